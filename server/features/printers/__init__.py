@@ -1,7 +1,7 @@
-"""Prints badges at the desks: which printers there are, how they are, and which cards wait.
+"""Prints badges at the desks: the printers, their state, and the queue of cards.
 
-A job is in the database before a page says that it is queued, and nothing is printed twice without
-a clerk's word. Begin with `jobs.py`. Each kind of printer is a file in `drivers/`.
+A job is stored before a page shows it as queued, and nothing is printed twice unless a clerk asks
+for it. Begin with `jobs.py`. Each kind of printer is a file in `drivers/`.
 """
 
 COMMANDS = (

@@ -1,4 +1,4 @@
-"""Finds printers that can't print, and cards that wait for one for long."""
+"""Alerts about printers that can't print, and cards that wait too long."""
 
 from collections.abc import Mapping
 
@@ -8,14 +8,14 @@ from server.core.alerts.sources import AlertContext
 from server.features.printers import jobs, store
 from server.features.printers.states import PrinterState
 
-# With nothing to print, one that is off is as somebody left it.
+# An offline printer without jobs may be switched off on purpose.
 _STOPPED = (PrinterState.PAPER_OUT, PrinterState.COVER_OPEN, PrinterState.ERROR)
 FEW_WAIT, MANY_WAIT = 5, 20
 
 
 def of_printers(context: AlertContext) -> list[Trouble]:
-    """List the printers for which a card waits though they can't print, or waits for long, and
-    those that can't print and are on.
+    """Return alerts for printers whose cards can't be printed or wait too long, and for faulty
+    printers.
     """
     db, settings, now = context.db, context.event.settings, context.now
     waiting = jobs.waiting(db)

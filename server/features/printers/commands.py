@@ -1,4 +1,4 @@
-"""Defines `hallkeeper printer`, for the printers of the badge desks."""
+"""The commands `hallkeeper printer`."""
 
 import time
 from pathlib import Path
@@ -49,7 +49,7 @@ def add(
     layer_only: bool,
     trusts_sending: bool,
 ) -> None:
-    """Add the printer NAME of KIND at ADDRESS, to which the event's server connects."""
+    """Add the printer NAME of KIND at ADDRESS. The event's server connects to it."""
     how = kind_of(kind)
     plan = PrinterPlan(
         name=name,
@@ -70,7 +70,7 @@ def add(
 @printer.command("list")
 @event_option
 def list_printers(event_dir: Path) -> None:
-    """List every printer with its state, its desks, and the labels that it has left.
+    """List every printer with its state, desks, and remaining labels.
 
     The state is as the running server last heard it.
     """
@@ -95,9 +95,9 @@ def list_printers(event_dir: Path) -> None:
 @click.argument("name")
 @event_option
 def test(name: str, event_dir: Path) -> None:
-    """Ask the printer NAME how it is, and make a test print.
+    """Ask the printer NAME for its state, and make a test print.
 
-    The running server makes it. Without one it is made when the server starts.
+    The running server prints it; without one, it is printed at the next start.
     """
     with opened(event_dir) as (_, database):
         found = store.named(database.reader, name)
@@ -120,7 +120,7 @@ def test(name: str, event_dir: Path) -> None:
 @click.argument("number", type=int, required=False)
 @event_option
 def labels(name: str, number: int | None, event_dir: Path) -> None:
-    """Note that a roll of NUMBER labels was loaded in NAME. Without a number, count no longer."""
+    """Record a new roll of NUMBER labels in NAME. Without a number, stop counting."""
     with opened(event_dir) as (_, database):
         found = store.named(database.reader, name)
         database.write(
@@ -134,7 +134,7 @@ def labels(name: str, number: int | None, event_dir: Path) -> None:
 @click.argument("name")
 @event_option
 def remove(name: str, event_dir: Path) -> None:
-    """Remove the printer NAME. What waits for it goes to other printers of its desks."""
+    """Remove the printer NAME. Its waiting jobs go to other printers of its desks."""
     with opened(event_dir) as (_, database):
         found = store.named(database.reader, name)
         database.write(lambda db: store.remove(db, found.printer_id, by=BY, now=wall_clock()))
@@ -149,7 +149,7 @@ def _labels(one: store.Printer) -> str:
 
 
 def _ended(database: Database, number: int) -> Job | None:
-    """Return how a job ended, or None where it still waits after a while."""
+    """Return a finished job, or None if it still waits after TEST_S."""
     until = time.monotonic() + TEST_S
     while time.monotonic() < until:
         with database.reading() as db:

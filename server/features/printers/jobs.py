@@ -1,9 +1,8 @@
-"""Keeps the jobs of the desks' printers.
+"""Stores the desks' print jobs.
 
-A job waits, is being printed, and is done when its printer said so. Before the first byte leaves
-for a printer, the job says so on disk (`sent_at`). So after a crash it is known which jobs perhaps
-were printed. Such a job is never repeated by itself. It fails as `perhaps_printed`, and the desk
-says whether the card came out.
+A job waits, is printed, and is done when its printer reports it. `sent_at` is on disk before the
+first byte is sent, so after a crash the jobs that may have been printed are known. They are never
+repeated automatically: they fail as `perhaps_printed`, and the desk decides.
 """
 
 from collections.abc import Sequence
@@ -32,8 +31,8 @@ _COLUMNS = (
     "state, problem, words, sent_at, remote, done_at"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM print_job"
-# The printers that serve a desk. Those that can print come first, among them the desk's own before
-# those of everybody, and of these the idle ones before the busy ones.
+# The printers of a desk: ready ones first, then its own before shared ones, then idle before busy
+# ones.
 _SERVING = (
     "SELECT p.printer_id FROM printer p"
     " LEFT JOIN printer_desk d ON d.printer_id = p.printer_id AND d.desk = ?"
@@ -47,7 +46,7 @@ _SERVING = (
 
 @dataclass(frozen=True)
 class Job:
-    """Represents one card to print. A test print has no serial and no issue."""
+    """A card to print. A test print has no serial and issue."""
 
     job_id: int
     serial: int | None
@@ -56,12 +55,12 @@ class Job:
     made_by: str
     made_at: int
     printer_id: int
-    fixed: bool  # Only this printer may print it.
+    fixed: bool  # Only this printer may print it
     state: JobState
     problem: Problem
-    words: str  # What went wrong, as a phrase.
-    sent_at: int | None  # When the first byte may have left for the printer.
-    remote: str  # What the printer calls it, or what the printer had counted before.
+    words: str  # The problem, as a phrase
+    sent_at: int | None  # When the first byte may have been sent
+    remote: str  # The printer's id of the job, or its count before it
     done_at: int | None
 
     @property
@@ -79,11 +78,11 @@ def enqueue(
     now: int,
     printer_id: int | None = None,
 ) -> int:
-    """Queue a badge for a printer, and return the job's number.
+    """Queue a badge, and return the job's number.
 
-    Without `printer_id` it goes to the desk's first printer that is ready, and another one takes it
-    over when that one can't print. A badge that already waits or is being printed is not queued
-    again: the same job is returned. Raises NoPrinterError or UnknownPrinterError.
+    Without `printer_id`, the desk's first ready printer gets it, and another one takes over if that
+    one can't print. A badge that is queued already is not queued again: its job is returned. Raises
+    NoPrinterError or UnknownPrinterError.
     """
     waiting = db.execute(
         "SELECT job_id FROM print_job WHERE serial = ? AND issue = ?"
@@ -102,7 +101,7 @@ def enqueue_test(db: Connection, printer_id: int, *, by: str, now: int) -> int:
 
 
 def job(db: Connection, job_id: int) -> Job:
-    """Return a job. Raises UnknownJobError."""
+    """Raises UnknownJobError."""
     row = db.execute(f"{_SELECT} WHERE job_id = ?", (job_id,)).fetchone()
     if row is None:
         raise UnknownJobError(N_("There is no print job %(job_id)s."), job_id=job_id)
@@ -110,7 +109,7 @@ def job(db: Connection, job_id: int) -> Job:
 
 
 def jobs_of_desk(db: Connection, desk: str, limit: int) -> list[Job]:
-    """Return a desk's last jobs, the newest first."""
+    """Return a desk's last jobs, newest first."""
     rows = db.execute(
         f"{_SELECT} WHERE desk = ? ORDER BY job_id DESC LIMIT ?", (" ".join(desk.split()), limit)
     )
@@ -118,22 +117,22 @@ def jobs_of_desk(db: Connection, desk: str, limit: int) -> list[Job]:
 
 
 def newest_jobs(db: Connection, limit: int) -> list[Job]:
-    """Return the last jobs of all desks and the test prints, the newest first."""
+    """Return the last jobs of all desks, with test prints, newest first."""
     rows = db.execute(f"{_SELECT} ORDER BY job_id DESC LIMIT ?", (limit,))
     return [_job(row) for row in rows.fetchall()]
 
 
 def open_jobs(db: Connection) -> list[Job]:
-    """Return the jobs that wait or are being printed, the oldest first."""
+    """Return the waiting and printing jobs, oldest first."""
     rows = db.execute(f"{_SELECT} WHERE state IN ('waiting', 'printing') ORDER BY job_id")
     return [_job(row) for row in rows.fetchall()]
 
 
 def retry(db: Connection, job_id: int, *, by: str, now: int, printer_id: int | None = None) -> None:
-    """Queue a job again that failed or was cancelled.
+    """Queue a failed or cancelled job again.
 
-    For one that perhaps was printed, this is somebody's word that it was not, or that they want
-    another card. Raises JobError, NoPrinterError, UnknownPrinterError or UnknownJobError.
+    After `perhaps_printed` it means: the card did not come out, or another one is wanted. Raises
+    JobError, NoPrinterError, UnknownPrinterError or UnknownJobError.
     """
     found = job(db, job_id)
     if found.state not in (JobState.FAILED, JobState.CANCELLED):
@@ -165,7 +164,7 @@ def retry(db: Connection, job_id: int, *, by: str, now: int, printer_id: int | N
 
 
 def cancel(db: Connection, job_id: int, *, by: str, now: int) -> None:
-    """Give up a job that waits or failed. Raises JobError where it is being printed or is done."""
+    """Cancel a waiting or failed job. Raises JobError for other states."""
     found = job(db, job_id)
     if found.state not in (JobState.WAITING, JobState.FAILED):
         raise JobError(
@@ -180,9 +179,9 @@ def cancel(db: Connection, job_id: int, *, by: str, now: int) -> None:
 
 
 def confirm(db: Connection, event: Event, job_id: int, *, by: str, now: int) -> None:
-    """Note that the card of a job that perhaps was printed came out. It counts as handed over.
+    """Record that a perhaps-printed card came out; it counts as handed over.
 
-    Raises JobError for a job of which that is not the question.
+    Raises JobError for jobs of other states.
     """
     found = job(db, job_id)
     if found.state is not JobState.FAILED or found.problem is not Problem.PERHAPS_PRINTED:
@@ -201,19 +200,18 @@ def confirm(db: Connection, event: Event, job_id: int, *, by: str, now: int) -> 
 
 
 def printed_badges(db: Connection, event: Event, found: Job) -> list[PrintedBadge]:
-    """Return the badge of a job with what stands on its card, or none for a test print."""
+    """Return a job's badge with its card's data; empty for a test print."""
     badges = [] if found.serial is None else issuing.badges_of(db, found.serial)
     latin = True
-    with suppress(EventError):  # The card is out, whatever the settings of the next one say.
+    with suppress(EventError):  # The card is printed; broken settings of later cards don't matter.
         latin = card_design.read_design(event).latin
     return cards.read(db, event, [one for one in badges if one.issue == found.issue], latin=latin)
 
 
 def next_job(db: Connection, printer_id: int) -> int | None:
-    """Return the number of the job that a printer which is ready takes next, or None.
+    """Return the number of a ready printer's next job, or None.
 
-    That is the oldest of its own and of those whose printer can't print now, at desks that this one
-    serves.
+    It is the oldest among its own, and among those of its desks whose printers can't print.
     """
     row = db.execute(
         "SELECT j.job_id FROM print_job j WHERE j.state = 'waiting' AND (j.printer_id = ?"
@@ -229,9 +227,7 @@ def next_job(db: Connection, printer_id: int) -> int | None:
 
 
 def claim(db: Connection, printer_id: int) -> Job | None:
-    """Give a printer that is ready its next job, which from then on is being printed. Returns None
-    where nothing waits for it.
-    """
+    """Assign the next job to a ready printer. Returns None if none waits."""
     number = next_job(db, printer_id)
     if number is None:
         return None
@@ -244,9 +240,9 @@ def claim(db: Connection, printer_id: int) -> Job | None:
 
 
 def note_sending(db: Connection, job_id: int, remote: str, now: int) -> None:
-    """Note that from now on bytes may reach the printer, and what the printer calls the job.
+    """Record that bytes may reach the printer from now on, with its id of the job.
 
-    Raises JobError where the job is no longer being printed. Then nothing may be sent.
+    Raises JobError if the job is no longer printing; then nothing may be sent.
     """
     noted = db.execute(
         "UPDATE print_job SET sent_at = ?, remote = ? WHERE job_id = ? AND state = 'printing'",
@@ -257,9 +253,9 @@ def note_sending(db: Connection, job_id: int, remote: str, now: int) -> None:
 
 
 def finish(db: Connection, found: Job, printed: Sequence[PrintedBadge], now: int) -> None:
-    """Note that the printer said that the card is out. It counts as handed over from then on.
+    """Record that the card is out; it counts as handed over.
 
-    A job that was brought back to its desk meanwhile stays there.
+    Ignored for a job that has been returned to its desk.
     """
     noted = db.execute(
         "UPDATE print_job SET state = 'done', problem = '', words = '', done_at = ?"
@@ -271,7 +267,7 @@ def finish(db: Connection, found: Job, printed: Sequence[PrintedBadge], now: int
 
 
 def fail(db: Connection, job_id: int, problem: Problem, words: str, now: int) -> None:
-    """Bring a job back to its desk, with what went wrong."""
+    """Return a job to its desk with its problem."""
     db.execute(
         "UPDATE print_job SET state = 'failed', problem = ?, words = ?, done_at = ?"
         " WHERE job_id = ? AND state IN ('waiting', 'printing')",
@@ -280,7 +276,7 @@ def fail(db: Connection, job_id: int, problem: Problem, words: str, now: int) ->
 
 
 def put_back(db: Connection, job_id: int, words: str) -> None:
-    """Let a job wait again that certainly was not printed. `words` says why it still waits."""
+    """Requeue a job that was certainly not printed. `words` gives the reason."""
     db.execute(
         "UPDATE print_job SET state = 'waiting', words = ?, sent_at = NULL, remote = ''"
         " WHERE job_id = ? AND state = 'printing'",
@@ -289,10 +285,10 @@ def put_back(db: Connection, job_id: int, words: str) -> None:
 
 
 def recover(db: Connection, words: str, now: int) -> None:
-    """Bring back what a server that is gone left half done.
+    """Clean up after a stopped server.
 
-    What was not sent yet waits again. What was sent, and has no number by which its printer could
-    be asked, comes back to its desk. The rest stays for the printers' threads.
+    Unsent jobs wait again. Sent jobs return to their desk, unless the printer can be asked about
+    them; the printers' threads do that.
     """
     db.execute(
         "UPDATE print_job SET state = 'waiting' WHERE state = 'printing' AND sent_at IS NULL"
@@ -306,9 +302,7 @@ def recover(db: Connection, words: str, now: int) -> None:
 
 
 def waiting(db: Connection) -> dict[int, tuple[int, int]]:
-    """Return for each printer with cards that wait how many there are, and since when the oldest
-    does (Unix ms).
-    """
+    """Return each printer's number of waiting cards, and since when the oldest waits (Unix ms)."""
     rows = db.execute(
         "SELECT printer_id, COUNT(*) AS cards, MIN(made_at) AS since FROM print_job"
         " WHERE state = 'waiting' GROUP BY printer_id"
@@ -317,7 +311,6 @@ def waiting(db: Connection) -> dict[int, tuple[int, int]]:
 
 
 def is_any_waiting(db: Connection) -> bool:
-    """Say whether any job waits for a printer."""
     row = db.execute("SELECT 1 FROM print_job WHERE state = 'waiting' LIMIT 1").fetchone()
     return row is not None
 
@@ -368,7 +361,7 @@ def _printer(db: Connection, desk: str, printer_id: int | None) -> int:
 
 
 def has_ready_peer(db: Connection, found: Job) -> bool:
-    """Say whether another printer, one that is ready, may take a job over."""
+    """Return whether another ready printer may take the job."""
     if found.fixed:
         return False
     others = [row["printer_id"] for row in db.execute(_SERVING, (found.desk,)).fetchall()]

@@ -12,7 +12,7 @@ DPIS = (203, 300, 600)
 
 
 def kind_of(name: str) -> Kind:
-    """Return the kind of that name. Raises PrintingError."""
+    """Raises PrintingError for an unknown kind."""
     if name not in DRIVERS:
         raise PrintingError(
             Phrase(

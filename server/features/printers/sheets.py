@@ -1,4 +1,4 @@
-"""Draws the card of a job in the way that a printer is set."""
+"""Draws a job's card in its printer's format."""
 
 import io
 from functools import partial
@@ -18,12 +18,12 @@ from server.features.printers.states import PrintingError, Problem
 from server.features.printers.store import PrinterPlan
 from server.storage.connection import Connection
 
-TEST_TEXT = "TEST PRINT"  # In the code. A door says that it is no badge.
+TEST_TEXT = "TEST PRINT"  # The code's content, which doors deny
 TEST_NAME = "test"
 
 
 class NotDueError(PrintingError):
-    """Is raised where the badge must not be printed any more. `problem` says why."""
+    """The badge must not be printed any more; `problem` is the reason."""
 
     def __init__(self, problem: Problem, words: str) -> None:
         super().__init__(words)
@@ -33,9 +33,9 @@ class NotDueError(PrintingError):
 def sheet_of(
     db: Connection, event: Event, plan: PrinterPlan, found: Job
 ) -> tuple[Sheet, list[PrintedBadge]]:
-    """Return the card of a job, and the badge on it, of which a test print has none.
+    """Return a job's card, and its badge; a test print has none.
 
-    Raises NotDueError, or DesignError. What is drawn later may raise CardError.
+    Raises NotDueError, or DesignError. Drawing later may raise CardError.
     """
     design = card_design.read_design(event, format_name=plan.format, layer_only=plan.layer_only)
     if found.serial is None:

@@ -1,4 +1,4 @@
-"""Names how printers are, how jobs are, and what a driver can say about one print."""
+"""The states of printers and jobs, and the errors."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,9 +7,7 @@ from badges.i18n import Spoken
 
 
 class PrinterState(StrEnum):
-    """Says how a printer is, in one word."""
-
-    UNKNOWN = "unknown"  # It was not asked yet, or it can't say.
+    UNKNOWN = "unknown"  # Not asked yet, or unable to report
     READY = "ready"
     PRINTING = "printing"
     PAPER_OUT = "paper_out"
@@ -19,13 +17,11 @@ class PrinterState(StrEnum):
 
     @property
     def can_print(self) -> bool:
-        """Say whether a job may be given to a printer that is so."""
+        """Return whether the printer may get a job."""
         return self in (PrinterState.READY, PrinterState.PRINTING)
 
 
 class JobState(StrEnum):
-    """Says how a job is."""
-
     WAITING = "waiting"
     PRINTING = "printing"
     DONE = "done"
@@ -34,40 +30,40 @@ class JobState(StrEnum):
 
 
 class Problem(StrEnum):
-    """Says why a job failed. The desk acts differently on each."""
+    """Why a job failed. The desk reacts differently to each."""
 
     NONE = ""
-    PERHAPS_PRINTED = "perhaps_printed"  # Somebody must look whether the card came out.
+    PERHAPS_PRINTED = "perhaps_printed"  # The desk must check whether the card came out
     NOT_PRINTED = "not_printed"
-    NOT_DRAWN = "not_drawn"  # The card can't be drawn as it is.
-    REPLACED = "replaced"  # The badge is no longer the attendee's newest.
+    NOT_DRAWN = "not_drawn"  # The card can't be drawn
+    REPLACED = "replaced"  # The badge is no longer the newest
     REVOKED = "revoked"
 
 
 @dataclass(frozen=True)
 class Status:
-    """Holds what a printer says of itself."""
+    """A printer's status."""
 
     state: PrinterState
-    words: str = ""  # A plain sentence, or "" where the state says it all.
-    certificate: str = ""  # SHA-256 of what it showed over TLS, in hex.
+    words: str = ""  # A sentence, or "" if the state suffices
+    certificate: str = ""  # SHA-256 of its TLS certificate, in hex
 
 
 class PrintingError(Spoken):
-    """Is raised where nothing can be printed as asked. The text says what to do."""
+    """Printing is impossible. The text gives the remedy."""
 
 
 class NoPrinterError(PrintingError):
-    """Is raised where no printer serves the desk."""
+    """No printer serves the desk."""
 
 
 class JobError(PrintingError):
-    """Is raised where a job can't be changed so, because of how it is."""
+    """The job's state does not allow the change."""
 
 
 class UnknownJobError(PrintingError):
-    """Is raised where there is no job of that number."""
+    """There is no job of that number."""
 
 
 class UnknownPrinterError(PrintingError):
-    """Is raised where there is no printer of that number or name."""
+    """There is no printer of that number or name."""

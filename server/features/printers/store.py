@@ -1,6 +1,4 @@
-"""Keeps which printers there are, which desks they serve, how they are and how many labels they
-have.
-"""
+"""Stores the printers with their desks, state and remaining labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from server.features.printers.kinds import DPIS, kind_of
 from server.features.printers.states import PrinterState, PrintingError, Status, UnknownPrinterError
 from server.storage.connection import Connection
 
-FEW_LABELS = 20  # From here on, pages and the command line warn.
+FEW_LABELS = 20  # Pages and commands warn from here on
 NAME_CHARS_MAX = 40
 DESKS_MAX = 50
 LABELS_MAX = 100_000
@@ -24,27 +22,27 @@ _SELECT = (
 
 @dataclass(frozen=True)
 class PrinterPlan:
-    """Holds what an admin sets of a printer."""
+    """An admin's settings of a printer."""
 
     name: str
-    address: str  # As `Kind.address` returns it.
-    kind: str  # One of `kinds.DRIVERS`.
-    format: str  # One of badges.printing.look.FORMATS.
+    address: str  # As returned by `Kind.address`
+    kind: str  # A name in `kinds.DRIVERS`
+    format: str  # A name in badges.printing.look.FORMATS
     dpi: int = 300
-    layer_only: bool = False  # Print names alone, on pre-printed cards.
-    trusts_sending: bool = False  # For printers that can't say that a card came out.
-    place: int = 0  # The order in which desks choose printers.
-    desks: tuple[str, ...] = ()  # Those that it serves, or all where there are none.
+    layer_only: bool = False  # Print only names, on pre-printed cards
+    trusts_sending: bool = False  # For printers that can't report a finished card
+    place: int = 0  # Desks prefer low numbers
+    desks: tuple[str, ...] = ()  # Its desks; empty means all
 
 
 @dataclass(frozen=True)
 class Printer:
-    """Represents a printer, as it was set and as it is."""
+    """A printer's settings and state."""
 
     printer_id: int
     plan: PrinterPlan
-    certificate: str  # SHA-256 of what it showed over TLS first, in hex, or "".
-    labels_left: int | None  # None where nobody counts them.
+    certificate: str  # SHA-256 of its first TLS certificate, in hex, or ""
+    labels_left: int | None  # None if not counted
     state: PrinterState
     state_words: str
     state_at: int | None
@@ -55,8 +53,8 @@ class Printer:
 
 
 def add(db: Connection, plan: PrinterPlan, *, by: str, now: int) -> int:
-    """Add a printer, and return its number. Raises PrintingError for a plan that can't work, or a
-    name that is taken.
+    """Add a printer, and return its number. Raises PrintingError for invalid settings or a taken
+    name.
     """
     _check(db, plan, None)
     row = db.execute(
@@ -71,7 +69,7 @@ def add(db: Connection, plan: PrinterPlan, *, by: str, now: int) -> int:
 
 
 def change(db: Connection, printer_id: int, plan: PrinterPlan, *, by: str, now: int) -> None:
-    """Change a printer's plan. A new address or kind resets its certificate and its state.
+    """Change a printer's settings. A new address or kind resets certificate and state.
 
     Raises PrintingError as `add` does, or UnknownPrinterError.
     """
@@ -93,8 +91,8 @@ def change(db: Connection, printer_id: int, plan: PrinterPlan, *, by: str, now: 
 
 
 def remove(db: Connection, printer_id: int, *, by: str, now: int) -> None:
-    """Remove a printer. What waits for it goes to others, but for what only it may print, which
-    comes back to its desk. Raises UnknownPrinterError.
+    """Remove a printer. Its jobs go to other printers; jobs fixed to it return to their desk.
+    Raises UnknownPrinterError.
     """
     printer(db, printer_id)
     db.execute("UPDATE printer SET removed_at = ? WHERE printer_id = ?", (now, printer_id))
@@ -107,14 +105,14 @@ def remove(db: Connection, printer_id: int, *, by: str, now: int) -> None:
 
 
 def forget_certificate(db: Connection, printer_id: int, *, by: str, now: int) -> None:
-    """Take whatever certificate the printer shows next as its own. Raises UnknownPrinterError."""
+    """Accept the printer's next certificate. Raises UnknownPrinterError."""
     printer(db, printer_id)
     db.execute("UPDATE printer SET certificate = '' WHERE printer_id = ?", (printer_id,))
     entry_log.act(db, by, Act.PRINTER_CHANGED, {"printer": printer_id}, now)
 
 
 def load_labels(db: Connection, printer_id: int, labels: int | None, *, by: str, now: int) -> None:
-    """Note how many labels a new roll has, or None to count no longer. Raises PrintingError."""
+    """Set the number of labels on a new roll; None stops counting. Raises PrintingError."""
     printer(db, printer_id)
     if labels is not None and not 0 <= labels <= LABELS_MAX:
         raise PrintingError(
@@ -127,7 +125,7 @@ def load_labels(db: Connection, printer_id: int, labels: int | None, *, by: str,
 
 
 def count_label(db: Connection, printer_id: int) -> None:
-    """Count one label less, where labels are counted."""
+    """Subtract one label, if labels are counted."""
     db.execute(
         "UPDATE printer SET labels_left = labels_left - 1 WHERE printer_id = ? AND labels_left > 0",
         (printer_id,),
@@ -135,7 +133,7 @@ def count_label(db: Connection, printer_id: int) -> None:
 
 
 def note_status(db: Connection, printer_id: int, status: Status, now: int) -> None:
-    """Note what a printer says of itself. The first certificate that it shows is kept."""
+    """Store a printer's status, and its first certificate."""
     db.execute(
         "UPDATE printer SET state = ?, state_words = ?, state_at = ?, certificate ="
         " CASE WHEN certificate = '' THEN ? ELSE certificate END WHERE printer_id = ?",
@@ -144,14 +142,14 @@ def note_status(db: Connection, printer_id: int, status: Status, now: int) -> No
 
 
 def printers(db: Connection) -> list[Printer]:
-    """Return the printers, in the order in which desks choose them."""
+    """Return the printers in the order of preference."""
     rows = db.execute(f"{_SELECT} WHERE removed_at IS NULL ORDER BY place, printer_id").fetchall()
     desks = _desks(db)
     return [_printer(row, desks) for row in rows]
 
 
 def printer(db: Connection, printer_id: int) -> Printer:
-    """Return a printer. Raises UnknownPrinterError, also where it was removed."""
+    """Raises UnknownPrinterError, also for removed printers."""
     row = db.execute(
         f"{_SELECT} WHERE printer_id = ? AND removed_at IS NULL", (printer_id,)
     ).fetchone()
@@ -163,12 +161,12 @@ def printer(db: Connection, printer_id: int) -> Printer:
 
 
 def printer_names(db: Connection) -> dict[int, str]:
-    """Return the names of all printers by number, also of those that were removed."""
+    """Return the names of all printers by number, including removed ones."""
     return {row["printer_id"]: row["name"] for row in db.execute("SELECT * FROM printer")}
 
 
 def named(db: Connection, name: str) -> Printer:
-    """Return the printer of that name. Raises UnknownPrinterError."""
+    """Raises UnknownPrinterError."""
     for one in printers(db):
         if one.plan.name == name:
             return one

@@ -1,8 +1,7 @@
-"""Prints what waits, with one thread for each printer.
+"""Prints waiting jobs, with one thread per printer.
 
-A thread owns its driver and speaks to its printer alone. What all must know stands in the database,
-so that a server that is killed goes on where it was. What was sent to a printer before that, and
-whose end nobody saw, is asked of the printer where it can tell. Else its desk is asked.
+Each thread owns its driver. Shared state is in the database, so that printing continues after a
+crash. For jobs sent before it, the printer is asked about the result if possible, else the desk.
 """
 
 import logging
@@ -46,21 +45,21 @@ from server.storage.errors import EngineError, cause, grade
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 5.0  # An idle printer is asked this often how it is.
-LOOK_AGAIN_S = 1.0  # One that can't print, which somebody may be mending.
-WAKE_S = 1.0  # Jobs of other programs, such as the command line, are seen after this.
+LOOK_S = 5.0  # Interval for asking an idle printer's state
+LOOK_AGAIN_S = 1.0  # For a printer that can't print
+WAKE_S = 1.0  # Delay for jobs queued by other processes
 MANAGE_S = 1.0
-PATIENCE_S = 120.0  # For somebody to load paper, where no other printer is ready.
+PATIENCE_S = 120.0  # To load paper, if no other printer is ready
 TAKE_OVER_S = 3.0
 CLOSE_S = 3.0
-_PAUSE = 5.0  # After a fault of ours or of the disk.
+_PAUSE = 5.0  # After an internal or disk error
 _STOPPED_WORDS = N_("The server stopped while this was being printed.")
 
 MakeDriver = Callable[[Printer], Driver]
 
 
 def make_driver(printer: Printer) -> Driver:
-    """Return the driver of a printer. Raises PrintingError."""
+    """Return a printer's driver. Raises PrintingError."""
     plan = printer.plan
     kind = kind_of(plan.kind)
     options = Options(plan.dpi, plan.trusts_sending, printer.certificate)
@@ -68,7 +67,7 @@ def make_driver(printer: Printer) -> Driver:
 
 
 class Printing:
-    """Prints the jobs of an event's desks until it is closed."""
+    """Prints the event's jobs until closed."""
 
     def __init__(
         self,
@@ -87,7 +86,7 @@ class Printing:
         self._thread = threading.Thread(target=self._manage, name="printers", daemon=True)
 
     def start(self) -> None:
-        """Bring back what a server before this one left half done, and begin to print."""
+        """Clean up after an earlier server, and start printing."""
         self._database.write(lambda db: jobs.recover(db, _STOPPED_WORDS, self._now()))
         if not self._woken:
             self._woken = True
@@ -98,7 +97,7 @@ class Printing:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop. What is being printed is looked after at the next start."""
+        """Stop. The next start handles jobs in progress."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -109,7 +108,7 @@ class Printing:
             one.thread.join(max(0.0, until - time.monotonic()))
 
     def _wake(self, db: Connection) -> None:
-        """Tell the printers at once where a job waits. This runs after each commit."""
+        """Wake the printers if a job waits. Runs after each commit."""
         if not self._stop.is_set() and jobs.is_any_waiting(db):
             for one in list(self._printers.values()):
                 one.wake.set()
@@ -125,8 +124,8 @@ class Printing:
                 return
 
     def _follow(self, printers: Sequence[Printer]) -> None:
-        """Have a thread for each printer as it is set now. One that was set anew has it once the
-        thread before has ended, which is after its job.
+        """Keep one thread per printer. After a change of settings a new thread starts once the old
+        one has finished its job.
         """
         wanted = {one.printer_id: one for one in printers}
         for number, running in list(self._printers.items()):
@@ -144,7 +143,7 @@ class Printing:
 
 
 class _PrinterThread:
-    """Prints on one printer. All but `wake` and `retire` belongs to its own thread."""
+    """Prints on one printer. Only `wake` and `retire` are called by other threads."""
 
     def __init__(
         self,
@@ -169,7 +168,7 @@ class _PrinterThread:
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def serves(self, printer: Printer) -> bool:
-        """Say whether this thread may go on for the printer as it is set now."""
+        """Return whether this thread suits the printer's current settings."""
         mine, now = self._printer, printer
         return (mine.plan.address, mine.plan.kind, mine.plan.dpi, mine.plan.trusts_sending) == (
             now.plan.address,
@@ -179,7 +178,7 @@ class _PrinterThread:
         ) and not (mine.certificate and mine.certificate != now.certificate)
 
     def retire(self) -> None:
-        """End after the job that is being printed."""
+        """End after the current job."""
         self._retired = True
         self.wake.set()
 
@@ -191,7 +190,7 @@ class _PrinterThread:
             return
         resumed = False
         while True:
-            # What was told before is seen now, and what is told from here on ends the wait below.
+            # Changes before this line are read below; later ones end the wait.
             self.wake.clear()
             if self._stop.is_set() or self._retired:
                 return
@@ -204,7 +203,7 @@ class _PrinterThread:
             except StoppedError:
                 return
             except UnknownPrinterError:
-                return  # It was removed.
+                return  # The printer was removed.
             except (DatabaseError, EngineError) as error:
                 log.log(
                     grade(error), "printer %d waits: %s", self._printer.printer_id, cause(error)
@@ -212,7 +211,7 @@ class _PrinterThread:
                 self._stop.wait(_PAUSE)
 
     def _round(self, driver: Driver) -> bool:
-        """Print one job, if one waits and the printer is ready. Returns whether one was there."""
+        """Print one job, if one waits and the printer is ready. Returns whether there was a job."""
         every = LOOK_S if self._noted.state.can_print else LOOK_AGAIN_S
         if self._looked_at is None or time.monotonic() - self._looked_at >= every:
             self._note(driver.status())
@@ -220,7 +219,7 @@ class _PrinterThread:
         if not self._noted.state.can_print:
             return False
         number = self._printer.printer_id
-        # This looks without writing, since each commit wakes every printer while a job waits.
+        # Read first: each commit wakes every printer while a job waits.
         with self._database.reading() as db:
             if jobs.next_job(db, number) is None:
                 return False
@@ -231,7 +230,7 @@ class _PrinterThread:
         return True
 
     def _resume(self, driver: Driver) -> None:
-        """See to the jobs that a server before this one had sent to the printer."""
+        """Handle the jobs that an earlier server sent to the printer."""
         with self._database.reading() as db:
             left = [
                 one
@@ -258,7 +257,7 @@ class _PrinterThread:
             return sheet_of(db, self._event, plan, found)
 
     def _do(self, found: Job, work: Callable[["_Turn"], list[PrintedBadge]]) -> None:
-        """Do the work of one job, and write what became of it."""
+        """Do the work of one job, and store its result."""
         turn = _Turn(self, found)
         try:
             printed = work(turn)
@@ -273,12 +272,12 @@ class _PrinterThread:
         except (CardError, EventError, IssuingError, UnknownAttendeeError) as error:
             self._fail(found, Problem.NOT_DRAWN, phrase_of(error))
         except JobError:
-            pass  # It was brought back to its desk meanwhile, so nothing was sent.
+            pass  # It was returned to its desk, and nothing was sent.
         except UnknownPrinterError:
             self._database.write(lambda db: jobs.put_back(db, found.job_id, ""))
             raise
         except (DatabaseError, EngineError):
-            # The job stays as it is on disk until the disk takes writes again.
+            # The job stays unchanged until the disk accepts writes again.
             self._after_trouble(found, turn)
         except Exception as error:
             log.exception("printer %d: %s", self._printer.printer_id, type(error).__name__)
@@ -302,10 +301,10 @@ class _PrinterThread:
                 store.count_label(db, self._printer.printer_id)
 
         self._until_written(step)
-        self._looked_at = None  # How the printer is now has to be asked.
+        self._looked_at = None  # Ask for the printer's state again
 
     def _not_printed(self, found: Job, status: Status) -> None:
-        """Let the job wait for a printer that can print, or bring it back where this one refused
+        """Requeue the job for a working printer, or return it to its desk if this printer refused
         it.
         """
         if status.state.can_print:
@@ -321,7 +320,7 @@ class _PrinterThread:
             self._until_written(lambda db: jobs.put_back(db, found.job_id, ""))
 
     def _until_written(self, step: Callable[[Connection], None]) -> None:
-        """Write, and try again where the disk is full or fails. Raises StoppedError."""
+        """Write, and retry while the disk is full or fails. Raises StoppedError."""
         while True:
             try:
                 self._database.write(step)
@@ -334,7 +333,7 @@ class _PrinterThread:
                     raise StoppedError from None
 
     def _note(self, status: Status) -> None:
-        """Write how the printer is, where that is news."""
+        """Store the printer's state, if changed."""
         if status == self._noted:
             return
         number, now = self._printer.printer_id, self._now()
@@ -343,7 +342,7 @@ class _PrinterThread:
 
 
 class _Turn:
-    """Represents one print of one job, on its printer's thread."""
+    """One attempt to print a job, on its printer's thread."""
 
     def __init__(self, owner: _PrinterThread, found: Job) -> None:
         self._owner = owner

@@ -1,4 +1,4 @@
-"""Speaks to printers, each kind in its own way.
+"""Drivers, one for each kind of printer.
 
-Begin with `driver.py`, which says what a driver does. It knows no database and no badge.
+Begin with `driver.py`, the interface. Drivers know no database and no badges.
 """

@@ -1,8 +1,8 @@
 """Checks the addresses of printers, and connects to them.
 
-Only admins set them. A printer is in the event's own network, so private addresses are allowed.
-Refused are other schemes, users and passwords, and multicast, unspecified and reserved addresses
-and those of a cloud's metadata service. Each connection checks the resolved address again.
+Only admins set addresses. Printers are in the event's own network, so private addresses are
+allowed. Refused: other schemes, users and passwords, multicast, unspecified and reserved addresses,
+and cloud metadata services. Each connection checks the resolved address again.
 """
 
 import ipaddress
@@ -20,18 +20,16 @@ CONNECT_S = 4.0
 
 
 class AddressError(PrintingError):
-    """Is raised for an address that no printer of this kind has. The text has an example."""
+    """The address is invalid for this kind of printer. The text has an example."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Represents the address of a printer."""
-
     scheme: str
     host: str
     port: int
-    path: str  # "" for kinds without one.
-    usual_port: int  # The scheme's, which the text leaves out.
+    path: str  # "" for kinds without a path
+    usual_port: int  # The scheme's default, omitted in the text
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -42,7 +40,7 @@ class Address:
 def parse(
     text: str, ports: Mapping[str, int], examples: Sequence[str], *, has_path: bool
 ) -> Address:
-    """Return a printer's address. Its scheme is one of `ports`. Raises AddressError."""
+    """Parse a printer's address; `ports` lists the schemes. Raises AddressError."""
     either = Phrase(" or ")
     example = Phrase("Write it as %(examples)s.", examples=joined(either, examples))
     if len(text) > ADDRESS_CHARS_MAX or not text.isascii() or not text.isprintable():
@@ -88,17 +86,19 @@ def parse(
     except AddressError:
         raise
     except ValueError:
-        pass  # It is a name.
+        pass  # A host name
     usual_port = ports[parts.scheme]
     path = (parts.path or "/") if has_path else ""
     return Address(parts.scheme, parts.hostname, port or usual_port, path, usual_port)
 
 
 def connect(address: Address, timeout_s: float = CONNECT_S) -> socket.socket:
-    """Connect to a printer. Raises OSError, or AddressError for a name with a refused address."""
+    """Connect to a printer. Raises OSError, or AddressError if the name resolves to a refused
+    address.
+    """
     try:
         resolved = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    except UnicodeError:  # Python raises this for a name that no name server could have.
+    except UnicodeError:  # Raised for names that can't exist
         raise socket.gaierror(Phrase("no such name")) from None
     error: OSError = OSError(Phrase("the name has no address"))
     for family, kind, protocol, _, where in resolved[:4]:
@@ -122,7 +122,7 @@ def _check_ip(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
 
 
 def why(error: Exception) -> str:
-    """Return in plain words why a printer can't be reached."""
+    """Explain in plain words why a printer can't be reached."""
     if isinstance(error, AddressError):
         return phrase_of(error)
     if isinstance(error, socket.gaierror):

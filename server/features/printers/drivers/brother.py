@@ -1,8 +1,7 @@
-"""Drives Brother's QL label printers with a 62 mm roll, by their raster commands over TCP.
+"""Drives Brother QL label printers with a 62 mm roll, by raster commands over TCP.
 
-Over the network these printers answer nothing on that connection. How they are is asked over SNMP,
-which gives the same 32 bytes that they give over USB. A printer on which SNMP is switched off is
-silent: nobody can know then whether it has paper, or whether a label came out.
+These printers send no answers over that connection. Their state is read over SNMP, as the same 32
+bytes that they send over USB. With SNMP switched off, paper and finished labels are unknown.
 """
 
 import contextlib
@@ -27,9 +26,9 @@ from server.features.printers.drivers.tcp import Line
 from server.features.printers.states import PrinterState, Status
 
 WIDTH_MM = 62
-DOTS = 696  # Of a line of 720 that lie on a 62 mm roll.
+DOTS = 696  # Dots over a 62 mm roll, of 720 in a line
 LINE_DOTS = 720
-_RIGHT_DOTS = 12  # Of the line, beside the roll.
+_RIGHT_DOTS = 12  # Unused dots beside the roll
 LINE_BYTES = LINE_DOTS // 8
 DARK_BELOW = 140
 SEND_S = 20.0
@@ -49,9 +48,9 @@ _COVER, _REPLACE, _NOT_FED = 0x10, 0x01, 0x40
 
 @dataclass(frozen=True)
 class QlStatus:
-    """Holds the status of a QL printer, as it gives it in 32 bytes."""
+    """A QL printer's status, from its 32 bytes."""
 
-    error: int  # Two bytes of flags.
+    error: int  # Two bytes of flags
     width_mm: int
     is_printing: bool
 
@@ -74,35 +73,35 @@ class QlStatus:
 
 
 def read_status(answer: bytes) -> QlStatus:
-    """Return what the 32 bytes say. Raises GarbledError."""
+    """Parse the 32 status bytes. Raises GarbledError."""
     if len(answer) != 32 or answer[:3] != _HEAD:
         raise GarbledError(N_("The printer's answer can't be read: is it a Brother QL?"))
     return QlStatus(answer[8] << 8 | answer[9], answer[10], is_printing=answer[19] == 1)
 
 
 def label(picture: Image.Image) -> bytes:
-    """Return the commands for one label, cut off after it. The picture is as it is read, and its
-    height is the roll's width of 62 mm.
+    """Return the commands that print and cut one label. The picture is upright; its height is the
+    roll's width.
     """
     grey = picture.convert("L").transpose(Image.Transpose.ROTATE_90)
     if grey.width != DOTS:
         raise ValueError(f"a picture of {grey.width} dots does not fit a roll of {DOTS}")
     line = Image.new("L", (LINE_DOTS, grey.height), 255)
     line.paste(grey, (_RIGHT_DOTS, 0))
-    # The head prints the line's last dot first.
+    # The head prints the last dot of a line first.
     line = line.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     data = line.point([255 if level < DARK_BELOW else 0 for level in range(256)], "1").tobytes()
     made = [
-        bytes(400),  # Ends whatever command was left half sent.
+        bytes(400),  # Ends a partly sent command
         b"\x1b@",
-        b"\x1bia\x01",  # Raster commands follow.
-        # The roll is endless and 62 mm wide, so many lines follow, and this is the first page.
+        b"\x1bia\x01",  # Switch to raster commands
+        # Endless roll, 62 mm wide; number of lines; first page.
         b"\x1biz\x8e\x0a\x3e\x00" + grey.height.to_bytes(4, "little") + b"\x00\x00",
-        b"\x1biM\x40",  # Cut.
-        b"\x1biA\x01",  # After each label.
-        b"\x1biK\x08",  # At its end.
-        b"\x1bid\x23\x00",  # 35 dots of margin, the least on a roll.
-        b"M\x00",  # Not compressed.
+        b"\x1biM\x40",  # Cut
+        b"\x1biA\x01",  # After each label
+        b"\x1biK\x08",  # At its end
+        b"\x1bid\x23\x00",  # Margin of 35 dots, the minimum for rolls
+        b"M\x00",  # Uncompressed
     ]
     for at in range(0, len(data), LINE_BYTES):
         made.append(b"g\x00" + bytes([LINE_BYTES]) + data[at : at + LINE_BYTES])
@@ -132,7 +131,7 @@ class BrotherDriver:
             return Status(PrinterState.OFFLINE, addresses.why(error))
 
     def print(self, sheet: Sheet, turn: Turn) -> None:
-        # The picture's height becomes exactly the dots of the roll, so that no code is blurred.
+        # The height is exactly the roll's dots, so that the code stays sharp.
         data = label(_fitted(sheet.picture(DOTS / sheet.size_mm[1] * 25.4)))
         status = self.status()
         if not status.state.can_print:
@@ -155,7 +154,7 @@ class BrotherDriver:
         raise PerhapsPrintedError(N_("The server stopped while the label was being printed."))
 
     def _told(self) -> QlStatus | None:
-        """Return what the printer says over SNMP, or None where it says nothing.
+        """Return the printer's status over SNMP, or None without an answer.
 
         Raises GarbledError.
         """
@@ -166,7 +165,7 @@ class BrotherDriver:
         return read_status(answer) if isinstance(answer, bytes) else None
 
     def _watch(self, turn: Turn, *, is_silent: bool) -> None:
-        """Return when the printer was seen to print and has no fault after."""
+        """Return once the printer was seen printing and then has no fault."""
         until = time.monotonic() + PRINT_S
         sent_at = time.monotonic()
         was_printing, idle_since = False, 0.0
@@ -176,7 +175,7 @@ class BrotherDriver:
                 told = self._told()
             now = time.monotonic()
             if told is not None and not told.status.state.can_print:
-                # What it does with the label after that, these printers do not say.
+                # The printer does not report what happens to this label.
                 turn.stands_still(told.status)
                 raise PerhapsPrintedError(
                     Phrase("%(words)s Look whether the label came out.", words=told.status.words)
@@ -197,7 +196,7 @@ class BrotherDriver:
 
 
 def _fitted(picture: Image.Image) -> Image.Image:
-    """Return the picture with exactly the roll's dots. Drawing rounds up to one dot more."""
+    """Crop the picture to the roll's dots; drawing may round up by one."""
     return picture.crop((0, 0, picture.width, DOTS)) if picture.height != DOTS else picture
 
 

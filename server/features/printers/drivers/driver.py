@@ -1,8 +1,8 @@
-"""Defines what a driver of a printer does, and what it tells.
+"""The interface of printer drivers.
 
-A driver speaks to one printer, and every wait of it is bounded. Before the first byte of a card may
-reach the printer it calls `Turn.sending`, which is on disk when it returns. `print` returns when
-the printer said that the card is out.
+A driver talks to one printer, with bounded waits. Before the first byte of a card may reach the
+printer it calls `Turn.sending`, which returns when that is on disk. `print` returns when the
+printer has reported the card as printed.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from server.features.printers.states import PrintingError, Status
 
 
 class NotPrintedError(PrintingError):
-    """Is raised where the card certainly was not printed. `status` says how the printer is."""
+    """The card was certainly not printed. `status` is the printer's state."""
 
     def __init__(self, status: Status) -> None:
         super().__init__(status.words)
@@ -23,45 +23,47 @@ class NotPrintedError(PrintingError):
 
 
 class PerhapsPrintedError(PrintingError):
-    """Is raised where the card may have come out, or not. The text says why nobody knows."""
+    """The card may or may not have been printed. The text gives the reason."""
 
 
 class GarbledError(PrintingError):
-    """Is raised where a printer answers what can't be read."""
+    """The printer's answer can't be parsed."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Holds a card to print. It is drawn when a driver asks, and so may raise CardError then."""
+    """A card to print. Drawn on demand, which may raise CardError."""
 
-    name: str  # The name of the job at the printer. Nothing personal is in it.
+    name: str  # The job's name at the printer; contains nothing personal
     size_mm: tuple[float, float]
     pdf: Callable[[], bytes]
-    picture: Callable[[float], Image.Image]  # Takes dots per inch.
+    picture: Callable[[float], Image.Image]  # Takes dots per inch
 
 
 class Turn(Protocol):
-    """Represents one print of one job, as a driver sees it."""
+    """One attempt to print a job, as a driver sees it."""
 
     def sending(self, remote: str) -> None:
-        """Note on disk that bytes may reach the printer from now on, and what it calls the job."""
+        """Record on disk that bytes may reach the printer from now on, with the printer's id of the
+        job.
+        """
 
     def wait(self, seconds: float) -> None:
-        """Wait. Raises StoppedError where the server stops meanwhile."""
+        """Sleep. Raises StoppedError if the server stops."""
 
     def stands_still(self, status: Status) -> bool:
-        """Tell how the printer is while it can't go on. Returns whether to take the job back."""
+        """Report the state of a stalled printer. Returns whether to withdraw the job."""
 
 
 class StoppedError(Exception):
-    """Is raised in a driver where the server stops. The job is looked after at the next start."""
+    """The server is stopping. The next start handles the job."""
 
 
 class Driver(Protocol):
-    """Represents one printer."""
+    """One printer."""
 
     def status(self) -> Status:
-        """Return how the printer is. It is a state too that the printer can't be reached."""
+        """Return the printer's state; an unreachable printer is a state too."""
 
     def print(self, sheet: Sheet, turn: Turn) -> None:
         """Print a card, and return when it is out.

@@ -1,8 +1,8 @@
-"""Drives printers that speak IPP, and queues of CUPS, over `ipp://` and `ipps://`.
+"""Drives IPP printers and CUPS queues, over `ipp://` and `ipps://`.
 
-A job is made first and its document sent after, where the printer can do that. So the printer's
-number of the job is on disk before anything can be printed, and whatever breaks, the printer can be
-asked later what became of it.
+If the printer supports it, the job is created first and its document sent after. So the printer's
+job number is on disk before anything is printed, and the printer can be asked about it after any
+failure.
 """
 
 import hashlib
@@ -42,16 +42,16 @@ from server.features.printers.states import PrinterState, Status
 REQUEST_S = 10.0
 ANSWER_BYTES_MAX = 1_000_000
 POLL_S = 0.2
-LOOK_S = 1.0  # The printer itself is asked this often while it prints.
+LOOK_S = 1.0  # Interval for asking the printer's state while it prints
 PRINT_S = 180.0
 CANCEL_S = 15.0
-BUSY_S = 60.0  # Small printers take one job at a time.
+BUSY_S = 60.0  # Small printers take one job at a time
 RECONNECT_S = 20.0
 USER = "hallkeeper"
 _IDLE, _STOPPED = 3, 5
 _HELD, _CANCELLED, _ABORTED, _COMPLETED = 4, 7, 8, 9
 _NOT_FOUND, _BUSY = 0x0406, 0x0507
-# Which reason means what, the gravest first. A reason may end in how grave it is.
+# The meaning of state reasons, gravest first. A reason may end in its severity.
 _REASONS: Sequence[tuple[tuple[str, ...], PrinterState, str]] = (
     (
         ("cover-open", "door-open", "interlock-open"),
@@ -93,7 +93,7 @@ _WANTED = (
     "print-scaling-supported",
     "pwg-raster-document-type-supported",
 )
-# Names of media by their size in mm (PWG 5101.1).
+# PWG 5101.1 media names by size in mm.
 _MEDIA = {
     (105, 148): "iso_a6_105x148mm",
     (101.6, 152.4): "na_index-4x6_4x6in",
@@ -104,11 +104,11 @@ _MEDIA = {
 
 
 class CertificateError(OSError):
-    """Is raised where a printer shows another certificate than it did at first."""
+    """The printer's certificate differs from the first one."""
 
 
 def status_of(printer: Mapping[str, list[Value]]) -> Status:
-    """Return how a printer is by its attributes. Raises GarbledError where it does not say."""
+    """Derive the status from a printer's attributes. Raises GarbledError if they lack it."""
     state = next(iter(numbers(printer, "printer-state")), 0)
     if state not in (_IDLE, 4, _STOPPED):
         raise GarbledError(N_("The printer does not say how it is."))
@@ -126,10 +126,10 @@ def status_of(printer: Mapping[str, list[Value]]) -> Status:
 
 
 def _is_grave(reason: str, names: Sequence[str], state: int) -> bool:
-    """Say whether a reason is one of these, and keeps the printer from printing.
+    """Return whether a reason is one of `names` and blocks printing.
 
-    What is no error of its own, such as one tray of two that is empty, keeps only a printer that
-    has stopped.
+    Without the severity "-error", such as for one empty tray of two, it blocks only a stopped
+    printer.
     """
     for ending in ("-error", "-warning", "-report"):
         if reason.endswith(ending):
@@ -138,14 +138,14 @@ def _is_grave(reason: str, names: Sequence[str], state: int) -> bool:
 
 
 class IppDriver:
-    """Drives one printer that speaks IPP."""
+    """Drives one IPP printer."""
 
     def __init__(self, address: Address, dpi: int, *, certificate: str = "") -> None:
         self._address = address
         self._dpi = dpi
-        self._certificate = certificate  # SHA-256 in hex, or "" to take the first that comes.
+        self._certificate = certificate  # SHA-256 in hex, or "" to accept the next one
         self._numbers = itertools.count(1)
-        # The printer's address as IPP has it. CUPS wants the same name in it and in HTTP.
+        # CUPS requires the same name in the URI and in HTTP.
         self._uri = str(address)
 
     def status(self) -> Status:
@@ -162,7 +162,7 @@ class IppDriver:
             job = self._create(sheet, wishes, turn)
             turn.sending(str(job))
             self._send(job, mime_type, document)
-            # Where the connection was lost, watching the job tells how much the printer has.
+            # After a lost connection, watching the job shows how much the printer received.
         else:
             turn.sending("")
             job = self._print_job(sheet, mime_type, document, wishes, turn)
@@ -175,7 +175,7 @@ class IppDriver:
         self._watch(int(remote), turn)
 
     def _look(self) -> tuple[Status, Mapping[str, list[Value]]]:
-        """Return how the printer is, and its attributes where it gave them."""
+        """Return the printer's status, and its attributes if available."""
         try:
             answer = self._ask(
                 Operation.GET_PRINTER_ATTRIBUTES,
@@ -192,7 +192,7 @@ class IppDriver:
             return Status(PrinterState.OFFLINE, addresses.why(error)), {}
 
     def _document(self, sheet: Sheet, printer: Mapping[str, list[Value]]) -> tuple[str, bytes]:
-        """Return the card in the best form that the printer reads. Raises NotPrintedError."""
+        """Return the card in the best supported format. Raises NotPrintedError."""
         known = texts(printer, "document-format-supported")
         if "application/pdf" in known:
             return "application/pdf", sheet.pdf()
@@ -210,7 +210,7 @@ class IppDriver:
         raise NotPrintedError(Status(PrinterState.ERROR, words))
 
     def _create(self, sheet: Sheet, wishes: Sequence[Attribute], turn: Turn) -> int:
-        """Make a job without a document at the printer. Raises NotPrintedError."""
+        """Create a job without a document. Raises NotPrintedError."""
         names: list[Attribute] = [
             (Tag.NAME, "requesting-user-name", [USER]),
             (Tag.NAME, "job-name", [sheet.name]),
@@ -224,7 +224,7 @@ class IppDriver:
         return _job_number(answer)
 
     def _send(self, job: int, mime_type: str, document: bytes) -> None:
-        """Send the document of a job. Where the connection is lost, `_watch` finds out more."""
+        """Send a job's document. After a lost connection `_watch` finds out the result."""
         try:
             answer = self._ask(
                 Operation.SEND_DOCUMENT,
@@ -262,7 +262,7 @@ class IppDriver:
         return _job_number(answer)
 
     def _watch(self, job: int, turn: Turn) -> None:
-        """Return when the printer says that the job is completed."""
+        """Return when the printer reports the job as completed."""
         until = time.monotonic() + PRINT_S
         lost_at, looked_at = 0.0, time.monotonic()
         while time.monotonic() < until:
@@ -279,7 +279,7 @@ class IppDriver:
             if _is_over(answer):
                 return
             if "job-incoming" in texts(answer.job, "job-state-reasons"):
-                # The document never arrived whole, so nothing was printed of it.
+                # The document is incomplete, so nothing was printed.
                 self._take_back(job, Status(PrinterState.OFFLINE, _LOST), turn)
                 return
             if now - looked_at > LOOK_S:
@@ -293,7 +293,7 @@ class IppDriver:
         raise PerhapsPrintedError(words)
 
     def _take_back(self, job: int, status: Status, turn: Turn) -> None:
-        """Cancel a job that can't go on. Returns where it was completed after all."""
+        """Cancel a stalled job. Returns if it was completed after all."""
         self._cancel(job)
         until = time.monotonic() + CANCEL_S
         while time.monotonic() < until:
@@ -342,7 +342,7 @@ class IppDriver:
         wishes: Sequence[Attribute],
         document: bytes = b"",
     ) -> Answer:
-        """Ask again for a while where the printer answers that it is busy. Raises as `_ask`."""
+        """Retry while the printer is busy. Raises as `_ask`."""
         until = time.monotonic() + BUSY_S
         while True:
             answer = self._ask(operation, attributes, wishes, document)
@@ -357,7 +357,7 @@ class IppDriver:
         wishes: Sequence[Attribute] = (),
         document: bytes = b"",
     ) -> Answer:
-        """Return what the printer answers. Raises OSError, GarbledError or AddressError."""
+        """Send a request and return the answer. Raises OSError, GarbledError or AddressError."""
         uri: Attribute = (Tag.URI, "printer-uri", [self._uri])
         body = request(operation, next(self._numbers), [uri, *attributes], wishes) + document
         connection = _Connection(self._address, self._certificate)
@@ -383,7 +383,7 @@ class IppDriver:
 
 
 class _EndedError(PerhapsPrintedError):
-    """Is raised where a job ended without being completed."""
+    """A job ended without completion."""
 
     def __init__(self, words: str, *, printed_nothing: bool) -> None:
         super().__init__(words)
@@ -391,7 +391,7 @@ class _EndedError(PerhapsPrintedError):
 
 
 def _is_over(answer: Answer) -> bool:
-    """Say whether a job is completed. Raises PerhapsPrintedError where it ended otherwise."""
+    """Return whether a job is completed. Raises PerhapsPrintedError if it ended otherwise."""
     if answer.status == _NOT_FOUND:
         raise PerhapsPrintedError(N_("The printer no longer knows the job."))
     state = next(iter(numbers(answer.job, "job-state")), 0)
@@ -413,7 +413,7 @@ def _is_over(answer: Answer) -> bool:
 
 
 def _job_number(answer: Answer) -> int:
-    """Return the number of a job that was made. Raises NotPrintedError where it was refused."""
+    """Return a created job's number. Raises NotPrintedError if the printer refused it."""
     found = numbers(answer.job, "job-id")
     if not answer.is_ok or not found:
         raise NotPrintedError(Status(PrinterState.READY, _refusal(answer)))
@@ -430,7 +430,7 @@ def _refusal(answer: Answer) -> str:
 
 
 def _wishes(sheet: Sheet, printer: Mapping[str, list[Value]]) -> list[Attribute]:
-    """Return what is asked of a print, as far as the printer knows of it."""
+    """Return the job attributes that the printer supports."""
     found: list[Attribute] = []
     media = _MEDIA.get(sheet.size_mm, "")
     if media in texts(printer, "media-supported"):
@@ -441,10 +441,9 @@ def _wishes(sheet: Sheet, printer: Mapping[str, list[Value]]) -> list[Attribute]
 
 
 class _Connection(http.client.HTTPConnection):
-    """Represents one HTTP connection to a printer, over TLS for `ipps`.
+    """An HTTP connection to a printer, over TLS for `ipps`.
 
-    Printers sign their certificates themselves. So the first certificate that a printer shows is
-    kept, and every later one must be the same.
+    Printers have self-signed certificates, so the first one is pinned.
     """
 
     def __init__(self, address: Address, certificate: str) -> None:

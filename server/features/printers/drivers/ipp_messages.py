@@ -1,8 +1,7 @@
-"""Writes and reads the messages of IPP (RFC 8010), as far as printing a card needs them.
+"""Encodes and parses IPP messages (RFC 8010), as far as printing a card needs them.
 
-The maintained libraries for Python are made for asyncio, and bring an HTTP client of their own. A
-driver here is a thread with bounded waits, and needs six operations. These are what is written
-here, over the standard library's HTTP.
+The maintained Python libraries are for asyncio and bring their own HTTP client. A driver is a
+thread with bounded waits and needs six operations, so this uses the standard library's HTTP.
 """
 
 import struct
@@ -26,7 +25,7 @@ class Operation(IntEnum):
 
 
 class Tag(IntEnum):
-    """Says what a value is, or which group begins."""
+    """Value types and group delimiters."""
 
     OPERATION = 0x01
     JOB = 0x02
@@ -54,7 +53,7 @@ Attribute = tuple[Tag, str, Sequence[Value]]
 
 @dataclass(frozen=True)
 class Answer:
-    """Holds what a printer answers. Attributes of its kind are by name, as lists of values."""
+    """A printer's answer: for each group the attributes by name, as lists of values."""
 
     status: int
     operation: Mapping[str, list[Value]] = field(default_factory=dict)
@@ -67,7 +66,7 @@ class Answer:
 
     @property
     def message(self) -> str:
-        """Return the printer's own words, shortened."""
+        """Return the printer's own message, shortened."""
         found = texts(self.operation, "status-message")
         return found[0][:120] if found else ""
 
@@ -78,7 +77,7 @@ def request(
     attributes: Sequence[Attribute],
     job_attributes: Sequence[Attribute] = (),
 ) -> bytes:
-    """Return a request without its document."""
+    """Encode a request without its document."""
     made = [VERSION, struct.pack(">HI", operation, number), bytes([Tag.OPERATION])]
     first: list[Attribute] = [
         (Tag.CHARSET, "attributes-charset", ["utf-8"]),
@@ -91,7 +90,7 @@ def request(
 
 
 def read(body: bytes) -> Answer:
-    """Return what an answer says. Raises GarbledError."""
+    """Parse an answer. Raises GarbledError."""
     try:
         return _read(body)
     except (IndexError, ValueError, struct.error):
@@ -101,12 +100,12 @@ def read(body: bytes) -> Answer:
 
 
 def numbers(group: Mapping[str, list[Value]], name: str) -> list[int]:
-    """Return the values of an attribute that are numbers."""
+    """Return an attribute's numeric values."""
     return [one for one in group.get(name, []) if isinstance(one, int)]
 
 
 def texts(group: Mapping[str, list[Value]], name: str) -> list[str]:
-    """Return the values of an attribute that are texts."""
+    """Return an attribute's text values."""
     return [one for one in group.get(name, []) if isinstance(one, str)]
 
 
@@ -142,7 +141,7 @@ def _read(body: bytes) -> Answer:
         key, at = _counted(body, at + 1)
         value, at = _counted(body, at)
         name = key.decode() or name
-        # Collections are read over. Nothing that is asked for stands in one.
+        # Collections are skipped; no attribute that we read is in one.
         if tag == Tag.BEGIN_COLLECTION:
             depth += 1
         elif tag == Tag.END_COLLECTION:

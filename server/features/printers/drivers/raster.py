@@ -1,4 +1,4 @@
-"""Writes pictures as PWG Raster (PWG 5102.4), which printers read that do not read PDF."""
+"""Encodes pictures as PWG Raster (PWG 5102.4), for printers that don't read PDF."""
 
 import re
 import struct
@@ -8,13 +8,13 @@ from PIL import Image
 MIME_TYPE = "image/pwg-raster"
 _LINES_MAX = 256
 _SRGB, _SGREY = 19, 18
-_POINTS = 72  # In an inch.
+_POINTS = 72  # Per inch
 _GREY_RUNS = re.compile(rb"(.)\1{0,127}", re.DOTALL)
 _COLOUR_RUNS = re.compile(rb"(...)\1{0,127}", re.DOTALL)
 
 
 def pwg(picture: Image.Image, dpi: int, in_colour: bool) -> bytes:
-    """Return one page, in colour or in shades of grey."""
+    """Encode one page, in colour or greyscale."""
     dots = picture.convert("RGB" if in_colour else "L")
     pixel = 3 if in_colour else 1
     data, row = dots.tobytes(), dots.width * pixel
@@ -36,24 +36,24 @@ def _packed(line: bytes, pixel: int) -> bytes:
 
 
 def _header(width: int, height: int, dpi: int, pixel: int) -> bytes:
-    """Return the header of a page, 1,796 bytes. What is not named in it is zero."""
+    """Return a page header of 1,796 bytes; unlisted fields are zero."""
     page = (round(width * _POINTS / dpi), round(height * _POINTS / dpi))
     header = bytearray(1796)
     header[:9] = b"PwgRaster"
     for at, value in (
         (276, dpi),
         (280, dpi),
-        (340, 1),  # Copies.
+        (340, 1),  # Copies
         (352, page[0]),
         (356, page[1]),
         (372, width),
         (376, height),
-        (384, 8),  # Bits of one colour.
+        (384, 8),  # Bits per colour
         (388, 8 * pixel),
         (392, width * pixel),
         (400, _SRGB if pixel == 3 else _SGREY),
         (420, pixel),
-        (452, 1),  # Pages in all.
+        (452, 1),  # Total pages
         (456, 1),
         (460, 1),
         (472, width),

@@ -1,4 +1,4 @@
-"""Asks a printer for one value over SNMP version 1 (RFC 1157), as its drivers for desktops do."""
+"""Reads one value from a printer over SNMP version 1 (RFC 1157), as desktop drivers do."""
 
 import secrets
 import socket
@@ -10,15 +10,15 @@ from server.features.printers.drivers.driver import GarbledError
 PORT = 161
 ANSWER_S = 1.0
 TRIES = 3
-_COMMUNITY = b"public"  # Everybody may read by it. It is no secret.
+_COMMUNITY = b"public"  # The public read community; not a secret
 _INTEGER, _TEXT, _NULL, _OID, _SEQUENCE = 0x02, 0x04, 0x05, 0x06, 0x30
 _GET, _RESPONSE, _COUNTER, _GAUGE = 0xA0, 0xA2, 0x41, 0x42
 
 
 def get(host: str, name: Sequence[int], port: int = PORT) -> int | bytes | None:
-    """Return the value of an object, or None where the printer has none of that name.
+    """Return an object's value, or None if the printer lacks it.
 
-    Raises OSError where nothing answers, or GarbledError.
+    Raises OSError without an answer, or GarbledError.
     """
     number = secrets.randbelow(1 << 31)
     sent = _request(name, number)
@@ -81,7 +81,7 @@ def _value(answer: bytes, number: int) -> int | bytes | None:
 
 
 def _any(data: bytes) -> tuple[int, bytes, bytes]:
-    """Return the tag and the value of what stands first, and what follows it."""
+    """Return the tag and value of the first element, and the rest."""
     length, at = data[1], 2
     if length & 0x80:
         size = length & 0x7F

@@ -1,4 +1,4 @@
-"""Speaks over one TCP connection, with an end to every wait."""
+"""A TCP connection with bounded waits."""
 
 import socket
 import time
@@ -11,7 +11,7 @@ ANSWER_BYTES_MAX = 20_000
 
 
 class Line:
-    """Represents a connection to a printer. Use it as a context manager."""
+    """A connection to a printer, as a context manager."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -28,12 +28,12 @@ class Line:
         self._socket.close()
 
     def send(self, data: bytes, timeout_s: float) -> None:
-        """Send all of it. Raises OSError, of which TimeoutError is one."""
+        """Send all data. Raises OSError, including TimeoutError."""
         self._socket.settimeout(timeout_s)
         self._socket.sendall(data)
 
     def read(self, is_whole: Callable[[bytes], bool], timeout_s: float) -> bytes:
-        """Return an answer once it is whole. Raises OSError, also where it is too long or late."""
+        """Read until the answer is whole. Raises OSError, also if it is too long or late."""
         until = time.monotonic() + timeout_s
         got = b""
         while not is_whole(got):
@@ -50,7 +50,7 @@ class Line:
         return got
 
     def finish(self, timeout_s: float) -> None:
-        """Say that nothing more follows, and wait until the printer has taken all and closes.
+        """Close the sending side, and wait until the printer has read everything.
 
         Raises OSError.
         """

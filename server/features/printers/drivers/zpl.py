@@ -1,9 +1,8 @@
-"""Drives label printers that speak ZPL over TCP, one label at a time.
+"""Drives ZPL label printers over TCP, one label at a time.
 
-`~HS` tells how the printer is and what waits in it. Zebra's printers also count the labels that
-they ever printed (`odometer.total_label_count`). Where the count is given, a label is out when it
-went up. Where it is not, a label is out when the printer was seen at work and then had nothing left
-to do. Nothing else may print on such a printer.
+`~HS` returns the state and the queue. Zebra printers also count all labels ever printed
+(`odometer.total_label_count`): a label is out when the count increases. Without a count, it is out
+when the printer was busy and then idle. No other program may print on such a printer.
 """
 
 import re
@@ -32,13 +31,13 @@ ANSWER_S = 3.0
 COUNT_ANSWER_S = 1.5
 SEND_S = 20.0
 POLL_S = 0.1
-SETTLE_S = 0.4  # A printer that was at work has nothing left to do for so long.
-SILENT_S = 4.0  # A printer that took a label shows no work for so long.
+SETTLE_S = 0.4  # A busy printer is finished after being idle this long
+SILENT_S = 4.0  # A printer shows no work for a sent label this long
 PRINT_S = 180.0
 CLEAR_S = 4.0
 RECONNECT_S = 8.0
-AGAIN_S = 0.5  # Between two attempts of that.
-DARK_BELOW = 140  # Of 256. Lighter dots stay white.
+AGAIN_S = 0.5  # Between reconnections
+DARK_BELOW = 140  # Of 256; lighter dots stay white
 _STRINGS = re.compile(rb"\x02([^\x02\x03]{0,200})\x03")
 _COUNT = re.compile(rb'"(\d{1,12})"')
 _ASK_COUNT = b'! U1 getvar "odometer.total_label_count"\r\n'
@@ -47,15 +46,15 @@ _LOST = N_("The connection was lost while the label was being printed.")
 
 @dataclass(frozen=True)
 class HostStatus:
-    """Holds what a printer answers to `~HS`."""
+    """A printer's answer to `~HS`."""
 
     paper_out: bool
     paused: bool
-    formats: int  # Labels that wait in the printer's memory.
-    partial: bool  # It has received the beginning of a label, and waits for the rest.
+    formats: int  # Labels waiting in its memory
+    partial: bool  # Received the start of a label, and waits for the rest
     head_open: bool
     ribbon_out: bool
-    remaining: int  # Labels of the batch that are still to print.
+    remaining: int  # Labels of the batch still to print
     hot: bool
     spoilt_memory: bool
 
@@ -83,7 +82,7 @@ class HostStatus:
 
 
 def read_host_status(answer: bytes) -> HostStatus:
-    """Return what an answer to `~HS` says. Raises GarbledError."""
+    """Parse an answer to `~HS`. Raises GarbledError."""
     strings = _STRINGS.findall(answer)
     try:
         first, second = (text.decode("ascii").split(",") for text in strings[:2])
@@ -103,9 +102,9 @@ def read_host_status(answer: bytes) -> HostStatus:
 
 
 def label(picture: Image.Image) -> bytes:
-    """Return the ZPL of one label that shows a picture in black and white."""
+    """Return the ZPL of one label with a black-and-white picture."""
     grey = picture.convert("L")
-    # A bit that is set is a black dot.
+    # In ZPL a set bit is a black dot.
     dots = grey.point([255 if level < DARK_BELOW else 0 for level in range(256)], mode="1")
     data = dots.tobytes()
     row = (dots.width + 7) // 8
@@ -120,13 +119,13 @@ def label(picture: Image.Image) -> bytes:
 
 
 class ZplDriver:
-    """Drives one printer that speaks ZPL."""
+    """Drives one ZPL printer."""
 
     def __init__(self, address: Address, dpi: int, *, trusts_sending: bool = False) -> None:
         self._address = address
         self._dpi = dpi
         self._trusts_sending = trusts_sending
-        self._counts = True  # Until the printer leaves the question unanswered.
+        self._counts = True  # Until the printer does not answer
 
     def status(self) -> Status:
         try:
@@ -159,9 +158,7 @@ class ZplDriver:
 
     @contextmanager
     def _ready(self, turn: Turn) -> Iterator[tuple[Line, int | None]]:
-        """Connect to the printer, see that it can print and has nothing of earlier times, and read
-        its count.
-        """
+        """Connect, check that the printer is ready, clear old labels, and read its count."""
         try:
             line = Line(addresses.connect(self._address))
         except (OSError, addresses.AddressError) as error:
@@ -170,7 +167,7 @@ class ZplDriver:
             try:
                 host = self._host(line)
                 if host.is_busy:
-                    # It belongs to a job that was given up. It must not come out later.
+                    # A cancelled job's label must not be printed later.
                     host = self._clear(line, turn)
                 if host.status.state is not PrinterState.READY:
                     raise NotPrintedError(host.status)
@@ -186,7 +183,7 @@ class ZplDriver:
         return read_host_status(line.read(lambda got: got.count(b"\x03") >= 3, ANSWER_S))
 
     def _count(self, line: Line) -> int | None:
-        """Return how many labels the printer ever printed, or None where it does not say."""
+        """Return the printer's label count, or None if it has none."""
         if not self._counts:
             return None
         line.send(_ASK_COUNT, ANSWER_S)
@@ -199,7 +196,7 @@ class ZplDriver:
         return int(found[1]) if found else None
 
     def _clear(self, line: Line, turn: Turn) -> HostStatus:
-        """Take back all that waits in the printer. Raises NotPrintedError where it stays."""
+        """Clear the printer's queue. Raises NotPrintedError if that fails."""
         line.send(b"~JA\r\n", ANSWER_S)
         until = time.monotonic() + CLEAR_S
         while (host := self._host(line)).is_busy:
@@ -210,7 +207,7 @@ class ZplDriver:
         return host
 
     def _watch(self, line: Line, before: int | None, turn: Turn) -> None:
-        """Return when the label is out. Raises OSError where the connection is lost."""
+        """Return when the label is out. Raises OSError if the connection is lost."""
         until = time.monotonic() + PRINT_S
         was_busy, idle_since = False, 0.0
         while time.monotonic() < until:
@@ -248,7 +245,7 @@ class ZplDriver:
         raise PerhapsPrintedError(N_("The printer took the label, but its counter did not go up."))
 
     def _take_back(self, line: Line, before: int | None, status: Status, turn: Turn) -> None:
-        """Take the label back. Returns where it came out after all."""
+        """Withdraw the label. Returns if it was printed after all."""
         try:
             self._clear(line, turn)
             counted = self._count(line) if before is not None else None
@@ -262,7 +259,7 @@ class ZplDriver:
             raise NotPrintedError(status)
 
     def _look_again(self, before: int | None, turn: Turn) -> None:
-        """Find out after a lost connection whether a label came out."""
+        """After a lost connection, find out whether the label was printed."""
         until = time.monotonic() + RECONNECT_S
         while before is not None and time.monotonic() < until:
             try:
@@ -277,7 +274,7 @@ class ZplDriver:
                         # The rest of the label was lost with the connection.
                         host = self._clear(line, turn)
                     if not host.is_busy and host.status.state.can_print:
-                        # A printer that was switched off may have lost count of its last label.
+                        # A printer that was switched off may not have counted its last label.
                         raise PerhapsPrintedError(
                             Phrase(
                                 "%(lost)s The printer's counter says that it did not come out.",

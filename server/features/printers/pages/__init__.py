@@ -1,4 +1,4 @@
-"""Serves the printers of the desks: how they are, what they were given, and how they are set.
+"""The pages of the desks' printers: state, jobs and settings.
 
-Begin with `pages.py`. The store is `server/printers`.
+Begin with `pages.py`.
 """

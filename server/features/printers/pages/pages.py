@@ -1,7 +1,7 @@
-"""Serves the page of the printers, and takes what is asked for there.
+"""The page of printers.
 
-Only admins say which printers there are and where. The badge desk sees how they are, loads labels,
-makes test prints, and answers about jobs.
+Only admins set printers. The badge desk sees their state, loads labels, makes test prints, and
+answers questions about jobs.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ _PRINTER, _JOB = "/<int:printer_id>", "/jobs/<int:job_id>"
 
 @dataclass(frozen=True)
 class Row:
-    """Holds one printer as the page shows it."""
+    """A printer on the page."""
 
     printer: Printer
     waiting: int
@@ -166,7 +166,7 @@ def give_up(job_id: int) -> Response:
 
 
 def _keep(printer_id: int | None) -> Response | tuple[str, int]:
-    """Add or change a printer as the form says, or show the form again with what is wrong."""
+    """Add or change a printer from the form, or show the form with its problem."""
     given = {key: text.strip()[:400] for key, text in request.form.items()}
     here, by = services(), auth.actor()
 
@@ -186,7 +186,7 @@ def _keep(printer_id: int | None) -> Response | tuple[str, int]:
 
 
 def _plan(given: Mapping[str, str]) -> PrinterPlan:
-    """Return the printer that the form describes. Raises PrintingError."""
+    """Return the form's printer. Raises PrintingError."""
     kind = given.get("kind", "")
     address = kind_of(kind).address(given.get("address", ""))
     try:

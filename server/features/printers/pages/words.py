@@ -1,9 +1,9 @@
-"""Says how printers and jobs are, in the words of the pages."""
+"""The texts for states of printers and jobs."""
 
 from badges.i18n import N_
 from server.features.printers.states import JobState, PrinterState, Problem
 
-# Each has the kind of its tag and its words.
+# A tag's style, and its text.
 STATES = {
     PrinterState.UNKNOWN: ("quiet", N_("Not heard yet")),
     PrinterState.READY: ("good", N_("Ready")),
