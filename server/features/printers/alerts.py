@@ -19,29 +19,29 @@ def of_printers(context: AlertContext) -> list[Trouble]:
     """
     db, settings, now = context.db, context.event.settings, context.now
     waiting = jobs.waiting(db)
-    found = []
+    alerts = []
     for printer in store.printers(db):
         cards, since = waiting.get(printer.printer_id, (0, now))
         is_late = cards > 0 and now - since > settings.alert_print_wait_s * 1000
         is_down = printer.state in _STOPPED or (cards and printer.state is PrinterState.OFFLINE)
         if not (is_late or is_down):
             continue
-        what, todo = _WORDS.get(printer.state, _SLOW)
+        problem, todo = _WORDS.get(printer.state, _SLOW)
         if cards:
-            what = joined(": ", (what, _waiting(cards, now - since)))
-        found.append(
+            problem = joined(": ", (problem, _waiting(cards, now - since)))
+        alerts.append(
             Trouble(
                 "printer",
                 str(printer.printer_id),
                 grave=cards > 0,
                 level=steps(cards, 1, FEW_WAIT, MANY_WAIT),
-                what=what,
+                what=problem,
                 todo=todo,
                 where=printer.plan.name,
                 page=("admin.printers.show", {}),
             )
         )
-    return found
+    return alerts
 
 
 def _waiting(cards: int, ms: int) -> Phrase:

@@ -75,20 +75,20 @@ def list_printers(event_dir: Path) -> None:
     The state is as the running server last heard it.
     """
     with opened(event_dir) as (_, database):
-        found = store.printers(database.reader)
-        waiting = [one.printer_id for one in jobs.open_jobs(database.reader)]
-    if not found:
+        listed = store.printers(database.reader)
+        waiting = [item.printer_id for item in jobs.open_jobs(database.reader)]
+    if not listed:
         click.echo("There are no printers. Add one: hallkeeper printer add NAME KIND ADDRESS")
     now = wall_clock()
-    for one in found:
-        plan = one.plan
-        heard = "" if one.state_at is None else f" (since {ago(one.state_at, now)})"
-        click.echo(f"{plan.name}  {one.state.replace('_', ' ')}{heard}  {plan.address}")
+    for item in listed:
+        plan = item.plan
+        heard = "" if item.state_at is None else f" (since {ago(item.state_at, now)})"
+        click.echo(f"{plan.name}  {item.state.replace('_', ' ')}{heard}  {plan.address}")
         desks = f"desks {', '.join(plan.desks)}" if plan.desks else "all desks"
-        click.echo(f"    {plan.format} at {plan.dpi} dpi, {desks}, {_labels(one)}")
-        click.echo(f"    {count(waiting.count(one.printer_id), 'job')} waiting")
-        if one.state_words:
-            click.echo(f"    {one.state_words}")
+        click.echo(f"    {plan.format} at {plan.dpi} dpi, {desks}, {_labels(item)}")
+        click.echo(f"    {count(waiting.count(item.printer_id), 'job')} waiting")
+        if item.state_words:
+            click.echo(f"    {item.state_words}")
 
 
 @printer.command()
@@ -100,11 +100,11 @@ def test(name: str, event_dir: Path) -> None:
     The running server prints it; without one, it is printed at the next start.
     """
     with opened(event_dir) as (_, database):
-        found = store.named(database.reader, name)
-        status = make_driver(found).status()
+        target = store.named(database.reader, name)
+        status = make_driver(target).status()
         click.echo(f"{name}: {status.state.replace('_', ' ')}. {status.words}".rstrip())
         number = database.write(
-            lambda db: jobs.enqueue_test(db, found.printer_id, by=BY, now=wall_clock())
+            lambda db: jobs.enqueue_test(db, target.printer_id, by=BY, now=wall_clock())
         )
         ended = _ended(database, number)
     if ended is None:
@@ -122,9 +122,9 @@ def test(name: str, event_dir: Path) -> None:
 def labels(name: str, number: int | None, event_dir: Path) -> None:
     """Record a new roll of NUMBER labels in NAME. Without a number, stop counting."""
     with opened(event_dir) as (_, database):
-        found = store.named(database.reader, name)
+        target = store.named(database.reader, name)
         database.write(
-            lambda db: store.load_labels(db, found.printer_id, number, by=BY, now=wall_clock())
+            lambda db: store.load_labels(db, target.printer_id, number, by=BY, now=wall_clock())
         )
         now = store.named(database.reader, name)
     click.echo(f"{name}: {_labels(now)}.")
@@ -136,16 +136,16 @@ def labels(name: str, number: int | None, event_dir: Path) -> None:
 def remove(name: str, event_dir: Path) -> None:
     """Remove the printer NAME. Its waiting jobs go to other printers of its desks."""
     with opened(event_dir) as (_, database):
-        found = store.named(database.reader, name)
-        database.write(lambda db: store.remove(db, found.printer_id, by=BY, now=wall_clock()))
+        target = store.named(database.reader, name)
+        database.write(lambda db: store.remove(db, target.printer_id, by=BY, now=wall_clock()))
     click.echo(f"{name} is removed.")
 
 
-def _labels(one: store.Printer) -> str:
-    if one.labels_left is None:
+def _labels(item: store.Printer) -> str:
+    if item.labels_left is None:
         return "labels are not counted"
-    few = " (few)" if one.has_few_labels else ""
-    return f"{count(one.labels_left, 'label')} left{few}"
+    few = " (few)" if item.has_few_labels else ""
+    return f"{count(item.labels_left, 'label')} left{few}"
 
 
 def _ended(database: Database, number: int) -> Job | None:
@@ -153,8 +153,8 @@ def _ended(database: Database, number: int) -> Job | None:
     until = time.monotonic() + TEST_S
     while time.monotonic() < until:
         with database.reading() as db:
-            found = jobs.job(db, number)
-        if found.state not in (JobState.WAITING, JobState.PRINTING):
-            return found
+            job = jobs.job(db, number)
+        if job.state not in (JobState.WAITING, JobState.PRINTING):
+            return job
         time.sleep(_POLL_S)
     return None

@@ -90,8 +90,8 @@ def enqueue(
         (serial, issue),
     ).fetchone()
     if waiting is not None:
-        found: int = waiting["job_id"]
-        return found
+        queued: int = waiting["job_id"]
+        return queued
     return _add(db, (serial, issue), desk, by, now, printer_id)
 
 
@@ -134,43 +134,43 @@ def retry(db: Connection, job_id: int, *, by: str, now: int, printer_id: int | N
     After `perhaps_printed` it means: the card did not come out, or another one is wanted. Raises
     JobError, NoPrinterError, UnknownPrinterError or UnknownJobError.
     """
-    found = job(db, job_id)
-    if found.state not in (JobState.FAILED, JobState.CANCELLED):
+    old = job(db, job_id)
+    if old.state not in (JobState.FAILED, JobState.CANCELLED):
         raise JobError(
             N_("Job %(job_id)s is %(state)s: only one that failed is printed again."),
             job_id=job_id,
-            state=found.state,
+            state=old.state,
         )
     if (
-        found.serial is not None
+        old.serial is not None
         and db.execute(
             "SELECT 1 FROM print_job WHERE serial = ? AND issue = ?"
             " AND state IN ('waiting', 'printing')",
-            (found.serial, found.issue),
+            (old.serial, old.issue),
         ).fetchone()
     ):
         raise JobError(
             N_("The badge of job %(job_id)s already waits for a printer, in another job."),
             job_id=job_id,
         )
-    fixed = found.fixed if printer_id is None else True
-    chosen = printer_id if printer_id is not None else found.printer_id if fixed else None
+    fixed = old.fixed if printer_id is None else True
+    chosen = printer_id if printer_id is not None else old.printer_id if fixed else None
     db.execute(
         "UPDATE print_job SET state = 'waiting', problem = '', words = '', sent_at = NULL,"
         " remote = '', done_at = NULL, made_by = ?, made_at = ?, printer_id = ?, fixed = ?"
         " WHERE job_id = ?",
-        (by, now, _printer(db, found.desk, chosen), int(fixed), job_id),
+        (by, now, _printer(db, old.desk, chosen), int(fixed), job_id),
     )
 
 
 def cancel(db: Connection, job_id: int, *, by: str, now: int) -> None:
     """Cancel a waiting or failed job. Raises JobError for other states."""
-    found = job(db, job_id)
-    if found.state not in (JobState.WAITING, JobState.FAILED):
+    open_job = job(db, job_id)
+    if open_job.state not in (JobState.WAITING, JobState.FAILED):
         raise JobError(
             N_("Job %(job_id)s is %(state)s: it can't be cancelled any more."),
             job_id=job_id,
-            state=found.state,
+            state=open_job.state,
         )
     db.execute(
         "UPDATE print_job SET state = 'cancelled', made_by = ?, done_at = ? WHERE job_id = ?",
@@ -183,29 +183,31 @@ def confirm(db: Connection, event: Event, job_id: int, *, by: str, now: int) -> 
 
     Raises JobError for jobs of other states.
     """
-    found = job(db, job_id)
-    if found.state is not JobState.FAILED or found.problem is not Problem.PERHAPS_PRINTED:
+    uncertain = job(db, job_id)
+    if uncertain.state is not JobState.FAILED or uncertain.problem is not Problem.PERHAPS_PRINTED:
         raise JobError(
             N_("Job %(job_id)s is %(state)s: nobody asks whether its card came out."),
             job_id=job_id,
-            state=found.state,
+            state=uncertain.state,
         )
     db.execute(
         "UPDATE print_job SET state = 'done', problem = '', words = '', done_at = ?"
         " WHERE job_id = ?",
         (now, job_id),
     )
-    if found.serial is not None and found.issue is not None:
-        cards.note_printed(db, printed_badges(db, event, found), by=by, now=now)
+    if uncertain.serial is not None and uncertain.issue is not None:
+        cards.note_printed(db, printed_badges(db, event, uncertain), by=by, now=now)
 
 
-def printed_badges(db: Connection, event: Event, found: Job) -> list[PrintedBadge]:
+def printed_badges(db: Connection, event: Event, printed_job: Job) -> list[PrintedBadge]:
     """Return a job's badge with its card's data; empty for a test print."""
-    badges = [] if found.serial is None else issuing.badges_of(db, found.serial)
+    badges = [] if printed_job.serial is None else issuing.badges_of(db, printed_job.serial)
     latin = True
     with suppress(EventError):  # The card is printed; broken settings of later cards don't matter.
         latin = card_design.read_design(event).latin
-    return cards.read(db, event, [one for one in badges if one.issue == found.issue], latin=latin)
+    return cards.read(
+        db, event, [badge for badge in badges if badge.issue == printed_job.issue], latin=latin
+    )
 
 
 def next_job(db: Connection, printer_id: int) -> int | None:
@@ -222,8 +224,8 @@ def next_job(db: Connection, printer_id: int) -> int | None:
         " ORDER BY j.job_id LIMIT 1",
         (printer_id, printer_id, printer_id),
     ).fetchone()
-    found: int | None = None if row is None else row["job_id"]
-    return found
+    job_id: int | None = None if row is None else row["job_id"]
+    return job_id
 
 
 def claim(db: Connection, printer_id: int) -> Job | None:
@@ -252,7 +254,7 @@ def note_sending(db: Connection, job_id: int, remote: str, now: int) -> None:
         raise JobError(N_("Job %(job_id)s is no longer being printed."), job_id=job_id)
 
 
-def finish(db: Connection, found: Job, printed: Sequence[PrintedBadge], now: int) -> None:
+def finish(db: Connection, ended: Job, printed: Sequence[PrintedBadge], now: int) -> None:
     """Record that the card is out; it counts as handed over.
 
     Ignored for a job that has been returned to its desk.
@@ -260,10 +262,10 @@ def finish(db: Connection, found: Job, printed: Sequence[PrintedBadge], now: int
     noted = db.execute(
         "UPDATE print_job SET state = 'done', problem = '', words = '', done_at = ?"
         " WHERE job_id = ? AND state = 'printing'",
-        (now, found.job_id),
+        (now, ended.job_id),
     )
     if printed and noted.rowcount == 1:
-        cards.note_printed(db, printed, by=found.made_by, now=now)
+        cards.note_printed(db, printed, by=ended.made_by, now=now)
 
 
 def fail(db: Connection, job_id: int, problem: Problem, words: str, now: int) -> None:
@@ -335,8 +337,8 @@ def _add(
         " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting') RETURNING job_id",
         (*badge, desk, by, now, _printer(db, desk, printer_id), int(printer_id is not None)),
     ).fetchone()
-    made: int = row["job_id"]
-    return made
+    job_id: int = row["job_id"]
+    return job_id
 
 
 def _printer(db: Connection, desk: str, printer_id: int | None) -> int:
@@ -356,21 +358,21 @@ def _printer(db: Connection, desk: str, printer_id: int | None) -> int:
             raise UnknownPrinterError(
                 N_("There is no printer %(printer_id)s, or it was removed."), printer_id=printer_id
             )
-    found: int = row["printer_id"]
-    return found
+    chosen: int = row["printer_id"]
+    return chosen
 
 
-def has_ready_peer(db: Connection, found: Job) -> bool:
+def has_ready_peer(db: Connection, own_job: Job) -> bool:
     """Return whether another ready printer may take the job."""
-    if found.fixed:
+    if own_job.fixed:
         return False
-    others = [row["printer_id"] for row in db.execute(_SERVING, (found.desk,)).fetchall()]
+    others = [row["printer_id"] for row in db.execute(_SERVING, (own_job.desk,)).fetchall()]
     ready = {
         row["printer_id"]
         for row in db.execute("SELECT printer_id, state FROM printer WHERE removed_at IS NULL")
         if PrinterState(row["state"]).can_print
     }
-    return any(one in ready for one in others if one != found.printer_id)
+    return any(other in ready for other in others if other != own_job.printer_id)
 
 
 def _job(row: object) -> Job:

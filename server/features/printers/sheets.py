@@ -31,20 +31,20 @@ class NotDueError(PrintingError):
 
 
 def sheet_of(
-    db: Connection, event: Event, plan: PrinterPlan, found: Job
+    db: Connection, event: Event, plan: PrinterPlan, due: Job
 ) -> tuple[Sheet, list[PrintedBadge]]:
     """Return a job's card, and its badge; a test print has none.
 
     Raises NotDueError, or DesignError. Drawing later may raise CardError.
     """
     design = card_design.read_design(event, format_name=plan.format, layer_only=plan.layer_only)
-    if found.serial is None:
+    if due.serial is None:
         return _sheet(_test_card(db), design.look, TEST_NAME), []
-    badge = issuing.current_badge(db, found.serial)
-    if badge.issue != found.issue:
+    badge = issuing.current_badge(db, due.serial)
+    if badge.issue != due.issue:
         words = N_("The badge was replaced since it was sent here: print the new one.")
         raise NotDueError(Problem.REPLACED, words)
-    if attendees.attendee(db, found.serial).revoked_at is not None:
+    if attendees.attendee(db, due.serial).revoked_at is not None:
         raise NotDueError(Problem.REVOKED, N_("The badge was revoked since it was sent here."))
     (printed,) = cards.read(db, event, [badge], latin=design.latin, photo=design.photo_of())
     return _sheet(printed.card, design.look, printed.card.badge_number), [printed]

@@ -62,10 +62,10 @@ def add(db: Connection, plan: PrinterPlan, *, by: str, now: int) -> int:
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING printer_id",
         _values(plan),
     ).fetchone()
-    made: int = row["printer_id"]
-    _set_desks(db, made, plan.desks)
-    entry_log.act(db, by, Act.PRINTER_ADDED, {"printer": made}, now)
-    return made
+    printer_id: int = row["printer_id"]
+    _set_desks(db, printer_id, plan.desks)
+    entry_log.act(db, by, Act.PRINTER_ADDED, {"printer": printer_id}, now)
+    return printer_id
 
 
 def change(db: Connection, printer_id: int, plan: PrinterPlan, *, by: str, now: int) -> None:
@@ -167,12 +167,12 @@ def printer_names(db: Connection) -> dict[int, str]:
 
 def named(db: Connection, name: str) -> Printer:
     """Raises UnknownPrinterError."""
-    for one in printers(db):
-        if one.plan.name == name:
-            return one
-    known = ", ".join(one.plan.name for one in printers(db)) or Phrase("there is none yet")
+    for item in printers(db):
+        if item.plan.name == name:
+            return item
+    names = ", ".join(item.plan.name for item in printers(db)) or Phrase("there is none yet")
     raise UnknownPrinterError(
-        N_("There is no printer %(name)s. Printers: %(known)s."), name=repr(name), known=known
+        N_("There is no printer %(name)s. Printers: %(known)s."), name=repr(name), known=names
     )
 
 
@@ -197,8 +197,8 @@ def _check(db: Connection, plan: PrinterPlan, printer_id: int | None) -> None:
         raise PrintingError(
             N_("A printer serves at most %(most)s desks. Leave none for all."), most=DESKS_MAX
         )
-    taken = [one for one in printers(db) if one.plan.name == plan.name]
-    if any(one.printer_id != printer_id for one in taken):
+    taken = [other for other in printers(db) if other.plan.name == plan.name]
+    if any(other.printer_id != printer_id for other in taken):
         raise PrintingError(
             N_("There is a printer %(name)s already: choose another name."), name=repr(plan.name)
         )
@@ -221,15 +221,15 @@ def _set_desks(db: Connection, printer_id: int, desks: Sequence[str]) -> None:
     db.execute("DELETE FROM printer_desk WHERE printer_id = ?", (printer_id,))
     db.executemany(
         "INSERT INTO printer_desk (printer_id, desk) VALUES (?, ?)",
-        [(printer_id, desk) for desk in dict.fromkeys(" ".join(one.split()) for one in desks)],
+        [(printer_id, desk) for desk in dict.fromkeys(" ".join(name.split()) for name in desks)],
     )
 
 
 def _desks(db: Connection) -> dict[int, tuple[str, ...]]:
-    found: dict[int, tuple[str, ...]] = {}
+    by_printer: dict[int, tuple[str, ...]] = {}
     for row in db.execute("SELECT printer_id, desk FROM printer_desk ORDER BY desk"):
-        found[row["printer_id"]] = (*found.get(row["printer_id"], ()), row["desk"])
-    return found
+        by_printer[row["printer_id"]] = (*by_printer.get(row["printer_id"], ()), row["desk"])
+    return by_printer
 
 
 def _printer(row: object, desks: dict[int, tuple[str, ...]]) -> Printer:

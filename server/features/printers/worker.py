@@ -102,16 +102,16 @@ class Printing:
         if self._thread.is_alive():
             self._thread.join()
         until = time.monotonic() + CLOSE_S
-        for one in self._printers.values():
-            one.wake.set()
-        for one in self._printers.values():
-            one.thread.join(max(0.0, until - time.monotonic()))
+        for running in self._printers.values():
+            running.wake.set()
+        for running in self._printers.values():
+            running.thread.join(max(0.0, until - time.monotonic()))
 
     def _wake(self, db: Connection) -> None:
         """Wake the printers if a job waits. Runs after each commit."""
         if not self._stop.is_set() and jobs.is_any_waiting(db):
-            for one in list(self._printers.values()):
-                one.wake.set()
+            for running in list(self._printers.values()):
+                running.wake.set()
 
     def _manage(self) -> None:
         while True:
@@ -127,7 +127,7 @@ class Printing:
         """Keep one thread per printer. After a change of settings a new thread starts once the old
         one has finished its job.
         """
-        wanted = {one.printer_id: one for one in printers}
+        wanted = {printer_wanted.printer_id: printer_wanted for printer_wanted in printers}
         for number, running in list(self._printers.items()):
             if number not in wanted or not running.serves(wanted[number]):
                 running.retire()
@@ -135,11 +135,11 @@ class Printing:
                 del self._printers[number]
         for number, printer in wanted.items():
             if number not in self._printers:
-                made = _PrinterThread(
+                started = _PrinterThread(
                     self._event, self._database, self._now, self._make, printer, self._stop
                 )
-                self._printers[number] = made
-                made.thread.start()
+                self._printers[number] = started
+                started.thread.start()
 
 
 class _PrinterThread:
@@ -223,101 +223,102 @@ class _PrinterThread:
         with self._database.reading() as db:
             if jobs.next_job(db, number) is None:
                 return False
-        found = self._database.write(lambda db: jobs.claim(db, number))
-        if found is None:
+        claimed = self._database.write(lambda db: jobs.claim(db, number))
+        if claimed is None:
             return False
-        self._do(found, partial(self._print, driver, found))
+        self._do(claimed, partial(self._print, driver, claimed))
         return True
 
     def _resume(self, driver: Driver) -> None:
         """Handle the jobs that an earlier server sent to the printer."""
         with self._database.reading() as db:
             left = [
-                one
-                for one in jobs.open_jobs(db)
-                if one.printer_id == self._printer.printer_id and one.sent_at is not None
+                candidate
+                for candidate in jobs.open_jobs(db)
+                if candidate.printer_id == self._printer.printer_id
+                and candidate.sent_at is not None
             ]
-        for found in left:
-            self._do(found, partial(self._resumed, driver, found))
+        for open_job in left:
+            self._do(open_job, partial(self._resumed, driver, open_job))
 
-    def _resumed(self, driver: Driver, found: Job, turn: "_Turn") -> list[PrintedBadge]:
-        driver.resume(found.remote, turn)
+    def _resumed(self, driver: Driver, sent_job: Job, turn: "_Turn") -> list[PrintedBadge]:
+        driver.resume(sent_job.remote, turn)
         with self._database.reading() as db:
-            return jobs.printed_badges(db, self._event, found)
+            return jobs.printed_badges(db, self._event, sent_job)
 
-    def _print(self, driver: Driver, found: Job, turn: "_Turn") -> list[PrintedBadge]:
+    def _print(self, driver: Driver, claimed: Job, turn: "_Turn") -> list[PrintedBadge]:
         self._note(Status(PrinterState.PRINTING))
-        sheet, printed = self._drawn(found)
+        sheet, printed = self._drawn(claimed)
         driver.print(sheet, turn)
         return printed
 
-    def _drawn(self, found: Job) -> tuple[Sheet, list[PrintedBadge]]:
+    def _drawn(self, claimed: Job) -> tuple[Sheet, list[PrintedBadge]]:
         with self._database.reading() as db:
             plan = store.printer(db, self._printer.printer_id).plan
-            return sheet_of(db, self._event, plan, found)
+            return sheet_of(db, self._event, plan, claimed)
 
-    def _do(self, found: Job, work: Callable[["_Turn"], list[PrintedBadge]]) -> None:
+    def _do(self, own_job: Job, work: Callable[["_Turn"], list[PrintedBadge]]) -> None:
         """Do the work of one job, and store its result."""
-        turn = _Turn(self, found)
+        turn = _Turn(self, own_job)
         try:
             printed = work(turn)
         except StoppedError:
             raise
         except NotPrintedError as error:
-            self._not_printed(found, error.status)
+            self._not_printed(own_job, error.status)
         except PerhapsPrintedError as error:
-            self._fail(found, Problem.PERHAPS_PRINTED, phrase_of(error))
+            self._fail(own_job, Problem.PERHAPS_PRINTED, phrase_of(error))
         except NotDueError as error:
-            self._fail(found, error.problem, phrase_of(error))
+            self._fail(own_job, error.problem, phrase_of(error))
         except (CardError, EventError, IssuingError, UnknownAttendeeError) as error:
-            self._fail(found, Problem.NOT_DRAWN, phrase_of(error))
+            self._fail(own_job, Problem.NOT_DRAWN, phrase_of(error))
         except JobError:
             pass  # It was returned to its desk, and nothing was sent.
         except UnknownPrinterError:
-            self._database.write(lambda db: jobs.put_back(db, found.job_id, ""))
+            self._database.write(lambda db: jobs.put_back(db, own_job.job_id, ""))
             raise
         except (DatabaseError, EngineError):
             # The job stays unchanged until the disk accepts writes again.
-            self._after_trouble(found, turn)
+            self._after_trouble(own_job, turn)
         except Exception as error:
             log.exception("printer %d: %s", self._printer.printer_id, type(error).__name__)
             problem = Problem.PERHAPS_PRINTED if turn.has_sent else Problem.NOT_PRINTED
-            self._fail(found, problem, N_("A fault of this program: its log has more."))
+            self._fail(own_job, problem, N_("A fault of this program: its log has more."))
         else:
-            self._finish(found, printed)
+            self._finish(own_job, printed)
 
-    def _finish(self, found: Job, printed: list[PrintedBadge]) -> None:
+    def _finish(self, own_job: Job, printed: list[PrintedBadge]) -> None:
         def step(db: Connection) -> None:
-            jobs.finish(db, found, printed, self._now())
+            jobs.finish(db, own_job, printed, self._now())
             store.count_label(db, self._printer.printer_id)
 
         self._until_written(step)
         self._note(Status(PrinterState.READY, self._noted.words))
 
-    def _fail(self, found: Job, problem: Problem, words: str) -> None:
+    def _fail(self, own_job: Job, problem: Problem, words: str) -> None:
         def step(db: Connection) -> None:
-            jobs.fail(db, found.job_id, problem, words, self._now())
+            jobs.fail(db, own_job.job_id, problem, words, self._now())
             if problem is Problem.PERHAPS_PRINTED:
                 store.count_label(db, self._printer.printer_id)
 
         self._until_written(step)
         self._looked_at = None  # Ask for the printer's state again
 
-    def _not_printed(self, found: Job, status: Status) -> None:
+    def _not_printed(self, own_job: Job, status: Status) -> None:
         """Requeue the job for a working printer, or return it to its desk if this printer refused
         it.
         """
         if status.state.can_print:
-            self._fail(found, Problem.NOT_PRINTED, status.words)
+            self._fail(own_job, Problem.NOT_PRINTED, status.words)
             return
         self._note(status)
-        self._until_written(lambda db: jobs.put_back(db, found.job_id, status.words))
+        self._until_written(lambda db: jobs.put_back(db, own_job.job_id, status.words))
 
-    def _after_trouble(self, found: Job, turn: "_Turn") -> None:
+    def _after_trouble(self, own_job: Job, turn: "_Turn") -> None:
         if turn.has_sent:
-            self._fail(found, Problem.PERHAPS_PRINTED, N_("The server's disk failed meanwhile."))
+            self._fail(own_job, Problem.PERHAPS_PRINTED, N_("The server's disk failed meanwhile."))
         else:
-            self._until_written(lambda db: jobs.put_back(db, found.job_id, ""))
+            self._until_written(lambda db: jobs.put_back(db, own_job.job_id, ""))
 
     def _until_written(self, step: Callable[[Connection], None]) -> None:
         """Write, and retry while the disk is full or fails. Raises StoppedError."""
@@ -344,11 +345,11 @@ class _PrinterThread:
 class _Turn:
     """One attempt to print a job, on its printer's thread."""
 
-    def __init__(self, owner: _PrinterThread, found: Job) -> None:
+    def __init__(self, owner: _PrinterThread, own_job: Job) -> None:
         self._owner = owner
-        self._found = found
+        self._found = own_job
         self._still_since = 0.0
-        self.has_sent = found.sent_at is not None
+        self.has_sent = own_job.sent_at is not None
 
     def sending(self, remote: str) -> None:
         owner, number = self._owner, self._found.job_id

@@ -91,7 +91,7 @@ def label(picture: Image.Image) -> bytes:
     # The head prints the last dot of a line first.
     line = line.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     data = line.point([255 if level < DARK_BELOW else 0 for level in range(256)], "1").tobytes()
-    made = [
+    commands = [
         bytes(400),  # Ends a partly sent command
         b"\x1b@",
         b"\x1bia\x01",  # Switch to raster commands
@@ -104,8 +104,8 @@ def label(picture: Image.Image) -> bytes:
         b"M\x00",  # Uncompressed
     ]
     for at in range(0, len(data), LINE_BYTES):
-        made.append(b"g\x00" + bytes([LINE_BYTES]) + data[at : at + LINE_BYTES])
-    return b"".join((*made, b"\x1a"))
+        commands.append(b"g\x00" + bytes([LINE_BYTES]) + data[at : at + LINE_BYTES])
+    return b"".join((*commands, b"\x1a"))
 
 
 class BrotherDriver:
@@ -120,9 +120,9 @@ class BrotherDriver:
 
     def status(self) -> Status:
         try:
-            told = self._told()
-            if told is not None:
-                return told.status
+            ql_status = self._told()
+            if ql_status is not None:
+                return ql_status.status
             addresses.connect(self._address).close()
             return Status(PrinterState.READY, SILENT_WORDS)
         except GarbledError as error:
@@ -170,19 +170,21 @@ class BrotherDriver:
         sent_at = time.monotonic()
         was_printing, idle_since = False, 0.0
         while not is_silent and time.monotonic() < until:
-            told: QlStatus | None = None
+            ql_status: QlStatus | None = None
             with contextlib.suppress(GarbledError):
-                told = self._told()
+                ql_status = self._told()
             now = time.monotonic()
-            if told is not None and not told.status.state.can_print:
+            if ql_status is not None and not ql_status.status.state.can_print:
                 # The printer does not report what happens to this label.
-                turn.stands_still(told.status)
+                turn.stands_still(ql_status.status)
                 raise PerhapsPrintedError(
-                    Phrase("%(words)s Look whether the label came out.", words=told.status.words)
+                    Phrase(
+                        "%(words)s Look whether the label came out.", words=ql_status.status.words
+                    )
                 )
-            if told is not None and told.is_printing:
+            if ql_status is not None and ql_status.is_printing:
                 was_printing, idle_since = True, 0.0
-            elif told is not None:
+            elif ql_status is not None:
                 idle_since = idle_since or now
                 if was_printing and now - idle_since > SETTLE_S:
                     return

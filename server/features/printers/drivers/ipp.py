@@ -113,14 +113,14 @@ def status_of(printer: Mapping[str, list[Value]]) -> Status:
     if state not in (_IDLE, 4, _STOPPED):
         raise GarbledError(N_("The printer does not say how it is."))
     given = texts(printer, "printer-state-reasons")
-    for names, found, words in _REASONS:
+    for names, meaning, words in _REASONS:
         if any(_is_grave(reason, names, state) for reason in given):
-            return Status(found, words)
+            return Status(meaning, words)
     if state == _STOPPED:
         return Status(PrinterState.ERROR, _STOPPED_WORDS)
     if printer.get("printer-is-accepting-jobs") == [False]:
         return Status(PrinterState.ERROR, _NO_JOBS_WORDS)
-    low = any(one.removesuffix("-warning") == "media-low" for one in given)
+    low = any(reason_given.removesuffix("-warning") == "media-low" for reason_given in given)
     words = N_("The paper is almost used up.") if low else ""
     return Status(PrinterState.READY if state == _IDLE else PrinterState.PRINTING, words)
 
@@ -193,19 +193,19 @@ class IppDriver:
 
     def _document(self, sheet: Sheet, printer: Mapping[str, list[Value]]) -> tuple[str, bytes]:
         """Return the card in the best supported format. Raises NotPrintedError."""
-        known = texts(printer, "document-format-supported")
-        if "application/pdf" in known:
+        supported = texts(printer, "document-format-supported")
+        if "application/pdf" in supported:
             return "application/pdf", sheet.pdf()
-        if raster.MIME_TYPE in known:
+        if raster.MIME_TYPE in supported:
             kinds = texts(printer, "pwg-raster-document-type-supported")
             in_colour = "srgb_8" in kinds
             return raster.MIME_TYPE, raster.pwg(sheet.picture(self._dpi), self._dpi, in_colour)
         for mime_type, name in (("image/png", "PNG"), ("image/jpeg", "JPEG")):
-            if mime_type in known:
-                made = io.BytesIO()
+            if mime_type in supported:
+                buffer = io.BytesIO()
                 dots = (self._dpi, self._dpi)
-                sheet.picture(self._dpi).convert("RGB").save(made, name, dpi=dots, quality=95)
-                return mime_type, made.getvalue()
+                sheet.picture(self._dpi).convert("RGB").save(buffer, name, dpi=dots, quality=95)
+                return mime_type, buffer.getvalue()
         words = N_("The printer reads neither PDF nor PWG raster, PNG or JPEG.")
         raise NotPrintedError(Status(PrinterState.ERROR, words))
 
@@ -403,7 +403,7 @@ def _is_over(answer: Answer) -> bool:
             if state == _CANCELLED
             else Phrase("given up by the printer")
         )
-        reasons = [one for one in texts(answer.job, "job-state-reasons") if one != "none"]
+        reasons = [reason for reason in texts(answer.job, "job-state-reasons") if reason != "none"]
         why = f" ({', '.join(reasons)[:100]})" if reasons else ""
         nothing = bool(counted) and not any(counted)
         raise _EndedError(
@@ -414,10 +414,10 @@ def _is_over(answer: Answer) -> bool:
 
 def _job_number(answer: Answer) -> int:
     """Return a created job's number. Raises NotPrintedError if the printer refused it."""
-    found = numbers(answer.job, "job-id")
-    if not answer.is_ok or not found:
+    job_ids = numbers(answer.job, "job-id")
+    if not answer.is_ok or not job_ids:
         raise NotPrintedError(Status(PrinterState.READY, _refusal(answer)))
-    return found[0]
+    return job_ids[0]
 
 
 def _refusal(answer: Answer) -> str:
@@ -431,13 +431,13 @@ def _refusal(answer: Answer) -> str:
 
 def _wishes(sheet: Sheet, printer: Mapping[str, list[Value]]) -> list[Attribute]:
     """Return the job attributes that the printer supports."""
-    found: list[Attribute] = []
+    supported: list[Attribute] = []
     media = _MEDIA.get(sheet.size_mm, "")
     if media in texts(printer, "media-supported"):
-        found.append((Tag.KEYWORD, "media", [media]))
+        supported.append((Tag.KEYWORD, "media", [media]))
     if "none" in texts(printer, "print-scaling-supported"):
-        found.append((Tag.KEYWORD, "print-scaling", ["none"]))
-    return found
+        supported.append((Tag.KEYWORD, "print-scaling", ["none"]))
+    return supported
 
 
 class _Connection(http.client.HTTPConnection):

@@ -67,8 +67,8 @@ class Answer:
     @property
     def message(self) -> str:
         """Return the printer's own message, shortened."""
-        found = texts(self.operation, "status-message")
-        return found[0][:120] if found else ""
+        messages = texts(self.operation, "status-message")
+        return messages[0][:120] if messages else ""
 
 
 def request(
@@ -78,15 +78,15 @@ def request(
     job_attributes: Sequence[Attribute] = (),
 ) -> bytes:
     """Encode a request without its document."""
-    made = [VERSION, struct.pack(">HI", operation, number), bytes([Tag.OPERATION])]
+    parts = [VERSION, struct.pack(">HI", operation, number), bytes([Tag.OPERATION])]
     first: list[Attribute] = [
         (Tag.CHARSET, "attributes-charset", ["utf-8"]),
         (Tag.LANGUAGE, "attributes-natural-language", ["en"]),
     ]
-    made += [_attribute(one) for one in (*first, *attributes)]
+    parts += [_attribute(attribute) for attribute in (*first, *attributes)]
     if job_attributes:
-        made += [bytes([Tag.JOB]), *(_attribute(one) for one in job_attributes)]
-    return b"".join((*made, bytes([Tag.END])))
+        parts += [bytes([Tag.JOB]), *(_attribute(attribute) for attribute in job_attributes)]
+    return b"".join((*parts, bytes([Tag.END])))
 
 
 def read(body: bytes) -> Answer:
@@ -101,22 +101,24 @@ def read(body: bytes) -> Answer:
 
 def numbers(group: Mapping[str, list[Value]], name: str) -> list[int]:
     """Return an attribute's numeric values."""
-    return [one for one in group.get(name, []) if isinstance(one, int)]
+    return [value for value in group.get(name, []) if isinstance(value, int)]
 
 
 def texts(group: Mapping[str, list[Value]], name: str) -> list[str]:
     """Return an attribute's text values."""
-    return [one for one in group.get(name, []) if isinstance(one, str)]
+    return [value for value in group.get(name, []) if isinstance(value, str)]
 
 
 def _attribute(attribute: Attribute) -> bytes:
     tag, name, values = attribute
-    made = b""
+    encoded_values = b""
     for value in values:
         encoded = _value(tag, value)
-        key = b"" if made else name.encode()
-        made += struct.pack(">BH", tag, len(key)) + key + struct.pack(">H", len(encoded)) + encoded
-    return made
+        key = b"" if encoded_values else name.encode()
+        encoded_values += (
+            struct.pack(">BH", tag, len(key)) + key + struct.pack(">H", len(encoded)) + encoded
+        )
+    return encoded_values
 
 
 def _value(tag: Tag, value: Value) -> bytes:

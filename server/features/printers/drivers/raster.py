@@ -19,20 +19,20 @@ def pwg(picture: Image.Image, dpi: int, in_colour: bool) -> bytes:
     pixel = 3 if in_colour else 1
     data, row = dots.tobytes(), dots.width * pixel
     lines = [data[at : at + row] for at in range(0, len(data), row)]
-    made = [b"RaS2", _header(dots.width, dots.height, dpi, pixel)]
+    page = [b"RaS2", _header(dots.width, dots.height, dpi, pixel)]
     at = 0
     while at < len(lines):
         same = 1
         while same < _LINES_MAX and at + same < len(lines) and lines[at + same] == lines[at]:
             same += 1
-        made += [bytes([same - 1]), _packed(lines[at], pixel)]
+        page += [bytes([same - 1]), _packed(lines[at], pixel)]
         at += same
-    return b"".join(made)
+    return b"".join(page)
 
 
 def _packed(line: bytes, pixel: int) -> bytes:
     runs = (_COLOUR_RUNS if pixel == 3 else _GREY_RUNS).finditer(line)
-    return b"".join(bytes([len(one[0]) // pixel - 1]) + one[1] for one in runs)
+    return b"".join(bytes([len(run[0]) // pixel - 1]) + run[1] for run in runs)
 
 
 def _header(width: int, height: int, dpi: int, pixel: int) -> bytes:

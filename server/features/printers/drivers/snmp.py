@@ -22,8 +22,8 @@ def get(host: str, name: Sequence[int], port: int = PORT) -> int | bytes | None:
     """
     number = secrets.randbelow(1 << 31)
     sent = _request(name, number)
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    family, kind, protocol, _, where = found[0]
+    resolved = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    family, kind, protocol, _, where = resolved[0]
     with socket.socket(family, kind, protocol) as line:
         line.settimeout(ANSWER_S)
         line.connect(where)
@@ -44,10 +44,10 @@ def _request(name: Sequence[int], number: int) -> bytes:
 
 
 def _arc(number: int) -> bytes:
-    made = [number & 0x7F]
+    septets = [number & 0x7F]
     while number := number >> 7:
-        made.append(number & 0x7F | 0x80)
-    return bytes(reversed(made))
+        septets.append(number & 0x7F | 0x80)
+    return bytes(reversed(septets))
 
 
 def _number(value: int) -> bytes:
@@ -65,13 +65,13 @@ def _value(answer: bytes, number: int) -> int | bytes | None:
         message = _open(_SEQUENCE, answer)[0]
         after_community = _any(_any(message)[2])[2]
         body = _open(_RESPONSE, after_community)[0]
-        said, rest = _open(_INTEGER, body)
+        answered, rest = _open(_INTEGER, body)
         error, rest = _open(_INTEGER, rest)
         binding = _open(_SEQUENCE, _open(_SEQUENCE, _open(_INTEGER, rest)[1])[0])[0]
         tag, value, _ = _any(_any(binding)[2])
     except (IndexError, ValueError):
         raise GarbledError(Phrase("The printer's answer over SNMP can't be read.")) from None
-    if int.from_bytes(said, "big") != number:
+    if int.from_bytes(answered, "big") != number:
         raise GarbledError(Phrase("The printer answered another question over SNMP."))
     if any(error):
         return None
@@ -92,7 +92,7 @@ def _any(data: bytes) -> tuple[int, bytes, bytes]:
 
 
 def _open(tag: int, data: bytes) -> tuple[bytes, bytes]:
-    found, value, rest = _any(data)
-    if found != tag:
+    actual, value, rest = _any(data)
+    if actual != tag:
         raise ValueError("another tag")
     return value, rest

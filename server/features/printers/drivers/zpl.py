@@ -191,9 +191,9 @@ class ZplDriver:
             answer = line.read(lambda got: got.count(b'"') >= 2, COUNT_ANSWER_S)
         except TimeoutError:
             answer = b""
-        found = _COUNT.search(answer)
-        self._counts = found is not None
-        return int(found[1]) if found else None
+        match = _COUNT.search(answer)
+        self._counts = match is not None
+        return int(match[1]) if match else None
 
     def _clear(self, line: Line, turn: Turn) -> HostStatus:
         """Clear the printer's queue. Raises NotPrintedError if that fails."""

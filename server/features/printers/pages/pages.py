@@ -41,11 +41,11 @@ class Row:
 def show() -> str:
     db = services().database.reader
     waiting: dict[int, int] = {}
-    for one in jobs.open_jobs(db):
-        waiting[one.printer_id] = waiting.get(one.printer_id, 0) + 1
+    for item in jobs.open_jobs(db):
+        waiting[item.printer_id] = waiting.get(item.printer_id, 0) + 1
     return render_template(
         "printers/list.html",
-        rows=[Row(one, waiting.get(one.printer_id, 0)) for one in store.printers(db)],
+        rows=[Row(item, waiting.get(item.printer_id, 0)) for item in store.printers(db)],
         jobs=jobs.newest_jobs(db, JOBS_SHOWN),
         names=store.printer_names(db),
         words=words,
@@ -111,9 +111,9 @@ def labels(printer_id: int) -> Response:
         count = forms.whole(text) if text else None
     except ValueError:
         return forms.turn_back(_("Write how many labels the roll has, or nothing."), _back())
-    said = _("Labels are counted from now on.") if text else _("Labels are no longer counted.")
+    message = _("Labels are counted from now on.") if text else _("Labels are no longer counted.")
     return _perform(
-        lambda db, by, now: store.load_labels(db, printer_id, count, by=by, now=now), said
+        lambda db, by, now: store.load_labels(db, printer_id, count, by=by, now=now), message
     )
 
 
@@ -193,7 +193,7 @@ def _plan(given: Mapping[str, str]) -> PrinterPlan:
         dpi, place = forms.whole(given.get("dpi", "")), forms.whole(given.get("place", "") or "1")
     except ValueError:
         raise PrintingError(N_("The order is a whole number, such as 1.")) from None
-    desks = tuple(filter(None, (one.strip() for one in given.get("desks", "").split(","))))
+    desks = tuple(filter(None, (desk.strip() for desk in given.get("desks", "").split(","))))
     return PrinterPlan(
         name=given.get("name", ""),
         address=str(address),
@@ -227,8 +227,8 @@ def _printer(printer_id: int) -> Printer:
         abort(404)
 
 
-def _perform(step: Callable[[Connection, str, int], object], said: str) -> Response:
-    return forms.perform(step, said, back=_back(), refused=(PrintingError,))
+def _perform(step: Callable[[Connection, str, int], object], message: str) -> Response:
+    return forms.perform(step, message, back=_back(), refused=(PrintingError,))
 
 
 def _back() -> str:
