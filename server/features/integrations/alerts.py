@@ -1,4 +1,4 @@
-"""Finds webhooks whose receiver has taken nothing for long."""
+"""Alerts about webhooks whose receiver has accepted nothing for long."""
 
 from badges.i18n import Phrase
 from server.core.alerts.alerts import Trouble, lasting, steps
@@ -10,8 +10,8 @@ HOUR_MS = 60 * MINUTE_MS
 
 
 def of_webhooks(context: AlertContext) -> list[Trouble]:
-    """List the webhooks that fail for longer than the event's settings allow, or were disabled for
-    it. One that an admin paused is none.
+    """Return the webhooks that fail for longer than the event's settings allow, or were disabled
+    for that. Webhooks paused by an admin are left out.
     """
     settings, now = context.event.settings, context.now
     found = []

@@ -1,4 +1,4 @@
-"""Defines `hallkeeper token`, for integrations."""
+"""The commands `hallkeeper token`."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from server.features.integrations import tokens
 
 @click.group(cls=Commands)
 def token() -> None:
-    """Make, list and revoke tokens, by which other systems query this server."""
+    """Make, list and revoke tokens, which give other systems access."""
 
 
 @token.command("make")
@@ -49,7 +49,7 @@ def make_token(name: str, event_dir: Path, scopes: tuple[str, ...], days: int) -
 @token.command("list")
 @event_option
 def list_tokens(event_dir: Path) -> None:
-    """List every token with its scopes and its end."""
+    """List every token with its scopes and expiry."""
     now = wall_clock()
     with opened(event_dir) as (_, database):
         for one in tokens.tokens(database.reader):
@@ -62,7 +62,7 @@ def list_tokens(event_dir: Path) -> None:
 @click.argument("name")
 @event_option
 def revoke_token(name: str, event_dir: Path) -> None:
-    """End the token called NAME at once."""
+    """Revoke the token called NAME at once."""
     with opened(event_dir) as (_, database):
         known = {one.name.casefold(): one for one in tokens.tokens(database.reader)}
         found = known.get(name.casefold())

@@ -1,4 +1,4 @@
-"""Stores the endpoints of webhooks: their addresses, topics and states."""
+"""Stores the endpoints of webhooks: addresses, topics and states."""
 
 import secrets
 from collections.abc import Iterable
@@ -26,12 +26,12 @@ _REFUSED = {
 
 
 class EndpointError(Spoken, ValueError):
-    """Is raised if an endpoint can't be added or changed. The text has reason and remedy."""
+    """The endpoint can't be added or changed. The text has reason and remedy."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Describes an endpoint. Times are Unix ms.
+    """An endpoint. Times are Unix ms.
 
     Its next message is made of leaves from `next_leaf` on, and of notices after `last_notice`.
     """
@@ -48,9 +48,9 @@ class Endpoint:
 
 
 def check_url(url: str, *, http_allowed: bool = False) -> None:
-    """Check the address of a receiver. Raises EndpointError.
+    """Check a receiver's address. Raises EndpointError.
 
-    Without TLS it is on this computer, or with `http_allowed` anywhere.
+    Without TLS it must be on this computer, unless `http_allowed`.
     """
     try:
         addresses.check_url(url, http_allowed=http_allowed)
@@ -88,7 +88,7 @@ def add(
 
 
 def endpoint(db: Connection, endpoint_id: int) -> Endpoint:
-    """Return an endpoint. Raises EndpointError if there is none, or it was removed."""
+    """Raises EndpointError if there is none, or it was removed."""
     row = db.execute(f"{_SELECT} AND endpoint_id = ?", (endpoint_id,)).fetchone()
     if row is None:
         raise EndpointError(N_("There is no such webhook any more."))
@@ -96,12 +96,12 @@ def endpoint(db: Connection, endpoint_id: int) -> Endpoint:
 
 
 def endpoints(db: Connection) -> list[Endpoint]:
-    """Return all endpoints, the oldest first."""
+    """Return all endpoints, oldest first."""
     return [_endpoint(row) for row in db.execute(f"{_SELECT} ORDER BY endpoint_id").fetchall()]
 
 
 def remove(db: Connection, endpoint_id: int, *, by: str, now: int) -> None:
-    """Remove an endpoint, with its undelivered messages. Raises EndpointError."""
+    """Remove an endpoint with its undelivered messages. Raises EndpointError."""
     endpoint(db, endpoint_id)
     db.execute("DELETE FROM webhook_message WHERE endpoint_id = ?", (endpoint_id,))
     db.execute("UPDATE webhook_endpoint SET removed_at = ? WHERE endpoint_id = ?",
@@ -110,7 +110,7 @@ def remove(db: Connection, endpoint_id: int, *, by: str, now: int) -> None:
 
 
 def disable(db: Connection, endpoint_id: int, *, by: str, now: int) -> None:
-    """Stop sending. `enable` sends the events of the pause. Raises EndpointError."""
+    """Stop sending. `enable` then sends the events of the pause. Raises EndpointError."""
     if endpoint(db, endpoint_id).disabled_at is not None:
         return
     db.execute("UPDATE webhook_endpoint SET disabled_at = ? WHERE endpoint_id = ?",

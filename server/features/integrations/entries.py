@@ -1,4 +1,4 @@
-"""Reads entries for integrations: by codes and badge numbers, and without names."""
+"""Reads entries for integrations: by codes and badge numbers, without names."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Entry(msgspec.Struct):
-    """Describes one scan at a door, from the ledger."""
+    """One scan at a door, from the ledger."""
 
     number: Annotated[int, msgspec.Meta(description="of the leaf in the entry log; it rises")]
     act: Literal["scan", "override", "annul"]
@@ -45,10 +45,9 @@ _SELECT = (
 def entries_from(
     db: Connection, first: int, limit: int, *, before: int | None = None, hall: str | None = None
 ) -> list[Entry]:
-    """Return the entries from number `first` on, in order, at most `limit`.
+    """Return at most `limit` entries from number `first` on, in order.
 
-    With `before` only those of lower numbers are returned, and with `hall` those of the hall with
-    this code.
+    `before` limits the numbers, exclusive; `hall` is a hall's code.
     """
     conditions, values = ["s.number >= ?"], [first]
     if before is not None:
@@ -71,7 +70,7 @@ def _entry(row: Row) -> Entry:
         direction=row["direction"],
         decision=row["decision"],
         reason=row["reason"],
-        # A removed door or hall has no code any more.
+        # A removed door or hall has no code.
         hall=row["hall"] or f"#{row['hall_id']}",
         door=row["door"] or f"#{row['door_id']}",
         kiosk=row["kiosk"],
@@ -85,9 +84,9 @@ def _entry(row: Row) -> Entry:
 
 
 def time_of(at: int) -> datetime:
-    """Return an instant (Unix ms) as a date and time in UTC.
+    """Convert Unix ms to a date and time in UTC.
 
-    An instant outside the calendar, which only a broken clock gives, becomes its nearest end.
+    Values outside the calendar, from a broken clock, become its nearest end.
     """
     return datetime.fromtimestamp(min(max(at, 0), _LAST_MS) / 1000, UTC)
 

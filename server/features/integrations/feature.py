@@ -1,5 +1,3 @@
-"""Registers the feature with the app."""
-
 from collections.abc import Sequence
 
 from badges.i18n import N_

@@ -13,7 +13,7 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Hall(msgspec.Struct):
-    """Describes one hall."""
+    """One hall."""
 
     code: str
     names: Annotated[dict[str, str], msgspec.Meta(description="by language")]
@@ -44,7 +44,7 @@ def halls(db: Connection) -> list[Hall]:
 
 
 def state_of(hall: figures.HallFigures) -> State:
-    """Return the hall's state by its own figures."""
+    """Return a hall's state, without its outer halls."""
     if hall.closed:
         return "closed"
     return "full" if hall.inside >= hall.capacity else "open"

@@ -1,4 +1,4 @@
-"""Stores notices: events for webhooks that no leaf of the entry log records."""
+"""Stores notices: events for webhooks that are not leaves of the entry log."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ KEPT_NOTICES = 10_000
 
 
 def add(db: Connection, topic: str, kind: str, data: Mapping[str, Any], now: int) -> None:
-    """Add a notice. `data` has codes and numbers, and nothing personal."""
+    """Add a notice. `data` has codes and numbers, nothing personal."""
     db.execute(
         "INSERT INTO webhook_notice (at_leaf, topic, kind, at, data) VALUES (?, ?, ?, ?, ?)",
         (entry_log.size(db), topic, kind, now, json.dumps(dict(data), ensure_ascii=False)),

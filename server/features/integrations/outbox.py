@@ -1,7 +1,7 @@
 """Makes the messages of webhooks, in order and each once.
 
-The entry log is the outbox of topics with leaves, such as entries: nothing more is written for
-webhooks in a scan's transaction. Other topics, such as halls, store notices (`notices.py`).
+The entry log is the outbox of topics with leaves, such as entries, so a scan's transaction writes
+nothing for webhooks. Other topics, such as halls, store notices (`notices.py`).
 
 Each endpoint has a position in the log. Its next message is made of the leaves and notices after
 it, and the same transaction moves the position.
@@ -21,13 +21,13 @@ from server.features.integrations.topics.table import TOPICS
 from server.features.integrations.topics.topic import Leaves
 from server.storage.connection import Connection
 
-LEAVES_TOGETHER = 10_000  # Leaves that one look reads at most.
-LEAVES_SKIPPED = 1_000  # After so many leaves without a message, the position is stored.
-KEPT_MESSAGES = 1_000  # Delivered ones of each endpoint, without their bodies.
+LEAVES_TOGETHER = 10_000  # The most leaves that one look reads
+LEAVES_SKIPPED = 1_000  # After this many leaves without a message, the position is stored
+KEPT_MESSAGES = 1_000  # Delivered messages per endpoint, without bodies
 
 
 class Envelope(msgspec.Struct):
-    """Is the body of every message."""
+    """The body of every message."""
 
     type: str
     timestamp: Time
@@ -36,7 +36,7 @@ class Envelope(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Message:
-    """Holds a message that waits. Times are Unix ms."""
+    """An undelivered message. Times are Unix ms."""
 
     message_id: str
     endpoint_id: int
@@ -48,7 +48,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Describes a message in the log of deliveries. Times are Unix ms."""
+    """A message in the delivery log. Times are Unix ms."""
 
     message_id: str
     kind: str
@@ -62,7 +62,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class _Next:
-    """Holds the content of the next message, and the endpoint's position after it."""
+    """The next message's content, and the endpoint's position after it."""
 
     kind: str
     at: int
@@ -72,7 +72,7 @@ class _Next:
 
 
 def waiting(db: Connection, endpoint_id: int) -> Message | None:
-    """Return the endpoint's message that is made and not delivered yet."""
+    """Return the endpoint's undelivered message."""
     row = db.execute(
         "SELECT message_id, endpoint_id, kind, body, tries, next_at FROM webhook_message"
         " WHERE endpoint_id = ? AND delivered_at IS NULL ORDER BY position LIMIT 1",
@@ -88,7 +88,7 @@ def is_due(db: Connection, endpoint: Endpoint) -> bool:
 
 
 def make_next(db: Connection, endpoint: Endpoint, now: int) -> Message | None:
-    """Make an endpoint's next message, or return None if there is none. Moves its position.
+    """Make an endpoint's next message, if any, and move its position.
 
     The endpoint must have no undelivered message.
     """
@@ -149,7 +149,7 @@ def note_failed(db: Connection, message: Message, answer: str, now: int, next_at
 
 
 def deliveries(db: Connection, endpoint_id: int, limit: int = 50) -> list[Delivery]:
-    """Return an endpoint's newest messages, the newest first."""
+    """Return an endpoint's newest messages, newest first."""
     rows = db.execute(
         "SELECT message_id, kind, made_at, tries, tried_at, next_at, delivered_at, answer"
         " FROM webhook_message WHERE endpoint_id = ? ORDER BY position DESC LIMIT ?",
@@ -161,7 +161,7 @@ def deliveries(db: Connection, endpoint_id: int, limit: int = 50) -> list[Delive
 def _look(db: Connection, endpoint: Endpoint) -> tuple[_Next | None, int, int]:
     """Return the endpoint's next content, and its position after it: a leaf and a notice.
 
-    A notice comes after the leaves that were there when it was made.
+    A notice comes after the leaves that existed when it was made.
     """
     first = endpoint.next_leaf
     row = db.execute(
@@ -183,9 +183,7 @@ def _look(db: Connection, endpoint: Endpoint) -> tuple[_Next | None, int, int]:
 
 
 def _in_leaves(db: Connection, endpoint: Endpoint, first: int, end: int) -> _Next | None:
-    """Return the message of the first leaf from `first` to before `end` that concerns the
-    endpoint.
-    """
+    """Return the message of the first leaf in the range that concerns the endpoint."""
     starts: dict[int, Leaves] = {}
     for name in endpoint.topics:
         leaves = TOPICS[name].leaves

@@ -10,14 +10,14 @@ ANSWER_BYTES_MAX = 64 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """Holds the receiver's answer. `status` is 0 if there was none."""
+    """The receiver's answer. `status` is 0 without one."""
 
     status: int
-    words: str  # The status, or the kind of failure. Never the receiver's own text.
+    words: str  # The status, or the kind of failure; never the receiver's own text
 
     @property
     def taken(self) -> bool:
-        """Return whether the receiver accepted the message. A redirect is no acceptance."""
+        """Return whether the receiver accepted the message. A redirect does not count."""
         return 200 <= self.status < 300
 
 
@@ -25,7 +25,7 @@ Post = Callable[[str, bytes, Mapping[str, str]], Answer]
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """POST a body. The certificate is checked, and redirects are not followed."""
+    """POST a body. Verifies the certificate, and follows no redirects."""
     headers = {"Content-Type": "application/json", **headers}
     reply = posting.post(url, body, headers, ANSWER_BYTES_MAX)
     return Answer(reply.status, reply.words)

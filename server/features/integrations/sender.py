@@ -1,8 +1,8 @@
-"""Sends webhooks: each endpoint's messages in order, until they are accepted.
+"""Sends each endpoint's messages in order, until they are accepted.
 
-A message that is not accepted is retried for days, with growing pauses, and later messages wait. An
-endpoint that fails for too long is disabled, and later events stay in the entry log. A message may
-arrive twice, with the same id, if the server ends between sending and recording it.
+A message is retried for days with growing pauses, and later messages wait. An endpoint that fails
+for too long is disabled; later events stay in the entry log. A message may arrive twice, with the
+same id, if the server ends between sending and recording it.
 """
 
 import logging
@@ -24,28 +24,28 @@ from server.storage.errors import EngineError, cause, grade
 
 log = logging.getLogger(__name__)
 
-BY = "nobody"  # The server's own acts have this name in the entry log.
-FIRST_MS = 5_000  # Before the second attempt. The pause doubles each time,
-MOST_MS = 3_600_000  # up to this.
-JITTER = 0.2  # Pauses vary by this part, so that many senders don't come at once.
-FAILING_MS = 5 * 86_400_000  # An endpoint that fails for so long is disabled.
-GONE = 410  # The receiver's status for an address that no longer exists.
+BY = "nobody"  # The server's own actions have this name in the entry log
+FIRST_MS = 5_000  # Before the second attempt; doubles each time,
+MOST_MS = 3_600_000  # up to this
+JITTER = 0.2  # Random variation of pauses, so that many senders don't retry at once
+FAILING_MS = 5 * 86_400_000  # An endpoint failing this long is disabled
+GONE = 410  # The receiver's status for an address that no longer exists
 POLL_S = 0.25
 MANAGE_S = 1.0
 CHECK_EVERY = 5  # times MANAGE_S
 
 
 class Outcome(Enum):
-    """Is the result of one look at an endpoint."""
+    """The result of one look at an endpoint."""
 
     SENT = "sent"
     FAILED = "failed"
-    NOTHING = "nothing"  # No message is due.
-    ENDED = "ended"  # The endpoint is removed or disabled.
+    NOTHING = "nothing"  # No message is due
+    ENDED = "ended"  # The endpoint is removed or disabled
 
 
 class Courier:
-    """Sends one endpoint's messages. One thread at a time may use it."""
+    """Sends one endpoint's messages, from one thread at a time."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Courier:
         self._spread = spread
 
     def look(self) -> Outcome:
-        """Send the next message, if there is one and it is due."""
+        """Send the next message, if it is due."""
         with self._database.reading() as db:
             try:
                 endpoint = endpoints.endpoint(db, self._endpoint_id)
@@ -100,7 +100,7 @@ class Courier:
         try:
             endpoint = endpoints.endpoint(db, self._endpoint_id)
         except EndpointError:
-            return  # It was removed meanwhile.
+            return  # It was removed meanwhile
         now = self._now()
         wait_ms = min(MOST_MS, FIRST_MS * 2 ** min(message.tries, 20))
         next_at = now + int(wait_ms * self._spread(1 - JITTER, 1 + JITTER))
@@ -114,7 +114,7 @@ class Courier:
 class Webhooks:
     """Runs a courier for each endpoint, and the topics that store notices.
 
-    Close it before the database. It owns its threads and couriers.
+    Owns its threads and couriers. Close it before the database.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Webhooks:
         self._send = send
         self._stop = threading.Event()
         self._couriers: dict[int, threading.Thread] = {}
-        # Topics of the endpoints. The writer's thread reads it, and the manager's sets it.
+        # Topics of the endpoints; read by the writer's thread, set by the manager's.
         self._topics: tuple[Topic, ...] = ()
         self._look_at_endpoints()
         database.check_steps(self._check)
@@ -146,14 +146,14 @@ class Webhooks:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop, after the attempts that are under way."""
+        """Stop after the current attempts."""
         self._stop.set()
         for thread in (self._thread, *self._couriers.values()):
             if thread.is_alive():
                 thread.join()
 
     def _check(self, db: Connection) -> None:
-        """Let topics store notices in the transaction of the step that caused them."""
+        """Let topics store notices in the transaction that caused them."""
         for topic in self._topics:
             if topic.after_step is not None:
                 topic.after_step(db, self._now())
@@ -173,7 +173,7 @@ class Webhooks:
                 if rounds % CHECK_EVERY == 0:
                     self.check_topics()
             except Exception as error:
-                # The next round may succeed, and without this thread nothing would be sent.
+                # The next round may succeed; without this thread nothing would be sent.
                 log.log(grade(error), "webhooks failed, and go on: %s", cause(error))
             rounds += 1
 
@@ -191,7 +191,7 @@ class Webhooks:
                 thread.start()
 
     def check_topics(self) -> None:
-        """Let topics compare the state of now with their last, and store notices."""
+        """Let topics compare the state with the previous one, and store notices."""
         for topic in self._topics:
             if topic.every_5_s is not None:
                 topic.every_5_s(self._database, self._alerts, self._now())

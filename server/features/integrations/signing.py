@@ -1,4 +1,4 @@
-"""Signs webhooks as Standard Webhooks does (version 1, symmetric).
+"""Signs webhooks according to Standard Webhooks (version 1, symmetric).
 
 The header `webhook-signature` has `v1,` and the base64 of an HMAC-SHA256 over the message's id, the
 time of sending in seconds, and the body, joined by full stops.
@@ -13,19 +13,19 @@ SECRET_OF_BYTES = 16
 
 
 def secret(event_secret: bytes, secret_of: bytes) -> bytes:
-    """Return the key of an endpoint. The database has only `secret_of`, and needs the event's own
-    secret for it.
+    """Derive an endpoint's key from the event's secret and `secret_of`, the part in the
+    database.
     """
     return hmac.digest(event_secret, b"hallkeeper/webhook/v1\x00" + secret_of, hashlib.sha256)
 
 
 def shown(key: bytes) -> str:
-    """Return a key as receivers are given it."""
+    """Return a key in the form for receivers."""
     return PREFIX + base64.b64encode(key).decode()
 
 
 def headers(key: bytes, message_id: str, sent_at_s: int, body: bytes) -> dict[str, str]:
-    """Return the headers that prove a message to its receiver."""
+    """Return the headers that authenticate a message."""
     signed = b".".join((message_id.encode(), str(sent_at_s).encode(), body))
     signature = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
     return {

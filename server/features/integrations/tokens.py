@@ -1,6 +1,6 @@
-"""Stores the tokens of integrations. Each has scopes and an end, and is shown once.
+"""Stores the tokens of integrations. Each has scopes and an expiry, and is shown once.
 
-Only a token's hash is stored. A token has 256 random bits, so a plain hash is enough.
+Only a token's hash is stored. With 256 random bits a plain hash is enough.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from server.core.entry_log.act_names import Act
 from server.storage import errors
 from server.storage.connection import Connection, Row
 
-# Each scope, with its words on pages.
+# The scopes, with their texts on pages.
 SCOPES = {
     "read:halls": N_("Read halls: how many are inside"),
     "read:entries": N_("Read entries and denials, by badge number"),
@@ -29,16 +29,16 @@ DAY_MS = 86_400_000
 DAYS_MAX = 400
 DAYS_USUAL = 90
 NAME_CHARS_MAX = 60
-USED_EVERY_MS = 600_000  # The last use is written down at most so often.
+USED_EVERY_MS = 600_000  # The shortest interval for recording a token's use
 
 
 class TokenError(Spoken, ValueError):
-    """Is raised where a token can't be made or revoked. The text says why and what to do."""
+    """The token can't be made or revoked. The text has reason and remedy."""
 
 
 @dataclass(frozen=True)
 class Token:
-    """Describes a token. Times are Unix ms. The token itself is not kept."""
+    """A token; its secret is not stored. Times are Unix ms."""
 
     token_id: int
     name: str
@@ -51,18 +51,18 @@ class Token:
 
     @property
     def by(self) -> str:
-        """Return whoever uses it, as the entry log names them."""
+        """Return the token's name in the entry log."""
         return f"token:{self.token_id}"
 
     def stands(self, now: int) -> bool:
-        """Tell whether it opens anything at that time (Unix ms)."""
+        """Return whether it is valid at a time (Unix ms)."""
         return self.revoked_at is None and now < self.ends_at
 
 
 def make(
     db: Connection, name: str, scopes: Iterable[str], days: int, *, by: str, now: int
 ) -> tuple[Token, str]:
-    """Make a token that stands for so many days. Return it, and the secret to show once.
+    """Make a token valid for `days`. Return it, and its secret, which is shown once.
 
     Raises TokenError.
     """
@@ -99,7 +99,7 @@ def make(
 
 
 def revoke(db: Connection, token_id: int, *, by: str, now: int) -> None:
-    """End a token at once. Raises TokenError where there is none, or it is revoked already."""
+    """Revoke a token. Raises TokenError if there is none, or it is revoked already."""
     changed = db.execute(
         "UPDATE api_token SET revoked_at = ? WHERE token_id = ? AND revoked_at IS NULL",
         (now, token_id),
@@ -110,18 +110,17 @@ def revoke(db: Connection, token_id: int, *, by: str, now: int) -> None:
 
 
 def find(db: Connection, secret: str) -> Token | None:
-    """Return the token of a secret, whether it stands or not. Return None where there is none."""
+    """Return a secret's token, valid or not, or None."""
     row = db.execute(f"{_SELECT} WHERE token_hash = ?", (_hash(secret),)).fetchone()
     return None if row is None else _token(row)
 
 
 def note_use(db: Connection, token_id: int, now: int) -> None:
-    """Keep when a token was used last."""
     db.execute("UPDATE api_token SET used_at = ? WHERE token_id = ?", (now, token_id))
 
 
 def tokens(db: Connection) -> list[Token]:
-    """Return all tokens, the newest first."""
+    """Return all tokens, newest first."""
     rows = db.execute(f"{_SELECT} ORDER BY token_id DESC").fetchall()
     return [_token(row) for row in rows]
 

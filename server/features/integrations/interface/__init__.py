@@ -1,5 +1,5 @@
 """Answers integrations: the HTTP interface under /api/v1, its description at /openapi.json, the
-probes /healthz and /readyz, and figures at /metrics.
+probes /healthz and /readyz, and /metrics.
 
-Begin with `routes.py`. Every route is declared there once, and the description is made from that.
+Begin with `routes.py`.
 """

@@ -1,6 +1,6 @@
-"""Makes the server's figures for Prometheus.
+"""Makes the server's metrics for Prometheus.
 
-Labels hold codes of halls, answers and reasons, and never a name or a number of anybody.
+Labels contain codes, decisions and reasons, but no names or badge numbers.
 """
 
 from collections.abc import Iterator
@@ -23,20 +23,20 @@ PREFIX = "hallkeeper_"
 
 
 def exposition(here: Services) -> bytes:
-    """Return the figures of now, in the text format of Prometheus."""
+    """Return the current metrics in Prometheus' text format."""
     now = CollectorRegistry()
     now.register(_Now(here))
     return generate_latest(now) + generate_latest(here.measures.registry)
 
 
 class _Now:
-    """Reads the figures when it is asked for them."""
+    """Collects the metrics on request."""
 
     def __init__(self, here: Services) -> None:
         self._here = here
 
     def describe(self) -> list[Metric]:
-        return []  # What is registered is asked only once, so nothing need be told before.
+        return []  # Avoids a collection at registration
 
     def collect(self) -> Iterator[Metric]:
         yield from self._halls()
@@ -92,7 +92,7 @@ class _Now:
                 yield _value("backup_age_seconds", "Age of the newest backup.", age_s)
 
     def _database(self) -> Iterator[Metric]:
-        """Say how the event's servers and their database are, as `hallkeeper status` does."""
+        """Yield the metrics of servers and database, as in `hallkeeper status`."""
         here = self._here
         db, now = here.database.reader, here.now()
         known = [one for one in processes.all_processes(db) if one.stopped_at is None]

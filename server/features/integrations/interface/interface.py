@@ -84,7 +84,7 @@ _made: list[bytes] = []
 @openapi.get("/openapi.json")
 @auth.allow_everybody
 def show() -> Any:
-    """Describe the interface. The description holds nothing of the event."""
+    """Describe the interface; contains nothing of the event."""
     if not _made:
         _made.append(description(ROUTES))
     return Response(_made[0], mimetype="application/json")

@@ -1,4 +1,4 @@
-"""Describes the interface for integrations in OpenAPI 3.1, from its routes and their structs."""
+"""Describes the interface for integrations in OpenAPI 3.1, from its routes and structs."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ def description(routes: Iterable[Route]) -> bytes:
     for route in declared:
         address = PREFIX + _VARIES.sub(r"{\1}", route.path)
         paths.setdefault(address, {})[route.method.lower()] = _operation(route, refs, components)
-    # Queries stand as parameters, and their structs in no schema.
+    # Queries are parameters, so their structs are no schemas.
     for route in declared:
         components.pop(route.query.__name__, None)
     found = {
@@ -65,7 +65,7 @@ def _operation(
 ) -> dict[str, Any]:
     statuses = {*_ALWAYS, *route.problems, *(_WITH_BODY if route.body is not None else ())}
     if route.scope.endswith(":people"):
-        statuses.add(507)  # The act in the log needs room.
+        statuses.add(507)  # The log entry needs disk space
     found: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
@@ -114,7 +114,7 @@ def _in_query(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     for name, one in schema["properties"].items():
         shape = {key: value for key, value in one.items() if key != "description"}
         if "anyOf" in shape:
-            # A parameter that is absent is None, and nobody can send that.
+            # A client can't send null for an absent parameter.
             (shape,) = [kind for kind in shape["anyOf"] if kind.get("type") != "null"]
         shape.pop("default", None)
         parameter = {"name": name, "in": "query", "required": name in needed, "schema": shape}

@@ -1,6 +1,6 @@
 """Lets integrations find, register and change people, and replace and revoke badges.
 
-Everything goes through the functions that pages use, with their checks and their acts in the log.
+Uses the same functions as the pages, with their checks and log entries.
 """
 
 import os
@@ -33,7 +33,7 @@ Key = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
 class Person(msgspec.Struct):
-    """Tells of one person on the roster."""
+    """One person on the roster."""
 
     badge: Annotated[str, msgspec.Meta(description="the badge number")]
     external_id: str | None
@@ -54,7 +54,7 @@ class Person(msgspec.Struct):
 
 
 class PeopleAsked(msgspec.Struct, forbid_unknown_fields=True):
-    """Says whom to find."""
+    """The search for people."""
 
     q: Annotated[Text, msgspec.Meta(description="words that all are found in the person")] = ""
     external_id: Annotated[Text | None, msgspec.Meta(description="exactly this one")] = None
@@ -63,14 +63,14 @@ class PeopleAsked(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class People(msgspec.Struct):
-    """Holds one page of people, by name."""
+    """One page of people, by name."""
 
     people: list[Person]
     total: int
 
 
 class PersonChange(msgspec.Struct, forbid_unknown_fields=True):
-    """Gives what is to be changed. What is left out stays."""
+    """A change of a person. Omitted fields stay."""
 
     given_name: Text | UnsetType = UNSET
     family_name: Text | UnsetType = UNSET
@@ -87,14 +87,14 @@ class PersonChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NewPerson(PersonChange, kw_only=True):
-    """Gives somebody who is to be registered. One of the names is needed."""
+    """A person to register. At least one name is needed."""
 
     category: Key
     issue_badge: Annotated[bool, msgspec.Meta(description="issue the first badge too")] = True
 
 
 class Changed(msgspec.Struct):
-    """Holds the person after a change."""
+    """A person after a change."""
 
     person: Person
     badge_is_wrong: Annotated[
@@ -103,14 +103,14 @@ class Changed(msgspec.Struct):
 
 
 class Reissue(msgspec.Struct, forbid_unknown_fields=True):
-    """Says why a badge is replaced. `issue` is the present one, so that it happens once."""
+    """A badge's replacement. `issue` is the present one, so that it happens only once."""
 
     reason: Literal["first", "lost", "damaged", "changed", "stolen"]
     issue: Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 
 class Revoke(msgspec.Struct, forbid_unknown_fields=True):
-    """Says why somebody's badges are revoked."""
+    """The revocation of a person's badges."""
 
     reason: Literal["withdrawn", "conduct", "mistake", "security"]
 
@@ -184,7 +184,7 @@ def revoke_badges(asked: Nothing, given: Revoke, badge: str) -> Person:
 
 
 def _written(step: Callable[[Connection], T]) -> T:
-    """Do a step, and tell of a refusal as a problem."""
+    """Run a step, and convert its refusals to problems."""
     try:
         return services().database.write(step)
     except UnknownAttendeeError as error:
@@ -196,7 +196,7 @@ def _written(step: Callable[[Connection], T]) -> T:
 
 
 def _values(db: Connection, event: Event, given: PersonChange) -> dict[str, Any]:
-    """Return the columns that are given, as the store takes them. Raises AttendeeError."""
+    """Return the given columns as the store expects them. Raises AttendeeError."""
     fields = msgspec.structs.asdict(given)
     fields.pop("issue_badge", None)
     values = {name: value for name, value in fields.items() if value is not UNSET}

@@ -1,4 +1,4 @@
-"""Answers probes: whether the server lives, whether it can do its work, and its figures."""
+"""Answers probes: whether the server is alive and ready, and its metrics."""
 
 import ipaddress
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from server.storage.errors import EngineError, may_pass
 from server.web import auth, problems
 from server.web.services import Services, services
 
-FAILED_S = 10.0  # After a write has failed, the server is not ready for so long.
+FAILED_S = 10.0  # After a failed write the server is not ready for this long
 METRICS_SCOPE = "read:metrics"
 
 blueprint = Blueprint("probes", __name__)
@@ -25,15 +25,15 @@ blueprint = Blueprint("probes", __name__)
 @blueprint.get("/healthz")
 @auth.allow_everybody
 def healthz() -> Response:
-    """Say that the process answers, and no more."""
+    """Return that the process is alive."""
     return Response('{"alive":true}', mimetype="application/json")
 
 
 @blueprint.get("/readyz")
 @auth.allow_everybody
 def readyz() -> Response:
-    """Say whether scans can be taken: the database is written, the certificate stands, and the
-    disk has room.
+    """Return whether scans can be accepted: database writable, certificate valid, disk
+    space free.
     """
     here = services()
     found = here.own(Finding).now(lambda: _look(here))
@@ -45,7 +45,7 @@ def readyz() -> Response:
 @blueprint.get("/metrics")
 @auth.allow_everybody
 def metrics() -> Response:
-    """Show the figures to this computer itself, and to whoever has a token for them."""
+    """Show the metrics to this computer, and to holders of a token for them."""
     if not _is_this_computer():
         token = bearer()
         if token is None:
@@ -56,7 +56,7 @@ def metrics() -> Response:
 
 
 def _is_this_computer() -> bool:
-    """Tell whether the request was made on this computer. One that a proxy passes on was not."""
+    """Return whether the request is from this computer, and not passed on by a proxy."""
     if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via")):
         return False
     try:
@@ -81,7 +81,7 @@ def _database(here: Services) -> str:
         return "away" if may_pass(error) else "failing"
     if here.database.disk_trouble:
         return here.database.disk_trouble
-    # This one had nothing to write, which succeeds where others fail.
+    # An empty write may succeed while others fail.
     return "failing" if here.database.failures.within(FAILED_S) else "ok"
 
 

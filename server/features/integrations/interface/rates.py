@@ -11,30 +11,30 @@ from server.storage.database import Database
 
 AT_ONCE = 120
 LIMIT = Steady(AT_ONCE, every_ms=100)  # 600 a minute
-CLIENTS_MAX = 1_000  # in memory
-# Of several servers each takes up to so many requests of a client from the database at once. Those
-# that it does not use within BATCH_MS are lost to the client.
+CLIENTS_MAX = 1_000  # In memory
+# With several servers, each takes up to this many requests of a client from the database at once.
+# Those not used within BATCH_MS are lost to the client.
 BATCH_MAX = 16
 BATCH_MS = 3_000
-WAIT_MS = 1_000  # A server that got none asks the database again after so long, or sooner.
+WAIT_MS = 1_000  # A server without requests asks the database again after at most this time
 
 
 class Rates:
-    """Counts in memory, for the only server of an event. Thread-safe."""
+    """Counts in memory, for an event with one server. Thread-safe."""
 
     def __init__(
         self,
         limit: Steady = LIMIT,
         clock: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
     ) -> None:
-        """`clock` returns ms, and never goes back."""
+        """`clock` returns monotonic ms."""
         self._limit = limit
         self._clock = clock
         self._lock = threading.Lock()
         self._states: dict[int, State] = {}
 
     def wait_s(self, client: int) -> float:
-        """Take one request, and return 0, or the seconds until the next one is allowed."""
+        """Take one request, and return 0, or the seconds until the next is allowed."""
         now = self._clock()
         with self._lock:
             state = self._limit.settle(self._states.pop(client, NEW), now)
@@ -53,10 +53,10 @@ class _Batch:
 
 
 class SharedRates:
-    """Counts in the database, for several servers together. Thread-safe.
+    """Counts in the database, for several servers. Thread-safe.
 
-    A server takes requests of a client in batches, larger ones the more the client asks. So most
-    requests write nothing.
+    A server takes a client's requests in batches that grow with use, so most requests write
+    nothing.
     """
 
     def __init__(self, database: Database, clock: Callable[[], int], limit: Steady = LIMIT) -> None:
@@ -68,7 +68,7 @@ class SharedRates:
         self._batches: dict[int, _Batch] = {}
 
     def wait_s(self, client: int) -> float:
-        """Take one request, and return 0, or the seconds until the next one is allowed."""
+        """Take one request, and return 0, or the seconds until the next is allowed."""
         now = self._clock()
         with self._lock:
             batch = self._batches.setdefault(client, _Batch())

@@ -1,4 +1,4 @@
-"""Keeps for a moment whether the server is ready, so that nobody's questions cost it much."""
+"""Caches the server's readiness, so that frequent probes cost little."""
 
 import threading
 import time
@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import msgspec
 
-FRESH_S = 1.0  # A finding is told for so long, however often somebody asks.
+FRESH_S = 1.0  # A result is reused for this long
 
 
 class Readiness(msgspec.Struct):
-    """Says what works, each as "ok" or in one word what is wrong."""
+    """Each part is "ok", or its problem in one word."""
 
     ready: bool
     database: str
@@ -19,19 +19,19 @@ class Readiness(msgspec.Struct):
 
 
 class Finding:
-    """Keeps the last finding. One request at a time looks, and nobody else waits for it."""
+    """Caches the last result. Only one request at a time checks; others don't wait."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._looking = threading.Lock()
-        # Set by whoever holds the lock.
+        # Set by the holder of the lock.
         self._found = Readiness(False, "unknown", "unknown", "unknown")
         self._found_at = float("-inf")
 
     def now(self, look: Callable[[], Readiness]) -> Readiness:
-        """Return what was found within FRESH_S, or what `look` finds.
+        """Return the result of the last FRESH_S, or call `look`.
 
-        While somebody looks, others get what was found before, and after ten seconds "slow".
+        During a check, others get the previous result, and after ten seconds "slow".
         """
         if self._monotonic() - self._found_at < FRESH_S:
             return self._found

@@ -21,14 +21,14 @@ Code = Annotated[str, msgspec.Meta(max_length=100)]
 
 
 class Halls(msgspec.Struct):
-    """Lists the halls."""
+    """The halls."""
 
     as_of: Time
     halls: list[Hall]
 
 
 class EntriesAsked(msgspec.Struct, forbid_unknown_fields=True):
-    """Says from where on entries are wanted."""
+    """The requested page of entries."""
 
     after: Annotated[
         int, msgspec.Meta(ge=-1, le=NUMBER_MAX, description="the `next` of the page before")
@@ -38,7 +38,7 @@ class EntriesAsked(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Entries(msgspec.Struct):
-    """Holds one page of entries, the oldest first."""
+    """One page of entries, oldest first."""
 
     entries: list[Entry]
     next: Annotated[int, msgspec.Meta(description="`after` of the next page, also for later")]
@@ -46,7 +46,7 @@ class Entries(msgspec.Struct):
 
 
 class Receipt(msgspec.Struct):
-    """Proves that one scan stands in the entry log."""
+    """The proof that a scan is in the entry log."""
 
     number: int
     receipt: Annotated[str, msgspec.Meta(description="the text of the file (C2SP tlog-proof)")]
@@ -54,7 +54,7 @@ class Receipt(msgspec.Struct):
 
 
 class Session(msgspec.Struct):
-    """Tells of one session of the programme."""
+    """One session of the programme."""
 
     code: str
     hall: Annotated[str, msgspec.Meta(description="the hall's code")]
@@ -69,7 +69,7 @@ class Session(msgspec.Struct):
 
 
 class ProgrammeAsked(msgspec.Struct, forbid_unknown_fields=True):
-    """Says which sessions are wanted."""
+    """The requested sessions."""
 
     hall: Annotated[Code | None, msgspec.Meta(description="sessions in this hall alone")] = None
     offset: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
@@ -77,7 +77,7 @@ class ProgrammeAsked(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Programme(msgspec.Struct):
-    """Holds one page of the programme, in the order of the beginnings."""
+    """One page of the programme, by start time."""
 
     sessions: list[Session]
     total: int
@@ -135,7 +135,7 @@ def list_sessions(asked: ProgrammeAsked) -> Programme:
 
 
 def _known_hall(code: str) -> int:
-    """Return the id of the hall with this code. Raises ProblemError."""
+    """Raises ProblemError for an unknown code."""
     known = {hall.code: hall.hall_id for hall in store.halls(services().database.reader)}
     if code not in known:
         raise ProblemError(404, "There is no hall with this code.")

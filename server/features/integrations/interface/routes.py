@@ -1,7 +1,7 @@
 """Declares the routes of the interface for integrations, and checks each request against its route.
 
-A route names its scope, its query, its body and its answer, as msgspec structs. What is checked
-here and what /openapi.json says are therefore one and the same.
+A route names its scope, query, body and answer as msgspec structs. Both the checks and
+/openapi.json are made from them.
 """
 
 import math
@@ -23,12 +23,12 @@ BODY_BYTES_MAX = 64 * 1024
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    """Is the query of a route that takes none."""
+    """The query of a route without parameters."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """Declares one route. `path` is below PREFIX, with `<number>` for what varies."""
+    """A route. `path` is below PREFIX, with `<number>` for variables."""
 
     method: str
     path: str
@@ -39,17 +39,17 @@ class Route:
     query: type = Nothing
     body: type | None = None
     status: int = 200
-    problems: tuple[int, ...] = ()  # beside those that every route may answer
+    problems: tuple[int, ...] = ()  # Besides those of every route
     tag: str = ""
 
     @property
     def name(self) -> str:
-        """Return the name by which the description knows the route."""
+        """Return the operation's id in the description."""
         return self.view.__name__
 
 
 def run(route: Route, **where: str) -> Response:
-    """Answer a request for a route: the token first, then the query and the body, then the view."""
+    """Answer a request: check the token, the query and the body, then call the view."""
     _authorize(route)
     arguments: list[Any] = [_query(route.query)]
     if route.body is not None:
@@ -59,7 +59,7 @@ def run(route: Route, **where: str) -> Response:
 
 
 def bearer() -> Token | None:
-    """Return the token of the request, if it has one that stands."""
+    """Return the request's token, if it is valid."""
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not secret.startswith(tokens.PREFIX):
         return None
@@ -75,13 +75,12 @@ def bearer() -> Token | None:
 
 
 def actor() -> str:
-    """Return whoever asks, as the entry log names them."""
+    """Return the integration's name in the entry log."""
     asker: Token = g.token
     return asker.by
 
 
 def limits() -> Rates | SharedRates:
-    """Return the limits of integrations' requests."""
     here = services()
     if here.several:
         return here.own(SharedRates, lambda: SharedRates(here.database, here.now))
@@ -130,8 +129,8 @@ def _body(wanted: type) -> Any:
 
 
 def _said(error: Exception) -> str:
-    """Return what msgspec found. It names fields and types, and of values at most an unknown key,
-    which is left out.
+    """Return msgspec's message. It names fields and types; an unknown key, which may be personal,
+    is left out.
     """
     text = str(error)
     return "a name that is not known." if "unknown field" in text else f"{text}."

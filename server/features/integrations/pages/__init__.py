@@ -1,1 +1,1 @@
-"""Serves the page on which admins manage tokens and webhooks."""
+"""The page for managing tokens and webhooks."""

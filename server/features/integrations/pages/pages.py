@@ -1,4 +1,4 @@
-"""Serves the page of tokens and webhooks, and the deliveries of each webhook."""
+"""The page of tokens and webhooks, and the deliveries of each webhook."""
 
 from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
@@ -26,14 +26,14 @@ def show() -> str:
 @auth.allow()
 @auth.confirmed
 def make_token() -> str:
-    """Make a token, and show it this once."""
+    """Make a token, and show it once."""
     here, by = services(), auth.actor()
     name, days = request.form.get("name", "")[:200], request.form.get("days", "")
     scopes = request.form.getlist("scope")
     try:
         day_count = forms.whole(days)
     except ValueError:
-        day_count = 0  # The store refuses it.
+        day_count = 0  # The store refuses it
     try:
         made, secret = here.database.write(
             lambda db: tokens.make(db, name, scopes, day_count, by=by, now=here.now())
@@ -60,7 +60,7 @@ def revoke_token(token_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def add_webhook() -> str:
-    """Add a webhook, and show its secret this once."""
+    """Add a webhook, and show its secret once."""
     here, by = services(), auth.actor()
     url, topics = request.form.get("url", "").strip(), request.form.getlist("topic")
     http_allowed = here.event.settings.webhooks_without_tls
@@ -80,7 +80,7 @@ def add_webhook() -> str:
 @blueprint.get("/webhooks/<int:endpoint_id>")
 @auth.allow()
 def webhook(endpoint_id: int) -> str:
-    """Show the last messages to a webhook, with attempts and answers."""
+    """Show a webhook's last messages, with attempts and answers."""
     db = services().database.reader
     try:
         found = endpoints.endpoint(db, endpoint_id)
@@ -122,7 +122,7 @@ def pause_webhook(endpoint_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def try_webhook(endpoint_id: int) -> Response:
-    """Let a webhook go on, or try again without waiting."""
+    """Resume a webhook, or retry at once."""
     return forms.perform(
         lambda db, by, now: endpoints.enable(db, endpoint_id, by=by, now=now),
         _("It is tried again now."),

@@ -1,1 +1,1 @@
-"""Holds the topics of webhooks, each in a file. `table.py` lists them."""
+"""The topics of webhooks, one per file. `table.py` lists them."""

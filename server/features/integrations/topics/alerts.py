@@ -1,4 +1,4 @@
-"""Reports alerts that begin and end, of those that a feature lists for webhooks."""
+"""Reports the begin and end of alerts that features list for webhooks."""
 
 from badges.i18n import N_
 from server.features.integrations import notices
@@ -6,7 +6,7 @@ from server.features.integrations.topics.topic import Alerts, Topic
 from server.storage.connection import Connection
 from server.storage.database import Database
 
-_Keys = frozenset[tuple[str, str]]  # An alert's kind, and its subject.
+_Keys = frozenset[tuple[str, str]]  # An alert's kind and subject
 
 
 def compare(database: Database, alerts: Alerts, now: int) -> None:

@@ -20,7 +20,7 @@ _KINDS = {
 
 def _first(db: Connection, first: int, end: int) -> int | None:
     row = db.execute(
-        # The index over acts leaves scans out. It is used only if the query does so too.
+        # SQLite uses this partial index only if the query repeats its condition.
         "SELECT number FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND number >= ?"
         f" AND number < ? AND {dialect.in_json('body', 'act')} IN"
         f" ({', '.join('?' * len(_KINDS))}) ORDER BY number LIMIT 1",

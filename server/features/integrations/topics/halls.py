@@ -6,8 +6,8 @@ from server.features.integrations.topics.topic import Topic
 from server.storage import dialect
 from server.storage.connection import Connection
 
-# A full hall is reported open again once 1/50 of its places is free, so that each exit and entry at
-# the limit is not two messages.
+# A full hall is reported as open once 1/50 of its places are free, so that single exits and entries
+# at the limit cause no messages.
 FREE_AGAIN_PART = 50
 _INSIDE = "(h.open_stays + h.open_overrides + h.open_accessible)"
 _STATE = (
@@ -33,7 +33,7 @@ def note_halls(db: Connection, now: int) -> None:
             (row["hall_id"], row["state"]),
         )
         if row["before"] is None:
-            continue  # The hall's first state is no change.
+            continue  # The hall's first state is not a change
         data = {"hall": row["code"], "inside": row["inside"], "capacity": row["capacity"]}
         notices.add(db, TOPIC.name, f"hall.{row['state']}", data, now)
 

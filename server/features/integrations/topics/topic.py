@@ -8,39 +8,39 @@ from server.core.alerts.alerts import Trouble
 from server.storage.connection import Connection
 from server.storage.database import Database
 
-Alerts = Callable[[Connection, int], list[Trouble]]  # Takes the time in Unix ms.
+Alerts = Callable[[Connection, int], list[Trouble]]  # Takes the time in Unix ms
 
 
 @dataclass(frozen=True)
 class Content:
-    """Holds the content of a message that reports leaves of the entry log."""
+    """A message's content from leaves of the entry log."""
 
-    kind: str  # The message's `type`.
+    kind: str  # The message's `type`
     at: int  # Unix ms
     data: Any
-    last: int  # The last leaf that it reports.
+    last: int  # The last leaf that it reports
 
 
 @dataclass(frozen=True)
 class Leaves:
-    """Reads a topic's messages from the entry log, which is their outbox. A leaf belongs to at most
+    """Reads a topic's messages from the entry log, its outbox. A leaf belongs to at most
     one topic.
     """
 
-    # Returns the topic's first leaf from a number on, before another number.
+    # Returns the topic's first leaf from one number on and before another.
     first: Callable[[Connection, int, int], int | None]
-    # Returns the message of that leaf, and perhaps of leaves after it, before another number.
+    # Returns the message of that leaf, and perhaps of the following ones, before a number.
     content: Callable[[Connection, int, int], Content]
 
 
 @dataclass(frozen=True)
 class Topic:
-    """Describes a topic. It has leaves of the entry log, or adds notices (`notices.add`) in one of
-    two ways. These two are called only while a webhook has the topic.
+    """A topic: it either has leaves of the entry log, or adds notices (`notices.add`) in one of two
+    ways, which are called only while a webhook has the topic.
     """
 
-    name: str  # In the database. Once released it never changes.
-    words: str  # On pages.
+    name: str  # In the database; must never change after a release
+    words: str  # On pages
     leaves: Leaves | None = None
-    after_step: Callable[[Connection, int], None] | None = None  # In each writing transaction.
+    after_step: Callable[[Connection, int], None] | None = None  # In each writing transaction
     every_5_s: Callable[[Database, Alerts, int], None] | None = None
