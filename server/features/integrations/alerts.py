@@ -14,28 +14,28 @@ def of_webhooks(context: AlertContext) -> list[Trouble]:
     for that. Webhooks paused by an admin are left out.
     """
     settings, now = context.event.settings, context.now
-    found = []
-    for one in endpoints.endpoints(context.db):
-        if one.failing_since is None:
+    alerts = []
+    for endpoint in endpoints.endpoints(context.db):
+        if endpoint.failing_since is None:
             continue
-        failing_ms = now - one.failing_since
-        if failing_ms < settings.alert_webhook_min * MINUTE_MS and one.disabled_at is None:
+        failing_ms = now - endpoint.failing_since
+        if failing_ms < settings.alert_webhook_min * MINUTE_MS and endpoint.disabled_at is None:
             continue
-        level = steps(failing_ms, 6 * HOUR_MS, 48 * HOUR_MS) + (one.disabled_at is not None)
-        what, todo = _words(failing_ms, disabled=one.disabled_at is not None)
-        found.append(
+        level = steps(failing_ms, 6 * HOUR_MS, 48 * HOUR_MS) + (endpoint.disabled_at is not None)
+        problem, todo = _words(failing_ms, disabled=endpoint.disabled_at is not None)
+        alerts.append(
             Trouble(
                 "webhook",
-                str(one.endpoint_id),
+                str(endpoint.endpoint_id),
                 level=level,
-                since=one.failing_since,
-                what=what,
+                since=endpoint.failing_since,
+                what=problem,
                 todo=todo,
-                where=Phrase("Webhook %(number)s", number=one.endpoint_id),
-                page=("admin.integrations.webhook", {"endpoint_id": one.endpoint_id}),
+                where=Phrase("Webhook %(number)s", number=endpoint.endpoint_id),
+                page=("admin.integrations.webhook", {"endpoint_id": endpoint.endpoint_id}),
             )
         )
-    return found
+    return alerts
 
 
 def _words(failing_ms: int, *, disabled: bool) -> tuple[Phrase, Phrase]:
@@ -51,7 +51,7 @@ def _words(failing_ms: int, *, disabled: bool) -> tuple[Phrase, Phrase]:
 
 def of_disabled_webhooks(context: AlertContext) -> list[Trouble]:
     return [
-        Trouble("webhook.disabled", str(one.endpoint_id))
-        for one in endpoints.endpoints(context.db)
-        if one.disabled_at is not None
+        Trouble("webhook.disabled", str(endpoint.endpoint_id))
+        for endpoint in endpoints.endpoints(context.db)
+        if endpoint.disabled_at is not None
     ]

@@ -36,13 +36,13 @@ def make_token(name: str, event_dir: Path, scopes: tuple[str, ...], days: int) -
     """Make a token called NAME. It is shown once; only its hash is stored."""
     with opened(event_dir) as (_, database):
         try:
-            made, secret = database.write(
+            issued, secret = database.write(
                 lambda db: tokens.make(db, name, scopes, days, by=BY, now=wall_clock())
             )
         except tokens.TokenError as error:
             raise refuse(str(error)) from None
     click.echo(
-        f"{made.name} is valid until {_day(made.ends_at)}. The token is shown once:\n{secret}"
+        f"{issued.name} is valid until {_day(issued.ends_at)}. The token is shown once:\n{secret}"
     )
 
 
@@ -52,10 +52,10 @@ def list_tokens(event_dir: Path) -> None:
     """List every token with its scopes and expiry."""
     now = wall_clock()
     with opened(event_dir) as (_, database):
-        for one in tokens.tokens(database.reader):
-            state = "" if one.stands(now) else ("  revoked" if one.revoked_at else "  over")
-            scopes = " ".join(sorted(one.scopes))
-            click.echo(f"{one.name}  {scopes}  until {_day(one.ends_at)}{state}")
+        for item in tokens.tokens(database.reader):
+            state = "" if item.stands(now) else ("  revoked" if item.revoked_at else "  over")
+            scopes = " ".join(sorted(item.scopes))
+            click.echo(f"{item.name}  {scopes}  until {_day(item.ends_at)}{state}")
 
 
 @token.command("revoke")
@@ -64,15 +64,15 @@ def list_tokens(event_dir: Path) -> None:
 def revoke_token(name: str, event_dir: Path) -> None:
     """Revoke the token called NAME at once."""
     with opened(event_dir) as (_, database):
-        known = {one.name.casefold(): one for one in tokens.tokens(database.reader)}
-        found = known.get(name.casefold())
-        if found is None:
-            raise refuse(f"there is no token {name!r}; there are {', '.join(known) or 'none'}.")
+        by_name = {item.name.casefold(): item for item in tokens.tokens(database.reader)}
+        target = by_name.get(name.casefold())
+        if target is None:
+            raise refuse(f"there is no token {name!r}; there are {', '.join(by_name) or 'none'}.")
         try:
-            database.write(lambda db: tokens.revoke(db, found.token_id, by=BY, now=wall_clock()))
+            database.write(lambda db: tokens.revoke(db, target.token_id, by=BY, now=wall_clock()))
         except tokens.TokenError as error:
             raise refuse(str(error)) from None
-    click.echo(f"{found.name} opens nothing any more.")
+    click.echo(f"{target.name} opens nothing any more.")
 
 
 def _day(at: int) -> str:

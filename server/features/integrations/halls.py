@@ -26,7 +26,7 @@ class Hall(msgspec.Struct):
 
 def halls(db: Connection) -> list[Hall]:
     """Return all halls, by code."""
-    found = {one.hall_id: one for one in figures.hall_figures(db)}
+    by_id = {hall_figures.hall_id: hall_figures for hall_figures in figures.hall_figures(db)}
     rows = store.halls(db)
     codes = {row.hall_id: row.code for row in rows}
     return [
@@ -34,10 +34,10 @@ def halls(db: Connection) -> list[Hall]:
             code=row.code,
             names=row.names,
             parent=None if row.parent_id is None else codes[row.parent_id],
-            inside=found[row.hall_id].inside,
-            at_most=found[row.hall_id].worst_case,
+            inside=by_id[row.hall_id].inside,
+            at_most=by_id[row.hall_id].worst_case,
             capacity=row.capacity,
-            state=state_of(found[row.hall_id]),
+            state=state_of(by_id[row.hall_id]),
         )
         for row in rows
     ]

@@ -89,13 +89,13 @@ def make(
             N_("There is a token of this name already. Choose another name.")
         ) from None
     row = db.execute(f"{_SELECT} WHERE name = ?", (name,)).fetchone()
-    made = _token(row)
+    new_token = _token(row)
     subject: dict[str, str | int | None] = {
-        "api_token": made.token_id,
+        "api_token": new_token.token_id,
         "scopes": ", ".join(wanted),
     }
     entry_log.act(db, by, Act.API_TOKEN_MADE, subject, now)
-    return made, secret
+    return new_token, secret
 
 
 def revoke(db: Connection, token_id: int, *, by: str, now: int) -> None:

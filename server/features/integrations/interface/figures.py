@@ -95,9 +95,9 @@ class _Now:
         """Yield the metrics of servers and database, as in `hallkeeper status`."""
         here = self._here
         db, now = here.database.reader, here.now()
-        known = [one for one in processes.all_processes(db) if one.stopped_at is None]
-        silent = sum(one.is_silent(now) for one in known)
-        yield _value("servers_at_work", "Servers that are heard.", len(known) - silent)
+        running = [item for item in processes.all_processes(db) if item.stopped_at is None]
+        silent = sum(item.is_silent(now) for item in running)
+        yield _value("servers_at_work", "Servers that are heard.", len(running) - silent)
         yield _value("servers_silent", "Servers that are not heard, and did not end.", silent)
         yield _value("log_entries", "Entries of the entry log.", entry_log.size(db))
         yield _value(
@@ -120,9 +120,9 @@ class _Now:
         behind = _gauge(
             "database_standby_behind_bytes", "Log that a standby has not replayed.", "standby"
         )
-        for one in engine.standbys:
+        for item in engine.standbys:
             behind.add_metric(
-                [one.name], float("nan") if one.behind_bytes is None else one.behind_bytes
+                [item.name], float("nan") if item.behind_bytes is None else item.behind_bytes
             )
         yield _value("database_standbys", "Standbys that follow.", len(engine.standbys))
         yield behind

@@ -21,12 +21,12 @@ def description(routes: Iterable[Route]) -> bytes:
     """Return the description as JSON."""
     declared = list(routes)
     structs = {
-        one
+        struct
         for route in declared
-        for one in (route.query, route.body, route.answer)
-        if one is not None and one is not Nothing
+        for struct in (route.query, route.body, route.answer)
+        if struct is not None and struct is not Nothing
     }
-    ordered = sorted(structs, key=lambda one: one.__name__)
+    ordered = sorted(structs, key=lambda struct: struct.__name__)
     schemas, components = msgspec.json.schema_components(
         [*ordered, problems.Problem], ref_template=_REF
     )
@@ -38,7 +38,7 @@ def description(routes: Iterable[Route]) -> bytes:
     # Queries are parameters, so their structs are no schemas.
     for route in declared:
         components.pop(route.query.__name__, None)
-    found = {
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": "Hallkeeper",
@@ -57,7 +57,7 @@ def description(routes: Iterable[Route]) -> bytes:
             },
         },
     }
-    return msgspec.json.encode(found, order="deterministic")
+    return msgspec.json.encode(document, order="deterministic")
 
 
 def _operation(
@@ -66,7 +66,7 @@ def _operation(
     statuses = {*_ALWAYS, *route.problems, *(_WITH_BODY if route.body is not None else ())}
     if route.scope.endswith(":people"):
         statuses.add(507)  # The log entry needs disk space
-    found: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
         "description": f"Needs the scope `{route.scope}`.",
@@ -83,23 +83,25 @@ def _operation(
     if route.query is not Nothing:
         parameters += _in_query(components[route.query.__name__])
     if parameters:
-        found["parameters"] = parameters
+        operation["parameters"] = parameters
     if route.body is not None:
         content = {"application/json": {"schema": refs[route.body]}}
-        found["requestBody"] = {"required": True, "content": content}
-    return found
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
 
 
 def _problem(status: int, refs: Mapping[type, dict[str, Any]]) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    response: dict[str, Any] = {
         "description": problems.WORDS[status],
         "content": {problems.MEDIA_TYPE: {"schema": refs[problems.Problem]}},
     }
     if status == 429:
-        told["headers"] = {"Retry-After": {"schema": {"type": "string"}, "description": "seconds"}}
+        response["headers"] = {
+            "Retry-After": {"schema": {"type": "string"}, "description": "seconds"}
+        }
     if status == 401:
-        told["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
-    return told
+        response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    return response
 
 
 def _in_path(name: str) -> dict[str, Any]:
@@ -110,15 +112,15 @@ def _in_path(name: str) -> dict[str, Any]:
 
 def _in_query(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     needed = set(schema.get("required", ()))
-    found = []
-    for name, one in schema["properties"].items():
-        shape = {key: value for key, value in one.items() if key != "description"}
+    parameters = []
+    for name, described in schema["properties"].items():
+        shape = {key: value for key, value in described.items() if key != "description"}
         if "anyOf" in shape:
             # A client can't send null for an absent parameter.
             (shape,) = [kind for kind in shape["anyOf"] if kind.get("type") != "null"]
         shape.pop("default", None)
         parameter = {"name": name, "in": "query", "required": name in needed, "schema": shape}
-        if "description" in one:
-            parameter["description"] = one["description"]
-        found.append(parameter)
-    return found
+        if "description" in described:
+            parameter["description"] = described["description"]
+        parameters.append(parameter)
+    return parameters

@@ -119,26 +119,26 @@ def find_people(asked: PeopleAsked) -> People:
     here = services()
     db = here.database.reader
     if asked.external_id is not None:
-        found = _of_external_id(db, asked.external_id)
-        total = len(found)
-        found = found[asked.offset :][: asked.limit]
+        page = _of_external_id(db, asked.external_id)
+        total = len(page)
+        page = page[asked.offset :][: asked.limit]
     else:
-        found, total = attendees.find_attendees(db, asked.q, asked.limit, asked.offset)
+        page, total = attendees.find_attendees(db, asked.q, asked.limit, asked.offset)
     by = actor()
     here.database.write(
         lambda db: entry_log.act(db, by, Act.PEOPLE_SEARCHED, {"answers": total}, here.now())
     )
-    return People(_shown(db, found), total)
+    return People(_shown(db, page), total)
 
 
 def get_person(asked: Nothing, badge: str) -> Person:
     here = services()
     serial, by = _serial(badge), actor()
-    found = _one(serial)
+    person = _one(serial)
     here.database.write(
         lambda db: entry_log.act(db, by, Act.PEOPLE_SEARCHED, {"answers": 1}, here.now())
     )
-    return found
+    return person
 
 
 def register_person(asked: Nothing, given: NewPerson) -> Person:
@@ -146,10 +146,10 @@ def register_person(asked: Nothing, given: NewPerson) -> Person:
 
     def step(db: Connection) -> int:
         now = here.now()
-        made = register(db, _values(db, here.event, given), by=by, now=now, random=os.urandom)
+        holder = register(db, _values(db, here.event, given), by=by, now=now, random=os.urandom)
         if given.issue_badge:
-            issuing.reissue(db, here.event, made.serial, reason="first", now=now, by=by)
-        return made.serial
+            issuing.reissue(db, here.event, holder.serial, reason="first", now=now, by=by)
+        return holder.serial
 
     return _one(_written(step))
 
@@ -201,10 +201,10 @@ def _values(db: Connection, event: Event, given: PersonChange) -> dict[str, Any]
     fields.pop("issue_badge", None)
     values = {name: value for name, value in fields.items() if value is not UNSET}
     if "category" in values:
-        known = {one.key: one.code for one in store.categories(db)}
-        if values["category"] not in known:
-            raise AttendeeError(f"There is no such category; there are {', '.join(known)}.")
-        values["category"] = known[values["category"]]
+        codes = {category.key: category.code for category in store.categories(db)}
+        if values["category"] not in codes:
+            raise AttendeeError(f"There is no such category; there are {', '.join(codes)}.")
+        values["category"] = codes[values["category"]]
     if "days" in values:
         last = event.settings.days
         days = set(values.pop("days"))
@@ -231,32 +231,32 @@ def _one(serial: int) -> Person:
 
 
 def _of_external_id(db: Connection, label: str) -> list[Attendee]:
-    found = [row["serial"] for row in attendees.people_of_label(db, label)]
-    people = [attendees.attendee(db, serial) for serial in found]
-    return [one for one in people if one.external_id == label]
+    serials = [row["serial"] for row in attendees.people_of_label(db, label)]
+    people = [attendees.attendee(db, serial) for serial in serials]
+    return [person for person in people if person.external_id == label]
 
 
-def _shown(db: Connection, found: list[Attendee]) -> list[Person]:
-    keys = {one.code: one.key for one in store.categories(db)}
+def _shown(db: Connection, people: list[Attendee]) -> list[Person]:
+    keys = {item.code: item.key for item in store.categories(db)}
     last = services().event.settings.days
     return [
         Person(
-            badge=one.number,
-            external_id=one.external_id,
-            given_name=one.given_name,
-            family_name=one.family_name,
-            latin_name=one.latin_name,
-            organisation=one.organisation,
-            country=one.country,
-            email=one.email,
-            phone=one.phone,
-            order_number=one.order_number,
-            language=one.language,
-            category=keys[one.category],
-            days=[day for day in range(1, last + 1) if one.valid_days >> (day - 1) & 1],
-            issue=one.issue,
-            registered_at=time_of(one.created_at),
-            revoked_at=None if one.revoked_at is None else time_of(one.revoked_at),
+            badge=item.number,
+            external_id=item.external_id,
+            given_name=item.given_name,
+            family_name=item.family_name,
+            latin_name=item.latin_name,
+            organisation=item.organisation,
+            country=item.country,
+            email=item.email,
+            phone=item.phone,
+            order_number=item.order_number,
+            language=item.language,
+            category=keys[item.category],
+            days=[day for day in range(1, last + 1) if item.valid_days >> (day - 1) & 1],
+            issue=item.issue,
+            registered_at=time_of(item.created_at),
+            revoked_at=None if item.revoked_at is None else time_of(item.revoked_at),
         )
-        for one in found
+        for item in people
     ]

@@ -36,9 +36,9 @@ def readyz() -> Response:
     space free.
     """
     here = services()
-    found = here.own(Finding).now(lambda: _look(here))
+    readiness = here.own(Finding).now(lambda: _look(here))
     return Response(
-        msgspec.json.encode(found), 200 if found.ready else 503, mimetype="application/json"
+        msgspec.json.encode(readiness), 200 if readiness.ready else 503, mimetype="application/json"
     )
 
 
@@ -87,13 +87,13 @@ def _database(here: Services) -> str:
 
 def _certificate(here: Services) -> str:
     try:
-        found = served.served(here.event)
+        certificate = served.served(here.event)
     except (OSError, ValueError):
         return "unreadable"
     now = datetime.fromtimestamp(here.now() / 1000, UTC)
-    if now < found.not_valid_before_utc:
+    if now < certificate.not_valid_before_utc:
         return "not_valid_yet"
-    return "ok" if now < found.not_valid_after_utc else "expired"
+    return "ok" if now < certificate.not_valid_after_utc else "expired"
 
 
 def _room(here: Services) -> str:

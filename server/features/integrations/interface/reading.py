@@ -92,9 +92,9 @@ def list_entries(asked: EntriesAsked) -> Entries:
     db = services().database.reader
     if asked.hall is not None:
         _known_hall(asked.hall)
-    found = entries.entries_from(db, asked.after + 1, asked.limit + 1, hall=asked.hall)
-    shown = found[: asked.limit]
-    return Entries(shown, shown[-1].number if shown else asked.after, len(found) > len(shown))
+    following = entries.entries_from(db, asked.after + 1, asked.limit + 1, hall=asked.hall)
+    shown = following[: asked.limit]
+    return Entries(shown, shown[-1].number if shown else asked.after, len(following) > len(shown))
 
 
 def get_receipt(asked: Nothing, number: str) -> Receipt:
@@ -113,30 +113,30 @@ def get_receipt(asked: Nothing, number: str) -> Receipt:
 def list_sessions(asked: ProgrammeAsked) -> Programme:
     db = services().database.reader
     hall_id = None if asked.hall is None else _known_hall(asked.hall)
-    found = store.sessions(db, hall_id)
+    all_sessions = store.sessions(db, hall_id)
     codes = {hall.hall_id: hall.code for hall in store.halls(db)}
-    keys = {one.code: one.key for one in store.categories(db)}
+    keys = {session.code: session.key for session in store.categories(db)}
     return Programme(
         [
             Session(
-                code=one.code,
-                hall=codes[one.hall_id],
-                titles=one.titles,
-                starts_at=time_of(one.starts_at),
-                ends_at=time_of(one.ends_at),
-                opens_at=time_of(one.opens_at),
-                closes_at=time_of(one.closes_at),
-                categories=[keys[category] for category in one.categories],
+                code=session.code,
+                hall=codes[session.hall_id],
+                titles=session.titles,
+                starts_at=time_of(session.starts_at),
+                ends_at=time_of(session.ends_at),
+                opens_at=time_of(session.opens_at),
+                closes_at=time_of(session.closes_at),
+                categories=[keys[category] for category in session.categories],
             )
-            for one in found[asked.offset : asked.offset + asked.limit]
+            for session in all_sessions[asked.offset : asked.offset + asked.limit]
         ],
-        len(found),
+        len(all_sessions),
     )
 
 
 def _known_hall(code: str) -> int:
     """Raises ProblemError for an unknown code."""
-    known = {hall.code: hall.hall_id for hall in store.halls(services().database.reader)}
-    if code not in known:
+    ids = {hall.code: hall.hall_id for hall in store.halls(services().database.reader)}
+    if code not in ids:
         raise ProblemError(404, "There is no hall with this code.")
-    return known[code]
+    return ids[code]

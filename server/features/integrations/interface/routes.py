@@ -54,8 +54,8 @@ def run(route: Route, **where: str) -> Response:
     arguments: list[Any] = [_query(route.query)]
     if route.body is not None:
         arguments.append(_body(route.body))
-    found = route.view(*arguments, **where)
-    return Response(msgspec.json.encode(found), route.status, mimetype="application/json")
+    result = route.view(*arguments, **where)
+    return Response(msgspec.json.encode(result), route.status, mimetype="application/json")
 
 
 def bearer() -> Token | None:
@@ -65,13 +65,13 @@ def bearer() -> Token | None:
         return None
     here = services()
     now = here.now()
-    found = tokens.find(here.database.reader, secret.strip())
-    if found is None or not found.stands(now):
+    token = tokens.find(here.database.reader, secret.strip())
+    if token is None or not token.stands(now):
         return None
     here.lanes.remember(address())
-    if found.used_at is None or now - found.used_at >= tokens.USED_EVERY_MS:
-        here.database.write(lambda db: tokens.note_use(db, found.token_id, now))
-    return found
+    if token.used_at is None or now - token.used_at >= tokens.USED_EVERY_MS:
+        here.database.write(lambda db: tokens.note_use(db, token.token_id, now))
+    return token
 
 
 def actor() -> str:
@@ -88,18 +88,18 @@ def limits() -> Rates | SharedRates:
 
 
 def _authorize(route: Route) -> None:
-    found = bearer()
-    if found is None:
+    token = bearer()
+    if token is None:
         raise ProblemError(401, headers={"WWW-Authenticate": "Bearer"})
-    wait_s = limits().wait_s(found.token_id)
+    wait_s = limits().wait_s(token.token_id)
     if wait_s:
         raise ProblemError(429, headers={"Retry-After": str(math.ceil(wait_s))})
-    if route.scope not in found.scopes:
+    if route.scope not in token.scopes:
         raise ProblemError(
             403, f"The token has not the scope {route.scope}.",
             {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{route.scope}"'},
         )  # fmt: skip
-    g.token = found
+    g.token = token
 
 
 def _query(wanted: type) -> Any:

@@ -35,13 +35,13 @@ def make_token() -> str:
     except ValueError:
         day_count = 0  # The store refuses it
     try:
-        made, secret = here.database.write(
+        token, secret = here.database.write(
             lambda db: tokens.make(db, name, scopes, day_count, by=by, now=here.now())
         )
     except tokens.TokenError as error:
         flash(_("Nothing was changed. %(why)s", why=i18n.said(error)), "bad")
         return _page()
-    return _page(shown=(made.name, secret))
+    return _page(shown=(token.name, secret))
 
 
 @blueprint.post("/tokens/<int:token_id>/revoke")
@@ -65,7 +65,7 @@ def add_webhook() -> str:
     url, topics = request.form.get("url", "").strip(), request.form.getlist("topic")
     http_allowed = here.event.settings.webhooks_without_tls
     try:
-        made = here.database.write(
+        endpoint = here.database.write(
             lambda db: endpoints.add(
                 db, url, topics, by=by, now=here.now(), http_allowed=http_allowed
             )
@@ -73,8 +73,8 @@ def add_webhook() -> str:
     except endpoints.EndpointError as error:
         flash(_("Nothing was changed. %(why)s", why=i18n.said(error)), "bad")
         return _page()
-    key = signing.secret(here.event.phone_secret, made.secret_of)
-    return _page(shown=(made.url, signing.shown(key)))
+    key = signing.secret(here.event.phone_secret, endpoint.secret_of)
+    return _page(shown=(endpoint.url, signing.shown(key)))
 
 
 @blueprint.get("/webhooks/<int:endpoint_id>")
@@ -83,12 +83,12 @@ def webhook(endpoint_id: int) -> str:
     """Show a webhook's last messages, with attempts and answers."""
     db = services().database.reader
     try:
-        found = endpoints.endpoint(db, endpoint_id)
+        endpoint = endpoints.endpoint(db, endpoint_id)
     except endpoints.EndpointError:
         abort(404)
     return render_template(
         "integrations/webhook.html",
-        endpoint=found,
+        endpoint=endpoint,
         topics=TOPICS,
         deliveries=outbox.deliveries(db, endpoint_id, DELIVERIES),
     )
@@ -134,14 +134,14 @@ def try_webhook(endpoint_id: int) -> Response:
 def _page(shown: tuple[str, str] | None = None) -> str:
     here = services()
     db = here.database.reader
-    found = endpoints.endpoints(db)
+    listed = endpoints.endpoints(db)
     return render_template(
         "integrations/integrations.html",
         tokens=tokens.tokens(db),
         now=here.now(),
         scopes=tokens.SCOPES,
         topics=TOPICS,
-        webhooks=[(one, outbox.waiting(db, one.endpoint_id)) for one in found],
+        webhooks=[(endpoint, outbox.waiting(db, endpoint.endpoint_id)) for endpoint in listed],
         names=act_words.Names(db),
         shown=shown,
         days_usual=tokens.DAYS_USUAL,
