@@ -243,10 +243,18 @@ class Day:
         """Somebody scans out."""
         self._leave_at(self._some_door())
 
-    def _leave_at(self, door: SteppedDoor) -> None:
-        found = [one for one in self.truth.people if self.hall_ids(door) <= one.inside]
-        if found:
-            person = self.random.choice(found)
+    def _leave_at(self, door: SteppedDoor, *, newest: bool = False) -> None:
+        """A person leaves: anyone inside or, of those whom this door admitted, the `newest`."""
+        leavers = [one for one in self.truth.people if self.hall_ids(door) <= one.inside]
+        by_seq = {
+            person.entry[2]: person
+            for person in leavers
+            if person.entry and person.entry[:2] == door.key and not person.beyond
+        }
+        if newest and by_seq:
+            leavers = [by_seq[max(by_seq)]]
+        if leavers:
+            person = self.random.choice(leavers)
             if door.present(person.badge, Direction.EXIT) is not None:
                 person.inside = set()  # each door here leads out of all halls
 
@@ -624,20 +632,36 @@ class Day:
         self._override_at(self._some_door())
 
     def _beyond(self) -> None:
-        """Somebody is let in beyond the capacity, perhaps at a door that is away, and people leave
-        and come.
-        """
+        """A supervisor admits a person beyond the capacity, and people leave and come."""
         self._hear_all()
-        door, away = self._some_door(), self.random.random() < 0.5
-        door.weather.cut = away
-        self._crowd_at(door, talks=not away)
+        door = self._some_door()
+        if self.random.random() < 0.5:
+            self._beyond_away(door)
+            return
+        self._crowd_at(door)
         self._override_at(door)
-        if not away:
-            self._hear_all()
-        for one in [door, door] if away else self.doors:
-            self._crowd_at(one, talks=not away)
+        self._hear_all()
+        for one in self.doors:
+            self._crowd_at(one)
             self._leave_at(one)
-            self._crowd_at(one, talks=not away)
+            self._crowd_at(one)
+
+    def _beyond_away(self, door: SteppedDoor) -> None:
+        """The same at a door that is away. The hall's other doors use their places first, and the
+        people who leave are those whom this door has admitted last.
+        """
+        door.weather.cut = True
+        others = [one for one in self.doors if one is not door and one.plan.hall == door.plan.hall]
+        for other in others:
+            self._crowd_at(other)
+            other.talk()
+            self._crowd_at(other, talks=False)
+        self._crowd_at(door, talks=False)
+        self._override_at(door)
+        for _ in range(2):
+            self._crowd_at(door, talks=False)
+            self._leave_at(door, newest=True)
+            self._crowd_at(door, talks=False)
 
     def _override_at(self, door: SteppedDoor) -> None:
         person = self._somebody_outside(door)

@@ -230,12 +230,12 @@ MUTANTS = (
     Mutant(
         "beyondfree", "a place that comes back is anybody's, whoever is beyond the capacity",
         "overrides", lambda: [(pools, "within_limit", _goes_to_anybody)],
-        soon=2,
+        soon=9,
     ),
     Mutant(
         "creditsowed", "a door takes places back that are for people beyond the capacity",
         "overrides", lambda: [(facts.Known, "is_owed", lambda *given: lambda hall: False)],
-        soon=10,
+        soon=2,
     ),
     Mutant(
         "forgiving", "staff's word is set against people who are known to be inside", "wrong words",
