@@ -1,5 +1,3 @@
-"""Registers the feature with the app."""
-
 from badges.i18n import N_
 from server.features.editing import venue_pages as venue
 from server.features.editing.pages import (

@@ -1,4 +1,4 @@
-"""Invites people to sessions or refuses them, one at a time, whatever their category."""
+"""Invites people to sessions or refuses them, one at a time, regardless of category."""
 
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -28,14 +28,14 @@ _TOLD = {
 
 @dataclass(frozen=True)
 class Guest:
-    """Describes somebody who is invited to a session, or refused there."""
+    """A person who is invited to a session, or refused."""
 
     person: Attendee
     invited: bool
 
 
 def guests(db: Connection, session_id: int, limit: int, offset: int) -> tuple[list[Guest], int]:
-    """Return a page of a session's guests by name, and how many there are in all."""
+    """Return a page of a session's guests by name, and their total number."""
     (total,) = db.execute(
         "SELECT COUNT(*) FROM session_guest WHERE session_id = ?", (session_id,)
     ).fetchone()
@@ -49,7 +49,7 @@ def guests(db: Connection, session_id: int, limit: int, offset: int) -> tuple[li
 
 
 def answer(db: Connection, session_id: int, serial: int) -> bool | None:
-    """Return whether somebody is invited to a session, or refused. None stands for neither."""
+    """Return whether a person is invited to a session or refused; None for neither."""
     row = db.execute(
         "SELECT invited FROM session_guest WHERE session_id = ? AND serial = ?",
         (session_id, serial),
@@ -59,7 +59,7 @@ def answer(db: Connection, session_id: int, serial: int) -> bool | None:
 
 @dataclass(frozen=True)
 class Offered:
-    """Names a session, for choosing one."""
+    """A session to choose from."""
 
     session_id: int
     titles: dict[str, str]
@@ -67,7 +67,7 @@ class Offered:
 
 
 def offered(db: Connection, after: int, limit: int) -> list[Offered]:
-    """Return the next sessions that still admit after an instant, the soonest first."""
+    """Return the next sessions whose admission ends after a time, soonest first."""
     rows = db.execute(
         "SELECT session_id, titles, starts_at FROM session WHERE closes_at > ?"
         " ORDER BY starts_at, code LIMIT ?",
@@ -77,7 +77,7 @@ def offered(db: Connection, after: int, limit: int) -> list[Offered]:
 
 
 def answers_of(db: Connection, serial: int) -> list[tuple[Offered, bool]]:
-    """Return the sessions that name somebody, and whether they invite them."""
+    """Return the sessions that name a person, and whether they invite the person."""
     rows = db.execute(
         "SELECT s.session_id, s.titles, s.starts_at, g.invited FROM session_guest g"
         " JOIN session s ON s.session_id = g.session_id WHERE g.serial = ?"
@@ -95,10 +95,10 @@ def set_guest(
     db: Connection, zone: ZoneInfo, session_id: int, serial: int, invited: bool | None, *,
     by: str, now: int,
 ) -> str:  # fmt: skip
-    """Invite somebody to a session, refuse them, or (None) leave it to their category.
+    """Invite a person to a session, refuse them, or (None) leave it to their category.
 
-    Returns what was changed, in words, and nothing where it was so before. Raises
-    UnknownSessionError or UnknownAttendeeError.
+    Returns a description of the change, empty for none. Raises UnknownSessionError or
+    UnknownAttendeeError.
     """
     session, person = store.session(db, session_id), attendees.attendee(db, serial)
     things = [guest(session.code, serial)]
@@ -112,7 +112,7 @@ def set_guest(
 def put_guest(
     db: Connection, session_id: int, serial: int, invited: bool | None, *, by: str, now: int
 ) -> bool:
-    """Store an invitation or a refusal, or take it away. Return whether anything was changed."""
+    """Store or remove an invitation or refusal. Return whether anything changed."""
     if answer(db, session_id, serial) == invited:
         return False
     if invited is None:

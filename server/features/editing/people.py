@@ -1,4 +1,4 @@
-"""Registers people, changes them, and merges two entries of the roster that are one person."""
+"""Registers people, changes them, and merges duplicate entries of the roster."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ from server.storage.connection import Connection
 from server.storage.localized import text_in
 
 REASON = "merged"
-# What the one who stays takes over from the other, where they have nothing themselves.
+# Columns copied from the duplicate if empty.
 FILLED = ("external_id", "email", "phone", "order_number", "organisation", "country")
-# Of these nobody else may have the same, so the other loses them.
+# Unique columns: the duplicate loses them.
 _UNIQUE = {"external_id", "email"}
 
 
 def register(
     db: Connection, values: Mapping[str, Any], *, by: str, now: int, random: Callable[[int], bytes]
 ) -> Attendee:
-    """Register somebody. Raises AttendeeError."""
+    """Register a person. Raises AttendeeError."""
     since = changes.cursor(db)
     made = attendees.add_attendee(db, values, by=by, now=now, random=random)
     last_edit.keep_words(db, Phrase("%(name)s: registered", name=made.name), since, by=by, now=now)
@@ -47,10 +47,10 @@ def change(
     db: Connection, zone: ZoneInfo, serial: int, values: Mapping[str, Any], *,
     seen: str, by: str, now: int,
 ) -> bool:  # fmt: skip
-    """Change somebody. Return whether their badge now says something that is no longer true.
+    """Change a person. Return whether their badge is now outdated.
 
-    `seen` is the mark of the values that the form was made of. Raises AttendeeError, or EditError
-    where somebody else has changed them since.
+    `seen` is the mark of the form's original values. Raises AttendeeError, or EditError if the
+    person was changed since.
     """
     thing = Thing("attendee", str(serial))
     before = values_of(db, thing, zone) or {}
@@ -70,9 +70,9 @@ def change(
 def set_standing(
     db: Connection, zone: ZoneInfo, serial: int, revoked: bool, *, reason: str, by: str, now: int
 ) -> None:
-    """Revoke somebody's badges or reinstate them, so that `by` may undo it.
+    """Revoke or reinstate a person's badges, so that `by` may undo it.
 
-    Raises UnknownAttendeeError, or IssuingError where it is so already.
+    Raises UnknownAttendeeError, or IssuingError if nothing would change.
     """
     person = attendees.attendee(db, serial)
     with last_edit.kept(db, zone, [Thing("attendee", str(serial))], by=by, now=now) as note:
@@ -86,12 +86,12 @@ def set_standing(
 
 @dataclass(frozen=True)
 class GuestMove:
-    """Says what one person and the other are answered at a session, and what is so afterwards."""
+    """The answers of both people at a session, and the result."""
 
     session_id: int
     code: str
     title: str
-    stays: bool | None  # the answer of the one who stays
+    stays: bool | None  # The answer of the person who stays
     goes: bool | None
     after: bool | None
 
@@ -102,21 +102,21 @@ class GuestMove:
 
 @dataclass(frozen=True)
 class MergePlan:
-    """Holds exactly what a merge would do."""
+    """The exact changes of a merge."""
 
     stays: Attendee
     goes: Attendee
     filled: list[Difference]
     guests: list[GuestMove]
-    speaks: list[tuple[str, str]]  # sessions at which the one who goes speaks: code and title
-    inside: list[int]  # halls where the one who goes is now
-    left: list[str]  # what the one who goes has, and what does not go over, in sentences
-    replace: bool  # the badge of the one who stays is wrong afterwards
+    speaks: list[tuple[str, str]]  # Sessions at which the duplicate speaks: code and title
+    inside: list[int]  # Halls where the duplicate is now
+    left: list[str]  # Data of the duplicate that is not moved, as sentences
+    replace: bool  # The remaining badge becomes outdated
     mark: str
 
 
 def merge_plan(db: Connection, stays_serial: int, goes_serial: int) -> MergePlan:
-    """Say what a merge would do. Raises UnknownAttendeeError or EditError."""
+    """Return the plan of a merge. Raises UnknownAttendeeError or EditError."""
     one, other = attendees.attendee(db, stays_serial), attendees.attendee(db, goes_serial)
     if one.serial == other.serial:
         raise EditError(N_("These are the same badge number: choose another person."))
@@ -154,10 +154,9 @@ def merge(
     db: Connection, zone: ZoneInfo, stays_serial: int, goes_serial: int, *,
     mark: str, by: str, now: int,
 ) -> MergePlan:  # fmt: skip
-    """Merge two people, as `merge_plan` said. The badges of the one who goes are revoked.
+    """Merge two people according to `merge_plan`. The duplicate's badges are revoked.
 
-    Scans and stays are history, and keep the badge number that they were made with. Raises
-    EditError where somebody has changed one of them since.
+    Scans and stays keep their badge numbers. Raises EditError if either person was changed since.
     """
     plan = merge_plan(db, stays_serial, goes_serial)
     if plan.mark != mark:
@@ -191,7 +190,7 @@ def merge(
 
 
 def _left(db: Connection, goes: int) -> list[str]:
-    """Say what somebody has that a merge does not move."""
+    """Return the data that a merge does not move, as sentences."""
     found: list[str] = []
     if protocol_guests.protocol_guests(db, goes):
         found.append(
@@ -211,9 +210,9 @@ def _left(db: Connection, goes: int) -> list[str]:
 
 
 def _guests(db: Connection, one: int, other: int) -> list[GuestMove]:
-    """List the sessions at which either of two people has an answer of their own.
+    """Return the sessions that name either person.
 
-    A refusal stands over an invitation: somebody meant it.
+    A refusal overrides an invitation, because it was set on purpose.
     """
     rows = db.execute(
         "SELECT DISTINCT s.session_id, s.code, s.titles, s.starts_at FROM session_guest g"

@@ -1,4 +1,4 @@
-"""Puts back what a user's last change has changed."""
+"""Undoes a user's last change."""
 
 from zoneinfo import ZoneInfo
 
@@ -18,16 +18,16 @@ from server.features.editing.guests import put_guest
 from server.features.editing.venue_edit import put, take_away
 from server.storage.connection import Connection
 
-# What may refer to what: things are put back in this order, and taken away in the other.
+# Things are restored in this order, and removed in reverse: references come later.
 _ORDER = (*VENUE_KINDS, "attendee", "speakers", "guest")
 REASON = "mistake"
 
 
 def undo(db: Connection, settings: EventSettings, mark: str, *, by: str, now: int) -> LastEdit:
-    """Undo the last change of `by`, whose mark the page had, and return it.
+    """Undo the last change of `by`, if it is still the page's, and return it.
 
-    Raises EditError where somebody has changed the same things since, or where they can't be as
-    they were, and VenueError where the rest of the venue has changed so that they would not fit.
+    Raises EditError if the same things were changed since, or can't be restored, and VenueError if
+    they no longer fit the venue.
     """
     zone = ZoneInfo(settings.time_zone)
     found = last_edit.undoable(db, by, mark, zone)

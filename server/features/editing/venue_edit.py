@@ -1,7 +1,7 @@
 """Adds, changes and removes single things of the venue.
 
-An edit is read and checked as a small venue file. So a page refuses what a file would be refused
-for, in the same words.
+An edit is read and checked as a small venue file, so a page refuses the same things as a file, in
+the same words.
 """
 
 import re
@@ -46,10 +46,10 @@ def save(
     db: Connection, settings: EventSettings, thing: Thing, values: Mapping[str, Any], *,
     seen: str, by: str, now: int,
 ) -> str:  # fmt: skip
-    """Add or change a thing, and return what was changed, in words. It is empty for nothing.
+    """Add or change a thing. Return a description of the change, empty for none.
 
-    `seen` is the mark of the values that the form was made of. Raises VenueError, or EditError
-    where somebody else has changed the thing since.
+    `seen` is the mark of the form's original values. Raises VenueError, or EditError if the thing
+    was changed since.
     """
     zone = ZoneInfo(settings.time_zone)
     before = values_of(db, thing, zone)
@@ -65,7 +65,7 @@ def put(
     db: Connection, settings: EventSettings, thing: Thing, values: Mapping[str, Any], *,
     by: str, now: int,
 ) -> str:  # fmt: skip
-    """Add or change a thing, and return what was changed, in words. Raises VenueError."""
+    """Add or change a thing, and return a description of the change. Raises VenueError."""
     zone = ZoneInfo(settings.time_zone)
     before = values_of(db, thing, zone)
     venue = venue_file.read_one(thing.kind, values, settings)
@@ -92,7 +92,7 @@ def put(
 def set_capacity(
     db: Connection, settings: EventSettings, hall_id: int, capacity: int, *, by: str, now: int
 ) -> None:
-    """Set a hall's capacity, so that it can be undone. Raises CapacityError, UnknownHallError."""
+    """Set a hall's capacity, with undo. Raises CapacityError, UnknownHallError."""
     hall = store.hall(db, hall_id)
     zone = ZoneInfo(settings.time_zone)
     things = [Thing("hall", hall.code)]
@@ -109,9 +109,9 @@ def set_capacity(
 
 
 def remove(db: Connection, settings: EventSettings, thing: Thing, *, by: str, now: int) -> str:
-    """Remove a thing, so that it can be put back, and return what was removed, in words.
+    """Remove a thing, with undo, and return a description.
 
-    Raises EditError where something refers to it.
+    Raises EditError if something refers to it.
     """
     zone = ZoneInfo(settings.time_zone)
     before = values_of(db, thing, zone)
@@ -128,7 +128,7 @@ def remove(db: Connection, settings: EventSettings, thing: Thing, *, by: str, no
 
 
 def take_away(db: Connection, thing: Thing, *, by: str, now: int) -> None:
-    """Delete a thing of the venue. Raises EditError where something refers to it."""
+    """Delete a thing of the venue. Raises EditError if something refers to it."""
     subject = _subject(db, thing)
     key = subject[thing.kind]
     if thing.kind == "session":
@@ -152,7 +152,7 @@ def take_away(db: Connection, thing: Thing, *, by: str, now: int) -> None:
 
 
 def new_code(db: Connection, kind: str, name: str) -> str:
-    """Make a code that no thing of this kind has yet, from a name that is typed."""
+    """Make an unused code from a name."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()
     stem = _NOT_IN_A_CODE.sub("-", plain).strip("-")[:24].strip("-") or kind
     known = {row[0].casefold() for row in db.execute(f"SELECT code FROM {kind}")}
@@ -161,7 +161,7 @@ def new_code(db: Connection, kind: str, name: str) -> str:
 
 
 def new_category_number(db: Connection) -> int:
-    """Return the lowest number that no category has. Raises EditError."""
+    """Return the lowest unused category number. Raises EditError."""
     known = {one.code for one in store.categories(db)}
     found = next((number for number in range(256) if number not in known), None)
     if found is None:
@@ -169,9 +169,8 @@ def new_category_number(db: Connection) -> int:
     return found
 
 
-# What is deleted with a thing, itself last. What else refers to it keeps it.
-# What goes with a thing, in this order. Of a thing of the programme the code is given, else its
-# number.
+# The deletions of a thing, itself last; other references prevent it. Things of the programme are
+# given by code, others by number.
 _TAKEN = {
     "category": ("DELETE FROM category WHERE category = ?",),
     "hall": ("DELETE FROM hall_category WHERE hall_id = ?", "DELETE FROM hall WHERE hall_id = ?"),
@@ -210,7 +209,7 @@ _IN_USE = {
 
 
 def _subject(db: Connection, thing: Thing) -> dict[str, str | int | None]:
-    """Return of what an act speaks. The programme's things have their codes."""
+    """Return the subject for the log entry. Things of the programme have their codes."""
     if thing.kind not in programme_things.KINDS:
         return {thing.kind: number_of(db, thing.kind, thing.key)}
     if values_of(db, thing, ZoneInfo("UTC")) is None:
@@ -219,7 +218,7 @@ def _subject(db: Connection, thing: Thing) -> dict[str, str | int | None]:
 
 
 def _without_activity(venue: Venue) -> Venue:
-    """Let a session have no activity. In a file, a session of which none is said keeps its own."""
+    """Let a session have no activity. In a file, a missing activity would keep the old one."""
     sessions = (replace(plan, activity=NO_ACTIVITY) for plan in venue.sessions)
     return replace(venue, sessions=tuple(sessions))
 
@@ -227,10 +226,10 @@ def _without_activity(venue: Venue) -> Venue:
 def _check(
     db: Connection, settings: EventSettings, venue: Venue, thing: Thing, before: Values | None
 ) -> None:
-    """Raise VenueError for what is wrong with the venue as it would be.
+    """Raise VenueError for the problems of the changed venue.
 
-    A hall is checked with its sessions, and a session with its hall, as in one file. What was wrong
-    before the edit is not held against it.
+    A hall is checked with its sessions, and a session with its hall. Problems from before the edit
+    are ignored.
     """
     zone = ZoneInfo(settings.time_zone)
     beside = _beside(db, settings, venue, zone)
@@ -249,7 +248,7 @@ def _with(venue: Venue, beside: Venue) -> Venue:
 
 
 def _beside(db: Connection, settings: EventSettings, venue: Venue, zone: ZoneInfo) -> Venue:
-    """Return the sessions of the hall that is edited, or the hall of the session that is."""
+    """Return the edited hall's sessions, or the edited session's hall."""
     halls = [
         _as_it_stands("hall", values_of(db, Thing("hall", one.hall), zone), settings)
         for one in venue.sessions
@@ -273,7 +272,7 @@ def _beside(db: Connection, settings: EventSettings, venue: Venue, zone: ZoneInf
 
 
 def _as_it_stands(kind: str, values: Values | None, settings: EventSettings) -> Venue:
-    """Return what the event has, or nothing where a file could not say it (any more)."""
+    """Return the stored thing as a venue, or an empty one if a file can't express it."""
     try:
         return Venue() if values is None else venue_file.read_one(kind, values, settings)
     except VenueError:
@@ -289,7 +288,7 @@ def _guests(db: Connection, session_code: str) -> list[int]:
 
 
 def _scanned(db: Connection, thing: Thing) -> bool:
-    """Tell whether the ledger speaks of a hall or a door."""
+    """Return whether the ledger has scans of a hall or a door."""
     if thing.kind not in ("hall", "door"):
         return False
     query = f"SELECT 1 FROM scan WHERE {thing.kind}_id = ? LIMIT 1"

@@ -1,6 +1,4 @@
-"""Shows the venue as it was planned, with halls, their limits and doors, and the programme day by
-day.
-"""
+"""Shows the planned venue: halls, limits, doors, and the programme by day."""
 
 from collections import defaultdict
 from datetime import date, timedelta
@@ -51,7 +49,7 @@ def show() -> str:
 
 
 def _day(days: list[date]) -> date:
-    """Return the day that was asked for, else today, else the event's first."""
+    """Return the requested day, else today, else the event's first day."""
     here = services()
     try:
         asked = date.fromisoformat(request.args.get("day", ""))

@@ -1,7 +1,8 @@
-"""Imports files that organisers have: rosters, venues, programmes, exhibitors.
+"""Imports organisers' files: rosters, venues, programmes, exhibitors.
 
-A file is previewed first. All of it is imported or nothing, and whatever would rename, double or
-drop people is asked before. Begin with `roster_import.py`, `venue_import.py` and `programme/`.
+A file is previewed first, and imported completely or not at all. Changes that would rename,
+duplicate or drop people need an answer. Begin with `roster_import.py`, `venue_import.py` and
+`programme/`.
 """
 
 COMMANDS = (

@@ -1,5 +1,3 @@
-"""Registers the feature with the app."""
-
 from badges.i18n import N_
 from server.features.imports.pages import roster as roster_upload
 from server.features.imports.pages import uploads
@@ -12,7 +10,7 @@ from server.web.uploads import Uploads
 
 
 def _start(here: Services) -> None:
-    """Delete uploads that an earlier run of the server left."""
+    """Prepare the store for uploads, which deletes those of an earlier run."""
     here.keep(
         SharedUploads(
             here.database,

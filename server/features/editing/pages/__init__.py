@@ -1,4 +1,1 @@
-"""Serves the pages on which staff change the venue and people, import files, and undo.
-
-What a change means is said in `server/features/editing`.
-"""
+"""Pages for changing the venue and people, and for undo."""

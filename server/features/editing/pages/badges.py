@@ -1,4 +1,4 @@
-"""Serves which badges are missing and which are wrong, and issues and replaces them."""
+"""Shows missing and outdated badges, and issues and replaces them."""
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -12,7 +12,7 @@ from server.web.services import services
 
 blueprint = Blueprint("badges", __name__, url_prefix="/admin/badges")
 
-LOOKS = 200  # badges that are looked at for the page
+LOOKS = 200  # The most badges compared for the page
 FAILED_SHOWN = 5
 
 
@@ -36,7 +36,7 @@ def show() -> str:
 @blueprint.post("/issue")
 @auth.allow()
 def issue() -> Response:
-    """Issue a badge to everybody who has none."""
+    """Issue a badge to everyone without one."""
     here, by = services(), auth.actor()
     done = wrong_badges.issue_all(here.event, here.database, by=by, clock=here.now)
     flash(ngettext("%(num)s badge was issued.", "%(num)s badges were issued.", done), "good")
@@ -47,7 +47,7 @@ def issue() -> Response:
 @auth.allow()
 @auth.confirmed
 def reissue() -> Response:
-    """Replace the badges that say what is no longer so."""
+    """Replace the outdated badges."""
     back = url_for("admin.badges.show")
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was changed: tick the box."), back)

@@ -1,4 +1,4 @@
-"""Serves the banner that says what somebody last changed and which doors have it, and undoes it."""
+"""The banner with a user's last change, the doors that have received it, and undo."""
 
 from dataclasses import dataclass
 
@@ -19,14 +19,14 @@ from server.web.services import services
 
 blueprint = Blueprint("edits", __name__, url_prefix="/admin/edits")
 
-SHOWN_MS = 60 * 60 * 1000  # how long after a change its banner is shown
-NAMED = 3  # doors without the change that are named
+SHOWN_MS = 60 * 60 * 1000  # How long after a change its banner is shown
+NAMED = 3  # Doors without the change that are named
 ROLES = ("badge_desk",)
 
 
 @dataclass(frozen=True)
 class Banner:
-    """Holds what the banner shows of a change."""
+    """The banner's data."""
 
     edit: LastEdit
     doors: list[reach.DoorReach]
@@ -56,12 +56,12 @@ def take_back() -> Response:
 @blueprint.get("/reach")
 @auth.allow(*ROLES)
 def doors() -> str:
-    """Return the part of the banner that says which doors have the change."""
+    """Return the banner's part with the doors that have received the change."""
     return render_template("parts/reach.html", banner=banner(), named=NAMED, now=services().now())
 
 
 def banner() -> Banner | None:
-    """Return what the user who asks last changed, unless that is long ago."""
+    """Return the user's last change, unless it is too old."""
     who = auth.user()
     if who is None or who.role not in (*ROLES, "admin"):
         return None
@@ -75,7 +75,7 @@ def banner() -> Banner | None:
 
 
 def _back() -> str:
-    """Return the page that the button stood on, if it is one of ours."""
+    """Return the page with the button, if it is one of our pages."""
     page = request.form.get("page", "")
     ours = page.startswith("/admin/") and "\\" not in page and "//" not in page
     return page if ours else url_for("admin.venue.show")

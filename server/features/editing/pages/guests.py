@@ -1,4 +1,4 @@
-"""Serves who is invited to a session or refused there by name, and changes it."""
+"""Shows a session's invited and refused people, and changes them."""
 
 from zoneinfo import ZoneInfo
 

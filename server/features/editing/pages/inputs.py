@@ -1,7 +1,6 @@
-"""Says which inputs the form of a thing has, and reads what was sent into the values of a venue
-file.
+"""Defines the inputs of each form, and converts the input to values of a venue file.
 
-The labels and explanations of these forms stand here, and nowhere else.
+All labels and help texts of these forms are here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,15 +42,15 @@ _UNKNOWN = {
         "no exhibitor is called “%(name)s”, or several are: write its code, or add it first"
     ),
 }
-NAMES_OFFERED = 500  # at most; of more, nobody would look through the list
+NAMES_OFFERED = 500  # The longest useful list of suggestions
 
 Options = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Input:
-    """Describes one input of a form. `kind` is text, number, measure, moment, colour, choice,
-    flag, several, named (by a code or a name), lines (of what is named so), or texts.
+    """One input of a form. `kind` is text, number, measure, moment, colour, choice, flag, several,
+    named (by code or name), lines (of named things), or texts.
     """
 
     key: str
@@ -61,9 +60,9 @@ class Input:
     required: bool = False
     options: Options = ()
     value: Any = ""
-    rare: bool = False  # shown below what everybody sets
-    only_new: bool = False  # it never changes afterwards
-    of: str = ""  # the kind of what is named
+    rare: bool = False  # Shown below the common inputs
+    only_new: bool = False  # Can't be changed later
+    of: str = ""  # The kind of the named things
 
 
 _NAMES = (
@@ -206,12 +205,12 @@ _DEFAULTS: Mapping[str, Values] = {
 
 
 def new_values(kind: str) -> Values:
-    """Return what the form of a new thing begins with."""
+    """Return the initial values of a form for a new thing."""
     return dict(_DEFAULTS.get(kind, {}))
 
 
 def inputs(db: Connection, kind: str, values: Mapping[str, Any], *, new: bool) -> list[Input]:
-    """List the inputs of a thing's form, each with its value and with what can be chosen."""
+    """Return the inputs of a form, with their values and options."""
     options = _options(db, kind, values)
     found = []
     for one in _FORMS[kind]:
@@ -234,7 +233,7 @@ def inputs(db: Connection, kind: str, values: Mapping[str, Any], *, new: bool) -
 
 
 def _said(one: Input) -> Input:
-    """Return the input with its words in the page's language."""
+    """Translate an input's texts to the page's language."""
     options = tuple((value, _(words)) for value, words in one.options)
     return replace(one, label=_(one.label), help=_(one.help) if one.help else "", options=options)
 
@@ -242,7 +241,7 @@ def _said(one: Input) -> Input:
 def form_values(
     db: Connection, kind: str, form: MultiDict[str, str], values: Mapping[str, Any]
 ) -> Values:
-    """Return the values that a form means. What it does not ask for stays as in `values`."""
+    """Convert a form to values. Values without an input stay as in `values`."""
     found = dict(values)
     for one in inputs(db, kind, values, new=False) + [
         each for each in _FORMS[kind] if each.only_new and each.key in form
@@ -272,7 +271,7 @@ def form_values(
 
 
 def unknown(db: Connection, kind: str, values: Mapping[str, Any]) -> list[str]:
-    """List the names in `values` that mean nothing, or more than one thing, each in a sentence."""
+    """Return the unknown or ambiguous names in `values`, each as a sentence."""
     problems: list[str] = []
     for one in _FORMS[kind]:
         said = values.get(one.key) if one.kind in ("named", "lines") else None
@@ -288,7 +287,7 @@ def unknown(db: Connection, kind: str, values: Mapping[str, Any]) -> list[str]:
 
 
 def _named(db: Connection, one: Input, value: Any) -> Input:
-    """Return an input of things by name, with their names in place of codes."""
+    """Return an input with names in place of codes."""
     known = Named(db, one.of)
     if one.kind == "lines":
         return replace(one, value="\n".join(known.words(code) for code in value or ()))
@@ -298,7 +297,7 @@ def _named(db: Connection, one: Input, value: Any) -> Input:
 
 
 def labels(kind: str) -> dict[str, str]:
-    """Return what each input of a form is called, by its key."""
+    """Return the inputs' labels by key."""
     return {one.key: _(one.label) for one in _FORMS[kind]}
 
 

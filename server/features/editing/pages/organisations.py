@@ -1,4 +1,4 @@
-"""Serves the merge of two organisations that are one."""
+"""The page for merging duplicate organisations."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -30,7 +30,7 @@ TEXT_CHARS_MAX = 60
 @blueprint.get("/")
 @auth.allow()
 def choose(code: str) -> str | Response:
-    """Look for the other one, and show what merging them would do."""
+    """Search for the duplicate, and show the plan of the merge."""
     db = services().database.reader
     one = _organisation(code)
     if request.args.get("other"):

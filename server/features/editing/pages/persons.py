@@ -1,4 +1,4 @@
-"""Serves the forms on which people are registered, changed and merged."""
+"""The forms for registering, changing and merging people."""
 
 import os
 from collections.abc import Sequence
@@ -109,7 +109,7 @@ def save(number: str) -> Response | tuple[str, int]:
 @blueprint.get("/<number>/merge")
 @auth.allow()
 def choose(number: str) -> str | Response:
-    """Look for the other entry of the same person, and show what merging them would do."""
+    """Search for the person's duplicate, and show the plan of the merge."""
     db = services().database.reader
     person = _person(number)
     other = request.args.get("other", "")
@@ -148,8 +148,8 @@ def merge(number: str) -> Response:
 
 @dataclass(frozen=True)
 class Form:
-    """Holds a form of a person, with what stands in it, and the mark of the state that it was made
-    of. Somebody new has no person yet.
+    """A person's form: its values, and the mark of the state it was made from. `person` is None for
+    a new person.
     """
 
     person: Attendee | None
@@ -173,7 +173,7 @@ def _confirm(person: Attendee, other: Attendee) -> str | Response:
 
 
 def _sent(before: Values) -> Values:
-    """Return the columns that the form means. `before` is what it was made of."""
+    """Convert the form to columns. `before` are the values it was made from."""
     form = request.form
     found: Values = {key: form.get(key, "")[: TEXT_CHARS_MAX + 1].strip() for key in TEXTS}
     category = form.get("category", type=whole)
@@ -188,8 +188,8 @@ def _sent(before: Values) -> Values:
 
 
 def _bits(name: str, boxes: Sequence[int], every: int, before: int) -> int:
-    """Return a bit set of ticked boxes. All of them stand for `every`, unless `before` had each of
-    them one by one.
+    """Return the ticked boxes as a bit set. All boxes mean `every`, unless `before` had each of
+    them individually.
     """
     wanted = {text for text in request.form.getlist(name) if text.isascii() and text.isdigit()}
     chosen = sum(1 << box for box in boxes if str(box) in wanted)

@@ -1,4 +1,4 @@
-"""Serves who speaks at a session, and changes it."""
+"""Shows a session's speakers, and changes them."""
 
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
@@ -72,7 +72,7 @@ def change(session_id: int) -> Response:
     here = services()
     seen = request.form.get("seen", "")[:MARK_CHARS]
 
-    do = _asked(act)  # the writer's thread knows nothing of the request
+    do = _asked(act)  # The request is not available on the writer's thread
 
     def step(db: Connection, by: str, now: int) -> str:
         return do(SpeakersEdit(db, here.event.settings, session_id, seen=seen, by=by, now=now))
@@ -86,7 +86,7 @@ def change(session_id: int) -> Response:
 
 
 def _asked(act: str) -> Callable[[SpeakersEdit], str]:
-    """Return what the form asks for."""
+    """Return the form's change."""
     form = request.form
     values = {"role": form.get("role", ""), "starts": form.get("starts", "").replace("T", " ")}
     if act == "add":
@@ -103,7 +103,7 @@ def _asked(act: str) -> Callable[[SpeakersEdit], str]:
 
 
 def _serial() -> int | None:
-    """Return who of the roster is meant, if anybody is."""
+    """Return the chosen attendee's serial, or None."""
     if "number" not in request.form:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Serves the forms on which things of the venue and the programme are added, changed, removed."""
+"""The forms for adding, changing and removing things of the venue and the programme."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -28,10 +28,10 @@ from server.web.services import services
 blueprint = Blueprint("things", __name__, url_prefix="/admin/venue")
 
 _KIND = "<any(hall,door,session,category):kind>"
-# Of the programme's things the address has the code, and of others the number.
+# These have their code in the address; the others their number.
 _CODED = "<any(organisation,activity_kind,activity,area,exhibitor,stand):kind>"
 MARK_CHARS = 16
-# Of which a code is made, where none is typed.
+# The values from which a missing code is made.
 _NAMING = ("name", "title", "organisation", "name_zh")
 _FROM_LINK = ("hall", "parent", "area", "organisation", "activity", "exhibitor")
 
@@ -124,12 +124,10 @@ def kinds() -> str:
 
 @dataclass(frozen=True)
 class Form:
-    """Holds a form of a thing, with what it is about, what stands in it, and the mark of the state
-    that it was made of.
-    """
+    """A thing's form: kind, number, values, and the mark of the state it was made from."""
 
     kind: str
-    number: int | str | None  # None: a new one
+    number: int | str | None  # None for a new thing
     values: Values
     seen: str
 
@@ -160,7 +158,7 @@ def _save(form: Form) -> Response | tuple[str, int]:
 
 
 def _warn_of_colours(number: int | str) -> None:
-    """Name the categories whose colours can't be told from this one's."""
+    """Warn about categories with similar colours."""
     known = store.categories(services().database.reader)
     names = {one.code: one.names.get("en") or one.key for one in known}
     for pair in colours.alike({one.code: one.colour for one in known}):
@@ -182,14 +180,14 @@ def _warn_of_colours(number: int | str) -> None:
 
 @dataclass(frozen=True)
 class _Back:
-    """Says from where a form was reached."""
+    """The page from which a form was opened."""
 
     address: str
     words: str
 
 
 def _back(kind: str, values: Values) -> _Back:
-    """Return the page that lists things of a kind, or shows the one that the form is of."""
+    """Return the list of a kind's things, or the page of the form's thing."""
     code = str(values.get("code", ""))
     if kind == "category":
         return _Back(url_for("admin.things.categories"), N_("All categories"))
@@ -210,7 +208,7 @@ def _back(kind: str, values: Values) -> _Back:
 
 
 def _under_the_input(problem: str, labels: Mapping[str, str]) -> str:
-    """Say a problem without the key that it begins with, and other keys as the form calls them."""
+    """Return a problem without its leading key, with other keys replaced by their labels."""
     assert isinstance(problem, Phrase)
     fields = {**problem.fields, "key": ""}
     if isinstance(other := fields.get("other"), str):
@@ -219,7 +217,7 @@ def _under_the_input(problem: str, labels: Mapping[str, str]) -> str:
 
 
 def _again(form: Form, problems: Sequence[str]) -> tuple[str, int]:
-    """Show a form again with what is wrong with it."""
+    """Show a form again with its problems."""
     return _form(form, problems), 400
 
 

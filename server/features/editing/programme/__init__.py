@@ -1,3 +1,3 @@
-"""Edits the programme and the exhibition: their things as values, names that staff type, speakers
-of a session, and organisations that are one. Begin with `things.py`.
+"""Edits the programme and the exhibition: things, names typed by staff, speakers, and duplicate
+organisations.
 """

@@ -1,4 +1,4 @@
-"""Merges two organisations that are one. Its plan says before exactly what happens."""
+"""Merges duplicate organisations, according to a plan shown before."""
 
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class HostMove:
-    """Says what becomes of an activity that the one who goes hosts."""
+    """An activity hosted by the duplicate, after the merge."""
 
     code: str
     title: str
@@ -33,19 +33,19 @@ class HostMove:
 
 @dataclass(frozen=True)
 class OrganisationMerge:
-    """Holds exactly what a merge would do."""
+    """The exact changes of a merge."""
 
     stays: Organisation
     goes: Organisation
-    other_names: tuple[str, ...]  # of the one that stays, afterwards
-    country: str  # that goes over, or ""
+    other_names: tuple[str, ...]  # Of the remaining organisation, after the merge
+    country: str  # Copied, or ""
     hosts: list[HostMove]
-    exhibitors: list[str]  # codes that go over
+    exhibitors: list[str]  # Codes of moved exhibitors
     mark: str = ""
 
 
 def merge_plan(db: Connection, stays_code: str, goes_code: str) -> OrganisationMerge:
-    """Say what a merge would do. Raises UnknownOrganisationError or EditError."""
+    """Return the plan of a merge. Raises UnknownOrganisationError or EditError."""
     one = organisations.organisation(db, stays_code)
     other = organisations.organisation(db, goes_code)
     if one.code == other.code:
@@ -67,10 +67,10 @@ def merge(
     db: Connection, settings: EventSettings, stays_code: str, goes_code: str, *,
     mark: str, by: str, now: int,
 ) -> OrganisationMerge:  # fmt: skip
-    """Merge two organisations, as `merge_plan` said, so that it can be undone.
+    """Merge two organisations according to `merge_plan`. It can be undone.
 
-    Raises EditError where somebody has changed one of them since, UnknownOrganisationError, and
-    VenueError where the venue does not allow it.
+    Raises EditError if either was changed since, UnknownOrganisationError, and VenueError if the
+    venue does not allow it.
     """
     plan = merge_plan(db, stays_code, goes_code)
     if plan.mark != mark:
@@ -112,9 +112,7 @@ def _hosted(db: Connection, one: Organisation) -> list[str]:
 
 
 def _host(db: Connection, activity: str, stays: str, goes: str) -> HostMove:
-    """Let one organisation host an activity in the place of the other. To lead stands over to
-    co-host, where both are hosts.
-    """
+    """Replace the duplicate as host of an activity. If both are hosts, lead overrides co-host."""
     values = dict(values_of(db, Thing("activity", activity), ZoneInfo("UTC")) or {})
     lead = {stays if code == goes else code for code in values["lead"]}
     co_hosts = {stays if code == goes else code for code in values["co_hosts"]} - lead

@@ -1,4 +1,4 @@
-"""Finds the organisation, exhibitor or activity that staff mean by a code or a name."""
+"""Finds organisations, exhibitors and activities by code or name."""
 
 import json
 
@@ -6,7 +6,7 @@ from badges.roster.same_name import name_key
 from server.storage.connection import Connection
 from server.storage.localized import names_of
 
-# What has a code and names. An exhibitor is called as its organisation.
+# Names by code. An exhibitor has its organisation's names.
 _NAMES = {
     "organisation": "SELECT code, names, other_names FROM organisation ORDER BY code",
     "activity": "SELECT code, titles AS names, '[]' AS other_names FROM activity ORDER BY code",
@@ -17,9 +17,7 @@ KINDS = tuple(_NAMES)
 
 
 class Named:
-    """Knows what the things of a kind are called. Case, width, spaces and punctuation do not
-    matter.
-    """
+    """The names of a kind's things. Ignores case, width, spaces and punctuation."""
 
     def __init__(self, db: Connection, kind: str) -> None:
         self._words: dict[str, str] = {}
@@ -31,16 +29,15 @@ class Named:
                 self._codes.setdefault(name_key("", name), set()).add(code)
 
     def all_words(self) -> list[str]:
-        """Return what each thing is called."""
         return [self.words(code) for code in self._words]
 
     def words(self, code: str) -> str:
-        """Return a name that means this code alone, or else the code."""
+        """Return a name that is unique to this code, else the code."""
         name = self._words.get(code, code)
         return name if self.code(name) == code else code
 
     def code(self, text: str) -> str | None:
-        """Return the code that is meant, or None where no thing or several are called so."""
+        """Return the code, or None if the text is unknown or ambiguous."""
         if text in self._words:
             return text
         found = self._codes.get(name_key("", text), set())

@@ -1,6 +1,6 @@
-"""Says who speaks at a session, one at a time: added, changed, moved and taken off.
+"""Adds, changes, moves and removes a session's speakers.
 
-A session's speakers are checked and written as those of a venue file, all of them at once.
+All speakers of a session are checked and written together, as from a venue file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,11 +37,10 @@ _ROLES = {
 
 
 class SpeakersEdit:
-    """Changes the speakers of one session. `seen` is the mark of the list that the page showed.
+    """Changes one session's speakers. `seen` is the mark of the list that the page showed.
 
-    Each change returns what was done, in words. Each raises EditError where somebody else has
-    changed the list since, VenueError for what a file would be refused for, and
-    UnknownSessionError.
+    Each change returns a description. Raises EditError if the list was changed since, VenueError
+    for what a file could not have, and UnknownSessionError.
     """
 
     def __init__(
@@ -58,9 +57,9 @@ class SpeakersEdit:
         self.speakers = stored(db, self.session.code)
 
     def add(self, serial: int | None, values: Mapping[str, Any]) -> str:
-        """Let somebody speak after the others. Whoever is on the roster is named by `serial`.
+        """Append a speaker; `serial` is set for attendees.
 
-        `values` are under the keys of a venue file. Raises UnknownAttendeeError.
+        `values` has the keys of a venue file. Raises UnknownAttendeeError.
         """
         found = dict(values)
         if serial is not None:
@@ -75,7 +74,7 @@ class SpeakersEdit:
         )
 
     def change(self, at: int, values: Mapping[str, Any]) -> str:
-        """Change the role of a speaker, or when their talk starts."""
+        """Change a speaker's role or start."""
         one = self._one(at)
         new = self._read({**values, "name": one.name})
         changed = replace(one, role=new.role, starts_at=new.starts_at)
@@ -92,7 +91,7 @@ class SpeakersEdit:
         return self._put([*self.speakers[:at], changed, *self.speakers[at + 1 :]], what)
 
     def move(self, at: int, to: int) -> str:
-        """Put a speaker at another place of the order."""
+        """Move a speaker to another position."""
         one = self._one(at)
         others = [*self.speakers[:at], *self.speakers[at + 1 :]]
         to = min(max(0, to), len(others))
@@ -105,7 +104,6 @@ class SpeakersEdit:
         )
 
     def remove(self, at: int) -> str:
-        """Take a speaker off the list."""
         one = self._one(at)
         return self._put(
             [*self.speakers[:at], *self.speakers[at + 1 :]],
@@ -133,7 +131,7 @@ class SpeakersEdit:
         with last_edit.kept(self.db, zone, things, by=self.by, now=self.now) as note:
             if plans:
                 venue_import.take_venue(self.db, venue, self._log, by=self.by, now=self.now)
-            else:  # no file can say that nobody speaks
+            else:  # A file can't have an empty list
                 put_speakers(self.db, self.session.session_id, [])
                 changes.publish(self.db, wire.VenueChanged())
                 self._log()
@@ -148,12 +146,12 @@ class SpeakersEdit:
 
 
 def stored(db: Connection, session_code: str) -> list[Speaker]:
-    """Return the speakers of a session with the names that were written for them."""
+    """Return a session's speakers with their names as typed."""
     found = values_of(db, Thing("speakers", session_code), ZoneInfo("UTC"))
     return [Speaker(*row) for row in found["speakers"]] if found else []
 
 
 def mark(db: Connection, session_code: str) -> str:
-    """Return a text that tells whether the list has changed since a page was made of it."""
+    """Return a text that changes with the list."""
     found = values_of(db, Thing("speakers", session_code), ZoneInfo("UTC"))
     return last_edit.mark_of(found)

@@ -1,8 +1,7 @@
-"""Names badges that say something that is no longer true, and replaces them with `hallkeeper issue
---changed`.
+"""Lists outdated badges, and replaces them with `hallkeeper issue --changed`.
 
-A name is sealed for doors once for each issue of a badge. After a change of the roster, a card that
-is printed has the new name. The door shows the old one until the badge is replaced.
+A badge's name is sealed for the doors at issue. After a change of the roster, new cards show the
+new name, but doors show the old one until the badge is replaced.
 """
 
 from collections.abc import Sequence
@@ -21,11 +20,11 @@ from server.storage.database import Database
 
 CHANGED_SHOWN = 20
 NUMBERS_SHOWN = 50
-AT_ONCE = 200  # replaced in one transaction: doors' scans wait meanwhile
+AT_ONCE = 200  # Replaced in one transaction, which delays doors' scans
 
 
 def issue_changed(event_dir: Path, dry_run: bool) -> None:
-    """Do what `hallkeeper issue --changed` asks for."""
+    """Run `hallkeeper issue --changed`."""
     with opened(event_dir) as (event, database):
         holders = find_changed(event, database)
         if not holders:
@@ -40,7 +39,7 @@ def issue_changed(event_dir: Path, dry_run: bool) -> None:
 
 
 def say_changed(holders: Sequence[Attendee]) -> None:
-    """Say whose badges are out of date, what that means, and how to replace them."""
+    """Print the outdated badges, the consequences and the remedy."""
     click.echo(f"{_what_was_so(holders)}: {_numbers(holders)}")
     for holder in holders[:CHANGED_SHOWN]:
         click.echo(f"  {_line(holder)}")
@@ -57,9 +56,9 @@ def say_changed(holders: Sequence[Attendee]) -> None:
 def replace_changed(
     event: Event, database: Database, holders: Sequence[Attendee], *, err: bool = False
 ) -> None:
-    """Replace the badges, and say which, to stderr if `err`.
+    """Replace the badges, and list them, on stderr if `err`.
 
-    One that can't be replaced is named, and does not stand in the way of the others.
+    A badge that can't be replaced is reported, and the others continue.
     """
     failed: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Says what an import does, or would do."""
+"""Prints the effects of an import."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -7,12 +7,12 @@ import click
 
 from server.features.imports.preview.preview import Preview
 
-SHOWN_MAX = 50  # of each list; --json has all
+SHOWN_MAX = 50  # Of each list; --json has all
 
 
 def say_preview(found: Preview, name: str, kinds: Collection[str] | None, dry_run: bool) -> None:
-    """Print what an import does, or would do. What the file called `name` lacks is told of `kinds`
-    alone, or of all kinds where that is None.
+    """Print what an import does, or would do. Lists what the file `name` lacks, of `kinds` only, or
+    of all kinds if None.
     """
     would = "Would " if dry_run else ""
     for verb, things in ((f"{would}add".capitalize(), found.added),

@@ -1,6 +1,4 @@
-"""Imports a programme or exhibitors, all of it or nothing, with `hallkeeper import-programme` and
-`import-exhibitors`. A dry run says what would be added, changed and missing.
-"""
+"""The commands `hallkeeper import-programme` and `import-exhibitors`."""
 
 import json
 from collections.abc import Callable, Collection, Sequence
@@ -69,11 +67,11 @@ def import_programme(
     as_json: bool,
     skip_bad: bool,
 ) -> None:
-    """Take the activities, sessions and speakers of FILE into the event.
+    """Import the activities, sessions and speakers of FILE.
 
-    FILE is a calendar (iCalendar), or a schedule of frab or pretalx in JSON or XML. What was
-    imported before is changed, by its UID or guid. Who may come, and when doors open, stays as the
-    event has it. docs/programme.md says what of each format is read.
+    FILE is a calendar (iCalendar), or a schedule of frab or pretalx in JSON or XML. Earlier imports
+    are updated, by UID or guid. Admission rules and door times stay as in the event.
+    docs/programme.md lists what is read of each format.
     """
     data = read_file(path, FILE_BYTES_MAX)
     mapping = ProgrammeMapping()
@@ -113,9 +111,9 @@ def import_exhibitors(
     as_json: bool,
     skip_bad: bool,
 ) -> None:
-    """Take the exhibitors of FILE, a CSV or XLSX file, into the event, with their stands.
+    """Import the exhibitors of FILE, a CSV or XLSX file, with their stands.
 
-    The organisation of a row is found by its code, else by any of its names, else it is made.
+    The organisation of a row is found by its code, else by any of its names, else created.
     docs/programme.md has the columns.
     """
     data = read_file(path, LIMITS.file_bytes)
@@ -135,7 +133,7 @@ def import_exhibitors(
 
 
 class _Work:
-    """Imports a venue that was made of another file, or says what that would do."""
+    """Imports a venue read from another format, or prints the effects."""
 
     def __init__(
         self,
@@ -148,7 +146,7 @@ class _Work:
         self.event = event
         self.database = database
         self.name = name
-        self.kinds = kinds  # of which it is told what the file lacks
+        self.kinds = kinds  # The kinds for which missing things are listed
         self.remove_sessions = remove_sessions
 
     def do(
@@ -203,5 +201,5 @@ def _json(found: Preview, problems: Sequence[str], kinds: Collection[str], impor
         "missing": missing,
         "problems": list(problems),
     }
-    del document["mark"]  # it is for pages
+    del document["mark"]  # Only for pages
     return json.dumps(document, ensure_ascii=False, indent=2)

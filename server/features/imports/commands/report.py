@@ -1,4 +1,4 @@
-"""Reports an import in one summary: as text for people, or as JSON for programs."""
+"""Reports an import, as text or as JSON."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from server.console import PROBLEMS_SHOWN, count, listed
 from server.features.imports.roster_import import ImportResult
 
 EXAMPLES_SHOWN = 20
-NOTES_SHOWN = 5  # Examples of findings that need no answer.
-# How the command line answers a finding, beside its options.
+NOTES_SHOWN = 5  # Examples of findings without a question
+# How to answer findings without options.
 _HINTS = {
     "unknown_categories": (
         '. For each, which category is it? Write it under [categories] in a mapping, as "General'
@@ -24,7 +24,7 @@ _HINTS = {
 
 @dataclass(frozen=True)
 class Summary:
-    """Holds the report of one import, done or refused."""
+    """The report of an import, done or refused."""
 
     result: ImportResult
     roster: Roster
@@ -32,7 +32,7 @@ class Summary:
     dry_run: bool
 
     def json(self) -> dict[str, Any]:
-        """Return everything. Only the problems beyond the first thousand are left out."""
+        """Return everything, with at most the first thousand problems."""
         result = self.result
         return {
             "imported": not (self.refused or self.dry_run),
@@ -64,9 +64,7 @@ class Summary:
         }
 
     def notes(self) -> list[str]:
-        """List what needs no answer. That is columns that were not used, and what was left out or
-        changed.
-        """
+        """Return remarks: unused columns, and what was left out or changed."""
         lines = []
         if self.roster.unread:
             lines.append(f"Columns that were not used: {', '.join(self.roster.unread)}")
@@ -78,7 +76,7 @@ class Summary:
         return lines
 
     def _changes(self) -> list[str]:
-        """List who would be changed and how, and whose badge would then be wrong."""
+        """Return the changed people, and the badges that would become outdated."""
         changes, wrong = self.result.changes, self.result.needs_reissue
         lines = []
         if changes:
@@ -97,13 +95,13 @@ class Summary:
         return lines
 
     def skipped(self) -> list[str]:
-        """List the rows that are left out because they are bad."""
+        """Return the bad rows that are left out."""
         lines = [f"Skipped {problem}" for problem in self.result.problems[:PROBLEMS_SHOWN]]
         more = self.result.problem_count - len(lines)
         return [*lines, f"… and {more:,} more"] if more > 0 else lines
 
     def refusal(self, skip_bad: bool) -> str:
-        """Name every bad row and every open question, and say what to do about each."""
+        """Describe every bad row and open question, with remedies."""
         parts = []
         if self.result.problem_count and (not skip_bad or not self.roster.rows):
             parts.append(self._problems(skip_bad))
@@ -123,7 +121,7 @@ class Summary:
         return f"{listed(problems, total=total)}\n{remedy}."
 
     def counts(self) -> str:
-        """Return the one line that everybody reads."""
+        """Return the summary line."""
         result = self.result
         would = "Would have " if self.dry_run else ""
         revoked = f", revoked {result.revoked:,}" if result.revoked else ""
@@ -135,7 +133,7 @@ class Summary:
 
 
 def _lines(finding: Finding) -> Iterable[str]:
-    """Return the lines of a finding: its message, first examples and choices."""
+    """Return a finding's lines: message, first examples and choices."""
     shown = finding.examples[: EXAMPLES_SHOWN if finding.open else NOTES_SHOWN]
     message = "".join((finding.message, _HINTS.get(finding.kind, "")))
     yield message + (":" if shown else "")

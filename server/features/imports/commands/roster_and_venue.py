@@ -1,6 +1,4 @@
-"""Imports a roster or a venue, all of it or nothing, with `hallkeeper import` and
-`import-venue`.
-"""
+"""The commands `hallkeeper import` and `import-venue`."""
 
 import gc
 import json
@@ -49,11 +47,11 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 
 MAPPING_BYTES_MAX = 100_000
-PLANS_MOST = 3  # A plan is made so often, because others may change the roster meanwhile.
+PLANS_MOST = 3  # Others may change the roster between planning and writing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# What a roster may leave open, each with the option, its choices, and help.
+# The questions of a roster: option, choices and help.
 _ANSWERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--row-numbers", ("ids", "ignore"), "Ids that only number the rows."),
     ("--hidden-rows", ("take", "leave"), "Rows that are hidden or filtered away."),
@@ -74,7 +72,7 @@ def _answer_options(command: F) -> F:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Holds what was typed."""
+    """The command's arguments."""
 
     path: Path
     mapping: RosterMapping | None
@@ -90,7 +88,7 @@ class _Wanted:
 
 
 class _Interrupted(click.ClickException):
-    """Is raised at Ctrl-C, and says what had been done by then."""
+    """Ctrl-C. The text states what was done before."""
 
     exit_code = 130
 
@@ -134,12 +132,12 @@ def import_people(
     reissue: bool,
     **answers: Any,
 ) -> None:
-    """Take the attendees of ROSTER, a CSV or XLSX file, into the event.
+    """Import the attendees of ROSTER, a CSV or XLSX file.
 
-    A row with the external id, else the e-mail and name, of somebody who is there already changes
-    them. Badge numbers stay. If any row is bad, every bad row is named and nothing is imported. The
-    same where the file would rename, double or drop people, or leaves rows open: each question
-    names the options that answer it.
+    A row with the external id, else the e-mail and name, of an existing attendee changes that
+    attendee. Badge numbers stay. If any row is bad, all bad rows are listed and nothing is
+    imported; likewise if the file would rename, duplicate or drop people, or leaves questions open:
+    each question names the options that answer it.
     """
     if save_mapping is not None and save_mapping.exists():
         raise refuse(f"{save_mapping} is there already: name another file for --save-mapping.")
@@ -178,7 +176,7 @@ def _mapping(path: Path) -> RosterMapping:
 
 
 def _save_mapping(roster: Roster, wanted: _Wanted) -> None:
-    """Write how the file was read, also where something in it is open and nothing is imported."""
+    """Write the mapping of columns and words, even if nothing is imported."""
     if wanted.save_mapping is None:
         return
     countries = wanted.mapping.countries if wanted.mapping else {}
@@ -196,8 +194,8 @@ def _save_mapping(roster: Roster, wanted: _Wanted) -> None:
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Turn off the search for cycles. Rows have no cycles, and the search would take a third of the
-    time.
+    """Disable garbage collection of cycles: rows have none, and it would take a third of
+    the time.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -209,7 +207,7 @@ def _no_collector() -> Iterator[None]:
 
 
 def _import(event: Event, database: Database, wanted: _Wanted) -> str:
-    """Import, and say so. What to say at an interrupt that came too late to stop it, else ""."""
+    """Import and report. Return the message for an interrupt that came too late, else ""."""
     data = read_file(wanted.path, RosterLimits().file_bytes)
     read = _read(database, event, data, wanted)
     roster = read.roster
@@ -262,7 +260,7 @@ def _read(database: Database, event: Event, data: bytes, wanted: _Wanted) -> Rea
 
 
 def _plan(database: Database, read: ReadRoster, wanted: _Wanted) -> ImportPlan:
-    """Make the plan outside of any transaction that others would wait for."""
+    """Plan outside of a transaction, so that no one waits."""
     with progress("Comparing", len(read.roster.rows)) as tell:
         return plan_import(
             database.reader,
@@ -277,9 +275,9 @@ def _plan(database: Database, read: ReadRoster, wanted: _Wanted) -> ImportPlan:
 
 
 def _write(database: Database, plan: ImportPlan) -> bool:
-    """Write all of it. Return whether an interrupt came when it was on disk already.
+    """Write everything. Return whether an interrupt came after the commit.
 
-    An interrupt that comes before takes everything back, and is raised as KeyboardInterrupt.
+    An earlier interrupt rolls back, and raises KeyboardInterrupt.
     """
     with interrupts_noted() as noted:
         database.write(lambda db: _write_step(db, plan, noted))
@@ -294,9 +292,7 @@ def _write_step(db: Connection, plan: ImportPlan, noted: threading.Event) -> Non
 
 
 def _back_up(event: Event, plan: ImportPlan, wanted: _Wanted) -> None:
-    """Make a backup to go back to, before anybody is changed. This is done where a second disk is
-    named.
-    """
+    """Make a backup before people are changed, if the event has a second disk."""
     if not plan.changes_people or wanted.as_json and event.backup_path is None:
         return
     if event.backup_path is None:
@@ -315,7 +311,7 @@ def _back_up(event: Event, plan: ImportPlan, wanted: _Wanted) -> None:
 
 
 def _say(summary: Summary, wanted: _Wanted) -> None:
-    """Say the summary. It is raised as an error where nothing was imported because of it."""
+    """Print the summary. Raises an error if it is a refusal."""
     if wanted.as_json:
         click.echo(json.dumps(summary.json(), ensure_ascii=False, indent=2))
         if summary.refused:
@@ -334,7 +330,7 @@ def _say(summary: Summary, wanted: _Wanted) -> None:
 
 
 def _say_badges(event: Event, database: Database, wanted: _Wanted) -> None:
-    """Say whose badge is to be replaced or issued, after this import and those before it."""
+    """Print the badges to be replaced or issued."""
     holders = find_changed(event, database)
     if holders and wanted.reissue:
         replace_changed(event, database, holders, err=wanted.as_json)
@@ -353,12 +349,12 @@ def _say_badges(event: Event, database: Database, wanted: _Wanted) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool, dry_run: bool) -> None:
-    """Take halls, doors, sessions, zones and categories from FILE, in TOML or XLSX, into the event.
+    """Import halls, doors, sessions, zones and categories from FILE, in TOML or XLSX.
 
-    What is there already is changed, by its code; what FILE lacks stays. If anything is wrong, all
-    of it is named and nothing is imported. What may be meant, such as a hall without a door, is
-    imported with a warning. docs/venue-file.md has every column; `hallkeeper sample` writes a file
-    to begin with.
+    Existing things are changed, by their code; things missing in FILE stay. If anything is wrong,
+    all problems are listed and nothing is imported. Doubtful things, such as a hall without a door,
+    are imported with a warning. docs/venue-file.md has every column; `hallkeeper sample` writes an
+    example.
     """
     data = read_file(venue_path, FILE_BYTES_MAX)
     with opened(event_dir) as (event, database):

@@ -1,4 +1,4 @@
-"""Makes a venue and a roster to begin with, with `hallkeeper sample`."""
+"""The command `hallkeeper sample`."""
 
 import shlex
 from datetime import UTC, datetime
@@ -17,12 +17,10 @@ from server.features.imports.sample import DAYS, SampleThereError, write_sample
 )
 @click.option("--force", is_flag=True, help="Write over sample files that are there.")
 def sample(directory: Path, first_day: datetime | None, force: bool) -> None:
-    """Write files of a made-up forum into DIR, to try and to change.
+    """Write files of a fictional forum into DIR, to try and to change.
 
-    These are venue.toml and venue.xlsx with halls, doors, sessions and rules, roster.csv and
-    roster.xlsx with people, and guests.toml.
-
-    docs/venue-file.md says what each column of a venue means.
+    venue.toml and venue.xlsx have halls, doors, sessions and rules, roster.csv and roster.xlsx
+    people, and guests.toml invitations. docs/venue-file.md explains each column of a venue.
     """
     day = (first_day or datetime.now(UTC).astimezone()).date()
     try:

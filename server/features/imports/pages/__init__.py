@@ -1,1 +1,1 @@
-"""Serves the pages on which staff upload files, look at previews, and import."""
+"""Pages for uploading files, previews, and imports."""

@@ -1,4 +1,4 @@
-"""Serves the import of attendees, which is a file, a preview with questions, and a confirmation."""
+"""The import of attendees: upload, preview with questions, confirmation."""
 
 import os
 from functools import partial
@@ -110,14 +110,14 @@ def show(token: str) -> Response | str:
 @blueprint.post("/<token>/answer")
 @auth.allow()
 def answer(token: str) -> Response:
-    """Keep what the organiser answers, and make the preview anew."""
+    """Store the answers, and show the preview again."""
     kept = uploads.find(token, KIND)
     if not isinstance(kept, Upload):
         return kept
     if request.form.get("forget") == "yes":
         kept.answers.clear()
     for name, text in list(request.form.items())[:ANSWERS_MAX]:
-        # A file's word may have the sign in it, and so may a title. A category's key has none.
+        # A word or title of the file may contain "=". A category's key does not.
         of_word = text.startswith(roster.WORD)
         option, _, value = text.rpartition("=") if of_word else text.partition("=")
         if name.startswith("answer-") and _is_option(option) and value:
@@ -129,13 +129,13 @@ def answer(token: str) -> Response:
 @blueprint.post("/<token>/mapping")
 @auth.allow()
 def use_mapping(token: str) -> Response:
-    """Answer by a mapping that was kept, and make the preview anew."""
+    """Apply a stored mapping, and show the preview again."""
     kept = uploads.find(token, KIND)
     if not isinstance(kept, Upload):
         return kept
     db = services().database.reader
     try:
-        # The page that follows says what is wrong with a file that can't be read.
+        # The next page shows why a file can't be read.
         titles = _preview(kept).unread
     except (UploadGoneError, UploadBusyError, ApartError, ValueError):
         return _to_preview(kept)
@@ -157,7 +157,7 @@ def use_mapping(token: str) -> Response:
 @blueprint.post("/<token>/mapping/keep")
 @auth.allow()
 def keep_mapping(token: str) -> Response:
-    """Keep what was answered of columns and words under a name, for the next file."""
+    """Store the answers about columns and words under a name."""
     kept = uploads.find(token, KIND)
     if not isinstance(kept, Upload):
         return kept
@@ -198,7 +198,7 @@ def cancel(token: str) -> Response:
 @blueprint.post("/<token>/confirm")
 @auth.allow()
 def confirm(token: str) -> Response:
-    """Import what the page showed, and nothing else."""
+    """Import exactly what the page showed."""
     kept = uploads.find(token, KIND)
     if not isinstance(kept, Upload):
         return kept
@@ -206,7 +206,7 @@ def confirm(token: str) -> Response:
     try:
         found = _preview(kept)
     except (UploadGoneError, UploadBusyError, ApartError, RosterError, ValueError):
-        return _to_preview(kept)  # Which says why.
+        return _to_preview(kept)  # Which shows the reason
     if found.mark != request.form.get("mark"):
         flash(_("Nothing was imported yet: look at the preview once more."), "warn")
         return _to_preview(kept)
@@ -231,7 +231,7 @@ def confirm(token: str) -> Response:
 
 
 def _missing_columns(found: RosterPreview) -> list[str]:
-    """Return the columns for which the organiser may have to choose one of the file's."""
+    """Return the columns that the organiser may have to choose."""
     missing = {one.column for one in found.problems if "in a mapping" in one.message}
     if not missing or not found.unread:
         return []
@@ -241,7 +241,7 @@ def _missing_columns(found: RosterPreview) -> list[str]:
 
 
 def _preview(kept: Upload) -> RosterPreview:
-    """Return the preview, which is made once for each set of answers."""
+    """Return the preview, cached for each set of answers."""
     here = services()
     found = kept.plan
     if isinstance(found, RosterPreview):
@@ -258,8 +258,8 @@ def _preview(kept: Upload) -> RosterPreview:
 
 
 def _unreadable(kept: Upload, error: Exception) -> str:
-    """Say why a file can't be read. Where another encoding may help, it can be chosen. Otherwise
-    the file is deleted.
+    """Show why a file can't be read, with a choice of encodings if that may help. Otherwise the
+    file is deleted.
     """
     text = (
         i18n.said(error)
@@ -276,7 +276,7 @@ def _unreadable(kept: Upload, error: Exception) -> str:
 
 
 def _column(column: str) -> str:
-    """Name a column of ours, which stands in a problem."""
+    """Return one of our columns' names."""
     return _(COLUMN_WORDS[column]) if column in COLUMN_WORDS else column
 
 
@@ -289,7 +289,7 @@ def _to_preview(kept: Upload) -> Response:
 
 
 def _back_up(found: RosterPreview) -> None:
-    """Make a backup before anybody is changed, where a second disk is named."""
+    """Make a backup before people are changed, if the event has a second disk."""
     event = services().event
     if not found.plan.changes_people or event.backup_path is None:
         return

@@ -1,4 +1,4 @@
-"""Serves the page on which a file is chosen, and the sample files to begin with."""
+"""The page for uploads, with sample files."""
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -42,13 +42,13 @@ def sample_file(name: str) -> Response:
 
 
 def kept_uploads() -> Uploads | SharedUploads:
-    """Return the files that staff have uploaded and not yet imported."""
+    """Return the uploaded files that are not imported yet."""
     here = services()
     return here.find(SharedUploads) or here.own(Uploads)
 
 
 def keep(kind: str) -> Upload | AnyResponse:
-    """Keep the file of the form that was sent, or say why it can't be kept."""
+    """Store the form's file, or return why it can't be stored."""
     back = url_for("admin.uploads.show")
     sent = request.files.get("file")
     if sent is None or not sent.filename:
@@ -67,7 +67,7 @@ def keep(kind: str) -> Upload | AnyResponse:
 
 
 def find(token: str, kind: str) -> Upload | AnyResponse:
-    """Return a kept file of the user who asks, or say that it is gone."""
+    """Return the user's upload, or a message that it is gone."""
     try:
         return kept_uploads().find(token, kind=kind, by=auth.actor())
     except UploadGoneError:
@@ -79,7 +79,7 @@ def gone() -> AnyResponse:
 
 
 def give_up(upload: Upload, why: str = "") -> AnyResponse:
-    """Delete a file of which nothing was imported, and go back to choosing one."""
+    """Delete an upload without importing it, and return to the start page."""
     kept_uploads().drop(upload)
     back = url_for("admin.uploads.show")
     if why:

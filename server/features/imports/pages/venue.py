@@ -1,5 +1,5 @@
-"""Serves the import of a venue file, a programme or exhibitors. It is a file, a preview with
-questions, and a confirmation.
+"""The import of a venue file, a programme or exhibitors: upload, preview with questions,
+confirmation.
 """
 
 from collections import defaultdict
@@ -42,10 +42,10 @@ CHANGED_SHOWN = 300
 ADDED_SHOWN = 100
 PROBLEMS_SHOWN = 200
 WARNINGS_SHOWN = 5
-WARNING_CHARS_MAX = 300  # they travel in a cookie
+WARNING_CHARS_MAX = 300  # They are stored in a cookie
 ANSWER_CHARS_MAX = 64
 ANSWERS_MAX = 500
-# Of what it is told that the file does not have it.
+# The kinds for which missing things are listed.
 _WHOLE = {
     "venue": frozenset(PLURALS),
     "programme": frozenset({"sessions", "activities"}),
@@ -55,7 +55,7 @@ _WHOLE = {
 
 @dataclass(frozen=True)
 class _Shown:
-    """Holds what the page shows. Without `found` nothing can be imported yet."""
+    """The page's values. Without `found` nothing can be imported yet."""
 
     reading: Reading = field(default_factory=lambda: Reading(Venue()))
     problems: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ def show(kind: str, token: str) -> Response | str:
 @blueprint.post("/<token>/answer")
 @auth.allow()
 def answer(kind: str, token: str) -> Response:
-    """Keep the answers to what the preview asks, and make it anew."""
+    """Store the answers, and show the preview again."""
     kept = uploads.find(token, kind)
     if not isinstance(kept, Upload):
         return kept
@@ -114,7 +114,7 @@ def answer(kind: str, token: str) -> Response:
     except UploadGoneError:
         return uploads.gone()
     except (VenueError, ApartError):
-        asked = []  # The preview says why.
+        asked = []  # The preview shows the reason
     for key in (*asked, files.SKIP_BAD):
         kept.answers[key] = request.form.get(key, "")[:ANSWER_CHARS_MAX]
     uploads.kept_uploads().keep_answers(kept)
@@ -131,7 +131,7 @@ def cancel(kind: str, token: str) -> Response:
 @blueprint.post("/<token>/confirm")
 @auth.allow()
 def confirm(kind: str, token: str) -> Response:
-    """Import what the page showed, and nothing else."""
+    """Import exactly what the page showed."""
     kept = uploads.find(token, kind)
     if not isinstance(kept, Upload):
         return kept
@@ -183,7 +183,7 @@ def _read(kept: Upload) -> Reading:
 
 
 def _look(kept: Upload) -> _Shown:
-    """Say what the file would do, if it can be imported. Raises UploadGoneError and ApartError."""
+    """Return the file's effects, if it can be imported. Raises UploadGoneError and ApartError."""
     here = services()
     try:
         reading = _read(kept)
@@ -208,6 +208,6 @@ def _by_kind(things: Iterable[Thing]) -> dict[str, list[Thing]]:
 
 
 def _changed(found: Preview) -> list[tuple[str, str, list[Change]]]:
-    """Return the changes of each thing, with its kind and code."""
+    """Return each thing's changes, with its kind and code."""
     by_thing = groupby(found.changed, key=lambda one: (one.kind, one.code))
     return [(kind, code, list(changes)) for (kind, code), changes in by_thing]

@@ -1,5 +1,4 @@
-"""Says what an import would do before it is done.
+"""Previews the effects of an import.
 
-Begin with `preview.py`. `state.py` shows the event as texts, so that two of its states can be
-compared.
+Begin with `preview.py`. `state.py` converts the event to texts, for comparison.
 """

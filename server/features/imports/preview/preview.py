@@ -1,6 +1,6 @@
-"""Says what an import would add, change and leave without a row, before anything is written.
+"""Previews what an import would add, change and leave out.
 
-The import itself is run, and taken back. So a preview can't differ from what the import does.
+The import is executed and rolled back, so the preview can't differ from it.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from server.storage.database import Database
 
 @dataclass(frozen=True)
 class Thing:
-    """Names something of the event, of a kind such as "sessions"."""
+    """A thing of the event, of a kind such as "sessions"."""
 
     kind: str
     code: str
@@ -29,7 +29,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Change:
-    """Says how one field of a thing would change. Texts are empty where there is nothing."""
+    """A change of one field. Missing values are ""."""
 
     kind: str
     code: str
@@ -40,16 +40,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Preview:
-    """Holds what an import would do."""
+    """The effects of an import."""
 
     added: tuple[Thing, ...]
     changed: tuple[Change, ...]
     removed: tuple[Thing, ...]
-    missing: tuple[Thing, ...]  # in the event, not in the file, and kept
-    unchanged: int  # things of the file that are so already
+    missing: tuple[Thing, ...]  # In the event, not in the file, and kept
+    unchanged: int  # Things of the file that equal the event's
     warnings: tuple[str, ...]
-    # Tells this preview from every other, down to each field of what is added. Whether sessions
-    # that the file lacks are to be removed makes no difference.
+    # Identifies this preview, down to each field of added things. Independent of whether missing
+    # sessions are removed.
     mark: str
 
     @property
@@ -60,7 +60,7 @@ class Preview:
 def take_over(
     db: Connection, venue: Venue, *, by: str, now: int, remove_sessions: bool
 ) -> ImportedVenue:
-    """Import a venue, and remove the sessions that it lacks where that is wanted.
+    """Import a venue, and remove missing sessions if wanted.
 
     `db` is in a transaction. Raises VenueError, with nothing changed.
     """
@@ -82,10 +82,9 @@ def preview(
     now: int,
     remove_sessions: bool = False,
 ) -> Preview:
-    """Tell what importing `venue` would do, and change nothing. Raises VenueError as the import
-    would.
+    """Return the effects of importing `venue`, without changes. Raises VenueError like the import.
 
-    Other writes wait meanwhile, as they do for the import.
+    Blocks other writes meanwhile, like the import.
     """
 
     def step(db: Connection) -> None:
@@ -108,7 +107,7 @@ def compared(
     now: int,
     remove_sessions: bool,
 ) -> Preview:
-    """Import a venue, and tell what that did. Raises VenueError, with nothing changed."""
+    """Import a venue, and return the effects. Raises VenueError, with nothing changed."""
     before = state(db, settings)
     result = take_over(db, venue, by=by, now=now, remove_sessions=remove_sessions)
     after = state(db, settings)
@@ -117,7 +116,7 @@ def compared(
 
 
 class _TakenBackError(Exception):
-    """Takes back what was written, and brings out what it did."""
+    """Rolls back the transaction, and carries the result."""
 
     def __init__(self, found: Preview) -> None:
         super().__init__("taken back")

@@ -1,4 +1,4 @@
-"""Shows what the event has of all that files can state, as texts that people read."""
+"""Converts everything that files can contain to readable texts."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ from server.core.people.attendees import ALL_ZONES
 from server.core.venue import store
 from server.storage.connection import Connection, Row
 
-# Table: what the counts of an import call it, and the columns of the day, which no file states.
+# Table: its name in an import's counts, and its columns that files can't contain.
 _TABLES: Mapping[str, tuple[str, frozenset[str]]] = {
     "category": ("categories", frozenset()),
     "zone": ("zones", frozenset()),
@@ -32,7 +32,7 @@ _TABLES: Mapping[str, tuple[str, frozenset[str]]] = {
     "exhibitor": ("exhibitors", frozenset()),
     "stand": ("stands", frozenset()),
 }  # fmt: skip
-# Columns that refer to another table: what they are called, and which table it is.
+# References to other tables: field name and table.
 _REFERENCES = {
     "hall_id": ("hall", "hall"), "parent_id": ("parent", "hall"),
     "activity_id": ("activity", "activity"), "organisation_id": ("organisation", "organisation"),
@@ -42,11 +42,11 @@ _TIMES = frozenset({"starts_at", "ends_at", "opens_at", "closes_at"})
 _NAMES = frozenset({"names", "titles"})
 _YES_OR_NO = frozenset({"sessions_only", "official", "parallel"})
 
-State = dict[tuple[str, str], dict[str, str]]  # fields by kind and code
+State = dict[tuple[str, str], dict[str, str]]  # Fields by kind and code
 
 
 def state(db: Connection, settings: EventSettings) -> State:
-    """Return all that files can state, as texts that people read."""
+    """Return everything that files can contain, as readable texts."""
     clock = Clock(ZoneInfo(settings.time_zone))
     codes = {
         table: dict(db.execute(f"SELECT {table}_id, code FROM {table}").fetchall())
@@ -98,7 +98,7 @@ def _fields(
 
 
 def _lists(db: Connection) -> Iterator[tuple[str, str, str, str]]:
-    """Yield what belongs to a thing in rows of its own, as kind, code, field and text."""
+    """Yield a thing's rows in other tables, as kind, code, field and text."""
     answers: tuple[tuple[str, str, str, Callable[[Row], str]], ...] = (
         ("halls", "categories",
          "SELECT h.code, c.code AS text FROM hall h JOIN hall_category USING (hall_id)"

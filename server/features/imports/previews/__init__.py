@@ -1,3 +1,1 @@
-"""Says what a file that was sent would change. Begin with `roster.py`. Nothing here writes before
-somebody has confirmed it.
-"""
+"""Previews uploaded files. Begin with `roster.py`. Nothing is written before a confirmation."""

@@ -1,7 +1,7 @@
-"""Reads venue files, programmes and lists of exhibitors that were sent, and imports what a preview
-has shown.
+"""Reads uploaded venue files, programmes and lists of exhibitors, and imports what a preview
+showed.
 
-A file may leave questions open, such as which hall a room is. Their answers come with it.
+A file may leave questions open, such as which hall a room is; the answers are passed along.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,32 +24,32 @@ from server.storage.connection import Connection
 from server.storage.localized import text_in
 
 KINDS = ("venue", "programme", "exhibitors")
-LEFT_OUT = "-"  # answers that the events of a room or a kind are left out; it is no code
+LEFT_OUT = "-"  # The answer that leaves a room's or kind's events out; not a code
 SKIP_BAD = "skip_bad"
 _AREA, _NEW_AREAS = "area", "new_areas"
 
 
 class FileOvertakenError(Spoken, ValueError):
-    """Is raised where somebody changed the event since the preview. Nothing was imported."""
+    """The event was changed since the preview. Nothing was imported."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """Asks what a word of the file means. `options` are answers with their words."""
+    """A question about a word of the file. `options` are answers with their labels."""
 
     key: str
     words: str
     options: tuple[tuple[str, str], ...]
-    answer: str  # "" where nobody knows
+    answer: str  # "" if unknown
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Holds what a file says. Things with a problem are in `problems`, and not in `venue`."""
+    """A file's content. Things with a problem are in `problems` instead of `venue`."""
 
     venue: Venue
     problems: tuple[str, ...] = ()
-    left_out: str = ""  # how many of what
+    left_out: str = ""  # The number of skipped items, in words
     questions: tuple[Question, ...] = field(default=())
 
 
@@ -57,7 +57,7 @@ def read(
     db: Connection, kind: str, data: bytes, name: str, settings: EventSettings,
     answers: Mapping[str, str],
 ) -> Reading:  # fmt: skip
-    """Read a file of one of KINDS. Raises VenueError where nothing of it can be read."""
+    """Read a file of one of KINDS. Raises VenueError if nothing can be read."""
     if kind == "programme":
         return _programme(db, data, name, settings, answers)
     if kind == "exhibitors":
@@ -69,10 +69,10 @@ def take(
     db: Connection, venue: Venue, settings: EventSettings, name: str, *,
     mark: str, remove_sessions: bool, by: str, now: int,
 ) -> Preview:  # fmt: skip
-    """Import what was previewed, and return what that did.
+    """Import what was previewed, and return the effects.
 
-    `db` is in a transaction. Raises VenueError, and FileOvertakenError where it would now do
-    something else.
+    `db` is in a transaction. Raises VenueError, and FileOvertakenError if the effects would differ
+    now.
     """
     since = changes.cursor(db)
     found = compared(db, venue, settings, by=by, now=now, remove_sessions=remove_sessions)
@@ -109,7 +109,7 @@ def _mapped(answers: Mapping[str, str], table: str) -> dict[str, str | None]:
 
 
 def _of_words(db: Connection, found: Adopted) -> Iterator[Question]:
-    """Ask what each room and kind means. Those that nobody knows come first."""
+    """Return a question about each room and kind, unknown ones first."""
     halls = {one.code: text_in(one.names, "en") for one in store.halls(db)}
     kinds = {one.code: text_in(one.names, "en") for one in activities.kinds(db).values()}
     for table, asked, met, known in (

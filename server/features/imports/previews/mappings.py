@@ -1,7 +1,7 @@
-"""Keeps mappings, which say what the columns and words of a list of attendees mean, by their names.
+"""Stores mappings of a roster's columns and words, by name.
 
-What an admin answered for one file is kept so, and the next file from the same system is read by
-it. A mapping has titles of columns and words for categories, and nothing of anybody.
+An admin's answers for one file are reused for the next file from the same system. A mapping has
+column titles and words for categories, nothing personal.
 """
 
 import json
@@ -17,12 +17,12 @@ MAPPINGS_MAX = 50
 
 
 class MappingRefusedError(Spoken, ValueError):
-    """Is raised where a mapping can't be kept or is not there. The text says why."""
+    """The mapping can't be stored, or does not exist. The text gives the reason."""
 
 
 @dataclass(frozen=True)
 class KeptMapping:
-    """Holds a mapping. `answers` are those of a preview, by their options."""
+    """A mapping. `answers` are those of a preview, by option."""
 
     name: str
     answers: Mapping[str, str]
@@ -30,22 +30,22 @@ class KeptMapping:
 
     @property
     def columns(self) -> dict[str, str]:
-        """Return the title in the file by our column."""
+        """Return the file's titles by our columns."""
         return _after(MAPPED, self.answers)
 
     @property
     def words(self) -> dict[str, str]:
-        """Return the key of a category by the file's word."""
+        """Return category keys by the file's words."""
         return _after(WORD, self.answers)
 
 
 def mapping_of(answers: Mapping[str, str]) -> dict[str, str]:
-    """Return what of the answers to a preview is a mapping."""
+    """Return the answers that belong to a mapping."""
     return {key: value for key, value in answers.items() if key.startswith((MAPPED, WORD))}
 
 
 def kept(db: Connection) -> list[KeptMapping]:
-    """Return all mappings, the newest first."""
+    """Return all mappings, newest first."""
     rows = db.execute(
         "SELECT name, answers, kept_at FROM roster_mapping ORDER BY kept_at DESC, name"
     )
@@ -53,7 +53,7 @@ def kept(db: Connection) -> list[KeptMapping]:
 
 
 def keep(db: Connection, name: str, answers: Mapping[str, str], now: int) -> str:
-    """Keep a mapping in place of that of the same name, and return the name as it is kept.
+    """Store a mapping, replacing one of the same name. Return the normalised name.
 
     Raises MappingRefusedError.
     """
@@ -82,7 +82,7 @@ def keep(db: Connection, name: str, answers: Mapping[str, str], now: int) -> str
 
 
 def remove(db: Connection, name: str) -> None:
-    """Forget a mapping. Raises MappingRefusedError where there is none of that name."""
+    """Delete a mapping. Raises MappingRefusedError if there is none."""
     if not db.execute("DELETE FROM roster_mapping WHERE name = ?", (name,)).rowcount:
         raise MappingRefusedError(N_("there is no such mapping any more."))
 
@@ -90,10 +90,10 @@ def remove(db: Connection, name: str) -> None:
 def fitting(
     db: Connection, name: str, *, titles: Collection[str], categories: Collection[str]
 ) -> dict[str, str]:
-    """Return the answers that a mapping has for a file whose columns `titles` are free, and for the
-    event's `categories` by their keys. What no longer fits is left out, so that it is asked again.
+    """Return a mapping's answers that fit a file with the unused columns `titles` and the event's
+    category keys. Other answers are left out, so that the page asks again.
 
-    Raises MappingRefusedError where there is no such mapping, or nothing of it fits.
+    Raises MappingRefusedError if there is no such mapping, or nothing fits.
     """
     found = next((one for one in kept(db) if one.name == name), None)
     if found is None:

@@ -34,8 +34,8 @@ OF_PEOPLE = {one.name for one in fields(ImportAnswers)} - {SHARED}
 ENCODING = "encoding"
 SKIP_BAD = "skip_bad"
 NEW_CATEGORIES = "new_categories"
-WORD = "category_"  # and a word of the file: the key of the category that it means
-MAPPED = "column_"  # and one of our columns: the title that it has in the file
+WORD = "category_"  # With a word of the file: a category's key
+MAPPED = "column_"  # With one of our columns: its title in the file
 ADDED_SHOWN = 50
 CHANGED_SHOWN = 200
 PROBLEMS_SHOWN = 200
@@ -46,7 +46,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Question:
-    """Holds an open question, with examples and choices; without choices, a note."""
+    """An open question with examples and choices; without choices, a note."""
 
     kind: str
     words: str
@@ -64,20 +64,20 @@ class NewPerson:
 
 @dataclass(frozen=True)
 class ChangedPerson:
-    """Holds the changes of a person who is in the event."""
+    """The changes of a person who is in the event."""
 
     number: str
     name: str
     changes: list[Difference]
-    wrong: bool  # Whether their badge must be replaced.
+    wrong: bool  # Their badge must be replaced
 
 
 @dataclass(frozen=True)
 class RosterPreview:
-    """Holds the changes that a roster would make. Check `refused` first."""
+    """The changes that a roster would make. Check `refused` first."""
 
     plan: ImportPlan
-    unread: tuple[str, ...]  # columns
+    unread: tuple[str, ...]  # Columns
     rows: int
     questions: list[Question]
     notes: list[Question]
@@ -85,7 +85,7 @@ class RosterPreview:
     changed: list[ChangedPerson]
     problems: tuple[Problem, ...]
     skip_bad: bool
-    unknown_words: tuple[str, ...]  # for categories
+    unknown_words: tuple[str, ...]  # For categories
     mark: str = field(default="")
 
     @property
@@ -107,7 +107,7 @@ def preview(
 ) -> RosterPreview:  # fmt: skip
     """Read a roster and return its preview. Raises RosterError.
 
-    `answers` has values of choices by their fields. This writes nothing and blocks no writer.
+    `answers` has values of choices by field. Writes nothing and blocks no writer.
     """
     shared = answers.get(SHARED) == YES
     of_file: dict[str, Any] = {key: answers[key] for key in OF_FILE & answers.keys()}
@@ -184,7 +184,7 @@ def _question(finding: Finding) -> Question:
 
 
 class _Rows:
-    """Words the rows that an import would write."""
+    """Describes the rows that an import would write."""
 
     def __init__(self, db: Connection, new_categories: Sequence[CategoryPlan]) -> None:
         self._db = db
@@ -198,8 +198,8 @@ class _Rows:
         return NewPerson(name, values.organisation, self._words.categories[values.category])
 
     def changed(self, plan: ImportPlan) -> Iterator[ChangedPerson]:
-        """Yield the first people whom the import changes or revokes. Those whose badge must be
-        replaced come first.
+        """Yield the first people whom the import changes or revokes, those with outdated badges
+        first.
         """
         wrong = set(plan.result.needs_reissue)
         after = {

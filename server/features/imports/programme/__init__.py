@@ -1,6 +1,6 @@
-"""Reads, checks and takes over what files say of a forum's programme and exhibition.
+"""Reads, checks and imports a forum's programme and exhibition.
 
-Begin with `plan.py`. `fields.py` has the columns of venue files, `check.py` finds what refers to
-nothing, and `write.py` takes it over. `formats` reads the files of other systems, `adopt.py` makes
-plans of them, and `exhibitors.py` of tables of exhibitors.
+Begin with `plan.py`. `fields.py` has the columns of venue files, `check.py` checks references, and
+`write.py` imports. `formats` reads the files of other systems, `adopt.py` turns them into plans,
+and `exhibitors.py` does so for tables of exhibitors.
 """

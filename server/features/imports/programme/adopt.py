@@ -1,8 +1,7 @@
-"""Compares the drafts of a programme with the event, and makes plans of them.
+"""Turns the drafts of a programme into plans, with the event's own data.
 
-A programme says what happens when and where, and who speaks. It does not say who may come, when
-doors open, which forum is official, or a title in another language. What the event has of these
-stays as it is.
+A programme has times, places and speakers. Admission, door times, official forums and titles in
+other languages stay as in the event.
 """
 
 import re
@@ -29,21 +28,21 @@ from server.features.imports.programme.plan import ActivityPlan, Programme, Spea
 from server.features.imports.venue_plan import SessionPlan, Venue, located
 from server.storage.connection import Connection
 
-NO_KIND = "conference"  # of an activity of which the file says none
+NO_KIND = "conference"  # For activities without a kind
 OPENS_BEFORE_MS = 30 * 60_000
-NAMED_MAX = 20  # people whom a note names
+NAMED_MAX = 20  # People named in a note
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """Holds the venue that a programme makes, and all that is to be said of it."""
+    """The venue made from a programme, with problems and notes."""
 
     venue: Venue
     problems: tuple[str, ...]
-    skipped: int  # sessions that a problem keeps out, or the mapping
-    cancelled: tuple[str, ...]  # codes of sessions in the event that do not take place
-    # What the file calls rooms and kinds, with the code of each; None: left out; "": not known.
+    skipped: int  # Sessions left out for a problem, or by the mapping
+    cancelled: tuple[str, ...]  # Codes of cancelled sessions that are in the event
+    # The file's rooms and kinds with their codes; None: left out; "": unknown.
     rooms: Mapping[str, str | None] = field(default_factory=dict)
     kinds: Mapping[str, str | None] = field(default_factory=dict)
 
@@ -56,9 +55,9 @@ def adopt(
     *,
     on_page: bool = False,
 ) -> Adopted:
-    """Make plans of the drafts that can be taken over, and tell why the others can't.
+    """Turn the drafts into plans, and report the others.
 
-    `on_page` says that words are mapped on a page, so that no remedy speaks of the command line.
+    `on_page`: words are mapped on a page, so remedies don't mention the command line.
     """
     return _Adopter(db, mapping, settings, on_page).adopt(found)
 
@@ -198,7 +197,7 @@ class _Adopter:
             )
 
     def _admitted(self, before: SessionRow | None) -> tuple[str | int, ...] | None:
-        """Return who may come, as the event has it. To a new session everybody may."""
+        """Return the admitted categories as in the event; None, meaning all, for a new session."""
         if before is None or set(before.categories) == set(self.categories):
             return None
         return before.categories
@@ -228,7 +227,7 @@ class _Adopter:
         )
 
     def _kind(self, draft: Draft, before: Activity | None) -> tuple[str, list[str]]:
-        """Return the code of the kind, "" where the activity is left out, and the other words."""
+        """Return the code of the kind, "" if the activity is left out, and the other words."""
         if not draft.kinds:
             return (before.kind if before else NO_KIND), []
         known = [word for word in draft.kinds if self.kinds.knows(word)]
@@ -273,7 +272,7 @@ class _Adopter:
                 self.unknown_hosts[name] += 1
 
     def _organisations(self) -> dict[str, str]:
-        """Return the code for each name that only one organisation has."""
+        """Return the code for each unambiguous name."""
         if not hasattr(self, "_by_name"):
             met: dict[str, set[str]] = {}
             for one in organisations.organisations(self.db):
@@ -284,7 +283,7 @@ class _Adopter:
 
 
 class _Words:
-    """Finds the code that a word of the file means, by mapping, code or any name."""
+    """Finds the code for a word of the file, by mapping, code or name."""
 
     def __init__(
         self,
@@ -308,9 +307,7 @@ class _Words:
         return self._find(word) != ""
 
     def code(self, word: str) -> str | None:
-        """Return the code, None where the mapping leaves the word out, or "" where it is not
-        known.
-        """
+        """Return the code, None if the mapping leaves the word out, or "" if it is unknown."""
         found = self.met[word] = self._find(word)
         if found == "":
             self.unknown[word] += 1
@@ -360,7 +357,7 @@ class _Words:
 
 
 class _Speakers:
-    """Makes plans of speakers, and finds who of them is on the roster."""
+    """Turns speakers into plans, and finds them on the roster."""
 
     def __init__(
         self, db: Connection, sessions: Mapping[str, SessionRow], notes: list[str]
@@ -419,8 +416,8 @@ def _who(one: Speaker) -> str:
 
 
 class _People:
-    """Finds attendees by what a programme says of people. `guids` says whether it has any, since
-    making those of a whole roster takes seconds.
+    """Finds attendees by a programme's data on people. `guids`: whether it has guids, because
+    computing them for a whole roster takes seconds.
     """
 
     def __init__(self, db: Connection, *, guids: bool) -> None:
@@ -435,14 +432,14 @@ class _People:
             self.by_name.setdefault(name, []).append(who)
             keys = {row["external_id"] or "", mail.casefold()}
             if mail and guids:
-                # The format makes a person's guid of their address in this way.
+                # The format derives a person's guid from the address.
                 for form in {mail, mail.lower()}:
                     keys.add(str(uuid.uuid5(uuid.NAMESPACE_URL, f"acct:{form}")))
             for key in keys - {""}:
                 self.by_id.setdefault(key, []).append(who)
 
     def find(self, person: DraftPerson) -> tuple[int | None, str, str]:
-        """Return serial, label and name. The serial is None where nobody or several are found."""
+        """Return serial, label and name. The serial is None without a unique match."""
         name = name_key("", person.name)
         for key in (person.email.casefold(), person.code, person.guid):
             found = self.by_id.get(key, []) if key else []

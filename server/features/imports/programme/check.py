@@ -1,4 +1,4 @@
-"""Checks that whatever a programme refers to is in the file or in the event."""
+"""Checks that all references of a programme exist in the file or the event."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
@@ -9,14 +9,14 @@ from server.storage.connection import Connection
 
 
 class ProgrammeCheck:
-    """Compares the programme of a file with the event that is to take it over."""
+    """Compares a file's programme with the event."""
 
     def __init__(self, db: Connection, venue: Venue) -> None:
         self.db = db
         self.venue = venue
         self.programme = venue.programme
 
-    # Each is read where something refers to it, since most edits of one thing refer to few.
+    # Loaded on demand: an edit has few references.
     @cached_property
     def halls(self) -> set[str]:
         return self._codes("hall") | {plan.code for plan in self.venue.halls}
@@ -48,7 +48,7 @@ class ProgrammeCheck:
         return self._codes("exhibitor") | {plan.code for plan in self.programme.exhibitors}
 
     def problems(self) -> list[str]:
-        """List the faults, each in a sentence."""
+        """Return the problems as sentences."""
         checks: tuple[Callable[[], Iterable[str]], ...] = (
             self._activity_references,
             self._session_references,

@@ -1,5 +1,5 @@
-"""Makes codes from the ids and names that other systems use. The same id gives the same code every
-time, so that a second import finds what the first has made.
+"""Makes codes from other systems' ids and names. The same id always gives the same code, so that a
+second import finds the first one's things.
 """
 
 import hashlib
@@ -14,10 +14,9 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def stable_code(external_id: str, suffix: str = "") -> str:
-    """Return the code for an id. It is the id itself where that is a code.
+    """Return the code for an id: the id itself if it is a valid code.
 
-    Of a UUID it is the first 12 digits. Of any other text it is its first words with 12 digits of
-    its SHA-256.
+    For a UUID its first 12 digits; for other text its first words with 12 digits of its SHA-256.
     """
     lower = external_id.strip().lower()
     if _UUID.fullmatch(lower):
@@ -31,9 +30,7 @@ def stable_code(external_id: str, suffix: str = "") -> str:
 
 
 def code_of_name(name: str) -> str:
-    """Return a code that people can read, made of a name. A name without Latin letters gives one of
-    its SHA-256.
-    """
+    """Return a readable code made from a name. Names without Latin letters use their SHA-256."""
     words = _words(name)[:CODE_CHARS].strip("-")
     if len(words) >= 2 and name.isascii():
         return words

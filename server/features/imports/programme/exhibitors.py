@@ -1,7 +1,7 @@
-"""Reads exhibitors with their stands from a CSV or XLSX file, and makes plans of them.
+"""Reads exhibitors with their stands from a CSV or XLSX file.
 
-The tables are read as rosters are, whatever their encoding, delimiter and header line. A row's
-organisation is found by its code, else by any of its names, else it is made.
+Encoding, delimiter and header line are detected as for rosters. A row's organisation is found by
+its code, else by any of its names, else created.
 """
 
 import re
@@ -52,7 +52,7 @@ _KINDS = {
     "研究所": "institute", "研究院": "institute", "国际组织": "international", "政府": "government",
     "协会": "association", "媒体": "media", "其他": "other",
 }  # fmt: skip
-_OWN = frozenset({"stand", "m2"})  # of each row, also where its cells are merged
+_OWN = frozenset({"stand", "m2"})  # Of each row, even with merged cells
 _BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
 _SEPARATOR = re.compile(r"[,;/|&\n、，；]")
 _NUMBER = re.compile(r"([0-9]{1,7})(?:[.]([0-9]{1,3}))?\s*(?:m2|sqm|平方米|平米)?", re.IGNORECASE)
@@ -61,11 +61,11 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 
 @dataclass(frozen=True)
 class ExhibitorFile:
-    """Holds the venue that the good rows make, what is wrong with the others, and notes."""
+    """The venue made from the good rows, the other rows' problems, and notes."""
 
     venue: Venue
     problems: tuple[str, ...]
-    skipped: int  # rows
+    skipped: int  # Rows
 
 
 def read_exhibitors(
@@ -81,10 +81,9 @@ def read_exhibitors(
 ) -> ExhibitorFile:
     """Read the exhibitors in a CSV or XLSX file called `name`.
 
-    `area` is the code of the area for stands of which the file says none. `new_areas` is the code
-    of the hall in which areas are made that the event does not have. `on_page` says that
-    both are chosen on a page, so that no remedy speaks of the command line. Raises VenueError where
-    nothing can be read.
+    `area` is the area's code for stands without one. `new_areas` is the code of the hall for new
+    areas. `on_page`: both are chosen on a page, so remedies don't mention the command line. Raises
+    VenueError if nothing can be read.
     """
     notes: list[str] = []
     lines = _lines(data, name, encoding, sheet, notes)
@@ -146,7 +145,7 @@ def _lines(
 
 
 def _header(lines: Sequence[Line], name: str) -> tuple[dict[str, int], int]:
-    """Return the index of each of our columns, and which line has their titles."""
+    """Return the index of each of our columns, and of the header line."""
     best: dict[str, int] = {}
     place = 0
     for at, line in enumerate(lines[:HEADER_LINES]):
