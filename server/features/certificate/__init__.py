@@ -1,3 +1,5 @@
+"""Shows and installs the server's TLS certificate."""
+
 COMMANDS = (
     (
         "certificate",

@@ -45,7 +45,7 @@ def guests(db: Connection, session_id: int, limit: int, offset: int) -> tuple[li
         (session_id, limit, offset),
     ).fetchall()
     people = [attendee_of(row) for row in rows]
-    return [Guest(one, bool(answer(db, session_id, one.serial))) for one in people], total
+    return [Guest(person, bool(answer(db, session_id, person.serial))) for person in people], total
 
 
 def answer(db: Connection, session_id: int, serial: int) -> bool | None:

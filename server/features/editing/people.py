@@ -38,9 +38,11 @@ def register(
 ) -> Attendee:
     """Register a person. Raises AttendeeError."""
     since = changes.cursor(db)
-    made = attendees.add_attendee(db, values, by=by, now=now, random=random)
-    last_edit.keep_words(db, Phrase("%(name)s: registered", name=made.name), since, by=by, now=now)
-    return made
+    registered = attendees.add_attendee(db, values, by=by, now=now, random=random)
+    last_edit.keep_words(
+        db, Phrase("%(name)s: registered", name=registered.name), since, by=by, now=now
+    )
+    return registered
 
 
 def change(
@@ -60,10 +62,10 @@ def change(
     with last_edit.kept(db, zone, [thing], by=by, now=now) as note:
         wrong = attendees.change_attendee(db, serial, values, by=by, now=now)
         after = values_of(db, thing, zone) or {}
-        found = differences(words.of(before), words.of(after))
-        if found:
+        changed = differences(words.of(before), words.of(after))
+        if changed:
             name = attendees.attendee(db, serial).name
-            note.what = located(name, told(found))
+            note.what = located(name, told(changed))
     return wrong
 
 
@@ -78,10 +80,10 @@ def set_standing(
     with last_edit.kept(db, zone, [Thing("attendee", str(serial))], by=by, now=now) as note:
         step = issuing.revoke if revoked else issuing.reinstate
         step(db, serial, reason=reason, now=now, by=by)
-        what = N_("%(name)s (%(number)s): revoked")
+        summary = N_("%(name)s (%(number)s): revoked")
         if not revoked:
-            what = N_("%(name)s (%(number)s): reinstated")
-        note.what = Phrase(what, name=person.name, number=person.number)
+            summary = N_("%(name)s (%(number)s): reinstated")
+        note.what = Phrase(summary, name=person.name, number=person.number)
 
 
 @dataclass(frozen=True)
@@ -117,37 +119,37 @@ class MergePlan:
 
 def merge_plan(db: Connection, stays_serial: int, goes_serial: int) -> MergePlan:
     """Return the plan of a merge. Raises UnknownAttendeeError or EditError."""
-    one, other = attendees.attendee(db, stays_serial), attendees.attendee(db, goes_serial)
-    if one.serial == other.serial:
+    kept, goes = attendees.attendee(db, stays_serial), attendees.attendee(db, goes_serial)
+    if kept.serial == goes.serial:
         raise EditError(N_("These are the same badge number: choose another person."))
-    if one.revoked_at is not None:
+    if kept.revoked_at is not None:
         raise EditError(
             N_("%(name)s (%(number)s) is revoked: keep the other, or reinstate them first."),
-            name=one.name,
-            number=one.number,
+            name=kept.name,
+            number=kept.number,
         )
-    found = [
-        Difference(column, NONE, str(getattr(other, column)))
+    filled = [
+        Difference(column, NONE, str(getattr(goes, column)))
         for column in FILLED
-        if getattr(other, column) and not getattr(one, column)
+        if getattr(goes, column) and not getattr(kept, column)
     ]
-    moves = [move for move in _guests(db, one.serial, other.serial) if move.goes is not None]
+    moves = [move for move in _guests(db, kept.serial, goes.serial) if move.goes is not None]
     speaks = [
         (session.code, text_in(session.titles, "en"))
-        for number in dict.fromkeys(one[0] for one in sessions_where_speaks(db, other.serial))
+        for number in dict.fromkeys(row[0] for row in sessions_where_speaks(db, goes.serial))
         for session in (store.session(db, number),)
     ]
-    inside = [stay.hall_id for stay in stays.open_stays(db, other.serial)]
-    replace = one.issue > 0 and any(each.key in CARRIED for each in found)
-    left = _left(db, other.serial)
+    inside = [stay.hall_id for stay in stays.open_stays(db, goes.serial)]
+    replace = kept.issue > 0 and any(each.key in CARRIED for each in filled)
+    left = _left(db, goes.serial)
     seen = {
         "left": left,
-        "people": repr((one, other)),
+        "people": repr((kept, goes)),
         "guests": repr((moves, speaks)),
         "inside": inside,
     }
     mark = last_edit.mark_of(seen)
-    return MergePlan(one, other, found, moves, speaks, inside, left, replace, mark)
+    return MergePlan(kept, goes, filled, moves, speaks, inside, left, replace, mark)
 
 
 def merge(
@@ -161,55 +163,57 @@ def merge(
     plan = merge_plan(db, stays_serial, goes_serial)
     if plan.mark != mark:
         raise EditError(SOMEBODY_ELSE)
-    one, other = plan.stays, plan.goes
-    things = [Thing("attendee", str(one.serial)), Thing("attendee", str(other.serial))]
-    things += [guest(move.code, who) for move in plan.guests for who in (one.serial, other.serial)]
+    stays, goes = plan.stays, plan.goes
+    things = [Thing("attendee", str(stays.serial)), Thing("attendee", str(goes.serial))]
+    things += [
+        guest(move.code, serial) for move in plan.guests for serial in (stays.serial, goes.serial)
+    ]
     things += [Thing("speakers", code) for code, _ in plan.speaks]
     with last_edit.kept(db, zone, things, by=by, now=now) as note:
-        taken = {each.key: getattr(other, each.key) for each in plan.filled}
+        taken = {each.key: getattr(goes, each.key) for each in plan.filled}
         lost = {key: "" for key in taken if key in _UNIQUE}
         if lost:
-            attendees.change_attendee(db, other.serial, lost, by=by, now=now)
+            attendees.change_attendee(db, goes.serial, lost, by=by, now=now)
         if taken:
-            attendees.change_attendee(db, one.serial, taken, by=by, now=now)
+            attendees.change_attendee(db, stays.serial, taken, by=by, now=now)
         for move in plan.guests:
-            put_guest(db, move.session_id, one.serial, move.after, by=by, now=now)
-            put_guest(db, move.session_id, other.serial, None, by=by, now=now)
+            put_guest(db, move.session_id, stays.serial, move.after, by=by, now=now)
+            put_guest(db, move.session_id, goes.serial, None, by=by, now=now)
         if plan.speaks:
-            speaks_as(db, other.serial, one.serial)
+            speaks_as(db, goes.serial, stays.serial)
             changes.publish(db, wire.VenueChanged())
-        if other.revoked_at is None:
-            issuing.revoke(db, other.serial, reason=REASON, now=now, by=by)
-        subject: dict[str, str | int | None] = {"serial": one.serial, "merged": other.serial}
+        if goes.revoked_at is None:
+            issuing.revoke(db, goes.serial, reason=REASON, now=now, by=by)
+        subject: dict[str, str | int | None] = {"serial": stays.serial, "merged": goes.serial}
         entry_log.act(db, by, Act.ATTENDEES_MERGED, subject, now)
         note.what = Phrase(
             "%(name)s: %(number)s stays, %(other)s (%(other_name)s) is revoked",
-            name=one.name, number=one.number, other=other.number, other_name=other.name,
+            name=stays.name, number=stays.number, other=goes.number, other_name=goes.name,
         )  # fmt: skip
     return plan
 
 
 def _left(db: Connection, goes: int) -> list[str]:
     """Return the data that a merge does not move, as sentences."""
-    found: list[str] = []
+    sentences: list[str] = []
     if protocol_guests.protocol_guests(db, goes):
-        found.append(
+        sentences.append(
             Phrase(
                 "The one who goes is a protocol guest. Who is told of the arrival is to be said"
                 " anew on the page of the one who stays."
             )
         )
     if kept_places.kind_of(db, goes) is not None:
-        found.append(
+        sentences.append(
             Phrase(
                 "Halls keep places for the one who goes. That is to be said anew on the page of the"
                 " one who stays."
             )
         )
-    return found
+    return sentences
 
 
-def _guests(db: Connection, one: int, other: int) -> list[GuestMove]:
+def _guests(db: Connection, stays: int, goes: int) -> list[GuestMove]:
     """Return the sessions that name either person.
 
     A refusal overrides an invitation, because it was set on purpose.
@@ -217,13 +221,13 @@ def _guests(db: Connection, one: int, other: int) -> list[GuestMove]:
     rows = db.execute(
         "SELECT DISTINCT s.session_id, s.code, s.titles, s.starts_at FROM session_guest g"
         " JOIN session s USING (session_id) WHERE g.serial IN (?, ?) ORDER BY s.starts_at, s.code",
-        (one, other),
+        (stays, goes),
     ).fetchall()
-    found = []
+    moves = []
     for row in rows:
         session = store.session(db, row["session_id"])
-        mine, theirs = (answer(db, session.session_id, serial) for serial in (one, other))
+        mine, theirs = (answer(db, session.session_id, serial) for serial in (stays, goes))
         after = False if False in (mine, theirs) else mine or theirs
         title = text_in(session.titles, "en")
-        found.append(GuestMove(session.session_id, session.code, title, mine, theirs, after))
-    return found
+        moves.append(GuestMove(session.session_id, session.code, title, mine, theirs, after))
+    return moves

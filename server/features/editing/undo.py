@@ -30,46 +30,48 @@ def undo(db: Connection, settings: EventSettings, mark: str, *, by: str, now: in
     they no longer fit the venue.
     """
     zone = ZoneInfo(settings.time_zone)
-    found = last_edit.undoable(db, by, mark, zone)
+    edit = last_edit.undoable(db, by, mark, zone)
     since = changes.cursor(db)
-    things = sorted(found.things, key=lambda one: _ORDER.index(one.thing.kind))
-    for one in reversed(things):
-        if one.before is None:
-            _take_away(db, one, by=by, now=now)
-    for one in things:
-        if one.before is not None:
-            _put_back(db, settings, one, one.before, by=by, now=now)
+    things = sorted(edit.things, key=lambda kept: _ORDER.index(kept.thing.kind))
+    for kept in reversed(things):
+        if kept.before is None:
+            _take_away(db, kept, by=by, now=now)
+    for kept in things:
+        if kept.before is not None:
+            _put_back(db, settings, kept, kept.before, by=by, now=now)
     number = entry_log.act(db, by, Act.EDIT_UNDONE, {}, now)
-    back = [Change(one.thing.kind, one.thing.key, one.after, one.before) for one in found.things]
+    back = [
+        Change(kept.thing.kind, kept.thing.key, kept.after, kept.before) for kept in edit.things
+    ]
     act_changes.keep(db, [number], back)
-    what = Phrase("Undone: %(what)s", what=found.what)
-    last_edit.keep_words(db, what, since, by=by, now=now, hall_id=found.hall_id)
-    return found
+    summary = Phrase("Undone: %(what)s", what=edit.what)
+    last_edit.keep_words(db, summary, since, by=by, now=now, hall_id=edit.hall_id)
+    return edit
 
 
-def _take_away(db: Connection, one: Kept, *, by: str, now: int) -> None:
-    if one.thing.kind == "guest":
-        _put_guest(db, one, None, by=by, now=now)
-    elif one.thing.kind == "speakers":
-        _put_speakers(db, one.thing.key, [])
-    elif one.thing.kind == "attendee":
+def _take_away(db: Connection, kept: Kept, *, by: str, now: int) -> None:
+    if kept.thing.kind == "guest":
+        _put_guest(db, kept, None, by=by, now=now)
+    elif kept.thing.kind == "speakers":
+        _put_speakers(db, kept.thing.key, [])
+    elif kept.thing.kind == "attendee":
         raise EditError(N_("A registration is not undone: revoke the attendee instead."))
     else:
-        take_away(db, one.thing, by=by, now=now)
+        take_away(db, kept.thing, by=by, now=now)
 
 
 def _put_back(
-    db: Connection, settings: EventSettings, one: Kept, before: Values, *, by: str, now: int
+    db: Connection, settings: EventSettings, kept: Kept, before: Values, *, by: str, now: int
 ) -> None:
-    if one.thing.kind == "guest":
-        _put_guest(db, one, before["invited"], by=by, now=now)
-    elif one.thing.kind == "speakers":
+    if kept.thing.kind == "guest":
+        _put_guest(db, kept, before["invited"], by=by, now=now)
+    elif kept.thing.kind == "speakers":
         speakers = [Speaker(*row) for row in before["speakers"]]
-        _put_speakers(db, one.thing.key, speakers)
-    elif one.thing.kind == "attendee":
-        _put_attendee(db, int(one.thing.key), dict(before), by=by, now=now)
+        _put_speakers(db, kept.thing.key, speakers)
+    elif kept.thing.kind == "attendee":
+        _put_attendee(db, int(kept.thing.key), dict(before), by=by, now=now)
     else:
-        put(db, settings, one.thing, before, by=by, now=now)
+        put(db, settings, kept.thing, before, by=by, now=now)
 
 
 def _put_speakers(db: Connection, session_code: str, speakers: list[Speaker]) -> None:
@@ -77,8 +79,8 @@ def _put_speakers(db: Connection, session_code: str, speakers: list[Speaker]) ->
     changes.publish(db, wire.VenueChanged())
 
 
-def _put_guest(db: Connection, one: Kept, invited: bool | None, *, by: str, now: int) -> None:
-    code, _, serial = one.thing.key.rpartition(":")
+def _put_guest(db: Connection, kept: Kept, invited: bool | None, *, by: str, now: int) -> None:
+    code, _, serial = kept.thing.key.rpartition(":")
     session_id = number_of(db, "session", code)
     put_guest(db, session_id, int(serial), invited, by=by, now=now)
 

@@ -77,7 +77,9 @@ def put(
         subject = _subject(db, thing)
         after = values_of(db, thing, zone) or {}
         if before is not None:
-            subject["columns"] = ",".join(one.key for one in differences(before, after))
+            subject["columns"] = ",".join(
+                difference.key for difference in differences(before, after)
+            )
         entry_log.act(db, by, Act.VENUE_EDITED, subject, now)
 
     result = venue_import.take_venue(db, venue, log, by=by, now=now)
@@ -155,18 +157,18 @@ def new_code(db: Connection, kind: str, name: str) -> str:
     """Make an unused code from a name."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()
     stem = _NOT_IN_A_CODE.sub("-", plain).strip("-")[:24].strip("-") or kind
-    known = {row[0].casefold() for row in db.execute(f"SELECT code FROM {kind}")}
-    numbered = (stem, *(f"{stem}-{number}" for number in range(2, len(known) + 3)))
-    return next(code for code in numbered if code not in known)
+    taken = {row[0].casefold() for row in db.execute(f"SELECT code FROM {kind}")}
+    numbered = (stem, *(f"{stem}-{number}" for number in range(2, len(taken) + 3)))
+    return next(code for code in numbered if code not in taken)
 
 
 def new_category_number(db: Connection) -> int:
     """Return the lowest unused category number. Raises EditError."""
-    known = {one.code for one in store.categories(db)}
-    found = next((number for number in range(256) if number not in known), None)
-    if found is None:
+    taken = {category.code for category in store.categories(db)}
+    lowest = next((number for number in range(256) if number not in taken), None)
+    if lowest is None:
         raise EditError(N_("There are 256 categories, the most that badges can tell apart."))
-    return found
+    return lowest
 
 
 # The deletions of a thing, itself last; other references prevent it. Things of the programme are
@@ -236,7 +238,11 @@ def _check(
     wrong = VenueCheck(db, _with(venue, beside)).problems()
     if wrong and before is not None:
         stood = _as_it_stands(thing.kind, before, settings)
-        wrong = [one for one in wrong if one not in VenueCheck(db, _with(stood, beside)).problems()]
+        wrong = [
+            problem
+            for problem in wrong
+            if problem not in VenueCheck(db, _with(stood, beside)).problems()
+        ]
     if wrong:
         raise VenueError(wrong)
 
@@ -250,8 +256,8 @@ def _with(venue: Venue, beside: Venue) -> Venue:
 def _beside(db: Connection, settings: EventSettings, venue: Venue, zone: ZoneInfo) -> Venue:
     """Return the edited hall's sessions, or the edited session's hall."""
     halls = [
-        _as_it_stands("hall", values_of(db, Thing("hall", one.hall), zone), settings)
-        for one in venue.sessions
+        _as_it_stands("hall", values_of(db, Thing("hall", part.hall), zone), settings)
+        for part in venue.sessions
     ]
     codes = [
         row[0]
@@ -266,8 +272,8 @@ def _beside(db: Connection, settings: EventSettings, venue: Venue, zone: ZoneInf
         for code in codes
     ]
     return Venue(
-        halls=tuple(plan for one in halls for plan in one.halls),
-        sessions=tuple(plan for one in sessions for plan in one.sessions),
+        halls=tuple(plan for part in halls for plan in part.halls),
+        sessions=tuple(plan for part in sessions for plan in part.sessions),
     )
 
 

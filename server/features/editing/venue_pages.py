@@ -44,7 +44,7 @@ def show() -> str:
         total=total,
         page=page,
         pages_of_day=max(1, -(-total // SESSIONS_SHOWN)),
-        categories={one.code: one for one in store.categories(db)},
+        categories={category.code: category for category in store.categories(db)},
     )
 
 

@@ -29,7 +29,7 @@ def show() -> str:
         wrong=wrong,
         total=len(wrong) if perhaps <= LOOKS else perhaps,
         exact=perhaps <= LOOKS,
-        categories={one.code: one for one in store.categories(db)},
+        categories={category.code: category for category in store.categories(db)},
     )
 
 
@@ -52,7 +52,7 @@ def reissue() -> Response:
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was changed: tick the box."), back)
     here, by = services(), auth.actor()
-    wrong = [one.serial for one in wrong_badges.find_changed(here.event, here.database)]
+    wrong = [holder.serial for holder in wrong_badges.find_changed(here.event, here.database)]
     done, failed = wrong_badges.replace_badges(
         here.event, here.database, wrong, by=by, clock=here.now
     )

@@ -34,7 +34,7 @@ class Banner:
 
     @property
     def missing(self) -> list[reach.DoorReach]:
-        return [one for one in self.doors if not one.has_it]
+        return [door for door in self.doors if not door.has_it]
 
 
 @blueprint.post("/undo")
@@ -44,7 +44,7 @@ def take_back() -> Response:
     mark = request.form.get("mark", "")[:64]
     answer = forms.perform(
         lambda db, by, now: undo.undo(db, here.event.settings, mark, by=by, now=now),
-        lambda found: _("As it was before: %(what)s is undone.", what=i18n.said(found.what)),
+        lambda edit: _("As it was before: %(what)s is undone.", what=i18n.said(edit.what)),
         back=_back(),
         refused=(EditError, VenueError, NothingThereError, AttendeeError, IssuingError),
         words=i18n.said,
@@ -62,16 +62,16 @@ def doors() -> str:
 
 def banner() -> Banner | None:
     """Return the user's last change, unless it is too old."""
-    who = auth.user()
-    if who is None or who.role not in (*ROLES, "admin"):
+    user = auth.user()
+    if user is None or user.role not in (*ROLES, "admin"):
         return None
     here = services()
     db = here.database.reader
-    edit = last_edit.last_edit(db, who.by)
+    edit = last_edit.last_edit(db, user.by)
     if edit is None or here.now() - edit.at > SHOWN_MS:
         return None
-    found = [] if edit.cursor is None else reach.reach(db, edit.cursor, edit.hall_id)
-    return Banner(edit, found, edit.cursor is not None)
+    doors_reached = [] if edit.cursor is None else reach.reach(db, edit.cursor, edit.hall_id)
+    return Banner(edit, doors_reached, edit.cursor is not None)
 
 
 def _back() -> str:

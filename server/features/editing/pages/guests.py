@@ -37,19 +37,19 @@ def show(session_id: int) -> str:
     session = _session(session_id)
     text = request.args.get("q", "").strip()[:200]
     page = min(max(1, request.args.get("page", 1, type=whole)), PAGES_MAX)
-    known, total = guests.guests(db, session_id, PAGE_ROWS, (page - 1) * PAGE_ROWS)
-    found, more = attendees.find_attendees(db, text, FOUND_ROWS) if text else ([], 0)
+    listed, total = guests.guests(db, session_id, PAGE_ROWS, (page - 1) * PAGE_ROWS)
+    matches, more = attendees.find_attendees(db, text, FOUND_ROWS) if text else ([], 0)
     return render_template(
         "editing/guests.html",
         session=session,
         text=text,
-        found=[(one, guests.answer(db, session_id, one.serial)) for one in found],
-        more=more - len(found),
-        guests=known,
+        found=[(item, guests.answer(db, session_id, item.serial)) for item in matches],
+        more=more - len(matches),
+        guests=listed,
         total=total,
         page=page,
         pages_of_guests=max(1, -(-total // PAGE_ROWS)),
-        categories={one.code: one for one in store.categories(db)},
+        categories={item.code: item for item in store.categories(db)},
     )
 
 

@@ -212,110 +212,139 @@ def new_values(kind: str) -> Values:
 def inputs(db: Connection, kind: str, values: Mapping[str, Any], *, new: bool) -> list[Input]:
     """Return the inputs of a form, with their values and options."""
     options = _options(db, kind, values)
-    found = []
-    for one in _FORMS[kind]:
-        if one.only_new and not new or one.key == "zones" and not options["zones"]:
+    shown = []
+    for field_of_form in _FORMS[kind]:
+        if (
+            field_of_form.only_new
+            and not new
+            or field_of_form.key == "zones"
+            and not options["zones"]
+        ):
             continue
-        one = _said(one)
-        value = values.get(one.key, "")
-        if one.kind in ("named", "lines"):
-            found.append(_named(db, one, value))
+        field_of_form = _said(field_of_form)
+        value = values.get(field_of_form.key, "")
+        if field_of_form.kind in ("named", "lines"):
+            shown.append(_named(db, field_of_form, value))
             continue
-        if one.kind == "several":
-            known = [key for key, _ in options[one.key]]
-            value = known if value == ALL else value or []
-        elif one.kind == "texts":
+        if field_of_form.kind == "several":
+            every_option = [key for key, _ in options[field_of_form.key]]
+            value = every_option if value == ALL else value or []
+        elif field_of_form.kind == "texts":
             value = "\n".join(value or ())
-        elif one.kind == "moment":
+        elif field_of_form.kind == "moment":
             value = str(value).replace(" ", "T")
-        found.append(replace(one, value=value, options=options.get(one.key, one.options)))
-    return found
+        shown.append(
+            replace(
+                field_of_form,
+                value=value,
+                options=options.get(field_of_form.key, field_of_form.options),
+            )
+        )
+    return shown
 
 
-def _said(one: Input) -> Input:
+def _said(field_of_form: Input) -> Input:
     """Translate an input's texts to the page's language."""
-    options = tuple((value, _(words)) for value, words in one.options)
-    return replace(one, label=_(one.label), help=_(one.help) if one.help else "", options=options)
+    options = tuple((value, _(words)) for value, words in field_of_form.options)
+    return replace(
+        field_of_form,
+        label=_(field_of_form.label),
+        help=_(field_of_form.help) if field_of_form.help else "",
+        options=options,
+    )
 
 
 def form_values(
     db: Connection, kind: str, form: MultiDict[str, str], values: Mapping[str, Any]
 ) -> Values:
     """Convert a form to values. Values without an input stay as in `values`."""
-    found = dict(values)
-    for one in inputs(db, kind, values, new=False) + [
+    wanted = dict(values)
+    for field_of_form in inputs(db, kind, values, new=False) + [
         each for each in _FORMS[kind] if each.only_new and each.key in form
     ]:
-        if one.kind == "flag":
-            found[one.key] = form.get(one.key) == "yes"
-        elif one.kind == "several":
-            known, chosen = [key for key, _ in one.options], form.getlist(one.key)
-            every = one.key == "categories" and set(chosen) >= set(known)
-            found[one.key] = ALL if every else chosen
-        elif one.kind == "texts":
-            lines = [" ".join(line.split()) for line in form.get(one.key, "").splitlines()]
-            found[one.key] = [line for line in lines if line]
-        elif one.kind == "lines":
-            lines = [" ".join(line.split()) for line in form.get(one.key, "").splitlines()]
-            known_names = Named(db, one.of)
-            found[one.key] = sorted({known_names.code(each) or each for each in lines if each})
-        elif one.kind == "named" and form.get(one.key, "").strip():
-            text = " ".join(form[one.key].split())
-            found[one.key] = Named(db, one.of).code(text) or text
+        if field_of_form.kind == "flag":
+            wanted[field_of_form.key] = form.get(field_of_form.key) == "yes"
+        elif field_of_form.kind == "several":
+            every_option, chosen = (
+                [key for key, _ in field_of_form.options],
+                form.getlist(field_of_form.key),
+            )
+            every = field_of_form.key == "categories" and set(chosen) >= set(every_option)
+            wanted[field_of_form.key] = ALL if every else chosen
+        elif field_of_form.kind == "texts":
+            lines = [
+                " ".join(line.split()) for line in form.get(field_of_form.key, "").splitlines()
+            ]
+            wanted[field_of_form.key] = [line for line in lines if line]
+        elif field_of_form.kind == "lines":
+            lines = [
+                " ".join(line.split()) for line in form.get(field_of_form.key, "").splitlines()
+            ]
+            known_names = Named(db, field_of_form.of)
+            wanted[field_of_form.key] = sorted(
+                {known_names.code(each) or each for each in lines if each}
+            )
+        elif field_of_form.kind == "named" and form.get(field_of_form.key, "").strip():
+            text = " ".join(form[field_of_form.key].split())
+            wanted[field_of_form.key] = Named(db, field_of_form.of).code(text) or text
         else:
-            text = form.get(one.key, "").strip()
-            found[one.key] = text.replace("T", " ") if one.kind == "moment" else text
+            text = form.get(field_of_form.key, "").strip()
+            wanted[field_of_form.key] = (
+                text.replace("T", " ") if field_of_form.kind == "moment" else text
+            )
             if text == NOT_SAID:
-                found.pop(one.key)
-    return found
+                wanted.pop(field_of_form.key)
+    return wanted
 
 
 def unknown(db: Connection, kind: str, values: Mapping[str, Any]) -> list[str]:
     """Return the unknown or ambiguous names in `values`, each as a sentence."""
     problems: list[str] = []
-    for one in _FORMS[kind]:
-        said = values.get(one.key) if one.kind in ("named", "lines") else None
-        known = Named(db, one.of) if said else None
-        for text in [said] if isinstance(said, str) else said or ():
-            if known and known.code(text) is None:
+    for field_of_form in _FORMS[kind]:
+        given = values.get(field_of_form.key) if field_of_form.kind in ("named", "lines") else None
+        names = Named(db, field_of_form.of) if given else None
+        for text in [given] if isinstance(given, str) else given or ():
+            if names and names.code(text) is None:
                 problems.append(
                     Phrase(
-                        "%(key)s %(what)s", key=one.key, what=Phrase(_UNKNOWN[one.of], name=text)
+                        "%(key)s %(what)s",
+                        key=field_of_form.key,
+                        what=Phrase(_UNKNOWN[field_of_form.of], name=text),
                     )
                 )
     return problems
 
 
-def _named(db: Connection, one: Input, value: Any) -> Input:
+def _named(db: Connection, field_of_form: Input, value: Any) -> Input:
     """Return an input with names in place of codes."""
-    known = Named(db, one.of)
-    if one.kind == "lines":
-        return replace(one, value="\n".join(known.words(code) for code in value or ()))
-    offered = known.all_words()
+    names = Named(db, field_of_form.of)
+    if field_of_form.kind == "lines":
+        return replace(field_of_form, value="\n".join(names.words(code) for code in value or ()))
+    offered = names.all_words()
     options = [(words, words) for words in offered] if len(offered) <= NAMES_OFFERED else []
-    return replace(one, value=known.words(value) if value else "", options=options)
+    return replace(field_of_form, value=names.words(value) if value else "", options=options)
 
 
 def labels(kind: str) -> dict[str, str]:
     """Return the inputs' labels by key."""
-    return {one.key: _(one.label) for one in _FORMS[kind]}
+    return {field_of_form.key: _(field_of_form.label) for field_of_form in _FORMS[kind]}
 
 
 def _options(db: Connection, kind: str, values: Mapping[str, Any]) -> dict[str, Options]:
     if kind == "activity":
-        known = activities.kinds(db).values()
-        return {"kind": [(one.code, main_name(one.names)) for one in known]}
+        kinds = activities.kinds(db).values()
+        return {"kind": [(item.code, main_name(item.names)) for item in kinds]}
     if kind == "stand":
         areas = exhibition.areas(db)
-        return {"area": [(one.code, main_name(one.names)) for one in areas]}
+        return {"area": [(item.code, main_name(item.names)) for item in areas]}
     if kind not in ("hall", "door", "session", "area"):
         return {"zones": ()}
-    halls = [(one.code, main_name(one.names)) for one in store.halls(db)]
+    halls = [(item.code, main_name(item.names)) for item in store.halls(db)]
     own = values.get("code")
     return {
         "hall": halls,
-        "parent": [(NOT_SAID, _("No hall")), *(one for one in halls if one[0] != own)],
+        "parent": [(NOT_SAID, _("No hall")), *(item for item in halls if item[0] != own)],
         "from": [(NOT_SAID, _("Not said")), (OUTSIDE, _("Outside")), *halls],
         "zones": [(code, code) for code in store.zones(db)],
-        "categories": [(one.key, main_name(one.names)) for one in store.categories(db)],
+        "categories": [(item.key, main_name(item.names)) for item in store.categories(db)],
     }

@@ -32,19 +32,19 @@ TEXT_CHARS_MAX = 60
 def choose(code: str) -> str | Response:
     """Search for the duplicate, and show the plan of the merge."""
     db = services().database.reader
-    one = _organisation(code)
+    organisation = _organisation(code)
     if request.args.get("other"):
-        return _confirm(one, _organisation(request.args["other"]))
+        return _confirm(organisation, _organisation(request.args["other"]))
     text = request.args.get("q", "").strip()[:TEXT_CHARS_MAX]
-    found: list[Organisation] = []
+    matches: list[Organisation] = []
     total = 0
     if text:
         wanted = OrganisationFilter(text=text)
-        found, total = organisations.find_organisations(db, wanted, FOUND_ROWS, 0)
+        matches, total = organisations.find_organisations(db, wanted, FOUND_ROWS, 0)
     return render_template(
-        "editing/organisation_choose.html", organisation=one, text=text, more=total - len(found),
-        found=[each for each in found if each.code != one.code], kinds=ORGANISATION_KINDS,
-        country_name=display.country,
+        "editing/organisation_choose.html", organisation=organisation, text=text,
+        found=[match for match in matches if match.code != organisation.code],
+        more=total - len(matches), kinds=ORGANISATION_KINDS, country_name=display.country,
     )  # fmt: skip
 
 
@@ -71,12 +71,12 @@ def merge(code: str) -> Response:
     return redirect(url_for("admin.programme.organisation", code=code), 303)
 
 
-def _confirm(one: Organisation, other: Organisation) -> str | Response:
+def _confirm(stays: Organisation, goes: Organisation) -> str | Response:
     try:
-        plan = merging.merge_plan(services().database.reader, one.code, other.code)
+        plan = merging.merge_plan(services().database.reader, stays.code, goes.code)
     except EditError as error:
         flash(i18n.said(error), "bad")
-        return redirect(url_for("admin.organisation_merge.choose", code=one.code), 303)
+        return redirect(url_for("admin.organisation_merge.choose", code=stays.code), 303)
     return render_template(
         "editing/organisation_merge.html", plan=plan, kinds=ORGANISATION_KINDS,
         country_name=display.country,

@@ -64,13 +64,13 @@ def add() -> Response | tuple[str, int]:
     here, by = services(), auth.actor()
     form = Form(None, _sent({}), "")
     try:
-        made = here.database.write(
+        registered = here.database.write(
             lambda db: people.register(db, form.values, by=by, now=here.now(), random=os.urandom)
         )
     except AttendeeError as error:
         return _form(form, i18n.said(error)), 400
     flash(_("Registered. Issue the badge below."), "good")
-    return redirect(_page(made.number), 303)
+    return redirect(_page(registered.number), 303)
 
 
 @blueprint.get("/<number>/edit")
@@ -116,11 +116,11 @@ def choose(number: str) -> str | Response:
     if other:
         return _confirm(person, _person(other))
     text = request.args.get("q", person.name).strip()[:200]
-    found, total = attendees.find_attendees(db, text, FOUND_ROWS)
-    shown = [one for one in found if one.serial != person.serial]
+    matches, total = attendees.find_attendees(db, text, FOUND_ROWS)
+    shown = [match for match in matches if match.serial != person.serial]
     return render_template(
         "editing/merge_choose.html", person=person, text=text, found=shown,
-        more=total - len(found), categories=_categories(),
+        more=total - len(matches), categories=_categories(),
     )  # fmt: skip
 
 
@@ -175,16 +175,16 @@ def _confirm(person: Attendee, other: Attendee) -> str | Response:
 def _sent(before: Values) -> Values:
     """Convert the form to columns. `before` are the values it was made from."""
     form = request.form
-    found: Values = {key: form.get(key, "")[: TEXT_CHARS_MAX + 1].strip() for key in TEXTS}
+    columns: Values = {key: form.get(key, "")[: TEXT_CHARS_MAX + 1].strip() for key in TEXTS}
     category = form.get("category", type=whole)
     if category is not None:
-        found["category"] = category
+        columns["category"] = category
     days = range(services().event.settings.days)
-    found["valid_days"] = _bits("days", days, ALL_DAYS, before.get("valid_days", ALL_DAYS))
+    columns["valid_days"] = _bits("days", days, ALL_DAYS, before.get("valid_days", ALL_DAYS))
     zones = sorted(store.zones(services().database.reader).values())
-    found["zones"] = _bits("zones", zones, ALL_ZONES, before.get("zones", ALL_ZONES))
-    found["flags"] = sum(flag for flag in FLAGS if form.get(f"flag-{int(flag)}") == "yes")
-    return found
+    columns["zones"] = _bits("zones", zones, ALL_ZONES, before.get("zones", ALL_ZONES))
+    columns["flags"] = sum(flag for flag in FLAGS if form.get(f"flag-{int(flag)}") == "yes")
+    return columns
 
 
 def _bits(name: str, boxes: Sequence[int], every: int, before: int) -> int:
@@ -226,7 +226,7 @@ def _zone() -> ZoneInfo:
 
 
 def _categories() -> dict[int, Any]:
-    return {one.code: one for one in store.categories(services().database.reader)}
+    return {category.code: category for category in store.categories(services().database.reader)}
 
 
 def _page(number: str) -> str:

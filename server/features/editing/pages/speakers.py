@@ -44,22 +44,22 @@ def show(session_id: int) -> str:
     except UnknownSessionError:
         abort(404)
     text = request.args.get("q", "").strip()[:NAME_CHARS_MAX]
-    found, total = attendees.find_attendees(db, text, FOUND_ROWS) if text else ([], 0)
+    matches, total = attendees.find_attendees(db, text, FOUND_ROWS) if text else ([], 0)
     zone = ZoneInfo(here.event.settings.time_zone)
     there = speakers.speakers_of(db, [session_id]).get(session_id, ())
     return render_template(
         "editing/speakers.html",
         session=session,
         speakers=there,
-        starts=[_moment(one.starts_at, zone) for one in there],
+        starts=[_moment(item.starts_at, zone) for item in there],
         begins=_moment(session.starts_at, zone),
         ends=_moment(session.ends_at, zone),
         seen=editing.mark(db, session.code),
         roles=SPEAKER_ROLES,
         text=text,
-        found=found,
-        more=total - len(found),
-        categories={one.code: one for one in store.categories(db)},
+        found=matches,
+        more=total - len(matches),
+        categories={item.code: item for item in store.categories(db)},
     )
 
 
@@ -79,7 +79,9 @@ def change(session_id: int) -> Response:
 
     return forms.perform(
         step,
-        lambda what: _("The list is as you wanted it.") if what else _("It was so before."),
+        lambda change_words: (
+            _("The list is as you wanted it.") if change_words else _("It was so before.")
+        ),
         back=url_for("admin.session_speakers.show", session_id=session_id),
         refused=(EditError, VenueError, UnknownAttendeeError, UnknownSessionError),
     )

@@ -105,12 +105,12 @@ def remove(kind: str, number: int | str) -> Response:
 @blueprint.get("/categories")
 @auth.allow("auditor")
 def categories() -> str:
-    known = store.categories(services().database.reader)
+    listed = store.categories(services().database.reader)
     return render_template(
         "editing/categories.html",
-        categories=known,
-        alike=colours.alike({one.code: one.colour for one in known}),
-        names={one.code: one.names for one in known},
+        categories=listed,
+        alike=colours.alike({category.code: category.colour for category in listed}),
+        names={category.code: category.names for category in listed},
         least=colours.LEAST,
     )
 
@@ -140,7 +140,7 @@ def _save(form: Form) -> Response | tuple[str, int]:
     key = str(form.values.get("key" if form.kind == "category" else "code", ""))
     thing = Thing(form.kind, key)
     try:
-        said = here.database.write(
+        change_words = here.database.write(
             lambda db: venue_edit.save(
                 db, here.event.settings, thing, form.values, seen=form.seen, by=by, now=here.now()
             )
@@ -150,7 +150,7 @@ def _save(form: Form) -> Response | tuple[str, int]:
     except VenueError as error:
         return _again(form, error.problems)
     search.fold_all(here.database.write)
-    if not said:
+    if not change_words:
         flash(_("Nothing was changed: there was no difference."), "good")
     if form.kind == "category":
         _warn_of_colours(int(form.values["code"]))
@@ -159,9 +159,9 @@ def _save(form: Form) -> Response | tuple[str, int]:
 
 def _warn_of_colours(number: int | str) -> None:
     """Warn about categories with similar colours."""
-    known = store.categories(services().database.reader)
-    names = {one.code: one.names.get("en") or one.key for one in known}
-    for pair in colours.alike({one.code: one.colour for one in known}):
+    listed = store.categories(services().database.reader)
+    names = {category.code: category.names.get("en") or category.key for category in listed}
+    for pair in colours.alike({category.code: category.colour for category in listed}):
         if number in (pair.first, pair.second):
             flash(
                 _(
@@ -229,7 +229,7 @@ def _form(form: Form, problems: Sequence[str] = ()) -> str:
     others = []
     for problem in problems:
         key = problem.fields.get("key") if isinstance(problem, Phrase) else None
-        if isinstance(key, str) and any(one.key == key for one in shown):
+        if isinstance(key, str) and any(field_of_form.key == key for field_of_form in shown):
             by_key.setdefault(key, _under_the_input(problem, labels))
         else:
             others.append(problem)
@@ -242,7 +242,7 @@ def _form(form: Form, problems: Sequence[str] = ()) -> str:
         problems=others,
         by_key=by_key,
         removal=_address("remove", form.kind, form.number) if form.number is not None else "",
-        has_rare=any(one.rare for one in shown),
+        has_rare=any(field_of_form.rare for field_of_form in shown),
         back=_back(form.kind, form.values if form.number is not None else {}),
     )
 

@@ -46,21 +46,21 @@ class OrganisationMerge:
 
 def merge_plan(db: Connection, stays_code: str, goes_code: str) -> OrganisationMerge:
     """Return the plan of a merge. Raises UnknownOrganisationError or EditError."""
-    one = organisations.organisation(db, stays_code)
-    other = organisations.organisation(db, goes_code)
-    if one.code == other.code:
+    stays = organisations.organisation(db, stays_code)
+    goes = organisations.organisation(db, goes_code)
+    if stays.code == goes.code:
         raise EditError(N_("These are the same organisation: choose another."))
-    own = {name_key("", name) for name in one.all_names}
-    new = [name for name in other.all_names if name_key("", name) not in own]
-    found = OrganisationMerge(
-        stays=one,
-        goes=other,
-        other_names=(*one.other_names, *dict.fromkeys(new)),
-        country=other.country if not one.country else "",
-        hosts=[_host(db, code, one.code, other.code) for code in _hosted(db, other)],
-        exhibitors=exhibition.exhibitors_of(db, other.organisation_id),
+    own = {name_key("", name) for name in stays.all_names}
+    new = [name for name in goes.all_names if name_key("", name) not in own]
+    plan = OrganisationMerge(
+        stays=stays,
+        goes=goes,
+        other_names=(*stays.other_names, *dict.fromkeys(new)),
+        country=goes.country if not stays.country else "",
+        hosts=[_host(db, code, stays.code, goes.code) for code in _hosted(db, goes)],
+        exhibitors=exhibition.exhibitors_of(db, goes.organisation_id),
     )
-    return replace(found, mark=last_edit.mark_of({"plan": repr(found)}))
+    return replace(plan, mark=last_edit.mark_of({"plan": repr(plan)}))
 
 
 def merge(
@@ -76,20 +76,20 @@ def merge(
     if plan.mark != mark:
         raise EditError(SOMEBODY_ELSE)
     zone = ZoneInfo(settings.time_zone)
-    one, other = Thing("organisation", stays_code), Thing("organisation", goes_code)
+    stays, goes = Thing("organisation", stays_code), Thing("organisation", goes_code)
     moved = [Thing("activity", move.code) for move in plan.hosts]
     moved += [Thing("exhibitor", code) for code in plan.exhibitors]
-    with last_edit.kept(db, zone, [one, other, *moved], by=by, now=now) as note:
+    with last_edit.kept(db, zone, [stays, goes, *moved], by=by, now=now) as note:
         for move in plan.hosts:
             put(db, settings, Thing("activity", move.code), move.after, by=by, now=now)
         for code in plan.exhibitors:
             exhibits = {"code": code, "organisation": stays_code}
             put(db, settings, Thing("exhibitor", code), exhibits, by=by, now=now)
-        take_away(db, other, by=by, now=now)
-        values = dict(values_of(db, one, zone) or {})
+        take_away(db, goes, by=by, now=now)
+        values = dict(values_of(db, stays, zone) or {})
         values["other_names"] = list(plan.other_names)
         values["country"] = values["country"] or plan.country
-        put(db, settings, one, values, by=by, now=now)
+        put(db, settings, stays, values, by=by, now=now)
         organisations.link_people(db)
         search.fold(db, search.FOLDED_TOGETHER)
         subject: dict[str, str | int | None] = {"organisation": stays_code, "merged": goes_code}
@@ -102,11 +102,11 @@ def merge(
     return plan
 
 
-def _hosted(db: Connection, one: Organisation) -> list[str]:
+def _hosted(db: Connection, organisation: Organisation) -> list[str]:
     rows = db.execute(
         "SELECT a.code FROM activity_host h JOIN activity a ON a.activity_id = h.activity_id"
         " WHERE h.organisation_id = ? ORDER BY a.code",
-        (one.organisation_id,),
+        (organisation.organisation_id,),
     )
     return [row["code"] for row in rows]
 

@@ -40,5 +40,5 @@ class Named:
         """Return the code, or None if the text is unknown or ambiguous."""
         if text in self._words:
             return text
-        found = self._codes.get(name_key("", text), set())
-        return next(iter(found)) if len(found) == 1 else None
+        codes = self._codes.get(name_key("", text), set())
+        return next(iter(codes)) if len(codes) == 1 else None

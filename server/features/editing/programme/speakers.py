@@ -61,11 +61,11 @@ class SpeakersEdit:
 
         `values` has the keys of a venue file. Raises UnknownAttendeeError.
         """
-        found = dict(values)
+        given = dict(values)
         if serial is not None:
             person = attendees.attendee(self.db, serial)
-            found["name"] = person.name
-        new = replace(self._read(found), serial=serial)
+            given["name"] = person.name
+        new = replace(self._read(given), serial=serial)
         if serial is not None:
             new = replace(new, label=person.external_id or person.email)
         return self._put(
@@ -75,39 +75,41 @@ class SpeakersEdit:
 
     def change(self, at: int, values: Mapping[str, Any]) -> str:
         """Change a speaker's role or start."""
-        one = self._one(at)
-        new = self._read({**values, "name": one.name})
-        changed = replace(one, role=new.role, starts_at=new.starts_at)
-        if changed == one:
+        speaker = self._one(at)
+        new = self._read({**values, "name": speaker.name})
+        changed = replace(speaker, role=new.role, starts_at=new.starts_at)
+        if changed == speaker:
             return ""
-        other_time = one.starts_at != new.starts_at
-        if one.role == new.role:
-            what = Phrase("%(name)s: another time", name=one.name)
+        other_time = speaker.starts_at != new.starts_at
+        if speaker.role == new.role:
+            summary = Phrase("%(name)s: another time", name=speaker.name)
         else:
-            roles = _ROLES[one.role], _ROLES[new.role]
-            what = Phrase("%(name)s %(old)s → %(new)s", name=one.name, old=roles[0], new=roles[1])
+            roles = _ROLES[speaker.role], _ROLES[new.role]
+            summary = Phrase(
+                "%(name)s %(old)s → %(new)s", name=speaker.name, old=roles[0], new=roles[1]
+            )
             if other_time:
-                what = Phrase("%(what)s, with another time", what=what)
-        return self._put([*self.speakers[:at], changed, *self.speakers[at + 1 :]], what)
+                summary = Phrase("%(what)s, with another time", what=summary)
+        return self._put([*self.speakers[:at], changed, *self.speakers[at + 1 :]], summary)
 
     def move(self, at: int, to: int) -> str:
         """Move a speaker to another position."""
-        one = self._one(at)
+        speaker = self._one(at)
         others = [*self.speakers[:at], *self.speakers[at + 1 :]]
         to = min(max(0, to), len(others))
         return (
             ""
             if to == at
             else self._put(
-                [*others[:to], one, *others[to:]], Phrase("%(name)s moved", name=one.name)
+                [*others[:to], speaker, *others[to:]], Phrase("%(name)s moved", name=speaker.name)
             )
         )
 
     def remove(self, at: int) -> str:
-        one = self._one(at)
+        speaker = self._one(at)
         return self._put(
             [*self.speakers[:at], *self.speakers[at + 1 :]],
-            Phrase("%(name)s removed", name=one.name),
+            Phrase("%(name)s removed", name=speaker.name),
         )
 
     def _one(self, at: int) -> Speaker:
@@ -120,8 +122,8 @@ class SpeakersEdit:
         (plan,) = venue_file.read_one("speaker", given, self.settings).programme.speakers
         return plan.speaker
 
-    def _put(self, speakers: Sequence[Speaker], what: str) -> str:
-        plans = tuple(SpeakerPlan(self.session.code, one) for one in speakers)
+    def _put(self, speakers: Sequence[Speaker], summary: str) -> str:
+        plans = tuple(SpeakerPlan(self.session.code, speaker) for speaker in speakers)
         venue = Venue(programme=Programme(speakers=plans))
         problems = VenueCheck(self.db, venue).problems()
         if problems:
@@ -136,7 +138,7 @@ class SpeakersEdit:
                 changes.publish(self.db, wire.VenueChanged())
                 self._log()
             title = text_in(self.session.titles, "en")
-            note.what = Phrase("Session %(title)s: speaker %(what)s", title=title, what=what)
+            note.what = Phrase("Session %(title)s: speaker %(what)s", title=title, what=summary)
         return note.what
 
     def _log(self) -> None:
@@ -147,11 +149,11 @@ class SpeakersEdit:
 
 def stored(db: Connection, session_code: str) -> list[Speaker]:
     """Return a session's speakers with their names as typed."""
-    found = values_of(db, Thing("speakers", session_code), ZoneInfo("UTC"))
-    return [Speaker(*row) for row in found["speakers"]] if found else []
+    values = values_of(db, Thing("speakers", session_code), ZoneInfo("UTC"))
+    return [Speaker(*row) for row in values["speakers"]] if values else []
 
 
 def mark(db: Connection, session_code: str) -> str:
     """Return a text that changes with the list."""
-    found = values_of(db, Thing("speakers", session_code), ZoneInfo("UTC"))
-    return last_edit.mark_of(found)
+    values = values_of(db, Thing("speakers", session_code), ZoneInfo("UTC"))
+    return last_edit.mark_of(values)

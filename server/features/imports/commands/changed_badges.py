@@ -93,8 +93,8 @@ def _what_was_so(holders: Sequence[Attendee]) -> str:
 
 
 def _line(holder: Attendee) -> str:
-    known = f", id {holder.external_id}" if holder.external_id else ""
-    return f"{holder.number}  {holder.name}{known}"
+    suffix = f", id {holder.external_id}" if holder.external_id else ""
+    return f"{holder.number}  {holder.name}{suffix}"
 
 
 def _numbers(holders: Sequence[Attendee]) -> str:

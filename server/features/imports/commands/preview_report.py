@@ -10,20 +10,20 @@ from server.features.imports.preview.preview import Preview
 SHOWN_MAX = 50  # Of each list; --json has all
 
 
-def say_preview(found: Preview, name: str, kinds: Collection[str] | None, dry_run: bool) -> None:
+def say_preview(effects: Preview, name: str, kinds: Collection[str] | None, dry_run: bool) -> None:
     """Print what an import does, or would do. Lists what the file `name` lacks, of `kinds` only, or
     of all kinds if None.
     """
     would = "Would " if dry_run else ""
-    for verb, things in ((f"{would}add".capitalize(), found.added),
-                         (f"{would}remove".capitalize(), found.removed)):  # fmt: skip
+    for verb, things in ((f"{would}add".capitalize(), effects.added),
+                         (f"{would}remove".capitalize(), effects.removed)):  # fmt: skip
         by_kind = defaultdict(list)
         for thing in things:
             by_kind[thing.kind].append(f"{thing.code} ({thing.name})" if thing.name else thing.code)
         for kind, texts in by_kind.items():
             click.echo(f"{verb} {kind} {len(texts):,}: {_some(texts)}")
     changed = defaultdict(list)
-    for change in found.changed:
+    for change in effects.changed:
         changed[change.kind, change.code].append(
             f"{change.field} {change.old or 'nothing'} → {change.new or 'nothing'}"
         )
@@ -32,14 +32,14 @@ def say_preview(found: Preview, name: str, kinds: Collection[str] | None, dry_ru
             click.echo(f"… and {len(changed) - SHOWN_MAX:,} more changes (--json has all)")
             break
         click.echo(f"{f'{would}change'.capitalize()} {kind} {code}: {'; '.join(texts)}")
-    click.echo(f"Unchanged: {found.unchanged:,}")
+    click.echo(f"Unchanged: {effects.unchanged:,}")
     missing = defaultdict(list)
-    for thing in found.missing:
+    for thing in effects.missing:
         if kinds is None or thing.kind in kinds:
             missing[thing.kind].append(thing.code)
     for kind, texts in missing.items():
         click.echo(f"Not in {name}, and kept: {kind} {len(texts):,}: {_some(texts)}")
-    for warning in found.warnings:
+    for warning in effects.warnings:
         click.echo(f"Note: {warning}.", err=True)
     if dry_run:
         click.echo("Nothing was imported: this was a dry run.")

@@ -78,8 +78,8 @@ def import_programme(
     if mapping_path is not None:
         mapping = read_mapping(read_file(mapping_path, MAPPING_BYTES_MAX), mapping_path.name)
     with opened(event_dir) as (event, database):
-        found = read_programme(data, path.name, event.settings, form)
-        adopted = adopt(database.reader, found, mapping, event.settings)
+        drafts = read_programme(data, path.name, event.settings, form)
+        adopted = adopt(database.reader, drafts, mapping, event.settings)
         if save_path is not None:
             text = mapping_text(sorted(adopted.rooms.items()), sorted(adopted.kinds.items()))
             write_file(save_path, text.encode())
@@ -118,7 +118,7 @@ def import_exhibitors(
     """
     data = read_file(path, LIMITS.file_bytes)
     with opened(event_dir) as (event, database):
-        found = read_exhibitors(
+        exhibitors = read_exhibitors(
             database.reader,
             data,
             path.name,
@@ -127,9 +127,9 @@ def import_exhibitors(
             area=area,
             new_areas=new_areas,
         )
-        left = f"{count(found.skipped, 'row')} left out" if found.skipped else ""
+        left = f"{count(exhibitors.skipped, 'row')} left out" if exhibitors.skipped else ""
         work = _Work(event, database, path.name, ("exhibitors", "stands"), False)
-        work.do(found.venue, found.problems, left, dry_run, as_json, skip_bad)
+        work.do(exhibitors.venue, exhibitors.problems, left, dry_run, as_json, skip_bad)
 
 
 class _Work:
@@ -163,7 +163,7 @@ class _Work:
             for note in venue.notes:
                 click.echo(f"Note: {note}.", err=True)
             raise click.ClickException(f"{listed(problems)}\n{_remedy(problems)}")
-        found = preview(
+        effects = preview(
             self.database,
             venue,
             self.event.settings,
@@ -172,11 +172,11 @@ class _Work:
             remove_sessions=self.remove_sessions,
         )
         if as_json:
-            click.echo(_json(found, problems, self.kinds, not (refused or dry_run)))
+            click.echo(_json(effects, problems, self.kinds, not (refused or dry_run)))
         else:
             for problem in problems:
                 click.echo(f"{'Left out' if skip_bad else 'Problem'}: {problem}", err=True)
-            say_preview(found, self.name, self.kinds, dry_run)
+            say_preview(effects, self.name, self.kinds, dry_run)
             if left_out:
                 click.echo(f"{left_out}.")
         if not (refused or dry_run):
@@ -189,15 +189,15 @@ class _Work:
 
 
 def _remedy(problems: Sequence[str]) -> str:
-    what = "it" if len(problems) == 1 else "them"
-    return f"Mend {what}, or import the rest with --skip-bad."
+    pronoun = "it" if len(problems) == 1 else "them"
+    return f"Mend {pronoun}, or import the rest with --skip-bad."
 
 
-def _json(found: Preview, problems: Sequence[str], kinds: Collection[str], imported: bool) -> str:
-    missing = [asdict(one) for one in found.missing if one.kind in kinds]
+def _json(effects: Preview, problems: Sequence[str], kinds: Collection[str], imported: bool) -> str:
+    missing = [asdict(thing) for thing in effects.missing if thing.kind in kinds]
     document = {
         "imported": imported,
-        **asdict(found),
+        **asdict(effects),
         "missing": missing,
         "problems": list(problems),
     }

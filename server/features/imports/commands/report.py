@@ -46,18 +46,18 @@ class Summary:
             "columns_not_used": list(self.roster.unread),
             "problem_count": result.problem_count,
             "problems": [
-                {"line": one.line, "column": one.column, "message": one.message}
-                for one in result.problems
+                {"line": item.line, "column": item.column, "message": item.message}
+                for item in result.problems
             ],
             "findings": [
                 {
-                    "kind": one.kind,
-                    "count": one.count,
-                    "message": one.message,
-                    "examples": list(one.examples),
-                    "answers": [choice.as_option() for choice in one.choices],
+                    "kind": item.kind,
+                    "count": item.count,
+                    "message": item.message,
+                    "examples": list(item.examples),
+                    "answers": [choice.as_option() for choice in item.choices],
                 }
-                for one in result.findings
+                for item in result.findings
             ],
             "changes": list(result.changes),
             "badges_out_of_date": [badge_number(serial) for serial in result.needs_reissue],

@@ -186,10 +186,10 @@ def _save_mapping(roster: Roster, wanted: _Wanted) -> None:
             file.write(text)
     except FileExistsError:
         raise refuse(f"{wanted.save_mapping} is there already.") from None
-    said = f"How this file was read is in {wanted.save_mapping}"
+    message = f"How this file was read is in {wanted.save_mapping}"
     if roster.unknown_words:
-        said += ". Write there what each empty word means"
-    click.echo(f"{said}. The next time: --mapping {wanted.save_mapping}", err=True)
+        message += ". Write there what each empty word means"
+    click.echo(f"{message}. The next time: --mapping {wanted.save_mapping}", err=True)
 
 
 @contextmanager
@@ -303,11 +303,11 @@ def _back_up(event: Event, plan: ImportPlan, wanted: _Wanted) -> None:
         )
         return
     try:
-        made = make_backup(event, event.backup_path, wall_clock())
+        backup = make_backup(event, event.backup_path, wall_clock())
     except BackupError as error:
         click.echo(f"Warning: {error}", err=True)
     else:
-        click.echo(f"The event as it was before this import: {made.path}", err=True)
+        click.echo(f"The event as it was before this import: {backup.path}", err=True)
 
 
 def _say(summary: Summary, wanted: _Wanted) -> None:
@@ -361,10 +361,10 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool, dry_r
         plan = venue_file.read_venue(data, venue_path.name, event.settings)
         now = wall_clock()
         if dry_run:
-            found = preview(
+            effects = preview(
                 database, plan, event.settings, by=BY, now=now, remove_sessions=remove_sessions
             )
-            say_preview(found, venue_path.name, None, dry_run=True)
+            say_preview(effects, venue_path.name, None, dry_run=True)
             return
 
         def step(db: Connection) -> tuple[ImportedVenue, list[str]]:
@@ -373,17 +373,19 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool, dry_r
 
         result, warnings = database.write(step)
         search.fold_all(database.write)
-    for what, counts in (
+    for verb_of_list, counts in (
         ("Added", result.added),
         ("Updated", result.updated),
         ("Unchanged", result.unchanged),
     ):
         if counts:
-            click.echo(f"{what}: {', '.join(f'{kind} {n:,}' for kind, n in counts.items())}")
+            click.echo(
+                f"{verb_of_list}: {', '.join(f'{kind} {n:,}' for kind, n in counts.items())}"
+            )
     for kind, codes in result.absent.items():
         if codes and kind != "categories":
             removed = kind == "sessions" and remove_sessions
             verb = "Removed" if removed else f"Not in {venue_path.name}, and kept"
             click.echo(f"{verb}: {kind} {', '.join(codes)}")
-    for said in (*plan.notes, *warnings):
-        click.echo(f"Warning: {said}.", err=True)
+    for warning in (*plan.notes, *warnings):
+        click.echo(f"Warning: {warning}.", err=True)

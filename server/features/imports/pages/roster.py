@@ -81,7 +81,7 @@ def show(token: str) -> Response | str:
     if not isinstance(kept, Upload):
         return kept
     try:
-        found = _preview(kept)
+        roster_preview = _preview(kept)
     except UploadGoneError:
         return uploads.gone()
     except UploadBusyError:
@@ -97,12 +97,12 @@ def show(token: str) -> Response | str:
         mappings=mappings.kept(db),
         mapped=mappings.mapping_of(kept.answers),
         mapping_name_max=mappings.NAME_CHARS_MAX,
-        found=found,
-        result=found.plan.result,
-        missing=_missing_columns(found),
+        found=roster_preview,
+        result=roster_preview.plan.result,
+        missing=_missing_columns(roster_preview),
         column_words=COLUMN_WORDS,
         column_said=_column,
-        words=found.unknown_words[:WORDS_SHOWN],
+        words=roster_preview.unknown_words[:WORDS_SHOWN],
         categories=store.categories(db),
     )
 
@@ -144,7 +144,7 @@ def use_mapping(token: str) -> Response:
             db,
             request.form.get("mapping", ""),
             titles=titles,
-            categories=[one.key for one in store.categories(db)],
+            categories=[category.key for category in store.categories(db)],
         )
     except MappingRefusedError as error:
         flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
@@ -204,16 +204,16 @@ def confirm(token: str) -> Response:
         return kept
     here, by = services(), auth.actor()
     try:
-        found = _preview(kept)
+        roster_preview = _preview(kept)
     except (UploadGoneError, UploadBusyError, ApartError, RosterError, ValueError):
         return _to_preview(kept)  # Which shows the reason
-    if found.mark != request.form.get("mark"):
+    if roster_preview.mark != request.form.get("mark"):
         flash(_("Nothing was imported yet: look at the preview once more."), "warn")
         return _to_preview(kept)
-    _back_up(found)
+    _back_up(roster_preview)
     try:
         here.database.write(
-            lambda db: roster.take(db, found, kept.name, by=by, now=here.now()), long=True
+            lambda db: roster.take(db, roster_preview, kept.name, by=by, now=here.now()), long=True
         )
     except (RosterChangedError, RosterRefusedError):
         uploads.kept_uploads().forget_plan(kept)
@@ -230,31 +230,31 @@ def confirm(token: str) -> Response:
     return redirect(url_for("admin.badges.show"), 303)
 
 
-def _missing_columns(found: RosterPreview) -> list[str]:
+def _missing_columns(roster_preview: RosterPreview) -> list[str]:
     """Return the columns that the organiser may have to choose."""
-    missing = {one.column for one in found.problems if "in a mapping" in one.message}
-    if not missing or not found.unread:
+    missing = {item.column for item in roster_preview.problems if "in a mapping" in item.message}
+    if not missing or not roster_preview.unread:
         return []
     names = ["given_name", "family_name", "name"] if "given_name" in missing else []
-    return names + [one for one in ("category", "organisation", "email", "external_id")
-                    if one == "category" and one in missing or one != "category"]  # fmt: skip
+    return names + [item for item in ("category", "organisation", "email", "external_id")
+                    if item == "category" and item in missing or item != "category"]  # fmt: skip
 
 
 def _preview(kept: Upload) -> RosterPreview:
     """Return the preview, cached for each set of answers."""
     here = services()
-    found = kept.plan
-    if isinstance(found, RosterPreview):
-        return found
+    cached = kept.plan
+    if isinstance(cached, RosterPreview):
+        return cached
     with uploads.kept_uploads().turn():
         data = kept.read()
         make = partial(
             roster.preview, settings=here.event.settings, data=data, name=kept.name,
             answers=dict(kept.answers), now=here.now(), random=os.urandom,
         )  # fmt: skip
-        made = read_file_apart(here.database.path, make)
-    uploads.kept_uploads().remember(kept, made)
-    return made
+        result = read_file_apart(here.database.path, make)
+    uploads.kept_uploads().remember(kept, result)
+    return result
 
 
 def _unreadable(kept: Upload, error: Exception) -> str:
@@ -288,10 +288,10 @@ def _to_preview(kept: Upload) -> Response:
     return redirect(url_for("admin.roster_upload.show", token=kept.token), 303)
 
 
-def _back_up(found: RosterPreview) -> None:
+def _back_up(roster_preview: RosterPreview) -> None:
     """Make a backup before people are changed, if the event has a second disk."""
     event = services().event
-    if not found.plan.changes_people or event.backup_path is None:
+    if not roster_preview.plan.changes_people or event.backup_path is None:
         return
     try:
         make_backup(event, event.backup_path, services().now())

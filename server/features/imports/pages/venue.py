@@ -88,15 +88,15 @@ def show(kind: str, token: str) -> Response | str:
         return forms.turn_back(_(uploads.BUSY), url_for("admin.uploads.show"))
     except ApartError as error:
         return uploads.give_up(kept, i18n.said(error))
-    found = shown.found
+    effects = shown.found
     return render_template(
-        "editing/venue_preview.html", upload=kept, shown=shown, found=found, kinds=KINDS,
-        added=_by_kind(found.added if found else ()),
+        "editing/venue_preview.html", upload=kept, shown=shown, found=effects, kinds=KINDS,
+        added=_by_kind(effects.added if effects else ()),
         missing=_by_kind(
-            one for one in (found.missing if found else ()) if one.kind in _WHOLE[kind]
+            item for item in (effects.missing if effects else ()) if item.kind in _WHOLE[kind]
         ),
-        changed=_changed(found) if found else [],
-        guests=sum(len(one.invited) + len(one.refused) for one in shown.reading.venue.sessions),
+        changed=_changed(effects) if effects else [],
+        guests=sum(len(item.invited) + len(item.refused) for item in shown.reading.venue.sessions),
         skips=kept.answers.get(files.SKIP_BAD) == "yes", words=field_words, plurals=PLURALS,
         changed_shown=CHANGED_SHOWN, added_shown=ADDED_SHOWN, problems_shown=PROBLEMS_SHOWN,
     )  # fmt: skip
@@ -110,7 +110,7 @@ def answer(kind: str, token: str) -> Response:
     if not isinstance(kept, Upload):
         return kept
     try:
-        asked = [one.key for one in _read(kept).questions][:ANSWERS_MAX]
+        asked = [question.key for question in _read(kept).questions][:ANSWERS_MAX]
     except UploadGoneError:
         return uploads.gone()
     except (VenueError, ApartError):
@@ -192,22 +192,22 @@ def _look(kept: Upload) -> _Shown:
     if reading.problems and kept.answers.get(files.SKIP_BAD) != "yes":
         return _Shown(reading, reading.problems)
     try:
-        found = preview(
+        effects = preview(
             here.database, reading.venue, here.event.settings, by=auth.actor(), now=here.now()
         )
     except VenueError as error:
         return _Shown(reading, (*reading.problems, *error.problems))
-    return _Shown(reading, reading.problems, found)
+    return _Shown(reading, reading.problems, effects)
 
 
 def _by_kind(things: Iterable[Thing]) -> dict[str, list[Thing]]:
-    found = defaultdict(list)
-    for one in things:
-        found[one.kind].append(one)
-    return dict(found)
+    by_kind = defaultdict(list)
+    for thing in things:
+        by_kind[thing.kind].append(thing)
+    return dict(by_kind)
 
 
-def _changed(found: Preview) -> list[tuple[str, str, list[Change]]]:
+def _changed(effects: Preview) -> list[tuple[str, str, list[Change]]]:
     """Return each thing's changes, with its kind and code."""
-    by_thing = groupby(found.changed, key=lambda one: (one.kind, one.code))
+    by_thing = groupby(effects.changed, key=lambda change: (change.kind, change.code))
     return [(kind, code, list(changes)) for (kind, code), changes in by_thing]

@@ -88,8 +88,8 @@ def preview(
     """
 
     def step(db: Connection) -> None:
-        found = compared(db, venue, settings, by=by, now=now, remove_sessions=remove_sessions)
-        raise _TakenBackError(found)
+        effects = compared(db, venue, settings, by=by, now=now, remove_sessions=remove_sessions)
+        raise _TakenBackError(effects)
 
     try:
         database.write(step, long=True)
@@ -118,9 +118,9 @@ def compared(
 class _TakenBackError(Exception):
     """Rolls back the transaction, and carries the result."""
 
-    def __init__(self, found: Preview) -> None:
+    def __init__(self, effects: Preview) -> None:
         super().__init__("taken back")
-        self.preview = found
+        self.preview = effects
 
 
 def _compared(
@@ -140,7 +140,7 @@ def _compared(
     changed = {
         key: (before.get(key), fields) for key, fields in after.items() if before.get(key) != fields
     }
-    lacking = sorted({(one.kind, one.code) for one in (*removed, *missing)})
+    lacking = sorted({(thing.kind, thing.code) for thing in (*removed, *missing)})
     return Preview(
         added=tuple(Thing(*key, _name(after[key])) for key in after if key not in before),
         changed=tuple(

@@ -53,16 +53,16 @@ def state(db: Connection, settings: EventSettings) -> State:
         for table in sorted({table for _, table in _REFERENCES.values()})
     }
     zones = store.zones(db)
-    found: State = {}
+    by_thing: State = {}
     for table, (kind, of_the_day) in _TABLES.items():
         for row in db.execute(f"SELECT * FROM {table} ORDER BY code").fetchall():
             own = {f"{table}_id", "code", *of_the_day}
-            found[kind, str(row["code"])] = dict(_fields(row, own, codes, zones, clock))
+            by_thing[kind, str(row["code"])] = dict(_fields(row, own, codes, zones, clock))
     for kind, code, field, text in _lists(db):
-        fields = found.get((kind, code))
+        fields = by_thing.get((kind, code))
         if fields is not None:
             fields[field] = f"{fields[field]}, {text}" if field in fields else text
-    return found
+    return by_thing
 
 
 def _fields(

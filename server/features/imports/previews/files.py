@@ -75,18 +75,18 @@ def take(
     now.
     """
     since = changes.cursor(db)
-    found = compared(db, venue, settings, by=by, now=now, remove_sessions=remove_sessions)
-    if found.mark != mark:
+    effects = compared(db, venue, settings, by=by, now=now, remove_sessions=remove_sessions)
+    if effects.mark != mark:
         raise FileOvertakenError(N_("Somebody has changed the venue since. Look at it again."))
-    changed = len({(one.kind, one.code) for one in found.changed})
-    what = Phrase(
+    changed = len({(change.kind, change.code) for change in effects.changed})
+    summary = Phrase(
         "%(name)s: %(added)s things added, %(changed)s changed",
-        name=name, added=Count(len(found.added)), changed=Count(changed),
+        name=name, added=Count(len(effects.added)), changed=Count(changed),
     )  # fmt: skip
-    if found.removed:
-        what += Phrase(", %(count)s sessions removed", count=Count(len(found.removed)))
-    last_edit.keep_words(db, what, since, by=by, now=now)
-    return found
+    if effects.removed:
+        summary += Phrase(", %(count)s sessions removed", count=Count(len(effects.removed)))
+    last_edit.keep_words(db, summary, since, by=by, now=now)
+    return effects
 
 
 def _programme(
@@ -94,10 +94,10 @@ def _programme(
 ) -> Reading:
     mapping = ProgrammeMapping(_mapped(answers, "hall"), _mapped(answers, "kind"))
     drafts = read_programme(data, name, settings)
-    found = adopt(db, drafts, mapping, settings, on_page=True)
-    skipped = counted("%(num)s session", "%(num)s sessions", found.skipped)
-    left_out = skipped if found.skipped else ""
-    return Reading(found.venue, found.problems, left_out, tuple(_of_words(db, found)))
+    adopted = adopt(db, drafts, mapping, settings, on_page=True)
+    skipped = counted("%(num)s session", "%(num)s sessions", adopted.skipped)
+    left_out = skipped if adopted.skipped else ""
+    return Reading(adopted.venue, adopted.problems, left_out, tuple(_of_words(db, adopted)))
 
 
 def _mapped(answers: Mapping[str, str], table: str) -> dict[str, str | None]:
@@ -108,35 +108,35 @@ def _mapped(answers: Mapping[str, str], table: str) -> dict[str, str | None]:
     }
 
 
-def _of_words(db: Connection, found: Adopted) -> Iterator[Question]:
+def _of_words(db: Connection, adopted: Adopted) -> Iterator[Question]:
     """Return a question about each room and kind, unknown ones first."""
-    halls = {one.code: text_in(one.names, "en") for one in store.halls(db)}
-    kinds = {one.code: text_in(one.names, "en") for one in activities.kinds(db).values()}
-    for table, asked, met, known in (
-        ("hall", N_("Room “%(word)s”"), found.rooms, halls),
-        ("kind", N_("Kind “%(word)s”"), found.kinds, kinds),
+    halls = {item.code: text_in(item.names, "en") for item in store.halls(db)}
+    kinds = {item.code: text_in(item.names, "en") for item in activities.kinds(db).values()}
+    for table, asked, met, codes in (
+        ("hall", N_("Room “%(word)s”"), adopted.rooms, halls),
+        ("kind", N_("Kind “%(word)s”"), adopted.kinds, kinds),
     ):
         options = (
             ("", Phrase("Choose one")),
-            *known.items(),
+            *codes.items(),
             (LEFT_OUT, Phrase("Leave these events out")),
         )
-        for word, code in sorted(met.items(), key=lambda one: (one[1] != "", one[0])):
+        for word, code in sorted(met.items(), key=lambda item: (item[1] != "", item[0])):
             answer = LEFT_OUT if code is None else code
             yield Question(f"{table}:{word}", Phrase(asked, word=word), options, answer)
 
 
 def _exhibitors(db: Connection, data: bytes, name: str, answers: Mapping[str, str]) -> Reading:
     area, new_areas = answers.get(_AREA) or None, answers.get(_NEW_AREAS) or None
-    found = read_exhibitors(db, data, name, area=area, new_areas=new_areas, on_page=True)
-    skipped = counted("%(num)s row", "%(num)s rows", found.skipped)
-    left_out = skipped if found.skipped else ""
-    areas = [(one.code, text_in(one.names, "en")) for one in exhibition.areas(db)]
-    halls = [(one.code, text_in(one.names, "en")) for one in store.halls(db)]
+    exhibitors = read_exhibitors(db, data, name, area=area, new_areas=new_areas, on_page=True)
+    skipped = counted("%(num)s row", "%(num)s rows", exhibitors.skipped)
+    left_out = skipped if exhibitors.skipped else ""
+    areas = [(item.code, text_in(item.names, "en")) for item in exhibition.areas(db)]
+    halls = [(item.code, text_in(item.names, "en")) for item in store.halls(db)]
     questions = (
         Question(_AREA, Phrase("Area of stands of which the file says none"),
                  (("", Phrase("None")), *areas), area or ""),
         Question(_NEW_AREAS, Phrase("Hall in which areas are made that the event does not have"),
                  (("", Phrase("They are not made")), *halls), new_areas or ""),
     )  # fmt: skip
-    return Reading(found.venue, found.problems, left_out, questions)
+    return Reading(exhibitors.venue, exhibitors.problems, left_out, questions)

@@ -95,11 +95,11 @@ def fitting(
 
     Raises MappingRefusedError if there is no such mapping, or nothing fits.
     """
-    found = next((one for one in kept(db) if one.name == name), None)
-    if found is None:
+    mapping = next((item for item in kept(db) if item.name == name), None)
+    if mapping is None:
         raise MappingRefusedError(N_("there is no such mapping any more."))
-    columns = {MAPPED + ours: title for ours, title in found.columns.items() if title in titles}
-    words = {WORD + word: key for word, key in found.words.items() if key in categories}
+    columns = {MAPPED + ours: title for ours, title in mapping.columns.items() if title in titles}
+    words = {WORD + word: key for word, key in mapping.words.items() if key in categories}
     if not columns and not words:
         raise MappingRefusedError(
             N_("nothing of this mapping fits the file: it has other columns and words.")

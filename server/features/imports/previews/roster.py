@@ -139,12 +139,12 @@ def preview(
     )  # fmt: skip
     rows = _Rows(db, read.new_categories)
     result = plan.result
-    made = RosterPreview(
+    result_preview = RosterPreview(
         plan=plan,
         unread=roster.unread,
         rows=len(roster.rows),
-        questions=[_question(one) for one in result.open],
-        notes=[_question(one) for one in result.findings if not one.open],
+        questions=[_question(finding) for finding in result.open],
+        notes=[_question(finding) for finding in result.findings if not finding.open],
         added=[rows.added(row) for row in heapq.nsmallest(ADDED_SHOWN, plan.added, key=_name)],
         changed=list(rows.changed(plan)),
         problems=result.problems[:PROBLEMS_SHOWN],
@@ -153,23 +153,23 @@ def preview(
     )
     seen: Sequence[object] = (
         dict(sorted(answers.items())), result.added, result.updated, result.revoked,
-        result.problem_count, [str(one.changes) for one in made.changed],
+        result.problem_count, [str(finding.changes) for finding in result_preview.changed],
     )  # fmt: skip
-    return replace(made, mark=last_edit.mark_of({"seen": repr(seen)}))
+    return replace(result_preview, mark=last_edit.mark_of({"seen": repr(seen)}))
 
 
-def take(db: Connection, found: RosterPreview, name: str, *, by: str, now: int) -> None:
+def take(db: Connection, previewed: RosterPreview, name: str, *, by: str, now: int) -> None:
     """Write what was previewed. Raises RosterRefusedError or RosterChangedError."""
     since = changes.cursor(db)
-    found.plan.write(db, by)
-    result = found.plan.result
-    what = Phrase(
+    previewed.plan.write(db, by)
+    result = previewed.plan.result
+    summary = Phrase(
         "%(name)s: %(added)s people added, %(changed)s changed",
         name=name, added=Count(result.added), changed=Count(result.updated),
     )  # fmt: skip
     if result.revoked:
-        what += Phrase(", %(count)s revoked", count=Count(result.revoked))
-    last_edit.keep_words(db, what, since, by=by, now=now)
+        summary += Phrase(", %(count)s revoked", count=Count(result.revoked))
+    last_edit.keep_words(db, summary, since, by=by, now=now)
 
 
 def _name(row: tuple[Any, ...]) -> tuple[str, str]:
@@ -189,7 +189,7 @@ class _Rows:
     def __init__(self, db: Connection, new_categories: Sequence[CategoryPlan]) -> None:
         self._db = db
         self._words = PersonWords(db)
-        names = {one.code: next(iter(one.names.values())) for one in new_categories}
+        names = {plan.code: next(iter(plan.names.values())) for plan in new_categories}
         self._words.categories |= names
 
     def added(self, row: tuple[Any, ...]) -> NewPerson:

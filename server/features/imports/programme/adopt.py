@@ -49,7 +49,7 @@ class Adopted:
 
 def adopt(
     db: Connection,
-    found: Found,
+    drafts: Found,
     mapping: ProgrammeMapping,
     settings: EventSettings,
     *,
@@ -59,7 +59,7 @@ def adopt(
 
     `on_page`: words are mapped on a page, so remedies don't mention the command line.
     """
-    return _Adopter(db, mapping, settings, on_page).adopt(found)
+    return _Adopter(db, mapping, settings, on_page).adopt(drafts)
 
 
 class _Adopter:
@@ -70,25 +70,25 @@ class _Adopter:
         self.on_page = on_page
         self.days = day_starts(settings)
         self.settings = settings
-        halls = {one.code: one.names for one in store.halls(db)}
+        halls = {item.code: item.names for item in store.halls(db)}
         kinds = {code: kind.names for code, kind in activities.kinds(db).items()}
         self.halls = _Words(Phrase("hall"), "halls", halls, mapping.halls)
         self.kinds = _Words(Phrase("kind of activity"), "kinds", kinds, mapping.kinds)
-        self.sessions = {one.code: one for one in store.sessions(db)}
-        self.activities = {one.code: one for one in activities.activities(db)}
-        categories = {one.code: one.key for one in store.categories(db)}
+        self.sessions = {item.code: item for item in store.sessions(db)}
+        self.activities = {item.code: item for item in activities.activities(db)}
+        categories = {item.code: item.key for item in store.categories(db)}
         self.categories = categories
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.unknown_hosts: Counter[str] = Counter()
 
-    def adopt(self, found: Found) -> Adopted:
+    def adopt(self, drafts: Found) -> Adopted:
         plans: list[SessionPlan] = []
-        made: dict[str, ActivityPlan] = {}
+        activity_plans: dict[str, ActivityPlan] = {}
         taken: list[Draft] = []
         rows: dict[tuple[str, str], str] = {}
-        self.problems = list(found.problems)
-        for draft in found.drafts:
+        self.problems = list(drafts.problems)
+        for draft in drafts.drafts:
             if ("session", draft.code) in rows:
                 self.problems.append(
                     Phrase(
@@ -103,33 +103,33 @@ class _Adopter:
                 continue
             rows["session", draft.code] = rows["activity", draft.activity] = draft.place
             plans.append(plan)
-            made.setdefault(draft.activity, activity)
+            activity_plans.setdefault(draft.activity, activity)
             taken.append(draft)
         speakers = tuple(_Speakers(self.db, self.sessions, self.notes).plans(taken))
         self.problems += [
             *self.halls.problems(self.on_page),
             *self.kinds.problems(self.on_page),
         ]
-        cancelled = tuple(code for code in found.cancelled if code in self.sessions)
-        self._note(found, cancelled)
+        cancelled = tuple(code for code in drafts.cancelled if code in self.sessions)
+        self._note(drafts, cancelled)
         return Adopted(
             venue=Venue(
                 sessions=tuple(plans),
-                programme=Programme(activities=tuple(made.values()), speakers=speakers),
-                notes=(*found.all_notes(), *self.notes),
+                programme=Programme(activities=tuple(activity_plans.values()), speakers=speakers),
+                notes=(*drafts.all_notes(), *self.notes),
                 rows=rows,
             ),
             problems=tuple(self.problems),
-            skipped=len(found.drafts) - len(taken),
+            skipped=len(drafts.drafts) - len(taken),
             cancelled=cancelled,
             rooms=self.halls.met,
             kinds=self.kinds.met,
         )
 
-    def _note(self, found: Found, cancelled: tuple[str, ...]) -> None:
-        if found.cancelled:
+    def _note(self, drafts: Found, cancelled: tuple[str, ...]) -> None:
+        if drafts.cancelled:
             self.notes.append(
-                Phrase("cancelled in the file: %(cancelled)s", cancelled=_some(found.cancelled))
+                Phrase("cancelled in the file: %(cancelled)s", cancelled=_some(drafts.cancelled))
             )
         if cancelled:
             remedy = (
@@ -230,8 +230,8 @@ class _Adopter:
         """Return the code of the kind, "" if the activity is left out, and the other words."""
         if not draft.kinds:
             return (before.kind if before else NO_KIND), []
-        known = [word for word in draft.kinds if self.kinds.knows(word)]
-        word = known[0] if known else draft.kinds[0]
+        mapped_words = [word for word in draft.kinds if self.kinds.knows(word)]
+        word = mapped_words[0] if mapped_words else draft.kinds[0]
         code = self.kinds.code(word)
         return code or "", [other for other in draft.kinds if other != word]
 
@@ -250,7 +250,7 @@ class _Adopter:
 
     def _language(self, draft: Draft, before: Activity | None) -> str:
         try:
-            said = cells.language(draft.language) if draft.language else ""
+            language = cells.language(draft.language) if draft.language else ""
         except cells.CellError as error:
             self.notes.append(
                 Phrase(
@@ -259,13 +259,13 @@ class _Adopter:
                     why=phrase_of(error),
                 )
             )
-            said = ""
-        return said or (before.language if before else "")
+            language = ""
+        return language or (before.language if before else "")
 
     def _hosts(self, draft: Draft) -> Iterator[tuple[str, str]]:
-        known = self._organisations() if draft.hosts else {}
+        codes = self._organisations() if draft.hosts else {}
         for name, role in dict.fromkeys(draft.hosts):
-            code = known.get(name_key("", name))
+            code = codes.get(name_key("", name))
             if code:
                 yield code, role
             else:
@@ -275,9 +275,9 @@ class _Adopter:
         """Return the code for each unambiguous name."""
         if not hasattr(self, "_by_name"):
             met: dict[str, set[str]] = {}
-            for one in organisations.organisations(self.db):
-                for name in (one.code, *one.all_names):
-                    met.setdefault(name_key("", name), set()).add(one.code)
+            for organisation in organisations.organisations(self.db):
+                for name in (organisation.code, *organisation.all_names):
+                    met.setdefault(name_key("", name), set()).add(organisation.code)
             self._by_name = {key: min(codes) for key, codes in met.items() if len(codes) == 1}
         return self._by_name
 
@@ -287,12 +287,12 @@ class _Words:
 
     def __init__(
         self,
-        what: str,
+        noun: str,
         table: str,
         names: Mapping[str, Mapping[str, str]],
         mapping: Mapping[str, str | None],
     ) -> None:
-        self.what = what
+        self.what = noun
         self.table = table
         self.mapping = mapping
         self.codes = {folded(code): code for code in names}
@@ -308,10 +308,10 @@ class _Words:
 
     def code(self, word: str) -> str | None:
         """Return the code, None if the mapping leaves the word out, or "" if it is unknown."""
-        found = self.met[word] = self._find(word)
-        if found == "":
+        matched = self.met[word] = self._find(word)
+        if matched == "":
             self.unknown[word] += 1
-        return found
+        return matched
 
     def _find(self, word: str) -> str | None:
         key = folded(word)
@@ -380,8 +380,8 @@ class _Speakers:
         ]
         before = speakers_of(self.db, numbers)
         for draft in with_people:
-            known = self.sessions.get(draft.code)
-            stood = before.get(known.session_id, ()) if known else ()
+            session = self.sessions.get(draft.code)
+            stood = before.get(session.session_id, ()) if session else ()
             yield from self._of_session(draft, people, stood)
         if self.unknown:
             self.notes.append(
@@ -394,25 +394,29 @@ class _Speakers:
     def _of_session(
         self, draft: Draft, people: "_People", stood: Iterable[Speaker]
     ) -> Iterator[SpeakerPlan]:
-        roles = {_who(one): one.role for one in stood}
-        starts = {_who(one): one.starts_at for one in stood}
+        roles = {_who(speaker_before): speaker_before.role for speaker_before in stood}
+        starts = {_who(speaker_before): speaker_before.starts_at for speaker_before in stood}
         met: set[str] = set()
         for person in draft.people:
             serial, label, name = people.find(person)
             speaker = Speaker(serial, label, name, person.role or "speaker", None)
             if serial is None:
                 self.unknown[person.name] = None
-            who = _who(speaker)
-            if {who, (label or name).casefold()} & met:
+            identity = _who(speaker)
+            if {identity, (label or name).casefold()} & met:
                 continue
-            met |= {who, (label or name).casefold()}
-            role = person.role or roles.get(who, "speaker")
-            whole = Speaker(serial, label, name, role, starts.get(who))
+            met |= {identity, (label or name).casefold()}
+            role = person.role or roles.get(identity, "speaker")
+            whole = Speaker(serial, label, name, role, starts.get(identity))
             yield SpeakerPlan(draft.code, whole)
 
 
-def _who(one: Speaker) -> str:
-    return f"#{one.serial}" if one.serial is not None else (one.label or one.name).casefold()
+def _who(speaker: Speaker) -> str:
+    return (
+        f"#{speaker.serial}"
+        if speaker.serial is not None
+        else (speaker.label or speaker.name).casefold()
+    )
 
 
 class _People:
@@ -428,25 +432,25 @@ class _People:
         ):
             mail = row["email"] or ""
             name = name_key(row["given_name"], row["family_name"])
-            who = (row["serial"], row["external_id"] or mail, name)
-            self.by_name.setdefault(name, []).append(who)
+            entry = (row["serial"], row["external_id"] or mail, name)
+            self.by_name.setdefault(name, []).append(entry)
             keys = {row["external_id"] or "", mail.casefold()}
             if mail and guids:
                 # The format derives a person's guid from the address.
                 for form in {mail, mail.lower()}:
                     keys.add(str(uuid.uuid5(uuid.NAMESPACE_URL, f"acct:{form}")))
             for key in keys - {""}:
-                self.by_id.setdefault(key, []).append(who)
+                self.by_id.setdefault(key, []).append(entry)
 
     def find(self, person: DraftPerson) -> tuple[int | None, str, str]:
         """Return serial, label and name. The serial is None without a unique match."""
         name = name_key("", person.name)
         for key in (person.email.casefold(), person.code, person.guid):
-            found = self.by_id.get(key, []) if key else []
-            if len(found) > 1:
-                found = [one for one in found if one[2] == name]
-            if len(found) == 1:
-                return found[0][0], found[0][1] or person.email, person.name
+            matches = self.by_id.get(key, []) if key else []
+            if len(matches) > 1:
+                matches = [match for match in matches if match[2] == name]
+            if len(matches) == 1:
+                return matches[0][0], matches[0][1] or person.email, person.name
         named = self.by_name.get(name, [])
         if not person.email and len(named) == 1:
             return named[0][0], named[0][1], person.name
@@ -465,4 +469,4 @@ def _some(names: Iterable[str]) -> str:
         if len(whole) > NAMED_MAX
         else ""
     )
-    return ", ".join(one[:60] for one in whole[:NAMED_MAX]) + more
+    return ", ".join(name[:60] for name in whole[:NAMED_MAX]) + more

@@ -64,12 +64,12 @@ class ProgrammeCheck:
         for plan in self.programme.activities:
             place = self.venue.place("activity", plan.code)
             if plan.kind not in self.kinds:
-                known = ", ".join(sorted(self.kinds))
+                kinds = ", ".join(sorted(self.kinds))
                 yield Phrase(
                     "%(place)s: there is no kind %(kind)s; there are %(known)s",
                     place=place,
                     kind=plan.kind,
-                    known=known,
+                    known=kinds,
                 )
             for code in (*plan.lead, *plan.co_hosts):
                 if code not in self.organisations:
@@ -92,17 +92,17 @@ class ProgrammeCheck:
     def _speaker_references(self) -> Iterator[str]:
         met: set[tuple[str, str | int]] = set()
         for plan in self.programme.speakers:
-            who = plan.speaker.label or plan.speaker.name
+            label = plan.speaker.label or plan.speaker.name
             if plan.session not in self.sessions:
                 yield Phrase(
                     "speaker %(who)s: there is no session %(session)s",
-                    who=who,
+                    who=label,
                     session=plan.session,
                 )
             serial = plan.speaker.serial
-            key = plan.session, who.casefold() if serial is None else serial
+            key = plan.session, label.casefold() if serial is None else serial
             if key in met:
-                named = who if serial is None else plan.speaker.name
+                named = label if serial is None else plan.speaker.name
                 yield Phrase(
                     "session %(session)s: %(named)s is its speaker twice",
                     session=plan.session,

@@ -124,13 +124,15 @@ def _lines(
             ]
         )
     answers = RosterAnswers(sheet=sheet, hidden_rows="take")
-    found: Iterable[Line]
+    all_lines: Iterable[Line]
     try:
         if data.startswith(b"PK\x03\x04"):
-            found = xlsx_lines(data, name, LIMITS, answers, tell)
+            all_lines = xlsx_lines(data, name, LIMITS, answers, tell)
         else:
-            found = csv_lines(data, name, encoding, tell)
-        lines = [one for one in found if one.flaw or any(cell.strip() for cell in one.cells)]
+            all_lines = csv_lines(data, name, encoding, tell)
+        lines = [
+            line for line in all_lines if line.flaw or any(cell.strip() for cell in line.cells)
+        ]
     except RosterError as error:
         raise VenueError([error.phrase]) from None
     if len(lines) > LIMITS.rows:
@@ -149,13 +151,13 @@ def _header(lines: Sequence[Line], name: str) -> tuple[dict[str, int], int]:
     best: dict[str, int] = {}
     place = 0
     for at, line in enumerate(lines[:HEADER_LINES]):
-        found: dict[str, int] = {}
+        columns: dict[str, int] = {}
         for number, cell in enumerate(line.cells):
             column = _OURS.get(_title(cell))
             if column:
-                found.setdefault(column, number)
-        if len(found) > len(best):
-            best, place = found, at
+                columns.setdefault(column, number)
+        if len(columns) > len(best):
+            best, place = columns, at
     if not {"name", "name_zh"} & best.keys() or "stand" not in best:
         titles = ", ".join(shown(cell) for cell in (lines[0].cells[:12] if lines else ()))
         raise VenueError(
@@ -194,14 +196,15 @@ class _Reader:
         self.columns = columns
         self.area = area
         self.new_areas = new_areas
-        known = organisations.organisations(db)
+        existing = organisations.organisations(db)
         self.stored = {
-            one.code: OrganisationPlan(one.code, one.names, one.country, one.kind) for one in known
+            item.code: OrganisationPlan(item.code, item.names, item.country, item.kind)
+            for item in existing
         }
         self.by_name: dict[str, set[str]] = {}
-        for one in known:
-            for text in one.all_names:
-                self.by_name.setdefault(name_key("", text), set()).add(one.code)
+        for item in existing:
+            for text in item.all_names:
+                self.by_name.setdefault(name_key("", text), set()).add(item.code)
         self.exhibitor_of = {
             row["organisation"]: row["code"]
             for row in db.execute(
@@ -213,7 +216,7 @@ class _Reader:
         for place in exhibition.areas(db):
             for text in (place.code, *place.names.values()):
                 self.areas.setdefault(folded(text), set()).add(place.code)
-        self.standing = {one.code: one for one in exhibition.stands(db)}
+        self.standing = {item.code: item for item in exhibition.stands(db)}
         self.made_areas: dict[str, AreaPlan] = {}
         self.organisations: dict[str, OrganisationPlan] = {}
         self.exhibitors: dict[str, ExhibitorPlan] = {}
