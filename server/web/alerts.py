@@ -104,8 +104,8 @@ def _link(endpoint: str, **values: object) -> str:
 def _silent(trouble: Trouble) -> tuple[str, str]:
     problem = _("Not heard for %(time)s", time=lasting(int(trouble.values["ms"])))
     return problem, _(
-        "Look whether it has power and network. As long as its screen answers, it goes on admitting"
-        " with the places that it holds. If it is lost, fence it."
+        "Check its power and network. As long as its screen works, it goes on admitting with the "
+        "places that it holds. If it is lost or stolen, fence it (Kiosks › Fence)."
     )
 
 
@@ -183,7 +183,7 @@ def _fill(trouble: Trouble) -> tuple[str, str]:
     inside, capacity = int(trouble.values["inside"]), int(trouble.values["capacity"])
     if inside > capacity:
         problem = _("Over capacity by %(people)s", people=i18n.decimal(inside - capacity))
-        return problem, _("Let nobody more in, and open the exits' doors until it is below.")
+        return problem, _("Stop admitting and open the exits until the number is below capacity.")
     if inside == capacity:
         problem = _("Full with %(people)s", people=i18n.decimal(inside))
         return problem, _("Send people to another hall, and tell the queue. Exits free places.")
@@ -265,8 +265,8 @@ def _no_factor(trouble: Trouble) -> tuple[str, str]:
         admins=admins,
     )
     return problem, _(
-        "Whoever learns the password is admin. Set one up on Your account, or require it"
-        " (second_factor_roles in event.toml)."
+        "Anyone who gets this password has full control. Set one up on Your account, or require "
+        "it (second_factor_roles in event.toml)."
     )
 
 

@@ -31,7 +31,7 @@ def take(db: Connection, trouble: Trouble, note: str, *, by: str, now: int) -> N
     """Raises TakenError for an empty or too long note."""
     note = " ".join(note.split())
     if not note:
-        raise TakenError(N_("Say in a few words what is being done."))
+        raise TakenError(N_("State briefly what is being done."))
     if len(note) > NOTE_CHARS_MAX:
         raise TakenError(N_("The note has more than %(most)s characters."), most=NOTE_CHARS_MAX)
     db.execute(

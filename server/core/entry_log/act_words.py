@@ -207,7 +207,7 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.INSIDE_LISTED: Words(N_("Listed who is inside, by name"), ("%(hall)s:", "%(count)s")),
     Act.ATTENTION_MARKED: Words(
-        N_("Said of something that needs a look"),
+        N_("Commented on an item in Attention"),
         (
             N_("Discrepancy %(discrepancy)s:"),
             N_("Override, entry %(entry)s:"),

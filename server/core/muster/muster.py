@@ -84,7 +84,7 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
     """
     if current(db) is not None:
         raise MusterError(N_("a muster is on already. End it first."))
-    reason = _words(reason, Phrase("say in a few words why, such as: drill, fire alarm in hall 3."))
+    reason = _words(reason, Phrase("state briefly why, such as: drill, fire alarm in hall 3."))
     (muster_id,) = db.execute(
         "INSERT INTO muster (reason, begun_at, begun_by) VALUES (?, ?, ?) RETURNING muster_id",
         (reason, now, by),
@@ -117,7 +117,7 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
 def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None:
     """Raises MusterError."""
     _require_on(db, muster_id)
-    note = _words(note, Phrase("say in a few words how it ended."))
+    note = _words(note, Phrase("state briefly how it ended."))
     (missing,) = db.execute(
         "SELECT COUNT(*) FROM muster_person WHERE muster_id = ? AND seen_at IS NULL"
         " AND left_at IS NULL",

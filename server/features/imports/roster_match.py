@@ -431,9 +431,7 @@ class Match:
                 "keep",
                 Phrase("they stay as they are, as with a file of late registrations"),
             ),
-            Choice(
-                "missing", "revoke", Phrase("they come no longer, and their badges open no door")
-            ),
+            Choice("missing", "revoke", Phrase("they are not coming: revoke their badges")),
         )
         if answer == "revoke" and bad:
             message += Phrase(

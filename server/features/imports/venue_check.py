@@ -273,9 +273,10 @@ class VenueCheck:
                 place = self.venue.place("session", plan.code)
                 yield (
                     Phrase(
-                        "%(place)s: its categories would mean nothing, since hall %(hall)s lets "
-                        "every category in: give the hall sessions_only = true, or the "
-                        "categories that may always enter",
+                        "%(place)s: hall %(hall)s admits every category at any time, so limiting "
+                        "this session has no effect. Set sessions_only = true for the hall "
+                        "(“Open only while a session is on”), or the categories that may always "
+                        "enter",
                         place=place,
                         hall=plan.hall,
                     )

@@ -156,11 +156,11 @@ def test_a_link_that_is_gone_takes_the_kept_badge_along(phone: Phone, place: Liv
     renew(place, OTHER)
     place.start_server()
     phone.script("dispatchEvent(new Event('online'))")
-    phone.wait("the words", lambda: "This badge is not here any more" in phone.text)
+    phone.wait("the words", lambda: "This badge link is no longer valid" in phone.text)
     assert phone.read("gone") == []
     place.server.stop()
     phone.browser.refresh()
-    assert "This badge is not here any more" in phone.text
+    assert "This badge link is no longer valid" in phone.text
     assert "Omar" not in phone.script("return document.documentElement.outerHTML")
     (kept,) = phone.kept().values()
     assert target in kept  # and it is these words

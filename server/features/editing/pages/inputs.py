@@ -22,13 +22,13 @@ from server.web.lists import ORGANISATION_KINDS
 
 NOT_SAID = ""
 _CODE = N_(
-    "Short, and for good: files and lists name it so. Letters, digits, dots and hyphens. "
-    "Empty: made from the name."
+    "A short ID used in files and lists. It cannot be changed later. Letters, digits, dots and "
+    "hyphens. Leave empty to make it from the name."
 )
 
 _EXHIBITOR_CODE = N_(
-    "Short, and for good: files and lists name it so. Letters, digits, dots and hyphens. "
-    "Empty: made from the organisation's."
+    "A short ID used in files and lists. It cannot be changed later. Letters, digits, dots and "
+    "hyphens. Leave empty to make it from the organisation's."
 )
 _HOSTS = N_("Organisations, one a line, by name or code.")
 _UNKNOWN = {
@@ -79,28 +79,32 @@ _FORMS: Mapping[str, tuple[Input, ...]] = {
         *_NAMES,
         _NEW_CODE,
         Input("capacity", N_("Capacity"), "number", required=True,
-              help=N_("People whom the doors let in by themselves.")),
+              help=N_("How many people the doors may admit automatically.")),
         Input("fire_limit", N_("Legal limit"), "number",
-              help=N_("The most by law. Empty: the same as the capacity.")),
-        Input("parent", N_("Within"), "choice", help=N_("The hall around this one.")),
-        Input("sessions_only", N_("Nobody gets in but for a session"), "flag"),
+              help=N_("Fire-safety maximum. Leave empty to use the capacity.")),
+        Input("parent", N_("Part of"), "choice", help=N_("Choose the hall this room is inside, "
+                                                         "if any.")),
+        Input("sessions_only", N_("Open only while a session is on"), "flag"),
         Input("categories", N_("Who may enter at any time"), "several"),
-        Input("zones", N_("Zones"), "several", help=N_("None: badges of any zone."), rare=True),
-        Input("anti_passback", N_("Second entry without an exit"), "choice", rare=True, options=(
+        Input("zones", N_("Zones"), "several", rare=True,
+              help=N_("Leave empty to accept badges of every zone.")),
+        Input("anti_passback", N_("If someone enters twice without scanning out"), "choice",
+              rare=True, options=(
             ("hard", N_("Denied")), ("soft", N_("Admitted and flagged")),
             ("off", N_("Not looked at")))),
-        Input("exits", N_("Exits at a door without a network"), "choice", rare=True, options=(
-            ("strict", N_("Exact: it gives back only places of its own")),
-            ("trusting", N_("Trusting: it gives back any place")))),
-        Input("leaving", N_("Who left"), "choice", rare=True, options=(
+        Input("exits", N_("When a door is offline and someone leaves"), "choice", rare=True,
+              options=(
+            ("strict", N_("Strict: frees only places this door gave out")),
+            ("trusting", N_("Trusting: frees any place")))),
+        Input("leaving", N_("Leaving is counted"), "choice", rare=True, options=(
             ("scanned", N_("Counted by scanned exits alone")),
             ("inferred", N_("Counted by scanned exits, and by entering another hall")))),
         Input("accessible_places", N_("Places kept for wheelchair users and companions"), "number",
-              rare=True, help=N_("Of the capacity. Empty: none.")),
+              rare=True, help=N_("Part of the capacity. Leave empty for none.")),
         Input("accessible_until_min",
-              N_("Minutes before a start at which kept places are everybody's"), "number",
-              rare=True, help=N_("Empty: they are kept all the time.")),
-        Input("walk_s", N_("Seconds to walk to another hall, at least"), "number", rare=True),
+              N_("Release reserved places … minutes before the start"), "number",
+              rare=True, help=N_("Leave empty to keep them all the time.")),
+        Input("walk_s", N_("Shortest walking time to another hall (seconds)"), "number", rare=True),
         Input("floor_m2", N_("Floor area, m²"), "measure", rare=True),
         Input("m2_per_person", N_("m² for a person"), "measure", rare=True),
         Input("seats", N_("Seats"), "number", rare=True),
@@ -110,8 +114,9 @@ _FORMS: Mapping[str, tuple[Input, ...]] = {
         Input("fill_min", N_("Minutes to fill it"), "measure", rare=True),
         Input("clear_min", N_("Minutes to leave it"), "measure", rare=True),
         Input("emergency_min", N_("Minutes to leave it in an emergency"), "measure", rare=True),
-        Input("facts_age_max_min", N_("Oldest facts of a door, in minutes"), "number", rare=True,
-              help=N_("A door that has been away for longer admits nobody. Empty: no limit.")),
+        Input("facts_age_max_min", N_("Stop admitting after … minutes offline"), "number",
+              rare=True,
+              help=N_("A door offline for longer admits no one. Leave empty for no limit.")),
     ),
     "door": (
         *_NAMES,
@@ -121,7 +126,7 @@ _FORMS: Mapping[str, tuple[Input, ...]] = {
             ("both", N_("Entry and exit")), ("entry", N_("Entry only")),
             ("exit", N_("Exit only")))),
         Input("from", N_("Leads from"), "choice",
-              help=N_("For a door of a hall inside another: where people stand before it.")),
+              help=N_("Only for a room inside a hall: where does this door start?")),
     ),
     "session": (
         *_TITLES,
@@ -131,12 +136,12 @@ _FORMS: Mapping[str, tuple[Input, ...]] = {
         Input("ends", N_("Ends"), "moment", required=True),
         Input("opens_before_min", N_("Doors open, minutes before the start"), "number",
               help=N_("Empty: 30.")),
-        Input("closes_after_min", N_("Doors admit, minutes after the end"), "number",
+        Input("closes_after_min", N_("Keep admitting … minutes after the end"), "number",
               help=N_("Empty: until the end.")),
         Input("activity", N_("Activity"), "named", of="activity",
               help=N_("Its title or code. Empty: none.")),
         Input("categories", N_("Who may enter"), "several",
-              help=N_("None: only who is invited by name.")),
+              help=N_("Tick none to admit only people invited by name.")),
     ),
     "category": (
         *_NAMES,
@@ -344,7 +349,7 @@ def _options(db: Connection, kind: str, values: Mapping[str, Any]) -> dict[str, 
     return {
         "hall": halls,
         "parent": [(NOT_SAID, _("No hall")), *(item for item in halls if item[0] != own)],
-        "from": [(NOT_SAID, _("Not said")), (OUTSIDE, _("Outside")), *halls],
+        "from": [(NOT_SAID, _("Not answered")), (OUTSIDE, _("Outside")), *halls],
         "zones": [(code, code) for code in store.zones(db)],
         "categories": [(item.key, main_name(item.names)) for item in store.categories(db)],
     }

@@ -28,7 +28,7 @@ def issue_changed(event_dir: Path, dry_run: bool) -> None:
     with opened(event_dir) as (event, database):
         holders = find_changed(event, database)
         if not holders:
-            click.echo("Every badge says what is so; nothing was issued.")
+            click.echo("All badges are up to date; nothing was issued.")
         elif dry_run:
             click.echo(f"{_what_was_so(holders)}:")
             for holder in holders:

@@ -161,7 +161,7 @@ def _say_plan(plan: Plan, limit: int | None) -> None:
     if now < len(plan.due):
         summary += f" of {len(plan.due):,} that are due"
     click.echo(
-        f"{summary}. {plan.done:,} people have had theirs, {plan.no_address:,} have no address,"
+        f"{summary}. {plan.done:,} already sent, {plan.no_address:,} people have no address,"
         f" {plan.no_badge:,} no badge, {plan.no_link:,} a link that is revoked."
     )
     if plan.uncertain:

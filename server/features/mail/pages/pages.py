@@ -37,7 +37,7 @@ STATES = {
     State.DELAYED: N_("Delayed"),
     State.REFUSED: N_("Refused"),
     State.BOUNCED: N_("Came back"),
-    State.SENDING: N_("Perhaps sent"),
+    State.SENDING: N_("Possibly sent"),
 }
 _FAILED = (State.REFUSED, State.BOUNCED, State.DELAYED, State.SENDING)
 

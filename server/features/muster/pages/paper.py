@@ -95,7 +95,7 @@ def _hall(hall: HallCount, lines: Sequence[Line], moments: Minutes) -> str:
         if line.also_in is not None:
             remarks.append(_("entered another hall too"))
         if line.doubtful:
-            remarks.append(_("a void badge of theirs was seen"))
+            remarks.append(_("a void badge of this person was seen"))
         rows.append(
             f"<tr><td class=c>{mark}</td><td>{escape(line.name) or '—'}</td>"
             f"<td>{escape(line.organisation)}</td><td class=k>{badge_number(line.serial)}</td>"

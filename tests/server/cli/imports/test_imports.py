@@ -397,7 +397,7 @@ class TestChangedBadges:
         assert self.issues(filled)["A1"] == 1
         assert "Replaced 1 badge, to be printed again: " in filled("issue", "--changed").output
         assert self.issues(filled) == {"A1": 2, "A2": 1, "A3": 1, "A4": 1}
-        assert "Every badge says what is so" in filled("issue", "--changed").output
+        assert "All badges are up to date" in filled("issue", "--changed").output
 
     def test_a_reissue_later_replaces_those_of_earlier_imports_too(self, filled: Console) -> None:
         self.change(filled, "Keller", "Voss")
@@ -415,7 +415,7 @@ class TestChangedBadges:
     def test_what_was_changed_back_is_right(self, filled: Console) -> None:
         self.change(filled, "Keller", "Voss")
         self.change(filled, "Keller", "Keller")
-        assert "Every badge says what is so" in filled("issue", "--changed").output
+        assert "All badges are up to date" in filled("issue", "--changed").output
         assert filled.rows("SELECT COUNT(*) FROM changed_holder") == [(0,)]
 
     @pytest.mark.parametrize(

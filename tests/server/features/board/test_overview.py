@@ -40,7 +40,7 @@ def test_it_works(pages: Pages) -> None:
     assert "↗ +1" in text
     assert "1 denied" in text
     assert re.search(r"1 on site .*Delegate", text)
-    assert "1 of 1 heard lately" in text
+    assert "1 of 1 in contact" in text
     assert "✕ Hall full" in text
     assert "None: every door answered" in text
 
@@ -122,9 +122,9 @@ def test_a_silent_or_sick_kiosk_is_named_with_what_to_do(pages: Pages) -> None:
     pages.now += 5 * MINUTE
     pages.send(west)
     text = _words(pages.staff("steward").get("/admin/").text)
-    assert "1 of 2 heard lately" in text
+    assert "1 of 2 in contact" in text
     assert "Not heard for 5 min" in text
-    assert "If it is lost, fence it." in text
+    assert "If it is lost or stolen, fence it" in text
     # What it said last is old.
     assert "Camera" not in text
     assert "west-1" not in text
@@ -171,7 +171,7 @@ def test_a_trouble_is_taken_on_with_a_note_that_stands_in_the_entry_log(pages: P
     key, steward = f"fill:{hall[0]}", pages.staff("steward")
     assert "90 % full" in troubles(steward)[0]
     assert "90 % full: Green Room" in _words(steward.get(f"/admin/troubles/{key}").text)
-    for note, why in (("  ", "Say in a few words"), ("x" * 301, "more than 300 characters")):
+    for note, why in (("  ", "State briefly"), ("x" * 301, "more than 300 characters")):
         answer = take(steward, key, note)
         assert answer.status_code == 400
         assert why in answer.text

@@ -116,7 +116,7 @@ def test_a_hall_is_changed_and_the_doors_hear_of_it(pages: Pages, admin: Staff) 
         ("session", "press", {"starts": "2027-01-01T12:00", "ends": "2027-01-01T13:00"},
          "Starts outside the event"),
         ("session", "press", {"starts": "soon"}, "is a local time such as"),
-        ("session", "press", {"hall": "site"}, "its categories would mean nothing"),
+        ("session", "press", {"hall": "site"}, "limiting this session has no effect"),
         ("category", "press", {"letter": "D"}, "letter D is category 1"),
         ("category", "press", {"colour": "#ff0000"}, "is red, which means no at a door"),
     ],
@@ -156,7 +156,7 @@ def test_a_venue_is_made_from_nothing(event: Event, database: Database) -> None:
             "ends": "2026-05-05T10:00", "categories": ["press", "staff"],
         }  # fmt: skip
         said = admin.post(new.format("session"), session, follow_redirects=True)
-        assert "its categories would mean nothing" in words(said.text)
+        assert "limiting this session has no effect" in words(said.text)
         hall = address(pages, "hall", "main-hall")
         edit(admin, hall, sessions_only="yes", categories=[])
         said = admin.post(new.format("session"), session, follow_redirects=True)

@@ -58,7 +58,7 @@ def test_a_merge_says_exactly_what_it_does_and_is_undone(pages: Pages, admin: St
     assert "found under these names too: Harbour Pilots, 引航员, Pilots, Ltd., 领航" in text
     assert "Its part in “ Tides ”: lead." in text
     assert "The exhibitor x1 goes over" in text
-    assert "The country Germany goes over" in text
+    assert "The country Germany is moved over" in text
     assert everything(pages) == before
     said = confirm(admin, page.text)
     assert "pilots is merged with it" in words(said.text)

@@ -184,9 +184,9 @@ def test_a_merge_says_exactly_what_it_does_and_does_it(twins: Pages) -> None:
     page = merge_page(admin, one, other)
     text = words(page.text)
     goes = other.rpartition("/")[2]
-    assert f"{goes} is revoked: the badge that was issued opens no door any more" in text
-    assert "“ Press hour ”: the one who goes is invited" in text
-    assert "goes over, since" not in text  # the one who stays has all of it
+    assert f"{goes} is revoked: its badge then opens no door" in text
+    assert "“ Press hour ”: the removed record is invited" in text
+    assert "is moved over, since" not in text  # the one who stays has all of it
     before = [of(pages, "A1"), of(pages, "B1")]
     nothing = confirm(admin, one, other, page.text, confirm="")
     assert "tick the box" in nothing.text
@@ -217,7 +217,7 @@ def test_what_the_one_who_stays_lacks_goes_over(twins: Pages) -> None:
     stays, goes = f"/admin/people/{badge_number(double)}", address(pages, "A4")
     page = merge_page(admin, stays, goes)
     text = words(page.text)
-    assert "“registration”: A4 goes over" in text
+    assert "“registration”: A4 is moved over" in text
     assert "e-mail" not in text.partition("What happens")[2]
     confirm(admin, stays, goes, page.text)
     assert pages.serial("A4") == double
@@ -240,7 +240,7 @@ def test_a_refusal_stands_over_an_invitation(twins: Pages) -> None:
         )
     )
     page = merge_page(admin, address(pages, "A1"), address(pages, "B1"))
-    assert "is invited, the one who stays is refused. Afterwards" in words(page.text)
+    assert "is invited, the kept record is refused. Afterwards" in words(page.text)
     confirm(admin, address(pages, "A1"), address(pages, "B1"), page.text)
     assert guests(pages, one) == {"press": 0}
     assert guests(pages, other) == {}
@@ -287,7 +287,7 @@ def test_who_is_inside_is_said(twins: Pages) -> None:
     west.scan(pages.now, pages.serial("B1"), category=2)
     pages.send(west)
     text = words(merge_page(admin, address(pages, "A1"), address(pages, "B1")).text)
-    assert "The one who goes is in Hall 1 now, and stays counted there" in text
+    assert "The removed person is in Hall 1 now, and stays counted there" in text
 
 
 def test_what_does_not_go_over_is_said(twins: Pages) -> None:

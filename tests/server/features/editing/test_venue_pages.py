@@ -60,4 +60,4 @@ starts = "2026-05-05 09:00"\nends = "2026-05-05 10:00"\n"""
 
 def test_a_door_of_which_nobody_said_where_it_leads_from(pages: Pages) -> None:
     pages.database.write(lambda db: db.execute("DELETE FROM door_from") and None)
-    assert "from outside, as nobody said" in pages.staff("auditor").get("/admin/venue/").text
+    assert "from outside (not specified)" in pages.staff("auditor").get("/admin/venue/").text

@@ -38,7 +38,7 @@ def test_closing_names_the_doors_that_have_not_confirmed(pages: Pages) -> None:
     said = officer.post(f"{hall}/close", follow_redirects=True).text
     assert "The hall is closed" in said
     assert "Not yet confirmed the last change" in words(said)
-    assert re.search(r"west-1 \), last heard .* may still admit \d+", words(said))
+    assert re.search(r"west-1 \), last contact .* may still admit \d+", words(said))
     (cursor,) = pages.database.reader.execute("SELECT MAX(cursor) FROM change").fetchone()
     west.returned += west.free
     pages.send(west, cursor=cursor)
@@ -181,7 +181,7 @@ def test_a_hall_that_is_not_there(pages: Pages) -> None:
 
 def test_outages_are_told(pages: Pages) -> None:
     supervisor = pages.staff("supervisor")
-    assert "None: every scan came while it was made" in supervisor.get("/admin/absences/").text
+    assert "None: every scan arrived at once" in supervisor.get("/admin/absences/").text
     west = pages.kiosk("west-1", "h1-west")
     pages.send(west)
     west.scan(pages.now + MINUTE, pages.serial("A1"), category=1, facts_age_ms=MINUTE)

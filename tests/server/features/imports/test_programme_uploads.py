@@ -96,7 +96,7 @@ def test_what_has_a_problem_may_be_left_out(pages: Pages, admin: Staff) -> None:
     page = answer(admin, location, **without)
     assert "Import</button>" not in page.text
     page = answer(admin, location, **without, skip_bad="yes")
-    assert "What has a problem is left out" in words(page.text)
+    assert "Items with a problem are left out" in words(page.text)
     assert "Import</button>" in page.text
     admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
     halls = {one.hall_id: one.code for one in store.halls(pages.database.reader)}

@@ -152,7 +152,7 @@ def test_questions_are_answered_and_the_import_is_what_was_shown(
     assert "tick the box" in admin.post("/admin/badges/reissue", follow_redirects=True).text
     said = admin.post("/admin/badges/reissue", {"confirm": "yes"}, follow_redirects=True)
     assert "1 badge was replaced" in said.text
-    assert "Every badge says what is so" in said.text
+    assert "All badges are up to date" in said.text
     assert issuing.missing_badges(pages.database.reader) == 0
     assert issuing.current_badge(pages.database.reader, pages.serial("A1")).issue == 2
 
@@ -451,7 +451,7 @@ def test_a_mapping_that_is_gone_or_does_not_fit_changes_nothing(
 def test_words_for_categories_are_chosen_or_become_categories(pages: Pages, admin: Staff) -> None:
     text = "id,name,category\nZ1,Zoe,General Admission\nZ2,Per,Helper\n"
     location, page = preview(admin, PEOPLE, text)
-    assert "For each word that is no category here" in page.text
+    assert "Match each of these words" in page.text
     chosen = {
         "answer-word-1": "category_General Admission=delegate",
         "answer-missing": "missing=keep",
@@ -562,7 +562,7 @@ def test_a_venue_file_is_previewed_and_imported(pages: Pages, admin: Staff) -> N
     assert sorted(codes) == ["news", "opening"]
     assert not files(pages)
     _, again = preview(admin, HALLS, changed, "venue.toml")
-    assert "Everything is here already" in again.text
+    assert "Everything in the file is here already" in again.text
 
 
 def test_a_venue_preview_that_is_overtaken(pages: Pages, admin: Staff) -> None:

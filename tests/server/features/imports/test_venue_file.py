@@ -90,7 +90,7 @@ def test_a_venue_that_can_not_be(event: Event, database: Database, text: str, sa
         ('["press"]', '["pres"]', "session press: there is no category pres"),
         ('categories = ["press"]', 'invited = ["A1"]', "say who may come besides the invited"),
         ('["press"]', '[]\ninvited = ["A1"]\nrefused = ["A1"]', "both invited and refused (A1)"),
-        ("sessions_only = true", "", "session press: its categories would mean nothing"),
+        ("sessions_only = true", "", "session press: hall h1 admits every category at any time"),
         ('parent = "site"', 'parent = "h1"', "hall h1: is inside itself"),
         (
             "capacity = 500", "capacity = 500\naccessible_places = 501",

@@ -23,7 +23,7 @@ def ready(filled: Console, office: Office) -> Console:
 
 def test_a_dry_run_sends_nothing_and_shows_the_first(ready: Console, box: Postbox) -> None:
     said = ready("mail", "invite", "--dry-run").output
-    assert "4 mails to send. 0 people have had theirs, 0 have no address, 0 no badge," in said
+    assert "4 mails to send. 0 already sent, 0 people have no address, 0 no badge," in said
     assert "Nothing was sent. The first mail is:" in said
     assert "Subject: Your badge for Harbour Forum" in said
     assert "To: Anna Keller <anna@example.org>" in said
@@ -43,7 +43,7 @@ def test_it_sends_and_says_what_became_of_it(ready: Console, box: Postbox) -> No
     assert "refused: 550 unknown" in shown
     assert "boris" not in shown
     assert number
-    assert "0 mails to send. 4 people have had theirs" in ready("mail", "invite").output
+    assert "0 mails to send. 4 already sent" in ready("mail", "invite").output
 
 
 def test_whom_it_is_for(ready: Console, box: Postbox) -> None:

@@ -59,7 +59,7 @@ def test_who_may(pages: Pages) -> None:
 
 def test_what_would_be_sent(pages: Pages, box: Postbox) -> None:
     shown = words(pages.staff("admin").get("/admin/mail/?who=due").text)
-    assert "4 mails are due. 0 have had theirs, 0 have no address, 0 no badge." in shown
+    assert "4 mails are due. 0 already sent, 0 without an address, 0 without a badge." in shown
     assert "Subject: Your badge for Harbour Forum" in shown
     assert "Dear Anna Keller" in shown
     one = words(pages.staff("admin").get("/admin/mail/?who=due&category=press").text)
@@ -72,7 +72,7 @@ def test_they_are_sent_once(pages: Pages, box: Postbox) -> None:
     box.on_recipient = lambda to: "550 no such user" if to == "boris@example.org" else None
     send(pages, admin)
     shown = words(admin.get("/admin/mail/").text)
-    assert "4 of 4: 3 sent, 0 delayed, 1 refused, 0 perhaps sent." in shown
+    assert "4 of 4: 3 sent, 0 delayed, 1 refused, 0 possibly sent." in shown
     assert "550 no such user" in shown
     assert "boris@example.org" not in shown
     send(pages, admin)
@@ -170,7 +170,7 @@ def test_whom_one_was_perhaps_sent(pages: Pages, box: Postbox) -> None:
     box.drops = lambda to: False
     shown = words(admin.get("/admin/mail/?who=due").text)
     assert "Sending broke off while 1 mail was on the way." in shown
-    assert "Perhaps sent already: 1." in shown
+    assert "Possibly sent already: 1." in shown
     send(pages, admin)
     assert box.times()["boris@example.org"] == 0
     send(pages, admin, resend="yes")

@@ -156,7 +156,7 @@ def test_a_server_that_wants_no_more_is_left_alone(
 ) -> None:
     monkeypatch.setattr(sending, "DELAYS_MAX", 3)
     mailing.box.on_recipient = lambda to: "450 slow down"
-    with pytest.raises(MailError, match="put off 3 mails one after the other"):
+    with pytest.raises(MailError, match="has delayed 3 mails in a row"):
         mailing.send()
     assert list(mailing.states().values()) == ["delayed"] * 3
 

@@ -356,7 +356,7 @@ def test_who_needs_help_stands_first(pages: Pages) -> None:
 
 def test_one_at_a_time_and_words_are_asked_for(pages: Pages) -> None:
     db = pages.database
-    with pytest.raises(MusterError, match="say in a few words why"):
+    with pytest.raises(MusterError, match="state briefly why"):
         db.write(lambda db: muster.begin(db, "  ", by="user:1", now=NOW))
     with pytest.raises(MusterError, match="longer than 200"):
         db.write(lambda db: muster.begin(db, "x" * 201, by="user:1", now=NOW))

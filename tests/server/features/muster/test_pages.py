@@ -49,14 +49,14 @@ def test_it_is_begun_with_a_confirmation_and_ended_with_a_note(pages: Pages) -> 
     assert "Nothing was begun: tick the box." in said
     fields = {"reason": " ", "confirm": "yes"}
     said = officer.post("/admin/muster/begin", fields, follow_redirects=True).text
-    assert "Nothing was begun: say in a few words why" in said
+    assert "Nothing was begun: state briefly why" in said
     said = begin(officer)
     assert "The muster has begun. Doors go on as before" in said
     assert "drill &lt;b&gt;" in said
     assert "Anna Keller" in said
     assert "on already" in begin(officer)
     said = officer.post("/admin/muster/1/end", {"note": ""}, follow_redirects=True).text
-    assert "say in a few words how it ended" in said
+    assert "state briefly how it ended" in said
     said = officer.post("/admin/muster/1/end", {"note": "all out"}, follow_redirects=True).text
     assert "The muster has ended" in said
     assert "I see them" not in said

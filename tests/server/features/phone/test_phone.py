@@ -293,7 +293,7 @@ def test_a_renewed_link_is_gone_in_plain_words(pages: Pages) -> None:
         answer = pages.stranger().get(target)
         assert answer.status_code == 410
         assert answer.headers["Hallkeeper-Page"] == "gone"
-        assert "此证件已不在这里" in answer.text  # in the attendee's own language
+        assert "此证件链接已失效" in answer.text  # in the attendee's own language
         assert "王" not in answer.text
         assert "<script" not in answer.text
     badge = issuing.current_badge(pages.database.reader, serial)

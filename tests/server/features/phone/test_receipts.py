@@ -112,7 +112,7 @@ def test_a_supervisors_word_is_the_organisers_to_give(pages: Pages) -> None:
     pages.send(green)
     assert offered(pages, "A4") == []
     text = pages.stranger().get(f"{link(pages, 'A4')}/receipts").text
-    assert "the organiser gives a receipt on request" in text
+    assert "ask the organiser for a receipt" in text
 
 
 def test_none_of_a_scan_that_a_fenced_kiosk_handed_in(pages: Pages) -> None:
@@ -152,7 +152,7 @@ def test_anybody_may_read_what_a_receipt_proves(shown: Pages) -> None:
     text = html.unescape(stranger.get("/receipts").text)
     key = verifier_key(shown.event.log_name, shown.event.log_key.public)
     assert key in text
-    for said in ("What it does not prove", "Who carried the badge", "That there is no second log"):
+    for said in ("Limits of the proof", "Who carried the badge", "That there is no second log"):
         assert said in text
     chinese = stranger.get("/receipts?lang=zh").text
     assert "不存在第二份记录" in chinese
