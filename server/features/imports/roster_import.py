@@ -1,11 +1,9 @@
-"""Takes a whole roster over into the event. If it can't, it names every problem and question and
-takes nothing.
+"""Imports a whole roster, or nothing and reports every problem and question.
 
-A row belongs to the attendee with its external id, else to the one with its e-mail and name. Where
-neither side has an id or e-mail, it belongs to the one with the same name and organisation. An
-empty cell leaves a text as it was. Category, days and zones are always taken from the file. What
-would change who somebody is, or drop or double them, is asked first.
-`server.features.imports.roster_match` finds such rows.
+A row belongs to the attendee with its external id, else to the one with its e-mail and name, else,
+without id and e-mail, to the one with its name and organisation. An empty cell keeps the existing
+text; category, days and zones always come from the file. Changes of identity, removals and
+duplicates need an answer first (`server.features.imports.roster_match`).
 """
 
 import difflib
@@ -46,14 +44,13 @@ from server.storage.database import indexes_anew, large_cache, one_state
 from server.storage.tables import insert_many, update_many
 
 ALL_DAYS = 0xFFFF
-LANGUAGE = "en"  # For attendees whose language the roster does not say.
+LANGUAGE = "en"  # of attendees without a language in the roster
 PROGRESS_ROWS = 1000
-FOLDED_AT_ONCE_MAX = 2_000  # people whose words for searching are folded in the same transaction
-ANEW_FROM = 10_000  # new people, from which on indexes are made anew if there were fewer before
-# Columns of a new attendee beside those of the roster.
+FOLDED_AT_ONCE_MAX = 2_000  # people indexed for search in the same transaction
+ANEW_FROM = 10_000  # indexes are rebuilt if at least this many people are new and fewer existed
+# Columns of a new attendee in addition to those of the roster.
 _OF_NEW = ("flags", "created_at", "revoked_at", "organisation_id")
-# These acts leave people, their badges and an import's codes as they are. Any other act between
-# planning and writing means that the plan may be wrong by now.
+# Acts that change no people, badges or codes. Any other act after planning may make the plan wrong.
 _HARMLESS = frozenset(
     {
         Act.SIGNED_IN, Act.PEOPLE_LOOKED_UP, Act.CAPACITY_SET, Act.HALL_CLEARED, Act.HALL_CLOSED,
@@ -84,7 +81,7 @@ Progress = Callable[[int], None]
 
 
 class RosterRefusedError(ValueError):
-    """Is raised where the roster has problems or leaves questions open. Nothing was imported."""
+    """The roster has problems or open questions. Nothing was imported."""
 
     def __init__(self, result: "ImportResult") -> None:
         self.problems = result.problems
@@ -98,32 +95,28 @@ class RosterRefusedError(ValueError):
 
 
 class RosterChangedError(ValueError):
-    """Is raised where somebody changed people or the venue since the import was planned. Nothing
-    was imported.
-    """
+    """People or the venue changed since the import was planned. Nothing was imported."""
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """Holds how many rows were taken and how, and whose badge no longer says what the roster
-    says.
-    """
+    """The number of rows by outcome, and the badges that become outdated."""
 
     added: int
     updated: int
     unchanged: int
     skipped: int
-    needs_reissue: tuple[int, ...] = ()  # Serials.
-    # Of the skipped rows. Only the first ones, where there are very many.
+    needs_reissue: tuple[int, ...] = ()  # serials
+    # Of the skipped rows; limited to the first ones.
     problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()
     revoked: int = 0
     problem_count: int = 0
-    changes: tuple[str, ...] = ()  # For each person who is changed, what becomes what.
+    changes: tuple[str, ...] = ()  # the changed values of each person
 
     @property
     def open(self) -> tuple[Finding, ...]:
-        """Return the questions that must be answered before anything is imported."""
+        """Return the questions that must be answered before the import."""
         return tuple(finding for finding in self.findings if finding.open)
 
 
@@ -137,10 +130,9 @@ def import_roster(
     random: Random,
     answers: ImportAnswers | None = None,
 ) -> ImportResult:
-    """Make the plan of an import and write it, in one step. Raises RosterRefusedError, with nothing
-    changed.
+    """Plan an import and write it. Raises RosterRefusedError, with nothing changed.
 
-    `db` is in a transaction, which keeps others waiting while a long roster is planned.
+    `db` is in a transaction, which blocks others while a long roster is planned.
     """
     plan = plan_import(db, roster, answers or ImportAnswers(), skip_bad, now, random)
     plan.write(db, by)
@@ -158,10 +150,9 @@ def plan_import(
     progress: Progress | None = None,
     new_categories: Sequence[CategoryPlan] = (),
 ) -> "ImportPlan":
-    """Find what an import would write, and everything that must be said before. This writes
-    nothing.
+    """Plan an import, with every problem and question. Writes nothing.
 
-    `skip_bad` leaves out the rows with a problem. `progress` is told how many rows are done.
+    `skip_bad` skips rows with a problem. `progress` receives the number of rows done.
     `new_categories` are added with the people.
     """
     with one_state(db):
@@ -171,36 +162,32 @@ def plan_import(
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """Holds what an import will write, and its result. Look at `result.open` and `refused`
-    first.
-    """
+    """What an import will write, and its result. Check `result.open` and `refused` first."""
 
     result: ImportResult
     refused: bool
-    acts: int  # How many the entry log had when this was planned.
+    acts: int  # in the entry log at the time of planning
     now: int
     added: list[tuple[Any, ...]]
-    # By changed columns, the values and the serial.
+    # Values and serial, by changed columns.
     updated: dict[tuple[str, ...], list[tuple[Any, ...]]]
-    invited: list[tuple[int, int]]  # Pairs of session and serial.
+    invited: list[tuple[int, int]]  # session and serial
     revoke: list[int]
-    # Serial, and as what halls keep places for them. None stands for not any more.
+    # Serial and kind of kept place; None removes it.
     accessible: list[tuple[int, kept_places.Kind | None]]
     new_categories: tuple[CategoryPlan, ...] = ()
-    # Ids or e-mails of the people whom the roster invites, by the code of a session that is not
-    # there yet.
+    # Ids or e-mails of the invited people, by the code of a session that does not exist yet.
     awaited: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def changes_people(self) -> bool:
-        """Say whether somebody who is in the event already is changed or revoked."""
         return bool(self.updated or self.revoke)
 
     def write(self, db: Connection, by: str) -> None:
-        """Write all of it. Raises RosterRefusedError or RosterChangedError.
+        """Write the plan. Raises RosterRefusedError or RosterChangedError.
 
-        Where very many people are new or changed, they are found by a search only after
-        `search.fold_all`, which keeps nobody else from writing for long.
+        With very many new or changed people, call `search.fold_all` afterwards so that searches
+        find them; it blocks other writers only briefly.
         """
         if self.refused:
             raise RosterRefusedError(self.result)
@@ -208,13 +195,13 @@ class ImportPlan:
             raise RosterChangedError
         for plan in self.new_categories:
             add_category(db, plan)
-        # Ids and addresses are in no order, so a write may touch any part of their indexes.
+        # Ids and addresses are unordered, so a write may touch any part of their indexes.
         with large_cache(db):
             self._write(db, by)
 
     def _write(self, db: Connection, by: str) -> None:
         for columns, rows in self.updated.items():
-            # An id may move from one attendee to another, so all of them are removed first.
+            # An id may move from one attendee to another, so all are removed first.
             if "external_id" in columns:
                 none = [(None, row[-1]) for row in rows]
                 update_many(db, "attendee", ["external_id"], "serial", none)
@@ -223,13 +210,13 @@ class ImportPlan:
         self._add(db)
         if len(self.added) + sum(map(len, self.updated.values())) <= FOLDED_AT_ONCE_MAX:
             search.fold(db)
-        # Who is new has been linked by the plan.
+        # New people were linked by the plan.
         if any("organisation" in columns for columns in self.updated):
             link_people(db)
         speak = link_speakers(db)
         speak += speaking(db, [row[-1] for rows in self.updated.values() for row in rows])
         invited = self._invite(db)
-        # Doors show speakers by name, and greet them.
+        # Doors show and greet speakers by name.
         if invited or self.new_categories or speak:
             changes.publish(db, wire.VenueChanged())
         kept = kept_places.put(db, self.accessible, by=by, now=self.now)
@@ -254,7 +241,9 @@ class ImportPlan:
             insert_many(db, "attendee", columns, self.added)
 
     def _invite(self, db: Connection) -> int:
-        """Write the invitations, and take over those that waited. Return how many became valid."""
+        """Write the invitations, and those that waited for a person. Return how many
+        became valid.
+        """
         invited = db.executemany(
             "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, 1)"
             " ON CONFLICT DO NOTHING",
@@ -266,7 +255,7 @@ class ImportPlan:
 
 
 def _acts_since(db: Connection, number: int) -> set[str]:
-    """Return the kinds of admin acts that the log got after act `number`."""
+    """Return the kinds of admin acts after act `number`."""
     rows = db.execute(
         f"SELECT DISTINCT {dialect.in_json('body', 'act')} FROM leaf"
         " WHERE kind = 'act' AND kind <> 'scan' AND number > ?",
@@ -276,8 +265,6 @@ def _acts_since(db: Connection, number: int) -> set[str]:
 
 
 class _Planner:
-    """Finds row by row what an import will write."""
-
     def __init__(
         self,
         db: Connection,
@@ -302,8 +289,8 @@ class _Planner:
         emails = Counter(row.email.casefold() for row in roster.rows if row.email)
         self._shared = {email for email, people in emails.items() if people > 1}
         self._awaited: dict[str, list[str]] = {}
-        self._spelling: dict[str, str] = {}  # By the folded code.
-        self._awaited_since: dict[str, int] = {}  # The first line that names it.
+        self._spelling: dict[str, str] = {}  # by folded code
+        self._awaited_since: dict[str, int] = {}  # first line with the code
         (self._acts,) = db.execute(
             "SELECT COALESCE(MAX(number), -1) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
         ).fetchone()
@@ -353,7 +340,7 @@ class _Planner:
             changes=tuple(self._changes),
         )
         refused = bool(count and (not skip_bad or not self._roster.rows)) or bool(result.open)
-        self._added.sort()  # The order of the table itself is quicker to write.
+        self._added.sort()  # Writing in the table's order is faster.
         return ImportPlan(
             result, refused, self._acts, self._now, self._added, self._updated, self._invited, gone,
             self._accessible, self._new_categories, self._awaited,
@@ -371,7 +358,7 @@ class _Planner:
             if session_id is not None:
                 self._invited.append((session_id, serial))
             else:
-                # An id that somebody has already is kept where the row has none.
+                # The person's existing id is kept if the row has none.
                 own = person.values.external_id if person is not None else None
                 code = self._spelling.setdefault(code.casefold(), code)
                 self._awaited.setdefault(code, []).append(row.external_id or own or row.email)
@@ -381,8 +368,8 @@ class _Planner:
             self._accessible.append((serial, kind))
 
     def _is_known_here(self, row: RosterRow) -> bool:
-        """Tell whether the event has all the codes of the row. Each code that it lacks becomes a
-        problem.
+        """Report whether the event has all the codes of the row, and record a problem for each
+        other one.
         """
         before = len(self._problems)
         for column, codes, known in (
@@ -404,11 +391,11 @@ class _Planner:
         return len(self._problems) == before
 
     def _may_wait(self, row: RosterRow) -> bool:
-        """Tell whether the row's person can be found again when a session comes."""
+        """Report whether the row's person can be identified again when the session is imported."""
         return bool(row.external_id or row.email and row.email.casefold() not in self._shared)
 
     def _awaited_findings(self) -> list[Finding]:
-        """Say which invitations wait for a session that a venue file has to bring."""
+        """Return a note about invitations to sessions that do not exist yet."""
         if not self._awaited:
             return []
         examples = []
@@ -463,7 +450,6 @@ class _Planner:
         return serial
 
     def _organisation_id(self, printed: str) -> int | None:
-        """Return the organisation that a card's text names, looked up once for each text."""
         if printed not in self._printed:
             self._printed[printed] = self._organisations.get(name_key("", printed))
         return self._printed[printed]
@@ -478,7 +464,7 @@ class _Planner:
             for column, value, old in zip(values._fields, values, before, strict=True)
         }
         if (after["given_name"], after["family_name"]) != person.names:
-            after["family_name"] = values.family_name  # A name changes as a whole.
+            after["family_name"] = values.family_name  # given and family name change together
         old = zip(before._fields, before, strict=True)
         changed = tuple(column for column, value in old if after[column] != value)
         if not changed:
@@ -492,14 +478,14 @@ class _Planner:
             for column in changed
         )
         self._changes.append(f"line {row.line}: {described(person)}: {', '.join(texts)}")
-        # A country's name that became its code says the same on a badge.
+        # A country's name replaced by its code does not change the badge.
         same = country_name(after["country"]) == country_name(before.country)
         carried = CARRIED - {"country"} if same else CARRIED
         if person.issue and carried.intersection(changed):
             self._needs_reissue.add(person.serial)
 
     def _said(self, column: str, value: Any) -> str:
-        """Return a value of a column of `attendee` as a roster would have it."""
+        """Return a value of an `attendee` column as a roster would have it."""
         if column == "category":
             return self._keys.get(value, str(value))
         if column == "valid_days":

@@ -1,9 +1,9 @@
-"""Finds which attendees the rows of a roster are about, and what must be asked before they are
-taken.
+"""Matches the rows of a roster with attendees, and collects the questions to answer before an
+import.
 
-Certain matches are made first, over the whole file. So no row takes an attendee who has a row of
-their own further down. A row that is left may be a new person, or a known one under another name,
-address or id. The organiser has to say which.
+Certain matches of the whole file come first, so that no row takes an attendee whose own row follows
+later. Each remaining row may be a new person, or a known one with another name, address or id; the
+organiser must decide.
 """
 
 from collections import Counter
@@ -24,8 +24,8 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class ImportAnswers:
-    """Holds what the organiser says about people who are in the event already. None means that
-    there is no answer yet, and the question is asked.
+    """The organiser's decisions about people who are already in the event. None: still to
+    be asked.
     """
 
     renames: Literal["accept", "skip"] | None = None
@@ -35,7 +35,7 @@ class ImportAnswers:
 
 
 class RosterValues(NamedTuple):
-    """Holds what a roster says of an attendee, as the columns of the table `attendee` have it."""
+    """A roster's values of an attendee, as in the columns of `attendee`."""
 
     external_id: str | None
     given_name: str
@@ -54,13 +54,13 @@ class RosterValues(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Holds an attendee as the event knows them before the import."""
+    """An attendee before the import."""
 
     serial: int
     values: RosterValues
     revoked_at: int | None
-    issue: int  # 0 means that there is no badge.
-    at_desk: bool  # Registered at the badge desk, and never on a roster before.
+    issue: int  # 0: no badge
+    at_desk: bool  # registered at the badge desk, and not on a roster yet
 
     @property
     def external_id(self) -> str:
@@ -76,7 +76,7 @@ class Person:
 
 
 def load_people(db: Connection) -> dict[int, Person]:
-    """Read all attendees, by serial."""
+    """Return all attendees by serial."""
     desk = {
         row[0]
         for row in db.execute(
@@ -104,8 +104,6 @@ def load_people(db: Connection) -> dict[int, Person]:
 
 
 class Match:
-    """Finds the attendee of each row, and collects what is to be said."""
-
     def __init__(self, people: dict[int, Person], answers: ImportAnswers) -> None:
         self._people = people
         self._answers = answers
@@ -121,8 +119,8 @@ class Match:
             if not person.external_id and not person.email:
                 key = (name_key(*person.names), _plain(person.values.organisation))
                 self._nameless.setdefault(key, []).append(person)
-        self._claimed: dict[int, RosterRow] = {}  # By serial.
-        # Serials of people who must not be counted as gone in addition.
+        self._claimed: dict[int, RosterRow] = {}  # by serial
+        # Serials of people that a question is about, who are not missing as well.
         self._asked_about: set[int] = set()
         self._free_by_name: dict[str, list[Person]] = {}
         self._new_by_email: dict[str, list[RosterRow]] = {}
@@ -133,13 +131,11 @@ class Match:
         self._doubles: list[str] = []
         self._revoked: list[tuple[RosterRow, Person]] = []
         self.problems: list[Problem] = []
-        self.left_out = 0  # Rows that the answers leave out.
+        self.left_out = 0  # rows skipped because of the answers
 
     def rows(self, rows: Sequence[RosterRow]) -> list[tuple[RosterRow, Person | None]]:
-        """Return each row that is to be taken, with its attendee. The attendee is None for somebody
-        new.
-        """
-        found: dict[int, Person | None] = {}  # By the row's position.
+        """Return the rows to import, each with its attendee, or None for a new one."""
+        found: dict[int, Person | None] = {}  # by the row's position
         rest = []
         for place, row in enumerate(rows):
             person = self._certain(row)
@@ -155,8 +151,8 @@ class Match:
         return [(rows[place], found[place]) for place in sorted(found)]
 
     def _certain(self, row: RosterRow) -> Person | None:
-        """Find the attendee by id, or by e-mail and name, or by name and organisation where the row
-        has nothing else.
+        """Return the attendee with the row's id, or e-mail and name, or, without these, name and
+        organisation.
         """
         if row.external_id:
             person = self._by_id.get(_id_key(row.external_id))
@@ -172,15 +168,13 @@ class Match:
         return people.pop(0) if people else None
 
     def _mates(self, row: RosterRow) -> list[Person]:
-        """List the people who have the row's e-mail and could be the row's attendee. Whoever has
-        another id could not.
-        """
+        """Return the people with the row's e-mail and no different id."""
         people = self._by_email.get(row.email.casefold(), []) if row.email else []
         return [one for one in people if not (row.external_id and one.external_id)]
 
     def _claim(self, row: RosterRow, person: Person) -> bool:
-        """Tell whether the row is taken for this attendee, and note what it changes about who they
-        are.
+        """Assign the attendee to the row and record changes of identity. Report whether the row is
+        imported.
         """
         first = self._claimed.setdefault(person.serial, row)
         if first is not row:
@@ -202,9 +196,7 @@ class Match:
         return True
 
     def _index_names(self, rest: Sequence[int]) -> None:
-        """Index by name those who have no row yet. A new row under another address could be about
-        one of them.
-        """
+        """Index attendees without a row by name."""
         if not rest:
             return
         for person in self._people.values():
@@ -212,13 +204,13 @@ class Match:
                 self._free_by_name.setdefault(name_key(*person.names), []).append(person)
 
     def _decide(self, row: RosterRow) -> tuple[bool, Person | None]:
-        """Decide whether a row without a certain match is taken, and for whom. None stands for
-        somebody new.
+        """Decide whether to import a row without a certain match, and for whom; None is a new
+        attendee.
         """
         for person in self._mates(row):
             first = self._claimed.get(person.serial)
             if first is not None and _row_key(first) == _row_key(row):
-                return True, person  # `_claim` then refuses it as the second row of one person.
+                return True, person  # `_claim` then rejects it as the second row of one person.
         free = [one for one in self._mates(row) if one.serial not in self._claimed]
         if free and not self._answers.shared_emails:
             if len(free) == 1 and self._answers.renames is not None:
@@ -237,7 +229,7 @@ class Match:
         return True, None
 
     def _is_doubled(self, row: RosterRow) -> bool:
-        """Tell whether an earlier row has the same e-mail and name under another id."""
+        """Report whether an earlier row has the same e-mail and name, but another id."""
         if not row.email:
             return False
         others = self._new_by_email.setdefault(row.email.casefold(), [])
@@ -259,9 +251,7 @@ class Match:
         return True
 
     def _double_of(self, row: RosterRow) -> Person | None:
-        """Find somebody without a row who has the same name, where nothing says that it is another
-        person.
-        """
+        """Return an attendee without a row who has the same name and no different organisation."""
         people = self._free_by_name.get(_row_key(row), []) if self._free_by_name else []
         for person in people:
             theirs, own = _plain(person.values.organisation), _plain(row.organisation)
@@ -280,9 +270,7 @@ class Match:
         return None
 
     def gone(self, bad: int) -> list[int]:
-        """Return the serials of those who are to be revoked, because the file no longer has
-        them.
-        """
+        """Return the serials to revoke because the file no longer has them."""
         if self._answers.missing != "revoke" or bad:
             return []
         return [person.serial for person in self._missing()]
@@ -296,7 +284,7 @@ class Match:
         ]
 
     def findings(self, bad: int) -> list[Finding]:
-        """List what is to be said. `bad` is how many rows have a problem."""
+        """Return the questions and notes. `bad` is the number of rows with a problem."""
         found = [
             self._renames_finding(),
             self._other_names_finding(),
@@ -445,7 +433,6 @@ class Match:
         return Finding("missing", len(missing), message, tuple(map(described, missing)), choices)
 
     def _notes(self) -> Iterable[Finding]:
-        """Give the findings that need no answer."""
         if self._spellings:
             yield Finding(
                 "spellings",
@@ -517,8 +504,9 @@ def _same_name(row: RosterRow, person: Person) -> bool:
 
 
 def _names_after(row: RosterRow, person: Person) -> tuple[str, str]:
-    """Return an attendee's names after the import. A row with the same given name and no family
-    name leaves the whole name as it was.
+    """Return an attendee's names after the import.
+
+    A row with the same given name and no family name keeps both.
     """
     if row.given_name == person.names[0] and not row.family_name:
         return person.names
@@ -530,7 +518,7 @@ def _row_name(row: RosterRow) -> str:
 
 
 def described(person: Person) -> str:
-    """Say who somebody is, and whether they have a badge."""
+    """Return a person's name, id or e-mail, and badge, for messages."""
     who = joined(
         "", [shown(whole_name(*person.names), 80), _ways(person.external_id, person.email)]
     )
@@ -545,7 +533,6 @@ def described(person: Person) -> str:
 
 
 def _ways(external_id: str, email: str) -> str:
-    """Say what somebody is known by, their id or else their e-mail."""
     if external_id:
         return Phrase(", id %(id)s", id=shown(external_id))
     return f", {email}" if email else ""

@@ -1,6 +1,6 @@
-"""Reads a roster for an event, with its categories by all their names, its zones and its days.
+"""Reads a roster for an event, with its categories, zones and days.
 
-Words that are no category can become categories of their own.
+Words that name no category can become new categories.
 """
 
 from collections.abc import Callable
@@ -21,20 +21,18 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class RosterFile:
-    """Holds a file as it came, and how it is to be read."""
+    """A file's bytes, and the options for reading it."""
 
     data: bytes
     name: str
     mapping: RosterMapping | None = None
     encoding: str | None = None
     answers: RosterAnswers | None = None
-    new_categories: bool = False  # Whether words that are no category become one.
+    new_categories: bool = False  # create categories for unknown words
 
 
 @dataclass(frozen=True)
 class ReadRoster:
-    """Holds the roster, and the categories that an import of it adds."""
-
     roster: Roster
     new_categories: tuple[CategoryPlan, ...] = ()
 
@@ -45,7 +43,7 @@ def read_for_event(
     file: RosterFile,
     progress: Callable[[int, int], None] | None = None,
 ) -> ReadRoster:
-    """Read `file`. Raises RosterError where nothing can be read from it. This writes nothing."""
+    """Read `file`. Writes nothing. Raises RosterError if nothing can be read."""
     known = store.categories(db)
 
     def read(categories: list[CategoryPlan]) -> Roster:
@@ -57,7 +55,7 @@ def read_for_event(
             encoding=file.encoding,
             days=settings.days,
             zones=list(store.zones(db)),
-            sessions=None,  # Invitations wait for sessions that are not there yet.
+            sessions=None,  # invitations may wait for sessions
             language="",
             answers=file.answers,
             progress=progress,
@@ -81,7 +79,7 @@ def read_for_event(
 
 
 def _one_of_each(words: tuple[str, ...]) -> list[str]:
-    """Return the words without those that differ from an earlier one in case or width alone."""
+    """Return the words without those that differ from an earlier one only in case or width."""
     found: dict[str, str] = {}
     for word in words:
         found.setdefault(wording(word), word)
@@ -89,7 +87,7 @@ def _one_of_each(words: tuple[str, ...]) -> list[str]:
 
 
 def _new_category_notes(roster: Roster, made: list[CategoryPlan]) -> list[Finding]:
-    """Say which categories are added, and where they may enter."""
+    """Return a note about the categories that will be added."""
     if not made:
         return []
     rows = {one.key: 0 for one in made}
@@ -117,7 +115,7 @@ def _new_category_notes(roster: Roster, made: list[CategoryPlan]) -> list[Findin
 
 
 def _word_notes(roster: Roster, categories: list[CategoryPlan]) -> list[Finding]:
-    """Say which words were read as a category that is called otherwise."""
+    """Return a note about words that were read as a category with a different name."""
     own = {
         one.key: {wording(name) for name in (one.key, one.letter, *one.names.values())}
         for one in categories

@@ -1,6 +1,4 @@
-"""Makes the files of `hallkeeper sample`, which describe a made-up forum to begin with. Each is
-there as text and as a workbook.
-"""
+"""Makes the files of `hallkeeper sample`: an example event, as text and as workbooks."""
 
 import csv
 import io
@@ -16,14 +14,14 @@ from typing import TYPE_CHECKING
 from server.features.imports.venue_file import columns
 from server.features.imports.venue_xlsx import SHEETS
 
-# It takes a while to load, so servers do without it until somebody wants a sample.
+# Imported only when used, because loading is slow.
 if TYPE_CHECKING:
     import openpyxl
     from openpyxl.worksheet.worksheet import Worksheet
 
 DAYS = 3
 NAMES = ("venue.toml", "venue.xlsx", "roster.csv", "roster.xlsx", "guests.toml")
-_WIDTH = 18  # Letters in a column of a workbook.
+_WIDTH = 18  # width in characters
 _FIRST = {"code", "key", "name", "name_zh", "title", "title_zh"}
 _NOTES = {
     "capacity": "People that the doors let in by themselves.",
@@ -59,7 +57,7 @@ _NOTES = {
 
 
 class SampleThereError(Exception):
-    """Is raised where files of these names are there already."""
+    """Files with these names already exist."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         super().__init__(", ".join(map(str, paths)))
@@ -68,7 +66,7 @@ class SampleThereError(Exception):
 
 @lru_cache(maxsize=1)
 def sample_files(first_day: date) -> Mapping[str, bytes]:
-    """Make the files, by name, for an event of three days from `first_day` on."""
+    """Return the files by name, for an event of three days from `first_day` on."""
     venue, guests = _text("venue.toml", first_day), _text("guests.toml", first_day)
     roster = _text("roster.csv", first_day)
     made = (
@@ -86,7 +84,7 @@ def _text(name: str, first_day: date) -> str:
 
 
 def _venue_workbook(text: str) -> bytes:
-    """Make a workbook with a sheet for each kind, and every column that there is."""
+    """Return a workbook with a sheet for each kind and all its columns."""
     import openpyxl
     from openpyxl.comments import Comment
 
@@ -126,7 +124,7 @@ def _cell(value: object) -> object:
 
 
 def _fill(sheet: "Worksheet", header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Fill a sheet. Text stays text, so that no spreadsheet turns "1-3" into a date."""
+    """Fill a sheet. Text stays text, so that spreadsheets do not read "1-3" as a date."""
     from openpyxl.styles import Font
     from openpyxl.utils import get_column_letter
 
@@ -150,8 +148,10 @@ def _saved(book: "openpyxl.Workbook") -> bytes:
 
 
 def write_sample(directory: Path, first_day: date, *, force: bool) -> list[Path]:
-    """Write the files. Raises SampleThereError, with nothing written, where one of them is there
-    already and `force` is not given. Raises OSError too.
+    """Write the files.
+
+    Raises OSError, and SampleThereError if a file exists and `force` is not set; then none is
+    written.
     """
     paths = [directory / name for name in NAMES]
     there = [path for path in paths if path.exists()]

@@ -1,6 +1,6 @@
-"""Points out what may be meant in a venue, but is more often a slip. It is taken over all the same.
+"""Warns of probable mistakes in a venue, which is imported all the same.
 
-It reads the event as an import leaves it, so that doors and halls of several files count together.
+It checks the event after the import, so that several files are checked together.
 """
 
 from collections import defaultdict
@@ -18,11 +18,11 @@ from server.features.imports.venue_check import hidden
 from server.features.imports.venue_plan import Venue, located
 from server.storage.connection import Connection
 
-TOLD_MAX = 5  # The most sessions that are named for one other at the same time.
+TOLD_MAX = 5  # names listed in a sentence
 
 
 def advice(db: Connection, venue: Venue, settings: EventSettings) -> list[str]:
-    """Return a sentence for each such thing, with its row in `venue`'s file where it has one."""
+    """Return a sentence for each warning, with its row in `venue`'s file if known."""
     found = _Advice(db, venue, settings)
     checks: tuple[Callable[[], Iterable[str]], ...] = (
         found.halls_without_a_way,
@@ -44,7 +44,7 @@ class _Advice:
         self.zone = ZoneInfo(settings.time_zone)
 
     def halls_without_a_way(self) -> Iterator[str]:
-        """Warn of halls with no way in or no way out."""
+        """Warn of halls without an entry or exit."""
         for code, leaving, doors, entries, exits in self.db.execute(
             "SELECT h.code, h.leaving, COUNT(d.door_id), SUM(d.mode <> 'exit'),"
             " SUM(d.mode <> 'entry')"
@@ -88,15 +88,15 @@ class _Advice:
             )
 
     def capacities_above_their_reasons(self) -> Iterator[str]:
-        """Warn of capacities above what the hall's own measures allow. The organiser decides."""
+        """Warn of capacities above what the hall's measures allow."""
         for hall in store.halls(self.db):
             found = capacity_reasons.warning(hall.capacity, capacity_reasons.reasons(hall.measures))
             if found is not None:
                 yield located(self.venue.place("hall", hall.code), found)
 
     def nested_doors_that_say_nothing(self) -> Iterator[str]:
-        """Warn of doors into nested halls that do not say where they lead from. They count as
-        leading from outside, which is the safe side.
+        """Warn of doors into nested halls that do not state where they lead from, and so count as
+        leading from outside.
         """
         halls = dict(self.db.execute("SELECT hall_id, code FROM hall").fetchall())
         own = {row[0] for row in self.db.execute("SELECT hall_id FROM door WHERE mode <> 'exit'")}
@@ -113,7 +113,7 @@ class _Advice:
                                [halls[one] for one in outer if one in own])  # fmt: skip
 
     def _unsaid(self, hall: str, doors: list[str], outer: list[str], own: list[str]) -> str:
-        """`outer` are the halls around, and those of them that have doors of their `own`."""
+        """Return the warning. `outer` are the surrounding halls, `own` those of them with doors."""
         more = (
             Phrase(" and %(count)s more", count=len(doors) - TOLD_MAX)
             if len(doors) > TOLD_MAX
@@ -145,9 +145,7 @@ class _Advice:
         )
 
     def sessions_at_once(self) -> Iterator[str]:
-        """Warn of sessions at the same time in one hall. A door there admits whoever may come to
-        either.
-        """
+        """Warn of sessions at the same time in one hall, whose doors admit the guests of both."""
         rows = self.db.execute(
             "SELECT a.code, a.starts_at, h.code AS hall, b.code AS other, b.starts_at AS starts,"
             " b.ends_at AS ends FROM session a"
@@ -183,7 +181,7 @@ class _Advice:
             )
 
     def sessions_past_the_end(self) -> Iterator[str]:
-        """Warn of sessions that end after the event. No badge is valid then."""
+        """Warn of sessions that end after the event, when no badge is valid."""
         end = day_starts(self.settings)[-1]
         for code, ends in self.db.execute(
             "SELECT code, ends_at FROM session WHERE ends_at > ? ORDER BY starts_at, code", (end,)
@@ -199,11 +197,11 @@ class _Advice:
             )
 
     def guests_that_are_awaited(self) -> Iterator[str]:
-        """Say who is named for a session and is not on the roster yet."""
+        """Report people who are named for a session but not on the roster yet."""
         sessions = {row[0] for row in self.db.execute("SELECT code FROM session")}
         for code, labels in awaited(self.db).items():
             if code not in sessions:
-                continue  # which a roster names
+                continue  # from a roster
             more = (
                 Phrase(" and %(count)s more", count=len(labels) - TOLD_MAX)
                 if len(labels) > TOLD_MAX

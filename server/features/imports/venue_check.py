@@ -1,5 +1,5 @@
-"""Checks that whatever a venue file refers to is in the file or in the event. All that is missing
-is named at once.
+"""Checks that everything a venue file refers to is in the file or the event, and reports all
+faults.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,8 +12,6 @@ from server.storage.connection import Connection
 
 
 class VenueCheck:
-    """Compares a venue with the event that is to take it over."""
-
     def __init__(self, db: Connection, venue: Venue) -> None:
         self.db = db
         self.venue = venue
@@ -25,7 +23,7 @@ class VenueCheck:
         self.categories |= {one for plan in venue.categories for one in (plan.key, plan.code)}
 
     def problems(self) -> list[str]:
-        """List the faults, each in a sentence."""
+        """Return the faults, one sentence each."""
         checks: tuple[Callable[[], Iterable[str]], ...] = (
             self._twins,
             self._category_numbers,
@@ -47,7 +45,7 @@ class VenueCheck:
         return {row[0] for row in self.db.execute(f"SELECT code FROM {table}")}
 
     def _twins(self) -> Iterator[str]:
-        """Find codes that differ only in capitals. Nobody would tell them apart."""
+        """Find codes that differ from existing ones only in case, which people would confuse."""
         filed = {
             "hall": [plan.code for plan in self.venue.halls],
             "door": [plan.code for plan in self.venue.doors],
@@ -67,8 +65,8 @@ class VenueCheck:
                     )
 
     def _category_numbers(self) -> Iterator[str]:
-        """Find categories with another number than the event gives them. Badges carry the number,
-        so it stays with its key.
+        """Find categories whose number differs from the event's. Badges contain the number, so it
+        is permanent.
         """
         letters = {
             row["letter"]: row["category"]
@@ -130,7 +128,7 @@ class VenueCheck:
             yield from self._unknown_categories(place, plan.categories)
 
     def _parents(self) -> dict[str, str | None]:
-        """Return the hall around each hall that lies in one, by code, as it is after the file."""
+        """Return the parent of each nested hall by code, as after the import."""
         rows = self.db.execute(
             "SELECT h.code, p.code FROM hall h JOIN hall p ON p.hall_id = h.parent_id"
         )
@@ -138,9 +136,7 @@ class VenueCheck:
         return parents | {plan.code: plan.parent for plan in self.venue.halls}
 
     def _doors_from(self) -> Iterator[str]:
-        """Find doors that begin neither outside nor in a hall around the one that they lead
-        into.
-        """
+        """Find doors that lead neither from outside nor from a hall around theirs."""
         rows = self.db.execute(
             "SELECT d.code, h.code, f.code FROM door d JOIN hall h USING (hall_id)"
             " JOIN door_from USING (door_id) JOIN hall f ON f.hall_id = from_id"
@@ -181,8 +177,8 @@ class VenueCheck:
                 yield Phrase("%(place)s: is inside itself, by way of its parents", place=place)
 
     def _larger_than_around(self) -> Iterator[str]:
-        """Find halls with more capacity than the hall around them. Whoever is in a hall is in the
-        halls around it too.
+        """Find halls with more capacity than the hall around them, which counts their
+        people too.
         """
         rows = self.db.execute(
             "SELECT h.code, h.capacity, p.code FROM hall h LEFT JOIN hall p"
@@ -215,8 +211,8 @@ class VenueCheck:
                 )
 
     def _moved_doors(self) -> Iterator[str]:
-        """Find doors that move to another hall while a kiosk is at work there. It holds places of
-        the hall that the door opened when it was enrolled.
+        """Find doors moved to another hall while a kiosk works there, since its places are those of
+        the old hall.
         """
         rows = self.db.execute(
             "SELECT d.code, h.code, k.kiosk FROM door d JOIN hall h USING (hall_id)"
@@ -264,9 +260,7 @@ class VenueCheck:
                 )
 
     def _rules_without_effect(self) -> Iterator[str]:
-        """Find sessions whose categories would have no effect. A session can't be narrower than a
-        hall that lets everybody in at any time.
-        """
+        """Find sessions whose categories have no effect because the hall always admits everyone."""
         open_halls = {plan.code for plan in self.venue.halls if plan.categories is None}
         for plan in self.venue.sessions:
             if plan.hall in open_halls and plan.categories is not None:
@@ -283,7 +277,7 @@ class VenueCheck:
                 )
 
     def _guests(self) -> Iterator[str]:
-        """Find addresses that several people share. Who is not on the roster yet is awaited."""
+        """Find addresses shared by several people. People not on the roster yet are allowed."""
         for plan in self.venue.sessions:
             known = {name: self._known(name) for name in (*plan.invited, *plan.refused)}
             for name, people in known.items():
@@ -299,12 +293,11 @@ class VenueCheck:
                     )
 
     def _known(self, name: str) -> int:
-        """Count the people who have this external id or e-mail address."""
         return len(people_of_label(self.db, name))
 
 
 def hidden(name: str) -> str:
-    """Return an external id as it is. Of an e-mail address, return only the first letter and the
+    """Return an external id as it is, and of an e-mail address only the first letter and the
     domain.
     """
     local, at, domain = name.partition("@")

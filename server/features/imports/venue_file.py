@@ -1,8 +1,6 @@
-"""Reads a venue file, which has categories, zones, halls, doors and sessions, as TOML or as a
-workbook.
+"""Reads a venue file (categories, zones, halls, doors, sessions, programme) in TOML or XLSX.
 
-Every fault of a file is found in one reading. Whether the codes of other things are known is left
-to `venue_import`, which knows the event.
+All faults are reported at once. `venue_import` checks references against the event.
 """
 
 import tomllib
@@ -35,7 +33,7 @@ from server.features.imports.venue_plan import (
 from server.features.imports.venue_xlsx import Entry, Found, is_workbook, read_workbook
 
 FILE_BYTES_MAX = 10_000_000
-ENTRIES_MAX = 20_000  # Of each kind.
+ENTRIES_MAX = 20_000  # of each kind
 CAPACITY_MAX = 1_000_000
 OPENS_BEFORE_MIN = 30
 WALK_MAX_S = 3600
@@ -66,7 +64,7 @@ _MEASURES = {
 
 
 def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
-    """Return every key that a venue file may have, by kind."""
+    """Return the keys of a venue file, by kind."""
     time = Field(venue_fields.local_time(zone), True)
     return {
         "category": {
@@ -121,12 +119,12 @@ def _fields(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
 
 
 def columns() -> dict[str, dict[str, Field]]:
-    """Return every kind of thing that a venue file may have, and every key of each, in order."""
+    """Return the keys of each kind of a venue file, in order."""
     return _fields(ZoneInfo("UTC"))
 
 
 def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
-    """Read the venue from a TOML or XLSX file called `name`. Local times are in the event's zone.
+    """Read the venue from a TOML or XLSX file called `name`, with local times in the event's zone.
 
     Raises VenueError with every problem.
     """
@@ -182,10 +180,9 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
 
 
 def read_one(kind: str, values: Mapping[str, Any], settings: EventSettings) -> Venue:
-    """Read one thing by the rules of a venue file, with `values` under the keys of its kind.
+    """Read one thing from `values`, by the rules of a venue file. Empty texts are ignored.
 
-    A text that is empty is left out. Raises VenueError with every problem, each of which begins
-    with the key that it is about, where it is about one.
+    Raises VenueError with every problem; each starts with its key, if it has one.
     """
     given = {key: value for key, value in values.items() if value != ""}
     reader = _Reader(_fields(ZoneInfo(settings.time_zone)), settings, [])
@@ -262,12 +259,12 @@ def _toml_place(kind: str, number: int, table: Mapping[str, Any]) -> str:
 
 @dataclass
 class _Reader:
-    """Turns entries into plans and collects what is wrong with them."""
+    """Converts entries to plans and collects their problems."""
 
     fields: Mapping[str, Mapping[str, Field]]
     settings: EventSettings
     problems: list[str]
-    rows: dict[tuple[str, str], str] = field(default_factory=dict)  # By kind and code.
+    rows: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and code
 
     def all(
         self,

@@ -1,7 +1,6 @@
-"""Takes a whole venue over into the event. If it can't, it names every problem and takes nothing.
+"""Imports a whole venue, or nothing and reports every problem.
 
-What the file has is added or changed, by code. What it no longer has stays in the event, because
-scans refer to it.
+Things are added or changed by code. Those missing from the file stay, because scans refer to them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -32,13 +31,13 @@ from server.storage.localized import names_text
 
 ALL_ZONES = 0xFFFFFFFF
 
-Progress = Callable[[int, int], None]  # Takes how many are done, and of how many.
+Progress = Callable[[int, int], None]  # done, total
 
 
 def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> ImportedVenue:
-    """Add and change what `venue` has. Raises VenueError, with nothing changed.
+    """Add and change the things of `venue`. Raises VenueError, with nothing changed.
 
-    `db` is in a transaction. Kiosks hear of it only if something changed.
+    `db` is in a transaction. Kiosks are notified if something changed.
     """
     problems = VenueCheck(db, venue).problems()
     if problems:
@@ -53,9 +52,7 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
 def take_venue(
     db: Connection, venue: Venue, log: Callable[[], object], *, by: str, now: int
 ) -> ImportedVenue:
-    """Add and change what `venue` has, which was checked. `log` writes the act, where something
-    changed.
-    """
+    """Add and change the things of a checked `venue`. `log` writes the act if something changed."""
     step, before = _Import(db, by, now), nesting_accounts.paths(db)
     step.categories(venue)
     step.zones(venue)
@@ -71,7 +68,7 @@ def take_venue(
         nesting_accounts.settle(db, before)
         log()
         for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
-            # If the capacity is lower, places are called back at once.
+            # With a lower capacity, places are recalled at once.
             grants.share(db, hall_id, now)
     return step.result
 
@@ -100,8 +97,8 @@ class _Import(Writer):
         self.absent("zones", "zone", [plan.code for plan in venue.zones])
 
     def halls(self, plans: Iterable[HallPlan]) -> None:
-        """Write the halls. They are first written without parents, so that a hall may stand before
-        the one around it in the file.
+        """Write the halls, at first without parents, so that their order in the file does not
+        matter.
         """
         bits = self.ids("zone", "bit")
         plans = list(plans)
@@ -120,7 +117,7 @@ class _Import(Writer):
         self.absent("halls", "hall", [plan.code for plan in plans])
 
     def _note_capacity(self, code: str, before: int | None) -> None:
-        """Keep by whose word the hall has its capacity, where that is not the one of `before`."""
+        """Record who set the hall's capacity, if it differs from `before`."""
         self.db.execute(
             "UPDATE hall SET capacity_by = ?, capacity_at = ? WHERE code = ?"
             f" AND {dialect.differs('capacity', '?')}",
@@ -156,7 +153,7 @@ class _Import(Writer):
         for plan in plans:
             before = self._whole_session(plan.code)
             values = _session_values(plan, halls[plan.hall])
-            if plan.activity is not None:  # else it stays with the one that it has
+            if plan.activity is not None:  # otherwise unchanged
                 values["activity_id"] = activities[plan.activity] if plan.activity else None
             self.write("session", values)
             (session_id,) = self.db.execute(
@@ -169,7 +166,7 @@ class _Import(Writer):
         self.absent("sessions", "session", [plan.code for plan in plans])
 
     def _admit(self, table: str, key: str, number: int, choice: CategoryChoice) -> None:
-        """Store exactly the chosen categories. None stands for every category."""
+        """Store exactly the chosen categories. None means every category."""
         chosen = set(self._categories.values())
         if choice is not None:
             chosen = {self._categories[one] for one in choice}
@@ -234,8 +231,9 @@ def _session_values(plan: SessionPlan, hall_id: int) -> dict[str, Any]:
 def put_guests(
     db: Connection, session_id: int, code: str, names: Iterable[str], *, invited: bool
 ) -> None:
-    """Invite attendees to a session, or refuse them. Each is named by external id or e-mail.
-    Whoever is not on the roster yet is awaited.
+    """Invite attendees to a session, or refuse them.
+
+    `names` are external ids or e-mails. People not on the roster yet are stored as awaited.
     """
     for name in names:
         people = people_of_label(db, name)

@@ -1,5 +1,5 @@
-"""Describes a venue as its file states it. The values are plain, and were checked one by one but
-not yet against the event.
+"""Describes a venue as read from a file. Each value has been validated, but not against
+the event.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,10 @@ from server.features.imports.programme.plan import Programme
 
 PROBLEMS_MAX = 200
 
-CategoryChoice = tuple[str | int, ...] | None  # Keys or numbers. None means every category.
+CategoryChoice = tuple[str | int, ...] | None  # keys or numbers; None means every category
 
 
-# What the places of a file call each kind of thing, and each kind of a programme.
+# The names of kinds in messages.
 KINDS = {
     "category": Phrase("category"),
     "zone": Phrase("zone"),
@@ -36,20 +36,18 @@ _AT = "%(place)s: %(what)s"
 
 
 def located(place: str, what: str) -> Phrase:
-    """Say of something in a file where it stands."""
+    """Return a message with its place in the file."""
     return Phrase(_AT, place=place, what=what)
 
 
 def without_place(problem: str) -> str:
-    """Take away again where something stands, where that is the only thing."""
+    """Return a message without its place in the file."""
     what = problem.fields["what"] if isinstance(problem, Phrase) and problem.text == _AT else None
     return what if isinstance(what, str) else problem
 
 
 class VenueError(Spoken, ValueError):
-    """Is raised where the venue can't be taken over. `problems` has each fault with its place and
-    its remedy.
-    """
+    """The venue cannot be imported. `problems` are the faults, each with place and remedy."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         kept = list(problems[:PROBLEMS_MAX])
@@ -61,7 +59,7 @@ class VenueError(Spoken, ValueError):
 
 @dataclass(frozen=True)
 class ZonePlan:
-    """Describes a zone group. It is a bit of every credential, and opens halls at a door without a
+    """A zone group. It is a bit of every credential, with which doors decide even without a
     network.
     """
 
@@ -77,7 +75,7 @@ class HallPlan:
     capacity: int
     fire_limit: int
     categories: CategoryChoice
-    zones: tuple[str, ...]  # Empty means any.
+    zones: tuple[str, ...]  # empty: any
     sessions_only: bool
     anti_passback: str
     exits: str
@@ -86,7 +84,7 @@ class HallPlan:
     facts_age_max_ms: int | None
     measures: Measures = Measures()
     accessible_places: int = 0  # of the capacity, kept for wheelchair users and their companions
-    accessible_until_min: int | None = None  # before a session's start; None: kept all the time
+    accessible_until_min: int | None = None  # before a session's start; None: always kept
 
 
 @dataclass(frozen=True)
@@ -95,8 +93,7 @@ class DoorPlan:
     hall: str
     names: dict[str, str]
     mode: str
-    # The code of the hall around its own inside which the door begins. It is "" for outside, and
-    # None where the file does not say.
+    # Code of the surrounding hall from which the door leads; "" is outside, None is not stated.
     come_from: str | None = None
 
 
@@ -105,7 +102,7 @@ NO_ACTIVITY = ""
 
 @dataclass(frozen=True)
 class SessionPlan:
-    """Describes a session. `invited` and `refused` name attendees by external id or e-mail."""
+    """`invited` and `refused` are external ids or e-mails."""
 
     code: str
     hall: str
@@ -117,27 +114,24 @@ class SessionPlan:
     categories: CategoryChoice
     invited: tuple[str, ...]
     refused: tuple[str, ...]
-    activity: str | None = None  # its code, or NO_ACTIVITY; None: not said, so that it stays
+    activity: str | None = None  # code, or NO_ACTIVITY; None: unchanged
 
 
 @dataclass(frozen=True)
 class Venue:
-    """Holds what a venue file holds."""
-
     categories: tuple[CategoryPlan, ...] = ()
     zones: tuple[ZonePlan, ...] = ()
     halls: tuple[HallPlan, ...] = ()
     doors: tuple[DoorPlan, ...] = ()
     sessions: tuple[SessionPlan, ...] = ()
     programme: Programme = Programme()
-    notes: tuple[str, ...] = ()  # what whoever wrote the file should know
+    notes: tuple[str, ...] = ()  # for the author of the file
     rows: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def place(self, kind: str, code: str) -> str:
-        """Say where the file has a thing of this kind and code, for a message.
+        """Return where the file has this thing, for messages.
 
-        It is such as `sheet doors, row 3, door west`, or the kind and the code alone where the file
-        has no rows.
+        For example `sheet doors, row 3, door west`, or only kind and code if the file has no rows.
         """
         row = self.rows.get((kind, code))
         thing = Phrase("%(kind)s %(code)s", kind=KINDS[kind], code=code)

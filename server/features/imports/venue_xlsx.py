@@ -1,5 +1,5 @@
-"""Reads a venue from a workbook. It has one sheet for each kind, the keys in the first row, and one
-thing in each row.
+"""Reads a venue from a workbook: a sheet for each kind, keys in the first row, one thing
+per row.
 """
 
 import io
@@ -16,8 +16,8 @@ from server.features.imports.venue_plan import VenueError, located
 UNPACKED_BYTES_MAX = 100_000_000
 ROWS_MAX = 50_000
 COLUMNS_MAX = 50
-_SHEET_ROWS = 1_048_576  # The most that a sheet has. Many files end in empty, formatted rows.
-# The name of each kind's sheet.
+_SHEET_ROWS = 1_048_576  # A sheet's maximum. Many files end in empty formatted rows.
+# The sheet of each kind.
 SHEETS = {
     "category": "categories", "zone": "zones", "hall": "halls", "door": "doors",
     "session": "sessions", "organisation": "organisations", "activity_kind": "activity_kinds",
@@ -28,17 +28,17 @@ SHEETS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """Holds one thing of a venue file as it stands in the file, and where it stands."""
+    """One thing of a venue file, and its place in the file."""
 
     place: str
     values: dict[str, Any]
-    # Keys that are there but could not be read. Their problem has been reported.
+    # Keys whose value could not be read, with the problem already reported.
     unread: frozenset[str] = frozenset()
 
 
 @dataclass
 class Found:
-    """Holds what a file has of each kind, what is wrong with it, and what its owner should know."""
+    """The entries of each kind, the problems, and notes for the author of the file."""
 
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -47,9 +47,7 @@ class Found:
 
 @dataclass(frozen=True)
 class _Cell:
-    """Holds a cell's text. `flaw` says why it can't be read, and `note` says what value was taken
-    for a formula.
-    """
+    """A cell's text. `flaw` is why it cannot be read, `note` which value was used for a formula."""
 
     text: str
     flaw: str = ""
@@ -61,7 +59,7 @@ def is_workbook(data: bytes) -> bool:
 
 
 def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
-    """Read the entries of each kind. Raises VenueError where no sheet can be read."""
+    """Read the entries of each kind. Raises VenueError if no sheet can be read."""
     damaged = VenueError(
         [Phrase("%(name)s is damaged: open it in the spreadsheet and save it again", name=name)]
     )
@@ -85,7 +83,7 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
         sheets = _sheets(data, found)
     except VenueError:
         raise
-    except Exception:  # openpyxl raises what its parts raise: KeyError, ParseError, zlib.error, …
+    except Exception:  # openpyxl raises KeyError, ParseError, zlib.error and others
         raise damaged from None
     kinds = {SHEETS[kind]: kind for kind in known} | {kind: kind for kind in known}
     for title, rows in sheets.items():
@@ -119,8 +117,9 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
 
 
 def _sheets(data: bytes, told: Found) -> dict[str, list[tuple[_Cell, ...]]]:
-    """Read the cells of each visible sheet, and note what hidden ones have. The last results of
-    formulas are read only where there are formulas.
+    """Return the cells of each visible sheet, and add notes about hidden ones.
+
+    Formula results need a second reading, only done if there are formulas.
     """
     import openpyxl
 
@@ -132,7 +131,7 @@ def _sheets(data: bytes, told: Found) -> dict[str, list[tuple[_Cell, ...]]]:
                 sheet.reset_dimensions()
                 rows = sheet.iter_rows(max_row=ROWS_MAX, max_col=COLUMNS_MAX, values_only=True)
                 filled = sum(any(value is not None for value in row) for row in rows)
-                # The first of them has the titles.
+                # The first has the titles.
                 if filled > 1:
                     told.notes.append(
                         counted(
@@ -155,10 +154,8 @@ def _sheets(data: bytes, told: Found) -> dict[str, list[tuple[_Cell, ...]]]:
 
 
 def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows and columns up to the limits. Raises VenueError where something stands beyond
-    them.
-    """
-    sheet.reset_dimensions()  # a file may claim any size
+    """Yield the rows within the limits. Raises VenueError if there are values beyond them."""
+    sheet.reset_dimensions()  # a file may declare any size
     for number, row in enumerate(sheet.iter_rows(max_row=_SHEET_ROWS), 1):
         if number <= ROWS_MAX and len(row) <= COLUMNS_MAX:
             yield row
@@ -182,7 +179,7 @@ def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _values(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
-    """Return what the spreadsheet last showed in each cell, for formulas too."""
+    """Return the last value of each cell, also for formulas."""
     import openpyxl
 
     with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)) as book:
@@ -194,7 +191,7 @@ def _values(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def _cell(cell: Any, column: int, row: int, values: list[tuple[Any, ...]]) -> _Cell:
-    """Return the cell at an index of column and row. A formula counts as its last result."""
+    """Return the cell at an index of column and row. A formula has its last result."""
     from openpyxl.utils import get_column_letter
 
     where = f"{get_column_letter(column + 1)}{row + 1}"
@@ -266,7 +263,7 @@ def _entries(title: str, rows: Iterable[tuple[_Cell, ...]], found: Found) -> Ite
 
 
 def _columns(title: str, header: tuple[_Cell, ...], found: Found) -> dict[int, str]:
-    """Return the key of each column by its index. A second column with the same key is left out."""
+    """Return the key of each column by index. A second column with the same key is skipped."""
     from openpyxl.utils import get_column_letter
 
     columns: dict[int, str] = {}

@@ -1,7 +1,7 @@
-"""Reads exhibitors with their stands from a CSV or XLSX file.
+"""Reads exhibitors and their stands from a CSV or XLSX file.
 
-Encoding, delimiter and header line are detected as for rosters. A row's organisation is found by
-its code, else by any of its names, else created.
+Encoding, delimiter and header line are detected as for rosters. A row's organisation is identified
+by its code, else by any of its names; otherwise it is created.
 """
 
 import re
@@ -52,7 +52,7 @@ _KINDS = {
     "研究所": "institute", "研究院": "institute", "国际组织": "international", "政府": "government",
     "协会": "association", "媒体": "media", "其他": "other",
 }  # fmt: skip
-_OWN = frozenset({"stand", "m2"})  # Of each row, even with merged cells
+_OWN = frozenset({"stand", "m2"})  # Not filled down from merged cells
 _BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
 _SEPARATOR = re.compile(r"[,;/|&\n、，；]")
 _NUMBER = re.compile(r"([0-9]{1,7})(?:[.]([0-9]{1,3}))?\s*(?:m2|sqm|平方米|平米)?", re.IGNORECASE)
@@ -61,7 +61,7 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 
 @dataclass(frozen=True)
 class ExhibitorFile:
-    """The venue made from the good rows, the other rows' problems, and notes."""
+    """The venue made from the valid rows, and the problems of the other rows."""
 
     venue: Venue
     problems: tuple[str, ...]
@@ -81,9 +81,9 @@ def read_exhibitors(
 ) -> ExhibitorFile:
     """Read the exhibitors in a CSV or XLSX file called `name`.
 
-    `area` is the area's code for stands without one. `new_areas` is the code of the hall for new
-    areas. `on_page`: both are chosen on a page, so remedies don't mention the command line. Raises
-    VenueError if nothing can be read.
+    `area` is the code of the area for stands without one, `new_areas` the code of the hall for new
+    areas. With `on_page`, messages refer to the page's fields instead of command-line options.
+    Raises VenueError if nothing can be read.
     """
     notes: list[str] = []
     lines = _lines(data, name, encoding, sheet, notes)
@@ -147,7 +147,7 @@ def _lines(
 
 
 def _header(lines: Sequence[Line], name: str) -> tuple[dict[str, int], int]:
-    """Return the index of each of our columns, and of the header line."""
+    """Return the index of each known column, and of the header line."""
     best: dict[str, int] = {}
     place = 0
     for at, line in enumerate(lines[:HEADER_LINES]):
@@ -228,7 +228,7 @@ class _Reader:
         self.skipped = 0
 
     def row(self, line: Line) -> None:
-        """Take a row over, or note all that is wrong with it."""
+        """Add the row's exhibitor and stands, or record the row's problems."""
         problems = [line.flaw] if line.flaw else []
         if not problems:
             organisation, stands = self._organisation(line, problems), self._stands(line, problems)
@@ -258,7 +258,7 @@ class _Reader:
         )
 
     def _areas_with_room(self) -> Iterator[AreaPlan]:
-        """Yield the new areas. Each is as large as its stands, until somebody says another size."""
+        """Yield the new areas, each as large as its stands together."""
         for area in self.made_areas.values():
             yield replace(
                 area, m2=sum(one.m2 for one in self.stands.values() if one.area == area.code)
@@ -268,7 +268,7 @@ class _Reader:
         at = self.columns.get(column)
         raw = line.cells[at] if at is not None and at < len(line.cells) else ""
         if not raw.strip() and at is not None and column not in _OWN:
-            raw = line.above.get(at, "")  # of the cell with which this one is merged
+            raw = line.above.get(at, "")  # of the merged cell
         try:
             return cells.clean("organisation" if column.startswith("name") else "zones", raw)
         except cells.CellError as error:
@@ -309,7 +309,7 @@ class _Reader:
         return ""
 
     def _code(self, code: str, names: dict[str, str], problems: list[str]) -> str:
-        """Return the code of the organisation, which may be a new one."""
+        """Return the code of the organisation, or a new code."""
         if code:
             try:
                 code = venue_fields.code(cells.narrow(code))
@@ -334,7 +334,7 @@ class _Reader:
             return ""
         name = names.get("en") or names["zh"]
         code = code or code_of_name(name)
-        if code in self.stored or code in self.organisations:  # of another name
+        if code in self.stored or code in self.organisations:  # used by another organisation
             code = stable_code(f"{name} of exhibitors")
         for key in keys:
             self.by_name.setdefault(key, set()).add(code)
@@ -371,7 +371,7 @@ class _Reader:
         ]
 
     def _sizes(self, line: Line, stands: int, problems: list[str]) -> list[int]:
-        """Return the m² of each stand. One size for several stands is that of all together."""
+        """Return the m² of each stand. A single size is divided among all stands of the row."""
         text = unicodedata.normalize("NFKC", self._cell(line, "m2", problems))
         parts = [part.strip() for part in re.split(r"[;/|、;]|,\s", text) if part.strip()]
         sizes = []

@@ -1,5 +1,5 @@
-"""Names every column that a venue file may have of a programme and an exhibition, and makes plans
-of what stands in them.
+"""Defines the columns of a venue file's programme and exhibition, and converts their values to
+plans.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _YES_OR_NO = Field(venue_fields.yes_or_no)
 _M2 = Field(venue_fields.whole(0, M2_MAX))
 _TITLED = {"title": Field(venue_fields.text, True), "title_zh": Field(venue_fields.text)}
 _NAMED = {"name": Field(venue_fields.text, True), "name_zh": Field(venue_fields.text)}
-# One of both is enough: an organisation may have no English name.
+# An organisation may have no English name.
 _NAMED_EITHER = {"name": Field(venue_fields.text), "name_zh": Field(venue_fields.text)}
 
 
@@ -47,7 +47,7 @@ def _language(value: Any) -> str:
 
 
 def before_sessions() -> dict[str, dict[str, Field]]:
-    """Return the kinds to which sessions refer, with their columns."""
+    """Return the columns of the kinds to which sessions refer."""
     return {
         "organisation": {
             "code": _CODE,
@@ -72,7 +72,7 @@ def before_sessions() -> dict[str, dict[str, Field]]:
 
 
 def after_sessions(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
-    """Return the kinds that refer to sessions and halls, with their columns."""
+    """Return the columns of the kinds that refer to sessions and halls."""
     return {
         "speaker": {
             "session": _CODE,

@@ -1,7 +1,7 @@
-"""Reads and writes the mapping that says which hall a room is, and which kind a word means.
+"""Reads and writes the mapping of room names to halls and of words to kinds of activities.
 
-It is TOML, with a table `[halls]` and a table `[kinds]`. A word is mapped to a code, or to false
-where its events are to be left out.
+It is TOML with the tables `[halls]` and `[kinds]`. A word is mapped to a code, or to false if its
+events are not imported.
 """
 
 import tomllib
@@ -17,13 +17,13 @@ _TABLES = ("halls", "kinds")
 
 
 def folded(word: str) -> str:
-    """Return `word` without case, width and needless spaces, to compare words by."""
+    """Return `word` without differences of case, width and spaces, for comparisons."""
     return " ".join(narrow(word).casefold().split())
 
 
 @dataclass(frozen=True)
 class ProgrammeMapping:
-    """Holds the code for each folded word, or None where its events are left out."""
+    """The code of each normalised word, or None if its events are not imported."""
 
     halls: Mapping[str, str | None] = field(default_factory=dict)
     kinds: Mapping[str, str | None] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class ProgrammeMapping:
 def read_mapping(data: bytes, name: str) -> ProgrammeMapping:
     """Read a mapping from a TOML file called `name`. Raises VenueError with every problem.
 
-    An empty text stands for a word of which nothing was said yet.
+    A word with an empty text is not mapped yet.
     """
     try:
         document = tomllib.loads(data.decode("utf-8-sig"))
@@ -74,8 +74,8 @@ def _read_table(
 
 
 def mapping_text(halls: Iterable[tuple[str, Any]], kinds: Iterable[tuple[str, Any]]) -> str:
-    """Return a mapping as TOML. Each word comes with its code, None where it is left out, or ""
-    where nobody knows.
+    """Return a mapping as TOML. A word's code is None if its events are not imported, "" if
+    unknown.
     """
     lines = ["# A code, or false to leave out what is called so. Fill in what is empty."]
     for table, words in (("halls", halls), ("kinds", kinds)):

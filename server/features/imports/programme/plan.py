@@ -1,6 +1,6 @@
-"""Describes a forum's programme and exhibition as a file states them.
+"""Describes a programme and exhibition as read from a file.
 
-The values are plain, and were checked one by one but not yet against the event.
+Each value has been validated, but not against the event.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class OrganisationPlan:
     names: dict[str, str]
     country: str
     kind: str
-    other_names: tuple[str, ...] | None = None  # None: not said, so that they stay
+    other_names: tuple[str, ...] | None = None  # None: keep the existing ones
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ActivityKindPlan:
 
 @dataclass(frozen=True)
 class ActivityPlan:
-    """Describes an activity. `lead` and `co_hosts` are codes of organisations."""
+    """`lead` and `co_hosts` are codes of organisations."""
 
     code: str
     kind: str
@@ -40,9 +40,7 @@ class ActivityPlan:
 
 @dataclass(frozen=True)
 class SpeakerPlan:
-    """Describes who speaks at a session, by its code. Its speakers are those of the file, in their
-    order.
-    """
+    """`session` is a code. The file's order of a session's speakers is kept."""
 
     session: str
     speaker: Speaker
@@ -59,7 +57,7 @@ class AreaPlan:
 @dataclass(frozen=True)
 class ExhibitorPlan:
     code: str
-    organisation: str  # its code
+    organisation: str  # code
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,6 @@ class StandPlan:
 
 @dataclass(frozen=True)
 class Programme:
-    """Holds what a file has of a programme and an exhibition."""
-
     organisations: tuple[OrganisationPlan, ...] = ()
     activity_kinds: tuple[ActivityKindPlan, ...] = ()
     activities: tuple[ActivityPlan, ...] = ()

@@ -1,4 +1,4 @@
-"""Writes a programme and an exhibition into the event, by their codes."""
+"""Writes a programme and an exhibition into the event, identified by their codes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -38,13 +38,14 @@ class ProgrammeWriter(Writer):
     def after_sessions(self, programme: Programme) -> None:
         """Write speakers, areas, exhibitors and stands."""
         sessions = self._ids_for(programme.speakers, "session")
-        by_session = sorted(programme.speakers, key=lambda one: one.session)  # keeps their order
+        # stable: keeps their order
+        by_session = sorted(programme.speakers, key=lambda one: one.session)
         before: dict[int, list[tuple[Any, ...]]] = {}
         for code, plans in groupby(by_session, key=lambda one: one.session):
             session_id = sessions[code]
             before[session_id] = self._speakers(session_id)
             put_speakers(self.db, session_id, [plan.speaker for plan in plans])
-        # All of them at once, since each search looks at whoever is not found yet.
+        # After all speakers, since each call searches for every speaker without an attendee.
         if before:
             link_speakers(self.db)
         for session_id, stood in before.items():
@@ -69,7 +70,7 @@ class ProgrammeWriter(Writer):
             self.absent(f"{kind}s", kind, codes)
 
     def _ids_for(self, plans: Sequence[object], table: str) -> Mapping[str, int]:
-        """Return the key of each code, or nothing where there are no plans that refer to it."""
+        """Return the ids by code, or nothing if there are no plans."""
         return self.ids(table, f"{table}_id") if plans else {}
 
     def _put_hosts(self, plan: ActivityPlan, organisations: dict[str, int]) -> None:

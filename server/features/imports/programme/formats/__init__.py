@@ -1,5 +1,5 @@
-"""Reads programmes as other systems write them: calendars, and schedules of frab and pretalx.
+"""Reads programmes in other systems' formats: iCalendar, and schedules of frab and pretalx.
 
-Begin with `programme_file.py`. Each format makes drafts (`draft.py`), which know nothing of the
-event yet. Whatever a file holds, reading it ends soon and with a plain sentence.
+`programme_file.py` selects the reader. Each reader returns drafts (`draft.py`), not yet compared
+with the event. Any input is either read or refused with a message in bounded time.
 """

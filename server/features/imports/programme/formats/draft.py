@@ -1,7 +1,6 @@
-"""Describes what a programme's file says before it is compared with the event.
+"""Describes a programme file's contents before they are compared with the event.
 
-Each format has its own reader (`ical.py`, `frab.py`), and all of them make drafts. `adopt.py`, one
-folder up, turns drafts into plans.
+`adopt.py`, one folder up, converts drafts to plans.
 """
 
 from collections import Counter
@@ -15,49 +14,49 @@ SESSIONS_MAX = 20_000
 
 @dataclass(frozen=True)
 class DraftPerson:
-    """Describes a person as the file names them. Each text is empty where the file has none."""
+    """A text is empty if the file has none."""
 
     name: str
     email: str = ""
-    code: str = ""  # what the file's system calls them
+    code: str = ""  # in the file's system
     guid: str = ""
-    role: str = ""  # one of the roles of speakers, or "" where the file does not say
+    role: str = ""  # a speaker's role, or "" if the file has none
 
 
 @dataclass(frozen=True)
 class Draft:
-    """Describes one session. Several sessions may be times of one activity."""
+    """One session. Several sessions may belong to one activity."""
 
-    place: str  # where the file has it, for messages
+    place: str  # in the file, for messages
     code: str
-    activity: str  # its code
+    activity: str  # code
     title: str
-    room: str  # as the file calls it
+    room: str  # as named in the file
     starts_at: int  # Unix ms
     ends_at: int  # Unix ms
-    kinds: tuple[str, ...] = ()  # words of the file, of which one may be a kind
+    kinds: tuple[str, ...] = ()  # words that may name a kind of activity
     theme: str = ""
     language: str = ""
     people: tuple[DraftPerson, ...] = ()
-    hosts: tuple[tuple[str, str], ...] = ()  # name of an organisation, and "lead" or "co_host"
+    hosts: tuple[tuple[str, str], ...] = ()  # organisation's name, and "lead" or "co_host"
 
 
 @dataclass
 class Found:
-    """Collects what a file has, what is wrong with it, and what of it is not taken over."""
+    """The contents of a file, its problems, and what is not imported."""
 
     drafts: list[Draft] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    cancelled: list[str] = field(default_factory=list)  # codes of sessions that do not take place
-    unread: Counter[str] = field(default_factory=Counter)  # what has content, and how often
+    cancelled: list[str] = field(default_factory=list)  # codes of cancelled sessions
+    unread: Counter[str] = field(default_factory=Counter)  # properties not imported, and how often
 
     def leave(self, what: str) -> None:
-        """Note that `what` has content in the file that no part of the event can hold."""
+        """Count `what` among the file's contents that are not imported."""
         self.unread[what] += 1
 
     def all_notes(self) -> list[str]:
-        """Return the notes, with one for all that was left."""
+        """Return the notes, with one about everything that is not imported."""
         if not self.unread:
             return list(self.notes)
         most = self.unread.most_common(CONTENT_SHOWN)

@@ -1,6 +1,6 @@
-"""Reads a schedule as frab and pretalx write it, in JSON and in XML.
+"""Reads a schedule of frab or pretalx, in JSON or XML (https://c3voc.de/schedule).
 
-https://c3voc.de/schedule has the format. Both forms become one, and are read alike.
+XML is first converted to the shape of the JSON.
 """
 
 import json
@@ -23,7 +23,7 @@ from server.features.imports.programme.formats.times import (
 )
 from server.features.imports.venue_plan import VenueError, located
 
-# What of an event is taken over, and what only says where its system keeps it.
+# The imported properties of an event, and those that only matter to the system that wrote the file.
 _TAKEN = {"date", "start", "duration", "room", "title", "subtitle", "track", "type", "language",
           "persons"}  # fmt: skip
 _OF_ITS_SYSTEM = {"id", "guid", "code", "slug", "url", "origin_url", "feedback_url"}
@@ -36,7 +36,7 @@ _ROLES = (
 
 
 def read_frab_json(data: bytes, name: str, settings: EventSettings) -> Found:
-    """Read a schedule in JSON. Raises VenueError where the file is none."""
+    """Read a schedule in JSON. Raises VenueError if it is not one."""
     try:
         document = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -72,7 +72,7 @@ def read_frab_json(data: bytes, name: str, settings: EventSettings) -> Found:
 
 
 def read_frab_xml(data: bytes, name: str, settings: EventSettings) -> Found:
-    """Read a schedule in XML. Raises VenueError where the file is none."""
+    """Read a schedule in XML. Raises VenueError if it is not one."""
     try:
         conference = read_xml(data)
     except XmlRefusedError as error:
@@ -101,7 +101,7 @@ class _Reader:
         return self.found
 
     def _own_zone(self) -> ZoneInfo:
-        """Return the zone of times that name none."""
+        """Return the zone of times without a zone."""
         named = _text(self.conference.get("time_zone_name"))
         if not named:
             return self.zone
@@ -227,14 +227,12 @@ def _place(event: dict[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    """Return a text with single spaces. Of texts by language it is the English one, or the
-    first.
-    """
+    """Return a text with single spaces. Of texts by language, use English, else the first."""
     if isinstance(value, dict):
         value = value.get("en") or next(iter(value.values()), "")
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return ""
     try:
         return " ".join(str(value).split())
-    except ValueError:  # a number with thousands of digits
+    except ValueError:  # an integer with thousands of digits
         return ""

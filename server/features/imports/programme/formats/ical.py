@@ -1,8 +1,8 @@
 """Reads a programme from iCalendar (RFC 5545), with time zones and repeated events.
 
-An event is an activity, and each time at which it happens is a session. The code of both is made
-of the UID, so that the next import finds them. The `icalendar` package reads the file. Before that
-its depth is measured, because very deep files take the package very long.
+An event becomes an activity, and each of its times a session. Their codes derive from the UID, so
+that the next import recognises them. The nesting depth is checked before the `icalendar` package
+reads the file, because deep nesting makes the package very slow.
 """
 
 import re
@@ -46,17 +46,17 @@ _TAKEN = {
     "UID", "SUMMARY", "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID",
     "STATUS", "LOCATION", "CATEGORIES", "ORGANIZER", "ATTENDEE",
 }  # fmt: skip
-# What says how the event is kept, and nothing of what it is.
+# Properties without information about the event itself.
 _OF_ITS_SYSTEM = {
     "DTSTAMP", "CREATED", "LAST-MODIFIED", "SEQUENCE", "CLASS", "TRANSP", "PRIORITY", "BEGIN",
     "END",
 }  # fmt: skip
-_ROLES = {"CHAIR", "REQ-PARTICIPANT"}  # of whom is meant to be on the stage
+_ROLES = {"CHAIR", "REQ-PARTICIPANT"}  # of people expected to take part
 
 
 def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
-    """Read the events in a calendar. Raises VenueError where the file is none."""
-    # It takes a while to load, and most servers never read a calendar.
+    """Read the events of a calendar. Raises VenueError if it is not one."""
+    # Imported here because loading is slow and most servers never read a calendar.
     import icalendar
 
     depth = 0
@@ -86,7 +86,7 @@ def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
     _check_zones(text, name)
     try:
         calendars = icalendar.Calendar.from_ical(text, multiple=True)
-    except OSError:  # a zone by the name of a folder of zones
+    except OSError:  # a TZID that is the name of a folder of zones
         raise VenueError(
             [Phrase("%(name)s is not iCalendar: it has a TZID that names no zone", name=name)]
         ) from None
@@ -101,9 +101,9 @@ def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
 
 
 def _check_zones(text: str, name: str) -> None:
-    """Refuse zones whose rules would be followed for ever. Clocks change by the year.
+    """Raise VenueError for zones with too many rules, or rules other than yearly ones.
 
-    Raises VenueError.
+    Such rules would take too long to expand.
     """
     rules = [
         rule.upper()
@@ -135,7 +135,7 @@ def _check_zones(text: str, name: str) -> None:
 
 @dataclass
 class _Series:
-    """Holds the parts of a file with one UID. They are the event, and times that differ from it."""
+    """The components with one UID: the event, and the times that differ from it."""
 
     main: list[Any] = field(default_factory=list)
     changed: list[Any] = field(default_factory=list)
@@ -146,7 +146,7 @@ class _Reader:
         self.name = name
         self.zone = ZoneInfo(settings.time_zone)
         self.days = day_starts(settings)
-        # A day more at both ends, since the file's clocks may be others than the event's.
+        # One more day at both ends, since the file's time zone may differ from the event's.
         self.first = settings.first_day - timedelta(days=1)
         self.last = settings.first_day + timedelta(days=settings.days)
         self.found = Found()
@@ -193,7 +193,7 @@ class _Reader:
             (kept.changed if "RECURRENCE-ID" in part else kept.main).append(part)
 
     def _read_series(self, uid: str, parts: _Series) -> None:
-        """Make the drafts of one event. Raises TimeRefusedError and RuleRefusedError."""
+        """Add the drafts of one event. Raises TimeRefusedError and RuleRefusedError."""
         if len(parts.main) > 1:
             told = Phrase(
                 "%(main)s: its UID is there %(count)s times: keep one",
@@ -268,10 +268,11 @@ class _Reader:
         )
 
     def _times(self, part: Any, suffixes: dict[int, str]) -> list[int]:
-        """Return the instants of a repeated event near the forum, and give each its suffix.
+        """Return the times (Unix ms) of a repeated event near the event's days, and set the suffix
+        of each.
 
-        Those that EXDATE takes away have one too, so that the others keep theirs. The first time of
-        all has none, as it would have without a rule.
+        Times excluded by EXDATE get a suffix too, so that excluding one does not change the others.
+        The first time has no suffix, like an event that is not repeated.
         """
         start, zone = self._local(_one(part, "DTSTART"))
         locals_ = {start}
@@ -318,11 +319,11 @@ class _Reader:
         if isinstance(value, datetime) and value.tzinfo and value.year in YEARS:
             return value.astimezone(zone).replace(tzinfo=None)
         if isinstance(value, datetime):
-            return value.replace(tzinfo=None)  # Such as the last second of the year 9999.
+            return value.replace(tzinfo=None)  # e.g. the last second of the year 9999
         return datetime.combine(value, time.max) if isinstance(value, date) else None
 
     def _length(self, part: Any) -> int:
-        """Return how long it lasts, in ms. Raises TimeRefusedError."""
+        """Return the duration in ms. Raises TimeRefusedError."""
         begin = self._instant(_one(part, "DTSTART"))
         if "DTEND" in part:
             length = self._instant(_one(part, "DTEND")) - begin
@@ -350,7 +351,7 @@ class _Reader:
         return self._zoned(value.dt, value.params)
 
     def _zoned(self, value: Any, params: Any) -> tuple[datetime, Any]:
-        """Return the local time and its zone. A day begins at the venue's midnight."""
+        """Return the local time and its zone. A date means midnight at the venue."""
         if not isinstance(value, datetime):
             if not isinstance(value, date):
                 raise TimeRefusedError(
@@ -370,7 +371,7 @@ class _Reader:
     def _people(
         self, part: Any
     ) -> tuple[tuple[DraftPerson, ...], tuple[tuple[str, str], ...], list[str]]:
-        """Return speakers, hosts and rooms of an event."""
+        """Return the speakers, hosts and rooms of an event."""
         people: list[DraftPerson] = []
         hosts = [(_called(one), "lead") for one in _several(part, "ORGANIZER")]
         rooms: list[str] = []
@@ -397,7 +398,7 @@ def _several(part: Any, key: str) -> list[Any]:
 
 
 def _one(part: Any, key: str) -> Any:
-    """Return the only value of a property. Raises TimeRefusedError."""
+    """Return a property that must occur once. Raises TimeRefusedError."""
     values = _several(part, key)
     if len(values) != 1:
         raise TimeRefusedError(

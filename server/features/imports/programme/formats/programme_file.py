@@ -1,4 +1,4 @@
-"""Reads the file of a programme, whatever its format is."""
+"""Reads a programme file of any supported format."""
 
 from badges.i18n import Count, Phrase
 from server.core.event.settings import EventSettings
@@ -14,8 +14,10 @@ READERS = {"ical": read_ical, "frab-json": read_frab_json, "frab-xml": read_frab
 def read_programme(
     data: bytes, name: str, settings: EventSettings, form: str | None = None
 ) -> Found:
-    """Read the drafts in a file called `name`. `form` is one of READERS, or None to see by the
-    content. Raises VenueError where nothing can be read.
+    """Read the drafts in a file called `name`.
+
+    `form` is one of READERS, or None to detect it from the content. Raises VenueError if nothing
+    can be read.
     """
     if len(data) > FILE_BYTES_MAX:
         raise VenueError(

@@ -1,7 +1,7 @@
-"""Lists the times at which a rule of RFC 5545 repeats an event, by `dateutil`.
+"""Lists the times at which an RFC 5545 rule repeats an event, using `dateutil`.
 
-A rule that is unknown here or out of bounds is refused. Times are local, without a zone: "each day
-at nine" stays nine when clocks change.
+Unsupported or excessive rules are refused. Times are local without a zone: "every day at nine"
+remains nine o'clock when daylight saving time starts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +14,11 @@ from dateutil.rrule import rrulestr
 from badges.i18n import N_, Spoken
 
 STEPS_MAX = 2_000_000  # of all rules of a file
-EMPTY_STEPS = 100_000  # of a rule that has no time until the end of the calendar, by each value
-YEARS_BEFORE_MAX = 10  # that a rule may begin before the event
+EMPTY_STEPS = 100_000  # for a rule without further times, per value of the rule
+YEARS_BEFORE_MAX = 10  # between a rule's begin and the event
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
-# dateutil looks for a rule's next time up to the year 9999. Days and weekdays are the same again
-# after 400 years, so a rule is followed in the last 400 years, and that search is short.
+# dateutil searches for a rule's next time up to the year 9999. The calendar repeats every 400
+# years, so moving a rule into the last 400 years keeps that search short.
 _ALIKE_YEARS, _ALIKE_DAYS = 400, 146_097
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _NUMBERS = {
@@ -29,14 +29,12 @@ _KNOWN = {"FREQ", "UNTIL", "WKST", "BYDAY", *_NUMBERS}
 
 
 class RuleRefusedError(Spoken, ValueError):
-    """Is raised for a rule that can't be followed. The text says why, in plain words."""
+    """A rule that is not supported. The text is for staff."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Holds a rule. `text` is the rule without COUNT and UNTIL, and `begin` is the time from which
-    its periods are counted.
-    """
+    """`text` is the rule without COUNT and UNTIL. `begin` is the start of its first period."""
 
     text: str
     begin: datetime
@@ -45,7 +43,7 @@ class Rule:
 
 
 def rule_of(parts: Mapping[str, Sequence[Any]], start: datetime, until: datetime | None) -> Rule:
-    """Make the rule from the parts of an RRULE. `until` is its end in local time.
+    """Return the rule from the parts of an RRULE. `until` is its end in local time.
 
     Raises RuleRefusedError.
     """
@@ -74,7 +72,7 @@ def rule_of(parts: Mapping[str, Sequence[Any]], start: datetime, until: datetime
     if frequency == "WEEKLY":
         if not values.keys() & {"BYMONTHDAY", "BYYEARDAY"} and not values["BYDAY"]:
             values["BYDAY"] = [_WEEKDAYS[start.weekday()]]
-        # Of its first week dateutil counts only the days from the start on.
+        # dateutil counts the days of the first week only from the start on.
         begin -= timedelta(days=(start.weekday() - _WEEKDAYS.index(values["WKST"][0])) % 7)
     text = ";".join(f"{key}={','.join(map(str, one))}" for key, one in values.items() if one)
     return Rule(text, begin, count, until)
@@ -111,12 +109,12 @@ def _weekday(word: Any, frequency: str) -> str:
 
 @dataclass
 class Budget:
-    """Counts the steps of all rules of a file, so that they end."""
+    """Limits the steps of all rules of a file."""
 
     left: int = STEPS_MAX
 
     def spend(self, steps: int) -> None:
-        """Raises RuleRefusedError where nothing is left."""
+        """Raises RuleRefusedError if no steps are left."""
         self.left -= steps
         if self.left < 0:
             raise RuleRefusedError(
@@ -130,9 +128,9 @@ class Budget:
 def occurrences(
     rule: Rule, start: datetime, first: date, last: date, budget: Budget
 ) -> Iterator[datetime]:
-    """Yield the starts on days from `first` to `last`. The start itself always is the first one.
+    """Yield the starts on the days `first` to `last`, including `start` itself.
 
-    Raises RuleRefusedError where the rule begins too long before, or `budget` is spent.
+    Raises RuleRefusedError if the rule begins too many years before, or `budget` is used up.
     """
     if start.year < first.year - YEARS_BEFORE_MAX:
         raise RuleRefusedError(

@@ -1,7 +1,7 @@
-"""Reads a schedule in XML into the shape that the same schedule has in JSON.
+"""Converts a schedule in XML to the shape of the same schedule in JSON.
 
-The parser is the one of the standard library. It is told to refuse a DOCTYPE, so that no entity is
-ever declared, expanded or fetched. Depth and size are bounded.
+The parser refuses a DOCTYPE, so that no entity is declared, expanded or fetched. Depth and size are
+limited.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ _LISTS = {"persons": "person", "links": "link", "attachments": "attachment"}
 
 
 class XmlRefusedError(Spoken, ValueError):
-    """Is raised for XML that can't be read. The text says why, in plain words."""
+    """XML that cannot be read. The text is for staff."""
 
 
 class _Node:
@@ -31,7 +31,7 @@ class _Node:
 
 
 def read_xml(data: bytes) -> dict[str, Any]:
-    """Return the conference as JSON has it. Raises XmlRefusedError."""
+    """Return the conference as in JSON. Raises XmlRefusedError."""
     root = _tree(data)
     if root.tag != "schedule":
         raise XmlRefusedError(

@@ -1,4 +1,4 @@
-"""Turns times of programme files into instants (Unix ms)."""
+"""Converts times of programme files to Unix ms."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -8,17 +8,17 @@ from badges.i18n import N_, Spoken
 
 _DURATION = re.compile(r"(\d{1,4}):([0-5]\d)(?::[0-5]\d)?")
 DURATION_MAX_H = 16 * 24
-YEARS = range(1900, 3000)  # No arithmetic near these leaves what Python's dates can hold.
+YEARS = range(1900, 3000)  # So that arithmetic stays within the range of Python's dates.
 
 
 class TimeRefusedError(Spoken, ValueError):
-    """Is raised for a time that can't be used. The text says why, in plain words."""
+    """A time that cannot be used. The text is for staff."""
 
 
 def instant(value: datetime, zone: ZoneInfo) -> int:
-    """Return a time in Unix ms. A time without a zone is one of the venue's clocks.
+    """Return a time in Unix ms. A time without a zone is local to the venue.
 
-    Raises TimeRefusedError for a time that clocks skip, and for a year that no event is in.
+    Raises TimeRefusedError for a time skipped by daylight saving time, and for years out of range.
     """
     if value.year not in YEARS:
         raise TimeRefusedError(N_("%(value)s is out of range"), value=f"{value:%Y-%m-%d}")
@@ -33,7 +33,7 @@ def instant(value: datetime, zone: ZoneInfo) -> int:
 
 
 def iso_time(text: str) -> datetime:
-    """Read an ISO 8601 date with time. Raises TimeRefusedError."""
+    """Read a date with time in ISO 8601. Raises TimeRefusedError."""
     try:
         return datetime.fromisoformat(text.strip())
     except ValueError:
@@ -43,8 +43,9 @@ def iso_time(text: str) -> datetime:
 
 
 def clock_on(day: str, clock: str, day_start: str) -> datetime:
-    """Return the time `clock` (09:30) of a day (2026-05-04). Times before the clock of `day_start`,
-    where that is given, are of the morning after. Raises TimeRefusedError.
+    """Return `clock` (09:30) on `day` (2026-05-04).
+
+    If `day_start` is set, an earlier time belongs to the next morning. Raises TimeRefusedError.
     """
     padded = f"0{clock.strip()}" if clock.strip()[1:2] == ":" else clock.strip()
     time = iso_time(f"{day.strip()}T{padded}")
@@ -54,7 +55,7 @@ def clock_on(day: str, clock: str, day_start: str) -> datetime:
 
 
 def duration_ms(text: str) -> int:
-    """Read a duration such as "01:30", which is hours and minutes. Raises TimeRefusedError."""
+    """Read a duration such as "01:30" (hours and minutes). Raises TimeRefusedError."""
     match = _DURATION.fullmatch(text.strip())
     minutes = int(match[1]) * 60 + int(match[2]) if match else 0
     if not 0 < minutes <= DURATION_MAX_H * 60:
