@@ -372,12 +372,12 @@ class _Planner:
         other one.
         """
         before = len(self._problems)
-        for column, codes, known in (
+        for column, codes, existing in (
             ("category", (row.category,), self._categories),
             ("zones", row.zones, self._zones),
         ):
             for code in codes:
-                if code not in known:
+                if code not in existing:
                     message = Phrase("%(code)s is not known in this event", code=repr(code))
                     self._problems.append(Problem(row.line, column, message))
         for code in row.invitations:
@@ -416,12 +416,12 @@ class _Planner:
                     meant=meant,
                 )
             )
-        said = Phrase(
+        message = Phrase(
             "invitations to sessions that this event does not have yet, which hold "
             "as soon as a venue file brings the session: %(count)s",
             count=Count(sum(map(len, self._awaited.values()))),
         )
-        return [Finding("awaited_sessions", len(examples), said, tuple(examples))]
+        return [Finding("awaited_sessions", len(examples), message, tuple(examples))]
 
     def _values(self, row: RosterRow) -> RosterValues:
         return RosterValues(

@@ -135,20 +135,20 @@ class Match:
 
     def rows(self, rows: Sequence[RosterRow]) -> list[tuple[RosterRow, Person | None]]:
         """Return the rows to import, each with its attendee, or None for a new one."""
-        found: dict[int, Person | None] = {}  # by the row's position
+        matched: dict[int, Person | None] = {}  # by the row's position
         rest = []
         for place, row in enumerate(rows):
             person = self._certain(row)
             if person is None:
                 rest.append(place)
             elif self._claim(row, person):
-                found[place] = person
+                matched[place] = person
         self._index_names(rest)
         for place in rest:
             taken, person = self._decide(rows[place])
             if taken and (person is None or self._claim(rows[place], person)):
-                found[place] = person
-        return [(rows[place], found[place]) for place in sorted(found)]
+                matched[place] = person
+        return [(rows[place], matched[place]) for place in sorted(matched)]
 
     def _certain(self, row: RosterRow) -> Person | None:
         """Return the attendee with the row's id, or e-mail and name, or, without these, name and
@@ -159,8 +159,11 @@ class Match:
             if person is not None:
                 return person
         if row.email:
-            same = [one for one in self._mates(row) if _same_name(row, one)]
-            return next((one for one in same if one.serial not in self._claimed), None)
+            same = [person_here for person_here in self._mates(row) if _same_name(row, person_here)]
+            return next(
+                (person_here for person_here in same if person_here.serial not in self._claimed),
+                None,
+            )
         if row.external_id or not self._nameless:
             return None
         key = (name_key(row.given_name, row.family_name), _plain(row.organisation))
@@ -170,7 +173,7 @@ class Match:
     def _mates(self, row: RosterRow) -> list[Person]:
         """Return the people with the row's e-mail and no different id."""
         people = self._by_email.get(row.email.casefold(), []) if row.email else []
-        return [one for one in people if not (row.external_id and one.external_id)]
+        return [person for person in people if not (row.external_id and person.external_id)]
 
     def _claim(self, row: RosterRow, person: Person) -> bool:
         """Assign the attendee to the row and record changes of identity. Report whether the row is
@@ -211,12 +214,12 @@ class Match:
             first = self._claimed.get(person.serial)
             if first is not None and _row_key(first) == _row_key(row):
                 return True, person  # `_claim` then rejects it as the second row of one person.
-        free = [one for one in self._mates(row) if one.serial not in self._claimed]
+        free = [mate for mate in self._mates(row) if mate.serial not in self._claimed]
         if free and not self._answers.shared_emails:
             if len(free) == 1 and self._answers.renames is not None:
                 return True, free[0]
             self._other_names.append((row, free))
-            self._asked_about.update(one.serial for one in free)
+            self._asked_about.update(mate.serial for mate in free)
             return False, None
         if self._is_doubled(row):
             return self._answers.doubles == "new", None
@@ -234,7 +237,7 @@ class Match:
             return False
         others = self._new_by_email.setdefault(row.email.casefold(), [])
         key = _row_key(row) if others else ""
-        first = next((one for one in others if _row_key(one) == key), None)
+        first = next((other for other in others if _row_key(other) == key), None)
         if first is None:
             others.append(row)
             return False
@@ -255,8 +258,8 @@ class Match:
         people = self._free_by_name.get(_row_key(row), []) if self._free_by_name else []
         for person in people:
             theirs, own = _plain(person.values.organisation), _plain(row.organisation)
-            known = person.serial in self._claimed or person.serial in self._asked_about
-            if not known and (theirs == own or not theirs or not own):
+            has_row = person.serial in self._claimed or person.serial in self._asked_about
+            if not has_row and (theirs == own or not theirs or not own):
                 self._doubles.append(
                     Phrase(
                         "line %(line)s: %(name)s%(email)s has the name of %(person)s",
@@ -276,23 +279,23 @@ class Match:
         return [person.serial for person in self._missing()]
 
     def _missing(self) -> list[Person]:
-        known = self._claimed.keys() | self._asked_about
+        accounted = self._claimed.keys() | self._asked_about
         return [
             person
             for person in self._people.values()
-            if person.serial not in known and person.revoked_at is None and not person.at_desk
+            if person.serial not in accounted and person.revoked_at is None and not person.at_desk
         ]
 
     def findings(self, bad: int) -> list[Finding]:
         """Return the questions and notes. `bad` is the number of rows with a problem."""
-        found = [
+        candidates = [
             self._renames_finding(),
             self._other_names_finding(),
             self._doubles_finding(),
             self._missing_finding(bad),
             *self._notes(),
         ]
-        return [finding for finding in found if finding is not None]
+        return [finding for finding in candidates if finding is not None]
 
     def _renames_finding(self) -> Finding | None:
         if not self._renames:
@@ -519,17 +522,17 @@ def _row_name(row: RosterRow) -> str:
 
 def described(person: Person) -> str:
     """Return a person's name, id or e-mail, and badge, for messages."""
-    who = joined(
+    name = joined(
         "", [shown(whole_name(*person.names), 80), _ways(person.external_id, person.email)]
     )
     if not person.issue:
         if person.revoked_at is None:
-            return Phrase("%(who)s (no badge yet)", who=who)
-        return Phrase("%(who)s (no badge yet, revoked)", who=who)
+            return Phrase("%(who)s (no badge yet)", who=name)
+        return Phrase("%(who)s (no badge yet, revoked)", who=name)
     number = badge_number(person.serial)
     if person.revoked_at is None:
-        return Phrase("%(who)s (badge %(number)s)", who=who, number=number)
-    return Phrase("%(who)s (badge %(number)s, revoked)", who=who, number=number)
+        return Phrase("%(who)s (badge %(number)s)", who=name, number=number)
+    return Phrase("%(who)s (badge %(number)s, revoked)", who=name, number=number)
 
 
 def _ways(external_id: str, email: str) -> str:

@@ -44,7 +44,7 @@ def read_for_event(
     progress: Callable[[int, int], None] | None = None,
 ) -> ReadRoster:
     """Read `file`. Writes nothing. Raises RosterError if nothing can be read."""
-    known = store.categories(db)
+    categories_here = store.categories(db)
 
     def read(categories: list[CategoryPlan]) -> Roster:
         return read_roster(
@@ -61,79 +61,82 @@ def read_for_event(
             progress=progress,
         )
 
-    roster = read(known)
-    made: list[CategoryPlan] = []
+    roster = read(categories_here)
+    additions: list[CategoryPlan] = []
     if file.new_categories and roster.unknown_words:
         for word in _one_of_each(roster.unknown_words):
             try:
-                made.append(new_category(word, [*known, *made]))
+                additions.append(new_category(word, [*categories_here, *additions]))
             except ValueError as error:
                 raise RosterError(
                     N_("%(why)s: say in a mapping which ones %(word)s and others are"),
                     why=phrase_of(error),
                     word=shown(word),
                 ) from None
-        roster = read([*known, *made])
-    notes = [*_new_category_notes(roster, made), *_word_notes(roster, [*known, *made])]
-    return ReadRoster(replace(roster, findings=(*roster.findings, *notes)), tuple(made))
+        roster = read([*categories_here, *additions])
+    notes = [
+        *_new_category_notes(roster, additions),
+        *_word_notes(roster, [*categories_here, *additions]),
+    ]
+    return ReadRoster(replace(roster, findings=(*roster.findings, *notes)), tuple(additions))
 
 
 def _one_of_each(words: tuple[str, ...]) -> list[str]:
     """Return the words without those that differ from an earlier one only in case or width."""
-    found: dict[str, str] = {}
+    first_words: dict[str, str] = {}
     for word in words:
-        found.setdefault(wording(word), word)
-    return list(found.values())
+        first_words.setdefault(wording(word), word)
+    return list(first_words.values())
 
 
-def _new_category_notes(roster: Roster, made: list[CategoryPlan]) -> list[Finding]:
+def _new_category_notes(roster: Roster, additions: list[CategoryPlan]) -> list[Finding]:
     """Return a note about the categories that will be added."""
-    if not made:
+    if not additions:
         return []
-    rows = {one.key: 0 for one in made}
+    rows = {category.key: 0 for category in additions}
     for word in roster.words:
         if word.category in rows:
             rows[word.category] += word.rows
-    said = Phrase(
+    message = Phrase(
         "categories that are new. They enter where every category may, and other "
         "halls and sessions name them in the venue file: %(count)s",
-        count=Count(len(made)),
+        count=Count(len(additions)),
     )
     examples = tuple(
         counted(
             "%(names)s: key %(key)s, letter %(letter)s, colour %(colour)s, %(num)s row",
             "%(names)s: key %(key)s, letter %(letter)s, colour %(colour)s, %(num)s rows",
-            rows[one.key],
-            names=shown(next(iter(one.names.values()))),
-            key=one.key,
-            letter=one.letter,
-            colour=one.colour,
+            rows[category.key],
+            names=shown(next(iter(category.names.values()))),
+            key=category.key,
+            letter=category.letter,
+            colour=category.colour,
         )
-        for one in made
+        for category in additions
     )
-    return [Finding("new_categories", len(made), said, examples)]
+    return [Finding("new_categories", len(additions), message, examples)]
 
 
 def _word_notes(roster: Roster, categories: list[CategoryPlan]) -> list[Finding]:
     """Return a note about words that were read as a category with a different name."""
     own = {
-        one.key: {wording(name) for name in (one.key, one.letter, *one.names.values())}
-        for one in categories
+        entry.key: {wording(name) for name in (entry.key, entry.letter, *entry.names.values())}
+        for entry in categories
     }
     others = tuple(
         counted(
             "%(word)s is %(category)s in %(num)s row",
             "%(word)s is %(category)s in %(num)s rows",
-            one.rows,
-            word=shown(one.word) if one.word else Phrase("nothing"),
-            category=one.category,
+            entry.rows,
+            word=shown(entry.word) if entry.word else Phrase("nothing"),
+            category=entry.category,
         )
-        for one in roster.words
-        if one.category and wording(one.word) not in own.get(one.category, ())
+        for entry in roster.words
+        if entry.category and wording(entry.word) not in own.get(entry.category, ())
     )
     if not others:
         return []
-    said = Phrase(
+    message = Phrase(
         "words that were read as a category with another name: %(count)s", count=Count(len(others))
     )
-    return [Finding("category_words", len(others), said, others)]
+    return [Finding("category_words", len(others), message, others)]

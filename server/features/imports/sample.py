@@ -69,11 +69,11 @@ def sample_files(first_day: date) -> Mapping[str, bytes]:
     """Return the files by name, for an event of three days from `first_day` on."""
     venue, guests = _text("venue.toml", first_day), _text("guests.toml", first_day)
     roster = _text("roster.csv", first_day)
-    made = (
+    contents = (
         venue.encode(), _venue_workbook(venue), roster.encode("utf-8-sig"),
         _roster_workbook(roster), guests.encode(),
     )  # fmt: skip
-    return MappingProxyType(dict(zip(NAMES, made, strict=True)))
+    return MappingProxyType(dict(zip(NAMES, contents, strict=True)))
 
 
 def _text(name: str, first_day: date) -> str:
@@ -97,12 +97,12 @@ def _venue_workbook(text: str) -> bytes:
         _fill(
             sheet,
             header,
-            [[_cell(one.get(key)) for key in header] for one in document.get(kind, [])],
+            [[_cell(thing.get(key)) for key in header] for thing in document.get(kind, [])],
         )
         for at, key in enumerate(header, 1):
             need = "Needed." if fields[key].required else "May be empty."
-            told = " ".join(filter(None, (_NOTES.get(key), need)))
-            sheet.cell(1, at).comment = Comment(told, "Hallkeeper")
+            comment = " ".join(filter(None, (_NOTES.get(key), need)))
+            sheet.cell(1, at).comment = Comment(comment, "Hallkeeper")
     return _saved(book)
 
 

@@ -23,15 +23,15 @@ TOLD_MAX = 5  # names listed in a sentence
 
 def advice(db: Connection, venue: Venue, settings: EventSettings) -> list[str]:
     """Return a sentence for each warning, with its row in `venue`'s file if known."""
-    found = _Advice(db, venue, settings)
+    checker = _Advice(db, venue, settings)
     checks: tuple[Callable[[], Iterable[str]], ...] = (
-        found.halls_without_a_way,
-        found.limits_above_the_parents,
-        found.capacities_above_their_reasons,
-        found.nested_doors_that_say_nothing,
-        found.sessions_at_once,
-        found.sessions_past_the_end,
-        found.guests_that_are_awaited,
+        checker.halls_without_a_way,
+        checker.limits_above_the_parents,
+        checker.capacities_above_their_reasons,
+        checker.nested_doors_that_say_nothing,
+        checker.sessions_at_once,
+        checker.sessions_past_the_end,
+        checker.guests_that_are_awaited,
     )
     return [sentence for check in checks for sentence in check()]
 
@@ -90,9 +90,11 @@ class _Advice:
     def capacities_above_their_reasons(self) -> Iterator[str]:
         """Warn of capacities above what the hall's measures allow."""
         for hall in store.halls(self.db):
-            found = capacity_reasons.warning(hall.capacity, capacity_reasons.reasons(hall.measures))
-            if found is not None:
-                yield located(self.venue.place("hall", hall.code), found)
+            excess = capacity_reasons.warning(
+                hall.capacity, capacity_reasons.reasons(hall.measures)
+            )
+            if excess is not None:
+                yield located(self.venue.place("hall", hall.code), excess)
 
     def nested_doors_that_say_nothing(self) -> Iterator[str]:
         """Warn of doors into nested halls that do not state where they lead from, and so count as
@@ -107,10 +109,10 @@ class _Advice:
         ):
             if door in unsaid and door in paths:
                 doors[hall].append(code)
-        for hall, codes in sorted(doors.items(), key=lambda found: halls[found[0]]):
+        for hall, codes in sorted(doors.items(), key=lambda item: halls[item[0]]):
             outer = nesting.outer_halls(hall, nesting.parents_of(self.db), None)
-            yield self._unsaid(halls[hall], codes, [halls[one] for one in outer],
-                               [halls[one] for one in outer if one in own])  # fmt: skip
+            yield self._unsaid(halls[hall], codes, [halls[hall_id] for hall_id in outer],
+                               [halls[hall_id] for hall_id in outer if hall_id in own])  # fmt: skip
 
     def _unsaid(self, hall: str, doors: list[str], outer: list[str], own: list[str]) -> str:
         """Return the warning. `outer` are the surrounding halls, `own` those of them with doors."""
@@ -158,11 +160,11 @@ class _Advice:
             others = [
                 Phrase(
                     "%(one)s (%(starts)s to %(ends)s)",
-                    one=one["other"],
-                    starts=self._clock(one["starts"]),
-                    ends=self._clock(one["ends"]),
+                    one=pair["other"],
+                    starts=self._clock(pair["starts"]),
+                    ends=self._clock(pair["ends"]),
                 )
-                for one in pairs
+                for pair in pairs
             ]
             more = (
                 Phrase(" and %(count)s more", count=len(others) - TOLD_MAX)

@@ -20,7 +20,7 @@ class VenueCheck:
         stored = dict(db.execute("SELECT code, category FROM category").fetchall())
         self.stored_categories: dict[str, int] = stored
         self.categories = {*stored, *stored.values()}
-        self.categories |= {one for plan in venue.categories for one in (plan.key, plan.code)}
+        self.categories |= {name for plan in venue.categories for name in (plan.key, plan.code)}
 
     def problems(self) -> list[str]:
         """Return the faults, one sentence each."""
@@ -38,8 +38,8 @@ class VenueCheck:
             self._rules_without_effect,
             self._guests,
         )
-        found = [problem for check in checks for problem in check()]
-        return found + ProgrammeCheck(self.db, self.venue).problems()
+        faults = [problem for check in checks for problem in check()]
+        return faults + ProgrammeCheck(self.db, self.venue).problems()
 
     def _codes(self, table: str) -> set[str]:
         return {row[0] for row in self.db.execute(f"SELECT code FROM {table}")}
@@ -247,16 +247,16 @@ class VenueCheck:
                 )
 
     def _unknown_categories(self, place: str, choice: CategoryChoice) -> Iterator[str]:
-        for one in choice or ():
-            if one not in self.categories:
-                known = ", ".join(
+        for category in choice or ():
+            if category not in self.categories:
+                categories = ", ".join(
                     sorted(str(key) for key in self.categories if isinstance(key, str))
                 )
                 yield Phrase(
                     "%(place)s: there is no category %(one)s; there are %(known)s",
                     place=place,
-                    one=one,
-                    known=known,
+                    one=category,
+                    known=categories,
                 )
 
     def _rules_without_effect(self) -> Iterator[str]:
@@ -279,8 +279,8 @@ class VenueCheck:
     def _guests(self) -> Iterator[str]:
         """Find addresses shared by several people. People not on the roster yet are allowed."""
         for plan in self.venue.sessions:
-            known = {name: self._known(name) for name in (*plan.invited, *plan.refused)}
-            for name, people in known.items():
+            counts = {name: self._known(name) for name in (*plan.invited, *plan.refused)}
+            for name, people in counts.items():
                 if people > 1:
                     yield (
                         Phrase(

@@ -139,13 +139,13 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
             ]
         )
     fields = _fields(ZoneInfo(settings.time_zone))
-    known = tuple(fields)
+    kinds = tuple(fields)
     workbook = is_workbook(data)
-    read = read_workbook(data, name, known) if workbook else Found(_toml(data, name, known))
+    read = read_workbook(data, name, kinds) if workbook else Found(_toml(data, name, kinds))
     entries = read.entries
     reader = _Reader(fields, settings, list(read.problems))
-    for kind, found in entries.items():
-        if len(found) > ENTRIES_MAX:
+    for kind, things in entries.items():
+        if len(things) > ENTRIES_MAX:
             raise VenueError(
                 [
                     Phrase(
@@ -171,7 +171,7 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
             Phrase(
                 "%(name)s has none of %(known)s",
                 name=name,
-                known=", ".join(f"[[{kind}]]" for kind in known),
+                known=", ".join(f"[[{kind}]]" for kind in kinds),
             )
         )
     if reader.problems:
@@ -196,7 +196,7 @@ def read_one(kind: str, values: Mapping[str, Any], settings: EventSettings) -> V
         programme=_programme(reader, entries),
     )
     if reader.problems:
-        raise VenueError([without_place(one) for one in reader.problems])
+        raise VenueError([without_place(problem) for problem in reader.problems])
     return venue
 
 
@@ -212,7 +212,7 @@ def _programme(reader: "_Reader", entries: Mapping[str, list[Entry]]) -> Program
     )
 
 
-def _toml(data: bytes, name: str, known: tuple[str, ...]) -> dict[str, list[Entry]]:
+def _toml(data: bytes, name: str, kinds: tuple[str, ...]) -> dict[str, list[Entry]]:
     try:
         document = tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -228,21 +228,23 @@ def _toml(data: bytes, name: str, known: tuple[str, ...]) -> dict[str, list[Entr
             [Phrase("%(name)s is not TOML: %(why)s", name=name, why=phrase_of(error))]
         ) from None
     problems = []
-    found: dict[str, list[Entry]] = {}
+    entries: dict[str, list[Entry]] = {}
     for kind, tables in document.items():
-        if kind not in known:
-            problems.append(located(name, unknown_key(kind, known)))
-        elif not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+        if kind not in kinds:
+            problems.append(located(name, unknown_key(kind, kinds)))
+        elif not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             problems.append(
                 Phrase(
                     "%(name)s: write each %(kind)s under its own [[%(kind)s]]", name=name, kind=kind
                 )
             )
         else:
-            found[kind] = [Entry(_toml_place(kind, n, one), one) for n, one in enumerate(tables, 1)]
+            entries[kind] = [
+                Entry(_toml_place(kind, n, table), table) for n, table in enumerate(tables, 1)
+            ]
     if problems:
         raise VenueError(problems)
-    return found
+    return entries
 
 
 def _toml_place(kind: str, number: int, table: Mapping[str, Any]) -> str:
@@ -273,52 +275,54 @@ class _Reader:
         make: Callable[[Mapping[str, Any]], P],
     ) -> tuple[P, ...]:
         """Return the plans of one kind."""
-        made = []
+        plans = []
         met: dict[str, str] = {}
         for entry in entries.get(kind, ()):
             before = len(self.problems)
-            found = self._values(kind, entry)
-            self.rows[kind, str(found.get("key", found.get("code")))] = entry.place
-            self.problems += self._repeated(entry.place, found, met)
+            values = self._values(kind, entry)
+            self.rows[kind, str(values.get("key", values.get("code")))] = entry.place
+            self.problems += self._repeated(entry.place, values, met)
             if len(self.problems) > before or entry.unread:
                 continue
             try:
-                made.append(make(found))
+                plans.append(make(values))
             except ValueRefusedError as error:
                 self.problems.append(located(entry.place, error.phrase))
-        return tuple(made)
+        return tuple(plans)
 
     def _values(self, kind: str, entry: Entry) -> dict[str, Any]:
         fields = self.fields[kind]
-        found = {}
+        values = {}
         for key, value in entry.values.items():
             if key not in fields:
                 self.problems.append(located(entry.place, unknown_key(key, tuple(fields))))
                 continue
             try:
-                found[key] = fields[key].read(value)
+                values[key] = fields[key].read(value)
             except ValueRefusedError as error:
                 self.problems.append(
                     located(entry.place, Phrase("%(key)s %(what)s", key=key, what=error.phrase))
                 )
-        for key, one in fields.items():
-            if one.required and key not in entry.values and key not in entry.unread:
+        for key, entry_field in fields.items():
+            if entry_field.required and key not in entry.values and key not in entry.unread:
                 self.problems.append(located(entry.place, Phrase("%(key)s is missing", key=key)))
-        return found
+        return values
 
-    def _repeated(self, place: str, found: Mapping[str, Any], met: dict[str, str]) -> Iterator[str]:
+    def _repeated(
+        self, place: str, values: Mapping[str, Any], met: dict[str, str]
+    ) -> Iterator[str]:
         for key in ("code", "key", "bit", "letter"):
-            if key in found:
-                known = f"{key} {str(found[key]).casefold()}"
-                first = met.setdefault(known, place)
+            if key in values:
+                label = f"{key} {str(values[key]).casefold()}"
+                first = met.setdefault(label, place)
                 if first != place:
                     yield located(
                         place, Phrase("the same %(key)s as %(first)s", key=key, first=first)
                     )
 
-    def hall(self, found: Mapping[str, Any]) -> HallPlan:
-        capacity = found["capacity"]
-        fire_limit = found.get("fire_limit", capacity)
+    def hall(self, values: Mapping[str, Any]) -> HallPlan:
+        capacity = values["capacity"]
+        fire_limit = values.get("fire_limit", capacity)
         if fire_limit < capacity:
             raise ValueRefusedError(
                 N_("%(key)s %(number)s is above %(other)s %(most)s"),
@@ -327,13 +331,13 @@ class _Reader:
                 other="fire_limit",
                 most=fire_limit,
             )
-        if ("floor_m2" in found) != ("m2_per_person" in found):
+        if ("floor_m2" in values) != ("m2_per_person" in values):
             raise ValueRefusedError(
                 N_("%(key)s and %(other)s go together: write both"),
                 key="floor_m2",
                 other="m2_per_person",
             )
-        accessible = found.get("accessible_places", 0)
+        accessible = values.get("accessible_places", 0)
         if accessible > capacity:
             raise ValueRefusedError(
                 N_("%(key)s %(number)s is above %(other)s %(most)s: they are part of it"),
@@ -342,35 +346,35 @@ class _Reader:
                 other="capacity",
                 most=capacity,
             )
-        if "accessible_until_min" in found and not accessible:
+        if "accessible_until_min" in values and not accessible:
             raise ValueRefusedError(
                 N_("%(key)s needs %(other)s: say how many places are kept"),
                 key="accessible_until_min",
                 other="accessible_places",
             )
-        sessions_only = found.get("sessions_only", False)
-        age_min = found.get("facts_age_max_min")
+        sessions_only = values.get("sessions_only", False)
+        age_min = values.get("facts_age_max_min")
         return HallPlan(
-            code=found["code"],
-            names=venue_fields.names(found, "name"),
-            parent=found.get("parent"),
+            code=values["code"],
+            names=venue_fields.names(values, "name"),
+            parent=values.get("parent"),
             capacity=capacity,
             fire_limit=fire_limit,
-            categories=found.get("categories", () if sessions_only else None),
-            zones=found.get("zones", ()),
+            categories=values.get("categories", () if sessions_only else None),
+            zones=values.get("zones", ()),
             sessions_only=sessions_only,
-            anti_passback=found.get("anti_passback", "hard"),
-            exits=found.get("exits", "strict"),
-            leaving=found.get("leaving", "scanned"),
-            walk_s=found.get("walk_s"),
+            anti_passback=values.get("anti_passback", "hard"),
+            exits=values.get("exits", "strict"),
+            leaving=values.get("leaving", "scanned"),
+            walk_s=values.get("walk_s"),
             facts_age_max_ms=None if age_min is None else age_min * _MINUTE_MS,
-            measures=Measures(**{key: found[key] for key in _MEASURES if key in found}),
+            measures=Measures(**{key: values[key] for key in _MEASURES if key in values}),
             accessible_places=accessible,
-            accessible_until_min=found.get("accessible_until_min"),
+            accessible_until_min=values.get("accessible_until_min"),
         )
 
-    def session(self, found: Mapping[str, Any]) -> SessionPlan:
-        starts, ends = found["starts"], found["ends"]
+    def session(self, values: Mapping[str, Any]) -> SessionPlan:
+        starts, ends = values["starts"], values["ends"]
         if ends <= starts:
             raise ValueRefusedError(
                 N_("%(key)s is not after %(other)s"), key="ends", other="starts"
@@ -383,36 +387,36 @@ class _Reader:
                 days=self.settings.days,
                 first_day=self.settings.first_day,
             )
-        if "invited" in found and "categories" not in found:
+        if "invited" in values and "categories" not in values:
             raise ValueRefusedError(
                 N_("say who may come besides the invited: categories = [] or more")
             )
         return SessionPlan(
-            code=found["code"],
-            hall=found["hall"],
-            titles=venue_fields.names(found, "title"),
+            code=values["code"],
+            hall=values["hall"],
+            titles=venue_fields.names(values, "title"),
             starts_at=starts,
             ends_at=ends,
-            opens_at=starts - found.get("opens_before_min", OPENS_BEFORE_MIN) * _MINUTE_MS,
-            closes_at=ends + found.get("closes_after_min", 0) * _MINUTE_MS,
-            categories=found.get("categories"),
-            invited=found.get("invited", ()),
-            refused=found.get("refused", ()),
-            activity=found.get("activity"),
+            opens_at=starts - values.get("opens_before_min", OPENS_BEFORE_MIN) * _MINUTE_MS,
+            closes_at=ends + values.get("closes_after_min", 0) * _MINUTE_MS,
+            categories=values.get("categories"),
+            invited=values.get("invited", ()),
+            refused=values.get("refused", ()),
+            activity=values.get("activity"),
         )
 
 
-def _category(found: Mapping[str, Any]) -> CategoryPlan:
-    names = venue_fields.names(found, "name")
-    return CategoryPlan(found["code"], found["key"], names, found["letter"], found["colour"])
+def _category(values: Mapping[str, Any]) -> CategoryPlan:
+    names = venue_fields.names(values, "name")
+    return CategoryPlan(values["code"], values["key"], names, values["letter"], values["colour"])
 
 
-def _zone(found: Mapping[str, Any]) -> ZonePlan:
-    return ZonePlan(found["bit"], found["code"])
+def _zone(values: Mapping[str, Any]) -> ZonePlan:
+    return ZonePlan(values["bit"], values["code"])
 
 
-def _door(found: Mapping[str, Any]) -> DoorPlan:
-    mode, come_from = found.get("mode", "both"), found.get("from")
+def _door(values: Mapping[str, Any]) -> DoorPlan:
+    mode, come_from = values.get("mode", "both"), values.get("from")
     return DoorPlan(
-        found["code"], found["hall"], venue_fields.names(found, "name"), mode, come_from
+        values["code"], values["hall"], venue_fields.names(values, "name"), mode, come_from
     )

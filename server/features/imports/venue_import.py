@@ -169,11 +169,11 @@ class _Import(Writer):
         """Store exactly the chosen categories. None means every category."""
         chosen = set(self._categories.values())
         if choice is not None:
-            chosen = {self._categories[one] for one in choice}
+            chosen = {self._categories[category] for category in choice}
         self.db.execute(f"DELETE FROM {table} WHERE {key} = ?", (number,))
         self.db.executemany(
             f"INSERT INTO {table} ({key}, category) VALUES (?, ?)",
-            [(number, one) for one in sorted(chosen)],
+            [(number, category) for category in sorted(chosen)],
         )
 
     def _whole_hall(self, code: str) -> object:

@@ -35,15 +35,17 @@ KINDS = {
 _AT = "%(place)s: %(what)s"
 
 
-def located(place: str, what: str) -> Phrase:
+def located(place: str, message: str) -> Phrase:
     """Return a message with its place in the file."""
-    return Phrase(_AT, place=place, what=what)
+    return Phrase(_AT, place=place, what=message)
 
 
 def without_place(problem: str) -> str:
     """Return a message without its place in the file."""
-    what = problem.fields["what"] if isinstance(problem, Phrase) and problem.text == _AT else None
-    return what if isinstance(what, str) else problem
+    message = (
+        problem.fields["what"] if isinstance(problem, Phrase) and problem.text == _AT else None
+    )
+    return message if isinstance(message, str) else problem
 
 
 class VenueError(Spoken, ValueError):

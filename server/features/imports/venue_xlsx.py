@@ -58,7 +58,7 @@ def is_workbook(data: bytes) -> bool:
     return data.startswith(b"PK\x03\x04")
 
 
-def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
+def read_workbook(data: bytes, name: str, kinds_read: tuple[str, ...]) -> Found:
     """Read the entries of each kind. Raises VenueError if no sheet can be read."""
     damaged = VenueError(
         [Phrase("%(name)s is damaged: open it in the spreadsheet and save it again", name=name)]
@@ -78,18 +78,18 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
                 )
             ]
         )
-    found, first = Found(), dict[str, str]()
+    contents, first = Found(), dict[str, str]()
     try:
-        sheets = _sheets(data, found)
+        sheets = _sheets(data, contents)
     except VenueError:
         raise
     except Exception:  # openpyxl raises KeyError, ParseError, zlib.error and others
         raise damaged from None
-    kinds = {SHEETS[kind]: kind for kind in known} | {kind: kind for kind in known}
+    kinds = {SHEETS[kind]: kind for kind in kinds_read} | {kind: kind for kind in kinds_read}
     for title, rows in sheets.items():
         kind = kinds.get(title.casefold())
         if kind is None:
-            found.problems.append(
+            contents.problems.append(
                 Phrase(
                     "%(name)s: sheet %(title)s is none of %(kinds)s",
                     name=name,
@@ -98,7 +98,7 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
                 )
             )
         elif kind in first:
-            found.problems.append(
+            contents.problems.append(
                 Phrase(
                     "%(name)s: sheets %(first)s and %(title)s are both for %(sheets)s: put "
                     "their rows into one",
@@ -110,13 +110,13 @@ def read_workbook(data: bytes, name: str, known: tuple[str, ...]) -> Found:
             )
         else:
             first[kind] = title
-            found.entries[kind] = list(_entries(title, rows, found))
+            contents.entries[kind] = list(_entries(title, rows, contents))
     if len(first) < len(sheets):
-        raise VenueError(found.problems)
-    return found
+        raise VenueError(contents.problems)
+    return contents
 
 
-def _sheets(data: bytes, told: Found) -> dict[str, list[tuple[_Cell, ...]]]:
+def _sheets(data: bytes, contents: Found) -> dict[str, list[tuple[_Cell, ...]]]:
     """Return the cells of each visible sheet, and add notes about hidden ones.
 
     Formula results need a second reading, only done if there are formulas.
@@ -125,7 +125,7 @@ def _sheets(data: bytes, told: Found) -> dict[str, list[tuple[_Cell, ...]]]:
 
     values: dict[str, list[tuple[Any, ...]]] = {}
     with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True)) as book:
-        found = {}
+        cells_of = {}
         for sheet in book.worksheets:
             if sheet.sheet_state != "visible":
                 sheet.reset_dimensions()
@@ -133,7 +133,7 @@ def _sheets(data: bytes, told: Found) -> dict[str, list[tuple[_Cell, ...]]]:
                 filled = sum(any(value is not None for value in row) for row in rows)
                 # The first has the titles.
                 if filled > 1:
-                    told.notes.append(
+                    contents.notes.append(
                         counted(
                             "sheet %(title)s is hidden, and its %(num)s row is not read",
                             "sheet %(title)s is hidden, and its %(num)s rows are not read",
@@ -145,12 +145,12 @@ def _sheets(data: bytes, told: Found) -> dict[str, list[tuple[_Cell, ...]]]:
             cells = list(_rows(sheet))
             if any(cell.data_type == "f" for row in cells for cell in row):
                 values = values or _values(data)
-            found[sheet.title] = [
+            cells_of[sheet.title] = [
                 tuple(_cell(cell, column, number, values.get(sheet.title, [])) for column, cell
                       in enumerate(row))
                 for number, row in enumerate(cells)
             ]  # fmt: skip
-        return found
+        return cells_of
 
 
 def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
@@ -164,16 +164,16 @@ def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
         if any(cell.value is not None for cell in beyond):
             place = Phrase("sheet %(title)s, row %(number)s", title=sheet.title[:31], number=number)
             if number > ROWS_MAX:
-                said = Phrase(
+                message = Phrase(
                     "a sheet has at most %(most)s rows; import the rest from another file",
                     most=Count(ROWS_MAX),
                 )
             else:
-                said = Phrase(
+                message = Phrase(
                     "a sheet has at most %(most)s columns; delete what stands beyond",
                     most=COLUMNS_MAX,
                 )
-            raise VenueError([located(place, said)])
+            raise VenueError([located(place, message)])
         if number <= ROWS_MAX:
             yield row[:COLUMNS_MAX]
 
@@ -237,18 +237,18 @@ def _cell(cell: Any, column: int, row: int, values: list[tuple[Any, ...]]) -> _C
     )
 
 
-def _entries(title: str, rows: Iterable[tuple[_Cell, ...]], found: Found) -> Iterator[Entry]:
+def _entries(title: str, rows: Iterable[tuple[_Cell, ...]], contents: Found) -> Iterator[Entry]:
     numbered = (
         (number, row)
         for number, row in enumerate(rows, 1)
         if any(cell.text.strip() or cell.flaw for cell in row)
     )
     _, header = next(numbered, (1, ()))
-    columns = _columns(title, header, found)
+    columns = _columns(title, header, contents)
     for number, row in numbered:
         place = Phrase("sheet %(title)s, row %(number)s", title=title, number=number)
-        found.problems += [located(place, cell.flaw) for cell in row if cell.flaw]
-        found.notes += [located(place, cell.note) for cell in row if cell.note]
+        contents.problems += [located(place, cell.flaw) for cell in row if cell.flaw]
+        contents.notes += [located(place, cell.note) for cell in row if cell.note]
         filled = [(columns.get(at, ""), cell) for at, cell in enumerate(row) if at in columns]
         filled += [
             (Phrase("(a column without a title)"), cell)
@@ -262,7 +262,7 @@ def _entries(title: str, rows: Iterable[tuple[_Cell, ...]], found: Found) -> Ite
         )
 
 
-def _columns(title: str, header: tuple[_Cell, ...], found: Found) -> dict[int, str]:
+def _columns(title: str, header: tuple[_Cell, ...], contents: Found) -> dict[int, str]:
     """Return the key of each column by index. A second column with the same key is skipped."""
     from openpyxl.utils import get_column_letter
 
@@ -271,12 +271,14 @@ def _columns(title: str, header: tuple[_Cell, ...], found: Found) -> dict[int, s
     for at, cell in enumerate(header):
         key = "_".join(cell.text.casefold().replace("-", " ").replace("_", " ").split())
         if cell.flaw:
-            found.problems.append(Phrase("sheet %(title)s: %(flaw)s", title=title, flaw=cell.flaw))
+            contents.problems.append(
+                Phrase("sheet %(title)s: %(flaw)s", title=title, flaw=cell.flaw)
+            )
         elif key in first:
             both = joined(
                 Phrase(" and "), [get_column_letter(index + 1) for index in (first[key], at)]
             )
-            found.problems.append(
+            contents.problems.append(
                 Phrase(
                     "sheet %(title)s: columns %(both)s are both %(key)s: keep one",
                     title=title,

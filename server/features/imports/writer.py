@@ -57,8 +57,8 @@ class Writer:
     def absent(self, kind: str, table: str, codes: list[str]) -> None:
         """Record the event's codes that the file lacks, unless the file lacks the whole kind."""
         if codes:
-            known = {row[0] for row in self.db.execute(f"SELECT code FROM {table}")}
-            self.result.absent[kind] = sorted(known.difference(codes))
+            stored = {row[0] for row in self.db.execute(f"SELECT code FROM {table}")}
+            self.result.absent[kind] = sorted(stored.difference(codes))
 
     def ids(self, table: str, key: str) -> Mapping[str, int]:
         return dict(self.db.execute(f"SELECT code, {key} FROM {table}").fetchall())

@@ -98,7 +98,7 @@ def read_exhibitors(
         notes.append(
             Phrase(
                 "columns that are not read: %(unread)s",
-                unread=", ".join(one[:40] for one in unread),
+                unread=", ".join(heading[:40] for heading in unread),
             )
         )
     reader = _Reader(db, columns, area, new_areas, on_page)
@@ -261,7 +261,7 @@ class _Reader:
         """Yield the new areas, each as large as its stands together."""
         for area in self.made_areas.values():
             yield replace(
-                area, m2=sum(one.m2 for one in self.stands.values() if one.area == area.code)
+                area, m2=sum(stand.m2 for stand in self.stands.values() if stand.area == area.code)
             )
 
     def _cell(self, line: Line, column: str, problems: list[str]) -> str:
@@ -304,8 +304,8 @@ class _Reader:
             return low
         if word in _KINDS:
             return _KINDS[word]
-        known = ", ".join(organisations.KINDS)
-        problems.append(Phrase("kind %(word)s is none of %(known)s", word=shown(word), known=known))
+        kinds = ", ".join(organisations.KINDS)
+        problems.append(Phrase("kind %(word)s is none of %(known)s", word=shown(word), known=kinds))
         return ""
 
     def _code(self, code: str, names: dict[str, str], problems: list[str]) -> str:
@@ -319,17 +319,17 @@ class _Reader:
             if code in self.stored or code in self.organisations:
                 return code
         keys = [name_key("", text) for text in names.values()]
-        found = {one for key in keys for one in self.by_name.get(key, ())}
-        if len(found) > 1:
+        codes = {number for key in keys for number in self.by_name.get(key, ())}
+        if len(codes) > 1:
             problems.append(
                 Phrase(
                     "%(names)s could be the organisation %(found)s: write its code",
                     names=shown(next(iter(names.values()))),
-                    found=joined(Phrase(" or "), sorted(found)),
+                    found=joined(Phrase(" or "), sorted(codes)),
                 )
             )
-        if found:
-            return min(found)
+        if codes:
+            return min(codes)
         if not names:
             return ""
         name = names.get("en") or names["zh"]
@@ -341,33 +341,33 @@ class _Reader:
         return code
 
     def _stands(self, line: Line, problems: list[str]) -> list[StandPlan]:
-        found = []
+        codes = []
         for part in _SEPARATOR.split(cells.narrow(self._cell(line, "stand", problems))):
             if not part.strip():
                 continue
             try:
-                found.append(venue_fields.code("-".join(part.split())))
+                codes.append(venue_fields.code("-".join(part.split())))
             except ValueRefusedError as error:
                 problems.append(
                     Phrase("stand %(part)s %(why)s", part=shown(part.strip()), why=phrase_of(error))
                 )
-        for code in found:
+        for code in codes:
             first = self.first_line.setdefault(code.casefold(), line.number)
-            if first != line.number or found.count(code) > 1:
-                told = Phrase("stand %(code)s is there twice", code=code) + (
+            if first != line.number or codes.count(code) > 1:
+                message = Phrase("stand %(code)s is there twice", code=code) + (
                     Phrase(": it is in line %(first)s too", first=first)
                     if first != line.number
                     else ""
                 )
-                problems.append(told)
-        if not found:
+                problems.append(message)
+        if not codes:
             problems.append(Phrase("has no stand"))
             return []
-        sizes = self._sizes(line, len(found), problems)
+        sizes = self._sizes(line, len(codes), problems)
         word = self._cell(line, "area", problems)
         return [
             StandPlan(code, self._area(word, code, problems), None, m2)
-            for code, m2 in zip(found, sizes, strict=True)
+            for code, m2 in zip(codes, sizes, strict=True)
         ]
 
     def _sizes(self, line: Line, stands: int, problems: list[str]) -> list[int]:
@@ -416,8 +416,8 @@ class _Reader:
     def _area(self, word: str, stand: str, problems: list[str]) -> str:
         if not word:
             standing = self.standing.get(stand)
-            found = (standing.area if standing else None) or self.area
-            if found is None:
+            default = (standing.area if standing else None) or self.area
+            if default is None:
                 problems.append(
                     Phrase(
                         "stand %(stand)s has no area: write one, or %(name_one)s",
@@ -425,16 +425,16 @@ class _Reader:
                         name_one=self.name_one,
                     )
                 )
-            return found or ""
-        known = self.areas.get(folded(word), set())
-        if len(known) == 1:
-            return next(iter(known))
-        if known:
+            return default or ""
+        matches = self.areas.get(folded(word), set())
+        if len(matches) == 1:
+            return next(iter(matches))
+        if matches:
             problems.append(
                 Phrase(
                     "area %(word)s could be %(known)s",
                     word=shown(word),
-                    known=joined(Phrase(" or "), sorted(known)),
+                    known=joined(Phrase(" or "), sorted(matches)),
                 )
             )
             return ""

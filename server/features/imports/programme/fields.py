@@ -92,60 +92,60 @@ def after_sessions(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
     }
 
 
-def organisation(found: Mapping[str, Any]) -> OrganisationPlan:
-    names = venue_fields.names(found, "name")
+def organisation(values: Mapping[str, Any]) -> OrganisationPlan:
+    names = venue_fields.names(values, "name")
     if not names:
         raise ValueRefusedError(N_("%(key)s is missing: write name or name_zh"), key="name")
-    country, kind = found.get("country", ""), found.get("kind", "other")
-    return OrganisationPlan(found["code"], names, country, kind, found.get("other_names"))
+    country, kind = values.get("country", ""), values.get("kind", "other")
+    return OrganisationPlan(values["code"], names, country, kind, values.get("other_names"))
 
 
-def activity_kind(found: Mapping[str, Any]) -> ActivityKindPlan:
-    return ActivityKindPlan(found["code"], venue_fields.names(found, "name"))
+def activity_kind(values: Mapping[str, Any]) -> ActivityKindPlan:
+    return ActivityKindPlan(values["code"], venue_fields.names(values, "name"))
 
 
-def activity(found: Mapping[str, Any]) -> ActivityPlan:
-    lead, co_hosts = found.get("lead", ()), found.get("co_hosts", ())
+def activity(values: Mapping[str, Any]) -> ActivityPlan:
+    lead, co_hosts = values.get("lead", ()), values.get("co_hosts", ())
     twice = sorted(set(lead) & set(co_hosts))
     if twice:
         raise ValueRefusedError(
             N_("%(twice)s can't be both lead and co-host"), twice=", ".join(twice)
         )
     return ActivityPlan(
-        code=found["code"],
-        kind=found["kind"],
-        titles=venue_fields.names(found, "title"),
-        official=found.get("official", False),
-        parallel=found.get("parallel", False),
-        theme=found.get("theme", ""),
-        language=found.get("language", ""),
+        code=values["code"],
+        kind=values["kind"],
+        titles=venue_fields.names(values, "title"),
+        official=values.get("official", False),
+        parallel=values.get("parallel", False),
+        theme=values.get("theme", ""),
+        language=values.get("language", ""),
         lead=lead,
         co_hosts=co_hosts,
     )
 
 
-def speaker(found: Mapping[str, Any]) -> SpeakerPlan:
-    label, name = found.get("attendee", ""), found.get("name", "")
+def speaker(values: Mapping[str, Any]) -> SpeakerPlan:
+    label, name = values.get("attendee", ""), values.get("name", "")
     if not label and not name:
         raise ValueRefusedError(N_("write attendee (an external id or e-mail), or a name"))
-    one = speakers.Speaker(
+    person = speakers.Speaker(
         serial=None,
         label=label,
         name=name or label,
-        role=found.get("role", "speaker"),
-        starts_at=found.get("starts"),
+        role=values.get("role", "speaker"),
+        starts_at=values.get("starts"),
     )
-    return SpeakerPlan(found["session"], one)
+    return SpeakerPlan(values["session"], person)
 
 
-def area(found: Mapping[str, Any]) -> AreaPlan:
-    names = venue_fields.names(found, "name")
-    return AreaPlan(found["code"], found["hall"], names, found.get("m2", 0))
+def area(values: Mapping[str, Any]) -> AreaPlan:
+    names = venue_fields.names(values, "name")
+    return AreaPlan(values["code"], values["hall"], names, values.get("m2", 0))
 
 
-def exhibitor(found: Mapping[str, Any]) -> ExhibitorPlan:
-    return ExhibitorPlan(found["code"], found["organisation"])
+def exhibitor(values: Mapping[str, Any]) -> ExhibitorPlan:
+    return ExhibitorPlan(values["code"], values["organisation"])
 
 
-def stand(found: Mapping[str, Any]) -> StandPlan:
-    return StandPlan(found["code"], found["area"], found.get("exhibitor"), found.get("m2", 0))
+def stand(values: Mapping[str, Any]) -> StandPlan:
+    return StandPlan(values["code"], values["area"], values.get("exhibitor"), values.get("m2", 0))

@@ -58,15 +58,15 @@ def _read_table(
     name: str,
     key: str,
     table: Mapping[str, Any],
-    found: dict[str, str | None],
+    entries: dict[str, str | None],
     problems: list[str],
 ) -> None:
     for word, code in table.items():
         if code is False:
-            found[folded(word)] = None
+            entries[folded(word)] = None
         elif isinstance(code, str):
             if code.strip():
-                found[folded(word)] = code.strip()
+                entries[folded(word)] = code.strip()
         else:
             problems.append(
                 f'{name}, {key}, "{word[:40]}": write a code in quotation marks, or false'

@@ -20,7 +20,9 @@ class ProgrammeWriter(Writer):
         """Write organisations, and activities with their hosts."""
         for organisation in programme.organisations:
             self.put("organisations", "organisation", _organisation_values(organisation))
-        self.absent("organisations", "organisation", [one.code for one in programme.organisations])
+        self.absent(
+            "organisations", "organisation", [plan.code for plan in programme.organisations]
+        )
         for kind in programme.activity_kinds:
             values = {"code": kind.code, "names": names_text(kind.names)}
             self.put("activity_kinds", "activity_kind", values)
@@ -30,7 +32,7 @@ class ProgrammeWriter(Writer):
             self.write("activity", _activity_values(activity))
             self._put_hosts(activity, dict(organisations))
             self.count("activities", before, self._whole_activity(activity.code))
-        self.absent("activities", "activity", [one.code for one in programme.activities])
+        self.absent("activities", "activity", [plan.code for plan in programme.activities])
         if programme.organisations:
             link_people(self.db)
             search.fold(self.db, search.FOLDED_TOGETHER)
@@ -39,9 +41,9 @@ class ProgrammeWriter(Writer):
         """Write speakers, areas, exhibitors and stands."""
         sessions = self._ids_for(programme.speakers, "session")
         # stable: keeps their order
-        by_session = sorted(programme.speakers, key=lambda one: one.session)
+        by_session = sorted(programme.speakers, key=lambda item: item.session)
         before: dict[int, list[tuple[Any, ...]]] = {}
-        for code, plans in groupby(by_session, key=lambda one: one.session):
+        for code, plans in groupby(by_session, key=lambda item: item.session):
             session_id = sessions[code]
             before[session_id] = self._speakers(session_id)
             put_speakers(self.db, session_id, [plan.speaker for plan in plans])
@@ -66,7 +68,7 @@ class ProgrammeWriter(Writer):
             values["exhibitor_id"] = exhibitors[stand.exhibitor] if stand.exhibitor else None
             self.put("stands", "stand", values)
         for kind in ("area", "exhibitor", "stand"):
-            codes = [one.code for one in getattr(programme, f"{kind}s")]
+            codes = [item.code for item in getattr(programme, f"{kind}s")]
             self.absent(f"{kind}s", kind, codes)
 
     def _ids_for(self, plans: Sequence[object], table: str) -> Mapping[str, int]:

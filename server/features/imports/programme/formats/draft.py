@@ -62,7 +62,7 @@ class Found:
         most = self.unread.most_common(CONTENT_SHOWN)
         left = joined(
             ", ",
-            [Phrase("%(what)s (%(times)s)", what=one, times=Count(times)) for one, times in most],
+            [Phrase("%(what)s (%(times)s)", what=part, times=Count(times)) for part, times in most],
         )
         more = len(self.unread) - len(most)
         if more:

@@ -108,12 +108,12 @@ class _Reader:
         try:
             return ZoneInfo(named)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            told = Phrase(
+            note = Phrase(
                 "%(name)s: there is no time zone %(named)s; the event's is taken",
                 name=self.name,
                 named=repr(named[:40]),
             )
-            self.found.notes.append(told)
+            self.found.notes.append(note)
             return self.zone
 
     def _events(self) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
@@ -131,33 +131,33 @@ class _Reader:
                 continue
             for room, events in rooms.items():
                 if not isinstance(events, list):
-                    told = Phrase(
+                    problem = Phrase(
                         "day %(number)s, room %(room)s: has no list of events",
                         number=number,
                         room=repr(room[:40]),
                     )
-                    self.found.problems.append(told)
+                    self.found.problems.append(problem)
                     continue
                 for event in events:
                     if isinstance(event, dict):
                         yield day, room, event
                     else:
-                        told = Phrase(
+                        problem = Phrase(
                             "day %(number)s, room %(room)s: holds what is no event",
                             number=number,
                             room=repr(room[:40]),
                         )
-                        self.found.problems.append(told)
+                        self.found.problems.append(problem)
 
     def _draft(self, day: dict[str, Any], room: str, event: dict[str, Any]) -> Draft | None:
         place, number = _place(event), _text(event.get("id"))
         guid = _text(event.get("guid")) or (f"event-{number}" if number else "")
         if not guid:
-            told = Phrase(
+            problem = Phrase(
                 "%(place)s: has neither guid nor id, so that nobody could find it again",
                 place=place,
             )
-            self.found.problems.append(told)
+            self.found.problems.append(problem)
             return None
         starts_at = self._starts(day, event)
         self.met[guid] += 1
@@ -193,8 +193,8 @@ class _Reader:
         return instant(own, self.zone)
 
     def _people(self, value: Any, kind: str) -> Iterator[DraftPerson]:
-        for one in value if isinstance(value, list) else ():
-            person = one if isinstance(one, dict) else {"name": one}
+        for item in value if isinstance(value, list) else ():
+            person = item if isinstance(item, dict) else {"name": item}
             names = (person.get(key) for key in ("name", "public_name", "full_public_name"))
             name = next(filter(None, map(_text, names)), "")
             email = _text(person.get("email"))

@@ -94,10 +94,10 @@ def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
         raise VenueError(
             [Phrase("%(name)s is not iCalendar: %(why)s", name=name, why=str(error)[:200])]
         ) from None
-    found = [one for one in calendars if one.name == "VCALENDAR"]
-    if not found:
+    chosen = [calendar for calendar in calendars if calendar.name == "VCALENDAR"]
+    if not chosen:
         raise VenueError([Phrase("%(name)s is not iCalendar: it has no VCALENDAR", name=name)])
-    return _Reader(settings, name).read(found)
+    return _Reader(settings, name).read(chosen)
 
 
 def _check_zones(text: str, name: str) -> None:
@@ -155,9 +155,9 @@ class _Reader:
 
     def read(self, calendars: Sequence[Any]) -> Found:
         series: dict[str, _Series] = {}
-        for one in calendars:
-            called_off = str(one.get("METHOD", "")).upper() == "CANCEL"
-            for part in one.subcomponents:
+        for calendar in calendars:
+            called_off = str(calendar.get("METHOD", "")).upper() == "CANCEL"
+            for part in calendar.subcomponents:
                 if part.name == "VEVENT":
                     self._sort(part, series, called_off)
                 elif part.name != "VTIMEZONE":
@@ -179,10 +179,10 @@ class _Reader:
         for inner in part.subcomponents:
             self.found.leave(str(inner.name)[:40])
         if part.errors:
-            told = (
+            errors = (
                 located(key or Phrase("a line"), str(message)[:120]) for key, message in part.errors
             )
-            self.found.problems += [located(place, one) for one in told]
+            self.found.problems += [located(place, error) for error in errors]
         elif not uid:
             told_why = Phrase("has no UID, so that nobody could find it again")
             self.found.problems.append(located(place, told_why))
@@ -195,12 +195,12 @@ class _Reader:
     def _read_series(self, uid: str, parts: _Series) -> None:
         """Add the drafts of one event. Raises TimeRefusedError and RuleRefusedError."""
         if len(parts.main) > 1:
-            told = Phrase(
+            problem = Phrase(
                 "%(main)s: its UID is there %(count)s times: keep one",
                 main=_place(parts.main[0]),
                 count=len(parts.main),
             )
-            self.found.problems.append(told)
+            self.found.problems.append(problem)
             return
         repeated = any(key in part for part in parts.main for key in ("RRULE", "RDATE"))
         changed: dict[int, Any] = {}
@@ -211,7 +211,7 @@ class _Reader:
                 )
             changed[self._instant(_one(part, "RECURRENCE-ID"))] = part
         suffixes: dict[int, str] = {}
-        made = len(self.found.drafts) + len(self.found.cancelled)
+        drafts_before = len(self.found.drafts) + len(self.found.cancelled)
         for part in parts.main:
             length = self._length(part)
             for at in (
@@ -226,7 +226,7 @@ class _Reader:
             starts_at = self._instant(_one(part, "DTSTART"))
             if self._in_event(starts_at) or not repeated:
                 self._add(part, uid, suffix, starts_at, starts_at + self._length(part))
-        if repeated and made == len(self.found.drafts) + len(self.found.cancelled):
+        if repeated and drafts_before == len(self.found.drafts) + len(self.found.cancelled):
             raise RuleRefusedError(N_("repeats, and never on a day of the event"))
 
     def _in_event(self, at: int) -> bool:
@@ -251,7 +251,11 @@ class _Reader:
                 ]
             )
         people, hosts, rooms = self._people(part)
-        words = [str(word) for one in _several(part, "CATEGORIES") for word in one.cats]
+        words = [
+            str(word)
+            for property_value in _several(part, "CATEGORIES")
+            for word in property_value.cats
+        ]
         self.found.drafts.append(
             Draft(
                 place=_place(part),
@@ -277,8 +281,8 @@ class _Reader:
         start, zone = self._local(_one(part, "DTSTART"))
         locals_ = {start}
         for rule in _several(part, "RRULE"):
-            made = rule_of(rule, start, self._until(rule, zone))
-            for local in occurrences(made, start, self.first, self.last, self.budget):
+            repetition = rule_of(rule, start, self._until(rule, zone))
+            for local in occurrences(repetition, start, self.first, self.last, self.budget):
                 locals_.add(local)
                 if len(locals_) > OCCURRENCES_MAX:
                     raise RuleRefusedError(
@@ -290,7 +294,7 @@ class _Reader:
                 raise RuleRefusedError(
                     N_("repeats by an RDATE with PERIOD: write events of their own")
                 )
-            instants |= {self._instant_of(one.dt, extra.params) for one in extra.dts}
+            instants |= {self._instant_of(entry.dt, extra.params) for entry in extra.dts}
         first, of_day = instant(start.replace(tzinfo=zone), self.zone), Counter[str]()
         for at in sorted(instants):
             day = self._suffix(at)
@@ -299,15 +303,15 @@ class _Reader:
             if of_day[day] > 1:
                 suffixes[at] = f"{day}-{of_day[day]}"
         left_out = {
-            self._instant_of(one.dt, gone.params)
+            self._instant_of(entry.dt, gone.params)
             for gone in _several(part, "EXDATE")
-            for one in gone.dts
+            for entry in gone.dts
         }
         days_out = {
-            one.dt
+            entry.dt
             for gone in _several(part, "EXDATE")
-            for one in gone.dts
-            if not isinstance(one.dt, datetime)
+            for entry in gone.dts
+            if not isinstance(entry.dt, datetime)
         }
         return [at for at in sorted(instants - left_out) if self._date(at, zone) not in days_out]
 
@@ -373,22 +377,24 @@ class _Reader:
     ) -> tuple[tuple[DraftPerson, ...], tuple[tuple[str, str], ...], list[str]]:
         """Return the speakers, hosts and rooms of an event."""
         people: list[DraftPerson] = []
-        hosts = [(_called(one), "lead") for one in _several(part, "ORGANIZER")]
+        hosts = [(_called(contact), "lead") for contact in _several(part, "ORGANIZER")]
         rooms: list[str] = []
-        for one in _several(part, "ATTENDEE"):
-            kind = str(one.params.get("CUTYPE", "INDIVIDUAL")).upper()
-            role = str(one.params.get("ROLE", "REQ-PARTICIPANT")).upper()
+        for contact in _several(part, "ATTENDEE"):
+            kind = str(contact.params.get("CUTYPE", "INDIVIDUAL")).upper()
+            role = str(contact.params.get("ROLE", "REQ-PARTICIPANT")).upper()
             if kind in ("ROOM", "RESOURCE"):
-                rooms += [_called(one)] if kind == "ROOM" else []
+                rooms += [_called(contact)] if kind == "ROOM" else []
             elif kind == "GROUP":
-                hosts.append((_called(one), "co_host"))
-            elif role not in _ROLES or str(one.params.get("PARTSTAT", "")).upper() == "DECLINED":
+                hosts.append((_called(contact), "co_host"))
+            elif (
+                role not in _ROLES or str(contact.params.get("PARTSTAT", "")).upper() == "DECLINED"
+            ):
                 self.found.leave(Phrase("ATTENDEE who need not come"))
             else:
-                mail = str(one).strip()
+                mail = str(contact).strip()
                 email = mail[7:] if mail[:7].lower() == "mailto:" else ""
                 named = "moderator" if role == "CHAIR" else ""
-                people.append(DraftPerson(name=_called(one), email=email, role=named))
+                people.append(DraftPerson(name=_called(contact), email=email, role=named))
         return tuple(people), tuple(hosts), rooms
 
 

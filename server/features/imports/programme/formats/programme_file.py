@@ -29,14 +29,14 @@ def read_programme(
                 )
             ]
         )
-    found = READERS[form or _form(data, name)](data, name, settings)
-    if len(found.drafts) > SESSIONS_MAX:
+    contents = READERS[form or _form(data, name)](data, name, settings)
+    if len(contents.drafts) > SESSIONS_MAX:
         raise VenueError(
             [Phrase("%(name)s has over %(most)s sessions", name=name, most=Count(SESSIONS_MAX))]
         )
-    if not (found.drafts or found.problems or found.cancelled):
+    if not (contents.drafts or contents.problems or contents.cancelled):
         raise VenueError([Phrase("%(name)s has no events", name=name)])
-    return found
+    return contents
 
 
 def _form(data: bytes, name: str) -> str:

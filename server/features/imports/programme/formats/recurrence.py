@@ -50,13 +50,13 @@ def rule_of(parts: Mapping[str, Sequence[Any]], start: datetime, until: datetime
     unknown = sorted(set(parts) - _KNOWN)
     frequency = str(next(iter(parts.get("FREQ", ())), "")).upper()
     if unknown or frequency not in FREQUENCIES:
-        what = ", ".join(unknown)[:60] or f"FREQ={frequency[:20]}"
+        unsupported = ", ".join(unknown)[:60] or f"FREQ={frequency[:20]}"
         raise RuleRefusedError(
             N_(
                 "repeats by a rule with %(what)s, which is not followed here: write each "
                 "time as an event of its own, or as RDATE"
             ),
-            what=what,
+            what=unsupported,
         )
     values: dict[str, list[Any]] = {
         key: numbers for key in _NUMBERS if (numbers := _numbers(parts, key))
@@ -74,7 +74,9 @@ def rule_of(parts: Mapping[str, Sequence[Any]], start: datetime, until: datetime
             values["BYDAY"] = [_WEEKDAYS[start.weekday()]]
         # dateutil counts the days of the first week only from the start on.
         begin -= timedelta(days=(start.weekday() - _WEEKDAYS.index(values["WKST"][0])) % 7)
-    text = ";".join(f"{key}={','.join(map(str, one))}" for key, one in values.items() if one)
+    text = ";".join(
+        f"{key}={','.join(map(str, entries))}" for key, entries in values.items() if entries
+    )
     return Rule(text, begin, count, until)
 
 

@@ -37,18 +37,18 @@ def read_xml(data: bytes) -> dict[str, Any]:
         raise XmlRefusedError(
             N_("begins with <%(tag)s> and not with <schedule>"), tag=root.tag[:40]
         )
-    heads = [one for one in root.children if one.tag == "conference"]
+    heads = [child for child in root.children if child.tag == "conference"]
     conference: dict[str, Any] = {}
     for head in heads[:1]:
-        conference |= {one.tag: one.content for one in head.children}
-    return {**conference, "days": [_day(one) for one in root.children if one.tag == "day"]}
+        conference |= {child.tag: child.content for child in head.children}
+    return {**conference, "days": [_day(child) for child in root.children if child.tag == "day"]}
 
 
 def _day(node: _Node) -> dict[str, Any]:
     rooms: dict[str, list[dict[str, Any]]] = {}
     for room in node.children:
         if room.tag == "room":
-            events = [_event(one) for one in room.children if one.tag == "event"]
+            events = [_event(child) for child in room.children if child.tag == "event"]
             rooms.setdefault(room.values.get("name", ""), []).extend(events)
     return {
         "date": node.values.get("date", ""),
@@ -58,16 +58,16 @@ def _day(node: _Node) -> dict[str, Any]:
 
 
 def _event(node: _Node) -> dict[str, Any]:
-    found: dict[str, Any] = dict(node.values)
+    event: dict[str, Any] = dict(node.values)
     for child in node.children:
         if child.tag in _LISTS:
-            items = [one for one in child.children if one.tag == _LISTS[child.tag]]
-            found[child.tag] = [{**one.values, "name": one.content} for one in items]
+            items = [item for item in child.children if item.tag == _LISTS[child.tag]]
+            event[child.tag] = [{**item.values, "name": item.content} for item in items]
         elif child.children:
-            found[child.tag] = [one.content for one in child.children if one.content]
+            event[child.tag] = [item.content for item in child.children if item.content]
         else:
-            found[child.tag] = child.content
-    return found
+            event[child.tag] = child.content
+    return event
 
 
 def _tree(data: bytes) -> _Node:

@@ -23,13 +23,13 @@ def instant(value: datetime, zone: ZoneInfo) -> int:
     if value.year not in YEARS:
         raise TimeRefusedError(N_("%(value)s is out of range"), value=f"{value:%Y-%m-%d}")
     aware = value if value.tzinfo is not None else value.replace(tzinfo=zone)
-    found = aware.astimezone(UTC)
-    again = found.astimezone(aware.tzinfo).replace(tzinfo=None)
+    utc = aware.astimezone(UTC)
+    again = utc.astimezone(aware.tzinfo).replace(tzinfo=None)
     if again != aware.replace(tzinfo=None):
         raise TimeRefusedError(
             N_("%(value)s is a time that clocks skip on that day"), value=f"{value:%Y-%m-%d %H:%M}"
         )
-    return int(found.timestamp()) * 1000
+    return int(utc.timestamp()) * 1000
 
 
 def iso_time(text: str) -> datetime:
