@@ -17,7 +17,7 @@ from server.features.imports.programme.adopt import Adopted, adopt
 from server.features.imports.programme.exhibitors import LIMITS, read_exhibitors
 from server.features.imports.programme.formats.programme_file import (
     FILE_BYTES_MAX,
-    READERS,
+    FORMATS,
     read_programme,
 )
 from server.features.imports.programme.mapping import ProgrammeMapping, mapping_text, read_mapping
@@ -44,7 +44,7 @@ def _common_options(command: F) -> F:
 @click.command("import-programme")
 @click.argument("path", metavar="FILE", type=file_path)
 @event_option
-@click.option("--format", "form", type=click.Choice(list(READERS)), help="Else by the content.")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Else by the content.")
 @click.option("--mapping", "mapping_path", type=file_path, help="TOML: rooms to halls, kinds.")
 @click.option(
     "--save-mapping",

@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from badges.i18n import N_
 from server.features.imports import sample
+from server.features.imports.previews.files import KINDS
 from server.web import auth, forms
 from server.web.i18n import gettext as _
 from server.web.services import services
@@ -25,7 +26,7 @@ _TYPES = {"csv": "text/csv", "toml": "text/plain",
 @blueprint.get("/")
 @auth.allow()
 def show() -> str:
-    return render_template("editing/uploads.html", samples=sample.NAMES)
+    return render_template("editing/uploads.html", kinds=KINDS.values())
 
 
 @blueprint.get("/sample/<name>")

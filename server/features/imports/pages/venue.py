@@ -18,7 +18,8 @@ from server.features.imports import venue_file
 from server.features.imports.pages import uploads
 from server.features.imports.preview.preview import Change, Preview, Thing, preview
 from server.features.imports.previews import files
-from server.features.imports.previews.files import FileOvertakenError, Reading
+from server.features.imports.previews.files import FileOvertakenError
+from server.features.imports.previews.kind import Reading
 from server.features.imports.venue_plan import Venue, VenueError
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n
@@ -45,12 +46,6 @@ WARNINGS_SHOWN = 5
 WARNING_CHARS_MAX = 300  # They are stored in a cookie
 ANSWER_CHARS_MAX = 64
 ANSWERS_MAX = 500
-# The kinds for which missing things are listed.
-_WHOLE = {
-    "venue": frozenset(PLURALS),
-    "programme": frozenset({"sessions", "activities"}),
-    "exhibitors": frozenset({"exhibitors", "stands"}),
-}
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,9 @@ def show(kind: str, token: str) -> Response | str:
         "editing/venue_preview.html", upload=kept, shown=shown, found=effects, kinds=KINDS,
         added=_by_kind(effects.added if effects else ()),
         missing=_by_kind(
-            item for item in (effects.missing if effects else ()) if item.kind in _WHOLE[kind]
+            item
+            for item in (effects.missing if effects else ())
+            if item.kind in files.KINDS[kind].reports
         ),
         changed=_changed(effects) if effects else [],
         guests=sum(len(item.invited) + len(item.refused) for item in shown.reading.venue.sessions),
@@ -164,8 +161,7 @@ def confirm(kind: str, token: str) -> Response:
             ngettext("… and %(num)s more such remark.", "… and %(num)s more such remarks.", more),
             "warn",
         )
-    after = {"programme": "programme.activities", "exhibitors": "programme.exhibition"}
-    return redirect(url_for(f"admin.{after.get(kind, 'venue.show')}"), 303)
+    return redirect(url_for(files.KINDS[kind].then), 303)
 
 
 def _to_preview(kept: Upload) -> Response:
@@ -176,8 +172,10 @@ def _read(kept: Upload) -> Reading:
     """Read the file. Raises UploadGoneError, VenueError and ApartError."""
     here = services()
     read = partial(
-        files.read, kind=kept.kind, data=kept.read(), name=kept.name, settings=here.event.settings,
-        answers=dict(kept.answers),
+        files.read,
+        kind=kept.kind,
+        data=kept.read(), name=kept.name,
+        settings=here.event.settings, answers=dict(kept.answers),
     )  # fmt: skip
     return read_file_apart(here.database.path, read)
 

@@ -1,1 +1,4 @@
-"""Previews uploaded files. Begin with `roster.py`. Nothing is written before a confirmation."""
+"""Previews uploaded files. Nothing is written before a confirmation.
+
+Begin with `roster.py`. `files.py` lists the other kinds of files.
+"""

@@ -282,7 +282,7 @@ HOSTILE = {
     "no events": (b'{"schedule": {"conference": {"days": []}}}', "has no events"),
     "a zip": (b"PK\x03\x04" + bytes(100), "is packed: unpack it"),
     "a venue file": (b'[[hall]]\ncode = "h1"\n', "Is it a venue file? That is for import-venue"),
-    "nothing": (b"", "is neither iCalendar"),
+    "nothing": (b"", "is in none of these formats: iCalendar"),
     "too much": (b"{" + b" " * 10_000_000, "has over 10,000,000 bytes"),
 }
 

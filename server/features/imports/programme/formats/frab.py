@@ -13,6 +13,7 @@ from badges.i18n import Phrase, joined, phrase_of
 from server.core.event.settings import EventSettings
 from server.features.imports.programme.codes import stable_code
 from server.features.imports.programme.formats.draft import Draft, DraftPerson, Found
+from server.features.imports.programme.formats.format import Format
 from server.features.imports.programme.formats.schedule_xml import XmlRefusedError, read_xml
 from server.features.imports.programme.formats.times import (
     TimeRefusedError,
@@ -236,3 +237,7 @@ def _text(value: Any) -> str:
         return " ".join(str(value).split())
     except ValueError:  # an integer with thousands of digits
         return ""
+
+
+JSON = Format("frab-json", "frab/pretalx JSON", ".json", b"{", read_frab_json)
+XML = Format("frab-xml", "frab/pretalx XML", ".xml", b"<", read_frab_xml)

@@ -18,6 +18,7 @@ from server.core.event.calendar import day_starts
 from server.core.event.settings import EventSettings
 from server.features.imports.programme.codes import stable_code
 from server.features.imports.programme.formats.draft import SESSIONS_MAX, Draft, DraftPerson, Found
+from server.features.imports.programme.formats.format import Format
 from server.features.imports.programme.formats.recurrence import (
     Budget,
     RuleRefusedError,
@@ -429,3 +430,6 @@ def _place(part: Any) -> str:
         if title
         else Phrase("event %(what)s", what=repr(_text(part, "UID")[:60]))
     )
+
+
+FORMAT = Format("ical", "iCalendar (BEGIN:VCALENDAR)", ".ics", b"BEGIN:VCALENDAR", read_ical)

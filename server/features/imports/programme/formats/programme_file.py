@@ -1,14 +1,17 @@
 """Reads a programme file of any supported format."""
 
+from collections.abc import Mapping
+
 from badges.i18n import Count, Phrase
 from server.core.event.settings import EventSettings
+from server.features.imports.programme.formats import frab, ical
 from server.features.imports.programme.formats.draft import SESSIONS_MAX, Found
-from server.features.imports.programme.formats.frab import read_frab_json, read_frab_xml
-from server.features.imports.programme.formats.ical import read_ical
+from server.features.imports.programme.formats.format import Format
 from server.features.imports.venue_plan import VenueError
 
 FILE_BYTES_MAX = 10_000_000
-READERS = {"ical": read_ical, "frab-json": read_frab_json, "frab-xml": read_frab_xml}
+# A new format is a file beside this one, and a line here.
+FORMATS: Mapping[str, Format] = {one.name: one for one in (ical.FORMAT, frab.JSON, frab.XML)}
 
 
 def read_programme(
@@ -16,7 +19,7 @@ def read_programme(
 ) -> Found:
     """Read the drafts in a file called `name`.
 
-    `form` is one of READERS, or None to detect it from the content. Raises VenueError if nothing
+    `form` is a name in FORMATS, or None to detect it from the content. Raises VenueError if nothing
     can be read.
     """
     if len(data) > FILE_BYTES_MAX:
@@ -29,7 +32,8 @@ def read_programme(
                 )
             ]
         )
-    contents = READERS[form or _form(data, name)](data, name, settings)
+    file_format = FORMATS[form] if form else _format(data, name)
+    contents = file_format.read(data, name, settings)
     if len(contents.drafts) > SESSIONS_MAX:
         raise VenueError(
             [Phrase("%(name)s has over %(most)s sessions", name=name, most=Count(SESSIONS_MAX))]
@@ -39,14 +43,12 @@ def read_programme(
     return contents
 
 
-def _form(data: bytes, name: str) -> str:
-    start = data[:4096].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")
-    if start.startswith(b"{"):
-        return "frab-json"
-    if start.startswith(b"<"):
-        return "frab-xml"
-    if start[:15].upper() == b"BEGIN:VCALENDAR":
-        return "ical"
+def _format(data: bytes, name: str) -> Format:
+    """Return the format by the file's first bytes. Raises VenueError."""
+    start = data[:4096].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").upper()
+    for known in FORMATS.values():
+        if start.startswith(known.begins.upper()):
+            return known
     if start.startswith((b"PK\x03\x04", b"\x1f\x8b")):
         raise VenueError(
             [Phrase("%(name)s is packed: unpack it, and name the file in it", name=name)]
@@ -54,9 +56,10 @@ def _form(data: bytes, name: str) -> str:
     raise VenueError(
         [
             Phrase(
-                "%(name)s is neither iCalendar (BEGIN:VCALENDAR) nor a frab or pretalx "
-                "schedule in JSON or XML. Is it a venue file? That is for import-venue",
+                "%(name)s is in none of these formats: %(formats)s. Is it a venue file? That is for"
+                " import-venue",
                 name=name,
+                formats=", ".join(known.label for known in FORMATS.values()),
             )
         ]
     )

@@ -1,0 +1,48 @@
+"""Describes a kind of file that a page previews and imports. `files.py` lists them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from server.core.event.settings import EventSettings
+from server.features.imports.venue_plan import Venue
+from server.storage.connection import Connection
+
+Answers = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Question:
+    """Asks for the meaning of a word of the file. `options` are answers with their words."""
+
+    key: str
+    words: str
+    options: tuple[tuple[str, str], ...]
+    answer: str  # "" for no answer yet.
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Holds a file's content. Things with a problem are in `problems`, and not in `venue`."""
+
+    venue: Venue
+    problems: tuple[str, ...] = ()
+    left_out: str = ""  # How many rows or sessions.
+    questions: tuple[Question, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """Holds everything that the pages need to know about a kind of file."""
+
+    name: str  # In addresses.
+    title: str
+    words: str  # The content of such a file, and the formats.
+    label: str  # Of the file chooser.
+    suffixes: tuple[str, ...]
+    # Takes the file, its name, the event's settings and the answers to its questions. Raises
+    # VenueError if nothing can be read.
+    read: Callable[[Connection, bytes, str, EventSettings, Answers], Reading]
+    reports: frozenset[str]  # Kinds of things of which the preview lists those the file lacks.
+    then: str  # The endpoint of the page after an import.
+    formats: str = ""  # Names of its formats, where `words` has none.
+    samples: tuple[str, ...] = ()  # Sample files: a workbook, then the same as text.

@@ -1,0 +1,69 @@
+"""Reads a programme for its preview, with questions on its rooms and kinds."""
+
+from collections.abc import Iterator
+
+from badges.i18n import N_, Phrase, counted
+from server.core.event.settings import EventSettings
+from server.core.programme import activities
+from server.core.venue import store
+from server.features.imports.previews.kind import Answers, FileKind, Question, Reading
+from server.features.imports.programme.adopt import Adopted, adopt
+from server.features.imports.programme.formats.programme_file import FORMATS, read_programme
+from server.features.imports.programme.mapping import ProgrammeMapping, folded
+from server.storage.connection import Connection
+from server.storage.localized import text_in
+
+_LEFT_OUT = "-"  # Answer that leaves out the events of a room or kind. It is no code.
+
+
+def _read(
+    db: Connection, data: bytes, name: str, settings: EventSettings, answers: Answers
+) -> Reading:
+    mapping = ProgrammeMapping(_mapped(answers, "hall"), _mapped(answers, "kind"))
+    drafts = read_programme(data, name, settings)
+    adopted = adopt(db, drafts, mapping, settings, on_page=True)
+    skipped = counted("%(num)s session", "%(num)s sessions", adopted.skipped)
+    left_out = skipped if adopted.skipped else ""
+    return Reading(adopted.venue, adopted.problems, left_out, tuple(_of_words(db, adopted)))
+
+
+def _mapped(answers: Answers, table: str) -> dict[str, str | None]:
+    return {
+        folded(key.removeprefix(f"{table}:")): None if answer == _LEFT_OUT else answer
+        for key, answer in answers.items()
+        if key.startswith(f"{table}:") and answer
+    }
+
+
+def _of_words(db: Connection, adopted: Adopted) -> Iterator[Question]:
+    """Return a question about each room and kind, unknown ones first."""
+    halls = {item.code: text_in(item.names, "en") for item in store.halls(db)}
+    kinds = {item.code: text_in(item.names, "en") for item in activities.kinds(db).values()}
+    for table, asked, met, codes in (
+        ("hall", N_("Room “%(word)s”"), adopted.rooms, halls),
+        ("kind", N_("Kind “%(word)s”"), adopted.kinds, kinds),
+    ):
+        options = (
+            ("", Phrase("Choose one")),
+            *codes.items(),
+            (_LEFT_OUT, Phrase("Leave these events out")),
+        )
+        for word, code in sorted(met.items(), key=lambda item: (item[1] != "", item[0])):
+            answer = _LEFT_OUT if code is None else code
+            yield Question(f"{table}:{word}", Phrase(asked, word=word), options, answer)
+
+
+KIND = FileKind(
+    name="programme",
+    title=N_("Programme"),
+    words=N_(
+        "Activities, sessions and speakers of another system, in one of the formats below. You"
+        " choose the hall for each room."
+    ),
+    label=N_("Calendar or schedule"),
+    formats=", ".join(known.label for known in FORMATS.values()),
+    suffixes=tuple(known.suffix for known in FORMATS.values()),
+    read=_read,
+    reports=frozenset({"sessions", "activities"}),
+    then="admin.programme.activities",
+)
