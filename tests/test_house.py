@@ -289,54 +289,13 @@ def test_pages_have_no_sql_and_stores_no_flask() -> None:
     ] == []
 
 
-# What SQLite writes in its own way. Stores write what it has in common with PostgreSQL, and take
-# the rest from server/storage/dialect.py. Of Python's max(a, b) only the capitals tell MAX(a, b).
-SQLITE_WORDS = re.compile(
-    r"""
-    (?i: \b PRAGMA \s \w | \b INSERT \s OR \s (REPLACE | IGNORE | ABORT | FAIL | ROLLBACK) \b
-       | \b REPLACE \s INTO \b | \b BEGIN \s (IMMEDIATE | EXCLUSIVE | DEFERRED) \b
-       | \b COLLATE \s NOCASE \b | \b INDEXED \s BY \b | \b CREATE \s TEMP \s TRIGGER \b
-       | \b AUTOINCREMENT \b | \b (ROWID | SQLITE_MASTER | SQLITE_SCHEMA) \b
-       | \b (JSON_\w+ | IFNULL | IIF | INSTR | GROUP_CONCAT) \( | \b CREATE_FUNCTION \b )
-    | \b (GLOB | STRICT) \b | \b (MAX | MIN) \( ([^()] | \([^()]*\))* , | \? \d
-    """,
-    re.VERBOSE,
-)
-
-
 def test_sqlite_is_known_in_storage_alone() -> None:
-    wrong = []
-    for file in files("server"):
-        if file.startswith("server/storage/"):
-            continue
-        wrong += [f"{file} uses {one}" for one in libraries(file) & {"sqlite3", "sqlite_utils"}]
-        found = SQLITE_WORDS.search(source(ROOT / file).text)
-        if found is not None:
-            wrong.append(f"{file}: put {found[0]} into server/storage/dialect.py")
-    assert wrong == []
-
-
-@pytest.mark.parametrize(
-    ("text", "theirs"),
-    [
-        ("PRAGMA cache_size", True),
-        ("insert or replace into setting values (?, ?)", True),
-        ("email = ? COLLATE NOCASE", True),
-        ("WHERE a.rowid = 1", True),
-        ("json_extract(body, '$.act')", True),
-        ("SELECT MAX(opened_at, ?)", True),
-        ("SELECT MIN({first}, {second})", True),
-        ("SELECT MAX(COALESCE(a, 0), 1)", True),
-        ("hall_id = ?1", True),
-        (") STRICT", True),
-        ("SELECT COALESCE(MAX(number), -1), 2 FROM leaf", False),
-        ("INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", False),
-        ("zip(a, max(b, c), strict=True)  # pragma: no cover", False),
-        ("directory.glob('*')", False),
-    ],
-)
-def test_words_of_sqlite_are_told_from_others(text: str, theirs: bool) -> None:
-    assert (SQLITE_WORDS.search(text) is not None) is theirs
+    assert [
+        f"{file} uses {library}"
+        for file in files("server")
+        if not file.startswith("server/storage/")
+        for library in libraries(file) & {"sqlite3", "sqlite_utils"}
+    ] == []
 
 
 def test_top_level_is_small() -> None:

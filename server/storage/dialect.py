@@ -1,8 +1,8 @@
-"""Writes the pieces of SQL that each database has in its own way.
+"""Writes the pieces of SQL for which SQLite and PostgreSQL have no common wording.
 
-Other rooms write the SQL that SQLite and PostgreSQL have in common, and take from here what those
-two do not. Every function returns text to put into a statement, in SQLite's words. For PostgreSQL
-`postgresql/translation` knows each of them. None of it may come from a user.
+Stores write SQL that both accept, and take the rest from here. Each function returns text for a
+statement, in SQLite's words. PostgreSQL has a function of the same name (`postgresql/functions.py`)
+or other words (`postgresql/translation/words.py`). No argument may come from a user.
 """
 
 import json
@@ -29,12 +29,12 @@ def same_letters(column: str) -> str:
 
     It is worded as in the index `attendee_email`, which so serves it.
     """
-    return f"{column} = ? COLLATE NOCASE"
+    return f"lower({column}) = lower(?)"
 
 
 def by_letters(column: str) -> str:
     """Write an order by a text column, whatever the case of its letters."""
-    return f"{column} COLLATE NOCASE"
+    return f"lower({column})"
 
 
 def contains(text: str) -> str:
@@ -121,7 +121,7 @@ def stay_over_at(stay: str = "") -> str:
 
     The index `stay_serial` has the same wording, and so can be used for it.
     """
-    return f"MAX({stay}opened_at, IFNULL({stay}closed_at, 9223372036854775807))"
+    return f"MAX({stay}opened_at, COALESCE({stay}closed_at, 9223372036854775807))"
 
 
 def by_index(name: str) -> str:

@@ -14,9 +14,9 @@ CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 -- A first password has to be changed (`must_change`). `unlocked_at` is when an admin let the user
 -- in although strangers were guessing. Every secret here is a hash, but for `totp_sealed`, which
 -- is encrypted.
-CREATE TABLE user (
+CREATE TABLE staff_user (
     user_id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    name TEXT NOT NULL,
     password_hash TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     disabled_at INTEGER,
@@ -29,11 +29,12 @@ CREATE TABLE user (
     totp_step INTEGER NOT NULL DEFAULT 0,
     signed_on INTEGER NOT NULL DEFAULT 0 CHECK (signed_on IN (0, 1))
 ) STRICT;
+CREATE UNIQUE INDEX staff_user_name ON staff_user (lower(name));
 
 -- A session that waits for its second factor has `waits` = 1.
 CREATE TABLE web_session (
     token_hash BLOB PRIMARY KEY,
-    user_id INTEGER NOT NULL REFERENCES user,
+    user_id INTEGER NOT NULL REFERENCES staff_user,
     created_at INTEGER NOT NULL,
     seen_at INTEGER NOT NULL,
     confirmed_at INTEGER NOT NULL DEFAULT 0,
@@ -44,7 +45,7 @@ CREATE INDEX web_session_user ON web_session (user_id);
 
 -- `mark` is a hash, of a browser's token or of an address.
 CREATE TABLE known_device (
-    user_id INTEGER NOT NULL REFERENCES user,
+    user_id INTEGER NOT NULL REFERENCES staff_user,
     mark BLOB NOT NULL,
     seen_at INTEGER NOT NULL,
     PRIMARY KEY (user_id, mark)
@@ -52,7 +53,7 @@ CREATE TABLE known_device (
 
 CREATE TABLE passkey (
     credential_id BLOB PRIMARY KEY,
-    user_id INTEGER NOT NULL REFERENCES user,
+    user_id INTEGER NOT NULL REFERENCES staff_user,
     rp_id TEXT NOT NULL,
     public_key BLOB NOT NULL,
     sign_count INTEGER NOT NULL,
@@ -63,7 +64,7 @@ CREATE TABLE passkey (
 CREATE INDEX passkey_user ON passkey (user_id);
 
 CREATE TABLE recovery_code (
-    user_id INTEGER NOT NULL REFERENCES user,
+    user_id INTEGER NOT NULL REFERENCES staff_user,
     code_hash BLOB NOT NULL,
     PRIMARY KEY (user_id, code_hash)
 ) STRICT;
@@ -79,7 +80,7 @@ CREATE TABLE invitation (
 CREATE TABLE sign_on_account (
     issuer TEXT NOT NULL,
     subject TEXT NOT NULL,
-    user_id INTEGER NOT NULL UNIQUE REFERENCES user,
+    user_id INTEGER NOT NULL UNIQUE REFERENCES staff_user,
     PRIMARY KEY (issuer, subject)
 ) STRICT;
 
@@ -97,7 +98,7 @@ CREATE TABLE page_edit (
 -- `query` has the words of an address, for the page of entries or of acts.
 CREATE TABLE saved_filter (
     filter_id INTEGER PRIMARY KEY,
-    user_id INTEGER NOT NULL REFERENCES user,
+    user_id INTEGER NOT NULL REFERENCES staff_user,
     page TEXT NOT NULL CHECK (page IN ('entries', 'acts')),
     name TEXT NOT NULL,
     query TEXT NOT NULL,
@@ -231,7 +232,7 @@ CREATE TABLE attendee (
 
 -- It gives the whole list by name without sorting it.
 CREATE INDEX attendee_name ON attendee (family_name, given_name, serial);
-CREATE INDEX attendee_email ON attendee (email COLLATE NOCASE) WHERE email <> '';
+CREATE INDEX attendee_email ON attendee (lower(email)) WHERE email <> '';
 CREATE INDEX attendee_organisation ON attendee (organisation);
 CREATE INDEX attendee_organisation_id ON attendee (organisation_id)
     WHERE organisation_id IS NOT NULL;
@@ -252,7 +253,7 @@ END;
 
 -- `search_due` gets whose words are to be folded anew.
 CREATE TRIGGER search_added AFTER INSERT ON attendee
-BEGIN INSERT OR IGNORE INTO search_due VALUES (NEW.serial); END;
+BEGIN INSERT INTO search_due VALUES (NEW.serial) ON CONFLICT DO NOTHING; END;
 
 -- `changed_holder` gets whose newest badge says what is no longer so.
 CREATE TRIGGER holder_changed AFTER UPDATE OF given_name, family_name, organisation, country,
@@ -793,9 +794,11 @@ WHEN NEW.act = 'scan' AND NEW.direction = 'entry' AND (NEW.decision = 'admitted'
 BEGIN
     INSERT INTO door_quarter
         VALUES ((NEW.scanned_at - COALESCE(NEW.skew_ms, 0)) / 900000, NEW.door_id,
-            NEW.decision = 'admitted', NEW.decision <> 'admitted')
+            CASE NEW.decision WHEN 'admitted' THEN 1 ELSE 0 END,
+            CASE NEW.decision WHEN 'admitted' THEN 0 ELSE 1 END)
         ON CONFLICT (quarter, door_id) DO UPDATE SET
-            admitted = admitted + excluded.admitted, denied = denied + excluded.denied;
+            admitted = door_quarter.admitted + excluded.admitted,
+            denied = door_quarter.denied + excluded.denied;
 END;
 
 -- A scan that changes unmarks its block.
@@ -825,9 +828,9 @@ BEGIN
             AND b.seq = NEW.seq - 1 AND b.door_id = NEW.door_id AND b.act = 'scan'
             AND NEW.scanned_at - b.scanned_at BETWEEN 0 AND 8000)
         THEN 1 ELSE 0 END)
-    ON CONFLICT (minute, door_id, hall_id) DO UPDATE SET entered = entered + excluded.entered,
-        gone = gone + excluded.gone, denied = denied + excluded.denied,
-        soon = soon + excluded.soon;
+    ON CONFLICT (minute, door_id, hall_id) DO UPDATE SET
+        entered = door_minute.entered + excluded.entered, gone = door_minute.gone + excluded.gone,
+        denied = door_minute.denied + excluded.denied, soon = door_minute.soon + excluded.soon;
 END;
 
 -- What finds entries by what they are (server/core/ledger/marks.py). A block is 8,192 numbers of
@@ -922,7 +925,7 @@ CREATE INDEX stay_hall ON stay (hall_id) WHERE closed_at IS NULL;
 
 -- It finds a holder's stays by when they were over. An entry looks only at those that were not,
 -- however often its holder went in and out before.
-CREATE INDEX stay_serial ON stay (serial, MAX(opened_at, IFNULL(closed_at, 9223372036854775807)));
+CREATE INDEX stay_serial ON stay (serial, MAX(opened_at, COALESCE(closed_at, 9223372036854775807)));
 CREATE INDEX stay_after_move ON stay (hall_id, after_move) WHERE after_move IS NOT NULL;
 
 -- It counts moves, so that no way of ending a stay can forget to.
@@ -930,9 +933,10 @@ CREATE TRIGGER stay_moved AFTER UPDATE OF after_move ON stay
 WHEN NEW.after_move IS NOT OLD.after_move
 BEGIN
     UPDATE hall SET
-        moved_on = moved_on + (NEW.after_move IS 'counted') - (OLD.after_move IS 'counted'),
-        unconfirmed_moves = unconfirmed_moves + (NEW.after_move IS 'freed')
-            - (OLD.after_move IS 'freed')
+        moved_on = moved_on + CASE NEW.after_move WHEN 'counted' THEN 1 ELSE 0 END
+            - CASE OLD.after_move WHEN 'counted' THEN 1 ELSE 0 END,
+        unconfirmed_moves = unconfirmed_moves + CASE NEW.after_move WHEN 'freed' THEN 1 ELSE 0 END
+            - CASE OLD.after_move WHEN 'freed' THEN 1 ELSE 0 END
         WHERE hall_id = NEW.hall_id;
 END;
 
@@ -941,7 +945,7 @@ CREATE TRIGGER stay_came AFTER INSERT ON stay
 BEGIN
     INSERT INTO hall_minute
         VALUES (NEW.hall_id, NEW.opened_at / 60000, 1, 0)
-        ON CONFLICT (hall_id, minute) DO UPDATE SET came = came + 1;
+        ON CONFLICT (hall_id, minute) DO UPDATE SET came = hall_minute.came + 1;
 END;
 
 CREATE TRIGGER stay_came_over AFTER INSERT ON stay
@@ -949,7 +953,7 @@ WHEN NEW.closed_at IS NOT NULL
 BEGIN
     INSERT INTO hall_minute
         VALUES (NEW.hall_id, NEW.closed_at / 60000, 0, 1)
-        ON CONFLICT (hall_id, minute) DO UPDATE SET went = went + 1;
+        ON CONFLICT (hall_id, minute) DO UPDATE SET went = hall_minute.went + 1;
 END;
 
 CREATE TRIGGER stay_went AFTER UPDATE OF closed_at ON stay
@@ -957,7 +961,7 @@ WHEN NEW.closed_at IS NOT NULL
 BEGIN
     INSERT INTO hall_minute
         VALUES (NEW.hall_id, NEW.closed_at / 60000, 0, 1)
-        ON CONFLICT (hall_id, minute) DO UPDATE SET went = went + 1;
+        ON CONFLICT (hall_id, minute) DO UPDATE SET went = hall_minute.went + 1;
 END;
 
 CREATE TRIGGER stay_went_otherwise AFTER UPDATE OF closed_at ON stay
@@ -1129,7 +1133,7 @@ CREATE TABLE protocol_guest (
 
 CREATE TABLE protocol_watcher (
     serial INTEGER NOT NULL REFERENCES protocol_guest ON DELETE CASCADE,
-    user_id INTEGER NOT NULL REFERENCES user,
+    user_id INTEGER NOT NULL REFERENCES staff_user,
     PRIMARY KEY (serial, user_id)
 ) STRICT;
 CREATE INDEX protocol_watcher_user ON protocol_watcher (user_id);
@@ -1143,7 +1147,7 @@ CREATE TABLE arrival (
 ) STRICT;
 
 CREATE TABLE arrival_notice (
-    user_id INTEGER NOT NULL REFERENCES user,
+    user_id INTEGER NOT NULL REFERENCES staff_user,
     arrival_id INTEGER NOT NULL REFERENCES arrival,
     seen_at INTEGER,
     PRIMARY KEY (user_id, arrival_id)
@@ -1294,7 +1298,7 @@ CREATE INDEX mail_failed ON mail (at, state) WHERE state IN ('delayed', 'refused
 -- Tokens of integrations.
 CREATE TABLE api_token (
     token_id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    name TEXT NOT NULL,
     token_hash BLOB NOT NULL UNIQUE,
     scopes TEXT NOT NULL,
     made_by TEXT NOT NULL,
@@ -1303,6 +1307,7 @@ CREATE TABLE api_token (
     revoked_at INTEGER,
     used_at INTEGER
 ) STRICT;
+CREATE UNIQUE INDEX api_token_name ON api_token (lower(name));
 
 -- Receivers of webhooks. A message is made from the entry log, or from a notice of an event that has
 -- no leaf (a hall that is full, an alert).

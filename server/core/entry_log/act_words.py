@@ -295,7 +295,7 @@ class Names:
     """Current names for the ids in acts."""
 
     def __init__(self, db: Connection, language: str = "en") -> None:
-        users = db.execute("SELECT user_id, name FROM user")
+        users = db.execute("SELECT user_id, name FROM staff_user")
         self._users = {row["user_id"]: row["name"] for row in users}
         tokens = db.execute("SELECT token_id, name FROM api_token")
         self._tokens = {row["token_id"]: row["name"] for row in tokens}

@@ -54,7 +54,8 @@ def note(db: Connection, who: str, code: Code | None, words: str, now: int) -> N
     db.execute(
         "INSERT INTO outside_trouble (who, code, words, since) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (who) DO UPDATE SET words = excluded.words,"
-        " since = CASE WHEN code = excluded.code THEN since ELSE excluded.since END,"
+        " since = CASE WHEN outside_trouble.code = excluded.code"
+        " THEN outside_trouble.since ELSE excluded.since END,"
         " code = excluded.code",
         (who, code, words, now),
     )

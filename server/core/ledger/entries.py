@@ -102,15 +102,15 @@ SELECT_ENTRY = (
     " c.names AS category_names, s.session_id, x.titles AS session_titles, s.decision, s.reason,"
     " s.flags, s.scanned_at, s.received_at, s.skew_ms, s.facts_age_ms, s.quarantined,"
     # An id of no user is shown as sent by the kiosk.
-    " COALESCE(u.name, s.supervisor, '') AS \"by\", COALESCE(s.note, '') AS note,"
+    " CASE WHEN s.supervisor IS NULL THEN '' ELSE COALESCE((SELECT u.name FROM staff_user u"
+    " WHERE 'user:' || u.user_id = s.supervisor), s.supervisor) END AS \"by\","
+    " COALESCE(s.note, '') AS note,"
     " COALESCE(a.given_name, '') AS given_name, COALESCE(a.family_name, '') AS family_name,"
     " COALESCE(a.organisation, '') AS organisation"
     " FROM scan s LEFT JOIN door d USING (door_id) LEFT JOIN hall h ON h.hall_id = s.hall_id"
     " LEFT JOIN category c ON c.category = s.category"
     " LEFT JOIN session x ON x.session_id = s.session_id"
     " LEFT JOIN attendee a ON a.serial = s.serial"
-    " LEFT JOIN user u ON u.user_id = CAST(SUBSTR(s.supervisor, 6) AS INTEGER)"
-    " AND s.supervisor = 'user:' || u.user_id"
 )
 
 

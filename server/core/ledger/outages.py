@@ -59,12 +59,12 @@ def newest(db: Connection, limit: int = 100) -> list[Outage]:
     rows = db.execute(
         "SELECT a.absence_id AS outage_id, a.kiosk, a.generation, MAX(d.names) AS door_names,"
         " MAX(h.names) AS hall_names, a.since, a.back_at, COUNT(s.number) AS scans,"
-        " COALESCE(SUM(s.decision = 'admitted' AND s.direction = 'entry'), 0) AS admitted,"
+        " COUNT(*) FILTER (WHERE s.decision = 'admitted' AND s.direction = 'entry') AS admitted,"
         # At assembly points nobody is turned away.
-        " COALESCE(SUM(s.decision = 'denied' AND s.reason <> 'roll_call'), 0) AS denied,"
-        " COALESCE(SUM(s.direction = 'exit' AND s.act = 'scan'), 0) AS exits,"
-        " COALESCE(SUM(s.act = 'override'), 0) AS overrides,"
-        " COALESCE(SUM(s.override_place AND s.direction = 'entry'), 0) AS over_capacity,"
+        " COUNT(*) FILTER (WHERE s.decision = 'denied' AND s.reason <> 'roll_call') AS denied,"
+        " COUNT(*) FILTER (WHERE s.direction = 'exit' AND s.act = 'scan') AS exits,"
+        " COUNT(*) FILTER (WHERE s.act = 'override') AS overrides,"
+        " COUNT(*) FILTER (WHERE s.override_place = 1 AND s.direction = 'entry') AS over_capacity,"
         " MAX(s.facts_age_ms) AS facts_age_ms"
         " FROM absence a JOIN scan s ON s.kiosk = a.kiosk AND s.generation = a.generation"
         " AND s.seq BETWEEN a.first_seq AND a.last_seq"

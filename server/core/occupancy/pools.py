@@ -149,7 +149,7 @@ _OPEN = {
     PlaceKind.OVERRIDE: "open_overrides",
     PlaceKind.ACCESSIBLE: "open_accessible",
 }
-_AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited"
+_AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited = 1"
 
 
 class _Account(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -374,8 +374,9 @@ def open_in(
     """
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND override = ?"
-        " AND (closed_at IS NULL OR after_move IS NOT NULL) AND (? IS NULL OR EXISTS"
-        " (SELECT 1 FROM scan s WHERE s.kiosk = stay.kiosk AND s.generation = stay.generation"
+        " AND (closed_at IS NULL OR after_move IS NOT NULL)"
+        " AND (CAST(? AS BIGINT) IS NULL OR EXISTS (SELECT 1 FROM scan s"
+        " WHERE s.kiosk = stay.kiosk AND s.generation = stay.generation"
         " AND s.seq = stay.seq AND s.number < ?))",
         (hall_id, kind, before, before),
     )
@@ -389,7 +390,7 @@ def uncounted(db: Connection, door_id: int, hall_id: int) -> list[Stay]:
     They are open, or ended by a move with the place still used.
     """
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM stay s WHERE door_id = ? AND NOT around"
+        f"SELECT {_COLUMNS} FROM stay s WHERE door_id = ? AND around = 0"
         " AND (closed_at IS NULL OR after_move = 'counted') AND hall_id <> ?"
         " AND NOT EXISTS (SELECT 1 FROM stay o WHERE o.kiosk = s.kiosk"
         " AND o.generation = s.generation AND o.seq = s.seq AND o.hall_id = ?)",

@@ -118,7 +118,7 @@ _FARTHEST = 1_000_000
 def _rows(db: Connection, wanted: Wanted) -> list[Row]:
     return db.execute(
         "SELECT f.serial, f.whole, f.name, f.organisation, f.contact FROM"
-        f" (SELECT serial FROM ({wanted.query}) LIMIT {RANKED_MAX + 1})"
+        f" (SELECT serial FROM ({wanted.query}) AS wanted LIMIT {RANKED_MAX + 1}) AS best"
         " JOIN attendee_search f USING (serial)",
         wanted.values,
     ).fetchall()

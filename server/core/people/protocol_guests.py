@@ -75,7 +75,8 @@ def set_protocol_guest(
             N_("at most %(most)s users can be told of one guest."), most=WATCHERS_MAX
         )
     (enabled,) = db.execute(
-        f"SELECT COUNT(*) FROM user WHERE disabled_at IS NULL AND {dialect.one_of('user_id')}",
+        "SELECT COUNT(*) FROM staff_user WHERE disabled_at IS NULL"
+        f" AND {dialect.one_of('user_id')}",
         (dialect.many(wanted),),
     ).fetchone()
     if enabled != len(wanted):

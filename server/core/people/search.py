@@ -32,6 +32,9 @@ _HAS_LETTERS = dialect.indexed("s.serial", "search_inside")
 _OF_WORDS = _FROM + _HAS_WORDS
 
 
+ALL = 2**31  # More than there can be: a LIMIT without limit.
+
+
 class Wanted(NamedTuple):
     """A query of serials and its parameters."""
 
@@ -39,8 +42,8 @@ class Wanted(NamedTuple):
     values: tuple[str, ...]
 
 
-def fold(db: Connection, limit: int = -1) -> int:
-    """Update the words of at most `limit` new and changed attendees (-1: all), in the caller's
+def fold(db: Connection, limit: int = ALL) -> int:
+    """Update the words of at most `limit` new and changed attendees, in the caller's
     transaction. Return the number.
     """
     due = db.execute(

@@ -73,7 +73,7 @@ KEPT = (
         ),
     ),
     Kept("place_account", ("hall_id", "override", "kiosk", "generation"), only=("fenced",)),
-    Kept("user", ("user_id",)),
+    Kept("staff_user", ("user_id",)),
     Kept("badge", ("serial", "issue"), where="issue > 1"),
     Kept("day_credential", ("serial", "issue", "day"), without=("printed", "printed_at")),
     Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
@@ -161,7 +161,7 @@ class Keeper:
             working = "CASE NEW.state WHEN 'active' THEN 1 ELSE 0 END"
             grave = working if kept.table == "kiosk" else "0"
             _trigger(db, kept.table, f"UPDATE OF {', '.join(columns)}", differs, grave)
-            when = _INSERTS.get(kept.table, "1")
+            when = _INSERTS.get(kept.table, "1 = 1")
             if when is not None:
                 _trigger(db, kept.table, "INSERT", when, grave)
 

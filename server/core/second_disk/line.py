@@ -106,7 +106,7 @@ def awaited(db: Connection) -> list[Awaited]:
     rows = db.execute(
         "SELECT a.hall_id, h.names AS hall_names, a.kiosk, a.generation, k.state,"
         " d.names AS door_names"
-        " FROM (SELECT DISTINCT hall_id, kiosk, generation FROM place_account WHERE awaited) a"
+        " FROM (SELECT DISTINCT hall_id, kiosk, generation FROM place_account WHERE awaited = 1) a"
         " JOIN kiosk k USING (kiosk, generation) JOIN hall h USING (hall_id)"
         " JOIN door d USING (door_id) ORDER BY h.code, a.kiosk, a.generation"
     )

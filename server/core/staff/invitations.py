@@ -41,7 +41,8 @@ def invite(
     """Return the secret of a new invitation's link, which is shown once. Raises AccountError."""
     name = users.checked_name(name)
     users.check_role(role)
-    if db.execute(f"SELECT 1 FROM user WHERE {dialect.same_letters('name')}", (name,)).fetchone():
+    query = f"SELECT 1 FROM staff_user WHERE {dialect.same_letters('name')}"
+    if db.execute(query, (name,)).fetchone():
         raise AccountError(N_("There is already a user called %(name)s."), name=name)
     token = random(TOKEN_BYTES).hex()
     db.execute("DELETE FROM invitation WHERE expires_at <= ?", (now,))

@@ -33,7 +33,7 @@ def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -
     account = user(db, user_id)
     if account.role not in ROLES or account.disabled:
         raise AccountError(N_("Only supervisors and admins have a PIN; change the role first."))
-    db.execute("UPDATE user SET pin_hash = ? WHERE user_id = ?", (pin_hash, user_id))
+    db.execute("UPDATE staff_user SET pin_hash = ? WHERE user_id = ?", (pin_hash, user_id))
     changes.publish(db, wire.VenueChanged())
     entry_log.act(db, by, Act.PIN_SET, {"user": user_id}, now)
 
@@ -41,14 +41,14 @@ def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -
 def remove_pin(db: Connection, user_id: int, *, by: str, now: int) -> None:
     """Raises AccountError if there is no such user."""
     user(db, user_id)
-    db.execute("UPDATE user SET pin_hash = NULL WHERE user_id = ?", (user_id,))
+    db.execute("UPDATE staff_user SET pin_hash = NULL WHERE user_id = ?", (user_id,))
     changes.publish(db, wire.VenueChanged())
     entry_log.act(db, by, Act.PIN_REMOVED, {"user": user_id}, now)
 
 
 def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
     rows = db.execute(
-        "SELECT user_id, name, pin_hash FROM user WHERE pin_hash IS NOT NULL"
+        "SELECT user_id, name, pin_hash FROM staff_user WHERE pin_hash IS NOT NULL"
         " AND disabled_at IS NULL AND role IN (?, ?) ORDER BY name",
         ROLES,
     )
@@ -56,5 +56,5 @@ def supervisors(db: Connection) -> list[wire.SupervisorFacts]:
 
 
 def has_pin(db: Connection) -> frozenset[int]:
-    rows = db.execute("SELECT user_id FROM user WHERE pin_hash IS NOT NULL")
+    rows = db.execute("SELECT user_id FROM staff_user WHERE pin_hash IS NOT NULL")
     return frozenset(row[0] for row in rows)

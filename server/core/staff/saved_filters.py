@@ -38,7 +38,7 @@ def visible(db: Connection, page: str, user_id: int) -> list[SavedFilter]:
     """Return a user's own filters by name, then shared ones."""
     rows = db.execute(
         "SELECT f.filter_id, f.user_id, u.name AS owner, f.name, f.query, f.shared"
-        " FROM saved_filter f JOIN user u USING (user_id)"
+        " FROM saved_filter f JOIN staff_user u USING (user_id)"
         " WHERE f.page = ? AND (f.user_id = ? OR f.shared = 1)"
         " ORDER BY f.user_id <> ?, f.name, f.filter_id",
         (page, user_id, user_id),
@@ -83,7 +83,8 @@ def remove(db: Connection, filter_id: int, user_id: int, *, any_owner: bool) -> 
     SavedFilterError.
     """
     row = db.execute(
-        "SELECT page FROM saved_filter WHERE filter_id = ? AND (user_id = ? OR (shared = 1 AND ?))",
+        "SELECT page FROM saved_filter WHERE filter_id = ?"
+        " AND (user_id = ? OR (shared = 1 AND ? = 1))",
         (filter_id, user_id, int(any_owner)),
     ).fetchone()
     if row is None:

@@ -60,7 +60,7 @@ class Factors:
 def factors(db: Connection, user_id: int) -> Factors:
     row = db.execute(
         "SELECT totp_sealed IS NOT NULL, (SELECT COUNT(*) FROM recovery_code r"
-        " WHERE r.user_id = user.user_id) FROM user WHERE user_id = ?",
+        " WHERE r.user_id = staff_user.user_id) FROM staff_user WHERE user_id = ?",
         (user_id,),
     ).fetchone()
     rows = db.execute(
@@ -94,7 +94,7 @@ def add_totp(
     first = factors(db, user.user_id).count == 0
     sealed = bytes(nacl.secret.SecretBox(key).encrypt(secret.encode()))
     db.execute(
-        "UPDATE user SET totp_sealed = ?, totp_step = ? WHERE user_id = ?",
+        "UPDATE staff_user SET totp_sealed = ?, totp_step = ? WHERE user_id = ?",
         (sealed, step, user.user_id),
     )
     _note(db, Act.FACTOR_ADDED, user.by, user.user_id, "app", now)
@@ -104,7 +104,7 @@ def add_totp(
 def use_totp(db: Connection, key: bytes, user: User, code: str, *, now: int) -> None:
     """Verify a code of the user's app, once. Raises WrongFactorError."""
     sealed, after = db.execute(
-        "SELECT totp_sealed, totp_step FROM user WHERE user_id = ?", (user.user_id,)
+        "SELECT totp_sealed, totp_step FROM staff_user WHERE user_id = ?", (user.user_id,)
     ).fetchone()
     if sealed is None:
         raise WrongFactorError
@@ -113,7 +113,7 @@ def use_totp(db: Connection, key: bytes, user: User, code: str, *, now: int) -> 
     except nacl.exceptions.CryptoError:
         raise WrongFactorError from None
     step = _step_of(secret, code, now, after=after)
-    db.execute("UPDATE user SET totp_step = ? WHERE user_id = ?", (step, user.user_id))
+    db.execute("UPDATE staff_user SET totp_step = ? WHERE user_id = ?", (step, user.user_id))
 
 
 def fresh_recovery_codes(
@@ -147,7 +147,7 @@ def use_recovery_code(db: Connection, user: User, code: str) -> None:
 def remove_totp(db: Connection, user: User, *, now: int) -> None:
     """Raises AccountError if there is none."""
     gone = db.execute(
-        "UPDATE user SET totp_sealed = NULL WHERE user_id = ? AND totp_sealed IS NOT NULL",
+        "UPDATE staff_user SET totp_sealed = NULL WHERE user_id = ? AND totp_sealed IS NOT NULL",
         (user.user_id,),
     ).rowcount
     if gone != 1:
@@ -171,7 +171,7 @@ def remove_all(db: Connection, user_id: int, password_hash: str, *, by: str, now
     Otherwise a thief of the password could set up new factors. Raises AccountError.
     """
     account = users.user(db, user_id)
-    db.execute("UPDATE user SET totp_sealed = NULL WHERE user_id = ?", (user_id,))
+    db.execute("UPDATE staff_user SET totp_sealed = NULL WHERE user_id = ?", (user_id,))
     db.execute("DELETE FROM passkey WHERE user_id = ?", (user_id,))
     db.execute("DELETE FROM recovery_code WHERE user_id = ?", (user_id,))
     _note(db, Act.FACTOR_REMOVED, by, user_id, "all", now)

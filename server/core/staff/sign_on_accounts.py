@@ -59,7 +59,7 @@ def find(db: Connection, identity: Identity) -> User | None:
 def _add(db: Connection, identity: Identity, password_hash: str, now: int) -> User:
     name = _free_name(db, identity.name or "User")
     account = users.add_user(db, name, identity.role, password_hash, by=BY, now=now)
-    db.execute("UPDATE user SET signed_on = 1 WHERE user_id = ?", (account.user_id,))
+    db.execute("UPDATE staff_user SET signed_on = 1 WHERE user_id = ?", (account.user_id,))
     db.execute(
         "INSERT INTO sign_on_account (issuer, subject, user_id) VALUES (?, ?, ?)",
         (identity.issuer, identity.subject, account.user_id),
@@ -72,7 +72,7 @@ def _free_name(db: Connection, name: str) -> str:
     plain = "".join(char for char in name if char.isprintable()).strip() or "User"
     wished, number = plain[:NAME_CHARS_MAX], 1
     while db.execute(
-        f"SELECT 1 FROM user WHERE {dialect.same_letters('name')}", (wished,)
+        f"SELECT 1 FROM staff_user WHERE {dialect.same_letters('name')}", (wished,)
     ).fetchone():
         number += 1
         tail = f" ({number})"

@@ -41,7 +41,7 @@ WAITING_MS = 10 * 60_000  # maximum wait for the second factor
 _COLUMNS = (
     "user_id, name, role, disabled_at, must_change, unlocked_at, signed_on,"
     " (totp_sealed IS NOT NULL OR EXISTS"
-    " (SELECT 1 FROM passkey p WHERE p.user_id = user.user_id)) AS has_factor"
+    " (SELECT 1 FROM passkey p WHERE p.user_id = staff_user.user_id)) AS has_factor"
 )
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -134,7 +134,7 @@ def add_user(
     check_role(role)
     try:
         (user_id,) = db.execute(
-            "INSERT INTO user (name, password_hash, role, created_at, must_change)"
+            "INSERT INTO staff_user (name, password_hash, role, created_at, must_change)"
             " VALUES (?, ?, ?, ?, ?) RETURNING user_id",
             (name, password_hash, role, now, first),
         ).fetchone()
@@ -155,13 +155,13 @@ def checked_name(name: str) -> str:
 
 
 def users(db: Connection) -> list[User]:
-    rows = db.execute(f"SELECT {_COLUMNS} FROM user ORDER BY {dialect.by_letters('name')}")
+    rows = db.execute(f"SELECT {_COLUMNS} FROM staff_user ORDER BY {dialect.by_letters('name')}")
     return [_user(row) for row in rows]
 
 
 def user(db: Connection, user_id: int) -> User:
     """Raises AccountError if there is none."""
-    row = db.execute(f"SELECT {_COLUMNS} FROM user WHERE user_id = ?", (user_id,)).fetchone()
+    row = db.execute(f"SELECT {_COLUMNS} FROM staff_user WHERE user_id = ?", (user_id,)).fetchone()
     if row is None:
         raise AccountError(N_("There is no such user."))
     return _user(row)
@@ -185,7 +185,8 @@ def set_password(
             N_("This user is signed on by the identity provider, without a password.")
         )
     db.execute(
-        "UPDATE user SET password_hash = ?, must_change = ?, unlocked_at = ? WHERE user_id = ?",
+        "UPDATE staff_user SET password_hash = ?, must_change = ?, unlocked_at = ?"
+        " WHERE user_id = ?",
         (password_hash, first, now, user_id),
     )
     end_sessions(db, user_id)
@@ -208,7 +209,7 @@ def change_password(
     """
     user_id = before.user.user_id
     changed = db.execute(
-        "UPDATE user SET password_hash = ?, must_change = 0"
+        "UPDATE staff_user SET password_hash = ?, must_change = 0"
         " WHERE user_id = ? AND password_hash = ? AND disabled_at IS NULL",
         (password_hash, user_id, before.password_hash),
     ).rowcount
@@ -222,7 +223,7 @@ def change_password(
 def unlock(db: Connection, user_id: int, *, by: str, now: int) -> None:
     """Let a user sign in from anywhere for a while, despite guesses by strangers."""
     user(db, user_id)
-    db.execute("UPDATE user SET unlocked_at = ? WHERE user_id = ?", (now, user_id))
+    db.execute("UPDATE staff_user SET unlocked_at = ? WHERE user_id = ?", (now, user_id))
     entry_log.act(db, by, Act.USER_UNLOCKED, {"user": user_id}, now)
 
 
@@ -232,7 +233,7 @@ def set_role(db: Connection, user_id: int, role: str, *, by: str, now: int) -> N
     before = user(db, user_id)
     if role != "admin":
         _keep_an_admin(db, before)
-    db.execute("UPDATE user SET role = ? WHERE user_id = ?", (role, user_id))
+    db.execute("UPDATE staff_user SET role = ? WHERE user_id = ?", (role, user_id))
     _tell_doors(db, user_id)
     entry_log.act(db, by, Act.ROLE_SET, {"user": user_id, "role": role}, now)
 
@@ -244,14 +245,16 @@ def disable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
     """
     _keep_an_admin(db, user(db, user_id))
     _tell_doors(db, user_id)
-    db.execute("UPDATE user SET disabled_at = ?, pin_hash = NULL WHERE user_id = ?", (now, user_id))
+    db.execute(
+        "UPDATE staff_user SET disabled_at = ?, pin_hash = NULL WHERE user_id = ?", (now, user_id)
+    )
     end_sessions(db, user_id)
     entry_log.act(db, by, Act.USER_DISABLED, {"user": user_id}, now)
 
 
 def enable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
     user(db, user_id)
-    db.execute("UPDATE user SET disabled_at = NULL WHERE user_id = ?", (user_id,))
+    db.execute("UPDATE staff_user SET disabled_at = NULL WHERE user_id = ?", (user_id,))
     entry_log.act(db, by, Act.USER_ENABLED, {"user": user_id}, now)
 
 
@@ -290,7 +293,7 @@ def open_session(
     """
     if password_hash != account.password_hash:
         db.execute(
-            "UPDATE user SET password_hash = ? WHERE user_id = ? AND password_hash = ?",
+            "UPDATE staff_user SET password_hash = ? WHERE user_id = ? AND password_hash = ?",
             (password_hash, account.user.user_id, account.password_hash),
         )
     db.execute(
@@ -316,7 +319,7 @@ def verify(database: Database, name: str, password: str) -> User:
 def stored(database: Database, name: str) -> Stored | None:
     """Return the account, ignoring case."""
     row = database.reader.execute(
-        f"SELECT {_COLUMNS}, password_hash FROM user WHERE {dialect.same_letters('name')}",
+        f"SELECT {_COLUMNS}, password_hash FROM staff_user WHERE {dialect.same_letters('name')}",
         (name_key(name),),
     ).fetchone()
     return None if row is None else Stored(_user(row), row["password_hash"])
@@ -351,7 +354,7 @@ def session_user(database: Database, token: str, *, now: int) -> User:
     """Return the user of a live session, and extend the session. Raises SessionEndedError."""
     row = database.reader.execute(
         f"SELECT {_COLUMNS}, s.created_at, s.seen_at, s.waits, s.factor_at"
-        " FROM web_session AS s JOIN user USING (user_id) WHERE token_hash = ?",
+        " FROM web_session AS s JOIN staff_user USING (user_id) WHERE token_hash = ?",
         (_token_hash(token),),
     ).fetchone()
     if row is None or row["disabled_at"] is not None:
@@ -458,7 +461,7 @@ def confirm(
 
 def must_choose_password(db: Connection, user_id: int) -> None:
     """Require a user to choose another password before any page opens."""
-    db.execute("UPDATE user SET must_change = 1 WHERE user_id = ?", (user_id,))
+    db.execute("UPDATE staff_user SET must_change = 1 WHERE user_id = ?", (user_id,))
 
 
 def _verified(database: Database, name: str, password: str) -> Stored:
@@ -493,7 +496,8 @@ def check_role(role: str) -> None:
 
 def _keep_an_admin(db: Connection, leaving: User) -> None:
     (others,) = db.execute(
-        "SELECT COUNT(*) FROM user WHERE role = 'admin' AND disabled_at IS NULL AND user_id <> ?",
+        "SELECT COUNT(*) FROM staff_user"
+        " WHERE role = 'admin' AND disabled_at IS NULL AND user_id <> ?",
         (leaving.user_id,),
     ).fetchone()
     if leaving.role == "admin" and not leaving.disabled and not others:
@@ -502,7 +506,7 @@ def _keep_an_admin(db: Connection, leaving: User) -> None:
 
 def _tell_doors(db: Connection, user_id: int) -> None:
     """Notify kiosks if the user has a PIN."""
-    query = "SELECT 1 FROM user WHERE user_id = ? AND pin_hash IS NOT NULL"
+    query = "SELECT 1 FROM staff_user WHERE user_id = ? AND pin_hash IS NOT NULL"
     if db.execute(query, (user_id,)).fetchone():
         changes.publish(db, wire.VenueChanged())
 

@@ -65,6 +65,7 @@ def unsaid(db: Connection) -> frozenset[int]:
     outside.
     """
     rows = db.execute(
-        "SELECT d.door_id FROM door d LEFT JOIN door_from f USING (door_id) WHERE f.said IS NOT 1"
+        "SELECT d.door_id FROM door d LEFT JOIN door_from f USING (door_id)"
+        " WHERE COALESCE(f.said, 0) = 0"
     )
     return frozenset(row[0] for row in rows)

@@ -22,7 +22,7 @@ _TABLES = {
     "hall": ("hall", "halls"),
     "door": ("door", "doors"),
     "kiosk": ("kiosk", "kiosks"),
-    "user": ("user", "users"),
+    "staff_user": ("user", "users"),
     "badge": ("reissued badge", "reissued badges"),
     "attendee": ("revocation", "revocations"),
     "api_token": ("token of an integration", "tokens of integrations"),

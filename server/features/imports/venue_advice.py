@@ -46,8 +46,8 @@ class _Advice:
     def halls_without_a_way(self) -> Iterator[str]:
         """Warn of halls without an entry or exit."""
         for code, leaving, doors, entries, exits in self.db.execute(
-            "SELECT h.code, h.leaving, COUNT(d.door_id), SUM(d.mode <> 'exit'),"
-            " SUM(d.mode <> 'entry')"
+            "SELECT h.code, h.leaving, COUNT(d.door_id), COUNT(*) FILTER (WHERE d.mode <> 'exit'),"
+            " COUNT(*) FILTER (WHERE d.mode <> 'entry')"
             " FROM hall h LEFT JOIN door d USING (hall_id) GROUP BY h.hall_id ORDER BY h.code"
         ):
             place = self.venue.place("hall", code)

@@ -276,7 +276,7 @@ TABLES: Mapping[str, Table] = {
     "roster_mapping": Table(none="name answers kept_at"),
     "setting": Table(none="key value"),
     "stand": Table(none="stand_id code area_id exhibitor_id m2"),
-    "user": Table(
+    "staff_user": Table(
         none="user_id name password_hash role created_at disabled_at pin_hash must_change"
         " unlocked_at totp_sealed totp_step signed_on"
     ),

@@ -95,7 +95,7 @@ _PEOPLE = (
 )
 # The columns for `_group`; the day is a parameter.
 _GROUP = (
-    "a.category, a.valid_days >> ? & 1 AS valid, a.zones,"
+    "a.category, a.valid_days >> CAST(? AS INTEGER) & 1 AS valid, a.zones,"
     " CASE WHEN a.revoked_at IS NULL THEN 0 ELSE 1 END AS revoked,"
     " CASE WHEN copied_issue >= COALESCE(b.issue, 1) THEN 1 ELSE 0 END AS copied,"
     " CASE WHEN b.issue IS NULL THEN 0 ELSE 1 END AS has_badge"

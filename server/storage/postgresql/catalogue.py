@@ -73,7 +73,7 @@ def types_of(db: Connection, table: str) -> dict[str, str]:
     """
     rows = db.execute(
         "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
-        " WHERE attrelid = CAST(? AS regclass) AND attnum > 0 AND NOT attisdropped = TRUE"
+        " WHERE attrelid = CAST(? AS regclass) AND attnum > 0 AND NOT attisdropped"
         " AND attname <> 'rowid' ORDER BY attnum",
         (f'{SCHEMA}."{table}"',),
     )
@@ -85,7 +85,7 @@ def tables_with(db: Connection, column: str) -> list[str]:
     rows = db.execute(
         "SELECT c.relname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
         " WHERE c.relkind = 'r' AND c.relnamespace = CAST(? AS regnamespace) AND a.attname = ?"
-        " AND NOT a.attisdropped = TRUE ORDER BY c.relname",
+        " AND NOT a.attisdropped ORDER BY c.relname",
         (SCHEMA, column),
     )
     return [row[0] for row in rows]

@@ -36,24 +36,10 @@ FUNCTIONS = ";\n".join(
         ),
         _random("random()", "bigint", f"{_RANDOM_64}::bit(64)::bigint"),
         _pure("many(text)", "bigint[]", "translate($1, '[]', '{}')::bigint[]"),
-        _pure("substr(text, bigint)", "text", "pg_catalog.substr($1, $2::integer)"),
-        _pure(
-            "substr(text, bigint, bigint)",
-            "text",
-            "pg_catalog.substr($1, $2::integer, $3::integer)",
-        ),
-        _pure(
-            "as_integer(text)",
-            "bigint",
-            r"COALESCE(substring($1 FROM '^\s*([-+]?[0-9]{1,18})'), '0')::bigint",
-        ),
-        _pure("as_integer(bigint)", "bigint", "$1"),
-        _pure("as_integer(double precision)", "bigint", "trunc($1)::bigint"),
-        _pure("as_integer(boolean)", "bigint", "$1::integer::bigint"),
-        _pure("as_text(text)", "text", "$1"),
-        _pure("as_text(bigint)", "text", "$1::text"),
-        _pure("as_text(bytea)", "text", "convert_from($1, 'UTF8')"),
-        _pure("as_real(double precision)", "double precision", "$1"),
+        # The letters A to Z alone, as in SQLite, whatever the database's locale.
+        _pure("lower(text)", "text", 'pg_catalog.lower($1 COLLATE "C")'),
+        _pure("max(anycompatible, anycompatible)", "anycompatible", "GREATEST($1, $2)", ""),
+        _pure("min(anycompatible, anycompatible)", "anycompatible", "LEAST($1, $2)", ""),
         _pure("json_text(bytea, text[])", "text", f"{_JSON} #>> $2"),
         _pure(
             "json_number(bytea, text[])",
@@ -65,8 +51,9 @@ FUNCTIONS = ";\n".join(
             "words_of(text[])",
             "tsvector",
             "COALESCE(array_to_tsvector(array_agg(DISTINCT chr(64 + n::integer) || left(w, 500))),"
-            " ''::tsvector) FROM unnest($1) WITH ORDINALITY AS c (t, n), regexp_split_to_table("
-            f'lower(t COLLATE "C"), {_BETWEEN_WORDS} COLLATE "C") w WHERE w <> \'\'',
+            " ''::tsvector) FROM unnest($1) WITH ORDINALITY AS c (t, n), "
+            f'regexp_split_to_table(pg_catalog.lower(t COLLATE "C"), {_BETWEEN_WORDS} COLLATE "C")'
+            " w WHERE w <> ''",
             _DEAR,
         ),
         _pure(
@@ -77,26 +64,5 @@ FUNCTIONS = ";\n".join(
             _DEAR,
         ),
         "CREATE AGGREGATE sum(bigint) (SFUNC = int8pl, STYPE = bigint)",
-        _pure(
-            "sum_of(bigint, boolean)",
-            "bigint",
-            "CASE WHEN $2 IS NULL THEN $1 ELSE COALESCE($1, 0) + $2::integer END",
-            "",
-        ),
-        "CREATE AGGREGATE sum(boolean) (SFUNC = sum_of, STYPE = bigint)",
-        _pure("greater_of(boolean, boolean)", "boolean", "$1 OR $2"),
-        _pure("smaller_of(boolean, boolean)", "boolean", "$1 AND $2"),
-        "CREATE AGGREGATE max(boolean) (SFUNC = greater_of, STYPE = boolean)",
-        "CREATE AGGREGATE min(boolean) (SFUNC = smaller_of, STYPE = boolean)",
-        _pure("plus(bigint, boolean)", "bigint", "$1 + $2::integer"),
-        _pure("minus(bigint, boolean)", "bigint", "$1 - $2::integer"),
-        "CREATE OPERATOR + (LEFTARG = bigint, RIGHTARG = boolean, FUNCTION = plus)",
-        "CREATE OPERATOR - (LEFTARG = bigint, RIGHTARG = boolean, FUNCTION = minus)",
-        _pure("shifted(integer, bigint)", "bigint", "$1::bigint << $2::integer"),
-        _pure("shifted(bigint, bigint)", "bigint", "$1 << $2::integer"),
-        _pure("shifted_back(bigint, bigint)", "bigint", "$1 >> $2::integer"),
-        "CREATE OPERATOR << (LEFTARG = integer, RIGHTARG = bigint, FUNCTION = shifted)",
-        "CREATE OPERATOR << (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = shifted)",
-        "CREATE OPERATOR >> (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = shifted_back)",
     ]
 )

@@ -14,13 +14,14 @@ from typing import Any
 from server.storage.postgresql.catalogue import SCHEMA
 from server.storage.postgresql.connection import PostgresConnection
 from server.storage.postgresql.functions import FUNCTIONS
-from server.storage.postgresql.translation import definitions
+from server.storage.postgresql.translation.definitions import UntranslatedError, definition
 from server.storage.postgresql.translation.statements import translated
-from server.storage.postgresql.translation.tokens import tokens_of, word, words
+from server.storage.postgresql.translation.tokens import tokens_of, words
 
 # Each runs the migrations up to a name, in a SQLite database in memory.
 Run = Callable[[sqlite3.Connection, Sequence[str]], None]
 APPLIED = "applied_migration"
+_CHANGES = [(word,) for word in ("CREATE", "DROP", "ALTER", "INSERT", "UPDATE", "DELETE")]
 _OURS = {"_sqlite_migrations", "sqlite_sequence", APPLIED}
 
 
@@ -45,18 +46,13 @@ def made_anew(run: Run, names: tuple[str, ...]) -> tuple[str, ...]:
         made = [f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}", FUNCTIONS]
         made.append(f"CREATE TABLE {APPLIED} (name text PRIMARY KEY, place bigint NOT NULL)")
         for name in _ordered(model, tables):
-            made += definitions.table(tables[name])
-        made += [one for name in tables for one in _rows(model, name)]
-        made += [one for kind, _, sql in ours if kind == "index" for one in definitions.index(sql)]
-        made += [one for name, sql in _of_kind(ours, "table") if name in virtual
-                 for one in definitions.text_index_of(sql)]  # fmt: skip
-        for _, sql in _of_kind(ours, "trigger"):
-            made += definitions.trigger(sql)
+            made += definition(tables[name])
+        made += [row for name in tables for row in _rows(model, name)]
+        for kind in ("index", "virtual", "trigger"):
+            for other, name, sql in ours:
+                if kind == ("virtual" if name in virtual else other):
+                    made += definition(sql)
     return tuple(made)
-
-
-def _of_kind(found: Iterable[tuple[str, str, str]], wanted: str) -> list[tuple[str, str]]:
-    return [(name, sql) for kind, name, sql in found if kind == wanted]
 
 
 def _is_virtual(sql: str) -> bool:
@@ -72,7 +68,7 @@ def _ordered(model: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str]:
     while left:
         ready = [table for table, needed in left.items() if not needed & left.keys()]
         if not ready:
-            raise definitions.UntranslatedError(f"these tables refer to each other: {sorted(left)}")
+            raise UntranslatedError(f"these tables refer to each other: {sorted(left)}")
         for table in ready:
             del left[table]
             yield table
@@ -94,7 +90,7 @@ def _literal(value: Any) -> str:
         return "'" + value.replace("'", "''") + "'"
     if isinstance(value, int | float):
         return str(value)
-    raise definitions.UntranslatedError("a migration adds a row with bytes in it")
+    raise UntranslatedError("a migration adds a row with bytes in it")
 
 
 def statements_of(run: Run, before: Sequence[str], step: str) -> list[str]:
@@ -111,7 +107,7 @@ def statements_of(run: Run, before: Sequence[str], step: str) -> list[str]:
         about_itself = not {"_sqlite_migrations", "sqlite_schema"}.isdisjoint(
             token.strip('"[]') for token in tokens
         )
-        changes = word(tokens, 0) in ("CREATE", "DROP", "ALTER", "INSERT", "UPDATE", "DELETE")
+        changes = words(tokens, 0, 1) in _CHANGES
         if changes and not about_itself and not statement.startswith("--"):
             kept.append(translated(statement).text)
     return [statement for statement in kept if statement]

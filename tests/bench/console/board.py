@@ -98,7 +98,7 @@ def _signed_in(site: LiveSite) -> str:
     hashed = users.hash_password(password)
     site.write(lambda db: users.add_user(db, "board", "admin", hashed, by="bench", now=now_ms()))
     _, token = users.sign_in(site.database, "board", password, now=now_ms())
-    site.write(lambda db: db.execute("UPDATE user SET must_change = 0 WHERE name = 'board'"))
+    site.write(lambda db: db.execute("UPDATE staff_user SET must_change = 0 WHERE name = 'board'"))
     return token
 
 

@@ -169,7 +169,8 @@ def test_an_identity_provider_signs_on_in_the_browser(
     window.says("Your account", "Noor")
     window.go("/admin/users/")
     window.says("Not for your role")
-    assert place.query("SELECT role, signed_on FROM user WHERE name = 'Noor'") == [("steward", 1)]
+    query = "SELECT role, signed_on FROM staff_user WHERE name = 'Noor'"
+    assert place.query(query) == [("steward", 1)]
 
 
 def test_who_has_no_role_there_is_told_in_plain_words(

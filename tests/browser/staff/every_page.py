@@ -148,7 +148,7 @@ def _waiting(pages: Pages) -> Staff:
 
     def step(db) -> None:
         made = users.add_user(db, "Waiting", "auditor", hashed, by="test", now=pages.now)
-        db.execute("UPDATE user SET totp_sealed = X'00' WHERE user_id = ?", (made.user_id,))
+        db.execute("UPDATE staff_user SET totp_sealed = X'00' WHERE user_id = ?", (made.user_id,))
 
     pages.database.write(step)
     someone = pages.stranger()

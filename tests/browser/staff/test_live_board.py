@@ -40,7 +40,7 @@ class Forum:
             lambda db: users.add_user(db, "board", "steward", hashed, by="test", now=now_ms())
         )
         _, token = users.sign_in(self.site.database, "board", password, now=now_ms())
-        self.site.write(lambda db: db.execute("UPDATE user SET must_change = 0"))
+        self.site.write(lambda db: db.execute("UPDATE staff_user SET must_change = 0"))
         self.site.database.give_back()
         return token
 

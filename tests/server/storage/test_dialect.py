@@ -46,7 +46,7 @@ def test_a_piece_means_what_it_says(
 
 def test_a_value_in_json_keeps_its_type(database: Database) -> None:
     body = b'{"act":"moved","subject":{"generation":2,"kiosk":"west"}}'
-    source = "(SELECT ? AS body)"
+    source = "(SELECT ? AS body) AS leaf"
     for path, expected in (
         (("act",), "moved"),
         (("subject", "generation"), 2),
@@ -107,7 +107,7 @@ def keep_texts(database: Database) -> None:
 
 
 def test_rows_come_as_one_text(database: Database) -> None:
-    source = "(SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, NULL)"
+    source = "(SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, NULL) AS pair"
     found = value(database, dialect.rows_as_json("a, b", source))
     assert json.loads(found) == [[1, "x"], [2, None]]
     assert value(database, dialect.rows_as_json("a, b", f"{source} WHERE a > 2")) == "[]"
@@ -129,7 +129,7 @@ def test_a_stay_is_over_at_its_later_end(
     ("index", "statement", "values"),
     [
         (
-            "attendee_email (email=?)",
+            "attendee_email (<expr>=?)",
             f"SELECT 1 FROM attendee WHERE {dialect.same_letters('email')} AND email <> ''",
             ("ann@x.org",),
         ),

@@ -23,6 +23,7 @@ from server.core.kiosks import contact, registry
 from server.core.ledger import ingest
 from server.core.people import issuing
 from server.core.staff import users
+from server.storage import dialect
 from server.storage.database import Database
 from server.web import auth
 from tests.once.pages.apps import give_back
@@ -204,5 +205,6 @@ def assert_only(pages: Pages, target: str, *roles: str, method: str = "GET") -> 
 
 def acts(pages: Pages) -> list[str]:
     """What the entry log says was done, oldest first."""
-    query = "SELECT json_extract(body, '$.act') FROM leaf WHERE kind = 'act' ORDER BY number"
+    act = dialect.in_json("body", "act")
+    query = f"SELECT {act} FROM leaf WHERE kind = 'act' ORDER BY number"
     return [row[0] for row in pages.database.reader.execute(query)]

@@ -125,7 +125,9 @@ class TestInstead:
     def new(self, pages: Pages) -> Staff:
         """Somebody who has not chosen a password of their own yet."""
         someone = pages.staff("steward")
-        pages.database.write(lambda db: db.execute("UPDATE user SET must_change = 1") and None)
+        pages.database.write(
+            lambda db: db.execute("UPDATE staff_user SET must_change = 1") and None
+        )
         return someone
 
     def test_a_page_leads_to_the_own_account(self, new: Staff) -> None:

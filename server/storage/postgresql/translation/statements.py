@@ -1,13 +1,17 @@
-"""Translates whole statements, and keeps what became of each."""
+"""Writes a statement of a store as PostgreSQL takes it, and caches each.
+
+Stores write SQL that both databases accept, and take from `dialect.py` what they can't. Two things
+are left to do here: parameters are numbered, and the few words of `dialect.py` are replaced.
+`tests/server/storage/test_portable.py` finds a statement that needs more.
+"""
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from server.storage.postgresql.translation import definitions
 from server.storage.postgresql.translation.text_search import INDEXES
-from server.storage.postgresql.translation.tokens import Tokens, text_of, tokens_of, word, words
 from server.storage.postgresql.translation.words import in_postgresql
 
 # Only one writer at a time, as in SQLite, whichever process it is in. The number is our own.
@@ -27,17 +31,13 @@ _PLAIN = {
     "BEGIN IMMEDIATE": f"BEGIN; {_LOCKED}; {MESSAGE}",
     "BEGIN": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     "COMMIT": "COMMIT",
-    "PRAGMA DEFER_FOREIGN_KEYS = ON": "SET CONSTRAINTS ALL DEFERRED",
     "ROLLBACK": "ROLLBACK",
 }
-_SAVEPOINTS = {"SAVEPOINT", "RELEASE", "ROLLBACK"}
-_DEFINITIONS = {
-    ("CREATE", "TABLE"): definitions.table,
-    ("CREATE", "INDEX"): definitions.index,
-    ("CREATE", "UNIQUE"): definitions.index,
-    ("CREATE", "VIRTUAL"): definitions.text_index_of,
-    ("CREATE", "TRIGGER"): definitions.trigger,
-}
+_SAVEPOINT = re.compile(r"(SAVEPOINT|RELEASE|ROLLBACK TO) ")
+_DEFINITION = re.compile(r"(CREATE|DROP|ALTER) ")
+_READS = re.compile(r"(SELECT|WITH)\b")
+# A text, a name in quotes, a cast of PostgreSQL, or a parameter: `?`, `?index` or `:name`.
+_PARAMETER = re.compile(r"'[^']*'|\"[^\"]*\"|::|\?(\w*)|:([a-z]\w*)")
 
 
 class Translated(NamedTuple):
@@ -45,12 +45,12 @@ class Translated(NamedTuple):
 
     text: str
     plain: bool  # It takes no values, and may be several statements.
-    names: tuple[str, ...]  # Of values that are given by name.
-    asked: tuple[tuple[int, str], ...]  # Which values ask an index of words.
+    names: tuple[str, ...] = ()  # Of values that are given by name.
+    asked: tuple[tuple[int, str], ...] = ()  # Which values ask an index of words.
     reads: bool = False
 
     def values(self, given: Any) -> Any:
-        """Return the values in the order of their marks."""
+        """Return the values in the order of their numbers."""
         if self.names or isinstance(given, Mapping):
             given = [given[name] for name in self.names]
         if not self.asked:
@@ -64,76 +64,34 @@ class Translated(NamedTuple):
 @functools.lru_cache(maxsize=4096)
 def translated(statement: str) -> Translated:
     """Return a statement as PostgreSQL takes it."""
-    tokens = tokens_of(statement)
-    if tokens and tokens[-1] == ";":
-        tokens.pop()
-    text = " ".join(tokens)
-    if text.upper() in _PLAIN:
-        return Translated(_PLAIN[text.upper()], True, (), ())
-    if word(tokens, 0) in _SAVEPOINTS:
-        return Translated(text, True, (), ())
-    if word(tokens, 0) in ("CREATE", "DROP", "ALTER"):
-        return Translated(";\n".join(definition(statement)), True, (), ())
-    if (optimized := _optimized(tokens)) is not None:
-        return Translated(optimized, False, (), ())
-    return _numbered(in_postgresql(tokens))
+    statement = statement.strip()
+    if statement in _PLAIN:
+        return Translated(_PLAIN[statement], plain=True)
+    if _SAVEPOINT.match(statement):
+        return Translated(statement, plain=True)
+    if _DEFINITION.match(statement):
+        return Translated(";\n".join(definitions.definition(statement)), plain=True)
+    return _numbered(in_postgresql(statement))
 
 
-def _optimized(tokens: Tokens) -> str | None:
-    """Write what takes deleted words out of an index of words."""
-    if word(tokens, 0) == "INSERT" and len(tokens) > 2 and tokens[2] in INDEXES:
-        return f"SELECT gin_clean_pending_list('{tokens[2]}')"
-    return None
-
-
-def _numbered(tokens: Tokens) -> Translated:
-    made, names, asked = [], [], []
+def _numbered(text: str) -> Translated:
+    """Number the parameters, which SQLite finds by their order or names."""
+    names: list[str] = []
+    asked: list[tuple[int, str]] = []
     count = 0
-    for token in tokens:
-        if token.startswith("?") or (len(token) > 1 and token.startswith(":")):
-            if len(token) > 1 and token.startswith("?"):
-                asked.append((count, token[1:]))
-            elif token.startswith(":"):
-                names.append(token[1:])
-            count += 1
-            token = f"${count}"
-        made.append(token)
-    reads = word(made, 0) in ("SELECT", "WITH")
-    return Translated(" ".join(made), False, tuple(names), tuple(asked), reads)
 
+    def number(parameter: re.Match[str]) -> str:
+        nonlocal count
+        index, name = parameter.groups()
+        if index is None and name is None:
+            return parameter[0]
+        if index:
+            asked.append((count, index))
+        if name:
+            names.append(name)
+        count += 1
+        return f"${count}"
 
-def definition(statement: str) -> Sequence[str]:
-    """Return the statements that define, change or drop what one of SQLite does."""
-    tokens = tokens_of(statement)
-    kind = tuple(one for one in words(tokens, 0, 3) if one not in ("TEMP", "TEMPORARY"))[:2]
-    if kind in _DEFINITIONS:
-        return _DEFINITIONS[kind](statement)
-    if kind == ("DROP", "TRIGGER"):
-        return [_dropped_trigger(tokens[-1])]
-    if kind in (("DROP", "INDEX"), ("DROP", "TABLE")):
-        return [text_of(in_postgresql(tokens))]
-    if kind == ("ALTER", "TABLE"):
-        return _altered(tokens)
-    raise definitions.UntranslatedError(f"this is not known for PostgreSQL: {statement}")
-
-
-def _altered(tokens: Tokens) -> Sequence[str]:
-    head = text_of(in_postgresql(tokens[:3]))
-    change = words(tokens, 3, 2)
-    if change == ("ADD", "COLUMN"):
-        made, unique = definitions.column(tokens[5:])
-        if unique:
-            raise definitions.UntranslatedError("a unique column of letters can't be added later")
-        return [f"{head} ADD COLUMN {text_of(made)}"]
-    if change in (("DISABLE", "TRIGGER"), ("ENABLE", "TRIGGER")):
-        return [f"{head} {text_of(tokens[3:])}"]
-    if change in (("DROP", "COLUMN"), ("RENAME", "COLUMN"), ("RENAME", "TO")):
-        return [f"{head} {text_of(in_postgresql(tokens[3:]))}"]
-    raise definitions.UntranslatedError(f"this is not known for PostgreSQL: {text_of(tokens)}")
-
-
-def _dropped_trigger(name: str) -> str:
-    """Write what drops a trigger, whose function goes with it. It names no table, as in SQLite."""
-    if not re.fullmatch(r"\w+", name):
-        raise definitions.UntranslatedError(f"{name} is no name of a trigger")
-    return f"DROP FUNCTION trigger_{name}() CASCADE"
+    text = _PARAMETER.sub(number, text)
+    reads = _READS.match(text) is not None
+    return Translated(text, False, tuple(names), tuple(asked), reads)

@@ -31,11 +31,11 @@ class TextIndex:
     def expression(self) -> str:
         """Return the expression that is indexed, in PostgreSQL's words."""
         function = "threes_of" if self.of_threes else "words_of"
-        return f"{function} ( ARRAY [ {' , '.join(self.columns)} ] )"
+        return f"{function}(ARRAY[{', '.join(self.columns)}])"
 
     @property
     def definition(self) -> str:
-        return f"CREATE INDEX {self.name} ON {self.table} USING gin ( {self.expression} )"
+        return f"CREATE INDEX {self.name} ON {self.table} USING gin ({self.expression})"
 
     def asked(self, question: str) -> str:
         """Return in PostgreSQL's words what asks this index, from the words of FTS5 that

@@ -8,8 +8,6 @@ _TOKEN = re.compile(
     | \d+(?:\.\d+)? | [A-Za-z_]\w* | :[A-Za-z_]\w* | <> | <= | >= | \|\| | == | << | >> | . )""",
     re.VERBOSE | re.DOTALL,
 )
-_NAME = re.compile(r"[A-Za-z_]\w*")
-
 Tokens = list[str]
 
 
@@ -20,16 +18,6 @@ def tokens_of(statement: str) -> Tokens:
 
 def text_of(tokens: Tokens) -> str:
     return " ".join(tokens)
-
-
-def is_name(token: str) -> bool:
-    """Say whether it is a word, which may be a keyword too."""
-    return _NAME.fullmatch(token) is not None or token.startswith('"')
-
-
-def word(tokens: Tokens, at: int) -> str:
-    """Return the token there in capital letters, and "" beyond the ends."""
-    return tokens[at].upper() if 0 <= at < len(tokens) else ""
 
 
 def words(tokens: Tokens, at: int, count: int) -> tuple[str, ...]:
@@ -45,16 +33,6 @@ def closing(tokens: Tokens, at: int) -> int:
         if not depth:
             return place
     raise ValueError("a bracket stays open")
-
-
-def opening(tokens: Tokens, at: int) -> int:
-    """Return where the bracket that closes at `at` opens."""
-    depth = 0
-    for place in range(at, -1, -1):
-        depth += {")": 1, "(": -1}.get(tokens[place], 0)
-        if not depth:
-            return place
-    raise ValueError("a bracket was never opened")
 
 
 def parts(tokens: Tokens) -> Iterator[Tokens]:

@@ -48,12 +48,12 @@ def test_what_was_granted_counts_as_free_until_the_door_says_otherwise(site: Sit
     site.database.write(lambda db: grants.share(db, SMALL, NOW))
     rows = site.rows(
         "SELECT kiosk, granted - returned - handed_over, free FROM place_account"
-        f" WHERE hall_id = {SMALL} AND NOT override"
+        f" WHERE hall_id = {SMALL} AND override = 0"
     )
     assert all(held == free and held > 3 for _, held, free in rows), rows
     site.west.scan(NOW, ANNA)
     want(site, site.west)
-    ((free,),) = site.rows("SELECT free FROM place_account WHERE kiosk = 'west' AND NOT override")
+    ((free,),) = site.rows("SELECT free FROM place_account WHERE kiosk = 'west' AND override = 0")
     assert free == 2, "it had not heard of the rest when it spoke"
 
 
@@ -115,7 +115,7 @@ def test_who_asks_is_not_kept_waiting(site: Site) -> None:
 def test_one_person_after_a_quiet_hour_counts_as_one_who_came_now(site: Site) -> None:
     def rate() -> float:
         ((found,),) = site.rows(
-            "SELECT rate FROM place_account WHERE kiosk = 'west' AND NOT override"
+            "SELECT rate FROM place_account WHERE kiosk = 'west' AND override = 0"
         )
         return found
 

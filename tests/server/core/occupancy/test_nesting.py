@@ -244,7 +244,7 @@ def test_who_comes_to_the_room_counts_as_demand_in_both(site: Site) -> None:
         site.room.scan(NOW, serial, **full)
     site.send(site.room, places=here)
     rates = site.rows(
-        "SELECT hall_id, rate FROM place_account WHERE kiosk = 'room' AND NOT override"
+        "SELECT hall_id, rate FROM place_account WHERE kiosk = 'room' AND override = 0"
         " ORDER BY hall_id"
     )
     assert [hall for hall, _ in rates] == [OTHER, ROOM]

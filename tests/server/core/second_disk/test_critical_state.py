@@ -56,7 +56,7 @@ def test_each_kind_of_act(safe: Safe, event: Event) -> None:
     safe.write(registry.retire, "east", by="test", now=NOW)
     assert rows(safe, "kiosk", kiosk="east", state="retired")
     safe.write(users.add_user, "Mei", "steward", "$argon2", by="test", now=NOW)
-    assert rows(safe, "user", name="Mei")
+    assert rows(safe, "staff_user", name="Mei")
     safe.write(issuing.issue_missing, event, now=NOW, by="test")
     assert rows(safe, "badge") == []
     safe.write(issuing.reissue, event, ANNA, reason="lost", now=NOW, by="test")

@@ -91,7 +91,7 @@ def test_the_page_says_from_when_on(event: Event, site: Database) -> None:
         said = admin.post("/admin/users/add", {"name": "Second", "role": "supervisor"}).text
         assert "shown this once" in said
         hashed = users.hash_password(PASSWORD)  # as whoever saw it can
-        set_hash = "UPDATE user SET password_hash = ?, must_change = 0 WHERE name = 'Second'"
+        set_hash = "UPDATE staff_user SET password_hash = ?, must_change = 0 WHERE name = 'Second'"
         site.write(lambda db: db.execute(set_hash, (hashed,)) and None)
         word = {**generation, "stopped": "yes", "inside": 0, "name": "Second"}
         target = f"/admin/halls/{west.hall}/attest"

@@ -22,7 +22,7 @@ def sign_in(database: Database, name: str = "Alice", password: str = PASSWORD) -
 
 
 def stored(database: Database, column: str) -> list:
-    query = f"SELECT {column} FROM user WHERE name = 'Alice'"
+    query = f"SELECT {column} FROM staff_user WHERE name = 'Alice'"
     return [row[0] for row in database.reader.execute(query)]
 
 

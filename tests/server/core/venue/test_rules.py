@@ -52,7 +52,6 @@ CHANGES = {
 
 def change(site: Site, statement: str, values: tuple = ()) -> None:
     def step(db: sqlite3.Connection) -> None:
-        db.execute("PRAGMA defer_foreign_keys = ON")
         db.execute(statement, values)
 
     site.database.write(step)

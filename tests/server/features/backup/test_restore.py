@@ -203,7 +203,7 @@ class TestActs:
         safe.write(issuing.revoke, BORIS, reason="lost", now=NOW, by="test")
         safe.write(users.add_user, "Mei", "steward", "$argon2", by="test", now=NOW)
         done = restore(copy, new, now=LATER)
-        assert done.gained == {"hall": 2, "user": 1, "badge": 1, "attendee": 1}
+        assert done.gained == {"hall": 2, "staff_user": 1, "badge": 1, "attendee": 1}
         with opened(done, safe.site) as again:
             assert again.rows("SELECT hall_id, capacity FROM hall")[0] == (SMALL, 2)
             assert again.rows("SELECT hall_id FROM hall WHERE closed_at > 0") == [(OTHER,)]

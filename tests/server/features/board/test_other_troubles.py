@@ -231,7 +231,7 @@ def admins_lack(someone: Staff) -> str:
 def test_admins_are_told_who_lacks_a_second_factor_and_nobody_else_is(pages: Pages) -> None:
     admin = pages.staff("admin")
     assert admins_lack(admin) == "2 of 2 admins have no second factor"
-    sql = "UPDATE user SET totp_sealed = X'00' WHERE name = 'admin'"
+    sql = "UPDATE staff_user SET totp_sealed = X'00' WHERE name = 'admin'"
     pages.database.write(lambda db: db.execute(sql) and None)
     assert admins_lack(admin) == "1 of 2 admins has no second factor"
     for role in ("steward", "supervisor", "auditor"):

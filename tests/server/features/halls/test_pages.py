@@ -159,7 +159,7 @@ def test_a_lost_kiosk_that_a_restored_server_waits_for_can_be_attested(pages: Pa
 
 
 def admin_name(pages: Pages) -> str:
-    query = "SELECT name FROM user WHERE role = 'admin' ORDER BY user_id DESC LIMIT 1"
+    query = "SELECT name FROM staff_user WHERE role = 'admin' ORDER BY user_id DESC LIMIT 1"
     return pages.database.reader.execute(query).fetchone()[0]
 
 

@@ -116,7 +116,7 @@ def test_a_sender_that_is_not_taken_ends_the_run(mailing: Mailing) -> None:
         mailing.send()
     assert mailing.states() == {}
     rows = mailing.database.reader.execute(
-        "SELECT json_extract(body, '$.act') FROM leaf ORDER BY number DESC LIMIT 2"
+        "SELECT json_extract(CAST(body AS TEXT), '$.act') FROM leaf ORDER BY number DESC LIMIT 2"
     )
     assert [row[0] for row in rows.fetchall()] == ["mailing_ended", "mailing_begun"]
 

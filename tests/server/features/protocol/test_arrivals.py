@@ -40,7 +40,7 @@ def main(pages: Pages) -> FakeDoor:
 
 
 def newest_user(pages: Pages) -> int:
-    return int(pages.database.reader.execute("SELECT MAX(user_id) FROM user").fetchone()[0])
+    return int(pages.database.reader.execute("SELECT MAX(user_id) FROM staff_user").fetchone()[0])
 
 
 def staff(pages: Pages, role: str) -> tuple[Staff, int]:

@@ -199,7 +199,7 @@ def test_the_csv_has_words_and_ids(pages: Pages, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(act_list, "CHUNK_ROWS", 2)
     auditor = pages.staff("auditor")
     pages.database.write(
-        lambda db: db.execute("UPDATE user SET name = '＝1+1' WHERE user_id = 1") and None
+        lambda db: db.execute("UPDATE staff_user SET name = '＝1+1' WHERE user_id = 1") and None
     )
     act(pages, "user:1", "pin_set", user=1)
     answer = auditor.get("/admin/acts.csv")

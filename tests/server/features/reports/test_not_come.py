@@ -137,7 +137,7 @@ def test_a_protocol_guest_is_known_to_admins_and_watchers_alone(pages: Pages) ->
     guest = pages.serial("A4")
     admin, watcher, other = (pages.staff(role) for role in ("admin", "supervisor", "auditor"))
     (user_id,) = pages.database.reader.execute(
-        "SELECT user_id FROM user WHERE name LIKE 'supervisor-%'"
+        "SELECT user_id FROM staff_user WHERE name LIKE 'supervisor-%'"
     ).fetchone()
     pages.database.write(
         lambda db: protocol_guests.set_protocol_guest(db, guest, [user_id], by="user:1", now=NOW)

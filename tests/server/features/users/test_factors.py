@@ -34,7 +34,7 @@ def strict(event: Event, site: Database) -> Iterator[Pages]:
 
 def name_of(pages: Pages) -> str:
     """The name of the user who was made last."""
-    query = "SELECT name FROM user ORDER BY user_id DESC LIMIT 1"
+    query = "SELECT name FROM staff_user ORDER BY user_id DESC LIMIT 1"
     return str(pages.database.reader.execute(query).fetchone()[0])
 
 
@@ -229,7 +229,7 @@ def test_secrets_are_not_in_the_database(pages: Pages) -> None:
     text = str(
         [
             tuple(row)
-            for table in ("user", "recovery_code", "leaf")
+            for table in ("staff_user", "recovery_code", "leaf")
             for row in pages.database.reader.execute(f"SELECT * FROM {table}")
         ]
     )

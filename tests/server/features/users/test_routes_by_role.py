@@ -106,7 +106,7 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 def standing(pages: Pages) -> set[tuple[object, ...]]:
     """All that the database has of staff and of who is signed in."""
     with pages.database.reading() as db:
-        tables = ("user", "web_session")
+        tables = ("staff_user", "web_session")
         return {(one, *row) for one in tables for row in db.execute(f"SELECT * FROM {one}")}
 
 

@@ -82,4 +82,4 @@ def test_one_connection_for_a_session_will_do(
     with pooled(postgres, "session", server_reset_query="DISCARD ALL") as url:
         console("init", str(tmp_path / "made"), "--time-zone", "UTC", "--database", url)
         with closing(engine.connect(Address(url))) as db:
-            assert db.execute("SELECT name FROM user").fetchone()["name"] == "admin"
+            assert db.execute("SELECT name FROM staff_user").fetchone()["name"] == "admin"

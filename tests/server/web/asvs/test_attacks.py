@@ -38,7 +38,7 @@ TEXTS = {
     ),
     "organisation": (),
     "printer": ("name", "location"),
-    "user": ("name",),
+    "staff_user": ("name",),
     "muster": ("reason", "note"),
     "scan": ("note",),
     "api_token": ("name",),
@@ -253,7 +253,7 @@ def own_sessions(pages: Pages, someone: Staff) -> str:
     """The page with the user's sessions, of which there is a second one."""
     with pages.database.reading() as db:
         (name,) = db.execute(
-            "SELECT name FROM user WHERE name LIKE 'admin-%' ORDER BY user_id LIMIT 1"
+            "SELECT name FROM staff_user WHERE name LIKE 'admin-%' ORDER BY user_id LIMIT 1"
         ).fetchone()
     users.sign_in(pages.database, name, PASSWORD, now=NOW)
     return someone.get("/admin/account/").text

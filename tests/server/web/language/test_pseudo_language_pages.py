@@ -121,7 +121,7 @@ def english_on(pages: Pages, page: str) -> str:
 
 def names_of(pages: Pages) -> set[str]:
     countries = {country_name(code, pseudo.LANGUAGE) for code in ("CN", "DE", "SG", "SI")}
-    staff = {row[0] for row in pages.database.reader.execute("SELECT name FROM user")}
+    staff = {row[0] for row in pages.database.reader.execute("SELECT name FROM staff_user")}
     settings = pages.event.settings.name.values()
     numbers = {badge_number(serial) for serial in serials(pages)}
     return {*NAMES, *settings, *countries, *staff, *numbers, *data_of(pages.database)}

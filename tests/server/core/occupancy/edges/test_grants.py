@@ -110,7 +110,7 @@ class TestHeard:
         write(site, "UPDATE place_account SET rate = 9, rate_at = ?", NOW)
         write(
             site, "UPDATE place_account SET rate = 4 WHERE kiosk = 'west' AND generation = 1"
-            " AND hall_id = 1 AND NOT override",
+            " AND hall_id = 1 AND override = 0",
         )  # fmt: skip
         query = (
             "SELECT hall_id, override, kiosk, generation, rate, rate_at FROM place_account"
@@ -190,7 +190,7 @@ class TestWhen:
         self.full(site)
         write(
             site, "UPDATE place_account SET wanted_at = ? WHERE kiosk = 'east' AND hall_id = 1"
-            " AND NOT override", NOW,
+            " AND override = 0", NOW,
         )  # fmt: skip
         write(site, "UPDATE hall SET capacity = capacity + 1, fire_limit = 200 WHERE hall_id = 1")
         before = account(site, "east", "granted")[0]
@@ -205,7 +205,7 @@ class TestWhen:
         self, site: Site, usual: bool, beyond: bool, full: bool
     ) -> None:
         write(site, "UPDATE hall SET fire_limit = capacity WHERE hall_id = 1")
-        write(site, "UPDATE place_account SET granted = 0, free = 0 WHERE override")
+        write(site, "UPDATE place_account SET granted = 0, free = 0 WHERE override = 1")
         self.full(site)
         east = site.east
         said = [
@@ -226,7 +226,7 @@ class TestWhen:
         self.full(site)
         write(
             site, "UPDATE place_account SET wanted_at = ? WHERE kiosk = 'east' AND hall_id = 1"
-            " AND NOT override", NOW,
+            " AND override = 0", NOW,
         )  # fmt: skip
         assert share(site) == frozenset({("east", 1)})
         assert site.rows("SELECT shared_until FROM hall WHERE hall_id = 1") == [(0,)]
@@ -238,7 +238,7 @@ class TestWhen:
         write(site, "UPDATE hall SET capacity = 150, fire_limit = 250 WHERE hall_id = 1")
         share(site)
         if waits:
-            write(site, "UPDATE place_account SET free = 0, wanted_at = ? WHERE override", NOW)
+            write(site, "UPDATE place_account SET free = 0, wanted_at = ? WHERE override = 1", NOW)
         share(site, NOW + 1)
         until = 0 if waits else NOW + 1_001
         assert site.rows("SELECT shared_until FROM hall WHERE hall_id = 1") == [(until,)]
@@ -247,7 +247,7 @@ class TestWhen:
         """Two ask and one place is free: the other one's wish stands."""
         self.full(site)
         write(
-            site, "UPDATE place_account SET wanted_at = ? WHERE hall_id = 1 AND NOT override", NOW
+            site, "UPDATE place_account SET wanted_at = ? WHERE hall_id = 1 AND override = 0", NOW
         )
         write(site, "UPDATE hall SET capacity = capacity + 1, fire_limit = 200 WHERE hall_id = 1")
         before = account(site, "west", "granted")[0], account(site, "east", "granted")[0]
@@ -374,7 +374,7 @@ class TestWhich:
         site.database.write(lambda db: pools.enrol(db, OTHER, ("room", 1)))
         query = (
             f"UPDATE place_account SET granted = 2, free = 2 WHERE hall_id = {OTHER}"
-            " AND kiosk = 'room' AND NOT override"
+            " AND kiosk = 'room' AND override = 0"
         )
         write(site, query)
         widen(site, 60)
@@ -423,7 +423,7 @@ def test_what_is_given_counts_as_had_by_that_door_alone(site: Site) -> None:
     query = "SELECT hall_id, override, kiosk, free, wanted_at FROM place_account"
     before = site.rows(query)
     write(site, "UPDATE hall SET capacity = capacity + 30, fire_limit = 200 WHERE hall_id = 1")
-    granted = "SELECT kiosk, granted FROM place_account WHERE hall_id = 1 AND NOT override"
+    granted = "SELECT kiosk, granted FROM place_account WHERE hall_id = 1 AND override = 0"
     given = dict(site.rows(granted))
     share(site)
     now = dict(site.rows(granted))

@@ -154,7 +154,7 @@ def test_a_kiosk_s_word_of_grants_that_a_backup_does_not_have(site: Site) -> Non
     """It counts, and the kiosk is awaited no longer once it has heard of the new incarnation."""
     for sql in (
         "INSERT INTO setting VALUES ('incarnation', '2')",
-        "UPDATE place_account SET awaited = 1 WHERE hall_id = 1 AND NOT override",
+        "UPDATE place_account SET awaited = 1 WHERE hall_id = 1 AND override = 0",
     ):
         site.database.write(lambda db, s=sql: db.execute(s) and None)
     known = places.load(site.database.reader, USUAL).kiosks[WEST].granted

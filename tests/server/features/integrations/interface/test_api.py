@@ -178,8 +178,8 @@ def test_a_person_is_registered_changed_replaced_and_revoked(
         "people_searched", "attendee_changed", "badge_reissued", "badge_revoked",
     ]  # fmt: skip
     who = pages.database.reader.execute(
-        "SELECT DISTINCT json_extract(body, '$.by') FROM leaf WHERE kind = 'act'"
-        " AND json_extract(body, '$.act') = 'badge_revoked'"
+        "SELECT DISTINCT json_extract(CAST(body AS TEXT), '$.by') FROM leaf WHERE kind = 'act'"
+        " AND json_extract(CAST(body AS TEXT), '$.act') = 'badge_revoked'"
     ).fetchall()
     assert [row[0] for row in who] == [asker.token.by]
 
