@@ -102,7 +102,7 @@ def _link(endpoint: str, **values: object) -> str:
 
 
 def _silent(trouble: Trouble) -> tuple[str, str]:
-    problem = _("Not heard for %(time)s", time=lasting(int(trouble.values["ms"])))
+    problem = _("Silent for %(time)s", time=lasting(int(trouble.values["ms"])))
     return problem, _(
         "Check its power and network. As long as its screen works, it goes on admitting with the "
         "places that it holds. If it is lost or stolen, fence it (Kiosks › Fence)."
@@ -110,7 +110,7 @@ def _silent(trouble: Trouble) -> tuple[str, str]:
 
 
 def _never_heard(_trouble: Trouble) -> tuple[str, str]:
-    return _("Never heard"), _("Start it at its door, or retire it.")
+    return _("Never connected"), _("Start it at its door, or retire it.")
 
 
 def _camera(trouble: Trouble) -> tuple[str, str]:
@@ -159,19 +159,19 @@ def _skew(trouble: Trouble) -> tuple[str, str]:
 
 
 def _old_facts(trouble: Trouble) -> tuple[str, str]:
-    problem = _("Decides on what was known %(time)s ago", time=lasting(int(trouble.values["ms"])))
-    return problem, _("Look at its network: it does not hear of revocations and closed halls.")
+    problem = _("Its data is %(time)s old", time=lasting(int(trouble.values["ms"])))
+    return problem, _("Check its network: it does not receive revocations and closed halls.")
 
 
 def _queue(trouble: Trouble) -> tuple[str, str]:
     scans = int(trouble.values["scans"])
     problem = ngettext("%(num)s scan to send", "%(num)s scans to send", scans)
-    return problem, _("Look at its network. Nothing is lost; they come when it is back.")
+    return problem, _("Check its network. No scan is lost; they arrive once it is back online.")
 
 
 def _disk(trouble: Trouble) -> tuple[str, str]:
     problem = _("%(mb)s MB of disk left", mb=trouble.values["mb"])
-    return problem, _("Make room on it: with a full disk it admits nobody.")
+    return problem, _("Free some disk space: with a full disk it admits nobody.")
 
 
 def _battery(trouble: Trouble) -> tuple[str, str]:
@@ -186,7 +186,7 @@ def _fill(trouble: Trouble) -> tuple[str, str]:
         return problem, _("Stop admitting and open the exits until the number is below capacity.")
     if inside == capacity:
         problem = _("Full with %(people)s", people=i18n.decimal(inside))
-        return problem, _("Send people to another hall, and tell the queue. Exits free places.")
+        return problem, _("Send people to another hall, and inform the queue. Exits free places.")
     problem = _("%(percent)s %% full", percent=inside * 100 // capacity)
     return problem, _("Tell the stewards where to send people, and see that exits are scanned.")
 
@@ -201,7 +201,7 @@ def _filling(trouble: Trouble) -> tuple[str, str]:
 def _forged(trouble: Trouble) -> tuple[str, str]:
     times = int(trouble.values["times"])
     problem = ngettext("%(num)s forged badge in an hour", "%(num)s forged badges in an hour", times)
-    return problem, _("Ask security to the door: somebody made these badges.")
+    return problem, _("Send security to the door: these badges are forged.")
 
 
 def _copied(trouble: Trouble) -> tuple[str, str]:
@@ -220,7 +220,7 @@ _OF_SERVER = {
     "disk": N_("The disk fills up"),
     "no_second_disk": N_("No second disk"),
     "backup": N_("No backup is made"),
-    "backup_acts": N_("Acts are not copied"),
+    "backup_acts": N_("Critical acts are not copied"),
     "backup_disk": N_("The second disk fills up"),
     "superseded": N_("Another server serves this event"),
     "set_back": N_("The database was set back"),
@@ -247,12 +247,13 @@ def _certificate(trouble: Trouble) -> tuple[str, str]:
         problem = _("Certificate has ended (%(at)s)", at=at)
     if trouble.about == certificates.APPLE:
         return problem, _(
-            "Make a new one at Apple's developer site, and run hallkeeper wallet install apple. No"
-            " pass is made without one. Passes on phones go on."
+            "Create a new certificate on Apple's developer site, and run hallkeeper wallet "
+            "install apple. Without it no passes can be made. Passes on phones are not "
+            "affected."
         )
     return problem, _(
-        "Run hallkeeper certificate install with a new one. Browsers and phones refuse one that has"
-        " ended. Doors go on, for they know the server by its key."
+        "Run hallkeeper certificate install with a new certificate. Browsers and phones "
+        "refuse an expired one. Doors are not affected, since they check the server's key."
     )
 
 

@@ -165,10 +165,10 @@ def remarks(entry: Entry) -> str:
         parts.append(_("from a fenced kiosk"))
     late_ms = entry.received_at - (entry.scanned_at - (entry.skew_ms or 0))
     if late_ms >= LATE_MS:
-        parts.append(_("told %(span)s later", span=span(late_ms)))
+        parts.append(_("reported %(span)s later", span=span(late_ms)))
     if entry.facts_age_ms is not None and entry.facts_age_ms >= LATE_MS:
         age = span(entry.facts_age_ms)
-        parts.append(_("decided on what was known %(span)s before", span=age))
+        parts.append(_("decided on data %(span)s old", span=age))
     if entry.skew_ms is not None and abs(entry.skew_ms) >= SKEW_MS:
         skew = span(entry.skew_ms)
         parts.append(

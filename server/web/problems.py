@@ -21,7 +21,7 @@ WORDS = {
     429: "Too many requests. Wait as long as Retry-After says.",
     500: "Something went wrong on the server's side. Nothing was changed.",
     503: "The server is too busy. Nothing was changed. Try again in a moment.",
-    507: "The server's disk takes nothing more. Nothing was changed. Tell an admin.",
+    507: "The server's disk can't be written. Nothing was changed. Tell an admin.",
 }
 
 

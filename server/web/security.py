@@ -210,7 +210,7 @@ _WORDS = {
     ),
     404: (
         N_("Nothing here"),
-        N_("The address is wrong, or what it led to is gone."),
+        N_("The address is wrong, or the page no longer exists."),
     ),
     405: (
         N_("Not possible here"),
@@ -218,7 +218,7 @@ _WORDS = {
     ),
     409: (
         N_("Overtaken"),
-        N_("Somebody else changed this meanwhile. Go back, reload, and look again."),
+        N_("Another user has changed this meanwhile. Go back, reload, and check again."),
     ),
     410: (
         N_("No longer valid"),
@@ -241,34 +241,34 @@ _WORDS = {
         N_("Nothing was changed. Wait a moment, then try again."),
     ),
     507: (
-        N_("The server's disk takes nothing more"),
+        N_("The server's disk can't be written"),
         N_(
-            "Nothing was changed, and nothing is lost that was acknowledged before. Tell an admin: "
-            "the server's log says whether the disk is full, read-only or failing. It goes on by "
-            "itself once there is room."
+            "Nothing was changed, and everything confirmed before is saved. Tell an admin: "
+            "the server's log states whether the disk is full, read-only or failing. The "
+            "server continues by itself once there is room."
         ),
     ),
 }
 # For a view that failed after a commit.
 _IN_PART = N_(
-    "Part of what you sent was done. Look what is there before you send it again, and tell an "
-    "admin: the server's log names the cause."
+    "Part of your request was carried out. Check the result before you repeat it, and tell an"
+    " admin: the server's log has the cause."
 )
 # For a server that was superseded.
 _SUPERSEDED = (
     N_("Another server has taken over"),
     N_(
-        "This server takes and gives out nothing any more, because another one has begun to serve "
-        "this event. Nothing is lost that was acknowledged before. Use the other one, and tell an "
-        "admin: this one has to be stopped."
+        "Another server now serves this event, so this one no longer accepts anything. "
+        "Everything confirmed before is saved. Use the other server, and tell an admin to "
+        "stop this one."
     ),
 )
 # While a remote database can't be reached.
 _AWAY = (
     N_("The database can't be reached"),
     N_(
-        "What you sent may have been taken or not. Look again in a minute. If this stays so, tell "
-        "an admin: this server has lost its way to the database."
+        "Your request may or may not have been saved. Check again in a minute. If it stays "
+        "like this, tell an admin that this server can't reach the database."
     ),
 )
 # Makes a kiosk try another server at once, and this one again soon.

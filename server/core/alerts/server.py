@@ -30,8 +30,8 @@ def _of_running(server: RunningServer) -> list[Trouble]:
     troubles = []
     if server.writes_fail:
         words = Phrase(
-            "The database does not take all that is written. Doors go on with the places that they"
-            " have, and keep their scans. The server's log names the cause."
+            "Some writes to the database fail. Doors continue with the places that they have,"
+            " and keep their scans. The server's log has the cause."
         )
         troubles.append(_trouble("database", words, grave=True))
     backup = server.backup_status
@@ -47,8 +47,8 @@ def _of_running(server: RunningServer) -> list[Trouble]:
         troubles.append(_trouble("backup_disk", backup.warning))
     if server.superseded_by is not None:
         words = Phrase(
-            "Another server has begun to serve this event (%(server)s), so this one takes and gives"
-            " out nothing any more. Stop one of them.",
+            "Another server now serves this event (%(server)s), so this one no longer accepts"
+            " scans or grants places. Stop one of them.",
             server=server.superseded_by or "?",
         )
         troubles.append(_trouble("superseded", words, grave=True))
@@ -60,9 +60,9 @@ def _of_database(db: Connection, now: int) -> list[Trouble]:
     put_back = set_back.notice(db)
     if put_back is not None and put_back.awaited:
         words = Phrase(
-            "The database was set back to an earlier state, so halls give out no places before"
-            " these kiosks have been heard: %(kiosks)s. Doors go on with the places that they"
-            " have.",
+            "The database was set back to an earlier state. Halls grant no places until these"
+            " kiosks have reported: %(kiosks)s. Doors continue with the places that they "
+            "have.",
             kiosks=", ".join(dict.fromkeys(kiosk.kiosk for kiosk in put_back.awaited)),
         )
         troubles.append(_trouble(f"set_back-{put_back.at}", words, grave=True))
@@ -80,7 +80,7 @@ def _clock_words(epoch: clock.Epoch) -> str:
         else Phrase("The server's clock was set back by %(time)s.", time=lasting(by_ms))
     )
     then = Phrase(
-        "Nobody is taken to have left by times from before and after it; places kept for that come"
-        " back when a hall is counted as empty."
+        "Times from before and after the change are not compared, so some people who left may"
+        " still count as inside until the hall is confirmed as empty."
     )
     return joined(" ", (first, then))

@@ -39,7 +39,7 @@ LABELS = {
     "leaving": N_("who left"),
     "walk_s": N_("seconds to walk to another hall"),
     "accessible_places": N_("places kept for wheelchair users and companions"),
-    "accessible_until_min": N_("minutes before a start at which kept places are everybody's"),
+    "accessible_until_min": N_("minutes before a start at which kept places are released"),
     "facts_age_max_min": N_("oldest facts of a door, in minutes"),
     "hall": N_("hall"),
     "mode": N_("way"),

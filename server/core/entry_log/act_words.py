@@ -19,7 +19,7 @@ NOBODY = "nobody"
 SIGN_ON = "sign-on"
 WHO = {
     COMMAND_LINE: N_("The server's command line"),
-    NOBODY: N_("Nobody signed in"),
+    NOBODY: N_("Not signed in"),
     SIGN_ON: N_("The identity provider"),
 }
 
@@ -58,7 +58,7 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.SIGNED_OUT: Words(N_("Signed out")),
     Act.PASSWORD_TAKEN: Words(
-        N_("Typed the password, and was asked for the second factor"),
+        N_("Entered the password; second factor pending"),
         (_CALLER, N_("after %(refused_before)s refused tries")),
     ),
     Act.FACTOR_ADDED: Words(N_("Set up a second factor"), ("%(user)s:", "%(factor)s")),
@@ -67,7 +67,7 @@ WORDS: Mapping[Act, Words] = {
         N_("Second factor refused"), ("%(user)s", _CALLER, N_("after %(tries)s tries"), _UNLISTED)
     ),
     Act.USER_INVITED: Words(N_("Invited a user"), (N_("as %(role)s"),)),
-    Act.INVITATION_ENDED: Words(N_("Took an invitation back"), (N_("as %(role)s"),)),
+    Act.INVITATION_ENDED: Words(N_("Withdrew an invitation"), (N_("as %(role)s"),)),
     Act.SIGN_ON_REFUSED: Words(
         N_("Sign-on by the identity provider refused"), ("%(user)s", _CALLER, _UNLISTED)
     ),
@@ -78,14 +78,14 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.CLOCK_SET: Words(N_("The server's clock was set"), (N_("by %(by_ms)s ms"),)),
     Act.COPY_DENIED: Words(
-        N_("Said that a badge is no copy"), (N_("Badge %(serial)s, issue %(issue)s"),)
+        N_("Confirmed that a badge is not a copy"), (N_("Badge %(serial)s, issue %(issue)s"),)
     ),
     Act.PASSWORD_CHANGED: Words(N_("Changed their own password")),
-    Act.PASSWORD_SET: Words(N_("Gave a new password"), _OF_USER),
+    Act.PASSWORD_SET: Words(N_("Set a user's password"), _OF_USER),
     Act.SESSIONS_ENDED: Words(N_("Ended sessions"), ("%(user)s:", "%(count)s")),
     Act.USER_ADDED: Words(N_("Added a user"), ("%(user)s", N_("as %(role)s"))),
-    Act.USER_DISABLED: Words(N_("Shut a user out"), _OF_USER),
-    Act.USER_ENABLED: Words(N_("Let a user in again"), _OF_USER),
+    Act.USER_DISABLED: Words(N_("Disabled a user"), _OF_USER),
+    Act.USER_ENABLED: Words(N_("Enabled a user"), _OF_USER),
     Act.USER_UNLOCKED: Words(N_("Unlocked a user"), _OF_USER),
     Act.ROLE_SET: Words(N_("Set a role"), ("%(user)s:", "%(role)s")),
     Act.PIN_SET: Words(N_("Set a PIN for the doors"), _OF_USER),
@@ -131,7 +131,7 @@ WORDS: Mapping[Act, Words] = {
         N_("Merged two organisations"), (N_("%(organisation)s stays,"), N_("%(merged)s is removed"))
     ),
     Act.GUEST_SET: Words(
-        N_("Invited or refused somebody at a session"),
+        N_("Invited a person to a session, or refused one"),
         (N_("Badge %(serial)s,"), "%(session)s:", "%(answer)s"),
     ),
     Act.EDIT_UNDONE: Words(N_("Undid their last change")),
@@ -141,7 +141,7 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.SESSION_REMOVED: Words(N_("Removed a session"), ("%(session)s",)),
     Act.PROTOCOL_GUEST_SET: Words(
-        N_("Named who is told of a guest's arrival"),
+        N_("Set the users to notify of a guest's arrival"),
         (N_("Badge %(serial)s:"), N_("users %(users)s")),
     ),
     Act.PROTOCOL_GUEST_CLEARED: Words(
@@ -154,7 +154,7 @@ WORDS: Mapping[Act, Words] = {
     Act.BADGE_REVOKED: Words(N_("Revoked a badge"), _OF_BADGE),
     Act.BADGE_REINSTATED: Words(N_("Reinstated a badge"), _OF_BADGE),
     Act.DAY_CREDENTIAL_ISSUED: Words(
-        N_("Gave out a day credential"),
+        N_("Issued a day credential"),
         (N_("Badge %(serial)s, issue %(issue)s,"), N_("for %(day)s")),
     ),
     Act.DAY_CREDENTIAL_PRINTED: Words(
@@ -205,7 +205,7 @@ WORDS: Mapping[Act, Words] = {
         N_("Attested a lost kiosk's places"),
         ("%(hall)s:", *_OF_KIOSK, N_("together with %(with)s")),
     ),
-    Act.INSIDE_LISTED: Words(N_("Listed who is inside, by name"), ("%(hall)s:", "%(count)s")),
+    Act.INSIDE_LISTED: Words(N_("Listed the people inside, by name"), ("%(hall)s:", "%(count)s")),
     Act.ATTENTION_MARKED: Words(
         N_("Commented on an item in Attention"),
         (
@@ -240,7 +240,7 @@ WORDS: Mapping[Act, Words] = {
     Act.WEBHOOK_ADDED: Words(N_("Added a webhook"), (N_("Webhook %(webhook)s"), "(%(topics)s)")),
     Act.WEBHOOK_REMOVED: Words(N_("Removed a webhook"), (N_("Webhook %(webhook)s"),)),
     Act.WEBHOOK_DISABLED: Words(N_("Paused a webhook"), (N_("Webhook %(webhook)s"),)),
-    Act.WEBHOOK_ENABLED: Words(N_("Let a webhook go on"), (N_("Webhook %(webhook)s"),)),
+    Act.WEBHOOK_ENABLED: Words(N_("Resumed a webhook"), (N_("Webhook %(webhook)s"),)),
     Act.SERVER_RESTORED: Words(
         N_("Restored the server from a backup"), (N_("server number %(incarnation)s"),)
     ),
@@ -254,7 +254,7 @@ WORDS: Mapping[Act, Words] = {
             N_("%(uncertain)s perhaps sent,"),
         ),
     ),
-    Act.MAIL_BOUNCES_READ: Words(N_("Read what mails came back"), (N_("%(count)s bounced"),)),
+    Act.MAIL_BOUNCES_READ: Words(N_("Read returned mails"), (N_("%(count)s bounced"),)),
     Act.LINKS_EXPORTED: Words(N_("Exported the links of badges as CSV"), ("%(count)s",)),
     Act.WALLET_INSTALLED: Words(N_("Installed a wallet's certificate or key"), ("%(wallet)s",)),
     Act.MUSTER_BEGUN: Words(
@@ -263,19 +263,21 @@ WORDS: Mapping[Act, Words] = {
     Act.MUSTER_ENDED: Words(
         N_("Ended a muster"), (N_("%(muster)s: %(people)s not seen,"), "%(reason)s")
     ),
-    Act.MUSTER_PERSON_SEEN: Words(N_("Saw somebody in a muster"), (N_("Badge %(serial)s"),)),
+    Act.MUSTER_PERSON_SEEN: Words(
+        N_("Marked a person as seen in a muster"), (N_("Badge %(serial)s"),)
+    ),
     Act.MUSTER_PERSON_UNSEEN: Words(
-        N_("Put somebody back on a muster's list"), (N_("Badge %(serial)s"),)
+        N_("Put a person back on a muster's list"), (N_("Badge %(serial)s"),)
     ),
     Act.MUSTER_PRINTED: Words(
         N_("Printed a muster's list"), (N_("%(muster)s: %(people)s people"),)
     ),
-    Act.TROUBLE_TAKEN: Words(N_("Took a trouble on"), ("%(trouble)s:", "“%(note)s”")),
+    Act.TROUBLE_TAKEN: Words(N_("Took on an alert"), ("%(trouble)s:", "“%(note)s”")),
     Act.PERSON_EXPORTED: Words(N_("Exported one person's data"), (N_("Badge %(serial)s"),)),
     Act.PERSON_ERASED: Words(N_("Erased a person")),
     Act.BACKUPS_DELETED: Words(N_("Deleted backups"), ("%(count)s",)),
-    Act.RETENTION_SET: Words(N_("Set a clock of retention"), ("%(clock)s:", N_("%(days)s days"))),
-    Act.RETENTION_RUN: Words(N_("Erased what was kept long enough"), ("%(clock)s:", "%(count)s")),
+    Act.RETENTION_SET: Words(N_("Set a retention period"), ("%(clock)s:", N_("%(days)s days"))),
+    Act.RETENTION_RUN: Words(N_("Erased expired records"), ("%(clock)s:", "%(count)s")),
 }
 
 

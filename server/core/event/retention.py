@@ -42,18 +42,18 @@ CLOCKS: Mapping[str, Clock] = {
     for clock in (
         Clock(
             "undo", Since.MADE, 7,
-            N_("What staff need to undo their last change"),
+            N_("Data for undoing staff's last change"),
             N_("The change itself"),
         ),
         Clock(
             "kept_places", Since.END, 7,
-            N_("For whom a place is kept: wheelchair users and companions"),
+            N_("Entitlements to kept places: wheelchair users and companions"),
             N_("How many places halls keep"),
         ),
         Clock("photos", Since.END, 7, N_("Photos on cards"), N_("Nothing of them")),
         Clock(
             "id_checks", Since.END, 30,
-            N_("Whose identity document was seen"),
+            N_("Identity documents checked, by person"),
             N_("The act in the entry log"),
         ),
         Clock(
@@ -69,7 +69,7 @@ CLOCKS: Mapping[str, Clock] = {
         Clock(
             "wallets", Since.END, 30,
             N_("Wallet passes, the phones that have one, and calendars"),
-            N_("What is on the phones themselves"),
+            N_("Data on the phones"),
         ),
         Clock(
             "invitations", Since.END, 30,
@@ -78,18 +78,18 @@ CLOCKS: Mapping[str, Clock] = {
         ),
         Clock(
             "mails", Since.MADE, 90,
-            N_("To whom a mail was sent, and what the mail server said"),
+            N_("Recipients of mails, and the mail server's answers"),
             N_("Nothing of them"),
         ),
         Clock(
             "desk", Since.MADE, 90,
-            N_("What the badge desk did for whom, and prints"),
+            N_("The badge desk's work and prints, by person"),
             N_("The acts in the entry log"),
         ),
         Clock(
             "movements", Since.END, 90,
-            N_("Whose scans and stays they were"),
-            N_("The scans and stays themselves, as those of nobody"),
+            N_("The persons of scans and stays"),
+            N_("The scans and stays, without the person"),
         ),
         Clock(
             "devices", Since.MADE, 180,

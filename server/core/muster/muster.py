@@ -155,7 +155,7 @@ def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int)
         (muster_id, serial),
     ).rowcount
     if not changed:
-        raise MusterError(N_("nobody has said that this person was seen."))
+        raise MusterError(N_("this person was not reported as seen."))
     _mark(db, muster_id, serial)
     subject = {"muster": muster_id, "serial": serial}
     entry_log.act(db, by, Act.MUSTER_PERSON_UNSEEN, subject, now)

@@ -99,7 +99,7 @@ def _words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return N_("no answer in time")
     if isinstance(error, ConnectionRefusedError):
-        return N_("nobody listens there")
+        return N_("connection refused")
     if isinstance(error, socket.gaierror):
         return N_("its name is not known")
     return Phrase("no answer (%(why)s)", why=type(error).__name__)

@@ -215,7 +215,7 @@ def add_attendee(
         raise AttendeeError(N_("An attendee needs a name and a category."))
     (count,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
     if count > SERIAL_MAX // 2:
-        raise AttendeeError(N_("The event has more attendees than badge numbers can tell apart."))
+        raise AttendeeError(N_("The event has too many attendees for its badge numbers."))
     _refuse_known_email(db, row["email"], 0)
     serial = draw_serial(lambda candidate: _is_taken(db, candidate), random)
     row |= {"serial": serial, "created_at": now, "revoked_at": None}

@@ -69,10 +69,10 @@ def set_protocol_guest(
     attendee(db, serial)
     wanted = sorted(set(watchers))
     if not wanted:
-        raise ProtocolGuestError(N_("choose at least one user who is told."))
+        raise ProtocolGuestError(N_("choose at least one user to notify."))
     if len(wanted) > WATCHERS_MAX:
         raise ProtocolGuestError(
-            N_("at most %(most)s users can be told of one guest."), most=WATCHERS_MAX
+            N_("at most %(most)s users can be notified of one guest."), most=WATCHERS_MAX
         )
     (enabled,) = db.execute(
         "SELECT COUNT(*) FROM staff_user WHERE disabled_at IS NULL"
@@ -80,7 +80,7 @@ def set_protocol_guest(
         (dialect.many(wanted),),
     ).fetchone()
     if enabled != len(wanted):
-        raise ProtocolGuestError(N_("one of these users is shut out or not there any more."))
+        raise ProtocolGuestError(N_("one of these users is disabled or no longer exists."))
     db.execute(
         "INSERT INTO protocol_guest (serial, set_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
         (serial, now),

@@ -274,7 +274,7 @@ def read_acts(path: Path) -> Acts:
     """Raises ActsError if the file is unreadable or damaged."""
     try:
         if path.stat().st_size > _BYTES_MAX:
-            raise ActsError(N_("%(path)s is too large to be what it is called."), path=path)
+            raise ActsError(N_("%(path)s is too large."), path=path)
         data = path.read_bytes()
     except OSError as error:
         raise ActsError(
@@ -293,8 +293,8 @@ def read_acts(path: Path) -> Acts:
     except (EngineError, TypeError, ValueError):
         raise ActsError(
             N_(
-                "%(path)s is damaged. Move it away to go on without it; where the "
-                "server's own disk is well, a new one is made at its next start."
+                "%(path)s is damaged. Move it away to continue without it. If the server's "
+                "own disk is intact, a new file is made at the next start."
             ),
             path=path,
         ) from None

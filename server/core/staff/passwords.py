@@ -88,9 +88,8 @@ def check(password: str, context: Iterable[str] = (), *, chars_min: int = CHARS_
     if texts & _known() or min(_pieces(text, words) for text in texts) < PIECES_MIN:
         raise PoorPasswordError(
             N_(
-                "This password is among the first that anybody tries: it is made of "
-                "common words, names, years or rows of keys. Four words that have "
-                "nothing to do with each other are a good one."
+                "This password is too easy to guess: it consists of common words, names, "
+                "years or rows of keys. Choose four unrelated words, for example."
             )
         )
 

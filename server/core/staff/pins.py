@@ -24,7 +24,7 @@ def hash_pin(pin: str) -> str:
     if not (pin.isascii() and pin.isdigit() and low <= len(pin) <= high):
         raise AccountError(N_("A PIN has %(low)s to %(high)s digits."), low=low, high=high)
     if len(set(pin)) < 3 or pin in _ROW:
-        raise AccountError(N_("This PIN is among the first that anybody tries; choose another."))
+        raise AccountError(N_("This PIN is too easy to guess; choose another."))
     return users.HASHER.hash(pin)
 
 

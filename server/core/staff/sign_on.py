@@ -132,14 +132,14 @@ class Provider:
         except (AuthlibBaseError, JoseError, requests.RequestException, ValueError, KeyError):
             raise SignOnError(
                 N_(
-                    "%(name)s gave an answer that can't be trusted. Start again; if it "
-                    "happens again, tell whoever runs this server."
+                    "The answer of %(name)s is not valid. Start again; if it happens again, "
+                    "tell the operator of this server."
                 ),
                 name=self.name,
             ) from None
         if fresh and not 0 <= now // 1000 - _number(claims.get("auth_time")) <= FRESH_S:
             raise SignOnError(
-                N_("%(name)s did not say that it has asked you again just now."), name=self.name
+                N_("%(name)s did not confirm that it has asked you again."), name=self.name
             )
         return self._identity(claims)
 
@@ -189,13 +189,13 @@ class Provider:
         if role is None:
             raise NoRoleError(
                 N_(
-                    "%(name)s knows you as %(user)s, but nothing there gives you a role at this "
-                    "event. Ask whoever runs this server."
+                    "%(name)s knows you as %(user)s, but you have no role at this event. Ask "
+                    "the operator of this server."
                 )
                 if name
                 else N_(
-                    "%(name)s knows you, but nothing there gives you a role at this event. Ask "
-                    "whoever runs this server."
+                    "%(name)s knows you, but you have no role at this event. Ask the operator"
+                    " of this server."
                 ),
                 name=self.name,
                 user=name,
@@ -227,8 +227,8 @@ class Provider:
         if not good:
             raise SignOnError(
                 N_(
-                    "%(name)s does not describe itself as an OpenID provider should. Tell "
-                    "whoever runs this server."
+                    "%(name)s is not set up as an OpenID provider. Tell the operator of this "
+                    "server."
                 ),
                 name=self.name,
             )

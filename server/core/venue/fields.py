@@ -124,7 +124,9 @@ def choice(*words: str) -> Reader:
 
 def letter(value: Any) -> str:
     if not isinstance(value, str) or len(value) != 1 or not value.isalnum():
-        raise ValueRefusedError(N_("is one letter or digit, told apart where colours are not"))
+        raise ValueRefusedError(
+            N_("is one letter or digit, which distinguishes categories without colours")
+        )
     return value
 
 

@@ -182,5 +182,5 @@ def test_who_has_no_role_there_is_told_in_plain_words(
     window.browser.find_element("css selector", "input[name=sub]").send_keys("eve-1")
     window.browser.find_element("css selector", "form button").click()
     window.wait("our page", lambda: window.browser.current_url.startswith(window.address))
-    window.says("Forum ID knows you as Eve, but nothing there gives you a role")
+    window.says("Forum ID knows you as Eve, but you have no role")
     window.shot("accounts-no-role")

@@ -114,7 +114,7 @@ def test_a_database_that_is_away_is_told_and_kiosks_ask_another_server(
     page = admin.post("/admin/halls/1/close", {"csrf_token": token})
     assert page.status_code == 503
     assert "The database can&#39;t be reached" in page.text
-    assert "may have been taken or not" in page.text
+    assert "may or may not have been saved" in page.text
 
 
 def shown(event: Event, database: Database) -> wire.EnrolRequest:

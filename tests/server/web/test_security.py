@@ -163,7 +163,7 @@ def test_a_failure_says_whether_anything_was_changed(
         assert "Nothing was changed" in answer.text
         answer = admin.get("/part")
         assert answer.status_code == status
-        assert "Part of what you sent was done." in answer.text
+        assert "Part of your request was carried out." in answer.text
         assert "Nothing was changed" not in answer.text
 
 

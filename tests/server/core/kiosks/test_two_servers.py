@@ -90,7 +90,7 @@ def test_the_board_names_the_other_server(event: Event, database: Database) -> N
         close_app(create_app(event, other, now=lambda: NOW))
         with pytest.raises(SupersededError):
             database.write(lambda db: None)
-        assert "Another server has begun to serve this event" in admin.get("/admin/").text
+        assert "Another server now serves this event" in admin.get("/admin/").text
 
 
 class TwoCopies:

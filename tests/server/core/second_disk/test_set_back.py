@@ -409,7 +409,7 @@ class TestAfterwards:
         page = overview(forum)
         assert "older state of its database" in page
         assert "east" in page.partition("older state")[2][:1_500]
-        assert "Fence" in page
+        assert "fence it" in page
 
     def test_nothing_is_told_of_a_server_that_was_not(self, forum: Forum) -> None:
         forum.enrol("west")

@@ -131,8 +131,8 @@ def test_scans_and_whereabouts_are_shown(pages: Pages) -> None:
     text = pages.staff("badge_desk").get(address(pages, "A1")).text
     assert "In Harbour Centre since" in text
     assert "Main entrance" in text
-    assert "told 20 min later" in text
-    assert "decided on what was known 5 min before" in text
+    assert "reported 20 min later" in text
+    assert "decided on data 5 min old" in text
 
 
 def test_the_card_is_a_pdf_of_one_page(pages: Pages) -> None:

@@ -191,7 +191,7 @@ def test_the_servers_certificate_is_named_before_it_ends(
         assert "Certificate" not in text
     else:
         assert f"{'▲' if grave else '◆'} {words}" in text
-        assert "Run hallkeeper certificate install with a new one." in text
+        assert "Run hallkeeper certificate install with a new certificate." in text
 
 
 def test_a_damaged_certificate_is_named(pages: Pages) -> None:

@@ -101,7 +101,7 @@ def test_it_works(pages: Pages) -> None:
     admin, key = pages.staff("admin"), PrivateKey(bytes(range(32)))
     page = add(admin)
     assert page.status_code == 201
-    assert 'Good until <b class="number">10:15:00</b>' in page.text
+    assert 'Valid until <b class="number">10:15:00</b>' in page.text
     assert "<svg" in page.text
     text = re.search(r"--code (HKE1\.[^<\s]+)", html.unescape(page.text))
     assert text
@@ -228,7 +228,7 @@ def test_states_and_health_are_said_in_words(pages: Pages) -> None:
     assert "generation" not in re.sub(r"<[^>]+>", "", text)
     pages.now += 20 * MINUTE
     text = admin.get("/admin/kiosks/").text
-    for words in ("code has expired", "Not heard for 20 min", "20 min ago", "0.1.0"):
+    for words in ("code has expired", "Silent for 20 min", "20 min ago", "0.1.0"):
         assert words in text, words
 
 

@@ -78,7 +78,7 @@ def test_a_steward_ticks_off_and_takes_back(pages: Pages) -> None:
     said = steward.post("/admin/muster/1/unseen", serial, follow_redirects=True).text
     assert "On the list again." in said
     said = steward.post("/admin/muster/1/unseen", serial, follow_redirects=True).text
-    assert "Nothing was changed: nobody has said that this person was seen." in said
+    assert "Nothing was changed: this person was not reported as seen." in said
     assert steward.post("/admin/muster/1/seen", {"serial": "x"}).status_code == 400
     nobody = {"serial": 1 if pages.serial("A1") != 1 else 2}
     said = steward.post("/admin/muster/1/seen", nobody, follow_redirects=True).text

@@ -263,8 +263,8 @@ def test_what_was_chosen_badly_changes_nothing(pages: Pages) -> None:
     for fields, why in (
         ({}, "choose at least one user"),
         ({"users": ["x"]}, "choose at least one user"),
-        ({"users": [admin_id, gone]}, "is shut out or not there"),
-        ({"users": [admin_id, 999]}, "is shut out or not there"),
+        ({"users": [admin_id, gone]}, "is disabled or no longer exists"),
+        ({"users": [admin_id, 999]}, "is disabled or no longer exists"),
         ({"users": list(range(1, 52))}, "at most 50 users"),
     ):
         admin.post(f"{page}/protocol", fields)
@@ -303,7 +303,7 @@ def test_acts_have_ids_alone(pages: Pages) -> None:
     serial = pages.serial("A2")
     assert said == [{"serial": serial, "users": f"{first} {second}"}, {"serial": serial}]
     page = admin.get("/admin/acts").text
-    assert "Named who is told of a guest" in page
+    assert "Set the users to notify of a guest" in page
 
 
 @pytest.mark.long

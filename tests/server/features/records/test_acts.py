@@ -75,7 +75,7 @@ def test_who_may(pages: Pages) -> None:
          ["admin", "Attested a lost kiosk&#39;s places",
           "hall 9: w, enrolment 1 together with admin"]),
         ("nobody", "sign_in_slowed", {"user": 1, "caller": "00ff00ff", "tries": 10},
-         ["Nobody signed in", "Guesses at a password slowed down",
+         ["Not signed in", "Guesses at a password slowed down",
           "admin by address 00ff00ff after 10 tries"]),
         ("user:1", "some.new_act", {"user": 1, "what": "<b>"},
          ["admin", "Some new act", "user admin, what &lt;b&gt;"]),

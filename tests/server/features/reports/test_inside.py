@@ -59,7 +59,7 @@ def test_a_list_with_names_is_an_act(pages: Pages, west: FakeDoor, rest: str) ->
     assert "Boris" not in page
     assert "3 people" in page
     assert acts(pages)[-1] == "inside_listed"
-    assert "Listed who is inside, by name" in auditor.get("/admin/acts").text
+    assert "Listed the people inside, by name" in auditor.get("/admin/acts").text
 
 
 @pytest.mark.parametrize("rest", ["", "print"])

@@ -160,7 +160,7 @@ def test_an_invitation_and_a_refusal_are_undone(pages: Pages) -> None:
     assert guests.answer(pages.database.reader, opening, serial) is True
     say("neither")
     assert guests.answer(pages.database.reader, opening, serial) is None
-    assert "Invited or refused somebody at a session" in admin.get(target).text
+    assert "Invited a person to a session, or refused one" in admin.get(target).text
 
 
 @pytest.mark.parametrize(

@@ -111,8 +111,8 @@ class TestPassword:
         ("chosen", "again", "said"),
         [
             ("tiny", "", "15 to 200 characters"),
-            ("password12345678", "", "among the first that anybody tries"),
-            ("Harbour-Forum-2026", "", "among the first that anybody tries"),
+            ("password12345678", "", "too easy to guess"),
+            ("Harbour-Forum-2026", "", "too easy to guess"),
             (CHOSEN, "otter violin gravel eight", "The two new passwords differ"),
         ],
     )

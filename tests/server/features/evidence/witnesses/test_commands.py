@@ -98,7 +98,7 @@ def test_an_event_with_a_witness_and_an_authority(
     # It is away, and so is the authority. The export is made all the same.
     time_authority.answer = lambda query: (500, b"")
     said = console("audit", "export", "--out", str(tmp_path / "later")).output
-    assert f"Not confirmed by {NAME}: nobody listens there." in said
+    assert f"Not confirmed by {NAME}: connection refused." in said
     assert "Not confirmed by the time-stamping authority: 500." in said
     assert (
         "VERIFIED" in console("audit", "verify", str(tmp_path / "later"), "--witness", key).output
