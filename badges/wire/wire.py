@@ -360,6 +360,28 @@ class VenueChanged(Struct, frozen=True, tag="venue"):
     """
 
 
+class VenueEdited(Struct, frozen=True, tag="edited", kw_only=True, omit_defaults=True):
+    """An edit of the venue facts of one door. Absent parts did not change.
+
+    Only for kiosks since EDITS_SINCE, in place of VenueChanged. Applied by badges.wire.venue_edit.
+    """
+
+    at: Instant
+    digest: bytes  # by badges.wire.venue_edit.digest, of the facts afterwards
+    categories: list[CategoryFacts] | UnsetType = UNSET
+    hall: HallFacts | UnsetType = UNSET
+    door: DoorFacts | UnsetType = UNSET
+    outer: Annotated[list[HallFacts], Meta(max_length=OUTER_MAX)] | UnsetType = UNSET
+    doors: dict[str, dict[str, str]] = {}  # new and renamed
+    doors_gone: list[str] = []
+    sessions: list[SessionFacts] = []  # new and changed
+    sessions_gone: list[Count] = []
+    supervisors: list[SupervisorFacts] = []  # new and changed
+    supervisors_gone: list[Count] = []
+    accessible: list[Count] | None | UnsetType = UNSET  # None: no hall keeps places any more
+    servers: Annotated[bytes, Meta(max_length=20_000)] | UnsetType = UNSET
+
+
 class NamesChanged(Struct, frozen=True, tag="names"):
     """There are sealed names to fetch, or to delete because their holders were erased.
 
@@ -379,6 +401,7 @@ Change = (
     | StayClosed
     | PlacesOrdered
     | VenueChanged
+    | VenueEdited
     | NamesChanged
     | KioskRetired
 )

@@ -17,6 +17,7 @@ from badges.credential.credential import ForgedError, lookup_id, open_name
 from badges.credential.keys import PublicKey
 from badges.record import PlaceKind, StayRef
 from badges.wire import wire
+from badges.wire.venue_edit import OtherVenueError, apply_edit
 from kiosk.clock import monotonic_ms, now_ms
 from kiosk.replica import schema
 from kiosk.replica.door_context import DoorContext, read_door_context
@@ -145,6 +146,24 @@ class Replica:
             db.execute("UPDATE progress SET cursor = ?", (snapshot.cursor,))
         self._context = context
         self.mark_fresh()
+
+    def edit(self, edit: wire.VenueEdited, cursor: int) -> wire.Snapshot:
+        """Edit the venue facts, and return the snapshot with them, without people.
+
+        Raises OtherVenueError or ValueError, with nothing changed.
+        """
+        with self._reading:
+            row = self._reader.execute("SELECT body FROM snapshot").fetchone()
+        if row is None:
+            raise OtherVenueError("there are no facts yet")
+        edited = apply_edit(wire.decode(row[0], wire.Snapshot), edit)
+        context = read_door_context(edited, self._root)
+        with self._write() as db:
+            db.execute("UPDATE snapshot SET body = ?", (wire.encode(edited),))
+            db.execute("UPDATE progress SET cursor = ?", (cursor,))
+        self._context = context
+        self.mark_fresh()
+        return edited
 
     def apply(self, change: wire.Change, cursor: int) -> None:
         with self._write() as db:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from badges.record import StayRef, WireError
 from badges.wire import wire
+from badges.wire.venue_edit import OtherVenueError
 from kiosk.journal.errors import JournalError, OldServerError
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import Effect
@@ -203,9 +204,22 @@ class Feed:
                 self._snapshot_wanted = True
                 # The cursor stays, because the snapshot moves it.
                 return
+            case wire.VenueEdited():
+                self._take_edit(event.change, event.cursor)
+                return
         self._replica.apply(event.change, event.cursor)
         if isinstance(event.change, wire.NamesChanged) and not event.change.erased:
             self._take_names()
+
+    def _take_edit(self, edit: wire.VenueEdited, cursor: int) -> None:
+        """Edit the venue facts, or request a snapshot if the edit was made to other facts."""
+        try:
+            self._on_facts(self._replica.edit(edit, cursor))
+        except OtherVenueError:
+            self._snapshot_wanted = True
+        except BaseException:
+            self._snapshot_wanted = True
+            raise
 
     def _take_snapshot(self) -> None:
         """Replace all facts. Own stays that the server had before, and no longer counts, have

@@ -22,6 +22,7 @@ from server.core.event.processes import server_name
 from server.core.feed import changes
 from server.core.feed.hub import Hub
 from server.core.kiosks.runs import Standing, stand
+from server.core.kiosks.venue_edits import VenueEdits
 from server.core.kiosks.vouching import Voucher
 from server.core.people import search
 from server.core.second_disk import set_back
@@ -115,10 +116,12 @@ def _services(
     with database.reading() as db:
         several = bool(history(db))
     secret = partial(security.derived_key, event.phone_secret)
+    venue_edits = VenueEdits(event, wall)
     return Services(
         event=event,
         database=database,
-        hub=Hub(database, voucher.change),
+        hub=Hub(database, voucher.change, venue_edits),
+        venue_edits=venue_edits,
         log=Log(database, event.log_name, event.log_key),
         voucher=voucher,
         standing=standing,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from flask import Response, request
 
 from badges.wire import wire
-from badges.wire.version import FIRST, UNSTATED
+from badges.wire.version import EDITS_SINCE, FIRST, UNSTATED
 from server.core.feed import sse
 from server.core.feed.subscription import CursorGoneError
 from server.core.kiosks import snapshot
@@ -53,8 +53,9 @@ def names() -> Response:
 
 def changes() -> Response:
     """Stream the changes after a cursor (Server-Sent Events)."""
-    here = services()
-    caller = signed_caller(read_signature(), at_work=True)
+    here, signed = services(), read_signature()
+    caller = signed_caller(signed, at_work=True)
+    applies_edits = signed.version is not None and signed.version.newest >= EDITS_SINCE
     with here.database.reading() as db:
         hall_id = store.door_hall(db, caller.door_id)
         outer = nesting.outer_of(db, caller.door_id)
@@ -65,6 +66,7 @@ def changes() -> Response:
             kiosk=caller.sender.kiosk,
             generation=caller.sender.generation,
             outer=outer,
+            door_id=caller.door_id if applies_edits else None,
         )
     except CursorGoneError:
         raise ApiError(409, "cursor_gone", "Take a new replica first.") from None

@@ -20,6 +20,7 @@ from server.core.event.duties import Duties
 from server.core.event.processes import Reporter
 from server.core.feed.hub import Hub
 from server.core.kiosks.runs import Standing
+from server.core.kiosks.venue_edits import VenueEdits
 from server.core.kiosks.vouching import Voucher
 from server.core.second_disk.copy import Backups, Status
 from server.core.staff.guesses import Guesses
@@ -39,6 +40,7 @@ class Services:
     event: Event
     database: Database
     hub: Hub
+    venue_edits: VenueEdits
     log: Log
     voucher: Voucher
     standing: Standing
@@ -140,6 +142,7 @@ def renew_services(app: Flask, incarnation: int) -> Services:
     if here.event.incarnation == incarnation:
         return here
     event = replace(here.event, incarnation=incarnation)
+    here.venue_edits.event = event
     here.log.rename(event.log_name)
     renewed = replace(here, event=event)
     keep_services(app, renewed)

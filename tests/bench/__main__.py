@@ -26,7 +26,7 @@ from tests.bench.console import acts, board, desk, muster
 from tests.bench.evidence import audit, forged, timeline
 from tests.bench.eyes import memory, photo_run
 from tests.bench.forum import entries, pages, programme
-from tests.bench.load import cut, engines, loop, primary, servers, thousand, turns, webhooks
+from tests.bench.load import cut, edits, engines, loop, primary, servers, thousand, turns, webhooks
 from tests.bench.mutation import mutants
 from tests.bench.sharing import cost
 
@@ -53,6 +53,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "webhooks": webhooks.run,
     "servers": servers.run,
     "turns": turns.run,
+    "edits": edits.run,
     "engines": engines.run,
     "cut": cut.run,
     "primary": primary.run,

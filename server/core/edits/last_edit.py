@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from badges.i18n import N_, Spoken, restored, stored
+from badges.wire import wire
 from server.core.edits.things import Thing, Values, values_of
 from server.core.edits.words import named
 from server.core.entry_log import act_changes, entry_log
@@ -135,6 +136,8 @@ def _keep(
         for item in things
     ]
     text = json.dumps(kept_things, ensure_ascii=False) if kept_things else None
+    if hall_id is None:
+        hall_id = _only_hall(db, since)
     db.execute(
         "INSERT INTO page_edit (made_by, made_at, what, cursor, hall_id, things)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (made_by) DO UPDATE SET made_at = excluded.made_at,"
@@ -142,6 +145,15 @@ def _keep(
         " things = excluded.things",
         (by, now, stored(description), _newest(db, since, hall_id), hall_id, text),
     )
+
+
+def _only_hall(db: Connection, since: int) -> int | None:
+    """Return the hall if the venue changed after `since` for the doors of one hall alone."""
+    rows = db.execute(
+        "SELECT DISTINCT hall_id FROM change WHERE cursor > ? AND kiosk IS NULL AND body = ?",
+        (since, wire.encode_change(wire.VenueChanged())),
+    ).fetchall()
+    return rows[0][0] if len(rows) == 1 else None
 
 
 def _newest(db: Connection, since: int, hall_id: int | None) -> int | None:

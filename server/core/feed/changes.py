@@ -27,6 +27,17 @@ def publish(
     _published(db).add([(hall_id, kiosk, wire.encode_change(change))])
 
 
+def publish_venue(db: Connection, halls: Iterable[int] | None = None) -> None:
+    """Store a change of the venue for the kiosks of some halls, or of all.
+
+    The server finds out what changed for each door (`server/core/kiosks/venue_edits.py`).
+    """
+    if halls is None:
+        publish(db, wire.VenueChanged())
+    else:
+        publish_to_halls(db, [(hall_id, wire.VenueChanged()) for hall_id in sorted(halls)])
+
+
 def publish_to_halls(db: Connection, changes: Iterable[tuple[int, wire.Change]]) -> None:
     """Store changes in order."""
     _published(db).add([(hall_id, None, wire.encode_change(change)) for hall_id, change in changes])

@@ -9,7 +9,9 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from functools import partial
+from typing import Protocol
 
+from badges.wire import wire
 from server.core.feed.changes import Sign, as_it_is, changes_after, cursor, read_changes, trim
 from server.core.feed.subscription import FeedItem, Subscription
 from server.storage.connection import Connection
@@ -23,6 +25,20 @@ FOREIGN_WRITES_S = 0.4
 READ_MAX = 1_000
 # Old changes are deleted in steps. A larger step would delay others' commits.
 TRIM_EVERY = 1_000
+BEGIN_MAX = 20  # doors whose venue facts are read at once: feeds wait for that
+_VENUE_CHANGED = wire.encode_change(wire.VenueChanged())
+
+Edited = dict[tuple[int, int], FeedItem]  # by cursor and door
+
+
+class Edits(Protocol):
+    """Finds edits of the venue (server/core/kiosks/venue_edits.py)."""
+
+    def has_begun(self, door_id: int, /) -> bool: ...
+
+    def begin(self, db: Connection, doors: Collection[int], /) -> None: ...
+
+    def find(self, db: Connection, doors: Collection[int], /) -> dict[int, wire.VenueEdited]: ...
 
 
 class Hub:
@@ -30,10 +46,15 @@ class Hub:
     would have to wait. Close it with the database.
     """
 
-    def __init__(self, database: Database, sign: Sign = as_it_is) -> None:
-        """`sign` adds the server's signature to place orders."""
+    def __init__(
+        self, database: Database, sign: Sign = as_it_is, edits: Edits | None = None
+    ) -> None:
+        """`sign` adds the server's signature to place orders. `edits` finds what kiosks get in
+        place of VenueChanged.
+        """
         self._database = database
         self._sign = sign
+        self._edits = edits
         self._subscriptions: set[Subscription] = set()
         # Subscriptions by hall and by kiosk. Those to everything are under None.
         self._concerned: defaultdict[int | str | None, set[Subscription]] = defaultdict(set)
@@ -60,13 +81,15 @@ class Hub:
         kiosk: str | None,
         generation: int | None = None,
         outer: Collection[int] = (),
+        door_id: int | None = None,
     ) -> Subscription:
         """Subscribe to changes after `after`. Missed changes are queued first. Raises
         CursorGoneError.
 
-        A kiosk with `generation` has one feed: an earlier feed of the kiosk ends.
+        A kiosk with `generation` has one feed: an earlier feed of the kiosk ends. With its
+        `door_id` it gets edits of the venue, except for those that it missed.
         """
-        subscription = Subscription(hall_id, kiosk, generation, outer)
+        subscription = Subscription(hall_id, kiosk, generation, outer, door_id)
         with self._lock, self._database.reading() as db:
             # Catch up first, so that the subscription gets no change twice.
             while self._read_on(db):
@@ -86,6 +109,8 @@ class Hub:
                 self._subscriptions.add(subscription)
                 for key in subscription.keys:
                     self._concerned[key].add(subscription)
+        if door_id is not None:
+            self._wake.put(None)  # To read the venue facts of its door.
         return subscription
 
     @property
@@ -117,6 +142,9 @@ class Hub:
             items = read_changes(db, self._cursor, READ_MAX, self._sign)
         finally:
             self._lock.release()
+        if any(map(_is_venue_change, items)):
+            self._wake.put(None)  # To find the edits takes longer than the writer may wait.
+            return None
         return partial(self._hand_over, items) if items else None
 
     def _hand_over(self, items: list[FeedItem]) -> None:
@@ -135,9 +163,39 @@ class Hub:
         """
         items = read_changes(db, self._cursor, READ_MAX, self._sign)
         if items:
+            edited = self._find_edits(db, items)
             make_durable(db)
-            self._deliver(items)
+            self._deliver(items, edited)
         return bool(items)
+
+    def _find_edits(self, db: Connection, items: list[FeedItem]) -> Edited:
+        """Return the edits that kiosks get instead of changes of the venue."""
+        edited: Edited = {}
+        for item in items:
+            if self._edits is None or not _is_venue_change(item):
+                continue
+            doors = {one.door_id for one in self._concerned_by([item]) if one.door_id is not None}
+            try:
+                edits = self._edits.find(db, doors) if doors else {}
+            except Exception as error:
+                # The kiosks take snapshots, as without an edit.
+                log.log(grade(error), "an edit of the venue was not found: %s", cause(error))
+                edits = {}
+            for door_id, edit in edits.items():
+                body = wire.encode_change(edit)
+                edited[item.cursor, door_id] = FeedItem.of(item.cursor, item.hall_id, None, body)
+        return edited
+
+    def _begin_edits(self, db: Connection) -> None:
+        """Read the venue facts of some doors that listen since a short time."""
+        if self._edits is None:
+            return
+        doors = {one.door_id for one in self._subscriptions if one.door_id is not None}
+        new = [door_id for door_id in doors if not self._edits.has_begun(door_id)]
+        if new:
+            self._edits.begin(db, new[:BEGIN_MAX])
+        if len(new) > BEGIN_MAX:
+            self._wake.put(None)
 
     def _run(self) -> None:
         while not self._closing:
@@ -158,6 +216,7 @@ class Hub:
             self._database.write(trim)
         with self._lock, self._database.reading() as db:
             self._read_on(db)
+            self._begin_edits(db)
 
     def _sleep(self) -> None:
         with contextlib.suppress(queue.Empty):
@@ -165,7 +224,7 @@ class Hub:
             while True:
                 self._wake.get_nowait()
 
-    def _deliver(self, items: list[FeedItem]) -> None:
+    def _deliver(self, items: list[FeedItem], edited: Edited | None = None) -> None:
         """Give each subscription its part at once, with a single wake-up."""
         if not items:
             return
@@ -174,6 +233,9 @@ class Hub:
             self._wake.put(None)  # there may be more
         for subscription in self._concerned_by(items):
             mine = [item for item in items if subscription.concerns(item)]
+            if edited and subscription.door_id is not None:
+                door_id = subscription.door_id
+                mine = [edited.get((item.cursor, door_id), item) for item in mine]
             if mine and not subscription.put(mine):
                 # It fell too far behind. Its kiosk will take a snapshot.
                 self._remove(subscription)
@@ -186,3 +248,7 @@ class Hub:
         return subscriptions.union(
             *(self._concerned[key] for key in keys if key in self._concerned)
         )
+
+
+def _is_venue_change(item: FeedItem) -> bool:
+    return item.kiosk is None and item.body == _VENUE_CHANGED

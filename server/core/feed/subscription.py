@@ -47,10 +47,14 @@ class Subscription:
         kiosk: str | None,
         generation: int | None = None,
         outer: Collection[int] = (),
+        door_id: int | None = None,
     ) -> None:
-        """`outer` has the surrounding halls into which the kiosk's door also leads."""
+        """`outer` has the surrounding halls into which the kiosk's door also leads. `door_id` is
+        the door of a kiosk that applies edits of the venue.
+        """
         self.hall_id = hall_id
         self.outer = tuple(outer)
+        self.door_id = door_id
         self.kiosk = kiosk
         self.generation = generation
         # Holds lists; an empty list wakes the reader. SimpleQueue is in C and costs a fraction of a

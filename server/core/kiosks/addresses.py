@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from badges.wire import wire
 from badges.wire.servers import SERVERS_MAX, ServerAddress, ServerList, sign_servers
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
@@ -56,5 +55,5 @@ def set_servers(
     keep_setting(db, _SETTING, msgspec.json.encode(updated).decode())
     subject: dict[str, str | int | None] = {"servers": " ".join(texts)}
     entry_log.act(db, by, Act.SERVERS_SET, subject, now)
-    changes.publish(db, wire.VenueChanged())
+    changes.publish_venue(db)
     return True

@@ -1,7 +1,9 @@
 """Builds the snapshot of facts for one kiosk's door, as of one cursor of the feed."""
 
 import json
+from collections import defaultdict
 from collections.abc import Collection
+from functools import cached_property
 
 import msgspec
 from msgspec import UNSET
@@ -20,6 +22,111 @@ from server.storage import event_state
 from server.storage.connection import Connection
 
 
+class VenueReader:
+    """Reads the venue facts of doors, at one time. Facts that doors share are read once.
+
+    The flags state what kiosks support: `programme` the programme of sessions, `salted` records of
+    version 2 and cosignatures, `servers` the list of servers.
+    """
+
+    def __init__(
+        self,
+        db: Connection,
+        event: Event,
+        now: int,
+        *,
+        programme: bool = True,
+        salted: bool = True,
+        servers: bool = True,
+    ) -> None:
+        self._db, self._event, self._now = db, event, now
+        self._programme, self._salted = programme, salted
+        self._categories = kiosk_facts.category_facts(db)
+        self._supervisors = pins.supervisors(db)
+        self._servers = addresses.signed_servers(db, event) if servers else None
+        self._halls: dict[int, wire.HallFacts] = {}
+        self._sessions: dict[int, list[wire.SessionFacts]] = {}
+
+    def door(self, door_id: int) -> wire.Snapshot:
+        """Return a snapshot with the venue facts of a door alone. Raises UnknownDoorError."""
+        hall_id = store.door_hall(self._db, door_id)
+        hall, outer = self._hall(hall_id), nesting.outer_of(self._db, door_id)
+        keeps_places = any(facts.released is not UNSET for facts in (hall, *map(self._hall, outer)))
+        event = self._event
+        return wire.Snapshot(
+            cursor=0,
+            answered_at=0,
+            incarnation=0,
+            event_name=event.settings.name,
+            time_zone=event.settings.time_zone,
+            day_starts=list(day_starts(event.settings)),
+            ring=event.signed_ring,
+            log_name=event.log_name,
+            log_key=event.log_key.public.raw,
+            categories=self._categories,
+            hall=hall,
+            door=kiosk_facts.door_facts(self._db, door_id),
+            doors=self._door_names((hall_id, *outer)),
+            sessions=self._sessions_of(hall_id),
+            holders=[],
+            stays=[],
+            orders=[],
+            supervisors=self._supervisors,
+            retired=False,
+            outer=[self._outer_hall(hall, door_id) for hall in outer] or UNSET,
+            accessible=self._accessible if keeps_places else UNSET,
+            salted=True if self._salted else UNSET,
+            servers=self._servers or UNSET,
+        )
+
+    @cached_property
+    def _unsaid(self) -> frozenset[int]:
+        return nesting.unsaid(self._db)
+
+    @cached_property
+    def _accessible(self) -> list[int]:
+        return kept_places.serials(self._db)
+
+    @cached_property
+    def _doors(self) -> dict[int, list[tuple[int, str]]]:
+        """The doors of each hall, with their names as JSON."""
+        doors: dict[int, list[tuple[int, str]]] = defaultdict(list)
+        for door_id, names, hall_id in self._db.execute("SELECT door_id, names, hall_id FROM door"):
+            doors[hall_id].append((door_id, names))
+        return doors
+
+    def _hall(self, hall_id: int) -> wire.HallFacts:
+        if hall_id not in self._halls:
+            self._halls[hall_id] = kiosk_facts.hall_facts(self._db, hall_id)
+        return self._halls[hall_id]
+
+    def _sessions_of(self, hall_id: int) -> list[wire.SessionFacts]:
+        if hall_id not in self._sessions:
+            sessions = kiosk_facts.session_facts(self._db, hall_id, self._now)
+            if self._programme:
+                sessions = with_programme(self._db, hall_id, self._now, sessions)
+            self._sessions[hall_id] = sessions
+        return self._sessions[hall_id]
+
+    def _outer_hall(self, hall_id: int, door_id: int) -> wire.OuterFacts:
+        """Return an outer hall without its stays.
+
+        If it is not configured whether this door leads from outside, it refuses nobody who entered
+        through that hall's own door (server/core/venue/rules.py).
+        """
+        facts = self._hall(hall_id)
+        if door_id in self._unsaid:
+            facts = msgspec.structs.replace(facts, anti_passback="off")
+        return wire.OuterFacts(facts, [])
+
+    def _door_names(self, halls: Collection[int]) -> dict[str, dict[str, str]]:
+        """Return the names of the doors of the halls and of their nested halls."""
+        parents = nesting.parents_of(self._db) if len(halls) > 1 else {}
+        wanted = {*halls, *(inner for hall in halls for inner in nesting.inside(parents, hall))}
+        doors = sorted(door for hall in wanted for door in self._doors[hall])
+        return {str(door_id): json.loads(names) for door_id, names in doors}
+
+
 def snapshot(
     db: Connection,
     event: Event,
@@ -36,70 +143,29 @@ def snapshot(
     """Return all facts for the kiosk (name, generation) at `door_id`. `db` must be in a
     transaction.
 
-    `voucher` signs the place orders. The flags state what the kiosk supports: `programme` the
-    programme of sessions, `days` day credentials, `salted` records of version 2 and cosignatures,
-    and `servers` the list of servers. Of 100,000 holders only exceptions are included: those with
-    reissued, revoked or likely copied badges.
+    `voucher` signs the place orders. The flags are those of VenueReader, and `days` for day
+    credentials. Of 100,000 holders only exceptions are included: those with reissued, revoked or
+    likely copied badges.
     """
-    hall_id = store.door_hall(db, door_id)
-    outer = [_outer(db, hall, door_id) for hall in nesting.outer_of(db, door_id)]
-    hall, orders = kiosk_facts.hall_facts(db, hall_id), pools.orders_for(db, kiosk, now)
-    keeps_places = any(
-        facts.released is not UNSET for facts in (hall, *(facts.hall for facts in outer))
-    )
-    sessions = kiosk_facts.session_facts(db, hall_id, now)
-    if programme:
-        sessions = with_programme(db, hall_id, now, sessions)
+    reader = VenueReader(db, event, now, programme=programme, salted=salted, servers=servers)
+    venue, orders = reader.door(door_id), pools.orders_for(db, kiosk, now)
     (state,) = db.execute(
         "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
     ).fetchone()
-    return wire.Snapshot(
+    outer = [
+        wire.OuterFacts(one.hall, stays.in_hall(db, one.hall.hall)) for one in venue.outer_facts
+    ]
+    return msgspec.structs.replace(
+        venue,
         cursor=changes.cursor(db),
         answered_at=now,
         incarnation=event_state.incarnation(db),
-        event_name=event.settings.name,
-        time_zone=event.settings.time_zone,
-        day_starts=list(day_starts(event.settings)),
-        ring=event.signed_ring,
-        log_name=event.log_name,
-        log_key=event.log_key.public.raw,
-        categories=kiosk_facts.category_facts(db),
-        hall=hall,
-        door=kiosk_facts.door_facts(db, door_id),
-        doors=_doors(db, (hall_id, *(facts.hall.hall for facts in outer))),
-        sessions=sessions,
         holders=_exceptions(db, days),
-        stays=stays.in_hall(db, hall_id),
+        stays=stays.in_hall(db, venue.hall.hall),
         orders=orders if voucher is None else voucher.orders(kiosk, orders),
-        supervisors=pins.supervisors(db),
         retired=state != "active",
         outer=outer or UNSET,
-        accessible=kept_places.serials(db) if keeps_places else UNSET,
-        salted=True if salted else UNSET,
-        servers=(addresses.signed_servers(db, event) if servers else None) or UNSET,
     )
-
-
-def _outer(db: Connection, hall_id: int, door_id: int) -> wire.OuterFacts:
-    """Return the facts of a surrounding hall, and its stays.
-
-    If it is not configured whether this door leads from outside, it refuses nobody who entered
-    through that hall's own door (server/core/venue/rules.py).
-    """
-    facts = kiosk_facts.hall_facts(db, hall_id)
-    if door_id in nesting.unsaid(db):
-        facts = msgspec.structs.replace(facts, anti_passback="off")
-    return wire.OuterFacts(facts, stays.in_hall(db, hall_id))
-
-
-def _doors(db: Connection, halls: Collection[int]) -> dict[str, dict[str, str]]:
-    """Return the names of the doors of the halls and their nested halls."""
-    parents = nesting.parents_of(db) if len(halls) > 1 else {}
-    wanted = {*halls, *(inner for hall in halls for inner in nesting.inside(parents, hall))}
-    rows = db.execute("SELECT door_id, names, hall_id FROM door ORDER BY door_id")
-    return {
-        str(row["door_id"]): json.loads(row["names"]) for row in rows if row["hall_id"] in wanted
-    }
 
 
 def _exceptions(db: Connection, days: bool = False) -> list[wire.HolderFacts]:

@@ -191,7 +191,7 @@ def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
 
 def _changed(db: Connection, hall_id: int, now: int) -> None:
     """Notify the hall's doors, store the feed's cursor of the change, and share places."""
-    changes.publish(db, wire.VenueChanged(), hall_id=hall_id)
+    changes.publish_venue(db, [hall_id])
     db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (changes.cursor(db), hall_id))
     grants.share(db, hall_id, now)
 

@@ -11,7 +11,6 @@ from typing import Any
 from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge_number
 from badges.i18n import N_, Phrase, Spoken
 from badges.roster import cells
-from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.feed import changes
@@ -254,14 +253,21 @@ def change_attendee(
         raise AttendeeError(N_("An attendee needs a name."))
     columns = ",".join(sorted(changed))
     entry_log.act(db, by, Act.ATTENDEE_CHANGED, {"serial": serial, "columns": columns}, now)
-    if after.name != before.name and _speaks(db, serial):
-        changes.publish(db, wire.VenueChanged())
+    if after.name != before.name:
+        halls = _halls_of_speaker(db, serial)
+        if halls:
+            changes.publish_venue(db, halls if len(halls) == 1 else None)
     return before.issue > 0 and bool(CARRIED & changed.keys())
 
 
-def _speaks(db: Connection, serial: int) -> bool:
-    query = "SELECT EXISTS (SELECT 1 FROM session_speaker WHERE serial = ?)"
-    return bool(db.execute(query, (serial,)).fetchone()[0])
+def _halls_of_speaker(db: Connection, serial: int) -> list[int]:
+    """Return the halls whose doors show the attendee as a speaker."""
+    rows = db.execute(
+        "SELECT DISTINCT hall_id FROM session JOIN session_speaker USING (session_id)"
+        " WHERE serial = ?",
+        (serial,),
+    )
+    return [row[0] for row in rows]
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:

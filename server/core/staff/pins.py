@@ -34,7 +34,7 @@ def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -
     if account.role not in ROLES or account.disabled:
         raise AccountError(N_("Only supervisors and admins have a PIN; change the role first."))
     db.execute("UPDATE staff_user SET pin_hash = ? WHERE user_id = ?", (pin_hash, user_id))
-    changes.publish(db, wire.VenueChanged())
+    changes.publish_venue(db)
     entry_log.act(db, by, Act.PIN_SET, {"user": user_id}, now)
 
 
@@ -42,7 +42,7 @@ def remove_pin(db: Connection, user_id: int, *, by: str, now: int) -> None:
     """Raises AccountError if there is no such user."""
     user(db, user_id)
     db.execute("UPDATE staff_user SET pin_hash = NULL WHERE user_id = ?", (user_id,))
-    changes.publish(db, wire.VenueChanged())
+    changes.publish_venue(db)
     entry_log.act(db, by, Act.PIN_REMOVED, {"user": user_id}, now)
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 import argon2
 
 from badges.i18n import N_, Spoken
-from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.roles import ROLES
@@ -508,7 +507,7 @@ def _tell_doors(db: Connection, user_id: int) -> None:
     """Notify kiosks if the user has a PIN."""
     query = "SELECT 1 FROM staff_user WHERE user_id = ? AND pin_hash IS NOT NULL"
     if db.execute(query, (user_id,)).fetchone():
-        changes.publish(db, wire.VenueChanged())
+        changes.publish_venue(db)
 
 
 def _token_hash(token: str) -> bytes:

@@ -6,7 +6,6 @@ Badges and logs contain nothing of this. Doors get only serials, in halls with k
 from collections.abc import Iterable
 from typing import Literal, get_args
 
-from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.feed import changes
@@ -82,7 +81,7 @@ def put(
                 (serial, kind),
             )
     if changed:
-        for row in db.execute("SELECT hall_id FROM hall WHERE accessible_places > 0").fetchall():
-            changes.publish(db, wire.VenueChanged(), hall_id=row["hall_id"])
+        rows = db.execute("SELECT hall_id FROM hall WHERE accessible_places > 0").fetchall()
+        changes.publish_venue(db, [row["hall_id"] for row in rows])
         entry_log.act(db, by, Act.KEPT_PLACES_SET, {"people": len(changed)}, now)
     return len(changed)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from badges.categories import CategoryPlan
-from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.feed import changes
@@ -227,7 +226,7 @@ def remove_session(db: Connection, session_id: int, *, by: str, now: int) -> Non
         raise UnknownSessionError(f"session {session_id}")
     for table in ("session_speaker", "session_guest", "session_category", "session"):
         db.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
-    changes.publish(db, wire.VenueChanged(), hall_id=row[0])
+    changes.publish_venue(db, [row[0]])
     entry_log.act(db, by, Act.SESSION_REMOVED, {"session": session_id}, now)
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from badges.i18n import N_, Phrase
-from badges.wire import wire
 from server.core.edits import last_edit
 from server.core.edits.things import guest
 from server.core.entry_log import entry_log
@@ -126,7 +125,7 @@ def put_guest(
             (session_id, serial, int(invited)),
         )
     hall_id = store.session(db, session_id).hall_id
-    changes.publish(db, wire.VenueChanged(), hall_id=hall_id)
+    changes.publish_venue(db, [hall_id])
     subject: dict[str, str | int | None] = {
         "serial": serial,
         "session": session_id,

@@ -6,7 +6,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from badges.i18n import N_, Phrase
-from badges.wire import wire
 from server.core.edits import last_edit
 from server.core.edits.last_edit import EditError
 from server.core.edits.person_words import PersonWords
@@ -181,7 +180,7 @@ def merge(
             put_guest(db, move.session_id, goes.serial, None, by=by, now=now)
         if plan.speaks:
             speaks_as(db, goes.serial, stays.serial)
-            changes.publish(db, wire.VenueChanged())
+            changes.publish_venue(db)
         if goes.revoked_at is None:
             issuing.revoke(db, goes.serial, reason=REASON, now=now, by=by)
         subject: dict[str, str | int | None] = {"serial": stays.serial, "merged": goes.serial}

@@ -3,7 +3,6 @@
 from zoneinfo import ZoneInfo
 
 from badges.i18n import N_, Phrase
-from badges.wire import wire
 from server.core.edits import last_edit
 from server.core.edits.last_edit import EditError, Kept, LastEdit
 from server.core.edits.things import VENUE_KINDS, Values, number_of
@@ -14,6 +13,7 @@ from server.core.event.settings import EventSettings
 from server.core.feed import changes
 from server.core.people import attendees, issuing
 from server.core.programme.speakers import Speaker, put_speakers
+from server.core.venue import store
 from server.features.editing.guests import put_guest
 from server.features.editing.venue_edit import put, take_away
 from server.storage.connection import Connection
@@ -75,8 +75,9 @@ def _put_back(
 
 
 def _put_speakers(db: Connection, session_code: str, speakers: list[Speaker]) -> None:
-    put_speakers(db, number_of(db, "session", session_code), speakers)
-    changes.publish(db, wire.VenueChanged())
+    session_id = number_of(db, "session", session_code)
+    put_speakers(db, session_id, speakers)
+    changes.publish_venue(db, [store.session(db, session_id).hall_id])
 
 
 def _put_guest(db: Connection, kept: Kept, invited: bool | None, *, by: str, now: int) -> None:

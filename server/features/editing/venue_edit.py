@@ -12,7 +12,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from badges.i18n import N_, Phrase
-from badges.wire import wire
 from server.core.edits import last_edit, programme_things
 from server.core.edits.last_edit import EditError
 from server.core.edits.things import NothingThereError, Thing, Values, guest, number_of, values_of
@@ -149,7 +148,7 @@ def take_away(db: Connection, thing: Thing, *, by: str, now: int) -> None:
         raise EditError(_IN_USE[thing.kind]) from None
     nesting_accounts.settle(db, before)
     search.fold(db, search.FOLDED_TOGETHER)
-    changes.publish(db, wire.VenueChanged())
+    changes.publish_venue(db)
     entry_log.act(db, by, _REMOVED[thing.kind], subject, now)
 
 

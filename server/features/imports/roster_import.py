@@ -19,7 +19,6 @@ from badges.roster.countries import country_name
 from badges.roster.problems import Finding, Problem, shown
 from badges.roster.reader import Roster, RosterRow
 from badges.roster.same_name import name_key
-from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.feed import changes
@@ -218,7 +217,7 @@ class ImportPlan:
         invited = self._invite(db)
         # Doors show and greet speakers by name.
         if invited or self.new_categories or speak:
-            changes.publish(db, wire.VenueChanged())
+            changes.publish_venue(db)
         kept = kept_places.put(db, self.accessible, by=by, now=self.now)
         if self.revoke:
             issuing.revoke_many(db, self.revoke, reason="not_on_roster", now=self.now, by=by)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.feed import changes
@@ -54,6 +53,7 @@ def take_venue(
 ) -> ImportedVenue:
     """Add and change the things of a checked `venue`. `log` writes the act if something changed."""
     step, before = _Import(db, by, now), nesting_accounts.paths(db)
+    halls = _halls_of_sessions(db, venue)
     step.categories(venue)
     step.zones(venue)
     step.halls(venue.halls)
@@ -64,13 +64,23 @@ def take_venue(
     programme.after_sessions(venue.programme)
     settled = settle_guests(db)
     if step.result.changed or settled:
-        changes.publish(db, wire.VenueChanged())
+        halls |= _halls_of_sessions(db, venue)
+        of_sessions = not settled and step.result.kinds_changed <= {"sessions", "speakers"}
+        changes.publish_venue(db, halls if of_sessions and len(halls) == 1 else None)
         nesting_accounts.settle(db, before)
         log()
         for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
             # With a lower capacity, places are recalled at once.
             grants.share(db, hall_id, now)
     return step.result
+
+
+def _halls_of_sessions(db: Connection, venue: Venue) -> set[int]:
+    """Return the present halls of the sessions that the venue names."""
+    codes = {plan.code for plan in venue.sessions}
+    codes |= {plan.session for plan in venue.programme.speakers}
+    rows = db.execute("SELECT code, hall_id FROM session").fetchall() if codes else []
+    return {hall_id for code, hall_id in rows if code in codes}
 
 
 _KINDS = ("categories", "zones", "halls", "doors", "sessions")

@@ -19,7 +19,11 @@ class ImportedVenue:
 
     @property
     def changed(self) -> bool:
-        return bool(self.added or self.updated)
+        return bool(self.kinds_changed)
+
+    @property
+    def kinds_changed(self) -> set[str]:
+        return {*self.added, *self.updated}
 
 
 class Writer:

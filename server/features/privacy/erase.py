@@ -118,7 +118,7 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
         search.drop_deleted(db)
         shared_uploads.forget_all(db)
     if {"session_speaker", "accessible_guest", "session_guest", "awaited_guest"} & held.keys():
-        changes.publish(db, wire.VenueChanged())
+        changes.publish_venue(db)
     # The action names neither the entries nor the person: that would link them again.
     entry_log.act(db, by, Act.PERSON_ERASED, {}, now)
     for path in (*photos, *_uploads(event)):

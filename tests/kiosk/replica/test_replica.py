@@ -11,6 +11,7 @@ import pytest
 from badges.admission.facts import Presence
 from badges.record import StayRef
 from badges.wire import wire
+from badges.wire.venue_edit import OtherVenueError, find_edit
 from kiosk.replica.replica import Replica
 from kiosk.replica.schema import OtherVersionError
 from tests.kiosk.support.door_fixture import (
@@ -104,6 +105,26 @@ class TestChanges:
         replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 2, False)), 11)
         assert replica.holder(SERIAL) == (2, False)
         assert replica.cursor == 11
+
+    def test_of_the_venue(self, replica: Replica, tmp_path: Path, clock: Clock) -> None:
+        replica.apply(wire.StayOpened(stay_of("south-1", 9, SERIAL), HALL), 11)
+        edit = find_edit(snapshot(), snapshot(hall=hall_facts(closed=True)), NOON)
+        assert edit is not None
+        assert replica.edit(edit, 12).hall.closed
+        with open_replica(tmp_path, clock) as after_a_restart:
+            for reopened in (replica, after_a_restart):
+                assert reopened.context is not None
+                assert reopened.context.hall.closed
+                assert reopened.cursor == 12
+                assert reopened.stays(SERIAL, HALL) == [SOUTH]
+
+    def test_of_another_venue_changes_nothing(self, replica: Replica) -> None:
+        other = snapshot(log_name="another")
+        edit = find_edit(other, other, NOON)
+        assert edit is not None
+        with pytest.raises(OtherVenueError):
+            replica.edit(edit, 12)
+        assert replica.cursor == 10
 
     def test_of_stays(self, replica: Replica) -> None:
         replica.apply(wire.StayOpened(stay_of("south-1", 9, SERIAL), HALL), 11)

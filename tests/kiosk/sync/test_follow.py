@@ -9,9 +9,10 @@ import pytest
 from badges.admission.facts import Reason
 from badges.record import WireError
 from badges.wire import wire
+from badges.wire.venue_edit import find_edit
 from kiosk.sync.follow import REPLICA, Event, parse_events
 from kiosk.sync.transport import PinnedConnection
-from tests.kiosk.support.door_fixture import HALL, NOON, hall_facts, stay_of
+from tests.kiosk.support.door_fixture import HALL, NOON, hall_facts, snapshot, stay_of
 from tests.kiosk.support.fake_event import FakeEvent
 from tests.kiosk.support.fake_server import Request
 from tests.kiosk.support.online import Online
@@ -30,6 +31,25 @@ class TestFeed:
         event.publish(wire.VenueChanged())
         online.until(lambda: online.door.replica.context.hall.closed)
         online.until(lambda: online.link.state.feed_live)
+
+    def test_an_edited_venue_is_not_fetched(self, online: Online, event: FakeEvent) -> None:
+        snapshots = sum(request.target == REPLICA for request in event.requests)
+        before = snapshot()
+        event.facts["hall"] = hall_facts(closed=True)
+        edit = find_edit(before, snapshot(hall=hall_facts(closed=True)), NOON)
+        assert edit is not None
+        event.publish(edit)
+        online.until(lambda: online.door.replica.context.hall.closed)
+        assert online.door.replica.cursor == event.cursor
+        assert sum(request.target == REPLICA for request in event.requests) == snapshots
+
+    def test_an_edit_of_other_facts_is_fetched(self, online: Online, event: FakeEvent) -> None:
+        edit = find_edit(snapshot(), snapshot(hall=hall_facts(capacity=1)), NOON)
+        assert edit is not None
+        event.facts["hall"] = hall_facts(closed=True)
+        event.publish(msgspec.structs.replace(edit, digest=bytes(16)))
+        online.until(lambda: online.door.replica.context.hall.closed)
+        assert online.door.replica.context.capacity == hall_facts().capacity
 
     def test_a_broken_feed_is_picked_up_where_it_broke(
         self, online: Online, event: FakeEvent

@@ -520,8 +520,8 @@ def test_a_feed_that_was_opened_while_its_kiosk_was_stopped_or_moved_ends_at_onc
         lines = opened.iter_encoded()
         assert next(lines) == b": open\n\n"
         if goes_on:
-            database.write(lambda db: changes.publish(db, wire.VenueChanged()))
-            assert b"venue" in next(lines)
+            database.write(lambda db: changes.publish(db, wire.NamesChanged()))
+            assert b"names" in next(lines)
         else:
             assert list(lines) == []
 

@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from badges.i18n import Phrase
-from badges.wire import wire
 from server.core.edits import last_edit
 from server.core.edits.last_edit import EditError
 from server.core.edits.things import Thing, values_of
@@ -135,7 +134,7 @@ class SpeakersEdit:
                 venue_import.take_venue(self.db, venue, self._log, by=self.by, now=self.now)
             else:  # A file can't have an empty list
                 put_speakers(self.db, self.session.session_id, [])
-                changes.publish(self.db, wire.VenueChanged())
+                changes.publish_venue(self.db, [self.session.hall_id])
                 self._log()
             title = text_in(self.session.titles, "en")
             note.what = Phrase("Session %(title)s: speaker %(what)s", title=title, what=summary)

@@ -299,7 +299,7 @@ def test_the_page_says_how_many_doors_have_it(pages: Pages, admin: Staff) -> Non
     west, main = pages.kiosk("west-1", "h1-west"), pages.kiosk("main-1", "main")
     for door in (west, main):
         pages.send(door)
-    edit(admin, address(pages, "session", "press"), title="Press")
+    edit(admin, address(pages, "category", "press"), name="Journalists")
     said = words("<main" + admin.get("/admin/edits/reach").text)
     assert "0 of 2 doors have it" in said
     newest = cursor(pages.database.reader)
@@ -311,6 +311,15 @@ def test_the_page_says_how_many_doors_have_it(pages: Pages, admin: Staff) -> Non
     assert "All 2 doors have it" in admin.get("/admin/edits/reach").text
     pages.now += 60 * MINUTE
     assert "Your last change" not in admin.get("/admin/venue/").text
+
+
+def test_a_session_s_title_is_for_the_doors_of_its_hall_alone(pages: Pages, admin: Staff) -> None:
+    west, main = pages.kiosk("west-1", "h1-west"), pages.kiosk("main-1", "main")
+    for door in (west, main):
+        pages.send(door)
+    edit(admin, address(pages, "session", "press"), title="Press")
+    said = words("<main" + admin.get("/admin/edits/reach").text)
+    assert "0 of 1 door has it. Hall 1 west (west-1)" in said
 
 
 def test_a_door_does_not_move_under_a_kiosk(pages: Pages, admin: Staff) -> None:

@@ -1,0 +1,55 @@
+"""Finds how an edit of the venue changed the facts of each door that listens."""
+
+from collections.abc import Callable, Collection
+
+from badges.wire import wire
+from badges.wire.venue_edit import find_edit
+from server.core.event.directory import Event
+from server.core.kiosks.snapshot import VenueReader
+from server.core.venue.store import UnknownDoorError
+from server.storage.connection import Connection
+
+
+class VenueEdits:
+    """The venue facts that the kiosks of each door have, as far as this server knows.
+
+    A kiosk with other facts finds out by the edit's digest. Used under the lock of the feed.
+    """
+
+    def __init__(self, event: Event, now: Callable[[], int]) -> None:
+        self.event = event
+        self._now = now
+        self._facts: dict[int, wire.Snapshot] = {}
+
+    def begin(self, db: Connection, doors: Collection[int]) -> None:
+        """Read the facts of doors, as those of their kiosks."""
+        reader = VenueReader(db, self.event, self._now())
+        for door_id in doors:
+            self._read(reader, door_id)
+
+    def has_begun(self, door_id: int) -> bool:
+        return door_id in self._facts
+
+    def find(self, db: Connection, doors: Collection[int]) -> dict[int, wire.VenueEdited]:
+        """Return the edit of each door since the last look, also if nothing changed.
+
+        A door whose kiosks need a snapshot is left out, as one that leads into another hall now.
+        """
+        now = self._now()
+        reader = VenueReader(db, self.event, now)
+        edits: dict[int, wire.VenueEdited] = {}
+        for door_id in doors:
+            before = self._facts.get(door_id)
+            after = self._read(reader, door_id)
+            edit = None if before is None or after is None else find_edit(before, after, now)
+            if edit is not None:
+                edits[door_id] = edit
+        return edits
+
+    def _read(self, reader: VenueReader, door_id: int) -> wire.Snapshot | None:
+        try:
+            facts = self._facts[door_id] = reader.door(door_id)
+        except UnknownDoorError:
+            self._facts.pop(door_id, None)
+            return None
+        return facts
