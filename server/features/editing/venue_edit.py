@@ -1,7 +1,7 @@
 """Adds, changes and removes single things of the venue.
 
-An edit is read and checked as a small venue file, so a page refuses the same things as a file, in
-the same words.
+A form's values become a plan, as an entry of a venue file does. So a page refuses the same things
+as a file, in the same words.
 """
 
 import re
@@ -23,9 +23,16 @@ from server.core.feed import changes
 from server.core.occupancy import hall_control, nesting_accounts
 from server.core.people import search
 from server.core.venue import store
-from server.features.imports import venue_file, venue_import, venue_plan
+from server.features.imports import venue_import, venue_plan
 from server.features.imports.venue_check import VenueCheck
-from server.features.imports.venue_plan import NO_ACTIVITY, Venue, VenueError, located
+from server.features.imports.venue_plan import (
+    NO_ACTIVITY,
+    SessionPlan,
+    Venue,
+    VenueError,
+    located,
+)
+from server.features.imports.venue_values import read_plan
 from server.storage import errors
 from server.storage.connection import Connection
 from server.storage.localized import text_in
@@ -67,9 +74,10 @@ def put(
     """Add or change a thing, and return a description of the change. Raises VenueError."""
     zone = ZoneInfo(settings.time_zone)
     before = values_of(db, thing, zone)
-    venue = venue_file.read_one(thing.kind, values, settings)
-    if "activity" not in values:
-        venue = _without_activity(venue)
+    plan = read_plan(thing.kind, values, settings)
+    if isinstance(plan, SessionPlan) and "activity" not in values:
+        plan = replace(plan, activity=NO_ACTIVITY)  # None would keep the session's own.
+    venue = Venue.of({thing.kind: [plan]})
     _check(db, settings, venue, thing, before)
 
     def log() -> None:
@@ -218,12 +226,6 @@ def _subject(db: Connection, thing: Thing) -> dict[str, str | int | None]:
     return {thing.kind: thing.key}
 
 
-def _without_activity(venue: Venue) -> Venue:
-    """Let a session have no activity. In a file, a missing activity would keep the old one."""
-    sessions = (replace(plan, activity=NO_ACTIVITY) for plan in venue.sessions)
-    return replace(venue, sessions=tuple(sessions))
-
-
 def _check(
     db: Connection, settings: EventSettings, venue: Venue, thing: Thing, before: Values | None
 ) -> None:
@@ -279,7 +281,7 @@ def _beside(db: Connection, settings: EventSettings, venue: Venue, zone: ZoneInf
 def _as_it_stands(kind: str, values: Values | None, settings: EventSettings) -> Venue:
     """Return the stored thing as a venue, or an empty one if a file can't express it."""
     try:
-        return Venue() if values is None else venue_file.read_one(kind, values, settings)
+        return Venue() if values is None else Venue.of({kind: [read_plan(kind, values, settings)]})
     except VenueError:
         return Venue()
 

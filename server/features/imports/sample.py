@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from server.features.imports.venue_file import columns
-from server.features.imports.venue_xlsx import SHEETS
+from server.features.imports.venue_plan import PLURALS
 
 # Imported only when used, because loading is slow.
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _venue_workbook(text: str) -> bytes:
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
     for kind, fields in columns().items():
-        sheet = book.create_sheet(SHEETS[kind])
+        sheet = book.create_sheet(PLURALS[kind])
         header = sorted(fields, key=lambda key: key not in _FIRST)  # the others keep their order
         _fill(
             sheet,

@@ -2,12 +2,16 @@
 the event.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from badges.categories import CategoryPlan
 from badges.i18n import Phrase, Spoken, joined
+from server.core.event.settings import EventSettings
 from server.core.venue.capacity_reasons import Measures
+from server.core.venue.fields import Field
 from server.features.imports.programme.plan import Programme
 
 PROBLEMS_MAX = 200
@@ -32,20 +36,19 @@ KINDS = {
 }
 
 
+# The attributes of `Venue` and `Programme` by kind, which are also the sheets of a workbook.
+PLURALS = {
+    "category": "categories", "zone": "zones", "hall": "halls", "door": "doors",
+    "session": "sessions", "organisation": "organisations", "activity_kind": "activity_kinds",
+    "activity": "activities", "speaker": "speakers", "area": "areas", "exhibitor": "exhibitors",
+    "stand": "stands",
+}  # fmt: skip
 _AT = "%(place)s: %(what)s"
 
 
 def located(place: str, message: str) -> Phrase:
     """Return a message with its place in the file."""
     return Phrase(_AT, place=place, what=message)
-
-
-def without_place(problem: str) -> str:
-    """Return a message without its place in the file."""
-    message = (
-        problem.fields["what"] if isinstance(problem, Phrase) and problem.text == _AT else None
-    )
-    return message if isinstance(message, str) else problem
 
 
 class VenueError(Spoken, ValueError):
@@ -99,6 +102,14 @@ class DoorPlan:
     come_from: str | None = None
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of thing: the fields of its values, and the plan that is made of them."""
+
+    fields: Callable[[ZoneInfo], Mapping[str, Field]]  # Local times are in this zone.
+    plan: Callable[[Mapping[str, Any], EventSettings], Any]  # Raises ValueRefusedError.
+
+
 NO_ACTIVITY = ""
 
 
@@ -129,6 +140,19 @@ class Venue:
     programme: Programme = Programme()
     notes: tuple[str, ...] = ()  # for the author of the file
     rows: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        plans: Mapping[str, Sequence[Any]],
+        *,
+        notes: tuple[str, ...] = (),
+        rows: Mapping[tuple[str, str], str] | None = None,
+    ) -> "Venue":
+        """Return the venue with these plans by kind."""
+        named = {PLURALS[kind]: tuple(some) for kind, some in plans.items()}
+        programme = {name: named.pop(name) for name in vars(Programme()) if name in named}
+        return cls(programme=Programme(**programme), notes=notes, rows=rows or {}, **named)
 
     def place(self, kind: str, code: str) -> str:
         """Return where the file has this thing, for messages.

@@ -11,19 +11,12 @@ from typing import Any
 
 from badges.i18n import Count, Phrase, counted, joined
 from badges.roster.xlsx_lines import cell_text
-from server.features.imports.venue_plan import VenueError, located
+from server.features.imports.venue_plan import PLURALS, VenueError, located
 
 UNPACKED_BYTES_MAX = 100_000_000
 ROWS_MAX = 50_000
 COLUMNS_MAX = 50
 _SHEET_ROWS = 1_048_576  # A sheet's maximum. Many files end in empty formatted rows.
-# The sheet of each kind.
-SHEETS = {
-    "category": "categories", "zone": "zones", "hall": "halls", "door": "doors",
-    "session": "sessions", "organisation": "organisations", "activity_kind": "activity_kinds",
-    "activity": "activities", "speaker": "speakers", "area": "areas", "exhibitor": "exhibitors",
-    "stand": "stands",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,7 @@ def read_workbook(data: bytes, name: str, kinds_read: tuple[str, ...]) -> Found:
         raise
     except Exception:  # openpyxl raises KeyError, ParseError, zlib.error and others
         raise damaged from None
-    kinds = {SHEETS[kind]: kind for kind in kinds_read} | {kind: kind for kind in kinds_read}
+    kinds = {PLURALS[kind]: kind for kind in kinds_read} | {kind: kind for kind in kinds_read}
     for title, rows in sheets.items():
         kind = kinds.get(title.casefold())
         if kind is None:
@@ -105,7 +98,7 @@ def read_workbook(data: bytes, name: str, kinds_read: tuple[str, ...]) -> Found:
                     name=name,
                     first=repr(first[kind]),
                     title=repr(title),
-                    sheets=SHEETS[kind],
+                    sheets=PLURALS[kind],
                 )
             )
         else:

@@ -20,10 +20,11 @@ from server.core.people import attendees
 from server.core.programme.speakers import Speaker, put_speakers
 from server.core.venue import store
 from server.features.editing.venue_edit import SOMEBODY_ELSE
-from server.features.imports import venue_file, venue_import
+from server.features.imports import venue_import
 from server.features.imports.programme.plan import Programme, SpeakerPlan
 from server.features.imports.venue_check import VenueCheck
 from server.features.imports.venue_plan import Venue, VenueError
+from server.features.imports.venue_values import read_plan
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 
@@ -118,7 +119,7 @@ class SpeakersEdit:
 
     def _read(self, values: Mapping[str, Any]) -> Speaker:
         given = {**values, "session": self.session.code}
-        (plan,) = venue_file.read_one("speaker", given, self.settings).programme.speakers
+        plan: SpeakerPlan = read_plan("speaker", given, self.settings)
         return plan.speaker
 
     def _put(self, speakers: Sequence[Speaker], summary: str) -> str:

@@ -1,13 +1,11 @@
-"""Defines the columns of a venue file's programme and exhibition, and converts their values to
-plans.
-"""
+"""Defines the kinds of a programme and exhibition: their fields and plans."""
 
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from badges.i18n import N_
 from badges.roster import cells
+from server.core.event.settings import EventSettings
 from server.core.programme import organisations, speakers
 from server.core.venue import fields as venue_fields
 from server.core.venue.fields import Field, ValueRefusedError
@@ -20,6 +18,7 @@ from server.features.imports.programme.plan import (
     SpeakerPlan,
     StandPlan,
 )
+from server.features.imports.venue_plan import Kind
 
 M2_MAX = 1_000_000
 _CODE = Field(venue_fields.code, True)
@@ -46,53 +45,7 @@ def _language(value: Any) -> str:
         raise ValueRefusedError(error.phrase) from None
 
 
-def before_sessions() -> dict[str, dict[str, Field]]:
-    """Return the columns of the kinds to which sessions refer."""
-    return {
-        "organisation": {
-            "code": _CODE,
-            **_NAMED_EITHER,
-            "country": Field(_country),
-            "kind": Field(venue_fields.choice(*organisations.KINDS)),
-            "other_names": Field(venue_fields.listed(venue_fields.text)),
-        },
-        "activity_kind": {"code": Field(venue_fields.key, True), **_NAMED},
-        "activity": {
-            "code": _CODE,
-            "kind": Field(venue_fields.key, True),
-            "official": _YES_OR_NO,
-            "parallel": _YES_OR_NO,
-            "theme": Field(venue_fields.text),
-            "language": Field(_language),
-            "lead": _CODES,
-            "co_hosts": _CODES,
-            **_TITLED,
-        },
-    }
-
-
-def after_sessions(zone: ZoneInfo) -> dict[str, dict[str, Field]]:
-    """Return the columns of the kinds that refer to sessions and halls."""
-    return {
-        "speaker": {
-            "session": _CODE,
-            "attendee": Field(venue_fields.attendee),
-            "name": Field(venue_fields.text),
-            "role": Field(venue_fields.choice(*speakers.ROLES)),
-            "starts": Field(venue_fields.local_time(zone)),
-        },
-        "area": {"code": _CODE, "hall": _CODE, "m2": _M2, **_NAMED},
-        "exhibitor": {"code": _CODE, "organisation": _CODE},
-        "stand": {
-            "code": _CODE,
-            "area": _CODE,
-            "exhibitor": Field(venue_fields.code),
-            "m2": _M2,
-        },
-    }
-
-
-def organisation(values: Mapping[str, Any]) -> OrganisationPlan:
+def _organisation(values: Mapping[str, Any], _: EventSettings) -> OrganisationPlan:
     names = venue_fields.names(values, "name")
     if not names:
         raise ValueRefusedError(N_("%(key)s is missing: write name or name_zh"), key="name")
@@ -100,11 +53,11 @@ def organisation(values: Mapping[str, Any]) -> OrganisationPlan:
     return OrganisationPlan(values["code"], names, country, kind, values.get("other_names"))
 
 
-def activity_kind(values: Mapping[str, Any]) -> ActivityKindPlan:
+def _activity_kind(values: Mapping[str, Any], _: EventSettings) -> ActivityKindPlan:
     return ActivityKindPlan(values["code"], venue_fields.names(values, "name"))
 
 
-def activity(values: Mapping[str, Any]) -> ActivityPlan:
+def _activity(values: Mapping[str, Any], _: EventSettings) -> ActivityPlan:
     lead, co_hosts = values.get("lead", ()), values.get("co_hosts", ())
     twice = sorted(set(lead) & set(co_hosts))
     if twice:
@@ -124,7 +77,7 @@ def activity(values: Mapping[str, Any]) -> ActivityPlan:
     )
 
 
-def speaker(values: Mapping[str, Any]) -> SpeakerPlan:
+def _speaker(values: Mapping[str, Any], _: EventSettings) -> SpeakerPlan:
     label, name = values.get("attendee", ""), values.get("name", "")
     if not label and not name:
         raise ValueRefusedError(N_("write attendee (an external id or e-mail), or a name"))
@@ -138,14 +91,61 @@ def speaker(values: Mapping[str, Any]) -> SpeakerPlan:
     return SpeakerPlan(values["session"], person)
 
 
-def area(values: Mapping[str, Any]) -> AreaPlan:
+def _area(values: Mapping[str, Any], _: EventSettings) -> AreaPlan:
     names = venue_fields.names(values, "name")
     return AreaPlan(values["code"], values["hall"], names, values.get("m2", 0))
 
 
-def exhibitor(values: Mapping[str, Any]) -> ExhibitorPlan:
+def _exhibitor(values: Mapping[str, Any], _: EventSettings) -> ExhibitorPlan:
     return ExhibitorPlan(values["code"], values["organisation"])
 
 
-def stand(values: Mapping[str, Any]) -> StandPlan:
+def _stand(values: Mapping[str, Any], _: EventSettings) -> StandPlan:
     return StandPlan(values["code"], values["area"], values.get("exhibitor"), values.get("m2", 0))
+
+
+KINDS: Mapping[str, Kind] = {
+    "organisation": Kind(
+        lambda _: {
+            "code": _CODE,
+            **_NAMED_EITHER,
+            "country": Field(_country),
+            "kind": Field(venue_fields.choice(*organisations.KINDS)),
+            "other_names": Field(venue_fields.listed(venue_fields.text)),
+        },
+        _organisation,
+    ),
+    "activity_kind": Kind(
+        lambda _: {"code": Field(venue_fields.key, True), **_NAMED}, _activity_kind
+    ),
+    "activity": Kind(
+        lambda _: {
+            "code": _CODE,
+            "kind": Field(venue_fields.key, True),
+            "official": _YES_OR_NO,
+            "parallel": _YES_OR_NO,
+            "theme": Field(venue_fields.text),
+            "language": Field(_language),
+            "lead": _CODES,
+            "co_hosts": _CODES,
+            **_TITLED,
+        },
+        _activity,
+    ),
+    "speaker": Kind(
+        lambda zone: {
+            "session": _CODE,
+            "attendee": Field(venue_fields.attendee),
+            "name": Field(venue_fields.text),
+            "role": Field(venue_fields.choice(*speakers.ROLES)),
+            "starts": Field(venue_fields.local_time(zone)),
+        },
+        _speaker,
+    ),
+    "area": Kind(lambda _: {"code": _CODE, "hall": _CODE, "m2": _M2, **_NAMED}, _area),
+    "exhibitor": Kind(lambda _: {"code": _CODE, "organisation": _CODE}, _exhibitor),
+    "stand": Kind(
+        lambda _: {"code": _CODE, "area": _CODE, "exhibitor": Field(venue_fields.code), "m2": _M2},
+        _stand,
+    ),
+}

@@ -10,6 +10,8 @@ from server.core.edits.things import VENUE_KINDS, Thing, values_of
 from server.core.event.directory import Event
 from server.core.programme.speakers import Speaker
 from server.features.imports import venue_file, venue_import
+from server.features.imports.venue_plan import Venue
+from server.features.imports.venue_values import read_plan
 from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.support.stores import dump, load
@@ -169,7 +171,7 @@ def test_what_is_read_of_values_is_what_was_there(event: Event, site: Database) 
         for code in codes(site.reader, kind):
             values = values_of(site.reader, Thing(kind, code), zone)
             assert values is not None
-            venue = venue_file.read_one(kind, values, event.settings)
+            venue = Venue.of({kind: [read_plan(kind, values, event.settings)]})
             result = site.write(
                 lambda db, venue=venue: venue_import.import_venue(db, venue, by="test", now=NOW)
             )

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from server.cli.main import main
 from server.features.imports.sample import NAMES, sample_files
 from server.features.imports.venue_file import columns
-from server.features.imports.venue_xlsx import SHEETS
+from server.features.imports.venue_plan import PLURALS
 
 EVERYTHING = (
     "categories 1, zones 2, halls 3, doors 4, organisations 3, activity_kinds 1, activities 1,"
@@ -111,7 +111,7 @@ def test_the_sample_has_every_column(
     there = {k for one in tomllib.loads(text)[kind] for k in one}
     commented = re.findall(r"^# (\w+) = ", text, re.MULTILINE) if kind == "session" else []
     assert key in there.union(commented)
-    sheet = book[SHEETS[kind]]
+    sheet = book[PLURALS[kind]]
     cell = next(cell for cell in sheet[1] if cell.value == key)
     assert cell.comment.text.endswith(("Needed.", "May be empty."))
 
