@@ -1,4 +1,6 @@
-"""`python -m tests.simulator`: the protocol over many seeds, then each mutant until it dies."""
+"""`python -m tests.simulator`: the protocol over many seeds, then each mutant until it is
+killed.
+"""
 
 import sys
 
@@ -12,7 +14,7 @@ from tests.simulator.nested import NESTED
 from tests.simulator.run import Outcome, run_many, run_world, world_of
 from tests.simulator.world import World
 
-MUTANT_SEEDS = 20_000  # a mutant that lives longer has survived
+MUTANT_SEEDS = 20_000  # a mutant alive after these has survived
 
 
 @click.command()
@@ -33,7 +35,7 @@ MUTANT_SEEDS = 20_000  # a mutant that lives longer has survived
 @click.option("--jobs", default=1, show_default=True, help="Processes.")
 @click.option("--trace", is_flag=True, help="Tell every step of the first seed.")
 def main(seeds: int, start: int, mutant: str, theme: str | None, jobs: int, trace: bool) -> None:
-    """Simulate whole days of a hall. Exits with 1 if a promise is broken or a mutant lives."""
+    """Simulate whole days of a hall. Exits with 1 if a promise is broken or a mutant survives."""
     only = mutant if mutant in BY_NAME else None
     if trace:
         tell_day(world_of(start, only, theme))
@@ -51,7 +53,7 @@ def main(seeds: int, start: int, mutant: str, theme: str | None, jobs: int, trac
 
 
 def protocol(start: int, seeds: int, theme: str | None, jobs: int) -> bool:
-    """Run it, and tell; whether no promise was broken."""
+    """Run and report the seeds. True if no promise was broken."""
     outcome = run_many(start, seeds, None, theme, jobs)
     right = outcome.violation is None
     click.echo(
@@ -64,7 +66,7 @@ def protocol(start: int, seeds: int, theme: str | None, jobs: int) -> bool:
 
 
 def mutants(jobs: int) -> int:
-    """The table of mutants; how many survived."""
+    """Print the table of mutants. Returns the number of survivors."""
     click.echo(f"{'mutant':14} {'seed':>5} {'step':>5} {'seconds':>8}  how it was found")
     alive = 0
     for mutant in MUTANTS:
@@ -76,26 +78,32 @@ def mutants(jobs: int) -> int:
 
 
 def row(name: str, outcome: Outcome) -> str:
-    found = outcome.violation
-    if found is None:
+    violation = outcome.violation
+    if violation is None:
         return f"{name:14} {'-':>5} {'-':>5} {outcome.seconds:8.2f}  SURVIVED {outcome.seeds} seeds"
-    return f"{name:14} {found.seed:5} {found.step:5} {outcome.seconds:8.2f}  {found.text}"
+    return (
+        f"{name:14} {violation.seed:5} {violation.step:5} {outcome.seconds:8.2f}  {violation.text}"
+    )
 
 
 def tell(outcome: Outcome, mutant: str | None, theme: str | None) -> None:
-    """The violation, and the command that replays it."""
-    found = outcome.violation
-    if found is None:
+    """Print the violation and the command that replays it."""
+    broken = outcome.violation
+    if broken is None:
         return
-    options = [f"--start {found.seed}", "--seeds 1", f"--mutant {mutant or 'none'}"]
+    options = [f"--start {broken.seed}", "--seeds 1", f"--mutant {mutant or 'none'}"]
     if theme is not None:
         options.append(f"--theme '{theme}'")
-    click.echo(f"seed {found.seed}, step {found.step} ({found.last}; {found.theme}): {found.text}")
+    click.echo(
+        f"seed {broken.seed}, step {broken.step} ({broken.last}; {broken.theme}): {broken.text}"
+    )
     click.echo(f"replay: python -m tests.simulator {' '.join(options)}  (and --trace)")
 
 
 def tell_day(world: World) -> None:
-    """Every step with what it left: people inside, worst case, capacity, free places by door."""
+    """Print every step with its result: people inside, worst case, capacity, free places by
+    door.
+    """
     click.echo(str(world.mix))
 
     def watch(world: World) -> None:

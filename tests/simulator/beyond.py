@@ -1,8 +1,8 @@
-"""A hall with override places: days on which supervisors admit people beyond its capacity.
+"""Days on which supervisors admit people beyond a hall's capacity, on override places.
 
-Each kiosk has one journal and a book for each of the two pools, as in `kept`. Whoever is inside is
-inside, by whichever pool. An automatic admission may bring their number above the capacity by at
-most the overrides that a door with places has not confirmed (docs/design/places.md, rule 11).
+Each kiosk has one journal and a book for each of the two pools, as in `kept`. People inside
+count together. An automatic admission may bring their number above the capacity by at most the
+overrides that a door with places has not confirmed (docs/design/places.md, rule 11).
 """
 
 from typing import Any
@@ -20,22 +20,22 @@ NOBODY = Pool(0)  # of kept places
 
 
 class BeyondDoor(ModelNestedDoor):
-    """A kiosk with its two books: of ordinary places, and of override places."""
+    """A kiosk with two books: for ordinary and for override places."""
 
     def __init__(self, key: KioskKey, rules: Rules, *, trusting: bool, hard: bool) -> None:
         super().__init__(key, rules, trusting=trusting, hard=hard, leads="hall")
         self.books[ORDINARY].is_owed = self.is_owed
-        self.confirmed: set[int] = set()  # entries on override places that it has heard of
-        self._confirmed_in = -1, 0  # of the feed of which incarnation, and how far
+        self.confirmed: set[int] = set()  # known entries on override places
+        self._confirmed_in = -1, 0  # incarnation and position of the confirmed feed
 
     def is_owed(self) -> bool:
-        """Whether somebody is inside on an override place, as far as is known here."""
+        """Whether, as far as known here, a person is inside on an override place."""
         book = self.books[BEYOND]
-        known = (stay for stays in book.known.values() for stay in stays if stay not in book.named)
-        return any(book.own.values()) or any(known)
+        others = (stay for stays in book.known.values() for stay in stays if stay not in book.named)
+        return any(book.own.values()) or any(others)
 
     def admit(self, badge: int, uid: int, now: int, *, override: bool) -> int | None:
-        """Admit the holder, and return the book whose place was used. None: the door stays shut."""
+        """Admit the holder, and return the book of the place; None if the door stays shut."""
         if self.stopped or self.forked:
             return None
         if self.hard and not override and any(book.refuses(badge) for book in self.books):
@@ -48,9 +48,9 @@ class BeyondDoor(ModelNestedDoor):
 
     def leave(self, badge: int, uid: int, now: int, *, offline: bool) -> list[tuple[int, Record]]:
         """Record an exit in the book that knows the stay."""
-        known = [h for h in HALLS if self.books[h].presence(badge)]
-        known += [h for h in HALLS if self.books[h].presence(badge, moved=True)]
-        mine = known[0] if known else uid % 2
+        with_stay = [h for h in HALLS if self.books[h].presence(badge)]
+        with_stay += [h for h in HALLS if self.books[h].presence(badge, moved=True)]
+        mine = with_stay[0] if with_stay else uid % 2
         record = self.books[mine].leave(badge, uid, now, offline=offline)
         self.books[1 - mine].refuse(badge, uid, now)
         return [(mine, record)]
@@ -64,12 +64,14 @@ class BeyondDoor(ModelNestedDoor):
         if incarnation != answer.incarnation:
             self.confirmed, cursor = set(), 0
         new = answer.feed[cursor : answer.cursor]
-        self.confirmed |= {one.stay.uid for one in new if one.what == OPENED and one.stay}
+        self.confirmed |= {
+            change.stay.uid for change in new if change.what == OPENED and change.stay
+        }
         self._confirmed_in = answer.incarnation, max(cursor, answer.cursor)
 
 
 class BeyondWorld(NestedWorld):
-    """`servers` and `truths` are of the two pools. The hall is both together."""
+    """`servers` and `truths` are per pool. The hall is both together."""
 
     leave_rounds = 3
     names = ("places of the capacity", "override places")
@@ -91,7 +93,7 @@ class BeyondWorld(NestedWorld):
         return [*super(NestedWorld, self)._steps(), *[("override", self.override)] * weight]
 
     def _limit(self) -> None:
-        """Give each pool what the other leaves, as the server does before it grants."""
+        """Limit each pool by the other, as the server does before it grants."""
         pools = [server.pool for server in self.servers]
         limited = self.rules.within_limit(
             pools[ORDINARY].resized(self.capacity_now),
@@ -120,7 +122,7 @@ class BeyondWorld(NestedWorld):
         self._admit(door, override=False)
 
     def override(self, door: Any) -> None:
-        """A supervisor admits somebody, on an override place where no other is free."""
+        """A supervisor admits a person, on an override place if no ordinary one is free."""
         self._admit(door, override=True)
 
     def _admit(self, door: Any, *, override: bool) -> None:
@@ -150,7 +152,7 @@ class BeyondWorld(NestedWorld):
         super().grant(door)
 
     def receive(self, sent: Any) -> Any:
-        """Places that are owed to people beyond the capacity are called back from each door."""
+        """Recall from each door the places that people beyond the capacity need."""
         answered = super().receive(sent)
         self._limit()
         held = self.servers[ORDINARY].pool.kiosks.get(sent.key)
@@ -170,7 +172,7 @@ class BeyondWorld(NestedWorld):
         self._limit()
         self.act_of_staff()
 
-    # What must hold of both pools together.
+    # Invariants of both pools together.
 
     def check_halls(self) -> None:
         super().check_halls()
@@ -187,7 +189,7 @@ class BeyondWorld(NestedWorld):
             self.limit = min(self.limit, worst)
 
     def _check_admission(self, by: Any) -> None:
-        """That door has admitted somebody by itself."""
+        """Check an automatic admission by that door."""
         if self.all_cuts[BEYOND] or any(door.rolled_back for door in self.doors):
             return
         slack = sum(slack_of(truth) for truth in self.truths)
@@ -209,8 +211,8 @@ class BeyondWorld(NestedWorld):
         return sum(len(truth.inside.keys() - stayed) for truth in self.truths)
 
     def _unconfirmed(self, by: Any) -> int:
-        """How many people are inside on override places of whom the server or a door with places
-        has not heard.
+        """The people inside on override places that the server or a door with places does not
+        know.
         """
         pool = self.servers[ORDINARY].pool
         stays = self.servers[BEYOND].stays

@@ -1,10 +1,10 @@
-"""The truth that no part of the protocol knows, and what must hold after every step.
+"""The truth, which no part of the protocol knows, and the invariants after every step.
 
-`inside` are entries on any door's disk whose stay no exit record names yet: the people truly in the
-hall by automatic admission, however many of them have one badge. Whoever was swept out (attested)
-is not among them; nor, where the hall counts so, whoever went to another hall without a scan. N is
-their number, W the pool's worst case, m the moves that freed a place and that no exit confirmed, B
-the capacity or, after it was lowered, the last W until W fits again.
+`inside` are entries on any door's disk whose stay no exit record names yet: the people in the
+hall by automatic admission, however many share one badge. Not among them: people swept out
+(attested), and, if the hall infers exits, people who went to another hall without a scan. N is
+their number, W the pool's worst case, m the moves that freed a place and that no exit confirmed,
+B the capacity, or after it was lowered the last W until W fits again.
 """
 
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ from tests.simulator.server_side import WALK_MS, ModelServer
 
 
 class ViolationError(Exception):
-    """A promise is broken; the text says which, in numbers."""
+    """A promise is broken. The text has the numbers."""
 
 
 class Truth:
-    """Who is inside, and how far the stated bounds allow the promise to be missed."""
+    """The people inside, and the slack that the documented bounds allow."""
 
     def __init__(self, capacity: int, *, trusting: bool, inferred: bool = False) -> None:
         self.trusting = trusting
@@ -30,25 +30,26 @@ class Truth:
         self.after_move: set[int] = set()  # entries whose place a move has given back
         self.inside: dict[int, tuple[int, KioskKey]] = {}  # entry's uid: badge and door
         self.swept: set[int] = set()  # attested as not inside
-        self.given_back: dict[int, set[str]] = {}  # places of stays: by whom
+        self.given_back: dict[int, set[str]] = {}  # places of stays: given back by
         self.entered_at: dict[int, tuple[int, int]] = {}  # entry's uid: badge, true time
-        self.unnamed: dict[int, tuple[int, int]] = {}  # exit that names nobody: badge, true time
-        self.meant: set[int] = set()  # entries that were so ended; a restored server may not tell
-        self.means: dict[int, int] = {}  # which entry it ended
+        self.unnamed: dict[int, tuple[int, int]] = {}  # exit without a name: badge, true time
+        self.meant: set[int] = set()  # entries ended by such exits; a restored server may miss them
+        self.means: dict[int, int] = {}  # the entry that it ended
         self.was: dict[int, tuple[int, KioskKey]] = {}  # of such entries: badge and door
-        self.out: set[int] = set()  # entries that ended by a name, elsewhere, or by staff's word
-        self.twice = 0  # places that were given back once more than once
+        self.out: set[int] = set()  # entries ended by a named exit, elsewhere, or by staff
+        self.twice = 0  # places given back once too often
         self.rolled = 0  # places that rolled-back disks have again
         self.rolled_back = False
-        self.forgotten = 0  # grants that a server that was put back may give out once more
+        self.forgotten = 0  # grants that a server that was put back may give out again
         self.given: dict[KioskKey, int] = {}  # the most that any server granted to each
-        self.unasked: dict[KioskKey, int] = {}  # of these, what is slack: see `restored_unaware`
-        self.blind = False  # the server was put back, and nobody that knows better was heard since
+        self.unasked: dict[KioskKey, int] = {}  # of these, the slack: see `restored_unaware`
+        # the server was put back, and no door with newer knowledge was heard since
+        self.blind = False
         self.limit = capacity  # B
-        self.over = -capacity  # the most people above B, where slack allowed it
+        self.over = -capacity  # the most people above B, if slack allowed it
         self.behind: dict[KioskKey, tuple[int, int]] = {}  # records and returns before a restore
         self.elsewhere_behind = 0
-        self.misjudged: set[KioskKey] = set()  # of whose people staff said too few
+        self.misjudged: set[KioskKey] = set()  # for whose people staff counted too few
         self._turned_up = 0  # entries of those kiosks that the server has
         self._seen: tuple[Pool, int] | None = None
         self._people = -1
@@ -60,7 +61,7 @@ class Truth:
         self.entered_at[uid] = (badge, now)
 
     def leave(self, record: Record, door: ModelDoor, now: int) -> None:
-        """An exit record: whom it names is out, by definition."""
+        """Apply an exit record: the person of the stay that it names is out, by definition."""
         stay = record.closes
         if stay is None:
             self.unnamed[record.uid] = (record.badge, now)
@@ -75,8 +76,8 @@ class Truth:
             self._give_back(stay.uid, f"door {door.key}")
 
     def move(self, uid: int) -> None:
-        """Somebody went to another hall without an exit. Where scanned exits alone count, nobody
-        who did is known to have left.
+        """A person went to another hall without an exit. If only scanned exits count, they are not
+        known to have left.
         """
         if self.inferred:
             badge, _ = self.inside.pop(uid)
@@ -90,12 +91,12 @@ class Truth:
         self.swept.add(uid)
 
     def attested(self, out: Iterable[int]) -> None:
-        """Stays that an attestation gave back, whether a door does so too or not."""
+        """Stays that an attestation gave back, even if a door does too."""
         for uid in out:
             self._give_back(uid, "staff")
 
     def after(self, server: ModelServer) -> None:
-        """Take note of what the server freed in the last step."""
+        """Take over the server's freed places of the last step."""
         for stay in server.freed:
             self._give_back(stay.uid, "server")
         server.freed.clear()
@@ -109,7 +110,7 @@ class Truth:
         server.meant.clear()
 
     def _inferred(self, stay: Stay, entry: Elsewhere, server: ModelServer) -> None:
-        """A move has freed a place: nobody's who is inside, unless others have the same badge."""
+        """A move has freed a place: not of a person inside, unless others have the same badge."""
         self.after_move.add(stay.uid)
         badge, entered_at = self.entered_at[stay.uid]
         if stay.uid in self.inside and badge not in self.shared:
@@ -118,8 +119,8 @@ class Truth:
             raise ViolationError("a move faster than people walk freed a place")
 
     def _means(self, exit_uid: int, entry_uid: int) -> None:
-        """An exit that names nobody ends one stay of its badge that began before it. A restored
-        server may take it to mean another.
+        """An exit without a name ends one earlier stay of its badge. A restored server may choose
+        another.
         """
         (badge, left_at), (of, entered_at) = self.unnamed[exit_uid], self.entered_at[entry_uid]
         if badge != of or left_at <= entered_at:
@@ -133,18 +134,19 @@ class Truth:
             self.inside[before] = self.was[before]
 
     def _give_back(self, uid: int, by: str) -> None:
-        known = self.given_back.setdefault(uid, set())
-        self.twice -= _too_often(known)
-        known.add(by)
-        self.twice += _too_often(known)
+        givers = self.given_back.setdefault(uid, set())
+        self.twice -= _too_often(givers)
+        givers.add(by)
+        self.twice += _too_often(givers)
 
     def roll_back(self, places: int) -> None:
         self.rolled += places
         self.rolled_back = True
 
     def granted(self, key: KioskKey, before: int, after: int) -> None:
-        """Places granted by a server that was put back, before anybody who knows better was heard,
-        are out of what may be out already. This is the bound that is stated.
+        """Count grants by a server that was put back, before a door with newer knowledge was heard.
+
+        They may repeat earlier grants. This is the documented bound.
         """
         self.given[key] = max(self.given.get(key, 0), after)
         if self.blind:
@@ -152,15 +154,16 @@ class Truth:
             self.forgotten = max(0, self.forgotten - (after - before))
 
     def was_put_back(self, pool: Pool) -> None:
-        """To `pool`, which has forgotten grants; it can't grant more of them again."""
+        """The server was put back to `pool`, and can't repeat more grants than `pool` forgot."""
         self.blind = True
         unknown = (max(0, self.given.get(key, 0) - h.granted) for key, h in pool.kiosks.items())
         self.forgotten = sum(unknown)
 
     def restored_unaware(self, pool: Pool) -> None:
-        """A backup was made after its database was put back, and restored before anybody noticed.
-        Whom that database had fenced, nobody asks for places that it did not know of. This is the
-        bound that is stated, in docs/backup.md.
+        """A backup was made after its database was put back, and restored before that was noticed.
+
+        Kiosks that this database had fenced are not asked about unknown grants. This is the
+        bound in docs/backup.md.
         """
         for key, held in pool.kiosks.items():
             if held.fenced and held.attested is None and key not in pool.awaited:
@@ -173,7 +176,7 @@ class Truth:
         self._seen = None
 
     def was_restored(self, server: ModelServer) -> None:
-        """Until the ledger has again what it had, W is too high."""
+        """W is too high until the ledger has all its records again."""
         for key, held in server.pool.kiosks.items():
             seq, returned = self.behind.get(key, (0, 0))
             self.behind[key] = (max(seq, server.acked[key]), max(returned, held.returned))
@@ -181,7 +184,7 @@ class Truth:
         self._seen = None
 
     def check(self, server: ModelServer) -> None:
-        """N ≤ W ≤ B, within the bounds that are stated for trusting exits and rolled-back disks."""
+        """N ≤ W ≤ B, within the documented bounds for trusting exits and rolled-back disks."""
         if server.freed or server.inferred or server.meant:
             self.after(server)
         pool, people = server.pool, len(self.inside)
@@ -189,10 +192,10 @@ class Truth:
         if self._seen == seen and people <= self._people:
             return
         self._seen, self._people = seen, people
-        # By true words the account is exact, and what is counted besides is on the safe side.
+        # With true attestations the account is exact, and any excess is on the safe side.
         worst = pool.worst_case - (0 if self.misjudged else debts(pool))
         slack, hidden = slack_of(self), self._hidden(server)
-        # Though a move said that they left.
+        # although a move indicated that they left
         stayed = self.inside.keys() & self.after_move if self.inferred else set()
         self.over = max(self.over, people - self.limit)
         if people - len(stayed) > self.limit + slack + hidden:
@@ -217,9 +220,10 @@ class Truth:
             self.limit = min(self.limit, worst)
 
     def _hidden(self, server: ModelServer) -> int:
-        """People inside whom a wrong word of staff took out of the account, as long as no record
-        tells of them. Once it does they count, even beyond the capacity, and the server adds
-        nobody.
+        """People inside whom a wrong attestation removed from the account, until a record reports
+        them.
+
+        From then on they count, even beyond the capacity, and the server admits no more.
         """
         if not self.misjudged:
             return 0
@@ -233,8 +237,10 @@ class Truth:
 
     def forgotten_by(self, server: ModelServer) -> int:
         """Stays that an exit without a name or a move had ended, and that a restored server counts
-        again: it has the same records in another order, and now the exit can mean several, or the
-        badge is a likely copy by then.
+        again.
+
+        It has the same records in another order, so the exit may now fit several stays, or the
+        badge is already a likely copy.
         """
         again = self.meant | self.after_move
         taken = (*server.open.values(), *server.counted_stays.values())
@@ -246,21 +252,24 @@ class Truth:
             if all(
                 server.acked[key] >= seq and kiosks[key].returned >= returned
                 for key, (seq, returned) in self.behind.items()
-                if key in kiosks  # always, but for a mutant
+                if key in kiosks  # always, except in a mutant
             ):
                 self.behind.clear()
         return not self.behind
 
 
 def slack_of(truth: Truth) -> int:
-    """By how many more people may be inside, as stated for trusting exits and rolled-back disks."""
+    """How many more people may be inside, as documented for trusting exits and rolled-back
+    disks.
+    """
     return truth.rolled + (truth.twice if truth.trusting or truth.rolled_back else 0)
 
 
 def overstated(pool: Pool) -> int:
-    """By how much W may be too high: where a lost door was attested while another, or it, had taken
-    places on trust that the server had yet to hear of; or where entries of an attested door turn up
-    of people who had left.
+    """By how much W may be too high.
+
+    Either a lost door was attested while it or another had taken places on trust unknown to the
+    server, or entries of an attested door arrive of people who had left.
     """
     if all(held.attested is None for held in pool.kiosks.values()):
         return 0
@@ -270,18 +279,18 @@ def overstated(pool: Pool) -> int:
 
 
 def debts(pool: Pool) -> int:
-    """How many entries of attested doors have turned up beyond staff's word. Where the word was
-    true, as many people had left before it.
+    """The entries of attested doors beyond the attestation. If it was true, as many people had left
+    before.
     """
     return sum(max(0, held.reclaimed - held.unused) for held in pool.kiosks.values())
 
 
 def _too_often(by: set[str]) -> int:
-    """A place goes to the pool, back to its door, or (with staff's word for either) nowhere else.
+    """How many doors took a place on trust in excess.
 
-    Each door that took it on trust besides is one too many.
+    A place goes only to the pool, back to its door, or (attested) to either.
     """
-    doors = sum(1 for one in by if one.startswith("door"))
+    doors = sum(1 for giver in by if giver.startswith("door"))
     rest = max(("own" in by) + ("server" in by), int("staff" in by))
     return max(0, doors + rest - 1)
 
@@ -294,6 +303,6 @@ def check_door(door: ModelDoor) -> None:
 
 
 def unseen(truth: Truth, server: ModelServer, key: KioskKey) -> list[int]:
-    """People inside by that door of whom the ledger has no entry."""
+    """People inside by that door whose entry the ledger lacks."""
     seen = set(server.ledger[key])
     return [uid for uid, (_, by) in truth.inside.items() if by == key and uid not in seen]

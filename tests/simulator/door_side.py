@@ -27,13 +27,13 @@ ON_DISK = ("account", "records", "heads", "acked", "offered", "own", "named", "k
            "moved", "copied", "view", "cursor", "wants_snapshot", "mark")  # fmt: skip
 
 
-def later(one: Mark | None, other: Mark | None) -> Mark | None:
+def later(first: Mark | None, second: Mark | None) -> Mark | None:
     """As badges.wire.wire.later_mark."""
-    if one is None or other is None or one is other:
-        return one or other
-    if (one.incarnation, one.progress) > (other.incarnation, other.progress):
-        return one
-    return other
+    if first is None or second is None or first is second:
+        return first or second
+    if (first.incarnation, first.progress) > (second.incarnation, second.progress):
+        return first
+    return second
 
 
 class ModelDoor:
@@ -51,37 +51,36 @@ class ModelDoor:
         self.acked = 0
         self.offered = 0
         self.own: dict[int, tuple[Stay, ...]] = {}  # open stays that began here, by badge
-        self.named: set[Stay] = set()  # others' stays that an exit here has closed
+        self.named: set[Stay] = set()  # others' stays closed by an exit here
         self.known: dict[int, tuple[Stay, ...]] = {}  # others' open stays, by badge
         self.moved: set[Stay] = set()  # of both: the holder was seen at another hall since
         self.copied: set[int] = set()  # badges that are likely copies
         self.credited: dict[int, int] = {}  # entries taken back here, with the exit's sequence
-        self.view = -1  # the incarnation of the server whose feed is followed, and how far
+        self.view = -1  # incarnation and position of the followed feed
         self.cursor = 0
         self.wants_snapshot = True
-        self.mark: Mark | None = None  # the newest that was kept with another change
-        # The world's.
+        self.mark: Mark | None = None  # the newest one stored with another change
+        # Only in the simulated world.
         self.heard: Mark | None = None  # the newest, in memory
         self.counter = 0
-        self.asks = False  # what a server has that lacks records
+        self.asks = False  # asks a server that lacks records for its last one
         self.up = True
-        self.stopped = False  # off, or in staff's hands: admits nobody
+        self.stopped = False  # off, or in staff's hands: admits no one
         self.destroyed = False
-        self.forked = False  # by its own judgement or the server's
+        self.forked = False  # detected by itself or the server
         self.images: list[dict[str, Any]] = []
         self.rolled_back = False
-        self.clock_ms = 0  # ahead of the server's by
+        self.clock_ms = 0  # ahead of the server's
         self.skew_ms = 0  # as last measured
-        self.sure = False  # of that
+        self.sure = False  # whether it is certain
         self.epoch = 0  # of the server's time, when it was measured
-        self.unsaved: tuple[Account, int] | None = None  # mutants alone
-        # Whether a place that comes back is for somebody who is inside already.
+        self.unsaved: tuple[Account, int] | None = None  # only for mutants
+        # Whether a returned place belongs to a person who is inside already.
         self.is_owed: Callable[[], bool] = lambda: False
 
     def presence(self, badge: int, *, moved: bool = False) -> Stay | None:
-        """The stay that the holder is in, as far as is known here (kiosk/door/facts.py).
-
-        Where there is none: the newest whose holder has moved on.
+        """The holder's stay as known here (kiosk/door/facts.py), else the newest whose holder moved
+        on.
         """
         for stay in reversed(self.own.get(badge, NOBODY)):
             if (stay in self.moved) is moved:
@@ -92,7 +91,7 @@ class ModelDoor:
         return None
 
     def enter(self, badge: int, uid: int, now: int) -> Stay | None:
-        """Admit the holder, on disk before the light; None where the door stays shut."""
+        """Admit the holder, on disk before the light; None if the door stays shut."""
         if self.stopped or self.forked or (self.hard and self.refuses(badge)):
             return None
         before = self.account
@@ -119,7 +118,7 @@ class ModelDoor:
         return self._append("exit", badge, uid, stay, self._close(badge, stay, offline), now)
 
     def _close(self, badge: int, stay: Stay | None, offline: bool) -> bool:
-        """Close the stay here; whether its place came back to this door at once."""
+        """Close the stay here. True if its place came back to this door at once."""
         own = stay is not None and (stay.kiosk, stay.generation) == self.key
         if stay is not None and own:
             self._end_own(badge, stay)
@@ -152,9 +151,8 @@ class ModelDoor:
         return record
 
     def offer(self, limit: int) -> Batch:
-        """The next batch. That it is offered is on disk before it is sent.
-
-        See docs/design/places.md, rule 3.
+        """The next batch. It is on disk that it is offered before it is sent
+        (docs/design/places.md, rule 3).
         """
         first = 1 if self.asks else self.acked + 1
         last = 0 if self.asks else min(len(self.records), self.acked + limit)
@@ -185,7 +183,9 @@ class ModelDoor:
         )
 
     def take(self, answer: Answer) -> None:
-        """The server's answer (Journal.acked, then the replica). An older server's is dropped."""
+        """Apply the server's answer (Journal.acked, then the replica). An older server's is
+        ignored.
+        """
         if answer.incarnation < self.account.incarnation:
             return
         if answer.fork or answer.acked > self.offered:
@@ -212,7 +212,7 @@ class ModelDoor:
         self._follow(answer)
 
     def obey(self, order: Order) -> None:
-        """A fenced kiosk takes no orders (kiosk/journal/journal.py)."""
+        """A fenced kiosk ignores orders (kiosk/journal/journal.py)."""
         if not self.account.fenced and not self.forked:
             self.account = self.account.obey(order)
             self._notice_restore()
@@ -238,8 +238,8 @@ class ModelDoor:
         self.cursor = max(self.cursor, answer.cursor)
 
     def _load(self, snapshot: tuple[Change, ...], acked: int) -> None:
-        """A snapshot of all stays that take a place, and of likely copies, by a server that had
-        this journal up to `acked`.
+        """Load all stays that use a place, and likely copies, from a server that had this journal
+        up to `acked`.
         """
         self.known, self.moved, self.copied = {}, set(), set()
         for change in snapshot:
@@ -251,15 +251,15 @@ class ModelDoor:
                     self._end_own(badge, stay)
 
     def _apply(self, change: Change) -> None:
-        what, stay, badge = change
+        kind, stay, badge = change
         if stay is None:
             self.copied.add(badge)
-        elif what == MOVED_ON:
+        elif kind == MOVED_ON:
             self.moved.add(stay)
         elif (stay.kiosk, stay.generation) == self.key:
-            if what != OPENED:
+            if kind != OPENED:
                 self._end_own(badge, stay)
-        elif what == OPENED:
+        elif kind == OPENED:
             self.known[badge] = (*self.known.get(badge, NOBODY), stay)
         else:
             self.known[badge] = tuple(s for s in self.known.get(badge, NOBODY) if s != stay)
@@ -268,7 +268,7 @@ class ModelDoor:
         self.own[badge] = tuple(own for own in self.own.get(badge, NOBODY) if own != stay)
 
     def crash(self) -> None:
-        """Whatever was not on disk is lost: with the production rules, nothing."""
+        """Lose everything that was not on disk: with the production rules, nothing."""
         self.sure = False
         self.heard = None
         if not self.rules.offered_is_durable:
@@ -281,14 +281,14 @@ class ModelDoor:
             self.unsaved = None
 
     def image(self) -> dict[str, Any]:
-        """A copy of the disk."""
         return {
             name: value.copy() if isinstance(value, list | dict | set) else value
             for name, value in ((name, getattr(self, name)) for name in ON_DISK)
         }
 
     def roll_back(self, image: dict[str, Any]) -> int:
-        """The disk is an old copy; how many entries and returned places it has forgotten.
+        """Replace the disk by an old copy. Returns the number of forgotten entries and returned
+        places.
 
         The counter is not rolled back: a refused request is retried with a higher one.
         """

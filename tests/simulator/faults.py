@@ -1,9 +1,9 @@
-"""Swarm testing: each seed draws its own sizes and its own mix of faults, some of them absent."""
+"""Swarm testing: each seed draws its own sizes and its own mix of faults, without some of them."""
 
 from dataclasses import dataclass
 from random import Random
 
-# What may go wrong besides loss, repeats, reordering, partitions, crashes and false exits.
+# Faults besides loss, repetition, reordering, partitions, crashes and false exits.
 THEMES: dict[str, frozenset[str]] = {
     "network": frozenset(),
     "lost doors": frozenset({"fence"}),
@@ -29,13 +29,13 @@ THEMES: dict[str, frozenset[str]] = {
     ),
 }
 
-# Rare cases, by name alone: no seed draws one of these, so its day stays the same.
+# Rare cases, only by name: no seed draws them, so the days of all seeds stay the same.
 RARE: dict[str, frozenset[str]] = {
     "put back, and doors lost then": frozenset({"put back", "restore", "fence", "lost then"}),
     "wrong words": frozenset({"fence", "found again", "wrong word"}),
 }
 
-# Weights of steps to draw from; those of a fault that the theme lacks are 0.
+# Weights of steps. Those of faults outside the theme are 0.
 COMMON: dict[str, tuple[float, ...]] = {
     "enter": (3, 6, 12),
     "exit": (2, 4, 8),
@@ -51,7 +51,7 @@ COMMON: dict[str, tuple[float, ...]] = {
 FAULTS: dict[str, dict[str, tuple[float, ...]]] = {
     "restore": {"backup": (0, 0.5), "restore": (0.1, 0.4)},
     "fence": {"fence": (0.1, 0.3), "replace": (0, 0.1), "destroy": (0, 0.1), "attest": (0, 0.3)},
-    # Lost doors with much that the server has not seen, attested soon, and found again later.
+    # Lost doors with many unseen records, attested soon, and found again later.
     "found again": {"sync": (0.5, 1, 3), "fence": (0.3, 1), "attest": (0.5, 2)},
     "move": {"move": (0.3, 1, 3), "hear_elsewhere": (1, 3)},
     "copy": {"copy": (0.5, 2, 6)},
@@ -60,13 +60,13 @@ FAULTS: dict[str, dict[str, tuple[float, ...]]] = {
     "trust": {},
     "rest": {"rest": (0.2, 0.6)},
     "put back": {"backup": (0.1, 0.5), "put_back": (0.1, 0.4)},
-    # Doors that staff fence before anybody has noticed that the database was put back.
+    # Doors fenced by staff before it is noticed that the database was put back.
     "lost then": {"put_back": (0.3, 1), "fence": (0.3, 1), "destroy": (0.2, 0.5),
                   "attest": (0, 0.3, 1), "restore": (0, 0.1), "sync": (0.5, 1, 3),
                   "grant": (0.5, 1), "recall": (0,), "enter": (6, 12), "exit": (0.5, 1),
                   "false_exit": (0,), "capacity": (0,)},
     "roll back": {"image": (0.2, 1), "roll_back": (0.1, 0.3)},
-    # Staff say that fewer people are inside than are, of a kiosk that may be in use still.
+    # Staff attest too few people inside of a kiosk that may still be in use.
     "wrong word": {"wrong_word": (0.5, 2), "replace": (0.1, 0.3)},
 }  # fmt: skip
 
@@ -85,7 +85,7 @@ class Mix:
     repeat: float
     hard: bool  # anti-passback
     trusting: bool
-    counted: bool  # requests carry a counter, so that none is taken twice or late
+    counted: bool  # requests have a counter, so that none is taken twice or late
     denials: bool  # refusals are recorded
     right_clocks: bool
     inferred: bool  # a move counts as leaving
@@ -93,7 +93,7 @@ class Mix:
 
 
 def draw(random: Random, theme: str | None = None) -> Mix:
-    """A mix from the seed's own randomness."""
+    """Draw a mix from the seed's own randomness."""
     theme = theme or random.choice(list(THEMES))
     faults = (THEMES | RARE)[theme]
     choices = dict(COMMON)

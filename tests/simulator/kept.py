@@ -1,9 +1,9 @@
-"""A hall that keeps some of its places for wheelchair users and their companions: days on which
-these are released and kept again, while doors are away.
+"""Days on which a hall keeps places for wheelchair users and companions, releases them and keeps
+them again, while doors are away.
 
-Each kiosk has one journal and a book for each of the two pools, as for two halls in `nested`. An
-entry uses a place of one pool, by the production rule, and is a line about nothing in the other's
-book. Whoever is inside is inside, by whichever pool: that is what the capacity is checked by.
+Each kiosk has one journal and a book for each of the two pools, like the two halls in `nested`.
+An entry uses a place of one pool, by the production rule, and is an empty line in the other's
+book. People inside count together against the capacity.
 """
 
 from typing import Any
@@ -22,12 +22,12 @@ from tests.simulator.rules import Rules
 KEPT_PLACES = "kept places"
 ORDINARY, KEPT = HALLS
 BOOK = {PlaceKind.ORDINARY: ORDINARY, PlaceKind.ACCESSIBLE: KEPT}
-NOBODY = Pool(0)  # of override places: no supervisor is at work on these days
+NOBODY = Pool(0)  # of override places: no supervisor acts on these days
 ALWAYS = ((0, 2**53),)
 
 
 class KeptDoor(ModelNestedDoor):
-    """A kiosk with its two books: of ordinary places, and of kept ones."""
+    """A kiosk with two books: for ordinary and for kept places."""
 
     def __init__(self, key: KioskKey, rules: Rules, *, trusting: bool, hard: bool) -> None:
         super().__init__(key, rules, trusting=trusting, hard=hard, leads="hall")
@@ -35,7 +35,7 @@ class KeptDoor(ModelNestedDoor):
     def admit(
         self, badge: int, uid: int, now: int, *, accessible: bool, released: bool
     ) -> int | None:
-        """Admit the holder, and return the book whose place was used. None: the door stays shut."""
+        """Admit the holder, and return the book of the place; None if the door stays shut."""
         if self.stopped or self.forked:
             return None
         if self.hard and any(book.refuses(badge) for book in self.books):
@@ -54,9 +54,9 @@ class KeptDoor(ModelNestedDoor):
 
     def leave(self, badge: int, uid: int, now: int, *, offline: bool) -> list[tuple[int, Record]]:
         """Record an exit in the book that knows the stay."""
-        known = [h for h in HALLS if self.books[h].presence(badge)]
-        known += [h for h in HALLS if self.books[h].presence(badge, moved=True)]
-        mine = known[0] if known else uid % 2
+        with_stay = [h for h in HALLS if self.books[h].presence(badge)]
+        with_stay += [h for h in HALLS if self.books[h].presence(badge, moved=True)]
+        mine = with_stay[0] if with_stay else uid % 2
         book, other = self.books[mine], self.books[1 - mine]
         before = book.account
         record = book.leave(badge, uid, now, offline=offline)
@@ -68,7 +68,7 @@ class KeptDoor(ModelNestedDoor):
 
 
 class KeptWorld(NestedWorld):
-    """`servers` and `truths` are of the two pools. The hall is both together."""
+    """`servers` and `truths` are per pool. The hall is both together."""
 
     leave_rounds = 3
     names = ("ordinary places", "kept places")
@@ -96,7 +96,7 @@ class KeptWorld(NestedWorld):
         return [*super(NestedWorld, self)._steps(), *[("release", self.release)] * weight]
 
     def _limit(self) -> None:
-        """Give each pool what the other leaves, as the server does before it grants."""
+        """Limit each pool by the other, as the server does before it grants."""
         pools = [server.pool for server in self.servers]
         limited = self.rules.within_limit(
             pools[ORDINARY].resized(self.capacity_now),
@@ -105,10 +105,10 @@ class KeptWorld(NestedWorld):
             kept=0 if self.is_released else self.kept,
             fire_limit=self.capacity_now,
         )
-        found = {ORDINARY: limited.ordinary, KEPT: limited.accessible}
+        adjusted = {ORDINARY: limited.ordinary, KEPT: limited.accessible}
         for hall in HALLS:
-            self.servers[hall].pool = found[hall]
-            self.truths[hall].capacity_changed(found[hall])
+            self.servers[hall].pool = adjusted[hall]
+            self.truths[hall].capacity_changed(adjusted[hall])
 
     def enrol(self, kiosk: str) -> None:
         (key, other) = (server.enrol(kiosk) for server in self.servers)
@@ -125,10 +125,10 @@ class KeptWorld(NestedWorld):
             door = self.doors[int(random() * len(self.doors))]
         badge, uid = int(random() * self.mix.people), self.new_uid()
         entitled = badge % self.accessible == 0
-        told = entitled and random() < 0.9  # a door may not have heard of it
-        # Doors know the programme, and go by their own clocks.
+        accessible = entitled and random() < 0.9  # a door may not have heard of it
+        # Doors know the programme, and use their own clocks.
         by_clock = self.is_released if not door.clock_ms else random() < 0.5
-        used = door.admit(badge, uid, self.now, accessible=told, released=by_clock)
+        used = door.admit(badge, uid, self.now, accessible=accessible, released=by_clock)
         if used is not None:
             self._entered(door, badge, uid, used)
             if used == KEPT and not entitled and not by_clock:
@@ -158,8 +158,10 @@ class KeptWorld(NestedWorld):
         self._limit()
 
     def grant(self, door: Any) -> None:
-        """What one pool has forgotten after it was put back may be granted out of the other. That
-        is within the bound that is stated for all places of the hall.
+        """Grant places. After the database was put back, one pool's forgotten places may be granted
+        from the other.
+
+        That is within the documented bound for all places of the hall.
         """
         self._limit()
         truths = self.truths
@@ -181,7 +183,7 @@ class KeptWorld(NestedWorld):
         super().hand_over(message, door)
 
     def capacity(self, door: Any) -> None:
-        """The organiser changes the capacity, or how many places are kept."""
+        """The organiser changes the capacity, or the number of kept places."""
         if self.random.random() < 0.5:
             self.capacity_now = self.random.randint(1, self.mix.capacity_max)
             self.limit = max(self.limit, self.capacity_now)
@@ -197,7 +199,7 @@ class KeptWorld(NestedWorld):
             kept = self.servers[KEPT]
             kept.pool = replace(kept.pool, awaited=frozenset())
 
-    # What must hold of both pools together.
+    # Invariants of both pools together.
 
     def check_halls(self) -> None:
         super().check_halls()
@@ -223,7 +225,9 @@ class KeptWorld(NestedWorld):
             self.limit = min(self.limit, worst)
 
     def _check_kept(self, slack: int) -> None:
-        """As long as nothing was released or resized, the others are at most what is not kept."""
+        """Until places are released or resized, the others use at most the places that are not
+        kept.
+        """
         if not self.untouched:
             return
         ordinary = self.truths[ORDINARY]

@@ -1,4 +1,4 @@
-"""What travels between doors and the server, by badges/wire/wire.py, and what a journal holds."""
+"""The messages between doors and the server, as in badges/wire/wire.py, and a journal's records."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from badges.places.pool import KioskKey
 
 @dataclass(frozen=True)
 class Stay:
-    """What a StayRef says, and the entry that truly began it: the protocol reads no `uid`."""
+    """A StayRef, and the entry that truly began it: the protocol reads no `uid`."""
 
     kiosk: str
     generation: int
@@ -18,7 +18,7 @@ class Stay:
 
 
 class Record(NamedTuple):
-    """A line of a journal. `uid` stands for its bytes: no two records are the same."""
+    """A line of a journal. `uid` represents its bytes: no two records are equal."""
 
     seq: int
     kind: str  # entry, exit or denied
@@ -26,13 +26,13 @@ class Record(NamedTuple):
     uid: int
     closes: Stay | None
     credited: bool
-    at: int  # by the server's clock, as well as the kiosk knew
-    sure: bool  # not since a restart or a jump of its clock without a word from the server
+    at: int  # by the server's clock, as far as the kiosk knew it
+    sure: bool  # False after a restart or a jump of its clock, until the server is heard
     epoch: int = 0  # of the server's time, by which the kiosk knew its own error
 
 
 class Mark(NamedTuple):
-    """How far a server had come, signed: in which incarnation and run, and how many commits."""
+    """A server's signed progress: incarnation, run, and number of commits."""
 
     incarnation: int
     run: int
@@ -54,7 +54,7 @@ class Batch(NamedTuple):
     incarnation: int
     wants_snapshot: bool
     mark: Mark | None = None
-    heard: Mark | None = None  # in truth, whether the door shows it or not
+    heard: Mark | None = None  # in truth, even if the door does not show it
 
 
 class Answer(NamedTuple):
@@ -63,13 +63,14 @@ class Answer(NamedTuple):
     key: KioskKey
     acked: int
     incarnation: int
-    order: Order | None  # None: records are missing; an empty batch from the start tells from where
+    # None: records are missing; an empty batch from the start asks for the last one
+    order: Order | None
     fenced: bool
     fork: bool
     feed: "list[Change]"
     cursor: int
     snapshot: "tuple[Change, ...] | None"
-    clock_ms: int = 0  # of the server's, ahead of the true time, and of which epoch
+    clock_ms: int = 0  # of the server's, ahead of the true time, and its epoch
     epoch: int = 0
     mark: Mark | None = None
 
@@ -82,8 +83,8 @@ class Ordered(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A stay opened, moved on (its place is taken) or closed, on the feed; or, without a stay, a
-    badge that is a likely copy.
+    """A change on the feed: a stay opened, moved on (its place is taken) or closed; without a stay,
+    a badge is a likely copy.
     """
 
     what: str
@@ -95,13 +96,13 @@ OPENED, MOVED_ON, ENDED, COPIED = "opened", "moved on", "ended", "copied"
 
 
 class Elsewhere(NamedTuple):
-    """An entry into another hall, as its kiosk has it."""
+    """An entry into another hall, as recorded by its kiosk."""
 
     badge: int
     at: int
     sure: bool
     epoch: int
-    true_at: int  # no part of the protocol reads it
+    true_at: int  # not read by the protocol
 
 
 Message = Batch | Answer | Ordered
@@ -113,5 +114,5 @@ def start_head(key: KioskKey) -> int:
 
 
 def next_head(head: int, record: Record) -> int:
-    """Stands for the hash chain: differs wherever a record does."""
+    """Represents the hash chain: differs wherever a record does."""
     return (head * 1_000_003 + record.uid + 1) & 0xFFFFFFFFFFFF

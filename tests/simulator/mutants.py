@@ -1,7 +1,7 @@
 """Wrong protocols, each one rule away from the right one. The checkers must kill every one.
 
-The first thirteen are those that the rules were found by; the others break what the rules take for
-granted. `theme` is the mix of faults in which a mutant is looked for; it is part of its seeds.
+The first thirteen led to the rules; the others violate their assumptions. `theme` is the mix of
+faults in which a mutant is searched; it is part of its seeds.
 """
 
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class Reclaiming(Pool):
 
 
 class OldCapacity(Pool):
-    """What is owed after the capacity was lowered is taken from the next total of grants."""
+    """The debt after a lowered capacity is taken from the next total of grants."""
 
     def grant(self, kiosk: KioskKey, places: int) -> Pool:
         held = self.kiosks[kiosk]
@@ -88,7 +88,7 @@ class OldCapacity(Pool):
 
 
 class Indebted(Pool):
-    """A debt is no reason to grant nothing."""
+    """A debt does not stop grants."""
 
     def grant(self, kiosk: KioskKey, places: int) -> Pool:
         held = self.kiosks[kiosk]
@@ -135,7 +135,7 @@ class GrantsToFenced(Pool):
 
 
 class Hasty(Pool):
-    """An attestation counts from what the server knows, after a restore too."""
+    """An attestation counts from the server's knowledge, even after a restore."""
 
     def attest(self, kiosk: KioskKey, inside: int, *, seq: int) -> Pool:
         heard = replace(self, awaited=self.awaited - {kiosk})
@@ -159,11 +159,11 @@ class LastAttested(Pool):
 
 
 class TakesAnyWord(Pool):
-    """A word about more people than the server knows places for counts as far as it knows."""
+    """An attestation of more people than known places counts as far as known."""
 
     def attest(self, kiosk: KioskKey, inside: int, *, seq: int) -> Pool:
-        known = max(0, self.kiosks[kiosk].held)
-        word = inside if kiosk in self.awaited else min(inside, known)
+        most = max(0, self.kiosks[kiosk].held)
+        word = inside if kiosk in self.awaited else min(inside, most)
         return super().attest(kiosk, word, seq=seq)
 
 
@@ -173,7 +173,7 @@ class GoneTwice(Pool):
 
 
 class Forgiving(Pool):
-    """An attested kiosk's debt is room for others: W may be less than the stays that are open."""
+    """An attested kiosk's debt makes room for others: W may be less than the open stays."""
 
     @property
     def worst_case(self) -> int:
@@ -205,14 +205,14 @@ def keeps_at_once(
 def keeps_beyond(
     ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
 ) -> Limited:
-    """Kept places come on top of the capacity."""
+    """Kept places are added to the capacity."""
     return Limited(ordinary, override, accessible.resized(kept))
 
 
 def keeps_none_back(
     ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
 ) -> Limited:
-    """Ordinary places leave those alone that are out, and not those that are kept."""
+    """Ordinary places are reduced only by kept places that are out, not by those that are kept."""
     limited = within_limit(ordinary, override, accessible, kept=kept, fire_limit=fire_limit)
     within = ordinary.capacity - accessible.worst_case
     return limited._replace(ordinary=ordinary.resized(within))
@@ -224,7 +224,7 @@ def keeps_none_back(
 def goes_to_anybody(
     ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
 ) -> Limited:
-    """A place that comes back is anybody's, whoever is inside beyond the capacity."""
+    """A returned place is free for anyone, even if people are inside beyond the capacity."""
     limited = within_limit(ordinary, override, accessible, kept=kept, fire_limit=fire_limit)
     within = min(ordinary.capacity, fire_limit - override.worst_case)
     return limited._replace(ordinary=ordinary.resized(within - accessible.worst_case))
@@ -233,7 +233,7 @@ def goes_to_anybody(
 def beyond_once_more(
     ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
 ) -> Limited:
-    """Each person beyond the capacity frees an override place, before one of it came back."""
+    """Each person beyond the capacity frees an override place before one came back."""
     limited = within_limit(ordinary, override, accessible, kept=kept, fire_limit=fire_limit)
     beyond = fire_limit - ordinary.capacity + override.open_stays
     return limited._replace(override=override.resized(beyond))

@@ -1,9 +1,9 @@
-"""A room inside a hall, each with doors: days on which one entry counts in both.
+"""Days with a room inside a hall, each with doors, on which one entry counts in both.
 
-Each kiosk has one journal and a book for each of the two halls, each a door of the flat simulator:
-a line that does not count in a hall is there a line about nothing. The server has a ledger for each
-hall, which take a batch together or not at all. Whoever enters the room from outside is in the hall
-around it too: that is the truth that the checkers count by, whatever the kiosk has recorded.
+Each kiosk has one journal and a book for each of the two halls, each a door of the flat
+simulator: a record that does not count in a hall is an empty line there. The server has a ledger
+for each hall; both take a batch or neither. A person who enters the room from outside is also in
+the hall around it: the checkers count by this truth, whatever the kiosk recorded.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from tests.simulator.world import DOORS_MAX, KIOSKS, MINUTE_MS, World, sign_hall
 NESTED = "nested halls"
 ROOM, AROUND = 0, 1
 HALLS = (ROOM, AROUND)
-# What an entry counts in, by where the kiosk stands.
+# The halls in which an entry counts, by the kiosk's door.
 LEADS: dict[str, tuple[int, ...]] = {
     "hall": (AROUND,),
     "street": (ROOM, AROUND),
@@ -43,7 +43,7 @@ class Sent(NamedTuple):
 
 
 class ModelNestedDoor:
-    """A kiosk, its two books, and where it stands."""
+    """A kiosk, its two books, and its door."""
 
     def __init__(
         self, key: KioskKey, rules: Rules, *, trusting: bool, hard: bool, leads: str
@@ -57,7 +57,7 @@ class ModelNestedDoor:
         self.images: list[Any] = []
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.books[AROUND], name)  # what both books have alike
+        return getattr(self.books[AROUND], name)  # what both books have in common
 
     def set(self, **values: Any) -> None:
         for book in self.books:
@@ -73,11 +73,11 @@ class ModelNestedDoor:
         return LEADS[self.leads]
 
     def counts_in(self) -> tuple[int, ...]:
-        """Halls of which an entry here takes a place."""
+        """The halls of which an entry here takes a place."""
         return self.halls if self.rules.enters_outer else self.halls[:1]
 
     def enter(self, badge: int, uid: int, now: int, torn: bool) -> bool:
-        """Admit the holder, in one commit for all halls. `torn`: the power fails in it."""
+        """Admit the holder, in one commit for all halls. `torn`: the power fails in between."""
         books, halls = self.books, self.counts_in()
         if self.stopped or self.forked:
             return False
@@ -102,17 +102,17 @@ class ModelNestedDoor:
             book.refuse(badge, uid, now)
 
     def leave(self, badge: int, uid: int, now: int, *, offline: bool) -> list[tuple[int, Record]]:
-        """Record an exit; what it is in each hall that it leads out of."""
+        """Record an exit, with its effect in each hall that it leads out of."""
         halls = self.halls if self.rules.exits_outer else self.halls[:1]
-        made = []
+        records = []
         for hall, book in enumerate(self.books):
             if hall not in halls:
                 book.refuse(badge, uid, now)
                 continue
-            made.append((hall, book.leave(badge, uid, now, offline=offline)))
-            if made[-1][1].credited and hall != halls[0] and not self.rules.outer_credited_once:
+            records.append((hall, book.leave(badge, uid, now, offline=offline)))
+            if records[-1][1].credited and hall != halls[0] and not self.rules.outer_credited_once:
                 book.account = book.account.credit()
-        return made
+        return records
 
     def offer(self, limit: int) -> Sent:
         batches = [book.offer(limit) for book in self.books]
@@ -124,11 +124,11 @@ class ModelNestedDoor:
         for book, answer in zip(self.books, answers, strict=True):
             book.take(answer)
         if self.forked:
-            self.set(forked=True)  # There is one journal.
+            self.set(forked=True)  # there is one journal
 
 
 class View:
-    """One of the halls, as what looks at a flat day wants to see it."""
+    """One of the halls, in the form of a flat day."""
 
     def __init__(self, world: "NestedWorld", hall: int) -> None:
         self.server, self.truth = world.servers[hall], world.truths[hall]
@@ -138,7 +138,7 @@ class View:
 
 
 class NestedWorld(World):
-    """`server` and `truth` are those of the hall around."""
+    """`server` and `truth` are those of the outer hall."""
 
     leave_rounds = 1
     names: tuple[str, str] = ("places of the room", "places of the hall around")
@@ -180,7 +180,7 @@ class NestedWorld(World):
         self._table = self._steps()
 
     def _size(self) -> int:
-        """Of the room: no larger than the hall, or larger, which helps nobody."""
+        """The room's capacity: no larger than the hall, or larger, which helps no one."""
         return self.random.choice((1, 2, self.mix.capacity, self.mix.capacity_max))
 
     def _steps(self) -> list[tuple[str, Callable[[Any], None]]]:
@@ -250,17 +250,19 @@ class NestedWorld(World):
     def leave(self, door: Any, badge: int) -> None:
         if not door.destroyed:
             offline = not door.up or self.random.random() < 0.2
-            known = {hall for hall in door.halls if door.books[hall].presence(badge) is not None}
-            made = door.leave(badge, self.new_uid(), self.now, offline=offline)
-            if known - {hall for hall, record in made if record.closes is not None}:
+            with_stay = {
+                hall for hall in door.halls if door.books[hall].presence(badge) is not None
+            }
+            records = door.leave(badge, self.new_uid(), self.now, offline=offline)
+            if with_stay - {hall for hall, record in records if record.closes is not None}:
                 raise ViolationError("somebody left a hall, and counts in it still")
-            for hall, record in made:
+            for hall, record in records:
                 self.truths[hall].leave(record, door.books[hall], self.now)
             self._check(door)
 
     def move(self, door: Any) -> None:
-        """Somebody goes to a hall elsewhere, from the room or from the hall around it, in which
-        they may be by another entry.
+        """A person goes to a hall elsewhere, from the room or from the outer hall, where they may
+        be by another entry.
         """
         inside = self.truths[self.random.choice(HALLS)].inside
         if inside:
@@ -274,7 +276,7 @@ class NestedWorld(World):
             self._enter_elsewhere(badge)
 
     def copy(self, door: Any) -> None:
-        """Nobody leaves either hall."""
+        """A copied badge opens another hall. No one leaves."""
         inside = self.truths[self.random.choice(HALLS)].inside
         if inside:
             badge, _ = list(inside.values())[int(self.random.random() * len(inside))]
@@ -328,8 +330,8 @@ class NestedWorld(World):
             self._check(door)
 
     def receive(self, sent: Any) -> Any:
-        """One transaction: a batch that is a fork in one hall is one in both, and what shows that
-        the database was put back shows it for both.
+        """Receive a batch in one transaction: a fork, or evidence of a put-back database, counts
+        for both halls.
         """
         knows = self._know_better(sent)
         before = self.server.pool.incarnation
@@ -341,7 +343,7 @@ class NestedWorld(World):
             for server in self.servers:
                 server.become(incarnation)
         undo = self._backup() if self.mix.counted else None
-        news = [[len(told) for told in _news(server)] for server in self.servers]
+        news = [[len(changes) for changes in _news(server)] for server in self.servers]
         answers = [
             server.receive(batch) for server, batch in zip(self.servers, sent.batches, strict=True)
         ]
@@ -367,7 +369,7 @@ class NestedWorld(World):
         )
 
     def _see_again(self, before: int) -> None:
-        """A door was heard that knew better than a server which was put back."""
+        """A door with newer knowledge than a put-back server was heard."""
         for truth in self.truths:
             truth.blind = False
         if self.server.pool.incarnation == before:
@@ -377,8 +379,8 @@ class NestedWorld(World):
         for hall, server in enumerate(self.servers):
             for name, value in (undo[hall] if undo else {}).items():
                 setattr(server, name, value)
-            for told, count in zip(_news(server), news[hall], strict=True):
-                del told[count:]
+            for changes, count in zip(_news(server), news[hall], strict=True):
+                del changes[count:]
             server.fence(key)
 
     # Faults.
@@ -418,7 +420,7 @@ class NestedWorld(World):
             door.set(destroyed=True, stopped=True)
 
     def attest(self, door: Any) -> None:
-        """Staff's word is for each hall; whoever left the hall around has left the room too."""
+        """An attestation is per hall. People who left the outer hall have left the room too."""
         held = self.server.pool.kiosks.get(door.key)
         if held is None or not held.fenced or door.forked:
             return
@@ -487,15 +489,15 @@ class NestedWorld(World):
 
 
 def _news(server: ModelServer) -> tuple[list[Any], ...]:
-    """What the checkers have not taken note of yet."""
+    """Changes that the checkers have not processed yet."""
     return server.freed, server.inferred, server.meant
 
 
-# When all is quiet: both ends agree in each hall, and then all leave.
+# When all is quiet: both sides agree in each hall, and then all leave.
 
 
 def drain(world: NestedWorld) -> None:
-    """Heal everything, and exchange until nothing changes."""
+    """End all faults, and exchange until nothing changes."""
     world.net.clear()
     for door in world.doors:
         door.up = True
@@ -529,7 +531,7 @@ def _figures(world: NestedWorld) -> list[object]:
 
 
 def settle(world: NestedWorld) -> None:
-    """Drain, and attest whom the server waits for in vain."""
+    """Drain, and attest kiosks for which the server waits in vain."""
     drain(world)
     for door in world.doors:
         lost = (door.destroyed or door.forked) and world.known(door)
@@ -544,7 +546,7 @@ def settle(world: NestedWorld) -> None:
 
 
 def check_quiet_halls(world: NestedWorld) -> None:
-    """Both ends agree in each hall, and no place of either is lost."""
+    """Both sides agree in each hall, and no place of either is lost."""
     settle(world)
     for hall in HALLS:
         _agree(_view(world, hall))
@@ -556,7 +558,7 @@ def check_quiet_halls(world: NestedWorld) -> None:
     live = [door for door in live if door.key not in world.server.stopped]
     if not live:
         return
-    # Who is there by two pools may leave by the other one first, and then leaves once more.
+    # People inside by two pools may leave by the other one first, and then once more.
     for hall in HALLS * world.leave_rounds:
         _all_leave(world, live, hall)
     for hall in HALLS:
@@ -572,8 +574,8 @@ def check_quiet_halls(world: NestedWorld) -> None:
 
 
 def _all_leave(world: NestedWorld, live: list[ModelNestedDoor], hall: int) -> None:
-    """Those who are in the room leave to the street, and with that the hall around as well; then
-    those who are left there, by its own doors.
+    """People in the room leave to the street, and so the outer hall too; then the others leave by
+    its own doors.
     """
     server = world.servers[hall]
     for badge, stays in [*server.open.items(), *server.counted_stays.items()]:
@@ -585,5 +587,5 @@ def _all_leave(world: NestedWorld, live: list[ModelNestedDoor], hall: int) -> No
 
 
 def _view(world: NestedWorld, hall: int) -> Any:
-    """One hall, in the place of a flat day."""
+    """One hall in the form of a flat day."""
     return View(world, hall)

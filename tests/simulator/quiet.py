@@ -1,4 +1,4 @@
-"""When all is quiet: every message arrives, and both ends must agree; then everybody leaves."""
+"""The end of a day: every message arrives, both sides must agree, then everyone leaves."""
 
 from tests.simulator.checkers import ViolationError
 from tests.simulator.door_side import ModelDoor
@@ -11,7 +11,7 @@ RECALL_ALL = 1_000
 
 
 def drain(world: World) -> None:
-    """Heal everything, and exchange until nothing changes."""
+    """End all faults, and exchange until nothing changes."""
     world.net.clear()
     for door in world.doors:
         door.up = True
@@ -34,7 +34,7 @@ def _exchange(world: World, door: ModelDoor) -> None:
     if answer is not None:
         door.take(answer)
     if door.forked and not world.server.pool.kiosks[door.key].fenced:
-        world.server.fence(door.key)  # the door's own finding, told to staff
+        world.server.fence(door.key)  # the door's own finding, reported to staff
 
 
 def _figures(world: World) -> list[object]:
@@ -43,7 +43,7 @@ def _figures(world: World) -> list[object]:
 
 
 def settle(world: World) -> None:
-    """Drain, and attest whom the server waits for in vain."""
+    """Drain, and attest kiosks for which the server waits in vain."""
     drain(world)
     for door in world.doors:
         if (door.destroyed or door.forked) and world.known(door):
@@ -56,18 +56,18 @@ def settle(world: World) -> None:
 
 
 def at_work(world: World) -> list[ModelDoor]:
-    """Doors whose journals the server has whole."""
+    """Doors whose journals the server has completely."""
     return [d for d in world.doors if not d.destroyed and not d.forked and world.known(d)]
 
 
 def check_quiet(world: World) -> None:
-    """Both ends agree, each scan stands in the ledger once, and no place is lost."""
+    """Both sides agree, each scan is in the ledger once, and no place is lost."""
     settle(world)
     _agree(world)
     if any(door.rolled_back for door in world.doors):
-        return  # what its disk forgot, nobody can name
+        return  # no one can name stays that its disk forgot
     if world.truth.blind:
-        return  # put back, and nobody can prove it: who crashed takes a snapshot at the next start
+        return  # put back without proof: a crashed door takes a snapshot at its next start
     _presence(world)
     live = [d for d in at_work(world) if d.key not in world.server.stopped]
     if not live:
@@ -86,8 +86,10 @@ def check_quiet(world: World) -> None:
 
 
 def _stranded(world: World) -> int:
-    """Places that only staff's word can bring back: of lost disks, of exits that they held, and of
-    exits without a name that a restored server can no longer tell to whom they belong.
+    """Places that only an attestation can bring back.
+
+    They are of lost disks, of exits on these, and of exits without a name that a restored server
+    can't assign.
     """
     server, in_vain = world.server, _closed_in_vain(world) | world.truth.meant
     held = (h.held for key, h in server.pool.kiosks.items() if world.by_key[key].destroyed)
@@ -101,7 +103,7 @@ def _counted(server: ModelServer) -> set[Stay]:
 
 
 def _closed_in_vain(world: World) -> set[int]:
-    """Stays whose exit stands in a lost journal alone: their places come back by hand."""
+    """Stays whose exit is only in a lost journal. Their places come back by hand."""
     lost = (record for door in world.doors if door.destroyed for record in door.records)
     return {record.closes.uid for record in lost if record.closes is not None}
 
@@ -129,7 +131,7 @@ def _agree(world: World) -> None:
 
 
 def _presence(world: World) -> None:
-    """Who is inside, at the server, at the doors, and in truth."""
+    """The people inside: at the server, at the doors, and in truth."""
     server, truth = world.server, world.truth
     open_now = _counted(server)
     if len(open_now) != server.pool.open_stays:
@@ -140,13 +142,15 @@ def _presence(world: World) -> None:
     seen = {uid for uids in server.ledger.values() for uid in uids}
     expected = {uid for uid in truth.inside if uid in seen and uid not in freed}
     in_vain = _closed_in_vain(world)
-    found = {stay.uid for stay in open_now} - truth.swept - in_vain - (truth.meant - expected)
-    found -= truth.moved_away - expected  # where a move freed nothing
-    if found != expected:
-        raise ViolationError(f"open at the server but not inside: {sorted(found - expected)}, "
-                             f"inside but not open: {sorted(expected - found)}")  # fmt: skip
+    counted = {stay.uid for stay in open_now} - truth.swept - in_vain - (truth.meant - expected)
+    counted -= truth.moved_away - expected  # if a move freed nothing
+    if counted != expected:
+        raise ViolationError(f"open at the server but not inside: {sorted(counted - expected)}, "
+                             f"inside but not open: {sorted(expected - counted)}")  # fmt: skip
     for door in at_work(world):
-        known = {stay for stays in (*door.known.values(), *door.own.values()) for stay in stays}
-        unknown = {stay.uid for stay in open_now - known}
-        if known - open_now or unknown - in_vain - truth.meant:
+        door_stays = {
+            stay for stays in (*door.known.values(), *door.own.values()) for stay in stays
+        }
+        unknown = {stay.uid for stay in open_now - door_stays}
+        if door_stays - open_now or unknown - in_vain - truth.meant:
             raise ViolationError(f"door {door.key} knows of other stays than the server")

@@ -1,4 +1,4 @@
-"""One seed, or many of them, perhaps in several processes."""
+"""Runs one seed or many, perhaps in several processes."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ CHUNK = 200  # seeds
 class Violation:
     seed: int
     step: int  # one above the day's steps: when all was quiet
-    last: str  # what was done in that step
+    last: str  # the action in that step
     theme: str
     text: str
 
@@ -37,7 +37,7 @@ class Outcome:
 
 
 def world_of(seed: int, mutant: str | None = None, theme: str | None = None) -> World:
-    """A mutant's seeds are of its own theme, unless another is named."""
+    """The world of a seed. A mutant's seeds have its own theme unless another is named."""
     rules = Rules() if mutant is None else BY_NAME[mutant].rules
     if mutant is not None and theme is None:
         theme = BY_NAME[mutant].theme
@@ -49,7 +49,9 @@ def world_of(seed: int, mutant: str | None = None, theme: str | None = None) -> 
 
 
 def run_world(world: World, watch: Callable[[World], None] | None = None) -> str | None:
-    """The whole day, then quiet; what was violated, or None. `watch` is called after each step."""
+    """Run the whole day, then quiet. Returns the violation or None. `watch` is called after each
+    step.
+    """
     try:
         for _ in range(world.mix.steps):
             world.step()
@@ -69,7 +71,7 @@ def run_world(world: World, watch: Callable[[World], None] | None = None) -> str
 def run_seeds(
     start: int, seeds: int, mutant: str | None = None, theme: str | None = None
 ) -> Outcome:
-    """Seeds from `start` on, up to the first violation."""
+    """Run seeds from `start` on, up to the first violation."""
     begun = time.perf_counter()
     steps = 0
     for seed in range(start, start + seeds):
@@ -90,7 +92,7 @@ def run_many(
     jobs: int = 1,
     chunk: int = CHUNK,
 ) -> Outcome:
-    """As `run_seeds`, in `jobs` processes; the violation is the lowest seed's all the same."""
+    """Like `run_seeds`, in `jobs` processes. The violation is still the lowest seed's."""
     if jobs == 1:
         return run_seeds(start, seeds, mutant, theme)
     begun = time.perf_counter()

@@ -1,6 +1,4 @@
-"""The server: ledger, stays and feed in memory, in the order of steps of
-server/core/ledger/ingest.py.
-"""
+"""The server: ledger, stays and feed in memory, in the order of server/core/ledger/ingest.py."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -28,22 +26,22 @@ from tests.simulator.messages import (
 from tests.simulator.rules import Rules
 
 OPEN, CLOSED, GONE, EARLY = "open", "closed", "gone", "early"
-COUNTED, FREED = "counted", "freed"  # ended by a move, and no exit has confirmed it
+COUNTED, FREED = "counted", "freed"  # ended by a move, without a confirming exit
 FOREVER = 1 << 60
 WALK_MS = 60_000  # as in server/core/occupancy/copies.py
 WINDOW_MS = 600_000
 
 
 class Interval(NamedTuple):
-    """A stay of a badge, as well as the server knows its times."""
+    """A stay of a badge, with its times as far as the server knows them."""
 
     stay: Stay
-    began: int | None  # None: by a clock that nobody measured
+    began: int | None  # None: from an unmeasured clock
     ended: int = FOREVER
     epoch: int = 0
 
 
-# What a backup holds.
+# Content of a backup.
 ON_DISK = ("pool", "acked", "heads", "ledger", "stays", "open", "opened_at", "stopped", "feed",
            "away", "away_seen", "counters", "times", "unnamed", "counted_stays", "moves", "hasty",
            "copied", "progress", "runs")  # fmt: skip
@@ -51,7 +49,7 @@ NOBODY: tuple[Stay, ...] = ()
 
 
 class ModelServer:
-    """One hall's server in one incarnation; a restore makes another from a backup."""
+    """One hall's server in one incarnation. A restore makes another from a backup."""
 
     def __init__(
         self, capacity: int, rules: Rules, *, counted: bool, inferred: bool = False
@@ -59,9 +57,9 @@ class ModelServer:
         self.rules = rules
         self.infers = inferred  # a move counts as leaving
         self.right_clocks = True  # of all doors; for the checkers
-        self.clock_ms = 0  # ahead of the true time by
-        self.epoch = 0  # of it
-        self.counted = counted  # requests whose counter has not risen are refused
+        self.clock_ms = 0  # ahead of the true time
+        self.epoch = 0  # of its clock
+        self.counted = counted  # requests without a higher counter are refused
         self.pool: Pool = rules.pool(capacity)
         self.acked: dict[KioskKey, int] = {}
         self.heads: dict[KioskKey, int] = {}
@@ -73,26 +71,27 @@ class ModelServer:
         self.feed: list[Change] = []
         self.away: dict[int, tuple[Elsewhere, ...]] = {}  # entries elsewhere, by badge
         self.counted_stays: dict[int, tuple[Stay, ...]] = {}  # moved on, by badge
-        self.moves = 0  # m: places that moves freed and no exit has confirmed
+        self.moves = 0  # m: places freed by moves, without a confirming exit
         self.hasty: dict[int, tuple[int, ...]] = {}  # moves faster than people walk, by badge
         self.copied: frozenset[int] = frozenset()  # badges that are likely copies
         self.away_seen = 0
         self.counters: dict[KioskKey, int] = {}
         self.times: dict[int, tuple[Interval, ...]] = {}  # every stay, by badge
-        self.unnamed: dict[int, tuple[Record, ...]] = {}  # exits that mean no stay yet, by badge
-        self.meant: list[tuple[Stay, Record]] = []  # stays that such exits ended, for the checkers
-        self.freed: list[Stay] = []  # places that went to the pool, for the checkers
-        # Of those, by an entry elsewhere; and whether of a likely copy.
+        # exits without a matching stay yet, by badge
+        self.unnamed: dict[int, tuple[Record, ...]] = {}
+        self.meant: list[tuple[Stay, Record]] = []  # stays ended by such exits, for the checkers
+        self.freed: list[Stay] = []  # places returned to the pool, for the checkers
+        # Of those, by an entry elsewhere, and whether of a likely copy.
         self.inferred: list[tuple[Stay, Elsewhere, bool]] = []
-        self.before_order: Pool | None = None  # mutants alone
-        self.progress = 0  # what a mark counts: commits of which kiosks hear
-        self.runs: dict[int, int] = {}  # each start, and how far the server was
+        self.before_order: Pool | None = None  # only for mutants
+        self.progress = 0  # counts commits that kiosks hear of, for marks
+        self.runs: dict[int, int] = {}  # each start, and the server's progress then
         self.run = 0
         self.next_incarnation: Callable[[], int] = lambda: self.pool.incarnation + 1
         self.begin(0)
 
     def enrol(self, kiosk: str) -> KioskKey:
-        """A new generation; an earlier one at work is retired."""
+        """A new generation. An earlier active one is retired."""
         old = [key for key in self.acked if key[0] == kiosk]
         self.stopped |= frozenset(old)
         key = (kiosk, 1 + max((generation for _, generation in old), default=0))
@@ -112,7 +111,7 @@ class ModelServer:
         self.runs[run] = self.progress
 
     def shows_more(self, batch: Batch) -> bool:
-        """Whether the kiosk has what this server signed and does not know
+        """Whether the kiosk has newer signed data than this server
         (server/core/second_disk/set_back.py).
         """
         here, mark = self.pool.incarnation, batch.mark
@@ -124,7 +123,7 @@ class ModelServer:
         return self.rules.believes_grants and self._claims_more(batch)
 
     def _came_to(self, run: int) -> int:
-        """How far it came in that run; nowhere in one that it does not know."""
+        """The progress in that run; nothing for an unknown run."""
         if not self.rules.knows_its_runs:
             return self.progress
         if run not in self.runs:
@@ -138,10 +137,7 @@ class ModelServer:
         return batch.granted > self.pool.kiosks[batch.key].granted
 
     def grant(self, key: KioskKey, places: int) -> Ordered:
-        """Give places, if there are any; on disk before the order leaves.
-
-        See docs/design/places.md, rule 6.
-        """
+        """Grant places, on disk before the order is sent (docs/design/places.md, rule 6)."""
         before = self.pool
         if key not in self.stopped or self.rules.grants_to_stopped:
             self.pool = self.pool.grant(key, places)
@@ -160,18 +156,20 @@ class ModelServer:
         return Ordered(key, order)
 
     def crash(self) -> None:
-        """With the production rules, everything is on disk."""
+        """Crash. With the production rules, everything is on disk."""
         if self.before_order is not None:
             self.pool = self.before_order
             self.before_order = None
 
     def hears(self, batch: Batch) -> bool:
-        """Whether the request is no replay, and of a kiosk that is known here."""
-        known = batch.key in self.acked
-        return known and not (self.counted and batch.counter <= self.counters.get(batch.key, 0))
+        """Whether the request is no replay, and of a known kiosk."""
+        is_enrolled = batch.key in self.acked
+        return is_enrolled and not (
+            self.counted and batch.counter <= self.counters.get(batch.key, 0)
+        )
 
     def receive(self, batch: Batch) -> Answer | None:
-        """One batch, as one transaction; None where the request is a replay."""
+        """Take one batch in one transaction. None for a replay."""
         key = batch.key
         if not self.hears(batch):
             return None
@@ -181,11 +179,11 @@ class ModelServer:
         if self.shows_more(batch):
             self.become(self.next_incarnation())
         acked = self.acked[key]
-        known = acked - batch.first_seq + 1
-        if known < 0 and self.rules.in_order_once:
+        repeated = acked - batch.first_seq + 1
+        if repeated < 0 and self.rules.in_order_once:
             return self._answer(batch, taken=False)
-        fresh = batch.records[known:] if self.rules.in_order_once else batch.records
-        if self.rules.notices_forks and self._is_fork(batch, known, fresh):
+        fresh = batch.records[repeated:] if self.rules.in_order_once else batch.records
+        if self.rules.notices_forks and self._is_fork(batch, repeated, fresh):
             self.fence(key)
             return self._answer(batch, taken=False)._replace(fork=True)
         self.pool = self.pool.hear(key, granted=batch.granted, incarnation=batch.incarnation)
@@ -198,14 +196,14 @@ class ModelServer:
             self.pool = self.pool.hear_returned(key, batch.returned, incarnation=batch.incarnation)
         return self._answer(batch, taken=True)
 
-    def _is_fork(self, batch: Batch, known: int, fresh: list[Record]) -> bool:
-        """Rule 9: a journal shorter than what it once sent, or another one."""
+    def _is_fork(self, batch: Batch, repeated: int, fresh: list[Record]) -> bool:
+        """Rule 9: a journal shorter than what it once sent, or different."""
         if self.counted and batch.last_seq < self.acked[batch.key]:
             return True
         if self.counted and batch.returned < self.pool.kiosks[batch.key].returned:
             return True
-        if known > len(batch.records):
-            return False  # an old batch, once more
+        if repeated > len(batch.records):
+            return False  # an old batch, repeated
         head = self.heads[batch.key]
         for record in fresh:
             head = next_head(head, record)
@@ -279,11 +277,11 @@ class ModelServer:
         if later:
             self._infer(stay, record.badge, min(later, key=lambda entry: entry.at))
 
-    def _comparable(self, one: int, other: int) -> bool:
-        return one == other or not self.rules.orders_in_one_epoch
+    def _comparable(self, first: int, second: int) -> bool:
+        return first == second or not self.rules.orders_in_one_epoch
 
     def _leave(self, key: KioskKey, record: Record) -> None:
-        """An exit: it closes the stay that it names, once, in whatever order they arrive."""
+        """An exit closes the stay that it names once, in whatever order they arrive."""
         stay = self._named(record)
         if stay is None:
             self._leave_unnamed(record)
@@ -329,30 +327,40 @@ class ModelServer:
     def _ended_unnamed(self, stay: Stay, badge: int) -> bool:
         for record in sorted(self.unnamed.get(badge, ()), key=lambda record: record.at):
             if self._meant(record) == stay:
-                kept = (one for one in self.unnamed[badge] if one is not record)
+                kept = (
+                    exit_record for exit_record in self.unnamed[badge] if exit_record is not record
+                )
                 self.unnamed[badge] = tuple(kept)
                 self._end_meant(stay, record)
                 return True
         return False
 
     def _meant(self, record: Record) -> Stay | None:
-        """The one stay that the exit can mean: open, begun before it, and alone at that time."""
+        """The one stay that fits the exit: open, begun before it, and the only one at that time."""
         times = self.times.get(record.badge, ())
-        if any(one.began is None or not self._comparable(one.epoch, record.epoch) for one in times):
+        if any(
+            interval.began is None or not self._comparable(interval.epoch, record.epoch)
+            for interval in times
+        ):
             return None
-        still_open = [one for one in times if one.ended == FOREVER]
-        moved = [one for one in times if self.stays.get(one.stay) in (COUNTED, FREED)]
-        moved = [one for one in moved if (one.began or 0) < record.at]
+        still_open = [interval for interval in times if interval.ended == FOREVER]
+        moved = [
+            interval for interval in times if self.stays.get(interval.stay) in (COUNTED, FREED)
+        ]
+        moved = [interval for interval in moved if (interval.began or 0) < record.at]
         if len(still_open) > 1 or not (still_open or moved):
             return None
-        found = still_open[0] if still_open else max(moved, key=lambda one: one.began or 0)
-        began = found.began
+        meant = (
+            still_open[0] if still_open else max(moved, key=lambda interval: interval.began or 0)
+        )
+        began = meant.began
         if began is None or (began >= record.at and self.rules.exit_means_earlier):
             return None
         overlaps = (
-            one is not found and (one.began or 0) < record.at and one.ended > began for one in times
+            interval is not meant and (interval.began or 0) < record.at and interval.ended > began
+            for interval in times
         )
-        return None if any(overlaps) else found.stay
+        return None if any(overlaps) else meant.stay
 
     def _end_meant(self, stay: Stay, record: Record) -> None:
         self.meant.append((stay, record))
@@ -363,7 +371,7 @@ class ModelServer:
         self._close(stay, record.badge, record.at)
 
     def _confirm(self, stay: Stay) -> None:
-        """Somebody left by a stay whose place a move had given back."""
+        """A person left by a stay whose place a move had given back."""
         self.stays[stay] = CLOSED
         self.moves -= 1
         if not self.rules.frees_once and self.pool.open_stays:
@@ -380,8 +388,8 @@ class ModelServer:
 
     def _end_presence(self, stay: Stay, badge: int, at: int) -> None:
         self.times[badge] = tuple(
-            one._replace(ended=min(one.ended, at)) if one.stay == stay else one
-            for one in self.times[badge]
+            interval._replace(ended=min(interval.ended, at)) if interval.stay == stay else interval
+            for interval in self.times[badge]
         )
         self.open[badge] = tuple(s for s in self.open.get(badge, NOBODY) if s != stay)
 
@@ -412,36 +420,35 @@ class ModelServer:
         return is_hasty and rules.hasty_frees_nothing
 
     def _suspect(self, badge: int, at: int) -> None:
-        """The second hasty move within a while (server/core/occupancy/copies.py, the part that
-        frees places).
+        """The second hasty move within a while (from server/core/occupancy/copies.py, only the part
+        that frees places).
         """
         before = self.hasty.get(badge, ())
         self.hasty[badge] = (*before, at)
-        if badge not in self.copied and any(abs(at - one) <= WINDOW_MS for one in before):
+        if badge not in self.copied and any(abs(at - earlier) <= WINDOW_MS for earlier in before):
             self.copied |= {badge}
             self.feed.append(Change(COPIED, None, badge))
 
     def entered_elsewhere(self, entry: Elsewhere) -> None:
-        """An entry into another hall ends the presence of whoever came in before it."""
+        """An entry into another hall ends earlier presences of the badge."""
         self.away_seen += 1
         self.progress += 1
         if not entry.sure and self.rules.infers_from_sure_clocks:
             return
         badge, at = entry.badge, entry.at
         self.away[badge] = (*self.away.get(badge, ()), entry)
-        epochs = {one.stay: one.epoch for one in self.times.get(badge, ())}
+        epochs = {interval.stay: interval.epoch for interval in self.times.get(badge, ())}
         for stay in self.open.get(badge, NOBODY):
             comparable = self._comparable(entry.epoch, epochs.get(stay, 0))
             if comparable and self.opened_at.get(stay, at) < at:  # as in `_enter`
                 self._infer(stay, badge, entry)
 
     def backup(self) -> dict[str, object]:
-        """A copy of the disk."""
         values = ((name, getattr(self, name)) for name in ON_DISK)
         return {n: v.copy() if isinstance(v, list | dict) else v for n, v in values}
 
     def put_back(self, backup: dict[str, object]) -> None:
-        """As by a copy of the file: nothing tells the server that it is not the newest."""
+        """The file was replaced by a copy. The server does not know that it is not the newest."""
         for name, value in backup.items():
             setattr(self, name, value.copy() if isinstance(value, list | dict) else value)
         self.before_order = None
@@ -449,11 +456,11 @@ class ModelServer:
     def restore(
         self, backup: dict[str, object], incarnation: int, *, was_put_back: bool = False
     ) -> None:
-        """Start again from a backup. Old answers keep the feed that they were made from."""
+        """Start again from a backup. Old answers keep the feed from which they were made."""
         self.put_back(backup)
         self.become(incarnation, was_put_back=was_put_back)
 
     def become(self, incarnation: int, *, was_put_back: bool = True) -> None:
-        """The next of its line. `was_put_back`: perhaps its state went on as an old copy."""
+        """Become the next incarnation. `was_put_back`: its state may have run as an old copy."""
         doubted = was_put_back and self.rules.doubts_fences
         self.pool = self.pool.restored(incarnation, was_put_back=doubted)

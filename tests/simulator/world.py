@@ -38,13 +38,13 @@ class World:
         self.uid = 0
         self.incarnation = 1
         self.elsewhere: list[Elsewhere] = []  # another hall's journal
-        self.clocks = [0]  # of the server, by epoch: how far ahead of the true time
+        self.clocks = [0]  # of the server, by epoch: ahead of the true time
         self.server.next_incarnation = self.new_incarnation
         self.saved: Any = self.server.backup()
-        self.saved_blind = False  # by a server that was put back, and nobody had noticed
+        self.saved_blind = False  # by a server that was put back, unnoticed
         self.runs = 0
-        self.cuts: list[int] = []  # of each time that the database was put back: how far it was
-        self.times = {0: 0}  # runs: after how many of those
+        self.cuts: list[int] = []  # the progress at each put-back of the database
+        self.times = {0: 0}  # runs: put-backs before them
         self.taken = 0  # steps
         self.last = "the beginning"
         self._table = self._steps()
@@ -59,8 +59,8 @@ class World:
         return table
 
     def step(self) -> None:
-        """One act at one door, and all that must hold after it. Raises ViolationError, or what the
-        machines raise.
+        """One action at one door, and all checks after it. Raises ViolationError, or errors of the
+        machines.
         """
         random, table, doors = self.random.random, self._table, self.doors
         self.taken += 1
@@ -78,7 +78,7 @@ class World:
         self.doors.append(door)
 
     def send(self, message: Message | None) -> None:
-        """Into the network, unless it is lost, perhaps more than once."""
+        """Put a message into the network, unless it is lost; perhaps several times."""
         random = self.random.random
         if message is None or random() < self.mix.loss:
             return
@@ -101,17 +101,19 @@ class World:
         self.server.begin(self.runs)
 
     def act_of_staff(self) -> None:
-        """It is on a second disk before it is answered (docs/design/places.md, rule 8)."""
+        """An action of staff, on a second disk before it is answered (docs/design/places.md, rule
+        8).
+        """
         if self.rules.acts_on_second_disk:
             self.backup(self.doors[0])
 
     def known(self, door: ModelDoor) -> bool:
-        return door.key in self.server.acked  # always, but for a mutant
+        return door.key in self.server.acked  # always, except in a mutant
 
     # People.
 
     def enter(self, door: ModelDoor) -> None:
-        """People go where the light is green, or try here."""
+        """People go to a door with a green light, or try here."""
         random = self.random.random
         if door.account.free < 1 and random() < 0.7:
             door = self.doors[int(random() * len(self.doors))]
@@ -132,7 +134,7 @@ class World:
             self.leave(door, badge)
 
     def false_exit(self, door: ModelDoor) -> None:
-        """Nobody leaves: a badge is passed back, scanned twice, or found."""
+        """A badge is passed back, scanned twice, or found. No one leaves."""
         self.leave(door, int(self.random.random() * self.mix.people))
 
     def leave(self, door: ModelDoor, badge: int) -> None:
@@ -143,7 +145,7 @@ class World:
             check_door(door)
 
     def move(self, door: ModelDoor) -> None:
-        """Somebody goes to another hall without a scan; that hall's clock may be wrong."""
+        """A person goes to another hall without a scan. That hall's clock may be wrong."""
         inside = self.truth.inside
         if inside:
             uid = list(inside)[int(self.random.random() * len(inside))]
@@ -152,7 +154,7 @@ class World:
             self._enter_elsewhere(badge)
 
     def copy(self, door: ModelDoor) -> None:
-        """A copy of the badge of somebody inside opens another hall. Nobody leaves."""
+        """A copy of an inside person's badge opens another hall. No one leaves."""
         inside = self.truth.inside
         if inside:
             badge, _ = list(inside.values())[int(self.random.random() * len(inside))]
@@ -160,8 +162,8 @@ class World:
             self._enter_elsewhere(badge)
 
     def _enter_elsewhere(self, badge: int) -> None:
-        """By a kiosk whose clock may be wrong, and that may not have heard since the server's was
-        changed.
+        """By a kiosk whose clock may be wrong, and which may not have heard of the server's changed
+        clock.
         """
         random = self.random
         wrong = 0 if self.mix.right_clocks else random.choice((0, 0, -1, 1))
@@ -193,12 +195,12 @@ class World:
             self.send(self.server.recall(door.key, self.random.randint(1, 6)))
 
     def rest(self, door: ModelDoor) -> None:
-        """The shift ends: every free place goes back, and is asked for again later."""
+        """The shift ends: every free place goes back, and is requested again later."""
         if not door.destroyed and not door.forked:
             door.account = door.account.rest()
 
     def deliver(self, door: ModelDoor) -> None:
-        """Up to three messages, whichever."""
+        """Deliver up to three messages in any order."""
         for _ in range(min(len(self.net), 3)):
             at = int(self.random.random() * len(self.net))
             self.net[at], self.net[-1] = self.net[-1], self.net[at]
@@ -237,8 +239,8 @@ class World:
         return answer
 
     def knows_better(self, batch: Batch, server: ModelServer, cuts: list[int]) -> bool:
-        """Whether the server was put back to before something that it had told this door, or
-        granted to it, in the incarnation that it is in.
+        """Whether the server was put back to before something that it had sent to this door in this
+        incarnation.
         """
         if batch.key not in server.acked:
             return False
@@ -264,7 +266,7 @@ class World:
         door.up = not door.up
 
     def crash(self, door: ModelDoor) -> None:
-        """A door or the server: half of what is on its way is lost."""
+        """A door or the server crashes. Half of the messages in transit are lost."""
         if self.random.random() < 0.5:
             lost = [uid for uid in (r.uid for r in door.records) if uid]
             door.crash()
@@ -284,7 +286,7 @@ class World:
         self.act_of_staff()
 
     def fence(self, door: ModelDoor) -> None:
-        """A lost kiosk, which may in truth go on admitting; perhaps another in its place."""
+        """A lost kiosk, which may still admit; perhaps another in its place."""
         if self.known(door):
             self.server.fence(door.key)
             if self.random.random() < 0.7:
@@ -292,20 +294,19 @@ class World:
             self.act_of_staff()
 
     def replace(self, door: ModelDoor) -> None:
-        """Enrolled again: the earlier generation is retired."""
+        """Enrol again. The earlier generation is retired."""
         if len(self.doors) < DOORS_MAX and self.known(door):
             self.enrol(door.key[0])
             self.act_of_staff()
 
     def destroy(self, door: ModelDoor) -> None:
-        """With its disk. Only once it has been fenced can its places come back."""
+        """Destroy a kiosk with its disk. Only after a fence can its places come back."""
         if self.random.random() < 0.3:
             door.destroyed = door.stopped = True
 
     def attest(self, door: ModelDoor) -> None:
-        """Staff have the device, or know that it is no more, and count who of its people is inside.
-
-        Some of these have left without a scan.
+        """Staff have the device, or know that it is gone, and count its people inside. Some have
+        left without a scan.
         """
         held = self.server.pool.kiosks.get(door.key)
         if held is None or not held.fenced or door.forked:
@@ -319,12 +320,12 @@ class World:
         self.act_of_staff()
 
     def wrong_word(self, door: ModelDoor) -> None:
-        """Staff say of a fenced kiosk that fewer are inside than are. It may be in use still."""
+        """Staff attest too few people inside for a fenced kiosk, which may still be in use."""
         held = self.server.pool.kiosks.get(door.key)
         if held is None or not held.fenced or door.forked:
             return
-        said = self.random.randint(0, len(unseen(self.truth, self.server, door.key)))
-        self.server.pool = self.server.pool.attest(door.key, said, seq=self.server.acked[door.key])
+        count = self.random.randint(0, len(unseen(self.truth, self.server, door.key)))
+        self.server.pool = self.server.pool.attest(door.key, count, seq=self.server.acked[door.key])
         self.truth.misjudged.add(door.key)
         self.act_of_staff()
 
@@ -336,7 +337,7 @@ class World:
         self.saved, self.saved_blind = self.server.backup(), self.truth.blind
 
     def restore(self, door: ModelDoor) -> None:
-        # As the acts tell: the later one may have found out that this one was put back.
+        # In the order of the actions: the later one may have found out that this one was put back.
         was_put_back = self.incarnation > self.saved["pool"].incarnation
         if self.rules.fresh_incarnation:
             self.new_incarnation()
@@ -350,8 +351,9 @@ class World:
         self.new_run()
 
     def put_back(self, door: ModelDoor) -> None:
-        """Somebody copies an old database over the newest, or takes a snapshot of the machine back.
-        Acts of staff are on the second disk, which would tell, so none is lost.
+        """An old database replaces the newest, or a snapshot of the computer is restored.
+
+        Actions of staff are on the second disk, which would report it, so none is lost.
         """
         self.truth.was_restored(self.server)
         self.server.put_back(self.saved)
@@ -374,7 +376,7 @@ class World:
         self.server.epoch = len(self.clocks) - 1
 
     def clock(self, door: ModelDoor) -> None:
-        """A kiosk notices a jump by the clock that nobody sets."""
+        """A kiosk notices by its monotonic clock that its wall clock was set."""
         door.sure = False
         door.clock_ms += self.random.choice((-1, 1)) * self.random.randint(1, 120) * MINUTE_MS
 
