@@ -1,4 +1,4 @@
-"""`python -m tests.swarm`: whole days of the real code by seed; a failure names its seed."""
+"""`python -m tests.swarm`: whole days of the real code by seed. A failure names its seed."""
 
 import logging
 import sys
@@ -28,8 +28,8 @@ def main(
     mutant: str | None,
     go_on: bool,
 ) -> None:
-    """Exits with 1 if a promise is broken; with all mutants, if one of them lives."""
-    logging.disable()  # kiosks complain, as they should
+    """Exits with 1 if a promise is broken; with all mutants, if one survives."""
+    logging.disable()  # kiosks log warnings, as expected
     if fresh:
         start = tries.first_seed()
         click.echo(f"from seed {start}")
@@ -50,7 +50,7 @@ def main(
 
 
 def tell_mutant(name: str, start: int, days: int, jobs: int) -> bool:
-    """Whether it was found within so many days of its theme."""
+    """Report whether the mutant was found within that many days of its theme."""
     begun = time.perf_counter()
     found = first_broken(start, days, name, jobs)
     took = f"{time.perf_counter() - begun:6.1f} s"

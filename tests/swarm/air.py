@@ -1,6 +1,6 @@
 """The network between a kiosk and the app: signed requests, lost on either way or sent twice.
 
-It stands in the place of the kiosk's transport, below the kiosk's own sync and feed.
+It replaces the kiosk's transport, below the kiosk's own sync and feed.
 """
 
 import sys
@@ -20,12 +20,12 @@ from kiosk.sync.transport import TransportError
 
 Message = TypeVar("Message", bound=Struct)
 REPLAY_TRIES = 3
-STILL_HERE = b": \n\n"  # what the server sends where there is nothing else
+STILL_HERE = b": \n\n"  # the server's keep-alive
 
 
 @dataclass
 class Weather:
-    """What happens to the next request. Each fault is for one request alone, but for `cut`."""
+    """The fault of the next request. Each is for one request, except `cut`."""
 
     cut: bool = False  # nothing gets through
     lose_request: bool = False
@@ -46,7 +46,7 @@ class Air:
         *,
         on_sent: Callable[[], None] = lambda: None,
     ) -> None:
-        """`client` gives the app's, or None while the server is down."""
+        """`client` returns the app's client, or None while the server is down."""
         self._client = client
         self._signer = signer
         self._weather = weather
@@ -64,7 +64,7 @@ class Air:
 
     @contextmanager
     def stream(self, target: str, silence_s: float) -> Iterator["Lines"]:
-        """Yield what the feed has now, until the server falls silent. It stays open for `more`."""
+        """The feed's content now, until the server is silent. It stays open for `more`."""
         self.break_off()
         try:
             yield Lines(self._again("GET", target, b"").decode())
@@ -73,7 +73,7 @@ class Air:
             raise
 
     def more(self) -> "Lines | None":
-        """Return what the feed has had to tell since, or None where it is no longer open."""
+        """The feed's content since, or None if it is no longer open."""
         if self._feed is None:
             return None
         client, feed = self._feed
@@ -83,7 +83,7 @@ class Air:
         return Lines(feed.read().decode())
 
     def break_off(self) -> None:
-        """The connection of the feed is lost."""
+        """Lose the feed's connection."""
         if self._feed is not None:
             self._feed[1].close()
             self._feed = None
@@ -111,7 +111,7 @@ class Air:
             self._feed = client, answer
         if weather.twice:
             weather.twice = False
-            # A replay: the server must refuse it.
+            # A replay, which the server must refuse.
             assert _ask(client, method, target, body, headers)[0] != 200
         self._on_sent()
         if weather.lose_answer:
@@ -129,7 +129,7 @@ class Air:
 def _ask(
     client: FlaskClient, method: str, target: str, body: bytes, headers: dict[str, str]
 ) -> "tuple[int, bytes | OpenFeed]":
-    """Ask the app by WSGI itself. The client of Flask's tests takes a tenth of a day's time."""
+    """Call the app by WSGI directly. Flask's test client takes a tenth of a day's time."""
     path, _, query = target.partition("?")
     environ: dict[str, Any] = _ENVIRON | {
         "REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query,
@@ -156,7 +156,7 @@ _ENVIRON = {
 
 
 class OpenFeed:
-    """What the server sends of its changes, on a connection that stays open."""
+    """The server's feed on an open connection."""
 
     def __init__(self, parts: Any) -> None:
         self._parts = parts
@@ -164,7 +164,7 @@ class OpenFeed:
         self.ended = False
 
     def read(self) -> bytes:
-        """All until the server falls silent, or ends it."""
+        """Read until the server is silent or ends it."""
         found = []
         for part in self._sent:
             found.append(part)

@@ -1,4 +1,4 @@
-"""The two promises, held against the truth."""
+"""Checks of the two promises against the truth."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class BrokenPromiseError(AssertionError):
-    """What was promised did not hold."""
+    """A promise was broken."""
 
 
 def check(day: "Day") -> None:
@@ -39,8 +39,10 @@ def check(day: "Day") -> None:
 
 
 def check_admission(day: "Day", by: "SteppedDoor", halls: set[int]) -> None:
-    """That door has let somebody in by itself: into no hall that was full already, whoever it was
-    full of, but for overrides that a door with places has not confirmed.
+    """Check an automatic admission by that door.
+
+    The hall must not have been full, except for overrides that a door with places has not
+    confirmed.
     """
     if day.rolled_back:
         return
@@ -57,16 +59,16 @@ def check_admission(day: "Day", by: "SteppedDoor", halls: set[int]) -> None:
 
 
 def _slack(day: "Day", hall: "HallState", trusted: Counter[int]) -> int:
-    """By how much the hall may be over its bounds, as pages state it."""
+    """By how much the hall may exceed its bounds, as the pages state it."""
     misjudged = sum(one.misjudged for one in day.truth.inside(hall.hall_id))
     moves = day.truth.moves[hall.hall_id] if hall.inferred else 0
     return moves + trusted[hall.hall_id] + misjudged
 
 
 def _unconfirmed(day: "Day", by: "SteppedDoor", hall: int) -> int:
-    """How many people are in the hall on override places whom a door with places has not heard of.
+    """The people in the hall on override places that a door with places does not know.
 
-    The door that let them in knows, but it may be sent places that it was granted before.
+    The admitting door knows, but it may be sent places that it was granted before.
     """
     beyond = [one for one in day.truth.inside(hall) if hall in one.beyond]
     if not beyond:
@@ -90,8 +92,10 @@ def _knows_not(door: "SteppedDoor", person: "Person") -> bool:
 
 
 def _trusted(day: "Day") -> Counter[int]:
-    """By hall, the places that doors of a trusting hall took back on trust. Each may be one too
-    many. Raises BrokenPromiseError where a door in use has less than no place.
+    """By hall, the places that doors of a trusting hall took back on trust, each possibly in
+    excess.
+
+    Raises BrokenPromiseError if a door in use has less than no place.
     """
     found: Counter[int] = Counter()
     for door in [*day.doors, *day.gone]:
@@ -103,9 +107,10 @@ def _trusted(day: "Day") -> Counter[int]:
 
 
 def _check_figures(day: "Day", trusted: Counter[int]) -> None:
-    """What the server publishes as the most that can be inside is no less than who is, but for
-    places taken on trust, and for people of whom it has not heard yet: by override places that
-    doors still had, and whom a word of staff left out.
+    """The published maximum of people inside is at least the true number.
+
+    Except for places taken on trust, and for people not heard of yet: on override places that
+    doors still had, and left out by an attestation.
     """
     acked = {
         (row["kiosk"], row["generation"]): row["acked_seq"]
@@ -126,8 +131,9 @@ def _check_figures(day: "Day", trusted: Counter[int]) -> None:
 
 
 def check_together(day: "Day", trusted: Counter[int]) -> None:
-    """Ordinary and kept places that are out or in use are never more than the capacity, but for
-    places taken on trust, and for entries that turned up after an attestation.
+    """Ordinary and kept places that are out or in use never exceed the capacity.
+
+    Except for places taken on trust, and for entries that arrive after an attestation.
     """
     for hall in day.halls.values():
         worst = late = 0
@@ -143,7 +149,7 @@ def check_together(day: "Day", trusted: Counter[int]) -> None:
 
 
 def _late(day: "Day", key: PoolKey, kiosk: KioskKey, held: Held) -> int:
-    """How many of a kiosk's entries turned up after an attestation had given their places back, and
+    """A kiosk's entries that arrived after an attestation had given their places back, and that
     count all the same (docs/design/places.md, rule 7).
     """
     given_back = held.reclaimed - held.unused

@@ -1,4 +1,4 @@
-"""Time as it is, and the clocks that tell it, which anybody may set."""
+"""True time, and clocks that may be set."""
 
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ class Time:
 
 @dataclass
 class MachineClock:
-    """A machine's two clocks: one that can be set, and one that counts since it was started."""
+    """A computer's wall clock and monotonic clock."""
 
     time: Time
     error_ms: int = 0
@@ -29,9 +29,9 @@ class MachineClock:
         return self.time.now + self.error_ms
 
     def monotonic(self) -> int:
-        """Milliseconds since the machine started."""
+        """Milliseconds since the computer started."""
         return self.time.now - self.booted_at + 1_000_000
 
     def set_by(self, ms: int) -> None:
-        """Somebody sets the clock: it jumps by `ms`."""
+        """The clock is set: it jumps by `ms`."""
         self.error_ms += ms

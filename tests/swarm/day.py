@@ -1,4 +1,4 @@
-"""One random day: doors, people, and the faults that its mix has; checked after every step."""
+"""One random day: doors, people, and the faults of its mix, with checks after every step."""
 
 import atexit
 import random
@@ -40,13 +40,13 @@ from tests.swarm.truth import Person, Truth
 
 _SHM = Path("/dev/shm")
 MINUTE_MS = 60_000
-RELEASE_MIN = 5  # before a session, kept places are everybody's
+RELEASE_MIN = 5  # before a session, kept places are released
 NEXT_DAY_MS = 24 * 3_600_000
 
 
 @cache
 def template() -> Path:
-    """The event that each day copies, made once for each process."""
+    """The event that each day copies, made once per process."""
     path = _scratch("swarm-template-")
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     make_template(path)
@@ -54,23 +54,23 @@ def template() -> Path:
 
 
 def _scratch(prefix: str) -> Path:
-    """A directory whose flushes cost nothing: what is tested here is not the disk."""
+    """A directory without flush costs: the disk is not under test."""
     return Path(tempfile.mkdtemp(prefix=prefix, dir=_SHM if _SHM.is_dir() else None))
 
 
 @dataclass(frozen=True)
 class HallState:
-    """What the checks must know of a hall besides the truth."""
+    """Facts about a hall for the checks, besides the truth."""
 
     hall_id: int
     code: str
     bound: int  # the highest capacity that was set today
     fire_limit: int
-    inferred: bool  # a move counts as leaving: people may be more by the moves
+    inferred: bool  # a move counts as leaving, so moves may add people
 
 
 class Day:
-    """Use it in a `with`. `step` takes one random step; `end` heals all faults and looks again."""
+    """A context manager. `step` takes one random step; `end` ends all faults and checks again."""
 
     def __init__(self, seed: int, theme: str | None = None) -> None:
         self.random = random.Random(seed)
@@ -82,10 +82,10 @@ class Day:
         self.truth = Truth()
         self.taken = 0
         self.last = ""
-        self.rolled_back = False  # the server's database is not the newest that there was
+        self.rolled_back = False  # the server's database is not the newest that existed
         self._read_event()
         self.entitled: frozenset[int] = frozenset()  # serials for whom places are kept
-        # By hall: when its kept places are everybody's, by any programme that there was today.
+        # By hall: when its kept places are released, by any programme of today.
         self.released: dict[int, list[tuple[int, int]]] = {}
         if self.mix.theme == KEPT:
             self._keep_places()
@@ -150,14 +150,14 @@ class Day:
         checks.check(self)
 
     def _arrive(self) -> None:
-        """Somebody shows a badge at a door that lets in."""
+        """A person shows a badge at an entry door."""
         door = self._some_door()
         person = self._somebody_outside(door)
         if person is not None:
             self.enter(door, person)
 
     def enter(self, door: SteppedDoor, person: Person) -> bool:
-        """Whether the person went in."""
+        """True if the person went in."""
         answer = self._show(door, person)
         if answer is None or not answer.passes:
             return False
@@ -177,7 +177,7 @@ class Day:
         checks.check_admission(self, door, person.inside)
 
     def _keep_places(self) -> None:
-        """Each hall keeps some places, and they are for some of the people."""
+        """Each hall keeps some places, for some of the people."""
         self.entitled = frozenset(one.serial for one in self.truth.people if one.serial % 3 == 0)
         kept = {hall.hall_id: self.random.choice((1, 2, 3)) for hall in self.halls.values()}
         self.released = {hall: [] for hall in kept}
@@ -195,7 +195,7 @@ class Day:
         self._write(step)
 
     def _plan_session(self) -> None:
-        """A session is put on the programme of a hall, for soon."""
+        """Schedule a session in a hall, soon."""
         hall = self.random.choice(list(self.halls.values())).hall_id
         starts = self.site.clock.wall() + self.random.randint(1, 15) * MINUTE_MS
         closes = starts + self.random.randint(1, 20) * MINUTE_MS
@@ -212,7 +212,7 @@ class Day:
         self._write(step)
 
     def _check_kept(self, door: SteppedDoor, person: Person, seq: int) -> None:
-        """Nobody else was let in on a kept place before it was released, by the door's clock."""
+        """No one else was admitted on a kept place before its release, by the door's clock."""
         record = door.journal.newest(1)[0]
         if person.serial in self.entitled or record.seq != seq:
             return
@@ -240,7 +240,7 @@ class Day:
                 door.talk()
 
     def _leave(self) -> None:
-        """Somebody scans out."""
+        """A person scans out."""
         self._leave_at(self._some_door())
 
     def _leave_at(self, door: SteppedDoor, *, newest: bool = False) -> None:
@@ -259,8 +259,8 @@ class Day:
                 person.inside = set()  # each door here leads out of all halls
 
     def _group(self) -> None:
-        """Scans of several doors reach the server at once, and one commit takes them. Some badges
-        are shown on the way out at two doors.
+        """Scans of several doors reach the server at once, in one commit. Some badges scan out at
+        two doors.
         """
         doors = [door for door in self.doors if door.journal.state().waiting <= LONG_BATCH // 2]
         doors.sort(key=lambda door: door.plan.code)
@@ -281,8 +281,10 @@ class Day:
             self._crowd_at(door)
 
     def _leave_by(self, doors: list[SteppedDoor], person: Person) -> None:
-        """The badge is shown at each of the doors: each time by another person who has a copy and
-        is inside, as long as there is one, because an exit's scan is one person's.
+        """The badge is shown at each of the doors, each time by another person with a copy who is
+        inside.
+
+        Fewer doors if there are fewer such people, because an exit's scan is one person's.
         """
         copies = [
             other
@@ -295,13 +297,13 @@ class Day:
                 leaver.inside = set()
 
     def _slip_out(self) -> None:
-        """Somebody leaves without a scan, by a fire door or in a crowd."""
+        """A person leaves without a scan, by a fire door or in a crowd."""
         found = [one for one in self.truth.people if one.inside]
         if found:
             self.random.choice(found).inside = set()
 
     def _alternate(self) -> None:
-        """The copies of one badge go in at the doors of two halls in turns."""
+        """Copies of one badge alternately enter at the doors of two halls."""
         copies = [one for one in self.truth.people if self._is_copied(one) and not one.inside]
         if not copies or len(self.doors) < 2:
             return
@@ -328,7 +330,7 @@ class Day:
         return self.random.choice(self.doors)
 
     def _somebody_outside(self, door: SteppedDoor) -> Person | None:
-        """Somebody who is not in this hall; whoever is in another one comes over unscanned."""
+        """A person who is not in this hall. People in another hall come over without a scan."""
         hall = self.halls[door.plan.hall].hall_id
         found = [one for one in self.truth.people if hall not in one.inside]
         if not self.mix.moves:
@@ -355,11 +357,13 @@ class Day:
         self._power_fails_at_entry(light_seen=False)
 
     def _light_seen(self) -> None:
-        """The power fails once the person is inside. The badge is handed back to somebody."""
+        """The power fails once the person is inside. The badge is handed back to another person."""
         self._power_fails_at_entry(light_seen=True)
 
     def _power_fails_at_entry(self, *, light_seen: bool) -> None:
-        """Copies try to gain by it as well. The steward lets in whom the door let in before."""
+        """Copies try to profit from it as well. The steward admits those whom the door admitted
+        before.
+        """
         door = self._some_door()
         person = self._somebody_outside(door)
         if person is None:
@@ -388,8 +392,9 @@ class Day:
             self.time.pass_ms(500)
 
     def _exit_light_lost(self) -> None:
-        """The power fails between commit and light, and the person scans out once more. A friend
-        with a copy stays inside, and others take what places are free.
+        """The power fails between commit and light, and the person scans out once more.
+
+        A friend with a copy stays inside, and others take the free places.
         """
         door = self._some_door()
         found = [one for one in self.truth.people if self.hall_ids(door) <= one.inside]
@@ -414,8 +419,10 @@ class Day:
         self.site.clock.set_by(self.random.choice(self.mix.clock_jumps_ms))
 
     def _set_while_away(self) -> None:
-        """The server's clock is set while one door is away. The same people use that door and the
-        others, one after the other, and it tells of them at last, by the clock of before.
+        """The server's clock is set while one door is away.
+
+        The same people use that door and the others alternately, and it reports them at last, by
+        the earlier clock.
         """
         away = self._some_door()
         others = [door for door in self.doors if door is not away]
@@ -440,7 +447,7 @@ class Day:
             self._crowd_at(door)
 
     def _hear_all(self) -> None:
-        """No door is cut off, and each has told and heard all."""
+        """Every door is connected, and has sent and received everything."""
         for _ in range(2):
             for door in self.doors:
                 door.weather.cut = False
@@ -481,8 +488,10 @@ class Day:
             self.rolled_back = True
 
     def _lost_while_away(self) -> None:
-        """Places are granted, one door goes away with its own, and the server's disk is an old one:
-        put back by hand, or restored. The other doors know better.
+        """Places are granted, one door goes away with its own, and the server's disk is replaced by
+        an old one.
+
+        It is put back by hand, or restored. The other doors have newer data.
         """
         by_hand = self.random.random() < 0.5
         if by_hand:
@@ -507,7 +516,7 @@ class Day:
         self._some_door().keep_old_disk()
 
     def _put_door_back(self) -> None:
-        """Nobody is let in by the old disk before it is found out: that is the limit of
+        """No one is admitted with the old disk before it is detected: the limit of
         docs/design/places.md, rule 9.
         """
         door = self._some_door()
@@ -519,7 +528,7 @@ class Day:
     # Staff.
 
     def _lose_door(self) -> None:
-        """A kiosk is stolen: it is fenced, and another one takes its place."""
+        """A kiosk is stolen: it is fenced, and another one replaces it."""
         if len(self.doors) >= 3 and self.site.client is not None:
             self._lose(self._some_door())
 
@@ -536,7 +545,7 @@ class Day:
         self.doors[-1].talk()
 
     def _found_again(self) -> None:
-        """The journal of a lost kiosk turns up."""
+        """The journal of a lost kiosk is found."""
         if self.gone:
             door = self.random.choice(self.gone)
             door.weather.cut = False
@@ -549,7 +558,7 @@ class Day:
         return None if row is None else str(row[0])
 
     def _attest(self) -> None:
-        """Two people say how many of a fenced kiosk's unseen people are inside, and it is true."""
+        """A true attestation of how many of a fenced kiosk's unseen people are inside."""
         for door in self.gone:
             if self._state_of(door) != "fenced":
                 continue
@@ -557,8 +566,10 @@ class Day:
                 self._attest_in(hall, door, len(people))
 
     def _misjudge(self) -> None:
-        """A fenced kiosk is in use still, for it has not heard of it. Staff say that fewer of its
-        people are inside than are. Others use those places, and then it is heard.
+        """A wrong attestation about a fenced kiosk that is still in use, because it has not heard
+        of the fence.
+
+        Staff state too few people inside. Others use those places, and then the kiosk is heard.
         """
         if len(self.doors) < 3:
             return
@@ -582,7 +593,7 @@ class Day:
             self._crowd_at(one)
 
     def _unseen(self, door: SteppedDoor) -> dict[int, list[Person]]:
-        """By hall, the people inside whom that kiosk let in and whom the server does not know."""
+        """By hall, the people inside whom that kiosk admitted and the server does not know."""
         (acked,) = self.site.database.reader.execute(
             "SELECT acked_seq FROM kiosk WHERE kiosk = ? AND generation = ?", door.key
         ).fetchone()
@@ -607,7 +618,7 @@ class Day:
             )
 
     def _clear_hall(self) -> None:
-        """Everybody leaves, staff look, and say so."""
+        """Everyone leaves, and staff confirm that the hall is empty."""
         hall = self.random.choice(list(self.halls.values())).hall_id
         for person in self.truth.inside(hall):
             person.inside = set()
@@ -620,7 +631,7 @@ class Day:
         self._write(lambda db: hall_control.set_closed(db, hall, closed, by="test", now=now))
 
     def _capacity(self) -> None:
-        """Never above what the day began with, so that the checks know the bound."""
+        """Never above the day's first capacity, so that the checks know the bound."""
         hall = self.random.choice(list(self.halls.values()))
         now, wanted = self.site.clock.wall(), self.random.randint(1, hall.bound)
         self._write(
@@ -628,7 +639,7 @@ class Day:
         )
 
     def _override(self) -> None:
-        """A supervisor admits whom the door refused."""
+        """A supervisor admits a person whom the door refused."""
         self._override_at(self._some_door())
 
     def _beyond(self) -> None:
@@ -681,7 +692,7 @@ class Day:
         person.granted_then = door.granted()
 
     def _annul(self) -> None:
-        """The last one did not pass: whoever came in by that record is outside again."""
+        """The last person did not pass: the person admitted by that record is outside again."""
         door = self._some_door()
         entry = door.override_handler.last_entry()
         if entry is None:
@@ -701,7 +712,7 @@ class Day:
             door.journal.rest()
 
     def _reissue(self) -> None:
-        """A badge is replaced; copies of the old one stay with whom they are."""
+        """A badge is replaced. Copies of the old one stay in use."""
         person = self.random.choice(self.truth.people)
         now = self.site.clock.wall()
         made = self._write(
@@ -728,7 +739,7 @@ class Day:
     # The end of the day.
 
     def end(self) -> None:
-        """All faults are over; everything is heard; then the last checks."""
+        """All faults end, everything is exchanged, then the last checks."""
         self.taken += 1
         self.last = "end"
         for door in self.doors:
@@ -742,14 +753,14 @@ class Day:
                 door.weather.cut = False
                 door.talk()
             if (now := [door.standing() for door in heard]) == before:
-                break  # Nobody has anything to tell any more.
+                break  # nothing is left to exchange
             before = now
         checks.check(self)
         checks.check_end(self)
 
 
 def is_asked(answer: Answer) -> bool:
-    """Whether the steward is asked if this is the person whom the door let in before it died."""
+    """Whether the steward is asked if this is the person whom the door admitted before it died."""
     decision = answer.decision
     return isinstance(decision, Denied) and decision.reason is Reason.BEFORE_RESTART
 
@@ -761,7 +772,7 @@ def _last_seq(door: SteppedDoor) -> int:
 def run_day(
     seed: int, theme: str | None = None, mutant: str | None = None
 ) -> tuple[int, str, str | None]:
-    """How many steps were taken, what the last one did, and what was broken, or None."""
+    """The number of steps, the last step's action, and the broken promise or None."""
     template()
     with mutated(mutant), Day(seed, theme) as day:
         try:

@@ -1,6 +1,6 @@
 """A kiosk of a day: the product's journal, replica, sync, feed and admitter, on simulated clocks.
 
-Its two threads do not run: the day calls what they would do, one step after the other.
+Its two threads do not run: the day calls their work step by step.
 """
 
 import shutil
@@ -32,12 +32,12 @@ from tests.swarm.clocks import MachineClock, Time
 from tests.swarm.site import DoorPlan, SteppedSite, kiosk_key
 
 WORD = Word("user:1", "Supervisor", "a guest of honour")
-EXCHANGES_MAX = 30  # in one go: more would be an endless talk
+EXCHANGES_MAX = 30  # at once; more would be an endless exchange
 
 
 @dataclass(frozen=True)
 class Green:
-    """A light that was shown: by which record."""
+    """A green light, and its record."""
 
     kiosk: str
     generation: int
@@ -47,7 +47,7 @@ class Green:
 
 
 class SteppedDoor:
-    """One kiosk in one generation, at one door; `plan` changes when it is carried elsewhere."""
+    """One kiosk in one generation, at one door. `plan` changes when it is carried elsewhere."""
 
     def __init__(
         self, directory: Path, kiosk: str, plan: DoorPlan, generation: int, site: SteppedSite,
@@ -59,10 +59,10 @@ class SteppedDoor:
         self.clock = MachineClock(time)
         self.weather = Weather()
         self.greens: list[Green] = []
-        # Stays on override places that it has heard of, with the orders that came of them.
+        # Known stays on override places, with the orders that they caused.
         self.confirmed: frozenset[StayRef] = frozenset()
-        self.in_use = False  # though it is fenced
-        self.lost = False  # stolen or broken: nobody uses it any more
+        self.in_use = False  # although it is fenced
+        self.lost = False  # stolen or broken: no longer in use
         self.plans: dict[int, DoorPlan] = {}  # every door of the event, by its number
         self._directory = directory
         self._site = site
@@ -109,7 +109,7 @@ class SteppedDoor:
         return self.link.state.skew
 
     def _ask(self, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> bool:
-        """Wish for a place, and answer at once: no other thread would bring one."""
+        """Request a place and return at once: no other thread would bring one."""
         self.sync.ask_for_place(hall, kind)
         return False
 
@@ -119,12 +119,12 @@ class SteppedDoor:
         self.replica.close()
 
     def restart(self) -> None:
-        """The kiosk dies, and is started again: what is on disk is what is left."""
+        """The kiosk dies and restarts with its disk."""
         self.close()
         self.start()
 
     def keep_old_disk(self) -> None:
-        """Somebody copies the kiosk's disk."""
+        """Copy the kiosk's disk."""
         self.close()
         self._old_disk = self._directory.with_suffix(".old")
         shutil.rmtree(self._old_disk, ignore_errors=True)
@@ -132,7 +132,7 @@ class SteppedDoor:
         self.start()
 
     def put_old_disk_back(self) -> bool:
-        """And puts the copy in. False where there is none."""
+        """Put the copied disk back. False without one."""
         if self._old_disk is None:
             return False
         self.close()
@@ -143,9 +143,8 @@ class SteppedDoor:
         return True
 
     def talk(self) -> None:
-        """What sync and feed do when the network lets them; nothing where it does not.
-
-        A kiosk that hears that it stands at another door is carried there.
+        """Run sync and feed, if the network is up. A kiosk that hears of its move is carried to the
+        other door.
         """
         self._talk()
         context = self.replica.context
@@ -153,21 +152,19 @@ class SteppedDoor:
             self.plan = self.plans.get(context.door.door, self.plan)
 
     def standing(self) -> tuple[object, ...]:
-        """What the kiosk has told, has heard, and has of places."""
+        """The kiosk's sent and received data, and its places."""
         state = replace(self.journal.state(), counter=0)  # each request is counted
         return state, self.accounts(), self.replica.cursor
 
     def accounts(self) -> dict[PoolKey, Account]:
-        """The kiosk's places, which nobody but its journal writes. They are asked for after each
-        step of the day, and read anew where anything was written since.
-        """
+        """The kiosk's places. Read after each step, and cached until the journal changes."""
         as_of = (self.journal, self.journal._file._connection.total_changes)
         if self._accounts is None or self._accounts[0] != as_of:
             self._accounts = as_of, self.journal.accounts()
         return self._accounts[1]
 
     def granted(self) -> int:
-        """How many places of halls' capacity it was ever granted."""
+        """The total of ordinary places that it was ever granted."""
         return sum(
             account.granted
             for key, account in self.accounts().items()
@@ -175,13 +172,13 @@ class SteppedDoor:
         )
 
     def has_place(self, hall: int) -> bool:
-        """Whether it has a place free in that hall, of whichever kind."""
+        """Whether it has a free place in that hall, of any kind."""
         return any(
             key.hall_id == hall and account.free > 0 for key, account in self.accounts().items()
         )
 
     def _talk(self) -> None:
-        """A stream that is still open is not opened anew. One is lost as soon as a request is."""
+        """An open stream is not reopened. It is lost as soon as a request is."""
         try:
             for _ in range(EXCHANGES_MAX):
                 if not self.sync.exchange():
@@ -192,7 +189,7 @@ class SteppedDoor:
         except TransportError as error:
             self._air.break_off()
             if not error.permanent:
-                return  # the server can't be reached: the feed would not get through either
+                return  # the server can't be reached, so the feed would fail too
         try:
             overridden = self._site.overridden()
             self._hear()
@@ -202,7 +199,7 @@ class SteppedDoor:
             self.feed._explain(error)
 
     def _hear(self) -> None:
-        """What there is, and all anew where a change asks for it."""
+        """Read the feed, and fetch everything again if a change requires it."""
         lines = None if self.feed._snapshot_wanted else self._air.more()
         if lines is None:
             self.feed.follow()
@@ -212,7 +209,7 @@ class SteppedDoor:
             self.feed.follow()
 
     def present(self, badge: str, direction: Direction) -> Answer | None:
-        """Show a badge; None where the kiosk can't answer."""
+        """Show a badge. None if the kiosk can't answer."""
         try:
             answer = self.admitter.present(badge, at=self.clock.wall(), direction=direction)
         except (NotReadyError, JournalError):
@@ -226,14 +223,14 @@ class SteppedDoor:
         return self._shown(answer)
 
     def override(self, denied: Answer) -> Answer | None:
-        """A supervisor admits in spite of the denial; None where nobody may."""
+        """A supervisor overrides the denial. None if that is not allowed."""
         try:
             return self._shown(self.override_handler.override(denied, WORD, at=self.clock.wall()))
         except (SupervisorError, NotReadyError, JournalError):
             return None
 
     def annul(self) -> int | None:
-        """A supervisor says that the last one did not pass; whose serial that was."""
+        """A supervisor annuls the last admission. Returns its serial."""
         entry = self.override_handler.last_entry()
         if entry is None:
             return None

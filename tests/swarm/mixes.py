@@ -1,4 +1,4 @@
-"""Which faults a day has. Each day draws a theme, and some of everything else."""
+"""The faults of a day: those of its theme, and some others."""
 
 import random
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ THEMES: dict[str, dict[str, int]] = {
     "carried doors": {"move_door": 5, "cut": 4},
     "nested": {"slip_out": 2},
 }  # fmt: skip
-_OTHERS = list(THEMES)  # of which a day draws a few faults besides
+_OTHERS = list(THEMES)  # of which a day draws a few more faults
 KEPT = "kept places"
 THEMES[KEPT] = {"plan_session": 8, "cut": 4, "talk_all": 4}
 # Supervisors fill halls beyond their capacity, and people leave.
 THEMES["overrides"] = {"beyond": 12, "override": 6, "crowd": 6, "cut": 2, "talk_all": 6}
 # Scans of several doors share a commit.
 THEMES["groups"] = {"group": 20, "crowd": 10, "talk_all": 4}
-# Staff's word about kiosks that are still in use.
+# Attestations about kiosks that are still in use.
 THEMES["wrong words"] = {"misjudge": 6, "found_again": 3, "talk_all": 4}
 HALLS = {"a": ("a1", "a2"), "b": ("b1", "b2"), "t": ("t1", "t2"), "o": ("o1", "r1")}
 
@@ -49,11 +49,11 @@ class Mix:
     clock_jumps_ms: tuple[int, ...]
     moves: bool  # people go from hall to hall without a scan
     copied_badges: int
-    copies: int  # of each of those
+    copies: int  # of each badge
 
 
 def mix_of(draw: random.Random, theme: str | None = None) -> Mix:
-    """A day's faults: those of its theme, and a few of others."""
+    """Draw a day's faults."""
     theme = theme or draw.choice(list(THEMES))
     acts = _USUAL | {"slip_out": 2} | THEMES[theme]
     if theme != "quiet" and draw.random() < 0.7:

@@ -1,8 +1,9 @@
 """The real code with one fault put back into it. The swarm must find every one.
 
-Each is a fault that this code once had, or that its rules forbid. `theme` is the mix of faults in
-which it is looked for. Where the code changes, so do its days: then another one is `soon`, and the
-tests take longer, but find the same (`python -m tests.swarm --mutant NAME --all` names the days).
+Each is a fault that this code once had, or that its rules forbid. `theme` is the mix of faults
+in which it is searched. When the code changes, so do its days. Then another day is `soon`; the
+tests take longer, but find the same (`python -m tests.swarm --mutant NAME --all` lists the
+days).
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ from server.core.ledger.batch import BatchRecorder
 from server.core.occupancy import pools, stays
 from server.core.second_disk import set_back
 
-Change = tuple[object, str, object]  # of what, which name, and what stands there instead
+Change = tuple[object, str, object]  # object, attribute name, replacement
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Mutant:
 
 @contextmanager
 def mutated(name: str | None) -> Iterator[None]:
-    """The code with that fault; as it is where there is no name."""
+    """The code with that fault; unchanged without a name."""
     with ExitStack() as stack:
         for owner, attribute, instead in BY_NAME[name].changes() if name else ():
             stack.enter_context(patch.object(owner, attribute, instead))
@@ -51,7 +52,7 @@ def mutated(name: str | None) -> Iterator[None]:
 def _move_frees(
     step: BatchRecorder, stay: stays.Stay, cause: dict[str, object] | None, to: stays.Stay
 ) -> None:
-    """Whoever enters elsewhere has left, whatever the hall says."""
+    """An entry elsewhere counts as leaving, against the hall's rule."""
     step._inferred_leaf(stay, "move", cause, to.opened_at)
     moved = stays.move_on(step.db, stay.ref, stay.hall_id, to.opened_at, counted=False)
     if moved is not None:
@@ -67,11 +68,11 @@ def _credits_offered(stay: StayRef | None, **more: Any) -> bool:
 def _hears_no_credit(
     step: BatchRecorder, record: ScanRecord, key: PoolKey, ref: StayRef, *, credited: bool
 ) -> None:
-    """The server does not heed that an exit's record says that its door took the place back.
+    """The server ignores that by an exit's record its door took the place back.
 
-    Without more this is no fault where exits are strict, for there the entry was offered as gone.
-    But it is the layer that makes up for a door which credits what it may not, or does not say what
-    is gone (`Pool.trust`).
+    In strict halls this alone is no fault, because the entry was offered as gone. But it is the
+    layer that protects against a door that credits wrongly, or does not report gone entries
+    (`Pool.trust`).
     """
     (exits,) = step.db.execute(
         "SELECT exits FROM hall WHERE hall_id = ?", (key.hall_id,)
@@ -83,7 +84,7 @@ _LEAVE = BatchRecorder._leave
 
 
 def _closes_again(db: Any, ref: Any, hall_id: int, by: str, at: int) -> stays.Stay | None:
-    """A stay that is over is closed once more, and its place comes back twice."""
+    """A stay that is over is closed again, and its place comes back twice."""
     found = _CLOSE(db, ref, hall_id, by, at)
     if found is None:
         db.execute(
@@ -116,7 +117,7 @@ def _releases_at_once(
 def _gives_again(
     admitter: Admitter, text: str, *, at: int, direction: Direction | None = None
 ) -> Answer:
-    """The holder may have seen no light, so the door gives the answer on its disk again, once."""
+    """The holder may have seen no light, so the door repeats the answer on its disk once."""
     context = admitter._context()
     scan = Scan(read_badge(context.ring, text), admitter._meant(direction, context), at)
     record = admitter._repeats.find(scan, context.hall.hall_id)
@@ -130,7 +131,7 @@ _PRESENT = Admitter.present
 
 
 def _finds_entries(self: repeats.Repeats, scan: Scan, hall: int) -> ScanRecord | None:
-    """Who scans out twice is taken for two people."""
+    """A badge scanned out twice counts as two people."""
     return None if scan.direction is Direction.EXIT else _FIND(self, scan, hall)
 
 
@@ -138,14 +139,14 @@ _FIND = repeats.Repeats.find
 
 
 class _KeepsAll(dict[Any, Any]):
-    """What was taken out of it stays."""
+    """Removed items stay."""
 
     def pop(self, key: Any, default: Any = None) -> Any:
         return self.get(key, default)
 
 
 def _remembers_open(made: stays.Opened, db: Any) -> None:
-    """A stay that was read ahead is open for each exit of a commit."""
+    """A stay read ahead stays open for each exit of a commit."""
     _OPENED(made, db)
     made._known = _KeepsAll()
 
@@ -156,7 +157,7 @@ _OPENED = stays.Opened.__init__
 def _goes_to_anybody(
     ordinary: Pool, override: Pool, accessible: Pool, *, kept: int, fire_limit: int
 ) -> Limited:
-    """A place that comes back is anybody's, whoever is inside beyond the capacity."""
+    """A returned place is free for anyone, even if people are inside beyond the capacity."""
     limited = within_limit(ordinary, override, accessible, kept=kept, fire_limit=fire_limit)
     within = min(ordinary.capacity, fire_limit - override.worst_case)
     return limited._replace(ordinary=ordinary.resized(within - max(kept, accessible.worst_case)))

@@ -1,4 +1,4 @@
-"""Many days, perhaps in several processes."""
+"""Runs many days, perhaps in several processes."""
 
 import logging
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from multiprocessing import get_context
 from tests.swarm.day import run_day
 from tests.swarm.mutants import BY_NAME
 
-Result = tuple[int, int, str, str | None]  # seed, steps, last act, what was broken
+Result = tuple[int, int, str, str | None]  # seed, steps, last action, broken promise
 
 
 def run_one(seed: int, theme: str | None, mutant: str | None = None) -> Result:
-    """Play one day. Raises RuntimeError with the seed where anything else went wrong on it, because
-    not every error gets from one process to another.
+    """Play one day. Other errors become RuntimeError with the seed, because not every error can be
+    pickled.
     """
     try:
         return (seed, *run_day(seed, theme, mutant))
@@ -24,7 +24,7 @@ def run_one(seed: int, theme: str | None, mutant: str | None = None) -> Result:
 def run_many(
     start: int, days: int, theme: str | None = None, jobs: int = 1, mutant: str | None = None
 ) -> Iterator[Result]:
-    """The days from seed `start` on, in their order. A mutant's are of its own theme."""
+    """The days from seed `start` on, in order. A mutant's are of its own theme."""
     if mutant is not None and theme is None:
         theme = BY_NAME[mutant].theme
     seeds = range(start, start + days)

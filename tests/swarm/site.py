@@ -1,5 +1,6 @@
-"""The server of a day: the real app over a real event directory, which may be restarted, restored
-from a backup, or put back by hand.
+"""The server of a day: the real app over a real event directory.
+
+It may be restarted, restored from a backup, or put back by hand.
 """
 
 import gc
@@ -140,7 +141,7 @@ def make_template(path: Path) -> None:
 
 
 def enrol(event: Event, database: Database, kiosk: str, door: str, now: int) -> int:
-    """Enrol a kiosk anew; its generation."""
+    """Enrol a kiosk again. Returns its generation."""
 
     def step(db):
         code = registry.add_kiosk(
@@ -160,7 +161,7 @@ def enrol(event: Event, database: Database, kiosk: str, door: str, now: int) -> 
 
 
 class SteppedSite:
-    """The server at work. `stop` and `start` are a restart."""
+    """The running server. `stop` and `start` are a restart."""
 
     def __init__(self, path: Path, time: Time) -> None:
         self.path = path
@@ -175,11 +176,10 @@ class SteppedSite:
 
     @property
     def second(self) -> Path:
-        """The second disk."""
         return self.path / "second"
 
     def start(self) -> None:
-        """Raises ActsError or BackupError where the second disk betrays an old database."""
+        """Raises ActsError or BackupError if the second disk shows that the database is old."""
         replica.KEEP_ALIVE_S = 0.0
         self.event = load_event(self.directory)
         self.database = Database(self.event.database_path)
@@ -207,7 +207,7 @@ class SteppedSite:
             gc.collect(0)
 
     def copy_by_hand(self) -> None:
-        """Somebody copies the stopped server's directory, or takes a snapshot of its machine."""
+        """Copy the stopped server's directory, like a snapshot of its computer."""
         target = self.path / f"copy{len(self.kept)}"
         self.stop()
         shutil.copytree(self.directory, target)
@@ -215,8 +215,10 @@ class SteppedSite:
         self.kept.append(target)
 
     def put_back_by_hand(self, copy: Path) -> None:
-        """And puts it back later, without a word to anybody. Where the second disk betrays it, the
-        server does not start, and says to restore.
+        """Put the copy back later, unannounced.
+
+        If the second disk shows that it is old, the server does not start, and requires a
+        restore.
         """
         self.stop()
         shutil.rmtree(self.directory)
@@ -231,7 +233,7 @@ class SteppedSite:
         make_backup(self.event, self.second, self.clock.wall(), pause_s=0.0)
 
     def restore(self) -> bool:
-        """From the newest backup, by the product's own command. False where there is none."""
+        """Restore the newest backup by the product's own command. False without one."""
         found = sorted(path for path in self.second.iterdir() if path.is_dir())
         if not found:
             return False
@@ -249,14 +251,14 @@ class SteppedSite:
         return frozenset(StayRef(*row) for row in rows)
 
     def take_together(self, senders: Sequence[Callable[[], object]]) -> None:
-        """Let each of them send its scans, in this order, and have one commit take all of them.
+        """Upload the doors' scans in this order, all in one commit.
 
-        None may have a backlog, for that takes turns with others' scans.
+        None may have a backlog, because a backlog takes turns with others' scans.
         """
         gate, begun = threading.Event(), threading.Event()
         self.database.write_then(lambda db: begun.set() or gate.wait(), lambda *_: None)
         begun.wait()
-        came = threading.Semaphore(0)  # Of each: it waits for the commit, or is done without.
+        came = threading.Semaphore(0)  # each waits for the commit, or is done without it
         joined = partial(_joined, came, scans.signed_write)
         with patch.object(scans, "signed_write", joined):
             threads = [threading.Thread(target=_send, args=(one, came)) for one in senders]
@@ -289,7 +291,7 @@ def _joined(
     batch: wire.ScanBatch | None = None,
     **options: bool,
 ) -> Any:
-    """As the serving loop does it (server/doors/scans_lane.py), and not the app."""
+    """As the serving loop does it (server/doors/scans_lane.py), not the app."""
     if batch is None:
         came.release()
         return alone(signed, step, **options)

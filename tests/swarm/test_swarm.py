@@ -1,6 +1,6 @@
-"""Days of the real code keep both promises, and each fault that is put back into it is found.
+"""Days of the real code keep both promises, and each fault put back into it is found.
 
-`python -m tests.swarm` runs more days and names the seed of one that breaks a promise.
+`python -m tests.swarm` runs more days, and names the seed of a day that breaks a promise.
 """
 
 import pickle
@@ -36,7 +36,7 @@ def test_days_keep_both_promises(theme: str) -> None:
 
 
 def test_so_do_days_of_any_theme() -> None:
-    """The same days in each run, but with `--fresh`."""
+    """The same days in each run, except with `--fresh`."""
     found = first_broken(tries.first_seed(), MIXED)
     assert found is None, f"python -m tests.swarm --start {found[0]} --days 1"
 
@@ -97,14 +97,14 @@ def test_an_entry_heard_after_its_hall_was_seen_empty_is_no_place_given_out_twic
 
 @pytest.mark.parametrize("mutant", QUICK)
 def test_a_fault_is_found(mutant: str) -> None:
-    """Those that the first days find; `make bench BENCH=swarm` looks for all of them."""
+    """Those found on the first days; `make bench BENCH=swarm` searches for all of them."""
     soon = first_broken(BY_NAME[mutant].soon, 1, mutant)
     assert (soon or first_broken(0, MUTANT_DAYS, mutant)) is not None
 
 
 @pytest.mark.parametrize("mutant", BY_NAME)
 def test_a_fault_changes_what_is_there(mutant: str) -> None:
-    """A name that has moved elsewhere would make the day fail, and not the fault."""
+    """If the patched name has moved, the day would fail for that and not for the fault."""
     changes = BY_NAME[mutant].changes()
     before = [getattr(owner, name) for owner, name, _ in changes]
     with mutated(mutant):

@@ -1,4 +1,4 @@
-"""The truth that no kiosk and no server knows: which people are inside which hall."""
+"""The truth, which no kiosk and no server knows: which people are inside which hall."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Person:
-    """A body. Several may carry a copy of one badge."""
+    """A person. Several may carry a copy of one badge."""
 
     number: int
     serial: int
     badge: str
-    inside: set[int] = field(default_factory=set)  # hall ids, with the halls around them
+    inside: set[int] = field(default_factory=set)  # hall ids, with their outer halls
     beyond: set[int] = field(default_factory=set)  # halls where the place is an override place
-    entry: tuple[str, int, int] | None = None  # the record that let them in
-    granted_then: int = 0  # What the door had been granted of the capacity, where it is `beyond`.
-    misjudged: bool = False  # a word of staff about their fenced kiosk may have left them out
+    entry: tuple[str, int, int] | None = None  # the record that admitted them
+    # The door's ordinary grants at the time, where the person is in `beyond`.
+    granted_then: int = 0
+    misjudged: bool = False  # an attestation about their fenced kiosk may have left them out
 
     def __hash__(self) -> int:
         return self.number
@@ -23,10 +24,10 @@ class Person:
 
 @dataclass
 class Truth:
-    """Everybody, and what went wrong in ways that the promise states."""
+    """All people, and the slack that the promise documents."""
 
     people: list[Person] = field(default_factory=list)
-    # By hall: entries elsewhere by a badge that was inside, and that no exit came before.
+    # By hall: entries elsewhere by a badge that was inside, before any exit.
     moves: Counter[int] = field(default_factory=Counter)
 
     def inside(self, hall: int) -> list[Person]:
@@ -36,15 +37,15 @@ class Truth:
         return sum(hall in one.inside for one in self.people)
 
     def admitted(self, person: Person, halls: set[int]) -> None:
-        """A door has admitted the badge, whether or not anybody saw the light: whoever carries a
-        copy of it may be taken to have come from elsewhere.
+        """A door has admitted the badge, seen or not: any carrier of a copy may be taken to have
+        come from elsewhere.
         """
         for one in self.people:
             if one.serial == person.serial:
                 self.moves.update(one.inside - halls)
 
     def enter(self, person: Person, halls: set[int]) -> None:
-        """The person goes in, and so out of wherever they were."""
+        """The person goes in, and so out of their earlier halls."""
         self.admitted(person, halls)
         person.inside = halls
         person.beyond, person.misjudged = set(), False
