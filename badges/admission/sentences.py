@@ -47,7 +47,7 @@ FLAGS: Mapping[Flag, Pair] = {
     Flag.NO_ENTRY: (N_("Exit recorded; no entry is known"), ""),
     Flag.UNVERIFIED: (
         N_("Exit recorded; not a valid badge"),
-        N_("Let out; nobody was counted"),
+        N_("Let out; not counted"),
     ),
 }
 
@@ -115,7 +115,7 @@ REFUSALS: Mapping[Reason, Refusal] = {
         N_("Send to another door"),
     ),
     Reason.FACTS_TOO_OLD: Refusal(
-        N_("Door's facts too old"), N_("Offline for too long"), _OTHER_DOOR
+        N_("Door's data too old"), N_("Offline for too long"), _OTHER_DOOR
     ),
     Reason.ROLL_CALL: Refusal(
         N_("Seen at a roll call"),

@@ -43,7 +43,7 @@ ZONES = 32
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 
 _WHY = {
-    "not_a_badge": "This is no Hallkeeper badge, or one that was not read whole.",
+    "not_a_badge": "This is not a Hallkeeper badge, or it was read incompletely.",
     "other_event": "This is a badge of another event.",
     "forged": "No key of this event signed it.",
 }
@@ -170,7 +170,7 @@ def inspect(target: str, keys_path: Path) -> None:
 @main.command()
 @keys_option
 @click.option("--roster", type=existing_file, required=True, help="CSV or XLSX; see the manual.")
-@click.option("--event-name", required=True, help="As it stands on the cards.")
+@click.option("--event-name", required=True, help="As printed on the cards.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="PDF to make."
 )
@@ -178,7 +178,7 @@ def inspect(target: str, keys_path: Path) -> None:
     "--zone", "zones", callback=zone_bits, multiple=True, help="CODE=GROUP of a zone in the roster."
 )
 @click.option("--format", "format_name", default="a6", help="The paper; a6 if absent.")
-@click.option("--encoding", help="Of a CSV file, where it is not told rightly.")
+@click.option("--encoding", help="Of a CSV file, if detected wrongly.")
 @click.option(
     "--row-numbers", type=click.Choice(["ids", "ignore"]), help="Ids that only number the rows."
 )
@@ -246,7 +246,7 @@ def _problems(roster: "Roster") -> list[str]:
         if finding.kind == "row_numbers":
             lines += [f"  {choice.as_option()}" for choice in finding.choices]
     if any(finding.kind != "row_numbers" for finding in asked):
-        lines.append("Mend these in a copy of the file: it has only the people who come.")
+        lines.append("Correct these in a copy of the file with only the people who attend.")
     return lines
 
 

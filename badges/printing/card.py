@@ -140,7 +140,7 @@ def check_colour(colour: str) -> str:
     hue, lightness, saturation = colorsys.rgb_to_hls(*(part / 255 for part in _rgb(colour)))
     if (hue < 12 / 360 or hue > 345 / 360) and saturation > 0.4 and 0.15 < lightness < 0.75:
         raise CardError(
-            N_("%(colour)s is red, which says 'denied' at doors: choose another colour"),
+            N_("%(colour)s is red, which means 'denied' at doors: choose another colour"),
             colour=colour,
         )
     return colour.lower()
@@ -286,7 +286,7 @@ def layout_notes(layout: PretixLayout) -> list[str]:
     missing = (
         [
             Phrase(
-                "Not installed: %(lacking)s. Noto is set in place of it.",
+                "Not installed: %(lacking)s. Noto is used instead.",
                 lacking=", ".join(lacking),
             )
         ]

@@ -206,8 +206,8 @@ def country(text: str) -> str:
     meant = Phrase(" Is it %(near)s?", near=joined(Phrase(" or "), near)) if near else ""
     raise CellError(
         N_(
-            "%(text)s is no country that is known here.%(meant)s Write the name or "
-            "its ISO code, or leave the cell empty"
+            "%(text)s is not a known country.%(meant)s Write the name or its ISO code, or "
+            "leave the cell empty"
         ),
         text=shown(text),
         meant=meant,

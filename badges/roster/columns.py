@@ -104,9 +104,7 @@ def _usual(
             problems.add(
                 line,
                 column,
-                Phrase(
-                    "%(names)s could both be it: keep one, or say which in a mapping", names=names
-                ),
+                Phrase("%(names)s both fit: keep one, or choose one in a mapping", names=names),
             )
         usual[column] = ((exact or indexes)[0],)
     return usual
@@ -217,7 +215,7 @@ def _require(
     line: int,
 ) -> None:
     has = Phrase(
-        "the file has %(header)s. Add it, or say in a mapping which one it is",
+        "the file has %(header)s. Add it, or name it in a mapping",
         header=_listed(header),
     )
     if has_orders_only(header):

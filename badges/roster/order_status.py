@@ -88,9 +88,7 @@ class Orders:
     def _finding(self, kind: str, label: str, given: str | None) -> Finding:
         lines_by_word = self._said[kind]
         count = len({line for lines in lines_by_word.values() for line in lines})
-        done = {"take": Phrase(", taken all the same"), "leave": Phrase(", left out")}.get(
-            given or "", ""
-        )
+        done = {"take": Phrase(", included"), "leave": Phrase(", left out")}.get(given or "", "")
         return Finding(
             kind,
             count,

@@ -158,7 +158,7 @@ def _check_words(
         if key not in categories:
             choices = ", ".join(sorted(categories))
             message = Phrase(
-                "the mapping says that %(word)s is %(key)s: use one of %(known)s",
+                "the mapping assigns %(word)s to %(key)s: use one of %(known)s",
                 word=shown(word),
                 key=shown(key),
                 known=choices,
@@ -275,7 +275,7 @@ def _header(line: Line | None, name: str, limits: RosterLimits) -> Line:
 
 def _header_finding(header: Line, place: int) -> list[Finding]:
     message = Phrase(
-        "the titles are in line %(number)s; what stands above them is not read",
+        "the titles are in line %(number)s; the lines above are not read",
         number=header.number,
     )
     return [Finding("header_line", place, message)] if place else []

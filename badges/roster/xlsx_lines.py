@@ -62,7 +62,7 @@ def xlsx_lines(
     hidden_columns = _hidden_columns(rows, layout.hidden_columns)
     if hidden_columns:
         message = Phrase(
-            "columns that are hidden, and are read all the same: %(count)s",
+            "hidden columns, which are read too: %(count)s",
             count=Count(len(hidden_columns)),
         )
         tell(Finding("hidden_columns", len(hidden_columns), message, hidden_columns))
@@ -97,7 +97,7 @@ def _hidden_columns(rows: list[tuple[str, ...]], hidden: list[tuple[int, int]]) 
 
 
 def _hidden_rows(hidden: list[int], answers: RosterAnswers) -> Finding:
-    done = {"take": Phrase(", taken all the same"), "leave": Phrase(", left out")}.get(
+    done = {"take": Phrase(", included"), "leave": Phrase(", left out")}.get(
         answers.hidden_rows or "", ""
     )
     return Finding(

@@ -83,7 +83,7 @@ def write(autostart: Autostart, *, again: bool) -> None:
     for path, text in autostart.files.items():
         if not again and path.exists() and path.read_text("utf-8", "replace") != text:
             raise AutostartError(
-                f"{path} is there already and says something else, perhaps for another kiosk. "
+                f"{path} exists already with other content, perhaps for another kiosk. "
                 "Nothing was written. To replace it, add --again."
             )
     try:
@@ -142,7 +142,7 @@ def _filled(name: str, values: dict[str, str]) -> str:
 def _word(text: str) -> str:
     """Quote one word for a unit's command line. Raises AutostartError."""
     if not text.isprintable():
-        raise AutostartError(f"A path with control characters can't stand in a unit: {text!r}.")
+        raise AutostartError(f"A path with control characters can't be used in a unit: {text!r}.")
     for sign, escaped in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
         text = text.replace(sign, escaped)
     return f'"{text}"'

@@ -140,7 +140,7 @@ def _wait_for_admin(
                 say(f"{error} Trying again.")
             if time.monotonic() + poll_s > deadline:
                 raise EnrolError(
-                    "Nobody has confirmed the six words in time. Ask the admin, and run the same "
+                    "The six words were not confirmed in time. Ask the admin, and run the same "
                     "command again: the code is good for 15 minutes."
                 )
             time.sleep(poll_s)
@@ -196,7 +196,7 @@ def _settle(
     """Write the new kiosk's files, the identity last. Until then there is no kiosk."""
     aside = move_aside(directory)
     if aside is not None:
-        say(f"What was here before is kept in {aside}.")
+        say(f"Earlier files are kept in {aside}.")
     save_key(directory, key)
     journal = Journal(directory / JOURNAL_FILE, identity.kiosk, identity.generation, key)
     journal.close()

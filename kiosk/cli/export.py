@@ -177,7 +177,7 @@ def _check_scan(line: Line, identity: Identity, seq: int, head: bytes, number: i
     if (record.kiosk, record.generation, record.seq) != (identity.kiosk, identity.generation, seq):
         raise ExportError(number, f"not the scan {seq} of this kiosk")
     if head != line.head:
-        raise ExportError(number, f"scan {seq} is not the one that was written")
+        raise ExportError(number, f"scan {seq} was altered")
 
 
 def _check(public: PublicKey, message: bytes, signature: bytes, number: int) -> None:

@@ -98,7 +98,7 @@ main.add_command(read_command)
 @main.command("enrol")
 @directory_option
 @click.option("--code", required=True, help="The code on the kiosk's page; it begins with HKE1.")
-@click.option("--again", is_flag=True, help="Enrol anew; what is there is kept beside.")
+@click.option("--again", is_flag=True, help="Enrol again; earlier files are kept.")
 @click.option(
     "--wait", default=900, show_default=True, type=click.IntRange(0, 86_400), help="Seconds."
 )
@@ -220,7 +220,7 @@ def _line(report: AnswerReport, as_json: bool) -> str:
 
 @main.command("screen")
 @directory_option
-@click.option("--browser", help="A Chromium to use in place of the one that is found.")
+@click.option("--browser", help="A Chromium to use instead of the detected one.")
 @plain_errors
 def screen_command(directory: Path, browser: str | None) -> None:
     """Show the kiosk's screen in a full-screen browser. Waits until the kiosk runs."""
@@ -249,7 +249,7 @@ def autostart_command(directory: Path, browser: str | None, again: bool, only_pr
         "  systemctl --user daemon-reload\n"
         f"  systemctl --user enable --now {autostart.KIOSK_UNIT}\n"
         "  loginctl enable-linger\n"
-        "The screen comes with the next sign-in at the desktop. docs/kiosk.md tells the rest."
+        "The screen comes with the next sign-in at the desktop. More in docs/kiosk.md."
     )
 
 

@@ -90,7 +90,7 @@ def read_small(path: Path) -> bytes:
     """Raises ConfigError if the file can't be read or is too large."""
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
-            raise ConfigError(f"{path} is too large to be what it is called.")
+            raise ConfigError(f"{path} is larger than such a file can be.")
         return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path} can't be read: {error.strerror}.") from None

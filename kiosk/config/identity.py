@@ -113,7 +113,7 @@ def load_key(directory: Path) -> PrivateKey:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise ConfigError(
             f"Others may read {path}. Run `chmod 600 {path}`, and enrol this kiosk again if "
-            "somebody has."
+            "others have read it."
         )
     try:
         return PrivateKey(bytes.fromhex(read_small(path).decode().strip()))

@@ -112,10 +112,10 @@ def problem(connection: Connection, owner: Owner, seal: Seal) -> str | None:
         "SELECT count(*), coalesce(max(seq), 0) FROM scan"
     ).fetchone()
     if count != last:
-        return f"it holds {count} of {last} scans"
+        return f"it has {count} of {last} scans"
     (offered,) = connection.execute("SELECT offered FROM state").fetchone()
     if offered > last:
-        return f"it holds {last} scans, and sent {offered}"
+        return f"it has {last} scans, and sent {offered}"
     try:
         Replay(connection, owner, last).check()
     except Found as fault:
@@ -176,7 +176,7 @@ class Replay:
             if serial is not None and record.day is not None:
                 self._days.add((serial, issue, record.day))
         if next(stays, None) is not None:
-            raise Found("it holds a stay that no scan began")
+            raise Found("it has a stay that no scan began")
         self._compare()
 
     def _records(self) -> Iterator[_Line]:
@@ -196,7 +196,7 @@ class Replay:
             else:
                 head = sha256(CHAIN_CONTEXT + head + raw).digest()
             if head != stored:
-                raise Found(f"scan {seq} is not the one that was written")
+                raise Found(f"scan {seq} was altered")
             if (record.kiosk, record.generation, record.seq) != (*self._me, seq):
                 raise Found(f"scan {seq} is in another's place")
             if seq > self._last - SIGNATURES_CHECKED:
@@ -235,7 +235,7 @@ class Replay:
         fields = (record.seq, hall, record.serial, record.scanned_at, record.door, int(pool.kind))
         *began, is_open, credited = next(stays, NO_STAY)
         if began != [*fields, around]:
-            raise Found(f"the stay that scan {record.seq} began is not the one that was written")
+            raise Found(f"the stay that scan {record.seq} began was altered")
         if (is_open, credited) not in ((1, 0), (0, 0), (0, 1)):
             raise Found(f"the stay that scan {record.seq} began is neither open nor over")
         self._entries[pool] += 1
@@ -289,12 +289,12 @@ class Replay:
         lacking = {named for named in self._named - stored if named.stay not in before}
         unproven = {named for named in stored - self._named if named.hall != 0}
         if lacking or unproven or not before <= {named.stay for named in self._named}:
-            raise Found("its named_stay is not what its scans say")
+            raise Found("its named_stay contradicts its scans")
 
     def _same(self, table: str, columns: str, wanted: set[Any]) -> None:
         stored = {tuple(row) for row in self._connection.execute(f"SELECT {columns} FROM {table}")}
         if stored != wanted:
-            raise Found(f"its {table} is not what its scans say")
+            raise Found(f"its {table} contradicts its scans")
 
     def _compare_accounts(self) -> None:
         accounts = {
@@ -311,14 +311,14 @@ class Replay:
             own = self._own_back[pool]
             stored = accounts.get(pool, (0, 0, 0))
             if stored != (self._entries[pool], own, self._back[pool] - own):
-                raise Found(f"its account with hall {pool.hall_id} is not what its scans say")
+                raise Found(f"its account with hall {pool.hall_id} contradicts its scans")
 
 
 def _compare_end(seq: int, state: int, closed: int) -> None:
     if (state != OPEN) != (closed > 0):
-        raise Found(f"the stay that scan {seq} began is not over as its exit says")
+        raise Found(f"the stay that scan {seq} began contradicts its exits")
     if state == CREDITED and closed != 2:
-        raise Found(f"the place of scan {seq} came back here, and no exit says so")
+        raise Found(f"the place of scan {seq} came back here without an exit")
 
 
 def _order_problem(connection: Connection, owner: Owner) -> str | None:

@@ -29,7 +29,7 @@ class JournalDamagedError(JournalError):
     """
 
     def __init__(self, problem: str, moved_to: Path | None) -> None:
-        remedy = "The kiosk keeps it aside at its next start, and says what to do."
+        remedy = "At its next start the kiosk moves it aside and shows the remedy."
         if moved_to is not None:
             remedy = (
                 f"It was kept as {moved_to.name}: give that file to the organiser. Enrol this "

@@ -121,7 +121,7 @@ class JournalFile:
         """
         row = self._connection.execute("SELECT kiosk, generation FROM state").fetchone()
         if row is None:
-            raise sqlite3.DatabaseError("it does not say whose it is")
+            raise sqlite3.DatabaseError("its owner is missing")
         kiosk, generation = row
         if (kiosk, generation) == (self._owner.kiosk, self._owner.generation):
             return

@@ -259,7 +259,7 @@ class SettingError(Exception):
     """SQLite did not accept a setting on which durability depends."""
 
     def __init__(self, name: str, wished: str | int, actual: object) -> None:
-        super().__init__(f"SQLite did not take {name} = {wished} (it says {actual!r})")
+        super().__init__(f"SQLite did not take {name} = {wished} (it has {actual!r})")
         self.name = name
 
 

@@ -59,5 +59,5 @@ def seal_problem(connection: Connection, seal: Seal) -> str | None:
         rows = connection.execute(f"SELECT seal, {', '.join(columns)} FROM {table}").fetchall()
         for stored, *values in rows:
             if seal(table, *values) != stored:
-                return f"a row of its {table} is not the one that was written"
+                return f"a row of its {table} was altered"
     return None

@@ -10,12 +10,12 @@ from badges.i18n import N_
 CAMERA: Mapping[str, str] = {
     "title": N_("Camera test"),
     "back": N_("Back to the door"),
-    "picture": N_("What the reader sees, mirrored; a frame stands around each code that it reads"),
-    "no_camera": N_("This kiosk has no camera: it reads by the hand scanner alone."),
+    "picture": N_("The reader's picture, mirrored; each code that was read has a frame"),
+    "no_camera": N_("This kiosk has no camera. It uses only the hand scanner."),
     "no_picture": N_("No picture yet"),
     "camera": N_("Camera"),
     "webcam": N_("webcam {target}"),
-    "file": N_("film {target}"),
+    "file": N_("video {target}"),
     "folder": N_("folder {target}"),
     "stream": N_("stream {target}"),
     "state": N_("State"),
@@ -33,7 +33,7 @@ CAMERA: Mapping[str, str] = {
     "sharpness_blurred": N_(
         "blurred: more light or a shorter exposure; if it stays, set the focus"
     ),
-    "sharpness_unknown": N_("hold up a badge to judge by"),
+    "sharpness_unknown": N_("hold up a badge to check"),
     "sharpness_unclear": N_(
         "nothing sharp in view: hold up a badge; if it stays so, more light, a shorter exposure, or"
         " the focus"
@@ -44,14 +44,14 @@ CAMERA: Mapping[str, str] = {
     "rate": N_("{read} of {shown} codes: {n} %"),
     "rate_none": N_("no code was shown"),
     "codes": N_("Codes in view"),
-    "looks": N_("Looks"),
+    "looks": N_("Readings"),
     "looked": N_("{n} a second, {ms} ms each"),
-    "asked_and_got": N_("Asked of the camera, and got"),
+    "asked_and_got": N_("Requested and actual settings"),
     "thing": N_("Setting"),
-    "asked": N_("Asked"),
-    "got": N_("Got"),
-    "not_taken": N_("not taken"),
-    "untold": N_("it does not say"),
+    "asked": N_("Requested"),
+    "got": N_("Actual"),
+    "not_taken": N_("not applied"),
+    "untold": N_("not reported"),
     "left": N_("left to the camera"),
     "auto": N_("auto"),
     "size": N_("Resolution"),

@@ -55,7 +55,7 @@ WORDS: Mapping[str, str] = {
     "offline": N_("Offline"),
     "offline_since": N_("Offline since {time}"),
     "facts": N_("revocations {age} old"),
-    "no_facts": N_("no facts yet"),
+    "no_facts": N_("no data yet"),
     "waiting": N_("{n} scans waiting"),
     "waiting_one": N_("1 scan waiting"),
     "waiting_none": N_("No scans waiting"),
@@ -71,18 +71,18 @@ WORDS: Mapping[str, str] = {
     "ahead": N_("Clock {n} s ahead of the server"),
     "behind": N_("Clock {n} s behind the server"),
     "battery": N_("Battery {n} %"),
-    "scanner_repaired": N_("Hand scanner: wrong keyboard layout, read all the same"),
+    "scanner_repaired": N_("Hand scanner: wrong keyboard layout, corrected"),
     "scanner_wrong": N_(
         "The scanner's keyboard layout is wrong: set scanner and computer to English (US)."
         " The badge was not checked."
     ),
-    "retired": N_("This kiosk is retired: it admits nobody. Use another door."),
+    "retired": N_("This kiosk is retired and admits no one. Use another door."),
     "refused": N_("Tell an admin: {why}"),
-    "not_taken": N_("The kiosk did not take that scan. Scan again."),
+    "not_taken": N_("That scan was not accepted. Scan again."),
     "not_turned": N_("The direction was not changed. Try again."),
     "lost": N_("NO KIOSK"),
-    "lost_reason": N_("The screen lost the kiosk"),
-    "lost_next": N_("Admit nobody by this screen. It comes back by itself."),
+    "lost_reason": N_("The screen lost its connection to the kiosk"),
+    "lost_next": N_("Admit no one by this screen. It reconnects by itself."),
     "resting": N_("CLOSED"),
     "resting_reason": N_("The shift at this door has ended; exits are still recorded"),
     "resting_counts": N_(
@@ -91,7 +91,7 @@ WORDS: Mapping[str, str] = {
     "resting_next": N_("A supervisor can resume it"),
     "rolling": N_("ROLL CALL"),
     "rolling_reason": N_("Assembly point {point}: scan every badge"),
-    "rolling_next": N_("Nobody is let in or out by it"),
+    "rolling_next": N_("It admits no one"),
     "rolling_counts": N_("{seen} scans here"),
     "second": N_("{n} s"),
     "minute": N_("{n} min"),
@@ -100,7 +100,7 @@ WORDS: Mapping[str, str] = {
     "help_admit": N_("Let in"),
     "help_look": N_("Let in, and read what to notice"),
     "help_deny": N_("Do not admit. The screen shows why and what to do."),
-    "help_goodbye": N_("An exit was recorded; nobody is ever kept in"),
+    "help_goodbye": N_("An exit was recorded; people may always leave"),
     "help_seen": N_("Roll call: this person was noted as seen"),
     "help_keys": N_("F1 help · F2 language · F4 sound · F8 direction · F9 supervisor"),
     "help_scanner": N_("A hand scanner works at any time; no field needs to be chosen"),
@@ -121,7 +121,7 @@ SUPERVISOR: Mapping[str, str] = {
     "lock": N_("Lock"),
     "override": N_("Override: admit anyway"),
     "override_short": N_("Supervisor: admit…"),
-    "override_none": N_("Nobody was denied in the last minute"),
+    "override_none": N_("No denial in the last minute"),
     "override_why": N_("Why is {who} admitted?"),
     "override_do": N_("Admit"),
     "annul": N_("Annul the last admission"),
@@ -134,25 +134,24 @@ SUPERVISOR: Mapping[str, str] = {
     "find": N_("Find a person by name"),
     "find_hint": N_("Name, organisation: at least two letters"),
     "find_do": N_("Find"),
-    "find_none": N_("Nobody found"),
-    "find_more": N_("There are more: write more of the name"),
+    "find_none": N_("No one found"),
+    "find_more": N_("More people match: enter more of the name"),
     "find_confirm": N_("Admit this person without a badge?"),
     "door": N_("Door and direction"),
-    "doors": N_("This kiosk stands at"),
+    "doors": N_("This kiosk is at"),
     "door_here": N_("here now"),
     "door_do": N_("Change door"),
     "direction_now": N_("Direction"),
     "end_shift": N_("End the shift"),
     "end_shift_ask": N_(
-        "Nobody will be admitted at this door until the shift is resumed. Its places go back to the"
-        " hall."
+        "This door admits no one until the shift is resumed. Its places go back to the hall."
     ),
     "end_shift_do": N_("End the shift now"),
     "resume": N_("Resume the shift"),
     "roll_call": N_("Roll call at an assembly point"),
     "roll_call_ask": N_(
-        "Every badge that is scanned is noted as seen, with or without the network. Nobody is"
-        " admitted at this door until the shift is resumed."
+        "Every scanned badge is noted as seen, with or without the network. This door "
+        "admits no one until the shift is resumed."
     ),
     "roll_call_point": N_("Which assembly point? As on its sign"),
     "roll_call_do": N_("Begin the roll call"),
@@ -161,7 +160,7 @@ SUPERVISOR: Mapping[str, str] = {
     "keyboard": N_("Letters on the screen"),
     "key_space": N_("Space"),
     "key_back": N_("Delete"),
-    "somebody": N_("somebody without a badge"),
+    "somebody": N_("a person without a badge"),
 }
 
 # For browsers that open the page without its link.

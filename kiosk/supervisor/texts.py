@@ -20,7 +20,7 @@ OVERRIDE_REASONS: Mapping[str, str] = {
     OTHER: N_("another reason"),
 }
 ANNUL_REASONS: Mapping[str, str] = {
-    "nobody_passed": N_("nobody passed"),
+    "nobody_passed": N_("no one passed"),
     "wrong_person": N_("the wrong person"),
     "by_mistake": N_("scanned by mistake"),
     OTHER: N_("another reason"),
@@ -39,7 +39,7 @@ REFUSALS: Mapping[str, str] = {
     "not_unlocked": N_("A supervisor must enter a PIN first."),
     "nothing_to_override": N_("No denial is left to override. Show the badge again."),
     "not_overridable": N_("This can't be overridden. Send the holder to the badge desk."),
-    "no_place": N_("No place up to the fire limit. Nobody can be admitted until somebody leaves."),
+    "no_place": N_("The fire limit is reached. Admit no one until a person leaves."),
     "resting": N_("The shift has ended. Resume it first."),
     "kiosk_retired": N_("This kiosk is retired. Use another door."),
     "nothing_to_annul": N_("There is no admission here to annul."),
@@ -47,18 +47,18 @@ REFUSALS: Mapping[str, str] = {
     "already_over": N_("This admission was annulled already, or the holder has left."),
     "too_late": N_("Only within 15 minutes. Record an exit instead."),
     "reason_missing": N_("Choose a reason, or write one."),
-    "point_missing": N_("Write which assembly point this is, in at most 30 letters."),
+    "point_missing": N_("Enter the assembly point, at most 30 characters."),
     "note_too_long": N_("The reason is longer than 200 characters."),
-    "no_server": N_("This needs the server, and it can't be reached now."),
+    "no_server": N_("This needs the server, which can't be reached now."),
     "too_many": N_(
         "Too many look-ups from this kiosk. Wait some minutes, or ask at the badge desk."
     ),
     "moved_often": N_("This kiosk was moved too often. Wait an hour, or ask an admin."),
-    "not_a_supervisor": N_("The server no longer knows you as a supervisor. Ask an admin."),
+    "not_a_supervisor": N_("You are no longer a supervisor on the server. Ask an admin."),
     "look_up_first": N_("Look the person up again first."),
     "one_way": N_("This door serves one direction only."),
-    "no_such_door": N_("There is no such door any more. Take the list again."),
-    "not_ready": N_("This kiosk has no facts from the server yet. Check the network."),
+    "no_such_door": N_("This door no longer exists. Reload the list."),
+    "not_ready": N_("This kiosk has no data from the server yet. Check the network."),
     "bad_request": N_("This could not be read. Try again."),
     "failed": N_("This could not be done. Nothing was changed. Tell an admin."),
 }

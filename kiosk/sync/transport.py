@@ -387,7 +387,7 @@ class Transport:
         try:
             return wire.decode(answer, kind)
         except WireError as error:
-            text = f"The server's answer is not what it should be: {error}."
+            text = f"The server's answer is malformed: {error}."
             raise TransportError("malformed_answer", text) from None
 
 

@@ -39,7 +39,7 @@ class Code(StrEnum):
     CHECK_CABLE_AND_PROGRAMS = N_("check the cable, and that no other program uses it")
     CHECK_ADDRESS = N_("check its address, user and password, and the network")
     IS_IT_A_VIDEO = N_("is it a video?")
-    USE_MORE_OF_THE_NAME = N_("use more of the name, or one's device: {which}")
+    USE_MORE_OF_THE_NAME = N_("use more of the name, or a device: {which}")
 
     # What is in view
     TWO_BADGES = N_("Two badges in view: the nearer one was read")
@@ -54,37 +54,39 @@ class Code(StrEnum):
     RELAY_DEVICE_FAILED = N_("The relay {name} failed ({why}).")
     RELAY_FAILED = N_("The relay failed ({why}).")
     PORT = N_("port")
-    TAKES_NOTHING = N_("takes nothing")
+    TAKES_NOTHING = N_("accepts no data")
 
     # The machine, its journal, a code without an answer
     DISK_NEARLY_FULL = N_("The disk is nearly full: {n} MB left. Free some space.")
     DISK_FULL = N_(
-        "The disk is full, so nothing can be recorded and nobody is admitted. Delete files that are"
-        " not Hallkeeper's from the disk of {directory}."
+        "The disk is full: nothing can be recorded, and no one is admitted. Delete "
+        "files that are not Hallkeeper's from the disk of {directory}."
     )
     DISK_READ_ONLY = N_(
-        "The disk of {directory} can't be written: it is read-only. Nobody is admitted until that"
-        " is mended: a disk that fails is often made read-only by the system."
+        "The disk of {directory} is read-only. No one is admitted until it is "
+        "repaired. Systems often make a failing disk read-only."
     )
     NOT_READY = N_(
-        "This kiosk has not heard from the server yet. It admits as soon as it has: check the"
-        " network."
+        "This kiosk has no data from the server yet, and admits no one until it has. "
+        "Check the network."
     )
-    UNANSWERED = N_("A code could not be answered ({why}).")
+    UNANSWERED = N_("A code could not be processed ({why}).")
     JOURNAL_UNWRITABLE = N_("The journal can't be written: {why}.")
     FORKED = N_(
-        "The server has {acked} scans of this kiosk, and only {offered} were ever sent from this"
-        " disk: it was set back or copied. Its scans are kept. Enrol it again ({command})."
+        "The server has {acked} scans of this kiosk, but this disk sent only "
+        "{offered}: it was restored or copied. Its scans are kept. Enrol the kiosk "
+        "again ({command})."
     )
 
     # The server
     OLD_SERVER = N_(
-        "This server is number {incarnation} of its line, and number {known} has already answered."
-        " If this stays, two servers run for this event: stop the older one."
+        "This server is number {incarnation} in succession, and number {known} has "
+        "already answered. If this persists, two servers run for this event: stop the "
+        "older one."
     )
     WRONG_SERVER = N_(
-        "What answers at {host} is not this kiosk's server: its certificate has another key."
-        " Nothing was sent to it."
+        "The server at {host} is not this kiosk's server: its certificate has another "
+        "key. Nothing was sent to it."
     )
     NOT_ITS_JOURNAL = N_(
         "This kiosk's journal is not the one that it sent before (a copied or restored disk?). Keep"
@@ -92,38 +94,39 @@ class Code(StrEnum):
     )
     RETIRED = N_("This kiosk has been retired. Enrol it again to use it.")
     UNKNOWN_KIOSK = N_("This kiosk is not enrolled here. Enrol it again.")
-    BAD_SIGNATURE = N_("The server does not take this kiosk's signature. Enrol it again.")
+    BAD_SIGNATURE = N_("The server rejects this kiosk's signature. Enrol it again.")
     SERVER_DISK_FULL = N_(
-        "The server's disk is full: it takes no scans, and this kiosk keeps them. Tell an admin."
+        "The server's disk is full. It accepts no scans; this kiosk keeps them. Tell an admin."
     )
     SERVER_DISK = N_(
-        "The server's disk can't be written: it takes no scans, and this kiosk keeps them. Tell an"
-        " admin."
+        "The server's disk can't be written. It accepts no scans; this kiosk keeps "
+        "them. Tell an admin."
     )
     SERVER_SUPERSEDED = N_(
-        "Another server has taken over from this one: it takes no scans, and this kiosk keeps"
-        " them. Tell an admin."
+        "Another server has replaced this one. It accepts no scans; this kiosk keeps "
+        "them. Tell an admin."
     )
     SERVER_DATABASE_AWAY = N_(
-        "The server can't reach its database: it takes no scans, and this kiosk keeps them. Tell an"
-        " admin if this stays."
+        "The server can't reach its database. It accepts no scans; this kiosk keeps "
+        "them. Tell an admin if this persists."
     )
     KIOSK_TOO_OLD = N_(
-        "This kiosk's Hallkeeper is too old for the server: it speaks version {own} of the"
-        " protocol, and the server needs version {needed} or later. Tell an admin to install the"
-        " server's version of Hallkeeper here. The door goes on with what it knows, and keeps its"
-        " scans."
+        "This kiosk's Hallkeeper is too old for the server: it speaks version {own} "
+        "of the protocol, and the server needs version {needed} or later. Tell an "
+        "admin to install the server's version of Hallkeeper here. The door continues "
+        "with its present data, and keeps its scans."
     )
     SERVER_TOO_OLD = N_(
-        "The server's Hallkeeper is too old for this kiosk: it speaks version {own} of the"
-        " protocol, and this kiosk needs version {needed} or later. Tell an admin to update the"
-        " server. The door goes on with what it knows, and keeps its scans."
+        "The server's Hallkeeper is too old for this kiosk: it speaks version {own} "
+        "of the protocol, and this kiosk needs version {needed} or later. Tell an "
+        "admin to update the server. The door continues with its present data, and "
+        "keeps its scans."
     )
     FACTS_UNUSABLE = N_(
-        "This kiosk can't use the server's facts ({why}). They are probably of different versions"
-        " of Hallkeeper. Tell an admin. The door goes on with what it knew before."
+        "This kiosk can't use the server's data ({why}). Their versions of Hallkeeper "
+        "probably differ. Tell an admin. The door continues with its earlier data."
     )
-    OTHER_LOG = N_("The server's entry log is not the one that this kiosk knew: {why}.")
+    OTHER_LOG = N_("The server's entry log contradicts the one that this kiosk saw: {why}.")
     LOG_SHRANK = N_("it had {before} entries and has {n}")
 
 

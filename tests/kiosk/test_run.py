@@ -164,7 +164,7 @@ def test_a_fault_of_ours_does_not_stop_the_door_nor_reach_the_log(
 def test_before_any_facts_it_says_so(tmp_path: Path) -> None:
     with Kiosk(enrolled(tmp_path / "door"), KioskSettings()) as kiosk:
         assert kiosk.present(badge(1)) is None
-        assert "has not heard from the server" in trouble(kiosk)
+        assert "has no data from the server" in trouble(kiosk)
         assert not kiosk.wait_for_facts(0.05)
 
 

@@ -126,7 +126,7 @@ def _hidden_column() -> Case:
     sheet.column_dimensions["C"].hidden = True
     return Case(
         "hidden-column.xlsx", "the column of e-mails is hidden", saved(book),
-        (Step(("columns that are hidden, and are read all the same: 1", "column C, 'email'",
+        (Step(("hidden columns, which are read too: 1", "column C, 'email'",
                "Added 2"), _TWO),),
     )  # fmt: skip
 
@@ -213,7 +213,7 @@ def _people() -> list[Case]:
         Case("atlantis.csv", "countries in many languages, and one that there is not",
              table([["name", "category", "country"], ["Anna", "press", "Deutschland"],
                     ["Bo", "press", "中国台湾"], ["Cy", "press", "Atlantis"]]).encode(),
-             (Step(("line 4, country: 'Atlantis' is no country that is known here",)),
+             (Step(("line 4, country: 'Atlantis' is not a known country",)),
               Step(("Added 2",), ("Anna · press · DE", "Bo · press · TW"), ("--skip-bad",)))),
         Case("unknown-session.csv", "an invitation to a session that is not there yet",
              table([["id", "name", "category", "invitations"],

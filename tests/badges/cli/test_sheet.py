@@ -170,7 +170,7 @@ def test_what_a_roster_leaves_open_makes_nothing(keys):
     cancelled = ROSTER.replace("language", "status").replace(",en", ",cancelled")
     result, _ = print_sheet(keys, cancelled, *ZONES, status=2)
     assert "rows of cancelled orders: 2" in result.stderr
-    assert "Mend these in a copy of the file" in result.stderr
+    assert "Correct these in a copy of the file" in result.stderr
 
 
 def test_all_problems_are_told_at_once(keys):

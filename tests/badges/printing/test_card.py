@@ -179,7 +179,7 @@ def test_forms_of_han_characters(text, language, region):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"category_colour": "#ff0000"}, "is red, which says 'denied'"),
+        ({"category_colour": "#ff0000"}, "is red, which means 'denied'"),
         ({"category_colour": "red"}, "'red' is no colour: write one as #1f6feb"),
         ({"category_letter": ""}, "its letter has one or two characters"),
         ({"given_name": " ", "family_name": ""}, "badge 7K3QX has no name"),

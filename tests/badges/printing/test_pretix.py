@@ -238,7 +238,7 @@ def test_what_is_not_there_is_named() -> None:
         "Area 7: the code is 12 mm wide. Below 18 mm cameras may not read it.",
         "Area 8: there is nothing for pseudonymization_id here, and it stays empty.",
         "2 of type poweredby are left out.",
-        "Not installed: Open Sans. Noto is set in place of it.",
+        "Not installed: Open Sans. Noto is used instead.",
     ]
 
 

@@ -88,7 +88,7 @@ def test_no_country(form: str) -> None:
 )
 def test_a_slip_is_named_with_what_is_near(slip: str, near: str) -> None:
     assert near_names(slip)[0] == near
-    assert f"line 2, country: '{slip}' is no country that is known here. Is it {near}" in (
+    assert f"line 2, country: '{slip}' is not a known country. Is it {near}" in (
         messages(read_cell("country", slip))
     )
 

@@ -253,8 +253,8 @@ class TestWords:
     def test_wrong_words(self) -> None:
         mapping = RosterMapping(categories={"x": "nobody"}, countries={"y": "Atlantis"})
         said = messages(read("name,category\nAnna,press\n", words=mapping))
-        assert "the mapping says that 'x' is 'nobody': use one of delegate, press, speaker" in said
-        assert "in the mapping, 'Atlantis' is no country" in said
+        assert "the mapping assigns 'x' to 'nobody': use one of delegate, press, speaker" in said
+        assert "in the mapping, 'Atlantis' is not a known country" in said
 
     def test_a_mapping_gives_a_country(self) -> None:
         mapping = RosterMapping(countries={"Atlantis": "PT"})

@@ -167,14 +167,14 @@ def test_missing_columns_and_row_problems_come_together():
         (1, "category"),
         (2, "email"),
     ]
-    assert "'Nickname', 'Email'. Add it, or say in a mapping" in roster.problems[0].message
+    assert "'Nickname', 'Email'. Add it, or name it in a mapping" in roster.problems[0].message
 
 
 def test_two_columns_for_one():
     roster = read("name,category,Mail,Email address\nAnna,press,a@x.org,b@x.org\n")
-    assert "'Mail' and 'Email address' could both be it" in messages(roster)
+    assert "'Mail' and 'Email address' both fit" in messages(roster)
     roster = read("name,category,email,EMAIL\nAnna,press,a@x.org,b@x.org\n")
-    assert "'email' and 'EMAIL' could" in messages(roster)
+    assert "'email' and 'EMAIL' both fit" in messages(roster)
     assert read("name,category,email,Mail\nAnna,press,a@x.org,b\n").rows[0].email == "a@x.org"
 
 
@@ -226,7 +226,7 @@ def test_all_problems_of_a_row():
         ("email", "Anna <a@x.org>", "is not an e-mail address"),
         ("email", "a@x..org", "is not an e-mail address"),
         ("email", "a@" + "x" * 300 + ".org", "the limit is 254"),
-        ("country", "QQ", "'QQ' is no country that is known here"),
+        ("country", "QQ", "'QQ' is not a known country"),
         ("days", "0", "'0' does not name event days from 1 to 16"),
         ("days", "3-1", "does not name event days"),
         ("days", "1-3-5", "does not name event days"),

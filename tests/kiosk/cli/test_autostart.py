@@ -68,7 +68,10 @@ def test_again_is_harmless_and_another_kiosk_is_not_overwritten(
     other = enrolled(tmp_path / "other")
     result = run("--dir", other)
     assert result.exit_code == 1
-    assert "says something else, perhaps for another kiosk. Nothing was written." in result.output
+    assert (
+        "exists already with other content, perhaps for another kiosk. Nothing was written."
+        in result.output
+    )
     assert (units(home) / autostart.KIOSK_UNIT).read_text() == before
     assert run("--dir", other, "--again").exit_code == 0
     assert str(other) in (units(home) / autostart.KIOSK_UNIT).read_text()

@@ -168,7 +168,7 @@ def test_nobody_confirms_and_the_next_try_shows_the_same_words(
     server: FakeServer, admin: Admin, directory: Path
 ) -> None:
     admin.confirm_at = 99
-    with pytest.raises(EnrolError, match="confirmed the six words in time"):
+    with pytest.raises(EnrolError, match="six words were not confirmed in time"):
         run(directory, code_of(server), wait_s=0.1)
     assert not (directory / "identity.json").exists()
     admin.confirm_at = 0

@@ -356,7 +356,7 @@ def test_a_refusal_that_was_sent_and_is_gone_is_noticed(tmp_path: Path) -> None:
         journal.offer(5)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("DELETE FROM scan WHERE seq = 2")
-    with pytest.raises(JournalDamagedError, match="holds 1 scans, and sent 2"):
+    with pytest.raises(JournalDamagedError, match="has 1 scans, and sent 2"):
         opened(path)
 
 

@@ -141,7 +141,7 @@ class TestDamage:
 
     def test_a_command_beside_the_kiosk_leaves_it_its_file(self, written: Path) -> None:
         written.write_bytes(b"not a database at all" * 500)
-        with pytest.raises(JournalDamagedError, match="aside at its next start"):
+        with pytest.raises(JournalDamagedError, match="At its next start"):
             open_journal(written.parent, check=False)
         assert written.exists()
 

@@ -90,10 +90,10 @@ def test_it_works(client: FlaskClient) -> None:
         "9 of 10 codes: 90 %",
         "15.0 a second, 4.2 ms each",
         "Resolution 1280 × 720 1280 × 720 Pictures a second 30 30, 29.7 measured",
-        "Format MJPG YUYV – not taken",
-        "Exposure 5 ms 31.2 ms – not taken",
+        "Format MJPG YUYV – not applied",
+        "Exposure 5 ms 31.2 ms – not applied",
         "Gain left to the camera",
-        "Focus auto it does not say",
+        "Focus auto not reported",
     ):
         assert line in text, line
 
@@ -125,7 +125,7 @@ def test_without_a_code_a_blurred_wall_is_no_fault(client: FlaskClient, eye: Eye
     assert "nothing sharp in view: hold up a badge" in page
     assert "blurred" not in page
     eye.told = replace(REPORT, codes=0, judged=Judgement(120.0, "good", None, "unknown"))
-    assert "hold up a badge to judge by" in client.get("/camera?language=en").text
+    assert "hold up a badge to check" in client.get("/camera?language=en").text
 
 
 def test_the_facts_alone_are_fetched_anew(client: FlaskClient, eye: Eye) -> None:
@@ -196,14 +196,14 @@ def test_a_film_is_asked_for_nothing(client: FlaskClient, eye: Eye) -> None:
         REPORT, kind=Kind.FILE, target="door.avi", name="", asked=None, status=status
     )
     text = text_of(client, "/camera?language=en")
-    assert "Camera film door.avi" in text
+    assert "Camera video door.avi" in text
     assert "Resolution – 640 × 480 Pictures a second – 25 measured" in text
-    assert "not taken" not in text
+    assert "not applied" not in text
 
 
 def test_a_size_that_the_pictures_do_not_have_is_told(client: FlaskClient, eye: Eye) -> None:
     eye.told = replace(REPORT, status=replace(REPORT.status, width=640, height=480))
-    assert "1280 × 720 640 × 480 – not taken" in text_of(client, "/camera?language=en")
+    assert "1280 × 720 640 × 480 – not applied" in text_of(client, "/camera?language=en")
 
 
 def test_the_picture_is_made_once_for_all_tabs(client: FlaskClient, eye: Eye) -> None:
@@ -220,7 +220,7 @@ def test_no_picture_yet(eye: Eye) -> None:
 
 def test_a_door_without_a_camera_says_so() -> None:
     client = opened(app_with(None))
-    assert "reads by the hand scanner alone" in text_of(client, "/camera?language=en")
+    assert "It uses only the hand scanner" in text_of(client, "/camera?language=en")
     assert client.get("/camera/picture.jpg").status_code == 204
     assert client.get("/camera/facts").status_code == 200
 

@@ -63,7 +63,9 @@ class TestLog:
                 event.books.leaves[1] = bytes(32)
             else:
                 event.spoil_note = lambda note: note.replace("\n3\n", "\n30\n")
-        online.until(lambda: "not the one that this kiosk knew" in str(online.link.state.log_alarm))
+        online.until(
+            lambda: "contradicts the one that this kiosk saw" in str(online.link.state.log_alarm)
+        )
         (evidence,) = online.door.journal.witness.evidence()
         assert evidence.old_note
         assert evidence.new_note

@@ -143,7 +143,7 @@ class TestNoExcuse:
     def test_under_one_name_nothing_goes_missing(self, watch: Watch, kept: Kept) -> None:
         check(watch, restored("c", "d"))
         for shorter in (restored(), restored("c"), restored("d", "c")):
-            assert "not the one that this kiosk knew" in check(watch, shorter)
+            assert "contradicts the one that this kiosk saw" in check(watch, shorter)
         assert watch.size == 5, "it goes by what it knew"
 
     @pytest.mark.parametrize("name", [NAME, f"{NAME}/6", "hallkeeper/another/9"])
@@ -175,7 +175,7 @@ class TestAheadOfTheSnapshot:
         check(watch, old_log())
         assert check(watch, restored(), name=NAME) == ""
         late = NOW + RENAMED_MS
-        assert "not the one" in check(watch, restored(), name=NAME, now=late)
+        assert "contradicts" in check(watch, restored(), name=NAME, now=late)
 
     def test_the_wait_begins_anew(self, watch: Watch) -> None:
         check(watch, old_log())

@@ -165,7 +165,7 @@ WRONG = {
     "twice in a row": ('A,"R-1,R-1",robots,DE,1', "line 3: stand R-1 is there twice"),
     "no area": ("A,R-1,,DE,1", "line 3: stand R-1 has no area: write one, or name one with --area"),
     "an unknown area": ("A,R-1,Moon,DE,1", "line 3: area 'Moon' is none of this event; there are"),
-    "no country": ("A,R-1,robots,Atlantis,1", "line 3: country 'Atlantis' is no country"),
+    "no country": ("A,R-1,robots,Atlantis,1", "line 3: country 'Atlantis' is not a known country"),
     "no stand": ("A,,robots,DE,1", "line 3: has no stand"),
     "no code": ("A,R#1,robots,DE,1", "line 3: stand 'R#1' is 1 to 32 letters"),
     "no name": (",R-1,robots,DE,1", "line 3: has no name of an exhibitor"),
