@@ -13,7 +13,12 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 from badges.admission.facts import Calendar
 from server import doors
 from server.app import pages
-from server.app.features import alert_sources, load_features, template_folders
+from server.app.features import (
+    alert_sources,
+    load_features,
+    static_folders,
+    template_folders,
+)
 from server.core.entry_log.entry_log import Log
 from server.core.event.calendar import day_starts
 from server.core.event.clock import ServerClock
@@ -33,7 +38,7 @@ from server.core.translations import Words
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.engines.history import history
-from server.web import auth, display, i18n, problems, security
+from server.web import auth, display, i18n, problems, security, static_files
 from server.web.feature import features
 from server.web.services import Services, keep_services, renew_services, services, services_of
 
@@ -84,8 +89,9 @@ def make_app(event_names: display.Names, time_zone: str, event_path: Path) -> Fl
 
     Raises CatalogueError for an invalid file in the event's `translations`.
     """
-    app = _App("server.web")  # the package of base templates and static files
+    app = _App("server.web", static_folder=None)  # the package of the base templates
     app.jinja_loader = ChoiceLoader([FileSystemLoader(path) for path in template_folders()])
+    static_files.register(app, static_folders())
     security.protect(app)
     auth.guard(app)
     i18n.register(app, Words(event_path))

@@ -26,9 +26,19 @@ def load_features() -> "tuple[Feature, ...]":
 
 
 def template_folders() -> list[Path]:
+    """Return the folders of templates: the base's, and each feature's."""
+    return _folders("templates")
+
+
+def static_folders() -> list[Path]:
+    """Return the folders of scripts and styles: the base's, and each feature's."""
+    return _folders("static")
+
+
+def _folders(name: str) -> list[Path]:
     server = Path(__file__).parent.parent
-    own = [server / "features" / name / "templates" for name in FEATURES]
-    return [server / "web" / "templates", *filter(Path.is_dir, own)]
+    own = [server / "features" / feature / name for feature in FEATURES]
+    return [server / "web" / name, *filter(Path.is_dir, own)]
 
 
 def alert_sources() -> "tuple[Source, ...]":

@@ -13,7 +13,6 @@ from flask import (
     Blueprint,
     Response,
     abort,
-    current_app,
     jsonify,
     render_template,
     url_for,
@@ -31,6 +30,7 @@ from server.storage.localized import text_in
 from server.web import auth, i18n
 from server.web.display import both_names
 from server.web.services import services
+from server.web.static_files import static_path
 
 blueprint = Blueprint("phone", __name__)
 
@@ -124,7 +124,7 @@ def manifest(token: str) -> Response:
 @auth.allow_everybody
 def worker() -> Response:
     """Return the service worker, the same for everyone."""
-    script = Path(_folder(), "phone-worker.js").read_text("utf-8")
+    script = static_path("phone-worker.js").read_text("utf-8")
     return Response(script, mimetype="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
@@ -188,15 +188,9 @@ def _words() -> dict[str, Any]:
 
 def static(name: str) -> str:
     """Return a static file's URL, with a hash of its content."""
-    return url_for("static", filename=name, v=_digest(str(Path(_folder(), name))))
-
-
-def _folder() -> str:
-    folder = current_app.static_folder
-    assert folder is not None
-    return folder
+    return url_for("static", filename=name, v=_digest(static_path(name)))
 
 
 @cache
-def _digest(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

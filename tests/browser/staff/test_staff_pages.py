@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
-import server.web as server_web
+from server.app.features import static_folders
 from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.browser.engine.axe import RULES, faults, rules_but
@@ -36,7 +36,7 @@ from tests.server.web.language.test_pseudo_language_pages import addresses
 EVERYTHING = bool(os.environ.get("HALLKEEPER_AXE_ALL"))
 pytestmark = pytest.mark.timeout(3_600 if EVERYTHING else 600)
 
-STATIC = Path(server_web.__file__).parent / "static"
+STATIC = {path.name: path for folder in static_folders() for path in folder.iterdir()}
 WIDE, NARROW = (1920, 1080), (390, 844)
 GRAVE = ("serious", "critical")
 STOPS = """
@@ -72,7 +72,7 @@ def plain(html: str) -> str:
     """The page with its style in it, and without its scripts."""
     styled = re.sub(
         r'<link rel="stylesheet"[^>]*/static/([\w.-]+\.css)[^>]*>',
-        lambda found: f"<style>{(STATIC / found[1]).read_text('utf-8')}</style>",
+        lambda found: f"<style>{STATIC[found[1]].read_text('utf-8')}</style>",
         html,
     )
     return re.sub(r"<script\b[^>]*></script>", "", styled)
