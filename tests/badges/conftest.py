@@ -1,4 +1,4 @@
-"""What several tests of `badges` share."""
+"""Fixtures of several tests of `badges`."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,9 @@ _BESIDE_THE_REPOSITORY = Path(__file__).parents[3] / "shared" / "vectors"
 
 @pytest.fixture(scope="session")
 def others_vectors() -> Callable[[str], Path]:
-    """Finds a file of others' test vectors; skips the test, by the file's name, where it is not."""
+    """Return a file of third-party test vectors. Skips the test, with the file's name, without
+    it.
+    """
 
     def find(name: str) -> Path:
         path = Path(os.environ.get("HALLKEEPER_VECTORS") or _BESIDE_THE_REPOSITORY) / name

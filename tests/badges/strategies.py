@@ -1,6 +1,6 @@
 """Hypothesis strategies for the admission decision.
 
-Each is made once, because Hypothesis looks through all of a new one before it draws.
+Each is made once, because Hypothesis validates all of a new one before it draws.
 """
 
 from dataclasses import replace
@@ -111,8 +111,8 @@ def facts() -> st.SearchStrategy[Facts]:
     )
 
 
-# With these a door opens. Facts that are drawn at random nearly always shut it, for many reasons at
-# once, and so no law is tried by them.
+# With these a door opens. Facts drawn at random nearly always shut it, for many reasons at once,
+# and so test no law.
 GOOD_BADGE = {"issue": 3, "category": 1, "valid_days": 0b10, "zones": 3}
 GOOD_HALL = {
     "closed": False,
@@ -141,7 +141,7 @@ _up_to_two = st.sets(st.sampled_from(_names), max_size=2)
 
 @st.composite
 def _nearly_admitted(draw: st.DrawFn) -> tuple[Scan, Facts]:
-    """What opens a door, but for up to two things that are drawn at random."""
+    """Facts that open a door, with up to two random changes."""
     free = draw(_up_to_two)
 
     def good(fields: dict[str, object]) -> dict[str, object]:
@@ -156,5 +156,5 @@ def _nearly_admitted(draw: st.DrawFn) -> tuple[Scan, Facts]:
 
 @cache
 def presentations() -> st.SearchStrategy[tuple[Scan, Facts]]:
-    """A scan with what is known: anything at all, or nearly what opens a door."""
+    """A scan with facts: random, or nearly those that open a door."""
     return st.tuples(scans(), facts()) | _nearly_admitted()

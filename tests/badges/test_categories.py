@@ -1,6 +1,6 @@
-"""What every event begins with: white reads on the colours, and letters differ.
+"""The default categories: white is legible on the colours, and letters differ.
 
-That colour-blind eyes tell the colours apart is held by test_colours.py.
+test_colours.py tests that colour-blind eyes can distinguish the colours.
 """
 
 from badges.categories import DEFAULT_CATEGORIES

@@ -1,4 +1,4 @@
-"""Texts that remember what they were made of, so that each reader's language can say them."""
+"""Phrases keep their parts, so that they can be translated for each reader."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""The fields of a record and of messages that tell which kind of place an entry used."""
+"""The fields of a record and of messages for the kind of an entry's place."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The decision as a table: each reason, its neighbours, and what it says of the nearest failing
+"""The decision as a table: each reason, its neighbours, and the details of the nearest failing
 condition.
 """
 
@@ -249,7 +249,7 @@ def test_an_exit_names_its_stay_or_says_why_not() -> None:
 
 
 def test_the_first_failing_check_answers() -> None:
-    """What the holder can't change comes first; what passes by itself comes last."""
+    """Causes that the holder can't change come first; those that pass by themselves come last."""
     everything = replace(
         hall(closed=True, facts_age_max_ms=1),
         holder=Holder(revoked=True, highest_issue=9),

@@ -1,4 +1,4 @@
-"""The order of the checks, one by one, and which side of each border a case lies on."""
+"""The order of the checks, one by one, and the cases on both sides of each limit."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ from tests.badges.admission.test_decide import (
 )
 
 TODAY = frozenset({(BADGE.issue, 0)})
-# All that can stand against an entry at once.
+# Every possible objection to an entry at once.
 EVERYTHING = replace(
     FACTS,
     hall=replace(HALL, closed=True, zones=0b10, facts_age_max_ms=1),
@@ -38,7 +38,7 @@ EVERYTHING = replace(
     door_resting=True,
     facts_age_ms=None,
 )
-# What each check answers, in their order, and what takes its reason away.
+# Each check's answer, in order, and the facts that remove its reason.
 IN_ORDER = [
     (
         Reason.REVOKED,
@@ -70,14 +70,14 @@ def test_each_answer_stands_before_all_that_come_later() -> None:
 
 
 def test_full_comes_after_already_inside() -> None:
-    """Who is inside should hear that, and not wait for a place."""
+    """A person inside should learn that, and not wait for a place."""
     known = replace(FACTS, presence=INSIDE, free_places=0)
     assert enter(known).reason is Reason.ALREADY_INSIDE
 
 
 @pytest.mark.parametrize("shut", ["kiosk_retired", "door_resting"])
 def test_a_door_that_gave_its_places_back_says_why_it_has_none(shut: str) -> None:
-    """A full hall, its own or one around it, is not what keeps people out there."""
+    """A full hall, its own or an outer one, is not the cause there."""
     around = Outer(replace(HALL, hall_id=2), None, 0)
     known = replace(FACTS, free_places=0, outer=(around,), **{shut: True})
     assert enter(known) == Denied(Reason(shut))
@@ -158,7 +158,7 @@ def test_an_invitation_to_a_later_session_is_worth_waiting_for() -> None:
 
 
 def test_a_hall_without_a_rule_of_its_own_is_shut_between_sessions() -> None:
-    """It is not for sessions alone, yet admits nobody besides."""
+    """It is not for sessions only, yet it admits no one else."""
     known = replace(hall(sessions_only=False), sessions=(LATER,))
     found = enter(known)
     assert found == Denied(Reason.HALL_CLOSED, opens_at=LATER.opens_at, session_id=6)
@@ -208,7 +208,7 @@ def test_a_hall_for_sessions_alone_is_shut_between_them_to_its_own_categories_to
 
 
 class TestRollCall:
-    """At an assembly point a scan says who was seen. It never lets anybody in."""
+    """At an assembly point a scan notes a person as seen. It never admits."""
 
     ROLLING = replace(EVERYTHING, kiosk_retired=False, roll_call=True, holder=Holder())
 

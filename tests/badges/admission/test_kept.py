@@ -51,7 +51,7 @@ def entry(shown: tuple, **changes: object) -> tuple:
 
 @given(presentations(), st.integers(0, 3), st.integers(1, 3))
 def test_kept_places_open_no_door_to_others(shown: tuple, ordinary: int, kept: int) -> None:
-    """Whatever is kept, others are answered as if it were not there, and told of it where full."""
+    """Others get the same answer as without kept places, and if full are told of them."""
     scan, known = entry(shown, free_places=ordinary)
     known = replace(known, holder=replace(known.holder, accessible=False))
     without, beside = decide(scan, known), decide(scan, replace(known, free_kept=kept))

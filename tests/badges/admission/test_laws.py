@@ -104,7 +104,7 @@ def test_a_day_credential_elsewhere_never_opens_a_door(
 
 @given(presentations())
 def test_of_a_badge_and_its_day_credential_one_opens_a_door(shown: Shown) -> None:
-    """Where both are known, there is no day on which both are admitted."""
+    """If both are known, there is no day on which both are admitted."""
     scan, known = shown
     day = event_day(known.calendar.day_starts, scan.scanned_at)
     if isinstance(scan.badge, Reason) or day is None:
@@ -122,7 +122,7 @@ def test_of_a_badge_and_its_day_credential_one_opens_a_door(shown: Shown) -> Non
 
 
 def test_the_laws_are_tried_at_doors_that_open() -> None:
-    """A law that says what shuts a door proves nothing at one that is shut anyway."""
+    """A law about shutting a door proves nothing at a door that is shut anyway."""
     opened: list[bool] = []
 
     @given(presentations())

@@ -1,4 +1,4 @@
-"""`hallkeeper-badges` as a person calls it: what it makes, and what it says to wrong input."""
+"""`hallkeeper-badges` as on the command line: its output, and its errors."""
 
 import io
 import json

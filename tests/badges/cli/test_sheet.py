@@ -44,7 +44,7 @@ def print_sheet(keys: Path, text: str = ROSTER, *more, status=0, name="roster.cs
 
 
 def inspected(keys: Path, pdf: Path) -> list[dict]:
-    """What the code on each page says."""
+    """The credential in the code on each page."""
     answers = []
     with pypdfium2.PdfDocument(pdf) as document:
         for page in document:
@@ -89,7 +89,7 @@ def test_a_format_that_there_is_not(keys):
 
 
 def test_the_same_roster_gives_the_same_cards(keys, tmp_path):
-    """In any order, with a row more, and with a name corrected where there is an id."""
+    """In any order, with a row more, and with a corrected name if there is an id."""
     first = {card.given_name: card.text for card in cards_of(keys, ROSTER)}
     header, anna, bo = ROSTER.splitlines()
     again = cards_of(keys, "\n".join([header, bo, "3,Cy,,,,vip,,,", anna.replace("Lee", "Li")]))
@@ -100,7 +100,7 @@ def test_the_same_roster_gives_the_same_cards(keys, tmp_path):
 
 
 def test_nobody_shares_a_serial(keys):
-    """Two people of one name, no id and no e-mail."""
+    """Two people of one name, without id and e-mail."""
     cards = cards_of(keys, "name,category\n" + "Kim Lee,visitor\n" * 3)
     assert len({card.badge_number for card in cards}) == 3
 
@@ -129,7 +129,7 @@ def test_what_stands_on_a_card(keys):
 
 def test_the_categories_are_a_new_servers():
     assert offline_sheet.CATEGORIES == {plan.key: plan for plan in DEFAULT_CATEGORIES}
-    # The numbers stand in credentials, and so never change.
+    # The numbers are in credentials, so they never change.
     assert {key: each.code for key, each in offline_sheet.CATEGORIES.items()} == {
         "delegate": 1,
         "speaker": 2,
@@ -200,7 +200,7 @@ def test_a_zone_given_twice(keys):
 
 @pytest.mark.long
 def test_names_that_no_font_draws(keys):
-    """Never a box: every such badge is told at once, and nothing is printed."""
+    """Every such badge is reported at once, and nothing is printed, never a box."""
     text = "name,category\nAnna \u0378,press\nBo,press\nCy \u0379,press\n"
     result, pdf = print_sheet(keys, text, status=2)
     assert result.stderr.count("no installed font draws") == 2

@@ -1,4 +1,4 @@
-"""The credential: what opens, what doesn't and why, and that nothing but the signed text opens."""
+"""The credential: which texts open, which don't and why, and that only the signed text opens."""
 
 import dataclasses
 
@@ -79,7 +79,7 @@ def test_the_same_fields_give_the_same_text():
 
 
 def test_every_flipped_bit_is_refused():
-    """All 640; those of the event's short id read as another event's badge."""
+    """All 640. Those of the event's short id read as another event's badge."""
     for bit in range(8 * CREDENTIAL_BYTES):
         flipped = bytearray(RAW)
         flipped[bit // 8] ^= 1 << bit % 8
@@ -156,7 +156,7 @@ RESERVED = [
 
 @pytest.mark.parametrize("change", RESERVED, ids=str)
 def test_what_is_reserved_is_refused_though_rightly_signed(change):
-    """A door of today can't honour what a later version may mean by these."""
+    """Today's doors can't honour a later version's meaning of these."""
     with pytest.raises(NotABadgeError):
         open_credential(RING, signed(change))
 
@@ -213,7 +213,7 @@ def test_each_key_signs_for_its_own_id():
 
 
 def test_a_key_past_its_last_day_still_opens():
-    """Time is the decision's matter; RING's keys ended in 1970."""
+    """The decision checks the time; RING's keys ended in 1970."""
     assert open_credential(RING, TEXT) == BADGE
 
 
@@ -251,7 +251,7 @@ def test_an_event_id_has_16_bytes(event_id):
 
 
 def test_a_printed_credential_shows_no_signature():
-    """Whoever has the signature can open the holder's sealed name, so logs must not have it."""
+    """The signature opens the holder's sealed name, so logs must not have it."""
     badge = open_credential(RING, TEXT)
     assert badge.signature.hex() not in repr(badge)
     assert repr(badge.signature) not in repr(badge)

@@ -1,4 +1,4 @@
-"""The figures of the format, as released, and the edges of what a badge may say."""
+"""The format's released numbers, and its limits."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def test_a_field_goes_from_its_lowest_to_its_highest(name: str, lowest: int, hig
 
 
 def test_the_numbers_on_released_badges() -> None:
-    """Cards are in people's hands: none of these may ever change."""
+    """Cards are in use: none of these may ever change."""
     assert (credential.VERSION, credential.TEXT_CHARS, credential.CREDENTIAL_BYTES) == (1, 122, 80)
     assert [kind.value for kind in Kind] == [0, 1, 2, 3]
     assert {flag.name: flag.value for flag in CredentialFlag} == {"ATTENTION": 1, "ESCORT": 2}

@@ -1,4 +1,4 @@
-"""The two key files: what comes back, and every way in which a file is neither."""
+"""The two key files: the round trip, and every kind of invalid file."""
 
 import json
 

@@ -1,4 +1,6 @@
-"""Vectors: others' for Ed25519 as PyNaCl does it, and our own frozen file for the credential."""
+"""Test vectors: third-party ones for Ed25519 as in PyNaCl, and our own frozen file for the
+credential.
+"""
 
 import functools
 import hashlib
@@ -31,11 +33,11 @@ from badges.credential.keys import (
 )
 
 OURS = Path(__file__).parents[2] / "vectors" / "credential.json"
-# What a released badge or door relies on: the file may be added to under another name, not changed.
+# Released badges and doors rely on it: add under other names, never change.
 OURS_SHA256 = "688ecd844cadf4067dc08431ea0d7474d159655146aff97e8dc1e46830b23d65"
 
-# The edge cases of CCTV that PyNaCl takes. Libraries differ here, so this set is part of what a
-# badge is: whoever verifies with another library must get the same one.
+# The edge cases of CCTV that PyNaCl accepts. Libraries differ here, so this set is part of the
+# format: other libraries must accept the same set.
 CCTV_ACCEPTED = [
     *[7, 29, 50, 117, 139, 161, 182, 249, 305, 411, 425, 438, 465, 473, 481, 489, 497, 511],
     *[525, 538, 565, 573, 581, 589, 597, 611, 625, 638, 665, 673, 681, 689, 697, 711, 725, 738],

@@ -93,7 +93,7 @@ def test_a_fenced_kiosk_stays_counted_until_attested_and_is_not_given_back_twice
     assert fenced.worst_case == 3
     attested = fenced.attest(A, 1, seq=0)  # of the three, at most one is inside
     assert attested.worst_case == 1
-    heard = attested.hear_returned(A, 2, incarnation=1)  # its journal turns up after all
+    heard = attested.hear_returned(A, 2, incarnation=1)  # its journal is found after all
     assert heard.worst_case == 1
     with pytest.raises(PlacesError):
         pool().attest(A, 1, seq=0)
@@ -103,8 +103,8 @@ A1, A2, A3 = (StayRef(*A, seq) for seq in (1, 2, 3))
 
 
 def lost() -> Pool:
-    """A had five places. One was used by an entry that is known; of the other four, staff say, at
-    most one is used by somebody inside.
+    """A had five places. One was used by a known entry; of the other four, staff attest that at
+    most one is used by a person inside.
     """
     known = pool(9).grant(A, 5).open_stay(A, gone=False)
     return known.fence(A).attest(A, 1, seq=1)
@@ -131,8 +131,8 @@ def test_once_all_that_was_attested_is_accounted_for_exits_count_again() -> None
 
 
 def test_a_wrong_word_puts_nobody_over_once_its_kiosk_is_heard() -> None:
-    """A let three in and is attested to have nobody inside. Three more come in by B, and then A's
-    entries turn up.
+    """A admitted three and is attested to have no one inside. Three more enter by B, and then A's
+    entries arrive.
     """
     wrong = pool(3).grant(A, 3).fence(A).attest(A, 0, seq=0).grant(B, 3)
     for seen in range(3):
@@ -152,12 +152,12 @@ def test_a_second_attestation_may_only_lower() -> None:
 
 
 def test_a_restored_server_is_told_of_people_that_it_has_no_places_for() -> None:
-    """It has forgotten what it granted, so the word of staff goes beyond what it knows."""
+    """It has forgotten its grants, so the attestation exceeds its knowledge."""
     restored = pool(9).restored(2).hear(B, granted=0, incarnation=2).fence(A)
     assert restored.awaited == {A}
     attested = restored.attest(A, 2, seq=0)
     assert (attested.awaited, attested.worst_case) == (frozenset(), 2)
-    found = attested.hear(A, granted=5, incarnation=2)  # its grants turn up
+    found = attested.hear(A, granted=5, incarnation=2)  # its grants arrive
     assert found.worst_case == 2
     assert found.hear(A, granted=5, incarnation=2) == found
 
@@ -171,8 +171,8 @@ def test_a_shortage_that_no_grant_explains_is_forgotten() -> None:
 
 
 def found_late(granted: int, returned: int, incarnation: int) -> Pool:
-    """A server that forgot A's grants was told that four people are inside by A's word. Then what A
-    says of its places arrives.
+    """A server that forgot A's grants heard an attestation of four people inside by A. Then A's
+    totals arrive.
     """
     restored = pool(9).restored(2).hear(B, granted=0, incarnation=2).fence(A)
     attested = restored.attest(A, 4, seq=0)
@@ -185,9 +185,7 @@ def found_late(granted: int, returned: int, incarnation: int) -> Pool:
 def test_totals_from_before_a_restore_take_nobody_out_of_the_word(
     granted: int, returned: int
 ) -> None:
-    """A was granted nine places, of which it gave five back. A batch of the time before may lack
-    any of it.
-    """
+    """A was granted nine places, and returned five. A batch from before may lack any of it."""
     late = found_late(granted, returned, 1)
     assert late.worst_case == 4
     late = late.hear(A, granted=9, incarnation=2).hear_returned(A, 5, incarnation=2)

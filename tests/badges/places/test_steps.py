@@ -1,4 +1,4 @@
-"""Every step of the places protocol by its figures: what it moves, and what it leaves alone."""
+"""Every step of the places protocol by its numbers: those that change, and those that don't."""
 
 import pytest
 from msgspec.structs import replace
@@ -176,7 +176,7 @@ class TestStays:
 
     @pytest.mark.parametrize("unused", [1, 0, -1])
     def test_an_entry_without_a_place_is_on_one_that_was_not_returned(self, unused: int) -> None:
-        """A kiosk that lies about what it returned: whom it lets in is counted all the same."""
+        """A kiosk that lies about its returned places: people it admits count all the same."""
         mine = Held(granted=5, returned=2, handed_over=3 - unused)
         opened = pool(mine, open_stays=3).open_stay(A, gone=False)
         kept = 0 if unused > 0 else 1
@@ -240,7 +240,9 @@ class TestLost:
         assert again.restored(6).awaited == {A, B}
 
     def test_one_that_was_put_back_awaits_those_fenced_too(self) -> None:
-        """Keep what staff said, since whoever fenced them may not know all of their grants."""
+        """Keep the attestation, because the server that fenced them may not know all of their
+        grants.
+        """
         fenced = Pool(9, kiosks={A: held(fenced=True), B: held(fenced=True, attested=0)})
         assert fenced.restored(5, was_put_back=True).awaited == {A}
         assert fenced.restored(5).awaited == frozenset()
@@ -295,14 +297,14 @@ class TestLimit:
 
 
 def test_an_order_without_a_recall_asks_for_nothing_back() -> None:
-    """What was returned before is in the total."""
+    """The total includes places returned before."""
     assert pool(held(returned=0)).order(A) == Order(9, 0, 1)
     assert pool(held(returned=4)).order(A) == Order(9, 4, 1)
     assert pool(held(returned=4)).order(A, 2) == Order(9, 6, 1)
 
 
 def test_the_stay_of_a_kiosk_that_has_no_account_gives_its_place_back_to_the_pool() -> None:
-    """Its door leads into the hall, and nobody had told it."""
+    """Its door leads into the hall, but had not heard that."""
     before = pool(held(), open_stays=2)
     after = before.close_stay(StayRef("door-c", 1, 5))
     assert after == replace(before, open_stays=1)

@@ -1,4 +1,4 @@
-"""A hall's three pools under its capacity and its fire limit, whatever the order of grants, uses,
+"""A hall's three pools under its capacity and its fire limit, in any order of grants, uses,
 capacities and releases.
 """
 
@@ -31,8 +31,8 @@ class ThreePools(RuleBasedStateMachine):
         self.doors = {(kind, kiosk): Account() for kind in PlaceKind for kiosk in KIOSKS}
         self.inside = dict.fromkeys(PlaceKind, 0)
         self.seen = dict.fromkeys(self.doors, 0)
-        self.largest = 0  # capacity in force while anybody was granted a place
-        self.untouched = True  # the capacity and what is kept of it are as they were at first
+        self.largest = 0  # capacity at any grant
+        self.untouched = True  # the capacity and the number of kept places have not changed yet
 
     @initialize(capacity=st.integers(0, LIMIT), kept=st.integers(0, LIMIT))
     def begin(self, capacity: int, kept: int) -> None:
@@ -66,7 +66,7 @@ class ThreePools(RuleBasedStateMachine):
 
     @rule(kiosk=KIOSK, other=KIOSK, counts=st.tuples(*[st.integers(0, LIMIT)] * 3))
     def share(self, kiosk, other, counts: tuple[int, ...]) -> None:
-        """As the server does it: what each pool may give is told once, and then all give."""
+        """As the server does it: each pool's limit is computed once, and then all grant."""
         limited = self.limited()
         for kind, to, count in zip(PlaceKind, (kiosk, other, kiosk), counts, strict=True):
             self._grant(limited, kind, to, count)
@@ -80,7 +80,9 @@ class ThreePools(RuleBasedStateMachine):
             assert self.with_those_beyond() <= self.capacity
 
     def with_those_beyond(self) -> int:
-        """How many may be inside by ordinary and kept places, and who is by override places."""
+        """The allowed number of people on ordinary and kept places, and those on override
+        places.
+        """
         ordinary, override, accessible = self.pools.values()
         return ordinary.worst_case + accessible.worst_case + override.open_stays
 
@@ -126,7 +128,7 @@ class ThreePools(RuleBasedStateMachine):
             assert self.pools[ORDINARY].worst_case <= others
 
 
-# Half as many again as a test has elsewhere.
+# Half as many again as a usual test.
 ThreePools.TestCase.settings = settings(
     max_examples=settings().max_examples * 3 // 2, stateful_step_count=40, deadline=None
 )
@@ -157,8 +159,8 @@ def test_a_raised_capacity_waits_for_override_places() -> None:
 
 
 def test_a_place_that_comes_back_goes_first_to_who_is_inside_beyond_the_capacity() -> None:
-    """Three of three are in, and a fourth by override, whose own place serves somebody else once
-    it is a place within the capacity that they use.
+    """Three of three are in, and a fourth by override. Its own place serves another person once it
+    is a place within the capacity.
     """
     full, beyond = holding(3, 0, open_stays=3), holding(6, 0, open_stays=1)
     assert free(full, beyond, Pool(0), kept=0) == (-1, 5, 0)
@@ -196,7 +198,7 @@ def test_places_are_kept_again_as_they_come_free() -> None:
 
 
 def test_an_open_stay_whose_place_staff_s_word_gave_back_is_no_room_for_another() -> None:
-    """A lost door was attested to have nobody inside, and then its entry turned up. It counts."""
+    """A lost door was attested to have no one inside, and then its entry arrived. It counts."""
     pool = Pool(2, open_stays=1, kiosks={("a", 1): Held(granted=1, handed_over=1, reclaimed=1)})
     assert (pool.open_stays, pool.worst_case) == (1, 1)
     assert free(holding(6, 6), Pool(3), pool, kept=0) == (-1, 2, 0)

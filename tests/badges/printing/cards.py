@@ -39,26 +39,28 @@ def named(given: str, family: str = "", organisation: str = "", country: str = "
 
 
 def pages(pdf: bytes) -> list[tuple[np.ndarray, str]]:
-    """Each page as gray pixels, and the text that can be copied from it."""
+    """Each page as gray pixels, and its text as copied."""
     with closing(pypdfium2.PdfDocument(pdf)) as document:
         return [(_pixels(page), _text(page)) for page in document]
 
 
 def texts(pdf: bytes) -> list[str]:
-    """The text that can be copied from each page, which is not drawn for that."""
+    """Each page's text as copied, without drawing the page."""
     with closing(pypdfium2.PdfDocument(pdf)) as document:
         return [_text(page) for page in document]
 
 
 def page_drawn(pdf: bytes, at: int) -> np.ndarray:
-    """One page alone, as gray pixels."""
+    """One page as gray pixels."""
     with closing(pypdfium2.PdfDocument(pdf)) as document:
         return _pixels(document[at])
 
 
 def box(pdf: bytes, text: str) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of a text's ink on the first page, in mm from its upper left
-    corner. The text stands there without spaces and line breaks.
+    corner.
+
+    The page's text is compared without spaces and line breaks.
     """
     with closing(pypdfium2.PdfDocument(pdf)) as document:
         page = document[0]

@@ -1,4 +1,4 @@
-"""People of many scripts and with names of all lengths, whose cards are drawn and looked at."""
+"""People with names of many scripts and all lengths, for drawn cards."""
 
 from dataclasses import replace
 

@@ -1,10 +1,10 @@
 """Draws 30 cards in all scripts and lengths, in every format, front and back, and reads them.
 
-    python -m tests.badges.printing.sheet FOLDER [FORMAT…]
+python -m tests.badges.printing.sheet FOLDER [FORMAT…]
 
-It leaves each page as a picture, and of each format some overviews to look at. `hallkeeper-kiosk
-read` reads every page at 150 dpi, and labels at 203 dpi in black and white. What it prints of each
-format is a line of JSON. The exit status is 1 where a code was not read.
+It writes each page as a picture, and some overviews per format. `hallkeeper-kiosk read` reads
+every page at 150 dpi, and labels at 203 dpi in black and white. It prints a line of JSON per
+format. The exit status is 1 if a code was not read.
 """
 
 import io
@@ -28,14 +28,14 @@ OVERVIEW_PX = 2_000  # along its longer side
 
 
 def thirty() -> list[Card]:
-    """Return the cards, each with a code of its own."""
+    """The cards, each with its own code."""
     return [
         replace(card, text=f"{CREDENTIAL[:-2]}{at:02}") for at, card in enumerate(people(), start=1)
     ]
 
 
 def draw(name: str, cards: Sequence[Card], folder: Path) -> list[Path]:
-    """Draw a format's pages into a folder of its own, as its printer would print them."""
+    """Draw a format's pages into its own folder, as its printer would print them."""
     paper = FORMATS[name]
     look = replace(FORUM, format=paper, back=BACK)
     made = []
@@ -57,7 +57,7 @@ def _dpi(paper: Format) -> int:
 
 
 def expected(name: str, cards: Sequence[Card]) -> list[set[str]]:
-    """Return which codes stand on each page, in order."""
+    """The codes on each page, in order."""
     on_page = FORMATS[name].on_page
     size = 4 if on_page == "four" else 1
     chunks = [{card.text for card in cards[at : at + size]} for at in range(0, len(cards), size)]
@@ -65,7 +65,7 @@ def expected(name: str, cards: Sequence[Card]) -> list[set[str]]:
 
 
 def read(paths: Sequence[Path]) -> list[set[str]]:
-    """Return the codes that the kiosk's command reads on each page."""
+    """The codes that the kiosk's command reads on each page."""
     command = [sys.executable, "-m", "kiosk", "read", "--json", *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -74,7 +74,7 @@ def read(paths: Sequence[Path]) -> list[set[str]]:
 
 
 def check(name: str, cards: Sequence[Card], folder: Path) -> dict[str, object]:
-    """Draw and read one format, and say how many codes were there and were read."""
+    """Draw and read one format. Returns the numbers of codes and of codes read."""
     paths = draw(name, cards, folder)
     wanted, seen = expected(name, cards), read(paths)
     _overviews(paths, folder.parent / name, 2 if FORMATS[name].on_page != "folded" else 1)
@@ -110,7 +110,7 @@ def _overviews(paths: Sequence[Path], stem: Path, sides: int) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do it for the formats that are named, or for all."""
+    """For the named formats, or for all."""
     if not arguments or set(arguments[1:]) - set(FORMATS):
         click.echo(__doc__, err=True)
         return 2

@@ -1,4 +1,4 @@
-"""Cards are drawn, turned into pixels and read again; what cannot be drawn well is refused."""
+"""Cards are drawn, rasterised and read again. Cards that can't be drawn well are refused."""
 
 import io
 from dataclasses import replace
@@ -33,7 +33,7 @@ from tests.badges.printing.cards import (
     texts,
 )
 
-# At the end of the last private plane, which no font in use has a glyph for.
+# At the end of the last private plane, without a glyph in any used font.
 UNDRAWABLE = ("\U0010fff0", "\U0010fff1", "\U0010fff2")
 
 

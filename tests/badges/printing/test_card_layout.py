@@ -1,4 +1,4 @@
-"""Names of every script and length: whole, apart from each other, and never over the code."""
+"""Names of every script and length: complete, separate, and never over the code."""
 
 from dataclasses import replace
 
@@ -25,14 +25,14 @@ MANY_WORDS = "Maria Fernanda Alexandra de los Ángeles Guadalupe Esperanza del C
 
 
 def bands(picture: np.ndarray, gap_mm: float) -> int:
-    """Bands of ink in the part of the card for names, `gap_mm` of white or more between them."""
+    """Bands of ink in the card's area for names, `gap_mm` of white or more between them."""
     zone = picture[int(23.3 * MM) : int(75.5 * MM)]
     inked = np.flatnonzero((zone < 160).any(axis=1))
     return 1 + int((np.diff(inked) > gap_mm * MM).sum())
 
 
 def check_layout(picture: np.ndarray) -> None:
-    """Margins and the code's quiet zone are white, whatever the name."""
+    """Margins and the code's quiet zone are white for any name."""
     body = picture[int(23.3 * MM) : int(127.7 * MM)]
     assert body[:, : int(6.5 * MM)].min() > 250
     assert body[:, int(98.5 * MM) :].min() > 250

@@ -1,4 +1,4 @@
-"""What fonts draw is read of files that may be anything."""
+"""Fonts are read from files with any content."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def test_a_damaged_font_draws_nothing_or_what_could_be_read(tmp_path: Path) -> N
     for length in range(0, len(whole), 40):
         cut.write_bytes(whole[:length])
         assert _character_map(str(cut), 0) | complete == complete
-    # A table that is not there, and one whose length is not what it says.
+    # A missing table, and a table with a wrong length.
     for damaged in (whole.replace(b"maxp", b"none"), whole.replace(b"cmap", b"none")):
         cut.write_bytes(damaged)
         assert _character_map(str(cut), 0) == 0

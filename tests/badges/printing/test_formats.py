@@ -62,7 +62,7 @@ def test_pages_have_the_size_of_their_paper(name: str) -> None:
 
 
 def said_on(look: Look) -> list[str]:
-    """What stands on each card, front and back, without spaces."""
+    """The text on each card, front and back, without spaces."""
     if cards_on(look) > 1:
         found = [said_by(render_pdf([card], look=look)) for card in SOME]
     else:
@@ -104,7 +104,7 @@ def test_labels_are_black_and_white_but_for_their_logo() -> None:
 
 
 def test_four_on_a_sheet_meet_their_backs() -> None:
-    """Turned on the long edge, the second column lies behind the first."""
+    """Turned on the long edge, the second column is behind the first."""
     look = replace(FORUM, format=FORMATS["a4-four"], back=BACK)
     cards = [replace(card, text=f"{CREDENTIAL[:-1]}{at}") for at, card in enumerate(SOME[:4])]
     front, back = map(gray, render_pngs(cards, look, 150))
@@ -129,7 +129,7 @@ def test_five_cards_need_two_sheets() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_nothing_stands_in_a_code_s_quiet_zone(name: str) -> None:
-    """The backs have much to say, and long names are near the codes of the fronts."""
+    """The backs have much text, and long names are near the codes of the fronts."""
     busy = replace(BACK, programme=BACK.programme * 3)
     paper = FORMATS[name]
     looks = [replace(FORUM, format=paper, back=back) for back in (BACK, busy)]
@@ -138,7 +138,7 @@ def test_nothing_stands_in_a_code_s_quiet_zone(name: str) -> None:
     # Both have the same fronts.
     for png in {png for look in looks for png in render_pngs(SOME[:4], look, dpi)}:
         picture = gray(png)
-        # Where the codes are, the first look tells. That all of each page are read is told above.
+        # The first pass finds the codes. All texts of each page are tested above.
         found = find_zxing(picture)
         assert len(found) == cards_on(looks[0]) * (2 if paper.on_page == "folded" else 1)
         for code in found:
@@ -159,7 +159,7 @@ def test_the_sheet_of_thirty_is_read_by_the_command(
 ) -> None:
     """Of the whole, which `python -m tests.badges.printing.sheet` does, one small format.
 
-    The same start of the command reads an empty page as well.
+    The same command also reads an empty page.
     """
     read, blank, on_blank = sheet.read, tmp_path / "blank.png", []
     Image.new("1", (300, 300), 1).save(blank)

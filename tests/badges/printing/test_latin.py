@@ -1,4 +1,4 @@
-"""Names in Latin letters, or none where a proposal would be wrong."""
+"""Names in Latin letters, or none if a proposal would be wrong."""
 
 import unicodedata
 
@@ -83,14 +83,14 @@ def test_greek_by_elot_743(greek, latin):
         ("Ѓорѓи", "Ќосев", "mk", "", "Gjorgji Kjosev"),
         ("Сяргей", "Ціханоўскі", "be", "", "Siarhei Tsikhanouski"),
         ("Сергей", "Ким", "ru", "KZ", "Sergei Kim"),
-        # The letters alone settle the language.
+        # The letters alone determine the language.
         ("Ганна", "Євтушенко", "", "", "Hanna Yevtushenko"),
         ("Ђорђе", "Петровић", "", "DE", "Đorđe Petrović"),
         ("Anna", "Ўладзімір", "", "", "Anna Uladzimir"),
-        # And where they don't, г may be g or h, and щ shch or sht.
+        # If they don't, г may be g or h, and щ shch or sht.
         ("Ганна", "Чорна", "", "", ""),
         ("Христо", "Щерев", "en", "DE", ""),
-        # Of these countries there is no one usage.
+        # These countries have no single usage.
         ("Данияр", "Садыков", "", "KZ", ""),
         ("Өлзий", "Баатар", "mn", "MN", ""),
         ("Пётр", "Ильин", "uk", "UA", ""),  # is no Ukrainian spelling

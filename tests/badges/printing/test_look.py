@@ -1,4 +1,4 @@
-"""Logos and photos are what they say, and draw nothing from elsewhere."""
+"""Logos and photos are verified, and load nothing from elsewhere."""
 
 import io
 import re
@@ -28,7 +28,7 @@ def test_pictures_become_svg(form):
     assert logo(picture(form), "logo").startswith("<svg ")
     # A phone's photos are JPEG, and have 12 megapixels.
     size = (4_000, 3_000) if form == "JPEG" else (2_000, 1_500)
-    # With as little work as it can be written, since only its size counts.
+    # Written with the least work, because only its size matters.
     easy = {"WEBP": {"method": 0}, "PNG": {"compress_level": 1}}.get(form, {})
     made = photo(picture(form, size, **easy), "p")
     assert 'viewBox="0 0 500 375"' in made

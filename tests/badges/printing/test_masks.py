@@ -48,7 +48,7 @@ def test_patterns_at_every_place(line, turned):
 
 
 def whole(texts: tuple[tuple[str, str], ...]) -> list[Symbol]:
-    """The symbols of texts at their levels as `qrcode` makes them by itself."""
+    """The symbols of texts at their levels, made by `qrcode` alone."""
     made = []
     for text, level in texts:
         mode = MODE_ALPHA_NUM if set(text) <= set(ALPHABET) else MODE_8BIT_BYTE
@@ -61,7 +61,7 @@ def whole(texts: tuple[tuple[str, str], ...]) -> list[Symbol]:
 
 @pytest.fixture(scope="module")
 def are_as_qrcode_makes_them(tables: Path) -> Callable[[list[tuple[str, str]]], bool]:
-    """It takes ten times as long as we do, so it is asked once for each of its versions."""
+    """`qrcode` takes ten times as long, so it runs once for each of its versions."""
     asked = shared(whole, tables, lambda: version("qrcode"))
 
     def compare(texts: list[tuple[str, str]]) -> bool:

@@ -1,4 +1,4 @@
-"""Badges are handed out by name, so their order is that in which people look for a name."""
+"""Badges are handed out by name, so they are sorted as people search names."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Layouts of pretix: each area stands where its numbers say, and what can't be filled is named."""
+"""Layouts of pretix: each area is at its coordinates, and areas without content are reported."""
 
 import io
 import json
@@ -71,7 +71,7 @@ def drawn(*areas: dict[str, Any], card: Card = ANNA, pdf: bytes = b"") -> list[n
 def ink(
     page: np.ndarray, colour: tuple[int, int, int] = INK, px: float = PX
 ) -> tuple[float, float, float, float]:
-    """Left, bottom, right and top of what has a colour, in mm from the lower left corner."""
+    """Left, bottom, right and top of the coloured ink, in mm from the lower left corner."""
     inked = np.ones(page.shape[:2], bool)
     for part, value in enumerate(colour):
         shade = page[:, :, part]
@@ -118,7 +118,7 @@ def test_a_text_hangs_downward() -> None:
 
 
 def test_lines_above_the_last() -> None:
-    """Of an area that stands on its bottom, the last line is there, whatever comes before it."""
+    """In an area anchored at its bottom, the last line is there, after any number of lines."""
     (page,) = drawn({**TEXT, "text": "HH\nHH\nHH", "lineheight": "1.5"})
     _, bottom, _, top = ink(page)
     pitch = 1.5 * 1.15 * EM
@@ -274,7 +274,7 @@ def test_what_is_undrawable_is_named() -> None:
     assert error.card is not None
     assert "U+10FFF0" in str(error)
     unseen = replace(ANNA, organisation="\U0010fff0")
-    assert undrawable([unseen], look=look) == []  # It is not on the layout.
+    assert undrawable([unseen], look=look) == []  # it is not on the layout
 
 
 @pytest.mark.parametrize(

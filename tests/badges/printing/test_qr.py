@@ -1,4 +1,4 @@
-"""What is drawn is read again, by three readers that we did not write."""
+"""Symbols are read again by three independent readers."""
 
 import io
 import random
@@ -25,7 +25,7 @@ def pixels(png: bytes) -> np.ndarray:
 
 
 def drawn_by(svg: str) -> tuple[tuple[bool, ...], ...]:
-    """The dark units of the SVG's second path, read as the writer's four steps to a run."""
+    """The dark units of the SVG's second path, four drawing steps per run."""
     root = ElementTree.fromstring(svg)
     side = int(root.attrib["width"])
     grid = np.zeros((side, side), bool)

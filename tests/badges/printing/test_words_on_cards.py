@@ -1,6 +1,4 @@
-"""Words stay whole and readable, at the edge where they are read, and in black where there is no
-colour.
-"""
+"""Words stay complete and readable, at their reading edge, and in black if there is no colour."""
 
 import io
 import re
@@ -55,7 +53,7 @@ def card_of(names: tuple[str, ...]) -> Card:
 
 
 def size_of(pdf: bytes, text: str) -> float:
-    """The size in pt of a text that has an ascender, and no descender."""
+    """The size in pt of a text with an ascender and without a descender."""
     _, top, _, bottom = box(pdf, text)
     return (bottom - top) / 25.4 * 72 / ASCENDER
 
@@ -67,20 +65,20 @@ def test_words_on_labels_are_whole(who: str, name: str, logo: str) -> None:
     """They get smaller first. A name with a hyphen is broken there."""
     look = replace(FORUM, format=FORMATS[name], logo=logo)
     (text,) = texts(render_pdf([card_of(LONG[who])], look=look))
-    # PDFium takes a hyphen at the end of a line out, and puts U+0002 in its place.
+    # PDFium replaces a hyphen at the end of a line by U+0002.
     there = set(re.split(r"[\s\x02\ufffe-]+", text))
     assert set(re.split(r"[\s-]+", " ".join(LONG[who]))) - {""} <= there
 
 
 def test_an_organisation_of_one_word_can_be_read() -> None:
-    """On an A6 it stood whole, at 6 pt."""
+    """On an A6 it was complete, at 6 pt."""
     pdf = render_pdf([named("Anna", "Keller", ONE_WORD, "Germany")], look=FORUM)
     assert size_of(pdf, "Rindflei") >= 9
 
 
 @pytest.mark.parametrize("name", LABELS)
 def test_a_day_without_entry_is_not_struck_out(name: str) -> None:
-    """A line through a 1 left nothing of it on a label."""
+    """A line through a 1 made it unreadable on a label."""
     card = replace(ANNA, zones=(), badge_number="X", days=(Day("1", False), Day("2", True)))
     look = replace(FORUM, format=FORMATS[name], dates="", event_second_name="")
     pdf = render_pdf([card], look=look)
@@ -116,7 +114,7 @@ def test_a_long_name_gets_the_room_beside_the_code() -> None:
     assert 79 < top < bottom < 123
     assert box(pdf, "Mexico")[0] > 56
     assert size_of(pdf, "Fernanda") > 24
-    # The days and zones stand below it, whole, and above the number.
+    # The days and zones are below it, complete, and above the number.
     assert bottom < box(pdf, "VIP")[1] < box(pdf, "VIP")[3] < box(pdf, card.badge_number)[1]
 
 

@@ -16,8 +16,8 @@ def read(
     words: RosterMapping | None = None,
     **options: Any,
 ) -> Roster:
-    """Read a roster. `mapping` gives the file's title for each of our columns, and `words` is a
-    whole mapping.
+    """Read a roster. `mapping` has the file's title for each of our columns; `words` is a whole
+    mapping.
     """
     columns = {column: WantedColumn((title,)) for column, title in (mapping or {}).items()}
     options = {"mapping": words or RosterMapping(columns), "categories": CATEGORIES} | options
@@ -26,7 +26,7 @@ def read(
 
 
 def read_cell(column: str, cell: str, **options: Any) -> Roster:
-    """A roster of one good attendee but for one cell."""
+    """Read a roster of one good attendee with one changed cell."""
     cells = {"given_name": "Anna", "category": "press"} | {column: cell}
     out = io.StringIO()
     csv.writer(out).writerows([cells.keys(), cells.values()])

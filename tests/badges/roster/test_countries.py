@@ -1,4 +1,4 @@
-"""Countries by code and by name, in whatever language a roster has them."""
+"""Countries by code and by name, in any language of a roster."""
 
 import functools
 import subprocess
@@ -104,19 +104,20 @@ def test_every_code_and_every_name_of_the_un_languages_is_known() -> None:
 
 @pytest.mark.long
 def test_a_name_of_any_language_means_its_country(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(localedata, "_cache", {})  # It keeps what is read, and of this only parts.
+    # Babel caches its reads, and these are only parts.
+    monkeypatch.setattr(localedata, "_cache", {})
     elsewhere = set()
     called = functools.cache(countries_called)  # Many languages have the same name.
     for language in locale_identifiers():
         if "_" in language:
             continue
-        # What a language inherits is read with the language that it inherits from.
+        # Inherited names are read with the parent language.
         own = localedata.load(language, merge_inherited=False).get("territories", {})
         for code, name in own.items():
             found = called(str(name)) if code in codes() else (code,)
             if code not in found:
                 elsewhere.add((language, str(name)))
-    # In Toki Pona that is Latvia, and Malawi is so called in English.
+    # In Toki Pona that is Latvia, and in English it is Malawi.
     assert elsewhere == {("tok", "ma Lawi")}
 
 

@@ -34,7 +34,7 @@ def test_chinese_encodings_are_recognised_by_their_titles(encoding, text):
 
 
 def test_an_encoding_is_never_guessed_from_names_alone():
-    """Korean names in EUC-KR are Chinese words in GB 18030: nothing but the titles tells."""
+    """Korean names in EUC-KR are Chinese words in GB 18030: only the titles distinguish them."""
     data = b"name,category\n" + "김민준,press\n이서연,press\n".encode("euc-kr") * 6
     with pytest.raises(RosterError) as caught:
         read(data)

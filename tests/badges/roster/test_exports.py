@@ -1,4 +1,4 @@
-"""What ticket shops and registration systems export is read by their own titles and words."""
+"""Exports of ticket shops and registration systems are read by their own titles and words."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ BY_PRODUCT = read_mapping('[categories]\n"Forum ticket" = "delegate"\n')
 
 
 def made(titles: list[str], *rows: dict[str, str]) -> str:
-    """Return a CSV with these titles. A row gives the first column with a title its text."""
+    """A CSV with these titles. A row gives the first column with a title its text."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(titles)
@@ -119,7 +119,7 @@ class TestPretix:
         )
         roster = read(text)
         assert messages(roster) == ""
-        # Two people of one order have its code, so that it is no id.
+        # Two people of one order have its code, so it is no id.
         assert [(row.given_name, row.external_id) for row in roster.rows] == [("Anna", "")]
         assert finding(roster, "pending").count == 1
         both = read(text, answers=RosterAnswers(pending="take"))
@@ -181,7 +181,7 @@ class TestIndico:
         roster = read(made(INDICO, self.ROW, other), words=ADMISSION)
         assert messages(roster) == ""
         first, second = roster.rows
-        # Indico's numbers stay with their people, and are not asked about.
+        # Indico's numbers are permanent, so nothing is asked about them.
         assert (first.external_id, second.external_id) == ("1", "2")
         assert (first.given_name, first.family_name) == ("Anna", "Ødegård")
         assert (first.organisation, first.country, first.category) == ("CERN", "CH", "delegate")

@@ -1,4 +1,4 @@
-"""What a roster leaves open is asked, and what was read otherwise than it stands is said."""
+"""A roster's open questions are asked, and changed values are reported."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Rosters as organisers send them: every fault is named with its line, good rows are kept."""
+"""Rosters as organisers send them: every fault is reported with its line, good rows are kept."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""XLSX: read as the same roster in CSV would be, and no workbook can hurt the reader."""
+"""XLSX is read like the same roster in CSV, and no workbook can harm the reader."""
 
 import datetime as dt
 import io
@@ -91,7 +91,7 @@ def test_cell_text(value, text):
 
 
 def repacked(data: bytes, **replaced: bytes) -> bytes:
-    """The workbook with some of its parts replaced, by the last word of their path."""
+    """The workbook with replaced parts, by the last component of their path."""
     out = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(data)) as old,
@@ -104,7 +104,9 @@ def repacked(data: bytes, **replaced: bytes) -> bytes:
 
 
 def claiming(data: bytes, part: bytes, size: int) -> bytes:
-    """The workbook with another size of one part in its directory, which alone is looked into."""
+    """The workbook with a false size of one part in its directory, the only place that is
+    checked.
+    """
     said = bytearray(data)
     struct.pack_into("<L", said, data.rindex(part) - 46 + 24, size)
     return bytes(said)

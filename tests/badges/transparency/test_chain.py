@@ -1,4 +1,4 @@
-"""A kiosk's chain, by vectors that anybody can work out, and with a hash in a record's stead."""
+"""A kiosk's chain, by reproducible vectors, and with a hash in place of a record."""
 
 import hashlib
 import json
@@ -53,7 +53,7 @@ def test_a_hash_stands_in_for_a_deleted_record() -> None:
 
 
 def test_the_version_ends_a_record_whatever_it_holds() -> None:
-    """A note can hold anything, also what looks like the end of another version."""
+    """A note can contain anything, even the end of another version."""
     note = '","v":2}'
     fields = {
         "kiosk": "west", "generation": 1, "seq": 1, "direction": "entry", "door": 1, "hall": 1,

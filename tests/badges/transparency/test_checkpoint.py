@@ -1,4 +1,4 @@
-"""Checkpoints and cosignatures: a published note, our own, and everything that is refused."""
+"""Checkpoints and cosignatures: a published one, our own, and everything that is refused."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ TIME_S = 1_790_000_000
 
 
 def signed(text: str) -> str:
-    """Any text as a note with a right signature by the log."""
+    """Any text as a note with a valid signature by the log."""
     key_id = signed_note.key_id(NAME, signed_note.ED25519, LOG.public)
     return f"{text}\n{signed_note.signature_line(NAME, key_id, LOG.sign(text.encode()))}"
 
@@ -122,7 +122,7 @@ ROOT = base64.b64encode(CHECKPOINT.root).decode()
     ],
 )
 def test_signed_texts_that_are_no_checkpoints(text):
-    """The signature is right, so what refuses is the parser; nobody may cosign them either."""
+    """The signature is valid, so the parser refuses. They can't be cosigned either."""
     note = signed(text)
     with pytest.raises(NoteError):
         open_checkpoint(LOG.public, NAME, note)

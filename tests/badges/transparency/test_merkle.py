@@ -1,4 +1,6 @@
-"""The Merkle tree against its definition and others' vectors, damaged proofs, the hash chain."""
+"""The Merkle tree against its definition and third-party vectors, damaged proofs, the hash
+chain.
+"""
 
 import base64
 import hashlib
@@ -98,7 +100,7 @@ def test_every_consistency_proof_proves_its_two_sizes_alone(tree):
 
 
 def damaged(proof):
-    """The proof with one thing wrong, in every way that counts."""
+    """The proof with one fault, in every relevant way."""
     for at, each in enumerate(proof):
         flipped = bytes([each[0] ^ 1]) + each[1:]
         yield [*proof[:at], flipped, *proof[at + 1 :]]
@@ -121,7 +123,7 @@ def test_damaged_proofs_are_refused(tree):
 
 
 def test_a_rewritten_past_has_no_proof(tree):
-    """A log that changes an old entry can't connect to the checkpoint that a witness holds."""
+    """A log that changes an old entry can't connect to the checkpoint that a witness has."""
     rewritten = tree_of([LEAVES[0], leaf_hash(b"another entry"), *LEAVES[2:]])
     for old in range(2, SIZES):
         proof = rewritten.consistency(old, SIZES)

@@ -1,4 +1,4 @@
-"""Proofs, checkpoints and cosignatures at the edges of what they take."""
+"""Proofs, checkpoints and cosignatures at their limits."""
 
 import base64
 
@@ -30,7 +30,7 @@ def tree_of(size: int) -> Tree:
 
 
 def test_a_tree_of_one_leaf_has_no_second() -> None:
-    """With one leaf, no proof is needed for it: nothing may pass for a leaf that is not there."""
+    """With one leaf no proof is needed, so nothing may pass for a missing leaf."""
     leaf = leaf_hash(b"0")
     verify_inclusion(leaf, 0, [], 1, leaf)
     for index, size in ((1, 1), (-1, 1), (0, 0), (2, 1)):
@@ -61,7 +61,7 @@ def test_nor_do_they_in_a_proof_of_consistency(part: str) -> None:
 
 
 def test_two_halves_of_a_hash_are_no_two_hashes() -> None:
-    """Without a length, 31 bytes and 33 would be hashed as 32 and 32 are."""
+    """Without a length check, 31 bytes and 33 would hash like 32 and 32."""
     tree = tree_of(2)
     left, right = leaf_hash(b"0"), leaf_hash(b"1")
     moved = left[:31]
@@ -101,7 +101,7 @@ class TestTimes:
                 cosign(WITNESS, "witness", NOTE, time_s)
 
     def test_one_after_it(self) -> None:
-        """Signed by a witness that does not keep to the limit."""
+        """Signed by a witness that ignores the limit."""
         time_s = LARGEST + 1
         text = Checkpoint("log", 5, ROOT).text()
         signature = WITNESS.sign(f"cosignature/v1\ntime {time_s}\n{text}".encode())
@@ -112,7 +112,7 @@ class TestTimes:
 
 
 def test_only_a_checkpoint_is_cosigned() -> None:
-    """Another note, rightly signed by both, is no statement about a log."""
+    """Another note with both valid signatures is no statement about a log."""
     text = "log\nnot a size\n" + base64.b64encode(ROOT).decode() + "\n"
     key_id = signed_note.key_id("log", signed_note.ED25519, LOG.public)
     note = f"{text}\n" + signed_note.signature_line("log", key_id, LOG.sign(text.encode()))

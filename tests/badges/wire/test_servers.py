@@ -1,4 +1,4 @@
-"""The list of an event's servers: signed, read back, and the order in which kiosks go by it."""
+"""The list of an event's servers: signature, round trip, and order of preference."""
 
 from collections import Counter
 
@@ -74,7 +74,7 @@ def test_a_halls_kiosks_agree_and_halls_are_shared_out() -> None:
     assert min(first.values()) > 60
     for hall in range(20):
         assert preferred(THREE, hall) == preferred(THREE[::-1], hall)
-        # One that goes away changes the order of the others nowhere.
+        # Removing a server does not change the order of the others.
         gone = preferred(THREE, hall)[0]
         left = [one for one in THREE if one != gone]
         assert preferred(left, hall) == preferred(THREE, hall)[1:]

@@ -1,4 +1,4 @@
-"""Versions of the wire: who understands whom, what an earlier peer may ignore, and what not."""
+"""Wire versions: compatibility, and which changes an earlier peer may ignore."""
 
 import hashlib
 from itertools import product
@@ -10,7 +10,7 @@ from badges.record import ScanRecord, WireError
 from badges.wire import server_key, servers, supervisor, wire
 from badges.wire.version import FIRST, OWN, UNSTATED, WireVersion, read_version
 
-# Of each version, the messages as they were when it was the newest. A released one never changes.
+# Each version's messages as they were when it was the newest. A released one never changes.
 FROZEN = {2: "ef9a44f2484943ab", 3: "10483f3ca0fb4489"}
 MESSAGES = (
     ScanRecord, wire.ScanBatch, wire.ScanAnswer, wire.Snapshot, wire.Change, wire.NamesPage,
@@ -44,8 +44,8 @@ def test_what_is_no_version(text: str | None) -> None:
 
 
 def test_a_message_that_changes_has_a_version_of_its_own() -> None:
-    """May an earlier peer ignore the new field, or does it ask for it? Then raise `newest` alone.
-    Else raise `oldest` too, so that both sides report that they do not fit.
+    """May an earlier peer ignore the new field, or does it ask for it? Then raise only `newest`.
+    Else raise `oldest` too, so that both sides report the incompatibility.
     """
     shape = msgspec.json.encode(
         undescribed(msgspec.json.schema_components(MESSAGES)), order="sorted"
@@ -57,14 +57,14 @@ def test_a_message_that_changes_has_a_version_of_its_own() -> None:
 
 
 def undescribed(schema: object) -> object:
-    """Return the schema without what is written for people alone."""
+    """The schema without descriptions."""
     if isinstance(schema, dict):
         return {key: undescribed(one) for key, one in schema.items() if key != "description"}
     return [undescribed(one) for one in schema] if isinstance(schema, list | tuple) else schema
 
 
 def with_field(message: msgspec.Struct, *path: str) -> bytes:
-    """Return the message as JSON, with a field that nobody knows."""
+    """The message as JSON, with an unknown field."""
     whole = msgspec.json.decode(wire.encode(message))
     part = whole
     for name in path:
@@ -91,7 +91,7 @@ def test_what_an_earlier_kiosk_may_ignore_keeps_it_from_nothing() -> None:
 
 @pytest.mark.parametrize("path", [("hall",), ("door",)])
 def test_a_rule_that_it_does_not_know_is_not_ignored(path: tuple[str, ...]) -> None:
-    """Or it would admit people whom the hall refuses."""
+    """Otherwise it would admit people whom the hall refuses."""
     with pytest.raises(WireError, match="later"):
         wire.decode(with_field(SNAPSHOT, *path), wire.Snapshot)
 
