@@ -1,4 +1,4 @@
-"""What several tests of `kiosk` share."""
+"""Fixtures of several tests of `kiosk`."""
 
 from collections.abc import Iterator
 from pathlib import Path

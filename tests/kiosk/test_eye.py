@@ -1,4 +1,4 @@
-"""The eye at a door: one scan for a presentation, the nearer of two, and a camera that is lost."""
+"""The eye at a door: one scan for a presentation, the nearer of two, and a lost camera."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ FRAME_S = 1 / 30
 
 
 class Film:
-    """A camera that shows pictures at 30 a second of its own time, as fast as they are taken."""
+    """A camera with pictures at 30 a second of its own time, on demand."""
 
     def __init__(self, *pictures: np.ndarray) -> None:
         self.pictures = list(pictures)
@@ -44,7 +44,7 @@ class Film:
 
 
 class CountingDoor:
-    """Counts what it is shown; its board is the real one."""
+    """Counts presentations. Its board is the real one."""
 
     def __init__(self) -> None:
         self.board = Board()
@@ -72,7 +72,7 @@ def door() -> CountingDoor:
 
 
 def near_by(view: Gray) -> Gray:
-    """The middle of a picture, in which a badge is held up: a quarter is looked at in less time."""
+    """The middle of a picture in which a badge is held up: a quarter is read faster."""
     return view[200:560, 380:1020]
 
 
@@ -84,7 +84,7 @@ def both(near: str, far: str, near_px: float = 6, far_px: float = 3) -> Gray:
     return view
 
 
-# Which is taken, and how often
+# Which code is taken, and how often
 
 
 @pytest.mark.parametrize("near_first", [True, False])
@@ -140,7 +140,7 @@ def test_nobody_is_looked_at_fifteen_times_a_second(door: CountingDoor) -> None:
     assert 60 + 70 <= len(looks) <= 60 + 78  # two seconds of all, then five of 15
 
 
-# What it tells of itself
+# Its reports
 
 
 def test_read_rate_and_report(door: CountingDoor) -> None:
@@ -207,7 +207,7 @@ def test_a_dark_hall_is_told(door: CountingDoor) -> None:
 
 @contextmanager
 def kiosk_at(directory: Path, url: str) -> Iterator[Kiosk]:
-    """A kiosk with facts and places whose eye watches a camera on the network."""
+    """A kiosk with facts and places whose eye watches a network camera."""
     stop = threading.Event()
     with Kiosk(enrolled(directory), KioskSettings()) as kiosk:
         kiosk.replica.load(snapshot())
@@ -225,7 +225,7 @@ def kiosk_at(directory: Path, url: str) -> Iterator[Kiosk]:
 
 
 def shown(kiosk: Kiosk, wanted: Callable[[Status], bool], within_s: float = 240.0) -> Status:
-    """The board's status once it is as wanted, which must be in time."""
+    """The board's status once it is as wanted, within the time limit."""
     deadline = time.monotonic() + within_s
     version = 0
     while time.monotonic() < deadline:
@@ -257,7 +257,7 @@ def test_a_lost_camera_is_on_the_screen_and_upstream_and_comes_back(
             wait_for_answer(kiosk, 1)
             assert kiosk.health().camera == ""
             deadline = time.monotonic() + 240
-            while not kiosk.health().frames_per_second:  # it takes a few pictures to tell
+            while not kiosk.health().frames_per_second:  # the rate needs a few pictures
                 assert time.monotonic() < deadline
 
             network.die()

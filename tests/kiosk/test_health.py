@@ -1,4 +1,4 @@
-"""What a kiosk knows of its own machine, and how its troubles are told."""
+"""A kiosk's knowledge of its own computer, and its fault messages."""
 
 from pathlib import Path
 

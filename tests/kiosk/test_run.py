@@ -1,4 +1,4 @@
-"""The running kiosk's parts together: board, relay, troubles; no picture stops the door."""
+"""The running kiosk's parts together: board, relay, faults. No picture stops the door."""
 
 import threading
 import time
@@ -137,7 +137,7 @@ def test_an_unwritable_journal_is_shown_and_admits_nobody(
 
 
 def test_a_full_disk_of_the_servers_is_shown(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The kiosk's own thread finds no server at any moment, and says so to the same link.
+    # The kiosk's own thread may find no server at any moment, and report it to the same link.
     answered, failed = kiosk.link.answered, kiosk.link.failed
     for name in ("answered", "failed"):
         monkeypatch.setattr(kiosk.link, name, lambda *_: None)
@@ -222,7 +222,7 @@ def test_nothing_is_left_open_where_it_can_t_start(tmp_path: Path) -> None:
 
 
 class Pictures:
-    """A camera that shows what it is given."""
+    """A camera that shows given pictures."""
 
     def __init__(self, *pictures: np.ndarray) -> None:
         self.pictures = list(pictures)

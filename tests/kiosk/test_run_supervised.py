@@ -1,4 +1,4 @@
-"""A supervisor at the running kiosk: board, relay and places together; and what the server says."""
+"""A supervisor at the running kiosk: board, relay and places together, and the server's answers."""
 
 import itertools
 from pathlib import Path

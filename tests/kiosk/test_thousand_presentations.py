@@ -1,4 +1,4 @@
-"""A thousand presentations in a row before a real camera thread: a thousand scans, none twice."""
+"""A thousand presentations in a row to a real camera thread: a thousand scans, none twice."""
 
 import threading
 from pathlib import Path
@@ -18,11 +18,11 @@ from tests.bench.eyes.pictures.cards import modules
 from tests.kiosk.support.door_fixture import badge
 
 PRESENTATIONS = 1000
-LINGER = 2  # more frames in which a badge that was answered stays in view
+LINGER = 2  # further frames in which an answered badge stays in view
 
 
 class Queue:
-    """A camera before which each badge is held until it is answered, and a moment longer."""
+    """A camera that shows each badge until it is answered, and a moment longer."""
 
     def __init__(self) -> None:
         self.answered = threading.Semaphore(0)

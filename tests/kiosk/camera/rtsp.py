@@ -1,6 +1,6 @@
 """An RTSP camera on loopback: JPEG over RTP, interleaved with RTSP over TCP (RFC 2326 and 2435).
 
-It gives no other transport, may want a password, and dies, hangs and lives as told.
+It offers no other transport, may require a password, and can be told to die, hang and recover.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ SDP = (
 
 
 class RtspCamera:
-    """`picture` makes each picture, gray, its sides multiples of 8, from its number."""
+    """`picture` makes each gray picture from its number, with sides that are multiples of 8."""
 
     def __init__(
         self, picture: Callable[[int], np.ndarray] | None = None, *, private: bool = False
@@ -39,21 +39,21 @@ class RtspCamera:
         self.private = private
         self.flowing = threading.Event()
         self.flowing.set()
-        self.asked: list[str] = []  # each request's method, and what transport it asked for
+        self.asked: list[str] = []  # each request's method and requested transport
         self.port = 0
         self._stop = threading.Event()
         self._server: _Server | None = None
         self.live()
 
     def live(self) -> None:
-        """Be plugged in, at the same address as before."""
+        """Connect, at the same address as before."""
         self._stop = threading.Event()
         self._server = _Server(("127.0.0.1", self.port), self, self._stop)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def die(self) -> None:
-        """Be unplugged: connections end, new ones are refused."""
+        """Disconnect: connections end, new ones are refused."""
         self._stop.set()
         self.flowing.set()
         if self._server is not None:
@@ -89,7 +89,7 @@ class _Client(socketserver.StreamRequestHandler):
     server: _Server
 
     def handle(self) -> None:
-        """One request after the other; pictures flow beside them from PLAY on."""
+        """Requests in order, with pictures beside them after PLAY."""
         self._sending = threading.Lock()
         try:
             while request := self._request():
@@ -98,7 +98,7 @@ class _Client(socketserver.StreamRequestHandler):
             pass  # the kiosk has gone, or this camera has
 
     def _request(self) -> tuple[str, str, dict[str, str]] | None:
-        """Method, URL and headers; the kiosk's RTCP between requests is passed over."""
+        """Method, URL and headers. The kiosk's RTCP between requests is skipped."""
         while first := self.rfile.read(1):
             if first == b"$":
                 _, size = struct.unpack(">BH", self.rfile.read(3))
@@ -154,7 +154,7 @@ class _Client(socketserver.StreamRequestHandler):
 
 
 def _admits(method: str, given: str) -> bool:
-    """Digest as in RFC 2069, which is what RTSP refers to."""
+    """Digest as in RFC 2069, to which RTSP refers."""
     fields = dict(part.strip().split("=", 1) for part in given.partition(" ")[2].split(",") if part)
     url = fields.get("uri", "").strip('"')
     user, what = _md5(f"{USER}:{REALM}:{PASSWORD}"), _md5(f"{method}:{url}")
@@ -166,7 +166,7 @@ def _md5(text: str) -> str:
 
 
 def packets(picture: np.ndarray, sequence: int, stamp: int) -> list[bytes]:
-    """The RTP packets of one picture. Its tables go along, so any encoder's will do."""
+    """The RTP packets of one picture. The tables are included, so any encoder's work."""
     colour = picture if picture.ndim == 3 else cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
     tables, scan = _taken_apart(cv2.imencode(".jpg", colour, sampling)[1].tobytes())
@@ -177,7 +177,7 @@ def packets(picture: np.ndarray, sequence: int, stamp: int) -> list[bytes]:
         last = at + PART_BYTES >= len(scan)
         number = (sequence + len(made)) & 0xFFFF
         head = struct.pack(">BBHII", 0x80, last << 7 | JPEG_TYPE, number, stamp & 0xFFFFFFFF, 7)
-        # Type 1 is 4:2:0, quality 255 says that the first part holds the tables.
+        # Type 1 is 4:2:0; quality 255 means that the first part has the tables.
         head += struct.pack(">IBBBB", at, 1, 255, width // 8, height // 8)
         head += struct.pack(">BBH", 0, 0, len(tables)) + tables if at == 0 else b""
         made.append(head + part)

@@ -1,4 +1,6 @@
-"""A network camera on loopback: it streams MJPEG, and dies, hangs, freezes and lives as told."""
+"""A network camera on loopback: it streams MJPEG, and can be told to die, hang, freeze and
+recover.
+"""
 
 import http.server
 import threading
@@ -15,7 +17,7 @@ FPS = 30
 
 
 class NetworkCamera:
-    """`picture` makes each picture from its number. It keeps its port while it is dead."""
+    """`picture` makes each picture from its number. The port is kept while it is dead."""
 
     def __init__(self, picture: Callable[[int], np.ndarray] | None = None) -> None:
         self.picture = picture or noise
@@ -29,7 +31,7 @@ class NetworkCamera:
         self.live()
 
     def live(self) -> None:
-        """Be plugged in, at the same address as before."""
+        """Connect, at the same address as before."""
         self._stop = stop = threading.Event()
         camera = self
 
@@ -60,7 +62,7 @@ class NetworkCamera:
         return head + jpeg + b"\r\n"
 
     def die(self) -> None:
-        """Be unplugged: connections end, new ones are refused."""
+        """Disconnect: connections end, new ones are refused."""
         self._stop.set()
         self.flowing.set()
         if self._server is not None and self._thread is not None:
@@ -86,5 +88,5 @@ class NetworkCamera:
 
 
 def noise(number: int) -> np.ndarray:
-    """A wall as a sensor sees it."""
+    """A wall with sensor noise."""
     return noisy(plain(100 + number % 5, 160, 120), 4)

@@ -1,4 +1,4 @@
-"""The camera's thread: pacing, newest first, and a source that goes and comes."""
+"""The camera's thread: pacing, newest first, and a source that disappears and returns."""
 
 import threading
 import time
@@ -157,7 +157,7 @@ def test_a_lost_camera_comes_back_by_itself() -> None:
 def test_attempts_are_spaced_out() -> None:
     plug = Plug()
     with Camera(WEBCAM, open_capture=plug, back_off_s=(0.01, 0.04)) as camera:
-        # If they grew on, the twentieth attempt would come after an hour.
+        # If they grew further, the twentieth attempt would come after an hour.
         wait_for(camera, lambda _: len(plug.tried_at) > 20)
         assert camera.status == CameraStatus("lost", as_message("still unplugged"))
     pauses = np.diff(plug.tried_at)

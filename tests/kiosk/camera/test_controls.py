@@ -1,4 +1,6 @@
-"""What is asked of a webcam and what it took, with drivers that obey, differ, refuse and forget."""
+"""Requested and accepted settings of a webcam, with drivers that obey, differ, refuse and
+forget.
+"""
 
 from typing import Any
 
@@ -16,7 +18,7 @@ YUYV = cv2.VideoWriter.fourcc(*"YUYV")
 
 
 class Webcam:
-    """A driver: keeps what it is told, but for what it `refuses` or `fixes` at a value."""
+    """A driver that stores values, except those that it `refuses` or `fixes`."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Cameras that die, hang and freeze: noticed in time, and picked up again by themselves."""
+"""Cameras that die, hang and freeze are noticed in time, and recover by themselves."""
 
 import threading
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ def still(level: int = 90) -> Iterator[np.ndarray]:
 
 
 class Paced:
-    """Its clock goes on by a hundredth of a second with each picture. `told` is the camera's status
-    before each, as its own thread sees it.
+    """Its clock advances 0.01 s with each picture. `told` is the camera's status before each, in
+    its own thread.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ def test_a_frozen_picture_is_noticed_and_the_camera_opened_again() -> None:
         assert camera.status.message is None
     assert [state for state, _ in groupby(s.state for s in first.told[1:])] == ["live", "lost"]
     assert first.told[-1].message == FROZEN
-    # The same picture is no good sign.
+    # The same picture does not end the freeze.
     assert all(status.message == FROZEN for status in second.told)
     assert len(plug.opened) == 3
 

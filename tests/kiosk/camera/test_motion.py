@@ -1,4 +1,4 @@
-"""Which pictures are looked at: every one while something moves, 15 a second while nothing does."""
+"""Which pictures are read: all during motion, otherwise 15 a second."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def with_noise(view: np.ndarray, sigma: float, unit: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def noisy_halls() -> dict[int, list[np.ndarray]]:
-    """The same hall, thinned, in twelve noises of each strength."""
+    """The same reduced hall picture, with twelve samples of each noise level."""
     views: dict[int, list[np.ndarray]] = {sigma: [] for sigma in SIGMAS}
     for seed in range(12):
         unit = noise(seed)
@@ -34,7 +34,7 @@ def looked_at(looks: Looks, views: list[np.ndarray], from_s: float) -> list[bool
 
 
 def idle() -> Looks:
-    """After four seconds of nobody."""
+    """After four seconds without people."""
     looks = Looks()
     looked_at(looks, [hall()] * 120, 0.0)
     return looks

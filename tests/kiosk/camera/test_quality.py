@@ -1,4 +1,4 @@
-"""The judge's words: dark, bright, blurred by motion or by focus; and none where it can't tell."""
+"""Judgements: dark, bright, blurred by motion or focus, and unknown."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""A camera that speaks RTSP, as the door's eye sees it."""
+"""An RTSP camera, as the door's eye sees it."""
 
 import logging
 from urllib.parse import quote
@@ -32,7 +32,7 @@ def test_a_badge_is_read_over_tcp() -> None:
 
 
 def numbered(number: int) -> np.ndarray:
-    """A picture that tells its number, in blocks along its top."""
+    """A picture that encodes its number, in blocks along its top."""
     view = noise(number)
     view = np.repeat(np.repeat(view, 2, 0), 2, 1)
     for bit in range(BITS):
@@ -54,7 +54,7 @@ def test_the_newest_picture_is_given_also_to_a_reader_that_was_away() -> None:
 
     with RtspCamera(picture) as rtsp, Camera(parse_source(rtsp.url())) as camera:
         wait_for(camera, lambda s: s.frames > 60)
-        # It hangs, so that all it ever made has come by the time that it is lost.
+        # It hangs, so all its pictures have arrived when it is lost.
         rtsp.flowing.clear()
         wait_for(camera, lambda s: s.state == "lost")
         frame = camera.latest(0, 0)

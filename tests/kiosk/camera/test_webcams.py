@@ -1,4 +1,4 @@
-"""Webcams by name: which there are, which is meant, and what is said where that is not clear."""
+"""Webcams by name: the list, the match, and errors for ambiguous names."""
 
 import sys
 from pathlib import Path

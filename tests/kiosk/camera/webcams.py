@@ -20,7 +20,7 @@ WIDE_AND_HD = {"video10": ("Wide", 0), "video2": ("HD C270", 0), "video3": ("HD 
 
 
 def plug_in(tmp_path: Path, nodes: dict[str, tuple[str, int]] = WIDE_AND_HD) -> Path:
-    """A folder as /sys/class/video4linux: (name, index) by node, and one just unplugged."""
+    """A folder like /sys/class/video4linux: (name, index) by node, and one just unplugged."""
     root = tmp_path / "video4linux"
     for node, (name, index) in nodes.items():
         (root / node).mkdir(parents=True)
@@ -31,7 +31,7 @@ def plug_in(tmp_path: Path, nodes: dict[str, tuple[str, int]] = WIDE_AND_HD) -> 
 
 
 class FakeCapture:
-    """Gives `pictures` as fast as asked for, then fails."""
+    """Gives `pictures` on demand, then fails."""
 
     def __init__(self, pictures: Iterator[np.ndarray]) -> None:
         self.pictures = pictures
@@ -50,10 +50,10 @@ class FakeCapture:
 
 
 class Plug:
-    """Stand in for a webcam. Each opening takes the next of `captures`, and raises an error.
+    """Replaces a webcam. Each opening uses the next of `captures`, and raises errors among them.
 
-    `on_opening` is called first, on the camera's own thread, so it sees what a test's thread may
-    come too late for.
+    `on_opening` is called first, in the camera's thread, so it sees states that a test's thread
+    may miss.
     """
 
     def __init__(self, *captures: Iterator[np.ndarray] | Exception) -> None:

@@ -1,4 +1,4 @@
-"""`hallkeeper-kiosk autostart`: units with the right places in them, and nothing overwritten."""
+"""`hallkeeper-kiosk autostart`: units with the right paths, and nothing overwritten."""
 
 import shlex
 import shutil
@@ -18,7 +18,7 @@ from tests.kiosk.support.door_fixture import enrolled
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home, and a machine whose only browser is `chromium` in it."""
+    """An empty home, and a computer whose only browser is `chromium` in it."""
     home = tmp_path / "home"
     (home / "bin").mkdir(parents=True)
     browser = home / "bin" / "chromium"

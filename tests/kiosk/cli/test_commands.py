@@ -1,7 +1,7 @@
-"""`hallkeeper-kiosk` as it is typed: a door in a process of its own, and plain errors.
+"""`hallkeeper-kiosk` on the command line: a door in its own process, and plain errors.
 
-One test starts the command itself. In the others the door is a fork of a process that has the code
-(tests/system/support/nursery.py).
+One test starts the command itself. In the others the door is a fork of a process that has the
+code (tests/system/support/nursery.py).
 """
 
 import json
@@ -52,7 +52,7 @@ from tests.system.support.site import Process
 
 NOW = time.time_ns() // 1_000_000
 HOUR_MS = 3_600_000
-BUSY_S = 240.0  # for what surely comes, on a busy machine
+BUSY_S = 240.0  # for certain events on a busy computer
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def ring_of_today() -> bytes:
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two badges held up one after the other, for 1.5 seconds each, and then nobody."""
+    """Two badges held up one after the other, for 1.5 seconds each, and then none."""
     path = tmp_path_factory.mktemp("video") / "door.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (1280, 720))
     for serial in (1, 2):
@@ -87,7 +87,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Door:
-    """A kiosk that runs. What it says as an error is in a file beside its directory."""
+    """A running kiosk. Its error output is in a file beside its directory."""
 
     def __init__(self, directory: Path, *options: str, starts: Callable = Process.popen) -> None:
         command = [sys.executable, "-m", "kiosk", "run", "--dir", str(directory), *options]
@@ -98,12 +98,12 @@ class Door:
         return self.process.stdout.readline().decode()
 
     def stop(self) -> float:
-        """Seconds of its own until a SIGTERM has ended it."""
+        """The seconds until a SIGTERM has ended it."""
         self.process.send_signal(signal.SIGTERM)
         return end_of(self.process, BUSY_S)
 
     def told(self) -> tuple[list[str], str]:
-        """The rest of its lines, and its errors, when it has ended."""
+        """The rest of its lines, and its errors, after it has ended."""
         lines = self.process.stdout.read().decode().splitlines()
         self.process.wait(BUSY_S)
         self._errors.seek(0)
@@ -161,7 +161,7 @@ def test_sigterm_ends_it_cleanly_and_the_page_is_served(
 
 
 def test_a_looped_film_begins_again(event: FakeEvent, tmp_path: Path, forks: Nursery) -> None:
-    """The film has ended for longer than a code in view is one presentation (3 s)."""
+    """The film was over for longer than a code in view is one presentation (3 s)."""
     directory = enrolled_at(event, tmp_path / "door")
     quiet = tmp_path / "quiet.avi"
     still = cv2.VideoWriter(str(quiet), cv2.VideoWriter.fourcc(*"MJPG"), 10, (1280, 720))

@@ -1,4 +1,4 @@
-"""Enrolment against a small server: every way in which it can go wrong ends in a plain sentence."""
+"""Enrolment with a small server: every failure ends in a plain sentence."""
 
 import os
 import stat
@@ -36,7 +36,7 @@ TOKEN = bytes(range(16))
 
 
 class Admin:
-    """The server's side: confirms at the `confirm_at`th time that the kiosk asks."""
+    """The server's side. It confirms at the kiosk's `confirm_at`th request."""
 
     def __init__(self, confirm_at: int = 2) -> None:
         self.confirm_at = confirm_at

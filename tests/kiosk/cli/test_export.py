@@ -1,4 +1,4 @@
-"""A journal carried on a stick: whole, as the kiosk signed it; nothing else passes the check."""
+"""A journal on a stick: whole, as the kiosk signed it. Nothing else passes the check."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.kiosk.support.door_fixture import (
 
 @pytest.fixture
 def exported(door: LocalDoor, tmp_path: Path) -> Path:
-    """Five scans: a stay that ended here before it was sent, and one that goes on."""
+    """Five scans: a stay that ended here before it was sent, and an open one."""
     identity = load_identity(enrolled(tmp_path / "enrolled"))
     door.present(badge(1))
     door.present(badge(2))
@@ -43,9 +43,8 @@ def test_it_works(exported: Path, door: LocalDoor) -> None:
 
 
 def test_what_is_on_a_stick_counts_as_offered(exported: Path, door: LocalDoor) -> None:
-    """Else a place would be taken back here that the server gives back too.
-
-    See docs/design/places.md, rule 3.
+    """Otherwise a place would be taken back here and by the server (docs/design/places.md, rule
+    3).
     """
     free = door.free()
     door.present(badge(2), direction=Direction.EXIT)
@@ -71,7 +70,7 @@ def test_many_pages(tmp_path: Path, door: LocalDoor, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("number", range(7))
 def test_every_changed_line_is_found(exported: Path, number: int) -> None:
-    """A letter or a digit of each line is another; so is the order, or a line is missing."""
+    """A letter or digit of each line is changed, the order is changed, or a line is missing."""
     lines = exported.read_bytes().splitlines(keepends=True)
     for position in range(len(lines[number]) // 3, len(lines[number]) - 3, 7):
         spoilt = list(lines)

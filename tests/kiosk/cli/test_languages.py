@@ -1,4 +1,4 @@
-"""`hallkeeper-kiosk run` in a language of the kiosk's own: two files, and a setting."""
+"""`hallkeeper-kiosk run` in a language added to the kiosk: two files and a setting."""
 
 import html
 import re
@@ -27,7 +27,7 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def catalogues(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands that run within the test add no language to other tests."""
+    """Commands run by the test add no language to other tests."""
     pseudo_language.alone(monkeypatch)
 
 

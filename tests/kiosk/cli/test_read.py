@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from kiosk.cli.read import FileReading, printable, read_command, read_files, total_of
 from tests.kiosk.support.pictures import TEXT, hall, held_up, symbol
 
-# Larger than any code in it. To look for codes in every way takes time for each pixel.
+# Larger than any code in it. Searching in every way takes time per pixel.
 SMALL = (320, 180)
 
 
@@ -38,18 +38,18 @@ def broken(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
-    """A in view for a second, nobody for three, then A again, and B."""
+    """A in view for a second, none for three, then A again, and B."""
     return film(tmp_path, "A" * 2 + "." * 6 + "AABBA", 2)
 
 
 @pytest.fixture
 def short(tmp_path: Path) -> Path:
-    """A in view for a moment, and B: each frame without a code takes every look."""
+    """A in view for a moment, and B: each frame without a code gets every pass."""
     return film(tmp_path, "AAABBB")
 
 
 def film(folder: Path, frames: str, per_second: int = 10) -> Path:
-    """A film of which each frame shows the code that its letter names, or nobody."""
+    """A film whose frames show the code of each letter, or none."""
     path = folder / "door.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), per_second, SMALL)
     empty = hall(*SMALL)
@@ -111,7 +111,7 @@ def test_a_large_photo_is_read(tmp_path: Path) -> None:
     path = write(tmp_path / "phone.jpg", cv2.resize(small, (3840, 2160)))
     (reading,) = read_files([path])
     assert [text.text for text in reading.texts] == [TEXT]
-    # As wide, and so reduced as much, but low: it gets every look.
+    # The same width and reduction, but low: it gets every pass.
     low = cv2.resize(hall()[270:450], (3840, 540))
     (nothing,) = read_files([write(tmp_path / "hall.jpg", low)])
     assert nothing.texts == ()

@@ -1,4 +1,4 @@
-"""A kiosk's directory: what is in it, and what is said of a bad one."""
+"""A kiosk's directory: its content, and errors for invalid content."""
 
 from dataclasses import fields
 from pathlib import Path

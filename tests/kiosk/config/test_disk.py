@@ -1,4 +1,4 @@
-"""A disk that is full or read-only is told as that, in every language, and what to do."""
+"""A full or read-only disk is reported as such, in every language, with the remedy."""
 
 import contextlib
 import errno
@@ -31,7 +31,7 @@ from tests.kiosk.support.door_fixture import (
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MB of its own."""
+    """A separate file system of 8 MB."""
     if shutil.which("mount") is None:
         pytest.skip("needs `mount`")
     made = tmp_path / "disk"
@@ -45,7 +45,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Leave no room at all."""
+    """Leave no free space."""
     ballast = disk / "ballast"
     free = os.statvfs(disk)
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
@@ -56,7 +56,7 @@ def fill(disk: Path) -> Path:
 
 
 def present_until_it_fails(door: LocalDoor) -> None:
-    """SQLite has some room left in its own files."""
+    """SQLite has some free space in its own files."""
     for number in range(2_000):
         door.present(f"HK{number}")
 

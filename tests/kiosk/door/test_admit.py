@@ -145,7 +145,7 @@ def test_exits_are_never_refused(door: LocalDoor) -> None:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Staff are never told, and a wait for a place lasts for ever unless something ends it."""
+    """Staff see no wait, and a wait for a place has no time limit."""
     monkeypatch.setattr(admit, "QUIET_S", 3600.0)
     monkeypatch.setattr(admit, "PLACE_WAIT_S", 7200.0)
 
@@ -191,7 +191,7 @@ def test_staff_are_told_while_a_place_is_slow_to_come(
     door.grant(10, recall=10)
     door.online = True
     settle = (lambda: door.grant(11)) if comes else (lambda: door.journal.no_place(HALL))
-    # It waits once while nobody is told, and once more afterwards.
+    # It waits once silently, and once more afterwards.
     settling = once_it_waits(door, settle, begun=2)
     assert door.present(badge(SERIAL)).admitted is comes
     settling.join()
@@ -412,7 +412,7 @@ def test_a_record_says_in_which_epoch_the_clock_was_measured(door: LocalDoor) ->
 
 
 def test_a_clock_that_is_set_while_a_place_is_waited_for_is_not_known(door: LocalDoor) -> None:
-    """The scan was seen by the clock as it was, and its error is measured anew meanwhile."""
+    """The clock is set and measured again between the scan and its record."""
     skews = iter([Skew(42, 7), Skew(300_042, 7)])
     door.skew = lambda: next(skews)
     door.present(badge(SERIAL))

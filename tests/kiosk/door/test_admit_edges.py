@@ -1,4 +1,4 @@
-"""Admission at its edges: who is known by name, and what else comes while a repeat is possible."""
+"""Admission at its limits: people admitted by name, and other scans while a repeat is possible."""
 
 from types import SimpleNamespace
 
@@ -33,7 +33,7 @@ SERIAL = 5
         (0b001, {Flag.ATTENTION}),
         (0b010, {Flag.ESCORT}),
         (0b011, {Flag.ATTENTION, Flag.ESCORT}),
-        (0b111, {Flag.ATTENTION, Flag.ESCORT}),  # one that a later server may have
+        (0b111, {Flag.ATTENTION, Flag.ESCORT}),  # a flag that a later server may have
     ],
 )
 def test_who_is_found_by_name_keeps_the_flags_of_the_badge(
@@ -50,7 +50,7 @@ def test_who_is_found_by_name_keeps_the_flags_of_the_badge(
 
 
 class Waits:
-    """A door without a place that waits in vain, by a clock that only such waits move."""
+    """A door without a place that waits in vain, by a clock that only such waits advance."""
 
     def __init__(self, door: LocalDoor, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
@@ -80,7 +80,7 @@ def test_nobody_waits_longer_than_a_second_and_staff_know_after_a_tenth(
 
 
 def test_an_admitter_that_knows_no_server_asks_none_and_is_not_offline(door: LocalDoor) -> None:
-    """Nobody waits for a place, and trusting exits give none back."""
+    """No answer waits for a place, and trusting exits give none back."""
     door.load(hall=hall_facts(exits="trusting"), stays=[stay_of("south-1", 9, SERIAL)])
     door.grant(10, recall=10)
     asked: list[bool] = []
@@ -102,7 +102,7 @@ def test_a_clock_whose_error_is_unknown_was_measured_in_no_epoch(door: LocalDoor
 def test_who_is_inside_beyond_the_capacity_enters_again_on_an_ordinary_place(
     door: LocalDoor,
 ) -> None:
-    """What a stay is on is a matter of its exit alone."""
+    """Only the stay's exit depends on its kind of place."""
     inside = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), override=True)
     door.load(hall=hall_facts(anti_passback="soft"), stays=[inside])
     door.grant(1, override=True)

@@ -1,4 +1,4 @@
-"""After a restart nobody knows whether the last lights were seen. No green is without a place."""
+"""After a restart the last lights may not have been seen. No green is without a place."""
 
 import random
 

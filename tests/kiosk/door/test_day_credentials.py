@@ -1,5 +1,5 @@
-"""A badge that lies at home and the day credential that stands in for it, at a door with and
-without the server.
+"""A forgotten badge and the day credential that replaces it, at a door with and without the
+server.
 """
 
 from msgspec import UNSET
@@ -53,7 +53,7 @@ def last(door: LocalDoor):
 
 
 def test_it_works(door: LocalDoor) -> None:
-    """A door that never heard of it admits by the signature, and remembers."""
+    """A door that never heard of it admits by the signature, and remembers it."""
     welcome = door.present(of_day(0))
     assert welcome.admitted
     assert (last(door).day, last(door).issue, last(door).serial) == (0, 1, SERIAL)
@@ -139,7 +139,7 @@ def test_a_holder_is_inside_once_by_whichever_card(door: LocalDoor) -> None:
 
 
 def test_one_that_names_several_days_opens_on_none(door: LocalDoor) -> None:
-    """Deny what the server never signs, although an earlier format allows it."""
+    """Deny credentials that the server never signs, although an earlier format allows them."""
     fields = Credential(SERIAL, 1, DELEGATE, 0b11, 0b1, 1, kind=Kind.DAY)
     assert reason(door.present(issue_credential(BADGE, EVENT_ID, fields))) == "not_valid_today"
     assert last(door).day is UNSET
@@ -162,7 +162,7 @@ def test_after_a_crash_the_steward_is_asked_about_the_same_card(door: LocalDoor)
 
 
 def test_a_supervisor_s_word_about_one(door: LocalDoor) -> None:
-    """What is overruled and annulled says which card it was, and what it asks for."""
+    """Overrides and annulments have the card's kind, and its request for attention."""
     handler, word = OverrideHandler(door.journal, door.replica), Word("user:2", "Su", "known")
     at = door.clock.wall
     denied = door.present(of_day(1, flags=1))

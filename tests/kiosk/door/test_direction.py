@@ -1,4 +1,4 @@
-"""The direction of a door: the door's own, or what staff chose."""
+"""The direction of a door: the door's own, or the one chosen by staff."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Places that a hall keeps for wheelchair users and their companions, at a door by itself."""
+"""Places that a hall keeps for wheelchair users and their companions, at a single door."""
 
 import threading
 
@@ -39,7 +39,7 @@ def keeping(door: LocalDoor) -> LocalDoor:
 
 
 def give(door: LocalDoor, ordinary: int, kept: int, hall: int = HALL) -> None:
-    """Let the door have so many places, in place of the ten that it begins with."""
+    """Give the door these places, instead of its first ten."""
     door.journal.obey(
         [(PoolKey(hall), Order(10 + ordinary, 10, 1)), (PoolKey(hall, KEPT), Order(kept, 0, 1))]
     )
@@ -99,7 +99,7 @@ def test_a_hall_may_keep_them_for_good(door: LocalDoor) -> None:
 
 
 def test_a_hall_that_keeps_none_any_more_spends_none(door: LocalDoor) -> None:
-    """What it still holds goes back to the server."""
+    """Those that it still has go back to the server."""
     load(door, released=msgspec.UNSET)
     give(door, 1, 1)
     door.present(badge(ANNA))

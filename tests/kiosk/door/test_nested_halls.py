@@ -91,7 +91,7 @@ def test_without_a_place_of_each_nobody_gets_in(door: LocalDoor, room: int, hall
 def test_a_no_for_one_hall_ends_the_wait_for_the_other(
     door: LocalDoor,
 ) -> None:
-    """A place of the one alone lets nobody in."""
+    """A place in only one of them admits no one."""
 
     def ask(hall: int) -> bool:
         if hall == AROUND:
@@ -132,7 +132,7 @@ def test_a_journal_commits_both_or_neither(door: LocalDoor) -> None:
 def test_a_door_out_of_use_says_so_though_it_has_no_place_of_either(
     door: LocalDoor, stop: str, said: str
 ) -> None:
-    """It has given them back, and full halls would be the lesser half of the truth."""
+    """It has returned them, and full halls would be the less useful answer."""
     grant(door, 5, HALL)
     grant(door, 5, AROUND)
     getattr(door.journal, stop)()
@@ -178,7 +178,7 @@ def test_the_stay_in_the_hall_around_is_the_one_that_began_with_the_room_s(door:
 
 
 def test_where_that_one_is_over_the_newest_in_the_hall_around_ends(door: LocalDoor) -> None:
-    """Somebody with this badge goes out through both."""
+    """A person with this badge goes out through both."""
     here = stay_of("south-1", 4, SERIAL)
     older = stay_of("south-1", 8, SERIAL)
     newer = msgspec.structs.replace(stay_of("south-1", 7, SERIAL), since=older.since + 1)
@@ -253,7 +253,7 @@ def test_an_own_stay_in_the_hall_around_that_ended_elsewhere_is_over(door: Local
 
 
 def test_who_was_seen_elsewhere_since_is_not_inside_and_can_leave(door: LocalDoor) -> None:
-    """By hall: the server told that the place of each is still counted."""
+    """By hall: the server reported that the place of each is still counted."""
     grant(door, 5, HALL)
     grant(door, 5, AROUND)
     door.present(badge(SERIAL))
@@ -296,7 +296,7 @@ def test_a_restart_keeps_what_the_door_leads_into(door: LocalDoor) -> None:
 
 
 def test_a_journal_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
-    """With its open stays, and those that it had named."""
+    """With its open stays, and those that exits closed."""
     path = tmp_path / "journal.db"
     connection = schema.connect(path)
     for statement in schema.TABLES:

@@ -1,4 +1,4 @@
-"""Which hall's places a door shows: of all that an entry here enters, the one with the fewest."""
+"""The hall whose places a door shows: of all that an entry here enters, the one with the fewest."""
 
 from collections.abc import Mapping
 
@@ -32,6 +32,6 @@ def door(door: LocalDoor) -> LocalDoor:
 def test_in_a_whole_hall(
     door: LocalDoor, left: Mapping[int, tuple[int, int]], shown: tuple[int | None, int, int | None]
 ) -> None:
-    """With the time when the server told so."""
+    """With the time of the server's report."""
     assert door.replica.context is not None
     assert least_left(door.replica.context, left) == shown

@@ -1,4 +1,4 @@
-"""What a door says of its hall's programme, and whom it greets as a speaker."""
+"""A hall's programme at its door, and the greeting of speakers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from kiosk.door.programme import (
 from tests.kiosk.support.door_fixture import DAY_MS, NOON, Clock, LocalDoor, badge
 
 MINUTE, HOUR = 60_000, 3_600_000
-# The venue's noon, in Shanghai, is some hours away: NOON is what the door's clock says.
+# The venue's noon, in Shanghai, is some hours away: NOON is the door's clock.
 KEYNOTE, MODERATOR, GUEST = 0x21, 0x22, 0x23
 
 
@@ -145,7 +145,7 @@ def test_the_next_of_several_talks_counts(door: LocalDoor) -> None:
     assert door.present(badge(KEYNOTE)).speaks == Speaks("keynote", NOON)
     door.clock.pass_ms(HOUR)
     answer = door.present(badge(KEYNOTE), direction=Direction.EXIT)
-    assert answer.speaks is None  # nobody is greeted who goes
+    assert answer.speaks is None  # no greeting on the way out
     assert door.present(badge(KEYNOTE)).speaks == Speaks("moderator", NOON + 2 * HOUR)
 
 
@@ -155,7 +155,7 @@ def test_another_days_talk_is_no_greeting_yet(door: LocalDoor) -> None:
 
 
 def test_a_speaker_who_is_denied_is_named_as_one(door: LocalDoor) -> None:
-    """So that whoever stands at a full hall's door calls somebody who can help."""
+    """So that the steward at a full hall's door calls a person who can help."""
     door.load(sessions=[session(1, NOON)])
     for serial in range(0x40, 0x45):
         assert door.present(badge(serial)).admitted

@@ -80,7 +80,7 @@ def test_it_comes_back_to_its_own_pool(trusting: LocalDoor, override: bool) -> N
 
 
 def test_an_own_stay_beyond_the_capacity_says_so(door: LocalDoor) -> None:
-    """The exit's record names the pool that its place is of."""
+    """The exit's record names the pool of its place."""
     door.load(stays=[type(ELSEWHERE[0])(ELSEWHERE[0].stay, SERIAL, 0, 71, True)])
     door.present(badge(SERIAL), direction=EXIT)
     record = decode_record(records_of(door.journal)[0])

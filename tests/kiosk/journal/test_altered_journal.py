@@ -1,7 +1,7 @@
-"""A journal that was altered on its disk, by decay or by hand, in every column of every table.
+"""A journal altered on its disk, by decay or by hand, in every column of every table.
 
-Each alteration must be noticed at the next start, or be proven harmless. What is noticed is kept
-aside and told; it is never deleted.
+Each alteration must be noticed at the next start, or be proven harmless. A noticed file is moved
+aside and reported, never deleted.
 """
 
 import random
@@ -44,10 +44,10 @@ from tests.kiosk.support.journals import enter, leave, own
 from tests.once.tries import tries
 
 ME = (KIOSK, GENERATION)
-AROUND, STREET = 31, 32  # halls around: one in the other
-ALTERATIONS = 800  # in all, every column of every table in turn
+AROUND, STREET = 31, 32  # outer halls, one inside the other
+ALTERATIONS = 800  # in total, every column of every table in turn
 DAMAGES, PAGE = 400, 4096
-CHECKED = 6  # signatures, in place of a thousand
+CHECKED = 6  # signatures, instead of a thousand
 SIGNATURE = ("scan", "signature")
 
 
@@ -81,7 +81,7 @@ def scan(journal: Journal, direction: Direction, serial: int, **fields: Any) -> 
 
 
 def live(journal: Journal, *, nested: bool = True) -> None:
-    """A bit of everything that a journal can hold."""
+    """An example of everything that a journal can contain."""
     journal.obey([order(20), order(4, kind=PlaceKind.OVERRIDE)])
     entries = [enter(journal, serial) for serial in range(6)]
     leave(journal, 0, own(entries[0]))  # credited: it was never offered
@@ -108,7 +108,7 @@ def live(journal: Journal, *, nested: bool = True) -> None:
 
 
 def live_kept(journal: Journal) -> None:
-    """Entries on kept places, in the door's hall and around it, and what exits do with them."""
+    """Entries on kept places, in the door's hall and around it, and their exits."""
     kept = PlaceKind.ACCESSIBLE
     journal.obey([order(5, kind=kept), order(3, kind=kept, hall=AROUND)])
     outer = (OuterDraft(AROUND, kind=kept), OuterDraft(STREET))
@@ -123,7 +123,7 @@ def live_kept(journal: Journal) -> None:
 
 
 def live_around(journal: Journal) -> None:
-    """Entries that count in several halls, and what exits and annulments do in each."""
+    """Entries that count in several halls, and their exits and annulments in each."""
     journal.obey(
         [
             order(9, hall=AROUND),
@@ -183,7 +183,7 @@ def altered(value: Any, rng: random.Random) -> Any:
     return raw.decode("latin-1") if isinstance(value, str) else bytes(raw)
 
 
-# How a row is named, of tables without a number for each.
+# Keys of rows in tables without a number for each.
 KEYS = {
     "named_stay": "kiosk || ' ' || generation || ' ' || seq || ' ' || hall",
     "own_stay": "seq || ' ' || hall",
@@ -192,7 +192,7 @@ KEYS = {
 
 
 def columns(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Each table with each of its columns, and how its rows are named."""
+    """Each table with each of its columns, and the key of its rows."""
     with closing(sqlite3.connect(path)) as db:
         tables = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type='table'")]
         for table in tables:
@@ -203,7 +203,9 @@ def columns(path: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def alter(path: Path, table: str, column: str, key: str, rng: random.Random) -> tuple[Any, Any]:
-    """Alter one value in one row, whatever the table's constraints say. The row, the old value."""
+    """Alter one value in one row, ignoring the table's constraints. Returns the row and the old
+    value.
+    """
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA ignore_check_constraints = ON")
         rows = db.execute(f"SELECT {key}, {column} FROM {table}").fetchall()
@@ -222,8 +224,8 @@ def alter(path: Path, table: str, column: str, key: str, rng: random.Random) -> 
 
 
 def is_harmless(table: str, column: str, row: int, path: Path, whole: Path) -> bool:
-    """An old scan's signature: the kiosk makes each that it sends anew, from the proven chain; and
-    who exports the journal is told.
+    """An old scan's signature: the kiosk signs each record anew from the proven chain before
+    sending, and an export reports the fault.
     """
     if (table, column) != SIGNATURE:
         return False
@@ -271,13 +273,13 @@ def test_each_alteration_is_noticed_or_harmless(written: Path, tmp_path: Path) -
         assert error.moved_to.read_bytes() == before, "what is there is evidence"
         error.moved_to.unlink()
     assert missed == []
-    # Chance need not have met one of the few signatures that are checked. The next test does.
+    # Chance may have met none of the few checked signatures. The next test does.
     assert noticed.keys() | {SIGNATURE} == {(table, column) for table, column, _ in every}
 
 
 @pytest.mark.long
 def test_damaged_bytes_are_noticed_or_harmless(written: Path, tmp_path: Path) -> None:
-    """Also where the tables themselves are described, and at the row that says whose it is."""
+    """Also in the tables' definitions, and in the row with the owner."""
     path, whole = tmp_path / "journal.db", written.read_bytes()
     pages = [
         at
@@ -295,7 +297,7 @@ def test_damaged_bytes_are_noticed_or_harmless(written: Path, tmp_path: Path) ->
         path.write_bytes(raw)
         error = refusal(path)
         if error is None:
-            continue  # test_each_alteration_is_noticed_or_harmless is about what it holds.
+            continue  # test_each_alteration_is_noticed_or_harmless covers its content.
         noticed += 1
         assert isinstance(error, JournalDamagedError), (seed, at, error)
         assert error.moved_to.read_bytes() == raw, "what is there is evidence"
@@ -331,7 +333,7 @@ def test_each_signature_that_is_checked_is_noticed(written: Path, tmp_path: Path
     "table", ["scan", "own_stay", "account", "named_stay", "seen_issue", "seen_day", "state"]
 )
 def test_a_row_that_is_gone_is_noticed(written: Path, tmp_path: Path, table: str) -> None:
-    """The newest scan too, but for a refusal that was never sent: that changed nothing here."""
+    """The newest scan too, except for a refusal that was never sent: it changed nothing here."""
     path = Path(shutil.copy(written, tmp_path / "journal.db"))
     key = KEYS.get(table, "rowid")
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
@@ -347,7 +349,7 @@ def test_a_row_that_is_gone_is_noticed(written: Path, tmp_path: Path, table: str
 
 
 def test_a_refusal_that_was_sent_and_is_gone_is_noticed(tmp_path: Path) -> None:
-    """It changed nothing here; that it was offered tells of it."""
+    """It changed nothing here, but it was recorded as offered."""
     path = tmp_path / "journal.db"
     with opened(path) as journal:
         journal.obey([order(20)])
@@ -361,7 +363,7 @@ def test_a_refusal_that_was_sent_and_is_gone_is_noticed(tmp_path: Path) -> None:
 
 
 class TestByHand:
-    """Somebody with the kiosk's key, who makes the seals right again."""
+    """A person with the kiosk's key, who repairs the seals."""
 
     def give(self, path: Path, **fields: Any) -> None:
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
@@ -407,7 +409,7 @@ class TestOrders:
             assert journal.accounts()[key].granted == 5
 
     def test_one_without_a_signature_is_an_older_server_s(self, tmp_path: Path) -> None:
-        """What it grants has no proof, and the journal opens."""
+        """Its grants have no proof, and the journal opens."""
         with opened(tmp_path / "journal.db") as journal:
             journal.obey([order(5)])
             journal.obey(orders((9, 0, 1)))
@@ -426,7 +428,7 @@ class TestOrders:
 
 
 def test_a_journal_of_today_opens(tmp_path: Path) -> None:
-    """One that was written before there were seals and signatures."""
+    """A journal from before seals and signatures."""
     path = tmp_path / "journal.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         for statement in schema.TABLES:
@@ -445,7 +447,7 @@ def test_a_journal_of_today_opens(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A journal of version 2, which knew of no halls around, with all that it could hold."""
+    """A journal of version 2, without outer halls, with everything that it could contain."""
     path = tmp_path_factory.mktemp("before") / "journal.db"
     with opened(path) as journal:
         live(journal, nested=False)

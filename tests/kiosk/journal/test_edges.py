@@ -1,4 +1,4 @@
-"""What a journal tells and keeps at its edges: the server's mark, and whether places went back."""
+"""A journal at its limits: the server's mark, and returned places."""
 
 import time
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ def test_no_mark_changes_none(journal: Journal, at) -> None:
 
 
 def test_a_rest_or_a_fence_tells_whether_places_went_back(journal: Journal) -> None:
-    """They are told to the server at once, where there are any."""
+    """If there are any, they are reported to the server at once."""
     journal.obey([order(1)])
     for stop in ("rest", "fence"):
         with journal.transaction() as step:

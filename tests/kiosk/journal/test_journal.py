@@ -1,4 +1,4 @@
-"""The journal: one commit for a scan and all that it does; offers, answers, damage."""
+"""The journal: one commit for a scan with all its effects; offers, answers, damage."""
 
 import sqlite3
 import threading
@@ -101,7 +101,7 @@ class TestOffers:
         KIOSK_KEY.public.verify(HEAD_CONTEXT + offer.head, offer.signature)
 
     def test_gone_entries_are_named_each_time(self, journal: Journal) -> None:
-        """Rule 4 of docs/design/places.md holds also where a batch ends between the two."""
+        """Rule 4 of docs/design/places.md also holds if a batch ends between the two."""
         for serial in range(3):
             enter(journal, serial)
         leave(journal, 1, own(2))
@@ -152,7 +152,7 @@ class TestAnswers:
         assert account(journal).granted == 10
 
     def test_an_older_order_counts_in_no_hall(self, journal: Journal) -> None:
-        """Else a hall that was silent since the restore would take a forgotten grant."""
+        """Otherwise a hall without messages since the restore would take a forgotten grant."""
         journal.obey([(PoolKey(8), Order(1, 0, 2))])
         journal.obey(orders((99, 0, 1)))
         assert account(journal).granted == 10
@@ -215,7 +215,7 @@ def test_the_counter_of_requests_only_rises(tmp_path: Path) -> None:
 
 
 def test_the_counter_goes_on_above_what_the_server_has_seen(tmp_path: Path) -> None:
-    """The clock was set back, and this disk is a copy from before."""
+    """The clock was set back, and this disk is an earlier copy."""
     with open_journal(tmp_path) as journal:
         seen = journal.next_counter() + 10**9
         assert journal.next_counter(seen) == seen + 1
@@ -254,7 +254,7 @@ steps = st.lists(
 @given(steps)
 @settings(max_examples=tries(40), deadline=None)
 def test_the_account_always_adds_up(tmp_path_factory: pytest.TempPathFactory, script) -> None:
-    """Free places are never negative, and what is credited was never offered before."""
+    """Free places are never negative, and credited entries were never offered before."""
     with open_journal(tmp_path_factory.mktemp("journal")) as journal:
         granted, inside, open_seqs = 0, 0, []
         for act, number in script:

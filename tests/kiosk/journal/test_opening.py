@@ -1,4 +1,4 @@
-"""Opening the journal: its settings, whose it is, and damage, which is kept aside and told."""
+"""Opening the journal: its settings, its owner, and damage, which is moved aside and reported."""
 
 import os
 import sqlite3
@@ -79,7 +79,7 @@ class TestOpening:
 
 
 class TestDamage:
-    """Whatever is wrong, the file is kept aside and the text says what to do."""
+    """After any damage, the file is kept and the text has the remedy."""
 
     @pytest.fixture
     def written(self, tmp_path: Path) -> Path:

@@ -1,7 +1,7 @@
-"""Power cuts and killed processes: what was acknowledged is there, to the byte.
+"""Power cuts and killed processes: acknowledged data is there, to the byte.
 
-The journal's own code runs on a disk that forgets what was not synced. So that the test can fail,
-the same cuts are made under settings known to lose: there they must lose.
+The journal's own code runs on a disk that forgets data without a sync. To show that the test can
+fail, the same cuts are made under settings known to lose data: there they must.
 """
 
 import random
@@ -40,7 +40,7 @@ BADGES = [credential(serial) for serial in range(8)]
 
 
 class Life:
-    """A kiosk's life until the power goes, and what it was told was on disk."""
+    """A kiosk's life until the power cut, and the data acknowledged as on disk."""
 
     def __init__(self, rng: random.Random, journal: Journal) -> None:
         self._rng = rng
@@ -50,7 +50,7 @@ class Life:
         self.records: list[bytes] = []
         self.offered = 0
         self.account = Account()
-        self.seen = 0  # how often it was looked at, and not empty
+        self.seen = 0  # how often it was read, and not empty
 
     def live(self, steps: int) -> None:
         for _ in range(steps):
@@ -99,9 +99,9 @@ def opened(disk: Disk) -> tuple[Journal, FileSystem]:
 
 @cache
 def disk_with_a_journal(settings: tuple[Any, ...]) -> Disk:
-    """What is on a disk when a journal was made with these settings, which are those of now.
+    """A disk after a journal was made with the current settings.
 
-    No power goes before that, and to make the tables takes as long as a life.
+    Before that no power cut happens, and making the tables takes as long as a life.
     """
     disk, begun = (Disk(random.Random(0), "all") for _ in range(2))
     journal, file_system = opened(disk)
@@ -112,9 +112,9 @@ def disk_with_a_journal(settings: tuple[Any, ...]) -> Disk:
 
 
 def cut(seed: int, loss: Loss, directory: Path) -> tuple[int, list[str]]:
-    """One life and one cut: (acknowledged scans that are lost, what of the protocol is forgotten).
+    """One life and one cut: (acknowledged scans that are lost, forgotten protocol state).
 
-    A life whose account nobody has seen proves nothing of accounts, so that is "nothing seen".
+    A life in which the accounts were never read proves nothing about them: "nothing seen".
     """
     begun = disk_with_a_journal(schema.PRAGMAS)
     rng = random.Random(seed)
@@ -138,7 +138,7 @@ def cut(seed: int, loss: Loss, directory: Path) -> tuple[int, list[str]]:
 
 
 def judge(life: Life, directory: Path) -> tuple[int, list[str]]:
-    """What the next start finds; that the file is sound is part of its opening."""
+    """The state found at the next start. Opening it checks that the file is sound."""
     with Journal(directory / "journal.db", KIOSK, GENERATION, KIOSK_KEY) as journal:
         found = [stored.record for stored in journal.stored(0, 1_000)]
         account = journal.accounts().get(PoolKey(HALL), Account())
@@ -179,7 +179,7 @@ def test_no_acknowledged_scan_is_lost(
     ids=["WAL and NORMAL", "DELETE and FULL"],
 )
 def test_the_test_can_fail(changes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings that are known to lose scans lose them here: SQLite's own default is one."""
+    """Settings that are known to lose scans lose them here; SQLite's default is one."""
     setting(monkeypatch, **changes)
     results = [cut(seed, "some", tmp_path) for seed in range(60)]
     assert sum(lost > 0 for lost, _ in results) >= 5
@@ -190,9 +190,9 @@ def test_the_test_can_fail(changes, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_accounts_that_are_not_in_the_commit_are_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A journal that keeps its accounts in memory alone does not pass.
+    """A journal with its accounts only in memory does not pass.
 
-    The next start would refuse it, so here it does not look.
+    The next start would refuse it, so here it does not check.
     """
     monkeypatch.setattr(check, "problem", lambda *_: None)
     kept: dict[PoolKey, Account] = {}

@@ -1,4 +1,4 @@
-"""What the journal tells: counters, waits, what an answer changed, which stays; and its file."""
+"""The journal's reports: counters, waits, effects of an answer, stays; and its file."""
 
 import shutil
 from collections.abc import Iterator
@@ -41,14 +41,14 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 class TestCounters:
     @pytest.fixture(autouse=True)
     def clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It stands at 5,000 s after 1970."""
+        """5,000 s after 1970."""
         monkeypatch.setattr(journals.time, "time_ns", lambda: 5_000_000_000_000)
 
     def test_they_begin_at_the_clock_and_rise_by_one(self, journal: Journal) -> None:
         assert [journal.next_counter() for _ in range(3)] == [5_000_001, 5_000_002, 5_000_003]
 
     def test_a_hundred_cost_one_commit(self, tmp_path: Path) -> None:
-        """A restart goes on after all of them."""
+        """A restart continues after all of them."""
         with open_journal(tmp_path) as first:
             for _ in range(100):
                 first.next_counter()
@@ -119,7 +119,7 @@ class TestAnswers:
     def test_the_newest_of_several_orders_says_which_server_it_is(
         self, journal: Journal, newest_first: bool
     ) -> None:
-        """An order of the server before it counts for nothing."""
+        """An order of an earlier server is ignored."""
         mixed = [(PoolKey(8), Order(1, 0, 2)), (PoolKey(HALL), Order(99, 0, 1))]
         journal.obey(mixed if newest_first else mixed[::-1])
         assert journal.state().incarnation == 2
@@ -141,7 +141,7 @@ class TestAnswers:
 
 class TestStays:
     def both(self, journal: Journal, direction: Direction, seq: int | None = None) -> None:
-        """In the hall and the one around it."""
+        """In the hall and the outer one."""
         closes = own(seq) if seq else None
         draft = Draft(
             direction, DOOR, HALL, NOON, Admitted(closes=closes), credential(1),
@@ -175,7 +175,7 @@ class TestStays:
 
 
 def test_a_closed_file_is_let_go(tmp_path: Path) -> None:
-    """SQLite takes its companions away with the last connection."""
+    """SQLite deletes its companion files with the last connection."""
     with open_journal(tmp_path) as journal:
         journal.obey(orders((10, 0, 1)))
         assert (tmp_path / "journal.db-wal").exists()
@@ -184,7 +184,7 @@ def test_a_closed_file_is_let_go(tmp_path: Path) -> None:
 
 
 def test_tidying_moves_scans_to_the_file_itself(journal: Journal, tmp_path: Path) -> None:
-    """Without its companion it has them all."""
+    """It has them all without its companion files."""
     enter(journal, 1)
     journal.tidy()
     (tmp_path / "copy").mkdir()

@@ -1,4 +1,4 @@
-"""A transaction on the journal at its edges: which row it reads, and which it changes."""
+"""A transaction on the journal at its limits: the rows that it reads and changes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,7 +118,7 @@ class TestOwnStays:
 
 class TestIssues:
     def test_the_highest_that_was_shown_stays(self, journal: Journal) -> None:
-        """In whatever order, and by holder."""
+        """In any order, and by holder."""
         for issue, highest in ((1, 1), (2, 2), (4, 4), (3, 4), (5, 5)):
             show(journal, 1, issue)
             assert seen(journal, 1) == highest
@@ -126,7 +126,7 @@ class TestIssues:
 
 
 class TestOuterHalls:
-    """An exit from a room in a hall, which lies in another."""
+    """An exit from a room in a hall that is in another."""
 
     def leave_by(self, journal: Journal, *outer: OuterDraft) -> tuple[OuterHall, ...]:
         draft = Draft(
@@ -150,7 +150,7 @@ class TestOuterHalls:
         assert journal.accounts()[PoolKey(AROUND)].free == 2
 
     def test_a_door_of_one_hall_says_nothing_of_others(self, journal: Journal) -> None:
-        """Its records are as they were before halls lay in halls."""
+        """Its records are as before nested halls."""
         enter(journal, 1)
         leave(journal, 1, own(1))
         leave(journal, 2, None)
@@ -166,7 +166,7 @@ class TestState:
         assert account(journal).free == 8
 
     def test_what_was_offered_stays_offered(self, journal: Journal) -> None:
-        """A server that was restored is asked with an empty batch from the start."""
+        """A restored server is asked with an empty batch from the start."""
         for serial in range(3):
             enter(journal, serial)
         journal.offer(9)
@@ -190,7 +190,7 @@ class TestState:
         assert account(journal).free == 1
 
     def test_a_file_that_was_used_opens_again(self, tmp_path: Path) -> None:
-        """Every row bears the seal of what stands in it."""
+        """Every row has the seal of its content."""
         with open_journal(tmp_path) as first:
             first.obey(orders((10, 0, 1)))
             enter(first, 1)

@@ -1,4 +1,4 @@
-"""The eyes bench tells the truth: what it draws can be read, and what it counts is so."""
+"""The bench of the eyes is honest: its pictures are readable, and its counts are right."""
 
 import importlib.util
 import json
@@ -21,14 +21,14 @@ from tests.bench.eyes.pictures.stills import DIFFICULTIES, FULL_HD, HD, still
 from tests.bench.eyes.run import QUICK, run
 
 SMALL = QUICK.film_size
-# Of the later frames none is sharp, and the reader has forgotten those that are.
+# None of the later frames is sharp, and the reader has forgotten the sharp ones.
 WITH_SHARP = EMPTY_FRAMES + 18 + SHARP_FRAMES
 Films: TypeAlias = Callable[[str, int, tuple[int, int]], Film]
 
 
 @pytest.fixture(scope="module")
 def films() -> Films:
-    """Films by kind, number and size, each of them drawn once. Nobody changes them."""
+    """Films by kind, number and size, each drawn once and never changed."""
     return cache(film)
 
 
@@ -95,7 +95,7 @@ def test_quick_run_writes_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def part(kind: str, number: int, size: tuple[int, int]) -> Film:
-        """From a frame before the first full view to where the slowest that read it have done."""
+        """From a frame before the first full view to the end of the slowest successful reading."""
         whole = films(kind, number, size)
         some = slice(whole.first_full_view - 1, whole.first_full_view + 13)
         return replace(whole, frames=whole.frames[some], shown=whole.shown[some])
@@ -108,7 +108,7 @@ def test_quick_run_writes_all(
     assert set(report["stills"]) == set(report["films"]) == set(ENGINES)
     doors = report["pipeline"]["frame_to_commit"]
     assert [part["badges"] for part in doors] == [4, 4]
-    # The film runs by the clock, so a busy machine may miss a badge, and the report says so.
+    # The film runs by the clock, so a busy computer may miss a badge, and the report shows it.
     assert all(1 <= part["scans"] <= part["badges"] for part in doors)
     text = (tmp_path / "eyes.txt").read_text()
     assert all(name in text for name in (*ENGINES, *DIFFICULTIES, *KINDS))

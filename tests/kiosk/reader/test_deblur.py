@@ -1,4 +1,4 @@
-"""How a picture was blurred is found, and undone."""
+"""The blur of a picture is estimated, and removed."""
 
 import cv2
 import numpy as np
@@ -34,7 +34,7 @@ def test_a_lens_out_of_focus_is_found_and_undone(radius_px: float) -> None:
 
 
 def distance(picture: Gray) -> float:
-    """How far from the card in the middle, where borders have no say."""
+    """The distance from the card in the middle, away from the borders."""
     inner = slice(40, -40)
     return float(np.abs(picture[inner, inner].astype(float) - CARD[inner, inner]).mean())
 

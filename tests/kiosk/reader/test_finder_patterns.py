@@ -1,4 +1,4 @@
-"""A symbol's eyes: found, and drawn where one is missing."""
+"""A symbol's finder patterns are found, and a missing one is drawn."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def test_a_door_reads_a_badge_with_a_thumb_on_an_eye() -> None:
     view = held_up(symbol(TEXT), 4, degrees=0)
     view[310:352, 752:790] = 150  # its top right eye
     assert not [found for found in find_zxing(view) if found.text is not None]
-    reader = Reader(lambda: 0.0)  # a machine that is never late
+    reader = Reader(lambda: 0.0)  # a computer that is never late
     seen = [sighting for _ in range(8) for sighting in reader.read(view)]
     assert {sighting.text for sighting in seen} == {TEXT}
     assert seen[0].decoding_pass == "drawn pattern"

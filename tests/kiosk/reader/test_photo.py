@@ -1,4 +1,4 @@
-"""Photos that wait for nobody: what the door's looks do not read, and that nothing is made up."""
+"""Photos without a time limit: more codes than a door's passes read, and no invented ones."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from tests.bench.eyes.pictures.photo_kinds import KINDS
 from tests.bench.eyes.pictures.photos import photo
 from tests.kiosk.support.pictures import TEXT, Gray, hall, held_up, symbol
 
-# Of each kind a small one, by its number: those that the first look does not read, and the others.
+# Of each kind a small one, by its number: those that the first pass does not read, and the others.
 HARD = {
     "curved": 5,
     "tiny": 2,
@@ -83,7 +83,7 @@ def test_corners_are_in_the_photos_own_pixels_whatever_its_size() -> None:
 
 
 def without_an_eye(view: Gray, scale: int, middle: tuple[int, int]) -> Gray:
-    """The symbol's top right eye under a round sticker."""
+    """The symbol's top right finder pattern under a round sticker."""
     angle, reach = -np.radians(8), 15 * 4
     x = middle[0] + reach * np.cos(angle) + reach * np.sin(angle)
     y = middle[1] + reach * np.sin(angle) - reach * np.cos(angle)

@@ -67,7 +67,7 @@ def test_never_twice_within_the_hold_and_always_after_it(
         last[code] = at_s
 
 
-# Which of several is taken
+# The choice among several
 
 
 def code(text: str, area: float) -> Code:

@@ -31,8 +31,8 @@ from tests.kiosk.support.pictures import (
 )
 
 PLENTY_MS = 1e9
-# With plenty of time a picture gets every look at once. Of one that was just read the reader knows
-# where the code was, so the second time may differ from the first, and the third from the second.
+# With plenty of time a picture gets every pass at once. After a reading the reader knows the code's
+# region, so the second time may differ from the first, and the third from the second.
 TIMES = 3
 
 
@@ -123,7 +123,7 @@ def test_micro_symbols_and_ghosts_are_not_read() -> None:
 def test_structured_append_of_a_stranger_does_not_stop_the_loop() -> None:
     part = structured_append("HALF OF A MESSAGE")
     with pytest.raises(ValueError, match="Orientation"):
-        passes.pyzbar.decode(part)  # what has to be survived
+        passes.pyzbar.decode(part)  # the error to survive
     assert find_zbar(part) == []
     reader = Reader()
     for _ in range(TIMES):

@@ -1,4 +1,4 @@
-"""Which look has its turn, where it looks, and what it may cost."""
+"""Which pass runs, where, and at which cost."""
 
 import cv2
 import numpy as np
@@ -28,7 +28,7 @@ ALL_LOOKS = (DEBLUR_PASS, *CROP_PASSES, *FRAME_PASSES)
 
 
 class Looks:
-    """Records the looks that a reader takes; each takes `took_ms` on the fake clock."""
+    """Records a reader's passes. Each takes `took_ms` on the fake clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, took_ms: float = 4.0) -> None:
         self.names: list[str] = []
@@ -44,7 +44,7 @@ class Looks:
         return []
 
     def frame(self, view: Gray) -> list[str]:
-        """The looks at the next frame of a video."""
+        """The passes at the next frame of a video."""
         before, due_s = len(self.names), self.now_s + FRAME_S
         self.reader.read(view)
         self.now_s = max(self.now_s, due_s)
@@ -56,7 +56,7 @@ SMALL_CARD = symbol(TEXT, 2)
 
 
 def passing(number: int) -> Gray:
-    """A badge on its way through a small picture."""
+    """A badge moving through a small picture."""
     view = SMALL_HALL.copy()
     left, (high, wide) = 40 + 30 * number % 400, SMALL_CARD.shape
     view[100 : 100 + high, left : left + wide] = SMALL_CARD
@@ -97,7 +97,7 @@ def test_a_look_that_would_not_fit_is_left_out(monkeypatch: pytest.MonkeyPatch) 
     looks.cost_ms = dict.fromkeys(looks.cost_ms, 1.0)
     for number in range(400):
         looks.frame(passing(number))
-    assert len(looks.names) > 400  # tried again: the load has gone
+    assert len(looks.names) > 400  # tried again: the load has ended
 
 
 def test_a_fast_look_goes_on_where_a_slow_one_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

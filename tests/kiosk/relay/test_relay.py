@@ -1,4 +1,4 @@
-"""The relay: after the answer, in its own time, and told when it fails."""
+"""The relay: after the answer, with its own timing, and reported when it fails."""
 
 import base64
 import queue
@@ -14,14 +14,14 @@ from kiosk.config.settings import KioskSettings
 from kiosk.relay.relay import PULSE_AGE_MAX_S, WAITING_MAX, Relay, RelayError, call, make_relay
 from kiosk.texts.messages import in_language
 
-PATIENT_MS = 240_000  # more than the file of settings may name
+PATIENT_MS = 240_000  # more than the settings file allows
 
 
 @contextmanager
 def turnstile(
     status: int | Callable[[], int] = 200, hangs_until: threading.Event | None = None
 ) -> Iterator[tuple[str, list[str]]]:
-    """Its address, and what it heard: paths, each with the login where there is one."""
+    """Its address, and its received paths, each with the login if there is one."""
     heard: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""A relay at a serial device, with a pseudo-terminal in its place."""
+"""A relay at a serial device, replaced by a pseudo-terminal."""
 
 import os
 import queue
@@ -20,7 +20,7 @@ from kiosk.texts.messages import in_language
 
 
 class Board:
-    """A relay board: `path` is its device, `heard` reads what came in at its end."""
+    """A relay board: `path` is its device, `heard` reads the received bytes."""
 
     def __init__(self) -> None:
         self.end, self._device = os.openpty()
@@ -115,9 +115,9 @@ def test_it_is_opened_once_because_boards_restart_at_that(
 def test_a_device_that_takes_nothing_is_told_in_time(board: Board) -> None:
     port = SerialPort(board.path)
     with pytest.raises(SerialError, match="accepts no data"):
-        port.write(b"x" * 1_000_000, 0.2)  # nobody reads at the other end
+        port.write(b"x" * 1_000_000, 0.2)  # nothing reads at the other end
     board.heard(4096, 0.1)
-    port.write(b"1", 240.0)  # and the next pulse opens it anew
+    port.write(b"1", 240.0)  # and the next pulse reopens it
     port.close()
 
 

@@ -1,4 +1,4 @@
-"""What a door believes: only facts as new as the server's count as fresh, and none from before."""
+"""The age of facts: only confirmed facts count as fresh."""
 
 import msgspec
 import pytest
@@ -17,7 +17,7 @@ SERIAL = 77
 def test_an_answer_makes_fresh_only_what_it_confirms(
     fresh: Online, event: FakeEvent, clock: Clock, ahead: int, age_ms: int
 ) -> None:
-    """The server has news that this door lacks, where its cursor is ahead."""
+    """If its cursor is ahead, the server has changes that this door lacks."""
     fresh.door.load(cursor=event.cursor - ahead)
     clock.pass_ms(5_000)
     fresh.sync.exchange()
@@ -50,7 +50,7 @@ def test_a_stay_elsewhere_ends_that_one_alone(door: LocalDoor) -> None:
 
 
 def test_what_was_kept_of_the_age_is_as_new_as_it_may_be(door: LocalDoor, clock: Clock) -> None:
-    """It is saved at the first chance after the time, and not before."""
+    """It is saved at the first chance after the interval, not before."""
     door.load()
     clock.pass_ms(FRESH_SAVED_MS - 1)
     door.replica.mark_fresh()

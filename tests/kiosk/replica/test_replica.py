@@ -1,4 +1,4 @@
-"""The replica: snapshots, changes, sealed names, and how old all of it is."""
+"""The replica: snapshots, changes, sealed names, and age."""
 
 import sqlite3
 import threading
@@ -269,7 +269,7 @@ def test_a_damaged_file_is_fetched_again(tmp_path: Path, clock: Clock, spoil: st
 
 @pytest.mark.long
 def test_readers_see_whole_snapshots(replica: Replica) -> None:
-    """A snapshot takes a while; meanwhile a door reads the one before, never half of one."""
+    """A snapshot takes a while. Meanwhile a door reads the previous one, never half of one."""
     serials = range(3_000)
     replica.load(snapshot(holders=[wire.HolderFacts(s, 1, False) for s in serials]))
     stop = threading.Event()

@@ -1,4 +1,4 @@
-"""The replica at its edges: what one word of the server changes, and nothing beside it."""
+"""The replica at its limits: a server's message changes exactly one thing."""
 
 import sqlite3
 import time
@@ -47,7 +47,7 @@ def seen(replica: Replica, hall: int, *, moved: bool = False) -> set[tuple[str, 
 
 
 class TestOneStayAmongOthers:
-    """Kiosk, generation, number and hall make a stay what it is. Each alone is others' too."""
+    """Kiosk, generation, number and hall identify a stay. Each alone is shared with others."""
 
     FOUR = (("south-1", 1, 9), ("south-1", 1, 10), ("south-2", 1, 9), ("south-1", 2, 9))
 
@@ -74,7 +74,7 @@ class TestOneStayAmongOthers:
         assert replica.stays(SERIAL + 1, HALL) == []
 
     def test_the_newest_word_of_it_counts(self, replica: Replica) -> None:
-        """It is told again, by whom the server now knows that it is."""
+        """It is reported again, with a corrected holder."""
         again = wire.StayFacts(StayRef("south-1", 1, 9), SERIAL + 1, NOON, OTHER_DOOR, True)
         replica.apply(wire.StayOpened(again, HALL), 12)
         assert seen(replica, HALL) == set(self.FOUR[1:])
@@ -99,7 +99,7 @@ class TestOneOfItsOwn:
         assert replica.is_ended(1, HALL)
 
     def test_is_back_where_a_snapshot_says_so(self, replica: Replica) -> None:
-        """The move was a slip, and staff have set it right."""
+        """The move was an error, corrected by staff."""
         replica.apply(wire.StayClosed(OWN, HALL, SERIAL, counted=True), 11)
         here = msgspec.structs.replace(stay_of(KIOSK, 1, SERIAL), stay=OWN)
         replica.load(snapshot(stays=[here]), [OWN_ID])
@@ -111,7 +111,7 @@ class TestHalls:
     def test_a_door_s_own_is_told_of_before_the_first_snapshot(
         self, tmp_path: Path, clock: Clock
     ) -> None:
-        """The feed may be quicker: which hall is this door's is not known then."""
+        """The feed may be faster, before this door's hall is known."""
         (tmp_path / "new").mkdir()
         with open_replica(tmp_path / "new", clock) as new:
             new.apply(wire.StayOpened(stay_of("south-1", 9, SERIAL), HALL), 11)
@@ -158,7 +158,7 @@ class TestWrites:
     def test_what_sqlite_has_undone_itself_is_told_as_it_was(
         self, replica: Replica, tmp_path: Path
     ) -> None:
-        """As where the disk is full: the first error is the one to tell."""
+        """For example on a full disk: the first error is reported."""
         with closing(sqlite3.connect(tmp_path / "replica.db")) as db:
             db.execute(
                 "CREATE TRIGGER full BEFORE INSERT ON name"
@@ -170,7 +170,7 @@ class TestWrites:
         assert replica.cursor == 12
 
     def test_a_closed_file_is_let_go(self, tmp_path: Path, clock: Clock) -> None:
-        """SQLite takes its companions away with the last connection."""
+        """SQLite deletes its companion files with the last connection."""
         with open_replica(tmp_path, clock) as replica:
             replica.load(snapshot())
             assert (tmp_path / "replica.db-wal").exists()

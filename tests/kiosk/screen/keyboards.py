@@ -1,4 +1,4 @@
-"""Keyboards: which keys a hand scanner presses, and what a computer makes of them."""
+"""Keyboards: a hand scanner's keys, and a computer's reading of them."""
 
 from kiosk.screen.hand_scanner import LAYOUTS
 
@@ -6,7 +6,7 @@ GERMAN_SHIFT = dict(zip("1234567890", '!"§$%&/()=', strict=True))
 
 
 def keys_of(text: str, layout: str) -> list[tuple[str, bool]]:
-    """The keys that type a text on a layout, each with whether Shift is held."""
+    """The keys that type a text on a layout, each with its Shift state."""
     found = {char: key for key, char in LAYOUTS[layout].items() if not key.startswith("Numpad")}
     keys = []
     for char in text:
@@ -16,8 +16,8 @@ def keys_of(text: str, layout: str) -> list[tuple[str, bool]]:
 
 
 def us_key(char: str) -> tuple[str, bool]:
-    """The key that types a character on a US keyboard, and whether Shift is held. A key that no
-    badge needs has no name here.
+    """The key for a character on a US keyboard, and its Shift state. Keys that no badge needs have
+    no name here.
     """
     if char.upper() not in LAYOUTS["US"].values():
         return "", False
@@ -26,7 +26,7 @@ def us_key(char: str) -> tuple[str, bool]:
 
 
 def character(code: str, shift: bool, layout: str) -> str:
-    """What a computer makes of a key: rightly where we know it, else something that is wrong."""
+    """A computer's character for a key: correct if known, else any wrong one."""
     known = LAYOUTS[layout]
     char = known.get(f"^{code}" if shift else code) or known.get(code, "")
     if char.isalpha():

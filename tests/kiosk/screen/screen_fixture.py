@@ -1,4 +1,4 @@
-"""The steward's page under test: a board, and all that its page was told and asked."""
+"""The steward's page under test: a board, and the page's requests and callbacks."""
 
 import json
 

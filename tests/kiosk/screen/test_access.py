@@ -1,4 +1,4 @@
-"""Who else may not: other sites in the same browser, other machines, malformed requests."""
+"""Refused access: other sites in the same browser, other computers, malformed requests."""
 
 import pytest
 from flask.testing import FlaskClient

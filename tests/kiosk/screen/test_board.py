@@ -1,4 +1,4 @@
-"""The board: what is shown is the newest, nobody waits for a reader, and a change wakes all."""
+"""The board shows the newest state, writers never wait for readers, and a change wakes all."""
 
 import threading
 

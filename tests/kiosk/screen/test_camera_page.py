@@ -1,4 +1,4 @@
-"""The camera's test page: what it tells of the camera and the reader, in both languages."""
+"""The camera's test page: its report on the camera and the reader, in both languages."""
 
 import re
 from dataclasses import replace

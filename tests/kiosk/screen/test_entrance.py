@@ -1,4 +1,4 @@
-"""The screen's link and its browsers, on disk: for the kiosk's own user, and over restarts."""
+"""The screen's link and its browsers, on disk: only for the kiosk's user, and across restarts."""
 
 import stat
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Hand scanners on wrong keyboard layouts: read anew where that is certain, and never "forged"."""
+"""Hand scanners with wrong keyboard layouts: corrected if certain, and never "forged"."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,7 +13,7 @@ ALL = badge(0x00CAFE)  # together they have every character of the alphabet
 
 
 def typed(text: str, scanner: str, computer: str, caps: bool = False) -> tuple[str, list[str]]:
-    """What the browser tells of a scanner's keys on that computer."""
+    """The browser's report of a scanner's keys on that computer."""
     keys = keys_of(text, scanner)
     said = "".join(
         key if len(key := character(code, shift, computer)) == 1 else "\ufffd"
@@ -61,7 +61,7 @@ def test_broken_badge_stays_for_the_kiosk_to_judge() -> None:
 
 @pytest.mark.parametrize("computer", ["DE", "FR"])
 def test_wrong_layout_without_the_keys_is_explained(computer: str) -> None:
-    """Some browsers do not tell which key it was."""
+    """Some browsers do not report keys."""
     said, _ = typed(BADGE, "US", computer)
 
     with pytest.raises(WrongLayoutError):

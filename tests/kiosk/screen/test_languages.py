@@ -1,4 +1,4 @@
-"""The page's languages: by address, settings or browser; one more by a file; all complete."""
+"""The page's languages: by address, settings or browser; one added by a file; all complete."""
 
 import html
 import json
@@ -43,7 +43,7 @@ def page(
 
 
 def told(text: str) -> list[dict[str, Any]]:
-    """The languages that the page came with."""
+    """The languages in the page."""
     content = re.search(r'name="hallkeeper-languages" content="([^"]*)"', text)
     assert content
     return list(json.loads(html.unescape(content[1])))
@@ -139,7 +139,7 @@ def test_chinese_is_complete_and_has_nothing_else() -> None:
 
 
 def test_chinese_stands_in_catalogues_alone() -> None:
-    """Another language is as complete as Chinese only where Chinese is a file as well."""
+    """Another language can only be as complete as Chinese if Chinese is a file too."""
     kinds = ("*.py", "*.js", "*.html", "*.css", "*.svg")
     files = [file for kind in kinds for file in KIOSK.rglob(kind)]
     assert len(files) > 80

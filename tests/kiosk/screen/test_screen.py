@@ -1,4 +1,4 @@
-"""The steward's page: what it shows, in which words and colours, and what it takes."""
+"""The steward's page: its content, texts and colours, and its input."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from tests.kiosk.screen.screen_fixture import CODE, JPEG, NOW, Face, opened, pos
 
 STATIC = Path(screen_package.__file__).parent / "static"
 TEMPLATES = STATIC.parent / "templates"
-# Which folders' scripts a folder's own scripts may import. No circle can come of that.
+# The folders whose scripts a folder may import, without cycles.
 MAY_IMPORT = {
     "steward": {"supervisor", "answer", "shared"},
     "supervisor": {"answer", "shared"},
@@ -168,7 +168,7 @@ def test_colours_are_readable_and_differ_in_lightness() -> None:
     for ground in ("ground", "panel"):
         assert contrast(colours[ground], colours["text"]) >= 4.5
         assert contrast(colours[ground], colours["quiet"]) >= 4.5
-    assert contrast(colours["admit"], colours["deny"]) >= 4.5  # told apart without any colour
+    assert contrast(colours["admit"], colours["deny"]) >= 4.5  # distinguishable without colour
     assert contrast(colours["look"], colours["deny"]) >= 4.5
 
 

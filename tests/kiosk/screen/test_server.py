@@ -1,4 +1,4 @@
-"""The page over real sockets: live at once, several at a time, and gone when closed."""
+"""The page over real sockets: live, several at a time, and gone when closed."""
 
 import http.client
 import json
@@ -33,7 +33,7 @@ def answer(seq: int) -> Answer:
 
 
 def cookie_of(server: ScreenServer) -> dict[str, str]:
-    """What a browser has that has opened the screen by its link."""
+    """The cookie of a browser that has opened the screen by its link."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=240)
     connection.request("GET", server.link.removeprefix(server.url.rstrip("/")))
     response = connection.getresponse()
@@ -53,7 +53,7 @@ class Page:
         assert self.response.getheader("Content-Type", "").startswith("text/event-stream")
 
     def state(self) -> Any:
-        """The next state, past beats; None at the end of the feed."""
+        """The next state after any beats; None at the end of the feed."""
         while line := self.response.readline():
             if line.startswith(b"data: {"):
                 return json.loads(line.removeprefix(b"data: "))
@@ -81,7 +81,7 @@ def test_more_feeds_than_fit_never_starve_the_page(server: ScreenServer, board: 
     assert newest.state()["answers"] == []
     board.show(answer(1))
     assert newest.state()["answers"][0]["number"] == 1
-    while pages[0].state() is not None:  # what was on its way still comes; then it ends
+    while pages[0].state() is not None:  # messages in transit still arrive; then it ends
         pass
     for page in pages:
         page.close()
@@ -146,7 +146,7 @@ def test_nothing_names_the_server(server: ScreenServer) -> None:
 
 
 def test_close_while_its_thread_is_awake(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has closed everything, its trigger too, before it is told to."""
+    """It has closed everything, its trigger too, before it is asked to."""
     server = serve_screen(create_screen(board, lambda: None), port=0)
     trigger = server._server.trigger
     writing = trigger._physical_pull
@@ -167,7 +167,7 @@ def test_close_ends_feeds_and_frees_the_port(board: Board) -> None:
     page.state()
 
     server.close()
-    server.close()  # twice does no harm
+    server.close()  # closing twice does no harm
 
     assert page.state() is None
     page.close()

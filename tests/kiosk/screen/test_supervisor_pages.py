@@ -1,4 +1,4 @@
-"""The supervisor's calls on the steward's page: what they take, what they answer, who may not."""
+"""The supervisor's requests from the steward's page: input, answers, and refusals."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""A supervisor's word: admitting in spite of a denial, annulling an admission, and the places."""
+"""A supervisor's overrides and annulments, and their places."""
 
 import threading
 
@@ -104,7 +104,7 @@ class TestOverride:
     def test_until_then_no_other_place_comes_back_to_this_door(
         self, here: Supervised, how: str
     ) -> None:
-        """A place of the capacity goes first to whoever is inside beyond it."""
+        """A place of the capacity goes first to people inside beyond it."""
         here.full()
         here.door.grant(1, override=True)
         beyond = here.present(badge(SERIAL))
@@ -185,7 +185,7 @@ class TestOverride:
 
     def test_only_the_newest_denial_and_not_for_long(self, here: Supervised) -> None:
         first = here.present(badge(SERIAL, category=PRESS))
-        here.present(badge(SERIAL + 2))  # an admission does not come between
+        here.present(badge(SERIAL + 2))  # an admission does not interfere
         assert here.status().can_override.seq == first.seq
         second = here.present(badge(SERIAL + 1, category=PRESS))
         assert refused(here.supervision.override, first.seq, "vip", "") == "nothing_to_override"

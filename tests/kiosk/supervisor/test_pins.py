@@ -1,4 +1,4 @@
-"""Guessing a PIN at a kiosk: how often, by whom, over restarts, and what is left on the disk."""
+"""Guessing a PIN at a kiosk: how often, for which user, across restarts, and the traces on disk."""
 
 import threading
 

@@ -293,7 +293,7 @@ class TestShift:
 
 
 class TestRollCall:
-    """A kiosk at an assembly point notes who is seen, without the server, and lets nobody in."""
+    """A kiosk at an assembly point notes people without the server, and admits no one."""
 
     def test_it_says_who_was_seen_and_records_where(self, here: Supervised) -> None:
         here.present(badge(SERIAL))

@@ -1,8 +1,8 @@
-"""A disk that loses power: what was synced stays, what was only written may go, whole or in parts.
+"""A disk with power cuts: synced data stays, other writes may be lost, completely or in part.
 
-An APSW file system on which the journal's own SQL and settings run. `Disk.cut_after` stops the
-power after so many writes and syncs, also in the middle of a commit; `recovered` are the files that
-a machine finds afterwards.
+An APSW file system on which the journal's own SQL and settings run. `Disk.cut_after` cuts the
+power after some writes and syncs, also in the middle of a commit. `recovered` are the files that
+a computer finds afterwards.
 """
 
 import random
@@ -14,7 +14,7 @@ from typing import Any, Literal
 import apsw
 
 SECTOR = 512
-Loss = Literal["all", "some", "torn"]  # of what was written and not synced
+Loss = Literal["all", "some", "torn"]  # of unsynced writes
 
 
 class PowerCutError(Exception):
@@ -22,7 +22,7 @@ class PowerCutError(Exception):
 
 
 class Disk:
-    """Files by name: as a running machine reads them, and as they are on the medium."""
+    """Files by name: as a running computer reads them, and as they are on the medium."""
 
     def __init__(self, rng: random.Random, loss: Loss) -> None:
         self.live: dict[str, bytearray] = {}
@@ -35,7 +35,7 @@ class Disk:
         self._unlinked: set[str] = set()
 
     def begin_as(self, other: "Disk") -> None:
-        """Take over the files that another one has by now, as they are written and synced there."""
+        """Copy the present files of another disk, both written and synced."""
         self.live = {name: bytearray(file) for name, file in other.live.items()}
         self._medium = {name: bytearray(file) for name, file in other._medium.items()}
         self._pending = {name: list(writes) for name, writes in other._pending.items()}
@@ -52,7 +52,7 @@ class Disk:
         self._pending.setdefault(name, []).append((size, None))
 
     def sync(self, name: str) -> None:
-        """The file is on the medium, and so is what was unlinked before: the system journals."""
+        """The file is on the medium, and earlier unlinks too: the system journals."""
         self._spend()
         self._forget_unlinked()
         self._medium[name] = bytearray(self.live[name])
@@ -67,7 +67,7 @@ class Disk:
             self._forget_unlinked()
 
     def cut(self) -> None:
-        """The power goes. A machine that still runs after it changes nothing on the medium."""
+        """Cut the power. A computer that still runs changes nothing on the medium."""
         if self.recovered is None:
             self.recovered = self._after_the_cut()
 
@@ -102,7 +102,7 @@ class Disk:
         return images
 
     def _arrive(self, image: bytearray, offset: int, data: bytes | None) -> None:
-        """A write that was not synced reaches the medium, sector by sector."""
+        """An unsynced write reaches the medium, sector by sector."""
         if data is None:
             del image[offset:]
             return
@@ -139,7 +139,7 @@ class FileSystem(apsw.VFS):
 
 
 class File:
-    """One open file; nobody else has it open, so that every lock is granted."""
+    """One open file, with a single user, so every lock is granted."""
 
     def __init__(self, disk: Disk, name: str) -> None:
         self._disk = disk
@@ -184,7 +184,7 @@ class File:
 
 
 class Row(tuple):
-    """A row that is read by name too, as those of `sqlite3.Row`."""
+    """A row that is also read by name, as in `sqlite3.Row`."""
 
     names: tuple[str, ...]
 
@@ -202,7 +202,7 @@ def named(cursor: apsw.Cursor, values: tuple[Any, ...]) -> Row:
 
 
 class CrashConnection:
-    """An APSW connection with the face and the errors of the standard library's."""
+    """An APSW connection with the interface and the errors of the standard library's."""
 
     def __init__(self, file_system: FileSystem, path: Path, *, exclusive: bool) -> None:
         self._connection = apsw.Connection(path.name, vfs=file_system.name)
@@ -225,15 +225,14 @@ class CrashConnection:
 
 
 def connect_to(file_system: FileSystem, *, exclusive: bool) -> Callable[[Path], CrashConnection]:
-    """What a Journal takes as `connect`.
-
-    A write-ahead log needs `exclusive` here: its index then needs no shared memory.
+    """A Journal's `connect`. A write-ahead log needs `exclusive` here, so that its index needs no
+    shared memory.
     """
     return lambda path: CrashConnection(file_system, path, exclusive=exclusive)
 
 
 def restore(images: dict[str, bytes], directory: Path) -> None:
-    """Lay down what was left, for a machine that starts again."""
+    """Write the remaining files, for a computer that starts again."""
     for old in directory.iterdir():
         old.unlink()
     for name, image in images.items():

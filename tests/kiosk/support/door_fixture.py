@@ -122,7 +122,7 @@ class Clock:
 
 @dataclass
 class LocalDoor:
-    """One kiosk's core, without network: restart it, and its files are what is left."""
+    """One kiosk's core, without network. A restart keeps only its files."""
 
     directory: Path
     clock: Clock
@@ -143,7 +143,7 @@ class LocalDoor:
         )
         self.asked: list[int] = []
         self.asked_kinds: list[PlaceKind] = []
-        self.told: list[bool] = []  # that an answer waits for other doors, and that it does no more
+        self.told: list[bool] = []  # begin and end of an answer's wait for other doors
         self.on_asking: Callable[[bool], None] = self.told.append
         self.ask_for_place: Callable[..., bool] = self._ask
         self.online = False

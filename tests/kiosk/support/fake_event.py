@@ -1,7 +1,7 @@
 """The server's side of the kiosk's protocol in a few lines, over real TLS, with its own places.
 
-It checks what a server must check: signatures, counters, the chain. It can be restored from a
-backup, lose its feed, and lie about its log.
+It checks signatures, counters and the chain, as a server must. It can be restored from a backup,
+lose its feed, and lie about its log.
 """
 
 import base64
@@ -42,7 +42,7 @@ KEY = (KIOSK, GENERATION)
 
 @dataclass
 class Books:
-    """What a backup holds."""
+    """The content of a backup."""
 
     records: list[bytes] = field(default_factory=list)
     head: bytes = chain_start(KIOSK, GENERATION)
@@ -105,7 +105,7 @@ class FakeEvent(FakeServer):
             return copy.deepcopy(self.books)
 
     def restore(self, backup: Books) -> None:
-        """As after a disaster: everything since the backup is forgotten, and the server says so."""
+        """Restore the backup, and report it: everything since is forgotten."""
         with self.lock:
             incarnation = self.books.pool.incarnation + 1
             self.books = copy.deepcopy(backup)

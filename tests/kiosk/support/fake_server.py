@@ -27,8 +27,8 @@ class Request:
     target: str
     body: bytes
     headers: dict[str, str]
-    write: Callable[[bytes], None]  # for answers that go on
-    connection: int  # which one it came on
+    write: Callable[[bytes], None]  # for continuing answers
+    connection: int  # number of its connection
 
 
 @dataclass
@@ -145,7 +145,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # Or the kiosk acknowledges the head of an answer 40 ms later, and the body waits for that.
+    # Otherwise the kiosk acknowledges the head of an answer 40 ms later, and the body waits for
+    # that.
     disable_nagle_algorithm = True
     server: _Server
 

@@ -1,4 +1,4 @@
-"""What the tests of the journal share: one entry, one exit."""
+"""Common helpers of the journal's tests: one entry, one exit."""
 
 from pathlib import Path
 

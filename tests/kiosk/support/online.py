@@ -1,4 +1,4 @@
-"""A door with its threads to a small server."""
+"""A door with its threads and a small server."""
 
 import time
 from collections.abc import Callable
@@ -16,8 +16,6 @@ from tests.kiosk.support.fake_event import FakeEvent
 
 
 class Online:
-    """A door with its threads to the server."""
-
     def __init__(self, door: LocalDoor, event: FakeEvent, silence_s: float = 5.0) -> None:
         self.door = door
         self.link = Link(lambda: door.clock.wall)

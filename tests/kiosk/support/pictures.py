@@ -1,6 +1,6 @@
 """Pictures for the tests of the door's eye.
 
-Symbols are made with another library than those that read them, and spoilt as at a door.
+Symbols are made by another library than the readers', and degraded as at a door.
 """
 
 from functools import cache
@@ -24,7 +24,7 @@ def matrix(qr: QRCode, module_px: int) -> Gray:
 
 @cache
 def symbol(text: str | bytes, module_px: int = 8, version: int | None = 5) -> Gray:
-    """A symbol with its quiet zone. Those who ask for the same one share it, to read alone."""
+    """A symbol with its quiet zone. Shared, so do not change it."""
     qr = QRCode(version=version, error_correction=constants.ERROR_CORRECT_M, border=4)
     qr.add_data(text)
     qr.make(fit=version is None)
@@ -34,7 +34,7 @@ def symbol(text: str | bytes, module_px: int = 8, version: int | None = 5) -> Gr
 
 
 def structured_append(text: str) -> Gray:
-    """Part 1 of 2 of a message spread over several symbols (ISO/IEC 18004, 8)."""
+    """Part 1 of 2 of a message in several symbols (ISO/IEC 18004, 8)."""
     qr = QRCode(version=5, error_correction=constants.ERROR_CORRECT_M, border=4)
     bits = util.BitBuffer()
     for value, length in [(3, 4), (0, 4), (1, 4), (0x5A, 8), (4, 4), (len(text), 8)]:
@@ -53,7 +53,7 @@ def structured_append(text: str) -> Gray:
 
 
 def hall(width: int = 1280, height: int = 720) -> Gray:
-    """A door's view without a badge: soft shapes, some lettering, some noise. Always the same."""
+    """A door's view without a badge: soft shapes, some lettering, some noise. Constant."""
     return _hall(width, height).copy()
 
 
@@ -70,7 +70,7 @@ def _hall(width: int, height: int) -> Gray:
 def held_up(
     card: Gray, module_px: float, *, x: int = 700, y: int = 380, degrees: float = 8, tilt: float = 1
 ) -> Gray:
-    """The hall with a card (8 pixels a module) in view, `tilt` times as wide as it is."""
+    """The hall with a card (8 pixels a module) in view, `tilt` times its width."""
     view, scale = _hall(1280, 720), module_px / 8
     middle = card.shape[0] / 2
     turn = cv2.getRotationMatrix2D((middle, middle), degrees, 1.0)
@@ -135,7 +135,7 @@ def write_video(path: Path) -> Path:
 
 
 def write_photos(folder: Path) -> Path:
-    """Two photos, a broken one, and a file that is none."""
+    """Two photos, a broken one, and another file."""
     folder.mkdir()
     cv2.imwrite(str(folder / "1.png"), plain(50))
     cv2.imwrite(str(folder / "2.JPG"), plain(150))

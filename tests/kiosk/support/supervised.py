@@ -1,4 +1,4 @@
-"""A door with a supervisor: PINs, a server to ask, and all that was told."""
+"""A door with a supervisor: PINs, a server to ask, and a record of callbacks."""
 
 import argon2
 import pytest
@@ -37,7 +37,7 @@ PERSON = PersonFacts(
 
 
 class AskedServer:
-    """What a supervisor asks; `refuse` is a code to answer with."""
+    """The server for a supervisor. `refuse` is an error code to answer with."""
 
     def __init__(self) -> None:
         self.refuse = ""
@@ -74,7 +74,7 @@ class Supervised:
         self.start()
 
     def start(self) -> None:
-        """Anew on what is on disk."""
+        """Start again with the files on disk."""
         self.journal, self.replica = self.door.journal, self.door.replica
         self.admitter = self.door.admitter
         self.override_handler = OverrideHandler(
@@ -112,7 +112,7 @@ class Supervised:
         self.told.append(answer)
 
     def one_way(self) -> None:
-        """From now on this is a door for exits alone."""
+        """Make this a door for exits only."""
         out = wire.DoorFacts(door=DOOR, names={"en": "Out"}, mode="exit")
         self.door.load(supervisors=SUPERVISORS, door=out)
 
@@ -148,7 +148,7 @@ def load(door: LocalDoor, **changes: object) -> None:
 
 
 def refused(act, *args: object) -> str:
-    """The code with which an act is refused."""
+    """The code with which an action is refused."""
     with pytest.raises(SupervisorError) as caught:
         act(*args)
     assert all(caught.value.message(language) for language in ("en", "zh"))

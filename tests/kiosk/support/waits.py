@@ -1,4 +1,4 @@
-"""A condition that tells who waits for it, so that no test has to guess how long that takes."""
+"""A condition that reports its waiters, so that tests need not guess durations."""
 
 import threading
 import time
@@ -9,10 +9,9 @@ T = TypeVar("T")
 
 
 class Watched(threading.Condition):
-    """Counts each beginning of a wait, also the one after a call that was none of the waiter's.
+    """Counts each beginning of a wait, also after an unrelated notification.
 
-    It notes how long each pause was to last at most, and lets the next `skipped` of them end at
-    once.
+    It records the maximum length of each pause, and ends the next `skipped` of them at once.
     """
 
     def __init__(self) -> None:
@@ -35,13 +34,13 @@ class Watched(threading.Condition):
     def until_begun(
         self, count: int, thread: threading.Thread | None = None, within_s: float = 240.0
     ) -> None:
-        """Return once somebody waits, and that for the `count`th time at least, or once the
-        `thread` has ended.
+        """Return when a thread waits, for the `count`th time or later, or when the `thread` has
+        ended.
         """
         deadline = time.monotonic() + within_s
         while self.begun < count and (thread is None or thread.is_alive()):
             assert time.monotonic() < deadline, f"{self.begun} waits in place of {count}"
             time.sleep(0.001)
-        # Whoever has begun lets go of it when the wait has.
+        # A waiter that has begun releases it when its wait ends.
         with self:
             pass

@@ -1,4 +1,4 @@
-"""The feed: changes as they happen, over real sockets, and what takes its place."""
+"""The feed: changes as they happen, over real sockets, and the snapshots that replace it."""
 
 import threading
 from collections import Counter
@@ -74,7 +74,7 @@ class TestFeed:
     def test_what_this_version_can_t_read_comes_as_a_snapshot(
         self, online: Online, event: FakeEvent
     ) -> None:
-        """As a day credential came to kiosks of before there were any."""
+        """As day credentials came to kiosks that did not know them."""
 
         class LaterChange(msgspec.Struct, tag="holder"):
             holder: dict[str, int]
@@ -101,7 +101,7 @@ class TestFeed:
     @pytest.mark.long
     @pytest.mark.parametrize("silence_s", [0.4])
     def test_a_silent_feed_is_replaced_by_snapshots(self, online: Online, event: FakeEvent) -> None:
-        """Something between swallows streams: batches get through, changes do not."""
+        """A proxy swallows streams: batches get through, changes do not."""
         event.mute_feed = True
         event._server.drop_connections()
         event.facts["holders"] = [wire.HolderFacts(SERIAL, 2, True)]

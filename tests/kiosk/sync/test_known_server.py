@@ -1,4 +1,4 @@
-"""A server with another certificate: believed on the event's signed word, and on nothing else."""
+"""A server with another certificate is trusted only with the event's signature."""
 
 import itertools
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def server(tmp_path: Path) -> Iterator[FakeServer]:
 
 
 def identity_for(server: FakeServer, number: int = 0) -> KioskIdentity:
-    """A kiosk that pinned the server's key of before."""
+    """A kiosk that pinned the server's earlier key."""
     who = Identity(EVENT_ID, KIOSK, GENERATION, KIOSK_KEY.public.raw, 0)
     signed = sign_identity(ROOT, who)
     return make_identity((server.host, server.port), OLD_KEY, ROOT.public.raw, signed, number)
@@ -65,7 +65,7 @@ def test_it_works(server: FakeServer, tmp_path: Path) -> None:
     known = KnownServer(identity_for(server), lambda found: save_identity(tmp_path, found))
     assert ask(known) == NAMES
     assert known.spki_sha256 == server.spki_sha256
-    # It asked once, on the connection itself, and the word has nothing of the kiosk.
+    # It asked once, on the connection itself, and the request has nothing of the kiosk.
     targets = [request.target for request in server.requests]
     assert targets == [TARGET, "/api/scans", "/api/names"]
     assert [request.connection for request in server.requests] == [1, 1, 2]
@@ -111,7 +111,7 @@ def test_nobody_else_is_believed_or_told_anything(server: FakeServer, what: str)
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_word_from_before_the_last_change_does_not_count(server: FakeServer, number: int) -> None:
-    """Whoever has got hold of an earlier key has the word on it too."""
+    """An attacker with an earlier key also has its signed statement."""
     server.routes["GET", TARGET] = lambda _: word(server, number)
     with pytest.raises(TransportError, match="not this kiosk's server"):
         ask(KnownServer(identity_for(server, number=2)))

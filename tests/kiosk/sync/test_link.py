@@ -1,4 +1,4 @@
-"""What the kiosk knows of its clock's error, and when it knows it no more."""
+"""The kiosk's knowledge of its clock's error, and its end."""
 
 import msgspec
 import pytest
@@ -8,7 +8,7 @@ from kiosk.sync.link import JUMP_MS, ROUND_TRIP_MS, Link, Skew, steady
 
 
 class Clocks:
-    """A wall clock that can be set, and one that can't."""
+    """A wall clock that can be set, and a monotonic one."""
 
     def __init__(self) -> None:
         self.wall = 1_000_000
@@ -25,7 +25,7 @@ def clocks() -> Clocks:
 
 
 def answered(at: int) -> wire.ScanAnswer:
-    """An answer that was made at once, at `at` by the server's clock."""
+    """An immediate answer, at `at` by the server's clock."""
     return wire.ScanAnswer(
         acked_seq=0,
         incarnation=1,

@@ -36,7 +36,7 @@ class TestLog:
         assert newest.size == 4
 
     def test_witnesses_outside_may_have_cosigned_it(self, online: Online, event: FakeEvent) -> None:
-        """Their lines stand under the log's, and are kept with it."""
+        """Their lines follow the log's, and are kept with it."""
         other = PrivateKey(b"a witness outside".ljust(32))
         event.spoil_note = lambda note: note + cosign(other, "example.org/w", note, 1_777_860_000)
         online.present(1)
@@ -77,7 +77,7 @@ class TestLog:
 
 
 class TestEvidence:
-    """What a kiosk does for a server that has said that it takes it, and for no other."""
+    """Only for a server that states its support."""
 
     @pytest.fixture
     def asked(self, event: FakeEvent) -> FakeEvent:

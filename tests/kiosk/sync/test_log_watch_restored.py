@@ -1,4 +1,4 @@
-"""A restored server's entry log: another log, which lacks what came after the backup."""
+"""A restored server's entry log: another log, which lacks the entries since the backup."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ NOW = 1_777_860_000_000
 
 @dataclass
 class Kept:
-    """What the journal would keep."""
+    """The journal's stored checkpoints."""
 
     saved: Witnessed | None = None
     found: list[Evidence] = field(default_factory=list)

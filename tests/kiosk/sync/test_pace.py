@@ -1,4 +1,4 @@
-"""How often a door speaks to the server: no more than it must, and at once where that is of use."""
+"""How often a door contacts the server: as rarely as possible, and at once when useful."""
 
 import time
 from itertools import pairwise
@@ -16,7 +16,7 @@ from tests.kiosk.support.waits import Watched
 
 
 class Pace:
-    """A door whose exchanges are counted; each ends as `end` says."""
+    """A door whose exchanges are counted. Each ends as in `end`."""
 
     def __init__(self, sync: Sync) -> None:
         self.sync = sync
@@ -39,7 +39,7 @@ class Pace:
         return len(self.times) >= count
 
     def paused(self, *longest: float) -> bool:
-        """Whether the first pauses were so long, or down to half of that."""
+        """Whether the first pauses had these lengths, or down to half of them."""
         found = self.waits.pauses
         return len(found) >= len(longest) and all(
             pause is not None and most / 2 <= pause <= most
@@ -57,7 +57,7 @@ def away(*, permanent: bool = False) -> TransportError:
 
 
 def test_a_door_that_is_away_pauses_longer_and_longer(pace: Pace) -> None:
-    """Each pause is half to all of what stands, and that doubles up to the longest."""
+    """Each pause is half to all of a length that doubles up to the longest."""
     pace.error = away()
     pace.sync.back_off_s = (10.0, 40.0)
     pace.waits.skipped = 4
@@ -76,7 +76,7 @@ def test_a_pause_lasts(pace: Pace) -> None:
 
 
 def test_a_server_whose_database_is_away_is_asked_again_soon(pace: Pace) -> None:
-    """Another machine may have taken over by then, and the server itself answers."""
+    """A standby may have taken over by then, and the server itself answers."""
     soon = syncing.DATABASE_AWAY_S
     pace.error = TransportError("database_away", "no database", elsewhere=True)
     pace.sync.back_off_s = (soon, 600.0)
@@ -84,7 +84,7 @@ def test_a_server_whose_database_is_away_is_asked_again_soon(pace: Pace) -> None
     pace.sync.start()
     pace.waits.until_begun(1)
     assert pace.paused(*[soon] * 8), pace.waits.pauses
-    # A server that is silent is not asked so often.
+    # A silent server is asked less often.
     pace.error = away()
     pace.waits.pauses.clear()
     pace.waits.skipped = 2
@@ -190,7 +190,7 @@ class Refusing:
 
 @pytest.fixture
 def full(fresh: Online) -> Online:
-    """With two scans that wait."""
+    """With two waiting scans."""
     fresh.door.load()
     fresh.door.grant(5)
     for serial in (1, 2):

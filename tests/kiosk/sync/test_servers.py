@@ -1,4 +1,4 @@
-"""Several servers: the next one is asked where one does not answer, and the preferred one again."""
+"""Several servers: the next one is used if one does not answer, then the preferred one again."""
 
 import itertools
 import socket
@@ -39,13 +39,13 @@ from tests.kiosk.support.fake_server import (
 
 NAMES = wire.NamesPage([], 7, False)
 WITHIN_S = 2.0
-SILENT_S = 3.0  # The other server answers sooner, also on a busy machine.
+SILENT_S = 3.0  # The other server answers sooner, also on a busy computer.
 
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those who hurry wait for less than the two seconds that a scan may take. Here they wait
-    longer, so that only a server that is silent on purpose is left.
+    """A longer short timeout than in production (below two seconds), so that only an intentionally
+    silent server is left.
     """
     assert max(HURRIED_CONNECT_S, HURRIED_ANSWER_S) + APART_S < WITHIN_S
     hurry_for(monkeypatch, 240.0)
@@ -57,14 +57,14 @@ def hurry_for(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 
 
 class Sites:
-    """Two servers of an event with one certificate, and a third address where nobody is."""
+    """Two servers of an event with one certificate, and a third address without a server."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.certificate, self.pin = make_certificate(path)
         self.a, self.b = self.server(), self.server()
         self.heard = {"a": 0, "b": 0}
-        self.over = threading.Event()  # Who is silent is so until then.
+        self.over = threading.Event()  # silent servers are silent until then
         for name, server in (("a", self.a), ("b", self.b)):
             self.serve(server, name)
 
@@ -151,7 +151,7 @@ def ask(way: Transport) -> None:
 
 def refuse(sites: Sites) -> None:
     sites.a.close()
-    sites.a = sites.b  # It is closed once.
+    sites.a = sites.b  # so that it is closed only once
 
 
 def silent(sites: Sites) -> None:

@@ -1,4 +1,4 @@
-"""A kiosk's signature on each request: what the server checks it by; counters only rise."""
+"""A kiosk's signature on each request: verifiable by the server, with increasing counters."""
 
 import base64
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from badges.wire.enrolment import RequestStamp, body_digest, signed_message
 from kiosk.sync.signer import Signer
 from tests.kiosk.support.door_fixture import GENERATION, KIOSK, KIOSK_KEY
 
-FAR = 2**52  # what no clock gives in a hundred thousand years
+FAR = 2**52  # not reached by a clock in a hundred thousand years
 
 
 @pytest.fixture
 def asked() -> list[int]:
-    """Above what a counter was asked for, each time."""
+    """The lower bound of each requested counter."""
     return []
 
 
@@ -60,7 +60,7 @@ def test_each_has_a_counter_of_its_own(signer: Signer) -> None:
 
 
 def test_the_next_is_above_what_the_server_has_seen(signer: Signer, asked: list[int]) -> None:
-    """The highest of all that it told."""
+    """The highest that it reported."""
     signer.headers("GET", "/", b"")
     for seen in (500, 300):
         signer.overtaken(seen)
@@ -72,7 +72,7 @@ def test_the_next_is_above_what_the_server_has_seen(signer: Signer, asked: list[
 def test_a_server_can_t_use_up_the_counters(
     signer: Signer, asked: list[int], seen: int, above: int
 ) -> None:
-    """Nobody would hear this kiosk any more, were it to count on from there."""
+    """Counting on from there, this kiosk would be refused for good."""
     signer.overtaken(seen)
     signer.headers("GET", "/", b"")
     assert asked == [above]

@@ -152,7 +152,7 @@ def test_a_connection_that_the_server_dropped_is_made_again(
 
 
 def test_a_post_that_is_broken_off_is_not_made_again(way: Transport, server: FakeServer) -> None:
-    """Also not on a connection that was kept, of which a server may have let go."""
+    """Also not on a kept connection, which a server may have closed."""
     post(way)
     asked, silence = threading.Event(), threading.Event()
 
@@ -313,7 +313,7 @@ class TestStreams:
 def test_a_server_of_a_version_that_does_not_fit(
     way: Transport, server: FakeServer, stated: str, status: int
 ) -> None:
-    """Its answer is not read, whatever it is."""
+    """Its answer is ignored."""
     reply = json_reply(NAMES, status)
     reply.headers[version.HEADER] = stated
     server.routes["POST", "/api/scans"] = lambda request: reply

@@ -1,4 +1,4 @@
-"""Scans up and answers down against a small server, over real sockets."""
+"""Uploads and answers with a small server, over real sockets."""
 
 import threading
 
@@ -43,7 +43,7 @@ def test_a_committed_scan_is_sent_at_once(online: Online, event: FakeEvent) -> N
     online.sync.heartbeat_s = 120.0
     sent = len(event.batches)
     online.sync.wake()
-    online.until(lambda: len(event.batches) > sent)  # after which it sleeps so long
+    online.until(lambda: len(event.batches) > sent)  # then it sleeps for this long
     online.present(SERIAL)
     online.until(lambda: event.scans())
 
@@ -252,7 +252,7 @@ def test_closing_does_not_wait_for_a_server_that_is_silent(
             silence.wait(240)
 
     online.transport._answer_s = 3600.0
-    event._server.drop_connections()  # the next one has so much time
+    event._server.drop_connections()  # the time limit of the next one
     online.until(lambda: online.link.state.online and online.link.state.feed_live)
     event.spoil = say_nothing
     online.present(SERIAL)

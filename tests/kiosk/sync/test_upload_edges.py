@@ -1,4 +1,4 @@
-"""Scans up and answers down, step by step: a server that answers as it is told, and no clocks."""
+"""Uploads and answers, step by step: a scripted server, and no clocks."""
 
 import logging
 import time
@@ -32,7 +32,7 @@ AROUND = 3
 
 
 class Server:
-    """Acknowledges all that it is sent, unless `changes` say otherwise. Keeps what it was sent."""
+    """Acknowledges and stores everything it receives, unless `changes` differ."""
 
     peer = OWN
 
@@ -107,7 +107,7 @@ class DoneError(BaseException):
 
 
 class Loop:
-    """The thread's own loop, in the test's thread: how each exchange ends, and the waits after."""
+    """The thread's own loop, in the test's thread: each exchange's result, and the waits after."""
 
     def __init__(self, sync: Sync, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sync = sync
@@ -186,7 +186,7 @@ class TestPauses:
 
 
 class TestClosing:
-    """A clock that only waiting moves."""
+    """A clock that only waiting advances."""
 
     class Thread:
         def __init__(self, now: list[float], ends_after_s: float) -> None:
@@ -202,7 +202,7 @@ class TestClosing:
     def close(
         self, sync: Sync, monkeypatch: pytest.MonkeyPatch, ends_after_s: float, **within: float
     ) -> tuple[bool, float]:
-        """What `close` says, and how long it took."""
+        """The result of `close`, and its duration."""
         now = [100.0]
         monkeypatch.setattr(syncing, "time", SimpleNamespace(monotonic=lambda: now[0]))
         sync._thread = self.Thread(now, ends_after_s)  # type: ignore[assignment]
@@ -264,7 +264,7 @@ class TestClosing:
         assert (loop.waits, len(loop.ends)) == ([], 1)
 
     def test_what_waits_is_sent_before(self, sync: Sync, server: Server, door: LocalDoor) -> None:
-        """A scan that nobody told of, in the middle of a long pause."""
+        """A scan without a notification, in the middle of a long pause."""
         sync.heartbeat_s = 3600.0
         waits = sync._changed = Watched()
         sync.start()
@@ -288,7 +288,7 @@ class TestClosing:
     def test_the_newest_checkpoint_is_kept(
         self, sync: Sync, server: Server, door: LocalDoor
     ) -> None:
-        """Else a log that shrank while the kiosk was off would not be noticed."""
+        """Otherwise a log that shrank while the kiosk was off would go unnoticed."""
         logged = Logged(server)
         for entry in ("a", "b"):
             logged.grow(entry)
@@ -454,7 +454,7 @@ class TestBatches:
     def test_an_old_server_is_told_nothing_that_it_does_not_know(
         self, sync: Sync, server: Server
     ) -> None:
-        """Of a door of one hall, without a mark, while all is well."""
+        """From a door of one hall, without a mark, while all is well."""
         sync.exchange()
         (batch,) = server.batches
         assert (batch.gone_outer, batch.mark, batch.note) == (UNSET, UNSET, UNSET)
@@ -485,7 +485,7 @@ class TestBatches:
 
 
 class TestServersWord:
-    """What the server has signed of grants, and how far it had come."""
+    """The server's signatures of grants, and its progress."""
 
     def test_the_newest_mark_is_shown_again_and_an_older_one_is_not(
         self, sync: Sync, server: Server
@@ -658,7 +658,7 @@ class TestFailures:
         assert door.free() == 10
 
     def test_a_place_that_an_exit_gave_back_stays(self, sync: Sync, door: LocalDoor) -> None:
-        """Nothing is done twice where the answer never came."""
+        """Nothing is done twice if the answer never came."""
         enter(door.journal, 1)
         assert leave(door.journal, 1, own(1))
         sync.exchange()

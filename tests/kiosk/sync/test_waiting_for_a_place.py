@@ -1,4 +1,4 @@
-"""Who waits for a place: told at once that it came, or that none can come."""
+"""Waiters for a place are notified at once that it came, or that none can come."""
 
 import threading
 from collections.abc import Callable
@@ -17,7 +17,7 @@ PATIENCE_S = 3600.0
 
 
 def waited(door: LocalDoor, then: Callable[[], object], none_before: int | None = 0, **how) -> bool:
-    """What somebody hears who waits when `then` happens."""
+    """The result of a wait during which `then` happens."""
     found: list[bool] = []
 
     def wait() -> None:

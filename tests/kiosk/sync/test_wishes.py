@@ -1,4 +1,4 @@
-"""How long a door's wish for a place stands."""
+"""The lifetime of a door's place request."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def test_for_its_time(now: float, stands: bool) -> None:
 
 
 def test_not_once_a_place_is_free_here() -> None:
-    """Somebody has left by this door, and the place is its own again."""
+    """A person has left by this door, and the place is its own again."""
     wish = PlaceRequest(until=10.0)
     assert wish.stands(FULL, 5.0)
     assert not wish.stands(FULL.credit(), 5.0)

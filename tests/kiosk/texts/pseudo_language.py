@@ -1,6 +1,6 @@
-"""A language that nobody speaks: each English text in ⟦…⟧. What is shown without is forgotten.
+"""A pseudo-language: each English text in ⟦…⟧. Text outside of these is not translatable.
 
-It is added as anybody would add one: by two files, `kiosk.po` and `badges.po`.
+It is added like any language: by two files, `kiosk.po` and `badges.po`.
 """
 
 import json
@@ -23,13 +23,13 @@ CHINESE = KIOSK / "screen/translations/zh_Hans/LC_MESSAGES/kiosk.po"
 ANSWERS_CHINESE = (
     Path(badges_package.__file__).parent / "translations/zh_Hans/LC_MESSAGES/badges.po"
 )
-LOCALE = LANGUAGE = "eo"  # a name that the page knows; the words are none of Esperanto's
+LOCALE = LANGUAGE = "eo"  # a name that the page knows; the texts are not Esperanto
 COUNTED = (sentences.HOURS, sentences.MINUTES, sentences.KEPT, sentences.KEPT_UNTIL)
 
 
 @cache
 def marked_in_the_kiosk() -> set[str]:
-    """Every text of the kiosk that waits for a translation."""
+    """Every text of the kiosk for translation."""
     files = [("python", file) for file in KIOSK.rglob("*.py")]
     files += [("jinja2.ext:babel_extract", file) for file in KIOSK.rglob("*.html")]
     return {
@@ -50,7 +50,7 @@ def made_up(text: str) -> str:
 
 
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test adds to the languages is gone after it."""
+    """A test's language is removed after it."""
     kiosk = Catalogues("kiosk", CHINESE.parents[2])
     monkeypatch.setattr(catalogue, "CATALOGUES", kiosk)
     answers = Catalogues("badges", ANSWERS_CHINESE.parents[2])
@@ -58,7 +58,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def add_files(directory: Path) -> Path:
-    """The two files of the language, under a directory of its own."""
+    """The two files of the language, under their own directory."""
     at = directory / LOCALE / "LC_MESSAGES"
     at.mkdir(parents=True)
     plural = {one: (one, many) for one, many in COUNTED}
@@ -87,7 +87,7 @@ def _quoted(text: str) -> str:
 
 
 def left_out(text: str, names: Iterable[str] = ()) -> str:
-    """The letters of `text` that stand outside of all ⟦…⟧, without the `names` that may."""
+    """The letters of `text` outside of all ⟦…⟧, except in `names`."""
     depth, out = 0, []
     for piece in re.split("([⟦⟧])", text):
         depth += (piece == "⟦") - (piece == "⟧")
@@ -101,7 +101,7 @@ def left_out(text: str, names: Iterable[str] = ()) -> str:
 
 
 def unsaid(texts: Iterable[str], shown: Iterable[str]) -> set[str]:
-    """Of the English `texts`, those that nothing in `shown` says in the made-up language."""
+    """The English `texts` whose translation is nowhere in `shown`."""
     everything = "\n".join(shown)
     patterns = {text: re.escape(made_up(text)) for text in texts}
     return {

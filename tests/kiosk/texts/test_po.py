@@ -1,4 +1,4 @@
-"""Catalogues: .po files as translators write them, complete in Chinese, and one more by a file."""
+"""Catalogues: .po files, complete in Chinese, and one added by a file."""
 
 from pathlib import Path
 
@@ -164,7 +164,7 @@ def test_chinese_is_complete_and_has_nothing_else() -> None:
 
 @pytest.fixture
 def french(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One more language, by one file in a directory of one's own."""
+    """One more language, by one file in a separate directory."""
     usual = CHINESE.parents[2]
     monkeypatch.setattr(catalogue, "ANSWERS", Catalogues("badges", usual))
     text = 'msgid "Not a badge"\nmsgstr "Pas un badge"\n\nmsgid "Welcome to {place}"\n'
@@ -196,7 +196,7 @@ def test_third_language_is_added_by_a_file(french: Path) -> None:
 
 @pytest.mark.parametrize("order", ["", '\nmsgstr[1] ""'])
 def test_half_a_translation_is_none(tmp_path: Path, order: str) -> None:
-    """A number with some of its forms alone would be told in two languages."""
+    """A number without some of its plural forms would be shown in two languages."""
     text = f'msgid "{{n}} hour"\nmsgid_plural "{{n}} hours"\nmsgstr[0] "{{n}} heure"{order}\n'
     words = read_po(write(tmp_path, text))
     assert words.ngettext("{n} hour", "{n} hours", 1) == "{n} hour"

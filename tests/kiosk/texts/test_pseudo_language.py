@@ -48,7 +48,7 @@ DAY_MS = 86_400_000
 
 @pytest.fixture(scope="module")
 def added(tmp_path_factory: pytest.TempPathFactory) -> tuple[Catalogues, Catalogues]:
-    """Added as `hallkeeper-kiosk run` adds one, and read once."""
+    """Added as by `hallkeeper-kiosk run`, and read once."""
     with pytest.MonkeyPatch.context() as patch:
         pseudo_language.alone(patch)
         catalogue.add(pseudo_language.add_files(tmp_path_factory.mktemp("made up") / "files"))
@@ -57,7 +57,7 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> tuple[Catalogues, Catalog
 
 @pytest.fixture(autouse=True)
 def language(added: tuple[Catalogues, Catalogues], monkeypatch: pytest.MonkeyPatch) -> None:
-    """To these tests alone."""
+    """Only for these tests."""
     for name, catalogues in zip(("CATALOGUES", "ANSWERS"), added, strict=True):
         monkeypatch.setattr(catalogue, name, catalogues)
 
@@ -114,14 +114,14 @@ def told_of(decision: Decision, direction: Direction, hall: str) -> Explanation:
 
 @pytest.mark.long
 def test_every_answer() -> None:
-    shown: dict[str, Decision] = {}  # Each text once, with the first one that it is told of.
+    shown: dict[str, Decision] = {}  # Each text once, with its first decision.
     for (decision, direction), hall in itertools.product(decisions(), ("", "⟦Hall 7⟧")):
         told = told_of(decision, direction, hall)
         for text in (told.word, told.reason, told.next_step):
             shown.setdefault(text, decision)
     for text, decision in shown.items():
         assert left_out(text) == "", (decision, text)
-    of_pages = {refusal.label for refusal in sentences.REFUSALS.values()}  # The server's.
+    of_pages = {refusal.label for refusal in sentences.REFUSALS.values()}  # used by the server
     assert unsaid(pseudo_language.marked_in_answers() - of_pages, shown) == set()
 
 
@@ -179,7 +179,7 @@ def words_of(told: Explanation) -> tuple[str, str, str]:
 
 
 def through_the_feed(message: Message) -> set[str]:
-    """As the page gets it, wherever on the board it stands."""
+    """As in the page's feed, anywhere on the board."""
     board, told = Board(), set()
     for name in MESSAGES:
         alone = next(one.type for one in fields(Status) if one.name == name)

@@ -1,4 +1,4 @@
-"""Pages in a third language, added by its two files: all their words are in it."""
+"""Pages in a third language, added by its two files: all their texts are translated."""
 
 import itertools
 import json
@@ -31,13 +31,13 @@ from tests.kiosk.texts.pseudo_language import LANGUAGE, left_out, unsaid
 
 @pytest.fixture(autouse=True)
 def language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Added to this test alone."""
+    """Added only for this test."""
     pseudo_language.alone(monkeypatch)
     catalogue.add(pseudo_language.add_files(tmp_path / "translations"))
 
 
 def words_on(page: str) -> str:
-    """What a page shows or says to those who hear it."""
+    """A page's visible and spoken texts."""
     page = re.sub(r"<(script|style|symbol)\b.*?</\1>|<!doctype[^>]*>", " ", page, flags=re.S)
     said = re.findall(r'(?:aria-label|title|alt)="([^"]*)"', page)
     return unescape(" ".join([*said, re.sub(r"<[^>]+>", " ", page)]))
@@ -55,7 +55,7 @@ def test_the_page_with_all_its_words() -> None:
 
 
 def camera_page(eye: Eye | None) -> Callable[[], list[str]]:
-    """What the page says whenever that is asked."""
+    """The page's texts at any time."""
     app = create_screen(Board(), lambda: None, languages=(LANGUAGE, "en"))
     add_camera_page(app, eye)
     client = opened(app)
@@ -89,7 +89,7 @@ def test_the_camera_page_in_every_state() -> None:
 
 
 def test_nothing_marked_was_left_out() -> None:
-    """What the tests above drive is all that waits for a translation."""
+    """The tests above show every text for translation."""
     acts = {"Admitted by {name}: {why}", "{first} · {second}", "ANNULLED", "{reason}: {note}"}
     acts |= {"The entry of {time} does not count. {name}: {why}", "The holder may enter again"}
     tables = (WORDS, SUPERVISOR, CAMERA, REFUSALS, OVERRIDE_REASONS, ANNUL_REASONS)
