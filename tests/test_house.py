@@ -29,7 +29,7 @@ LAYERS = {
         "reader", "camera", "pictures", "relay", "config", "texts", "clock",
     ),
     "server": (
-        "cli", "demo", "app", "features", "doors", "web", "console", "core", "storage",
+        "cli", "demo", "app", "features", "doors", "web", "console", "core", "repeating", "storage",
     ),
     "server/core": (
         "alerts", "edits", "second_disk", "ledger", "muster", "kiosks", "programme", "people",

@@ -1,8 +1,7 @@
 """Edits of the venue facts that a snapshot has: found by the server, applied by kiosks.
 
-Each edit has the digest of all venue facts afterwards. A kiosk that gets another digest, whatever
-the reason, takes a whole snapshot. So an edit leaves a kiosk with the facts of a snapshot, or with
-the edit not applied.
+Each edit has the digest of all venue facts afterwards. A kiosk that computes another digest takes a
+whole snapshot. So an applied edit leaves a kiosk with the facts of a snapshot.
 """
 
 import hashlib
@@ -30,7 +29,7 @@ def venue_of(snapshot: Snapshot, at: int) -> Snapshot:
     """Return the venue facts alone, at one time, in their canonical order.
 
     People, places, and the position in the feed are blank. Sessions are as a snapshot at `at` has
-    them: without those that are over, and without guests once they admit nobody any more.
+    them: without those that are over, and without guests once their admission has closed.
     """
     outer = [replace(facts, stays=[]) for facts in snapshot.outer_facts]
     return replace(
@@ -67,7 +66,7 @@ def find_edit(before: Snapshot, after: Snapshot, at: int) -> VenueEdited | None:
         if field not in _EDITABLE
     ):
         return None
-    halls = [[facts.hall.hall for facts in one.outer_facts] for one in (before, after)]
+    halls = [[facts.hall.hall for facts in venue.outer_facts] for venue in (before, after)]
     if before.hall.hall != after.hall.hall or halls[0] != halls[1] or _loses_servers(before, after):
         return None
     edit: dict[str, Any] = {
@@ -106,11 +105,13 @@ def apply_edit(snapshot: Snapshot, edit: VenueEdited) -> Snapshot:
         fields["outer"] = [replace(facts, hall=hall) for facts, hall in pairs]
     doors = _applied(snapshot.doors, edit.doors, edit.doors_gone)
     sessions = _applied(
-        _sessions_of(snapshot), {one.session: one for one in edit.sessions}, edit.sessions_gone
+        _sessions_of(snapshot),
+        {session.session: session for session in edit.sessions},
+        edit.sessions_gone,
     )
     supervisors = _applied(
         _supervisors_of(snapshot),
-        {one.user: one for one in edit.supervisors},
+        {supervisor.user: supervisor for supervisor in edit.supervisors},
         edit.supervisors_gone,
     )
     fields |= {

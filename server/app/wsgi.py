@@ -11,7 +11,7 @@ from server.core.event.directory import Event, load_event
 from server.core.event.duties import Duties, Work
 from server.core.event.processes import Reporter, server_name
 from server.core.event.settings import EventError
-from server.core.ledger.marks import Marking
+from server.core.ledger.marks import marking
 from server.core.second_disk.copy import Backups
 from server.storage import tables
 from server.storage.database import Database
@@ -46,7 +46,7 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
                 here = replace(here, backups=backups)
                 keep_services(app, here)
                 backups.start()
-            duties = Duties([Marking(database), *_works_of_features(app, here)])
+            duties = Duties([marking(database), *_works_of_features(app, here)])
             here = replace(here, duties=duties)
             keep_services(app, here)
             reporter = _reporter(event, database, here, duties)

@@ -12,10 +12,11 @@ import logging
 import os
 import socket
 import struct
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+
+from server.repeating import Repeating
 
 log = logging.getLogger(__name__)
 
@@ -81,25 +82,15 @@ class Guard:
         """`is_known` returns whether a client at an address has authenticated."""
         self._port = port
         self._is_known = is_known
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="connections", daemon=True)
+        self._repeating = Repeating(
+            "connections", SWEEP_S, lambda: BUSY_SWEEP_S if self.sweep() > BUSY_FILES else None
+        )
 
     def start(self) -> None:
-        self._thread.start()
+        self._repeating.start()
 
     def close(self) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        pause_s = SWEEP_S
-        while not self._stop.wait(pause_s):
-            try:
-                pause_s = BUSY_SWEEP_S if self.sweep() > BUSY_FILES else SWEEP_S
-            except Exception as error:
-                # Without this thread, unknown clients could hold any number of connections.
-                log.error("connections could not be looked at: %s", type(error).__name__)
+        self._repeating.close()
 
     def sweep(self) -> int:
         """Check all connections once. Return how many there were."""

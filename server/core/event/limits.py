@@ -17,7 +17,7 @@ class StoredLimit:
     limit: Limit
 
     def take(self, db: Connection, key: str | bytes, now: int, most: int = 1) -> int:
-        """Count up to `most` uses, and return how many were allowed."""
+        """Count up to `most` uses. Return the number allowed."""
         state, used_at = self.load(db, key, now)
         taken = 0
         while taken < most and self.limit.next_at(state) <= now:

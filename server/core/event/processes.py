@@ -8,13 +8,13 @@ import json
 import logging
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from server.core.entry_log import entry_log
+from server.repeating import Repeating
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
@@ -88,26 +88,19 @@ class Reporter:
         self._now = now
         self._on_duty = on_duty
         self._believed_until = float("-inf")
-        self._every_s = every_s
         self._started_at = now()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._report_on, name="report", daemon=True)
+        self._repeating = Repeating("report", every_s, lambda: self._write(None))
 
     def start(self) -> None:
         """Write the row, and continue on a thread."""
         self._write(None)
-        self._thread.start()
+        self._repeating.start()
 
     def close(self) -> None:
         """Stop, mark the row as stopped, and release the duties."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        if self._repeating.is_alive:
+            self._repeating.close()
             self._write(self._now())
-
-    def _report_on(self) -> None:
-        while not self._stop.wait(self._every_s):
-            self._write(None)
 
     def _write(self, stopped_at: int | None) -> None:
         now = self._now()

@@ -2,9 +2,7 @@
 other processes.
 """
 
-import contextlib
 import logging
-import queue
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection
@@ -14,6 +12,7 @@ from typing import Protocol
 from badges.wire import wire
 from server.core.feed.changes import Sign, as_it_is, changes_after, cursor, read_changes, trim
 from server.core.feed.subscription import FeedItem, Subscription
+from server.repeating import Repeating
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.engines.durable import make_durable
@@ -59,19 +58,20 @@ class Hub:
         # Subscriptions by hall and by kiosk. Those to everything are under None.
         self._concerned: defaultdict[int | str | None, set[Subscription]] = defaultdict(set)
         self._lock = threading.Lock()
-        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._closing = False
+        # Wakes by itself, because other processes may have written.
+        self._repeating = Repeating("feed", FOREIGN_WRITES_S, self._work)
         with database.reading() as db:
             self._cursor = self._trimmed = cursor(db)
         database.on_commit(self._committed)
-        database.on_foreign_commit(lambda: self._wake.put(None))
-        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
-        self._thread.start()
+        database.on_foreign_commit(lambda: self._repeating.wake())
+        self._repeating.start()
 
     def close(self) -> None:
-        self._closing = True
-        self._wake.put(None)
-        self._thread.join()
+        """End every subscription and stop."""
+        self._repeating.close()
+        with self._lock:
+            for subscription in self._subscriptions:
+                subscription.end()
 
     def subscribe(
         self,
@@ -110,7 +110,7 @@ class Hub:
                 for key in subscription.keys:
                     self._concerned[key].add(subscription)
         if door_id is not None:
-            self._wake.put(None)  # To read the venue facts of its door.
+            self._repeating.wake()  # To read the venue facts of its door.
         return subscription
 
     @property
@@ -136,20 +136,20 @@ class Hub:
         them once they are on disk.
         """
         if not self._lock.acquire(blocking=False):
-            self._wake.put(None)
+            self._repeating.wake()
             return None
         try:
             items = read_changes(db, self._cursor, READ_MAX, self._sign)
         finally:
             self._lock.release()
         if any(map(_is_venue_change, items)):
-            self._wake.put(None)  # To find the edits takes longer than the writer may wait.
+            self._repeating.wake()  # To find the edits takes longer than the writer may wait.
             return None
         return partial(self._hand_over, items) if items else None
 
     def _hand_over(self, items: list[FeedItem]) -> None:
         if not self._lock.acquire(blocking=False):
-            self._wake.put(None)
+            self._repeating.wake()
             return
         try:
             # Some may have been delivered meanwhile.
@@ -174,7 +174,8 @@ class Hub:
         for item in items:
             if self._edits is None or not _is_venue_change(item):
                 continue
-            doors = {one.door_id for one in self._concerned_by([item]) if one.door_id is not None}
+            listeners = self._concerned_by([item])
+            doors = {each.door_id for each in listeners if each.door_id is not None}
             try:
                 edits = self._edits.find(db, doors) if doors else {}
             except Exception as error:
@@ -190,25 +191,12 @@ class Hub:
         """Read the venue facts of some doors that listen since a short time."""
         if self._edits is None:
             return
-        doors = {one.door_id for one in self._subscriptions if one.door_id is not None}
+        doors = {each.door_id for each in self._subscriptions if each.door_id is not None}
         new = [door_id for door_id in doors if not self._edits.has_begun(door_id)]
         if new:
             self._edits.begin(db, new[:BEGIN_MAX])
         if len(new) > BEGIN_MAX:
-            self._wake.put(None)
-
-    def _run(self) -> None:
-        while not self._closing:
-            self._sleep()
-            try:
-                self._work()
-            except Exception as error:
-                # This thread must survive every error, or feeds would not end nor get other
-                # processes' changes.
-                log.log(grade(error), "the feed failed, and goes on: %s", cause(error))
-        with self._lock:
-            for subscription in self._subscriptions:
-                subscription.end()
+            self._repeating.wake()
 
     def _work(self) -> None:
         if self._cursor - self._trimmed >= TRIM_EVERY:
@@ -218,19 +206,13 @@ class Hub:
             self._read_on(db)
             self._begin_edits(db)
 
-    def _sleep(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            self._wake.get(timeout=FOREIGN_WRITES_S)
-            while True:
-                self._wake.get_nowait()
-
     def _deliver(self, items: list[FeedItem], edited: Edited | None = None) -> None:
         """Give each subscription its part at once, with a single wake-up."""
         if not items:
             return
         self._cursor = items[-1].cursor
         if len(items) == READ_MAX or self._cursor - self._trimmed >= TRIM_EVERY:
-            self._wake.put(None)  # there may be more
+            self._repeating.wake()  # there may be more
         for subscription in self._concerned_by(items):
             mine = [item for item in items if subscription.concerns(item)]
             if edited and subscription.door_id is not None:

@@ -33,7 +33,8 @@ class VenueEdits:
     def find(self, db: Connection, doors: Collection[int]) -> dict[int, wire.VenueEdited]:
         """Return the edit of each door since the last look, also if nothing changed.
 
-        A door whose kiosks need a snapshot is left out, as one that leads into another hall now.
+        Doors whose kiosks need a snapshot are left out, such as doors that lead into another hall
+        now.
         """
         now = self._now()
         reader = VenueReader(db, self.event, now)

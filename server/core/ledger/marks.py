@@ -6,7 +6,6 @@ value in it, and a filter combines a few bitmaps, 8,192 entries at a time. Bitma
 and can be rebuilt. Blocks without them are scanned.
 """
 
-import threading
 from array import array
 from collections.abc import Iterator
 from itertools import compress
@@ -14,14 +13,14 @@ from typing import NamedTuple
 
 from server.core.entry_log import entry_log
 from server.core.ledger import remarks
+from server.repeating import Repeating
 from server.storage.connection import Connection, Row
 from server.storage.database import Database
-from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError
 from server.storage.tables import insert_many
 
 BLOCK = 8192  # also in triggers of the scan table
 EVERY_S = 5.0
+MORE_S = 0.05  # until the next block, while there are more
 NOBODY = 0xFFFFFFFF  # marks an entry without a serial
 MINUTE_MS = 60_000
 _MINUTES_MAX = 10**12 - 1
@@ -115,32 +114,9 @@ def mark_next(database: Database) -> bool:
     return True
 
 
-class Marking:
-    """Marks blocks as they fill, on a thread."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="marking", daemon=True)
-
-    def start(self) -> None:
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._run, name="marking", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                pause = 0.05 if mark_next(self._database) else EVERY_S
-            except (DatabaseError, EngineError):
-                # The page of entries works without marks. Disk problems are reported elsewhere.
-                pause = EVERY_S
-            self._stop.wait(pause)
+def marking(database: Database) -> Repeating:
+    """Return the work that marks blocks as they fill."""
+    return Repeating("marking", EVERY_S, lambda: MORE_S if mark_next(database) else None, first_s=0)
 
 
 def _next(db: Connection) -> int | None:

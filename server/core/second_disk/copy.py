@@ -8,7 +8,6 @@ badges would not accept the restored server. It gets its name once it is complet
 import logging
 import os
 import shutil
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,11 +21,12 @@ from server.core.feed import changes
 from server.core.second_disk import own_files
 from server.core.second_disk.critical_state import Acts, ActsError, Keeper, log_size
 from server.core.second_disk.own_files import TooManyFilesError
+from server.repeating import Repeating
 from server.storage import database_file, durable_files, event_state
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError, cause
+from server.storage.errors import EngineError
 
 log = logging.getLogger(__name__)
 
@@ -276,8 +276,8 @@ class Backups:
         self._keeper = Keeper(event.event_id, opened, directory, clock)
         _check_age(directory, opened)
         self._status = Status(directory, next(reversed(backups(directory)), None))
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="backup", daemon=True)
+        self._due = time.monotonic()
+        self._repeating = Repeating("backup", RETRY_S, self._turn, first_s=0)
 
     @property
     def status(self) -> Status:
@@ -292,33 +292,31 @@ class Backups:
         self._keeper.keep()
 
     def start(self) -> None:
-        self._thread.start()
+        self._repeating.start()
 
     def close(self) -> None:
         """Stop, even during a backup."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._repeating.close()
 
-    def _run(self) -> None:
-        due = time.monotonic()
-        while not self._stop.is_set():
-            try:
-                if time.monotonic() >= due:
-                    due = time.monotonic() + (self._every_s if self._back_up() else RETRY_S)
-                if self._keeper.trouble:
-                    self._keeper.keep()
-            except _StoppedError:
-                return
-            except Exception as error:
-                # Try again later: the next one may succeed.
-                log.error("backup failed: %s", cause(error))
-                self._status = replace(
-                    self._status, trouble=Phrase("failed (%(why)s)", why=type(error).__name__)
-                )
-                due = time.monotonic() + RETRY_S
-            waits_s = max(0.0, due - time.monotonic())
-            self._stop.wait(min(waits_s, RETRY_S) if self._keeper.trouble else waits_s)
+    def _turn(self) -> float:
+        """Make a backup if one is due, and write acts that could not be written. Return the pause
+        in seconds.
+        """
+        try:
+            if time.monotonic() >= self._due:
+                self._due = time.monotonic() + (self._every_s if self._back_up() else RETRY_S)
+            if self._keeper.trouble:
+                self._keeper.keep()
+        except _StoppedError:
+            raise
+        except Exception as error:
+            self._status = replace(
+                self._status, trouble=Phrase("failed (%(why)s)", why=type(error).__name__)
+            )
+            self._due = time.monotonic() + RETRY_S
+            raise
+        waits_s = max(0.0, self._due - time.monotonic())
+        return min(waits_s, RETRY_S) if self._keeper.trouble else waits_s
 
     def _back_up(self) -> bool:
         """Return whether a backup was made."""
@@ -336,5 +334,5 @@ class Backups:
         return True
 
     def _go_on(self, done: int, of: int) -> None:
-        if self._stop.is_set():
+        if self._repeating.is_closing:
             raise _StoppedError

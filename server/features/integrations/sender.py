@@ -7,9 +7,9 @@ same id, if the server ends between sending and recording it.
 
 import logging
 import random
-import threading
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 
 from server.features.integrations import endpoints, outbox, signing
 from server.features.integrations.endpoints import Endpoint, EndpointError
@@ -17,10 +17,9 @@ from server.features.integrations.outbox import Message
 from server.features.integrations.post import Answer, Post, post
 from server.features.integrations.topics.table import TOPICS
 from server.features.integrations.topics.topic import Alerts, Topic
+from server.repeating import Ended, Repeating
 from server.storage.connection import Connection
 from server.storage.database import Database
-from server.storage.disk import DatabaseError
-from server.storage.errors import EngineError, cause, grade
 
 log = logging.getLogger(__name__)
 
@@ -131,26 +130,26 @@ class Webhooks:
         self._now = now
         self._alerts = alerts
         self._send = send
-        self._stop = threading.Event()
-        self._couriers: dict[int, threading.Thread] = {}
+        self._couriers: dict[int, Repeating] = {}
+        self._rounds = 0
         # Topics of the endpoints; read by the writer's thread, set by the manager's.
         self._topics: tuple[Topic, ...] = ()
         self._look_at_endpoints()
         database.check_steps(self._check)
-        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
+        self._manager = Repeating("webhooks", MANAGE_S, self._manage, first_s=0)
 
     def start(self) -> None:
-        self._stop.clear()
         self._couriers.clear()
-        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
-        self._thread.start()
+        self._rounds = 0
+        self._manager.start()
 
     def close(self) -> None:
         """Stop after the current attempts."""
-        self._stop.set()
-        for thread in (self._thread, *self._couriers.values()):
-            if thread.is_alive():
-                thread.join()
+        self._manager.close()
+        for courier in self._couriers.values():
+            courier.close(wait=False)
+        for courier in self._couriers.values():
+            courier.close()
 
     def _check(self, db: Connection) -> None:
         """Let topics store notices in the transaction that caused them."""
@@ -165,30 +164,19 @@ class Webhooks:
         self._topics = tuple(topic for topic in TOPICS.values() if topic.name in names)
         return current
 
-    def _run(self) -> None:
-        rounds = 0
-        while not self._stop.wait(MANAGE_S if rounds else 0):
-            try:
-                self._manage()
-                if rounds % CHECK_EVERY == 0:
-                    self.check_topics()
-            except Exception as error:
-                # The next round may succeed; without this thread nothing would be sent.
-                log.log(grade(error), "webhooks failed, and go on: %s", cause(error))
-            rounds += 1
-
     def _manage(self) -> None:
+        """Start a courier for each endpoint that has none, and sometimes check the topics."""
+        rounds, self._rounds = self._rounds, self._rounds + 1
         for endpoint in self._look_at_endpoints():
-            before = self._couriers.get(endpoint.endpoint_id)
-            if endpoint.disabled_at is None and (before is None or not before.is_alive()):
-                thread = threading.Thread(
-                    target=self._deliver,
-                    args=(endpoint.endpoint_id,),
-                    name=f"webhook {endpoint.endpoint_id}",
-                    daemon=True,
-                )
-                self._couriers[endpoint.endpoint_id] = thread
-                thread.start()
+            number = endpoint.endpoint_id
+            before = self._couriers.get(number)
+            if endpoint.disabled_at is None and (before is None or not before.is_alive):
+                work = Courier(self._database, self._event_secret, number, self._now, self._send)
+                courier = Repeating(f"webhook {number}", POLL_S, partial(_deliver, work), first_s=0)
+                self._couriers[number] = courier
+                courier.start()
+        if rounds % CHECK_EVERY == 0:
+            self.check_topics()
 
     def check_topics(self) -> None:
         """Let topics compare the state with the previous one, and store notices."""
@@ -196,15 +184,10 @@ class Webhooks:
             if topic.every_5_s is not None:
                 topic.every_5_s(self._database, self._alerts, self._now())
 
-    def _deliver(self, endpoint_id: int) -> None:
-        courier = Courier(self._database, self._event_secret, endpoint_id, self._now, self._send)
-        while not self._stop.is_set():
-            try:
-                outcome = courier.look()
-            except (DatabaseError, EngineError, EndpointError) as error:
-                log.log(grade(error), "webhook %d waits: %s", endpoint_id, cause(error))
-                outcome = Outcome.NOTHING
-            if outcome is Outcome.ENDED:
-                return
-            if outcome is not Outcome.SENT:
-                self._stop.wait(POLL_S)
+
+def _deliver(courier: Courier) -> float | None:
+    """Send the next message. Return 0 if there may be more."""
+    outcome = courier.look()
+    if outcome is Outcome.ENDED:
+        raise Ended
+    return 0 if outcome is Outcome.SENT else None

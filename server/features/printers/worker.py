@@ -38,6 +38,7 @@ from server.features.printers.states import (
     UnknownPrinterError,
 )
 from server.features.printers.store import Printer
+from server.repeating import Repeating
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
@@ -83,7 +84,7 @@ class Printing:
         self._stop = threading.Event()
         self._woken = False
         self._printers: dict[int, _PrinterThread] = {}
-        self._thread = threading.Thread(target=self._manage, name="printers", daemon=True)
+        self._manager = Repeating("printers", MANAGE_S, self._manage, first_s=0)
 
     def start(self) -> None:
         """Clean up after an earlier server, and start printing."""
@@ -93,14 +94,12 @@ class Printing:
             self._database.on_commit(self._wake)
         self._stop.clear()
         self._printers.clear()
-        self._thread = threading.Thread(target=self._manage, name="printers", daemon=True)
-        self._thread.start()
+        self._manager.start()
 
     def close(self) -> None:
         """Stop. The next start handles jobs in progress."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._manager.close()
         until = time.monotonic() + CLOSE_S
         for running in self._printers.values():
             running.wake.set()
@@ -114,14 +113,8 @@ class Printing:
                 running.wake.set()
 
     def _manage(self) -> None:
-        while True:
-            try:
-                with self._database.reading() as db:
-                    self._follow(store.printers(db))
-            except (DatabaseError, EngineError) as error:
-                log.log(grade(error), "printers can't be read: %s", cause(error))
-            if self._stop.wait(MANAGE_S):
-                return
+        with self._database.reading() as db:
+            self._follow(store.printers(db))
 
     def _follow(self, printers: Sequence[Printer]) -> None:
         """Keep one thread per printer. After a change of settings a new thread starts once the old

@@ -1,7 +1,6 @@
 """Applies the retention periods once a day, on a thread of the server."""
 
 import logging
-import threading
 from collections.abc import Callable
 
 from badges.i18n import phrase_of
@@ -9,6 +8,7 @@ from server.core.event import retention as clocks
 from server.core.event.directory import Event
 from server.core.people.card_design import DesignError
 from server.features.privacy import running
+from server.repeating import Repeating
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError, cause, grade
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 BY = "server"
 LOOK_S = 15 * 60.0
+UNTIL_FIRST_S = 30.0  # between looks before the first run that succeeds
 
 
 class Daily:
@@ -36,8 +37,9 @@ class Daily:
         self._look_s = look_s
         self._ran_at = 0
         self._trouble = ""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
+        self._repeating = Repeating(
+            "retention", look_s, self._turn, first_s=min(look_s, UNTIL_FIRST_S)
+        )
 
     @property
     def trouble(self) -> str:
@@ -45,15 +47,11 @@ class Daily:
         return self._trouble
 
     def start(self) -> None:
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
-        self._thread.start()
+        self._repeating.start()
 
     def close(self) -> None:
         """Stop, and wait for a run in progress."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._repeating.close()
 
     def look(self) -> list[clocks.Done]:
         """Run if a day has passed. A failure is retried at the next check."""
@@ -74,6 +72,6 @@ class Daily:
             self._settled()
         return done
 
-    def _run(self) -> None:
-        while not self._stop.wait(min(self._look_s, 30.0) if not self._ran_at else self._look_s):
-            self.look()
+    def _turn(self) -> float | None:
+        self.look()
+        return None if self._ran_at else min(self._look_s, UNTIL_FIRST_S)

@@ -22,6 +22,7 @@ from server.features.evidence.witnesses import asking, authority, stamps
 from server.features.evidence.witnesses.asking import RefusedError, Witness
 from server.features.evidence.witnesses.authority import Authority, StampError
 from server.features.evidence.witnesses.stamps import Stamp
+from server.repeating import Repeating
 from server.storage.database import Database
 from server.storage.errors import cause, grade
 
@@ -67,36 +68,38 @@ class Confirming:
         look_s: float = LOOK_S,
     ) -> None:
         self._event, self._database, self._log = event, database, entries
-        self._now, self._send, self._look_s = now, send, look_s
+        self._now, self._send = now, send
         self._waits = _Waits()
         self._day_ends = day_starts(event.settings)[1:]
-        self._stop = threading.Event()
+        self._repeating = (
+            Repeating("checkpoints", look_s, self._sign),
+            Repeating("witnesses", look_s, self.ask),
+        )
+        self._closed = False
         # Guards `_at_once`: only one thread asks all parties at once.
         self._lock = threading.Lock()
         self._at_once: threading.Thread | None = None
-        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         with self._database.reading() as db:
             given = checkpoints.given(db, self._log.name)
         if given is not None:
             self._serve(given)
-        self._stop.clear()
-        self._threads = [
-            threading.Thread(target=self._run, args=(step,), name=name, daemon=True)
-            for name, step in (("checkpoints", self.sign), ("witnesses", self.ask))
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._closed = False
+        for repeating in self._repeating:
+            repeating.start()
 
     def close(self) -> None:
         """Stop, and wait for requests in progress."""
-        self._stop.set()
         with self._lock:
-            threads = [*self._threads, *([] if self._at_once is None else [self._at_once])]
-        for thread in threads:
-            if thread.is_alive():
-                thread.join()
+            self._closed = True
+            at_once = self._at_once
+        for repeating in self._repeating:
+            repeating.close(wait=False)
+        for repeating in self._repeating:
+            repeating.close()
+        if at_once is not None:
+            at_once.join()
 
     def sign(self, *, at_once: bool = False) -> Given | None:
         """Sign a checkpoint if one is due, or at once if there are new entries. Return the newest
@@ -131,9 +134,9 @@ class Confirming:
         with self._lock:
             thread = self._at_once
             if thread is None or not thread.is_alive():
-                if self._stop.is_set():
+                if self._closed:
                     return
-                thread = threading.Thread(target=self._once, args=(self.confirm,), daemon=True)
+                thread = threading.Thread(target=self._confirm_once, daemon=True)
                 thread.start()
                 self._at_once = thread
         thread.join(seconds)
@@ -222,13 +225,11 @@ class Confirming:
             log.warning("%s: %s (%s)", party, code, words)
         self._database.write(lambda db: troubles.note(db, party, code, words, now))
 
-    def _run(self, step: Callable[[], object]) -> None:
-        while not self._stop.wait(self._look_s):
-            self._once(step)
+    def _sign(self) -> None:
+        self.sign()
 
-    def _once(self, step: Callable[[], object]) -> None:
+    def _confirm_once(self) -> None:
         try:
-            step()
+            self.confirm()
         except Exception as error:
-            # The next try may succeed; without this thread nothing would be confirmed.
-            log.log(grade(error), "the entry log is not confirmed, and goes on: %s", cause(error))
+            log.log(grade(error), "the entry log is not confirmed: %s", cause(error))

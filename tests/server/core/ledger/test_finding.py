@@ -280,7 +280,7 @@ def test_marks_that_lie_show_no_wrong_entry(pages: Pages) -> None:
 
 @pytest.mark.long
 def test_a_thread_marks_what_is_full_and_ends(pages: Pages) -> None:
-    marking = marks.Marking(pages.database)
+    marking = marks.marking(pages.database)
     marking.start()
     full = threading.Event()
     pages.database.on_commit(
@@ -289,7 +289,7 @@ def test_a_thread_marks_what_is_full_and_ends(pages: Pages) -> None:
     )  # fmt: skip
     assert full.wait(240)
     marking.close()
-    assert not marking._thread.is_alive()
+    assert not marking.is_alive
 
 
 def test_too_many_people_are_said(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
