@@ -310,7 +310,7 @@ def codes(noun: str, known: Collection[str] | None) -> Callable[[str], tuple[str
                 )
             if known is not None and code.casefold() not in right:
                 raise CellError(
-                    N_("%(code)s is no %(what)s of this event"), code=shown(code), what=noun
+                    N_("%(code)s is not a %(what)s of this event"), code=shown(code), what=noun
                 )
         return tuple(dict.fromkeys(right.get(code.casefold(), code) for code in listed))
 

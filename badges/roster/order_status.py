@@ -97,7 +97,7 @@ class Orders:
             ()
             if given
             else (
-                Choice(kind, "leave", Phrase("leave these rows out")),
+                Choice(kind, "leave", Phrase("skip these rows")),
                 Choice(kind, "take", Phrase("these people come too")),
             ),
         )

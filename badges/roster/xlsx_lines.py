@@ -112,7 +112,7 @@ def _hidden_rows(hidden: list[int], answers: RosterAnswers) -> Finding:
         ()
         if answers.hidden_rows
         else (
-            Choice("hidden_rows", "leave", Phrase("leave these rows out")),
+            Choice("hidden_rows", "leave", Phrase("skip these rows")),
             Choice("hidden_rows", "take", Phrase("these people come too")),
         ),
     )

@@ -197,7 +197,7 @@ def import_people(organiser: Organiser, forum: Forum) -> None:
         file = forum.path / f"people-{mended}.csv"
         file.write_text(roster(mended), encoding="utf-8")
         organiser.choose_file("#people", file)
-        organiser.press("Show what would change")
+        organiser.press("Preview changes")
         organiser.shot(f"preview-{mended}")
         if not mended:
             organiser.says("3 problems in the file", "Line 8", "Line 20", "Line 34", "delegat")
@@ -207,7 +207,7 @@ def import_people(organiser: Organiser, forum: Forum) -> None:
     organiser.press("Import")
     organiser.says("40 people added", "40 attendees have no badge yet")
     organiser.press("Issue 40 badges")
-    organiser.says("40 badges were issued", "Everybody on the roster has a badge")
+    organiser.says("40 badges were issued", "Everyone on the roster has a badge")
     organiser.shot("badges")
 
 
@@ -279,7 +279,7 @@ def edit_session(organiser: Organiser) -> None:
 def undo(organiser: Organiser) -> None:
     organiser.go("/admin/venue/")
     organiser.press("Undo")
-    organiser.says("As it was before")
+    organiser.says("Undone:")
     organiser.wait("the door to have it", lambda: "The door has it" in organiser.text)
 
 

@@ -104,7 +104,7 @@ def _hidden_sheet() -> Case:
     other.sheet_state = "hidden"
     return Case(
         "hidden-sheet.xlsx", "a hidden sheet with rows", saved(book),
-        (Step(("only 'People' is read", "'Old', 2 rows, hidden", "--sheet 'People'")),
+        (Step(("only 'People' is read", "'Old', 2 rows, hidden", "--sheet People")),
          Step(("Added 2",), _TWO, ("--sheet", "People"))),
     )  # fmt: skip
 
@@ -208,7 +208,7 @@ def _people() -> list[Case]:
                     "import the other 9,997 rows with --skip-bad")),
               Step(("Added 9,997", "skipped 3"), tuple(sorted(left)), ("--skip-bad",)))),
         Case("moved-ids.csv", "an id that has moved to another person", renamed.encode(),
-             (Step(("people who would have another name: 1", "line 2:", "--renames skip"),
+             (Step(("people whose name would change: 1", "line 2:", "--renames skip"),
                    first=(("before.csv", table(_PEOPLE)),), options=("--missing", "keep")),)),
         Case("atlantis.csv", "countries in many languages, and one that there is not",
              table([["name", "category", "country"], ["Anna", "press", "Deutschland"],
@@ -218,7 +218,7 @@ def _people() -> list[Case]:
         Case("unknown-session.csv", "an invitation to a session that is not there yet",
              table([["id", "name", "category", "invitations"],
                     ["A1", "Anna", "press", "gala"]]).encode(),
-             (Step(("this event does not have yet", "'gala': 1 person, first in line 2",
+             (Step(("sessions that do not exist yet", "'gala': 1 person, first in line 2",
                     "Added 1"), ("Anna · press",)),)),
     ]  # fmt: skip
 

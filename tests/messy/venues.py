@@ -89,7 +89,7 @@ def _wide() -> Case:
 def _parent() -> Case:
     halls = [["code", "name", "capacity", "parent"], ["h1", "Hall 1", 100, "site"]]
     return Case("venue-parent.xlsx", "a parent that there is not", saved(_book(halls=halls)),
-                (Step(("sheet halls, row 2, hall h1: there is no hall site to be its parent",)),),
+                (Step(("sheet halls, row 2, hall h1: its parent, hall site, does not exist",)),),
                 "import-venue")  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def _formulas() -> list[Case]:
              "import-venue"),
         Case("venue-formula-value.xlsx", "a capacity by a formula with its last value",
              with_value(without, "C2", "100"),
-             (Step(("sheet halls, row 2: cell C2 is a formula; its value was taken: 100",), _ALL),),
+             (Step(("sheet halls, row 2: cell C2 is a formula; its value was used: 100",), _ALL),),
              "import-venue"),
     ]  # fmt: skip
 

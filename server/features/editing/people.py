@@ -198,15 +198,15 @@ def _left(db: Connection, goes: int) -> list[str]:
     if protocol_guests.protocol_guests(db, goes):
         sentences.append(
             Phrase(
-                "The one who goes is a protocol guest. Who is told of the arrival is to be said"
-                " anew on the page of the one who stays."
+                "The removed entry is a protocol guest. Set again on the remaining person's "
+                "page who is notified of the arrival."
             )
         )
     if kept_places.kind_of(db, goes) is not None:
         sentences.append(
             Phrase(
-                "Halls keep places for the one who goes. That is to be said anew on the page of the"
-                " one who stays."
+                "Halls keep places for the removed entry. Set this again on the remaining "
+                "person's page."
             )
         )
     return sentences

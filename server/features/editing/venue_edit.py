@@ -37,7 +37,7 @@ from server.storage import errors
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 
-SOMEBODY_ELSE = N_("Somebody else has changed this since the page was made. Look at it again.")
+SOMEBODY_ELSE = N_("Someone else has changed this in the meantime. Check it again.")
 _REMOVED = {
     "hall": Act.HALL_REMOVED,
     "door": Act.DOOR_REMOVED,
@@ -60,7 +60,7 @@ def save(
     zone = ZoneInfo(settings.time_zone)
     before = values_of(db, thing, zone)
     if last_edit.mark_of(before) != seen:
-        there = N_("There is one with this code already.") if before else N_("It is gone.")
+        there = N_("This code is already used.") if before else N_("It is gone.")
         raise EditError(SOMEBODY_ELSE if before and seen != last_edit.mark_of(None) else there)
     with last_edit.kept(db, zone, [thing], by=by, now=now) as note:
         note.what = put(db, settings, thing, values, by=by, now=now)
@@ -174,7 +174,7 @@ def new_category_number(db: Connection) -> int:
     taken = {category.code for category in store.categories(db)}
     lowest = next((number for number in range(256) if number not in taken), None)
     if lowest is None:
-        raise EditError(N_("There are 256 categories, the most that badges can tell apart."))
+        raise EditError(N_("There are already 256 categories, the maximum."))
     return lowest
 
 
@@ -201,7 +201,7 @@ _TAKEN = {
 }
 _IN_USE = {
     "category": N_(
-        "Nothing was removed: somebody is in this category, or a hall or a session admits it."
+        "Nothing was removed: people have this category, or a hall or session admits it."
     ),
     "hall": N_(
         "Nothing was removed: it still has a door, a session, an area, a hall inside it, or a "

@@ -382,8 +382,8 @@ class _Planner:
         for code in row.invitations:
             if code.casefold() not in self._sessions and not self._may_wait(row):
                 message = Phrase(
-                    "%(code)s is no session of this event yet, and without an id or an "
-                    "e-mail of their own nobody can wait for it. Import the venue first",
+                    "%(code)s is not a session of this event yet, and a person without an id or"
+                    " their own e-mail can't be invited in advance. Import the venue first",
                     code=shown(code),
                 )
                 self._problems.append(Problem(row.line, "invitations", message))
@@ -416,8 +416,8 @@ class _Planner:
                 )
             )
         message = Phrase(
-            "invitations to sessions that this event does not have yet, which hold "
-            "as soon as a venue file brings the session: %(count)s",
+            "invitations to sessions that do not exist yet, which become valid once a venue "
+            "file adds the session: %(count)s",
             count=Count(sum(map(len, self._awaited.values()))),
         )
         return [Finding("awaited_sessions", len(examples), message, tuple(examples))]

@@ -181,7 +181,9 @@ class Match:
         """
         first = self._claimed.setdefault(person.serial, row)
         if first is not row:
-            message = Phrase("is the attendee of line %(line)s too. Keep one", line=first.line)
+            message = Phrase(
+                "is the same attendee as in line %(line)s. Keep one row", line=first.line
+            )
             column = "email" if row.email else "external_id"
             self.problems.append(Problem(row.line, column, message))
             return False
@@ -243,7 +245,7 @@ class Match:
             return False
         self._doubles.append(
             Phrase(
-                "line %(line)s: %(name)s stands in line %(line2)s too, under another id",
+                "line %(line)s: %(name)s is also in line %(line2)s, with another id",
                 line=row.line,
                 name=_row_name(row),
                 line2=first.line,
@@ -319,21 +321,22 @@ class Match:
         issued = sum(person.issue > 0 for _, person in self._renames)
         warning = (
             Phrase(
-                ". %(shuffled)s of them get the name of somebody else here: have the ids moved?",
+                ". %(shuffled)s of them would get another attendee's name: are the ids in the "
+                "wrong rows?",
                 shuffled=Count(shuffled),
             )
             if shuffled
             else ""
         )
-        done = {"accept": Phrase(", taken"), "skip": Phrase(", these rows left out")}.get(
+        done = {"accept": Phrase(", taken"), "skip": Phrase(", these rows skipped")}.get(
             self._answers.renames or "", ""
         )
         return Finding(
             "renames",
             len(examples),
             Phrase(
-                "people who would have another name: %(count)s, of whom %(issued)s have "
-                "a badge%(done)s%(warning)s",
+                "people whose name would change: %(count)s, of whom %(issued)s have a "
+                "badge%(done)s%(warning)s",
                 count=Count(len(examples)),
                 issued=Count(issued),
                 done=done,
@@ -344,7 +347,7 @@ class Match:
             if self._answers.renames
             else (
                 Choice("renames", "accept", Phrase("these are the same people under a new name")),
-                Choice("renames", "skip", Phrase("leave these rows out")),
+                Choice("renames", "skip", Phrase("skip these rows")),
             ),
         )
 
@@ -355,7 +358,7 @@ class Match:
             "same_email",
             len(self._other_names),
             Phrase(
-                "rows with the e-mail of somebody here who has another name: %(count)s",
+                "rows with the e-mail of an attendee with another name: %(count)s",
                 count=Count(len(self._other_names)),
             ),
             tuple(
@@ -369,10 +372,10 @@ class Match:
             ),
             (
                 Choice(
-                    "shared_emails", YES, Phrase("they are other people, who share the address")
+                    "shared_emails", YES, Phrase("they are different people who share the address")
                 ),
                 Choice("renames", "accept", Phrase("they are the same people under a new name")),
-                Choice("renames", "skip", Phrase("leave these rows out")),
+                Choice("renames", "skip", Phrase("skip these rows")),
             ),
         )
 
@@ -380,14 +383,14 @@ class Match:
         if not self._doubles:
             return None
         done = {
-            "same": Phrase(", taken as the same"),
-            "new": Phrase(", taken as other people"),
+            "same": Phrase(", imported as the same"),
+            "new": Phrase(", imported as different people"),
         }.get(self._answers.doubles or "", "")
         return Finding(
             "doubles",
             len(self._doubles),
             Phrase(
-                "people who may stand here twice: %(count)s%(done)s",
+                "people who may be listed twice: %(count)s%(done)s",
                 count=Count(len(self._doubles)),
                 done=done,
             ),
@@ -403,7 +406,7 @@ class Match:
                 Choice(
                     "doubles",
                     "new",
-                    Phrase("they are other people of the same name, with badges of their own"),
+                    Phrase("they are different people with the same name, each with a badge"),
                 ),
             ),
         )
@@ -420,13 +423,13 @@ class Match:
             Choice(
                 "missing",
                 "keep",
-                Phrase("they stay as they are, as with a file of late registrations"),
+                Phrase("they stay, for example if the file only has late registrations"),
             ),
             Choice("missing", "revoke", Phrase("they are not coming: revoke their badges")),
         )
         if answer == "revoke" and bad:
             message += Phrase(
-                ". With %(bad)s bad rows it can't be told who is gone: mend these first",
+                ". With %(bad)s bad rows it is unclear who is missing: correct these first",
                 bad=Count(bad),
             )
             choices = choices[:1]
@@ -441,7 +444,7 @@ class Match:
                 "spellings",
                 len(self._spellings),
                 Phrase(
-                    "names written otherwise (case, width, spaces, order): %(count)s",
+                    "names with a different spelling (case, width, spaces, order): %(count)s",
                     count=Count(len(self._spellings)),
                 ),
                 tuple(
@@ -479,7 +482,7 @@ class Match:
                 "revoked",
                 len(self._revoked),
                 Phrase(
-                    "people in this file whose badges are revoked, and stay so: %(count)s",
+                    "people in this file whose badges are and stay revoked: %(count)s",
                     count=Count(len(self._revoked)),
                 ),
                 tuple(

@@ -69,7 +69,7 @@ def read_for_event(
                 additions.append(new_category(word, [*categories_here, *additions]))
             except ValueError as error:
                 raise RosterError(
-                    N_("%(why)s: say in a mapping which ones %(word)s and others are"),
+                    N_("%(why)s: assign %(word)s and others in a mapping"),
                     why=phrase_of(error),
                     word=shown(word),
                 ) from None
@@ -98,8 +98,8 @@ def _new_category_notes(roster: Roster, additions: list[CategoryPlan]) -> list[F
         if word.category in rows:
             rows[word.category] += word.rows
     message = Phrase(
-        "categories that are new. They enter where every category may, and other "
-        "halls and sessions name them in the venue file: %(count)s",
+        "new categories, admitted wherever every category is; other halls and sessions must "
+        "name them in the venue file: %(count)s",
         count=Count(len(additions)),
     )
     examples = tuple(
@@ -137,6 +137,6 @@ def _word_notes(roster: Roster, categories: list[CategoryPlan]) -> list[Finding]
     if not others:
         return []
     message = Phrase(
-        "words that were read as a category with another name: %(count)s", count=Count(len(others))
+        "words read as a category with a different name: %(count)s", count=Count(len(others))
     )
     return [Finding("category_words", len(others), message, others)]

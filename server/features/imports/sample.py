@@ -24,17 +24,17 @@ NAMES = ("venue.toml", "venue.xlsx", "roster.csv", "roster.xlsx", "guests.toml")
 _WIDTH = 18  # width in characters
 _FIRST = {"code", "key", "name", "name_zh", "title", "title_zh"}
 _NOTES = {
-    "capacity": "People that the doors let in by themselves.",
+    "capacity": "People that the doors admit automatically.",
     "fire_limit": "The most by law; the same as capacity if empty.",
     "parent": "Code of the hall around this one.",
     "categories": "Keys with commas, all, or none.",
     "zones": "Codes with commas; any if empty.",
-    "sessions_only": "true or false: nobody gets in but for a session.",
+    "sessions_only": "true or false: only guests of a session are admitted.",
     "anti_passback": "hard, soft or off; hard if empty.",
     "exits": "strict or trusting; strict if empty.",
     "facts_age_max_min": "Minutes; no limit if empty.",
-    "floor_m2": "With m2_per_person; not said if empty.",
-    "m2_per_person": "With floor_m2; not said if empty.",
+    "floor_m2": "With m2_per_person; unknown if empty.",
+    "m2_per_person": "With floor_m2; unknown if empty.",
     "exit_width_m": "Metres of exits without steps, together.",
     "exit_steps_width_m": "Metres of exits by steps, together.",
     "fill_min": "Minutes in which the hall must fill; 60 if empty.",

@@ -52,12 +52,10 @@ class _Advice:
         ):
             place = self.venue.place("hall", code)
             if not doors:
-                yield Phrase(
-                    "%(place)s: has no door, so that no kiosk can let anybody in", place=place
-                )
+                yield Phrase("%(place)s: has no door, so no kiosk can admit anyone", place=place)
             elif not entries:
                 yield Phrase(
-                    "%(place)s: its doors are for exit alone, so that nobody gets in", place=place
+                    "%(place)s: its doors are only for exit, so no one can enter", place=place
                 )
             elif not exits and leaving == "scanned":
                 yield (
@@ -122,23 +120,23 @@ class _Advice:
             else ""
         )
         which = Phrase(
-            "its doors %(doors)s%(more)s do not say where they lead from",
+            "its doors %(doors)s%(more)s do not state where they lead from",
             doors=", ".join(doors[:TOLD_MAX]),
             more=more,
         )
         if len(doors) == 1:
-            which = Phrase("its door %(doors)s does not say where it leads from", doors=doors[0])
+            which = Phrase("its door %(doors)s does not state where it leads from", doors=doors[0])
         twice = (
             Phrase(
-                "; who has come in by a door of %(own)s counts twice there",
+                "; people who entered by a door of %(own)s are counted twice there",
                 own=joined(Phrase(" or "), own),
             )
             if own
             else ""
         )
         return Phrase(
-            "%(hall)s: %(which)s, so that who enters there takes a place in "
-            '%(outer)s too%(twice)s. Write from = "outside", or from = "%(around)s"',
+            "%(hall)s: %(which)s, so people entering there are also counted in "
+            '%(outer)s%(twice)s. Write from = "outside", or from = "%(around)s"',
             hall=self.venue.place("hall", hall),
             which=which,
             outer=joined(Phrase(" and "), outer),
@@ -173,8 +171,8 @@ class _Advice:
             )
             yield (
                 Phrase(
-                    "%(code)s: is in hall %(hall)s at the same time as %(others)s%(more)s; "
-                    "the doors admit to both",
+                    "%(code)s: is in hall %(hall)s at the same time as %(others)s%(more)s; the "
+                    "doors admit the guests of both",
                     code=self.venue.place("session", code),
                     hall=hall,
                     others=", ".join(others[:TOLD_MAX]),
@@ -190,8 +188,8 @@ class _Advice:
         ):
             yield (
                 Phrase(
-                    "%(code)s: ends %(ends)s, after the event's last day: from %(end)s on "
-                    "nobody is let in",
+                    "%(code)s: ends %(ends)s, after the event's last day: from %(end)s on no "
+                    "one is admitted",
                     code=self.venue.place("session", code),
                     ends=self._clock(ends),
                     end=self._clock(end),
@@ -212,8 +210,8 @@ class _Advice:
             named = ", ".join(map(hidden, labels[:TOLD_MAX])) + more
             yield (
                 Phrase(
-                    "%(code)s: names %(count)s who are not on the roster yet: %(named)s. "
-                    "What it says of them holds as soon as a roster has them",
+                    "%(code)s: names %(count)s who are not on the roster yet: %(named)s. It "
+                    "applies once a roster has them",
                     code=self.venue.place("session", code),
                     count=len(labels),
                     named=named,

@@ -59,7 +59,7 @@ class VenueCheck:
                 if code not in stored and twin != code:
                     place = self.venue.place(table, code)
                     yield Phrase(
-                        "%(place)s: is written %(twin)s in this event; write it alike",
+                        "%(place)s: is written %(twin)s in this event; use the same spelling",
                         place=place,
                         twin=twin,
                     )
@@ -118,7 +118,7 @@ class VenueCheck:
             place = self.venue.place("hall", plan.code)
             if plan.parent is not None and plan.parent not in self.halls:
                 yield Phrase(
-                    "%(place)s: there is no hall %(parent)s to be its parent",
+                    "%(place)s: its parent, hall %(parent)s, does not exist",
                     place=place,
                     parent=plan.parent,
                 )
@@ -174,7 +174,7 @@ class VenueCheck:
                 around = parents.get(around)
             if around == plan.code:
                 place = self.venue.place("hall", plan.code)
-                yield Phrase("%(place)s: is inside itself, by way of its parents", place=place)
+                yield Phrase("%(place)s: is inside itself, through its parents", place=place)
 
     def _larger_than_around(self) -> Iterator[str]:
         """Find halls with more capacity than the hall around them, which counts their

@@ -36,7 +36,7 @@ def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
         raise VenueError(
             [
                 Phrase(
-                    "%(name)s has over %(most)s bytes: that is no venue file",
+                    "%(name)s has over %(most)s bytes: too large for a venue file",
                     name=name,
                     most=Count(FILE_BYTES_MAX),
                 )
@@ -86,7 +86,7 @@ def _toml(data: bytes, name: str, kinds: tuple[str, ...]) -> dict[str, list[Entr
         ) from None
     except RecursionError:
         raise VenueError(
-            [Phrase("%(name)s has lists in lists without end: that is no venue", name=name)]
+            [Phrase("%(name)s has lists nested too deeply: it is not a venue file", name=name)]
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise VenueError(

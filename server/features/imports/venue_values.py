@@ -86,7 +86,7 @@ def _hall(values: Mapping[str, Any], _: EventSettings) -> HallPlan:
         )
     if "accessible_until_min" in values and not accessible:
         raise ValueRefusedError(
-            N_("%(key)s needs %(other)s: say how many places are kept"),
+            N_("%(key)s needs %(other)s: give the number of places kept"),
             key="accessible_until_min",
             other="accessible_places",
         )
@@ -132,7 +132,9 @@ def _session(values: Mapping[str, Any], settings: EventSettings) -> SessionPlan:
             first_day=settings.first_day,
         )
     if "invited" in values and "categories" not in values:
-        raise ValueRefusedError(N_("say who may come besides the invited: categories = [] or more"))
+        raise ValueRefusedError(
+            N_("state who else is admitted besides the invited: categories = [] or more")
+        )
     return SessionPlan(
         code=values["code"],
         hall=values["hall"],

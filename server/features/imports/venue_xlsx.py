@@ -163,7 +163,7 @@ def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
                 )
             else:
                 message = Phrase(
-                    "a sheet has at most %(most)s columns; delete what stands beyond",
+                    "a sheet has at most %(most)s columns; delete the columns beyond",
                     most=COLUMNS_MAX,
                 )
             raise VenueError([located(place, message)])
@@ -194,7 +194,7 @@ def _cell(cell: Any, column: int, row: int, values: list[tuple[Any, ...]]) -> _C
             return _Cell(
                 "",
                 Phrase(
-                    "cell %(where)s holds %(text)s, an error of the spreadsheet: mend it",
+                    "cell %(where)s contains %(text)s, an error of the spreadsheet: correct it",
                     where=where,
                     text=text,
                 ),
@@ -223,7 +223,7 @@ def _cell(cell: Any, column: int, row: int, values: list[tuple[Any, ...]]) -> _C
     return _Cell(
         text,
         note=Phrase(
-            "cell %(where)s is a formula; its value was taken: %(text)s",
+            "cell %(where)s is a formula; its value was used: %(text)s",
             where=where,
             text=text[:40],
         ),

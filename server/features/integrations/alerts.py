@@ -43,9 +43,9 @@ def _words(failing_ms: int, *, disabled: bool) -> tuple[Phrase, Phrase]:
     if disabled:
         return Phrase(
             "Switched off, after its receiver took nothing for %(time)s", time=time
-        ), Phrase("Mend the receiver, then press “Let it go on” on its page. Nothing is lost.")
+        ), Phrase("Repair the receiver, then press “Let it go on” on its page. Nothing is lost.")
     return Phrase("Its receiver takes nothing for %(time)s", time=time), Phrase(
-        "Tell whoever runs the receiver. Messages wait, in order, and none is lost."
+        "Contact the receiver's administrator. Messages wait in order; none is lost."
     )
 
 

@@ -23,7 +23,7 @@ def token() -> None:
     type=click.Choice(tuple(tokens.SCOPES)),
     multiple=True,
     required=True,
-    help="What it may do; give it once for each.",
+    help="A scope to grant; can be repeated.",
 )
 @click.option(
     "--days",

@@ -65,7 +65,7 @@ def add(
     wanted = sorted(set(topics))
     check_url(url, http_allowed=http_allowed)
     if not wanted or set(wanted) - TOPICS.keys():
-        raise EndpointError(N_("Choose what it reports."))
+        raise EndpointError(N_("Choose the events that it reports."))
     if len(endpoints(db)) >= ENDPOINTS_MAX:
         raise EndpointError(
             N_("There are %(most)s webhooks, the most. Remove one first."), most=ENDPOINTS_MAX
@@ -91,7 +91,7 @@ def endpoint(db: Connection, endpoint_id: int) -> Endpoint:
     """Raises EndpointError if there is none, or it was removed."""
     row = db.execute(f"{_SELECT} AND endpoint_id = ?", (endpoint_id,)).fetchone()
     if row is None:
-        raise EndpointError(N_("There is no such webhook any more."))
+        raise EndpointError(N_("This webhook no longer exists."))
     return _endpoint(row)
 
 

@@ -76,7 +76,7 @@ def make(
             N_("A token needs scopes, of these: %(scopes)s."), scopes=", ".join(SCOPES)
         )
     if not 1 <= days <= DAYS_MAX:
-        raise TokenError(N_("A token stands for 1 to %(most)s days."), most=DAYS_MAX)
+        raise TokenError(N_("A token is valid for 1 to %(most)s days."), most=DAYS_MAX)
     secret = PREFIX + secrets.token_urlsafe(32)
     try:
         db.execute(
@@ -105,7 +105,7 @@ def revoke(db: Connection, token_id: int, *, by: str, now: int) -> None:
         (now, token_id),
     ).rowcount
     if not changed:
-        raise TokenError(N_("There is no such token, or it is revoked already."))
+        raise TokenError(N_("This token does not exist or is already revoked."))
     entry_log.act(db, by, Act.API_TOKEN_REVOKED, {"api_token": token_id}, now)
 
 

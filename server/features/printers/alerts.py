@@ -56,11 +56,11 @@ def _waiting(cards: int, ms: int) -> Phrase:
 _WORDS: Mapping[PrinterState, tuple[str, Phrase]] = {
     PrinterState.PAPER_OUT: (
         Phrase("Out of paper"),
-        Phrase("Put in paper or a new roll. Then it goes on by itself."),
+        Phrase("Load paper or a new roll. Printing then continues automatically."),
     ),
     PrinterState.COVER_OPEN: (
         Phrase("Cover open"),
-        Phrase("Close it. Then it goes on by itself."),
+        Phrase("Close it. Printing then continues automatically."),
     ),
     PrinterState.OFFLINE: (
         Phrase("Printer not reached"),
@@ -68,10 +68,12 @@ _WORDS: Mapping[PrinterState, tuple[str, Phrase]] = {
     ),
     PrinterState.ERROR: (
         Phrase("Printer fault"),
-        Phrase("Read what its display says. Until then print at another desk."),
+        Phrase("Read the message on its display. Until then, print at another desk."),
     ),
 }
 _SLOW: tuple[str, Phrase] = (
     Phrase("Cards wait for long"),
-    Phrase("Look at the printer, and on Printers at its jobs. Print at another desk meanwhile."),
+    Phrase(
+        "Check the printer, and its jobs on the page Printers. Until then, print at another desk."
+    ),
 )

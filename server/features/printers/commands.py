@@ -31,7 +31,9 @@ def printer() -> None:
 @click.argument("kind", type=click.Choice(tuple(DRIVERS)))
 @click.argument("address")
 @event_option
-@click.option("--format", "format_name", type=click.Choice(_FORMATS), help="What it prints.")
+@click.option(
+    "--format", "format_name", type=click.Choice(_FORMATS), help=("Paper or labels in the printer.")
+)
 @click.option("--dpi", type=click.Choice(tuple(map(str, DPIS))), help="Dots per inch.")
 @click.option("--desk", "desks", multiple=True, help="A desk that it serves; all if absent.")
 @click.option("--place", default=1, show_default=True, help="Desks take the lowest first.")
@@ -78,7 +80,7 @@ def list_printers(event_dir: Path) -> None:
         listed = store.printers(database.reader)
         waiting = [item.printer_id for item in jobs.open_jobs(database.reader)]
     if not listed:
-        click.echo("There are no printers. Add one: hallkeeper printer add NAME KIND ADDRESS")
+        click.echo("No printers. Add one: hallkeeper printer add NAME KIND ADDRESS")
     now = wall_clock()
     for item in listed:
         plan = item.plan

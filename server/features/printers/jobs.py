@@ -137,7 +137,7 @@ def retry(db: Connection, job_id: int, *, by: str, now: int, printer_id: int | N
     old = job(db, job_id)
     if old.state not in (JobState.FAILED, JobState.CANCELLED):
         raise JobError(
-            N_("Job %(job_id)s is %(state)s: only one that failed is printed again."),
+            N_("Job %(job_id)s is %(state)s: only failed jobs can be printed again."),
             job_id=job_id,
             state=old.state,
         )
@@ -186,7 +186,7 @@ def confirm(db: Connection, event: Event, job_id: int, *, by: str, now: int) -> 
     uncertain = job(db, job_id)
     if uncertain.state is not JobState.FAILED or uncertain.problem is not Problem.PERHAPS_PRINTED:
         raise JobError(
-            N_("Job %(job_id)s is %(state)s: nobody asks whether its card came out."),
+            N_("Job %(job_id)s is %(state)s: it does not need to be confirmed."),
             job_id=job_id,
             state=uncertain.state,
         )

@@ -16,7 +16,7 @@ def kind_of(name: str) -> Kind:
     if name not in DRIVERS:
         raise PrintingError(
             Phrase(
-                "%(kind)s is no kind of printer: use one of %(kinds)s.",
+                "%(kind)s is not a kind of printer: use one of %(kinds)s.",
                 kind=repr(name),
                 kinds=", ".join(DRIVERS),
             )

@@ -309,7 +309,7 @@ class _PrinterThread:
 
     def _after_trouble(self, own_job: Job, turn: "_Turn") -> None:
         if turn.has_sent:
-            self._fail(own_job, Problem.PERHAPS_PRINTED, N_("The server's disk failed meanwhile."))
+            self._fail(own_job, Problem.PERHAPS_PRINTED, N_("The server's disk failed."))
         else:
             self._until_written(lambda db: jobs.put_back(db, own_job.job_id, ""))
 

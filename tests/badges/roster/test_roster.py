@@ -277,8 +277,8 @@ def test_good_cells(column, cell, value):
 
 def test_known_zones_and_sessions():
     assert read_cell("zones", "vip", zones={"VIP"}).rows[0].zones == ("VIP",)
-    assert "'X' is no zone of this event" in messages(read_cell("zones", "X", zones={"VIP"}))
-    assert "'S9' is no session" in messages(read_cell("invitations", "S9", sessions={"S1"}))
+    assert "'X' is not a zone of this event" in messages(read_cell("zones", "X", zones={"VIP"}))
+    assert "'S9' is not a session" in messages(read_cell("invitations", "S9", sessions={"S1"}))
 
 
 def ten_thousand() -> list[list[str]]:

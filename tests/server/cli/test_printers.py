@@ -25,7 +25,7 @@ def virtual(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualZpl]:
 
 
 def test_one_is_added_listed_and_removed(console: Console) -> None:
-    assert "There are no printers." in console("printer", "list").output
+    assert "No printers." in console("printer", "list").output
     added = console(
         "printer", "add", "North", "zpl", "tcp://127.0.0.1:9", "--desk", "North 1"
     ).output
@@ -37,7 +37,7 @@ def test_one_is_added_listed_and_removed(console: Console) -> None:
     assert "0 jobs waiting" in listed
     assert "not counted" in console("printer", "labels", "North").output
     console("printer", "remove", "North")
-    assert "There are no printers." in console("printer", "list").output
+    assert "No printers." in console("printer", "list").output
 
 
 @pytest.mark.parametrize(

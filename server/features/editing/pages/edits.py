@@ -44,7 +44,7 @@ def take_back() -> Response:
     mark = request.form.get("mark", "")[:64]
     answer = forms.perform(
         lambda db, by, now: undo.undo(db, here.event.settings, mark, by=by, now=now),
-        lambda edit: _("As it was before: %(what)s is undone.", what=i18n.said(edit.what)),
+        lambda edit: _("Undone: %(what)s.", what=i18n.said(edit.what)),
         back=_back(),
         refused=(EditError, VenueError, NothingThereError, AttendeeError, IssuingError),
         words=i18n.said,

@@ -24,8 +24,8 @@ FOUND_ROWS = 20
 PAGES_MAX = 1_000
 ANSWERS = {"invite": True, "refuse": False, "neither": None}
 SAID = {
-    True: N_("They are invited, whatever their category."),
-    False: N_("They are refused, whatever their category."),
+    True: N_("They are invited, regardless of category."),
+    False: N_("They are refused, regardless of category."),
     None: N_("Their category decides."),
 }
 

@@ -155,12 +155,12 @@ _FORMS: Mapping[str, tuple[Input, ...]] = {
     ),
     "organisation": (
         Input("name", N_("Name in English")),
-        Input("name_zh", N_("Name in Chinese"), help=N_("One of both names is enough.")),
+        Input("name_zh", N_("Name in Chinese"), help=N_("One of the two names is enough.")),
         _NEW_CODE,
         Input("kind", N_("Kind"), "choice", options=tuple(ORGANISATION_KINDS.items())),
         Input("country", N_("Country or region"), help=N_("A code of two letters, or a name.")),
         Input("other_names", N_("Other names"), "texts",
-              help=N_("One a line: what cards and lists call it too.")),
+              help=N_("Other names on cards and lists, one per line.")),
     ),
     "activity_kind": (
         *_NAMES,
@@ -172,7 +172,7 @@ _FORMS: Mapping[str, tuple[Input, ...]] = {
         *_TITLES,
         _NEW_CODE,
         Input("kind", N_("Kind"), "choice", required=True),
-        Input("parallel", N_("One of the parallel forums"), "flag"),
+        Input("parallel", N_("Parallel forum"), "flag"),
         Input("official", N_("Led or co-hosted by national authorities"), "flag"),
         Input("theme", N_("Theme")),
         Input("language", N_("Language"), help=N_("A code such as en or zh, or a name.")),

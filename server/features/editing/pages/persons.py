@@ -45,7 +45,7 @@ HELP = {
     "country": N_("A code of two letters, or a name."),
     "phone": N_("Only the badge desk and auditors see it, to find the person."),
     "order_number": N_("Of the order in a ticket shop. Several people may have one."),
-    "external_id": N_("What your own system calls the person."),
+    "external_id": N_("The person's id in your own system."),
     "language": N_("en, zh and so on."),
 }
 TEXT_CHARS_MAX = 254
@@ -98,8 +98,8 @@ def save(number: str) -> Response | tuple[str, int]:
     if wrong:
         flash(
             _(
-                "The badge says what was so before: doors go by it, and show it, until it is "
-                "replaced. Issue a new badge below."
+                "The badge is out of date, and doors use its data until it is replaced. Issue a "
+                "new badge below."
             ),
             "warn",
         )

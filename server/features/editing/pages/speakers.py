@@ -80,7 +80,7 @@ def change(session_id: int) -> Response:
     return forms.perform(
         step,
         lambda change_words: (
-            _("The list is as you wanted it.") if change_words else _("It was so before.")
+            _("The list is as you wanted it.") if change_words else _("Nothing changed.")
         ),
         back=url_for("admin.session_speakers.show", session_id=session_id),
         refused=(EditError, VenueError, UnknownAttendeeError, UnknownSessionError),

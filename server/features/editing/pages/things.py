@@ -165,9 +165,8 @@ def _warn_of_colours(number: int | str) -> None:
         if number in (pair.first, pair.second):
             flash(
                 _(
-                    "The colours of %(first)s and %(second)s look alike %(eyes)s: they differ by "
-                    "%(distance)s, and %(least)s is the least. Their letters still tell them "
-                    "apart.",
+                    "The colours of %(first)s and %(second)s look alike %(eyes)s: they differ "
+                    "by %(distance)s, less than %(least)s. Only their letters distinguish them.",
                     first=names[pair.first],
                     second=names[pair.second],
                     eyes=_(pair.eyes),

@@ -89,7 +89,7 @@ def replace_changed(
 
 
 def _what_was_so(holders: Sequence[Attendee]) -> str:
-    return f"{count(len(holders), 'badge says', 'badges say')} what was so before"
+    return f"{count(len(holders), 'badge is', 'badges are')} out of date"
 
 
 def _line(holder: Attendee) -> str:

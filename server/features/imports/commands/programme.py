@@ -33,9 +33,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _common_options(command: F) -> F:
     for option in (
-        click.option("--skip-bad", is_flag=True, help="Import what is good, and leave the rest."),
+        click.option("--skip-bad", is_flag=True, help="Import the valid rows and skip the others."),
         click.option("--json", "as_json", is_flag=True, help="Print everything as JSON."),
-        click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing."),
+        click.option("--dry-run", is_flag=True, help="Show the changes without making them."),
     ):
         command = option(command)
     return command
@@ -95,9 +95,9 @@ def _left_out(adopted: Adopted) -> str:
 @click.command("import-exhibitors")
 @click.argument("path", metavar="FILE", type=file_path)
 @event_option
-@click.option("--encoding", help="Of a CSV file, where it is not found by itself.")
+@click.option("--encoding", help="Encoding of a CSV file, if it is not detected.")
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook that is read.")
-@click.option("--area", metavar="CODE", help="The area of stands of which FILE says none.")
+@click.option("--area", metavar="CODE", help="Area of stands without an area in FILE.")
 @click.option("--new-areas", metavar="HALL", help="Make areas that are not there, in this hall.")
 @_common_options
 def import_exhibitors(
@@ -190,7 +190,7 @@ class _Work:
 
 def _remedy(problems: Sequence[str]) -> str:
     pronoun = "it" if len(problems) == 1 else "them"
-    return f"Mend {pronoun}, or import the rest with --skip-bad."
+    return f"Correct {pronoun}, or import the rest with --skip-bad."
 
 
 def _json(effects: Preview, problems: Sequence[str], kinds: Collection[str], imported: bool) -> str:

@@ -88,7 +88,7 @@ class Summary:
             numbers = " ".join(map(badge_number, wrong[:EXAMPLES_SHOWN]))
             more = len(wrong) - EXAMPLES_SHOWN
             lines.append(
-                f"badges that would then say what was so before: {len(wrong):,}: {numbers}"
+                f"badges that would then be out of date: {len(wrong):,}: {numbers}"
                 + (f" and {more:,} more" if more > 0 else "")
                 + ". Import with --reissue to replace them at once"
             )
@@ -113,7 +113,7 @@ class Summary:
 
     def _problems(self, skip_bad: bool) -> str:
         problems, total = self.result.problems, self.result.problem_count
-        remedy = f"Mend {'it' if total == 1 else 'them'}"
+        remedy = f"Correct {'it' if total == 1 else 'them'}"
         bad = {problem.line for problem in problems}
         good = sum(row.line not in bad for row in self.roster.rows)
         if good and not skip_bad:

@@ -59,7 +59,7 @@ _ANSWERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--cancelled", ("leave", "take"), "Rows of cancelled orders."),
     ("--pending", ("leave", "take"), "Rows of orders that are not yet confirmed."),
     ("--renames", ("accept", "skip"), "People who would have another name."),
-    ("--doubles", ("same", "new"), "New people with the name of somebody who has no row."),
+    ("--doubles", ("same", "new"), "New people with the same name as someone who has no row."),
     ("--missing", ("keep", "revoke"), "People who are in the event and not in the file."),
 )
 
@@ -96,7 +96,7 @@ class _Interrupted(click.ClickException):
 @click.command("import")
 @click.argument("roster_path", metavar="ROSTER", type=file_path)
 @event_option
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the changes without making them.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole summary as JSON.")
 @click.option("--skip-bad", is_flag=True, help="Import the good rows and leave out the bad ones.")
 @click.option(
@@ -111,14 +111,14 @@ class _Interrupted(click.ClickException):
     "save_mapping",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write what was read as what, for --mapping the next time.",
+    help="Write the mapping that was used, for --mapping next time.",
 )
 @click.option("--new-categories", is_flag=True, help="Make categories of words that are none.")
-@click.option("--encoding", help="Of a CSV file, where it is not found by itself.")
+@click.option("--encoding", help="Encoding of a CSV file, if it is not detected.")
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook that is read.")
 @_answer_options
 @click.option("--shared-emails", is_flag=True, help="People may share an e-mail address.")
-@click.option("--reissue", is_flag=True, help="Replace badges that no longer say what is so.")
+@click.option("--reissue", is_flag=True, help="Replace outdated badges.")
 def import_people(
     roster_path: Path,
     event_dir: Path,
@@ -188,7 +188,7 @@ def _save_mapping(roster: Roster, wanted: _Wanted) -> None:
         raise refuse(f"{wanted.save_mapping} is there already.") from None
     message = f"How this file was read is in {wanted.save_mapping}"
     if roster.unknown_words:
-        message += ". Write there what each empty word means"
+        message += ". Fill in the meaning of each empty word there"
     click.echo(f"{message}. The next time: --mapping {wanted.save_mapping}", err=True)
 
 
@@ -347,7 +347,7 @@ def _say_badges(event: Event, database: Database, wanted: _Wanted) -> None:
 @click.option(
     "--remove-sessions", is_flag=True, help="Remove the sessions that FILE no longer has."
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the changes without making them.")
 def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool, dry_run: bool) -> None:
     """Import halls, doors, sessions, zones and categories from FILE, in TOML or XLSX.
 

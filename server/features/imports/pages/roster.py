@@ -219,8 +219,8 @@ def confirm(token: str) -> Response:
         uploads.kept_uploads().forget_plan(kept)
         flash(
             _(
-                "Nothing was imported: somebody has changed people or the venue since. "
-                "This is the preview as it is now."
+                "Nothing was imported: people or the venue were changed in the meantime. This "
+                "is the updated preview."
             ),
             "bad",
         )
@@ -264,7 +264,7 @@ def _unreadable(kept: Upload, error: Exception) -> str:
     text = (
         i18n.said(error)
         if isinstance(error, RosterError)
-        else _("This is no list of people: %(why)s", why=i18n.said(error))
+        else _("This is not a list of people: %(why)s", why=i18n.said(error))
     )
     encodings = ENCODINGS if "--encoding" in i18n.said(error) else ()
     text = text.replace("--encoding ", "")

@@ -15,8 +15,8 @@ from server.web.uploads import Upload, UploadBusyError, UploadGoneError, Uploads
 blueprint = Blueprint("uploads", __name__, url_prefix="/admin/imports")
 
 GONE = N_(
-    "This file is no longer kept: it was imported or given up, or an hour has passed. Choose it "
-    "again."
+    "This file is no longer stored: it was imported or cancelled, or an hour has passed. Choose"
+    " it again."
 )
 BUSY = N_("Others are importing just now. Wait a minute, then try again.")
 _TYPES = {"csv": "text/csv", "toml": "text/plain",
@@ -63,7 +63,7 @@ def keep(kind: str) -> Upload | AnyResponse:
         return forms.turn_back(_(BUSY), back)
     except OSError:
         return forms.turn_back(
-            _("The file can't be kept: the server's disk takes nothing more. Tell an admin."), back
+            _("The file can't be stored: the server's disk is full. Tell an admin."), back
         )
 
 

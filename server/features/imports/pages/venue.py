@@ -36,8 +36,8 @@ blueprint = Blueprint(
 )  # fmt: skip
 
 TOO_LARGE = N_(
-    "Such a file has at most %(size)s MB. Save what is to be "
-    "imported alone, without pictures, and choose that file."
+    "The file may have at most %(size)s MB. Save only the data to import, without pictures, and"
+    " choose that file."
 )
 CHANGED_SHOWN = 300
 ADDED_SHOWN = 100

@@ -22,7 +22,7 @@ def _read(
     areas = [(item.code, text_in(item.names, "en")) for item in exhibition.areas(db)]
     halls = [(item.code, text_in(item.names, "en")) for item in store.halls(db)]
     questions = (
-        Question(_AREA, Phrase("Area of stands of which the file says none"),
+        Question(_AREA, Phrase("Area of stands without an area in the file"),
                  (("", Phrase("None")), *areas), area or ""),
         Question(_NEW_AREAS, Phrase("Hall in which areas are made that the event does not have"),
                  (("", Phrase("They are not made")), *halls), new_areas or ""),

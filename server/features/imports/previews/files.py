@@ -44,7 +44,9 @@ def take(
     since = changes.cursor(db)
     effects = compared(db, planned, settings, by=by, now=now, remove_sessions=remove_sessions)
     if effects.mark != mark:
-        raise FileOvertakenError(N_("Somebody has changed the venue since. Look at it again."))
+        raise FileOvertakenError(
+            N_("The venue was changed in the meantime. Check the preview again.")
+        )
     changed = len({(change.kind, change.code) for change in effects.changed})
     summary = Phrase(
         "%(name)s: %(added)s things added, %(changed)s changed",

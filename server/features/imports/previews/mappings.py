@@ -64,7 +64,7 @@ def keep(db: Connection, name: str, answers: Mapping[str, str], now: int) -> str
         )
     wanted = mapping_of(answers)
     if not wanted:
-        raise MappingRefusedError(N_("answer first which column or word means what."))
+        raise MappingRefusedError(N_("first choose the meaning of each column and word."))
     (others,) = db.execute(
         "SELECT COUNT(*) FROM roster_mapping WHERE name <> ?", (name,)
     ).fetchone()
@@ -84,7 +84,7 @@ def keep(db: Connection, name: str, answers: Mapping[str, str], now: int) -> str
 def remove(db: Connection, name: str) -> None:
     """Delete a mapping. Raises MappingRefusedError if there is none."""
     if not db.execute("DELETE FROM roster_mapping WHERE name = ?", (name,)).rowcount:
-        raise MappingRefusedError(N_("there is no such mapping any more."))
+        raise MappingRefusedError(N_("this mapping no longer exists."))
 
 
 def fitting(
@@ -97,7 +97,7 @@ def fitting(
     """
     mapping = next((item for item in kept(db) if item.name == name), None)
     if mapping is None:
-        raise MappingRefusedError(N_("there is no such mapping any more."))
+        raise MappingRefusedError(N_("this mapping no longer exists."))
     columns = {MAPPED + ours: title for ours, title in mapping.columns.items() if title in titles}
     words = {WORD + word: key for word, key in mapping.words.items() if key in categories}
     if not columns and not words:

@@ -135,7 +135,7 @@ class _Adopter:
             remedy = (
                 Phrase("go to the session's page")
                 if self.on_page
-                else Phrase("say so with --remove-sessions, or go to the session's page")
+                else Phrase("confirm with --remove-sessions, or use the session's page")
             )
             self.notes.append(
                 Phrase(
@@ -329,7 +329,7 @@ class _Words:
             times = counted("%(num)s event", "%(num)s events", events)
             mapped = self.mapping.get(folded(word))
             named = sorted(self.by_name.get(name_key("", word), ()))
-            why = Phrase("is no %(what)s of this event", what=self.what)
+            why = Phrase("is not a %(what)s of this event", what=self.what)
             if mapped:
                 why = Phrase("is mapped to %(mapped)s, which %(why)s", mapped=mapped, why=why)
             elif named:

@@ -74,7 +74,7 @@ class ProgrammeCheck:
             for code in (*plan.lead, *plan.co_hosts):
                 if code not in self.organisations:
                     yield Phrase(
-                        "%(place)s: there is no organisation %(code)s to host it",
+                        "%(place)s: its host, organisation %(code)s, does not exist",
                         place=place,
                         code=code,
                     )

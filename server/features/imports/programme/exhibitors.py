@@ -163,8 +163,8 @@ def _header(lines: Sequence[Line], name: str) -> tuple[dict[str, int], int]:
         raise VenueError(
             [
                 Phrase(
-                    "%(name)s has no columns for exhibitors and their stands among %(what)s: "
-                    "call them exhibitor (or 参展商) and stand (or 展位号)",
+                    "%(name)s has no columns for exhibitors and stands, only %(what)s: name "
+                    "them exhibitor (or 参展商) and stand (or 展位号)",
                     name=name,
                     what=titles or "none",
                 )
@@ -187,7 +187,7 @@ class _Reader:
         new_areas: str | None,
         on_page: bool,
     ) -> None:
-        self.name_one = Phrase("choose one below") if on_page else Phrase("name one with --area")
+        self.name_one = Phrase("choose one below") if on_page else Phrase("choose one with --area")
         self.make_it = (
             Phrase("Choose below where it is made")
             if on_page
@@ -390,7 +390,7 @@ class _Reader:
                 )
             if whole > M2_MAX:
                 problems.append(
-                    Phrase("m² %(part)s is no number of square metres", part=shown(part))
+                    Phrase("m² %(part)s is not a number of square metres", part=shown(part))
                 )
                 whole = 0
             sizes.append(whole)
@@ -442,7 +442,7 @@ class _Reader:
             there = sorted({code for codes in self.areas.values() for code in codes})
             problems.append(
                 Phrase(
-                    "area %(word)s is none of this event; there are %(what)s. %(make_it)s",
+                    "area %(word)s does not exist in this event; it has %(what)s. %(make_it)s",
                     word=shown(word),
                     what=", ".join(there[:12]) or "none",
                     make_it=self.make_it,

@@ -77,7 +77,7 @@ def mapping_text(halls: Iterable[tuple[str, Any]], kinds: Iterable[tuple[str, An
     """Return a mapping as TOML. A word's code is None if its events are not imported, "" if
     unknown.
     """
-    lines = ["# A code, or false to leave out what is called so. Fill in what is empty."]
+    lines = ["# A code, or false to skip everything with this name. Fill in the empty ones."]
     for table, words in (("halls", halls), ("kinds", kinds)):
         lines += ["", f"[{table}]"]
         for word, code in words:

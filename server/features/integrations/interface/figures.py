@@ -61,7 +61,7 @@ class _Now:
         yield _value("kiosks_active", "Kiosks at work.", len(active))
         yield _value("kiosks_quiet", "Kiosks at work that are not heard.", len(active) - heard)
         yield _value(
-            "kiosk_scans_waiting", "Scans that kiosks have not sent yet, as last told.",
+            "kiosk_scans_waiting", "Scans that kiosks have not sent yet, as last reported.",
             sum(row.waiting for row in active),
         )  # fmt: skip
         scans = CounterMetricFamily(
@@ -111,7 +111,7 @@ class _Now:
         engine = engine_state(db, str(here.database.path))
         yield _value("database_waiting", "Connections that wait to write.", engine.waiting)
         yield _value(
-            "database_held_seconds", "For how long somebody has had the turn to write.",
+            "database_held_seconds", "How long the current writer has held the write lock.",
             engine.held_s,
         )  # fmt: skip
         yield _value(

@@ -21,7 +21,7 @@ ROUTES = (
     ),
     Route(
         "GET", "/entries/<number>/receipt", "read:receipts",
-        "The proof that a scan stands in the entry log.",
+        "The proof that a scan is in the entry log.",
         reading.get_receipt, reading.Receipt, problems=(404,),
     ),
     Route(
@@ -29,11 +29,11 @@ ROUTES = (
         reading.list_sessions, reading.Programme, reading.ProgrammeAsked, problems=(404,),
     ),
     Route(
-        "GET", "/people", "read:people", "Find people. Each search stands in the entry log.",
+        "GET", "/people", "read:people", "Find people. Each search is recorded in the entry log.",
         people.find_people, people.People, people.PeopleAsked,
     ),
     Route(
-        "POST", "/people", "write:people", "Register somebody.",
+        "POST", "/people", "write:people", "Register a person.",
         people.register_person, people.Person, body=people.NewPerson, status=201,
         problems=(409, 422),
     ),
@@ -42,7 +42,9 @@ ROUTES = (
         people.get_person, people.Person, problems=(404,),
     ),
     Route(
-        "PATCH", "/people/<badge>", "write:people", "Change somebody. What is left out stays.",
+        "PATCH", "/people/<badge>", "write:people", (
+            "Change a person. Omitted fields stay unchanged."
+            ),
         people.change_person, people.Changed, body=people.PersonChange, problems=(404, 422),
     ),
     Route(

@@ -52,7 +52,7 @@ def description(routes: Iterable[Route]) -> bytes:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A token that an admin made. Its scopes say what it opens.",
+                    "description": "A token created by an admin. Its scopes are its permissions.",
                 }
             },
         },

@@ -97,9 +97,7 @@ class Changed(msgspec.Struct):
     """A person after a change."""
 
     person: Person
-    badge_is_wrong: Annotated[
-        bool, msgspec.Meta(description="the badge says something that is not true any more")
-    ]
+    badge_is_wrong: Annotated[bool, msgspec.Meta(description="the badge's data is outdated")]
 
 
 class Reissue(msgspec.Struct, forbid_unknown_fields=True):
@@ -170,7 +168,7 @@ def reissue_badge(asked: Nothing, given: Reissue, badge: str) -> Person:
 
     def step(db: Connection) -> None:
         if attendees.attendee(db, serial).issue != given.issue:
-            raise ProblemError(409, "The badge was replaced meanwhile: read the person again.")
+            raise ProblemError(409, "The badge has been replaced: read the person again.")
         issuing.reissue(db, here.event, serial, reason=given.reason, now=here.now(), by=by)
 
     _written(step)
@@ -219,7 +217,7 @@ def _serial(badge: str) -> int:
     try:
         return parse_badge_number(badge)
     except ValueError:
-        raise ProblemError(404, "This is no badge number.") from None
+        raise ProblemError(404, "This is not a badge number.") from None
 
 
 def _one(serial: int) -> Person:

@@ -100,7 +100,7 @@ def list_entries(asked: EntriesAsked) -> Entries:
 def get_receipt(asked: Nothing, number: str) -> Receipt:
     here = services()
     if not (number.isascii() and number.isdigit() and len(number) <= NUMBER_DIGITS_MAX):
-        raise ProblemError(404, "There is no such entry.")
+        raise ProblemError(404, "This entry does not exist.")
     with here.database.reading() as db:
         try:
             text = receipts.scan_receipt(db, here.log, int(number))

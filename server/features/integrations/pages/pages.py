@@ -100,7 +100,7 @@ def webhook(endpoint_id: int) -> str:
 def remove_webhook(endpoint_id: int) -> Response:
     return forms.perform(
         lambda db, by, now: endpoints.remove(db, endpoint_id, by=by, now=now),
-        _("The webhook is removed, with what waited for it."),
+        _("The webhook and its waiting messages are removed."),
         back=url_for("admin.integrations.show"),
         refused=(endpoints.EndpointError,),
     )

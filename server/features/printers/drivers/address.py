@@ -44,13 +44,13 @@ def parse(
     either = Phrase(" or ")
     example = Phrase("Write it as %(examples)s.", examples=joined(either, examples))
     if len(text) > ADDRESS_CHARS_MAX or not text.isascii() or not text.isprintable():
-        raise AddressError(Phrase("This is no printer's address. %(example)s", example=example))
+        raise AddressError(Phrase("This is not a printer address. %(example)s", example=example))
     try:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError:
         raise AddressError(
-            Phrase("%(text)s is no address. %(example)s", text=repr(text), example=example)
+            Phrase("%(text)s is not an address. %(example)s", text=repr(text), example=example)
         ) from None
     if parts.scheme not in ports:
         raise AddressError(
@@ -69,7 +69,7 @@ def parse(
     if not parts.hostname or parts.query or parts.fragment or " " in text.strip():
         raise AddressError(
             Phrase(
-                "%(text)s is no printer's address. %(example)s", text=repr(text), example=example
+                "%(text)s is not a printer address. %(example)s", text=repr(text), example=example
             )
         )
     if not has_path and parts.path not in ("", "/"):
@@ -118,7 +118,7 @@ def _check_ip(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
     plain = plain_ip(ip)
     no_host = plain.is_multicast or plain.is_unspecified or plain.is_reserved
     if no_host or is_cloud_service(plain):
-        raise AddressError(Phrase("%(ip)s is no printer's address.", ip=ip))
+        raise AddressError(Phrase("%(ip)s is not a printer address.", ip=ip))
 
 
 def why(error: Exception) -> str:

@@ -38,8 +38,7 @@ SILENT_S = 8.0
 PRINT_S = 120.0
 STATUS_OID = (1, 3, 6, 1, 4, 1, 2435, 3, 3, 9, 1, 6, 1, 0)
 SILENT_WORDS = Phrase(
-    "The printer says nothing about itself (SNMP is switched off): whether "
-    "it has paper is not known."
+    "The printer does not report its state (SNMP is off), so it is unknown whether it has paper."
 )
 _HEAD = b"\x80\x20\x42"
 _NO_MEDIA, _MEDIA_END, _JAM = 0x01, 0x02, 0x04
@@ -193,7 +192,7 @@ class BrotherDriver:
             turn.wait(POLL_S)
         if not self._trusts_sending:
             raise PerhapsPrintedError(
-                N_("The printer took the label, but can't say that it is out.")
+                N_("The printer received the label, but cannot confirm that it was printed.")
             )
 
 

@@ -80,7 +80,7 @@ _REASONS: Sequence[tuple[tuple[str, ...], PrinterState, str]] = (
         N_("The printer is paused: press its key, or resume it."),
     ),
 )
-_STOPPED_WORDS = N_("The printer has stopped, and does not say why.")
+_STOPPED_WORDS = N_("The printer has stopped without giving a reason.")
 _NO_JOBS_WORDS = N_("The printer takes no jobs at present.")
 _LOST = N_("The connection was lost while the card was being printed.")
 _WANTED = (
@@ -111,7 +111,7 @@ def status_of(printer: Mapping[str, list[Value]]) -> Status:
     """Derive the status from a printer's attributes. Raises GarbledError if they lack it."""
     state = next(iter(numbers(printer, "printer-state")), 0)
     if state not in (_IDLE, 4, _STOPPED):
-        raise GarbledError(N_("The printer does not say how it is."))
+        raise GarbledError(N_("The printer does not report its state."))
     given = texts(printer, "printer-state-reasons")
     for names, meaning, words in _REASONS:
         if any(_is_grave(reason, names, state) for reason in given):
@@ -289,7 +289,7 @@ class IppDriver:
                     self._take_back(job, status, turn)
                     return
             turn.wait(POLL_S)
-        words = N_("The printer did not say in three minutes that the card is out.")
+        words = N_("The printer did not confirm the card within three minutes.")
         raise PerhapsPrintedError(words)
 
     def _take_back(self, job: int, status: Status, turn: Turn) -> None:
@@ -466,9 +466,9 @@ class _Connection(http.client.HTTPConnection):
         if self._kept and self.shown != self._kept:
             raise CertificateError(
                 Phrase(
-                    "The printer shows another certificate than at first. If it was replaced "
-                    "or set up anew, an admin accepts the new one. Else something stands "
-                    "between."
+                    "The printer's certificate has changed. If the printer was replaced or "
+                    "reset, an admin can accept the new certificate. Otherwise, the connection "
+                    "may be intercepted."
                 )
             )
 

@@ -231,16 +231,14 @@ class ZplDriver:
                     self._judge_silence(before)
                     return
             turn.wait(POLL_S)
-        raise PerhapsPrintedError(
-            N_("The printer did not say in three minutes that the label is out.")
-        )
+        raise PerhapsPrintedError(N_("The printer did not confirm the label within three minutes."))
 
     def _judge_silence(self, before: int | None) -> None:
         if before is None and self._trusts_sending:
             return
         if before is None:
             raise PerhapsPrintedError(
-                N_("The printer took the label, but does not say that it is out.")
+                N_("The printer received the label, but did not confirm that it was printed.")
             )
         raise PerhapsPrintedError(N_("The printer took the label, but its counter did not go up."))
 
@@ -277,7 +275,7 @@ class ZplDriver:
                         # A printer that was switched off may not have counted its last label.
                         raise PerhapsPrintedError(
                             Phrase(
-                                "%(lost)s The printer's counter says that it did not come out.",
+                                "%(lost)s According to the printer's counter, it was not printed.",
                                 lost=_LOST,
                             )
                         )

@@ -133,7 +133,7 @@ def remove(printer_id: int) -> Response:
         return forms.turn_back(_("Nothing was changed: tick the box to confirm."), _back())
     return _perform(
         lambda db, by, now: store.remove(db, printer_id, by=by, now=now),
-        _("The printer is removed. What waited for it goes to others."),
+        _("The printer is removed. Its waiting jobs go to other printers."),
     )
 
 

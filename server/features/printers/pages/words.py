@@ -23,7 +23,7 @@ JOB_STATES = {
 PROBLEMS = {
     Problem.PERHAPS_PRINTED: N_("Did the card come out? Look at the printer, then answer."),
     Problem.NOT_PRINTED: N_("The printer did not print it."),
-    Problem.NOT_DRAWN: N_("The card can't be drawn as it is."),
-    Problem.REPLACED: N_("The badge was replaced meanwhile. Print the new one."),
-    Problem.REVOKED: N_("The badge was revoked meanwhile."),
+    Problem.NOT_DRAWN: N_("The card can't be laid out with this data."),
+    Problem.REPLACED: N_("The badge has been replaced. Print the new one."),
+    Problem.REVOKED: N_("The badge has been revoked."),
 }

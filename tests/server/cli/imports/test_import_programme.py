@@ -22,7 +22,7 @@ def test_a_mapping_is_saved_filled_in_and_used(filled: Console) -> None:
     schedule = filled.file("schedule.json", frab.JSON)
     path = filled.path / "m.toml"
     refused = filled("import-programme", schedule, "--save-mapping", str(path), status=1)
-    assert "'Saal 9' (1 event) is no hall of this event" in refused.output
+    assert "'Saal 9' (1 event) is not a hall of this event" in refused.output
     assert "or import the rest with --skip-bad" in refused.output
     assert sessions(filled) == 2
     saved = tomllib.loads(path.read_text())
@@ -62,7 +62,7 @@ def test_what_is_wrong_is_left_out_when_that_is_said(filled: Console) -> None:
     assert sessions(filled) == 2
     filled("import-programme", path, "--dry-run", status=1)
     said = filled("import-programme", path, "--skip-bad").output
-    assert "Left out: 'Attic' (1 event) is no hall of this event" in said
+    assert "Left out: 'Attic' (1 event) is not a hall of this event" in said
     assert sessions(filled) == 10
 
 
@@ -96,7 +96,10 @@ def test_sessions_that_the_file_no_longer_has(filled: Console) -> None:
         ("[halls]\nx = 3", 'm.toml, halls, "x": write a code in quotation marks, or false'),
         ("[halls", "m.toml is not TOML"),
         (b"\xff", "m.toml is not UTF-8 text"),
-        ('[halls]\n"Saal 9" = "attic"', "'Saal 9' (1 event) is mapped to attic, which is no hall"),
+        (
+            '[halls]\n"Saal 9" = "attic"',
+            "'Saal 9' (1 event) is mapped to attic, which is not a hall",
+        ),
     ],
 )
 def test_mappings_that_can_not_be(filled: Console, mapping: str | bytes, said: str) -> None:
@@ -114,7 +117,7 @@ def test_a_format_that_the_file_is_not(filled: Console) -> None:
 def test_exhibitors(filled: Console) -> None:
     fair = filled.file("fair.csv", FAIR)
     refused = filled("import-exhibitors", fair, status=1).output
-    assert "line 2: area 'Robots' is none of this event" in refused
+    assert "line 2: area 'Robots' does not exist in this event" in refused
     dry = filled("import-exhibitors", fair, "--new-areas", "site", "--dry-run").output
     assert "Would add stands 2: R-1, R-2" in dry
     assert filled.rows("SELECT * FROM stand") == []

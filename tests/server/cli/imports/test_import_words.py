@@ -1,4 +1,4 @@
-"""What a roster's own words mean: mappings that are saved and read, and categories that are new."""
+"""What a roster's own words mean: mappings that are saved and read, and new categories."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def test_a_mapping_is_begun_filled_in_and_used(console: Console, tmp_path: Path)
     assert "'General Admission' in 2 rows, first in line 2" in result.output
     assert "line 2, category: 'General Admission' is no category" in result.output
     assert "--new-categories makes each a category of its own" in result.output
-    assert "Write there what each empty word means" in result.output
+    assert "Fill in the meaning of each empty word there" in result.output
     assert console.people == 0
     text = saved.read_text(encoding="utf-8")
     assert 'external_id = "Attendee #"' in text
@@ -87,7 +87,7 @@ def test_new_categories(console: Console) -> None:
     assert "'Volunteer': key volunteer, letter O, colour #" in result.output
     assert console.rows("SELECT * FROM category") == before
     result = console("import", roster, "--new-categories")
-    assert "categories that are new" in result.output
+    assert "new categories" in result.output
     assert "2 rows" in result.output
     assert "Added 4" in result.output
     rows = console.rows("SELECT code, names, letter FROM category WHERE category > 7 ORDER BY 1")
@@ -133,7 +133,7 @@ def test_a_word_that_could_be_two_becomes_no_new_category(console: Console) -> N
 def test_more_words_than_there_are_letters(console: Console) -> None:
     text = "name,category\n" + "".join(f"Anna {n},kind {n}\n" for n in range(60))
     result = console("import", console.file("r.csv", text), "--new-categories", status=1)
-    assert "as many categories as there can be: say in a mapping" in result.output
+    assert "as many categories as there can be: assign" in result.output
     assert console.people == 0
 
 

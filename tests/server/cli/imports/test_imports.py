@@ -73,8 +73,8 @@ class TestImport:
             ("nickname,category\nA,vip\n", "no column for names (given_name or name)"),
             ("name,category\nA,vip,x,y\n", "line 2: has 4 cells where the header has 2"),
             ("name,category,days\nA,vip,4\n", "does not name event days from 1 to 3"),
-            ("name,category,zones\nA,vip,attic\n", "'attic' is no zone of this event"),
-            ("name,category,invitations\nA,vip,gala\n", "'gala' is no session of this event"),
+            ("name,category,zones\nA,vip,attic\n", "'attic' is not a zone of this event"),
+            ("name,category,invitations\nA,vip,gala\n", "'gala' is not a session of this event"),
         ],
     )
     def test_rosters_that_can_not_be(self, console: Console, text: str, said: str) -> None:
@@ -120,7 +120,7 @@ class TestImport:
         with Database(filled.event.database_path) as database:
             number = badge_number(serial_of(database, "A1"))
         result = filled("import", changed, "--renames", "accept")
-        assert f"1 badge says what was so before: {number}" in result.output
+        assert f"1 badge is out of date: {number}" in result.output
         again = filled.file("again.csv", ROSTER)
         result = filled("import", again, "--renames", "accept", "--reissue")
         assert "Replaced" not in result.output  # it says again what is so
@@ -229,9 +229,7 @@ class TestQuestions:
             number = badge_number(serial_of(database, "A1"))
         assert "people who would change: 1:" in result.output
         assert f"id 'A1' (badge {number}): given_name 'Anna' → 'Eve', family" in result.output
-        assert (
-            f"badges that would then say what was so before: 1: {number}. Import" in result.output
-        )
+        assert f"badges that would then be out of date: 1: {number}. Import" in result.output
         said = json.loads(
             filled("import", changed, "--dry-run", "--json", "--renames", "accept").stdout
         )
@@ -248,7 +246,7 @@ class TestQuestions:
         result = filled("import", changed, "--dry-run")
         assert f"category {category} → {other}" in result.output
         result = filled("import", changed)
-        assert "1 badge says what was so before" in result.output
+        assert "1 badge is out of date" in result.output
         assert "To replace them: hallkeeper issue --changed" in result.output
 
     def test_as_json(self, filled: Console) -> None:
@@ -388,7 +386,7 @@ class TestChangedBadges:
 
     def test_it_is_said_and_mended(self, filled: Console) -> None:
         output = self.change(filled, "Keller", "Voss")
-        assert "1 badge says what was so before: " in output
+        assert "1 badge is out of date: " in output
         assert "Anna Voss, id A1" in output
         assert "doors go by the old badge and show its name" in output
         assert "To replace them: hallkeeper issue --changed" in output
@@ -431,7 +429,7 @@ class TestChangedBadges:
     def test_what_a_badge_and_a_door_say(
         self, filled: Console, old: str, new: str, changed: bool
     ) -> None:
-        assert ("says what was so before" in self.change(filled, old, new)) is changed
+        assert ("is out of date" in self.change(filled, old, new)) is changed
 
     def test_plain_issue_tells_of_them(self, filled: Console) -> None:
         self.change(filled, "Keller", "Voss")
@@ -456,7 +454,7 @@ class TestChangedBadges:
         with closing(connect(filled.event.database_path)) as db, transaction(db):
             db.execute("DELETE FROM changed_holder")
             db.execute("INSERT INTO changed_holder SELECT DISTINCT serial FROM badge")
-        assert "1 badge says" in filled("issue", "--changed", "--dry-run").output
+        assert "1 badge is" in filled("issue", "--changed", "--dry-run").output
         assert filled.rows("SELECT COUNT(*) FROM changed_holder") == [(1,)]
 
 
@@ -503,17 +501,17 @@ class TestImportVenue:
         ("old", "new", "said"),
         [
             ('"main"\nhall = "site"', '"main"\nhall = "h1"', "hall site: has no door"),
-            ('mode = "entry"', 'mode = "exit"', "hall green: its doors are for exit alone"),
+            ('mode = "entry"', 'mode = "exit"', "hall green: its doors are only for exit"),
             ("fire_limit = 120", "fire_limit = 501", "hall h1: fire_limit 501 is above that of"),
             (
                 'starts = "2026-05-04 13:00"', 'starts = "2026-05-04 11:59"',
                 "session press: is in hall h1 at the same time as opening (2026-05-04 11:00 to "
-                "2026-05-04 12:00); the doors admit to both",
+                "2026-05-04 12:00); the doors admit the guests of both",
             ),
             (
                 'ends = "2026-05-04 14:00"', 'ends = "2026-05-07 00:30"',
                 "session press: ends 2026-05-07 00:30, after the event's last day: from "
-                "2026-05-07 00:00 on nobody is let in",
+                "2026-05-07 00:00 on no one is admitted",
             ),
         ],
     )  # fmt: skip
@@ -544,7 +542,7 @@ class TestImportVenue:
         path = console.file("v.xlsx", with_value(out.getvalue(), "60+40", "100"))
         result = console("import-venue", path)
         assert (
-            "Warning: sheet Halls, row 2: cell C2 is a formula; its value was taken: 100."
+            "Warning: sheet Halls, row 2: cell C2 is a formula; its value was used: 100."
             in result.stderr
         )
         assert console.rows("SELECT capacity FROM hall WHERE code = 'h1'") == [(100,)]

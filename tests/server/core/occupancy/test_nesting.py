@@ -287,9 +287,9 @@ class TestVenue:
     def test_import_says_which_doors_say_nothing(self, console: Console) -> None:
         text = VENUE.replace('from = "site"\n', "")
         said = console("import-venue", console.file("venue.toml", text))
-        assert "door h1-west does not say where it leads from" in said.output
-        assert "takes a place in site too" in said.output
-        assert "who has come in by a door of site counts twice there" in said.output
+        assert "door h1-west does not state where it leads from" in said.output
+        assert "people entering there are also counted in site" in said.output
+        assert "people who entered by a door of site are counted twice there" in said.output
         assert 'Write from = "outside", or from = "site"' in said.output
         told = console("import-venue", console.file("venue.toml", VENUE))
         assert "where it leads from" not in told.output

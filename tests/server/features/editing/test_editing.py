@@ -108,7 +108,7 @@ def test_a_hall_is_changed_and_the_doors_hear_of_it(pages: Pages, admin: Staff) 
         ("hall", "h1", {"capacity": "130"}, "Capacity 130 is above Legal limit 120"),
         ("hall", "h1", {"capacity": "600", "fire_limit": "600"}, "above that of its parent"),
         ("hall", "h1", {"name": ""}, "Name in English is missing"),
-        ("hall", "h1", {"parent": "nowhere"}, "there is no hall nowhere to be its parent"),
+        ("hall", "h1", {"parent": "nowhere"}, "its parent, hall nowhere, does not exist"),
         ("hall", "site", {"parent": "h1"}, "is inside itself"),
         ("door", "main", {"hall": "nowhere"}, "there is no hall nowhere"),
         ("door", "green-door", {"from": "site"}, "does not lie in site"),
@@ -148,7 +148,7 @@ def test_a_venue_is_made_from_nothing(event: Event, database: Database) -> None:
         admin.post(new.format("hall"), form)
         assert row(pages, "hall", "main-hall-2")["names"] == '{"en": "Main Hall"}'
         again = {**form, "code": "main-hall"}
-        assert "one with this code already" in admin.post(new.format("hall"), again).text
+        assert "This code is already used" in admin.post(new.format("hall"), again).text
         door = {"name": "Ost", "name_zh": "东门", "hall": "main-hall", "mode": "both", "seen": "x"}
         assert "added" in admin.post(new.format("door"), door, follow_redirects=True).text
         session = {
@@ -176,7 +176,7 @@ def test_two_who_edit_at_the_same_time(pages: Pages, admin: Staff) -> None:
     edit(admin, target, capacity=80)
     answer = other.post(target, {**form, "capacity": 70})
     assert answer.status_code == 400
-    assert "Somebody else has changed this" in answer.text
+    assert "Someone else has changed this" in answer.text
     assert row(pages, "hall", "h1")["capacity"] == 80
 
 
@@ -197,7 +197,7 @@ def test_undo_puts_back_what_was(pages: Pages, admin: Staff) -> None:
     assert row(pages, "hall", "h1")["names"] == '{"en": "Hall 1"}'
     assert "Undo" not in pages.staff("admin").get("/admin/venue/").text
     undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
-    assert "As it was before" in undone.text
+    assert "Undone:" in undone.text
     after = row(pages, "hall", "h1")
     ours = [key for key in before if key not in NOT_OF_AN_EDIT]
     assert {key: after[key] for key in ours} == {key: before[key] for key in ours}
@@ -243,7 +243,7 @@ def test_undo_of_another_thing_stands_beside_a_colleagues_change(
     said = edit(admin, address(pages, "hall", "h1"), capacity=80)
     edit(pages.staff("admin"), address(pages, "hall", "green"), capacity=9)
     undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
-    assert "As it was before" in undone.text
+    assert "Undone:" in undone.text
     assert row(pages, "hall", "h1")["capacity"] == 100
     assert row(pages, "hall", "green")["capacity"] == 9
 

@@ -108,7 +108,7 @@ def test_a_merge_that_is_overtaken_does_nothing(pages: Pages, admin: Staff) -> N
     page = shown(admin).text
     edit(pages.staff("admin"), place("organisation", "pilots"), name="Pilots")
     before = everything(pages)
-    assert "Somebody else has changed this" in words(confirm(admin, page).text)
+    assert "Someone else has changed this" in words(confirm(admin, page).text)
     unticked = admin.post(TARGET.format("sea"), {"other": "pilots"}, follow_redirects=True)
     assert "tick the box" in unticked.text
     assert everything(pages) == before

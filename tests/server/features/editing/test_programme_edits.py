@@ -106,7 +106,7 @@ def test_a_change_is_written_and_undone(
     now = row(pages, kind, code)
     assert {key: now[key] for key in after} == after
     undone = admin.post("/admin/edits/undo", undo_form(answer.text), follow_redirects=True)
-    assert "As it was before" in undone.text
+    assert "Undone:" in undone.text
     assert everything(pages) == before
 
 
@@ -162,7 +162,7 @@ def test_a_whole_exhibition_is_made_from_nothing(pages: Pages, admin: Staff) -> 
         ("area", {"name": "X", "hall": "h1", "m2": "-1"}, "m²"),
         ("area", {"name": "X"}, "Hall is missing"),
         ("stand", {"area": "robots"}, "is missing"),
-        ("stand", {"code": "A-1", "area": "robots"}, "There is one with this code already"),
+        ("stand", {"code": "A-1", "area": "robots"}, "This code is already used"),
         ("stand", {"code": "A 1", "area": "robots"}, "Number"),
         ("exhibitor", {"organisation": "Nobody"}, "no organisation is called “Nobody”"),
         ("activity_kind", {"name": "X", "code": "Capital"}, "Key"),
@@ -245,7 +245,7 @@ def test_two_who_edit_at_the_same_time(pages: Pages, admin: Staff) -> None:
     stale = filled(admin.get(target).text)
     edit(pages.staff("admin"), target, country="FR")
     answer = admin.post(target, {**stale, "country": "IT"})
-    assert "Somebody else has changed this" in words(answer.text)
+    assert "Someone else has changed this" in words(answer.text)
     assert row(pages, "organisation", "pilots")["country"] == "FR"
 
 

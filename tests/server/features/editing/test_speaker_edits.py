@@ -95,7 +95,7 @@ def test_order_role_and_start(pages: Pages, admin: Staff) -> None:
     changed = speakers(pages)[1]
     assert (changed[3], changed[4] is None) == ("panellist", False)
     assert (
-        "It was so before"
+        "Nothing changed"
         in act(pages, admin, "save", at=1, role="panellist", starts="2026-05-05T20:30").text
     )
     assert speakers(pages)[1] == changed
@@ -152,9 +152,9 @@ def test_a_list_that_somebody_else_has_changed(pages: Pages, admin: Staff) -> No
     seen = re.search(r'name="seen" value="([^"]+)"', admin.get(target).text)[1]
     act(pages, pages.staff("admin"), "remove", at=0)
     answer = admin.post(target, {"act": "remove", "seen": seen, "at": 0}, follow_redirects=True)
-    assert "Somebody else has changed this" in words(answer.text)
+    assert "Someone else has changed this" in words(answer.text)
     assert len(speakers(pages)) == 1
-    assert "Somebody else has changed this" in words(act(pages, admin, "remove", at=7).text)
+    assert "Someone else has changed this" in words(act(pages, admin, "remove", at=7).text)
 
 
 def test_what_is_no_form_of_ours(pages: Pages, admin: Staff) -> None:

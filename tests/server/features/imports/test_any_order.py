@@ -127,7 +127,7 @@ def test_a_slip_in_a_code_is_shown_what_it_is_near(event: Event, database: Datab
 def test_who_can_not_be_found_again_is_refused(event: Event, database: Database, text: str) -> None:
     with pytest.raises(RosterRefusedError) as caught:
         take_roster(event, database, text)
-    assert "line 2, invitations: 'gala' is no session of this event yet" in str(
+    assert "line 2, invitations: 'gala' is not a session of this event yet" in str(
         caught.value.problems[0]
     )
     assert awaited(database.reader) == {}

@@ -163,13 +163,13 @@ def test_merged_cells_belong_to_each_of_their_rows(fair: Database) -> None:
 WRONG = {
     "a stand twice": ("A,R-9,robots,DE,1", "line 3: stand R-9 is there twice: it is in line 2 too"),
     "twice in a row": ('A,"R-1,R-1",robots,DE,1', "line 3: stand R-1 is there twice"),
-    "no area": ("A,R-1,,DE,1", "line 3: stand R-1 has no area: write one, or name one with --area"),
-    "an unknown area": ("A,R-1,Moon,DE,1", "line 3: area 'Moon' is none of this event; there are"),
+    "no area": ("A,R-1,,DE,1", "line 3: stand R-1 has no area: write one, or choose"),
+    "an unknown area": ("A,R-1,Moon,DE,1", "area 'Moon' does not exist in this event; it has"),
     "no country": ("A,R-1,robots,Atlantis,1", "line 3: country 'Atlantis' is not a known country"),
     "no stand": ("A,,robots,DE,1", "line 3: has no stand"),
     "no code": ("A,R#1,robots,DE,1", "line 3: stand 'R#1' is 1 to 32 letters"),
     "no name": (",R-1,robots,DE,1", "line 3: has no name of an exhibitor"),
-    "no size": ("A,R-1,robots,DE,large", "line 3: m² 'large' is no number of square metres"),
+    "no size": ("A,R-1,robots,DE,large", "line 3: m² 'large' is not a number of square metres"),
     "other sizes": ('A,R-1,robots,DE,"1; 2"', "line 3: has 2 sizes for 1 stands"),
     "two of a name": ("Twin,R-1,robots,DE,1", "could be the organisation twin-1 or twin-2"),
     "a formula": ("=A1,R-1,robots,DE,1", "line 3: name starts with '='"),
@@ -204,7 +204,7 @@ def bomb() -> bytes:
 def test_files_that_are_no_table(fair: Database) -> None:
     for data, told in (
         (b"", "is empty"),
-        (b"a,b\n1,2\n", "has no columns for exhibitors and their stands among 'a', 'b'"),
+        (b"a,b\n1,2\n", "has no columns for exhibitors and stands, only 'a', 'b'"),
         (b"PK\x03\x04 no zip", "is damaged"),
         (bomb(), "unpacks to"),
         (b"name,stand\n" + b"x" * 10_000_000, "has over 10,000,000 bytes"),

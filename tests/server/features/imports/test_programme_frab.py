@@ -87,7 +87,7 @@ def test_a_schedule_is_taken_over(event: Event, site: Database, data: bytes) -> 
             [who_pays.session_id]} == {"panellist"}  # fmt: skip
     assert halls[session(site, "Lost in the attic").hall_id] == "site"
     assert "not on the roster yet, and shown by name: Lara Later" in made.venue.notes
-    assert any("not taken over: abstract (1)" in note for note in made.venue.notes)
+    assert any("not imported: abstract (1)" in note for note in made.venue.notes)
 
 
 @pytest.mark.parametrize("data", [JSON, XML], ids=["json", "xml"])
@@ -151,10 +151,10 @@ categories = ["press"]
 def test_unknown_rooms_and_kinds_are_named_with_their_remedy(event: Event, site: Database) -> None:
     made = adopted(event, site, JSON, "")
     assert (
-        "'Saal 9' (1 event) is no hall of this event: write in a mapping, under [halls], "
+        "'Saal 9' (1 event) is not a hall of this event: write in a mapping, under [halls], "
         '"Saal 9" = "CODE", or false to leave them out; there are green, h1, site'
     ) in made.problems
-    assert any(one.startswith("'Talk' (2 events) is no kind of") for one in made.problems)
+    assert any(one.startswith("'Talk' (2 events) is not a kind of") for one in made.problems)
     assert made.rooms["Saal 9"] == ""
     assert made.rooms["一号厅"] == "h1"
 
@@ -189,18 +189,18 @@ def another_month(one: Any) -> None:
     one["date"] = "2026-06-04T09:00:00+08:00"
 
 
-@wrong("Tsoon' is no time such as")
+@wrong("Tsoon' is not a time such as")
 def no_time(one: Any) -> None:
     one["date"] = None
     one["start"] = "soon"
 
 
-@wrong("'90' is no duration such as 01:30")
+@wrong("'90' is not a duration such as 01:30")
 def no_duration(one: Any) -> None:
     one["duration"] = "90"
 
 
-@wrong("'0:00' is no duration such as 01:30")
+@wrong("'0:00' is not a duration such as 01:30")
 def no_length(one: Any) -> None:
     one["duration"] = "0:00"
 
@@ -215,7 +215,7 @@ def long_title(one: Any) -> None:
     one["title"] = "x" * 300
 
 
-@wrong("has neither guid nor id, so that nobody could find it again")
+@wrong("has neither guid nor id, so a later import could not recognise it")
 def nameless(one: Any) -> None:
     del one["guid"], one["id"]
 
@@ -265,22 +265,22 @@ ENTITIES = """<?xml version="1.0"?><!DOCTYPE schedule [<!ENTITY a "ha"><!ENTITY 
 <schedule><conference><title>&b;</title></conference></schedule>"""
 FETCHES = '<!DOCTYPE schedule SYSTEM "file:///etc/passwd"><schedule/>'
 HOSTILE = {
-    "entities": (ENTITIES.encode(), "has a DOCTYPE, which may hide more than it shows"),
+    "entities": (ENTITIES.encode(), "has a DOCTYPE, which is not allowed"),
     "a fetch": (FETCHES.encode(), "has a DOCTYPE"),
-    "deep XML": (b"<schedule>" + b"<day>" * 100_000, "has elements in over 20 others"),
+    "deep XML": (b"<schedule>" + b"<day>" * 100_000, "has elements nested in over 20 others"),
     "endless XML": (b"<schedule>" + b"<day/>" * 5_001, "has over 5,000 elements"),
     "broken XML": (b"<schedule><day></schedule>", "is not XML: mismatched tag"),
     "another XML": (b"<rss/>", "begins with <rss> and not with <schedule>"),
     "bytes in XML": (b"<schedule>\xff\xfe</schedule>", "is not XML: not well-formed"),
     "an encoding": (b'<?xml version="1.0" encoding="x-none"?><schedule/>', "is not XML"),
-    "deep JSON": (b'{"schedule":' + b"[" * 1_000_000, "has lists in lists without end"),
+    "deep JSON": (b'{"schedule":' + b"[" * 1_000_000, "has lists nested too deeply"),
     "bytes in JSON": (b'{"schedule": "\xff"}', "is not UTF-8 text (first at byte 15)"),
     "broken JSON": (b'{"schedule": }', "is not JSON: Expecting value"),
     "long numbers": (b'{"schedule": ' + b"9" * 100_000 + b"}", "is not JSON"),
     "another JSON": (b'{"talks": []}', "has no schedule.conference"),
     "no days": (b'{"schedule": {"conference": {}}}', "has no list of days"),
     "no events": (b'{"schedule": {"conference": {"days": []}}}', "has no events"),
-    "a zip": (b"PK\x03\x04" + bytes(100), "is packed: unpack it"),
+    "a zip": (b"PK\x03\x04" + bytes(100), "is compressed: unpack it"),
     "a venue file": (b'[[hall]]\ncode = "h1"\n', "Is it a venue file? That is for import-venue"),
     "nothing": (b"", "is in none of these formats: iCalendar"),
     "too much": (b"{" + b" " * 10_000_000, "has over 10,000,000 bytes"),

@@ -172,7 +172,11 @@ def test_a_session_goes_with_its_speakers(event: Event, site: Database) -> None:
 
 WRONG = {
     "an unknown kind": ('kind = "conference"', 'kind = "party"', "there is no kind party"),
-    "an unknown host": ('["council"]', '["nobody"]', "there is no organisation nobody to host it"),
+    "an unknown host": (
+        '["council"]',
+        '["nobody"]',
+        "its host, organisation nobody, does not exist",
+    ),
     "both hosts": ('lead = ["council"]', 'lead = ["pilots"]', "pilots can't be both lead and"),
     "an unknown activity": ('activity = "ports"', 'activity = "p"', "there is no activity p"),
     "an unknown session": ('session = "ports-1"', 'session = "x"', "there is no session x"),

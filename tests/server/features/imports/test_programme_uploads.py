@@ -61,7 +61,7 @@ def test_rooms_and_kinds_are_asked_and_mapped(
     before = still(pages.database)
     location, page = preview(admin, PROGRAMME, data, name)
     text = words(page.text)
-    assert "Saal 9 (1 event) is no hall of this event: choose one below" in text
+    assert "Saal 9 (1 event) is not a hall of this event: choose one below" in text
     assert "Room “Saal 9”" in text
     assert "--" not in text.replace("----", "")
     asked = selects(page.text)
@@ -117,7 +117,7 @@ def test_what_is_imported_is_what_was_shown(pages: Pages, admin: Staff) -> None:
     other = answer(admin, location, **{**ANSWERS, "hall:Saal 9": "green"})
     assert mark(page.text) != mark(other.text)
     said = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
-    assert "Somebody has changed the venue since" in said.text
+    assert "The venue was changed in the meantime" in said.text
     assert len(store.sessions(pages.database.reader)) == 2
     admin.post(f"{location}/confirm", mark(said.text), follow_redirects=True)
     assert len(store.sessions(pages.database.reader)) > 2
@@ -126,7 +126,7 @@ def test_what_is_imported_is_what_was_shown(pages: Pages, admin: Staff) -> None:
 def test_a_hall_that_there_is_not(pages: Pages, admin: Staff) -> None:
     location, _ = preview(admin, PROGRAMME, JSON, "schedule.json")
     page = answer(admin, location, **{**ANSWERS, "hall:Saal 9": "h99", "role": "admin"})
-    assert "is mapped to h99, which is no hall of this event" in words(page.text)
+    assert "is mapped to h99, which is not a hall of this event" in words(page.text)
 
 
 def test_exhibitors_are_previewed_and_imported(pages: Pages, admin: Staff) -> None:
@@ -147,7 +147,7 @@ def test_areas_of_exhibitors_are_chosen(pages: Pages, admin: Staff) -> None:
     table = "Exhibitor,Stand,Area\nDelta,D-1,Metaverse\nGamma,G-1,\n"
     location, page = preview(admin, EXHIBITORS, table, "fair.csv")
     text = words(page.text)
-    assert "is none of this event; there are robots. Choose below where it is made" in text
+    assert "does not exist in this event; it has robots. Choose below where it is made" in text
     assert "stand G-1 has no area: write one, or choose one below" in text
     assert "--" not in text
     page = answer(admin, location, new_areas="h1", area="robots")
@@ -186,12 +186,12 @@ def test_bad_files_get_a_clear_answer(
 def test_an_upload_is_of_one_kind_and_one_user(pages: Pages, admin: Staff) -> None:
     sent = send(admin, PROGRAMME, JSON, "schedule.json").location
     assert (
-        "no longer kept"
+        "no longer stored"
         in admin.get(sent.replace("programme", "exhibitors"), follow_redirects=True).text
     )
     other = pages.staff("admin")
-    assert "no longer kept" in other.get(sent, follow_redirects=True).text
-    assert "no longer kept" in answer(other, sent).text
+    assert "no longer stored" in other.get(sent, follow_redirects=True).text
+    assert "no longer stored" in answer(other, sent).text
 
 
 def test_who_may(pages: Pages) -> None:

@@ -172,7 +172,10 @@ class TestRefused:
         ("row", "said"),
         [
             ("A9,X,Y,,,a9@example.org,vip,,,,en\na9,X,Y,,,,vip,,,,en", "the same as in line 2"),
-            (",X,Y,,,Anna@Example.org,vip,,,,en\nA1,X,Y,,,,vip,,,,en", "the attendee of line 3"),
+            (
+                ",X,Y,,,Anna@Example.org,vip,,,,en\nA1,X,Y,,,,vip,,,,en",
+                "the same attendee as in line 3",
+            ),
         ],
     )
     def test_duplicates_against_the_event(self, site: Database, row: str, said: str) -> None:

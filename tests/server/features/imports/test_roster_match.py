@@ -66,7 +66,10 @@ class TestRenames:
         found = asked(database, numbered("Aaron", "Anna", "Bo", "Cy"), doubles="new")["renames"]
         assert found.count == 3
         assert "3 of them" not in found.message
-        assert "2 of them get the name of somebody else here: have the ids moved?" in found.message
+        assert (
+            "2 of them would get another attendee's name: are the ids in the wrong rows?"
+            in found.message
+        )
         old, new = "'Bo', id '2' (no badge yet)", "'Anna', id '1' (no badge yet)"
         assert found.examples[1] == f"line 3: {old} → 'Anna', the name of {new}"
 
@@ -141,7 +144,7 @@ class TestSharedEmails:
     def test_whoever_has_two_ids_is_asked_about(self, database: Database) -> None:
         text = "id,name,email,category\nR1,Anna,o@example.org,vip\nR2,anna,o@example.org,vip\n"
         found = asked(database, text)["doubles"]
-        assert found.examples == ("line 3: 'anna' stands in line 2 too, under another id",)
+        assert found.examples == ("line 3: 'anna' is also in line 2, with another id",)
         assert take(database, text, doubles="same").skipped == 1
         assert take(database, text, doubles="new").added == 1
         assert take(database, text).unchanged == 2
@@ -248,7 +251,7 @@ class TestMissing:
         with pytest.raises(RosterRefusedError) as caught:
             take(site, text, skip_bad=True, missing="revoke")
         (found,) = caught.value.result.open
-        assert "With 1 bad rows it can't be told who is gone" in found.message
+        assert "With 1 bad rows it is unclear who is missing" in found.message
         assert take(site, text, skip_bad=True, **KEEP).revoked == 0
 
     def test_a_row_that_was_left_out_is_not_gone(self, site: Database) -> None:

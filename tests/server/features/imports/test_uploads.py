@@ -139,7 +139,7 @@ def test_questions_are_answered_and_the_import_is_what_was_shown(
     text = words(done.text)
     assert "list.csv: 1 people added, 1 changed" in text
     assert "1 attendee has no badge yet" in text
-    assert "1 badge says what was so before" in text
+    assert "1 badge is out of date" in text
     assert "Anna Keller" in text
     people = {one["external_id"]: one for one in attendees(pages.database)}
     assert people["A1"]["organisation"] == "Harbour Master"
@@ -183,7 +183,7 @@ def test_somebody_else_changes_people_between_preview_and_import(
     location, page = preview(admin, PEOPLE, ROSTER + "N1,Nora,Quist,,NO,,press,,,,\n")
     pages.issue()
     said = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
-    assert "somebody has changed people or the venue since" in said.text
+    assert "people or the venue were changed in the meantime" in said.text
     assert len(attendees(pages.database)) == 4
     admin.post(f"{location}/confirm", mark(said.text))
     assert len(attendees(pages.database)) == 5
@@ -415,7 +415,7 @@ def test_a_mapping_takes_what_fits_and_leaves_the_rest_to_be_asked(
         ("", True, "give the mapping a name of at most 60 characters."),
         ("x" * 61, True, "give the mapping a name of at most 60 characters."),
         ("a\u202eb", True, "give the mapping a name of at most 60 characters."),
-        ("Shop", False, "answer first which column or word means what."),
+        ("Shop", False, "first choose the meaning of each column and word."),
     ],
 )
 def test_a_mapping_that_cannot_be_kept_is_refused(
@@ -440,7 +440,7 @@ def test_a_mapping_that_is_gone_or_does_not_fit_changes_nothing(
     assert "1 mappings are kept already. Remove one first." in page.text
     for target in ("mapping", "mapping/remove"):
         page = admin.post(f"{location}/{target}", {"mapping": "None"}, follow_redirects=True)
-        assert "Nothing was changed: there is no such mapping any more." in page.text
+        assert "Nothing was changed: this mapping no longer exists." in page.text
     location, _ = preview(admin, PEOPLE, CHANGED)
     page = admin.post(f"{location}/mapping", {"mapping": "Shop"}, follow_redirects=True)
     assert "nothing of this mapping fits the file" in page.text
@@ -477,7 +477,7 @@ def test_what_is_kept_is_private_and_goes(pages: Pages, admin: Staff) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{22}", file.name)
     colleague = pages.staff("admin")
     assert colleague.get(location).location == "/admin/imports/"
-    assert "no longer kept" in colleague.get(location, follow_redirects=True).text
+    assert "no longer stored" in colleague.get(location, follow_redirects=True).text
     for token in ("..", "../../event.toml", "%2e%2e%2fevent.toml", "x" * 22):
         assert admin.get(f"{PEOPLE}{token}").status_code in (303, 404, 308)
     preview(admin, PEOPLE, CHANGED)
@@ -536,7 +536,7 @@ def test_a_full_disk_is_said(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> N
     with shown.app.app_context():
         monkeypatch.setattr(kept_uploads(), "keep", fail)
     said = send(admin, PEOPLE, CHANGED)
-    assert "disk takes nothing more" in admin.get(said.location).text
+    assert "disk is full" in admin.get(said.location).text
 
 
 def test_a_venue_file_is_previewed_and_imported(pages: Pages, admin: Staff) -> None:
@@ -572,7 +572,7 @@ def test_a_venue_preview_that_is_overtaken(pages: Pages, admin: Staff) -> None:
         lambda db: db.execute("UPDATE hall SET capacity = 80 WHERE code = 'h1'") and None
     )
     said = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
-    assert "Somebody has changed the venue since" in said.text
+    assert "The venue was changed in the meantime" in said.text
     assert "capacity 80 → 90" in words(said.text)
 
 

@@ -31,26 +31,26 @@ def test_an_address_is_read(text: str, kind: str, shown: str) -> None:
         ("ipp://10.0.0.7/", "zpl", "does not begin with tcp://"),
         ("10.0.0.7", "zpl", "does not begin with tcp://"),
         ("ipp://me:secret@10.0.0.7/", "ipp", "no user and no password"),
-        ("ipp://10.0.0.7/?a=b", "ipp", "is no printer's address"),
-        ("ipp:///print", "ipp", "is no printer's address"),
+        ("ipp://10.0.0.7/?a=b", "ipp", "is not a printer address"),
+        ("ipp:///print", "ipp", "is not a printer address"),
         ("tcp://10.0.0.7/queue", "zpl", "has a path"),
-        ("tcp://10.0.0.7:70000", "zpl", "is no address"),
-        ("tcp://[::1", "zpl", "is no address"),
-        ("tcp://0.0.0.0", "zpl", "is no printer's address"),
-        ("tcp://224.0.0.1", "zpl", "is no printer's address"),
-        ("ipp://169.254.169.254/latest", "ipp", "is no printer's address"),
-        ("ipp://[::ffff:169.254.169.254]/latest", "ipp", "is no printer's address"),
-        ("tcp://169.254.170.2:80", "zpl", "is no printer's address"),
-        ("ipp://100.100.100.200/latest", "ipp", "is no printer's address"),
-        ("tcp://168.63.129.16", "zpl", "is no printer's address"),
-        ("tcp://192.0.0.192", "zpl", "is no printer's address"),
-        ("tcp://[fd00:ec2::254]", "zpl", "is no printer's address"),
-        ("tcp://[fe80::a9fe:a9fe]", "zpl", "is no printer's address"),
-        ("tcp://[64:ff9b::a9fe:aa02]", "zpl", "is no printer's address"),
-        ("tcp://[2002:6464:64c8::1]", "zpl", "is no printer's address"),
-        ("tcp://打印机", "zpl", "no printer's address"),
-        ("tcp://a\r\nb", "zpl", "no printer's address"),
-        ("tcp://" + "a" * 300, "zpl", "no printer's address"),
+        ("tcp://10.0.0.7:70000", "zpl", "is not an address"),
+        ("tcp://[::1", "zpl", "is not an address"),
+        ("tcp://0.0.0.0", "zpl", "is not a printer address"),
+        ("tcp://224.0.0.1", "zpl", "is not a printer address"),
+        ("ipp://169.254.169.254/latest", "ipp", "is not a printer address"),
+        ("ipp://[::ffff:169.254.169.254]/latest", "ipp", "is not a printer address"),
+        ("tcp://169.254.170.2:80", "zpl", "is not a printer address"),
+        ("ipp://100.100.100.200/latest", "ipp", "is not a printer address"),
+        ("tcp://168.63.129.16", "zpl", "is not a printer address"),
+        ("tcp://192.0.0.192", "zpl", "is not a printer address"),
+        ("tcp://[fd00:ec2::254]", "zpl", "is not a printer address"),
+        ("tcp://[fe80::a9fe:a9fe]", "zpl", "is not a printer address"),
+        ("tcp://[64:ff9b::a9fe:aa02]", "zpl", "is not a printer address"),
+        ("tcp://[2002:6464:64c8::1]", "zpl", "is not a printer address"),
+        ("tcp://打印机", "zpl", "not a printer address"),
+        ("tcp://a\r\nb", "zpl", "not a printer address"),
+        ("tcp://" + "a" * 300, "zpl", "not a printer address"),
     ],
 )
 def test_what_is_no_printers_address_is_refused_with_an_example(
@@ -65,7 +65,7 @@ def test_a_name_that_leads_elsewhere_is_refused_when_connecting(
 ) -> None:
     found = [(2, 1, 6, "", ("169.254.169.254", 80))]
     monkeypatch.setattr(address.socket, "getaddrinfo", lambda *_, **__: found)
-    with pytest.raises(AddressError, match="is no printer's address"):
+    with pytest.raises(AddressError, match="is not a printer address"):
         connect(Address("tcp", "printer.local", 9100, "", 9100))
 
 

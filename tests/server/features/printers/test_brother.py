@@ -202,7 +202,7 @@ def test_a_silent_printer_says_so_and_leaves_the_question(
     monkeypatch.setattr(snmp, "ANSWER_S", 0.03 if printer.silent else 240.0)
     found = driver(printer).status()
     assert (found.state, found.words) == (PrinterState.READY, SILENT_WORDS)
-    with pytest.raises(PerhapsPrintedError, match="can't say that it is out"):
+    with pytest.raises(PerhapsPrintedError, match="cannot confirm that it was printed"):
         driver(printer).print(sheet(ROLL), FakeTurn())
     driver(printer, trusts_sending=True).print(sheet(ROLL), FakeTurn())
     assert printer.received.count(b"\x1biz") == 2

@@ -113,8 +113,8 @@ def test_a_printer_that_reads_none_of_them_gets_nothing(printer: FakeIpp) -> Non
         (5, ["paused"], PrinterState.ERROR, "paused"),
         (5, ["offline-report"], PrinterState.OFFLINE, "can't reach the printer"),
         (5, ["toner-empty-error"], PrinterState.ERROR, "ink or toner"),
-        (5, ["none"], PrinterState.ERROR, "does not say why"),
-        (5, ["com.example-odd-error"], PrinterState.ERROR, "does not say why"),
+        (5, ["none"], PrinterState.ERROR, "without giving a reason"),
+        (5, ["com.example-odd-error"], PrinterState.ERROR, "without giving a reason"),
     ],
 )
 def test_its_state_is_told_in_plain_words(

@@ -220,7 +220,7 @@ def test_somebody_says_that_the_card_came_out(
     database.write(lambda db: jobs.confirm(db, event, failed.job_id, by="user:1", now=NOW))
     assert jobs.job(database.reader, failed.job_id).state is JobState.DONE
     assert printed(database, failed.serial) == 1
-    with pytest.raises(JobError, match="nobody asks"):
+    with pytest.raises(JobError, match="does not need to be confirmed"):
         database.write(lambda db: jobs.confirm(db, event, failed.job_id, by="user:1", now=NOW))
     assert printed(database, failed.serial) == 1
 
@@ -230,7 +230,7 @@ def test_somebody_says_that_it_did_not(database: Database, failed: Job) -> None:
     again = claim(database, failed.printer_id)
     assert again is not None
     assert (again.job_id, again.made_by, again.sent_at) == (failed.job_id, "user:2", None)
-    with pytest.raises(JobError, match="is printing: only one that failed"):
+    with pytest.raises(JobError, match="is printing: only failed jobs"):
         database.write(lambda db: jobs.retry(db, failed.job_id, by="user:2", now=NOW))
 
 

@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[4] / "docs/printers.md"
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones(add_printer: AddPrinter) -> None:
-    with pytest.raises(PrintingError, match="'fax' is no kind of printer: use one of ipp, zpl"):
+    with pytest.raises(PrintingError, match="'fax' is not a kind of printer: use one of ipp, zpl"):
         add_printer("North", kind="fax")
 
 

@@ -97,8 +97,8 @@ def test_who_may_see_and_who_may_set(shown: Pages) -> None:
     ("field", "text", "words"),
     [
         ("address", "http://192.168.1.41/", "does not begin with tcp://"),
-        ("address", "tcp://169.254.169.254", "is no printer&#39;s address"),
-        ("kind", "fax", "is no kind of printer"),
+        ("address", "tcp://169.254.169.254", "is not a printer address"),
+        ("kind", "fax", "is not a kind of printer"),
         ("format", "a4-four", "can&#39;t print &#39;a4-four&#39;"),
         ("dpi", "72", "72 dots per inch"),
         ("place", "first", "whole number"),
@@ -160,7 +160,7 @@ def test_the_desk_says_that_a_card_came_out(pages: Pages, job: int) -> None:
     desk.post(f"/admin/printers/jobs/{job}/came-out")
     assert state(pages, job) is JobState.DONE
     desk.post(f"/admin/printers/jobs/{job}/again")
-    assert "only one that failed is printed again" in desk.get("/admin/printers/").text
+    assert "only failed jobs can be printed again" in desk.get("/admin/printers/").text
 
 
 def test_the_desk_prints_a_card_again(pages: Pages, job: int) -> None:

@@ -130,7 +130,7 @@ def test_a_printer_that_shows_no_work_and_no_count_leaves_the_question(
     printer: VirtualZpl,
 ) -> None:
     printer.loses_formats = True
-    with pytest.raises(PerhapsPrintedError, match="does not say that it is out"):
+    with pytest.raises(PerhapsPrintedError, match="did not confirm that it was printed"):
         driver(printer).print(sheet(), FakeTurn())
     driver(printer, trusts_sending=True).print(sheet(), FakeTurn())
 

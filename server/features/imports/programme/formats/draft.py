@@ -67,4 +67,4 @@ class Found:
         more = len(self.unread) - len(most)
         if more:
             left = Phrase("%(names)s and %(count)s more", names=left, count=Count(more))
-        return [*self.notes, Phrase("not taken over: %(left)s", left=left)]
+        return [*self.notes, Phrase("not imported: %(left)s", left=left)]

@@ -52,7 +52,7 @@ def read_frab_json(data: bytes, name: str, settings: EventSettings) -> Found:
         ) from None
     except RecursionError:
         raise VenueError(
-            [Phrase("%(name)s has lists in lists without end: that is no schedule", name=name)]
+            [Phrase("%(name)s has lists nested too deeply: it is not a schedule", name=name)]
         ) from None
     except ValueError as error:
         raise VenueError(
@@ -64,7 +64,7 @@ def read_frab_json(data: bytes, name: str, settings: EventSettings) -> Found:
         raise VenueError(
             [
                 Phrase(
-                    "%(name)s has no schedule.conference: it is no frab or pretalx schedule",
+                    "%(name)s has no schedule.conference: it is not a frab or pretalx schedule",
                     name=name,
                 )
             ]
@@ -110,7 +110,7 @@ class _Reader:
             return ZoneInfo(named)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             note = Phrase(
-                "%(name)s: there is no time zone %(named)s; the event's is taken",
+                "%(name)s: the time zone %(named)s is unknown; the event's is used",
                 name=self.name,
                 named=repr(named[:40]),
             )
@@ -121,7 +121,7 @@ class _Reader:
         days = self.conference.get("days")
         if not isinstance(days, list):
             raise VenueError(
-                [Phrase("%(name)s has no list of days: it is no schedule", name=self.name)]
+                [Phrase("%(name)s has no list of days: it is not a schedule", name=self.name)]
             )
         for number, day in enumerate(days, 1):
             rooms = day.get("rooms") if isinstance(day, dict) else None
@@ -144,7 +144,7 @@ class _Reader:
                         yield day, room, event
                     else:
                         problem = Phrase(
-                            "day %(number)s, room %(room)s: holds what is no event",
+                            "day %(number)s, room %(room)s: contains an item that is not an event",
                             number=number,
                             room=repr(room[:40]),
                         )
@@ -155,7 +155,7 @@ class _Reader:
         guid = _text(event.get("guid")) or (f"event-{number}" if number else "")
         if not guid:
             problem = Phrase(
-                "%(place)s: has neither guid nor id, so that nobody could find it again",
+                "%(place)s: has neither guid nor id, so a later import could not recognise it",
                 place=place,
             )
             self.found.problems.append(problem)

@@ -65,7 +65,7 @@ def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
         depth += 1 if mark.upper() == b"BEGIN" else -1
         if depth > DEPTH_MAX:
             raise VenueError(
-                [Phrase("%(name)s has parts in parts in parts: that is no calendar", name=name)]
+                [Phrase("%(name)s has parts nested too deeply: it is not a calendar", name=name)]
             )
     if data.count(b"\n") > LINES_MAX:
         raise VenueError(
@@ -89,7 +89,7 @@ def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
         calendars = icalendar.Calendar.from_ical(text, multiple=True)
     except OSError:  # a TZID that is the name of a folder of zones
         raise VenueError(
-            [Phrase("%(name)s is not iCalendar: it has a TZID that names no zone", name=name)]
+            [Phrase("%(name)s is not iCalendar: a TZID does not name a time zone", name=name)]
         ) from None
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise VenueError(
@@ -116,7 +116,7 @@ def _check_zones(text: str, name: str) -> None:
         raise VenueError(
             [
                 Phrase(
-                    "%(name)s has a time zone with the rule %(odd)s: no clock does so",
+                    "%(name)s has a time zone with the unsupported rule %(odd)s",
                     name=name,
                     odd=odd[0][:60],
                 )
@@ -185,7 +185,7 @@ class _Reader:
             )
             self.found.problems += [located(place, error) for error in errors]
         elif not uid:
-            told_why = Phrase("has no UID, so that nobody could find it again")
+            told_why = Phrase("has no UID, so a later import could not recognise it")
             self.found.problems.append(located(place, told_why))
         else:
             if called_off:
@@ -208,7 +208,7 @@ class _Reader:
         for part in parts.changed:
             if str(_one(part, "RECURRENCE-ID").params.get("RANGE", "")).upper() == "THISANDFUTURE":
                 raise RuleRefusedError(
-                    N_("changes all times from one on: write an event of its own")
+                    N_("changes this and all later times: write a separate event")
                 )
             changed[self._instant(_one(part, "RECURRENCE-ID"))] = part
         suffixes: dict[int, str] = {}
@@ -228,7 +228,7 @@ class _Reader:
             if self._in_event(starts_at) or not repeated:
                 self._add(part, uid, suffix, starts_at, starts_at + self._length(part))
         if repeated and drafts_before == len(self.found.drafts) + len(self.found.cancelled):
-            raise RuleRefusedError(N_("repeats, and never on a day of the event"))
+            raise RuleRefusedError(N_("repeats, but never on a day of the event"))
 
     def _in_event(self, at: int) -> bool:
         return self.days[0] <= at < self.days[-1]
@@ -292,9 +292,7 @@ class _Reader:
         instants = {instant(local.replace(tzinfo=zone), self.zone) for local in locals_}
         for extra in _several(part, "RDATE"):
             if str(extra.params.get("VALUE", "")).upper() == "PERIOD":
-                raise RuleRefusedError(
-                    N_("repeats by an RDATE with PERIOD: write events of their own")
-                )
+                raise RuleRefusedError(N_("repeats by an RDATE with PERIOD: write separate events"))
             instants |= {self._instant_of(entry.dt, extra.params) for entry in extra.dts}
         first, of_day = instant(start.replace(tzinfo=zone), self.zone), Counter[str]()
         for at in sorted(instants):
@@ -335,7 +333,7 @@ class _Reader:
         elif "DURATION" in part:
             duration = _one(part, "DURATION").dt
             if not isinstance(duration, timedelta) or abs(duration) > DURATION_MAX:
-                raise TimeRefusedError(N_("has a DURATION that is none"))
+                raise TimeRefusedError(N_("has an invalid DURATION"))
             length = int(duration.total_seconds()) * 1000
         elif not isinstance(_one(part, "DTSTART").dt, datetime):
             length = 24 * 3_600_000
@@ -360,7 +358,7 @@ class _Reader:
         if not isinstance(value, datetime):
             if not isinstance(value, date):
                 raise TimeRefusedError(
-                    N_("has %(value)s where a time is due"), value=repr(str(value)[:40])
+                    N_("has %(value)s instead of a time"), value=repr(str(value)[:40])
                 )
             return datetime.combine(value, time()), self.zone
         if value.tzinfo is not None:
@@ -368,7 +366,7 @@ class _Reader:
         if "TZID" in params:
             named = str(params["TZID"])[:40]
             raise TimeRefusedError(
-                N_("is in a time zone %(named)s that neither the file nor we know"),
+                N_("is in the time zone %(named)s, which is unknown"),
                 named=repr(named),
             )
         return value, self.zone
@@ -390,7 +388,7 @@ class _Reader:
             elif (
                 role not in _ROLES or str(contact.params.get("PARTSTAT", "")).upper() == "DECLINED"
             ):
-                self.found.leave(Phrase("ATTENDEE who need not come"))
+                self.found.leave(Phrase("optional ATTENDEE"))
             else:
                 mail = str(contact).strip()
                 email = mail[7:] if mail[:7].lower() == "mailto:" else ""

@@ -26,7 +26,7 @@ def read_programme(
         raise VenueError(
             [
                 Phrase(
-                    "%(name)s has over %(most)s bytes: that is no programme",
+                    "%(name)s has over %(most)s bytes: too large for a programme",
                     name=name,
                     most=Count(FILE_BYTES_MAX),
                 )
@@ -51,7 +51,7 @@ def _format(data: bytes, name: str) -> Format:
             return known
     if start.startswith((b"PK\x03\x04", b"\x1f\x8b")):
         raise VenueError(
-            [Phrase("%(name)s is packed: unpack it, and name the file in it", name=name)]
+            [Phrase("%(name)s is compressed: unpack it and choose the file inside", name=name)]
         )
     raise VenueError(
         [

@@ -53,8 +53,8 @@ def rule_of(parts: Mapping[str, Sequence[Any]], start: datetime, until: datetime
         unsupported = ", ".join(unknown)[:60] or f"FREQ={frequency[:20]}"
         raise RuleRefusedError(
             N_(
-                "repeats by a rule with %(what)s, which is not followed here: write each "
-                "time as an event of its own, or as RDATE"
+                "repeats by a rule with %(what)s, which is not supported: write each time as a "
+                "separate event, or as RDATE"
             ),
             what=unsupported,
         )
@@ -63,7 +63,7 @@ def rule_of(parts: Mapping[str, Sequence[Any]], start: datetime, until: datetime
     }
     count = max(values.pop("COUNT", []), default=None)
     if count and until is not None:
-        raise RuleRefusedError(N_("repeats by a rule with both COUNT and UNTIL: write one of them"))
+        raise RuleRefusedError(N_("repeats by a rule with both COUNT and UNTIL: keep one of them"))
     values["FREQ"] = [frequency]
     values["INTERVAL"] = [max(values.get("INTERVAL", [1]))]
     values["WKST"] = [_weekday(next(iter(parts.get("WKST", ())), "MO"), "WEEKLY")]
@@ -86,7 +86,7 @@ def _numbers(parts: Mapping[str, Sequence[Any]], key: str) -> list[int]:
     for value in parts.get(key, ()):
         if not isinstance(value, int) or not least <= value <= most or (least < 0 and value == 0):
             raise RuleRefusedError(
-                N_("repeats by a rule with %(key)s=%(value)s: mend it"),
+                N_("repeats by a rule with %(key)s=%(value)s: correct it"),
                 key=key,
                 value=str(value)[:20],
             )
@@ -100,11 +100,11 @@ def _weekday(word: Any, frequency: str) -> str:
     number = int(ordinal) if ordinal.lstrip("+-").isdigit() and len(ordinal) < 4 else 0
     if text[-2:] not in _WEEKDAYS or (ordinal and not number) or abs(number) > 53:
         raise RuleRefusedError(
-            N_("repeats by a rule with the weekday %(text)s: mend it"), text=text[:20]
+            N_("repeats by a rule with the weekday %(text)s: correct it"), text=text[:20]
         )
     if number and frequency not in ("MONTHLY", "YEARLY"):
         raise RuleRefusedError(
-            N_("repeats by a rule with %(text)s in each week: mend it"), text=text[:20]
+            N_("repeats by a rule with %(text)s in each week: correct it"), text=text[:20]
         )
     return text
 
@@ -121,8 +121,8 @@ class Budget:
         if self.left < 0:
             raise RuleRefusedError(
                 N_(
-                    "repeats by a rule for which no time is left: the rules of this file go "
-                    "on for too long. Let them begin near the event"
+                    "repeats by a rule that takes too long: the rules of this file have too "
+                    "many times. Let them begin near the event"
                 )
             )
 

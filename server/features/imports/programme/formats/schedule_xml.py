@@ -78,7 +78,8 @@ def _tree(data: bytes) -> _Node:
     def start(tag: str, values: dict[str, str]) -> None:
         if len(open_nodes) > DEPTH_MAX:
             raise XmlRefusedError(
-                N_("has elements in over %(most)s others: that is no schedule"), most=DEPTH_MAX
+                N_("has elements nested in over %(most)s others: it is not a schedule"),
+                most=DEPTH_MAX,
             )
         nonlocal elements
         elements += 1
@@ -91,7 +92,7 @@ def _tree(data: bytes) -> _Node:
         open_nodes.append(node)
 
     def doctype(*_: object) -> None:
-        raise XmlRefusedError(N_("has a DOCTYPE, which may hide more than it shows: remove it"))
+        raise XmlRefusedError(N_("has a DOCTYPE, which is not allowed: remove it"))
 
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -107,6 +108,6 @@ def _tree(data: bytes) -> _Node:
         if isinstance(error, XmlRefusedError):
             raise
         raise XmlRefusedError(
-            N_("is not XML in an encoding that is known here: %(why)s"), why=phrase_of(error)
+            N_("is not XML in a supported encoding: %(why)s"), why=phrase_of(error)
         ) from None
     return top.children[0]

@@ -27,7 +27,7 @@ def instant(value: datetime, zone: ZoneInfo) -> int:
     again = utc.astimezone(aware.tzinfo).replace(tzinfo=None)
     if again != aware.replace(tzinfo=None):
         raise TimeRefusedError(
-            N_("%(value)s is a time that clocks skip on that day"), value=f"{value:%Y-%m-%d %H:%M}"
+            N_("%(value)s does not exist: the clocks change then"), value=f"{value:%Y-%m-%d %H:%M}"
         )
     return int(utc.timestamp()) * 1000
 
@@ -38,7 +38,7 @@ def iso_time(text: str) -> datetime:
         return datetime.fromisoformat(text.strip())
     except ValueError:
         raise TimeRefusedError(
-            N_("%(text)s is no time such as 2026-05-04T09:00:00"), text=repr(text[:40])
+            N_("%(text)s is not a time such as 2026-05-04T09:00:00"), text=repr(text[:40])
         ) from None
 
 
@@ -59,5 +59,5 @@ def duration_ms(text: str) -> int:
     match = _DURATION.fullmatch(text.strip())
     minutes = int(match[1]) * 60 + int(match[2]) if match else 0
     if not 0 < minutes <= DURATION_MAX_H * 60:
-        raise TimeRefusedError(N_("%(text)s is no duration such as 01:30"), text=repr(text[:20]))
+        raise TimeRefusedError(N_("%(text)s is not a duration such as 01:30"), text=repr(text[:20]))
     return minutes * 60_000

@@ -120,7 +120,7 @@ def test_a_webhook_is_added_paused_tried_and_removed(pages: Pages, admin: Staff)
     [
         ({"url": "http://example.org/", "topic": ["entries"]}, "begins with https"),
         ({"url": "nothing", "topic": ["entries"]}, "such as https"),
-        ({"url": "https://example.org/"}, "Choose what"),
+        ({"url": "https://example.org/"}, "Choose the events"),
     ],
 )
 def test_a_webhook_that_can_not_be_added(
