@@ -6,6 +6,7 @@ It answers batches of scans, holds feeds, and passes everything else to the app 
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor
 
 from flask import Flask
 
@@ -14,12 +15,11 @@ from server.doors.scans_lane import Left, ScansLane, Sending
 from server.web.lanes import BusyError
 from server.web.serving import feeds
 from server.web.serving.pages import Exchange, Pages, Scope, lines_of
-from server.web.serving.threads import Threads
 from server.web.serving.waker import Waker
 
 
 class Gateway:
-    def __init__(self, app: Flask, threads: Threads) -> None:
+    def __init__(self, app: Flask, threads: Executor) -> None:
         self._app = app
         self._threads = threads
         self._at_end: Callable[[], object] = lambda: None

@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -30,7 +31,6 @@ from server.app.port_turn import PortTurn
 from server.app.supervise import (
     AWAITED,
     REFUSED,
-    THREAD_IDLE_VARIABLE,
     WAITS,
     Leaving,
     Supervisor,
@@ -52,7 +52,6 @@ from server.storage.migrations import VersionError
 from server.web.connections import Guard
 from server.web.logs import write_json_lines, write_lines
 from server.web.services import services_of
-from server.web.serving.threads import Threads
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -62,7 +61,6 @@ THREADS = 400
 # Far above the limit for unknown clients (server/web/connections.py).
 CONNECTIONS = 8192
 HEADERS_MS = 10_000  # deadline for a request's headers
-THREAD_IDLE_S = 600
 STOP_S = 2  # for requests in progress; open feeds are cut
 FILES_WANTED = 16_384  # for sockets, and two files for each database reader
 PARENT_CHECK_S = 0.5
@@ -147,8 +145,7 @@ def _load(
     here = services_of(app)
     if here.event.settings.log_lines == "json":
         write_json_lines(app)
-    idle_s = float(os.environ.get(THREAD_IDLE_VARIABLE, THREAD_IDLE_S))
-    gateway = Gateway(app, Threads(THREADS, idle_s))
+    gateway = Gateway(app, ThreadPoolExecutor(THREADS, "page"))
     beat(app, here.database, beats, address, await_turn=gateway.await_turn)
     gateway.on_end(Leaving(partial(leave, app), beats))
     proxy = here.event.settings.proxy

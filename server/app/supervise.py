@@ -49,9 +49,8 @@ PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0)  # pauses before each new worker
 # Extends systemd's start timeout to five minutes while a database is awaited.
 AWAITED = "EXTEND_TIMEOUT_USEC=300000000\nSTATUS=Waiting for the database"
 REFUSED = 3  # the worker's exit status after it has printed why it can't start
-# Only for tests: seconds for HANG_S and for idle threads.
+# Only for tests: seconds for HANG_S.
 HANG_VARIABLE = "HALLKEEPER_TEST_HANG_S"
-THREAD_IDLE_VARIABLE = "HALLKEEPER_TEST_THREAD_IDLE_S"
 
 
 # granian has few types, hence the ignored type errors.

@@ -6,14 +6,12 @@ inside its own savepoint, so that one that fails leaves the others alone. Long w
 backlog) take turns with such groups.
 
 The database owns every connection, opens it and closes it. A thread borrows one for as long as it
-reads. Threads of a server come and go, and one that closed a connection while it ended has taken
-the process with it. Which engine it is, SQLite or PostgreSQL, is told by the event's directory.
+reads. Which engine it is, SQLite or PostgreSQL, is told by the event's directory.
 """
 
 import logging
 import sqlite3
 import threading
-import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
@@ -196,7 +194,7 @@ class Database:
         self.path = path
         self._local = threading.local()
         self._idle: list[LentConnection] = []
-        self._lent: dict[LentConnection, weakref.ref[_Turn] | None] = {}
+        self._lent: set[LentConnection] = set()
         self._lock = threading.Lock()
         self._waiting = Waiting()
         self._listeners: list[Callable[[Connection], object]] = []
@@ -301,19 +299,18 @@ class Database:
         Raises DatabaseError where another thread uses it, or where this one uses it after it gave
         it back.
         """
-        turn: _Turn | None = getattr(self._local, "turn", None)
-        if turn is None:
-            turn = _Turn()
-            turn.reader = self._borrow(turn)
-            self._local.turn = turn
-        return turn.reader
+        reader: LentConnection | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._borrow(threading.get_ident())
+            self._local.reader = reader
+        return reader
 
     def give_back(self) -> None:
         """End this thread's use of `reader`. The next use borrows anew."""
-        turn: _Turn | None = getattr(self._local, "turn", None)
-        if turn is not None:
-            del self._local.turn
-            self._take_back(turn.reader)
+        reader: LentConnection | None = getattr(self._local, "reader", None)
+        if reader is not None:
+            del self._local.reader
+            self._take_back(reader)
 
     def has_read(self) -> bool:
         """Say whether this thread has borrowed a reader since it was asked the last time."""
@@ -363,17 +360,13 @@ class Database:
         """
         return self._disk_trouble
 
-    def _borrow(self, turn: "_Turn | None") -> LentConnection:
+    def _borrow(self, thread: int | None) -> LentConnection:
         self._local.has_read = True
         with self._lock:
             if self._closed:
                 raise DatabaseError("the database is closed")
-            if not self._idle:
-                self._reclaim()
-            reader = self._idle.pop() if self._idle else None
-            if reader is not None:
-                self._lend(reader, turn)
-                return reader
+            if self._idle:
+                return self._lend(self._idle.pop(), thread)
         if self._reconnecting.away:
             raise AwayError("the database can't be reached. Nothing was read.")
         reader = self._engine.reader()  # This is outside the lock because it takes a while.
@@ -381,19 +374,19 @@ class Database:
             if self._closed:
                 reader.close()
                 raise DatabaseError("the database is closed")
-            self._lend(reader, turn)
-        return reader
+            return self._lend(reader, thread)
 
-    def _lend(self, reader: LentConnection, turn: "_Turn | None") -> None:
-        reader.lent = True
-        reader.thread = None if turn is None else threading.get_ident()
-        self._lent[reader] = None if turn is None else weakref.ref(turn)
+    def _lend(self, reader: LentConnection, thread: int | None) -> LentConnection:
+        reader.lent, reader.thread = True, thread
+        self._lent.add(reader)
+        return reader
 
     def _take_back(self, reader: LentConnection) -> None:
         reader.lent = False
         with self._lock:
-            if self._lent.pop(reader, self) is self:
+            if reader not in self._lent:
                 return  # The database was closed meanwhile.
+            self._lent.remove(reader)
             if reader.lost:
                 # Those that lie idle are likely lost with it.
                 lost, self._idle = [reader, *self._idle], []
@@ -406,18 +399,6 @@ class Database:
                 return
         reader.settle()
         reader.close()
-
-    def _reclaim(self) -> None:
-        """Take back what threads held that have ended."""
-        for reader, turn in list(self._lent.items()):
-            if turn is not None and turn() is None:
-                del self._lent[reader]
-                reader.lent = False
-                if reader.lost:
-                    reader.close()
-                    continue
-                reader.settle()
-                self._idle.append(reader)
 
     def write(
         self,
@@ -634,11 +615,3 @@ class Database:
             log.error("%s", found)
             self._disk_trouble = found.code
         return found
-
-
-class _Turn:
-    """Represents a thread's use of a reader. It ends with the thread, and the reader stays with the
-    database.
-    """
-
-    reader: LentConnection

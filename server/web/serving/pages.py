@@ -7,12 +7,12 @@ import io
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from server.core.feed.sse import Stream
-from server.web.serving.threads import Threads
 from server.web.serving.waker import Waker
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Feed:
 class Pages:
     """Belongs to one loop."""
 
-    def __init__(self, app: "WSGIApplication", threads: Threads, waker: Waker) -> None:
+    def __init__(self, app: "WSGIApplication", threads: Executor, waker: Waker) -> None:
         self._app = app
         self._threads = threads
         self._waker = waker
@@ -89,10 +89,13 @@ class Pages:
             feed = None
             try:
                 feed = self._run(scope, exchange, body, loop)
+            except BaseException as error:
+                # Nobody reads the future that would hold it.
+                log.error("a request's thread failed: %s", type(error).__name__)
             finally:
                 self._waker.call(partial(finish, feed))
 
-        self._threads.run(job)
+        self._threads.submit(job)
         return await done
 
     def _run(

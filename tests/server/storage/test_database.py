@@ -408,14 +408,6 @@ class TestReaders:
             numbers.write(lambda db: add(db, 7))
             assert db.execute("SELECT COUNT(*) FROM n").fetchone()[0] == 0
 
-    def test_ended_threads_leave_theirs_to_others(self, numbers: Database) -> None:
-        for _ in range(100):
-            thread = threading.Thread(target=count, args=(numbers,))
-            thread.start()
-            thread.join()
-        lent, idle = numbers.readers
-        assert lent + idle == 1
-
     def test_a_crowd_keeps_no_more_than_the_pool(self, numbers: Database) -> None:
         together = threading.Barrier(50)
 

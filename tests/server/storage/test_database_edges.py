@@ -1,10 +1,9 @@
-"""The writer where a step undoes its transaction, and readers that threads leave behind."""
+"""The writer where a step undoes its transaction, and readers that are given back half read."""
 
 import logging
 import sqlite3
 import subprocess
 import sys
-import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -192,29 +191,7 @@ class TestDisk:
 
 
 class TestLeft:
-    """Readers that a thread leaves behind, half read."""
-
-    def left(self, database: Database, keep: list) -> None:
-        def read() -> None:
-            cursor = database.reader.execute("SELECT n FROM n")
-            cursor.fetchone()
-            keep.append((database.reader, cursor))
-
-        thread = threading.Thread(target=read)
-        thread.start()
-        thread.join()
-
-    def test_what_an_ended_thread_had_half_read_shows_nothing_old(self, numbers: Database) -> None:
-        for number in range(3):
-            numbers.write(partial(add, number=number))
-        keep: list = []
-        self.left(numbers, keep)
-        numbers.write(partial(add, number=7))
-        assert count(numbers) == 4
-        ((reader, cursor),) = keep
-        assert numbers.reader is reader, "it is lent again"
-        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-            cursor.fetchone()
+    """Readers that are given back half read, and how many stay open."""
 
     def test_also_among_many(self, numbers: Database) -> None:
         """More than are noted before those that are gone are forgotten."""

@@ -2,9 +2,8 @@
 
 import asyncio
 import base64
-import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from unittest.mock import patch
 
@@ -13,7 +12,6 @@ from flask import Flask
 from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, body_digest, request_message
 from server.app.gateway import Gateway
-from server.web.serving.threads import Threads
 from tests.server.support.fake_door import FakeDoor
 
 WAIT_S = 240
@@ -111,16 +109,15 @@ class Served:
         """Talk to the gateway, all at once."""
 
         async def whole() -> None:
-            gateway = Gateway(self.app, Threads(8, 0.02))
+            gateway = Gateway(self.app, threads)
             gateway.__rsgi_init__(asyncio.get_running_loop())
             await asyncio.gather(*(talk(gateway) for talk in talks))
 
-        with patch.object(self.app, "wsgi_app", self.counting):
+        with (
+            patch.object(self.app, "wsgi_app", self.counting),
+            ThreadPoolExecutor(8) as threads,
+        ):
             asyncio.run(whole())
-        deadline = time.monotonic() + WAIT_S
-        while any(one.name == "page" for one in threading.enumerate()):
-            assert time.monotonic() < deadline, "a thread does not end"
-            time.sleep(0.005)
 
     def ask(self, scope: Scope, body: bytes = b"") -> Exchange:
         exchange = Exchange(body)

@@ -1,0 +1,37 @@
+"""Calls of many threads on the loop."""
+
+import asyncio
+import threading
+
+from server.web.serving.waker import Waker
+
+WAIT_S = 240
+
+
+def test_calls_of_many_threads_come_in_order_and_none_is_lost() -> None:
+    heard: list[tuple[int, int]] = []
+
+    async def whole() -> None:
+        waker = Waker(asyncio.get_running_loop())
+        all_heard = asyncio.Event()
+
+        def hear(who: int, number: int) -> None:
+            heard.append((who, number))
+            if len(heard) == 4_000:
+                all_heard.set()
+
+        def speak(who: int) -> None:
+            for number in range(1_000):
+                waker.call(lambda number=number: hear(who, number))
+
+        speakers = [threading.Thread(target=speak, args=(who,)) for who in range(4)]
+        for one in speakers:
+            one.start()
+        async with asyncio.timeout(WAIT_S):
+            await all_heard.wait()
+        for one in speakers:
+            one.join()
+
+    asyncio.run(whole())
+    for who in range(4):
+        assert [number for one, number in heard if one == who] == list(range(1_000))
