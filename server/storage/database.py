@@ -1,12 +1,12 @@
-"""Keeps one event's database. It has a pool of readers, and one writer that commits many requests
-at once.
+"""The database of one event: a pool of readers, and one writer that groups many requests in a
+commit.
 
-What a caller of `write` was told is on disk. A group of waiting writes shares one commit. Each is
-inside its own savepoint, so that one that fails leaves the others alone. Long writes (a door's
-backlog) take turns with such groups.
+When `write` returns, the data is on disk. A group of waiting writes shares one commit, each in its
+own savepoint, so a failed write leaves the others alone. Long writes (a kiosk's backlog) alternate
+with such groups.
 
-The database owns every connection, opens it and closes it. A thread borrows one for as long as it
-reads. Which engine it is, SQLite or PostgreSQL, is told by the event's directory.
+`Database` opens and closes every connection; threads borrow readers. The event's directory names
+the engine, SQLite or PostgreSQL.
 """
 
 import logging
@@ -37,46 +37,43 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# This many readers stay open for later use, which is more than two cores can serve at once.
+# Idle readers kept open: more than two cores can use at once.
 IDLE_READERS_MAX = 32
-# After so many errors that neither the data nor the disk explain, the writer's connection to
-# another machine is replaced, whatever succeeded in between.
+# Unexplained errors after which the writer's connection to another computer is replaced.
 FAILURES_MAX = 3
-# A database that has answered nothing for so long gets no more to write before it does. Whoever
-# asks is told at once, and a kiosk asks another server.
+# A database silent for longer gets no new writes. They fail at once; a kiosk tries another server.
 HANGS_S = 3.0
-QUIET_S = 5.0  # So long after the last failure a far disk takes writes again.
+QUIET_S = 5.0  # without failures, after which a remote disk counts as usable again
 HANGS = "the database does not answer just now. Nothing was changed. Try again in a moment."
 
 
 def engine_of(path: Path, *, bounded: bool = False) -> Engine:
-    """Return the engine that keeps the event whose file in SQLite is, or would be, at `path`.
+    """Return the engine of the event whose SQLite file is, or would be, at `path`.
 
-    With `bounded` nobody waits without end for a database on another machine. Raises DatabaseError
-    where the event is in PostgreSQL and that can't be used here.
+    With `bounded`, no wait for a database on another computer is unlimited. Raises DatabaseError if
+    PostgreSQL is needed and can't be used here.
     """
     address = address_of(path.parent)
     if address is None:
         return SqliteEngine(path)
-    # psycopg is no part of a usual installation.
+    # psycopg is optional.
     from server.storage.postgresql.engine import PostgresEngine
 
     return PostgresEngine(address, directory=path.parent, bounded=bounded)
 
 
 def is_there(path: Path) -> bool:
-    """Say whether the event has a database. One in PostgreSQL is there if it is named.
-
+    """Return whether the event has a database. For PostgreSQL, a configured address suffices.
     Raises DatabaseError.
     """
     return path.is_file() or address_of(path.parent) is not None
 
 
 def put_into_postgresql(path: Path, given: str) -> None:
-    """Have an event that is about to be made keep its database in PostgreSQL.
+    """Configure a new event to use PostgreSQL.
 
-    `path` is where its file in SQLite would be. `given` is the address of an empty database, or of
-    a file that has the address. Raises DatabaseError, also where that database has an event.
+    `path` is where its SQLite file would be. `given` is the address of an empty database, or of a
+    file that contains the address. Raises DatabaseError, also if that database contains an event.
     """
     address = read_address(given)
     from server.storage.postgresql import engine
@@ -86,7 +83,7 @@ def put_into_postgresql(path: Path, given: str) -> None:
 
 
 def leave_postgresql(path: Path) -> None:
-    """Take away the tables of an event that was not made after all. Raises DatabaseError."""
+    """Drop the tables of an event whose creation failed. Raises DatabaseError."""
     address = address_of(path.parent)
     if address is not None:
         from server.storage.postgresql import engine
@@ -96,24 +93,23 @@ def leave_postgresql(path: Path) -> None:
 
 
 def connect(path: Path) -> OwnConnection:
-    """Return a connection with the settings that durability rests on. Each setting is read back.
-
-    Raises DatabaseError, of which DiskError is one.
+    """Return a connection with the settings required for durability, each verified. Raises
+    DatabaseError (or its subclass DiskError).
     """
     return engine_of(path).writer()
 
 
 def connect_to_read(path: Path) -> OwnConnection:
-    """Return a connection that can't write. Raises DatabaseError, of which DiskError is one."""
+    """Return a read-only connection. Raises DatabaseError (or its subclass DiskError)."""
     return engine_of(path).reader()
 
 
 @contextmanager
 def transaction(db: Connection) -> Iterator[None]:
-    """Commit what is written in the block, or undo all of it where the block raises.
+    """Commit the block's writes, or roll back if it raises.
 
-    Nobody else writes from its beginning on. It is for a connection of `connect`, outside of the
-    server's writer. Raises EngineError.
+    It locks out other writers from the start. For connections of `connect`, outside the server's
+    writer. Raises EngineError.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -127,9 +123,8 @@ def transaction(db: Connection) -> Iterator[None]:
 
 @contextmanager
 def one_state(db: Connection) -> Iterator[None]:
-    """Read one state of the database in the block, whatever is written meanwhile.
-
-    A connection that is in a transaction reads one state as it is.
+    """Read a single snapshot in the block, despite concurrent writes. In a transaction that is
+    already so.
     """
     if db.in_transaction:
         yield
@@ -143,17 +138,17 @@ def one_state(db: Connection) -> Iterator[None]:
 
 @contextmanager
 def undone_alone(db: Connection) -> Iterator[None]:
-    """Undo what a block did that raises, and nothing else of its transaction.
+    """If the block raises, undo its statements and nothing else of the transaction.
 
-    In SQLite a statement that is refused undoes itself alone. In PostgreSQL it takes the whole
-    transaction with it. Whoever goes on after a refusal puts the statement into this.
+    In SQLite a failed statement undoes only itself; in PostgreSQL it aborts the transaction. Use
+    this to continue after a constraint error.
     """
     if isinstance(db, sqlite3.Connection):
         yield
         return
     made: Any = db
     db.execute("SAVEPOINT alone")
-    made.arrive()  # An error before it would let the database skip it.
+    made.arrive()  # After an earlier error the database would skip the savepoint.
     try:
         yield
         made.arrive()
@@ -165,29 +160,27 @@ def undone_alone(db: Connection) -> Iterator[None]:
 
 
 def large_cache(db: Connection) -> AbstractContextManager[None]:
-    """Keep more of the database in memory for a block that writes all over its indexes.
-
-    PostgreSQL has its cache in common for all.
+    """Use a larger cache for a block that writes to indexes everywhere. PostgreSQL's cache is
+    shared.
     """
     return sqlite.large_cache(db) if isinstance(db, sqlite3.Connection) else nullcontext()
 
 
 def indexes_anew(db: Connection, table: str) -> AbstractContextManager[None]:
-    """Take a table's indexes away for a block that adds most of its rows, and make them anew.
-
-    In PostgreSQL they stay. Without them nobody could read the table meanwhile.
+    """Drop a table's indexes for a block that adds most of its rows, then rebuild them. In
+    PostgreSQL they stay, because others read the table meanwhile.
     """
     return sqlite.indexes_anew(db, table) if isinstance(db, sqlite3.Connection) else nullcontext()
 
 
 class Database:
-    """Keeps the database of one event. Close it, or use it as a context manager.
+    """One event's database. Close it, or use it as a context manager.
 
-    Read inside `with database.reading() as db:`, which lends a connection for the block, whatever
-    thread runs it. A page may say `database.reader` instead. That connection is the thread's until
-    `give_back`, which the app calls after each request (server/__init__.py), before the answer's
-    body is sent. So an answer that is made piece by piece, and a thread that lives long, use
-    `reading`. Rows are taken out (`fetchall`, a list) before the connection is given back.
+    Read in `with database.reading() as db:`, which lends a connection for the block, to any thread.
+    Pages may use `database.reader`: the thread's connection until `give_back`, which the app calls
+    after each request (server/app/app.py), before the body is sent. Streamed responses and
+    long-lived threads use `reading`. Fetch rows (`fetchall`, a list) before giving the connection
+    back.
     """
 
     def __init__(self, path: Path) -> None:
@@ -203,13 +196,13 @@ class Database:
         self._checks: list[Callable[[Connection], None]] = []
         self._engine = engine_of(path, bounded=True)
         self._durable = Durable(self._engine.settler)
-        # What each new connection of the writer begins with.
+        # Run on each new connection of the writer.
         self._preparations: list[Callable[[Connection], None]] = []
         self._writer_connection = self._engine.writer()
         memory.attach(self._writer_connection)
-        self._failures = 0  # Of this connection, which nothing explains.
+        self._failures = 0  # unexplained ones of this connection
         self._reconnecting = Reconnecting(self._engine.writer, self._prepare)
-        # What is wrong with the disk, since a commit failed for that reason.
+        # Code of the disk error of the last commit.
         self._disk_trouble = ""
         self.failures = Failures()
         self._closed = False
@@ -223,7 +216,7 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Finish what is queued and close every connection."""
+        """Finish queued writes and close every connection."""
         with self._lock:
             if self._closed:
                 return
@@ -244,15 +237,15 @@ class Database:
 
     def on_commit(self, listener: Callable[[Connection], object]) -> None:
         """Call `listener` on the writer's thread after each commit, with the writer's connection to
-        read by. It must be quick.
+        read. It must be fast.
 
-        What it reads may not be on disk yet. If it returns something to call, that is called once
-        it is, and tells whoever is to hear of it.
+        The commit may not be on disk yet. If the listener returns a function, that is called once
+        it is.
         """
         self._listeners.append(listener)
 
     def on_foreign_commit(self, listener: Callable[[], object]) -> None:
-        """Call `listener` when another process has committed, on a thread that has to go on."""
+        """Call `listener` after a commit of another process. It must not block."""
         self._foreign_listeners.append(listener)
         with self._lock:
             if self._listening is None and not self._closed:
@@ -264,8 +257,8 @@ class Database:
                 listener()
 
     def prepare_writer(self, prepare: Callable[[Connection], None]) -> None:
-        """Call `prepare` with the writer's connection now, and with each later one before it is
-        used. What a connection alone has, such as temporary tables, is made there.
+        """Call `prepare` with the writer's connection now, and with each later one before use. It
+        creates per-connection objects such as temporary tables.
         """
 
         def now(db: Connection) -> None:
@@ -275,17 +268,14 @@ class Database:
         self.write(now)
 
     def check_steps(self, check: Callable[[Connection], None]) -> None:
-        """Call `check` on the writer's thread after each step, inside its transaction.
-
-        What it raises undoes that step, and is raised where the step was asked for.
+        """Call `check` on the writer's thread after each step, in its transaction. If it raises,
+        the step is undone and its caller gets the exception.
         """
         self._checks.append(check)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Lend a connection for reading, for this block. Raises DatabaseError once the database is
-        closed.
-        """
+        """Lend a read-only connection for the block. Raises DatabaseError after `close`."""
         reader = self._borrow(None)
         try:
             yield reader
@@ -294,10 +284,9 @@ class Database:
 
     @property
     def reader(self) -> Connection:
-        """Return this thread's connection for reading, until it calls `give_back`.
+        """The thread's read-only connection, until `give_back`.
 
-        Raises DatabaseError where another thread uses it, or where this one uses it after it gave
-        it back.
+        It raises DatabaseError if used by another thread or after `give_back`.
         """
         reader: LentConnection | None = getattr(self._local, "reader", None)
         if reader is None:
@@ -306,47 +295,46 @@ class Database:
         return reader
 
     def give_back(self) -> None:
-        """End this thread's use of `reader`. The next use borrows anew."""
+        """End this thread's use of `reader`. The next use borrows again."""
         reader: LentConnection | None = getattr(self._local, "reader", None)
         if reader is not None:
             del self._local.reader
             self._take_back(reader)
 
     def has_read(self) -> bool:
-        """Say whether this thread has borrowed a reader since it was asked the last time."""
+        """Return whether this thread has borrowed a reader since the last call."""
         found: bool = getattr(self._local, "has_read", False)
         self._local.has_read = False
         return found
 
     def wait_for_disk(self, within_s: float) -> bool:
-        """Wait until what was read so far is on disk, for a page that shows it.
+        """Wait until all data read so far is on disk, for a page that shows it. Returns False after
+        `within_s`.
 
-        Says False where that took longer. What lasts, such as a signature or a kiosk's copy, is
-        preceded by `make_durable` instead, on the connection that was read by.
+        Lasting results, such as a signature or a kiosk's copy, need `make_durable` on the
+        connection that read the data.
         """
         return not self._engine.commits_early or self._durable.wait(within_s)
 
     @property
     def readers(self) -> tuple[int, int]:
-        """Return how many connections for reading are lent, and how many lie idle."""
+        """The numbers of lent and idle readers."""
         with self._lock:
             return len(self._lent), len(self._idle)
 
     @property
     def waiting(self) -> int:
-        """Return how many writes wait for the writer."""
+        """The number of queued writes."""
         return len(self._waiting)
 
     @property
     def away(self) -> bool:
-        """Tell whether the database is on another machine that can't be reached now, or takes no
-        writes for the moment.
-        """
+        """Whether a database on another computer is unreachable, or takes no writes for now."""
         return self._reconnecting.away or self._hangs
 
     @property
     def waits(self) -> bool:
-        """Tell whether the writer waits for an answer of the database, which ends by itself."""
+        """Whether the writer waits for an answer. The wait is limited."""
         return self._engine.waits_s(self._writer_connection) > 0
 
     @property
@@ -355,9 +343,7 @@ class Database:
 
     @property
     def disk_trouble(self) -> str:
-        """Return the code of what was wrong with the disk at the last commit, "" while all is
-        well.
-        """
+        """The code of the last commit's disk error, or ""."""
         return self._disk_trouble
 
     def _borrow(self, thread: int | None) -> LentConnection:
@@ -369,7 +355,7 @@ class Database:
                 return self._lend(self._idle.pop(), thread)
         if self._reconnecting.away:
             raise AwayError("the database can't be reached. Nothing was read.")
-        reader = self._engine.reader()  # This is outside the lock because it takes a while.
+        reader = self._engine.reader()  # slow, hence outside the lock
         with self._lock:
             if self._closed:
                 reader.close()
@@ -385,10 +371,10 @@ class Database:
         reader.lent = False
         with self._lock:
             if reader not in self._lent:
-                return  # The database was closed meanwhile.
+                return  # closed meanwhile
             self._lent.remove(reader)
             if reader.lost:
-                # Those that lie idle are likely lost with it.
+                # The idle ones are likely lost too.
                 lost, self._idle = [reader, *self._idle], []
                 for one in lost:
                     one.close()
@@ -408,15 +394,15 @@ class Database:
         early: bool = False,
         owner: Hashable | None = None,
     ) -> T:
-        """Run `step` in a transaction, and return its result once that is on disk.
+        """Run `step` in a transaction and return its result once that is on disk.
 
-        What `step` raises is raised here, and nothing that it did remains. A `long` step has a
-        commit of its own, and between two of them all the short ones that wait have theirs. An
-        `early` one is as `write_then` says. A commit has one step of each `owner` at most, and
-        owners of long steps take turns.
+        If `step` raises, its changes are undone and the exception is raised here. A `long` step has
+        its own commit; all waiting short steps run between two long ones. For `early` see
+        `write_then`. A commit contains at most one step of each `owner`, and owners of long steps
+        take turns.
 
-        Raises DiskError where the disk is full or can't be written. The writer goes on, and takes
-        writes again once the disk does. Raises DatabaseError once the database is closed.
+        Raises DiskError if the disk is full or fails; writes succeed again once it recovers. Raises
+        DatabaseError after `close`.
         """
         job = Job(step, long, early, owner)
         self._ask(job)
@@ -425,7 +411,7 @@ class Database:
         return result
 
     def has_written(self) -> bool:
-        """Say whether a `write` of this thread was committed since it was asked the last time."""
+        """Return whether a `write` of this thread has committed since the last call."""
         found: bool = getattr(self._local, "has_written", False)
         self._local.has_written = False
         return found
@@ -439,13 +425,13 @@ class Database:
         joinable: Joinable | None = None,
         owner: Hashable | None = None,
     ) -> None:
-        """Run `step` as `write` does, without waiting for it.
+        """Run `step` like `write`, without waiting.
 
-        `done` gets its result, or None and what it raised, on the writer's thread once the commit
-        is on disk. It must be quick. What an `early` step writes may be read by others before that,
-        so that other servers need not wait for the disk. Then it must be something that whoever
-        asked for it brings again if it is lost. Steps of one kind that follow one another are taken
-        together, where they are `joinable`. Raises DatabaseError once the database is closed.
+        Once the commit is on disk, `done` is called on the writer's thread with the result, or with
+        None and the exception. It must be fast. Others may read an `early` step's data before it is
+        on disk, so that other servers need not wait for the disk; its caller must be able to repeat
+        it if it is lost. Consecutive `joinable` steps of one kind run together. Raises
+        DatabaseError after `close`.
         """
         self._ask(Told(step, done, early, joinable, owner))
 
@@ -455,7 +441,7 @@ class Database:
             self.failures.note(refused)
             raise refused
         with self._lock:
-            # Nothing may come after the None that ends the writer. Nobody would ever answer it.
+            # The writer would never run a job queued after its end.
             if self._closed:
                 raise DatabaseError("the database is closed")
             self._waiting.put(job)
@@ -485,12 +471,12 @@ class Database:
             done, told = self._write(connection, group, failed)
         except Exception as error:
             memory.forget(connection)
-            # Whatever it is, this thread must live on, or nothing would ever be written again.
+            # The writer's thread must survive any error.
             with suppress(Exception):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
             if not self._engine.commits_early:
-                # Elsewhere a refusal too may rest on what was lost.
+                # With early commits, a refusal may be based on lost data.
                 self._refuse(failed)
             self._fail(group, error)
             self._after_errors(connection, [error, *(one for _, one in failed)])
@@ -512,10 +498,10 @@ class Database:
         group: list[Job],
         failed: list[tuple[Job, BaseException]],
     ) -> tuple[list[tuple[Job, Any]], list[Callable[[], object]]]:
-        """Run the steps in one transaction and wait until it is on disk. Returns the results, and
-        what is to be told to listeners. What steps raised is added to `failed`.
+        """Run the steps in one transaction and wait until it is on disk. Returns the results and
+        the listeners' functions to call. Exceptions of steps are added to `failed`.
 
-        Raises EngineError or DatabaseError. Then it is not known whether anything of it stands.
+        Raises EngineError or DatabaseError; then the outcome of the commit is unknown.
         """
         early = all(job.early for job in group)
         self._engine.begin(connection, early=early)
@@ -533,14 +519,12 @@ class Database:
         if failed and self._engine.is_lost(connection):
             raise reason(failed[-1][1]) from None
         if self._engine.commits_early and (early or failed or told):
-            # What was read here, and why a step refused, may rest on others' early commits.
+            # Results and refusals may be based on early commits of others.
             make_durable(connection)
         return done, told
 
     def _guarded(self, call: Callable[[], Any]) -> Any:
-        """Call what listens to commits. The commit stands whatever it does, and those who wait for
-        it must be told.
-        """
+        """Call a commit listener. The commit stands even if it raises."""
         try:
             return call()
         except Exception as error:
@@ -548,9 +532,8 @@ class Database:
             return None
 
     def _usable_writer(self) -> OwnConnection:
-        """Return the writer's connection, or another one where that was lost.
-
-        Raises EngineError or DatabaseError.
+        """Return the writer's connection, or a new one if that was lost. Raises EngineError or
+        DatabaseError.
         """
         if not self._engine.is_lost(self._writer_connection):
             return self._writer_connection
@@ -561,7 +544,7 @@ class Database:
         return made
 
     def _after_errors(self, connection: OwnConnection, found: Sequence[BaseException]) -> None:
-        """Begin to connect anew where the connection is lost, or has failed too often."""
+        """Reconnect if the connection is lost or has failed too often."""
         unexplained = [error for error in found if is_unexplained(error)]
         self._failures += bool(unexplained)
         if unexplained and self._engine.is_far and self._failures >= FAILURES_MAX:
@@ -573,7 +556,7 @@ class Database:
             self._reconnect()
 
     def _reconnect(self) -> None:
-        """Begin to connect anew, while nobody waits for it. Those that lie idle were lost, too."""
+        """Start reconnecting in the background. The idle readers were lost too."""
         self._reconnecting.begin()
         with self._lock:
             idle, self._idle = self._idle, []
@@ -585,7 +568,7 @@ class Database:
         with transaction(made):
             for prepare in self._preparations:
                 prepare(made)
-        # While commits hang there is no connection to write by, and nobody waits for one.
+        # While commits hang, writes fail instead of waiting.
         make_durable(made)
 
     def _refuse(self, failed: list[tuple[Job, BaseException]]) -> None:
@@ -600,12 +583,12 @@ class Database:
 
     @property
     def _fails_lately(self) -> bool:
-        """Tell whether other writes fail. On a full disk those succeed that need no room there."""
+        """Whether other writes fail. On a full disk, writes that need no new space succeed."""
         return self._engine.is_far and self.failures.within(QUIET_S) > 0
 
     def _told(self, error: BaseException) -> BaseException:
-        """Return the error that the caller gets. Trouble with the disk is told in plain words, and
-        the log has it once.
+        """Return the exception for the caller. Disk errors are replaced by plain words, and logged
+        once.
         """
         found = disk.trouble(error, self.path)
         self.failures.note(found or error)
