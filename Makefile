@@ -1,23 +1,21 @@
 # Two commands for a fresh machine: `make demo` and `make test`; `make kiosk` sets up a door's machine alone.
-# `make quick` are the tests that need no process, film or browser, without the one in sixty that is marked `long`
-# (PYTEST=--long has those too). Everything goes into .venv here (VENV=… elsewhere).
+# `make quick` runs the tests without other processes, videos or browsers; `make soak` those that take long and find rare
+# faults, which `make test` leaves out. Everything goes into .venv here (VENV=… elsewhere).
 # DEMO=--once ends after the summary; PYTEST="-k places" chooses tests, BENCH="doors eyes" measurements.
-# Tests run on all cores; PYTEST_WORKERS=0 runs them in one process, where a debugger can follow.
+# Tests run in parallel (pytest-xdist); PYTEST_WORKERS=0 runs them in one process, for a debugger.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
-# Each worker takes its own share of the tests, and then helps the others with what is left.
-WORKERS = --workers $(PYTEST_WORKERS)
+# More workers than cores, because some tests wait for other processes.
+PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 2)))
+WORKERS = -n $(PYTEST_WORKERS) --dist worksteal
 DEMO ?=
 PYTEST ?=
-# More than there are cores, because some wait: two for most of the time (tests/order/kinds.py), and quick ones for a moment.
-test: PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 3)))
-quick: PYTEST_WORKERS ?= $(shell echo $$(($$(nproc) + 2)))
 BENCH ?=
 
-.PHONY: demo kiosk set-up test quick check bench libraries clean
+.PHONY: demo kiosk set-up test quick soak check bench libraries clean
 
 # With `--database postgresql` the demo needs PostgreSQL and a library, too.
 demo: $(VENV)/.run $(if $(findstring postgresql,$(DEMO)),$(VENV)/.postgresql)
@@ -28,15 +26,17 @@ kiosk: $(VENV)/.kiosk
 
 set-up: $(VENV)/.test
 
-# What Python and pytest compile of the tests is kept, also where a machine's settings say otherwise: each worker would
-# compile it again, and that takes as long as hundreds of tests.
-test quick: export PYTHONDONTWRITEBYTECODE :=
+# Keep compiled tests in any case, or each worker compiles them again.
+test quick soak: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(VENV)/.test
 	$(BIN)/pytest $(WORKERS) $(PYTEST)
 
 quick: $(VENV)/.test
 	$(BIN)/pytest -q --quick $(WORKERS) $(PYTEST)
+
+soak: $(VENV)/.test
+	$(BIN)/pytest -m soak $(WORKERS) $(PYTEST)
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parent.parent
 MAKE = r"""echo "make $*" >>calls
 for word; do
@@ -62,14 +64,14 @@ def test_all_on_the_systems_python_and_quick_ones_on_the_oldest(place: Path) -> 
     assert made[0] == f"make set-up {newest}"
     # The other Python is set up beside the checks.
     assert set(made[1:3]) == {f"make set-up {oldest}", f"make check test {newest}"}
-    assert made[3:] == [f"make quick PYTEST=--long {oldest}"]
+    assert made[3:] == [f"make quick {oldest}"]
 
 
 def test_a_fresh_copy_uses_the_users_place(place: Path) -> None:
     python(place / "bin" / "python3.11", "3.11")
     _, made, _ = run(place, "3.13")
     assert made[0] == "make set-up PYTHON=system/python3 VENV=.venv"
-    assert made[-1] == "make quick PYTEST=--long PYTHON=python3.11 VENV=build/venv-3.11"
+    assert made[-1] == "make quick PYTHON=python3.11 VENV=build/venv-3.11"
 
 
 def test_without_the_oldest_it_says_so(place: Path) -> None:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.once.sources import source
+from tests.sources import definitions
 
 ROOT = Path(__file__).parent.parent
 CITING = {".py", ".md", ".toml", ".yaml", ".typ", ".js", ".html", ".css", ".po", ".service"}
@@ -86,7 +86,7 @@ def test_files_and_names_that_a_page_cites_exist() -> None:
         missing |= {f"{name(path)}: {file}" for file in gone}
         for file, names in NAMED.findall(text):
             if file not in gone:
-                defined = source(ROOT / file).defined
+                defined = definitions(ROOT / file)
                 wanted = re.findall(r"[\w.]+", names)
                 missing |= {f"{name(path)}: {file} {one}" for one in wanted if one not in defined}
     assert sorted(missing) == []

@@ -3,9 +3,12 @@
 Each test lists all that it finds wrong.
 """
 
+import ast
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -13,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from server.app.features import FEATURES
-from tests.once.sources import Import, source
+from tests.sources import nodes, tree
 
 ROOT = Path(__file__).parent.parent
 FUNCTION_LINES_MAX = 60
@@ -89,10 +92,43 @@ MODULES = {
 }
 
 
+@dataclass(frozen=True)
+class Import:
+    """One statement: `import names` or, with a module, `from module import names`."""
+
+    line: int
+    module: str | None
+    names: tuple[tuple[str, str | None], ...]
+    is_relative: bool
+    is_at_the_top: bool
+
+    def modules(self) -> Iterator[tuple[str, ...]]:
+        """Yield for each name the modules that it may be or be from, the likeliest first."""
+        for name, _ in self.names:
+            if not self.is_relative:
+                yield (name,) if self.module is None else (f"{self.module}.{name}", self.module)
+
+
+@cache
+def import_statements(file: str) -> list[Import]:
+    module = tree(ROOT / file)
+    return [
+        Import(
+            node.lineno,
+            node.module if isinstance(node, ast.ImportFrom) else None,
+            tuple((alias.name, alias.asname) for alias in node.names),
+            isinstance(node, ast.ImportFrom) and node.level > 0,
+            node in module.body,
+        )
+        for node in ast.walk(module)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+
+
 def imports(file: str) -> list[tuple[Import, str]]:
-    """Return each import of a file of ours, wherever it is in the file, with the imported file."""
+    """Return each import of a file of ours, at any place in the file, with the imported file."""
     found = []
-    for statement in source(ROOT / file).imports:
+    for statement in import_statements(file):
         for names in statement.modules():
             module = next((one for one in names if one in MODULES), None)
             if module is not None:
@@ -100,8 +136,27 @@ def imports(file: str) -> list[tuple[Import, str]]:
     return found
 
 
+def imported_modules(file: str) -> set[str]:
+    """Return the full names of the modules that a file may import."""
+    return {
+        name
+        for statement in import_statements(file)
+        for names in statement.modules()
+        for name in names
+    }
+
+
 def libraries(file: str) -> set[str]:
-    return {module.split(".")[0] for module in source(ROOT / file).imported}
+    return {module.split(".")[0] for module in imported_modules(file)}
+
+
+def has_sql(file: str) -> bool:
+    return SQL.search((ROOT / file).read_text("utf-8")) is not None
+
+
+def calls_open(file: str) -> bool:
+    calls = nodes(ROOT / file, ast.Call)
+    return any(isinstance(call.func, ast.Name) and call.func.id == "open" for call in calls)
 
 
 def package(file: str, within: str) -> str:
@@ -157,14 +212,14 @@ def test_every_feature_is_in_the_list() -> None:
 
 def test_every_package_says_what_it_is_for() -> None:
     inits = [file for file in OURS if file.endswith("__init__.py") and file.count("/") > 1]
-    assert [file for file in inits if not source(ROOT / file).docstring] == []
+    assert [file for file in inits if not ast.get_docstring(tree(ROOT / file))] == []
 
 
 def test_a_name_has_one_home() -> None:
     """No file imports a name from a file that has only imported it."""
     wrong = []
     for file in OURS:
-        for statement in source(ROOT / file).imports:
+        for statement in import_statements(file):
             if statement.module not in MODULES:
                 continue
             theirs = imported_names(MODULES[statement.module])
@@ -181,7 +236,7 @@ def imported_names(file: str) -> frozenset[str]:
     """Return the names that a file imports from other files of ours."""
     return frozenset(
         own_name or name
-        for statement in source(ROOT / file).imports
+        for statement in import_statements(file)
         if statement.module in MODULES
         for name, own_name in statement.names
     )
@@ -191,7 +246,7 @@ def test_no_cycle_of_imports() -> None:
     edges = {
         module: {
             name
-            for statement in source(ROOT / file).imports
+            for statement in import_statements(file)
             if statement.is_at_the_top
             for names in statement.modules()
             for name in names
@@ -215,38 +270,21 @@ def test_no_cycle_of_imports() -> None:
 
 
 def test_functions_are_short() -> None:
-    long = [
-        f"{file}:{function.line} {function.name} has {function.lines} lines"
-        for file in files(*PARTS_BELOW, "tests")
-        for function in source(ROOT / file).functions
-        if function.lines > FUNCTION_LINES_MAX
-    ]
+    long = []
+    for file in files(*PARTS_BELOW, "tests"):
+        for node in ast.walk(tree(ROOT / file)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                if lines > FUNCTION_LINES_MAX:
+                    long.append(f"{file}:{node.lineno} {node.name} has {lines} lines")
     assert long == []
 
 
-def test_imports_of_ours_exist() -> None:
-    """Nothing runs a bench or a tool among the tests, and mypy checks the packages alone."""
-    wrong = []
-    for file in files(*PARTS_BELOW, "tests"):
-        for statement in source(ROOT / file).imports:
-            module = statement.module or ""
-            if module.split(".")[0] not in (*PARTS_BELOW, "tests"):
-                continue
-            where = ROOT.joinpath(*module.split("."))
-            there = where.with_suffix(".py")
-            found = source(there if there.exists() else where / "__init__.py")
-            names = found.defined | {
-                own or name for one in found.imports for name, own in one.names
-            }
-            for wanted, _ in statement.names:
-                is_module = (where / f"{wanted}.py").exists() or (where / wanted).is_dir()
-                if not is_module and wanted not in names:
-                    wrong.append(f"{file}:{statement.line} {module}.{wanted}")
-    assert wrong == []
-
-
 def test_imports_are_absolute() -> None:
-    assert [file for file in OURS if "relative" in libraries(file)] == []
+    relative = [
+        file for file in OURS if any(statement.is_relative for statement in import_statements(file))
+    ]
+    assert relative == []
 
 
 def test_badges_have_no_senses() -> None:
@@ -262,7 +300,7 @@ def test_badges_have_no_senses() -> None:
         if not file.startswith(PAPER_FILES):
             forbidden |= PAPER | PICTURES
         wrong += [f"{file} uses {one}" for one in sorted(used & forbidden)]
-        if source(ROOT / file).calls_open and not file.startswith(DISK_FILES):
+        if calls_open(file) and not file.startswith(DISK_FILES):
             wrong.append(f"{file} opens a file")
     assert wrong == []
 
@@ -273,20 +311,14 @@ def test_a_kiosk_s_parts_keep_to_their_senses() -> None:
         if not file.startswith(PICTURE_FILES):
             wrong += [f"{file} uses {one}" for one in sorted(libraries(file) & PICTURES)]
         if file not in SOCKET_FILES:
-            wrong += [
-                f"{file} uses {one}" for one in sorted(source(ROOT / file).imported & SOCKETS)
-            ]
-        if not file.startswith(KIOSK_SQL_FILES) and SQL.search(source(ROOT / file).text):
+            wrong += [f"{file} uses {one}" for one in sorted(imported_modules(file) & SOCKETS)]
+        if not file.startswith(KIOSK_SQL_FILES) and has_sql(file):
             wrong.append(f"{file} has SQL")
     assert wrong == []
 
 
 def test_pages_have_no_sql_and_stores_no_flask() -> None:
-    assert [
-        file
-        for file in files("server")
-        if "flask" in libraries(file) and SQL.search(source(ROOT / file).text)
-    ] == []
+    assert [file for file in files("server") if "flask" in libraries(file) and has_sql(file)] == []
 
 
 def test_sqlite_is_known_in_storage_alone() -> None:

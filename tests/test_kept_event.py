@@ -1,6 +1,7 @@
 """An event's directory that 1.0 wrote opens, migrates, serves, and keeps its entry log."""
 
 import json
+import shutil
 import sqlite3
 import tarfile
 from collections.abc import Iterator
@@ -16,14 +17,13 @@ from server.features.evidence.verify import check
 from server.web import auth
 from server.web.services import services_of
 from tests.kept.make import KEPT, NAME, KeptForum, kiosk_of
-from tests.once.folders import Folder
 
 TOLD = json.loads((KEPT / f"{NAME}.json").read_text(encoding="utf-8"))
 LATER = TOLD["last_at"] + 60_000
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What was written then, unpacked and brought up to this version."""
     path = tmp_path_factory.mktemp("kept")
     with tarfile.open(KEPT / f"{NAME}.tar.xz") as packed:
@@ -33,12 +33,12 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     with closing(sqlite3.connect(path / "event" / "hallkeeper.db")) as db, db:
         db.execute("DELETE FROM setting WHERE key = 'clock'")
     load_event(path / "event")
-    return Folder.read(path)
+    return path
 
 
 @pytest.fixture
-def forum(tmp_path: Path, kept: Folder) -> Iterator[KeptForum]:
-    kept.write(tmp_path / "then")
+def forum(tmp_path: Path, kept: Path) -> Iterator[KeptForum]:
+    shutil.copytree(kept, tmp_path / "then")
     opened = KeptForum(load_event(tmp_path / "then" / "event"), tmp_path / "then", now=LATER)
     yield opened
     opened.close()
@@ -77,7 +77,7 @@ def test_its_pages_are_served(forum: KeptForum) -> None:
     assert client.get_cookie(auth.COOKIE, "localhost") is not None
     for target in ("/admin/", "/admin/entries", "/admin/people/", "/admin/kiosks/"):
         page = client.get(target, base_url="https://localhost")
-        assert page.status_code == 200, target
+        assert page.status_code == 200, target  # type: ignore[attr-defined]
     acts = client.get("/admin/acts", base_url="https://localhost").text
     for label in ("Added a kiosk", "Closed a hall", "Fenced a kiosk"):
         assert label in acts

@@ -1,10 +1,12 @@
-"""That tests which leave something open are found out (tests/conftest.py), by tests that do."""
+"""`tests/leaks.py` fails each test that leaves something open, and no other."""
 
 import re
 import sys
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.system
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parent.parent
@@ -93,90 +95,27 @@ FILES = {
     "settings": SETTINGS,
     "socket": SOCKET,
 }
-# Other libraries' plugins have no part in it, and take half of the time that pytest needs to begin.
-ALONE = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-IMPATIENT = "import tests.conftest\ntests.conftest.GRACE_S = 0.2"
+IMPATIENT = "import tests.leaks\ntests.leaks.GRACE_S = 0.2"
 
 
-@pytest.mark.system
-@pytest.mark.parametrize("workers", [0, 2])
-def test_what_is_left_fails_that_test_and_no_other(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: int
-) -> None:
-    """What has no number among the open files fails the last test of its file."""
-    for name, value in ALONE.items():
-        monkeypatch.setenv(name, value)
+def test_a_leak_fails_its_test(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object without a descriptor, in a cycle, fails the last test of its file."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTEST_ADDOPTS", "-W error -p no:cacheprovider")
     pytester.makeconftest(IMPATIENT)
     pytester.makepyfile(**{f"test_{name}": code for name, code in FILES.items()})
-    command = (
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "tests.conftest",
-        "--workers",
-        str(workers),
-    )
-    result = pytester.run(sys.executable, *command, timeout=500)
+    result = pytester.run(sys.executable, "-m", "pytest", "-q", "-p", "tests.leaks", timeout=500)
     assert result.ret == 1
-    said = result.stdout.str()
-    for told in ("thread forgotten", r"\S+/forgotten\.db", r"socket:\S+"):
-        assert re.search(f"left behind: {told}", said), told
-    assert re.search("unclosed file .*forgotten.txt", said)
-    assert "Implicitly cleaning up <TemporaryDirectory" in said
-    found = set(re.findall(r"^ERROR \S+::(\w+)", said, re.M))
-    # The file's last test is that of its process, and one process may take over from the other.
-    last = {"test_with_which_this_file_ends", "test_leaves_a_folder_to_the_collector"}
-    assert len(found & last) == 1
-    assert found - last == {
+    output = result.stdout.str()
+    for target in ("thread forgotten", r"\S+/forgotten\.db", r"socket:\S+"):
+        assert re.search(f"left behind: {target}", output), target
+    assert re.search("unclosed file .*forgotten.txt", output)
+    assert "Implicitly cleaning up <TemporaryDirectory" in output
+    assert re.findall(r"^ERROR \S+::(\w+)", output, re.M) == [
         "test_leaves_a_connection",
         "test_leaves_a_file_to_the_collector",
+        "test_with_which_this_file_ends",
         "test_leaves_a_socket",
         "test_leaves_a_thread",
-    }
-    assert said.count("ERROR test_") == 5
-
-
-STARTS = """
-import os, subprocess, sys
-import pytest
-
-LEFT = []
-
-def test_that_starts_a_process():
-    subprocess.run([sys.executable, "-c", ""], check=True)
-
-def test_that_leaves_one():
-    LEFT.append(os.posix_spawn("/bin/sh", ["sh", "-c", "exec sleep 60"], {"PATH": os.defpath}))
-
-def test_that_starts_none():
-    os.kill(LEFT[0], 15)
-
-@pytest.mark.system
-def test_that_may():
-    subprocess.run([sys.executable, "-c", ""], check=True)
-"""
-
-
-@pytest.mark.system
-@pytest.mark.parametrize("quick", [False, True])
-def test_a_quick_test_starts_no_process(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, quick: bool
-) -> None:
-    for name, value in ALONE.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:cacheprovider")
-    pytester.makeini("[pytest]\nmarkers = system")
-    pytester.makepyfile(STARTS)
-    options = ["--quick"] if quick else []
-    result = pytester.run(
-        sys.executable, "-m", "pytest", "-p", "tests.conftest", *options, timeout=500
-    )
-    if quick:
-        result.assert_outcomes(passed=3, errors=2, deselected=1)
-        result.stdout.fnmatch_lines(["ERROR *::test_that_starts_a_process*"])
-        result.stdout.fnmatch_lines(["ERROR *::test_that_leaves_one*"])
-        assert "mark the test `system`" in result.stdout.str()
-    else:
-        result.assert_outcomes(passed=4)
+    ]

@@ -11,6 +11,8 @@ import pytest
 from tests.bench.mutation import mutants
 from tests.bench.mutation.made import Source
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parent.parent
 CODE = '''\
 """Rules of a hall."""

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parent.parent
 REAL = ("bash", "cat", "grep", "head", "mkdir", "mktemp", "rm", "sed", "tail")
 DEBIAN_12 = ("libzbar0", "libgl1", "libglib2.0-0", "fonts-noto-core", "fonts-noto-cjk")

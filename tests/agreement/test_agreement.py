@@ -15,7 +15,7 @@ from server.features.rehearsal import would_enter
 from server.features.rehearsal.places import Place
 from tests.agreement.compare import compare, compare_in
 from tests.agreement.world import random_world
-from tests.once.tries import tries
+from tests.tries import tries
 
 SEEDS = (1, 2)
 TIMES = 150
@@ -23,7 +23,6 @@ MUTANT_SEED = 5  # with a closed hall around a kiosk's door
 MUTANT_TIMES = 600  # at most, until the two differ
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 def test_beforehand_as_at_the_door(tmp_path: Path, seed: int) -> None:
     times = tries(TIMES)
@@ -50,7 +49,7 @@ def _without(name: str) -> Callable[..., object]:
 
 
 def _next_only(place: Place):
-    return _programme.fget(place)[:1]
+    return _programme.fget(place)[:1]  # type: ignore[attr-defined]
 
 
 _programme = Place.programme

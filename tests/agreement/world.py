@@ -41,7 +41,6 @@ from server.core.venue import nesting, store
 from server.features.imports.venue_file import read_venue
 from server.features.imports.venue_import import import_venue
 from server.storage.database import Database
-from tests.once.pages.apps import give_back
 from tests.server.support.in_process import AppTransport
 
 HOUR = 3_600_000
@@ -177,7 +176,6 @@ def random_world(path: Path, seed: int, people: int = 120) -> Iterator[World]:
             for kiosk in world.kiosks:
                 kiosk.close()
             close_app(world.app)
-            give_back(world.app)
 
 
 def venue_text(draw: random.Random, settings: EventSettings) -> str:

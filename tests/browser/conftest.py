@@ -9,9 +9,6 @@ import pytest
 
 from tests.browser.engine.chromium import end, start
 from tests.browser.live_door import LiveDoor
-from tests.once.pages.compiled import routes_are_compiled_once as routes_are_compiled_once
-from tests.once.pages.compiled import templates_are_compiled_once as templates_are_compiled_once
-from tests.order.on_disk import tmp_path_factory as tmp_path_factory
 from tests.system.support.nursery import nursery as nursery
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,7 +40,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDoor]:
 
 
 @pytest.fixture
-def page(browser: object, door: LiveDoor) -> Iterator[object]:
+def page(browser: Any, door: LiveDoor) -> Iterator[object]:
     """Open the page of that door anew. No script of it may fail."""
     page = _large(browser, door)
     page.open()
@@ -52,7 +49,7 @@ def page(browser: object, door: LiveDoor) -> Iterator[object]:
 
 
 @pytest.fixture
-def kept_page(browser: object, door: LiveDoor) -> Iterator[object]:
+def kept_page(browser: Any, door: LiveDoor) -> Iterator[object]:
     """The same as the test before has left it, with its panels closed, where it is still open.
 
     A door's page is open all day, too. It is for tests that wait for what they have brought about.
@@ -63,7 +60,7 @@ def kept_page(browser: object, door: LiveDoor) -> Iterator[object]:
     assert page.log() == []
 
 
-def _large(browser: object, door: LiveDoor) -> Any:
+def _large(browser: Any, door: LiveDoor) -> Any:
     from tests.browser.page import LARGE, Page  # which skips where there is no selenium
 
     page = Page(browser, door.url, door.link).resize(LARGE)

@@ -1,6 +1,7 @@
 """Each answer of a real kiosk fills the page: word, colour and sentence in two languages, uncut."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ new MutationObserver(() => tones.push(main.dataset.tone)).observe(main, { attrib
 """
 
 
-def test_answer_goes_after_its_time(browser: object, tmp_path) -> None:
+def test_answer_goes_after_its_time(browser: Any, tmp_path) -> None:
     with LiveDoor(tmp_path, answer_s=1.5) as door:
         page = Page(browser, door.url, door.link).open()
         page.script(TONES)

@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,7 @@ def test_camera_page(door: LiveDoor, page: Page, axe: str) -> None:
     examine(page, axe, "camera page")
 
 
-def test_page_without_its_kiosk(browser: object, tmp_path, axe: str) -> None:
+def test_page_without_its_kiosk(browser: Any, tmp_path, axe: str) -> None:
     with LiveDoor(tmp_path) as door:
         page = Page(browser, door.url, door.link).open()
         door.server.close()
@@ -148,7 +149,7 @@ return axe.getRules(arguments[0]).filter((one) => one.tags.includes("cat.color")
 """
 
 
-def test_a_fault_of_dark_colours_alone_is_found(browser: object, tmp_path: Path, axe: str) -> None:
+def test_a_fault_of_dark_colours_alone_is_found(browser: Any, tmp_path: Path, axe: str) -> None:
     """And what moves in the dark is known for more than a colour."""
     (tmp_path / "page.html").write_text(DARK)
     browser.get((tmp_path / "page.html").as_uri())

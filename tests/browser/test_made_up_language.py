@@ -198,7 +198,7 @@ def test_the_camera_page(door: LiveDoor, page: Page) -> None:
     door.scene.plugged = True
 
 
-def test_a_page_without_its_kiosk(browser: object, door: LiveDoor) -> None:
+def test_a_page_without_its_kiosk(browser: Any, door: LiveDoor) -> None:
     page = Page(browser, door.url, door.link).resize(SMALL).open()
     door.server.close()
     page.wait("the loss", lambda: page.shown("#lost"))

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -110,7 +111,7 @@ def forum(tmp_path: Path) -> Iterator[Forum]:
 
 
 @pytest.fixture
-def organiser(browser: object, forum: Forum) -> Iterator[Organiser]:
+def organiser(browser: Any, forum: Forum) -> Iterator[Organiser]:
     from tests.browser.page import webdriver
 
     known = browser.window_handles

@@ -4,6 +4,7 @@ import itertools
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -149,7 +150,7 @@ def test_trouble_and_clock_and_battery_are_told(door: LiveDoor, page: Page) -> N
         door.kiosk.board.update(trouble=())
 
 
-def test_page_without_its_kiosk_admits_nobody(browser: object, tmp_path: Path) -> None:
+def test_page_without_its_kiosk_admits_nobody(browser: Any, tmp_path: Path) -> None:
     with LiveDoor(tmp_path) as door:
         page = Page(browser, door.url, door.link).open()
         door.server.close()
@@ -174,7 +175,7 @@ def write_film(path: Path, text: str) -> Path:
     return path
 
 
-def test_film_as_the_camera(browser: object, tmp_path: Path) -> None:
+def test_film_as_the_camera(browser: Any, tmp_path: Path) -> None:
     """A video file is a camera too: its badge is answered, and its end is told."""
     event = Event(tmp_path)
     directory = enrolled(tmp_path / "door", port=event.port, pin=event.spki_sha256)

@@ -8,9 +8,6 @@ import pytest
 from tests.kiosk.support.door_fixture import Clock, LocalDoor
 from tests.kiosk.support.fake_event import FakeEvent
 from tests.kiosk.support.online import Online
-from tests.once.journals import new_journals_are_copied as new_journals_are_copied
-from tests.once.pages.compiled import routes_are_compiled_once as routes_are_compiled_once
-from tests.once.pages.compiled import templates_are_compiled_once as templates_are_compiled_once
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from tests.kiosk.camera.streams import NetworkCamera
 from tests.kiosk.support.door_fixture import badge, enrolled, orders, snapshot
 from tests.kiosk.support.pictures import Gray, hall, held_up, noisy, symbol
 
+pytestmark = pytest.mark.system
+
 FRAME_S = 1 / 30
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from badges.record import decode_record
 from kiosk.camera.camera import Camera
@@ -16,6 +17,8 @@ from kiosk.run import AnswerReport
 from tests.bench.eyes.kiosks import open_kiosk
 from tests.bench.eyes.pictures.cards import modules
 from tests.kiosk.support.door_fixture import badge
+
+pytestmark = pytest.mark.system
 
 PRESENTATIONS = 1000
 LINGER = 2  # further frames in which an answered badge stays in view

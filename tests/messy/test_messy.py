@@ -1,22 +1,13 @@
 """Each messy file is imported as it should be, or refused with nothing changed."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from server.core.event.directory import Event
 from tests.messy import rosters, venues
 from tests.messy.cases import Case
 from tests.messy.run import tried
-from tests.server.support.console import Console, kept_open
+from tests.server.support.console import Console
 
 CASES = [*rosters.cases(), *venues.cases()]
-
-
-@pytest.fixture
-def event(request: pytest.FixtureRequest, event: Event) -> Iterator[Event]:
-    with kept_open(request, event) as kept:
-        yield kept
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.file for case in CASES])

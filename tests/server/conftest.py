@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -21,19 +20,14 @@ from server.features.imports.venue_file import read_venue
 from server.features.imports.venue_import import import_venue
 from server.features.imports.venue_plan import Venue
 from server.storage.database import Database
-from tests.once import beginnings
-from tests.once.databases import slots
-from tests.once.databases.slots import kept_databases as kept_databases
-from tests.once.databases.slots import own_database as own_database
-from tests.once.folders import Folder
-from tests.once.pages.apps import apps_are_made_once as apps_are_made_once
-from tests.once.pages.apps import own_app as own_app
-from tests.once.pages.compiled import templates_are_compiled_once as templates_are_compiled_once
-from tests.once.schema import new_tables_are_copied as new_tables_are_copied
+from tests.server.support.apps import _apps_are_reused as _apps_are_reused
+from tests.server.support.apps import _free_apps as _free_apps
+from tests.server.support.apps import own_app as own_app
 from tests.server.support.console import Console
-from tests.server.support.postgresql import engines, lines
+from tests.server.support.postgresql import engines
 from tests.server.support.postgresql.cluster import MISSING, binaries
 from tests.server.support.postgresql.databases import Databases
+from tests.server.support.templates import STARTS, Templates, nothing
 
 NOW = 1_777_860_000_000  # 2026-05-04 10:00 in Shanghai, the event's first morning
 MINUTE = 60_000
@@ -66,90 +60,59 @@ def settings() -> EventSettings:
     )
 
 
-@dataclass(frozen=True)
-class Template:
-    """An event that each test gets a copy of, as it was made and as it was loaded."""
-
-    event: Event
-    password: str
-    folder: Folder
-
-
 @pytest.fixture(scope="session")
-def _template(
+def _empty_event(
     settings: EventSettings, tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None
-) -> Template:
+) -> tuple[Event, str]:
+    """A new event, and the password of its user `admin`."""
     path = tmp_path_factory.mktemp("template") / "event"
     _, password = init_event(path, settings, now=NOW - 24 * HOUR, password_stays=True)
-    return Template(load_event(path), password, Folder.read(path))
+    return load_event(path), password
 
 
 @pytest.fixture(scope="session")
-def _filled_database(_template: Template, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The file of an event with the venue and the roster below."""
-    path = tmp_path_factory.mktemp("filled") / "event"
-    _template.folder.write(path)
-    event = replace(_template.event, path=path)
-    with Database(event.database_path) as opened:
-        fill(event, opened)
-    return event.database_path.read_bytes()
+def templates(
+    _empty_event: tuple[Event, str], tmp_path_factory: pytest.TempPathFactory
+) -> Templates:
+    return Templates(_empty_event[0], tmp_path_factory.mktemp("templates"))
 
 
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> str:
-    """Which engine keeps the test's event. `engines.py` says which tests have both."""
+    """Which engine keeps the test's event. `engines.py` has the tests that run on both."""
     return str(getattr(request, "param", "sqlite"))
 
 
 @pytest.fixture
 def event(
-    _template: Template, tmp_path: Path, request: pytest.FixtureRequest, engine: str
+    request: pytest.FixtureRequest, templates: Templates, tmp_path: Path, engine: str
 ) -> Iterator[Event]:
-    """A new event: default categories, the user `admin`, nothing else.
-
-    For a test with the `site` below it has that from the beginning.
-    """
-    path = tmp_path / "event"
-    copy = replace(_template.event, path=path, badge_keys=dict(_template.event.badge_keys))
-    filled = "_filled_database" in request.fixturenames
-    begun = None
-    if engine != "postgresql":
-        begun = beginnings.database(request, _template.event, _template.folder)
-        if begun is None and filled:
-            begun = request.getfixturevalue("_filled_database")
-    name = copy.database_path.name
-    if engine != "postgresql" and slots.suit(request):
-        _template.folder.write(path, without=name)
-        kept: slots.Slots = request.getfixturevalue("kept_databases")
-        kept.lend(copy.database_path, begun or _template.folder.bytes_of(name))
-        yield copy
-        left = kept.give_back(copy.database_path)
-        assert not left, f"left behind: {', '.join(left)}"
+    """A new event: default categories and the user `admin`, or what one of `STARTS` has written."""
+    start = next((STARTS[name] for name in request.fixturenames if name in STARTS), nothing)
+    event = templates.copy(start, tmp_path / "event")
+    if engine == "sqlite":
+        yield event
         return
-    _template.folder.write(path, **({} if begun is None else {name: begun}))
-    if engine == "postgresql":
-        copy.database_path.unlink()
-        databases: Databases = request.getfixturevalue("postgres")
-        with databases.event(path, filled=filled, keeps_lines=lines.suit(request)):
-            yield copy
-        # A test that looks into a file of SQLite makes one, and finds nothing in it.
-        assert not copy.database_path.exists(), "this test looked for the event in SQLite"
-        return
-    yield copy
+    event.database_path.unlink()
+    databases: Databases = request.getfixturevalue("postgres")
+    with databases.event(event.path, start):
+        yield event
+    # A test that opens a file of SQLite makes one, and finds nothing in it.
+    assert not event.database_path.exists(), "this test looked for the event in SQLite"
 
 
 @pytest.fixture(scope="session")
-def postgres(_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
-    """PostgreSQL with databases for events, as they are made and with the site below."""
+def postgres(templates: Templates) -> Iterator[Databases]:
+    """PostgreSQL with databases for events."""
     if binaries() is None:
         pytest.skip(MISSING)
-    with Databases(_template.event, fill, tmp_path_factory.mktemp("postgres")) as made:
-        yield made
+    with Databases(templates) as databases:
+        yield databases
 
 
 @pytest.fixture
-def admin_password(_template: Template) -> str:
-    return _template.password
+def admin_password(_empty_event: tuple[Event, str]) -> str:
+    return _empty_event[1]
 
 
 @pytest.fixture
@@ -251,8 +214,16 @@ def fill(event: Event, database: Database) -> None:
     database.write(lambda db: take(db, random=os.urandom))
 
 
+STARTS["venue_and_roster"] = fill
+
+
 @pytest.fixture
-def site(database: Database, _filled_database: bytes) -> Database:
+def venue_and_roster() -> None:
+    """Let the event begin with the venue and the roster above."""
+
+
+@pytest.fixture
+def site(database: Database, venue_and_roster: None) -> Database:
     """The event's database with the venue and the roster above, and no badges."""
     return database
 
@@ -275,13 +246,10 @@ def fill_by_commands(event: Event, _: Database) -> None:
     console("issue")
 
 
-beginnings.WRITTEN["filled"] = fill_by_commands
+STARTS["filled"] = fill_by_commands
 
 
 @pytest.fixture
-def filled(request: pytest.FixtureRequest, console: Console) -> Console:
+def filled(console: Console) -> Console:
     """With venue, roster and badges."""
-    if not beginnings.is_begun(request):
-        with Database(console.event.database_path) as database:
-            fill_by_commands(console.event, database)
     return console

@@ -6,9 +6,9 @@ import time
 
 import click
 
-from tests.once.tries import tries
 from tests.swarm.mutants import BY_NAME, MUTANTS
 from tests.swarm.run import first_broken, run_many
+from tests.tries import tries
 
 
 @click.command()

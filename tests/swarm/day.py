@@ -687,7 +687,7 @@ class Day:
                 return
         record = door.journal.newest(1)[0]
         self.truth.enter(person, self.hall_ids(door))
-        person.beyond = {one.hall for one in (record, *record.outer_halls) if one.override_place}
+        person.beyond = {one.hall for one in (record, *record.outer_halls) if one.override_place}  # type: ignore[attr-defined]
         person.entry = (*door.key, answer.seq)
         person.granted_then = door.granted()
 

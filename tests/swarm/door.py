@@ -158,7 +158,7 @@ class SteppedDoor:
 
     def accounts(self) -> dict[PoolKey, Account]:
         """The kiosk's places. Read after each step, and cached until the journal changes."""
-        as_of = (self.journal, self.journal._file._connection.total_changes)
+        as_of = (self.journal, self.journal._file._connection.total_changes)  # type: ignore[attr-defined]
         if self._accounts is None or self._accounts[0] != as_of:
             self._accounts = as_of, self.journal.accounts()
         return self._accounts[1]

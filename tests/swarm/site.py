@@ -45,7 +45,6 @@ from server.features.imports.venue_file import read_venue
 from server.features.imports.venue_import import import_venue
 from server.storage.database import Database
 from server.web.services import keep_services, services, services_of
-from tests.once.pages.apps import give_back
 from tests.server.conftest import roster_of
 from tests.swarm.clocks import MachineClock, Time
 
@@ -201,7 +200,6 @@ class SteppedSite:
         if self.client is not None:
             self.client = None
             close_app(self.app)
-            give_back(self.app)
             self.database.close()
             del self.app
             gc.collect(0)

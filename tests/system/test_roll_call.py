@@ -102,15 +102,15 @@ def test_three_points_without_network(place: LiveSite) -> None:
         # By the server's clock, which is put on, the doors count as not heard by then.
         late = max(now_ms(), heard + LIVE_MS + 1)
         found = place.write(lambda db: muster.begin(db, "drill", by="user:1", now=late))
-        counts = lists.counts(place.database.reader, found.muster_id)
+        counts = lists.counts(place.database.reader, found.muster_id)  # type: ignore[attr-defined]
         assert counts.total("missing") == PEOPLE
         assert counts.sureness[Sureness.DOOR_AWAY] == PEOPLE, "the doors are not heard"
         place.start_server()
         total = sum(map(len, seen.values())) + len(again)
         wait_for("the points' scans", lambda: scans(place) == total)
-        counts = lists.counts(place.database.reader, found.muster_id)
+        counts = lists.counts(place.database.reader, found.muster_id)  # type: ignore[attr-defined]
         assert (counts.total("seen"), counts.total("missing")) == (PEOPLE - MISSING, MISSING)
-        missing = lists.lines(place.database.reader, found.muster_id, Wanted(state=State.MISSING))
+        missing = lists.lines(place.database.reader, found.muster_id, Wanted(state=State.MISSING))  # type: ignore[attr-defined]
         assert {line.serial for line in missing} == {place.serial(n) for n in range(MISSING)}
         ((noted, distinct),) = place.query(
             "SELECT COUNT(*), COUNT(DISTINCT number) FROM muster_seen"

@@ -6,6 +6,7 @@
 import secrets
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_days_are_full_of_people_and_faults() -> None:
 
 
 def test_days_with_a_room_inside_a_hall_are_full_too() -> None:
-    worlds = [world_of(seed, theme=NESTED) for seed in range(100)]
+    worlds: list[Any] = [world_of(seed, theme=NESTED) for seed in range(100)]
     for world in worlds:
         assert run_world(world) is None
     halls = [truth for world in worlds for truth in world.truths]
@@ -110,7 +111,7 @@ def test_days_with_a_room_inside_a_hall_are_full_too() -> None:
 
 
 def test_days_with_kept_places_are_full_too() -> None:
-    worlds = [world_of(seed, theme=KEPT_PLACES) for seed in range(100)]
+    worlds: list[Any] = [world_of(seed, theme=KEPT_PLACES) for seed in range(100)]
     for world in worlds:
         assert run_world(world) is None
     assert sum(world.over >= 0 for world in worlds) > 20  # the hall was full

@@ -9,7 +9,7 @@ from badges.admission.decide import decide, event_day
 from badges.admission.facts import Admitted, Denied, Direction, Facts, Reason, Scan
 from badges.credential.credential import Kind
 from tests.badges.strategies import presentations
-from tests.once.tries import tries
+from tests.tries import tries
 
 Shown = tuple[Scan, Facts]
 

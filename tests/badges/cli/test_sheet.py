@@ -61,7 +61,6 @@ def cards_of(keys: Path, text: str):
     return offline_sheet.make_cards(decode_keys(keys.read_bytes()), roster.rows, bits)
 
 
-@pytest.mark.long
 def test_it_works(keys):
     result, pdf = print_sheet(keys, ROSTER, *ZONES)
     assert result.stdout == f"2 cards: {pdf}\n"
@@ -198,7 +197,6 @@ def test_a_zone_given_twice(keys):
     assert "give each zone once" in result.stderr
 
 
-@pytest.mark.long
 def test_names_that_no_font_draws(keys):
     """Every such badge is reported at once, and nothing is printed, never a box."""
     text = "name,category\nAnna \u0378,press\nBo,press\nCy \u0379,press\n"

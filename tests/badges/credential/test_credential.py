@@ -88,7 +88,6 @@ def test_every_flipped_bit_is_refused():
             open_credential(RING, as_text(bytes(flipped)))
 
 
-@pytest.mark.long
 def test_every_changed_character_is_refused():
     for at in range(TEXT_CHARS):
         for char in base45.ALPHABET:

@@ -53,7 +53,6 @@ def verifies(public: bytes, message: bytes, signature: bytes) -> bool:
     return True
 
 
-@pytest.mark.long
 def test_rfc_8032():
     with cryptography_vectors.open_vector_file("asymmetric/Ed25519/sign.input", "r") as file:
         vectors = [[bytes.fromhex(field) for field in line.split(":")[:4]] for line in file]

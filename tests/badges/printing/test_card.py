@@ -86,7 +86,6 @@ def test_markup_in_names_is_text(markup):
     assert "".join(text.split()).count("".join(markup.split())) == 6
 
 
-@pytest.mark.long
 def test_a_page_for_each_card_and_progress():
     cards = [
         replace(ANNA, text=CREDENTIAL[:-3] + f"{n:03}", badge_number=f"N{n:04}") for n in range(45)

@@ -18,6 +18,8 @@ from tests.badges.printing.cards import CREDENTIAL
 from tests.badges.printing.cards import texts as said_by
 from tests.badges.printing.forum import BACK, FORUM, people
 
+pytestmark = pytest.mark.system
+
 PEOPLE = people()
 # The first of each kind of script, the longest names, and many symbols.
 SOME = [PEOPLE[at] for at in (0, 3, 8, 21, 22, 23)]

@@ -1,9 +1,6 @@
 """The chosen mask is the one that `qrcode` chooses by scoring module by module."""
 
 import random
-from collections.abc import Callable
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +12,7 @@ from badges.credential.base45 import ALPHABET
 from badges.printing import qr
 from badges.printing.masks import best_mask, penalty
 from badges.printing.qr import symbol
-from tests.once.tables import shared
-from tests.once.tries import tries
+from tests.tries import tries
 
 Symbol = tuple[tuple[bool, ...], ...]
 
@@ -47,7 +43,7 @@ def test_patterns_at_every_place(line, turned):
         assert penalty(packed(grid), 21) == qrcode.util.lost_point(grid.tolist())
 
 
-def whole(texts: tuple[tuple[str, str], ...]) -> list[Symbol]:
+def whole(texts: list[tuple[str, str]]) -> list[Symbol]:
     """The symbols of texts at their levels, made by `qrcode` alone."""
     made = []
     for text, level in texts:
@@ -59,26 +55,18 @@ def whole(texts: tuple[tuple[str, str], ...]) -> list[Symbol]:
     return made
 
 
-@pytest.fixture(scope="module")
-def are_as_qrcode_makes_them(tables: Path) -> Callable[[list[tuple[str, str]]], bool]:
-    """`qrcode` takes ten times as long, so it runs once for each of its versions."""
-    asked = shared(whole, tables, lambda: version("qrcode"))
-
-    def compare(texts: list[tuple[str, str]]) -> bool:
-        made = [symbol(text, level=level).modules for text, level in texts]
-        return made == asked(tuple(texts))
-
-    return compare
+def are_as_qrcode_makes_them(texts: list[tuple[str, str]]) -> bool:
+    made = [symbol(text, level=level).modules for text, level in texts]
+    return made == whole(texts)
 
 
-def test_the_symbols_of_many_credentials(are_as_qrcode_makes_them):
+def test_the_symbols_of_many_credentials():
     draw = random.Random(18004)
     credentials = ["HK" + "".join(draw.choices(ALPHABET, k=120)) for _ in range(tries(150))]
     assert are_as_qrcode_makes_them([(text, draw.choice("MQ")) for text in credentials])
 
 
-@pytest.mark.long
-def test_the_symbols_of_texts_of_many_lengths_and_levels(are_as_qrcode_makes_them):
+def test_the_symbols_of_texts_of_many_lengths_and_levels():
     draw = random.Random(7833)
     texts = []
     for _ in range(tries(150)):
@@ -88,9 +76,8 @@ def test_the_symbols_of_texts_of_many_lengths_and_levels(are_as_qrcode_makes_the
     assert are_as_qrcode_makes_them(texts)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("letters", ["A7$", "aé"])
-def test_the_symbols_of_every_length(letters, are_as_qrcode_makes_them):
+def test_the_symbols_of_every_length(letters):
     """Also where the version is full to the last bit, and where one bit more needs the next."""
     texts = [(letters * length)[:length] for length in range(1, 130)]
     assert are_as_qrcode_makes_them([(text, "Q") for text in texts])

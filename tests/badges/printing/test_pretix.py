@@ -249,7 +249,6 @@ def test_a_layout_without_the_badge_s_code() -> None:
     )
 
 
-@pytest.mark.long
 def test_all_scripts_and_long_names_stay_on_the_page() -> None:
     name = {**TEXT, "content": "attendee_name", "fontsize": 30, "bottom": 60, "bold": True,
             "italic": True}  # fmt: skip

@@ -102,7 +102,6 @@ def test_every_code_and_every_name_of_the_un_languages_is_known() -> None:
             assert countries_called(name) == (code,) or (language, name) == ("es", "Congo")
 
 
-@pytest.mark.long
 def test_a_name_of_any_language_means_its_country(monkeypatch: pytest.MonkeyPatch) -> None:
     # Babel caches its reads, and these are only parts.
     monkeypatch.setattr(localedata, "_cache", {})

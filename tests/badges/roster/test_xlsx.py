@@ -112,7 +112,6 @@ def claiming(data: bytes, part: bytes, size: int) -> bytes:
     return bytes(said)
 
 
-@pytest.mark.long
 def test_xlsx_bombs_and_damage():
     good = workbook(["name", "category"], ["Anna", "press"])
     sheet = b"xl/worksheets/sheet1.xml"
@@ -244,7 +243,6 @@ class TestWhatASheetHides:
         assert [one.kind for one in roster.findings] == ["header_line"]
         assert roster.problems == ()
 
-    @pytest.mark.long
     def test_merged_cells_that_would_fill_the_memory(self):
         book = self.book()
         for _ in range(1_200):

@@ -69,7 +69,6 @@ def test_append_returns_the_index():
     assert [tree.append(leaf) for leaf in LEAVES[:5]] == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.long
 def test_every_inclusion_proof_proves_its_leaf_alone(tree):
     for size in range(1, SIZES + 1):
         root = tree.root(size)

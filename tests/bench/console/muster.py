@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 
@@ -182,7 +183,7 @@ def roll_call(opened: Event, database: Database, serials: list[int]) -> dict[str
     }
 
 
-def _timed(step: Callable[[], object]) -> tuple[tuple[float, float], object]:
+def _timed(step: Callable[[], object]) -> tuple[tuple[float, float], Any]:
     """Return the seconds that it took, and of the processor, and what came of it."""
     began = time.perf_counter(), time.process_time()
     found = step()

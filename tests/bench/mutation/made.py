@@ -155,7 +155,7 @@ def _wrong_statements(parent: ast.AST, node: ast.stmt) -> Iterator[tuple[str, as
             yield f"{_short(node)} → nothing", ast.Pass()
     if isinstance(node, ast.Return) and node.value is not None:
         constant = isinstance(node.value, ast.Constant)
-        if not (constant and node.value.value is None):
+        if not (constant and node.value.value is None):  # type: ignore[attr-defined]
             yield f"{_short(node)} → return None", ast.Return(ast.Constant(None))
         if isinstance(node.value, ast.Compare | ast.BoolOp):
             yield f"{_short(node)} → return True", ast.Return(ast.Constant(True))

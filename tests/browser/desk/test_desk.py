@@ -3,6 +3,7 @@ Targets and axe on each page.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 @pytest.fixture
-def clerk(browser: object, place: Place) -> Iterator[Keyboard]:
+def clerk(browser: Any, place: Place) -> Iterator[Keyboard]:
     place.only("Zebra")
     place.sign_in(browser)
     page = Page.of(browser).resize((1024, 768))

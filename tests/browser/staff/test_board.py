@@ -4,6 +4,7 @@ reads or has reached one."""
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,7 @@ from server.storage.database import Database
 from tests.browser.page import Page
 from tests.browser.staff.big_forum import busy_forum
 from tests.browser.staff.test_staff_pages import WIDE, show
-from tests.server.conftest import _filled_database as _filled_database
-from tests.server.conftest import _template as _template
+from tests.server.conftest import _empty_event as _empty_event
 from tests.server.conftest import cheap_passwords as cheap_passwords
 from tests.server.conftest import database as database
 from tests.server.conftest import engine as engine
@@ -30,7 +30,7 @@ ORDER = "document.querySelector('[data-order]')"
 
 @pytest.fixture(params=["tiles", "table"])
 def board(
-    event: Event, site: Database, browser: object, tmp_path: Path, request: pytest.FixtureRequest
+    event: Event, site: Database, browser: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Page]:
     """A board sorted by how full halls are, with its script."""
     with Pages(event, site) as pages:
@@ -158,7 +158,7 @@ def forum(tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None) -> It
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_55_halls_fit_without_scrolling(
-    forum: Pages, browser: object, tmp_path: Path, language: str
+    forum: Pages, browser: Any, tmp_path: Path, language: str
 ) -> None:
     html = forum.staff("supervisor").get(f"/admin/?lang={language}").text
     page = Page.of(browser).resize((1920, 1080))

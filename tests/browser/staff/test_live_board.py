@@ -4,6 +4,7 @@ told by server-sent events."""
 import socket
 import ssl
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ class Forum:
             assert b" 200 " in head.splitlines()[0], found
             return found
 
-    def open(self, browser: object, query: str) -> Page:
+    def open(self, browser: Any, query: str) -> Page:
         address = f"https://127.0.0.1:{self.site.port}"
         browser.get(f"{address}/admin/sign-in")
         browser.add_cookie(
@@ -94,7 +95,7 @@ class Forum:
 
 
 @pytest.fixture(scope="module")
-def forum(tmp_path_factory: pytest.TempPathFactory, browser: object) -> Iterator[Forum]:
+def forum(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[Forum]:
     site = LiveSite(tmp_path_factory.mktemp("live"), venue(40, HALLS), PEOPLE)
     try:
         yield Forum(site)
@@ -113,7 +114,7 @@ def first(page: Page) -> int:
     return int(halls(page)[0])
 
 
-def test_halls_are_sorted_anew_by_what_the_feed_brings(forum: Forum, browser: object) -> None:
+def test_halls_are_sorted_anew_by_what_the_feed_brings(forum: Forum, browser: Any) -> None:
     page = forum.open(browser, "sort=fill&view=tiles")
     last = int(halls(page)[-1])
     forum.enter(last, 10)
@@ -133,7 +134,7 @@ def test_halls_are_sorted_anew_by_what_the_feed_brings(forum: Forum, browser: ob
     assert not offered(page)
 
 
-def test_a_board_in_another_order_is_told_and_not_sorted(forum: Forum, browser: object) -> None:
+def test_a_board_in_another_order_is_told_and_not_sorted(forum: Forum, browser: Any) -> None:
     page = forum.open(browser, "sort=name&view=tiles")
     before = halls(page)
     last = int(before[-1])
@@ -145,7 +146,7 @@ def test_a_board_in_another_order_is_told_and_not_sorted(forum: Forum, browser: 
 
 
 def test_a_board_says_when_the_server_is_away_and_goes_on_after_it(
-    forum: Forum, browser: object
+    forum: Forum, browser: Any
 ) -> None:
     page = forum.open(browser, "sort=fill&view=tiles")
     first_hall = first(page)

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,7 @@ from tests.browser.staff.test_staff_pages import (
     turn_to,
 )
 from tests.server.conftest import MINUTE, NOW
-from tests.server.conftest import _filled_database as _filled_database
-from tests.server.conftest import _template as _template
+from tests.server.conftest import _empty_event as _empty_event
 from tests.server.conftest import cheap_passwords as cheap_passwords
 from tests.server.conftest import database as database
 from tests.server.conftest import engine as engine
@@ -91,7 +91,7 @@ def answers(pages: Pages, tmp_path: Path, language: str) -> dict[str, str]:
     [("en", "light", WIDE), ("zh", "dark", NARROW), ("zh", "light", WIDE), ("en", "dark", NARROW)],
 )
 def test_nothing_grave_is_found(
-    pages: Pages, browser: object, axe: str, tmp_path: Path, language: str, scheme: str,
+    pages: Pages, browser: Any, axe: str, tmp_path: Path, language: str, scheme: str,
     size: tuple[int, int],
 ) -> None:  # fmt: skip
     window = Window(browser, axe)

@@ -14,6 +14,8 @@ from tests.kiosk.texts import pseudo_language
 from tests.system.support.nursery import Nursery
 from tests.system.support.nursery import forks as forks
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:

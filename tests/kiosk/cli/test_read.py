@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 from kiosk.cli.read import FileReading, printable, read_command, read_files, total_of
 from tests.kiosk.support.pictures import TEXT, hall, held_up, symbol
 
+pytestmark = pytest.mark.system
+
 # Larger than any code in it. Searching in every way takes time per pixel.
 SMALL = (320, 180)
 

@@ -208,7 +208,6 @@ def test_a_door_that_is_told_at_once_that_there_is_none_is_silent(door: LocalDoo
     assert door.told == []
 
 
-@pytest.mark.long
 def test_a_full_door_online_does_not_wait_for_ever(
     door: LocalDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

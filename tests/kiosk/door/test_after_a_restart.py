@@ -26,7 +26,7 @@ from tests.kiosk.support.door_fixture import (
     records_of,
 )
 from tests.kiosk.support.supervised import PERSON
-from tests.once.tries import tries
+from tests.tries import tries
 
 SERIAL, AROUND = 0x00ABCD, 3
 MODES = ("hard", "soft", "off")

@@ -41,7 +41,7 @@ from tests.kiosk.support.door_fixture import (
     orders,
 )
 from tests.kiosk.support.journals import enter, leave, own
-from tests.once.tries import tries
+from tests.tries import tries
 
 ME = (KIOSK, GENERATION)
 AROUND, STREET = 31, 32  # outer halls, one inside the other
@@ -250,7 +250,6 @@ def refusal(path: Path) -> JournalError | None:
     return None
 
 
-@pytest.mark.long
 def test_each_alteration_is_noticed_or_harmless(written: Path, tmp_path: Path) -> None:
     every = list(columns(written))
     assert {table for table, _, _ in every} >= {*SEALED, "scan", "own_stay", "named_stay"}
@@ -277,7 +276,6 @@ def test_each_alteration_is_noticed_or_harmless(written: Path, tmp_path: Path) -
     assert noticed.keys() | {SIGNATURE} == {(table, column) for table, column, _ in every}
 
 
-@pytest.mark.long
 def test_damaged_bytes_are_noticed_or_harmless(written: Path, tmp_path: Path) -> None:
     """Also in the tables' definitions, and in the row with the owner."""
     path, whole = tmp_path / "journal.db", written.read_bytes()

@@ -31,7 +31,7 @@ from tests.kiosk.support.door_fixture import (
     records_of,
 )
 from tests.kiosk.support.journals import account, enter, leave, open_journal, own
-from tests.once.tries import tries
+from tests.tries import tries
 
 
 @pytest.fixture

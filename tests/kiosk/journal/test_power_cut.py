@@ -35,6 +35,8 @@ from tests.kiosk.support.door_fixture import (
     orders,
 )
 
+pytestmark = pytest.mark.system
+
 CUTS = 150  # in each way of losing, with rare and with frequent checkpoints
 BADGES = [credential(serial) for serial in range(8)]
 

@@ -111,7 +111,6 @@ def test_it_is_opened_once_because_boards_restart_at_that(
     assert len(opened) == 1
 
 
-@pytest.mark.long
 def test_a_device_that_takes_nothing_is_told_in_time(board: Board) -> None:
     port = SerialPort(board.path)
     with pytest.raises(SerialError, match="accepts no data"):

@@ -267,7 +267,6 @@ def test_a_damaged_file_is_fetched_again(tmp_path: Path, clock: Clock, spoil: st
         assert again.cursor == 10
 
 
-@pytest.mark.long
 def test_readers_see_whole_snapshots(replica: Replica) -> None:
     """A snapshot takes a while. Meanwhile a door reads the previous one, never half of one."""
     serials = range(3_000)

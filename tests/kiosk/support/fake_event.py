@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from badges.places.pool import Pool
 from badges.record import ScanRecord, StayRef, decode_record
@@ -54,11 +55,13 @@ class Books:
 class FakeEvent(FakeServer):
     """One event with one kiosk. Change it under `lock`."""
 
+    _made: tuple[Any, ...] | None = None
+
     def __init__(self, directory: Path, *, port: int = 0) -> None:
         path = directory / "server.pem"
-        if not hasattr(FakeEvent, "_made") or FakeEvent._made[0] != path:
+        if self._made is None or self._made[0] != path:
             FakeEvent._made = (path, *make_certificate(directory))
-        super().__init__(*FakeEvent._made[1:], port=port)
+        super().__init__(*self._made[1:], port=port)
         self.lock = threading.Condition()
         self.books = Books()
         self.changes: list[tuple[int, wire.Change]] = []

@@ -98,7 +98,6 @@ class TestFeed:
         online.until(lambda: online.door.replica.is_ended(1, HALL))
         assert online.present(SERIAL).admitted
 
-    @pytest.mark.long
     @pytest.mark.parametrize("silence_s", [0.4])
     def test_a_silent_feed_is_replaced_by_snapshots(self, online: Online, event: FakeEvent) -> None:
         """A proxy swallows streams: batches get through, changes do not."""
@@ -142,7 +141,6 @@ class TestFeed:
         online.door.clock.pass_ms(60_000)
         online.until(lambda: online.door.replica.age_ms() == 0)
 
-    @pytest.mark.long
     def test_and_age_while_nothing_comes(
         self, online: Online, event: FakeEvent, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -84,7 +84,6 @@ class TestEvidence:
         event.facts = {"salted": True}
         return event
 
-    @pytest.mark.long
     def test_a_checkpoint_on_disk_is_cosigned(self, asked: FakeEvent, online: Online) -> None:
         online.until(lambda: len(asked.batches) >= 2)
         online.present(SERIAL)

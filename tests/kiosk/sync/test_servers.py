@@ -180,7 +180,6 @@ def other_key(sites: Sites) -> None:
     sites.a = stranger
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("fault", [refuse, silent, broken, not_ours, other_key])
 def test_the_next_one_is_asked(
     sites: Sites,
@@ -200,7 +199,6 @@ def test_the_next_one_is_asked(
     assert servers.current().port == sites.b.port
 
 
-@pytest.mark.long
 def test_a_server_that_takes_connections_and_says_nothing(
     sites: Sites, parts: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +238,6 @@ def test_where_nobody_answers_each_is_asked_once_and_then_patiently(
     assert not servers.hurried, "a slow server must not be left for another slow one for ever"
 
 
-@pytest.mark.long
 def test_the_preferred_one_is_asked_again_once_it_can_work(sites: Sites, parts: ExitStack) -> None:
     moves = []
     servers = both(sites, sites.a)

@@ -272,7 +272,6 @@ class TestStreams:
         with way.stream("/api/feed?after=0") as lines:
             assert list(lines) == [": open", "", "id: 1", "data: {}"]
 
-    @pytest.mark.long
     def test_silence_is_an_end(self, way: Transport, server: FakeServer) -> None:
         stop = threading.Event()
         server.routes["GET", "/api/feed"] = self.feed(": open", then=stop)

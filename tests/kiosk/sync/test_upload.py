@@ -95,7 +95,6 @@ class TestPlaces:
         assert online.present(SERIAL).admitted
         assert event.books.pool.worst_case == 1
 
-    @pytest.mark.long
     def test_a_full_hall_is_full(
         self, online: Online, event: FakeEvent, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -112,7 +112,6 @@ def told_of(decision: Decision, direction: Direction, hall: str) -> Explanation:
     )
 
 
-@pytest.mark.long
 def test_every_answer() -> None:
     shown: dict[str, Decision] = {}  # Each text once, with its first decision.
     for (decision, direction), hall in itertools.product(decisions(), ("", "⟦Hall 7⟧")):

@@ -28,6 +28,8 @@ from tests.kiosk.screen.test_camera_page import REPORT, Eye
 from tests.kiosk.texts import pseudo_language
 from tests.kiosk.texts.pseudo_language import LANGUAGE, left_out, unsaid
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture(autouse=True)
 def language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

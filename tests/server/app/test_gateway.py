@@ -216,7 +216,6 @@ def test_a_feed_that_nobody_reads_ends(feeds: Feeds) -> None:
     assert feeds.hub.listeners == 0
 
 
-@pytest.mark.long
 def test_a_quiet_feed_says_that_it_is_still_there(
     feeds: Feeds, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,7 +34,7 @@ from tests.system.support.nursery import forks as forks
 from tests.system.support.nursery import shared
 from tests.system.support.site import free_port
 
-pytestmark = pytest.mark.usefixtures("forks")
+pytestmark = [pytest.mark.system, pytest.mark.usefixtures("forks")]
 UNIT = Path(supervise.__file__).parent / "systemd" / "hallkeeper.service"
 SCRIPT = """
 import sys
@@ -60,6 +60,7 @@ except EventError as error:
 # A worker that is only slow beats more often, on a busy machine too.
 HANG_S = 4
 BEATS = "supervise.BEAT_S = 0.1"
+TRY_S = 20.0  # for one request; a killed worker leaves its connections without an answer
 
 
 @dataclass
@@ -81,7 +82,7 @@ class Supervised(Server):
             if not now or now[-1] == old:
                 return False
             with contextlib.suppress(OSError, http.client.HTTPException):
-                return self.get("/").status == 302
+                return self.get("/", timeout_s=TRY_S).status == 302
             return False
 
         wait_for(answers, self.said)

@@ -175,9 +175,8 @@ def test_a_write_that_fails_leaves_the_one_before(
 ) -> None:
     console("certificate", "install", *authority.files(console.path, HOST))
     before = load_event(event.path)
-    checked = served.read_certificate(
-        *map(Path, authority.files(console.path, HOST)), event.settings, now_ms()
-    )
+    certificate, key, chain = map(Path, authority.files(console.path, HOST))
+    checked = served.read_certificate(certificate, key, chain, event.settings, now_ms())
     whole = served.durable_files.write_whole
 
     def fail(path: Path, data: bytes) -> None:

@@ -2,15 +2,12 @@
 
 import csv
 import json
-import multiprocessing
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import date
-from multiprocessing import forkserver
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -31,12 +28,12 @@ from server.core.event.settings import EventSettings
 from server.core.kiosks import registry
 from server.core.people import issuing
 from server.core.staff import second_factors, users
-from server.features.cards import drawing
 from server.storage.database import Database, connect
 from tests.badges.printing.test_pretix import background
-from tests.lasting import lasts
 from tests.server.conftest import serial_of
 from tests.server.support.console import Console
+
+pytestmark = pytest.mark.system
 
 
 def test_from_nothing_to_paper(tmp_path: Path) -> None:
@@ -101,22 +98,6 @@ class TestInit:
         assert EventSettings({"en": "x"}, machine_zone(), date(2026, 5, 4), 1).time_zone
 
 
-@pytest.fixture(scope="class")
-def drawn_by_forks() -> Iterator[None]:
-    """Let processes that draw cards be forks of one that has loaded what they need.
-
-    Other tests here, and tests/server/cli/test_printing.py, begin them as `hallkeeper print` does.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.once.drawn"])
-    forkserver.ensure_running()
-    lasts(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "_SPAWN", context)
-        yield
-
-
-@pytest.mark.usefixtures("drawn_by_forks")
 class TestBadges:
     def test_print_some(self, filled: Console) -> None:
         with Database(filled.event.database_path) as database:

@@ -56,7 +56,6 @@ def test_what_cant_be_is_one_sentence(console: Console, words: tuple[str, ...], 
     assert "Traceback" not in result.output
 
 
-@pytest.mark.long
 def test_a_test_print_waits_without_a_server(
     console: Console, virtual: VirtualZpl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,7 +67,6 @@ def test_a_test_print_waits_without_a_server(
     assert virtual.printed == []
 
 
-@pytest.mark.long
 def test_a_test_print_comes_out_of_a_running_servers_printer(
     console: Console, virtual: VirtualZpl, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,15 +3,10 @@
 import json
 import zipfile
 
-import pytest
-
 from server.core.event.retention import CLOCKS
 from server.storage.database import Database
 from tests.server.support.console import Console
 from tests.server.support.stores import dump
-
-# They look into the file.
-pytestmark = pytest.mark.usefixtures("own_database")
 
 
 def has(console: Console, text: str) -> bool:

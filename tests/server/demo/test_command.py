@@ -27,10 +27,11 @@ from server.demo.network_link import Link
 from server.demo.processes import Child, Children, StageError, wait_until
 from server.demo.show import Show
 from server.demo.stage import Kiosk, parse_answer
-from tests.order.on_disk import tmp_path_factory as tmp_path_factory
 from tests.system.support.few_pictures import draw_few
 from tests.system.support.nursery import Nursery
 from tests.system.support.nursery import forks as forks
+
+pytestmark = pytest.mark.system
 
 BUSY_S = 240.0  # for what surely comes, on a busy machine
 LINE = (

@@ -30,6 +30,8 @@ from server.demo.film.motion import (
 )
 from server.demo.film.scene import HEIGHT, WIDTH, Scene
 
+pytestmark = pytest.mark.system
+
 EVENT = "North Lake Forum"
 STEPS = range(round(PRESENTATION_S * FPS))
 FORMATS = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)

@@ -84,7 +84,6 @@ def people() -> list[Person]:
     return make_people(1, 3000)
 
 
-@pytest.mark.long
 def test_the_same_seed_makes_the_same_forum(people: list[Person]) -> None:
     one, other = make_forum(1, 300, NOW), make_forum(2, 300, NOW)
     assert make_forum(1, 300, NOW) == one
@@ -93,7 +92,6 @@ def test_the_same_seed_makes_the_same_forum(people: list[Person]) -> None:
     assert people[:300] == make_people(1, 300)
 
 
-@pytest.mark.long
 def test_it_has_the_shape_of_a_large_forum(made: Made) -> None:
     db = made.database.reader
     assert len(store.halls(db)) == HALLS == 55
@@ -164,7 +162,6 @@ def test_everybody_belongs_to_an_organisation(made: Made) -> None:
         assert own or row["kind"] in ("international", "media", "association")
 
 
-@pytest.mark.long
 def test_every_keynote_speaker_is_admitted_to_the_session(made: Made) -> None:
     db = made.database.reader
     sessions = store.sessions(db)
@@ -277,7 +274,6 @@ def test_only_badges_for_other_days_are_not_valid_today(made: Made) -> None:
         assert bool(badge.valid_days & 1) == (one.refused != "not_valid_today")
 
 
-@pytest.mark.long
 def test_the_programme_says_who_may_enter(made: Made) -> None:
     """By the stores' own facts, at the hour at which the demo plays."""
     db = made.database.reader

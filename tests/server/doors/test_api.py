@@ -35,7 +35,6 @@ from server.doors.scans import BATCH_MAX, LONG_BATCH
 from server.storage.database import Database
 from server.web import lanes
 from server.web.services import keep_services, services_of
-from tests.once.pages.apps import give_back
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.fake_door import FakeDoor
 
@@ -94,7 +93,6 @@ def app(event: Event, database: Database) -> Iterator[Flask]:
     made = create_app(event, database, now=lambda: NOW)
     yield made
     close_app(made)
-    give_back(made)
 
 
 @pytest.fixture

@@ -74,7 +74,6 @@ def test_it_answers_as_the_app_does(pages: Pages, served: Served, door: FakeDoor
     assert dict(here.headers) == said
 
 
-@pytest.mark.long
 def test_many_at_once_share_commits(pages: Pages, served: Served, door: FakeDoor) -> None:
     doors = [pages.kiosk(f"k{n}", a_door(pages)) for n in range(5)]
     for one in doors:

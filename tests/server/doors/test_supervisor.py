@@ -26,7 +26,6 @@ from server.core.people import issuing, lookup, search
 from server.core.staff import pins, users
 from server.doors import supervisor
 from server.storage.database import Database
-from tests.once.pages.apps import give_back
 from tests.server.conftest import NOW, serial_of
 from tests.server.doors.test_api import Kiosk, code_of
 from tests.server.support.fake_door import FakeDoor
@@ -48,7 +47,6 @@ def app(event: Event, site: Database, clock: Clock) -> Iterator[Flask]:
     made = create_app(event, site, now=lambda: clock.now)
     yield made
     close_app(made)
-    give_back(made)
 
 
 @pytest.fixture

@@ -2,5 +2,4 @@
 
 from tests.server.support.page_fixtures import _apart_is_here as _apart_is_here
 from tests.server.support.page_fixtures import kept_pages as kept_pages
-from tests.server.support.page_fixtures import routes_are_compiled_once as routes_are_compiled_once
 from tests.server.support.page_fixtures import shown as shown

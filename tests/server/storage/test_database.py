@@ -374,7 +374,7 @@ class TestReaders:
         with numbers.reading() as db:
             pass
         with pytest.raises(DatabaseError, match="given back"):
-            db.cursor()
+            db.cursor()  # type: ignore[attr-defined]
 
     def test_another_thread_can_not_use_it(self, numbers: Database) -> None:
         kept = numbers.reader

@@ -131,7 +131,6 @@ def test_what_nobody_took_is_closed(
         again.take()
 
 
-@pytest.mark.long
 def test_a_database_that_keeps_a_commit_waiting_is_not_away(
     database: Database, again: Reconnecting, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,17 +1,13 @@
 """`hallkeeper` as the tests type it."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner, Result
 
 from server.cli.main import main
 from server.core.event.directory import Event
 from server.storage.database import connect
-from tests.once.databases.slots import Slots
-from tests.order.kinds import is_quick
 
 
 class Console:
@@ -41,23 +37,3 @@ class Console:
     @property
     def people(self) -> int:
         return self.rows("SELECT COUNT(*) FROM attendee")[0][0]
-
-
-@contextmanager
-def kept_open(request: pytest.FixtureRequest, event: Event) -> Iterator[Event]:
-    """Have the event's database in a file whose connections are kept for the next test.
-
-    A command opens three, and each reads all tables first. Not for a test that looks at the file
-    itself, or where another process runs a command.
-    """
-    path = event.database_path
-    if "own_database" in request.fixturenames or path.is_symlink() or not is_quick(request.node):
-        yield event
-        return
-    data = path.read_bytes()
-    path.unlink()
-    kept: Slots = request.getfixturevalue("kept_databases")
-    kept.lend(path, data)
-    yield event
-    left = kept.give_back(path)
-    assert not left, f"left behind: {', '.join(left)}"

@@ -37,7 +37,6 @@ from server.core.second_disk.critical_state import log_size
 from server.storage import event_state
 from server.storage.database import Database
 from server.web.services import keep_services, services_of
-from tests.once.pages.apps import give_back
 from tests.server.conftest import NOW
 
 HALL = 1
@@ -191,7 +190,6 @@ class Forum:
 
     def stop(self) -> None:
         close_app(self.app)
-        give_back(self.app)
         self.database.close()
 
     def close(self) -> None:

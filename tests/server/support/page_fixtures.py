@@ -5,7 +5,6 @@ import pickle
 import pytest
 
 from server.web import apart
-from tests.once.pages.compiled import routes_are_compiled_once as routes_are_compiled_once
 from tests.server.web.reading.shown import kept_pages as kept_pages
 from tests.server.web.reading.shown import shown as shown
 

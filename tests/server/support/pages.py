@@ -26,7 +26,6 @@ from server.core.staff import users
 from server.storage import dialect
 from server.storage.database import Database
 from server.web import auth
-from tests.once.pages.apps import give_back
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.fake_door import FakeDoor
 
@@ -104,7 +103,6 @@ class Pages:
         trace: TracebackType | None,
     ) -> None:
         close_app(self.app)
-        give_back(self.app)
 
     def stranger(self) -> Staff:
         return Staff(self.app.test_client())

@@ -72,7 +72,7 @@ class Postbox:
         self.taken.append(Taken(envelope.mail_from, to, envelope.content, options))
         answer = self.on_text(to)
         if answer == "drop":
-            server.transport.abort()
+            server.transport.abort()  # type: ignore[attr-defined]
             return ""
         if answer is not None and not answer.startswith("2"):
             self.taken.pop()
@@ -90,7 +90,7 @@ class _Server(SMTP):
         if self.envelope.rcpt_tos and self.event_handler.drops(self.envelope.rcpt_tos[0]):
             await self.push("354 go on")
             await self._reader.readline()
-            self.transport.abort()
+            self.transport.abort()  # type: ignore[attr-defined]
             return
         await super().smtp_DATA(arg)
 
@@ -132,5 +132,5 @@ class Office(Controller):
 
     def _trigger_server(self) -> None:
         """A port of 0 is a free one, which is known only now."""
-        self.port = self.server.sockets[0].getsockname()[1]
+        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
         super()._trigger_server()

@@ -1,5 +1,6 @@
 """Two halls with their doors, as tests of the ledger need them, without a venue file."""
 
+import copy
 from dataclasses import dataclass
 
 import pytest
@@ -13,9 +14,9 @@ from server.core.ledger import ingest
 from server.core.occupancy import pools
 from server.core.occupancy.figures import HallFigures, hall_figures
 from server.storage.database import Database
-from tests.once import beginnings
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.fake_door import FakeDoor
+from tests.server.support.templates import STARTS, Templates
 
 CALENDAR = Calendar((NOW - 10 * HOUR, NOW + 14 * HOUR))
 SMALL, OTHER, ROOM = 1, 2, 3  # ROOM is inside OTHER
@@ -114,13 +115,13 @@ def open_two_halls(_: Event, database: Database) -> list[FakeDoor]:
     return [site.west, site.east, site.other, site.room]
 
 
-beginnings.WRITTEN["two_halls"] = open_two_halls
+STARTS["two_halls"] = open_two_halls
 
 
 @pytest.fixture
-def two_halls(request: pytest.FixtureRequest, event: Event, database: Database) -> list[FakeDoor]:
+def two_halls(templates: Templates) -> list[FakeDoor]:
     """The doors of `open_site`, whose halls stand in the event's file from the beginning."""
-    doors: list[FakeDoor] = beginnings.begin(request, event, database, open_two_halls)
+    doors: list[FakeDoor] = copy.deepcopy(templates.get(open_two_halls).returned)
     return doors
 
 

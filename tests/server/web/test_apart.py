@@ -18,6 +18,8 @@ from server.web import apart
 from server.web.apart import ApartError, WorkedOut, read_apart
 from tests.server.support.apart import count_people, die, refuse, write
 
+pytestmark = pytest.mark.system
+
 
 @pytest.mark.system
 def test_another_process_reads(site: Database) -> None:

@@ -60,7 +60,6 @@ def silent(port: int, of: socket.socket) -> float:
     return next(one.silent_s for one in connections_to(port) if one.file == of.fileno())
 
 
-@pytest.mark.long
 def test_real_connections_are_found_and_ended_by_their_silence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

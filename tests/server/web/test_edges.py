@@ -21,7 +21,6 @@ from server.storage.database import Database
 from server.storage.disk import AwayError
 from server.storage.errors import LostError
 from server.web import auth, lanes, security
-from tests.once.pages.apps import prepared
 from tests.server.conftest import NOW
 from tests.server.doors.test_api import Kiosk
 from tests.server.support.pages import ROLES, Pages
@@ -171,8 +170,9 @@ class TestErrors:
     """Each kind of error in its own words, for people and for kiosks."""
 
     @pytest.fixture
-    def failing(self, event: Event, site: Database) -> Iterator[Pages]:
-        with prepared(add_failures), Pages(event, site) as opened:
+    def failing(self, own_app: None, event: Event, site: Database) -> Iterator[Pages]:
+        with Pages(event, site) as opened:
+            add_failures(opened.app)
             yield opened
 
     @pytest.mark.parametrize(

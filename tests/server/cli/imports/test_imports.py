@@ -34,7 +34,6 @@ class TestImport:
         console("import", roster, "--encoding", "gb18030")
         assert console.rows("SELECT given_name FROM attendee") == [("王小明",)]
 
-    @pytest.mark.long
     def test_three_bad_rows_of_ten_thousand(self, console: Console) -> None:
         rows = ["id,name,email,category"]
         rows += [f"R{n},Guest {n},g{n}@example.org,delegate" for n in range(10_000)]

@@ -64,7 +64,6 @@ def test_what_was_missed_comes_first(database: Database, hub: feed.Hub) -> None:
     assert heard(subscription, 3) == [1, 2, 3]
 
 
-@pytest.mark.long
 def test_another_process_is_heard_too(database: Database, hub: feed.Hub) -> None:
     subscription = hub.subscribe(changes.cursor(database.reader), hall_id=1, kiosk="west")
     other = connect(database.path)

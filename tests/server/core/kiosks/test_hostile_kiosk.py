@@ -24,11 +24,11 @@ from server.core.ledger.ingest import IN_ORDER
 from server.core.occupancy import hall_control, pools
 from server.storage import migrations
 from server.storage.database import Database, connect
-from tests.once.tries import tries
 from tests.server.conftest import NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages
 from tests.server.support.site import SMALL, Site, open_site
+from tests.tries import tries
 
 CAPACITY, FIRE_LIMIT = 6, 8
 HUGE = 2**40
@@ -191,7 +191,6 @@ def returned(site: Site) -> int:
     return pools.load(site.database.reader, PoolKey(SMALL)).kiosks["west", 1].returned
 
 
-@pytest.mark.long
 def test_times_that_no_clock_shows_stay_its_own_affair(event: Event, site: Database) -> None:
     """Neither the other doors nor staff's pages fail over them."""
     with Pages(event, site) as pages:

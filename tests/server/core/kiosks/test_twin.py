@@ -14,7 +14,6 @@ from badges.wire import wire
 from badges.wire.version import OWN
 from kiosk.sync.transport import TransportError
 from server.core.event.directory import Event
-from tests.once.journals import new_journals_are_copied as new_journals_are_copied
 from tests.server.support.in_process import CAPACITY, Forum, InProcessKiosk
 
 pytestmark = pytest.mark.sqlite_alone

@@ -20,11 +20,10 @@ from server.features.backup.restore import restore
 from server.storage.database import Database
 from server.storage.disk import SupersededError
 from server.web.services import services_of
-from tests.once.journals import new_journals_are_copied as new_journals_are_copied
-from tests.once.tries import tries
 from tests.server.conftest import NOW
 from tests.server.support.in_process import CAPACITY, Forum
 from tests.server.support.pages import Pages
+from tests.tries import tries
 
 # In PostgreSQL two servers share a run (tests/server/failover).
 pytestmark = pytest.mark.sqlite_alone
@@ -127,7 +126,6 @@ class TwoCopies:
         kiosk.present(serial + 1)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("seed", tries.seeds(6))
 def test_on_two_copies_no_hall_is_overfilled(forum: Forum, tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)

@@ -20,7 +20,6 @@ from server.core.kiosks import registry
 from server.features.kiosks.commands import list_kiosks
 from server.features.servers.status import look
 from server.web.services import services_of
-from tests.once.journals import new_journals_are_copied as new_journals_are_copied
 from tests.server.support.in_process import Forum, InProcessKiosk
 from tests.server.support.pages import Pages
 

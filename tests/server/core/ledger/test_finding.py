@@ -14,9 +14,9 @@ from server.core.ledger.entries import Entry
 from server.core.ledger.finding import Filter, TooManyPeopleError
 from server.core.people import search
 from server.storage.database import Database
-from tests.once.tries import tries
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.pages import Pages
+from tests.tries import tries
 
 BLOCK = 16
 
@@ -35,7 +35,7 @@ def pages(event: Event, site: Database, monkeypatch: pytest.MonkeyPatch) -> Iter
         yield opened
 
 
-def fill(db: object) -> None:
+def fill(db: Any) -> None:
     draw = random.Random(14)
     db.execute("DROP TRIGGER entry_unmarked_changed")
     db.execute("DROP TRIGGER entry_unmarked_gone")
@@ -163,7 +163,6 @@ def filters() -> Iterator[Filter]:
         yield Filter(**{name: draw.choice(CHOICES[name]) for name in draw.sample(list(CHOICES), 3)})
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("few", [0, 100])
 @pytest.mark.parametrize("marked", ["no", "some", "all"])
 def test_it_works(pages: Pages, marked: str, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +196,6 @@ def test_it_works(pages: Pages, marked: str, few: int, monkeypatch: pytest.Monke
     assert found > (60 if few else 15)
 
 
-@pytest.mark.long
 def test_edges_within_a_block(pages: Pages) -> None:
     mark_all(pages.database)
     db, wanted = pages.database.reader, Filter(hall_id=1)
@@ -249,7 +247,7 @@ def test_a_change_while_a_block_is_marked_leaves_it_unmarked(
 ) -> None:
     real = marks._Made
 
-    def changed(db: object, block: int) -> object:
+    def changed(db: Any, block: int) -> object:
         made = real(db, block)
         pages.database.write(
             lambda db: db.execute("DELETE FROM entry_block WHERE block = ?", (block,)) and None
@@ -278,7 +276,6 @@ def test_marks_that_lie_show_no_wrong_entry(pages: Pages) -> None:
     assert entries.page(pages.database.reader, Filter(hall_id=1)).entries == []
 
 
-@pytest.mark.long
 def test_a_thread_marks_what_is_full_and_ends(pages: Pages) -> None:
     marking = marks.marking(pages.database)
     marking.start()

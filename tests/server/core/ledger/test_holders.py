@@ -132,7 +132,7 @@ def test_an_entry_takes_few_statements(site: Site) -> None:
 
     site.database.write(traced)
     site.send(site.west)
-    site.database.write(lambda db: db.set_trace_callback(None))
+    site.database.write(lambda db: db.set_trace_callback(None))  # type: ignore[attr-defined]
     # A trigger's statements are told as comments, or as the statement that set it off again.
     own = list(dict.fromkeys(seen))
     assert len(own) <= 20, own

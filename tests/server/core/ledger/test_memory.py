@@ -22,10 +22,10 @@ from server.storage.database import Database, connect
 from server.storage.disk import SupersededError
 from server.storage.engines import memory
 from server.storage.engines.memory import Memo
-from tests.once.tries import tries
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, BORIS, CALENDAR, SMALL, Site, open_site, take
+from tests.tries import tries
 
 # Nothing is kept with PostgreSQL.
 pytestmark = pytest.mark.sqlite_alone
@@ -231,7 +231,6 @@ def test_a_server_that_was_superseded_is_told_so_in_spite_of_what_it_knows(
         site.send(site.west)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("seed", tries.seeds(6))
 def test_random_steps_of_doors_and_staff(site: Site, seed: int) -> None:
     """Each step compares what is known before it with the database. Some fail."""

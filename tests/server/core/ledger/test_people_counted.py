@@ -18,11 +18,11 @@ from server.core.ledger.batch import BatchRecorder
 from server.core.occupancy import stays as presence
 from server.core.occupancy.figures import hall_figures
 from server.storage.database import Database
-from tests.once.databases.slots import Slots
-from tests.once.tries import tries
-from tests.server.conftest import HOUR, MINUTE, NOW, Template
+from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import OTHER, SMALL, Site, open_site
+from tests.server.support.templates import Templates, nothing
+from tests.tries import tries
 
 STEPS = 120
 BADGES = 5
@@ -154,34 +154,25 @@ def test_where_moves_count_no_more_than_it_says(database: Database, seed: int) -
 
 
 @pytest.fixture
-def databases(
-    _template: Template, kept_databases: Slots, tmp_path: Path
-) -> Iterator[Iterator[Database]]:
+def databases(templates: Templates, tmp_path: Path) -> Iterator[Iterator[Database]]:
     """As many new ones as are asked for, one after the other."""
 
     def made() -> Generator[Database, None, None]:
-        data = _template.folder.bytes_of(_template.event.database_path.name)
         for number in range(ENOUGH):
-            path = tmp_path / f"{number}.db"
-            kept_databases.lend(path, data)
-            try:
-                with Database(path) as opened:
-                    yield opened
-            finally:
-                assert not kept_databases.give_back(path)
+            event = templates.copy(nothing, tmp_path / str(number))
+            with Database(event.database_path) as database:
+                yield database
 
-    with closing(made()) as found:
-        yield found
+    with closing(made()) as generator:
+        yield generator
 
 
-@pytest.mark.long
 @pytest.mark.sqlite_alone
 def test_the_figure_of_moves_is_needed(databases: Iterator[Database]) -> None:
     days = (play(one, seed, "inferred") for seed, one in enumerate(databases))
     assert any(day.above > 0 for day in days)
 
 
-@pytest.mark.long
 @pytest.mark.sqlite_alone
 def test_a_move_that_frees_where_scans_alone_count_is_found(
     databases: Iterator[Database], monkeypatch: pytest.MonkeyPatch

@@ -14,10 +14,10 @@ from server.core.kiosks import registry
 from server.core.occupancy import hall_control, pools
 from server.storage import migrations
 from server.storage.database import Database, connect
-from tests.once.tries import tries
 from tests.server.conftest import NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import SMALL, Site, open_site
+from tests.tries import tries
 
 FIRE_LIMIT = 10
 ACTS = ("enter", "enter", "leave", "sync", "fence", "attest", "clear", "give_back", "resize")

@@ -8,11 +8,11 @@ from badges.wire import wire
 from server.core.occupancy import grants
 from server.core.occupancy.grants import SHARED_MS
 from server.core.occupancy.sharing_policy import MEMORY_MIN
-from tests.once.tries import tries
 from tests.server.conftest import NOW
 from tests.server.support.site import ANNA, SMALL, Site, heed, take
 from tests.server.support.site import site as site
 from tests.server.support.site import two_halls as two_halls
+from tests.tries import tries
 
 
 def want(site: Site, door) -> None:

@@ -117,7 +117,6 @@ def test_the_fiftieth_gets_in_whichever_door_they_come_to(doors: list[int]) -> N
     assert found == [True] * 50 + [False] * 150
 
 
-@pytest.mark.long
 def test_with_all_doors_online_nobody_is_refused_while_there_is_room() -> None:
     busy = day(7, load=1.3, outage=False)
     outcome = live_through(Hall(6, 800), Day(busy.people, links={}))

@@ -329,7 +329,7 @@ class TestTrueToWhatIsKept:
 def crowd(path: Path, people: int) -> sqlite3.Connection:
     db = connect(path)
     searching.fill(db, people)
-    with db:
+    with db:  # type: ignore[attr-defined]
         search.fold(db)
     return db
 
@@ -359,7 +359,6 @@ def texts(few: sqlite3.Connection) -> Texts:
     }  # fmt: skip
 
 
-@pytest.mark.long
 @given(number=st.integers(1, 400), data=st.data())
 def test_any_order_of_somebodys_words_finds_them(
     few: sqlite3.Connection, number: int, data: st.DataObject

@@ -14,7 +14,6 @@ from kiosk.replica.replica import Replica
 from server.core.event.directory import Event
 from server.core.kiosks import snapshot
 from server.core.people import day_credentials
-from tests.once.journals import new_journals_are_copied as new_journals_are_copied
 from tests.server.core.people.forgotten_badges import BrokenLawError, Days
 from tests.server.support.in_process import Forum
 
@@ -35,7 +34,6 @@ def play(event: Event, path: Path, seed: int, *, cuts: bool) -> Days:
     return days
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("seed", [1])
 @pytest.mark.parametrize("cuts", [False, True], ids=["in touch", "with cuts"])
 def test_the_laws_hold(event: Event, tmp_path: Path, seed: int, cuts: bool) -> None:

@@ -107,7 +107,6 @@ def test_two_within_a_second_are_two(event: Event, second: Path) -> None:
     assert first.made_at == again.made_at == NOW
 
 
-@pytest.mark.long
 def test_writers_go_on_and_the_copy_is_of_one_moment(
     event: Event, database: Database, second: Path
 ) -> None:
@@ -239,14 +238,12 @@ class TestServing:
         yield made
         made.close()
 
-    @pytest.mark.long
     def test_one_is_made_at_once_and_then_again(self, running: Backups, second: Path) -> None:
         until(lambda: len(backups(second)) >= 2)
         assert running.status.newest in backups(second)
         assert (running.status.trouble, running.status.acts_trouble) == ("", "")
         assert (second / "acts.sqlite").stat().st_mode & 0o077 == 0
 
-    @pytest.mark.long
     def test_a_disk_that_is_gone_is_told_and_waited_for(
         self, running: Backups, second: Path, monkeypatch
     ) -> None:

@@ -28,7 +28,6 @@ from server.core.second_disk.copy import BackupError, make_backup
 from server.core.second_disk.critical_state import ACTS_FILE, read_acts
 from server.doors import scans as api
 from server.web.services import services_of
-from tests.once.journals import new_journals_are_copied as new_journals_are_copied
 from tests.server.support.in_process import CAPACITY, FIRE_LIMIT, HALL, Forum, InProcessKiosk
 from tests.server.support.pages import Pages
 
@@ -393,7 +392,6 @@ def test_two_requests_that_show_it_at_once_make_one_new_server(
 
 
 class TestAfterwards:
-    @pytest.mark.long
     def test_staff_are_told(self, forum: Forum, put_back: Callable[[Path], None]) -> None:
         west, east = forum.enrol("west"), forum.enrol("east")
         kept = forum.copy()

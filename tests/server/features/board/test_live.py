@@ -48,7 +48,6 @@ class Feed:
         raise EOFError
 
 
-@pytest.mark.long
 def test_it_works(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "LOOK_S", 3600.0)  # It is told, and does not just look again.
     main = pages.kiosk("main-1", "main")
@@ -78,7 +77,6 @@ def test_a_stranger_is_told_to_stop_trying(shown: Pages) -> None:
     assert answer.status_code == 401
 
 
-@pytest.mark.long
 def test_a_burst_is_one_change(pages: Pages) -> None:
     main = pages.kiosk("main-1", "main")
     pages.send(main)
@@ -93,7 +91,6 @@ def test_a_burst_is_one_change(pages: Pages) -> None:
         assert "<b>4</b> of" in changed[f"hall-{main.hall}"]
 
 
-@pytest.mark.long
 def test_a_denied_scan_shows_too_though_no_door_needs_to_hear_of_it(
     pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,7 +115,6 @@ def test_parts_are_rendered_once_for_all_of_a_role(
     assert len(rendered) == 1
 
 
-@pytest.mark.long
 def test_a_feed_ends_with_its_session(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "LOOK_S", 0.1)
     with Feed(pages.staff("steward")) as feed:

@@ -271,7 +271,6 @@ def test_pages_lead_to_the_forms(pages: Pages, admin: Staff) -> None:
     assert json.loads(row(pages, "activity", "tides")["titles"])["en"] == "Tides"
 
 
-@pytest.mark.long
 def test_who_may(pages: Pages) -> None:
     for kind, code in KINDS.items():
         assert_only(pages, place(kind, code))

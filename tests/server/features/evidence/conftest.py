@@ -1,5 +1,6 @@
 """An event's entry log with scans of three doors and their cosignatures, and its export."""
 
+import copy
 import functools
 import random
 from collections.abc import Callable, Iterator
@@ -18,10 +19,10 @@ from server.features.evidence.export import export
 from server.features.evidence.selection import Selection
 from server.features.evidence.verify import check
 from server.storage.database import Database
-from tests.once import beginnings
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import Site, open_site
+from tests.server.support.templates import STARTS, Templates
 
 NOTE = "left the badge in the hotel"
 
@@ -113,14 +114,12 @@ def forty_minutes(event: Event, database: Database) -> tuple[FakeDoor, ...]:
     return (*doors, made.site.room)
 
 
-beginnings.WRITTEN["evidence"] = forty_minutes
+STARTS["evidence"] = forty_minutes
 
 
 @pytest.fixture
-def evidence(
-    request: pytest.FixtureRequest, event: Event, database: Database, tmp_path: Path
-) -> Evidence:
-    doors = beginnings.begin(request, event, database, forty_minutes)
+def evidence(event: Event, database: Database, templates: Templates, tmp_path: Path) -> Evidence:
+    doors = copy.deepcopy(templates.get(forty_minutes).returned)
     return Evidence(event, Site(database, *doors), tmp_path)
 
 

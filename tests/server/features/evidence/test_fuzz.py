@@ -24,10 +24,10 @@ from server.core.event.directory import Event
 from server.features.evidence.verify import FILE_MAX, Refused, check
 from server.features.evidence.verify_receipt import verify_receipt
 from server.storage.database import Database
-from tests.once.tries import tries
 from tests.server.conftest import MINUTE, NOW
 from tests.server.features.evidence.conftest import Evidence
 from tests.server.support.site import open_site
+from tests.tries import tries
 
 TURNS = tries(300)
 

@@ -37,7 +37,6 @@ def people_come(forum: Forum, *kiosks: InProcessKiosk, minutes: int = 15) -> Non
             kiosk.exchange()
 
 
-@pytest.mark.long
 def test_what_kiosks_write_verifies(forum: Forum) -> None:
     west, east = forum.enrol("west"), forum.enrol("east")
     people_come(forum, west, east)
@@ -56,7 +55,6 @@ def test_what_kiosks_write_verifies(forum: Forum) -> None:
         assert check(path, checkpoints=[newest.note.encode()], key=None)[0] == []
 
 
-@pytest.mark.long
 @pytest.mark.sqlite_alone
 def test_a_kiosk_keeps_what_shows_that_the_database_was_put_back(forum: Forum) -> None:
     west, east = forum.enrol("west"), forum.enrol("east")
@@ -74,7 +72,6 @@ def test_a_kiosk_keeps_what_shows_that_the_database_was_put_back(forum: Forum) -
     assert findings[0].startswith("the log's end is missing: checkpoint 1 that was given has")
 
 
-@pytest.mark.long
 def test_kiosks_that_are_away_are_not_missed_for_it(forum: Forum) -> None:
     """One sends all that it has at once, after an hour without a network. It has not been at work
     with the server since, so nobody waits for its cosignature.

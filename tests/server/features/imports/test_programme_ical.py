@@ -305,7 +305,6 @@ def test_files_that_are_no_calendar(event: Event, what: str) -> None:
     assert told in str(raised.value)
 
 
-@pytest.mark.long
 def test_many_endless_rules_end(event: Event) -> None:
     """Each would count through ten years of minutes, and the file has a limit for all of them."""
     minutes = ";BYHOUR=0,6,12,18;BYMINUTE=" + ",".join(map(str, range(60)))
@@ -317,7 +316,6 @@ def test_many_endless_rules_end(event: Event) -> None:
     assert "the rules of this file have too many times" in found.problems[-1]
 
 
-@pytest.mark.long
 def test_many_rules_without_any_time_end(event: Event) -> None:
     """Each is searched for its first time up to the last day of the calendar."""
     one = calendar("DTSTART:20260401T000000", "DURATION:PT1H",

@@ -166,7 +166,6 @@ def replace_badge(pages: Pages, external_id: str) -> None:
     )
 
 
-@pytest.mark.long
 def test_a_receiver_that_is_down_for_an_hour_gets_all_in_order(
     pages: Pages, receiver: Receiver
 ) -> None:
@@ -380,7 +379,6 @@ def test_a_hall_that_is_nearly_full_is_not_told_again_and_again(pages: Pages) ->
                      "hall.open"]  # fmt: skip
 
 
-@pytest.mark.long
 def test_an_endpoint_that_fails_for_days_is_disabled_and_loses_nothing(
     pages: Pages, receiver: Receiver
 ) -> None:
@@ -498,7 +496,6 @@ def test_a_witness_that_contradicts_the_log_is_told(pages: Pages, receiver: Rece
     assert told == [("trouble.began", data), ("trouble.ended", data)]
 
 
-@pytest.mark.long
 def test_the_threads_deliver_by_themselves(pages: Pages, receiver: Receiver) -> None:
     door = pages.kiosk("k1", "main")
     subscribe(pages, receiver, "entries")
@@ -516,7 +513,6 @@ def test_the_threads_deliver_by_themselves(pages: Pages, receiver: Receiver) -> 
     assert len(receiver.entries) == 4
 
 
-@pytest.mark.usefixtures("own_database")
 def test_the_secret_is_not_in_the_database(pages: Pages, receiver: Receiver) -> None:
     endpoint = subscribe(pages, receiver, "entries")
     key = signing.secret(pages.event.phone_secret, endpoint.secret_of)

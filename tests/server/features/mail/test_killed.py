@@ -19,6 +19,8 @@ from tests.server.support.postbox import Office, Postbox
 from tests.system.support.nursery import Child, Nursery
 from tests.system.support.nursery import forks as forks
 
+pytestmark = pytest.mark.system
+
 PEOPLE = 12
 BUSY_S = 240.0  # on a busy machine
 ROSTER = "id,given name,family name,email,category\n" + "".join(

@@ -192,7 +192,6 @@ def test_a_roll_that_ends_leaves_the_question(printer: FakeQl) -> None:
         driver(printer).print(sheet(ROLL), FakeTurn())
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("silence", ["silent", "unknown_name"])
 def test_a_silent_printer_says_so_and_leaves_the_question(
     printer: FakeQl, silence: str, monkeypatch: pytest.MonkeyPatch
@@ -208,7 +207,6 @@ def test_a_silent_printer_says_so_and_leaves_the_question(
     assert printer.received.count(b"\x1biz") == 2
 
 
-@pytest.mark.long
 def test_a_printer_that_is_switched_off_is_offline(
     printer: FakeQl, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -193,7 +193,6 @@ def test_a_busy_printer_is_asked_again(printer: FakeIpp) -> None:
     assert len(printer.printed) == 1
 
 
-@pytest.mark.long
 def test_a_printer_that_stays_busy_refuses(
     printer: FakeIpp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

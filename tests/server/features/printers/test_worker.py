@@ -89,7 +89,6 @@ def all_done(database: Database, numbers: list[int]) -> Callable[[], bool]:
     return lambda: all(state(database, one) is JobState.DONE for one in numbers)
 
 
-@pytest.mark.long
 def test_what_waits_is_printed_in_order_and_counts_as_handed_over(
     database: Database,
     serials: list[int],
@@ -136,7 +135,6 @@ def test_it_begins_at_once(
     until(lambda: virtual.printed)
 
 
-@pytest.mark.long
 def test_the_next_printer_takes_over_and_nothing_comes_out_twice(
     database: Database,
     serials: list[int],
@@ -156,7 +154,6 @@ def test_the_next_printer_takes_over_and_nothing_comes_out_twice(
     assert printed(database) == [1, 1, 1]
 
 
-@pytest.mark.long
 def test_without_another_printer_a_job_waits_for_paper(
     database: Database,
     serials: list[int],
@@ -180,7 +177,6 @@ def test_without_another_printer_a_job_waits_for_paper(
     assert len(virtual.printed) == 1
 
 
-@pytest.mark.long
 def test_a_job_that_perhaps_was_printed_comes_back_to_its_desk(
     database: Database,
     serials: list[int],
@@ -273,7 +269,6 @@ def test_a_test_print_hands_nothing_over(
     assert (len(virtual.printed), printed(database)) == (1, [0, 0, 0])
 
 
-@pytest.mark.long
 def test_a_printer_that_is_set_anew_is_spoken_to_as_it_is_now(
     database: Database,
     serials: list[int],
@@ -294,7 +289,6 @@ def test_a_printer_that_is_set_anew_is_spoken_to_as_it_is_now(
     assert (len(old.printed), len(new.printed)) == (1, 1)
 
 
-@pytest.mark.long
 def test_paper_that_runs_out_in_a_job_of_ipp_goes_to_the_next_printer(
     database: Database,
     serials: list[int],
@@ -382,7 +376,6 @@ def test_a_database_that_was_set_back_asks_about_all_that_waited(
     assert not jobs.is_any_waiting(database.reader)
 
 
-@pytest.mark.long
 def test_jobs_that_wait_for_somebody_elses_printer_cost_no_writes(
     database: Database,
     serials: list[int],

@@ -117,14 +117,12 @@ def test_a_label_is_out_when_the_printer_has_counted_it(printer: VirtualZpl) -> 
     assert turn.sent == ["1200"]
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("counts_nothing")
 def test_a_printer_without_a_count_is_done_when_it_was_seen_at_work(printer: VirtualZpl) -> None:
     driver(printer).print(sheet(), seen_at_work(printer))
     assert len(printer.printed) == 1
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("counts_nothing")
 def test_a_printer_that_shows_no_work_and_no_count_leaves_the_question(
     printer: VirtualZpl,
@@ -210,7 +208,6 @@ def test_without_a_count_nobody_knows_how_much_came_out(printer: VirtualZpl) -> 
     assert printer.cancelled == 1
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("counts", [True, False])
 def test_a_connection_lost_in_the_middle_of_a_label_leaves_the_question(
     printer: VirtualZpl, counts: bool, request: pytest.FixtureRequest
@@ -231,7 +228,6 @@ def test_a_count_that_went_up_answers_it(printer: VirtualZpl) -> None:
     assert len(printer.printed) == 1
 
 
-@pytest.mark.long
 def test_a_printer_that_hangs_after_the_label_leaves_the_question(
     printer: VirtualZpl, hangs: Callable[[], None]
 ) -> None:
@@ -241,7 +237,6 @@ def test_a_printer_that_hangs_after_the_label_leaves_the_question(
         driver(printer).print(sheet(), turn)
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("counts_nothing")
 def test_an_earlier_label_never_comes_out_later(printer: VirtualZpl) -> None:
     printer.holds = True

@@ -306,7 +306,6 @@ def test_acts_have_ids_alone(pages: Pages) -> None:
     assert "Set the users to notify of a guest" in page
 
 
-@pytest.mark.long
 def test_the_header_of_any_page_is_live(
     pages: Pages, main: FakeDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,7 +344,6 @@ def test_the_overviews_own_feed_brings_it_too(pages: Pages, main: FakeDoor) -> N
         answer.close()
 
 
-@pytest.mark.long
 def test_a_feed_ends_with_its_session(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "LOOK_S", 0.05)
     steward, user_id = staff(pages, "steward")

@@ -19,9 +19,9 @@ from server.core.event.directory import Event
 from server.core.occupancy import hall_control
 from server.core.staff import users
 from server.storage.database import Database
-from tests.once.sources import attributes
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.pages import PASSWORD, Pages, acts, assert_only
+from tests.sources import nodes
 
 
 @pytest.fixture
@@ -90,15 +90,13 @@ def test_in_words(
     assert rows(auditor.get("/admin/acts").text)[0][1:4] == said
 
 
-@pytest.mark.long
 def test_every_act_has_words_and_is_written() -> None:
     """An act is told by its name where it has no words; it shall have some."""
     assert set(act_words.WORDS) == set(Act)
     server = Path(act_words.__file__).parents[2]
     used = set()
     for path in (one for one in server.rglob("*.py") if not one.stem.startswith("act_")):
-        # To look for the word is ten times as fast as to parse, and few files have it.
-        for node in attributes(path) if "Act" in path.read_text(encoding="utf-8") else ():
+        for node in nodes(path, ast.Attribute):
             if isinstance(node.value, ast.Name) and node.value.id == "Act":
                 used.add(node.attr)
     assert used == set(Act.__members__)

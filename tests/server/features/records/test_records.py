@@ -24,9 +24,9 @@ from server.core.staff import saved_filters, users
 from server.features.editing import people as edited_people
 from server.features.editing import undo
 from server.storage.database import Database
-from tests.once import beginnings
 from tests.server.conftest import HOUR, MINUTE, NOW, fill
 from tests.server.support.pages import Pages, Staff, assert_only
+from tests.server.support.templates import STARTS
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -54,14 +54,11 @@ def a_morning(event: Event, database: Database) -> None:
     database.give_back()
 
 
-beginnings.WRITTEN["records_of_a_morning"] = a_morning
+STARTS["records_of_a_morning"] = a_morning
 
 
 @pytest.fixture
-def records_of_a_morning(
-    request: pytest.FixtureRequest, event: Event, database: Database
-) -> Database:
-    beginnings.begin(request, event, database, a_morning)
+def records_of_a_morning(database: Database) -> Database:
     return database
 
 

@@ -19,7 +19,6 @@ from server.features.rehearsal.report import NoSuchDayError, Rehearsal, rehearse
 from server.features.rehearsal.would_enter import would_enter
 from server.storage.database import Database
 from tests.agreement.world import random_world
-from tests.once.journals import new_journals_are_copied as new_journals_are_copied
 from tests.server.conftest import NOW, VENUE, serial_of
 from tests.server.support.console import Console
 from tests.server.support.stores import dump, load, take
@@ -302,7 +301,6 @@ def test_nothing_is_written(event: Event, site: Database) -> None:
     assert dump(site) == before
 
 
-@pytest.mark.long
 def test_groups_count_as_asking_for_everybody_does(tmp_path: Path) -> None:
     """Each person of a random event is asked for alone, and counted."""
     with random_world(tmp_path, 11, people=60) as world:

@@ -98,7 +98,6 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
     return made
 
 
-@pytest.mark.long
 def test_forty_guesses_at_once_are_counted_before_they_are_looked_at(
     pages: Pages, counting: Counting
 ) -> None:
@@ -113,7 +112,6 @@ def test_forty_guesses_at_once_are_counted_before_they_are_looked_at(
     assert found.count(401) == counting.asked
 
 
-@pytest.mark.long
 def test_guesses_from_many_addresses_at_once_hold_one_argon2(
     pages: Pages, counting: Counting
 ) -> None:
@@ -383,7 +381,6 @@ class TestLog:
         assert one["subject"]["user"] is None
         assert len(one["subject"]["caller"]) == 8
 
-    @pytest.mark.long
     def test_a_flood_does_not_fill_it(self, pages: Pages) -> None:
         for number in range(260):
             assert guess_from(pages, f"{number:064x}", name=f"u{number}")

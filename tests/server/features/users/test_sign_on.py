@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import requests
@@ -68,7 +69,7 @@ def go(someone: Staff, target: str = "/admin/sign-on/?next=/admin/account/") -> 
     return answer.location
 
 
-def enter(pages: Pages, provider: IdentityProvider, subject: str) -> tuple[Staff, object]:
+def enter(pages: Pages, provider: IdentityProvider, subject: str) -> tuple[Staff, Any]:
     someone = pages.stranger()
     back = provider.sign_in(go(someone), subject)
     return someone, someone.get(path_of(back))
@@ -78,7 +79,6 @@ def by_name(pages: Pages) -> dict[str, users.User]:
     return {one.name: one for one in users.users(pages.database.reader)}
 
 
-@pytest.mark.long
 def test_somebody_with_a_role_is_signed_on(pages: Pages, provider: IdentityProvider) -> None:
     provider.user("lin-1", name="Lin", groups=["others", "forum-desk", "ushers"])
     assert "Sign in with Forum ID" in pages.stranger().get("/admin/sign-in").text
@@ -111,7 +111,6 @@ def test_the_request_has_state_nonce_and_proof_key(
     assert base64.urlsafe_b64encode(digest).decode().rstrip("=") == asked["code_challenge"]
 
 
-@pytest.mark.long
 def test_nobody_without_a_role_gets_in(pages: Pages, provider: IdentityProvider) -> None:
     for subject, groups in (("eve-1", ["others"]), ("eve-2", []), ("eve-3", "forum-admin")):
         provider.user(subject, name="Eve", groups=groups)
@@ -123,7 +122,6 @@ def test_nobody_without_a_role_gets_in(pages: Pages, provider: IdentityProvider)
     assert acts(pages)[-1] == "sign_on_refused"
 
 
-@pytest.mark.long
 def test_the_role_follows_the_provider(pages: Pages, provider: IdentityProvider) -> None:
     provider.user("lin-3", name="Lin", groups=["forum-desk"])
     enter(pages, provider, "lin-3")
@@ -140,7 +138,6 @@ def test_a_name_opens_no_local_account(pages: Pages, provider: IdentityProvider)
     assert someone.get("/admin/users/").status_code == 403
 
 
-@pytest.mark.long
 def test_who_is_shut_out_here_stays_out(pages: Pages, provider: IdentityProvider) -> None:
     provider.user("lin-5", name="Lin", groups=["ushers"])
     someone, _ = enter(pages, provider, "lin-5")
@@ -295,7 +292,6 @@ def test_without_a_provider_there_is_no_such_way(event: Event, site: Database) -
 
 
 class TestStepUp:
-    @pytest.mark.long
     def test_the_provider_asks_again(self, pages: Pages, provider: IdentityProvider) -> None:
         provider.user("boss-1", name="Boss", groups=["forum-admins"])
         someone, _ = enter(pages, provider, "boss-1")
@@ -317,7 +313,6 @@ class TestStepUp:
         assert answer.location == "/admin/account/factors"
         assert someone.get("/admin/account/factors").status_code == 200
 
-    @pytest.mark.long
     def test_somebody_elses_word_counts_nothing(
         self, pages: Pages, provider: IdentityProvider
     ) -> None:
@@ -377,7 +372,6 @@ class TestSettings:
             sign_on.provider_of(made)
 
 
-@pytest.mark.long
 def test_the_password_that_nobody_knows_opens_nothing(
     pages: Pages, provider: IdentityProvider
 ) -> None:

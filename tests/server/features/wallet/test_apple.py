@@ -372,7 +372,6 @@ def test_install_takes_a_p12_with_its_password(console: Console, tmp_path: Path)
     assert "another password" in console(*said, console.file("wrong", "x"), status=1).output
 
 
-@pytest.mark.long
 def test_install_refuses_what_does_not_belong_together(
     event: Event, tmp_path: Path, chain: Chain
 ) -> None:

@@ -70,8 +70,8 @@ def test_it_works(pages: Pages) -> None:
     assert opening["status"] == "CONFIRMED"
     assert opening["sequence"] == 0
     assert opening["dtstart"].params["TZID"] == "Asia/Shanghai"
-    assert opening.start.astimezone(UTC) == datetime(2026, 5, 4, 3, tzinfo=UTC)
-    assert opening.end.astimezone(UTC) == datetime(2026, 5, 4, 4, tzinfo=UTC)
+    assert opening.start.astimezone(UTC) == datetime(2026, 5, 4, 3, tzinfo=UTC)  # type: ignore[attr-defined]
+    assert opening.end.astimezone(UTC) == datetime(2026, 5, 4, 4, tzinfo=UTC)  # type: ignore[attr-defined]
     assert opening["last-modified"].dt == datetime.fromtimestamp(NOW / 1000, UTC)
 
 

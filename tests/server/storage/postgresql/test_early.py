@@ -12,6 +12,7 @@ from server.storage.connection import Connection
 from server.storage.database import Database, undone_alone
 from server.storage.engines import reconnecting
 from server.storage.tables import insert_many, keep_setting
+from tests.server.conftest import fill
 from tests.server.support.postgresql.databases import Databases
 
 pytestmark = pytest.mark.sqlite_alone  # They say by themselves which engine they mean.
@@ -22,7 +23,7 @@ INSERT = "INSERT INTO setting VALUES (?, '1')"
 def database(postgres: Databases, tmp_path: Path) -> Iterator[Database]:
     path = tmp_path / "apart"
     path.mkdir()
-    with postgres.event(path, filled=True), Database(path / "hallkeeper.db") as opened:
+    with postgres.event(path, fill), Database(path / "hallkeeper.db") as opened:
         opened.write(lambda db: keep_setting(db, "there", "1"))
         yield opened
 

@@ -28,6 +28,7 @@ from server.storage.postgresql.address import (
     read_address,
 )
 from server.storage.tables import insert_many, keep_setting, tables, update_many
+from tests.server.conftest import fill
 from tests.server.support.console import Console
 from tests.server.support.postgresql.cluster import Cluster
 from tests.server.support.postgresql.databases import Databases
@@ -49,7 +50,7 @@ def database(postgres: Databases, tmp_path: Path) -> Iterator[Database]:
     """An event's database in PostgreSQL."""
     path = tmp_path / "apart"
     path.mkdir()
-    with postgres.event(path, filled=True), Database(path / "hallkeeper.db") as opened:
+    with postgres.event(path, fill), Database(path / "hallkeeper.db") as opened:
         yield opened
 
 

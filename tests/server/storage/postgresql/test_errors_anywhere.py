@@ -25,6 +25,7 @@ from tests.server.conftest import NOW
 from tests.server.core.ledger.together.sending import Step, batch_step
 from tests.server.support.postgresql.databases import Databases
 from tests.server.support.site import Site, heed, open_site
+from tests.server.support.templates import nothing
 
 pytestmark = pytest.mark.sqlite_alone  # They say by themselves which engine they mean.
 RAISE = "DO $$ BEGIN RAISE EXCEPTION 'injected' USING ERRCODE = '{}'; END $$"
@@ -35,7 +36,7 @@ STATES = ("53100", "57014")  # A full disk, and a statement that somebody cancel
 def database(postgres: Databases, tmp_path: Path) -> Iterator[Database]:
     path = tmp_path / "apart"
     path.mkdir()
-    with postgres.event(path, filled=False), Database(path / "hallkeeper.db") as opened:
+    with postgres.event(path, nothing), Database(path / "hallkeeper.db") as opened:
         yield opened
 
 
@@ -173,7 +174,7 @@ def test_an_error_at_each_statement(
     assert at > 12
     assert doors.ledger() == doors.scanned()
     assert database._writer_connection is writer
-    assert writer.raw.info.backend_pid == process
+    assert writer.raw.info.backend_pid == process  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("early", [False, True])

@@ -70,7 +70,6 @@ def test_the_machine_that_answered_is_asked_first_and_alone(hosts: Hosts) -> Non
     assert hosts.asked == ["a", "b", "b"]
 
 
-@pytest.mark.long
 def test_a_silent_machine_keeps_nobody_waiting(hosts: Hosts) -> None:
     heard = threading.Event()
     hosts.answers["a"] = lambda: heard.wait(BUSY_S)

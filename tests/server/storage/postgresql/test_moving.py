@@ -19,6 +19,7 @@ from server.storage.postgresql.address import ADDRESS_FILE, Address, keep_addres
 from tests.server.support.console import Console
 from tests.server.support.pages import Pages
 from tests.server.support.postgresql.databases import Databases
+from tests.server.support.templates import nothing
 
 pytestmark = pytest.mark.sqlite_alone  # where each begins
 
@@ -158,7 +159,7 @@ def test_a_database_with_an_event_takes_no_other(
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    with postgres.event(other, filled=False):
+    with postgres.event(other, nothing):
         keep_address(used.path, None)
         address = (other / ADDRESS_FILE).read_text().split('"')[1]
         with pytest.raises(DatabaseError, match="already holds an event"):

@@ -36,8 +36,6 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     if "engine" not in metafunc.fixturenames:
         return
     alone = metafunc.definition.get_closest_marker("sqlite_alone") is not None
-    found = engines_of(metafunc.definition.path, metafunc.config.getoption("--engine"))
-    if alone:
-        found = ["sqlite"]
-    if found != ["sqlite"]:
-        metafunc.parametrize("engine", found, indirect=True)
+    engines = engines_of(metafunc.definition.path, metafunc.config.getoption("--engine"))
+    if not alone and engines != ["sqlite"]:
+        metafunc.parametrize("engine", engines, indirect=True)

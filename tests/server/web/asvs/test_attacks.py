@@ -72,7 +72,6 @@ def everything_but_sessions(pages: Pages) -> list[str]:
     return [line for line in dump(pages.database) if "web_session" not in line]
 
 
-@pytest.mark.long
 def test_no_form_of_another_site_does_anything(pages: Pages) -> None:
     """Neither without a token, nor with one of another session, nor from another site's page."""
     pages.issue()
@@ -129,7 +128,6 @@ def first_part(answer: TestResponse) -> str:
     return found
 
 
-@pytest.mark.long
 def test_no_name_is_markup_on_any_page_or_live_part(event: Event, site: Database) -> None:
     """Every page of staff is kept by no cache either, and lets nothing of others run."""
     write_settings(event, 2525)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.once.sources import calls
+from tests.sources import nodes
 
 ROOT = Path(__file__).parents[4]
 ROOMS = ("server", "badges", "kiosk")
@@ -28,7 +28,7 @@ def every_call() -> Iterator[tuple[str, str, ast.Call]]:
             if not WORDS.search(path.read_text("utf-8")):
                 continue
             file = str(path.relative_to(ROOT))
-            for node in calls(path):
+            for node in nodes(path, ast.Call):
                 yield file, dotted(node.func), node
 
 
@@ -53,7 +53,6 @@ def files(known: Calls, *names: str) -> set[str]:
     return {file for file, name, _ in known if name in names}
 
 
-@pytest.mark.long
 def test_no_code_is_made_of_input(known: Calls) -> None:
     assert files(known, "eval", "exec", "compile", "__import__", "marshal.loads") == set()
 

@@ -14,8 +14,8 @@ from babel.messages.pofile import read_po
 
 import badges as badges_package
 import server as server_package
-from tests.once.sources import calls, classes, tree
 from tests.server.web.language import pseudo
+from tests.sources import nodes, tree
 
 ROOT = Path(server_package.__file__).parent.parent
 BADGES = Path(badges_package.__file__).parent
@@ -104,7 +104,7 @@ def spoken() -> frozenset[str]:
     """Names of all errors that are said in the reader's language, by what they are derived from."""
     bases: dict[str, set[str]] = {}
     for file in having(r"\bclass\s+\w+\s*\(", files("badges", "server")):
-        for node in classes(file):
+        for node in nodes(file, ast.ClassDef):
             names = {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
             bases.setdefault(node.name, set()).update(names)
     found = {"Spoken"}
@@ -159,7 +159,7 @@ def test_errors_that_people_read_are_marked() -> None:
         name = file.relative_to(ROOT).as_posix()
         if name.startswith(ENGLISH_ALONE):
             continue
-        for node in calls(file):
+        for node in nodes(file, ast.Call):
             if called(node) in spoken():
                 plain = [one for each in node.args for one in texts_of(each) if is_words(one)]
                 wrong += [place(file, one) for one in plain]
@@ -220,7 +220,7 @@ def test_pages_say_errors_in_the_language_of_the_page() -> None:
         no_page = "import flask" not in file.read_text() and "from flask" not in file.read_text()
         if no_page or file.relative_to(ROOT).as_posix().startswith(machines):
             continue
-        for node in calls(file):
+        for node in nodes(file, ast.Call):
             if called(node) == "str" and node.args:
                 first = node.args[0]
                 if isinstance(first, ast.Name) and first.id in ("error", "problem", "why"):
@@ -238,7 +238,7 @@ def test_a_phrase_is_made_of_one_text() -> None:
     for file in having(r"\b(?:Phrase|N_|counted)\b", pseudo.sources()):
         if file == BADGES / "i18n.py":
             continue
-        for node in calls(file):
+        for node in nodes(file, ast.Call):
             if called(node) not in ("Phrase", "N_", "counted"):
                 continue
             if not isinstance(

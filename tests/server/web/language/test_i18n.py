@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 from flask import Flask, render_template_string
-from flask_babel import gettext as _
+from flask_babel import gettext as _  # type: ignore[import-untyped]
 from flask_babel import ngettext
 
 import server as server_package
@@ -20,7 +20,6 @@ from server.core.translations import Words
 from server.storage.database import Database
 from server.web import auth, i18n
 from server.web.display import REASONS
-from tests.once.pages.apps import prepared
 from tests.server.support.pages import Pages
 from tests.server.web.language import pseudo
 
@@ -52,7 +51,8 @@ def write(event: Event, text: str, locale: str = "fr", domain: str = "server") -
 @pytest.fixture
 def pages(event: Event, site: Database) -> Iterator[Pages]:
     write(event, FRENCH)
-    with prepared(add_a_spoken_page), Pages(event, site) as opened:
+    with Pages(event, site) as opened:
+        add_a_spoken_page(opened.app)
         yield opened
 
 
@@ -168,7 +168,6 @@ def marked() -> set[str]:
     return {texts[0] for texts in pseudo.marked()}
 
 
-@pytest.mark.long
 def test_chinese_is_complete_and_has_nothing_else() -> None:
     with CHINESE.open("rb") as file:
         messages = [one for one in read_po(file) if one.id]

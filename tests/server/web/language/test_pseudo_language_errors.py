@@ -114,7 +114,6 @@ def data_out(page: str, data: str) -> str:
     return re.sub(data, " ", page) if data else page
 
 
-@pytest.mark.long
 def test_forms_that_are_refused(pages: Pages, admin: Staff) -> None:
     numbers = {
         name: badge_number(pages.serial(one)) for name, one in (("NUMBER", "A1"), ("REVOKED", "A3"))
@@ -197,7 +196,6 @@ OF_FILES = re.compile(
 )
 
 
-@pytest.mark.long
 def test_files_that_are_refused(pages: Pages) -> None:
     left = {}
     for kind, files in FILES.items():

@@ -161,7 +161,6 @@ def addresses(pages: Pages, known: dict[str, object]) -> Iterator[str]:
                 yield built[1] + query.format(other=other, organisation=last)
 
 
-@pytest.mark.long
 def test_all_pages(pages: Pages, admin: Staff) -> None:
     known = lively.happen(pages)
     left = {}

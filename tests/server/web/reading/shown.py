@@ -9,8 +9,8 @@ after all has failed. A file whose event has more than the venue and the roster 
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -18,11 +18,10 @@ import pytest
 from server.core.event.roles import ROLES
 from server.storage.database import Database
 from server.web import auth, security
-from tests.lasting import all_lasts_in, open_in
-from tests.server.conftest import Template
+from tests.leaks import share
+from tests.server.conftest import fill
 from tests.server.support.pages import Pages, Staff
-
-READERS = 3
+from tests.server.support.templates import Templates
 
 
 @dataclass
@@ -74,34 +73,20 @@ def _files(path: str | Path, database: str) -> Iterator[tuple[str, int]]:
 
 @pytest.fixture(scope="module")
 def kept_pages(
-    request: pytest.FixtureRequest,
-    _template: Template,
-    _filled_database: bytes,
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, templates: Templates, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Shown, sqlite3.Connection]]:
-    path = tmp_path_factory.mktemp("shown") / "event"
-    # A connection opens the write-ahead log when it reads first, which may be in any test.
-    all_lasts_in(path)
-    event = replace(_template.event, path=path)
-    _template.folder.write(path, **{event.database_path.name: _filled_database})
-    with ExitStack() as open_now:
-        database = open_now.enter_context(Database(event.database_path))
-        pages = open_now.enter_context(Shown(event, database))
+    event = templates.copy(fill, tmp_path_factory.mktemp("shown") / "event")
+    for suffix in ("", "-wal", "-shm"):
+        share(event.database_path.with_name(event.database_path.name + suffix))
+    with (
+        Database(event.database_path) as database,
+        Shown(event, database) as pages,
+        closing(sqlite3.connect(event.database_path)) as look,
+    ):
         _write(request, pages)
-        pages.sign_in()
+        pages.sign_in()  # type: ignore[attr-defined]
         database.give_back()
-        # What is open before a test was not left open by it.
-        with ExitStack() as reading:
-            for _ in range(READERS):
-                reading.enter_context(database.reading()).execute("SELECT 1 FROM hall")
-        look = open_now.enter_context(closing(sqlite3.connect(event.database_path)))
-        look.execute("SELECT 1 FROM hall").fetchall()
-        # SQLite keeps a file open whose connection was closed, while others have it locked.
-        with closing(sqlite3.connect(event.database_path)) as another:
-            another.execute("SELECT 1 FROM hall").fetchall()
-        assert open_in(path)
         yield pages, look
-    assert open_in(path) == []
 
 
 @pytest.fixture

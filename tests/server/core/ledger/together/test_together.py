@@ -25,11 +25,11 @@ from server.storage.database import Database
 from server.storage.engines import joint
 from server.storage.postgresql import moving
 from server.storage.postgresql.connection import PostgresConnection
-from tests.once.tries import tries
 from tests.server.conftest import MINUTE, NOW
 from tests.server.core.ledger.together.sending import ReplayError, Step, batch_step, send
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, BORIS, SMALL, build, heed, open_site
+from tests.tries import tries
 
 ROUNDS = 20
 SEEDS = 6

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from werkzeug.datastructures import FileStorage
@@ -270,7 +271,7 @@ class TestReissue:
 
 
 class TestCorrect:
-    def sent(self, clerk: DeskClerk, **changes: object) -> tuple[dict, object]:
+    def sent(self, clerk: DeskClerk, **changes: object) -> tuple[dict, Any]:
         page = f"{clerk.page('A1')}/correct"
         values = {**clerk.fields(page, page), **changes}
         return values, clerk.send(page, values)
@@ -346,7 +347,7 @@ class TestCorrect:
 class TestWalkIn:
     VALUES = {"given_name": "Noa", "family_name": "Bodin", "category": "1"}  # noqa: RUF012
 
-    def register(self, clerk: DeskClerk, **more: object) -> tuple[dict, object]:
+    def register(self, clerk: DeskClerk, **more: object) -> tuple[dict, Any]:
         values = {**clerk.fields("/walk-in", "/walk-in"), **self.VALUES, **more}
         return values, clerk.send("/walk-in", values)
 

@@ -55,7 +55,6 @@ def put(evidence: Evidence, path: Path, lines: list[bytes], **changes: str) -> P
     return path
 
 
-@pytest.mark.long
 def test_signing_anew_changes_nothing(evidence: Evidence, verified: Verified) -> None:
     """So that what is found below is not the signature."""
     for path in (evidence.export(), evidence.export(PART, "part")):
@@ -270,7 +269,6 @@ def fuzz_signed(evidence: Evidence, path: Path, turns: int) -> int:
     return refused
 
 
-@pytest.mark.long
 def test_altered_and_signed_anew(evidence: Evidence) -> None:
     path = evidence.export()
     assert TURNS * 0.8 < fuzz_signed(evidence, path, TURNS) <= TURNS

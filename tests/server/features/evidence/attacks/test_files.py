@@ -90,7 +90,6 @@ def test_names_that_would_draw_on_the_screen(
     assert capsys.readouterr().out == "a?VERIFIED?\nVERIFIED\n"
 
 
-@pytest.mark.long
 def test_tiles_that_are_cut_off_or_too_long(evidence: Evidence, verified: Verified) -> None:
     """Over 256 entries, so that there is a tile above the first level."""
     for number in range(300):

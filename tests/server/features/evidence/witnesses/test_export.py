@@ -189,7 +189,7 @@ def test_stamps_that_are_none(confirmed: World, tmp_path: Path, time_authority) 
     place = bytes(answer).rindex(b"\x30") - 40
     broken = bytes(answer[:place]) + bytes([answer[place] ^ 1]) + bytes(answer[place + 1 :])
     (found,) = findings(altered(confirmed, lambda: put(note, broken, one)))
-    assert found.startswith("stamp/0.note: its stamp ")
+    assert found.startswith("stamp/0.note: its stamp ")  # type: ignore[attr-defined]
     put(note, answer, one)
     # Another authority's certificate.
     make_root(tmp_path, "Harbour Root")

@@ -53,7 +53,7 @@ def test_a_checkpoint_at_least_once_a_minute_while_there_is_news(world: World) -
     assert list(signed) == [NOW + second * 1000 for second in (0, 60, 120, 180, 240, 300, 900)]
     newest = given(world)
     found = open_checkpoint(world.event.log_key.public, world.log.name, newest.note)
-    assert (found.size, found.root) == world.log.state()
+    assert (found.size, found.root) == world.log.state()  # type: ignore[attr-defined]
 
 
 def test_a_clock_that_is_set_back_stops_nothing(world: World) -> None:

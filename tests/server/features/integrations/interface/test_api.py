@@ -254,7 +254,6 @@ def test_the_use_of_a_token_is_kept_now_and_then(pages: Pages, asker: Integratio
     assert tokens.tokens(pages.database.reader)[0].used_at == pages.now
 
 
-@pytest.mark.usefixtures("own_database")
 def test_a_token_is_nowhere_in_the_database(pages: Pages, asker: Integration) -> None:
     pages.database.give_back()
     pages.database.reader.execute("SELECT 1").fetchone()

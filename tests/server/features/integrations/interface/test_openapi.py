@@ -68,7 +68,6 @@ def constants() -> Callable[[BaseSchema], ConstantsPool | None]:
     return of
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", [route.name for route in ROUTES])
 def test_every_answer_is_described(
     asker: Integration,

@@ -1,1 +1,0 @@
-"""Databases whose connections are kept from one test to the next. Begin with `slots.py`."""

@@ -1,1 +1,0 @@
-"""Apps, routes and templates of the server's pages, made once for many tests."""
