@@ -1,7 +1,6 @@
 """The camera's thread: pacing, newest first, and a source that disappears and returns."""
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.camera.camera import Camera, CameraStatus
+from kiosk.camera.camera import Camera, CameraStatus, Pace
 from kiosk.camera.controls import CameraRequest
 from kiosk.camera.sources import parse_source
 from kiosk.pictures import CameraError
@@ -32,11 +31,21 @@ def photos(tmp_path: Path) -> Path:
 # Files and folders
 
 
-def test_a_video_is_paced_by_its_time_stamps_and_ends(video: Path) -> None:
-    began = time.monotonic()
-    with Camera(parse_source(str(video))) as camera:
+def test_a_video_is_paced_by_its_time_stamps_and_ends(
+    video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due_s: list[float] = []
+    wait_s = Pace.wait_s
+
+    def note(pace: Pace) -> float:
+        due_s.append(wait_s(pace))
+        return 0.0
+
+    monkeypatch.setattr(Pace, "wait_s", note)
+    with Camera(parse_source(str(video)), clock=lambda: 0.0) as camera:
         status = wait_for(camera, lambda s: s.state == "ended")
-        assert time.monotonic() - began > 0.35
+        assert due_s == sorted(due_s)
+        assert due_s[-1] > 0.35
         assert (status.frames, status.width, status.height) == (20, 64, 48)
         assert status.message is None
         last = camera.latest(0, 0)

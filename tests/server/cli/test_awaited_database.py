@@ -1,5 +1,6 @@
 """A server whose database is away, or takes no commits, lives and goes on by itself."""
 
+import http.client
 import os
 import shutil
 import signal
@@ -27,6 +28,7 @@ from tests.system.support.nursery import forks as forks
 pytestmark = [pytest.mark.system, pytest.mark.sqlite_alone, pytest.mark.usefixtures("forks")]
 # Longer than a worker may send nothing.
 ANSWER_S = HANG_S + 2
+TRY_S = 20.0
 PATIENT = f"{BEATS}; from server.storage.postgresql import bounds; bounds.ANSWER_S = {ANSWER_S}"
 WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
@@ -70,9 +72,12 @@ def place(postgres: Databases, event: Event, tmp_path: Path) -> Iterator[Place]:
 
 
 def ready(server: Supervised) -> int:
+    """Return the status, or 0 if no worker answers. While a worker starts, the kernel accepts the
+    connection, and a killed worker leaves it without an answer.
+    """
     try:
-        return server.get("/readyz").status
-    except OSError:
+        return server.get("/readyz", timeout_s=TRY_S).status
+    except (OSError, http.client.HTTPException):
         return 0
 
 
