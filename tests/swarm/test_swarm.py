@@ -11,27 +11,23 @@ import pytest
 
 from kiosk.journal.errors import JournalDamagedError
 from server.core.occupancy import figures, hall_control
-from tests.once.journals import new_journals_are_copied as new_journals_are_copied
-from tests.once.pages.apps import apps_are_made_once as apps_are_made_once
-from tests.once.pages.compiled import routes_are_compiled_once as routes_are_compiled_once
-from tests.once.pages.compiled import templates_are_compiled_once as templates_are_compiled_once
-from tests.once.tries import tries
 from tests.swarm import checks, run
 from tests.swarm.checks import BrokenPromiseError
 from tests.swarm.day import Day
 from tests.swarm.mixes import KEPT, THEMES
 from tests.swarm.mutants import BY_NAME, QUICK, mutated
 from tests.swarm.run import first_broken, run_many
+from tests.tries import tries
 
 pytestmark = pytest.mark.system
-DAYS = 4  # of each theme
 MIXED = 6
 MUTANT_DAYS = 60
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_days_keep_both_promises(theme: str) -> None:
-    found = [day for day in run_many(0, DAYS, theme) if day[3]]
+@pytest.mark.parametrize("days", [1, pytest.param(20, marks=pytest.mark.soak)])
+def test_days_keep_both_promises(days: int, theme: str) -> None:
+    found = [day for day in run_many(0, days, theme) if day[3]]
     assert found == [], f"python -m tests.swarm --theme '{theme}' --start {found[0][0]} --days 1"
 
 
@@ -95,6 +91,7 @@ def test_an_entry_heard_after_its_hall_was_seen_empty_is_no_place_given_out_twic
             checks.check(day)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("mutant", QUICK)
 def test_a_fault_is_found(mutant: str) -> None:
     """Those found on the first days; `make bench BENCH=swarm` searches for all of them."""

@@ -5,8 +5,9 @@ axe-core finds nothing grave, nothing is wider than the glass, and the content i
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
@@ -18,8 +19,7 @@ from tests.browser.engine.axe import RULES, faults, rules_but
 from tests.browser.page import Page
 from tests.browser.staff import every_page
 from tests.browser.staff.every_page import fill
-from tests.server.conftest import _filled_database as _filled_database
-from tests.server.conftest import _template as _template
+from tests.server.conftest import _empty_event as _empty_event
 from tests.server.conftest import cheap_passwords as cheap_passwords
 from tests.server.conftest import database as database
 from tests.server.conftest import engine as engine
@@ -32,9 +32,6 @@ from tests.server.support.pages import Pages, Staff
 from tests.server.support.stores import load
 from tests.server.web.language import lively
 from tests.server.web.language.test_pseudo_language_pages import addresses
-
-EVERYTHING = bool(os.environ.get("HALLKEEPER_AXE_ALL"))
-pytestmark = pytest.mark.timeout(3_600 if EVERYTHING else 600)
 
 STATIC = {path.name: path for folder in static_folders() for path in folder.iterdir()}
 WIDE, NARROW = (1920, 1080), (390, 844)
@@ -62,7 +59,7 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
-def show(browser: object, path: Path, html: str) -> None:
+def show(browser: Any, path: Path, html: str) -> None:
     """Show a page with its style, and without its scripts."""
     path.write_text(plain(html), "utf-8")
     browser.get(path.as_uri())
@@ -78,7 +75,7 @@ def plain(html: str) -> str:
     return re.sub(r"<script\b[^>]*></script>", "", styled)
 
 
-def turn_to(browser: object, path: Path, html: str) -> None:
+def turn_to(browser: Any, path: Path, html: str) -> None:
     """Show a page in the window that is open, which goes on to have axe-core. To load that again
     takes ten times as long as to look at a page.
     """
@@ -86,7 +83,7 @@ def turn_to(browser: object, path: Path, html: str) -> None:
         show(browser, path, html)
 
 
-def media(browser: object, scheme: str, kind: str = "screen") -> None:
+def media(browser: Any, scheme: str, kind: str = "screen") -> None:
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": kind, "features": features})
 
@@ -104,22 +101,32 @@ SAMPLE = 4  # Each so manieth page is looked at in Chinese too.
 Look = tuple[str, str, tuple[int, int]]
 
 
-def looks(number: int) -> Iterator[Look]:
-    """Yield how a page is looked at. HALLKEEPER_AXE_ALL=1 is each page in every way.
+def sampled(number: int) -> Iterator[Look]:
+    """Yield two or three of the modes for a page.
 
     A page begins as the one before it ended, so that the window changes half as often.
     """
-    if EVERYTHING:
-        yield from ALL
-        return
     both: list[Look] = [("en", "light", WIDE), ("en", "dark", NARROW)]
     yield from both[:: (1, -1)[number % 2]]
     if number % SAMPLE == 0:
         yield "zh", ("light", "dark")[number // SAMPLE % 2], (NARROW, WIDE)[number // SAMPLE % 2]
 
 
+@pytest.mark.parametrize(
+    "looks",
+    [
+        sampled,
+        pytest.param(lambda number: ALL, marks=[pytest.mark.soak, pytest.mark.timeout(3_600)]),
+    ],
+    ids=["sampled modes", "every mode"],
+)
 def test_nothing_grave_is_found_on_any_page(
-    event: Event, site: Database, browser: object, axe: str, tmp_path: Path
+    looks: Callable[[int], Iterable[Look]],
+    event: Event,
+    site: Database,
+    browser: Any,
+    axe: str,
+    tmp_path: Path,
 ) -> None:
     """Each page of the app, by its routes. A page of which nothing is known is an error."""
     found: dict[str, object] = {}
@@ -150,7 +157,7 @@ def asked_in(someone: Staff, address: str, language: str) -> TestResponse:
 class Window:
     """Lets axe-core look at the page that is open, by the rules whose faults are grave."""
 
-    def __init__(self, browser: object, axe: str) -> None:
+    def __init__(self, browser: Any, axe: str) -> None:
         self.browser = browser
         self.axe = axe
         self.page = Page.of(browser)
@@ -175,7 +182,7 @@ class Window:
 
 
 def test_a_fault_is_found_on_a_page_that_the_window_turned_to(
-    browser: object, axe: str, tmp_path: Path
+    browser: Any, axe: str, tmp_path: Path
 ) -> None:
     found: dict[str, object] = {}
     window = Window(browser, axe)
@@ -203,7 +210,7 @@ def test_what_is_no_page_is_none(event: Event, site: Database) -> None:
 
 
 def test_the_content_is_two_keys_away(
-    pages: Pages, admin: Staff, browser: object, tmp_path: Path
+    pages: Pages, admin: Staff, browser: Any, tmp_path: Path
 ) -> None:
     Page.of(browser).resize(WIDE)
     for address in addresses(pages, lively.happen(pages)):
@@ -220,7 +227,7 @@ def test_the_content_is_two_keys_away(
         assert answer.text.count('id="content"') == 1
 
 
-def test_what_is_printed(pages: Pages, admin: Staff, browser: object, tmp_path: Path) -> None:
+def test_what_is_printed(pages: Pages, admin: Staff, browser: Any, tmp_path: Path) -> None:
     """Paper has the content, without what can only be pressed."""
     Page.of(browser).resize(WIDE)
     try:
