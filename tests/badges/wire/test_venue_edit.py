@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from badges.wire import wire
 from badges.wire.venue_edit import OtherVenueError, apply_edit, digest, find_edit, venue_of
 from tests.kiosk.support.door_fixture import NOON, hall_facts, snapshot, stay_of
-from tests.once.tries import tries
+from tests.tries import tries
 
 HOUR = 3_600_000
 OUTER = hall_facts(hall=8, names={"en": "Site"})

@@ -73,7 +73,7 @@ def test_webhooks_report_a_features_alert(pages: Pages) -> None:
     )
     assert INTEGRATIONS.works is not None
     (webhooks,) = INTEGRATIONS.works(services_of(pages.app))
-    webhooks.check_topics()
+    webhooks.check_topics()  # type: ignore[attr-defined]
     webhooks.close()
     message = pages.database.write(lambda db: outbox.make_next(db, hook, pages.now))
     assert message is not None

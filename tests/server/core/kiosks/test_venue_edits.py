@@ -25,8 +25,8 @@ from server.core.venue import kept_places, store
 from server.features.editing import guests, venue_edit
 from server.storage.connection import Connection
 from server.storage.database import Database
-from tests.once.tries import tries
 from tests.server.conftest import NOW
+from tests.tries import tries
 
 KIOSKS = {1: "main", 2: "west", 3: "green"}  # by door
 HALL_1, WEST = 2, 2
@@ -253,7 +253,6 @@ def doors(
         yield made
 
 
-@pytest.mark.long
 def test_random_edits_leave_replicas_with_the_facts_of_a_snapshot(
     doors: list[Door], venue: Database, event: Event, hub: Hub, clock: Clock
 ) -> None:
