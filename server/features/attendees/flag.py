@@ -18,8 +18,6 @@ blueprint = Blueprint("protocol", __name__, url_prefix="/admin/people")
 
 @dataclass(frozen=True)
 class Flag:
-    """The values of the form on an attendee's page."""
-
     guest: ProtocolGuest | None
     users: list[users.User]  # Users who may be notified
 

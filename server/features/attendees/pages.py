@@ -55,8 +55,6 @@ REINSTATE_REASONS = {"mistake": N_("Revoked by mistake"), "settled": N_("The mat
 
 @dataclass(frozen=True)
 class Turn:
-    """The page shown of a list, and the list's number of rows."""
-
     page: int
     total: int
 
@@ -168,7 +166,6 @@ def _pdf(pdf: bytes, file_name: str) -> AnyResponse:
 @blueprint.post("/<number>/day-credential")
 @auth.allow("badge_desk")
 def day_credential(number: str) -> AnyResponse:
-    """Issue a credential for one day, for a forgotten badge."""
     serial = _attendee(number).serial
     day = request.form.get("day", type=whole)
     if day is None or request.form.get("confirm") != "yes":
@@ -200,7 +197,6 @@ def day_credential(number: str) -> AnyResponse:
 @blueprint.get("/<number>/day-<int:day>.pdf")
 @auth.allow("badge_desk")
 def day_card(number: str, day: int) -> AnyResponse:
-    """Draw the card of a valid day credential."""
     attendee, here = _attendee(number), services()
     given = day_credentials.of_attendee(here.database.reader, attendee.serial)
     matching = [
@@ -274,7 +270,6 @@ def revoke_link(number: str) -> AnyResponse:
 @blueprint.post("/<number>/link/renew")
 @auth.allow("badge_desk")
 def renew_link(number: str) -> AnyResponse:
-    """Replace the link of the attendee's phone page."""
     message = _(
         "%(number)s has a new link. Send it, or let the attendee read the code with their phone.",
         number=number,
@@ -333,7 +328,6 @@ def kept_place(number: str) -> AnyResponse:
 @blueprint.post("/<number>/answer")
 @auth.allow()
 def answer(number: str) -> AnyResponse:
-    """Invite the attendee to a session, or refuse them, regardless of category."""
     serial, zone = _attendee(number).serial, _zone()
     word, session_id = request.form.get("answer", ""), request.form.get("session", type=whole)
     if word not in ANSWERS or session_id is None:
@@ -385,7 +379,6 @@ def _stand(number: str, revoked: bool, reasons: Mapping[str, str], message: str)
 
 
 def _story(db: Connection, serial: int) -> dict[str, object]:
-    """Return the template variables of the history."""
     before, names = request.args.get("before", type=_edge), act_words.Names(db, i18n.language())
     return {
         "story": story.page(db, serial, before=before),
@@ -428,7 +421,6 @@ def _note(act: Act, subject: Mapping[str, str | int | None]) -> None:
 
 
 def _confirmed(reasons: Mapping[str, str]) -> str | None:
-    """Return the chosen reason, if the box is ticked."""
     reason = request.form.get("reason", "")
     return reason if reason in reasons and request.form.get("confirm") == "yes" else None
 

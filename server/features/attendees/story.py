@@ -35,8 +35,6 @@ class Edge:
 
 @dataclass(frozen=True)
 class LoggedAct:
-    """A staff action, as in the entry log."""
-
     by: str
     act: str
     subject: Mapping[str, str | int | None]

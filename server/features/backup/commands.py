@@ -140,7 +140,6 @@ def restore(
 
 
 def report(done: Restored, source: Path) -> list[str]:
-    """Return a summary, the next steps, and the losses."""
     settings = done.event.settings
     lines = [
         f"Restored the event {' / '.join(settings.name.values())!r} in {done.event.path} from"

@@ -19,8 +19,6 @@ LEAVES_READ = 10_000
 
 
 class Moved(NamedTuple):
-    """A summary of the move."""
-
     counts: dict[str, int]  # Rows by table
     entries: int  # In the entry log
     root: bytes

@@ -12,7 +12,7 @@ blueprint = Blueprint("live", __name__, url_prefix="/admin")
 
 
 class Shown(Rendered):
-    """Caches the board's parts for all viewers."""
+    pass
 
 
 @blueprint.get("/live")

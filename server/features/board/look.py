@@ -40,14 +40,11 @@ class HallRow:
 
     @property
     def share(self) -> float:
-        """Return the used share of the capacity."""
         return self.inside / self.figures.capacity if self.figures.capacity else 0.0
 
 
 @dataclass(frozen=True)
 class Look:
-    """The board's data at one moment."""
-
     halls: list[HallRow]
     new: list[Trouble]
     taken: list[tuple[Trouble, Taken]]
@@ -56,7 +53,6 @@ class Look:
 
 
 def look() -> Look:
-    """Return the current data, in the page's language."""
     here = services()
     db, now = here.database.reader, here.now()
     context = AlertContext(db, here.event, now, here)

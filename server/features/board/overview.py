@@ -84,7 +84,6 @@ class Choice:
 
     @classmethod
     def of_request(cls) -> "Choice":
-        """Return the choice in the address, else in the cookie."""
         kept = dict(
             part.split(":", 1) for part in request.cookies.get(COOKIE, "").split("/") if ":" in part
         )
@@ -106,7 +105,6 @@ class Choice:
         return f"view:{self.view}/sort:{self.sort}/show:{self.show}"
 
     def halls(self, halls: list[HallRow]) -> list[HallRow]:
-        """Return the selected halls in the selected order."""
         wanted = SHOWN[self.show][1]
         text = self.q.casefold()
         matching = [hall for hall in halls if wanted(hall) and text in hall.name.casefold()]
@@ -120,7 +118,6 @@ def in_order(halls: list[HallRow], sort: str) -> list[HallRow]:
 
 
 def order_part(sort: str) -> str:
-    """Return the id of the part with the halls' order."""
     return f"order-{sort}"
 
 
@@ -201,7 +198,6 @@ def _troubles(now: Look) -> str:
 
 
 def _hall(hall: HallRow, view: str) -> str:
-    """Return a hall as a tile, or as the cells of its table row."""
     # Users without access to the hall's page see its day.
     page = "admin.halls.show" if auth.may_open("admin.halls.show") else "admin.plots.show"
     name = f"{hall.hall_id}/{view}/{i18n.language()}/{page}"

@@ -25,8 +25,6 @@ QUARTER = 15  # Minutes per table row
 
 @dataclass(frozen=True)
 class Plot:
-    """The shapes of a hall's day, in the plot's units."""
-
     inside: str  # Points of a line
     capacity_y: float
     came: list[tuple[float, float, float]]  # Bars: x, width, height
@@ -49,8 +47,6 @@ class Row:
 
 @dataclass(frozen=True)
 class DoorPlot:
-    """A door's arrivals per minute."""
-
     name: str
     points: str
     total: int

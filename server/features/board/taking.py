@@ -55,7 +55,6 @@ def _page(key: str, *, problem: str = "", note: str = "") -> str:
 
 
 def _found(key: str) -> tuple[Trouble | None, words.Told | None, taken.Taken | None]:
-    """Return the current alert, its texts, and who has taken it."""
     now = look.look()
     for trouble, by in [*((trouble, None) for trouble in now.new), *now.taken]:
         if trouble.key == key:

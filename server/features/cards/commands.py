@@ -47,8 +47,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _options(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
-    """Combine several options, in order."""
-
     def add(command: F) -> F:
         for option in reversed(options):
             command = option(command)
@@ -286,7 +284,6 @@ def _write_pdfs(
 
 
 def _write_pngs(out: Path, to_draw: Sequence[Card], look: Look, _: int, dpi: int) -> list[Path]:
-    """Write each page as a picture, numbered if there are several."""
     if len(to_draw) > PNGS_MAX:
         raise refuse(f"{len(to_draw):,} badges are too many for pictures: print them as a PDF.")
     pictures: list[Path] = []
@@ -313,7 +310,6 @@ def _serials(database: Database, labels: Sequence[str]) -> list[int]:
 
 
 def _refuse_revoked(database: Database, serials: Sequence[int]) -> None:
-    """Refuse to print revoked badges."""
     holders = {serial: people.attendee(database.reader, serial) for serial in serials}
     revoked = [_name(holder) for holder in holders.values() if holder.revoked_at is not None]
     if revoked:
@@ -355,7 +351,6 @@ def _chunks(part: Sequence[Card]) -> list[Sequence[Card]]:
 def _counted(
     pdfs: Iterable[bytes], sizes: Iterable[int], tell: Callable[[int], None]
 ) -> Iterator[bytes]:
-    """Pass the PDFs on, and report the number of drawn cards."""
     for pdf, done in zip(pdfs, itertools.accumulate(sizes), strict=True):
         tell(done)
         yield pdf
@@ -388,6 +383,5 @@ def _printable(
 
 
 def _name(holder: people.Attendee) -> str:
-    """Return a name with its external id."""
     suffix = f" (id {shown(holder.external_id)[1:-1]})" if holder.external_id else ""
     return f"{shown(holder.name, 80)}{suffix}"

@@ -60,7 +60,6 @@ class Drawing:
             yield drawn.pop(at)
 
     def cancel(self) -> None:
-        """Kill the processes."""
         for worker in self._workers:
             if worker.process.pid is not None:
                 worker.process.kill()
@@ -133,7 +132,6 @@ def _ctrl_c_held() -> Iterator[None]:
 
 
 def _work(pipe: Connection, look: Look) -> None:
-    """Draw chunks until the other end closes the pipe."""
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             cards: list[Card] = pipe.recv()

@@ -21,8 +21,6 @@ _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 class Kind(StrEnum):
-    """The kinds of actions."""
-
     WALK_IN = "walk_in"
     PRINT = "print"
     REISSUE = "reissue"
@@ -33,8 +31,6 @@ class Kind(StrEnum):
 
 
 class Why(StrEnum):
-    """Reasons why an action is refused."""
-
     DESK_NAME = "desk_name"
     OLD_FORM = "old_form"
     REVOKED = "revoked"
@@ -69,8 +65,6 @@ class StaleError(ValueError):
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of every desk form."""
-
     nonce: str
     seen: str  # The result of `mark` when the page was made
     desk: str
@@ -178,7 +172,6 @@ def keep(
 
 
 def last_act(db: Connection, by: str) -> DeskAct | None:
-    """Return a user's newest action."""
     row = db.execute(
         "SELECT * FROM desk_act WHERE made_by = ? ORDER BY act_id DESC LIMIT 1", (by,)
     ).fetchone()
@@ -213,7 +206,6 @@ def drop_browser_prints(db: Connection, serial: int) -> None:
 
 
 def note_done(db: Connection, own_act: DeskAct, now: int) -> None:
-    """Mark a browser's print as handed over."""
     db.execute("UPDATE desk_act SET done_at = ? WHERE act_id = ?", (now, own_act.act_id))
 
 

@@ -22,8 +22,6 @@ _ON_PAPER = {"latin_name"}
 
 
 class Effect(StrEnum):
-    """The effect of a correction on the badge."""
-
     VOIDS = "voids"  # The earlier badge is void everywhere, and the next one is printed
     PRINTS_AGAIN = "prints_again"  # The badge stays valid, and its card is printed again
     NONE = "none"
@@ -32,8 +30,6 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """A column's value before and after."""
-
     column: str
     before: Any
     after: Any
@@ -41,8 +37,6 @@ class Change:
 
 @dataclass(frozen=True)
 class CorrectionPlan:
-    """The changes of a correction, and its effect on the badge."""
-
     holder: Attendee
     changes: list[Change]
     effect: Effect

@@ -11,8 +11,6 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class IdCheck:
-    """Who checked a person's ID document, as in the entry log, and when."""
-
     checked_by: str
     checked_at: int
 
@@ -41,6 +39,5 @@ def note(db: Connection, form: Form, serial: int) -> Done:
 
 
 def forget(db: Connection, serial: int, *, by: str, now: int) -> None:
-    """Delete a mistaken record."""
     db.execute("DELETE FROM id_check WHERE serial = ?", (serial,))
     entry_log.act(db, by, Act.ID_CHECK_UNDONE, {"serial": serial}, now)

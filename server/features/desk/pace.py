@@ -18,8 +18,6 @@ ALL_DESKS = ""
 
 @dataclass(frozen=True)
 class Window:
-    """How many people were served in a period, and how long they waited."""
-
     people: int
     a_minute: float
     p50_ms: int | None  # None if no one was served
@@ -100,7 +98,6 @@ def _served(db: Connection, since: int) -> list[_Served]:
 
 
 def _waiting(db: Connection, since: int) -> dict[str, int]:
-    """Return the number of pending cards by desk."""
     rows = db.execute(
         "SELECT a.desk, COUNT(DISTINCT a.serial) AS people FROM desk_act a"
         " LEFT JOIN print_job j ON j.job_id = a.job_id WHERE a.made_at >= ?"

@@ -18,8 +18,6 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class DeskPerson:
-    """The data of a person's page."""
-
     holder: Attendee
     latin: str
     latin_is_made: bool  # Transliterated by us; the clerk should check it

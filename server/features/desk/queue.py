@@ -79,7 +79,6 @@ def _row(db: Connection, job: Job, printers: dict[int, str]) -> QueueRow:
 
 
 def _by_browser(db: Connection, desk: str, since: int) -> list[tuple[QueueRow, bool]]:
-    """Return this desk's browser prints, newest first, and whether each is done."""
     rows = db.execute(
         "SELECT act_id, serial, issue, made_at, done_at FROM desk_act WHERE desk = ?"
         " AND by_browser = 1 AND made_at >= ? ORDER BY act_id DESC LIMIT ?",

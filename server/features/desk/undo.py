@@ -24,8 +24,6 @@ SHOWN_MS = 12 * 60 * 60_000
 
 
 class Does(StrEnum):
-    """The effect of undoing."""
-
     REVOKES = "revokes"  # The walk-in's badge is void; the person stays on the roster, revoked
     PUTS_BACK = "puts_back"
     PUTS_BACK_AND_PRINTS = "puts_back_and_prints"
@@ -111,7 +109,6 @@ def _does(act: DeskAct) -> Does:
 
 
 def _undo(db: Connection, event: Event, form: Form, act: DeskAct, does: Does) -> Paper:
-    """Undo one action, and return what is printed for it."""
     serial, by, now = act.serial, form.by, form.now
     _give_up_print(db, act, by=by, now=now)
     if does is Does.FORGETS_ID:

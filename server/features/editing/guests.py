@@ -34,7 +34,6 @@ class Guest:
 
 
 def guests(db: Connection, session_id: int, limit: int, offset: int) -> tuple[list[Guest], int]:
-    """Return a page of a session's guests by name, and their total number."""
     (total,) = db.execute(
         "SELECT COUNT(*) FROM session_guest WHERE session_id = ?", (session_id,)
     ).fetchone()
@@ -58,8 +57,6 @@ def answer(db: Connection, session_id: int, serial: int) -> bool | None:
 
 @dataclass(frozen=True)
 class Offered:
-    """A session to choose from."""
-
     session_id: int
     titles: dict[str, str]
     starts_at: int
@@ -76,7 +73,6 @@ def offered(db: Connection, after: int, limit: int) -> list[Offered]:
 
 
 def answers_of(db: Connection, serial: int) -> list[tuple[Offered, bool]]:
-    """Return the sessions that name a person, and whether they invite the person."""
     rows = db.execute(
         "SELECT s.session_id, s.titles, s.starts_at, g.invited FROM session_guest g"
         " JOIN session s ON s.session_id = g.session_id WHERE g.serial = ?"

@@ -103,8 +103,6 @@ class GuestMove:
 
 @dataclass(frozen=True)
 class MergePlan:
-    """The exact changes of a merge."""
-
     stays: Attendee
     goes: Attendee
     filled: list[Difference]
@@ -193,7 +191,6 @@ def merge(
 
 
 def _left(db: Connection, goes: int) -> list[str]:
-    """Return the data that a merge does not move, as sentences."""
     sentences: list[str] = []
     if protocol_guests.protocol_guests(db, goes):
         sentences.append(

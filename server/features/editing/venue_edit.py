@@ -255,7 +255,6 @@ def _with(venue: Venue, beside: Venue) -> Venue:
 
 
 def _beside(db: Connection, settings: EventSettings, venue: Venue, zone: ZoneInfo) -> Venue:
-    """Return the edited hall's sessions, or the edited session's hall."""
     halls = [
         _as_it_stands("hall", values_of(db, Thing("hall", part.hall), zone), settings)
         for part in venue.sessions
@@ -295,7 +294,6 @@ def _guests(db: Connection, session_code: str) -> list[int]:
 
 
 def _scanned(db: Connection, thing: Thing) -> bool:
-    """Return whether the ledger has scans of a hall or a door."""
     if thing.kind not in ("hall", "door"):
         return False
     query = f"SELECT 1 FROM scan WHERE {thing.kind}_id = ? LIMIT 1"

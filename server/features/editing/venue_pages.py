@@ -49,7 +49,6 @@ def show() -> str:
 
 
 def _day(days: list[date]) -> date:
-    """Return the requested day, else today, else the event's first day."""
     here = services()
     try:
         asked = date.fromisoformat(request.args.get("day", ""))

@@ -12,7 +12,6 @@ AWAY_MS = 10 * 60_000
 
 
 def of_outside(context: AlertContext) -> list[Trouble]:
-    """Return the alerts about the witnesses and the authority in the event's settings."""
     settings, now = context.event.settings, context.now
     noted = {trouble.who: trouble for trouble in troubles.all_troubles(context.db)}
     alerts = []
@@ -57,7 +56,6 @@ def _alert(kind: str, about: str, words: tuple[Phrase, Phrase], trouble: Outside
 
 
 def _of_witness(name: str, trouble: OutsideTrouble) -> tuple[Phrase, Phrase]:
-    """Return the problem and the remedy."""
     values = {"name": name, "words": trouble.words}
     match trouble.code:
         case Code.FORK:

@@ -69,7 +69,6 @@ def problems(db: Connection, log: str) -> Iterator[str]:
 
 
 def _differences(row: Row) -> Iterator[str]:
-    """Compare a scan's row with its record, column by column."""
     number = row["number"]
     try:
         leaf = _LEAF.decode(row["body"])

@@ -69,7 +69,6 @@ class Comparison:
 
     @property
     def longer(self) -> int:
-        """Return which side is longer, 0 or 1."""
         return int(self.other.size > self.one.size)
 
 
@@ -80,7 +79,6 @@ class _Opened(NamedTuple):
     names: dict[str, Any]
 
     def tiles(self) -> Iterator[bytes]:
-        """Yield the entries' hashes, one tile at a time."""
         if self.export is not None:
             for first in range(0, self.side.size, TILE):
                 width = min(TILE, self.side.size - first)
@@ -184,7 +182,6 @@ def _renamed(first: _Opened, second: _Opened) -> Iterator[Renamed]:
 
 
 def _compare(first: _Opened, second: _Opened) -> Comparison:
-    """Compare both sides in one pass, and check each export against its own checkpoint."""
     roots = [_Root(), _Root()]
     agreed, differs = 0, False
     both = (_pieces(first, 1), _pieces(second, 2))
@@ -227,7 +224,6 @@ def _pieces(side: _Opened, place: int) -> Iterator[bytes]:
 
 
 def _same(first: bytes, second: bytes) -> int:
-    """Return how many leading hashes two tiles have in common."""
     if first == second:
         return len(first) // 32
     count = min(len(first), len(second)) // 32

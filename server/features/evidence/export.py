@@ -136,7 +136,6 @@ class _Target:
         self._hash.update(line)
 
     def end_records(self) -> str:
-        """Move the records to their place, and return their SHA-256."""
         self.records.close()
         if self._zip is not None:
             self._zip.write(self._spool, "records.txt", zipfile.ZIP_DEFLATED, compresslevel=1)
@@ -283,7 +282,6 @@ class _Export:
 
 
 def sign_manifest(key: PrivateKey, name: str, lines: list[str]) -> str:
-    """Return the lines as a note signed by the log's key."""
     text = "".join(f"{line}\n" for line in lines)
     mark = signed_note.key_id(name, signed_note.ED25519, key.public)
     return f"{text}\n{signed_note.signature_line(name, mark, key.sign(text.encode()))}"

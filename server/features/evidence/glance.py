@@ -48,8 +48,6 @@ class WitnessView:
 
 @dataclass(frozen=True)
 class AuthorityView:
-    """The time-stamping authority, and the current problem with it."""
-
     url: str
     trouble: OutsideTrouble | None
 

@@ -146,7 +146,6 @@ def _erased_line(db: Connection, number: int, kiosks: set[KioskKey] | None) -> b
 
 
 def _kiosks(db: Connection, selection: Selection) -> set[KioskKey]:
-    """Return the kiosks of the selected scans."""
     values: tuple[int | None, ...]
     if selection.hall_id is not None:
         condition, values = "hall_id = ?", (selection.hall_id,)

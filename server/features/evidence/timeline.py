@@ -278,7 +278,6 @@ def _halls_of_inferred(db: Connection, numbers: Sequence[int]) -> dict[int, int]
 
 
 def items_of(db: Connection, numbers: Sequence[int]) -> list[Item]:
-    """Return the entries that exist of these numbers, newest first."""
     rows = db.execute(
         f"SELECT number, kind, at, body FROM leaf WHERE {dialect.one_of('number')}"
         " ORDER BY number DESC",

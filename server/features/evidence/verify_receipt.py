@@ -44,7 +44,6 @@ class Proven:
     strangers: tuple[str, ...]
 
     def notes(self) -> list[str]:
-        """Return the facts as lines of text, the record last."""
         lines = [f"witness {name} cosigned the first {self.size} entries at {at}"
                  for name, at in self.cosigned]  # fmt: skip
         lines += [f"not checked, for its key was not given: {name}" for name in self.strangers]

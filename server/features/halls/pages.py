@@ -186,7 +186,6 @@ def _perform(
 
 
 def _words(error: Exception) -> str:
-    """Return why nothing was changed."""
     if not isinstance(error, hall_control.NotTwoError):
         return str(_("Nothing was changed: %(why)s", why=i18n.said(error)))
     return str(
@@ -209,7 +208,6 @@ def _back(hall_id: int) -> str:
 
 
 def _inner(db: Connection, hall_id: int) -> list[store.HallRow]:
-    """Return the nested halls."""
     return [
         store.hall(db, inner_id) for inner_id in nesting.inside(nesting.parents_of(db), hall_id)
     ]

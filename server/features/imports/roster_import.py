@@ -394,7 +394,6 @@ class _Planner:
         return bool(row.external_id or row.email and row.email.casefold() not in self._shared)
 
     def _awaited_findings(self) -> list[Finding]:
-        """Return a note about invitations to sessions that do not exist yet."""
         if not self._awaited:
             return []
         examples = []

@@ -54,8 +54,6 @@ class RosterValues(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An attendee before the import."""
-
     serial: int
     values: RosterValues
     revoked_at: int | None
@@ -76,7 +74,6 @@ class Person:
 
 
 def load_people(db: Connection) -> dict[int, Person]:
-    """Return all attendees by serial."""
     desk = {
         row[0]
         for row in db.execute(
@@ -201,7 +198,6 @@ class Match:
         return True
 
     def _index_names(self, rest: Sequence[int]) -> None:
-        """Index attendees without a row by name."""
         if not rest:
             return
         for person in self._people.values():

@@ -21,8 +21,6 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class RosterFile:
-    """A file's bytes, and the options for reading it."""
-
     data: bytes
     name: str
     mapping: RosterMapping | None = None
@@ -90,7 +88,6 @@ def _one_of_each(words: tuple[str, ...]) -> list[str]:
 
 
 def _new_category_notes(roster: Roster, additions: list[CategoryPlan]) -> list[Finding]:
-    """Return a note about the categories that will be added."""
     if not additions:
         return []
     rows = {category.key: 0 for category in additions}

@@ -84,7 +84,6 @@ def _text(name: str, first_day: date) -> str:
 
 
 def _venue_workbook(text: str) -> bytes:
-    """Return a workbook with a sheet for each kind and all its columns."""
     import openpyxl
     from openpyxl.comments import Comment
 

@@ -44,7 +44,6 @@ class _Advice:
         self.zone = ZoneInfo(settings.time_zone)
 
     def halls_without_a_way(self) -> Iterator[str]:
-        """Warn of halls without an entry or exit."""
         for code, leaving, doors, entries, exits in self.db.execute(
             "SELECT h.code, h.leaving, COUNT(d.door_id), COUNT(*) FILTER (WHERE d.mode <> 'exit'),"
             " COUNT(*) FILTER (WHERE d.mode <> 'entry')"
@@ -86,7 +85,6 @@ class _Advice:
             )
 
     def capacities_above_their_reasons(self) -> Iterator[str]:
-        """Warn of capacities above what the hall's measures allow."""
         for hall in store.halls(self.db):
             excess = capacity_reasons.warning(
                 hall.capacity, capacity_reasons.reasons(hall.measures)
@@ -197,7 +195,6 @@ class _Advice:
             )
 
     def guests_that_are_awaited(self) -> Iterator[str]:
-        """Report people who are named for a session but not on the roster yet."""
         sessions = {row[0] for row in self.db.execute("SELECT code FROM session")}
         for code, labels in awaited(self.db).items():
             if code not in sessions:

@@ -23,7 +23,6 @@ class VenueCheck:
         self.categories |= {name for plan in venue.categories for name in (plan.key, plan.code)}
 
     def problems(self) -> list[str]:
-        """Return the faults, one sentence each."""
         checks: tuple[Callable[[], Iterable[str]], ...] = (
             self._twins,
             self._category_numbers,

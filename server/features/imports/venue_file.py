@@ -126,14 +126,11 @@ def _toml_place(kind: str, number: int, table: Mapping[str, Any]) -> str:
 
 @dataclass
 class _Reader:
-    """Converts entries to plans and collects their problems."""
-
     settings: EventSettings
     problems: list[str]
     rows: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and code
 
     def all(self, kind: str, entries: Mapping[str, list[Entry]]) -> list[Any]:
-        """Return the plans of one kind."""
         fields = THINGS[kind].fields(ZoneInfo(self.settings.time_zone))
         plans = []
         met: dict[str, str] = {}

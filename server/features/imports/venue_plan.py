@@ -47,7 +47,6 @@ _AT = "%(place)s: %(what)s"
 
 
 def located(place: str, message: str) -> Phrase:
-    """Return a message with its place in the file."""
     return Phrase(_AT, place=place, what=message)
 
 
@@ -149,7 +148,6 @@ class Venue:
         notes: tuple[str, ...] = (),
         rows: Mapping[tuple[str, str], str] | None = None,
     ) -> "Venue":
-        """Return the venue with these plans by kind."""
         named = {PLURALS[kind]: tuple(some) for kind, some in plans.items()}
         programme = {name: named.pop(name) for name in vars(Programme()) if name in named}
         return cls(programme=Programme(**programme), notes=notes, rows=rows or {}, **named)

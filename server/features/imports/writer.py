@@ -35,7 +35,6 @@ class Writer:
         self.result = result
 
     def put(self, kind: str, table: str, values: dict[str, Any]) -> None:
-        """Add or change the thing with this code, and count it."""
         before = self.row(table, "code", values["code"])
         self.write(table, values)
         self.count(kind, before, self.row(table, "code", values["code"]))

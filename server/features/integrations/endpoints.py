@@ -96,7 +96,6 @@ def endpoint(db: Connection, endpoint_id: int) -> Endpoint:
 
 
 def endpoints(db: Connection) -> list[Endpoint]:
-    """Return all endpoints, oldest first."""
     return [_endpoint(row) for row in db.execute(f"{_SELECT} ORDER BY endpoint_id").fetchall()]
 
 

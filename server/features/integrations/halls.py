@@ -25,7 +25,6 @@ class Hall(msgspec.Struct):
 
 
 def halls(db: Connection) -> list[Hall]:
-    """Return all halls, by code."""
     by_id = {hall_figures.hall_id: hall_figures for hall_figures in figures.hall_figures(db)}
     rows = store.halls(db)
     codes = {row.hall_id: row.code for row in rows}

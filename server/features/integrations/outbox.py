@@ -62,8 +62,6 @@ class Delivery:
 
 @dataclass(frozen=True)
 class _Next:
-    """The next message's content, and the endpoint's position after it."""
-
     kind: str
     at: int
     data: Any
@@ -72,7 +70,6 @@ class _Next:
 
 
 def waiting(db: Connection, endpoint_id: int) -> Message | None:
-    """Return the endpoint's undelivered message."""
     row = db.execute(
         "SELECT message_id, endpoint_id, kind, body, tries, next_at FROM webhook_message"
         " WHERE endpoint_id = ? AND delivered_at IS NULL ORDER BY position LIMIT 1",
@@ -135,7 +132,6 @@ def note_delivered(db: Connection, message: Message, answer: str, now: int) -> N
 
 
 def note_failed(db: Connection, message: Message, answer: str, now: int, next_at: int) -> None:
-    """Record a failed attempt, and the time of the next."""
     db.execute(
         "UPDATE webhook_message SET tried_at = ?, tries = tries + 1, answer = ?, next_at = ?"
         " WHERE message_id = ?",
@@ -149,7 +145,6 @@ def note_failed(db: Connection, message: Message, answer: str, now: int, next_at
 
 
 def deliveries(db: Connection, endpoint_id: int, limit: int = 50) -> list[Delivery]:
-    """Return an endpoint's newest messages, newest first."""
     rows = db.execute(
         "SELECT message_id, kind, made_at, tries, tried_at, next_at, delivered_at, answer"
         " FROM webhook_message WHERE endpoint_id = ? ORDER BY position DESC LIMIT ?",
@@ -183,7 +178,6 @@ def _look(db: Connection, endpoint: Endpoint) -> tuple[_Next | None, int, int]:
 
 
 def _in_leaves(db: Connection, endpoint: Endpoint, first: int, end: int) -> _Next | None:
-    """Return the message of the first leaf in the range that concerns the endpoint."""
     starts: dict[int, Leaves] = {}
     for name in endpoint.topics:
         leaves = TOPICS[name].leaves

@@ -35,8 +35,6 @@ CHECK_EVERY = 5  # times MANAGE_S
 
 
 class Outcome(Enum):
-    """The result of one look at an endpoint."""
-
     SENT = "sent"
     FAILED = "failed"
     NOTHING = "nothing"  # No message is due
@@ -63,7 +61,6 @@ class Courier:
         self._spread = spread
 
     def look(self) -> Outcome:
-        """Send the next message, if it is due."""
         with self._database.reading() as db:
             try:
                 endpoint = endpoints.endpoint(db, self._endpoint_id)
@@ -165,7 +162,6 @@ class Webhooks:
         return current
 
     def _manage(self) -> None:
-        """Start a courier for each endpoint that has none, and sometimes check the topics."""
         rounds, self._rounds = self._rounds, self._rounds + 1
         for endpoint in self._look_at_endpoints():
             number = endpoint.endpoint_id

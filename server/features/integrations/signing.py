@@ -20,12 +20,10 @@ def secret(event_secret: bytes, secret_of: bytes) -> bytes:
 
 
 def shown(key: bytes) -> str:
-    """Return a key in the form for receivers."""
     return PREFIX + base64.b64encode(key).decode()
 
 
 def headers(key: bytes, message_id: str, sent_at_s: int, body: bytes) -> dict[str, str]:
-    """Return the headers that authenticate a message."""
     signed = b".".join((message_id.encode(), str(sent_at_s).encode(), body))
     signature = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
     return {

@@ -120,7 +120,6 @@ def note_use(db: Connection, token_id: int, now: int) -> None:
 
 
 def tokens(db: Connection) -> list[Token]:
-    """Return all tokens, newest first."""
     rows = db.execute(f"{_SELECT} ORDER BY token_id DESC").fetchall()
     return [_token(row) for row in rows]
 

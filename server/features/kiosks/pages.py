@@ -34,8 +34,6 @@ SPARK = (120, 24)  # Of a sparkline, in its own units
 
 @dataclass(frozen=True)
 class Working:
-    """The page's values of a kiosk in use."""
-
     row: KioskRow
     troubles: list[tuple[bool, Told]]  # Grave or not, and its text
     places: int  # Free places, as last reported
@@ -118,7 +116,6 @@ def retire(kiosk: str) -> Response:
 @auth.allow()
 @auth.confirmed
 def fence(kiosk: str) -> Response:
-    """Fence a lost or stolen kiosk."""
     generation = request.form.get("generation", 0, type=whole)
     return _ending(
         lambda db, by, now: registry.fence(db, kiosk, generation, by=by, now=now),
@@ -198,7 +195,6 @@ def _said() -> dict[str, Callable[[int], str]]:
 
 
 def _working(db: Connection, rows: list[KioskRow], now: int) -> list[Working]:
-    """Return the kiosks, gravest problems first."""
     settings = services().event.settings
     places = Places({}, {}, {})
     held = registry.holdings(db)

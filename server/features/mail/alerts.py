@@ -12,7 +12,6 @@ COUNTED_MAX = 2_000
 
 
 def of_mails(context: AlertContext) -> list[Trouble]:
-    """Return the alerts about mails of the last day."""
     db, settings, now = context.db, context.event.settings, context.now
     worker = None if context.server is None else context.server.find(Worker)
     progress = None if worker is None else worker.progress

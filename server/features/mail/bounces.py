@@ -27,16 +27,12 @@ _RETURNED = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers")
 
 @dataclass(frozen=True)
 class Report:
-    """A delivery report about a mail of ours."""
-
     own_id: str
     answer: str
 
 
 @dataclass(frozen=True)
 class Found:
-    """Counts of a mailbox's messages."""
-
     bounced: int  # Mails newly marked as bounced
     known: int  # Reports of mails that were already marked, or of another event
     others: int  # Messages that report no failure
@@ -76,7 +72,6 @@ def report_of(data: bytes) -> Report | None:
 
 
 def note_bounces(db: Connection, reports: list[Report | None], *, by: str, now: int) -> Found:
-    """Mark bounced mails."""
     ours = [report for report in reports if report is not None]
     bounced = sum(outbox.note_bounce(db, report.own_id, report.answer, now) for report in ours)
     if bounced:

@@ -25,7 +25,6 @@ _AT_ONCE = 1_000
 
 
 def links(db: Connection, event: Event) -> list[tuple[object, ...]]:
-    """Return a row for each attendee with a valid badge and link, by name."""
     rows = db.execute(
         "SELECT a.serial, a.external_id, a.given_name, a.family_name, a.organisation, a.email,"
         " a.language, MAX(b.issue) AS issue, COALESCE(p.number, 0) AS link"

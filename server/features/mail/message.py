@@ -28,8 +28,6 @@ _NAME_CHARS_MAX = 100
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail ready to be sent."""
-
     to: MailAddress
     message: EmailMessage
     language: str

@@ -19,8 +19,6 @@ ANSWER_CHARS_MAX = 300
 
 
 class State(StrEnum):
-    """The delivery state of a mail."""
-
     SENDING = "sending"  # Perhaps sent, if no sender is running
     SENT = "sent"
     DELAYED = "delayed"  # The server asked to try again later
@@ -51,8 +49,6 @@ class Choice:
 
 @dataclass(frozen=True)
 class Plan:
-    """The recipients of a run, and how many are left out for each reason."""
-
     due: tuple[int, ...]  # Serials, ordered by name
     no_address: int
     no_badge: int
@@ -63,8 +59,6 @@ class Plan:
 
 @dataclass(frozen=True)
 class Sent:
-    """One mail and its current state."""
-
     serial: int
     issue: int
     state: State
@@ -74,7 +68,6 @@ class Sent:
 
 
 def plan(db: Connection, choice: Choice) -> Plan:
-    """Return the recipients."""
     organisations = {_folded(text) for text in choice.organisations}
     mails = _mails(db, choice.template)
     due: list[int] = []
@@ -183,7 +176,6 @@ def _put(
 
 
 def counts(db: Connection, template: str) -> dict[State, int]:
-    """Return the number of mails in each state."""
     totals = dict.fromkeys(State, 0)
     rows = db.execute(
         "SELECT state, COUNT(*) AS count FROM mail WHERE template = ? GROUP BY state", (template,)
@@ -254,7 +246,6 @@ def emails(db: Connection, serials: Collection[int]) -> dict[int, str]:
 
 
 def _mails(db: Connection, template: str) -> dict[int, dict[int, tuple[str, bytes]]]:
-    """Return each mail's state and address hash, by serial and issue."""
     by_serial: dict[int, dict[int, tuple[str, bytes]]] = {}
     rows = db.execute(
         "SELECT serial, issue, state, sent_to FROM mail WHERE template = ?", (template,)

@@ -47,8 +47,6 @@ _STATES = {
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts of a run so far."""
-
     due: int
     sent: int = 0
     delayed: int = 0
@@ -58,7 +56,6 @@ class Tally:
 
     @property
     def done(self) -> int:
-        """Return the number of processed mails."""
         return self.sent + self.delayed + self.refused + self.uncertain + self.skipped
 
 

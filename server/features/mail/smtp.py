@@ -26,8 +26,6 @@ _GO_ON = 354
 
 
 class Fate(Enum):
-    """The result of a delivery attempt."""
-
     SENT = "sent"
     DELAYED = "delayed"
     REFUSED = "refused"
@@ -37,8 +35,6 @@ class Fate(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a delivery attempt, and the server's answer."""
-
     fate: Fate
     answer: str
     tried: bool  # `before_text` returned True
@@ -207,7 +203,6 @@ class Line:
 
     @property
     def is_open(self) -> bool:
-        """Return whether the connection can take another mail."""
         return self._smtp.sock is not None
 
 
@@ -227,7 +222,6 @@ def _context(settings: MailSettings, event_dir: Path) -> ssl.SSLContext | None:
 
 
 def _text(answer: bytes | str) -> str:
-    """Return a server's answer as one printable line."""
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
     return "".join(char if char.isprintable() else " " for char in text)[:300]
 

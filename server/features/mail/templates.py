@@ -25,8 +25,6 @@ SUBJECT_CHARS_MAX = 200
 
 @dataclass(frozen=True)
 class Words:
-    """The placeholders of a template."""
-
     event: str
     dates: str
     name: str
@@ -53,8 +51,6 @@ class Template:
 
 @dataclass(frozen=True)
 class Filled:
-    """A filled template."""
-
     subject: str
     text: str
     html: str

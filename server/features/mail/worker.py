@@ -68,7 +68,6 @@ class Worker:
             self._thread.start()
 
     def stop(self) -> None:
-        """End the run after the current mail."""
         self._stop.set()
         with self._lock:
             if self._progress is not None and self._progress.running:

@@ -15,8 +15,6 @@ LINES_MAX = 2**31  # More than there are badges
 
 
 class State(StrEnum):
-    """A listed person's state."""
-
     MISSING = "missing"  # Not seen, and not scanned out
     # The stay ended, by a door or staff, but the person was not seen at an assembly point
     OUT = "out"
@@ -44,8 +42,6 @@ class Line:
 
 
 class Group(NamedTuple):
-    """The key of a count."""
-
     hall_id: int
     state: State
     sureness: Sureness
@@ -54,8 +50,6 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class HallCount:
-    """The figures of one hall."""
-
     hall_id: int
     names: dict[str, str]
     sureness: Sureness
@@ -83,7 +77,6 @@ class Counts:
     groups: Mapping[Group, int] = field(default_factory=dict)
 
     def total(self, name: str) -> int:
-        """Return a figure's sum over all halls."""
         return sum(getattr(hall, name) for hall in self.halls)
 
 
@@ -206,7 +199,6 @@ def lines(
 
 
 def how_many(counts: Counts, wanted: Wanted) -> int:
-    """Return the number of matching lines."""
     return sum(
         people
         for group, people in counts.groups.items()
@@ -252,7 +244,6 @@ def _line(row: Row) -> Line:
 
 
 def away_door_names(db: Connection, counts: Counts) -> dict[int, dict[str, str]]:
-    """Return the names of offline doors, by door."""
     wanted = {door for hall in counts.halls for door in hall.away_doors}
     rows = db.execute("SELECT door_id, names FROM door").fetchall()
     return {row["door_id"]: names_of(row["names"]) for row in rows if row["door_id"] in wanted}

@@ -79,7 +79,6 @@ def badge(token: str) -> Response:
 @blueprint.get("/b/<token>/halls")
 @auth.allow_everybody
 def halls(token: str) -> Response:
-    """Return how full the halls of the person's next sessions are."""
     here = services()
     db = here.database.reader
     current = open_badge(db, token)
@@ -123,7 +122,6 @@ def manifest(token: str) -> Response:
 @blueprint.get("/b/worker.js")
 @auth.allow_everybody
 def worker() -> Response:
-    """Return the service worker, the same for everyone."""
     script = static_path("phone-worker.js").read_text("utf-8")
     return Response(script, mimetype="text/javascript", headers={"Cache-Control": "no-cache"})
 
@@ -171,7 +169,6 @@ def in_both_languages(names: str | dict[str, str]) -> list[tuple[str, str]]:
 
 
 def _words() -> dict[str, Any]:
-    """Return the texts of the page's script."""
     return {
         "open": _("Places free"),
         "nearly": _("Nearly full"),

@@ -40,7 +40,6 @@ class Shown:
 
 
 def shown(db: Connection, serial: int, now: int, clock: Clock) -> dict[str, Any]:
-    """Return the template variables of the programme."""
     rows_shown, left_out = _sessions(db, serial, now)
     past = [row for row in rows_shown if row.ends_at <= now]
     under_way = [row for row in rows_shown if row.starts_at <= now < row.ends_at]

@@ -25,7 +25,6 @@ HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 @blueprint.get("/b/<token>/receipts")
 @auth.allow_everybody
 def show(token: str) -> Response:
-    """List the holder's entries and exits, with a receipt of each."""
     here = services()
     db = here.database.reader
     current = pages.open_badge(db, token)
@@ -60,7 +59,6 @@ def receipt(token: str, number: int) -> Response:
 @blueprint.get("/receipts")
 @auth.allow_everybody
 def about() -> str:
-    """Explain receipts: their purpose, proof and verification."""
     here = services()
     return render_template(
         "phone/about_receipts.html",

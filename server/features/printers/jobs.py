@@ -109,7 +109,6 @@ def job(db: Connection, job_id: int) -> Job:
 
 
 def jobs_of_desk(db: Connection, desk: str, limit: int) -> list[Job]:
-    """Return a desk's last jobs, newest first."""
     rows = db.execute(
         f"{_SELECT} WHERE desk = ? ORDER BY job_id DESC LIMIT ?", (" ".join(desk.split()), limit)
     )
@@ -123,7 +122,6 @@ def newest_jobs(db: Connection, limit: int) -> list[Job]:
 
 
 def open_jobs(db: Connection) -> list[Job]:
-    """Return the waiting and printing jobs, oldest first."""
     rows = db.execute(f"{_SELECT} WHERE state IN ('waiting', 'printing') ORDER BY job_id")
     return [_job(row) for row in rows.fetchall()]
 
@@ -363,7 +361,6 @@ def _printer(db: Connection, desk: str, printer_id: int | None) -> int:
 
 
 def has_ready_peer(db: Connection, own_job: Job) -> bool:
-    """Return whether another ready printer may take the job."""
     if own_job.fixed:
         return False
     others = [row["printer_id"] for row in db.execute(_SERVING, (own_job.desk,)).fetchall()]

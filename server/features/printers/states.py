@@ -17,7 +17,6 @@ class PrinterState(StrEnum):
 
     @property
     def can_print(self) -> bool:
-        """Return whether the printer may get a job."""
         return self in (PrinterState.READY, PrinterState.PRINTING)
 
 
@@ -42,8 +41,6 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True)
 class Status:
-    """A printer's status."""
-
     state: PrinterState
     words: str = ""  # A sentence, or "" if the state suffices
     certificate: str = ""  # SHA-256 of its TLS certificate, in hex

@@ -22,8 +22,6 @@ _SELECT = (
 
 @dataclass(frozen=True)
 class PrinterPlan:
-    """An admin's settings of a printer."""
-
     name: str
     address: str  # As returned by `Kind.address`
     kind: str  # A name in `kinds.DRIVERS`
@@ -37,8 +35,6 @@ class PrinterPlan:
 
 @dataclass(frozen=True)
 class Printer:
-    """A printer's settings and state."""
-
     printer_id: int
     plan: PrinterPlan
     certificate: str  # SHA-256 of its first TLS certificate, in hex, or ""
@@ -142,7 +138,6 @@ def note_status(db: Connection, printer_id: int, status: Status, now: int) -> No
 
 
 def printers(db: Connection) -> list[Printer]:
-    """Return the printers in the order of preference."""
     rows = db.execute(f"{_SELECT} WHERE removed_at IS NULL ORDER BY place, printer_id").fetchall()
     desks = _desks(db)
     return [_printer(row, desks) for row in rows]

@@ -68,8 +68,6 @@ def make_driver(printer: Printer) -> Driver:
 
 
 class Printing:
-    """Prints the event's jobs until closed."""
-
     def __init__(
         self,
         event: Event,
@@ -161,7 +159,6 @@ class _PrinterThread:
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def serves(self, printer: Printer) -> bool:
-        """Return whether this thread suits the printer's current settings."""
         mine, now = self._printer, printer
         return (mine.plan.address, mine.plan.kind, mine.plan.dpi, mine.plan.trusts_sending) == (
             now.plan.address,
@@ -171,7 +168,6 @@ class _PrinterThread:
         ) and not (mine.certificate and mine.certificate != now.certificate)
 
     def retire(self) -> None:
-        """End after the current job."""
         self._retired = True
         self.wake.set()
 
@@ -251,7 +247,6 @@ class _PrinterThread:
             return sheet_of(db, self._event, plan, claimed)
 
     def _do(self, own_job: Job, work: Callable[["_Turn"], list[PrintedBadge]]) -> None:
-        """Do the work of one job, and store its result."""
         turn = _Turn(self, own_job)
         try:
             printed = work(turn)
@@ -327,7 +322,6 @@ class _PrinterThread:
                     raise StoppedError from None
 
     def _note(self, status: Status) -> None:
-        """Store the printer's state, if changed."""
         if status == self._noted:
             return
         number, now = self._printer.printer_id, self._now()
@@ -336,8 +330,6 @@ class _PrinterThread:
 
 
 class _Turn:
-    """One attempt to print a job, on its printer's thread."""
-
     def __init__(self, owner: _PrinterThread, own_job: Job) -> None:
         self._owner = owner
         self._found = own_job

@@ -12,8 +12,6 @@ PERSON = "serial"  # The column that links rows to a person
 
 
 class Erasure(StrEnum):
-    """The treatment of a table's rows when their person is erased."""
-
     DELETED = "deleted"
     # Kept, with a number that belongs to no person, so that totals stay right
     NUMBERED = "numbered"
@@ -21,8 +19,6 @@ class Erasure(StrEnum):
 
 
 class Kind(StrEnum):
-    """The information about an attendee in a column."""
-
     PERSONAL = "personal"  # Text of or about a person, or possibly so
     PSEUDONYMOUS = "pseudonymous"  # Identifies a person together with other data
     NONE = "none"  # No information about an attendee by itself

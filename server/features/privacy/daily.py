@@ -43,14 +43,12 @@ class Daily:
 
     @property
     def trouble(self) -> str:
-        """Return why the last run failed, or ""."""
         return self._trouble
 
     def start(self) -> None:
         self._repeating.start()
 
     def close(self) -> None:
-        """Stop, and wait for a run in progress."""
         self._repeating.close()
 
     def look(self) -> list[clocks.Done]:

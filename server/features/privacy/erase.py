@@ -56,8 +56,6 @@ class PersonError(Spoken, ValueError):
 
 @dataclass(frozen=True)
 class Plan:
-    """What an erasure would remove, and whether it is possible now."""
-
     number: str
     counts: dict[str, int]  # Rows by table
     entries: int  # Of the entry log, scans included
@@ -69,7 +67,6 @@ class Plan:
 
     @property
     def deleted(self) -> dict[str, int]:
-        """Return the rows that will be deleted, by table."""
         return {table: n for table, n in self.counts.items() if table not in ("stay", "scan")}
 
 
@@ -141,7 +138,6 @@ def settle(event: Event) -> str:
 
 
 def old_backups(event: Event) -> list[Backup]:
-    """Return all backups, each with the data of its day."""
     directory = event.backup_path
     return backups(directory) if directory is not None and directory.is_dir() else []
 

@@ -37,8 +37,6 @@ ELSEWHERE = (
 
 @dataclass(frozen=True)
 class Exported:
-    """The zip, and its numbers of rows, log entries and photos."""
-
     data: bytes
     rows: int
     entries: int
@@ -76,19 +74,16 @@ def export(db: Connection, event: Event, serial: int, *, now: int) -> Exported:
 
 
 def note(db: Connection, serial: int, *, by: str, now: int) -> None:
-    """Log that a person's data was exported."""
     entry_log.act(db, by, Act.PERSON_EXPORTED, {"serial": serial}, now)
 
 
 def _plain(value: object) -> str:
-    """Convert bytes to hexadecimal digits for JSON."""
     if isinstance(value, bytes):
         return value.hex()
     raise TypeError(f"no JSON for {type(value).__name__}")
 
 
 def page(event: Event, whole: Mapping[str, Any]) -> str:
-    """Return the export as a self-contained page in English and Chinese."""
     clock = Clock(ZoneInfo(event.settings.time_zone))
     names = " / ".join(event.settings.name.values())
     parts = [_section(table, rows, clock) for table, rows in _in_order(whole["tables"]) if rows]

@@ -82,7 +82,6 @@ def photos(event: Event, holder: Attendee) -> list[Path]:
 
 
 def labels(holder: Attendee) -> list[str]:
-    """Return the texts by which lists may name a person."""
     return [label for label in (holder.external_id, holder.email, holder.number) if label]
 
 

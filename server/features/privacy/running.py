@@ -51,8 +51,6 @@ _HOLDERS = {
 
 @dataclass(frozen=True)
 class Due:
-    """The number of records that a run would erase now."""
-
     clock: Clock
     days: int
     count: int
@@ -118,7 +116,6 @@ def _one(db: Connection, query: str) -> int:
 
 
 def _erase(database: Database, event: Event, kind: str, before: int, *, by: str, now: int) -> int:
-    """Erase the records of a kind, and return their number."""
     if kind == "photos":
         photos = _photos(event)
         for path in photos:

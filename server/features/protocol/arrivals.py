@@ -59,7 +59,6 @@ def stream() -> Response:
 @blueprint.post("/seen")
 @auth.allow(*ROLES)
 def seen() -> AnyResponse:
-    """Mark the shown arrivals as seen."""
     user_id = _user_id()
     newest = request.form.get("newest", 0, type=forms.whole)
     back = url_for("admin.arrivals.show")

@@ -24,7 +24,6 @@ def parts() -> Parts:
 
 
 def header() -> Markup:
-    """Return the counter's live element."""
     shown = parts().get(PART, "")
     if not shown:
         return Markup()

@@ -146,7 +146,6 @@ def _choices(db: Connection) -> Mapping[str, object]:
 
 
 def act_words() -> dict[str, str]:
-    """Return the names of the kinds of entries in the filter."""
     return {
         "entry": _("Entry"),
         "exit": _("Exit"),
@@ -157,7 +156,6 @@ def act_words() -> dict[str, str]:
 
 
 def remark_words() -> dict[str, str]:
-    """Return the names of the remarks in the filter."""
     made_here = {
         "fenced": _("from a fenced kiosk"),
         "late": _("reported a minute later or more"),

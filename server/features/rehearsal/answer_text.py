@@ -22,7 +22,6 @@ Say = Callable[..., str]  # Translates a marked text with its fields
 
 
 def english(text: str, **fields: object) -> str:
-    """Return a text untranslated."""
     return text % fields if fields else text
 
 
@@ -82,7 +81,6 @@ def facts(
 
 
 def assumptions(forecast: WouldEnter, say: Say = english) -> list[str]:
-    """Return the answer's assumptions as sentences."""
     sentences = [say(N_("The kiosk is at work and has just heard of the server."))]
     if forecast.as_now:
         sentences.append(
@@ -101,7 +99,6 @@ def assumptions(forecast: WouldEnter, say: Say = english) -> list[str]:
 
 
 def notes(forecast: WouldEnter, say: Say = english) -> list[str]:
-    """Return remarks on the question as sentences."""
     sentences = []
     badge, person = forecast.badge, forecast.person
     if isinstance(badge, Credential) and badge.issue >= person.issue:

@@ -27,7 +27,6 @@ class Group:
     copied: bool
 
     def badge(self, day: int) -> Credential:
-        """Return a badge of this group."""
         return Credential(
             serial=0,
             issue=1,

@@ -34,8 +34,6 @@ from server.storage.database import one_state
 
 @dataclass(frozen=True)
 class SessionCrowd:
-    """The attendance of one session."""
-
     row: SessionRow
     hall: HallRow
     may_come: int
@@ -85,7 +83,6 @@ class Day:
         self.crowds: Mapping[int, SessionCrowd] = self._crowds()
 
     def admits(self, guest: Guest, session: int) -> bool:
-        """Return whether the session admits a guest."""
         if session not in guest.invited | guest.refused:
             return guest.group in self.admitted[session]
         key = (guest.group, session, session in guest.invited)
@@ -107,7 +104,6 @@ class Day:
         return isinstance(answer, Admitted) and answer.session_id == session
 
     def _answer(self, group: int, session: int, invited: bool | None) -> Decision:
-        """Decide for the group when the session opens."""
         row, policy = self.rows[session], self._session[session]
         holder = self.crowd.groups[group].holder(session, invited)
         at = max(row.opens_at, self.begins_at)

@@ -17,7 +17,6 @@ _CATALOGUES = Path(badges.__file__).parent / "translations"
 
 @cache
 def door_words() -> dict[Language, gettext.NullTranslations]:
-    """Return the translations by language, English first."""
     catalogues: dict[Language, gettext.NullTranslations] = {ENGLISH: gettext.NullTranslations()}
     for path in sorted(_CATALOGUES.glob("*/LC_MESSAGES/badges.po")):
         locale = path.parent.parent.name

@@ -203,7 +203,6 @@ class _Findings:
                 yield _of_people("speaker_shut_out", row.code, sentence, shut)
 
     def people_who_are_awaited(self) -> Iterator[Finding]:
-        """Find invited people and speakers who are not on the roster."""
         guests = {
             row["session_code"]: row["people"]
             for row in self.db.execute(

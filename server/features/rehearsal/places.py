@@ -19,8 +19,6 @@ _KINDS = ("hall", "door")
 
 
 class _Named(NamedTuple):
-    """A hall's or door's names."""
-
     number: int
     code: str
     names: dict[str, str]
@@ -56,7 +54,6 @@ class Place:
 
     @property
     def programme(self) -> tuple[Session, ...]:
-        """Return the sessions for a decision."""
         facts = (kiosk_facts.facts_of_session(row, invited=[], refused=[]) for row in self.sessions)
         return tuple(session_of(session_facts) for session_facts in facts)
 
@@ -152,7 +149,6 @@ def _lets_in(door: DoorRow) -> bool:
 
 
 def _named(db: Connection, kind: str) -> list[_Named]:
-    """Return all halls, or all doors, by code."""
     rows = db.execute(f"SELECT {kind}_id, code, names FROM {kind} ORDER BY code").fetchall()
     return [_Named(number, code, names_of(names)) for number, code, names in rows]
 

@@ -32,15 +32,12 @@ class NoSuchDayError(Spoken, ValueError):
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A simulated day with its findings."""
-
     date: date
     day: Day
     findings: tuple[Finding, ...]
 
     @property
     def sessions(self) -> tuple[SessionCrowd, ...]:
-        """Return the sessions, soonest first."""
         crowds = self.day.crowds.values()
         return tuple(sorted(crowds, key=lambda crowd: (crowd.row.starts_at, crowd.row.code)))
 
@@ -102,5 +99,4 @@ def as_json(rehearsal: Rehearsal, clock: Clock) -> dict[str, Any]:
 
 
 def expected(crowd: SessionCrowd) -> int:
-    """Return the expected attendance, rounded up."""
     return math.ceil(crowd.expected - 1e-6)

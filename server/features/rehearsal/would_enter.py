@@ -54,8 +54,6 @@ class Answer:
 
 @dataclass(frozen=True)
 class WouldEnter:
-    """A question, and the doors' answers with their facts."""
-
     person: Attendee
     place: Place
     at: int  # Unix ms
@@ -67,7 +65,6 @@ class WouldEnter:
 
     @property
     def admitted(self) -> bool:
-        """Return whether every door in question would admit the person."""
         return all(answer.admitted for answer in self.answers)
 
 
@@ -241,7 +238,6 @@ _ASSUMED = _Free(1, 1)
 
 
 def _free_places(db: Connection) -> dict[int, _Free]:
-    """Return each hall's free places and free kept places, as of now."""
     free = {}
     for row in store.halls(db):
         kept = max(0, row.accessible_places - row.open_accessible)
@@ -251,8 +247,6 @@ def _free_places(db: Connection) -> dict[int, _Free]:
 
 
 class _Names(NamedTuple):
-    """The names of categories, doors and halls, by language."""
-
     categories: dict[int, dict[str, str]]
     doors: dict[int, dict[str, str]]
     halls: dict[int, dict[str, str]]
@@ -271,7 +265,6 @@ def _names(db: Connection) -> _Names:
 def _explanations(
     event: Event, place: Place, scan: Scan, decision: Decision, called: _Names
 ) -> dict[Language, Explanation]:
-    """Explain the decision in the door's words."""
     return {
         language: explain(
             decision,

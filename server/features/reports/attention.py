@@ -74,8 +74,6 @@ class Thing:
 
 @dataclass(frozen=True)
 class Denied:
-    """How often a person was denied on a day, where and why."""
-
     serial: int
     name: str
     count: int
@@ -115,7 +113,6 @@ class Asked:
 
 
 def items(db: Connection, asked: Asked, *, limit: int, offset: int) -> list[Item]:
-    """Return a page of items, newest first."""
     if asked.kind is Kind.OVERRIDE:
         return _overrides(db, asked.state, limit, offset)
     if asked.kind is Kind.DENIALS:
@@ -321,7 +318,6 @@ def _doors(db: Connection, asked: Asked) -> list[Item]:
 
 
 def _marks(db: Connection, things: Sequence[Thing]) -> dict[Thing, Mark]:
-    """Return each item's mark."""
     by_thing = {}
     for thing in things:
         row = db.execute(

@@ -19,8 +19,6 @@ _NOT_THEM = "('not_a_badge', 'forged', 'other_event')"
 
 @dataclass(frozen=True)
 class Seen:
-    """Where a badge was last read, and the door's answer."""
-
     at: int  # Unix ms, by the door's clock
     direction: str
     decision: str

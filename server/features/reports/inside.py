@@ -24,7 +24,6 @@ class Inside:
 
 
 def count(db: Connection, hall_id: int) -> int:
-    """Return the number of lines."""
     (total,) = db.execute(
         "SELECT COUNT(*) FROM stay WHERE hall_id = ? AND closed_at IS NULL", (hall_id,)
     ).fetchone()

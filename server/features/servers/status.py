@@ -75,7 +75,6 @@ def status(
 
 
 def look(db: Connection, event: Event, now: int, sources: Iterable[Source] = CORE) -> Status:
-    """Collect the status. Read-only."""
     context = AlertContext(db, event, now)
     newest = runs.newest(db)
     listed = addresses.servers_of(db)
@@ -110,7 +109,6 @@ def look(db: Connection, event: Event, now: int, sources: Iterable[Source] = COR
 
 
 def lines(state: Status, now: int) -> list[str]:
-    """Format the status for people."""
     written = [
         f"Database   {state.engine.about}",
         *_standbys(state.engine),

@@ -103,7 +103,6 @@ def own_page(target: str) -> str:
 
 
 def sign_in_page(problem: str, status: int) -> Response:
-    """Show the sign-in form with a problem."""
     provider = services().sign_on
     text = render_template(
         "sign_in.html",

@@ -48,7 +48,6 @@ class UnknownPassError(ValueError):
 
 
 def pass_name(serial: int, issue: int) -> str:
-    """Return a pass's serial number."""
     return f"{badge_number(serial)}.{issue}"
 
 
@@ -94,7 +93,6 @@ def contents(
 
 
 def content_hash(texts: Mapping[str, bytes]) -> bytes:
-    """Return a hash that changes with the pass."""
     total = hashlib.sha256()
     for name in sorted(texts):
         total.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(texts[name]).digest())
@@ -102,7 +100,6 @@ def content_hash(texts: Mapping[str, bytes]) -> bytes:
 
 
 def package(signer: AppleSigner, files: Mapping[str, bytes]) -> bytes:
-    """Return the pass as a ZIP file, with its signed manifest."""
     # Apple's format requires SHA-1 here; the manifest itself is signed with SHA-256.
     digests = {
         name: hashlib.sha1(data, usedforsecurity=False).hexdigest() for name, data in files.items()
@@ -173,7 +170,6 @@ def _field(key: str, value: str) -> dict[str, str]:
 
 
 def _strings(db: Connection, event: Event, holder: Attendee) -> dict[str, bytes]:
-    """Return a pass's strings files, one per language."""
     (category,) = (plan for plan in store.categories(db) if plan.code == holder.category)
     words = {"event_name": event.settings.name, "category_name": category.names, **_LABELS}
     return {

@@ -51,8 +51,6 @@ class Content:
 
 @dataclass(frozen=True)
 class Entry:
-    """One event of an attendee's calendar."""
-
     code: str
     content: Content
     sequence: int
@@ -124,7 +122,6 @@ def refresh(db: Connection, serial: int, now: int) -> None:
 
 
 def given(db: Connection, serial: int) -> list[Entry]:
-    """Return the attendee's stored calendar, soonest first."""
     shown = _shown(db, serial)
     events = []
     for code, stored in _known(db).items():

@@ -45,8 +45,6 @@ class WalletError(EventError):
 
 @dataclass(frozen=True)
 class AppleSigner:
-    """Signs passes for Apple Wallet."""
-
     certificate: x509.Certificate
     intermediate: x509.Certificate
     key: PassKey = field(repr=False)
@@ -61,8 +59,6 @@ class AppleSigner:
 
 @dataclass(frozen=True)
 class GoogleSigner:
-    """Signs links for Google Wallet."""
-
     issuer: str
     account: str  # The service account's e-mail address
     key: rsa.RSAPrivateKey = field(repr=False)

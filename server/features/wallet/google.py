@@ -72,7 +72,6 @@ def save_link(
 
 
 def _localised(names: dict[str, str]) -> dict[str, Any]:
-    """Return a text in both languages, with English as the default."""
     first = text_in(names, "en")
     localised: dict[str, Any] = {"defaultValue": {"language": "en", "value": first}}
     if names.get("zh") and names["zh"] != first:

@@ -13,7 +13,6 @@ class Links:
 
 
 def links_of(event: Event, token: str) -> Links:
-    """Return the addresses for a phone link's secret."""
     badge = f"{event.settings.public_address}/b/{token}"
     calendar = f"{badge}/programme.ics"
     return Links(badge, calendar, f"webcal{calendar.removeprefix('https')}")

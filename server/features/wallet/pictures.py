@@ -46,7 +46,6 @@ def _drawn(logo: str) -> tuple[tuple[str, bytes], ...]:
 
 
 def png(svg: str, width: int, height: int) -> bytes:
-    """Render an SVG, centred and complete, in this size."""
     compiler = typst.Compiler(ignore_system_fonts=True)
     data = compiler.compile(
         _PAGE,

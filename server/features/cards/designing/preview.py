@@ -28,8 +28,6 @@ SPECIMEN = "HK" + ALPHABET[:40] * 3
 
 @dataclass(frozen=True)
 class Shown:
-    """A person whose card can be previewed, and why."""
-
     serial: int
     name: str
     why: str  # "" for a long name, else a script's Unicode name
@@ -37,8 +35,6 @@ class Shown:
 
 @dataclass(frozen=True)
 class Job:
-    """The input of a preview."""
-
     event: EventSettings
     folder: Path
     settings: CardSettings

@@ -19,8 +19,6 @@ _STRING_OR_COMMENT = re.compile(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|(#.*)")
 
 @dataclass(frozen=True)
 class Rewritten:
-    """The new text, and the comments that it lost."""
-
     text: str
     dropped: tuple[str, ...]
 

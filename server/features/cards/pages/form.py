@@ -40,8 +40,6 @@ class FormError(ValueError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """The content of a form."""
-
     settings: CardSettings
     new_files: Mapping[str, bytes] = field(default_factory=dict)
     colours: Mapping[str, str] = field(default_factory=dict)  # By category key
@@ -97,7 +95,6 @@ def programme_of(text: str) -> list[dict[str, str]]:
 
 
 def programme_text(items: list[dict[str, str]]) -> str:
-    """Format the programme for the form."""
     lines = []
     for item in items:
         parts = [item.get(key, "") for key in ("at", "zh", "en", "place")]

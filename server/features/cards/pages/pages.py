@@ -84,7 +84,6 @@ def show() -> str:
 @auth.allow()
 @auth.takes_file(form.FILE_BYTES_MAX, TOO_LARGE)
 def preview() -> Response:
-    """Draw the form's card. Nothing is stored."""
     here = services()
     db = here.database.reader
     folder = here.event.path / CARDS_FOLDER
@@ -212,12 +211,10 @@ def _script(name: str) -> str:
 
 
 def _data_address(png: bytes) -> str:
-    """Return a picture as a data URL."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def _alike(by_key: Mapping[str, str]) -> list[str]:
-    """Return warnings about similar colours, with the kind of vision."""
     categories = {
         category.key: category for category in store.categories(services().database.reader)
     }

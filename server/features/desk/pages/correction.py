@@ -61,7 +61,6 @@ def save(number: str) -> Response | tuple[str, int] | str:
 
 
 def sent_values() -> dict[str, Any]:
-    """Return the person's fields that a form sent."""
     values: dict[str, Any] = {
         key: request.form[key][: TEXT_CHARS_MAX + 1].strip()
         for key in FIELDS

@@ -33,7 +33,6 @@ Step = Callable[[Connection, Form], Done]
 
 
 def desk() -> str:
-    """Return this browser's desk, or ""."""
     try:
         return acts.desk_name(unquote(request.cookies.get(COOKIE, "")))
     except DeskError:
@@ -41,7 +40,6 @@ def desk() -> str:
 
 
 def keep_desk(response: Response, name: str) -> None:
-    """Store the desk in the browser's cookie."""
     response.set_cookie(
         COOKIE, quote(name), max_age=COOKIE_S, secure=True, httponly=True, samesite="Lax", path="/"
     )
@@ -84,13 +82,11 @@ def perform(
 
 
 def refusal(error: Exception) -> str:
-    """Explain why nothing was done."""
     text = words.why(error.why) if isinstance(error, DeskError) else i18n.said(error)
     return _("Nothing was done. %(why)s", why=text)
 
 
 def overtaken(back: str) -> Response:
-    """Answer that another clerk was faster and nothing was done."""
     page = render_template("desk/overtaken.html", back=back)
     return Response(page, 409, mimetype="text/html")
 
@@ -124,7 +120,6 @@ def day_began() -> int:
 
 
 def context() -> dict[str, Any]:
-    """Return the template variables of the desk's pages."""
     return {
         "desk_name": desk(),
         "nonce": lambda: secrets.token_urlsafe(16),

@@ -51,7 +51,6 @@ def show() -> str | Response:
 @blueprint.get("/find")
 @auth.allow(forms.ROLE)
 def find() -> dict[str, Any]:
-    """Return the people matching the box's text, as JSON."""
     text = _asked()
     return _told(text, _find(text))
 
@@ -101,7 +100,6 @@ def _home() -> str:
 
 
 def _live() -> dict[str, Any]:
-    """Return the values of the self-updating part."""
     here, since = services(), forms.day_began()
     db = here.database.reader
     own = [
@@ -194,7 +192,6 @@ def _state(hit: Hit) -> str:
 
 
 def _says(text: str, matches: Found) -> str:
-    """Return the result in words, also for screen readers."""
     if not text:
         return ""
     if not matches.people:

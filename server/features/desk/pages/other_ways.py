@@ -68,7 +68,6 @@ def give_day(number: str) -> Response:
 @blueprint.post("/<number>/mail")
 @auth.allow(forms.ROLE)
 def mail(number: str) -> Response:
-    """Mail the badge to the person's address, also once more."""
     holder, by = person_of(number).holder, auth.actor()
     back = url_for("desk.person.show", number=number)
     if holder.issue == 0 or holder.revoked_at is not None or not holder.email:

@@ -104,7 +104,6 @@ def person_of(number: str) -> DeskPerson:
 
 
 def takes_photos() -> bool:
-    """Return whether the desk takes photos for cards."""
     try:
         return photo.folder(services().event) is not None
     except EventError:

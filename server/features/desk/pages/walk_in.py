@@ -27,7 +27,6 @@ KNOWN_MAX = 50
 @blueprint.get("")
 @auth.allow(forms.ROLE)
 def show() -> Response | str:
-    """Show the form, with the name or e-mail of a failed search."""
     name = request.args.get("name", "").strip()[:TEXT_CHARS_MAX]
     is_email = "@" in name
     return _page({"email": name} if is_email else {"given_name": name})
@@ -63,7 +62,6 @@ def _said(act: DeskAct) -> str:
 
 
 def _known() -> set[int]:
-    """Return the serials of similar people whom the clerk has seen and ruled out."""
     listed = request.form.getlist("known")[:KNOWN_MAX]
     serials = set()
     for text in listed:

@@ -12,7 +12,6 @@ from server.web.i18n import gettext as _
 
 
 def why(reason: Why) -> str:
-    """Return why an action was refused, and the remedy."""
     if reason in _WHY_NOT_UNDONE:
         return _WHY_NOT_UNDONE[reason]()
     return {
@@ -61,7 +60,6 @@ _WHY_NOT_UNDONE = {
 
 
 def undoing(does: Does) -> str:
-    """Return what undoing would do."""
     return {
         Does.REVOKES: _("The badge becomes void, and its print is given up if it still waits."),
         Does.PUTS_BACK: _("The earlier data is restored. The badge stays valid."),
@@ -78,7 +76,6 @@ def undoing(does: Does) -> str:
 
 
 def act_words(act: DeskAct) -> str:
-    """Return an action's name."""
     return {
         Kind.WALK_IN: _("Registered"),
         Kind.PRINT: _("Print"),
@@ -101,7 +98,6 @@ def reasons() -> dict[str, str]:
 
 
 def columns() -> dict[str, str]:
-    """Return the names of a person's fields."""
     return {
         "given_name": _("Given name"),
         "family_name": _("Family name"),
@@ -118,12 +114,10 @@ def job_state(state: JobState) -> str:
 
 
 def printer_state(state: PrinterState) -> str:
-    """Return a printer's problem, or ""."""
     return "" if state.can_print else _(STATES[state][1])
 
 
 def problem(cause: Problem) -> str:
-    """Return why a job failed."""
     return _(PROBLEMS[cause]) if cause in PROBLEMS else ""
 
 

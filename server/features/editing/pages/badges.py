@@ -36,7 +36,6 @@ def show() -> str:
 @blueprint.post("/issue")
 @auth.allow()
 def issue() -> Response:
-    """Issue a badge to everyone without one."""
     here, by = services(), auth.actor()
     done = wrong_badges.issue_all(here.event, here.database, by=by, clock=here.now)
     flash(ngettext("%(num)s badge was issued.", "%(num)s badges were issued.", done), "good")
@@ -47,7 +46,6 @@ def issue() -> Response:
 @auth.allow()
 @auth.confirmed
 def reissue() -> Response:
-    """Replace the outdated badges."""
     back = url_for("admin.badges.show")
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was changed: tick the box."), back)

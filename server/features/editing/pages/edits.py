@@ -26,8 +26,6 @@ ROLES = ("badge_desk",)
 
 @dataclass(frozen=True)
 class Banner:
-    """The banner's data."""
-
     edit: LastEdit
     doors: list[reach.DoorReach]
     concerns_doors: bool
@@ -56,7 +54,6 @@ def take_back() -> Response:
 @blueprint.get("/reach")
 @auth.allow(*ROLES)
 def doors() -> str:
-    """Return the banner's part with the doors that have received the change."""
     return render_template("parts/reach.html", banner=banner(), named=NAMED, now=services().now())
 
 

@@ -210,12 +210,10 @@ _DEFAULTS: Mapping[str, Values] = {
 
 
 def new_values(kind: str) -> Values:
-    """Return the initial values of a form for a new thing."""
     return dict(_DEFAULTS.get(kind, {}))
 
 
 def inputs(db: Connection, kind: str, values: Mapping[str, Any], *, new: bool) -> list[Input]:
-    """Return the inputs of a form, with their values and options."""
     options = _options(db, kind, values)
     shown = []
     for field_of_form in _FORMS[kind]:
@@ -331,7 +329,6 @@ def _named(db: Connection, field_of_form: Input, value: Any) -> Input:
 
 
 def labels(kind: str) -> dict[str, str]:
-    """Return the inputs' labels by key."""
     return {field_of_form.key: _(field_of_form.label) for field_of_form in _FORMS[kind]}
 
 

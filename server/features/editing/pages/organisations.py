@@ -30,7 +30,6 @@ TEXT_CHARS_MAX = 60
 @blueprint.get("/")
 @auth.allow()
 def choose(code: str) -> str | Response:
-    """Search for the duplicate, and show the plan of the merge."""
     db = services().database.reader
     organisation = _organisation(code)
     if request.args.get("other"):

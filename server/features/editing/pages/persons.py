@@ -109,7 +109,6 @@ def save(number: str) -> Response | tuple[str, int]:
 @blueprint.get("/<number>/merge")
 @auth.allow()
 def choose(number: str) -> str | Response:
-    """Search for the person's duplicate, and show the plan of the merge."""
     db = services().database.reader
     person = _person(number)
     other = request.args.get("other", "")

@@ -88,7 +88,6 @@ def change(session_id: int) -> Response:
 
 
 def _asked(act: str) -> Callable[[SpeakersEdit], str]:
-    """Return the form's change."""
     form = request.form
     values = {"role": form.get("role", ""), "starts": form.get("starts", "").replace("T", " ")}
     if act == "add":
@@ -105,7 +104,6 @@ def _asked(act: str) -> Callable[[SpeakersEdit], str]:
 
 
 def _serial() -> int | None:
-    """Return the chosen attendee's serial, or None."""
     if "number" not in request.form:
         return None
     try:

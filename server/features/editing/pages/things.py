@@ -158,7 +158,6 @@ def _save(form: Form) -> Response | tuple[str, int]:
 
 
 def _warn_of_colours(number: int | str) -> None:
-    """Warn about categories with similar colours."""
     listed = store.categories(services().database.reader)
     names = {category.code: category.names.get("en") or category.key for category in listed}
     for pair in colours.alike({category.code: category.colour for category in listed}):
@@ -216,7 +215,6 @@ def _under_the_input(problem: str, labels: Mapping[str, str]) -> str:
 
 
 def _again(form: Form, problems: Sequence[str]) -> tuple[str, int]:
-    """Show a form again with its problems."""
     return _form(form, problems), 400
 
 
@@ -247,7 +245,6 @@ def _form(form: Form, problems: Sequence[str] = ()) -> str:
 
 
 def _address(view: str, kind: str, number: int | str) -> str:
-    """Return the address of a thing's form, or of its removal."""
     coded = "_coded" if isinstance(number, str) else ""
     return url_for(f"admin.things.{view}{coded}", kind=kind, number=number)
 

@@ -33,8 +33,6 @@ class HostMove:
 
 @dataclass(frozen=True)
 class OrganisationMerge:
-    """The exact changes of a merge."""
-
     stays: Organisation
     goes: Organisation
     other_names: tuple[str, ...]  # Of the remaining organisation, after the merge

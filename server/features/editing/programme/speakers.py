@@ -74,7 +74,6 @@ class SpeakersEdit:
         )
 
     def change(self, at: int, values: Mapping[str, Any]) -> str:
-        """Change a speaker's role or start."""
         speaker = self._one(at)
         new = self._read({**values, "name": speaker.name})
         changed = replace(speaker, role=new.role, starts_at=new.starts_at)
@@ -93,7 +92,6 @@ class SpeakersEdit:
         return self._put([*self.speakers[:at], changed, *self.speakers[at + 1 :]], summary)
 
     def move(self, at: int, to: int) -> str:
-        """Move a speaker to another position."""
         speaker = self._one(at)
         others = [*self.speakers[:at], *self.speakers[at + 1 :]]
         to = min(max(0, to), len(others))
@@ -154,6 +152,5 @@ def stored(db: Connection, session_code: str) -> list[Speaker]:
 
 
 def mark(db: Connection, session_code: str) -> str:
-    """Return a text that changes with the list."""
     values = values_of(db, Thing("speakers", session_code), ZoneInfo("UTC"))
     return last_edit.mark_of(values)

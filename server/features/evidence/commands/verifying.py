@@ -35,7 +35,6 @@ _Command = Callable[..., None]
 
 
 def _witnesses(command: _Command) -> _Command:
-    """Add the options that require cosignatures."""
     named = click.option(
         "--witness", "witnesses", multiple=True, metavar="KEY",
         help="The key of a witness outside, or of a kiosk, which must have cosigned the log.",

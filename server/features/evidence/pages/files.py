@@ -57,7 +57,6 @@ def compare() -> str:
 @auth.allow("auditor")
 @auth.takes_file(SENT_BYTES_MAX, TOO_LARGE)
 def compared() -> tuple[str, int]:
-    """Compare the uploaded exports, or a single one with this server's log."""
     comparison, problem, status = None, "", 400
     try:
         comparison = _compared()

@@ -85,7 +85,6 @@ def show() -> tuple[str, int]:
 @blueprint.get("/<int:number>")
 @auth.allow("auditor")
 def entry(number: int) -> str:
-    """Show one entry: its kind, its record, and its hash in the log."""
     with services().database.reading() as db:
         single = timeline.single(db, number)
         if single is None:

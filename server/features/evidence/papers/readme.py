@@ -80,6 +80,5 @@ How to examine it
 
 
 def text(names: Mapping[str, str], *, size: int, selection: str, key: str) -> str:
-    """Return the README for an event with these names (by language)."""
     event = " / ".join(names.values())
     return _TEXT.format(event=event, size=size, selection=selection, key=key)

@@ -44,12 +44,10 @@ class Witness:
 
     @property
     def call(self) -> str:
-        """Return the URL for checkpoints."""
         return f"{self.url.rstrip('/')}/add-checkpoint"
 
 
 def witnesses(settings: EventSettings) -> list[Witness]:
-    """Return the witnesses in the event's settings."""
     asked = []
     for url, key in settings.witnesses.items():
         name, public = read_witness_key(key)

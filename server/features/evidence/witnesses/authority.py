@@ -44,8 +44,6 @@ class StampError(ValueError):
 
 @dataclass(frozen=True)
 class Authority:
-    """A time-stamping authority in the event's settings."""
-
     url: str
     certificates: tuple[x509.Certificate, ...]
     policy: str | None = None
@@ -193,7 +191,6 @@ def _builder(authority: Authority, nonce: int | None) -> Verifier:
 
 
 def _signer(response: TimeStampResponse) -> str:
-    """Return the name in the certificate of the stamp's signer."""
     (signer,) = response.signed_data.signer_infos
     for raw in response.signed_data.certificates:
         certificate = x509.load_der_x509_certificate(raw)

@@ -28,7 +28,6 @@ _SELECT = (
 
 
 def stamps(db: Connection, log: str) -> list[Stamp]:
-    """Return all stamps of a log, oldest first."""
     return [Stamp(**dict(row)) for row in db.execute(f"{_SELECT} ORDER BY stamp_id", (log,))]
 
 
@@ -38,7 +37,6 @@ def newest(db: Connection, log: str) -> Stamp | None:
 
 
 def keep(db: Connection, log: str, stamp: Stamp) -> None:
-    """Store a stamp; the database assigns its number."""
     db.execute(
         "INSERT INTO time_stamp (log, size, note, authority, answer, stamped_at, at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -50,7 +50,6 @@ class Witness:
 
     @property
     def key(self) -> str:
-        """Return the verifier key that logs and auditors need."""
         return witness_key(self.name, self._key.public)
 
     @property
@@ -59,7 +58,6 @@ class Witness:
         return sorted(self._logs)
 
     def size(self, origin: str) -> int:
-        """Return how many entries of a log it has cosigned."""
         newest = self._newest.get(origin)
         return 0 if newest is None else newest.size
 

@@ -90,7 +90,6 @@ class Confirming:
             repeating.start()
 
     def close(self) -> None:
-        """Stop, and wait for requests in progress."""
         with self._lock:
             self._closed = True
             at_once = self._at_once
@@ -142,7 +141,6 @@ class Confirming:
         thread.join(seconds)
 
     def ask_witness(self, witness: Witness) -> None:
-        """Ask one witness to cosign the newest checkpoint, if its next try is due."""
         name, now, party = self._log.name, self._now(), troubles.of_witness(witness.name)
         with self._database.reading() as db:
             given = checkpoints.given(db, name)
@@ -173,12 +171,10 @@ class Confirming:
         self._serve(given)
 
     def _serve(self, given: Given) -> None:
-        """Serve the checkpoint with the witnesses' signatures."""
         with self._database.reading() as db:
             self._log.keep_cosigned(checkpoints.cosigned_note(db, self._log.name, given.note))
 
     def ask_authority(self, *, at_once: bool = False) -> None:
-        """Request a stamp from the authority, if one is due."""
         settings, now, name = self._event.settings, self._now(), self._log.name
         if settings.time_authority is None or settings.time_authority_ca is None:
             return
@@ -213,7 +209,6 @@ class Confirming:
         return any(newest.at < end <= now for end in self._day_ends)
 
     def _note(self, party: str, code: Code | None, words: str = "") -> None:
-        """Store the outcome, if it has changed."""
         now = self._now()
         self._waits.note(party, failed=code is not None, now=now)
         with self._database.reading() as db:

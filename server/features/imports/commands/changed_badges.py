@@ -39,7 +39,6 @@ def issue_changed(event_dir: Path, dry_run: bool) -> None:
 
 
 def say_changed(holders: Sequence[Attendee]) -> None:
-    """Print the outdated badges, the consequences and the remedy."""
     click.echo(f"{_what_was_so(holders)}: {_numbers(holders)}")
     for holder in holders[:CHANGED_SHOWN]:
         click.echo(f"  {_line(holder)}")

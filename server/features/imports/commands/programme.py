@@ -133,8 +133,6 @@ def import_exhibitors(
 
 
 class _Work:
-    """Imports a venue read from another format, or prints the effects."""
-
     def __init__(
         self,
         event: Event,

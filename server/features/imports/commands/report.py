@@ -24,8 +24,6 @@ _HINTS = {
 
 @dataclass(frozen=True)
 class Summary:
-    """The report of an import, done or refused."""
-
     result: ImportResult
     roster: Roster
     refused: bool
@@ -64,7 +62,6 @@ class Summary:
         }
 
     def notes(self) -> list[str]:
-        """Return remarks: unused columns, and what was left out or changed."""
         lines = []
         if self.roster.unread:
             lines.append(f"Columns that were not used: {', '.join(self.roster.unread)}")
@@ -76,7 +73,6 @@ class Summary:
         return lines
 
     def _changes(self) -> list[str]:
-        """Return the changed people, and the badges that would become outdated."""
         changes, wrong = self.result.changes, self.result.needs_reissue
         lines = []
         if changes:
@@ -95,13 +91,11 @@ class Summary:
         return lines
 
     def skipped(self) -> list[str]:
-        """Return the bad rows that are left out."""
         lines = [f"Skipped {problem}" for problem in self.result.problems[:PROBLEMS_SHOWN]]
         more = self.result.problem_count - len(lines)
         return [*lines, f"… and {more:,} more"] if more > 0 else lines
 
     def refusal(self, skip_bad: bool) -> str:
-        """Describe every bad row and open question, with remedies."""
         parts = []
         if self.result.problem_count and (not skip_bad or not self.roster.rows):
             parts.append(self._problems(skip_bad))
@@ -121,7 +115,6 @@ class Summary:
         return f"{listed(problems, total=total)}\n{remedy}."
 
     def counts(self) -> str:
-        """Return the summary line."""
         result = self.result
         would = "Would have " if self.dry_run else ""
         revoked = f", revoked {result.revoked:,}" if result.revoked else ""
@@ -133,7 +126,6 @@ class Summary:
 
 
 def _lines(finding: Finding) -> Iterable[str]:
-    """Return a finding's lines: message, first examples and choices."""
     shown = finding.examples[: EXAMPLES_SHOWN if finding.open else NOTES_SHOWN]
     message = "".join((finding.message, _HINTS.get(finding.kind, "")))
     yield message + (":" if shown else "")

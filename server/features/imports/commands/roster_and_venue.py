@@ -72,8 +72,6 @@ def _answer_options(command: F) -> F:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """The command's arguments."""
-
     path: Path
     mapping: RosterMapping | None
     save_mapping: Path | None
@@ -330,7 +328,6 @@ def _say(summary: Summary, wanted: _Wanted) -> None:
 
 
 def _say_badges(event: Event, database: Database, wanted: _Wanted) -> None:
-    """Print the badges to be replaced or issued."""
     holders = find_changed(event, database)
     if holders and wanted.reissue:
         replace_changed(event, database, holders, err=wanted.as_json)

@@ -110,7 +110,6 @@ def show(token: str) -> Response | str:
 @blueprint.post("/<token>/answer")
 @auth.allow()
 def answer(token: str) -> Response:
-    """Store the answers, and show the preview again."""
     kept = uploads.find(token, KIND)
     if not isinstance(kept, Upload):
         return kept
@@ -129,7 +128,6 @@ def answer(token: str) -> Response:
 @blueprint.post("/<token>/mapping")
 @auth.allow()
 def use_mapping(token: str) -> Response:
-    """Apply a stored mapping, and show the preview again."""
     kept = uploads.find(token, KIND)
     if not isinstance(kept, Upload):
         return kept
@@ -157,7 +155,6 @@ def use_mapping(token: str) -> Response:
 @blueprint.post("/<token>/mapping/keep")
 @auth.allow()
 def keep_mapping(token: str) -> Response:
-    """Store the answers about columns and words under a name."""
     kept = uploads.find(token, KIND)
     if not isinstance(kept, Upload):
         return kept
@@ -231,7 +228,6 @@ def confirm(token: str) -> Response:
 
 
 def _missing_columns(roster_preview: RosterPreview) -> list[str]:
-    """Return the columns that the organiser may have to choose."""
     missing = {item.column for item in roster_preview.problems if "in a mapping" in item.message}
     if not missing or not roster_preview.unread:
         return []
@@ -276,7 +272,6 @@ def _unreadable(kept: Upload, error: Exception) -> str:
 
 
 def _column(column: str) -> str:
-    """Return one of our columns' names."""
     return _(COLUMN_WORDS[column]) if column in COLUMN_WORDS else column
 
 

@@ -43,7 +43,6 @@ def sample_file(name: str) -> Response:
 
 
 def kept_uploads() -> Uploads | SharedUploads:
-    """Return the uploaded files that are not imported yet."""
     here = services()
     return here.find(SharedUploads) or here.own(Uploads)
 
@@ -80,7 +79,6 @@ def gone() -> AnyResponse:
 
 
 def give_up(upload: Upload, why: str = "") -> AnyResponse:
-    """Delete an upload without importing it, and return to the start page."""
     kept_uploads().drop(upload)
     back = url_for("admin.uploads.show")
     if why:

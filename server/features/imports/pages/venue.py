@@ -102,7 +102,6 @@ def show(kind: str, token: str) -> Response | str:
 @blueprint.post("/<token>/answer")
 @auth.allow()
 def answer(kind: str, token: str) -> Response:
-    """Store the answers, and show the preview again."""
     kept = uploads.find(token, kind)
     if not isinstance(kept, Upload):
         return kept
@@ -206,6 +205,5 @@ def _by_kind(things: Iterable[Thing]) -> dict[str, list[Thing]]:
 
 
 def _changed(effects: Preview) -> list[tuple[str, str, list[Change]]]:
-    """Return each thing's changes, with its kind and code."""
     by_thing = groupby(effects.changed, key=lambda change: (change.kind, change.code))
     return [(kind, code, list(changes)) for (kind, code), changes in by_thing]

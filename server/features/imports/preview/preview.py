@@ -40,8 +40,6 @@ class Change:
 
 @dataclass(frozen=True)
 class Preview:
-    """The effects of an import."""
-
     added: tuple[Thing, ...]
     changed: tuple[Change, ...]
     removed: tuple[Thing, ...]

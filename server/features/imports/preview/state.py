@@ -98,7 +98,6 @@ def _fields(
 
 
 def _lists(db: Connection) -> Iterator[tuple[str, str, str, str]]:
-    """Yield a thing's rows in other tables, as kind, code, field and text."""
     answers: tuple[tuple[str, str, str, Callable[[Row], str]], ...] = (
         ("halls", "categories",
          "SELECT h.code, c.code AS text FROM hall h JOIN hall_category USING (hall_id)"

@@ -32,8 +32,6 @@ class Reading:
 
 @dataclass(frozen=True)
 class FileKind:
-    """Holds everything that the pages need to know about a kind of file."""
-
     name: str  # In addresses.
     title: str
     words: str  # The content of such a file, and the formats.

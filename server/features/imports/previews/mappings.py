@@ -45,7 +45,6 @@ def mapping_of(answers: Mapping[str, str]) -> dict[str, str]:
 
 
 def kept(db: Connection) -> list[KeptMapping]:
-    """Return all mappings, newest first."""
     rows = db.execute(
         "SELECT name, answers, kept_at FROM roster_mapping ORDER BY kept_at DESC, name"
     )

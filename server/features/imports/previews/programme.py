@@ -36,7 +36,6 @@ def _mapped(answers: Answers, table: str) -> dict[str, str | None]:
 
 
 def _of_words(db: Connection, adopted: Adopted) -> Iterator[Question]:
-    """Return a question about each room and kind, unknown ones first."""
     halls = {item.code: text_in(item.names, "en") for item in store.halls(db)}
     kinds = {item.code: text_in(item.names, "en") for item in activities.kinds(db).values()}
     for table, asked, met, codes in (

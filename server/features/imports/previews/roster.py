@@ -184,8 +184,6 @@ def _question(finding: Finding) -> Question:
 
 
 class _Rows:
-    """Describes the rows that an import would write."""
-
     def __init__(self, db: Connection, new_categories: Sequence[CategoryPlan]) -> None:
         self._db = db
         self._words = PersonWords(db)

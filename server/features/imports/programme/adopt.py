@@ -36,8 +36,6 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 
 @dataclass(frozen=True)
 class Adopted:
-    """The venue made from a programme, with problems and notes."""
-
     venue: Venue
     problems: tuple[str, ...]
     skipped: int  # Sessions left out for a problem, or by the mapping
@@ -357,8 +355,6 @@ class _Words:
 
 
 class _Speakers:
-    """Turns speakers into plans, and finds them on the roster."""
-
     def __init__(
         self, db: Connection, sessions: Mapping[str, SessionRow], notes: list[str]
     ) -> None:

@@ -9,8 +9,6 @@ from server.storage.connection import Connection
 
 
 class ProgrammeCheck:
-    """Compares a file's programme with the event."""
-
     def __init__(self, db: Connection, venue: Venue) -> None:
         self.db = db
         self.venue = venue
@@ -48,7 +46,6 @@ class ProgrammeCheck:
         return self._codes("exhibitor") | {plan.code for plan in self.programme.exhibitors}
 
     def problems(self) -> list[str]:
-        """Return the problems as sentences."""
         checks: tuple[Callable[[], Iterable[str]], ...] = (
             self._activity_references,
             self._session_references,

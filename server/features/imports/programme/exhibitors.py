@@ -147,7 +147,6 @@ def _lines(
 
 
 def _header(lines: Sequence[Line], name: str) -> tuple[dict[str, int], int]:
-    """Return the index of each known column, and of the header line."""
     best: dict[str, int] = {}
     place = 0
     for at, line in enumerate(lines[:HEADER_LINES]):
@@ -228,7 +227,6 @@ class _Reader:
         self.skipped = 0
 
     def row(self, line: Line) -> None:
-        """Add the row's exhibitor and stands, or record the row's problems."""
         problems = [line.flaw] if line.flaw else []
         if not problems:
             organisation, stands = self._organisation(line, problems), self._stands(line, problems)
@@ -309,7 +307,6 @@ class _Reader:
         return ""
 
     def _code(self, code: str, names: dict[str, str], problems: list[str]) -> str:
-        """Return the code of the organisation, or a new code."""
         if code:
             try:
                 code = venue_fields.code(cells.narrow(code))

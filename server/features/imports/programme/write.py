@@ -17,7 +17,6 @@ class ProgrammeWriter(Writer):
     """Writes in two steps, since sessions refer to activities, and speakers to sessions."""
 
     def before_sessions(self, programme: Programme) -> None:
-        """Write organisations, and activities with their hosts."""
         for organisation in programme.organisations:
             self.put("organisations", "organisation", _organisation_values(organisation))
         self.absent(
@@ -38,7 +37,6 @@ class ProgrammeWriter(Writer):
             search.fold(self.db, search.FOLDED_TOGETHER)
 
     def after_sessions(self, programme: Programme) -> None:
-        """Write speakers, areas, exhibitors and stands."""
         sessions = self._ids_for(programme.speakers, "session")
         # stable: keeps their order
         by_session = sorted(programme.speakers, key=lambda item: item.session)
@@ -72,7 +70,6 @@ class ProgrammeWriter(Writer):
             self.absent(f"{kind}s", kind, codes)
 
     def _ids_for(self, plans: Sequence[object], table: str) -> Mapping[str, int]:
-        """Return the ids by code, or nothing if there are no plans."""
         return self.ids(table, f"{table}_id") if plans else {}
 
     def _put_hosts(self, plan: ActivityPlan, organisations: dict[str, int]) -> None:

@@ -23,15 +23,12 @@ PREFIX = "hallkeeper_"
 
 
 def exposition(here: Services) -> bytes:
-    """Return the current metrics in Prometheus' text format."""
     now = CollectorRegistry()
     now.register(_Now(here))
     return generate_latest(now) + generate_latest(here.measures.registry)
 
 
 class _Now:
-    """Collects the metrics on request."""
-
     def __init__(self, here: Services) -> None:
         self._here = here
 

@@ -18,7 +18,6 @@ _VARIES = re.compile(r"<(\w+)>")
 
 
 def description(routes: Iterable[Route]) -> bytes:
-    """Return the description as JSON."""
     declared = list(routes)
     structs = {
         struct

@@ -25,7 +25,6 @@ blueprint = Blueprint("probes", __name__)
 @blueprint.get("/healthz")
 @auth.allow_everybody
 def healthz() -> Response:
-    """Return that the process is alive."""
     return Response('{"alive":true}', mimetype="application/json")
 
 

@@ -68,7 +68,6 @@ class SharedRates:
         self._batches: dict[int, _Batch] = {}
 
     def wait_s(self, client: int) -> float:
-        """Take one request, and return 0, or the seconds until the next is allowed."""
         now = self._clock()
         with self._lock:
             batch = self._batches.setdefault(client, _Batch())

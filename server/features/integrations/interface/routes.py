@@ -59,7 +59,6 @@ def run(route: Route, **where: str) -> Response:
 
 
 def bearer() -> Token | None:
-    """Return the request's token, if it is valid."""
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not secret.startswith(tokens.PREFIX):
         return None

@@ -26,7 +26,6 @@ def show() -> str:
 @auth.allow()
 @auth.confirmed
 def make_token() -> str:
-    """Make a token, and show it once."""
     here, by = services(), auth.actor()
     name, days = request.form.get("name", "")[:200], request.form.get("days", "")
     scopes = request.form.getlist("scope")
@@ -60,7 +59,6 @@ def revoke_token(token_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def add_webhook() -> str:
-    """Add a webhook, and show its secret once."""
     here, by = services(), auth.actor()
     url, topics = request.form.get("url", "").strip(), request.form.getlist("topic")
     http_allowed = here.event.settings.webhooks_without_tls
@@ -80,7 +78,6 @@ def add_webhook() -> str:
 @blueprint.get("/webhooks/<int:endpoint_id>")
 @auth.allow()
 def webhook(endpoint_id: int) -> str:
-    """Show a webhook's last messages, with attempts and answers."""
     db = services().database.reader
     try:
         endpoint = endpoints.endpoint(db, endpoint_id)

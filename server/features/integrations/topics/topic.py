@@ -13,8 +13,6 @@ Alerts = Callable[[Connection, int], list[Trouble]]  # Takes the time in Unix ms
 
 @dataclass(frozen=True)
 class Content:
-    """A message's content from leaves of the entry log."""
-
     kind: str  # The message's `type`
     at: int  # Unix ms
     data: Any

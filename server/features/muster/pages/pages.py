@@ -31,7 +31,7 @@ from server.web.services import services
 
 
 class Shown(Rendered):
-    """Caches a muster's parts for all viewers."""
+    pass
 
 
 blueprint = Blueprint("muster", __name__, url_prefix="/admin/muster")
@@ -63,7 +63,6 @@ def one(muster_id: int) -> str:
 @blueprint.get("/<int:muster_id>/live")
 @auth.allow(*ROLES)
 def stream(muster_id: int) -> Response:
-    """Stream the figures as people are seen."""
     shown_muster = _muster(muster_id)
 
     @copy_current_request_context
@@ -105,7 +104,6 @@ def end(muster_id: int) -> AnyResponse:
 @blueprint.post("/<int:muster_id>/seen")
 @auth.allow("steward", "supervisor")
 def seen(muster_id: int) -> AnyResponse:
-    """Mark a person as seen by the user."""
     serial = _serial()
     point = request.form.get("point", "")[:200]
     return _change(
@@ -118,7 +116,6 @@ def seen(muster_id: int) -> AnyResponse:
 @blueprint.post("/<int:muster_id>/unseen")
 @auth.allow("steward", "supervisor")
 def unseen(muster_id: int) -> AnyResponse:
-    """Withdraw a mistaken mark."""
     serial = _serial()
     return _change(
         lambda db, by, now: muster.take_back(db, muster_id, serial, by=by, now=now),
@@ -169,8 +166,6 @@ def _page(db: Connection, shown_muster: Muster) -> str:
 
 
 def _parts(muster_id: int, given: lists.Counts | None = None) -> Parts:
-    """Return the figures as HTML, cached for a second per language."""
-
     def render() -> Parts:
         db = services().database.reader
         counts = given or lists.counts(db, muster_id)

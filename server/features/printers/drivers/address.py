@@ -122,7 +122,6 @@ def _check_ip(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
 
 
 def why(error: Exception) -> str:
-    """Explain in plain words why a printer can't be reached."""
     if isinstance(error, AddressError):
         return phrase_of(error)
     if isinstance(error, socket.gaierror):

@@ -47,8 +47,6 @@ _COVER, _REPLACE, _NOT_FED = 0x10, 0x01, 0x40
 
 @dataclass(frozen=True)
 class QlStatus:
-    """A QL printer's status, from its 32 bytes."""
-
     error: int  # Two bytes of flags
     width_mm: int
     is_printing: bool
@@ -108,8 +106,6 @@ def label(picture: Image.Image) -> bytes:
 
 
 class BrotherDriver:
-    """Drives one QL printer."""
-
     def __init__(
         self, address: Address, *, trusts_sending: bool = False, snmp_port: int = snmp.PORT
     ) -> None:

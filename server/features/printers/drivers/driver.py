@@ -60,8 +60,6 @@ class StoppedError(Exception):
 
 
 class Driver(Protocol):
-    """One printer."""
-
     def status(self) -> Status:
         """Return the printer's state; an unreachable printer is a state too."""
 

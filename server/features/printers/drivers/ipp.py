@@ -138,8 +138,6 @@ def _is_grave(reason: str, names: Sequence[str], state: int) -> bool:
 
 
 class IppDriver:
-    """Drives one IPP printer."""
-
     def __init__(self, address: Address, dpi: int, *, certificate: str = "") -> None:
         self._address = address
         self._dpi = dpi
@@ -430,7 +428,6 @@ def _refusal(answer: Answer) -> str:
 
 
 def _wishes(sheet: Sheet, printer: Mapping[str, list[Value]]) -> list[Attribute]:
-    """Return the job attributes that the printer supports."""
     supported: list[Attribute] = []
     media = _MEDIA.get(sheet.size_mm, "")
     if media in texts(printer, "media-supported"):

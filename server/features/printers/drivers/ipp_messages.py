@@ -66,7 +66,6 @@ class Answer:
 
     @property
     def message(self) -> str:
-        """Return the printer's own message, shortened."""
         messages = texts(self.operation, "status-message")
         return messages[0][:120] if messages else ""
 
@@ -100,12 +99,10 @@ def read(body: bytes) -> Answer:
 
 
 def numbers(group: Mapping[str, list[Value]], name: str) -> list[int]:
-    """Return an attribute's numeric values."""
     return [value for value in group.get(name, []) if isinstance(value, int)]
 
 
 def texts(group: Mapping[str, list[Value]], name: str) -> list[str]:
-    """Return an attribute's text values."""
     return [value for value in group.get(name, []) if isinstance(value, str)]
 
 

@@ -18,8 +18,6 @@ class Options:
 
 @dataclass(frozen=True)
 class Kind:
-    """The data of a kind for forms, commands and the store."""
-
     name: str  # In the database and on the command line; must never change after a release
     words: str  # Description on the form
     examples: tuple[str, ...]  # Example addresses

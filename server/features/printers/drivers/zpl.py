@@ -102,7 +102,6 @@ def read_host_status(answer: bytes) -> HostStatus:
 
 
 def label(picture: Image.Image) -> bytes:
-    """Return the ZPL of one label with a black-and-white picture."""
     grey = picture.convert("L")
     # In ZPL a set bit is a black dot.
     dots = grey.point([255 if level < DARK_BELOW else 0 for level in range(256)], mode="1")
@@ -119,8 +118,6 @@ def label(picture: Image.Image) -> bytes:
 
 
 class ZplDriver:
-    """Drives one ZPL printer."""
-
     def __init__(self, address: Address, dpi: int, *, trusts_sending: bool = False) -> None:
         self._address = address
         self._dpi = dpi

@@ -30,8 +30,6 @@ _PRINTER, _JOB = "/<int:printer_id>", "/jobs/<int:job_id>"
 
 @dataclass(frozen=True)
 class Row:
-    """A printer on the page."""
-
     printer: Printer
     waiting: int
 

@@ -95,7 +95,6 @@ def put() -> AnyResponse:
 @blueprint.get("/person/<number>")
 @auth.allow()
 def person(number: str) -> AnyResponse | str:
-    """Show which data of one person exist, and what erasing them does."""
     here, holder = services(), _holder(number)
     try:
         plan = erase.plan(here.database.reader, here.event, holder.serial)
@@ -116,7 +115,6 @@ def person(number: str) -> AnyResponse | str:
 @auth.allow()
 @auth.confirmed
 def take(number: str) -> AnyResponse:
-    """Send the export of one person."""
     here, holder, by = services(), _holder(number), auth.actor()
     back = url_for("admin.privacy.person", number=number)
     try:
@@ -132,7 +130,6 @@ def take(number: str) -> AnyResponse:
 @auth.allow()
 @auth.confirmed
 def remove(number: str) -> AnyResponse:
-    """Erase one person, and show what remains to be done."""
     here, holder, by = services(), _holder(number), auth.actor()
     back = url_for("admin.privacy.person", number=number)
     if request.form.get("confirm") != "yes":

@@ -28,8 +28,6 @@ PEOPLE_HERE_MAX = 2_000
 
 @dataclass(frozen=True)
 class Asked:
-    """The form's input, and its problems by field."""
-
     person: str = ""
     place: str = ""
     at: str = ""
@@ -40,7 +38,6 @@ class Asked:
 @blueprint.get("/")
 @auth.allow("badge_desk", "auditor")
 def show() -> tuple[str, int]:
-    """Show the form, and the answer if a person was given."""
     here = services()
     db, clock = here.database.reader, display.PageClock(here.venue_clock.zone)
     asked, forecast = _asked()
@@ -61,7 +58,6 @@ def show() -> tuple[str, int]:
 @blueprint.get("/day")
 @auth.allow("auditor")
 def day() -> tuple[str, int]:
-    """Simulate a day and show the findings."""
     days = report.dates(services().event.settings)
     problem, status, rehearsal = "", 400, None
     try:

@@ -25,8 +25,6 @@ PAGES_MAX = 1_000
 
 @dataclass(frozen=True)
 class Filter:
-    """The requested items; default: today."""
-
     kind: str = Kind.CONFLICT
     state: str = "open"
     day: date | None = None
@@ -70,7 +68,6 @@ def show() -> tuple[str, int]:
 @blueprint.post("/mark")
 @auth.allow("supervisor")
 def mark() -> Response:
-    """Store an item's state and note."""
     form = request.form
     back = _back(form)
     numbers = [form.get(name, type=whole) for name in ("subject", "period", "count")]
@@ -90,7 +87,6 @@ def mark() -> Response:
 
 
 def chance_words(chance: float) -> str:
-    """Return a small probability in words."""
     if chance < 1e-6:
         return str(_("less than 1 in %(number)s", number=i18n.decimal(1_000_000)))
     return str(_("1 in %(number)s", number=i18n.decimal(round(1 / chance))))
@@ -109,7 +105,6 @@ def _words(error: MarkError) -> str:
 
 
 def _back(form: MultiDict[str, str]) -> str:
-    """Return the list from which the form came."""
     asked: dict[str, Any] = {
         key: form[f"back_{key}"]
         for key in ("kind", "state", "day", "page")

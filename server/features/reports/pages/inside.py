@@ -54,7 +54,6 @@ def show(hall_id: int) -> str:
 @blueprint.get("/print")
 @auth.allow(*ROLES)
 def whole_list(hall_id: int) -> str:
-    """Return the whole list as one page for printing."""
     here, named = services(), _named()
     hall = _hall(hall_id)
     people = inside.everybody(here.database.reader, hall_id, named=named)

@@ -81,7 +81,6 @@ def show() -> str:
 @auth.before_factor
 @auth.confirmed
 def add_app() -> AnyResponse:
-    """Add an authenticator app, proven by a valid code."""
     here, user, code = services(), _who(), request.form.get("code", "")[:20]
     secret = here.pending.take(auth.token(), _NEW_APP, here.now())
     if secret is None:
@@ -105,7 +104,6 @@ def add_app() -> AnyResponse:
 @auth.before_factor
 @auth.confirmed
 def add_passkey() -> AnyResponse:
-    """Add a passkey that the browser created."""
     here, user, where = services(), _who(), proof.place()
     challenge = here.pending.take(auth.token(), _NEW_PASSKEY, here.now())
     response, name = request.form.get("credential", ""), request.form.get("name", "")[:200]

@@ -24,7 +24,6 @@ blueprint = Blueprint("invitations", __name__, url_prefix="/admin")
 @auth.allow()
 @auth.confirmed
 def invite() -> AnyResponse:
-    """Create an invitation, and show its link once."""
     here, by = services(), auth.actor()
     name, role = request.form.get("name", "")[:200], request.form.get("role", "")
     try:

@@ -30,7 +30,6 @@ LIFE_S = 600  # Time limit at the provider
 @auth.allow_everybody
 @limiter.limit("60 per 5 minutes")
 def go() -> AnyResponse:
-    """Redirect to the provider."""
     provider = _provider()
     fresh = "fresh" in request.args and auth.user() is not None
     try:

@@ -46,8 +46,6 @@ NO_PASS = (
 
 @dataclass(frozen=True)
 class Offers:
-    """The addresses for a badge's page. An empty one is not shown."""
-
     calendar: str
     subscription: str
     apple: str

@@ -40,7 +40,6 @@ class _Changed(msgspec.Struct, rename="camel"):
 @auth.allow_everybody
 @limiter.limit(ASKED_MAX)
 def register(device: str, pass_type: str, name: str) -> Response:
-    """Register a phone for a pass."""
     serial, issue = _proven(pass_type, name)
     try:
         token = msgspec.json.decode(_body(), type=_Registration).push_token
@@ -65,7 +64,6 @@ def register(device: str, pass_type: str, name: str) -> Response:
 @auth.allow_everybody
 @limiter.limit(ASKED_MAX)
 def unregister(device: str, pass_type: str, name: str) -> Response:
-    """Unregister a phone from a pass."""
     serial, issue = _proven(pass_type, name)
     here = services()
     here.database.write(lambda db: devices.unregister(db, device, serial, issue))
@@ -76,7 +74,6 @@ def unregister(device: str, pass_type: str, name: str) -> Response:
 @auth.allow_everybody
 @limiter.limit(ASKED_MAX)
 def changed(device: str, pass_type: str) -> Response:
-    """Return the phone's passes that changed since its last request."""
     here = services()
     signer = _signer(pass_type)
     passes_held = devices.passes_of(here.database.reader, device)

@@ -43,8 +43,6 @@ class Draft:
 
 @dataclass
 class Found:
-    """The contents of a file, its problems, and what is not imported."""
-
     drafts: list[Draft] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -56,7 +54,6 @@ class Found:
         self.unread[what] += 1
 
     def all_notes(self) -> list[str]:
-        """Return the notes, with one about everything that is not imported."""
         if not self.unread:
             return list(self.notes)
         most = self.unread.most_common(CONTENT_SHOWN)

@@ -9,8 +9,6 @@ from server.features.imports.programme.formats.draft import Found
 
 @dataclass(frozen=True)
 class Format:
-    """Holds everything that page, command line and reader need to know about a format."""
-
     name: str  # The value of --format. Once released it never changes.
     label: str  # A product's or standard's name, which is not translated.
     suffix: str  # For the page's file chooser.

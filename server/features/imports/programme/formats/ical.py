@@ -374,7 +374,6 @@ class _Reader:
     def _people(
         self, part: Any
     ) -> tuple[tuple[DraftPerson, ...], tuple[tuple[str, str], ...], list[str]]:
-        """Return the speakers, hosts and rooms of an event."""
         people: list[DraftPerson] = []
         hosts = [(_called(contact), "lead") for contact in _several(part, "ORGANIZER")]
         rooms: list[str] = []
