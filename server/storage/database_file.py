@@ -1,8 +1,5 @@
-"""Handles a database as a file. It is copied, checked for damage, read where it lies, or made in
-memory.
-
-`database.py` opens the event's own database to work with it. What stands here is for backups, and
-for the small file beside them.
+"""Copies, checks and rewrites database files, for backups and for the small file on the second
+disk.
 """
 
 import sqlite3
@@ -16,7 +13,7 @@ from server.storage.database import connect
 from server.storage.disk import DatabaseError
 from server.storage.errors import of_damaged_names
 
-Tables = Mapping[str, Sequence[Mapping[str, Any]]]  # By table, its rows, each by column.
+Tables = Mapping[str, Sequence[Mapping[str, Any]]]  # rows by table; values by column
 
 
 NO_FILE = (
@@ -26,17 +23,17 @@ NO_FILE = (
 
 
 class NewerFileError(Exception):
-    """Is raised for a file that says that a newer version wrote it."""
+    """The file was written by a newer version."""
 
 
 def copy_moment(
     source: Path, target: Path, *, pages: int, progress: Callable[[int, int], None]
 ) -> None:
-    """Copy a database as it is at one moment, whatever is written to it meanwhile.
+    """Copy a snapshot of a database, despite concurrent writes.
 
-    `target` is an empty file, which the caller flushes to its disk. After each step of so many
-    `pages`, `progress` hears how many are done, and of how many; what it raises ends the copying.
-    Raises DatabaseError or EngineError.
+    `target` is an empty file, which the caller flushes to disk. `progress` gets the number of
+    copied and of all pages after each step of `pages`; its exception aborts the copy. Raises
+    DatabaseError or EngineError.
     """
 
     def step(status: int, remaining: int, total: int) -> None:
@@ -46,8 +43,7 @@ def copy_moment(
         if not isinstance(live, sqlite3.Connection):
             raise DatabaseError(NO_FILE)
         copy.execute("PRAGMA synchronous = OFF")
-        # The open transaction keeps the moment. Without it SQLite would begin again with every
-        # write, and at a busy door would never end.
+        # Without an open transaction SQLite would restart the copy at each write.
         live.execute("BEGIN")
         live.execute("SELECT COUNT(*) FROM setting").fetchone()
         live.backup(copy, pages=pages, progress=step)
@@ -59,7 +55,7 @@ def copy_moment(
 
 
 def damage(path: Path) -> str:
-    """Return what is wrong inside a database, or "". It reads all of it. Raises EngineError."""
+    """Check a whole database. Returns the damage found, or "". Raises EngineError."""
     with closing(sqlite3.connect(path)) as db, of_damaged_names():
         (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
         astray = db.execute("PRAGMA foreign_key_check").fetchone()
@@ -70,26 +66,23 @@ def damage(path: Path) -> str:
 
 @contextmanager
 def opened_read_only(path: Path) -> Iterator[Connection]:
-    """Lend a connection to a database that is left exactly as it is. Raises EngineError."""
+    """Open a database without changing its files. Raises EngineError."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db, of_damaged_names():
         yield db
 
 
 def fold_log(db: Connection) -> None:
-    """Take the write-ahead log into the database's file, which then is all there is of it.
-
-    In PostgreSQL there is no such file, and nothing is done.
-    """
+    """Move the write-ahead log into the database file. Does nothing in PostgreSQL."""
     if isinstance(db, sqlite3.Connection):
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 def written_anew(path: Path) -> bool:
-    """Write the database's file anew, without anything that was deleted, and fold its log into it.
+    """Rewrite the database file without deleted data, and fold its log into it.
 
-    Others may read meanwhile, and whoever writes waits. It takes as long as copying the file.
-    Return whether the log could be folded, which a long reader prevents. In PostgreSQL the places
-    of what was deleted are freed, and nobody waits. Raises EngineError or DatabaseError.
+    It takes as long as a copy. Readers continue, writers wait. Returns whether the log could be
+    folded, which a long reader prevents. In PostgreSQL it frees deleted rows without blocking.
+    Raises EngineError or DatabaseError.
     """
     with closing(connect(path)) as db:
         if not isinstance(db, sqlite3.Connection):
@@ -102,11 +95,10 @@ def written_anew(path: Path) -> bool:
 
 @contextmanager
 def deleted_is_overwritten(db: Connection) -> Iterator[None]:
-    """Have what is deleted in the block overwritten in the database's file, where it would
-    otherwise stay until its place is used again.
+    """Overwrite data deleted in the block in the database file, where it would otherwise stay until
+    its space is reused.
 
-    PostgreSQL has nothing like it. There the disk keeps it until `written_anew` and later writes
-    took its place.
+    PostgreSQL can't. There the disk keeps it until `written_anew` and later writes.
     """
     if not isinstance(db, sqlite3.Connection):
         yield
@@ -120,9 +112,8 @@ def deleted_is_overwritten(db: Connection) -> Iterator[None]:
 
 
 def pack(version: int, tables: Tables) -> bytes:
-    """Return the bytes of a small database without types, so that any version reads it.
-
-    Its tables have the columns of their first rows.
+    """Return a small database as bytes. Its columns have no types, so that any version reads it.
+    Columns are those of the first row.
     """
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
         made.execute(f"PRAGMA user_version = {version}")
@@ -137,9 +128,9 @@ def pack(version: int, tables: Tables) -> bytes:
 
 
 def unpack(data: bytes, version: int, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of those of the named tables that the bytes of such a database have.
+    """Return the rows of the named tables in such bytes.
 
-    Raises NewerFileError, or EngineError where they are damaged or are no such database.
+    Raises NewerFileError, or EngineError if they are damaged or of another kind.
     """
     with closing(sqlite3.connect(":memory:")) as made:
         made.deserialize(data or b"empty")

@@ -1,7 +1,7 @@
-"""Finds out why a disk takes nothing more, in words that tell where and what to do.
+"""Explains disk errors in plain words with a remedy.
 
-SQLite says "disk I/O error" or "unable to open database file" where a disk is full or can only be
-read. The file system tells which of them it is.
+SQLite reports "disk I/O error" or "unable to open database file" for a full or read-only disk. The
+file system tells them apart.
 """
 
 import errno
@@ -17,21 +17,21 @@ from badges.i18n import Phrase
 
 log = logging.getLogger(__name__)
 
-NEEDED_BYTES = 64_000_000  # Enough for the write-ahead log of a busy day, and for an import.
-FULL_BYTES = 1_000_000  # With less than this free, an error of SQLite's is taken for lack of room.
+NEEDED_BYTES = 64_000_000  # for the write-ahead log of a busy day, and an import
+FULL_BYTES = 1_000_000  # with less free, an error of SQLite means a full disk
 LOW_BYTES = 1_000_000_000
-LOW_PART = 0.1  # Less than this part is low, unless ten times LOW_BYTES are free.
+LOW_PART = 0.1  # a smaller free part is low, unless ten times LOW_BYTES are free
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class DatabaseError(Exception):
-    """Is raised when the database can't be used. The text says what to do."""
+    """The database can't be used. The text contains the remedy."""
 
 
 class DiskError(DatabaseError):
-    """Is raised when the disk takes no writes. What was acknowledged before is on it.
+    """The disk takes no writes. Acknowledged data is safe.
 
-    `code` is a word for kiosks. It is disk_full, disk_read_only or disk_failing.
+    `code` is for kiosks: disk_full, disk_read_only or disk_failing.
     """
 
     def __init__(self, code: str, text: str) -> None:
@@ -40,14 +40,11 @@ class DiskError(DatabaseError):
 
 
 class AwayError(DatabaseError):
-    """Is raised when the database is on another machine, and can't be reached."""
+    """A database on another computer can't be reached."""
 
 
 class SupersededError(DatabaseError):
-    """Is raised when another server has begun to serve this event since this one did.
-
-    What this one acknowledged before stands.
-    """
+    """Another server has started serving this event since. Acknowledged data stands."""
 
     code = "superseded"
 
@@ -63,21 +60,21 @@ class SupersededError(DatabaseError):
 
 @dataclass(frozen=True)
 class Room:
-    """Says how much of a disk is free, in bytes."""
+    """Free and total bytes of a disk."""
 
     free: int
     total: int
 
     @property
     def low(self) -> bool:
-        """Say whether staff should make room."""
+        """Whether staff should make room."""
         if self.free < LOW_BYTES:
             return True
         return self.free < self.total * LOW_PART and self.free < 10 * LOW_BYTES
 
     @property
     def warning(self) -> str:
-        """Return a warning for staff. It is "" while there is room enough."""
+        """A warning for staff, or ""."""
         if not self.low:
             return ""
         return Phrase(
@@ -89,23 +86,20 @@ class Room:
 
 
 def room(path: Path) -> Room:
-    """Return how much of the disk that `path` is on is free. Raises OSError.
-
-    An event in PostgreSQL has no file there, and its directory is looked at.
+    """Return the free space of the disk of `path`, or of its directory if `path` does not exist
+    (PostgreSQL). Raises OSError.
     """
     usage = shutil.disk_usage(path if path.exists() else path.parent)
     return Room(usage.free, usage.total)
 
 
 def size(count: int) -> str:
-    """Write a number of bytes as people write it, such as 640 MB or 12.3 GB."""
+    """Format a number of bytes, such as 640 MB or 12.3 GB."""
     return f"{count / 1e9:,.1f} GB" if count >= LOW_BYTES else f"{count / 1e6:,.0f} MB"
 
 
 def trouble(error: BaseException, path: Path) -> DiskError | None:
-    """Return what is wrong with the disk of `path`, where `error` came of it. Returns None where it
-    did not.
-    """
+    """Return the disk error that caused `error`, or None."""
     directory = path if path.is_dir() else path.parent
     if isinstance(error, DiskError):
         return error
@@ -115,7 +109,7 @@ def trouble(error: BaseException, path: Path) -> DiskError | None:
         return _read_only(directory) if error.errno == errno.EROFS else None
     if not isinstance(error, sqlite3.Error):
         return None
-    # The low byte is the error, and the rest its details.
+    # The low byte is the primary error code.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return _full(directory)
@@ -169,7 +163,7 @@ def _mounted_read_only(directory: Path) -> bool:
 
 
 class Watch:
-    """Logs when a disk becomes nearly full, and when there is room again. Each is logged once."""
+    """Logs once when a disk becomes nearly full, and once when it has room again."""
 
     def __init__(self, path: Path, look: Callable[[Path], Room] = room) -> None:
         self._path = path

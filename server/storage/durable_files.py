@@ -1,13 +1,11 @@
-"""Writes files that are whole or not there, and that are on disk when a call returns. Only their
-owner may read them.
-"""
+"""Writes private files that are complete or absent, and on disk when a call returns."""
 
 import os
 from pathlib import Path
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file at once. Raises OSError, with the old one left as it was."""
+    """Replace a file atomically. Raises OSError, with the old file unchanged."""
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     try:
@@ -20,7 +18,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Write a file that must not exist yet."""
+    """Create a file. Raises OSError if it exists."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(data)
         file.flush()
@@ -28,7 +26,7 @@ def write_new(path: Path, data: bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have a file that another wrote on disk."""
+    """Flush a file to disk."""
     descriptor = os.open(path, os.O_RDWR)
     try:
         os.fsync(descriptor)
@@ -37,7 +35,7 @@ def sync(path: Path) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Have on disk which names the directory holds."""
+    """Flush a directory's entries to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -46,7 +44,7 @@ def sync_directory(path: Path) -> None:
 
 
 def free_name(directory: Path, stem: str) -> Path:
-    """Return the path `stem`-1, or the one with the first number that is free."""
+    """Return the path `stem`-N with the first free number from 1."""
     number = 1
     while (path := directory / f"{stem}-{number}").exists():
         number += 1

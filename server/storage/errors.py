@@ -1,7 +1,7 @@
-"""Names what a database raises by itself, and says what it means.
+"""Names the exceptions of the databases.
 
-PostgreSQL's errors come as the same (`postgresql/told.py`). `DatabaseError` and `DiskError` of
-`disk.py` are our own. Their texts say what to do.
+PostgreSQL's are mapped to these (`postgresql/told.py`). `DatabaseError` and `DiskError` in
+`disk.py` are our own; their texts contain the remedy.
 """
 
 import logging
@@ -11,23 +11,23 @@ from contextlib import contextmanager
 
 from server.storage.disk import AwayError, DatabaseError
 
-EngineError = sqlite3.Error  # Anything that the database raises.
-# A row that the rules forbid. Only that one statement is undone.
+EngineError = sqlite3.Error  # any error of the database
+# A violated constraint. Only that statement is undone.
 ConstraintError = sqlite3.IntegrityError
-# For example another program is writing, or a table is missing.
+# For example, another program is writing, or a table is missing.
 UnusableError = sqlite3.OperationalError
 
 
 class LostError(UnusableError):
-    """Is raised when the database was lost before it answered. Whether a commit that was asked for
-    stands is not known.
+    """The connection was lost before the answer. It is unknown whether a
+    requested commit stands.
     """
 
 
 @contextmanager
 def of_damaged_names() -> Iterator[None]:
-    """Raise EngineError where SQLite's words of a damaged file are no UTF-8, which Python can't
-    read.
+    """Raise EngineError if SQLite's error text of a damaged file is not UTF-8, which Python can't
+    decode.
     """
     try:
         yield
@@ -36,25 +36,23 @@ def of_damaged_names() -> Iterator[None]:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Return whether another program is writing. Then the same would work later."""
+    """Return whether another program is writing, so that a later attempt would succeed."""
     return isinstance(error, EngineError) and ("locked" in str(error) or "busy" in str(error))
 
 
 def grade(error: BaseException) -> int:
-    """Return how a log grades what failed with this error. That the database is away is logged
-    once, by who connects anew, and not by each that meets it.
-    """
+    """Return the log level. An unreachable database is logged once, by the reconnection."""
     return logging.DEBUG if isinstance(error, AwayError) else logging.ERROR
 
 
 def cause(error: BaseException) -> str:
-    """Return what a log may have of an error. The text of others may quote what was sent."""
+    """Return a text for the log. Texts of other exceptions may contain user data."""
     told = isinstance(error, (DatabaseError, UnusableError)) and str(error)
     return told or type(error).__name__
 
 
 def is_unexplained(error: BaseException) -> bool:
-    """Return whether the connection may be the reason, and neither the data nor another writer."""
+    """Return whether the connection may be the cause, instead of the data or another writer."""
     return (
         isinstance(error, (UnusableError, sqlite3.InterfaceError))
         and not isinstance(error, LostError)
@@ -63,10 +61,10 @@ def is_unexplained(error: BaseException) -> bool:
 
 
 def may_pass(error: BaseException) -> bool:
-    """Return whether the same would work later: the database is away, or another program writes."""
+    """Return whether a later attempt may succeed: the database is unreachable or busy."""
     return isinstance(error, (AwayError, LostError)) or is_busy(error)
 
 
 def is_about(error: ConstraintError, column: str) -> bool:
-    """Return whether the column is the one whose value may not be so."""
+    """Return whether the constraint concerns the column."""
     return column in str(error)

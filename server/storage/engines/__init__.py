@@ -1,1 +1,1 @@
-"""Tells what is particular of the engine that keeps a database."""
+"""What both engines share: the writer's steps, its memo, and its state."""

@@ -1,9 +1,9 @@
-"""Waits until what was read is on disk, where a commit may be seen by others before it is.
+"""Waits until data that was read is on disk, if commits are visible earlier.
 
-PostgreSQL lets a server's commit be seen at once, and the server waits for the disk and the standby
-afterwards (docs/scale.md). So what another server reads may still be lost with the machine. Nobody
-may be told of it, above all not in a way that lasts, before it is on disk. The write-ahead log is
-one line. Once a later commit is on disk, all earlier ones are.
+In PostgreSQL a server's commit is visible at once; the server waits for the disk and the standby
+afterwards (docs/scale.md). So data that another server reads may still be lost in a crash. It must
+be on disk before it is passed on, above all in a lasting form. The write-ahead log is sequential:
+once a later commit is on disk, all earlier ones are.
 """
 
 import logging
@@ -24,10 +24,10 @@ HANGS_S = 1.0
 
 
 def make_durable(db: Connection) -> None:
-    """Wait until all that this connection can read is on disk. For SQLite it is as it is.
+    """Wait until all data visible to this connection is on disk. SQLite needs no wait.
 
-    Call it after the reading, outside of a transaction, and before anybody is told in a way that
-    lasts. Raises EngineError, and then nobody may be told.
+    Call it after reading, outside a transaction, and before passing the data on in a lasting form.
+    Raises EngineError; then nothing may be passed on.
     """
     if not isinstance(db, sqlite3.Connection):
         made: Any = db
@@ -35,18 +35,18 @@ def make_durable(db: Connection) -> None:
 
 
 class Durable:
-    """Waits in the same way for many threads at once, on a connection and a thread of its own.
+    """Waits for many threads at once, on its own connection and thread.
 
-    It is for pages. They are shown a little later, and not at all later where commits hang because
-    the standby is away, for then staff need the pages most.
+    For pages: they are shown with a short delay, and without delay while commits hang because the
+    standby is away, since staff need the pages most then.
     """
 
     def __init__(self, connect: Callable[[], OwnConnection | None]) -> None:
-        """`connect` returns None where there is nothing to wait for."""
+        """`connect` returns None if no wait is needed."""
         self._connect = connect
         self._connection: OwnConnection | None = None
         self._changed = threading.Condition()
-        # A wait has a number. What was committed before it began is on disk once it is done.
+        # Numbers of waits. When a wait is done, all commits before its begin are on disk.
         self._begun = self._done = self._failed = self._wanted = 0
         self._begun_at = 0.0
         self._over = False
@@ -60,7 +60,7 @@ class Durable:
         if thread is None:
             return
         while thread.is_alive():
-            # It may wait for a standby that is away.
+            # It may be waiting for an absent standby.
             if connection is not None:
                 with suppress(Exception):
                     made: Any = connection
@@ -68,7 +68,7 @@ class Durable:
             thread.join(0.2)
 
     def wait(self, within_s: float) -> bool:
-        """Wait until all that is committed now is on disk. Says False where that is not known."""
+        """Wait until all current commits are on disk. Returns False if that is unknown."""
         with self._changed:
             if self._over or self._hangs():
                 return False

@@ -1,4 +1,4 @@
-"""Counts the writes that failed lately for a reason of the database's own."""
+"""Counts recent writes that failed because of the database itself."""
 
 import threading
 import time
@@ -12,17 +12,17 @@ KEPT_S = 60.0
 
 
 class Failures:
-    """Keeps when writes failed within KEPT_S, and why the last one did. Thread-safe."""
+    """Times of failed writes within KEPT_S, and the cause of the last. Thread-safe."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        # The lock guards what follows.
+        # The lock guards the fields below.
         self._lock = threading.Lock()
         self._times: deque[float] = deque(maxlen=1_000)
         self._cause = ""
 
     def note(self, error: BaseException) -> None:
-        """Count the error, unless the data or the step are its reason."""
+        """Count the error, unless the data or the step caused it."""
         if not isinstance(error, (AwayError, DiskError, LostError)):
             if not (is_unexplained(error) or is_busy(error)):
                 return
@@ -31,12 +31,12 @@ class Failures:
             self._cause = cause(error)
 
     def within(self, seconds: float = KEPT_S) -> int:
-        """Return how many there were in the last seconds."""
+        """Return the number of failures in the last seconds."""
         since = self._monotonic() - seconds
         with self._lock:
             return sum(at >= since for at in self._times)
 
     @property
     def cause(self) -> str:
-        """Return why the last write failed that did so within KEPT_S. It is "" without one."""
+        """The cause of the last failure within KEPT_S, or ""."""
         return self._cause if self.within() else ""

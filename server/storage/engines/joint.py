@@ -1,13 +1,12 @@
-"""Lets several steps of one transaction read together beforehand, and write together afterwards.
+"""Batches the reads and writes of similar steps in one transaction.
 
-Steps that are alike follow one another in a group. What each of them would read is read for all of
-them by a few statements, and stands in the memo and in what they share. What each of them would
-write is collected, and written by a few statements for all of them. Each step still does all that
-it does by itself, in its turn, so that what becomes of it is the same.
+Consecutive similar steps form a group. A few statements read the data for all of them into the
+memo, and a few write their collected changes. Each step still does everything else itself, in its
+turn, with the same result.
 
-Any statement that a step executes by itself finds what was collected written before it. So nothing
-has to be known of such statements, and a group of which each step executes some costs what the
-steps cost one by one. A step that knows better says so with `beside`.
+Before any statement of a step, the collected changes are written, so every statement sees them. A
+group whose steps all execute statements therefore costs as much as single steps. `beside` declares
+statements that concern other tables.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,10 +22,10 @@ K = TypeVar("K", bound="Collected")
 
 @dataclass(frozen=True)
 class Kind:
-    """Describes steps that are alike.
+    """Similar steps.
 
-    `read_ahead` gets what each step of a group is about. `finish` gets what the steps returned,
-    once all is written, and returns what is told of each.
+    `read_ahead` gets the `about` of each step of a group. `finish` gets the steps' results after
+    all writes, and returns the final results.
     """
 
     read_ahead: Callable[[Connection, Sequence[Any]], object]
@@ -35,14 +34,14 @@ class Kind:
 
 @dataclass(frozen=True)
 class Joinable:
-    """Says that a step may be done together with others of its kind, and what it is about."""
+    """Marks a step that may run together with others of its kind."""
 
     kind: Kind
     about: Any
 
 
 class Collected:
-    """Collects what steps write to some `tables`. Outside of a group `write` writes it at once."""
+    """Collects the steps' writes to `tables`. Outside a group, `write` writes at once."""
 
     tables: tuple[str, ...] = ()
 
@@ -51,17 +50,17 @@ class Collected:
         self._alone = _of(db) is None
 
     def write(self) -> None:
-        """Write what was collected, or leave that to the group."""
+        """Write the collected changes, unless a group will."""
         if self._alone:
             self.put()
 
     def put(self) -> None:
-        """Write what was collected. It is let go of first, because a statement may call this."""
+        """Write the collected changes. Clear them first: a statement may call this again."""
         raise NotImplementedError
 
 
 class Joint:
-    """Holds what the steps of one group share. The connection has it while the group goes on."""
+    """The state that the steps of one group share, on their connection."""
 
     def __init__(self, db: Connection) -> None:
         self._db = db
@@ -75,12 +74,12 @@ class Joint:
         return found  # type: ignore[no-any-return]
 
     def before_statement(self) -> None:
-        """Write all that was collected, because somebody else executes a statement."""
+        """Write all collected changes before another statement."""
         if self._waits:
             self.write(lambda one: True)
 
     def write(self, chosen: Callable[[Collected], bool]) -> None:
-        """Write what was collected by those, in the order in which they began."""
+        """Write the changes of the `chosen` collectors, in their order of creation."""
         waits, self._waits = self._waits, False
         with memory.still(self._db):
             for one in self._shared.values():
@@ -103,20 +102,20 @@ def _of(db: Connection) -> Joint | None:
 
 
 def is_on(db: Connection) -> bool:
-    """Say whether steps are taken together now. `Kind.finish` is called when all have been."""
+    """Return whether a group is running. `Kind.finish` is called at its end."""
     return _of(db) is not None
 
 
 def shared(db: Connection, kind: type[K], make: Callable[[], K]) -> K:
-    """Return what the steps of this group share, or outside of a group a new one."""
+    """Return the group's shared collector, or a new one outside a group."""
     joint = _of(db)
     return make() if joint is None else joint.share(kind, make)
 
 
 @contextmanager
 def beside(db: Connection, *tables: str) -> Iterator[None]:
-    """Execute statements in this block that have to do with these tables alone. What was collected
-    for other tables need not be written before.
+    """Execute statements in the block that concern only these tables. Changes collected for other
+    tables need not be written first.
     """
     joint = _of(db)
     if joint is None:
@@ -126,11 +125,11 @@ def beside(db: Connection, *tables: str) -> Iterator[None]:
         yield
 
 
-Reading = Iterator[None]  # Executes what it asks for, yields, and then takes the answers.
+Reading = Iterator[None]  # Sends its statements, yields, and then fetches the results.
 
 
 def read(db: Any, *readings: Reading) -> None:
-    """Ask for all of this, and then wait for the answers together, where that is a way."""
+    """Send all readings' statements, then wait once for all results, if the engine can."""
     asked = list(readings)
     waits = getattr(db, "waits_to_read", True)
     db.waits_to_read = False
@@ -144,7 +143,7 @@ def read(db: Any, *readings: Reading) -> None:
 
 
 class StepError(Exception):
-    """Is raised where one of the steps of a group raised something. `at` is its place."""
+    """Raised when a step of a group raised. `at` is its index."""
 
     def __init__(self, at: int) -> None:
         super().__init__(f"step {at} of a group")
@@ -154,9 +153,10 @@ class StepError(Exception):
 def together(
     db: Any, kind: Kind, steps: Sequence[Callable[[Any], Any]], about: Sequence[Any]
 ) -> Sequence[Any]:
-    """Take steps of a kind together, and return what each returned.
+    """Run similar steps together, and return their results.
 
-    Raises StepError, or what is raised when all is read or written. Then the caller undoes it all.
+    Raises StepError, or an exception of the batched reads and writes; then the caller rolls
+    everything back.
     """
     db.joint = joint = Joint(db)
     try:

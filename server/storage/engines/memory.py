@@ -1,14 +1,12 @@
-"""Keeps the memo, which is what steps of the writer know of the database, for as long as nobody
-else writes to it.
+"""Caches data of the writer's steps, called the memo, as long as nothing else is written.
 
-One process alone serves an event in SQLite, and all that it writes goes through one connection, one
-step after the other. So what a step has read or written is still so in the next one, unless
-something else was written in between. Two numbers tell that. One is how many rows this connection
-has ever changed, and the other changes with each commit of another connection. A step that fails,
-and a commit that does, leave nothing that is known.
+In SQLite one process serves an event, and all its writes use one connection, step by step. So data
+that a step read or wrote is still valid in the next, unless something else was written in between.
+Two counters detect that: the connection's changed rows, and the commits of other connections. A
+failed step or commit clears the memo.
 
-With PostgreSQL other servers write too, but none does while this one has the lock. There the memo
-lasts for one transaction.
+In PostgreSQL other servers write too, but not while this one holds the lock. The memo then lasts
+for one transaction.
 """
 
 import sqlite3
@@ -22,27 +20,24 @@ Memo = dict[Hashable, Any]
 
 
 class Changing(Protocol):
-    """Represents a connection that counts its changes."""
+    """A connection that counts its changes."""
 
     @property
     def total_changes(self) -> int: ...
 
 
 class Memory:
-    """Holds the memo of one connection. Only the thread that writes uses it.
-
-    Whoever puts something in chooses the key, and takes it out by the same one.
-    """
+    """The memo of one connection, used only by the writer's thread. Callers choose the keys."""
 
     def __init__(self, *, lasts: bool) -> None:
-        """The memo `lasts` from one transaction to the next where one process alone writes."""
+        """`lasts`: whether the memo outlives a transaction, because one process alone writes."""
         self._lasts = lasts
         self._memo: Memo = {}
-        self._changes = -1  # How many rows the connection had changed when the memo was right.
-        self._commits = -1  # The number of others' commits then.
+        self._changes = -1  # rows changed by the connection when the memo was valid
+        self._commits = -1  # commits of others then
 
     def begin(self, db: Connection) -> None:
-        """Begin a transaction, in which nobody else can write any more."""
+        """Begin a transaction, which locks out other writers."""
         if not self._lasts:
             self.forget()
             return
@@ -52,44 +47,41 @@ class Memory:
             self._commits = commits
 
     def memo(self, db: Changing) -> Memo:
-        """Return what is known now, which is nothing where anything else was written since `keep`.
-        What the caller adds has to be so in its transaction.
+        """Return the memo. It is empty if anything else was written since `keep`. Entries that the
+        caller adds must be true in its transaction.
         """
         if self._changes != db.total_changes:
             self._memo, self._changes = {}, db.total_changes
         return self._memo
 
     def keep(self, db: Changing, memo: Memo) -> None:
-        """Take the memo as right now, with all that was written since `memo` gave it. One that was
-        given up meanwhile stays so.
+        """Declare the memo valid after the caller's writes. A memo dropped
+        meanwhile stays dropped.
         """
         if memo is self._memo:
             self._changes = db.total_changes
 
     @contextmanager
     def still(self, db: Changing) -> Iterator[None]:
-        """Write in this block what the memo has already. Where it was right before, it is so
-        afterwards.
-        """
+        """Write data in the block that the memo already contains. A valid memo stays valid."""
         right = self._changes == db.total_changes
         yield
         if right:
             self._changes = db.total_changes
 
     def forget(self) -> None:
-        """Give up the memo, also the one that a step still adds to."""
+        """Drop the memo, also one that a step still adds to."""
         self._memo, self._changes = {}, -1
 
 
 class Writer(sqlite3.Connection):
-    """Represents the connection that writes. A database gives it a memory.
-
-    While steps are taken together, `joint` is told before each statement.
+    """The writing connection of SQLite. `joint` is called before each statement
+    while a group runs.
     """
 
     memory: Memory | None = None
     joint: Any = None
-    waits_to_read = True  # As it does always.
+    waits_to_read = True
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         if self.joint is not None:
@@ -103,8 +95,8 @@ class Writer(sqlite3.Connection):
 
 
 def attach(db: Any) -> None:
-    """Give the writer's connection a memory. Whoever does so calls `begin` in each transaction,
-    and `forget` where one was undone.
+    """Give the writer's connection a memory. The caller calls `begin` in each transaction, and
+    `forget` after a rollback.
     """
     db.memory = Memory(lasts=isinstance(db, Writer))
 
@@ -121,15 +113,13 @@ def begin(db: Connection) -> None:
 
 
 def memo_of(db: Any) -> Memo:
-    """Return what is known in this transaction (`Memory.memo`). It is a place of its own where
-    nothing is kept.
-    """
+    """Return this transaction's memo (`Memory.memo`), or an empty dict without a memory."""
     memory = _of(db)
     return {} if memory is None else memory.memo(db)
 
 
 def keep(db: Any, memo: Memo) -> None:
-    """Take `memo` as right from now on, with all that this step has written."""
+    """Declare `memo` valid after this step's writes."""
     memory = _of(db)
     if memory is not None:
         memory.keep(db, memo)
@@ -137,7 +127,7 @@ def keep(db: Any, memo: Memo) -> None:
 
 @contextmanager
 def still(db: Any) -> Iterator[None]:
-    """Write in this block what the memo has already (`Memory.still`)."""
+    """Write data in the block that the memo already contains (`Memory.still`)."""
     memory = _of(db)
     if memory is None:
         yield
@@ -147,7 +137,7 @@ def still(db: Any) -> Iterator[None]:
 
 
 def forget(db: Connection) -> None:
-    """Let go of all that is known."""
+    """Drop the memo."""
     memory = _of(db)
     if memory is not None:
         memory.forget()

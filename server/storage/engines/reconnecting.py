@@ -1,8 +1,7 @@
-"""Makes another connection in place of a lost one, on a thread of its own.
+"""Replaces a lost connection on a background thread.
 
-An attempt takes a second where the network is cut, and there is one after the other until the
-database is there again. Nobody who has something to write waits for that. A kiosk that is told at
-once that nothing was taken asks another server at once.
+Over a cut network an attempt takes a second, and attempts continue until the database is back.
+Writes do not wait for that: a kiosk whose write fails at once tries another server at once.
 """
 
 import threading
@@ -13,27 +12,26 @@ from server.storage.connection import OwnConnection
 from server.storage.disk import AwayError, DatabaseError
 from server.storage.errors import EngineError
 
-# So long somebody waits for a connection, from when the last one was lost. A database that was
-# started anew is there by then.
+# A write waits this long after the loss. A restarted database is back by then.
 SOON_S = 0.1
-AGAIN_S = 0.5  # Between two attempts.
+AGAIN_S = 0.5  # between two attempts
 NOT_YET = "the database can't be reached yet. Nothing was changed."
 
 
 class Reconnecting:
-    """Keeps what became of the attempts. Close it. Several threads may use it."""
+    """The state of the attempts. Thread-safe. Close it."""
 
     def __init__(
         self,
         connect: Callable[[], OwnConnection],
         prepare: Callable[[OwnConnection], object],
     ) -> None:
-        """`connect` returns a connection, and `prepare` does with it what has to be done before it
-        is used. Both raise EngineError or DatabaseError.
+        """`connect` returns a connection, `prepare` makes it ready for use. Both raise EngineError
+        or DatabaseError.
         """
         self._connect = connect
         self._prepare = prepare
-        # The lock of it guards all below.
+        # Its lock guards all fields below.
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._began = 0.0
@@ -44,10 +42,9 @@ class Reconnecting:
 
     @property
     def away(self) -> bool:
-        """Tell whether the database was lost and can't be reached.
+        """Whether the database is unreachable.
 
-        One that is reached may still keep a commit waiting, as without its standby. It can be read
-        meanwhile.
+        A reachable database may still delay commits, as without its standby. Reads work then.
         """
         if isinstance(self._error, AwayError):
             return True
@@ -55,7 +52,7 @@ class Reconnecting:
         return waits and time.monotonic() > self._began + SOON_S
 
     def begin(self) -> None:
-        """Begin to connect, unless that is under way."""
+        """Start connecting, unless already in progress."""
         with self._changed:
             if self._thread is None and not self._over.is_set():
                 self._began = time.monotonic()
@@ -64,9 +61,8 @@ class Reconnecting:
                 self._thread.start()
 
     def take(self) -> OwnConnection:
-        """Return the new connection. Raises EngineError or DatabaseError where there is none yet.
-
-        It waits for SOON_S since the beginning at the longest.
+        """Return the new connection. Waits at most SOON_S since the start. Raises EngineError or
+        DatabaseError if there is none yet.
         """
         self.begin()
         with self._changed:
@@ -96,7 +92,7 @@ class Reconnecting:
                 self._tell(None, error)
                 self._over.wait(AGAIN_S)
             except Exception as error:
-                # Whatever it is, there must be another attempt, or nothing would be written again.
+                # Any error must be followed by another attempt.
                 self._tell(None, DatabaseError(f"no connection: {type(error).__name__}"))
                 self._over.wait(AGAIN_S)
             else:

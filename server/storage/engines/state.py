@@ -1,4 +1,4 @@
-"""Says how the engine of a database is: which it is, its standbys, and who waits for whom."""
+"""Reports the state of the database engine: version, standbys, and waiting writers."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ _WAITED_FOR = ("sync", "quorum", "")
 
 @dataclass(frozen=True)
 class Standby:
-    """Describes a standby. Where the database's user may not see more, only its name is known."""
+    """A standby. Without privileges only its name is visible."""
 
     name: str
     state: str
@@ -50,16 +50,16 @@ class Standby:
 
 @dataclass(frozen=True)
 class EngineState:
-    """Describes an engine. SQLite has no standbys, and no servers that wait for each other.
+    """The state of an engine. SQLite has no standbys and no competing servers.
 
-    `waiting` is how many connections wait to write, `writer` the address of the one that has had
-    its turn for longest, and `held_s` for how long.
+    `waiting` is the number of connections waiting to write, `writer` the address of the one that
+    has been writing for longest, and `held_s` for how long.
     """
 
     about: str
     standbys: Sequence[Standby] = field(default_factory=list)
     synchronous: bool = False
-    # Whether commits wait for a standby and none is there, as far as the user may see that.
+    # Whether commits wait for a standby and none is visible.
     lacks_standby: bool = False
     waiting: int = 0
     writer: str = ""
@@ -67,7 +67,7 @@ class EngineState:
 
 
 def engine_state(db: Connection, path: str) -> EngineState:
-    """Return how the engine is. `path` is where the file of SQLite is, or would be."""
+    """`path` is where the SQLite file is, or would be."""
     if isinstance(db, sqlite3.Connection):
         return EngineState(f"SQLite {sqlite3.sqlite_version}, {path}")
     asked: Any = db
@@ -78,7 +78,7 @@ def engine_state(db: Connection, path: str) -> EngineState:
     ]
     held = asked.raw.execute(_HELD).fetchone() or ("", 0.0)
     about = f"PostgreSQL {version}, {name} at {where}, history {history(db)}"
-    # A standby that may not be seen may be the one.
+    # A standby whose state is hidden may be synchronous.
     lacks = bool(wanted) and not any(one.sync in _WAITED_FOR for one in standbys)
     return EngineState(
         about, standbys, bool(wanted), lacks, int(waiting), str(held[0]), max(0.0, float(held[1]))

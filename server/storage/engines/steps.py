@@ -1,8 +1,7 @@
-"""Runs the steps of one commit, each inside a savepoint, and those that are alike together.
+"""Runs the steps of one commit in savepoints, and similar steps together.
 
-A step that raises is undone alone. Where steps that were taken together do not all succeed, all of
-them are undone, and taken anew so that the one that raised is by itself. So what is told of it, and
-what becomes of the others, is the same as if each had been alone from the beginning.
+A step that raises is undone alone. If steps that ran together do not all succeed, all of them are
+undone and repeated with the failed one by itself, so the results are the same as for single steps.
 """
 
 import logging
@@ -23,8 +22,8 @@ log = logging.getLogger(__name__)
 
 
 class Job:
-    """Holds a step and what became of it. A bare lock wakes its thread for a fraction of what a
-    future costs, and a busy server would need hundreds of futures a second.
+    """A step and its result. A bare lock is much cheaper than a future; a busy server would need
+    hundreds per second.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class Job:
         self._unfinished.release()
 
     def wait(self) -> Any:
-        """Return the step's result, or raise what it raised."""
+        """Return the step's result, or raise its exception."""
         self._unfinished.acquire()
         if self._error is not None:
             raise self._error
@@ -58,7 +57,7 @@ class Job:
 
 
 class Told(Job):
-    """Holds a step for which nobody waits. Its end is told."""
+    """A step without a waiting thread: a callback gets the result."""
 
     def __init__(
         self,
@@ -81,12 +80,12 @@ class Told(Job):
         try:
             self._done(result, error)
         except Exception as failed:
-            # The commit stands, and the others must be told.
+            # The commit stands, and the other callbacks must run.
             log.error("nobody could be told of a step's end: %s", type(failed).__name__)
 
 
 class Steps:
-    """Runs a group of steps in the transaction that was begun for it."""
+    """Runs a group of steps in an open transaction."""
 
     def __init__(
         self,
@@ -96,19 +95,19 @@ class Steps:
         group: Sequence[Job],
         failed: list[tuple[Job, BaseException]],
     ) -> None:
-        """`checks` are made after each step. What steps raise is added to `failed`."""
+        """`checks` run after each step. Exceptions of steps are added to `failed`."""
         self._engine = engine
         self._checks = checks
         self._db = connection
         self._group = group
         self._failed = failed
         self._done: list[tuple[Job, Any]] = []
-        self._parted = False  # Whether a group had to be taken apart.
-        self._savepoint = 0  # Its number.
+        self._parted = False  # whether a group had to be split
+        self._savepoint = 0  # number of the current one
         self._saves = len(group) > 1 or (engine.is_far and group[0].joinable is not None)
 
     def run(self) -> list[tuple[Job, Any]]:
-        """Return what each step returned that did not raise."""
+        """Return the results of the steps that succeeded."""
         if self._saves:
             self._save()
         parts = deque(_parts(self._group, least=1 if self._engine.is_far else 2))
@@ -134,7 +133,7 @@ class Steps:
             self._keep([(job, result)])
 
     def _run_together(self, jobs: Sequence[Job]) -> "list[_Part]":
-        """Run steps that are alike. Returns what has to be run anew, in its order."""
+        """Run similar steps. Returns the parts to repeat, in order."""
         wanted = [job.joinable for job in jobs if job.joinable is not None]
         about = [one.about for one in wanted]
         failed_at: int | None = None
@@ -172,11 +171,12 @@ class Steps:
             self._save()
 
     def _save(self) -> None:
-        """Set the savepoint to which a step that fails goes back.
+        """Set the savepoint to which a failed step rolls back.
 
-        Each has a name of its own. An error before it may let the database skip it, unnoticed as
-        yet. Under one name for all, the step that notices would go back to the one before, and
-        undo a step that is told that it succeeded. So it fails, and with it the transaction.
+        Each has its own name. After an unnoticed error the database may skip it. With one name for
+        all, the step that notices the error would roll back to the previous savepoint, and undo a
+        step already reported as successful. With its own name the rollback fails, and with it the
+        transaction.
         """
         self._savepoint += 1
         self._db.execute(f"SAVEPOINT step_{self._savepoint}")
@@ -184,21 +184,20 @@ class Steps:
     def _undo(self, error: BaseException) -> None:
         memory.forget(self._db)
         if not self._db.in_transaction:
-            # The disk is full or failing, and SQLite has undone the others' steps too. Or
-            # PostgreSQL is gone.
+            # SQLite rolled back all steps (the disk is full or failing), or PostgreSQL is gone.
             raise reason(error) from None
         self._db.execute(f"ROLLBACK TO step_{self._savepoint}")
 
 
 class _Part(NamedTuple):
-    """Holds steps that are taken `together`, or one that is taken alone."""
+    """Steps that run `together`, or a single one."""
 
     jobs: Sequence[Job]
     together: bool
 
 
 def _parts(group: Sequence[Job], least: int) -> Iterator[_Part]:
-    """Yield the steps in their order, those together that may be, from `least` on."""
+    """Yield the steps in order, at least `least` similar ones together."""
     for kind, found in groupby(group, lambda job: job.joinable and job.joinable.kind):
         jobs = list(found)
         if kind is None or len(jobs) < least:
@@ -208,7 +207,7 @@ def _parts(group: Sequence[Job], least: int) -> Iterator[_Part]:
 
 
 def reason(error: BaseException) -> BaseException:
-    """Return what took the whole transaction with it, as all of its steps are told."""
+    """Return the error that aborted the transaction, for all of its steps."""
     if isinstance(error, (EngineError, DatabaseError)):
         return error
     return sqlite3.OperationalError("the transaction was undone on the way")

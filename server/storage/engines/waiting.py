@@ -1,13 +1,11 @@
-"""Takes the steps that wait for the writer, as one group for each commit.
+"""Queues the steps for the writer, one group per commit.
 
-Kiosks that send at once are answered at once, by one commit. So those that go on at once come back
-at about the same time, and a writer that began with the first of them would have a commit for it
-alone, and one for the others. A commit costs as much for one batch as for many. So once several
-batches shared a commit, the next one waits a moment for as many. Nobody else ever waits for that,
-such as somebody who saves a page.
+Kiosks answered by one commit return at about the same time. A commit costs the same for one batch
+as for many. So after a commit shared by several batches, the next waits briefly for as many. Other
+writes, such as saving a page, never wait for that.
 
-A commit has one step of each owner, such as a kiosk, so that nobody waits for more than one of
-another's however many that one sends.
+A commit contains one step of each owner (such as a kiosk), so that an owner with many steps delays
+the others by only one.
 """
 
 import queue
@@ -18,20 +16,20 @@ from collections.abc import Hashable
 from server.storage.engines.steps import Job
 
 GROUP_MAX = 64
-# Two batches often meet by chance, where nobody is in a hurry.
+# Two batches often coincide by chance.
 LEAST = 3
-# About as long as kiosks take until they are back. A lone commit with its answer takes as long.
+# About the time until kiosks return, and about the time of a single commit.
 PATIENCE_S = 0.004
 
 
 class Waiting:
-    """Holds the steps that wait, in the order in which they came."""
+    """The queued steps, in order of arrival."""
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._patience_s = patience_s
-        self._batches = 0  # which the last group had
-        self._later: deque[Job] = deque()  # Steps whose owner had one in the last group.
+        self._batches = 0  # number in the last group
+        self._later: deque[Job] = deque()  # their owner had a step in the last group
         self._closed = False
 
     def __len__(self) -> int:
@@ -39,21 +37,20 @@ class Waiting:
 
     @property
     def ended(self) -> bool:
-        """Tell whether the last step was in the last group."""
+        """Whether the last group contained the last step."""
         return self._closed and not self._later
 
     def put(self, job: Job) -> None:
         self._queue.put(job)
 
     def end(self) -> None:
-        """Let the group in which the last step is be the last one."""
+        """End after the steps queued so far."""
         self._queue.put(None)
 
     def group(self, *, idle: bool) -> list[Job]:
-        """Return what shares the next commit. An `idle` writer waits until there is something.
+        """Return the steps of the next commit. An `idle` writer waits for the first.
 
-        The group is empty where nothing waits for a writer that has other things to do, or where
-        all has `ended`.
+        The group is empty if none is queued and the writer is not `idle`, or after the end.
         """
         found: list[Job] = []
         owners: set[Hashable] = set()
@@ -85,7 +82,7 @@ class Waiting:
         return found
 
     def _expects_more(self, found: list[Job]) -> bool:
-        """Tell whether others are likely to come soon, and nobody but kiosks waits for them."""
+        """Return whether more batches are likely soon and only kiosks would wait for them."""
         return (
             LEAST <= self._batches > len(found)
             and not self._later
@@ -94,7 +91,7 @@ class Waiting:
 
 
 class Turns:
-    """Holds long steps. Their owners take turns, and each one's steps keep their order."""
+    """The queued long steps. Their owners take turns; each owner's steps stay in order."""
 
     def __init__(self) -> None:
         self._of_owners: dict[Hashable, deque[Job]] = {}
@@ -106,10 +103,10 @@ class Turns:
         self._of_owners.setdefault(job.owner, deque()).append(job)
 
     def take(self) -> Job:
-        """Take the next step. Raises StopIteration where there is none."""
+        """Return the next step. Raises StopIteration if there is none."""
         owner = next(iter(self._of_owners))
         jobs = self._of_owners.pop(owner)
         job = jobs.popleft()
         if jobs:
-            self._of_owners[owner] = jobs  # Its next one comes after those of all others.
+            self._of_owners[owner] = jobs  # now the last in turn
         return job

@@ -1,20 +1,18 @@
-"""Writes CSV as every file of ours is written. It follows RFC 4180 and has no cell that a
-spreadsheet would run.
-"""
+"""Writes CSV (RFC 4180) without cells that a spreadsheet would execute."""
 
 import csv
 import io
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-BYTE_ORDER_MARK = "\ufeff"  # Without it, spreadsheets read UTF-8 as another encoding.
+BYTE_ORDER_MARK = "\ufeff"  # without it, spreadsheets misread UTF-8
 _FORMULA = frozenset("=+-@\t\r\n")
 
 
 def guarded(cell: object) -> object:
-    """Put an apostrophe before text that a spreadsheet would run as a formula (CWE-1236).
+    """Put an apostrophe before text that a spreadsheet would execute as a formula (CWE-1236).
 
-    Spreadsheets take the full-width and small forms of the signs for the signs themselves.
+    Full-width and small forms of the signs count as the signs.
     """
     if isinstance(cell, str) and unicodedata.normalize("NFKC", cell[:1])[:1] in _FORMULA:
         return "'" + cell
@@ -24,7 +22,7 @@ def guarded(cell: object) -> object:
 def csv_chunks(
     header: Iterable[object], chunks: Iterable[Iterable[Iterable[object]]]
 ) -> Iterator[str]:
-    """Write the header and then each chunk of rows as one piece of text, every cell guarded."""
+    """Yield the header and then each chunk of rows as text, with every cell guarded."""
     out = io.StringIO()
     writer = csv.writer(out)
     yield BYTE_ORDER_MARK

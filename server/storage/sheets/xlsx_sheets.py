@@ -1,10 +1,10 @@
-"""Writes XLSX (ECMA-376) as it goes, so that a workbook of a million rows is never in memory.
+"""Streams XLSX (ECMA-376), so that a workbook of a million rows is never in memory.
 
-Every text is an inline string. No spreadsheet runs one, whatever it begins with. Whole numbers are
-numbers, and all else is text.
+Every text is an inline string, which no spreadsheet executes. Integers are numbers; all other
+values are text.
 
-XlsxWriter yields nothing before the last row is in: 100,000 rows first take 72 MB of files in the
-temporary folder, with names in them, and 5.2 s of CPU in place of 1.0, with as little memory.
+XlsxWriter yields nothing before the last row: 100,000 rows first take 72 MB of temporary files with
+names in them, and 5.2 s of CPU instead of 1.0.
 """
 
 import re
@@ -12,13 +12,13 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from xml.sax.saxutils import escape
 
-SHEET_ROWS = 1_048_576  # with the header: no spreadsheet takes more
+SHEET_ROWS = 1_048_576  # limit of spreadsheets, with the header
 CELL_CHARS_MAX = 32_767
-# Some spreadsheets don't open archives of the kind that a longer part would need.
+# A longer part would need ZIP64, which some spreadsheets can't open.
 _SHEET_BYTES = 2_000_000_000
-_LEVEL = 1  # A better one takes three times as long for a tenth less.
-_EXACT = 10**15  # Larger whole numbers lose digits as numbers of a spreadsheet.
-# What XML 1.0 can't hold, and what would be read as such an escape.
+_LEVEL = 1  # a higher one takes three times as long for a tenth less
+_EXACT = 10**15  # larger integers lose digits in spreadsheets
+# Characters that XML 1.0 forbids, and text that looks like their escapes.
 _UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _REL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -28,7 +28,7 @@ _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
 
 class _Pieces:
-    """Takes what the archive writes, until it is asked for."""
+    """Buffers the archive's output."""
 
     def __init__(self) -> None:
         self._held: list[bytes] = []
@@ -38,7 +38,7 @@ class _Pieces:
         return len(data)
 
     def flush(self) -> None:
-        """Do nothing, because everything is handed on anyway."""
+        """Do nothing."""
 
     def taken(self) -> bytes:
         data = b"".join(self._held)
@@ -53,13 +53,13 @@ def xlsx_chunks(
     *,
     sheet_rows: int = SHEET_ROWS,
 ) -> Iterator[bytes]:
-    """Yield a workbook with the header and the rows of the chunks, in pieces.
+    """Yield a workbook with the header and the rows, in pieces.
 
-    Where there are more than `sheet_rows` rows with the header, they go on in a next sheet, which
-    has the header as well. Sheets are named by `name` and their number.
+    After `sheet_rows` rows (with the header) the next sheet begins, with the header again. Sheets
+    are named by `name` and their number.
     """
     out = _Pieces()
-    # The archive is written to what can't be turned back, and so never asks it to read or seek.
+    # zipfile never reads or seeks an unseekable output.
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as book:  # type: ignore[call-overload]
         rows = iter(row for chunk in chunks for row in chunk)
         sheets, row = 0, next(rows, None)
@@ -107,7 +107,7 @@ def _cell(value: object) -> str:
 
 
 def _written(found: re.Match[str]) -> str:
-    """Write a character that XML has no place for as spreadsheets do, such as _x0001_."""
+    """Return the escape of a forbidden character, such as _x0001_."""
     return f"_x{min(ord(found[0]), 0xFFFF):04X}_"
 
 
