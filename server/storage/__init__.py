@@ -1,7 +1,7 @@
-"""Keeps the database and durable files. There are one writer, many readers, migrations, and clear
-errors for a full disk.
+"""Stores the database and durable files: one writer, many readers, migrations, and clear errors for
+a full disk.
 
-Begin with `database.py`. It may use no other room of the server. Only this room knows SQLite and
-PostgreSQL. Other rooms write SQL that both take, and find the rest in `dialect.py`, `errors.py` and
+Start with `database.py`. This package uses no other part of the server, and only it knows SQLite
+and PostgreSQL. Stores write SQL that both accept; for the rest see `dialect.py`, `errors.py` and
 `database_file.py`.
 """

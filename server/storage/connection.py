@@ -1,8 +1,6 @@
-"""Defines what a store may ask of a database. That is one connection in one transaction, and rows
-by name.
+"""The interface between stores and databases: a connection in a transaction, with rows by name.
 
-Stores take these and never a database library's own types. So another database can stand behind
-them, and `sqlite3` is named in this room alone.
+Stores use these types instead of a library's, so that both databases can implement them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,9 +10,7 @@ Values = Sequence[Any] | Mapping[str, Any]
 
 
 class Row(Protocol):
-    """Represents one row of an answer. Its values are found by column name, or in the order of the
-    columns.
-    """
+    """A row. Values are found by column name, and iterated in column order."""
 
     def __getitem__(self, key: Any, /) -> Any: ...
 
@@ -26,7 +22,7 @@ class Row(Protocol):
 
 
 class Rows(Protocol):
-    """Represents what a statement answers. `rowcount` is how many rows it changed."""
+    """A statement's result. `rowcount` is the number of changed rows."""
 
     @property
     def rowcount(self) -> int: ...
@@ -42,7 +38,7 @@ class Rows(Protocol):
 
 
 class Connection(Protocol):
-    """Represents one connection. Whoever gave it commits or undoes what it changes."""
+    """A connection. The caller that opened or lent it commits or rolls back."""
 
     @property
     def in_transaction(self) -> bool: ...
@@ -53,15 +49,15 @@ class Connection(Protocol):
 
 
 class OwnConnection(Connection, Protocol):
-    """Represents a connection that whoever opened it closes."""
+    """A connection that its opener closes."""
 
     def close(self) -> None: ...
 
 
 class LentConnection(OwnConnection, Protocol):
-    """Represents a connection for reading, which threads borrow one after the other.
+    """A read-only connection that threads borrow in turn.
 
-    `thread` may use it, or with None whoever holds the block, as long as `lent` says so.
+    While `lent`, only `thread` may use it, or any thread if None.
     """
 
     thread: int | None
@@ -74,17 +70,17 @@ class LentConnection(OwnConnection, Protocol):
 
 
 class Listening(Protocol):
-    """Represents a thread that hears of commits."""
+    """A thread that is notified of commits."""
 
     def close(self) -> None: ...
 
 
 class Engine(Protocol):
-    """Opens the connections of one event. Raises DatabaseError where that fails."""
+    """Opens connections to one event. Methods raise DatabaseError."""
 
-    # Says whether what a transaction wrote may be read before it is on disk.
+    # Whether others may read a commit before it is on disk.
     commits_early: bool
-    # Says whether each wait for an answer is a way to another process, or another machine.
+    # Whether the database is another process, perhaps on another computer.
     is_far: bool
 
     def writer(self) -> OwnConnection: ...
@@ -92,25 +88,22 @@ class Engine(Protocol):
     def reader(self) -> LentConnection: ...
 
     def listen(self, heard: Callable[[int], object]) -> "Listening | None":
-        """Call `heard` when a process commits, with its number, until the listener is closed.
+        """Call `heard` with the process number of each commit, until the listener is closed.
 
-        Returns None where one process alone writes.
+        Returns None if one process alone writes.
         """
         ...
 
     def begin(self, writer: Any, *, early: bool) -> None:
-        """Begin a transaction that keeps other writers out.
+        """Begin a transaction that locks out other writers.
 
-        What an `early` one commits may be read by others before it is on disk, until
-        `make_durable` (server/storage/engines/durable.py) has waited for that. The engine need
-        not do so.
+        Others may read an `early` one's commit before it is on disk, until `make_durable`
+        (server/storage/engines/durable.py) has waited for that.
         """
         ...
 
     def settler(self) -> "OwnConnection | None":
-        """Return a connection for `make_durable` alone, or None where nothing is ever committed
-        early.
-        """
+        """Return a connection for `make_durable` alone, or None if commits are never early."""
         ...
 
     def number_of(self, writer: Any) -> int:
@@ -118,16 +111,18 @@ class Engine(Protocol):
         ...
 
     def waits_s(self, writer: Any) -> float:
-        """Return for how long the writer has waited for an answer, in seconds. Any thread may ask.
+        """Return for how long the writer has been waiting for an answer, in seconds. Thread-safe.
 
-        The wait ends by itself. It is 0 for a file, which answers within the call.
+        The wait is limited. For a file it is always 0.
         """
         ...
 
     def stands(self, writer: Any) -> bool:
-        """Say whether the writer's transaction can be committed."""
+        """Return whether the writer's transaction can be committed."""
         ...
 
     def is_lost(self, writer: Any) -> bool:
-        """Say whether the writer's connection is gone, as when the database was started anew."""
+        """Return whether the writer's connection is lost, for example because the database
+        restarted.
+        """
         ...

@@ -10,49 +10,48 @@ from collections.abc import Iterable, Sequence
 
 
 def greatest(first: str, second: str) -> str:
-    """Write the greater of two values, of which neither is NULL."""
+    """The greater of two non-NULL values."""
     return f"MAX({first}, {second})"
 
 
 def least(first: str, second: str) -> str:
-    """Write the smaller of two values, of which neither is NULL."""
+    """The smaller of two non-NULL values."""
     return f"MIN({first}, {second})"
 
 
 def differs(first: str, second: str) -> str:
-    """Write the condition that two values differ, where NULL is a value like others."""
+    """Two values differ, with NULL as a value."""
     return f"{first} IS NOT {second}"
 
 
 def same_letters(column: str) -> str:
-    """Write the condition that a text column is the parameter, whatever the case of its letters.
+    """A text column equals the parameter, ignoring the case of A to Z.
 
-    It is worded as in the index `attendee_email`, which so serves it.
+    The index `attendee_email` uses the same wording.
     """
     return f"lower({column}) = lower(?)"
 
 
 def by_letters(column: str) -> str:
-    """Write an order by a text column, whatever the case of its letters."""
+    """Order by a text column, ignoring the case of A to Z."""
     return f"lower({column})"
 
 
 def contains(text: str) -> str:
-    """Write the condition that a text holds the parameter."""
+    """A text contains the parameter."""
     return f"instr({text}, ?) > 0"
 
 
 def indexed(serial: str, index: str) -> str:
-    """Write the condition that a row's index of words (`search_word` or `search_inside`) has what
-    the parameter asks. That is made by `word`, `threes`, `every` and `either`.
+    """A row's text index (`search_word` or `search_inside`) matches the parameter, which `word`,
+    `threes`, `every` and `either` build.
     """
     return f"{serial} IN (SELECT rowid FROM {index} WHERE {index} MATCH ?)"
 
 
 def word(text: str, *, begins: bool = False, columns: Sequence[str] = ()) -> str:
-    """Return what asks an index for a word, or for words that begin so, in any of the columns.
-
-    A word of `search_word` has letters and digits alone.
+    """Build a query for a word or prefix, in any of the columns. Words of `search_word` contain
+    only letters and digits.
     """
     where = f"{{{' '.join(columns)}}} : " if columns else ""
     quoted = text.replace('"', '""')
@@ -60,79 +59,76 @@ def word(text: str, *, begins: bool = False, columns: Sequence[str] = ()) -> str
 
 
 def threes(text: str) -> str:
-    """Return what asks `search_inside` for a text, by each three neighbours in it.
-
-    A row that has all of these need not have the text.
+    """Build a query of `search_inside` by all three-letter sequences of a text. Not every match
+    contains the text.
     """
     return every([word(text[at : at + 3]) for at in range(max(1, len(text) - 2))])
 
 
 def nobody() -> str:
-    """Write a number below 0, another one for each row, which is the number of no badge."""
+    """A different negative number for each row, which is no badge's number."""
     return "-1 - ABS(random() % 2147483647)"
 
 
 def without_the_deleted(index: str) -> str:
-    """Return the statement after which a text index has nothing of rows that were deleted."""
+    """A statement that removes deleted rows from a text index."""
     return f"INSERT INTO {index} ({index}) VALUES ('optimize')"
 
 
 def every(asked: Sequence[str]) -> str:
-    """Return what asks an index for rows that have all of what is asked."""
+    """Combine queries with AND."""
     return " AND ".join(f"({one})" for one in dict.fromkeys(asked))
 
 
 def either(asked: Sequence[str]) -> str:
-    """Return what asks an index for rows that have any of what is asked."""
+    """Combine queries with OR."""
     return " OR ".join(f"({one})" for one in dict.fromkeys(asked))
 
 
 def one_of(column: str) -> str:
-    """Write the condition that a column is among many values, whose one parameter is `many`."""
+    """A column is one of many values. The single parameter is `many(values)`."""
     return f"{column} IN (SELECT value FROM json_each(?))"
 
 
 def many(values: Iterable[int]) -> str:
-    """Return the parameter of `one_of`."""
+    """The parameter of `one_of`."""
     return json.dumps(list(values))
 
 
 def in_json(body: str, *path: str) -> str:
-    """Write the value at a path of names in a column of JSON bytes, as a number or a text.
+    """The value at a path in a column of JSON bytes, as a number or text.
 
-    It is worded as in the indexes of the entry log's acts, which so serve it.
+    The indexes of acts in the entry log use the same wording.
     """
     return f"json_extract(CAST({body} AS TEXT), '$.{'.'.join(path)}')"
 
 
 def rows_as_json(columns: str, source: str) -> str:
-    """Write one text with all rows of `source`. It is a JSON array that holds an array for each
-    row.
+    """All rows of `source` (the text after FROM) as one JSON array of arrays.
 
-    `source` is what stands after FROM. Between two rows SQLite lets other threads run, and whoever
-    reads many rows waits each time. For a single text it waits once.
+    Between two rows SQLite releases the interpreter, which a reader of many rows then awaits each
+    time. A single text needs one wait.
     """
     return f"(SELECT json_group_array(json_array({columns})) FROM {source})"
 
 
 def stay_over_at(stay: str = "") -> str:
-    """Write when a stay was over. Where, by two clocks, it ended before it began, that is when it
-    began. For an open stay it is the end of time. `stay` is its table's alias and a full stop.
+    """The time at which a stay was over: its end, but not before its start (if two clocks
+    disagree); the end of time if open. `stay` is the table's alias with a full stop.
 
-    The index `stay_serial` has the same wording, and so can be used for it.
+    The index `stay_serial` uses the same wording.
     """
     return f"MAX({stay}opened_at, COALESCE({stay}closed_at, 9223372036854775807))"
 
 
 def by_index(name: str) -> str:
-    """Write, after a table's name, that the index is to be used. Without it the statement fails."""
+    """Require an index, after a table's name. SQLite fails if it can't be used."""
     return f"INDEXED BY {name}"
 
 
 def temporary_trigger(name: str, table: str, event: str, when: str, statement: str) -> str:
-    """Write the statement that makes a trigger of this connection alone.
-
-    After each `event` on a row of the table for which `when` holds, `statement` is executed.
+    """A statement that creates a trigger of this connection alone, which executes `statement` after
+    each `event` on a row for which `when` holds.
     """
     return (
         f"CREATE TEMP TRIGGER {name} AFTER {event} ON main.{table}"
@@ -141,7 +137,5 @@ def temporary_trigger(name: str, table: str, event: str, when: str, statement: s
 
 
 def insertion_order(table: str) -> str:
-    """Write the number of a row, which is one more for each row, in a table from which no row is
-    deleted.
-    """
+    """A row's number, ascending by insertion, in a table without deletions."""
     return f"{table}.rowid"

@@ -1,7 +1,7 @@
-"""Makes the tables of an event, and brings those of an earlier version up to this one.
+"""Creates an event's tables, and upgrades those of earlier versions.
 
-The first step makes the tables of 1.0 (schema.sql). Each later change of them is a step after it.
-A released step never changes. tests/server/storage/test_migrations.py holds the hash of each.
+The first step creates the tables of 1.0 (schema.sql); later changes are further steps. A released
+step never changes: tests/server/storage/test_migrations.py has the hash of each.
 """
 
 import sqlite3
@@ -21,13 +21,11 @@ FIRST = "schema_1_0"
 
 
 class VersionError(Exception):
-    """Is raised when this version can't use the event's tables. Nothing was changed."""
+    """This version can't use the event's tables. Nothing was changed."""
 
 
 class NewerVersionError(VersionError):
-    """Is raised when the event belongs to a newer Hallkeeper. `migration` is the first that this
-    one lacks.
-    """
+    """The event belongs to a newer version. `migration` is its first unknown step."""
 
     def __init__(self, migration: str) -> None:
         super().__init__(
@@ -38,7 +36,7 @@ class NewerVersionError(VersionError):
 
 
 class BeforeReleaseError(VersionError):
-    """Is raised when the event was made before 1.0, with tables that no release knows."""
+    """The event was created before 1.0."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -49,7 +47,7 @@ class BeforeReleaseError(VersionError):
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the tables up to this version. Raises VersionError, with nothing changed."""
+    """Upgrade the tables to this version. Raises VersionError, with nothing changed."""
     if not isinstance(connection, sqlite3.Connection):
         _migrate_postgresql(connection)
         return
@@ -60,12 +58,12 @@ def migrate(connection: Connection) -> None:
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of the steps, in their order."""
+    """Return the names of the steps in order."""
     return tuple(step.__name__ for step in STEPS)
 
 
 def _check(applied: Sequence[str]) -> None:
-    """Refuse an event that had other steps than this version has. Raises VersionError."""
+    """Refuse an event with other steps. Raises VersionError."""
     if applied and applied[0] != FIRST:
         raise BeforeReleaseError
     for name in applied:
@@ -74,7 +72,7 @@ def _check(applied: Sequence[str]) -> None:
 
 
 def _applied(connection: sqlite3.Connection) -> list[str]:
-    """Return which steps a database has had, in their order, as sqlite-utils noted them."""
+    """Return the applied steps in order, as recorded by sqlite-utils."""
     noted = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = ?"
     (there,) = connection.execute(noted, ("_sqlite_migrations",)).fetchone()
     if not there:
@@ -93,8 +91,8 @@ def _migrate_postgresql(connection: Any) -> None:
 
 
 def run_up_to(model: sqlite3.Connection, wanted: Sequence[str]) -> None:
-    """Run the first steps, which are those `wanted`, in a database of SQLite."""
-    # To load this takes longer than to open an event, so only what changes tables does.
+    """Run the first `len(wanted)` steps in a SQLite database."""
+    # Importing this takes longer than opening an event.
     from sqlite_utils import Database, Migrations
 
     migrations = Migrations(SET)
@@ -104,9 +102,7 @@ def run_up_to(model: sqlite3.Connection, wanted: Sequence[str]) -> None:
 
 
 def run(db: "Database", script: str) -> None:
-    """Run a script statement by statement. `executescript` would commit the step's own
-    transaction.
-    """
+    """Run a script by statements. `executescript` would commit the step's transaction."""
     for statement in _statements(script):
         db.execute(statement)
 

@@ -1,4 +1,4 @@
-"""Has the statements that make the tables of 1.0, which stand in schema.sql."""
+"""The statements of schema.sql, which create the tables of 1.0."""
 
 from importlib.resources import files
 

@@ -1,7 +1,7 @@
-"""Writes rows by the names of their columns, and settings by their key.
+"""Writes rows by column names, and settings by key.
 
-In SQLite sqlite-utils does it over a connection that already is in a transaction of ours. Its
-writes nest in that one as savepoints, so what fails takes everything back with it.
+In SQLite it uses sqlite-utils over a connection in our transaction. Its writes are nested
+savepoints.
 """
 
 import re
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Table(Protocol):
-    """Writes rows of one table."""
+    """One table."""
 
     def insert(self, record: dict[str, Any], /) -> Any: ...
 
@@ -27,7 +27,7 @@ class Table(Protocol):
 
 
 class Tables(Protocol):
-    """Gives tables by their names."""
+    """Tables by name."""
 
     def table(self, name: str, /) -> Table: ...
 
@@ -35,13 +35,12 @@ class Tables(Protocol):
 
 
 def tables(db: Connection) -> Tables:
-    """Return `db` through sqlite-utils, without plugins that others may have installed.
-
-    In PostgreSQL it is our own, which does the same.
+    """Return the tables of `db`, through sqlite-utils without third-party plugins. For PostgreSQL
+    our own class does the same.
     """
     if not isinstance(db, sqlite3.Connection):
         return catalogue.Tables(db)
-    # It loads NumPy where that is there, so a command that writes nothing this way is spared.
+    # Import late: it loads NumPy if that is installed.
     import sqlite_utils
 
     made: Tables = sqlite_utils.Database(db, recursive_triggers=False, execute_plugins=False)
@@ -49,19 +48,19 @@ def tables(db: Connection) -> Tables:
 
 
 def load() -> None:
-    """Load sqlite-utils now, so that no request waits for it."""
+    """Import sqlite-utils now, so that no request waits for it."""
     import sqlite_utils  # noqa: F401
 
 
 def columns_of(db: Connection, table: str) -> list[str]:
-    """Return the names of a table's columns, in their order."""
+    """Return a table's column names in order."""
     if not isinstance(db, sqlite3.Connection):
         return list(catalogue.types_of(db, table))
     return [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
 
 
 def tables_with(db: Connection, column: str) -> list[str]:
-    """Return the tables that have such a column, in the order of their names."""
+    """Return the names of tables with a column, sorted."""
     if not isinstance(db, sqlite3.Connection):
         return catalogue.tables_with(db, column)
     rows = db.execute(
@@ -72,19 +71,19 @@ def tables_with(db: Connection, column: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-_VALUES_MAX = 30_000  # in one statement. SQLite takes 32,766.
+_VALUES_MAX = 30_000  # in one statement; SQLite's limit is 32,766
 _ROWS_MAX = 512
 _ASKED_MAX = 64
-_SENT_MAX = 64  # More rows are cheaper by COPY, for which everything else has to have arrived.
+_SENT_MAX = 64  # more rows are cheaper by COPY, which first waits for all answers
 
 
 def insert_many(
     db: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Add many rows. Each has the values of `columns`.
+    """Insert many rows, each with the values of `columns`.
 
-    A statement takes hundreds of them. With one for each row, others who compute have the
-    interpreter in between, and the writer waits for it as often as there are rows.
+    A statement inserts hundreds. With one per row, other threads take the interpreter between rows,
+    and the writer waits each time.
     """
     if not isinstance(db, sqlite3.Connection):
         catalogue.insert_many(db, table, columns, rows)
@@ -106,10 +105,9 @@ def write_rows(
     *,
     numbered: str = "",
 ) -> None:
-    """Add some rows, each with the values of `columns`, as steps do it that wait for nothing.
+    """Insert a few rows without waiting for the answer.
 
-    `then` is what becomes of a row that is there already, which may be none of these. The column
-    `numbered` has the numbers that the database gives to the rows by itself.
+    `then` is the ON CONFLICT clause. The column `numbered` gets numbers from the database.
     """
     if not rows:
         return
@@ -134,10 +132,10 @@ def change_rows(
     sets: str,
     where: str,
 ) -> None:
-    """Change some rows, as steps do it that wait for nothing.
+    """Update a few rows without waiting for the answer.
 
-    `sets` and `where` find the values of `columns` in the row `v`. A row of the table is changed by
-    no more than one of these.
+    `sets` and `where` refer to the values of `columns` as `v.name`. Each row may match at most one
+    entry of `rows`.
     """
     if not rows:
         return
@@ -169,7 +167,7 @@ def _change_of_one(table: str, sets: str, where: str) -> tuple[str, list[str]]:
 def update_many(
     db: Connection, table: str, columns: Sequence[str], key: str, rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Change many rows. Each has the new values of `columns`, and the key's value last."""
+    """Update many rows. Each entry has the new values of `columns`, then the key."""
     if not isinstance(db, sqlite3.Connection):
         catalogue.update_many(db, table, columns, key, rows)
         return
@@ -183,8 +181,8 @@ def update_many(
 
 
 def padded(asked: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield what many rows are asked by, some at a time, as many as a power of two says. What
-    fills them up is asked for again. So statements are few, and stay prepared.
+    """Yield parts whose lengths are powers of two, repeating the last item. So there are few
+    statements, which stay prepared.
     """
     for at in range(0, len(asked), _ASKED_MAX):
         part = asked[at : at + _ASKED_MAX]
@@ -198,14 +196,14 @@ def _insertion(table: str, columns: tuple[str, ...], count: int, then: str = "")
 
 
 def _marks(width: int, count: int) -> str:
-    """Write the placeholders of so many rows."""
+    """Return the placeholders of several rows."""
     return ", ".join([f"({', '.join('?' * width)})"] * count)
 
 
 def _blocks(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Sequence[Any]]]:
-    """Yield how many rows come next, with their values, until all rows are through.
+    """Yield row counts with the values of as many rows, until all are used.
 
-    They are as many as a power of two says. So statements are few, and stay prepared.
+    The counts are powers of two. So there are few statements, which stay prepared.
     """
     at = 0
     while at < len(rows):
@@ -218,7 +216,7 @@ def _blocks(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Sequence[Any]]
 
 
 def keep_setting(db: Connection, key: str, value: str) -> None:
-    """Set a row of the table `setting`, whether it is there or not."""
+    """Insert or update a row of the table `setting`."""
     db.execute(
         "INSERT INTO setting (key, value) VALUES (?, ?)"
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value",

@@ -1,4 +1,1 @@
-"""Keeps an event in SQLite, in one file. That is what an event has unless somebody says otherwise.
-
-Begin with `engine.py`.
-"""
+"""SQLite, the default database: one file. Start with `engine.py`."""

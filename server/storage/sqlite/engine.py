@@ -1,6 +1,5 @@
-"""Opens connections to an event's database in SQLite, which is one file.
-
-SQLite runs in WAL with `synchronous=FULL`, so what a caller of `write` was told is on disk.
+"""Opens connections to a SQLite file, in WAL mode with `synchronous=FULL`, so that committed data
+is on disk.
 """
 
 import sqlite3
@@ -19,7 +18,7 @@ from server.storage.errors import of_damaged_names
 C = TypeVar("C", bound=sqlite3.Connection)
 
 BUSY_TIMEOUT_MS = 10_000
-# A reader notes this many cursors before it forgets those that are gone.
+# Tracked cursors of a reader, before it drops the closed ones.
 CURSORS_NOTED = 100
 LARGE_CACHE_KB = 100_000
 _PRAGMAS = (
@@ -32,20 +31,18 @@ _PRAGMAS = (
 
 
 class Reader(sqlite3.Connection):
-    """Represents a connection of the pool. It refuses to be used by a thread that has given it
-    back.
+    """A pooled connection. It refuses use by a thread that has returned it.
 
-    It also ends what that thread has left half read. An open cursor would show its old state to the
-    next thread.
+    On return it closes open cursors, which would show old data to the next thread.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._cursors: list[weakref.ref[sqlite3.Cursor]] = []
-        # The thread that it was lent to. None means whoever holds the block.
+        # The only thread that may use it, or None for any.
         self.thread: int | None = None
         self.lent = True
-        self.lost = False  # A file is never lost as a connection to another machine is.
+        self.lost = False  # as a file never is
 
     def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
         self._check()
@@ -57,7 +54,7 @@ class Reader(sqlite3.Connection):
         return made
 
     def settle(self) -> None:
-        """Make it as new for the next borrower."""
+        """Reset it for the next borrower."""
         for reference in self._cursors:
             cursor = reference()
             if cursor is not None:
@@ -80,9 +77,8 @@ class Reader(sqlite3.Connection):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Return a connection with the settings that durability rests on. Each setting is read back.
-
-    Raises DatabaseError, of which DiskError is one.
+    """Return a connection with the settings required for durability, each verified. Raises
+    DatabaseError (or its subclass DiskError).
     """
     return _connect(path, Writer)
 
@@ -99,7 +95,7 @@ def _connect(path: Path, factory: type[C]) -> C:
         with of_damaged_names():
             _set_up(connection, path)
     except BaseException as error:
-        # A damaged file raises at the first of these statements.
+        # A damaged file fails at the first statement.
         connection.close()
         raise disk.trouble(error, path) or error from None
     return connection
@@ -119,7 +115,7 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def large_cache(db: sqlite3.Connection) -> Iterator[None]:
-    """Keep more of the database in memory for a block that writes all over its indexes."""
+    """Use a larger cache for a block that writes to indexes everywhere."""
     (usual,) = db.execute("PRAGMA cache_size").fetchone()
     db.execute(f"PRAGMA cache_size = -{LARGE_CACHE_KB}")
     try:
@@ -130,11 +126,11 @@ def large_cache(db: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def indexes_anew(db: sqlite3.Connection, table: str) -> Iterator[None]:
-    """Take a table's indexes away for a block that adds most of its rows, and make them anew.
+    """Drop a table's indexes for a block that adds most of its rows, then rebuild them.
 
-    Making an index of a hundred thousand rows at once takes a twentieth of the time that adding
-    the rows to it one by one does, when they are in no order. Those of constraints stay. `db` is in
-    a transaction, so nobody else ever sees the table without them.
+    Building an index of 100,000 unordered rows at once takes a twentieth of the time of single
+    insertions. Indexes of constraints stay. Since `db` is in a transaction, others never see the
+    table without indexes.
     """
     found = db.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
@@ -166,10 +162,10 @@ class SqliteEngine:
         return reader
 
     def listen(self, heard: Callable[[int], object]) -> None:
-        """Return nothing, because one process alone serves a file."""
+        """Return None: one process alone serves a file."""
 
     def begin(self, writer: Any, *, early: bool) -> None:
-        """Begin a transaction. Its commit waits for the disk, because one process alone writes."""
+        """Begin a transaction. Its commit waits for the disk."""
         writer.execute("BEGIN IMMEDIATE")
 
     def settler(self) -> None:
@@ -182,7 +178,7 @@ class SqliteEngine:
         return 0.0
 
     def stands(self, writer: Any) -> bool:
-        """Say whether the transaction can be committed. SQLite undoes it on a full disk."""
+        """SQLite rolls back the transaction on a full disk."""
         return bool(writer.in_transaction)
 
     def is_lost(self, writer: Any) -> bool:

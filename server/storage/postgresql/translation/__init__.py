@@ -1,4 +1,1 @@
-"""Translates what is written for SQLite into PostgreSQL's words, statements and definitions.
-
-Begin with `statements.py`.
-"""
+"""Writes SQLite's statements and definitions for PostgreSQL. Start with `statements.py`."""

@@ -1,7 +1,6 @@
-"""Writes definitions of tables, indexes and triggers for PostgreSQL, from those of SQLite.
+"""Writes definitions of tables, indexes and triggers for PostgreSQL.
 
-It knows the definitions that schema.sql and the steps after it use, and refuses all others. A test
-translates all of them.
+It knows those of schema.sql and of later steps, and refuses all others.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,14 +26,11 @@ _CONSTRAINTS = {"PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "CONSTRAINT"}
 
 
 class UntranslatedError(Exception):
-    """Is raised for a definition that has no translation."""
+    """A definition has no translation."""
 
 
 def definition(statement: str) -> Sequence[str]:
-    """Return the statements that define, change or drop the same as one of SQLite.
-
-    Raises UntranslatedError.
-    """
+    """Return the statements with the effect of a SQLite definition. Raises UntranslatedError."""
     tokens = tokens_of(in_postgresql(statement))
     kind = words(tokens, 0, 2)
     if kind[1:] in (("TEMP",), ("TEMPORARY",)):
@@ -48,7 +44,7 @@ def definition(statement: str) -> Sequence[str]:
     if kind == ("CREATE", "TRIGGER"):
         return _trigger(tokens)
     if kind == ("DROP", "TRIGGER"):
-        # A trigger's function goes with it. The statement names no table, as in SQLite.
+        # Dropping its function drops the trigger, without the table's name.
         return [f"DROP FUNCTION trigger_{tokens[-1]}() CASCADE"]
     if kind in (("DROP", "INDEX"), ("DROP", "TABLE")):
         return [text_of(tokens)]
@@ -72,7 +68,7 @@ def _table(tokens: Tokens) -> list[str]:
             item = [token for token in item if token.upper() != "AUTOINCREMENT"]
         items.append(_column(item))
     if not has_key and not temporary:
-        # SQLite numbers such rows in the order in which they came.
+        # SQLite numbers such rows by insertion.
         numbered = "rowid"
         items.append("rowid bigint NOT NULL UNIQUE")
     head = text_of(tokens[:begin])
@@ -92,9 +88,7 @@ def _index_of(tokens: Tokens, *wanted: str) -> int | None:
 
 
 def _numbers(table: str, column: str) -> tuple[str, str]:
-    """Return the trigger that numbers rows as SQLite does: one above the highest, where no number
-    is given.
-    """
+    """Return the trigger that numbers rows as SQLite does: the highest number plus one."""
     return (
         f"CREATE FUNCTION number_of_{table}() RETURNS trigger LANGUAGE plpgsql AS $body$ BEGIN"
         f" NEW.{column} := (SELECT COALESCE(max({column}), 0) + 1 FROM {table});"
@@ -107,7 +101,7 @@ def _numbers(table: str, column: str) -> tuple[str, str]:
 def _index(tokens: Tokens) -> str:
     begin = tokens.index("(")
     end = closing(tokens, begin)
-    # PostgreSQL wants an expression in brackets of its own.
+    # PostgreSQL requires brackets around an expression.
     columns = [
         text_of(item) if len(item) == 1 else f"({text_of(item)})"
         for item in parts(tokens[begin + 1 : end])
@@ -132,17 +126,17 @@ def _trigger(tokens: Tokens) -> list[str]:
     condition = text_of(tokens[at + 1 : begin]) if has_condition and at is not None else ""
     steps = list(_steps(tokens[begin + 1 : -1]))
     if any(words(step, 0, 2) == ("INSERT", "INTO") and step[2] in INDEXES for step in steps):
-        return []  # An index over an expression keeps itself.
+        return []  # PostgreSQL updates an index over an expression itself.
     body = " ".join(f"{text_of(step)};" for step in steps)
     if temporary:
-        # PostgreSQL has no trigger of one connection. This does something where that one has the
-        # temporary table.
+        # PostgreSQL has no triggers of one connection. This one acts only in connections that
+        # have the temporary table.
         there = f"to_regclass('pg_temp.{steps[0][2]}') IS NOT NULL"
         condition = f"({condition}) AND {there}" if condition else there
         event = [token for token in event if token not in ("main", ".")]
     when = ""
     if condition and (temporary or "SELECT" in condition):
-        # A trigger's WHEN may hold no query.
+        # WHEN must not contain a query.
         body = f"IF {condition} THEN {body} END IF;"
     elif condition:
         when = f" WHEN ({condition})"

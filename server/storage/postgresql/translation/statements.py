@@ -1,8 +1,8 @@
-"""Writes a statement of a store as PostgreSQL takes it, and caches each.
+"""Writes a store's statement for PostgreSQL, and caches the result.
 
-Stores write SQL that both databases accept, and take from `dialect.py` what they can't. Two things
-are left to do here: parameters are numbered, and the few words of `dialect.py` are replaced.
-`tests/server/storage/test_portable.py` finds a statement that needs more.
+Stores write SQL that both databases accept, or use `dialect.py`. So only parameters are numbered
+here, and the words of `dialect.py` replaced. `tests/server/storage/test_portable.py` finds
+statements that would need more.
 """
 
 import functools
@@ -14,20 +14,19 @@ from server.storage.postgresql.translation import definitions
 from server.storage.postgresql.translation.text_search import INDEXES
 from server.storage.postgresql.translation.words import in_postgresql
 
-# Only one writer at a time, as in SQLite, whichever process it is in. The number is our own.
+# One writer at a time, across all servers, as in SQLite. An arbitrary number.
 WRITER_LOCK = 7_203_119_001
 CHANNEL = "hallkeeper"
-# Writes a few bytes into the write-ahead log, and nothing else. The commit of a transaction with
-# nothing in that log waits for no disk and no standby, not even where it notifies others.
+# Writes a few bytes to the write-ahead log. Without any, a commit waits for no disk or standby.
 MESSAGE = f"SELECT pg_logical_emit_message(true, '{CHANNEL}', '')"
-# Who listens hears of it with the commit, and of nothing that was undone.
+# Listeners are notified at the commit, and not after a rollback.
 _LOCKED = f"SELECT pg_advisory_xact_lock({WRITER_LOCK}); NOTIFY {CHANNEL}"
-# Its commit waits for nothing, so that others may write as soon as the statements are done.
+# Its commit waits for no disk, so that others may write at once.
 BEGIN_EARLY = f"BEGIN; SET LOCAL synchronous_commit = off; {_LOCKED}"
-# Once this is done, all that was committed before it is on disk and at the synchronous standby.
+# After this, all earlier commits are on disk and at the synchronous standby.
 MAKE_DURABLE = f"BEGIN READ WRITE; {MESSAGE}; COMMIT"
 _PLAIN = {
-    # With the message its commit waits also for what others have committed early, and it has read.
+    # Because of the message, its commit also waits for the early commits of others that it read.
     "BEGIN IMMEDIATE": f"BEGIN; {_LOCKED}; {MESSAGE}",
     "BEGIN": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     "COMMIT": "COMMIT",
@@ -36,17 +35,17 @@ _PLAIN = {
 _SAVEPOINT = re.compile(r"(SAVEPOINT|RELEASE|ROLLBACK TO) ")
 _DEFINITION = re.compile(r"(CREATE|DROP|ALTER) ")
 _READS = re.compile(r"(SELECT|WITH)\b")
-# A text, a name in quotes, a cast of PostgreSQL, or a parameter: `?`, `?index` or `:name`.
+# A text, a quoted name, a cast of PostgreSQL, or a parameter: `?`, `?index` or `:name`.
 _PARAMETER = re.compile(r"'[^']*'|\"[^\"]*\"|::|\?(\w*)|:([a-z]\w*)")
 
 
 class Translated(NamedTuple):
-    """Holds a statement of PostgreSQL, and how its values are found among those that are given."""
+    """A PostgreSQL statement, and the order of its values."""
 
     text: str
-    plain: bool  # It takes no values, and may be several statements.
-    names: tuple[str, ...] = ()  # Of values that are given by name.
-    asked: tuple[tuple[int, str], ...] = ()  # Which values ask an index of words.
+    plain: bool  # without values; may be several statements
+    names: tuple[str, ...] = ()  # of values passed by name
+    asked: tuple[tuple[int, str], ...] = ()  # values that are queries of a text index
     reads: bool = False
 
     def values(self, given: Any) -> Any:
@@ -63,7 +62,7 @@ class Translated(NamedTuple):
 
 @functools.lru_cache(maxsize=4096)
 def translated(statement: str) -> Translated:
-    """Return a statement as PostgreSQL takes it."""
+    """Return the statement for PostgreSQL."""
     statement = statement.strip()
     if statement in _PLAIN:
         return Translated(_PLAIN[statement], plain=True)
@@ -75,7 +74,7 @@ def translated(statement: str) -> Translated:
 
 
 def _numbered(text: str) -> Translated:
-    """Number the parameters, which SQLite finds by their order or names."""
+    """Number the parameters."""
     names: list[str] = []
     asked: list[tuple[int, str]] = []
     count = 0

@@ -1,8 +1,7 @@
-"""Keeps indexes of words in PostgreSQL that answer as those of SQLite's FTS5 do.
+"""Text indexes of PostgreSQL with the same results as SQLite's FTS5.
 
-An index stands over an expression with a `tsvector`. Each word in it begins with a letter for the
-column where it stands, so that any columns can be asked. Words are cut as FTS5 cuts them, which
-PostgreSQL's own parser of texts does not do.
+An index covers an expression of type `tsvector`. Each word in it starts with a letter for its
+column, so that a query can name columns. Words are split as in FTS5, not by PostgreSQL's parser.
 """
 
 import re
@@ -10,16 +9,16 @@ from dataclasses import dataclass
 
 from server.storage import schema
 
-WORD_MAX = 500  # PostgreSQL takes no longer ones than 2,046 bytes.
+WORD_MAX = 500  # PostgreSQL's limit is 2,046 bytes.
 _TABLE = re.compile(r"CREATE VIRTUAL TABLE (\w+) USING fts5 \((.*?)\);", re.DOTALL)
 _ASKED = re.compile(r'\{([^}]*)\} :|"((?:[^"]|"")*)"(\*?)|AND|OR|\(|\)')
 _BETWEEN_WORDS = re.compile(r"[\x00-/:-@\[-`{-\x7f]+")
-_NOTHING = "'@'"  # No word of an index is so.
+_NOTHING = "'@'"  # matches no word
 
 
 @dataclass(frozen=True)
 class TextIndex:
-    """Says what an index of words stands over, and how it cuts texts."""
+    """A text index: its columns, and how it splits texts."""
 
     name: str
     table: str
@@ -29,7 +28,7 @@ class TextIndex:
 
     @property
     def expression(self) -> str:
-        """Return the expression that is indexed, in PostgreSQL's words."""
+        """The indexed expression."""
         function = "threes_of" if self.of_threes else "words_of"
         return f"{function}(ARRAY[{', '.join(self.columns)}])"
 
@@ -38,9 +37,7 @@ class TextIndex:
         return f"CREATE INDEX {self.name} ON {self.table} USING gin ({self.expression})"
 
     def asked(self, question: str) -> str:
-        """Return in PostgreSQL's words what asks this index, from the words of FTS5 that
-        `dialect.py` writes.
-        """
+        """Translate a query that `dialect.py` wrote for FTS5."""
         columns: tuple[str, ...] = self.columns
         made = []
         for found in _ASKED.finditer(question):
@@ -76,7 +73,7 @@ def _quoted(text: str) -> str:
 
 
 def text_index(name: str, definition: str) -> TextIndex:
-    """Read an index from what stands in the brackets of its `CREATE VIRTUAL TABLE`."""
+    """Parse the brackets of a `CREATE VIRTUAL TABLE`."""
     columns, options = [], {}
     for part in definition.split(","):
         option, _, value = part.partition("=")
@@ -88,5 +85,5 @@ def text_index(name: str, definition: str) -> TextIndex:
     return TextIndex(name, options["content"], options["content_rowid"], tuple(columns), threes)
 
 
-# By their names, all that schema.sql makes. A later step that makes another one adds it here.
+# Those of schema.sql, by name. A later step with another index adds it here.
 INDEXES = {name: text_index(name, definition) for name, definition in _TABLE.findall(schema.TABLES)}

@@ -1,4 +1,4 @@
-"""Takes a statement apart into words and signs, which is all that translating it needs."""
+"""Splits a definition into tokens."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ Tokens = list[str]
 
 
 def tokens_of(statement: str) -> Tokens:
-    """Return the words, signs and texts of a statement, without spaces and comments."""
+    """Return the tokens without spaces and comments."""
     return [found[1] for found in _TOKEN.finditer(statement) if found[1]]
 
 
@@ -21,12 +21,12 @@ def text_of(tokens: Tokens) -> str:
 
 
 def words(tokens: Tokens, at: int, count: int) -> tuple[str, ...]:
-    """Return so many tokens from there in capital letters."""
+    """Return `count` tokens in capital letters."""
     return tuple(token.upper() for token in tokens[max(at, 0) : at + count])
 
 
 def closing(tokens: Tokens, at: int) -> int:
-    """Return where the bracket that opens at `at` closes."""
+    """Return the position of the matching closing bracket."""
     depth = 0
     for place in range(at, len(tokens)):
         depth += {"(": 1, ")": -1}.get(tokens[place], 0)
@@ -36,7 +36,7 @@ def closing(tokens: Tokens, at: int) -> int:
 
 
 def parts(tokens: Tokens) -> Iterator[Tokens]:
-    """Yield what stands between the commas that are in no bracket."""
+    """Yield the tokens between commas outside brackets."""
     part: Tokens = []
     depth = 0
     for token in tokens:

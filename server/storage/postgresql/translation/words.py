@@ -1,11 +1,11 @@
-"""Replaces the words of `dialect.py` that are SQLite's alone."""
+"""Replaces SQLite's words of `dialect.py`."""
 
 import re
 from collections.abc import Callable
 
 from server.storage.postgresql.translation.text_search import INDEXES
 
-# A value at such a name in an act or an entry is a text. All others are numbers.
+# Names of texts in acts and entries. All other values are numbers.
 _TEXTS_IN_JSON = {"act", "by", "kiosk"}
 
 
@@ -39,7 +39,7 @@ _PATTERNS = [(re.compile(pattern), replacement) for pattern, replacement in _WOR
 
 
 def in_postgresql(statement: str) -> str:
-    """Return a statement or a definition with PostgreSQL's words. Parameters stay as they are."""
+    """Return the statement or definition with PostgreSQL's words. Parameters stay unchanged."""
     for pattern, replacement in _PATTERNS:
         statement = pattern.sub(replacement, statement)
     return statement
