@@ -1,8 +1,8 @@
-"""Keeps where an event's database is, where that is not a file in its directory.
+"""Stores the address of an event's PostgreSQL database.
 
-`database.toml` stands in the event's directory, for its owner's eyes alone, because an address may
-hold a password. While it is there the event is in PostgreSQL. Without it the event is in SQLite.
-The address itself is never shown, logged or part of an error.
+`database.toml` in the event's directory is readable by the owner only, because an address may
+contain a password. Without that file the event is in SQLite. The address is never shown, logged or
+part of an error.
 """
 
 import os
@@ -25,18 +25,18 @@ _HINT = "It is like postgresql://user@host:5432/database."
 
 
 class AddressError(DatabaseError):
-    """Is raised for an address that can't be used. The text never has the address."""
+    """The address can't be used. The text never contains it."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Holds an address as libpq takes it. It may hold a password, so it is not shown."""
+    """An address for libpq. It may contain a password, so it is not shown."""
 
     url: str = field(repr=False)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Return the parameters that the address has, by libpq's names. Raises AddressError."""
+        """The parameters by libpq's names. Raises AddressError."""
         conninfo, error = _library()
         try:
             return dict(conninfo(self.url))
@@ -45,7 +45,7 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """Return what may be shown of it, which is where the database is, and no password."""
+        """A description without password: the database and its host."""
         found = self.parameters
         if "service" in found:
             return f"service {found['service']}"
@@ -63,10 +63,9 @@ def _library() -> tuple[Any, type[Exception]]:
 
 
 def read_address(given: str) -> Address:
-    """Return the address that was given, or that a file has which was given.
+    """Return the address `given`, or the one in the file `given`.
 
-    A password is taken from a file alone, because everybody on a machine can read what stands on
-    command lines. Raises AddressError.
+    A password must be in a file, because other users can read command lines. Raises AddressError.
     """
     if _URL.fullmatch(given):
         address = Address(given)
@@ -95,9 +94,9 @@ def read_address(given: str) -> Address:
 
 
 def address_of(directory: Path) -> Address | None:
-    """Return where the event in a directory has its database. It is None for SQLite.
+    """Return the address of the event's database, or None for SQLite.
 
-    Raises AddressError where the file is damaged, or others can read it.
+    Raises AddressError if the file is damaged or readable by others.
     """
     path = directory / ADDRESS_FILE
     try:
@@ -126,7 +125,7 @@ def _check_private(path: Path) -> None:
 
 
 def keep_address(directory: Path, address: Address | None) -> None:
-    """Have the event's database there from now on, or with None in SQLite. It changes at once."""
+    """Switch the event to this database, or with None to SQLite. Atomic."""
     path = directory / ADDRESS_FILE
     if address is None:
         path.unlink(missing_ok=True)

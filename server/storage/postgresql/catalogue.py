@@ -1,4 +1,4 @@
-"""Reads what tables there are in PostgreSQL, and writes many rows of one at once."""
+"""Reads PostgreSQL's catalogue, and writes many rows at once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from server.storage.connection import Connection
 
 SCHEMA = "hallkeeper"
-COPIED_MIN = 20  # Fewer rows than this are written sooner by statements.
+COPIED_MIN = 20  # below, statements are faster
 
 
 class Table:
-    """Writes rows of one table by the names of their columns."""
+    """Writes rows of one table by column names."""
 
     def __init__(self, db: Connection, name: str) -> None:
         self._db = db
@@ -20,7 +20,7 @@ class Table:
         self._db.execute(_insertion(self._name, list(record)), tuple(record.values()))
 
     def insert_all(self, records: Iterable[dict[str, Any]], *, batch_size: int = 0) -> None:
-        """Add rows that all have the same columns."""
+        """Insert rows with the same columns."""
         rows = list(records)
         if rows:
             columns = list(rows[0])
@@ -29,7 +29,7 @@ class Table:
             )
 
     def update(self, key: Any, updates: dict[str, Any]) -> None:
-        """Change the row with this key, whose table has a key of one column."""
+        """Update the row with this single-column key."""
         sets = ", ".join(f"{name} = ?" for name in updates)
         self._db.execute(
             f"UPDATE {self._name} SET {sets} WHERE {key_of(self._db, self._name)[0]} = ?",
@@ -38,7 +38,7 @@ class Table:
 
 
 class Tables:
-    """Gives tables by their names."""
+    """Tables by name."""
 
     def __init__(self, db: Connection) -> None:
         self._db = db
@@ -56,7 +56,7 @@ def _insertion(table: str, columns: Sequence[str]) -> str:
 
 
 def key_of(db: Connection, table: str) -> list[str]:
-    """Return the columns of a table's key, in their order."""
+    """Return the columns of the primary key in order."""
     rows = db.execute(
         "SELECT a.attname FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid"
         " AND a.attnum = ANY(c.conkey) WHERE c.contype = 'p' AND c.conrelid = CAST(? AS regclass)"
@@ -67,9 +67,8 @@ def key_of(db: Connection, table: str) -> list[str]:
 
 
 def types_of(db: Connection, table: str) -> dict[str, str]:
-    """Return the type of each column, in the order of the columns.
-
-    The number that PostgreSQL's tables have where SQLite numbers rows by itself is left out.
+    """Return the type of each column, in order, without the `rowid` of tables
+    that SQLite numbers.
     """
     rows = db.execute(
         "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
@@ -81,7 +80,7 @@ def types_of(db: Connection, table: str) -> dict[str, str]:
 
 
 def tables_with(db: Connection, column: str) -> list[str]:
-    """Return the tables that have such a column, in the order of their names."""
+    """Return the names of tables with a column, sorted."""
     rows = db.execute(
         "SELECT c.relname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
         " WHERE c.relkind = 'r' AND c.relnamespace = CAST(? AS regnamespace) AND a.attname = ?"
@@ -94,7 +93,7 @@ def tables_with(db: Connection, column: str) -> list[str]:
 def insert_many(
     db: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Add many rows, by COPY where there are some. Each has the values of `columns`."""
+    """Insert many rows, by COPY from COPIED_MIN on. Each has the values of `columns`."""
     copy_in = getattr(db, "copy_in", None)
     if copy_in is not None and len(rows) >= COPIED_MIN:
         copy_in(table, columns, rows)
@@ -105,14 +104,14 @@ def insert_many(
 def update_many(
     db: Connection, table: str, columns: Sequence[str], key: str, rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Change many rows. Each has the new values of `columns`, and the key's value last."""
+    """Update many rows. Each entry has the new values of `columns`, then the key."""
     sets = ", ".join(f"{name} = ?" for name in columns)
     if rows:
         db.executemany(f"UPDATE {table} SET {sets} WHERE {key} = ?", rows)
 
 
 def in_blocks(db: Connection, statement: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield the rows of a statement without values, so many at a time, in a transaction."""
+    """Yield a statement's rows in blocks, in a transaction."""
     db.execute(f"DECLARE blocks NO SCROLL CURSOR FOR {statement}")
     while block := db.execute(f"FETCH {int(size)} FROM blocks").fetchall():
         yield [tuple(row) for row in block]

@@ -1,4 +1,4 @@
-"""Wraps a connection of psycopg, so that stores use it as they use one of SQLite."""
+"""Wraps a psycopg connection in the interface that stores use."""
 
 import sqlite3
 import threading
@@ -21,13 +21,13 @@ from server.storage.postgresql.translation.statements import (
     translated,
 )
 
-PREPARED_MAX = 500  # More statements than a server has in daily use.
+PREPARED_MAX = 500  # more than a server uses
 _CHANGES_NOTHING = ("SELECT", "SAVEPOINT", "RELEASE")
-_WITHIN = ("SAVEPOINT", "RELEASE", "ROLLBACK TO")  # What a transaction goes on after.
+_WITHIN = ("SAVEPOINT", "RELEASE", "ROLLBACK TO")  # These do not end a transaction.
 
 
 class _Number(psycopg.adapt.Loader):
-    """Reads numbers of any size. PostgreSQL gives them for sums of sums and averages."""
+    """Loads numbers of any size, as of sums of sums and averages."""
 
     def load(self, data: Any) -> int | float:
         text = bytes(data)
@@ -35,23 +35,23 @@ class _Number(psycopg.adapt.Loader):
 
 
 class _Truth(psycopg.adapt.Loader):
-    """Reads truth as 1 and 0, as SQLite has it."""
+    """Loads booleans as 1 and 0, like SQLite."""
 
     def load(self, data: Any) -> int:
         return int(bytes(data) == b"t")
 
 
 class _TruthDumper(Int8Dumper):
-    """Writes truth as 1 and 0, as SQLite has it."""
+    """Dumps booleans as 1 and 0, like SQLite."""
 
     def dump(self, obj: Any) -> bytes:
         return b"1" if obj else b"0"
 
 
 class _Cursor(psycopg.RawCursor[Any]):
-    """Returns nothing where a statement has no rows, as SQLite does.
+    """Returns no rows for statements without a result, like SQLite.
 
-    Where its answer was not waited for yet, it is waited for when it is asked for.
+    If the answer is still pending, it waits on first access.
     """
 
     arrive: Callable[[], None] | None = None
@@ -83,9 +83,9 @@ def _without_nul(value: Any) -> Any:
 
 
 class PostgresConnection:
-    """Represents a connection. It commits each statement by itself, outside of a transaction.
+    """A connection. Outside a transaction each statement commits by itself.
 
-    A reader of the pool refuses to be used by a thread that has given it back.
+    A pooled reader refuses use by a thread that has returned it.
     """
 
     def __init__(self, raw: BoundedConnection) -> None:
@@ -97,20 +97,20 @@ class PostgresConnection:
         raw.adapters.register_dumper(bool, _TruthDumper)
         raw.adapters.register_loader("numeric", _Number)
         raw.adapters.register_loader("bool", _Truth)
-        # The thread that it was lent to. None means whoever holds the block.
+        # The only thread that may use it, or None for any.
         self.thread: int | None = None
         self.lent = True
-        # Where statements are sent without waiting for each: whether some were sent since the last
-        # wait, and whether one of them has failed since the last savepoint.
+        # In pipeline mode: whether answers are pending, and a statement has failed since the
+        # last savepoint.
         self._pipeline: psycopg.Pipeline | None = None
         self._sent = self._failed = False
         self._over = ExitStack()
-        # Whether psycopg may take statements for prepared that the database has skipped.
+        # Whether psycopg may count statements as prepared that the database skipped.
         self._skipped = False
-        # What the writer knows (`server/storage/engines/memory.py`), and what steps do together.
+        # The writer's memo (`server/storage/engines/memory.py`), and the running group of steps.
         self.memory: Any = None
         self.joint: Any = None
-        self.total_changes = 0  # Statements that may have changed something.
+        self.total_changes = 0  # statements that may have changed data
         self.waits_to_read = True
 
     @property
@@ -122,7 +122,7 @@ class PostgresConnection:
 
     @property
     def stands(self) -> bool:
-        """Say whether a transaction is open that can be committed. After an error it can't.
+        """Whether an open transaction can be committed. It can't after an error.
 
         Raises EngineError for a statement that has failed meanwhile.
         """
@@ -151,7 +151,7 @@ class PostgresConnection:
         except psycopg.DataError as error:
             if not asked.reads or "NUL" not in str(error):
                 raise self._told(error) from None
-            # No text here has a NUL, and so none is found that has what is asked for.
+            # No stored text contains NUL, so nothing must match.
             given = [_without_nul(value) for value in asked.values(values)]
             return self.raw.execute(asked.text, given)
         except psycopg.Error as error:
@@ -167,17 +167,17 @@ class PostgresConnection:
             with self.raw.rows(len(rows)):
                 cursor.executemany(asked.text, rows)
         except psycopg.Error as error:
-            self._failed = self._skipped = True  # psycopg sends many rows in a pipeline.
+            self._failed = self._skipped = True  # executemany uses a pipeline.
             raise self._told(error) from None
         self._sent = True
         return cursor
 
     def hurry(self) -> None:
-        """Send statements without waiting for the answer of each, until the transaction ends.
+        """Send statements without awaiting each answer, until the transaction ends.
 
-        What reads is waited for, and so is an answer that is asked for. What is wrong with a
-        statement is raised at the next wait, at the latest by `stands`. It is for the steps that
-        all servers wait for. They expect no row to be forbidden, but in `undone_alone`.
+        Reads are awaited, and so is an answer on access. Errors are raised at the next wait, at the
+        latest by `stands`. For steps that all servers wait for; they expect constraint errors only
+        in `undone_alone`.
         """
         self._sent = self._failed = False
         self._over = ExitStack()
@@ -205,7 +205,7 @@ class PostgresConnection:
         return made
 
     def arrive(self) -> None:
-        """Wait for the answers to all that was sent. Raises EngineError."""
+        """Wait for all pending answers. Raises EngineError."""
         if self._pipeline is None or not self._sent:
             return
         self._sent = False
@@ -216,19 +216,19 @@ class PostgresConnection:
             raise self._told(error) from None
 
     def _arrives(self) -> bool:
-        """Wait for the answers, and say whether all statements since the savepoint succeeded."""
+        """Wait for the answers. Returns whether all statements since the savepoint succeeded."""
         with suppress(EngineError):
             self.arrive()
         return not self._failed
 
     def _walk(self) -> None:
-        """Wait for each statement from now on. Raises EngineError."""
+        """Leave pipeline mode. Raises EngineError."""
         self.arrive()
         self._pipeline = None
         self._over.close()
 
     def _walk_back(self, text: str) -> psycopg.Cursor[Any]:
-        """Go back to a savepoint after an error, and wait for each statement from now on."""
+        """Roll back to a savepoint after an error, and leave pipeline mode."""
         self._pipeline, self._failed = None, False
         try:
             with suppress(psycopg.Error):
@@ -238,7 +238,7 @@ class PostgresConnection:
             raise self._told(error) from None
 
     def _end(self, text: str) -> psycopg.Cursor[Any]:
-        """Execute what ends the transaction, or what can't be sent on without waiting."""
+        """Execute a statement that ends the transaction or can't be pipelined."""
         self._pipeline = None
         try:
             if text == "COMMIT":
@@ -250,7 +250,7 @@ class PostgresConnection:
                 made = self.raw.execute(text, prepare=False)
         except psycopg.Error as error:
             self._skipped = True
-            # COMMIT itself may bring the error of a statement before it, with the pipeline open.
+            # COMMIT may raise an earlier statement's error, with the pipeline still open.
             with suppress(psycopg.Error):
                 self._over.close()
             raise self._told(error) from None
@@ -259,12 +259,11 @@ class PostgresConnection:
         return made
 
     def _prepare_anew(self) -> None:
-        """Have psycopg forget which statements are prepared, once the error's statements are
-        undone.
+        """Make psycopg forget its prepared statements, once the failed transaction is rolled back.
 
-        After an error the database skips what was sent behind it, and psycopg counts a statement
-        that was to be prepared there as prepared. It would fail for ever. psycopg forgets all of
-        them where a block of its own is rolled back, inside a transaction or outside of one.
+        After an error the database skips the statements sent after it, but psycopg counts them as
+        prepared, and they would always fail. psycopg forgets them when a block of its own is rolled
+        back.
         """
         idle_or_within = (TransactionStatus.IDLE, TransactionStatus.INTRANS)
         if self._pipeline is not None or self.raw.info.transaction_status not in idle_or_within:
@@ -276,8 +275,8 @@ class PostgresConnection:
             raise self._told(error) from None
 
     def _told(self, error: psycopg.Error) -> Exception:
-        """Return the error that is raised for one of psycopg's. A connection whose prepared
-        statements are not those that psycopg knows is lost.
+        """Map an exception of psycopg. Close the connection if its prepared statements are out of
+        step.
         """
         if is_spoiled(error):
             self.raw.close()
@@ -291,7 +290,7 @@ class PostgresConnection:
         self.total_changes += changes
 
     def script(self, text: str) -> None:
-        """Execute statements that are in PostgreSQL's own words."""
+        """Execute statements written for PostgreSQL."""
         self._begin_statement()
         try:
             self.raw.execute(text, prepare=False)
@@ -299,17 +298,18 @@ class PostgresConnection:
             raise self._told(error) from None
 
     def make_durable(self) -> None:
-        """Wait until all that this connection can read is on disk, and at the synchronous standby.
+        """Wait until all data visible to this connection is on disk, and at the synchronous
+        standby.
 
-        It says so of the engine that it is connected to, which has gone on since it was opened.
-        Raises EngineError, and then nothing is known of it.
+        The answer is from the same running server that was read. Raises EngineError; then the state
+        is unknown.
         """
         if self.in_transaction:
             raise DatabaseError("what is read can be made durable after the transaction alone")
         self.script(MAKE_DURABLE)
 
     def copy_in(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Add many rows at once."""
+        """Insert many rows by COPY."""
         self._check()
         self._begin_statement()
         self._walk()
@@ -326,7 +326,7 @@ class PostgresConnection:
             raise self._told(error) from None
 
     def settle(self) -> None:
-        """Make it as new for the next borrower."""
+        """Reset it for the next borrower."""
         if self.in_transaction:
             self.script("ROLLBACK")
 

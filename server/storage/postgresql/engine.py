@@ -1,4 +1,4 @@
-"""Opens connections to an event's database in PostgreSQL, with what durability rests on checked."""
+"""Opens connections to a PostgreSQL database, and verifies the settings required for durability."""
 
 import time
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from server.storage.postgresql.translation.statements import BEGIN_EARLY
 VERSION_MIN = 140000
 LOCK_TIMEOUT_MS = 10_000
 TURN = "SET LOCAL idle_in_transaction_session_timeout = "
-# What an acknowledged scan rests on, and what it must be.
+# Settings required for durability, with their allowed values.
 _DURABLE = {
     "fsync": ("on",),
     "full_page_writes": ("on",),
@@ -38,9 +38,7 @@ _DURABLE = {
 
 
 class PostgresEngine:
-    """Opens connections to one event in PostgreSQL. Those of a server wait for nothing without
-    end.
-    """
+    """Opens connections to one event. With `bounded`, as in a server, no wait is unlimited."""
 
     commits_early = True
     is_far = True
@@ -48,7 +46,7 @@ class PostgresEngine:
     def __init__(
         self, address: Address, *, directory: Path | None = None, bounded: bool = False
     ) -> None:
-        """`directory` is the event's, which remembers what it was served from."""
+        """`directory` is the event's, where the served timeline is recorded."""
         self._address = address
         self._directory = directory
         self._bounded = bounded
@@ -57,7 +55,7 @@ class PostgresEngine:
         if bounded:
             turn_ms = max(bounds.TURN_S * 1000, _silent_ms(self._options))
             self._begin_early += f"; {TURN}{int(turn_ms)}"
-        # The writer's connection, and when it was made.
+        # The writer's connection, and its time of creation.
         self._line: tuple[BoundedConnection, float] | None = None
 
     @property
@@ -66,8 +64,8 @@ class PostgresEngine:
         return _options(self._address, silent_s)
 
     def _open(self, *, read_only: bool, silent_s: float) -> PostgresConnection:
-        """Return a connection whose other end lets go after `silent_s`, or later where the address
-        says so. Raises DatabaseError.
+        """Return a connection that the server closes after `silent_s` of silence, or the address's
+        longer timeout. Raises DatabaseError.
         """
         given = self._options
         silent_ms = max(round(silent_s * 1000), _silent_ms(given))
@@ -81,7 +79,7 @@ class PostgresEngine:
                 made.close()
                 if not isinstance(error, timeline.EarlierPrimaryError):
                     raise
-                # The later one may answer too.
+                # The later primary may answer too.
                 self._machines.skip()
                 refused = error
             else:
@@ -90,7 +88,7 @@ class PostgresEngine:
         raise refused
 
     def _check(self, made: PostgresConnection) -> None:
-        """Refuse what can't be written by, or may not. Raises DatabaseError or EngineError."""
+        """Refuse a connection that must not write. Raises DatabaseError or EngineError."""
         try:
             pooler.check(made.raw, self._address.shown, self._another)
             if self._directory is not None:
@@ -115,17 +113,17 @@ class PostgresEngine:
         return made
 
     def reader(self) -> PostgresConnection:
-        # A server that is busy may be slow to take a long answer.
+        # A busy server may receive a long answer slowly.
         made = self._open(read_only=True, silent_s=bounds.SILENT_S)
         if self._bounded:
-            # A reader keeps nobody waiting, however long it stands idle.
+            # An idle reader blocks no other connection.
             made.raw.give_up_after(bounds.ANSWER_S, None)
         return made
 
     def listen(self, heard: Callable[[int], object]) -> Listener:
-        """Call `heard` when a process commits, with its number, until the listener is closed.
+        """Call `heard` with the process number of each commit, until the listener is closed.
 
-        It also notes when the database falls silent, and then the writer waits no longer.
+        If the database falls silent, the listener ends the writer's wait.
         """
         return Listener(self._to_listen, heard, self._break_off)
 
@@ -140,8 +138,8 @@ class PostgresEngine:
             self._line[0].break_off()
 
     def begin(self, writer: Any, *, early: bool) -> None:
-        """Begin a transaction under the lock of all servers. The commit of an `early` one gives
-        the lock back without waiting for the disk or the standby.
+        """Begin a transaction under the lock of all servers. An `early` one's commit releases the
+        lock without waiting for the disk or standby.
         """
         if early:
             writer.script(self._begin_early)
@@ -156,7 +154,7 @@ class PostgresEngine:
         return made
 
     def number_of(self, writer: Any) -> int:
-        """Return the number that the writer's process has in PostgreSQL."""
+        """Return the writer's backend process number."""
         return int(writer.raw.info.backend_pid)
 
     def waits_s(self, writer: Any) -> float:
@@ -171,15 +169,12 @@ class PostgresEngine:
 
 
 def connect(address: Address) -> PostgresConnection:
-    """Return a connection with the settings that durability rests on. Each is read back.
-
-    Raises DatabaseError.
-    """
+    """Return a connection with verified settings. Raises DatabaseError."""
     return PostgresEngine(address).writer()
 
 
 def connect_to_read(address: Address) -> PostgresConnection:
-    """Return a connection that can't write. Raises DatabaseError."""
+    """Return a read-only connection. Raises DatabaseError."""
     return PostgresEngine(address).reader()
 
 
@@ -192,15 +187,15 @@ def _options(address: Address, silent_s: float) -> dict[str, Any]:
 
 
 def _silent_ms(given: dict[str, Any]) -> int:
-    """Return after how many ms of silence the address has connections given up."""
+    """Return the address's timeout of silence."""
     said = str(given["tcp_user_timeout"])
     return int(said) if said.isdigit() and int(said) else bounds.SILENT_S * 1000
 
 
 def _raw(given: dict[str, Any]) -> tuple[BoundedConnection | None, str]:
-    """Return a connection, or None and why there is none.
+    """Return a connection, or None and the reason.
 
-    An error would keep the socket of the attempt for as long as somebody keeps the error.
+    An exception would keep the attempt's socket for as long as it is referenced.
     """
     try:
         made = BoundedConnection.connect(**given, client_encoding="UTF8", autocommit=True)
@@ -210,7 +205,7 @@ def _raw(given: dict[str, Any]) -> tuple[BoundedConnection | None, str]:
 
 
 def _why(error: psycopg.Error, given: dict[str, Any]) -> str:
-    """Return the reason without the password, which libpq does not tell either."""
+    """Return the reason without the password."""
     said = " ".join(str(error).split()).removeprefix("connection failed: ")
     password = given.get("password")
     return said.replace(str(password), "…") if password else said
@@ -265,7 +260,7 @@ def _prepare(
 
 
 def check_empty(address: Address) -> None:
-    """Raise DatabaseError where the database has tables of an event, or can't be used."""
+    """Raise DatabaseError if the database contains an event's tables or can't be used."""
     with closing(connect(address)) as connection:
         found = connection.execute(
             "SELECT COUNT(*) FROM pg_class WHERE relkind = 'r' AND relnamespace IN"
@@ -280,9 +275,9 @@ def check_empty(address: Address) -> None:
 
 
 def put_aside(connection: PostgresConnection) -> None:
-    """Give the tables of an event that was moved away another schema, in the caller's transaction.
+    """Rename the schema of an event that was moved away, in the caller's transaction.
 
-    Whoever has them open can't write to them by mistake, and the database takes an event again.
+    So open connections can't write to it by mistake, and the database can take an event again.
     """
     found = connection.execute("SELECT COUNT(*) FROM pg_namespace").fetchone()
     number = 0 if found is None else found[0]
@@ -290,6 +285,6 @@ def put_aside(connection: PostgresConnection) -> None:
 
 
 def drop_all(address: Address) -> None:
-    """Take all tables of an event out of the database. Raises DatabaseError or EngineError."""
+    """Drop all tables of an event. Raises DatabaseError or EngineError."""
     with closing(connect(address)) as connection:
         connection.script(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")

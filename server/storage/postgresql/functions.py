@@ -1,8 +1,7 @@
-"""Defines functions that PostgreSQL lacks, under the names that statements call them by.
+"""Functions that PostgreSQL lacks, under SQLite's names.
 
-They stand in the event's own schema, which is searched before PostgreSQL's. So `sum` of whole
-numbers is a whole number, as in SQLite. Their bodies use PostgreSQL's own functions alone, because
-maintenance runs without a search path.
+They are in the event's schema, which is searched first. So `sum` of integers is an integer, as in
+SQLite. Their bodies use only PostgreSQL's own functions, because maintenance has no search path.
 """
 
 
@@ -18,11 +17,11 @@ def _random(head: str, returns: str, body: str) -> str:
 
 
 _RANDOM_64 = "('x' || encode(substring(uuid_send(gen_random_uuid()) FROM 9), 'hex'))"
-# PostgreSQL has no NUL in texts, and no text of ours is looked for by it.
+# PostgreSQL's texts can't contain NUL.
 _JSON = r"replace(convert_from($1, 'UTF8'), '\u0000', '\ufffd')::json"
-# What FTS5 takes for the space between words, which is all of ASCII but letters and digits.
+# Separators of words in FTS5: all of ASCII but letters and digits.
 _BETWEEN_WORDS = r"'[\x01-/:-@\x5b-`{-\x7f]+'"
-# The indexes call these for each row, and no plan should do that without them.
+# A high cost, so that plans use the indexes.
 _DEAR = "STRICT COST 5000"
 
 FUNCTIONS = ";\n".join(

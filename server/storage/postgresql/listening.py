@@ -1,6 +1,4 @@
-"""Hears of what other processes commit, as soon as they do, and of nothing where the database is
-away.
-"""
+"""Receives notifications of other processes' commits, and detects a silent database."""
 
 import logging
 import threading
@@ -17,7 +15,7 @@ from server.storage.postgresql.translation.statements import CHANNEL
 
 log = logging.getLogger(__name__)
 
-AGAIN_S = 1.0  # Between two attempts, while the database is away.
+AGAIN_S = 1.0  # between two attempts
 
 
 def _cause(error: Exception) -> str:
@@ -25,7 +23,7 @@ def _cause(error: Exception) -> str:
 
 
 class Listener:
-    """Listens on a connection and a thread of its own. Close it."""
+    """Listens on its own connection and thread. Close it."""
 
     def __init__(
         self,
@@ -33,9 +31,8 @@ class Listener:
         heard: Callable[[int], object],
         on_silence: Callable[[float], object],
     ) -> None:
-        """`heard` is called with the number of the process in PostgreSQL that committed.
-        `on_silence` is called when the database answers nothing any more, with the monotonic
-        seconds at which it was asked.
+        """`heard` is called with the backend process number of each commit. `on_silence` is called
+        when the database stops answering, with the monotonic time of the last probe.
         """
         self._connect = connect
         self._heard = heard
@@ -53,7 +50,7 @@ class Listener:
             try:
                 self._listen()
             except Exception as error:
-                # Without it others are heard a little later, by those who look now and then.
+                # Meanwhile others' commits are found by polling.
                 log.log(grade(error), "nothing is heard of other servers: %s", _cause(error))
                 self._over.wait(AGAIN_S)
 
@@ -70,7 +67,7 @@ class Listener:
             if self._over.is_set():
                 return
             if error.sqlstate is None:
-                # Others wait for the same machine, and some of them would wait for longer.
+                # Other connections to the same host would wait longer.
                 self._on_silence(asked_at)
             raise
         finally:

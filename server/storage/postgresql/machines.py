@@ -1,9 +1,7 @@
-"""Tries the machines that an address names, so that one which is silent keeps nobody waiting.
+"""Connects to the hosts of an address in parallel, so that a silent host delays no connection.
 
-libpq tries them one after the other, and waits for each of them as long as for any connection. A
-machine that has lost its power would cost everybody who connects these seconds, until somebody took
-it out of the address. So the machine that answered the last time is tried first, and where it has
-not answered soon, all are tried at once. The first that suits the address is taken.
+libpq tries them in turn, with the full timeout for each. So the host that answered last is tried
+first, and all at once if it does not answer soon. The first suitable answer wins.
 """
 
 import queue
@@ -11,12 +9,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-SOON_S = 0.3  # Far longer than a machine in its right mind takes for a connection.
+SOON_S = 0.3  # far longer than a connection normally takes
 _LISTS = ("host", "hostaddr", "port")
 
 
 class Closable(Protocol):
-    """Describes a connection as far as it is known here."""
+    """A connection, as far as this module uses it."""
 
     def close(self) -> None: ...
 
@@ -25,10 +23,10 @@ Made = TypeVar("Made", bound=Closable)
 
 
 def each_machine(given: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
-    """Return the parameters for each machine that an address names, in its order."""
+    """Return the parameters for each host of an address, in order."""
     lists = {name: str(given[name]).split(",") for name in _LISTS if given.get(name)}
     count = max((len(one) for one in lists.values()), default=1)
-    # A single port is that of all. Anything else that does not match is libpq's to complain of.
+    # A single port applies to all hosts. libpq reports other mismatches.
     if any(len(one) not in (1, count) for one in lists.values()):
         return [dict(given)]
     return [
@@ -38,21 +36,21 @@ def each_machine(given: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
 
 
 class Machines(Generic[Made]):
-    """Connects to one of several machines. Several threads may use it.
+    """Connects to one of several hosts. Thread-safe.
 
-    `connect` returns a connection, or None and why there is none.
+    `connect` returns a connection, or None and the reason.
     """
 
     def __init__(self, connect: Callable[[dict[str, Any]], tuple[Made | None, str]]) -> None:
         self._connect = connect
-        self._answered = 0  # Which machine did, the last time.
+        self._answered = 0  # index of the host that answered last
 
     def skip(self) -> None:
-        """Try another machine first the next time: the one that answered will not do."""
+        """Try another host first the next time."""
         self._answered += 1
 
     def connection(self, given: Mapping[str, Any]) -> tuple[Made | None, str]:
-        """Return a connection to the first machine that suits, or None and why none does."""
+        """Return a connection to the first suitable host, or None and the reason."""
         machines = each_machine(given)
         if len(machines) == 1:
             return self._connect(machines[0])
@@ -71,7 +69,7 @@ class Machines(Generic[Made]):
 
 
 class _Race(Generic[Made]):
-    """Tries machines at once, each on a thread of its own."""
+    """Tries hosts in parallel, each on a thread."""
 
     def __init__(self, connect: Callable[[dict[str, Any]], tuple[Made | None, str]]) -> None:
         self._connect = connect
@@ -95,10 +93,10 @@ class _Race(Generic[Made]):
                 self._ended.put((number, made, why))
                 return
         if made is not None:
-            made.close()  # Another one was first.
+            made.close()  # another host was faster
 
     def winner(self, entered: int, within_s: float | None) -> Made | None:
-        """Wait until one has won, or all that were entered have lost, or the time is over."""
+        """Wait for the first connection, until all entered hosts have failed, or for `within_s`."""
         while self._won is None and len(self._lost) < entered:
             try:
                 number, made, why = self._ended.get(timeout=within_s)
@@ -111,7 +109,7 @@ class _Race(Generic[Made]):
         return None if self._won is None else self._won[1]
 
     def end(self) -> tuple[Made | None, int, str]:
-        """Let nobody else win. Return who has won, or why nobody did."""
+        """Stop the race. Returns the winner, or the reasons."""
         with self._lock:
             self._over = True
         while not self._ended.empty():

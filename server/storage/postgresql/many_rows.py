@@ -1,7 +1,7 @@
-"""Writes several rows of a table by one statement, which is the same however many they are.
+"""Writes several rows by one statement, whatever their number.
 
-The rows are one value, a JSON array of objects, which PostgreSQL reads as rows of the table. So the
-statement stays prepared, and nothing has to be sent for each value.
+The rows are one parameter: a JSON array of objects that PostgreSQL reads as table rows. So the
+statement stays prepared.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def source(table: str) -> str:
-    """Write what rows `packed` are read from, as rows of the table."""
+    """Return the FROM item that reads `packed` rows."""
     return f"json_populate_recordset(CAST(NULL AS {table}), CAST(? AS json))"
 
 
 def insertion(table: str, columns: Sequence[str], numbered: str = "") -> str:
-    """Write the statement that adds rows. A column that is `numbered` gets numbers from the highest
-    on, as the table's trigger would give them, which asks for the highest once for each row.
+    """Return the INSERT statement. A `numbered` column continues from the highest number, which the
+    table's trigger would look up for each row.
     """
     names = ", ".join(columns)
     if not numbered:
@@ -37,9 +37,9 @@ def insertion(table: str, columns: Sequence[str], numbered: str = "") -> str:
 
 
 def packed(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return rows as the parameter of `source`. Each has the values of `columns`.
+    """Return the parameter of `source`. Each row has the values of `columns`.
 
-    Raises DatabaseError where a text has the character NUL.
+    Raises DatabaseError for a text with the character NUL.
     """
     made = [dict(zip(columns, map(_value, row), strict=True)) for row in rows]
     text = _ENCODER.encode(made).decode()

@@ -1,7 +1,7 @@
-"""Carries all rows of an event from one database to another, whichever engines they are in.
+"""Copies an event from one database to another, of either engine.
 
-Triggers and indexes of words are the new database's own. Rows come as they are, so no trigger may
-run for them. Afterwards both have the same rows, which is compared row by row.
+Triggers and text indexes are the new database's own. No trigger runs for the copied rows.
+Afterwards all rows are compared.
 """
 
 import hashlib
@@ -20,23 +20,23 @@ from server.storage.postgresql import catalogue
 from server.storage.postgresql.address import address_of, keep_address, read_address
 from server.storage.postgresql.translation.text_search import INDEXES
 
-BLOCK = 2_000  # rows at once
-# Whoever has the old file open, or puts it back, can't write to it by mistake.
+BLOCK = 2_000  # rows per statement
+# Prevents writes to the old file, if still open or restored.
 _NO_MORE = (
     "CREATE TRIGGER event_was_moved BEFORE INSERT ON leaf BEGIN"
     " SELECT RAISE(ABORT, 'this event was moved to another database'); END"
 )
 _BOOKKEEPING = ("_sqlite_", "sqlite_", "applied_migration")
 
-Progress = Callable[[str, int], None]  # A table, and how many rows of it are through.
+Progress = Callable[[str, int], None]  # a table, and its number of copied rows
 
 
 class MovedDifferentlyError(DatabaseError):
-    """Is raised where what arrived is not what was sent. The old database stays in use."""
+    """The copy differs. The old database stays in use."""
 
 
 def tables_of(db: Connection) -> list[str]:
-    """Return the tables of an event, each after those that it refers to."""
+    """Return an event's tables, each after those that it references."""
     names, needed = _names(db), _needed(db)
     made: list[str] = []
     while len(made) < len(names):
@@ -87,7 +87,7 @@ def _needed(db: Connection) -> dict[str, set[str]]:
 
 
 def columns_of(db: Connection, table: str) -> list[str]:
-    """Return a table's columns, and the number of a row where no column is the key."""
+    """Return a table's columns, with `rowid` if it has no primary key."""
     if not isinstance(db, sqlite3.Connection):
         numbered = table in catalogue.tables_with(db, "rowid")
         return [*(["rowid"] if numbered else []), *catalogue.types_of(db, table)]
@@ -97,7 +97,7 @@ def columns_of(db: Connection, table: str) -> list[str]:
 
 
 def key_of(db: Connection, table: str) -> list[str]:
-    """Return the columns of a table's key, or the number of a row where there is none."""
+    """Return the primary key's columns, or `rowid`."""
     if not isinstance(db, sqlite3.Connection):
         return catalogue.key_of(db, table) or ["rowid"]
     found = db.execute(f'PRAGMA table_info("{table}")').fetchall()
@@ -107,7 +107,7 @@ def key_of(db: Connection, table: str) -> list[str]:
 def rows_of(
     db: Connection, table: str, columns: Sequence[str], key: Sequence[str]
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield all rows of a table in blocks, in the order of its key, which both engines have."""
+    """Yield a table's rows in blocks, in the order of its key."""
     statement = f'SELECT {", ".join(columns)} FROM "{table}" ORDER BY {", ".join(key)}'
     if not isinstance(db, sqlite3.Connection):
         yield from catalogue.in_blocks(db, statement, BLOCK)
@@ -118,9 +118,9 @@ def rows_of(
 
 
 def copy_all(source: Connection, target: Connection, progress: Progress) -> dict[str, int]:
-    """Copy every row, in transactions of the caller on both. Returns how many each table has.
+    """Copy every row, in the caller's transactions. Returns the number of rows by table.
 
-    Raises DatabaseError, and MovedDifferentlyError where the rows are not the same afterwards.
+    Raises DatabaseError, or MovedDifferentlyError if the copies differ.
     """
     tables = tables_of(target)
     unknown = set(tables_of(source)) - set(tables)
@@ -161,7 +161,7 @@ def _add(
 def _digest(
     db: Connection, table: str, columns: Sequence[str], key: Sequence[str]
 ) -> tuple[int, str]:
-    """Return how many rows a table has, and a hash of all of them."""
+    """Return the number of rows of a table, and their hash."""
     count, digest = 0, hashlib.sha256()
     for block in rows_of(db, table, columns, key):
         for row in block:
@@ -198,11 +198,10 @@ Check = Callable[[Connection, Connection], None]
 
 
 def move_to_postgresql(path: Path, given: str, progress: Progress, check: Check) -> dict[str, int]:
-    """Carry the event whose file is at `path` to an empty database in PostgreSQL.
+    """Move the event at `path` to an empty PostgreSQL database.
 
-    `check` is called with the old and the new database before anything uses the new one. Until
-    then, and whatever fails, the event stays where it is. Returns how many rows each table has.
-    Raises DatabaseError and EngineError.
+    `check` gets the old and the new database before the switch. Until then, any failure leaves the
+    event where it is. Returns the number of rows by table. Raises DatabaseError and EngineError.
     """
     if address_of(path.parent) is not None:
         raise DatabaseError("this event is in PostgreSQL already. Nothing was changed.")
@@ -235,7 +234,7 @@ def move_to_postgresql(path: Path, given: str, progress: Progress, check: Check)
 
 
 def move_to_sqlite(path: Path, progress: Progress, check: Check) -> dict[str, int]:
-    """Carry an event back from PostgreSQL to a file at `path`, as `move_to_postgresql` does."""
+    """Move an event from PostgreSQL to a file at `path`, like `move_to_postgresql`."""
     address = address_of(path.parent)
     if address is None:
         raise DatabaseError("this event is in SQLite already. Nothing was changed.")
@@ -246,7 +245,7 @@ def move_to_sqlite(path: Path, progress: Progress, check: Check) -> dict[str, in
     try:
         with closing(engine.connect(address)) as source:
             source.execute("BEGIN IMMEDIATE")
-            # It is closed before anything else opens its file, which would drop SQLite's locks.
+            # Close it before opening the file again, which would drop SQLite's locks.
             with closing(sqlite3.connect(new, isolation_level=None)) as target:
                 new.chmod(0o600)
                 migrations.migrate(target)

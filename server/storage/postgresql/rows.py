@@ -1,4 +1,4 @@
-"""Gives rows of PostgreSQL as SQLite gives them, by name and in the order of the columns."""
+"""Rows of PostgreSQL by column name and position, as in SQLite."""
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 
 class NamedRow(tuple[Any, ...]):
-    """Represents one row. Each set of columns has a class of its own, which knows their places."""
+    """A row. Each set of columns has its own class, with their positions."""
 
     __slots__ = ()
     _names: ClassVar[tuple[str, ...]] = ()
@@ -31,7 +31,7 @@ class NamedRow(tuple[Any, ...]):
 
 @functools.lru_cache(maxsize=1024)
 def row_class(columns: tuple[bytes | None, ...]) -> type[NamedRow]:
-    """Return the class of rows with such columns. The first of two with one name is found."""
+    """Return the class of rows with these columns. Of equal names the first counts."""
     names = tuple((column or b"").decode() for column in columns)
     places: dict[str, int] = {}
     for place, name in enumerate(names):
@@ -40,7 +40,7 @@ def row_class(columns: tuple[bytes | None, ...]) -> type[NamedRow]:
 
 
 def named_rows(cursor: Any) -> Callable[[Sequence[Any]], NamedRow]:
-    """Make rows of what a cursor of psycopg reads."""
-    # `cursor.description` says the same, and makes an object for each column each time.
+    """The row factory for psycopg."""
+    # `cursor.description` would create an object for each column each time.
     result = cursor.pgresult
     return row_class(tuple([result.fname(at) for at in range(result.nfields)]) if result else ())

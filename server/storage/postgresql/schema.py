@@ -1,8 +1,7 @@
-"""Makes the tables of an event in PostgreSQL, from the migrations that SQLite has.
+"""Creates and upgrades an event's tables in PostgreSQL, by SQLite's migrations.
 
-A new event gets the tables as they are after all migrations. The migrations run in SQLite, in
-memory, and what is there then is translated. An event that exists gets each later migration by the
-statements that it runs there. So there is one place for the tables of both engines.
+For a new event, all migrations run in an in-memory SQLite database, whose final tables are
+translated. An existing event gets the translated statements of each later migration.
 """
 
 import functools
@@ -18,7 +17,7 @@ from server.storage.postgresql.translation.definitions import UntranslatedError,
 from server.storage.postgresql.translation.statements import translated
 from server.storage.postgresql.translation.tokens import tokens_of, words
 
-# Each runs the migrations up to a name, in a SQLite database in memory.
+# Runs the named migrations in an in-memory SQLite database.
 Run = Callable[[sqlite3.Connection, Sequence[str]], None]
 APPLIED = "applied_migration"
 _CHANGES = [(word,) for word in ("CREATE", "DROP", "ALTER", "INSERT", "UPDATE", "DELETE")]
@@ -27,7 +26,7 @@ _OURS = {"_sqlite_migrations", "sqlite_sequence", APPLIED}
 
 @functools.lru_cache(maxsize=4)
 def made_anew(run: Run, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the statements that make all tables, as they are after these migrations."""
+    """Return the statements that create all tables of these migrations."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
         run(model, names)
         found = model.execute(
@@ -60,7 +59,7 @@ def _is_virtual(sql: str) -> bool:
 
 
 def _ordered(model: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str]:
-    """Yield the tables, each after those that it refers to."""
+    """Yield the tables, each after those that it references."""
     left = {
         table: {row[2] for row in model.execute(f'PRAGMA foreign_key_list("{table}")')} - {table}
         for table in tables
@@ -75,7 +74,7 @@ def _ordered(model: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str]:
 
 
 def _rows(model: sqlite3.Connection, table: str) -> Iterator[str]:
-    """Yield what adds the rows that the migrations put into a table."""
+    """Yield the INSERT statements of a table's initial rows."""
     cursor = model.execute(f'SELECT * FROM "{table}"')
     names = ", ".join(column[0] for column in cursor.description)
     for row in cursor:
@@ -94,7 +93,7 @@ def _literal(value: Any) -> str:
 
 
 def statements_of(run: Run, before: Sequence[str], step: str) -> list[str]:
-    """Return the statements by which a migration changes the tables, for PostgreSQL."""
+    """Return a migration's statements for PostgreSQL."""
     heard: list[str] = []
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
         run(model, tuple(before))
@@ -114,7 +113,7 @@ def statements_of(run: Run, before: Sequence[str], step: str) -> list[str]:
 
 
 def applied(connection: PostgresConnection) -> list[str]:
-    """Return the migrations that a database has had, and nothing where it holds no event."""
+    """Return the applied migrations, or an empty list without an event."""
     there = connection.raw.execute(f"SELECT to_regclass('{SCHEMA}.{APPLIED}') IS NOT NULL")
     if not next(iter(there))[0]:
         return []
@@ -123,10 +122,10 @@ def applied(connection: PostgresConnection) -> list[str]:
 
 
 def bring_up(connection: PostgresConnection, run: Run, names: Sequence[str]) -> None:
-    """Make the tables, or bring them up to these migrations, in one transaction.
+    """Create or upgrade the tables in one transaction.
 
-    Where they are so already nobody is waited for, so that what only reads works while somebody
-    else has the turn to write. Raises EngineError.
+    Without changes it takes no lock, so that read-only commands work while a writer holds it.
+    Raises EngineError.
     """
     if set(names) <= set(applied(connection)):
         return

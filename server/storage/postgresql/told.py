@@ -1,7 +1,6 @@
-"""Says what PostgreSQL's errors mean, as the errors that SQLite has for the same.
+"""Maps PostgreSQL's exceptions to those of SQLite, so that stores need not know the engine.
 
-So a store that expects a row to be forbidden need not know which engine forbids it. No text has a
-value that was to be written, which PostgreSQL's own details do.
+No text contains a value, as PostgreSQL's details do.
 """
 
 import re
@@ -21,17 +20,17 @@ _KINDS = {
     errors.CheckViolation: "CHECK",
     errors.ForeignKeyViolation: "FOREIGN KEY",
 }
-# PostgreSQL ended the session, or is no longer there.
+# PostgreSQL ended the session or stopped.
 _ENDED = (
     errors.AdminShutdown, errors.CrashShutdown, errors.IdleInTransactionSessionTimeout,
 )  # fmt: skip
-# The session has not the prepared statements that psycopg believes it has, or a table has changed
-# since one was prepared. It would fail again, and another connection does not.
+# The session's prepared statements differ from psycopg's list, or a table has changed since. Only
+# another connection helps.
 _SPOILED = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
 
 
 def told(error: psycopg.Error) -> Exception:
-    """Return the error that is raised for one of psycopg's."""
+    """Return the mapped exception."""
     if isinstance(error, errors.DiskFull):
         return DiskError(
             "disk_full",
@@ -61,7 +60,7 @@ def told(error: psycopg.Error) -> Exception:
 
 
 def is_lost(error: psycopg.Error) -> bool:
-    """Say whether the connection is gone with this error."""
+    """Return whether the connection is lost."""
     return (
         isinstance(error, _ENDED)
         or is_spoiled(error)
@@ -70,7 +69,7 @@ def is_lost(error: psycopg.Error) -> bool:
 
 
 def is_spoiled(error: psycopg.Error) -> bool:
-    """Say whether the session's prepared statements are of no use any more."""
+    """Return whether the session's prepared statements are unusable."""
     return isinstance(error, _SPOILED) or (
         isinstance(error, errors.FeatureNotSupported) and "cached plan" in str(error)
     )

@@ -1,7 +1,7 @@
-"""Refuses a pooler that gives a session's statements to several processes of the database.
+"""Refuses a pooler that spreads a session over several database processes.
 
-A session of ours holds locks, settings, prepared statements and whom it listens to. pgbouncer with
-`pool_mode = transaction` or `statement` takes them away between two transactions.
+A session holds locks, settings, prepared statements and LISTEN. pgbouncer with `pool_mode =
+transaction` or `statement` loses them between transactions.
 """
 
 from collections.abc import Callable
@@ -13,21 +13,21 @@ from server.storage.disk import DatabaseError
 from server.storage.postgresql.bounds import BoundedConnection
 
 _PROCESS = "SELECT pg_backend_pid()"
-# A pooler may have several processes at hand, and give out one after the other.
+# A pooler may rotate through several processes.
 TRIES = 20
 ANSWER_S = 5.0
 
 
 def is_behind_a_proxy(connection: BoundedConnection) -> bool:
-    """Return whether the session's process is not the one that the other end named at first."""
+    """Return whether the session's process differs from the one named at connection."""
     return _process_of(connection) != connection.info.backend_pid
 
 
 def check(
     connection: BoundedConnection, shown: str, another: Callable[[], BoundedConnection]
 ) -> None:
-    """Raise DatabaseError where the database's process changes within the session, or another
-    connection gets the same one. `another` makes a second connection to the same address.
+    """Raise DatabaseError if the process changes within a session, or another connection gets the
+    same one. `another` opens a second connection to the same address.
     """
     if not is_behind_a_proxy(connection):
         return
@@ -40,7 +40,7 @@ def check(
             second.execute("ROLLBACK", prepare=False)
             found.update(_process_of(second) for _ in range(TRIES))
         except psycopg.Error:
-            # It has one process for both, or none for a transaction.
+            # The pooler has one process for both, or none for a transaction.
             found = {mine}
     if mine in found or len(found) > 1:
         raise DatabaseError(

@@ -1,9 +1,7 @@
-"""Remembers in the event's directory which timeline of the database was served, and refuses an
-earlier one.
+"""Records the served timeline in the event's directory, and refuses an earlier one.
 
-A standby that becomes the primary begins the next timeline. The earlier primary, if somebody starts
-it again as it was, takes writes too, and lacks all that was acknowledged since. Servers that run
-know better. One that was started since then knows by this file.
+A standby that becomes the primary starts the next timeline. The earlier primary, if restarted,
+accepts writes too but lacks all later data. A server started since then detects that by this file.
 """
 
 import json
@@ -15,7 +13,7 @@ from server.storage.disk import AwayError, DatabaseError
 from server.storage.durable_files import write_whole
 
 SEEN_FILE = "database.seen"
-# A standby has no timeline of its own yet.
+# 0 for a standby, which has no timeline of its own yet.
 _NOW = (
     "SELECT system_identifier::text, CASE WHEN pg_is_in_recovery() THEN 0 ELSE"
     " ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END"
@@ -24,11 +22,11 @@ _NOW = (
 
 
 class EarlierPrimaryError(AwayError):
-    """Is raised for a primary in whose place another one has come. The later one is awaited."""
+    """This primary was replaced by a later one, which is awaited."""
 
 
 class Timeline(NamedTuple):
-    """Names a timeline. `system` tells the clusters of PostgreSQL apart, each with its copies."""
+    """A timeline. `system` identifies the cluster and its standbys."""
 
     system: str
     number: int
@@ -41,7 +39,9 @@ def timeline(raw: Any) -> Timeline:
 
 
 def check(raw: Any, directory: Path, shown: str) -> None:
-    """Raise EarlierPrimaryError where a later timeline was served before, and remember this one."""
+    """Raise EarlierPrimaryError if a later timeline was served before.
+    Otherwise record this one.
+    """
     path = directory / SEEN_FILE
     seen, now = _seen(path), timeline(raw)
     if seen is not None and seen.system == now.system and 0 < now.number < seen.number:
@@ -52,7 +52,7 @@ def check(raw: Any, directory: Path, shown: str) -> None:
             f"primary. Only if that one is lost for good: delete {path}, and go on with this one."
         )
     if now.number and now != seen:
-        # On a full disk it is remembered at the next connection.
+        # On a full disk, the next connection records it.
         with suppress(OSError):
             write_whole(path, json.dumps(now._asdict()).encode())
 
