@@ -743,7 +743,7 @@ CREATE TABLE time_stamp (
     at INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE outside_trouble (
+CREATE TABLE outside_failure (
     who TEXT PRIMARY KEY,
     code TEXT NOT NULL,
     words TEXT NOT NULL,
@@ -1055,8 +1055,8 @@ CREATE TABLE hall_minute (
 ) STRICT;
 
 -- Who looks after what, with `since`, by which one occurrence is told from the next.
-CREATE TABLE taken_trouble (
-    trouble TEXT PRIMARY KEY,
+CREATE TABLE taken_alert (
+    alert TEXT PRIMARY KEY,
     level INTEGER NOT NULL,
     since INTEGER,
     taken_by TEXT NOT NULL,
@@ -1356,7 +1356,7 @@ CREATE TABLE webhook_hall (
     state TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE webhook_trouble (
+CREATE TABLE webhook_alert (
     kind TEXT NOT NULL,
     subject TEXT NOT NULL,
     began_at INTEGER NOT NULL,

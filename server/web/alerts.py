@@ -10,7 +10,7 @@ from flask_babel import ngettext
 from badges.credential.badge_number import badge_number
 from badges.i18n import N_
 from server.core.alerts import alerts, certificates
-from server.core.alerts.alerts import Kind, Trouble
+from server.core.alerts.alerts import Alert, Kind
 from server.storage.localized import names_of, text_in
 from server.web import auth, i18n
 from server.web.services import services
@@ -49,48 +49,48 @@ def lasting(length_ms: int) -> str:
     return i18n.said(alerts.lasting(length_ms))
 
 
-def told(trouble: Trouble, places: Places) -> Told:
-    if trouble.what:
-        link = _link(trouble.page[0], **trouble.page[1]) if trouble.page else ""
-        text, todo, where = map(i18n.said, (trouble.what, trouble.todo, trouble.where))
+def told(alert: Alert, places: Places) -> Told:
+    if alert.what:
+        link = _link(alert.page[0], **alert.page[1]) if alert.page else ""
+        text, todo, where = map(i18n.said, (alert.what, alert.todo, alert.where))
         return Told(text, todo, where, link)
-    text, todo = _WORDS[Kind(trouble.kind)](trouble)
-    return Told(text, todo, *_place(trouble, places))
+    text, todo = _WORDS[Kind(alert.kind)](alert)
+    return Told(text, todo, *_place(alert, places))
 
 
-def _place(trouble: Trouble, places: Places) -> tuple[str, str]:
-    about = trouble.about
-    if trouble.kind in (Kind.FILL, Kind.FILLING):
+def _place(alert: Alert, places: Places) -> tuple[str, str]:
+    about = alert.about
+    if alert.kind in (Kind.FILL, Kind.FILLING):
         name, link = places.halls.get(int(about)), _link("admin.halls.show", hall_id=int(about))
         return in_page_language(name), link
-    if trouble.kind is Kind.FORGED:
+    if alert.kind is Kind.FORGED:
         link = _link("admin.entries.show", door=int(about), reason="forged")
         return in_page_language(places.doors.get(int(about))), link
-    if trouble.kind is Kind.COPIED:
+    if alert.kind is Kind.COPIED:
         number = badge_number(int(about))
         return number, _link("admin.people.person", number=number)
-    if trouble.kind in _FIXED:
-        return _FIXED[Kind(trouble.kind)](trouble)
+    if alert.kind in _FIXED:
+        return _FIXED[Kind(alert.kind)](alert)
     door = in_page_language(places.doors_of_kiosks.get(about))
     link = _link("admin.kiosks.show", _anchor=f"kiosk-{about}")
     return f"{about} · {door}" if door else about, link
 
 
-def _at_server(_trouble: Trouble) -> tuple[str, str]:
+def _at_server(_alert: Alert) -> tuple[str, str]:
     return _("Server"), ""
 
 
-def _at_certificate(trouble: Trouble) -> tuple[str, str]:
-    if trouble.about == certificates.SERVER:
+def _at_certificate(alert: Alert) -> tuple[str, str]:
+    if alert.about == certificates.SERVER:
         return _("Server"), ""
-    return {"apple": "Apple Wallet", "google": "Google Wallet"}[trouble.about], ""
+    return {"apple": "Apple Wallet", "google": "Google Wallet"}[alert.about], ""
 
 
-def _at_users(_trouble: Trouble) -> tuple[str, str]:
+def _at_users(_alert: Alert) -> tuple[str, str]:
     return _("Users"), _link("admin.users.show")
 
 
-_FIXED: Mapping[Kind, Callable[[Trouble], tuple[str, str]]] = {
+_FIXED: Mapping[Kind, Callable[[Alert], tuple[str, str]]] = {
     Kind.SERVER: _at_server,
     Kind.CERTIFICATE: _at_certificate,
     Kind.NO_FACTOR: _at_users,
@@ -101,26 +101,26 @@ def _link(endpoint: str, **values: object) -> str:
     return url_for(endpoint, **values) if auth.may_open(endpoint) else ""  # type: ignore[arg-type]
 
 
-def _silent(trouble: Trouble) -> tuple[str, str]:
-    problem = _("Silent for %(time)s", time=lasting(int(trouble.values["ms"])))
+def _silent(alert: Alert) -> tuple[str, str]:
+    problem = _("Silent for %(time)s", time=lasting(int(alert.values["ms"])))
     return problem, _(
         "Check its power and network. As long as its screen works, it goes on admitting with the "
         "places that it holds. If it is lost or stolen, fence it (Kiosks › Fence)."
     )
 
 
-def _never_heard(_trouble: Trouble) -> tuple[str, str]:
+def _never_heard(_alert: Alert) -> tuple[str, str]:
     return _("Never connected"), _("Start it at its door, or retire it.")
 
 
-def _camera(trouble: Trouble) -> tuple[str, str]:
-    problem = _("Camera: %(words)s", words=trouble.values["camera"])
+def _camera(alert: Alert) -> tuple[str, str]:
+    problem = _("Camera: %(words)s", words=alert.values["camera"])
     return problem, _("Plug the camera in again, or scan with a hand scanner meanwhile.")
 
 
-def _version(trouble: Trouble) -> tuple[str, str]:
-    own, needed = trouble.values["own"], trouble.values["needed"]
-    if trouble.values["side"] == "kiosk":
+def _version(alert: Alert) -> tuple[str, str]:
+    own, needed = alert.values["own"], alert.values["needed"]
+    if alert.values["side"] == "kiosk":
         problem = _(
             "Its Hallkeeper is too old: protocol version %(own)s, and %(needed)s is needed",
             own=own,
@@ -135,21 +135,21 @@ def _version(trouble: Trouble) -> tuple[str, str]:
     return problem, _("Update the server. The kiosk keeps its scans.")
 
 
-def _slow_camera(trouble: Trouble) -> tuple[str, str]:
-    pictures = int(trouble.values["pictures"])
+def _slow_camera(alert: Alert) -> tuple[str, str]:
+    pictures = int(alert.values["pictures"])
     problem = ngettext(
         "Camera gives %(num)s picture a second", "Camera gives %(num)s pictures a second", pictures
     )
     return problem, _("Close other programs on it, and give it more light.")
 
 
-def _few_read(trouble: Trouble) -> tuple[str, str]:
-    problem = _("%(percent)s %% of the codes in view were read", percent=trouble.values["percent"])
+def _few_read(alert: Alert) -> tuple[str, str]:
+    problem = _("%(percent)s %% of the codes in view were read", percent=alert.values["percent"])
     return problem, _("Wipe the lens, and look for glare on badges or too little light.")
 
 
-def _skew(trouble: Trouble) -> tuple[str, str]:
-    by = int(trouble.values["ms"])
+def _skew(alert: Alert) -> tuple[str, str]:
+    by = int(alert.values["ms"])
     problem = (
         _("Its clock is %(time)s ahead", time=lasting(by))
         if by > 0
@@ -158,29 +158,29 @@ def _skew(trouble: Trouble) -> tuple[str, str]:
     return problem, _("Set its clock. Entries are recorded with the difference, and stay right.")
 
 
-def _old_facts(trouble: Trouble) -> tuple[str, str]:
-    problem = _("Its data is %(time)s old", time=lasting(int(trouble.values["ms"])))
+def _old_facts(alert: Alert) -> tuple[str, str]:
+    problem = _("Its data is %(time)s old", time=lasting(int(alert.values["ms"])))
     return problem, _("Check its network: it does not receive revocations and closed halls.")
 
 
-def _queue(trouble: Trouble) -> tuple[str, str]:
-    scans = int(trouble.values["scans"])
+def _queue(alert: Alert) -> tuple[str, str]:
+    scans = int(alert.values["scans"])
     problem = ngettext("%(num)s scan to send", "%(num)s scans to send", scans)
     return problem, _("Check its network. No scan is lost; they arrive once it is back online.")
 
 
-def _disk(trouble: Trouble) -> tuple[str, str]:
-    problem = _("%(mb)s MB of disk left", mb=trouble.values["mb"])
+def _disk(alert: Alert) -> tuple[str, str]:
+    problem = _("%(mb)s MB of disk left", mb=alert.values["mb"])
     return problem, _("Free some disk space: with a full disk it admits nobody.")
 
 
-def _battery(trouble: Trouble) -> tuple[str, str]:
-    problem = _("Battery at %(percent)s %%", percent=trouble.values["percent"])
+def _battery(alert: Alert) -> tuple[str, str]:
+    problem = _("Battery at %(percent)s %%", percent=alert.values["percent"])
     return problem, _("Plug it in.")
 
 
-def _fill(trouble: Trouble) -> tuple[str, str]:
-    inside, capacity = int(trouble.values["inside"]), int(trouble.values["capacity"])
+def _fill(alert: Alert) -> tuple[str, str]:
+    inside, capacity = int(alert.values["inside"]), int(alert.values["capacity"])
     if inside > capacity:
         problem = _("Over capacity by %(people)s", people=i18n.decimal(inside - capacity))
         return problem, _("Stop admitting and open the exits until the number is below capacity.")
@@ -191,21 +191,21 @@ def _fill(trouble: Trouble) -> tuple[str, str]:
     return problem, _("Tell the stewards where to send people, and see that exits are scanned.")
 
 
-def _filling(trouble: Trouble) -> tuple[str, str]:
-    at = services().venue_clock.minute(int(trouble.values["at"]))
-    people = i18n.decimal(int(trouble.values["in_15_min"]))
+def _filling(alert: Alert) -> tuple[str, str]:
+    at = services().venue_clock.minute(int(alert.values["at"]))
+    people = i18n.decimal(int(alert.values["in_15_min"]))
     problem = _("Full at %(time)s at this rate, %(people)s more in 15 min", time=at, people=people)
     return problem, _("Prepare another hall or a stop at the queue before then.")
 
 
-def _forged(trouble: Trouble) -> tuple[str, str]:
-    times = int(trouble.values["times"])
+def _forged(alert: Alert) -> tuple[str, str]:
+    times = int(alert.values["times"])
     problem = ngettext("%(num)s forged badge in an hour", "%(num)s forged badges in an hour", times)
     return problem, _("Send security to the door: these badges are forged.")
 
 
-def _copied(trouble: Trouble) -> tuple[str, str]:
-    times = int(trouble.values["times"])
+def _copied(alert: Alert) -> tuple[str, str]:
+    times = int(alert.values["times"])
     problem = ngettext(
         "Likely a copied badge, seen %(num)s time", "Likely a copied badge, seen %(num)s times",
         times,
@@ -228,24 +228,24 @@ _OF_SERVER = {
 }
 
 
-def _server(trouble: Trouble) -> tuple[str, str]:
-    details = i18n.said(trouble.values["words"])
-    short = _OF_SERVER.get(trouble.about.partition("-")[0])
+def _server(alert: Alert) -> tuple[str, str]:
+    details = i18n.said(alert.values["words"])
+    short = _OF_SERVER.get(alert.about.partition("-")[0])
     return (details, "") if short is None else (_(short), details)
 
 
-def _certificate(trouble: Trouble) -> tuple[str, str]:
-    if "words" in trouble.values:
-        words = i18n.said(trouble.values["words"])
+def _certificate(alert: Alert) -> tuple[str, str]:
+    if "words" in alert.values:
+        words = i18n.said(alert.values["words"])
         problem = _("Certificate or key damaged: %(words)s", words=words)
         return problem, _("Install it again (hallkeeper certificate, hallkeeper wallet).")
-    left = int(trouble.values["ms"])
-    at = services().venue_clock.local(int(trouble.values["at"])).date().isoformat()
+    left = int(alert.values["ms"])
+    at = services().venue_clock.local(int(alert.values["at"])).date().isoformat()
     if left > 0:
         problem = _("Certificate ends in %(time)s (%(at)s)", time=lasting(left), at=at)
     else:
         problem = _("Certificate has ended (%(at)s)", at=at)
-    if trouble.about == certificates.APPLE:
+    if alert.about == certificates.APPLE:
         return problem, _(
             "Create a new certificate on Apple's developer site, and run hallkeeper wallet "
             "install apple. Without it no passes can be made. Passes on phones are not "
@@ -257,8 +257,8 @@ def _certificate(trouble: Trouble) -> tuple[str, str]:
     )
 
 
-def _no_factor(trouble: Trouble) -> tuple[str, str]:
-    lacking, admins = int(trouble.values["lacking"]), int(trouble.values["admins"])
+def _no_factor(alert: Alert) -> tuple[str, str]:
+    lacking, admins = int(alert.values["lacking"]), int(alert.values["admins"])
     problem = ngettext(
         "%(num)s of %(admins)s admins has no second factor",
         "%(num)s of %(admins)s admins have no second factor",
@@ -271,7 +271,7 @@ def _no_factor(trouble: Trouble) -> tuple[str, str]:
     )
 
 
-_WORDS: Mapping[Kind, Callable[[Trouble], tuple[str, str]]] = {
+_WORDS: Mapping[Kind, Callable[[Alert], tuple[str, str]]] = {
     Kind.SILENT: _silent,
     Kind.NEVER_HEARD: _never_heard,
     Kind.VERSION: _version,

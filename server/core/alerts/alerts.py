@@ -39,7 +39,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Alert:
     """An alert.
 
     `about` identifies the subject: a kiosk, hall, door, badge, printer and so on. A higher `level`
@@ -84,8 +84,8 @@ def lasting(length_ms: int) -> Phrase:
     return Phrase("%(number)s s", number=seconds)
 
 
-def most_urgent_first(troubles: list[Trouble]) -> list[Trouble]:
+def most_urgent_first(alerts: list[Alert]) -> list[Alert]:
     return sorted(
-        troubles,
-        key=lambda trouble: (not trouble.grave, -trouble.level, trouble.kind, trouble.about),
+        alerts,
+        key=lambda alert: (not alert.grave, -alert.level, alert.kind, alert.about),
     )

@@ -1,13 +1,13 @@
 """Alerts on forged and copied badges within the last hour."""
 
-from server.core.alerts.alerts import Kind, Trouble
+from server.core.alerts.alerts import Alert, Kind
 from server.core.alerts.sources import AlertContext
 
 RECENT_MS = 3_600_000
 ROWS_MAX = 500
 
 
-def of_badges(context: AlertContext) -> list[Trouble]:
+def of_badges(context: AlertContext) -> list[Alert]:
     db, now = context.db, context.now
     forged: dict[int, list[int]] = {}
     copied: dict[int, list[int]] = {}
@@ -32,11 +32,11 @@ def of_badges(context: AlertContext) -> list[Trouble]:
         if row["noticed_at"] < now - RECENT_MS:
             break
         copied.setdefault(row["serial"], []).append(row["number"])
-    troubles = [
-        Trouble(Kind.FORGED, str(door), level=len(set(numbers)), values={"times": len(numbers)})
+    alerts = [
+        Alert(Kind.FORGED, str(door), level=len(set(numbers)), values={"times": len(numbers)})
         for door, numbers in forged.items()
     ]
     for serial, numbers in copied.items():
         times = len(set(numbers))
-        troubles.append(Trouble(Kind.COPIED, str(serial), level=times, values={"times": times}))
-    return troubles
+        alerts.append(Alert(Kind.COPIED, str(serial), level=times, values={"times": times}))
+    return alerts

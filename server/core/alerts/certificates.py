@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from badges.i18n import Phrase
-from server.core.alerts.alerts import Kind, Trouble, steps
+from server.core.alerts.alerts import Alert, Kind, steps
 from server.core.alerts.sources import AlertContext
 from server.core.event import served
 from server.core.event.directory import Event
@@ -34,14 +34,14 @@ class Certificates:
         self._looked_at: int | None = None
         self._ends = Ends()
 
-    def troubles(self, event: Event, now: int) -> list[Trouble]:
+    def alerts(self, event: Event, now: int) -> list[Alert]:
         with self._lock:
             if self._looked_at is None or abs(now - self._looked_at) >= FRESH_MS:
                 self._ends = self._look(event)
                 self._looked_at = now
             ends = self._ends
         listed = [
-            Trouble(Kind.CERTIFICATE, about, about == SERVER, values={"words": words})
+            Alert(Kind.CERTIFICATE, about, about == SERVER, values={"words": words})
             for about, words in ends.damaged.items()
         ]
         for about, at in ends.at.items():
@@ -51,7 +51,7 @@ class Certificates:
                 # Doors pin the server's key; only phones check the certificate.
                 grave = left < DAY_MS and about == SERVER
                 listed.append(
-                    Trouble(Kind.CERTIFICATE, about, grave, level, at, {"at": at, "ms": left})
+                    Alert(Kind.CERTIFICATE, about, grave, level, at, {"at": at, "ms": left})
                 )  # fmt: skip
         return listed
 
@@ -61,8 +61,8 @@ class ServerCertificate(Certificates):
         super().__init__(_served)
 
 
-def of_server(context: AlertContext) -> list[Trouble]:
-    return context.own(ServerCertificate).troubles(context.event, context.now)
+def of_server(context: AlertContext) -> list[Alert]:
+    return context.own(ServerCertificate).alerts(context.event, context.now)
 
 
 def _served(event: Event) -> Ends:

@@ -1,13 +1,13 @@
 """Alerts on admins without a second factor."""
 
-from server.core.alerts.alerts import Kind, Trouble
+from server.core.alerts.alerts import Alert, Kind
 from server.core.alerts.sources import AlertContext
 from server.core.staff import users
 
 ROLE = "admin"
 
 
-def of_admins(context: AlertContext) -> list[Trouble]:
+def of_admins(context: AlertContext) -> list[Alert]:
     """Report the number, if the setting asks for it and does not enforce a factor. An identity
     provider's users are excluded.
     """
@@ -23,4 +23,4 @@ def of_admins(context: AlertContext) -> list[Trouble]:
     if not lacking:
         return []
     values = {"lacking": lacking, "admins": len(admins)}
-    return [Trouble(Kind.NO_FACTOR, "admins", level=lacking, values=values)]
+    return [Alert(Kind.NO_FACTOR, "admins", level=lacking, values=values)]

@@ -1,6 +1,6 @@
 """Alerts on halls that are nearly full, full, or fill before admission ends."""
 
-from server.core.alerts.alerts import Kind, Trouble
+from server.core.alerts.alerts import Alert, Kind
 from server.core.alerts.sources import AlertContext
 from server.core.occupancy.minutes import MINUTE_MS, Trend
 from server.core.venue.session_states import HallPhase, Phase
@@ -10,11 +10,11 @@ SOON_MS = 30 * MINUTE_MS
 FEW = 10  # a smaller increase in 15 minutes is no trend
 
 
-def of_halls(context: AlertContext) -> list[Trouble]:
+def of_halls(context: AlertContext) -> list[Alert]:
     """List the halls filled to `alert_hall_percent`, or that fill within half an hour and before
     admission ends. Closed halls and halls without capacity are left out.
     """
-    troubles = []
+    alerts = []
     percent, now = context.event.settings.alert_hall_percent, context.now
     for hall in context.halls:
         phase = context.phases.get(hall.hall_id, HallPhase(Phase.OPEN))
@@ -24,8 +24,8 @@ def of_halls(context: AlertContext) -> list[Trouble]:
         if inside * 100 >= hall.capacity * percent:
             level = (inside >= hall.capacity) + (inside > hall.capacity)
             level += inside * 100 >= hall.capacity * (100 + percent) // 2
-            troubles.append(
-                Trouble(
+            alerts.append(
+                Alert(
                     Kind.FILL,
                     str(hall.hall_id),
                     grave=inside >= hall.capacity,
@@ -42,5 +42,5 @@ def of_halls(context: AlertContext) -> list[Trouble]:
         if ends is not None and now + full_in >= ends:
             continue
         values = {"at": now + full_in, "in_15_min": trend.change}
-        troubles.append(Trouble(Kind.FILLING, str(hall.hall_id), values=values))
-    return troubles
+        alerts.append(Alert(Kind.FILLING, str(hall.hall_id), values=values))
+    return alerts

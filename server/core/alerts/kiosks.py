@@ -2,7 +2,7 @@
 
 from badges.wire import wire
 from badges.wire.version import OWN, WireVersion
-from server.core.alerts.alerts import Kind, Trouble, Value, steps
+from server.core.alerts.alerts import Alert, Kind, Value, steps
 from server.core.alerts.sources import AlertContext
 from server.core.event.settings import EventSettings
 from server.core.kiosks.registry import KioskRow
@@ -26,28 +26,28 @@ def heard_lately(row: KioskRow, now: int) -> bool:
     return row.seen_at is not None and now - row.seen_at <= LIVE_MS
 
 
-def of_kiosks(context: AlertContext) -> list[Trouble]:
+def of_kiosks(context: AlertContext) -> list[Alert]:
     settings, now = context.event.settings, context.now
     return [alert for row in context.kiosks for alert in of_kiosk(row, settings, now)]
 
 
-def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Trouble]:
+def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Alert]:
     """List an active kiosk's alerts, grave ones first. For a silent kiosk only the silence is
     reported, since its last report is old.
     """
     if row.state != "active":
         return []
     if row.seen_at is None:
-        return [Trouble(Kind.NEVER_HEARD, row.kiosk, grave=True, since=row.generation)]
+        return [Alert(Kind.NEVER_HEARD, row.kiosk, grave=True, since=row.generation)]
     silent_ms = now - row.seen_at
     if silent_ms > settings.alert_silent_s * 1000:
         level = steps(silent_ms, 5 * MINUTE_MS, 30 * MINUTE_MS)
         values: dict[str, Value] = {"ms": silent_ms, "waiting": row.waiting}
-        return [Trouble(Kind.SILENT, row.kiosk, True, level, row.seen_at, values)]
+        return [Alert(Kind.SILENT, row.kiosk, True, level, row.seen_at, values)]
     if not row.is_understood and row.version is not None:
-        return [Trouble(Kind.VERSION, row.kiosk, grave=True, values=_versions(row.version))]
-    troubles = _from_health(row, row.health, settings) if row.health else []
-    return sorted(troubles, key=lambda trouble: not trouble.grave)
+        return [Alert(Kind.VERSION, row.kiosk, grave=True, values=_versions(row.version))]
+    alerts = _from_health(row, row.health, settings) if row.health else []
+    return sorted(alerts, key=lambda alert: not alert.grave)
 
 
 def _versions(kiosk: WireVersion) -> dict[str, Value]:
@@ -57,11 +57,11 @@ def _versions(kiosk: WireVersion) -> dict[str, Value]:
     return {"side": "kiosk", "own": kiosk.newest, "needed": OWN.oldest}
 
 
-def _from_health(row: KioskRow, health: wire.Health, settings: EventSettings) -> list[Trouble]:
-    troubles = []
+def _from_health(row: KioskRow, health: wire.Health, settings: EventSettings) -> list[Alert]:
+    alerts = []
 
     def add(kind: Kind, level: int = 0, *, grave: bool = False, **values: Value) -> None:
-        troubles.append(Trouble(kind, row.kiosk, grave, level, None, values))
+        alerts.append(Alert(kind, row.kiosk, grave, level, None, values))
 
     pictures, read = health.frames_per_second, health.read_rate
     if health.camera:
@@ -83,4 +83,4 @@ def _from_health(row: KioskRow, health: wire.Health, settings: EventSettings) ->
     battery = health.battery_percent
     if battery is not None and battery < settings.alert_battery_percent:
         add(Kind.BATTERY, steps(-battery, -10, -5), grave=battery <= 5, percent=battery)
-    return troubles
+    return alerts

@@ -3,7 +3,7 @@ are English, for operators.
 """
 
 from badges.wire.version import OWN
-from server.core.alerts.alerts import Trouble
+from server.core.alerts.alerts import Alert
 from server.core.alerts.sources import AlertContext
 from server.core.entry_log import entry_log
 from server.core.event import processes
@@ -18,10 +18,10 @@ HEARD_TODAY_MS = 3_600_000  # a kiosk heard within this time was in use
 TURN_MAX_S = 10.0
 
 
-def of_processes(context: AlertContext) -> list[Trouble]:
+def of_processes(context: AlertContext) -> list[Alert]:
     servers, now = processes.all_processes(context.db), context.now
     silent = [
-        Trouble(
+        Alert(
             "server.silent",
             server.name,
             what=f"Server {server.name} ({server.address}) was at work, and has written nothing for"
@@ -30,7 +30,7 @@ def of_processes(context: AlertContext) -> list[Trouble]:
         for server in _silent(servers, now)
     ]
     return silent + [
-        Trouble(
+        Alert(
             "server.writes_fail",
             server.name,
             what=f"Writes of server {server.name} fail, {server.failed} in a minute: "
@@ -51,12 +51,12 @@ def _silent(servers: list[Process], now: int) -> list[Process]:
     return [server for server in servers if server.is_silent(now) and server.address not in at_work]
 
 
-def of_engine(context: AlertContext) -> list[Trouble]:
+def of_engine(context: AlertContext) -> list[Alert]:
     engine = engine_state(context.db, str(context.event.database_path))
-    troubles = []
+    alerts = []
     if engine.lacks_standby:
-        troubles.append(
-            Trouble(
+        alerts.append(
+            Alert(
                 "database.standby",
                 "",
                 what="Commits wait for a synchronous standby, and none is connected: nothing is "
@@ -64,15 +64,15 @@ def of_engine(context: AlertContext) -> list[Trouble]:
             )
         )
     if engine.held_s > TURN_MAX_S:
-        troubles.append(
-            Trouble(
+        alerts.append(
+            Alert(
                 "database.turn",
                 "",
                 what=f"{engine.writer} has had its turn to write for {engine.held_s:.0f} s, for "
                 "which all others wait.",
             )
         )
-    return troubles
+    return alerts
 
 
 def long_queues(context: AlertContext) -> dict[str, int]:
@@ -97,23 +97,23 @@ def unheard(context: AlertContext) -> list[str]:
     ]
 
 
-def of_waiting_scans(context: AlertContext) -> list[Trouble]:
-    troubles = []
+def of_waiting_scans(context: AlertContext) -> list[Alert]:
+    alerts = []
     queues, silent = long_queues(context), unheard(context)
     if queues:
         named = ", ".join(f"{name} ({scans})" for name, scans in queues.items())
         words = f"Scans wait at kiosks, more than the event's alert_queue: {named}."
-        troubles.append(Trouble("kiosks.queue", "", what=words))
+        alerts.append(Alert("kiosks.queue", "", what=words))
     if silent:
         words = (
             f"Kiosks that were at work within the hour are not heard: {', '.join(silent)}. Their "
             "scans wait with them."
         )
-        troubles.append(Trouble("kiosks.unheard", "", what=words))
-    return troubles
+        alerts.append(Alert("kiosks.unheard", "", what=words))
+    return alerts
 
 
-def of_awaited_kiosks(context: AlertContext) -> list[Trouble]:
+def of_awaited_kiosks(context: AlertContext) -> list[Alert]:
     awaited = line.awaited(context.db)
     if not awaited:
         return []
@@ -124,10 +124,10 @@ def of_awaited_kiosks(context: AlertContext) -> list[Trouble]:
         f"kiosks have not been heard since: {names}. Fence one that is lost, and attest on its "
         "hall's page what became of its people."
     )
-    return [Trouble("database.set_back", "", what=words)]
+    return [Alert("database.set_back", "", what=words)]
 
 
-def of_log_size(context: AlertContext) -> list[Trouble]:
+def of_log_size(context: AlertContext) -> list[Alert]:
     kiosk, seen = seen_by_kiosks(context.db)
     size = entry_log.size(context.db)
     if seen <= size:
@@ -136,7 +136,7 @@ def of_log_size(context: AlertContext) -> list[Trouble]:
         f"Kiosk {kiosk} states that it has seen {seen} entries of the log, and there are {size}. "
         "It showed no signature for them, so look at that kiosk."
     )
-    return [Trouble("log.ahead", kiosk, what=words)]
+    return [Alert("log.ahead", kiosk, what=words)]
 
 
 def seen_by_kiosks(db: Connection) -> tuple[str, int]:
@@ -156,9 +156,9 @@ def wrong_versions(context: AlertContext) -> dict[str, str]:
     }
 
 
-def of_versions(context: AlertContext) -> list[Trouble]:
+def of_versions(context: AlertContext) -> list[Alert]:
     return [
-        Trouble("kiosk.version", kiosk, what=f"Kiosk {kiosk}: {words}")
+        Alert("kiosk.version", kiosk, what=f"Kiosk {kiosk}: {words}")
         for kiosk, words in wrong_versions(context).items()
     ]
 

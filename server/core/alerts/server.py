@@ -1,7 +1,7 @@
 """Alerts on the server itself: its disks, database, backups and clock."""
 
 from badges.i18n import Phrase, joined
-from server.core.alerts.alerts import Kind, Trouble, lasting
+from server.core.alerts.alerts import Alert, Kind, lasting
 from server.core.alerts.sources import AlertContext, RunningServer
 from server.core.event import clock
 from server.core.second_disk import set_back
@@ -9,54 +9,52 @@ from server.storage import disk
 from server.storage.connection import Connection
 
 
-def of_server(context: AlertContext) -> list[Trouble]:
-    troubles = _of_database(context.db, context.now)
+def of_server(context: AlertContext) -> list[Alert]:
+    alerts = _of_database(context.db, context.now)
     try:
-        troubles.append(
-            _trouble("disk", disk.room(context.event.database_path).warning, grave=True)
-        )
+        alerts.append(_alert("disk", disk.room(context.event.database_path).warning, grave=True))
     except OSError:
         pass
     if context.server is not None:
-        troubles += _of_running(context.server)
-    return [alert for alert in troubles if alert.values["words"]]
+        alerts += _of_running(context.server)
+    return [alert for alert in alerts if alert.values["words"]]
 
 
-def _trouble(about: str, words: str, *, grave: bool = False) -> Trouble:
-    return Trouble(Kind.SERVER, about, grave, values={"words": words})
+def _alert(about: str, words: str, *, grave: bool = False) -> Alert:
+    return Alert(Kind.SERVER, about, grave, values={"words": words})
 
 
-def _of_running(server: RunningServer) -> list[Trouble]:
-    troubles = []
+def _of_running(server: RunningServer) -> list[Alert]:
+    alerts = []
     if server.writes_fail:
         words = Phrase(
             "Some writes to the database fail. Doors continue with the places that they have,"
             " and keep their scans. The server's log has the cause."
         )
-        troubles.append(_trouble("database", words, grave=True))
+        alerts.append(_alert("database", words, grave=True))
     backup = server.backup_status
     if backup is None:
         words = Phrase(
             "A broken disk would lose this event. Name a second one as backup_dir in the"
             " event's settings."
         )
-        troubles.append(_trouble("no_second_disk", words))
+        alerts.append(_alert("no_second_disk", words))
     else:
-        troubles.append(_trouble("backup", backup.trouble, grave=True))
-        troubles.append(_trouble("backup_acts", backup.acts_trouble, grave=True))
-        troubles.append(_trouble("backup_disk", backup.warning))
+        alerts.append(_alert("backup", backup.trouble, grave=True))
+        alerts.append(_alert("backup_acts", backup.acts_trouble, grave=True))
+        alerts.append(_alert("backup_disk", backup.warning))
     if server.superseded_by is not None:
         words = Phrase(
             "Another server now serves this event (%(server)s), so this one no longer accepts"
             " scans or grants places. Stop one of them.",
             server=server.superseded_by or "?",
         )
-        troubles.append(_trouble("superseded", words, grave=True))
-    return troubles
+        alerts.append(_alert("superseded", words, grave=True))
+    return alerts
 
 
-def _of_database(db: Connection, now: int) -> list[Trouble]:
-    troubles = []
+def _of_database(db: Connection, now: int) -> list[Alert]:
+    alerts = []
     put_back = set_back.notice(db)
     if put_back is not None and put_back.awaited:
         words = Phrase(
@@ -65,11 +63,11 @@ def _of_database(db: Connection, now: int) -> list[Trouble]:
             "have.",
             kiosks=", ".join(dict.fromkeys(kiosk.kiosk for kiosk in put_back.awaited)),
         )
-        troubles.append(_trouble(f"set_back-{put_back.at}", words, grave=True))
+        alerts.append(_alert(f"set_back-{put_back.at}", words, grave=True))
     was_set = clock.was_set(db, now)
     if was_set:
-        troubles.append(_trouble(f"clock-{was_set.number}", _clock_words(was_set)))
-    return troubles
+        alerts.append(_alert(f"clock-{was_set.number}", _clock_words(was_set)))
+    return alerts
 
 
 def _clock_words(epoch: clock.Epoch) -> str:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pkgutil import resolve_name
 from typing import NamedTuple, Protocol, TypeVar
 
-from server.core.alerts.alerts import Trouble
+from server.core.alerts.alerts import Alert
 from server.core.event.calendar import day_starts
 from server.core.event.directory import Event
 from server.core.kiosks import registry
@@ -85,9 +85,9 @@ class Source(NamedTuple):
     where: str  # as module:function
     audiences: frozenset[str]
 
-    def alerts(self, context: AlertContext) -> list[Trouble]:
-        troubles: list[Trouble] = resolve_name(self.where)(context)
-        return troubles
+    def alerts(self, context: AlertContext) -> list[Alert]:
+        alerts: list[Alert] = resolve_name(self.where)(context)
+        return alerts
 
 
 def sources_of(package: str, named: Iterable[Sequence[str]]) -> tuple[Source, ...]:
@@ -117,7 +117,7 @@ CORE = sources_of(
 )
 
 
-def alerts(audience: str, context: AlertContext, sources: Iterable[Source]) -> list[Trouble]:
+def alerts(audience: str, context: AlertContext, sources: Iterable[Source]) -> list[Alert]:
     return [
         alert
         for source in sources

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from badges.i18n import N_, Spoken
-from server.core.alerts.alerts import Trouble
+from server.core.alerts.alerts import Alert
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.staff import users
@@ -27,7 +27,7 @@ class Taken:
     note: str
 
 
-def take(db: Connection, trouble: Trouble, note: str, *, by: str, now: int) -> None:
+def take(db: Connection, alert: Alert, note: str, *, by: str, now: int) -> None:
     """Raises TakenError for an empty or too long note."""
     note = " ".join(note.split())
     if not note:
@@ -35,15 +35,15 @@ def take(db: Connection, trouble: Trouble, note: str, *, by: str, now: int) -> N
     if len(note) > NOTE_CHARS_MAX:
         raise TakenError(N_("The note has more than %(most)s characters."), most=NOTE_CHARS_MAX)
     db.execute(
-        "INSERT INTO taken_trouble (trouble, level, since, taken_by, taken_at, note)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (trouble) DO UPDATE SET level = excluded.level,"
+        "INSERT INTO taken_alert (alert, level, since, taken_by, taken_at, note)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (alert) DO UPDATE SET level = excluded.level,"
         " since = excluded.since, taken_by = excluded.taken_by, taken_at = excluded.taken_at,"
         " note = excluded.note",
-        (trouble.key, trouble.level, trouble.since, by, now, note),
+        (alert.key, alert.level, alert.since, by, now, note),
     )
     subject: dict[str, str | int | None] = {
-        "trouble": trouble.key,
-        "level": trouble.level,
+        "trouble": alert.key,
+        "level": alert.level,
         "note": note,
     }
     entry_log.act(db, by, Act.TROUBLE_TAKEN, subject, now)
@@ -53,10 +53,8 @@ def all_taken(db: Connection) -> dict[str, Taken]:
     """Return by the alert's key. `taken_by` is the user's name."""
     names = {user.by: user.name for user in users.users(db)}
     taken = {}
-    for row in db.execute(
-        "SELECT trouble, level, since, taken_by, taken_at, note FROM taken_trouble"
-    ):
+    for row in db.execute("SELECT alert, level, since, taken_by, taken_at, note FROM taken_alert"):
         values = dict(row)
-        key, by = values.pop("trouble"), values["taken_by"]
+        key, by = values.pop("alert"), values["taken_by"]
         taken[key] = Taken(**{**values, "taken_by": names.get(by, by)})
     return taken

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
-from server.core.alerts.alerts import Trouble
+from server.core.alerts.alerts import Alert
 from server.core.alerts.taken import Taken
 
 # An alert absent for longer is a new occurrence. A shorter gap is a wavering value.
@@ -21,7 +21,7 @@ class Watch:
         self._begun = False
         self._looked_at = 0  # Unix ms
 
-    def dated(self, troubles: list[Trouble], taken: Mapping[str, Taken], now: int) -> list[Trouble]:
+    def dated(self, alerts: list[Alert], taken: Mapping[str, Taken], now: int) -> list[Alert]:
         """Return the alerts, each with its start."""
         with self._lock:
             if not self._begun:
@@ -35,22 +35,22 @@ class Watch:
                     if last == self._looked_at:
                         self._seen[key] = (first, now)
             self._looked_at = now
-            dated = [self._one(trouble, now) for trouble in troubles]
+            dated = [self._one(alert, now) for alert in alerts]
             self._seen = {
                 key: times for key, times in self._seen.items() if now - times[1] <= AWAY_MS
             }
             return dated
 
-    def _one(self, trouble: Trouble, now: int) -> Trouble:
-        if trouble.since is not None:
-            return trouble
-        first, last = self._seen.get(trouble.key, (now, now))
+    def _one(self, alert: Alert, now: int) -> Alert:
+        if alert.since is not None:
+            return alert
+        first, last = self._seen.get(alert.key, (now, now))
         if now - last > AWAY_MS:
             first = now
-        self._seen[trouble.key] = (first, now)
-        return replace(trouble, since=first)
+        self._seen[alert.key] = (first, now)
+        return replace(alert, since=first)
 
 
-def is_taken(trouble: Trouble, taken: Taken | None) -> bool:
+def is_taken(alert: Alert, taken: Taken | None) -> bool:
     """Return whether the note is about this occurrence, and it has not become worse since."""
-    return taken is not None and taken.since == trouble.since and trouble.level <= taken.level
+    return taken is not None and taken.since == alert.since and alert.level <= taken.level

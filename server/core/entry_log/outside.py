@@ -24,7 +24,7 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True)
-class OutsideTrouble:
+class OutsideFailure:
     """A problem. `who` is `authority`, or `witness ` and its name. `words` are English details for
     staff, and never text from outside.
     """
@@ -39,23 +39,23 @@ def of_witness(name: str) -> str:
     return f"witness {name}"
 
 
-def all_troubles(db: Connection) -> list[OutsideTrouble]:
-    rows = db.execute("SELECT who, code, words, since FROM outside_trouble ORDER BY who")
+def failures(db: Connection) -> list[OutsideFailure]:
+    rows = db.execute("SELECT who, code, words, since FROM outside_failure ORDER BY who")
     return [
-        OutsideTrouble(row["who"], Code(row["code"]), row["words"], row["since"]) for row in rows
+        OutsideFailure(row["who"], Code(row["code"]), row["words"], row["since"]) for row in rows
     ]
 
 
 def note(db: Connection, who: str, code: Code | None, words: str, now: int) -> None:
     """Store a problem, or with None delete it. A repeated problem keeps its time."""
     if code is None:
-        db.execute("DELETE FROM outside_trouble WHERE who = ?", (who,))
+        db.execute("DELETE FROM outside_failure WHERE who = ?", (who,))
         return
     db.execute(
-        "INSERT INTO outside_trouble (who, code, words, since) VALUES (?, ?, ?, ?)"
+        "INSERT INTO outside_failure (who, code, words, since) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (who) DO UPDATE SET words = excluded.words,"
-        " since = CASE WHEN outside_trouble.code = excluded.code"
-        " THEN outside_trouble.since ELSE excluded.since END,"
+        " since = CASE WHEN outside_failure.code = excluded.code"
+        " THEN outside_failure.since ELSE excluded.since END,"
         " code = excluded.code",
         (who, code, words, now),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 
 from server.core.alerts import factors, halls, kiosks, taken, watch
-from server.core.alerts.alerts import Kind, Trouble, most_urgent_first
+from server.core.alerts.alerts import Alert, Kind, most_urgent_first
 from server.core.alerts.sources import BOARD, AlertContext, alerts
 from server.core.alerts.taken import Taken
 from server.core.alerts.watch import Watch
@@ -31,7 +31,7 @@ class HallRow:
     trend: Trend
     full_at: str  # By the venue's clock; empty if not within two hours
     when: str  # When the phase ends, by the venue's clock or in minutes
-    trouble: int = 0  # Weight of this hall's alerts that no one has taken
+    alerts: int = 0  # Weight of this hall's alerts that no one has taken
 
     @property
     def inside(self) -> int:
@@ -46,8 +46,8 @@ class HallRow:
 @dataclass(frozen=True)
 class Look:
     halls: list[HallRow]
-    new: list[Trouble]
-    taken: list[tuple[Trouble, Taken]]
+    new: list[Alert]
+    taken: list[tuple[Alert, Taken]]
     places: Places
     kiosks: list[registry.KioskRow]
 
@@ -58,9 +58,9 @@ def look() -> Look:
     context = AlertContext(db, here.event, now, here)
     figures, trends, phases = context.halls, context.trends, context.phases
     at_work = kiosks.at_work(context.kiosks)
-    troubles = alerts(BOARD, context, here.alert_sources)
+    current = alerts(BOARD, context, here.alert_sources)
     taken_by_key = taken.all_taken(db)
-    dated = most_urgent_first(here.own(Watch).dated(troubles, taken_by_key, now))
+    dated = most_urgent_first(here.own(Watch).dated(current, taken_by_key, now))
     if not _is_admin():
         # Only admins can fix it, and only they should know whose account is weak.
         dated = [item for item in dated if item.kind is not Kind.NO_FACTOR]
@@ -74,7 +74,7 @@ def look() -> Look:
     weights = _weights(new, at_work)
     return Look(
         [
-            replace(_row(item, phases, trends, now), trouble=weights.get(item.hall_id, 0))
+            replace(_row(item, phases, trends, now), alerts=weights.get(item.hall_id, 0))
             for item in figures
         ],
         new,
@@ -84,20 +84,20 @@ def look() -> Look:
     )
 
 
-def _weights(troubles: list[Trouble], at_work: list[registry.KioskRow]) -> dict[int, int]:
+def _weights(alerts: list[Alert], at_work: list[registry.KioskRow]) -> dict[int, int]:
     """Return each hall's weight of alerts, including those of its doors and kiosks."""
     of_kiosks = {row.kiosk: row.hall_id for row in at_work}
     of_doors = {row.door_id: row.hall_id for row in at_work}
     weights: dict[int, int] = {}
-    for trouble in troubles:
-        if trouble.kind in (Kind.FILL, Kind.FILLING):
-            hall: int | None = int(trouble.about)
-        elif trouble.kind is Kind.FORGED:
-            hall = of_doors.get(int(trouble.about))
+    for alert in alerts:
+        if alert.kind in (Kind.FILL, Kind.FILLING):
+            hall: int | None = int(alert.about)
+        elif alert.kind is Kind.FORGED:
+            hall = of_doors.get(int(alert.about))
         else:
-            hall = of_kiosks.get(trouble.about) if trouble.kind in kiosks.KINDS else None
+            hall = of_kiosks.get(alert.about) if alert.kind in kiosks.KINDS else None
         if hall is not None:
-            weights[hall] = weights.get(hall, 0) + (GRAVE_WEIGHT if trouble.grave else 1)
+            weights[hall] = weights.get(hall, 0) + (GRAVE_WEIGHT if alert.grave else 1)
     return weights
 
 

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from badges.i18n import N_
 from badges.roster.countries import country_name
-from server.core.alerts import kiosks as kiosk_troubles
+from server.core.alerts import kiosks as kiosk_alerts
 from server.core.ledger import entries
 from server.core.occupancy import minutes
 from server.core.programme.counts import ForumCounts, forum_counts
@@ -47,14 +47,14 @@ class Totals(Rendered):
 VIEWS = {"tiles": N_("Tiles"), "table": N_("Table")}
 SORTS: dict[str, tuple[str, Callable[[HallRow], object]]] = {
     "state": (N_("By state"), lambda hall: (list(Phase).index(hall.phase.phase), -hall.share)),
-    "trouble": (N_("Most troubled first"), lambda hall: -hall.trouble),
+    "alert": (N_("Most alerts first"), lambda hall: -hall.alerts),
     "fill": (N_("Fullest first"), lambda hall: -hall.share),
     "trend": (N_("Filling fastest first"), lambda hall: -hall.trend.change),
     "denied": (N_("Most denials first"), lambda hall: -hall.trend.denied),
     "name": (N_("By name"), lambda hall: hall.name),
 }
 # Orders by which the open page re-sorts its halls.
-LIVE_SORTS = ("trouble", "fill", "trend", "denied")
+LIVE_SORTS = ("alert", "fill", "trend", "denied")
 _ADMITS = (Phase.ADMITTING, Phase.OPEN)
 SHOWN: dict[str, tuple[str, Callable[[HallRow], bool]]] = {
     "all": (N_("All halls"), lambda hall: True),
@@ -174,12 +174,12 @@ def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
         discrepancies=entries.discrepancies(db, DISCREPANCY_ROWS),
         count=entries.discrepancy_count(db),
     )
-    shown["troubles"] = _troubles(now)
-    shown["troubles-count"] = ngettext("%(num)s trouble", "%(num)s troubles", len(now.new))
+    shown["alerts"] = _alerts(now)
+    shown["alerts-count"] = ngettext("%(num)s alert", "%(num)s alerts", len(now.new))
     shown["taken-count"] = str(len(now.taken))
     shown["taken"] = render_template(
         "parts/taken.html",
-        taken=[(trouble, words.told(trouble, now.places), by) for trouble, by in now.taken],
+        taken=[(alert, words.told(alert, now.places), by) for alert, by in now.taken],
     )
     shown |= here.own(Totals).parts(i18n.language(), _totals, fresh_s=TOTALS_FRESH_S)
     shown["kiosks"] = _kiosks(now, here.now())
@@ -189,10 +189,10 @@ def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
     return shown
 
 
-def _troubles(now: Look) -> str:
+def _alerts(now: Look) -> str:
     return render_template(
-        "parts/troubles.html",
-        troubles=[(trouble, words.told(trouble, now.places)) for trouble in now.new],
+        "parts/alerts.html",
+        alerts=[(alert, words.told(alert, now.places)) for alert in now.new],
         may_take=auth.may_open("admin.taking.show"),
     )
 
@@ -251,7 +251,7 @@ def _kiosks(now: Look, at: int) -> str:
     tally = {
         "all": len(now.kiosks),
         "active": len(active),
-        "live": sum(kiosk_troubles.heard_lately(row, at) for row in active),
+        "live": sum(kiosk_alerts.heard_lately(row, at) for row in active),
         "waiting": sum(row.state == "proven" for row in now.kiosks),
     }
     return render_template(

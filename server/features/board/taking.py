@@ -5,14 +5,14 @@ from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships
 from werkzeug.wrappers import Response
 
 from server.core.alerts import taken
-from server.core.alerts.alerts import Trouble
+from server.core.alerts.alerts import Alert
 from server.core.alerts.taken import TakenError
 from server.features.board import look
 from server.web import alerts as words
 from server.web import auth, i18n
 from server.web.services import services
 
-blueprint = Blueprint("taking", __name__, url_prefix="/admin/troubles")
+blueprint = Blueprint("taking", __name__, url_prefix="/admin/alerts")
 
 
 @blueprint.get("/<key>")
@@ -26,12 +26,12 @@ def show(key: str) -> str:
 def take(key: str) -> Response | str | tuple[str, int]:
     here, by = services(), auth.actor()
     note = request.form.get("note", "")
-    trouble, _told, _by = _found(key)
-    if trouble is None:
-        flash(_("This trouble is over."), "good")
+    alert, _told, _by = _found(key)
+    if alert is None:
+        flash(_("This alert is over."), "good")
         return redirect(url_for("admin.overview.show"), 303)
     try:
-        here.database.write(lambda db: taken.take(db, trouble, note, by=by, now=here.now()))
+        here.database.write(lambda db: taken.take(db, alert, note, by=by, now=here.now()))
     except TakenError as error:
         return _page(key, problem=i18n.said(error), note=note), 400
     flash(_("Taken on. It comes back to the board if it gets worse or happens again."), "good")
@@ -39,13 +39,13 @@ def take(key: str) -> Response | str | tuple[str, int]:
 
 
 def _page(key: str, *, problem: str = "", note: str = "") -> str:
-    trouble, texts, by = _found(key)
+    alert, texts, by = _found(key)
     if ":" not in key:
         abort(404)
     return render_template(
-        "board/trouble.html",
+        "board/alert.html",
         key=key,
-        trouble=trouble,
+        alert=alert,
         told=texts,
         by=by,
         problem=problem,
@@ -54,9 +54,9 @@ def _page(key: str, *, problem: str = "", note: str = "") -> str:
     )
 
 
-def _found(key: str) -> tuple[Trouble | None, words.Told | None, taken.Taken | None]:
+def _found(key: str) -> tuple[Alert | None, words.Told | None, taken.Taken | None]:
     now = look.look()
-    for trouble, by in [*((trouble, None) for trouble in now.new), *now.taken]:
-        if trouble.key == key:
-            return trouble, words.told(trouble, now.places), by
+    for alert, by in [*((alert, None) for alert in now.new), *now.taken]:
+        if alert.key == key:
+            return alert, words.told(alert, now.places), by
     return None, None, None

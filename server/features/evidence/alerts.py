@@ -1,53 +1,53 @@
 """Alerts about the witnesses and the time-stamping authority."""
 
 from badges.i18n import Phrase
-from server.core.alerts.alerts import Trouble
+from server.core.alerts.alerts import Alert
 from server.core.alerts.sources import AlertContext
-from server.core.entry_log import outside as troubles
-from server.core.entry_log.outside import AUTHORITY, Code, OutsideTrouble
+from server.core.entry_log import outside
+from server.core.entry_log.outside import AUTHORITY, Code, OutsideFailure
 from server.features.evidence.witnesses import asking
 
 # A shorter silence is taken for a network outage.
 AWAY_MS = 10 * 60_000
 
 
-def of_outside(context: AlertContext) -> list[Trouble]:
+def of_outside(context: AlertContext) -> list[Alert]:
     settings, now = context.event.settings, context.now
-    noted = {trouble.who: trouble for trouble in troubles.all_troubles(context.db)}
+    noted = {failure.who: failure for failure in outside.failures(context.db)}
     alerts = []
     for witness in asking.witnesses(settings):
-        trouble = noted.get(troubles.of_witness(witness.name))
-        if trouble is not None and _tells(trouble, now):
+        failure = noted.get(outside.of_witness(witness.name))
+        if failure is not None and _tells(failure, now):
             # The name may contain a slash, which an alert's URL can't; the key's mark has none.
             alerts.append(
-                _alert("witness", witness.mark, _of_witness(witness.name, trouble), trouble)
+                _alert("witness", witness.mark, _of_witness(witness.name, failure), failure)
             )
-    trouble = noted.get(AUTHORITY)
-    if settings.time_authority is not None and trouble is not None and _tells(trouble, now):
-        alerts.append(_alert("time_stamp", AUTHORITY, _of_authority(trouble), trouble))
+    failure = noted.get(AUTHORITY)
+    if settings.time_authority is not None and failure is not None and _tells(failure, now):
+        alerts.append(_alert("time_stamp", AUTHORITY, _of_authority(failure), failure))
     return alerts
 
 
-def of_contradictions(context: AlertContext) -> list[Trouble]:
+def of_contradictions(context: AlertContext) -> list[Alert]:
     return [
-        Trouble("witness.contradicts", trouble.who.removeprefix(troubles.of_witness("")))
-        for trouble in troubles.all_troubles(context.db)
-        if trouble.code.grave
+        Alert("witness.contradicts", failure.who.removeprefix(outside.of_witness("")))
+        for failure in outside.failures(context.db)
+        if failure.code.grave
     ]
 
 
-def _tells(trouble: OutsideTrouble, now: int) -> bool:
-    return trouble.code is not Code.AWAY or not 0 <= now - trouble.since < AWAY_MS
+def _tells(failure: OutsideFailure, now: int) -> bool:
+    return failure.code is not Code.AWAY or not 0 <= now - failure.since < AWAY_MS
 
 
-def _alert(kind: str, about: str, words: tuple[Phrase, Phrase], trouble: OutsideTrouble) -> Trouble:
+def _alert(kind: str, about: str, words: tuple[Phrase, Phrase], failure: OutsideFailure) -> Alert:
     problem, todo = words
-    return Trouble(
+    return Alert(
         kind,
         about,
-        grave=trouble.code.grave,
-        level=2 if trouble.code.grave else 1 if trouble.code is not Code.AWAY else 0,
-        since=trouble.since,
+        grave=failure.code.grave,
+        level=2 if failure.code.grave else 1 if failure.code is not Code.AWAY else 0,
+        since=failure.since,
         what=problem,
         todo=todo,
         where=Phrase("Entry log"),
@@ -55,9 +55,9 @@ def _alert(kind: str, about: str, words: tuple[Phrase, Phrase], trouble: Outside
     )
 
 
-def _of_witness(name: str, trouble: OutsideTrouble) -> tuple[Phrase, Phrase]:
-    values = {"name": name, "words": trouble.words}
-    match trouble.code:
+def _of_witness(name: str, failure: OutsideFailure) -> tuple[Phrase, Phrase]:
+    values = {"name": name, "words": failure.words}
+    match failure.code:
         case Code.FORK:
             problem = Phrase(
                 "Witness %(name)s knows another history of the entry log: %(words)s", **values
@@ -91,13 +91,13 @@ def _of_witness(name: str, trouble: OutsideTrouble) -> tuple[Phrase, Phrase]:
     )
 
 
-def _of_authority(trouble: OutsideTrouble) -> tuple[Phrase, Phrase]:
-    if trouble.code is Code.AWAY:
+def _of_authority(failure: OutsideFailure) -> tuple[Phrase, Phrase]:
+    if failure.code is Code.AWAY:
         return (
-            Phrase("The time-stamping authority does not answer: %(words)s", words=trouble.words),
+            Phrase("The time-stamping authority does not answer: %(words)s", words=failure.words),
             Phrase("The request is repeated automatically. No door waits for it."),
         )
     return (
-        Phrase("The entry log has no time stamp: %(words)s", words=trouble.words),
+        Phrase("The entry log has no time stamp: %(words)s", words=failure.words),
         Phrase("Look at the settings time_authority in event.toml, or ask the authority."),
     )

@@ -5,11 +5,10 @@ and the time-stamping authority confirmed, and when.
 from dataclasses import dataclass
 
 from badges.transparency.signed_note import verifier_key
-from server.core.entry_log import checkpoints, cosignatures
-from server.core.entry_log import outside as troubles
+from server.core.entry_log import checkpoints, cosignatures, outside
 from server.core.entry_log.checkpoints import Cosigned, Given
 from server.core.entry_log.entry_log import Log
-from server.core.entry_log.outside import AUTHORITY, OutsideTrouble
+from server.core.entry_log.outside import AUTHORITY, OutsideFailure
 from server.core.event.directory import Event
 from server.core.kiosks import registry
 from server.features.evidence.witnesses import asking, stamps
@@ -43,13 +42,13 @@ class WitnessView:
     key: str
     asked: bool
     cosigned: Cosigned | None
-    trouble: OutsideTrouble | None
+    failure: OutsideFailure | None
 
 
 @dataclass(frozen=True)
 class AuthorityView:
     url: str
-    trouble: OutsideTrouble | None
+    failure: OutsideFailure | None
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Glance:
 def glance(db: Connection, event: Event, log: Log) -> Glance:
     size, root = log.state()
     given = checkpoints.given(db, log.name)
-    wrong = {trouble.who: trouble for trouble in troubles.all_troubles(db)}
+    wrong = {failure.who: failure for failure in outside.failures(db)}
     authority = event.settings.time_authority
     return Glance(
         size=size,
@@ -111,7 +110,7 @@ def _kiosks(db: Connection) -> list[KioskView]:
 
 
 def _witnesses(
-    db: Connection, event: Event, log: Log, wrong: dict[str, OutsideTrouble]
+    db: Connection, event: Event, log: Log, wrong: dict[str, OutsideFailure]
 ) -> list[WitnessView]:
     """Return the witnesses in the settings, then earlier ones that have cosigned."""
     kept = {witness.witness: witness for witness in checkpoints.cosigned(db, log.name)}
@@ -122,7 +121,7 @@ def _witnesses(
             witness.key,
             True,
             kept.pop(witness.name, None),
-            wrong.get(troubles.of_witness(witness.name)),
+            wrong.get(outside.of_witness(witness.name)),
         )  # fmt: skip
         for witness in asking.witnesses(event.settings)
     ]

@@ -1,7 +1,7 @@
 """Alerts about webhooks whose receiver has accepted nothing for long."""
 
 from badges.i18n import Phrase
-from server.core.alerts.alerts import Trouble, lasting, steps
+from server.core.alerts.alerts import Alert, lasting, steps
 from server.core.alerts.sources import AlertContext
 from server.features.integrations import endpoints
 
@@ -9,7 +9,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 
 
-def of_webhooks(context: AlertContext) -> list[Trouble]:
+def of_webhooks(context: AlertContext) -> list[Alert]:
     """Return the webhooks that fail for longer than the event's settings allow, or were disabled
     for that. Webhooks paused by an admin are left out.
     """
@@ -24,7 +24,7 @@ def of_webhooks(context: AlertContext) -> list[Trouble]:
         level = steps(failing_ms, 6 * HOUR_MS, 48 * HOUR_MS) + (endpoint.disabled_at is not None)
         problem, todo = _words(failing_ms, disabled=endpoint.disabled_at is not None)
         alerts.append(
-            Trouble(
+            Alert(
                 "webhook",
                 str(endpoint.endpoint_id),
                 level=level,
@@ -49,9 +49,9 @@ def _words(failing_ms: int, *, disabled: bool) -> tuple[Phrase, Phrase]:
     )
 
 
-def of_disabled_webhooks(context: AlertContext) -> list[Trouble]:
+def of_disabled_webhooks(context: AlertContext) -> list[Alert]:
     return [
-        Trouble("webhook.disabled", str(endpoint.endpoint_id))
+        Alert("webhook.disabled", str(endpoint.endpoint_id))
         for endpoint in endpoints.endpoints(context.db)
         if endpoint.disabled_at is not None
     ]

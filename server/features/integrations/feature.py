@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 from badges.i18n import N_
-from server.core.alerts.alerts import Trouble
+from server.core.alerts.alerts import Alert
 from server.core.alerts.sources import WEBHOOKS, AlertContext, alerts
 from server.core.event.duties import Work
 from server.features.integrations import tokens
@@ -15,7 +15,7 @@ from server.web.services import Services
 
 
 def _works(here: Services) -> Sequence[Work]:
-    def current(db: Connection, now: int) -> list[Trouble]:
+    def current(db: Connection, now: int) -> list[Alert]:
         return alerts(WEBHOOKS, AlertContext(db, here.event, now, here), here.alert_sources)
 
     return [Webhooks(here.database, here.event.phone_secret, here.now, alerts=current)]

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from badges.i18n import N_
 from badges.printing.qr import symbol_svg
-from server.core.alerts import kiosks as kiosk_troubles
+from server.core.alerts import kiosks as kiosk_alerts
 from server.core.kiosks import last_hour, registry
 from server.core.kiosks.last_hour import KioskMinute
 from server.core.kiosks.registry import KioskRow
@@ -35,7 +35,7 @@ SPARK = (120, 24)  # Of a sparkline, in its own units
 @dataclass(frozen=True)
 class Working:
     row: KioskRow
-    troubles: list[tuple[bool, Told]]  # Grave or not, and its text
+    alerts: list[tuple[bool, Told]]  # Grave or not, and its text
     places: int  # Free places, as last reported
     spark: str  # Points of a line: the door's scans in the last hour
     scans: int  # Their number
@@ -161,7 +161,7 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
     here = services()
     db, now = here.database.reader, here.now()
     rows = registry.kiosks(db)
-    working = kiosk_troubles.at_work(rows)
+    working = kiosk_alerts.at_work(rows)
     return render_template(
         "kiosks.html",
         working=_working(db, working, now),
@@ -201,22 +201,22 @@ def _working(db: Connection, rows: list[KioskRow], now: int) -> list[Working]:
     hours, scans = last_hour.last_hours(db, now), minutes.door_hours(db, now)
     shown = []
     for row in rows:
-        troubles = [
+        alerts = [
             (item.grave, board_words.told(item, places))
-            for item in kiosk_troubles.of_kiosk(row, settings, now)
+            for item in kiosk_alerts.of_kiosk(row, settings, now)
         ]
         counts = scans.get(row.door_id, ())
         silent = _silent(hours.get(row.kiosk, ()) if row.state == "active" else ())
         free = sum(max(0, item.free) for item in held.get((row.kiosk, row.generation), ()))
         line = sparkline(counts, *SPARK) if counts else ""
-        shown.append(Working(row, troubles, free, line, sum(counts), silent, len(silent)))
+        shown.append(Working(row, alerts, free, line, sum(counts), silent, len(silent)))
     return sorted(shown, key=lambda item: (_urgency(item), item.row.kiosk))
 
 
 def _urgency(kiosk: Working) -> int:
-    if any(grave for grave, _told in kiosk.troubles):
+    if any(grave for grave, _told in kiosk.alerts):
         return 0
-    return 1 if kiosk.troubles else 2
+    return 1 if kiosk.alerts else 2
 
 
 def _silent(minutes_of_hour: Sequence[KioskMinute]) -> list[tuple[float, float]]:

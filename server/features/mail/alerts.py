@@ -1,7 +1,7 @@
 """Alerts about failed and returned mails."""
 
 from badges.i18n import Phrase, counted
-from server.core.alerts.alerts import Trouble, steps
+from server.core.alerts.alerts import Alert, steps
 from server.core.alerts.sources import AlertContext
 from server.features.mail import outbox
 from server.features.mail.outbox import State
@@ -11,7 +11,7 @@ RECENT_MS = 24 * 3_600_000
 COUNTED_MAX = 2_000
 
 
-def of_mails(context: AlertContext) -> list[Trouble]:
+def of_mails(context: AlertContext) -> list[Alert]:
     db, settings, now = context.db, context.event.settings, context.now
     worker = None if context.server is None else context.server.find(Worker)
     progress = None if worker is None else worker.progress
@@ -54,8 +54,8 @@ def of_mails(context: AlertContext) -> list[Trouble]:
 
 def _alert(
     kind: str, problem: Phrase, todo: Phrase, *, level: int = 0, since: int | None = None
-) -> Trouble:
-    return Trouble(
+) -> Alert:
+    return Alert(
         kind,
         "mail",
         level=level,

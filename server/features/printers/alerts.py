@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from badges.i18n import Phrase, counted, joined
-from server.core.alerts.alerts import Trouble, lasting, steps
+from server.core.alerts.alerts import Alert, lasting, steps
 from server.core.alerts.sources import AlertContext
 from server.features.printers import jobs, store
 from server.features.printers.states import PrinterState
@@ -13,7 +13,7 @@ _STOPPED = (PrinterState.PAPER_OUT, PrinterState.COVER_OPEN, PrinterState.ERROR)
 FEW_WAIT, MANY_WAIT = 5, 20
 
 
-def of_printers(context: AlertContext) -> list[Trouble]:
+def of_printers(context: AlertContext) -> list[Alert]:
     """Return alerts for printers whose cards can't be printed or wait too long, and for faulty
     printers.
     """
@@ -30,7 +30,7 @@ def of_printers(context: AlertContext) -> list[Trouble]:
         if cards:
             problem = joined(": ", (problem, _waiting(cards, now - since)))
         alerts.append(
-            Trouble(
+            Alert(
                 "printer",
                 str(printer.printer_id),
                 grave=cards > 0,

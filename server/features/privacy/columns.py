@@ -203,7 +203,7 @@ TABLES: Mapping[str, Table] = {
     ),
     "cosignature": Table(none="kiosk generation size note at"),
     "given_checkpoint": Table(none="log size note at"),
-    "outside_trouble": Table(none="who code words since"),
+    "outside_failure": Table(none="who code words since"),
     "time_stamp": Table(none="stamp_id log size note authority answer stamped_at at"),
     "witness_cosignature": Table(none="log witness size note cosigned_at at set_back_at"),
     "door": Table(none="door_id code hall_id names mode"),
@@ -230,14 +230,14 @@ TABLES: Mapping[str, Table] = {
     ),
     "recovery_code": Table(none="user_id code_hash"),
     "sign_on_account": Table(none="issuer subject user_id"),
-    "taken_trouble": Table(none="trouble level since taken_by taken_at note"),
+    "taken_alert": Table(none="alert level since taken_by taken_at note"),
     "webhook_endpoint": Table(
         none="endpoint_id url topics secret_of made_by made_at next_leaf last_notice failing_since"
         " disabled_at removed_at"
     ),
     "webhook_hall": Table(none="hall_id state"),
     "webhook_notice": Table(none="notice_id at_leaf topic kind at data"),
-    "webhook_trouble": Table(none="kind subject began_at"),
+    "webhook_alert": Table(none="kind subject began_at"),
     "hall_category": Table(none="hall_id category"),
     "kiosk": Table(
         none="kiosk generation door_id state token_hash token_expires_at public_key words identity"

@@ -1,6 +1,6 @@
 """Alerts about wallet certificates that expire soon, have expired, or are damaged."""
 
-from server.core.alerts.alerts import Trouble
+from server.core.alerts.alerts import Alert
 from server.core.alerts.certificates import APPLE, GOOGLE, Certificates, Ends
 from server.core.alerts.sources import AlertContext
 from server.core.event.directory import Event
@@ -15,8 +15,8 @@ class WalletCertificates(Certificates):
         super().__init__(_look)
 
 
-def of_certificates(context: AlertContext) -> list[Trouble]:
-    return context.own(WalletCertificates).troubles(context.event, context.now)
+def of_certificates(context: AlertContext) -> list[Alert]:
+    return context.own(WalletCertificates).alerts(context.event, context.now)
 
 
 def _look(event: Event) -> Ends:

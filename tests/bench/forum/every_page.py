@@ -29,7 +29,7 @@ LEFT_OUT = {
     "admin.roster_upload.show": "measured with the import",
     "admin.venue_upload.show": "measured with the import",
     "admin.kiosks.words": "of kiosks that are being set up",
-    "admin.taking.show": "of a trouble that is there",
+    "admin.taking.show": "of an alert that is there",
     "admin.people.card": "a picture, no page: Typst draws it",
     "admin.integrations.webhook": "of webhooks, and a large event has none",
     "admin.entries.export": "a file: measured by BENCH=entries",

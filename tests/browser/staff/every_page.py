@@ -50,7 +50,7 @@ QUERIES = {
     "admin.rehearsal.show": ("?person=A1&place=hall:h1&at=2026-05-04T11:10",),
     "admin.rehearsal.day": ("?day=2026-05-04",),
     "admin.mailing.show": ("?who=due",),
-    "admin.overview.show": ("?view=table&sort=trouble",),
+    "admin.overview.show": ("?view=table&sort=alert",),
     "admin.entries.show": ("?decision=denied",),
     "admin.muster.printed": ("?all",),
 }

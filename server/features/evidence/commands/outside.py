@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from server.console import event_option, opened, refuse, wall_clock
-from server.core.entry_log import checkpoints
-from server.core.entry_log import outside as troubles
+from server.core.entry_log import checkpoints, outside
 from server.core.entry_log.entry_log import Log
 from server.core.event.directory import Event
 from server.features.evidence.witnesses import asking, authority
@@ -30,13 +29,13 @@ def confirm(event: Event, database: Database, log: Log) -> None:
         return
     Confirming(event, database, log, wall_clock).confirm()
     asked = {
-        troubles.of_witness(trouble.name): trouble.name for trouble in asking.witnesses(settings)
+        outside.of_witness(failure.name): failure.name for failure in asking.witnesses(settings)
     }
-    asked[troubles.AUTHORITY] = "the time-stamping authority"
+    asked[outside.AUTHORITY] = "the time-stamping authority"
     with database.reading() as db:
-        for trouble in troubles.all_troubles(db):
-            if trouble.who in asked:
-                click.echo(f"Not confirmed by {asked[trouble.who]}: {trouble.words}.", err=True)
+        for failure in outside.failures(db):
+            if failure.who in asked:
+                click.echo(f"Not confirmed by {asked[failure.who]}: {failure.words}.", err=True)
 
 
 def read_stamp(answer: bytes, message: bytes, certificates: bytes) -> str:

@@ -39,7 +39,7 @@ KINDS = {
     timeline.INFERRED: N_("Exit that was worked out"),
     entry_log.ERASED: N_("Erased"),
 }
-TROUBLES = {
+FAILURES = {
     Code.AWAY: N_("Does not answer"),
     Code.UNKNOWN: N_("Does not know this log"),
     Code.FORK: N_("Knows another history of this log"),
@@ -112,7 +112,7 @@ def integrity() -> str:
         summary = glances.glance(db, here.event, here.log)
     note, _proof = here.log.checkpoint(0)
     return render_template(
-        "log/integrity.html", log=summary, note=note, troubles=TROUBLES, now=here.now()
+        "log/integrity.html", log=summary, note=note, failures=FAILURES, now=here.now()
     )
 
 

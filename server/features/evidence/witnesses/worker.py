@@ -9,8 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from server.core.entry_log import checkpoints
-from server.core.entry_log import outside as troubles
+from server.core.entry_log import checkpoints, outside
 from server.core.entry_log.checkpoints import Given
 from server.core.entry_log.entry_log import Log
 from server.core.entry_log.outside import AUTHORITY, Code
@@ -141,7 +140,7 @@ class Confirming:
         thread.join(seconds)
 
     def ask_witness(self, witness: Witness) -> None:
-        name, now, party = self._log.name, self._now(), troubles.of_witness(witness.name)
+        name, now, party = self._log.name, self._now(), outside.of_witness(witness.name)
         with self._database.reading() as db:
             given = checkpoints.given(db, name)
             kept = {
@@ -212,13 +211,13 @@ class Confirming:
         now = self._now()
         self._waits.note(party, failed=code is not None, now=now)
         with self._database.reading() as db:
-            before = {trouble.who: trouble for trouble in troubles.all_troubles(db)}.get(party)
+            before = {failure.who: failure for failure in outside.failures(db)}.get(party)
         noted = (None, "") if before is None else (before.code, before.words)
         if noted == (code, words):
             return
         if code is not None and (before is None or before.code is not code):
             log.warning("%s: %s (%s)", party, code, words)
-        self._database.write(lambda db: troubles.note(db, party, code, words, now))
+        self._database.write(lambda db: outside.note(db, party, code, words, now))
 
     def _sign(self) -> None:
         self.sign()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from server.core.alerts import kiosks as kiosk_troubles
+from server.core.alerts import kiosks as kiosk_alerts
 from server.core.entry_log import entry_log
 from server.core.event import processes
 from server.core.feed import changes
@@ -54,7 +54,7 @@ class _Now:
     def _kiosks(self) -> Iterator[Metric]:
         db, now = self._here.database.reader, self._here.now()
         active = [row for row in registry.kiosks(db) if row.state == "active"]
-        heard = sum(kiosk_troubles.heard_lately(row, now) for row in active)
+        heard = sum(kiosk_alerts.heard_lately(row, now) for row in active)
         yield _value("kiosks_active", "Kiosks at work.", len(active))
         yield _value("kiosks_quiet", "Kiosks at work that are not heard.", len(active) - heard)
         yield _value(

@@ -19,17 +19,17 @@ def compare(database: Database, alerts: Alerts, now: int) -> None:
 
 
 def _noted(db: Connection) -> _Keys:
-    rows = db.execute("SELECT kind, subject FROM webhook_trouble").fetchall()
+    rows = db.execute("SELECT kind, subject FROM webhook_alert").fetchall()
     return frozenset((row["kind"], row["subject"]) for row in rows)
 
 
 def _note(db: Connection, current: _Keys, now: int) -> None:
     before = _noted(db)
     for kind, subject in sorted(current - before):
-        db.execute("INSERT INTO webhook_trouble VALUES (?, ?, ?)", (kind, subject, now))
+        db.execute("INSERT INTO webhook_alert VALUES (?, ?, ?)", (kind, subject, now))
         notices.add(db, TOPIC.name, "trouble.began", _data(kind, subject), now)
     for kind, subject in sorted(before - current):
-        db.execute("DELETE FROM webhook_trouble WHERE kind = ? AND subject = ?", (kind, subject))
+        db.execute("DELETE FROM webhook_alert WHERE kind = ? AND subject = ?", (kind, subject))
         notices.add(db, TOPIC.name, "trouble.ended", _data(kind, subject), now)
 
 

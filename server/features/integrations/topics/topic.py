@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from server.core.alerts.alerts import Trouble
+from server.core.alerts.alerts import Alert
 from server.storage.connection import Connection
 from server.storage.database import Database
 
-Alerts = Callable[[Connection, int], list[Trouble]]  # Takes the time in Unix ms
+Alerts = Callable[[Connection, int], list[Alert]]  # Takes the time in Unix ms
 
 
 @dataclass(frozen=True)

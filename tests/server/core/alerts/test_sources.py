@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from badges.i18n import Phrase
 from server.app.features import alert_sources
 from server.cli.main import main
-from server.core.alerts.alerts import Trouble
+from server.core.alerts.alerts import Alert
 from server.core.alerts.sources import (
     BOARD,
     STATUS,
@@ -29,14 +29,14 @@ from server.features.integrations import endpoints, outbox
 from server.features.integrations.feature import FEATURE as INTEGRATIONS
 from server.storage.database import Database
 from server.web.services import keep_services, services_of
-from tests.server.features.board.test_overview import troubles
+from tests.server.features.board.test_overview import alerts as shown_alerts
 from tests.server.support.pages import Pages
 
 
-def of_megaphones(context: AlertContext) -> list[Trouble]:
+def of_megaphones(context: AlertContext) -> list[Alert]:
     what = Phrase("Megaphone %(name)s is flat.", name="North")
     todo = Phrase("Plug it in.")
-    return [Trouble("megaphone.flat", "North", what=what, todo=todo, where="Assembly point")]
+    return [Alert("megaphone.flat", "North", what=what, todo=todo, where="Assembly point")]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def pages(event: Event, site: Database, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def test_the_board_shows_a_features_alert_in_the_pages_language(pages: Pages) -> None:
     steward = pages.staff("steward")
-    assert "Megaphone North is flat. Assembly point Plug it in." in troubles(steward)[0]
+    assert "Megaphone North is flat. Assembly point Plug it in." in shown_alerts(steward)[0]
     assert "请接通电源。" in steward.get("/admin/?lang=zh").text
 
 

@@ -55,8 +55,8 @@ def test_it_works(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     with Feed(pages.staff("steward")) as feed:
         first = feed.parts()
         halls = {"hall-1", "hall-2", "hall-3"}
-        others = {"latest", "kiosks", "discrepancies", "totals", "troubles", "taken"}
-        assert {*halls, *others, "troubles-count", "taken-count"} == set(first)
+        others = {"latest", "kiosks", "discrepancies", "totals", "alerts", "taken"}
+        assert {*halls, *others, "alerts-count", "taken-count"} == set(first)
         main.scan(pages.now, pages.serial("A1"))
         pages.send(main)
         changed = feed.parts()

@@ -7,13 +7,13 @@ import pytest
 
 from badges.credential.keys import PrivateKey
 from badges.transparency.witnessing import witness_key
-from server.core.entry_log import outside as troubles
+from server.core.entry_log import outside
 from server.core.entry_log.outside import AUTHORITY, Code
 from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
+from tests.server.features.board.test_overview import alerts as shown
 from tests.server.features.board.test_overview import take
-from tests.server.features.board.test_overview import troubles as shown
 from tests.server.support.pages import Pages
 
 NAME = "example.org/<w>"
@@ -31,10 +31,10 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 
 def note(pages: Pages, who: str, code: Code | None, words: str = "so it is") -> None:
-    pages.database.write(lambda db: troubles.note(db, who, code, words, pages.now))
+    pages.database.write(lambda db: outside.note(db, who, code, words, pages.now))
 
 
-WITNESS = troubles.of_witness(NAME)
+WITNESS = outside.of_witness(NAME)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_authority(pages: Pages) -> None:
     assert "The time-stamping authority does not answer: so it is" in shown(steward)[0]
 
 
-def test_who_was_away_for_a_moment_is_no_trouble(pages: Pages) -> None:
+def test_who_was_away_for_a_moment_is_no_alert(pages: Pages) -> None:
     steward = pages.staff("steward")
     note(pages, WITNESS, Code.AWAY)
     assert "does not answer" not in shown(steward)[0]
@@ -80,8 +80,8 @@ def test_who_was_away_for_a_moment_is_no_trouble(pages: Pages) -> None:
     assert "Witness example.org/&lt;w&gt; does not answer: so it is" in shown(steward)[0]
 
 
-def test_who_is_asked_no_more_is_no_trouble(pages: Pages) -> None:
-    note(pages, troubles.of_witness("example.org/gone"), Code.FORK)
+def test_who_is_asked_no_more_is_no_alert(pages: Pages) -> None:
+    note(pages, outside.of_witness("example.org/gone"), Code.FORK)
     assert "example.org/gone" not in shown(pages.staff("steward"))[0]
 
 

@@ -1,4 +1,4 @@
-"""The board: troubles, halls by the state of their session, who is on site, latest entries."""
+"""The board: alerts, halls by the state of their session, who is on site, latest entries."""
 
 import html
 import re
@@ -130,7 +130,7 @@ def test_a_silent_or_sick_kiosk_is_named_with_what_to_do(pages: Pages) -> None:
     assert "west-1" not in text
 
 
-def test_a_door_without_a_camera_is_no_trouble(pages: Pages) -> None:
+def test_a_door_without_a_camera_is_no_alert(pages: Pages) -> None:
     main = pages.kiosk("main-1", "main")
     pages.send(main, health=wire.Health(camera="", frames_per_second=None))
     assert "main-1" not in pages.staff("steward").get("/admin/").text
@@ -154,30 +154,30 @@ def inside(pages: Pages, hall: str, people: int) -> None:
 
 
 def take(someone: Staff, key: str, note: str):
-    return someone.post(f"/admin/troubles/{key}", {"note": note})
+    return someone.post(f"/admin/alerts/{key}", {"note": note})
 
 
-def troubles(someone: Staff) -> tuple[str, str]:
+def alerts(someone: Staff) -> tuple[str, str]:
     """What is new, and what was taken on."""
     page = someone.get("/admin/").text
-    new = page.split('<div id="troubles"')[1].split("<details>")[0]
+    new = page.split('<div id="alerts"')[1].split("<details>")[0]
     taken = page.split('<div id="taken">')[1].split("</section>")[0]
     return _words(new), _words(taken)
 
 
-def test_a_trouble_is_taken_on_with_a_note_that_stands_in_the_entry_log(pages: Pages) -> None:
+def test_an_alert_is_taken_on_with_a_note_that_stands_in_the_entry_log(pages: Pages) -> None:
     inside(pages, "green", 9)
     hall = pages.database.reader.execute("SELECT hall_id FROM hall WHERE code='green'").fetchone()
     key, steward = f"fill:{hall[0]}", pages.staff("steward")
-    assert "90 % full" in troubles(steward)[0]
-    assert "90 % full: Green Room" in _words(steward.get(f"/admin/troubles/{key}").text)
+    assert "90 % full" in alerts(steward)[0]
+    assert "90 % full: Green Room" in _words(steward.get(f"/admin/alerts/{key}").text)
     for note, why in (("  ", "State briefly"), ("x" * 301, "more than 300 characters")):
         answer = take(steward, key, note)
         assert answer.status_code == 400
         assert why in answer.text
-    assert "90 % full" in troubles(steward)[0]
+    assert "90 % full" in alerts(steward)[0]
     assert take(steward, key, "Queue sent to <h1>\n now").status_code == 303
-    new, taken = troubles(steward)
+    new, taken = alerts(steward)
     assert "90 % full" not in new
     assert "90 % full" in taken
     assert "Queue sent to &lt;h1&gt; now" in taken
@@ -189,42 +189,42 @@ def test_a_trouble_is_taken_on_with_a_note_that_stands_in_the_entry_log(pages: P
     assert msgspec.json.decode(body)["subject"] == subject
     # It became worse.
     inside(pages, "green", 10)
-    assert "Full with 10" in troubles(steward)[0]
+    assert "Full with 10" in alerts(steward)[0]
     # It is as before.
     inside(pages, "green", 9)
-    assert "90 % full" in troubles(steward)[1]
+    assert "90 % full" in alerts(steward)[1]
 
 
-def test_a_trouble_that_occurs_anew_comes_back(pages: Pages) -> None:
+def test_an_alert_that_occurs_anew_comes_back(pages: Pages) -> None:
     inside(pages, "green", 9)
     hall = pages.database.reader.execute("SELECT hall_id FROM hall WHERE code='green'").fetchone()
     key, steward = f"fill:{hall[0]}", pages.staff("steward")
-    troubles(steward)
+    alerts(steward)
     take(steward, key, "seen")
     # The value wavers.
     inside(pages, "green", 8)
-    troubles(steward)
+    alerts(steward)
     inside(pages, "green", 9)
     pages.now += MINUTE
-    assert "90 % full" in troubles(steward)[1]
+    assert "90 % full" in alerts(steward)[1]
     # Now it was away for some time.
     inside(pages, "green", 1)
     for _minute in range(5):
         pages.now += MINUTE
-        assert "90 % full" not in "".join(troubles(steward))
+        assert "90 % full" not in "".join(alerts(steward))
     inside(pages, "green", 9)
-    assert "90 % full" in troubles(steward)[0]
+    assert "90 % full" in alerts(steward)[0]
 
 
-def test_a_kiosk_that_was_back_meanwhile_is_a_new_trouble(pages: Pages) -> None:
+def test_a_kiosk_that_was_back_meanwhile_is_a_new_alert(pages: Pages) -> None:
     main, steward = pages.kiosk("main-1", "main"), pages.staff("supervisor")
     pages.send(main)
     pages.now += 2 * MINUTE
     assert take(steward, "silent:main-1", "Looking").status_code == 303
-    assert "Silent" in troubles(steward)[1]
+    assert "Silent" in alerts(steward)[1]
     pages.send(main)
     pages.now += 2 * MINUTE
-    assert "Silent" in troubles(steward)[0]
+    assert "Silent" in alerts(steward)[0]
 
 
 def test_what_was_taken_on_survives_a_restart(event: Event, site: Database) -> None:
@@ -232,15 +232,15 @@ def test_what_was_taken_on_survives_a_restart(event: Event, site: Database) -> N
         inside(pages, "h1", 100)
         hall = pages.database.reader.execute("SELECT hall_id FROM hall WHERE code='h1'").fetchone()
         someone = pages.staff("steward")
-        troubles(someone)
+        alerts(someone)
         pages.now += MINUTE
         take(someone, f"fill:{hall[0]}", "seen")
-        assert "Full with" in troubles(someone)[1]
+        assert "Full with" in alerts(someone)[1]
     with Pages(event, site, now=pages.now + MINUTE) as again:
-        assert "Full with" in troubles(again.staff("steward"))[1]
+        assert "Full with" in alerts(again.staff("steward"))[1]
 
 
-def test_writes_that_fail_are_a_trouble(pages: Pages) -> None:
+def test_writes_that_fail_are_an_alert(pages: Pages) -> None:
     staff = pages.staff("supervisor")
     assert "Some writes to the database fail" not in staff.get("/admin/").text
     pages.database.failures.note(AwayError("the database can't be reached"))
@@ -248,39 +248,39 @@ def test_writes_that_fail_are_a_trouble(pages: Pages) -> None:
     assert "Some writes to the database fail" in staff.get("/admin/").text
 
 
-def test_who_may_take_a_trouble_on(shown: Pages) -> None:
-    assert_only(shown, "/admin/troubles/server:no_second_disk", "steward", "supervisor")
+def test_who_may_take_an_alert_on(shown: Pages) -> None:
+    assert_only(shown, "/admin/alerts/server:no_second_disk", "steward", "supervisor")
     auditor = shown.staff("auditor")
     assert take(auditor, "server:no_second_disk", "x").status_code == 403
     assert "Take on" not in auditor.get("/admin/").text
     admin = shown.staff("admin")
-    assert admin.get("/admin/troubles/nothing").status_code == 404
-    assert "This trouble is over" in admin.get("/admin/troubles/silent:main-1").text
+    assert admin.get("/admin/alerts/nothing").status_code == 404
+    assert "This alert is over" in admin.get("/admin/alerts/silent:main-1").text
 
 
-def test_forged_and_copied_badges_are_troubles_for_an_hour(pages: Pages) -> None:
+def test_forged_and_copied_badges_are_alerts_for_an_hour(pages: Pages) -> None:
     main = pages.kiosk("main-1", "main")
     pages.send(main)
     main.scan(pages.now, None, decision="denied", reason="forged")
     main.scan(pages.now, pages.serial("A2"), decision="denied", reason="likely_copy")
     pages.send(main)
-    text = troubles(pages.staff("steward"))[0]
+    text = alerts(pages.staff("steward"))[0]
     assert "1 forged badge in an hour" in text
     assert "Main entrance" in text
     assert "Likely a copied badge, seen 1 time" in text
     pages.now += 61 * MINUTE
-    text = troubles(pages.staff("steward"))[0]
+    text = alerts(pages.staff("steward"))[0]
     assert "forged" not in text
     assert "copied" not in text
 
 
-def test_a_hall_that_fills_too_fast_is_a_trouble_before_it_is_full(pages: Pages) -> None:
+def test_a_hall_that_fills_too_fast_is_an_alert_before_it_is_full(pages: Pages) -> None:
     west = pages.kiosk("west-1", "h1-west")
     pages.send(west)
     for number in range(40):
         west.scan(pages.now - 9 * MINUTE + number, 500 + number, category=1)
     pages.send(west)
-    text = troubles(pages.staff("steward"))[0]
+    text = alerts(pages.staff("steward"))[0]
     assert re.search(r"Full at 10:\d\d at this rate, 40 more in 15 min", text), text
 
 

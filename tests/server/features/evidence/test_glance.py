@@ -5,8 +5,7 @@ from dataclasses import replace
 from badges.credential.keys import PrivateKey
 from badges.transparency.checkpoint import cosign
 from badges.transparency.witnessing import witness_key
-from server.core.entry_log import checkpoints
-from server.core.entry_log import outside as troubles
+from server.core.entry_log import checkpoints, outside
 from server.core.entry_log.checkpoints import Cosigned, Given
 from server.core.entry_log.outside import AUTHORITY, Code
 from server.features.evidence.glance import Glance, glance
@@ -46,7 +45,7 @@ def test_witnesses_and_stamps(evidence: Evidence) -> None:
     for size, at in ((30, NOW), (110, NOW + HOUR)):
         one = Stamp(0, size, log.note(size), "Time", at, at, b"answer")
         db.write(lambda db, one=one: stamps.keep(db, log.name, one))
-    db.write(lambda db: troubles.note(db, AUTHORITY, Code.AWAY, "no answer in time", NOW))
+    db.write(lambda db: outside.note(db, AUTHORITY, Code.AWAY, "no answer in time", NOW))
     found = look(
         evidence,
         witnesses={"https://w.example.org": witness_key("example.org/w", WITNESS.public)},
@@ -61,8 +60,8 @@ def test_witnesses_and_stamps(evidence: Evidence) -> None:
     ]
     assert [one.size for one in found.stamps] == [110, 30]
     assert found.authority is not None
-    assert found.authority.trouble is not None
-    assert found.authority.trouble.code is Code.AWAY
+    assert found.authority.failure is not None
+    assert found.authority.failure.code is Code.AWAY
     assert found.unconfirmed == found.size - 110
 
 
@@ -77,9 +76,9 @@ def test_another_log_of_the_same_event(evidence: Evidence) -> None:
 
 def test_a_trouble_that_goes_on_keeps_its_time(evidence: Evidence) -> None:
     def note(code: Code | None, now: int) -> list[tuple[Code, int]]:
-        evidence.database.write(lambda db: troubles.note(db, "witness w", code, "", now))
+        evidence.database.write(lambda db: outside.note(db, "witness w", code, "", now))
         with evidence.database.reading() as db:
-            return [(one.code, one.since) for one in troubles.all_troubles(db)]
+            return [(one.code, one.since) for one in outside.failures(db)]
 
     assert note(Code.AWAY, NOW) == [(Code.AWAY, NOW)]
     assert note(Code.AWAY, NOW + 1) == [(Code.AWAY, NOW)]

@@ -14,7 +14,7 @@ import standardwebhooks
 from standardwebhooks import webhooks as library
 
 from server.app.features import alert_sources
-from server.core.alerts.alerts import Trouble
+from server.core.alerts.alerts import Alert
 from server.core.alerts.sources import WEBHOOKS, AlertContext, alerts
 from server.core.entry_log import outside
 from server.core.entry_log.outside import Code
@@ -423,7 +423,7 @@ def test_a_removed_endpoint_gets_nothing_more(pages: Pages, receiver: Receiver) 
 
 
 def watching(pages: Pages) -> Webhooks:
-    def current(db: Connection, now: int) -> list[Trouble]:
+    def current(db: Connection, now: int) -> list[Alert]:
         return alerts(WEBHOOKS, AlertContext(db, pages.event, now), alert_sources())
 
     secret = pages.event.phone_secret

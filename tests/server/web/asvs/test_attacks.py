@@ -45,7 +45,7 @@ TEXTS = {
     "saved_filter": ("name",),
     "roster_mapping": ("name",),
     "attention": ("note",),
-    "taken_trouble": ("note",),
+    "taken_alert": ("note",),
 }
 NAMES = {
     "hall": "names", "door": "names", "session": "titles", "category": "names",

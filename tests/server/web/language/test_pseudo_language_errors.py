@@ -64,7 +64,7 @@ FORMS: tuple[tuple[str, dict[str, object], str], ...] = (
     ("/admin/privacy/clocks", {"people": "999999"}, ""),
     ("/admin/muster/begin", {"reason": "x", "sure": "yes"}, ""),
     ("/admin/muster/1/end", {"note": ""}, ""),
-    ("/admin/troubles/silent:k1", {"note": ""}, ""),
+    ("/admin/alerts/silent:k1", {"note": ""}, ""),
     ("/admin/printers/new", {"name": "", "address": "tcp://1.2.3.4", "kind": "zpl"}, ""),
     ("/admin/printers/new", {"name": "P", "address": "x", "kind": "zpl", "format": "4x3in",
                              "dpi": "300"}, ""),

@@ -11,8 +11,7 @@ from badges.credential.keys import PrivateKey
 from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
 from badges.transparency.merkle import Tree, leaf_hash
 from badges.transparency.signed_note import verifier_key
-from server.core.entry_log import checkpoints, entry_log
-from server.core.entry_log import outside as troubles
+from server.core.entry_log import checkpoints, entry_log, outside
 from server.core.entry_log.act_names import Act
 from server.core.entry_log.checkpoints import Cosigned
 from server.core.entry_log.outside import Code
@@ -95,7 +94,7 @@ class World:
     def trouble(self) -> tuple[Code, str] | None:
         """The only trouble."""
         with self.database.reading() as db:
-            found = troubles.all_troubles(db)
+            found = outside.failures(db)
         assert len(found) <= 1
         return (found[0].code, found[0].words) if found else None
 

@@ -1,4 +1,4 @@
-"""Troubles of printers, mails, certificates, webhooks and accounts on the board."""
+"""Alerts of printers, mails, certificates, webhooks and accounts on the board."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from server.features.printers.store import PrinterPlan
 from server.storage.database import Database
 from server.web.services import services_of
 from tests.server.conftest import MINUTE
-from tests.server.features.board.test_overview import take, troubles
+from tests.server.features.board.test_overview import alerts, take
 from tests.server.support.pages import Pages, Staff, acts
 
 DAY = 24 * 60 * MINUTE
@@ -31,7 +31,7 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 
 def seen_by(pages: Pages, role: str = "supervisor") -> str:
-    return troubles(pages.staff(role))[0]
+    return alerts(pages.staff(role))[0]
 
 
 def printer(pages: Pages, name: str) -> int:
@@ -59,17 +59,17 @@ def test_a_printer_without_paper_is_named_and_gravely_where_cards_wait(pages: Pa
         assert "Zebra East" not in seen_by(pages), "nothing waits for it"
     say(pages, number, PrinterState.PAPER_OUT)
     supervisor = pages.staff("supervisor")
-    assert "◆ Out of paper Zebra East Put in paper or a new roll." in troubles(supervisor)[0]
+    assert "◆ Out of paper Zebra East Put in paper or a new roll." in alerts(supervisor)[0]
     take(supervisor, f"printer:{number}", "Roll is on its way")
-    assert "Roll is on its way" in troubles(supervisor)[1]
+    assert "Roll is on its way" in alerts(supervisor)[1]
     assert acts(pages)[-1] == "trouble_taken"
     queue(pages, "A1", number)
     pages.now += 30_000
     queue(pages, "A2", number)
     told = "▲ Out of paper: 2 cards wait, the oldest for 30 s Zebra East"
-    assert told in troubles(supervisor)[0], "worse than when it was taken on"
+    assert told in alerts(supervisor)[0], "worse than when it was taken on"
     say(pages, number, PrinterState.OFFLINE)
-    assert "▲ Printer not reached: 2 cards wait" in troubles(supervisor)[0]
+    assert "▲ Printer not reached: 2 cards wait" in alerts(supervisor)[0]
     assert "/admin/printers/" not in supervisor.get("/admin/").text
     assert "/admin/printers/" in pages.staff("admin").get("/admin/").text
 
@@ -157,11 +157,11 @@ def test_a_webhook_that_fails_for_long_is_named_but_not_one_that_was_paused(page
     assert "Webhook" not in seen_by(pages)
     pages.now += MINUTE
     supervisor = pages.staff("supervisor")
-    assert f"◆ Its receiver takes nothing for 15 min Webhook {number}" in troubles(supervisor)[0]
+    assert f"◆ Its receiver takes nothing for 15 min Webhook {number}" in alerts(supervisor)[0]
     assert "example.org" not in supervisor.get("/admin/").text, "its address is the admins'"
     take(supervisor, f"webhook:{number}", "told them")
     pages.database.write(lambda db: endpoints.disable(db, number, by="nobody", now=pages.now))
-    assert "Switched off, after its receiver took nothing for 15 min" in troubles(supervisor)[0]
+    assert "Switched off, after its receiver took nothing for 15 min" in alerts(supervisor)[0]
     pages.database.write(lambda db: endpoints.enable(db, number, by="test", now=pages.now))
     assert "Webhook" not in seen_by(pages)
     pages.database.write(lambda db: endpoints.disable(db, number, by="user:1", now=pages.now))
@@ -217,14 +217,14 @@ def test_certificates_are_read_once_a_minute(event: Event) -> None:
 
     kept = Certificates(look)
     for step in range(0, 60_000, 200):
-        assert kept.troubles(event, now + step)
+        assert kept.alerts(event, now + step)
     assert len(read) == 1
-    kept.troubles(event, now + 60_000)
+    kept.alerts(event, now + 60_000)
     assert len(read) == 2
 
 
 def admins_lack(someone: Staff) -> str:
-    found = re.search(r"\d of \d admins ha\w+ no second factor", troubles(someone)[0])
+    found = re.search(r"\d of \d admins ha\w+ no second factor", alerts(someone)[0])
     return found[0] if found else ""
 
 
