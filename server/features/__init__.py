@@ -1,6 +1,6 @@
-"""One folder for each thing that an organiser or an operator would name.
+"""One folder per feature that an organiser or operator would name.
 
-`__init__.py` says for whom a feature is, and lists its commands. `feature.py` registers its pages
-and hooks. `server/app/features.py` has the list of all. A feature uses core, storage and web; the
-other features that it may use are listed in `tests/test_house.py`.
+`__init__.py` lists a feature's commands, `feature.py` registers its pages and hooks, and
+`server/app/features.py` lists all features. A feature uses core, storage and web;
+`tests/test_house.py` lists the other features that it may use.
 """

@@ -1,7 +1,6 @@
-"""A person's history on one timeline, newest first: registration, badges, staff actions, prints,
-mails, and scans with supervisors' notes.
+"""A person's history, newest first: registration, badges, staff actions, prints, mails and scans.
 
-Each part comes from its own table. All parts are read from the same edge and merged.
+Each part comes from its own table; the parts are merged.
 """
 
 import heapq
@@ -79,8 +78,8 @@ class _Part:
     rows: str
 
 
-# Rows of `badge` and printing appear only if no logged action covers them: bulk actions are one log
-# entry without serials.
+# Rows of `badge` and printing without a logged action: a bulk action is one log entry without
+# serials.
 _NO_ACT = (
     f"NOT EXISTS (SELECT 1 FROM leaf l {dialect.by_index('leaf_act_serial')}"
     f" WHERE l.kind = 'act' AND {_WHOM} = b.serial AND {_ACT} = '{{}}' AND {{}})"

@@ -1,8 +1,3 @@
-"""Moves an event's database from SQLite to PostgreSQL, or back, without loss.
-
-All rows and the entry log's root are compared. Until then, the event stays in place.
-"""
-
 from pathlib import Path
 from typing import NamedTuple
 

@@ -1,9 +1,8 @@
-"""Restores a server from its backup. Later changes come from the kiosks' journals and from the
-staff actions on the second disk.
+"""Restores a server from its backup, kiosks' journals, and staff actions on the second disk.
 
 The restored server gets a higher incarnation. It grants no place in a hall until each kiosk that
-may hold places there has reported its own total (docs/design/places.md, rule 8). Its entry log is a
-new log that begins with the old one, and records where it branched off.
+may hold places there has reported its total (docs/design/places.md, rule 8). Its entry log is a new
+log that begins with the old one.
 """
 
 import shutil

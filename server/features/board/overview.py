@@ -1,8 +1,4 @@
-"""Shows the board: alerts and remedies first, then halls by state of their session, then the people
-on site.
-
-`live` keeps it up to date.
-"""
+"""Shows the board: alerts first, then halls by state of their session, then the people on site."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

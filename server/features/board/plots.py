@@ -1,6 +1,4 @@
-"""Plots a hall's day: people inside, entries and exits, and arrivals by door. The server draws the
-plots; tables have the figures.
-"""
+"""Plots a hall's day: people inside, entries and exits, and arrivals by door."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

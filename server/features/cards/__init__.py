@@ -1,7 +1,6 @@
 """Designs and prints cards, and issues badges.
 
-Organisers choose paper, lines, colours and logos on one page, with a preview. `commands.py` issues
-badges and writes PDFs. `badges/printing` draws the cards.
+`commands.py` issues badges and writes PDFs. `badges/printing` draws the cards.
 """
 
 COMMANDS = (

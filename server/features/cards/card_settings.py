@@ -1,8 +1,7 @@
 """Saves an event's card design, and undoes the last save.
 
-Settings are in the folder `cards`, category colours in the database. A save first writes pictures
-under new names. Then the log entry, the colours and `cards.toml` are written together, so a failure
-changes nothing.
+Settings are in the folder `cards`, category colours in the database. A save writes pictures under
+new names, then log entry, colours and `cards.toml` together, so a failure changes nothing.
 """
 
 import hashlib

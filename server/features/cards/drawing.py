@@ -1,7 +1,6 @@
-"""Draws badges in several processes, some dozens at a time.
+"""Draws badges in several processes, in chunks.
 
-Each process empties Typst's cache between chunks, so that memory does not grow with the number of
-badges.
+Each process empties Typst's cache between chunks to limit memory.
 """
 
 import multiprocessing
@@ -114,10 +113,10 @@ class Drawing:
 
 @contextmanager
 def _ctrl_c_held() -> Iterator[None]:
-    """Start a process that never gets Ctrl-C; its parent ends it.
+    """Start a process without Ctrl-C, which its parent ends.
 
-    The new process inherits the signal mask, but other threads of this process may still get the
-    signal. So it is recorded, and raised at the end.
+    The process inherits the signal mask. Other threads may still get the signal, so it is recorded
+    and raised at the end.
     """
     came: list[int] = []
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

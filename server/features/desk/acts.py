@@ -1,6 +1,6 @@
 """Stores the desk's actions, so that a form takes effect once and never overwrites a newer change.
 
-Each form has a nonce, and a mark of the person's state when its page was made.
+Each form has a nonce, and a mark of the person's state.
 """
 
 import json

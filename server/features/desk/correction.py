@@ -1,7 +1,4 @@
-"""Corrects a person's data, and replaces the badge where it no longer matches.
-
-`plan` predicts the effect on the badge, and `correct` does exactly that.
-"""
+"""Corrects a person's data, and replaces the badge if it no longer matches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Prints cards, replaces badges, and hands badges over to phones.
 
-If a printer serves the desk, the job is queued in the same transaction. Otherwise the clerk's
-browser prints, and the clerk confirms the card.
+A job for a printer is queued in the same transaction. Without a printer, the clerk's browser prints
+and the clerk confirms.
 """
 
 from server.core.entry_log import entry_log

@@ -1,8 +1,7 @@
 """Measures how fast the desks work.
 
-A person is served when their card is out of the printer (or its browser print is confirmed), or
-when the badge is on their phone. The wait starts when the clerk begins (the first key typed), so it
-excludes the queue before the desk.
+A person is served when their card is printed, or the badge is on their phone. The wait begins with
+the first key typed, so it excludes the queue before the desk.
 """
 
 from collections import defaultdict

@@ -1,7 +1,7 @@
 """Undoes a clerk's last action, as far as possible.
 
-A new badge is never withdrawn, because doors may already treat the earlier one as void. So undoing
-a correction restores the data and issues the next badge.
+A new badge is never withdrawn, because doors may treat the earlier one as void. So undoing a
+correction issues the next badge.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Registers a walk-in, and issues and prints the badge.
-
-Similar people on the roster are shown before a second record is made.
-"""
+"""Registers a walk-in, and issues and prints the badge, after a check for similar people."""
 
 import re
 from collections.abc import Callable, Collection, Mapping

@@ -1,5 +1,4 @@
-"""Lets staff change single things by hand: halls, doors, sessions, speakers, people; and undo.
+"""Lets staff edit single things: halls, doors, sessions, speakers, people; and undo.
 
-An edit is a plan, as a venue file has many, so imports and edits follow the same rules. Begin with
-`venue_edit.py`.
+An edit is a plan, like an import, so both follow the same rules. Begin with `venue_edit.py`.
 """

@@ -1,7 +1,6 @@
 """Adds, changes and removes single things of the venue.
 
-A form's values become a plan, as an entry of a venue file does. So a page refuses the same things
-as a file, in the same words.
+A form's values become a plan, so pages and files refuse the same things.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Makes the entry log verifiable by outsiders: self-verifying exports, witnesses and time stamps.
+"""Makes the entry log verifiable by outsiders: exports, witnesses and time stamps.
 
-Begin with `export.py`. `verify.py` and `verify_receipt.py` import nothing of ours, because each
-export contains them. `witnesses/` has parties outside confirm the log, without delaying any door.
+Begin with `export.py`. `verify.py` and `verify_receipt.py` import nothing of ours, because exports
+contain them.
 """
 
 COMMANDS = (

@@ -1,8 +1,7 @@
 """Checks an event's database against its own entry log.
 
-Pages and CSV files read the ledger's rows; exports read the log's records. This finds rows that
-differ from their records, records that differ from their hashes, missing entries, and a log other
-than the one that kiosks and witnesses cosigned or an authority stamped.
+It finds ledger rows that differ from their records, records that differ from their hashes, missing
+entries, and a log other than the one that kiosks, witnesses or an authority confirmed.
 """
 
 import base64
@@ -43,9 +42,7 @@ class _Claim:
 
 
 def problems(db: Connection, log: str) -> Iterator[str]:
-    """Yield each problem as a sentence without its full stop, in the order of the entries. `log` is
-    the log's name.
-    """
+    """Yield each problem as a sentence without full stop, by entry. `log` is the log's name."""
     tree, number = Tree(), 0
     claims = sorted(_claims(db, log), key=lambda claim: claim.size)
     columns = ", ".join(f"s.{column}" for column in _COLUMNS)

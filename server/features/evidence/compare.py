@@ -1,8 +1,7 @@
-"""Compares two exports of the entry log, or an export with the log itself: the same log, one the
-beginning of the other, or different from some entry on.
+"""Compares two exports of the entry log, or an export with the log itself.
 
-All entries' hashes are compared in one pass that holds one tile of each side. Exports may come from
-anyone, so sizes are bounded and malformed files are refused in plain words.
+The hashes of all entries are compared in one pass over tiles. Exports are untrusted, so sizes are
+limited.
 """
 
 import hashlib
@@ -31,8 +30,8 @@ class CompareError(Spoken):
 
 
 class Side(NamedTuple):
-    """One side of a comparison. An export also has `shown`, its selection of records, and `made_at`
-    (Unix ms); the log itself has neither.
+    """One side of a comparison. An export has `shown`, its selection of records, and `made_at`
+    (Unix ms).
     """
 
     log: str
@@ -54,10 +53,10 @@ class Renamed(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """The result: both sides have the first `agreed` entries in common.
+    """The result: the first `agreed` entries are the same.
 
-    Names are not part of the log; `renamed` lists those that differ. After a fork `records` are the
-    records of entry `agreed` on each side, None where hidden.
+    `renamed` lists names that differ; they are not part of the log. After a fork `records` are the
+    records of entry `agreed`, None where hidden.
     """
 
     verdict: str

@@ -1,8 +1,6 @@
-"""Exports the entry log as evidence for outsiders.
+"""Exports the entry log as evidence for outsiders, streamed to a folder or a zip.
 
-An export is a folder or a zip: the log as C2SP tlog-tiles, the selected records with their salts,
-keys, the kiosks' cosignatures, and a verifier without dependencies on us. It is streamed, never
-held in memory as a whole. docs/entry-log.md describes each file.
+docs/entry-log.md describes each file.
 """
 
 import hashlib
@@ -106,9 +104,7 @@ def _remove(path: Path) -> None:
 
 
 class _Target:
-    """Writes files into a folder or a zip. `records.txt` may be as large as the log, so it is
-    streamed.
-    """
+    """Writes files into a folder or a zip. `records.txt` is streamed."""
 
     def __init__(self, path: Path, *, zipped: bool) -> None:
         self._spool = path.with_name(f"{path.name}.records") if zipped else path / "records.txt"
@@ -206,8 +202,9 @@ class _Export:
         self._write_outside()
 
     def _write_outside(self) -> None:
-        """Write the confirmations from outside, and the authority's certificate if there is one. A
-        verifier should get those keys and certificates separately.
+        """Write the confirmations from outside, with the keys and certificates.
+
+        Verifiers should get those keys and certificates separately.
         """
         marks = {witness.name: witness.mark for witness in asking.witnesses(self._event.settings)}
         for kept in checkpoints.cosigned(self._db, self._event.log_name):

@@ -1,5 +1,5 @@
-"""Summarises the entry log: its size, its newest checkpoint, and how much of it each kiosk, witness
-and the time-stamping authority confirmed, and when.
+"""Summarises the entry log: size, newest checkpoint, and the confirmations of kiosks, witnesses and
+the authority.
 """
 
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ class KioskView:
 
 @dataclass(frozen=True)
 class WitnessView:
-    """How much of the log a witness cosigned. `cosigned` is None before its first cosignature.
-    `asked` is False if the settings no longer name it.
+    """How much of the log a witness cosigned, None for nothing. `asked` is False if the settings no
+    longer name it.
     """
 
     name: str
@@ -53,9 +53,10 @@ class AuthorityView:
 
 @dataclass(frozen=True)
 class Glance:
-    """The values of the page. `given` is the newest checkpoint that was signed periodically, `note`
-    the same with the witnesses' signatures; None and "" before the first. `stamps` are newest
-    first.
+    """The values of the page.
+
+    `given` is the newest periodically signed checkpoint, `note` the same with the witnesses'
+    signatures; None and "" before the first. `stamps` are newest first.
     """
 
     size: int

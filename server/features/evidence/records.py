@@ -1,7 +1,6 @@
-"""Reads the entry log's leaves for an export, and formats the lines of `records.txt`.
+"""Reads the entry log's leaves for an export, and formats `records.txt` (docs/entry-log.md).
 
-A line has a record and its salt, or a stand-in for an erased or withheld record. docs/entry-log.md
-specifies the lines byte by byte.
+A line has a record and its salt, or a stand-in for an erased or withheld record.
 """
 
 from collections.abc import Iterator
@@ -42,8 +41,8 @@ _WHO = msgspec.json.Decoder(_Who)
 
 
 class Leaf(NamedTuple):
-    """One leaf for an export. `entry` is None where it would reveal a hidden record, because the
-    leaf predates salts. `line` is None where `records.txt` has no line for it.
+    """One leaf for an export. `entry` is None if it would reveal a hidden record, because the leaf
+    predates salts. `line` is None without a line in `records.txt`.
     """
 
     number: int
@@ -104,9 +103,7 @@ def _fits(entry: bytes, row: Row) -> bool:
 
 
 def _stand_in(row: Row, kiosks: set[KioskKey] | None) -> bytes | None:
-    """Return the stand-in line of a withheld scan, needed to verify its kiosk's chain; None where
-    that chain is not shown.
-    """
+    """Return the stand-in line of a withheld scan, or None if its kiosk's chain is not shown."""
     try:
         scan = _SCAN.decode(row.body)
         record = bytes(scan.record)

@@ -30,8 +30,8 @@ class Selection:
 
     @property
     def ids(self) -> dict[str, int]:
-        """Return the selection's ids for the log entry about the export. The serial has its own
-        field, so that erasing that person finds it.
+        """Return the ids for the log entry about the export. The serial has its own field for
+        erasures.
         """
         values = {"hall": self.hall_id, "since": self.since, "serial": self.serial}
         return {name: value for name, value in values.items() if value is not None}
@@ -73,8 +73,8 @@ def selected(
     day: str | None = None,
     badge: str | None = None,
 ) -> Selection:
-    """Return the selection for a hall's code, a day such as 2026-05-26, or a badge number; without
-    any, all records. Raises SelectionError.
+    """Return the selection for a hall's code, a day such as 2026-05-26, or a badge number, else all
+    records. Raises SelectionError.
     """
     if sum(value is not None for value in (hall, day, badge)) > 1:
         raise SelectionError(N_("choose one of hall, day and person."))

@@ -1,7 +1,6 @@
 """Lists the log's entries, newest first: scans, staff actions, inferred exits and erased entries.
 
-Pages are keyed by entry numbers, which never change. So a page's address stays valid, and the
-thousandth page costs as little as the first.
+Pages are keyed by entry numbers, so addresses stay valid and every page is equally fast.
 """
 
 import json
@@ -31,9 +30,8 @@ _ACT = dialect.in_json("body", "act")
 class Filter:
     """Selects entries. None means any.
 
-    `since` is inclusive and `until` exclusive (Unix ms), by the door's clock for a scan, else by
-    the server's. `what` is one of `KINDS` or a kind of scan. A staff action has the hall or kiosk
-    of its subject, an erased scan those of its ledger row.
+    `since` is inclusive and `until` exclusive (Unix ms), by the door's clock for scans, else the
+    server's. `what` is one of `KINDS` or a kind of scan.
     """
 
     since: int | None = None
@@ -74,8 +72,8 @@ class Item:
 
 @dataclass(frozen=True)
 class Page:
-    """One page, newest first. `older` and `newer` are the entry numbers of the neighbouring pages,
-    None at the ends. `looked_until` is the entry where the search stopped at its limit.
+    """One page, newest first. `older` and `newer` are entry numbers of the neighbouring pages, None
+    at the ends. `looked_until` is the entry where a limited search stopped.
     """
 
     items: list[Item]
@@ -216,8 +214,8 @@ def _bounds(db: Connection, kind: str, index: str, wanted: Filter) -> tuple[int,
 def _others(
     db: Connection, kind: str, wanted: Filter, where: _Range
 ) -> tuple[list[int], int | None]:
-    """Return the numbers of inferred exits or erased entries, and the entry where the search
-    stopped at LOOKED_AT_MAX, else None.
+    """Return the numbers of inferred exits or erased entries, and where the search stopped at
+    LOOKED_AT_MAX, else None.
     """
     first, last = _bounds(db, "kind <> 'scan' AND kind <> 'act'", "leaf_other_at", wanted)
     start, end = max(where.start, first), min(where.end, last + 1)
@@ -304,8 +302,8 @@ def items_of(db: Connection, numbers: Sequence[int]) -> list[Item]:
 
 @dataclass(frozen=True)
 class Single:
-    """One entry with all its data in the log. `record` and `salt` are None where erased; `salt`
-    also where the entry predates salts. `is_true`: the record matches its hash.
+    """One entry with all its data. `record` and `salt` are None if erased; `salt` also if the entry
+    predates salts. `is_true`: the record matches its hash.
     """
 
     item: Item

@@ -137,8 +137,8 @@ def clear(hall_id: int) -> Response:
 @limiter.limit("10 per 5 minutes", key_func=auth.actor)
 @auth.allow()
 def attest(hall_id: int) -> Response:
-    """Attest a lost kiosk's places by two people: the signed-in user, and another admin or
-    supervisor with their password.
+    """Attest a lost kiosk's places by the user and another admin or supervisor, who gives their
+    password.
     """
     if request.form.get("stopped") != "yes":
         return _turn_back(hall_id, _("tick the box: the kiosk must not admit anyone any more."))

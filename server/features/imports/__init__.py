@@ -1,8 +1,7 @@
 """Imports organisers' files: rosters, venues, programmes, exhibitors.
 
-A file is previewed first, and imported completely or not at all. Changes that would rename,
-duplicate or drop people need an answer. Begin with `roster_import.py`, `venue_import.py` and
-`programme/`.
+A file is previewed first, and imported completely or not at all. Begin with `roster_import.py`,
+`venue_import.py` and `programme/`.
 """
 
 COMMANDS = (

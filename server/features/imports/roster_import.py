@@ -1,9 +1,9 @@
 """Imports a whole roster, or nothing and reports every problem and question.
 
-A row belongs to the attendee with its external id, else to the one with its e-mail and name, else,
-without id and e-mail, to the one with its name and organisation. An empty cell keeps the existing
-text; category, days and zones always come from the file. Changes of identity, removals and
-duplicates need an answer first (`server.features.imports.roster_match`).
+A row belongs to the attendee with its external id, else with its e-mail and name, else, without
+both, with its name and organisation. An empty cell keeps the existing text; category, days and
+zones always come from the file. Changes of identity, removals and duplicates need an answer
+(`roster_match.py`).
 """
 
 import difflib
@@ -185,8 +185,8 @@ class ImportPlan:
     def write(self, db: Connection, by: str) -> None:
         """Write the plan. Raises RosterRefusedError or RosterChangedError.
 
-        With very many new or changed people, call `search.fold_all` afterwards so that searches
-        find them; it blocks other writers only briefly.
+        With very many people, call `search.fold_all` afterwards; it blocks other writers only
+        briefly.
         """
         if self.refused:
             raise RosterRefusedError(self.result)

@@ -1,9 +1,8 @@
 """Matches the rows of a roster with attendees, and collects the questions to answer before an
 import.
 
-Certain matches of the whole file come first, so that no row takes an attendee whose own row follows
-later. Each remaining row may be a new person, or a known one with another name, address or id; the
-organiser must decide.
+Certain matches come first, so that no row takes an attendee whose own row follows. Each remaining
+row may be a new or a known person; the organiser decides.
 """
 
 from collections import Counter

@@ -1,7 +1,4 @@
-"""Warns of probable mistakes in a venue, which is imported all the same.
-
-It checks the event after the import, so that several files are checked together.
-"""
+"""Warns of probable mistakes in a venue, in the event after the import."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -93,9 +90,7 @@ class _Advice:
                 yield located(self.venue.place("hall", hall.code), excess)
 
     def nested_doors_that_say_nothing(self) -> Iterator[str]:
-        """Warn of doors into nested halls that do not state where they lead from, and so count as
-        leading from outside.
-        """
+        """Warn of doors into nested halls that do not state where they lead from."""
         halls = dict(self.db.execute("SELECT hall_id, code FROM hall").fetchall())
         own = {row[0] for row in self.db.execute("SELECT hall_id FROM door WHERE mode <> 'exit'")}
         unsaid, doors = nesting.unsaid(self.db), defaultdict(list)

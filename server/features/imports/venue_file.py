@@ -1,6 +1,6 @@
-"""Reads a venue file (categories, zones, halls, doors, sessions, programme) in TOML or XLSX.
+"""Reads a venue file in TOML or XLSX, and reports all faults at once.
 
-All faults are reported at once. `venue_import` checks references against the event.
+`venue_import` checks references against the event.
 """
 
 import tomllib

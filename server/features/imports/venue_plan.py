@@ -153,9 +153,8 @@ class Venue:
         return cls(programme=Programme(**programme), notes=notes, rows=rows or {}, **named)
 
     def place(self, kind: str, code: str) -> str:
-        """Return where the file has this thing, for messages.
-
-        For example `sheet doors, row 3, door west`, or only kind and code if the file has no rows.
+        """Return where the file has this thing, for messages: `sheet doors, row 3, door west`, or
+        `door west`.
         """
         row = self.rows.get((kind, code))
         thing = Phrase("%(kind)s %(code)s", kind=KINDS[kind], code=code)

@@ -1,4 +1,4 @@
-"""Reads one thing of the venue from its values: those of a form, or of an entry of a file."""
+"""Reads one thing of the venue from the values of a form or of an entry of a file."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

@@ -110,10 +110,7 @@ def read_workbook(data: bytes, name: str, kinds_read: tuple[str, ...]) -> Found:
 
 
 def _sheets(data: bytes, contents: Found) -> dict[str, list[tuple[_Cell, ...]]]:
-    """Return the cells of each visible sheet, and add notes about hidden ones.
-
-    Formula results need a second reading, only done if there are formulas.
-    """
+    """Return the cells of each visible sheet, and add notes about hidden ones."""
     import openpyxl
 
     values: dict[str, list[tuple[Any, ...]]] = {}

@@ -11,7 +11,7 @@ HOUR_MS = 60 * MINUTE_MS
 
 def of_webhooks(context: AlertContext) -> list[Alert]:
     """Return the webhooks that fail for longer than the event's settings allow, or were disabled
-    for that. Webhooks paused by an admin are left out.
+    for that.
     """
     settings, now = context.event.settings, context.now
     alerts = []

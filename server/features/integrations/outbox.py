@@ -1,10 +1,10 @@
 """Makes the messages of webhooks, in order and each once.
 
-The entry log is the outbox of topics with leaves, such as entries, so a scan's transaction writes
-nothing for webhooks. Other topics, such as halls, store notices (`notices.py`).
+The entry log is the outbox of topics with leaves, so a scan's transaction writes nothing for
+webhooks. Other topics store notices (`notices.py`).
 
-Each endpoint has a position in the log. Its next message is made of the leaves and notices after
-it, and the same transaction moves the position.
+An endpoint's next message is made of the leaves and notices after its position; the same
+transaction moves the position.
 """
 
 import secrets

@@ -1,8 +1,7 @@
 """Sends each endpoint's messages in order, until they are accepted.
 
-A message is retried for days with growing pauses, and later messages wait. An endpoint that fails
-for too long is disabled; later events stay in the entry log. A message may arrive twice, with the
-same id, if the server ends between sending and recording it.
+Retries go on for days with growing pauses. An endpoint that fails for too long is disabled. A
+message may arrive twice, with the same id, if the server ends between sending and recording it.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Signs webhooks according to Standard Webhooks (version 1, symmetric).
 
-The header `webhook-signature` has `v1,` and the base64 of an HMAC-SHA256 over the message's id, the
-time of sending in seconds, and the body, joined by full stops.
+`webhook-signature` is `v1,` and the base64 of an HMAC-SHA256 over message id, time in seconds and
+body, joined by full stops.
 """
 
 import base64

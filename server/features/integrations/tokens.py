@@ -1,6 +1,6 @@
 """Stores the tokens of integrations. Each has scopes and an expiry, and is shown once.
 
-Only a token's hash is stored. With 256 random bits a plain hash is enough.
+A plain hash is enough for 256 random bits.
 """
 
 import hashlib

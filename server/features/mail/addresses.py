@@ -1,10 +1,8 @@
 """Parses mail addresses, also with letters beyond ASCII.
 
-A domain is sent in its ASCII form (IDNA 2008, RFC 5891), which every server accepts. A local part
-beyond ASCII goes only to servers with SMTPUTF8 (RFC 6531).
-
-Not email-validator: it refuses .local and .test, which mail servers at a venue use, counts
-characters where SMTP counts bytes, has English messages only, and needs dnspython.
+A domain is sent in ASCII (IDNA 2008, RFC 5891). Other local parts need SMTPUTF8 (RFC 6531). Not
+email-validator: it refuses .local and .test, counts characters where SMTP counts bytes, has English
+messages only, and needs dnspython.
 """
 
 import re

@@ -39,8 +39,8 @@ class Found:
 
 
 def reports_in(path: Path) -> Iterator[Report | None]:
-    """Yield one item per message of an mbox file, or of a file with a single message: None if it
-    reports no failure. Raises MailError.
+    """Yield one item per message of an mbox file, or a single message: None if it reports no
+    failure. Raises MailError.
     """
     try:
         with path.open("rb") as file:

@@ -1,7 +1,4 @@
-"""Writes everyone's link as CSV, for sending mails with another program.
-
-The file has personal data, and each link in it opens a badge.
-"""
+"""Writes everyone's link as CSV, for mailings by another program. Each link opens a badge."""
 
 from collections.abc import Iterator
 

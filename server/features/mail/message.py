@@ -40,8 +40,8 @@ class Mail:
 
 
 def message_id(event: Event, template: str, badge: Badge, token: str) -> str:
-    """Return the local part of the Message-ID. It is the same for each mail about a badge and its
-    link, so that mail programs recognise duplicates.
+    """Return the local part of the Message-ID, the same for each mail about a badge and its link,
+    so that duplicates are recognised.
     """
     subject = f"{template}/{badge.serial}/{badge.issue}/{token}".encode()
     return f"hk-{hmac.digest(event.phone_secret, _CONTEXT + subject, 'sha256')[:16].hex()}"

@@ -1,8 +1,7 @@
 """Stores the mails to attendees and their delivery states, and plans who gets one.
 
-A mail belongs to one issue of a badge. Its state becomes `sending`, on disk before the text goes
-out, and then the server's result. A mail still `sending` without a running sender was perhaps
-delivered, and is not sent again automatically.
+A mail belongs to one issue of a badge. Its state is `sending` on disk before the text goes out. A
+mail still `sending` after a crash was perhaps delivered, and is not sent again automatically.
 """
 
 from collections.abc import Collection
@@ -128,8 +127,8 @@ def _why_not(
 def claim(
     db: Connection, choice: Choice, serial: int, issue: int, own_id: str, email: str, now: int
 ) -> bool:
-    """Mark a mail as being sent. Return False if it must not be sent: it was sent meanwhile, or the
-    badge or address changed.
+    """Mark a mail as being sent. Return False if it was sent meanwhile, or the badge or address
+    changed.
     """
     holder = attendees.attendee(db, serial)
     if holder.issue != issue or holder.revoked_at is not None or holder.email != email:
@@ -186,8 +185,8 @@ def counts(db: Connection, template: str) -> dict[State, int]:
 
 
 def failed_since(db: Connection, since: int, most: int) -> dict[State, int]:
-    """Return how many mails were delayed, refused or bounced since a time (Unix ms), counting at
-    most the newest `most`.
+    """Return how many of the newest `most` mails were delayed, refused or bounced since a time
+    (Unix ms).
     """
     totals = dict.fromkeys(State, 0)
     rows = db.execute(

@@ -1,7 +1,6 @@
 """Sends due mails at a steady rate, and continues where the last run ended.
 
-No one gets a mail twice: its state is on disk before its text goes out. If the process ends in
-between, the mail counts as perhaps sent, and is sent again only on request.
+No one gets a mail twice: its state is on disk before its text goes out.
 """
 
 import time

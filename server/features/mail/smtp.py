@@ -1,7 +1,7 @@
-"""Delivers mails to an SMTP server, one at a time, and returns the server's answer to each.
+"""Delivers mails to an SMTP server, one at a time.
 
-The commands are sent one by one, because it matters when a connection is lost. Before the text goes
-out nothing was delivered; between the text and the answer the result is unknown.
+Commands are not pipelined: if the connection is lost before the text nothing was delivered, between
+text and answer the result is unknown.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Finds and fills the mail templates of each language.
 
-A template is a text whose first line is the subject, and optionally the same as HTML. Templates in
-the event's folder `mail` override ours. `Words` lists the placeholders.
+A template's first line is the subject. Templates in the event's folder `mail` override ours.
+`Words` lists the placeholders.
 """
 
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Shows in an evacuation which people are in which hall by the records, and which have been seen.
+"""Shows in an evacuation who is in which hall by the records, and who has been seen.
 
-It opens, closes and locks no door, and changes no stay or place.
+It changes no door, stay or place.
 """

@@ -1,7 +1,6 @@
-"""Shows an attendee's badge on their phone, behind a secret link.
+"""Shows an attendee's badge on their phone, behind a secret link, also offline.
 
-Once opened, the page is cached on the phone and works offline. Its service worker
-(static/phone-worker.js) caches only answers with our header.
+Its service worker (static/phone-worker.js) caches only answers with our header.
 """
 
 import hashlib

@@ -106,8 +106,7 @@ def halls_now(db: Connection, serial: int, now: int) -> dict[str, Any]:
 def _sessions(db: Connection, serial: int, now: int) -> tuple[list[store.SessionRow], bool]:
     """Return the sessions to show, soonest first, and whether some are left out.
 
-    Of a very long programme, only sessions that are not over: all that invite the person by name,
-    and the next others.
+    Of a very long programme: all that invite the person by name, and the next others.
     """
     rows = store.programme_for(db, serial, limit=SESSIONS_SHOWN + 1)
     if len(rows) <= SESSIONS_SHOWN:

@@ -1,7 +1,7 @@
-"""Prints badges at the desks: the printers, their state, and the queue of cards.
+"""Prints badges at the desks: printers, their state, and the queue of cards.
 
-A job is stored before a page shows it as queued, and nothing is printed twice unless a clerk asks
-for it. Begin with `jobs.py`. Each kind of printer is a file in `drivers/`.
+Nothing is printed twice unless a clerk asks for it. Begin with `jobs.py`. Each kind of printer is a
+file in `drivers/`.
 """
 
 COMMANDS = (

@@ -1,8 +1,8 @@
 """Stores the desks' print jobs.
 
 A job waits, is printed, and is done when its printer reports it. `sent_at` is on disk before the
-first byte is sent, so after a crash the jobs that may have been printed are known. They are never
-repeated automatically: they fail as `perhaps_printed`, and the desk decides.
+first byte is sent. After a crash such jobs are not repeated: they fail as `perhaps_printed`, and
+the desk decides.
 """
 
 from collections.abc import Sequence
@@ -78,11 +78,10 @@ def enqueue(
     now: int,
     printer_id: int | None = None,
 ) -> int:
-    """Queue a badge, and return the job's number.
+    """Queue a badge, and return the job's number; a badge already queued returns its job.
 
-    Without `printer_id`, the desk's first ready printer gets it, and another one takes over if that
-    one can't print. A badge that is queued already is not queued again: its job is returned. Raises
-    NoPrinterError or UnknownPrinterError.
+    Without `printer_id`, the desk's first ready printer gets it. Raises NoPrinterError or
+    UnknownPrinterError.
     """
     waiting = db.execute(
         "SELECT job_id FROM print_job WHERE serial = ? AND issue = ?"
@@ -209,9 +208,8 @@ def printed_badges(db: Connection, event: Event, printed_job: Job) -> list[Print
 
 
 def next_job(db: Connection, printer_id: int) -> int | None:
-    """Return the number of a ready printer's next job, or None.
-
-    It is the oldest among its own, and among those of its desks whose printers can't print.
+    """Return the number of a ready printer's next job, or None: the oldest of its own, and of its
+    desks whose printers can't print.
     """
     row = db.execute(
         "SELECT j.job_id FROM print_job j WHERE j.state = 'waiting' AND (j.printer_id = ?"
@@ -288,7 +286,7 @@ def recover(db: Connection, words: str, now: int) -> None:
     """Clean up after a stopped server.
 
     Unsent jobs wait again. Sent jobs return to their desk, unless the printer can be asked about
-    them; the printers' threads do that.
+    them.
     """
     db.execute(
         "UPDATE print_job SET state = 'waiting' WHERE state = 'printing' AND sent_at IS NULL"

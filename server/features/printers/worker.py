@@ -1,7 +1,7 @@
 """Prints waiting jobs, with one thread per printer.
 
-Each thread owns its driver. Shared state is in the database, so that printing continues after a
-crash. For jobs sent before it, the printer is asked about the result if possible, else the desk.
+Shared state is in the database, so that printing continues after a crash; the printer is asked
+about jobs sent before it, else the desk.
 """
 
 import logging
@@ -115,8 +115,8 @@ class Printing:
             self._follow(store.printers(db))
 
     def _follow(self, printers: Sequence[Printer]) -> None:
-        """Keep one thread per printer. After a change of settings a new thread starts once the old
-        one has finished its job.
+        """Keep one thread per printer. After a change of settings a new thread starts when the old
+        one has finished.
         """
         wanted = {printer_wanted.printer_id: printer_wanted for printer_wanted in printers}
         for number, running in list(self._printers.items()):

@@ -1,7 +1,6 @@
 """Classifies every column of the database by what it reveals about an attendee.
 
-A test fails for a column that is missing here, so that a new column always has a class and a rule
-for erasure.
+A test fails for a missing column.
 """
 
 from collections.abc import Mapping
@@ -47,8 +46,7 @@ class Table:
 
 _DELETED, _NUMBERED, _OWN = Erasure.DELETED, Erasure.NUMBERED, Erasure.OWN
 
-# Halls, activities and organisations are not people, and staff are not attendees. People's rows are
-# deleted in this order: referring tables first.
+# Staff are not attendees. Rows are deleted in this order: referring tables first.
 TABLES: Mapping[str, Table] = {
     "arrival_notice": Table(pseudonymous="arrival_id", none="user_id seen_at", erasure=_OWN),
     "arrival": Table(pseudonymous="serial", none="arrival_id day number", erasure=_DELETED),

@@ -1,8 +1,7 @@
 """Erases one person and keeps all totals.
 
-Names and contact details go from rows, indexes, files and the entry log. Scans and stays remain
-without a person. The numbers of printed badges are kept as void, because the cards may still be
-shown at a door.
+Scans and stays remain without a person. The numbers of printed badges are kept as void, because the
+cards may still be shown.
 """
 
 import logging
@@ -127,8 +126,7 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
 def settle(event: Event) -> str:
     """Rewrite the database's file, so that no erased byte remains in it.
 
-    Return "", or why some may remain and the remedy, as a marked text. Raises nothing, because the
-    erasure is already committed.
+    Return "", or why some may remain and the remedy, as a marked text. Raises nothing.
     """
     try:
         return "" if database_file.written_anew(event.database_path) else NOT_FOLDED

@@ -8,11 +8,10 @@ _PIECE = 1 << 20
 
 
 def leftovers(folder: Path, needles: Sequence[str]) -> list[tuple[Path, str]]:
-    """Return each file that contains one of the texts, with that text.
+    """Return each file that contains one of the texts, with that text; another person may share it.
 
     Call it in a process without connections to the folder's databases: opening a database's file
-    drops such a process's locks (`server.web.apart`). Another person may share a text, such as a
-    name, so a match is only a reason to look.
+    drops its locks (`server.web.apart`).
     """
     wanted = [(text, text.encode()) for text in needles]
     matches = []

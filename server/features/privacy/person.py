@@ -23,10 +23,7 @@ NEEDLE_CHARS_MIN = 4  # Shorter texts occur everywhere and prove nothing.
 
 
 def tables_of_people(db: Connection) -> list[str]:
-    """Return the tables with people's rows, referring tables first.
-
-    They are read from the database's schema, so that a new table is not missed.
-    """
+    """Return the tables with people's rows from the database's schema, referring tables first."""
     there = tables_with(db, PERSON)
     order = {name: place for place, name in enumerate(TABLES)}
     # A table that is not in TABLES may refer to attendees, so it comes first.

@@ -17,8 +17,8 @@ from server.storage.database import Database
 
 PEOPLE_TOGETHER = 500  # In one transaction
 
-# The rows to delete for each kind, referring tables first: a table and a condition. `:limit` is the
-# time before which rows expire.
+# Tables and conditions to delete for each kind, referring tables first. `:limit` is the time before
+# which rows expire.
 _DELETED: dict[str, tuple[tuple[str, str], ...]] = {
     "undo": (("page_edit", "made_at < :limit"),),
     "kept_places": (("accessible_guest", "TRUE"),),

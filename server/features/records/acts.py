@@ -1,6 +1,4 @@
-"""Shows staff actions from the entry log: user, time, subject, and the stored values before and
-after. For admins and auditors.
-"""
+"""Shows staff actions from the entry log, for admins and auditors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -1,7 +1,6 @@
-"""Predicts the doors' answers for one person, or for a whole day.
+"""Predicts the doors' answers for one person, or for a whole day. Writes nothing.
 
-Writes nothing. Decides by `badges.admission.decide`, on a kiosk's facts. Begin with
-`would_enter.py`.
+It decides by `badges.admission.decide`, on a kiosk's facts. Begin with `would_enter.py`.
 """
 
 COMMANDS = (

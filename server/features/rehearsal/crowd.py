@@ -1,7 +1,5 @@
-"""Reads the people who could come on a day, as groups that every door treats alike.
-
-100,000 people make some hundred groups. People whom a session invites or refuses are read one by
-one.
+"""Reads the people who could come on a day, as groups that every door treats alike, and guests one
+by one.
 """
 
 from collections import Counter, defaultdict
@@ -107,8 +105,8 @@ _SPEAKING = f"FROM session_speaker g {_THAT_DAY} AND g.serial IS NOT NULL"
 def read_crowd(db: Connection, event: Event, day: int) -> Crowd:
     """Return all people as the doors treat them on a day, counted from 0.
 
-    Doors decide by the badge. A person without one counts as if one were issued now. Guests are the
-    people named by the sessions that start on that day.
+    A person without a badge counts as if one were issued now. Guests are named by the sessions of
+    that day.
     """
     groups: Counter[Group] = Counter()
     without_badge = 0
@@ -145,8 +143,8 @@ def _otherwise(db: Connection, event: Event, day: int) -> Iterator[tuple[int, tu
     """Yield people whose badge differs from the roster, as serial and (roster's group, badge's
     group).
 
-    The table `changed_holder` lists the candidates. A badge that no key of the event signed counts
-    as revoked.
+    `changed_holder` lists the candidates. A badge not signed by a key of the event counts as
+    revoked.
     """
     for row in db.execute(
         f"SELECT a.serial, {_GROUP}, n.credential {_PEOPLE}"

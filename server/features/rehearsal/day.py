@@ -1,9 +1,8 @@
-"""Simulates a day of the event with the whole roster. No one is admitted.
+"""Simulates a day of the event with the whole roster.
 
-Each session is decided for each group, as a door would decide when the session opens. Two numbers
-bound the attendance: how many may come, and how many would come if everyone with a valid badge came
-and chose evenly among the concurrent sessions that admit them. Invited people come to their
-session.
+Each session is decided for each group when it opens. Two numbers bound the attendance: how many may
+come, and how many would come if everyone chose evenly among the concurrent sessions that admit
+them. Invited people come to their session.
 """
 
 from collections import Counter, defaultdict

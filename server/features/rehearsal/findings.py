@@ -1,7 +1,5 @@
-"""Lists what would go wrong on a simulated day, and why.
-
-Each finding is a sentence about a hall, a session or a category. It may be intended; the organiser
-decides.
+"""Lists what would go wrong on a simulated day, and why, as sentences. The organiser decides
+whether it is intended.
 """
 
 import math
@@ -232,9 +230,8 @@ class _Findings:
                 yield Finding("speakers_awaited", row.code, sentence, unknown)
 
     def guests_in_two_places(self) -> Iterator[Finding]:
-        """Find people invited to concurrent sessions in different halls.
-
-        A hall and its outer hall are not different: a person can be in both.
+        """Find people invited to concurrent sessions in different halls, except a hall and its
+        outer hall.
         """
         parents = nesting.parents_of(self.db)
         lines = {hall: {hall, *nesting.outer_halls(hall, parents, None)} for hall in parents}

@@ -1,7 +1,7 @@
 """Predicts whether a person would be admitted at a place and time, and why not.
 
-It decides as an online kiosk would, on the person's badge. It assumes free places and that the
-person is outside, unless both are asked as of now.
+It decides as an online kiosk would. It assumes free places and that the person is outside, unless
+asked as of now.
 """
 
 from collections.abc import Mapping
@@ -80,9 +80,8 @@ def would_enter(
 ) -> WouldEnter:
     """Return what the doors of `place` would answer `person` at `at` (Unix ms).
 
-    `find_person` and `find_place` read both texts. The badge is that of `issue`, else the day's
-    credential, else the newest badge. Raises UnknownAttendeeError, AskedError, or IssuingError if
-    there is no such issue.
+    The badge is that of `issue`, else the day's credential, else the newest badge. Raises
+    UnknownAttendeeError, AskedError, or IssuingError if there is no such issue.
     """
     with one_state(db):
         return _would_enter(db, event, person, place, at, as_now, issue)
@@ -133,8 +132,8 @@ def _would_enter(
 def _badge(
     db: Connection, event: Event, holder: Attendee, issue: int | None, at: int
 ) -> Credential | Reason:
-    """Return the badge as a door reads it: a day credential if there is one for that day, else the
-    newest badge, else the badge that would be issued now.
+    """Return the badge as a door reads it: a day credential for that day, else the newest badge,
+    else one issued now.
     """
     badges = issuing.badges_of(db, holder.serial)
     if issue is not None:
@@ -184,9 +183,8 @@ def _facts(
     holder: Holder,
     serial: int | None,
 ) -> Facts:
-    """Return the facts of a kiosk that is in contact with the server.
-
-    With a `serial`, that person's presence and the free places are the current ones.
+    """Return the facts of a kiosk in contact with the server. With a `serial`, that person's
+    presence and the free places are the current ones.
     """
     inside, free = _presence(db, serial), _free_places(db) if serial is not None else {}
     here = next(iter(inside.get(way.hall.hall_id, ())), None)

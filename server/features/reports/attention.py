@@ -1,7 +1,7 @@
-"""Lists what needs attention, with state and note: discrepancies, conflicts after a reconnection,
-overrides, repeated denials of a person, and unusual doors.
+"""Lists what needs attention: discrepancies, conflicts after a reconnection, overrides, repeated
+denials of a person, and unusual doors.
 
-A state is stored with the number of denials; further denials reopen the item.
+Further denials reopen an item.
 """
 
 from collections.abc import Sequence
@@ -191,10 +191,7 @@ def _count(db: Connection, query: str, values: Sequence[str | int]) -> int:
 def _with_marks(
     table: str, number: str, kind: str, state: str | None
 ) -> tuple[str, tuple[str | int, ...]]:
-    """Return a FROM clause with conditions that joins a table with its marks of a state.
-
-    Seen and settled items are looked up from the marks, which are few.
-    """
+    """Return a FROM clause with conditions that joins a table with its marks of a state."""
     mark = f"t.kind = '{kind}' AND t.subject = {number} AND t.period = 0"
     if state in (None, "open"):
         wanted = "" if state is None else " WHERE COALESCE(t.state, 'open') = 'open'"

@@ -1,6 +1,4 @@
-"""Lists people who are expected soon and not inside yet: speakers, invited people and protocol
-guests, with when and where each was last seen.
-"""
+"""Lists expected people who are not inside yet, with when and where each was last seen."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -54,8 +52,8 @@ class Asked:
 
 
 def not_come(db: Connection, asked: Asked, now: int) -> list[Awaited]:
-    """Return speakers and invited people of sessions that run now or start within two hours, and
-    who are not in the session's hall, soonest first.
+    """Return speakers and invited people of sessions that run or start within two hours, who are
+    not in the session's hall, soonest first.
     """
     where = ["s.starts_at <= ?", "s.ends_at > ?"]
     values: list[int] = [now + AHEAD_MS, now]
@@ -90,8 +88,8 @@ def not_come(db: Connection, asked: Asked, now: int) -> list[Awaited]:
 
 
 def guests_not_inside(db: Connection, serials: Iterable[int] | None) -> list[Awaited]:
-    """Return the protocol guests who are in no hall, by name. `serials` are those that the user may
-    see; None means all.
+    """Return the protocol guests who are in no hall, by name. `serials` limits them to those that
+    the user may see; None means all.
     """
     # Starts from the few guests, for speed.
     limit = "" if serials is None else f" AND {dialect.one_of('g.serial')}"

@@ -1,6 +1,4 @@
-"""The user's own account: change the password, list and end sessions, and confirm the password or
-second factor before sensitive actions.
-"""
+"""The user's own account: password, sessions, and confirmation before sensitive actions."""
 
 import os
 
@@ -107,8 +105,8 @@ def confirm_form() -> str:
 @auth.allow(*ROLES)
 @auth.before_factor
 def confirm() -> AnyResponse:
-    """Confirm the second factor, or the password of a user without one. Sensitive actions are then
-    allowed in this session for a while.
+    """Confirm the second factor, or the password without one, for sensitive actions in this
+    session.
     """
     here, user = services(), _who()
     try:
@@ -143,7 +141,7 @@ def _confirm_page(problem: str = "") -> str:
 def _present() -> users.Stored:
     """Return the signed-in user's account, if the field `present` has its password.
 
-    An attempt is counted before the password is checked, as at sign-in. Raises WrongPasswordError.
+    The attempt is counted first. Raises WrongPasswordError.
     """
     here, user = services(), auth.user()
     assert user is not None

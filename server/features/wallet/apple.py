@@ -1,7 +1,6 @@
 """Makes passes for Apple Wallet: signed ZIP files with the badge's code.
 
-A pass belongs to one issue of a badge. A pass of an earlier issue, or of a revoked badge, is void
-and has no code.
+A pass of an earlier issue, or of a revoked badge, is void and has no code.
 """
 
 import hashlib
@@ -187,8 +186,8 @@ def _quoted(text: str) -> str:
 
 
 def _begins_at(db: Connection, event: Event, holder: Attendee) -> int:
-    """Return when the badge is first useful: when doors open for the holder's first session, else
-    the start of its first valid day.
+    """Return when doors open for the holder's first session, else the start of the first
+    valid day.
     """
     first = store.programme_for(db, holder.serial, limit=1)
     if first:

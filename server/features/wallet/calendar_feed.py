@@ -1,8 +1,8 @@
 """Writes an attendee's programme as iCalendar (RFC 5545), for a file or a subscription.
 
 Calendar programs accept a change only with a higher sequence number, and drop an event only if it
-is cancelled. So the database stores each session's content, number of changes and last change, and
-for each attendee which sessions were given, and how often each was withdrawn or restored.
+is cancelled. So each session's content and number of changes are stored, and for each attendee the
+given sessions.
 """
 
 import json

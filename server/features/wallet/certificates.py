@@ -1,7 +1,6 @@
-"""Stores the keys and certificates from Apple and Google that sign passes, among the event's keys.
+"""Stores the keys and certificates that sign passes, among the event's keys.
 
-Apple passes are signed with a pass type certificate, which Apple's intermediate certificate has
-signed. Google links are signed with a service account's key.
+Apple passes are signed with a pass type certificate, Google links with a service account's key.
 """
 
 import json
@@ -259,9 +258,7 @@ def _certificate(data: bytes, subject: str) -> x509.Certificate:
 
 @lru_cache(maxsize=4)
 def _parsed(data: bytes) -> PrivateKeyTypes:
-    """Load a key once and cache it: checking an RSA key takes tens of milliseconds, and each pass
-    needs it.
-    """
+    """Load a key once and cache it: checking an RSA key takes tens of milliseconds."""
     return load_pem_private_key(data, None)
 
 

@@ -1,8 +1,7 @@
-"""Makes links that save a badge in Google Wallet. A link is a signed JSON Web Token (RFC 7519).
+"""Makes links that save a badge in Google Wallet, as a signed JSON Web Token (RFC 7519).
 
-The token contains the whole pass, so our server sends Google nothing; the attendee's phone does, if
-its owner opens the link. A saved pass can't be changed or withdrawn from here. Doors refuse its
-code once the badge is replaced.
+The token contains the whole pass, so our server sends Google nothing. A saved pass can't be changed
+or withdrawn; doors refuse its code once the badge is replaced.
 """
 
 import base64

@@ -1,7 +1,6 @@
-"""Caches the choice of people whose cards the design page shows.
+"""Caches for a minute the people whose cards the design page shows.
 
-Choosing them from a large roster takes half a second in a worker process, so the choice is kept for
-a minute. The names are read anew each time.
+Choosing them from a large roster takes half a second in a worker process.
 """
 
 import threading
@@ -26,8 +25,8 @@ class Chosen:
         self._until = 0.0
 
     def people(self, db: Connection, choose: Callable[[], list[Shown]]) -> list[Shown]:
-        """Return the people that `choose` returned within the last minute, with their current
-        names. Revoked and removed people are left out.
+        """Return the people that `choose` returned within the last minute, with current names,
+        without revoked and removed people.
         """
         with self._lock:
             chosen = self._known if self._monotonic() < self._until else []

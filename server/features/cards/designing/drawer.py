@@ -1,7 +1,7 @@
 """Keeps a process that draws card previews.
 
-It stays for some minutes, because Python and the fonts take a second or two to load. It has a lower
-priority than the server; drawing on a thread would delay the doors.
+Starting it takes a second or two, so it stays for some minutes. It has a lower priority than the
+server, so as not to delay the doors.
 """
 
 import os

@@ -1,7 +1,6 @@
-"""Writes `cards.toml` and keeps its comments and layout.
+"""Writes `cards.toml`, keeping its comments and layout.
 
-An unchanged key keeps its lines. A new value replaces the old one in place, and keeps the comment
-at its line's end.
+An unchanged key keeps its lines; a new value keeps the comment at its line's end.
 """
 
 import re

@@ -180,9 +180,7 @@ def _drawn(db: Connection, folder: Path, wanted: Wanted) -> Drawn:
 
 
 def _people(db: Connection) -> list[Shown]:
-    """Return the people whose cards can be chosen. A large roster is read in a worker process, and
-    not at each view.
-    """
+    """Return the people whose cards can be chosen, for a large roster from a worker process."""
     if not more_people_than(db, PEOPLE_HERE_MAX):
         return people_to_show(db)
     here = services()

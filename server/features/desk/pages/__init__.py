@@ -1,7 +1,6 @@
-"""The badge desk's pages under `/desk`, for touch and for keyboard only.
+"""The badge desk's pages under `/desk`.
 
-Begin with `home.py`, the search box. Every form goes through `forms.py`, which adds its nonce and
-mark.
+Begin with `home.py`, the search box. Every form goes through `forms.py`, which adds nonce and mark.
 """
 
 from flask import Blueprint

@@ -1,7 +1,4 @@
-"""Defines the inputs of each form, and converts the input to values of a venue file.
-
-All labels and help texts of these forms are here.
-"""
+"""Defines the inputs of each form, with all texts, and converts them to values of a venue file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -147,8 +147,8 @@ def merge(number: str) -> Response:
 
 @dataclass(frozen=True)
 class Form:
-    """A person's form: its values, and the mark of the state it was made from. `person` is None for
-    a new person.
+    """A person's form, with the mark of the state it was made from. `person` is None for a new
+    person.
     """
 
     person: Attendee | None

@@ -1,6 +1,6 @@
 """Adds, changes, moves and removes a session's speakers.
 
-All speakers of a session are checked and written together, as from a venue file.
+All speakers of a session are checked and written together.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Commands that verify exports and receipts of the entry log, without an event, server or network.
 
-They take all steps of `verify.py`, and verify the time stamps as well.
+They also verify time stamps, unlike `verify.py`.
 """
 
 import re
@@ -89,9 +89,9 @@ def verify_export(
 
 
 def check_stamps(path: Path, certificates: bytes | None) -> tuple[list[str], list[str]]:
-    """Return the problems of a verified export's time stamps, and notes on those that hold.
+    """Return the problems of a verified export's time stamps, and notes on the valid ones.
 
-    Without `certificates` the export's own certificates are trusted.
+    Without `certificates`, the export's own are trusted.
     """
     export = verify.Export(path)
     files = [name for name in export.names if re.fullmatch(r"stamp/[0-9]+\.note", name)]

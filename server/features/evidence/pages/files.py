@@ -1,7 +1,6 @@
 """Compares uploaded exports of the entry log, and makes exports to download.
 
-Both run in a worker process without web code, because they compute for long and may read hostile
-files. An upload is deleted once it is read.
+Both run in a worker process, because they take long and read untrusted files.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""Shows the entry log: as a timeline, each entry by itself, and in summary.
-
-An entry's number never changes, so its address stays valid.
-"""
+"""Shows the entry log as a timeline, each entry by itself, and in summary."""
 
 import json
 from collections.abc import Callable, Mapping

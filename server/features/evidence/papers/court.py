@@ -1,7 +1,7 @@
 """Writes the export's folder `court`, for a court and both parties' lawyers.
 
-It explains what each signature is worth under the law, and how to check it with independent tools.
-Statements about the law were checked against the cited sources, and are no legal advice.
+It explains what each signature is worth under the law, with sources, and how to check it with
+independent tools.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,6 @@
 """Asks a witness to cosign a checkpoint of the entry log (C2SP tlog-witness).
 
-The witness gets a proof that the checkpoint extends the last one that it cosigned. It sees only
-hashes. Its answer is checked by its signature.
+The witness gets a proof that the checkpoint extends the last one, and sees only hashes.
 """
 
 import base64
@@ -82,8 +81,7 @@ def ask(
 ) -> Cosigned:
     """Return the witness's cosignature of the checkpoint. `kept` is its last one.
 
-    If the witness has cosigned a newer checkpoint than `given`, it is asked to cosign the newest.
-    Raises RefusedError.
+    If it has cosigned a newer one than `given`, it is asked for the newest. Raises RefusedError.
     """
     cosigned_size = 0 if kept is None else kept.size
     if cosigned_size > log.size():
@@ -124,8 +122,8 @@ def _send(send: Send, witness: Witness, log: Log, cosigned_size: int, given: Giv
 
 
 def _told_size(reply: Reply, cosigned_size: int, given: Given, log: Log) -> int:
-    """Return the number of entries that the witness states it has cosigned. Raises RefusedError
-    where asking again makes no sense.
+    """Return how many entries the witness has cosigned. Raises RefusedError if asking again makes
+    no sense.
     """
     try:
         stated_size = read_size(reply.body)

@@ -1,7 +1,7 @@
 """Requests time stamps from an authority (RFC 3161), and verifies them.
 
-A stamp covers the SHA-512 of a checkpoint's note. It proves that this note existed at the time of
-the stamp, not that no other existed.
+A stamp covers the SHA-512 of a checkpoint's note, and proves only that this note existed at that
+time.
 """
 
 import hashlib
@@ -138,10 +138,8 @@ def _reason(error: VerificationError) -> str:
 
 
 def _in_order(answer: bytes) -> bytes:
-    """Return the answer with its certificates sorted as DER requires.
-
-    The library refuses other orders, but authorities send their chains in the order of signing. No
-    signature covers the order.
+    """Return the answer with its certificates in DER order, which the library requires but
+    authorities do not use. No signature covers the order.
     """
     try:
         _, token = _elements(_content(answer))

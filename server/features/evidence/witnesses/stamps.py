@@ -7,8 +7,7 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class Stamp:
-    """A time stamp. `answer` is the authority's whole answer (RFC 3161, DER) over the bytes of
-    `note`.
+    """A time stamp. `answer` is the authority's answer (RFC 3161, DER) over the bytes of `note`.
 
     Times are Unix ms; `stamped_at` is by the authority's clock.
     """

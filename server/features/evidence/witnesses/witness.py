@@ -1,7 +1,7 @@
 """A witness for other logs (C2SP tlog-witness), run by outsiders without a server of ours.
 
-For each log it stores the newest checkpoint that it cosigned, on disk before it answers, and
-cosigns a newer one only if a proof shows that it extends that one. It sees only hashes.
+It stores the newest checkpoint that it cosigned on disk before it answers, and cosigns only
+extensions of it.
 """
 
 import hashlib
@@ -106,8 +106,10 @@ class Witness:
         return self._directory / "cosigned" / f"{name}.note"
 
     def _read(self, origin: str) -> Checkpoint | None:
-        """Return the newest cosigned checkpoint. An unreadable file raises WitnessError: if it
-        counted as missing, the witness could cosign a second history.
+        """Return the newest cosigned checkpoint.
+
+        Raises WitnessError for an unreadable file; otherwise the witness could cosign a second
+        history.
         """
         path = self._path(origin)
         try:

@@ -1,7 +1,7 @@
-"""Signs a checkpoint of the entry log each minute if there are new entries, and has it confirmed
-outside, on threads of the server.
+"""Signs a checkpoint each minute if there are new entries, and has it confirmed outside, on threads
+of the server.
 
-Nothing waits for these threads. Failures become alerts and are retried.
+Failures become alerts and are retried.
 """
 
 import logging

@@ -1,7 +1,6 @@
 """Lists outdated badges, and replaces them with `hallkeeper issue --changed`.
 
-A badge's name is sealed for the doors at issue. After a change of the roster, new cards show the
-new name, but doors show the old one until the badge is replaced.
+A badge contains its name for the doors, so doors show the old name until the badge is replaced.
 """
 
 from collections.abc import Sequence

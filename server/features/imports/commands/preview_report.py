@@ -11,8 +11,8 @@ SHOWN_MAX = 50  # Of each list; --json has all
 
 
 def say_preview(effects: Preview, name: str, kinds: Collection[str] | None, dry_run: bool) -> None:
-    """Print what an import does, or would do. Lists what the file `name` lacks, of `kinds` only, or
-    of all kinds if None.
+    """Print the effects of an import. Lists what the file `name` lacks, of `kinds` only, or of all
+    kinds if None.
     """
     would = "Would " if dry_run else ""
     for verb, things in ((f"{would}add".capitalize(), effects.added),

@@ -254,8 +254,8 @@ def _preview(kept: Upload) -> RosterPreview:
 
 
 def _unreadable(kept: Upload, error: Exception) -> str:
-    """Show why a file can't be read, with a choice of encodings if that may help. Otherwise the
-    file is deleted.
+    """Show why a file can't be read, with a choice of encodings if that may help, else
+    delete it.
     """
     text = (
         i18n.said(error)

@@ -1,7 +1,4 @@
-"""Previews what an import would add, change and leave out.
-
-The import is executed and rolled back, so the preview can't differ from it.
-"""
+"""Previews an import by executing it and rolling back, so that the preview is exact."""
 
 import hashlib
 from collections.abc import Mapping

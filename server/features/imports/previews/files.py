@@ -1,4 +1,4 @@
-"""Lists the kinds of files that a page previews, and imports a file as its preview showed it.
+"""Lists the kinds of files that a page previews, and imports a previewed file.
 
 A new kind is a file beside this one, and a line of `KINDS`.
 """

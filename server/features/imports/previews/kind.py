@@ -37,8 +37,7 @@ class FileKind:
     words: str  # The content of such a file, and the formats.
     label: str  # Of the file chooser.
     suffixes: tuple[str, ...]
-    # Takes the file, its name, the event's settings and the answers to its questions. Raises
-    # VenueError if nothing can be read.
+    # Takes the file, its name, the settings and the answers. Raises VenueError.
     read: Callable[[Connection, bytes, str, EventSettings, Answers], Reading]
     reports: frozenset[str]  # Kinds of things of which the preview lists those the file lacks.
     then: str  # The endpoint of the page after an import.

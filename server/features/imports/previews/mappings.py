@@ -1,7 +1,6 @@
-"""Stores mappings of a roster's columns and words, by name.
+"""Stores mappings of a roster's columns and words, by name, for the next file from the same system.
 
-An admin's answers for one file are reused for the next file from the same system. A mapping has
-column titles and words for categories, nothing personal.
+A mapping contains nothing personal.
 """
 
 import json
@@ -89,8 +88,8 @@ def remove(db: Connection, name: str) -> None:
 def fitting(
     db: Connection, name: str, *, titles: Collection[str], categories: Collection[str]
 ) -> dict[str, str]:
-    """Return a mapping's answers that fit a file with the unused columns `titles` and the event's
-    category keys. Other answers are left out, so that the page asks again.
+    """Return a mapping's answers that fit a file's unused columns `titles` and the event's category
+    keys.
 
     Raises MappingRefusedError if there is no such mapping, or nothing fits.
     """

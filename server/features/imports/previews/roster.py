@@ -1,7 +1,6 @@
-"""Previews an uploaded roster: its open questions and its changes. Nothing is written.
+"""Previews an uploaded roster: its open questions and its changes. Writes nothing.
 
-The questions are the findings of `hallkeeper import`, with the same choices (`Choice`). The command
-line shows a choice as an option, the page as a radio button.
+The questions are the findings of `hallkeeper import`, as radio buttons.
 """
 
 import heapq

@@ -1,7 +1,6 @@
-"""Turns the drafts of a programme into plans, with the event's own data.
+"""Converts the drafts of a programme to plans.
 
-A programme has times, places and speakers. Admission, door times, official forums and titles in
-other languages stay as in the event.
+Admission, door times, official forums and titles in other languages stay as in the event.
 """
 
 import re
@@ -53,9 +52,9 @@ def adopt(
     *,
     on_page: bool = False,
 ) -> Adopted:
-    """Turn the drafts into plans, and report the others.
+    """Convert the drafts to plans, and report the others.
 
-    `on_page`: words are mapped on a page, so remedies don't mention the command line.
+    With `on_page`, remedies don't mention the command line.
     """
     return _Adopter(db, mapping, settings, on_page).adopt(drafts)
 
@@ -416,8 +415,8 @@ def _who(speaker: Speaker) -> str:
 
 
 class _People:
-    """Finds attendees by a programme's data on people. `guids`: whether it has guids, because
-    computing them for a whole roster takes seconds.
+    """Finds attendees by a programme's data on people. `guids`: compute guids, which takes seconds
+    for a whole roster.
     """
 
     def __init__(self, db: Connection, *, guids: bool) -> None:

@@ -1,5 +1,5 @@
-"""Makes codes from other systems' ids and names. The same id always gives the same code, so that a
-second import finds the first one's things.
+"""Makes codes from other systems' ids and names, the same each time, so that a second import
+recognises the first one's things.
 """
 
 import hashlib
@@ -14,9 +14,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def stable_code(external_id: str, suffix: str = "") -> str:
-    """Return the code for an id: the id itself if it is a valid code.
-
-    For a UUID its first 12 digits; for other text its first words with 12 digits of its SHA-256.
+    """Return the id itself if it is a valid code, of a UUID its first 12 digits, else its first
+    words with 12 digits of its SHA-256.
     """
     lower = external_id.strip().lower()
     if _UUID.fullmatch(lower):

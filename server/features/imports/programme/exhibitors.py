@@ -1,7 +1,6 @@
 """Reads exhibitors and their stands from a CSV or XLSX file.
 
-Encoding, delimiter and header line are detected as for rosters. A row's organisation is identified
-by its code, else by any of its names; otherwise it is created.
+A row's organisation is identified by its code, else by any of its names; otherwise it is created.
 """
 
 import re

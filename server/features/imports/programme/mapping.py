@@ -1,7 +1,7 @@
 """Reads and writes the mapping of room names to halls and of words to kinds of activities.
 
-It is TOML with the tables `[halls]` and `[kinds]`. A word is mapped to a code, or to false if its
-events are not imported.
+It is TOML with the tables `[halls]` and `[kinds]`. A word maps to a code, or to false to skip its
+events.
 """
 
 import tomllib

@@ -1,5 +1,4 @@
-"""Answers integrations: the HTTP interface under /api/v1, its description at /openapi.json, the
-probes /healthz and /readyz, and /metrics.
+"""The HTTP interface under /api/v1, /openapi.json, the probes /healthz and /readyz, and /metrics.
 
 Begin with `routes.py`.
 """

@@ -1,6 +1,6 @@
 """Lets integrations find, register and change people, and replace and revoke badges.
 
-Uses the same functions as the pages, with their checks and log entries.
+It uses the same functions as the pages.
 """
 
 import os

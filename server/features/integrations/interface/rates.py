@@ -12,8 +12,8 @@ from server.storage.database import Database
 AT_ONCE = 120
 LIMIT = Steady(AT_ONCE, every_ms=100)  # 600 a minute
 CLIENTS_MAX = 1_000  # In memory
-# With several servers, each takes up to this many requests of a client from the database at once.
-# Those not used within BATCH_MS are lost to the client.
+# With several servers, each takes up to this many requests of a client from the database at once;
+# unused ones are lost after BATCH_MS.
 BATCH_MAX = 16
 BATCH_MS = 3_000
 WAIT_MS = 1_000  # A server without requests asks the database again after at most this time
@@ -55,8 +55,7 @@ class _Batch:
 class SharedRates:
     """Counts in the database, for several servers. Thread-safe.
 
-    A server takes a client's requests in batches that grow with use, so most requests write
-    nothing.
+    A server takes requests in batches that grow with use, so most requests write nothing.
     """
 
     def __init__(self, database: Database, clock: Callable[[], int], limit: Steady = LIMIT) -> None:

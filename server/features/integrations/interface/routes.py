@@ -1,7 +1,7 @@
-"""Declares the routes of the interface for integrations, and checks each request against its route.
+"""Declares the routes of the interface for integrations.
 
-A route names its scope, query, body and answer as msgspec structs. Both the checks and
-/openapi.json are made from them.
+A route names its scope, query, body and answer as msgspec structs, from which both checks and
+/openapi.json are made.
 """
 
 import math

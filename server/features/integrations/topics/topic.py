@@ -33,8 +33,8 @@ class Leaves:
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic: it either has leaves of the entry log, or adds notices (`notices.add`) in one of two
-    ways, which are called only while a webhook has the topic.
+    """Either reads leaves of the entry log, or adds notices (`notices.add`) in one of two ways,
+    called only while a webhook has the topic.
     """
 
     name: str  # In the database; must never change after a release

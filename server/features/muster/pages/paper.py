@@ -1,6 +1,5 @@
-"""Writes a muster's list for print, one hall per sheet.
-
-Formatted here instead of in a template: tens of thousands of lines must be ready within a second.
+"""Writes a muster's list for print, without a template: tens of thousands of lines must be ready
+within a second.
 """
 
 from collections import defaultdict

@@ -1,8 +1,8 @@
 """Checks the addresses of printers, and connects to them.
 
-Only admins set addresses. Printers are in the event's own network, so private addresses are
-allowed. Refused: other schemes, users and passwords, multicast, unspecified and reserved addresses,
-and cloud metadata services. Each connection checks the resolved address again.
+Admins set them, so private addresses are allowed. Refused: other schemes, users and passwords,
+multicast, unspecified and reserved addresses, and cloud metadata services. The resolved address is
+checked at each connection.
 """
 
 import ipaddress

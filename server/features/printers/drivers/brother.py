@@ -1,7 +1,7 @@
 """Drives Brother QL label printers with a 62 mm roll, by raster commands over TCP.
 
-These printers send no answers over that connection. Their state is read over SNMP, as the same 32
-bytes that they send over USB. With SNMP switched off, paper and finished labels are unknown.
+They send no answers over TCP. Their state is read over SNMP; without it, paper and finished labels
+are unknown.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """The interface of printer drivers.
 
-A driver talks to one printer, with bounded waits. Before the first byte of a card may reach the
-printer it calls `Turn.sending`, which returns when that is on disk. `print` returns when the
-printer has reported the card as printed.
+Before the first byte of a card may reach the printer, a driver calls `Turn.sending`, which returns
+when that is on disk. `print` returns when the printer has reported the card as printed. All waits
+are bounded.
 """
 
 from collections.abc import Callable

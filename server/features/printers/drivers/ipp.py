@@ -1,8 +1,7 @@
 """Drives IPP printers and CUPS queues, over `ipp://` and `ipps://`.
 
-If the printer supports it, the job is created first and its document sent after. So the printer's
-job number is on disk before anything is printed, and the printer can be asked about it after any
-failure.
+If supported, the job is created before its document is sent, so that its number is on disk and the
+printer can be asked about it after any failure.
 """
 
 import hashlib
@@ -126,10 +125,8 @@ def status_of(printer: Mapping[str, list[Value]]) -> Status:
 
 
 def _is_grave(reason: str, names: Sequence[str], state: int) -> bool:
-    """Return whether a reason is one of `names` and blocks printing.
-
-    Without the severity "-error", such as for one empty tray of two, it blocks only a stopped
-    printer.
+    """Return whether a reason is one of `names` and blocks printing. Without the severity "-error"
+    it blocks only a stopped printer.
     """
     for ending in ("-error", "-warning", "-report"):
         if reason.endswith(ending):
@@ -438,9 +435,8 @@ def _wishes(sheet: Sheet, printer: Mapping[str, list[Value]]) -> list[Attribute]
 
 
 class _Connection(http.client.HTTPConnection):
-    """An HTTP connection to a printer, over TLS for `ipps`.
-
-    Printers have self-signed certificates, so the first one is pinned.
+    """An HTTP connection to a printer, over TLS for `ipps`. The first certificate is pinned, since
+    most are self-signed.
     """
 
     def __init__(self, address: Address, certificate: str) -> None:

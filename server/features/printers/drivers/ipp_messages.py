@@ -1,7 +1,7 @@
-"""Encodes and parses IPP messages (RFC 8010), as far as printing a card needs them.
+"""Encodes and parses IPP messages (RFC 8010), as far as needed for cards.
 
-The maintained Python libraries are for asyncio and bring their own HTTP client. A driver is a
-thread with bounded waits and needs six operations, so this uses the standard library's HTTP.
+The maintained Python libraries are for asyncio; a driver is a thread with bounded waits and six
+operations.
 """
 
 import struct

@@ -1,8 +1,8 @@
 """Drives ZPL label printers over TCP, one label at a time.
 
-`~HS` returns the state and the queue. Zebra printers also count all labels ever printed
-(`odometer.total_label_count`): a label is out when the count increases. Without a count, it is out
-when the printer was busy and then idle. No other program may print on such a printer.
+`~HS` returns state and queue. A label is out when the count of all labels
+(`odometer.total_label_count`) increases, or without a count when the printer was busy and then
+idle. No other program may print on such a printer.
 """
 
 import re

@@ -1,6 +1,4 @@
-"""The page of printers.
-
-Only admins set printers. The badge desk sees their state, loads labels, makes test prints, and
+"""The page of printers. Only admins set printers; the desk loads labels, makes test prints, and
 answers questions about jobs.
 """
 

@@ -174,9 +174,7 @@ def _remove(step: Callable[[Connection, User], None]) -> AnyResponse:
 
 
 def _added(message: str, codes: list[str]) -> AnyResponse:
-    """Mark the new factor as shown in this session. After the first factor, other browsers and
-    addresses must show one too.
-    """
+    """Mark the new factor as shown in this session; other browsers must show one too."""
     here, user, token = services(), _who(), auth.token()
     address, device_cookie = caller(), auth.device()
 

@@ -21,9 +21,7 @@ _CODE_CHARS_MAX = 60
 
 
 def place() -> Place | None:
-    """Return the host for passkeys, or None if the page was opened at an IP address, where browsers
-    create none.
-    """
+    """Return the host for passkeys, or None at an IP address, where browsers create none."""
     here = services().event.settings
     for address in (here.public_address, here.phones_at):
         address_parts = urlsplit(address)

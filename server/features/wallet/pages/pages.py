@@ -1,7 +1,6 @@
-"""Serves an attendee's programme as a calendar, and their badge for Apple Wallet and Google Wallet.
+"""Serves an attendee's calendar, and their badge for Apple Wallet and Google Wallet.
 
-The addresses contain the secret of a badge's link. Without a certificate or key the page explains
-that there is no pass, and `wallet_offers` shows no link to it.
+The addresses contain the secret of a badge's link.
 """
 
 from dataclasses import dataclass

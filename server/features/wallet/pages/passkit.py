@@ -1,7 +1,6 @@
 """Implements Apple's web service for passes.
 
-A phone registers a pass, asks which of its passes changed, and fetches them, when its owner pulls
-the pass down to refresh it. There are no push messages: they go through Apple's servers, and
+Phones fetch changed passes when their owner pulls them down. There are no push messages, because
 nothing here reaches the internet.
 """
 

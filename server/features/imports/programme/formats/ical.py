@@ -1,8 +1,7 @@
 """Reads a programme from iCalendar (RFC 5545), with time zones and repeated events.
 
-An event becomes an activity, and each of its times a session. Their codes derive from the UID, so
-that the next import recognises them. The nesting depth is checked before the `icalendar` package
-reads the file, because deep nesting makes the package very slow.
+An event becomes an activity, and each of its times a session. Codes derive from the UID. Nesting is
+limited before parsing, because it slows the `icalendar` package.
 """
 
 import re
@@ -102,9 +101,8 @@ def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
 
 
 def _check_zones(text: str, name: str) -> None:
-    """Raise VenueError for zones with too many rules, or rules other than yearly ones.
-
-    Such rules would take too long to expand.
+    """Raise VenueError for zones with too many rules, or rules other than yearly ones, which take
+    too long to expand.
     """
     rules = [
         rule.upper()
@@ -276,8 +274,8 @@ class _Reader:
         """Return the times (Unix ms) of a repeated event near the event's days, and set the suffix
         of each.
 
-        Times excluded by EXDATE get a suffix too, so that excluding one does not change the others.
-        The first time has no suffix, like an event that is not repeated.
+        Times excluded by EXDATE get a suffix too, so that the others keep theirs. The first time
+        has none.
         """
         start, zone = self._local(_one(part, "DTSTART"))
         locals_ = {start}

@@ -17,8 +17,8 @@ STEPS_MAX = 2_000_000  # of all rules of a file
 EMPTY_STEPS = 100_000  # for a rule without further times, per value of the rule
 YEARS_BEFORE_MAX = 10  # between a rule's begin and the event
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
-# dateutil searches for a rule's next time up to the year 9999. The calendar repeats every 400
-# years, so moving a rule into the last 400 years keeps that search short.
+# dateutil searches up to the year 9999. The calendar repeats every 400 years, so moving a rule into
+# the last 400 years keeps that search short.
 _ALIKE_YEARS, _ALIKE_DAYS = 400, 146_097
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _NUMBERS = {
