@@ -16,7 +16,7 @@ from server.features.backup.restore import Restored
 from server.features.backup.restore import restore as restore_event
 from server.storage.localized import names_of, text_in
 
-_STEPS = 100  # Of the progress bar
+_STEPS = 100
 
 _TABLES = {
     "hall": ("hall", "halls"),

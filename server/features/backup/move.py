@@ -15,7 +15,7 @@ LEAVES_READ = 10_000
 
 class Moved(NamedTuple):
     counts: dict[str, int]  # Rows by table
-    entries: int  # In the entry log
+    entries: int
     root: bytes
 
 

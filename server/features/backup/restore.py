@@ -30,14 +30,14 @@ class RestoreError(EventError):
 @dataclass(frozen=True)
 class Restored:
     event: Event
-    log_size: int  # Size of the entry log in the backup
+    log_size: int
     # When the newest action missing in the backup was stored; None if none is missing.
     acts_at: int | None
     # Rows from the actions that the backup lacked, or had with other values, by table.
     gained: dict[str, int]
     skipped: int  # Rows that fit nothing here
     awaited: list[line.Awaited]
-    moved_to: Path | None  # The directory's earlier content
+    moved_to: Path | None
     without_acts: bool = False
 
 

@@ -25,7 +25,7 @@ class HallRow:
     """A hall's data on the board. Equal values render the same."""
 
     hall_id: int
-    name: str  # In the page's language
+    name: str
     figures: HallFigures
     phase: HallPhase
     trend: Trend

@@ -16,9 +16,9 @@ from server.web.sparkline import sparkline
 
 blueprint = Blueprint("plots", __name__, url_prefix="/admin/halls")
 
-WIDTH, HEIGHT = 1000, 260  # Of a plot, in its own units
+WIDTH, HEIGHT = 1000, 260
 STEP = 5  # Minutes per bar
-QUARTER = 15  # Minutes per table row
+QUARTER = 15
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from server.features.imports.commands.changed_badges import issue_changed, say_c
 from server.storage.connection import Connection
 from server.storage.database import Database
 
-PER_FILE = 10_000  # About 50 MB per file
+PER_FILE = 10_000
 PER_FILE_MAX = 20_000
 PNGS_MAX = 500
 PNGS_AT_ONCE = 20

@@ -68,7 +68,7 @@ class Form:
     nonce: str
     seen: str  # The result of `mark` when the page was made
     desk: str
-    by: str  # The user, as in the entry log
+    by: str
     begun_at: int  # When the clerk began with this person, Unix ms by the server's clock
     now: int
 

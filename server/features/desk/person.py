@@ -23,7 +23,7 @@ class DeskPerson:
     latin_is_made: bool  # Transliterated by us; the clerk should check it
     printed: int  # Prints of the newest badge
     printed_at: int | None
-    shows_old: bool  # The printed card is outdated
+    shows_old: bool
     checked: IdCheck | None
     checked_by: str
     is_likely_copy: bool

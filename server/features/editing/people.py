@@ -26,7 +26,6 @@ from server.storage.connection import Connection
 from server.storage.localized import text_in
 
 REASON = "merged"
-# Columns copied from the duplicate if empty.
 FILLED = ("external_id", "email", "phone", "order_number", "organisation", "country")
 # Unique columns: the duplicate loses them.
 _UNIQUE = {"external_id", "email"}
@@ -110,7 +109,7 @@ class MergePlan:
     speaks: list[tuple[str, str]]  # Sessions at which the duplicate speaks: code and title
     inside: list[int]  # Halls where the duplicate is now
     left: list[str]  # Data of the duplicate that is not moved, as sentences
-    replace: bool  # The remaining badge becomes outdated
+    replace: bool
     mark: str
 
 

@@ -49,7 +49,7 @@ class Exported:
     size: int
     shown: int
     root: bytes
-    key: str  # As C2SP signed-note writes it
+    key: str
     altered: tuple[int, ...]
 
 

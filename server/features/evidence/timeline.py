@@ -21,7 +21,6 @@ PAGE_ROWS = 50
 # The most entries that are read for one page where no index fits the filter.
 LOOKED_AT_MAX = 10_000
 SCAN, ACT, INFERRED = "scan", "act", "inferred_exit"
-# The kinds of entries, besides the kinds of scans (server/core/ledger/remarks.py).
 KINDS = (SCAN, ACT, INFERRED, entry_log.ERASED)
 _ACT = dialect.in_json("body", "act")
 

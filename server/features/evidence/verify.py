@@ -81,7 +81,7 @@ def unbase64(text: str) -> bytes:
 class Key(NamedTuple):
     text: str  # As published
     name: str
-    mark: bytes  # Identifies the key in a signature line
+    mark: bytes
     kind: bytes
     raw: bytes
 
@@ -158,8 +158,8 @@ def need_witnesses(wanted: list[Key], needed: int | None, signers: Collection[Ke
 
 
 # ---- The chain of a kiosk
-SCAN_1, SCAN_2 = b"hallkeeper/scan/v1\x00", b"hallkeeper/scan/v2\x00"  # Prefixes of hashed records
-HEAD = b"hallkeeper/head/v1\x00"  # Prefix of signed heads
+SCAN_1, SCAN_2 = b"hallkeeper/scan/v1\x00", b"hallkeeper/scan/v2\x00"
+HEAD = b"hallkeeper/head/v1\x00"
 
 
 class Chain:

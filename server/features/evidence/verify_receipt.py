@@ -22,7 +22,7 @@ if __package__:
 else:
     import verify  # type: ignore[import-not-found, no-redef]
 
-SIZE_MAX = 1_000_000  # Bytes of a receipt
+SIZE_MAX = 1_000_000
 RECEIPT = re.compile(
     rf"c2sp\.org/tlog-proof@v1\nextra ([A-Za-z0-9+/]+={{0,2}})\nindex ({verify.NUMBER})\n"
     r"((?:[A-Za-z0-9+/]{43}=\n)*)\n(.*)", re.DOTALL

@@ -47,7 +47,6 @@ LANGUAGE = "en"  # of attendees without a language in the roster
 PROGRESS_ROWS = 1000
 FOLDED_AT_ONCE_MAX = 2_000  # people indexed for search in the same transaction
 ANEW_FROM = 10_000  # indexes are rebuilt if at least this many people are new and fewer existed
-# Columns of a new attendee in addition to those of the roster.
 _OF_NEW = ("flags", "created_at", "revoked_at", "organisation_id")
 # Acts that change no people, badges or codes. Any other act after planning may make the plan wrong.
 _HARMLESS = frozenset(
@@ -111,7 +110,7 @@ class ImportResult:
     findings: tuple[Finding, ...] = ()
     revoked: int = 0
     problem_count: int = 0
-    changes: tuple[str, ...] = ()  # the changed values of each person
+    changes: tuple[str, ...] = ()
 
     @property
     def open(self) -> tuple[Finding, ...]:
@@ -165,7 +164,7 @@ class ImportPlan:
 
     result: ImportResult
     refused: bool
-    acts: int  # in the entry log at the time of planning
+    acts: int
     now: int
     added: list[tuple[Any, ...]]
     # Values and serial, by changed columns.

@@ -127,11 +127,11 @@ class Match:
         self._doubles: list[str] = []
         self._revoked: list[tuple[RosterRow, Person]] = []
         self.problems: list[Problem] = []
-        self.left_out = 0  # rows skipped because of the answers
+        self.left_out = 0
 
     def rows(self, rows: Sequence[RosterRow]) -> list[tuple[RosterRow, Person | None]]:
         """Return the rows to import, each with its attendee, or None for a new one."""
-        matched: dict[int, Person | None] = {}  # by the row's position
+        matched: dict[int, Person | None] = {}
         rest = []
         for place, row in enumerate(rows):
             person = self._certain(row)

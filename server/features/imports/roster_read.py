@@ -26,7 +26,7 @@ class RosterFile:
     mapping: RosterMapping | None = None
     encoding: str | None = None
     answers: RosterAnswers | None = None
-    new_categories: bool = False  # create categories for unknown words
+    new_categories: bool = False
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def _venue_workbook(text: str) -> bytes:
     book.remove(book.worksheets[0])
     for kind, fields in columns().items():
         sheet = book.create_sheet(PLURALS[kind])
-        header = sorted(fields, key=lambda key: key not in _FIRST)  # the others keep their order
+        header = sorted(fields, key=lambda key: key not in _FIRST)
         _fill(
             sheet,
             header,

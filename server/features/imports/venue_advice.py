@@ -15,7 +15,7 @@ from server.features.imports.venue_check import hidden
 from server.features.imports.venue_plan import Venue, located
 from server.storage.connection import Connection
 
-TOLD_MAX = 5  # names listed in a sentence
+TOLD_MAX = 5
 
 
 def advice(db: Connection, venue: Venue, settings: EventSettings) -> list[str]:

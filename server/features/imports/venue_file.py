@@ -128,7 +128,7 @@ def _toml_place(kind: str, number: int, table: Mapping[str, Any]) -> str:
 class _Reader:
     settings: EventSettings
     problems: list[str]
-    rows: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and code
+    rows: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def all(self, kind: str, entries: Mapping[str, list[Entry]]) -> list[Any]:
         fields = THINGS[kind].fields(ZoneInfo(self.settings.time_zone))

@@ -19,7 +19,6 @@ PROBLEMS_MAX = 200
 CategoryChoice = tuple[str | int, ...] | None  # keys or numbers; None means every category
 
 
-# The names of kinds in messages.
 KINDS = {
     "category": Phrase("category"),
     "zone": Phrase("zone"),
@@ -105,7 +104,7 @@ class DoorPlan:
 class Kind:
     """A kind of thing: the fields of its values, and the plan that is made of them."""
 
-    fields: Callable[[ZoneInfo], Mapping[str, Field]]  # Local times are in this zone.
+    fields: Callable[[ZoneInfo], Mapping[str, Field]]
     plan: Callable[[Mapping[str, Any], EventSettings], Any]  # Raises ValueRefusedError.
 
 
@@ -137,7 +136,7 @@ class Venue:
     doors: tuple[DoorPlan, ...] = ()
     sessions: tuple[SessionPlan, ...] = ()
     programme: Programme = Programme()
-    notes: tuple[str, ...] = ()  # for the author of the file
+    notes: tuple[str, ...] = ()
     rows: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @classmethod

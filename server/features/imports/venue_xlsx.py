@@ -121,7 +121,6 @@ def _sheets(data: bytes, contents: Found) -> dict[str, list[tuple[_Cell, ...]]]:
                 sheet.reset_dimensions()
                 rows = sheet.iter_rows(max_row=ROWS_MAX, max_col=COLUMNS_MAX, values_only=True)
                 filled = sum(any(value is not None for value in row) for row in rows)
-                # The first has the titles.
                 if filled > 1:
                     contents.notes.append(
                         counted(

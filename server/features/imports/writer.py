@@ -15,7 +15,7 @@ class ImportedVenue:
     added: dict[str, int] = field(default_factory=dict)
     updated: dict[str, int] = field(default_factory=dict)
     unchanged: dict[str, int] = field(default_factory=dict)
-    absent: dict[str, list[str]] = field(default_factory=dict)  # codes, of kinds in the file
+    absent: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:

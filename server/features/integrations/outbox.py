@@ -21,7 +21,7 @@ from server.features.integrations.topics.table import TOPICS
 from server.features.integrations.topics.topic import Leaves
 from server.storage.connection import Connection
 
-LEAVES_TOGETHER = 10_000  # The most leaves that one look reads
+LEAVES_TOGETHER = 10_000
 LEAVES_SKIPPED = 1_000  # After this many leaves without a message, the position is stored
 KEPT_MESSAGES = 1_000  # Delivered messages per endpoint, without bodies
 

@@ -36,7 +36,7 @@ CHECK_EVERY = 5  # times MANAGE_S
 class Outcome(Enum):
     SENT = "sent"
     FAILED = "failed"
-    NOTHING = "nothing"  # No message is due
+    NOTHING = "nothing"
     ENDED = "ended"  # The endpoint is removed or disabled
 
 

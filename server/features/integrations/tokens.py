@@ -14,7 +14,6 @@ from server.core.entry_log.act_names import Act
 from server.storage import errors
 from server.storage.connection import Connection, Row
 
-# The scopes, with their texts on pages.
 SCOPES = {
     "read:halls": N_("Read halls: how many are inside"),
     "read:entries": N_("Read entries and denials, by badge number"),

@@ -48,11 +48,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Plan:
-    due: tuple[int, ...]  # Serials, ordered by name
+    due: tuple[int, ...]
     no_address: int
     no_badge: int
     no_link: int  # Their link is revoked
-    done: int  # Sent or refused before
+    done: int
     uncertain: int  # Perhaps sent before
 
 

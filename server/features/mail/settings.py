@@ -62,9 +62,8 @@ class MailSettings:
             holds=lambda text: bool(text) and _is_address(text),
         ),
     ]
-    sender_name: _Text = ""  # Default: the event's name
+    sender_name: _Text = ""
     reply_to: _Address = ""
-    # The address for bounces; default: the sender.
     bounce_to: _Address = ""
     port: Annotated[int, Meta(ge=1, le=65_535), rule(Phrase("a port from 1 to 65535"))] = 587
     security: Annotated[
@@ -75,7 +74,6 @@ class MailSettings:
         ),
     ] = "starttls"
     user: _Text = ""
-    # The file or environment variable with the password.
     password_file: _Text = ""
     password_env: Annotated[
         str,

@@ -46,7 +46,7 @@ class Template:
     language: str
     text: str
     html: str
-    place: str  # Its file, for error messages
+    place: str
 
 
 @dataclass(frozen=True)

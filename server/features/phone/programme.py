@@ -17,7 +17,7 @@ from server.web.display import hall_state
 from server.web.rendered import Rendered
 from server.web.services import services
 
-SESSIONS_SHOWN = 100  # The longest complete programme
+SESSIONS_SHOWN = 100
 PRINTED = 6  # Upcoming sessions on paper, to fit one sheet
 HALLS_AHEAD = 20  # Upcoming sessions whose halls are reported
 FRESH_S = 5.0  # All phones share the halls' data for this long

@@ -58,7 +58,7 @@ class Job:
     fixed: bool  # Only this printer may print it
     state: JobState
     problem: Problem
-    words: str  # The problem, as a phrase
+    words: str
     sent_at: int | None  # When the first byte may have been sent
     remote: str  # The printer's id of the job, or its count before it
     done_at: int | None

@@ -43,7 +43,7 @@ class Problem(StrEnum):
 class Status:
     state: PrinterState
     words: str = ""  # A sentence, or "" if the state suffices
-    certificate: str = ""  # SHA-256 of its TLS certificate, in hex
+    certificate: str = ""
 
 
 class PrintingError(Spoken):

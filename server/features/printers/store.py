@@ -24,8 +24,8 @@ _SELECT = (
 class PrinterPlan:
     name: str
     address: str  # As returned by `Kind.address`
-    kind: str  # A name in `kinds.DRIVERS`
-    format: str  # A name in badges.printing.look.FORMATS
+    kind: str
+    format: str
     dpi: int = 300
     layer_only: bool = False  # Print only names, on pre-printed cards
     trusts_sending: bool = False  # For printers that can't report a finished card

@@ -57,12 +57,12 @@ class PersonError(Spoken, ValueError):
 class Plan:
     number: str
     counts: dict[str, int]  # Rows by table
-    entries: int  # Of the entry log, scans included
+    entries: int
     photos: tuple[Path, ...]
     uploads: tuple[Path, ...]
-    shared_uploads: int  # Uploads in the database
+    shared_uploads: int
     backups: tuple[Backup, ...]
-    refusal: str  # Why it can't be done now, or ""
+    refusal: str
 
     @property
     def deleted(self) -> dict[str, int]:

@@ -53,7 +53,7 @@ class Guest:
 
     serial: int
     external_id: str | None
-    group: int  # Index in the crowd's groups
+    group: int
     has_badge: bool
     invited: frozenset[int]  # Sessions
     refused: frozenset[int]  # Sessions
@@ -90,7 +90,6 @@ _PEOPLE = (
     " USING (serial) LEFT JOIN (SELECT serial AS copy_of, issue AS copied_issue FROM likely_copy"
     " WHERE cleared_at IS NULL) c ON copy_of = a.serial"
 )
-# The columns for `_group`; the day is a parameter.
 _GROUP = (
     "a.category, a.valid_days >> CAST(? AS INTEGER) & 1 AS valid, a.zones,"
     " CASE WHEN a.revoked_at IS NULL THEN 0 ELSE 1 END AS revoked,"

@@ -17,7 +17,7 @@ from server.features.rehearsal.crowd import Guest
 from server.features.rehearsal.day import Day
 from server.storage.connection import Connection
 
-EXAMPLES_MAX = 5  # People named in a finding
+EXAMPLES_MAX = 5
 
 
 @dataclass(frozen=True)

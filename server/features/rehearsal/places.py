@@ -50,7 +50,7 @@ class Place:
 
     hall: HallRow
     ways: tuple[Way, ...]
-    sessions: tuple[SessionRow, ...]  # First to open first, as on the doors
+    sessions: tuple[SessionRow, ...]
 
     @property
     def programme(self) -> tuple[Session, ...]:

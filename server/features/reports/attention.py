@@ -25,7 +25,6 @@ NOTE_CHARS_MAX = 200
 STATES = ("open", "seen", "settled")
 
 
-# Reasons for refusing a mark.
 NO_STATE, NOTE_TOO_LONG = "no such state", "the note is too long"
 NOTE_MISSING, NOT_THERE = "settled without a note", "no such thing"
 
@@ -79,7 +78,7 @@ class Denied:
     count: int
     first_at: int
     last_at: int
-    why: tuple[tuple[str, dict[str, str], int], ...]  # Reason, door and count
+    why: tuple[tuple[str, dict[str, str], int], ...]
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,6 @@ def put_mark(db: Connection, thing: Thing, state: str, note: str, *, by: str, no
     entry_log.act(db, by, Act.ATTENTION_MARKED, subject, now)
 
 
-# The entry log's field for the item.
 _FIELDS = {
     "discrepancy": "discrepancy", "override": "entry", "denials": "serial", "door": "door",
 }  # fmt: skip

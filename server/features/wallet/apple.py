@@ -30,7 +30,6 @@ from server.storage.localized import text_in
 
 MIME = "application/vnd.apple.pkpass"
 SERVICE = "/pass"  # Appended to the server's public address; phones append "/v1/…"
-# A pass's folders by language.
 _FOLDERS = {"en": "en.lproj", "zh": "zh-Hans.lproj"}
 _LABELS = {
     "label_name": {"en": "Name", "zh": "姓名"},

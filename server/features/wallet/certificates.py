@@ -59,7 +59,7 @@ class AppleSigner:
 @dataclass(frozen=True)
 class GoogleSigner:
     issuer: str
-    account: str  # The service account's e-mail address
+    account: str
     key: rsa.RSAPrivateKey = field(repr=False)
 
 

@@ -9,7 +9,7 @@ class Links:
 
     badge: str
     calendar: str
-    subscription: str  # The calendar's address for subscriptions
+    subscription: str
 
 
 def links_of(event: Event, token: str) -> Links:

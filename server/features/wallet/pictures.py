@@ -10,7 +10,6 @@ from server.core.people.card_design import read_design
 ICON_PX = 29
 LOGO_PX = (160, 50)
 _SCALES = (1, 2, 3)
-# A badge on a lanyard.
 _SIGN = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" width="32" height="32">'
     '<path d="M10 1l6 9 6-9" fill="none" stroke="#7a8796" stroke-width="2.4"/>'

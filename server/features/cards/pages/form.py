@@ -17,7 +17,6 @@ from server.features.cards.card_settings import name_for
 from server.storage.connection import Connection
 from server.web import i18n
 
-# The files of the form: setting and size limit.
 FILES: Mapping[str, int] = {
     "logo": PICTURE_BYTES_MAX,
     "host_logo": PICTURE_BYTES_MAX,

@@ -191,7 +191,6 @@ def _people(db: Connection) -> list[Shown]:
         return []
 
 
-# The codes of scripts (ISO 15924), by Unicode name.
 _SCRIPTS = {
     "Arabic": "Arab", "Armenian": "Armn", "Bengali": "Beng", "Cyrillic": "Cyrl",
     "Devanagari": "Deva", "Ethiopic": "Ethi", "Georgian": "Geor", "Greek": "Grek",

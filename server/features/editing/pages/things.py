@@ -28,10 +28,8 @@ from server.web.services import services
 blueprint = Blueprint("things", __name__, url_prefix="/admin/venue")
 
 _KIND = "<any(hall,door,session,category):kind>"
-# These have their code in the address; the others their number.
 _CODED = "<any(organisation,activity_kind,activity,area,exhibitor,stand):kind>"
 MARK_CHARS = 16
-# The values from which a missing code is made.
 _NAMING = ("name", "title", "organisation", "name_zh")
 _FROM_LINK = ("hall", "parent", "area", "organisation", "activity", "exhibitor")
 

@@ -35,10 +35,10 @@ class HostMove:
 class OrganisationMerge:
     stays: Organisation
     goes: Organisation
-    other_names: tuple[str, ...]  # Of the remaining organisation, after the merge
+    other_names: tuple[str, ...]
     country: str  # Copied, or ""
     hosts: list[HostMove]
-    exhibitors: list[str]  # Codes of moved exhibitors
+    exhibitors: list[str]
     mark: str = ""
 
 

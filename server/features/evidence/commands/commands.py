@@ -22,7 +22,7 @@ from server.features.evidence.selection import Selection, SelectionError, select
 from server.storage.database import connect
 from server.storage.database_file import fold_log
 
-_STEPS = 1_000  # Of the progress bar.
+_STEPS = 1_000
 _PROBLEMS_MAX = 100
 _VERDICTS = {
     comparing.SAME: "The same log, with the same {agreed:,} entries.",

@@ -12,7 +12,6 @@ from server.features.imports.roster_import import ImportResult
 
 EXAMPLES_SHOWN = 20
 NOTES_SHOWN = 5  # Examples of findings without a question
-# How to answer findings without options.
 _HINTS = {
     "unknown_categories": (
         '. For each, which category is it? Write it under [categories] in a mapping, as "General'

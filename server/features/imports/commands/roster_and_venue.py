@@ -51,7 +51,6 @@ PLANS_MOST = 3  # Others may change the roster between planning and writing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# The questions of a roster: option, choices and help.
 _ANSWERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--row-numbers", ("ids", "ignore"), "Ids that only number the rows."),
     ("--hidden-rows", ("take", "leave"), "Rows that are hidden or filtered away."),

@@ -203,7 +203,7 @@ def confirm(token: str) -> Response:
     try:
         roster_preview = _preview(kept)
     except (UploadGoneError, UploadBusyError, ApartError, RosterError, ValueError):
-        return _to_preview(kept)  # Which shows the reason
+        return _to_preview(kept)
     if roster_preview.mark != request.form.get("mark"):
         flash(_("Nothing was imported yet: look at the preview once more."), "warn")
         return _to_preview(kept)

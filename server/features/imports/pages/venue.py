@@ -110,7 +110,7 @@ def answer(kind: str, token: str) -> Response:
     except UploadGoneError:
         return uploads.gone()
     except (VenueError, ApartError):
-        asked = []  # The preview shows the reason
+        asked = []
     for key in (*asked, files.SKIP_BAD):
         kept.answers[key] = request.form.get(key, "")[:ANSWER_CHARS_MAX]
     uploads.kept_uploads().keep_answers(kept)

@@ -40,8 +40,8 @@ class Preview:
     added: tuple[Thing, ...]
     changed: tuple[Change, ...]
     removed: tuple[Thing, ...]
-    missing: tuple[Thing, ...]  # In the event, not in the file, and kept
-    unchanged: int  # Things of the file that equal the event's
+    missing: tuple[Thing, ...]
+    unchanged: int
     warnings: tuple[str, ...]
     # Identifies this preview, down to each field of added things. Independent of whether missing
     # sessions are removed.

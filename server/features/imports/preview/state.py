@@ -10,7 +10,6 @@ from server.core.people.attendees import ALL_ZONES
 from server.core.venue import store
 from server.storage.connection import Connection, Row
 
-# Table: its name in an import's counts, and its columns that files can't contain.
 _TABLES: Mapping[str, tuple[str, frozenset[str]]] = {
     "category": ("categories", frozenset()),
     "zone": ("zones", frozenset()),

@@ -34,12 +34,12 @@ class Reading:
 class FileKind:
     name: str  # In addresses.
     title: str
-    words: str  # The content of such a file, and the formats.
-    label: str  # Of the file chooser.
+    words: str
+    label: str
     suffixes: tuple[str, ...]
     # Takes the file, its name, the settings and the answers. Raises VenueError.
     read: Callable[[Connection, bytes, str, EventSettings, Answers], Reading]
-    reports: frozenset[str]  # Kinds of things of which the preview lists those the file lacks.
+    reports: frozenset[str]
     then: str  # The endpoint of the page after an import.
-    formats: str = ""  # Names of its formats, where `words` has none.
+    formats: str = ""
     samples: tuple[str, ...] = ()  # Sample files: a workbook, then the same as text.

@@ -27,9 +27,9 @@ from server.features.imports.programme.plan import ActivityPlan, Programme, Spea
 from server.features.imports.venue_plan import SessionPlan, Venue, located
 from server.storage.connection import Connection
 
-NO_KIND = "conference"  # For activities without a kind
+NO_KIND = "conference"
 OPENS_BEFORE_MS = 30 * 60_000
-NAMED_MAX = 20  # People named in a note
+NAMED_MAX = 20
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -38,7 +38,7 @@ class Adopted:
     venue: Venue
     problems: tuple[str, ...]
     skipped: int  # Sessions left out for a problem, or by the mapping
-    cancelled: tuple[str, ...]  # Codes of cancelled sessions that are in the event
+    cancelled: tuple[str, ...]
     # The file's rooms and kinds with their codes; None: left out; "": unknown.
     rooms: Mapping[str, str | None] = field(default_factory=dict)
     kinds: Mapping[str, str | None] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from server.features.integrations.topics.topic import Alerts, Topic
 from server.storage.connection import Connection
 from server.storage.database import Database
 
-_Keys = frozenset[tuple[str, str]]  # An alert's kind and subject
+_Keys = frozenset[tuple[str, str]]
 
 
 def compare(database: Database, alerts: Alerts, now: int) -> None:

@@ -16,7 +16,7 @@ class Content:
     kind: str  # The message's `type`
     at: int  # Unix ms
     data: Any
-    last: int  # The last leaf that it reports
+    last: int
 
 
 @dataclass(frozen=True)

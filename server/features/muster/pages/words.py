@@ -9,7 +9,6 @@ STATES: dict[State, str] = {
     State.OUT: N_("Left the hall"),
     State.SEEN: N_("Seen"),
 }
-# The style of a tag, as elsewhere.
 KINDS: dict[State, str] = {State.MISSING: "bad", State.OUT: "warn", State.SEEN: "good"}
 SURENESS: dict[Sureness, str] = {
     Sureness.EXITS_SCANNED: N_("Exits are scanned"),

@@ -28,7 +28,7 @@ class Address:
     scheme: str
     host: str
     port: int
-    path: str  # "" for kinds without a path
+    path: str
     usual_port: int  # The scheme's default, omitted in the text
 
     def __str__(self) -> str:

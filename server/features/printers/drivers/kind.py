@@ -19,13 +19,13 @@ class Options:
 @dataclass(frozen=True)
 class Kind:
     name: str  # In the database and on the command line; must never change after a release
-    words: str  # Description on the form
+    words: str
     examples: tuple[str, ...]  # Example addresses
-    ports: Mapping[str, int]  # Address schemes with default ports
+    ports: Mapping[str, int]
     formats: tuple[str, ...]  # Card formats (`badges.printing.look.FORMATS`)
-    connect: Callable[[Address, Options], Driver]  # Returns the driver; sends nothing yet
+    connect: Callable[[Address, Options], Driver]
     has_path: bool = False  # Addresses may have a path
-    dpi: int = 300  # The command line's default
+    dpi: int = 300
 
     def address(self, text: str) -> Address:
         """Parse an address of this kind. Raises AddressError."""

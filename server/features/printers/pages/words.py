@@ -3,7 +3,6 @@
 from badges.i18n import N_
 from server.features.printers.states import JobState, PrinterState, Problem
 
-# A tag's style, and its text.
 STATES = {
     PrinterState.UNKNOWN: ("quiet", N_("Not heard yet")),
     PrinterState.READY: ("good", N_("Ready")),

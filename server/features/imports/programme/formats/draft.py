@@ -18,23 +18,23 @@ class DraftPerson:
 
     name: str
     email: str = ""
-    code: str = ""  # in the file's system
+    code: str = ""
     guid: str = ""
-    role: str = ""  # a speaker's role, or "" if the file has none
+    role: str = ""
 
 
 @dataclass(frozen=True)
 class Draft:
     """One session. Several sessions may belong to one activity."""
 
-    place: str  # in the file, for messages
+    place: str
     code: str
     activity: str  # code
     title: str
-    room: str  # as named in the file
+    room: str
     starts_at: int  # Unix ms
     ends_at: int  # Unix ms
-    kinds: tuple[str, ...] = ()  # words that may name a kind of activity
+    kinds: tuple[str, ...] = ()
     theme: str = ""
     language: str = ""
     people: tuple[DraftPerson, ...] = ()
@@ -46,7 +46,7 @@ class Found:
     drafts: list[Draft] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    cancelled: list[str] = field(default_factory=list)  # codes of cancelled sessions
+    cancelled: list[str] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)  # properties not imported, and how often
 
     def leave(self, what: str) -> None:
