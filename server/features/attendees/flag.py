@@ -23,7 +23,6 @@ class Flag:
 
 
 def flag(serial: int) -> Flag | None:
-    """Return the form's values, or None for users who may not use it."""
     if not auth.may_open("admin.protocol.put"):
         return None
     db = services().database.reader

@@ -415,7 +415,6 @@ def _zone() -> ZoneInfo:
 
 
 def _note(act: Act, subject: Mapping[str, str | int | None]) -> None:
-    """Log that the user saw people's data, without the search text."""
     here, by = services(), auth.actor()
     here.database.write(lambda db: entry_log.act(db, by, act, subject, here.now()))
 

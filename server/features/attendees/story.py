@@ -128,7 +128,6 @@ def _order(edge: Edge) -> tuple[int, int, int]:
 
 
 def _edge(part: int, at: str, number: str, before: Edge | None) -> tuple[str, tuple[int, ...]]:
-    """Return the SQL condition for a part's rows before the edge."""
     if before is None:
         return "", ()
     if part < before.part:

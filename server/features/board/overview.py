@@ -108,7 +108,6 @@ class Choice:
 
 
 def in_order(halls: list[HallRow], sort: str) -> list[HallRow]:
-    """Sort the halls by an order of SORTS, then by name."""
     order = SORTS[sort][1]
     return sorted(halls, key=lambda hall: (order(hall), hall.name))
 
@@ -149,7 +148,6 @@ def show() -> Response:
 
 
 def _forum() -> ForumCounts | None:
-    """Return the forum's figures if it has activities or an exhibition."""
     here = services()
     counts = forum_counts(here.database.reader, here.event.settings)
     return counts if counts.activities or counts.areas else None

@@ -90,7 +90,6 @@ def show(hall_id: int) -> str:
 
 
 def _day(days: Sequence[date]) -> date:
-    """Return the requested day, else today, else the event's first day."""
     here = services()
     try:
         asked = date.fromisoformat(request.args.get("day", ""))

@@ -63,7 +63,6 @@ def mark_of(event: Event) -> str:
 
 
 def name_for(kind: str, data: bytes, suffix: str) -> str:
-    """Return a new file's name; it contains a hash of its content."""
     return f"{kind}-{hashlib.sha256(data).hexdigest()[:8]}{suffix}"
 
 

@@ -249,7 +249,6 @@ def _chosen(
 
 
 def _say_latin(printed: Sequence[PrintedBadge]) -> None:
-    """List the people whose Latin line was transliterated, or is missing."""
     transliterated = [badge for badge in printed if badge.made_latin]
     lacking = [badge for badge in printed if badge.lacks_latin]
     for several, remark in (

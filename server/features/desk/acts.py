@@ -184,7 +184,6 @@ def act(db: Connection, act_id: int) -> DeskAct | None:
 
 
 def is_newest(db: Connection, own_act: DeskAct) -> bool:
-    """Return whether it is the newest action of any desk on the same person."""
     (newest,) = db.execute(
         "SELECT MAX(act_id) FROM desk_act WHERE serial = ?", (own_act.serial,)
     ).fetchone()

@@ -27,8 +27,6 @@ class QueueRow:
 
 @dataclass(frozen=True)
 class Queue:
-    """The cards that need a clerk, the pending ones, and the last done."""
-
     failed: list[QueueRow]
     open: list[QueueRow]
     done: list[QueueRow]

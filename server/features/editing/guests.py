@@ -107,7 +107,6 @@ def set_guest(
 def put_guest(
     db: Connection, session_id: int, serial: int, invited: bool | None, *, by: str, now: int
 ) -> bool:
-    """Store or remove an invitation or refusal. Return whether anything changed."""
     if answer(db, session_id, serial) == invited:
         return False
     if invited is None:

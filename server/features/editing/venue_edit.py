@@ -217,7 +217,6 @@ _IN_USE = {
 
 
 def _subject(db: Connection, thing: Thing) -> dict[str, str | int | None]:
-    """Return the subject for the log entry. Things of the programme have their codes."""
     if thing.kind not in programme_things.KINDS:
         return {thing.kind: number_of(db, thing.kind, thing.key)}
     if values_of(db, thing, ZoneInfo("UTC")) is None:

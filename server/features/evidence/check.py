@@ -34,8 +34,6 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class _Claim:
-    """A checkpoint that an outside party confirmed, as a signed note."""
-
     size: int
     note: str
     whose: str

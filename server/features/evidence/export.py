@@ -90,7 +90,6 @@ def export(
 def export_beside(
     _: Connection, *, event_dir: Path, out: Path, chosen: Selection, now: int, court: bool
 ) -> None:
-    """Make an export in a worker process, which loads the event's keys itself."""
     event = load_event(event_dir)
     with closing(connect_to_read(event.database_path)) as db:
         export(db, event, out, chosen, now=now, progress=lambda at, of: None, court=court)

@@ -113,7 +113,6 @@ def _kiosks(db: Connection) -> list[KioskView]:
 def _witnesses(
     db: Connection, event: Event, log: Log, wrong: dict[str, OutsideFailure]
 ) -> list[WitnessView]:
-    """Return the witnesses in the settings, then earlier ones that have cosigned."""
     kept = {witness.witness: witness for witness in checkpoints.cosigned(db, log.name)}
     views = [
         WitnessView(

@@ -45,7 +45,6 @@ class Filter:
         return self.act is None and self.what in (None, SCAN, *remarks.KINDS)
 
     def wants(self, kind: str) -> bool:
-        """Return whether entries of this kind match that are not found as scans."""
         if self.act is not None:
             return kind == ACT
         if kind == INFERRED and self.kiosk is not None:
@@ -238,7 +237,6 @@ def _others(
 
 
 def _meant(db: Connection, kind: str, wanted: Filter, rows: Sequence[Sequence[int]]) -> list[int]:
-    """Return the numbers that match the filter; `rows` are (number, time)."""
     numbers = [
         number
         for number, at in rows

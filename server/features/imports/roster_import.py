@@ -239,9 +239,6 @@ class ImportPlan:
             insert_many(db, "attendee", columns, self.added)
 
     def _invite(self, db: Connection) -> int:
-        """Write the invitations, and those that waited for a person. Return how many
-        became valid.
-        """
         invited = db.executemany(
             "INSERT INTO session_guest (session_id, serial, invited) VALUES (?, ?, 1)"
             " ON CONFLICT DO NOTHING",
@@ -366,9 +363,6 @@ class _Planner:
             self._accessible.append((serial, kind))
 
     def _is_known_here(self, row: RosterRow) -> bool:
-        """Report whether the event has all the codes of the row, and record a problem for each
-        other one.
-        """
         before = len(self._problems)
         for column, codes, existing in (
             ("category", (row.category,), self._categories),
@@ -389,7 +383,6 @@ class _Planner:
         return len(self._problems) == before
 
     def _may_wait(self, row: RosterRow) -> bool:
-        """Report whether the row's person can be identified again when the session is imported."""
         return bool(row.external_id or row.email and row.email.casefold() not in self._shared)
 
     def _awaited_findings(self) -> list[Finding]:
@@ -482,7 +475,6 @@ class _Planner:
             self._needs_reissue.add(person.serial)
 
     def _said(self, column: str, value: Any) -> str:
-        """Return a value of an `attendee` column as a roster would have it."""
         if column == "category":
             return self._keys.get(value, str(value))
         if column == "valid_days":

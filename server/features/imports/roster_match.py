@@ -34,8 +34,6 @@ class ImportAnswers:
 
 
 class RosterValues(NamedTuple):
-    """A roster's values of an attendee, as in the columns of `attendee`."""
-
     external_id: str | None
     given_name: str
     family_name: str
@@ -167,7 +165,6 @@ class Match:
         return people.pop(0) if people else None
 
     def _mates(self, row: RosterRow) -> list[Person]:
-        """Return the people with the row's e-mail and no different id."""
         people = self._by_email.get(row.email.casefold(), []) if row.email else []
         return [person for person in people if not (row.external_id and person.external_id)]
 
@@ -229,7 +226,6 @@ class Match:
         return True, None
 
     def _is_doubled(self, row: RosterRow) -> bool:
-        """Report whether an earlier row has the same e-mail and name, but another id."""
         if not row.email:
             return False
         others = self._new_by_email.setdefault(row.email.casefold(), [])
@@ -270,7 +266,6 @@ class Match:
         return None
 
     def gone(self, bad: int) -> list[int]:
-        """Return the serials to revoke because the file no longer has them."""
         if self._answers.missing != "revoke" or bad:
             return []
         return [person.serial for person in self._missing()]

@@ -80,7 +80,6 @@ def read_for_event(
 
 
 def _one_of_each(words: tuple[str, ...]) -> list[str]:
-    """Return the words without those that differ from an earlier one only in case or width."""
     first_words: dict[str, str] = {}
     for word in words:
         first_words.setdefault(wording(word), word)
@@ -115,7 +114,6 @@ def _new_category_notes(roster: Roster, additions: list[CategoryPlan]) -> list[F
 
 
 def _word_notes(roster: Roster, categories: list[CategoryPlan]) -> list[Finding]:
-    """Return a note about words that were read as a category with a different name."""
     own = {
         entry.key: {wording(name) for name in (entry.key, entry.letter, *entry.names.values())}
         for entry in categories

@@ -66,7 +66,6 @@ class SampleThereError(Exception):
 
 @lru_cache(maxsize=1)
 def sample_files(first_day: date) -> Mapping[str, bytes]:
-    """Return the files by name, for an event of three days from `first_day` on."""
     venue, guests = _text("venue.toml", first_day), _text("guests.toml", first_day)
     roster = _text("roster.csv", first_day)
     contents = (

@@ -106,7 +106,6 @@ class _Advice:
                                [halls[hall_id] for hall_id in outer if hall_id in own])  # fmt: skip
 
     def _unsaid(self, hall: str, doors: list[str], outer: list[str], own: list[str]) -> str:
-        """Return the warning. `outer` are the surrounding halls, `own` those of them with doors."""
         more = (
             Phrase(" and %(count)s more", count=len(doors) - TOLD_MAX)
             if len(doors) > TOLD_MAX

@@ -135,7 +135,6 @@ class VenueCheck:
         return parents | {plan.code: plan.parent for plan in self.venue.halls}
 
     def _doors_from(self) -> Iterator[str]:
-        """Find doors that lead neither from outside nor from a hall around theirs."""
         rows = self.db.execute(
             "SELECT d.code, h.code, f.code FROM door d JOIN hall h USING (hall_id)"
             " JOIN door_from USING (door_id) JOIN hall f ON f.hall_id = from_id"

@@ -23,7 +23,6 @@ ENTRIES_MAX = 20_000  # of each kind
 
 
 def columns() -> dict[str, dict[str, Field]]:
-    """Return the keys of each kind of a venue file, in order."""
     return {kind: dict(known.fields(ZoneInfo("UTC"))) for kind, known in THINGS.items()}
 
 

@@ -51,7 +51,6 @@ def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> Imported
 def take_venue(
     db: Connection, venue: Venue, log: Callable[[], object], *, by: str, now: int
 ) -> ImportedVenue:
-    """Add and change the things of a checked `venue`. `log` writes the act if something changed."""
     step, before = _Import(db, by, now), nesting_accounts.paths(db)
     halls = _halls_of_sessions(db, venue)
     step.categories(venue)

@@ -21,8 +21,6 @@ _SHEET_ROWS = 1_048_576  # A sheet's maximum. Many files end in empty formatted 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing of a venue file, and its place in the file."""
-
     place: str
     values: dict[str, Any]
     # Keys whose value could not be read, with the problem already reported.

@@ -1,5 +1,3 @@
-"""Reads halls for integrations, with the number of people inside and the state."""
-
 from typing import Annotated, Literal
 
 import msgspec

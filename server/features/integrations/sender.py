@@ -174,14 +174,12 @@ class Webhooks:
             self.check_topics()
 
     def check_topics(self) -> None:
-        """Let topics compare the state with the previous one, and store notices."""
         for topic in self._topics:
             if topic.every_5_s is not None:
                 topic.every_5_s(self._database, self._alerts, self._now())
 
 
 def _deliver(courier: Courier) -> float | None:
-    """Send the next message. Return 0 if there may be more."""
     outcome = courier.look()
     if outcome is Outcome.ENDED:
         raise Ended

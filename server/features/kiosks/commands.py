@@ -76,7 +76,6 @@ def list_kiosks(event_dir: Path) -> None:
 
 
 def _places(row: registry.KioskRow, held: Sequence[registry.Holding]) -> str:
-    """Return the places that a kiosk holds, with the hall unless it is its door's."""
     parts = []
     for holding in held:
         there = "" if holding.hall_id == row.hall_id else f" in {holding.hall_code}"

@@ -16,7 +16,7 @@ _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff.-]+")
 
 
 class AddressError(ValueError):
-    """The text is not an address that mail can be sent to."""
+    pass
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ LOCK_NAME = "mailing.lock"
 
 @contextlib.contextmanager
 def only_mailer(event_dir: Path) -> Iterator[None]:
-    """Hold the lock. Raises MailError if it is taken, or can't be written."""
     with held(event_dir / LOCK_NAME, lambda _: MailError(_BUSY), MailError):
         yield
 

@@ -120,8 +120,6 @@ def send(run: Run) -> Tally:
 
 
 class _Mailer:
-    """Sends mails over a connection, and reconnects when it is lost."""
-
     def __init__(self, run: Run, tally: Tally) -> None:
         self._run = run
         self.tally = tally

@@ -41,8 +41,6 @@ class Words:
 
 @dataclass(frozen=True)
 class Template:
-    """The source of a template. `html` is empty if there is only text."""
-
     language: str
     text: str
     html: str

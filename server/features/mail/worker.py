@@ -1,5 +1,3 @@
-"""Sends mails on a thread of the server, one run at a time."""
-
 import logging
 import threading
 from collections.abc import Callable
@@ -41,7 +39,6 @@ class Worker:
 
     @property
     def progress(self) -> Progress | None:
-        """Return the progress, or None if nothing was sent since the server started."""
         with self._lock:
             return self._progress
 

@@ -151,7 +151,6 @@ def _labels(item: store.Printer) -> str:
 
 
 def _ended(database: Database, number: int) -> Job | None:
-    """Return a finished job, or None if it still waits after TEST_S."""
     until = time.monotonic() + TEST_S
     while time.monotonic() < until:
         with database.reading() as db:

@@ -46,8 +46,6 @@ _SERVING = (
 
 @dataclass(frozen=True)
 class Job:
-    """A card to print. A test print has no serial and issue."""
-
     job_id: int
     serial: int | None
     issue: int | None

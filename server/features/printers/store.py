@@ -156,7 +156,6 @@ def printer(db: Connection, printer_id: int) -> Printer:
 
 
 def printer_names(db: Connection) -> dict[int, str]:
-    """Return the names of all printers by number, including removed ones."""
     return {row["printer_id"]: row["name"] for row in db.execute("SELECT * FROM printer")}
 
 

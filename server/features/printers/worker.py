@@ -219,7 +219,6 @@ class _PrinterThread:
         return True
 
     def _resume(self, driver: Driver) -> None:
-        """Handle the jobs that an earlier server sent to the printer."""
         with self._database.reading() as db:
             left = [
                 candidate

@@ -21,8 +21,6 @@ UNTIL_FIRST_S = 30.0  # between looks before the first run that succeeds
 
 
 class Daily:
-    """Checks every quarter of an hour whether a day has passed since the last run."""
-
     def __init__(
         self,
         event: Event,
@@ -52,7 +50,6 @@ class Daily:
         self._repeating.close()
 
     def look(self) -> list[clocks.Done]:
-        """Run if a day has passed. A failure is retried at the next check."""
         now = self._now()
         if 0 <= now - self._ran_at < clocks.DAY_MS:
             return []

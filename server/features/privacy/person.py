@@ -112,7 +112,6 @@ def _awaited(db: Connection, serial: int) -> list[Row]:
 
 
 def _labelled(db: Connection, table: str, serial: int) -> list[Row]:
-    """Return the rows of a list that names the person by a label."""
     named = labels(attendees.attendee(db, serial))
     marks = " OR ".join(dialect.same_letters("label") for _ in named)
     return db.execute(f"SELECT * FROM {table} WHERE {marks}", tuple(named)).fetchall()
@@ -167,7 +166,6 @@ def _telling(db: Connection, serial: int, more: Sequence[str] = ()) -> Callable[
 
 
 def _numbers_in(value: object) -> Iterator[int]:
-    """Yield every whole number in a JSON value. Object keys of stored edits are text."""
     if isinstance(value, dict):
         for item in value.values():
             yield from _numbers_in(item)

@@ -109,7 +109,6 @@ def save() -> AnyResponse:
 @blueprint.get("/entries/<int:number>/receipt")
 @auth.allow("auditor")
 def receipt(number: int) -> Response:
-    """Send the proof that an entry is in the log (docs/entry-log.md)."""
     here = services()
     try:
         with here.database.reading() as db:

@@ -18,7 +18,6 @@ KINDS = {
 
 
 def may_see_names() -> bool:
-    """Return whether the user may see attendees' names, on pages and in files."""
     return auth.may_open("admin.people.person")
 
 

@@ -1,5 +1,3 @@
-"""Describes an answer with its facts and assumptions, as texts and as JSON."""
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

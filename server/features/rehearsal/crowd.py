@@ -35,7 +35,6 @@ class Group:
         )
 
     def holder(self, session: int | None = None, invited: bool | None = None) -> Holder:
-        """Return a holder of this group, invited to or refused from the session."""
         named = frozenset[int]() if session is None else frozenset({session})
         nobody = frozenset[int]()
         return Holder(
@@ -49,8 +48,6 @@ class Group:
 
 @dataclass(frozen=True)
 class Guest:
-    """A person whom sessions of the day name, or who speaks at one."""
-
     serial: int
     external_id: str | None
     group: int
@@ -67,8 +64,6 @@ class Guest:
 
 @dataclass(frozen=True)
 class Crowd:
-    """Everyone on the roster, as groups and their sizes; guests are included."""
-
     groups: tuple[Group, ...]
     counts: tuple[int, ...]
     guests: tuple[Guest, ...]

@@ -89,7 +89,6 @@ class _Findings:
         )
 
     def no_way_in(self) -> Iterator[Finding]:
-        """Find halls with sessions but without an entrance, or without a kiosk there."""
         doors = [door for door in store.doors(self.db) if door.mode != "exit"]
         at_work = {
             row[0] for row in self.db.execute("SELECT door_id FROM kiosk WHERE state = 'active'")
@@ -153,7 +152,6 @@ class _Findings:
                 yield Finding("crowd_above_capacity", hall.code, sentence, valid)
 
     def guests_whom_no_door_admits(self) -> Iterator[Finding]:
-        """Find invited people whom the doors deny because of their badge."""
         for row in self.rows:
             guests = self.invited[row.session_id]
             groups = self.day.crowd.groups

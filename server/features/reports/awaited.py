@@ -45,8 +45,6 @@ class Awaited:
 
 @dataclass(frozen=True)
 class Asked:
-    """The hall or session of a report, or None for all."""
-
     hall_id: int | None = None
     session_id: int | None = None
 
@@ -106,13 +104,11 @@ def guests_not_inside(db: Connection, serials: Iterable[int] | None) -> list[Awa
 
 
 def watched_by(db: Connection, user_id: int) -> list[int]:
-    """Return the protocol guests whose arrival a user is notified of."""
     rows = db.execute("SELECT serial FROM protocol_watcher WHERE user_id = ?", (user_id,))
     return [row["serial"] for row in rows]
 
 
 def last_seen(db: Connection, serial: int) -> Seen | None:
-    """Return the last time a door read a person's badge, with any answer."""
     row = db.execute(
         "SELECT s.scanned_at AS at, s.direction, s.decision, s.reason, d.names AS door_names,"
         " h.names AS hall_names FROM scan s LEFT JOIN door d ON d.door_id = s.door_id"
@@ -153,7 +149,6 @@ def _awaited(db: Connection, row: Row) -> Awaited:
 
 
 def _now_in(db: Connection, serial: int) -> dict[str, str] | None:
-    """Return the hall that a person entered last and has not left."""
     row = db.execute(
         "SELECT h.names FROM stay y JOIN hall h ON h.hall_id = y.hall_id WHERE y.serial = ?"
         f" AND y.closed_at IS NULL AND {_OPEN} ORDER BY y.opened_at DESC, y.around LIMIT 1",

@@ -64,7 +64,6 @@ def no_second_factor(user_id: int) -> str:
 
 
 def _with_fresh_password(user_id: int, step: Callable[[Connection, str], object]) -> str:
-    """Generate a password, pass its hash to `step`, and show it."""
     here = services()
     fresh = users.make_password()
     hashed = users.hash_password(fresh)

@@ -67,7 +67,6 @@ class _Known:
 
 
 def entries(db: Connection, serial: int) -> dict[str, Content]:
-    """Return the sessions that the attendee may enter now, by code."""
     halls = {hall.hall_id: hall.names for hall in store.halls(db)}
     return {
         row.code: Content(row.titles, halls[row.hall_id], row.starts_at, row.ends_at)

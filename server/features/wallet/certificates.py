@@ -52,7 +52,6 @@ class AppleSigner:
 
     @property
     def ends_at(self) -> int:
-        """Return when the first of both certificates expires, in Unix ms."""
         return min(_ends_at(self.certificate), _ends_at(self.intermediate))
 
 

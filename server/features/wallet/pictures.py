@@ -1,5 +1,3 @@
-"""Draws a pass's pictures from the event's logo, or from our icon."""
-
 from functools import lru_cache
 
 import typst

@@ -79,7 +79,6 @@ def people_to_show(db: Connection) -> list[Shown]:
 
 @functools.lru_cache(maxsize=1 << 14)
 def _script(char: str) -> str:
-    """Return the first word of a letter's Unicode name, which is its script."""
     return unicodedata.name(char, "").partition(" ")[0] if char.isalpha() else ""
 
 

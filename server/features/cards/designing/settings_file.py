@@ -42,7 +42,6 @@ def rewritten(text: str, settings: CardSettings, place: str) -> Rewritten:
 
 
 def _values(settings: CardSettings, before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the file's values; defaults only for keys that the file has."""
     empty = CardSettings()
     return {
         setting.name: getattr(settings, setting.name)

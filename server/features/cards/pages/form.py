@@ -108,7 +108,6 @@ def _line(text: str) -> str:
 
 
 def _file(kind: str, before: str, new_files: dict[str, bytes]) -> str:
-    """Return the name of the uploaded file, else of the previous one, or "" for none."""
     sent = request.files.get(kind)
     if sent is None or not sent.filename:
         return "" if request.form.get(f"no_{kind}") == "yes" else before

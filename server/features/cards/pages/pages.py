@@ -180,7 +180,6 @@ def _drawn(db: Connection, folder: Path, wanted: Wanted) -> Drawn:
 
 
 def _people(db: Connection) -> list[Shown]:
-    """Return the people whose cards can be chosen, for a large roster from a worker process."""
     if not more_people_than(db, PEOPLE_HERE_MAX):
         return people_to_show(db)
     here = services()

@@ -32,7 +32,6 @@ _WITH_FRAME = (
 @blueprint.post("/jobs/<int:job_id>/retry")
 @auth.allow(forms.ROLE)
 def retry(job_id: int) -> AnyResponse:
-    """Print a failed job again, at the chosen printer or any of the desk."""
     printer_id = request.form.get("printer", type=whole)
     return _job(
         lambda db, by, now: jobs.retry(db, job_id, by=by, now=now, printer_id=printer_id),

@@ -72,7 +72,6 @@ def banner() -> Banner | None:
 
 
 def _back() -> str:
-    """Return the page with the button, if it is one of our pages."""
     page = request.form.get("page", "")
     ours = page.startswith("/admin/") and "\\" not in page and "//" not in page
     return page if ours else url_for("admin.venue.show")

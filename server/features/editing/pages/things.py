@@ -183,7 +183,6 @@ class _Back:
 
 
 def _back(kind: str, values: Values) -> _Back:
-    """Return the list of a kind's things, or the page of the form's thing."""
     code = str(values.get("code", ""))
     if kind == "category":
         return _Back(url_for("admin.things.categories"), N_("All categories"))

@@ -138,7 +138,6 @@ def export() -> AnyResponse:
 
 
 def _sent(out: Path, folder: "TemporaryDirectory[str]") -> Iterator[bytes]:
-    """Yield a file in pieces, and delete its folder afterwards in any case."""
     try:
         with out.open("rb") as file:
             while piece := file.read(1 << 18):

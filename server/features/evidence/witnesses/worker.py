@@ -114,7 +114,6 @@ class Confirming:
         return signed
 
     def ask(self) -> None:
-        """Ask each party that has not confirmed the newest checkpoint, when its next try is due."""
         for witness in asking.witnesses(self._event.settings):
             self.ask_witness(witness)
         self.ask_authority()

@@ -173,7 +173,6 @@ def _mapping(path: Path) -> RosterMapping:
 
 
 def _save_mapping(roster: Roster, wanted: _Wanted) -> None:
-    """Write the mapping of columns and words, even if nothing is imported."""
     if wanted.save_mapping is None:
         return
     countries = wanted.mapping.countries if wanted.mapping else {}

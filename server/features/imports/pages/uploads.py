@@ -48,7 +48,6 @@ def kept_uploads() -> Uploads | SharedUploads:
 
 
 def keep(kind: str) -> Upload | AnyResponse:
-    """Store the form's file, or return why it can't be stored."""
     back = url_for("admin.uploads.show")
     sent = request.files.get("file")
     if sent is None or not sent.filename:
@@ -67,7 +66,6 @@ def keep(kind: str) -> Upload | AnyResponse:
 
 
 def find(token: str, kind: str) -> Upload | AnyResponse:
-    """Return the user's upload, or a message that it is gone."""
     try:
         return kept_uploads().find(token, kind=kind, by=auth.actor())
     except UploadGoneError:

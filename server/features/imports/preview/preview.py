@@ -17,8 +17,6 @@ from server.storage.database import Database
 
 @dataclass(frozen=True)
 class Thing:
-    """A thing of the event, of a kind such as "sessions"."""
-
     kind: str
     code: str
     name: str

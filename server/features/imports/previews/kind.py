@@ -1,5 +1,3 @@
-"""Describes a kind of file that a page previews and imports. `files.py` lists them."""
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

@@ -1,5 +1,3 @@
-"""Reads a programme for its preview, with questions on its rooms and kinds."""
-
 from collections.abc import Iterator
 
 from badges.i18n import N_, Phrase, counted

@@ -224,7 +224,6 @@ class _Adopter:
         )
 
     def _kind(self, draft: Draft, before: Activity | None) -> tuple[str, list[str]]:
-        """Return the code of the kind, "" if the activity is left out, and the other words."""
         if not draft.kinds:
             return (before.kind if before else NO_KIND), []
         mapped_words = [word for word in draft.kinds if self.kinds.knows(word)]
@@ -304,7 +303,6 @@ class _Words:
         return self._find(word) != ""
 
     def code(self, word: str) -> str | None:
-        """Return the code, None if the mapping leaves the word out, or "" if it is unknown."""
         matched = self.met[word] = self._find(word)
         if matched == "":
             self.unknown[word] += 1
@@ -438,7 +436,6 @@ class _People:
                 self.by_id.setdefault(key, []).append(entry)
 
     def find(self, person: DraftPerson) -> tuple[int | None, str, str]:
-        """Return serial, label and name. The serial is None without a unique match."""
         name = name_key("", person.name)
         for key in (person.email.casefold(), person.code, person.guid):
             matches = self.by_id.get(key, []) if key else []

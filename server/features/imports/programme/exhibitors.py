@@ -255,7 +255,6 @@ class _Reader:
         )
 
     def _areas_with_room(self) -> Iterator[AreaPlan]:
-        """Yield the new areas, each as large as its stands together."""
         for area in self.made_areas.values():
             yield replace(
                 area, m2=sum(stand.m2 for stand in self.stands.values() if stand.area == area.code)

@@ -1,5 +1,3 @@
-"""Defines the kinds of a programme and exhibition: their fields and plans."""
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -40,8 +40,6 @@ class ActivityPlan:
 
 @dataclass(frozen=True)
 class SpeakerPlan:
-    """`session` is a code. The file's order of a session's speakers is kept."""
-
     session: str
     speaker: Speaker
 

@@ -14,8 +14,6 @@ from server.storage.localized import names_text
 
 
 class ProgrammeWriter(Writer):
-    """Writes in two steps, since sessions refer to activities, and speakers to sessions."""
-
     def before_sessions(self, programme: Programme) -> None:
         for organisation in programme.organisations:
             self.put("organisations", "organisation", _organisation_values(organisation))

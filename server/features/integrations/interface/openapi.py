@@ -1,5 +1,3 @@
-"""Describes the interface for integrations in OpenAPI 3.1, from its routes and structs."""
-
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus

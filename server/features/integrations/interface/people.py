@@ -194,7 +194,6 @@ def _written(step: Callable[[Connection], T]) -> T:
 
 
 def _values(db: Connection, event: Event, given: PersonChange) -> dict[str, Any]:
-    """Return the given columns as the store expects them. Raises AttendeeError."""
     fields = msgspec.structs.asdict(given)
     fields.pop("issue_badge", None)
     values = {name: value for name, value in fields.items() if value is not UNSET}

@@ -34,7 +34,6 @@ class Rates:
         self._states: dict[int, State] = {}
 
     def wait_s(self, client: int) -> float:
-        """Take one request, and return 0, or the seconds until the next is allowed."""
         now = self._clock()
         with self._lock:
             state = self._limit.settle(self._states.pop(client, NEW), now)

@@ -10,7 +10,6 @@ _Keys = frozenset[tuple[str, str]]
 
 
 def compare(database: Database, alerts: Alerts, now: int) -> None:
-    """Add a notice of each alert that has begun or ended since the last call."""
     with database.reading() as db:
         current = frozenset((alert.kind, alert.about) for alert in alerts(db, now))
         has_changed = current != _noted(db)

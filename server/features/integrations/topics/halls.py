@@ -25,7 +25,6 @@ _CHANGED = (
 
 
 def note_halls(db: Connection, now: int) -> None:
-    """Add a notice of each hall whose state has changed since the last call."""
     for row in db.execute(_CHANGED).fetchall():
         db.execute(
             "INSERT INTO webhook_hall (hall_id, state) VALUES (?, ?)"

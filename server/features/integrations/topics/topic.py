@@ -1,5 +1,3 @@
-"""Describes a topic: a kind of event that a webhook may report."""
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -44,7 +44,6 @@ ROLES = ("steward", "supervisor", "auditor")
 @blueprint.get("/")
 @auth.allow(*ROLES)
 def show() -> str:
-    """Show the current muster, else the form to begin one and earlier musters."""
     db = services().database.reader
     on = muster.current(db)
     if on is not None:

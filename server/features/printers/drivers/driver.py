@@ -41,8 +41,6 @@ class Sheet:
 
 
 class Turn(Protocol):
-    """One attempt to print a job, as a driver sees it."""
-
     def sending(self, remote: str) -> None:
         """Record on disk that bytes may reach the printer from now on, with the printer's id of the
         job.

@@ -408,7 +408,6 @@ def _is_over(answer: Answer) -> bool:
 
 
 def _job_number(answer: Answer) -> int:
-    """Return a created job's number. Raises NotPrintedError if the printer refused it."""
     job_ids = numbers(answer.job, "job-id")
     if not answer.is_ok or not job_ids:
         raise NotPrintedError(Status(PrinterState.READY, _refusal(answer)))

@@ -53,8 +53,6 @@ Attribute = tuple[Tag, str, Sequence[Value]]
 
 @dataclass(frozen=True)
 class Answer:
-    """A printer's answer: for each group the attributes by name, as lists of values."""
-
     status: int
     operation: Mapping[str, list[Value]] = field(default_factory=dict)
     printer: Mapping[str, list[Value]] = field(default_factory=dict)

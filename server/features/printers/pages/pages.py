@@ -162,7 +162,6 @@ def give_up(job_id: int) -> Response:
 
 
 def _keep(printer_id: int | None) -> Response | tuple[str, int]:
-    """Add or change a printer from the form, or show the form with its problem."""
     given = {key: text.strip()[:400] for key, text in request.form.items()}
     here, by = services(), auth.actor()
 

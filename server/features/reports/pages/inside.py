@@ -1,5 +1,3 @@
-"""Shows the people inside a hall, as a list to read and to print."""
-
 from collections.abc import Iterator, Sequence
 
 from flask import Blueprint, abort, render_template, request
