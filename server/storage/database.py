@@ -26,7 +26,7 @@ from server.storage.engines.durable import Durable, make_durable
 from server.storage.engines.failures import Failures
 from server.storage.engines.joint import Joinable
 from server.storage.engines.reconnecting import Reconnecting
-from server.storage.engines.steps import Job, Steps, Told, reason
+from server.storage.engines.steps import CallbackJob, Job, Steps, reason
 from server.storage.engines.waiting import Turns, Waiting
 from server.storage.errors import EngineError, cause, is_unexplained
 from server.storage.postgresql.address import address_of, keep_address, read_address
@@ -146,12 +146,12 @@ def undone_alone(db: Connection) -> Iterator[None]:
     if isinstance(db, sqlite3.Connection):
         yield
         return
-    made: Any = db
+    postgres: Any = db
     db.execute("SAVEPOINT alone")
-    made.arrive()  # After an earlier error the database would skip the savepoint.
+    postgres.arrive()  # After an earlier error the database would skip the savepoint.
     try:
         yield
-        made.arrive()
+        postgres.arrive()
     except BaseException:
         db.execute("ROLLBACK TO alone")
         raise
@@ -303,9 +303,9 @@ class Database:
 
     def has_read(self) -> bool:
         """Return whether this thread has borrowed a reader since the last call."""
-        found: bool = getattr(self._local, "has_read", False)
+        has_read: bool = getattr(self._local, "has_read", False)
         self._local.has_read = False
-        return found
+        return has_read
 
     def wait_for_disk(self, within_s: float) -> bool:
         """Wait until all data read so far is on disk, for a page that shows it. Returns False after
@@ -376,8 +376,8 @@ class Database:
             if reader.lost:
                 # The idle ones are likely lost too.
                 lost, self._idle = [reader, *self._idle], []
-                for one in lost:
-                    one.close()
+                for reader_lost in lost:
+                    reader_lost.close()
                 return
             if len(self._idle) < IDLE_READERS_MAX:
                 reader.settle()
@@ -412,9 +412,9 @@ class Database:
 
     def has_written(self) -> bool:
         """Return whether a `write` of this thread has committed since the last call."""
-        found: bool = getattr(self._local, "has_written", False)
+        has_written: bool = getattr(self._local, "has_written", False)
         self._local.has_written = False
-        return found
+        return has_written
 
     def write_then(
         self,
@@ -433,7 +433,7 @@ class Database:
         it if it is lost. Consecutive `joinable` steps of one kind run together. Raises
         DatabaseError after `close`.
         """
-        self._ask(Told(step, done, early, joinable, owner))
+        self._ask(CallbackJob(step, done, early, joinable, owner))
 
     def _ask(self, job: Job) -> None:
         if self._hangs:
@@ -468,7 +468,7 @@ class Database:
             return
         failed: list[tuple[Job, BaseException]] = []
         try:
-            done, told = self._write(connection, group, failed)
+            done, notifications = self._write(connection, group, failed)
         except Exception as error:
             memory.forget(connection)
             # The writer's thread must survive any error.
@@ -484,7 +484,7 @@ class Database:
         if done and self._disk_trouble and not self._fails_lately:
             log.warning("the disk takes writes again")
             self._disk_trouble = ""
-        for tell in told:
+        for tell in notifications:
             self._guarded(tell)
         self._refuse(failed)
         for job, result in done:
@@ -507,21 +507,21 @@ class Database:
         self._engine.begin(connection, early=early)
         memory.begin(connection)
         done = Steps(self._engine, self._checks, connection, group, failed).run()
-        told: list[Callable[[], object]] = []
+        notifications: list[Callable[[], object]] = []
         if done:
             connection.execute("COMMIT")
             for listener in self._listeners:
                 tell = self._guarded(partial(listener, connection))
                 if callable(tell):
-                    told.append(tell)
+                    notifications.append(tell)
         elif connection.in_transaction:
             connection.execute("ROLLBACK")
         if failed and self._engine.is_lost(connection):
             raise reason(failed[-1][1]) from None
-        if self._engine.commits_early and (early or failed or told):
+        if self._engine.commits_early and (early or failed or notifications):
             # Results and refusals may be based on early commits of others.
             make_durable(connection)
-        return done, told
+        return done, notifications
 
     def _guarded(self, call: Callable[[], Any]) -> Any:
         """Call a commit listener. The commit stands even if it raises."""
@@ -537,22 +537,22 @@ class Database:
         """
         if not self._engine.is_lost(self._writer_connection):
             return self._writer_connection
-        made = self._reconnecting.take()
+        connection = self._reconnecting.take()
         log.warning("the database is there again")
         self._writer_connection.close()
-        self._writer_connection, self._failures = made, 0
-        return made
+        self._writer_connection, self._failures = connection, 0
+        return connection
 
-    def _after_errors(self, connection: OwnConnection, found: Sequence[BaseException]) -> None:
+    def _after_errors(self, connection: OwnConnection, errors: Sequence[BaseException]) -> None:
         """Reconnect if the connection is lost or has failed too often."""
-        unexplained = [error for error in found if is_unexplained(error)]
+        unexplained = [error for error in errors if is_unexplained(error)]
         self._failures += bool(unexplained)
         if unexplained and self._engine.is_far and self._failures >= FAILURES_MAX:
             log.warning("connecting anew after %d failures: %s", self._failures, unexplained[-1])
             connection.close()
         if self._engine.is_lost(connection):
             if not unexplained:
-                log.error("the database is lost, and connected to anew: %s", cause(found[0]))
+                log.error("the database is lost, and connected to anew: %s", cause(errors[0]))
             self._reconnect()
 
     def _reconnect(self) -> None:
@@ -563,38 +563,38 @@ class Database:
         for reader in idle:
             reader.close()
 
-    def _prepare(self, made: OwnConnection) -> None:
-        memory.attach(made)
-        with transaction(made):
+    def _prepare(self, connection: OwnConnection) -> None:
+        memory.attach(connection)
+        with transaction(connection):
             for prepare in self._preparations:
-                prepare(made)
+                prepare(connection)
         # While commits hang, writes fail instead of waiting.
-        make_durable(made)
+        make_durable(connection)
 
     def _refuse(self, failed: list[tuple[Job, BaseException]]) -> None:
         for job, error in failed:
-            job.finish(error=self._told(error))
+            job.finish(error=self._explained(error))
 
     def _fail(self, group: list[Job], error: BaseException) -> None:
-        told = self._told(error)
+        explained = self._explained(error)
         for job in group:
             if not job.finished:
-                job.finish(error=told)
+                job.finish(error=explained)
 
     @property
     def _fails_lately(self) -> bool:
         """Whether other writes fail. On a full disk, writes that need no new space succeed."""
         return self._engine.is_far and self.failures.within(QUIET_S) > 0
 
-    def _told(self, error: BaseException) -> BaseException:
+    def _explained(self, error: BaseException) -> BaseException:
         """Return the exception for the caller. Disk errors are replaced by plain words, and logged
         once.
         """
-        found = disk.trouble(error, self.path)
-        self.failures.note(found or error)
-        if found is None:
+        disk_error = disk.trouble(error, self.path)
+        self.failures.note(disk_error or error)
+        if disk_error is None:
             return error
-        if found.code != self._disk_trouble:
-            log.error("%s", found)
-            self._disk_trouble = found.code
-        return found
+        if disk_error.code != self._disk_trouble:
+            log.error("%s", disk_error)
+            self._disk_trouble = disk_error.code
+        return disk_error

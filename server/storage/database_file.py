@@ -115,16 +115,16 @@ def pack(version: int, tables: Tables) -> bytes:
     """Return a small database as bytes. Its columns have no types, so that any version reads it.
     Columns are those of the first row.
     """
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        made.execute(f"PRAGMA user_version = {version}")
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as packed:
+        packed.execute(f"PRAGMA user_version = {version}")
         for name, rows in tables.items():
             columns = list(rows[0]) if rows else ["no_rows"]
-            made.execute(f"CREATE TABLE {name} ({', '.join(columns)})")
+            packed.execute(f"CREATE TABLE {name} ({', '.join(columns)})")
             marks = ", ".join("?" * len(columns))
-            made.executemany(
+            packed.executemany(
                 f"INSERT INTO {name} VALUES ({marks})", (tuple(row.values()) for row in rows)
             )
-        return made.serialize()
+        return packed.serialize()
 
 
 def unpack(data: bytes, version: int, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
@@ -132,19 +132,19 @@ def unpack(data: bytes, version: int, names: Iterable[str]) -> dict[str, list[di
 
     Raises NewerFileError, or EngineError if they are damaged or of another kind.
     """
-    with closing(sqlite3.connect(":memory:")) as made:
-        made.deserialize(data or b"empty")
-        (found,) = made.execute("PRAGMA user_version").fetchone()
-        if found > version:
+    with closing(sqlite3.connect(":memory:")) as packed:
+        packed.deserialize(data or b"empty")
+        (user_version,) = packed.execute("PRAGMA user_version").fetchone()
+        if user_version > version:
             raise NewerFileError
-        (verdict,) = made.execute("PRAGMA integrity_check(1)").fetchone()
-        if found != version or verdict != "ok":
+        (verdict,) = packed.execute("PRAGMA integrity_check(1)").fetchone()
+        if user_version != version or verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
-        there = {row[0] for row in made.execute("SELECT name FROM sqlite_schema")}
-        return {name: _rows(made, name) for name in names if name in there}
+        there = {row[0] for row in packed.execute("SELECT name FROM sqlite_schema")}
+        return {name: _rows(packed, name) for name in names if name in there}
 
 
-def _rows(made: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
-    cursor = made.execute(f"SELECT * FROM {table}")
+def _rows(db: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
+    cursor = db.execute(f"SELECT * FROM {table}")
     columns = [column[0] for column in cursor.description]
     return [dict(zip(columns, row, strict=True)) for row in cursor]

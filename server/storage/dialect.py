@@ -77,12 +77,12 @@ def without_the_deleted(index: str) -> str:
 
 def every(asked: Sequence[str]) -> str:
     """Combine queries with AND."""
-    return " AND ".join(f"({one})" for one in dict.fromkeys(asked))
+    return " AND ".join(f"({query})" for query in dict.fromkeys(asked))
 
 
 def either(asked: Sequence[str]) -> str:
     """Combine queries with OR."""
-    return " OR ".join(f"({one})" for one in dict.fromkeys(asked))
+    return " OR ".join(f"({query})" for query in dict.fromkeys(asked))
 
 
 def one_of(column: str) -> str:

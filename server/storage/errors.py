@@ -1,6 +1,6 @@
 """Names the exceptions of the databases.
 
-PostgreSQL's are mapped to these (`postgresql/told.py`). `DatabaseError` and `DiskError` in
+PostgreSQL's are mapped to these (`postgresql/error_mapping.py`). `DatabaseError` and `DiskError` in
 `disk.py` are our own; their texts contain the remedy.
 """
 
@@ -47,8 +47,8 @@ def grade(error: BaseException) -> int:
 
 def cause(error: BaseException) -> str:
     """Return a text for the log. Texts of other exceptions may contain user data."""
-    told = isinstance(error, (DatabaseError, UnusableError)) and str(error)
-    return told or type(error).__name__
+    text = isinstance(error, (DatabaseError, UnusableError)) and str(error)
+    return text or type(error).__name__
 
 
 def is_unexplained(error: BaseException) -> bool:

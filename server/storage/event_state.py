@@ -24,11 +24,11 @@ def event_state(db: Connection) -> EventState:
     sql = (
         "SELECT key, value FROM setting WHERE key IN ('incarnation', 'without_acts', 'grants_from')"
     )
-    found: dict[str, str] = dict(db.execute(sql).fetchall())
+    settings: dict[str, str] = dict(db.execute(sql).fetchall())
     return EventState(
-        int(found.get("incarnation", 1)),
-        "without_acts" in found,
-        int(found.get("grants_from", 0)),
+        int(settings.get("incarnation", 1)),
+        "without_acts" in settings,
+        int(settings.get("grants_from", 0)),
     )
 
 

@@ -43,8 +43,8 @@ def tables(db: Connection) -> Tables:
     # Import late: it loads NumPy if that is installed.
     import sqlite_utils
 
-    made: Tables = sqlite_utils.Database(db, recursive_triggers=False, execute_plugins=False)
-    return made
+    database: Tables = sqlite_utils.Database(db, recursive_triggers=False, execute_plugins=False)
+    return database
 
 
 def load() -> None:

@@ -30,8 +30,8 @@ def make_durable(db: Connection) -> None:
     Raises EngineError; then nothing may be passed on.
     """
     if not isinstance(db, sqlite3.Connection):
-        made: Any = db
-        made.make_durable()
+        postgres: Any = db
+        postgres.make_durable()
 
 
 class Durable:
@@ -63,8 +63,8 @@ class Durable:
             # It may be waiting for an absent standby.
             if connection is not None:
                 with suppress(Exception):
-                    made: Any = connection
-                    made.raw.cancel_safe(timeout=1.0)
+                    postgres: Any = connection
+                    postgres.raw.cancel_safe(timeout=1.0)
             thread.join(0.2)
 
     def wait(self, within_s: float) -> bool:

@@ -67,29 +67,29 @@ class Joint:
         self._shared: dict[type[Collected], Collected] = {}
         self._waits = True
 
-    def share(self, kind: type[K], made: Callable[[], K]) -> K:
-        found: Any = self._shared.get(kind)
-        if found is None:
-            found = self._shared[kind] = made()
-        return found  # type: ignore[no-any-return]
+    def share(self, kind: type[K], make: Callable[[], K]) -> K:
+        collected: Any = self._shared.get(kind)
+        if collected is None:
+            collected = self._shared[kind] = make()
+        return collected  # type: ignore[no-any-return]
 
     def before_statement(self) -> None:
         """Write all collected changes before another statement."""
         if self._waits:
-            self.write(lambda one: True)
+            self.write(lambda collected: True)
 
     def write(self, chosen: Callable[[Collected], bool]) -> None:
         """Write the changes of the `chosen` collectors, in their order of creation."""
         waits, self._waits = self._waits, False
         with memory.still(self._db):
-            for one in self._shared.values():
-                if chosen(one):
-                    one.put()
+            for collected in self._shared.values():
+                if chosen(collected):
+                    collected.put()
         self._waits = waits
 
     @contextmanager
     def beside(self, tables: Sequence[str]) -> Iterator[None]:
-        self.write(lambda one: not set(tables).isdisjoint(one.tables))
+        self.write(lambda collected: not set(tables).isdisjoint(collected.tables))
         waits, self._waits = self._waits, False
         try:
             yield
@@ -134,12 +134,12 @@ def read(db: Any, *readings: Reading) -> None:
     waits = getattr(db, "waits_to_read", True)
     db.waits_to_read = False
     try:
-        for one in asked:
-            next(one, None)
+        for reading in asked:
+            next(reading, None)
     finally:
         db.waits_to_read = waits
-    for one in asked:
-        next(one, None)
+    for reading in asked:
+        next(reading, None)
 
 
 class StepError(Exception):

@@ -72,8 +72,8 @@ class Reconnecting:
             )
             if self._made is None:
                 raise self._error if isinstance(self._error, DatabaseError) else AwayError(NOT_YET)
-            made, self._made, self._thread = self._made, None, None
-            return made
+            connection, self._made, self._thread = self._made, None, None
+            return connection
 
     def close(self) -> None:
         self._over.set()
@@ -87,7 +87,7 @@ class Reconnecting:
     def _run(self) -> None:
         while not self._over.is_set():
             try:
-                made = self._ready()
+                connection = self._ready()
             except (EngineError, DatabaseError) as error:
                 self._tell(None, error)
                 self._over.wait(AGAIN_S)
@@ -96,21 +96,23 @@ class Reconnecting:
                 self._tell(None, DatabaseError(f"no connection: {type(error).__name__}"))
                 self._over.wait(AGAIN_S)
             else:
-                self._tell(made, None)
+                self._tell(connection, None)
                 return
 
     def _ready(self) -> OwnConnection:
         self._connected = False
-        made = self._connect()
+        connection = self._connect()
         self._connected = True
         try:
-            self._prepare(made)
+            self._prepare(connection)
         except BaseException:
-            made.close()
+            connection.close()
             raise
-        return made
+        return connection
 
-    def _tell(self, made: OwnConnection | None, error: EngineError | DatabaseError | None) -> None:
+    def _tell(
+        self, connection: OwnConnection | None, error: EngineError | DatabaseError | None
+    ) -> None:
         with self._changed:
-            self._made, self._error = made, error
+            self._made, self._error = connection, error
             self._changed.notify_all()

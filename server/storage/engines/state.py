@@ -43,9 +43,9 @@ class Standby:
 
     @property
     def text(self) -> str:
-        known = ", ".join(filter(None, (self.state, self.sync)))
+        states = ", ".join(filter(None, (self.state, self.sync)))
         behind = "" if self.behind_bytes is None else f", {self.behind_bytes:,} bytes behind"
-        return f"{self.name or 'unnamed'} ({known or 'no more may be seen'}{behind})"
+        return f"{self.name or 'unnamed'} ({states or 'no more may be seen'}{behind})"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def engine_state(db: Connection, path: str) -> EngineState:
     held = asked.raw.execute(_HELD).fetchone() or ("", 0.0)
     about = f"PostgreSQL {version}, {name} at {where}, history {history(db)}"
     # A standby whose state is hidden may be synchronous.
-    lacks = bool(wanted) and not any(one.sync in _WAITED_FOR for one in standbys)
+    lacks = bool(wanted) and not any(standby.sync in _WAITED_FOR for standby in standbys)
     return EngineState(
         about, standbys, bool(wanted), lacks, int(waiting), str(held[0]), max(0.0, float(held[1]))
     )

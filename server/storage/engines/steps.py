@@ -56,7 +56,7 @@ class Job:
         return self._result
 
 
-class Told(Job):
+class CallbackJob(Job):
     """A step without a waiting thread: a callback gets the result."""
 
     def __init__(
@@ -135,7 +135,7 @@ class Steps:
     def _run_together(self, jobs: Sequence[Job]) -> "list[_Part]":
         """Run similar steps. Returns the parts to repeat, in order."""
         wanted = [job.joinable for job in jobs if job.joinable is not None]
-        about = [one.about for one in wanted]
+        about = [item.about for item in wanted]
         failed_at: int | None = None
         try:
             results = joint.together(self._db, wanted[0].kind, [job.step for job in jobs], about)
@@ -151,12 +151,12 @@ class Steps:
         again, self._parted = self._parted, True
         if failed_at is None or again:
             return [_Part([job], together=False) for job in jobs]
-        made = [
+        parts = [
             _Part(jobs[:failed_at], together=True),
             _Part([jobs[failed_at]], together=False),
             _Part(jobs[failed_at + 1 :], together=True),
         ]
-        return [one for one in made if one.jobs]
+        return [item for item in parts if item.jobs]
 
     def _check(self) -> None:
         for check in self._checks:
@@ -198,8 +198,8 @@ class _Part(NamedTuple):
 
 def _parts(group: Sequence[Job], least: int) -> Iterator[_Part]:
     """Yield the steps in order, at least `least` similar ones together."""
-    for kind, found in groupby(group, lambda job: job.joinable and job.joinable.kind):
-        jobs = list(found)
+    for kind, similar in groupby(group, lambda job: job.joinable and job.joinable.kind):
+        jobs = list(similar)
         if kind is None or len(jobs) < least:
             yield from (_Part([job], together=False) for job in jobs)
         else:

@@ -52,17 +52,17 @@ class Waiting:
 
         The group is empty if none is queued and the writer is not `idle`, or after the end.
         """
-        found: list[Job] = []
+        jobs: list[Job] = []
         owners: set[Hashable] = set()
         later, self._later = self._later, deque()
         until = None
-        while len(found) < GROUP_MAX and (later or not self._closed):
+        while len(jobs) < GROUP_MAX and (later or not self._closed):
             try:
                 if later:
                     job: Job | None = later.popleft()
-                elif not found:
+                elif not jobs:
                     job = self._queue.get(block=idle)
-                elif idle and self._expects_more(found):
+                elif idle and self._expects_more(jobs):
                     now = time.monotonic()
                     until = until or now + self._patience_s
                     job = self._queue.get(timeout=max(0.0, until - now))
@@ -75,18 +75,18 @@ class Waiting:
             elif job.owner is not None and job.owner in owners:
                 self._later.append(job)
             else:
-                found.append(job)
+                jobs.append(job)
                 owners.add(job.owner)
         self._later.extend(later)
-        self._batches = sum(job.joinable is not None for job in found)
-        return found
+        self._batches = sum(job.joinable is not None for job in jobs)
+        return jobs
 
-    def _expects_more(self, found: list[Job]) -> bool:
+    def _expects_more(self, jobs: list[Job]) -> bool:
         """Return whether more batches are likely soon and only kiosks would wait for them."""
         return (
-            LEAST <= self._batches > len(found)
+            LEAST <= self._batches > len(jobs)
             and not self._later
-            and all(job.joinable is not None for job in found)
+            and all(job.joinable is not None for job in jobs)
         )
 
 

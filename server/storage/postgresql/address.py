@@ -46,11 +46,11 @@ class Address:
     @property
     def shown(self) -> str:
         """A description without password: the database and its host."""
-        found = self.parameters
-        if "service" in found:
-            return f"service {found['service']}"
-        host, port = found.get("host", ""), found.get("port", "")
-        return f"{found.get('dbname', '')} at {host or 'this machine'}{port and f':{port}'}"
+        parameters = self.parameters
+        if "service" in parameters:
+            return f"service {parameters['service']}"
+        host, port = parameters.get("host", ""), parameters.get("port", "")
+        return f"{parameters.get('dbname', '')} at {host or 'this machine'}{port and f':{port}'}"
 
 
 def _library() -> tuple[Any, type[Exception]]:

@@ -159,11 +159,11 @@ def _slow(line: socket.socket | None) -> Iterator[None]:
         if line.family not in (socket.AF_INET, socket.AF_INET6):
             yield
             return
-        what = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
-        before = line.getsockopt(*what)
-        line.setsockopt(*what, max(before, SILENT_S * 1000))
+        option = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        before = line.getsockopt(*option)
+        line.setsockopt(*option, max(before, SILENT_S * 1000))
         try:
             yield
         finally:
             with suppress(OSError):
-                line.setsockopt(*what, before)
+                line.setsockopt(*option, before)

@@ -13,8 +13,8 @@ from psycopg.types.numeric import Int8Dumper
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
 from server.storage.postgresql.bounds import BoundedConnection
+from server.storage.postgresql.error_mapping import is_spoiled, mapped
 from server.storage.postgresql.rows import named_rows
-from server.storage.postgresql.told import is_spoiled, told
 from server.storage.postgresql.translation.statements import (
     MAKE_DURABLE,
     Translated,
@@ -143,32 +143,32 @@ class PostgresConnection:
             return self._send(asked, values)
         try:
             if asked.plain:
-                made = self.raw.execute(asked.text, prepare=False)
-                if asked.text == "COMMIT" and made.statusmessage != "COMMIT":
+                cursor = self.raw.execute(asked.text, prepare=False)
+                if asked.text == "COMMIT" and cursor.statusmessage != "COMMIT":
                     raise sqlite3.OperationalError("the transaction was undone on the way")
-                return made
+                return cursor
             return self.raw.execute(asked.text, asked.values(values))
         except psycopg.DataError as error:
             if not asked.reads or "NUL" not in str(error):
-                raise self._told(error) from None
+                raise self._mapped(error) from None
             # No stored text contains NUL, so nothing must match.
             given = [_without_nul(value) for value in asked.values(values)]
             return self.raw.execute(asked.text, given)
         except psycopg.Error as error:
-            raise self._told(error) from None
+            raise self._mapped(error) from None
 
     def executemany(self, statement: str, values: Iterable[Any], /) -> psycopg.Cursor[Any]:
         self._check()
         asked = translated(statement)
         self._begin_statement()
         cursor = self.raw.cursor()
-        rows = [asked.values(one) for one in values]
+        rows = [asked.values(row) for row in values]
         try:
             with self.raw.rows(len(rows)):
                 cursor.executemany(asked.text, rows)
         except psycopg.Error as error:
             self._failed = self._skipped = True  # executemany uses a pipeline.
-            raise self._told(error) from None
+            raise self._mapped(error) from None
         self._sent = True
         return cursor
 
@@ -190,19 +190,19 @@ class PostgresConnection:
             return self._walk_back(asked.text)
         try:
             if asked.plain:
-                made = self.raw.execute(asked.text, prepare=False)
+                cursor = self.raw.execute(asked.text, prepare=False)
             else:
-                made = self.raw.execute(asked.text, asked.values(values))
+                cursor = self.raw.execute(asked.text, asked.values(values))
         except psycopg.Error as error:
             self._failed = self._skipped = True
-            raise self._told(error) from None
+            raise self._mapped(error) from None
         self._sent = True
         reads = asked.reads and self.waits_to_read
         if reads or asked.text.startswith("ROLLBACK TO"):
             self.arrive()
-        elif isinstance(made, _Cursor):
-            made.arrive = self.arrive
-        return made
+        elif isinstance(cursor, _Cursor):
+            cursor.arrive = self.arrive
+        return cursor
 
     def arrive(self) -> None:
         """Wait for all pending answers. Raises EngineError."""
@@ -213,7 +213,7 @@ class PostgresConnection:
             self._pipeline.sync()
         except psycopg.Error as error:
             self._failed = self._skipped = True
-            raise self._told(error) from None
+            raise self._mapped(error) from None
 
     def _arrives(self) -> bool:
         """Wait for the answers. Returns whether all statements since the savepoint succeeded."""
@@ -235,28 +235,28 @@ class PostgresConnection:
                 self._over.close()
             return self.raw.execute(text, prepare=False)
         except psycopg.Error as error:
-            raise self._told(error) from None
+            raise self._mapped(error) from None
 
     def _end(self, text: str) -> psycopg.Cursor[Any]:
         """Execute a statement that ends the transaction or can't be pipelined."""
         self._pipeline = None
         try:
             if text == "COMMIT":
-                made = self.raw.execute(text, prepare=False)
+                cursor = self.raw.execute(text, prepare=False)
                 self._over.close()
             else:
                 with suppress(psycopg.Error):
                     self._over.close()
-                made = self.raw.execute(text, prepare=False)
+                cursor = self.raw.execute(text, prepare=False)
         except psycopg.Error as error:
             self._skipped = True
             # COMMIT may raise an earlier statement's error, with the pipeline still open.
             with suppress(psycopg.Error):
                 self._over.close()
-            raise self._told(error) from None
-        if text == "COMMIT" and made.statusmessage != "COMMIT":
+            raise self._mapped(error) from None
+        if text == "COMMIT" and cursor.statusmessage != "COMMIT":
             raise sqlite3.OperationalError("the transaction was undone on the way")
-        return made
+        return cursor
 
     def _prepare_anew(self) -> None:
         """Make psycopg forget its prepared statements, once the failed transaction is rolled back.
@@ -272,15 +272,15 @@ class PostgresConnection:
             with self.raw.transaction(force_rollback=True):
                 self._skipped = False
         except psycopg.Error as error:
-            raise self._told(error) from None
+            raise self._mapped(error) from None
 
-    def _told(self, error: psycopg.Error) -> Exception:
+    def _mapped(self, error: psycopg.Error) -> Exception:
         """Map an exception of psycopg. Close the connection if its prepared statements are out of
         step.
         """
         if is_spoiled(error):
             self.raw.close()
-        return told(error)
+        return mapped(error)
 
     def _begin_statement(self, *, changes: bool = True) -> None:
         if self._skipped:
@@ -295,7 +295,7 @@ class PostgresConnection:
         try:
             self.raw.execute(text, prepare=False)
         except psycopg.Error as error:
-            raise self._told(error) from None
+            raise self._mapped(error) from None
 
     def make_durable(self) -> None:
         """Wait until all data visible to this connection is on disk, and at the synchronous
@@ -323,7 +323,7 @@ class PostgresConnection:
                 for row in rows:
                     copy.write_row(row)
         except psycopg.Error as error:
-            raise self._told(error) from None
+            raise self._mapped(error) from None
 
     def settle(self) -> None:
         """Reset it for the next borrower."""

@@ -20,9 +20,9 @@ from server.storage.postgresql.bounds import BoundedConnection
 from server.storage.postgresql.catalogue import SCHEMA
 from server.storage.postgresql.checks import pooler, timeline
 from server.storage.postgresql.connection import PostgresConnection
+from server.storage.postgresql.error_mapping import mapped
+from server.storage.postgresql.hosts import Hosts, each_host
 from server.storage.postgresql.listening import Listener
-from server.storage.postgresql.machines import Machines, each_machine
-from server.storage.postgresql.told import told
 from server.storage.postgresql.translation.statements import BEGIN_EARLY
 
 VERSION_MIN = 140000
@@ -50,7 +50,7 @@ class PostgresEngine:
         self._address = address
         self._directory = directory
         self._bounded = bounded
-        self._machines = Machines(_raw)
+        self._hosts = Hosts(_raw)
         self._begin_early = BEGIN_EARLY
         if bounded:
             turn_ms = max(bounds.TURN_S * 1000, _silent_ms(self._options))
@@ -70,55 +70,57 @@ class PostgresEngine:
         given = self._options
         silent_ms = max(round(silent_s * 1000), _silent_ms(given))
         refused: AwayError | None = None
-        for _ in each_machine(given):
-            made = _set_up(*self._machines.connection(given), self._address, silent_ms, read_only)
+        for _ in each_host(given):
+            connection = _set_up(
+                *self._hosts.connection(given), self._address, silent_ms, read_only
+            )
             try:
                 if not read_only:
-                    self._check(made)
+                    self._check(connection)
             except BaseException as error:
-                made.close()
+                connection.close()
                 if not isinstance(error, timeline.EarlierPrimaryError):
                     raise
                 # The later primary may answer too.
-                self._machines.skip()
+                self._hosts.skip()
                 refused = error
             else:
-                return made
+                return connection
         assert refused is not None
         raise refused
 
-    def _check(self, made: PostgresConnection) -> None:
+    def _check(self, connection: PostgresConnection) -> None:
         """Refuse a connection that must not write. Raises DatabaseError or EngineError."""
         try:
-            pooler.check(made.raw, self._address.shown, self._another)
+            pooler.check(connection.raw, self._address.shown, self._another)
             if self._directory is not None:
-                timeline.check(made.raw, self._directory, self._address.shown)
+                timeline.check(connection.raw, self._directory, self._address.shown)
         except psycopg.Error as error:
-            raise told(error) from None
+            raise mapped(error) from None
 
     def _another(self) -> BoundedConnection:
-        raw, why = self._machines.connection(self._options)
+        raw, why = self._hosts.connection(self._options)
         if raw is None:
             raise _away(self._address, why)
         return raw
 
     def writer(self) -> PostgresConnection:
-        made = self._open(
+        connection = self._open(
             read_only=False, silent_s=bounds.CUT_S if self._bounded else bounds.SILENT_S
         )
         if self._bounded:
-            made.raw.give_up_after(bounds.ANSWER_S, bounds.IDLE_S)
-            made.raw.keep_line()
-            self._line = made.raw, time.monotonic()
-        return made
+            connection.raw.give_up_after(bounds.ANSWER_S, bounds.IDLE_S)
+            connection.raw.keep_line()
+            self._line = connection.raw, time.monotonic()
+        return connection
 
     def reader(self) -> PostgresConnection:
         # A busy server may receive a long answer slowly.
-        made = self._open(read_only=True, silent_s=bounds.SILENT_S)
+        connection = self._open(read_only=True, silent_s=bounds.SILENT_S)
         if self._bounded:
             # An idle reader blocks no other connection.
-            made.raw.give_up_after(bounds.ANSWER_S, None)
-        return made
+            connection.raw.give_up_after(bounds.ANSWER_S, None)
+        return connection
 
     def listen(self, heard: Callable[[int], object]) -> Listener:
         """Call `heard` with the process number of each commit, until the listener is closed.
@@ -128,10 +130,10 @@ class PostgresEngine:
         return Listener(self._to_listen, heard, self._break_off)
 
     def _to_listen(self) -> PostgresConnection:
-        made = self.reader()
+        connection = self.reader()
         if self._bounded:
-            made.raw.give_up_after(bounds.PULSE_ANSWER_S, None)
-        return made
+            connection.raw.give_up_after(bounds.PULSE_ANSWER_S, None)
+        return connection
 
     def _break_off(self, silent_since: float) -> None:
         if self._line is not None and self._line[1] < silent_since:
@@ -148,10 +150,10 @@ class PostgresEngine:
             writer.execute("BEGIN IMMEDIATE")
 
     def settler(self) -> PostgresConnection:
-        made = self._open(read_only=False, silent_s=bounds.SILENT_S)
+        connection = self._open(read_only=False, silent_s=bounds.SILENT_S)
         if self._bounded:
-            made.raw.give_up_after(bounds.ANSWER_S, None)
-        return made
+            connection.raw.give_up_after(bounds.ANSWER_S, None)
+        return connection
 
     def number_of(self, writer: Any) -> int:
         """Return the writer's backend process number."""
@@ -188,8 +190,8 @@ def _options(address: Address, silent_s: float) -> dict[str, Any]:
 
 def _silent_ms(given: dict[str, Any]) -> int:
     """Return the address's timeout of silence."""
-    said = str(given["tcp_user_timeout"])
-    return int(said) if said.isdigit() and int(said) else bounds.SILENT_S * 1000
+    timeout = str(given["tcp_user_timeout"])
+    return int(timeout) if timeout.isdigit() and int(timeout) else bounds.SILENT_S * 1000
 
 
 def _raw(given: dict[str, Any]) -> tuple[BoundedConnection | None, str]:
@@ -198,17 +200,17 @@ def _raw(given: dict[str, Any]) -> tuple[BoundedConnection | None, str]:
     An exception would keep the attempt's socket for as long as it is referenced.
     """
     try:
-        made = BoundedConnection.connect(**given, client_encoding="UTF8", autocommit=True)
+        connection = BoundedConnection.connect(**given, client_encoding="UTF8", autocommit=True)
     except psycopg.Error as error:
         return None, _why(error, given)
-    return made, ""
+    return connection, ""
 
 
 def _why(error: psycopg.Error, given: dict[str, Any]) -> str:
     """Return the reason without the password."""
-    said = " ".join(str(error).split()).removeprefix("connection failed: ")
+    reason = " ".join(str(error).split()).removeprefix("connection failed: ")
     password = given.get("password")
-    return said.replace(str(password), "…") if password else said
+    return reason.replace(str(password), "…") if password else reason
 
 
 def _away(address: Address, why: str) -> AwayError:
@@ -249,9 +251,9 @@ def _prepare(
         " WHERE current_setting('synchronous_commit') <> 'remote_apply';"
         + (" SET default_transaction_read_only = on;" if read_only else "")
     )
-    found = connection.raw.execute(f"SELECT {names}").fetchone()
-    assert found is not None
-    for (name, wanted), actual in zip(_DURABLE.items(), found, strict=True):
+    settings = connection.raw.execute(f"SELECT {names}").fetchone()
+    assert settings is not None
+    for (name, wanted), actual in zip(_DURABLE.items(), settings, strict=True):
         if actual not in wanted:
             raise DatabaseError(
                 f"PostgreSQL has {name} = {actual} for this database ({address.shown}), and "
@@ -262,12 +264,12 @@ def _prepare(
 def check_empty(address: Address) -> None:
     """Raise DatabaseError if the database contains an event's tables or can't be used."""
     with closing(connect(address)) as connection:
-        found = connection.execute(
+        row = connection.execute(
             "SELECT COUNT(*) FROM pg_class WHERE relkind = 'r' AND relnamespace IN"
             " (SELECT oid FROM pg_namespace WHERE nspname = ?)",
             (SCHEMA,),
         ).fetchone()
-    if found is not None and found[0]:
+    if row is not None and row[0]:
         raise DatabaseError(
             f"the database ({address.shown}) already holds an event. Nothing was changed. Each "
             "event needs a database of its own: make an empty one with createdb."
@@ -279,8 +281,8 @@ def put_aside(connection: PostgresConnection) -> None:
 
     So open connections can't write to it by mistake, and the database can take an event again.
     """
-    found = connection.execute("SELECT COUNT(*) FROM pg_namespace").fetchone()
-    number = 0 if found is None else found[0]
+    row = connection.execute("SELECT COUNT(*) FROM pg_namespace").fetchone()
+    number = 0 if row is None else row[0]
     connection.script(f"ALTER SCHEMA {SCHEMA} RENAME TO {SCHEMA}_moved_{int(number)}")
 
 

@@ -10,7 +10,7 @@ import psycopg
 from server.storage.errors import cause, grade
 from server.storage.postgresql.bounds import PULSE_S
 from server.storage.postgresql.connection import PostgresConnection
-from server.storage.postgresql.told import told
+from server.storage.postgresql.error_mapping import mapped
 from server.storage.postgresql.translation.statements import CHANNEL
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ AGAIN_S = 1.0  # between two attempts
 
 
 def _cause(error: Exception) -> str:
-    return cause(told(error) if isinstance(error, psycopg.Error) else error)
+    return cause(mapped(error) if isinstance(error, psycopg.Error) else error)
 
 
 class Listener:
@@ -76,5 +76,5 @@ class Listener:
     def _hear(self, connection: PostgresConnection) -> None:
         until = time.monotonic() + PULSE_S
         while not self._over.is_set() and (left_s := until - time.monotonic()) > 0:
-            for one in connection.raw.notifies(timeout=left_s, stop_after=1):
-                self._heard(one.pid)
+            for notification in connection.raw.notifies(timeout=left_s, stop_after=1):
+                self._heard(notification.pid)

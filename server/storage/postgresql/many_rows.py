@@ -41,9 +41,11 @@ def packed(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
     Raises DatabaseError for a text with the character NUL.
     """
-    made = [dict(zip(columns, map(_value, row), strict=True)) for row in rows]
-    text = _ENCODER.encode(made).decode()
-    if "u0000" in text and any(isinstance(one, str) and "\0" in one for row in rows for one in row):
+    objects = [dict(zip(columns, map(_value, row), strict=True)) for row in rows]
+    text = _ENCODER.encode(objects).decode()
+    if "u0000" in text and any(
+        isinstance(value, str) and "\0" in value for row in rows for value in row
+    ):
         raise DatabaseError(NUL)
     return text
 

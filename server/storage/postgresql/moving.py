@@ -38,32 +38,32 @@ class MovedDifferentlyError(DatabaseError):
 def tables_of(db: Connection) -> list[str]:
     """Return an event's tables, each after those that it references."""
     names, needed = _names(db), _needed(db)
-    made: list[str] = []
-    while len(made) < len(names):
+    ordered: list[str] = []
+    while len(ordered) < len(names):
         ready = [
             name
             for name in names
-            if name not in made and not needed.get(name, set()) - {name, *made}
+            if name not in ordered and not needed.get(name, set()) - {name, *ordered}
         ]
         if not ready:
             raise DatabaseError("tables refer to each other, and so can't be moved")
-        made += ready
-    return made
+        ordered += ready
+    return ordered
 
 
 def _names(db: Connection) -> list[str]:
     if not isinstance(db, sqlite3.Connection):
-        found = db.execute(
+        rows = db.execute(
             "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace ="
             " CAST(? AS regnamespace) ORDER BY relname",
             (catalogue.SCHEMA,),
         )
     else:
-        found = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        rows = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
     own = tuple(f"{index}_" for index in INDEXES)
     return [
         name
-        for (name,) in found
+        for (name,) in rows
         if name not in INDEXES and not name.startswith((*_BOOKKEEPING, *own))
     ]
 
@@ -91,17 +91,17 @@ def columns_of(db: Connection, table: str) -> list[str]:
     if not isinstance(db, sqlite3.Connection):
         numbered = table in catalogue.tables_with(db, "rowid")
         return [*(["rowid"] if numbered else []), *catalogue.types_of(db, table)]
-    found = db.execute(f'PRAGMA table_info("{table}")').fetchall()
-    keyed = any(row[5] for row in found)
-    return [*([] if keyed else ["rowid"]), *(row[1] for row in found)]
+    rows = db.execute(f'PRAGMA table_info("{table}")').fetchall()
+    keyed = any(row[5] for row in rows)
+    return [*([] if keyed else ["rowid"]), *(row[1] for row in rows)]
 
 
 def key_of(db: Connection, table: str) -> list[str]:
     """Return the primary key's columns, or `rowid`."""
     if not isinstance(db, sqlite3.Connection):
         return catalogue.key_of(db, table) or ["rowid"]
-    found = db.execute(f'PRAGMA table_info("{table}")').fetchall()
-    return [row[1] for row in sorted(found, key=lambda row: row[5]) if row[5]] or ["rowid"]
+    rows = db.execute(f'PRAGMA table_info("{table}")').fetchall()
+    return [row[1] for row in sorted(rows, key=lambda row: row[5]) if row[5]] or ["rowid"]
 
 
 def rows_of(
@@ -179,12 +179,12 @@ def _without_triggers(db: Connection, tables: Sequence[str]) -> Iterator[None]:
         for table in tables:
             db.execute(f'ALTER TABLE "{table}" ENABLE TRIGGER USER')
         return
-    found = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
-    for name, _ in found:
+    triggers = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+    for name, _ in triggers:
         db.execute(f"DROP TRIGGER {name}")
     db.execute("PRAGMA defer_foreign_keys = ON")
     yield
-    for _, sql in found:
+    for _, sql in triggers:
         db.execute(sql)
 
 

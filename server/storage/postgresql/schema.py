@@ -29,29 +29,29 @@ def made_anew(run: Run, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the statements that create all tables of these migrations."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
         run(model, names)
-        found = model.execute(
+        objects = model.execute(
             "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
             " ORDER BY rowid"
         ).fetchall()
-        virtual = {name for kind, name, _, sql in found if kind == "table" and _is_virtual(sql)}
+        virtual = {name for kind, name, _, sql in objects if kind == "table" and _is_virtual(sql)}
         ours = [
             (kind, name, sql)
-            for kind, name, table, sql in found
+            for kind, name, table, sql in objects
             if table not in _OURS
-            and not any(name.startswith(f"{one}_") for one in virtual)
+            and not any(name.startswith(f"{index}_") for index in virtual)
             or kind == "trigger"
         ]
         tables = {name: sql for kind, name, sql in ours if kind == "table" and name not in virtual}
-        made = [f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}", FUNCTIONS]
-        made.append(f"CREATE TABLE {APPLIED} (name text PRIMARY KEY, place bigint NOT NULL)")
+        statements = [f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}", FUNCTIONS]
+        statements.append(f"CREATE TABLE {APPLIED} (name text PRIMARY KEY, place bigint NOT NULL)")
         for name in _ordered(model, tables):
-            made += definition(tables[name])
-        made += [row for name in tables for row in _rows(model, name)]
+            statements += definition(tables[name])
+        statements += [row for name in tables for row in _rows(model, name)]
         for kind in ("index", "virtual", "trigger"):
             for other, name, sql in ours:
                 if kind == ("virtual" if name in virtual else other):
-                    made += definition(sql)
-    return tuple(made)
+                    statements += definition(sql)
+    return tuple(statements)
 
 
 def _is_virtual(sql: str) -> bool:
@@ -117,8 +117,8 @@ def applied(connection: PostgresConnection) -> list[str]:
     there = connection.raw.execute(f"SELECT to_regclass('{SCHEMA}.{APPLIED}') IS NOT NULL")
     if not next(iter(there))[0]:
         return []
-    found = connection.raw.execute(f"SELECT name FROM {SCHEMA}.{APPLIED} ORDER BY place")
-    return [row[0] for row in found]
+    rows = connection.raw.execute(f"SELECT name FROM {SCHEMA}.{APPLIED} ORDER BY place")
+    return [row[0] for row in rows]
 
 
 def bring_up(connection: PostgresConnection, run: Run, names: Sequence[str]) -> None:

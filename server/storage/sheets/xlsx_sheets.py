@@ -106,23 +106,23 @@ def _cell(value: object) -> str:
     return f'<c t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
 
 
-def _written(found: re.Match[str]) -> str:
+def _written(match: re.Match[str]) -> str:
     """Return the escape of a forbidden character, such as _x0001_."""
-    return f"_x{min(ord(found[0]), 0xFFFF):04X}_"
+    return f"_x{min(ord(match[0]), 0xFFFF):04X}_"
 
 
 def _parts(name: str, sheets: int) -> Iterator[tuple[str, str]]:
     numbers = range(1, sheets + 1)
     listed = "".join(
-        f'<sheet name="{escape(name)} {one}" sheetId="{one}" r:id="rId{one}"/>' for one in numbers
+        f'<sheet name="{escape(name)} {n}" sheetId="{n}" r:id="rId{n}"/>' for n in numbers
     )
     links = "".join(
-        f'<Relationship Id="rId{one}" Type="{_REL}/worksheet" Target="worksheets/sheet{one}.xml"/>'
-        for one in numbers
+        f'<Relationship Id="rId{n}" Type="{_REL}/worksheet" Target="worksheets/sheet{n}.xml"/>'
+        for n in numbers
     )
     kinds = "".join(
-        f'<Override PartName="/xl/worksheets/sheet{one}.xml" ContentType="{_KIND}.worksheet+xml"/>'
-        for one in numbers
+        f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{_KIND}.worksheet+xml"/>'
+        for n in numbers
     )
     yield (
         "xl/workbook.xml",

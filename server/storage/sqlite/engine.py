@@ -50,8 +50,8 @@ class Reader(sqlite3.Connection):
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         self._check()
-        made: sqlite3.Cursor = self._noted(super().execute(sql, parameters))
-        return made
+        cursor: sqlite3.Cursor = self._noted(super().execute(sql, parameters))
+        return cursor
 
     def settle(self) -> None:
         """Reset it for the next borrower."""
@@ -65,7 +65,7 @@ class Reader(sqlite3.Connection):
 
     def _noted(self, cursor: Any) -> Any:
         if len(self._cursors) >= CURSORS_NOTED:
-            self._cursors = [one for one in self._cursors if one() is not None]
+            self._cursors = [reference for reference in self._cursors if reference() is not None]
         self._cursors.append(weakref.ref(cursor))
         return cursor
 
@@ -132,15 +132,15 @@ def indexes_anew(db: sqlite3.Connection, table: str) -> Iterator[None]:
     insertions. Indexes of constraints stay. Since `db` is in a transaction, others never see the
     table without indexes.
     """
-    found = db.execute(
+    indexes = db.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
         " AND sql IS NOT NULL ORDER BY rowid",
         (table,),
     ).fetchall()
-    for row in found:
+    for row in indexes:
         db.execute(f"DROP INDEX {row['name']}")
     yield
-    for row in found:
+    for row in indexes:
         db.execute(row["sql"])
 
 

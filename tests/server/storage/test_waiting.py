@@ -6,16 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from server.storage.engines.joint import Joinable, Kind
-from server.storage.engines.steps import Job, Told
+from server.storage.engines.steps import CallbackJob, Job
 from server.storage.engines.waiting import GROUP_MAX, LEAST, Turns, Waiting
 
 LONG_S = 3600.0  # Nobody waits so long here: a test that did would say so by its own limit.
 BATCH = Joinable(Kind(lambda db, about: None, lambda db, results: results), None)
 
 
-def batch() -> Told:
+def batch() -> CallbackJob:
     """A kiosk's batch, for which no thread waits."""
-    return Told(lambda db: None, lambda result, error: None, True, BATCH)
+    return CallbackJob(lambda db: None, lambda result, error: None, True, BATCH)
 
 
 def page() -> Job:

@@ -36,13 +36,13 @@ def check(
         second.answer_s = ANSWER_S
         try:
             second.execute("BEGIN", prepare=False)
-            found = {_process_of(second)}
+            processes = {_process_of(second)}
             second.execute("ROLLBACK", prepare=False)
-            found.update(_process_of(second) for _ in range(TRIES))
+            processes.update(_process_of(second) for _ in range(TRIES))
         except psycopg.Error:
             # The pooler has one process for both, or none for a transaction.
-            found = {mine}
-    if mine in found or len(found) > 1:
+            processes = {mine}
+    if mine in processes or len(processes) > 1:
         raise DatabaseError(
             f"the database ({shown}) is behind a pooler that gives each transaction another "
             "connection, such as pgbouncer with pool_mode = transaction. A server keeps locks, "
@@ -53,5 +53,5 @@ def check(
 
 
 def _process_of(connection: BoundedConnection) -> int:
-    found = connection.execute(_PROCESS, prepare=False).fetchone()
-    return 0 if found is None else int(found[0])
+    row = connection.execute(_PROCESS, prepare=False).fetchone()
+    return 0 if row is None else int(row[0])

@@ -39,16 +39,16 @@ class TextIndex:
     def asked(self, question: str) -> str:
         """Translate a query that `dialect.py` wrote for FTS5."""
         columns: tuple[str, ...] = self.columns
-        made = []
-        for found in _ASKED.finditer(question):
-            if found[1] is not None:
-                columns = tuple(found[1].split())
-            elif found[2] is not None:
-                made.append(self._word(found[2].replace('""', '"'), bool(found[3]), columns))
+        pieces = []
+        for token in _ASKED.finditer(question):
+            if token[1] is not None:
+                columns = tuple(token[1].split())
+            elif token[2] is not None:
+                pieces.append(self._word(token[2].replace('""', '"'), bool(token[3]), columns))
                 columns = self.columns
             else:
-                made.append({"AND": "&", "OR": "|"}.get(found[0], found[0]))
-        return " ".join(made)
+                pieces.append({"AND": "&", "OR": "|"}.get(token[0], token[0]))
+        return " ".join(pieces)
 
     def _word(self, text: str, begins: bool, columns: tuple[str, ...]) -> str:
         if self.of_threes:
@@ -60,7 +60,7 @@ class TextIndex:
         each = (
             " | ".join(f"{_quoted(letter + piece)}{star}" for letter in letters) for piece in pieces
         )
-        return f"({' & '.join(f'({one})' for one in each) or _NOTHING})"
+        return f"({' & '.join(f'({alternatives})' for alternatives in each) or _NOTHING})"
 
 
 def _small(text: str) -> str:

@@ -13,7 +13,7 @@ Tokens = list[str]
 
 def tokens_of(statement: str) -> Tokens:
     """Return the tokens without spaces and comments."""
-    return [found[1] for found in _TOKEN.finditer(statement) if found[1]]
+    return [token[1] for token in _TOKEN.finditer(statement) if token[1]]
 
 
 def text_of(tokens: Tokens) -> str:

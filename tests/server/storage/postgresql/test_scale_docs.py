@@ -9,7 +9,7 @@ from kiosk.sync.transport import APART_S, HURRIED_ANSWER_S
 from server.storage.engines.reconnecting import AGAIN_S
 from server.storage.postgresql import bounds
 from server.storage.postgresql.engine import LOCK_TIMEOUT_MS
-from server.storage.postgresql.machines import SOON_S
+from server.storage.postgresql.hosts import SOON_S
 
 TEXT = (Path(__file__).parents[4] / "docs/scale.md").read_text()
 EXAMPLE = TEXT.partition("```yaml\n")[2].partition("```")[0]

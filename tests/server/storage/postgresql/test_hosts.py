@@ -1,4 +1,4 @@
-"""An address that names several machines, of which some are silent."""
+"""An address with several hosts, of which some are silent."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from server.storage.postgresql.machines import Machines, each_machine
+from server.storage.postgresql.hosts import Hosts, each_host
 
 BUSY_S = 240.0
 
@@ -21,8 +21,8 @@ class Made:
         self.closed.set()
 
 
-class Hosts:
-    """Machines that answer as they are told to. One that is not named refuses."""
+class FakeHosts:
+    """Hosts that answer as they are told to. One that is not named refuses."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Callable[[], bool]] = {}
@@ -39,16 +39,16 @@ class Hosts:
 
 
 @pytest.fixture
-def hosts() -> Hosts:
-    return Hosts()
+def hosts() -> FakeHosts:
+    return FakeHosts()
 
 
-def test_each_machine_of_an_address() -> None:
-    assert each_machine({"host": "a,b", "port": "1,2", "user": "u"}) == [
+def test_each_host_of_an_address() -> None:
+    assert each_host({"host": "a,b", "port": "1,2", "user": "u"}) == [
         {"host": "a", "port": "1", "user": "u"},
         {"host": "b", "port": "2", "user": "u"},
     ]
-    assert each_machine({"host": "a,b", "port": 5432}) == [
+    assert each_host({"host": "a,b", "port": 5432}) == [
         {"host": "a", "port": "5432"},
         {"host": "b", "port": "5432"},
     ]
@@ -57,24 +57,24 @@ def test_each_machine_of_an_address() -> None:
         {"dbname": "forum"},
         {"host": "a,b", "port": "1,2,3"},
     ):
-        assert each_machine(alone) == [alone]
+        assert each_host(alone) == [alone]
 
 
-def test_the_machine_that_answered_is_asked_first_and_alone(hosts: Hosts) -> None:
-    machines = Machines(hosts.connect)
+def test_the_host_that_answered_is_asked_first_and_alone(hosts: FakeHosts) -> None:
+    connector = Hosts(hosts.connect)
     hosts.answers["b"] = lambda: True
     for _ in range(2):
-        made, _ = machines.connection({"host": "a,b"})
+        made, _ = connector.connection({"host": "a,b"})
         assert made is not None
         assert made.host == "b"
     assert hosts.asked == ["a", "b", "b"]
 
 
-def test_a_silent_machine_keeps_nobody_waiting(hosts: Hosts) -> None:
+def test_a_silent_host_keeps_nobody_waiting(hosts: FakeHosts) -> None:
     heard = threading.Event()
     hosts.answers["a"] = lambda: heard.wait(BUSY_S)
     hosts.answers["b"] = lambda: True
-    made, _ = Machines(hosts.connect).connection({"host": "a,b"})
+    made, _ = Hosts(hosts.connect).connection({"host": "a,b"})
     assert made is not None
     assert made.host == "b"
     assert not heard.is_set()
@@ -89,5 +89,5 @@ def test_a_silent_machine_keeps_nobody_waiting(hosts: Hosts) -> None:
     assert not made.closed.is_set()
 
 
-def test_why_no_machine_suits(hosts: Hosts) -> None:
-    assert Machines(hosts.connect).connection({"host": "a,b"}) == (None, "a refuses; b refuses")
+def test_why_no_host_suits(hosts: FakeHosts) -> None:
+    assert Hosts(hosts.connect).connection({"host": "a,b"}) == (None, "a refuses; b refuses")

@@ -19,29 +19,29 @@ class Closable(Protocol):
     def close(self) -> None: ...
 
 
-Made = TypeVar("Made", bound=Closable)
+C = TypeVar("C", bound=Closable)
 
 
-def each_machine(given: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+def each_host(given: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
     """Return the parameters for each host of an address, in order."""
     lists = {name: str(given[name]).split(",") for name in _LISTS if given.get(name)}
-    count = max((len(one) for one in lists.values()), default=1)
+    count = max((len(values) for values in lists.values()), default=1)
     # A single port applies to all hosts. libpq reports other mismatches.
-    if any(len(one) not in (1, count) for one in lists.values()):
+    if any(len(values) not in (1, count) for values in lists.values()):
         return [dict(given)]
     return [
-        {**given, **{name: one[at if len(one) > 1 else 0] for name, one in lists.items()}}
+        {**given, **{name: values[at if len(values) > 1 else 0] for name, values in lists.items()}}
         for at in range(count)
     ]
 
 
-class Machines(Generic[Made]):
+class Hosts(Generic[C]):
     """Connects to one of several hosts. Thread-safe.
 
     `connect` returns a connection, or None and the reason.
     """
 
-    def __init__(self, connect: Callable[[dict[str, Any]], tuple[Made | None, str]]) -> None:
+    def __init__(self, connect: Callable[[dict[str, Any]], tuple[C | None, str]]) -> None:
         self._connect = connect
         self._answered = 0  # index of the host that answered last
 
@@ -49,73 +49,73 @@ class Machines(Generic[Made]):
         """Try another host first the next time."""
         self._answered += 1
 
-    def connection(self, given: Mapping[str, Any]) -> tuple[Made | None, str]:
+    def connection(self, given: Mapping[str, Any]) -> tuple[C | None, str]:
         """Return a connection to the first suitable host, or None and the reason."""
-        machines = each_machine(given)
-        if len(machines) == 1:
-            return self._connect(machines[0])
-        first = self._answered % len(machines)
+        hosts = each_host(given)
+        if len(hosts) == 1:
+            return self._connect(hosts[0])
+        first = self._answered % len(hosts)
         race = _Race(self._connect)
-        race.enter(first, machines[first])
+        race.enter(first, hosts[first])
         if race.winner(1, SOON_S) is None:
-            for number, one in enumerate(machines):
+            for number, parameters in enumerate(hosts):
                 if number != first:
-                    race.enter(number, one)
-            race.winner(len(machines), None)
-        made, number, why = race.end()
-        if made is not None:
+                    race.enter(number, parameters)
+            race.winner(len(hosts), None)
+        winner, number, why = race.end()
+        if winner is not None:
             self._answered = number
-        return made, why
+        return winner, why
 
 
-class _Race(Generic[Made]):
+class _Race(Generic[C]):
     """Tries hosts in parallel, each on a thread."""
 
-    def __init__(self, connect: Callable[[dict[str, Any]], tuple[Made | None, str]]) -> None:
+    def __init__(self, connect: Callable[[dict[str, Any]], tuple[C | None, str]]) -> None:
         self._connect = connect
         self._lock = threading.Lock()
-        self._ended: queue.SimpleQueue[tuple[int, Made | None, str]] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[tuple[int, C | None, str]] = queue.SimpleQueue()
         self._lost: dict[int, str] = {}
-        self._won: tuple[int, Made] | None = None
+        self._won: tuple[int, C] | None = None
         self._over = False
 
     def enter(self, number: int, given: dict[str, Any]) -> None:
-        name = f"machine {number} of the database"
+        name = f"host {number} of the database"
         threading.Thread(target=self._try, args=(number, given), name=name, daemon=True).start()
 
     def _try(self, number: int, given: dict[str, Any]) -> None:
         try:
-            made, why = self._connect(given)
+            connection, why = self._connect(given)
         except BaseException as error:
-            made, why = None, type(error).__name__
+            connection, why = None, type(error).__name__
         with self._lock:
             if not self._over:
-                self._ended.put((number, made, why))
+                self._ended.put((number, connection, why))
                 return
-        if made is not None:
-            made.close()  # another host was faster
+        if connection is not None:
+            connection.close()  # another host was faster
 
-    def winner(self, entered: int, within_s: float | None) -> Made | None:
+    def winner(self, entered: int, within_s: float | None) -> C | None:
         """Wait for the first connection, until all entered hosts have failed, or for `within_s`."""
         while self._won is None and len(self._lost) < entered:
             try:
-                number, made, why = self._ended.get(timeout=within_s)
+                number, connection, why = self._ended.get(timeout=within_s)
             except queue.Empty:
                 break
-            if made is None:
+            if connection is None:
                 self._lost[number] = why
             else:
-                self._won = number, made
+                self._won = number, connection
         return None if self._won is None else self._won[1]
 
-    def end(self) -> tuple[Made | None, int, str]:
+    def end(self) -> tuple[C | None, int, str]:
         """Stop the race. Returns the winner, or the reasons."""
         with self._lock:
             self._over = True
         while not self._ended.empty():
-            _, made, _ = self._ended.get()
-            if made is not None:
-                made.close()
+            _, connection, _ = self._ended.get()
+            if connection is not None:
+                connection.close()
         if self._won is None:
             return None, 0, "; ".join(self._lost[number] for number in sorted(self._lost))
         return self._won[1], self._won[0], ""

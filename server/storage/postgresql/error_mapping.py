@@ -29,7 +29,7 @@ _ENDED = (
 _SPOILED = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
 
 
-def told(error: psycopg.Error) -> Exception:
+def mapped(error: psycopg.Error) -> Exception:
     """Return the mapped exception."""
     if isinstance(error, errors.DiskFull):
         return DiskError(
@@ -76,17 +76,17 @@ def is_spoiled(error: psycopg.Error) -> bool:
 
 
 def _first_line(error: psycopg.Error) -> str:
-    said = error.diag.message_primary or str(error).partition("\n")[0]
-    return said.strip()
+    line = error.diag.message_primary or str(error).partition("\n")[0]
+    return line.strip()
 
 
 def _forbidden(error: psycopg.IntegrityError) -> str:
     diag = error.diag
-    kind = next((word for one, word in _KINDS.items() if isinstance(error, one)), "a")
+    kind = next((word for item, word in _KINDS.items() if isinstance(error, item)), "a")
     columns = diag.column_name
-    if columns is None and (found := _COLUMNS.search(diag.message_detail or "")):
-        columns = found[1]
+    if columns is None and (key := _COLUMNS.search(diag.message_detail or "")):
+        columns = key[1]
     if columns is None or kind == "CHECK":
         return f"{kind} constraint failed: {diag.table_name} {diag.constraint_name}"
-    named = ", ".join(f"{diag.table_name}.{one.strip()}" for one in columns.split(","))
+    named = ", ".join(f"{diag.table_name}.{item.strip()}" for item in columns.split(","))
     return f"{kind} constraint failed: {named}"
