@@ -1213,8 +1213,8 @@ CREATE INDEX print_job_serial ON print_job (serial) WHERE serial IS NOT NULL;
 -- print job. With `by_browser` the clerk's own browser prints, and then, as for a phone, `done_at`
 -- is when the clerk said that the badge is handed over. `kept` is what undoing needs, as JSON.
 -- Only a user's last act has it.
-CREATE TABLE desk_act (
-    act_id INTEGER PRIMARY KEY,
+CREATE TABLE desk_submission (
+    submission_id INTEGER PRIMARY KEY,
     nonce TEXT NOT NULL UNIQUE,
     desk TEXT NOT NULL,
     made_by TEXT NOT NULL,
@@ -1229,9 +1229,9 @@ CREATE TABLE desk_act (
     kept TEXT,
     undone_at INTEGER
 ) STRICT;
-CREATE INDEX desk_act_made_by ON desk_act (made_by, act_id);
-CREATE INDEX desk_act_serial ON desk_act (serial, act_id);
-CREATE INDEX desk_act_made_at ON desk_act (made_at);
+CREATE INDEX desk_submission_made_by ON desk_submission (made_by, submission_id);
+CREATE INDEX desk_submission_serial ON desk_submission (serial, submission_id);
+CREATE INDEX desk_submission_made_at ON desk_submission (made_at);
 
 -- Whose ID document the desk has seen.
 CREATE TABLE id_check (

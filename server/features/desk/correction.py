@@ -8,8 +8,8 @@ from typing import Any
 from server.core.event.directory import Event
 from server.core.people import attendees, issuing
 from server.core.people.attendees import CARRIED, Attendee
-from server.features.desk import acts, hand_over
-from server.features.desk.acts import NO_PAPER, DeskAct, DeskError, Done, Form, Kind, Why
+from server.features.desk import hand_over, submissions
+from server.features.desk.submissions import NO_PAPER, DeskError, Done, Form, Kind, Submission, Why
 from server.storage.connection import Connection
 
 FIELDS = ("given_name", "family_name", "latin_name", "organisation", "country", "email", "category")
@@ -65,8 +65,8 @@ def correct(
     AttendeeError or IssuingError.
     """
 
-    def do() -> DeskAct:
-        acts.check_seen(db, form, serial)
+    def do() -> Submission:
+        submissions.check_seen(db, form, serial)
         planned = plan(db, serial, values)
         if not planned.changes:
             raise _NothingChangedError
@@ -79,10 +79,10 @@ def correct(
             paper = hand_over.to_paper(db, form, serial)
         before = {change.column: change.before for change in planned.changes}
         kept = {"before": before, "after": after, "effect": planned.effect.value}
-        return acts.keep(db, form, Kind.CORRECTION, serial, paper=paper, kept=kept)
+        return submissions.keep(db, form, Kind.CORRECTION, serial, paper=paper, kept=kept)
 
     try:
-        return acts.once(db, form, do)
+        return submissions.once(db, form, do)
     except _NothingChangedError:
         return None
 

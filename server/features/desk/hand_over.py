@@ -9,8 +9,8 @@ from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
 from server.core.people import attendees, card_design, cards, issuing
 from server.core.people.attendees import Attendee
-from server.features.desk import acts
-from server.features.desk.acts import DeskAct, DeskError, Done, Form, Kind, Paper, Why
+from server.features.desk import submissions
+from server.features.desk.submissions import DeskError, Done, Form, Kind, Paper, Submission, Why
 from server.features.printers import jobs
 from server.features.printers.states import NoPrinterError
 from server.storage.connection import Connection
@@ -25,13 +25,13 @@ def print_badge(db: Connection, event: Event, form: Form, serial: int) -> Done:
     Raises DeskError, StaleError, UnknownAttendeeError or IssuingError.
     """
 
-    def do() -> DeskAct:
-        acts.check_seen(db, form, serial)
+    def do() -> Submission:
+        submissions.check_seen(db, form, serial)
         if standing(db, serial).issue == 0:
             issuing.reissue(db, event, serial, reason=FIRST, now=form.now, by=form.by)
-        return acts.keep(db, form, Kind.PRINT, serial, paper=to_paper(db, form, serial))
+        return submissions.keep(db, form, Kind.PRINT, serial, paper=to_paper(db, form, serial))
 
-    return acts.once(db, form, do)
+    return submissions.once(db, form, do)
 
 
 def reissue(db: Connection, event: Event, form: Form, serial: int, reason: str) -> Done:
@@ -40,16 +40,16 @@ def reissue(db: Connection, event: Event, form: Form, serial: int, reason: str) 
     Raises DeskError, StaleError, UnknownAttendeeError or IssuingError.
     """
 
-    def do() -> DeskAct:
-        acts.check_seen(db, form, serial)
+    def do() -> Submission:
+        submissions.check_seen(db, form, serial)
         if reason not in REASONS:
             raise DeskError(Why.NO_REASON)
         if standing(db, serial).issue == 0:
             raise DeskError(Why.NO_BADGE)
         issuing.reissue(db, event, serial, reason=reason, now=form.now, by=form.by)
-        return acts.keep(db, form, Kind.REISSUE, serial, paper=to_paper(db, form, serial))
+        return submissions.keep(db, form, Kind.REISSUE, serial, paper=to_paper(db, form, serial))
 
-    return acts.once(db, form, do)
+    return submissions.once(db, form, do)
 
 
 def show_phone_link(db: Connection, form: Form, serial: int) -> Done:
@@ -58,24 +58,26 @@ def show_phone_link(db: Connection, form: Form, serial: int) -> Done:
     Raises DeskError, StaleError or UnknownAttendeeError.
     """
 
-    def do() -> DeskAct:
-        acts.check_seen(db, form, serial)
+    def do() -> Submission:
+        submissions.check_seen(db, form, serial)
         holder = standing(db, serial)
         if holder.issue == 0:
             raise DeskError(Why.NO_BADGE)
         subject: dict[str, str | int | None] = {"serial": serial, "issue": holder.issue}
         entry_log.act(db, form.by, Act.PHONE_LINK_SHOWN, subject, form.now)
-        return acts.keep(db, form, Kind.PHONE, serial, done_at=form.now)
+        return submissions.keep(db, form, Kind.PHONE, serial, done_at=form.now)
 
-    return acts.once(db, form, do)
+    return submissions.once(db, form, do)
 
 
-def confirm_browser_print(db: Connection, event: Event, act_id: int, *, by: str, now: int) -> None:
+def confirm_browser_print(
+    db: Connection, event: Event, submission_id: int, *, by: str, now: int
+) -> None:
     """Record a browser's printed card as handed over; a second call does nothing.
 
     Raises DeskError if no browser print is pending, or DesignError.
     """
-    printed_act = acts.act(db, act_id)
+    printed_act = submissions.submission(db, submission_id)
     if printed_act is None or not printed_act.by_browser:
         raise DeskError(Why.NOT_TO_CONFIRM)
     if printed_act.done_at is not None:
@@ -87,15 +89,15 @@ def confirm_browser_print(db: Connection, event: Event, act_id: int, *, by: str,
     ]
     latin = card_design.read_design(event).latin
     cards.note_printed(db, cards.read(db, event, badges, latin=latin), by=by, now=now)
-    acts.note_done(db, printed_act, now)
+    submissions.note_done(db, printed_act, now)
 
 
-def drop_browser_print(db: Connection, act_id: int) -> None:
+def drop_browser_print(db: Connection, submission_id: int) -> None:
     """Cancel a pending print in a browser. Raises DeskError."""
-    printed_act = acts.act(db, act_id)
+    printed_act = submissions.submission(db, submission_id)
     if printed_act is None or not printed_act.by_browser or printed_act.done_at is not None:
         raise DeskError(Why.NOT_TO_CONFIRM)
-    acts.drop_browser_prints(db, printed_act.serial)
+    submissions.drop_browser_prints(db, printed_act.serial)
 
 
 def to_paper(db: Connection, form: Form, serial: int) -> Paper:
@@ -113,7 +115,7 @@ def to_paper(db: Connection, form: Form, serial: int) -> Paper:
     ).fetchall()
     for row in rows:
         jobs.cancel(db, row["job_id"], by=form.by, now=form.now)
-    acts.drop_browser_prints(db, serial)
+    submissions.drop_browser_prints(db, serial)
     try:
         job_id = jobs.enqueue(db, serial, issue, desk=form.desk, by=form.by, now=form.now)
     except NoPrinterError:

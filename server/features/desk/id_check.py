@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
-from server.features.desk import acts
-from server.features.desk.acts import DeskError, Done, Form, Kind, Why
+from server.features.desk import submissions
+from server.features.desk.submissions import DeskError, Done, Form, Kind, Why
 from server.storage.connection import Connection
 
 
@@ -27,15 +27,15 @@ def note(db: Connection, form: Form, serial: int) -> Done:
     UnknownAttendeeError.
     """
 
-    def do() -> acts.DeskAct:
-        acts.check_seen(db, form, serial)
+    def do() -> submissions.Submission:
+        submissions.check_seen(db, form, serial)
         if id_check(db, serial) is not None:
             raise DeskError(Why.CHECKED_ALREADY)
         db.execute("INSERT INTO id_check VALUES (?, ?, ?)", (serial, form.by, form.now))
         entry_log.act(db, form.by, Act.ID_CHECKED, {"serial": serial}, form.now)
-        return acts.keep(db, form, Kind.ID_CHECKED, serial, kept={"checked_at": form.now})
+        return submissions.keep(db, form, Kind.ID_CHECKED, serial, kept={"checked_at": form.now})
 
-    return acts.once(db, form, do)
+    return submissions.once(db, form, do)
 
 
 def forget(db: Connection, serial: int, *, by: str, now: int) -> None:

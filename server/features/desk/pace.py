@@ -88,7 +88,7 @@ def _window(served: list[_Served], now: int, length_ms: int) -> Window:
 def _served(db: Connection, since: int) -> list[_Served]:
     rows = db.execute(
         "SELECT a.desk, a.serial, a.begun_at, COALESCE(a.done_at, j.done_at) AS done_at"
-        " FROM desk_act a LEFT JOIN print_job j ON j.job_id = a.job_id AND j.state = 'done'"
+        " FROM desk_submission a LEFT JOIN print_job j ON j.job_id = a.job_id AND j.state = 'done'"
         " WHERE a.made_at >= ? AND COALESCE(a.done_at, j.done_at) IS NOT NULL"
         " AND a.undone_at IS NULL AND a.kind <> 'undo'",
         (since,),
@@ -98,7 +98,7 @@ def _served(db: Connection, since: int) -> list[_Served]:
 
 def _waiting(db: Connection, since: int) -> dict[str, int]:
     rows = db.execute(
-        "SELECT a.desk, COUNT(DISTINCT a.serial) AS people FROM desk_act a"
+        "SELECT a.desk, COUNT(DISTINCT a.serial) AS people FROM desk_submission a"
         " LEFT JOIN print_job j ON j.job_id = a.job_id WHERE a.made_at >= ?"
         " AND (j.state IN ('waiting', 'printing', 'failed')"
         " OR (a.by_browser = 1 AND a.done_at IS NULL)) GROUP BY a.desk",

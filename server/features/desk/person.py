@@ -9,7 +9,7 @@ from server.core.people import attendees, card_design, cards, issuing
 from server.core.people.attendees import Attendee
 from server.core.people.card_design import CardDesign, DesignError
 from server.core.people.cards import PrintedBadge
-from server.features.desk import acts, hand_over, id_check
+from server.features.desk import hand_over, id_check, submissions
 from server.features.desk.id_check import IdCheck
 from server.features.printers import jobs
 from server.features.printers.jobs import Job
@@ -55,7 +55,7 @@ def desk_person(db: Connection, event: Event, serial: int) -> DeskPerson:
         asked_at=hand_over.asked_at(db, serial, holder.issue),
         photo=_photo(design, holder),
         trouble=trouble,
-        mark=acts.mark(db, serial),
+        mark=submissions.mark(db, serial),
     )
 
 

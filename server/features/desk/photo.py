@@ -10,7 +10,7 @@ from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
 from server.core.people import card_design
 from server.core.people.attendees import Attendee
-from server.features.desk.acts import DeskError, Why
+from server.features.desk.submissions import DeskError, Why
 from server.storage.connection import Connection
 from server.storage.durable_files import write_whole
 

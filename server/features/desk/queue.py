@@ -21,7 +21,7 @@ class QueueRow:
     issue: int
     made_at: int
     job: Job | None
-    act_id: int | None  # Of a browser's print
+    submission_id: int | None  # Of a browser's print
     printer: str  # Its name, or ""
 
 
@@ -61,7 +61,7 @@ def queue(db: Connection, desk: str, *, since: int) -> Queue:
 def known_desks(db: Connection, since: int) -> list[str]:
     """Return the desks with a printer, and those active since a time."""
     rows = db.execute(
-        "SELECT desk FROM printer_desk UNION SELECT desk FROM desk_act WHERE made_at >= ?"
+        "SELECT desk FROM printer_desk UNION SELECT desk FROM desk_submission WHERE made_at >= ?"
         " ORDER BY desk",
         (since,),
     )
@@ -78,15 +78,15 @@ def _row(db: Connection, job: Job, printers: dict[int, str]) -> QueueRow:
 
 def _by_browser(db: Connection, desk: str, since: int) -> list[tuple[QueueRow, bool]]:
     rows = db.execute(
-        "SELECT act_id, serial, issue, made_at, done_at FROM desk_act WHERE desk = ?"
-        " AND by_browser = 1 AND made_at >= ? ORDER BY act_id DESC LIMIT ?",
+        "SELECT submission_id, serial, issue, made_at, done_at FROM desk_submission WHERE desk = ?"
+        " AND by_browser = 1 AND made_at >= ? ORDER BY submission_id DESC LIMIT ?",
         (desk, since, JOBS_LOOKED_AT),
     ).fetchall()
     return [
         (
             QueueRow(
                 row["serial"], attendees.attendee(db, row["serial"]).name, row["issue"],
-                row["made_at"], None, row["act_id"], "",
+                row["made_at"], None, row["submission_id"], "",
             ),
             row["done_at"] is not None,
         )

@@ -8,8 +8,8 @@ from server.core.event.directory import Event
 from server.core.people import attendees, issuing, search
 from server.core.people.attendees import Attendee
 from server.core.people.folding import folded
-from server.features.desk import acts, hand_over, photo
-from server.features.desk.acts import DeskAct, DeskError, Done, Form, Kind, Why
+from server.features.desk import hand_over, photo, submissions
+from server.features.desk.submissions import DeskError, Done, Form, Kind, Submission, Why
 from server.storage import dialect
 from server.storage.connection import Connection
 
@@ -38,7 +38,7 @@ def register(
     DesignError.
     """
 
-    def do() -> DeskAct:
+    def do() -> Submission:
         checked = needed(values)
         alike = similar(db, checked)
         if any(person.serial not in seen for person in alike):
@@ -53,11 +53,11 @@ def register(
             photo.keep(db, event, holder, picture, by=form.by, now=form.now)
         issuing.reissue(db, event, holder.serial, reason=hand_over.FIRST, now=form.now, by=form.by)
         paper = hand_over.to_paper(db, form, holder.serial)
-        return acts.keep(
+        return submissions.keep(
             db, form, Kind.WALK_IN, holder.serial, paper=paper, kept={"email": holder.email}
         )
 
-    return acts.once(db, form, do)
+    return submissions.once(db, form, do)
 
 
 def needed(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def similar(db: Connection, values: Mapping[str, Any]) -> list[Attendee]:
     rows = db.execute(
         f"{attendees.SELECT} WHERE ({dialect.one_of('a.serial')} OR"
         f" ({dialect.same_letters('a.email')} AND a.email <> '')) AND NOT EXISTS"
-        " (SELECT 1 FROM desk_act d WHERE d.serial = a.serial AND d.kind = 'walk_in'"
+        " (SELECT 1 FROM desk_submission d WHERE d.serial = a.serial AND d.kind = 'walk_in'"
         " AND d.undone_at IS NOT NULL) ORDER BY a.serial",
         (dialect.many(called), values.get("email", "")),
     )

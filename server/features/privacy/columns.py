@@ -77,11 +77,11 @@ TABLES: Mapping[str, Table] = {
         none="issue template state tries at",
         erasure=_DELETED,
     ),
-    "desk_act": Table(
+    "desk_submission": Table(
         personal="kept",
         pseudonymous="serial",
-        none="act_id nonce desk made_by made_at kind issue begun_at job_id by_browser done_at"
-        " undone_at",
+        none="submission_id nonce desk made_by made_at kind issue begun_at job_id by_browser"
+        " done_at undone_at",
         erasure=_DELETED,
     ),
     "print_job": Table(

@@ -36,7 +36,7 @@ _DELETED: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "mails": (("mail", "at < :limit"),),
     "desk": (
-        ("desk_act", "made_at < :limit"),
+        ("desk_submission", "made_at < :limit"),
         ("print_job", "made_at < :limit AND state NOT IN ('waiting', 'printing')"),
     ),
     "devices": (("known_device", "seen_at < :limit"), ("web_session", "seen_at < :limit")),
@@ -183,7 +183,7 @@ def _forget_contact(db: Connection) -> int:
         db.execute(f"DELETE FROM page_edit WHERE {about}", ('"attendee"',))
         db.execute("DELETE FROM act_change WHERE kind = 'attendee'")
         db.execute("DELETE FROM saved_filter")
-        db.execute("UPDATE desk_act SET kept = NULL WHERE kept IS NOT NULL")
+        db.execute("UPDATE desk_submission SET kept = NULL WHERE kept IS NOT NULL")
         db.execute("UPDATE mail SET answer = '' WHERE answer <> ''")
         return db.execute(
             f"UPDATE attendee SET email = '', phone = '', order_number = '' WHERE {_REACHED}"

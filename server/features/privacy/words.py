@@ -28,7 +28,7 @@ SECTIONS: Mapping[str, Both] = {
     "wallet_pass": (N_("Wallet passes"), "电子钱包票证"),
     "wallet_device": (N_("Phones with a wallet pass"), "存有票证的手机"),
     "calendar_person": (N_("Calendar"), "日历"),
-    "desk_act": (N_("Actions of the badge desk"), "证件服务台操作"),
+    "desk_submission": (N_("Actions of the badge desk"), "证件服务台操作"),
     "print_job": (N_("Prints of the badge"), "证件打印"),
     "id_check": (N_("ID document seen"), "身份证件查验"),
     "attendee_search": (N_("Words to be found by"), "检索词"),

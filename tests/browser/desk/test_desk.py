@@ -141,7 +141,7 @@ def test_a_double_click_prints_once(clerk: Keyboard, place: Place) -> None:
 
 
 def acts_made(place: Place) -> int:
-    return int(place.site.query("SELECT COUNT(*) FROM desk_act")[0][0])
+    return int(place.site.query("SELECT COUNT(*) FROM desk_submission")[0][0])
 
 
 def test_paper_that_runs_out_is_told_and_nothing_is_lost(clerk: Keyboard, place: Place) -> None:

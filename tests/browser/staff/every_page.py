@@ -84,8 +84,8 @@ def fill(pages: Pages) -> Filled:
     pages.issue()
     admin = pages.staff("admin")
     # Where there is a printer, no browser prints.
-    act = _card_of_the_desk(pages, admin)
-    values = {"act_id": act, **_things(pages, admin)}
+    submission = _card_of_the_desk(pages, admin)
+    values = {"submission_id": submission, **_things(pages, admin)}
     _scans(pages)
     pages.database.write(lambda db: muster.begin(db, "drill", by="user:1", now=pages.now).muster_id)
     values |= {"token": _phone_token(pages), "mark": _invitation(admin)}
@@ -162,7 +162,7 @@ def _card_of_the_desk(pages: Pages, admin: Staff) -> int:
     """A card that the clerk's browser prints."""
     clerk = DeskClerk(pages, admin)
     clerk.press(clerk.page("A2"), f"{clerk.page('A2')}/print")
-    row = pages.database.reader.execute("SELECT MAX(act_id) FROM desk_act").fetchone()
+    row = pages.database.reader.execute("SELECT MAX(submission_id) FROM desk_submission").fetchone()
     return int(row[0])
 
 

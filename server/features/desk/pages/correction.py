@@ -7,11 +7,11 @@ from werkzeug.wrappers import Response
 
 from badges.roster.countries import country_name
 from server.features.desk import correction
-from server.features.desk.acts import DeskAct, StaleError
 from server.features.desk.correction import FIELDS, CorrectionPlan, Effect
 from server.features.desk.pages import forms, words
 from server.features.desk.pages.person import person_of
 from server.features.desk.person import DeskPerson
+from server.features.desk.submissions import StaleError, Submission
 from server.web import auth
 from server.web.forms import whole
 from server.web.i18n import gettext as _
@@ -55,9 +55,9 @@ def save(number: str) -> Response | tuple[str, int] | str:
     if done is None:
         flash(_("Nothing was changed. The badge stays valid."), "good")
         return redirect(forms.page_of(serial), 303)
-    flash(_("This was done already, once.") if done.again else _said(done.act), "good")
-    after = "" if done.act.job_id or done.act.by_browser else forms.page_of(serial)
-    return redirect(forms.next_page(done.act, after), 303)
+    flash(_("This was done already, once.") if done.again else _said(done.submission), "good")
+    after = "" if done.submission.job_id or done.submission.by_browser else forms.page_of(serial)
+    return redirect(forms.next_page(done.submission, after), 303)
 
 
 def sent_values() -> dict[str, Any]:
@@ -70,14 +70,14 @@ def sent_values() -> dict[str, Any]:
     return values if category is None else {**values, "category": category}
 
 
-def _said(act: DeskAct) -> str:
-    name = forms.name_of(services().database.reader, act.serial)
-    effect = act.kept.get("effect")
+def _said(submission: Submission) -> str:
+    name = forms.name_of(services().database.reader, submission.serial)
+    effect = submission.kept.get("effect")
     if effect == Effect.VOIDS.value:
         return _(
             "%(name)s is corrected. Badge %(issue)s is issued, and every earlier one is void.",
             name=name,
-            issue=act.issue,
+            issue=submission.issue,
         )
     if effect == Effect.PRINTS_AGAIN.value:
         return _("%(name)s is corrected. The card is printed again.", name=name)

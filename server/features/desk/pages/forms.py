@@ -15,9 +15,9 @@ from server.core.people import attendees
 from server.core.people.attendees import AttendeeError, UnknownAttendeeError
 from server.core.people.issuing import IssuingError
 from server.core.venue import store
-from server.features.desk import acts
-from server.features.desk.acts import DeskAct, DeskError, Done, Form, StaleError
+from server.features.desk import submissions
 from server.features.desk.pages import words
+from server.features.desk.submissions import DeskError, Done, Form, StaleError, Submission
 from server.storage.connection import Connection
 from server.web import auth, i18n
 from server.web.forms import whole
@@ -34,7 +34,7 @@ Step = Callable[[Connection, Form], Done]
 
 def desk() -> str:
     try:
-        return acts.desk_name(unquote(request.cookies.get(COOKIE, "")))
+        return submissions.desk_name(unquote(request.cookies.get(COOKIE, "")))
     except DeskError:
         return ""
 
@@ -53,7 +53,7 @@ def sent() -> Form:
     return Form(
         nonce=request.form.get("nonce", ""),
         seen=request.form.get("seen", "")[:64],
-        desk=acts.desk_name(desk()),
+        desk=submissions.desk_name(desk()),
         by=auth.actor(),
         begun_at=opened_at if busy_ms is None else now - busy_ms,
         now=now,
@@ -61,7 +61,7 @@ def sent() -> Form:
 
 
 def perform(
-    step: Step, message: Callable[[DeskAct], str], *, back: str, after: str = ""
+    step: Step, message: Callable[[Submission], str], *, back: str, after: str = ""
 ) -> Response:
     """Perform a form's action, show `message`, and go to `after`, else to the browser's print page
     or home. Goes `back` after a refusal; answers 409 for an outdated page.
@@ -76,9 +76,9 @@ def perform(
         return redirect(back, 303)
     if done.again:
         flash(_("This was done already, and nothing was done twice."), "good")
-    elif text := message(done.act):
+    elif text := message(done.submission):
         flash(text, "good")
-    return redirect(next_page(done.act, after), 303)
+    return redirect(next_page(done.submission, after), 303)
 
 
 def refusal(error: Exception) -> str:
@@ -128,8 +128,8 @@ def context() -> dict[str, Any]:
     }
 
 
-def next_page(act: DeskAct, after: str = "") -> str:
+def next_page(submission: Submission, after: str = "") -> str:
     """Return the page after an action: the browser's print page if one is pending."""
-    if act.by_browser and act.done_at is None:
-        return url_for("desk.paper.show", act_id=act.act_id)
+    if submission.by_browser and submission.done_at is None:
+        return url_for("desk.paper.show", submission_id=submission.submission_id)
     return after or url_for("desk.home.show")

@@ -15,11 +15,11 @@ from server.core.people.attendees import UnknownAttendeeError
 from server.core.people.desk_search import Found, Hit
 from server.core.people.phone_links import GoneLinkError
 from server.core.people.phone_token import PhoneTokenError
-from server.features.desk import acts, undo
-from server.features.desk.acts import DeskAct, DeskError
+from server.features.desk import submissions, undo
 from server.features.desk.pace import pace
 from server.features.desk.pages import forms, words
 from server.features.desk.queue import known_desks, queue
+from server.features.desk.submissions import DeskError, Submission
 from server.features.printers import store as printers
 from server.storage.connection import Connection
 from server.web import auth
@@ -73,7 +73,7 @@ def choose() -> str:
 @auth.allow(forms.ROLE)
 def keep_name() -> Response:
     try:
-        name = acts.desk_name(request.form.get("desk", ""))
+        name = submissions.desk_name(request.form.get("desk", ""))
     except DeskError as error:
         flash(words.why(error.why), "bad")
         return redirect(url_for("desk.home.choose"), 303)
@@ -85,13 +85,15 @@ def keep_name() -> Response:
 @blueprint.post("/undo")
 @auth.allow(forms.ROLE)
 def take_back() -> Response:
-    act_id = request.form.get("act", default=0, type=whole)
+    submission_id = request.form.get("submission", default=0, type=whole)
     event = services().event
-    return forms.perform(lambda db, form: undo.undo(db, event, form, act_id), _undone, back=_home())
+    return forms.perform(
+        lambda db, form: undo.undo(db, event, form, submission_id), _undone, back=_home()
+    )
 
 
-def _undone(act: DeskAct) -> str:
-    name = forms.name_of(services().database.reader, act.serial)
+def _undone(submission: Submission) -> str:
+    name = forms.name_of(services().database.reader, submission.serial)
     return _("Your last act for %(name)s is undone.", name=name)
 
 

@@ -7,9 +7,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from badges.printing import card as drawn_card
 from server.core.people import attendees, card_design, cards, issuing
-from server.features.desk import acts, hand_over
-from server.features.desk.acts import DeskAct
+from server.features.desk import hand_over, submissions
 from server.features.desk.pages import forms
+from server.features.desk.submissions import Submission
 from server.features.printers import jobs
 from server.features.printers.states import PrintingError
 from server.storage.connection import Connection
@@ -58,48 +58,55 @@ def printed(job_id: int) -> AnyResponse:
     )
 
 
-@blueprint.get("/cards/<int:act_id>")
+@blueprint.get("/cards/<int:submission_id>")
 @auth.allow(forms.ROLE)
-def show(act_id: int) -> Response:
+def show(submission_id: int) -> Response:
     """Show the card in a frame, for the browser to print."""
-    act = _waits_for_browser(act_id)
-    holder = attendees.attendee(services().database.reader, act.serial)
-    page = render_template("desk/paper.html", act=act, holder=holder)
+    submission = _waits_for_browser(submission_id)
+    holder = attendees.attendee(services().database.reader, submission.serial)
+    page = render_template("desk/paper.html", submission=submission, holder=holder)
     return Response(page, headers={"Content-Security-Policy": _WITH_FRAME})
 
 
-@blueprint.get("/cards/<int:act_id>/card.pdf")
+@blueprint.get("/cards/<int:submission_id>/card.pdf")
 @auth.allow(forms.ROLE)
-def card(act_id: int) -> AnyResponse:
-    act, here = _waits_for_browser(act_id), services()
+def card(submission_id: int) -> AnyResponse:
+    submission, here = _waits_for_browser(submission_id), services()
     db = here.database.reader
-    badges = [badge for badge in issuing.badges_of(db, act.serial) if badge.issue == act.issue]
+    badges = [
+        badge
+        for badge in issuing.badges_of(db, submission.serial)
+        if badge.issue == submission.issue
+    ]
     try:
         design = card_design.read_design(here.event)
         (badge,) = cards.read(db, here.event, badges, latin=design.latin, photo=design.photo_of())
         pdf = drawn_card.render_pdf([badge.card], look=design.look)
     except (drawn_card.CardError, card_design.DesignError) as error:
         flash(_("The card can't be drawn: %(why)s", why=i18n.said(error)), "bad")
-        return redirect(forms.page_of(act.serial), 303)
+        return redirect(forms.page_of(submission.serial), 303)
     headers = {"Content-Security-Policy": _OWN_FRAME, "Content-Disposition": "inline"}
     return Response(pdf, mimetype="application/pdf", headers=headers)
 
 
-@blueprint.post("/cards/<int:act_id>/printed")
+@blueprint.post("/cards/<int:submission_id>/printed")
 @auth.allow(forms.ROLE)
-def came_out(act_id: int) -> AnyResponse:
+def came_out(submission_id: int) -> AnyResponse:
     event = services().event
     return _job(
-        lambda db, by, now: hand_over.confirm_browser_print(db, event, act_id, by=by, now=now),
+        lambda db, by, now: hand_over.confirm_browser_print(
+            db, event, submission_id, by=by, now=now
+        ),
         _("The card counts as handed over."),
     )
 
 
-@blueprint.post("/cards/<int:act_id>/give-up")
+@blueprint.post("/cards/<int:submission_id>/give-up")
 @auth.allow(forms.ROLE)
-def drop(act_id: int) -> AnyResponse:
+def drop(submission_id: int) -> AnyResponse:
     return _job(
-        lambda db, by, now: hand_over.drop_browser_print(db, act_id), _("The card is not printed.")
+        lambda db, by, now: hand_over.drop_browser_print(db, submission_id),
+        _("The card is not printed."),
     )
 
 
@@ -116,8 +123,8 @@ def _job(step: Callable[[Connection, str, int], None], message: str) -> AnyRespo
     return redirect(url_for("desk.home.show"), 303)
 
 
-def _waits_for_browser(act_id: int) -> DeskAct:
-    act = acts.act(services().database.reader, act_id)
-    if act is None or not act.by_browser or act.done_at is not None:
+def _waits_for_browser(submission_id: int) -> Submission:
+    submission = submissions.submission(services().database.reader, submission_id)
+    if submission is None or not submission.by_browser or submission.done_at is not None:
         abort(404)
-    return act
+    return submission

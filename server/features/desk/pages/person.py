@@ -10,9 +10,9 @@ from server.core.event.settings import EventError
 from server.core.people import issuing, phone_links
 from server.core.people.attendees import UnknownAttendeeError
 from server.features.desk import hand_over, id_check, photo
-from server.features.desk.acts import DeskAct
 from server.features.desk.pages import forms
 from server.features.desk.person import DeskPerson, desk_person
+from server.features.desk.submissions import Submission
 from server.features.mail.settings import settings_path
 from server.web import auth, display
 from server.web.i18n import gettext as _
@@ -92,7 +92,7 @@ def phone_done(number: str) -> Response:
     serial = _serial(number)
     return forms.perform(
         lambda db, form: hand_over.show_phone_link(db, form, serial),
-        lambda act: _("%(name)s has the badge on the phone.", name=_name(act)),
+        lambda submission: _("%(name)s has the badge on the phone.", name=_name(submission)),
         back=_page(number),
     )
 
@@ -110,24 +110,28 @@ def takes_photos() -> bool:
         return False
 
 
-def _printing(act: DeskAct) -> str:
-    return "" if act.by_browser else _("The badge of %(name)s is queued.", name=_name(act))
-
-
-def _reissued(act: DeskAct) -> str:
-    return _(
-        "Badge %(issue)s of %(name)s is issued. Every earlier badge is void at every door.",
-        issue=act.issue,
-        name=_name(act),
+def _printing(submission: Submission) -> str:
+    return (
+        ""
+        if submission.by_browser
+        else _("The badge of %(name)s is queued.", name=_name(submission))
     )
 
 
-def _noted(act: DeskAct) -> str:
-    return _("Noted that an ID document of %(name)s was checked.", name=_name(act))
+def _reissued(submission: Submission) -> str:
+    return _(
+        "Badge %(issue)s of %(name)s is issued. Every earlier badge is void at every door.",
+        issue=submission.issue,
+        name=_name(submission),
+    )
 
 
-def _name(act: DeskAct) -> str:
-    return forms.name_of(services().database.reader, act.serial)
+def _noted(submission: Submission) -> str:
+    return _("Noted that an ID document of %(name)s was checked.", name=_name(submission))
+
+
+def _name(submission: Submission) -> str:
+    return forms.name_of(services().database.reader, submission.serial)
 
 
 def _page(number: str) -> str:

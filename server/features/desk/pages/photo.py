@@ -6,9 +6,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from server.core.people import attendees
 from server.features.desk import photo
-from server.features.desk.acts import DeskError, Why
 from server.features.desk.pages import forms
 from server.features.desk.pages.person import person_of, takes_photos
+from server.features.desk.submissions import DeskError, Why
 from server.storage.connection import Connection
 from server.web import auth
 from server.web.i18n import gettext as _

@@ -8,11 +8,11 @@ from werkzeug.wrappers import Response
 
 from server.core.people.attendees import Attendee
 from server.features.desk import photo, walk_in
-from server.features.desk.acts import DeskAct
 from server.features.desk.pages import forms, words
 from server.features.desk.pages.correction import TEXT_CHARS_MAX, sent_values
 from server.features.desk.pages.person import takes_photos
 from server.features.desk.pages.photo import TOO_LARGE, with_camera
+from server.features.desk.submissions import Submission
 from server.features.desk.walk_in import SimilarError
 from server.web import auth
 from server.web.forms import whole
@@ -52,12 +52,12 @@ def register() -> Response | tuple[Response, int]:
         return _page(values, alike=error.people), 409
     except forms.REFUSED as error:
         return _page(values, problem=forms.refusal(error)), 400
-    flash(_said(done.act) if not done.again else _("This was done already, once."), "good")
-    return redirect(forms.next_page(done.act), 303)
+    flash(_said(done.submission) if not done.again else _("This was done already, once."), "good")
+    return redirect(forms.next_page(done.submission), 303)
 
 
-def _said(act: DeskAct) -> str:
-    name = forms.name_of(services().database.reader, act.serial)
+def _said(submission: Submission) -> str:
+    name = forms.name_of(services().database.reader, submission.serial)
     return _("%(name)s is registered, and the badge is issued.", name=name)
 
 

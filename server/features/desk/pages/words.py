@@ -1,8 +1,8 @@
 """The desk's errors and plans in the page's language."""
 
 from badges.categories import CategoryPlan
-from server.features.desk.acts import DeskAct, Kind, Why
 from server.features.desk.hand_over import REASONS
+from server.features.desk.submissions import Kind, Submission, Why
 from server.features.desk.undo import Does
 from server.features.printers.pages.words import JOB_STATES, PROBLEMS, STATES
 from server.features.printers.states import JobState, PrinterState, Problem
@@ -75,7 +75,7 @@ def undoing(does: Does) -> str:
     }[does]
 
 
-def act_words(act: DeskAct) -> str:
+def submission_words(submission: Submission) -> str:
     return {
         Kind.WALK_IN: _("Registered"),
         Kind.PRINT: _("Print"),
@@ -84,7 +84,7 @@ def act_words(act: DeskAct) -> str:
         Kind.PHONE: _("Handed over to the phone"),
         Kind.ID_CHECKED: _("ID checked"),
         Kind.UNDO: _("Undone"),
-    }[act.kind]
+    }[submission.kind]
 
 
 def reasons() -> dict[str, str]:

@@ -59,7 +59,7 @@ def test_a_printer_without_paper_is_named_and_gravely_where_cards_wait(pages: Pa
         assert "Zebra East" not in seen_by(pages), "nothing waits for it"
     say(pages, number, PrinterState.PAPER_OUT)
     supervisor = pages.staff("supervisor")
-    assert "◆ Out of paper Zebra East Put in paper or a new roll." in alerts(supervisor)[0]
+    assert "◆ Out of paper Zebra East Load paper or a new roll." in alerts(supervisor)[0]
     take(supervisor, f"printer:{number}", "Roll is on its way")
     assert "Roll is on its way" in alerts(supervisor)[1]
     assert acts(pages)[-1] == "trouble_taken"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from server.core.event.directory import Event
-from server.features.desk import acts, correction, hand_over, id_check, undo, walk_in
-from server.features.desk.acts import Done, Form
+from server.features.desk import correction, hand_over, id_check, submissions, undo, walk_in
+from server.features.desk.submissions import Done, Form
 from server.features.desk.undo import UndoPlan
 from server.features.printers import store
 from server.features.printers.states import PrinterState, Status
@@ -29,7 +29,7 @@ class Clerk:
 
     def open(self, serial: int) -> "Clerk":
         """Look at a person's page. The next act on them has the mark of now."""
-        self.opened[serial] = acts.mark(self.database.reader, serial)
+        self.opened[serial] = submissions.mark(self.database.reader, serial)
         return self
 
     def form(self, serial: int | None = None, nonce: str = "") -> Form:
@@ -38,7 +38,7 @@ class Clerk:
         seen = ""
         if serial is not None:
             known = self.opened.pop(serial, "")
-            seen = known or acts.mark(self.database.reader, serial)
+            seen = known or submissions.mark(self.database.reader, serial)
         begun_at = self.now - 20_000
         return Form(
             nonce or secrets.token_urlsafe(16), seen, self.desk, self.by, begun_at, self.now
@@ -79,13 +79,13 @@ class Clerk:
         asked = form or self.form(serial)
         return self.database.write(lambda db: id_check.note(db, asked, serial))
 
-    def undo(self, act_id: int | None = None, form: Form | None = None) -> Done:
+    def undo(self, submission_id: int | None = None, form: Form | None = None) -> Done:
         asked = form or self.form()
-        if act_id is None:
+        if submission_id is None:
             found = self.plan()
             assert found is not None
-            act_id = found.act.act_id
-        chosen = act_id
+            submission_id = found.submission.submission_id
+        chosen = submission_id
         return self.database.write(lambda db: undo.undo(db, self.event, asked, chosen))
 
     def plan(self) -> UndoPlan | None:

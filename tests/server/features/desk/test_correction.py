@@ -6,8 +6,8 @@ from server.core.event.directory import Event
 from server.core.people import attendees
 from server.core.people.attendees import AttendeeError
 from server.features.desk import correction
-from server.features.desk.acts import DeskError, StaleError, Why
 from server.features.desk.correction import Effect
+from server.features.desk.submissions import DeskError, StaleError, Why
 from server.features.printers import jobs
 from server.storage.database import Database
 from tests.server.features.desk.support import Clerk, add_printer
@@ -69,7 +69,7 @@ def test_a_latin_line_is_printed_again_and_voids_nothing(clerk: Clerk, serial: i
     assert correction.plan(clerk.database.reader, serial, values).effect is Effect.PRINTS_AGAIN
     done = clerk.correct(serial, **values)
     assert done is not None
-    assert done.act.job_id is not None
+    assert done.submission.job_id is not None
     assert badges(clerk, serial)[0] == 1
 
 

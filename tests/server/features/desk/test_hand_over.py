@@ -7,8 +7,8 @@ import pytest
 
 from server.core.event.directory import Event
 from server.core.people import attendees, issuing
-from server.features.desk import acts, hand_over
-from server.features.desk.acts import DeskError, Kind, StaleError, Why
+from server.features.desk import hand_over, submissions
+from server.features.desk.submissions import DeskError, Kind, StaleError, Why
 from server.features.printers import jobs
 from server.features.printers.states import JobState, Problem
 from server.storage.database import Database
@@ -37,7 +37,7 @@ def test_it_works(clerk: Clerk) -> None:
     add_printer(clerk.database)
     serial = clerk.serial("A1")
     done = clerk.print(serial)
-    assert (done.again, done.act.kind, done.act.issue, done.act.desk) == (
+    assert (done.again, done.submission.kind, done.submission.issue, done.submission.desk) == (
         False, Kind.PRINT, 1, "North 2",
     )  # fmt: skip
     assert all_jobs(clerk.database) == [(serial, 1, "waiting")]
@@ -48,7 +48,7 @@ def test_a_form_that_is_sent_twice_prints_once(clerk: Clerk) -> None:
     serial = clerk.serial("A1")
     form = clerk.form(serial)
     first, second = clerk.print(serial, form), clerk.print(serial, form)
-    assert (second.again, second.act) == (True, first.act)
+    assert (second.again, second.submission) == (True, first.submission)
     assert len(all_jobs(clerk.database)) == 1
 
 
@@ -78,10 +78,10 @@ def test_an_old_page_does_nothing(clerk: Clerk) -> None:
     serial = clerk.serial("A1")
     clerk.open(serial)
     other.print(serial)
-    for act in (clerk.print, clerk.reissue, clerk.check_id, clerk.phone):
+    for submission in (clerk.print, clerk.reissue, clerk.check_id, clerk.phone):
         clerk.opened[serial] = clerk.opened.get(serial) or "of before"
         with pytest.raises(StaleError):
-            act(serial)
+            submission(serial)
     assert all_jobs(clerk.database) == [(serial, 1, "waiting")]
     assert attendees.attendee(clerk.database.reader, serial).issue == 1
 
@@ -184,9 +184,9 @@ def test_a_reason_is_one_of_four(clerk: Clerk, reason: str) -> None:
 
 def test_without_a_badge_there_is_none_to_replace(clerk: Clerk) -> None:
     serial = clerk.serial("A1")
-    for act in (clerk.reissue, clerk.phone):
+    for submission in (clerk.reissue, clerk.phone):
         with pytest.raises(DeskError) as refused:
-            act(serial)
+            submission(serial)
         assert refused.value.why is Why.NO_BADGE
 
 
@@ -196,9 +196,9 @@ def test_a_revoked_badge_is_not_printed(clerk: Clerk) -> None:
     clerk.database.write(
         lambda db: issuing.revoke(db, serial, reason="conduct", now=NOW, by="test")
     )
-    for act in (clerk.print, clerk.reissue, clerk.phone):
+    for submission in (clerk.print, clerk.reissue, clerk.phone):
         with pytest.raises(DeskError) as refused:
-            act(serial)
+            submission(serial)
         assert refused.value.why is Why.REVOKED
 
 
@@ -214,50 +214,50 @@ def test_a_form_without_a_nonce_does_nothing(clerk: Clerk, nonce: str) -> None:
 class TestWithoutAPrinter:
     def test_a_browser_prints_and_the_clerk_confirms_once(self, clerk: Clerk) -> None:
         serial = clerk.serial("A1")
-        act = clerk.print(serial).act
-        assert (act.by_browser, act.job_id) == (True, None)
+        submission = clerk.print(serial).submission
+        assert (submission.by_browser, submission.job_id) == (True, None)
         assert printed(clerk.database, serial) == [(1, 0)]
         for _ in range(2):
-            confirm(clerk, act.act_id)
+            confirm(clerk, submission.submission_id)
         assert printed(clerk.database, serial) == [(1, 1)]
 
     def test_what_is_given_up_is_not_confirmed(self, clerk: Clerk) -> None:
-        act = clerk.print(clerk.serial("A1")).act
-        clerk.database.write(lambda db: hand_over.drop_browser_print(db, act.act_id))
+        submission = clerk.print(clerk.serial("A1")).submission
+        clerk.database.write(lambda db: hand_over.drop_browser_print(db, submission.submission_id))
         with pytest.raises(DeskError) as refused:
-            confirm(clerk, act.act_id)
+            confirm(clerk, submission.submission_id)
         assert refused.value.why is Why.NOT_TO_CONFIRM
 
     def test_the_next_badge_gives_up_the_print_of_the_earlier_one(self, clerk: Clerk) -> None:
         serial = clerk.serial("A1")
-        first = clerk.print(serial).act
-        second = clerk.reissue(serial).act
+        first = clerk.print(serial).submission
+        second = clerk.reissue(serial).submission
         with pytest.raises(DeskError):
-            confirm(clerk, first.act_id)
-        confirm(clerk, second.act_id)
+            confirm(clerk, first.submission_id)
+        confirm(clerk, second.submission_id)
         assert printed(clerk.database, serial) == [(1, 0), (2, 1)]
 
     def test_no_act_and_a_printers_job_are_not_confirmed(self, clerk: Clerk) -> None:
         add_printer(clerk.database)
-        act = clerk.print(clerk.serial("A1")).act
-        for number in (act.act_id, 999):
+        submission = clerk.print(clerk.serial("A1")).submission
+        for number in (submission.submission_id, 999):
             with pytest.raises(DeskError):
                 confirm(clerk, number)
 
 
-def confirm(clerk: Clerk, act_id: int) -> None:
+def confirm(clerk: Clerk, submission_id: int) -> None:
     clerk.database.write(
         lambda db: hand_over.confirm_browser_print(
-            db, clerk.event, act_id, by=clerk.by, now=clerk.now
+            db, clerk.event, submission_id, by=clerk.by, now=clerk.now
         )
     )
 
 
 def test_a_printer_serves_its_own_desks(clerk: Clerk) -> None:
     add_printer(clerk.database, desks=("South 1",))
-    assert clerk.print(clerk.serial("A1")).act.by_browser
+    assert clerk.print(clerk.serial("A1")).submission.by_browser
     other = replace(clerk, desk="South 1", opened={})
-    job_id = other.print(clerk.serial("A2")).act.job_id
+    job_id = other.print(clerk.serial("A2")).submission.job_id
     assert job_id is not None
     assert jobs.job(clerk.database.reader, job_id).state is JobState.WAITING
 
@@ -267,11 +267,11 @@ def test_a_printer_serves_its_own_desks(clerk: Clerk) -> None:
     [("North 2", "North 2"), ("  North   2 ", "North 2"), ("北二", "北二"), ("e\u0301", "é")],
 )
 def test_desk_names(text: str, name: str) -> None:
-    assert acts.desk_name(text) == name
+    assert submissions.desk_name(text) == name
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 25, "a\u0007b"])
 def test_what_is_no_desk_name(text: str) -> None:
     with pytest.raises(DeskError) as refused:
-        acts.desk_name(text)
+        submissions.desk_name(text)
     assert refused.value.why is Why.DESK_NAME

@@ -59,7 +59,7 @@ def test_one_person_counts_once(clerk: Clerk) -> None:
 def test_desks_apart_and_together(clerk: Clerk) -> None:
     other = replace(clerk, desk="South 1", by="user:2", opened={})
     for one, who in ((clerk, "A1"), (other, "A2"), (other, "A3")):
-        confirm(one, one.print(one.serial(who)).act.act_id)
+        confirm(one, one.print(one.serial(who)).submission.submission_id)
     other.print(other.serial("A4"))
     found = measured(clerk)
     assert {desk: one.today.people for desk, one in found.items()} == {
@@ -91,7 +91,7 @@ def test_percentiles(values: list[int], percent: int, found: int | None) -> None
 
 
 def test_the_queue_of_a_desk(clerk: Clerk) -> None:
-    first = clerk.print(clerk.serial("A1")).act  # by browser: there is no printer yet
+    first = clerk.print(clerk.serial("A1")).submission  # by browser: there is no printer yet
     add_printer(clerk.database)
     clerk.print(clerk.serial("A2"))
     finish_all(clerk)
@@ -100,5 +100,5 @@ def test_the_queue_of_a_desk(clerk: Clerk) -> None:
     found = queue(clerk.database.reader, clerk.desk, since=NOW - HOUR)
     assert [row.name for row in found.open] == ["Anna Keller", "Boris Novak"]
     assert [row.name for row in found.done] == ["王小明"]
-    assert found.open[0].act_id == first.act_id
+    assert found.open[0].submission_id == first.submission_id
     assert found.waiting == 2

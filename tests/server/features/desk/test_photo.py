@@ -11,7 +11,7 @@ from server.core.event.directory import Event
 from server.core.people import attendees, card_design
 from server.core.people.attendees import Attendee
 from server.features.desk import photo
-from server.features.desk.acts import DeskError, Why
+from server.features.desk.submissions import DeskError, Why
 from server.storage.database import Database
 from tests.server.conftest import NOW, serial_of
 

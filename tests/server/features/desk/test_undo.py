@@ -8,7 +8,7 @@ from server.core.event.directory import Event
 from server.core.people import attendees, issuing
 from server.core.people.attendees import Attendee
 from server.features.desk import id_check
-from server.features.desk.acts import DeskError, Why
+from server.features.desk.submissions import DeskError, Why
 from server.features.desk.undo import SHOWN_MS, Does
 from server.features.printers import jobs
 from server.storage.database import Database
@@ -32,20 +32,22 @@ def refusal(clerk: Clerk) -> Why | None:
     assert plan is not None
     assert plan.does is None
     with pytest.raises(DeskError) as refused:
-        clerk.undo(plan.act.act_id)
+        clerk.undo(plan.submission.submission_id)
     assert refused.value.why is plan.why_not
     return plan.why_not
 
 
 def test_a_walk_in(clerk: Clerk) -> None:
-    act = clerk.walk_in(email="noa@example.org").act
+    submission = clerk.walk_in(email="noa@example.org").submission
     assert clerk.plan().does is Does.REVOKES
     clerk.undo()
-    gone = person(clerk, act.serial)
+    gone = person(clerk, submission.serial)
     assert gone.revoked_at is not None
     assert gone.email == ""
-    assert all_jobs(clerk.database) == [(act.serial, 1, "cancelled")]
-    again = clerk.walk_in(email="noa@example.org").act  # nobody is alike, and the address is free
+    assert all_jobs(clerk.database) == [(submission.serial, 1, "cancelled")]
+    again = clerk.walk_in(
+        email="noa@example.org"
+    ).submission  # nobody is alike, and the address is free
     assert person(clerk, again.serial).email == "noa@example.org"
 
 
@@ -149,18 +151,18 @@ def test_what_an_admin_changed_since_stands(clerk: Clerk) -> None:
     assert refusal(clerk) is Why.CHANGED_SINCE
 
 
-@pytest.mark.parametrize("act", ["walk_in", "print", "correct", "check_id"])
-def test_a_badge_that_an_admin_issued_since_stands(clerk: Clerk, act: str) -> None:
+@pytest.mark.parametrize("submission", ["walk_in", "print", "correct", "check_id"])
+def test_a_badge_that_an_admin_issued_since_stands(clerk: Clerk, submission: str) -> None:
     """No desk did it, so only the number of the newest badge shows that the clerk's act is old."""
     serial = clerk.serial("A1")
-    if act == "walk_in":
-        serial = clerk.walk_in().act.serial
-    elif act == "correct":
+    if submission == "walk_in":
+        serial = clerk.walk_in().submission.serial
+    elif submission == "correct":
         clerk.print(serial)
         finish_all(clerk)
         clerk.correct(serial, given_name="Hanna")
     else:
-        {"print": clerk.print, "check_id": clerk.check_id}[act](serial)
+        {"print": clerk.print, "check_id": clerk.check_id}[submission](serial)
     before = person(clerk, serial)
     clerk.database.write(
         lambda db: issuing.reissue(
@@ -174,10 +176,10 @@ def test_a_badge_that_an_admin_issued_since_stands(clerk: Clerk, act: str) -> No
 
 def test_only_the_last_act_and_only_once(clerk: Clerk) -> None:
     first, second = clerk.serial("A1"), clerk.serial("A2")
-    earlier = clerk.check_id(first).act
+    earlier = clerk.check_id(first).submission
     clerk.check_id(second)
     with pytest.raises(DeskError) as refused:
-        clerk.undo(earlier.act_id)
+        clerk.undo(earlier.submission_id)
     assert refused.value.why is Why.NOTHING_TO_UNDO
     clerk.undo()
     assert clerk.plan() is None
@@ -187,9 +189,12 @@ def test_only_the_last_act_and_only_once(clerk: Clerk) -> None:
 def test_a_form_that_is_sent_twice_undoes_once(clerk: Clerk) -> None:
     serial = clerk.serial("A1")
     clerk.print(serial)
-    act = clerk.correct(serial, given_name="Hanna").act
+    submission = clerk.correct(serial, given_name="Hanna").submission
     form = clerk.form()
-    first, second = clerk.undo(act.act_id, form), clerk.undo(act.act_id, form)
+    first, second = (
+        clerk.undo(submission.submission_id, form),
+        clerk.undo(submission.submission_id, form),
+    )
     assert (first.again, second.again) == (False, True)
     assert person(clerk, serial).issue == 3
 
@@ -210,7 +215,9 @@ def test_words_of_earlier_acts_are_not_kept(clerk: Clerk) -> None:
     serial = clerk.serial("A1")
     clerk.correct(serial, email="new@example.org")
     clerk.check_id(serial)
-    kept = clerk.database.reader.execute("SELECT kept FROM desk_act WHERE kept LIKE '%example%'")
+    kept = clerk.database.reader.execute(
+        "SELECT kept FROM desk_submission WHERE kept LIKE '%example%'"
+    )
     assert kept.fetchall() == []
 
 
@@ -225,6 +232,6 @@ def test_the_log_has_the_acts_and_no_name(clerk: Clerk) -> None:
         )
     ]
     text = b"".join(bodies)
-    for act in (b"id_checked", b"id_check_undone", b"edit_undone"):
-        assert act in text
+    for submission in (b"id_checked", b"id_check_undone", b"edit_undone"):
+        assert submission in text
     assert b"Keller" not in text

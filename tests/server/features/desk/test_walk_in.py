@@ -8,7 +8,7 @@ import pytest
 from server.core.event.directory import Event
 from server.core.people import attendees
 from server.core.people.attendees import AttendeeError
-from server.features.desk.acts import DeskError, Kind, Why
+from server.features.desk.submissions import DeskError, Kind, Why
 from server.features.desk.walk_in import SimilarError, similar
 from server.features.printers import jobs
 from server.storage.database import Database
@@ -26,13 +26,13 @@ def people(database: Database) -> int:
 
 def test_it_works(clerk: Clerk) -> None:
     add_printer(clerk.database)
-    act = clerk.walk_in(organisation="Harbour Pilots", email="noa@example.org").act
-    made = attendees.attendee(clerk.database.reader, act.serial)
+    submission = clerk.walk_in(organisation="Harbour Pilots", email="noa@example.org").submission
+    made = attendees.attendee(clerk.database.reader, submission.serial)
     assert (made.name, made.organisation, made.email, made.issue) == (
         "Noa Bodin", "Harbour Pilots", "noa@example.org", 1,
     )  # fmt: skip
-    assert act.kind is Kind.WALK_IN
-    assert jobs.job(clerk.database.reader, act.job_id).serial == act.serial
+    assert submission.kind is Kind.WALK_IN
+    assert jobs.job(clerk.database.reader, submission.job_id).serial == submission.serial
 
 
 def test_a_form_that_many_send_at_once_registers_once(clerk: Clerk) -> None:
@@ -82,13 +82,13 @@ def test_others_are_not_alike(clerk: Clerk, name: str) -> None:
 
 def test_somebody_of_the_same_name_is_registered_when_seen(clerk: Clerk) -> None:
     known = (clerk.serial("A1"),)
-    act = clerk.walk_in(known=known, given_name="Anna", family_name="Keller").act
-    assert act.serial not in known
+    submission = clerk.walk_in(known=known, given_name="Anna", family_name="Keller").submission
+    assert submission.serial not in known
 
 
 def test_a_colleague_who_was_quicker_is_shown_too(clerk: Clerk) -> None:
     other = replace(clerk, desk="South 1", by="user:2", opened={})
-    first = other.walk_in().act
+    first = other.walk_in().submission
     with pytest.raises(SimilarError) as told:
         clerk.walk_in()
     assert [one.serial for one in told.value.people] == [first.serial]
@@ -144,5 +144,5 @@ def test_wrong_input_registers_nobody(clerk: Clerk, values: dict[str, str], word
     ],
 )
 def test_the_language_is_guessed(clerk: Clerk, values: dict[str, str], language: str) -> None:
-    serial = clerk.walk_in(**values).act.serial
+    serial = clerk.walk_in(**values).submission.serial
     assert attendees.attendee(clerk.database.reader, serial).language == language

@@ -147,8 +147,8 @@ def _at_the_desk(db, event: Event, serial: int) -> None:
     db.execute("INSERT INTO wallet_pass VALUES (?, 1, ?, ?)", (serial, b"Quartermaine", NOW))
     db.execute("INSERT INTO wallet_device VALUES ('dev', ?, 1, 'token', ?)", (serial, NOW))
     db.execute(
-        "INSERT INTO desk_act VALUES (1, 'n', 'd', 'user:1', ?, 'correction', ?, 1, ?, NULL, 1, ?,"
-        " ?, NULL)",
+        "INSERT INTO desk_submission"
+        " VALUES (1, 'n', 'd', 'user:1', ?, 'correction', ?, 1, ?, NULL, 1, ?, ?, NULL)",
         (NOW, serial, NOW, NOW, json.dumps({"given_name": "Wilhelmina"})),
     )
     db.execute("INSERT INTO id_check VALUES (?, 'user:1', ?)", (serial, NOW))

@@ -19,7 +19,7 @@ COUNTS = {
     "wallets": "SELECT COUNT(*) FROM wallet_pass",
     "invitations": "SELECT COUNT(*) FROM awaited_guest",
     "mails": "SELECT COUNT(*) FROM mail",
-    "desk": "SELECT COUNT(*) FROM desk_act",
+    "desk": "SELECT COUNT(*) FROM desk_submission",
     "movements": "SELECT COUNT(*) FROM scan WHERE serial IS NOT NULL",
     "people": "SELECT COUNT(*) FROM attendee",
 }

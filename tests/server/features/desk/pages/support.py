@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from badges.credential.badge_number import badge_number
 from server.core.people import attendees
 from server.core.people.attendees import Attendee
-from server.features.desk import acts
+from server.features.desk import submissions
 from server.features.desk.pages import forms
 from tests.server.support.pages import Pages, Staff
 
@@ -63,7 +63,7 @@ class DeskClerk:
         return " ".join(unescape(one) for one in found)
 
     def mark(self, external_id: str) -> str:
-        return acts.mark(self.pages.database.reader, self.pages.serial(external_id))
+        return submissions.mark(self.pages.database.reader, self.pages.serial(external_id))
 
 
 def fields_of(page: str, action: str) -> dict[str, str]:

@@ -414,7 +414,7 @@ class TestWalkIn:
     def test_waiting_counts_from_the_first_key(self, clerk: DeskClerk) -> None:
         self.register(clerk, busy_ms="42000")
         (begun,) = clerk.pages.database.reader.execute(
-            "SELECT made_at - begun_at FROM desk_act"
+            "SELECT made_at - begun_at FROM desk_submission"
         ).fetchone()
         assert begun == 42_000
 
@@ -458,9 +458,9 @@ class TestUndo:
         assert "A new badge can&#39;t be taken back" in home
         assert 'form="undo"' not in home
 
-    @pytest.mark.parametrize("act", ["0", "999", "x", ""])
-    def test_nothing_of_theirs(self, clerk: DeskClerk, act: str) -> None:
-        clerk.send("/undo", {"nonce": "n" * 22, "act": act})
+    @pytest.mark.parametrize("submission", ["0", "999", "x", ""])
+    def test_nothing_of_theirs(self, clerk: DeskClerk, submission: str) -> None:
+        clerk.send("/undo", {"nonce": "n" * 22, "submission": submission})
         assert "nothing of yours to undo" in clerk.said()
 
 

@@ -74,10 +74,10 @@ class Form:
 
 
 @dataclass(frozen=True)
-class DeskAct:
+class Submission:
     """One action of a desk. `issue` is the person's newest badge after it."""
 
-    act_id: int
+    submission_id: int
     desk: str
     made_by: str
     made_at: int
@@ -96,7 +96,7 @@ class DeskAct:
 class Done:
     """A form's action. `again`: an earlier submission of the same form did it."""
 
-    act: DeskAct
+    submission: Submission
     again: bool
 
 
@@ -125,23 +125,25 @@ def mark(db: Connection, serial: int) -> str:
     A finished print does not count, because the page's own action may have started it.
     """
     (newest,) = db.execute(
-        "SELECT COALESCE(MAX(act_id), 0) FROM desk_act WHERE serial = ?", (serial,)
+        "SELECT COALESCE(MAX(submission_id), 0) FROM desk_submission WHERE serial = ?", (serial,)
     ).fetchone()
     checked = db.execute("SELECT checked_at FROM id_check WHERE serial = ?", (serial,)).fetchone()
     seen = asdict(attendees.attendee(db, serial))
-    return mark_of(seen | {"act": newest, "id_checked": None if checked is None else checked[0]})
+    return mark_of(
+        seen | {"submission": newest, "id_checked": None if checked is None else checked[0]}
+    )
 
 
-def once(db: Connection, form: Form, act: Callable[[], DeskAct]) -> Done:
+def once(db: Connection, form: Form, submission: Callable[[], Submission]) -> Done:
     """Perform a form's action, or return the action of its earlier submission. Raises DeskError for
     a form without a nonce, and the errors of `act`.
     """
     if not _NONCE.fullmatch(form.nonce):
         raise DeskError(Why.OLD_FORM)
-    row = db.execute("SELECT * FROM desk_act WHERE nonce = ?", (form.nonce,)).fetchone()
+    row = db.execute("SELECT * FROM desk_submission WHERE nonce = ?", (form.nonce,)).fetchone()
     if row is not None:
-        return Done(_act(row), again=True)
-    return Done(act(), again=False)
+        return Done(_submission(row), again=True)
+    return Done(submission(), again=False)
 
 
 def check_seen(db: Connection, form: Form, serial: int) -> None:
@@ -153,13 +155,15 @@ def check_seen(db: Connection, form: Form, serial: int) -> None:
 def keep(
     db: Connection, form: Form, kind: Kind, serial: int, *,
     paper: Paper = NO_PAPER, done_at: int | None = None, kept: Mapping[str, Any] | None = None,
-) -> DeskAct:  # fmt: skip
+) -> Submission:  # fmt: skip
     """Store an action, and drop the undo data of this user's earlier actions."""
-    db.execute("UPDATE desk_act SET kept = NULL WHERE made_by = ? AND kept IS NOT NULL", (form.by,))
+    db.execute(
+        "UPDATE desk_submission SET kept = NULL WHERE made_by = ? AND kept IS NOT NULL", (form.by,)
+    )
     issue = attendees.attendee(db, serial).issue
     begun_at = min(max(form.begun_at, form.now - BEGUN_MS_MAX), form.now)
     row = db.execute(
-        "INSERT INTO desk_act (nonce, desk, made_by, made_at, kind, serial, issue, begun_at,"
+        "INSERT INTO desk_submission (nonce, desk, made_by, made_at, kind, serial, issue, begun_at,"
         " job_id, by_browser, done_at, kept) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " RETURNING *",
         (
@@ -168,49 +172,57 @@ def keep(
             json.dumps(kept, ensure_ascii=False) if kept else None,
         ),
     ).fetchone()  # fmt: skip
-    return _act(row)
+    return _submission(row)
 
 
-def last_act(db: Connection, by: str) -> DeskAct | None:
+def last_submission(db: Connection, by: str) -> Submission | None:
     row = db.execute(
-        "SELECT * FROM desk_act WHERE made_by = ? ORDER BY act_id DESC LIMIT 1", (by,)
+        "SELECT * FROM desk_submission WHERE made_by = ? ORDER BY submission_id DESC LIMIT 1", (by,)
     ).fetchone()
-    return None if row is None else _act(row)
+    return None if row is None else _submission(row)
 
 
-def act(db: Connection, act_id: int) -> DeskAct | None:
-    row = db.execute("SELECT * FROM desk_act WHERE act_id = ?", (act_id,)).fetchone()
-    return None if row is None else _act(row)
+def submission(db: Connection, submission_id: int) -> Submission | None:
+    row = db.execute(
+        "SELECT * FROM desk_submission WHERE submission_id = ?", (submission_id,)
+    ).fetchone()
+    return None if row is None else _submission(row)
 
 
-def is_newest(db: Connection, own_act: DeskAct) -> bool:
+def is_newest(db: Connection, submission: Submission) -> bool:
     (newest,) = db.execute(
-        "SELECT MAX(act_id) FROM desk_act WHERE serial = ?", (own_act.serial,)
+        "SELECT MAX(submission_id) FROM desk_submission WHERE serial = ?", (submission.serial,)
     ).fetchone()
-    return bool(newest == own_act.act_id)
+    return bool(newest == submission.submission_id)
 
 
-def note_undone(db: Connection, own_act: DeskAct, now: int) -> None:
+def note_undone(db: Connection, submission: Submission, now: int) -> None:
     """Mark an action as undone; it then counts in no pace."""
-    db.execute("UPDATE desk_act SET undone_at = ? WHERE act_id = ?", (now, own_act.act_id))
+    db.execute(
+        "UPDATE desk_submission SET undone_at = ? WHERE submission_id = ?",
+        (now, submission.submission_id),
+    )
 
 
 def drop_browser_prints(db: Connection, serial: int) -> None:
     """Cancel this person's pending prints in browsers."""
     db.execute(
-        "UPDATE desk_act SET by_browser = 0 WHERE serial = ? AND by_browser = 1"
+        "UPDATE desk_submission SET by_browser = 0 WHERE serial = ? AND by_browser = 1"
         " AND done_at IS NULL",
         (serial,),
     )
 
 
-def note_done(db: Connection, own_act: DeskAct, now: int) -> None:
-    db.execute("UPDATE desk_act SET done_at = ? WHERE act_id = ?", (now, own_act.act_id))
+def note_done(db: Connection, submission: Submission, now: int) -> None:
+    db.execute(
+        "UPDATE desk_submission SET done_at = ? WHERE submission_id = ?",
+        (now, submission.submission_id),
+    )
 
 
-def _act(row: Row) -> DeskAct:
-    return DeskAct(
-        act_id=row["act_id"],
+def _submission(row: Row) -> Submission:
+    return Submission(
+        submission_id=row["submission_id"],
         desk=row["desk"],
         made_by=row["made_by"],
         made_at=row["made_at"],
