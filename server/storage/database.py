@@ -100,7 +100,6 @@ def connect(path: Path) -> OwnConnection:
 
 
 def connect_to_read(path: Path) -> OwnConnection:
-    """Return a read-only connection. Raises DatabaseError (or its subclass DiskError)."""
     return engine_of(path).reader()
 
 
@@ -216,7 +215,6 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Finish queued writes and close every connection."""
         with self._lock:
             if self._closed:
                 return
@@ -318,13 +316,11 @@ class Database:
 
     @property
     def readers(self) -> tuple[int, int]:
-        """The numbers of lent and idle readers."""
         with self._lock:
             return len(self._lent), len(self._idle)
 
     @property
     def waiting(self) -> int:
-        """The number of queued writes."""
         return len(self._waiting)
 
     @property

@@ -81,7 +81,6 @@ def every(asked: Sequence[str]) -> str:
 
 
 def either(asked: Sequence[str]) -> str:
-    """Combine queries with OR."""
     return " OR ".join(f"({query})" for query in dict.fromkeys(asked))
 
 
@@ -91,7 +90,6 @@ def one_of(column: str) -> str:
 
 
 def many(values: Iterable[int]) -> str:
-    """The parameter of `one_of`."""
     return json.dumps(list(values))
 
 

@@ -67,14 +67,12 @@ class Room:
 
     @property
     def low(self) -> bool:
-        """Whether staff should make room."""
         if self.free < LOW_BYTES:
             return True
         return self.free < self.total * LOW_PART and self.free < 10 * LOW_BYTES
 
     @property
     def warning(self) -> str:
-        """A warning for staff, or ""."""
         if not self.low:
             return ""
         return Phrase(

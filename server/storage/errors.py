@@ -66,5 +66,4 @@ def may_pass(error: BaseException) -> bool:
 
 
 def is_about(error: ConstraintError, column: str) -> bool:
-    """Return whether the constraint concerns the column."""
     return column in str(error)

@@ -58,12 +58,10 @@ def migrate(connection: Connection) -> None:
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of the steps in order."""
     return tuple(step.__name__ for step in STEPS)
 
 
 def _check(applied: Sequence[str]) -> None:
-    """Refuse an event with other steps. Raises VersionError."""
     if applied and applied[0] != FIRST:
         raise BeforeReleaseError
     for name in applied:

@@ -53,14 +53,12 @@ def load() -> None:
 
 
 def columns_of(db: Connection, table: str) -> list[str]:
-    """Return a table's column names in order."""
     if not isinstance(db, sqlite3.Connection):
         return list(catalogue.types_of(db, table))
     return [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
 
 
 def tables_with(db: Connection, column: str) -> list[str]:
-    """Return the names of tables with a column, sorted."""
     if not isinstance(db, sqlite3.Connection):
         return catalogue.tables_with(db, column)
     rows = db.execute(
@@ -196,7 +194,6 @@ def _insertion(table: str, columns: tuple[str, ...], count: int, then: str = "")
 
 
 def _marks(width: int, count: int) -> str:
-    """Return the placeholders of several rows."""
     return ", ".join([f"({', '.join('?' * width)})"] * count)
 
 

@@ -31,7 +31,6 @@ class Failures:
             self._cause = cause(error)
 
     def within(self, seconds: float = KEPT_S) -> int:
-        """Return the number of failures in the last seconds."""
         since = self._monotonic() - seconds
         with self._lock:
             return sum(at >= since for at in self._times)

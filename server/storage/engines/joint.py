@@ -74,7 +74,6 @@ class Joint:
         return collected  # type: ignore[no-any-return]
 
     def before_statement(self) -> None:
-        """Write all collected changes before another statement."""
         if self._waits:
             self.write(lambda collected: True)
 

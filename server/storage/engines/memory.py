@@ -106,7 +106,6 @@ def _of(db: Connection) -> Memory | None:
 
 
 def begin(db: Connection) -> None:
-    """Begin a transaction (`Memory.begin`)."""
     memory = _of(db)
     if memory is not None:
         memory.begin(db)
@@ -119,7 +118,6 @@ def memo_of(db: Any) -> Memo:
 
 
 def keep(db: Any, memo: Memo) -> None:
-    """Declare `memo` valid after this step's writes."""
     memory = _of(db)
     if memory is not None:
         memory.keep(db, memo)
@@ -127,7 +125,6 @@ def keep(db: Any, memo: Memo) -> None:
 
 @contextmanager
 def still(db: Any) -> Iterator[None]:
-    """Write data in the block that the memo already contains (`Memory.still`)."""
     memory = _of(db)
     if memory is None:
         yield
@@ -137,7 +134,6 @@ def still(db: Any) -> Iterator[None]:
 
 
 def forget(db: Connection) -> None:
-    """Drop the memo."""
     memory = _of(db)
     if memory is not None:
         memory.forget()

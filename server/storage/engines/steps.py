@@ -49,7 +49,6 @@ class Job:
         self._unfinished.release()
 
     def wait(self) -> Any:
-        """Return the step's result, or raise its exception."""
         self._unfinished.acquire()
         if self._error is not None:
             raise self._error
@@ -85,8 +84,6 @@ class CallbackJob(Job):
 
 
 class Steps:
-    """Runs a group of steps in an open transaction."""
-
     def __init__(
         self,
         engine: Engine,
@@ -107,7 +104,6 @@ class Steps:
         self._saves = len(group) > 1 or (engine.is_far and group[0].joinable is not None)
 
     def run(self) -> list[tuple[Job, Any]]:
-        """Return the results of the steps that succeeded."""
         if self._saves:
             self._save()
         parts = deque(_parts(self._group, least=1 if self._engine.is_far else 2))

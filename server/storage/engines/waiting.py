@@ -23,8 +23,6 @@ PATIENCE_S = 0.004
 
 
 class Waiting:
-    """The queued steps, in order of arrival."""
-
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._patience_s = patience_s
@@ -44,7 +42,6 @@ class Waiting:
         self._queue.put(job)
 
     def end(self) -> None:
-        """End after the steps queued so far."""
         self._queue.put(None)
 
     def group(self, *, idle: bool) -> list[Job]:

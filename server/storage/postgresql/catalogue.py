@@ -10,8 +10,6 @@ COPIED_MIN = 20  # below, statements are faster
 
 
 class Table:
-    """Writes rows of one table by column names."""
-
     def __init__(self, db: Connection, name: str) -> None:
         self._db = db
         self._name = name
@@ -20,7 +18,6 @@ class Table:
         self._db.execute(_insertion(self._name, list(record)), tuple(record.values()))
 
     def insert_all(self, records: Iterable[dict[str, Any]], *, batch_size: int = 0) -> None:
-        """Insert rows with the same columns."""
         rows = list(records)
         if rows:
             columns = list(rows[0])
@@ -38,8 +35,6 @@ class Table:
 
 
 class Tables:
-    """Tables by name."""
-
     def __init__(self, db: Connection) -> None:
         self._db = db
 
@@ -80,7 +75,6 @@ def types_of(db: Connection, table: str) -> dict[str, str]:
 
 
 def tables_with(db: Connection, column: str) -> list[str]:
-    """Return the names of tables with a column, sorted."""
     rows = db.execute(
         "SELECT c.relname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
         " WHERE c.relkind = 'r' AND c.relnamespace = CAST(? AS regnamespace) AND a.attname = ?"

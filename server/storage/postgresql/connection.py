@@ -42,8 +42,6 @@ class _Truth(psycopg.adapt.Loader):
 
 
 class _TruthDumper(Int8Dumper):
-    """Dumps booleans as 1 and 0, like SQLite."""
-
     def dump(self, obj: Any) -> bytes:
         return b"1" if obj else b"0"
 
@@ -309,7 +307,6 @@ class PostgresConnection:
         self.script(MAKE_DURABLE)
 
     def copy_in(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Insert many rows by COPY."""
         self._check()
         self._begin_statement()
         self._walk()
@@ -326,7 +323,6 @@ class PostgresConnection:
             raise self._mapped(error) from None
 
     def settle(self) -> None:
-        """Reset it for the next borrower."""
         if self.in_transaction:
             self.script("ROLLBACK")
 

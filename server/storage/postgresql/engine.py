@@ -156,7 +156,6 @@ class PostgresEngine:
         return connection
 
     def number_of(self, writer: Any) -> int:
-        """Return the writer's backend process number."""
         return int(writer.raw.info.backend_pid)
 
     def waits_s(self, writer: Any) -> float:
@@ -171,12 +170,10 @@ class PostgresEngine:
 
 
 def connect(address: Address) -> PostgresConnection:
-    """Return a connection with verified settings. Raises DatabaseError."""
     return PostgresEngine(address).writer()
 
 
 def connect_to_read(address: Address) -> PostgresConnection:
-    """Return a read-only connection. Raises DatabaseError."""
     return PostgresEngine(address).reader()
 
 
@@ -189,7 +186,6 @@ def _options(address: Address, silent_s: float) -> dict[str, Any]:
 
 
 def _silent_ms(given: dict[str, Any]) -> int:
-    """Return the address's timeout of silence."""
     timeout = str(given["tcp_user_timeout"])
     return int(timeout) if timeout.isdigit() and int(timeout) else bounds.SILENT_S * 1000
 

@@ -30,7 +30,6 @@ _SPOILED = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
 
 
 def mapped(error: psycopg.Error) -> Exception:
-    """Return the mapped exception."""
     if isinstance(error, errors.DiskFull):
         return DiskError(
             "disk_full",
@@ -60,7 +59,6 @@ def mapped(error: psycopg.Error) -> Exception:
 
 
 def is_lost(error: psycopg.Error) -> bool:
-    """Return whether the connection is lost."""
     return (
         isinstance(error, _ENDED)
         or is_spoiled(error)

@@ -69,8 +69,6 @@ class Hosts(Generic[C]):
 
 
 class _Race(Generic[C]):
-    """Tries hosts in parallel, each on a thread."""
-
     def __init__(self, connect: Callable[[dict[str, Any]], tuple[C | None, str]]) -> None:
         self._connect = connect
         self._lock = threading.Lock()

@@ -74,7 +74,6 @@ def _ordered(model: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str]:
 
 
 def _rows(model: sqlite3.Connection, table: str) -> Iterator[str]:
-    """Yield the INSERT statements of a table's initial rows."""
     cursor = model.execute(f'SELECT * FROM "{table}"')
     names = ", ".join(column[0] for column in cursor.description)
     for row in cursor:
@@ -93,7 +92,6 @@ def _literal(value: Any) -> str:
 
 
 def statements_of(run: Run, before: Sequence[str], step: str) -> list[str]:
-    """Return a migration's statements for PostgreSQL."""
     heard: list[str] = []
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
         run(model, tuple(before))

@@ -28,8 +28,6 @@ _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
 
 class _Pieces:
-    """Buffers the archive's output."""
-
     def __init__(self) -> None:
         self._held: list[bytes] = []
 

@@ -54,7 +54,6 @@ class Reader(sqlite3.Connection):
         return cursor
 
     def settle(self) -> None:
-        """Reset it for the next borrower."""
         for reference in self._cursors:
             cursor = reference()
             if cursor is not None:

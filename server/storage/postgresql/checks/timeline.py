@@ -33,7 +33,6 @@ class Timeline(NamedTuple):
 
 
 def timeline(raw: Any) -> Timeline:
-    """Return the timeline in which the connection commits."""
     system, number = raw.execute(_NOW, prepare=False).fetchone()
     return Timeline(system, number)
 

@@ -62,7 +62,6 @@ class Translated(NamedTuple):
 
 @functools.lru_cache(maxsize=4096)
 def translated(statement: str) -> Translated:
-    """Return the statement for PostgreSQL."""
     statement = statement.strip()
     if statement in _PLAIN:
         return Translated(_PLAIN[statement], plain=True)
@@ -74,7 +73,6 @@ def translated(statement: str) -> Translated:
 
 
 def _numbered(text: str) -> Translated:
-    """Number the parameters."""
     names: list[str] = []
     asked: list[tuple[int, str]] = []
     count = 0

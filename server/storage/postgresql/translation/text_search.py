@@ -28,7 +28,6 @@ class TextIndex:
 
     @property
     def expression(self) -> str:
-        """The indexed expression."""
         function = "threes_of" if self.of_threes else "words_of"
         return f"{function}(ARRAY[{', '.join(self.columns)}])"
 

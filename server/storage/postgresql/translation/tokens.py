@@ -21,7 +21,6 @@ def text_of(tokens: Tokens) -> str:
 
 
 def words(tokens: Tokens, at: int, count: int) -> tuple[str, ...]:
-    """Return `count` tokens in capital letters."""
     return tuple(token.upper() for token in tokens[max(at, 0) : at + count])
 
 
