@@ -1,12 +1,8 @@
-"""The database of one event: a pool of readers, and one writer that groups many requests in a
-commit.
+"""The database of one event: a pool of readers, and one writer that groups requests in commits.
 
-When `write` returns, the data is on disk. A group of waiting writes shares one commit, each in its
-own savepoint, so a failed write leaves the others alone. Long writes (a kiosk's backlog) alternate
-with such groups.
-
-`Database` opens and closes every connection; threads borrow readers. The event's directory names
-the engine, SQLite or PostgreSQL.
+When `write` returns, the data is on disk. A group of writes shares one commit, each in its own
+savepoint, so a failed write leaves the others alone. Long writes (a kiosk's backlog) alternate with
+groups.
 """
 
 import logging
@@ -50,8 +46,7 @@ HANGS = "the database does not answer just now. Nothing was changed. Try again i
 def engine_of(path: Path, *, bounded: bool = False) -> Engine:
     """Return the engine of the event whose SQLite file is, or would be, at `path`.
 
-    With `bounded`, no wait for a database on another computer is unlimited. Raises DatabaseError if
-    PostgreSQL is needed and can't be used here.
+    `bounded` limits all waits for another computer. Raises DatabaseError.
     """
     address = address_of(path.parent)
     if address is None:
@@ -137,10 +132,10 @@ def one_state(db: Connection) -> Iterator[None]:
 
 @contextmanager
 def undone_alone(db: Connection) -> Iterator[None]:
-    """If the block raises, undo its statements and nothing else of the transaction.
+    """If the block raises, undo only its statements.
 
-    In SQLite a failed statement undoes only itself; in PostgreSQL it aborts the transaction. Use
-    this to continue after a constraint error.
+    In SQLite a failed statement undoes itself; in PostgreSQL it aborts the transaction. Use this to
+    continue after a constraint error.
     """
     if isinstance(db, sqlite3.Connection):
         yield
@@ -175,11 +170,10 @@ def indexes_anew(db: Connection, table: str) -> AbstractContextManager[None]:
 class Database:
     """One event's database. Close it, or use it as a context manager.
 
-    Read in `with database.reading() as db:`, which lends a connection for the block, to any thread.
-    Pages may use `database.reader`: the thread's connection until `give_back`, which the app calls
-    after each request (server/app/app.py), before the body is sent. Streamed responses and
-    long-lived threads use `reading`. Fetch rows (`fetchall`, a list) before giving the connection
-    back.
+    `with database.reading() as db:` lends a connection for the block, to any thread. Pages may use
+    `database.reader`: the thread's connection until `give_back`, which the app calls after each
+    request (server/app/app.py), before the body is sent. Streamed responses and long-lived threads
+    use `reading`. Fetch rows (`fetchall`, a list) before giving the connection back.
     """
 
     def __init__(self, path: Path) -> None:
@@ -234,11 +228,8 @@ class Database:
         self._writer_connection.close()
 
     def on_commit(self, listener: Callable[[Connection], object]) -> None:
-        """Call `listener` on the writer's thread after each commit, with the writer's connection to
-        read. It must be fast.
-
-        The commit may not be on disk yet. If the listener returns a function, that is called once
-        it is.
+        """Call `listener` on the writer's thread after each commit, with its connection for
+        reading. It must be fast. It may return a function to call once the commit is on disk.
         """
         self._listeners.append(listener)
 
@@ -306,11 +297,10 @@ class Database:
         return has_read
 
     def wait_for_disk(self, within_s: float) -> bool:
-        """Wait until all data read so far is on disk, for a page that shows it. Returns False after
-        `within_s`.
+        """Wait until all data read so far is on disk, for a page. Returns False after `within_s`.
 
-        Lasting results, such as a signature or a kiosk's copy, need `make_durable` on the
-        connection that read the data.
+        Lasting results, such as a signature, need `make_durable` on the connection that read the
+        data.
         """
         return not self._engine.commits_early or self._durable.wait(within_s)
 
@@ -393,12 +383,11 @@ class Database:
         """Run `step` in a transaction and return its result once that is on disk.
 
         If `step` raises, its changes are undone and the exception is raised here. A `long` step has
-        its own commit; all waiting short steps run between two long ones. For `early` see
-        `write_then`. A commit contains at most one step of each `owner`, and owners of long steps
-        take turns.
+        its own commit; waiting short steps run between two long ones. For `early` see `write_then`.
+        A commit contains one step of each `owner`, and owners of long steps take turns.
 
-        Raises DiskError if the disk is full or fails; writes succeed again once it recovers. Raises
-        DatabaseError after `close`.
+        Raises DiskError if the disk is full or fails, until it recovers. Raises DatabaseError after
+        `close`.
         """
         job = Job(step, long, early, owner)
         self._ask(job)
@@ -424,10 +413,9 @@ class Database:
         """Run `step` like `write`, without waiting.
 
         Once the commit is on disk, `done` is called on the writer's thread with the result, or with
-        None and the exception. It must be fast. Others may read an `early` step's data before it is
-        on disk, so that other servers need not wait for the disk; its caller must be able to repeat
-        it if it is lost. Consecutive `joinable` steps of one kind run together. Raises
-        DatabaseError after `close`.
+        None and the exception. It must be fast. An `early` step's data is visible before it is on
+        disk, so that other servers need not wait; its caller must be able to repeat it. Consecutive
+        `joinable` steps of one kind run together. Raises DatabaseError after `close`.
         """
         self._ask(CallbackJob(step, done, early, joinable, owner))
 
@@ -495,9 +483,9 @@ class Database:
         failed: list[tuple[Job, BaseException]],
     ) -> tuple[list[tuple[Job, Any]], list[Callable[[], object]]]:
         """Run the steps in one transaction and wait until it is on disk. Returns the results and
-        the listeners' functions to call. Exceptions of steps are added to `failed`.
+        the listeners' functions. Exceptions of steps are added to `failed`.
 
-        Raises EngineError or DatabaseError; then the outcome of the commit is unknown.
+        Raises EngineError or DatabaseError; then the outcome is unknown.
         """
         early = all(job.early for job in group)
         self._engine.begin(connection, early=early)

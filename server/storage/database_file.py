@@ -31,9 +31,9 @@ def copy_moment(
 ) -> None:
     """Copy a snapshot of a database, despite concurrent writes.
 
-    `target` is an empty file, which the caller flushes to disk. `progress` gets the number of
-    copied and of all pages after each step of `pages`; its exception aborts the copy. Raises
-    DatabaseError or EngineError.
+    `target` is an empty file, which the caller flushes. `progress` gets the numbers of copied and
+    of all pages after each step of `pages`; its exception aborts the copy. Raises DatabaseError or
+    EngineError.
     """
 
     def step(status: int, remaining: int, total: int) -> None:
@@ -80,9 +80,8 @@ def fold_log(db: Connection) -> None:
 def written_anew(path: Path) -> bool:
     """Rewrite the database file without deleted data, and fold its log into it.
 
-    It takes as long as a copy. Readers continue, writers wait. Returns whether the log could be
-    folded, which a long reader prevents. In PostgreSQL it frees deleted rows without blocking.
-    Raises EngineError or DatabaseError.
+    It takes as long as a copy; readers continue. Returns whether the log could be folded, which a
+    long reader prevents. In PostgreSQL it frees deleted rows. Raises EngineError or DatabaseError.
     """
     with closing(connect(path)) as db:
         if not isinstance(db, sqlite3.Connection):
@@ -95,10 +94,8 @@ def written_anew(path: Path) -> bool:
 
 @contextmanager
 def deleted_is_overwritten(db: Connection) -> Iterator[None]:
-    """Overwrite data deleted in the block in the database file, where it would otherwise stay until
-    its space is reused.
-
-    PostgreSQL can't. There the disk keeps it until `written_anew` and later writes.
+    """Overwrite data deleted in the block, which otherwise stays in the file until its space is
+    reused. PostgreSQL keeps it until `written_anew` and later writes.
     """
     if not isinstance(db, sqlite3.Connection):
         yield

@@ -104,8 +104,8 @@ def in_json(body: str, *path: str) -> str:
 def rows_as_json(columns: str, source: str) -> str:
     """All rows of `source` (the text after FROM) as one JSON array of arrays.
 
-    Between two rows SQLite releases the interpreter, which a reader of many rows then awaits each
-    time. A single text needs one wait.
+    SQLite releases the interpreter between two rows, which a reader then awaits each time; a single
+    text needs one wait.
     """
     return f"(SELECT json_group_array(json_array({columns})) FROM {source})"
 

@@ -39,9 +39,8 @@ def incarnation(db: Connection) -> int:
 def was_restored_without_acts(db: Connection) -> bool:
     """Return whether the database was restored without the second disk's records.
 
-    Then a kiosk may hold places in halls where it has no account here, because it was moved since
-    the backup. No hall grants places until all kiosks have reported, and accounts that they report
-    are opened.
+    Then a kiosk moved since the backup may hold places in halls where it has no account here. No
+    hall grants places until all kiosks have reported, and missing accounts are opened.
     """
     return event_state(db).restored_without_acts
 

@@ -78,10 +78,8 @@ _SENT_MAX = 64  # more rows are cheaper by COPY, which first waits for all answe
 def insert_many(
     db: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Insert many rows, each with the values of `columns`.
-
-    A statement inserts hundreds. With one per row, other threads take the interpreter between rows,
-    and the writer waits each time.
+    """Insert many rows, each with the values of `columns`, by statements for hundreds of rows.
+    Otherwise other threads take the interpreter between rows.
     """
     if not isinstance(db, sqlite3.Connection):
         catalogue.insert_many(db, table, columns, rows)

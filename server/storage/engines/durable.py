@@ -1,9 +1,9 @@
 """Waits until data that was read is on disk, if commits are visible earlier.
 
-In PostgreSQL a server's commit is visible at once; the server waits for the disk and the standby
-afterwards (docs/scale.md). So data that another server reads may still be lost in a crash. It must
-be on disk before it is passed on, above all in a lasting form. The write-ahead log is sequential:
-once a later commit is on disk, all earlier ones are.
+In PostgreSQL a commit is visible before the server has waited for the disk and the standby
+(docs/scale.md). So data read from another server may still be lost. Wait before passing it on,
+above all in a lasting form. The write-ahead log is sequential: a later commit on disk implies all
+earlier ones.
 """
 
 import logging
@@ -37,8 +37,8 @@ def make_durable(db: Connection) -> None:
 class Durable:
     """Waits for many threads at once, on its own connection and thread.
 
-    For pages: they are shown with a short delay, and without delay while commits hang because the
-    standby is away, since staff need the pages most then.
+    For pages: they are shown late, but not withheld while commits hang for an absent standby, when
+    staff need them most.
     """
 
     def __init__(self, connect: Callable[[], OwnConnection | None]) -> None:

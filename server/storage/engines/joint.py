@@ -1,12 +1,10 @@
 """Batches the reads and writes of similar steps in one transaction.
 
 Consecutive similar steps form a group. A few statements read the data for all of them into the
-memo, and a few write their collected changes. Each step still does everything else itself, in its
-turn, with the same result.
+memo, and a few write their collected changes. All else happens step by step, with the same results.
 
-Before any statement of a step, the collected changes are written, so every statement sees them. A
-group whose steps all execute statements therefore costs as much as single steps. `beside` declares
-statements that concern other tables.
+Collected changes are written before any other statement of a step, so it sees them. `beside`
+declares statements that concern other tables.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -152,10 +150,9 @@ class StepError(Exception):
 def together(
     db: Any, kind: Kind, steps: Sequence[Callable[[Any], Any]], about: Sequence[Any]
 ) -> Sequence[Any]:
-    """Run similar steps together, and return their results.
+    """Run similar steps together and return their results.
 
-    Raises StepError, or an exception of the batched reads and writes; then the caller rolls
-    everything back.
+    Raises StepError, or an exception of the batched statements; then the caller rolls back.
     """
     db.joint = joint = Joint(db)
     try:

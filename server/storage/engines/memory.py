@@ -1,12 +1,10 @@
-"""Caches data of the writer's steps, called the memo, as long as nothing else is written.
+"""Caches data of the writer's steps, the memo, as long as nothing else is written.
 
-In SQLite one process serves an event, and all its writes use one connection, step by step. So data
-that a step read or wrote is still valid in the next, unless something else was written in between.
-Two counters detect that: the connection's changed rows, and the commits of other connections. A
-failed step or commit clears the memo.
+In SQLite one process serves an event, and all its writes use one connection. So data stays valid
+from step to step, unless something else was written. Two counters detect that: the connection's
+changed rows, and other connections' commits. A failed step or commit clears the memo.
 
-In PostgreSQL other servers write too, but not while this one holds the lock. The memo then lasts
-for one transaction.
+In PostgreSQL the memo lasts for one transaction, while this server holds the lock.
 """
 
 import sqlite3

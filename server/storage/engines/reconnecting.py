@@ -1,7 +1,7 @@
 """Replaces a lost connection on a background thread.
 
-Over a cut network an attempt takes a second, and attempts continue until the database is back.
-Writes do not wait for that: a kiosk whose write fails at once tries another server at once.
+Over a cut network an attempt takes a second. Writes fail at once meanwhile, so that kiosks try
+another server.
 """
 
 import threading

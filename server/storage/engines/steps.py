@@ -169,10 +169,9 @@ class Steps:
     def _save(self) -> None:
         """Set the savepoint to which a failed step rolls back.
 
-        Each has its own name. After an unnoticed error the database may skip it. With one name for
-        all, the step that notices the error would roll back to the previous savepoint, and undo a
-        step already reported as successful. With its own name the rollback fails, and with it the
-        transaction.
+        Each has its own name, because the database may skip it after an unnoticed error. Rolling
+        back to a shared name would then reach the previous savepoint, and undo a step already
+        reported as successful. A missing name fails the transaction instead.
         """
         self._savepoint += 1
         self._db.execute(f"SAVEPOINT step_{self._savepoint}")

@@ -1,11 +1,11 @@
 """Queues the steps for the writer, one group per commit.
 
-Kiosks answered by one commit return at about the same time. A commit costs the same for one batch
-as for many. So after a commit shared by several batches, the next waits briefly for as many. Other
+A commit costs the same for one batch as for many, and kiosks answered by one commit return
+together. So after a commit shared by several batches, the next waits briefly for as many. Other
 writes, such as saving a page, never wait for that.
 
-A commit contains one step of each owner (such as a kiosk), so that an owner with many steps delays
-the others by only one.
+A commit contains one step of each owner (such as a kiosk), so an owner with many steps delays
+others by only one.
 """
 
 import queue

@@ -1,14 +1,13 @@
 """Limits how long a server waits for PostgreSQL, and PostgreSQL for a server.
 
-A cut network sends no error. Waits for an answer would never end, nor would the writer's lock of an
-unreachable server. So both ends probe each other and give up after a silence. A server's
-connections do so after CUT_S, because kiosks wait no longer; a connection given up too early only
-costs a new one. Commands, which would lose their work, wait for SILENT_S.
+A cut network sends no error, so both ends probe each other and give up after a silence: a server's
+connections after CUT_S, because kiosks wait no longer, and commands, which would lose their work,
+after SILENT_S.
 
-Computers may also answer while their programs hang, as on a stuck disk. So a server waits at most
-ANSWER_S for a statement, and PostgreSQL ends a transaction that is idle for IDLE_S (not counted
-after `executemany`, which makes it the second defence only). A transaction of scans, which all
-servers wait for and kiosks send again, ends after TURN_S.
+Programs may hang on computers that still answer probes. So a server waits at most ANSWER_S for a
+statement, and PostgreSQL ends a transaction idle for IDLE_S (not counted after `executemany`, so
+only a second defence). A transaction of scans, which all servers wait for and kiosks repeat, ends
+after TURN_S.
 """
 
 import os
@@ -120,9 +119,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     @contextmanager
     def rows(self, count: int) -> Iterator[None]:
-        """Allow more time in the block, for so many rows before the answer. The database may also
-        receive them slowly.
-        """
+        """Allow more time in the block, in which so many rows are sent."""
         kept = self.answer_s
         self.answer_s = None if kept is None else kept + count * ROW_S
         line = None if kept is None else _line_of(self)

@@ -173,9 +173,8 @@ class PostgresConnection:
     def hurry(self) -> None:
         """Send statements without awaiting each answer, until the transaction ends.
 
-        Reads are awaited, and so is an answer on access. Errors are raised at the next wait, at the
-        latest by `stands`. For steps that all servers wait for; they expect constraint errors only
-        in `undone_alone`.
+        Reads are awaited, and an answer on access. Errors are raised at the next wait, at the
+        latest by `stands`. Such steps expect constraint errors only in `undone_alone`.
         """
         self._sent = self._failed = False
         self._over = ExitStack()
@@ -257,11 +256,10 @@ class PostgresConnection:
         return cursor
 
     def _prepare_anew(self) -> None:
-        """Make psycopg forget its prepared statements, once the failed transaction is rolled back.
+        """Make psycopg forget its prepared statements after a rollback.
 
-        After an error the database skips the statements sent after it, but psycopg counts them as
-        prepared, and they would always fail. psycopg forgets them when a block of its own is rolled
-        back.
+        The database skips statements sent after an error, but psycopg counts them as prepared, and
+        they would always fail. psycopg forgets them when a block of its own is rolled back.
         """
         idle_or_within = (TransactionStatus.IDLE, TransactionStatus.INTRANS)
         if self._pipeline is not None or self.raw.info.transaction_status not in idle_or_within:
@@ -297,10 +295,7 @@ class PostgresConnection:
 
     def make_durable(self) -> None:
         """Wait until all data visible to this connection is on disk, and at the synchronous
-        standby.
-
-        The answer is from the same running server that was read. Raises EngineError; then the state
-        is unknown.
+        standby. Raises EngineError; then the state is unknown.
         """
         if self.in_transaction:
             raise DatabaseError("what is read can be made durable after the transaction alone")

@@ -123,10 +123,7 @@ class PostgresEngine:
         return connection
 
     def listen(self, heard: Callable[[int], object]) -> Listener:
-        """Call `heard` with the process number of each commit, until the listener is closed.
-
-        If the database falls silent, the listener ends the writer's wait.
-        """
+        """If the database falls silent, the listener ends the writer's wait."""
         return Listener(self._to_listen, heard, self._break_off)
 
     def _to_listen(self) -> PostgresConnection:
@@ -140,8 +137,8 @@ class PostgresEngine:
             self._line[0].break_off()
 
     def begin(self, writer: Any, *, early: bool) -> None:
-        """Begin a transaction under the lock of all servers. An `early` one's commit releases the
-        lock without waiting for the disk or standby.
+        """An `early` one's commit releases the lock of all servers without waiting for the disk or
+        standby.
         """
         if early:
             writer.script(self._begin_early)

@@ -200,8 +200,8 @@ Check = Callable[[Connection, Connection], None]
 def move_to_postgresql(path: Path, given: str, progress: Progress, check: Check) -> dict[str, int]:
     """Move the event at `path` to an empty PostgreSQL database.
 
-    `check` gets the old and the new database before the switch. Until then, any failure leaves the
-    event where it is. Returns the number of rows by table. Raises DatabaseError and EngineError.
+    `check` gets the old and new database before the switch. Until then, failures leave the event
+    where it is. Returns the number of rows by table. Raises DatabaseError and EngineError.
     """
     if address_of(path.parent) is not None:
         raise DatabaseError("this event is in PostgreSQL already. Nothing was changed.")

@@ -76,9 +76,7 @@ class Reader(sqlite3.Connection):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Return a connection with the settings required for durability, each verified. Raises
-    DatabaseError (or its subclass DiskError).
-    """
+    """Raises DatabaseError (or its subclass DiskError)."""
     return _connect(path, Writer)
 
 
@@ -128,8 +126,8 @@ def indexes_anew(db: sqlite3.Connection, table: str) -> Iterator[None]:
     """Drop a table's indexes for a block that adds most of its rows, then rebuild them.
 
     Building an index of 100,000 unordered rows at once takes a twentieth of the time of single
-    insertions. Indexes of constraints stay. Since `db` is in a transaction, others never see the
-    table without indexes.
+    insertions. Indexes of constraints stay. `db` is in a transaction, so others never see the table
+    without indexes.
     """
     indexes = db.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
