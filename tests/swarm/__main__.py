@@ -34,7 +34,7 @@ def main(
         start = tries.first_seed()
         click.echo(f"from seed {start}")
     if mutant == "all":
-        sys.exit(not all([tell_mutant(one.name, start, days, jobs) for one in MUTANTS]))
+        sys.exit(not all([tell_mutant(each.name, start, days, jobs) for each in MUTANTS]))
     begun = time.perf_counter()
     steps = broken = done = 0
     for seed, taken, last, text in run_many(start, days, theme, jobs, mutant):
@@ -52,12 +52,12 @@ def main(
 def tell_mutant(name: str, start: int, days: int, jobs: int) -> bool:
     """Report whether the mutant was found within that many days of its theme."""
     begun = time.perf_counter()
-    found = first_broken(start, days, name, jobs)
+    broken = first_broken(start, days, name, jobs)
     took = f"{time.perf_counter() - begun:6.1f} s"
-    if found is None:
+    if broken is None:
         click.echo(f"{name:12} SURVIVED {days} days {took}")
         return False
-    click.echo(f"{name:12} seed {found[0]:4}, step {found[1]:4} {took}  {found[3]}")
+    click.echo(f"{name:12} seed {broken[0]:4}, step {broken[1]:4} {took}  {broken[3]}")
     return True
 
 

@@ -134,10 +134,10 @@ def _ask(
     environ: dict[str, Any] = _ENVIRON | {
         "REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query,
         "CONTENT_LENGTH": str(len(body)), "wsgi.input": BytesIO(body), "wsgi.errors": sys.stderr,
-        **{f"HTTP_{name.upper().replace('-', '_')}": said for name, said in headers.items()},
+        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
     }  # fmt: skip
     begun: list[Any] = []
-    parts: Any = client.application.wsgi_app(environ, lambda *said: begun.extend(said))
+    parts: Any = client.application.wsgi_app(environ, lambda *arguments: begun.extend(arguments))
     status, kind = int(begun[0][:3]), dict(begun[1]).get("Content-Type", "")
     if kind.startswith("text/event-stream") and status == 200:
         return 200, OpenFeed(parts)
@@ -165,13 +165,13 @@ class OpenFeed:
 
     def read(self) -> bytes:
         """Read until the server is silent or ends it."""
-        found = []
+        heard = []
         for part in self._sent:
-            found.append(part)
+            heard.append(part)
             if part == STILL_HERE:
-                return b"".join(found)
+                return b"".join(heard)
         self.ended = True
-        return b"".join(found)
+        return b"".join(heard)
 
     def close(self) -> None:
         self._parts.close()

@@ -22,7 +22,7 @@ def check(day: "Day") -> None:
     trusted = _trusted(day)
     for hall in day.halls.values():
         people = day.truth.inside(hall.hall_id)
-        automatic = sum(hall.hall_id not in one.beyond for one in people)
+        automatic = sum(hall.hall_id not in person.beyond for person in people)
         slack = _slack(day, hall, trusted)
         if automatic > hall.bound + slack:
             raise BrokenPromiseError(
@@ -60,7 +60,7 @@ def check_admission(day: "Day", by: "SteppedDoor", halls: set[int]) -> None:
 
 def _slack(day: "Day", hall: "HallState", trusted: Counter[int]) -> int:
     """By how much the hall may exceed its bounds, as the pages state it."""
-    misjudged = sum(one.misjudged for one in day.truth.inside(hall.hall_id))
+    misjudged = sum(person.misjudged for person in day.truth.inside(hall.hall_id))
     moves = day.truth.moves[hall.hall_id] if hall.inferred else 0
     return moves + trusted[hall.hall_id] + misjudged
 
@@ -70,7 +70,7 @@ def _unconfirmed(day: "Day", by: "SteppedDoor", hall: int) -> int:
 
     The admitting door knows, but it may be sent places that it was granted before.
     """
-    beyond = [one for one in day.truth.inside(hall) if hall in one.beyond]
+    beyond = [person for person in day.truth.inside(hall) if hall in person.beyond]
     if not beyond:
         return 0
     rows = day.site.database.reader.execute(
@@ -81,7 +81,7 @@ def _unconfirmed(day: "Day", by: "SteppedDoor", hall: int) -> int:
     held = {tuple(row) for row in rows}
     doors = [*day.doors, *(door for door in day.gone if door.in_use)]
     with_places = [door for door in doors if door is by or door.key in held or door.has_place(hall)]
-    return sum(any(_knows_not(door, one) for door in with_places) for one in beyond)
+    return sum(any(_knows_not(door, person) for door in with_places) for person in beyond)
 
 
 def _knows_not(door: "SteppedDoor", person: "Person") -> bool:
@@ -97,13 +97,13 @@ def _trusted(day: "Day") -> Counter[int]:
 
     Raises BrokenPromiseError if a door in use has less than no place.
     """
-    found: Counter[int] = Counter()
+    trusted: Counter[int] = Counter()
     for door in [*day.doors, *day.gone]:
         for key, account in door.accounts().items():
-            found[key.hall_id] += account.trusted
+            trusted[key.hall_id] += account.trusted
             if account.free < 0 and door in day.doors:
                 raise BrokenPromiseError(f"{door.kiosk} has {account.free} places of {key}")
-    return found
+    return trusted
 
 
 def _check_figures(day: "Day", trusted: Counter[int]) -> None:
@@ -120,10 +120,14 @@ def _check_figures(day: "Day", trusted: Counter[int]) -> None:
     }
     for row in figures.hall_figures(day.site.database.reader):
         inside = day.truth.inside(row.hall_id)
-        unheard = [one for one in inside if one.entry and one.entry[2] > acked[one.entry[:2]]]
-        beyond = sum(row.hall_id in one.beyond for one in unheard)
+        unheard = [
+            person
+            for person in inside
+            if person.entry and person.entry[2] > acked[person.entry[:2]]
+        ]
+        beyond = sum(row.hall_id in person.beyond for person in unheard)
         most = row.worst_case + min(row.overrides, beyond) + row.unconfirmed_moves
-        slack = trusted[row.hall_id] + sum(one.misjudged for one in unheard)
+        slack = trusted[row.hall_id] + sum(person.misjudged for person in unheard)
         if len(inside) > most + slack:
             raise BrokenPromiseError(
                 f"{len(inside)} people in hall {row.hall_id}, and the server says at most {most}"
@@ -172,13 +176,13 @@ def check_end(day: "Day") -> None:
             "SELECT seq, COUNT(*) FROM scan WHERE kiosk = ? AND generation = ? GROUP BY seq",
             door.key,
         ).fetchall()
-        known = {row[0]: row[1] for row in rows}
+        recorded = {row[0]: row[1] for row in rows}
         waiting = door.journal.state().waiting
-        missing = [green.seq for green in door.greens if green.seq not in known]
+        missing = [green.seq for green in door.greens if green.seq not in recorded]
         if missing and not door.link.state.refused:
             raise BrokenPromiseError(
                 f"{door.kiosk}: greens {missing} are not in the ledger ({waiting} wait)"
             )
-        twice = [seq for seq, count in known.items() if count > 1]
+        twice = [seq for seq, count in recorded.items() if count > 1]
         if twice:
             raise BrokenPromiseError(f"{door.kiosk}: scans {twice} are in the ledger twice")

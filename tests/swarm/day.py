@@ -130,9 +130,9 @@ class Day:
     def _door(self, kiosk: str, plan: DoorPlan, generation: int) -> SteppedDoor:
         root = PublicKey(self.site.event.root_key.public.raw)
         directory = self.path / f"{kiosk}-{generation}"
-        made = SteppedDoor(directory, kiosk, plan, generation, self.site, self.time, root)
-        made.plans = {self.door_ids[one.code]: one for one in DOORS}
-        return made
+        stepped = SteppedDoor(directory, kiosk, plan, generation, self.site, self.time, root)
+        stepped.plans = {self.door_ids[door_plan.code]: door_plan for door_plan in DOORS}
+        return stepped
 
     def hall_ids(self, door: SteppedDoor) -> set[int]:
         return {self.halls[code].hall_id for code in door.plan.enters}
@@ -178,7 +178,9 @@ class Day:
 
     def _keep_places(self) -> None:
         """Each hall keeps some places, for some of the people."""
-        self.entitled = frozenset(one.serial for one in self.truth.people if one.serial % 3 == 0)
+        self.entitled = frozenset(
+            person.serial for person in self.truth.people if person.serial % 3 == 0
+        )
         kept = {hall.hall_id: self.random.choice((1, 2, 3)) for hall in self.halls.values()}
         self.released = {hall: [] for hall in kept}
 
@@ -189,8 +191,10 @@ class Day:
                     " WHERE hall_id = ?",
                     (places, RELEASE_MIN, hall),
                 )
-            said = [(serial, kept_places.KINDS[serial % 2]) for serial in sorted(self.entitled)]
-            kept_places.put(db, said, by="test", now=START)
+            entitlements = [
+                (serial, kept_places.KINDS[serial % 2]) for serial in sorted(self.entitled)
+            ]
+            kept_places.put(db, entitlements, by="test", now=START)
 
         self._write(step)
 
@@ -245,7 +249,9 @@ class Day:
 
     def _leave_at(self, door: SteppedDoor, *, newest: bool = False) -> None:
         """A person leaves: anyone inside or, of those whom this door admitted, the `newest`."""
-        leavers = [one for one in self.truth.people if self.hall_ids(door) <= one.inside]
+        leavers = [
+            candidate for candidate in self.truth.people if self.hall_ids(door) <= candidate.inside
+        ]
         by_seq = {
             person.entry[2]: person
             for person in leavers
@@ -266,11 +272,11 @@ class Day:
         doors.sort(key=lambda door: door.plan.code)
         for door in doors:
             door.talk()
-        for one, other in pairwise(doors):
-            halls = self.hall_ids(one)
+        for left, other in pairwise(doors):
+            halls = self.hall_ids(left)
             inside = [person for person in self.truth.people if person.inside == halls]
             if inside and halls == self.hall_ids(other):
-                self._leave_by([one, other], self.random.choice(inside))
+                self._leave_by([left, other], self.random.choice(inside))
         for door in doors:
             person = self._somebody_outside(door)
             if person is not None and self.random.random() < 0.5:
@@ -298,18 +304,24 @@ class Day:
 
     def _slip_out(self) -> None:
         """A person leaves without a scan, by a fire door or in a crowd."""
-        found = [one for one in self.truth.people if one.inside]
-        if found:
-            self.random.choice(found).inside = set()
+        people = [person for person in self.truth.people if person.inside]
+        if people:
+            self.random.choice(people).inside = set()
 
     def _alternate(self) -> None:
         """Copies of one badge alternately enter at the doors of two halls."""
-        copies = [one for one in self.truth.people if self._is_copied(one) and not one.inside]
+        copies = [
+            candidate
+            for candidate in self.truth.people
+            if self._is_copied(candidate) and not candidate.inside
+        ]
         if not copies or len(self.doors) < 2:
             return
         pair = self.random.sample(self.doors, 2)
         serial = self.random.choice(copies).serial
-        for turn, person in enumerate(one for one in copies if one.serial == serial):
+        for turn, person in enumerate(
+            candidate for candidate in copies if candidate.serial == serial
+        ):
             self.enter(pair[turn % 2], person)
             self.time.pass_ms(self.random.choice((1_000, 5_000, 120_000)))
             if self.random.random() < 0.8:
@@ -332,10 +344,10 @@ class Day:
     def _somebody_outside(self, door: SteppedDoor) -> Person | None:
         """A person who is not in this hall. People in another hall come over without a scan."""
         hall = self.halls[door.plan.hall].hall_id
-        found = [one for one in self.truth.people if hall not in one.inside]
+        people = [person for person in self.truth.people if hall not in person.inside]
         if not self.mix.moves:
-            found = [one for one in found if not one.inside]
-        return self.random.choice(found) if found else None
+            people = [person for person in people if not person.inside]
+        return self.random.choice(people) if people else None
 
     # Faults of network, power and clocks.
 
@@ -381,7 +393,7 @@ class Day:
             door.clock.set_by(-self.random.choice((1_000, 3_600_000)))
         door.restart()
         self.time.pass_ms(1_000)
-        for other in [one for one in self.truth.people if one.serial == person.serial][:5]:
+        for other in [twin for twin in self.truth.people if twin.serial == person.serial][:5]:
             if other.inside:
                 continue
             again = self._show(door, other)
@@ -397,11 +409,13 @@ class Day:
         A friend with a copy stays inside, and others take the free places.
         """
         door = self._some_door()
-        found = [one for one in self.truth.people if self.hall_ids(door) <= one.inside]
+        people = [
+            candidate for candidate in self.truth.people if self.hall_ids(door) <= candidate.inside
+        ]
         friend = self._somebody_outside(door)
-        if not found or friend is None:
+        if not people or friend is None:
             return
-        person = self.random.choice(found)
+        person = self.random.choice(people)
         friend.serial, friend.badge = person.serial, person.badge
         self.enter(door, friend)
         self._crowd_at(door)
@@ -430,7 +444,7 @@ class Day:
             return
         self._hear_all()
         away.weather.cut = True
-        outside = [one for one in self.truth.people if not one.inside]
+        outside = [person for person in self.truth.people if not person.inside]
         people = self.random.sample(outside, min(len(outside), 6))
         there_first = self.random.random() < 0.5
         if there_first:
@@ -460,7 +474,11 @@ class Day:
             self.enter(door, person)
             self.time.pass_ms(self.random.choice((2_000, 90_000)))
             if self.random.random() < 0.4 and person.inside:
-                ways = [one for one in self.doors if self.hall_ids(one) == person.inside]
+                ways = [
+                    candidate
+                    for candidate in self.doors
+                    if self.hall_ids(candidate) == person.inside
+                ]
                 if self.random.choice(ways).present(person.badge, Direction.EXIT) is not None:
                     person.inside = set()
 
@@ -583,14 +601,14 @@ class Day:
             self._attest_in(hall, door, self.random.randint(0, len(people)))
             for person in people:
                 person.misjudged = True
-        for one in [*self.doors, door, *self.doors]:
-            one.talk()
-            self._crowd_at(one)
+        for each_door in [*self.doors, door, *self.doors]:
+            each_door.talk()
+            self._crowd_at(each_door)
         door.weather.cut = False
-        for one in [door, *self.doors]:
-            one.talk()
-            self._leave_at(one)
-            self._crowd_at(one)
+        for each_door in [door, *self.doors]:
+            each_door.talk()
+            self._leave_at(each_door)
+            self._crowd_at(each_door)
 
     def _unseen(self, door: SteppedDoor) -> dict[int, list[Person]]:
         """By hall, the people inside whom that kiosk admitted and the server does not know."""
@@ -599,9 +617,11 @@ class Day:
         ).fetchone()
         return {
             hall: [
-                one
-                for one in self.truth.inside(hall)
-                if one.entry is not None and one.entry[:2] == door.key and one.entry[2] > acked
+                person
+                for person in self.truth.inside(hall)
+                if person.entry is not None
+                and person.entry[:2] == door.key
+                and person.entry[2] > acked
             ]
             for hall in (self.halls[code].hall_id for code in door.plan.enters)
         }
@@ -609,8 +629,8 @@ class Day:
     def _attest_in(self, hall: int, door: SteppedDoor, inside: int) -> None:
         now = self.site.clock.wall()
         key = door.key
-        known = pools.accounts_of(self.site.database.reader, key)
-        if any(one.hall_id == hall for one in known):
+        accounts = pools.accounts_of(self.site.database.reader, key)
+        if any(account.hall_id == hall for account in accounts):
             self._write(
                 lambda db: hall_control.attest(
                     db, hall, key, inside, by="user:1", with_="user:2", now=now
@@ -652,17 +672,21 @@ class Day:
         self._crowd_at(door)
         self._override_at(door)
         self._hear_all()
-        for one in self.doors:
-            self._crowd_at(one)
-            self._leave_at(one)
-            self._crowd_at(one)
+        for each_door in self.doors:
+            self._crowd_at(each_door)
+            self._leave_at(each_door)
+            self._crowd_at(each_door)
 
     def _beyond_away(self, door: SteppedDoor) -> None:
         """The same at a door that is away. The hall's other doors use their places first, and the
         people who leave are those whom this door has admitted last.
         """
         door.weather.cut = True
-        others = [one for one in self.doors if one is not door and one.plan.hall == door.plan.hall]
+        others = [
+            each_door
+            for each_door in self.doors
+            if each_door is not door and each_door.plan.hall == door.plan.hall
+        ]
         for other in others:
             self._crowd_at(other)
             other.talk()
@@ -687,7 +711,11 @@ class Day:
                 return
         record = door.journal.newest(1)[0]
         self.truth.enter(person, self.hall_ids(door))
-        person.beyond = {one.hall for one in (record, *record.outer_halls) if one.override_place}  # type: ignore[attr-defined]
+        person.beyond = {
+            entry.hall
+            for entry in (record, *record.outer_halls)  # type: ignore[attr-defined]
+            if entry.override_place
+        }
         person.entry = (*door.key, answer.seq)
         person.granted_then = door.granted()
 
@@ -697,7 +725,11 @@ class Day:
         entry = door.override_handler.last_entry()
         if entry is None:
             return
-        by_it = [one for one in self.truth.people if one.entry == (*door.key, entry.seq)]
+        by_it = [
+            candidate
+            for candidate in self.truth.people
+            if candidate.entry == (*door.key, entry.seq)
+        ]
         if by_it and not by_it[0].inside:
             return
         if door.annul() is not None:
@@ -715,12 +747,12 @@ class Day:
         """A badge is replaced. Copies of the old one stay in use."""
         person = self.random.choice(self.truth.people)
         now = self.site.clock.wall()
-        made = self._write(
+        outcome = self._write(
             lambda db: issuing.reissue(
                 db, self.site.event, person.serial, reason="lost", now=now, by="test"
             )
         )
-        person.badge = made.credential
+        person.badge = outcome.credential
 
     def _move_door(self) -> None:
         """A supervisor carries a kiosk to another door."""

@@ -85,15 +85,15 @@ _LEAVE = BatchRecorder._leave
 
 def _closes_again(db: Any, ref: Any, hall_id: int, by: str, at: int) -> stays.Stay | None:
     """A stay that is over is closed again, and its place comes back twice."""
-    found = _CLOSE(db, ref, hall_id, by, at)
-    if found is None:
+    closed = _CLOSE(db, ref, hall_id, by, at)
+    if closed is None:
         db.execute(
             "UPDATE stay SET closed_at = NULL, after_move = NULL WHERE kiosk = ?"
             " AND generation = ? AND seq = ? AND hall_id = ?",
             (ref.kiosk, ref.generation, ref.seq, hall_id),
         )
-        found = _CLOSE(db, ref, hall_id, by, at)
-    return found
+        closed = _CLOSE(db, ref, hall_id, by, at)
+    return closed
 
 
 _CLOSE = stays.close
@@ -145,10 +145,10 @@ class _KeepsAll(dict[Any, Any]):
         return self.get(key, default)
 
 
-def _remembers_open(made: stays.Opened, db: Any) -> None:
+def _remembers_open(opened: stays.Opened, db: Any) -> None:
     """A stay read ahead stays open for each exit of a commit."""
-    _OPENED(made, db)
-    made._known = _KeepsAll()
+    _OPENED(opened, db)
+    opened._known = _KeepsAll()
 
 
 _OPENED = stays.Opened.__init__

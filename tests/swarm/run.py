@@ -28,14 +28,14 @@ def run_many(
     if mutant is not None and theme is None:
         theme = BY_NAME[mutant].theme
     seeds = range(start, start + days)
-    one = partial(run_one, theme=theme, mutant=mutant)
+    run_day = partial(run_one, theme=theme, mutant=mutant)
     if jobs == 1:
-        yield from map(one, seeds)
+        yield from map(run_day, seeds)
         return
     with get_context("spawn").Pool(jobs, logging.disable) as pool:
-        yield from pool.imap(one, seeds)
+        yield from pool.imap(run_day, seeds)
 
 
 def first_broken(start: int, days: int, mutant: str | None = None, jobs: int = 1) -> Result | None:
     """The first day on which a promise is broken, or None."""
-    return next((one for one in run_many(start, days, None, jobs, mutant) if one[3]), None)
+    return next((day for day in run_many(start, days, None, jobs, mutant) if day[3]), None)

@@ -232,11 +232,11 @@ class SteppedSite:
 
     def restore(self) -> bool:
         """Restore the newest backup by the product's own command. False without one."""
-        found = sorted(path for path in self.second.iterdir() if path.is_dir())
-        if not found:
+        copies = sorted(path for path in self.second.iterdir() if path.is_dir())
+        if not copies:
             return False
         self.stop()
-        self._restore_from(found[-1])
+        self._restore_from(copies[-1])
         self.start()
         return True
 
@@ -259,7 +259,7 @@ class SteppedSite:
         came = threading.Semaphore(0)  # each waits for the commit, or is done without it
         joined = partial(_joined, came, scans.signed_write)
         with patch.object(scans, "signed_write", joined):
-            threads = [threading.Thread(target=_send, args=(one, came)) for one in senders]
+            threads = [threading.Thread(target=_send, args=(sender, came)) for sender in senders]
             for thread in threads:
                 thread.start()
                 came.acquire()
@@ -294,15 +294,15 @@ def _joined(
         came.release()
         return alone(signed, step, **options)
     here = services()
-    told: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
     prepared = prepare(batch)
     here.database.write_then(
         verified_step(signed, scans.step_for(here, batch, prepared), here.now, batch=batch),
-        lambda taken, error: told.put((taken, error)),
+        lambda taken, error: answers.put((taken, error)),
         joinable=scans.joinable(prepared, signed.stamp.key),
     )
     came.release()
-    taken, error = told.get()
+    taken, error = answers.get()
     if error is not None:
         raise error
     return taken

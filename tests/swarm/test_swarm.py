@@ -27,14 +27,14 @@ MUTANT_DAYS = 60
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("days", [1, pytest.param(20, marks=pytest.mark.soak)])
 def test_days_keep_both_promises(days: int, theme: str) -> None:
-    found = [day for day in run_many(0, days, theme) if day[3]]
-    assert found == [], f"python -m tests.swarm --theme '{theme}' --start {found[0][0]} --days 1"
+    broken = [day for day in run_many(0, days, theme) if day[3]]
+    assert broken == [], f"python -m tests.swarm --theme '{theme}' --start {broken[0][0]} --days 1"
 
 
 def test_so_do_days_of_any_theme() -> None:
     """The same days in each run, except with `--fresh`."""
-    found = first_broken(tries.first_seed(), MIXED)
-    assert found is None, f"python -m tests.swarm --start {found[0]} --days 1"
+    broken = first_broken(tries.first_seed(), MIXED)
+    assert broken is None, f"python -m tests.swarm --start {broken[0]} --days 1"
 
 
 def test_an_override_place_of_the_hall_around_is_no_automatic_admission() -> None:
@@ -55,15 +55,15 @@ def test_an_override_place_of_the_hall_around_is_no_automatic_admission() -> Non
 def test_each_exit_is_of_one_person_where_a_badge_was_copied() -> None:
     """Two people with one badge are inside. Two exits in one commit end both stays."""
     with Day(0, "groups") as day:
-        one, other = (door for door in day.doors if door.plan.hall == "b")
+        first_door, second_door = (door for door in day.doors if door.plan.hall == "b")
         first, second = day.truth.people[:2]
         second.serial, second.badge = first.serial, first.badge
-        assert day.enter(one, first)
+        assert day.enter(first_door, first)
         day._hear_all()
-        assert day.enter(other, second)
+        assert day.enter(second_door, second)
         day._hear_all()
-        day._leave_by([one, other], first)
-        day.site.take_together([one.sync.exchange, other.sync.exchange])
+        day._leave_by([first_door, second_door], first)
+        day.site.take_together([first_door.sync.exchange, second_door.sync.exchange])
         hall = day.halls["b"].hall_id
         assert day.truth.count(hall) == 0
         assert figures.hall_figures(day.site.database.reader)[hall - 1].inside == 0

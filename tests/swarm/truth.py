@@ -31,18 +31,18 @@ class Truth:
     moves: Counter[int] = field(default_factory=Counter)
 
     def inside(self, hall: int) -> list[Person]:
-        return [one for one in self.people if hall in one.inside]
+        return [person for person in self.people if hall in person.inside]
 
     def count(self, hall: int) -> int:
-        return sum(hall in one.inside for one in self.people)
+        return sum(hall in person.inside for person in self.people)
 
     def admitted(self, person: Person, halls: set[int]) -> None:
         """A door has admitted the badge, seen or not: any carrier of a copy may be taken to have
         come from elsewhere.
         """
-        for one in self.people:
-            if one.serial == person.serial:
-                self.moves.update(one.inside - halls)
+        for candidate in self.people:
+            if candidate.serial == person.serial:
+                self.moves.update(candidate.inside - halls)
 
     def enter(self, person: Person, halls: set[int]) -> None:
         """The person goes in, and so out of their earlier halls."""
