@@ -60,15 +60,15 @@ def scans() -> st.SearchStrategy[Scan]:
 
 @cache
 def sessions() -> st.SearchStrategy[tuple[Session, ...]]:
-    one = st.builds(
-        lambda key, opens, lasts, who: Session(key, "", opens, opens + lasts, who),
+    one_session = st.builds(
+        lambda key, opens, lasts, categories: Session(key, "", opens, opens + lasts, categories),
         st.integers(0, 7),
         instants,
         st.integers(1, 150),
         some,
     )
-    return st.lists(one, max_size=3).map(
-        lambda found: tuple(sorted(found, key=lambda session: session.opens_at))
+    return st.lists(one_session, max_size=3).map(
+        lambda drawn: tuple(sorted(drawn, key=lambda session: session.opens_at))
     )
 
 
@@ -147,11 +147,11 @@ def _nearly_admitted(draw: st.DrawFn) -> tuple[Scan, Facts]:
     def good(fields: dict[str, object]) -> dict[str, object]:
         return {name: value for name, value in fields.items() if name not in free}
 
-    badge, known = draw(credentials()), draw(facts())
+    badge, hall_facts = draw(credentials()), draw(facts())
     at = draw(instants) if "scanned_at" in free else 150
-    hall = replace(known.hall, **good(GOOD_HALL))
+    hall = replace(hall_facts.hall, **good(GOOD_HALL))
     scan = Scan(replace(badge, **good(GOOD_BADGE)), Direction.ENTRY, at)
-    return scan, replace(known, hall=hall, **good(GOOD_FACTS))
+    return scan, replace(hall_facts, hall=hall, **good(GOOD_FACTS))
 
 
 @cache

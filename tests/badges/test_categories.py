@@ -8,9 +8,9 @@ from badges.printing.card import _ink, check_colour
 
 
 def test_white_reads_on_each_and_none_is_red() -> None:
-    for one in DEFAULT_CATEGORIES:
-        assert _ink(check_colour(one.colour)) == "#ffffff"
+    for category in DEFAULT_CATEGORIES:
+        assert _ink(check_colour(category.colour)) == "#ffffff"
 
 
 def test_letters_differ() -> None:
-    assert len({one.letter for one in DEFAULT_CATEGORIES}) == len(DEFAULT_CATEGORIES)
+    assert len({category.letter for category in DEFAULT_CATEGORIES}) == len(DEFAULT_CATEGORIES)

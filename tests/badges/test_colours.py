@@ -20,17 +20,17 @@ PUBLISHED = (
 )
 
 
-@pytest.mark.parametrize(("one", "other", "distance"), PUBLISHED)
-def test_distances_are_the_published_ones(one, other, distance: float) -> None:
-    assert colours.ciede2000(one, other) == pytest.approx(distance, abs=5e-5)
-    assert colours.ciede2000(other, one) == pytest.approx(distance, abs=5e-5)
+@pytest.mark.parametrize(("first", "second", "distance"), PUBLISHED)
+def test_distances_are_the_published_ones(first, second, distance: float) -> None:
+    assert colours.ciede2000(first, second) == pytest.approx(distance, abs=5e-5)
+    assert colours.ciede2000(second, first) == pytest.approx(distance, abs=5e-5)
 
 
 def test_red_and_green_of_one_lightness_are_alike_without_red_or_green() -> None:
-    (found,) = colours.alike({1: "#8a5a00", 2: "#4a7000"})
-    assert (found.first, found.second) == (1, 2)
-    assert "protanopia" in found.eyes or "deuteranopia" in found.eyes
-    assert found.distance < colours.LEAST
+    (pair,) = colours.alike({1: "#8a5a00", 2: "#4a7000"})
+    assert (pair.first, pair.second) == (1, 2)
+    assert "protanopia" in pair.eyes or "deuteranopia" in pair.eyes
+    assert pair.distance < colours.LEAST
 
 
 def test_nearly_the_same_colour_is_alike_and_black_and_white_are_not() -> None:
@@ -45,10 +45,10 @@ def test_grey_stays_grey_to_all_eyes() -> None:
 
 
 def test_every_event_begins_with_colours_that_differ_to_all_eyes() -> None:
-    assert colours.alike({one.code: one.colour for one in DEFAULT_CATEGORIES}) == []
+    assert colours.alike({category.code: category.colour for category in DEFAULT_CATEGORIES}) == []
 
 
 def test_a_new_category_gets_a_colour_that_differs_to_all_eyes() -> None:
-    taken = [one.colour for one in DEFAULT_CATEGORIES]
+    taken = [category.colour for category in DEFAULT_CATEGORIES]
     new = free_colour(taken)
-    assert min(colours.distance(new, one) for one in taken) >= colours.LEAST
+    assert min(colours.distance(new, colour) for colour in taken) >= colours.LEAST

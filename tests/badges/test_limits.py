@@ -36,13 +36,13 @@ def allowed(limit: Limit, times: list[int]) -> list[int]:
 
 def waits(limit: Limit, count: int) -> list[int]:
     """Return the waits before each of so many uses, each made as soon as it is allowed."""
-    state, at, found = NEW, NOW, []
+    state, at, pauses = NEW, NOW, []
     for _ in range(count):
         state = limit.settle(state, at)
-        found.append(max(0, limit.next_at(state) - at))
-        at += found[-1]
+        pauses.append(max(0, limit.next_at(state) - at))
+        at += pauses[-1]
         state = limit.use(limit.settle(state, at), at)
-    return found
+    return pauses
 
 
 @given(st.lists(st.integers(0, 10 * MINUTE), max_size=40).map(sorted))

@@ -36,8 +36,8 @@ class Chinese(NullTranslations):
         return WORDS.get(msgid1, msgid1 if n == 1 else msgid2)
 
 
-def chinese(what: object) -> str:
-    return say(what, Chinese(), "{:_}".format)
+def chinese(phrase: object) -> str:
+    return say(phrase, Chinese(), "{:_}".format)
 
 
 def too_long() -> Phrase:
@@ -66,9 +66,9 @@ def test_a_number_that_counts_nothing_has_no_separators() -> None:
 
 @pytest.mark.parametrize(("number", "english"), [(1, "1 row of x"), (1500, "1,500 rows of x")])
 def test_plural_forms(number: int, english: str) -> None:
-    made = counted("%(num)s row of %(name)s", "%(num)s rows of %(name)s", number, name="x")
-    assert made == english
-    assert chinese(made) == f"x 的 {number:_} 行"
+    phrase = counted("%(num)s row of %(name)s", "%(num)s rows of %(name)s", number, name="x")
+    assert phrase == english
+    assert chinese(phrase) == f"x 的 {number:_} 行"
 
 
 def test_phrases_are_added_and_joined() -> None:
@@ -90,19 +90,19 @@ def test_a_percent_sign_stays_what_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "made", [too_long(), counted("%(num)s row of %(name)s", "", 3, name="x"), Phrase("a list")]
+    "phrase", [too_long(), counted("%(num)s row of %(name)s", "", 3, name="x"), Phrase("a list")]
 )
-def test_a_phrase_comes_back_from_another_process(made: Phrase) -> None:
-    again = pickle.loads(pickle.dumps(made))
-    assert (again, chinese(again)) == (made, chinese(made))
+def test_a_phrase_comes_back_from_another_process(phrase: Phrase) -> None:
+    again = pickle.loads(pickle.dumps(phrase))
+    assert (again, chinese(again)) == (phrase, chinese(phrase))
 
 
 @pytest.mark.parametrize(
-    "made", [too_long(), too_long() + ".", counted("%(num)s row", "%(num)s rows", 3)]
+    "phrase", [too_long(), too_long() + ".", counted("%(num)s row", "%(num)s rows", 3)]
 )
-def test_a_phrase_comes_back_from_a_database(made: Phrase) -> None:
-    again = restored(stored(made))
-    assert (again, chinese(again)) == (made, chinese(made))
+def test_a_phrase_comes_back_from_a_database(phrase: Phrase) -> None:
+    again = restored(stored(phrase))
+    assert (again, chinese(again)) == (phrase, chinese(phrase))
 
 
 def test_a_text_without_fields_is_stored_as_it_is() -> None:
@@ -132,9 +132,9 @@ def test_an_error_with_other_words_is_said_as_it_is() -> None:
 
 
 def test_a_day_is_written_as_each_language_does() -> None:
-    made = Day(date(2026, 5, 4))
-    assert made == "Mon 4 May"
-    phrase = Phrase("%(day)s is over", day=made)
+    day = Day(date(2026, 5, 4))
+    assert day == "Mon 4 May"
+    phrase = Phrase("%(day)s is over", day=day)
     assert phrase == "Mon 4 May is over"
     assert say(phrase, Chinese(), str, lambda on: f"{on.month}月{on.day}日") == "5月4日 is over"
-    assert pickle.loads(pickle.dumps(made)).on == date(2026, 5, 4)
+    assert pickle.loads(pickle.dumps(day)).on == date(2026, 5, 4)

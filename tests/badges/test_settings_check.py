@@ -24,7 +24,7 @@ def test_it_works() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("pin =", "pim =", "s.toml: unknown key 'pim'; did you mean 'pin'?"),
         (
@@ -48,12 +48,12 @@ def test_it_works() -> None:
         ("seats = 5", "pin = 1", "s.toml is not TOML: "),
     ],
 )
-def test_what_can_not_be(old: str, new: str, said: str) -> None:
+def test_what_can_not_be(old: str, new: str, message: str) -> None:
     text = "opens = 2026-05-04\npin = '4711'\nseats = 5\n"
     assert old in text
     with pytest.raises(SettingsError) as caught:
         read_settings(Settings, text.replace(old, new), "s.toml")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "4711" not in str(caught.value)
 
 

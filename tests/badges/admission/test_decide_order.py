@@ -60,28 +60,28 @@ IN_ORDER = [
 
 
 def test_each_answer_stands_before_all_that_come_later() -> None:
-    known = replace(EVERYTHING, calendar=replace(FACTS.calendar, day_starts=(MIDNIGHT + DAY,) * 2))
+    facts = replace(EVERYTHING, calendar=replace(FACTS.calendar, day_starts=(MIDNIGHT + DAY,) * 2))
     for reason, without in IN_ORDER:
-        found = enter(known)
-        assert isinstance(found, Denied)
-        assert found.reason is reason
-        known = without(known)
-    assert not isinstance(enter(known), Denied)
+        decision = enter(facts)
+        assert isinstance(decision, Denied)
+        assert decision.reason is reason
+        facts = without(facts)
+    assert not isinstance(enter(facts), Denied)
 
 
 def test_full_comes_after_already_inside() -> None:
     """A person inside should learn that, and not wait for a place."""
-    known = replace(FACTS, presence=INSIDE, free_places=0)
-    assert enter(known).reason is Reason.ALREADY_INSIDE
+    facts = replace(FACTS, presence=INSIDE, free_places=0)
+    assert enter(facts).reason is Reason.ALREADY_INSIDE
 
 
 @pytest.mark.parametrize("shut", ["kiosk_retired", "door_resting"])
 def test_a_door_that_gave_its_places_back_says_why_it_has_none(shut: str) -> None:
     """A full hall, its own or an outer one, is not the cause there."""
     around = Outer(replace(HALL, hall_id=2), None, 0)
-    known = replace(FACTS, free_places=0, outer=(around,), **{shut: True})
-    assert enter(known) == Denied(Reason(shut))
-    assert enter(replace(known, **{shut: False})) == Denied(Reason.HALL_FULL)
+    facts = replace(FACTS, free_places=0, outer=(around,), **{shut: True})
+    assert enter(facts) == Denied(Reason(shut))
+    assert enter(replace(facts, **{shut: False})) == Denied(Reason.HALL_FULL)
 
 
 @pytest.mark.parametrize("zones", [0b01, 0b10, 0b11, 0b111])
@@ -95,8 +95,8 @@ def test_one_zone_of_several_is_enough() -> None:
 
 
 def test_another_zone_s_holder_hears_who_is_admitted() -> None:
-    known = hall(zones=0b10, categories=frozenset({SPEAKER}))
-    assert enter(known) == Denied(Reason.NOT_ENTITLED, categories=frozenset({SPEAKER}))
+    facts = hall(zones=0b10, categories=frozenset({SPEAKER}))
+    assert enter(facts) == Denied(Reason.NOT_ENTITLED, categories=frozenset({SPEAKER}))
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,11 @@ def test_midnight_belongs_to_the_day_that_begins(at: int, day: int | None) -> No
 
 @pytest.mark.parametrize(("valid_days", "at"), [(0b01, MIDNIGHT), (0b10, MIDNIGHT + DAY)])
 def test_a_badge_is_good_from_its_day_s_first_moment(valid_days: int, at: int) -> None:
-    known = replace(hall(categories=frozenset({BADGE.category}), sessions_only=False), sessions=())
+    facts = replace(hall(categories=frozenset({BADGE.category}), sessions_only=False), sessions=())
     mine = badge(valid_days=valid_days)
-    assert not isinstance(enter(known, mine, at=at), Denied)
-    assert enter(known, mine, at=at - 1).reason is Reason.NOT_VALID_TODAY
-    assert enter(known, mine, at=at + DAY).reason is Reason.NOT_VALID_TODAY
+    assert not isinstance(enter(facts, mine, at=at), Denied)
+    assert enter(facts, mine, at=at - 1).reason is Reason.NOT_VALID_TODAY
+    assert enter(facts, mine, at=at + DAY).reason is Reason.NOT_VALID_TODAY
 
 
 @pytest.mark.parametrize(
@@ -145,23 +145,23 @@ def test_the_session_that_opens_next_is_told_until_it_opens() -> None:
 
 def test_a_session_that_is_over_is_not_the_nearest() -> None:
     """A speaker comes when the opening has just closed: the answer is about the next session."""
-    found = enter(badge=badge(category=SPEAKER), at=SESSION.closes_at)
-    assert found == Denied(
+    decision = enter(badge=badge(category=SPEAKER), at=SESSION.closes_at)
+    assert decision == Denied(
         Reason.NOT_ENTITLED, session_id=6, categories=frozenset({BADGE.category, PRESS})
     )
 
 
 def test_an_invitation_to_a_later_session_is_worth_waiting_for() -> None:
-    known = replace(FACTS, holder=Holder(invited_to=frozenset({6})), sessions=(LATER,))
-    found = enter(known, badge(category=SPEAKER))
-    assert found == Denied(Reason.HALL_CLOSED, opens_at=LATER.opens_at, session_id=6)
+    facts = replace(FACTS, holder=Holder(invited_to=frozenset({6})), sessions=(LATER,))
+    decision = enter(facts, badge(category=SPEAKER))
+    assert decision == Denied(Reason.HALL_CLOSED, opens_at=LATER.opens_at, session_id=6)
 
 
 def test_a_hall_without_a_rule_of_its_own_is_shut_between_sessions() -> None:
     """It is not for sessions only, yet it admits no one else."""
-    known = replace(hall(sessions_only=False), sessions=(LATER,))
-    found = enter(known)
-    assert found == Denied(Reason.HALL_CLOSED, opens_at=LATER.opens_at, session_id=6)
+    facts = replace(hall(sessions_only=False), sessions=(LATER,))
+    decision = enter(facts)
+    assert decision == Denied(Reason.HALL_CLOSED, opens_at=LATER.opens_at, session_id=6)
 
 
 def test_one_place_is_enough_and_a_debt_is_none() -> None:
@@ -179,8 +179,8 @@ def test_the_first_session_that_admits_is_the_one_recorded() -> None:
 
 
 def test_the_issue_that_is_known_is_not_superseded() -> None:
-    known = replace(FACTS, holder=Holder(highest_issue=BADGE.issue))
-    assert not isinstance(enter(known), Denied)
+    facts = replace(FACTS, holder=Holder(highest_issue=BADGE.issue))
+    assert not isinstance(enter(facts), Denied)
 
 
 def test_a_hall_for_others_forbids_and_a_hall_for_nobody_is_shut() -> None:

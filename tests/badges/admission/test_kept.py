@@ -45,16 +45,16 @@ def test_who_may_use_which(holder: Holder, at: int, kinds: tuple[PlaceKind, ...]
 
 
 def entry(shown: tuple, **changes: object) -> tuple:
-    scan, known = shown
-    return replace(scan, direction=Direction.ENTRY), replace(known, **changes)
+    scan, facts = shown
+    return replace(scan, direction=Direction.ENTRY), replace(facts, **changes)
 
 
 @given(presentations(), st.integers(0, 3), st.integers(1, 3))
 def test_kept_places_open_no_door_to_others(shown: tuple, ordinary: int, kept: int) -> None:
     """Others get the same answer as without kept places, and if full are told of them."""
-    scan, known = entry(shown, free_places=ordinary)
-    known = replace(known, holder=replace(known.holder, accessible=False))
-    without, beside = decide(scan, known), decide(scan, replace(known, free_kept=kept))
+    scan, facts = entry(shown, free_places=ordinary)
+    facts = replace(facts, holder=replace(facts.holder, accessible=False))
+    without, beside = decide(scan, facts), decide(scan, replace(facts, free_kept=kept))
     if isinstance(beside, Denied) and beside.reason is Reason.HALL_FULL:
         beside = replace(beside, kept=0, kept_until=None)
     assert beside == without
@@ -62,9 +62,9 @@ def test_kept_places_open_no_door_to_others(shown: tuple, ordinary: int, kept: i
 
 @given(presentations(), st.integers(0, 3), st.integers(0, 3))
 def test_an_entitled_holder_is_never_worse_off(shown: tuple, ordinary: int, kept: int) -> None:
-    scan, known = entry(shown, free_places=ordinary, free_kept=kept)
-    as_others = replace(known, holder=replace(known.holder, accessible=False))
-    entitled = replace(known, holder=replace(known.holder, accessible=True))
+    scan, facts = entry(shown, free_places=ordinary, free_kept=kept)
+    as_others = replace(facts, holder=replace(facts.holder, accessible=False))
+    entitled = replace(facts, holder=replace(facts.holder, accessible=True))
     if isinstance(decide(scan, as_others), Admitted):
         assert isinstance(decide(scan, entitled), Admitted)
 
@@ -73,14 +73,14 @@ def test_an_entitled_holder_is_never_worse_off(shown: tuple, ordinary: int, kept
 def test_nobody_enters_without_a_place_of_some_kind(
     shown: tuple, ordinary: int, kept: int, accessible: bool
 ) -> None:
-    scan, known = entry(shown, free_places=ordinary, free_kept=kept)
-    known = replace(known, holder=replace(known.holder, accessible=accessible))
-    if isinstance(decide(scan, known), Admitted):
+    scan, facts = entry(shown, free_places=ordinary, free_kept=kept)
+    facts = replace(facts, holder=replace(facts.holder, accessible=accessible))
+    if isinstance(decide(scan, facts), Admitted):
         assert ordinary + kept > 0
 
 
 def test_the_place_around_counts_too() -> None:
-    known = Facts(calendar=None, hall=HALL, sessions=(), free_places=1, free_kept=1)  # type: ignore[arg-type]
+    facts = Facts(calendar=None, hall=HALL, sessions=(), free_places=1, free_kept=1)  # type: ignore[arg-type]
     around = Outer(replace(HALL, hall_id=2, released=()), None, 0, 3)
-    assert serving(around, known.holder, 50) == ()
+    assert serving(around, facts.holder, 50) == ()
     assert serving(around, ENTITLED, 50) == (KEPT,)

@@ -16,108 +16,108 @@ Shown = tuple[Scan, Facts]
 
 @given(presentations())
 def test_total_and_repeatable(shown: Shown) -> None:
-    scan, known = shown
-    first = decide(scan, known)
+    scan, facts = shown
+    first = decide(scan, facts)
     assert isinstance(first, Admitted | Denied)
-    assert decide(scan, known) == first
+    assert decide(scan, facts) == first
 
 
 @given(presentations())
 def test_an_exit_is_never_refused(shown: Shown) -> None:
-    scan, known = shown
-    assert isinstance(decide(replace(scan, direction=Direction.EXIT), known), Admitted)
+    scan, facts = shown
+    assert isinstance(decide(replace(scan, direction=Direction.EXIT), facts), Admitted)
 
 
 @given(presentations())
 def test_revoking_never_opens_a_door(shown: Shown) -> None:
-    scan, known = shown
+    scan, facts = shown
     entry = replace(scan, direction=Direction.ENTRY)
-    revoked = replace(known, holder=replace(known.holder, revoked=True))
+    revoked = replace(facts, holder=replace(facts.holder, revoked=True))
     assert isinstance(decide(entry, revoked), Denied)
 
 
 @given(presentations(), st.integers(1, 255))
 def test_a_higher_issue_elsewhere_never_opens_a_door(shown: Shown, by: int) -> None:
-    scan, known = shown
+    scan, facts = shown
     entry = replace(scan, direction=Direction.ENTRY)
-    higher = replace(known.holder, highest_issue=known.holder.highest_issue + by)
-    if isinstance(decide(entry, known), Denied):
-        assert isinstance(decide(entry, replace(known, holder=higher)), Denied)
+    higher = replace(facts.holder, highest_issue=facts.holder.highest_issue + by)
+    if isinstance(decide(entry, facts), Denied):
+        assert isinstance(decide(entry, replace(facts, holder=higher)), Denied)
     if not isinstance(scan.badge, Reason):
-        void = replace(known.holder, highest_issue=scan.badge.issue + by)
-        assert isinstance(decide(entry, replace(known, holder=void)), Denied)
+        void = replace(facts.holder, highest_issue=scan.badge.issue + by)
+        assert isinstance(decide(entry, replace(facts, holder=void)), Denied)
 
 
 @given(presentations(), st.integers(0, 5))
 def test_fewer_places_never_open_a_door(shown: Shown, fewer: int) -> None:
-    scan, known = shown
+    scan, facts = shown
     entry = replace(scan, direction=Direction.ENTRY)
-    if isinstance(decide(entry, known), Denied):
-        less = replace(known, free_places=known.free_places - fewer)
+    if isinstance(decide(entry, facts), Denied):
+        less = replace(facts, free_places=facts.free_places - fewer)
         assert isinstance(decide(entry, less), Denied)
 
 
 @given(presentations())
 def test_no_entry_without_a_place_and_a_verified_badge(shown: Shown) -> None:
-    scan, known = shown
+    scan, facts = shown
     entry = replace(scan, direction=Direction.ENTRY)
-    if isinstance(decide(entry, known), Admitted):
-        assert known.free_places >= 1
+    if isinstance(decide(entry, facts), Admitted):
+        assert facts.free_places >= 1
         assert not isinstance(scan.badge, Reason)
-    assert isinstance(decide(entry, replace(known, free_places=min(0, known.free_places))), Denied)
+    assert isinstance(decide(entry, replace(facts, free_places=min(0, facts.free_places))), Denied)
 
 
 @given(presentations(), st.integers(0, 7))
 def test_a_refusal_by_name_never_opens_a_door(shown: Shown, session_id: int) -> None:
-    scan, known = shown
+    scan, facts = shown
     entry = replace(scan, direction=Direction.ENTRY)
     refused = replace(
-        known.holder, refused_from=known.holder.refused_from | frozenset({session_id})
+        facts.holder, refused_from=facts.holder.refused_from | frozenset({session_id})
     )
-    if isinstance(decide(entry, known), Denied):
-        assert isinstance(decide(entry, replace(known, holder=refused)), Denied)
+    if isinstance(decide(entry, facts), Denied):
+        assert isinstance(decide(entry, replace(facts, holder=refused)), Denied)
 
 
 @given(presentations(), st.integers(-1, 2))
 def test_a_day_credential_admits_on_its_own_day_alone(shown: Shown, day: int) -> None:
-    scan, known = shown
+    scan, facts = shown
     if isinstance(scan.badge, Reason):
         return
     valid = 1 << day if day >= 0 else 0b11
     entry = Scan(
         replace(scan.badge, kind=Kind.DAY, valid_days=valid), Direction.ENTRY, scan.scanned_at
     )
-    if isinstance(decide(entry, known), Admitted):
-        assert event_day(known.calendar.day_starts, scan.scanned_at) == day
+    if isinstance(decide(entry, facts), Admitted):
+        assert event_day(facts.calendar.day_starts, scan.scanned_at) == day
 
 
 @given(presentations(), st.sets(st.tuples(st.integers(1, 3), st.integers(0, 2)), max_size=3))
 def test_a_day_credential_elsewhere_never_opens_a_door(
     shown: Shown, more: set[tuple[int, int]]
 ) -> None:
-    scan, known = shown
+    scan, facts = shown
     entry = replace(scan, direction=Direction.ENTRY)
-    given_out = replace(known.holder, day_credentials=known.holder.day_credentials | more)
-    if isinstance(decide(entry, known), Denied):
-        assert isinstance(decide(entry, replace(known, holder=given_out)), Denied)
+    given_out = replace(facts.holder, day_credentials=facts.holder.day_credentials | more)
+    if isinstance(decide(entry, facts), Denied):
+        assert isinstance(decide(entry, replace(facts, holder=given_out)), Denied)
 
 
 @given(presentations())
 def test_of_a_badge_and_its_day_credential_one_opens_a_door(shown: Shown) -> None:
     """If both are known, there is no day on which both are admitted."""
-    scan, known = shown
-    day = event_day(known.calendar.day_starts, scan.scanned_at)
+    scan, facts = shown
+    day = event_day(facts.calendar.day_starts, scan.scanned_at)
     if isinstance(scan.badge, Reason) or day is None:
         return
     badge = replace(scan.badge, kind=Kind.PRINTED)
     other = replace(badge, kind=Kind.DAY, valid_days=1 << day)
-    holder = replace(known.holder, day_credentials=frozenset({(badge.issue, day)}))
+    holder = replace(facts.holder, day_credentials=frozenset({(badge.issue, day)}))
     both = [
-        decide(Scan(one, Direction.ENTRY, scan.scanned_at), replace(known, holder=holder))
-        for one in (badge, other)
+        decide(Scan(credential, Direction.ENTRY, scan.scanned_at), replace(facts, holder=holder))
+        for credential in (badge, other)
     ]
     assert isinstance(both[0], Denied)
-    without = replace(known, holder=replace(holder, day_credentials=frozenset()))
+    without = replace(facts, holder=replace(holder, day_credentials=frozenset()))
     assert both[1] == decide(Scan(other, Direction.ENTRY, scan.scanned_at), without)
 
 
@@ -128,9 +128,9 @@ def test_the_laws_are_tried_at_doors_that_open() -> None:
     @given(presentations())
     @settings(max_examples=tries(200), derandomize=True, database=None)
     def look(shown: Shown) -> None:
-        scan, known = shown
+        scan, facts = shown
         entry = replace(scan, direction=Direction.ENTRY)
-        opened.append(isinstance(decide(entry, known), Admitted))
+        opened.append(isinstance(decide(entry, facts), Admitted))
 
     look()
     assert sum(opened) >= tries(30)

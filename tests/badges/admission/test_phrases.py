@@ -21,7 +21,7 @@ CATEGORIES = {
 HALL = {"en": "Hall 7", "zh": "7号厅"}
 
 
-def told(
+def explained(
     decision: Decision,
     language: Language = "en",
     direction: Direction = Direction.ENTRY,
@@ -99,7 +99,7 @@ ENGLISH = [
 
 @pytest.mark.parametrize(("decision", "reason"), ENGLISH, ids=[reason for _, reason in ENGLISH])
 def test_reason_in_english(decision: Decision, reason: str) -> None:
-    assert told(decision).reason == reason
+    assert explained(decision).reason == reason
 
 
 CHINESE = [
@@ -116,15 +116,15 @@ CHINESE = [
 
 @pytest.mark.parametrize(("decision", "reason"), CHINESE, ids=[reason for _, reason in CHINESE])
 def test_reason_in_chinese(decision: Decision, reason: str) -> None:
-    assert told(decision, "zh").reason == reason
+    assert explained(decision, "zh").reason == reason
 
 
 def test_holders_own_session_is_the_next_step() -> None:
     denied = not_entitled(2, session_id=5, opens_at=AT + 90 * MINUTE)
 
-    assert told(denied).reason == "Keynote admits speakers"
-    assert told(denied).next_step == "Opens 15:03, in 1 hour 30 minutes, for this holder"
-    assert told(denied, "zh").next_step == "此持证人的场次15:03开放，还有1小时30分钟"
+    assert explained(denied).reason == "Keynote admits speakers"
+    assert explained(denied).next_step == "Opens 15:03, in 1 hour 30 minutes, for this holder"
+    assert explained(denied, "zh").next_step == "此持证人的场次15:03开放，还有1小时30分钟"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -134,13 +134,13 @@ def test_every_decision_has_words(language: Language, direction: Direction, hall
     decisions: list[Decision] = [Denied(reason) for reason in Reason]
     decisions += [Admitted(), *(Admitted(flags=frozenset({flag})) for flag in Flag)]
     for decision in decisions:
-        said = told(decision, language, direction, hall=hall)
-        assert said.word
-        assert said.reason
-        assert said.reason[0] == said.reason[0].upper()
-        assert "{" not in said.reason.replace(hall or "\0", "")
+        words = explained(decision, language, direction, hall=hall)
+        assert words.word
+        assert words.reason
+        assert words.reason[0] == words.reason[0].upper()
+        assert "{" not in words.reason.replace(hall or "\0", "")
         if isinstance(decision, Denied) and direction is Direction.ENTRY:
-            assert said.next_step, decision.reason
+            assert words.next_step, decision.reason
 
 
 def test_every_reason_and_flag_has_a_sentence() -> None:
@@ -164,21 +164,23 @@ def test_tone_and_word(
     decision: Decision, direction: Direction, expected: Tone, english: str, chinese: str
 ) -> None:
     assert tone(decision, direction) is expected
-    assert told(decision, "en", direction).word == english
-    assert told(decision, "zh", direction).word == chinese
+    assert explained(decision, "en", direction).word == english
+    assert explained(decision, "zh", direction).word == chinese
 
 
 def test_exit_of_no_valid_badge_tells_so() -> None:
     unverified = Admitted(flags=frozenset({Flag.UNVERIFIED}))
 
-    assert told(unverified, "en", Direction.EXIT).reason == "Exit recorded; not a valid badge"
+    assert explained(unverified, "en", Direction.EXIT).reason == "Exit recorded; not a valid badge"
 
 
 def test_exit_scanned_again_after_a_restart_tells_so() -> None:
     again = Admitted(flags=frozenset({Flag.REPEATED}))
 
-    assert told(again, "en", Direction.EXIT).reason == "Exit recorded before this kiosk restarted"
-    assert told(again, "zh", Direction.EXIT).reason == "本验证机重启前已记录离场"
+    assert (
+        explained(again, "en", Direction.EXIT).reason == "Exit recorded before this kiosk restarted"
+    )
+    assert explained(again, "zh", Direction.EXIT).reason == "本验证机重启前已记录离场"
 
 
 def test_times_are_the_venues() -> None:
@@ -200,7 +202,7 @@ def test_wait_across_the_end_of_summer_time() -> None:
     """The clock shows two hours more, but three hours pass."""
     at = round(datetime(2026, 10, 25, 1, 30, tzinfo=ZURICH).timestamp() * 1000)
 
-    assert told(closed(at + 180 * MINUTE), at=at).reason == "Opens 03:30, in 3 hours"
+    assert explained(closed(at + 180 * MINUTE), at=at).reason == "Opens 03:30, in 3 hours"
 
 
 def test_unknown_zone_is_an_error() -> None:

@@ -94,12 +94,12 @@ def test_keygen_makes_a_secret_and_a_public_file(keys, ring):
 
 
 def test_keygen_makes_up_an_event(tmp_path):
-    made = [
+    commands = [
         run("keygen", "--out", tmp_path / name).stdout.split()[1] for name in ("a.json", "b.json")
     ]
-    assert UUID(made[0]).version == UUID(made[1]).version == 4
-    assert made[0] != made[1]
-    assert str(UUID(bytes=decode_keys((tmp_path / "a.json").read_bytes()).event_id)) == made[0]
+    assert UUID(commands[0]).version == UUID(commands[1]).version == 4
+    assert commands[0] != commands[1]
+    assert str(UUID(bytes=decode_keys((tmp_path / "a.json").read_bytes()).event_id)) == commands[0]
 
 
 @pytest.mark.parametrize(("level", "side_px"), [("M", 37 + 8), ("Q", 45 + 8)])

@@ -141,7 +141,7 @@ def test_the_categories_are_a_new_servers():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "is empty"),
         ("id,name\n1,Anna\n", "category"),
@@ -151,9 +151,9 @@ def test_the_categories_are_a_new_servers():
         (ROSTER.replace("2,Bo", "1,Bo"), "line 3"),
     ],
 )
-def test_a_roster_with_problems_makes_nothing(keys, text, said):
+def test_a_roster_with_problems_makes_nothing(keys, text, message):
     result, pdf = print_sheet(keys, text, *ZONES, status=2)
-    assert said in result.stderr
+    assert message in result.stderr
     assert "Traceback" not in result.output
     assert not pdf.exists()
 
@@ -238,7 +238,7 @@ def test_nobody_else_may_read_the_cards(keys: Path) -> None:
     pdf = keys.with_name("cards.pdf")
     pdf.write_bytes(b"earlier ones")
     pdf.chmod(0o644)
-    _, made = print_sheet(keys, ROSTER, *ZONES)
-    assert made.stat().st_mode & 0o777 == 0o600
+    _, files = print_sheet(keys, ROSTER, *ZONES)
+    assert files.stat().st_mode & 0o777 == 0o600
     assert pdf.read_bytes().startswith(b"%PDF")
     assert not list(keys.parent.glob(".*.part"))

@@ -30,9 +30,9 @@ EDGES = [
 @pytest.mark.parametrize(("name", "lowest", "highest"), EDGES, ids=[edge[0] for edge in EDGES])
 def test_a_field_goes_from_its_lowest_to_its_highest(name: str, lowest: int, highest: int) -> None:
     for value in (lowest, highest):
-        made = replace(PLAIN, **{name: value})
-        ring = KeyRing(EVENT, {made.key_id: BadgeKey(KEY.public, 0, 1)})
-        assert open_credential(ring, issue_credential(KEY, EVENT, made)) == made
+        credential = replace(PLAIN, **{name: value})
+        ring = KeyRing(EVENT, {credential.key_id: BadgeKey(KEY.public, 0, 1)})
+        assert open_credential(ring, issue_credential(KEY, EVENT, credential)) == credential
     for value in (lowest - 1, highest + 1):
         with pytest.raises(ValueError, match=f"{name} is {lowest} to {highest}, not {value}"):
             issue_credential(KEY, EVENT, replace(PLAIN, **{name: value}))

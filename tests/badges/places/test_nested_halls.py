@@ -48,7 +48,7 @@ def inside(policy: AntiPassback) -> Outer:
 
 
 @pytest.mark.parametrize(
-    ("case", "said"),
+    ("case", "answer"),
     [
         (facts(free(), free(SITE)), Admitted(session_id=5)),
         (facts(free(places=0), free(SITE)), Denied(Reason.HALL_FULL, hall_id=4)),
@@ -67,8 +67,8 @@ def inside(policy: AntiPassback) -> Outer:
         (facts(free(anti_passback=AntiPassback.SOFT)), Admitted(session_id=5)),
     ],
 )
-def test_the_halls_around_have_a_say(case: Facts, said: Admitted | Denied) -> None:
-    assert enter(case) == said
+def test_the_halls_around_have_a_say(case: Facts, answer: Admitted | Denied) -> None:
+    assert enter(case) == answer
 
 
 def test_no_hall_around_refuses_an_exit() -> None:
@@ -101,8 +101,8 @@ def test_no_hall_around_refuses_an_exit() -> None:
 )
 def test_the_hall_that_is_the_reason_is_named(denied: Denied, english: str, chinese: str) -> None:
     names = {"en": "Expo", "zh": "博览会"}
-    for language, said in (("en", english), ("zh", chinese)):
-        told = explain(
+    for language, words in (("en", english), ("zh", chinese)):
+        explanation = explain(
             denied,
             Direction.ENTRY,
             language=language,
@@ -113,7 +113,7 @@ def test_the_hall_that_is_the_reason_is_named(denied: Denied, english: str, chin
             hall=HALL.name,
             outer={4: names[language]},
         )
-        assert told.reason == said
+        assert explanation.reason == words
 
 
 PLAIN = ScanRecord(
@@ -141,7 +141,7 @@ def test_a_record_of_several_halls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outer", "said"),
+    ("outer", "message"),
     [
         (b"[]", "length >= 1"),
         (b"[" + b",".join(b'{"hall":%d}' % n for n in range(10, 19)) + b"]", "length <= 8"),
@@ -151,9 +151,9 @@ def test_a_record_of_several_halls() -> None:
         (b'[{"hall":4,"more":1}]', "unknown field"),
     ],
 )
-def test_a_record_that_says_it_otherwise_is_refused(outer: bytes, said: str) -> None:
+def test_a_record_that_says_it_otherwise_is_refused(outer: bytes, message: str) -> None:
     raw = encode_record(PLAIN).replace(b'"override', b'"outer":' + outer + b',"override')
-    with pytest.raises(WireError, match=said):
+    with pytest.raises(WireError, match=message):
         decode_record(raw)
 
 

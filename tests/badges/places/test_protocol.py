@@ -58,8 +58,8 @@ def test_a_fenced_kiosk_returns_what_is_free_and_stops() -> None:
     ids=["own and unoffered", "offered", "closed", "another's", "another generation's", "unnamed"],
 )
 def test_who_may_credit(stay: StayRef | None, offered: int, closed: bool, expected: bool) -> None:
-    found = may_credit(stay, kiosk="door-a", generation=1, offered=offered, closed=closed)
-    assert found is expected
+    decision = may_credit(stay, kiosk="door-a", generation=1, offered=offered, closed=closed)
+    assert decision is expected
 
 
 def pool(capacity: int = 4) -> Pool:
@@ -106,15 +106,15 @@ def lost() -> Pool:
     """A had five places. One was used by a known entry; of the other four, staff attest that at
     most one is used by a person inside.
     """
-    known = pool(9).grant(A, 5).open_stay(A, gone=False)
-    return known.fence(A).attest(A, 1, seq=1)
+    held = pool(9).grant(A, 5).open_stay(A, gone=False)
+    return held.fence(A).attest(A, 1, seq=1)
 
 
 def test_a_place_that_was_attested_does_not_come_back_by_its_exit_too() -> None:
     assert lost().worst_case == 2
-    found = lost().open_stay(A, gone=False).open_stay(A, gone=False)
-    assert found.worst_case == 3, "three are known to be in, whatever staff saw"
-    out = found.close_stay(A2)  # the one that staff did not see
+    after = lost().open_stay(A, gone=False).open_stay(A, gone=False)
+    assert after.worst_case == 3, "three are known to be in, whatever staff saw"
+    out = after.close_stay(A2)  # the one that staff did not see
     assert out.worst_case == 2
     assert out.hear_returned(A, 2, incarnation=1).worst_case == 2
     assert out.hear_returned(A, 2, incarnation=1).close_stay(A3).close_stay(A1).worst_case == 0
@@ -125,9 +125,9 @@ def test_a_stay_from_before_the_attestation_gives_its_place_back() -> None:
 
 
 def test_once_all_that_was_attested_is_accounted_for_exits_count_again() -> None:
-    found = lost().open_stay(A, gone=False).hear_returned(A, 3, incarnation=1)
-    assert found.kiosks[A].reclaimed == 0
-    assert found.close_stay(A2).worst_case == found.worst_case - 1
+    after = lost().open_stay(A, gone=False).hear_returned(A, 3, incarnation=1)
+    assert after.kiosks[A].reclaimed == 0
+    assert after.close_stay(A2).worst_case == after.worst_case - 1
 
 
 def test_a_wrong_word_puts_nobody_over_once_its_kiosk_is_heard() -> None:
@@ -157,9 +157,9 @@ def test_a_restored_server_is_told_of_people_that_it_has_no_places_for() -> None
     assert restored.awaited == {A}
     attested = restored.attest(A, 2, seq=0)
     assert (attested.awaited, attested.worst_case) == (frozenset(), 2)
-    found = attested.hear(A, granted=5, incarnation=2)  # its grants arrive
-    assert found.worst_case == 2
-    assert found.hear(A, granted=5, incarnation=2) == found
+    heard = attested.hear(A, granted=5, incarnation=2)  # its grants arrive
+    assert heard.worst_case == 2
+    assert heard.hear(A, granted=5, incarnation=2) == heard
 
 
 def test_a_shortage_that_no_grant_explains_is_forgotten() -> None:
@@ -196,8 +196,8 @@ def test_totals_from_before_a_restore_take_nobody_out_of_the_word(
 def test_records_of_the_time_before_a_restore_take_the_places_of_the_word() -> None:
     late = found_late(2, 0, 1).open_stay(A, gone=False).open_stay(A, gone=False)
     assert (late.open_stays, late.worst_case) == (2, 4)
-    told = late.hear(A, granted=2, incarnation=2)  # so there were no more than these two
-    assert told.worst_case == 2
+    heard = late.hear(A, granted=2, incarnation=2)  # so there were no more than these two
+    assert heard.worst_case == 2
 
 
 def test_a_place_on_trust_moves_from_the_stay_to_the_door() -> None:
@@ -291,10 +291,10 @@ class TwoDoors(RuleBasedStateMachine):
             for seq, (kind, _, _) in enumerate(self.journals[key], 1)
             if kind == "entry"
         }
-        known = sorted((own | self.open) - self.named, key=str)
-        if not known:
+        candidates = sorted((own | self.open) - self.named, key=str)
+        if not candidates:
             return
-        stay = data.draw(st.sampled_from(known))
+        stay = data.draw(st.sampled_from(candidates))
         credited = may_credit(
             stay, kiosk=key[0], generation=key[1], offered=self.offered[key], closed=False
         )

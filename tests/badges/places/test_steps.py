@@ -92,8 +92,8 @@ class TestFigures:
         assert held(reclaimed=2).held == 4
 
     def test_the_most_that_can_be_inside(self) -> None:
-        found = pool(held(), open_stays=4)
-        assert (found.worst_case, found.free) == (6 + 4, 20 - 10)
+        state = pool(held(), open_stays=4)
+        assert (state.worst_case, state.free) == (6 + 4, 20 - 10)
         assert (Pool(5).worst_case, Pool(5).incarnation, Pool(5).awaited) == (0, 1, frozenset())
 
 
@@ -107,13 +107,13 @@ class TestGrants:
         assert pool(held(), open_stays=13).grant(A, 2).kiosks[A].granted == 10
 
     def test_nothing_from_a_debt_nor_to_the_fenced_nor_while_somebody_is_awaited(self) -> None:
-        for found in (
+        for state in (
             pool(held(), open_stays=14),
             pool(held(), open_stays=15),
             pool(held(fenced=True)),
             pool(held(), awaited=frozenset({B})),
         ):
-            assert found.grant(A, 1) == found
+            assert state.grant(A, 1) == state
         assert pool(held()).grant(A, 0) == pool(held())
         assert pool(held()).grant(A, -1) == pool(held())
 
@@ -136,9 +136,9 @@ class TestHearing:
         assert waiting.hear(A, granted=9, incarnation=1).awaited == {A, B}
 
     def test_grants_that_turn_up_after_the_word_of_staff_were_part_of_it(self) -> None:
-        known = pool(held(attested=4, reclaimed=2, fenced=True))
-        assert known.hear(A, granted=12, incarnation=1).kiosks[A].reclaimed == 5
-        assert known.hear(A, granted=9, incarnation=1) == known
+        before = pool(held(attested=4, reclaimed=2, fenced=True))
+        assert before.hear(A, granted=12, incarnation=1).kiosks[A].reclaimed == 5
+        assert before.hear(A, granted=9, incarnation=1) == before
         unattested = pool(held(fenced=True))
         assert unattested.hear(A, granted=12, incarnation=1).kiosks[A].reclaimed == 0
 
@@ -162,8 +162,8 @@ class TestHearing:
 
     @pytest.mark.parametrize(("returned", "reclaimed"), [(2, 2), (3, 1), (4, 0), (5, 0)])
     def test_what_was_attested_is_not_given_back_twice(self, returned: int, reclaimed: int) -> None:
-        known = pool(held(reclaimed=3, attested=4, fenced=True))
-        assert known.hear_returned(A, returned, incarnation=1).kiosks[A].reclaimed == reclaimed
+        before = pool(held(reclaimed=3, attested=4, fenced=True))
+        assert before.hear_returned(A, returned, incarnation=1).kiosks[A].reclaimed == reclaimed
 
 
 class TestStays:
@@ -215,8 +215,8 @@ class TestLost:
 
     @pytest.mark.parametrize(("inside", "reclaimed"), [(0, 6), (5, 1), (6, 0)])
     def test_the_word_of_staff_may_only_lower(self, inside: int, reclaimed: int) -> None:
-        said = pool(held(fenced=True)).attest(A, inside, seq=8)
-        assert said == pool(held(fenced=True, reclaimed=reclaimed, attested=8))
+        attested = pool(held(fenced=True)).attest(A, inside, seq=8)
+        assert attested == pool(held(fenced=True, reclaimed=reclaimed, attested=8))
 
     def test_a_word_about_more_people_than_there_were_places_is_none(self) -> None:
         assert pool(held(fenced=True)).attest(A, 7, seq=8) == pool(held(fenced=True))
@@ -226,16 +226,16 @@ class TestLost:
 
     def test_of_one_that_is_awaited_it_may_raise(self) -> None:
         waiting = pool(held(fenced=True), awaited=frozenset({A, B}))
-        said = waiting.attest(A, 8, seq=8)
-        assert (said.kiosks[A].held, said.awaited) == (8, {B})
+        attested = waiting.attest(A, 8, seq=8)
+        assert (attested.kiosks[A].held, attested.awaited) == (8, {B})
 
     def test_what_the_first_word_covered_stays(self) -> None:
         once = pool(held(fenced=True, reclaimed=1, attested=3))
         assert once.attest(A, 2, seq=8).kiosks[A] == held(fenced=True, reclaimed=4, attested=3)
 
     def test_a_restored_server_awaits_all_but_those_fenced_since(self) -> None:
-        found = Pool(9, kiosks={A: held(), B: held(fenced=True)}).restored(5)
-        assert (found.incarnation, found.awaited) == (5, {A})
+        restored = Pool(9, kiosks={A: held(), B: held(fenced=True)}).restored(5)
+        assert (restored.incarnation, restored.awaited) == (5, {A})
         again = Pool(9, kiosks={A: held(), B: Held(fenced=True)}, awaited=frozenset({B}))
         assert again.restored(6).awaited == {A, B}
 
@@ -250,11 +250,11 @@ class TestLost:
     def test_a_door_that_was_fenced_by_an_old_copy_is_counted(self) -> None:
         """Grant two places, put the database back, and fence the door while it is away."""
         blind = Pool(2).enrol(A).enrol(B).fence(A)
-        for said in (blind, blind.attest(A, 2, seq=0)):
-            found = said.restored(2, was_put_back=True).hear(B, granted=0, incarnation=2)
-            assert found.grant(B, 2) == found
-            attested = found.attest(A, 2, seq=0)
-            heard = found.hear(A, granted=2, incarnation=2)
+        for state in (blind, blind.attest(A, 2, seq=0)):
+            restored = state.restored(2, was_put_back=True).hear(B, granted=0, incarnation=2)
+            assert restored.grant(B, 2) == restored
+            attested = restored.attest(A, 2, seq=0)
+            heard = restored.hear(A, granted=2, incarnation=2)
             assert attested.worst_case == heard.worst_case == 2
             assert attested.awaited == heard.awaited == frozenset()
 
@@ -319,9 +319,9 @@ def test_who_is_counted_in_takes_a_place_of_nobody_s() -> None:
 
 
 def test_one_place_of_each_hall_or_of_none() -> None:
-    one, other = PoolKey(1), PoolKey(2)
-    accounts = {one: Account(granted=2), other: Account(granted=1)}
+    first, other = PoolKey(1), PoolKey(2)
+    accounts = {first: Account(granted=2), other: Account(granted=1)}
     after = enter_all(accounts)
-    assert after == {one: Account(granted=2, entries=1), other: Account(granted=1, entries=1)}
+    assert after == {first: Account(granted=2, entries=1), other: Account(granted=1, entries=1)}
     with pytest.raises(NoPlaceError):
         enter_all(after)

@@ -70,9 +70,9 @@ def box(pdf: bytes, text: str) -> tuple[float, float, float, float]:
             for at, char in enumerate(words.get_text_range())
             if not char.isspace()
         ]
-        found = "".join(char for char, _ in letters).find(text)
-        assert found >= 0, text
-        sides = zip(*(sides for _, sides in letters[found : found + len(text)]), strict=True)
+        start = "".join(char for char, _ in letters).find(text)
+        assert start >= 0, text
+        sides = zip(*(sides for _, sides in letters[start : start + len(text)]), strict=True)
         left, bottom, right, top = sides
         points = (min(left), height - max(top), max(right), height - min(bottom))
         x0, y0, x1, y1 = (point / 72 * 25.4 for point in points)

@@ -38,7 +38,7 @@ def draw(name: str, cards: Sequence[Card], folder: Path) -> list[Path]:
     """Draw a format's pages into its own folder, as its printer would print them."""
     paper = FORMATS[name]
     look = replace(FORUM, format=paper, back=BACK)
-    made = []
+    paths = []
     folder.mkdir(parents=True, exist_ok=True)
     for number, png in enumerate(render_pngs(cards, look, _dpi(paper)), start=1):
         with Image.open(io.BytesIO(png)) as picture:
@@ -48,8 +48,8 @@ def draw(name: str, cards: Sequence[Card], folder: Path) -> list[Path]:
                 page = picture.convert("RGB")
         path = folder / f"{number:03}.png"
         page.save(path)
-        made.append(path)
-    return made
+        paths.append(path)
+    return paths
 
 
 def _dpi(paper: Format) -> int:
@@ -69,8 +69,8 @@ def read(paths: Sequence[Path]) -> list[set[str]]:
     command = [sys.executable, "-m", "kiosk", "read", "--json", *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    found = {line["path"]: {text["text"] for text in line["texts"]} for line in lines[:-1]}
-    return [found.get(str(path), set()) for path in paths]
+    texts = {line["path"]: {text["text"] for text in line["texts"]} for line in lines[:-1]}
+    return [texts.get(str(path), set()) for path in paths]
 
 
 def check(name: str, cards: Sequence[Card], folder: Path) -> dict[str, object]:
@@ -83,11 +83,19 @@ def check(name: str, cards: Sequence[Card], folder: Path) -> dict[str, object]:
         "dpi": _dpi(FORMATS[name]),
         "pages": len(paths),
         "codes": sum(map(len, wanted)),
-        "read": sum(len(one & other) for one, other in zip(wanted, seen, strict=True)),
+        "read": sum(
+            len(wanted_texts & seen_texts)
+            for wanted_texts, seen_texts in zip(wanted, seen, strict=True)
+        ),
         "not_read": [
-            path.name for path, one, other in zip(paths, wanted, seen, strict=True) if one - other
+            path.name
+            for path, wanted_texts, seen_texts in zip(paths, wanted, seen, strict=True)
+            if wanted_texts - seen_texts
         ],
-        "others": sum(len(other - one) for one, other in zip(wanted, seen, strict=True)),
+        "others": sum(
+            len(seen_texts - wanted_texts)
+            for wanted_texts, seen_texts in zip(wanted, seen, strict=True)
+        ),
     }
 
 
@@ -114,11 +122,11 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments or set(arguments[1:]) - set(FORMATS):
         click.echo(__doc__, err=True)
         return 2
-    found = []
+    results = []
     for name in arguments[1:] or FORMATS:
-        found.append(check(name, thirty(), Path(arguments[0]) / name))
-        click.echo(json.dumps(found[-1]))
-    return 1 if any(one["not_read"] for one in found) else 0
+        results.append(check(name, thirty(), Path(arguments[0]) / name))
+        click.echo(json.dumps(results[-1]))
+    return 1 if any(result["not_read"] for result in results) else 0
 
 
 if __name__ == "__main__":

@@ -51,8 +51,8 @@ def test_it_works_for_three_readers():
         "VIP",
     ):
         assert word in text
-    (found,) = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)
-    assert (found.text, found.ec_level) == (CREDENTIAL, "M")
+    (code,) = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)
+    assert (code.text, code.ec_level) == (CREDENTIAL, "M")
     assert cv2.QRCodeDetector().detectAndDecode(picture)[0] == CREDENTIAL
     (other,) = pyzbar.decode(picture)
     assert other.data.decode() == CREDENTIAL
@@ -92,10 +92,10 @@ def test_a_page_for_each_card_and_progress():
     ]
     seen: list[tuple[int, int]] = []
     pdf = render_pdf(cards, event_name=EVENT, progress=lambda done, of: seen.append((done, of)))
-    found = texts(pdf)
-    assert ["N0007" in text for text in found].index(True) == 7
+    pages = texts(pdf)
+    assert ["N0007" in text for text in pages].index(True) == 7
     assert zxingcpp.read_barcodes(page_drawn(pdf, 44))[0].text == CREDENTIAL[:-3] + "044"
-    assert len(found) == 45
+    assert len(pages) == 45
     assert seen == [(20, 45), (40, 45), (45, 45)]
 
 

@@ -89,9 +89,9 @@ def test_scripts_are_whole_and_apart(script):
 )
 def test_long_and_short_names_stay_in_their_place(names):
     card = replace(named(*names), zones=tuple(f"ZONE{n}" for n in range(32)))
-    found = pages(render_pdf([card], event_name=EVENT * 6))
-    assert len(found) == 1
-    picture, text = found[0]
+    layouts = pages(render_pdf([card], event_name=EVENT * 6))
+    assert len(layouts) == 1
+    picture, text = layouts[0]
     check_layout(picture)
     assert sum(text.count(char) for char in set(names[0])) >= len(names[0].replace(" ", ""))
     assert zxingcpp.read_barcodes(picture)[0].text == CREDENTIAL

@@ -66,24 +66,24 @@ def test_pages_have_the_size_of_their_paper(name: str) -> None:
 def said_on(look: Look) -> list[str]:
     """The text on each card, front and back, without spaces."""
     if cards_on(look) > 1:
-        found = [said_by(render_pdf([card], look=look)) for card in SOME]
+        pages = [said_by(render_pdf([card], look=look)) for card in SOME]
     else:
         together = said_by(render_pdf(SOME, look=look))
         each = 1 if look.format.on_page == "folded" else 2
         assert len(together) == each * len(SOME)
-        found = [together[each * at : each * (at + 1)] for at in range(len(SOME))]
-    return ["".join("".join(one).split()) for one in found]
+        pages = [together[each * at : each * (at + 1)] for at in range(len(SOME))]
+    return ["".join("".join(page).split()) for page in pages]
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_all_texts_stand_on_all_formats(name: str) -> None:
     look = replace(FORUM, format=FORMATS[name], back=BACK)
-    for card, said in zip(SOME, said_on(look), strict=True):
+    for card, text in zip(SOME, said_on(look), strict=True):
         for part in (card.latin_name, card.category_name, card.category_second_name,
                      card.badge_number, look.event_name, "HARBOUR-FORUM"):  # fmt: skip
-            assert "".join(part.split()) in said, part
+            assert "".join(part.split()) in text, part
         for part in (card.given_name, card.family_name, card.organisation):
-            assert set("".join(part.split())) - set("()") <= set(said), part
+            assert set("".join(part.split())) - set("()") <= set(text), part
 
 
 def test_a_layer_leaves_white_what_the_shell_has() -> None:
@@ -112,13 +112,13 @@ def test_four_on_a_sheet_meet_their_backs() -> None:
     front, back = map(gray, render_pngs(cards, look, 150))
 
     def by_place(picture: np.ndarray) -> list[list[str]]:
-        found: dict[tuple[bool, bool], str] = {}
+        places: dict[tuple[bool, bool], str] = {}
         for sighting in read_still(picture):
             x, y = np.mean(sighting.corners, axis=0)
-            found[bool(y > picture.shape[0] / 2), bool(x > picture.shape[1] / 2)] = sighting.text[
+            places[bool(y > picture.shape[0] / 2), bool(x > picture.shape[1] / 2)] = sighting.text[
                 -1
             ]
-        return [[found[row, column] for column in (False, True)] for row in (False, True)]
+        return [[places[row, column] for column in (False, True)] for row in (False, True)]
 
     assert by_place(front) == [["0", "1"], ["2", "3"]]
     assert by_place(back) == [["1", "0"], ["3", "2"]]
@@ -141,9 +141,9 @@ def test_nothing_stands_in_a_code_s_quiet_zone(name: str) -> None:
     for png in {png for look in looks for png in render_pngs(SOME[:4], look, dpi)}:
         picture = gray(png)
         # The first pass finds the codes. All texts of each page are tested above.
-        found = find_zxing(picture)
-        assert len(found) == cards_on(looks[0]) * (2 if paper.on_page == "folded" else 1)
-        for code in found:
+        codes = find_zxing(picture)
+        assert len(codes) == cards_on(looks[0]) * (2 if paper.on_page == "folded" else 1)
+        for code in codes:
             corners = np.asarray(code.corners)
             (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
             module = (right - left) / 37
@@ -174,9 +174,9 @@ def test_the_sheet_of_thirty_is_read_by_the_command(
     monkeypatch.setattr(sheet, "read", read_with_a_blank)
     cards = sheet.thirty()
     assert len({card.text for card in cards}) == 30
-    found = sheet.check("62mm", cards[21:24], tmp_path / "62mm")
-    assert (found["codes"], found["read"], found["others"]) == (6, 6, 0)
-    assert {one.name for one in tmp_path.glob("62mm*")} == {
+    result = sheet.check("62mm", cards[21:24], tmp_path / "62mm")
+    assert (result["codes"], result["read"], result["others"]) == (6, 6, 0)
+    assert {path.name for path in tmp_path.glob("62mm*")} == {
         "62mm",
         "62mm-front-1.png",
         "62mm-back-1.png",

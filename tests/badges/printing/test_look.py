@@ -30,9 +30,9 @@ def test_pictures_become_svg(form):
     size = (4_000, 3_000) if form == "JPEG" else (2_000, 1_500)
     # Written with the least work, because only its size matters.
     easy = {"WEBP": {"method": 0}, "PNG": {"compress_level": 1}}.get(form, {})
-    made = photo(picture(form, size, **easy), "p")
-    assert 'viewBox="0 0 500 375"' in made
-    assert len(made) < 30_000
+    svg = photo(picture(form, size, **easy), "p")
+    assert 'viewBox="0 0 500 375"' in svg
+    assert len(svg) < 30_000
 
 
 def test_a_photo_that_lies_on_its_side_is_turned():

@@ -45,19 +45,19 @@ def test_patterns_at_every_place(line, turned):
 
 def whole(texts: list[tuple[str, str]]) -> list[Symbol]:
     """The symbols of texts at their levels, made by `qrcode` alone."""
-    made = []
+    symbols = []
     for text, level in texts:
         mode = MODE_ALPHA_NUM if set(text) <= set(ALPHABET) else MODE_8BIT_BYTE
         code = qrcode.QRCode(error_correction=qr._LEVELS[level], border=0)
         code.add_data(QRData(text.encode(), mode, False))
         code.make(fit=True)
-        made.append(tuple(tuple(map(bool, row)) for row in code.modules))
-    return made
+        symbols.append(tuple(tuple(map(bool, row)) for row in code.modules))
+    return symbols
 
 
 def are_as_qrcode_makes_them(texts: list[tuple[str, str]]) -> bool:
-    made = [symbol(text, level=level).modules for text, level in texts]
-    return made == whole(texts)
+    symbols = [symbol(text, level=level).modules for text, level in texts]
+    return symbols == whole(texts)
 
 
 def test_the_symbols_of_many_credentials():

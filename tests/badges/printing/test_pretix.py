@@ -45,12 +45,12 @@ POWERED = {"type": "poweredby", "page": 1, "left": "1.00", "bottom": "1.00", "si
 
 def background(*colours: str, width: float = WIDTH, height: float = HEIGHT) -> bytes:
     """A PDF with a page of each colour."""
-    said = "\n".join(
+    operators = "\n".join(
         f'#page(width: {width}mm, height: {height}mm, margin: 0mm, fill: rgb("{colour}"))[]'
         for colour in colours
     )
     compiler = typst.Compiler(font_paths=fonts.none(), ignore_system_fonts=True)
-    pdf = compiler.compile(said.encode(), format="pdf")
+    pdf = compiler.compile(operators.encode(), format="pdf")
     assert isinstance(pdf, bytes)
     return pdf
 
@@ -61,11 +61,11 @@ def looks(*areas: dict[str, Any], pdf: bytes = b"") -> Look:
 
 def drawn(*areas: dict[str, Any], card: Card = ANNA, pdf: bytes = b"") -> list[np.ndarray]:
     """Each page in colours."""
-    found = []
+    boxes = []
     for png in render_pngs([card], looks(*areas, pdf=pdf), DPI):
         with Image.open(io.BytesIO(png)) as picture:
-            found.append(np.asarray(picture.convert("RGB")))
-    return found
+            boxes.append(np.asarray(picture.convert("RGB")))
+    return boxes
 
 
 def ink(
@@ -182,8 +182,8 @@ def test_the_background_is_in_a_pdf_once() -> None:
     out = io.BytesIO()
     Image.fromarray(noise).save(out, "PDF", resolution=50)
     look = looks({**TEXT, "left": 5, "bottom": 5}, pdf=out.getvalue())
-    one, ten = (len(render_pdf([ANNA] * count, look=look)) for count in (1, 10))
-    assert ten - one < 0.3 * len(out.getvalue())
+    single, ten = (len(render_pdf([ANNA] * count, look=look)) for count in (1, 10))
+    assert ten - single < 0.3 * len(out.getvalue())
 
 
 def test_contents_are_filled() -> None:
@@ -196,29 +196,29 @@ def test_contents_are_filled() -> None:
     ]  # fmt: skip
     areas.append({**TEXT, "bottom": 10, "text": "No. {badge_number} {seat}{lunch}", "fontsize": 9})
     card = replace(ANNA, category_second_name="Delegate in English")
-    (said,) = texts(render_pdf([card], look=looks(*areas)))
+    (page_text,) = texts(render_pdf([card], look=looks(*areas)))
     for text in ("Anna Ødegård", "Fjord & Sønner AS", "Norway", "Delegate in English",
                  "Global Digital Forum Harbour Summit", "25–27 May 2026", "7K3QX", "VIP · STAGE",
                  "No. 7K3QX {lunch}"):  # fmt: skip
-        assert text in said
+        assert text in page_text
 
 
 def test_the_language_of_an_area() -> None:
     card = replace(ANNA, category_name="代表", category_second_name="Delegate", language="zh")
     words = {"en": "Welcome", "zh-hans": "欢迎"}
-    said = {
+    text = {
         locale: texts(render_pdf([card], look=looks(
             {**TEXT, "content": "item", "locale": locale},
             {**TEXT, "content": "other_i18n", "text_i18n": words, "locale": locale, "bottom": 9},
         )))[0]
         for locale in ("en", "zh-hans", "")
     }  # fmt: skip
-    assert "Delegate" in said["en"]
-    assert "Welcome" in said["en"]
-    assert "代表" in said["zh-hans"]
-    assert "欢迎" in said["zh-hans"]
-    assert "代表" in said[""]  # by the card's own language
-    assert "Welcome" in said[""]
+    assert "Delegate" in text["en"]
+    assert "Welcome" in text["en"]
+    assert "代表" in text["zh-hans"]
+    assert "欢迎" in text["zh-hans"]
+    assert "代表" in text[""]  # by the card's own language
+    assert "Welcome" in text[""]
 
 
 def test_what_is_not_there_is_named() -> None:
@@ -257,7 +257,7 @@ def test_all_scripts_and_long_names_stay_on_the_page() -> None:
     look = looks(name, box)
     everybody = people()
     assert undrawable(everybody, look=look) == []
-    some = [one for one in everybody if one.organisation][2::5] + everybody[21:24]
+    some = [card for card in everybody if card.organisation][2::5] + everybody[21:24]
     for png in render_pngs(some, look, DPI / 2):
         with Image.open(io.BytesIO(png)) as picture:
             page = np.asarray(picture.convert("RGB"))
@@ -308,7 +308,7 @@ def test_what_is_wrong_is_said(areas: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "message"),
+    ("make_pdf", "message"),
     [
         (lambda: b"MZ", "the background is no PDF that can be read"),
         (lambda: b" " * 5_000_001, "the background has 5,000,001 bytes"),
@@ -317,9 +317,9 @@ def test_what_is_wrong_is_said(areas: Any, message: str) -> None:
     ],
     ids=["no PDF", "large", "pages", "small"],
 )
-def test_wrong_backgrounds(made: Callable[[], bytes], message: str) -> None:
+def test_wrong_backgrounds(make_pdf: Callable[[], bytes], message: str) -> None:
     with pytest.raises(PretixError, match=message):
-        read_layout(json.dumps([TEXT]).encode(), "badge.json", made())
+        read_layout(json.dumps([TEXT]).encode(), "badge.json", make_pdf())
 
 
 def test_a_background_with_too_few_pages() -> None:
@@ -329,5 +329,5 @@ def test_a_background_with_too_few_pages() -> None:
 
 def test_a_name_is_never_markup() -> None:
     card = replace(ANNA, given_name="#panic()", family_name="*a* $x$")
-    (said,) = texts(render_pdf([card], look=looks({**TEXT, "content": "attendee_name"})))
-    assert "#panic() *a* $x$" in said
+    (text,) = texts(render_pdf([card], look=looks({**TEXT, "content": "attendee_name"})))
+    assert "#panic() *a* $x$" in text

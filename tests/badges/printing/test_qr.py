@@ -57,9 +57,9 @@ def test_one_character_more_needs_the_next_version():
 def test_three_readers_read_the_png(level):
     picture = pixels(symbol_png(CREDENTIAL, level=level))
     assert picture.shape[0] == picture.shape[1] == (symbol(CREDENTIAL, level=level).size + 8) * 8
-    (found,) = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)
-    assert found.text == CREDENTIAL
-    assert found.ec_level == level
+    (code,) = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)
+    assert code.text == CREDENTIAL
+    assert code.ec_level == level
     assert cv2.QRCodeDetector().detectAndDecode(picture)[0] == CREDENTIAL
     (other,) = pyzbar.decode(picture)
     assert other.data.decode() == CREDENTIAL
@@ -82,16 +82,16 @@ def test_the_same_text_is_drawn_alike():
 
 @given(st.text(min_size=1, max_size=60))
 def test_any_text_is_read_again(text):
-    (found,) = zxingcpp.read_barcodes(
+    (code,) = zxingcpp.read_barcodes(
         pixels(symbol_png(text, module_px=3)), formats=zxingcpp.BarcodeFormat.QRCode
     )
-    assert found.bytes == text.encode()
+    assert code.bytes == text.encode()
 
 
 def test_long_addresses():
     address = "https://badges.example.org/b/" + "k" * 80
-    (found,) = zxingcpp.read_barcodes(pixels(symbol_png(address)))
-    assert found.text == address
+    (code,) = zxingcpp.read_barcodes(pixels(symbol_png(address)))
+    assert code.text == address
 
 
 @pytest.mark.parametrize(

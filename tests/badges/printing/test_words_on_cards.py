@@ -60,14 +60,14 @@ def size_of(pdf: bytes, text: str) -> float:
 
 @pytest.mark.parametrize("logo", ["", FORUM.logo], ids=["plain", "logo"])
 @pytest.mark.parametrize("name", LABELS)
-@pytest.mark.parametrize("who", LONG)
-def test_words_on_labels_are_whole(who: str, name: str, logo: str) -> None:
+@pytest.mark.parametrize("holder", LONG)
+def test_words_on_labels_are_whole(holder: str, name: str, logo: str) -> None:
     """They get smaller first. A name with a hyphen is broken there."""
     look = replace(FORUM, format=FORMATS[name], logo=logo)
-    (text,) = texts(render_pdf([card_of(LONG[who])], look=look))
+    (text,) = texts(render_pdf([card_of(LONG[holder])], look=look))
     # PDFium replaces a hyphen at the end of a line by U+0002.
     there = set(re.split(r"[\s\x02\ufffe-]+", text))
-    assert set(re.split(r"[\s-]+", " ".join(LONG[who]))) - {""} <= there
+    assert set(re.split(r"[\s-]+", " ".join(LONG[holder]))) - {""} <= there
 
 
 def test_an_organisation_of_one_word_can_be_read() -> None:

@@ -113,8 +113,8 @@ def test_a_name_of_any_language_means_its_country(monkeypatch: pytest.MonkeyPatc
         # Inherited names are read with the parent language.
         own = localedata.load(language, merge_inherited=False).get("territories", {})
         for code, name in own.items():
-            found = called(str(name)) if code in codes() else (code,)
-            if code not in found:
+            countries = called(str(name)) if code in codes() else (code,)
+            if code not in countries:
                 elsewhere.add((language, str(name)))
     # In Toki Pona that is Latvia, and in English it is Malawi.
     assert elsewhere == {("tok", "ma Lawi")}

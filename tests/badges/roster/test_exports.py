@@ -34,7 +34,7 @@ ADMISSION = read_mapping('[categories]\n"General Admission" = "delegate"\n"" = "
 BY_PRODUCT = read_mapping('[categories]\n"Forum ticket" = "delegate"\n')
 
 
-def made(titles: list[str], *rows: dict[str, str]) -> str:
+def csv_of(titles: list[str], *rows: dict[str, str]) -> str:
     """A CSV with these titles. A row gives the first column with a title its text."""
     out = io.StringIO()
     writer = csv.writer(out)
@@ -60,7 +60,7 @@ def pretix(**cells: str) -> dict[str, str]:
 
 class TestPretix:
     def test_positions(self) -> None:
-        text = made(
+        text = csv_of(
             PRETIX,
             pretix(),
             pretix(Position_ID="2", Attendee_email="", Variation="Early bird"),
@@ -75,12 +75,12 @@ class TestPretix:
         assert {row.category for row in roster.rows} == {"delegate"}
         assert [row.order_number for row in roster.rows] == ["ABCDE", "ABCDE"]
         assert [row.phone for row in roster.rows] == ["+49 30 123456", "+49 30 123456"]
-        found = finding(roster, "export")
-        assert "an export of pretix" in found.message
-        assert "external_id: 'Order code' and 'Position ID'" in found.examples
+        question = finding(roster, "export")
+        assert "an export of pretix" in question.message
+        assert "external_id: 'Order code' and 'Position ID'" in question.examples
 
     def test_a_variation_may_be_another_category(self) -> None:
-        text = made(PRETIX, pretix(), pretix(Position_ID="2", Variation="Speaker"))
+        text = csv_of(PRETIX, pretix(), pretix(Position_ID="2", Variation="Speaker"))
         mapping = read_mapping(
             '[categories]\n"Forum ticket" = "delegate"\n"Forum ticket – Speaker" = "speaker"\n'
         )
@@ -97,13 +97,13 @@ class TestPretix:
         ],
     )  # fmt: skip
     def test_status(self, status: str, kind: str) -> None:
-        roster = read(made(PRETIX, pretix(Status=status)), words=BY_PRODUCT)
-        assert [one.kind for one in roster.findings] == ["export", *filter(None, [kind])]
+        roster = read(csv_of(PRETIX, pretix(Status=status)), words=BY_PRODUCT)
+        assert [entry.kind for entry in roster.findings] == ["export", *filter(None, [kind])]
         assert len(roster.rows) == (not kind)
 
     def test_letters_are_codes_in_pretix_alone(self) -> None:
         roster = read("name,category,status\nAnna,press,c\n")
-        assert [one.kind for one in roster.findings] == ["status_unknown"]
+        assert [entry.kind for entry in roster.findings] == ["status_unknown"]
         assert len(roster.rows) == 1
 
     def test_check_in_list(self) -> None:
@@ -112,7 +112,7 @@ class TestPretix:
             "|Price|Checked in|Checked out|Automatically checked in|Paid|E-mail|Company"
         ).split("|")
         common = {"Product": "Press", "Order code": "ABCDE", "E-mail": "buyer@example.org"}
-        text = made(
+        text = csv_of(
             titles,
             {**common, "Attendee name: Given name": "Anna", "Paid": "Yes"},
             {**common, "Attendee name: Given name": "Bo", "Paid": "No"},
@@ -141,7 +141,7 @@ class TestEventbrite:
 
     def test_attendees(self) -> None:
         other = self.ROW | {"Attendee #": "987654322", "First Name": "Bo", "Email": "b@x.org"}
-        roster = read(made(EVENTBRITE, self.ROW, other), words=ADMISSION)
+        roster = read(csv_of(EVENTBRITE, self.ROW, other), words=ADMISSION)
         assert messages(roster) == ""
         first, second = roster.rows
         assert (first.external_id, second.external_id) == ("987654321", "987654322")
@@ -159,12 +159,12 @@ class TestEventbrite:
         ],
     )  # fmt: skip
     def test_status(self, status: str, kind: str) -> None:
-        text = made(EVENTBRITE, self.ROW | {"Attendee Status": status})
+        text = csv_of(EVENTBRITE, self.ROW | {"Attendee Status": status})
         roster = read(text, words=ADMISSION)
-        assert [one.kind for one in roster.findings] == ["export", *filter(None, [kind])]
+        assert [entry.kind for entry in roster.findings] == ["export", *filter(None, [kind])]
 
     def test_a_row_of_several_tickets_is_said(self) -> None:
-        roster = read(made(EVENTBRITE, self.ROW | {"Quantity": "3"}), words=ADMISSION)
+        roster = read(csv_of(EVENTBRITE, self.ROW | {"Quantity": "3"}), words=ADMISSION)
         assert finding(roster, "several_tickets").examples == ("line 2: 3 tickets",)
         assert len(roster.rows) == 1
 
@@ -178,7 +178,7 @@ class TestIndico:
 
     def test_registrations(self) -> None:
         other = self.ROW | {"ID": "2", "First Name": "Bo", "Email Address": "bo@example.org"}
-        roster = read(made(INDICO, self.ROW, other), words=ADMISSION)
+        roster = read(csv_of(INDICO, self.ROW, other), words=ADMISSION)
         assert messages(roster) == ""
         first, second = roster.rows
         # Indico's numbers are permanent, so nothing is asked about them.
@@ -186,7 +186,7 @@ class TestIndico:
         assert (first.given_name, first.family_name) == ("Anna", "Ødegård")
         assert (first.organisation, first.country, first.category) == ("CERN", "CH", "delegate")
         assert first.phone == "+41 22 767 6111"
-        assert [one.kind for one in roster.findings] == ["export"]
+        assert [entry.kind for entry in roster.findings] == ["export"]
 
     @pytest.mark.parametrize(
         ("state", "kind"),
@@ -196,12 +196,12 @@ class TestIndico:
         ],
     )  # fmt: skip
     def test_state(self, state: str, kind: str) -> None:
-        text = made(INDICO, self.ROW | {"Registration state": state})
+        text = csv_of(INDICO, self.ROW | {"Registration state": state})
         roster = read(text, words=ADMISSION)
-        assert [one.kind for one in roster.findings] == ["export", *filter(None, [kind])]
+        assert [entry.kind for entry in roster.findings] == ["export", *filter(None, [kind])]
 
     def test_no_category_says_how_to_give_one(self) -> None:
-        roster = read(made(INDICO, self.ROW))
+        roster = read(csv_of(INDICO, self.ROW))
         assert not roster.rows
         assert 'under [categories], "" = "delegate"' in messages(roster)
 
@@ -210,10 +210,10 @@ class TestWords:
     TEXT = "name,ticket\nAnna,General Admission\nBo,Press\nCy,General Admission\nDi,Early Bird\n"
 
     def test_each_unknown_word_is_named_once_with_its_rows(self) -> None:
-        found = finding(read(self.TEXT), "unknown_categories")
-        assert not found.open
-        assert found.message == "words that are no category of this event"
-        assert found.examples == (
+        question = finding(read(self.TEXT), "unknown_categories")
+        assert not question.open
+        assert question.message == "words that are no category of this event"
+        assert question.examples == (
             "'General Admission' in 2 rows, first in line 2",
             "'Early Bird' in 1 row, first in line 5",
         )
@@ -230,7 +230,7 @@ class TestWords:
         assert again.findings == ()
 
     def test_a_saved_mapping_finds_the_same_columns(self) -> None:
-        text = made(PRETIX, pretix(Product="Press"))
+        text = csv_of(PRETIX, pretix(Product="Press"))
         roster = read(text)
         saved = mapping_text(roster.columns, roster.words, {"Norge": "NO"})
         mapping = read_mapping(saved)
@@ -252,9 +252,9 @@ class TestWords:
 
     def test_wrong_words(self) -> None:
         mapping = RosterMapping(categories={"x": "nobody"}, countries={"y": "Atlantis"})
-        said = messages(read("name,category\nAnna,press\n", words=mapping))
-        assert "the mapping assigns 'x' to 'nobody': use one of delegate, press, speaker" in said
-        assert "in the mapping, 'Atlantis' is not a known country" in said
+        message = messages(read("name,category\nAnna,press\n", words=mapping))
+        assert "the mapping assigns 'x' to 'nobody': use one of delegate, press, speaker" in message
+        assert "in the mapping, 'Atlantis' is not a known country" in message
 
     def test_a_mapping_gives_a_country(self) -> None:
         mapping = RosterMapping(countries={"Atlantis": "PT"})
@@ -262,7 +262,7 @@ class TestWords:
         assert read(text, words=mapping).rows[0].country == "PT"
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "message"),
         [
             ("name = ", "is not TOML"),
             ("name = 3", "write name = \"the column's title"),
@@ -274,18 +274,18 @@ class TestWords:
             ('name = { title = "x", number = 0 }', "write name ="),
         ],
     )
-    def test_mappings_that_can_not_be(self, text: str, said: str) -> None:
+    def test_mappings_that_can_not_be(self, text: str, message: str) -> None:
         with pytest.raises(MappingError, match=".*") as caught:
             read_mapping(text)
-        assert said in str(caught.value)
+        assert message in str(caught.value)
 
     def test_one_of_two_columns_with_a_title(self) -> None:
         text = "name,category,Firm,Firm\nAnna,press,A,B\n"
         for number, firm in ((1, "A"), (2, "B")):
             mapping = read_mapping(f'organisation = {{ title = "Firm", number = {number} }}')
             assert read(text, words=mapping).rows[0].organisation == firm
-        said = messages(read(text, mapping={"organisation": "Firm"}))
-        assert "several of the columns are called so" in said
+        message = messages(read(text, mapping={"organisation": "Firm"}))
+        assert "several of the columns are called so" in message
         mapping = read_mapping('organisation = { title = "Firm", number = 3 }')
         assert "only 2 of the columns are called so" in messages(read(text, words=mapping))
 

@@ -10,13 +10,13 @@ from tests.badges.roster.rosters import messages, read, read_cell
 
 
 def finding(roster: Roster, kind: str) -> Finding:
-    (found,) = [one for one in roster.findings if one.kind == kind]
-    return found
+    (question,) = [entry for entry in roster.findings if entry.kind == kind]
+    return question
 
 
 def kinds(roster: Roster) -> dict[str, bool]:
     """Whether each finding is open."""
-    return {one.kind: one.open for one in roster.findings}
+    return {entry.kind: entry.open for entry in roster.findings}
 
 
 class TestRowNumbers:
@@ -41,15 +41,15 @@ class TestRowNumbers:
         ids=" ".join,
     )
     def test_ids_that_only_number_the_rows_are_asked_about(self, ids):
-        text = "编号,name,category\n" + "".join(f"{one},A{one},press\n" for one in ids)
-        found = finding(read(text), "row_numbers")
-        assert found.open
-        assert "'编号' only numbers the rows" in found.message
+        text = "编号,name,category\n" + "".join(f"{row_id},A{row_id},press\n" for row_id in ids)
+        question = finding(read(text), "row_numbers")
+        assert question.open
+        assert "'编号' only numbers the rows" in question.message
         ignored = read(text, answers=RosterAnswers(row_numbers="ignore"))
         assert [row.external_id for row in ignored.rows] == ["", "", ""]
         assert kinds(ignored) == {"row_numbers": False}
         taken = read(text, answers=RosterAnswers(row_numbers="ids"))
-        assert [bool(row.external_id) for row in taken.rows] == [bool(one) for one in ids]
+        assert [bool(row.external_id) for row in taken.rows] == [bool(row_id) for row_id in ids]
         assert kinds(taken)["row_numbers"] is False
 
     def test_a_mapping_does_not_make_them_ids(self):
@@ -60,7 +60,7 @@ class TestRowNumbers:
 
     @pytest.mark.parametrize("ids", [["7", "9"], ["1001", "1002"], ["1", "2", "4"], ["A1", "A2"]])
     def test_real_ids(self, ids):
-        text = "id,name,category\n" + "".join(f"{one},A,press\n" for one in ids)
+        text = "id,name,category\n" + "".join(f"{row_id},A,press\n" for row_id in ids)
         assert read(text).findings == ()
 
 
@@ -84,10 +84,10 @@ class TestOrders:
     def test_orders_that_do_not_stand(self, title, status, kind):
         text = f"name,category,{title}\nAnna,press,\nBo,press,{status}\nCy,press,{status}\n"
         roster = read(text)
-        found = finding(roster, kind)
-        assert (found.open, found.count) == (True, 2)
-        assert found.examples == (f"'{status}' in 2 rows, first in line 3",)
-        assert (found.choices[0].field, found.choices[0].value) == (kind, "leave")
+        question = finding(roster, kind)
+        assert (question.open, question.count) == (True, 2)
+        assert question.examples == (f"'{status}' in 2 rows, first in line 3",)
+        assert (question.choices[0].field, question.choices[0].value) == (kind, "leave")
         left = read(text, answers=RosterAnswers(**{kind: "leave"}))
         assert [row.given_name for row in left.rows] == ["Anna"]
         assert kinds(left) == {kind: False}
@@ -102,9 +102,9 @@ class TestOrders:
     def test_words_that_are_not_known_are_named(self):
         roster = read("name,category,status\nAnna,press,zugestellt\n")
         assert len(roster.rows) == 1
-        found = finding(roster, "status_unknown")
-        assert not found.open
-        assert found.examples == ("'zugestellt' in 1 row, first in line 2",)
+        question = finding(roster, "status_unknown")
+        assert not question.open
+        assert question.examples == ("'zugestellt' in 1 row, first in line 2",)
 
     def test_one_of_several_columns_is_enough(self):
         text = "name,category,order status,payment status\nAnna,press,paid,refunded\n"
@@ -125,9 +125,9 @@ class TestSharedEmails:
     TEXT = "name,category,email\nAnna,press,office@x.org\nBo,press,Office@x.org\nCy,press,\n"
 
     def test_they_are_asked_about(self):
-        found = finding(read(self.TEXT), "shared_emails")
-        assert (found.open, found.count) == (True, 2)
-        assert found.examples == ("'office@x.org' in lines 2, 3",)
+        question = finding(read(self.TEXT), "shared_emails")
+        assert (question.open, question.count) == (True, 2)
+        assert question.examples == ("'office@x.org' in lines 2, 3",)
 
     def test_and_taken(self):
         roster = read(self.TEXT, answers=RosterAnswers(shared_emails=True))
@@ -155,9 +155,9 @@ class TestNarrowed:
         (row,) = roster.rows
         assert (row.external_id, row.email, row.category) == ("A-1", "anna@x.org", "press")
         assert row.given_name == "Ａnna"  # a name is as its holder writes it
-        found = finding(roster, "narrowed")
-        assert (found.open, found.count) == (False, 2)
-        assert found.examples[0] == "line 2, external_id: 'Ａ－１' is 'A-1'"
+        question = finding(roster, "narrowed")
+        assert (question.open, question.count) == (False, 2)
+        assert question.examples[0] == "line 2, external_id: 'Ａ－１' is 'A-1'"
 
     def test_two_ways_to_write_one_id_are_one_id(self):
         roster = read("id,name,category\nA1,Anna,press\nＡ１,Bo,press\n")
@@ -184,15 +184,15 @@ class TestCategories:
         assert [row.category for row in roster.rows] == ["delegate"]
 
     @pytest.mark.parametrize(
-        ("cell", "said"),
+        ("cell", "message"),
         [
             ("P", "'P' could be press or staff. Write the code"),
             ("嘉宾", "'嘉宾' is no category. Use one of delegate, press, staff"),
             ("代表 Press", "is no category"),
         ],
     )
-    def test_what_is_no_category(self, cell, said):
-        assert said in messages(read_cell("category", cell, categories=self.KNOWN))
+    def test_what_is_no_category(self, cell, message):
+        assert message in messages(read_cell("category", cell, categories=self.KNOWN))
 
 
 class TestTitleAbove:
@@ -210,7 +210,7 @@ class TestTitleAbove:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("name", "other", "same"),
     [
         (("Anna", "Lee"), ("ANNA  LEE", ""), True),
         (("Anna", "Lee"), ("Lee", "Anna"), True),
@@ -223,5 +223,5 @@ class TestTitleAbove:
         (("Zoë", ""), ("Zoe", ""), False),
     ],
 )
-def test_names_that_are_the_same(one, other, same):
-    assert (name_key(*one) == name_key(*other)) is same
+def test_names_that_are_the_same(name, other, same):
+    assert (name_key(*name) == name_key(*other)) is same

@@ -87,7 +87,7 @@ def test_a_phone_number(cell: str, phone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "cell", "said"),
+    ("column", "cell", "message"),
     [
         ("phone", "none", "is no telephone number. Write it in digits such as +86 138 1234 5678"),
         ("phone", "1.38E+10", "the spreadsheet has rounded. Format the column as text"),
@@ -98,11 +98,11 @@ def test_a_phone_number(cell: str, phone: str) -> None:
         ("order_number", "@A1", "starts with '@'"),
     ],
 )
-def test_no_phone_or_order_number(column: str, cell: str, said: str) -> None:
+def test_no_phone_or_order_number(column: str, cell: str, message: str) -> None:
     roster = read(f'name,{column},category\nAnna,"{cell}",press\n')
     assert roster.rows == ()
     assert f"line 2, {column}: " in messages(roster)
-    assert said in messages(roster)
+    assert message in messages(roster)
 
 
 def test_chinese_headers():

@@ -107,9 +107,9 @@ def claiming(data: bytes, part: bytes, size: int) -> bytes:
     """The workbook with a false size of one part in its directory, the only place that is
     checked.
     """
-    said = bytearray(data)
-    struct.pack_into("<L", said, data.rindex(part) - 46 + 24, size)
-    return bytes(said)
+    changed = bytearray(data)
+    struct.pack_into("<L", changed, data.rindex(part) - 46 + 24, size)
+    return bytes(changed)
 
 
 def test_xlsx_bombs_and_damage():
@@ -179,13 +179,13 @@ class TestWhatASheetHides:
                 sheet.append(row)
         book["old"].sheet_state = "hidden"
         data = saved(book)
-        (found,) = read(data).findings
-        assert (found.kind, found.open, found.count) == ("other_sheets", True, 2)
-        assert "only 'Delegates' is read (5 rows)" in found.message
-        assert found.examples == ("'Speakers', 2 rows", "'old', 1 rows, hidden")
+        (finding,) = read(data).findings
+        assert (finding.kind, finding.open, finding.count) == ("other_sheets", True, 2)
+        assert "only 'Delegates' is read (5 rows)" in finding.message
+        assert finding.examples == ("'Speakers', 2 rows", "'old', 1 rows, hidden")
         roster = read(data, answers=RosterAnswers(sheet="speakers"))
         assert [row.given_name for row in roster.rows] == ["Eve"]
-        assert [one.open for one in roster.findings] == [False]
+        assert [each.open for each in roster.findings] == [False]
         with pytest.raises(RosterError, match=r"no sheet 'Guests': name one of 'Delegates', 'Spe"):
             read(data, answers=RosterAnswers(sheet="Guests"))
 
@@ -204,27 +204,27 @@ class TestWhatASheetHides:
         book.active.row_dimensions[5].hidden = True
         book.active.row_dimensions[9].hidden = True  # with nothing in it
         data = saved(book)
-        (found,) = read(data).findings
-        assert (found.kind, found.open, found.count) == ("hidden_rows", True, 2)
-        assert found.examples == ("line 3", "line 5")
+        (finding,) = read(data).findings
+        assert (finding.kind, finding.open, finding.count) == ("hidden_rows", True, 2)
+        assert finding.examples == ("line 3", "line 5")
         left = read(data, answers=RosterAnswers(hidden_rows="leave"))
         assert [row.given_name for row in left.rows] == ["Anna", "Cy"]
         taken = read(data, answers=RosterAnswers(hidden_rows="take"))
         assert len(taken.rows) == 4
-        assert [one.open for one in (*left.findings, *taken.findings)] == [False, False]
+        assert [each.open for each in (*left.findings, *taken.findings)] == [False, False]
 
     def test_merged_organisations(self):
         book = self.book()
         book.active.merge_cells("C2:C4")
         data = saved(book)
-        (found,) = read(data).findings
-        assert (found.kind, found.open, found.count) == ("merged", True, 2)
-        assert found.examples == ("organisation in 2 rows, first in line 3",)
+        (finding,) = read(data).findings
+        assert (finding.kind, finding.open, finding.count) == ("merged", True, 2)
+        assert finding.examples == ("organisation in 2 rows, first in line 3",)
         filled = read(data, answers=RosterAnswers(merged="fill"))
         assert [row.organisation for row in filled.rows] == ["Port", "Port", "Port", "Dock"]
         blank = read(data, answers=RosterAnswers(merged="blank"))
         assert [row.organisation for row in blank.rows] == ["Port", "", "", "Dock"]
-        assert [one.open for one in (*filled.findings, *blank.findings)] == [False, False]
+        assert [each.open for each in (*filled.findings, *blank.findings)] == [False, False]
 
     def test_a_merged_name_is_one_persons(self):
         book = self.book()
@@ -240,7 +240,7 @@ class TestWhatASheetHides:
         book.active.merge_cells("A1:D1")
         roster = read(saved(book))
         assert [(row.given_name, row.line) for row in roster.rows][0] == ("Anna", 3)
-        assert [one.kind for one in roster.findings] == ["header_line"]
+        assert [finding.kind for finding in roster.findings] == ["header_line"]
         assert roster.problems == ()
 
     def test_merged_cells_that_would_fill_the_memory(self):

@@ -59,11 +59,11 @@ def test_the_version_ends_a_record_whatever_it_holds() -> None:
         "kiosk": "west", "generation": 1, "seq": 1, "direction": "entry", "door": 1, "hall": 1,
         "scanned_at": 1, "skew_ms": None, "facts_age_ms": None, "decision": "admitted",
     }  # fmt: skip
-    one = encode_record(ScanRecord(**fields, note=note))
-    assert one.endswith(b'"v":1}')
+    record = encode_record(ScanRecord(**fields, note=note))
+    assert record.endswith(b'"v":1}')
     assert encode_record(ScanRecord(**fields, note=note, v=2, salt="0" * 32)).endswith(b'"v":2}')
     context = b"hallkeeper/scan/v1\x00"
-    assert chain_next(bytes(32), one) == hashlib.sha256(context + bytes(32) + one).digest()
+    assert chain_next(bytes(32), record) == hashlib.sha256(context + bytes(32) + record).digest()
 
 
 @pytest.mark.parametrize("length", [0, SALT_BYTES - 1, SALT_BYTES + 1])

@@ -207,9 +207,10 @@ def test_the_chain_is_this():
 def test_chains_of_different_kiosks_and_orders_differ():
     starts = [chain_start(*each) for each in [("k", 1), ("k", 2), ("k1", 1), ("k", 11), ("k1", 0)]]
     assert len(set(starts)) == len(starts)
-    one = chain_next(chain_next(starts[0], b"a"), b"b")
+    first = chain_next(chain_next(starts[0], b"a"), b"b")
     assert (
-        len({one, chain_next(chain_next(starts[0], b"b"), b"a"), chain_next(starts[0], b"ab")}) == 3
+        len({first, chain_next(chain_next(starts[0], b"b"), b"a"), chain_next(starts[0], b"ab")})
+        == 3
     )
 
 

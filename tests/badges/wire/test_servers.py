@@ -24,9 +24,9 @@ THREE = [ServerAddress(f"{name}.example.org", 8443) for name in "abc"]
 
 
 def test_it_is_the_events_own() -> None:
-    made = ServerList(EVENT_ID, 7, tuple(THREE))
-    signed = sign_servers(ROOT, made)
-    assert open_servers(ROOT.public, signed) == made
+    servers = ServerList(EVENT_ID, 7, tuple(THREE))
+    signed = sign_servers(ROOT, servers)
+    assert open_servers(ROOT.public, signed) == servers
     spoilt = bytearray(signed)
     spoilt[-3] ^= 1
     for wrong in (bytes(spoilt), signed[:-1], b""):
@@ -76,13 +76,13 @@ def test_a_halls_kiosks_agree_and_halls_are_shared_out() -> None:
         assert preferred(THREE, hall) == preferred(THREE[::-1], hall)
         # Removing a server does not change the order of the others.
         gone = preferred(THREE, hall)[0]
-        left = [one for one in THREE if one != gone]
+        left = [server for server in THREE if server != gone]
         assert preferred(left, hall) == preferred(THREE, hall)[1:]
     assert preferred(THREE, None) == THREE
 
 
 def test_the_certificate_does_not_change_who_is_preferred() -> None:
-    own = [ServerAddress(one.host, one.port, bytes(32)) for one in THREE]
+    own = [ServerAddress(server.host, server.port, bytes(32)) for server in THREE]
     for hall in range(20):
-        found = [ServerAddress(one.host, one.port, UNSET) for one in preferred(own, hall)]
-        assert found == preferred(THREE, hall)
+        order = [ServerAddress(server.host, server.port, UNSET) for server in preferred(own, hall)]
+        assert order == preferred(THREE, hall)

@@ -22,10 +22,10 @@ MESSAGES = (
 
 def test_whether_two_understand_each_other_is_the_same_from_either_side() -> None:
     numbers = [WireVersion(new, old) for new, old in product(range(4), range(4)) if old <= new]
-    for one, other in product(numbers, numbers):
-        fits = one.understands(other)
-        assert fits == other.understands(one)
-        assert fits != (one.is_too_old_for(other) or other.is_too_old_for(one))
+    for ours, theirs in product(numbers, numbers):
+        fits = ours.understands(theirs)
+        assert fits == theirs.understands(ours)
+        assert fits != (ours.is_too_old_for(theirs) or theirs.is_too_old_for(ours))
 
 
 def test_the_kiosk_and_the_server_of_the_version_before_are_understood() -> None:
@@ -59,8 +59,8 @@ def test_a_message_that_changes_has_a_version_of_its_own() -> None:
 def undescribed(schema: object) -> object:
     """The schema without descriptions."""
     if isinstance(schema, dict):
-        return {key: undescribed(one) for key, one in schema.items() if key != "description"}
-    return [undescribed(one) for one in schema] if isinstance(schema, list | tuple) else schema
+        return {key: undescribed(part) for key, part in schema.items() if key != "description"}
+    return [undescribed(part) for part in schema] if isinstance(schema, list | tuple) else schema
 
 
 def with_field(message: msgspec.Struct, *path: str) -> bytes:
