@@ -93,9 +93,9 @@ def both(near: str, far: str, near_px: float = 6, far_px: float = 3) -> Gray:
 def test_of_two_badges_the_nearer_is_taken_and_the_screen_says_so(
     door: CountingDoor, near_first: bool
 ) -> None:
-    one, other = (badge(1), badge(2)) if near_first else (badge(2), badge(1))
-    watch(door, *[both(one, other)] * 5)
-    assert door.presented == [one]
+    nearer, farther = (badge(1), badge(2)) if near_first else (badge(2), badge(1))
+    watch(door, *[both(nearer, farther)] * 5)
+    assert door.presented == [nearer]
     notice = door.board.state.status.notice
     assert notice == TWO_BADGES
     assert in_language("en", notice) == "Two badges in view: the nearer one was read"
@@ -166,37 +166,37 @@ def test_before_the_first_picture_there_is_nothing_to_tell(door: CountingDoor) -
 
 
 @pytest.fixture
-def told() -> list[Notice]:
+def shown_notices() -> list[Notice]:
     return []
 
 
-def test_a_notice_stays_a_while_and_goes(told: list[Notice]) -> None:
-    notices = Notices(told.append)
+def test_a_notice_stays_a_while_and_goes(shown_notices: list[Notice]) -> None:
+    notices = Notices(shown_notices.append)
     notices.see(TWO_BADGES, 0.0, read=True)
     notices.see(None, 1.0, read=True)
     notices.see(TWO_BADGES, 2.0, read=True)
-    assert told == [TWO_BADGES]
+    assert shown_notices == [TWO_BADGES]
     notices.pass_time(2.0 + NOTICE_S + 0.1)
-    assert told == [TWO_BADGES, None]
+    assert shown_notices == [TWO_BADGES, None]
 
 
 def test_a_code_that_could_be_read_after_all_is_no_longer_told(
-    told: list[Notice],
+    shown_notices: list[Notice],
 ) -> None:
-    notices = Notices(told.append)
+    notices = Notices(shown_notices.append)
     notices.see(UNREADABLE, 0.0, read=False)
     notices.see(None, 0.1, read=True)
-    assert told == [UNREADABLE, None]
+    assert shown_notices == [UNREADABLE, None]
 
 
-def test_a_poster_that_cannot_be_read_is_not_told_for_ever(told: list[Notice]) -> None:
-    notices = Notices(told.append)
+def test_a_poster_that_cannot_be_read_is_not_told_for_ever(shown_notices: list[Notice]) -> None:
+    notices = Notices(shown_notices.append)
     for tenth in range(600):
         notices.see(UNREADABLE, tenth / 10, read=False)
-    assert told == [UNREADABLE, None]
+    assert shown_notices == [UNREADABLE, None]
     notices.pass_time(60 + UNREADABLE_S)
     notices.see(UNREADABLE, 80.0, read=False)
-    assert told[-1] == UNREADABLE
+    assert shown_notices[-1] == UNREADABLE
 
 
 def test_a_dark_hall_is_told(door: CountingDoor) -> None:
@@ -265,8 +265,8 @@ def test_a_lost_camera_is_on_the_screen_and_upstream_and_comes_back(
             network.die()
             status = shown(kiosk, lambda s: s.camera == "lost")
             why = ("no picture from the camera", "can't be opened; check its address")
-            assert any(one in str(status.camera_message) for one in why)
-            assert any(one in kiosk.health().camera for one in why)
+            assert any(reason in str(status.camera_message) for reason in why)
+            assert any(reason in kiosk.health().camera for reason in why)
 
             network.picture = lambda n: noisy(second, 2 + n % 2)
             network.live()

@@ -20,10 +20,10 @@ def test_a_disk_that_is_nearly_full_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kiosk.health.disk_free_mb", lambda _: 120)
-    told = disk_trouble(tmp_path)
-    assert told is not None
-    assert str(told) == "The disk is nearly full: 120 MB left. Free some space."
-    assert "120 MB" in in_language("zh", told)
+    message = disk_trouble(tmp_path)
+    assert message is not None
+    assert str(message) == "The disk is nearly full: 120 MB left. Free some space."
+    assert "120 MB" in in_language("zh", message)
 
 
 def test_troubles_are_one_text_in_each_language() -> None:

@@ -37,17 +37,17 @@ DAY_MS = 86_400_000
 
 
 @pytest.fixture
-def told() -> list[AnswerReport]:
+def answers() -> list[AnswerReport]:
     return []
 
 
 @pytest.fixture
-def kiosk(tmp_path: Path, told: list[AnswerReport], monkeypatch: pytest.MonkeyPatch):
+def kiosk(tmp_path: Path, answers: list[AnswerReport], monkeypatch: pytest.MonkeyPatch):
     """An enrolled kiosk with facts and five places, whose server is away, at noon of day one."""
     clock = [snapshot().day_starts[0] + DAY_MS // 2]
     for module in ("run", "replica.replica"):
         monkeypatch.setattr(f"kiosk.{module}.now_ms", lambda: clock[0])
-    with Kiosk(enrolled(tmp_path / "door"), KioskSettings(), on_answer=told.append) as kiosk:
+    with Kiosk(enrolled(tmp_path / "door"), KioskSettings(), on_answer=answers.append) as kiosk:
         kiosk.replica.load(snapshot())
         kiosk.journal.obey(orders((5, 0, 1)))
         yield kiosk
@@ -62,13 +62,13 @@ def status(kiosk: Kiosk):
     return kiosk.board.state.status
 
 
-def test_it_works(kiosk: Kiosk, told: list[AnswerReport]) -> None:
+def test_it_works(kiosk: Kiosk, answers: list[AnswerReport]) -> None:
     answer = kiosk.present(badge(1), time.monotonic() - 0.005)
     assert answer is not None
     assert answer.admitted
     assert kiosk.board.state.answers[0] == answer
-    assert told[0].answer == answer
-    assert (told[0].frame_to_answer_ms or 0) >= 5
+    assert answers[0].answer == answer
+    assert (answers[0].frame_to_answer_ms or 0) >= 5
     shown = status(kiosk)
     assert (shown.free_places, shown.scans_waiting, shown.online) == (4, 1, False)
     assert (shown.hall_names["en"], shown.mode, shown.time_zone) == (
@@ -90,10 +90,10 @@ def test_the_halls_places_and_the_battery_are_shown(
     assert status(kiosk).hall_left == 31
 
 
-def test_a_hand_scanner_types(kiosk: Kiosk, told: list[AnswerReport]) -> None:
+def test_a_hand_scanner_types(kiosk: Kiosk, answers: list[AnswerReport]) -> None:
     kiosk.board.type_text(f" {badge(1)}\n")
-    assert told[0].answer.admitted
-    assert told[0].frame_to_answer_ms is None
+    assert answers[0].answer.admitted
+    assert answers[0].frame_to_answer_ms is None
 
 
 def test_staff_turn_the_door(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def test_a_one_way_door_does_not_turn(kiosk: Kiosk) -> None:
 
 
 def test_an_unwritable_journal_is_shown_and_admits_nobody(
-    kiosk: Kiosk, told: list[AnswerReport], monkeypatch: pytest.MonkeyPatch
+    kiosk: Kiosk, answers: list[AnswerReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise JournalError("The journal can't be written: database or disk is full.")
@@ -129,7 +129,7 @@ def test_an_unwritable_journal_is_shown_and_admits_nobody(
     monkeypatch.setattr("kiosk.journal.transaction.JournalTransaction.append", full)
     assert kiosk.present(badge(1)) is None
     assert "disk is full" in trouble(kiosk)
-    assert told == []
+    assert answers == []
     monkeypatch.undo()
     monkeypatch.setattr("kiosk.run.now_ms", lambda: snapshot().day_starts[0] + DAY_MS // 2)
     assert kiosk.present(badge(1)) is not None
@@ -247,10 +247,10 @@ def watch(kiosk: Kiosk, *pictures: np.ndarray) -> Eye:
     return eye
 
 
-def test_one_presentation_is_one_scan(kiosk: Kiosk, told: list[AnswerReport]) -> None:
+def test_one_presentation_is_one_scan(kiosk: Kiosk, answers: list[AnswerReport]) -> None:
     held = held_up(symbol(badge(1)), 4)
     eye = watch(kiosk, hall(), held, held, hall(), held)
-    assert [one.answer.serial for one in told] == [1]
+    assert [report.answer.serial for report in answers] == [1]
     preview = eye.preview()
     assert preview is not None
     assert preview[:2] == b"\xff\xd8"
@@ -259,11 +259,11 @@ def test_one_presentation_is_one_scan(kiosk: Kiosk, told: list[AnswerReport]) ->
 
 
 def test_no_picture_stops_the_door(
-    kiosk: Kiosk, told: list[AnswerReport], monkeypatch: pytest.MonkeyPatch
+    kiosk: Kiosk, answers: list[AnswerReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = kiosk_reader_that_fails_once(monkeypatch)
     watch(kiosk, hall(), np.zeros((3, 3, 9), np.uint8), held_up(symbol(badge(1)), 4))
-    assert [one.answer.serial for one in told] == [1]
+    assert [report.answer.serial for report in answers] == [1]
     assert read
 
 
@@ -281,10 +281,10 @@ def kiosk_reader_that_fails_once(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return failed
 
 
-def test_a_denial_of_the_nearest_code_only(kiosk: Kiosk, told: list[AnswerReport]) -> None:
+def test_a_denial_of_the_nearest_code_only(kiosk: Kiosk, answers: list[AnswerReport]) -> None:
     watch(kiosk, held_up(symbol("another QR code", version=None), 8))
-    assert isinstance(told[0].answer.decision, Denied)
-    assert len(told) == 1
+    assert isinstance(answers[0].answer.decision, Denied)
+    assert len(answers) == 1
 
 
 def test_battery_and_disk(tmp_path: Path) -> None:

@@ -63,11 +63,11 @@ class Queue:
 
 
 def test_a_thousand_presentations_are_a_thousand_scans(tmp_path: Path) -> None:
-    queue, told = Queue(), []
+    queue, answers = Queue(), []
     stop = threading.Event()
 
-    def answered(one: AnswerReport) -> None:
-        told.append(one.answer.serial)
+    def answered(report: AnswerReport) -> None:
+        answers.append(report.answer.serial)
         queue.answered.release()
 
     with (
@@ -83,5 +83,5 @@ def test_a_thousand_presentations_are_a_thousand_scans(tmp_path: Path) -> None:
         records = [decode_record(s.record) for s in kiosk.journal.stored(0, 2 * PRESENTATIONS)]
     everyone = list(range(1, PRESENTATIONS + 1))
     assert [record.serial for record in records] == everyone
-    assert told == everyone
+    assert answers == everyone
     assert {record.decision for record in records} == {"admitted"}

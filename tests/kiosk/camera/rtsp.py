@@ -157,8 +157,8 @@ def _admits(method: str, given: str) -> bool:
     """Digest as in RFC 2069, to which RTSP refers."""
     fields = dict(part.strip().split("=", 1) for part in given.partition(" ")[2].split(",") if part)
     url = fields.get("uri", "").strip('"')
-    user, what = _md5(f"{USER}:{REALM}:{PASSWORD}"), _md5(f"{method}:{url}")
-    return fields.get("response", "").strip('"') == _md5(f"{user}:{NONCE}:{what}")
+    user, request = _md5(f"{USER}:{REALM}:{PASSWORD}"), _md5(f"{method}:{url}")
+    return fields.get("response", "").strip('"') == _md5(f"{user}:{NONCE}:{request}")
 
 
 def _md5(text: str) -> str:
@@ -171,17 +171,17 @@ def packets(picture: np.ndarray, sequence: int, stamp: int) -> list[bytes]:
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
     tables, scan = _taken_apart(cv2.imencode(".jpg", colour, sampling)[1].tobytes())
     height, width = picture.shape[:2]
-    made = []
+    sent = []
     for at in range(0, len(scan), PART_BYTES):
         part = scan[at : at + PART_BYTES]
         last = at + PART_BYTES >= len(scan)
-        number = (sequence + len(made)) & 0xFFFF
+        number = (sequence + len(sent)) & 0xFFFF
         head = struct.pack(">BBHII", 0x80, last << 7 | JPEG_TYPE, number, stamp & 0xFFFFFFFF, 7)
         # Type 1 is 4:2:0; quality 255 means that the first part has the tables.
         head += struct.pack(">IBBBB", at, 1, 255, width // 8, height // 8)
         head += struct.pack(">BBH", 0, 0, len(tables)) + tables if at == 0 else b""
-        made.append(head + part)
-    return made
+        sent.append(head + part)
+    return sent
 
 
 def _taken_apart(jpeg: bytes) -> tuple[bytes, bytes]:

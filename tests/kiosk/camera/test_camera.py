@@ -158,8 +158,8 @@ def test_a_lost_camera_comes_back_by_itself() -> None:
         wait_for(camera, lambda s: s.frames > 10)
         assert camera.status.state == "live"
         assert camera.status.message is None
-    told = ["no picture from the camera", "unplugged", "webcam 0 can't be opened (OSError)"]
-    assert seen[1:] == told
+    messages = ["no picture from the camera", "unplugged", "webcam 0 can't be opened (OSError)"]
+    assert seen[1:] == messages
     assert plug.opened[0].released
 
 

@@ -64,10 +64,10 @@ def hints(webcam: Webcam, **wish: Any) -> dict[str, Hint]:
 
 def test_it_asks_for_mjpg_first_then_size_and_rate() -> None:
     webcam = Webcam()
-    told = hints(webcam, width=1920, height=1080, fps=60.0)
+    results = hints(webcam, width=1920, height=1080, fps=60.0)
     assert webcam.told[0] == (cv2.CAP_PROP_FOURCC, MJPG)
     assert webcam.values[cv2.CAP_PROP_FRAME_WIDTH] == 1920
-    assert told == {
+    assert results == {
         "size": Hint("size", "1920 × 1080", "1920 × 1080", True),
         "fps": Hint("fps", "60", "60", True),
         "format": Hint("format", "MJPG", "MJPG", True),
@@ -81,10 +81,10 @@ def test_what_it_gives_instead_is_told() -> None:
         cv2.CAP_PROP_FPS: 15,
         cv2.CAP_PROP_FOURCC: YUYV,
     }
-    told = hints(Webcam(fixes=fixes))
-    assert told["size"] == Hint("size", "1280 × 720", "640 × 480", False)
-    assert told["fps"] == Hint("fps", "30", "15", False)
-    assert told["format"] == Hint("format", "MJPG", "YUYV", False)
+    results = hints(Webcam(fixes=fixes))
+    assert results["size"] == Hint("size", "1280 × 720", "640 × 480", False)
+    assert results["fps"] == Hint("fps", "30", "15", False)
+    assert results["format"] == Hint("format", "MJPG", "YUYV", False)
 
 
 def test_a_driver_that_tells_nothing() -> None:
@@ -92,29 +92,29 @@ def test_a_driver_that_tells_nothing() -> None:
         def get(self, prop: int) -> float:
             return 0.0
 
-    told = hints(Silent())
-    assert [hint.got for hint in told.values()] == ["", "", ""]
-    assert not any(hint.taken for hint in told.values())
+    results = hints(Silent())
+    assert [hint.got for hint in results.values()] == ["", "", ""]
+    assert not any(hint.taken for hint in results.values())
 
 
 def test_exposure_gain_and_focus_are_asked_in_the_drivers_units() -> None:
     webcam = Webcam()
-    told = hints(webcam, exposure_ms=5, gain=64, focus=0)
+    results = hints(webcam, exposure_ms=5, gain=64, focus=0)
     assert webcam.values[cv2.CAP_PROP_AUTO_EXPOSURE] == 1  # V4L2: manual
     assert webcam.values[cv2.CAP_PROP_EXPOSURE] == 50
     assert webcam.values[cv2.CAP_PROP_AUTOFOCUS] == 0
-    assert told["exposure"] == Hint("exposure", "5 ms", "5 ms", True)
-    assert told["gain"] == Hint("gain", "64", "64", True)
-    assert told["focus"] == Hint("focus", "0", "0", True)
+    assert results["exposure"] == Hint("exposure", "5 ms", "5 ms", True)
+    assert results["gain"] == Hint("gain", "64", "64", True)
+    assert results["focus"] == Hint("focus", "0", "0", True)
 
 
 def test_automatic_is_asked_too_because_a_webcam_keeps_what_it_was_told() -> None:
     webcam = Webcam(refuses=())
-    told = hints(webcam, exposure_ms="auto", focus="auto")
+    results = hints(webcam, exposure_ms="auto", focus="auto")
     assert webcam.values[cv2.CAP_PROP_AUTO_EXPOSURE] == 3
     assert webcam.values[cv2.CAP_PROP_AUTOFOCUS] == 1
-    assert told["exposure"] == Hint("exposure", "auto", "", True)
-    assert told["focus"] == Hint("focus", "auto", "", True)
+    assert results["exposure"] == Hint("exposure", "auto", "", True)
+    assert results["focus"] == Hint("focus", "auto", "", True)
     assert cv2.CAP_PROP_EXPOSURE not in webcam.values
 
 
@@ -142,9 +142,9 @@ def test_an_exposure_that_is_not_taken_is_told(webcam: Webcam, got: str) -> None
 
 def test_a_focus_or_gain_that_the_camera_does_not_have() -> None:
     webcam = Webcam(refuses=(cv2.CAP_PROP_FOCUS, cv2.CAP_PROP_AUTOFOCUS, cv2.CAP_PROP_GAIN))
-    told = hints(webcam, gain=10, focus=20)
-    assert told["gain"] == Hint("gain", "10", "", False)
-    assert told["focus"] == Hint("focus", "20", "", False)
+    results = hints(webcam, gain=10, focus=20)
+    assert results["gain"] == Hint("gain", "10", "", False)
+    assert results["focus"] == Hint("focus", "20", "", False)
     assert hints(webcam, focus="auto")["focus"] == Hint("focus", "auto", "", False)
 
 
@@ -165,9 +165,9 @@ def test_the_cameras_status_tells_what_was_taken() -> None:
     source = Source(Kind.WEBCAM, "0")
     with Camera(source, wish, open_capture=lambda _, w: WebcamCapture(webcam, w)) as camera:
         assert camera.latest(0, 5) is not None
-        told = {hint.name: hint for hint in camera.status.hints}
-    assert told["exposure"] == Hint("exposure", "8 ms", "8 ms", True)
-    assert told["size"].taken
+        results = {hint.name: hint for hint in camera.status.hints}
+    assert results["exposure"] == Hint("exposure", "8 ms", "8 ms", True)
+    assert results["size"].taken
 
 
 def test_the_settings_are_the_wish() -> None:

@@ -59,7 +59,9 @@ def test_every_picture_as_soon_as_something_moves() -> None:
 def test_noise_is_no_motion(sigma: int, noisy_halls: dict[int, list[np.ndarray]]) -> None:
     views = noisy_halls[sigma]
     assert len(views) == 12
-    assert not any(moved(one, other) for one, other in zip(views, views[1:], strict=False))
+    assert not any(
+        moved(view, next_view) for view, next_view in zip(views, views[1:], strict=False)
+    )
 
 
 @pytest.mark.parametrize("sigma", [1, 6, 15])

@@ -46,10 +46,10 @@ def number_of(view: np.ndarray) -> int:
 
 
 def test_the_newest_picture_is_given_also_to_a_reader_that_was_away() -> None:
-    made: list[int] = []
+    frames: list[int] = []
 
     def picture(number: int) -> np.ndarray:
-        made.append(number)
+        frames.append(number)
         return numbered(number)
 
     with RtspCamera(picture) as rtsp, Camera(parse_source(rtsp.url())) as camera:
@@ -59,7 +59,7 @@ def test_the_newest_picture_is_given_also_to_a_reader_that_was_away() -> None:
         wait_for(camera, lambda s: s.state == "lost")
         frame = camera.latest(0, 0)
         assert frame is not None
-        assert number_of(frame.gray) == made[-1]
+        assert number_of(frame.gray) == frames[-1]
 
 
 def test_a_camera_that_dies_and_lives_is_noticed_and_picked_up_again() -> None:
@@ -90,7 +90,7 @@ def test_a_password_is_given_to_the_camera_and_told_nobody(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    said: list[str] = []
+    messages: list[str] = []
     with RtspCamera(private=True) as rtsp:
         urls = {
             "live": rtsp.url(user=user(PASSWORD)),
@@ -102,10 +102,13 @@ def test_a_password_is_given_to_the_camera_and_told_nobody(
             with Camera(parse_source(url), back_off_s=QUICK) as camera:
                 status = wait_for(camera, lambda s: s.state in ("live", "lost"))
                 assert (status.state == "live") is (case == "live"), case
-                said += [str(status.message), str(camera.source.label)]
-    assert f"{urls['no password']} can't be opened; check its address, user and password" in said[2]
-    told = "".join([*said, caplog.text, *capfd.readouterr()])
-    assert "s3cret" not in told
+                messages += [str(status.message), str(camera.source.label)]
+    assert (
+        f"{urls['no password']} can't be opened; check its address, user and password"
+        in messages[2]
+    )
+    output = "".join([*messages, caplog.text, *capfd.readouterr()])
+    assert "s3cret" not in output
 
 
 REFUSED = {

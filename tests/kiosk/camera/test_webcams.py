@@ -21,8 +21,8 @@ TWINS = {"video0": ("C920", 0), "video2": ("C920", 0), "video4": ("C920 Pro", 0)
 
 
 def test_webcams_are_listed_by_number_without_their_second_nodes(tmp_path: Path) -> None:
-    known = list_webcams(plug_in(tmp_path))
-    assert known == [("/dev/video2", "HD C270"), ("/dev/video10", "Wide")]
+    webcams = list_webcams(plug_in(tmp_path))
+    assert webcams == [("/dev/video2", "HD C270"), ("/dev/video10", "Wide")]
     assert list_webcams(tmp_path / "none") == []
 
 

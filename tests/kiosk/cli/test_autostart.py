@@ -93,7 +93,7 @@ def test_without_a_browser_the_kiosk_starts_alone(home: Path, door: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("settings", "options", "told"),
+    ("settings", "options", "message"),
     [
         ("port = 0", [], "lets the page's port be any (port = 0)"),
         ("", ["--browser", "netscape"], "There is no browser called netscape"),
@@ -101,12 +101,12 @@ def test_without_a_browser_the_kiosk_starts_alone(home: Path, door: Path) -> Non
     ids=["any-port", "no-such-browser"],
 )
 def test_what_can_not_work_is_told(
-    home: Path, door: Path, settings: str, options: list[str], told: str
+    home: Path, door: Path, settings: str, options: list[str], message: str
 ) -> None:
     (door / "settings.toml").write_text(settings)
     result = run("--dir", door, *options)
     assert result.exit_code == 1
-    assert told in result.output
+    assert message in result.output
     assert not (home / ".config").exists()
 
 

@@ -101,7 +101,7 @@ class Door:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(BUSY_S)
 
-    def told(self) -> tuple[list[str], str]:
+    def output(self) -> tuple[list[str], str]:
         """The rest of its lines, and its errors, after it has ended."""
         lines = self.process.stdout.read().decode().splitlines()
         self.process.wait(BUSY_S)
@@ -129,9 +129,9 @@ def test_it_works(event: FakeEvent, video: Path, tmp_path: Path) -> None:
     directory = enrolled_at(event, tmp_path / "door")
     options = ("--headless", "--json", "--until-end", "--camera", str(video))
     with closing(Door(directory, *options)) as door:
-        told, err = door.told()
+        output, err = door.output()
     assert (door.process.returncode, err) == (0, "")
-    lines = [json.loads(line) for line in told]
+    lines = [json.loads(line) for line in output]
     assert [line["serial"] for line in lines] == [1, 2]
     first = lines[0]
     assert set(first) == {
@@ -152,7 +152,7 @@ def test_sigterm_ends_it_cleanly_and_the_page_is_served(
     with closing(Door(directory, *options, starts=forks.start)) as door:
         assert door.line().startswith("1 entry ")
         door.stop()
-        _, err = door.told()
+        _, err = door.output()
     assert door.process.returncode == 0
     assert err.startswith("The screen, once for one browser: http://127.0.0.1:")
     assert len(err.splitlines()) == 1
@@ -173,7 +173,7 @@ def test_a_looped_film_begins_again(event: FakeEvent, tmp_path: Path, forks: Nur
     with closing(Door(directory, *options, starts=forks.start)) as door:
         lines = [json.loads(door.line()) for _ in range(3)]
         door.stop()
-        _, err = door.told()
+        _, err = door.output()
     assert (door.process.returncode, err) == (0, "")
     assert [line["serial"] for line in lines] == [1, 1, 1]
 
@@ -197,7 +197,7 @@ def test_offline_it_admits_from_what_it_holds(
     with closing(Door(directory, *options, starts=forks.start)) as door:
         lines = [json.loads(door.line()) for _ in range(2)]
         door.stop()
-        _, err = door.told()
+        _, err = door.output()
     assert (door.process.returncode, err) == (0, "")
     assert [line["reason"] for line in lines] == [None, "hall_full"]
     with Journal(directory / "journal.db", KIOSK, GENERATION, KIOSK_KEY) as journal:

@@ -90,17 +90,17 @@ def code_of(server: FakeServer, *, pin: bytes | None = None) -> str:
 
 
 def run(directory: Path, code: str, **options: object):
-    said: list[str] = []
+    messages: list[str] = []
     options = {"wait_s": 60.0, "poll_s": 0.02, **options}
-    return enrol(directory, code, say=said.append, random=os.urandom, **options), said
+    return enrol(directory, code, say=messages.append, random=os.urandom, **options), messages
 
 
 def test_it_works(server: FakeServer, admin: Admin, directory: Path) -> None:
-    identity, said = run(directory, code_of(server))
+    identity, messages = run(directory, code_of(server))
     assert (identity.kiosk, identity.generation) == (KIOSK, GENERATION)
     assert load_identity(directory) == identity
     key = load_key(directory)
-    assert six_words(key.public.raw, TOKEN) in said[0]
+    assert six_words(key.public.raw, TOKEN) in messages[0]
     assert admin.keys == [key.public.raw] * 2
     with Journal(directory / "journal.db", KIOSK, GENERATION, key, must_exist=True) as journal:
         assert journal.state().last_seq == 0
@@ -160,8 +160,8 @@ def test_a_hiccup_while_waiting_is_told_and_outlasted(
 ) -> None:
     replies = iter([admin, lambda request: error_reply(503, "busy", retry=True), admin])
     server.routes["POST", "/api/enrol"] = lambda request: next(replies)(request)
-    _, said = run(directory, code_of(server))
-    assert "Trying again" in said[1]
+    _, messages = run(directory, code_of(server))
+    assert "Trying again" in messages[1]
 
 
 def test_nobody_confirms_and_the_next_try_shows_the_same_words(
@@ -241,8 +241,8 @@ class TestAgain:
         enrolled(directory)
         old = {name: (directory / name).read_bytes() for name in ("journal.db", "kiosk.key")}
         for number in (1, 2):
-            _, said = run(directory, code_of(server), again=True)
-            assert f"earlier-{number}" in said[-1]
+            _, messages = run(directory, code_of(server), again=True)
+            assert f"earlier-{number}" in messages[-1]
         kept = directory / "earlier-1"
         assert {name: (kept / name).read_bytes() for name in old} == old
         assert load_key(directory).seed != load_key(kept).seed

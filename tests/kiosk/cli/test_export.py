@@ -34,9 +34,9 @@ def exported(door: LocalDoor, tmp_path: Path) -> Path:
 
 
 def test_it_works(exported: Path, door: LocalDoor) -> None:
-    found = read_export(exported)
-    assert (found.scans, found.gone) == (5, (1,))
-    assert found.identity.kiosk == door.journal.kiosk
+    export = read_export(exported)
+    assert (export.scans, export.gone) == (5, (1,))
+    assert export.identity.kiosk == door.journal.kiosk
     raw = [line for line in exported.read_bytes().splitlines() if b'"scan"' in line[:20]]
     for line, record in zip(raw, records_of(door.journal), strict=True):
         assert record in line, "byte for byte"

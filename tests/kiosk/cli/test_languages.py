@@ -19,12 +19,12 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    made = enrolled(tmp_path / "door")
-    at = made / "translations/fr/LC_MESSAGES"
+    door = enrolled(tmp_path / "door")
+    at = door / "translations/fr/LC_MESSAGES"
     at.mkdir(parents=True)
     (at / "kiosk.po").write_text('msgid "Show your badge"\nmsgstr "Montrez votre badge"\n')
     (at / "badges.po").write_text('msgid "ADMIT"\nmsgstr "ENTREZ"\n')
-    return made
+    return door
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +34,8 @@ def catalogues(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def page(directory: Path, forks: Nursery, *options: str) -> str:
-    what = ("run", "--dir", str(directory), "--camera", "none", "--port", "0", *options)
-    process = forks.start([sys.executable, "-m", "kiosk", *what])
+    command = ("run", "--dir", str(directory), "--camera", "none", "--port", "0", *options)
+    process = forks.start([sys.executable, "-m", "kiosk", *command])
     try:
         link = process.stdout.readline().decode().strip().rpartition(" ")[2]
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())

@@ -132,9 +132,9 @@ def test_a_video_tells_each_presentation_with_its_time(
     readings: list[FileReading] = []
 
     def noted(paths: list[Path]) -> Iterator[FileReading]:
-        for one in read_files(paths):
-            readings.append(one)
-            yield one
+        for line in read_files(paths):
+            readings.append(line)
+            yield line
 
     monkeypatch.setattr("kiosk.cli.read.read_files", noted)
     result = run(video)

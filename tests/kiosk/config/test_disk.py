@@ -34,14 +34,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A separate file system of 8 MB."""
     if shutil.which("mount") is None:
         pytest.skip("needs `mount`")
-    made = tmp_path / "disk"
-    made.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", made]).returncode:
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", mount]).returncode:
         pytest.skip("needs the right to mount a small file system")
     try:
-        yield made
+        yield mount
     finally:
-        subprocess.run(["umount", "-l", made], check=True)
+        subprocess.run(["umount", "-l", mount], check=True)
 
 
 def fill(disk: Path) -> Path:
@@ -125,8 +125,8 @@ def test_no_command_answers_a_full_disk_with_a_traceback(
 def test_what_is_the_disk_and_what_is_not(
     error: Exception, code: Code | None, tmp_path: Path
 ) -> None:
-    said = write_trouble(error, tmp_path)
-    assert (said and said.code) == code
+    message = write_trouble(error, tmp_path)
+    assert (message and message.code) == code
 
 
 def test_what_a_kiosk_keeps_is_for_its_own_user(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_what_a_kiosk_keeps_is_for_its_own_user(tmp_path: Path) -> None:
         (directory / name).chmod(0o644)
     (directory / "translations").mkdir(exist_ok=True)
     with Kiosk(directory, KioskSettings()):
-        found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()}
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()}
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    assert {name for name, mode in found.items() if mode & 0o077} <= {"translations"}
-    assert {"journal.db", "replica.db", "old.db"} <= found.keys()
+    assert {name for name, mode in modes.items() if mode & 0o077} <= {"translations"}
+    assert {"journal.db", "replica.db", "old.db"} <= modes.keys()

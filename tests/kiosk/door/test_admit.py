@@ -347,13 +347,13 @@ class TestMovedOn:
 
     def test_an_exit_names_that_stay_once(self, door: LocalDoor, stay: StayRef) -> None:
         exits = [door.present(badge(SERIAL), direction=Direction.EXIT) for _ in range(2)]
-        assert [one.decision.closes for one in exits] == [stay, None]
+        assert [answer.decision.closes for answer in exits] == [stay, None]
         assert Flag.NO_ENTRY in exits[1].decision.flags
 
     def test_an_exit_names_the_newer_stay_first(self, door: LocalDoor, stay: StayRef) -> None:
         again = door.present(badge(SERIAL))
         exits = [door.present(badge(SERIAL), direction=Direction.EXIT) for _ in range(2)]
-        named = [one.decision.closes for one in exits]
+        named = [answer.decision.closes for answer in exits]
         assert named == [StayRef(KIOSK, GENERATION, again.seq), stay]
 
     def test_that_is_over_when_the_server_says_so(self, door: LocalDoor, stay: StayRef) -> None:
@@ -364,8 +364,8 @@ class TestMovedOn:
 
     def test_a_snapshot_says_it_again(self, door: LocalDoor, stay: StayRef) -> None:
         ref = StayRef(stay.kiosk, stay.generation, stay.seq)
-        told = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), stay=ref, moved=True)
-        door.replica.load(snapshot(stays=[told]), [stay] if stay.kiosk == KIOSK else [])
+        moved = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), stay=ref, moved=True)
+        door.replica.load(snapshot(stays=[moved]), [stay] if stay.kiosk == KIOSK else [])
         assert door.present(badge(SERIAL)).admitted
         door.present(badge(SERIAL), direction=Direction.EXIT)
         gone = door.present(badge(SERIAL), direction=Direction.EXIT)
@@ -374,7 +374,7 @@ class TestMovedOn:
 
 class TestLikelyCopy:
     @pytest.fixture(autouse=True)
-    def told(self, door: LocalDoor) -> None:
+    def likely_copy(self, door: LocalDoor) -> None:
         door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 0, False, 1)), 11)
 
     def test_is_refused_and_the_next_issue_is_not(self, door: LocalDoor) -> None:

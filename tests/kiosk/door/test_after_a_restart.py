@@ -115,8 +115,8 @@ def test_the_newest_records_are_searched(door: LocalDoor, monkeypatch: pytest.Mo
     for serial in (1, 2, 3, 4):
         door.present(badge(serial))
     door.restart()
-    found = [reason(door.present(badge(serial))) for serial in (1, 2, 3, 4)]
-    assert found == ["already_inside", *["before_restart"] * 3]
+    reasons = [reason(door.present(badge(serial))) for serial in (1, 2, 3, 4)]
+    assert reasons == ["already_inside", *["before_restart"] * 3]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -254,5 +254,5 @@ def test_an_exit_scanned_again_ends_no_stay_in_the_hall_around(door: LocalDoor) 
     leave(door)
     door.restart()
     assert leave(door) == Admitted(flags=frozenset({Flag.REPEATED}))
-    assert [one.closes for one in last(door).outer_halls] == [None]
+    assert [outer.closes for outer in last(door).outer_halls] == [None]
     assert door.journal.accounts()[PoolKey(AROUND)].free == 9

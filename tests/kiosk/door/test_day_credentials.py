@@ -44,7 +44,7 @@ def leave(door: LocalDoor, text: str):
     return door.present(text, direction=Direction.EXIT)
 
 
-def told(*days: tuple[int, int], issue: int = 1) -> wire.HolderFacts:
+def holder_facts(*days: tuple[int, int], issue: int = 1) -> wire.HolderFacts:
     return wire.HolderFacts(SERIAL, issue, False, day_credentials=list(days) or UNSET)
 
 
@@ -82,20 +82,20 @@ def test_a_door_that_knows_nothing_of_it_admits_the_badge(door: LocalDoor) -> No
 
 
 def test_the_server_s_word_denies_the_badge_at_once(door: LocalDoor) -> None:
-    door.replica.apply(wire.HolderChanged(told((1, 0))), 11)
+    door.replica.apply(wire.HolderChanged(holder_facts((1, 0))), 11)
     assert reason(door.present(badge(SERIAL))) == "day_credential"
     assert door.present(of_day(0)).admitted
 
 
 def test_a_snapshot_tells_of_it_too_and_takes_it_back(door: LocalDoor) -> None:
-    door.load(holders=[told((1, 0))])
+    door.load(holders=[holder_facts((1, 0))])
     assert reason(door.present(badge(SERIAL))) == "day_credential"
-    door.load(holders=[told()])
+    door.load(holders=[holder_facts()])
     assert door.present(badge(SERIAL)).admitted
 
 
 def test_a_change_of_somebody_else_takes_nothing_away(door: LocalDoor) -> None:
-    door.replica.apply(wire.HolderChanged(told((1, 0))), 11)
+    door.replica.apply(wire.HolderChanged(holder_facts((1, 0))), 11)
     door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL + 1, 2, False)), 12)
     assert reason(door.present(badge(SERIAL))) == "day_credential"
     assert door.present(badge(SERIAL + 1, issue=2)).admitted

@@ -19,21 +19,21 @@ def at(door: LocalDoor, state: DirectionState) -> Direction:
 
 def test_staff_choose_at_a_door_for_both(door: LocalDoor) -> None:
     door.load(door=facts("both"))
-    state, told = DirectionState(door.replica), []
-    state.on_choice(lambda: told.append(state.chosen()))
+    state, changes = DirectionState(door.replica), []
+    state.on_choice(lambda: changes.append(state.chosen()))
     assert (state.chosen(), at(door, state)) == (Direction.ENTRY, Direction.ENTRY)
     assert state.choose(Direction.EXIT)
     assert (state.chosen(), at(door, state)) == (Direction.EXIT, Direction.EXIT)
-    assert told == [Direction.EXIT], "a listener finds the new one"
+    assert changes == [Direction.EXIT], "a listener finds the new one"
 
 
 @pytest.mark.parametrize("mode", ["entry", "exit"])
 def test_another_door_has_its_own(door: LocalDoor, mode: str) -> None:
     door.load(door=facts(mode))
-    state, told = DirectionState(door.replica, Direction.EXIT), []
-    state.on_choice(lambda: told.append(True))
+    state, changes = DirectionState(door.replica, Direction.EXIT), []
+    state.on_choice(lambda: changes.append(True))
     assert not state.choose(Direction.ENTRY)
-    assert (state.chosen(), at(door, state), told) == (None, Direction(mode), [])
+    assert (state.chosen(), at(door, state), changes) == (None, Direction(mode), [])
 
 
 def test_the_choice_outlives_a_move_to_a_one_way_door(door: LocalDoor) -> None:

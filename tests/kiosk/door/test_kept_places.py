@@ -143,9 +143,9 @@ def test_an_exit_gives_its_place_back_to_the_pool_that_it_is_of(keeping: LocalDo
 def test_a_trusting_exit_of_another_door_s_stay_too(door: LocalDoor) -> None:
     load(door, exits="trusting")
     give(door, 0, 0)
-    told = stay_of("south-1", 4, BORIS)
-    told = msgspec.structs.replace(told, accessible=True)
-    door.replica.apply(wire.StayOpened(told, HALL), 11)
+    stay = stay_of("south-1", 4, BORIS)
+    stay = msgspec.structs.replace(stay, accessible=True)
+    door.replica.apply(wire.StayOpened(stay, HALL), 11)
     door.present(badge(BORIS), direction=Direction.EXIT)
     assert free(door) == (0, 1)
     door.restart()
@@ -167,7 +167,7 @@ def test_each_hall_that_an_entry_counts_in_has_its_own(door: LocalDoor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "said"),
+    ("language", "message"),
     [
         (
             "en",
@@ -177,15 +177,17 @@ def test_each_hall_that_an_entry_counts_in_has_its_own(door: LocalDoor) -> None:
         ("zh", "七号厅：本入口仅余2个席位，{time}前留给轮椅使用者及陪同人员"),
     ],
 )
-def test_the_door_says_so(keeping: LocalDoor, language: str, said: str) -> None:
+def test_the_door_says_so(keeping: LocalDoor, language: str, message: str) -> None:
     give(keeping, 0, 2)
     time = keeping.replica.context.local_time(RELEASED_AT)
-    assert keeping.present(badge(BORIS)).explanation[language].reason == said.format(time=time)
+    assert keeping.present(badge(BORIS)).explanation[language].reason == message.format(time=time)
 
 
 @pytest.mark.parametrize(
-    ("language", "said"), [("en", "Welcome to Hall 7. Kept place"), ("zh", "无障碍席位")]
+    ("language", "message"), [("en", "Welcome to Hall 7. Kept place"), ("zh", "无障碍席位")]
 )
-def test_the_steward_is_told_of_a_kept_place(keeping: LocalDoor, language: str, said: str) -> None:
+def test_the_steward_is_told_of_a_kept_place(
+    keeping: LocalDoor, language: str, message: str
+) -> None:
     give(keeping, 0, 2)
-    assert said in keeping.present(badge(ANNA)).explanation[language].reason
+    assert message in keeping.present(badge(ANNA)).explanation[language].reason

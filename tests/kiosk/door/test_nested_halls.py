@@ -44,10 +44,10 @@ def around(*stays: wire.StayFacts, **changes: object) -> list[wire.OuterFacts]:
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[LocalDoor]:
-    made = LocalDoor(tmp_path, Clock())
-    made.load(outer=around())
-    yield made
-    made.close()
+    local_door = LocalDoor(tmp_path, Clock())
+    local_door.load(outer=around())
+    yield local_door
+    local_door.close()
 
 
 def grant(door: LocalDoor, places: int, hall: int, *, override: bool = False) -> None:
@@ -128,16 +128,18 @@ def test_a_journal_commits_both_or_neither(door: LocalDoor) -> None:
     assert door.journal.state().last_seq == 0
 
 
-@pytest.mark.parametrize(("stop", "said"), [("fence", "kiosk_retired"), ("rest", "door_resting")])
+@pytest.mark.parametrize(
+    ("stop", "expected"), [("fence", "kiosk_retired"), ("rest", "door_resting")]
+)
 def test_a_door_out_of_use_says_so_though_it_has_no_place_of_either(
-    door: LocalDoor, stop: str, said: str
+    door: LocalDoor, stop: str, expected: str
 ) -> None:
     """It has returned them, and full halls would be the less useful answer."""
     grant(door, 5, HALL)
     grant(door, 5, AROUND)
     getattr(door.journal, stop)()
     assert free(door) == (0, 0)
-    assert reason(door.present(badge(SERIAL))) == said
+    assert reason(door.present(badge(SERIAL))) == expected
 
 
 def test_an_exit_before_anything_was_sent_gives_back_both(door: LocalDoor) -> None:
@@ -211,7 +213,7 @@ def test_the_feed_tells_of_each_hall(door: LocalDoor) -> None:
     facts = stay_of("south-1", 4, SERIAL)
     door.replica.apply(wire.StayOpened(facts, AROUND), 11)
     assert door.replica.stays(SERIAL, HALL) == []
-    assert [one.stay.seq for one in door.replica.stays(SERIAL, AROUND)] == [4]
+    assert [stay.stay.seq for stay in door.replica.stays(SERIAL, AROUND)] == [4]
     door.replica.apply(wire.StayClosed(facts.stay, AROUND, SERIAL), 12)
     assert door.replica.stays(SERIAL, AROUND) == []
     door.replica.apply(wire.StayClosed(wire.StayRef(KIOSK, GENERATION, 8), AROUND, SERIAL), 13)
@@ -219,19 +221,19 @@ def test_the_feed_tells_of_each_hall(door: LocalDoor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "said"), [("hard", "already_inside"), ("soft", None), ("off", None)]
+    ("policy", "expected"), [("hard", "already_inside"), ("soft", None), ("off", None)]
 )
 def test_each_hall_has_its_own_anti_passback(
-    door: LocalDoor, policy: str, said: str | None
+    door: LocalDoor, policy: str, expected: str | None
 ) -> None:
     grant(door, 5, HALL)
     grant(door, 5, AROUND)
     door.load(outer=around(stay_of("south-1", 4, SERIAL), anti_passback=policy))
     answer = door.present(badge(SERIAL))
-    if said is None:
+    if expected is None:
         assert ["passback"] * (policy == "soft") == [flag.value for flag in answer.decision.flags]
     else:
-        assert (reason(answer), answer.decision.hall_id) == (said, AROUND)
+        assert (reason(answer), answer.decision.hall_id) == (expected, AROUND)
 
 
 @pytest.mark.parametrize(("exits", "back"), [("strict", 0), ("trusting", 1)])
@@ -316,7 +318,7 @@ def test_a_journal_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
     old.close()
     with Journal(path, KIOSK, GENERATION, KIOSK_KEY, check=False) as journal:
         with journal.transaction() as step:
-            assert [one.stay.seq for one in step.own_stays(SERIAL, HALL)] == [1]
+            assert [stay.stay.seq for stay in step.own_stays(SERIAL, HALL)] == [1]
             assert step.own_stays(SERIAL, AROUND) == []
             named = StayRef("south-1", 1, 4)
             assert step.is_named(named, HALL)

@@ -25,4 +25,4 @@ def test_places_come_back_where_the_hall_trusts_and_the_server_is_away(
     back = [int(exits == "trusting" and not online) for exits in (inner, outer)]
     assert free(door) == (10 + back[0], 10 + back[1])
     (record,) = door.journal.newest(1)
-    assert [record.credited, record.outer_halls[0].credited] == [bool(one) for one in back]
+    assert [record.credited, record.outer_halls[0].credited] == [bool(place) for place in back]

@@ -51,15 +51,15 @@ def door(tmp_path: Path) -> Iterator[LocalDoor]:
 def shown(door: LocalDoor, *sessions: wire.SessionFacts, at: int = NOON) -> list[tuple[str, str]]:
     door.load(sessions=list(sessions))
     assert door.replica.context is not None
-    return [(one.when, one.titles["en"]) for one in now_and_next(door.replica.context, at)]
+    return [(entry.when, entry.titles["en"]) for entry in now_and_next(door.replica.context, at)]
 
 
 def test_what_goes_on_and_what_comes_next(door: LocalDoor) -> None:
-    one, two, three = (session(n, NOON + (n - 1) * 2 * HOUR) for n in (1, 2, 3))
-    assert shown(door, three, one, two) == [("now", "Session 1"), ("next", "Session 2")]
-    assert shown(door, one, two, at=NOON - 1) == [("next", "Session 1")]
-    assert shown(door, one, two, at=NOON + HOUR) == [("next", "Session 2")]
-    assert shown(door, one, at=NOON + HOUR) == []
+    first, second, third = (session(n, NOON + (n - 1) * 2 * HOUR) for n in (1, 2, 3))
+    assert shown(door, third, first, second) == [("now", "Session 1"), ("next", "Session 2")]
+    assert shown(door, first, second, at=NOON - 1) == [("next", "Session 1")]
+    assert shown(door, first, second, at=NOON + HOUR) == [("next", "Session 2")]
+    assert shown(door, first, at=NOON + HOUR) == []
 
 
 def test_of_two_that_go_on_the_later_is_shown(door: LocalDoor) -> None:
@@ -70,8 +70,8 @@ def test_of_two_that_go_on_the_later_is_shown(door: LocalDoor) -> None:
 def test_all_of_it_is_there(door: LocalDoor) -> None:
     speakers = [wire.SpeakerFacts(name=f"P {n}", role="panellist") for n in range(20)]
     shown(door, session(1, NOON, speakers=speakers, hosts=[{"en": f"H {n}"} for n in range(5)]))
-    (one,) = now_and_next(door.replica.context, NOON)
-    assert one == ShownSession(
+    (entry,) = now_and_next(door.replica.context, NOON)
+    assert entry == ShownSession(
         when="now",
         titles={"en": "Session 1", "zh": "场次1"},
         starts_at=NOON,
@@ -88,8 +88,8 @@ def test_another_day_is_told_where_nothing_goes_on(door: LocalDoor) -> None:
     later = session(2, NOON + DAY_MS)
     assert shown(door, session(1, NOON), later) == [("now", "Session 1")]
     assert shown(door, later) == [("next", "Session 2")]
-    (one,) = now_and_next(door.replica.context, NOON)
-    assert not one.today
+    (entry,) = now_and_next(door.replica.context, NOON)
+    assert not entry.today
 
 
 def test_an_earlier_server_tells_no_programme(door: LocalDoor) -> None:

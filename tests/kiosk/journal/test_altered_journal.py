@@ -229,10 +229,10 @@ def is_harmless(table: str, column: str, row: int, path: Path, whole: Path) -> b
     """
     if (table, column) != SIGNATURE:
         return False
-    with opened(path) as one, opened(whole) as other:
-        assert row <= one.state().last_seq - CHECKED
-        for first in range(1, one.state().last_seq + 1):
-            mine, theirs = one.offer(3, first=first), other.offer(3, first=first)
+    with opened(path) as altered, opened(whole) as other:
+        assert row <= altered.state().last_seq - CHECKED
+        for first in range(1, altered.state().last_seq + 1):
+            mine, theirs = altered.offer(3, first=first), other.offer(3, first=first)
             assert (mine.records, mine.head, mine.signature) == (
                 theirs.records,
                 theirs.head,
@@ -450,7 +450,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with opened(path) as journal:
         live(journal, nested=False)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        made = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
+        objects = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
         for statement in (*schema.TABLES, *schema.CHANGES[2]):
             name = statement.split("(")[0].split()[-1]
             if name in ("repeated", "clock"):
@@ -463,7 +463,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
             db.execute(f"INSERT INTO {name} SELECT {', '.join(fields)} FROM newer")
             db.execute("DROP TABLE newer")
         db.execute("DROP TABLE seen_day")
-        db.execute(made["own_stay_open"])
+        db.execute(objects["own_stay_open"])
         db.execute("PRAGMA user_version = 2")
     return path
 
@@ -474,7 +474,7 @@ def test_a_journal_of_the_version_before_opens_and_goes_on(before: Path, tmp_pat
         named = StayRef("south-1", 2, 5)
         assert step.is_named(named, HALL)
         assert step.is_named(named, AROUND)
-        assert [one.stay for one in step.own_stays(3, HALL)] == [own(4)]
+        assert [own_stay.stay for own_stay in step.own_stays(3, HALL)] == [own(4)]
     with opened(path) as journal:
         live_around(journal)
         leave(journal, 3, own(4))

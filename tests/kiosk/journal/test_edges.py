@@ -30,8 +30,8 @@ def at(monkeypatch: pytest.MonkeyPatch):
 
 
 def kept(journal: Journal) -> int:
-    found = journal.offer(1).mark
-    return 0 if found is None else found.cursor
+    mark = journal.offer(1).mark
+    return 0 if mark is None else mark.cursor
 
 
 def test_the_first_is_kept_and_the_next_waits(journal: Journal, at) -> None:

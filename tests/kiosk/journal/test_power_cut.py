@@ -142,10 +142,10 @@ def cut(seed: int, loss: Loss, directory: Path) -> tuple[int, list[str]]:
 def judge(life: Life, directory: Path) -> tuple[int, list[str]]:
     """The state found at the next start. Opening it checks that the file is sound."""
     with Journal(directory / "journal.db", KIOSK, GENERATION, KIOSK_KEY) as journal:
-        found = [stored.record for stored in journal.stored(0, 1_000)]
+        records = [stored.record for stored in journal.stored(0, 1_000)]
         account = journal.accounts().get(PoolKey(HALL), Account())
-        kept = sum(mine == theirs for mine, theirs in zip(life.records, found, strict=False))
-        assert len(found) <= len(life.records) + 1, (
+        kept = sum(mine == theirs for mine, theirs in zip(life.records, records, strict=False))
+        assert len(records) <= len(life.records) + 1, (
             "at most the scan in whose commit the power went"
         )
         totals = ("granted", "returned", "entries", "credited", "trusted")

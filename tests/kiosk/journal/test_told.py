@@ -87,16 +87,16 @@ class TestWaits:
         assert journal.wait_for_place(HALL, left_s) is False
 
     @pytest.mark.parametrize(
-        ("ordinary", "beyond", "found"),
+        ("ordinary", "beyond", "expected"),
         [(1, 0, (True, True)), (0, 1, (False, True)), (0, 0, (False, False))],
     )
     def test_an_override_takes_a_place_of_either_pool(
-        self, tmp_path: Path, ordinary: int, beyond: int, found: tuple[bool, bool]
+        self, tmp_path: Path, ordinary: int, beyond: int, expected: tuple[bool, bool]
     ) -> None:
         with open_journal(tmp_path) as journal:
             journal.obey(orders((ordinary, 0, 1)))
             journal.obey([(PoolKey(HALL, PlaceKind.OVERRIDE), Order(beyond, 0, 1))])
-            assert (journal.has_place(HALL), journal.has_place(HALL, SERVES)) == found
+            assert (journal.has_place(HALL), journal.has_place(HALL, SERVES)) == expected
 
 
 class TestAnswers:
@@ -158,9 +158,9 @@ class TestStays:
             self.both(journal, Direction.EXIT, seq)
         assert journal.closed_before_upload(1, 5) == [2, 3]
         assert journal.outer_closed_before_upload(1, 5) == [(2, AROUND), (3, AROUND)]
-        for first, last, found in ((1, 2, [2]), (3, 5, [3]), (1, 1, [])):
-            assert journal.closed_before_upload(first, last) == found
-            around = [(seq, AROUND) for seq in found]
+        for first, last, gone in ((1, 2, [2]), (3, 5, [3]), (1, 1, [])):
+            assert journal.closed_before_upload(first, last) == gone
+            around = [(seq, AROUND) for seq in gone]
             assert journal.outer_closed_before_upload(first, last) == around
 
     def test_open_ones_are_those_of_the_hall_that_have_begun_by_then(
@@ -169,8 +169,8 @@ class TestStays:
         for serial in range(4):
             enter(journal, serial)
         leave(journal, 0, own(1))
-        found = [StayRef(KIOSK, GENERATION, seq) for seq in (2, 3)]
-        assert journal.own_open(3, HALL) == found
+        refs = [StayRef(KIOSK, GENERATION, seq) for seq in (2, 3)]
+        assert journal.own_open(3, HALL) == refs
         assert journal.own_open(3, AROUND) == []
 
 

@@ -47,18 +47,18 @@ def seen(journal: Journal, serial: int) -> int:
 
 class TestAccounts:
     def test_each_pool_has_its_own_grant(self, journal: Journal) -> None:
-        said = {
+        grants = {
             PoolKey(HALL): Order(11, 0, 1, b"a"),
             PoolKey(HALL, PlaceKind.OVERRIDE): Order(2, 0, 1, b"b"),
             PoolKey(AROUND): Order(5, 0, 1, b"c"),
         }
-        journal.obey(list(said.items()))
+        journal.obey(list(grants.items()))
         offer = journal.offer(1)
         assert offer.grants == {
-            key: SignedGrant(order.granted, 1, order.signature) for key, order in said.items()
+            key: SignedGrant(order.granted, 1, order.signature) for key, order in grants.items()
         }
-        assert {key: one.granted for key, one in offer.accounts.items()} == {
-            key: order.granted for key, order in said.items()
+        assert {key: account.granted for key, account in offer.accounts.items()} == {
+            key: order.granted for key, order in grants.items()
         }
 
     def test_an_entry_leaves_the_server_s_word_as_it_is(self, journal: Journal) -> None:
@@ -90,8 +90,8 @@ class TestOwnStays:
             enter(journal, serial)
         leave(journal, 1, own(1))
         with journal.transaction() as step:
-            assert [one.stay for one in step.own_stays(1, HALL)] == [own(2)]
-            assert [one.stay for one in step.own_stays(2, HALL)] == [own(3)]
+            assert [own_stay.stay for own_stay in step.own_stays(1, HALL)] == [own(2)]
+            assert [own_stay.stay for own_stay in step.own_stays(2, HALL)] == [own(3)]
             assert step.own_stays(1, AROUND) == []
 
     def test_one_gives_its_place_back_once(self, journal: Journal) -> None:
@@ -143,10 +143,10 @@ class TestOuterHalls:
 
     def test_a_trusting_one_takes_the_place_back(self, journal: Journal) -> None:
         journal.obey([(PoolKey(AROUND), Order(1, 0, 1))])
-        (one, _) = self.leave_by(
+        (outer, _) = self.leave_by(
             journal, OuterDraft(AROUND, closes=SOUTH, trusting=True), OuterDraft(2)
         )
-        assert one.credited
+        assert outer.credited
         assert journal.accounts()[PoolKey(AROUND)].free == 2
 
     def test_a_door_of_one_hall_says_nothing_of_others(self, journal: Journal) -> None:
@@ -199,7 +199,7 @@ class TestState:
             first.rest()
         with open_journal(tmp_path) as again, again.transaction() as step:
             assert (step.state.acked, step.state.resting) == (1, True)
-            assert [one.stay for one in step.own_stays(1, HALL)] == [own(1)]
+            assert [own_stay.stay for own_stay in step.own_stays(1, HALL)] == [own(1)]
             (stay,) = step.own_stays(1, HALL)
             assert (stay.since, stay.door, stay.kind) == (NOON, DOOR, PlaceKind.ORDINARY)
             assert stay.stay == StayRef(KIOSK, GENERATION, 1)

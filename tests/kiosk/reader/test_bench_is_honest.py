@@ -39,13 +39,13 @@ def test_versions_4_to_8() -> None:
 
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
 def test_a_still_is_always_the_same_and_its_code_in_view(difficulty: str) -> None:
-    one, other = still(difficulty, 3, SMALL), still(difficulty, 3, SMALL)
-    assert np.array_equal(one.gray, other.gray)
-    assert not np.array_equal(one.gray, still(difficulty, 4, SMALL).gray)
-    assert all(shown.whole for shown in one.shown)
-    for shown in one.shown:
+    first, second = still(difficulty, 3, SMALL), still(difficulty, 3, SMALL)
+    assert np.array_equal(first.gray, second.gray)
+    assert not np.array_equal(first.gray, still(difficulty, 4, SMALL).gray)
+    assert all(shown.whole for shown in first.shown)
+    for shown in first.shown:
         (left, top), (right, bottom) = np.min(shown.corners, 0), np.max(shown.corners, 0)
-        assert one.gray[int(top) : int(bottom), int(left) : int(right)].std() > 4
+        assert first.gray[int(top) : int(bottom), int(left) : int(right)].std() > 4
 
 
 def test_easy_stills_are_read_where_the_truth_says() -> None:

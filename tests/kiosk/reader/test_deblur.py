@@ -51,17 +51,17 @@ def test_what_is_not_blurred_or_empty_is_left_alone() -> None:
 
 def test_two_likely_blurs_are_not_the_same_one_twice() -> None:
     picture = cv2.filter2D(CARD, -1, line(13, 30))
-    found = blurs_of(picture, 3)
-    assert [blur.fit for blur in found] == sorted((blur.fit for blur in found), reverse=True)
-    assert not any(one.resembles(other) for one in found for other in found if one is not other)
+    blurs = blurs_of(picture, 3)
+    assert [blur.fit for blur in blurs] == sorted((blur.fit for blur in blurs), reverse=True)
+    assert not any(left.resembles(right) for left in blurs for right in blurs if left is not right)
 
 
 def test_what_resembles() -> None:
-    one = Blur("motion", 10.0, 178.0, 0.8)
-    assert one.resembles(Blur("motion", 10.5, 3.0, 0.7))
-    assert not one.resembles(Blur("motion", 10.5, 30.0, 0.7))
-    assert not one.resembles(Blur("motion", 14.0, 178.0, 0.7))
-    assert not one.resembles(Blur("lens", 10.0, 0.0, 0.7))
+    blur = Blur("motion", 10.0, 178.0, 0.8)
+    assert blur.resembles(Blur("motion", 10.5, 3.0, 0.7))
+    assert not blur.resembles(Blur("motion", 10.5, 30.0, 0.7))
+    assert not blur.resembles(Blur("motion", 14.0, 178.0, 0.7))
+    assert not blur.resembles(Blur("lens", 10.0, 0.0, 0.7))
 
 
 def test_the_table_of_the_lens() -> None:

@@ -12,7 +12,7 @@ from tests.kiosk.support.pictures import TEXT, held_up, symbol
 def test_a_door_reads_a_badge_with_a_thumb_on_an_eye() -> None:
     view = held_up(symbol(TEXT), 4, degrees=0)
     view[310:352, 752:790] = 150  # its top right eye
-    assert not [found for found in find_zxing(view) if found.text is not None]
+    assert not [code for code in find_zxing(view) if code.text is not None]
     reader = Reader(lambda: 0.0)  # a computer that is never late
     seen = [sighting for _ in range(8) for sighting in reader.read(view)]
     assert {sighting.text for sighting in seen} == {TEXT}
@@ -36,10 +36,10 @@ def test_a_missing_eye_is_drawn_wherever_it_was(gone: int, turned: int) -> None:
     left, top = ((4, 4), (34, 4), (4, 34))[gone]
     card[top * 6 : (top + 7) * 6, left * 6 : (left + 7) * 6] = 255
     card = np.ascontiguousarray(np.rot90(card, turned))
-    assert not [found for found in find_zxing(card) if found.text is not None]
-    assert not [found for found in find_zbar(card) if found.text is not None]
-    (found,) = find_with_a_drawn_pattern(threshold(card, 1.0), limit=40)
-    assert found.text == TEXT
+    assert not [code for code in find_zxing(card) if code.text is not None]
+    assert not [code for code in find_zbar(card) if code.text is not None]
+    (code,) = find_with_a_drawn_pattern(threshold(card, 1.0), limit=40)
+    assert code.text == TEXT
 
 
 def test_an_eye_is_drawn_as_the_standard_has_it() -> None:

@@ -42,14 +42,14 @@ EASY = {
 def test_each_kind_of_photo_is_read_and_nothing_else(kind: str) -> None:
     shown = photo(kind, {**EASY, **HARD}[kind])
     if kind in HARD:
-        assert not [found for found in find_zxing(shown.gray) if found.text is not None]
+        assert not [code for code in find_zxing(shown.gray) if code.text is not None]
     assert {sighting.text for sighting in read_still(shown.gray)} == set(shown.texts)
 
 
 def test_a_photo_is_always_the_same() -> None:
-    one, other = photo("nested", 1), photo("nested", 1)
-    assert np.array_equal(one.gray, other.gray)
-    assert not np.array_equal(one.gray, photo("nested", 2).gray)
+    first, second = photo("nested", 1), photo("nested", 1)
+    assert np.array_equal(first.gray, second.gray)
+    assert not np.array_equal(first.gray, photo("nested", 2).gray)
 
 
 def test_nothing_is_made_up_where_there_is_no_code() -> None:
@@ -110,8 +110,8 @@ ENCODED = {
 
 @pytest.mark.parametrize(("text", "encoding"), ENCODED.values(), ids=ENCODED.keys())
 def test_texts_in_other_character_sets(text: str, encoding: str) -> None:
-    (found,) = find_zxing(symbol(text.encode(encoding), version=None))
-    assert found.text == text
+    (code,) = find_zxing(symbol(text.encode(encoding), version=None))
+    assert code.text == text
 
 
 def test_a_symbol_is_laid_flat() -> None:
@@ -120,7 +120,7 @@ def test_a_symbol_is_laid_flat() -> None:
     corners = ((0.0, 0.0), (side, 0.0), (side, side), (0.0, side))
     laid = flat(card, corners)
     assert laid.shape[0] == laid.shape[1]
-    assert [found.text for found in find_zxing(laid)] == [TEXT]
+    assert [code.text for code in find_zxing(laid)] == [TEXT]
     assert not flat(card, corners[:1] * 4).size
     assert WARPS[0] != FLAT
     for bend in (Warp(True, 35.0), Warp(False, 35.0, 22.0, 0.03)):

@@ -18,11 +18,11 @@ SIGHTINGS = {
 @pytest.mark.parametrize(("codes", "step_s", "new"), SIGHTINGS.values(), ids=SIGHTINGS.keys())
 def test_one_presentation_is_one_scan(codes: str, step_s: float, new: str) -> None:
     presentations = Presentations(hold_s=3.0)
-    told = [
+    events = [
         " " if code == "." else str(int(presentations.present(code, at * step_s)))
         for at, code in enumerate(codes)
     ]
-    assert "".join(told) == new
+    assert "".join(events) == new
 
 
 def test_hold_is_counted_from_the_last_sighting_not_the_first() -> None:

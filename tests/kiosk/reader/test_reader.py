@@ -75,7 +75,7 @@ SECOND_LOOKS = {
 @pytest.mark.parametrize("make", SECOND_LOOKS.values(), ids=SECOND_LOOKS.keys())
 def test_second_looks_read_what_the_first_does_not(make) -> None:
     picture, reader = make(), Reader()
-    assert all(found.text is None for found in find_zxing(picture))
+    assert all(code.text is None for code in find_zxing(picture))
     seen = [sighting for _ in range(TIMES) for sighting in reader.read(picture, PLENTY_MS)]
     assert seen
     assert set(texts(seen)) == {TEXT}
@@ -145,7 +145,7 @@ def test_any_bytes_become_text(data: bytes, text: str) -> None:
 
 
 def test_zbar_gives_only_what_it_cannot_have_guessed() -> None:
-    assert [found.text for found in find_zbar(symbol(TEXT))] == [TEXT]
+    assert [code.text for code in find_zbar(symbol(TEXT))] == [TEXT]
     assert find_zbar(symbol("Grüße".encode("latin-1"), version=None)) == []
 
 

@@ -145,8 +145,8 @@ def test_a_relay_that_hangs_delays_no_scan_and_opens_for_nobody_who_has_passed()
     hang.set()
     relay.close(within_s=240)
     assert pulses == [0.0], "the ones that waited are too old"
-    told = [results.get_nowait() for _ in range(results.qsize())]
-    assert told.count("The relay is too slow: a pulse was left out.") == 200
+    outcomes = [results.get_nowait() for _ in range(results.qsize())]
+    assert outcomes.count("The relay is too slow: a pulse was left out.") == 200
 
 
 def test_a_server_that_takes_the_connection_and_hangs() -> None:

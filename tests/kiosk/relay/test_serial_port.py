@@ -128,9 +128,11 @@ def test_a_device_that_is_unplugged_and_back(tmp_path: Path) -> None:
     port.write(b"1", 240.0)
     first.unplug()
     path.unlink()
-    with pytest.raises(RelayError, match=r"ttyUSB0 failed \(No such file or directory\)") as told:
+    with pytest.raises(
+        RelayError, match=r"ttyUSB0 failed \(No such file or directory\)"
+    ) as failure:
         switch(port, str(path), b"1", b"", 0.0, 240.0)
-    assert "故障" in in_language("zh", told.value.message)
+    assert "故障" in in_language("zh", failure.value.message)
     path.symlink_to(second.path)
     port.write(b"2", 240.0)
     assert second.heard(1) == b"2"

@@ -29,7 +29,7 @@ def test_a_snapshot_drops_the_stays_from_before(door: LocalDoor) -> None:
     assert len(door.replica.stays(SERIAL, HALL)) == 1
     door.load(stays=[stay_of("south-1", 10, SERIAL + 1)])
     assert door.replica.stays(SERIAL, HALL) == []
-    assert [one.stay.seq for one in door.replica.stays(SERIAL + 1, HALL)] == [10]
+    assert [other_stay.stay.seq for other_stay in door.replica.stays(SERIAL + 1, HALL)] == [10]
 
 
 def test_a_stay_elsewhere_ends_that_one_alone(door: LocalDoor) -> None:
@@ -43,8 +43,8 @@ def test_a_stay_elsewhere_ends_that_one_alone(door: LocalDoor) -> None:
     door.load(stays=stays)
     door.replica.apply(wire.StayClosed(StayRef("south-1", 1, 9), HALL, SERIAL), 11)
     left = {
-        (one.stay.kiosk, one.stay.generation, one.stay.seq)
-        for one in door.replica.stays(SERIAL, HALL)
+        (other_stay.stay.kiosk, other_stay.stay.generation, other_stay.stay.seq)
+        for other_stay in door.replica.stays(SERIAL, HALL)
     }
     assert left == {("south-1", 1, 10), ("south-2", 1, 9), ("south-1", 2, 9)}
 
@@ -81,4 +81,7 @@ def test_the_newest_stay_elsewhere_comes_first(door: LocalDoor) -> None:
     older = stay_of("south-1", 9, SERIAL)
     newer = msgspec.structs.replace(stay_of("south-2", 1, SERIAL), since=NOON - 1)
     door.load(stays=[older, newer])
-    assert [one.stay.kiosk for one in door.replica.stays(SERIAL, HALL)] == ["south-2", "south-1"]
+    assert [other_stay.stay.kiosk for other_stay in door.replica.stays(SERIAL, HALL)] == [
+        "south-2",
+        "south-1",
+    ]

@@ -59,14 +59,14 @@ def test_it_works(replica: Replica, tmp_path: Path, clock: Clock) -> None:
         )
     )
     with open_replica(tmp_path, clock) as after_a_restart:
-        for one in (replica, after_a_restart):
-            assert one.context is not None
-            assert one.context.hall.hall_id == HALL
-            assert one.context.time_zone.key == "Asia/Shanghai"
-            assert one.cursor == 10
-            assert one.holder(SERIAL) == (3, True)
-            assert one.holder(SERIAL + 1) == (0, False)
-            assert one.stays(SERIAL, HALL) == [SOUTH]
+        for held in (replica, after_a_restart):
+            assert held.context is not None
+            assert held.context.hall.hall_id == HALL
+            assert held.context.time_zone.key == "Asia/Shanghai"
+            assert held.cursor == 10
+            assert held.holder(SERIAL) == (3, True)
+            assert held.holder(SERIAL + 1) == (0, False)
+            assert held.stays(SERIAL, HALL) == [SOUTH]
 
 
 def test_a_new_snapshot_replaces_the_old_but_not_the_names(replica: Replica) -> None:
@@ -175,8 +175,8 @@ class TestChanges:
 
 def test_own_stays_that_a_snapshot_no_longer_counts_have_ended(replica: Replica) -> None:
     still = stay_of(KIOSK, 2, SERIAL, generation=GENERATION)
-    known = [StayRef(KIOSK, GENERATION, seq) for seq in (1, 2)]
-    replica.load(snapshot(stays=[still]), known)
+    own = [StayRef(KIOSK, GENERATION, seq) for seq in (1, 2)]
+    replica.load(snapshot(stays=[still]), own)
     assert [replica.is_ended(seq, HALL) for seq in (1, 2, 3)] == [True, False, False]
 
 

@@ -41,8 +41,8 @@ def replica(tmp_path: Path, clock: Clock):
 
 def seen(replica: Replica, hall: int, *, moved: bool = False) -> set[tuple[str, int, int]]:
     return {
-        (one.stay.kiosk, one.stay.generation, one.stay.seq)
-        for one in replica.stays(SERIAL, hall, moved=moved)
+        (stay.stay.kiosk, stay.stay.generation, stay.stay.seq)
+        for stay in replica.stays(SERIAL, hall, moved=moved)
     }
 
 
@@ -52,7 +52,7 @@ class TestOneStayAmongOthers:
     FOUR = (("south-1", 1, 9), ("south-1", 1, 10), ("south-2", 1, 9), ("south-1", 2, 9))
 
     @pytest.fixture(autouse=True)
-    def told(self, replica: Replica) -> None:
+    def four_stays(self, replica: Replica) -> None:
         for hall in (HALL, AROUND):
             for kiosk, generation, seq in self.FOUR:
                 facts = stay_of(kiosk, seq, SERIAL, generation=generation)
@@ -78,20 +78,20 @@ class TestOneStayAmongOthers:
         again = wire.StayFacts(StayRef("south-1", 1, 9), SERIAL + 1, NOON, OTHER_DOOR, True)
         replica.apply(wire.StayOpened(again, HALL), 12)
         assert seen(replica, HALL) == set(self.FOUR[1:])
-        (one,) = replica.stays(SERIAL + 1, HALL)
-        assert (one.since, one.door, one.kind) == (NOON, str(OTHER_DOOR), PlaceKind.OVERRIDE)
+        (stay,) = replica.stays(SERIAL + 1, HALL)
+        assert (stay.since, stay.door, stay.kind) == (NOON, str(OTHER_DOOR), PlaceKind.OVERRIDE)
 
 
 class TestOneOfItsOwn:
     def test_moves_on_in_one_hall(self, replica: Replica) -> None:
         replica.apply(wire.StayClosed(OWN, HALL, SERIAL, counted=True), 11)
-        found = [replica.has_moved(seq, hall) for seq in (1, 2) for hall in (HALL, AROUND)]
-        assert found == [True, False, False, False]
+        moved = [replica.has_moved(seq, hall) for seq in (1, 2) for hall in (HALL, AROUND)]
+        assert moved == [True, False, False, False]
 
     def test_ends_in_one_hall(self, replica: Replica) -> None:
         replica.apply(wire.StayClosed(OWN, HALL, SERIAL), 11)
-        found = [replica.is_ended(seq, hall) for seq in (1, 2) for hall in (HALL, AROUND)]
-        assert found == [True, False, False, False]
+        ended = [replica.is_ended(seq, hall) for seq in (1, 2) for hall in (HALL, AROUND)]
+        assert ended == [True, False, False, False]
 
     def test_is_told_twice(self, replica: Replica) -> None:
         for counted in (True, True, False, False):

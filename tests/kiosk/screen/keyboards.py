@@ -7,10 +7,10 @@ GERMAN_SHIFT = dict(zip("1234567890", '!"§$%&/()=', strict=True))
 
 def keys_of(text: str, layout: str) -> list[tuple[str, bool]]:
     """The keys that type a text on a layout, each with its Shift state."""
-    found = {char: key for key, char in LAYOUTS[layout].items() if not key.startswith("Numpad")}
+    key_of = {char: key for key, char in LAYOUTS[layout].items() if not key.startswith("Numpad")}
     keys = []
     for char in text:
-        key = found[char]
+        key = key_of[char]
         keys.append((key.removeprefix("^"), key.startswith("^") or char.isalpha()))
     return keys
 
@@ -27,11 +27,11 @@ def us_key(char: str) -> tuple[str, bool]:
 
 def character(code: str, shift: bool, layout: str) -> str:
     """A computer's character for a key: correct if known, else any wrong one."""
-    known = LAYOUTS[layout]
-    char = known.get(f"^{code}" if shift else code) or known.get(code, "")
+    layout_keys = LAYOUTS[layout]
+    char = layout_keys.get(f"^{code}" if shift else code) or layout_keys.get(code, "")
     if char.isalpha():
         return char if shift else char.lower()
     if layout == "DE" and shift and code.startswith("Digit"):
         return GERMAN_SHIFT[code[-1]]
-    exact = known.get(f"^{code}" if shift else code)
+    exact = layout_keys.get(f"^{code}" if shift else code)
     return exact or {"Equal": "Dead", "Semicolon": "Ö", "Minus": "ß"}.get(code, "§")

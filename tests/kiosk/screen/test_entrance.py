@@ -21,9 +21,9 @@ def secret_of(link: str) -> str:
 
 @pytest.fixture
 def entrance(tmp_path: Path) -> Entrance:
-    made = Entrance(tmp_path)
-    made.serve_at("http://127.0.0.1:8421/")
-    return made
+    entrance_file = Entrance(tmp_path)
+    entrance_file.serve_at("http://127.0.0.1:8421/")
+    return entrance_file
 
 
 def test_it_works(entrance: Entrance, tmp_path: Path) -> None:
@@ -69,15 +69,15 @@ def test_a_guess_opens_nothing(entrance: Entrance, guess: str) -> None:
 
 def test_the_oldest_browser_is_forgotten(entrance: Entrance) -> None:
     cookies = [entrance.open(secret_of(entrance.link)) for _ in range(BROWSERS_MAX + 1)]
-    known = [entrance.knows(cookie) for cookie in cookies if cookie is not None]
-    assert known == [False] + [True] * BROWSERS_MAX
+    results = [entrance.knows(cookie) for cookie in cookies if cookie is not None]
+    assert results == [False] + [True] * BROWSERS_MAX
 
 
 def test_a_damaged_file_forgets_its_browsers_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / BROWSERS_FILE).write_bytes(b"\xff\x00short\n")
-    made = Entrance(tmp_path)
-    made.serve_at("http://127.0.0.1:1/")
-    assert made.open(secret_of(made.link)) is not None
+    entrance_file = Entrance(tmp_path)
+    entrance_file.serve_at("http://127.0.0.1:1/")
+    assert entrance_file.open(secret_of(entrance_file.link)) is not None
 
 
 def test_where_nothing_runs_the_error_says_what_to_do(tmp_path: Path) -> None:

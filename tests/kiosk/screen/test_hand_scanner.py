@@ -15,11 +15,13 @@ ALL = badge(0x00CAFE)  # together they have every character of the alphabet
 def typed(text: str, scanner: str, computer: str, caps: bool = False) -> tuple[str, list[str]]:
     """The browser's report of a scanner's keys on that computer."""
     keys = keys_of(text, scanner)
-    said = "".join(
+    typed_text = "".join(
         key if len(key := character(code, shift, computer)) == 1 else "\ufffd"
         for code, shift in keys
     )
-    return (said.swapcase() if caps else said), [("^" if s else "") + code for code, s in keys]
+    return (typed_text.swapcase() if caps else typed_text), [
+        ("^" if s else "") + code for code, s in keys
+    ]
 
 
 @pytest.mark.parametrize("caps", [False, True])
@@ -27,21 +29,21 @@ def typed(text: str, scanner: str, computer: str, caps: bool = False) -> tuple[s
 @pytest.mark.parametrize("scanner", LAYOUTS)
 @pytest.mark.parametrize("text", [BADGE, ALL])
 def test_every_pair_of_layouts(text: str, scanner: str, computer: str, caps: bool) -> None:
-    said, keys = typed(text, scanner, computer, caps)
+    typed_text, keys = typed(text, scanner, computer, caps)
 
-    meant, repaired = read_typed(said, keys)
+    meant, repaired = read_typed(typed_text, keys)
 
     assert meant == text
-    assert repaired == (said != text)
+    assert repaired == (typed_text != text)
     if scanner != computer:
-        assert said != text
+        assert typed_text != text
 
 
 def test_every_character_has_its_key_on_every_layout() -> None:
     alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
     for layout in LAYOUTS:
-        said, keys = typed(alphabet, layout, layout)
-        assert said == alphabet
+        typed_text, keys = typed(alphabet, layout, layout)
+        assert typed_text == alphabet
         assert len(set(keys)) == len(alphabet)
 
 
@@ -62,10 +64,10 @@ def test_broken_badge_stays_for_the_kiosk_to_judge() -> None:
 @pytest.mark.parametrize("computer", ["DE", "FR"])
 def test_wrong_layout_without_the_keys_is_explained(computer: str) -> None:
     """Some browsers do not report keys."""
-    said, _ = typed(BADGE, "US", computer)
+    typed_text, _ = typed(BADGE, "US", computer)
 
     with pytest.raises(WrongLayoutError):
-        read_typed(said)
+        read_typed(typed_text)
 
 
 def test_input_method_hides_the_characters_but_not_the_keys() -> None:
@@ -86,8 +88,8 @@ def client(face: Face) -> FlaskClient:
 
 
 def test_page_hands_on_what_was_meant(face: Face, client: FlaskClient) -> None:
-    said, keys = typed(BADGE, "US", "DE")
-    answered = post(client, "/text", {"text": said, "keys": keys}, face.own())
+    typed_text, keys = typed(BADGE, "US", "DE")
+    answered = post(client, "/text", {"text": typed_text, "keys": keys}, face.own())
 
     assert answered.status_code == 200  # 204: as typed
     assert face.typed == [BADGE]
@@ -96,8 +98,8 @@ def test_page_hands_on_what_was_meant(face: Face, client: FlaskClient) -> None:
 def test_page_is_told_of_a_wrong_layout_and_nothing_is_judged(
     face: Face, client: FlaskClient
 ) -> None:
-    said, _ = typed(BADGE, "US", "FR")
-    refused = post(client, "/text", {"text": said}, face.own())
+    typed_text, _ = typed(BADGE, "US", "FR")
+    refused = post(client, "/text", {"text": typed_text}, face.own())
 
     assert refused.status_code == 422
     assert refused.get_json()["error"]["code"] == "scanner_layout"

@@ -42,7 +42,7 @@ def page(
     return opened(app).get(f"/{query}", headers={"Accept-Language": like}).text
 
 
-def told(text: str) -> list[dict[str, Any]]:
+def table_of(text: str) -> list[dict[str, Any]]:
     """The languages in the page."""
     content = re.search(r'name="hallkeeper-languages" content="([^"]*)"', text)
     assert content
@@ -50,7 +50,7 @@ def told(text: str) -> list[dict[str, Any]]:
 
 
 def names(text: str) -> list[str]:
-    return [one["language"] for one in told(text)]
+    return [entry["language"] for entry in table_of(text)]
 
 
 def write(directory: Path, text: str, locale: str = "fr") -> Path:
@@ -65,7 +65,7 @@ FRENCH = 'msgid "Show your badge"\nmsgstr "Montrez votre badge"\n\nmsgid "Help"\
 
 def test_it_works() -> None:
     text = page(("zh", "en"))
-    chinese, english = told(text)
+    chinese, english = table_of(text)
 
     assert '<html lang="zh-Hans" dir="ltr">' in text
     assert ">帮助<" in text  # in the page itself, by gettext
@@ -100,7 +100,7 @@ def test_third_language_is_added_by_a_file(tmp_path: Path) -> None:
 
     assert '<html lang="fr" dir="ltr">' in text
     assert ">Aide<" in text
-    french = told(text)[0]
+    french = table_of(text)[0]
     assert french["name"] == "français"
     assert french["words"]["idle"] == "Montrez votre badge"
     assert french["words"]["sound_on"] == "Sound on"  # not translated yet
@@ -134,8 +134,8 @@ def test_chinese_is_complete_and_has_nothing_else() -> None:
 
     assert marked_in_the_kiosk() == translated
     tables = (WORDS, SUPERVISOR, CAMERA, REFUSALS, OVERRIDE_REASONS, ANNUL_REASONS)
-    told = {text for table in tables for text in table.values()} | {*System, *Code}
-    assert told <= translated | {Code.AS_IS}
+    used = {text for table in tables for text in table.values()} | {*System, *Code}
+    assert used <= translated | {Code.AS_IS}
 
 
 def test_chinese_stands_in_catalogues_alone() -> None:

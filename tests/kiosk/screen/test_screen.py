@@ -64,7 +64,7 @@ def answer(**changes: Any) -> Answer:
     return Answer(**values | changes)
 
 
-def told(board: Board) -> Any:
+def page_state(board: Board) -> Any:
     return json.loads(encode_state(board.state, "page", NOW))
 
 
@@ -126,26 +126,26 @@ def test_every_static_file_is_named_by_a_page_or_a_script_and_is_there() -> None
 
 def test_page_has_every_part_that_the_scripts_paint() -> None:
     page = (TEMPLATES / "screen.html").read_text() + (TEMPLATES / "shapes.svg").read_text()
-    known = set(re.findall(r'\bid="([^"]+)"', page))
+    ids = set(re.findall(r'\bid="([^"]+)"', page))
     for script in STATIC.rglob("*.js"):
         wanted = set(re.findall(r'\b(?:at|setText|setState)\("([a-z-]+)"', script.read_text()))
-        assert wanted <= known, script.name
+        assert wanted <= ids, script.name
 
 
 def test_every_word_that_is_asked_for_is_there() -> None:
-    known = WORDS.keys() | SUPERVISOR.keys()
+    keys = WORDS.keys() | SUPERVISOR.keys()
     sources = "".join(
         file.read_text() for file in (*STATIC.rglob("*.js"), TEMPLATES / "screen.html")
     )
     used = set(re.findall(r'(?:\bsay\(|data-say=|word: |title: )"(\w+)"', sources))
     assert len(used) > 60
-    assert used <= known
-    unused = {key for key in known if f'"{key}"' not in sources}
-    made = {f"{act}_{part}" for act in ("override", "annul") for part in ("none", "why", "do")}
-    assert unused <= made | {f"{key}_{tone}" for key in ("help", "camera") for tone in HELPED}
+    assert used <= keys
+    unused = {key for key in keys if f'"{key}"' not in sources}
+    composed = {f"{act}_{part}" for act in ("override", "annul") for part in ("none", "why", "do")}
+    assert unused <= composed | {f"{key}_{tone}" for key in ("help", "camera") for tone in HELPED}
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, second: str) -> float:
     """WCAG's contrast of two #rrggbb colours."""
 
     def luminance(colour: str) -> float:
@@ -155,7 +155,7 @@ def contrast(one: str, other: str) -> float:
         )
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
-    dark, light = sorted((luminance(one), luminance(other)))
+    dark, light = sorted((luminance(first), luminance(second)))
     return (light + 0.05) / (dark + 0.05)
 
 
@@ -176,7 +176,7 @@ def test_state_tells_the_answer(face: Face) -> None:
     face.board.update(hall_names={"en": "Hall 7"}, online=True, scans_waiting=3, skew_ms=-2500)
     face.board.show(answer())
     face.board.show(answer(decision=Denied(Reason.FORGED), serial=None, holder=None, category=None))
-    state = told(face.board)
+    state = page_state(face.board)
 
     denied, look = state["answers"]
     assert state["status"]["hall_names"] == {"en": "Hall 7"}

@@ -57,14 +57,16 @@ def error(answer: TestResponse) -> tuple[int, str]:
 
 
 def test_it_works(page: Page) -> None:
-    told = page.unlock()
-    assert told["supervisor"] == {"user": MEI, "name": "Mei Lin", "until": NOON + IDLE_MS}
-    keys = {name: [reason["key"] for reason in told["reasons"][name]] for name in told["reasons"]}
+    status = page.unlock()
+    assert status["supervisor"] == {"user": MEI, "name": "Mei Lin", "until": NOON + IDLE_MS}
+    keys = {
+        name: [reason["key"] for reason in status["reasons"][name]] for name in status["reasons"]
+    }
     assert keys == {
         "override": ["invited_by_host", "badge_lost", "category_wrong", "vip", "other"],
         "annul": ["nobody_passed", "wrong_person", "by_mistake", "other"],
     }
-    assert told["reasons"]["override"][0]["words"]["zh"] == "主办方邀请"
+    assert status["reasons"]["override"][0]["words"]["zh"] == "主办方邀请"
     denied = page.here.present(badge(SERIAL, category=PRESS))
     admitted = page.post("override", {"seq": denied.seq, "reason": "vip"})
     assert (admitted.status_code, admitted.json) == (200, {"seq": 2})
@@ -90,8 +92,8 @@ def test_a_wrong_pin_and_too_many(page: Page) -> None:
 
 def test_looking_somebody_up(page: Page) -> None:
     page.unlock()
-    found = page.post("people", {"words": "lost"}).json
-    assert found == {
+    people = page.post("people", {"words": "lost"}).json
+    assert people == {
         "people": [
             {
                 "serial": LOST,
@@ -210,13 +212,13 @@ def test_the_stream_has_it_all(page: Page) -> None:
     entry = page.here.supervision.override(denied.seq, "vip", "")
     board.show(entry)
     board.put(page.here.status())
-    told = json.loads(encode_state(board.state, "page", NOON))
-    (answer,) = told["answers"]
+    event = json.loads(encode_state(board.state, "page", NOON))
+    (answer,) = event["answers"]
     assert (answer["act"], answer["by"]) == ("override", "Mei Lin")
-    status = told["status"]
+    status = event["status"]
     assert status["supervisor"]["name"] == "Mei Lin"
     assert status["supervisors"][0] == {"user": MEI, "name": "Mei Lin", "locked_until": None}
     assert status["can_annul"]["seq"] == entry.seq
     assert status["can_override"] is None
     assert (status["resting"], status["shift"], status["pin_locked_until"]) == (False, None, None)
-    assert "pin_hash" not in json.dumps(told)
+    assert "pin_hash" not in json.dumps(event)

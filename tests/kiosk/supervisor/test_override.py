@@ -35,9 +35,9 @@ SERIAL = 0x00ABCD
 def here(door: LocalDoor) -> Supervised:
     """Unlocked by Mei, at a door with ten ordinary places."""
     load(door)
-    made = Supervised(door)
-    made.unlock()
-    return made
+    supervised = Supervised(door)
+    supervised.unlock()
+    return supervised
 
 
 class TestOverride:
@@ -319,8 +319,8 @@ class TestAnnul:
         entry = here.present(badge(SERIAL))
         here.restart()
         here.unlock()
-        told = here.status().can_annul
-        assert (told.seq, told.name) == (entry.seq, None)
+        annullable = here.status().can_annul
+        assert (annullable.seq, annullable.name) == (entry.seq, None)
         assert here.supervision.annul(entry.seq, "by_mistake", "").admitted
         assert here.door.free() == 10
 

@@ -31,10 +31,10 @@ def test_five_wrong_tries_shut_it_for_a_minute(here: Supervised) -> None:
     assert caught.value.fields == {"tries": USER_TRIES - 1}
     assert guess(here, USER_TRIES - 1) == ["wrong_pin"] * (USER_TRIES - 1)
     assert refused(here.supervision.unlock, MEI, PIN) == "pin_locked", "the right one too"
-    told = here.status()
-    assert told.supervisors[0].locked_until == here.door.clock.wall + LOCK_MS
-    assert told.supervisors[1].locked_until is None
-    assert told.pin_locked_until is None
+    status = here.status()
+    assert status.supervisors[0].locked_until == here.door.clock.wall + LOCK_MS
+    assert status.supervisors[1].locked_until is None
+    assert status.pin_locked_until is None
     here.door.clock.pass_ms(LOCK_MS)
     here.unlock()
     assert guess(here, 1) == ["wrong_pin"], "and it begins anew"
@@ -103,13 +103,13 @@ def test_a_try_is_on_disk_before_it_is_looked_at(here: Supervised, monkeypatch) 
 def test_many_at_once_get_no_more_tries(here: Supervised) -> None:
     codes: list[str] = []
 
-    def one() -> None:
+    def attempt() -> None:
         try:
             here.unlock(pin=WRONG)
         except SupervisorError as error:
             codes.append(error.code)
 
-    threads = [threading.Thread(target=one) for _ in range(20)]
+    threads = [threading.Thread(target=attempt) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -126,8 +126,8 @@ class TestLookUp:
         denied = here.supervision.admit(LOST)
         assert reason(denied) == "revoked"
         assert here.last().by == f"user:{MEI}"
-        told = here.status().can_override
-        assert (told.seq, told.name, told.reason) == (
+        decision = here.status().can_override
+        assert (decision.seq, decision.name, decision.reason) == (
             denied.seq,
             "Lost Badge",
             "revoked",

@@ -96,11 +96,11 @@ class FakeEvent(FakeServer):
             self.changes.append((self.cursor, change))
             self.lock.notify_all()
 
-    def grant(self, places: int, *, recall: int = 0, told: bool = True) -> None:
+    def grant(self, places: int, *, recall: int = 0, announced: bool = True) -> None:
         with self.lock:
             self.books.pool = self.books.pool.grant(KEY, places)
             order = self._order(recall)
-        if told:
+        if announced:
             self.publish(wire.PlacesOrdered(order, KEY[1]))
 
     def backup(self) -> Books:
@@ -142,16 +142,16 @@ class FakeEvent(FakeServer):
         batch = wire.decode(request.body, wire.ScanBatch)
         with self.lock:
             books = self.books
-            known = len(books.records) - batch.first_seq + 1
-            if known < 0:
+            stored = len(books.records) - batch.first_seq + 1
+            if stored < 0:
                 return error_reply(409, "gap", retry=True)
             for totals in batch.places:
                 books.pool = books.pool.hear(
                     KEY, granted=totals.granted, incarnation=batch.incarnation
                 )
-            for raw in batch.records[known:]:
+            for raw in batch.records[stored:]:
                 self._take(bytes(raw), batch.gone)
-            if known <= len(batch.records) and books.head != batch.head:
+            if stored <= len(batch.records) and books.head != batch.head:
                 return error_reply(409, "fork")
             for totals in batch.places:
                 books.pool = books.pool.hear_returned(

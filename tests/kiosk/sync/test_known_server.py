@@ -41,30 +41,30 @@ def server(tmp_path: Path) -> Iterator[FakeServer]:
         tmp_path,
         get_api_names=lambda _: json_reply(NAMES),
         post_api_scans=lambda _: json_reply(NAMES),
-    ) as made:
-        made.routes["GET", TARGET] = lambda _: word(made)
-        yield made
+    ) as fake:
+        fake.routes["GET", TARGET] = lambda _: word(fake)
+        yield fake
 
 
 def identity_for(server: FakeServer, number: int = 0) -> KioskIdentity:
     """A kiosk that pinned the server's earlier key."""
-    who = Identity(EVENT_ID, KIOSK, GENERATION, KIOSK_KEY.public.raw, 0)
-    signed = sign_identity(ROOT, who)
+    identity = Identity(EVENT_ID, KIOSK, GENERATION, KIOSK_KEY.public.raw, 0)
+    signed = sign_identity(ROOT, identity)
     return make_identity((server.host, server.port), OLD_KEY, ROOT.public.raw, signed, number)
 
 
-def ask(known: KnownServer) -> wire.NamesPage:
+def ask(server: KnownServer) -> wire.NamesPage:
     counter = itertools.count(1)
     signer = Signer(KIOSK, GENERATION, KIOSK_KEY, lambda above: above + next(counter))
-    with closing(Transport(known, signer)) as way:
+    with closing(Transport(server, signer)) as way:
         assert way.post("/api/scans", wire.Health(version="1"), wire.NamesPage) == NAMES
         return way.get("/api/names", wire.NamesPage)
 
 
 def test_it_works(server: FakeServer, tmp_path: Path) -> None:
-    known = KnownServer(identity_for(server), lambda found: save_identity(tmp_path, found))
-    assert ask(known) == NAMES
-    assert known.spki_sha256 == server.spki_sha256
+    client = KnownServer(identity_for(server), lambda changed: save_identity(tmp_path, changed))
+    assert ask(client) == NAMES
+    assert client.spki_sha256 == server.spki_sha256
     # It asked once, on the connection itself, and the request has nothing of the kiosk.
     targets = [request.target for request in server.requests]
     assert targets == [TARGET, "/api/scans", "/api/names"]
@@ -97,15 +97,15 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
-def test_nobody_else_is_believed_or_told_anything(server: FakeServer, what: str) -> None:
-    server.routes["GET", TARGET] = lambda _: WRONG[what](server)
+@pytest.mark.parametrize("action", WRONG)
+def test_nobody_else_is_believed_or_told_anything(server: FakeServer, action: str) -> None:
+    server.routes["GET", TARGET] = lambda _: WRONG[action](server)
     identity = identity_for(server)
-    known = KnownServer(identity)
+    client = KnownServer(identity)
     with pytest.raises(TransportError, match="not this kiosk's server") as caught:
-        ask(known)
+        ask(client)
     assert (caught.value.code, caught.value.permanent) == ("wrong_server", True)
-    assert known.spki_sha256 == OLD_KEY
+    assert client.spki_sha256 == OLD_KEY
     assert [request.target for request in server.requests] == [TARGET]
 
 
@@ -123,8 +123,8 @@ def test_a_key_that_could_not_be_kept_is_not_believed(server: FakeServer) -> Non
     def full(_: KioskIdentity) -> None:
         raise OSError(28, "No space left on device")
 
-    known = KnownServer(identity_for(server), full)
+    client = KnownServer(identity_for(server), full)
     with pytest.raises(TransportError):
-        ask(known)
-    assert known.spki_sha256 == OLD_KEY
+        ask(client)
+    assert client.spki_sha256 == OLD_KEY
     assert replace(identity_for(server)).spki_sha256 == OLD_KEY

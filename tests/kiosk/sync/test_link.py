@@ -41,9 +41,9 @@ def answered(at: int) -> wire.ScanAnswer:
 
 @pytest.fixture
 def link(clocks: Clocks) -> Link:
-    made = Link(lambda: clocks.wall, lambda: clocks.steady)
-    made.measure(clocks.wall, answered(clocks.wall - 300), clocks.wall)
-    return made
+    new_link = Link(lambda: clocks.wall, lambda: clocks.steady)
+    new_link.measure(clocks.wall, answered(clocks.wall - 300), clocks.wall)
+    return new_link
 
 
 @pytest.mark.parametrize("late_by", [ROUND_TRIP_MS + 1, 60_000, -ROUND_TRIP_MS - 1])
@@ -95,7 +95,7 @@ def test_the_epoch_is_the_one_in_which_it_was_measured(link: Link, clocks: Clock
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "known"),
+    ("before", "after", "expected"),
     [
         (Skew(5, 1), Skew(9, 1), Skew(9, 1)),
         (Skew(5, 1), Skew(5, 2), None),
@@ -105,6 +105,6 @@ def test_the_epoch_is_the_one_in_which_it_was_measured(link: Link, clocks: Clock
     ],
 )
 def test_what_was_known_of_the_clock_throughout(
-    before: Skew | None, after: Skew | None, known: Skew | None
+    before: Skew | None, after: Skew | None, expected: Skew | None
 ) -> None:
-    assert steady(before, after) == known
+    assert steady(before, after) == expected

@@ -89,8 +89,8 @@ class TestEvidence:
         online.present(SERIAL)
         online.until(lambda: asked.batches[-1].log_size == 1)
         online.door.clock.pass_ms(SAVED_MS)
-        online.until(lambda: any(one.cosigned for one in asked.batches))
-        cosigned = next(one.cosigned for one in asked.batches if one.cosigned)
+        online.until(lambda: any(batch.cosigned for batch in asked.batches))
+        cosigned = next(batch.cosigned for batch in asked.batches if batch.cosigned)
         assert isinstance(cosigned, wire.Cosigned)
         kept = online.door.journal.witness.newest()
         assert kept is not None
@@ -101,20 +101,20 @@ class TestEvidence:
         assert at == online.door.clock.wall // 1000
         before = len(asked.batches)
         online.until(lambda: len(asked.batches) >= before + 3)
-        said = [one.cosigned for one in asked.batches if one.cosigned]
-        assert len(said) == 1, "the same one is said once"
+        sent = [batch.cosigned for batch in asked.batches if batch.cosigned]
+        assert len(sent) == 1, "the same one is said once"
 
     def test_its_scans_have_salts(self, asked: FakeEvent, online: Online) -> None:
         for serial in range(3):
             online.present(serial)
         online.settled()
-        found = [decode_record(record) for record in asked.books.records]
-        assert [record.v for record in found] == [2, 2, 2]
-        assert len({record.salt for record in found}) == 3
+        records = [decode_record(record) for record in asked.books.records]
+        assert [record.v for record in records] == [2, 2, 2]
+        assert len({record.salt for record in records}) == 3
 
     def test_an_earlier_server_gets_neither(self, event: FakeEvent, online: Online) -> None:
         online.present(SERIAL)
         online.settled()
         online.until(lambda: event.batches[-1].log_size == 1)
         assert [decode_record(record).v for record in event.books.records] == [1]
-        assert not any(one.cosigned for one in event.batches)
+        assert not any(batch.cosigned for batch in event.batches)

@@ -48,8 +48,8 @@ class Log:
         checkpoint = Checkpoint(self.name, self.tree.size, self.tree.root())
         return sign_checkpoint(KEY, self.name, checkpoint)
 
-    def proof(self, known: int) -> list[bytes]:
-        return self.tree.consistency(known, self.tree.size) if 0 < known < self.tree.size else []
+    def proof(self, size: int) -> list[bytes]:
+        return self.tree.consistency(size, self.tree.size) if 0 < size < self.tree.size else []
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ def watch(kept: Kept) -> Watch:
 
 def check(watch: Watch, log: Log, name: str | None = None, now: int = NOW) -> str:
     proof = log.proof(watch.size)
-    found = watch.check(log.note(), proof, name=name or log.name, key=KEY.public.raw, now=now)
-    return "" if found is None else str(found)
+    result = watch.check(log.note(), proof, name=name or log.name, key=KEY.public.raw, now=now)
+    return "" if result is None else str(result)
 
 
 def old_log() -> Log:
@@ -159,8 +159,8 @@ class TestNoExcuse:
         tree = restored().tree
         name = f"{NAME}/7"
         note = sign_checkpoint(key, name, Checkpoint(name, tree.size, tree.root()))
-        said = watch.check(note, [], name=name, key=key.public.raw, now=NOW)
-        assert "its name or key has changed" in str(said)
+        result = watch.check(note, [], name=name, key=key.public.raw, now=NOW)
+        assert "its name or key has changed" in str(result)
 
 
 class TestAheadOfTheSnapshot:

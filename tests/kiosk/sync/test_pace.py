@@ -40,10 +40,10 @@ class Pace:
 
     def paused(self, *longest: float) -> bool:
         """Whether the first pauses had these lengths, or down to half of them."""
-        found = self.waits.pauses
-        return len(found) >= len(longest) and all(
+        pauses = self.waits.pauses
+        return len(pauses) >= len(longest) and all(
             pause is not None and most / 2 <= pause <= most
-            for most, pause in zip(longest, found, strict=False)
+            for most, pause in zip(longest, pauses, strict=False)
         )
 
 

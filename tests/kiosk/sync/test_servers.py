@@ -84,17 +84,17 @@ class Sites:
         return ServerAddress(server.host, server.port)
 
     @property
-    def known(self) -> KnownServer:
+    def known_server(self) -> KnownServer:
         return KnownServer(self.identity)
 
     @property
     def identity(self) -> KioskIdentity:
-        who = Identity(EVENT_ID, KIOSK, GENERATION, KIOSK_KEY.public.raw, 0)
+        fresh = Identity(EVENT_ID, KIOSK, GENERATION, KIOSK_KEY.public.raw, 0)
         here = (self.a.host, self.a.port)
-        return make_identity(here, self.pin, ROOT.public.raw, sign_identity(ROOT, who))
+        return make_identity(here, self.pin, ROOT.public.raw, sign_identity(ROOT, fresh))
 
     def listed(self, *servers: FakeServer, number: int = 1, root: PrivateKey = ROOT) -> bytes:
-        addresses = tuple(self.address(one) for one in servers)
+        addresses = tuple(self.address(server) for server in servers)
         return sign_servers(root, ServerList(EVENT_ID, number, addresses))
 
     def hall_of(self, server: FakeServer) -> int:
@@ -111,8 +111,8 @@ class Sites:
 
 @pytest.fixture
 def sites(tmp_path: Path) -> Iterator[Sites]:
-    with closing(Sites(tmp_path)) as made:
-        yield made
+    with closing(Sites(tmp_path)) as both:
+        yield both
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def way_by(parts: ExitStack, servers: Servers, answer_s: float = 240.0) -> Trans
 
 def both(sites: Sites, first: FakeServer) -> Servers:
     return Servers(
-        sites.known,
+        sites.known_server,
         sites.listed(sites.a, sites.b),
         hall=sites.hall_of(first),
         look_s=(0.02, 0.05),
@@ -206,7 +206,7 @@ def test_a_server_that_takes_connections_and_says_nothing(
     with socket.create_server(("127.0.0.1", 0)) as mute:
         addresses = (ServerAddress(*mute.getsockname()), sites.address(sites.b))
         signed = sign_servers(ROOT, ServerList(EVENT_ID, 1, addresses))
-        way = way_by(parts, Servers(sites.known, signed))
+        way = way_by(parts, Servers(sites.known_server, signed))
         ask(way)
     assert sites.heard["b"] == 2
 
@@ -233,7 +233,7 @@ def test_where_nobody_answers_each_is_asked_once_and_then_patiently(
     with pytest.raises(TransportError) as caught:
         way_by(parts, servers).get("/api/names?after=1", wire.NamesPage)
     assert caught.value.code == "disk_full"
-    asked = [one.target for one in (*sites.a.requests, *sites.b.requests)]
+    asked = [request.target for request in (*sites.a.requests, *sites.b.requests)]
     assert asked == ["/api/names?after=1"] * 2
     assert not servers.hurried, "a slow server must not be left for another slow one for ever"
 
@@ -276,19 +276,21 @@ def test_one_that_fails_after_each_return_is_looked_at_less_often(sites: Sites) 
 class TestTheList:
     def test_it_is_kept_and_known_again(self, sites: Sites, tmp_path: Path) -> None:
         hall = sites.hall_of(sites.b)
-        servers = Servers(sites.known, hall=hall, keep=lambda raw: save_servers(tmp_path, raw))
+        servers = Servers(
+            sites.known_server, hall=hall, keep=lambda raw: save_servers(tmp_path, raw)
+        )
         assert load_servers(tmp_path) == b""
         assert servers.addresses == [sites.address(sites.a).text]
         assert servers.take(sites.listed(sites.a, sites.b))
         kept = load_servers(tmp_path)
-        again = Servers(sites.known, kept, hall=hall)
-        assert again.addresses == [sites.address(one).text for one in (sites.b, sites.a)]
+        again = Servers(sites.known_server, kept, hall=hall)
+        assert again.addresses == [sites.address(server).text for server in (sites.b, sites.a)]
         assert again.current().port == sites.b.port
         assert servers.current().port == sites.a.port, "it goes there when that one is ready"
 
     def test_only_the_events_own_newer_word_counts(self, sites: Sites) -> None:
         kept: list[bytes] = []
-        servers = Servers(sites.known, sites.listed(sites.a, number=5), keep=kept.append)
+        servers = Servers(sites.known_server, sites.listed(sites.a, number=5), keep=kept.append)
         before = servers.addresses
         address = sites.address(sites.b)
         for signed in (
@@ -308,14 +310,14 @@ class TestTheList:
         def full(_: bytes) -> None:
             raise OSError(28, "No space left on device")
 
-        servers = Servers(sites.known, keep=full)
+        servers = Servers(sites.known_server, keep=full)
         with pytest.raises(OSError, match="No space"):
             servers.take(sites.listed(sites.a, sites.b))
         assert len(servers.addresses) == 1
 
     def test_a_spoilt_file_is_no_reason_to_stop(self, sites: Sites, tmp_path: Path) -> None:
         (tmp_path / SERVERS_FILE).write_bytes(b"{}")
-        servers = Servers(sites.known, load_servers(tmp_path))
+        servers = Servers(sites.known_server, load_servers(tmp_path))
         assert servers.addresses == [sites.address(sites.a).text]
 
     def test_the_address_of_the_enrolment_is_the_last_resort(
@@ -325,7 +327,7 @@ class TestTheList:
             probe.bind(("127.0.0.1", 0))
             nobody = ServerAddress(*probe.getsockname())
         signed = sign_servers(ROOT, ServerList(EVENT_ID, 1, (nobody,)))
-        servers = Servers(sites.known, signed)
+        servers = Servers(sites.known_server, signed)
         assert servers.addresses == [nobody.text, sites.address(sites.a).text]
         ask(way_by(parts, servers))
         assert sites.heard["a"] == 2
@@ -336,5 +338,5 @@ class TestTheList:
         sites.serve(own, "b")
         address = ServerAddress(own.host, own.port, own.spki_sha256)
         signed = sign_servers(ROOT, ServerList(EVENT_ID, 1, (address,)))
-        ask(way_by(parts, Servers(sites.known, signed)))
+        ask(way_by(parts, Servers(sites.known_server, signed)))
         assert sites.heard == {"a": 0, "b": 2}

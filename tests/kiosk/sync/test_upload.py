@@ -189,17 +189,17 @@ class TestTrouble:
         online.until(lambda: online.link.state.refused is None)
 
     @pytest.mark.parametrize(
-        ("status", "code", "said"),
+        ("status", "code", "message"),
         [(507, "disk_full", "disk is full"), (503, "disk_read_only", "can't be written")],
     )
     def test_a_full_disk_of_the_servers_is_shown_and_ends_with_it(
-        self, online: Online, event: FakeEvent, status: int, code: str, said: str
+        self, online: Online, event: FakeEvent, status: int, code: str, message: str
     ) -> None:
         event.spoil = lambda request: (
             error_reply(status, code, retry=True) if request.method == "POST" else None
         )
         online.present(SERIAL)
-        online.until(lambda: said in str(online.link.state.server_ails))
+        online.until(lambda: message in str(online.link.state.server_ails))
         assert online.link.state.refused is None
         assert online.door.journal.state().waiting == 1
         event.spoil = lambda request: None

@@ -68,7 +68,7 @@ class Server:
 
     @property
     def places(self) -> dict[PoolKey, wire.PlaceTotals]:
-        return {PoolKey(one.hall, one.kind): one for one in self.batches[-1].places}
+        return {PoolKey(place.hall, place.kind): place for place in self.batches[-1].places}
 
 
 @pytest.fixture
@@ -147,8 +147,8 @@ class TestPauses:
         return Loop(sync, monkeypatch)
 
     def test_they_double_from_half_a_second_to_five(self, loop: Loop) -> None:
-        found = loop.run(*[away()] * 6)
-        assert found == [("away", seconds) for seconds in (0.5, 1.0, 2.0, 4.0, 5.0, 5.0)]
+        pauses = loop.run(*[away()] * 6)
+        assert pauses == [("away", seconds) for seconds in (0.5, 1.0, 2.0, 4.0, 5.0, 5.0)]
 
     def test_each_may_be_as_short_as_half(self, loop: Loop) -> None:
         loop.pause(lambda least, most: least)
@@ -158,8 +158,8 @@ class TestPauses:
         assert loop.run(away(permanent=True), away()) == [("away", 5.0), ("away", 5.0)]
 
     def test_they_begin_anew_after_an_answer(self, loop: Loop) -> None:
-        found = loop.run(away(), away(), False, away())
-        assert [seconds for how, seconds in found if how == "away"] == [0.5, 1.0, 0.5]
+        pauses = loop.run(away(), away(), False, away())
+        assert [seconds for how, seconds in pauses if how == "away"] == [0.5, 1.0, 0.5]
 
     def test_a_heartbeat_is_every_two_seconds_and_more_goes_at_once(self, loop: Loop) -> None:
         assert loop.run(False, True, False) == [("online", 2.0), ("online", 0.0), ("online", 2.0)]
@@ -168,8 +168,8 @@ class TestPauses:
         self, loop: Loop, caplog: pytest.LogCaptureFixture
     ) -> None:
         with caplog.at_level(logging.ERROR):
-            found = loop.run(away(), JournalError("full"), RuntimeError("a slip"))
-        assert [how for how, _ in found] == ["away"] * 3
+            pauses = loop.run(away(), JournalError("full"), RuntimeError("a slip"))
+        assert [how for how, _ in pauses] == ["away"] * 3
         assert [record.getMessage() for record in caplog.records] == ["sync failed: RuntimeError"]
 
     def test_the_journal_is_tidied_after_a_minute(

@@ -18,10 +18,10 @@ PATIENCE_S = 3600.0
 
 def waited(door: LocalDoor, then: Callable[[], object], none_before: int | None = 0, **how) -> bool:
     """The result of a wait during which `then` happens."""
-    found: list[bool] = []
+    outcomes: list[bool] = []
 
     def wait() -> None:
-        found.append(door.journal.wait_for_place(HALL, PATIENCE_S, none_before, **how))
+        outcomes.append(door.journal.wait_for_place(HALL, PATIENCE_S, none_before, **how))
 
     waits = door.journal._places_came = Watched()
     thread = threading.Thread(target=wait)
@@ -30,7 +30,7 @@ def waited(door: LocalDoor, then: Callable[[], object], none_before: int | None 
     then()
     thread.join(240)
     assert not thread.is_alive(), "nothing ended the wait"
-    return found[0]
+    return outcomes[0]
 
 
 @pytest.fixture

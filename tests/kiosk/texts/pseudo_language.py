@@ -41,8 +41,8 @@ def marked_in_the_kiosk() -> set[str]:
 
 @cache
 def marked_in_answers() -> set[str]:
-    found = extract_from_file("python", sentences.__file__)
-    return {message if isinstance(message, str) else message[0] for _, message, _, _ in found}
+    messages = extract_from_file("python", sentences.__file__)
+    return {message if isinstance(message, str) else message[0] for _, message, _, _ in messages}
 
 
 def made_up(text: str) -> str:
@@ -61,7 +61,7 @@ def add_files(directory: Path) -> Path:
     """The two files of the language, under their own directory."""
     at = directory / LOCALE / "LC_MESSAGES"
     at.mkdir(parents=True)
-    plural = {one: (one, many) for one, many in COUNTED}
+    plural = {singular: (singular, many) for singular, many in COUNTED}
     (at / "kiosk.po").write_text("\n".join(_entries(marked_in_the_kiosk())), "utf-8")
     answers = [*_entries(marked_in_answers() - plural.keys()), *map(_counted, plural.values())]
     (at / "badges.po").write_text("\n".join(answers), "utf-8")
@@ -75,10 +75,10 @@ def _entries(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _counted(texts: tuple[str, str]) -> str:
-    one, many = texts
+    singular, many = texts
     return (
-        f"msgid {_quoted(one)}\nmsgid_plural {_quoted(many)}\n"
-        f"msgstr[0] {_quoted(made_up(one))}\nmsgstr[1] {_quoted(made_up(many))}\n"
+        f"msgid {_quoted(singular)}\nmsgid_plural {_quoted(many)}\n"
+        f"msgstr[0] {_quoted(made_up(singular))}\nmsgstr[1] {_quoted(made_up(many))}\n"
     )
 
 

@@ -107,12 +107,12 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("text", "told"), BAD)
-def test_spoilt_file_is_told_plainly(tmp_path: Path, text: str, told: str) -> None:
+@pytest.mark.parametrize(("text", "message"), BAD)
+def test_spoilt_file_is_told_plainly(tmp_path: Path, text: str, message: str) -> None:
     path = write(tmp_path, text)
     catalogues = Catalogues("badges")
 
-    with pytest.raises(CatalogueError, match=told) as caught:
+    with pytest.raises(CatalogueError, match=message) as caught:
         catalogues.add(tmp_path)
 
     assert str(path) in str(caught.value)
@@ -177,7 +177,7 @@ def test_third_language_is_added_by_a_file(french: Path) -> None:
     catalogue.ANSWERS.add(french)
     assert catalogue.ANSWERS.languages == ("en", "fr", "zh")
 
-    def told(decision: Admitted | Denied) -> str:
+    def reason_of(decision: Admitted | Denied) -> str:
         return explain(
             decision,
             Direction.ENTRY,
@@ -189,9 +189,9 @@ def test_third_language_is_added_by_a_file(french: Path) -> None:
             hall="Salle 7",
         ).reason
 
-    assert told(Denied(Reason.NOT_A_BADGE)) == "Pas un badge"
-    assert told(Admitted()) == "Bienvenue : Salle 7"
-    assert told(Denied(Reason.FORGED)) == "This badge is not genuine"  # not translated yet
+    assert reason_of(Denied(Reason.NOT_A_BADGE)) == "Pas un badge"
+    assert reason_of(Admitted()) == "Bienvenue : Salle 7"
+    assert reason_of(Denied(Reason.FORGED)) == "This badge is not genuine"  # not translated yet
 
 
 @pytest.mark.parametrize("order", ["", '\nmsgstr[1] ""'])

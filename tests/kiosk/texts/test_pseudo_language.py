@@ -95,7 +95,7 @@ def decisions() -> Iterator[tuple[Decision, Direction]]:
         yield decision, Direction.ENTRY
 
 
-def told_of(decision: Decision, direction: Direction, hall: str) -> Explanation:
+def explained(decision: Decision, direction: Direction, hall: str) -> Explanation:
     return explain(
         decision,
         direction,
@@ -115,8 +115,8 @@ def told_of(decision: Decision, direction: Direction, hall: str) -> Explanation:
 def test_every_answer() -> None:
     shown: dict[str, Decision] = {}  # Each text once, with its first decision.
     for (decision, direction), hall in itertools.product(decisions(), ("", "⟦Hall 7⟧")):
-        told = told_of(decision, direction, hall)
-        for text in (told.word, told.reason, told.next_step):
+        explanation = explained(decision, direction, hall)
+        for text in (explanation.word, explanation.reason, explanation.next_step):
             shown.setdefault(text, decision)
     for text, decision in shown.items():
         assert left_out(text) == "", (decision, text)
@@ -153,7 +153,7 @@ def test_every_refusal(supervised: Supervised, code: str) -> None:
 def test_every_reason_and_act(supervised: Supervised) -> None:
     page = Page(supervised)
     reasons = page.unlock()["reasons"]
-    shown = [one["words"][LANGUAGE] for act in reasons.values() for one in act]
+    shown = [entry["words"][LANGUAGE] for act in reasons.values() for entry in act]
     for key in OVERRIDE_REASONS:
         note = "" if key != OTHER else "⟦host asked⟧"
         denied = supervised.present(badge(0xABC, category=4))
@@ -170,8 +170,8 @@ def test_every_reason_and_act(supervised: Supervised) -> None:
     assert unsaid(own | {"{first} · {second}", "ANNULLED"}, shown) == set()
 
 
-def words_of(told: Explanation) -> tuple[str, str, str]:
-    return told.word, told.reason, told.next_step
+def words_of(explanation: Explanation) -> tuple[str, str, str]:
+    return explanation.word, explanation.reason, explanation.next_step
 
 
 # Messages: the camera, what is in view, the relay, the disk, the journal, the server
@@ -179,13 +179,13 @@ def words_of(told: Explanation) -> tuple[str, str, str]:
 
 def through_the_feed(message: Message) -> set[str]:
     """As in the page's feed, anywhere on the board."""
-    board, told = Board(), set()
+    board, texts = Board(), set()
     for name in MESSAGES:
-        alone = next(one.type for one in fields(Status) if one.name == name)
+        alone = next(field.type for field in fields(Status) if field.name == name)
         several = "tuple" in str(alone)
         board.update(**{name: (message, message) if several else message})
-        told.add(json.loads(encode_state(board.state, "page", 0))["status"][name][LANGUAGE])
-    return told
+        texts.add(json.loads(encode_state(board.state, "page", 0))["status"][name][LANGUAGE])
+    return texts
 
 
 @pytest.mark.parametrize("code", [*Code, *System], ids=lambda code: f"{code.name}")
@@ -226,11 +226,11 @@ def test_relays_in_trouble(tmp_path: Path) -> None:
 
 
 def test_a_relay_that_breaks_and_one_that_is_slow() -> None:
-    told = threading.Event()
-    relay = Relay(lambda: 1 / 0, lambda _: told.set())
+    called = threading.Event()
+    relay = Relay(lambda: 1 / 0, lambda _: called.set())
     assert relay.state == "off"
     relay.fire()
-    assert told.wait(240)
+    assert called.wait(240)
     relay.close()
     assert relay.state == "failed"
     assert relay.trouble is not None

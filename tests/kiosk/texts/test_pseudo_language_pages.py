@@ -41,8 +41,8 @@ def language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def words_on(page: str) -> str:
     """A page's visible and spoken texts."""
     page = re.sub(r"<(script|style|symbol)\b.*?</\1>|<!doctype[^>]*>", " ", page, flags=re.S)
-    said = re.findall(r'(?:aria-label|title|alt)="([^"]*)"', page)
-    return unescape(" ".join([*said, re.sub(r"<[^>]+>", " ", page)]))
+    texts = re.findall(r'(?:aria-label|title|alt)="([^"]*)"', page)
+    return unescape(" ".join([*texts, re.sub(r"<[^>]+>", " ", page)]))
 
 
 def test_the_page_with_all_its_words() -> None:
@@ -80,10 +80,10 @@ def reports() -> Iterator[Any]:
 def test_the_camera_page_in_every_state() -> None:
     names = ["Hallkeeper", "English", "HD C270", "MJPG", "YUYV", "ms", "x"]
     eye, everything = Eye(), []
-    said, without = camera_page(eye), camera_page(None)
+    texts, without = camera_page(eye), camera_page(None)
     for report in (None, *reports()):
         eye.told = report or REPORT
-        shown = said() if report else without()
+        shown = texts() if report else without()
         for text in shown:
             assert left_out(text, names) == "", text
         everything += shown
