@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from badges.admission.facts import Denied, Direction, Reason
 from badges.credential.keys import PublicKey
@@ -711,11 +712,8 @@ class Day:
                 return
         record = door.journal.newest(1)[0]
         self.truth.enter(person, self.hall_ids(door))
-        person.beyond = {
-            entry.hall
-            for entry in (record, *record.outer_halls)  # type: ignore[attr-defined]
-            if entry.override_place
-        }
+        entries: tuple[Any, ...] = (record, *record.outer_halls)
+        person.beyond = {entry.hall for entry in entries if entry.override_place}
         person.entry = (*door.key, answer.seq)
         person.granted_then = door.granted()
 
