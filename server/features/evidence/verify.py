@@ -180,7 +180,7 @@ class Chain:
     def take(
         self, number: int, seq: int, part: Any, logged_head: bytes | None, signature: Any
     ) -> None:
-        """Take the next scan. `part` is the hashed part of its record, `said` the head in
+        """Take the next scan. `part` is the hashed part of its record, `logged_head` the head in
         the log.
         """
         if seq != self.seq + 1 or (part is None and self.is_hashed):

@@ -23,7 +23,7 @@ ENTRIES_MAX = 20_000  # of each kind
 
 
 def columns() -> dict[str, dict[str, Field]]:
-    return {kind: dict(known.fields(ZoneInfo("UTC"))) for kind, known in THINGS.items()}
+    return {kind: dict(thing.fields(ZoneInfo("UTC"))) for kind, thing in THINGS.items()}
 
 
 def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:

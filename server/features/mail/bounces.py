@@ -34,7 +34,7 @@ class Report:
 @dataclass(frozen=True)
 class Found:
     bounced: int  # Mails newly marked as bounced
-    known: int  # Reports of mails that were already marked, or of another event
+    earlier: int  # Reports of mails that were already marked, or of another event
     others: int  # Messages that report no failure
 
 

@@ -1,4 +1,4 @@
-"""Shows in an evacuation who is in which hall by the records, and who has been seen.
+"""Shows in an evacuation the people in each hall by the records, and the people seen.
 
 It changes no door, stay or place.
 """

@@ -45,7 +45,7 @@ def show(token: str) -> Response:
 @blueprint.get("/b/<token>/receipts/<int:number>")
 @auth.allow_everybody
 def receipt(token: str, number: int) -> Response:
-    """Return the receipt of one of the holder's own entries or exits."""
+    """Return the receipt of an entry or exit of the holder."""
     here = services()
     with here.database.reading() as db:
         current = pages.open_badge(db, token)

@@ -173,7 +173,7 @@ TABLES: Mapping[str, Table] = {
     "saved_filter": Table(
         personal="name query", none="filter_id user_id page shared made_at", erasure=_OWN
     ),
-    # The badge numbers in a block of entries. A trigger deletes the row when one of them changes.
+    # The badge numbers in a block of entries. A trigger deletes the row when any of them changes.
     "entry_block": Table(
         pseudonymous="serials", none="block marked oldest_at newest_at", erasure=_OWN
     ),

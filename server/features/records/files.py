@@ -1,4 +1,4 @@
-"""Streams files of records."""
+"""Streams entries as CSV and XLSX files."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -49,7 +49,7 @@ def save(page: str, asked: Asked[Filter]) -> Response:
 @blueprint.post("/<int:filter_id>/remove")
 @auth.allow("auditor")
 def remove(filter_id: int) -> Response:
-    """Admins may also remove shared filters of others."""
+    """Remove a filter of the user, or, for admins, a shared one."""
     here, user = services(), auth.user() or abort(401)
     try:
         page = here.database.write(

@@ -188,9 +188,7 @@ class Day:
 def _alike(
     open_now: Collection[int], named: Mapping[int, list[Guest]]
 ) -> Iterable[tuple[Guest, int]]:
-    """Return the guests named by these sessions, as one guest of each kind and how many
-    are alike.
-    """
+    """Return groups of similar guests of these sessions: one guest, and their number."""
     sessions = frozenset(open_now)
     guests = {guest.serial: guest for session in open_now for guest in named.get(session, ())}
     alike: Counter[tuple[int, frozenset[int], frozenset[int]]] = Counter()

@@ -30,7 +30,7 @@ NOTE_MISSING, NOT_THERE = "settled without a note", "no such thing"
 
 
 class MarkError(ValueError):
-    """The mark was refused. The text is one of the reasons above."""
+    """The mark was refused. The text is a reason from above."""
 
 
 class Kind(StrEnum):
@@ -83,7 +83,7 @@ class Denied:
 
 @dataclass(frozen=True)
 class Item:
-    """An item that needs attention. Exactly one of the last four fields is set."""
+    """An item that needs attention. Exactly one field of the last four is set."""
 
     thing: Thing
     mark: Mark

@@ -27,7 +27,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Awaited:
-    """An expected person. `serial` is None for a speaker who is not on the roster."""
+    """An expected person. `serial` is None for a speaker not on the roster."""
 
     serial: int | None
     name: str

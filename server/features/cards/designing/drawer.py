@@ -27,7 +27,7 @@ class PreviewError(Spoken):
 
 
 class Drawer:
-    """The process, which draws one job at a time. Thread-safe. Close it after use."""
+    """A process that draws one card at a time. Thread-safe. Close it after use."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -63,7 +63,7 @@ class RefusedError(Exception):
 
 
 def check_kept(log: Log, kept: Cosigned) -> None:
-    """Raise RefusedError where our log is not the one that this witness cosigned. Needs no
+    """Raise RefusedError if this witness cosigned a different log. Needs no
     request.
     """
     try:

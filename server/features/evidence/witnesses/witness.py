@@ -34,7 +34,7 @@ class Answer(NamedTuple):
     status: int
     body: str = ""
     content_type: str = "text/plain; charset=utf-8"
-    told: str = ""  # Message for the operator
+    alert: str = ""  # Message for the operator
 
 
 class Witness:
@@ -94,8 +94,8 @@ class Witness:
             )
             self._keep_evidence(asked.note, message)
             if checkpoint.size == cosigned_size and not asked.proof:
-                return _conflict(cosigned_size)._replace(told=message)
-            return Answer(422, "It does not go on from what was cosigned before.\n", told=message)
+                return _conflict(cosigned_size)._replace(alert=message)
+            return Answer(422, "It does not go on from what was cosigned before.\n", alert=message)
         line = cosign(self._key, self.name, asked.note, now_s)
         durable_files.write_whole(self._path(origin), asked.note.encode())
         self._newest[origin] = checkpoint

@@ -73,8 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(Answer(200, "".join(f"{line}\n" for line in lines)))
 
     def _answer(self, answer: Answer) -> None:
-        if answer.told:
-            self.server.tell(answer.told)
+        if answer.alert:
+            self.server.tell(answer.alert)
         body = answer.body.encode()
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)

@@ -50,11 +50,11 @@ ANSWERS_MAX = 500
 
 @dataclass(frozen=True)
 class _Shown:
-    """The page's values. Without `found` nothing can be imported yet."""
+    """The page's values. Without `effects` nothing can be imported yet."""
 
     reading: Reading = field(default_factory=lambda: Reading(Venue()))
     problems: tuple[str, ...] = ()
-    found: Preview | None = None
+    effects: Preview | None = None
 
 
 @blueprint.post("/")
@@ -83,7 +83,7 @@ def show(kind: str, token: str) -> Response | str:
         return forms.turn_back(_(uploads.BUSY), url_for("admin.uploads.show"))
     except ApartError as error:
         return uploads.give_up(kept, i18n.said(error))
-    effects = shown.found
+    effects = shown.effects
     return render_template(
         "editing/venue_preview.html", upload=kept, shown=shown, found=effects, kinds=KINDS,
         added=_by_kind(effects.added if effects else ()),

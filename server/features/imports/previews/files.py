@@ -28,7 +28,7 @@ class FileOvertakenError(Spoken, ValueError):
 def read(
     db: Connection, kind: str, data: bytes, name: str, settings: EventSettings, answers: Answers
 ) -> Reading:
-    """Read a file of one of KINDS. Raises VenueError if nothing can be read."""
+    """Read a file of a kind in KINDS. Raises VenueError if nothing can be read."""
     return KINDS[kind].read(db, data, name, settings, answers)
 
 
@@ -36,7 +36,7 @@ def take(
     db: Connection, planned: Venue, settings: EventSettings, name: str, *,
     mark: str, remove_sessions: bool, by: str, now: int,
 ) -> Preview:  # fmt: skip
-    """Import what was previewed, and return the effects.
+    """Import a previewed file, and return the effects.
 
     `db` is in a transaction. Raises VenueError, and FileOvertakenError if the effects would differ
     now.

@@ -51,7 +51,7 @@ def kept(db: Connection) -> list[KeptMapping]:
 
 
 def keep(db: Connection, name: str, answers: Mapping[str, str], now: int) -> str:
-    """Store a mapping, replacing one of the same name. Return the normalised name.
+    """Store a mapping, replacing an earlier one. Return the normalised name.
 
     Raises MappingRefusedError.
     """

@@ -58,8 +58,8 @@ KIND = FileKind(
         " choose the hall for each room."
     ),
     label=N_("Calendar or schedule"),
-    formats=", ".join(known.label for known in FORMATS.values()),
-    suffixes=tuple(known.suffix for known in FORMATS.values()),
+    formats=", ".join(form.label for form in FORMATS.values()),
+    suffixes=tuple(form.suffix for form in FORMATS.values()),
     read=_read,
     reports=frozenset({"sessions", "activities"}),
     then="admin.programme.activities",

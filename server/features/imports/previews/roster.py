@@ -28,13 +28,13 @@ from server.storage import dialect
 from server.storage.connection import Connection
 
 SHARED = "shared_emails"
-OF_FILE = {one.name for one in fields(RosterAnswers)} - {SHARED}
-OF_PEOPLE = {one.name for one in fields(ImportAnswers)} - {SHARED}
+OF_FILE = {answer.name for answer in fields(RosterAnswers)} - {SHARED}
+OF_PEOPLE = {answer.name for answer in fields(ImportAnswers)} - {SHARED}
 ENCODING = "encoding"
 SKIP_BAD = "skip_bad"
 NEW_CATEGORIES = "new_categories"
 WORD = "category_"  # With a word of the file: a category's key
-MAPPED = "column_"  # With one of our columns: its title in the file
+MAPPED = "column_"  # With a column's name: its title in the file
 ADDED_SHOWN = 50
 CHANGED_SHOWN = 200
 PROBLEMS_SHOWN = 200
@@ -63,7 +63,7 @@ class NewPerson:
 
 @dataclass(frozen=True)
 class ChangedPerson:
-    """The changes of a person who is in the event."""
+    """The changes of an existing person."""
 
     number: str
     name: str
@@ -158,7 +158,7 @@ def preview(
 
 
 def take(db: Connection, previewed: RosterPreview, name: str, *, by: str, now: int) -> None:
-    """Write what was previewed. Raises RosterRefusedError or RosterChangedError."""
+    """Write a previewed import. Raises RosterRefusedError or RosterChangedError."""
     since = changes.cursor(db)
     previewed.plan.write(db, by)
     result = previewed.plan.result

@@ -142,8 +142,8 @@ def read_bounces(event_dir: Path, file: Path) -> None:
         now = wall_clock()
         result = database.write(lambda db: bounces.note_bounces(db, reports, by=BY, now=now))
     click.echo(
-        f"{count(result.bounced, 'mail')} came back. {result.known:,} were known already or belong"
-        f" to another event; {count(result.others, 'message')} reported no failure."
+        f"{count(result.bounced, 'mail')} came back. {result.earlier:,} were known already or"
+        f" belong to another event; {count(result.others, 'message')} reported no failure."
     )
 
 

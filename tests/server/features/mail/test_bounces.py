@@ -64,10 +64,10 @@ def test_a_mail_that_came_back(mailing: Mailing, tmp_path: Path, kind: str) -> N
     mailing.send()
     (tmp_path / "one.eml").write_text(report(own_id(mailing), kind=kind))
     found = noted(mailing, tmp_path / "one.eml")
-    assert (found.bounced, found.known, found.others) == (1, 0, 0)
+    assert (found.bounced, found.earlier, found.others) == (1, 0, 0)
     assert mailing.states()["anna@example.org"] == "bounced"
     assert mailing.answers()["anna@example.org"] == "5.1.1 550 5.1.1 … no such user"
-    assert noted(mailing, tmp_path / "one.eml").known == 1
+    assert noted(mailing, tmp_path / "one.eml").earlier == 1
     assert mailing.send().due == 0
     mailing.change("A1", email="keller@example.org")
     assert mailing.send().sent == 1
@@ -87,7 +87,7 @@ def test_a_mailbox_with_answers_of_people(mailing: Mailing, tmp_path: Path) -> N
     box = "".join(f"From x Mon May  4 10:00:00 2026\n{text}\n" for text in texts)
     (tmp_path / "mbox").write_text(box)
     found = noted(mailing, tmp_path / "mbox")
-    assert (found.bounced, found.known, found.others) == (1, 1, 3)
+    assert (found.bounced, found.earlier, found.others) == (1, 1, 3)
     assert mailing.count(State.BOUNCED) == 1
     assert mailing.states()["boris@example.org"] == "sent"
 

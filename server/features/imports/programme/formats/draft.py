@@ -49,9 +49,9 @@ class Found:
     cancelled: list[str] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)  # properties not imported, and how often
 
-    def leave(self, what: str) -> None:
-        """Count `what` among the file's contents that are not imported."""
-        self.unread[what] += 1
+    def leave(self, content: str) -> None:
+        """Count `content` among the file's contents that are not imported."""
+        self.unread[content] += 1
 
     def all_notes(self) -> list[str]:
         if not self.unread:

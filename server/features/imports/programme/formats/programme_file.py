@@ -11,7 +11,7 @@ from server.features.imports.venue_plan import VenueError
 
 FILE_BYTES_MAX = 10_000_000
 # A new format is a file beside this one, and a line here.
-FORMATS: Mapping[str, Format] = {one.name: one for one in (ical.FORMAT, frab.JSON, frab.XML)}
+FORMATS: Mapping[str, Format] = {form.name: form for form in (ical.FORMAT, frab.JSON, frab.XML)}
 
 
 def read_programme(
@@ -46,9 +46,9 @@ def read_programme(
 def _format(data: bytes, name: str) -> Format:
     """Return the format by the file's first bytes. Raises VenueError."""
     start = data[:4096].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").upper()
-    for known in FORMATS.values():
-        if start.startswith(known.begins.upper()):
-            return known
+    for form in FORMATS.values():
+        if start.startswith(form.begins.upper()):
+            return form
     if start.startswith((b"PK\x03\x04", b"\x1f\x8b")):
         raise VenueError(
             [Phrase("%(name)s is compressed: unpack it and choose the file inside", name=name)]
@@ -59,7 +59,7 @@ def _format(data: bytes, name: str) -> Format:
                 "%(name)s is in none of these formats: %(formats)s. Is it a venue file? That is for"
                 " import-venue",
                 name=name,
-                formats=", ".join(known.label for known in FORMATS.values()),
+                formats=", ".join(form.label for form in FORMATS.values()),
             )
         ]
     )

@@ -64,7 +64,7 @@ def test_a_fork_is_refused_and_kept(witness: Witness, log: OtherLog, tmp_path: P
     other.grow(*"abXdefgh")
     found = ask(witness, other, 3, 8)
     assert found.status == 422
-    assert "do not go on from 3" in found.told
+    assert "do not go on from 3" in found.alert
     (evidence,) = (tmp_path / "w" / "evidence").iterdir()
     text = evidence.read_text()
     assert log.note(3) in text
@@ -72,7 +72,7 @@ def test_a_fork_is_refused_and_kept(witness: Witness, log: OtherLog, tmp_path: P
     # The same size with another root.
     found = ask(witness, other, 3, 3)
     assert (found.status, found.body) == (409, "3\n")
-    assert found.told
+    assert found.alert
     # The true one goes on.
     assert ask(witness, log, 3, 8).status == 200
 
