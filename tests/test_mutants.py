@@ -133,4 +133,5 @@ def test_every_package_s_tests_are_there() -> None:
     for package, rooms in mutants.TESTS.items():
         found = mutants.tests_of(package)
         for room in rooms:
-            assert any(file.startswith(f"tests/{package}/{room}/test_") for file in found), room
+            names = (f"tests/{package}/{room}", f"tests/{package}/{room}/test_")
+            assert any(file.startswith(names) for file in found), room

@@ -26,7 +26,7 @@ class OtherVenueError(ValueError):
 
 
 def venue_of(snapshot: Snapshot, at: int) -> Snapshot:
-    """Return the venue facts alone, at one time, in their canonical order.
+    """Return the venue facts alone, at one time, with lists in their canonical order.
 
     People, places, and the position in the feed are blank. Sessions are as a snapshot at `at` has
     them: without those that are over, and without guests once their admission has closed.
@@ -42,7 +42,6 @@ def venue_of(snapshot: Snapshot, at: int) -> Snapshot:
         orders=[],
         retired=False,
         outer=outer or UNSET,
-        doors=dict(sorted(snapshot.doors.items(), key=lambda door: int(door[0]))),
         sessions=_sessions_at(snapshot.sessions, at),
         supervisors=_by_name(snapshot.supervisors),
     )
@@ -103,7 +102,6 @@ def apply_edit(snapshot: Snapshot, edit: VenueEdited) -> Snapshot:
             raise OtherVenueError("the venue's facts are those of another door")
         pairs = zip(snapshot.outer_facts, edit.outer, strict=True)
         fields["outer"] = [replace(facts, hall=hall) for facts, hall in pairs]
-    doors = _applied(snapshot.doors, edit.doors, edit.doors_gone)
     sessions = _applied(
         _sessions_of(snapshot),
         {session.session: session for session in edit.sessions},
@@ -115,7 +113,7 @@ def apply_edit(snapshot: Snapshot, edit: VenueEdited) -> Snapshot:
         edit.supervisors_gone,
     )
     fields |= {
-        "doors": dict(sorted(doors.items(), key=lambda door: int(door[0]))),
+        "doors": _applied(snapshot.doors, edit.doors, edit.doors_gone),
         "sessions": _sessions_at(sessions.values(), edit.at),
         "supervisors": _by_name(supervisors.values()),
     }

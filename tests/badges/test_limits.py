@@ -57,6 +57,12 @@ def test_a_window_frees_each_use_by_itself() -> None:
                                                  NOW + MINUTE + 10]  # fmt: skip
 
 
+def test_a_window_forgets_uses_that_no_longer_count() -> None:
+    limit = Window(3, MINUTE)
+    assert limit.settle((NOW, NOW + 1), NOW + MINUTE) == (NOW + 1,)
+    assert limit.next_at(NEW) == 0
+
+
 def test_steady_uses_come_back_one_by_one() -> None:
     assert waits(Steady(3, 100), 6) == [0, 0, 0, 100, 100, 100]
 
@@ -76,6 +82,7 @@ def test_waits_double_up_to_the_longest() -> None:
 
 def test_a_million_uses_wait_no_longer() -> None:
     assert Backoff(3, MINUTE, 5 * MINUTE, 60 * MINUTE).wait_ms(10**6) == 5 * MINUTE
+    assert Backoff(0, 1, 1 << 30, MINUTE).wait_ms(10**6) == 1 << 20
 
 
 def test_backoff_forgets_after_a_time_without_a_use() -> None:
@@ -88,7 +95,9 @@ def test_a_use_is_undone() -> None:
     limit = Backoff(3, MINUTE, 4 * MINUTE, 60 * MINUTE)
     assert limit.next_at((3, NOW)) == NOW + MINUTE
     assert limit.next_at(limit.undo((3, NOW))) == NOW
+    assert limit.undo((2, NOW)) == (1, NOW)
     assert limit.undo((1, NOW)) == limit.undo(NEW) == NEW
+    assert limit.next_at(NEW) == 0
 
 
 @pytest.mark.parametrize("limit", LIMITS)

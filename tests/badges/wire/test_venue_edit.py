@@ -133,6 +133,36 @@ def test_a_kiosk_with_other_facts_applies_nothing(own: wire.Snapshot) -> None:
         apply_edit(own, edit)
 
 
+def test_an_edit_of_outer_halls_is_for_a_door_that_leads_into_them() -> None:
+    edit = find_edit(
+        facts(), facts(outer=[wire.OuterFacts(hall_facts(hall=8, closed=True), [])]), NOON
+    )
+    assert edit is not None
+    with pytest.raises(OtherVenueError, match="another door"):
+        apply_edit(facts(outer=UNSET), edit)
+
+
+def test_the_digest_is_of_the_venue_alone() -> None:
+    other = facts(
+        cursor=99, answered_at=NOON + 1, incarnation=3, holders=[], stays=[], orders=[],
+        retired=True, outer=[wire.OuterFacts(OUTER, [])],
+    )  # fmt: skip
+    assert digest(other, NOON) == digest(facts(), NOON)
+    assert digest(facts(outer=[]), NOON) == digest(facts(outer=UNSET), NOON)
+    reordered = facts(
+        sessions=[session(number) for number in (3, 1, 2)], supervisors=facts().supervisors[::-1]
+    )
+    assert digest(reordered, NOON) == digest(facts(), NOON)
+
+
+def test_both_ends_compute_the_same_digest_in_all_versions() -> None:
+    """Another one would bring kiosks of earlier versions a whole snapshot with each edit."""
+    fixed = facts(ring=b"ring", log_key=b"key")
+    assert digest(fixed, NOON).hex() == "bbf6eee6bc802c8b9d2e699cb8df773d"
+    alone = replace(fixed, outer=UNSET)
+    assert digest(alone, NOON).hex() == "5e8f5e9142282be1dc8d5de4e08df092"
+
+
 class TestSessionsThatAreOver:
     """A snapshot leaves them out, and an edit does too, whenever the kiosk got its facts."""
 
@@ -152,6 +182,17 @@ class TestSessionsThatAreOver:
         edit = find_edit(facts(), facts(sessions=[], hall=hall_facts(closed=True)), at)
         assert edit is not None
         assert apply_edit(facts(sessions=[]), edit).hall.closed
+
+    def test_a_session_without_an_end_is_over_once_it_closes(self) -> None:
+        endless = facts(sessions=[session(1, ends_at=UNSET)])
+        assert venue_of(endless, NOON + HOUR - 1).sessions == endless.sessions
+        assert venue_of(endless, NOON + HOUR).sessions == []
+
+    def test_one_that_is_closed_has_no_guests(self) -> None:
+        running = facts(sessions=[session(1, refused=[7])])
+        (shown,) = venue_of(running, NOON + HOUR).sessions
+        assert (shown.categories, shown.invited, shown.refused) == ([], [], [])
+        assert venue_of(running, NOON + 2 * HOUR).sessions == []
 
     def test_the_digest_does_not_depend_on_them(self) -> None:
         at = NOON + 3 * HOUR

@@ -16,6 +16,7 @@ import random
 import sys
 import tempfile
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 from tests.bench.mutation.made import Mutant, Source
@@ -28,6 +29,7 @@ BADGES = (
     "badges/places/pool.py", "badges/places/account.py", "badges/admission/decide.py",
     "badges/credential/credential.py", "badges/transparency/merkle.py",
     "badges/transparency/checkpoint.py", "badges/transparency/chain.py",
+    "badges/limits.py", "badges/wire/venue_edit.py",
 )  # fmt: skip
 KIOSK = (
     "kiosk/door/admit.py", "kiosk/door/facts.py", "kiosk/door/repeats.py",
@@ -46,7 +48,7 @@ SERVER = (
 )  # fmt: skip
 # The tests of each package that are about these files, and take seconds rather than minutes.
 TESTS = {
-    "badges": ("admission", "credential", "places", "transparency"),
+    "badges": ("admission", "credential", "places", "transparency", "wire", "test_limits.py"),
     "kiosk": ("config", "door", "journal", "replica", "supervisor", "sync"),
     "server": (
         "core/event",
@@ -67,7 +69,8 @@ LEFT_OUT = ("test_power_cut.py", "test_threads_ending.py")
 def tests_of(package: str) -> list[str]:
     """The test files of a package that try its mutants."""
     rooms = [ROOT / "tests" / package / room for room in TESTS[package]]
-    found = sorted(path for room in rooms for path in room.rglob("test_*.py"))
+    folders = (room.rglob("test_*.py") for room in rooms if room.is_dir())
+    found = sorted([*(room for room in rooms if room.is_file()), *chain.from_iterable(folders)])
     words = os.environ.get("MUTANTS_TESTS", "").split()
     return [
         path.relative_to(ROOT).as_posix()
