@@ -3,7 +3,8 @@
 It knows those of schema.sql and of later steps, and refuses all others.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 
 from server.storage.postgresql.translation.text_search import INDEXES, text_index
 from server.storage.postgresql.translation.tokens import (
@@ -22,6 +23,9 @@ _TYPES = {
     "BLOB": ("bytea",),
     "REAL": ("double", "precision"),
 }
+_TRIGGER = re.compile(
+    r"CREATE (TEMP )?TRIGGER (\w+) (AFTER .+? ON [\w .]+?)(?: WHEN (.+?))? BEGIN (.+) END"
+)
 _CONSTRAINTS = {"PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "CONSTRAINT"}
 
 
@@ -33,7 +37,7 @@ def definition(statement: str) -> Sequence[str]:
     """Return the statements with the effect of a SQLite definition. Raises UntranslatedError."""
     tokens = tokens_of(in_postgresql(statement))
     kind = words(tokens, 0, 2)
-    if kind[1:] in (("TEMP",), ("TEMPORARY",)):
+    if kind[1:] == ("TEMP",):
         kind = (kind[0], *words(tokens, 2, 1))
     if kind == ("CREATE", "TABLE"):
         return _table(tokens)
@@ -42,7 +46,7 @@ def definition(statement: str) -> Sequence[str]:
     if kind == ("CREATE", "VIRTUAL"):
         return [_text_index(tokens, statement)]
     if kind == ("CREATE", "TRIGGER"):
-        return _trigger(tokens)
+        return _trigger(text_of(tokens))
     if kind == ("DROP", "TRIGGER"):
         # Dropping its function drops the trigger, without the table's name.
         return [f"DROP FUNCTION trigger_{tokens[-1]}() CASCADE"]
@@ -59,7 +63,7 @@ def _table(tokens: Tokens) -> list[str]:
     temporary = begin > 3
     items, numbered, has_key = [], "", False
     for item in parts(tokens[begin + 1 : closing(tokens, begin)]):
-        has_key = has_key or _index_of(item, "PRIMARY", "KEY") is not None
+        has_key = has_key or "PRIMARY KEY" in text_of(item)
         if item[0].upper() in _CONSTRAINTS:
             items.append(text_of(item))
             continue
@@ -80,11 +84,6 @@ def _column(item: Tokens) -> str:
     if kind.upper() not in _TYPES or "COLLATE" in map(str.upper, rest):
         raise UntranslatedError(f"PostgreSQL lacks the type of the column {text_of(item)}")
     return text_of([name, *_TYPES[kind.upper()], *rest])
-
-
-def _index_of(tokens: Tokens, *wanted: str) -> int | None:
-    places = (at for at in range(len(tokens)) if words(tokens, at, len(wanted)) == wanted)
-    return next(places, None)
 
 
 def _numbers(table: str, column: str) -> tuple[str, str]:
@@ -116,26 +115,19 @@ def _text_index(tokens: Tokens, statement: str) -> str:
     return text_index(tokens[3], statement[begin + 1 : statement.rindex(")")]).definition
 
 
-def _trigger(tokens: Tokens) -> list[str]:
-    temporary = words(tokens, 1, 1) == ("TEMP",)
-    begin = _index_of(tokens, "BEGIN")
-    at = _index_of(tokens, "WHEN")
-    assert begin is not None
-    has_condition = at is not None and at < begin
-    name, event = tokens[2 + temporary], tokens[3 + temporary : at if has_condition else begin]
-    condition = text_of(tokens[at + 1 : begin]) if has_condition and at is not None else ""
-    steps = list(_steps(tokens[begin + 1 : -1]))
-    if any(words(step, 0, 2) == ("INSERT", "INTO") and step[2] in INDEXES for step in steps):
+def _trigger(text: str) -> list[str]:
+    trigger = _TRIGGER.fullmatch(text)
+    if trigger is None:
+        raise UntranslatedError(f"this trigger is not known for PostgreSQL: {text}")
+    temporary, name, event, condition, body = trigger.groups()
+    if any(f"INSERT INTO {index} " in body for index in INDEXES):
         return []  # PostgreSQL updates an index over an expression itself.
-    body = " ".join(f"{text_of(step)};" for step in steps)
+    when = ""
     if temporary:
         # PostgreSQL has no triggers of one connection. This one acts only in connections that
         # have the temporary table.
-        there = f"to_regclass('pg_temp.{steps[0][2]}') IS NOT NULL"
-        condition = f"({condition}) AND {there}" if condition else there
-        event = [token for token in event if token not in ("main", ".")]
-    when = ""
-    if condition and (temporary or "SELECT" in condition):
+        body = f"IF to_regclass('pg_temp.{body.split()[2]}') IS NOT NULL THEN {body} END IF;"
+    if condition and "SELECT" in condition:
         # WHEN must not contain a query.
         body = f"IF {condition} THEN {body} END IF;"
     elif condition:
@@ -143,19 +135,9 @@ def _trigger(tokens: Tokens) -> list[str]:
     return [
         f"CREATE OR REPLACE FUNCTION trigger_{name}() RETURNS trigger LANGUAGE plpgsql AS"
         f" $body$ BEGIN {body} RETURN NULL; END $body$",
-        f"CREATE OR REPLACE TRIGGER {name} {text_of(event)} FOR EACH ROW{when}"
+        f"CREATE OR REPLACE TRIGGER {name} {event.replace('main . ', '')} FOR EACH ROW{when}"
         f" EXECUTE FUNCTION trigger_{name}()",
     ]
-
-
-def _steps(tokens: Tokens) -> Iterator[Tokens]:
-    step: Tokens = []
-    for token in tokens:
-        if token == ";":
-            yield step
-            step = []
-        else:
-            step.append(token)
 
 
 def _altered(tokens: Tokens) -> str:
