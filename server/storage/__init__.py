@@ -1,7 +1,5 @@
-"""Stores the database and durable files: one writer, many readers, migrations, and clear errors for
-a full disk.
+"""Stores the database and durable files. Start with `database.py`.
 
-Start with `database.py`. This package uses no other part of the server, and only it knows SQLite
-and PostgreSQL. Stores write SQL that both accept; for the rest see `dialect.py`, `errors.py` and
-`database_file.py`.
+This package uses no other part of the server, and only it knows SQLite and PostgreSQL. Stores write
+SQL that both accept; for the rest see `dialect.py`.
 """

@@ -49,8 +49,6 @@ class Connection(Protocol):
 
 
 class OwnConnection(Connection, Protocol):
-    """A connection that its opener closes."""
-
     def close(self) -> None: ...
 
 
@@ -70,8 +68,6 @@ class LentConnection(OwnConnection, Protocol):
 
 
 class Listening(Protocol):
-    """A thread that is notified of commits."""
-
     def close(self) -> None: ...
 
 

@@ -67,8 +67,8 @@ def is_there(path: Path) -> bool:
 def put_into_postgresql(path: Path, given: str) -> None:
     """Configure a new event to use PostgreSQL.
 
-    `path` is where its SQLite file would be. `given` is the address of an empty database, or of a
-    file that contains the address. Raises DatabaseError, also if that database contains an event.
+    `path` is where its SQLite file would be, `given` the address of an empty database, or of a file
+    with the address. Raises DatabaseError.
     """
     address = read_address(given)
     from server.storage.postgresql import engine
@@ -88,9 +88,7 @@ def leave_postgresql(path: Path) -> None:
 
 
 def connect(path: Path) -> OwnConnection:
-    """Return a connection with the settings required for durability, each verified. Raises
-    DatabaseError (or its subclass DiskError).
-    """
+    """Return a connection with verified durability settings. Raises DatabaseError."""
     return engine_of(path).writer()
 
 
@@ -291,7 +289,7 @@ class Database:
             self._take_back(reader)
 
     def has_read(self) -> bool:
-        """Return whether this thread has borrowed a reader since the last call."""
+        """Return whether this thread has read since the last call."""
         has_read: bool = getattr(self._local, "has_read", False)
         self._local.has_read = False
         return has_read
@@ -320,7 +318,7 @@ class Database:
 
     @property
     def waits(self) -> bool:
-        """Whether the writer waits for an answer. The wait is limited."""
+        """Whether the writer is waiting for an answer."""
         return self._engine.waits_s(self._writer_connection) > 0
 
     @property
@@ -329,7 +327,7 @@ class Database:
 
     @property
     def disk_trouble(self) -> str:
-        """The code of the last commit's disk error, or ""."""
+        """The code of the last disk error, or ""."""
         return self._disk_trouble
 
     def _borrow(self, thread: int | None) -> LentConnection:
@@ -396,7 +394,7 @@ class Database:
         return result
 
     def has_written(self) -> bool:
-        """Return whether a `write` of this thread has committed since the last call."""
+        """Return whether this thread has written since the last call."""
         has_written: bool = getattr(self._local, "has_written", False)
         self._local.has_written = False
         return has_written
@@ -528,7 +526,6 @@ class Database:
         return connection
 
     def _after_errors(self, connection: OwnConnection, errors: Sequence[BaseException]) -> None:
-        """Reconnect if the connection is lost or has failed too often."""
         unexplained = [error for error in errors if is_unexplained(error)]
         self._failures += bool(unexplained)
         if unexplained and self._engine.is_far and self._failures >= FAILURES_MAX:

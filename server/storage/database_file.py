@@ -66,7 +66,7 @@ def damage(path: Path) -> str:
 
 @contextmanager
 def opened_read_only(path: Path) -> Iterator[Connection]:
-    """Open a database without changing its files. Raises EngineError."""
+    """Raises EngineError."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db, of_damaged_names():
         yield db
 

@@ -21,7 +21,7 @@ FIRST = "schema_1_0"
 
 
 class VersionError(Exception):
-    """This version can't use the event's tables. Nothing was changed."""
+    """This version can't use the event's tables."""
 
 
 class NewerVersionError(VersionError):

@@ -17,8 +17,6 @@ T = TypeVar("T")
 
 
 class Table(Protocol):
-    """One table."""
-
     def insert(self, record: dict[str, Any], /) -> Any: ...
 
     def insert_all(self, records: Iterable[dict[str, Any]], /, *, batch_size: int = ...) -> Any: ...
@@ -27,8 +25,6 @@ class Table(Protocol):
 
 
 class Tables(Protocol):
-    """Tables by name."""
-
     def table(self, name: str, /) -> Table: ...
 
     def query(self, statement: str, /) -> Iterable[Mapping[str, Any]]: ...
@@ -163,7 +159,7 @@ def _change_of_one(table: str, sets: str, where: str) -> tuple[str, list[str]]:
 def update_many(
     db: Connection, table: str, columns: Sequence[str], key: str, rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Update many rows. Each entry has the new values of `columns`, then the key."""
+    """Each row has the new values of `columns`, then the key."""
     if not isinstance(db, sqlite3.Connection):
         catalogue.update_many(db, table, columns, key, rows)
         return

@@ -48,7 +48,6 @@ class Collected:
         self._alone = _of(db) is None
 
     def write(self) -> None:
-        """Write the collected changes, unless a group will."""
         if self._alone:
             self.put()
 
@@ -140,7 +139,7 @@ def read(db: Any, *readings: Reading) -> None:
 
 
 class StepError(Exception):
-    """Raised when a step of a group raised. `at` is its index."""
+    """A step of a group raised. `at` is its index."""
 
     def __init__(self, at: int) -> None:
         super().__init__(f"step {at} of a group")

@@ -18,8 +18,6 @@ Memo = dict[Hashable, Any]
 
 
 class Changing(Protocol):
-    """A connection that counts its changes."""
-
     @property
     def total_changes(self) -> int: ...
 

@@ -192,7 +192,7 @@ class _Part(NamedTuple):
 
 
 def _parts(group: Sequence[Job], least: int) -> Iterator[_Part]:
-    """Yield the steps in order, at least `least` similar ones together."""
+    """Yield the steps in order, `least` or more similar ones together."""
     for kind, similar in groupby(group, lambda job: job.joinable and job.joinable.kind):
         jobs = list(similar)
         if kind is None or len(jobs) < least:
@@ -202,7 +202,7 @@ def _parts(group: Sequence[Job], least: int) -> Iterator[_Part]:
 
 
 def reason(error: BaseException) -> BaseException:
-    """Return the error that aborted the transaction, for all of its steps."""
+    """Return the error that all steps of the aborted transaction get."""
     if isinstance(error, (EngineError, DatabaseError)):
         return error
     return sqlite3.OperationalError("the transaction was undone on the way")

@@ -51,7 +51,6 @@ def _insertion(table: str, columns: Sequence[str]) -> str:
 
 
 def key_of(db: Connection, table: str) -> list[str]:
-    """Return the columns of the primary key in order."""
     rows = db.execute(
         "SELECT a.attname FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid"
         " AND a.attnum = ANY(c.conkey) WHERE c.contype = 'p' AND c.conrelid = CAST(? AS regclass)"
@@ -87,7 +86,7 @@ def tables_with(db: Connection, column: str) -> list[str]:
 def insert_many(
     db: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Insert many rows, by COPY from COPIED_MIN on. Each has the values of `columns`."""
+    """Insert rows with the values of `columns`, by COPY from COPIED_MIN on."""
     copy_in = getattr(db, "copy_in", None)
     if copy_in is not None and len(rows) >= COPIED_MIN:
         copy_in(table, columns, rows)
@@ -98,7 +97,7 @@ def insert_many(
 def update_many(
     db: Connection, table: str, columns: Sequence[str], key: str, rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Update many rows. Each entry has the new values of `columns`, then the key."""
+    """Each row has the new values of `columns`, then the key."""
     sets = ", ".join(f"{name} = ?" for name in columns)
     if rows:
         db.executemany(f"UPDATE {table} SET {sets} WHERE {key} = ?", rows)

@@ -35,8 +35,6 @@ class _Number(psycopg.adapt.Loader):
 
 
 class _Truth(psycopg.adapt.Loader):
-    """Loads booleans as 1 and 0, like SQLite."""
-
     def load(self, data: Any) -> int:
         return int(bytes(data) == b"t")
 
@@ -286,7 +284,6 @@ class PostgresConnection:
         self.total_changes += changes
 
     def script(self, text: str) -> None:
-        """Execute statements written for PostgreSQL."""
         self._begin_statement()
         try:
             self.raw.execute(text, prepare=False)

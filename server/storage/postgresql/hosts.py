@@ -14,8 +14,6 @@ _LISTS = ("host", "hostaddr", "port")
 
 
 class Closable(Protocol):
-    """A connection, as far as this module uses it."""
-
     def close(self) -> None: ...
 
 
@@ -46,11 +44,10 @@ class Hosts(Generic[C]):
         self._answered = 0  # index of the host that answered last
 
     def skip(self) -> None:
-        """Try another host first the next time."""
         self._answered += 1
 
     def connection(self, given: Mapping[str, Any]) -> tuple[C | None, str]:
-        """Return a connection to the first suitable host, or None and the reason."""
+        """Return a connection, or None and the reason."""
         hosts = each_host(given)
         if len(hosts) == 1:
             return self._connect(hosts[0])

@@ -97,7 +97,6 @@ def columns_of(db: Connection, table: str) -> list[str]:
 
 
 def key_of(db: Connection, table: str) -> list[str]:
-    """Return the primary key's columns, or `rowid`."""
     if not isinstance(db, sqlite3.Connection):
         return catalogue.key_of(db, table) or ["rowid"]
     rows = db.execute(f'PRAGMA table_info("{table}")').fetchall()
@@ -161,7 +160,6 @@ def _add(
 def _digest(
     db: Connection, table: str, columns: Sequence[str], key: Sequence[str]
 ) -> tuple[int, str]:
-    """Return the number of rows of a table, and their hash."""
     count, digest = 0, hashlib.sha256()
     for block in rows_of(db, table, columns, key):
         for row in block:

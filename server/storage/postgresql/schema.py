@@ -1,7 +1,7 @@
 """Creates and upgrades an event's tables in PostgreSQL, by SQLite's migrations.
 
-For a new event, all migrations run in an in-memory SQLite database, whose final tables are
-translated. An existing event gets the translated statements of each later migration.
+They run in an in-memory SQLite database. A new event gets its translated tables, an existing event
+the translated statements of each later migration.
 """
 
 import functools
@@ -26,7 +26,6 @@ _OURS = {"_sqlite_migrations", "sqlite_sequence", APPLIED}
 
 @functools.lru_cache(maxsize=4)
 def made_anew(run: Run, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the statements that create all tables of these migrations."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
         run(model, names)
         objects = model.execute(
@@ -111,7 +110,7 @@ def statements_of(run: Run, before: Sequence[str], step: str) -> list[str]:
 
 
 def applied(connection: PostgresConnection) -> list[str]:
-    """Return the applied migrations, or an empty list without an event."""
+    """Return an empty list without an event."""
     there = connection.raw.execute(f"SELECT to_regclass('{SCHEMA}.{APPLIED}') IS NOT NULL")
     if not next(iter(there))[0]:
         return []

@@ -1,8 +1,7 @@
-"""Writes a store's statement for PostgreSQL, and caches the result.
+"""Writes a store's statement for PostgreSQL: numbers its parameters, and replaces words of
+`dialect.py`.
 
-Stores write SQL that both databases accept, or use `dialect.py`. So only parameters are numbered
-here, and the words of `dialect.py` replaced. `tests/server/storage/test_portable.py` finds
-statements that would need more.
+`tests/server/storage/test_portable.py` finds statements that would need more.
 """
 
 import functools

@@ -18,8 +18,6 @@ _NOTHING = "'@'"  # matches no word
 
 @dataclass(frozen=True)
 class TextIndex:
-    """A text index: its columns, and how it splits texts."""
-
     name: str
     table: str
     key: str
@@ -72,7 +70,6 @@ def _quoted(text: str) -> str:
 
 
 def text_index(name: str, definition: str) -> TextIndex:
-    """Parse the brackets of a `CREATE VIRTUAL TABLE`."""
     columns, options = [], {}
     for part in definition.split(","):
         option, _, value = part.partition("=")

@@ -12,7 +12,6 @@ Tokens = list[str]
 
 
 def tokens_of(statement: str) -> Tokens:
-    """Return the tokens without spaces and comments."""
     return [token[1] for token in _TOKEN.finditer(statement) if token[1]]
 
 
