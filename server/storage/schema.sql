@@ -618,8 +618,8 @@ CREATE TABLE kiosk_minute (
     PRIMARY KEY (kiosk, slot)
 ) STRICT;
 
-CREATE TABLE absence (
-    absence_id INTEGER PRIMARY KEY,
+CREATE TABLE outage (
+    outage_id INTEGER PRIMARY KEY,
     kiosk TEXT NOT NULL,
     generation INTEGER NOT NULL,
     since INTEGER NOT NULL,
@@ -628,7 +628,7 @@ CREATE TABLE absence (
     last_seq INTEGER NOT NULL,
     FOREIGN KEY (kiosk, generation) REFERENCES kiosk
 ) STRICT;
-CREATE INDEX absence_kiosk ON absence (kiosk, generation);
+CREATE INDEX outage_kiosk ON outage (kiosk, generation);
 
 -- The feed that kiosks follow. A change without `hall_id` and `kiosk` is for all of them.
 CREATE TABLE change (

@@ -43,13 +43,13 @@ def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int)
     since = min(_made_at(record) - (record.facts_age_ms or 0) for record in late)
     first, last = late[0].seq, late[-1].seq
     extended = db.execute(
-        f"UPDATE absence SET last_seq = ?, back_at = ?, since = {dialect.least('since', '?')}"
+        f"UPDATE outage SET last_seq = ?, back_at = ?, since = {dialect.least('since', '?')}"
         " WHERE kiosk = ? AND generation = ? AND last_seq = ? AND back_at >= ?",
         (last, now, max(0, since), *kiosk, first - 1, now - SAME_MS),
     ).rowcount
     if not extended:
         db.execute(
-            "INSERT INTO absence (kiosk, generation, since, back_at, first_seq, last_seq)"
+            "INSERT INTO outage (kiosk, generation, since, back_at, first_seq, last_seq)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (*kiosk, max(0, since), now, first, last),
         )
@@ -57,7 +57,7 @@ def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int)
 
 def newest(db: Connection, limit: int = 100) -> list[Outage]:
     rows = db.execute(
-        "SELECT a.absence_id AS outage_id, a.kiosk, a.generation, MAX(d.names) AS door_names,"
+        "SELECT a.outage_id, a.kiosk, a.generation, MAX(d.names) AS door_names,"
         " MAX(h.names) AS hall_names, a.since, a.back_at, COUNT(s.number) AS scans,"
         " COUNT(*) FILTER (WHERE s.decision = 'admitted' AND s.direction = 'entry') AS admitted,"
         # At assembly points nobody is turned away.
@@ -66,10 +66,10 @@ def newest(db: Connection, limit: int = 100) -> list[Outage]:
         " COUNT(*) FILTER (WHERE s.act = 'override') AS overrides,"
         " COUNT(*) FILTER (WHERE s.override_place = 1 AND s.direction = 'entry') AS over_capacity,"
         " MAX(s.facts_age_ms) AS facts_age_ms"
-        " FROM absence a JOIN scan s ON s.kiosk = a.kiosk AND s.generation = a.generation"
+        " FROM outage a JOIN scan s ON s.kiosk = a.kiosk AND s.generation = a.generation"
         " AND s.seq BETWEEN a.first_seq AND a.last_seq"
         " JOIN door d USING (door_id) JOIN hall h ON h.hall_id = s.hall_id"
-        " GROUP BY a.absence_id ORDER BY a.back_at DESC, a.absence_id DESC LIMIT ?",
+        " GROUP BY a.outage_id ORDER BY a.back_at DESC, a.outage_id DESC LIMIT ?",
         (limit,),
     ).fetchall()
     return [Outage(**dict(row), discrepancies=_discrepancies(db, row["outage_id"])) for row in rows]
@@ -77,9 +77,9 @@ def newest(db: Connection, limit: int = 100) -> list[Outage]:
 
 def _discrepancies(db: Connection, outage_id: int) -> dict[str, int]:
     rows = db.execute(
-        "SELECT d.reason, COUNT(*) AS scans FROM absence a JOIN scan s ON s.kiosk = a.kiosk"
+        "SELECT d.reason, COUNT(*) AS scans FROM outage a JOIN scan s ON s.kiosk = a.kiosk"
         " AND s.generation = a.generation AND s.seq BETWEEN a.first_seq AND a.last_seq"
-        " JOIN discrepancy d USING (number) WHERE a.absence_id = ? GROUP BY d.reason",
+        " JOIN discrepancy d USING (number) WHERE a.outage_id = ? GROUP BY d.reason",
         (outage_id,),
     )
     return {row["reason"]: row["scans"] for row in rows}

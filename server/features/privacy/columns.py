@@ -189,7 +189,7 @@ TABLES: Mapping[str, Table] = {
     "page_edit": Table(personal="what things", none="made_by made_at cursor hall_id", erasure=_OWN),
     # Contains badge numbers for the doors. The oldest rows go as new ones come.
     "change": Table(pseudonymous="body", none="cursor hall_id kiosk", erasure=_OWN),
-    "absence": Table(none="absence_id kiosk generation since back_at first_seq last_seq"),
+    "outage": Table(none="outage_id kiosk generation since back_at first_seq last_seq"),
     "activity": Table(none="activity_id code kind titles official parallel theme language"),
     "activity_host": Table(none="activity_id organisation_id role"),
     "activity_kind": Table(none="code names"),

@@ -24,7 +24,7 @@ from server.web.i18n import language
 from server.web.services import services
 
 blueprint = Blueprint("entries", __name__, url_prefix="/admin")
-absences = Blueprint("absences", __name__, url_prefix="/admin/absences")
+outage_pages = Blueprint("outages", __name__, url_prefix="/admin/outages")
 ROWS = ("50", "500")  # Rows per page: on the screen, in print
 SESSIONS_MAX = 100  # The most sessions that a title may match
 
@@ -118,12 +118,12 @@ def receipt(number: int) -> Response:
     return downloads.receipt(text, number, {"Cache-Control": "no-store"})
 
 
-@absences.get("/", endpoint="show")
+@outage_pages.get("/", endpoint="show")
 @auth.allow("supervisor", "auditor")
-def show_absences() -> str:
+def show_outages() -> str:
     here = services()
     return render_template(
-        "absences.html", outages=outages.newest(here.database.reader), now=here.now()
+        "outages.html", outages=outages.newest(here.database.reader), now=here.now()
     )
 
 

@@ -3,10 +3,10 @@ from server.features.records import acts, entries, saved
 from server.web.feature import Feature, Menu
 
 FEATURE = Feature(
-    pages=(entries.blueprint, acts.blueprint, entries.absences, saved.blueprint),
+    pages=(entries.blueprint, acts.blueprint, entries.outage_pages, saved.blueprint),
     menu=(
         Menu(70, "admin.entries.show", N_("Entries")),
         Menu(80, "admin.acts.show", N_("Acts")),
-        Menu(120, "admin.absences.show", N_("Outages")),
+        Menu(120, "admin.outages.show", N_("Outages")),
     ),
 )

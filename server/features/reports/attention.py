@@ -203,7 +203,7 @@ def _numbers(kind: Kind, state: str | None) -> tuple[str, tuple[str | int, ...]]
     """
     source, values = _with_marks("discrepancy n", "n.discrepancy_id", "discrepancy", state)
     away = (
-        "EXISTS (SELECT 1 FROM scan s JOIN absence a ON a.kiosk = s.kiosk"
+        "EXISTS (SELECT 1 FROM scan s JOIN outage a ON a.kiosk = s.kiosk"
         " AND a.generation = s.generation AND s.seq BETWEEN a.first_seq AND a.last_seq"
         " WHERE s.number = n.number)"
     )

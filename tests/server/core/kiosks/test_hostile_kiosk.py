@@ -207,7 +207,7 @@ def test_times_that_no_clock_shows_stay_its_own_affair(event: Event, site: Datab
         for change in changes.changes_after(site.reader, 0):
             wire.decode_change(change.body)
         admin = pages.staff("admin")
-        for page in ("", "entries", "entries.csv", "absences/", f"people/{badge_number(serial)}"):
+        for page in ("", "entries", "entries.csv", "outages/", f"people/{badge_number(serial)}"):
             assert admin.get(f"/admin/{page}").status_code == 200
 
 

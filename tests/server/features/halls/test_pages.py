@@ -166,7 +166,7 @@ def admin_name(pages: Pages) -> str:
 def test_who_may(pages: Pages) -> None:
     hall = hall_of(pages, "h1")
     assert_only(pages, f"/admin/halls/{hall}", "supervisor", "auditor")
-    assert_only(pages, "/admin/absences/", "supervisor", "auditor")
+    assert_only(pages, "/admin/outages/", "supervisor", "auditor")
     for act in ("close", "open"):
         assert_only(pages, f"/admin/halls/{hall}/{act}", "supervisor", method="POST")
     for act in ("capacity", "clear", "attest"):
@@ -181,13 +181,13 @@ def test_a_hall_that_is_not_there(pages: Pages) -> None:
 
 def test_outages_are_told(pages: Pages) -> None:
     supervisor = pages.staff("supervisor")
-    assert "None: every scan arrived at once" in supervisor.get("/admin/absences/").text
+    assert "None: every scan arrived at once" in supervisor.get("/admin/outages/").text
     west = pages.kiosk("west-1", "h1-west")
     pages.send(west)
     west.scan(pages.now + MINUTE, pages.serial("A1"), category=1, facts_age_ms=MINUTE)
     pages.now += 5 * MINUTE
     pages.send(west, health=wire.Health())
-    page = words(supervisor.get("/admin/absences/").text)
+    page = words(supervisor.get("/admin/outages/").text)
     assert "1: 1 admitted, 0 denied, 0 exits" in page
     assert "the oldest that a decision rested on was 1 min old" in page
 

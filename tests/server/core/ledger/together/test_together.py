@@ -35,7 +35,7 @@ ROUNDS = 20
 SEEDS = 6
 BADGES = (ANNA, BORIS, *range(1, 9), 9_999)  # The last is on no roster.
 # Numbers that an engine gives to rows by itself. PostgreSQL leaves out those of what was undone.
-NUMBERED = {"change": "cursor", "discrepancy": "discrepancy_id", "absence": "absence_id"}
+NUMBERED = {"change": "cursor", "discrepancy": "discrepancy_id", "outage": "outage_id"}
 RATE = "rate"
 
 
