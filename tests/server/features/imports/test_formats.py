@@ -33,7 +33,7 @@ def test_a_new_line_is_a_format(event: Event, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_new_line_is_a_kind_of_file(
-    event: Event, site: Database, monkeypatch: pytest.MonkeyPatch
+    own_app: None, event: Event, site: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = replace(KINDS["venue"], name="plan", title="Floor plan", suffixes=(".plan",))
     monkeypatch.setitem(KINDS, "plan", plan)
