@@ -11,9 +11,9 @@ from jinja2 import FileSystemBytecodeCache
 
 # Do not load Hypothesis plugins of other installed packages.
 os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")
-import hypothesis  # noqa: E402
+import hypothesis
 
-from tests.tries import tries  # noqa: E402
+from tests.tries import tries
 
 pytest_plugins = ["tests.leaks"]
 

@@ -63,7 +63,7 @@ def _cycles_hold_nothing_open() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _process_settings_are_restored() -> Iterator[None]:
     """Restore the umask, working directory and signal handlers that a command may set."""
-    mask, folder = os.umask(0o022), os.getcwd()
+    mask, folder = os.umask(0o022), Path.cwd()
     os.umask(mask)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
@@ -122,11 +122,11 @@ def _open_files() -> dict[str, str]:
     files: dict[str, str] = {}
     if not OPEN.is_dir():
         return files
-    for number in os.listdir(OPEN):
+    for link in OPEN.iterdir():
         try:
-            target = os.readlink(f"{OPEN}/{number}")
+            target = str(link.readlink())
         except FileNotFoundError:  # the descriptor that listed them
             continue
         if TEMPORARY in target or not (target.startswith(KEPT) or FONTS_OF_PLOTS in target):
-            files[number] = target
+            files[link.name] = target
     return files

@@ -251,7 +251,7 @@ def _problems(roster: "Roster") -> list[str]:
 
 
 def _texts(target: str) -> list[str]:
-    if os.path.isfile(target):
+    if Path(target).is_file():
         try:
             return read_symbols(Path(target))
         except PictureError as error:

@@ -93,7 +93,7 @@ class Credential:
     zones: int  # 32-bit map of zone groups
     key_id: int
     kind: Kind = Kind.PRINTED
-    flags: CredentialFlag = CredentialFlag(0)
+    flags: CredentialFlag = CredentialFlag(0)  # noqa: RUF009 - immutable
     signature: bytes = field(default=b"", repr=False, compare=False)
 
     @property

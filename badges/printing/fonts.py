@@ -8,6 +8,7 @@ import functools
 import operator
 import unicodedata
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import typst
 
@@ -203,7 +204,7 @@ def _character_map(path: str | None, index: int) -> int:
     bits = bytearray(_MAP_BYTES)
     try:
         # TTFont(path) would leave the file open if it is no font.
-        with open(path, "rb") as file, TTFont(file, fontNumber=index, lazy=True) as font:
+        with Path(path).open("rb") as file, TTFont(file, fontNumber=index, lazy=True) as font:
             # Glyph names are not needed, and reading them takes as long as all the rest.
             font.setGlyphOrder([""] * font["maxp"].numGlyphs)
             for code in filter(_MAP_BITS.__contains__, font.getBestCmap() or ()):

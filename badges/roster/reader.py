@@ -246,7 +246,7 @@ def _header_place(lines: Sequence[Line], mapping: RosterMapping) -> int:
             return place
         columns = find_columns(line.cells, mapping, ProblemList(0), line.number)
         named = {"given_name", "family_name", "name"} & columns.keys()
-        if named and ("category" in columns or mapping.categories.get("") and len(columns) > 1):
+        if named and ("category" in columns or (mapping.categories.get("") and len(columns) > 1)):
             return place
     return 0
 

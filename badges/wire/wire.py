@@ -378,7 +378,7 @@ class VenueEdited(Struct, frozen=True, tag="edited", kw_only=True, omit_defaults
     sessions_gone: list[Count] = []
     supervisors: list[SupervisorFacts] = []  # new and changed
     supervisors_gone: list[Count] = []
-    accessible: list[Count] | None | UnsetType = UNSET  # None: no hall keeps places any more
+    accessible: list[Count] | UnsetType | None = UNSET  # None: no hall keeps places any more
     servers: Annotated[bytes, Meta(max_length=20_000)] | UnsetType = UNSET
 
 

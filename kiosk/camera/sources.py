@@ -3,7 +3,6 @@
 Each opens as a `Capture`, the three methods of cv2.VideoCapture that the camera uses.
 """
 
-import os
 import sys
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -187,7 +186,7 @@ def read_photo(path: Path) -> Picture:
     """The picture in a file, 8 bits, BGR or gray. Raises CameraError if there is none."""
     require_opencv()
     try:
-        size = os.stat(path).st_size
+        size = Path(path).stat().st_size
         if size > PHOTO_BYTES_MAX:
             raise NoPictureError(f"no video, and over {PHOTO_BYTES_MAX >> 20} MB for a photo")
         # On some systems cv2.imread does not accept every file name.

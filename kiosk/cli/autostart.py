@@ -108,7 +108,7 @@ def show_screen(directory: Path, home: Path, browser: str | None = None) -> None
     while not _is_served(directory):
         time.sleep(WAIT_S)
     profile = f"--user-data-dir={home / PROFILE}"
-    os.execv(command, [command, *BROWSER_FLAGS, profile, read_link(directory)])
+    os.execv(command, [command, *BROWSER_FLAGS, profile, read_link(directory)])  # noqa: S606
 
 
 def _is_served(directory: Path) -> bool:

@@ -105,7 +105,7 @@ def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out
             a.free,
             override=key.kind is PlaceKind.OVERRIDE,
             accessible=accessible_field(key.kind),
-        )  # fmt: skip
+        )
         for key, a in accounts.items()
     ]
     opening = Opening(identity.root.raw, identity.signed, last, incarnation, places)

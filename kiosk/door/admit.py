@@ -252,9 +252,10 @@ class Admitter:
         record = self._repeats.find(scan, context.hall.hall_id)
         if record is None or record.serial is None:
             return None
-        if scan.direction is Direction.ENTRY:
-            if not self._known.is_open(record.seq, record.serial, record.hall, transaction):
-                return None
+        if scan.direction is Direction.ENTRY and not self._known.is_open(
+            record.seq, record.serial, record.hall, transaction
+        ):
+            return None
         return record.scanned_at
 
     def _ask(self, hall: int, kinds: Iterable[PlaceKind]) -> bool:

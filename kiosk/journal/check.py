@@ -100,7 +100,7 @@ class _Named(NamedTuple):
 _LINE = msgspec.json.Decoder(_Line)
 
 
-class Found(Exception):  # noqa: N818 - it is caught where it is made, and never leaves this file
+class Found(Exception):
     pass
 
 

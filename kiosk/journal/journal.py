@@ -190,8 +190,7 @@ class Journal:
     def fence(self) -> Effect:
         """Stop admitting for good, and give every free place back."""
         with self.transaction() as transaction:
-            effect = Effect(returned=transaction.fence())
-        return effect
+            return Effect(returned=transaction.fence())
 
     def rest(self) -> Effect:
         """Stop admitting until `resume`, because the shift has ended. Free places go back."""

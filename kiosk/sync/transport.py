@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -168,9 +168,12 @@ class PinnedConnection(http.client.HTTPConnection):
         spki = b"" if certificate is None else spki_sha256(certificate)
         if hmac.compare_digest(spki, self.server.spki_sha256):
             return
-        if spki and isinstance(self.server, KnownServer | Endpoint):
-            if self.server.learn(spki, self._ask_for_word(secured)):
-                return
+        if (
+            spki
+            and isinstance(self.server, KnownServer | Endpoint)
+            and self.server.learn(spki, self._ask_for_word(secured))
+        ):
+            return
         raise TransportError(
             "wrong_server",
             Message(Code.WRONG_SERVER, host=f"{self.host}:{self.port}"),
@@ -435,11 +438,8 @@ def answers(server: Server, target: str, answer_s: float) -> bool:
 
 
 def _shut(connected: socket.socket) -> None:
-    try:
+    with suppress(OSError):  # already disconnected
         connected.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        # already disconnected
-        pass
 
 
 def spki_sha256(certificate_der: bytes) -> bytes:

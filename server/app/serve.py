@@ -192,7 +192,7 @@ def _end_with(parent: int) -> None:
 
 
 def _announce(event: Event, host: str, port: int) -> None:
-    here = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    here = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
     for line in announcement(event, here, port):
         click.echo(line)
 

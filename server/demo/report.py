@@ -72,7 +72,7 @@ def summary(
     inside = ", ".join(
         f"{hall} {most} of {halls[hall].capacity}" for hall, most in verdict.most_inside.items()
     )
-    lines = [
+    return [
         f"presented                {verdict.presented}",
         f"answered while cut off   {verdict.offline_answers}",
         f"admitted                 {verdict.admitted}",
@@ -89,7 +89,6 @@ def summary(
         *(f"  wrong: {fault}" for fault in verdict.faults),
         "All as it should be." if verdict.good else "NOT as it should be.",
     ]
-    return lines
 
 
 def forum_lines(counts: ForumCounts) -> list[str]:

@@ -9,12 +9,12 @@ harm.
 
 import contextlib
 import logging
-import os
 import socket
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from server.repeating import Repeating
 
@@ -106,8 +106,8 @@ class Guard:
 
 def connections_to(port: int) -> Iterable[Connection]:
     """Yield the connections accepted on `port`."""
-    for name in os.listdir("/proc/self/fd"):
-        connection = _connection_to(port, int(name))
+    for path in Path("/proc/self/fd").iterdir():
+        connection = _connection_to(port, int(path.name))
         if connection is not None:
             yield connection
 

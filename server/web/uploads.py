@@ -108,7 +108,7 @@ class Uploads(OneAtATime):
         try:
             self._directory.mkdir(mode=0o700, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            with open(os.open(self._path(token), flags, 0o600), "wb") as file:
+            with open(os.open(self._path(token), flags, 0o600), "wb") as file:  # noqa: PTH123 - of a descriptor
                 file.write(data)
         except OSError:
             self.drop(upload)

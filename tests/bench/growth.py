@@ -3,7 +3,6 @@
 And what else grows with it: the file, a checkpoint with its proof, and the start of the log.
 """
 
-import os
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,7 +60,7 @@ def measure(site: LedgerSite, size: int) -> dict[str, object]:
         "cpu_us_per_scan": {name: round(cpu) for name, (_, cpu) in costs.items()},
         "us_per_scan": {name: round(wall) for name, (wall, _) in costs.items()},
         **checkpoints(site),
-        "file_mb": round(os.path.getsize(site.database.path) / 1e6, 1),
+        "file_mb": round(Path(site.database.path).stat().st_size / 1e6, 1),
         "filled_in_s": round(filled_s, 1),
     }
     return found

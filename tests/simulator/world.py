@@ -245,9 +245,9 @@ class World:
         if batch.key not in server.acked:
             return False
         here, pool = server.pool.incarnation, server.pool
-        if batch.incarnation == here and batch.key not in pool.awaited:
-            if batch.granted > pool.kiosks[batch.key].granted:
-                return True
+        is_known = batch.incarnation == here and batch.key not in pool.awaited
+        if is_known and batch.granted > pool.kiosks[batch.key].granted:
+            return True
         heard = batch.heard
         if heard is None or heard.incarnation < here:
             return False

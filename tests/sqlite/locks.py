@@ -77,9 +77,9 @@ def _look(path: str) -> None:
 
 
 def _is_open(path: str) -> bool:
-    for number in os.listdir(OPEN):
+    for link in OPEN.iterdir():
         try:
-            if os.readlink(f"{OPEN}/{number}") == path:
+            if str(link.readlink()) == path:
                 return True
         except FileNotFoundError:  # the one that listed them, or closed since
             continue

@@ -45,7 +45,7 @@ name = "Main"
 mode = "entry"
 """
 DOORS = {"west": "small-west", "east": "small-east", "main": "large-main"}
-PEOPLE = {"west": range(0, 8), "east": range(8, 16), "main": range(20, 32)}
+PEOPLE = {"west": range(8), "east": range(8, 16), "main": range(20, 32)}
 OUTAGE_S = 20
 KILLS = 5
 ENOUGH_S = 480.0  # on a busy machine

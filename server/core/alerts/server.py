@@ -1,5 +1,7 @@
 """Alerts on the server itself: its disks, database, backups and clock."""
 
+import contextlib
+
 from badges.i18n import Phrase, joined
 from server.core.alerts.alerts import Alert, Kind, lasting
 from server.core.alerts.sources import AlertContext, RunningServer
@@ -11,10 +13,8 @@ from server.storage.connection import Connection
 
 def of_server(context: AlertContext) -> list[Alert]:
     alerts = _of_database(context.db, context.now)
-    try:
+    with contextlib.suppress(OSError):
         alerts.append(_alert("disk", disk.room(context.event.database_path).warning, grave=True))
-    except OSError:
-        pass
     if context.server is not None:
         alerts += _of_running(context.server)
     return [alert for alert in alerts if alert.values["words"]]

@@ -104,7 +104,7 @@ class EventSettings:
         str,
         Meta(pattern=r"\A[A-Za-z0-9.:-]{1,253}\Z"),
         rule('an address to listen on, such as "0.0.0.0" or "127.0.0.1"'),
-    ] = "0.0.0.0"
+    ] = "0.0.0.0"  # noqa: S104 - kiosks reach it from the venue's network
     port: Annotated[int, Meta(ge=1, le=65_535), rule("a port from 1 to 65535")] = 8443
     # None disables backups.
     backup_dir: Annotated[

@@ -93,10 +93,9 @@ class BatchRecorder:
         self._opened.write()
         self._judge.write()
         protocol_guests.note_arrivals(self.db, self._guests, self._calendar)
-        if not self._quarantined:
-            if self._seen or self._memo.get(_MUSTER_IS_ON, True):
-                on = muster.note(self.db, self._seen, self._entered, self.now)
-                self._memo[_MUSTER_IS_ON] = on
+        if not self._quarantined and (self._seen or self._memo.get(_MUSTER_IS_ON, True)):
+            on = muster.note(self.db, self._seen, self._entered, self.now)
+            self._memo[_MUSTER_IS_ON] = on
         if len(self._entered) == 1 and not self._followed:
             return  # the usual case
         serials = Counter(stay.serial for stay in self._entered if not stay.around)
@@ -279,9 +278,8 @@ class BatchRecorder:
             stays.ended(self.db, ref, hall, at)
             self._holders.somebody_moved()
             # A server that was never restored knows every real stay, so this one is made up.
-            if self._pools.incarnation > 1:
-                if stays.remember_early(self.db, ref, hall, by, at):
-                    self._early = self._memo[_HAS_EARLY_EXITS] = True
+            if self._pools.incarnation > 1 and stays.remember_early(self.db, ref, hall, by, at):
+                self._early = self._memo[_HAS_EARLY_EXITS] = True
         self._settle(closed)
 
     def _is_gone(self, ref: StayRef, hall: int) -> bool:

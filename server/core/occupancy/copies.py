@@ -120,9 +120,9 @@ def _at_once(entered: Stay, trail: list[Span], rules: Rules) -> Stay | None:
         same_hall = stay.hall_id == entered.hall_id
         near = stay.hall_id in rules.surroundings[entered.hall_id] and not same_hall
         within = min(AT_ONCE_MS, walk_ms(rules, stay.hall_id, entered.hall_id))
-        if stay.door_id != entered.door_id and not near:
-            if abs(stay.opened_at - entered.opened_at) < within:
-                return stay
+        at_once = abs(stay.opened_at - entered.opened_at) < within
+        if stay.door_id != entered.door_id and not near and at_once:
+            return stay
     return None
 
 

@@ -110,7 +110,7 @@ def share(
 
 
 def _as_heard(row: Row, heard: tuple[KioskKey, bool] | None, now: int) -> Mapping[str, Any]:
-    account = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row is no mapping
+    account = {name: row[name] for name in row.keys()}
     if heard is not None and heard[0] == (account["kiosk"], account["generation"]):
         account.update(seen_at=now, resting=heard[1])
     return account

@@ -192,7 +192,7 @@ def _is_short(word: str) -> bool:
 
 def _is_checked(word: str) -> bool:
     """Return whether the index of words returns false matches for this word."""
-    return " " in word or is_east_asian(word) and len(word) > 2
+    return " " in word or (is_east_asian(word) and len(word) > 2)
 
 
 def _holds(columns: Sequence[str]) -> str:

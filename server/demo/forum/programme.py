@@ -210,7 +210,7 @@ class Programme:
                     role=role,
                     name=f"{person.given_name} {person.family_name}",
                     starts=f"{at:%Y-%m-%d %H:%M}" if role in ("keynote", "speaker") else None,
-                )  # fmt: skip
+                )
             )
         admitted = rules.get("categories", [])
         uninvited = [p.external_id for p, _ in speaking if p.category not in admitted]

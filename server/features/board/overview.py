@@ -123,7 +123,7 @@ def show() -> Response:
     db = here.database.reader
     choice = Choice.of_request()
     now = look.look()
-    shown = {part: Markup(html) for part, html in parts(choice.view, now).items()}
+    shown = {part: Markup(html) for part, html in parts(choice.view, now).items()}  # noqa: S704
     response = make_response(
         render_template(
             "overview.html",

@@ -5,7 +5,6 @@ docs/entry-log.md describes each file.
 
 import hashlib
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -81,7 +80,7 @@ def export(
                 done = _Export(db, event, target, selection, now).write(progress, court=court)
             # The export has a signed checkpoint, so none of its leaves may be lost any more.
             make_durable(db)
-            os.replace(partial, out)
+            partial.replace(out)
         except OSError as error:
             raise ExportError(f"{out} can't be written: {error.strerror or error}.") from None
     return done

@@ -122,7 +122,7 @@ def _witnesses(
             True,
             kept.pop(witness.name, None),
             wrong.get(outside.of_witness(witness.name)),
-        )  # fmt: skip
+        )
         for witness in asking.witnesses(event.settings)
     ]
     return views + [

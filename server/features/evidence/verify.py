@@ -37,7 +37,7 @@ read_scan: Callable[[bytes], Any] = json.loads  # Replaceable by a faster reader
 NUMBER = "(?:0|[1-9][0-9]{0,17})"
 
 
-class Refused(ValueError):  # noqa: N818 - it says what was found, and that is no error of ours
+class Refused(ValueError):
     """The first check that failed. The text describes it."""
 
 

@@ -383,7 +383,7 @@ class _Planner:
         return len(self._problems) == before
 
     def _may_wait(self, row: RosterRow) -> bool:
-        return bool(row.external_id or row.email and row.email.casefold() not in self._shared)
+        return bool(row.external_id or (row.email and row.email.casefold() not in self._shared))
 
     def _awaited_findings(self) -> list[Finding]:
         if not self._awaited:

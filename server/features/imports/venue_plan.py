@@ -85,7 +85,7 @@ class HallPlan:
     leaving: str
     walk_s: int | None
     facts_age_max_ms: int | None
-    measures: Measures = Measures()
+    measures: Measures = Measures()  # noqa: RUF009 - frozen
     accessible_places: int = 0  # of the capacity, kept for wheelchair users and their companions
     accessible_until_min: int | None = None  # before a session's start; None: always kept
 
@@ -135,7 +135,7 @@ class Venue:
     halls: tuple[HallPlan, ...] = ()
     doors: tuple[DoorPlan, ...] = ()
     sessions: tuple[SessionPlan, ...] = ()
-    programme: Programme = Programme()
+    programme: Programme = Programme()  # noqa: RUF009 - frozen
     notes: tuple[str, ...] = ()
     rows: Mapping[tuple[str, str], str] = field(default_factory=dict)
 

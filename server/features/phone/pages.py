@@ -64,7 +64,7 @@ def badge(token: str) -> Response:
         badge=current,
         token=token,
         now=now,
-        symbol=Markup(symbol_svg((of_day or current).credential)),
+        symbol=Markup(symbol_svg((of_day or current).credential)),  # noqa: S704
         good_on=programme.day_words(here.venue_clock, now) if of_day else "",
         category={plan.code: plan for plan in store.categories(db)}.get(person.category),
         static=static,

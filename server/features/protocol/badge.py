@@ -28,5 +28,7 @@ def header() -> Markup:
     if not shown:
         return Markup()
     return Markup('<span id="{}" class="arrivals" data-live="{}">{}</span>').format(
-        PART, url_for("admin.arrivals.stream"), Markup(shown)
+        PART,
+        url_for("admin.arrivals.stream"),
+        Markup(shown),  # noqa: S704
     )

@@ -205,7 +205,7 @@ def _shown(db: Connection, serial: int) -> dict[int, tuple[int, int]]:
     if row is None:
         return {}
     plain, flipped = json.loads(row[0])
-    return {calendar_id: (0, 0) for calendar_id in plain} | {
+    return dict.fromkeys(plain, (0, 0)) | {
         calendar_id: (flips, at) for calendar_id, flips, at in flipped
     }
 

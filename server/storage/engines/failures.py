@@ -23,9 +23,9 @@ class Failures:
 
     def note(self, error: BaseException) -> None:
         """Count the error, unless the data or the step caused it."""
-        if not isinstance(error, (AwayError, DiskError, LostError)):
-            if not (is_unexplained(error) or is_busy(error)):
-                return
+        away = isinstance(error, (AwayError, DiskError, LostError))
+        if not (away or is_unexplained(error) or is_busy(error)):
+            return
         with self._lock:
             self._times.append(self._monotonic())
             self._cause = cause(error)

@@ -36,8 +36,7 @@ def made_anew(run: Run, names: tuple[str, ...]) -> tuple[str, ...]:
         ours = [
             (kind, name, sql)
             for kind, name, table, sql in objects
-            if table not in _OURS
-            and not any(name.startswith(f"{index}_") for index in virtual)
+            if (table not in _OURS and not any(name.startswith(f"{index}_") for index in virtual))
             or kind == "trigger"
         ]
         tables = {name: sql for kind, name, sql in ours if kind == "table" and name not in virtual}

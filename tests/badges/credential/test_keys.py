@@ -95,7 +95,7 @@ def ring_body(**changes) -> dict:
         "not_before": 0,
         "public": base64.b64encode(KEY.public.raw).decode(),
     }
-    keys = [key | changes.pop("key", {})] + changes.pop("more", [])
+    keys = [key | changes.pop("key", {}), *changes.pop("more", [])]
     return {"event_id": base64.b64encode(EVENT).decode(), "keys": keys} | changes
 
 

@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  # a backend without a screen comes first
+from matplotlib import pyplot as plt  # a backend without a screen comes first
 
 COLOURS = ("#00708c", "#e07b00", "#8a8a8a", "#b39ddb")
 

@@ -33,8 +33,12 @@ def percent(share: float | None) -> str:
 def text_of(report: dict[str, Any]) -> str:
     """All tables."""
     return "\n\n".join(
-        [_stills(report["stills"]), _films(report["films"]), _times(report["stills"])]
-        + [_pipeline(report["pipeline"])]
+        [
+            _stills(report["stills"]),
+            _films(report["films"]),
+            _times(report["stills"]),
+            _pipeline(report["pipeline"]),
+        ]
     )
 
 

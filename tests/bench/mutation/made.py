@@ -79,8 +79,7 @@ class Source:
     def compiled(self, mutant: Mutant) -> CodeType:
         """The whole module with that one change."""
         with self._changed(mutant):
-            code = compile(ast.fix_missing_locations(self._tree), self.path, "exec")
-        return code
+            return compile(ast.fix_missing_locations(self._tree), self.path, "exec")
 
 
 def _put(slot: tuple[ast.AST, str, int | None], new: object) -> object:
@@ -150,9 +149,9 @@ def _wrong(parent: ast.AST, field: str, node: ast.AST) -> Iterator[tuple[str, ob
 def _wrong_statements(parent: ast.AST, node: ast.stmt) -> Iterator[tuple[str, ast.stmt]]:
     stores = isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name | ast.Tuple)
     changes = ast.Raise | ast.AugAssign | ast.Delete | ast.Continue | ast.Break
-    if stores or isinstance(node, changes) or isinstance(node, ast.Expr):
-        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Yield | ast.YieldFrom)):
-            yield f"{_short(node)} → nothing", ast.Pass()
+    yields = isinstance(node, ast.Expr) and isinstance(node.value, ast.Yield | ast.YieldFrom)
+    if (stores or isinstance(node, (changes, ast.Expr))) and not yields:
+        yield f"{_short(node)} → nothing", ast.Pass()
     if isinstance(node, ast.Return) and node.value is not None:
         constant = isinstance(node.value, ast.Constant)
         if not (constant and node.value.value is None):  # type: ignore[attr-defined]

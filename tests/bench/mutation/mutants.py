@@ -61,7 +61,7 @@ TESTS = {
         "features/backup",
         "storage",
         "web",
-    ),  # fmt: skip
+    ),
 }
 LEFT_OUT = ("test_power_cut.py", "test_threads_ending.py")
 

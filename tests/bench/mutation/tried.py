@@ -352,7 +352,7 @@ def note(found: Found, name: str, code: int) -> None:
 
 
 def say(line: str) -> None:
-    with open(os.environ["MUTANTS_LOG"], "a", encoding="utf-8") as log:
+    with Path(os.environ["MUTANTS_LOG"]).open("a", encoding="utf-8") as log:
         log.write(line + "\n")
 
 

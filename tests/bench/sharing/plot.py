@@ -6,7 +6,7 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402 - the backend comes first
+from matplotlib import pyplot
 
 COLOURS = ("#8c8c8c", "#bdbdbd", "#b2182b", "#ef8a62", "#08519c", "#3182bd", "#41ab5d", "#a1d99b")
 

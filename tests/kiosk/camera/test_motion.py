@@ -1,5 +1,7 @@
 """Which pictures are read: all during motion, otherwise 15 a second."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -59,9 +61,7 @@ def test_every_picture_as_soon_as_something_moves() -> None:
 def test_noise_is_no_motion(sigma: int, noisy_halls: dict[int, list[np.ndarray]]) -> None:
     views = noisy_halls[sigma]
     assert len(views) == 12
-    assert not any(
-        moved(view, next_view) for view, next_view in zip(views, views[1:], strict=False)
-    )
+    assert not any(moved(view, next_view) for view, next_view in itertools.pairwise(views))
 
 
 @pytest.mark.parametrize("sigma", [1, 6, 15])

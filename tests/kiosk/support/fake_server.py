@@ -3,7 +3,7 @@
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -137,10 +137,8 @@ class _Server(ThreadingHTTPServer):
     def drop_connections(self) -> None:
         with self.lock:
             for connection in self.open:
-                try:
+                with suppress(OSError):
                     connection.shutdown(2)
-                except OSError:
-                    pass
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -162,10 +160,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.open.discard(self.request)
         super().finish()
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         self._do()
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         self._do()
 
     def _do(self) -> None:

@@ -1,6 +1,5 @@
 """`hallkeeper certificate`: an authority's is checked, installed whole, and given up again."""
 
-import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +38,7 @@ def test_it_works(console: Console, authority: Authority, event: Event) -> None:
     chain = load_pem_x509_certificates(after.certificate_path.read_bytes())
     assert [pem(one) for one in chain] == [Path(files[0]).read_bytes(), pem(authority.between)]
     assert after.certificate_path == after.certificate_key_path
-    assert stat.S_IMODE(os.stat(after.certificate_path).st_mode) == 0o600
+    assert stat.S_IMODE(after.certificate_path.stat().st_mode) == 0o600
     assert after.spki_sha256 == spki_sha256(Path(files[0]).read_bytes()) != event.spki_sha256
     assert "installed, good until" in "\n".join(announcement(after, "127.0.0.1", 8443))
     assert "installed" in console("certificate", "show").output

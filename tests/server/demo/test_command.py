@@ -248,7 +248,7 @@ class Forking:
     def __init__(self, forks: Nursery) -> None:
         self._forks = forks
 
-    def Popen(self, command: list[str], *, stderr: IO[bytes], **_: object) -> object:  # noqa: N802
+    def Popen(self, command: list[str], *, stderr: IO[bytes], **_: object) -> object:
         return self._forks.start(command, stderr)
 
 

@@ -187,7 +187,7 @@ def test_sessions_in_one_hall_do_not_overlap(made: Made) -> None:
     for session in store.sessions(made.database.reader):
         by_hall.setdefault(session.hall_id, []).append(session)
     for sessions in by_hall.values():
-        for one, other in zip(sessions, sessions[1:], strict=False):
+        for one, other in pairwise(sessions):
             assert one.closes_at <= other.opens_at
 
 

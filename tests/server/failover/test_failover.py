@@ -2,6 +2,7 @@
 is lost. A standby that was behind gives out nothing before the kiosks have been heard.
 """
 
+import itertools
 import json
 import queue
 import sys
@@ -120,7 +121,7 @@ class Load:
     def gap_s(self) -> float:
         """The longest time in which nothing was acknowledged."""
         times = sorted(at for at, _ in self.acknowledged)
-        return max(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+        return max(later - earlier for earlier, later in itertools.pairwise(times))
 
 
 def test_nothing_acknowledged_is_lost(

@@ -155,6 +155,7 @@ def add_failures(app: Flask) -> None:
         if code == 2:
             return deeper(9)
         abort(code)
+        return None
 
     def deeper(left: int) -> str:
         if left:

@@ -6,6 +6,7 @@ cables, which stay whole. Everything that uses this runs in `on_site`, because t
 belong to the network of the thread that made them.
 """
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -139,7 +140,7 @@ class CutSite:
         until = within.mended_at + after_s
         times = [at for at in self.acknowledged if within.cut_at <= at <= until]
         points = [within.cut_at, *times, until]
-        return max(later - earlier for earlier, later in zip(points, points[1:], strict=False))
+        return max(later - earlier for earlier, later in itertools.pairwise(points))
 
     def answers(self, within: Cut) -> list[float]:
         """How long the doors' answers took during a cut."""

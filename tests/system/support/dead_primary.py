@@ -1,5 +1,6 @@
 """The database's primary dies while kiosks scan, and its standby takes over."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -62,7 +63,7 @@ def play(
         over.wait(after_s)
         found.acknowledged_after = acknowledged() - found.acknowledged_before
         times = [died_at, *(at for at in site.acknowledged if at > died_at)]
-        found.longest_gap_s = max(b - a for a, b in zip(times, times[1:], strict=False))
+        found.longest_gap_s = max(b - a for a, b in itertools.pairwise(times))
         found.answers = sorted(
             took for at, took, _ in many.found.answers if died_at <= at / 1000 <= promoted_at
         )

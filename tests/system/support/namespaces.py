@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Self, TypeVar
 
 T = TypeVar("T")
@@ -257,7 +257,5 @@ def _tap(name: str) -> int:
 
 
 def _write(end: int, frame: bytes) -> None:
-    try:
+    with suppress(OSError):  # that interface is down, or its queue is full: the frame is lost
         os.write(end, frame)
-    except OSError:
-        pass  # that interface is down, or its queue is full: the frame is lost

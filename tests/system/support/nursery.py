@@ -56,7 +56,7 @@ class Child:
         self._told = told
         self._waiting = threading.Lock()  # of the thread that reads what is told
         self.pid = int(told.recv(64))  # which it tells once it has its session
-        self.stdout: IO[bytes] = open(output, "rb")
+        self.stdout: IO[bytes] = open(output, "rb")  # noqa: SIM115
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -136,7 +136,7 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, written = os.pipe()
         named = os.environ if environment is None else environment
-        order = [name, code, words, network, os.getcwd(), dict(named)]
+        order = [name, code, words, network, str(Path.cwd()), dict(named)]
         try:
             sent = json.dumps(order).encode()
             assert len(sent) < LONGEST
@@ -260,7 +260,7 @@ def main() -> None:
             with suppress(ImportError):  # what is not here is told of by the command
                 importlib.import_module(one)
     _compile_words()
-    if len(os.listdir("/proc/self/task")) != 1:
+    if len(list(Path("/proc/self/task").iterdir())) != 1:
         return
     gc.collect()
     gc.freeze()  # What is loaded stays. To look through it would take each fork 0.3 s at its end.

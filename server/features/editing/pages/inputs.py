@@ -214,11 +214,8 @@ def inputs(db: Connection, kind: str, values: Mapping[str, Any], *, new: bool) -
     options = _options(db, kind, values)
     shown = []
     for field_of_form in _FORMS[kind]:
-        if (
-            field_of_form.only_new
-            and not new
-            or field_of_form.key == "zones"
-            and not options["zones"]
+        if (field_of_form.only_new and not new) or (
+            field_of_form.key == "zones" and not options["zones"]
         ):
             continue
         field_of_form = _said(field_of_form)

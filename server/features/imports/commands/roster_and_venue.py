@@ -289,7 +289,7 @@ def _write_step(db: Connection, plan: ImportPlan, noted: threading.Event) -> Non
 
 def _back_up(event: Event, plan: ImportPlan, wanted: _Wanted) -> None:
     """Make a backup before people are changed, if the event has a second disk."""
-    if not plan.changes_people or wanted.as_json and event.backup_path is None:
+    if not plan.changes_people or (wanted.as_json and event.backup_path is None):
         return
     if event.backup_path is None:
         click.echo(

@@ -233,7 +233,7 @@ def _missing_columns(roster_preview: RosterPreview) -> list[str]:
         return []
     names = ["given_name", "family_name", "name"] if "given_name" in missing else []
     return names + [item for item in ("category", "organisation", "email", "external_id")
-                    if item == "category" and item in missing or item != "category"]  # fmt: skip
+                    if (item == "category" and item in missing) or item != "category"]  # fmt: skip
 
 
 def _preview(kept: Upload) -> RosterPreview:

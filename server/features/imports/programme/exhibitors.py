@@ -87,7 +87,7 @@ def read_exhibitors(
     notes: list[str] = []
     lines = _lines(data, name, encoding, sheet, notes)
     columns, at = _header(lines, name)
-    used = {title for title in columns.values()}
+    used = set(columns.values())
     unread = [
         cell.strip()
         for number, cell in enumerate(lines[at].cells)

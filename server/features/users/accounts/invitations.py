@@ -43,7 +43,7 @@ def invite() -> AnyResponse:
             role=role,
             now=here.now(),
             until=here.now() + invitations.LIFE_MS,
-        )  # fmt: skip
+        )
     )
 
 

@@ -207,6 +207,7 @@ class Door:
                 self.replica.edit(change, item.cursor)
             else:
                 self.replica.apply(change, item.cursor)
+        return None
 
     def has_the_facts_of_a_snapshot(self, now: int) -> bool:
         (body,) = self.replica._reader.execute("SELECT body FROM snapshot").fetchone()

@@ -270,7 +270,7 @@ def test_marks_that_lie_show_no_wrong_entry(pages: Pages) -> None:
                 " AND value = '1')"
             )
             and None
-        )  # fmt: skip
+        )
     )
     pages.database.write(lambda db: db.execute("UPDATE scan SET hall_id = 2") and None)
     assert entries.page(pages.database.reader, Filter(hall_id=1)).entries == []

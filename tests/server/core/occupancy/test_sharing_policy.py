@@ -1,5 +1,6 @@
 """The sharing policy: each rule by itself."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -156,7 +157,7 @@ def test_shares_are_whole_and_keep_the_floor(parts: list[float], places: int) ->
     assert sum(shares.values()) == places
     assert min(shares.values()) >= int(places * FLOOR / len(doors) * (1 - 1e-9))
     ordered = sorted(doors, key=lambda one: one.rate)
-    for less, more in zip(ordered, ordered[1:], strict=False):
+    for less, more in itertools.pairwise(ordered):
         assert less.rate == more.rate or shares[less.kiosk] <= shares[more.kiosk]
 
 

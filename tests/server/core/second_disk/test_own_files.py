@@ -110,7 +110,7 @@ def test_what_has_not_changed_takes_no_room(
     again = make_backup(event, second, NOW + MINUTE).path
 
     def same(name: str) -> bool:
-        return os.path.samefile(first / "cards" / name, again / "cards" / name)
+        return (first / "cards" / name).samefile(again / "cards" / name)
 
     assert same("photos/A17.jpg")
     assert not same("cards.toml")

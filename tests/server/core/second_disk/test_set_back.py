@@ -4,6 +4,7 @@ The real app, ledger and journals. Two doors of a hall of six; what the one was 
 forgotten, and the other asks for it.
 """
 
+import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -530,7 +531,7 @@ def test_the_mark_that_shows_more_is_kept() -> None:
     earlier, later = wire.Mark(1, "0" * 32, 5, 9, b""), wire.Mark(1, "1" * 32, 7, 9, b"")
     longer, next_one = wire.Mark(1, "0" * 32, 7, 10, b""), wire.Mark(2, "2" * 32, 1, 1, b"")
     shown = [earlier, later, longer, next_one]
-    for less, more in zip(shown, shown[1:], strict=False):
+    for less, more in itertools.pairwise(shown):
         assert wire.later_mark(less, more) == more
         assert wire.later_mark(more, less) == more
     assert wire.later_mark(None, later) == wire.later_mark(later, None) == later

@@ -361,7 +361,7 @@ class TestExport:
         for kept, said in (
             (lines[:-10], f"entry {len(lines) - 10} is missing in records.txt"),
             (lines[:50] + lines[51:], "entry 50 is missing in records.txt"),
-            (lines[:50] + [lines[51], lines[50]] + lines[52:],
+            ([*lines[:50], lines[51], lines[50], *lines[52:]],
              "entry 50 is missing in records.txt"),
             ([*lines, lines[-1].replace(b"%d " % (len(lines) - 1), b"%d " % len(lines), 1)],
              f"records.txt has a surplus entry {len(lines)}: the log has {len(lines)}"),

@@ -470,7 +470,7 @@ def test_words_for_categories_are_chosen_or_become_categories(pages: Pages, admi
 
 @pytest.mark.sqlite_alone  # Where servers share the database, so do they the files.
 def test_what_is_kept_is_private_and_goes(pages: Pages, admin: Staff) -> None:
-    location, page = preview(admin, PEOPLE, CHANGED, "../../../etc/passwd")
+    location, _page = preview(admin, PEOPLE, CHANGED, "../../../etc/passwd")
     (file,) = files(pages)
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700

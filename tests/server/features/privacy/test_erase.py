@@ -168,7 +168,7 @@ def test_others_are_as_they_were(known: Known) -> None:
     before = known.rows(query, known.serial), known.rows(found, known.serial)
     do(known)
     assert (known.rows(query, 0), known.rows(found, 0)) == before
-    people, total = attendees.find_attendees(known.database.reader, "Keller", 10, 0)
+    _people, total = attendees.find_attendees(known.database.reader, "Keller", 10, 0)
     assert total == 1
     assert attendees.find_attendees(known.database.reader, "Wilhelmina", 10, 0)[1] == 0
 

@@ -74,7 +74,7 @@ def people(*rows: str) -> str:
     """Rows as `id category days zones`."""
     lines = []
     for row in rows:
-        name, category, days, zones = (row.split() + ["", ""])[:4]
+        name, category, days, zones = ([*row.split(), "", ""])[:4]
         days, zones = days.replace("-", ""), zones.replace("-", "")
         lines.append(f"{name},G{name},F{name},,,{name}@example.org,{category},{days},{zones},,en")
     return "\n".join([HEAD, *lines, ""])

@@ -209,7 +209,7 @@ class TestConfirming:
 
 
 def test_an_admin_signs_somebody_out_everywhere(pages: Pages) -> None:
-    shown, lin = new_user(pages)
+    _shown, lin = new_user(pages)
     user = next(one for one in users.users(pages.database.reader) if one.name == "Lin")
     pages.staff("admin").post(f"/admin/users/{user.user_id}/sign-out")
     assert lin.get("/admin/account/").location.startswith("/admin/sign-in")

@@ -208,7 +208,7 @@ class TestWhoKnowsThePassword:
 
 
 def test_a_session_that_waits_ends_soon(pages: Pages) -> None:
-    name, secret, _ = with_app(pages)
+    name, _secret, _ = with_app(pages)
     someone = enter(pages, name)
     pages.now += 11 * MINUTE
     answer = someone.get("/admin/second-factor")

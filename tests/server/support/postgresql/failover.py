@@ -7,7 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -92,10 +92,8 @@ class Pair:
     def close(self) -> None:
         if self.primary_lives:
             self.primary.stop(remove=False)
-        try:
+        with suppress(RuntimeError):  # It was stopped by the test.
             self.standby.stop()
-        except RuntimeError:
-            pass  # It was stopped by the test.
         for path in (self.primary.path, self.standby.path):
             shutil.rmtree(path, ignore_errors=True)
 
@@ -123,10 +121,8 @@ def kill_all(cluster: Cluster) -> None:
     """End every process of it at once, as where the machine loses its power."""
     pid = int((cluster.path / "data" / "postmaster.pid").read_text().split()[0])
     for one in [pid, *children(pid)]:
-        try:
+        with suppress(ProcessLookupError):
             os.kill(one, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def start_again(cluster: Cluster) -> None:

@@ -332,7 +332,7 @@ class TestCorrect:
         ],
     )
     def test_wrong_input(self, watcher: DeskClerk, changes: dict, words: str) -> None:
-        values, answer = self.sent(watcher, **changes)
+        _values, answer = self.sent(watcher, **changes)
         assert answer.status_code == 400
         assert words in answer.text
         assert "Nothing was done" in answer.text
@@ -345,7 +345,7 @@ class TestCorrect:
 
 
 class TestWalkIn:
-    VALUES = {"given_name": "Noa", "family_name": "Bodin", "category": "1"}  # noqa: RUF012
+    VALUES = {"given_name": "Noa", "family_name": "Bodin", "category": "1"}
 
     def register(self, clerk: DeskClerk, **more: object) -> tuple[dict, Any]:
         values = {**clerk.fields("/walk-in", "/walk-in"), **self.VALUES, **more}

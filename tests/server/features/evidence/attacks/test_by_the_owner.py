@@ -137,7 +137,7 @@ def test_an_erased_part_that_is_forged(evidence: Evidence, verified: Verified) -
     (found,) = verified(put(evidence, path, lines_without))
     assert "its chain breaks" in found
     # One more scan after the last, in the place of an act.
-    acts = [n for n in range(last + 1, evidence.log.size())]
+    acts = list(range(last + 1, evidence.log.size()))
     if acts:
         seq = len(scans(evidence)) + 1
         more = [line for line in lines if int(line.split()[0]) < acts[0]]

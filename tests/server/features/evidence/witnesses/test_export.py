@@ -179,7 +179,7 @@ def altered(world: World, change: Callable[[], None]) -> Path:
 def test_stamps_that_are_none(confirmed: World, tmp_path: Path, time_authority) -> None:
     rows = "SELECT stamp_id, note, answer FROM time_stamp ORDER BY stamp_id"
     with confirmed.database.reading() as db:
-        (one, note, answer), (two, _, other) = db.execute(rows).fetchall()
+        (one, note, answer), (_two, _, other) = db.execute(rows).fetchall()
     put = partial(confirmed.alter, "UPDATE time_stamp SET note = ?, answer = ? WHERE stamp_id = ?")
     # A stamp of another checkpoint of the same log.
     found = findings(altered(confirmed, lambda: put(note, other, one)))

@@ -1,5 +1,6 @@
 """A time-stamping authority here (`openssl ts`), with certificates that the test makes."""
 
+import contextlib
 import subprocess
 import threading
 from collections.abc import Callable
@@ -156,10 +157,8 @@ class TimeAuthority:
                 self.send_header("Content-Type", "application/timestamp-reply")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                try:
+                with contextlib.suppress(OSError):
                     self.wfile.write(body)
-                except OSError:
-                    pass
 
             def log_message(self, *_: object) -> None:
                 pass
