@@ -8,6 +8,8 @@ or other words (`postgresql/translation/words.py`). No argument may come from a 
 import json
 from collections.abc import Iterable, Sequence
 
+NO_LIMIT = 2**63 - 1  # a value for `LIMIT ?`
+
 
 def greatest(first: str, second: str) -> str:
     """The greater of two non-NULL values."""

@@ -32,6 +32,7 @@ from server.core.feed import changes
 from server.core.occupancy import copies
 from server.core.people import attendees
 from server.core.people.attendees import Attendee
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.tables import tables
 
@@ -175,7 +176,7 @@ def changed_badges(db: Connection, event: Event, looks: int | None = None) -> li
     rows = db.execute(
         f"{attendees.SELECT} JOIN changed_holder USING (serial) WHERE a.revoked_at IS NULL"
         f" ORDER BY {order} LIMIT ?",
-        (-1 if looks is None else looks,),
+        (dialect.NO_LIMIT if looks is None else looks,),
     ).fetchall()
     holders = [attendees.attendee_of(row) for row in rows]
     return [
@@ -278,7 +279,7 @@ _WITHOUT_BADGE = (
 def _without_badge(db: Connection, limit: int | None) -> list[Attendee]:
     rows = db.execute(
         f"{attendees.SELECT} WHERE {_WITHOUT_BADGE} ORDER BY a.serial LIMIT ?",
-        (-1 if limit is None else limit,),
+        (dialect.NO_LIMIT if limit is None else limit,),
     )
     return [attendees.attendee_of(row) for row in rows]
 

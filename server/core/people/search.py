@@ -32,9 +32,6 @@ _HAS_LETTERS = dialect.indexed("s.serial", "search_inside")
 _OF_WORDS = _FROM + _HAS_WORDS
 
 
-ALL = 2**31  # More than there can be: a LIMIT without limit.
-
-
 class Wanted(NamedTuple):
     """A query of serials and its parameters."""
 
@@ -42,7 +39,7 @@ class Wanted(NamedTuple):
     values: tuple[str, ...]
 
 
-def fold(db: Connection, limit: int = ALL) -> int:
+def fold(db: Connection, limit: int = dialect.NO_LIMIT) -> int:
     """Update the words of at most `limit` new and changed attendees, in the caller's
     transaction. Return the number.
     """

@@ -8,6 +8,7 @@ from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.feed import changes
 from server.core.venue.capacity_reasons import Measures
+from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
 
@@ -211,7 +212,7 @@ def programme_for(
         " LEFT JOIN session_guest g ON g.session_id = s.session_id AND g.serial = a.serial"
         f" WHERE s.closes_at > ? AND (g.invited = 1{'' if named else f' OR {by_category}'})"
         " ORDER BY s.starts_at, s.code LIMIT ?",
-        (serial, -1 if after is None else after, -1 if limit is None else limit),
+        (serial, after or 0, dialect.NO_LIMIT if limit is None else limit),
     ).fetchall()
     if limit is not None:
         return [_session(row, lambda session_id: _categories_of(db, session_id)) for row in rows]

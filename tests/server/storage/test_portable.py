@@ -103,6 +103,19 @@ def test_no_statement_is_of_sqlite_alone() -> None:
     assert wrong == []
 
 
+def test_no_limit_is_negative() -> None:
+    """SQLite takes -1 for no limit, and PostgreSQL refuses it."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{call.lineno}: pass dialect.NO_LIMIT"
+        for path in sorted((ROOT / "server").rglob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and len(call.args) > 1
+        if any("LIMIT ?" in text for _, text in texts(call.args[0]))
+        if re.search(r"-1 if|else -1|\(-1,", ast.unparse(call.args[1]))
+    ]
+    assert wrong == []
+
+
 def test_every_definition_has_a_translation() -> None:
     """That of a table, an index or a trigger which PostgreSQL lacks raises UntranslatedError."""
     statements = schema.made_anew(migrations.run_up_to, migrations.names())
