@@ -112,7 +112,7 @@ def move(event_dir: Path, to: str) -> None:
     "--acts",
     "acts_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The file acts.sqlite, where it is not beside BACKUP.",
+    help="The file acts.sqlite, if it is not beside BACKUP.",
 )
 @click.option("--without-acts", is_flag=True, help="No kiosk was added since the backup.")
 def restore(
@@ -199,7 +199,7 @@ def _awaited(done: Restored) -> list[str]:
 
 
 _LOST = [
-    "Scans come back from the doors by themselves. Not so what was done here after the backup:",
+    "Doors resend scans automatically. Staff actions since the backup are lost:",
     "rows of the roster, badges of new attendees, sessions, attestations and clearings of halls.",
     "Everyone must sign in again.",
 ]

@@ -56,7 +56,9 @@ def restore(
     Raises RestoreError or ActsError, with nothing changed.
     """
     if not (backup / SETTINGS_FILE).is_file() or not (backup / DATABASE_FILE).is_file():
-        raise RestoreError(f"{backup} is no backup: it has no {SETTINGS_FILE} or {DATABASE_FILE}.")
+        raise RestoreError(
+            f"{backup} is not a backup: it lacks {SETTINGS_FILE} or {DATABASE_FILE}."
+        )
     _check_target(target, over)
     stage = target / _STAGE
     is_new = not target.exists()
@@ -88,8 +90,8 @@ def _check_target(target: Path, over: bool) -> None:
     there = {path.name for path in target.iterdir()} if target.exists() else set()
     if there - {_STAGE, _LOCK} and not over:
         raise RestoreError(
-            f"{target} is not empty. With --replace, what is there is moved aside (not deleted) "
-            "and the backup takes its place."
+            f"{target} is not empty. With --replace, its content is moved aside (not deleted) "
+            "and replaced by the backup."
         )
 
 
@@ -137,7 +139,7 @@ def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> c
     if not own:
         where = " or ".join(str(path) for path in dict.fromkeys(places_to_look))
         raise RestoreError(
-            f"there is no file of this event's acts ({where}). Without it a kiosk that was "
+            f"there is no file of this event's staff actions ({where}). Without it a kiosk "
             "confirmed after the backup would be unknown, and its hall could be overfilled. Name "
             "the file with --acts; or, if no kiosk was added since, say --without-acts."
         )

@@ -54,7 +54,7 @@ def problems(db: Connection, log: str) -> Iterator[str]:
             return
         if row["kind"] != ERASED or row["body"]:
             if leaf_hash(entry_of(row["body"], row["salt"])) != row["hash"]:
-                yield f"entry {number} is not what was logged"
+                yield f"entry {number} differs from its hash in the log"
             elif row["kind"] == "scan":
                 yield from _differences(row)
         tree.append(row["hash"])

@@ -136,7 +136,7 @@ def _open(path: Path, place: int) -> _Opened:
             raise Refused("it has more files than an export")
         export.read_log(None, ())
         if export.size > ENTRIES_MAX:
-            raise Refused(f"it says that it has more than {ENTRIES_MAX:,} entries")
+            raise Refused(f"it claims to have more than {ENTRIES_MAX:,} entries")
         text, signers, _ = verify.read_note(export.read("manifest"), [export.log])
         if export.log not in signers:
             raise Refused("the manifest is not signed by the log's key")
@@ -154,7 +154,7 @@ def _open(path: Path, place: int) -> _Opened:
     except Exception as error:
         why = str(error) if isinstance(error, Refused) else "it is malformed"
         raise CompareError(
-            N_("File %(place)s is no export of an entry log: %(why)s."), place=place, why=why
+            N_("File %(place)s is not an export of an entry log: %(why)s."), place=place, why=why
         ) from None
     key = export.log
     side = Side(key.name, key.text, export.size, export.root.hex(), shown, made_at)
@@ -217,7 +217,7 @@ def _pieces(side: _Opened, place: int) -> Iterator[bytes]:
         if side.export is None:
             raise
         raise CompareError(
-            N_("File %(place)s is no whole export: one of its tiles is missing or malformed."),
+            N_("File %(place)s is not a complete export: a tile is missing or malformed."),
             place=place,
         ) from error
 

@@ -104,10 +104,10 @@ def _day(event: Event, text: str) -> Selection:
         asked = date.fromisoformat(text)
     except ValueError:
         raise SelectionError(
-            N_("%(day)s is no date; write one as 2026-05-26."), day=repr(text)
+            N_("%(day)s is not a date such as 2026-05-26."), day=repr(text)
         ) from None
     starts = day_starts(event.settings)
     number = (asked - event.settings.first_day).days
     if not 0 <= number < len(starts) - 1:
-        raise SelectionError(N_("%(day)s is no day of the event."), day=text)
+        raise SelectionError(N_("%(day)s is not a day of the event."), day=text)
     return Selection(f"day {text}", since=starts[number], until=starts[number + 1])

@@ -89,7 +89,9 @@ class Line:
         except smtplib.SMTPAuthenticationError as error:
             answer = _text(error.smtp_error)
             raise MailError(
-                N_("%(where)s does not take user and password: %(said)s"), where=where, said=answer
+                N_("%(where)s rejects the user name and password: %(said)s"),
+                where=where,
+                said=answer,
             ) from None
         except smtplib.SMTPNotSupportedError as error:
             remedy = Phrase("Set security and user in mail.toml as the server wants them")

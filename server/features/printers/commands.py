@@ -38,7 +38,7 @@ def printer() -> None:
 @click.option("--desk", "desks", multiple=True, help="A desk that it serves; all if absent.")
 @click.option("--place", default=1, show_default=True, help="Desks take the lowest first.")
 @click.option("--layer-only", is_flag=True, help="Its cards are pre-printed.")
-@click.option("--trusts-sending", is_flag=True, help="It can't say that a card came out.")
+@click.option("--trusts-sending", is_flag=True, help="It can't confirm that a card was printed.")
 def add(
     name: str,
     kind: str,

@@ -173,7 +173,7 @@ class _Findings:
                 (
                     "invited_but_shut_out", shut,
                     N_(
-                        "%(session)s invites %(people)s whom the hall's zones or rules do not admit"
+                        "%(session)s invites %(people)s that the hall's zones or rules do not admit"
                     ),
                 ),
                 (
@@ -192,7 +192,7 @@ class _Findings:
             shut = [guest for guest in here if not self.day.lets_in(guest, row.session_id)]
             if shut:
                 sentence = Phrase(
-                    "%(session)s has %(people)s speaking whom its door does not admit",
+                    "%(session)s has %(people)s speaking that its door does not admit",
                     session=self._named(row),
                     people=_people(len(shut)),
                 )
@@ -211,8 +211,8 @@ class _Findings:
             named, awaited = self._named(row), guests.get(row.code, 0)
             if awaited:
                 sentence = counted(
-                    "%(session)s invites one person who is not on the roster",
-                    "%(session)s invites %(num)s people who are not on the roster",
+                    "%(session)s invites one person not on the roster",
+                    "%(session)s invites %(num)s people not on the roster",
                     awaited,
                     session=named,
                 )
@@ -220,8 +220,8 @@ class _Findings:
             unknown = sum(speaker.serial is None for speaker in speakers)
             if unknown:
                 sentence = counted(
-                    "%(session)s names as speakers one person who is not on the roster",
-                    "%(session)s names as speakers %(num)s people who are not on the roster",
+                    "%(session)s names as speakers one person not on the roster",
+                    "%(session)s names as speakers %(num)s people not on the roster",
                     unknown,
                     session=named,
                 )

@@ -61,7 +61,7 @@ def number_of(settings: EventSettings, wanted: date) -> int:
     if not 0 <= number < settings.days:
         days = dates(settings)
         raise NoSuchDayError(
-            N_("%(wanted)s is no day of the event, which is %(days)s to %(days2)s."),
+            N_("%(wanted)s is not a day of the event, which is %(days)s to %(days2)s."),
             wanted=wanted,
             days=days[0],
             days2=days[-1],

@@ -116,9 +116,7 @@ def install_google(event: Event, account: bytes, issuer: str) -> GoogleSigner:
     try:
         values = json.loads(account)
     except (ValueError, RecursionError):
-        raise WalletError(
-            N_("The service account's key is not one of Google's JSON files.")
-        ) from None
+        raise WalletError(N_("The service account's key is not a JSON file from Google.")) from None
     signer = _google_signer(values, issuer)
     kept = {"issuer": issuer, "client_email": signer.account}
     kept["private_key"] = _key_pem(signer.key).decode()
@@ -212,8 +210,8 @@ def _apple_signer(
     except (ValueError, TypeError, InvalidSignature):
         raise WalletError(
             N_(
-                "The intermediate certificate has not signed the pass type certificate. Take the"
-                " one of Apple's (WWDR) that the certificate names as its issuer."
+                "The intermediate certificate has not signed the pass type certificate. Use the"
+                " Apple certificate (WWDR) that it names as its issuer."
             )
         ) from None
     pass_type = _subject(own, NameOID.USER_ID)

@@ -78,8 +78,8 @@ def test_a_part(held: Console) -> None:
     ("options", "said"),
     [
         (("--hall", "nowhere"), "there is no hall 'nowhere'; there are "),
-        (("--day", "4 May"), "'4 May' is no date; write one as 2026-05-26."),
-        (("--day", "2026-05-09"), "2026-05-09 is no day of the event."),
+        (("--day", "4 May"), "'4 May' is not a date such as 2026-05-26."),
+        (("--day", "2026-05-09"), "2026-05-09 is not a day of the event."),
         (("--person", "xx"), "a badge number has 5 characters"),
         (("--day", "2026-05-04", "--hall", "h1"), "choose one of --hall, --day and --person."),
     ],
@@ -98,7 +98,7 @@ def test_an_altered_database_is_told_at_once(held: Console) -> None:
     with Database(held.event.database_path) as database:
         database.write(lambda db: db.execute("UPDATE leaf SET body = x'7b7d' WHERE number = 5"))
     said = held("audit", "export", "--out", str(out), status=2).output
-    assert "entry 5 is not what was logged" in said
+    assert "entry 5 differs from its hash" in said
     assert "WRONG: entry 5 is not" in held("audit", "verify", str(out), status=1).output
 
 

@@ -50,7 +50,7 @@ def test_clocks(filled: Console) -> None:
     assert "No retention period is set" in filled("retention", "run", "--dry-run").output
     filled("retention", "set", "contact", "0")
     assert "0 days after the event's end, on 2026-05-07" in filled("retention", "show").output
-    assert "contact was so already" in filled("retention", "set", "contact", "0").output
+    assert "contact: 0 already" in filled("retention", "set", "contact", "0").output
     said = filled("retention", "run", "--dry-run").output
     assert "4 due" in said
     assert has(filled, "anna@example.org")
@@ -61,5 +61,5 @@ def test_clocks(filled: Console) -> None:
 
 
 def test_clocks_that_can_t_be(filled: Console) -> None:
-    assert "no number of days" in filled("retention", "set", "contact", "soon", status=2).output
+    assert "not a number of days" in filled("retention", "set", "contact", "soon", status=2).output
     assert "no kind of record 'cats'" in filled("retention", "set", "cats", "3", status=2).output

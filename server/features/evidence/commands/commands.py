@@ -84,8 +84,8 @@ def export(
     if done.altered:
         numbers = ", ".join(map(str, done.altered))
         raise refuse(
-            f"the database was altered: entry {numbers} is not what was logged. The export is"
-            " evidence of that, and does not verify."
+            f"the database was altered: entry {numbers} differs from its hash. The export"
+            " shows that, and does not verify."
         )
 
 
@@ -169,7 +169,9 @@ def receipt(event_dir: Path, number: int, out: Path | None) -> None:
 @audit.command(short_help="Erase one person's records from the log.")
 @event_option
 @click.argument("badge")
-@click.option("--yes", is_flag=True, help="Do it. Without this it only shows what would be done.")
+@click.option(
+    "--yes", is_flag=True, help=("Erase. Without this option, only show what would be erased.")
+)
 def erase(event_dir: Path, badge: str, yes: bool) -> None:
     """Erase the records of badge number BADGE from the entry log and the ledger's scans.
 

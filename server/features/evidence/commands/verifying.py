@@ -52,7 +52,7 @@ def _witnesses(command: _Command) -> _Command:
 @click.option(
     "--checkpoint", "checkpoints", multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Another checkpoint of this log, such as one that a kiosk kept.",
+    help="Another checkpoint of this log, for example from a kiosk.",
 )  # fmt: skip
 @_witnesses
 @click.option(

@@ -152,7 +152,5 @@ def _check_status(reply: Reply) -> None:
             Code.UNKNOWN, f"it does not know this log and its key (status {reply.status})"
         )
     if reply.status == 422:
-        raise RefusedError(
-            Code.FORK, "what it cosigned before is not the beginning of this log, so it says"
-        )
+        raise RefusedError(Code.FORK, "it claims to have cosigned a log with a different beginning")
     raise RefusedError(Code.AWAY, reply.words)

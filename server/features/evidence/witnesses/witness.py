@@ -67,7 +67,7 @@ class Witness:
             asked = read_submission(raw)
             origin = asked.note.partition("\n")[0]
         except NoteError:
-            return Answer(400, "This is no request add-checkpoint (c2sp.org/tlog-witness).\n")
+            return Answer(400, "This is not an add-checkpoint request (c2sp.org/tlog-witness).\n")
         public = self._logs.get(origin)
         if public is None:
             return Answer(404, "This witness does not know this log.\n")
@@ -118,11 +118,11 @@ class Witness:
             return None
         except ValueError:
             raise WitnessError(
-                f"{path} is damaged: put it back from a copy. Without it this witness would forget "
-                f"what it cosigned of {origin}."
+                f"{path} is damaged: restore it from a copy. Without it this witness loses "
+                f"the record of the log {origin} that it has cosigned."
             ) from None
         if checkpoint.origin != origin:
-            raise WitnessError(f"{path} is of another log: put it back from a copy.")
+            raise WitnessError(f"{path} is of another log: restore it from a copy.")
         return checkpoint
 
     def _keep_evidence(self, note: str, message: str) -> None:
@@ -161,7 +161,7 @@ def _read_logs(directory: Path) -> Iterator[tuple[str, PublicKey]]:
             yield read_key(line, ED25519)
         except NoteError:
             raise WitnessError(
-                f"{path}: line {number} is no verifier key of a log (`hallkeeper audit key`)."
+                f"{path}: line {number} is not a verifier key of a log (`hallkeeper audit key`)."
             ) from None
 
 
@@ -190,12 +190,12 @@ def _key(directory: Path) -> PrivateKey:
     path = directory / KEY_FILE
     if not path.exists():
         if any((directory / "cosigned").iterdir()):
-            raise WitnessError(f"{path} is missing: put it back from a copy.")
+            raise WitnessError(f"{path} is missing: restore it from a copy.")
         durable_files.write_whole(path, os.urandom(32).hex().encode() + b"\n")
     try:
         return PrivateKey(bytes.fromhex(path.read_text(encoding="ascii").strip()))
     except ValueError:
-        raise WitnessError(f"{path} is damaged: put it back from a copy.") from None
+        raise WitnessError(f"{path} is damaged: restore it from a copy.") from None
 
 
 def _name(directory: Path, name: str | None) -> str:
@@ -224,7 +224,7 @@ def _add_logs(directory: Path, logs: list[str]) -> None:
             origin, _ = read_key(text, ED25519)
         except NoteError:
             raise WitnessError(
-                f"{text[:200]!r} is no verifier key of a log (`hallkeeper audit key` prints it)."
+                f"{text[:200]!r} is not a verifier key of a log (`hallkeeper audit key` prints it)."
             ) from None
         for line in lines:
             if line.startswith(f"{origin}+") and line != text.strip():

@@ -340,7 +340,7 @@ class _Words:
             yield (
                 Phrase(
                     "%(quoted)s (%(times)s) %(why)s: write in a mapping, under [%(table)s], "
-                    '"%(quoted2)s" = "CODE", or false to leave them out; there are %(what)s',
+                    '"%(quoted2)s" = "CODE", or false to skip them; there are %(what)s',
                     quoted=repr(quoted),
                     times=times,
                     why=why,

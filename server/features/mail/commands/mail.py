@@ -58,7 +58,7 @@ def mail() -> None:
 @click.option(
     "--again", is_flag=True, help=("With --attendee: once more, regardless of earlier mails.")
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the plan without sending.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many now.")
 @click.option("--rate", type=click.IntRange(1, RATE_MAX), help="Mails a minute.")
 @_TEMPLATE

@@ -57,7 +57,9 @@ def export(event_dir: Path, attendee: str, out: Path) -> None:
 @person.command(short_help="Erase one person.")
 @event_option
 @_attendee
-@click.option("--yes", is_flag=True, help="Do it. Without this it only shows what would be done.")
+@click.option(
+    "--yes", is_flag=True, help=("Erase. Without this option, only show what would be erased.")
+)
 @click.option("--delete-backups", is_flag=True, help="Delete every backup from before, too.")
 def erase(event_dir: Path, attendee: str, yes: bool, delete_backups: bool) -> None:
     """Erase one person from the database, the entry log, the files and the doors' data.
@@ -106,7 +108,7 @@ def _say(plan: erasing.Plan) -> None:
     click.echo(
         f"It keeps, without a person: {count(plan.counts.get('scan', 0), 'scan')} and"
         f" {count(plan.counts.get('stay', 0), 'stay')}. Their badges are void. The database's file"
-        " is written anew, and whoever writes to it waits meanwhile."
+        " is rewritten, which blocks other writers meanwhile."
     )
     if plan.backups:
         click.echo(

@@ -50,7 +50,7 @@ def show(event_dir: Path) -> None:
 def set_clock(event_dir: Path, kind: str, days: str) -> None:
     """Erase records of KIND after this many DAYS; `off` keeps them."""
     if days != "off" and not (days.isascii() and days.isdigit() and len(days) < 6):
-        raise refuse(f"{days!r} is no number of days; write one such as 90, or off.")
+        raise refuse(f"{days!r} is not a number of days; write for example 90, or off.")
     wanted = None if days == "off" else int(days)
     with opened(event_dir) as (_, database):
         try:
@@ -59,7 +59,7 @@ def set_clock(event_dir: Path, kind: str, days: str) -> None:
             )
         except clocks.ClockError as error:
             raise refuse(str(error)) from None
-    click.echo(f"{kind}: {days}." if changed else f"{kind} was so already.")
+    click.echo(f"{kind}: {days}." if changed else f"{kind}: {days} already.")
 
 
 @retention.command("run", short_help="Erase expired records.")

@@ -241,7 +241,9 @@ class TestActs:
 
     def test_there_are_none(self, safe: Safe, copy: Path, new: Path) -> None:
         elsewhere = Path(shutil.copytree(copy, safe.event.path.parent / "usb" / copy.name))
-        with pytest.raises(RestoreError, match="no file of this event's acts .*--without-acts"):
+        with pytest.raises(
+            RestoreError, match="no file of this event's staff actions .*--without-acts"
+        ):
             restore(elsewhere, new, now=LATER)
         assert not new.exists()
         named = restore(elsewhere, new, now=LATER, acts_file=safe.second / ACTS_FILE)
@@ -251,7 +253,7 @@ class TestActs:
 
     def test_of_another_event(self, safe: Safe, copy: Path, new: Path) -> None:
         (copy / "keys" / "event.id").write_text("00" * 16)
-        with pytest.raises(RestoreError, match="no file of this event's acts"):
+        with pytest.raises(RestoreError, match="no file of this event's staff actions"):
             restore(copy, new, now=LATER)
 
     def test_that_are_spoilt(self, safe: Safe, copy: Path, new: Path) -> None:

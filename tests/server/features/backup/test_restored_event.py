@@ -129,7 +129,7 @@ class TestTarget:
     @pytest.mark.parametrize("gone", ["event.toml", "hallkeeper.db"])
     def test_no_backup(self, safe: Safe, copy: Path, new: Path, gone: str) -> None:
         (copy / gone).unlink()
-        with pytest.raises(RestoreError, match="is no backup"):
+        with pytest.raises(RestoreError, match="is not a backup"):
             restore(copy, new, now=LATER)
         assert not new.exists()
 
@@ -173,7 +173,7 @@ class TestCommand:
         assert "1 kiosk." in said
         assert "east, north, west" in said.replace(" ()", "")
         assert f"hallkeeper serve --event {new}    # https://localhost:8443" in said
-        assert "Scans come back from the doors by themselves." in said
+        assert "Doors resend scans automatically." in said
 
     def test_not_while_it_is_served(self, safe: Safe, copy: Path) -> None:
         console = Console(safe.event.path, safe.event)

@@ -34,7 +34,7 @@ def test_a_row_that_was_altered(evidence: Evidence, column: str, value: object) 
 
 def test_a_record_that_was_altered(evidence: Evidence) -> None:
     evidence.alter("UPDATE leaf SET body = x'7b7d' WHERE number = 9")
-    assert found(evidence) == ["entry 9 is not what was logged"]
+    assert found(evidence) == ["entry 9 differs from its hash in the log"]
 
 
 def test_what_is_missing(evidence: Evidence) -> None:

@@ -90,10 +90,10 @@ def test_what_is_not_what_its_checkpoint_says_is_refused(evidence: Evidence) -> 
     with pytest.raises(CompareError, match="File 1 was altered"):
         compare_exports(path, path)
     tile.write_bytes(whole[:-1])
-    with pytest.raises(CompareError, match="one of its tiles is missing or malformed"):
+    with pytest.raises(CompareError, match="a tile is missing or malformed"):
         compare_exports(path, path)
     tile.unlink()
-    with pytest.raises(CompareError, match="one of its tiles is missing or malformed"):
+    with pytest.raises(CompareError, match="a tile is missing or malformed"):
         with_log(evidence, path)
 
 
@@ -104,7 +104,7 @@ def test_files_that_are_missing_or_malformed(evidence: Evidence, tmp_path: Path,
     shutil.copytree(good, bad)
     for data in (b"", b"{}", b"[" * 5_000, bytes(9)):
         (bad / name).write_bytes(data)
-        with pytest.raises(CompareError, match="File 2 is no export of an entry log"):
+        with pytest.raises(CompareError, match="File 2 is not an export of an entry log"):
             compare_exports(good, bad)
     (bad / name).unlink()
     with pytest.raises(CompareError, match=f"{name} is missing"):

@@ -152,7 +152,7 @@ def test_unknown_rooms_and_kinds_are_named_with_their_remedy(event: Event, site:
     made = adopted(event, site, JSON, "")
     assert (
         "'Saal 9' (1 event) is not a hall of this event: write in a mapping, under [halls], "
-        '"Saal 9" = "CODE", or false to leave them out; there are green, h1, site'
+        '"Saal 9" = "CODE", or false to skip them; there are green, h1, site'
     ) in made.problems
     assert any(one.startswith("'Talk' (2 events) is not a kind of") for one in made.problems)
     assert made.rooms["Saal 9"] == ""

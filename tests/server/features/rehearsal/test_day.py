@@ -218,9 +218,9 @@ def test_speakers_and_whom_the_roster_does_not_know_yet(event: Event, database: 
                           ("speakers_awaited", "t")]  # fmt: skip
     shut, guests, speakers = told.values()
     assert shut.examples[0].endswith(" (D2)")
-    assert shut.sentence.endswith("has one person speaking whom its door does not admit")
-    assert guests.sentence.endswith("invites 2 people who are not on the roster")
-    assert speakers.sentence.endswith("names as speakers one person who is not on the roster")
+    assert shut.sentence.endswith("has one person speaking that its door does not admit")
+    assert guests.sentence.endswith("invites 2 people not on the roster")
+    assert speakers.sentence.endswith("names as speakers one person not on the roster")
 
 
 def test_more_are_invited_than_the_hall_takes(event: Event, database: Database) -> None:
@@ -288,7 +288,7 @@ def test_a_venue_around_its_halls(event: Event, database: Database) -> None:
 
 
 def test_only_days_of_the_event(event: Event, site: Database) -> None:
-    with pytest.raises(NoSuchDayError, match="2026-05-07 is no day of the event"):
+    with pytest.raises(NoSuchDayError, match="2026-05-07 is not a day of the event"):
         played(event, site, date(2026, 5, 7))
     assert [one.row.code for one in played(event, site).sessions] == ["opening", "press"]
     assert played(event, site, date(2026, 5, 5)).sessions == ()
@@ -345,4 +345,4 @@ def test_the_command(filled: Console) -> None:
     assert found["sessions"][1]["starts"] == "2026-05-04T13:00:00.000+08:00"
     assert found["findings"][0]["kind"] == "no_kiosk"
     wrong = filled("rehearse", "--day", "2026-05-09", status=2).output
-    assert "2026-05-09 is no day of the event, which is 2026-05-04 to 2026-05-06." in wrong
+    assert "2026-05-09 is not a day of the event, which is 2026-05-04 to 2026-05-06." in wrong

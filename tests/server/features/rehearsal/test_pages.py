@@ -149,7 +149,7 @@ def test_a_day_of_many_people_is_played_in_another_process(
     assert "again.js" not in then
     answer = auditor.get("/admin/rehearsal/day?day=2027-01-01")
     assert answer.status_code == 400
-    assert "is no day of the event" in answer.text
+    assert "is not a day of the event" in answer.text
 
 
 def test_a_day_that_cannot_be_played_now(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ def test_two_exports(pages: Pages, auditor: Staff, tmp_path: Path) -> None:
 def test_what_is_no_export_is_refused(auditor: Staff, data: bytes) -> None:
     answer = sent(auditor, data)
     assert answer.status_code == 400
-    assert re.search(r"can&#39;t be read as an export|is no export", answer.text)
+    assert re.search(r"can&#39;t be read as an export|is not an export", answer.text)
 
 
 def test_a_hostile_zip_is_refused(pages: Pages, auditor: Staff, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_part_that_is_not_there_is_told(pages: Pages) -> None:
     answer = auditor.post("/admin/log/export.zip", {"day": "2030-01-01"})
     assert answer.status_code == 303
     text = auditor.get("/admin/log/export").text
-    assert "2030-01-01 is no day of the event." in text
+    assert "2030-01-01 is not a day of the event." in text
     assert entry_log.size(pages.database.reader) == size
 
 

@@ -105,7 +105,7 @@ def rewrite(world: World, keep: int, more: int) -> None:
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [
-        (5, Code.FORK, "what it cosigned before is not the beginning"),
+        (5, Code.FORK, "cosigned a log with a different beginning"),
         (2, Code.FORK, "it cosigned another log of 5 entries"),
         (1, Code.AHEAD, "it cosigned 5 entries of this log, and there are 4"),
     ],

@@ -146,7 +146,7 @@ def test_a_damaged_memory_is_not_taken_for_none(tmp_path: Path, log: OtherLog) -
     (file,) = (tmp_path / "w" / "cosigned").iterdir()
     file.write_text(file.read_text().replace("3\n", "2\n", 1))
     with (
-        pytest.raises(WitnessError, match="is damaged: put it back"),
+        pytest.raises(WitnessError, match="is damaged: restore it"),
         opened(tmp_path / "w", None, []),
     ):
         pass
@@ -164,7 +164,7 @@ def test_its_directory(tmp_path: Path, log: OtherLog) -> None:
 
     refused("name the witness", None)
     refused("without spaces", "two words")
-    refused("is no verifier key", NAME, "abc")
+    refused("is not a verifier key", NAME, "abc")
     with opened(path, NAME, [log.vkey]) as first:
         refused("another process", NAME)
     refused("keeps its name", "example.org/w2")
