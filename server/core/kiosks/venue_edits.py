@@ -1,6 +1,7 @@
 """Finds how an edit of the venue changed the facts of each door that listens."""
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from badges.wire import wire
 from badges.wire.venue_edit import find_edit
@@ -19,7 +20,7 @@ class VenueEdits:
     def __init__(self, event: Event, now: Callable[[], int]) -> None:
         self.event = event
         self._now = now
-        self._facts: dict[int, wire.Snapshot] = {}
+        self._facts: dict[int, wire.Snapshot | None] = {}  # None: there is no such door.
 
     def begin(self, db: Connection, doors: Collection[int]) -> None:
         """Read the facts of doors, as those of their kiosks."""
@@ -48,9 +49,8 @@ class VenueEdits:
         return edits
 
     def _read(self, reader: VenueReader, door_id: int) -> wire.Snapshot | None:
-        try:
-            facts = self._facts[door_id] = reader.door(door_id)
-        except UnknownDoorError:
-            self._facts.pop(door_id, None)
-            return None
+        facts = None
+        with suppress(UnknownDoorError):
+            facts = reader.door(door_id)
+        self._facts[door_id] = facts
         return facts
