@@ -32,6 +32,7 @@ from tests.kiosk.support.door_fixture import (
     snapshot,
 )
 from tests.kiosk.support.pictures import hall, held_up, symbol
+from tests.waiting import until
 
 DAY_MS = 86_400_000
 
@@ -204,10 +205,7 @@ def test_a_failing_relay_is_shown_until_it_works(
             monkeypatch.setattr("kiosk.relay.relay.call", pulse)
             assert kiosk._relay is not None
             kiosk._relay.fire()
-            deadline = time.monotonic() + 240
-            while in_language("zh", *status(kiosk).trouble) != shown:
-                assert time.monotonic() < deadline
-                time.sleep(0.005)
+            until(lambda shown=shown: in_language("zh", *status(kiosk).trouble) == shown)
             assert status(kiosk).relay == state
         assert status(kiosk).refused == ()
 

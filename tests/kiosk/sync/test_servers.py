@@ -3,7 +3,6 @@
 import itertools
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -36,6 +35,7 @@ from tests.kiosk.support.fake_server import (
     json_reply,
     make_certificate,
 )
+from tests.waiting import until
 
 NAMES = wire.NamesPage([], 7, False)
 WITHIN_S = 2.0
@@ -134,13 +134,6 @@ def both(sites: Sites, first: FakeServer) -> Servers:
         hall=sites.hall_of(first),
         look_s=(0.02, 0.05),
     )
-
-
-def until(check: Callable[[], bool], timeout_s: float = 240.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def ask(way: Transport) -> None:

@@ -44,6 +44,7 @@ from tests.server.support.templates import Templates, nothing
 from tests.system.support.nursery import Child, Nursery
 from tests.system.support.nursery import forks as forks
 from tests.system.support.site import Process, free_port
+from tests.waiting import until
 
 pytestmark = pytest.mark.system
 BUSY_S = 240.0  # for what surely comes, on a busy machine
@@ -299,11 +300,8 @@ def test_of_two_events_that_begin_at_once_on_one_port_one_is_served(
     shutil.copytree(event.path, tmp_path / "other")
     other, port = replace(event, path=tmp_path / "other"), free_port()
     processes = [start(one, port, forks) for one in (event, other)]
-    deadline = time.monotonic() + BUSY_S
     try:
-        while all(one.poll() is None for one in processes):
-            assert time.monotonic() < deadline, "both are served"
-            time.sleep(0.05)
+        until(lambda: any(process.poll() is not None for process in processes))
         (refused,) = [one for one in processes if one.poll() is not None]
         (served,) = [one for one in processes if one is not refused]
         said = all_said(refused)

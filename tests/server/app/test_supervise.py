@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ from tests.server.support.pages import Pages
 from tests.system.support.nursery import forks as forks
 from tests.system.support.nursery import shared
 from tests.system.support.site import free_port
+from tests.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("forks")]
 UNIT = Path(supervise.__file__).parent / "systemd" / "hallkeeper.service"
@@ -85,14 +86,7 @@ class Supervised(Server):
                 return self.get("/", timeout_s=TRY_S).status == 302
             return False
 
-        wait_for(answers, self.said)
-
-
-def wait_for(so: Callable[[], bool], tell: Callable[[], str]) -> None:
-    deadline = time.monotonic() + BUSY_S
-    while not so():
-        assert time.monotonic() < deadline, tell()
-        time.sleep(0.05)
+        until(answers, self.said)
 
 
 @contextlib.contextmanager
@@ -134,7 +128,7 @@ def serving(event: Event, tmp_path: Path, change: str = "") -> Iterator[Supervis
                     return systemd.recv(100).startswith(b"READY=1")
                 return False
 
-            wait_for(is_ready, server.said)
+            until(is_ready, server.said)
             systemd.close()  # Nobody would read what is said later.
             yield server
 
@@ -188,7 +182,7 @@ def test_a_worker_that_dies_is_replaced(
                 sending = pool.submit(keep_sending, server, door, serial, stop)
                 for _ in range(times):
                     before = door.acked
-                    wait_for(lambda: door.acked > before + 5, server.said)  # noqa: B023
+                    until(lambda: door.acked > before + 5, server.said)  # noqa: B023
                     old = server.worker
                     os.kill(old, killed_by)
                     acked = door.acked  # what was answered by then, or on its way
@@ -264,7 +258,7 @@ def test_nobody_vouches_for_a_worker_that_hangs(event: Event, tmp_path: Path) ->
         with supervised(event, tmp_path, f"{BEATS}; {late}", **named) as server:
             assert systemd.recv(100).startswith(b"READY=1")
             os.kill(server.worker, signal.SIGSTOP)
-            wait_for(lambda: "has not answered" in server.said(), server.said)
+            until(lambda: "has not answered" in server.said(), server.said)
             systemd.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 while True:
@@ -281,8 +275,8 @@ def test_a_worker_that_fails_again_and_again_ends_the_server(event: Event, tmp_p
         for _ in range(supervise.FAILURES_MAX):
             old = server.worker
             os.kill(old, signal.SIGKILL)
-            wait_for(lambda old=old: old not in children(server.process.pid), server.said)
-            wait_for(
+            until(lambda old=old: old not in children(server.process.pid), server.said)
+            until(
                 lambda: server.process.poll() is not None or children(server.process.pid) != [],
                 server.said,
             )
@@ -325,7 +319,7 @@ def test_hup_starts_the_worker_anew_never_two_at_once(event: Event, tmp_path: Pa
             seen = max(seen, len(now))
             return bool(now) and old not in now
 
-        wait_for(replaced, server.said)
+        until(replaced, server.said)
         assert seen == 1, "two workers would give out a hall's places twice"
         server.await_new(old)
 

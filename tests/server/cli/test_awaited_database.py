@@ -19,11 +19,12 @@ from server.storage.database import connect, transaction
 from server.storage.postgresql import engine, moving
 from server.storage.postgresql.address import Address, keep_address
 from tests.processes import children
-from tests.server.app.test_supervise import BEATS, HANG_S, Supervised, supervised, wait_for
+from tests.server.app.test_supervise import BEATS, HANG_S, Supervised, supervised
 from tests.server.support.postgresql.cluster import Cluster
 from tests.server.support.postgresql.databases import Databases
 from tests.server.support.postgresql.failover import REPLICATES
 from tests.system.support.nursery import forks as forks
+from tests.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.sqlite_alone, pytest.mark.usefixtures("forks")]
 # Longer than a worker may send nothing.
@@ -84,30 +85,30 @@ def ready(server: Supervised) -> int:
 def test_a_server_waits_for_its_database(place: Place, tmp_path: Path) -> None:
     place.cluster.stop("fast", remove=False)
     with supervised(place.event, tmp_path) as server:
-        wait_for(lambda: "Waiting for the database" in server.said(), server.said)
+        until(lambda: "Waiting for the database" in server.said(), server.said)
         assert server.process.poll() is None
         place.cluster.start()
-        wait_for(lambda: ready(server) == 200, server.said)
+        until(lambda: ready(server) == 200, server.said)
         assert "The database is there" in server.said()
 
 
 def test_a_worker_that_starts_meanwhile_waits(place: Place, tmp_path: Path) -> None:
     with supervised(place.event, tmp_path) as server:
-        wait_for(lambda: ready(server) == 200, server.said)
+        until(lambda: ready(server) == 200, server.said)
         place.cluster.stop("fast", remove=False)
-        wait_for(lambda: ready(server) == 503, server.said)
+        until(lambda: ready(server) == 503, server.said)
         os.kill(server.worker, signal.SIGKILL)
-        wait_for(lambda: "Waiting for the database" in server.said(), server.said)
+        until(lambda: "Waiting for the database" in server.said(), server.said)
         (waits,) = children(server.process.pid)
         place.cluster.start()
-        wait_for(lambda: ready(server) == 200, server.said)
+        until(lambda: ready(server) == 200, server.said)
         assert children(server.process.pid) == [waits]
 
 
 def test_hanging_commits_end_no_worker(place: Place, tmp_path: Path) -> None:
     hang = {supervise.HANG_VARIABLE: str(HANG_S)}
     with supervised(place.event, tmp_path, PATIENT, **hang) as server:
-        wait_for(lambda: ready(server) == 200, server.said)
+        until(lambda: ready(server) == 200, server.said)
         worker = server.worker
         place.hang("nobody")
         seen: set[int] = set()
@@ -117,9 +118,9 @@ def test_hanging_commits_end_no_worker(place: Place, tmp_path: Path) -> None:
             return len(seen) >= 4
 
         # Each lasts longer than a worker may send nothing.
-        wait_for(tried_again, server.said)
+        until(tried_again, server.said)
         assert ready(server) == 503
         place.hang("")
-        wait_for(lambda: ready(server) == 200, server.said)
+        until(lambda: ready(server) == 200, server.said)
         assert server.worker == worker
         assert "is ended" not in server.said()

@@ -1,7 +1,6 @@
 """`hallkeeper printer`: adding, listing, trying and removing the printers of the desks."""
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +13,7 @@ from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.features.printers.virtual_zpl import VirtualZpl
 from tests.server.support.console import Console
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -84,6 +84,4 @@ def test_a_test_print_comes_out_of_a_running_servers_printer(
             assert "The connection was lost" in printing_again
         finally:
             printing.close()
-    deadline = time.monotonic() + 240
-    while any(one.name.startswith("printer ") for one in threading.enumerate()):
-        assert time.monotonic() < deadline
+    until(lambda: not any(one.name.startswith("printer ") for one in threading.enumerate()))

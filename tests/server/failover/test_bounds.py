@@ -10,8 +10,7 @@ import os
 import queue
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from server.storage.postgresql.address import Address, address_of, keep_address
 from tests.server.conftest import NOW
 from tests.server.support.postgresql.cluster import MISSING, Cluster, binaries
 from tests.system.support.site import free_port
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.system,
@@ -107,13 +107,6 @@ def refusal(database: Database) -> str:
     with pytest.raises(AwayError) as raised:
         write(database, "lost too")
     return str(raised.value)
-
-
-def until(so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + BUSY_S
-    while not so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def found(database: Database, what: str) -> bool:

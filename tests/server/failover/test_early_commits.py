@@ -3,7 +3,6 @@ lost with the database's machine, nobody remembers it either.
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,6 +27,7 @@ from server.storage.errors import EngineError
 from tests.server.conftest import NOW
 from tests.server.support.postgresql.cluster import MISSING, Cluster, binaries
 from tests.server.support.postgresql.failover import Pair, kill_all, pair, start_again
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.system,
@@ -73,7 +73,7 @@ class Server:
         while taken is None:
             count = len(self.told)
             self.scan(text)
-            wait_until(lambda count=count: len(self.told) > count)
+            until(lambda count=count: len(self.told) > count)
             taken, _ = self.told[-1]
 
     @property
@@ -89,13 +89,6 @@ class Server:
 def parts() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
-
-
-def wait_until(so: Callable[[], object], within_s: float = BUSY_S) -> None:
-    deadline = time.monotonic() + within_s
-    while not so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def leaves(database: Database) -> int:
@@ -144,10 +137,10 @@ class TestWithoutTheStandby:
         before = leaves(reads.database)
         database.standby.stop("fast", remove=False)
         writes.scan("first")
-        wait_until(lambda: leaves(reads.database) == before + 1)
+        until(lambda: leaves(reads.database) == before + 1)
         # The lock is free, although the first commit waits.
         reads.scan("second")
-        wait_until(lambda: leaves(reads.database) == before + 2)
+        until(lambda: leaves(reads.database) == before + 2)
 
         refused = Pending(lambda: reads.database.write(lambda db: 1 // 0))
         nothing = Pending(lambda: writes.database.write(lambda db: None))
@@ -163,11 +156,11 @@ class TestWithoutTheStandby:
         assert isinstance(refused.join(), ZeroDivisionError)
         assert nothing.join() is None
         assert [one.join() for one in sizes] == [before + 2] * 2
-        wait_until(lambda: all(one.told for one in servers))
+        until(lambda: all(one.told for one in servers))
         assert [one.told for one in servers] == [[(before, None)], [(before + 1, None)]]
-        wait_until(lambda: all(one.hub.cursor > 1 for one in servers))
+        until(lambda: all(one.hub.cursor > 1 for one in servers))
         # Until the wait that hung has ended, later ones are given up at once.
-        wait_until(lambda: reads.database.wait_for_disk(BUSY_S))
+        until(lambda: reads.database.wait_for_disk(BUSY_S))
 
     def test_what_was_lost_is_remembered_by_nobody(
         self, database: Pair, servers: list[Server]
@@ -176,13 +169,13 @@ class TestWithoutTheStandby:
         before = leaves(reads.database)
         database.standby.stop("fast", remove=False)
         writes.scan("lost")
-        wait_until(lambda: leaves(reads.database) == before + 1)
+        until(lambda: leaves(reads.database) == before + 1)
         size = Pending(reads.log.size)
         database.kill_primary()
         database.standby.start()
         database.standby.promote()
 
-        wait_until(lambda: writes.told)
+        until(lambda: writes.told)
         assert writes.told[0][0] is None
         assert isinstance(writes.told[0][1], EngineError)
         assert isinstance(size.join(), EngineError)
@@ -208,7 +201,7 @@ def test_the_engine_dies_between_the_two_steps(
     server = Server(event.database_path, "server")
     parts.callback(server.close)
     server.scan("kept")
-    wait_until(lambda: server.told)
+    until(lambda: server.told)
     before, heard = leaves(server.database), server.heard
     assert heard == 1
 
@@ -219,7 +212,7 @@ def test_the_engine_dies_between_the_two_steps(
 
     monkeypatch.setattr(storage, "make_durable", die)
     server.scan("lost")
-    wait_until(lambda: len(server.told) == 2)
+    until(lambda: len(server.told) == 2)
     assert isinstance(server.told[1][1], EngineError)
     assert server.heard == 0
 

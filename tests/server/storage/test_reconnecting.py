@@ -1,7 +1,6 @@
 """A database on another machine is lost, and is tried again while nobody waits for it."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +9,7 @@ from server.storage.connection import OwnConnection
 from server.storage.disk import AwayError, DatabaseError
 from server.storage.engines import reconnecting
 from server.storage.engines.reconnecting import Reconnecting
+from tests.waiting import until
 
 BUSY_S = 240.0
 
@@ -50,13 +50,6 @@ def again(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recon
     made = Reconnecting(database.connect, database.prepared)
     yield made
     made.close()
-
-
-def until(so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + BUSY_S
-    while not so():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_a_connection_that_comes_soon_is_waited_for(

@@ -17,6 +17,7 @@ from server.storage.disk import DatabaseError
 from server.web import apart
 from server.web.apart import ApartError, WorkedOut, read_apart
 from tests.server.support.apart import count_people, die, refuse, write
+from tests.waiting import until
 
 pytestmark = pytest.mark.system
 
@@ -125,8 +126,5 @@ def test_what_failed_is_told_once_and_begun_anew() -> None:
 def test_only_the_newest_are_kept() -> None:
     kept = WorkedOut()
     for key in map(str, range(apart.KEPT_MAX + 5)):
-        deadline = time.monotonic() + 240
-        while kept.get(key, 1, lambda: "found") is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
+        until(lambda key=key: kept.get(key, 1, lambda: "found") is not None)
     assert len(kept._works) == apart.KEPT_MAX

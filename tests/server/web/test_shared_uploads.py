@@ -1,6 +1,5 @@
 """Files that staff have sent, where every server of an event finds them."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +9,7 @@ from server.web import shared_uploads, uploads
 from server.web.shared_uploads import LIFE_MS, SharedUploads
 from server.web.uploads import KEPT_MAX, UploadBusyError, UploadGoneError
 from tests.server.conftest import NOW
+from tests.waiting import until
 
 KEY = bytes(range(32))
 WHO = {"kind": "people", "by": "user:1"}
@@ -140,10 +140,7 @@ def test_it_goes_though_nobody_asks(
     monkeypatch.setattr(shared_uploads, "LIFE_S", -1)
     both[0].keep(b"1", name="a", **WHO)
     clock.now += LIFE_MS
-    deadline = time.monotonic() + 240
-    while rows(database):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: not rows(database))
 
 
 def test_a_server_that_starts_takes_away_what_is_old_alone(

@@ -32,6 +32,7 @@ from server.web.services import services_of
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.console import Console
 from tests.sqlite.locks import keeps_locks, locks_of
+from tests.waiting import until
 
 # A backup of ours is a copy of SQLite's file.
 pytestmark = pytest.mark.sqlite_alone
@@ -278,13 +279,6 @@ class TestServing:
         assert services_of(app).backups is None
         close_app(app)
         services_of(app).database.close()
-
-
-def until(check, timeout_s: float = 240.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 class TestCommand:

@@ -2,7 +2,6 @@
 
 import io
 import re
-import time
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from server.web.uploads import Uploads
 from tests.server.conftest import ROSTER, VENUE
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 from tests.server.support.stores import attendees, dump
+from tests.waiting import until
 
 PEOPLE, HALLS = "/admin/imports/people/", "/admin/imports/venue/"
 
@@ -520,10 +520,7 @@ def test_a_file_goes_though_nobody_asks(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(kept_files, "SWEEP_S", 0.1)
     uploads = Uploads(tmp_path / "uploads")
     path = uploads._path(uploads.keep(b"1", kind="people", by="user:1", name="a").token)
-    deadline = time.monotonic() + 240
-    while path.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: not path.exists())
     uploads.close()
 
 

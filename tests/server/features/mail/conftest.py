@@ -1,6 +1,5 @@
 """What the tests of mails share: an event with badges, and a real SMTP server."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from threading import Event as Flag
@@ -99,11 +98,3 @@ def mailing(event: Event, site: Database, box: Postbox, office: Office) -> Maili
     site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
     write_settings(event, office.port)
     return Mailing(event, site, box, office.port)
-
-
-def until(holds, within_s: float = 240.0) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.01)

@@ -11,9 +11,10 @@ from server.features.mail.pages import pages as mailing_pages
 from server.features.mail.pages.pages import sender
 from server.features.mail.worker import Worker
 from server.storage.database import Database
-from tests.server.features.mail.conftest import until, write_settings
+from tests.server.features.mail.conftest import write_settings
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 from tests.server.support.postbox import Office, Postbox
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.features.printers.conftest import AddPrinter
 from tests.server.features.printers.fake_ipp import FakeIpp
-from tests.server.features.printers.virtual_zpl import VirtualZpl, until
+from tests.server.features.printers.virtual_zpl import VirtualZpl
+from tests.waiting import until
 
 Start = Callable[[], Printing]
 

@@ -16,7 +16,8 @@ from server.features.printers.drivers.driver import (
 from server.features.printers.drivers.zpl import ZplDriver, label, read_host_status
 from server.features.printers.states import PrinterState
 from tests.server.features.printers.turns import FakeTurn, picture, sheet
-from tests.server.features.printers.virtual_zpl import VirtualZpl, until
+from tests.server.features.printers.virtual_zpl import VirtualZpl
+from tests.waiting import until
 
 IDLE = (
     b"\x02030,0,0,0609,000,0,0,0,000,0,0,0\x03\r\n"

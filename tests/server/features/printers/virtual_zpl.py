@@ -7,7 +7,6 @@ own time: a label that it has received comes out whether or not anybody is still
 import re
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -171,12 +170,3 @@ def virtual_zpl(**how: object) -> Iterator[VirtualZpl]:
         yield made
     finally:
         made.close()
-
-
-def until(condition: object, seconds: float = 240.0) -> None:
-    """Wait for a condition. A test fails where it does not come true."""
-    assert callable(condition)
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.005)

@@ -1,8 +1,7 @@
 """A database whose commits wait for a standby that is away: who is told, and what is left there."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,10 @@ from server.storage.tables import keep_setting
 from tests.server.support.postgresql.cluster import Cluster
 from tests.server.support.postgresql.databases import Databases
 from tests.server.support.postgresql.failover import REPLICATES
+from tests.waiting import until
 
 pytestmark = pytest.mark.sqlite_alone
-BUSY_S = 240
 WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-
-
-def wait_until(so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + BUSY_S
-    while not so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class Hanging:
@@ -58,7 +50,7 @@ class Hanging:
 
         thread = threading.Thread(target=write)
         thread.start()
-        wait_until(lambda: self.database.away)
+        until(lambda: self.database.away)
         return thread
 
 
@@ -109,7 +101,7 @@ def test_others_are_told_at_once_and_it_goes_on_by_itself(hanging: Hanging) -> N
             return False
         return True
 
-    wait_until(is_written)
+    until(is_written)
     with database.reading() as db:
         # What hung was committed all the same, and nobody was told that it was.
         found = db.execute("SELECT key FROM setting WHERE key IN ('a', 'b') ORDER BY key")
@@ -128,7 +120,7 @@ def test_no_process_is_left_with_each_attempt(hanging: Hanging) -> None:
         seen.update(found)
         return len(seen) >= 3
 
-    wait_until(look)
+    until(look)
 
 
 def test_a_failed_write_is_counted_and_a_refused_one_is_not(hanging: Hanging) -> None:

@@ -1,13 +1,13 @@
 """An address with several hosts, of which some are silent."""
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from server.storage.postgresql.hosts import Hosts, each_host
+from tests.waiting import until
 
 BUSY_S = 240.0
 
@@ -80,10 +80,7 @@ def test_a_silent_host_keeps_nobody_waiting(hosts: FakeHosts) -> None:
     assert not heard.is_set()
     # What comes too late is closed by whoever tried.
     heard.set()
-    deadline = time.monotonic() + BUSY_S
-    while len(hosts.made) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: len(hosts.made) >= 2)
     late = next(one for one in hosts.made if one.host == "a")
     assert late.closed.wait(BUSY_S)
     assert not made.closed.is_set()
