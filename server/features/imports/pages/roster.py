@@ -92,7 +92,7 @@ def show(token: str) -> Response | str:
         return _unreadable(kept, error)
     db = services().database.reader
     return render_template(
-        "editing/roster.html",
+        "imports/roster.html",
         upload=kept,
         mappings=mappings.kept(db),
         mapped=mappings.mapping_of(kept.answers),
@@ -267,7 +267,7 @@ def _unreadable(kept: Upload, error: Exception) -> str:
     if not encodings:
         uploads.kept_uploads().drop(kept)
     return render_template(
-        "editing/unreadable.html", upload=kept, problem=text, encodings=encodings
+        "imports/unreadable.html", upload=kept, problem=text, encodings=encodings
     )
 
 

@@ -26,7 +26,7 @@ _TYPES = {"csv": "text/csv", "toml": "text/plain",
 @blueprint.get("/")
 @auth.allow()
 def show() -> str:
-    return render_template("editing/uploads.html", kinds=KINDS.values())
+    return render_template("imports/uploads.html", kinds=KINDS.values())
 
 
 @blueprint.get("/sample/<name>")

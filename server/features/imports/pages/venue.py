@@ -85,7 +85,7 @@ def show(kind: str, token: str) -> Response | str:
         return uploads.give_up(kept, i18n.said(error))
     effects = shown.effects
     return render_template(
-        "editing/venue_preview.html", upload=kept, shown=shown, found=effects, kinds=KINDS,
+        "imports/venue_preview.html", upload=kept, shown=shown, found=effects, kinds=KINDS,
         added=_by_kind(effects.added if effects else ()),
         missing=_by_kind(
             item

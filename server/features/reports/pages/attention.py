@@ -44,7 +44,7 @@ def show() -> tuple[str, int]:
     if not asked.problems:
         matching = attention.items(db, wanted, limit=rows + 1, offset=(page - 1) * rows)
     shown = render_template(
-        "inquiry/attention.html",
+        "reports/attention.html",
         asked=asked,
         kind=wanted.kind,
         kinds=_kinds(),

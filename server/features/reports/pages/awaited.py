@@ -25,7 +25,7 @@ def show() -> tuple[str, int]:
     sessions = store.sessions(db, after=now)
     soon = [session for session in sessions if session.starts_at <= now + awaited.AHEAD_MS]
     shown = render_template(
-        "inquiry/not_come.html",
+        "reports/not_come.html",
         asked=asked,
         halls=store.halls(db),
         sessions=soon,
@@ -41,7 +41,7 @@ def part() -> tuple[str, int]:
     asked = _asked(request.args)
     if asked.problems:
         return "", 400
-    return render_template("inquiry/not_come_list.html", **_lists(asked.wanted)), 200
+    return render_template("reports/not_come_list.html", **_lists(asked.wanted)), 200
 
 
 def _lists(wanted: awaited.Asked) -> dict[str, object]:

@@ -36,7 +36,7 @@ def show(hall_id: int) -> str:
     people = inside.page(db, hall_id, named=named, limit=PAGE_ROWS, offset=offset)
     _note(hall_id, len(people))
     return render_template(
-        "inquiry/inside.html",
+        "reports/inside.html",
         hall=hall,
         people=people,
         total=total,
@@ -57,7 +57,7 @@ def whole_list(hall_id: int) -> str:
     people = inside.everybody(here.database.reader, hall_id, named=named)
     _note(hall_id, len(people))
     return render_template(
-        "inquiry/inside_print.html",
+        "reports/inside_print.html",
         hall=hall,
         how_many=len(people),
         lines=Markup("".join(_lines(people, named))),  # noqa: S704
