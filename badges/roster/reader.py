@@ -296,7 +296,7 @@ def _at_most(most: int, lines: Iterator[Line], problems: ProblemList) -> Iterato
 def _row_numbers(
     columns: dict[str, tuple[int, ...]], header: Line, lines: Sequence[Line], answers: RosterAnswers
 ) -> list[Finding]:
-    """Tell of ids that only number the rows, and drop them from `found` if that was the answer."""
+    """Report ids that only number the rows. Drop them from `columns` if that was the answer."""
     indexes = columns.get("external_id", ())
     if not indexes:
         titles = [title.strip() for title in header.cells if counts_rows(title)]

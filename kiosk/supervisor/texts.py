@@ -90,7 +90,7 @@ def why_in(reasons: Mapping[str, str], note: str, language: Language) -> str:
 def override_words(
     language: Language, explanation: Explanation, tone: Tone, name: str, note: str
 ) -> Explanation:
-    """The texts of an override. `told` has other notices about the holder."""
+    """The texts of an override. `explanation` has other notices about the holder."""
     why = why_in(OVERRIDE_REASONS, note, language)
     reason = say(language, _OVERRIDE, name=name, why=why)
     if tone is Tone.LOOK:

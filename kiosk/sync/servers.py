@@ -47,7 +47,7 @@ class Servers:
         keep: Callable[[bytes], None] = lambda _: None,
         look_s: tuple[float, float] = LOOK_S,
     ) -> None:
-        """`known` is the server of the enrolment, and `signed` the stored list. `keep` stores a new
+        """`server` is that of the enrolment, and `signed` the stored list. `keep` stores a new
         list; it may raise OSError.
         """
         self._known = server

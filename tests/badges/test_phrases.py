@@ -51,11 +51,11 @@ def test_a_phrase_is_its_english() -> None:
     assert json.dumps(too_long()) == '"a list has over 20,000 rows"'
 
 
-def test_a_phrase_is_said_with_the_phrases_in_it() -> None:
+def test_a_phrase_is_translated_with_the_phrases_in_it() -> None:
     assert chinese(too_long()) == "名单 超过 20_000 行"
 
 
-def test_what_is_no_phrase_is_said_as_it_is() -> None:
+def test_other_values_are_shown_unchanged() -> None:
     assert chinese("h1 100 %") == "h1 100 %"
     assert chinese(7) == "7"
 
@@ -84,7 +84,7 @@ def test_hundreds_of_phrases_are_joined() -> None:
     assert chinese(many).count("名单") == 1000
 
 
-def test_a_percent_sign_stays_what_it_is() -> None:
+def test_a_percent_sign_is_unchanged() -> None:
     assert chinese(Phrase("100 % of it")) == "100 % of it"
     assert chinese(Phrase("%(name)s is %(share)s %%", name="x", share=5)) == "x is 5 %"
 
@@ -124,7 +124,7 @@ def test_an_error_keeps_its_phrase() -> None:
     assert chinese(pickle.loads(pickle.dumps(error))) == "x 超过 5 行"
 
 
-def test_an_error_with_other_words_is_said_as_it_is() -> None:
+def test_an_error_with_another_text_is_shown_unchanged() -> None:
     assert chinese(ValueError("no number")) == "no number"
     assert phrase_of(ValueError()) == ""
     error = UnicodeDecodeError("utf-8", b"x", 0, 1, "odd")

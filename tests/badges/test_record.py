@@ -20,7 +20,7 @@ FIELDS = {
 
 
 @pytest.mark.parametrize("kind", list(PlaceKind))
-def test_a_record_tells_its_kind_of_place(kind: PlaceKind) -> None:
+def test_a_record_has_its_kind_of_place(kind: PlaceKind) -> None:
     record = ScanRecord(
         **FIELDS,
         override_place=kind is PlaceKind.OVERRIDE,

@@ -48,7 +48,7 @@ def test_it_works() -> None:
         ("seats = 5", "pin = 1", "s.toml is not TOML: "),
     ],
 )
-def test_what_can_not_be(old: str, new: str, message: str) -> None:
+def test_impossible_settings_are_refused(old: str, new: str, message: str) -> None:
     text = "opens = 2026-05-04\npin = '4711'\nseats = 5\n"
     assert old in text
     with pytest.raises(SettingsError) as caught:

@@ -90,7 +90,7 @@ def both(near: str, far: str, near_px: float = 6, far_px: float = 3) -> Gray:
 
 
 @pytest.mark.parametrize("near_first", [True, False])
-def test_of_two_badges_the_nearer_is_taken_and_the_screen_says_so(
+def test_of_two_badges_the_nearer_is_taken_with_a_notice(
     door: CountingDoor, near_first: bool
 ) -> None:
     nearer, farther = (badge(1), badge(2)) if near_first else (badge(2), badge(1))
@@ -126,14 +126,14 @@ def test_the_same_badge_lingering_is_one_scan_and_after_three_seconds_away_anoth
     assert len(door.presented) == 4
 
 
-def test_a_badge_that_moves_in_after_a_minute_of_nobody_is_read(door: CountingDoor) -> None:
+def test_a_badge_after_an_idle_minute_is_read(door: CountingDoor) -> None:
     held = near_by(held_up(symbol(badge(1)), 4))
     eye = watch(door, *[near_by(hall())] * 150, *[held] * 3)
     assert door.presented == [badge(1)]
     assert len(eye._looked) < 153
 
 
-def test_nobody_is_looked_at_fifteen_times_a_second(door: CountingDoor) -> None:
+def test_an_idle_picture_is_read_fifteen_times_a_second(door: CountingDoor) -> None:
     looks: list[float] = []
     eye = Eye(Film(*[near_by(hall())] * 210), door)  # type: ignore[arg-type]
     read = eye._reader.read
@@ -180,7 +180,7 @@ def test_a_notice_stays_a_while_and_goes(shown_notices: list[Notice]) -> None:
     assert shown_notices == [TWO_BADGES, None]
 
 
-def test_a_code_that_could_be_read_after_all_is_no_longer_told(
+def test_a_code_read_after_all_ends_the_notice(
     shown_notices: list[Notice],
 ) -> None:
     notices = Notices(shown_notices.append)
@@ -189,7 +189,7 @@ def test_a_code_that_could_be_read_after_all_is_no_longer_told(
     assert shown_notices == [UNREADABLE, None]
 
 
-def test_a_poster_that_cannot_be_read_is_not_told_for_ever(shown_notices: list[Notice]) -> None:
+def test_the_notice_about_an_unreadable_poster_ends(shown_notices: list[Notice]) -> None:
     notices = Notices(shown_notices.append)
     for tenth in range(600):
         notices.see(UNREADABLE, tenth / 10, read=False)
@@ -199,7 +199,7 @@ def test_a_poster_that_cannot_be_read_is_not_told_for_ever(shown_notices: list[N
     assert shown_notices[-1] == UNREADABLE
 
 
-def test_a_dark_hall_is_told(door: CountingDoor) -> None:
+def test_a_dark_hall_is_reported(door: CountingDoor) -> None:
     watch(door, *[noisy(np.full((720, 1280), 12, np.uint8), 2)] * 3)
     assert door.board.state.status.notice == DARK
 

@@ -16,9 +16,7 @@ def test_a_disk_with_room_is_no_trouble(
     assert disk_trouble(tmp_path) is None
 
 
-def test_a_disk_that_is_nearly_full_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_nearly_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kiosk.health.disk_free_mb", lambda _: 120)
     message = disk_trouble(tmp_path)
     assert message is not None

@@ -121,7 +121,7 @@ def test_a_one_way_door_does_not_turn(kiosk: Kiosk) -> None:
     assert answer.direction is Direction.EXIT
 
 
-def test_an_unwritable_journal_is_shown_and_admits_nobody(
+def test_an_unwritable_journal_is_shown_and_stops_admissions(
     kiosk: Kiosk, answers: list[AnswerReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
@@ -162,14 +162,14 @@ def test_a_fault_of_ours_does_not_stop_the_door_nor_reach_the_log(
     assert "Mei" not in caplog.text + trouble(kiosk)
 
 
-def test_before_any_facts_it_says_so(tmp_path: Path) -> None:
+def test_before_any_facts_the_screen_shows_it(tmp_path: Path) -> None:
     with Kiosk(enrolled(tmp_path / "door"), KioskSettings()) as kiosk:
         assert kiosk.present(badge(1)) is None
         assert "has no data from the server" in trouble(kiosk)
         assert not kiosk.wait_for_facts(0.05)
 
 
-def test_the_relay_is_told_after_the_commit_and_only_of_admissions(
+def test_the_relay_is_triggered_after_the_commit_and_only_for_admissions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = snapshot().day_starts[0] + DAY_MS // 2

@@ -94,7 +94,7 @@ def test_without_the_server_an_override_has_the_places_that_are_here(kiosk: Kios
     assert refused(kiosk.supervision.override, denied.seq, "vip", "") == "no_place"
 
 
-def test_what_needs_the_server_says_so_at_once(kiosk: Kiosk) -> None:
+def test_requests_that_need_the_server_fail_at_once_offline(kiosk: Kiosk) -> None:
     kiosk.supervision.unlock(MEI, PIN)
     assert refused(kiosk.supervision.people, "lost") == "no_server"
     assert refused(kiosk.supervision.doors) == "no_server"
@@ -160,7 +160,7 @@ def test_the_server_is_asked_in_the_supervisor_s_name(desk: ServerDesk, server) 
         (401, "bad_signature", False, "failed"),
     ],
 )
-def test_what_the_server_refuses(
+def test_the_server_s_refusals(
     desk: ServerDesk, server, status_code: int, code: str, retry: bool, expected: str
 ) -> None:
     def refuse(request: Request):

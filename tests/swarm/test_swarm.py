@@ -100,7 +100,7 @@ def test_a_fault_is_found(mutant: str) -> None:
 
 
 @pytest.mark.parametrize("mutant", BY_NAME)
-def test_a_fault_changes_what_is_there(mutant: str) -> None:
+def test_a_fault_changes_existing_code(mutant: str) -> None:
     """If the patched name has moved, the day would fail for that and not for the fault."""
     changes = BY_NAME[mutant].changes()
     before = [getattr(owner, name) for owner, name, _ in changes]

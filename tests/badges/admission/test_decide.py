@@ -242,7 +242,7 @@ def test_closing_is_exclusive() -> None:
     assert enter(only, at=SESSION.closes_at) == Denied(Reason.HALL_CLOSED)
 
 
-def test_an_exit_names_its_stay_or_says_why_not() -> None:
+def test_an_exit_names_its_stay_or_the_reason_why_not() -> None:
     assert leave(replace(FACTS, presence=INSIDE)) == Admitted(closes=STAY)
     assert leave() == Admitted(flags=frozenset({Flag.NO_ENTRY}))
     assert leave(badge=Reason.FORGED) == Admitted(flags=frozenset({Flag.UNVERIFIED}))

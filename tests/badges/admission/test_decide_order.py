@@ -59,7 +59,7 @@ IN_ORDER = [
 ]
 
 
-def test_each_answer_stands_before_all_that_come_later() -> None:
+def test_each_reason_comes_before_all_later_ones() -> None:
     facts = replace(EVERYTHING, calendar=replace(FACTS.calendar, day_starts=(MIDNIGHT + DAY,) * 2))
     for reason, without in IN_ORDER:
         decision = enter(facts)
@@ -76,7 +76,7 @@ def test_full_comes_after_already_inside() -> None:
 
 
 @pytest.mark.parametrize("shut", ["kiosk_retired", "door_resting"])
-def test_a_door_that_gave_its_places_back_says_why_it_has_none(shut: str) -> None:
+def test_a_door_that_returned_its_places_gives_the_reason(shut: str) -> None:
     """A full hall, its own or an outer one, is not the cause there."""
     around = Outer(replace(HALL, hall_id=2), None, 0)
     facts = replace(FACTS, free_places=0, outer=(around,), **{shut: True})
@@ -94,7 +94,7 @@ def test_one_zone_of_several_is_enough() -> None:
     assert enter(hall(zones=0b100), badge(zones=0b11)).reason is Reason.NOT_ENTITLED
 
 
-def test_another_zone_s_holder_hears_who_is_admitted() -> None:
+def test_a_holder_of_another_zone_gets_the_admitted_categories() -> None:
     facts = hall(zones=0b10, categories=frozenset({SPEAKER}))
     assert enter(facts) == Denied(Reason.NOT_ENTITLED, categories=frozenset({SPEAKER}))
 
@@ -136,7 +136,7 @@ def test_a_session_admits_from_its_opening_to_before_its_closing(at: int, admitt
     assert isinstance(enter(replace(FACTS, sessions=(SESSION,)), at=at), Denied) is not admitted
 
 
-def test_the_session_that_opens_next_is_told_until_it_opens() -> None:
+def test_the_next_session_is_named_until_it_opens() -> None:
     only = replace(FACTS, sessions=(LATER,))
     before = enter(only, at=LATER.opens_at - 1)
     assert before == Denied(Reason.HALL_CLOSED, opens_at=LATER.opens_at, session_id=6)
@@ -183,7 +183,7 @@ def test_the_issue_that_is_known_is_not_superseded() -> None:
     assert not isinstance(enter(facts), Denied)
 
 
-def test_a_hall_for_others_forbids_and_a_hall_for_nobody_is_shut() -> None:
+def test_a_hall_for_others_refuses_and_a_hall_without_rules_is_closed() -> None:
     """With nothing left on the programme."""
     others = replace(hall(categories=frozenset({SPEAKER})), sessions=())
     assert enter(others) == Denied(Reason.NOT_ENTITLED, categories=frozenset({SPEAKER}))
@@ -225,17 +225,17 @@ class TestRollCall:
             (Holder(day_credentials=TODAY), Reason.DAY_CREDENTIAL),
         ],
     )
-    def test_a_card_that_somebody_else_may_have_found_shows_nobody(
+    def test_a_card_that_another_person_may_have_shows_no_name(
         self, holder: Holder, reason: Reason
     ) -> None:
         facts = replace(FACTS, roll_call=True, holder=holder)
         assert enter(facts) == Denied(reason)
 
-    def test_yesterdays_day_credential_shows_nobody(self) -> None:
+    def test_yesterdays_day_credential_shows_no_name(self) -> None:
         facts = replace(FACTS, roll_call=True)
         card = replace(BADGE, kind=Kind.DAY, valid_days=0b10)
         assert enter(facts, card) == Denied(Reason.NOT_VALID_TODAY)
 
-    def test_a_retired_kiosk_says_so(self) -> None:
+    def test_a_retired_kiosk_gives_that_reason(self) -> None:
         facts = replace(FACTS, roll_call=True, kiosk_retired=True)
         assert enter(facts) == Denied(Reason.KIOSK_RETIRED)

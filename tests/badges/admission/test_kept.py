@@ -70,7 +70,7 @@ def test_an_entitled_holder_is_never_worse_off(shown: tuple, ordinary: int, kept
 
 
 @given(presentations(), st.integers(0, 3), st.integers(0, 3), st.booleans())
-def test_nobody_enters_without_a_place_of_some_kind(
+def test_no_entry_without_a_place_of_some_kind(
     shown: tuple, ordinary: int, kept: int, accessible: bool
 ) -> None:
     scan, facts = entry(shown, free_places=ordinary, free_kept=kept)

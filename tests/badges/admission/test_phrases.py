@@ -168,13 +168,13 @@ def test_tone_and_word(
     assert explained(decision, "zh", direction).word == chinese
 
 
-def test_exit_of_no_valid_badge_tells_so() -> None:
+def test_an_exit_without_a_valid_badge_is_marked() -> None:
     unverified = Admitted(flags=frozenset({Flag.UNVERIFIED}))
 
     assert explained(unverified, "en", Direction.EXIT).reason == "Exit recorded; not a valid badge"
 
 
-def test_exit_scanned_again_after_a_restart_tells_so() -> None:
+def test_a_repeated_exit_after_a_restart_is_marked() -> None:
     again = Admitted(flags=frozenset({Flag.REPEATED}))
 
     assert (

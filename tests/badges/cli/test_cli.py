@@ -199,7 +199,7 @@ def test_inspect_finds_no_code(ring, tmp_path):
     assert answer == {"refused": "not_a_badge", "why": "There is no QR code in the picture."}
 
 
-def test_inspect_of_what_is_no_picture(keys, ring, tmp_path):
+def test_inspect_refuses_a_file_that_is_no_picture(keys, ring, tmp_path):
     for name, data in (("a.png", b""), ("b.png", b"\x89PNG\r\n\x1a\n"), ("c.txt", b"text")):
         (tmp_path / name).write_bytes(data)
         result = run("inspect", tmp_path / name, "--keys", ring, status=2)

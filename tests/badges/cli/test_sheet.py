@@ -98,7 +98,7 @@ def test_the_same_roster_gives_the_same_cards(keys, tmp_path):
     assert others.isdisjoint(card.badge_number for card in cards_of(keys, ROSTER))
 
 
-def test_nobody_shares_a_serial(keys):
+def test_no_two_people_share_a_serial(keys):
     """Two people of one name, without id and e-mail."""
     cards = cards_of(keys, "name,category\n" + "Kim Lee,visitor\n" * 3)
     assert len({card.badge_number for card in cards}) == 3
@@ -118,7 +118,7 @@ def test_after_the_last_serial_comes_the_first(keys):
     assert offline_sheet._serial(event_keys, row, set(range(serial, 0x1000000))) == 0
 
 
-def test_what_stands_on_a_card(keys):
+def test_the_texts_on_a_card(keys):
     anna, _ = cards_of(keys, ROSTER)
     assert (anna.category_name, anna.category_second_name) == ("媒体", "Press")
     assert (anna.category_letter, anna.country) == ("P", "Germany")
@@ -158,7 +158,7 @@ def test_a_roster_with_problems_makes_nothing(keys, text, message):
     assert not pdf.exists()
 
 
-def test_what_a_roster_leaves_open_makes_nothing(keys):
+def test_a_roster_with_open_questions_makes_nothing(keys):
     """Serials follow from ids: with row numbers, a sorted file would swap badges."""
     numbered = ROSTER.replace("R1", "1").replace("R2", "2")
     result, pdf = print_sheet(keys, numbered, *ZONES, status=2)
@@ -172,7 +172,7 @@ def test_what_a_roster_leaves_open_makes_nothing(keys):
     assert "Correct these in a copy of the file" in result.stderr
 
 
-def test_all_problems_are_told_at_once(keys):
+def test_all_problems_are_reported_at_once(keys):
     result, _ = print_sheet(
         keys, ROSTER.replace("press", "queen").replace("speaker", "king"), *ZONES, status=2
     )
@@ -234,7 +234,7 @@ def test_a_roster_without_people(keys):
     assert not pdf.exists()
 
 
-def test_nobody_else_may_read_the_cards(keys: Path) -> None:
+def test_only_their_owner_may_read_the_cards(keys: Path) -> None:
     pdf = keys.with_name("cards.pdf")
     pdf.write_bytes(b"earlier ones")
     pdf.chmod(0o644)

@@ -34,12 +34,12 @@ def test_confusable_letters() -> None:
 @pytest.mark.parametrize(
     "typed", ["", "03WX", "03WX7Z", "U3WX7", "GZZZZ", "ZZZZZ", "03W_7", "０３WX7", "x" * 1_000_000]
 )
-def test_what_is_no_number(typed: str) -> None:
+def test_malformed_numbers_are_refused(typed: str) -> None:
     with pytest.raises(ValueError, match="a badge number has 5 characters, such as 03WX7"):
         parse_badge_number(typed)
 
 
 @pytest.mark.parametrize("serial", [-1, SERIAL_MAX + 1])
-def test_what_is_no_serial(serial: int) -> None:
+def test_invalid_serials_are_refused(serial: int) -> None:
     with pytest.raises(ValueError, match="a serial is 0 to 16777215"):
         badge_number(serial)

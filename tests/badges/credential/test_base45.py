@@ -58,7 +58,7 @@ def test_round_trip(data):
 
 
 @given(st.text(st.sampled_from(ALPHABET), max_size=12))
-def test_what_decodes_is_canonical(text):
+def test_only_canonical_text_decodes(text):
     try:
         data = decode(text)
     except Base45Error:

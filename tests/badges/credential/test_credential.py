@@ -154,7 +154,7 @@ RESERVED = [
 
 
 @pytest.mark.parametrize("change", RESERVED, ids=str)
-def test_what_is_reserved_is_refused_though_rightly_signed(change):
+def test_reserved_values_are_refused_despite_a_correct_signature(change):
     """Today's doors can't honour a later version's meaning of these."""
     with pytest.raises(NotABadgeError):
         open_credential(RING, signed(change))

@@ -46,12 +46,12 @@ def test_the_numbers_on_released_badges() -> None:
     assert (PLAIN.kind, PLAIN.flags, PLAIN.signature) == (Kind.PRINTED, CredentialFlag(0), b"")
 
 
-def test_flags_that_nobody_knows_are_not_signed() -> None:
+def test_unknown_flags_are_not_signed() -> None:
     with pytest.raises(ValueError, match="unknown flags: 0x4"):
         issue_credential(KEY, EVENT, replace(PLAIN, flags=CredentialFlag(4)))
 
 
-def test_a_signature_is_no_part_of_what_is_compared_or_shown() -> None:
+def test_a_signature_is_neither_compared_nor_shown() -> None:
     signed = replace(PLAIN, signature=b"signature")
     assert signed == PLAIN
     assert "signature" not in repr(signed)

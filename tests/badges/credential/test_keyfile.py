@@ -42,7 +42,7 @@ def test_keys_come_back():
     assert (KEYS.ring.keys[3].not_before, KEYS.ring.keys[3].not_after) == (5, 6)
 
 
-def test_the_files_say_what_they_are():
+def test_the_files_contain_their_format():
     assert json.loads(SECRET)["format"] == "hallkeeper-keys/1"
     assert json.loads(PUBLIC)["format"] == "hallkeeper-ring/1"
     assert json.loads(SECRET)["event"] == json.loads(PUBLIC)["event"]
@@ -76,7 +76,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED.keys())
-def test_what_is_no_key_file(raw):
+def test_malformed_key_files_are_refused(raw):
     for decode in (decode_keys, decode_ring):
         with pytest.raises(KeyFileError) as refused:
             decode(raw)
@@ -92,7 +92,7 @@ MALFORMED_RINGS = {
 
 
 @pytest.mark.parametrize(("raw", "why"), MALFORMED_RINGS.values(), ids=MALFORMED_RINGS.keys())
-def test_what_is_no_ring_file(raw, why):
+def test_malformed_ring_files_are_refused(raw, why):
     with pytest.raises(KeyFileError, match=why):
         decode_ring(raw)
 

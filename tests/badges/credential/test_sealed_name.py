@@ -40,7 +40,7 @@ def test_every_changed_byte_is_refused():
 
 
 @pytest.mark.parametrize("sealed", [b"", b"x", bytes(15), bytes(16), bytes(80)])
-def test_what_was_never_sealed(sealed):
+def test_unsealed_bytes_are_refused(sealed):
     with pytest.raises(ForgedError):
         open_name(ALICE, sealed)
 
@@ -59,7 +59,7 @@ def test_the_look_up_id_is_not_the_key():
     assert lookup_id(ALICE) != key[:16]
 
 
-def test_the_length_says_little():
+def test_the_length_reveals_little():
     lengths = {len(seal_name(ALICE, b"x" * n)) for n in range(64)}
     assert lengths == {64 + 16}
     assert len(seal_name(ALICE, b"x" * 64)) == 128 + 16

@@ -67,7 +67,7 @@ def inside(policy: AntiPassback) -> Outer:
         (facts(free(anti_passback=AntiPassback.SOFT)), Admitted(session_id=5)),
     ],
 )
-def test_the_halls_around_have_a_say(case: Facts, answer: Admitted | Denied) -> None:
+def test_the_outer_halls_decide_too(case: Facts, answer: Admitted | Denied) -> None:
     assert enter(case) == answer
 
 
@@ -151,7 +151,7 @@ def test_a_record_of_several_halls() -> None:
         (b'[{"hall":4,"more":1}]', "unknown field"),
     ],
 )
-def test_a_record_that_says_it_otherwise_is_refused(outer: bytes, message: str) -> None:
+def test_invalid_outer_halls_are_refused(outer: bytes, message: str) -> None:
     raw = encode_record(PLAIN).replace(b'"override', b'"outer":' + outer + b',"override')
     with pytest.raises(WireError, match=message):
         decode_record(raw)

@@ -38,7 +38,7 @@ def test_an_order_of_an_earlier_incarnation_is_dropped() -> None:
     assert account.obey(Order(9, 0, 1)) == account
 
 
-def test_a_fenced_kiosk_returns_what_is_free_and_stops() -> None:
+def test_a_fenced_kiosk_returns_its_free_places_and_stops() -> None:
     account = Account().obey(Order(3, 0, 1)).enter().fence()
     assert (account.free, account.returned) == (0, 2)
     with pytest.raises(NoPlaceError):
@@ -130,7 +130,7 @@ def test_once_all_that_was_attested_is_accounted_for_exits_count_again() -> None
     assert after.close_stay(A2).worst_case == after.worst_case - 1
 
 
-def test_a_wrong_word_puts_nobody_over_once_its_kiosk_is_heard() -> None:
+def test_a_wrong_attestation_exceeds_nothing_once_its_kiosk_is_heard() -> None:
     """A admitted three and is attested to have no one inside. Three more enter by B, and then A's
     entries arrive.
     """
@@ -151,7 +151,7 @@ def test_a_second_attestation_may_only_lower() -> None:
     assert lost().attest(A, 0, seq=1).worst_case == 1
 
 
-def test_a_restored_server_is_told_of_people_that_it_has_no_places_for() -> None:
+def test_a_restored_server_hears_of_people_without_places() -> None:
     """It has forgotten its grants, so the attestation exceeds its knowledge."""
     restored = pool(9).restored(2).hear(B, granted=0, incarnation=2).fence(A)
     assert restored.awaited == {A}
@@ -182,7 +182,7 @@ def found_late(granted: int, returned: int, incarnation: int) -> Pool:
 
 
 @pytest.mark.parametrize(("granted", "returned"), [(0, 0), (2, 0), (2, 2), (4, 4), (9, 5)], ids=str)
-def test_totals_from_before_a_restore_take_nobody_out_of_the_word(
+def test_totals_from_before_a_restore_do_not_reduce_the_attestation(
     granted: int, returned: int
 ) -> None:
     """A was granted nine places, and returned five. A batch from before may lack any of it."""
@@ -193,7 +193,7 @@ def test_totals_from_before_a_restore_take_nobody_out_of_the_word(
     assert late.worst_case == 4
 
 
-def test_records_of_the_time_before_a_restore_take_the_places_of_the_word() -> None:
+def test_records_from_before_a_restore_use_the_attested_places() -> None:
     late = found_late(2, 0, 1).open_stay(A, gone=False).open_stay(A, gone=False)
     assert (late.open_stays, late.worst_case) == (2, 4)
     heard = late.hear(A, granted=2, incarnation=2)  # so there were no more than these two

@@ -32,7 +32,7 @@ class TestAccount:
         assert Account().free == 0
         assert PoolKey(1) == (1, False)
 
-    def test_what_is_free(self) -> None:
+    def test_free_places(self) -> None:
         assert FULL.free == 9 - 1 - 5 + 2 + 1
 
     def test_each_step_moves_one_total_by_one(self) -> None:
@@ -59,7 +59,7 @@ class TestAccount:
         assert account.obey(Order(9, 4, 0)) == account
         assert account.obey(Order(9, 2, 0)) == account
 
-    def test_a_recall_may_take_what_the_same_order_brings(self) -> None:
+    def test_a_recall_may_take_places_of_the_same_order(self) -> None:
         assert Account().obey(Order(3, 2, 1)) == Account(granted=3, returned=2, incarnation=1)
 
     def test_an_order_of_the_same_incarnation_is_obeyed(self) -> None:
@@ -86,7 +86,7 @@ def test_an_own_stay_may_be_credited_until_it_was_offered() -> None:
 
 
 class TestFigures:
-    def test_what_a_kiosk_may_still_have(self) -> None:
+    def test_the_places_that_a_kiosk_may_still_have(self) -> None:
         assert Held() == Held(0, 0, 0, 0, False, 0, None)
         assert held().unused == 9 - 1 - 3 + 1
         assert held(reclaimed=2).held == 4
@@ -106,7 +106,7 @@ class TestGrants:
         assert pool(Held()).grant(A, 25).kiosks[A].granted == 20
         assert pool(held(), open_stays=13).grant(A, 2).kiosks[A].granted == 10
 
-    def test_nothing_from_a_debt_nor_to_the_fenced_nor_while_somebody_is_awaited(self) -> None:
+    def test_no_grant_from_a_debt_or_to_a_fenced_kiosk_or_while_one_is_awaited(self) -> None:
         for state in (
             pool(held(), open_stays=14),
             pool(held(), open_stays=15),
@@ -117,7 +117,7 @@ class TestGrants:
         assert pool(held()).grant(A, 0) == pool(held())
         assert pool(held()).grant(A, -1) == pool(held())
 
-    def test_an_order_is_what_was_granted_and_a_wish_for_more_back(self) -> None:
+    def test_an_order_has_the_grants_and_the_wanted_returns(self) -> None:
         assert pool(held()).order(A) == Order(9, 1, 1)
         assert pool(held(), incarnation=7).order(A, 4) == Order(9, 5, 7)
         assert pool(held(returned=-2)).order(A) == Order(9, 0, 1)
@@ -130,12 +130,12 @@ class TestHearing:
         for granted in (0, 8, 9):
             assert pool(held()).hear(A, granted=granted, incarnation=1) == pool(held())
 
-    def test_an_echo_ends_the_wait_for_the_one_that_sent_it(self) -> None:
+    def test_an_echo_ends_the_wait_for_its_sender(self) -> None:
         waiting = pool(held(), incarnation=2, awaited=frozenset({A, B}))
         assert waiting.hear(A, granted=9, incarnation=2).awaited == {B}
         assert waiting.hear(A, granted=9, incarnation=1).awaited == {A, B}
 
-    def test_grants_that_turn_up_after_the_word_of_staff_were_part_of_it(self) -> None:
+    def test_grants_heard_after_an_attestation_were_part_of_it(self) -> None:
         before = pool(held(attested=4, reclaimed=2, fenced=True))
         assert before.hear(A, granted=12, incarnation=1).kiosks[A].reclaimed == 5
         assert before.hear(A, granted=9, incarnation=1) == before
@@ -155,13 +155,13 @@ class TestHearing:
         for returned in (-1, 0, 1):
             assert pool(held()).hear_returned(A, returned, incarnation=1) == pool(held())
 
-    def test_nobody_returns_more_than_it_may_have(self) -> None:
+    def test_a_kiosk_returns_at_most_the_places_it_may_have(self) -> None:
         assert pool(held()).hear_returned(A, 99, incarnation=1).kiosks[A].returned == 1 + 6
         owing = pool(held(handed_over=12))
         assert owing.hear_returned(A, 99, incarnation=1) == owing
 
     @pytest.mark.parametrize(("returned", "reclaimed"), [(2, 2), (3, 1), (4, 0), (5, 0)])
-    def test_what_was_attested_is_not_given_back_twice(self, returned: int, reclaimed: int) -> None:
+    def test_attested_places_come_back_only_once(self, returned: int, reclaimed: int) -> None:
         before = pool(held(reclaimed=3, attested=4, fenced=True))
         assert before.hear_returned(A, returned, incarnation=1).kiosks[A].reclaimed == reclaimed
 
@@ -175,7 +175,7 @@ class TestStays:
         assert pool(held()).open_stay(A, gone=True) == pool(held())
 
     @pytest.mark.parametrize("unused", [1, 0, -1])
-    def test_an_entry_without_a_place_is_on_one_that_was_not_returned(self, unused: int) -> None:
+    def test_an_entry_without_a_place_counts_as_a_place_not_returned(self, unused: int) -> None:
         """A kiosk that lies about its returned places: people it admits count all the same."""
         mine = Held(granted=5, returned=2, handed_over=3 - unused)
         opened = pool(mine, open_stays=3).open_stay(A, gone=False)
@@ -194,7 +194,7 @@ class TestStays:
         ("attested", "seq", "reclaimed", "left"),
         [(None, 9, 2, 2), (4, 4, 2, 2), (4, 5, 2, 1), (4, 5, 1, 0), (4, 5, 0, 0), (4, 5, -1, -1)],
     )
-    def test_whose_place_the_word_of_staff_gave_back(
+    def test_an_exit_whose_place_an_attestation_gave_back(
         self, attested: int | None, seq: int, reclaimed: int, left: int
     ) -> None:
         mine = held(attested=attested, reclaimed=reclaimed, fenced=True)
@@ -214,7 +214,7 @@ class TestLost:
             pool(held()).attest(A, 0, seq=1)
 
     @pytest.mark.parametrize(("inside", "reclaimed"), [(0, 6), (5, 1), (6, 0)])
-    def test_the_word_of_staff_may_only_lower(self, inside: int, reclaimed: int) -> None:
+    def test_an_attestation_may_only_lower_the_count(self, inside: int, reclaimed: int) -> None:
         attested = pool(held(fenced=True)).attest(A, inside, seq=8)
         assert attested == pool(held(fenced=True, reclaimed=reclaimed, attested=8))
 
@@ -224,12 +224,12 @@ class TestLost:
         assert taken.kiosks[A].held == 0
         assert taken.attest(A, 0, seq=8) == taken
 
-    def test_of_one_that_is_awaited_it_may_raise(self) -> None:
+    def test_the_attestation_of_an_awaited_kiosk_may_raise_the_count(self) -> None:
         waiting = pool(held(fenced=True), awaited=frozenset({A, B}))
         attested = waiting.attest(A, 8, seq=8)
         assert (attested.kiosks[A].held, attested.awaited) == (8, {B})
 
-    def test_what_the_first_word_covered_stays(self) -> None:
+    def test_the_first_attestation_s_coverage_stays(self) -> None:
         once = pool(held(fenced=True, reclaimed=1, attested=3))
         assert once.attest(A, 2, seq=8).kiosks[A] == held(fenced=True, reclaimed=4, attested=3)
 
@@ -289,7 +289,7 @@ class TestLimit:
             "raised with overrides out",
         ],
     )
-    def test_each_has_what_the_other_leaves(
+    def test_each_pool_is_limited_by_the_other(
         self, ordinary: Pool, beyond: Pool, free: tuple[int, int]
     ) -> None:
         first, second, _ = within_limit(ordinary, beyond, Pool(0), kept=0, fire_limit=9)
@@ -311,7 +311,7 @@ def test_the_stay_of_a_kiosk_that_has_no_account_gives_its_place_back_to_the_poo
     assert after.free == before.free + 1
 
 
-def test_who_is_counted_in_takes_a_place_of_nobody_s() -> None:
+def test_a_counted_in_stay_uses_no_kiosk_s_place() -> None:
     before = pool(held(), open_stays=2)
     after = before.count_in()
     assert after == replace(before, open_stays=3)

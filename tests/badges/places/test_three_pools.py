@@ -148,7 +148,7 @@ def free(ordinary: Pool, override: Pool, accessible: Pool, kept: int) -> tuple[i
     return tuple(pool.free for pool in limited)
 
 
-def test_what_each_leaves_of_the_limit() -> None:
+def test_override_places_count_ordinary_ones_still_out() -> None:
     """Lower a capacity of 6 to 2 while six places are out. The override pool may not have seven."""
     assert free(holding(6, 6).resized(2), Pool(7), Pool(0), kept=0) == (-4, 3, 0)
 
@@ -170,7 +170,7 @@ def test_a_place_that_comes_back_goes_first_to_who_is_inside_beyond_the_capacity
     assert free(full, beyond.close_stay(), Pool(0), kept=0) == (0, 6, 0)
 
 
-def test_a_kept_place_is_given_to_nobody_while_people_are_beyond_the_capacity() -> None:
+def test_no_kept_place_is_granted_while_people_are_beyond_the_capacity() -> None:
     beyond = holding(6, 0, open_stays=1)
     assert free(holding(3, 0, open_stays=2), beyond, Pool(1), kept=1) == (-1, 6, 0)
     assert free(holding(3, 0, open_stays=1), beyond, Pool(1), kept=1) == (0, 6, 1)

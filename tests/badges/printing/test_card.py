@@ -185,7 +185,7 @@ def test_forms_of_han_characters(text, language, region):
         ({"organisation": "x" * 201}, "the limit is 200"),
     ],
 )
-def test_what_no_card_may_have(change, message):
+def test_invalid_values_of_a_card_are_refused(change, message):
     with pytest.raises(CardError, match=message):
         replace(ANNA, **change)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from badges.printing.fonts import _character_map, installed
 
 
-def test_a_damaged_font_draws_nothing_or_what_could_be_read(tmp_path: Path) -> None:
+def test_a_damaged_font_has_no_glyphs_or_its_readable_ones(tmp_path: Path) -> None:
     faces = [(face.path, face.index) for face in installed().fonts() if face.path is not None]
     smallest = min(faces, key=lambda face: Path(face[0]).stat().st_size)[0]
     whole = Path(smallest).read_bytes()
@@ -21,7 +21,7 @@ def test_a_damaged_font_draws_nothing_or_what_could_be_read(tmp_path: Path) -> N
         assert _character_map(str(cut), 0) == 0
 
 
-def test_what_is_no_font_draws_nothing(tmp_path: Path) -> None:
+def test_a_file_that_is_no_font_has_no_glyphs(tmp_path: Path) -> None:
     text = tmp_path / "text.ttf"
     text.write_text("no font at all, and long enough to have been one")
     for path in (str(text), str(tmp_path / "none.ttf"), None):

@@ -86,7 +86,7 @@ def test_all_texts_stand_on_all_formats(name: str) -> None:
             assert set("".join(part.split())) - set("()") <= set(text), part
 
 
-def test_a_layer_leaves_white_what_the_shell_has() -> None:
+def test_a_layer_leaves_out_the_parts_of_the_shell() -> None:
     layer = replace(FORUM, layer_only=True)
     (picture,) = map(gray, render_pngs([PEOPLE[0]], layer, 100))
     assert picture[: int(23 * 100 / 25.4)].min() > 250
@@ -130,7 +130,7 @@ def test_five_cards_need_two_sheets() -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_nothing_stands_in_a_code_s_quiet_zone(name: str) -> None:
+def test_a_code_s_quiet_zone_is_empty(name: str) -> None:
     """The backs have much text, and long names are near the codes of the fronts."""
     busy = replace(BACK, programme=BACK.programme * 3)
     paper = FORMATS[name]

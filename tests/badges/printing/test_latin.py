@@ -136,7 +136,7 @@ def test_no_proposal(given, family):
     assert latin_name(given, family) == ""
 
 
-def test_a_search_finds_what_no_card_shows():
+def test_a_search_finds_spellings_that_no_card_shows():
     assert letter_by_letter("ปรียา") == "priya"
 
 

@@ -106,7 +106,7 @@ def test_a_code_with_its_margin_inside() -> None:
     assert ink(page, (0, 0, 0)) == about(*expected)
 
 
-def test_a_text_stands_on_its_bottom() -> None:
+def test_a_text_is_drawn_up_from_its_bottom() -> None:
     left, bottom, _, top = ink(drawn(TEXT)[0])
     assert (bottom, top) == about(40 + 0.22 * EM, 40 + (0.22 + CAP) * EM)
     assert 30 <= left <= 31
@@ -221,7 +221,7 @@ def test_the_language_of_an_area() -> None:
     assert "Welcome" in text[""]
 
 
-def test_what_is_not_there_is_named() -> None:
+def test_missing_parts_are_named() -> None:
     layout = read_layout(
         json.dumps([
             {**TEXT, "content": "attendee_email"}, {**TEXT, "text": "{seat} {lunch}"}, POWERED,
@@ -267,7 +267,7 @@ def test_all_scripts_and_long_names_stay_on_the_page() -> None:
         assert 3 < bottom < top < 27
 
 
-def test_what_is_undrawable_is_named() -> None:
+def test_undrawable_characters_are_named() -> None:
     look = looks({**TEXT, "content": "attendee_name"})
     (error,) = undrawable([ANNA, replace(ANNA, given_name="\U0010fff0")], look=look)
     assert error.card is not None
@@ -301,7 +301,7 @@ def test_what_is_undrawable_is_named() -> None:
         ([TEXT] * 201, "badge.json has 201 areas; the limit is 200"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said(areas: Any, message: str) -> None:
+def test_wrong_values_are_reported(areas: Any, message: str) -> None:
     data = areas if isinstance(areas, bytes) else json.dumps(areas).encode()
     with pytest.raises(PretixError, match=message):
         read_layout(data, "badge.json")

@@ -103,6 +103,6 @@ def test_long_addresses():
         ("A", {"module_px": 0}, "use 1 to 100"),
     ],
 )
-def test_what_cannot_be_drawn(text, options, message):
+def test_texts_that_no_symbol_holds(text, options, message):
     with pytest.raises(SymbolError, match=message):
         symbol_png(text, **options)

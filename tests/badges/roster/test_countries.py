@@ -86,7 +86,7 @@ def test_no_country(form: str) -> None:
 @pytest.mark.parametrize(
     ("slip", "near"), [("Gemany", "Germany (DE)"), ("Swizerland", "Switzerland (CH)")]
 )
-def test_a_slip_is_named_with_what_is_near(slip: str, near: str) -> None:
+def test_a_misspelt_country_is_reported_with_similar_names(slip: str, near: str) -> None:
     assert near_names(slip)[0] == near
     assert f"line 2, country: '{slip}' is not a known country. Is it {near}" in (
         messages(read_cell("country", slip))

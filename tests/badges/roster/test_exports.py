@@ -125,7 +125,7 @@ class TestPretix:
         both = read(text, answers=RosterAnswers(pending="take"))
         assert [row.given_name for row in both.rows] == ["Anna", "Bo"]
 
-    def test_the_list_of_orders_names_nobody(self) -> None:
+    def test_the_list_of_orders_has_no_attendees(self) -> None:
         roster = read("Order code,Order total,Status,Email,Name\nABCDE,10,paid,a@x.org,Anna\n")
         assert messages(roster).startswith("line 1: this is pretix's list of orders")
         assert not roster.rows
@@ -163,7 +163,7 @@ class TestEventbrite:
         roster = read(text, words=ADMISSION)
         assert [entry.kind for entry in roster.findings] == ["export", *filter(None, [kind])]
 
-    def test_a_row_of_several_tickets_is_said(self) -> None:
+    def test_a_row_of_several_tickets_is_reported(self) -> None:
         roster = read(csv_of(EVENTBRITE, self.ROW | {"Quantity": "3"}), words=ADMISSION)
         assert finding(roster, "several_tickets").examples == ("line 2: 3 tickets",)
         assert len(roster.rows) == 1
@@ -200,7 +200,7 @@ class TestIndico:
         roster = read(text, words=ADMISSION)
         assert [entry.kind for entry in roster.findings] == ["export", *filter(None, [kind])]
 
-    def test_no_category_says_how_to_give_one(self) -> None:
+    def test_a_missing_category_is_reported_with_the_remedy(self) -> None:
         roster = read(csv_of(INDICO, self.ROW))
         assert not roster.rows
         assert 'under [categories], "" = "delegate"' in messages(roster)
@@ -218,7 +218,7 @@ class TestWords:
             "'Early Bird' in 1 row, first in line 5",
         )
 
-    def test_what_was_used_is_a_mapping_for_the_next_time(self) -> None:
+    def test_the_columns_read_become_a_mapping_for_the_next_file(self) -> None:
         roster = read(self.TEXT)
         text = mapping_text(roster.columns, roster.words, {})
         assert '"General Admission" = ""  # 2 rows' in text
@@ -274,7 +274,7 @@ class TestWords:
             ('name = { title = "x", number = 0 }', "write name ="),
         ],
     )
-    def test_mappings_that_can_not_be(self, text: str, message: str) -> None:
+    def test_impossible_mappings_are_refused(self, text: str, message: str) -> None:
         with pytest.raises(MappingError, match=".*") as caught:
             read_mapping(text)
         assert message in str(caught.value)

@@ -114,7 +114,7 @@ class TestOrders:
         text = "name,category,status,Zustand\nAnna,press,cancelled,ok\n"
         assert kinds(read(text, mapping={"status": "Zustand"})) == {}
 
-    def test_whoever_cancelled_and_came_back_stands_once(self):
+    def test_a_person_who_cancelled_and_registered_again_is_read_once(self):
         text = "name,category,email,status\nAnna,press,a@x.org,cancelled\nAnna,press,a@x.org,paid\n"
         roster = read(text, answers=RosterAnswers(cancelled="leave"))
         assert [row.line for row in roster.rows] == [3]
@@ -191,7 +191,7 @@ class TestCategories:
             ("代表 Press", "is no category"),
         ],
     )
-    def test_what_is_no_category(self, cell, message):
+    def test_unknown_categories_are_refused(self, cell, message):
         assert message in messages(read_cell("category", cell, categories=self.KNOWN))
 
 

@@ -98,7 +98,9 @@ def test_a_phone_number(cell: str, phone: str) -> None:
         ("order_number", "@A1", "starts with '@'"),
     ],
 )
-def test_no_phone_or_order_number(column: str, cell: str, message: str) -> None:
+def test_malformed_phone_and_order_numbers_are_refused(
+    column: str, cell: str, message: str
+) -> None:
     roster = read(f'name,{column},category\nAnna,"{cell}",press\n')
     assert roster.rows == ()
     assert f"line 2, {column}: " in messages(roster)

@@ -168,7 +168,7 @@ class TestWhatASheetHides:
             book.active.append(row)
         return book
 
-    def test_nothing_hidden_is_nothing_said(self):
+    def test_a_sheet_without_hidden_parts_has_no_findings(self):
         assert read(saved(self.book())).findings == ()
 
     def test_another_sheet(self):

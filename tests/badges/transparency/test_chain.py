@@ -44,7 +44,7 @@ def test_a_chain_of_both_versions_is_as_written_down() -> None:
     assert versions == [1, 2, 2]
 
 
-def test_a_hash_stands_in_for_a_deleted_record() -> None:
+def test_a_hash_replaces_a_deleted_record() -> None:
     first, second = (step["record"].encode() for step in VECTORS["chain"]["records"][1:])
     before = bytes(32)
     whole = chain_next(chain_next(before, first), second)

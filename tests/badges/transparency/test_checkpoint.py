@@ -75,7 +75,7 @@ def test_the_smallest_and_largest_checkpoint():
         ("o", 1, bytes(31)),
     ],
 )
-def test_what_is_no_checkpoint(fields):
+def test_malformed_checkpoints_are_refused(fields):
     with pytest.raises(NoteError):
         Checkpoint(*fields)
 
@@ -83,7 +83,7 @@ def test_what_is_no_checkpoint(fields):
 @pytest.mark.parametrize(
     "name", ["", "two words", "a+b", "line\n", "no\u00a0break", "\u2003", "x" * 256]
 )
-def test_what_is_no_name(name):
+def test_malformed_names_are_refused(name):
     with pytest.raises(NoteError):
         sign_checkpoint(LOG, name, CHECKPOINT)
     with pytest.raises(NoteError):

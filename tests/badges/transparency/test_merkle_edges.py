@@ -69,7 +69,7 @@ def test_two_halves_of_a_hash_are_no_two_hashes() -> None:
         verify_inclusion(moved, 0, [left[31:] + right], 2, tree.root())
 
 
-def test_a_proof_that_is_too_long_says_so() -> None:
+def test_a_proof_that_is_too_long_is_refused() -> None:
     tree = tree_of(2)
     with pytest.raises(ProofError, match="too long"):
         verify_inclusion(leaf_hash(b"0"), 0, [*tree.inclusion(0, 2), ROOT], 2, tree.root())

@@ -63,7 +63,7 @@ def test_addresses(text: str, host: str, port: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "a", "a:", "a:0", "a:65536", "https://a:1", "a:1/", "a:1=", "a:1=00", "2001::1:1"]
 )
-def test_what_is_no_address(text: str) -> None:
+def test_malformed_addresses_are_refused(text: str) -> None:
     with pytest.raises(AddressError, match="HOST:PORT"):
         parse_address(text)
 

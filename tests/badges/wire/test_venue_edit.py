@@ -80,7 +80,7 @@ def test_an_edit_leads_to_the_facts_of_a_snapshot(change: dict[str, Any]) -> Non
     assert edited.outer_facts[0].stays == before.outer_facts[0].stays
 
 
-def test_an_edit_has_what_changed_alone() -> None:
+def test_an_edit_has_only_the_changes() -> None:
     changed = session(2, titles={"en": "Another"})
     edit = find_edit(facts(), facts(sessions=[session(1), changed, session(3)]), NOON)
     assert edit == wire.VenueEdited(at=NOON, digest=edit.digest, sessions=[changed])

@@ -38,7 +38,7 @@ def test_the_kiosk_and_the_server_of_the_version_before_are_understood() -> None
 @pytest.mark.parametrize(
     "text", [None, "", "2", "2/", "/1", "a/b", "2/1/0", "-2/1", "٢/١", "9" * 9]
 )
-def test_what_is_no_version(text: str | None) -> None:
+def test_malformed_versions_are_refused(text: str | None) -> None:
     assert read_version(text) is None
     assert read_version(OWN.text) == OWN
 
@@ -85,7 +85,7 @@ SNAPSHOT = wire.Snapshot(
 )  # fmt: skip
 
 
-def test_what_an_earlier_kiosk_may_ignore_keeps_it_from_nothing() -> None:
+def test_fields_that_an_earlier_kiosk_may_ignore_do_not_exclude_it() -> None:
     assert wire.decode(with_field(SNAPSHOT), wire.Snapshot) == SNAPSHOT
 
 

@@ -74,7 +74,7 @@ def test_it_asks_for_mjpg_first_then_size_and_rate() -> None:
     }
 
 
-def test_what_it_gives_instead_is_told() -> None:
+def test_other_values_are_reported() -> None:
     fixes: dict[int, float] = {
         cv2.CAP_PROP_FRAME_WIDTH: 640,
         cv2.CAP_PROP_FRAME_HEIGHT: 480,
@@ -87,7 +87,7 @@ def test_what_it_gives_instead_is_told() -> None:
     assert results["format"] == Hint("format", "MJPG", "YUYV", False)
 
 
-def test_a_driver_that_tells_nothing() -> None:
+def test_a_driver_without_reports() -> None:
     class Silent(Webcam):
         def get(self, prop: int) -> float:
             return 0.0
@@ -108,7 +108,7 @@ def test_exposure_gain_and_focus_are_asked_in_the_drivers_units() -> None:
     assert results["focus"] == Hint("focus", "0", "0", True)
 
 
-def test_automatic_is_asked_too_because_a_webcam_keeps_what_it_was_told() -> None:
+def test_automatic_is_requested_too_because_a_webcam_keeps_its_settings() -> None:
     webcam = Webcam(refuses=())
     results = hints(webcam, exposure_ms="auto", focus="auto")
     assert webcam.values[cv2.CAP_PROP_AUTO_EXPOSURE] == 3
@@ -118,7 +118,7 @@ def test_automatic_is_asked_too_because_a_webcam_keeps_what_it_was_told() -> Non
     assert cv2.CAP_PROP_EXPOSURE not in webcam.values
 
 
-def test_nothing_is_asked_that_nobody_wished() -> None:
+def test_nothing_is_requested_without_a_setting() -> None:
     webcam = Webcam()
     hints(webcam)
     asked = {prop for prop, _ in webcam.told}
@@ -136,7 +136,7 @@ REFUSED: dict[str, tuple[Webcam, str]] = {
 
 
 @pytest.mark.parametrize(("webcam", "got"), REFUSED.values(), ids=REFUSED.keys())
-def test_an_exposure_that_is_not_taken_is_told(webcam: Webcam, got: str) -> None:
+def test_an_exposure_that_is_not_accepted_is_reported(webcam: Webcam, got: str) -> None:
     assert hints(webcam, exposure_ms=5.0)["exposure"] == Hint("exposure", "5 ms", got, False)
 
 
@@ -160,7 +160,7 @@ def test_a_webcam_that_forgets_when_its_pictures_begin_is_asked_again() -> None:
     assert webcam.released
 
 
-def test_the_cameras_status_tells_what_was_taken() -> None:
+def test_the_cameras_status_has_the_accepted_values() -> None:
     webcam, wish = Webcam(), CameraRequest(exposure_ms=8)
     source = Source(Kind.WEBCAM, "0")
     with Camera(source, wish, open_capture=lambda _, w: WebcamCapture(webcam, w)) as camera:

@@ -116,7 +116,7 @@ def test_one_pixel_that_changes_is_no_frozen_picture() -> None:
     assert {status.state for status in paced.told[1:200]} == {"live"}
 
 
-def test_a_still_film_is_what_it_is(tmp_path: Path) -> None:
+def test_a_still_film_is_not_frozen(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "badge.png"), plain(90))
     source = parse_source(str(tmp_path))
     with Camera(source, CameraRequest(photo_s=0.8), frozen_s=0.1, loop=True) as camera:

@@ -86,7 +86,7 @@ def user(password: str) -> str:
     return f"{USER}:{quote(password, safe='')}@"
 
 
-def test_a_password_is_given_to_the_camera_and_told_nobody(
+def test_a_password_is_given_only_to_the_camera(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)

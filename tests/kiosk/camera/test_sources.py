@@ -52,7 +52,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_refused_sources_say_what_to_give(text: str, message: str, tmp_path: Path) -> None:
+def test_refused_sources_have_the_remedy(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(CameraError) as refused:
         parse_source(text, tmp_path)
     assert message in str(refused.value)
@@ -63,7 +63,7 @@ def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
         parse_source(str(tmp_path))
 
 
-def test_a_label_tells_no_password() -> None:
+def test_a_label_has_no_password() -> None:
     source = parse_source("rtsp://user:secret@10.0.0.9:554/door?token=secret")
     assert str(source.label) == "rtsp://10.0.0.9:554/door"
 
@@ -136,7 +136,7 @@ def test_preview_is_small_and_framed() -> None:
     assert preview_jpeg(np.zeros((0, 0, 3), np.uint8)) is None
 
 
-def test_everything_loads_and_says_what_is_missing_without_opencv() -> None:
+def test_without_opencv_everything_loads_and_names_the_package() -> None:
     program = (
         "import sys; sys.modules['cv2'] = None\n"
         "import kiosk.cli.read, kiosk.camera.camera, kiosk.camera.preview, kiosk.camera.sources\n"

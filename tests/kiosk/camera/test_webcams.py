@@ -38,7 +38,7 @@ def test_a_whole_name_goes_before_a_part_of_another(tmp_path: Path) -> None:
     assert find_webcam("c920", webcams).device == "/dev/video1"
 
 
-def test_an_ambiguous_name_is_told_with_what_it_may_mean(tmp_path: Path) -> None:
+def test_an_ambiguous_name_is_reported_with_its_matches(tmp_path: Path) -> None:
     webcams = plug_in(tmp_path, TWINS)
     with pytest.raises(CameraError) as refused:
         parse_source("C920", webcams)
@@ -48,7 +48,7 @@ def test_an_ambiguous_name_is_told_with_what_it_may_mean(tmp_path: Path) -> None
         find_webcam("92", webcams)
 
 
-def test_an_unknown_name_is_told_with_what_there_is(tmp_path: Path) -> None:
+def test_an_unknown_name_is_reported_with_the_webcams(tmp_path: Path) -> None:
     webcams = plug_in(tmp_path)
     with pytest.raises(NoWebcamError, match=r"Webcams here: /dev/video2 \(HD C270\), /dev/video10"):
         find_webcam("Logitech", webcams)
@@ -57,7 +57,7 @@ def test_an_unknown_name_is_told_with_what_there_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere webcams have numbers alone")
-def test_where_there_is_none_that_is_said(tmp_path: Path) -> None:
+def test_without_a_webcam_that_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CameraError, match=NONE_HERE):
         parse_source("Logitech", tmp_path)
     assert webcams_text(tmp_path) == f"{NONE_HERE}."

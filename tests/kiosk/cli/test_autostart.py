@@ -100,7 +100,7 @@ def test_without_a_browser_the_kiosk_starts_alone(home: Path, door: Path) -> Non
     ],
     ids=["any-port", "no-such-browser"],
 )
-def test_what_can_not_work_is_told(
+def test_impossible_settings_are_a_clear_error(
     home: Path, door: Path, settings: str, options: list[str], message: str
 ) -> None:
     (door / "settings.toml").write_text(settings)
@@ -159,7 +159,7 @@ def test_the_screen_waits_for_the_kiosk_and_opens_its_link(
     assert words[-1] == entrance.link
 
 
-def test_without_a_browser_the_screen_says_so(
+def test_without_a_browser_there_is_a_clear_error(
     home: Path, door: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(home))

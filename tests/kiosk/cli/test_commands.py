@@ -184,7 +184,7 @@ def test_a_loop_has_no_end_to_stop_at(tmp_path: Path) -> None:
     assert "--loop has no end to stop at" in result.output
 
 
-def test_offline_it_admits_from_what_it_holds(
+def test_offline_it_admits_from_its_own_places(
     event: FakeEvent, video: Path, tmp_path: Path, forks: Nursery
 ) -> None:
     directory = enrolled_at(event, tmp_path / "door")

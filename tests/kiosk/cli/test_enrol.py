@@ -142,20 +142,20 @@ def test_a_code_that_expires_while_waiting(
         run(directory, code_of(server))
 
 
-def test_another_server_hears_nothing(server: FakeServer, directory: Path) -> None:
+def test_another_server_receives_nothing(server: FakeServer, directory: Path) -> None:
     with pytest.raises(EnrolError, match="not this kiosk's server"):
         run(directory, code_of(server, pin=bytes(32)))
     assert server.requests == []
 
 
-def test_nobody_there(server: FakeServer, directory: Path) -> None:
+def test_no_server(server: FakeServer, directory: Path) -> None:
     code = code_of(server)
     server.close()
     with pytest.raises(EnrolError, match="can't be reached .* Is the server running"):
         run(directory, code)
 
 
-def test_a_hiccup_while_waiting_is_told_and_outlasted(
+def test_an_interruption_while_waiting_is_reported_and_retried(
     server: FakeServer, admin: Admin, directory: Path
 ) -> None:
     replies = iter([admin, lambda request: error_reply(503, "busy", retry=True), admin])
@@ -164,7 +164,7 @@ def test_a_hiccup_while_waiting_is_told_and_outlasted(
     assert "Trying again" in messages[1]
 
 
-def test_nobody_confirms_and_the_next_try_shows_the_same_words(
+def test_without_confirmation_the_next_try_shows_the_same_words(
     server: FakeServer, admin: Admin, directory: Path
 ) -> None:
     admin.confirm_at = 99

@@ -42,7 +42,7 @@ def test_it_works(exported: Path, door: LocalDoor) -> None:
         assert record in line, "byte for byte"
 
 
-def test_what_is_on_a_stick_counts_as_offered(exported: Path, door: LocalDoor) -> None:
+def test_exported_records_count_as_offered(exported: Path, door: LocalDoor) -> None:
     """Otherwise a place would be taken back here and by the server (docs/design/places.md, rule
     3).
     """

@@ -57,13 +57,13 @@ def test_it_works_by_an_option_and_by_a_setting(directory: Path, forks: Nursery)
         assert "Montrez votre badge" in text
 
 
-def test_unknown_language_is_told_plainly(directory: Path) -> None:
+def test_an_unknown_language_is_a_clear_error(directory: Path) -> None:
     result = run("run", "--dir", directory, "--camera", "none", "--port", "0", "--language", "xx")
     assert result.exit_code == 1
     assert result.output == "Error: There is no language 'xx' here. Known: en, fr, zh.\n"
 
 
-def test_spoilt_file_is_told_plainly(directory: Path) -> None:
+def test_a_damaged_file_is_a_clear_error(directory: Path) -> None:
     spoilt = directory / "translations/fr/LC_MESSAGES/badges.po"
     spoilt.write_text('msgid "{hall} is closed"\nmsgstr "{salle} est fermée"')
     result = run("run", "--dir", directory, "--camera", "none", "--port", "0")

@@ -126,7 +126,7 @@ def test_two_codes_in_a_photo(tmp_path: Path) -> None:
     assert run(path).stdout.startswith(f"{path}: NEAR | FAR (")
 
 
-def test_a_video_tells_each_presentation_with_its_time(
+def test_a_video_reports_each_presentation_with_its_time(
     video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readings: list[FileReading] = []

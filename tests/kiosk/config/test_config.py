@@ -143,7 +143,7 @@ def test_settings_of_other_editors(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", [field.name for field in fields(KioskSettings)])
-def test_every_setting_is_checked_and_says_its_rule(tmp_path: Path, key: str) -> None:
+def test_every_setting_is_checked_and_reports_its_rule(tmp_path: Path, key: str) -> None:
     (tmp_path / "settings.toml").write_text(f"{key} = {{}}")
     with pytest.raises(ConfigError, match=rf"settings.toml: {key} must be \S.+\."):
         load_settings(tmp_path)

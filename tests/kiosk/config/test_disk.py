@@ -66,7 +66,9 @@ def remount(disk: Path, how: str) -> None:
 
 
 @pytest.mark.system
-def test_a_full_disk_is_told_and_the_door_goes_on_when_there_is_room(small_disk: Path) -> None:
+def test_a_full_disk_is_reported_and_the_door_continues_once_there_is_room(
+    small_disk: Path,
+) -> None:
     door = LocalDoor(small_disk, Clock())
     door.load()
     door.grant(5)
@@ -82,7 +84,7 @@ def test_a_full_disk_is_told_and_the_door_goes_on_when_there_is_room(small_disk:
 
 
 @pytest.mark.system
-def test_a_read_only_disk_is_told(small_disk: Path) -> None:
+def test_a_read_only_disk_is_reported(small_disk: Path) -> None:
     Journal(small_disk / "journal.db", KIOSK, GENERATION, KIOSK_KEY).close()
     remount(small_disk, "ro")
     with pytest.raises(JournalError) as caught:
@@ -122,14 +124,12 @@ def test_no_command_answers_a_full_disk_with_a_traceback(
     ],
     ids=str,
 )
-def test_what_is_the_disk_and_what_is_not(
-    error: Exception, code: Code | None, tmp_path: Path
-) -> None:
+def test_faults_of_the_disk_and_others(error: Exception, code: Code | None, tmp_path: Path) -> None:
     message = write_trouble(error, tmp_path)
     assert (message and message.code) == code
 
 
-def test_what_a_kiosk_keeps_is_for_its_own_user(tmp_path: Path) -> None:
+def test_a_kiosk_s_files_are_readable_only_by_its_user(tmp_path: Path) -> None:
     directory = enrolled(tmp_path / "kiosk")
     directory.chmod(0o755)
     for name in ("journal.db", "settings.toml", "old.db"):

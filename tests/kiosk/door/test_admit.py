@@ -115,7 +115,7 @@ def test_an_exit_of_an_offered_stay_is_not_credited(door: LocalDoor) -> None:
     assert door.present(badge(SERIAL)).admitted, "closed here at once all the same"
 
 
-def test_an_exit_names_the_stay_that_the_server_told_of(door: LocalDoor) -> None:
+def test_an_exit_names_the_stay_reported_by_the_server(door: LocalDoor) -> None:
     door.load(stays=[stay_of("south-1", 9, SERIAL)])
     assert reason(door.present(badge(SERIAL))) == "already_inside"
     left = door.present(badge(SERIAL), direction=Direction.EXIT)
@@ -184,7 +184,7 @@ def test_a_full_door_online_waits_for_the_place_that_comes(door: LocalDoor) -> N
 
 
 @pytest.mark.parametrize("comes", [True, False], ids=["it comes", "there is none"])
-def test_staff_are_told_while_a_place_is_slow_to_come(
+def test_staff_see_that_a_place_is_slow_to_come(
     door: LocalDoor, comes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admit, "PLACE_WAIT_S", 3600.0)
@@ -199,7 +199,7 @@ def test_staff_are_told_while_a_place_is_slow_to_come(
 
 
 @pytest.mark.usefixtures("patient")
-def test_a_door_that_is_told_at_once_that_there_is_none_is_silent(door: LocalDoor) -> None:
+def test_a_quick_refusal_of_a_place_shows_no_wait(door: LocalDoor) -> None:
     door.grant(10, recall=10)
     door.online = True
     refusing = once_it_waits(door, lambda: door.journal.no_place(HALL))
@@ -246,20 +246,20 @@ def test_a_higher_issue_voids_the_lower_for_good(door: LocalDoor) -> None:
     assert reason(door.present(badge(SERIAL, issue=2))) == "superseded"
 
 
-def test_a_revocation_stands_and_is_lifted(door: LocalDoor) -> None:
+def test_a_revocation_lasts_until_it_is_lifted(door: LocalDoor) -> None:
     door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 1, True)), 11)
     assert reason(door.present(badge(SERIAL))) == "revoked"
     door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 1, False)), 12)
     assert door.present(badge(SERIAL)).admitted
 
 
-def test_a_retired_kiosk_says_so(door: LocalDoor) -> None:
+def test_a_retired_kiosk_gives_that_reason(door: LocalDoor) -> None:
     door.journal.fence()
     assert reason(door.present(badge(SERIAL))) == "kiosk_retired"
     assert door.free() == 0
 
 
-def test_old_facts_count_only_where_the_hall_says(door: LocalDoor) -> None:
+def test_old_facts_matter_only_by_the_hall_s_policy(door: LocalDoor) -> None:
     door.clock.pass_ms(3_600_000)
     assert door.present(badge(SERIAL)).admitted
     door.load(hall=hall_facts(facts_age_max_ms=60_000))
@@ -288,7 +288,7 @@ def test_sessions_open_and_invitations_and_refusals(door: LocalDoor) -> None:
     assert reason(door.present(badge(SERIAL + 2))) == "not_entitled"
 
 
-def test_a_full_disk_admits_nobody(door: LocalDoor, monkeypatch) -> None:
+def test_a_full_disk_stops_admissions(door: LocalDoor, monkeypatch) -> None:
     def fail(self, *_: object, **__: object) -> None:
         raise JournalError("The journal can't be written: database or disk is full.")
 
@@ -356,13 +356,13 @@ class TestMovedOn:
         named = [answer.decision.closes for answer in exits]
         assert named == [StayRef(KIOSK, GENERATION, again.seq), stay]
 
-    def test_that_is_over_when_the_server_says_so(self, door: LocalDoor, stay: StayRef) -> None:
+    def test_it_ends_when_the_server_reports_the_exit(self, door: LocalDoor, stay: StayRef) -> None:
         ref = StayRef(stay.kiosk, stay.generation, stay.seq)
         door.replica.apply(wire.StayClosed(ref, HALL, SERIAL), 13)
         gone = door.present(badge(SERIAL), direction=Direction.EXIT)
         assert gone.decision.closes is None
 
-    def test_a_snapshot_says_it_again(self, door: LocalDoor, stay: StayRef) -> None:
+    def test_a_snapshot_reports_it_too(self, door: LocalDoor, stay: StayRef) -> None:
         ref = StayRef(stay.kiosk, stay.generation, stay.seq)
         moved = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), stay=ref, moved=True)
         door.replica.load(snapshot(stays=[moved]), [stay] if stay.kiosk == KIOSK else [])
@@ -401,7 +401,7 @@ class TestLikelyCopy:
         assert door.present(badge(SERIAL)).admitted
 
 
-def test_a_record_says_in_which_epoch_the_clock_was_measured(door: LocalDoor) -> None:
+def test_a_record_has_the_epoch_of_its_clock_measurement(door: LocalDoor) -> None:
     door.present(badge(SERIAL))
     door.skew = lambda: Skew(42, 7)
     door.present(badge(SERIAL + 1))

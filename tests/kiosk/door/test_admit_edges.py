@@ -67,7 +67,7 @@ class Waits:
 
 
 @pytest.mark.parametrize("halls", [1, 2])
-def test_nobody_waits_longer_than_a_second_and_staff_know_after_a_tenth(
+def test_a_wait_ends_after_a_second_and_is_shown_after_a_tenth(
     door: LocalDoor, monkeypatch: pytest.MonkeyPatch, halls: int
 ) -> None:
     """Of all the halls that the door leads into together."""

@@ -232,7 +232,7 @@ class TestExits:
         leave(door)
         assert leave(door).closes == StayRef(KIOSK, GENERATION, 1)
 
-    def test_not_once_somebody_came_in_again(self, door: LocalDoor) -> None:
+    def test_not_after_a_later_entry(self, door: LocalDoor) -> None:
         door.restart()
         again = door.present(badge(SERIAL))
         assert leave(door).closes == StayRef(KIOSK, GENERATION, again.seq)

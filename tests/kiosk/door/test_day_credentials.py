@@ -81,27 +81,27 @@ def test_a_door_that_knows_nothing_of_it_admits_the_badge(door: LocalDoor) -> No
     assert door.present(badge(SERIAL)).admitted
 
 
-def test_the_server_s_word_denies_the_badge_at_once(door: LocalDoor) -> None:
+def test_the_server_s_report_denies_the_badge_at_once(door: LocalDoor) -> None:
     door.replica.apply(wire.HolderChanged(holder_facts((1, 0))), 11)
     assert reason(door.present(badge(SERIAL))) == "day_credential"
     assert door.present(of_day(0)).admitted
 
 
-def test_a_snapshot_tells_of_it_too_and_takes_it_back(door: LocalDoor) -> None:
+def test_a_snapshot_reports_and_withdraws_it_too(door: LocalDoor) -> None:
     door.load(holders=[holder_facts((1, 0))])
     assert reason(door.present(badge(SERIAL))) == "day_credential"
     door.load(holders=[holder_facts()])
     assert door.present(badge(SERIAL)).admitted
 
 
-def test_a_change_of_somebody_else_takes_nothing_away(door: LocalDoor) -> None:
+def test_another_holder_s_change_removes_nothing(door: LocalDoor) -> None:
     door.replica.apply(wire.HolderChanged(holder_facts((1, 0))), 11)
     door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL + 1, 2, False)), 12)
     assert reason(door.present(badge(SERIAL))) == "day_credential"
     assert door.present(badge(SERIAL + 1, issue=2)).admitted
 
 
-def test_what_was_shown_here_outlasts_a_snapshot_and_a_restart(door: LocalDoor) -> None:
+def test_a_credential_shown_here_outlasts_a_snapshot_and_a_restart(door: LocalDoor) -> None:
     door.present(of_day(0))
     leave(door, of_day(0))
     door.load()
@@ -146,7 +146,7 @@ def test_one_that_names_several_days_opens_on_none(door: LocalDoor) -> None:
     assert door.present(badge(SERIAL)).admitted
 
 
-def test_the_door_asks_for_an_id_where_the_credential_says_so(door: LocalDoor) -> None:
+def test_the_door_asks_for_an_id_if_the_credential_demands_it(door: LocalDoor) -> None:
     answer = door.present(of_day(0, flags=1))
     assert answer.decision == Admitted(flags=frozenset({Flag.CHECK_DAY, Flag.DAY_CREDENTIAL}))
     assert answer.explanation["en"].reason == "Day credential: check the ID"

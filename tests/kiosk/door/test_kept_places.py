@@ -73,7 +73,7 @@ def test_others_never_use_one_before_the_release(keeping: LocalDoor) -> None:
     assert keeping.asked_kinds == [PlaceKind.ORDINARY], "the server is asked for an ordinary place"
 
 
-def test_after_the_release_a_door_that_is_away_gives_them_to_anybody(keeping: LocalDoor) -> None:
+def test_after_the_release_an_offline_door_gives_them_to_everyone(keeping: LocalDoor) -> None:
     give(keeping, 1, 1)
     keeping.clock.wall = RELEASED_AT
     for _ in range(2):
@@ -177,7 +177,7 @@ def test_each_hall_that_an_entry_counts_in_has_its_own(door: LocalDoor) -> None:
         ("zh", "七号厅：本入口仅余2个席位，{time}前留给轮椅使用者及陪同人员"),
     ],
 )
-def test_the_door_says_so(keeping: LocalDoor, language: str, message: str) -> None:
+def test_the_answer_names_the_kept_place(keeping: LocalDoor, language: str, message: str) -> None:
     give(keeping, 0, 2)
     time = keeping.replica.context.local_time(RELEASED_AT)
     assert keeping.present(badge(BORIS)).explanation[language].reason == message.format(time=time)
@@ -186,8 +186,6 @@ def test_the_door_says_so(keeping: LocalDoor, language: str, message: str) -> No
 @pytest.mark.parametrize(
     ("language", "message"), [("en", "Welcome to Hall 7. Kept place"), ("zh", "无障碍席位")]
 )
-def test_the_steward_is_told_of_a_kept_place(
-    keeping: LocalDoor, language: str, message: str
-) -> None:
+def test_the_steward_sees_a_kept_place(keeping: LocalDoor, language: str, message: str) -> None:
     give(keeping, 0, 2)
     assert message in keeping.present(badge(ANNA)).explanation[language].reason

@@ -78,7 +78,7 @@ def test_the_places_left_are_those_of_the_fuller_hall(door: LocalDoor) -> None:
 
 
 @pytest.mark.parametrize(("room", "hall"), [(5, 0), (0, 5), (0, 0), (1, 0), (0, 1)])
-def test_without_a_place_of_each_nobody_gets_in(door: LocalDoor, room: int, hall: int) -> None:
+def test_no_entry_without_a_place_in_each_hall(door: LocalDoor, room: int, hall: int) -> None:
     grant(door, room, HALL)
     grant(door, hall, AROUND)
     answer = door.present(badge(SERIAL))
@@ -103,7 +103,7 @@ def test_a_no_for_one_hall_ends_the_wait_for_the_other(
     assert door.told == [], "nobody waited"
 
 
-def test_nobody_waits_where_one_of_the_halls_can_t_be_asked_for_a_place(
+def test_no_wait_if_one_of_the_halls_can_t_be_asked_for_a_place(
     door: LocalDoor,
 ) -> None:
     door.ask_for_place = lambda hall: hall == AROUND
@@ -131,7 +131,7 @@ def test_a_journal_commits_both_or_neither(door: LocalDoor) -> None:
 @pytest.mark.parametrize(
     ("stop", "expected"), [("fence", "kiosk_retired"), ("rest", "door_resting")]
 )
-def test_a_door_out_of_use_says_so_though_it_has_no_place_of_either(
+def test_a_door_out_of_use_gives_that_reason_even_without_places(
     door: LocalDoor, stop: str, expected: str
 ) -> None:
     """It has returned them, and full halls would be the less useful answer."""
@@ -166,7 +166,7 @@ def test_an_exit_after_the_entry_was_sent_leaves_both_to_the_server(door: LocalD
     assert door.journal.offer(10).outer_closed_before_upload == ()
 
 
-def test_the_stay_in_the_hall_around_is_the_one_that_began_with_the_room_s(door: LocalDoor) -> None:
+def test_the_outer_stay_is_that_of_the_same_entry(door: LocalDoor) -> None:
     """Two copies of a badge are inside: the exit ends both stays of one entry."""
     early = stay_of("south-1", 4, SERIAL)
     late = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), since=early.since + 1)
@@ -198,9 +198,7 @@ def test_who_is_known_in_neither_hall_may_leave(door: LocalDoor) -> None:
 
 
 @pytest.mark.parametrize("override", [False, True])
-def test_an_exit_says_which_pool_the_place_in_the_hall_around_is_of(
-    door: LocalDoor, override: bool
-) -> None:
+def test_an_exit_records_the_pool_of_the_outer_place(door: LocalDoor, override: bool) -> None:
     stay = msgspec.structs.replace(stay_of("south-1", 4, SERIAL), override=override)
     door.load(outer=around(stay))
     door.present(badge(SERIAL), direction=Direction.EXIT)
@@ -209,7 +207,7 @@ def test_an_exit_says_which_pool_the_place_in_the_hall_around_is_of(
     assert record.outer_halls == (closed,)
 
 
-def test_the_feed_tells_of_each_hall(door: LocalDoor) -> None:
+def test_the_feed_reports_each_hall(door: LocalDoor) -> None:
     facts = stay_of("south-1", 4, SERIAL)
     door.replica.apply(wire.StayOpened(facts, AROUND), 11)
     assert door.replica.stays(SERIAL, HALL) == []
@@ -290,7 +288,7 @@ def test_a_likely_copy_is_flagged_when_a_supervisor_overrules(door: LocalDoor) -
     assert free(door) == (4, 4)
 
 
-def test_a_restart_keeps_what_the_door_leads_into(door: LocalDoor) -> None:
+def test_a_restart_keeps_the_halls_of_the_door(door: LocalDoor) -> None:
     door.restart()
     assert door.replica.context is not None
     assert door.replica.context.halls == (HALL, AROUND)

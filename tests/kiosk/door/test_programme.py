@@ -54,7 +54,7 @@ def shown(door: LocalDoor, *sessions: wire.SessionFacts, at: int = NOON) -> list
     return [(entry.when, entry.titles["en"]) for entry in now_and_next(door.replica.context, at)]
 
 
-def test_what_goes_on_and_what_comes_next(door: LocalDoor) -> None:
+def test_the_sessions_now_and_next(door: LocalDoor) -> None:
     first, second, third = (session(n, NOON + (n - 1) * 2 * HOUR) for n in (1, 2, 3))
     assert shown(door, third, first, second) == [("now", "Session 1"), ("next", "Session 2")]
     assert shown(door, first, second, at=NOON - 1) == [("next", "Session 1")]
@@ -84,7 +84,7 @@ def test_all_of_it_is_there(door: LocalDoor) -> None:
     )
 
 
-def test_another_day_is_told_where_nothing_goes_on(door: LocalDoor) -> None:
+def test_the_next_session_may_be_on_another_day(door: LocalDoor) -> None:
     later = session(2, NOON + DAY_MS)
     assert shown(door, session(1, NOON), later) == [("now", "Session 1")]
     assert shown(door, later) == [("next", "Session 2")]
@@ -92,7 +92,7 @@ def test_another_day_is_told_where_nothing_goes_on(door: LocalDoor) -> None:
     assert not entry.today
 
 
-def test_an_earlier_server_tells_no_programme(door: LocalDoor) -> None:
+def test_an_earlier_server_sends_no_programme(door: LocalDoor) -> None:
     bare = wire.SessionFacts(
         session=1,
         titles={"en": "Bare"},
@@ -164,7 +164,7 @@ def test_a_speaker_who_is_denied_is_named_as_one(door: LocalDoor) -> None:
     assert answer.speaks == Speaks("keynote", NOON)
 
 
-def test_a_badge_that_may_be_in_wrong_hands_greets_nobody(door: LocalDoor) -> None:
+def test_a_doubtful_badge_greets_no_speaker(door: LocalDoor) -> None:
     for facts in (wire.HolderFacts(KEYNOTE, 2, False), wire.HolderFacts(KEYNOTE, 1, True)):
         door.load(sessions=[session(1, NOON)], holders=[facts])
         answer = door.present(badge(KEYNOTE))

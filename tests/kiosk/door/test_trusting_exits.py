@@ -79,7 +79,7 @@ def test_it_comes_back_to_its_own_pool(trusting: LocalDoor, override: bool) -> N
     assert decode_record(records_of(trusting.journal)[0]).override_place is override
 
 
-def test_an_own_stay_beyond_the_capacity_says_so(door: LocalDoor) -> None:
+def test_an_own_stay_beyond_the_capacity_is_marked(door: LocalDoor) -> None:
     """The exit's record names the pool of its place."""
     door.load(stays=[type(ELSEWHERE[0])(ELSEWHERE[0].stay, SERIAL, 0, 71, True)])
     door.present(badge(SERIAL), direction=EXIT)
@@ -87,7 +87,7 @@ def test_an_own_stay_beyond_the_capacity_says_so(door: LocalDoor) -> None:
     assert (record.override_place, record.credited) == (True, False)
 
 
-def test_no_place_comes_back_while_somebody_is_known_to_be_beyond_the_capacity(
+def test_no_place_comes_back_while_a_known_stay_is_beyond_the_capacity(
     trusting: LocalDoor,
 ) -> None:
     """It is theirs first, and the server decides. Once they have left, places come back here."""

@@ -400,7 +400,7 @@ class TestByHand:
 
 
 class TestOrders:
-    def test_one_that_nobody_signed_is_dropped(self, tmp_path: Path) -> None:
+    def test_an_unsigned_one_is_dropped(self, tmp_path: Path) -> None:
         with opened(tmp_path / "journal.db") as journal:
             key, good = order(5)
             journal.obey([(key, good), (key, Order(9, 0, 1, good.signature))])
@@ -492,7 +492,7 @@ def test_a_journal_of_the_version_before_opens_and_goes_on(before: Path, tmp_pat
         "UPDATE own_stay SET hall = hall + 1 WHERE seq = 3",
     ],
 )
-def test_what_was_altered_before_it_was_brought_up_is_noticed(
+def test_changes_before_a_migration_are_detected(
     before: Path, tmp_path: Path, statement: str
 ) -> None:
     path = Path(shutil.copy(before, tmp_path / "journal.db"))

@@ -57,7 +57,7 @@ def test_one_goes_with_places_that_were_granted(journal: Journal, at) -> None:
     assert kept(journal) == 2, "nothing new was granted"
 
 
-def test_one_goes_with_what_was_acknowledged(journal: Journal, at) -> None:
+def test_a_mark_is_stored_with_an_acknowledgement(journal: Journal, at) -> None:
     journal.acked(0, 1, [order(5)], mark=mark(1))
     enter(journal, 7)
     journal.offer(1)
@@ -73,7 +73,7 @@ def test_no_mark_changes_none(journal: Journal, at) -> None:
     assert kept(journal) == 1
 
 
-def test_a_rest_or_a_fence_tells_whether_places_went_back(journal: Journal) -> None:
+def test_a_rest_or_a_fence_returns_whether_places_went_back(journal: Journal) -> None:
     """If there are any, they are reported to the server at once."""
     journal.obey([order(1)])
     for stop in ("rest", "fence"):

@@ -91,7 +91,7 @@ class TestOffers:
         assert not leave(journal, 1, own(1))
         assert account(journal).credited == 0
 
-    def test_only_what_fits_is_offered(self, journal: Journal) -> None:
+    def test_only_records_that_fit_are_offered(self, journal: Journal) -> None:
         for serial in range(5):
             enter(journal, serial)
         offer = journal.offer(3)
@@ -133,7 +133,7 @@ class TestOffers:
 
 
 class TestAnswers:
-    def test_a_restored_server_gets_again_what_it_lacks(self, journal: Journal) -> None:
+    def test_a_restored_server_gets_its_missing_records_again(self, journal: Journal) -> None:
         for serial in range(3):
             enter(journal, serial)
         journal.offer(500)
@@ -177,7 +177,7 @@ class TestAnswers:
         assert account(journal).free == 7
         assert not journal.obey(orders((12, 5, 1))).returned
 
-    def test_what_is_used_can_t_be_returned(self, journal: Journal) -> None:
+    def test_used_places_can_t_be_returned(self, journal: Journal) -> None:
         for serial in range(8):
             enter(journal, serial)
         journal.obey(orders((10, 10, 1)))
@@ -197,7 +197,7 @@ class TestAnswers:
         assert account(journal).free == 0, "and what comes back goes on"
         assert account(journal).returned == 10
 
-    def test_whoever_waits_for_a_place_is_woken(self, journal: Journal) -> None:
+    def test_a_waiting_door_is_woken(self, journal: Journal) -> None:
         journal.obey(orders((10, 10, 1)))
         assert not journal.wait_for_place(HALL, 0.01)
         timer = threading.Timer(0.05, lambda: journal.obey(orders((11, 0, 1))))
@@ -214,7 +214,7 @@ def test_the_counter_of_requests_only_rises(tmp_path: Path) -> None:
     assert counters == sorted(set(counters))
 
 
-def test_the_counter_goes_on_above_what_the_server_has_seen(tmp_path: Path) -> None:
+def test_the_counter_continues_above_the_server_s_last(tmp_path: Path) -> None:
     """The clock was set back, and this disk is an earlier copy."""
     with open_journal(tmp_path) as journal:
         seen = journal.next_counter() + 10**9

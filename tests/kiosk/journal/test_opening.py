@@ -56,7 +56,7 @@ class TestOpening:
     @pytest.mark.parametrize(
         "code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_CANTOPEN]
     )
-    def test_what_is_no_damage_leaves_it_where_it_is(self, tmp_path: Path, code: int) -> None:
+    def test_other_faults_leave_the_file_in_place(self, tmp_path: Path, code: int) -> None:
         open_journal(tmp_path).close()
 
         class Failing(sqlite3.Connection):

@@ -81,7 +81,7 @@ class TestWaits:
         assert waits.begun == 0
 
     @pytest.mark.parametrize("left_s", [0.0, -1.0])
-    def test_without_time_nobody_waits(self, journal: Journal, left_s: float) -> None:
+    def test_no_wait_without_time(self, journal: Journal, left_s: float) -> None:
         assert journal.wait_for_place(HALL, left_s) is True
         journal.obey(orders((10, 10, 1)))
         assert journal.wait_for_place(HALL, left_s) is False
@@ -100,23 +100,21 @@ class TestWaits:
 
 
 class TestAnswers:
-    def test_a_fence_gives_back_what_the_same_answer_granted(self, journal: Journal) -> None:
+    def test_a_fence_returns_places_granted_in_the_same_answer(self, journal: Journal) -> None:
         effect = journal.acked(0, 1, orders((12, 0, 1)), fenced=True)
         assert effect == Effect(gained=False, returned=True)
         assert account(journal).free == 0
 
-    def test_a_fence_after_a_recall_of_all_tells_that_places_went_back(
-        self, journal: Journal
-    ) -> None:
+    def test_a_fence_after_a_recall_of_all_reports_returned_places(self, journal: Journal) -> None:
         assert journal.acked(0, 1, orders((10, 10, 1)), fenced=True).returned
         assert not journal.acked(0, 1, fenced=True).returned
 
-    def test_what_was_granted_is_told(self, journal: Journal) -> None:
+    def test_granted_places_are_reported(self, journal: Journal) -> None:
         assert journal.acked(0, 1, orders((12, 0, 1))) == Effect(gained=True)
         assert journal.obey(orders((13, 0, 1))) == Effect(gained=True)
 
     @pytest.mark.parametrize("newest_first", [True, False])
-    def test_the_newest_of_several_orders_says_which_server_it_is(
+    def test_the_newest_incarnation_of_several_orders_counts(
         self, journal: Journal, newest_first: bool
     ) -> None:
         """An order of an earlier server is ignored."""
@@ -130,7 +128,7 @@ class TestAnswers:
             assert journal.obey([]) == Effect()
             assert journal.state().incarnation == 0
 
-    def test_a_rest_and_a_fence_tell_what_went_back(self, journal: Journal) -> None:
+    def test_a_rest_and_a_fence_report_returned_places(self, journal: Journal) -> None:
         assert journal.rest() == Effect(returned=True)
         assert journal.rest() == Effect()
         journal.resume()
@@ -150,7 +148,7 @@ class TestStays:
         with journal.transaction() as step:
             step.append(draft)
 
-    def test_gone_ones_are_told_by_entry_and_by_hall(self, journal: Journal) -> None:
+    def test_gone_entries_are_reported_by_entry_and_by_hall(self, journal: Journal) -> None:
         journal.obey([(PoolKey(AROUND), Order(5, 0, 1))])
         for _ in range(3):
             self.both(journal, Direction.ENTRY)

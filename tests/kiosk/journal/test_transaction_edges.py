@@ -85,7 +85,7 @@ class TestNamedStays:
 
 
 class TestOwnStays:
-    def test_only_the_one_that_an_exit_names_is_closed(self, journal: Journal) -> None:
+    def test_only_the_stay_that_an_exit_names_is_closed(self, journal: Journal) -> None:
         for serial in (1, 1, 2):
             enter(journal, serial)
         leave(journal, 1, own(1))
@@ -149,7 +149,7 @@ class TestOuterHalls:
         assert outer.credited
         assert journal.accounts()[PoolKey(AROUND)].free == 2
 
-    def test_a_door_of_one_hall_says_nothing_of_others(self, journal: Journal) -> None:
+    def test_a_record_at_a_door_of_one_hall_has_no_outer_halls(self, journal: Journal) -> None:
         """Its records are as before nested halls."""
         enter(journal, 1)
         leave(journal, 1, own(1))
@@ -165,7 +165,7 @@ class TestState:
             assert step.state.last_seq == 2
         assert account(journal).free == 8
 
-    def test_what_was_offered_stays_offered(self, journal: Journal) -> None:
+    def test_offered_records_stay_offered(self, journal: Journal) -> None:
         """A restored server is asked with an empty batch from the start."""
         for serial in range(3):
             enter(journal, serial)

@@ -48,7 +48,7 @@ def test_a_still_is_always_the_same_and_its_code_in_view(difficulty: str) -> Non
         assert first.gray[int(top) : int(bottom), int(left) : int(right)].std() > 4
 
 
-def test_easy_stills_are_read_where_the_truth_says() -> None:
+def test_easy_stills_are_read() -> None:
     for size in ((1280, 720), FULL_HD):
         picture = still("plain", 0, size)
         assert ENGINES[ZXING]()(picture.gray) == [picture.shown[0].text]

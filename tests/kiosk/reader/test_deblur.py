@@ -39,7 +39,7 @@ def distance(picture: Gray) -> float:
     return float(np.abs(picture[inner, inner].astype(float) - CARD[inner, inner]).mean())
 
 
-def test_what_is_not_blurred_or_empty_is_left_alone() -> None:
+def test_sharp_and_empty_pictures_have_no_blur() -> None:
     for picture in (
         np.full((200, 200), 90, np.uint8),
         np.zeros((10, 10), np.uint8),
@@ -56,7 +56,7 @@ def test_two_likely_blurs_are_not_the_same_one_twice() -> None:
     assert not any(left.resembles(right) for left in blurs for right in blurs if left is not right)
 
 
-def test_what_resembles() -> None:
+def test_resemblance_of_blurs() -> None:
     blur = Blur("motion", 10.0, 178.0, 0.8)
     assert blur.resembles(Blur("motion", 10.5, 3.0, 0.7))
     assert not blur.resembles(Blur("motion", 10.5, 30.0, 0.7))

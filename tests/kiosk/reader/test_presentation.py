@@ -77,7 +77,7 @@ def code(text: str, area: float) -> Code:
 NEAR, FAR, POSTER = code("HKNEAR", 9000), code("HKFAR", 2000), code("https://x", 50_000)
 
 
-def test_the_nearer_badge_is_taken_wherever_it_stands_in_the_list() -> None:
+def test_the_nearer_badge_is_taken_anywhere_in_the_list() -> None:
     assert Nearest().choose([NEAR, FAR], 0.0) == NEAR
     assert Nearest().choose([FAR, NEAR], 0.0) == NEAR
     assert Nearest().choose([], 0.0) is None
@@ -121,7 +121,7 @@ def test_the_next_in_the_queue_is_not_waited_for() -> None:
     assert nearest.choose([FAR], 0.1) == FAR
 
 
-def test_what_was_beside_is_bounded() -> None:
+def test_the_memory_of_codes_beside_is_bounded() -> None:
     nearest = Nearest()
     for number in range(1000):
         assert nearest.choose([NEAR, code(f"HK{number}", 10)], number / 30) == NEAR

@@ -73,7 +73,7 @@ SECOND_LOOKS = {
 
 
 @pytest.mark.parametrize("make", SECOND_LOOKS.values(), ids=SECOND_LOOKS.keys())
-def test_second_looks_read_what_the_first_does_not(make) -> None:
+def test_further_passes_read_codes_that_the_first_does_not(make) -> None:
     picture, reader = make(), Reader()
     assert all(code.text is None for code in find_zxing(picture))
     seen = [sighting for _ in range(TIMES) for sighting in reader.read(picture, PLENTY_MS)]
@@ -144,7 +144,7 @@ def test_any_bytes_become_text(data: bytes, text: str) -> None:
     assert texts(Reader().read(symbol(data, version=None))) == [text]
 
 
-def test_zbar_gives_only_what_it_cannot_have_guessed() -> None:
+def test_only_text_that_zbar_did_not_guess_counts() -> None:
     assert [code.text for code in find_zbar(symbol(TEXT))] == [TEXT]
     assert find_zbar(symbol("Grüße".encode("latin-1"), version=None)) == []
 
@@ -197,7 +197,7 @@ def test_a_failing_engine_does_not_stop_the_door(monkeypatch: pytest.MonkeyPatch
     assert Reader().read(symbol(TEXT), budget_ms=0) == []
 
 
-def test_hint_tells_dark_and_unreadable() -> None:
+def test_hint_distinguishes_dark_and_unreadable() -> None:
     reader = Reader()
     reader.read(hall())
     assert reader.hint == ""

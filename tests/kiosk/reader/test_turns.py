@@ -71,7 +71,7 @@ def test_each_frame_of_a_still_view_gets_another_look(monkeypatch: pytest.Monkey
     assert set(looks.names) == {look.name for look in ALL_LOOKS}
 
 
-def test_what_moves_is_deblurred_each_time_and_looked_at_in_turn(
+def test_a_moving_code_is_deblurred_each_time_and_the_passes_rotate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looks = Looks(monkeypatch)
@@ -189,7 +189,7 @@ def test_two_patches_of_texture_are_two_places() -> None:
     assert middles == [(2, 2), (10, 5)]
 
 
-def test_sharpness_tells_a_blurred_crop() -> None:
+def test_sharpness_distinguishes_a_blurred_crop() -> None:
     card = symbol(TEXT, 4)
     blurred = cv2.blur(card, (9, 9))
     assert sharpness(card) > 2 * sharpness(blurred)

@@ -80,7 +80,7 @@ def test_a_relay_that_is_slow() -> None:
         over.set()
 
 
-def test_a_relay_that_is_away_and_its_password_is_not_told() -> None:
+def test_a_missing_relay_is_reported_without_its_password() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://user:secret@127.0.0.1:{unused.getsockname()[1]}/"
@@ -100,7 +100,7 @@ def test_firing_never_waits_and_pulses_do_not_pile_up() -> None:
     relay.close()
 
 
-def test_a_fault_of_ours_is_told_too() -> None:
+def test_a_fault_of_the_program_is_reported_too() -> None:
     results: queue.Queue[str] = queue.Queue()
     relay = Relay(lambda: 1 / 0, results.put)
     relay.fire()
@@ -108,7 +108,7 @@ def test_a_fault_of_ours_is_told_too() -> None:
     relay.close()
 
 
-def test_trouble_is_told_in_every_language_and_is_over_with_the_next_pulse() -> None:
+def test_trouble_is_reported_in_every_language_until_the_next_pulse() -> None:
     results: queue.Queue[str] = queue.Queue()
     answers = [500, 200]
     with turnstile(lambda: answers.pop(0)) as (url, _):
@@ -125,7 +125,7 @@ def test_trouble_is_told_in_every_language_and_is_over_with_the_next_pulse() -> 
         relay.close()
 
 
-def test_a_relay_that_hangs_delays_no_scan_and_opens_for_nobody_who_has_passed() -> None:
+def test_a_hanging_relay_delays_no_scan_and_sends_no_late_pulses() -> None:
     results: queue.Queue[str] = queue.Queue()
     pulsing, hang, pulses, now = threading.Event(), threading.Event(), [], [0.0]
 
@@ -155,7 +155,7 @@ def test_a_server_that_takes_the_connection_and_hangs() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:99999/", "http://127.0.0.1:x/"])
-def test_an_address_with_a_bad_port_is_told(url: str) -> None:
+def test_an_address_with_a_bad_port_is_reported(url: str) -> None:
     with pytest.raises(RelayError, match=r"failed \(port\)"):
         call(url, 0.2)
 

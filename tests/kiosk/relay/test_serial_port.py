@@ -111,7 +111,7 @@ def test_it_is_opened_once_because_boards_restart_at_that(
     assert len(opened) == 1
 
 
-def test_a_device_that_takes_nothing_is_told_in_time(board: Board) -> None:
+def test_a_device_that_accepts_nothing_is_reported_in_time(board: Board) -> None:
     port = SerialPort(board.path)
     with pytest.raises(SerialError, match="accepts no data"):
         port.write(b"x" * 1_000_000, 0.2)  # nothing reads at the other end
@@ -155,7 +155,7 @@ def test_a_device_that_came_back_between_two_pulses_loses_none(tmp_path: Path) -
     second.unplug()
 
 
-def test_a_device_that_is_away_is_told_and_is_no_secret() -> None:
+def test_a_missing_device_is_reported_by_name() -> None:
     results: queue.Queue[str] = queue.Queue()
     relay = make_relay(KioskSettings(relay_file="/dev/ttyNONE9"), results.put)
     assert relay is not None
@@ -166,7 +166,7 @@ def test_a_device_that_is_away_is_told_and_is_no_secret() -> None:
     relay.close()
 
 
-def test_what_is_no_terminal_is_written_to_as_it_is(tmp_path: Path) -> None:
+def test_a_file_that_is_no_terminal_is_written_unchanged(tmp_path: Path) -> None:
     pipe = tmp_path / "gpio"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)

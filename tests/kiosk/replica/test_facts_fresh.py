@@ -14,7 +14,7 @@ SERIAL = 77
 
 
 @pytest.mark.parametrize(("ahead", "age_ms"), [(1, 5_000), (0, 0), (-1, 0)])
-def test_an_answer_makes_fresh_only_what_it_confirms(
+def test_an_answer_refreshes_only_the_facts_it_confirms(
     fresh: Online, event: FakeEvent, clock: Clock, ahead: int, age_ms: int
 ) -> None:
     """If its cursor is ahead, the server has changes that this door lacks."""
@@ -49,7 +49,7 @@ def test_a_stay_elsewhere_ends_that_one_alone(door: LocalDoor) -> None:
     assert left == {("south-1", 1, 10), ("south-2", 1, 9), ("south-1", 2, 9)}
 
 
-def test_what_was_kept_of_the_age_is_as_new_as_it_may_be(door: LocalDoor, clock: Clock) -> None:
+def test_the_stored_age_is_as_new_as_it_may_be(door: LocalDoor, clock: Clock) -> None:
     """It is saved at the first chance after the interval, not before."""
     door.load()
     clock.pass_ms(FRESH_SAVED_MS - 1)
@@ -63,7 +63,7 @@ def test_what_was_kept_of_the_age_is_as_new_as_it_may_be(door: LocalDoor, clock:
     assert door.replica.age_ms() == 0
 
 
-def test_a_clock_that_stands_still_is_not_one_set_back(door: LocalDoor) -> None:
+def test_a_stopped_clock_is_not_set_back(door: LocalDoor) -> None:
     door.load()
     door.restart()
     assert door.replica.age_ms() == 0

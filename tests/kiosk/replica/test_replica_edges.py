@@ -73,7 +73,7 @@ class TestOneStayAmongOthers:
     def test_another_holder_s_are_not_seen(self, replica: Replica) -> None:
         assert replica.stays(SERIAL + 1, HALL) == []
 
-    def test_the_newest_word_of_it_counts(self, replica: Replica) -> None:
+    def test_the_newest_report_counts(self, replica: Replica) -> None:
         """It is reported again, with a corrected holder."""
         again = wire.StayFacts(StayRef("south-1", 1, 9), SERIAL + 1, NOON, OTHER_DOOR, True)
         replica.apply(wire.StayOpened(again, HALL), 12)
@@ -93,12 +93,12 @@ class TestOneOfItsOwn:
         ended = [replica.is_ended(seq, hall) for seq in (1, 2) for hall in (HALL, AROUND)]
         assert ended == [True, False, False, False]
 
-    def test_is_told_twice(self, replica: Replica) -> None:
+    def test_is_reported_twice(self, replica: Replica) -> None:
         for counted in (True, True, False, False):
             replica.apply(wire.StayClosed(OWN, HALL, SERIAL, counted=counted), 11)
         assert replica.is_ended(1, HALL)
 
-    def test_is_back_where_a_snapshot_says_so(self, replica: Replica) -> None:
+    def test_is_back_if_a_snapshot_has_it(self, replica: Replica) -> None:
         """The move was an error, corrected by staff."""
         replica.apply(wire.StayClosed(OWN, HALL, SERIAL, counted=True), 11)
         here = msgspec.structs.replace(stay_of(KIOSK, 1, SERIAL), stay=OWN)
@@ -108,7 +108,7 @@ class TestOneOfItsOwn:
 
 
 class TestHalls:
-    def test_a_door_s_own_is_told_of_before_the_first_snapshot(
+    def test_a_door_s_own_is_reported_before_the_first_snapshot(
         self, tmp_path: Path, clock: Clock
     ) -> None:
         """The feed may be faster, before this door's hall is known."""
@@ -132,7 +132,7 @@ class TestHalls:
 
 
 class TestNames:
-    def test_a_corrected_name_is_the_one_that_is_shown(self, replica: Replica) -> None:
+    def test_a_corrected_name_is_shown(self, replica: Replica) -> None:
         for name in ("Mei Lim", "Mei Lin"):
             replica.take_names(wire.NamesPage([sealed_name(SERIAL, name)], 1, False))
         assert replica.name_of(credential(SERIAL).signature) == wire.HolderName("Mei Lin", "ACME")
@@ -155,7 +155,7 @@ class TestWrites:
         replica.take_names(wire.NamesPage(page.names[:1], 1, False))
         assert replica.name_of(credential(SERIAL).signature) is not None
 
-    def test_what_sqlite_has_undone_itself_is_told_as_it_was(
+    def test_sqlite_s_own_rollback_raises_the_first_error(
         self, replica: Replica, tmp_path: Path
     ) -> None:
         """For example on a full disk: the first error is reported."""

@@ -86,7 +86,7 @@ BAD_BODIES = [
 
 
 @pytest.mark.parametrize("body", BAD_BODIES)
-def test_malformed_text_is_told_so(client: FlaskClient, face: Face, body: bytes) -> None:
+def test_malformed_text_is_a_clear_error(client: FlaskClient, face: Face, body: bytes) -> None:
     refused = client.post("/text", data=body, content_type="application/json", headers=face.own())
 
     assert refused.status_code == 400
@@ -105,7 +105,7 @@ def test_form_and_huge_body_are_refused(client: FlaskClient, face: Face) -> None
     assert face.typed == []
 
 
-def test_unknown_page_is_told_so(client: FlaskClient) -> None:
+def test_an_unknown_page_is_a_clear_error(client: FlaskClient) -> None:
     missing = client.get("/admin")
 
     assert missing.status_code == 404
@@ -131,7 +131,7 @@ def test_another_user_of_the_machine_does_nothing(face: Face) -> None:
     assert face.typed == []
 
 
-def test_who_has_no_link_is_told_what_to_do_in_both_languages(face: Face) -> None:
+def test_a_browser_without_a_link_gets_the_remedy_in_both_languages(face: Face) -> None:
     page = face.app.test_client().get("/").text
     assert "hallkeeper-kiosk link" in page
     assert "专用链接" in page

@@ -64,7 +64,7 @@ def test_change_wakes_every_waiter() -> None:
     assert woken == [version + 1] * 5
 
 
-def test_equal_status_wakes_nobody() -> None:
+def test_an_equal_status_wakes_no_waiter() -> None:
     board = Board()
     board.update(online=True, camera="live")
     version, _ = board.wait(0, 0)
@@ -148,7 +148,7 @@ def test_direction_is_handed_on(serves_both: bool) -> None:
     assert turned == [Direction.EXIT]
 
 
-def test_board_without_callbacks_takes_what_is_typed() -> None:
+def test_a_board_without_callbacks_accepts_typed_text() -> None:
     board = Board()
     board.type_text("HKABC")
     assert not board.turn(Direction.EXIT), "nobody knows of a direction"
@@ -163,7 +163,7 @@ def test_parts_are_replaced_whole_and_leave_the_others() -> None:
     assert (status.online, status.scans_waiting) == (False, 1)
 
 
-def test_parts_that_are_as_before_wake_nobody() -> None:
+def test_unchanged_parts_wake_no_waiter() -> None:
     board = Board()
     board.put(DoorStatus(free_places=3))
     version, _ = board.wait(0, 0)
@@ -171,7 +171,7 @@ def test_parts_that_are_as_before_wake_nobody() -> None:
     assert board.wait(version, 0)[0] == version
 
 
-def test_answer_tells_what_it_is() -> None:
+def test_an_answer_has_its_kind() -> None:
     admitted = Answer(Admitted(), Direction.ENTRY, 1, 1, 7, None, None, 1)
     denied = Answer(Denied(Reason.FORGED), Direction.ENTRY, 1, 2, None, None, None, 1)
 

@@ -136,7 +136,7 @@ def test_the_facts_alone_are_fetched_anew(client: FlaskClient, eye: Eye) -> None
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_a_lost_camera_is_told(client: FlaskClient, eye: Eye) -> None:
+def test_a_lost_camera_is_reported(client: FlaskClient, eye: Eye) -> None:
     lost = CameraStatus("lost", Message(Code.NO_PICTURE_FOR, n=3), 1280, 720)
     eye.told = replace(REPORT, status=lost, judged=None, shown=0, read=0)
     assert "lost: no picture for 3 s" in text_of(client, "/camera?language=en")
@@ -174,7 +174,7 @@ WEBCAM = Message(Code.WEBCAM, target="0")
     ],
     ids=lambda value: value.code.name if isinstance(value, Message) else "",
 )
-def test_what_a_camera_says_has_chinese_words(
+def test_a_camera_s_messages_are_in_chinese_too(
     client: FlaskClient, eye: Eye, message: Message, english: str, chinese: str
 ) -> None:
     eye.told = replace(REPORT, status=CameraStatus("lost", message))
@@ -182,9 +182,7 @@ def test_what_a_camera_says_has_chinese_words(
     assert f"断开: {chinese}" in text_of(client, "/camera?language=zh")
 
 
-def test_a_camera_that_was_never_there_is_told_with_what_will_be_asked(
-    client: FlaskClient, eye: Eye
-) -> None:
+def test_a_missing_camera_is_shown_with_the_wanted_settings(client: FlaskClient, eye: Eye) -> None:
     eye.told = replace(REPORT, status=CameraStatus("lost", Message(Code.CANT_OPEN, camera=WEBCAM)))
     text = text_of(client, "/camera?language=en")
     assert "Pictures a second 30 0 measured Format MJPG – Exposure 5 – Gain left to" in text
@@ -201,7 +199,7 @@ def test_a_film_is_asked_for_nothing(client: FlaskClient, eye: Eye) -> None:
     assert "not applied" not in text
 
 
-def test_a_size_that_the_pictures_do_not_have_is_told(client: FlaskClient, eye: Eye) -> None:
+def test_a_size_that_the_pictures_lack_is_reported(client: FlaskClient, eye: Eye) -> None:
     eye.told = replace(REPORT, status=replace(REPORT.status, width=640, height=480))
     assert "1280 × 720 640 × 480 – not applied" in text_of(client, "/camera?language=en")
 
@@ -218,7 +216,7 @@ def test_no_picture_yet(eye: Eye) -> None:
     assert opened(app_with(eye)).get("/camera/picture.jpg").status_code == 204
 
 
-def test_a_door_without_a_camera_says_so() -> None:
+def test_a_door_without_a_camera_reports_it() -> None:
     client = opened(app_with(None))
     assert "It uses only the hand scanner" in text_of(client, "/camera?language=en")
     assert client.get("/camera/picture.jpg").status_code == 204
@@ -242,7 +240,7 @@ def test_the_page_runs_its_own_files_alone(client: FlaskClient) -> None:
             assert file.status_code == 200, address
 
 
-def test_nobody_else_is_let_in(client: FlaskClient) -> None:
+def test_other_browsers_are_refused(client: FlaskClient) -> None:
     for path in ("/camera", "/camera/facts", "/camera/picture.jpg"):
         assert client.get(path, headers={"Host": "evil.example"}).status_code == 403
         assert client.get(path, environ_base={"REMOTE_ADDR": "192.0.2.9"}).status_code == 403

@@ -80,6 +80,6 @@ def test_a_damaged_file_forgets_its_browsers_and_nothing_else(tmp_path: Path) ->
     assert entrance_file.open(secret_of(entrance_file.link)) is not None
 
 
-def test_where_nothing_runs_the_error_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_running_kiosk_the_error_has_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="hallkeeper-kiosk run"):
         read_link(tmp_path)

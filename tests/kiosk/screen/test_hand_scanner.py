@@ -52,7 +52,7 @@ def test_lower_case_is_read() -> None:
 
 
 @pytest.mark.parametrize("text", [BADGE, "https://example.org/", "4006381333931", "HK", "hk123"])
-def test_what_is_typed_rightly_stays(text: str) -> None:
+def test_correct_text_is_unchanged(text: str) -> None:
     assert read_typed(text) == (text, False)
 
 
@@ -87,7 +87,7 @@ def client(face: Face) -> FlaskClient:
     return opened(face.app)
 
 
-def test_page_hands_on_what_was_meant(face: Face, client: FlaskClient) -> None:
+def test_the_page_passes_on_the_corrected_text(face: Face, client: FlaskClient) -> None:
     typed_text, keys = typed(BADGE, "US", "DE")
     answered = post(client, "/text", {"text": typed_text, "keys": keys}, face.own())
 
@@ -95,9 +95,7 @@ def test_page_hands_on_what_was_meant(face: Face, client: FlaskClient) -> None:
     assert face.typed == [BADGE]
 
 
-def test_page_is_told_of_a_wrong_layout_and_nothing_is_judged(
-    face: Face, client: FlaskClient
-) -> None:
+def test_a_wrong_layout_is_reported_and_nothing_is_decided(face: Face, client: FlaskClient) -> None:
     typed_text, _ = typed(BADGE, "US", "FR")
     refused = post(client, "/text", {"text": typed_text}, face.own())
 
@@ -107,7 +105,7 @@ def test_page_is_told_of_a_wrong_layout_and_nothing_is_judged(
 
 
 @pytest.mark.parametrize("keys", [["KeyH"] * 161, ["K" * 25], "KeyH", [7]])
-def test_malformed_keys_are_told_so(face: Face, client: FlaskClient, keys: object) -> None:
+def test_malformed_keys_are_a_clear_error(face: Face, client: FlaskClient, keys: object) -> None:
     refused = post(client, "/text", {"text": "HK", "keys": keys}, face.own())
 
     assert refused.status_code == 400

@@ -107,23 +107,23 @@ def test_third_language_is_added_by_a_file(tmp_path: Path) -> None:
     assert names(page(query="?languages=fr", translations=directory)) == ["fr"]
 
 
-def test_language_from_right_to_left_is_told(tmp_path: Path) -> None:
+def test_a_language_from_right_to_left_is_marked(tmp_path: Path) -> None:
     text = page(("ar", "en"), translations=write(tmp_path, FRENCH, "ar"))
 
     assert '<html lang="ar" dir="rtl">' in text
 
 
-def test_unknown_language_is_told_plainly() -> None:
+def test_an_unknown_language_is_a_clear_error() -> None:
     with pytest.raises(CatalogueError, match=r"no language 'xx' here. Known: en, zh"):
         page(("xx",))
 
 
-def test_directory_that_names_no_language_is_told_plainly(tmp_path: Path) -> None:
+def test_a_directory_without_a_language_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="'klingonish' names no language"):
         page(translations=write(tmp_path, FRENCH, "klingonish"))
 
 
-def test_spoilt_file_is_told_plainly(tmp_path: Path) -> None:
+def test_a_damaged_file_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="line 1"):
         page(translations=write(tmp_path, "nonsense"))
 
@@ -138,7 +138,7 @@ def test_chinese_is_complete_and_has_nothing_else() -> None:
     assert used <= translated | {Code.AS_IS}
 
 
-def test_chinese_stands_in_catalogues_alone() -> None:
+def test_chinese_is_only_in_catalogues() -> None:
     """Another language can only be as complete as Chinese if Chinese is a file too."""
     kinds = ("*.py", "*.js", "*.html", "*.css", "*.svg")
     files = [file for kind in kinds for file in KIOSK.rglob(kind)]

@@ -98,7 +98,7 @@ def test_scripts_put_texts_in_as_texts() -> None:
         assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(", source)
 
 
-def test_scripts_import_what_is_there_from_folders_below() -> None:
+def test_scripts_import_existing_files_of_folders_below() -> None:
     seen = set()
     for script in STATIC.rglob("*.js"):
         room = script.parent.relative_to(STATIC).as_posix()
@@ -172,7 +172,7 @@ def test_colours_are_readable_and_differ_in_lightness() -> None:
     assert contrast(colours["look"], colours["deny"]) >= 4.5
 
 
-def test_state_tells_the_answer(face: Face) -> None:
+def test_the_state_has_the_answer(face: Face) -> None:
     face.board.update(hall_names={"en": "Hall 7"}, online=True, scans_waiting=3, skew_ms=-2500)
     face.board.show(answer())
     face.board.show(answer(decision=Denied(Reason.FORGED), serial=None, holder=None, category=None))

@@ -175,7 +175,7 @@ def test_close_ends_feeds_and_frees_the_port(board: Board) -> None:
         socket.create_connection(("127.0.0.1", server.port), timeout=240)
 
 
-def test_port_in_use_is_told_plainly(server: ScreenServer, board: Board) -> None:
+def test_a_port_in_use_is_a_clear_error(server: ScreenServer, board: Board) -> None:
     with pytest.raises(ScreenError, match=rf"port {server.port} .*--port"):
         serve_screen(create_screen(board, lambda: None), port=server.port)
 
@@ -186,6 +186,6 @@ def test_only_loopback_is_served(board: Board, host: str) -> None:
         serve_screen(create_screen(board, lambda: None), host=host, port=0)
 
 
-def test_port_that_can_not_be_is_told_plainly(board: Board) -> None:
+def test_an_impossible_port_is_a_clear_error(board: Board) -> None:
     with pytest.raises(ScreenError, match="port 70000"):
         serve_screen(create_screen(board, lambda: None), port=70_000)

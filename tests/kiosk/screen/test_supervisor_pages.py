@@ -90,7 +90,7 @@ def test_a_wrong_pin_and_too_many(page: Page) -> None:
     assert "1 min" in answer.json["message"]["en"]
 
 
-def test_looking_somebody_up(page: Page) -> None:
+def test_looking_up_a_person(page: Page) -> None:
     page.unlock()
     people = page.post("people", {"words": "lost"}).json
     assert people == {
@@ -163,12 +163,12 @@ def test_the_shift(page: Page) -> None:
         ("admit", []),
     ],
 )
-def test_what_cannot_be_read(page: Page, path: str, body: Any) -> None:
+def test_unreadable_requests_are_refused(page: Page, path: str, body: Any) -> None:
     page.unlock()
     assert error(page.post(path, body)) == (400, "bad_request")
 
 
-def test_nobody_else_s_page_and_no_other_site(page: Page) -> None:
+def test_only_the_kiosk_s_own_page_has_access(page: Page) -> None:
     right = {"user": MEI, "pin": PIN}
     assert page.post("unlock", right, **{TOKEN_HEADER: "guess"}).status_code == 403
     assert page.post("unlock", right, Origin="https://evil.example").status_code == 403
@@ -181,7 +181,7 @@ def test_nobody_else_s_page_and_no_other_site(page: Page) -> None:
     assert page.here.status().supervisor is None
 
 
-def test_what_fails_is_said_without_what_was_typed(page: Page, monkeypatch, caplog) -> None:
+def test_a_failure_is_reported_without_typed_text(page: Page, monkeypatch, caplog) -> None:
     page.unlock()
 
     def fail(*_: object, **__: object) -> None:

@@ -134,7 +134,7 @@ class TestOverride:
         answer = here.supervision.override(denied.seq, "vip", "")
         assert answer.decision == Admitted()
 
-    def test_whoever_is_inside_gets_a_second_stay_and_is_flagged(self, here: Supervised) -> None:
+    def test_a_person_inside_gets_a_second_stay_and_is_flagged(self, here: Supervised) -> None:
         here.present(badge(SERIAL))
         denied = here.present(badge(SERIAL))
         assert reason(denied) == "already_inside"
@@ -149,9 +149,7 @@ class TestOverride:
     @pytest.mark.parametrize(
         "expected", ["superseded", "hall_closed", "not_valid_today", "facts_too_old"]
     )
-    def test_what_passes_or_was_decided_can_be_overridden(
-        self, here: Supervised, expected: str
-    ) -> None:
+    def test_overridable_denials(self, here: Supervised, expected: str) -> None:
         if expected == "hall_closed":
             load(here.door, hall=hall_facts(closed=True))
         elif expected == "facts_too_old":
@@ -171,7 +169,9 @@ class TestOverride:
         ["https://example.org", badge(SERIAL, key=key_of("a forger"))],
         ids=["web", "forged"],
     )
-    def test_never_for_what_is_no_badge_of_this_event(self, here: Supervised, text: str) -> None:
+    def test_never_for_a_code_that_is_no_badge_of_this_event(
+        self, here: Supervised, text: str
+    ) -> None:
         denied = here.present(text)
         assert here.status().can_override is None
         assert refused(here.supervision.override, denied.seq, "vip", "") == "not_overridable"
@@ -290,7 +290,7 @@ class TestAnnul:
         here.supervision.annul(entry.seq, "by_mistake", "")
         assert refused(here.supervision.annul, entry.seq, "by_mistake", "") == "already_over"
 
-    def test_not_whoever_has_left(self, here: Supervised) -> None:
+    def test_not_after_the_exit(self, here: Supervised) -> None:
         entry = here.present(badge(SERIAL))
         left = here.present(badge(SERIAL), direction=Direction.EXIT)
         assert here.status().can_annul is None

@@ -134,7 +134,7 @@ class TestLookUp:
         )
         assert here.supervision.override(denied.seq, "other", "mistake at the desk").admitted
 
-    def test_whoever_is_inside_already(self, here: Supervised) -> None:
+    def test_a_person_inside_already(self, here: Supervised) -> None:
         here.present(badge(LOST))
         here.unlock()
         here.supervision.people("lost")
@@ -174,7 +174,7 @@ class TestLookUp:
         assert refused(here.supervision.admit, LOST) == "look_up_first"
 
     @pytest.mark.parametrize("code", ["no_server", "too_many", "not_a_supervisor"])
-    def test_it_says_why_not(self, here: Supervised, code: str) -> None:
+    def test_the_refusal_has_its_reason(self, here: Supervised, code: str) -> None:
         here.unlock()
         here.server.refuse = code
         assert refused(here.supervision.people, "lost") == code
@@ -244,7 +244,7 @@ class TestShift:
         assert here.door.free() == 0, "all places went back"
         assert here.wakes == 1, "and the server hears of it at once"
 
-    def test_nobody_is_admitted_and_everybody_may_leave(self, here: Supervised) -> None:
+    def test_no_admissions_but_exits(self, here: Supervised) -> None:
         here.present(badge(SERIAL))
         here.unlock()
         here.supervision.end_shift()
@@ -295,7 +295,7 @@ class TestShift:
 class TestRollCall:
     """A kiosk at an assembly point notes people without the server, and admits no one."""
 
-    def test_it_says_who_was_seen_and_records_where(self, here: Supervised) -> None:
+    def test_it_shows_and_records_the_person_and_the_place(self, here: Supervised) -> None:
         here.present(badge(SERIAL))
         here.unlock()
         here.supervision.begin_roll_call("  A  ")
@@ -336,7 +336,7 @@ class TestRollCall:
             assert read == []
         assert began == [0, 1, 2]
 
-    def test_nobody_leaves_a_hall_by_it(self, here: Supervised) -> None:
+    def test_it_ends_no_stay(self, here: Supervised) -> None:
         entry = here.present(badge(SERIAL))
         here.unlock()
         here.supervision.begin_roll_call("A")

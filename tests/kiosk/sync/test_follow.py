@@ -61,7 +61,7 @@ class TestFeed:
         after = sum(request.target == REPLICA for request in event.requests)
         assert after == snapshots
 
-    def test_what_the_feed_has_forgotten_comes_as_a_snapshot(
+    def test_changes_dropped_by_the_feed_come_as_a_snapshot(
         self, online: Online, event: FakeEvent
     ) -> None:
         event.facts["holders"] = [wire.HolderFacts(SERIAL, 2, True)]
@@ -71,7 +71,7 @@ class TestFeed:
         event._server.drop_connections()
         online.until(lambda: online.door.replica.holder(SERIAL) == (2, True))
 
-    def test_what_this_version_can_t_read_comes_as_a_snapshot(
+    def test_changes_that_this_version_can_t_read_come_as_a_snapshot(
         self, online: Online, event: FakeEvent
     ) -> None:
         """As day credentials came to kiosks that did not know them."""

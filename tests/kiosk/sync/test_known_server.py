@@ -98,7 +98,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("action", WRONG)
-def test_nobody_else_is_believed_or_told_anything(server: FakeServer, action: str) -> None:
+def test_no_other_server_is_trusted_or_sent_anything(server: FakeServer, action: str) -> None:
     server.routes["GET", TARGET] = lambda _: WRONG[action](server)
     identity = identity_for(server)
     client = KnownServer(identity)

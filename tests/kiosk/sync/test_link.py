@@ -47,7 +47,7 @@ def link(clocks: Clocks) -> Link:
 
 
 @pytest.mark.parametrize("late_by", [ROUND_TRIP_MS + 1, 60_000, -ROUND_TRIP_MS - 1])
-def test_a_slow_round_trip_tells_nothing_of_the_clock(
+def test_a_slow_round_trip_does_not_measure_the_clock(
     link: Link, clocks: Clocks, late_by: int
 ) -> None:
     link.measure(clocks.wall, answered(clocks.wall), clocks.wall + late_by)
@@ -61,7 +61,7 @@ def test_it_is_unknown_before_the_first_exchange(clocks: Clocks) -> None:
     assert Link(lambda: clocks.wall, lambda: clocks.steady).state.skew_ms is None
 
 
-def test_it_stands_while_the_clock_runs_on(link: Link, clocks: Clocks) -> None:
+def test_it_holds_while_the_clock_runs_on(link: Link, clocks: Clocks) -> None:
     clocks.pass_by(3_600_000)
     assert link.state.skew_ms == 300
 
@@ -72,7 +72,7 @@ def test_a_clock_that_was_set_is_unknown_again(link: Link, clocks: Clocks, jump:
     assert link.state.skew_ms is None
 
 
-def test_newest_order_tells_what_is_left_of_a_hall(link: Link, clocks: Clocks) -> None:
+def test_the_newest_order_has_the_places_left_in_a_hall(link: Link, clocks: Clocks) -> None:
     link.places([wire.PlaceOrder(7, 5, 0, 1, left=40), wire.PlaceOrder(8, 5, 0, 1, left=3)])
     first = clocks.wall
     clocks.pass_by(2_000)
@@ -104,7 +104,7 @@ def test_the_epoch_is_the_one_in_which_it_was_measured(link: Link, clocks: Clock
         (Skew(5, 1), None, None),
     ],
 )
-def test_what_was_known_of_the_clock_throughout(
+def test_the_skew_that_held_throughout(
     before: Skew | None, after: Skew | None, expected: Skew | None
 ) -> None:
     assert steady(before, after) == expected

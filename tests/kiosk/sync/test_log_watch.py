@@ -49,9 +49,7 @@ class TestLog:
         assert verify_cosignature(other.public, "example.org/w", newest.note) == 1_777_860_000
 
     @pytest.mark.parametrize("how", ["shrinks", "differs", "another key"])
-    def test_a_log_that_is_not_what_it_was(
-        self, online: Online, event: FakeEvent, how: str
-    ) -> None:
+    def test_a_changed_log(self, online: Online, event: FakeEvent, how: str) -> None:
         for serial in range(3):
             online.present(serial)
         online.settled()

@@ -101,7 +101,7 @@ class TestNames:
 
 
 class TestRestored:
-    def test_what_is_gone_is_kept_as_evidence_and_is_no_alarm(
+    def test_lost_entries_are_kept_as_evidence_without_an_alarm(
         self, watch: Watch, kept: Kept
     ) -> None:
         old, new = old_log(), restored()

@@ -95,7 +95,7 @@ def test_a_server_whose_database_is_away_is_asked_again_soon(pace: Pace) -> None
     assert longer > soon
 
 
-def test_what_will_not_help_is_asked_with_the_longest_pause(pace: Pace) -> None:
+def test_permanent_failures_are_retried_with_the_longest_pause(pace: Pace) -> None:
     pace.error = away(permanent=True)
     pace.sync.back_off_s = (0.1, 60.0)
     pace.waits.skipped = 1
@@ -218,7 +218,7 @@ def test_after_a_gap_the_door_asks_from_the_start_without_scans(full: Online) ->
     assert [(batch.first_seq, len(batch.records)) for batch in transport.sent] == [(1, 2), (1, 0)]
 
 
-def test_what_is_too_large_is_halved_down_to_one_scan(full: Online) -> None:
+def test_a_batch_that_is_too_large_is_halved_down_to_one_scan(full: Online) -> None:
     transport = refused(full, "too_large")
     full.sync.limit = 5
     assert full.sync.exchange()

@@ -192,7 +192,7 @@ def test_the_next_one_is_asked(
     assert servers.current().port == sites.b.port
 
 
-def test_a_server_that_takes_connections_and_says_nothing(
+def test_a_server_that_accepts_connections_and_never_answers(
     sites: Sites, parts: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurry_for(monkeypatch, SILENT_S)
@@ -205,9 +205,7 @@ def test_a_server_that_takes_connections_and_says_nothing(
 
 
 @pytest.mark.parametrize("code", ["fork", "retired", "gap", "too_large"])
-def test_what_the_server_refuses_is_refused_everywhere(
-    sites: Sites, parts: ExitStack, code: str
-) -> None:
+def test_a_server_s_refusal_is_final_everywhere(sites: Sites, parts: ExitStack, code: str) -> None:
     sites.a.routes["GET", "/api/names"] = lambda _: error_reply(409, code)
     way = way_by(parts, both(sites, sites.a))
     with pytest.raises(TransportError) as caught:
@@ -216,7 +214,7 @@ def test_what_the_server_refuses_is_refused_everywhere(
     assert sites.heard["b"] == 0
 
 
-def test_where_nobody_answers_each_is_asked_once_and_then_patiently(
+def test_if_no_server_answers_each_is_asked_once_and_then_patiently(
     sites: Sites, parts: ExitStack
 ) -> None:
     broken(sites)

@@ -32,7 +32,7 @@ def counter_of(headers: dict[str, str]) -> int:
     return int(headers[RequestStamp.COUNTER_HEADER])
 
 
-def test_the_headers_say_who_asks_what_and_prove_it(signer: Signer) -> None:
+def test_the_headers_name_the_kiosk_and_sign_the_request(signer: Signer) -> None:
     headers = signer.headers("POST", "/api/scans?x=1", b"body")
     assert headers[RequestStamp.KIOSK_HEADER] == f"{KIOSK}/{GENERATION}"
     assert headers[RequestStamp.DIGEST_HEADER] == body_digest(b"body")
@@ -59,7 +59,7 @@ def test_each_has_a_counter_of_its_own(signer: Signer) -> None:
     assert len(set(counters)) == 3
 
 
-def test_the_next_is_above_what_the_server_has_seen(signer: Signer, asked: list[int]) -> None:
+def test_the_next_counter_is_above_the_server_s_last(signer: Signer, asked: list[int]) -> None:
     """The highest that it reported."""
     signer.headers("GET", "/", b"")
     for seen in (500, 300):

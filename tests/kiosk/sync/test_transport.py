@@ -84,7 +84,7 @@ def test_posts_share_a_connection_and_others_do_not(way: Transport, server: Fake
     assert [request.connection for request in server.requests] == [1, 2, 1]
 
 
-def test_a_server_with_another_key_hears_nothing(server: FakeServer) -> None:
+def test_a_server_with_another_key_receives_nothing(server: FakeServer) -> None:
     stranger = Address(server.host, server.port, bytes(32))
     with closing(Transport(stranger)) as way:
         for ask in (lambda: post(way), lambda: way.get("/api/names", wire.NamesPage)):
@@ -106,7 +106,7 @@ def test_nothing_below_tls_1_3(tmp_path: Path) -> None:
     assert old.requests == []
 
 
-def test_nobody_there(server: FakeServer) -> None:
+def test_no_server(server: FakeServer) -> None:
     with socket.socket() as unused:
         unused.bind((server.host, 0))
         nowhere = Address(server.host, unused.getsockname()[1], bytes(32))
@@ -123,7 +123,7 @@ def test_no_such_host() -> None:
         post(way)
 
 
-def test_a_server_that_says_nothing(server: FakeServer) -> None:
+def test_a_server_that_never_answers(server: FakeServer) -> None:
     stop = threading.Event()
     server.routes["POST", "/api/scans"] = lambda request: stop.wait(240) and None
     with closing(Transport(server, answer_s=0.1)) as way:

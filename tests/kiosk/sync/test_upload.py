@@ -159,14 +159,14 @@ class TestTrouble:
         online.until(lambda: online.door.replica.name_of(credential(SERIAL).signature))
         assert "had" in str(online.link.state.log_alarm) or online.door.journal.witness.evidence()
 
-    def test_an_older_server_is_told_loudly(self, online: Online, event: FakeEvent) -> None:
+    def test_an_older_server_is_an_alarm(self, online: Online, event: FakeEvent) -> None:
         online.door.grant(5, incarnation=9)
         online.until(lambda: "number 9" in str(online.link.state.refused))
         assert online.present(SERIAL).admitted
         with pytest.raises(OldServerError):
             online.sync.exchange()
 
-    def test_a_fork_is_told_loudly_and_the_door_goes_on(
+    def test_a_fork_is_an_alarm_and_the_door_goes_on(
         self, online: Online, event: FakeEvent
     ) -> None:
         with event.lock:
@@ -218,7 +218,7 @@ class TestTrouble:
         fresh.settled()
         assert len(event.scans()) == 20
 
-    def test_unusable_facts_are_told_and_the_old_ones_stay(
+    def test_unusable_facts_are_reported_and_the_old_ones_stay(
         self, online: Online, event: FakeEvent
     ) -> None:
         event.facts["time_zone"] = "Mars/Olympus"
@@ -233,7 +233,7 @@ def test_the_clock_s_error_is_measured(online: Online, event: FakeEvent) -> None
     online.until(lambda: online.link.state.skew_ms == 90_000)
 
 
-def test_closing_sends_what_waits(online: Online, event: FakeEvent) -> None:
+def test_closing_sends_waiting_scans(online: Online, event: FakeEvent) -> None:
     online.sync.heartbeat_s = 30.0
     online.admitter.present(badge(SERIAL), at=NOON)
     assert online.sync.close(within_s=240.0)
@@ -268,9 +268,7 @@ def test_another_event_s_server_is_of_no_use(online: Online, event: FakeEvent) -
     assert online.present(SERIAL).admitted
 
 
-def test_a_door_that_is_told_of_a_fork_admits_nobody_any_more(
-    online: Online, event: FakeEvent
-) -> None:
+def test_a_door_that_learns_of_a_fork_stops_admitting(online: Online, event: FakeEvent) -> None:
     assert online.present(SERIAL).admitted
     event.spoil = lambda request: error_reply(409, "fork") if request.method == "POST" else None
     online.sync.wake()

@@ -154,7 +154,7 @@ class TestPauses:
         loop.pause(lambda least, most: least)
         assert loop.run(away(), away()) == [("away", 0.25), ("away", 0.5)]
 
-    def test_what_asking_again_will_not_help_is_asked_with_the_longest(self, loop: Loop) -> None:
+    def test_permanent_failures_are_retried_with_the_longest_pause(self, loop: Loop) -> None:
         assert loop.run(away(permanent=True), away()) == [("away", 5.0), ("away", 5.0)]
 
     def test_they_begin_anew_after_an_answer(self, loop: Loop) -> None:
@@ -164,7 +164,7 @@ class TestPauses:
     def test_a_heartbeat_is_every_two_seconds_and_more_goes_at_once(self, loop: Loop) -> None:
         assert loop.run(False, True, False) == [("online", 2.0), ("online", 0.0), ("online", 2.0)]
 
-    def test_nothing_ends_the_thread_and_what_nobody_expects_is_logged(
+    def test_nothing_ends_the_thread_and_unexpected_errors_are_logged(
         self, loop: Loop, caplog: pytest.LogCaptureFixture
     ) -> None:
         with caplog.at_level(logging.ERROR):
@@ -224,7 +224,7 @@ class TestClosing:
         assert took == pytest.approx(took_s)
         assert server.aborted == aborted
 
-    def test_it_says_whether_scans_wait(
+    def test_it_returns_whether_scans_wait(
         self, sync: Sync, door: LocalDoor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert self.close(sync, monkeypatch, 0.0) == (True, 0.0)
@@ -253,7 +253,7 @@ class TestClosing:
         sync.exchange()
         assert sync._is_over() is True
 
-    def test_what_fails_while_it_closes_is_not_tried_again(
+    def test_a_failure_while_closing_is_not_retried(
         self, sync: Sync, door: LocalDoor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         enter(door.journal, 1)
@@ -263,7 +263,9 @@ class TestClosing:
         sync._run()
         assert (loop.waits, len(loop.ends)) == ([], 1)
 
-    def test_what_waits_is_sent_before(self, sync: Sync, server: Server, door: LocalDoor) -> None:
+    def test_waiting_scans_are_sent_before(
+        self, sync: Sync, server: Server, door: LocalDoor
+    ) -> None:
         """A scan without a notification, in the middle of a long pause."""
         sync.heartbeat_s = 3600.0
         waits = sync._changed = Watched()
@@ -354,7 +356,7 @@ class TestLog:
         sync.exchange()
         assert link.state.log_alarm is None
 
-    def test_before_the_first_snapshot_nobody_knows_whose_log_it_is(
+    def test_before_the_first_snapshot_the_log_s_owner_is_unknown(
         self, tmp_path: Path, clock: Clock, server: Server, link: Link, logged: Logged
     ) -> None:
         (tmp_path / "new").mkdir()
@@ -382,11 +384,11 @@ class TestWishes:
         door.grant(10, recall=10)
         door.grant(0, override=True)
 
-    def test_nobody_wants_a_place_unasked(self, sync: Sync, server: Server) -> None:
+    def test_no_place_is_wanted_without_a_request(self, sync: Sync, server: Server) -> None:
         assert self.wants(sync, server) == set()
         assert len(server.places) == 2
 
-    def test_one_stands_for_three_seconds(
+    def test_a_request_lasts_three_seconds(
         self, sync: Sync, server: Server, now: SimpleNamespace
     ) -> None:
         sync.ask_for_place(HALL)
@@ -408,7 +410,7 @@ class TestWishes:
             sync.exchange()
         assert sync.ask_for_place(HALL) is False
 
-    def test_it_is_told_at_once(self, sync: Sync, server: Server) -> None:
+    def test_it_is_sent_at_once(self, sync: Sync, server: Server) -> None:
         sync.heartbeat_s = 60.0
         waits = sync._changed = Watched()
         sync.start()
@@ -451,9 +453,7 @@ class TestBatches:
             (51, 1, 51),
         ]
 
-    def test_an_old_server_is_told_nothing_that_it_does_not_know(
-        self, sync: Sync, server: Server
-    ) -> None:
+    def test_an_old_server_gets_no_unknown_fields(self, sync: Sync, server: Server) -> None:
         """From a door of one hall, without a mark, while all is well."""
         sync.exchange()
         (batch,) = server.batches
@@ -472,9 +472,7 @@ class TestBatches:
         (batch,) = server.batches
         assert (batch.gone, batch.gone_outer) == ([1], [wire.GoneOuter(1, AROUND)])
 
-    def test_it_carries_what_the_kiosk_is(
-        self, sync: Sync, server: Server, door: LocalDoor
-    ) -> None:
+    def test_it_has_the_kiosk_s_state(self, sync: Sync, server: Server, door: LocalDoor) -> None:
         door.journal.rest()
         sync.exchange()
         (batch,) = server.batches
@@ -542,13 +540,13 @@ class TestAnswers:
         server.changes = changes
         assert sync.exchange() is again
 
-    def test_places_that_go_back_are_told_at_once(self, sync: Sync, server: Server) -> None:
+    def test_returned_places_are_reported_at_once(self, sync: Sync, server: Server) -> None:
         server.changes = {"orders": [wire.PlaceOrder(HALL, 10, 3, 1)]}
         assert sync.exchange() is True
         assert sync.exchange() is False
         assert server.places[PoolKey(HALL)].returned == 3
 
-    def test_the_link_is_told(
+    def test_the_link_is_updated(
         self, sync: Sync, server: Server, link: Link, door: LocalDoor
     ) -> None:
         server.changes = {
@@ -579,7 +577,7 @@ class TestAnswers:
         sync.exchange()
         assert restores == [1]
 
-    def test_what_the_feed_tells_of_a_restore_counts_too(
+    def test_a_restore_reported_by_the_feed_counts_too(
         self, sync: Sync, restores: list[int]
     ) -> None:
         sync.exchange()

@@ -26,7 +26,7 @@ def test_it_ends_with_the_place_that_comes_though_that_is_used_at_once() -> None
     assert not wish.stands(Account(granted=4, entries=4), 5.0)
 
 
-def test_what_was_granted_before_it_was_told_does_not_end_it() -> None:
+def test_earlier_grants_do_not_end_a_request() -> None:
     wish = PlaceRequest(until=10.0)
     for now in (1.0, 2.0):
         assert wish.stands(Account(granted=4, entries=4), now)

@@ -70,12 +70,12 @@ def test_it_works(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("header", ["", 'msgid ""\nmsgstr "Language: fr\\n"\n\n'])
-def test_a_file_that_does_not_tell_its_encoding_is_utf_8(tmp_path: Path, header: str) -> None:
+def test_a_file_without_an_encoding_is_utf_8(tmp_path: Path, header: str) -> None:
     words = read_po(write(tmp_path, f'{header}msgid "ADMIT"\nmsgstr "ENTRÉE"\n'))
     assert words.gettext("ADMIT") == "ENTRÉE"
 
 
-def test_it_reads_what_babel_reads() -> None:
+def test_it_reads_the_same_as_babel() -> None:
     """The same messages as the reference reader finds in the Chinese file."""
     words = read_po(CHINESE)
     with CHINESE.open("rb") as file:
@@ -108,7 +108,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "message"), BAD)
-def test_spoilt_file_is_told_plainly(tmp_path: Path, text: str, message: str) -> None:
+def test_a_damaged_file_is_a_clear_error(tmp_path: Path, text: str, message: str) -> None:
     path = write(tmp_path, text)
     catalogues = Catalogues("badges")
 
@@ -119,7 +119,7 @@ def test_spoilt_file_is_told_plainly(tmp_path: Path, text: str, message: str) ->
     assert catalogues.languages == ("en",)
 
 
-def test_file_that_is_no_text_is_told_plainly(tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_is_a_clear_error(tmp_path: Path) -> None:
     path = write(tmp_path, "")
     path.write_bytes(b"\xff\xfe")
 

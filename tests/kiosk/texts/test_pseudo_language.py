@@ -198,7 +198,7 @@ def test_every_message(code: Code | System) -> None:
             assert code is Code.AS_IS or text.startswith("⟦")
 
 
-def test_notices_and_what_the_server_refuses() -> None:
+def test_notices_and_the_server_s_refusals() -> None:
     messages = [TWO_BADGES, UNREADABLE, DARK, ForkError(9, 1).message, OldServerError(1, 2).message]
     messages += [TransportError(code, "in the server's own words").message for code in REFUSED]
     messages += [TransportError(code, "in the server's own words").ailing for code in AILING]
@@ -225,7 +225,7 @@ def test_relays_in_trouble(tmp_path: Path) -> None:
                 assert left_out(text, ["x"]) == "", text
 
 
-def test_a_relay_that_breaks_and_one_that_is_slow() -> None:
+def test_a_broken_relay_and_a_slow_relay() -> None:
     called = threading.Event()
     relay = Relay(lambda: 1 / 0, lambda _: called.set())
     assert relay.state == "off"
