@@ -116,7 +116,7 @@ def may_credit(
 
 
 def may_trust(stay: StayRef | None, *, offline: bool, closed: bool) -> bool:
-    """Whether a kiosk of a hall that trusts exits takes back the place of any known stay while offline.
+    """Whether an offline kiosk takes back the place of any known stay, in a hall that trusts exits.
 
     If two offline doors close the same stay, its place comes back twice, and the hall may exceed
     its capacity by the number of such stays.
