@@ -33,7 +33,9 @@ _MUSTER_IS_ON, _HAS_EARLY_EXITS = "muster is on", "has early exits"
 
 
 class BatchRecorder:
-    """Records one batch. It moves places of `accounts`. `judge_again` writes the results."""
+    """Records the scans of one batch: `take` each, then `judge_again` once, which writes the
+    results.
+    """
 
     def __init__(
         self,
@@ -47,8 +49,8 @@ class BatchRecorder:
         quarantined: bool,
         memo: Memo,
     ) -> None:
-        """Begin a step for these records. `entries` is the log's number of leaves. `quarantined`
-        marks scans of a kiosk fenced as lost.
+        """`entries` is the entry log's number of leaves. With `quarantined`, scans are marked as
+        those of a kiosk fenced as lost.
         """
         self.db = db
         self.sender = accounts.kiosk
@@ -82,12 +84,12 @@ class BatchRecorder:
 
     @property
     def entries(self) -> int:
-        """Return the log's number of leaves, including this step's."""
+        """Return the entry log's number of leaves, including this batch's."""
         return self._rows.entries
 
     def judge_again(self) -> None:
-        """Judge the batch's stays again, now that all records, and so the ends of stays, are
-        known.
+        """Write the results, and judge the batch's entries again, since the ends of stays are
+        known now.
         """
         self._rows.write()
         self._opened.write()
@@ -104,10 +106,10 @@ class BatchRecorder:
                 self._judge.judge_again(stay)
 
     def take(self, line: Line, *, gone: bool, gone_outer: Container[int] = ()) -> None:
-        """Record one scan. `gone` means that its stay was over before the kiosk offered it
+        """Record one scan. `gone` means that its stay was over before the kiosk sent it
         (docs/design/places.md, rule 4).
 
-        `gone_outer` are the surrounding halls in which it was over too.
+        `gone_outer` are the surrounding halls in which the stay was over too.
         """
         record = line.record
         number = self._rows.scan(line, skew_ms=None if self._is_ahead(record) else record.skew_ms)
@@ -134,7 +136,7 @@ class BatchRecorder:
                 self.came[hall] = self.came.get(hall, 0) + 1
 
     def _since(self, record: ScanRecord) -> int:
-        """Return from when on the holder's other stays matter to an entry."""
+        """Return the time (Unix ms) from which on other stays matter to this entry."""
         return server_time(record, self.now) - copies.WINDOW_MS
 
     def _roll_call_scan(
@@ -146,7 +148,9 @@ class BatchRecorder:
         )
 
     def _annulled(self, serial: int | None, entry: StayRef) -> None:
-        """Record that a guest did not enter after all. A kiosk can annul only its own entries."""
+        """Record that a protocol guest did not enter after all. A kiosk can annul only its own
+        entries.
+        """
         own = (entry.kiosk, entry.generation) == self.sender
         if own and serial in self._rules.protocol_guests and not self._quarantined:
             self._guests.append(entry)
@@ -170,7 +174,7 @@ class BatchRecorder:
         gone: bool,
         gone_outer: Container[int],
     ) -> None:
-        """`others` are the holder's other stays that matter to this one."""
+        """`others` are the holder's other stays of about that time."""
         key = PoolKey(record.hall, record.kind)
         own, over = self._open(record, key, others, gone=gone)
         self._suspect(number, own, others)
@@ -185,8 +189,8 @@ class BatchRecorder:
         self._move(own, others, over=over)
 
     def _uncounted(self, record: ScanRecord) -> Sequence[PoolKey]:
-        """Return the surrounding halls that the door leads into but the record omits, because the
-        kiosk did not know of them.
+        """Return the pools of surrounding halls that the record omits, because the kiosk did not
+        know that its door leads into them.
         """
         outer = self._rules.outer_ids(record.door)
         if not outer:
@@ -204,8 +208,8 @@ class BatchRecorder:
         gone: bool,
         counted: bool = True,
     ) -> tuple[stays.Stay, bool]:
-        """Open the stay in a hall, on a place of the kiosk, or without one if not `counted`. Return
-        the stay, and whether it is over already.
+        """Open a stay in one hall, on a place of the kiosk, or without a place if not `counted`.
+        Return the stay, and whether it is over already.
         """
         assert record.serial is not None
         if counted:
@@ -252,7 +256,9 @@ class BatchRecorder:
     def _exit(
         self, number: int, record: ScanRecord, hall: int, reported: ScanRecord | OuterHall
     ) -> None:
-        """Apply an exit to one of the halls."""
+        """Apply an exit to one of the halls that its door leads out of. `reported` is its part for
+        that hall.
+        """
         if reported.closes is not None:
             key = PoolKey(hall, reported.kind)
             self._leave(record, key, reported.closes, credited=reported.credited)
@@ -262,8 +268,8 @@ class BatchRecorder:
             self._leave_unnamed(number, record, record.serial, hall)
 
     def _leave(self, record: ScanRecord, key: PoolKey, ref: StayRef, *, credited: bool) -> None:
-        """Apply an exit or annulment. It closes the named stay in a hall at most once, in any order
-        of arrival.
+        """Close the stay that an exit or annulment names, in one hall. Exit and entry may arrive
+        in any order; the place is freed at most once.
         """
         by, at = "annul" if record.act == "annul" else "exit", server_time(record, self.now)
         own = (ref.kiosk, ref.generation) == self.sender
@@ -287,8 +293,8 @@ class BatchRecorder:
         return stays.is_gone(self.db, ref, hall)
 
     def _cannot_know(self, ref: StayRef) -> bool:
-        """Return whether a fenced kiosk names another door's stay from after the fencing, which it
-        cannot know.
+        """Return whether the record names another kiosk's stay that began after this kiosk was
+        fenced. A fenced kiosk cannot know it.
         """
         if not self._quarantined or (ref.kiosk, ref.generation) == self.sender:
             return False
@@ -314,12 +320,12 @@ class BatchRecorder:
             self._close_inferred(stay, "exit", {"exit": number}, at)
 
     def _move(self, stay: stays.Stay, others: Sequence[Span], *, over: bool) -> None:
-        """End presences where an entry elsewhere shows that the holder left, in any order of
-        arrival.
+        """End stays whose holder was seen in another hall. The two entries may arrive in any
+        order.
 
-        An entry whose own stay is `over` counts too. A presence ends only if the order of the
-        entries is certain: both clocks measured, in the same epoch, and times apart by the margin.
-        Otherwise the stay remains open, which is the safe side.
+        A stay ends only if the order of the entries is certain: both clocks measured, in the same
+        epoch, and times apart by the margin. Otherwise it stays open, which is the safe side. An
+        entry whose own stay is `over` ends others too.
         """
         if not stay.clock_known:
             return
@@ -334,7 +340,7 @@ class BatchRecorder:
         self._left_later(stay, others, over=over)
 
     def _left_later(self, stay: stays.Stay, others: Sequence[Span], *, over: bool) -> None:
-        """End a stay whose record came after that of a later entry elsewhere."""
+        """End a stay if the holder's later entry elsewhere was recorded before it."""
         if over or not stay.clock_known:
             return
         others = [span for span in others if span[0].epoch == stay.epoch]
@@ -344,9 +350,9 @@ class BatchRecorder:
             self._move_on(stay, None, to)
 
     def _move_on(self, stay: stays.Stay, cause: dict[str, object] | None, to: stays.Stay) -> None:
-        """End the presence of a holder who was seen elsewhere.
+        """End a stay whose holder was seen elsewhere.
 
-        The place is freed only if the hall counts moves as leaving and nothing suggests a copied
+        Its place is freed only if the hall counts moves as leaving, and nothing suggests a copied
         badge, with which another person may still be inside.
         """
         counted = (
@@ -366,7 +372,9 @@ class BatchRecorder:
     def _close_inferred(
         self, stay: stays.Stay, by: str, cause: dict[str, object] | None, at: int
     ) -> None:
-        """End a stay that no exit names. `cause` is the exit's leaf."""
+        """Close a stay that no exit names. `cause` names the scan from which its end is
+        inferred.
+        """
         self._inferred_leaf(stay, by, cause, at)
         self._holders.moved(stay.serial)
         self._settle(self._opened.close(stay.ref, stay.hall_id, by, at))
@@ -380,10 +388,8 @@ class BatchRecorder:
         *,
         counted: bool = False,
     ) -> None:
-        """Add the leaf of an inferred exit. `cause` is the entry elsewhere or the exit's leaf.
-        `counted` means that the place stays used.
-
-        It names the hall if it is a surrounding one.
+        """Add the inferred exit to the entry log. `cause` names the scan from which it is
+        inferred. `counted` means that the place stays used.
         """
         body: dict[str, object] = {
             "at": at,
@@ -399,7 +405,7 @@ class BatchRecorder:
         self._rows.leaf("inferred_exit", entry_log.canonical(body))
 
     def _settle(self, closed: stays.Stay | None) -> None:
-        """Return the closed stay's place to the pool."""
+        """Free the closed stay's place, and notify the doors. Does nothing for None."""
         if closed is None:
             return
         self._holders.moved(closed.serial)
@@ -425,17 +431,17 @@ def _has_early_exits(db: Connection, memo: Memo) -> bool:
 
 
 def is_presented(record: ScanRecord) -> bool:
-    """Return whether the record is of a badge presented for entry or at an assembly point."""
+    """Return whether a badge was presented for entry or at an assembly point."""
     return record.serial is not None and record.act != "annul" and record.direction != "exit"
 
 
 def _epoch(record: ScanRecord) -> int:
-    """Return the epoch of the kiosk's measured clock error, or 0."""
+    """Return the epoch in which the kiosk measured its clock's error, or 0."""
     return 0 if record.epoch is msgspec.UNSET else record.epoch
 
 
 def server_time(record: ScanRecord, now: int) -> int:
-    """Return the scan's time by the server's clock (Unix ms), as far as the kiosk knew its error,
-    limited to the valid range.
+    """Return the scan's time (Unix ms), corrected by the kiosk's clock error if known, and at most
+    AHEAD_MS after `now`.
     """
     return max(0, min(record.scanned_at - (record.skew_ms or 0), now + AHEAD_MS))

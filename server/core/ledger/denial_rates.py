@@ -35,7 +35,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class DoorRate:
-    """A door in an hour, with the doors it is compared to."""
+    """A door's denials in an hour, and those of the doors it is compared to."""
 
     door_id: int
     hour: int  # whole hours of Unix time
@@ -58,7 +58,9 @@ class DoorRate:
 
 
 def unusual(db: Connection, since: int, until: int) -> list[DoorRate]:
-    """Return unusual doors in a span (Unix ms), newest hour first, then least likely."""
+    """Return doors with an unusual rate of denials between two times (Unix ms): newest hour first,
+    then least likely first.
+    """
     rows = db.execute(
         "SELECT quarter / 4 AS hour, door_id, SUM(admitted) AS admitted, SUM(denied) AS denied"
         " FROM door_quarter WHERE quarter >= ? AND quarter < ? GROUP BY 1, 2",
@@ -73,7 +75,7 @@ def unusual(db: Connection, since: int, until: int) -> list[DoorRate]:
 
 
 def compare(hour: int, tallies: dict[int, Tally]) -> list[DoorRate]:
-    """Return the unusual doors of one hour.
+    """Return the doors with an unusual rate of denials in one hour.
 
     The least likely is excluded before the next comparison. Otherwise a door that denies nearly
     everyone would make the others look unusual.
@@ -104,8 +106,8 @@ def _least_likely(hour: int, tallies: dict[int, Tally], doors: int) -> DoorRate 
 
 
 def two_sided(own: Tally, others: Tally) -> float:
-    """Return the two-sided chance of so many, or so few, denials if every scan of the hour were
-    equally likely to be denied.
+    """Return the two-sided probability of the door's number of denials, if all scans of the hour
+    were equally likely to be denied.
     """
     asked, denied = own.asked + others.asked, own.denied + others.denied
     more = _tail(asked, denied, own.asked, own.denied)
@@ -124,8 +126,8 @@ def _matters(own: Tally, others: Tally) -> bool:
 
 
 def _tail(whole: int, marked: int, drawn: int, least: int) -> float:
-    """Return the upper tail of the hypergeometric distribution: the chance that of `drawn` out of
-    `whole`, of which some are `marked`, at least `least` are marked.
+    """Return the upper tail of the hypergeometric distribution: the probability of at least
+    `least` marked items in `drawn` out of `whole` items, `marked` of which are marked.
     """
     most = min(marked, drawn)
     if least <= max(0, drawn + marked - whole):
@@ -160,7 +162,7 @@ def door_names(db: Connection) -> dict[int, tuple[dict[str, str], int, dict[str,
 
 
 def latest_of_hall(db: Connection, hall_id: int, now: int) -> dict[int, tuple[Tally, Tally]]:
-    """Return each door's counts in this quarter of an hour and the last."""
+    """Return each door's counts in this quarter of an hour and in the previous one."""
     quarter = now // QUARTER_MS
     tallies: dict[tuple[int, int], Tally] = {}
     for row in db.execute(

@@ -41,7 +41,7 @@ class Judge:
     def __init__(
         self, db: Connection, holders: Holders, rules: Rules, calendar: Calendar, rows: Rows
     ) -> None:
-        """`rows` are the step's, to which discrepancies are added."""
+        """Discrepancies are added to `rows`."""
         self._db = db
         self._rows = rows
         self._holders = holders
@@ -50,11 +50,11 @@ class Judge:
         self._found: list[tuple[int, str, stays.Stay | None]] = []
 
     def judge(self, number: int, record: ScanRecord, others: Iterable[stays.Span], at: int) -> None:
-        """Record a discrepancy of the scan `number` if the server's answer differs. `write` stores
-        it later.
+        """Add a discrepancy of the scan `number` if the server's answer differs. `write` stores
+        it.
 
-        `others` are the holder's other stays that may overlap. Their times and `at`, the scan's,
-        are the server's.
+        `others` are the holder's other stays that may overlap. Their times, and the scan's time
+        `at`, are by the server's clock.
         """
         if record.serial is None or record.direction != "entry" or record.act != "scan":
             return
@@ -77,7 +77,7 @@ class Judge:
             self.note(number, difference, other if involved else None)
 
     def note(self, number: int, reason: str, other: stays.Stay | None) -> None:
-        """Add a discrepancy, once for each scan and reason. `write` stores it later."""
+        """Add a discrepancy, at most once for each scan and reason. `write` stores it."""
         if (number, reason) not in [pending[:2] for pending in self._found]:
             self._found.append((number, reason, other))
 
@@ -90,7 +90,7 @@ class Judge:
             self._rows.write()
 
     def judge_again(self, stay: stays.Stay) -> None:
-        """Judge entries by the same badge during a stay that arrived late. Only new discrepancies
+        """Judge the holder's entries during a stay that arrived after them. Only new discrepancies
         are added.
         """
         for number in stays.entered_during(self._db, stay.ref, stay.hall_id):
@@ -121,9 +121,8 @@ class Judge:
     def _answer(
         self, record: ScanRecord, person: Row, inside: Mapping[int, stays.Stay]
     ) -> Decision:
-        """Return the server's answer. `inside` are the holder's stays at that time, by hall.
-
-        Usual cases share cached answers.
+        """Return the server's answer to the scan. `inside` are the holder's stays at that time, by
+        hall.
         """
         usual = None if inside else self._usual(record, person)
         cached = None if usual is None else self._rules.answers.get(usual)
@@ -138,8 +137,8 @@ class Judge:
         return answer
 
     def _usual(self, record: ScanRecord, person: Row) -> Hashable:
-        """Return the complete cache key of the answer for a usual holder: nothing known beyond
-        badge and roster, and in none of these halls. Otherwise return None.
+        """Return the cache key of the answer for a holder with no special facts and no stay in
+        these halls. Return None for others.
         """
         at, hall, issued_at = record.scanned_at, record.hall, person["issued_at"]
         outer = self._rules.outer.get(record.door, ())
@@ -199,7 +198,7 @@ class Judge:
         return tuple(Outer(hall, _presence(inside.get(hall.hall_id)), 1) for hall in outer)
 
     def _days(self, serial: int, at: int) -> frozenset[tuple[int, int]]:
-        """Return the day credentials issued by then, as (issue, day)."""
+        """Return the holder's day credentials issued before `at`, as (issue, day)."""
         rows = self._db.execute(
             "SELECT issue, day FROM day_credential WHERE serial = ? AND issued_at <= ?",
             (serial, at),
@@ -207,7 +206,7 @@ class Judge:
         return frozenset((row["issue"], row["day"]) for row in rows)
 
     def _guest(self, serial: int) -> dict[int, bool]:
-        """Return whether sessions invite or refuse the holder."""
+        """Return the sessions that invite (True) or refuse (False) the holder."""
         rows = self._db.execute(
             "SELECT session_id, invited FROM session_guest WHERE serial = ?", (serial,)
         )
@@ -226,7 +225,7 @@ def _number_of(db: Connection, stay: stays.Stay) -> int | None:
 
 
 def _copied_issue(person: Row, at: int) -> int:
-    """Return up to which issue badges were likely copies at `at`, or 0."""
+    """Return the highest issue of the badge that was a suspected copy at `at`, or 0."""
     copied_at, cleared_at = person["copied_at"], person["cleared_at"]
     if copied_at is None or copied_at > at or (cleared_at is not None and cleared_at <= at):
         return 0

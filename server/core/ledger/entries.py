@@ -23,9 +23,10 @@ REASONS = tuple(str(reason) for reason in Reason)
 
 @dataclass(frozen=True)
 class Entry:
-    """A scan with current names for its ids. `name` is "" for an unknown serial.
+    """A scan, with the current names of its hall, door and so on. `name` is "" for an unknown
+    serial.
 
-    `by` is the supervisor's account name, and `note` the typed reason. Both are "" without a
+    `by` is the supervisor's account name, and `note` the reason they typed. Both are "" without a
     supervisor.
     """
 
@@ -61,8 +62,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of entries, newest first. `older` and `newer` are the edges of further pages, or
-    None.
+    """A page of entries, newest first. `older` and `newer` are the numbers at which the
+    neighbouring pages start, or None.
     """
 
     entries: list[Entry]
@@ -81,7 +82,8 @@ class ScanSite:
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """A scan `at` which the server's answer would have differed: `reason`, or `admitted`.
+    """A scan (`at`) which the server would have answered differently. `reason` is the server's
+    reason to deny, or `admitted`.
 
     `decision` and `door_reason` are the door's answer. `other` is the conflicting scan.
     """
@@ -122,7 +124,7 @@ def page(
     after: int | None = None,
     rows: int = PAGE_ROWS,
 ) -> Page:
-    """Return the page that ends before the number `before`, or begins after `after`."""
+    """Return the matching entries below the number `before`, or above `after`."""
     upwards = after is not None and before is None
     start = 0 if after is None or not upwards else after + 1
     end = newest_number(db) + 1
@@ -141,14 +143,14 @@ def page(
 
 
 def found(db: Connection, wanted: Filter, end: int, chunk_rows: int) -> Iterator[list[Entry]]:
-    """Yield entries below `end`, oldest first, in chunks."""
+    """Yield the matching entries with numbers below `end`, oldest first, in chunks."""
     numbers = finding.numbers(db, wanted, 0, end, upwards=True)
     while chunk := list(islice(numbers, chunk_rows)):
         yield entries_of(db, chunk)[::-1]
 
 
 def entries_of(db: Connection, numbers: Sequence[int]) -> list[Entry]:
-    """Return existing scans, newest first."""
+    """Return the scans with these numbers, newest first. Numbers without a scan are left out."""
     rows = db.execute(
         f"{SELECT_ENTRY} WHERE {dialect.one_of('s.number')} ORDER BY s.number DESC",
         (dialect.many(numbers),),
@@ -167,13 +169,15 @@ def newest_number(db: Connection) -> int:
 
 
 def kiosks(db: Connection) -> list[str]:
-    """Return all current and former kiosks."""
+    """Return the names of all current and former kiosks."""
     rows = db.execute("SELECT DISTINCT kiosk FROM kiosk ORDER BY kiosk")
     return [row[0] for row in rows.fetchall()]
 
 
 def sessions_called(db: Connection, text: str) -> tuple[int, ...]:
-    """Return the session with this code, else those with the text in a title."""
+    """Return the id of the session with this code, else the ids of those with the text
+    in a title.
+    """
     rows = db.execute("SELECT session_id, code, titles FROM session ORDER BY session_id").fetchall()
     exact = tuple(row[0] for row in rows if row[1] == text)
     wanted = text.casefold()
@@ -184,13 +188,13 @@ def sessions_called(db: Connection, text: str) -> tuple[int, ...]:
 
 
 def discrepancies(db: Connection, limit: int = 100) -> list[Discrepancy]:
-    """Return discrepancies, newest first."""
+    """Return the newest discrepancies, newest first."""
     rows = db.execute(f"{_SELECT_DISCREPANCY} ORDER BY n.discrepancy_id DESC LIMIT ?", (limit,))
     return [_discrepancy(row) for row in rows]
 
 
 def discrepancies_of(db: Connection, numbers: Sequence[int]) -> list[Discrepancy]:
-    """Return existing discrepancies, newest first."""
+    """Return the discrepancies with these numbers, newest first. Missing ones are left out."""
     rows = db.execute(
         f"{_SELECT_DISCREPANCY} WHERE {dialect.one_of('n.discrepancy_id')}"
         " ORDER BY n.discrepancy_id DESC",
@@ -206,7 +210,7 @@ def discrepancy_count(db: Connection) -> int:
 
 @lru_cache(4096)
 def _names(text: str | None) -> dict[str, str]:
-    """Parse names. The results are shared between many entries, so never modify them."""
+    """Parse names by language. Results are cached and shared, so never modify them."""
     return names_of(text) if text else {}
 
 

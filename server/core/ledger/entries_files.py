@@ -58,16 +58,18 @@ class Asked:
 
 
 def csv_lines(db: Connection, asked: Asked) -> Iterator[str]:
-    """Yield the filtered scans as CSV, oldest first.
+    """Yield the filtered scans as lines of CSV, oldest first.
 
-    A supervisor appears by account name, with the typed reason as `note`. Scans that arrive
+    The columns include the supervisor's account name and the reason they typed. Scans that arrive
     meanwhile are left out.
     """
     return csv_chunks(asked.columns, _chunks(db, asked))
 
 
 def xlsx_pieces(db: Connection, asked: Asked) -> Iterator[bytes]:
-    """Yield the same rows as a workbook, continued on further sheets if one is full."""
+    """Yield the bytes of a workbook with the rows of `csv_lines`. A full sheet continues on the
+    next.
+    """
     return xlsx_chunks("entries", asked.columns, _chunks(db, asked))
 
 

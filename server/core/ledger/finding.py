@@ -26,11 +26,11 @@ class TooManyPeopleError(ValueError):
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter for scans. None matches any. `since` is inclusive, `until` exclusive (door's clock,
-    ms).
+    """A filter for scans. None matches any value. `since` is inclusive, `until` exclusive (Unix
+    ms, by the door's clock).
 
     `act` is a key of `remarks.KINDS`, `remark` a flag or a key of `remarks.MADE_HERE`, and
-    `supervisor` an account id. `name`, `organisation` and `note` are words.
+    `supervisor` an account id. `name`, `organisation` and `note` are words to search.
     """
 
     hall_id: int | None = None
@@ -66,7 +66,7 @@ _TIMES = {"since": "s.scanned_at >= ?", "until": "s.scanned_at < ?"}
 def numbers(
     db: Connection, wanted: Filter, start: int, end: int, *, upwards: bool
 ) -> Iterator[int]:
-    """Yield the matching numbers from `start` to before `end`, in order.
+    """Yield the numbers of matching scans from `start` to before `end`, ascending if `upwards`.
 
     Raises TooManyPeopleError before the first.
     """
@@ -144,7 +144,7 @@ class _Search:
         return sorted(matching, reverse=not self._upwards)
 
     def _looked_through(self, low: int, high: int) -> Iterator[int]:
-        """Yield the matches, read in chunks."""
+        """Yield the matching numbers by reading the scans in chunks, without bitmaps."""
         rows = _CHUNK
         order = "ASC" if self._upwards else "DESC"
         while low < high:
@@ -169,7 +169,7 @@ class _Search:
 
 
 def _facets(wanted: Filter) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the required marks, as facets with alternative values."""
+    """Return the indexed values that the filter requires: each facet with its accepted values."""
     filters = [(facet, getattr(wanted, name)) for name, (facet, _) in _COLUMNS.items()]
     filters += [("kind", wanted.act), ("remark", wanted.remark)]
     filters.append(("noted", None if wanted.note is None else "yes"))
@@ -182,7 +182,7 @@ def _facets(wanted: Filter) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _conditions(wanted: Filter) -> tuple[str, list[int | str]]:
-    """Return the SQL conditions, except those on people and notes, and their values."""
+    """Return SQL conditions and their values, except for conditions on people and notes."""
     texts, values = [], []
     for name, text in {
         **{key: condition for key, (_, condition) in _COLUMNS.items()},
@@ -207,7 +207,7 @@ def _conditions(wanted: Filter) -> tuple[str, list[int | str]]:
 
 
 def _people(db: Connection, wanted: Filter) -> Collection[int] | None:
-    """Return serials, or None for all."""
+    """Return the serials that match the filter, or None if it matches all people."""
     people_matching = None if wanted.serial is None else {wanted.serial}
     for text, part in ((wanted.name, "name"), (wanted.organisation, "organisation")):
         if text is None:

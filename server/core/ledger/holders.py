@@ -25,17 +25,19 @@ class _Stays(NamedTuple):
 
 class Holders(Collected):
     def __init__(self, db: Connection, before: Callable[[], object] = lambda: None) -> None:
-        """`before` is called before each read of stays."""
+        """`before` is called before stays are read, to write pending ones."""
         super().__init__(db)
         self._before = before
         self._stays: dict[int, _Stays] = {}
         self._people: dict[int, Row | None] = {}
 
     def put(self) -> None:
-        """Does nothing: nothing is written here."""
+        pass
 
     def read_ahead(self, asked: Iterable[tuple[int, int]]) -> Reading:
-        """Read the data of holders, given as (serial, start of relevant stays)."""
+        """Cache the facts of holders, given as (serial, earliest end of relevant stays in Unix
+        ms).
+        """
         earliest: dict[int, int] = {}
         for serial, since in asked:
             if serial not in self._stays:
@@ -46,7 +48,9 @@ class Holders(Collected):
             self._take(wanted, rows)
 
     def stays(self, serial: int, since: int) -> list[Span]:
-        """Return stays that were not over at `since`, including later ones."""
+        """Return the holder's stays that had not ended at `since` (Unix ms), including
+        later ones.
+        """
         cached = self._stays.get(serial)
         if cached is None or since < cached.since:
             self._read([(serial, since)])
@@ -54,7 +58,7 @@ class Holders(Collected):
         return [span for span in cached.spans if stays.was_on(span, since)]
 
     def person(self, serial: int) -> Row | None:
-        """Return None if the roster lacks the serial."""
+        """Return the holder's facts, or None if the roster lacks the serial."""
         if serial not in self._people:
             self._read([(serial, stays.NEVER_OVER)])
         return self._people[serial]
@@ -64,22 +68,24 @@ class Holders(Collected):
         return cached is None or cached.unnamed
 
     def moved(self, serial: int) -> None:
-        """Invalidate after a stay of the holder was opened or ended."""
+        """Invalidate the holder's cached stays, after one was opened or ended."""
         cached = self._stays.get(serial)
         if cached is not None:
             # Unnamed exits are unaffected.
             self._stays[serial] = cached._replace(since=stays.NEVER_OVER, spans=())
 
     def left_unnamed(self, serial: int) -> None:
-        """Invalidate when an exit of the holder begins to wait for its entry."""
+        """Invalidate the holder's cached stays, after an exit was stored that waits for
+        its entry.
+        """
         self._stays.pop(serial, None)
 
     def somebody_moved(self) -> None:
-        """Invalidate all after a stay of an unknown holder changed."""
+        """Invalidate all cached stays, after a stay of an unknown holder changed."""
         self._stays.clear()
 
     def suspected(self, serial: int) -> None:
-        """Invalidate after the holder's badge became a likely copy."""
+        """Invalidate the holder's cached facts, after the badge was suspected as a copy."""
         self._people.pop(serial, None)
 
     def _read(self, asked: Sequence[tuple[int, int]]) -> None:

@@ -31,7 +31,9 @@ IN_ORDER = 20
 
 
 class GapError(Exception):
-    """Raised if the batch begins after `acked_seq` + 1. The kiosk must send from there."""
+    """Raised if the batch does not continue the journal at `acked_seq` + 1. The kiosk must send
+    its records again from there.
+    """
 
     def __init__(self, acked_seq: int) -> None:
         super().__init__(f"records are missing: send from sequence {acked_seq + 1}")
@@ -55,7 +57,9 @@ def ingest(
     now: int,
     prepared: Prepared | None = None,
 ) -> Ingested:
-    """Raises ForkError, GapError or WireError; the caller must then roll back."""
+    """Record a kiosk's batch. Raises ForkError, GapError or WireError; the caller must then roll
+    back.
+    """
     fresh = _verified(sender, batch, prepared)
     standing = sender.standing
     venue = rules_of(db, standing.rules_version)
@@ -103,8 +107,8 @@ def _share(
     beyond: Container[int],
     now: int,
 ) -> tuple[tuple[int, ...], list[wire.PlaceOrder]]:
-    """Share the places of the halls concerned, at once in halls with entries `beyond` the capacity.
-    Return the halls that are full for the kiosk, and its orders.
+    """Share the places of the batch's halls, at once in halls with entries `beyond` the capacity.
+    Return the ids of halls that have no place for the kiosk, and its orders.
     """
     halls, usual = accounts.pools.halls, PlaceKind.ORDINARY
     wanting = {totals.hall for totals in batch.places if totals.wants and totals.kind is usual}
@@ -143,7 +147,9 @@ def _gone_outer(batch: wire.ScanBatch) -> dict[int, list[int]]:
 
 
 def _verified(sender: Sender, batch: wire.ScanBatch, prepared: Prepared | None) -> list[Line]:
-    """Return the new records."""
+    """Return the batch's records that are not in the ledger yet, after verifying chain and
+    signature.
+    """
     if batch.last_seq < sender.acked_seq:
         raise ForkError
     acked = sender.acked_seq - batch.first_seq + 1

@@ -50,8 +50,8 @@ def marked_blocks(db: Connection, first: int, last: int) -> dict[int, Block]:
 
 
 def with_values(db: Connection, block: int, facet: str, values: tuple[str, ...]) -> int:
-    """Return the bits of a block's entries with any of the values. The lowest bit is the first
-    entry's.
+    """Return a bitmap of the block's entries with any of the values. The lowest bit is the first
+    entry.
     """
     several = ", ".join("?" * len(values))
     rows = db.execute(
@@ -62,8 +62,8 @@ def with_values(db: Connection, block: int, facet: str, values: tuple[str, ...])
 
 
 def at_times(db: Connection, block: Block, since: int | None, until: int | None) -> int:
-    """Return the bits of entries from `since` to before `until` (Unix ms), rounded to whole
-    minutes, so the edges may include others.
+    """Return a bitmap of the block's entries from `since` to before `until` (Unix ms). Whole
+    minutes are included, so the edges may include other entries.
     """
     since = block.oldest_at if since is None else since
     until = block.newest_at + 1 if until is None else until
@@ -80,7 +80,7 @@ def at_times(db: Connection, block: Block, since: int | None, until: int | None)
 
 
 def between(first: int, end: int) -> int:
-    """Return the bits of the places from `first` to before `end`."""
+    """Return a bitmap with the bits from `first` to before `end` set."""
     return (1 << end) - (1 << first)
 
 
@@ -90,7 +90,7 @@ def places(bits: int) -> list[int]:
 
 
 def serials_of(db: Connection, block: int) -> "array[int]":
-    """Return NOBODY for places without a holder."""
+    """Return the serial of each entry of the block, NOBODY for those without a holder."""
     serials: array[int] = array("I")
     (packed,) = db.execute("SELECT serials FROM entry_block WHERE block = ?", (block,)).fetchone()
     serials.frombytes(packed)
@@ -98,9 +98,9 @@ def serials_of(db: Connection, block: int) -> "array[int]":
 
 
 def mark_next(database: Database) -> bool:
-    """Mark the newest full unmarked block. Returns False if there is none.
+    """Compute the bitmaps of the newest full block without any. Return False if there is none.
 
-    If an entry of it changes meanwhile, it stays unmarked for the next time.
+    If an entry of the block changes meanwhile, nothing is stored; the next call tries again.
     """
     with database.reading() as db:
         block = _next(db)
@@ -115,7 +115,7 @@ def mark_next(database: Database) -> bool:
 
 
 def marking(database: Database) -> Repeating:
-    """Return the work that marks blocks as they fill."""
+    """Return the background job that computes the bitmaps of full blocks."""
     return Repeating("marking", EVERY_S, lambda: MORE_S if mark_next(database) else None, first_s=0)
 
 
@@ -176,12 +176,12 @@ def _marks_of(row: Row) -> Iterator[tuple[str, str]]:
 
 
 def _minute(at: int) -> str:
-    """Format a minute so that texts sort by time."""
+    """Return the minute of a time (Unix ms), padded with zeros so that texts sort by time."""
     return f"{min(max(at // MINUTE_MS, 0), _MINUTES_MAX):012}"
 
 
 def _packed(positions: list[int]) -> bytes:
-    """Pack places in the shorter of two forms: a list, or a bitmap of the block."""
+    """Pack positions in the shorter of two forms: a list of numbers, or a bitmap of the block."""
     if len(positions) * 2 < _BYTES:
         return array("H", positions).tobytes()
     bits = bytearray(_BYTES)

@@ -16,7 +16,7 @@ SAME_MS = 60_000  # Batches within this time belong to the same outage.
 
 @dataclass(frozen=True)
 class Outage:
-    """An outage with its results. Times are the server's, in Unix ms."""
+    """A span in which a kiosk was offline, with its scans. Times are the server's, in Unix ms."""
 
     outage_id: int
     kiosk: str
@@ -36,7 +36,7 @@ class Outage:
 
 
 def note(db: Connection, kiosk: KioskKey, fresh: Sequence[ScanRecord], now: int) -> None:
-    """Begin or extend the kiosk's outage if the batch has delayed scans."""
+    """Begin or extend the kiosk's outage if the batch has scans made offline."""
     late = [record for record in fresh if now - _made_at(record) > AWAY_MS]
     if not late:
         return

@@ -10,7 +10,7 @@ from badges.wire import wire
 
 
 class Prepared(NamedTuple):
-    """Records have their canonical bytes."""
+    """A decoded batch. Each record comes with its canonical bytes."""
 
     batch: wire.ScanBatch
     records: tuple[tuple[ScanRecord, bytes], ...]
@@ -18,7 +18,7 @@ class Prepared(NamedTuple):
 
 
 def prepare(batch: wire.ScanBatch, key: bytes | None = None) -> Prepared:
-    """Decode the records, and check whether `key` signed the batch's head. Raises WireError."""
+    """Decode the records, and check whether `key` signed the last chain hash. Raises WireError."""
     raws = [bytes(sent) for sent in batch.records]
     records = tuple((decode_record(raw), raw) for raw in raws)
     signed = key is not None and bool(records) and is_signed(batch, key)

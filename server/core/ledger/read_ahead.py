@@ -50,7 +50,7 @@ def read_ahead(db: Connection, asked: Sequence[About]) -> None:
 
 
 def _halls(asked: Sequence[About]) -> Iterator[int]:
-    """Yield the halls whose places may move. Unknown ones do no harm."""
+    """Yield the ids of halls that these batches may change. They may be unknown."""
     for batch in asked:
         for totals in batch.prepared.batch.places:
             yield totals.hall
@@ -61,7 +61,7 @@ def _halls(asked: Sequence[About]) -> Iterator[int]:
 
 
 def _named(records: Sequence[ScanRecord]) -> Iterator[tuple[StayRef, int]]:
-    """Yield the stays named by exits, each with its hall."""
+    """Yield each stay that an exit closes, with its hall."""
     for record in records:
         if record.closes is not None:
             yield record.closes, record.hall
@@ -82,5 +82,7 @@ _BATCHES = kind()
 
 
 def joinable(kiosk: KioskKey, prepared: Prepared, of: Kind = _BATCHES) -> Joinable:
-    """Return the description of a batch's step for `Database.write_then`."""
+    """Describe a batch for `Database.write_then`, so that it can share a transaction
+    with others.
+    """
     return Joinable(of, About(kiosk, prepared))

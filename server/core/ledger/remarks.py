@@ -25,7 +25,7 @@ MADE_HERE = {
 
 
 def kinds_of(row: Row) -> list[str]:
-    """Return keys of `KINDS`."""
+    """Return the keys of `KINDS` that apply to a scan."""
     is_annulment, is_exit = row["act"] == "annul", row["direction"] == "exit"
     admitted = row["decision"] == "admitted"
     applies = {
@@ -39,7 +39,7 @@ def kinds_of(row: Row) -> list[str]:
 
 
 def remarks_of(row: Row) -> list[str]:
-    """Return flags, and keys of `MADE_HERE`."""
+    """Return the scan's flags, and the keys of `MADE_HERE` that apply to it."""
     late_ms = row["received_at"] - (row["scanned_at"] - (row["skew_ms"] or 0))
     applies = {
         "fenced": row["quarantined"] == 1,

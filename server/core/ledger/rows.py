@@ -24,7 +24,7 @@ _DISCREPANCY = ("number", "other_number", "reason", "noticed_at")
 
 
 class Line(NamedTuple):
-    """A verified line of a kiosk's journal."""
+    """A verified record of a kiosk's journal."""
 
     record: ScanRecord
     raw: bytes  # the record's canonical bytes
@@ -34,9 +34,10 @@ class Line(NamedTuple):
 
 
 class ScanLeaf(msgspec.Struct):
-    """A scan in the entry log. Fields are in canonical order, and the record is kept as received.
+    """A scan in the entry log. Fields are in canonical order; `record` is unchanged from the
+    kiosk.
 
-    `signature` is the kiosk's, of `chain`, in the last scan of a batch.
+    `signature` is the kiosk's signature of `chain`. Only the last scan of a batch has one.
     """
 
     chain: str
@@ -47,7 +48,7 @@ class ScanLeaf(msgspec.Struct):
 
 
 class Added(Collected):
-    """Pending leaves and scans, and discrepancies, which refer to scans."""
+    """Collects leaves, scans and discrepancies to write them together."""
 
     tables = ("leaf", "scan", "discrepancy")
 
@@ -66,10 +67,12 @@ class Added(Collected):
 
 
 class Rows:
-    """The leaves, scans and changes of a step, which alone numbers leaves meanwhile."""
+    """The leaves, scans and changes of one batch. Until they are written, only this object may
+    number leaves.
+    """
 
     def __init__(self, db: Connection, now: int, *, entries: int, quarantined: bool) -> None:
-        """`entries` is the log's number of leaves."""
+        """`entries` is the entry log's number of leaves."""
         self._db = db
         self._now = now
         self._quarantined = quarantined
@@ -79,19 +82,19 @@ class Rows:
 
     @property
     def entries(self) -> int:
-        """Return the log's number of leaves, including these."""
+        """Return the entry log's number of leaves, including unwritten ones."""
         return self._number
 
     def leaf(self, kind: str, body: bytes) -> int:
-        """Return the leaf's number."""
+        """Add a leaf to the entry log, and return its number."""
         number = self._number
         self._added.leaves.append((number, kind, self._now, body))
         self._number += 1
         return number
 
     def scan(self, line: Line, *, skew_ms: int | None) -> int:
-        """Add a scan with its leaf, and return their number. `skew_ms` is None if unknown or
-        impossible.
+        """Add a scan with its leaf, and return their number. `skew_ms` is the kiosk's clock error,
+        None if unknown or impossible.
         """
         signature = msgspec.UNSET if line.signature is None else line.signature.hex()
         leaf = ScanLeaf(line.chain.hex(), self._now, msgspec.Raw(line.raw), signature)
@@ -134,7 +137,7 @@ class Rows:
         self._added.discrepancies.append((number, other_number, reason, self._now))
 
     def write(self) -> None:
-        """Write the pending rows. Rows that refer to a scan must be written afterwards."""
+        """Write the pending rows. Call it before writing other rows that refer to a scan."""
         self._added.write()
         if self._changes:
             changes.publish_to_halls(self._db, self._changes)

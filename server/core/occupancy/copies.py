@@ -40,7 +40,7 @@ FAST_MOVE, LIKELY_COPY = "fast_move", "likely_copy"  # reasons of discrepancies
 
 @dataclass(frozen=True)
 class Finding:
-    """Suspicious evidence about an entry. `other` is the entry that conflicts with it."""
+    """Evidence that a badge was copied. `other` is the entry that conflicts with the new one."""
 
     other: Stay
     sure: bool  # enough to refuse the badge
@@ -48,7 +48,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A likely copy, current or cleared at `cleared_at`."""
+    """The server's suspicion that a badge was copied. It holds until staff clear it
+    (`cleared_at`).
+    """
 
     serial: int
     issue: int  # this issue and all earlier ones
@@ -58,25 +60,26 @@ class Suspicion:
 
 
 class NoSuspicionError(Spoken, ValueError):
-    """Raised if the badge is not, or no longer, a likely copy."""
+    """Raised if the badge is not suspected as a copy, or the suspicion was cleared."""
 
 
 def walk_ms(rules: Rules, first: int, other: int) -> int:
-    """Return the minimum between two halls' doors."""
+    """Return the shortest walking time between the doors of two halls."""
     configured = [rules.walks[hall] for hall in (first, other) if hall in rules.walks]
     return max(configured, default=WALK_MS)
 
 
 def is_hasty(rules: Rules, first: Stay, other: Stay) -> bool:
-    """Return whether two entries into different halls are closer in time than people walk."""
+    """Return whether two entries into different halls are too close in time to walk there."""
     apart = abs(first.opened_at - other.opened_at)
     return apart < walk_ms(rules, first.hall_id, other.hall_id)
 
 
 def find(entered: Stay, others: Iterable[Span], rules: Rules) -> Finding | None:
-    """Return the strongest evidence against `entered`, given the holder's other stays, or None.
+    """Return the strongest evidence that the badge that `entered` was copied, or None.
 
-    Only stays by the same issue count, and only with measured clocks in the same epoch.
+    `others` are the holder's other stays. Only those by the same issue of the badge count, and
+    only if both clocks were measured in the same epoch.
     """
     if not entered.clock_known:
         return None
@@ -113,8 +116,8 @@ def find(entered: Stay, others: Iterable[Span], rules: Rules) -> Finding | None:
 
 
 def _at_once(entered: Stay, trail: list[Span], rules: Rules) -> Stay | None:
-    """Return a stay that began at another door at the same time. Nested and surrounding halls do
-    not count, since their doors may be a step apart.
+    """Return a stay that began at another door within AT_ONCE_MS of `entered`, or None. Nested and
+    surrounding halls do not count: their doors may be a step apart.
     """
     for stay, _ in trail:
         same_hall = stay.hall_id == entered.hall_id
@@ -148,7 +151,7 @@ def _to_and_fro(moves: list[tuple[Stay, Stay]]) -> bool:
 
 
 def suspicion(db: Connection, serial: int) -> Suspicion | None:
-    """Return the newest suspicion, even if cleared."""
+    """Return the holder's newest suspicion, even if cleared, or None."""
     row = db.execute(
         "SELECT serial, issue, number, noticed_at, cleared_at FROM likely_copy WHERE serial = ?",
         (serial,),
@@ -162,10 +165,10 @@ def is_likely(db: Connection, serial: int, issue: int) -> bool:
 
 
 def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: int) -> bool:
-    """Apply certain evidence, and notify all doors. Return False if it changes nothing.
+    """Suspect the badge as a copy, and notify all doors.
 
-    That is the case if the badge is a likely copy already, or staff have cleared such moves of this
-    badge.
+    Return False if it is suspected already, or staff cleared a suspicion about this issue and the
+    new entries are not simultaneous.
     """
     current = suspicion(db, entered.serial)
     if current is not None and entered.issue <= current.issue:
@@ -183,7 +186,7 @@ def suspect(db: Connection, entered: Stay, finding: Finding, number: int, now: i
 
 
 def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
-    """Record that staff saw the holder with the only badge. Raises NoSuspicionError."""
+    """Clear the suspicion: staff saw the holder with the only badge. Raises NoSuspicionError."""
     current = suspicion(db, serial)
     if current is None or current.cleared_at is not None:
         raise NoSuspicionError(N_("This badge is no likely copy, or is none any more."))
@@ -193,7 +196,7 @@ def clear(db: Connection, serial: int, *, by: str, now: int) -> None:
 
 
 def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:
-    """The holder may be unknown here."""
+    """Return the facts about a holder for the doors. The roster may lack the serial."""
     issue = dialect.greatest(
         "(SELECT COALESCE(MAX(issue), 0) FROM badge WHERE serial = ?)",
         "COALESCE((SELECT highest_issue FROM unknown_holder WHERE serial = ?), 0)",

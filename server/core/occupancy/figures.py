@@ -8,7 +8,9 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class HallFigures:
-    """`worst_case` counts unspent places as used, and people who moved on as inside, but not
+    """A hall's capacity and occupancy.
+
+    `worst_case` counts unspent places as used, and people who moved on as inside, but not
     `unconfirmed_moves`. `overrides` are places beyond the capacity that supervisors may still use.
     """
 
@@ -32,8 +34,8 @@ class HallFigures:
 
     @property
     def beyond(self) -> int:
-        """Return how many more the doors may admit beyond the capacity, on places granted before an
-        override or a lower capacity.
+        """Return how many people doors may still admit beyond the capacity, on places granted
+        before an override or before the capacity was lowered.
         """
         return max(0, self.worst_case - max(self.capacity, self.inside))
 

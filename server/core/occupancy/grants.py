@@ -39,8 +39,8 @@ def heard(
     came: Mapping[int, int],
     now: int,
 ) -> None:
-    """Store a kiosk's reported need, and the people who `came` to it, by hall. `accounts_before`
-    are its former accounts, and `loaded` writes the changes.
+    """Store a kiosk's reported need for places. `came` is the number of people who came to its
+    door, by hall. `loaded` writes the changes later.
     """
     for key, totals in reported:
         before = accounts_before.get(key) or KnownAccount(*key)
@@ -65,12 +65,12 @@ def share(
     asked: bool = True,
     heard: tuple[KioskKey, bool] | None = None,
 ) -> frozenset[KioskKey]:
-    """Grant and recall by the policy, in all pools, and publish each order.
+    """Grant and recall places of all pools of a hall by the policy, and publish each order.
 
-    Return the kiosks whose request for an ordinary place (and a kept one, if requested) can't be
-    met now. `loaded` are the transaction's pools. Unless `asked`, a hall where nobody waits is
-    shared only periodically, since scans and heartbeats change little. `heard` is a kiosk whose
-    contact and state may not be stored yet.
+    Return the kiosks whose request for a place can't be met now. `loaded` are the transaction's
+    pools. Without `asked`, a hall without waiting people is shared only periodically, since scans
+    and heartbeats change little. `heard` is the reporting kiosk, whose contact and state may not
+    be stored yet.
     """
     loaded = pools.Pools(db) if loaded is None else loaded
     hall = loaded.hall(hall_id)
@@ -121,9 +121,9 @@ def _wants(row: Mapping[str, Any], now: int) -> bool:
 
 
 def _open_accounts(db: Connection, loaded: pools.Pools, hall_id: int) -> None:
-    """Open an account with the hall's kept places for each kiosk with an ordinary account.
+    """Open an account for the hall's kept places for each kiosk with an account for ordinary ones.
 
-    The kiosk needs it before it hears of a person on a kept place, since an exit may return that
+    The kiosk needs it before it learns of a person on a kept place, since an exit may return that
     place to it.
     """
     key = PoolKey(hall_id, PlaceKind.ACCESSIBLE)
@@ -150,9 +150,9 @@ def _share(
     beyond: int,
     now: int,
 ) -> sharing_policy.Plan:
-    """Share one pool, and return the plan. `before` is the pool limited by the hall's other pools.
-    `beyond` people are inside on override places. `accounts` are the hall's, and `leads_here` are
-    doors of other halls that lead into it.
+    """Share one pool, and return the plan. `before` is the pool as limited by the hall's other
+    pools. `beyond` people are inside on override places. `leads_here` are doors of nested halls
+    that also lead into this hall.
     """
     mine = [row for row in accounts if row["override"] == key.kind]
     doors, elsewhere = _doors(mine, before, now, leads_here)
@@ -180,8 +180,8 @@ def _share(
 
 
 def _remember(db: Connection, key: PoolKey, loaded: pools.Pools, before: Pool, after: Pool) -> None:
-    """Assume that granted places have arrived until the kiosk reports otherwise, so that they can
-    be recalled at once.
+    """Record granted places as held by the kiosk until it reports, so that they can be recalled at
+    once.
     """
     for kiosk, held in after.kiosks.items():
         given = held.granted - before.kiosks[kiosk].granted
@@ -208,10 +208,10 @@ def _leads_here(
 def _doors(
     accounts: Iterable[Mapping[str, Any]], pool: Pool, now: int, leads_here: Container[int]
 ) -> tuple[list[sharing_policy.Door], list[KioskKey]]:
-    """Return the kiosks that may get places, and those that hold unusable places here.
+    """Return the kiosks that may get places of this hall, and those that hold places they can't
+    use.
 
-    The former are active at an admitting door into this hall. The latter have moved or are at an
-    exit.
+    The former are active at an entry door into this hall. The latter have moved or are at an exit.
     """
     doors, elsewhere = [], []
     for row in accounts:

@@ -27,7 +27,7 @@ class CapacityError(Spoken, ValueError):
 
 
 class NotTwoError(Exception):
-    """Raised if the two users may be one person, until `until` (Unix ms)."""
+    """Raised if the two users may be one person. `until` (Unix ms) is when they may try again."""
 
     def __init__(self, until: int) -> None:
         super().__init__("the two users may be one person")
@@ -36,7 +36,7 @@ class NotTwoError(Exception):
 
 @dataclass(frozen=True)
 class KioskHolding:
-    """`held` places may already be in use."""
+    """A kiosk's account with a hall. `held` places may already be in use."""
 
     kiosk: str
     generation: int
@@ -87,12 +87,12 @@ def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: i
 
 
 def clear(db: Connection, hall_id: int, *, by: str, now: int, before: int | None = None) -> int:
-    """Record that staff confirm a hall, and its nested halls, as empty. Raises UnknownHallError.
+    """Record that staff found a hall, and its nested halls, empty. Raises UnknownHallError.
 
-    Ends all known stays and unconfirmed moves, and clears the places of fenced kiosks. Return the
+    All known stays and unconfirmed moves end, and places of fenced kiosks are cleared. Return the
     number of places freed by stays in the hall itself. Entries that have not reached the server
-    stay counted. With `before`, so do entries from that scan number on, since they may follow the
-    check.
+    stay counted. So do scans numbered `before` or higher, since those people may have entered
+    after the check.
     """
     store.hall(db, hall_id)
     ended = _clear(db, hall_id, by=by, now=now, before=before)
@@ -127,13 +127,13 @@ def attest(
     db: Connection, hall_id: int, kiosk: KioskKey, inside: int, *, by: str, with_: str,
     now: int,
 ) -> None:  # fmt: skip
-    """Record two people's attestation about a fenced kiosk: at most `inside` of the people it
-    admitted without the ledger's knowledge are in the hall.
+    """Record an attestation by the users `by` and `with_` about a fenced kiosk: of the people it
+    admitted without the ledger's knowledge, at most `inside` are in the hall.
 
-    The kiosk's other places come back. Raises PlacesError, or NotTwoError if the accounts may be
-    one person's. The pools used are unknown, so the number bounds each pool. After a restore the
-    kiosk may have held more places than known here, and the number is taken as stated. Otherwise a
-    number above the kiosk's places frees none (docs/design/places.md, rule 8).
+    The kiosk's other places come back. Raises PlacesError, or NotTwoError if the users may be one
+    person. The pools used are unknown, so the number bounds each pool. After a restore the kiosk
+    may have held more places than known here, and any number is accepted. Otherwise a number above
+    the kiosk's places frees none (docs/design/places.md, rule 8).
     """
     if inside < 0:
         raise PlacesError(N_("The number of people is 0 or more."))
@@ -157,10 +157,8 @@ def attest(
 
 
 def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
-    """Return the accounts of the hall's kiosks: active ones first, then others that still hold
-    places.
-
-    Active kiosks are at the hall's doors, or at nested halls' doors that lead into it.
+    """Return the hall's kiosks with their places: first those active at its doors, or at doors of
+    nested halls that lead into it, then others that still hold places.
     """
     outer = nesting.outer_by_door(db, nesting.parents_of(db))
     leading = [door for door, around in outer.items() if hall_id in around]
@@ -190,7 +188,7 @@ def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
 
 
 def _changed(db: Connection, hall_id: int, now: int) -> None:
-    """Notify the hall's doors, store the feed's cursor of the change, and share places."""
+    """Share the hall's places, and notify its doors of the change."""
     changes.publish_venue(db, [hall_id])
     db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (changes.cursor(db), hall_id))
     grants.share(db, hall_id, now)

@@ -17,9 +17,7 @@ from server.storage.event_state import EventState
 
 
 class KnownAccount(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The server's state of a kiosk's account before a step. The fields are columns of
-    `place_account`.
-    """
+    """A kiosk's account as stored before a request. The fields are columns of `place_account`."""
 
     hall_id: int
     override: PlaceKind
@@ -48,8 +46,8 @@ def known_accounts(text: str) -> dict[PoolKey, KnownAccount]:
 
 
 class Accounts:
-    """A kiosk's accounts in one transaction. Steps raise WireError for an unknown hall, or one
-    without an account of the kiosk.
+    """A kiosk's accounts in one transaction. Its methods raise WireError for an unknown hall, or
+    one in which the kiosk has no account.
     """
 
     def __init__(
@@ -66,7 +64,7 @@ class Accounts:
         self._db = db
 
     def hear(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
-        """Apply the reported total of grants, before the kiosk's records."""
+        """Apply the kiosk's reported total of granted places. Must precede its records."""
         pool = self.own(key)
         self.pools[key] = pool.hear(self.kiosk, granted=totals.granted, incarnation=incarnation)
 
@@ -76,7 +74,7 @@ class Accounts:
         return totals.returned < pool.kiosks[self.kiosk].returned
 
     def hear_returned(self, key: PoolKey, totals: wire.PlaceTotals, incarnation: int) -> None:
-        """Apply the reported total of returned places, after the kiosk's records."""
+        """Apply the kiosk's reported total of returned places. Must follow its records."""
         self.pools[key] = self.own(key).hear_returned(
             self.kiosk, totals.returned, incarnation=incarnation
         )
@@ -88,7 +86,9 @@ class Accounts:
             raise WireError("scan record: no such hall") from None
 
     def own(self, key: PoolKey) -> Pool:
-        """Return the pool, in which the kiosk has an account."""
+        """Return a pool in which the kiosk has an account. After a restore, a missing account is
+        opened.
+        """
         pool = self.pool(key)
         if self.kiosk not in pool.kiosks:
             if not event_state.was_restored_without_acts(self._db):
@@ -110,7 +110,9 @@ class Accounts:
     def known(
         self, before: Mapping[PoolKey, KnownAccount]
     ) -> Mapping[PoolKey, KnownAccount] | None:
-        """Return the accounts after this step, or None if one was opened."""
+        """Return the accounts `before` with this transaction's changes, or None if an account was
+        opened.
+        """
         after = dict(before)
         for key, pool, need in self.pools.of(self.kiosk):
             former = before.get(key)

@@ -34,7 +34,7 @@ class Trend:
         return self.came - self.went
 
     def full_in_ms(self, room: int) -> int | None:
-        """Return in how many ms `room` more people are inside at this rate, or None for never."""
+        """Return the ms until `room` more people are inside at this rate, or None if never."""
         if self.change <= 0 or room <= 0:
             return None
         return room * TREND_MINUTES * MINUTE_MS // self.change
@@ -42,7 +42,7 @@ class Trend:
 
 @dataclass(frozen=True)
 class Minute:
-    """`minute` is Unix ms / 60,000. `inside` is after it."""
+    """People who came and went in a minute (Unix ms / 60,000), and the number inside after it."""
 
     minute: int
     came: int
@@ -51,7 +51,7 @@ class Minute:
 
 
 def trends(db: Connection, now: int) -> dict[int, Trend]:
-    """Omits halls without movement."""
+    """Return each hall's recent movements, by id. Halls without movement are left out."""
     first = now // MINUTE_MS - TREND_MINUTES + 1
     people = {
         row["hall_id"]: (row["came"], row["went"])
@@ -76,7 +76,7 @@ def trends(db: Connection, now: int) -> dict[int, Trend]:
 
 
 def hall_day(db: Connection, hall_id: int, since: int, until: int) -> list[Minute]:
-    """Return minutes with movement (Unix ms), in order."""
+    """Return the minutes with movement between two times (Unix ms), in order."""
     first, last = since // MINUTE_MS, until // MINUTE_MS
     (inside,) = db.execute(
         "SELECT COALESCE(SUM(came - went), 0) FROM hall_minute WHERE hall_id = ? AND minute < ?",
@@ -94,7 +94,7 @@ def hall_day(db: Connection, hall_id: int, since: int, until: int) -> list[Minut
 
 
 def door_day(db: Connection, hall_id: int, since: int, until: int) -> dict[int, dict[int, int]]:
-    """Return entries by door and minute."""
+    """Return the number of entries between two times (Unix ms), by door and minute."""
     entries: dict[int, dict[int, int]] = {}
     for row in db.execute(
         "SELECT door_id, minute, entered FROM door_minute"
@@ -106,7 +106,7 @@ def door_day(db: Connection, hall_id: int, since: int, until: int) -> dict[int, 
 
 
 def queue_minutes(db: Connection, hall_id: int, since: int, until: int) -> dict[int, list[int]]:
-    """Return minutes with a queue at each door (Unix ms), estimated from scans."""
+    """Return, by door, the minutes in which its scans suggest a queue. Times are Unix ms."""
     queues: dict[int, list[int]] = {}
     for row in db.execute(
         "SELECT door_id, minute FROM door_minute"
@@ -119,7 +119,7 @@ def queue_minutes(db: Connection, hall_id: int, since: int, until: int) -> dict[
 
 
 def runs(minutes: Sequence[int]) -> list[tuple[int, int]]:
-    """Return unbroken runs as (first minute, length). A gap of one minute does not break them."""
+    """Group consecutive minutes into (first minute, length). A gap of one minute is bridged."""
     unbroken: list[tuple[int, int]] = []
     for minute in minutes:
         if unbroken and minute - sum(unbroken[-1]) <= 1:
@@ -130,7 +130,7 @@ def runs(minutes: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def door_hours(db: Connection, now: int, minutes: int = 60) -> dict[int, Sequence[int]]:
-    """Return scans at each door by minute, oldest first."""
+    """Return each door's number of scans in each of the last `minutes`, oldest first."""
     first = now // MINUTE_MS - minutes + 1
     scans: dict[int, list[int]] = {}
     for row in db.execute(
@@ -145,7 +145,9 @@ def door_hours(db: Connection, now: int, minutes: int = 60) -> dict[int, Sequenc
 
 
 def on_site(db: Connection) -> tuple[dict[int, int], dict[str, int]]:
-    """Return people in any hall, by category and by country, without unknown holders."""
+    """Return the number of people in any hall, by category and by country. Unknown serials are
+    left out.
+    """
     categories: dict[int, int] = {}
     countries: dict[str, int] = {}
     for row in db.execute(

@@ -17,15 +17,16 @@ Paths = Mapping[int, tuple[int, ...]]  # by door, the surrounding halls that it 
 
 
 def paths(db: Connection) -> Paths:
-    """`settle` needs the paths from before the change."""
+    """Return the halls that each door leads into. Read it before a change, for `settle`."""
     return nesting.outer_by_door(db, nesting.parents_of(db))
 
 
 def settle(db: Connection, before: Paths) -> None:
-    """Open accounts, count people in, and store the feed's cursor for the doors.
+    """After a change of nesting, open accounts, count people in surrounding halls, and notify
+    doors.
 
-    Nobody is counted out: a person counted twice because of a wrong entry stays so until they leave
-    or the hall is cleared. The opposite error could overfill the hall.
+    Nobody is counted out: a person wrongly counted in a hall stays so until they leave or the hall
+    is cleared. The opposite error could overfill the hall.
     """
     after = paths(db)
     changed = [door for door in {*before, *after} if before.get(door) != after.get(door)]
@@ -50,7 +51,7 @@ def _enrol(db: Connection, door: int, hall: int) -> None:
 
 
 def _count_in(db: Connection, door: int, hall: int) -> None:
-    """Count entries through that door in that hall too."""
+    """Count people who entered through `door` as inside the surrounding `hall` too."""
     key = PoolKey(hall)
     before = pool = pools.load(db, key)
     for stay in stays.uncounted(db, door, hall):

@@ -32,7 +32,6 @@ HELD = dialect.greatest("granted - returned - handed_over - reclaimed + trusted"
 
 
 def load(db: Connection, key: PoolKey) -> Pool:
-    """Raises UnknownHallError."""
     return Pools(db)[key]
 
 
@@ -66,7 +65,7 @@ class Saved(Collected):
     def add(
         self, key: PoolKey, before: Pool, after: Pool, reported: tuple[KioskKey, Need] | None = None
     ) -> None:
-        """Add the difference, and a kiosk's reported need."""
+        """Add the difference between two states of a pool, and a kiosk's reported need."""
         if after.open_stays != before.open_stays:
             self.hall(key.hall_id, _OPEN[key.kind], after.open_stays)
         if after.kiosks is before.kiosks and after.awaited is before.awaited:
@@ -119,7 +118,7 @@ def _set_halls(db: Connection, column: str, values: Mapping[int, int]) -> None:
 
 
 def _stored(held: Held) -> tuple[object, ...]:
-    """Return the values in the order of `_HELD`."""
+    """Return the values of the columns `_HELD`, in that order."""
     return (
         held.granted, held.returned, held.handed_over, held.reclaimed, held.fenced, held.trusted,
         held.attested,
@@ -172,7 +171,7 @@ _ACCOUNTS = msgspec.json.Decoder(list[_Account])
 
 
 class HallRow(NamedTuple):
-    """A hall's columns that steps need."""
+    """The columns of a hall from which its pools are computed."""
 
     capacity: int
     fire_limit: int
@@ -196,7 +195,7 @@ _HALLS = (
 
 
 class Pools:
-    """The pools moved by a transaction. Each is read once, and written with its changes."""
+    """The pools used in a transaction. Each is read once, and saved if it changed."""
 
     def __init__(
         self,
@@ -205,8 +204,8 @@ class Pools:
         rules: Rules | None = None,
         memo: Memo | None = None,
     ) -> None:
-        """`state` and `rules` are the transaction's, if already read. `keep` puts pools into the
-        `memo` for the next step.
+        """`state` and `rules` are the transaction's, if already read. `keep` caches the pools in
+        the `memo` for the next transaction.
         """
         self._db = db
         self._memo: Memo = {} if memo is None else memo
@@ -230,16 +229,16 @@ class Pools:
         return pool
 
     def __setitem__(self, key: PoolKey, pool: Pool) -> None:
-        """`pool` must derive from the current one."""
+        """`pool` must be derived from the current one."""
         self._pools[key] = pool
 
     @property
     def halls(self) -> frozenset[int]:
-        """Return halls whose places may have moved."""
+        """Return the ids of halls whose pools were read, and so may have changed."""
         return frozenset(key.hall_id for key in self._pools)
 
     def of(self, kiosk: KioskKey) -> Iterator[tuple[PoolKey, Pool, Need | None]]:
-        """Yield the pools with an account of the kiosk, with its newly reported need."""
+        """Yield each loaded pool in which the kiosk has an account, with its new need."""
         for key, pool in self._pools.items():
             if kiosk in pool.kiosks:
                 by, need = self._written.get(key, (kiosk, None))
@@ -250,7 +249,9 @@ class Pools:
         return self._known_state().incarnation
 
     def may_grant(self, now: int) -> bool:
-        """Return whether any places may be granted at `now` (Unix ms)."""
+        """Return whether the server may grant places at `now` (Unix ms). After a restore it must
+        wait.
+        """
         return now >= self._known_state().grants_from
 
     def say(self, key: PoolKey, kiosk: KioskKey, need: Need) -> None:
@@ -311,7 +312,9 @@ class Pools:
         )
 
     def kept(self, hall_id: int, now: int) -> int:
-        """Return the hall's kept places at `now` (Unix ms), or 0 once they are released."""
+        """Return the number of places kept for wheelchair users at `now` (Unix ms), or 0 once
+        released.
+        """
         places = self.hall(hall_id).accessible_places
         if places and is_released(self.rules.halls[hall_id], now):
             return 0
@@ -324,8 +327,8 @@ class Pools:
         return self._rules
 
     def keys_of(self, kiosk: KioskKey, before: Iterable[PoolKey]) -> list[PoolKey]:
-        """Return the pools with an account of the kiosk, in order. `before` are those from before
-        the transaction.
+        """Return the keys of pools in which the kiosk has an account, in order. `before` are those
+        from before the transaction.
         """
         opened = (key for key, pool in self._pools.items() if kiosk in pool.kiosks)
         return sorted({*before, *opened})
@@ -352,14 +355,14 @@ class Pools:
         )
 
     def _read(self, hall_id: int) -> HallRow:
-        """Read the accounts of all pools, since steps mostly need several."""
+        """Read the accounts of all three pools of a hall, since most transactions need several."""
         row = self._db.execute(_HALL, (hall_id,)).fetchone()
         if row is None:
             raise UnknownHallError(f"hall {hall_id}")
         return self._take(hall_id, row)
 
     def remember(self, hall_id: int, row: Iterable[Any]) -> None:
-        """Put a hall read by `_HALLS` into the memo."""
+        """Cache a hall's row, as read by `_HALLS`, in the memo."""
         self._memo[HallRow, hall_id] = self._take(hall_id, row)
         for key in _keys(hall_id):
             if key not in self._memo:
@@ -376,7 +379,9 @@ class Pools:
 def read_ahead(
     db: Connection, memo: Memo, halls: Iterable[int], state: Callable[[], EventState | None]
 ) -> Reading:
-    """Put the pools of these halls into the memo. `state` is called after others have read it."""
+    """Cache the pools of these halls in the memo. `state` returns the event's state after it was
+    read ahead, so it is called last.
+    """
     missing = [hall for hall in dict.fromkeys(halls) if not _is_known(memo, hall)]
     asked = db.execute(_HALLS, (dialect.many(missing),)) if missing else None
     yield
@@ -431,24 +436,24 @@ def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.Pl
 def orders_for(
     db: Connection, kiosk: KioskKey, now: int, pools: Pools | None = None
 ) -> list[wire.PlaceOrder]:
-    """Return totals of grants in all pools, without recalls."""
+    """Return the kiosk's orders for all its pools: totals of granted places, without recalls."""
     return orders_in(Pools(db) if pools is None else pools, accounts_of(db, kiosk), kiosk, now)
 
 
 def orders_in(
     pools: Pools, keys: Iterable[PoolKey], kiosk: KioskKey, now: int
 ) -> list[wire.PlaceOrder]:
-    """Return totals of grants, without recalls."""
+    """Return the kiosk's orders for these pools: totals of granted places, without recalls."""
     keys = list(keys)
     limited = {hall: pools.limited(hall, now) for hall in dict.fromkeys(key[0] for key in keys)}
     return [order(key, limited[key.hall_id].of(key.kind), kiosk) for key in keys]
 
 
 def await_all(db: Connection, incarnation: int, *, was_put_back: bool) -> None:
-    """Apply the step after a restore (`Pool.restored`, rule 8) to all pools.
+    """After a restore, wait in all pools for each kiosk's report (`Pool.restored`, rule 8).
 
-    `incarnation` is the restored server's, above all earlier ones. `was_put_back` means that the
-    old copy may have been in use.
+    `incarnation` is the restored server's, above all earlier ones. `was_put_back` means that an
+    old copy of the database may have been in use.
     """
     pools = Pools(db)
     for (hall_id,) in db.execute("SELECT hall_id FROM hall ORDER BY hall_id").fetchall():
@@ -475,8 +480,8 @@ def enrol(db: Connection, hall_id: int, kiosk: KioskKey) -> None:
 
 
 def kinds(pools: Pools, hall_id: int) -> list[PlaceKind]:
-    """Return the hall's kinds of places. Kept ones are included if it has, or ever had, any, so
-    that other halls' kiosks need not know of them. Raises UnknownHallError.
+    """Return the hall's kinds of places. Kept places are included if the hall has, or ever had,
+    any. Raises UnknownHallError.
     """
     keeps = pools.hall(hall_id).accessible_places
     if keeps or pools[PoolKey(hall_id, PlaceKind.ACCESSIBLE)].kiosks:
@@ -485,7 +490,9 @@ def kinds(pools: Pools, hall_id: int) -> list[PlaceKind]:
 
 
 def fence(db: Connection, kiosk: KioskKey) -> None:
-    """Grant the kiosk nothing more. Its places stay counted (docs/design/places.md, rule 7)."""
+    """Stop granting places to a lost kiosk. Its places stay counted (docs/design/places.md, rule
+    7).
+    """
     for key in accounts_of(db, kiosk):
         before = load(db, key)
         save(db, key, before, before.fence(kiosk))

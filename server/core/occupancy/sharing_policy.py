@@ -29,7 +29,7 @@ SILENT_MS = 5_000
 
 @dataclass(frozen=True)
 class Door:
-    """A kiosk that can admit to the hall, as known to the policy."""
+    """A kiosk that can admit people to the hall, with its places and rate of arrivals."""
 
     kiosk: KioskKey
     held: int  # most unspent places that it can have, as far as the server knows
@@ -42,7 +42,7 @@ class Door:
 
 @dataclass(frozen=True)
 class Plan:
-    """The places to grant and to recall, and the doors whose request can't be met.
+    """The places to grant and to recall by kiosk, and the kiosks whose request can't be met.
 
     `settled` means that nobody waits, every door has its share, and the hall has no debt. Then the
     next plan can wait.
@@ -55,11 +55,11 @@ class Plan:
 
 
 def smoothed(rate: float, minutes: float, people: int) -> float:
-    """Return the rate of arrivals in people a minute, `minutes` after `rate`, with `people` more
-    arrivals.
+    """Return the smoothed rate of arrivals (people a minute): `rate` from `minutes` ago, with
+    `people` more arrivals.
 
-    Arrivals count whether admitted or refused for lack of a place. A steady stream keeps its rate,
-    however it is divided into reports.
+    Arrivals count whether admitted or refused for lack of a place. A steady stream has the same
+    rate, however many reports it is divided into.
     """
     minutes = max(minutes, 1e-6)
     kept = math.exp(-minutes / MEMORY_MIN)
@@ -68,9 +68,9 @@ def smoothed(rate: float, minutes: float, people: int) -> float:
 
 
 def fair_shares(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
-    """Divide `places` by rate of arrival, with the part FLOOR split equally, into whole places.
+    """Divide `places` among doors by rate of arrivals. The part FLOOR is divided equally.
 
-    By D'Hondt's rule, a door with more arrivals never gets fewer.
+    Shares are whole numbers by D'Hondt's rule: a door with more arrivals never gets fewer.
     """
     total = sum(door.rate + UNKNOWN_RATE for door in doors)
     even = 1 / len(doors) if doors else 0.0
@@ -91,12 +91,11 @@ def fair_shares(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
 def plan(
     doors: Sequence[Door], free: int, *, closed: bool, spread: bool = False, beyond: int = 0
 ) -> Plan:
-    """Share a hall whose pool has `free` places, or a debt if negative.
+    """Plan the sharing of a pool with `free` places, or with a debt if negative.
 
-    `spread` gives out even the last places, since a supervisor may need one while offline. `beyond`
-    people are inside on override places, for whom others' places are recalled at once. After a
-    plan's orders are carried out, the next plan has none, except for places that came back beyond
-    the debt.
+    `spread` grants even the last places, since a supervisor may need one while offline. `beyond`
+    people are inside on override places; as many places are recalled at once. Once a plan's orders
+    are carried out, the next plan has none, unless places beyond the debt came back.
     """
     live = [door for door in doors if door.live]
     if closed:
@@ -115,7 +114,7 @@ def plan(
 
 
 def _as_busy(missing: Sequence[Door], heard: Sequence[Door]) -> list[Door]:
-    """Return doors not heard yet, with the average rate of the others."""
+    """Return the doors that have not reported, with the average rate of those that have."""
     mean = sum(door.rate for door in heard) / len(heard) if heard else 0.0
     return [replace(door, rate=mean) for door in missing]
 
@@ -130,7 +129,7 @@ class _Sharing:
         spread: bool,
         beyond: int,
     ) -> None:
-        """`missing` doors hold nothing yet. Their shares wait in the pool, available to
+        """`missing` doors have not reported and hold nothing. Their shares stay in the pool for
         requests.
         """
         self.live = live
@@ -148,19 +147,22 @@ class _Sharing:
         self.reserve += sum(self.fair[door.kiosk] for door in missing)
 
     def give_one_each(self) -> None:
-        """Give a place to each door where people wait, busiest first. The reserve is for them."""
+        """Give one place to each door where people wait, busiest first, even from the pool's
+        reserve.
+        """
         for door in sorted(self.asking, key=lambda door: -door.rate):
             self._give(door, 1, self.left)
 
     def fill(self) -> None:
-        """Fill doors up to their shares from the pool beyond its reserve, emptiest first."""
+        """Fill doors up to their shares, emptiest first, but leave the pool's reserve."""
         for door in sorted(self.heard, key=lambda door: door.held / (self.fair[door.kiosk] + 1)):
             self._give(door, self._lacks(door), self.left - self.reserve)
 
     def call_back_debt(self) -> None:
-        """Recall places for a debt: from every door the excess over its share, and for people
-        beyond the capacity up to the whole debt from each, since other doors may be offline or use
-        theirs first.
+        """Recall places for a debt: from every door the excess over its share.
+
+        For people beyond the capacity, recall up to the whole debt from each door, since other
+        doors may be offline or use their places first.
         """
         if self.left < 0:
             owed = min(self.beyond, -self.left)
@@ -179,9 +181,9 @@ class _Sharing:
             self._recall(door, min(self._surplus(door), need - sum(self.recalls.values())))
 
     def call_back_for_asking(self) -> None:
-        """For each waiting door that got no place, recall one, from the richest door first.
+        """For each waiting door that got no place, recall a place, from the door with most first.
 
-        If only the server's upper bound suggests that doors have any, ask each for one.
+        If no door certainly has one, recall one from each that may.
         """
         unfed = self._unfed()
         if not unfed:
@@ -200,12 +202,14 @@ class _Sharing:
                     self._recall(door, 1)
 
     def hopeless(self) -> frozenset[KioskKey]:
-        """Return the waiting doors without a place, if no other door has any."""
+        """Return the waiting doors that get no place, if no other door has any to recall."""
         out = self.left + sum(max(0, door.held) for door in self.live)
         return frozenset(door.kiosk for door in self._unfed() if out <= max(0, door.held))
 
     def empty(self) -> list[Door]:
-        """Return the doors without a place although some are due, for lack of places."""
+        """Return the doors that have no place because the pool lacks them, although they have a
+        share.
+        """
         return [
             door
             for door in self.heard
@@ -226,8 +230,8 @@ class _Sharing:
         return max(0, min(door.held, door.free) - self.fair[door.kiosk])
 
     def _rest(self, door: Door) -> int:
-        """Return the places that the door can certainly spare, without recalled ones and one for a
-        waiting person.
+        """Return the number of places that the door can certainly spare. Places already recalled
+        are left out, and one for a waiting person.
         """
         sure = min(door.held, door.free) if door in self.heard else 0
         return sure - door.wants - self.recalls.get(door.kiosk, 0)

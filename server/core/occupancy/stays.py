@@ -19,7 +19,7 @@ COUNTED, FREED = "counted", "freed"  # the place of a stay that a move ended
 
 
 class Stay(msgspec.Struct, frozen=True):
-    """A holder's entry into a hall. It is open until closed by name."""
+    """A holder's entry into a hall. It stays open until an exit, a move or staff close it."""
 
     ref: StayRef
     hall_id: int
@@ -78,10 +78,10 @@ def add(db: Connection, stay: Stay, *, gone_at: int | None = None) -> None:
 
 
 class Opened(Collected):
-    """Collects stays that steps open and close, and writes them together.
+    """Collects the stays opened in a transaction, and writes them together.
 
-    Code that reads or changes stays must write them first, except for `close`, which handles
-    pending and read-ahead stays.
+    Call `write` before any other code reads or changes stays. Only `close` handles unwritten stays
+    itself.
     """
 
     tables = ("stay",)
@@ -111,7 +111,7 @@ class Opened(Collected):
                 self._known[stay.ref, stay.hall_id] = stay
 
     def add(self, stay: Stay, *, gone_at: int | None = None) -> None:
-        """Add a stay. `gone_at` is set if it was over before the server heard of it."""
+        """Add a stay. `gone_at` is its end, if it ended before the server learned of it."""
         gone = gone_at is not None
         key = stay.ref, stay.hall_id
         self._stays[key] = stay, gone_at, "exit" if gone else None, gone
@@ -158,7 +158,7 @@ _SAME = " AND ".join(f"stay.{name} = v.{name}" for name in _CLOSED[:4])
 
 
 def opened(db: Connection) -> Opened:
-    """Return the collector of stays of this step or its group."""
+    """Return the transaction's collector of opened stays."""
     return joint.shared(db, Opened, lambda: Opened(db))
 
 
@@ -171,10 +171,10 @@ def ref_values(ref: StayRef) -> tuple[str, int, int]:
 
 
 def close(db: Connection, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
-    """Close a stay in a hall. Return it if its place comes back.
+    """Close a stay in a hall by an exit. Return it if its place becomes free.
 
-    Returns None if the stay is unknown, closed already, or a move freed its place. In the last case
-    the move is confirmed.
+    Return None if the stay is unknown or closed already. If a move had ended the stay, the exit
+    confirms the move; the place is freed unless the move freed it.
     """
     row = db.execute(
         "UPDATE stay SET closed_at = ?, closed_by = ? WHERE kiosk = ? AND generation = ?"
@@ -202,8 +202,7 @@ def _confirm_move(db: Connection, ref: StayRef, hall_id: int, by: str) -> Stay |
 
 
 def move_on(db: Connection, ref: StayRef, hall_id: int, at: int, *, counted: bool) -> Stay | None:
-    """End the presence in a hall of a holder seen elsewhere, and return the stay, or None if it was
-    over.
+    """End a stay because its holder was seen in another hall. Return it, or None if it was over.
 
     If `counted`, its place stays used until an exit or staff close it.
     """
@@ -217,7 +216,7 @@ def move_on(db: Connection, ref: StayRef, hall_id: int, at: int, *, counted: boo
 
 
 def remember_early(db: Connection, ref: StayRef, hall_id: int, by: str, at: int) -> bool:
-    """Store an exit whose entry is not here yet. Return False if the stay is known.
+    """Store an exit that arrived before its entry. Return False if the stay is known.
 
     Only needed after a restore, when one door has the exit and another the entry.
     """
@@ -236,7 +235,7 @@ def remember_early(db: Connection, ref: StayRef, hall_id: int, by: str, at: int)
 
 
 def ended(db: Connection, ref: StayRef, hall_id: int, at: int) -> None:
-    """Set the end of a stay that was over when its entry was offered, by its exit."""
+    """Set the end of a stay that was over when its kiosk sent the entry, from its exit."""
     db.execute(
         "UPDATE stay SET closed_at = ?"
         " WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ? AND gone = 1",
@@ -245,10 +244,7 @@ def ended(db: Connection, ref: StayRef, hall_id: int, at: int) -> None:
 
 
 def entered_during(db: Connection, ref: StayRef, hall_id: int) -> list[int]:
-    """Return the scans by which the holder entered the hall again during that stay.
-
-    They may have arrived earlier, from a door that was online.
-    """
+    """Return the numbers of scans by which the holder entered the hall again during that stay."""
     rows = db.execute(
         "SELECT x.number FROM stay s JOIN stay o ON o.serial = s.serial AND o.hall_id = s.hall_id"
         f" AND {dialect.stay_over_at('o.')} > s.opened_at"
@@ -266,7 +262,7 @@ def has_early_exits(db: Connection) -> bool:
 
 
 def early_exit(db: Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | None:
-    """Return cause and time of an early exit, once."""
+    """Delete the stay's early exit. Return its cause ("exit", "annul") and time, or None."""
     row = db.execute(
         "DELETE FROM early_exit WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?"
         " RETURNING closed_by, closed_at",
@@ -276,7 +272,7 @@ def early_exit(db: Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | 
 
 
 def is_gone(db: Connection, ref: StayRef, hall_id: int) -> bool:
-    """Return whether the kiosk had already taken the place back when it offered the entry."""
+    """Return whether the kiosk had already taken the stay's place back when it sent the entry."""
     row = db.execute(
         "SELECT gone FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?",
         (ref.kiosk, ref.generation, ref.seq, hall_id),
@@ -285,7 +281,7 @@ def is_gone(db: Connection, ref: StayRef, hall_id: int) -> bool:
 
 
 def open_stays(db: Connection, serial: int) -> list[Stay]:
-    """Return oldest first."""
+    """Return the holder's open stays, oldest first."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE serial = ? AND closed_at IS NULL ORDER BY opened_at",
         (serial,),
@@ -302,8 +298,8 @@ def stays_of(db: Connection, serial: int, hall_id: int) -> list[Span]:
 
 
 def packed(serial: str, since: str) -> str:
-    """Return SQL that packs a holder's stays not over at a time into a text. `serial` and `since`
-    are SQL expressions. `unpacked` parses it.
+    """Return SQL that packs a holder's stays into one text for `unpacked`, without those that
+    ended before `since`. `serial` and `since` are SQL expressions.
     """
     # A sum has no type affinity, which would keep SQLite from using the index.
     source = f"stay s WHERE s.serial = {serial} AND {dialect.stay_over_at('s.')} > {since} + 0"
@@ -325,7 +321,7 @@ def unpacked(text: str) -> list[Span]:
 
 
 def was_on(span: Span, at: int) -> bool:
-    """Return whether a stay was not over at a time. It may have begun later."""
+    """Return whether a stay had not ended at `at` (Unix ms). It may have begun later."""
     stay, closed_at = span
     return max(stay.opened_at, NEVER_OVER if closed_at is None else closed_at) > at
 
@@ -355,7 +351,7 @@ def moved_on(stays: Iterable[Span], at: int, staying_in: Collection[int]) -> Sta
 
 
 def in_hall(db: Connection, hall_id: int) -> list[wire.StayFacts]:
-    """Return the stays that use a place, as doors receive them."""
+    """Return the stays that use a place in the hall, as sent to doors."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND closed_at IS NULL"
         f" UNION ALL SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND after_move = 'counted'",
@@ -367,10 +363,9 @@ def in_hall(db: Connection, hall_id: int) -> list[wire.StayFacts]:
 def open_in(
     db: Connection, hall_id: int, kind: PlaceKind, *, before: int | None = None
 ) -> list[Stay]:
-    """Return the stays of one of the hall's pools without a confirmed end: open, or ended by a
-    move.
+    """Return the stays in one of the hall's pools that are open, or ended by an unconfirmed move.
 
-    With `before`, only stays of scans below that number.
+    With `before`, only stays by scans with a lower number.
     """
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE hall_id = ? AND override = ?"
@@ -384,8 +379,8 @@ def open_in(
 
 
 def uncounted(db: Connection, door_id: int, hall_id: int) -> list[Stay]:
-    """Return the stays from that door that do not count in that surrounding hall, as stays of that
-    hall on ordinary places.
+    """Return stays entered through that door that do not count in that surrounding hall yet, as
+    stays on ordinary places of it.
 
     They are open, or ended by a move with the place still used.
     """

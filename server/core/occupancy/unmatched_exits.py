@@ -11,10 +11,10 @@ from server.storage.connection import Connection
 
 
 def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int) -> Stay | None:
-    """Return the stay that an exit at `at` ends, or None: open, begun before the exit, and the only
-    one at that time.
+    """Return the stay that an exit at `at`, which names no stay, must end, or None if not certain.
 
-    If none is open, it is the newest such stay that was ended by a move and not confirmed.
+    It is the holder's only stay in the hall at that time: open, or else the newest that ended by
+    an unconfirmed move.
     """
     history = stays.stays_of(db, serial, hall_id)
     if not all(stay.clock_known and stay.epoch == epoch for stay, _ in history):
@@ -36,14 +36,14 @@ def meant(db: Connection, serial: int, hall_id: int, at: int, epoch: int) -> Sta
 
 
 def waits(serial: str) -> str:
-    """Return the SQL condition that an exit of a holder waits for its entry. `serial` is an SQL
-    expression.
+    """Return an SQL condition: an exit of the holder `serial` (an SQL expression) waits for its
+    entry.
     """
     return f"EXISTS (SELECT 1 FROM unnamed_exit u WHERE u.serial = {serial})"
 
 
 def remember(db: Connection, number: int, serial: int, hall_id: int, at: int, epoch: int) -> None:
-    """Store the exit: its entry may still come from an offline door."""
+    """Store an exit without a known stay: its entry may still come from an offline door."""
     db.execute(
         "INSERT INTO unnamed_exit (number, serial, hall_id, at, epoch) VALUES (?, ?, ?, ?, ?)",
         (number, serial, hall_id, at, epoch),
@@ -51,7 +51,7 @@ def remember(db: Connection, number: int, serial: int, hall_id: int, at: int, ep
 
 
 def exit_of(db: Connection, stay: Stay) -> tuple[int, int] | None:
-    """Return (number, time) of the stored exit that ends the new stay, once, or None."""
+    """Delete the stored exit that ends the new stay. Return its (scan number, time), or None."""
     for number, at in db.execute(
         "SELECT number, at FROM unnamed_exit WHERE serial = ? AND hall_id = ? AND at > ?"
         " AND epoch = ? ORDER BY at",
