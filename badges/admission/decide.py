@@ -25,7 +25,9 @@ from badges.credential.credential import Credential, CredentialFlag, Kind
 
 
 def decide(scan: Scan, facts: Facts) -> Decision:
-    """Answer one presentation. Raises for no input, and depends only on its arguments."""
+    """Decide whether to admit one scanned badge. Never raises, and depends only on its
+    arguments.
+    """
     if scan.direction is Direction.EXIT:
         return _exit(scan, facts)
     if isinstance(scan.badge, Reason):
@@ -43,7 +45,7 @@ def decide(scan: Scan, facts: Facts) -> Decision:
 
 
 def _exit(scan: Scan, facts: Facts) -> Admitted:
-    """Record an exit. People may always leave, so an unverified exit is flagged, never refused."""
+    """Admit an exit. People may always leave, so an unverified exit is flagged, never refused."""
     if isinstance(scan.badge, Reason):
         return Admitted(flags=frozenset({Flag.UNVERIFIED}))
     if facts.passed_at is not None:
@@ -69,8 +71,8 @@ def _likely_copy(badge: Credential, at: int, facts: Facts) -> Denied | None:
 
 
 def _roll_call(badge: Credential, at: int, facts: Facts) -> Denied | None:
-    """Record a roll call. A card that a day credential replaces goes on to the checks that deny it,
-    because another person may carry it.
+    """Return the answer that records a roll call, or None outside one. A card that a day
+    credential replaces gets None too, and is denied later, because another person may carry it.
     """
     if not facts.roll_call:
         return None
@@ -92,7 +94,7 @@ def _not_valid_today(badge: Credential, at: int, facts: Facts) -> Denied | None:
 
 
 def _day_credential(badge: Credential, at: int, facts: Facts) -> Denied | None:
-    """Deny the badge that a day credential replaces on this day, so that one person has one valid
+    """Deny the badge that a day credential replaces on this day, so that each person has one valid
     card.
     """
     if badge.kind is Kind.DAY:
@@ -148,8 +150,8 @@ def _hall_closed(badge: Credential, at: int, facts: Facts) -> Denied | None:
 
 
 def _before_restart(badge: Credential, at: int, facts: Facts) -> Denied | None:
-    """Let staff decide: the holder may be back without having seen a light, or another person has
-    the badge.
+    """Deny a badge whose admission a restart interrupted, so that staff decide: its holder may be
+    back without having seen a light, or another person has the badge.
 
     The first admission keeps its place either way, so a second person needs another.
     """
@@ -221,7 +223,7 @@ _CHECKS: tuple[Callable[[Credential, int, Facts], Denied | None], ...] = (
 
 
 def event_day(day_starts: tuple[int, ...], at: int) -> int | None:
-    """The index of the event's day at `at`, or None outside the event."""
+    """The index of the event's day at `at` (Unix ms), or None outside the event."""
     for day in range(len(day_starts) - 1):
         if day_starts[day] <= at < day_starts[day + 1]:
             return day
@@ -262,8 +264,8 @@ def _flags(badge: Credential, facts: Facts) -> frozenset[Flag]:
 
 
 def asked_by(badge: Credential) -> frozenset[Flag]:
-    """The flags that come from the credential itself. A day credential asks for attention if its
-    holder's ID must be checked.
+    """The flags required by the badge itself: ATTENTION if staff must check the ID of a day
+    credential's holder.
     """
     flags: set[Flag] = set()
     if badge.kind is Kind.DAY:

@@ -16,7 +16,9 @@ class Direction(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a door stayed shut. Released values never change, because signed records contain them."""
+    """Why a door denied entry. Released values never change, because signed records
+    contain them.
+    """
 
     NOT_A_BADGE = "not_a_badge"
     FORGED = "forged"
@@ -41,7 +43,7 @@ class Reason(StrEnum):
 
 
 class Flag(StrEnum):
-    """What staff or an auditor should notice about an admission."""
+    """Notes to staff or auditors about an admission."""
 
     LIKELY_COPY = "likely_copy"  # the badge seems to have been in two places at once
     PASSBACK = "passback"  # entered again without an exit, under soft anti-passback
@@ -62,7 +64,7 @@ class AntiPassback(StrEnum):
 
 
 class Exits(StrEnum):
-    """Who may credit an exit while offline (docs/design/places.md)."""
+    """Which exits give their place back to a kiosk that is offline (docs/design/places.md)."""
 
     STRICT = "strict"
     TRUSTING = "trusting"
@@ -70,8 +72,8 @@ class Exits(StrEnum):
 
 @dataclass(frozen=True)
 class Scan:
-    """One presentation at a door. `badge` is the opened credential, or the reason why there is
-    none.
+    """A badge shown at a door. `badge` is the opened credential, or the reason why
+    there is none.
     """
 
     badge: Credential | Reason
@@ -81,10 +83,9 @@ class Scan:
 
 @dataclass(frozen=True)
 class Calendar:
-    """The event's days. `day_starts` are local midnights, one more than there are days.
+    """The event's days. `day_starts` are local midnights (Unix ms), one more than there are days.
 
-    Day i is `[day_starts[i], day_starts[i + 1])`. The caller computes them in the venue's time
-    zone.
+    Day i is `[day_starts[i], day_starts[i + 1])`.
     """
 
     day_starts: tuple[int, ...]
@@ -92,7 +93,9 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Holder:
-    """Facts about a serial that its badge does not carry. Unknown serials have the defaults."""
+    """Facts about a holder that the badge does not carry. Holders without stored facts have the
+    defaults.
+    """
 
     revoked: bool = False
     highest_issue: int = 0  # 0: unknown
@@ -134,7 +137,7 @@ class Hall:
 
 @dataclass(frozen=True)
 class Presence:
-    """The holder's open stay in this hall, as far as this door or server knows."""
+    """The holder's open stay in this hall, as far as this kiosk or server knows."""
 
     stay: StayRef
     since: int | None = None
@@ -144,7 +147,7 @@ class Presence:
 
 @dataclass(frozen=True)
 class Outer:
-    """A hall around the door's own that an entry here also enters, because the door leads in from
+    """A hall around the door's own. An entry here enters both, because the door leads in from
     outside.
     """
 
@@ -176,7 +179,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Admitted:
-    """The door opens. `closes` is the stay that an exit ends. An entry opens a stay of its own."""
+    """The door opens. `closes` is the stay that an exit ends, None for an entry."""
 
     flags: frozenset[Flag] = frozenset()
     session_id: int | None = None

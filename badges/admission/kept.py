@@ -9,17 +9,17 @@ from badges.record import PlaceKind
 
 
 def is_released(hall: Hall, at: int) -> bool:
-    """Whether the hall's kept places are open to everyone at `at` (Unix ms)."""
+    """Whether everyone may use the hall's kept places at `at` (Unix ms)."""
     return any(since <= at < until for since, until in hall.released)
 
 
 def kept_until(hall: Hall, at: int) -> int | None:
-    """When the kept places are released next (Unix ms). None if unknown."""
+    """The time (Unix ms) of the next release of kept places, or None if unknown."""
     return next((since for since, _ in hall.released if since > at), None)
 
 
 def usable(hall: Hall, holder: Holder, at: int) -> tuple[PlaceKind, ...]:
-    """The kinds of place that the holder may use in the hall, first choice first.
+    """The kinds of place that the holder may use in the hall, preferred first.
 
     Holders for whom places are kept use a kept place first, then an ordinary one. Others use a
     kept place only once it is released.
@@ -32,6 +32,6 @@ def usable(hall: Hall, holder: Holder, at: int) -> tuple[PlaceKind, ...]:
 
 
 def serving(around: Outer, holder: Holder, at: int) -> tuple[PlaceKind, ...]:
-    """The usable kinds that have a free place at this door, first choice first."""
+    """The usable kinds of which this kiosk has a free place, preferred first."""
     free = {PlaceKind.ORDINARY: around.free_places, PlaceKind.ACCESSIBLE: around.free_kept}
     return tuple(kind for kind in usable(around.hall, holder, at) if free[kind] > 0)

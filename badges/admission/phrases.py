@@ -38,7 +38,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True)
 class Explanation:
-    """A door's message to its steward in one language. `next_step` is "" if there is nothing to
+    """A kiosk's message to its steward in one language. `next_step` is "" if there is nothing to
     do.
     """
 
@@ -70,13 +70,12 @@ def explain(
     doors: Mapping[str, str] | None = None,
     outer: Mapping[int, str] | None = None,
 ) -> Explanation:
-    """Describe a decision made at `at` to the steward. All names are in `language`.
+    """Describe a decision made at `at` (Unix ms) to the steward. All names are in `language`.
 
-    `words` translates `sentences`, from `badges/translations` or another catalogue. `category`
-    is the badge's own; `sessions` are titles by id; `doors` are names by the values of
-    `Denied.door`, which is shown as it is if it has no name; `outer` are the halls around the
-    door's own, by id. Missing names are left out. Raises ZoneInfoNotFoundError for an unknown
-    zone.
+    `words` translates `sentences`, from `badges/translations` or another catalogue. `category` is
+    the badge's own; `sessions` are titles by id; `doors` are names by the values of `Denied.door`,
+    which is shown unchanged without a name; `outer` are names of surrounding halls by id. Missing
+    names are left out. Raises ZoneInfoNotFoundError for an unknown zone.
     """
     zone = ZoneInfo(time_zone) if isinstance(time_zone, str) else time_zone
     saying = _Saying(
@@ -228,7 +227,7 @@ class _Saying:
         return self.words.gettext(text).format(**names) if text else ""
 
     def then(self, first: Pair, second: Pair) -> Pair:
-        """Join two answers as two sentences."""
+        """Join two answers, each a pair of reason and next step."""
         join = sentences.NEXT_SENTENCE
         return (
             self.say(join, first=first[0], second=second[0]),
@@ -282,7 +281,7 @@ class _Saying:
         )
 
     def span(self, instant: int) -> str:
-        """The wait from now, rounded up to minutes and at least one."""
+        """The time until `instant` in whole minutes, rounded up, at least one."""
         hours, minutes = divmod(max(1, -(-(instant - self.at) // 60_000)), 60)
         parts = [self.count(sentences.HOURS, hours), self.count(sentences.MINUTES, minutes)]
         if hours and minutes:

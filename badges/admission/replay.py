@@ -17,10 +17,10 @@ _SEEN = (Flag.LIKELY_COPY, Flag.PASSBACK)
 
 
 def discrepancy(record: ScanRecord, answer: Decision) -> str | None:
-    """The difference between the server's answer and the door's: a reason, `admitted`, or a flag.
+    """The server's answer where it differs from the door's: a reason, `admitted`, or a flag.
 
-    None if they agree. Exits, overrides and annulments are decisions of people, and a scan
-    without a credential can't be replayed; these have no difference.
+    None if they agree. Exits, overrides and annulments are decisions of people, and a scan without
+    a credential can't be judged again; for these it is None too.
     """
     if record.direction != "entry" or record.act != "scan" or record.serial is None:
         return None

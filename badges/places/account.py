@@ -17,7 +17,7 @@ Key = TypeVar("Key")
 
 
 class PlacesError(Spoken, ValueError):
-    """The protocol does not allow this step. Nothing was changed."""
+    """Raised if the protocol of places does not allow the step. Nothing was changed."""
 
 
 class NoPlaceError(PlacesError):
@@ -27,7 +27,7 @@ class NoPlaceError(PlacesError):
 # A Struct, because each scan makes several: a frozen dataclass is ten times slower to make and
 # copy.
 class Order(Struct, frozen=True):
-    """The server's message to one kiosk about one hall, as totals."""
+    """The server's message to one kiosk about one hall: totals of granted and recalled places."""
 
     granted: int
     recall: int  # The kiosk returns free places until its total of returned places is this.
@@ -52,26 +52,28 @@ class Account(Struct, frozen=True):
         return self.granted - self.returned - self.entries + self.credited + self.trusted
 
     def enter(self) -> "Account":
-        """Use one place. The caller commits this with the scan, before any light (rule 1)."""
+        """Use a free place. The caller commits this with the scan, before any light (rule 1)."""
         if self.fenced or self.free < 1:
             raise NoPlaceError
         return replace(self, entries=self.entries + 1)
 
     def credit(self) -> "Account":
-        """Take back the place of an own stay that was never offered (`may_credit`)."""
+        """Take back the place of the kiosk's own stay that was never sent to the server
+        (`may_credit`).
+        """
         if self.credited >= self.entries:
             raise PlacesError(N_("more exits credited than entries made"))
         return replace(self, credited=self.credited + 1)
 
     def trust(self) -> "Account":
-        """Take back the place of any stay that ended here (`may_trust`)."""
+        """Take back the place of any stay that ended at this door (`may_trust`)."""
         return replace(self, trusted=self.trusted + 1)
 
     def obey(self, order: Order) -> "Account":
-        """Take granted places and return recalled ones, as far as they are free.
+        """Add newly granted places, and return recalled ones as far as they are free.
 
-        Orders of an earlier incarnation are ignored: the server has been restored from a backup
-        since and may not remember them (rule 8).
+        Orders of an earlier incarnation are ignored: the server was restored from a backup since
+        and may not know them (rule 8).
         """
         if order.incarnation < self.incarnation:
             return self
@@ -92,9 +94,9 @@ class Account(Struct, frozen=True):
 
 
 def enter_all(accounts: Mapping[Key, Account]) -> dict[Key, Account]:
-    """Use one place of each hall that the door leads into: its own and the outer ones.
+    """Use one place in each hall that the door leads into: its own and the surrounding ones.
 
-    Raises NoPlaceError if any of them has no free place. Then none is used.
+    Raises NoPlaceError if any hall has no free place. Then none is used.
     """
     return {key: account.enter() for key, account in accounts.items()}
 
@@ -102,10 +104,11 @@ def enter_all(accounts: Mapping[Key, Account]) -> dict[Key, Account]:
 def may_credit(
     stay: StayRef | None, *, kiosk: str, generation: int, offered: int, closed: bool
 ) -> bool:
-    """Whether the kiosk takes back the place of `stay` when it ends at its door (rule 3).
+    """Whether the kiosk may take back the place of `stay` when it ends at this kiosk's door (rule
+    3).
 
-    The stay must be the kiosk's own, open, and never offered to the server. `offered` is the
-    highest sequence ever put in a message; it was on disk before that message was sent.
+    The stay must be the kiosk's own, open, and never sent to the server. `offered` is the highest
+    record number ever put in a message; it was on disk before the message was sent.
     """
     return (
         stay is not None
@@ -116,9 +119,10 @@ def may_credit(
 
 
 def may_trust(stay: StayRef | None, *, offline: bool, closed: bool) -> bool:
-    """Whether an offline kiosk takes back the place of any known stay, in a hall that trusts exits.
+    """Whether a kiosk of a hall with the setting `trusting` takes back the place of any known stay
+    while offline.
 
-    If two offline doors close the same stay, its place comes back twice, and the hall may exceed
-    its capacity by the number of such stays.
+    If two offline doors close the same stay, its place comes back twice. The hall may exceed its
+    capacity by the number of such stays.
     """
     return stay is not None and offline and not closed

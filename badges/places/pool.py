@@ -20,8 +20,8 @@ from badges.record import PlaceKind, StayRef
 
 
 class PoolKey(NamedTuple):
-    """A pool of a hall. Ordinary and kept places go up to the capacity, override places from there
-    to the fire limit.
+    """Names one of a hall's three pools. Ordinary and kept places go up to the capacity, override
+    places from there to the fire limit.
     """
 
     hall_id: int
@@ -32,7 +32,7 @@ KioskKey = tuple[str, int]  # (kiosk, generation)
 
 
 class Held(Struct, frozen=True):
-    """The server's side of one kiosk's account with a hall."""
+    """The server's copy of one kiosk's account with a hall."""
 
     granted: int = 0
     returned: int = 0
@@ -46,22 +46,25 @@ class Held(Struct, frozen=True):
 
     @property
     def held(self) -> int:
-        """The places that the kiosk may hold free or have used unseen, never less than 0.
+        """The number of places that the kiosk may hold free or have used without the server's
+        knowledge, at least 0.
 
-        An attestation may have given back more than the kiosk had left: either later entries
-        were of people who had left, or the attestation was wrong. The server cannot know which,
-        so stays known to be open always count in full (rule 7).
+        An attestation may have given back more than the kiosk had left: either later entries were
+        of people who had left, or the attestation was wrong. The server cannot know which, so
+        stays known to be open always count in full (rule 7).
         """
         return max(0, self.unused - self.reclaimed)
 
     @property
     def unused(self) -> int:
-        """The places that the kiosk may still have, attestations aside."""
+        """The number of places that the kiosk may still have, if attestations are ignored."""
         return self.granted - self.returned - self.handed_over + self.trusted
 
 
 class Pool(Struct, frozen=True, dict=True):
-    """The server's account of one hall. `worst_case` is the most people that can be inside."""
+    """The server's account of one pool of a hall. `worst_case` is the most people that can be
+    inside.
+    """
 
     capacity: int
     incarnation: int = 1
@@ -110,17 +113,19 @@ class Pool(Struct, frozen=True, dict=True):
         return self._with(kiosk, replace(held, granted=held.granted + given))
 
     def order(self, kiosk: KioskKey, recall: int = 0) -> Order:
-        """The message to a kiosk: its total of grants, and a request to return `recall` places."""
+        """The message to a kiosk: its total of granted places, and a request to return `recall`
+        places.
+        """
         held = self.kiosks[kiosk]
         return Order(held.granted, max(0, held.returned + recall), self.incarnation)
 
     def hear(self, kiosk: KioskKey, *, granted: int, incarnation: int) -> "Pool":
-        """Take in the kiosk's own total of grants, before its records.
+        """Apply the kiosk's own total of granted places. Must precede its records.
 
-        After a restore the kiosk may know of more grants than the server. If it was attested,
-        the attestation covered those too. If it was attested for more people than its grants
-        explain, the excess was accepted on trust, and its records settle it. A total of an older
-        incarnation may lack grants, so it explains none of the excess.
+        After a restore the kiosk may know of more grants than the server. If staff attested it,
+        the attestation covered those too. If the attested number was above the known grants, the
+        excess was accepted on trust, and its records settle it. A total of an older incarnation
+        may lack grants, so it explains none of the excess.
         """
         held = self.kiosks[kiosk]
         pool = self
@@ -135,12 +140,12 @@ class Pool(Struct, frozen=True, dict=True):
         return pool
 
     def hear_returned(self, kiosk: KioskKey, returned: int, *, incarnation: int) -> "Pool":
-        """Take in the kiosk's total of returned places, after all its records of that time (rule
-        5).
+        """Apply the kiosk's total of returned places. Must follow all its records of that time
+        (rule 5).
 
         It counts at most the places that the kiosk can have. Places that an attestation already
-        gave back are not given back twice (rule 7). In an older incarnation an attested kiosk
-        may have had unknown grants, so all that it returned may come from those.
+        gave back are not given back twice (rule 7). In an older incarnation an attested kiosk may
+        have had unknown grants, so all that it returned may come from those.
         """
         held = self.kiosks[kiosk]
         returned = min(returned, held.returned + max(0, held.unused))
@@ -152,7 +157,7 @@ class Pool(Struct, frozen=True, dict=True):
         return self._with(kiosk, replace(held, returned=returned, reclaimed=reclaimed))
 
     def open_stay(self, kiosk: KioskKey, *, gone: bool) -> "Pool":
-        """Take in an entry record that is new to the server.
+        """Count an entry that is new to the server.
 
         `gone` means that the kiosk had already taken the place back (rule 4). An entry without a
         place, from a lying kiosk, counts as a place that it did not return.
@@ -171,15 +176,15 @@ class Pool(Struct, frozen=True, dict=True):
         )
 
     def count_in(self) -> "Pool":
-        """Count a stay in a hall inside this one whose door did not count it here.
+        """Count a stay that a nested hall's door did not count in this surrounding hall.
 
-        That door had not heard that the halls nest. No kiosk's place is used, so this may be a
+        That door did not know yet that the halls nest. No kiosk's place is used, so this may be a
         debt (rule 6).
         """
         return replace(self, open_stays=self.open_stays + 1)
 
     def close_stay(self, stay: StayRef | None = None) -> "Pool":
-        """Take in an exit from `stay`, which is open here. The caller has closed the stay (rule 2).
+        """Count an exit from an open `stay`. The caller has closed the stay (rule 2).
 
         If the entry came after its kiosk was attested, the attestation may have given this place
         back already. It is not given back twice (rule 7).
@@ -199,10 +204,10 @@ class Pool(Struct, frozen=True, dict=True):
         return pool._with(key, replace(held, reclaimed=held.reclaimed - 1))
 
     def trust(self, kiosk: KioskKey) -> "Pool":
-        """Take in an exit whose place the kiosk took back by itself.
+        """Count an exit whose place the kiosk took back by itself.
 
-        The stay may be open here or not seen yet. The place belongs to the kiosk, no matter
-        which exit closes the stay.
+        The stay may be open here or not known yet. The place belongs to the kiosk, no matter which
+        exit closes the stay.
         """
         held = self.kiosks[kiosk]
         return self._with(kiosk, replace(held, trusted=held.trusted + 1))
@@ -214,14 +219,14 @@ class Pool(Struct, frozen=True, dict=True):
         return self._with(kiosk, replace(self.kiosks[kiosk], fenced=True))
 
     def attest(self, kiosk: KioskKey, inside: int, *, seq: int) -> "Pool":
-        """Take in the staff's signed attestation about a lost kiosk.
+        """Apply the staff's signed attestation about a lost kiosk.
 
-        It states that of the people whom the kiosk admitted and the ledger does not know, at
-        most `inside` are inside, and that the kiosk will admit no more. `seq` is the kiosk's
-        last sequence in the ledger. After a restore some grants may be unknown. The attestation
-        covers those too, so the hall stops waiting for this kiosk (rule 8). Otherwise an
-        attestation of more people than the kiosk can have admitted changes nothing: it is wrong,
-        or the database was put back unnoticed (see `restored`).
+        It states that of the people whom the kiosk admitted and the ledger does not know, at most
+        `inside` are inside, and that the kiosk will admit no more. `seq` is the kiosk's last
+        record in the ledger. After a restore some grants may be unknown. The attestation covers
+        those too, so the hall stops waiting for this kiosk (rule 8). Otherwise an attestation of
+        more people than the kiosk can have admitted changes nothing: it is wrong, or an old copy
+        of the database is in use unnoticed (see `restored`).
         """
         held = self.kiosks[kiosk]
         if not held.fenced:
@@ -236,12 +241,12 @@ class Pool(Struct, frozen=True, dict=True):
         return replace(self._with(kiosk, held), awaited=self.awaited - {kiosk})
 
     def restored(self, incarnation: int, *, was_put_back: bool = False) -> "Pool":
-        """Begin again after a restore from a backup. Nothing is granted until every live kiosk has
-        confirmed.
+        """Reset after a restore from a backup. Nothing is granted until every live kiosk has
+        reported.
 
         `incarnation` must be higher than every earlier one. A kiosk fenced meanwhile is awaited
-        until it is attested or heard. `was_put_back`: this state may have run as an old copy
-        unnoticed. Then a kiosk may have been fenced by a server that did not know all its
+        until it is attested or reports. `was_put_back`: an old copy of the database may have been
+        in use unnoticed. Then a kiosk may have been fenced by a server that did not know all its
         grants, so fenced kiosks without an attestation are awaited too.
         """
         unsure = {
@@ -272,20 +277,19 @@ def within_limit(
 ) -> Limited:
     """Adjust the capacities of a hall's three pools for each other.
 
-    `ordinary` has the organiser's capacity. `kept` of its places are kept now; 0 once they are
-    released.
+    `ordinary` has the organiser's capacity. `kept` is the number of places now kept for wheelchair
+    users, 0 once they are released.
 
-    Kept places still out reduce the ordinary ones, released or not. So a released place becomes
-    an ordinary one only when its kiosk has returned it, and both pools together never exceed the
-    capacity. In the same way ordinary places still out reduce the kept ones, so places are kept
-    again as they come free (docs/design/places.md, rule 10).
+    Kept places held by kiosks or used reduce the ordinary ones, released or not. So a released
+    place becomes an ordinary one only when its kiosk has returned it, and both pools together
+    never exceed the capacity. Likewise ordinary places in use reduce the kept ones, so places are
+    kept again as they come free (docs/design/places.md, rule 10).
 
     People on override places count against the capacity. So a place that comes back first covers
-    the people beyond the capacity, and doors admit automatically only once fewer people are
-    inside than the capacity (rule 11). Override places may then be granted for the covered
-    people too.
+    the people beyond the capacity, and doors admit automatically only once fewer people are inside
+    than the capacity (rule 11). Override places may then be granted for those people too.
 
-    Override places still out limit a raised capacity. Capacity places still out limit override
+    Override places in use limit a raised capacity. Ordinary and kept places in use limit override
     places after the capacity was lowered.
     """
     capacity = ordinary.capacity - override.open_stays

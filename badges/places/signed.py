@@ -15,7 +15,7 @@ MARK_CONTEXT = b"hallkeeper/mark/v1\x00"
 def order_message(
     event_id: bytes, kiosk: KioskKey, pool: PoolKey, granted: int, incarnation: int
 ) -> bytes:
-    """The bytes to sign for one total of grants. `event_id` is the UUID, 16 bytes."""
+    """The bytes to sign for a kiosk's total of granted places. `event_id` is the UUID, 16 bytes."""
     name, generation = kiosk
     fields = (name, generation, pool.hall_id, int(pool.kind), granted, incarnation)
     return ORDER_CONTEXT + event_id + "/".join(map(str, fields)).encode()
@@ -30,7 +30,7 @@ def sign_order(
     granted: int,
     incarnation: int,
 ) -> bytes:
-    """Sign a kiosk's total of grants, in 64 bytes."""
+    """The root key's signature (64 bytes) of a kiosk's total of granted places."""
     return root.sign(order_message(event_id, kiosk, pool, granted, incarnation))
 
 
@@ -44,12 +44,10 @@ def verify_order(
     granted: int,
     incarnation: int,
 ) -> None:
-    """Raises BadSignatureError if the server never granted that total."""
+    """Raises BadSignatureError unless the server granted the kiosk that total."""
     root.verify(order_message(event_id, kiosk, pool, granted, incarnation), signature)
 
 
 def mark_message(event_id: bytes, incarnation: int, run: str, cursor: int, entries: int) -> bytes:
-    """The bytes to sign for a mark: how far the feed and the entry log were in a run of the
-    server.
-    """
+    """The bytes to sign for a Mark (badges/wire/wire.py): how far feed and entry log were."""
     return MARK_CONTEXT + event_id + f"{incarnation}/{run}/{cursor}/{entries}".encode()

@@ -16,12 +16,12 @@ HASHED_END = b'"v":2}'
 
 
 def chain_start(kiosk: str, generation: int) -> bytes:
-    """The hash before the first record of a kiosk's journal."""
+    """The hash from which a kiosk's journal starts, before its first record."""
     return hashlib.sha256(CHAIN_CONTEXT + generation.to_bytes(8, "big") + kiosk.encode()).digest()
 
 
 def chain_next(previous: bytes, record: bytes) -> bytes:
-    """The chain's hash after `record` (canonical bytes, of either version)."""
+    """The journal's hash after `record` (canonical bytes, of version 1 or 2)."""
     if record.endswith(HASHED_END):
         return chain_next_hashed(previous, record_hash(record))
     _check(previous)
@@ -29,7 +29,7 @@ def chain_next(previous: bytes, record: bytes) -> bytes:
 
 
 def chain_next_hashed(previous: bytes, hashed: bytes) -> bytes:
-    """The chain's hash after a record of version 2, by its `record_hash`."""
+    """The journal's hash after a record of version 2, given the record's `record_hash`."""
     _check(previous)
     _check(hashed)
     return hashlib.sha256(HASHED_CONTEXT + previous + hashed).digest()

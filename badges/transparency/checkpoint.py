@@ -18,7 +18,9 @@ _TIME_BYTES = 8
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Size and root of the log `origin` (C2SP tlog-checkpoint, without extension lines)."""
+    """Number of entries and root hash of the log named `origin` (C2SP tlog-checkpoint, without
+    extension lines).
+    """
 
     origin: str
     size: int
@@ -34,22 +36,22 @@ class Checkpoint:
 
 
 def witness_name(log_name: str, kiosk: str, generation: int) -> str:
-    """The name under which a kiosk cosigns. It does not change when a restored server's log gets
-    another name.
+    """The name under which a kiosk cosigns. It stays the same when a restored server's log is
+    renamed.
     """
     return f"{'/'.join(log_name.split('/')[:2])}/kiosk/{kiosk}/{generation}"
 
 
 def sign_checkpoint(key: PrivateKey, name: str, checkpoint: Checkpoint) -> str:
-    """The checkpoint as a note, signed by the log's key `name`."""
+    """The checkpoint as signed text (C2SP signed-note), under the log's key `name`."""
     text = checkpoint.text()
     key_id = signed_note.key_id(name, signed_note.ED25519, key.public)
     return f"{text}\n{signed_note.signature_line(name, key_id, key.sign(text.encode()))}"
 
 
 def open_checkpoint(public: PublicKey, name: str, note: str) -> Checkpoint:
-    """Read and verify the checkpoint in `note`. Raises NoteError unless it is one canonical
-    note.
+    """Verify a log's signature of `note` and return its checkpoint. Raises NoteError unless it is
+    one canonical note.
     """
     signed = signed_note.SignedNote(note)
     for signature in signed.signatures(name, signed_note.key_id(name, signed_note.ED25519, public)):
@@ -61,7 +63,7 @@ def cosign(key: PrivateKey, name: str, note: str, time_s: int) -> str:
     """A witness's signature line, to append to `note` (C2SP cosignature/v1).
 
     It states that at `time_s` (Unix seconds) this was the largest consistent checkpoint that the
-    witness had seen. The caller has opened it and verified its consistency.
+    witness had seen. The caller must have verified that.
     """
     if not 0 <= time_s <= _INTEGER_MAX:
         raise ValueError(f"time out of range: {time_s}")
@@ -73,10 +75,10 @@ def cosign(key: PrivateKey, name: str, note: str, time_s: int) -> str:
 
 
 def verify_cosignature(public: PublicKey, name: str, note: str) -> int:
-    """The last time, in Unix seconds, at which the witness `name` cosigned the checkpoint in
+    """The newest time (Unix seconds) at which the witness `name` cosigned the checkpoint in
     `note`.
 
-    Raises NoteError if there is none, or if one of its signatures is wrong.
+    Raises NoteError if there is no such signature, or one is wrong.
     """
     signed = signed_note.SignedNote(note)
     _parse_checkpoint(signed.text)
@@ -93,7 +95,9 @@ def verify_cosignature(public: PublicKey, name: str, note: str) -> int:
 
 
 def _parse_checkpoint(text: str) -> Checkpoint:
-    """Read the checkpoint whose `text()` is exactly `text`. Raises NoteError."""
+    """Parse a checkpoint. Raises NoteError unless `text` is exactly as `Checkpoint.text()` writes
+    it.
+    """
     try:
         origin, size, root, _ = text.split("\n")
         checkpoint = Checkpoint(origin, int(size[:20]), base64.b64decode(root, validate=True))

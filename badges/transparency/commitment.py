@@ -11,7 +11,7 @@ SALT_BYTES = 16
 
 
 def commitment(salt: bytes, body: bytes) -> bytes:
-    """The log's entry for the record `body` (its stored bytes)."""
+    """The salted hash that the log stores for the record `body` (its stored bytes)."""
     if len(salt) != SALT_BYTES:
         raise ValueError(f"a salt has {SALT_BYTES} bytes, not {len(salt)}")
     return hashlib.sha256(COMMITMENT_CONTEXT + salt + body).digest()

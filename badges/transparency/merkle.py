@@ -12,17 +12,17 @@ HASH_BYTES = 32
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """The hash of one entry (RFC 9162, 2.1.1)."""
+    """The hash of a log entry as a leaf of the tree (RFC 9162, 2.1.1)."""
     return hashlib.sha256(b"\x00" + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """The hash of two neighbouring subtrees (RFC 9162, 2.1.1)."""
+    """The hash of a node above two subtrees (RFC 9162, 2.1.1)."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 class Tree:
-    """A Merkle tree that only grows, hashes only. A million leaves take 64 MB.
+    """An append-only Merkle tree that stores only hashes. A million leaves take 64 MB.
 
     `_levels[k]` has the hashes of the complete subtrees of 2**k leaves, concatenated.
     """
@@ -35,7 +35,9 @@ class Tree:
         return len(self._levels[0]) // HASH_BYTES
 
     def append(self, leaf: bytes) -> int:
-        """Add a leaf by its hash and return its index. Two hashes on average."""
+        """Add a leaf, given by its hash, and return its index. It computes two hashes
+        on average.
+        """
         if len(leaf) != HASH_BYTES:
             raise ValueError(f"a leaf hash has {HASH_BYTES} bytes, not {len(leaf)}")
         self._levels[0] += leaf
@@ -49,7 +51,7 @@ class Tree:
         return self.size - 1
 
     def root(self, size: int | None = None) -> bytes:
-        """The root of the first `size` leaves; by default of all."""
+        """The root hash of the tree of the first `size` leaves, by default of all."""
         size = self.size if size is None else size
         if not 0 <= size <= self.size:
             raise ValueError(f"no tree of {size} leaves: there are {self.size}")
@@ -65,7 +67,9 @@ class Tree:
         return subtree
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
-        """Prove that leaf `index` is among the first `size` leaves (RFC 9162, 2.1.3.1)."""
+        """The hashes that prove that leaf `index` is among the first `size` leaves (RFC 9162,
+        2.1.3.1).
+        """
         if not 0 <= index < size <= self.size:
             raise ValueError(f"no leaf {index} in a tree of {size} leaves: there are {self.size}")
         start, end, path = 0, size, []
@@ -80,7 +84,9 @@ class Tree:
         return path[::-1]
 
     def consistency(self, old: int, new: int) -> list[bytes]:
-        """Prove that the first `old` leaves begin the first `new` ones (RFC 9162, 2.1.4.1)."""
+        """The hashes that prove that the tree of `old` leaves is a prefix of that of `new` leaves
+        (RFC 9162, 2.1.4.1).
+        """
         if not 0 < old <= new <= self.size:
             raise ValueError(f"no proof from {old} to {new} leaves: there are {self.size}")
         start, end, path = 0, new, []
@@ -108,14 +114,18 @@ class Tree:
 
 
 def _middle(start: int, end: int) -> int:
-    """The split of a subtree: its left part has the largest power of 2 below its width."""
+    """The index at which the subtree of leaves `start` to `end` divides: its left part has the
+    largest power of 2 below its width.
+    """
     return start + (1 << (end - start - 1).bit_length() - 1)
 
 
 def verify_inclusion(
     leaf: bytes, index: int, proof: Sequence[bytes], size: int, root: bytes
 ) -> None:
-    """Raises ProofError unless the leaf with this hash is number `index` under `root`."""
+    """Raises ProofError unless `proof` shows that the leaf with hash `leaf` is number `index` of
+    the `size` leaves under `root`.
+    """
     _check_hashes(leaf, root, *proof)
     if not 0 <= index < size:
         raise ProofError(f"no leaf {index} in a tree of {size} leaves")
@@ -129,7 +139,8 @@ def verify_inclusion(
 def verify_consistency(
     old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]
 ) -> None:
-    """Raises ProofError unless the tree of `old` leaves begins the tree of `new` leaves.
+    """Raises ProofError unless `proof` shows that the tree of `old` leaves is a prefix of that of
+    `new`.
 
     Nothing can be proven from an empty tree, so that raises too.
     """
@@ -159,9 +170,10 @@ def verify_consistency(
 
 
 def _climb(index: int, last: int, proof: Sequence[bytes]) -> Iterator[tuple[bool, bytes]]:
-    """Yield each sibling on the way up, and whether it is on the left (RFC 9162, 2.1.3.2).
+    """Yield each sibling hash from leaf `index` to the root, and whether it is on the left (RFC
+    9162, 2.1.3.2).
 
-    Raises ProofError if the way is longer or shorter than the proof.
+    Raises ProofError if the proof has too few or too many hashes.
     """
     for sibling in proof:
         if last == 0:

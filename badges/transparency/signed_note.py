@@ -21,15 +21,17 @@ _LINE = re.compile(r"— (\S+) ([A-Za-z0-9+/]+={0,2})")
 
 
 class ProofError(ValueError):
-    """The proof does not prove the claim."""
+    """Raised if a proof does not prove its claim."""
 
 
 class NoteError(ProofError):
-    """The note is malformed, or not signed by the expected key."""
+    """Raised if a note is malformed, or not signed by the expected key."""
 
 
 class SignedNote:
-    """A note's text, including its last newline, and its signatures, unverified."""
+    """A signed text (C2SP signed-note): its text, including the last newline, and its unverified
+    signatures.
+    """
 
     def __init__(self, note: str) -> None:
         """Raises NoteError if `note` is not in canonical form."""
@@ -40,9 +42,9 @@ class SignedNote:
         self._signatures = [_parse_line(line) for line in lines.split("\n")]
 
     def signatures(self, name: str, key_id: bytes) -> list[bytes]:
-        """All signatures by the key. Raises NoteError if there is none.
+        """All signatures by the key, unverified. Raises NoteError if there is none.
 
-        Those of other keys are ignored, as the format demands.
+        Signatures of other keys are ignored, as the format demands.
         """
         matching = [raw for signer, at, raw in self._signatures if (signer, at) == (name, key_id)]
         if not matching:
@@ -77,21 +79,21 @@ def signature_line(name: str, key_id: bytes, signature: bytes) -> str:
 
 
 def key_id(name: str, kind: bytes, public: PublicKey) -> bytes:
-    """Four bytes that distinguish keys of the same name and their types of signature."""
+    """The four bytes that distinguish keys of the same name and their types of signature."""
     return hashlib.sha256(check_name(name).encode() + b"\n" + kind + public.raw).digest()[
         :_ID_BYTES
     ]
 
 
 def verifier_key(name: str, public: PublicKey, kind: bytes = ED25519) -> str:
-    """The text form of a key that signs notes (the `vkey` of C2SP signed-note)."""
+    """The public key as text (the `vkey` of C2SP signed-note)."""
     encoded = base64.b64encode(kind + public.raw).decode()
     return f"{name}+{key_id(name, kind, public).hex()}+{encoded}"
 
 
 def check_name(name: str) -> str:
-    """Return the name of a key or log. Raises NoteError unless it is printable, without spaces and
-    `+`.
+    """Return the name of a key or log. Raises NoteError unless it is printable and without spaces
+    and `+`.
     """
     good = name.isprintable() and not {" ", "+"} & set(name) and 0 < len(name) <= NAME_CHARS_MAX
     if not good:

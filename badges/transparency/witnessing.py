@@ -26,7 +26,9 @@ _SIZE_MAX = (1 << 63) - 1
 
 @dataclass(frozen=True)
 class Submission:
-    """The log's request. `proof` leads from `old` entries to those of the checkpoint."""
+    """A log's request to cosign the checkpoint in `note`. `proof` shows that the log of `old`
+    entries is a prefix.
+    """
 
     old: int
     proof: tuple[bytes, ...]
@@ -38,9 +40,9 @@ class Submission:
 
 
 def read_submission(raw: bytes) -> Submission:
-    """Read the body of a request. Raises NoteError if it is malformed.
+    """Parse the body of a request. Raises NoteError if it is malformed.
 
-    Does not verify the note; the caller does.
+    The caller must verify the note.
     """
     if len(raw) > BYTES_MAX:
         raise NoteError("malformed")
@@ -64,7 +66,7 @@ def read_submission(raw: bytes) -> Submission:
 
 
 def read_size(raw: bytes) -> int:
-    """Read the size in a witness's answer 409, which knows another one. Raises NoteError."""
+    """Parse a witness's 409 response: the size that it cosigned last. Raises NoteError."""
     size = _SIZE.fullmatch(raw)
     if size is None or int(size[1]) > _SIZE_MAX:
         raise NoteError("malformed")
@@ -72,9 +74,10 @@ def read_size(raw: bytes) -> int:
 
 
 def read_cosignature(raw: bytes, name: str, public: PublicKey, note: str) -> tuple[str, int]:
-    """The witness's line under `note` from its answer, and the time of cosigning (Unix s).
+    """The witness's signature line under `note` from its response, and the time of signing (Unix
+    s).
 
-    Lines by other keys are ignored. Raises NoteError unless there is exactly one correct line by
+    Lines by other keys are ignored. Raises NoteError unless there is exactly one valid line by
     this key.
     """
     try:
@@ -89,7 +92,8 @@ def read_cosignature(raw: bytes, name: str, public: PublicKey, note: str) -> tup
 
 
 def read_key(text: str, kind: bytes) -> tuple[str, PublicKey]:
-    """The name and key in a verifier key (`vkey` of C2SP signed-note) for that type of signature.
+    """Parse a verifier key (`vkey` of C2SP signed-note) for that type of signature: its name and
+    key.
 
     Raises NoteError.
     """
@@ -108,7 +112,7 @@ def read_key(text: str, kind: bytes) -> tuple[str, PublicKey]:
 
 
 def read_witness_key(text: str) -> tuple[str, PublicKey]:
-    """Raises NoteError."""
+    """Parse a witness's verifier key: its name and key. Raises NoteError."""
     return read_key(text, signed_note.COSIGNATURE)
 
 

@@ -35,7 +35,7 @@ class EnrolmentCodeError(ValueError):
 
 @dataclass(frozen=True)
 class EnrolmentCode:
-    """The code that an admin's screen shows. A kiosk uses it once, within 15 minutes."""
+    """The code on an admin's screen, with which a kiosk enrols once, within 15 minutes."""
 
     host: str
     port: int
@@ -44,7 +44,7 @@ class EnrolmentCode:
     token: bytes  # 16 random bytes
 
     def text(self) -> str:
-        """`HKE1.<base64url of hash and token>.<host>:<port>`"""
+        """The code's text: `HKE1.<base64url of hash and token>.<host>:<port>`."""
         packed = base64.urlsafe_b64encode(self.spki_sha256 + self.token).decode()
         return f"{CODE_PREFIX}.{packed}.{self.host}:{self.port}"
 
@@ -70,12 +70,12 @@ def parse_code(text: str) -> EnrolmentCode:
 
 
 def proof(key: PrivateKey, token: bytes) -> bytes:
-    """Sign that the kiosk has both `key` and `token`."""
+    """The signature that proves that the kiosk has both `key` and `token`."""
     return key.sign(PROOF_CONTEXT + token + key.public.raw)
 
 
 def check_proof(public: PublicKey, token: bytes, signature: bytes) -> None:
-    """Raises BadSignatureError."""
+    """Verify a `proof`. Raises BadSignatureError."""
     public.verify(PROOF_CONTEXT + token + public.raw, signature)
 
 
@@ -102,7 +102,9 @@ def sign_identity(root: PrivateKey, identity: Identity) -> bytes:
 
 
 def open_identity(root: PublicKey, signed: bytes) -> Identity:
-    """Raises BadSignatureError, or msgspec.ValidationError for a malformed body."""
+    """Verify and decode an identity. Raises BadSignatureError, or msgspec.ValidationError if
+    malformed.
+    """
     signature, body = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
     root.verify(IDENTITY_CONTEXT + body, signature)
     return msgspec.json.decode(body, type=Identity)
@@ -110,7 +112,9 @@ def open_identity(root: PublicKey, signed: bytes) -> Identity:
 
 @dataclass(frozen=True)
 class RequestStamp:
-    """A request's kiosk and its number in the kiosk's own order, sent in the headers named here."""
+    """The kiosk that sends a request, and the request's number, which rises. Sent in the headers
+    named here.
+    """
 
     kiosk: str
     generation: int
@@ -137,7 +141,7 @@ def body_digest(body: bytes) -> str:
 
 
 def signed_message(stamp: RequestStamp, method: str, target: str, digest: str) -> bytes:
-    """`request_message` for a body of which only the digest is known yet."""
+    """Like `request_message`, but with the hash of a body that has not arrived yet."""
     lines = (
         method,
         target,

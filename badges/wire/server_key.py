@@ -18,7 +18,7 @@ _CONTEXT = b"hallkeeper/server-key/v1\x00"
 
 
 class ServerKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """The public key of the server's certificate. `number` counts its changes."""
+    """The public key of the server's certificate, by its hash. `number` counts its changes."""
 
     event_id: Annotated[bytes, Meta(min_length=16, max_length=16)]
     spki_sha256: Annotated[bytes, Meta(min_length=32, max_length=32)]  # RFC 7469 §2.4
@@ -36,7 +36,7 @@ def sign_server_key(root: PrivateKey, key: ServerKey) -> bytes:
 
 
 def open_server_key(root: PublicKey, signed: bytes) -> ServerKey:
-    """Raises BadSignatureError, also for a malformed body."""
+    """Verify and decode a ServerKey. Raises BadSignatureError, also if malformed."""
     signature, body = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
     root.verify(_CONTEXT + body, signature)
     try:

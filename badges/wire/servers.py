@@ -26,13 +26,11 @@ _ADDRESS = re.compile(
 
 
 class AddressError(ValueError):
-    """The text is no server's address. The message has an example."""
+    """Raised for a text that is no server's address. The message has an example."""
 
 
 class ServerAddress(Struct, frozen=True, forbid_unknown_fields=True):
-    """One server's address. `spki_sha256` is absent if it shares its certificate with the
-    others.
-    """
+    """A server's address. `spki_sha256` is absent if it shares its certificate with the others."""
 
     host: Annotated[str, Meta(pattern=HOST_PATTERN)]
     port: Annotated[int, Meta(ge=1, le=65535)]
@@ -74,7 +72,7 @@ def sign_servers(root: PrivateKey, servers: ServerList) -> bytes:
 
 
 def open_servers(root: PublicKey, signed: bytes) -> ServerList:
-    """Raises BadSignatureError, also for a malformed body."""
+    """Verify and decode a ServerList. Raises BadSignatureError, also if malformed."""
     signature, body = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
     root.verify(_CONTEXT + body, signature)
     try:
@@ -84,9 +82,9 @@ def open_servers(root: PublicKey, signed: bytes) -> ServerList:
 
 
 def preferred(servers: Sequence[ServerAddress], hall: int | None) -> list[ServerAddress]:
-    """The servers in the order in which a kiosk of `hall` tries them; the list's order if None.
+    """The servers in the order in which kiosks of `hall` try them, or in the list's order if None.
 
-    Rendezvous hashing: each server has a weight per hall, so that adding or removing a server
+    By rendezvous hashing: each server has a weight per hall, so that adding or removing a server
     changes the first choice of as few halls as possible.
     """
     if hall is None:

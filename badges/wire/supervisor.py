@@ -16,8 +16,8 @@ Supervisor = Annotated[str, Meta(min_length=1, max_length=32)]
 
 
 class LookUp(Struct, frozen=True, forbid_unknown_fields=True):
-    """Look up a person by name (POST /api/people). The words are neither logged nor stored; the
-    look-up is.
+    """A supervisor's search for a person by name (POST /api/people). The search words are neither
+    logged nor stored; the fact of the search is.
     """
 
     # Parts of the name or the organisation.
@@ -26,8 +26,8 @@ class LookUp(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PersonFacts(Struct, frozen=True, kw_only=True):
-    """A person on the roster, with the fields of their newest badge. Without a signature this is no
-    badge.
+    """A person on the roster, with the fields of their newest badge. It has no signature, so it is
+    no badge.
     """
 
     serial: Count
@@ -58,7 +58,7 @@ class DoorChoices(Struct, frozen=True):
 
 
 class MoveDoor(Struct, frozen=True, forbid_unknown_fields=True):
-    """The kiosk is at another door now (POST /api/door). The answer is `Moved`."""
+    """A supervisor moved the kiosk to another door (POST /api/door). The answer is `Moved`."""
 
     door: Count
     by: Supervisor

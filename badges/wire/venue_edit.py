@@ -22,14 +22,14 @@ _EDITABLE = (
 
 
 class OtherVenueError(ValueError):
-    """Raised for an edit of other facts than these."""
+    """Raised if an edit applies to other venue facts than the given ones."""
 
 
 def venue_of(snapshot: Snapshot, at: int) -> Snapshot:
-    """Return the venue facts alone, at one time, with lists in their canonical order.
+    """Return a snapshot with the venue facts alone, with lists in their canonical order.
 
-    People, places, and the position in the feed are blank. Sessions are as a snapshot at `at` has
-    them: without those that are over, and without guests once their admission has closed.
+    People, places, and the position in the feed are blank. Past sessions are left out, and guests
+    of sessions whose admission has closed, both as of `at` (Unix ms).
     """
     outer = [replace(facts, stays=[]) for facts in snapshot.outer_facts]
     return replace(
@@ -48,15 +48,15 @@ def venue_of(snapshot: Snapshot, at: int) -> Snapshot:
 
 
 def digest(snapshot: Snapshot, at: int) -> bytes:
-    """Return a digest of the venue facts."""
+    """Return a hash of the venue facts."""
     text = msgspec.json.encode(venue_of(snapshot, at), order="deterministic")
     return hashlib.sha256(text).digest()[:16]
 
 
 def find_edit(before: Snapshot, after: Snapshot, at: int) -> VenueEdited | None:
-    """Return the edit that leads from one snapshot's venue facts to another's.
+    """Return the edit that changes the venue facts of `before` into those of `after`.
 
-    It is None if they differ in more than an edit can change, as at another hall's door.
+    None if no edit can, as between doors of different halls.
     """
     before, after = venue_of(before, at), venue_of(after, at)
     if any(
@@ -89,7 +89,9 @@ def find_edit(before: Snapshot, after: Snapshot, at: int) -> VenueEdited | None:
 
 
 def apply_edit(snapshot: Snapshot, edit: VenueEdited) -> Snapshot:
-    """Return the snapshot with edited venue facts. Raises OtherVenueError."""
+    """Return the snapshot with edited venue facts. Raises OtherVenueError if they differ from the
+    edit's digest.
+    """
     fields: dict[str, Any] = {
         field: getattr(edit, field)
         for field in ("categories", "hall", "door", "servers", "accessible")

@@ -24,7 +24,7 @@ class WireVersion(NamedTuple):
         return f"{self.newest}/{self.oldest}"
 
     def understands(self, peer: "WireVersion") -> bool:
-        """Whether the two are compatible. Symmetric."""
+        """Whether the two protocol versions are compatible. Symmetric."""
         return self.newest >= peer.oldest and peer.newest >= self.oldest
 
     def is_too_old_for(self, peer: "WireVersion") -> bool:
@@ -41,6 +41,6 @@ FIRST = WireVersion(newest=0, oldest=0)
 
 
 def read_version(text: str | None) -> WireVersion | None:
-    """Read a header. None if it is absent or malformed."""
+    """Parse the version header, or return None if it is absent or malformed."""
     match = _TEXT.fullmatch(text or "")
     return None if match is None else WireVersion(int(match[1]), int(match[2]))

@@ -131,14 +131,14 @@ class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OuterFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """A hall around the door's own that the door leads into as well, and its open stays."""
+    """A surrounding hall that the door leads into as well, with its open stays."""
 
     hall: HallFacts
     stays: list[StayFacts]
 
 
 class SupervisorFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """A supervisor, who may act at a door. `pin_hash` is argon2id of the PIN alone."""
+    """A supervisor. `pin_hash` is argon2id of the PIN alone."""
 
     user: Count
     name: Annotated[str, Meta(max_length=60)]
@@ -146,7 +146,7 @@ class SupervisorFacts(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PlaceTotals(Struct, frozen=True, forbid_unknown_fields=True):
-    """A kiosk's places in a pool of a hall, as totals that only grow."""
+    """A kiosk's places in one pool of a hall, as totals that only rise."""
 
     hall: Count
     granted: Count
@@ -165,10 +165,10 @@ class PlaceTotals(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Mark(Struct, frozen=True, forbid_unknown_fields=True):
-    """The server's progress when it answered, signed by the event's root key.
+    """How far feed and entry log were when the server answered, signed by the event's root key.
 
     `run` identifies one start of the server. A server that does not know the run, or is behind
-    it, runs on an old copy of its database.
+    this position, runs on an old copy of its database.
     """
 
     incarnation: Count
@@ -179,14 +179,16 @@ class Mark(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def later_mark(first: Mark | None, second: Mark | None) -> Mark | None:
-    """The mark of more progress. A server on an old copy of its database shows less than before."""
+    """The Mark with later positions. A server on an old copy of its database sends earlier ones
+    than before.
+    """
     if first is None or second is None:
         return first or second
     return max(second, first, key=lambda mark: (mark.incarnation, mark.cursor, mark.entries))
 
 
 class GoneOuter(Struct, frozen=True, array_like=True):
-    """An entry whose place in an outer hall was taken back by an exit (rule 4 of
+    """An entry (`seq`) whose place in a surrounding hall an exit already gave back (rule 4 of
     docs/design/places.md).
     """
 
@@ -195,7 +197,7 @@ class GoneOuter(Struct, frozen=True, array_like=True):
 
 
 class Health(Struct, frozen=True):
-    """A kiosk's health. None where it is unknown."""
+    """A kiosk's health. None means unknown."""
 
     version: Annotated[str, Meta(max_length=40)] = ""
     camera: Annotated[str, Meta(max_length=120)] = ""  # the fault; empty if none
@@ -219,10 +221,10 @@ class Cosigned(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Scans for the server (POST /api/scans). `records` are canonical; the chain's head after the
-    last one is signed.
+    """Scans for the server (POST /api/scans). `records` are canonical; `signature` is of `head`,
+    the journal's hash after the last one.
 
-    An empty batch is a heartbeat. It carries totals and health, and asks for orders.
+    An empty batch is a heartbeat. It has totals and health, and requests orders.
     """
 
     records: Annotated[list[msgspec.Raw], Meta(max_length=BATCH_SCANS_MAX)]
@@ -256,7 +258,9 @@ class ScanBatch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
-    """The server's order about a door's places in a hall, as totals. Old orders do no harm."""
+    """The server's order about a kiosk's places in a hall, as totals, so that repeated or late
+    orders have no effect.
+    """
 
     hall: Count
     granted: Count
@@ -273,7 +277,7 @@ class PlaceOrder(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScanAnswer(Struct, frozen=True, kw_only=True):
-    """Answer to a batch. Everything up to `acked_seq` is in the ledger, on disk."""
+    """The answer to a batch. All records up to `acked_seq` are on the server's disk."""
 
     acked_seq: Count
     incarnation: Count
@@ -293,7 +297,7 @@ class ScanAnswer(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """Everything that one kiosk's door needs, as of `cursor` (GET /api/replica)."""
+    """All facts that a kiosk needs at its door, as of `cursor` (GET /api/replica)."""
 
     cursor: Count
     answered_at: Instant
@@ -355,15 +359,15 @@ class PlacesOrdered(Struct, frozen=True, tag="places"):
 
 
 class VenueChanged(Struct, frozen=True, tag="venue"):
-    """The programme, policy, keys or the kiosk's own door changed. The kiosk takes a new
+    """The programme, policy, keys or the kiosk's own door changed. The kiosk must take a new
     snapshot.
     """
 
 
 class VenueEdited(Struct, frozen=True, tag="edited", kw_only=True, omit_defaults=True):
-    """An edit of the venue facts of one door. Absent parts did not change.
+    """An edit of a door's venue facts. Absent fields did not change.
 
-    Only for kiosks since EDITS_SINCE, in place of VenueChanged. Applied by badges.wire.venue_edit.
+    Sent in place of VenueChanged to kiosks since EDITS_SINCE. `badges.wire.venue_edit` applies it.
     """
 
     at: Instant
@@ -385,7 +389,7 @@ class VenueEdited(Struct, frozen=True, tag="edited", kw_only=True, omit_defaults
 class NamesChanged(Struct, frozen=True, tag="names"):
     """There are sealed names to fetch, or to delete because their holders were erased.
 
-    Early kiosks ignore `erased`, and keep names that no server can open any more.
+    Early kiosks ignore `erased`, and keep sealed names that no server can open any more.
     """
 
     erased: list[bytes] | UnsetType = UNSET  # lookup_id of each (badges.credential.credential)
@@ -413,7 +417,9 @@ class SealedName(Struct, frozen=True, array_like=True):
 
 
 class HolderName(Struct, frozen=True):
-    """The holder's data on a kiosk's screen. Readable only with the badge in front of it."""
+    """The holder's data for a kiosk's screen. Encrypted so that only the scanned badge decrypts
+    it.
+    """
 
     name: str
     organisation: str = ""
@@ -421,7 +427,7 @@ class HolderName(Struct, frozen=True):
 
 
 class NamesPage(Struct, frozen=True):
-    """Sealed names after row N, at most some thousands (GET /api/names?after=N)."""
+    """The next sealed names after row N, up to a limit (GET /api/names?after=N)."""
 
     names: list[SealedName]
     next: Count
@@ -429,7 +435,7 @@ class NamesPage(Struct, frozen=True):
 
 
 class EnrolRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /api/enrol, repeated until the admin has confirmed."""
+    """A kiosk's request to enrol (POST /api/enrol), repeated until the admin has confirmed."""
 
     token: Annotated[bytes, Meta(min_length=16, max_length=16)]
     public_key: Hash
@@ -444,10 +450,10 @@ class EnrolAnswer(Struct, frozen=True, kw_only=True):
 
 
 class ErrorBody(Struct, frozen=True):
-    """The one shape of an error, `{"error": {...}}`. With `retry` the same request may work later.
+    """The body of every error response, `{"error": {...}}`. With `retry` the same request may work
+    later.
 
-    `counter` comes with `replayed`: the kiosk's highest request counter that the server has
-    seen.
+    `counter` comes with `replayed`: the kiosk's highest request counter that the server has seen.
     """
 
     code: str
@@ -465,12 +471,12 @@ _CHANGE: msgspec.json.Decoder[Change] = msgspec.json.Decoder(Change)
 
 
 def encode(message: Struct) -> bytes:
-    """Any message except a record, as JSON."""
+    """Encode any message except a record as JSON."""
     return msgspec.json.encode(message)
 
 
 def decode(raw: bytes, kind: type[T]) -> T:
-    """Raises WireError with the field at fault."""
+    """Decode a message. Raises WireError, which names the invalid field."""
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -482,7 +488,7 @@ def encode_change(change: Change) -> str:
 
 
 def decode_change(raw: bytes | str) -> Change:
-    """Raises WireError."""
+    """Decode a change of the feed. Raises WireError."""
     try:
         return _CHANGE.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -36,7 +36,7 @@ def signed_servers(db: Connection, event: Event) -> bytes | None:
 def set_servers(
     db: Connection, event: Event, addresses: Sequence[ServerAddress], *, by: str, now: int
 ) -> bool:
-    """Set the list and notify kiosks. Return whether it changed.
+    """Set the list of servers, and notify kiosks. Return whether it changed.
 
     Raises AddressesError for a duplicate address or too many.
     """

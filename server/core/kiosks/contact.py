@@ -24,13 +24,15 @@ from server.storage.tables import change_rows, padded, write_rows
 
 
 class ForkError(Exception):
-    """Raised if the kiosk's journal or its total of returned places contradicts earlier reports.
+    """Raised if a kiosk's journal or its total of returned places contradicts its earlier reports.
     Its disk was copied or restored.
     """
 
 
 class Standing(NamedTuple):
-    """The event's state at the start of a step. It is read with the sender, to save a statement."""
+    """The event's state at the start of a request. It is read with the sender, to save a
+    statement.
+    """
 
     state: EventState
     rules_version: str | None
@@ -63,7 +65,7 @@ class Sender:
 
 
 class _Visit(NamedTuple):
-    """A request's changes of its kiosk's row."""
+    """Values that a request changes in its kiosk's row."""
 
     counter: int
     said: tuple[object, ...]  # the time, and the values of `_HEALTH`
@@ -102,7 +104,7 @@ _WHO = f"kiosk = ? AND generation = ? AND {_SENDS}"
 
 
 def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
-    """Return the kiosk and its door, or None if it is not enrolled."""
+    """Return the kiosk and its door's id, or None if it is not enrolled."""
     key, memo = (kiosk, generation), memory.memo_of(db)
     kept = memo.get(key)
     if kept is not None:
@@ -113,7 +115,7 @@ def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | 
 
 
 def read_ahead(db: Connection, kiosks: Iterable[KioskKey]) -> Reading:
-    """Read several kiosks and the event's state into the memo."""
+    """Cache several kiosks and the event's state in the memo, with one statement."""
     memo = memory.memo_of(db)
     missing = [key for key in dict.fromkeys(kiosks) if key not in memo]
     asked = []
@@ -134,7 +136,7 @@ def read_ahead(db: Connection, kiosks: Iterable[KioskKey]) -> Reading:
 
 
 def known_standing(memo: Memo) -> Standing | None:
-    """Return the event's state from the memo, possibly without the cursor."""
+    """Return the event's state from the memo, or None. Its cursor may be missing (_UNKNOWN)."""
     cached: Standing | None = memo.get(_STANDING)
     return cached
 
@@ -152,7 +154,7 @@ def _sender(key: KioskKey, row: Row | list[Any], memo: Memo) -> tuple[Sender, in
 
 
 def standing(db: Connection, memo: Memo) -> Standing | None:
-    """Return the event's state from the memo, with the cursor."""
+    """Return the event's state from the memo with its cursor, or None if it is not cached."""
     cached: Standing | None = memo.get(_STANDING)
     if cached is not None and cached.cursor == _UNKNOWN:
         memo[_STANDING] = cached = cached._replace(cursor=changes.cursor(db))
@@ -161,7 +163,9 @@ def standing(db: Connection, memo: Memo) -> Standing | None:
 
 
 def has_reached(memo: Memo, cursor: int, entries: int) -> bool:
-    """Return whether the memo shows this position. False may mean unknown."""
+    """Return whether feed and entry log are known to have reached these positions. False may mean
+    unknown.
+    """
     cached: Standing | None = memo.get(_STANDING)
     return cached is not None and cursor <= memo[_REACHED] and entries <= cached.entries
 
@@ -180,7 +184,7 @@ _COUNT = f"UPDATE kiosk SET counter = ?, seen_at = ? WHERE {_WHO} AND counter < 
 
 
 def count_request(db: Connection, key: KioskKey, counter: int, now: int) -> bool:
-    """Store a request's counter. Return False if it has not risen: the request is a replay."""
+    """Store a request's counter. Return False if it has not risen, so the request is a replay."""
     memory.forget(db)
     return db.execute(_COUNT, (counter, now, *key, counter)).rowcount == 1
 
@@ -193,11 +197,11 @@ def counted_sender(
     batch: wire.ScanBatch | None,
     version: WireVersion | None = None,
 ) -> tuple[Sender, int] | None:
-    """Store a request's counter and the kiosk's reported state. Return the kiosk and its door, or
-    None if it is not enrolled or the counter has not risen.
+    """Store a request's counter and the kiosk's reported state. Return the kiosk and its door's
+    id, or None if it is not enrolled or the counter has not risen.
 
     It takes one statement, since most requests do little else. For a batch of a cached kiosk,
-    `acknowledge` writes.
+    `acknowledge` stores them.
     """
     memo = memory.memo_of(db)
     kept: _Kept | None = memo.get(key)
@@ -259,10 +263,11 @@ def acknowledge(
     accounts: Mapping[PoolKey, KnownAccount] | None,
     entries: int,
 ) -> None:
-    """Store the journal's acknowledged position, as the last write of a step.
+    """Store the last record that the ledger has of the kiosk's journal. Call it after all other
+    writes.
 
-    `accounts` are the kiosk's current place accounts, or None if unknown. `entries` is the log's
-    number of leaves.
+    `accounts` are the kiosk's current place accounts, or None if unknown. `entries` is the entry
+    log's number of leaves.
     """
     if sender.visit is not None or acked_seq != sender.acked_seq:
         visits = joint.shared(db, Visits, lambda: Visits(db))
@@ -288,10 +293,10 @@ def acknowledge(
 
 
 def is_of_an_earlier_run(sender: Sender, batch: wire.ScanBatch) -> bool:
-    """Return whether the kiosk was started again since this batch's run. Then two copies of its
+    """Return whether the kiosk was started again after it wrote this batch. Then two copies of its
     disk are in use.
 
-    The request's counter must have risen, since a late request of the earlier run has a lower
+    The request's counter must have risen, since a delayed request of the earlier start has a lower
     counter.
     """
     return isinstance(batch.run, str) and batch.run < sender.run
@@ -300,7 +305,7 @@ def is_of_an_earlier_run(sender: Sender, batch: wire.ScanBatch) -> bool:
 def note_version(
     db: Connection, key: KioskKey, counter: int, now: int, version: WireVersion
 ) -> None:
-    """Store the counter and version of a kiosk refused for its version."""
+    """Store the counter and version of a kiosk that was refused for its version."""
     if count_request(db, key, counter, now):
         db.execute(_KEEP_VERSION, (version.text, *key))
 

@@ -74,7 +74,9 @@ class KioskRow:
 
     @property
     def is_understood(self) -> bool:
-        """Unknown versions count as compatible."""
+        """Return whether the kiosk's protocol version is compatible. An unknown version counts as
+        compatible.
+        """
         return self.version is None or OWN.understands(self.version)
 
 
@@ -100,7 +102,8 @@ def add_kiosk(
     now: int,
     random: Callable[[int], bytes],
 ) -> EnrolmentCode:
-    """Create a kiosk, or a new generation of one, with a one-time code valid for 15 minutes.
+    """Create a kiosk, or a new generation of one, and return its one-time code, valid for 15
+    minutes.
 
     A current generation continues until the new one is confirmed.
     """
@@ -143,7 +146,7 @@ def add_kiosk(
 def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) -> wire.EnrolAnswer:
     """Check a kiosk's code and key. The kiosk repeats the request until the admin has confirmed.
 
-    Raises EnrolError. A code is bound to the first key used with it.
+    Raises EnrolError. Once used, a code is bound to that key.
     """
     row = db.execute(
         "SELECT * FROM kiosk WHERE token_hash = ?", (_token_hash(request.token),)
@@ -174,7 +177,7 @@ def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) ->
 
 
 def confirm(db: Connection, event: Event, kiosk: str, *, by: str, now: int) -> None:
-    """Activate the kiosk after the admin has compared the six words.
+    """Activate the kiosk after the admin has compared the six words on both screens.
 
     An active earlier generation is retired; its places stay counted until returned.
     """
@@ -210,7 +213,7 @@ def confirm(db: Connection, event: Event, kiosk: str, *, by: str, now: int) -> N
 
 
 def retire(db: Connection, kiosk: str, *, by: str, now: int) -> None:
-    """Retire a kiosk. Once notified, it admits nobody and hands in its journal."""
+    """Retire a kiosk. Once notified, it admits nobody and sends the rest of its journal."""
     rows = db.execute(
         "SELECT generation FROM kiosk WHERE kiosk = ? AND state IN ('active', 'waiting', 'proven')",
         (kiosk,),
@@ -233,7 +236,7 @@ def fence_forked(db: Connection, key: KioskKey, now: int) -> None:
 
 
 def kiosks(db: Connection) -> list[KioskRow]:
-    """Return all kiosks, newest generation first."""
+    """Return all generations of all kiosks, newest generation first."""
     waiting = dialect.greatest("0", "k.last_seq - k.acked_seq")
     rows = db.execute(
         "SELECT k.kiosk, k.generation, k.door_id, d.code AS door_code, d.names AS door_names,"

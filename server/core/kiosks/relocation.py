@@ -36,8 +36,8 @@ def choices(db: Connection) -> list[DoorChoice]:
 
 
 def move(db: Connection, kiosk: KioskKey, door_id: int, *, by: str, now: int) -> None:
-    """Move the kiosk to that door, unless it is there. It is notified, takes a new snapshot, and
-    follows the new hall's feed.
+    """Assign the kiosk to that door, unless it already is. The kiosk is notified, takes a new
+    snapshot, and follows the new hall's feed.
 
     Raises NoSuchDoorError.
     """

@@ -47,7 +47,7 @@ _CAME = (
 
 
 class Came(NamedTuple):
-    """The server's position when it answered."""
+    """How far feed and entry log were when the server answered."""
 
     run: str
     cursor: int  # of the feed
@@ -55,8 +55,8 @@ class Came(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A run. `server` is the name of the server that began it, `history` the engine's history at
-    that time, and `incarnation` the line's current one.
+    """One start of a server. `server` is its name, and `history` the database engine's history at
+    that time. `incarnation` is the current one.
     """
 
     run: str = ""
@@ -72,7 +72,7 @@ def begin_run(
     server: str = "",
     history: str = "",
 ) -> str:
-    """Record the server's start and its position in the feed. Return the new run's name."""
+    """Record a server's start and its position in the feed. Return the new run's name."""
     run = random(16).hex()
     db.execute(
         "INSERT INTO server_run (run, since_cursor, since_entries, started_at, server, history)"
@@ -83,7 +83,7 @@ def begin_run(
 
 
 def newest(db: Connection) -> Run:
-    """The name is "" before the first run."""
+    """Return the newest run. Its name is "" before the first."""
     return _run(db.execute(_NEWEST).fetchone())
 
 
@@ -92,7 +92,7 @@ def _run(row: Row | None) -> Run:
 
 
 def read_ahead(db: Connection) -> Reading:
-    """Read the newest run into the memo, for `came` and the check of steps."""
+    """Cache the newest run in the memo."""
     memo = memory.memo_of(db)
     if RUN in memo and _CHECKED in memo:
         return
@@ -103,7 +103,7 @@ def read_ahead(db: Connection) -> Reading:
 
 
 def came(db: Connection) -> Came:
-    """Return the position of this database. Must be read on the writer, before the commit."""
+    """Return the positions of this database. Call it on the writer, before the commit."""
     memo = memory.memo_of(db)
     run, standing = memo.get(RUN), contact.standing(db, memo)
     if run is not None and standing is not None:
@@ -114,10 +114,10 @@ def came(db: Connection) -> Came:
 
 
 class Standing:
-    """Checks whether one server's run is still current. Thread-safe.
+    """Checks whether a server's run is still current. Thread-safe.
 
-    Only the writer's thread calls `begin` and `check`. With an engine for several servers, they
-    share a run while the engine's history continues.
+    Only the writer's thread calls `begin` and `check`. On PostgreSQL, several servers share a run
+    while the database's history continues.
     """
 
     def __init__(self, now: Callable[[], int], server: str) -> None:
@@ -138,20 +138,20 @@ class Standing:
 
     @property
     def superseded_by(self) -> str | None:
-        """Return the superseding server (possibly ""), or None."""
+        """Return the name (possibly "") of the server that superseded this one, or None."""
         with self._lock:
             return self._by
 
     def watch(
         self, compare: Callable[[Connection], object], renewed: Callable[[int], object]
     ) -> None:
-        """Set the hooks: `compare` runs in the transaction that finds another database or state,
-        and `renewed` gets the line's incarnation at each write.
+        """Set the hooks. `compare` runs in the transaction that finds another database or state.
+        `renewed` gets the server's incarnation at each write.
         """
         self._compare, self._renewed = compare, renewed
 
     def begin(self, db: Connection) -> None:
-        """Begin a run on a new connection of the writer, or join the current one."""
+        """Begin a run on a new connection of the writer, or join the current run."""
         here, last = history(db), newest(db)
         before = self.run
         if here and here == last.history:
@@ -167,7 +167,9 @@ class Standing:
             self._compare(db)
 
     def check(self, db: Connection) -> None:
-        """Check the run within a write. Raises SupersededError, which rolls it back."""
+        """Check in a write that this run is current. Raises SupersededError, which rolls the write
+        back.
+        """
         memo = memory.memo_of(db)
         if memo.get(_CHECKED) is self:
             return
@@ -196,9 +198,9 @@ _STANDING: WeakKeyDictionary[Database, Standing] = WeakKeyDictionary()
 
 
 def stand(database: Database, now: Callable[[], int], server: str) -> Standing:
-    """Begin a run on a database, and check it at each of its writes from then on.
+    """Begin a run on a database, and check it at each later write.
 
-    A database opened once has one standing, however often it is served.
+    A database has one Standing, however often it is served.
     """
     existing = _STANDING.get(database)
     standing = existing or Standing(now, server)

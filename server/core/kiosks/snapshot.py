@@ -23,10 +23,11 @@ from server.storage.connection import Connection
 
 
 class VenueReader:
-    """Reads the venue facts of doors, at one time. Facts that doors share are read once.
+    """Reads the venue facts of doors, as of one time. Facts that several doors share are read
+    once.
 
-    The flags state what kiosks support: `programme` the programme of sessions, `salted` records of
-    version 2 and cosignatures, `servers` the list of servers.
+    The flags are the fields that the kiosks understand: `programme` sessions' programme, `salted`
+    records of version 2 and cosignatures, `servers` the list of servers.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class VenueReader:
         self._sessions: dict[int, list[wire.SessionFacts]] = {}
 
     def door(self, door_id: int) -> wire.Snapshot:
-        """Return a snapshot with the venue facts of a door alone. Raises UnknownDoorError."""
+        """Return a snapshot with only the venue facts of a door. Raises UnknownDoorError."""
         hall_id = store.door_hall(self._db, door_id)
         hall, outer = self._hall(hall_id), nesting.outer_of(self._db, door_id)
         keeps_places = any(facts.released is not UNSET for facts in (hall, *map(self._hall, outer)))
@@ -89,7 +90,7 @@ class VenueReader:
 
     @cached_property
     def _doors(self) -> dict[int, list[tuple[int, str]]]:
-        """The doors of each hall, with their names as JSON."""
+        """Return, by hall, its doors' ids with their names as JSON."""
         doors: dict[int, list[tuple[int, str]]] = defaultdict(list)
         for door_id, names, hall_id in self._db.execute("SELECT door_id, names, hall_id FROM door"):
             doors[hall_id].append((door_id, names))
@@ -109,10 +110,10 @@ class VenueReader:
         return self._sessions[hall_id]
 
     def _outer_hall(self, hall_id: int, door_id: int) -> wire.OuterFacts:
-        """Return an outer hall without its stays.
+        """Return the facts of a surrounding hall, without its stays.
 
-        If it is not configured whether this door leads from outside, it refuses nobody who entered
-        through that hall's own door (server/core/venue/rules.py).
+        If it is not configured whether this door leads from outside, the facts admit all who
+        entered by that hall's own door (server/core/venue/rules.py).
         """
         facts = self._hall(hall_id)
         if door_id in self._unsaid:
@@ -120,7 +121,7 @@ class VenueReader:
         return wire.OuterFacts(facts, [])
 
     def _door_names(self, halls: Collection[int]) -> dict[str, dict[str, str]]:
-        """Return the names of the doors of the halls and of their nested halls."""
+        """Return the names of the doors of these halls and of their nested halls, by door id."""
         parents = nesting.parents_of(self._db) if len(halls) > 1 else {}
         wanted = {*halls, *(inner for hall in halls for inner in nesting.inside(parents, hall))}
         doors = sorted(door for hall in wanted for door in self._doors[hall])
@@ -140,12 +141,12 @@ def snapshot(
     salted: bool = False,
     servers: bool = False,
 ) -> wire.Snapshot:
-    """Return all facts for the kiosk (name, generation) at `door_id`. `db` must be in a
+    """Return all facts that the kiosk (name, generation) needs at `door_id`. `db` must be in a
     transaction.
 
     `voucher` signs the place orders. The flags are those of VenueReader, and `days` for day
-    credentials. Of 100,000 holders only exceptions are included: those with reissued, revoked or
-    likely copied badges.
+    credentials. Of up to 100,000 holders, only those with reissued, revoked or probably copied
+    badges are included.
     """
     reader = VenueReader(db, event, now, programme=programme, salted=salted, servers=servers)
     venue, orders = reader.door(door_id), pools.orders_for(db, kiosk, now)
@@ -169,8 +170,8 @@ def snapshot(
 
 
 def _exceptions(db: Connection, days: bool = False) -> list[wire.HolderFacts]:
-    """Return the exceptions, including badges unknown after a restore and, with `days`, holders of
-    day credentials.
+    """Return the holders whose badges need more than a valid signature, including those unknown
+    after a restore and, with `days`, those with day credentials.
     """
     rows = db.execute(
         "SELECT a.serial, MAX(b.issue) AS highest_issue, a.revoked_at IS NOT NULL AS revoked"

@@ -12,9 +12,9 @@ from server.storage.connection import Connection
 
 
 class VenueEdits:
-    """The venue facts that the kiosks of each door have, as far as this server knows.
+    """Caches the venue facts last sent to each door's kiosks, to find edits.
 
-    A kiosk with other facts finds out by the edit's digest. Used under the lock of the feed.
+    A kiosk with other facts notices by the edit's digest. Used under the feed's lock.
     """
 
     def __init__(self, event: Event, now: Callable[[], int]) -> None:
@@ -23,7 +23,7 @@ class VenueEdits:
         self._facts: dict[int, wire.Snapshot | None] = {}  # None: there is no such door.
 
     def begin(self, db: Connection, doors: Collection[int]) -> None:
-        """Read the facts of doors, as those of their kiosks."""
+        """Read the facts of doors, assuming that their kiosks have the same."""
         reader = VenueReader(db, self.event, self._now())
         for door_id in doors:
             self._read(reader, door_id)
@@ -32,10 +32,9 @@ class VenueEdits:
         return door_id in self._facts
 
     def find(self, db: Connection, doors: Collection[int]) -> dict[int, wire.VenueEdited]:
-        """Return the edit of each door since the last look, also if nothing changed.
+        """Return, by door, the edit since the last call, even if empty.
 
-        Doors whose kiosks need a snapshot are left out, such as doors that lead into another hall
-        now.
+        Doors whose kiosks need a new snapshot are left out, such as doors moved to another hall.
         """
         now = self._now()
         reader = VenueReader(db, self.event, now)

@@ -47,7 +47,7 @@ class Voucher:
         return [self.order(kiosk, order) for order in orders]
 
     def change(self, kiosk: str | None, body: str) -> str:
-        """Sign a change of the feed if it is a place order."""
+        """Return the change as JSON, signed if it is a place order."""
         if kiosk is None or not body.startswith(_ORDER):
             return body
         change = wire.decode_change(body)
@@ -56,7 +56,7 @@ class Voucher:
         return wire.encode_change(wire.PlacesOrdered(order, change.generation))
 
     def mark(self, incarnation: int, came: Came) -> wire.Mark:
-        """Return the signed position of feed and entry log in the run. It must be on disk."""
+        """Return the signed positions of feed and entry log. They must be on disk."""
         with self._lock:
             mark, here = self._mark, (incarnation, *came)
             if mark is not None and here == (
