@@ -165,14 +165,14 @@ def leave(app: Flask) -> None:
 
 def _wait_for_disk(answer: Response) -> Response:
     """Delay answers until the data that they show is on disk. While commits hang, pages are shown
-    after a second, and machine interfaces answer 503.
+    after a second, and the interface for integrations answers 503.
     """
     database = services().database
     if not database.has_read() or database.wait_for_disk(SHOWN_WITHIN_S):
         return answer
     durable = {blueprint.name for feature in features() for blueprint in feature.durable}
     if request.blueprint in durable and request.method == "GET":
-        # A machine may store the answer; a person only looks at it.
+        # An integration may store the answer; a person only looks at it.
         return problems.answer(503, NOT_ON_DISK)
     return answer
 

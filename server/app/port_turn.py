@@ -15,7 +15,7 @@ LOOK_S = 0.1
 
 
 class PortTurn:
-    """The turn for a port of this machine or network namespace. It ends with the process."""
+    """The turn for a port of this computer or network namespace. It ends with the process."""
 
     def __init__(self, port: int) -> None:
         """Wait for the turn. Raises EventError if another server keeps it too long."""

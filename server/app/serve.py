@@ -238,7 +238,7 @@ def _check_address(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
-        reason = error.strerror or "it is not an address of this machine"
+        reason = error.strerror or "it is not an address of this computer"
         raise EventError(
             f"can't listen on {host} port {port}: {reason}. Choose another with --host and --port."
         ) from None

@@ -28,7 +28,7 @@ def main(ctx: click.Context) -> None:
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--name", help="The event's name in English; DIR's name if absent.")
 @click.option("--name-zh", help="The event's name in Chinese.")
-@click.option("--time-zone", help='IANA name such as "Asia/Shanghai"; this machine\'s if absent.')
+@click.option("--time-zone", help='IANA name such as "Asia/Shanghai"; this computer\'s if absent.')
 @click.option("--first-day", type=click.DateTime(["%Y-%m-%d"]), help="Today if absent.")
 @click.option("--days", type=int, default=3, show_default=True, help="How many days, 1 to 16.")
 @click.option("--public-host", help="What kiosks and phones call this server.")
@@ -57,7 +57,7 @@ def init(
     from server.app.new_event import FIRST_ADMIN, init_event
     from server.core.event.settings import EventSettings
 
-    zone = time_zone or machine_zone()
+    zone = time_zone or local_zone()
     names = {"en": name or ("" if name_zh else directory.resolve().name), "zh": name_zh or ""}
     settings = EventSettings(
         name={language: text for language, text in names.items() if text},
@@ -89,8 +89,8 @@ def _today(zone: str) -> date:
         return date(2000, 1, 1)  # the settings refuse this zone later, with a message
 
 
-def machine_zone() -> str:
-    """Return the IANA name of this machine's time zone, else UTC."""
+def local_zone() -> str:
+    """Return the IANA name of this computer's time zone, else UTC."""
     try:
         path = Path("/etc/localtime").resolve(strict=True).as_posix()
     except OSError:

@@ -84,7 +84,7 @@ def work_apart(work: Callable[[], T], bounds: _Bounds = _NO_BOUNDS) -> T:
 
     `work` is a module's function or a partial of one, with picklable arguments. Its exceptions are
     raised here. Raises ApartError if the process ended early, or if other such work keeps the
-    machine busy.
+    computer busy.
     """
     if not _turns.acquire(timeout=TURN_S):
         raise ApartError(N_("The server is busy with other such work. Try again in a minute."))
@@ -97,7 +97,7 @@ def work_apart(work: Callable[[], T], bounds: _Bounds = _NO_BOUNDS) -> T:
             raise _too_long(FILE_CPU_S) from None
         raise ApartError(
             N_(
-                "This ended before it was done, perhaps because the machine has too little memory "
+                "This ended before it was done, perhaps because the computer has too little memory "
                 "left. Nothing was changed. Try again, when less is going on there."
             )
         ) from error

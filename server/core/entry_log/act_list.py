@@ -22,7 +22,7 @@ COLUMNS = ("number", "at", "who", "what", "about", "by", "act", "subject")
 _ACT = dialect.in_json("body", "act")
 _BY = dialect.in_json("body", "by")
 
-Instant = Callable[[int], str]  # formats an instant (Unix ms) for machines
+Instant = Callable[[int], str]  # formats an instant (Unix ms) for programs
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,9 @@ class Epoch(msgspec.Struct, frozen=True):
 
     number: int
     ahead: int
-    boot: str  # of the machine, or "" if unknown
+    boot: str  # of the computer, or "" if unknown
     since: int  # Unix ms, by the clock at that time
-    # The size of the step. None if the machine was restarted since.
+    # The size of the step. None if the computer was restarted since.
     by_ms: int | None = None
 
 

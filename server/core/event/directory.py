@@ -192,7 +192,7 @@ def _read_hex(path: Path, size: int, *, secret: bool = True) -> bytes:
 
 
 def check_private(path: Path) -> None:
-    """Raise EventError for a secret that other users of the machine can read."""
+    """Raise EventError for a secret that other users of the computer can read."""
     if os.name == "posix" and path.exists() and path.stat().st_mode & 0o077:
         raise EventError(f"{path} can be read by others: run `chmod 600` on it.")
 

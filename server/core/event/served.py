@@ -190,7 +190,7 @@ def _check_dates(certificate: x509.Certificate, at: datetime) -> None:
         raise CertificateError(
             f"The certificate of {subject} is good only from "
             f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. If that is past, set this "
-            "machine's clock."
+            "computer's clock."
         )
 
 

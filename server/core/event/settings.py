@@ -156,7 +156,7 @@ class EventSettings:
         ),
     ] = None
 
-    # Otherwise webhooks need https, except to this machine.
+    # Otherwise webhooks need https, except to this computer.
     webhooks_without_tls: Annotated[bool, rule("true or false, without quotation marks")] = False
     # Format of the log on standard error.
     log_lines: Annotated[
@@ -177,7 +177,7 @@ class EventSettings:
         Annotated[str, Meta(pattern=_ISSUER, max_length=1000)] | None,
         rule(
             'the identity provider\'s issuer, such as "https://login.example.org/realm"; http://'
-            " is for this machine alone"
+            " is for this computer alone"
         ),
     ] = None
     sign_on_client: Annotated[
@@ -317,11 +317,11 @@ days = {settings.days}  # 1 to {DAYS_MAX}
 
 {_addresses_text(settings)}
 
-# Whether webhooks may go to other machines without TLS; and the log's lines, "text" or "json".
+# Whether webhooks may go to other computers without TLS; and the log's lines, "text" or "json".
 webhooks_without_tls = {"true" if settings.webhooks_without_tls else "false"}
 log_lines = {quoted(settings.log_lines)}
 
-# The address to listen on; "127.0.0.1" serves this machine alone.
+# The address to listen on; "127.0.0.1" serves this computer alone.
 host = {quoted(settings.host)}
 
 # A directory on a second disk: the event is copied there every 5 minutes, secrets and all, and

@@ -1,1 +1,1 @@
-"""Bounded HTTP requests to other machines. Begin with `posting.py`."""
+"""Bounded HTTP requests to other systems. Begin with `posting.py`."""

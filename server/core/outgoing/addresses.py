@@ -4,7 +4,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 URL_CHARS_MAX = 500
-# Addresses of metadata services, which hold a cloud machine's settings and secrets: Amazon, Google,
+# Addresses of metadata services, which hold settings and secrets of a cloud: Amazon, Google,
 # Azure, Oracle, Alibaba, Tencent, Scaleway and OpenStack. All of 169.254/16 is reserved for them.
 CLOUD_SERVICES = tuple(
     map(
@@ -29,7 +29,7 @@ class AddressError(ValueError):
 def check_url(url: str, *, http_allowed: bool = False) -> None:
     """Check an address to send to. Raises AddressError.
 
-    It must not contain a name or password. Plain http is allowed to this machine only, unless
+    It must not contain a name or password. Plain http is allowed to this computer only, unless
     `http_allowed`.
     """
     try:
@@ -51,7 +51,7 @@ def check_url(url: str, *, http_allowed: bool = False) -> None:
 
 
 def is_nearby(host: str) -> bool:
-    """Return whether an IP address belongs to the machine's own surroundings, such as a metadata
+    """Return whether an IP address belongs to the computer's own surroundings, such as a metadata
     service.
 
     A name is no address.

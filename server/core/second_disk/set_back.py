@@ -1,4 +1,4 @@
-"""Detects a database that was set back to an older state, by hand or with a machine snapshot.
+"""Detects a database that was set back to an older state, by hand or by a snapshot of its host.
 
 Such a server has forgotten grants and would repeat them. Its kiosks still have its signed
 statements. So it does the same as a restore (docs/design/places.md, rule 8): it becomes the next

@@ -84,7 +84,7 @@ def install_apple(
             N_("This certificate has expired: make a new one at Apple's developer site.")
         )
     if now < _begins_at(own):
-        raise WalletError(N_("This certificate is not valid yet: is this machine's clock right?"))
+        raise WalletError(N_("This certificate is not valid yet: is this computer's clock right?"))
     chain = own.public_bytes(serialization.Encoding.PEM)
     chain += signer.intermediate.public_bytes(serialization.Encoding.PEM)
     _keep(event, APPLE_KEY, _key_pem(private))

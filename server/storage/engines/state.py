@@ -15,13 +15,13 @@ _STANDBYS = (
 )
 _ABOUT = (
     "SELECT current_setting('server_version'), current_database(),"
-    " COALESCE(host(inet_server_addr()) || ':' || inet_server_port(), 'this machine'),"
+    " COALESCE(host(inet_server_addr()) || ':' || inet_server_port(), 'this computer'),"
     " current_setting('synchronous_standby_names'),"
     " (SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database ="
     "  (SELECT oid FROM pg_database WHERE datname = current_database()))"
 )
 _HELD = (
-    "SELECT COALESCE(host(a.client_addr), 'this machine'),"
+    "SELECT COALESCE(host(a.client_addr), 'this computer'),"
     " EXTRACT(EPOCH FROM clock_timestamp() - a.xact_start)::float8"
     " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
     " WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database()"

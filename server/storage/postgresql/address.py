@@ -50,7 +50,7 @@ class Address:
         if "service" in parameters:
             return f"service {parameters['service']}"
         host, port = parameters.get("host", ""), parameters.get("port", "")
-        return f"{parameters.get('dbname', '')} at {host or 'this machine'}{port and f':{port}'}"
+        return f"{parameters.get('dbname', '')} at {host or 'this computer'}{port and f':{port}'}"
 
 
 def _library() -> tuple[Any, type[Exception]]:
@@ -71,7 +71,7 @@ def read_address(given: str) -> Address:
         address = Address(given)
         if "password" in address.parameters:
             raise AddressError(
-                "a password on a command line can be read by everybody on this machine. Leave it "
+                "a password on a command line can be read by everybody on this computer. Leave it "
                 "out, and put it into a file that PGPASSFILE names (or ~/.pgpass), or write the "
                 "whole address into a file that only you can read and name that file instead."
             )

@@ -33,13 +33,13 @@ def mapped(error: psycopg.Error) -> Exception:
     if isinstance(error, errors.DiskFull):
         return DiskError(
             "disk_full",
-            "the disk of the database's machine is full. Nothing was changed. Make room on it, "
+            "the disk of the database's host is full. Nothing was changed. Make room on it, "
             "then try again.",
         )
     if isinstance(error, errors.ReadOnlySqlTransaction) and "recovery" in str(error):
         return DiskError(
             "disk_read_only",
-            "the database's machine is a standby, which takes no writes. Nothing was changed.",
+            "the database's host is a standby, which takes no writes. Nothing was changed.",
         )
     if isinstance(error, psycopg.IntegrityError):
         return sqlite3.IntegrityError(_forbidden(error))

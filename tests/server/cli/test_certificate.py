@@ -107,7 +107,7 @@ WRONG: dict[str, tuple[Make, str]] = {
         "is for other.example, and phones open localhost",
     ),
     "expired": (lambda ca: made(ca, since=-9 * DAY, until=-DAY), "expired on 20"),
-    "not yet good": (lambda ca: made(ca, since=DAY), "set this machine's clock"),
+    "not yet good": (lambda ca: made(ca, since=DAY), "set this computer's clock"),
     "not for servers": (
         lambda ca: made(ca, usage=ExtendedKeyUsageOID.CLIENT_AUTH),
         "is not meant for servers",

@@ -21,7 +21,7 @@ from badges.credential.badge_number import badge_number
 from badges.credential.keys import PrivateKey
 from badges.printing import fonts
 from badges.wire import enrolment, wire
-from server.cli.main import machine_zone, main
+from server.cli.main import local_zone, main
 from server.console import SPOKEN, Later
 from server.core.event.directory import Event, load_event
 from server.core.event.settings import EventSettings
@@ -95,7 +95,7 @@ class TestInit:
         assert not (tmp_path / "e").exists()
 
     def test_the_machines_zone_is_one(self) -> None:
-        assert EventSettings({"en": "x"}, machine_zone(), date(2026, 5, 4), 1).time_zone
+        assert EventSettings({"en": "x"}, local_zone(), date(2026, 5, 4), 1).time_zone
 
 
 class TestBadges:

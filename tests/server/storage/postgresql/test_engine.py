@@ -106,7 +106,7 @@ class TestAddress:
     ) -> None:
         url = f"postgresql://me:{SECRET}@localhost/forum"
         said = console("init", str(tmp_path / "made"), "--database", url, status=1).output
-        assert "everybody on this machine" in said
+        assert "everybody on this computer" in said
         assert SECRET not in said
 
     def test_a_file_may_hold_a_password(self, tmp_path: Path) -> None:
