@@ -309,7 +309,7 @@ def test_starttls_and_a_password(safe: Mailing) -> None:
 
 def test_a_wrong_password_ends_the_run(safe: Mailing) -> None:
     (safe.event.path / "mail" / "password").write_text("x")
-    with pytest.raises(MailError, match="does not take user and password: 5.7.8"):
+    with pytest.raises(MailError, match="rejects the user name and password: 5.7.8"):
         safe.send()
 
 

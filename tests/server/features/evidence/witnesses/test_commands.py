@@ -137,7 +137,7 @@ def test_what_is_refused(console: Console, tmp_path: Path) -> None:
     assert "name the witness, with --name" in said
     arguments = ["--dir", str(tmp_path / "w"), "--name", NAME]
     said = console("audit", "witness", *arguments, "--log", "nonsense", status=1).output
-    assert "'nonsense' is no verifier key of a log" in said
+    assert "'nonsense' is not a verifier key of a log" in said
     said = console("audit", "witness", *arguments, "--host", "203.0.113.1", status=2).output
     assert "can't listen on 203.0.113.1 port 8480" in said
     out = tmp_path / "out"
