@@ -184,8 +184,8 @@ class Kiosk:
         )
 
     def attach(self, watch: Watch) -> None:
-        """Use `watch` at this door: show its camera, and let it forget codes that must count as
-        new.
+        """Use `watch` at this door: show its camera, and let it forget the codes in view when they
+        must count as new.
         """
         self._watch = watch
 

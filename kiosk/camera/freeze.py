@@ -15,7 +15,9 @@ BLACK = 16
 
 
 class Freeze:
-    """Watches one camera's pictures, across reconnections. Times are in seconds."""
+    """Detects when one camera's pictures no longer change, across reconnections. Times are in
+    seconds.
+    """
 
     def __init__(self, frozen_s: float, reopen_s: tuple[float, float]) -> None:
         self._frozen_s = frozen_s
@@ -35,7 +37,7 @@ class Freeze:
         return now - self._differed_at >= self._frozen_s
 
     def is_hopeless(self, now: float) -> bool:
-        """Whether to reopen a frozen camera. True after a time that doubles each time.
+        """Whether to reopen a frozen camera: after a time that doubles each time.
 
         Perhaps nothing moves, and a network camera sends nothing new. Then reopening only
         interrupts the pictures.

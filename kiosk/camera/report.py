@@ -1,6 +1,6 @@
 """Reports on the camera and the reader, in words and pictures, for the camera's test page.
 
-Made on request in the page's thread. The door's loop never waits for it.
+Made on request in the page's thread, so the door's loop never waits.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ TEST_WIDTH = 960
 
 @dataclass(frozen=True)
 class View:
-    """One picture and the outlines of the codes read in it, the taken one first."""
+    """One picture, and the outlines of the codes read in it, first the code that the door took."""
 
     frame: Frame
     outlines: tuple[Corners, ...] = ()

@@ -1,8 +1,8 @@
 """Exports a journal to one file, for a USB stick when the network never comes back, and verifies
 it.
 
-The file is JSON lines: the kiosk's identity, then each record as signed, with its chain hash and
-signature, then a seal over everything. Verification needs neither server nor network.
+The file is JSON lines: the kiosk's identity, each record as signed, with chain hash and
+signature, and a seal over everything. Verification needs neither server nor network.
 """
 
 import hashlib

@@ -1,7 +1,5 @@
 """The kiosk's settings in `settings.toml`, each with its purpose and valid values.
-
-msgspec checks a setting by its type, and `rule` describes the valid values (see
-badges/settings_check.py).
+badges/settings_check.py checks them.
 """
 
 from collections.abc import Sequence

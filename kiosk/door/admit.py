@@ -1,7 +1,6 @@
 """Turns a code's text into an answer: open, look up, decide, commit, then answer.
 
-A decision's facts are read in the transaction that records it, so nothing changes in between. An
-answer shown green is on disk.
+A decision's facts are read in the transaction that records it. An answer shown green is on disk.
 """
 
 import time
@@ -96,7 +95,7 @@ class Admitter:
         returns False if that is pointless now. In halls that trust exits, exits made while
         `is_offline` give their places back here. `on_asking` is called when an answer begins and
         ends to wait for other doors. `roll_call` returns the assembly point of this kiosk, where
-        it notes people and admits nobody. `monotonic` is in ms.
+        it notes people and opens no door. `monotonic` is in ms.
         """
         self._journal = journal
         self._replica = replica

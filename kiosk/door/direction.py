@@ -13,9 +13,7 @@ def own_direction(context: DoorContext) -> Direction:
 
 
 class DirectionState:
-    """The direction of one door. Thread-safe. Staff choose it if the door serves both
-    directions.
-    """
+    """The direction of one door, entry or exit. Staff choose it at a door for both. Thread-safe."""
 
     def __init__(self, replica: Replica, chosen: Direction = Direction.ENTRY) -> None:
         self._replica = replica

@@ -14,7 +14,7 @@ from kiosk.replica.replica import Replica
 
 
 class Known:
-    """One kiosk's knowledge: its journal's transaction first, then the server's facts."""
+    """The facts that one kiosk knows: those of its journal first, then the server's."""
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
@@ -87,13 +87,12 @@ class Known:
         *,
         leaving: bool = False,
     ) -> Presence | None:
-        """The holder's stay: one that began here, else one that the server reported.
+        """The holder's stay, begun here or else reported by the server.
 
-        A stay that an exit here closed is over at once, even if the server still reports it. If
-        `like` is a stay, the stay of the same entry in this hall comes first.
-
-        With `leaving`, a stay also counts if its holder was seen at another hall since: a person
-        with this badge was still here, or came back without a scan.
+        A stay closed by an exit here is over at once, even if the server still reports it. If
+        `like` is a stay, the stay of the same entry in this hall comes first. With `leaving`, a
+        stay also counts if its holder was seen at another hall since: a person with this badge
+        was still here, or came back without a scan.
         """
         first, moved = None, (False, True) if leaving else (False,)
         for presence in self._presences(serial, hall, transaction, moved=moved):
@@ -125,11 +124,10 @@ class Known:
         return seq in open_here and not self._replica.is_ended(seq, hall)
 
     def is_owed(self, transaction: JournalTransaction) -> Callable[[int], bool]:
-        """A function that says whether, as far as this door knows, a person is in a hall on an
-        override place.
+        """A function that returns whether this door knows of a person in a hall on an override
+        place.
 
-        If so, a returned ordinary place goes to that person first (docs/design/places.md, rule
-        11).
+        A returned ordinary place then covers that person (docs/design/places.md, rule 11).
         """
 
         def is_owed(hall: int) -> bool:

@@ -1,6 +1,6 @@
 """The programme now and next in a door's hall, and its speakers.
 
-Only for display. It admits and refuses nobody.
+Only for display, without effect on admissions.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ HOSTS_SHOWN = 3
 
 @dataclass(frozen=True)
 class Speaks:
-    """The holder speaks here, at `at` (Unix ms)."""
+    """The holder's talk in this hall, which begins at `at` (Unix ms)."""
 
     role: str
     at: int
@@ -46,8 +46,8 @@ class ShownSession:
 def now_and_next(context: DoorContext, at: int) -> tuple[ShownSession, ...]:
     """The session in progress in the hall at `at`, and the next one.
 
-    Of several in progress, the one that began last. The next one is on the same day, or on any
-    day if none is in progress.
+    Of several in progress, the last to begin. The next one is on the same day, or on any day if
+    none is in progress.
     """
     going, coming = None, None
     for session in context.programme:  # in order of time

@@ -1,6 +1,6 @@
 """Remembers badges that passed this door seconds before its kiosk restarted.
 
-The scan's record is on disk before the light, so after a crash in between nobody saw the light.
+The scan's record is on disk before the light, so after a crash in between the light was not seen.
 The holder shows the badge again. But it may also be another person with a copy, or with the
 badge handed back, while the holder is inside. The journal can't distinguish these. So such a
 badge gets no green without a place: an entry is a question to staff, and an exit ends no other
@@ -19,7 +19,7 @@ REPEAT_RECORDS = 256  # the newest records that are searched
 
 
 class Repeats:
-    """The last passage of each holder before this process began, until a later one."""
+    """Each holder's last passage before this process began, until they pass again."""
 
     def __init__(self, journal: Journal, *, monotonic: Callable[[], int]) -> None:
         """`monotonic` is in ms."""

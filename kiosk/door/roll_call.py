@@ -1,4 +1,4 @@
-"""A kiosk at an assembly point, where it notes people and admits nobody.
+"""A kiosk at an assembly point, where it notes people and opens no door.
 
 A supervisor moves it there with their PIN, with or without the server. The scans are ordinary
 records: signed, chained and uploaded (docs/design/muster.md).

@@ -1,7 +1,7 @@
 """Checks at every start that the journal's tables agree with its own scans.
 
-Every scan is read once, in the order of its chain. Stays, entries and credits are derived from
-the scans. Other rows have a seal. Grants have the server's signature.
+Every scan is read once, in chain order. Stays, entries and credits are derived from the scans.
+Other rows have a seal. Grants have the server's signature.
 """
 
 from array import array
@@ -34,7 +34,7 @@ NO_STAY = (None, None)  # a row that no scan can have begun
 
 @dataclass(frozen=True)
 class Owner:
-    """The expected owner of the journal. `root` is the event's key, if known."""
+    """The kiosk that the journal should belong to. `root` is the event's key, if known."""
 
     kiosk: str
     generation: int
@@ -124,7 +124,7 @@ def problem(connection: Connection, owner: Owner, seal: Seal) -> str | None:
 
 
 def foreign_problem(connection: Connection, owner: Owner) -> str | None:
-    """The fault of a journal that claims to be another kiosk's. None if the claim may be true."""
+    """Why a journal that names another kiosk can't be that kiosk's. None if it may be."""
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         return str(verdict)

@@ -1,8 +1,8 @@
-"""The kiosk's own scans, on disk before any light. Nothing in it is ever deleted.
+"""The kiosk's own scans, on disk before any light.
 
-One commit has a scan's record, its link in the hash chain, its signature, and its effect on the
-door's places and stays. State is read inside each transaction, so several threads and a second
-process may use one file.
+Nothing in it is ever deleted. One commit has a scan's record, its link in the hash chain, its
+signature, and its effect on places and stays. State is read inside each transaction, so several
+threads and a second process may use one file.
 """
 
 import secrets
@@ -262,10 +262,10 @@ class Journal:
 
     @property
     def run(self) -> str:
-        """The name of this run of the kiosk, from its first request counter.
+        """The name of this run of the kiosk: its first request counter.
 
         The counter is on disk before its use, and above all earlier ones. So a later run on this
-        disk has a greater name, and a copied disk is detected by its lower name.
+        disk has a greater name, and a lower name reveals a copied disk.
         """
         if not self._run:
             self.next_counter()

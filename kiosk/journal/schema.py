@@ -2,7 +2,7 @@
 
 WAL with synchronous=FULL is SQLite's fastest mode that loses no acknowledged commit in a power
 cut. `fullfsync` asks the same of a Mac's disk. Every setting is read back, because SQLite
-silently ignores settings that it can't apply.
+silently ignores those that it can't apply.
 """
 
 import sqlite3

@@ -54,7 +54,7 @@ def seal_all(connection: Connection, seal: Seal) -> None:
 
 
 def seal_problem(connection: Connection, seal: Seal) -> str | None:
-    """The first table with a row that does not match its seal."""
+    """The first table with a row that does not match its seal, or None if all match."""
     for table, columns in SEALED.items():
         rows = connection.execute(f"SELECT seal, {', '.join(columns)} FROM {table}").fetchall()
         for stored, *values in rows:

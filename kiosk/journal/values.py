@@ -79,7 +79,9 @@ class OwnStay:
 
 @dataclass(frozen=True)
 class SignedGrant:
-    """The server's signed total of grants for one pool. Without a signature there is none yet."""
+    """The total of granted places of one pool, signed by the server. The signature is empty if
+    there is none yet.
+    """
 
     granted: int = 0
     incarnation: int = 0
@@ -88,7 +90,7 @@ class SignedGrant:
 
 @dataclass(frozen=True)
 class Offer:
-    """A batch for the server, and this kiosk's state at the same moment."""
+    """A batch of records for the server, and this kiosk's state at the same moment."""
 
     first_seq: int
     records: list[bytes]

@@ -69,7 +69,9 @@ def _light(exponent: float) -> Floats:
 
 
 def blurs_of(gray: Picture | Floats, limit: int = 2) -> list[Blur]:
-    """The likeliest blurs of a picture that a code fills, best first; none if it is sharp."""
+    """The likeliest blurs of a picture filled by a code, best first; none if the picture is
+    sharp.
+    """
     spectrum = _log_spectrum(gray)
     if spectrum is None:
         return []

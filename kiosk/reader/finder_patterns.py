@@ -83,7 +83,7 @@ def _pattern(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> FinderPa
 
 
 def third_patterns(patterns: list[FinderPattern]) -> Iterator[FinderPattern]:
-    """Possible positions of a finder pattern missing beside two of `patterns`."""
+    """The possible positions of a finder pattern that is missing beside two of `patterns`."""
     for first, second in combinations(patterns, 2):
         modules = sorted([first.module_px, second.module_px])
         if modules[1] > APART_MAX * modules[0]:

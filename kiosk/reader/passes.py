@@ -54,17 +54,17 @@ class DecodingPass:
 
 
 def find_zxing(gray: Picture) -> list[Found]:
-    """zxing-cpp's results, including symbols that were only located."""
+    """The symbols that zxing-cpp finds, including those that it located but could not read."""
     return _zxing(gray, zxingcpp.Binarizer.LocalAverage)
 
 
 def find_zxing_global(gray: Picture) -> list[Found]:
-    """The same with one threshold for the whole picture."""
+    """Like `find_zxing`, but with one threshold between black and white for the whole picture."""
     return _zxing(gray, zxingcpp.Binarizer.GlobalHistogram)
 
 
 def find_zxing_fixed(gray: Picture) -> list[Found]:
-    """The same for a black and white picture."""
+    """Like `find_zxing`, for a picture that is black and white already."""
     return _zxing(gray, zxingcpp.Binarizer.FixedThreshold)
 
 

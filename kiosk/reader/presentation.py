@@ -12,7 +12,7 @@ from badges.credential.credential import PREFIX
 
 @dataclass(frozen=True)
 class Code:
-    """A code in view, with its area in square pixels."""
+    """A code in the picture, with its area in square pixels."""
 
     text: str
     area: float

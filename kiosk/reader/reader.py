@@ -2,8 +2,8 @@
 permits.
 
 A frame without a result gets more passes at the likely region of a code: one without its blur,
-and some of the other passes, which rotate from frame to frame. So no frame takes long, and a
-code shown for a third of a second gets every pass.
+and some of the others in rotation. So no frame takes long, and a code shown for a third of a
+second gets every pass.
 """
 
 import time

@@ -66,7 +66,7 @@ def area_of(corners: Corners) -> float:
 
 
 def crop_at(gray: Picture, region: Region) -> Crop:
-    """The crop around `region`, reduced to at most 480 pixels wide and high."""
+    """The part of the picture at `region`, reduced to at most 480 pixels wide and high."""
     height, width = gray.shape
     reach = max(region.side * MARGIN, CROP_PX_MIN) / 2
     left, right = max(0, int(region.x - reach)), min(width, int(region.x + reach))
@@ -94,7 +94,9 @@ def _resized(part: Picture, scale: float) -> Picture:
 
 
 def thumbnail(gray: Picture) -> tuple[Picture, float]:
-    """The picture about 320 pixels wide, and the scale: its pixels per thumbnail pixel."""
+    """The picture reduced to about 320 pixels wide, and how many of its pixels make one of the
+    thumbnail.
+    """
     step = max(1.0, gray.shape[1] / THUMB_WIDTH)
     return (_resized(gray, 1 / step) if step > 1 else gray), step
 

@@ -1,11 +1,8 @@
 """A relay's serial device as plain 8N1, kept open, and reopened after it was away.
 
-It is not opened for each pulse, because many boards restart, and miss it, when their port is
-opened.
-
-pyserial 3.5 (its last release, of 2020) refuses pipes and devices that are no terminal, loses
-the system's reason of a failed write, and leaves HUPCL on, so that boards restart when it
-closes.
+Many boards restart, and miss a pulse, when their port is opened. pyserial 3.5 (its last release,
+of 2020) refuses pipes and devices that are no terminal, loses the system's reason of a failed
+write, and leaves HUPCL on, so that boards restart when it closes.
 """
 
 import os

@@ -22,7 +22,7 @@ class ProgrammeSession:
 
 @dataclass(frozen=True)
 class Talk:
-    """A holder's talk here. It ends with its session."""
+    """A holder's talk at this door's hall. It ends when its session does."""
 
     starts_at: int
     ends_at: int
@@ -31,7 +31,7 @@ class Talk:
 
 @dataclass(frozen=True)
 class DoorContext:
-    """The door, its hall and the programme. Names are by language."""
+    """The facts about a door, its hall and the programme. Names are by language."""
 
     event_names: Mapping[str, str]
     time_zone: ZoneInfo

@@ -1,4 +1,4 @@
-"""The board between the door's threads and the screen: the current status and answers, and staff's
+"""The board between the door's threads and the screen: current status and answers, and staff's
 input.
 
 Writers never wait. A slow or absent screen misses replaced states, and nothing piles up.
@@ -76,7 +76,9 @@ class Status(DoorStatus, LinkStatus, DeviceStatus, SupervisorStatus):
 
 @dataclass(frozen=True)
 class BoardState:
-    """One state of the board. `answers` are newest first; `shown` counts all answers."""
+    """Everything that the board shows at one moment. `answers` are newest first; `shown` counts all
+    answers.
+    """
 
     status: Status = Status()
     answers: tuple[Answer, ...] = ()

@@ -2,8 +2,8 @@
 browser.
 
 Any local account can reach loopback, so that proves nothing. The link is in a file that only the
-kiosk's user may read. Opening it sets a cookie in the browser, and replaces the link. Cookies
-outlive restarts of the kiosk and the browser.
+kiosk's user may read. Opening it sets a cookie and replaces the link. Cookies outlive restarts
+of the kiosk and the browser.
 """
 
 import hashlib

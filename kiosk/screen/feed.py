@@ -81,8 +81,8 @@ def stream(
 
 
 def encode_state(state: BoardState, page: str, now: int) -> bytes:
-    """The state for the page, as JSON on one line. After a restart `page` differs, and the page
-    reloads.
+    """One line of JSON for the page. `page` identifies this run of the kiosk: the page reloads when
+    it changes.
     """
     status = state.status
     answers = [_answer(answer, state.shown - place) for place, answer in enumerate(state.answers)]

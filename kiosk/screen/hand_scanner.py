@@ -1,8 +1,7 @@
 """Corrects text from a hand scanner whose keyboard layout differs from the computer's.
 
-A scanner sends the keys of its own layout, and the computer reads them by another. The browser
-reports both characters and keys, so the keys can be read again as US, German or French. A text
-counts as a badge only if it decodes. As always, its signature decides.
+The browser reports both characters and keys, so the keys can be read again as US, German or
+French. A text counts as a badge only if it decodes. As always, its signature decides.
 """
 
 from collections.abc import Mapping, Sequence

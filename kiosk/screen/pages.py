@@ -1,8 +1,8 @@
 """Serves the page and its camera picture, and accepts typed codes and the direction.
 
-Any local account can reach loopback, so only a browser that has opened the kiosk's one-time link
-has access (`entrance`). Any web page in that browser may also send requests to loopback. So the
-Host must be a loopback name (against DNS rebinding), the browser must not mark the request as
+Any local account can reach loopback, so only a browser that has opened the one-time link has
+access (`entrance`). Any web page in that browser may also send requests to loopback. So the Host
+must be a loopback name (against DNS rebinding), the browser must not mark the request as
 cross-site, and changes need the page's own token and Origin.
 """
 

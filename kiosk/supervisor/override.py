@@ -1,8 +1,7 @@
 """Overrides of a denial, and annulments of an admission.
 
-Both are new records, with the supervisor and the reason. An override needs a place like any
-entry: an ordinary one if the door has it free, else an override place between the hall's
-capacity and its fire limit.
+Both are new records, with supervisor and reason. An override takes an ordinary place if the door
+has one free, else an override place between the hall's capacity and its fire limit.
 """
 
 import time

@@ -1,7 +1,8 @@
 """Checks supervisors' PINs against argon2id hashes on this kiosk, with or without a network.
 
-A try is on disk before it is checked, and counts for the user and for the whole kiosk. So pulling
-the plug wins no tries. docs/doors.md has the limits of this protection on a stolen kiosk.
+A try is on disk before it is checked, and counts for the user and for the whole kiosk, so
+pulling the plug wins no tries. docs/doors.md has the limits of this protection on a stolen
+kiosk.
 """
 
 import threading

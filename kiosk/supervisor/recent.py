@@ -16,7 +16,9 @@ OVERRIDE_MS = 60_000  # after the denial
 
 
 class Recent:
-    """Thread-safe. `record_answer` is called with every answer at this door."""
+    """The newest denial and admission at this door. Thread-safe. `record_answer` is called with
+    every answer.
+    """
 
     def __init__(
         self,

@@ -134,7 +134,7 @@ class Link:
 
 
 def steady(before: Skew | None, after: Skew | None) -> Skew | None:
-    """The skew if it held throughout; None if either clock was set meanwhile."""
+    """`after`, if neither clock was set between the two measurements; else None."""
     if before is None or after is None or before.epoch != after.epoch:
         return None
     return after if abs(after.ms - before.ms) <= JUMP_MS else None

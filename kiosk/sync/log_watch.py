@@ -1,11 +1,10 @@
 """The kiosk as a witness of the entry log: entries that it has seen must stay.
 
 Each answer has the newest checkpoint, and a proof that it extends the log known here. If the log
-shrank or differs, staff are alerted and both signed checkpoints are kept.
-
-A server restored from a backup lost entries. It states this by a new name of its log, with its
-incarnation at the end. The kiosk keeps the old log's last checkpoint and the new log's first as
-evidence, and watches on. Under one name no entry may ever disappear.
+shrank or differs, staff are alerted and both signed checkpoints are kept. A server restored from
+a backup lost entries, and states this by a new name of its log, with its incarnation at the end.
+The kiosk keeps the old log's last checkpoint and the new log's first as evidence, and watches
+on. Under one name no entry may ever disappear.
 """
 
 import logging
@@ -31,7 +30,9 @@ class ShrankError(ProofError):
 
 
 def line_of(name: str) -> tuple[str, int]:
-    """A log's name without the incarnation at its end, and the incarnation; 1 if it has none."""
+    """Split a log's name into the part before its incarnation, and the incarnation (1 if it has
+    none).
+    """
     stem, _, number = name.rpartition("/")
     if stem and number.isascii() and number.isdigit() and len(number) <= 15:
         return stem, int(number)
@@ -39,7 +40,9 @@ def line_of(name: str) -> tuple[str, int]:
 
 
 def succeeds(name: str, earlier: str) -> bool:
-    """Whether `name` is of a server restored after the log `earlier`."""
+    """Whether the log `name` continues the log `earlier` after its server was restored from a
+    backup.
+    """
     (stem, number), (earlier_stem, earlier_number) = line_of(name), line_of(earlier)
     return stem == earlier_stem and number > earlier_number
 

@@ -2,7 +2,7 @@
 
 The signed list comes with the snapshot and is stored. A kiosk prefers the server of its hall. If
 that does not answer, it uses the next one, and returns when the preferred one works again. The
-address of the enrolment stays the last resort, so that a wrong list locks no kiosk out.
+enrolment's address is the last resort, so that a wrong list locks no kiosk out.
 """
 
 import logging
@@ -84,7 +84,7 @@ class Servers:
 
     @property
     def hurried(self) -> bool:
-        """Whether to leave a slow server for the next one."""
+        """Whether to leave a slow server for the next one: not during a patient wait."""
         return len(self._endpoints) > 1 and time.monotonic() >= self._patient_until
 
     @property

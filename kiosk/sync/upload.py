@@ -1,4 +1,4 @@
-"""Uploads scans, at once when there are any, and takes in the answers.
+"""Uploads scans at once, and takes in the answers.
 
 An answer acknowledges, grants and recalls places, fences, measures the clock, and has the entry
 log's newest checkpoint. No answer deletes a scan.
@@ -42,10 +42,10 @@ TIDY_S = 60.0
 
 @dataclass
 class PlaceRequest:
-    """A person waits at the door and there is no place.
+    """A request while a person waits at the door without a place.
 
-    The request ends when a place comes. So a door that is asked to return the place for another
-    door does not want it again.
+    It ends when a place comes, so that a door asked to return the place for another door does
+    not want it again.
     """
 
     until: float  # monotonic seconds

@@ -1,7 +1,7 @@
 """The kiosk's own texts and those of answers, in every language.
 
 The code has the English texts, marked by `N_`. Other languages are in
-`kiosk/screen/translations`, `badges/translations`, and directories given to `add`.
+`kiosk/screen/translations`, `badges/translations`, and added directories.
 """
 
 import gettext

@@ -1,8 +1,7 @@
 """A door's messages for staff, besides its answers: codes with fields, translated for display.
 
-Each code has its English text, marked by `N_` for the catalogues. Fields in braces: camera
-(webcam, file, folder or address), target, problem, remedy, which, name, host, why, directory and
-n (a number).
+Fields in braces: camera (webcam, file, folder or address), target, problem, remedy, which, name,
+host, why, directory and n (a number).
 """
 
 from collections.abc import Callable, Mapping
