@@ -98,7 +98,9 @@ def _called(db: Connection, words: list[str]) -> list[int]:
     """
     ways = ["".join([*words[at:], *words[:at]]) for at in range(len(words))]
     wanted = search.whole(ways)
-    rows = db.execute(f"SELECT serial FROM ({wanted.query}) LIMIT {_CANDIDATES}", wanted.values)
+    rows = db.execute(
+        f"SELECT serial FROM ({wanted.query}) AS found LIMIT {_CANDIDATES}", wanted.values
+    )
     return [row["serial"] for row in rows]
 
 

@@ -104,7 +104,7 @@ def _count(db: Connection, event: Event, kind: str, before: int) -> int:
     if kind == "contact":
         return _one(db, f"SELECT COUNT(*) FROM attendee WHERE {_REACHED}")
     if kind in _HOLDERS:
-        return _one(db, f"SELECT COUNT(*) FROM ({_HOLDERS[kind]})")
+        return _one(db, f"SELECT COUNT(*) FROM ({_HOLDERS[kind]}) AS holders")
     return sum(
         _one(db, f"SELECT COUNT(*) FROM {table} WHERE {which.replace(':limit', str(int(before)))}")
         for table, which in _DELETED[kind]

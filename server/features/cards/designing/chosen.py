@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from server.core.people.attendees import whole_name
 from server.features.cards.designing.preview import Shown
+from server.storage import dialect
 from server.storage.connection import Connection
 
 KNOWN_S = 60.0
@@ -34,11 +35,10 @@ class Chosen:
             chosen = [replace(person, name="") for person in choose()]
             with self._lock:
                 self._known, self._until = chosen, self._monotonic() + KNOWN_S
-        marks = ",".join("?" * len(chosen))
         rows = db.execute(
             "SELECT serial, given_name, family_name FROM attendee"
-            f" WHERE revoked_at IS NULL AND serial IN ({marks})",
-            [person.serial for person in chosen],
+            f" WHERE revoked_at IS NULL AND {dialect.one_of('serial')}",
+            (dialect.many(person.serial for person in chosen),),
         )
         names = {serial: whole_name(given, family) for serial, given, family in rows}
         return [

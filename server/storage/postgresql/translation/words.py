@@ -25,6 +25,7 @@ def _search(condition: re.Match[str]) -> str:
 
 _WORDS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\bIS NOT (?!NULL\b)", "IS DISTINCT FROM "),
+    (r"\b[xX]'([0-9a-fA-F]*)'", r"'\\x\1'::bytea"),
     (r"\bINDEXED BY \w+", ""),
     (r"\bIN \(SELECT value FROM json_each\(\?\)\)", "= ANY(many(?))"),
     (r"\bIN \(SELECT rowid FROM (\w+) WHERE \1 MATCH \?\)", _search),
