@@ -28,7 +28,7 @@ OWN = "translations"  # folder in an event's directory
 
 
 class Words:
-    """The translations of one event. Its own files add to ours and override them."""
+    """The translations of one event. Its own catalogues add to the product's and override them."""
 
     def __init__(self, event_path: Path) -> None:
         """Read all catalogues. Raises CatalogueError for an invalid one."""
@@ -46,16 +46,16 @@ class Words:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """English first."""
+        """Return all languages, English first."""
         return (ENGLISH, *sorted(self._read.keys() - {ENGLISH}))
 
     def get(self, language: str) -> Translations:
-        """Falls back to English."""
+        """Return the language's translations, or English ones without any."""
         return self._read.get(language, self._read[ENGLISH])
 
     def nearest(self, tags: Iterable[str]) -> str | None:
-        """Return the first BCP 47 tag's language with translations ("zh" for "zh-Hans-CN"), or
-        None.
+        """Return the language with translations for the first of these BCP 47 tags that has any
+        ("zh" for "zh-Hans-CN"), or None.
         """
         available = {code.lower(): code for code in self.languages}
         for tag in tags:

@@ -10,8 +10,8 @@ Value = str | int
 
 
 class Kind(StrEnum):
-    """Core's kinds of alerts. `server/web/alerts.py` has their texts. The entry log stores the
-    values, so they never change.
+    """The kinds of alerts raised in `server/core`. `server/web/alerts.py` has their texts. The
+    entry log stores the values, so they never change.
     """
 
     # of kiosks
@@ -40,15 +40,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Alert:
-    """An alert.
+    """A problem shown to staff.
 
     `about` identifies the subject: a kiosk, hall, door, badge, printer and so on. A higher `level`
     is worse. `grave` means that people may be waiting at a door that does not work. `since` is in
     Unix ms, or another number unique to the occurrence, or None if unknown.
 
-    `what` and `todo` are the texts, as phrases if the board shows them. An alert of a `Kind` has
-    `values` instead, which fill the board's texts. `where` names the place and links to `page`, an
-    endpoint with its values.
+    `what` and `todo` are the texts. An alert of a `Kind` has `values` instead, which fill the
+    texts of `server/web/alerts.py`. `where` names the place and links to `page`, an endpoint with
+    its values.
     """
 
     kind: str
@@ -68,12 +68,12 @@ class Alert:
 
 
 def steps(value: float, *edges: float) -> int:
-    """Return how many edges the value has reached."""
+    """Return how many of the edges the value has reached."""
     return sum(value >= edge for edge in edges)
 
 
 def lasting(length_ms: int) -> Phrase:
-    """Format in the largest unit that fits."""
+    """Format a duration in its largest unit, such as "3 hours"."""
     seconds = abs(length_ms) // 1000
     if seconds >= 86_400:
         return counted("%(num)s day", "%(num)s days", seconds // 86_400)

@@ -18,14 +18,14 @@ SERVER, APPLE, GOOGLE = "server", "apple", "google"
 
 @dataclass
 class Ends:
-    """Ends of certificates (Unix ms) by name, and texts for damaged ones."""
+    """The ends of certificates (Unix ms) by name, and error texts for damaged ones."""
 
     at: dict[str, int] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
 
 
 class Certificates:
-    """Reads the files once a minute, since the board refreshes five times a second. Thread-safe."""
+    """Caches the ends of certificates for a minute. Thread-safe."""
 
     def __init__(self, look: Callable[[Event], Ends]) -> None:
         self._look = look

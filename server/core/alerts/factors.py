@@ -8,8 +8,8 @@ ROLE = "admin"
 
 
 def of_admins(context: AlertContext) -> list[Alert]:
-    """Report the number, if the setting asks for it and does not enforce a factor. An identity
-    provider's users are excluded.
+    """Report how many admins lack a second factor, if `alert_second_factor` is set and none is
+    enforced. An identity provider's users are not counted.
     """
     settings = context.event.settings
     if not settings.alert_second_factor or ROLE in settings.second_factor_roles:

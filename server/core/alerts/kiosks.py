@@ -32,8 +32,8 @@ def of_kiosks(context: AlertContext) -> list[Alert]:
 
 
 def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Alert]:
-    """List an active kiosk's alerts, grave ones first. For a silent kiosk only the silence is
-    reported, since its last report is old.
+    """List an active kiosk's alerts, grave ones first. For a kiosk that does not report only that
+    is listed, since its last report is old.
     """
     if row.state != "active":
         return []
@@ -51,7 +51,7 @@ def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Alert]:
 
 
 def _versions(kiosk: WireVersion) -> dict[str, Value]:
-    """Return the side to update, its version, and the needed one."""
+    """Return which side must be updated (kiosk or server), its version, and the needed one."""
     if OWN.is_too_old_for(kiosk):
         return {"side": "server", "own": OWN.newest, "needed": kiosk.oldest}
     return {"side": "kiosk", "own": kiosk.newest, "needed": OWN.oldest}

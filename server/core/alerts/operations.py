@@ -42,7 +42,7 @@ def of_processes(context: AlertContext) -> list[Alert]:
 
 
 def _silent(servers: list[Process], now: int) -> list[Process]:
-    """Return the silent servers that no other server at their address replaces."""
+    """Return the servers that no longer report, unless another server at their address does."""
     at_work = {
         server.address
         for server in servers
@@ -76,7 +76,7 @@ def of_engine(context: AlertContext) -> list[Alert]:
 
 
 def long_queues(context: AlertContext) -> dict[str, int]:
-    """Return kiosks with more waiting scans than `alert_queue`."""
+    """Return the kiosks with more than `alert_queue` scans to send, and how many."""
     most = context.event.settings.alert_queue
     return {
         row.kiosk: row.waiting
@@ -86,7 +86,7 @@ def long_queues(context: AlertContext) -> dict[str, int]:
 
 
 def unheard(context: AlertContext) -> list[str]:
-    """Return kiosks heard within the last hour but silent now."""
+    """Return the kiosks that have reported within the last hour but not lately."""
     silent_ms = context.event.settings.alert_silent_s * 1000
     return [
         row.kiosk
@@ -140,7 +140,7 @@ def of_log_size(context: AlertContext) -> list[Alert]:
 
 
 def seen_by_kiosks(db: Connection) -> tuple[str, int]:
-    """Return the kiosk that verified the most log entries."""
+    """Return the kiosk that verified the most entries of the log, and how many."""
     row = db.execute(
         "SELECT kiosk, log_size FROM kiosk WHERE state = 'active' ORDER BY log_size DESC LIMIT 1"
     ).fetchone()
@@ -148,7 +148,7 @@ def seen_by_kiosks(db: Connection) -> tuple[str, int]:
 
 
 def wrong_versions(context: AlertContext) -> dict[str, str]:
-    """Return incompatible kiosks with the remedy."""
+    """Return the remedy for each kiosk with an incompatible version."""
     return {
         row.kiosk: wrong_version(row)
         for row in context.kiosks

@@ -37,7 +37,7 @@ class RunningServer(Protocol):
 
     @property
     def backup_status(self) -> Status | None:
-        """Return None if the event has no second disk."""
+        """Return None if the event has no backup directory."""
 
     @property
     def superseded_by(self) -> str | None: ...
@@ -49,7 +49,7 @@ class RunningServer(Protocol):
 
 @dataclass(frozen=True)
 class AlertContext:
-    """Data for sources. Data that several sources need is read once."""
+    """The data from which alerts are computed. Data that several sources need is read once."""
 
     db: Connection
     event: Event
@@ -75,12 +75,14 @@ class AlertContext:
         return session_states.hall_phases(self.db, self.now, day_end)
 
     def own(self, kind: type[Kept]) -> Kept:
-        """Return the server's one object of this type, such as a cache."""
+        """Return the server's single object of this type, such as a cache."""
         return kind() if self.server is None else self.server.own(kind)
 
 
 class Source(NamedTuple):
-    """A function that returns alerts. Its module is imported when called, to keep commands fast."""
+    """The name (`where`) of a function that returns alerts, and the audiences that see them. Its
+    module is imported when called, to keep commands fast.
+    """
 
     where: str  # as module:function
     audiences: frozenset[str]
@@ -91,7 +93,7 @@ class Source(NamedTuple):
 
 
 def sources_of(package: str, named: Iterable[Sequence[str]]) -> tuple[Source, ...]:
-    """Each source is given as `module:function` and its audiences."""
+    """Return sources from rows of `module:function` and its audiences."""
     return tuple(Source(f"{package}.{where}", frozenset(audiences)) for where, *audiences in named)
 
 

@@ -18,7 +18,7 @@ class TakenError(Spoken, ValueError):
 
 @dataclass(frozen=True)
 class Taken:
-    """Who took on an alert, when (Unix ms), and the note."""
+    """The user who took on an alert, with the time (Unix ms) and a note."""
 
     level: int
     since: int | None
@@ -28,7 +28,7 @@ class Taken:
 
 
 def take(db: Connection, alert: Alert, note: str, *, by: str, now: int) -> None:
-    """Raises TakenError for an empty or too long note."""
+    """Record that a user takes on the alert. Raises TakenError for an empty or too long note."""
     note = " ".join(note.split())
     if not note:
         raise TakenError(N_("State briefly what is being done."))
@@ -50,7 +50,7 @@ def take(db: Connection, alert: Alert, note: str, *, by: str, now: int) -> None:
 
 
 def all_taken(db: Connection) -> dict[str, Taken]:
-    """Return by the alert's key. `taken_by` is the user's name."""
+    """Return the alerts taken on, by alert key. `taken_by` is the user's name."""
     names = {user.by: user.name for user in users.users(db)}
     taken = {}
     for row in db.execute("SELECT alert, level, since, taken_by, taken_at, note FROM taken_alert"):

@@ -12,7 +12,9 @@ AWAY_MS = 120_000
 
 
 class Watch:
-    """Starts empty, and alerts taken on before continue."""
+    """Remembers since when each alert exists. After a start, alerts taken on before keep their
+    time.
+    """
 
     def __init__(self) -> None:
         # guards the dictionary
@@ -22,7 +24,7 @@ class Watch:
         self._looked_at = 0  # Unix ms
 
     def dated(self, alerts: list[Alert], taken: Mapping[str, Taken], now: int) -> list[Alert]:
-        """Return the alerts, each with its start."""
+        """Return the alerts with `since` set."""
         with self._lock:
             if not self._begun:
                 self._begun = True
@@ -52,5 +54,7 @@ class Watch:
 
 
 def is_taken(alert: Alert, taken: Taken | None) -> bool:
-    """Return whether the note is about this occurrence, and it has not become worse since."""
+    """Return whether `taken` is about this occurrence of the alert, which has not become worse
+    since.
+    """
     return taken is not None and taken.since == alert.since and alert.level <= taken.level

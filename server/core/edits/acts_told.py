@@ -32,7 +32,7 @@ KEPT_BY = frozenset(
 
 @dataclass(frozen=True)
 class Telling:
-    """`state` is `made`, `removed` or ""."""
+    """A record that an act changed. `state` is `made`, `removed`, or "" if changed."""
 
     kind: str
     name: str
@@ -47,8 +47,8 @@ class Telling:
 
 @dataclass(frozen=True)
 class Told:
-    """If the changes are not stored, `now` has the current values. `lost` means that former values
-    are missing.
+    """An act's changes. If they are not stored, `now` has the current values. `lost` means that
+    former values are missing.
     """
 
     changed: list[Telling]

@@ -26,7 +26,7 @@ class EditError(Spoken, ValueError):
 
 @dataclass
 class Note:
-    """Takes the description of a change. Without one, nothing is stored."""
+    """Receives the description of a change. Without a description, no change is stored."""
 
     what: str = ""
 
@@ -55,7 +55,7 @@ class LastEdit:
 
 
 def mark_of(values: Mapping[str, Any] | None) -> str:
-    """Return a hash, to detect changes since a page was rendered."""
+    """Return a hash of a record's values, to detect changes since a page was rendered."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -65,9 +65,9 @@ def kept(
     db: Connection, zone: ZoneInfo, things: Sequence[Thing], *, by: str, now: int,
     hall_id: int | None = None,
 ) -> Iterator[Note]:  # fmt: skip
-    """Store the change made within this block, so that `by` may undo it.
+    """Store the change that the block makes to these records, so that `by` may undo it.
 
-    The block puts a description into the note. `hall_id` is the one hall whose doors need the
+    The block puts a description into the note. `hall_id` is the only hall whose doors need the
     change.
     """
     note, since, acts = Note(), changes.cursor(db), entry_log.size(db)
@@ -88,9 +88,9 @@ def kept(
 def keep_words(
     db: Connection, description: str, since: int, *, by: str, now: int, hall_id: int | None = None
 ) -> None:
-    """Store a change that can't be undone, to show how many doors have it.
+    """Store the description of a change that can't be undone, to show how many doors have it.
 
-    `since` is the feed's cursor before the change.
+    `since` is the position in the feed before the change.
     """
     _keep(db, description, [], since, by=by, now=now, hall_id=hall_id)
 
@@ -109,8 +109,8 @@ def last_edit(db: Connection, by: str) -> LastEdit | None:
 
 
 def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
-    """Return the user's last change if nobody has changed the same records since. Raises
-    EditError.
+    """Return the user's last change, if it has the hash `mark` and its records are unchanged
+    since. Raises EditError.
     """
     edit = last_edit(db, by)
     if edit is None or not edit.things or edit.mark != mark:
@@ -148,7 +148,7 @@ def _keep(
 
 
 def _only_hall(db: Connection, since: int) -> int | None:
-    """Return the hall if the venue changed after `since` for the doors of one hall alone."""
+    """Return the hall to whose doors all changes after `since` are limited, or None."""
     rows = db.execute(
         "SELECT DISTINCT hall_id FROM change WHERE cursor > ? AND kiosk IS NULL AND body = ?",
         (since, wire.encode_change(wire.VenueChanged())),
@@ -157,7 +157,9 @@ def _only_hall(db: Connection, since: int) -> int | None:
 
 
 def _newest(db: Connection, since: int, hall_id: int | None) -> int | None:
-    """Return the newest change after `since` for all doors, or for those of the hall."""
+    """Return the feed position of the newest change after `since` for all doors, or for the hall's
+    doors. None if there is none.
+    """
     heard = "kiosk IS NULL AND (hall_id IS NULL OR hall_id = ?)"
     (newest,) = db.execute(
         f"SELECT MAX(cursor) FROM change WHERE cursor > ? AND {heard}", (since, hall_id)

@@ -15,9 +15,10 @@ class DoorReach:
 
 
 def reach(db: Connection, cursor: int, hall_id: int | None = None) -> list[DoorReach]:
-    """List the active kiosks that need the change at `cursor`, those without it first.
+    """List the active kiosks that need the change at that position in the feed, those without it
+    first.
 
-    With `hall_id`, only those at doors into that hall.
+    With `hall_id`, only kiosks at doors into that hall.
     """
     rows = db.execute(
         "SELECT k.kiosk, k.door_id, d.hall_id, d.names AS door_names, k.seen_at,"

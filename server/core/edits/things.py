@@ -33,7 +33,7 @@ class NothingThereError(ValueError):
 
 @dataclass(frozen=True)
 class Thing:
-    """The id of a record.
+    """Identifies a record that staff edit.
 
     `key` is a code of the venue, a category's key, an attendee's serial, a session's code for
     speakers, or "session code:serial" for a guest.
@@ -72,7 +72,7 @@ def values_of(
 
 
 def code_of(db: Connection, kind: str, number: int) -> str:
-    """Raises NothingThereError."""
+    """Return the code of a record by its number. Raises NothingThereError."""
     column = "category" if kind == "category" else f"{kind}_id"
     row = db.execute(f"SELECT code FROM {kind} WHERE {column} = ?", (number,)).fetchone()
     if row is None:
@@ -81,7 +81,7 @@ def code_of(db: Connection, kind: str, number: int) -> str:
 
 
 def number_of(db: Connection, kind: str, code: str) -> int:
-    """Raises NothingThereError."""
+    """Return the number of a record by its code. Raises NothingThereError."""
     column = "category" if kind == "category" else f"{kind}_id"
     row = db.execute(f"SELECT {column} FROM {kind} WHERE code = ?", (code,)).fetchone()
     if row is None:

@@ -135,7 +135,7 @@ def told(changes: Iterable[Difference]) -> str:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
-    """A missing key counts as empty."""
+    """List the values that differ. A missing key counts as empty."""
     keys = [*after, *(key for key in before if key not in after)]
     return [
         Difference(key, shown(before.get(key)), shown(after.get(key)))

@@ -40,9 +40,9 @@ def acts_since(db: Connection, number: int) -> list[int]:
 
 
 def keep(db: Connection, acts: Sequence[int], changes: Sequence[Change]) -> None:
-    """Store the changes of these acts, in the caller's transaction.
+    """Store the changes made by these acts (leaf numbers), in the caller's transaction.
 
-    With as many acts as changes each act has one, otherwise the last act has all.
+    If there are as many acts as changes, each act made one; otherwise the last act made all.
     """
     if not acts:
         return

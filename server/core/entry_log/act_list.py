@@ -27,8 +27,8 @@ Instant = Callable[[int], str]  # formats an instant (Unix ms) for programs
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter for acts. None matches any. `since` is inclusive, `until` exclusive (server's clock,
-    ms).
+    """A filter for acts. None matches any value. `since` is inclusive, `until` exclusive (Unix ms,
+    server's clock).
     """
 
     by: str | None = None
@@ -49,7 +49,7 @@ class Filter:
 
     @property
     def index(self) -> str:
-        """Return the index for this filter, which is fast however many acts there are."""
+        """Return the name of the SQL index that serves this filter quickly."""
         for field in self.things:
             return f"leaf_act_of_{field}"
         if self.by is None:
@@ -70,7 +70,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class LoggedAct:
-    """An act as stored in its leaf, under its name at that time."""
+    """An act as stored in its leaf, under the name of that version."""
 
     number: int
     at: int
@@ -90,7 +90,9 @@ class LoggedAct:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of acts, newest first. `older` and `newer` are the edges of further pages, or None."""
+    """A page of acts, newest first. `older` and `newer` are the acts at which the neighbouring
+    pages start, or None.
+    """
 
     acts: list[LoggedAct]
     older: Edge | None
@@ -105,7 +107,7 @@ def page(
     after: Edge | None = None,
     rows: int = PAGE_ROWS,
 ) -> Page:
-    """Return the page that ends before the act `before`, or begins after `after`."""
+    """Return the matching acts before the act `before`, or after `after`."""
     upwards = after is not None and before is None
     edge = after if upwards else before
     acts = _acts(db, wanted, edge, rows + 1, upwards=upwards)
@@ -127,8 +129,8 @@ More = Callable[[Connection, Sequence[LoggedAct]], Sequence[tuple[object, ...]]]
 
 @dataclass(frozen=True)
 class Asked:
-    """A file of acts. `instant` formats times. `more` returns the cells of `more_columns` for each
-    act.
+    """A request for a file of acts. `instant` formats times. `more` returns the cells of
+    `more_columns` for an act.
     """
 
     wanted: Filter
@@ -142,15 +144,19 @@ class Asked:
 
 
 def csv_lines(db: Connection, asked: Asked) -> Iterator[str]:
-    """Yield the filtered acts as CSV, oldest first, both in words and as logged.
+    """Yield the filtered acts as CSV, oldest first, with their English description and their
+    logged values.
 
-    Acts added meanwhile are left out. Attendees appear by badge number, unless `more` adds columns.
+    Acts added meanwhile are left out. Attendees appear by badge number, unless `more` adds
+    columns.
     """
     return csv_chunks(asked.columns, _chunks(db, asked))
 
 
 def xlsx_pieces(db: Connection, asked: Asked) -> Iterator[bytes]:
-    """Yield the same rows as a workbook, continued on further sheets if one is full."""
+    """Yield the bytes of a workbook with the rows of `csv_lines`. A full sheet continues on the
+    next.
+    """
     return xlsx_chunks("acts", asked.columns, _chunks(db, asked))
 
 

@@ -118,7 +118,7 @@ class Act(StrEnum):
 
     @property
     def written_as(self) -> tuple[str, ...]:
-        """Return every name in leaves, today's first."""
+        """Return every name that this act has in leaves, the current one first."""
         return (self.value, *(name for name, act in _EARLIER.items() if act is self))
 
 

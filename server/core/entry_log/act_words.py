@@ -29,8 +29,8 @@ Subject = Mapping[str, str | int | None]
 
 @dataclass(frozen=True)
 class Words:
-    """`about` are pieces that describe the subject, each shown only if the act has all its
-    fields.
+    """The English label of an act, and pieces of text that describe its subject. A piece is shown
+    only if the act has all its fields.
     """
 
     label: str
@@ -294,7 +294,7 @@ def label(act: str) -> str:
 
 
 class Names:
-    """Current names for the ids in acts."""
+    """The current names of halls, users and other ids in acts."""
 
     def __init__(self, db: Connection, language: str = "en") -> None:
         users = db.execute("SELECT user_id, name FROM staff_user")
@@ -309,17 +309,17 @@ class Names:
         self._by_field["from"] = self._by_field["door"]
 
     def who(self, by: str) -> str:
-        """`by` is the actor's id in the entry log."""
+        """Return the name of an actor, whose id in the entry log is `by`."""
         return Phrase(WHO[by]) if by in WHO else self._account(by) or by
 
     def about(self, act: str, subject: Subject) -> str:
-        """Return the subject in one line of English."""
+        """Describe the subject in one line of English."""
         return " ".join(self.pieces(act, subject)).rstrip(" ,:")
 
     def pieces(
         self, act: str, subject: Subject, values: Mapping[str, Mapping[str, str]] | None = None
     ) -> list[str]:
-        """Return the subject as pieces of one line. `values` maps a field's values to translatable
+        """Describe the subject in short texts. `values` maps a field's values to translatable
         words.
         """
         words = _words(act)

@@ -13,7 +13,7 @@ EVERY_MS = 60_000
 
 @dataclass(frozen=True)
 class Given:
-    """A published checkpoint, as a note signed by the log's key."""
+    """A published checkpoint of the entry log, as text signed by the log's key."""
 
     size: int
     note: str
@@ -22,10 +22,11 @@ class Given:
 
 @dataclass(frozen=True)
 class Cosigned:
-    """The newest checkpoint cosigned by a witness, as a note with its cosignature.
+    """The newest checkpoint that a witness cosigned. `note` is its text with the witness's
+    signature.
 
-    Times are Unix ms. `cosigned_at` is by the witness's clock. `set_back_at` is when it last asked
-    for a proof from a smaller size than it had cosigned.
+    Times are Unix ms. `cosigned_at` is by the witness's clock. `set_back_at` is when the witness
+    last asked for a proof from a smaller size than it had cosigned.
     """
 
     witness: str
@@ -55,14 +56,16 @@ def keep_given(db: Connection, log: str, checkpoint: Given) -> None:
 
 
 def sign_due(log: Log, before: Given | None, now: int) -> Given | None:
-    """Return a new checkpoint if there are new entries, at most once a minute."""
+    """Sign a checkpoint if there are new entries, and the last one is a minute old. Otherwise
+    return None.
+    """
     if before is not None and 0 <= now - before.at < EVERY_MS:
         return None
     return sign_new(log, before, now)
 
 
 def sign_new(log: Log, before: Given | None, now: int) -> Given | None:
-    """Return a new checkpoint if there are new entries."""
+    """Sign a checkpoint if there are new entries. Otherwise return None."""
     size = log.size()
     if not size or (before is not None and size == before.size):
         return None
@@ -70,7 +73,7 @@ def sign_new(log: Log, before: Given | None, now: int) -> Given | None:
 
 
 def cosigned(db: Connection, log: str) -> list[Cosigned]:
-    """Return the newest cosignatures, sorted by witness."""
+    """Return each witness's newest cosignature, sorted by witness."""
     rows = db.execute(
         "SELECT witness, size, note, cosigned_at, at, set_back_at FROM witness_cosignature"
         " WHERE log = ? ORDER BY witness",
@@ -113,5 +116,5 @@ def lines_for(db: Connection, log: str, note: str) -> list[str]:
 
 
 def cosigned_note(db: Connection, log: str, note: str) -> str:
-    """Return the checkpoint with the witnesses' lines."""
+    """Return the checkpoint with the witnesses' signature lines appended."""
     return note + "".join(lines_for(db, log, note))

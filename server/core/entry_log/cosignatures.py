@@ -15,7 +15,9 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class Kept:
-    """The newest checkpoint cosigned by a kiosk, as a note with its cosignature."""
+    """The newest checkpoint that a kiosk cosigned. `note` is its text with the kiosk's
+    signature.
+    """
 
     kiosk: str
     generation: int
@@ -36,7 +38,7 @@ def keep(
     cosigned: wire.Cosigned,
     now: int,
 ) -> None:
-    """Raises NoteError if it is not of a checkpoint of this log."""
+    """Store a kiosk's cosignature. Raises NoteError if its checkpoint is not of this log."""
     if not log.reaches(cosigned.size):
         raise NoteError("of more entries than there are")
     note = f"{log.note(cosigned.size)}{cosigned.line}"

@@ -35,7 +35,7 @@ def size(db: Connection) -> int:
 
 
 def newest(db: Connection) -> int | None:
-    """Return the newest act's number."""
+    """Return the newest act's number, or None."""
     # Matches the partial index of acts.
     (number,) = db.execute(
         "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
@@ -73,7 +73,9 @@ def _row(
 def act(
     db: Connection, by: str, act: Act, subject: Mapping[str, str | int | None], now: int
 ) -> int:
-    """Add an act. `subject` has ids and never personal data, because leaves outlive erasure."""
+    """Add an act and return its number. `subject` has ids and never personal data, because leaves
+    outlive erasure.
+    """
     body = canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
     return append(db, "act", body, now)
 
@@ -95,15 +97,15 @@ def acts(
 
 
 def entry_of(body: bytes, salt: bytes | None) -> bytes:
-    """Return the log's entry for a row of `leaf`. The leaf's hash is over the entry.
+    """Return the bytes that the leaf's hash covers: the salted hash of `body`.
 
-    A leaf from before salts existed, and an erased one, have none. Their body is the entry.
+    Leaves from before salts existed, and erased ones, have no salt. Their `body` is returned.
     """
     return body if salt is None else commitment(salt, body)
 
 
 def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
-    """`kiosk` is (name, generation)."""
+    """Return the number of the newest such act about the kiosk (name, generation), or None."""
     names = act.written_as
     # Matches the partial index of acts.
     (number,) = db.execute(
@@ -117,12 +119,12 @@ def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
 
 
 def canonical(value: object) -> bytes:
-    """Encode as JSON with sorted keys, without spaces, in UTF-8, identically to badges.record."""
+    """Encode as JSON with sorted keys, without spaces, in UTF-8, as badges.record does."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class Log:
-    """The tree over the committed leaves, and its checkpoints. Thread-safe."""
+    """The Merkle tree of the committed leaves, and its signed checkpoints. Thread-safe."""
 
     def __init__(self, database: Database, name: str, key: PrivateKey) -> None:
         self._database = database
@@ -135,11 +137,11 @@ class Log:
         self._lock = threading.Lock()
 
     def checkpoint(self, old: int, *, least: int | None = None) -> tuple[str, list[bytes]]:
-        """Return the signed checkpoint, and the proof that the log of `old` leaves is a prefix.
+        """Return the signed checkpoint, and the proof that the log of `old` leaves is its prefix.
 
-        The proof is empty if `old` is 0, the current size, or larger. A tree of at least `least`
-        leaves, which must be on disk, is current enough, so one read serves all requests of a
-        commit.
+        The proof is empty if `old` is 0, the current size, or larger. With `least`, a checkpoint
+        of at least so many leaves suffices. They must be on disk. So one read serves all requests
+        of a commit.
         """
         with self._lock:
             if least is None or self._tree.size < least:
@@ -155,7 +157,9 @@ class Log:
             return note, self._proofs[old]
 
     def keep_cosigned(self, note: str) -> None:
-        """Serve this cosigned note instead of ours while it is of the newest checkpoint."""
+        """Return this note with witnesses' signatures from `checkpoint`, until there is a newer
+        checkpoint.
+        """
         with self._lock:
             self._cosigned = note
 
@@ -165,13 +169,15 @@ class Log:
             return self._tree.size
 
     def state(self) -> tuple[int, bytes]:
-        """Return size and root."""
+        """Return the number of leaves and the root hash."""
         with self._lock:
             self._catch_up()
             return self._tree.size, self._tree.root()
 
     def has(self, size: int, root: bytes) -> bool:
-        """Return whether the first `size` leaves have this root. If not, it is of another log."""
+        """Return whether the first `size` leaves have this root hash. If not, it is of another
+        log.
+        """
         with self._lock:
             return self._reaches(size) and self._tree.root(size) == root
 
@@ -180,14 +186,16 @@ class Log:
             return self._reaches(size)
 
     def note(self, size: int) -> str:
-        """Raises ValueError if there are fewer leaves."""
+        """Return the signed checkpoint of the first `size` leaves. Raises ValueError if there are
+        fewer.
+        """
         with self._lock:
             self._reaches(size)
             checkpoint = Checkpoint(self._name, size, self._tree.root(size))
             return sign_checkpoint(self._key, self._name, checkpoint)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
-        """Prove that the log of `old` leaves is a prefix, with an empty proof for 0. Raises
+        """Return the proof that the log of `old` leaves is a prefix, empty for 0. Raises
         ValueError if there are fewer leaves.
         """
         with self._lock:
@@ -195,8 +203,8 @@ class Log:
             return self._tree.consistency(old, new) if old else []
 
     def inclusion(self, number: int, size: int | None = None) -> tuple[str, list[bytes]]:
-        """Return the signed checkpoint of the log, or of its first `size` leaves, and the proof of
-        leaf `number`. Raises ValueError if there is no such leaf.
+        """Return a signed checkpoint, of all or the first `size` leaves, and the proof that it
+        contains leaf `number`. Raises ValueError if there is no such leaf.
         """
         with self._lock:
             self._catch_up()
@@ -206,8 +214,8 @@ class Log:
             return sign_checkpoint(self._key, self._name, checkpoint), proof
 
     def resume(self, db: Connection) -> bool:
-        """Return whether a database that replaced the former one has all leaves of this tree. If
-        not, reset the tree.
+        """Check a database that replaced the former one. Return whether it has all leaves of this
+        tree; otherwise reset the tree.
         """
         with self._lock:
             if not self._tree.size:
@@ -227,7 +235,9 @@ class Log:
         return self._name
 
     def rename(self, name: str) -> None:
-        """Continue as another log with this name, which begins with the same leaves."""
+        """Give the log another name, because after a restore it is another log with the same first
+        leaves.
+        """
         with self._lock:
             self._name, self._note = name, ""
 

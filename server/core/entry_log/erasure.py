@@ -20,7 +20,7 @@ _NOBODIES = 2**31 - 1  # number range of stays without a holder
 
 
 class ErasureError(Exception):
-    """Raised if nothing was erased."""
+    """Raised if a holder can't be erased. Nothing was erased."""
 
 
 class _Scan(msgspec.Struct):
@@ -29,11 +29,11 @@ class _Scan(msgspec.Struct):
 
 
 def erase(db: Connection, serial: int, *, by: str, now: int) -> int:
-    """Erase a holder's records in the log and the ledger. Return the number of entries. Raises
-    ErasureError.
+    """Erase a holder's records in the entry log and the ledger. Return the number of erased
+    entries. Raises ErasureError.
 
-    The caller must then fold the database's log (`database_file.fold_log`), which still contains
-    the records. Older backups keep them until they are deleted.
+    The caller must then fold the database's write-ahead log (`database_file.fold_log`), which
+    still contains the records. Older backups keep them until deleted.
     """
     if is_counted(db, serial):
         raise ErasureError(
@@ -47,7 +47,7 @@ def erase(db: Connection, serial: int, *, by: str, now: int) -> int:
 
 
 def is_counted(db: Connection, serial: int) -> bool:
-    """Return whether a stay of the holder uses a place, also if a move has ended it."""
+    """Return whether a stay of the holder uses a place, even if a move has ended it."""
     row = db.execute(
         "SELECT 1 FROM stay WHERE serial = ? AND (closed_at IS NULL OR after_move = 'counted')",
         (serial,),
@@ -56,10 +56,11 @@ def is_counted(db: Connection, serial: int) -> bool:
 
 
 def forget(db: Connection, serials: Sequence[int], *, acts: bool = True) -> int:
-    """Erase like `erase`, for holders who are counted nowhere, without logging the act.
+    """Erase like `erase`, for holders without counted stays, without logging that. Return the
+    number of erased entries.
 
-    Without `acts`, acts about them stay. Each stay remains under its own number, so that halls and
-    doors add up and no two stays can be linked.
+    Without `acts`, acts about them stay. Each stay remains under a number of its own, so that
+    halls and doors add up and no two stays can be linked.
     """
     wanted = dialect.many(serials)
     with database_file.deleted_is_overwritten(db):
@@ -84,7 +85,7 @@ def forget(db: Connection, serials: Sequence[int], *, acts: bool = True) -> int:
 
 
 def numbers_of(db: Connection, serials: Sequence[int], *, acts: bool = True) -> list[int]:
-    """Include scans, inferred exits and, with `acts`, acts."""
+    """Return the numbers of these holders' scans, inferred exits and, with `acts`, acts."""
     wanted = dialect.many(serials)
     scans = f"SELECT number FROM scan WHERE {dialect.one_of('serial')}"
     numbers = {row[0] for row in db.execute(scans, (wanted,))}
@@ -111,7 +112,7 @@ def numbers_of(db: Connection, serials: Sequence[int], *, acts: bool = True) -> 
 
 
 def _forget(db: Connection, number: int) -> None:
-    """Delete a leaf's record and salt. Of a leaf without salt only the hash remains."""
+    """Delete a leaf's record and salt. If it has no salt, its hash remains."""
     kind, body, salt = db.execute(
         "SELECT kind, body, salt FROM leaf WHERE number = ?", (number,)
     ).fetchone()

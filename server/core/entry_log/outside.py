@@ -19,14 +19,14 @@ class Code(StrEnum):
 
     @property
     def grave(self) -> bool:
-        """Return whether this log may differ from the one that others saw."""
+        """Return whether the witness may have seen another log than this one."""
         return self in (Code.FORK, Code.AHEAD)
 
 
 @dataclass(frozen=True)
 class OutsideFailure:
-    """A problem. `who` is `authority`, or `witness ` and its name. `words` are English details for
-    staff, and never text from outside.
+    """A problem with a witness or time authority. `who` is `authority`, or `witness ` and its
+    name. `words` are English details for staff, and never text from outside.
     """
 
     who: str
@@ -47,7 +47,7 @@ def failures(db: Connection) -> list[OutsideFailure]:
 
 
 def note(db: Connection, who: str, code: Code | None, words: str, now: int) -> None:
-    """Store a problem, or with None delete it. A repeated problem keeps its time."""
+    """Store a problem, or delete it if `code` is None. A repeated problem keeps its start."""
     if code is None:
         db.execute("DELETE FROM outside_failure WHERE who = ?", (who,))
         return

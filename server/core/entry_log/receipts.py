@@ -57,7 +57,9 @@ def offered(db: Connection, serial: int) -> list[Offered]:
 
 
 def own_receipt(db: Connection, log: Log, serial: int, number: int) -> str:
-    """Raises ReceiptError if it is not the holder's own."""
+    """Return the holder's receipt for an entry. Raises ReceiptError if it is not the
+    holder's own.
+    """
     row = db.execute(f"SELECT 1 {_OFFERED} AND s.number = ?", (serial, number)).fetchone()
     if row is None:
         raise ReceiptError(f"there is no receipt of entry {number} for this badge")
@@ -65,14 +67,16 @@ def own_receipt(db: Connection, log: Log, serial: int, number: int) -> str:
 
 
 def scan_receipt(db: Connection, log: Log, number: int) -> str:
-    """Raises ReceiptError if the entry is no scan."""
+    """Return the receipt for a scan. Raises ReceiptError if the entry is no scan."""
     if db.execute("SELECT 1 FROM scan WHERE number = ?", (number,)).fetchone() is None:
         raise ReceiptError(f"there is no scan with the number {number}")
     return receipt(db, log, number)
 
 
 def receipt(db: Connection, log: Log, number: int) -> str:
-    """Raises ReceiptError."""
+    """Return the receipt for an entry of the log: its record with the proof. Raises
+    ReceiptError.
+    """
     row = db.execute(
         "SELECT kind, hash, body, salt FROM leaf WHERE number = ?", (number,)
     ).fetchone()
@@ -97,9 +101,9 @@ def receipt(db: Connection, log: Log, number: int) -> str:
 def _cosigned(db: Connection, log: Log, number: int) -> tuple[int | None, list[str]]:
     """Return the size of the checkpoint for the proof, and its cosignature lines.
 
-    It prefers the most witnesses, then the most kiosks, then the newest, since the log's owner
-    could withdraw a checkpoint that nobody else saw. None means the current size, without
-    cosignatures.
+    Checkpoints with most witnesses are preferred, then with most kiosks, then the newest, since
+    the log's owner could withdraw a checkpoint that nobody else saw. None means the current size,
+    without cosignatures.
     """
     outside = _lines(log, number, checkpoints.cosigned(db, log.name))
     kiosks = _lines(log, number, cosignatures.all_kept(db))
@@ -111,7 +115,7 @@ def _cosigned(db: Connection, log: Log, number: int) -> tuple[int | None, list[s
 
 
 def _lines(log: Log, number: int, kept: Iterable[Kept | Cosigned]) -> dict[int, list[str]]:
-    """Return the cosignature lines of checkpoints with entry `number`, by size."""
+    """Return, by size, the cosignature lines of checkpoints that contain entry `number`."""
     present = log.size()
     notes: dict[int, str] = {}
     lines = defaultdict(list)

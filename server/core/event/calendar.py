@@ -19,7 +19,7 @@ def day_starts(settings: EventSettings) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Clock:
-    """Formats instants (Unix ms) in the venue's local time."""
+    """Formats times (Unix ms) in the venue's time zone."""
 
     zone: ZoneInfo
 
@@ -42,11 +42,11 @@ class Clock:
         return self.local(at).strftime("%a %d %b %H:%M:%S")
 
     def iso(self, at: int) -> str:
-        """Return the instant in ISO 8601 with the zone's offset, to the millisecond."""
+        """Format a time in ISO 8601 with the zone's offset, to the millisecond."""
         return self.local(at).isoformat(timespec="milliseconds")
 
     def parse(self, text: str) -> int:
-        """Parse a local date and time from a form. Raises ValueError."""
+        """Return the Unix ms of a local date and time from a form. Raises ValueError."""
         local = datetime.fromisoformat(text)
         if local.tzinfo is not None or not 1970 < local.year < 2200:
             raise ValueError("not a local time of an event")
@@ -54,14 +54,14 @@ class Clock:
 
 
 def ago(then: int | None, now: int) -> str:
-    """Format roughly, such as "5 min ago"."""
+    """Return roughly how long ago `then` was, such as "5 min ago"."""
     if then is None:
         return "never"
     return span(max(0, now - then)) + " ago"
 
 
 def span(length_ms: int) -> str:
-    """Format in the largest unit that fits."""
+    """Format a duration in its largest unit, such as "3 h"."""
     seconds = abs(length_ms) // 1000
     for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= unit_s:

@@ -30,7 +30,9 @@ _NUMBERS = 2**31
 
 
 class Epoch(msgspec.Struct, frozen=True):
-    """An epoch of the server's time. `ahead` is the wall clock minus the monotonic clock, in ms."""
+    """A span in which the server's clock was not set. `ahead` is the wall clock minus the
+    monotonic clock, in ms.
+    """
 
     number: int
     ahead: int
@@ -59,8 +61,8 @@ class ServerClock:
         self._lock = threading.Lock()
 
     def epoch(self) -> int:
-        """Return the current epoch's number, which is on disk. Never call it within a database
-        step.
+        """Return the current epoch's number, once it is on disk. It writes, so never call it
+        within a write.
         """
         with self._lock:
             if self._epoch is None or self._was_set(self._epoch):
@@ -90,13 +92,13 @@ class ServerClock:
 
 
 def newest(db: Connection) -> Epoch | None:
-    """Return the server's last epoch, or None before its first."""
+    """Return the server's last epoch, or None if it has none."""
     row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
     return None if row is None else msgspec.json.decode(row[0], type=Epoch)
 
 
 def was_set(db: Connection, now: int) -> Epoch | None:
-    """Return the current epoch if a recent clock step began it, else None."""
+    """Return the current epoch if it began because the clock was set lately, else None."""
     epoch = newest(db)
     if epoch is None or epoch.by_ms is None or not 0 <= now - epoch.since < TOLD_MS:
         return None
@@ -108,7 +110,7 @@ def _wall_ms() -> int:
 
 
 def _steady_ms() -> int:
-    """Continues during suspend, if the system supports that."""
+    """Return a monotonic time that, where the system supports it, includes suspend."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime_ns(clock) // 1_000_000
 

@@ -47,8 +47,8 @@ class Event:
 
     @property
     def log_name(self) -> str:
-        """After a restore the log lacks the latest entries. It is another log, with another
-        name.
+        """The entry log's name. It changes after a restore, because the restored log lacks the
+        latest entries and so is another log.
         """
         name = f"hallkeeper/{self.uuid}"
         return name if self.incarnation == 1 else f"{name}/{self.incarnation}"
@@ -79,7 +79,7 @@ class Event:
 
     @property
     def issuing_key_id(self) -> int:
-        """Return the newest key's id."""
+        """Return the id of the newest badge key."""
         return max(self.badge_keys)
 
 
@@ -125,7 +125,7 @@ def load_event(path: Path) -> Event:
 
 
 def _migrate(path: Path) -> int:
-    """Return the server's incarnation."""
+    """Migrate the database, and return the server's incarnation."""
     try:
         if not is_there(path):
             raise EventError(f"{path} is missing: bring the event back with `hallkeeper restore`.")
@@ -175,7 +175,7 @@ def _read_badge_keys(keys: Path) -> dict[int, PrivateKey]:
 
 
 def _read_hex(path: Path, size: int, *, secret: bool = True) -> bytes:
-    """Read `size` bytes in hexadecimal digits. Errors never contain the text."""
+    """Read a file of `size` bytes in hexadecimal digits. Errors never contain its text."""
     if secret:
         check_private(path)
     try:

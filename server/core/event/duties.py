@@ -16,7 +16,7 @@ class Work(Protocol):
 
 
 class Duties:
-    """The works of one server. Thread-safe."""
+    """The background jobs of one server. Thread-safe."""
 
     def __init__(self, works: Sequence[Work]) -> None:
         self._works = works
@@ -26,7 +26,7 @@ class Duties:
         self._closed = False
 
     def turn(self, *, on: bool) -> None:
-        """Start or stop the works, if necessary."""
+        """Start or stop the jobs, if necessary."""
         with self._lock:
             if on == self._running or self._closed:
                 return
@@ -38,7 +38,7 @@ class Duties:
                     work.close()
 
     def close(self) -> None:
-        """Stop the works for good."""
+        """Stop the jobs for good."""
         self.turn(on=False)
         with self._lock:
             self._closed = True

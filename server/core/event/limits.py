@@ -11,13 +11,15 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class StoredLimit:
-    """Counts the uses of one kind, `what`, by key. Writes belong to the caller's transaction."""
+    """A rate limit for actions of the kind `what`, counted by key in the database. Writes belong
+    to the caller's transaction.
+    """
 
     what: str
     limit: Limit
 
     def take(self, db: Connection, key: str | bytes, now: int, most: int = 1) -> int:
-        """Count up to `most` uses. Return the number allowed."""
+        """Count up to `most` actions. Return how many are allowed."""
         state, used_at = self.load(db, key, now)
         taken = 0
         while taken < most and self.limit.next_at(state) <= now:
@@ -29,7 +31,7 @@ class StoredLimit:
         return taken
 
     def next_at(self, db: Connection, key: str | bytes, now: int) -> int:
-        """Return the time of the next use that is allowed (Unix ms). It only reads.
+        """Return the time of the next allowed action (Unix ms). It only reads.
 
         After a clock was set back it returns `now`, and `take` decides.
         """
@@ -37,7 +39,7 @@ class StoredLimit:
         return now if used_at > now else self.limit.next_at(state)
 
     def load(self, db: Connection, key: str | bytes, now: int) -> tuple[State, int]:
-        """Return the settled state, and the time of the newest use as it is stored."""
+        """Return the state at `now`, and the stored time of the newest action."""
         row = db.execute(
             "SELECT state, used_at FROM limited WHERE what = ? AND key = ?",
             (self.what, _bytes(key)),
@@ -46,7 +48,7 @@ class StoredLimit:
         return self.limit.settle(state, now), used_at
 
     def store(self, db: Connection, key: str | bytes, state: State, now: int) -> None:
-        """Store a state, or forget the key where the state is `NEW`."""
+        """Store a state, or delete the key if the state is `NEW`."""
         if not state:
             db.execute("DELETE FROM limited WHERE what = ? AND key = ?", (self.what, _bytes(key)))
             return

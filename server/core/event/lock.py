@@ -23,8 +23,8 @@ def held(
 ) -> Iterator[IO[str]]:
     """Lock a file until the process ends, and yield it.
 
-    Raises the result of `taken` if another process or thread holds the lock, and `refused` if the
-    file can't be written.
+    Raises the exception that `taken` returns if another process or thread holds the lock, and
+    `refused` if the file can't be written.
     """
     try:
         opened = path.open("a+")

@@ -35,7 +35,7 @@ _DUTY = "duty"  # The setting's value is JSON: the server's name and the end of 
 
 @dataclass(frozen=True)
 class Process:
-    """A server. Times are Unix ms by its own clock."""
+    """A server process. Times are Unix ms by its own clock."""
 
     name: str
     address: str
@@ -54,7 +54,7 @@ class Process:
 
 
 def all_processes(db: Connection) -> list[Process]:
-    """Return the servers, working ones first."""
+    """Return the server processes, working ones first."""
     rows = db.execute(
         "SELECT name, address, version, started_at, seen_at, run, log_size, stopped_at, failed,"
         " cause"
@@ -68,7 +68,9 @@ def server_name(port: int) -> str:
 
 
 class Reporter:
-    """Updates this server's row. Close it before the database."""
+    """Regularly updates this server's row, which shows that it works. Close it before the
+    database.
+    """
 
     def __init__(
         self,
@@ -80,7 +82,9 @@ class Reporter:
         on_duty: Callable[[bool], object] = lambda _: None,
         every_s: float = REPORT_S,
     ) -> None:
-        """`on_duty` is called after each write with whether this server has the duties."""
+        """After each write, `on_duty` is told whether this server must run the common background
+        jobs.
+        """
         self._database = database
         self._name = name
         self._address = address
@@ -92,12 +96,12 @@ class Reporter:
         self._repeating = Repeating("report", every_s, lambda: self._write(None))
 
     def start(self) -> None:
-        """Write the row, and continue on a thread."""
+        """Write the row, and start the thread that updates it."""
         self._write(None)
         self._repeating.start()
 
     def close(self) -> None:
-        """Stop, mark the row as stopped, and release the duties."""
+        """Stop, mark the server as stopped, and let another take the background jobs."""
         if self._repeating.is_alive:
             self._repeating.close()
             self._write(self._now())
@@ -136,8 +140,8 @@ class Reporter:
 
 
 def take_duties(db: Connection, name: str, now: int, *, leave: bool = False) -> bool:
-    """Take or extend the common duties. Return whether this server has them now; with SQLite
-    always.
+    """Take or extend the lease of the common background jobs. Return whether this server has it
+    now; with SQLite always.
     """
     if not history(db):
         return not leave

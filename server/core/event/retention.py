@@ -20,7 +20,7 @@ DAYS_MAX = 3_650
 
 
 class Since(StrEnum):
-    """The start of a period."""
+    """The event from which a retention period counts."""
 
     END = "end"  # the end of the event's last day
     MADE = "made"  # when the record was made
@@ -28,7 +28,9 @@ class Since(StrEnum):
 
 @dataclass(frozen=True)
 class Clock:
-    """A kind of record. `words` describe the erased data, and `leaves` the remaining data."""
+    """A kind of record that is erased after a period. `words` describe the erased data, and
+    `leaves` the remaining data.
+    """
 
     kind: str
     since: Since
@@ -118,7 +120,7 @@ class Set:
 
 @dataclass(frozen=True)
 class Done:
-    """The result of a run for a kind of record. `left_over` records could not be erased."""
+    """The result of erasing due records of a kind. `left_over` records could not be erased."""
 
     at: int
     kind: str
@@ -137,7 +139,7 @@ def settings(db: Connection) -> dict[str, Set]:
 
 
 def put(db: Connection, wanted: Mapping[str, int | None], *, by: str, now: int) -> list[str]:
-    """Set periods in days; None removes a period. Return the kinds that changed.
+    """Set retention periods in days by kind; None removes a period. Return the kinds that changed.
 
     Raises ClockError, with nothing changed.
     """
@@ -169,7 +171,8 @@ def ends_at(event: EventSettings) -> int:
 
 
 def limit(clock: Clock, days: int, event: EventSettings, now: int) -> int | None:
-    """Return the time before which records of a kind are due, or None if none are due yet.
+    """Return the time (Unix ms) before which records of a kind are due, or None if none are due
+    yet.
 
     Once a period after the event's end is over, all records are due.
     """
@@ -179,7 +182,7 @@ def limit(clock: Clock, days: int, event: EventSettings, now: int) -> int | None
 
 
 def last_runs(db: Connection, limit: int) -> list[Done]:
-    """Return the runs, newest first."""
+    """Return the last results, newest first."""
     rows = db.execute(
         "SELECT at, kind, made_by, count, left_over FROM retention_run ORDER BY run_id DESC"
         " LIMIT ?",
@@ -189,7 +192,7 @@ def last_runs(db: Connection, limit: int) -> list[Done]:
 
 
 def note(db: Connection, done: Done) -> None:
-    """Store the result of a run. The entry log gets only the count."""
+    """Store a result. The entry log gets only the count."""
     db.execute(
         "INSERT INTO retention_run (at, kind, made_by, count, left_over) VALUES (?, ?, ?, ?, ?)",
         (done.at, done.kind, done.by, done.count, done.left_over),

@@ -39,7 +39,7 @@ class CertificateError(Exception):
 
 @dataclass(frozen=True)
 class Checked:
-    """`warnings` list likely problems with phones."""
+    """A valid certificate with its chain. `warnings` list likely problems with phones."""
 
     chain: tuple[x509.Certificate, ...]  # the server's own first
     pem: bytes  # the key, then the chain
@@ -68,7 +68,7 @@ def read_certificate(
 
 
 def install(event: Event, checked: Checked | None) -> None:
-    """Serve that certificate from the next start, or with None the event's own."""
+    """Serve this certificate from the next start, or the event's own if None."""
     keys = event.path / "keys"
     # Increased first: a skipped number is harmless, but kiosks refuse a changed key with an old
     # number.
@@ -82,7 +82,7 @@ def install(event: Event, checked: Checked | None) -> None:
 
 
 def signed_word(event: Event) -> bytes:
-    """Return the signed statement of the server's key."""
+    """Return the server's public key, signed by the event's root key."""
     key = ServerKey(event.event_id, event.spki_sha256, event.server_key_number)
     return sign_server_key(event.root_key, key)
 
@@ -92,7 +92,7 @@ def served(event: Event) -> x509.Certificate:
 
 
 def names_of(certificate: x509.Certificate) -> list[str]:
-    """Return the host names and addresses."""
+    """Return the host names and addresses for which the certificate is valid."""
     try:
         alternative = certificate.extensions.get_extension_for_class(
             x509.SubjectAlternativeName
@@ -104,7 +104,7 @@ def names_of(certificate: x509.Certificate) -> list[str]:
 
 
 def is_for(certificate: x509.Certificate, host: str) -> bool:
-    """Return whether name or wildcard match (RFC 9525 §6.3)."""
+    """Return whether the certificate has the host's name or a wildcard for it (RFC 9525 §6.3)."""
     wanted = host.strip("[]").lower().rstrip(".")
     try:
         wanted = str(ipaddress.ip_address(wanted))
@@ -197,7 +197,7 @@ def _check_dates(certificate: x509.Certificate, at: datetime) -> None:
 def _ordered(
     leaf: x509.Certificate, given: Sequence[x509.Certificate], at: datetime
 ) -> list[x509.Certificate]:
-    """Return the chain from the leaf upwards, whatever the files' order."""
+    """Return the chain from the leaf upwards, in whatever order it was given."""
     ordered, left = [leaf], [other for other in given if other != leaf]
     while True:
         issuer = next((other for other in left if _issued(ordered[-1], other)), None)

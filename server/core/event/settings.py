@@ -69,7 +69,7 @@ _Directory = Annotated[str, Meta(pattern=r"\S", max_length=1000)]
 
 @dataclass(frozen=True)
 class EventSettings:
-    """Raises EventError for an invalid value."""
+    """The contents of `event.toml`. Raises EventError for an invalid value."""
 
     name: Annotated[
         dict[_Language, _Name],
@@ -285,7 +285,7 @@ def parse_settings(text: str, place: str) -> EventSettings:
 
 
 def settings_text(settings: EventSettings) -> str:
-    """Return `event.toml`, with comments."""
+    """Return the text of `event.toml`, with comments."""
     name = "\n".join(f"{key} = {quoted(text)}" for key, text in settings.name.items())
     backup = _or_example("backup_dir", settings.backup_dir, "/mnt/second/forum")
     country = _or_example("country", settings.country, "CN")
@@ -424,7 +424,7 @@ _ALERTS = (
 
 
 def _alert(settings: EventSettings, name: str, words: str) -> str:
-    """Return a threshold's line, commented out if it is the default."""
+    """Return the line of an alert's threshold, commented out if it is the default."""
     value = getattr(settings, name)
     mark = "# " if value == EventSettings.__dataclass_fields__[name].default else ""
     text = str(value).lower()  # TOML's spelling of booleans
@@ -432,5 +432,5 @@ def _alert(settings: EventSettings, name: str, words: str) -> str:
 
 
 def quoted(text: str | list[str]) -> str:
-    """Return a TOML basic string or list of strings. JSON of printable text is valid TOML."""
+    """Write a text or list as TOML. JSON of printable text is valid TOML."""
     return json.dumps(text, ensure_ascii=False)

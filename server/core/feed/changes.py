@@ -23,7 +23,9 @@ def publish(
     hall_id: int | None = None,
     kiosk: str | None = None,
 ) -> None:
-    """Store a change in its transaction, for one kiosk, the kiosks of one hall, or all."""
+    """Store a change, in the transaction that makes it, for one kiosk, the kiosks of one hall, or
+    all.
+    """
     _published(db).add([(hall_id, kiosk, wire.encode_change(change))])
 
 
@@ -39,7 +41,7 @@ def publish_venue(db: Connection, halls: Iterable[int] | None = None) -> None:
 
 
 def publish_to_halls(db: Connection, changes: Iterable[tuple[int, wire.Change]]) -> None:
-    """Store changes in order."""
+    """Store changes in order, each for the kiosks of a hall."""
     _published(db).add([(hall_id, None, wire.encode_change(change)) for hall_id, change in changes])
 
 
@@ -51,7 +53,7 @@ class Published(Collected):
         self._rows: list[tuple[int | None, str | None, str]] = []
 
     def add(self, rows: Iterable[tuple[int | None, str | None, str]]) -> None:
-        """Add (hall, kiosk, body). Hall and kiosk may be None."""
+        """Add changes as (hall, kiosk, body). Hall and kiosk may be None."""
         self._rows += rows
         self.write()
 
@@ -65,12 +67,12 @@ def _published(db: Connection) -> Published:
 
 
 def publish_all(db: Connection, changes: Iterable[wire.Change]) -> None:
-    """Store changes in order."""
+    """Store changes in order, for all kiosks."""
     insert_many(db, "change", ("body",), [(wire.encode_change(change),) for change in changes])
 
 
 def cursor(db: Connection) -> int:
-    """Return the newest change's cursor, or 0."""
+    """Return the newest change's position in the feed, or 0."""
     return int(db.execute(f"SELECT {CURSOR}").fetchone()[0])
 
 
@@ -85,8 +87,8 @@ def as_it_is(kiosk: str | None, body: str) -> str:
 def changes_after(
     db: Connection, after: int, limit: int = MISSED_MAX, sign: Sign = as_it_is
 ) -> list[FeedItem]:
-    """Return the changes after `after`, oldest first. Raises CursorGoneError if there are too many
-    or some are gone.
+    """Return the changes after the position `after`, oldest first. Raises CursorGoneError if there
+    are too many or some were deleted.
     """
     (oldest, newest) = db.execute(
         "SELECT COALESCE(MIN(cursor), 1), COALESCE(MAX(cursor), 0) FROM change"
@@ -97,12 +99,12 @@ def changes_after(
 
 
 def trim(db: Connection, keep: int = KEEP_CHANGES) -> None:
-    """Kiosks that miss these take a snapshot."""
+    """Delete all but the newest changes. Kiosks that missed them must take a snapshot."""
     db.execute("DELETE FROM change WHERE cursor <= ?", (cursor(db) - keep,))
 
 
 def read_changes(db: Connection, after: int, limit: int, sign: Sign) -> list[FeedItem]:
-    """Return at most `limit` changes, oldest first, as sent to their kiosks."""
+    """Return at most `limit` changes, oldest first, in the form sent to kiosks."""
     rows = db.execute(
         "SELECT cursor, hall_id, kiosk, body FROM change WHERE cursor > ? ORDER BY cursor LIMIT ?",
         (after, limit),

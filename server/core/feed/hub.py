@@ -31,7 +31,7 @@ Edited = dict[tuple[int, int], FeedItem]  # by cursor and door
 
 
 class Edits(Protocol):
-    """Finds edits of the venue (server/core/kiosks/venue_edits.py)."""
+    """Finds how the venue facts of each door changed (server/core/kiosks/venue_edits.py)."""
 
     def has_begun(self, door_id: int, /) -> bool: ...
 
@@ -41,15 +41,15 @@ class Edits(Protocol):
 
 
 class Hub:
-    """Delivers on the writer's thread, right after the commit, or on its own thread if the writer
-    would have to wait. Close it with the database.
+    """Delivers committed changes to subscriptions, on the writer's thread or, if that would have
+    to wait, on its own. Close it with the database.
     """
 
     def __init__(
         self, database: Database, sign: Sign = as_it_is, edits: Edits | None = None
     ) -> None:
-        """`sign` adds the server's signature to place orders. `edits` finds what kiosks get in
-        place of VenueChanged.
+        """`sign` signs place orders. `edits` finds the edits that kiosks get in place of
+        VenueChanged.
         """
         self._database = database
         self._sign = sign
@@ -83,7 +83,7 @@ class Hub:
         outer: Collection[int] = (),
         door_id: int | None = None,
     ) -> Subscription:
-        """Subscribe to changes after `after`. Missed changes are queued first. Raises
+        """Subscribe to changes after the position `after`. Missed changes are queued first. Raises
         CursorGoneError.
 
         A kiosk with `generation` has one feed: an earlier feed of the kiosk ends. With its
@@ -115,7 +115,7 @@ class Hub:
 
     @property
     def cursor(self) -> int:
-        """Return the newest change that this server has seen."""
+        """Return the position of the newest change that this server has read."""
         return self._cursor
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -158,8 +158,8 @@ class Hub:
             self._lock.release()
 
     def _read_on(self, db: Connection) -> bool:
-        """Deliver the next changes. Others' commits are made durable first, since kiosks keep
-        changes for good.
+        """Deliver the next changes, and return whether there were any. Other servers' commits are
+        made durable first, since kiosks keep changes for good.
         """
         items = read_changes(db, self._cursor, READ_MAX, self._sign)
         if items:
@@ -169,7 +169,7 @@ class Hub:
         return bool(items)
 
     def _find_edits(self, db: Connection, items: list[FeedItem]) -> Edited:
-        """Return the edits that kiosks get instead of changes of the venue."""
+        """Return the edits that kiosks get in place of VenueChanged."""
         edited: Edited = {}
         for item in items:
             if self._edits is None or not _is_venue_change(item):
@@ -188,7 +188,7 @@ class Hub:
         return edited
 
     def _begin_edits(self, db: Connection) -> None:
-        """Read the venue facts of some doors that listen since a short time."""
+        """Read the venue facts of doors that have subscribed lately, some at a time."""
         if self._edits is None:
             return
         doors = {each.door_id for each in self._subscriptions if each.door_id is not None}
@@ -207,7 +207,7 @@ class Hub:
             self._begin_edits(db)
 
     def _deliver(self, items: list[FeedItem], edited: Edited | None = None) -> None:
-        """Give each subscription its part at once, with a single wake-up."""
+        """Queue for each subscription its changes, and wake its reader once."""
         if not items:
             return
         self._cursor = items[-1].cursor

@@ -14,7 +14,7 @@ QUEUE_MAX = 10_000
 
 @dataclass(frozen=True)
 class FeedItem:
-    """A change. Without hall and kiosk it is for all."""
+    """A change of the feed. Without hall and kiosk it is for all kiosks."""
 
     cursor: int
     hall_id: int | None
@@ -29,16 +29,13 @@ class FeedItem:
 
 
 class CursorGoneError(Exception):
-    """Raised if the feed does not, or no longer, have that cursor. The kiosk then takes a
-    snapshot.
-    """
+    """Raised if the feed does not have a position, or no longer. The kiosk must take a snapshot."""
 
 
 class Subscription:
-    """A subscription of a kiosk at a hall's door, or (without both) to everything.
+    """A queue of changes for a kiosk at a hall's door, or (without both) of all changes.
 
-    A kiosk's door may lead into several halls. Its feed ends after the change that retires or moves
-    it.
+    It ends after the change that retires or moves the kiosk.
     """
 
     def __init__(
@@ -69,12 +66,12 @@ class Subscription:
 
     @property
     def keys(self) -> tuple[int | str | None, ...]:
-        """Return the halls and the kiosk whose changes it needs. None alone means all."""
+        """Return the halls and the kiosk whose changes are needed. None alone means all."""
         return (None,) if self.hears_all else (self.hall_id, *self.outer, self.kiosk)
 
     @property
     def ended(self) -> bool:
-        """Return whether no more items will be added. Queued items may still be taken."""
+        """Return whether no more changes will be queued. Queued ones may still be taken."""
         return self._ended
 
     @property
@@ -91,9 +88,9 @@ class Subscription:
         return item.hall_id in self.outer
 
     def put(self, items: Sequence[FeedItem]) -> bool:
-        """Queue items. Return False if the feed ends.
+        """Queue changes. Return False if the subscription ends.
 
-        It ends after a final item, or when too many items wait for a slow reader.
+        It ends after a final change, or when too many wait for a slow reader.
         """
         with self._lock:
             if self._ended:
@@ -129,28 +126,29 @@ class Subscription:
         return isinstance(change, wire.VenueChanged)
 
     def tell(self, callback: Callable[[], object]) -> None:
-        """Set a function to call, at once and whenever items may be available. It must be fast, and
-        the reader must not block.
+        """Set a function to call, at once and whenever changes may be available. It must be fast,
+        and the reader must not block.
         """
         with self._lock:
             self._told = callback
         callback()
 
     def end(self) -> None:
-        """Queued items may still be taken."""
+        """End the subscription. Queued changes may still be taken."""
         with self._lock:
             self._end()
 
     def take(self, timeout_s: float) -> FeedItem | None:
-        """Return the next item, or None at the timeout. Raises CursorGoneError after the end."""
+        """Return the next change, or None at the timeout. Raises CursorGoneError after the end."""
         if not self._taken:
             self._taken.extend(self.take_all(timeout_s))
         return self._taken.popleft() if self._taken else None
 
     def take_all(self, timeout_s: float) -> list[FeedItem]:
-        """Return all queued items, or none at the timeout. Raises CursorGoneError after the end.
+        """Return all queued changes, an empty list at the timeout. Raises CursorGoneError after
+        the end.
 
-        Only one thread may take.
+        Only one thread may call it.
         """
         if self._ended and self._queue.empty() and not self._taken:
             raise CursorGoneError

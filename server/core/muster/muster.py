@@ -35,7 +35,7 @@ class MusterError(Spoken, ValueError):
 
 @dataclass(frozen=True)
 class Muster:
-    """Times are Unix ms."""
+    """A roll call of all people on site, such as after an evacuation. Times are Unix ms."""
 
     muster_id: int
     reason: str
@@ -79,8 +79,8 @@ def muster(db: Connection, muster_id: int) -> Muster | None:
 
 
 def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
-    """Begin a muster with everyone inside and recent sightings. It changes nothing at the doors.
-    Raises MusterError.
+    """Begin a muster that lists everyone inside, with recent sightings. The doors are not
+    affected. Raises MusterError.
     """
     if current(db) is not None:
         raise MusterError(N_("a muster is on already. End it first."))
@@ -115,7 +115,7 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
 
 
 def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None:
-    """Raises MusterError."""
+    """End a muster. Raises MusterError."""
     _require_on(db, muster_id)
     note = _words(note, Phrase("state briefly how it ended."))
     (missing,) = db.execute(
@@ -132,7 +132,9 @@ def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None
 
 
 def tick(db: Connection, muster_id: int, serial: int, point: str, *, by: str, now: int) -> None:
-    """Record a user's report. Raises MusterError or UnknownAttendeeError."""
+    """Record a user's report that the person is safe at `point`. Raises MusterError or
+    UnknownAttendeeError.
+    """
     _require_on(db, muster_id)
     attendee(db, serial)
     point = " ".join(point.split())[:WORDS_MAX]
@@ -146,7 +148,7 @@ def tick(db: Connection, muster_id: int, serial: int, point: str, *, by: str, no
 
 
 def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int) -> None:
-    """Put a person back on the list. Sightings stay on record but no longer count. Raises
+    """Mark a person as missing again. Sightings stay on record but no longer count. Raises
     MusterError.
     """
     _require_on(db, muster_id)
@@ -162,8 +164,8 @@ def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int)
 
 
 def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay], now: int) -> bool:
-    """Process sightings and entries of a batch whose scans are stored. Return whether a muster may
-    be active.
+    """Record a batch's scans at assembly points and its entries. Return whether a muster may be
+    active. The scans must be stored already.
     """
     for sighting in scans:
         muster_id = _muster_of(db, sighting)
@@ -195,7 +197,7 @@ def _see(db: Connection, muster_id: int, sighting: RollCallScan) -> None:
 
 
 def _is_doubtful(db: Connection, sighting: RollCallScan) -> bool:
-    """Return whether another person may have had the badge: it is void or likely copied."""
+    """Return whether another person may have had the badge: it is void or suspected as a copy."""
     row = db.execute(
         "SELECT a.revoked_at IS NOT NULL OR ? < (SELECT COALESCE(MAX(issue), 0) FROM badge b"
         " WHERE b.serial = a.serial) OR EXISTS (SELECT 1 FROM likely_copy c WHERE c.serial ="
@@ -206,8 +208,8 @@ def _is_doubtful(db: Connection, sighting: RollCallScan) -> bool:
 
 
 def _mark(db: Connection, muster_id: int, serial: int) -> None:
-    """Set the first valid sighting. A person who went in again after the muster began must be seen
-    again.
+    """Set a person's first valid sighting. A person who entered again after the muster began must
+    be seen again.
     """
     first = db.execute(
         "SELECT s.at, s.point, s.by FROM muster_seen s JOIN muster m USING (muster_id)"
@@ -225,7 +227,9 @@ def _mark(db: Connection, muster_id: int, serial: int) -> None:
 
 
 def _muster_of(db: Connection, sighting: RollCallScan) -> int | None:
-    """Return the muster of a sighting. Assembly points may report late, or start early."""
+    """Return the muster to which a sighting belongs, or None. Assembly points may report late, or
+    start early.
+    """
     if not sighting.clock_known:
         on = current(db)
         return None if on is None else on.muster_id
@@ -238,7 +242,7 @@ def _muster_of(db: Connection, sighting: RollCallScan) -> int | None:
 
 
 def _take_earlier(db: Connection, muster_id: int, now: int) -> None:
-    """Add recent sightings that belong to no muster."""
+    """Add recent sightings without a muster to this one."""
     rows = db.execute(
         "SELECT s.number, s.serial, s.issue, s.scanned_at - COALESCE(s.skew_ms, 0) AS at,"
         " s.skew_ms, s.note, s.supervisor FROM scan s WHERE s.reason = 'roll_call'"
@@ -259,8 +263,8 @@ def _take_earlier(db: Connection, muster_id: int, now: int) -> None:
 
 
 def _add_late(db: Connection, on: Muster, entered: Sequence[Stay], now: int) -> None:
-    """Add late reports of entries before the muster, and entries during it. A person listed
-    elsewhere who later entered here is moved.
+    """List people whose entries before the muster arrive late, or who enter during it. If they are
+    listed in another hall, which they entered earlier, they are moved.
     """
     for stay in entered:
         is_open = db.execute(

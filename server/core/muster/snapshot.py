@@ -15,7 +15,9 @@ from server.storage.connection import Connection, Row
 
 
 class Sureness(StrEnum):
-    """How the end of a stay could be missed, most certain first. The values are stored."""
+    """How certain it is that a person listed inside is inside, most certain first. The values are
+    stored.
+    """
 
     EXITS_SCANNED = "exits_scanned"  # exits are scanned, and all doors are online
     EXITS_INFERRED = "exits_inferred"  # entering another hall also counts as leaving
@@ -70,8 +72,8 @@ def halls(db: Connection, now: int) -> dict[int, HallSureness]:
 
 
 def _is_silent(kiosk: hall_control.KioskHolding, now: int) -> bool:
-    """Return whether the kiosk may know of people unknown to the server. A kiosk never heard has
-    had no places.
+    """Return whether the kiosk may know of people unknown to the server. A kiosk that never
+    reported has had no places.
     """
     if kiosk.seen_at is None:
         return False

@@ -27,9 +27,9 @@ class AddressError(ValueError):
 
 
 def check_url(url: str, *, http_allowed: bool = False) -> None:
-    """Check an address to send to. Raises AddressError.
+    """Check a URL to which data is sent. Raises AddressError.
 
-    It must not contain a name or password. Plain http is allowed to this computer only, unless
+    It must not contain a user name or password. Plain http is allowed to this computer only, unless
     `http_allowed`.
     """
     try:
@@ -51,10 +51,8 @@ def check_url(url: str, *, http_allowed: bool = False) -> None:
 
 
 def is_nearby(host: str) -> bool:
-    """Return whether an IP address belongs to the computer's own surroundings, such as a metadata
-    service.
-
-    A name is no address.
+    """Return whether `host` is an IP address of the computer's own surroundings, such as a
+    metadata service. For a name, return False.
     """
     try:
         parsed = ipaddress.ip_address(host.partition("%")[0])
@@ -72,7 +70,7 @@ def is_cloud_service(ip: IpAddress) -> bool:
 
 
 def plain_ip(ip: IpAddress) -> IpAddress:
-    """Return the IPv4 address embedded in an IPv6 address, or the address itself."""
+    """Return the IPv4 address embedded in an IPv6 address, else the address itself."""
     if isinstance(ip, ipaddress.IPv4Address):
         return ip
     if ip in _NAT64:
@@ -81,8 +79,8 @@ def plain_ip(ip: IpAddress) -> IpAddress:
 
 
 def is_url(url: str) -> bool:
-    """Return whether an address is valid for non-secret requests with verifiable answers, even
-    without TLS.
+    """Return whether the URL is valid for requests without secrets and with verifiable answers.
+    TLS is not required.
     """
     try:
         check_url(url, http_allowed=True)

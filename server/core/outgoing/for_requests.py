@@ -12,8 +12,8 @@ from server.core.outgoing import posting
 
 
 class Bounded(BaseAdapter):
-    """Sends a session's requests, which share a deadline of `whole_s` from now. Answers are read up
-    to `answer_max` bytes. The system's trusted certificates apply.
+    """A `requests` adapter whose requests share a deadline, `whole_s` after its creation. Answers
+    are read up to `answer_max` bytes. The system's trusted certificates apply.
     """
 
     def __init__(self, whole_s: float, answer_max: int) -> None:
@@ -30,7 +30,7 @@ class Bounded(BaseAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Raises a RequestException without a complete answer in time."""
+        """Raises a RequestException if there is no complete answer in time."""
         body = request.body or b""
         headers = {name: value for name, value in request.headers.items()
                    if name.casefold() != "accept-encoding"}  # fmt: skip
@@ -49,4 +49,4 @@ class Bounded(BaseAdapter):
         return answer
 
     def close(self) -> None:
-        """Does nothing: each request has its own connection."""
+        """Do nothing: each request has its own connection."""

@@ -18,9 +18,9 @@ WHOLE_S = 20.0  # for the whole request, even if the answer comes byte by byte
 
 @dataclass(frozen=True)
 class Reply:
-    """The result of a request. `status` is 0 without an answer.
+    """The result of a request. `status` is the HTTP status, or 0 without an answer.
 
-    `words` are the status or the kind of failure, and never the receiver's text.
+    `words` describe the status or the kind of failure, and never contain the receiver's text.
     """
 
     status: int

@@ -90,7 +90,6 @@ class Attendee:
 
     @property
     def name(self) -> str:
-        """Return the whole name in its customary order."""
         return whole_name(self.given_name, self.family_name)
 
     @property
@@ -110,7 +109,6 @@ def attendee_of(row: Row) -> Attendee:
 
 
 def attendee(db: Connection, serial: int) -> Attendee:
-    """Raises UnknownAttendeeError."""
     row = db.execute(f"{SELECT} WHERE a.serial = ?", (serial,)).fetchone()
     if row is None:
         raise UnknownAttendeeError(Phrase("There is no attendee with this badge number."))
@@ -185,7 +183,7 @@ def _of_number(db: Connection, text: str) -> list[int]:
 
 
 def more_people_than(db: Connection, count: int) -> bool:
-    """Return the answer without counting all."""
+    """Return whether there are more attendees than `count`, without counting all."""
     row = db.execute("SELECT 1 FROM attendee LIMIT 1 OFFSET ?", (count,)).fetchone()
     return row is not None
 
@@ -261,7 +259,6 @@ def change_attendee(
 
 
 def _halls_of_speaker(db: Connection, serial: int) -> list[int]:
-    """Return the halls whose doors show the attendee as a speaker."""
     rows = db.execute(
         "SELECT DISTINCT hall_id FROM session JOIN session_speaker USING (session_id)"
         " WHERE serial = ?",

@@ -203,12 +203,14 @@ def design_of(
 
 
 def read_card_settings(folder: Path) -> CardSettings:
-    """Return the settings, or the defaults if there is no file. Raises DesignError."""
+    """Return the settings in `cards.toml`, or the defaults without that file. Raises
+    DesignError.
+    """
     return parse_card_settings(read_card_text(folder), str(folder / SETTINGS_FILE))
 
 
 def read_card_text(folder: Path) -> str:
-    """Return the text of the settings file, or "" if there is none. Raises DesignError."""
+    """Return the text of `cards.toml`, or "" without that file. Raises DesignError."""
     path = folder / SETTINGS_FILE
     if not path.exists():
         return ""
@@ -219,7 +221,7 @@ def read_card_text(folder: Path) -> str:
 
 
 def parse_card_settings(text: str, place: str) -> CardSettings:
-    """Parse the settings. Raises DesignError, which names `place`."""
+    """Parse `cards.toml`. Raises DesignError, which names `place`."""
     try:
         return read_settings(CardSettings, text, place)
     except SettingsError as error:
@@ -227,7 +229,7 @@ def parse_card_settings(text: str, place: str) -> CardSettings:
 
 
 def read_pretix_layout(layout: Path, background: Path | None, format_name: str) -> PretixLayout:
-    """Return a pretix layout with the PDF beneath it. Without a PDF, the format gives the paper
+    """Return a pretix layout with its background PDF. Without a PDF, the format gives the paper
     size.
 
     Raises DesignError.
@@ -254,7 +256,6 @@ def find_template(event: Event, name: str) -> Path:
 
 
 def read_template(path: Path) -> str:
-    """Raises DesignError."""
     try:
         return read_small(path, TEMPLATE_BYTES_MAX, DesignError).decode()
     except UnicodeDecodeError:
@@ -289,7 +290,7 @@ def _back(settings: CardSettings) -> Back:
 
 
 class _Files:
-    """Reads files of the folder, unsaved ones first."""
+    """Reads files of the design's folder; files not saved yet have precedence."""
 
     def __init__(self, folder: Path, new_files: Mapping[str, bytes]) -> None:
         self.folder = folder

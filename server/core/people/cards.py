@@ -33,8 +33,6 @@ Photo = Callable[[Attendee], str]
 
 @dataclass(frozen=True)
 class PrintedBadge:
-    """A badge with its holder, its card, and its last print."""
-
     badge: Badge
     holder: Attendee
     card: Card
@@ -43,12 +41,12 @@ class PrintedBadge:
 
     @property
     def has_changed(self) -> bool:
-        """Return whether the last print is out of date."""
+        """Return whether the card's content has changed since its last print."""
         return self.printed > 0 and self.printed_as != content_of(self.card)
 
     @property
     def made_latin(self) -> str:
-        """Return the transliterated name, or "" if the roster has a Latin one."""
+        """Return the name as transliterated, or "" if the roster has a Latin one."""
         return "" if self.holder.latin_name else self.card.latin_name
 
     @property
@@ -96,7 +94,7 @@ ORDERS: Mapping[str, Callable[[PrintedBadge], tuple[Any, ...]]] = {
 def card(
     db: Connection, event: Event, badge: Badge, *, latin: bool = True, photo: Photo | None = None
 ) -> Card:
-    """Raises UnknownAttendeeError."""
+    """Return the card of a badge. Raises UnknownAttendeeError."""
     return next(_cards(db, event, [badge], latin, photo)).card
 
 
@@ -116,10 +114,10 @@ def read(
     latin: bool = True,
     photo: Photo | None = None,
 ) -> list[PrintedBadge]:
-    """Return the badges in the given order, with card and last print.
+    """Return the badges in the given order, each with card and last print.
 
-    With `latin`, names in other scripts are transliterated where possible. `photo` is as from
-    `badges.printing.look.photo`.
+    With `latin`, names in other scripts are transliterated where possible. `photo` returns an
+    attendee's photo as SVG (`badges.printing.look.photo`).
     """
     return list(_cards(db, event, badges, latin, photo))
 
@@ -127,7 +125,7 @@ def read(
 def chosen(
     badges: Iterable[PrintedBadge], choice: Choice, categories: Mapping[str, int]
 ) -> list[PrintedBadge]:
-    """Return the badges that match, sorted. `categories` maps keys to codes."""
+    """Return the badges that match, sorted. `categories` maps category keys to numbers."""
     codes = {categories[key] for key in choice.categories}
     wanted = {_folded(text) for text in choice.organisations}
     matching = (
@@ -149,7 +147,7 @@ def _is_due(printed: PrintedBadge, choice: Choice) -> bool:
 
 
 def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, now: int) -> int:
-    """Count and log the prints. Return the number of reprints."""
+    """Count and log that these badges were printed. Return the number of reprints."""
     before = _printed_before(db, [item.badge.serial for item in printed])
     again = sum(before[item.badge.serial, item.badge.issue][0] > 0 for item in printed)
     db.executemany(
@@ -173,7 +171,7 @@ def content_of(card: Card) -> str:
 
 
 def event_days(settings: EventSettings, valid_days: int) -> tuple[Day, ...]:
-    """Return the event's days, each with whether the badge is valid."""
+    """Return the event's days, each with whether a badge with the bits `valid_days` is valid."""
     if not 2 <= settings.days <= DAYS_SHOWN_MAX:
         return ()
     return tuple(
@@ -256,12 +254,14 @@ def of_one_day(card: Card, event: Event, day: int) -> Card:
 
 
 def latin_line(holder: Attendee) -> tuple[str, bool]:
-    """Return the name in Latin letters, and whether it was transliterated and needs checking."""
+    """Return the name in Latin letters, and whether it was transliterated, so that staff must
+    check it.
+    """
     return (holder.latin_name, False) if holder.latin_name else (_made_latin(holder), True)
 
 
 def both_languages(names: Mapping[str, str]) -> tuple[str, str]:
-    """Return a name in Chinese and in English. If only one exists, the second is ""."""
+    """Return a name in Chinese and in English, or the only one and ""."""
     texts = list(dict.fromkeys(filter(None, (names.get("zh"), names.get("en")))))
     texts += [text for text in names.values() if text and not texts]
     return (texts[0], texts[1]) if len(texts) > 1 else (texts[0] if texts else "", "")
@@ -272,7 +272,7 @@ def _made_latin(holder: Attendee) -> str:
 
 
 def _open_zones(zones: Mapping[str, int], bits: int) -> tuple[str, ...]:
-    """Return the codes of the zones open to a holder, or none if all zones are."""
+    """Return the codes of the zones open to a holder, empty if all zones are."""
     granted = tuple(code for code, bit in zones.items() if bits >> bit & 1)
     return () if len(granted) == len(zones) else granted
 

@@ -31,7 +31,7 @@ ASK_ALL = "all"  # in the setting check_day_credentials
 
 @dataclass(frozen=True)
 class DayCredential:
-    """A day credential. `issue` is the issue of the badge that it replaces."""
+    """A badge for one day. `issue` is the issue of the badge that it replaces on that day."""
 
     serial: int
     issue: int
@@ -86,7 +86,7 @@ def of_attendee(db: Connection, serial: int) -> list[DayCredential]:
 
 
 def standing(db: Connection, event: Event, serial: int, at: int) -> DayCredential | None:
-    """Return the day credential that replaces the attendee's newest badge at `at` (Unix ms)."""
+    """Return the day credential that replaces the attendee's badge at `at` (Unix ms), or None."""
     given = of_attendee(db, serial)
     if not given:
         return None

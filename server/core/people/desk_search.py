@@ -39,7 +39,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """The matches, best first."""
+    """The best matches, best first, and whether there are more."""
 
     people: list[Hit]
     more: bool
@@ -84,7 +84,7 @@ def _scanned(db: Connection, text: str, event: Event | None) -> int | None:
 
 
 def _of_number(db: Connection, text: str) -> list[int]:
-    """Return the serial with this badge number, whether or not it exists."""
+    """Return the serial that this badge number would have."""
     try:
         return [parse_badge_number(text)]
     except ValueError:
@@ -125,7 +125,7 @@ def _rows(db: Connection, wanted: Wanted) -> list[Row]:
 
 
 def _fitting(words: Sequence[str], joined: frozenset[str]) -> Callable[[Row], int]:
-    """Return a function that ranks a row by its distance from the words. 0 is an exact name."""
+    """Return a function that rates how far a row is from the words, 0 for the exact name."""
 
     def far(row: Row) -> int:
         whole = row["whole"].split()
@@ -147,7 +147,7 @@ def _far(word: str, called: Collection[str], rest: str) -> int:
 
 
 def _in_order(db: Connection, ranks: Mapping[int, int]) -> list[int]:
-    """Return the serials that exist, best first."""
+    """Return the serials of existing attendees, best first."""
     rows = db.execute(
         f"SELECT serial, family_name, given_name FROM attendee WHERE {dialect.one_of('serial')}",
         (dialect.many(ranks),),

@@ -52,8 +52,8 @@ _FOLDS = _Folds()
 
 
 def folded(text: str) -> str:
-    """Return `text` in words without case, accents and width. Punctuation and script changes
-    separate words.
+    """Return the words of `text` without case, accents and width, separated by spaces. Punctuation
+    and a change of script separate words.
     """
     if text.isascii():
         return _ASCII_SIGNS.sub(" ", text.lower()).strip()
@@ -62,7 +62,7 @@ def folded(text: str) -> str:
 
 
 def glued(text: str) -> list[str]:
-    """Return the words with punctuation, such as O'Brien and AB-12, without it."""
+    """Return the words that contain punctuation, such as O'Brien and AB-12, without it."""
     words = (folded(word) for word in text.split() if not word.isalnum())
     return [word.replace(" ", "") for word in words if " " in word]
 
@@ -78,7 +78,7 @@ def digits(text: str) -> str:
 
 
 def readings(text: str) -> list[list[str]]:
-    """Return the distinct words of a search, normalised, or an empty list.
+    """Return the normalised distinct words of a search. There may be several readings, or none.
 
     A word with punctuation keeps a space there. A word that begins another one is dropped, since
     the longer one implies it. Text that looks like a telephone number with spaces gets a second
@@ -107,8 +107,8 @@ def is_east_asian(text: str) -> bool:
 
 
 def pairs(text: str) -> list[str]:
-    """Return each two neighbouring characters of the East Asian stretches, and each stretch's last
-    one.
+    """Return all pairs of neighbouring characters in East Asian text, and the last character of
+    each run.
 
     By these, part of a name without spaces is found anywhere in it.
     """
@@ -121,10 +121,10 @@ def pairs(text: str) -> list[str]:
 
 
 def name_forms(given: str, family: str, latin: str) -> tuple[list[str], list[str]]:
-    """Return the spellings of a name, normalised, and those that write the whole name as one word.
+    """Return the normalised spellings of a name, and those that write the whole name as one word.
 
-    They are the name, its Latin line from the roster, transliterations, and pinyin, each beginning
-    with any of its words.
+    Spellings are the name, its Latin line from the roster, transliterations, and pinyin, with any
+    of its words first.
     """
     own = folded(f"{family} {given}").split()
     lines = [own, folded(latin).split()]
@@ -153,12 +153,12 @@ def name_forms(given: str, family: str, latin: str) -> tuple[list[str], list[str
 
 
 def _turned(line: Sequence[str]) -> Iterator[str]:
-    """Yield the words joined without spaces, beginning with each of them."""
+    """Yield the words joined without spaces, once with each of them first."""
     for at in range(len(line) if len(line) <= _TURNED_MAX else 1):
         yield "".join([*line[at:], *line[:at]])
 
 
 def _as_typed(parts: Sequence[Sequence[str]]) -> list[list[list[str]]]:
-    """Return the syllables for each way to type the vowel ü."""
+    """Return the syllables once for each way to type the vowel ü."""
     vowels = ("v", "u", "yu") if any("v" in sound for part in parts for sound in part) else ("v",)
     return [[[sound.replace("v", vowel) for sound in part] for part in parts] for vowel in vowels]

@@ -168,9 +168,9 @@ def reinstate(db: Connection, serial: int, *, reason: str, now: int, by: str) ->
 
 
 def changed_badges(db: Connection, event: Event, looks: int | None = None) -> list[Attendee]:
-    """List the holders with outdated badges, except revoked ones.
+    """List the holders of outdated badges, except revoked ones.
 
-    It checks only badges whose holders have changed since the issue, and at most `looks` of them.
+    Only badges whose holders have changed since the issue are compared, at most `looks` of them.
     """
     order = "a.family_name, a.given_name, a.serial" if looks is None else "a.serial"
     rows = db.execute(
@@ -192,7 +192,7 @@ def perhaps_changed(db: Connection) -> int:
 
 
 def _says_what_is_so(db: Connection, event: Event, holder: Attendee) -> bool:
-    """Return whether a new badge would have the same content, apart from key and issue."""
+    """Return whether a badge issued now would have the same content, apart from key and issue."""
     text, sealed = db.execute(
         "SELECT credential, sealed FROM badge WHERE serial = ? AND issue = ?",
         (holder.serial, holder.issue),
@@ -205,7 +205,7 @@ def _says_what_is_so(db: Connection, event: Event, holder: Attendee) -> bool:
 
 
 def unchanged_badges(db: Connection, changed: Collection[int]) -> list[int]:
-    """Return the up-to-date ones of those checked by `changed_badges`."""
+    """Return the serials that `changed_badges` compared and found up to date."""
     rows = db.execute(
         "SELECT serial FROM changed_holder JOIN attendee USING (serial) WHERE revoked_at IS NULL"
     )
@@ -213,7 +213,7 @@ def unchanged_badges(db: Connection, changed: Collection[int]) -> list[int]:
 
 
 def forget_unchanged(db: Connection, event: Event, serials: Sequence[int]) -> None:
-    """Stop checking these holders if their badges are up to date."""
+    """Leave these holders out of later comparisons if their badges are up to date."""
     for serial in serials:
         holder = attendees.attendee(db, serial)
         if not holder.issue or _says_what_is_so(db, event, holder):
@@ -232,7 +232,6 @@ def current_badge(db: Connection, serial: int) -> Badge:
 
 
 def badges_of(db: Connection, serial: int) -> list[Badge]:
-    """Return all issues, oldest first."""
     rows = db.execute(f"{_SELECT} WHERE serial = ? ORDER BY issue", (serial,))
     return [Badge(**dict(row)) for row in rows]
 
@@ -253,7 +252,7 @@ def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list
 
 
 def names_after(db: Connection, after: int, limit: int) -> wire.NamesPage:
-    """Return at most `limit` sealed names after row `after`."""
+    """Return at most `limit` sealed names with row numbers above `after`."""
     rows = [
         row
         for table in ("badge", "day_credential")
@@ -292,7 +291,9 @@ def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) 
 def signed_row(
     event: Event, holder: Attendee, credential: Credential, names_row: int, now: int
 ) -> dict[str, Any]:
-    """Return the columns common to all credentials: the signed text and the sealed name."""
+    """Return the database columns common to all credentials: the signed text and the
+    sealed name.
+    """
     text = issue_credential(event.badge_keys[credential.key_id], event.event_id, credential)
     signature = base45.decode(text.removeprefix(PREFIX))[-SIGNATURE_BYTES:]
     return {

@@ -18,9 +18,7 @@ WINDOW_MS = 10 * 60_000
 
 
 def look_up(db: Connection, text: str) -> Found:
-    """Find people with a badge whose name and organisation contain all words of `text`, or by
-    pinyin.
-    """
+    """Find people with a badge by name, pinyin or organisation. All words of `text` must match."""
     words = readings(text)
     if not words:
         return Found([], more=False)

@@ -28,7 +28,7 @@ class LinkError(Spoken, ValueError):
 
 
 class GoneLinkError(Exception):
-    """Raised for a former link of the attendee `serial`."""
+    """Raised for a revoked or replaced link of the attendee `serial`."""
 
     def __init__(self, serial: int) -> None:
         super().__init__("the link was revoked or renewed")
@@ -37,7 +37,7 @@ class GoneLinkError(Exception):
 
 @dataclass(frozen=True)
 class Link:
-    """An attendee's newest link. `number` counts renewals."""
+    """An attendee's current link to their phone page. `number` counts renewals."""
 
     number: int = 0
     revoked_at: int | None = None
@@ -51,7 +51,7 @@ def link(db: Connection, serial: int) -> Link:
 
 
 def token(db: Connection, event: Event, badge: Badge) -> str | None:
-    """Return the secret of the badge's phone page, or None if the link is revoked."""
+    """Return the secret in the link to the badge's phone page, or None if it is revoked."""
     newest = link(db, badge.serial)
     if newest.revoked_at is not None:
         return None
@@ -59,7 +59,7 @@ def token(db: Connection, event: Event, badge: Badge) -> str | None:
 
 
 def open_link(db: Connection, event: Event, text: str) -> tuple[int, int]:
-    """Return (serial, issue) of the phone page for a link's secret.
+    """Return the (serial, issue) of the badge to which a link's secret belongs.
 
     Raises PhoneTokenError for an invalid secret, and GoneLinkError for a revoked or renewed link.
     """

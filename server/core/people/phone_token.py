@@ -16,8 +16,8 @@ class PhoneTokenError(ValueError):
 
 
 def phone_token(event: Event, serial: int, issue: int, number: int = 0) -> str:
-    """Return the secret of 27 characters. `number` counts the link's renewals, from 0 to 255
-    (server/core/people/phone_links.py).
+    """Return the secret in a phone page's link, 27 characters. `number` (0 to 255) counts the
+    link's renewals (server/core/people/phone_links.py).
     """
     subject = serial.to_bytes(3, "big") + bytes([issue])
     # Links made before renewals existed stay valid.
@@ -39,7 +39,7 @@ def token_subject(token: str) -> tuple[int, int]:
 
 
 def open_phone_token(event: Event, token: str, number: int = 0) -> tuple[int, int]:
-    """Return (serial, issue) of a phone page. Raises PhoneTokenError.
+    """Verify a secret and return its (serial, issue). Raises PhoneTokenError.
 
     The caller must check that the issue and the link are still the newest.
     """

@@ -38,7 +38,7 @@ class ProtocolGuest:
 
 @dataclass(frozen=True)
 class Entered:
-    """A guest's entry. `number` is the scan's, and `at` its time (Unix ms)."""
+    """A protocol guest's entry, by scan number and time (Unix ms)."""
 
     serial: int
     number: int
@@ -47,7 +47,7 @@ class Entered:
 
 @dataclass(frozen=True)
 class Arrival:
-    """One user's notice of an arrival."""
+    """A notice to one user that a protocol guest has arrived."""
 
     arrival_id: int
     serial: int
@@ -62,7 +62,7 @@ class Arrival:
 def set_protocol_guest(
     db: Connection, serial: int, watchers: Iterable[int], *, by: str, now: int
 ) -> None:
-    """Notify exactly these users when the attendee arrives.
+    """Make the attendee a protocol guest, whose arrival is notified to exactly these users.
 
     Raises UnknownAttendeeError or ProtocolGuestError.
     """
@@ -106,7 +106,7 @@ def clear_protocol_guest(db: Connection, serial: int, *, by: str, now: int) -> N
 
 
 def protocol_guests(db: Connection, serial: int | None = None) -> list[ProtocolGuest]:
-    """Return all guests by name, or only that one."""
+    """Return all protocol guests by name, or only the one with that serial."""
     watchers: dict[int, list[int]] = {}
     for row in db.execute("SELECT serial, user_id FROM protocol_watcher ORDER BY 1, 2"):
         watchers.setdefault(row["serial"], []).append(row["user_id"])
@@ -132,7 +132,7 @@ def protocol_guests(db: Connection, serial: int | None = None) -> list[ProtocolG
 def note_arrivals(
     db: Connection, happened: Sequence[Entered | StayRef], calendar: Calendar
 ) -> None:
-    """Record the arrivals among these entries of guests, with a notice for each user to notify.
+    """Record arrivals of protocol guests, with a notice for each user to notify.
 
     The first entry of a day to reach the ledger is the arrival. A StayRef names an annulled entry:
     its arrival is withdrawn, and the next entry is the arrival.
@@ -166,8 +166,8 @@ def _take_back(db: Connection, annulled: StayRef) -> None:
 
 
 def day_of(calendar: Calendar, at: int) -> int:
-    """Return the day of the event for an instant, from 0. Days before and after the event continue
-    the count.
+    """Return the event's day at `at`, from 0. Days before the event are negative, and days after
+    it continue the count.
     """
     starts = calendar.day_starts
     place = bisect_right(starts, at) - 1
@@ -177,7 +177,7 @@ def day_of(calendar: Calendar, at: int) -> int:
 
 
 def arrivals(db: Connection, user_id: int, *, limit: int, offset: int = 0) -> list[Arrival]:
-    """Return a page of notices, newest first."""
+    """Return a page of the user's notices, newest first."""
     rows = db.execute(
         "SELECT v.arrival_id, v.serial, n.seen_at, s.scanned_at - COALESCE(s.skew_ms, 0) AS at,"
         " a.given_name, a.family_name, a.organisation, h.names AS hall, d.names AS door"
@@ -220,7 +220,7 @@ def is_told(db: Connection, user_id: int) -> bool:
 
 
 def mark_seen(db: Connection, user_id: int, newest: int, now: int) -> int:
-    """Mark notices up to the arrival `newest` as seen. Return how many were unseen."""
+    """Mark the user's notices up to the arrival `newest` as seen. Return how many were unseen."""
     return db.execute(
         "UPDATE arrival_notice SET seen_at = ? WHERE user_id = ? AND arrival_id <= ?"
         " AND seen_at IS NULL",

@@ -33,15 +33,15 @@ _OF_WORDS = _FROM + _HAS_WORDS
 
 
 class Wanted(NamedTuple):
-    """A query of serials and its parameters."""
+    """An SQL query for serials, with its parameters."""
 
     query: str
     values: tuple[str, ...]
 
 
 def fold(db: Connection, limit: int = dialect.NO_LIMIT) -> int:
-    """Update the words of at most `limit` new and changed attendees, in the caller's
-    transaction. Return the number.
+    """Index the search words of at most `limit` new and changed attendees, in the caller's
+    transaction. Return how many.
     """
     due = db.execute(
         "SELECT a.serial, a.given_name, a.family_name, a.latin_name, a.organisation, a.email,"
@@ -60,7 +60,7 @@ def fold(db: Connection, limit: int = dialect.NO_LIMIT) -> int:
 
 
 def drop_deleted(db: Connection) -> None:
-    """Remove deleted people's words from the indexes, which otherwise keep them until a merge. As
+    """Remove deleted people's words from the indexes, which otherwise keep them for a while. As
     slow as indexing everyone.
     """
     for index in ("search_word", "search_inside"):
@@ -68,9 +68,9 @@ def drop_deleted(db: Connection) -> None:
 
 
 def fold_all(write: Callable[[Callable[[Connection], int]], int]) -> None:
-    """Update all words in batches, so that others can write in between.
+    """Index the search words of all attendees in batches, so that others can write in between.
 
-    `write` runs a step in its own transaction. If it stops early, the next start of the server
+    `write` runs a function in its own transaction. If it stops early, the next start of the server
     continues.
     """
     while write(lambda db: fold(db, FOLDED_TOGETHER)) == FOLDED_TOGETHER:
@@ -99,8 +99,8 @@ def _words_of(row: Row) -> tuple[int, str, str, str, str, str]:
 
 
 def beginning(words: Sequence[str]) -> Wanted:
-    """Return people who match all words, each at the beginning of a word; East Asian characters
-    match anywhere.
+    """Find people who match all words at the beginning of a word. East Asian characters match
+    anywhere.
     """
     long = [word for word in words if not _is_short(word)]
     in_words = long or words
@@ -111,13 +111,13 @@ def beginning(words: Sequence[str]) -> Wanted:
 
 
 def whole(joined: Sequence[str]) -> Wanted:
-    """Return people whose whole name, without spaces, is in `joined`."""
+    """Find people whose whole name without spaces is one of `joined`."""
     asked = [dialect.word(form, columns=("whole",)) for form in joined]
     return Wanted(_OF_WORDS, (dialect.either(asked),))
 
 
 def called(words: Sequence[str]) -> Wanted:
-    """Return people with all these exact words in the name or the contact details."""
+    """Find people with all these exact words in the name or the contact details."""
     pieces = [piece for word in words for piece in word.split()]
     asked = [dialect.word(piece, columns=("whole", "name", "contact")) for piece in pieces]
     checks = [word for word in words if _is_checked(word)]
@@ -125,8 +125,7 @@ def called(words: Sequence[str]) -> Wanted:
 
 
 def anywhere(words: Sequence[str], *, named: bool = False) -> Wanted:
-    """Return people who match all words, each at the beginning or inside of a word (from three
-    letters).
+    """Find people who match all words at the beginning of a word, or from three letters on inside.
 
     With `named`, only names and organisations are searched.
     """
@@ -148,9 +147,7 @@ def anywhere(words: Sequence[str], *, named: bool = False) -> Wanted:
 
 
 def within(words: Sequence[str], part: str) -> Wanted:
-    """Return people with all words in the `part` (name or organisation), each at the beginning or
-    inside of a word (from three letters).
-    """
+    """Find people with all words in their name or organisation (`part`), like `anywhere`."""
     columns = _PARTS[part]
     letters = [word for word in words if not is_east_asian(word) and not _is_short(word)]
     others = [word for word in words if word not in letters]
@@ -183,17 +180,19 @@ def _stretch(piece: str, columns: Sequence[str], *, begins: bool) -> str:
 
 
 def _is_short(word: str) -> bool:
-    """Return whether a word is too short for an index. Its matches are checked in the texts."""
+    """Return whether a word is too short for an index, so that texts are searched."""
     return len(word) < _INSIDE_MIN and not is_east_asian(word)
 
 
 def _is_checked(word: str) -> bool:
-    """Return whether the index of words returns false matches for this word."""
+    """Return whether the index also returns rows without this word."""
     return " " in word or (is_east_asian(word) and len(word) > 2)
 
 
 def _holds(columns: Sequence[str]) -> str:
-    """Return the condition that the texts contain the parameter. A space precedes each word."""
+    """Return the SQL condition that these columns contain the parameter. A space precedes each
+    word.
+    """
     texts = [f"s.{column}" for column in columns if column != "pieces"]
     spaced = "' ' || " + f" || '{BETWEEN}' || ".join(texts)
     return f" AND {dialect.contains(spaced)}"

@@ -33,7 +33,7 @@ def replace_badges(
     by: str,
     clock: Callable[[], int],
 ) -> tuple[int, list[str]]:
-    """Return how many were replaced, and the reasons for failures."""
+    """Reissue outdated badges. Return how many, and the reasons for failures."""
     failed: list[str] = []
 
     def step(db: Connection, part: Sequence[int]) -> int:
@@ -54,7 +54,7 @@ def replace_badges(
 
 
 def issue_all(event: Event, database: Database, *, by: str, clock: Callable[[], int]) -> int:
-    """Return how many were issued."""
+    """Issue all missing badges. Return how many."""
 
     def step(db: Connection) -> int:
         return issuing.issue_missing(db, event, now=clock(), by=by, limit=AT_ONCE)

@@ -20,7 +20,7 @@ class ActivityKind:
 
 @dataclass(frozen=True)
 class Host:
-    """`role` is "lead" or "co_host"."""
+    """An organisation that leads ("lead") or co-hosts ("co_host") an activity."""
 
     code: str
     names: dict[str, str]
@@ -91,7 +91,7 @@ def find_activities(
 
 
 def hosted_by(db: Connection, organisation_id: int, limit: int) -> tuple[list[Activity], int]:
-    """Return the first activities by code, and the total count."""
+    """Return the first activities of an organisation by code, and their total count."""
     (total,) = db.execute(
         "SELECT COUNT(*) FROM activity_host WHERE organisation_id = ?", (organisation_id,)
     ).fetchone()
@@ -104,7 +104,7 @@ def hosted_by(db: Connection, organisation_id: int, limit: int) -> tuple[list[Ac
 
 
 def times_of(db: Connection, numbers: Iterable[int]) -> dict[int, tuple[ActivityTime, ...]]:
-    """Return the sessions of each activity, earliest first."""
+    """Return the sessions of each activity with these ids, earliest first."""
     rows = db.execute(
         "SELECT s.activity_id, s.session_id, s.code, s.hall_id, h.names, s.starts_at, s.ends_at"
         " FROM session s JOIN hall h ON h.hall_id = s.hall_id"
@@ -133,7 +133,7 @@ def activities(db: Connection, *, limit: int | None = None, offset: int = 0) -> 
 
 
 def activities_of(db: Connection, numbers: Iterable[int]) -> dict[int, Activity]:
-    """Unknown ids are left out."""
+    """Return activities by id. Unknown ids are left out."""
     wanted = dialect.many(sorted(set(numbers)))
     selected = db.execute(f"{_COUNTED} WHERE {dialect.one_of('a.activity_id')}", (wanted,))
     rows = selected.fetchall()
@@ -141,7 +141,6 @@ def activities_of(db: Connection, numbers: Iterable[int]) -> dict[int, Activity]
 
 
 def activity(db: Connection, code: str) -> Activity:
-    """Raises UnknownActivityError."""
     rows = db.execute(f"{_COUNTED} WHERE a.code = ?", (code,)).fetchall()
     if not rows:
         raise UnknownActivityError(f"activity {code}")
@@ -149,7 +148,9 @@ def activity(db: Connection, code: str) -> Activity:
 
 
 def _conditions(wanted: ActivityFilter) -> tuple[str, tuple[object, ...]]:
-    """Return the filter as SQL. Hall and time must match in the same session."""
+    """Return the filter as SQL conditions with their values. Hall and time must match in the same
+    session.
+    """
     filters: list[tuple[str, object]] = []
     if wanted.kind is not None:
         filters.append(("a.kind = ?", wanted.kind))

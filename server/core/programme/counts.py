@@ -29,7 +29,7 @@ class ForumCounts:
 
 @dataclass(frozen=True)
 class CountryCounts:
-    """`country` is "" for those without one."""
+    """People and organisations of a country. `country` is "" for those without one."""
 
     country: str
     people: int
@@ -37,7 +37,9 @@ class CountryCounts:
 
 
 def forum_counts(db: Connection, settings: EventSettings) -> ForumCounts:
-    """If the settings name no country, every government department counts as foreign."""
+    """Count people, organisations and sessions for reports. If the settings name no country, every
+    government department counts as foreign.
+    """
     return ForumCounts(
         days=_days(db, day_starts(settings)),
         activities=_one(db, "SELECT COUNT(*) FROM activity"),
@@ -69,7 +71,6 @@ def forum_counts(db: Connection, settings: EventSettings) -> ForumCounts:
 
 
 def country_counts(db: Connection) -> list[CountryCounts]:
-    """Return the countries, most people first."""
     people = dict(_pairs(db, "SELECT country, COUNT(*) FROM attendee GROUP BY country"))
     organisations = dict(_pairs(db, "SELECT country, COUNT(*) FROM organisation GROUP BY country"))
     counts = [
@@ -91,7 +92,7 @@ def _days(db: Connection, midnights: tuple[int, ...]) -> int:
 
 
 def _keynote_speakers(db: Connection) -> int:
-    """Count attendees by serial, and other speakers by label or name."""
+    """Count keynote speakers: attendees by serial, others by label or name."""
     attendees = "SELECT COUNT(DISTINCT serial) FROM session_speaker WHERE role = 'keynote'"
     others = (
         "SELECT COUNT(DISTINCT CASE WHEN label <> '' THEN label ELSE name END)"

@@ -9,7 +9,9 @@ from server.storage.connection import Connection
 def await_guests(
     db: Connection, session_code: str, labels: Iterable[str], *, invited: bool
 ) -> None:
-    """Store invitations or refusals. A label is an external id or an e-mail address."""
+    """Store invitations to a session, or refusals, for people who may not exist yet. A label is an
+    external id or an e-mail address.
+    """
     db.executemany(
         "INSERT INTO awaited_guest (session_code, label, invited) VALUES (?, ?, ?)"
         " ON CONFLICT (session_code, label) DO UPDATE SET invited = excluded.invited",
@@ -18,7 +20,7 @@ def await_guests(
 
 
 def settle_guests(db: Connection) -> int:
-    """Apply the invitations whose session and person both exist now, and return how many.
+    """Apply the stored invitations whose session and person both exist now, and return how many.
 
     A label that matches several people waits. Session codes match in any case.
     """
@@ -51,7 +53,7 @@ def settle_guests(db: Connection) -> int:
 
 
 def awaited(db: Connection) -> dict[str, tuple[str, ...]]:
-    """Return the waiting labels, by session code."""
+    """Return the labels of stored invitations that were not applied, by session code."""
     labels_of: dict[str, list[str]] = {}
     for row in db.execute("SELECT session_code, label FROM awaited_guest ORDER BY 1, 2"):
         labels_of.setdefault(row["session_code"], []).append(row["label"])

@@ -65,7 +65,7 @@ class OrganisationFilter:
 def find_organisations(
     db: Connection, wanted: OrganisationFilter, limit: int, offset: int
 ) -> tuple[list[Organisation], int]:
-    """Return a page by code, and the total count."""
+    """Return a page of organisations by code, and the total count."""
     filters = [
         (condition, value)
         for condition, value in (
@@ -87,7 +87,9 @@ def find_organisations(
 
 
 def _called(db: Connection, text: str) -> list[int]:
-    """Return the organisations with all these words in the code or names, in any case and width."""
+    """Return the ids of organisations with all these words in the code or names, in any case and
+    width.
+    """
     asked = readings(text)[:1]
     rows = db.execute("SELECT organisation_id, code, names, other_names FROM organisation")
     return [
@@ -108,7 +110,7 @@ def countries_of_organisations(db: Connection) -> list[str]:
 
 
 def people_of(db: Connection, organisation_id: int, limit: int, offset: int) -> list[Attendee]:
-    """Return a page of attendees, sorted by name."""
+    """Return a page of the organisation's attendees, sorted by name."""
     rows = db.execute(
         f"{SELECT} WHERE a.organisation_id = ?"
         " ORDER BY a.family_name, a.given_name, a.serial LIMIT ? OFFSET ?",
@@ -118,7 +120,6 @@ def people_of(db: Connection, organisation_id: int, limit: int, offset: int) -> 
 
 
 def organisation(db: Connection, code: str) -> Organisation:
-    """Raises UnknownOrganisationError."""
     row = db.execute(f"{_COUNTED} WHERE o.code = ?", (code,)).fetchone()
     if row is None:
         raise UnknownOrganisationError(f"organisation {code}")
@@ -133,8 +134,8 @@ def _organisation(row: Row) -> Organisation:
 def link_people(db: Connection) -> int:
     """Link attendees to the organisation named on their card, and return how many changed.
 
-    A name shared by two organisations links nobody. An organisation's own name has precedence over
-    another's other name. `db` must be in a transaction.
+    A name shared by two organisations links nobody. A main name has precedence over another's
+    further name. `db` must be in a transaction.
     """
     ids = organisations_by_name(db)
     printed = db.execute(
@@ -149,10 +150,10 @@ def link_people(db: Connection) -> int:
 
 
 def organisations_by_name(db: Connection) -> dict[str, int | None]:
-    """Return ids by the keys of names (see `badges.roster.same_name`), or None for a name shared by
-    two organisations.
+    """Return organisations' ids by name (normalised by `badges.roster.same_name`), None for a name
+    shared by two.
 
-    Own names have precedence over other names.
+    An organisation's main name has precedence over others' further names.
     """
     rows = db.execute("SELECT organisation_id, names, other_names FROM organisation").fetchall()
     others = _known((row["organisation_id"], json.loads(row["other_names"])) for row in rows)
@@ -162,7 +163,7 @@ def organisations_by_name(db: Connection) -> dict[str, int | None]:
 
 
 def _known(named: Iterable[tuple[int, Iterable[str]]]) -> dict[str, int | None]:
-    """Return the id for each name, or None if several have it."""
+    """Return the id for each name, None for a name with several ids."""
     ids: dict[str, int | None] = {}
     for number, names in named:
         for key in {name_key("", name) for name in names}:

@@ -16,7 +16,7 @@ ROLES = ("keynote", "speaker", "moderator", "panellist")
 
 @dataclass(frozen=True)
 class Speaker:
-    """`serial` is None for a person who is not on the roster."""
+    """A speaker of a session. `serial` is None for a person who is not on the roster."""
 
     serial: int | None
     label: str  # external id or e-mail address from the file
@@ -88,7 +88,7 @@ def _serial(db: Connection, label: str, name: str) -> int | None:
 
 
 def speakers_of(db: Connection, sessions: Iterable[int]) -> dict[int, tuple[Speaker, ...]]:
-    """Return the speakers in order, attendees with the roster's name."""
+    """Return each session's speakers in order. Attendees have the roster's name."""
     speakers_by_session: dict[int, list[Speaker]] = {}
     for row in db.execute(
         "SELECT p.*, a.given_name, a.family_name FROM session_speaker p LEFT JOIN attendee a"
@@ -110,7 +110,7 @@ def speaking(db: Connection, serials: Sequence[int]) -> int:
 
 
 def talks(db: Connection, serial: int) -> list[Talk]:
-    """Return the talks, soonest first."""
+    """Return the attendee's talks, soonest first."""
     rows = db.execute(
         "SELECT s.session_id, s.titles, s.hall_id, p.role, s.ends_at,"
         " COALESCE(p.starts_at, s.starts_at) AS starts_at"
@@ -126,7 +126,7 @@ def speaks_as(db: Connection, serial: int, other: int) -> None:
 
 
 def sessions_where_speaks(db: Connection, serial: int) -> list[tuple[int, str, int | None]]:
-    """Return (session id, role, start of the talk)."""
+    """Return (session id, role, start) of each talk of the attendee."""
     rows = db.execute(
         "SELECT session_id, role, starts_at FROM session_speaker WHERE serial = ?"
         " ORDER BY session_id, position",
@@ -137,7 +137,7 @@ def sessions_where_speaks(db: Connection, serial: int) -> list[tuple[int, str, i
 
 @dataclass(frozen=True)
 class Contribution:
-    """A person's part in a session, with place and time."""
+    """A speaker's part in a session, with place and time."""
 
     speaker: Speaker
     organisation: str  # as on the card, or "" for a person who is not on the roster
@@ -150,7 +150,7 @@ class Contribution:
 def find_contributions(
     db: Connection, role: str | None, limit: int, offset: int
 ) -> tuple[list[Contribution], int]:
-    """Return a page by time, and the total count."""
+    """Return a page of contributions by time, and the total count."""
     where, values = ("", ()) if role is None else (" WHERE p.role = ?", (role,))
     (total,) = db.execute(f"SELECT COUNT(*) FROM session_speaker p{where}", values).fetchone()
     # Join the names only for the page, not for the sort.
@@ -183,7 +183,7 @@ def _contribution(row: Row) -> Contribution:
 
 
 def _speaker(row: Row) -> Speaker:
-    """The roster's name has precedence."""
+    """Return the speaker with the roster's name, if linked."""
     on_roster = row["serial"] is not None
     return Speaker(
         serial=row["serial"],

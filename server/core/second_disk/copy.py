@@ -50,7 +50,7 @@ class BackupError(EventError):
 
 
 class _StoppedError(Exception):
-    """Raised when the server stops."""
+    """Raised within a backup when the server stops."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Backup:
 
 @dataclass(frozen=True)
 class Status:
-    """The state of the second disk. The texts for staff are "" while all is well."""
+    """The state of the backup directory. The texts for staff are "" while all is well."""
 
     directory: Path
     newest: Backup | None = None
@@ -136,7 +136,7 @@ def make_backup(
     progress: Progress = lambda done, of: None,
     pause_s: float = PAUSE_S,
 ) -> Backup:
-    """Raises BackupError."""
+    """Make and check a backup. Raises BackupError."""
     name = datetime.fromtimestamp(now // 1000, UTC).strftime(_NAME)
     making = directory / f"{_MAKING}{name}-{os.getpid()}"
     try:
@@ -192,7 +192,9 @@ def _copy_files(event: Event, making: Path) -> None:
 
 
 def _copy_database(source: Path, target: Path, progress: Progress, pause_s: float) -> None:
-    """Copy the state of one moment slowly, with regular flushes, since the doors need the disk."""
+    """Copy a snapshot of the database slowly, with regular flushes, since scans need
+    the disk too.
+    """
     durable_files.write_new(target, b"")
     steps = 0
     # Keep it open longer than SQLite's connection: closing it would release SQLite's locks.
@@ -255,12 +257,14 @@ def _check_age(directory: Path, opened: Database) -> None:
 
 
 def _state(db: Connection) -> tuple[int, int, int]:
-    """Return a key by which later states of the same line of servers compare higher."""
+    """Return a sort key of the database's state: later states of the same event compare higher."""
     return event_state.incarnation(db), changes.cursor(db), log_size(db)
 
 
 class Backups:
-    """Makes backups on a thread while the server runs, and keeps the critical acts."""
+    """Makes regular backups on a thread, and stores the critical acts on the second disk after
+    each write.
+    """
 
     def __init__(
         self, event: Event, opened: Database, clock: Callable[[], int], every_s: float = EVERY_S
@@ -284,11 +288,11 @@ class Backups:
         return replace(self._status, acts_trouble=self._keeper.trouble)
 
     def kept_acts(self) -> list[Acts]:
-        """Return the acts on the second disk, including those missing in the database."""
+        """Return the critical acts on the second disk, including those missing in the database."""
         return self._keeper.kept()
 
     def keep_acts(self) -> None:
-        """Write the acts with the server's incarnation, which has just changed."""
+        """Rewrite the critical acts, after the server's incarnation has changed."""
         self._keeper.keep()
 
     def start(self) -> None:
@@ -299,7 +303,7 @@ class Backups:
         self._repeating.close()
 
     def _turn(self) -> float:
-        """Make a backup if one is due, and write acts that could not be written. Return the pause
+        """Make a backup if one is due, and store acts that failed to be stored. Return the pause
         in seconds.
         """
         try:

@@ -33,7 +33,7 @@ _BYTES_MAX = 500_000_000
 
 
 class ActsError(EventError):
-    """Raised if the file of acts can't be used, or an act can't be stored."""
+    """Raised if the file of critical acts can't be used, or an act can't be stored."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ _INSERTS = {"badge": "NEW.issue > 1", "attendee": None}
 
 @dataclass(frozen=True)
 class Moment:
-    """A state of an event. `committed` leaves were certainly on disk."""
+    """A state of an event's database. `committed` leaves were certainly on disk."""
 
     event_id: bytes
     incarnation: int
@@ -106,21 +106,21 @@ class Moment:
 
     @property
     def order(self) -> tuple[int, int]:
-        """Return a key by which later states compare higher."""
+        """Return a sort key: later states compare higher."""
         return self.incarnation, self.log_size
 
 
 @dataclass(frozen=True)
 class Acts:
-    """Rows by table, each with values by column."""
+    """The stored critical acts: rows by table, each with values by column, as of `moment`."""
 
     moment: Moment
     rows: dict[str, list[dict[str, Any]]]
 
 
 class Keeper:
-    """Stores the acts of one process's writes. `trouble` is the reason if the last could not be
-    stored.
+    """Stores the critical acts in one process's writes on the second disk. `trouble` is the reason
+    if the last could not be stored.
     """
 
     def __init__(
@@ -139,11 +139,11 @@ class Keeper:
         database.check_steps(self._check)
 
     def keep(self) -> None:
-        """Write the file if it is out of date. Sets `trouble` on failure."""
+        """Rewrite the file if it is out of date. Sets `trouble` on failure."""
         self._database.write(self._try)
 
     def kept(self) -> list[Acts]:
-        """Return the event's acts on the second disk, including those missing in the database."""
+        """Return the acts on the second disk, including those missing in the database."""
         stored = []
         for path in (self._path, self._path.with_name(UNSURE_FILE)):
             with suppress(ActsError):
@@ -166,8 +166,8 @@ class Keeper:
                 _trigger(db, kept.table, "INSERT", when, grave)
 
     def _check(self, db: Connection) -> None:
-        """Store a step's acts in its transaction. Raises ActsError if the step must be rolled
-        back.
+        """Store the acts of a write before its commit. Raises ActsError if the write must be
+        rolled back.
         """
         (grave,) = db.execute("SELECT MAX(grave) FROM act_changed").fetchone()
         if grave is None:
@@ -249,11 +249,11 @@ def _check_age(path: Path, database: Moment) -> None:
 
 
 def _keep_unsure(path: Path, database: Moment) -> None:
-    """Keep acts that this database may lack before the file is rewritten.
+    """Copy the file before it is rewritten, if it has acts that this database may lack.
 
-    The last act was on the second disk before its own commit. If the server died in between, it was
-    never answered. If the database was set back to just before it, it was answered, and kiosks will
-    prove that.
+    The last act was on the second disk before its own commit. If the server died in between, the
+    request was never answered. If an old copy of the database from just before it is in use, it
+    was answered, and kiosks will prove that.
     """
     unsure = path.with_name(UNSURE_FILE)
     with suppress(OSError):

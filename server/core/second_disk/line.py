@@ -44,11 +44,12 @@ def next_of_line(
     now: int,
     was_put_back: bool,
 ) -> tuple[dict[str, int], int]:
-    """Make this database the next server of its line. It may have forgotten grants (rule 8).
+    """After a restore, make this database usable by a new incarnation of the server. It may lack
+    grants (rule 8).
 
-    `newer` are acts that it may lack, oldest first. `log_name` is the entry log's former name.
-    `subject` is logged. `was_put_back` means that the old copy may have been in use. Return the
-    number of rows gained from the acts by table, and the number of rows that did not fit.
+    `newer` are critical acts that it may lack, oldest first. `log_name` is the entry log's former
+    name. `subject` is logged. `was_put_back` means that the old copy may have been in use. Return
+    the number of rows gained from the acts by table, and of rows that did not fit.
     """
     left: dict[str, str | int | None] = {"log_name": log_name}
     left |= {"log_size": critical_state.log_size(db), "log_root": _root(db)}
@@ -68,8 +69,8 @@ def next_of_line(
 
 
 def ask_about_print_jobs(db: Connection, now: int) -> None:
-    """Return unfinished print jobs to their desks. Since the earlier state, they may have been
-    printed.
+    """Return unfinished print jobs to their desks, because they may have been printed since the
+    backup.
     """
     words = N_("The server was set back to an earlier state since.")
     db.execute(
@@ -80,9 +81,10 @@ def ask_about_print_jobs(db: Connection, now: int) -> None:
 
 
 def _forget_what_is_over(db: Connection, incarnation: int) -> None:
-    """Delete page sessions, since some may have ended since, and the old server's feed.
+    """Delete page sessions, since some may have ended since, and the old feed.
 
-    The new feed begins beyond every kiosk's cursor, so each kiosk first takes a snapshot.
+    The new feed begins at a higher position than every kiosk's, so each kiosk first takes a
+    snapshot.
     """
     db.execute("DELETE FROM web_session")
     (newest,) = db.execute("SELECT COALESCE(MAX(cursor), 0) FROM change").fetchone()
@@ -102,7 +104,7 @@ def _root(db: Connection) -> str:
 
 
 def awaited(db: Connection) -> list[Awaited]:
-    """Return the kiosks that halls wait for, by hall."""
+    """Return the kiosks whose report halls wait for, by hall."""
     rows = db.execute(
         "SELECT a.hall_id, h.names AS hall_names, a.kiosk, a.generation, k.state,"
         " d.names AS door_names"

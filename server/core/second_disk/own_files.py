@@ -24,7 +24,7 @@ class TooManyFilesError(Exception):
 
 
 def copied_bytes(source: Path, before: Path | None) -> int:
-    """Return the size of a copy beside the backup `before`."""
+    """Return how many bytes a backup takes. Files unchanged since the backup `before` take none."""
     return sum(
         path.stat().st_size
         for path in _all_files(source)
@@ -35,7 +35,7 @@ def copied_bytes(source: Path, before: Path | None) -> int:
 def copy_own_files(
     source: Path, target: Path, before: Path | None = None, go_on: GoOn = lambda: None
 ) -> None:
-    """Copy the files from the event in `source` into `target`.
+    """Copy the event's files, except the database, from `source` into `target`.
 
     `before` is an earlier backup on the same disk. Only the owner may read the copy. Files deleted
     meanwhile are left out. Raises OSError and TooManyFilesError.
@@ -63,7 +63,7 @@ def _all_files(source: Path) -> Iterator[Path]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Skips unfinished files, and does not follow links."""
+    """Yield the files in a folder, without unfinished ones. Links are not followed."""
     count = 0
     for directory, folders, names in os.walk(folder):
         folders.sort()
@@ -88,7 +88,9 @@ def _is_as(path: Path, earlier: Path | None) -> bool:
 
 
 def _linked(earlier: Path | None, copy: Path) -> bool:
-    """Return whether the disk supports hard links."""
+    """Make the copy a hard link to the earlier backup's file. Return False if that is
+    impossible.
+    """
     assert earlier is not None
     try:
         os.link(earlier, copy)

@@ -14,9 +14,10 @@ _REVOKED = next(kept for kept in critical_state.KEPT if kept.table == "attendee"
 
 
 def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[str, int], int]:
-    """Return the number of new or changed rows by table, and of rows that did not fit.
+    """Add critical acts to a restored database. Return the number of new or changed rows by table,
+    and of rows that did not fit.
 
-    Attestations and clearings are not included: they must be repeated, and until then those places
+    Attestations and clearings are left out: staff must repeat them, and until then those places
     count as used.
     """
     gained: dict[str, int] = {}
@@ -93,10 +94,10 @@ def _is_known(db: Connection, serial: int) -> bool:
 
 
 def _keep_unknown(db: Connection, row: dict[str, Any]) -> None:
-    """Store the revocation or reissue of a badge whose holder is unknown here.
+    """Store the revocation or reissue of a badge whose holder is not in the database.
 
-    The roster is not among the acts, so people registered after the backup are missing. Their
-    revoked and replaced badges must stay invalid.
+    Acts lack the roster, so people registered after the backup are missing. Their revoked and
+    replaced badges must stay invalid.
     """
     issue = dialect.greatest("unknown_holder.highest_issue", "excluded.highest_issue")
     db.execute(

@@ -39,7 +39,7 @@ _SETTING = "set_back"  # the value is the time of detection, in Unix ms
 
 class SetBackError(Exception):
     def __init__(self, sign: str, incarnation: int) -> None:
-        """`sign` is the evidence. `incarnation` is the highest known to be in use."""
+        """`sign` is the evidence. `incarnation` is the highest one seen."""
         super().__init__(sign)
         self.sign = sign
         self.incarnation = incarnation
@@ -47,7 +47,7 @@ class SetBackError(Exception):
 
 @dataclass(frozen=True)
 class Notice:
-    """The time of detection (Unix ms), and the awaited kiosks."""
+    """When the old copy was detected (Unix ms), and the kiosks that must report."""
 
     at: int
     awaited: Sequence[line.Awaited]
@@ -60,7 +60,7 @@ def judge(
     sender: Sender,
     batch: wire.ScanBatch,
 ) -> None:
-    """Raise SetBackError if the batch proves that the database was set back.
+    """Raise SetBackError if the batch proves that an old copy of the database is in use.
 
     Raises ForkError if the batch claims a signed statement without its signature.
     """
@@ -85,7 +85,7 @@ def _judge_mark(db: Connection, event: Event, sender: Sender, mark: wire.Mark) -
 
 
 def _came_so_far(db: Connection, sender: Sender, mark: wire.Mark) -> bool:
-    """Return whether this database knows the run and its position."""
+    """Return whether this database has reached the position in the kiosk's Mark."""
     own = mark.run == sender.memo.get(RUN)
     if own and contact.has_reached(sender.memo, mark.cursor, mark.entries):
         return True
@@ -106,8 +106,8 @@ def _came_so_far(db: Connection, sender: Sender, mark: wire.Mark) -> bool:
 
 
 def _judge_note(event: Event, entries: entry_log.Log, note: str, here: int) -> None:
-    """Check a checkpoint. Raises SetBackError if it is of this log, or a later one of the line, and
-    contradicts this log.
+    """Check a checkpoint. Raises SetBackError if it is of this log, under this or a later name,
+    and contradicts it.
     """
     name = note.partition("\n")[0]
     stem = f"hallkeeper/{event.uuid}"
@@ -152,8 +152,8 @@ def _check_grant(
 
 
 def _claims(sender: Sender, batch: wire.ScanBatch, here: int) -> bool:
-    """Return whether the kiosk claims larger grants than known, in the server's incarnation or a
-    later one.
+    """Return whether the kiosk reports more grants than known here, in the server's incarnation or
+    a later one.
 
     After a restore this is allowed in the server's incarnation until the kiosk has reported.
     """
@@ -168,7 +168,6 @@ def _claims(sender: Sender, batch: wire.ScanBatch, here: int) -> bool:
 
 
 def _granted(sender: Sender, key: PoolKey) -> int:
-    """Return the granted total known to the server, or 0."""
     account = sender.accounts.get(key)
     return 0 if account is None else account.granted
 
@@ -186,11 +185,11 @@ def renew(
     kept: Sequence[critical_state.Acts],
     now: int,
 ) -> int | None:
-    """Become the next server of the line, in the writer's transaction. Return the incarnation.
+    """Begin a new incarnation of the server, in the writer's transaction, and return its number.
 
-    Returns None if another request has already done so. Raises ForkError like `judge`. `kept` are
-    the acts of the second disk, including those that this database may lack. If it is empty, kiosks
-    may hold places in halls where they are not known.
+    Return None if another request has already done so. Raises ForkError like `judge`. `kept` are
+    the critical acts of the second disk, including those that this database may lack. If empty,
+    kiosks may hold places in halls where they are unknown.
     """
     try:
         judge(db, event, entries, sender, batch)
@@ -230,8 +229,8 @@ def renew_by_memory(
     kept: Sequence[critical_state.Acts],
     now: int,
 ) -> int:
-    """Become the next server of the line, because the database lacks data in this server's memory.
-    Return the incarnation.
+    """Begin a new incarnation of the server, because the database lacks data in this server's
+    memory. Return its number.
 
     This happens when a lagging standby becomes the primary.
     """

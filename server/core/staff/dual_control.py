@@ -16,8 +16,8 @@ _TIES = frozenset({Act.USER_ADDED, Act.USER_ENABLED, Act.ROLE_SET, Act.PASSWORD_
 
 
 def apart_from(db: Connection, first: str, second: str, now: int) -> int | None:
-    """Return when two accounts (such as `user:1`) will count as two people's, or None if they do
-    now.
+    """Return when two accounts (such as `user:1`) will count as two people's (Unix ms), or None if
+    they do now.
     """
     if first == second:
         return now + TIE_MS
@@ -37,7 +37,9 @@ def apart_from(db: Connection, first: str, second: str, now: int) -> int | None:
 
 
 def _ties(db: Connection, now: int) -> list[tuple[int, str, str]]:
-    """Return the last day's ties between accounts as (at, by, account), newest first."""
+    """Return the last day's acts by which one account gained power over another, newest first, as
+    (at, by, account).
+    """
     # Matches the partial index of acts.
     rows = db.execute(
         "SELECT at, body FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND at > ?",

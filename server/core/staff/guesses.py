@@ -25,7 +25,7 @@ _ALL = "all"
 
 
 class WaitError(Exception):
-    """Raised after too many guesses. The next is allowed from `until` (Unix ms)."""
+    """Raised after too many wrong passwords. The next attempt is allowed from `until` (Unix ms)."""
 
     def __init__(self, until: int) -> None:
         super().__init__("too many guesses")
@@ -34,7 +34,7 @@ class WaitError(Exception):
 
 @dataclass(frozen=True)
 class Key:
-    """A subject of counting, such as a name or an address. A right password clears an `own` key,
+    """A name or address whose wrong passwords are counted. A right password clears an `own` key,
     and is not counted for other keys.
     """
 
@@ -44,10 +44,10 @@ class Key:
 
 
 class Guesses:
-    """The counts of an event. Thread-safe."""
+    """Counts wrong passwords and codes of an event. Thread-safe."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
-        """The database has keys as hashes with `secret`, because a typed name may be a password."""
+        """Keys are stored as hashes with `secret`, because a typed name may be a password."""
         self.known, self.strangers = Lane(), Lane()
         self._database = database
         self._secret = secret
@@ -58,7 +58,7 @@ class Guesses:
         self._since_trim = TRIM_EVERY
 
     def check(self, keys: Sequence[Key], now: int, *, void_until: int | None = None) -> list[int]:
-        """Return the counts of the keys. Raises WaitError where one of them has to wait.
+        """Return each key's count. Raises WaitError if any key has to wait.
 
         Counts no newer than `void_until` are void. It writes only after a clock was set back.
         """
@@ -69,9 +69,9 @@ class Guesses:
         return _counts(keys, states, now)
 
     def charge(self, keys: Sequence[Key], now: int, *, void_until: int | None = None) -> list[int]:
-        """Count a guess for each key, before it is checked, and return the counts.
+        """Count an attempt for each key, before its password is checked, and return the counts.
 
-        Raises WaitError, with nothing counted, where one of the keys has to wait.
+        Raises WaitError, with nothing counted, if any key has to wait.
         """
         self.check(keys, now, void_until=void_until)
 
@@ -86,7 +86,7 @@ class Guesses:
         return self._database.write(step)
 
     def refund(self, db: Connection, keys: Sequence[Key], now: int) -> None:
-        """Take a guess back in the caller's transaction, because the password was right."""
+        """Undo `charge` in the caller's transaction, because the password was right."""
         states, _ = self._load(db, keys, now, None)
         left = [
             NEW if key.own else key.limit.undo(state)
@@ -95,7 +95,9 @@ class Guesses:
         self._store(db, keys, left, now)
 
     def waiting(self, db: Connection, keys: Sequence[Key], now: int) -> dict[str, tuple[int, int]]:
-        """Return the keys that have to wait, each with its newest guess and its end (Unix ms)."""
+        """Return the keys that have to wait, each with its newest attempt and the wait's end (Unix
+        ms).
+        """
         states, _ = self._load(db, keys, now, None)
         ends = {
             key.text: (state[1], key.limit.next_at(state))
@@ -105,9 +107,9 @@ class Guesses:
         return {text: (used_at, until) for text, (used_at, until) in ends.items() if until > now}
 
     def take_note(self, db: Connection, now: int) -> int | None:
-        """Ask to write a refusal into the entry log, which strangers could fill otherwise.
+        """Limit the refusals in the entry log, which strangers could fill otherwise.
 
-        Returns the number of refusals left out here before, or None where this one is left out.
+        Return the number of refusals left out before, or None if this one must be left out.
         """
         is_noted = NOTES.take(db, _ALL, now)
         with self._lock:
@@ -120,7 +122,9 @@ class Guesses:
     def _load(
         self, db: Connection, keys: Sequence[Key], now: int, void_until: int | None
     ) -> tuple[list[State], bool]:
-        """Return the keys' states, and whether one is ahead because the clock was set back."""
+        """Return the keys' states, and whether any is in the future because the clock was set
+        back.
+        """
         loaded = [StoredLimit(_WHAT, key.limit).load(db, self._hash(key), now) for key in keys]
         states = [
             NEW if void_until is not None and used_at <= void_until else state
@@ -153,7 +157,6 @@ class Guesses:
 
 
 def _counts(keys: Sequence[Key], states: Sequence[State], now: int) -> list[int]:
-    """Return the counts. Raises WaitError where one of them has to wait."""
     pairs = zip(keys, states, strict=True)
     until = max(key.limit.next_at(state) for key, state in pairs)
     if now < until:

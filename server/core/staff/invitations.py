@@ -66,7 +66,7 @@ def open_invitations(db: Connection, now: int) -> list[Invitation]:
 
 
 def find(db: Connection, token: str, now: int) -> Invitation:
-    """Raises InvitationOverError."""
+    """Return the valid invitation with this secret. Raises InvitationOverError."""
     row = db.execute(
         "SELECT token_hash, name, role, expires_at FROM invitation"
         " WHERE token_hash = ? AND expires_at > ?",

@@ -11,7 +11,7 @@ WAIT_S = 5.0
 
 
 class BusyError(Exception):
-    """Raised if too many passwords wait for their check. Nothing was counted."""
+    """Raised if too many passwords wait to be checked. Nothing was counted."""
 
 
 @dataclass(eq=False)
@@ -23,11 +23,11 @@ class _Waiting:
 
 
 class Lane:
-    """Lets one password at a time be checked. Few requests wait for their turn, and fewer of one
-    address.
+    """Lets one password at a time be checked, because the check is slow. The number of waiting
+    requests is limited.
 
-    The next turn goes to the address with the fewest guesses, and a full lane rejects the address
-    with the most. So an attacker with some addresses does not delay the others.
+    The address with the fewest wrong passwords is next, and a full queue rejects the address with
+    the most. So an attacker with some addresses does not delay the others.
     """
 
     def __init__(self) -> None:
@@ -38,9 +38,9 @@ class Lane:
 
     @contextmanager
     def turn(self, address: str, guesses: int = 0) -> Iterator[None]:
-        """Wait for the turn of an address with so many wrong guesses.
+        """Hold the turn in the block. `guesses` is the address's number of wrong passwords.
 
-        Raises BusyError where the lane is full of addresses with fewer guesses, and after WAIT_S.
+        Raises BusyError if the queue is full of addresses with fewer, and after WAIT_S.
         """
         mine = self._enter(address, guesses)
         try:

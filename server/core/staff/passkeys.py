@@ -24,7 +24,7 @@ CHALLENGE_BYTES = 32
 
 @dataclass(frozen=True)
 class Place:
-    """Our host and origin, as browsers sign them."""
+    """The server's host and origin, which browsers sign."""
 
     rp_id: str
     origin: str

@@ -102,9 +102,7 @@ def _parts(text: str) -> set[str]:
 
 
 def _pieces(text: str, words: frozenset[str]) -> int:
-    """Return the smallest number of pieces of a text. A repeated text counts as one repetition and
-    one more piece.
-    """
+    """Return the smallest number of `words` and repetitions from which a text can be composed."""
     for length in range(1, len(text) // 2 + 1):
         if (text[:length] * (len(text) // length + 1))[: len(text)] == text:
             return _fewest(text[:length], words) + 1

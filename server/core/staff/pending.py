@@ -20,16 +20,16 @@ ENOUGH_MS = LIFE_MS // 2
 
 
 class Pending:
-    """The challenges of an event. Thread-safe."""
+    """Stores short-lived secret values of page sessions, such as challenges. Thread-safe."""
 
     def __init__(self, database: Database, key: bytes) -> None:
-        """Take a key of 32 bytes that is not in the database."""
+        """`key` has 32 bytes and must not be in the database."""
         self._database = database
         self._key = key
         self._box = nacl.secret.SecretBox(key)
 
     def put(self, token: str, purpose: str, value: bytes, now: int) -> None:
-        """Store a value for the session of `token`, replacing the last one of that purpose."""
+        """Store a value for the session of `token`, replacing its last one of that purpose."""
         whose, sealed = self._whose(token), bytes(self._box.encrypt(value))
 
         def step(db: Connection) -> None:
@@ -44,7 +44,7 @@ class Pending:
         self._database.write(step)
 
     def asked(self, token: str, purpose: str, make: Callable[[], bytes], now: int) -> bytes:
-        """Return the session's pending value, or store a new one from `make`. Only the latter
+        """Return the session's stored value, or store a new one from `make`. Only the latter
         writes.
         """
         with self._database.reading() as db:

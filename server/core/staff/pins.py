@@ -19,7 +19,7 @@ _ROW = "0123456789012345678909876543210987654321"
 
 
 def hash_pin(pin: str) -> str:
-    """Raises AccountError for a PIN that is too short, too long or too easily guessed."""
+    """Hash a PIN. Raises AccountError if it is too short, too long or too easily guessed."""
     low, high = PIN_DIGITS
     if not (pin.isascii() and pin.isdigit() and low <= len(pin) <= high):
         raise AccountError(N_("A PIN has %(low)s to %(high)s digits."), low=low, high=high)
@@ -29,7 +29,7 @@ def hash_pin(pin: str) -> str:
 
 
 def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -> None:
-    """Let a user act at the doors. Raises AccountError."""
+    """Set a user's PIN, so that they may act as supervisor at doors. Raises AccountError."""
     account = user(db, user_id)
     if account.role not in ROLES or account.disabled:
         raise AccountError(N_("Only supervisors and admins have a PIN; change the role first."))

@@ -35,7 +35,7 @@ class SavedFilter:
 
 
 def visible(db: Connection, page: str, user_id: int) -> list[SavedFilter]:
-    """Return a user's own filters by name, then shared ones."""
+    """Return the page's filters that the user may see: their own by name, then shared ones."""
     rows = db.execute(
         "SELECT f.filter_id, f.user_id, u.name AS owner, f.name, f.query, f.shared"
         " FROM saved_filter f JOIN staff_user u USING (user_id)"

@@ -53,7 +53,7 @@ class Factors:
 
     @property
     def count(self) -> int:
-        """Return the number, without recovery codes."""
+        """Return the number of second factors, without recovery codes."""
         return self.totp + len(self.passkeys)
 
 
@@ -73,7 +73,7 @@ def factors(db: Connection, user_id: int) -> Factors:
 
 
 def new_secret() -> str:
-    """Return 160 random bits in base32."""
+    """Return a secret for an authenticator app: 160 random bits in base32."""
     return pyotp.random_base32()
 
 
@@ -145,7 +145,7 @@ def use_recovery_code(db: Connection, user: User, code: str) -> None:
 
 
 def remove_totp(db: Connection, user: User, *, now: int) -> None:
-    """Raises AccountError if there is none."""
+    """Remove the user's authenticator app. Raises AccountError if there is none."""
     gone = db.execute(
         "UPDATE staff_user SET totp_sealed = NULL WHERE user_id = ? AND totp_sealed IS NOT NULL",
         (user.user_id,),
@@ -156,7 +156,6 @@ def remove_totp(db: Connection, user: User, *, now: int) -> None:
 
 
 def remove_passkey(db: Connection, user: User, credential_id: bytes, *, now: int) -> None:
-    """Raises AccountError if the user has no such passkey."""
     gone = db.execute(
         "DELETE FROM passkey WHERE user_id = ? AND credential_id = ?", (user.user_id, credential_id)
     ).rowcount
@@ -194,7 +193,9 @@ def _after_removal(db: Connection, user: User, factor: str, now: int) -> None:
 
 
 def _step_of(secret: str, code: str, now: int, *, after: int) -> int:
-    """Return the time step of this code. It must be later than `after`. Raises WrongFactorError."""
+    """Return the 30-second step to which this code belongs. It must be later than `after`. Raises
+    WrongFactorError.
+    """
     plain, here, app = code.replace(" ", ""), now // 1000 // STEP_S, pyotp.TOTP(secret)
     matching = None
     for step in range(here - STEPS_AROUND, here + STEPS_AROUND + 1):

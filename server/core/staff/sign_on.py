@@ -48,7 +48,7 @@ class NoRoleError(SignOnError):
 
 @dataclass(frozen=True)
 class Begun:
-    """What the browser stores while its user is at the provider."""
+    """Values that the browser stores while its user signs in at the identity provider."""
 
     address: str  # the address to open at the provider
     state: str
@@ -67,7 +67,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Provider:
-    """A client of one identity provider. Thread-safe."""
+    """This server's connection to an identity provider. Thread-safe."""
 
     issuer: str
     client_id: str
@@ -144,7 +144,7 @@ class Provider:
         return self._identity(claims)
 
     def _check_sender(self, answer: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
-        """Refuse an answer of another provider (RFC 9207)."""
+        """Refuse an answer from another provider (RFC 9207)."""
         needed = metadata.get("authorization_response_iss_parameter_supported") is True
         if answer.get("iss", "" if needed else self.issuer) != self.issuer:
             raise SignOnError(N_("This answer comes from another provider. Start again."))
@@ -236,7 +236,7 @@ class Provider:
 
 
 class _Turn:
-    """A session with the provider. The number of open sessions is limited."""
+    """An HTTP session with the provider. The number of open sessions is limited."""
 
     def __init__(self, provider: Provider, back: str) -> None:
         from authlib.integrations.requests_client import OAuth2Session
@@ -301,7 +301,7 @@ def provider_of(event: Event) -> Provider | None:
 
 
 def is_safe(address: object) -> bool:
-    """Return whether traffic to an address can't be read on the way."""
+    """Return whether requests to an address are encrypted or stay on this computer."""
     try:
         parts = urlsplit(str(address))
     except ValueError:

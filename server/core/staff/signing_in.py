@@ -119,10 +119,10 @@ def sign_in(
 def factor_keys(
     db: Connection, user: User, address: str, device: str, now: int, *, code: bool
 ) -> list[Key]:
-    """Return the keys for a guess at the user's second factor.
+    """Return the keys under which a wrong second factor counts.
 
-    It counts for the place, so a thief of the password can't lock the user out of known browsers
-    and addresses. A `code` of six digits from unknown places also counts for the account. Other
+    It counts for the browser or address, so a thief of the password can't lock the user out
+    elsewhere. A `code` of six digits from unknown places also counts for the account. Other
     factors are too long to guess.
     """
     subject = f"factor of {user.user_id}"
@@ -141,7 +141,9 @@ def chars_min(user: User, with_factor: frozenset[str]) -> int:
 def strangers_wait(
     db: Connection, guesses: Guesses, users: Sequence[User], now: int
 ) -> dict[int, int]:
-    """Return the users at whose accounts strangers have to wait, with the end of the wait."""
+    """Return, by user id, until when unknown browsers and addresses have to wait (Unix ms). Users
+    without such a wait are left out.
+    """
     keys = {user.user_id: (_account_key(user.name), _codes_key(user)) for user in users}
     pairs = [Key(text, ACCOUNT) for pair in keys.values() for text in pair]
     waiting = guesses.waiting(db, pairs, now)
@@ -157,8 +159,8 @@ def strangers_wait(
 def _keys(
     database: Database, attempt: Attempt, account: users.Stored | None, now: int
 ) -> tuple[list[Key], int | None, bool]:
-    """Return the keys of the guess, the time up to which counts are void, and whether the place is
-    known or the account unlocked.
+    """Return the keys under which the attempt counts, the time up to which counts are void, and
+    whether browser or address is known or the account unlocked.
     """
     name, address = _name(attempt.name), attempt.address
     here = Key(f"{name} at {address}", HERE, own=True)
@@ -183,7 +185,7 @@ def _note_refusal(
     tries: list[int],
     now: int,
 ) -> None:
-    """Log the first refusal of a series, and each start of a wait."""
+    """Log the first wrong password of a series, and each start of a wait."""
     slowed = [key for key, count in zip(keys, tries, strict=True) if count == key.limit.free]
     if tries[0] != 1 and not slowed:
         return
@@ -203,7 +205,7 @@ def note(
     subject: dict[str, str | int | None],
     now: int,
 ) -> None:
-    """Log a refusal, unless the entry log has too many already."""
+    """Log a refused sign-in, unless the entry log has too many already."""
     unlisted = guesses.take_note(db, now)
     if unlisted is None:
         return
@@ -214,7 +216,7 @@ def note(
 def _known_key(
     db: Connection, user_id: int, subject: str, address: str, device: str, now: int
 ) -> Key | None:
-    """Return the key for a known browser or address, or None."""
+    """Return the key of a known browser or address, or None."""
     marks = _known(db, user_id, now)
     for mark in (_device_mark(device), _address_mark(address)):
         if mark in marks:
@@ -286,9 +288,9 @@ def finish(
     device: str,
     now: int,
 ) -> str:
-    """Let a session open pages after its second factor, under the new `token`.
+    """Complete a session's sign-in after its second factor, under the new `token`.
 
-    Returns the token for the browser to keep.
+    Return the token by which the browser is known later.
     """
     users.confirm(db, before, token, now=now, showed_factor=True)
     subject: dict[str, str | int | None] = {

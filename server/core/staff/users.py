@@ -75,7 +75,7 @@ class User:
 
     @property
     def by(self) -> str:
-        """Return the id in the entry log."""
+        """Return the user's id in the entry log."""
         return f"user:{self.user_id}"
 
 
@@ -159,7 +159,6 @@ def users(db: Connection) -> list[User]:
 
 
 def user(db: Connection, user_id: int) -> User:
-    """Raises AccountError if there is none."""
     row = db.execute(f"SELECT {_COLUMNS} FROM staff_user WHERE user_id = ?", (user_id,)).fetchone()
     if row is None:
         raise AccountError(N_("There is no such user."))
@@ -227,7 +226,7 @@ def unlock(db: Connection, user_id: int, *, by: str, now: int) -> None:
 
 
 def set_role(db: Connection, user_id: int, role: str, *, by: str, now: int) -> None:
-    """Raises AccountError if it would demote the last admin."""
+    """Set the user's role. Raises AccountError if it would demote the last admin."""
     check_role(role)
     before = user(db, user_id)
     if role != "admin":
@@ -382,7 +381,7 @@ def leave(db: Connection, token: str, user: User | None, *, now: int) -> None:
 
 
 def end_sessions(db: Connection, user_id: int) -> int:
-    """Return how many."""
+    """End all sessions of the user, and return how many."""
     return db.execute("DELETE FROM web_session WHERE user_id = ?", (user_id,)).rowcount
 
 
@@ -406,7 +405,7 @@ def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebS
 
 
 def end_session(db: Connection, user: User, mark: str, *, now: int) -> None:
-    """Raises AccountError if it has ended already."""
+    """End the user's session with the hash `mark`. Raises AccountError if it has ended already."""
     rows = db.execute("SELECT token_hash FROM web_session WHERE user_id = ?", (user.user_id,))
     for (token_hash,) in rows.fetchall():
         if hashlib.sha256(token_hash).hexdigest()[:16] == mark:
@@ -417,7 +416,7 @@ def end_session(db: Connection, user: User, mark: str, *, now: int) -> None:
 
 
 def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> int:
-    """Return how many."""
+    """End the user's sessions except that of `token`, and return how many."""
     ended = db.execute(
         "DELETE FROM web_session WHERE user_id = ? AND token_hash <> ?",
         (user.user_id, _token_hash(token)),
@@ -427,7 +426,6 @@ def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> i
 
 
 def sign_everywhere_out(db: Connection, user_id: int, *, by: str, now: int) -> None:
-    """Raises AccountError."""
     user(db, user_id)
     ended = end_sessions(db, user_id)
     entry_log.act(db, by, Act.SESSIONS_ENDED, {"user": user_id, "count": ended}, now)

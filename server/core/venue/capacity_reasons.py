@@ -32,7 +32,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Measures:
-    """A hall's measures, or None if unknown: widths in metres, areas in square metres, times in
+    """A hall's measures, None if unknown: widths in metres, areas in square metres, times in
     minutes.
     """
 
@@ -49,7 +49,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class Reason:
-    """`sum` is the calculation, for people to check."""
+    """A limit of a hall's capacity. `sum` is the calculation, which staff can check."""
 
     kind: str
     people: int
@@ -57,7 +57,7 @@ class Reason:
 
 
 def reasons(measures: Measures) -> tuple[Reason, ...]:
-    """Return the capacities, lowest first."""
+    """Return the limits that follow from a hall's measures, lowest first."""
     capacities = [*_holding(measures)]
     if measures.entry_lanes is not None:
         minutes, minutes_text = _minutes(measures.fill_min, FILL_MIN)
@@ -96,7 +96,7 @@ def reasons(measures: Measures) -> tuple[Reason, ...]:
 
 
 def _holding(measures: Measures) -> tuple[Reason, ...]:
-    """Return the lower of seats and floor."""
+    """Return the limit by seats or by floor area, whichever is lower."""
     capacities = []
     if measures.seats is not None:
         capacities.append(
@@ -114,7 +114,7 @@ def _holding(measures: Measures) -> tuple[Reason, ...]:
 
 
 def warning(capacity: int, limits: tuple[Reason, ...]) -> str | None:
-    """Return a warning if a capacity exceeds any of `limits` (from `reasons`)."""
+    """Return a warning if a capacity exceeds any of `limits` (from `reasons`), or None."""
     above = [reason for reason in limits if capacity > reason.people]
     if not above:
         return None
@@ -138,7 +138,7 @@ def warning(capacity: int, limits: tuple[Reason, ...]) -> str | None:
 
 
 def _minutes(given: float | None, default: float) -> tuple[float, str]:
-    """Return the minutes and their text. Unknown ones are assumed."""
+    """Return the given or default minutes, and their text."""
     if given is None:
         return default, Phrase("%(default)s min (assumed)", default=f"{default:g}")
     return given, Phrase("%(given)s min", given=f"{given:g}")

@@ -6,7 +6,6 @@ from server.storage.localized import names_text
 
 
 def put_category(db: Connection, plan: CategoryPlan) -> None:
-    """Add or change a category."""
     db.execute(
         "INSERT INTO category (category, code, names, letter, colour) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (category) DO UPDATE SET code = excluded.code, names = excluded.names,"

@@ -34,7 +34,7 @@ class ValueRefusedError(Spoken, ValueError):
 
 @dataclass(frozen=True)
 class Field:
-    """`required` keys have no default."""
+    """A key of the venue file: its parser, and whether it is required."""
 
     read: Reader
     required: bool = False
@@ -64,7 +64,7 @@ def code(value: Any) -> str:
 
 
 def come_from(value: Any) -> str:
-    """Return the code of a hall, or "" for outside."""
+    """Parse where a door leads from: a hall's code, or "" for outside."""
     word = value.strip() if isinstance(value, str) else value
     return "" if isinstance(word, str) and word.casefold() in ("", OUTSIDE, "外面") else code(word)
 
@@ -140,7 +140,7 @@ def colour(value: Any) -> str:
 
 
 def listed(read: Reader) -> Reader:
-    """Also reads text with commas."""
+    """Return a parser of lists, which may also be one text with commas."""
 
     def read_all(value: Any) -> tuple[Any, ...]:
         if isinstance(value, str):
@@ -155,7 +155,7 @@ def listed(read: Reader) -> Reader:
 
 
 def category_choice(value: Any) -> tuple[str | int, ...] | None:
-    """Read category keys or numbers. None means all. An empty list or "none" means by
+    """Parse category keys or numbers. None means all. An empty list or "none" means by
     invitation.
     """
     word = value.strip().casefold() if isinstance(value, str) else ""
@@ -186,7 +186,7 @@ def attendee(value: Any) -> str:
 
 
 def local_time(zone: ZoneInfo) -> Reader:
-    """Returns Unix ms."""
+    """Return a parser of local times to Unix ms."""
     wanted = Phrase('is a local time such as "2026-05-04 13:45"')
 
     def read(value: Any) -> int:

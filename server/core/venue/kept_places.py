@@ -20,8 +20,8 @@ MINUTE_MS = 60_000
 def released(
     db: Connection, hall_id: int, places: int, until_min: int | None
 ) -> tuple[tuple[int, int], ...]:
-    """Return the spans of release (Unix ms), soonest first, from `until_min` minutes before a
-    session's start until its admission closes. None means always kept.
+    """Return when kept places are open to everyone, as (start, end) in Unix ms, soonest first:
+    from `until_min` minutes before a session's start until its admission closes. None means never.
     """
     if not places or until_min is None:
         return ()
@@ -35,8 +35,8 @@ def released(
 
 
 def now_kept(db: Connection, hall_id: int, now: int) -> tuple[bool, int | None]:
-    """Return whether kept places are released now, and when that changes (Unix ms), if known.
-    Raises UnknownHallError.
+    """Return whether kept places are open to everyone now, and when that changes (Unix ms), if
+    known. Raises UnknownHallError.
     """
     row = store.hall(db, hall_id)
     spans = released(db, hall_id, row.accessible_places, row.accessible_until_min)
@@ -63,7 +63,8 @@ def serials(db: Connection) -> list[int]:
 def put(
     db: Connection, entitlements: Iterable[tuple[int, Kind | None]], *, by: str, now: int
 ) -> int:
-    """Set entitlements by serial; None removes one. Return how many changed.
+    """Set for whom places are kept, by serial; None removes the entitlement. Return how many
+    changed.
 
     The permanent entry log records only the number of people.
     """

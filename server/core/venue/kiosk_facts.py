@@ -16,7 +16,6 @@ def category_facts(db: Connection) -> list[wire.CategoryFacts]:
 
 
 def hall_facts(db: Connection, hall_id: int) -> wire.HallFacts:
-    """Raises UnknownHallError."""
     return facts_of_hall(db, store.hall(db, hall_id))
 
 
@@ -41,14 +40,13 @@ def facts_of_hall(db: Connection, row: HallRow) -> wire.HallFacts:
 
 
 def door_facts(db: Connection, door_id: int) -> wire.DoorFacts:
-    """Raises UnknownDoorError."""
     row = store.door(db, door_id)
     facts: dict[str, Any] = {"door": row.door_id, "names": row.names, "mode": row.mode}
     return wire.DoorFacts(**facts)
 
 
 def session_facts(db: Connection, hall_id: int, now: int) -> list[wire.SessionFacts]:
-    """Return current and future sessions, soonest first, with their guests' serials."""
+    """Return the hall's current and future sessions, soonest first, with their guests' serials."""
     rows = sorted(store.sessions(db, hall_id, now), key=lambda row: (row.opens_at, row.session_id))
     guests: dict[tuple[int, int], list[int]] = {}
     for session_id, serial, invited in db.execute(

@@ -13,7 +13,7 @@ NAMED = tuple(table for table, _ in _COLUMNS)
 
 
 def names_now(db: Connection) -> dict[str, dict[str, dict[str, str]]]:
-    """Return code and names (by language) by id."""
+    """Return the code and the names by language of each record, by kind and id."""
     named = {}
     for table, column in _COLUMNS:
         rows = db.execute(f"SELECT {column}, code, names FROM {table} ORDER BY {column}")

@@ -44,8 +44,8 @@ class Rules:
         return () if outer is None else tuple(hall.hall_id for hall in outer)
 
     def phase(self, hall_id: int, at: int) -> int:
-        """Return the number of the interval between two changes of admission in the hall. Sessions
-        are constant within it.
+        """Return the number of the interval at `at`, in which the hall's admitting sessions do not
+        change.
         """
         moments = self._phases.get(hall_id)
         if moments is None:
@@ -68,12 +68,13 @@ _kept: Rules | None = None
 
 
 def rules(db: Connection) -> Rules:
-    """`db` must be in a transaction."""
     return rules_of(db, db.execute(f"SELECT {VERSION}").fetchone()[0])
 
 
 def rules_of(db: Connection, version: str | None) -> Rules:
-    """Return the rules of a version that this transaction has read as `VERSION`."""
+    """Return the rules of a version, which this transaction has read as `VERSION`. None
+    reads it.
+    """
     global _kept
     kept = _kept
     if kept is None or version is None or kept.version != version:
@@ -130,10 +131,10 @@ def _read(db: Connection, version: str | None) -> Rules:
 
 
 def _watched(hall: Hall, configured: bool) -> Hall:
-    """Return a surrounding hall as that door treats it.
+    """Return a surrounding hall as it applies at a door.
 
-    If the door's starting place is not configured, it refuses nobody who entered through the hall's
-    own door.
+    If it is not configured where the door leads from, it refuses nobody who entered through the
+    hall's own door.
     """
     return hall if configured else replace(hall, anti_passback=AntiPassback.OFF)
 

@@ -7,7 +7,7 @@ from server.storage.connection import Connection
 
 
 class Phase(StrEnum):
-    """A phase, in the order of importance to staff."""
+    """The programme's state in a hall, most important to staff first."""
 
     ADMITTING = "admitting"  # a session admits now
     OPEN = "open"  # the hall admits without a session
@@ -20,7 +20,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class HallPhase:
-    """`at` (Unix ms) is the end, if any."""
+    """A hall's state, its session's titles, and its end `at` (Unix ms), if any."""
 
     phase: Phase
     titles: str = "{}"  # JSON by language
@@ -36,7 +36,7 @@ class _Session:
 
 
 def hall_phases(db: Connection, now: int, until: int) -> dict[int, HallPhase]:
-    """The day ends at `until` (Unix ms)."""
+    """Return each hall's state. The day ends at `until` (Unix ms)."""
     day = until - 24 * 3_600_000
     planned: dict[int, list[_Session]] = {}
     for row in db.execute(
@@ -57,7 +57,9 @@ def hall_phases(db: Connection, now: int, until: int) -> dict[int, HallPhase]:
 
 
 def _phase(sessions: list[_Session], now: int, *, alone: bool) -> HallPhase:
-    """`sessions` are the day's, in order. `alone` means that the hall admits only in sessions."""
+    """`sessions` are the day's, in order. `alone` means that the hall admits only
+    during sessions.
+    """
     for session in sessions:
         if session.opens_at <= now < session.closes_at:
             return HallPhase(Phase.ADMITTING, session.titles, session.closes_at)

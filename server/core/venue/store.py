@@ -27,7 +27,7 @@ class UnknownSessionError(ValueError):
 
 @dataclass(frozen=True)
 class HallRow:
-    """`zones` is a bit set. `categories` may enter at any time."""
+    """A hall. `zones` is a bit set. `categories` may enter at any time."""
 
     hall_id: int
     code: str
@@ -74,7 +74,7 @@ class HallRow:
 
 @dataclass(frozen=True)
 class SessionRow:
-    """Empty `categories` mean by invitation."""
+    """A session. Empty `categories` mean by invitation only."""
 
     session_id: int
     code: str
@@ -115,7 +115,7 @@ def categories(db: Connection) -> list[CategoryPlan]:
 
 
 def zones(db: Connection) -> dict[str, int]:
-    """Return bits by code."""
+    """Return each zone's bit by code."""
     return dict(db.execute("SELECT code, bit FROM zone ORDER BY bit").fetchall())
 
 
@@ -151,7 +151,7 @@ def door_hall(db: Connection, door_id: int) -> int:
 def sessions(
     db: Connection, hall_id: int | None = None, after: int | None = None
 ) -> list[SessionRow]:
-    """Return sessions, soonest first, that still admit after `after`."""
+    """Return sessions, soonest first, whose admission closes after `after` (Unix ms)."""
     asked = {"hall_id = ?": hall_id, "closes_at > ?": after}
     used = {condition: value for condition, value in asked.items() if value is not None}
     rows = db.execute(
