@@ -31,6 +31,7 @@ _WORDS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\bIN \(SELECT rowid FROM (\w+) WHERE \1 MATCH \?\)", _search),
     (r"\bINSERT INTO (\w+) \(\1\) VALUES \('optimize'\)", r"SELECT gin_clean_pending_list('\1')"),
     (r"\bjson_extract\(CAST\(([\w.]+) AS TEXT\), '\$\.([\w.]+)'\)", _in_json),
+    (r"\bCAST\(((?:\w+\.)?body) AS TEXT\)", r"convert_from(\1, 'UTF8')"),
     (
         r"\bjson_group_array\(json_array\(([^()]*)\)\)",
         r"CAST(COALESCE(json_agg(json_build_array(\1)), '[]') AS text)",

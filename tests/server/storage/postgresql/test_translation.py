@@ -27,6 +27,7 @@ pytestmark = pytest.mark.sqlite_alone
             "SELECT 'it''s ? :a', \"?\", a::text FROM t",
         ),
         ("SELECT a IS NOT b, a IS NOT NULL", "SELECT a IS DISTINCT FROM b, a IS NOT NULL"),
+        ("SELECT CAST(l.body AS TEXT)", "SELECT convert_from(l.body, 'UTF8')"),
         ("SELECT X'0AFF'", r"SELECT '\x0AFF'::bytea"),
         ("SELECT 1 FROM t INDEXED BY i WHERE a = 1", "SELECT 1 FROM t  WHERE a = 1"),
         (f"SELECT 1 FROM t WHERE {dialect.one_of('a')}", "SELECT 1 FROM t WHERE a = ANY(many($1))"),

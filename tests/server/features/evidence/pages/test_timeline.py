@@ -59,7 +59,7 @@ def numbers(page: str) -> list[int]:
     return [int(one) for one in re.findall(r'href="/admin/log/(\d+)"', page)]
 
 
-def stored(pages: Pages, where: str = "1") -> list[int]:
+def stored(pages: Pages, where: str = "1 = 1") -> list[int]:
     rows = pages.database.reader.execute(f"SELECT number FROM leaf WHERE {where} ORDER BY 1 DESC")
     return [number for (number,) in rows.fetchall()]
 
