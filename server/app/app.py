@@ -47,8 +47,8 @@ NOT_ON_DISK = "The database's commits hang just now. Nothing was changed. Try ag
 
 
 class _App(Flask):
-    """Skips Flask's check of each called function for a coroutine. There are dozens a request, none
-    a coroutine.
+    """Skips Flask's check whether each called function is a coroutine. There are dozens of calls a
+    request, and no coroutines.
     """
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,7 +117,6 @@ def _services(
     clock: ServerClock | None,
     standing: Standing,
 ) -> Services:
-    """Create the app's services. State common to several servers is in the database."""
     voucher = Voucher(event.root_key, event.event_id)
     with database.reading() as db:
         several = bool(history(db))
@@ -149,7 +148,7 @@ def close_app(app: Flask) -> None:
 
 
 def leave(app: Flask) -> None:
-    """Stop background work, hand it to other servers, and delete uploads. Requests are still
+    """Stop background jobs, let other servers take them, and delete uploads. Requests are still
     answered.
     """
     here = services_of(app)
@@ -164,8 +163,8 @@ def leave(app: Flask) -> None:
 
 
 def _wait_for_disk(answer: Response) -> Response:
-    """Delay answers until the data that they show is on disk. While commits hang, pages are shown
-    after a second, and the interface for integrations answers 503.
+    """Delay a response until the data that it shows is on disk. While commits hang, pages are
+    shown after a second, and other interfaces answer 503.
     """
     database = services().database
     if not database.has_read() or database.wait_for_disk(SHOWN_WITHIN_S):
@@ -178,7 +177,9 @@ def _wait_for_disk(answer: Response) -> Response:
 
 
 def _compare(app: Flask, db: Connection) -> None:
-    """Compare a new database, or a new state of it, with this server's memory."""
+    """Check that a new database, or its new state, has all that this server's memory knows to be
+    on disk.
+    """
     here = services_of(app)
     reached = here.hub.cursor
     if not here.log.resume(db):

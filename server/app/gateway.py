@@ -29,7 +29,9 @@ class Gateway:
         self._at_end = call
 
     def await_turn(self) -> None:
-        """Block another thread until the loop has run once. Never returns if the loop hangs."""
+        """Block the calling thread until the event loop has run once. Never returns if the loop
+        hangs.
+        """
         turned = threading.Event()
         self._waker.call(turned.set)
         turned.wait()

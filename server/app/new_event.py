@@ -88,7 +88,7 @@ def _existing(path: Path) -> Path:
 
 
 def _leave_nothing(path: Path, existed: bool) -> str:
-    """Remove what was made. Return "" or a sentence about what remains."""
+    """Remove the created files. Return "" or a sentence about what remains."""
     for entry in path.iterdir():
         if entry.is_dir():
             shutil.rmtree(entry, ignore_errors=True)
@@ -124,7 +124,7 @@ def _write_private(path: Path, data: bytes) -> None:
 
 
 def _make_database(path: Path, now: int, random: Random, first: bool) -> str:
-    """Return the first admin's password."""
+    """Create the database, and return the first admin's password."""
     password = users.make_password(random)
     connection = connect(path)
     try:

@@ -15,10 +15,12 @@ LOOK_S = 0.1
 
 
 class PortTurn:
-    """The turn for a port of this computer or network namespace. It ends with the process."""
+    """A lock by which servers use a port of this computer or network namespace in turn. It ends
+    with the process.
+    """
 
     def __init__(self, port: int) -> None:
-        """Wait for the turn. Raises EventError if another server keeps it too long."""
+        """Wait for the lock. Raises EventError if another server keeps it too long."""
         # An abstract socket name is unique and needs no file.
         self._name = f"\0hallkeeper begins to listen on port {port}"
         self._held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -33,7 +35,7 @@ class PortTurn:
             time.sleep(LOOK_S)
 
     def close(self) -> None:
-        """Release the turn in this process. A fork holds it until it has done so too."""
+        """Release the lock in this process. A fork holds it until it calls this too."""
         self._held.close()
 
     def _takes(self) -> bool:

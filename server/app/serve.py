@@ -131,8 +131,8 @@ def _granian(event: Event, host: str, port: int) -> Supervisor:
 def _load(
     parent: int, event_dir: str, address: tuple[str, int], turn: PortTurn, beats: "Connection"
 ) -> Gateway:
-    """Load the app in the worker, with its heartbeat and a watch that ends it with the
-    supervisor.
+    """Load the app in the worker process, with its heartbeat and a thread that ends the worker
+    with the supervisor.
     """
     turn.close()  # The supervisor holds it until the worker listens.
     threading.Thread(target=_end_with, args=(parent,), name="supervisor", daemon=True).start()
@@ -160,10 +160,10 @@ def _load(
 
 
 def _awaiting(opened: Callable[[], T], waits: Callable[[], object]) -> T:
-    """Call `opened` until it succeeds, while the database is unavailable or busy or its disk is
-    full.
+    """Repeat `opened` until it succeeds, while the database is unavailable or busy or its disk is
+    full. Return its result.
 
-    `waits` is called after each attempt. A server that exited would not come back with its
+    `waits` is called after each attempt. A server that exited would not start again with its
     database.
     """
     began, logged = time.monotonic(), ""
@@ -198,7 +198,9 @@ def _announce(event: Event, host: str, port: int) -> None:
 
 
 def announcement(event: Event, host: str, port: int) -> list[str]:
-    """Return addresses, certificate fingerprints, and how to stop the server."""
+    """Return lines for the terminal: addresses, certificate fingerprints, and how to stop the
+    server.
+    """
     here = f"[{host}]" if ":" in host else host
     names = dict.fromkeys((event.settings.public_host, here))
     return [
@@ -224,12 +226,12 @@ def _certificate_digest(path: Path) -> str:
 
 
 def _pairs(digest: str) -> str:
-    """Format a digest as browsers do: `AB:CD:…`."""
+    """Format a hash as browsers do: `AB:CD:…`."""
     return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2)).upper()
 
 
 def _check_address(host: str, port: int) -> None:
-    """Check the address, for a clearer error than granian's. Raises EventError."""
+    """Raise EventError with a clear text if the server can't listen at the address."""
     if not 1 <= port <= 65535:
         raise EventError(f"port {port} is not between 1 and 65535")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -255,6 +257,6 @@ def _raise_file_limit() -> None:
 
 
 def _fold_journal(event: Event) -> None:
-    """Fold in SQLite's write-ahead log, so that the database is one file."""
+    """Move SQLite's write-ahead log into the database, so that it is one file."""
     with contextlib.suppress(EngineError, DatabaseError):  # the server works without it
         database.connect(event.database_path).close()

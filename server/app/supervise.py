@@ -119,7 +119,7 @@ class Supervisor(MPServer):
                 worker.inner.join()
 
     def _wait(self, seconds: float) -> bool:
-        """Return whether the server shall stop."""
+        """Wait. Return whether the server must stop."""
         self.main_loop_interrupt.wait(seconds)
         if not self.interrupt_signal:
             self.main_loop_interrupt.clear()
@@ -151,7 +151,7 @@ class Supervisor(MPServer):
         return time.monotonic() - since > self._limit_s
 
     def _after_failure(self, why: str) -> bool:
-        """Return whether to continue."""
+        """Log a failure of the worker. Return whether to start another."""
         lived_s = time.monotonic() - self._started_at
         self._quick_failures = self._quick_failures + 1 if lived_s < QUICK_S else 1
         # A worker that never served would fail the same way again.
@@ -187,8 +187,8 @@ class Supervisor(MPServer):
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
     def _await_leave(self) -> None:
-        """Let the worker clean up. It still answers meanwhile, since an open feed would prevent a
-        graceful end.
+        """Wait while the worker cleans up. It still answers meanwhile, since an open feed would
+        prevent a graceful end.
         """
         worker: Any = self.wrks[0]
         until = time.monotonic() + LEAVE_S
@@ -200,7 +200,7 @@ class Supervisor(MPServer):
 
 
 class Leaving:
-    """Cleans up in the worker, once."""
+    """Cleans up in the worker before it ends, once."""
 
     def __init__(self, leave: Callable[[], object], asked: Connection) -> None:
         self._leave = leave
@@ -242,11 +242,12 @@ def beat(
     address: tuple[str, int],
     await_turn: Callable[[], None] = lambda: None,
 ) -> None:
-    """Send heartbeats to the supervisor while the app answers and the writer works, first when the
-    worker accepts connections at `address`. `await_turn` returns once the event loop has run.
+    """Send heartbeats to the supervisor while the app answers and the database's writer works,
+    first once the worker accepts connections at `address`. `await_turn` returns once the event
+    loop has run.
 
-    The results do not matter: a restart would not fix a full disk, nor a database that blocks its
-    writer.
+    Errors of app and writer do not matter: a restart would not fix a full disk, nor a database
+    that blocks its writer.
     """
     client = app.test_client(use_cookies=False)
     room = disk.Watch(database.path)

@@ -82,9 +82,9 @@ def _works_of_features(app: "Flask", here: Services) -> list[Work]:
 
 
 def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":
-    """Wrap the app so that short responses are lists of one piece.
+    """Wrap the app so that short responses are lists with one item.
 
-    granian sends a list by one call, but requests other iterables piece by piece, as feeds need.
+    granian sends a list by one call, but requests other iterables item by item, as feeds need.
     """
 
     def run(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -112,7 +112,6 @@ def in_one_piece(app: "WSGIApplication") -> "WSGIApplication":
 
 
 def load() -> "Flask":
-    """Raises EventError."""
     named = os.environ.get(VARIABLE)
     if not named:
         raise EventError(f"{VARIABLE} is not set: name the event's directory in it")

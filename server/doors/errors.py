@@ -11,7 +11,7 @@ HEADERS = {version.HEADER: version.OWN.text}
 
 
 class ApiError(Exception):
-    """With `retry`, the same request may succeed later."""
+    """An error response to a kiosk. With `retry`, the same request may succeed later."""
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ NAMES_MAX = 5_000
 
 
 def replica() -> Response:
-    """Return all facts for the kiosk's door, with the parts that its query requests."""
+    """Return a snapshot of all facts for the kiosk's door. The query names optional parts."""
     here, signed = services(), read_signature()
     asked = request.query_string.decode("latin-1").split("&")
     if signed.version is None:
@@ -52,7 +52,7 @@ def names() -> Response:
 
 
 def changes() -> Response:
-    """Stream the changes after a cursor (Server-Sent Events)."""
+    """Stream the feed's changes after a position (Server-Sent Events)."""
     here, signed = services(), read_signature()
     caller = signed_caller(signed, at_work=True)
     applies_edits = signed.version is not None and signed.version.newest >= EDITS_SINCE

@@ -37,7 +37,9 @@ FORKED = (
 
 
 class Taken(NamedTuple):
-    """The result of a batch, with the position of feed and log after all batches taken together."""
+    """The result of recording a batch. `came` is the position of feed and entry log after all
+    batches of the commit.
+    """
 
     sender: contact.Sender
     ingested: ingest.Ingested
@@ -61,7 +63,7 @@ class Arrival(NamedTuple):
 
 
 def scans() -> Response:
-    """Take a batch of scans, or an empty one as a heartbeat, even from retired kiosks.
+    """Record a batch of scans, empty for a heartbeat. Retired kiosks may send them too.
 
     `server/doors/scans_lane.py` answers most batches in the same way.
     """
@@ -99,7 +101,7 @@ def scans() -> Response:
 def step_for(
     here: Services, batch: wire.ScanBatch, prepared: Prepared | None = None
 ) -> Callable[[Connection, Caller, int], Taken]:
-    """Return the step that takes a batch, for `signed_write`.
+    """Return the function that records a batch, for `signed_write`.
 
     It raises SetBackError, GapError, ForkError or WireError, and then has no effect.
     """
@@ -120,7 +122,7 @@ def step_for(
 
 
 def _all_came(db: Connection, taken: Sequence[Taken]) -> list[Taken]:
-    """Set the final position for all batches taken together."""
+    """Set the position of feed and entry log after all batches of a commit."""
     came = runs.came(db)
     return [result._replace(came=came) for result in taken]
 
@@ -130,14 +132,18 @@ _TOGETHER = read_ahead.kind(_all_came)
 
 
 def joinable(prepared: Prepared, kiosk: KioskKey) -> Joinable:
-    """Return the descriptor by which this batch may be taken together with others."""
+    """Describe the batch for `Database.write_then`, so that it can share a transaction with
+    others.
+    """
     return read_ahead.joinable(kiosk, prepared, _TOGETHER)
 
 
 def answer_to(
     here: Services, batch: wire.ScanBatch, arrived: Arrival, taken: Taken, last: Last
 ) -> wire.ScanAnswer:
-    """Return the answer to a batch on disk. `last` may be later, and is on disk too."""
+    """Return the answer to a batch, which is on disk. `last` is the newest position known to be on
+    disk.
+    """
     ingested = taken.ingested
     checkpoint, consistency = here.log.checkpoint(batch.log_size, least=last.came.entries)
     return wire.ScanAnswer(
@@ -167,7 +173,8 @@ def _keep_cosigned(
 
 
 def _become_the_next(here: Services, signed: Signed, batch: wire.ScanBatch) -> Services:
-    """Become the next server of the line, since the batch proves that the database was set back.
+    """Begin a new incarnation of the server, since the batch proves that an old copy of the
+    database is in use.
 
     The kiosk's signature was verified.
     """

@@ -33,7 +33,7 @@ METHOD, TARGET = "POST", "/api/scans"
 
 
 class Left(Exception):
-    """Raised to let the app answer. `body` is the request's, if it was read."""
+    """Raised to let the Flask app answer. `body` is the request's, if it was read."""
 
     def __init__(self, body: bytes | None) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Sending(NamedTuple):
 
 
 class ScansLane:
-    """Answers batches of scans. Belongs to one loop."""
+    """Answers batches of scans on the event loop, without a thread for each. Used by one loop."""
 
     def __init__(self, app: Flask, waker: Waker) -> None:
         self._app = app
@@ -66,10 +66,10 @@ class ScansLane:
 
     @contextmanager
     def place(self, scope: Scope) -> Iterator[Sending | None]:
-        """Hold a place in the kiosk's lane until its request is answered, so that no kiosk takes
-        all threads or the loop's time. Yields None if the app has to answer.
+        """Count a request of the kiosk in the block, so that no kiosk takes all threads or the
+        loop's time. Yield None if the Flask app must answer.
 
-        Raises BusyError if the kiosk's lane is full.
+        Raises BusyError if the kiosk has too many open requests.
         """
         here = services_of(self._app)
         forwarded = ",".join(lines_of(scope, "x-forwarded-for"))
@@ -86,7 +86,7 @@ class ScansLane:
         logs.answered(METHOD, TARGET, 503, time.perf_counter())
 
     async def answer(self, scope: Scope, exchange: Exchange, sending: Sending | None) -> None:
-        """Raises Left."""
+        """Answer the request. Raises Left if the Flask app must do that."""
         begun = time.perf_counter()
         here = services_of(self._app)
         if sending is None:
@@ -129,7 +129,7 @@ class ScansLane:
         logs.answered(METHOD, TARGET, 503, begun)
 
     async def _write(self, here: Services, signed: Signed, prepared: Prepared) -> Taken:
-        """Wait until the batch is on disk. Raises the step's exceptions."""
+        """Wait until the batch is on disk. Raises the exceptions of `step_for`."""
         took: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
 
         def done(taken: Taken | None, error: BaseException | None) -> None:
@@ -148,7 +148,7 @@ class ScansLane:
 
 
 async def _read(scope: Scope, exchange: Exchange, proof: Proof) -> bytes:
-    """Return the body, if it is the signed one. Raises Left."""
+    """Return the body, if it has the signed hash. Otherwise raise Left."""
     length = scope.headers.get("content-length", "")
     if not (length.isascii() and length.isdigit() and len(length) < 10):
         raise Left(None)

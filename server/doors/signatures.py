@@ -50,8 +50,8 @@ class Signed:
 
     @property
     def owner(self) -> Hashable:
-        """Return the key for turns at the writer. An unverified request can't use a kiosk's
-        name.
+        """Return the key by which the writer lets senders take turns. An unverified request can't
+        use a kiosk's name.
         """
         return self.address if self.proven_by is None else self.stamp.key
 
@@ -59,7 +59,9 @@ class Signed:
     def proven(
         cls, proof: Proof, address: str, lanes: Lanes, version: WireVersion | None
     ) -> "Signed":
-        """Return a request proven by its headers, whose body fits."""
+        """Return a request whose signature is verified (`proof`) and whose body has the signed
+        hash.
+        """
         return cls(proof.stamp, proof.message, proof.signature, proof.key, address, lanes, version)
 
 
@@ -87,8 +89,8 @@ def signed_write(
     """Verify the request and run `step`, in one transaction. Raises ApiError.
 
     `step` gets the database, the kiosk, and the time (Unix ms). `at_work` refuses retired kiosks.
-    `counted` means already verified, and `long` takes turns with other writes. The state reported
-    in `batch` is stored too.
+    `counted` means that the request was verified already, and `long` takes turns with other
+    writes. The kiosk's state reported in `batch` is stored too.
     """
     here = services()
     whole = verified_step(signed, step, here.now, at_work=at_work, counted=counted, batch=batch)
@@ -101,7 +103,7 @@ def signed_write(
 def _refused(here: Services, signed: Signed, version: WireVersion) -> ApiError:
     """Record the kiosk's version for staff, and return the error.
 
-    A kiosk with an early version shows the text as it is.
+    Kiosks of early versions show the text unchanged.
     """
     key, counter = signed.stamp.key, signed.stamp.counter
     here.database.write(lambda db: contact.note_version(db, key, counter, here.now(), version))
@@ -118,7 +120,7 @@ def verified_step(
     counted: bool = False,
     batch: wire.ScanBatch | None = None,
 ) -> Callable[[Connection], Result]:
-    """Return the database step that first verifies the request (see `signed_write`)."""
+    """Return a function that verifies the request and then calls `step` (see `signed_write`)."""
 
     def verify_and_write(db: Connection) -> Result:
         at = now()
@@ -134,7 +136,7 @@ def verified_step(
 
 
 def signed_caller(signed: Signed, *, at_work: bool = False) -> Caller:
-    """Verify a request that writes only its counter. Raises ApiError."""
+    """Verify a request without other writes than its counter. Raises ApiError."""
     return signed_write(signed, lambda db, caller, now: caller, at_work=at_work)
 
 
@@ -167,7 +169,7 @@ def _verified(
 ) -> Caller:
     """Verify the signature, and store the request's counter and the state reported in its batch.
 
-    Raises ApiError; the caller's step then undoes the writes.
+    Raises ApiError; the caller must then roll back.
     """
     stamp = signed.stamp
     counted = contact.counted_sender(db, stamp.key, stamp.counter, now, batch, signed.version)
@@ -195,7 +197,7 @@ def _verified(
 
 
 def _known(db: Connection, signed: Signed) -> Caller:
-    """Raises ApiError."""
+    """Return the kiosk that signed the request. Raises ApiError."""
     identified = contact.sender(db, signed.stamp.kiosk, signed.stamp.generation)
     if identified is None:
         raise ApiError(401, "unknown_kiosk", "This kiosk is not enrolled here. Enrol it again.")

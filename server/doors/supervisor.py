@@ -70,7 +70,7 @@ def _text(kiosk: KioskKey) -> str:
 
 
 def _supervised(db: Connection, caller: Caller, by: str) -> KioskKey:
-    """Raises ApiError without such a supervisor."""
+    """Return the kiosk if `by` is a supervisor. Raises ApiError."""
     if by not in {f"user:{supervisor.user}" for supervisor in pins.supervisors(db)}:
         raise ApiError(403, "not_a_supervisor", "There is no such supervisor with a PIN.")
     return caller.sender.key

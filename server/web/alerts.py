@@ -18,7 +18,7 @@ from server.web.services import services
 
 @dataclass(frozen=True)
 class Told:
-    """An alert in the page's language. `link` is "" if the user may not open it."""
+    """An alert's texts in the page's language. `link` is "" if the user may not open it."""
 
     what: str
     todo: str
@@ -28,7 +28,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Places:
-    """Names of places, as JSON by language."""
+    """Names of halls and doors for alerts, as JSON by language."""
 
     doors_of_kiosks: Mapping[str, str]
     halls: Mapping[int, str]
@@ -36,7 +36,7 @@ class Places:
 
 
 def in_page_language(names: str | Mapping[str, str] | None) -> str:
-    """Return the name in the page's language, else in any other. `names` may be JSON."""
+    """Return a name in the page's language, else in any other. `names` may be JSON."""
     if not names:
         return ""
     if "board_language" not in g:

@@ -45,12 +45,12 @@ _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
 class ApartError(Spoken):
-    """Raised if the work could not be done."""
+    """Raised if work in a separate process could not be done."""
 
 
 @dataclass(frozen=True)
 class _Bounds:
-    """None means unlimited."""
+    """Limits of a separate process. None means unlimited."""
 
     memory_bytes: int | None = None
     cpu_s: int | None = None
@@ -66,25 +66,24 @@ _NO_BOUNDS = _Bounds()
 
 
 def read_apart(path: Path, read: Callable[[Connection], T]) -> T:
-    """Return the result of `read`, called with a read-only connection to the database at `path`.
-    Raises like `work_apart`.
+    """Call `read` in a separate process, with a read-only connection to the database at `path`,
+    and return its result. Raises like `work_apart`.
     """
     return work_apart(partial(_read, path, read))
 
 
 def read_file_apart(path: Path, read: Callable[[Connection], T]) -> T:
-    """Like `read_apart`, for a file from outside. Also raises ApartError if it exceeds the limits
-    of memory or time.
+    """Like `read_apart`, for an untrusted file. Also raises ApartError if it exceeds limits of
+    memory or time.
     """
     return work_apart(partial(_read, path, read), _Bounds(FILE_MEMORY_BYTES, FILE_CPU_S))
 
 
 def work_apart(work: Callable[[], T], bounds: _Bounds = _NO_BOUNDS) -> T:
-    """Return the result of `work` from a separate process.
+    """Call `work` in a separate process, and return its result.
 
     `work` is a module's function or a partial of one, with picklable arguments. Its exceptions are
-    raised here. Raises ApartError if the process ended early, or if other such work keeps the
-    computer busy.
+    raised here. Raises ApartError if the process ended early, or if too many such processes run.
     """
     if not _turns.acquire(timeout=TURN_S):
         raise ApartError(N_("The server is busy with other such work. Try again in a minute."))
@@ -129,7 +128,7 @@ def _too_long(seconds: float) -> ApartError:
 
 @dataclass
 class _Work:
-    """A piece of work. It has ended if `ended_at` (monotonic, in s) is set."""
+    """A computation. It has ended if `ended_at` (monotonic, in s) is set."""
 
     state: object
     ended_at: float | None = None
@@ -138,7 +137,7 @@ class _Work:
 
 
 class WorkedOut:
-    """Computes results on threads, and keeps the newest of each."""
+    """Computes values on threads, and keeps the newest of each key."""
 
     def __init__(self) -> None:
         # guards the work and its results
@@ -146,10 +145,10 @@ class WorkedOut:
         self._works: dict[str, _Work] = {}
 
     def get(self, key: str, state: object, work: Callable[[], T]) -> T | None:
-        """Return the result of `work`, or None while it runs. Starts it if there is no result for
-        `state`.
+        """Return the result of `work` for `state`, or None while it is computed. Starts the
+        computation if necessary.
 
-        Its exception is raised here once, and the next call starts again.
+        An exception of `work` is raised once, and the next call starts again.
         """
         with self._lock:
             current = self._works.get(key)
@@ -162,8 +161,8 @@ class WorkedOut:
         return None
 
     def _is_good(self, done: _Work, state: object) -> bool:
-        """Return whether a result is current enough. With constant changes, a result may be as old
-        as its computation took.
+        """Return whether a result is current enough. While `state` changes constantly, a result
+        may be as old as its computation took.
         """
         assert done.ended_at is not None
         return done.state == state or time.monotonic() - done.ended_at < FRESH_S
@@ -209,7 +208,7 @@ def _answer(work: Callable[[], Any]) -> bytes:
 
 
 def main() -> None:
-    """Read a job from standard input, and write its result to standard output."""
+    """Run a job from standard input, and write its result to standard output."""
     os.nice(NICE)
     bounds, work = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
     bounds.keep()

@@ -54,7 +54,7 @@ def with_first_password(view: View) -> View:
 
 
 def while_waiting(view: View) -> View:
-    """Permit a view before the session has shown its second factor."""
+    """Permit a view to users who have not shown their second factor yet."""
     view.__dict__["while_waiting"] = True
     return view
 
@@ -66,13 +66,15 @@ def before_factor(view: View) -> View:
 
 
 def confirmed(view: View) -> View:
-    """Require a password or second factor within the last 15 minutes."""
+    """Permit a view only if the user typed the password or showed a second factor within the last
+    15 minutes.
+    """
     view.__dict__["confirmed"] = True
     return view
 
 
 def takes_file(bytes_max: int, too_large: str) -> Callable[[View], View]:
-    """Accept a file of that size. `too_large` is the message for larger files."""
+    """Accept uploads up to that size. `too_large` is the message for larger files."""
 
     def mark(view: View) -> View:
         view.__dict__["file_bytes_max"] = bytes_max
@@ -83,14 +85,14 @@ def takes_file(bytes_max: int, too_large: str) -> Callable[[View], View]:
 
 
 def file_bytes_max() -> int:
-    """Return the user's limit for a file here, or 0."""
+    """Return the limit for uploads of this request, or 0."""
     view = current_app.view_functions.get(request.endpoint or "")
     most: int = getattr(view, "file_bytes_max", 0)
     return most if most and may_open(request.endpoint or "") else 0
 
 
 def file_too_large() -> str:
-    """Return the message for a file too large here, or ""."""
+    """Return this request's message for too large a file, or ""."""
     view = current_app.view_functions.get(request.endpoint or "")
     words: str = getattr(view, "file_too_large", "")
     # Also works for texts without the field.
@@ -98,7 +100,7 @@ def file_too_large() -> str:
 
 
 def allowed_roles(endpoint: str) -> frozenset[str]:
-    """Return the permitted roles. An empty set permits nobody."""
+    """Return the roles that may open a page. An empty set permits nobody."""
     view = current_app.view_functions.get(endpoint)
     roles: frozenset[str] = getattr(view, "allowed", frozenset())
     return roles
@@ -109,7 +111,7 @@ def allowed_here() -> frozenset[str]:
 
 
 def may_open(endpoint: str) -> bool:
-    """Return whether the user may open that page, to hide other links."""
+    """Return whether the user may open that page. Links to other pages are hidden."""
     roles, current = allowed_roles(endpoint), user()
     if current is not None and (current.waits or must_set_up(current)):
         return EVERYBODY in roles
@@ -136,12 +138,12 @@ def guard(app: Flask) -> None:
 
 
 def token() -> str:
-    """Return the token, or ""."""
+    """Return the session's token from its cookie, or ""."""
     return request.cookies.get(COOKIE, "")
 
 
 def device() -> str:
-    """Return the token of a known browser, or ""."""
+    """Return the token by which this browser is known, or ""."""
     return request.cookies.get(DEVICE_COOKIE, "")
 
 
@@ -163,12 +165,12 @@ def drop_session(response: Response) -> None:
 
 
 def bind_forms(token: str) -> None:
-    """Bind the form cookie, and so every form's token, to the session of `token`."""
+    """Bind the form cookie, and so every form's CSRF token, to the session of `token`."""
     session[_FORMS_OF] = _mark(token)
 
 
 def check_forms() -> None:
-    """Drop a form cookie of another session. Forms end with their session."""
+    """Ignore a form cookie of another session."""
     if session and session.get(_FORMS_OF, _mark("")) != _mark(token()):
         session.clear()
 
@@ -217,12 +219,12 @@ def must_set_up(user: users.User) -> bool:
 
 
 def _own_target() -> str:
-    """Return the requested page, or "" for a form."""
+    """Return the path of the requested page, or "" for a submitted form."""
     return request.full_path.rstrip("?") if request.method == "GET" else ""
 
 
 def _instead(target: str) -> Response:
-    """Redirect to another page first. A submitted form has no effect."""
+    """Redirect to the page `target` first, such as the sign-in. A submitted form has no effect."""
     if request.accept_mimetypes.best == "text/event-stream":
         return abort(403)
     return redirect(target, 303)

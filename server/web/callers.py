@@ -10,7 +10,9 @@ _IPV6_NET = 64
 
 
 def caller() -> str:
-    """Return the address as a keyed hash, since the entry log is kept longer than personal data."""
+    """Return a keyed hash of the client's address, since the entry log is kept longer than
+    personal data.
+    """
     text = address()
     try:
         parsed = ipaddress.ip_address(text)

@@ -42,7 +42,9 @@ class Connection:
 
 
 def to_end(connections: Iterable[Connection], is_known: Callable[[str], bool]) -> list[Connection]:
-    """Return the connections silent for too long, and the most silent excess ones."""
+    """Return the connections to close: those silent for too long, and the most silent ones above
+    the limits.
+    """
     ended = []
     left: defaultdict[str, list[Connection]] = defaultdict(list)
     known_addresses = {
@@ -68,7 +70,7 @@ def to_end(connections: Iterable[Connection], is_known: Callable[[str], bool]) -
 def _most_silent(
     connections: list[Connection], most: int
 ) -> tuple[list[Connection], list[Connection]]:
-    """Split the connections into at most `most` to keep, and the rest."""
+    """Return the `most` connections to keep, and the others, which are more silent."""
     if len(connections) <= most:
         return connections, []
     ordered = sorted(connections, key=lambda connection: connection.silent_s)
@@ -76,7 +78,7 @@ def _most_silent(
 
 
 class Guard:
-    """Watches the connections to one port of this process. Close it."""
+    """Regularly closes silent and excess connections to one port of this process. Close it."""
 
     def __init__(self, port: int, is_known: Callable[[str], bool]) -> None:
         """`is_known` returns whether a client at an address has authenticated."""
@@ -126,7 +128,7 @@ def _connection_to(port: int, file: int) -> Connection | None:
 
 
 def _end(connection: Connection) -> None:
-    """Shut the connection down, if its descriptor is still the same connection."""
+    """Shut the connection down, unless its file descriptor was reused."""
     with contextlib.suppress(OSError, ValueError), _as_socket(connection.file) as peer_socket:
         if peer_socket.getpeername()[0].removeprefix("::ffff:") == connection.address:
             peer_socket.shutdown(socket.SHUT_RDWR)
@@ -134,7 +136,7 @@ def _end(connection: Connection) -> None:
 
 @contextlib.contextmanager
 def _as_socket(file: int) -> Iterator[socket.socket]:
-    """Wrap an open descriptor as a socket. Raises OSError if it is none.
+    """Wrap an open file descriptor as a socket. Raises OSError if it is none.
 
     It neither copies nor closes the descriptor, since it may be the database: closing a copy
     releases SQLite's locks, and a command beside the server would delete the write-ahead log in

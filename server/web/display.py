@@ -64,12 +64,12 @@ def both_names(names: str | Names) -> dict[str, str]:
 
 
 def main_name(names: str | Names) -> str:
-    """Return the name in the page's language, else in English, else any name."""
+    """Return the name in the page's language, else in English, else in any."""
     return text_in(both_names(names), i18n.language()) or "?"
 
 
 def other_name(names: str | Names) -> tuple[str, str] | None:
-    """Return (language, text) of a second name, or None."""
+    """Return (language, text) of the name in another language, or None."""
     main = main_name(names)
     for language, text in both_names(names).items():
         if text != main:
@@ -98,14 +98,14 @@ _UNITS = (
 
 
 def span(length_ms: int) -> str:
-    """Format in the largest unit that fits."""
+    """Format a duration in its largest unit, such as "3 h"."""
     seconds = abs(length_ms) // 1000
     unit_s, words = next((unit for unit in _UNITS if seconds >= unit[0]), _UNITS[-1])
     return _(words, number=i18n.decimal(seconds // unit_s))
 
 
 def ago(then: int | None, now: int) -> str:
-    """Format roughly, such as "5 min ago"."""
+    """Return roughly how long ago `then` was, such as "5 min ago"."""
     return _("never") if then is None else _("%(span)s ago", span=span(max(0, now - then)))
 
 
@@ -137,7 +137,7 @@ class Minutes:
 
 @dataclass(frozen=True)
 class State:
-    """A state as word and sign, so that colour (`kind`) is never the only cue."""
+    """A state as word and symbol, so that colour (`kind`) is never the only cue."""
 
     kind: str
     sign: str
@@ -145,7 +145,7 @@ class State:
 
 
 def hall_state(hall: HallFigures) -> State:
-    """Return how full a hall is, by the people inside."""
+    """Return how full a hall is by the people inside, for display."""
     if hall.inside > hall.capacity:
         return State("bad", "▲", _("Over capacity"))
     if hall.closed:
@@ -182,7 +182,7 @@ def remarks(entry: Entry) -> str:
 
 
 def ink_on(colour: str) -> str:
-    """Return white, or near-black if white would be hard to read on `colour` (#rrggbb, WCAG
+    """Return white, or near-black if white would be hard to read on `colour` (#rrggbb, by WCAG
     2.2).
     """
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
@@ -194,7 +194,7 @@ def ink_on(colour: str) -> str:
 
 
 def _url_for(cached: dict[tuple[str, str], str], endpoint: str, **values: Any) -> str:
-    """`cached` has addresses without parameters."""
+    """Like Flask's, but faster. `cached` has the addresses without parameters."""
     if values or endpoint.startswith("."):
         return url_for(endpoint, **values)
     key = request.script_root, endpoint

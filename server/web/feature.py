@@ -27,7 +27,7 @@ class Menu(NamedTuple):
 
 @dataclass(frozen=True)
 class Feature:
-    """All are optional."""
+    """The parts that a feature adds to the app. All are optional."""
 
     pages: tuple[Blueprint, ...] = ()  # staff's pages, under the name "admin"
     # Other blueprints, such as attendees' pages and the interface for integrations.
@@ -57,7 +57,7 @@ def features() -> Sequence[Feature]:
 
 
 def header_parts() -> Parts:
-    """Return the live parts of the header for the current user."""
+    """Return the parts of the page header that change live, for the current user."""
     parts: Parts = {}
     for feature in features():
         if feature.header_parts is not None:

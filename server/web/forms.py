@@ -24,7 +24,7 @@ CHOOSE = N_("Choose from the list.")
 
 
 def whole(text: str) -> int:
-    """Parse a whole number from 0. Raises ValueError."""
+    """Parse a whole number of at least 0. Raises ValueError."""
     if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
         raise ValueError(f"not a whole number of at most {DIGITS_MAX} digits")
     return int(text)
@@ -38,11 +38,11 @@ def perform(
     refused: tuple[type[Exception], ...],
     words: Callable[[Any], str] | None = None,
 ) -> Response:
-    """Execute a form's action, show the result, and redirect to the address `back`.
+    """Execute a form's action in a transaction, show a message, and redirect to the path `back`.
 
-    `step` gets the database, the actor, and the time (Unix ms). `message` may be a function of its
-    result. Exceptions in `refused` are shown through `words`, or after a sentence that nothing was
-    changed.
+    `step` gets the database, the user's id in the entry log, and the time (Unix ms). `message` may
+    be a function of its result. Exceptions in `refused` are shown through `words`, or after a
+    sentence that nothing was changed.
     """
     here, by = services(), auth.actor()
     try:
@@ -56,7 +56,7 @@ def perform(
 
 
 def turn_back(why: str, back: str) -> Response:
-    """Show an error and redirect to the address `back`."""
+    """Show an error and redirect to the path `back`."""
     flash(why, "bad")
     return redirect(back, 303)
 
@@ -76,8 +76,8 @@ class Asked(Generic[Filter]):
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a filter: the filter's attribute, the parser (raises ValueError), and the message
-    for invalid text.
+    """A field of a filter form: the filter's attribute, the parser (raises ValueError), and the
+    message for invalid text.
     """
 
     sets: str
@@ -88,7 +88,7 @@ class Field:
 def read_filter(
     given: Mapping[str, str], fields: Mapping[str, Field], filter_of: Callable[..., Filter]
 ) -> Asked[Filter]:
-    """Parse the fields into a filter. An invalid field is reported as a problem, not ignored."""
+    """Parse a form into a filter. An invalid field is reported as a problem, not ignored."""
     sent: dict[str, str] = {}
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -112,7 +112,7 @@ def read_filter(
 
 
 def one_of(choices: Any) -> Callable[[str], str]:
-    """Return a parser for these choices."""
+    """Return a parser that accepts only these choices."""
 
     def read(text: str) -> str:
         if text not in choices:

@@ -67,13 +67,13 @@ def words() -> Words:
 
 
 def gettext(text: str, **fields: object) -> str:
-    """Views import it as `_`."""
+    """Translate into the page's language, with `fields` filled in. Views import it as `_`."""
     text_in_language: str = words().get(language()).gettext(text)
     return text_in_language % fields if fields else text_in_language
 
 
 def said(value: object) -> str:
-    """Translate a phrase or an error."""
+    """Translate a phrase or error into the page's language."""
     return say(value, words().get(language()), decimal, day)
 
 
@@ -84,7 +84,7 @@ def sentence(value: object) -> str:
 
 
 def ngettext(singular: str, many: str, number: int, **fields: object) -> str:
-    """The number replaces `%(num)s`."""
+    """Translate in singular or plural. `%(num)s` becomes the number."""
     text: str = words().get(language()).ngettext(singular, many, number)
     return text % {"num": decimal(number), **fields}
 
@@ -95,7 +95,7 @@ def decimal(number: float) -> str:
 
 @lru_cache(maxsize=4096, typed=True)
 def _decimal(number: float, spoken: str) -> str:
-    """Cached: most numbers on pages are small and recur."""
+    """Format a number. Cached: most numbers on pages are small and recur."""
     return format_decimal(number, locale=locale_of(spoken))
 
 
@@ -105,14 +105,14 @@ def day(at: date) -> str:
 
 @lru_cache(maxsize=1024)
 def _day(at: date, spoken: str) -> str:
-    """Cached: the rows of a list share few days."""
+    """Format a date. Cached: the rows of a list share few days."""
     if spoken == ENGLISH:
         return format_date(at, "EEE dd MMM", locale=ENGLISH)
     return format_skeleton("MMMEd", at, locale=locale_of(spoken))
 
 
 def propose(language: str) -> None:
-    """Propose a language (BCP 47). The visitor's choice has precedence."""
+    """Propose a language (BCP 47) for the page. The visitor's choice has precedence."""
     g.proposed_language = language
     g.pop("language_of_page", None)
     refresh()
@@ -139,19 +139,19 @@ def _language() -> str:
 
 
 def page_language() -> dict[str, str]:
-    """Return tag, direction and name, for `<html>`."""
+    """Return the page language's tag, direction and name, for `<html>`."""
     return told_of(language())
 
 
 def page_languages() -> list[dict[str, Any]]:
-    """Return all languages and which one is current."""
+    """Return all languages, each with whether it is current."""
     own = language()
     return [{**told_of(code), "here": code == own} for code in words().languages]
 
 
 def in_language(language: str) -> str:
-    """Return this page's address in another language. For forms and errors it is the first page,
-    since errors never reveal the request.
+    """Return this page's URL in another language. For forms and errors it is the first page, since
+    errors never reveal the request.
     """
     if request.method not in ("GET", "HEAD") or "shows_error" in g:
         return url_for("admin.home", lang=language)
@@ -160,7 +160,7 @@ def in_language(language: str) -> str:
 
 
 def _in_template(text: str, **fields: object) -> Markup:
-    """Return a text for a template, with its fields escaped.
+    """Translate a text for a template, with its fields escaped.
 
     Tables use the same texts thousands of times, and Flask-Babel takes ten times as long for each.
     """
@@ -168,7 +168,7 @@ def _in_template(text: str, **fields: object) -> Markup:
 
 
 def _texts_of_a_page() -> dict[str, Callable[..., Markup]]:
-    """Return `_in_template` bound to the page's language. Macros have no page."""
+    """Return template functions bound to the page's language, for macros, which have no page."""
     texts, spoken = words(), language()
 
     def marked(text: str, **fields: object) -> Markup:
@@ -187,7 +187,7 @@ def _marked(texts: Words, spoken: str, text: str) -> Markup:
 
 
 def _counting(env: Environment) -> Callable[..., str]:
-    """Make `ngettext` in templates format the number for the page's language."""
+    """Return a template's `ngettext`, which formats the number for the page's language."""
     plain: Any = env.globals["ngettext"]
 
     @pass_context

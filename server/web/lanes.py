@@ -36,12 +36,12 @@ class Headers(Protocol):
 
 
 class BusyError(Exception):
-    """Raised if the lane is full. The request may be repeated later."""
+    """Raised if a sender has too many open requests. The request may be repeated later."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """A kiosk's verified signature of a request, with the body's digest."""
+    """A kiosk's verified signature of a request, with the body's hash."""
 
     stamp: RequestStamp
     message: bytes  # the signed text
@@ -54,7 +54,7 @@ class Proof:
 
 
 class Lanes:
-    """Thread-safe."""
+    """Limits the open requests of each kiosk, address and group of addresses. Thread-safe."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -65,7 +65,7 @@ class Lanes:
         self._keys: dict[KioskKey, bytes] = {}
 
     def remember_kiosk(self, kiosk: KioskKey, public_key: bytes, address: str) -> None:
-        """Remember a kiosk whose signature was verified against the database."""
+        """Remember the public key of a kiosk whose signature was verified against the database."""
         if self._keys.get(kiosk) != public_key:
             with self._lock:
                 self._keys[kiosk] = public_key
@@ -85,10 +85,10 @@ class Lanes:
             return self._known.get(address, 0.0) > self._monotonic()
 
     def prove(self, headers: Headers, method: str, target: str) -> Proof | None:
-        """Verify a kiosk's headers. Return None if they are not valid.
+        """Verify a kiosk's signature of the headers. Return None if it is not valid.
 
-        A kiosk not yet verified since the server's start returns None too. Its first request counts
-        as unknown.
+        The first request of a kiosk since the server's start gives None too, because its key is
+        not known yet.
         """
         stamp = read_stamp(headers)
         digest = headers.get(RequestStamp.DIGEST_HEADER, "")
@@ -107,7 +107,7 @@ class Lanes:
 
     @contextmanager
     def hold(self, address: str, kiosk: KioskKey | None = None) -> Iterator[None]:
-        """Hold a place in the sender's lane while its body is read. Raises BusyError."""
+        """Count the sender's request in the block, while its body is read. Raises BusyError."""
         held = self.take(address, kiosk)
         try:
             yield
@@ -115,9 +115,7 @@ class Lanes:
             self.give_back(held)
 
     def take(self, address: str, kiosk: KioskKey | None = None) -> Sequence[object]:
-        """Take a place in the sender's lane, and return the argument for `give_back`. Raises
-        BusyError.
-        """
+        """Count the sender's request, and return the argument for `give_back`. Raises BusyError."""
         if kiosk is not None:
             limits: list[tuple[object, int]] = [(kiosk, KIOSK_MAX)]
         elif self.is_known(address):
@@ -142,7 +140,7 @@ class Lanes:
 
 
 def read_stamp(headers: Headers) -> RequestStamp | None:
-    """Parse the claimed sender, unverified. Returns None if there is none."""
+    """Parse the claimed sender and counter, unverified. Return None if there are none."""
     try:
         kiosk, _, generation = headers.get(RequestStamp.KIOSK_HEADER, "").partition("/")
         counter = int(headers.get(RequestStamp.COUNTER_HEADER, "")[:20])

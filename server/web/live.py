@@ -25,14 +25,14 @@ USER_FEEDS_MAX = 20
 
 
 class Held:
-    """Thread-safe."""
+    """Limits the live pages open at once. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users: dict[Subscription, int] = {}
 
     def take(self, subscription: Subscription, user_id: int) -> bool:
-        """Returns False if this user or all together have too many."""
+        """Count a live page. Return False if this user or all together have too many."""
         with self._lock:
             users = list(self._users.values())
             if len(users) >= FEEDS_MAX or users.count(user_id) >= USER_FEEDS_MAX:
@@ -46,7 +46,7 @@ class Held:
 
 
 def feed(look: Callable[[], Parts | None]) -> Response:
-    """Stream changes of the parts until `look` returns None."""
+    """Stream a page's parts as HTML when they change, until `look` returns None."""
     here, current = services(), auth.user()
     assert current is not None  # guaranteed by the view's roles
     held, newest = here.own(Held), changes.cursor(here.database.reader)
@@ -65,7 +65,7 @@ def feed(look: Callable[[], Parts | None]) -> Response:
 
 
 def _events(look: Callable[[], Parts | None], subscription: Subscription) -> Iterator[str]:
-    """Yield all parts, then the changed ones. Ends with the session or the feed."""
+    """Yield all parts, then the changed ones. Ends with the user's session or the subscription."""
     yield "retry: 1000\n\n"
     sent: Parts = {}
     sent_at = time.monotonic()

@@ -17,7 +17,7 @@ log = logging.getLogger("hallkeeper.requests")
 
 
 class JsonLines(logging.Formatter):
-    """Of an exception it writes only the type."""
+    """Formats log records as JSON. Of an exception only the type is written."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, object] = {

@@ -13,7 +13,7 @@ _LEDGER_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 class Measures:
-    """Thread-safe."""
+    """Counts for the metrics page. Thread-safe."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -29,12 +29,12 @@ class Measures:
         self._scans: Counter[tuple[str, str]] = Counter()
 
     def begin(self, db: Connection) -> None:
-        """Start counting after the newest scan."""
+        """Start counting scans after the newest."""
         with self._lock:
             self._counted = scan_counts.newest_scan(db)
 
     def scans(self, db: Connection) -> dict[tuple[str, str], int]:
-        """Return the counts since `begin`, by decision and reason."""
+        """Return the number of scans since `begin`, by decision and reason."""
         with self._lock:
             if self._counted is None:
                 self._counted = scan_counts.newest_scan(db)

@@ -10,7 +10,7 @@ Parts = dict[str, str]  # HTML by the id of its element
 
 
 class Rendered:
-    """Keeps the last rendering for each role and language, so ten open overviews cost as much as
+    """Caches a page's parts for each role and language, so that ten open pages cost as much as
     one.
     """
 
@@ -37,7 +37,7 @@ class Pieces:
         self._kept: dict[str, tuple[object, str]] = {}
 
     def piece(self, name: str, value: object, render: Callable[[], str]) -> str:
-        """Return the piece, rendered again if the value has changed."""
+        """Return the HTML cached under `name`, rendered again if `value` has changed."""
         with self._lock:
             kept = self._kept.get(name)
         if kept is not None and kept[0] == value:

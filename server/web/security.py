@@ -36,7 +36,7 @@ _POLICY = (
 
 
 class _Limiter(Limiter):
-    """Checks only views with a limit."""
+    """Checks only views with a rate limit."""
 
     def _check_request_limit(
         self, callable_name: str | None = None, in_middleware: bool = True
@@ -50,14 +50,14 @@ limiter = _Limiter(key_func=lambda: address(), storage_uri="memory://", enabled=
 
 
 class _RowNumber(IntegerConverter):
-    """SQLite stores at most 63 bits."""
+    """A row's number in a URL. SQLite stores at most 63 bits."""
 
     def __init__(self, map: Map) -> None:
         super().__init__(map, max=2**63 - 1)
 
 
 class _FormCookies(SecureCookieSessionInterface):
-    """Form cookies only for pages. Kiosks send hundreds of requests a second without forms."""
+    """Sets form cookies only for pages. Kiosks send hundreds of requests a second without forms."""
 
     def __init__(self) -> None:
         self._made: tuple[object, URLSafeTimedSerializer | None] = None, None
@@ -104,7 +104,7 @@ def derived_key(secret: bytes, purpose: bytes) -> bytes:
 
 
 def style_nonce() -> str:
-    """Return the nonce of this response's own <style>."""
+    """Return the nonce that permits this response's own <style>."""
     if "style_nonce" not in g:
         g.style_nonce = secrets.token_urlsafe(16)
     nonce: str = g.style_nonce
@@ -142,7 +142,7 @@ def _limit_forms() -> None:
 
 
 def begin_view() -> None:
-    """Reset the count of commits, so that an error mentions only the view's own."""
+    """Reset the thread's note of writes, so that an error page mentions only the view's own."""
     services().database.has_written()
     g.is_in_view = True
 
@@ -182,7 +182,7 @@ def _add_headers(response: Response) -> Response:
 
 
 def headers_of_every_answer(style: str = "'self'") -> dict[str, str]:
-    """`style` is the source list for styles."""
+    """Return the security headers. `style` is the CSP source list for styles."""
     return {
         "Strict-Transport-Security": f"max-age={HSTS_S}; includeSubDomains",
         "Content-Security-Policy": _POLICY + style,
@@ -277,7 +277,7 @@ _CODES = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_larg
 
 
 def _error(error: Exception) -> Response:
-    """Return the error as HTML for people, or as `{"error": …}` for kiosks, without personal
+    """Return an error as a page for people, or as `{"error": …}` for kiosks, without personal
     data.
     """
     status = error.code if isinstance(error, HTTPException) and error.code else 500
@@ -324,7 +324,7 @@ def _error(error: Exception) -> Response:
 
 
 def database_away() -> bytes:
-    """Return the body of a kiosk's 503 response."""
+    """Return the body of the 503 response to kiosks while the database is unreachable."""
     body = wire.ErrorBody(_AWAY_CODE, f"{_AWAY[0]}. {_AWAY[1]}", retry=True)
     return wire.encode(wire.ErrorAnswer(body))
 

@@ -69,7 +69,7 @@ class Services:
         return cast("Kept | None", self.kept.get(kind))
 
     def own(self, kind: type[Kept], make: Callable[[], Kept] | None = None) -> Kept:
-        """Return the app's one object of this type, created by `make` or its class."""
+        """Return the app's single object of this type, created by `make` or its class."""
         kept = self.find(kind)
         if kept is None:
             with self.making:
@@ -91,7 +91,7 @@ class Services:
         return self.standing.superseded_by
 
     def close_kept(self) -> None:
-        """Close the features' objects that can be closed, newest first."""
+        """Close the features' stored objects, newest first."""
         for thing in reversed(list(self.kept.values())):
             close = getattr(thing, "close", None)
             if close is not None:
@@ -118,7 +118,9 @@ def address() -> str:
 
 
 def address_of(peer: str, forwarded: str, proxy: str | None) -> str:
-    """`peer` is the other end of the connection, and `forwarded` the proxy's header."""
+    """Return the client's address. `peer` is the connection's other end, and `forwarded` the
+    proxy's header.
+    """
     caller = peer.removeprefix("::ffff:")
     if caller != proxy:
         return caller

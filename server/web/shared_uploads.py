@@ -41,10 +41,12 @@ LIFE_MS = LIFE_S * 1000
 
 
 class SharedUploads(OneAtATime):
-    """Thread-safe. Close it."""
+    """Stores uploads in the database, encrypted, for all servers of an event. Thread-safe. Close
+    it.
+    """
 
     def __init__(self, database: Database, key: bytes, now: Callable[[], int]) -> None:
-        """Take a key of 32 bytes that is not in the database."""
+        """`key` has 32 bytes and must not be in the database."""
         super().__init__()
         self._database = database
         self._key = key
@@ -91,7 +93,7 @@ class SharedUploads(OneAtATime):
         return upload
 
     def find(self, token: str, *, kind: str, by: str) -> Upload:
-        """Raises UploadGoneError."""
+        """Return the user's upload. Raises UploadGoneError."""
         if not is_token(token):
             raise UploadGoneError
         with self._database.reading() as db:
@@ -116,7 +118,7 @@ class SharedUploads(OneAtATime):
         self._database.write(lambda db: _delete(db, whose))
 
     def remember(self, upload: Upload, plan: Any) -> None:
-        """Cache the result of a preview, replacing any other."""
+        """Cache the upload's preview (`plan`), and drop any other."""
         upload.plan = plan
         with self._lock:
             self._plan = (upload.token, dict(upload.answers), plan)
@@ -128,7 +130,7 @@ class SharedUploads(OneAtATime):
                 self._plan = ("", {}, None)
 
     def keep_answers(self, upload: Upload) -> None:
-        """Store the answers to a preview's questions, and drop its result."""
+        """Store the user's answers to a preview's questions, and drop the preview."""
         self.forget_plan(upload)
         values = self._about(upload), self._whose(upload.token)
         self._database.write(
@@ -136,7 +138,6 @@ class SharedUploads(OneAtATime):
         )
 
     def sweep(self) -> None:
-        """Delete expired files of all servers."""
         self._database.write(self._forget_old)
 
     def close(self) -> None:
@@ -183,7 +184,7 @@ class SharedUploads(OneAtATime):
         return hashlib.blake2b(token.encode(), key=self._key, digest_size=16).digest()
 
     def _wake(self) -> None:
-        """Start the timer that deletes files in time."""
+        """Start the timer that deletes expired files."""
         with self._lock:
             if self._timer is not None or self._closed:
                 return
@@ -213,7 +214,7 @@ def count(db: Connection) -> int:
 
 
 def forget_all(db: Connection) -> None:
-    """Delete all files in the caller's transaction, since some may contain an erased person's
+    """Delete all uploads in the caller's transaction, since some may contain an erased person's
     data.
     """
     db.execute("DELETE FROM upload_part")

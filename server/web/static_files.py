@@ -9,7 +9,7 @@ _EXTENSION = "hallkeeper-static"
 
 
 def register(app: Flask, folders: Iterable[Path]) -> None:
-    """Serve the files of these folders at /static/. Each name is in one folder."""
+    """Serve the files of these folders at /static/. No two have the same name."""
     files: dict[str, Path] = {}
     for path in sorted(path for folder in folders for path in folder.iterdir()):
         if path.name in files:

@@ -26,11 +26,11 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 class UploadGoneError(Exception):
-    """Raised if the user has no such upload, or no longer."""
+    """Raised if the user does not have such an upload, or no longer."""
 
 
 class UploadBusyError(Exception):
-    """Raised if others' uploads keep the server busy. May be tried later."""
+    """Raised if the uploads of others are too many. The user may try later."""
 
 
 @dataclass
@@ -47,7 +47,6 @@ class Upload:
     plan: Any = None  # the result of a preview; kept for one upload at a time
 
     def read(self) -> bytes:
-        """Raises UploadGoneError."""
         return self.content()
 
 
@@ -60,14 +59,14 @@ def shown_name(name: str) -> str:
 
 
 class OneAtATime:
-    """Makes one plan at a time in a server."""
+    """Lets one preview at a time be computed in a server."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Raises UploadBusyError."""
+        """Compute a preview in the block. Raises UploadBusyError if others take too long."""
         if not self._turn.acquire(timeout=TURN_S):
             raise UploadBusyError
         try:
@@ -77,7 +76,7 @@ class OneAtATime:
 
 
 class Uploads(OneAtATime):
-    """Thread-safe. Closing deletes all files."""
+    """Keeps uploads in files of one server. Thread-safe. Closing deletes all files."""
 
     def __init__(self, directory: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -117,7 +116,7 @@ class Uploads(OneAtATime):
         return upload
 
     def find(self, token: str, *, kind: str, by: str) -> Upload:
-        """Raises UploadGoneError."""
+        """Return the user's upload. Raises UploadGoneError."""
         self.sweep()
         with self._lock:
             upload = self._kept.get(token) if is_token(token) else None
@@ -132,7 +131,7 @@ class Uploads(OneAtATime):
         self._path(upload.token).unlink(missing_ok=True)
 
     def remember(self, upload: Upload, plan: Any) -> None:
-        """Keep the result of a preview, and drop all others."""
+        """Keep the upload's preview (`plan`), and drop any other."""
         with self._lock:
             for other in self._kept.values():
                 other.plan = None
@@ -142,7 +141,7 @@ class Uploads(OneAtATime):
         upload.plan = None
 
     def keep_answers(self, upload: Upload) -> None:
-        """Drop the preview's result, since the answers have changed."""
+        """Keep the user's answers, and drop the preview, which they change."""
         upload.plan = None
 
     def sweep(self) -> None:
@@ -171,7 +170,7 @@ class Uploads(OneAtATime):
             raise UploadGoneError from None
 
     def _wake(self) -> None:
-        """Start the timer that deletes files in time."""
+        """Start the timer that deletes expired files."""
         with self._lock:
             if self._timer is not None or not self._kept:
                 return

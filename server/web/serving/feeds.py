@@ -10,7 +10,7 @@ from server.web.serving.waker import Waker
 
 
 async def hold(feed: Feed, exchange: Exchange, waker: Waker) -> None:
-    """Send a feed's changes as they come, until the client leaves or the feed ends."""
+    """Send a feed's changes on the event loop, until the client leaves or the feed ends."""
     loop = asyncio.get_running_loop()
     stream = feed.stream
     news = asyncio.Event()
@@ -44,7 +44,7 @@ async def hold(feed: Feed, exchange: Exchange, waker: Waker) -> None:
 
 
 class _Quiet:
-    """Wakes a quiet feed for its keep-alive, with a single timer."""
+    """Wakes all feeds without changes for their keep-alive, by a single timer."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, news: asyncio.Event, after_s: float

@@ -57,7 +57,7 @@ class Exchange(Protocol):
 
 @dataclass(frozen=True)
 class Feed:
-    """A kiosk's feed, which no thread waits for."""
+    """A kiosk's open feed, for which no thread waits."""
 
     status: int
     headers: Headers
@@ -65,7 +65,7 @@ class Feed:
 
 
 class Pages:
-    """Belongs to one loop."""
+    """Runs the Flask app on threads. Used by one event loop."""
 
     def __init__(self, app: "WSGIApplication", threads: Executor, waker: Waker) -> None:
         self._app = app
@@ -73,7 +73,7 @@ class Pages:
         self._waker = waker
 
     async def answer(self, scope: Scope, exchange: Exchange, body: bytes | None) -> Feed | None:
-        """Answer the request, or return the feed opened for it. `body` is set if it was already
+        """Answer the request, or return the feed that it opened. `body` is set if it was already
         read.
         """
         loop = asyncio.get_running_loop()
@@ -156,7 +156,7 @@ def _send(transport: Transport, pieces: Iterable[bytes], loop: asyncio.AbstractE
 
 
 class _Body(io.RawIOBase):
-    """Reads a body as it arrives, on a thread that may block."""
+    """A request's body, read as it arrives, on a thread that may block."""
 
     def __init__(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
         self._exchange = exchange
@@ -176,7 +176,7 @@ class _Body(io.RawIOBase):
         return size
 
     async def _next(self) -> bytes:
-        """Return the next piece, or b"" at the end or a broken connection."""
+        """Return the next bytes, or b"" at the end or if the connection broke."""
         if self._pieces is None:
             self._pieces = aiter(self._exchange)
         try:
@@ -192,7 +192,7 @@ def peer_of(scope: Scope) -> str:
 
 
 def lines_of(scope: Scope, name: str) -> list[str]:
-    """`name` is in lower case."""
+    """Return all values of a header. `name` is in lower case."""
     return [value for key, value in scope.headers.items() if key == name]
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 
 class Waker:
-    """Calls functions on the loop's thread, in order.
+    """Calls functions on the event loop's thread, in order.
 
     One wake-up serves all calls since the last run: a commit causes dozens, and each wake-up
-    contends for the interpreter.
+    contends for the interpreter lock.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
