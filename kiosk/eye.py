@@ -128,7 +128,7 @@ class Eye:
         return self._camera.status
 
     def forget(self) -> None:
-        """Treat codes in view as new presentations."""
+        """Treat codes that are in view now as new presentations."""
         self._presentations.forget()
 
     def read_rate(self) -> float | None:
@@ -146,7 +146,7 @@ class Eye:
 
 
 class Notices:
-    """Chooses the notice on the screen, and for how long it is shown. Times are in seconds."""
+    """Chooses the notice on the screen, and how long it stays. Times are in seconds."""
 
     def __init__(self, on_notice: Callable[[Notice], None]) -> None:
         self._on_notice = on_notice
@@ -156,7 +156,7 @@ class Notices:
         self._seen_at = 0.0
 
     def see(self, notice: Notice, now: float, *, read: bool) -> None:
-        """Take a picture's notice. `read`: a code was read in it."""
+        """Take the notice about one picture. `read`: a code was read in it."""
         if notice is not None and notice != self._current:
             self._current, self._since = notice, now
             self._show(notice)

@@ -70,7 +70,7 @@ class Watch(Protocol):
 
 
 class Kiosk:
-    """One door's parts, running from construction to `close`. A context manager."""
+    """One door with all its parts, running from construction to `close`. A context manager."""
 
     def __init__(
         self,

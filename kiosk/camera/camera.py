@@ -39,7 +39,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class CameraStatus:
-    """The camera's state. `message` is None while all is well."""
+    """The camera's state. `message` is the fault for staff, None while all is well."""
 
     state: Literal["starting", "live", "lost", "ended"] = "starting"
     message: Message | None = None
@@ -47,7 +47,7 @@ class CameraStatus:
     height: int = 0
     fps_measured: float = 0.0
     frames: int = 0
-    hints: tuple[Hint, ...] = ()  # requests to a webcam, with the accepted values
+    hints: tuple[Hint, ...] = ()  # requests to a webcam, with the values that it accepted
 
 
 class Camera:
@@ -65,7 +65,9 @@ class Camera:
         reopen_s: tuple[float, float] = REOPEN_S,
         back_off_s: tuple[float, float] = BACK_OFF_S,
     ) -> None:
-        """`loop` repeats a file or folder. Raises CameraError without OpenCV."""
+        """With `loop` a file or folder starts again at its end. Raises CameraError without
+        OpenCV.
+        """
         require_opencv()
         self.source = source
         self.request = request or CameraRequest()
@@ -152,7 +154,7 @@ class Camera:
 
     def _attend(self) -> Message | None:
         """Open the source and publish its pictures until they stop. Returns the reason, or None at
-        a clean end.
+        the end of a file.
         """
         try:
             capture = self._open(self.source, self.request)

@@ -39,7 +39,9 @@ class CameraRequest:
 
 @dataclass(frozen=True)
 class Hint:
-    """One requested setting. `got` is "" if the camera does not report it."""
+    """One setting requested from a webcam, with the value that it reports. `got` is "" if it
+    reports none.
+    """
 
     name: Literal["size", "fps", "format", "exposure", "gain", "focus"]
     asked: str

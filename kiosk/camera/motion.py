@@ -20,7 +20,7 @@ MOVED_PX_MIN = 6
 
 
 class Looks:
-    """Decides picture by picture. Times are in seconds of one clock."""
+    """Decides which pictures are worth reading, by motion. Times are in seconds of one clock."""
 
     def __init__(self) -> None:
         self._before: Picture | None = None
@@ -55,7 +55,9 @@ def moved(picture: Picture, before: Picture) -> bool:
 
 
 def thinned(picture: Picture) -> Picture:
-    """Every fourth pixel each way of the green channel, the brightest one, smoothed."""
+    """The green channel, which is the brightest, smoothed and reduced to every fourth pixel each
+    way.
+    """
     channel = picture if picture.ndim == 2 else picture[:, :, picture.shape[2] // 2]
     thin = np.ascontiguousarray(channel[::STEP, ::STEP])
     return np.asarray(cv2.blur(thin, (3, 3)), np.uint8) if thin.size else thin

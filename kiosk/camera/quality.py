@@ -24,7 +24,7 @@ Sharpness = Literal["unknown", "sharp", "soft", "blurred"]
 
 @dataclass(frozen=True)
 class Judgement:
-    """`edge_px` is None without an edge to judge."""
+    """The quality of a picture. `edge_px` is None without an edge to judge."""
 
     brightness: float  # mean gray level, 0 to 255
     light: Light

@@ -41,14 +41,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """A source. `target` is a webcam's number, device or name, a path, or a URL."""
+    """A source of pictures. `target` is a webcam's number, device or name, a path, or a URL."""
 
     kind: Kind
     target: str
 
     @property
     def live(self) -> bool:
-        """Whether pictures arrive as they happen. Others are paced, and end."""
+        """Whether pictures arrive as they happen. Files and folders are paced instead, and end."""
         return self.kind in (Kind.WEBCAM, Kind.STREAM)
 
     @property
@@ -202,7 +202,7 @@ def read_photo(path: Path) -> Picture:
 
 
 class Stamps:
-    """The time of each picture of a file, by its timestamps or else its frame rate."""
+    """The time of each picture of a file, by the file's timestamps or else its frame rate."""
 
     def __init__(self, capture: Capture) -> None:
         fps = capture.get(cv2.CAP_PROP_FPS)

@@ -79,7 +79,7 @@ _LINE: msgspec.json.Decoder[Opening | Line | Seal] = msgspec.json.Decoder(Openin
 
 @dataclass(frozen=True)
 class Exported:
-    """The content of a verified file."""
+    """The content of an export file that was verified."""
 
     identity: Identity
     root: PublicKey

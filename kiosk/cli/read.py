@@ -24,7 +24,7 @@ class ReadText:
 
 @dataclass(frozen=True)
 class FileReading:
-    """The result for one file. `frame_ms` is the reader's time for each picture."""
+    """The result for one file. `frame_ms` is the time that the reader took for each picture."""
 
     path: str
     texts: tuple[ReadText, ...] = ()
@@ -38,7 +38,7 @@ class FileReading:
 
 @dataclass(frozen=True)
 class Total:
-    """The last line. Percentiles are of the reader's time per frame."""
+    """The last line of the output. Percentiles are of the reader's time per frame."""
 
     files: int
     read: int

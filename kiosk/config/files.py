@@ -17,7 +17,7 @@ from pathlib import Path
 try:
     import fcntl
 except ImportError:
-    # Without fcntl nothing prevents two kiosks in one directory.
+    # On Windows there is no fcntl, so nothing prevents two kiosks in one directory.
     fcntl = None  # type: ignore[assignment]
 
 IDENTITY_FILE = "identity.json"

@@ -20,7 +20,7 @@ _RELAY_TEXT = '1 to 100 characters, or bytes such as "hex:A00101A2"'
 
 @dataclass(frozen=True)
 class KioskSettings:
-    # A webcam's number or name, a file, a folder or a stream.
+    # A webcam's number or name, or the path or address of a file, folder or stream.
     camera: Annotated[
         str,
         Meta(min_length=1, max_length=1000),

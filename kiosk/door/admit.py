@@ -71,7 +71,7 @@ class NotReadyError(Exception):
 
 @dataclass(frozen=True)
 class ByName:
-    """A person without a badge, as looked up by a supervisor."""
+    """A person without a badge, as a supervisor looked them up."""
 
     holder: HolderName
     user: str  # the supervisor's id, as in records
@@ -141,7 +141,9 @@ class Admitter:
         return context
 
     def _meant(self, direction: Direction | None, context: DoorContext) -> Direction:
-        """The direction of a presentation. At an assembly point it never ends a stay."""
+        """The direction of a presentation. At an assembly point it is an entry, so that no stay
+        ends.
+        """
         if self._roll_call() is not None:
             return Direction.ENTRY
         return direction or own_direction(context)
@@ -163,9 +165,8 @@ class Admitter:
         return answer
 
     def _wait(self, halls: Lacking, none_before: Mapping[int, int], timeout_s: float) -> None:
-        """Wait until each hall has a place or was refused one, all within `timeout_s`.
-
-        `none_before` is the number of earlier refusals per hall.
+        """Wait until each hall has a place or was refused one, `timeout_s` at most. `none_before`
+        has the number of earlier refusals per hall.
         """
         deadline = time.monotonic() + timeout_s
         for hall, kinds in halls.items():
@@ -321,7 +322,7 @@ def _entering(draft: Draft, facts: Facts) -> Draft:
 
 
 def _kind_of(presence: Presence | None) -> PlaceKind:
-    """The kind of place of a stay. Irrelevant if the stay is unknown."""
+    """The kind of place that a stay uses; ordinary if the stay is unknown."""
     return PlaceKind.ORDINARY if presence is None else presence.kind
 
 

@@ -31,7 +31,7 @@ class Answer:
     decision: Decision
     direction: Direction
     scanned_at: int  # Unix ms by the kiosk's clock
-    seq: int  # of the journal's record
+    seq: int  # sequence of the record in the journal
     serial: int | None  # None without a badge of this event
     holder: HolderName | None  # None if unknown
     category: CategoryFacts | None

@@ -147,8 +147,8 @@ def free_kept(hall: Hall, transaction: JournalTransaction) -> int:
 
 
 def least_free(context: DoorContext, transaction: JournalTransaction) -> tuple[int, int]:
-    """The fewest free places at this door among the halls that an entry here enters, and that
-    hall.
+    """The fewest free places at this door among the halls that an entry here enters, with that
+    hall's id.
     """
     return min(
         ((transaction.account(hall).free, hall) for hall in context.halls),

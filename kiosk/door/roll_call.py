@@ -14,7 +14,7 @@ POINT_CHARS_MAX = 30
 
 @dataclass(frozen=True)
 class RollCall:
-    """The assembly point of this kiosk, and the supervisor who moved it there."""
+    """The name of the kiosk's assembly point, and the supervisor who moved it there."""
 
     point: Annotated[str, Meta(min_length=1, max_length=POINT_CHARS_MAX)]  # as on its sign
     by: Annotated[str, Meta(max_length=32)]  # the supervisor, as in records

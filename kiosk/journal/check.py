@@ -62,7 +62,7 @@ class _Outer(msgspec.Struct, gc=False):
 
 
 class _Line(msgspec.Struct, gc=False):
-    """The fields of a record that this check reads. The chain proves the rest."""
+    """The fields of a record that this check reads. The hash chain proves the others."""
 
     kiosk: str
     generation: int
@@ -160,7 +160,7 @@ class Replay:
         self._days: set[tuple[int, int, int]] = set()
 
     def check(self) -> None:
-        """Raises Found."""
+        """Raises Found with the first contradiction between scans and tables."""
         stays = self._stays()
         for record in self._records():
             if record.decision == "admitted" and record.direction == "entry":
@@ -180,7 +180,7 @@ class Replay:
         self._compare()
 
     def _records(self) -> Iterator[_Line]:
-        """Verify the chain and the newest signatures, and yield each record."""
+        """Verify the hash chain and the newest signatures, and yield each record."""
         head = chain_start(*self._me)
         rows = self._connection.execute(
             "SELECT seq, record, head, signature FROM scan ORDER BY seq"
@@ -242,10 +242,8 @@ class Replay:
         return OPEN if is_open else CREDITED if credited else CLOSED
 
     def _close(self, seq: int, pool: PoolKey, stay: _Stay, *, credited: bool) -> None:
-        """Close a stay like JournalTransaction.append: once per hall, and its place comes back at
-        most once.
-
-        `seq` is the exit's.
+        """Close a stay as JournalTransaction.append does: once per hall, and its place comes back
+        at most once. `seq` is the exit's.
         """
         if (stay.kiosk, stay.generation) != self._me:
             self._named.add(_Named(stay.kiosk, stay.generation, stay.seq, pool.hall_id))
@@ -282,7 +280,9 @@ class Replay:
         self._compare_accounts()
 
     def _compare_named(self) -> None:
-        """Compare the stays that exits closed. Those from before nested halls have hall 0."""
+        """Compare the table of other kiosks' stays with those that exits here closed. Exits from
+        before nested halls have hall 0.
+        """
         rows = self._connection.execute("SELECT kiosk, generation, seq, hall FROM named_stay")
         stored = {_Named(**row) for row in rows}
         before = {named.stay for named in stored if named.hall == 0}
@@ -322,9 +322,8 @@ def _compare_end(seq: int, state: int, closed: int) -> None:
 
 
 def _order_problem(connection: Connection, owner: Owner) -> str | None:
-    """Find an account with more places than the server's signature grants.
-
-    Accounts from before signatures have none until the next exchange.
+    """Find an account with more places than the server's signature grants. Accounts from before
+    signatures are not signed until the next exchange.
     """
     rows: Iterable[Any] = connection.execute(
         "SELECT hall, override, granted, signed, signed_in, signature FROM account"

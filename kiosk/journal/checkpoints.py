@@ -50,14 +50,16 @@ class Witness:
             )
 
     def cosign(self, seen: Witnessed, time_s: int) -> str:
-        """This kiosk's signature line for a checkpoint that it verified and stores (C2SP
-        tlog-cosignature).
+        """This kiosk's signature line for a checkpoint (C2SP tlog-cosignature). The checkpoint is
+        verified and is stored first.
         """
         name = witness_name(seen.log_name, *self._kiosk)
         return cosign(self._key, name, seen.note, time_s)
 
     def accuse(self, evidence: Evidence) -> None:
-        """Store `evidence` for good. Duplicates are ignored, and so is more than EVIDENCE_MAX."""
+        """Store `evidence` against the log for good. Duplicates, and more than EVIDENCE_MAX, are
+        ignored.
+        """
         with self._file.transaction() as connection:
             stored, count = connection.execute(
                 "SELECT coalesce(max(old_note = ? AND new_note = ?), 0), count(*) FROM evidence",

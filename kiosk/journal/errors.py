@@ -52,7 +52,9 @@ class ForkError(JournalError):
 
 
 class OldServerError(JournalError):
-    """The message comes from a server from before a restore that this kiosk knows of."""
+    """The message is from a server in the state before a restore, and this kiosk knows of that
+    restore.
+    """
 
     def __init__(self, incarnation: int, newest: int) -> None:
         super().__init__(

@@ -36,7 +36,9 @@ _AROUND = (
 
 
 class JournalFile:
-    """A connection and a lock. Every read and write is inside `transaction`."""
+    """A connection to the journal's file, with a lock. Every read and write is inside
+    `transaction`.
+    """
 
     def __init__(
         self,
@@ -116,8 +118,8 @@ class JournalFile:
             self._connection.execute("COMMIT")
 
     def _check_owner(self) -> None:
-        """Raises JournalError for another kiosk's intact journal, and DatabaseError if the owner is
-        missing.
+        """Raises JournalError if the file is another kiosk's intact journal, and DatabaseError if
+        it names no owner.
         """
         row = self._connection.execute("SELECT kiosk, generation FROM state").fetchone()
         if row is None:
@@ -137,7 +139,7 @@ class JournalFile:
 
     @contextmanager
     def transaction(self) -> Iterator[schema.Connection]:
-        """From BEGIN IMMEDIATE to COMMIT. Exceptions roll back. Raises JournalError."""
+        """From BEGIN IMMEDIATE to COMMIT, or ROLLBACK after an exception. Raises JournalError."""
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -166,13 +168,15 @@ class JournalFile:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Distinguish damage from faults around the file: its disk, its owner, or another process."""
+    """Whether the error means damage of the file, not a fault around it: its disk, its owner, or
+    another process.
+    """
     kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & PRIMARY
     return kind not in _AROUND
 
 
 def move_aside(path: Path) -> Path:
-    """Rename the file and its companions, as evidence. Returns the file's new path."""
+    """Rename the file and its companions, to keep them as evidence. Returns the file's new path."""
     number = 1
     while (aside := path.with_name(f"{path.name}.bad-{number}")).exists():
         number += 1

@@ -86,7 +86,7 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[JournalTransaction]:
-        """A transaction, on disk when it ends. Raises JournalError."""
+        """A transaction, which is on disk when the `with` block ends. Raises JournalError."""
         with self._file.transaction() as connection:
             yield JournalTransaction(connection, self._key, self._file.seal)
 
@@ -135,7 +135,9 @@ class Journal:
         )
 
     def closed_before_upload(self, first: int, last: int) -> list[int]:
-        """The entries of these sequences whose place an exit here took back (rule 4)."""
+        """The entries of these sequences whose place an exit here took back before their upload
+        (rule 4).
+        """
         with self._file.transaction() as connection:
             return _gone(connection, first, last)[0]
 
@@ -209,7 +211,9 @@ class Journal:
             self._places_came.notify_all()
 
     def times_none(self, hall: int) -> int:
-        """The number of refusals so far. Read it before the request, for `wait_for_place`."""
+        """The number of refusals so far. Read it before requesting a place, for
+        `wait_for_place`.
+        """
         with self._places_came:
             return self._none_came[hall]
 
@@ -296,7 +300,7 @@ class Journal:
         return [Stored(**row) for row in rows]
 
     def tidy(self) -> None:
-        """Move the write-ahead log's content to the file, concurrently with scans."""
+        """Move the content of SQLite's write-ahead log to the file. Scans go on meanwhile."""
         with closing(schema.connect(self.path)) as connection:
             schema.configure(connection)
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

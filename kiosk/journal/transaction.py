@@ -36,7 +36,7 @@ _ACCOUNT = "granted, returned, entries, credited, trusted"
 
 
 class JournalTransaction:
-    """One transaction of `Journal.transaction`. Not usable after it."""
+    """Reads and writes of one transaction of `Journal.transaction`. Not usable after it."""
 
     def __init__(self, connection: Connection, key: PrivateKey, seal: Seal) -> None:
         self._connection = connection
@@ -227,12 +227,12 @@ class JournalTransaction:
         return record
 
     def mark_offered(self, seq: int) -> None:
-        """Records up to `seq` may reach the server from now on."""
+        """Note that records up to `seq` may reach the server from now on."""
         if seq > self.state.offered:
             self._change(replace(self.state, offered=seq))
 
     def mark_acked(self, seq: int) -> None:
-        """Records up to `seq` are in the ledger, and no others."""
+        """Note that the server's ledger has exactly the records up to `seq`."""
         if seq != self.state.acked:
             self._change(replace(self.state, acked=seq))
 
@@ -249,13 +249,13 @@ class JournalTransaction:
         return self.state.counter
 
     def fence(self) -> bool:
-        """Stop for good. True if free places go back."""
+        """Stop admitting for good. True if free places are returned."""
         if not self.state.fenced:
             self._change(replace(self.state, fenced=True))
         return self._give_back()
 
     def rest(self) -> bool:
-        """Stop admitting for a while. True if free places go back."""
+        """Stop admitting until the next shift. True if free places are returned."""
         self._change(replace(self.state, resting=True))
         return self._give_back()
 

@@ -36,7 +36,9 @@ Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 @dataclass(frozen=True)
 class Blur:
-    """`size_px` is the length of a motion, or the radius of a defocus disc. `fit` is at most 1."""
+    """One blur. `size_px` is the length of a motion, or the radius of a defocus disc. `fit` is its
+    similarity to the picture, at most 1.
+    """
 
     kind: Literal["motion", "lens"]
     size_px: float

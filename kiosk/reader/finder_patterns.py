@@ -28,7 +28,7 @@ Vector = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 @dataclass(frozen=True, eq=False)
 class FinderPattern:
-    """The centre of a finder pattern, and the vectors of a module along its two sides, in
+    """The centre of a finder pattern, and the vectors of one module along its two sides, in
     pixels.
     """
 

@@ -37,7 +37,9 @@ LIGHT = 1.6
 
 @dataclass(frozen=True)
 class Found:
-    """A symbol, with its corners in pixels, clockwise. `text` is None if it was only located."""
+    """A symbol in the picture, with its corners in pixels, clockwise. `text` is None if it was
+    located and not read.
+    """
 
     text: str | None
     corners: Corners
@@ -179,7 +181,9 @@ def smooth(gray: Picture) -> Picture:
 
 
 def find_with_a_drawn_pattern(binary: Picture, limit: int = PATTERNS_DRAWN_MAX) -> list[Found]:
-    """Symbols that are readable once a missing finder pattern is drawn beside two others."""
+    """Symbols that become readable when a missing finder pattern is drawn beside two existing
+    ones.
+    """
     for pattern in islice(third_patterns(find_patterns(binary)), limit):
         read = [
             symbol for symbol in find_zxing_fixed(drawn(binary, pattern)) if symbol.text is not None

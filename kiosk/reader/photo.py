@@ -138,7 +138,9 @@ class PhotoReader:
         return sorted(self.sightings, key=lambda sighting: -sighting.area)
 
     def _search_for_more(self) -> None:
-        """Look for more codes beside the first: at located regions, or on a sheet of codes."""
+        """Look for more codes beside the first: where symbols were located, or on a sheet of
+        codes.
+        """
         for scale, name in ((1.0, "smooth threshold"), (0.5, "as it is"), (1.0, "even")):
             self._decode_in_size(scale, name)
         if len({s.text for s in self.sightings}) > 1:
@@ -172,7 +174,7 @@ class PhotoReader:
                 return
 
     def _turns(self) -> None:
-        """Run all steps of a door's reader, in several regions."""
+        """Run all passes of a door's reader at several regions."""
         self._add(Reader().read(self._gray, NO_BUDGET_MS), Crop(self._gray, 0, 0, self._scale))
 
     def _patterns(self) -> None:
@@ -303,7 +305,7 @@ def _mapped(corners: Corners, crop: Crop) -> Corners:
 
 
 def _overlap(first: tuple[tuple[float, float], ...], second: Corners) -> bool:
-    """Whether the centre of one is within the other's reach, either way round."""
+    """Whether the centre of one region is within the other."""
     a, b = region_of(_floats(first)), region_of(second)
     return max(abs(a.x - b.x), abs(a.y - b.y)) < max(a.side, b.side) / 2
 

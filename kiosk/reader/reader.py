@@ -88,8 +88,8 @@ BLIND_TURNS = tuple(
 
 @dataclass(frozen=True)
 class Sighting:
-    """One code in a picture. Corners are in its pixels, clockwise from the symbol's own top
-    left.
+    """One code that was read. Corners are in pixels of the picture, clockwise from the symbol's own
+    top left.
     """
 
     text: str
@@ -218,7 +218,7 @@ class Reader:
         yield from self._turns(_TURNS, sharpest, view, deadline)
 
     def _blind_pass(self, view: _View, deadline: float) -> Iterator[tuple[DecodingPass, Crop]]:
-        """One pass at the texture most similar to a code's."""
+        """One pass at the region whose texture is most similar to a code's."""
         self._recent.clear()
         for region in busiest(view.thumb, view.step):
             crop = crop_at(view.gray, region)
@@ -227,7 +227,7 @@ class Reader:
     def _turns(
         self, turns: tuple[DecodingPass, ...], crop: Crop, view: _View, deadline: float
     ) -> Iterator[tuple[DecodingPass, Crop]]:
-        """The passes that fit the time, from the next one in the rotation."""
+        """The passes that fit the time, continuing the rotation."""
         first = self._turn
         for turn in range(first, first + len(turns)):
             decoding_pass = turns[turn % len(turns)]

@@ -43,8 +43,8 @@ class Crop:
 
 @dataclass(frozen=True)
 class Motion:
-    """The share of a thumbnail that changed, and a mask (255) of it. No mask if nothing or nearly
-    all changed.
+    """The share of a thumbnail that changed, and a mask of these pixels (255). No mask if none or
+    nearly all changed.
     """
 
     share: float

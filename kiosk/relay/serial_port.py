@@ -20,7 +20,7 @@ except ImportError:
 
 
 class SerialError(Exception):
-    """The device did not accept the data. `why` is for staff."""
+    """The device did not accept the data. `why` is the reason for staff."""
 
     def __init__(self, why: Message) -> None:
         super().__init__(str(why))

@@ -31,7 +31,7 @@ _PUT_HOLDER = (
 
 
 class Replica:
-    """Close it, or use it as a context manager."""
+    """The copy of the server's facts. Close it, or use it as a context manager."""
 
     def __init__(
         self,
@@ -73,8 +73,8 @@ class Replica:
             return None
 
     def _start_age(self) -> None:
-        """Restore the age after a restart, by the wall clock. If that was set back, there is no
-        age.
+        """Restore the age of the facts after a restart, by the wall clock. If that was set back,
+        the age is unknown.
         """
         (saved,) = self._reader.execute("SELECT fresh_at FROM progress").fetchone()
         if saved is not None and self._clock() >= saved:
@@ -325,8 +325,8 @@ class Replica:
             self._move_on(db, stay, hall)
 
     def _move_on(self, db: sqlite3.Connection, stay: StayRef, hall: int) -> None:
-        """Mark a stay whose holder went on. It no longer blocks an entry, but its place is taken
-        until an exit names it.
+        """Mark a stay whose holder was seen at another hall. It no longer blocks an entry, but its
+        place is taken until an exit names it.
         """
         if (stay.kiosk, stay.generation) == self._mine:
             db.execute("INSERT OR IGNORE INTO moved (seq, hall) VALUES (?, ?)", (stay.seq, hall))

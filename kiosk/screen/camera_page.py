@@ -32,7 +32,7 @@ class CameraEye(Protocol):
 
 @dataclass
 class CameraPage:
-    """The eye, None at a door without a camera, and the newest picture, shared by all tabs."""
+    """The camera of this door (None without one) and its newest picture, shared by all tabs."""
 
     eye: CameraEye | None
     _picture: bytes | None = None

@@ -26,8 +26,8 @@ MESSAGES = ("camera_message", "notice", "refused", "trouble")
 
 
 class Feeds:
-    """The open feeds. One feed too many ends the oldest, so that a stale tab never keeps out a new
-    one.
+    """The open feeds. If there is one too many, the oldest ends, so that a stale tab never keeps
+    out a new one.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ T = TypeVar("T", bound=Struct)
 
 
 class ServerDesk:
-    """Requests on a separate connection, so scans never wait."""
+    """Sends requests on a separate connection, so that scans never wait."""
 
     def __init__(self, transport: Transport, is_online: Callable[[], bool]) -> None:
         self._transport = transport

@@ -34,7 +34,9 @@ class Session:
 
 
 class Sessions:
-    """The one session. Thread-safe. `on_end` is called when a session ends, for any reason."""
+    """The unlocked session, if any. Thread-safe. `on_end` is called when a session ends, for any
+    reason.
+    """
 
     def __init__(
         self,

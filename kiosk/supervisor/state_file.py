@@ -19,7 +19,7 @@ FILE = "supervisor.json"
 
 
 class Tries(Struct, frozen=True, forbid_unknown_fields=True):
-    """Consecutive wrong PINs, and the time of the last one (kiosk's clock)."""
+    """The number of consecutive wrong PINs, and the time of the last one by the kiosk's clock."""
 
     count: Count
     at: Instant
@@ -35,7 +35,7 @@ class Kept(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SupervisorFile:
-    """The file, read once and written whole. Thread-safe."""
+    """The state file, read once and replaced as a whole. Thread-safe."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE

@@ -62,7 +62,9 @@ def parse_events(lines: Iterable[str]) -> Iterator[Event | None]:
 
 
 class Feed:
-    """A thread: start it, close it. Its callbacks inform the other threads."""
+    """The thread that follows the server's changes: start it, close it. Callbacks inform the other
+    threads.
+    """
 
     def __init__(
         self,
@@ -142,7 +144,9 @@ class Feed:
                 pause_s = min(pause_s * 2, self._back_off_s[1])
 
     def _explain(self, error: Exception) -> str:
-        """The error text for staff. Also decides what the next attempt does."""
+        """The text of the error for staff. Also prepares the next attempt: by a snapshot, or as a
+        retired kiosk.
+        """
         code = error.code if isinstance(error, TransportError) else ""
         if code == "retired":
             self._tell(self._journal.fence())

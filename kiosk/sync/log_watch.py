@@ -128,7 +128,7 @@ class Watch:
 def _compare(
     before: Witnessed | None, checkpoint: Checkpoint, proof: Sequence[bytes], newest: Witnessed
 ) -> str:
-    """The loss that a restored server admits, or "". Raises ProofError."""
+    """The loss that a restored server admits by its log's new name, or "". Raises ProofError."""
     if checkpoint.origin != newest.log_name:
         raise ProofError("it is another log's checkpoint")
     if before is None:

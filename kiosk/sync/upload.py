@@ -323,7 +323,9 @@ class Sync:
 
 
 def _grant(grant: SignedGrant, *, supported: bool) -> dict[str, Any]:
-    """The server's signature of a total, on the wire. `supported`: the server knows marks."""
+    """The server's signature of a total, as fields of a message. `supported`: the server knows
+    marks.
+    """
     if not grant.signature or not supported:
         return {}
     return {"signature": grant.signature, "signed_in": grant.incarnation}
