@@ -6,7 +6,7 @@ Prints VERIFIED, or REFUSED and the first problem; the exit status is 0 or 1. `c
 steps in order. Hallkeeper's `docs/entry-log.md` specifies each byte.
 
 - The log's key signed the root of a tree over all entries, which fixes each of them.
-- Kiosks and outside witnesses cosigned checkpoints. Without them no one can rewrite the log.
+- Kiosks and outside witnesses cosigned checkpoints. No one can rewrite the log without their keys.
 - Each kiosk signed the chain of its own scans. The log's owner can't forge or drop a scan.
 """
 

@@ -75,7 +75,7 @@ def take_venue(
 
 
 def _halls_of_sessions(db: Connection, venue: Venue) -> set[int]:
-    """Return the present halls of the sessions that the venue names."""
+    """Return the current halls of the sessions in `venue`."""
     codes = {plan.code for plan in venue.sessions}
     codes |= {plan.session for plan in venue.programme.speakers}
     rows = db.execute("SELECT code, hall_id FROM session").fetchall() if codes else []

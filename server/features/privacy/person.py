@@ -130,7 +130,7 @@ def edits_of(db: Connection, serial: int) -> list[Row]:
 
 
 def changes_of(db: Connection, serial: int) -> list[Row]:
-    """Return the stored changes that changed a person, or something that names them."""
+    """Return the stored changes of a person, or of things that name them."""
     mentions = _telling(db, serial)
     rows = db.execute("SELECT * FROM act_change").fetchall()
     return [

@@ -14,8 +14,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def stable_code(external_id: str, suffix: str = "") -> str:
-    """Return the id itself if it is a valid code, of a UUID its first 12 digits, else its first
-    words with 12 digits of its SHA-256.
+    """Return a code for an id: the id itself if valid, a UUID's first 12 digits, or else the first
+    words with 12 digits of the SHA-256.
     """
     lower = external_id.strip().lower()
     if _UUID.fullmatch(lower):
