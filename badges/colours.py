@@ -46,7 +46,9 @@ _WHITE: Triple = (0.95047, 1.0, 1.08883)
 
 @dataclass(frozen=True)
 class Alike:
-    """Two similar colours, the eyes to which they are most similar, and their distance."""
+    """Two similar colours, the kind of vision for which they are most similar, and their
+    distance.
+    """
 
     first: int
     second: int
@@ -55,8 +57,8 @@ class Alike:
 
 
 def alike(colours: Mapping[int, str], least: float = LEAST) -> list[Alike]:
-    """The pairs of colours (#rrggbb) closer than `least`, each once, for the eyes to which they are
-    closest.
+    """The pairs of colours (#rrggbb) closer than `least`. Each pair is there once, for the kind of
+    vision that distinguishes it least.
     """
     seen = {key: _seen(colour) for key, colour in colours.items()}
     pairs = []
@@ -68,7 +70,9 @@ def alike(colours: Mapping[int, str], least: float = LEAST) -> list[Alike]:
 
 
 def distance(first: str, second: str) -> float:
-    """The distance of two colours (#rrggbb), for the eyes to which they are closest."""
+    """The distance of two colours (#rrggbb), for the kind of vision that distinguishes them
+    least.
+    """
     return _nearest(_seen(first), _seen(second))[1]
 
 

@@ -19,8 +19,8 @@ def N_(text: str) -> str:
 
 
 class Count(int):
-    """A number in a phrase, with digits grouped as the language does it. Other numbers, such as
-    line numbers, are not grouped.
+    """A number in a phrase, whose digits each language groups in its own way. Other numbers, such
+    as line numbers, are not grouped.
     """
 
 

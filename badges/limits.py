@@ -17,7 +17,7 @@ class Limit(Protocol):
         pass
 
     def next_at(self, state: State) -> int:
-        """Return the time of the next use that is allowed, for a settled state."""
+        """Return the time of the next allowed use. `state` must be settled."""
 
     def use(self, state: State, now: int) -> State:
         pass
@@ -92,6 +92,6 @@ class Backoff:
         return (state[0] - 1, state[1]) if state and state[0] > 1 else NEW
 
     def wait_ms(self, count: int) -> int:
-        """Return the wait after so many uses."""
+        """Return the wait after `count` uses."""
         over = count - self.free
         return 0 if over < 0 else min(self.first_ms << min(over, 20), self.most_ms)

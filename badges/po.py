@@ -40,8 +40,8 @@ def compiled(text: str, locale: str, where: str) -> bytes:
                 "quoted rightly."
             )
     try:
-        # Babel keeps the file's plural forms only if it knows the language, which headers may leave
-        # out.
+        # `locale`, because Babel keeps plural forms only of a known language, and the header may
+        # name none.
         catalogue = parse(lines, locale=locale, abort_invalid=True)
     except PoFileError as error:
         raise CatalogueError(f"{where}, line {error.lineno + 1}: {error}.") from None

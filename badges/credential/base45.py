@@ -11,7 +11,7 @@ class Base45Error(ValueError):
 
 
 def encode(data: bytes) -> str:
-    """Three characters for two bytes, two for a last odd byte."""
+    """Base45 (RFC 9285): three characters for two bytes, two characters for a last odd byte."""
     out = []
     for i in range(0, len(data) - 1, 2):
         high, low = divmod(data[i] << 8 | data[i + 1], 45 * 45)

@@ -30,7 +30,7 @@ _KeyId = Annotated[int, Meta(ge=0, le=255)]
 
 
 class KeyFileError(ValueError):
-    """The file is neither of the two. The text gives the reason, never a value of the file."""
+    """The file is neither of the two. The message gives the reason, and no value of the file."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,13 @@ def encode_keys(keys: EventKeys) -> bytes:
 
 
 def encode_ring(keys: EventKeys) -> bytes:
-    """The public file: the ring, signed by the root."""
+    """The public file: the ring of badge keys, signed by the root key."""
     signed = _sign_ring(keys.root, keys.ring)
     return _lines(_Public(UUID(bytes=keys.event_id), keys.root.public.raw, signed))
 
 
 def decode_keys(raw: bytes) -> EventKeys:
-    """Raises KeyFileError, also for a public file."""
+    """Read an event's secret keys. Raises KeyFileError, also for a public file."""
     file = _decode(raw)
     if isinstance(file, _Public):
         raise KeyFileError("it is a public ring, which can't sign; use the secret key file")
@@ -110,7 +110,9 @@ def decode_keys(raw: bytes) -> EventKeys:
 
 
 def decode_ring(raw: bytes) -> KeyRing:
-    """Read the ring from either file and verify its signature. Raises KeyFileError."""
+    """Read the ring of badge keys from either file and verify its signature. Raises
+    KeyFileError.
+    """
     file = _decode(raw)
     if isinstance(file, _Secret):
         return decode_keys(raw).ring

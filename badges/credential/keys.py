@@ -118,7 +118,7 @@ def short_event_id(event_id: bytes) -> int:
 
 
 def sign_ring(root: PrivateKey, ring: KeyRing) -> bytes:
-    """The root's signature, 64 bytes, and the ring as canonical JSON."""
+    """The root key's signature, 64 bytes, followed by the ring as canonical JSON."""
     body = _encode_ring(ring)
     return root.sign(RING_CONTEXT + body) + body
 

@@ -25,7 +25,7 @@ _BREATHINGS = re.compile("[\u0304\u0306\u0313\u0314\u0345]")  # of polytonic Gre
 
 
 def greek(word: str) -> str:
-    """By ELOT 743: Ευάγγελος is Evangelos."""
+    """A Greek word in Latin letters by ELOT 743: Ευάγγελος is Evangelos."""
     plain = _BREATHINGS.sub("", unicodedata.normalize("NFD", word.lower()))
     plain = plain.replace("\u0300", "\u0301").replace("\u0342", "\u0301")
     plain = _GREEK_FY.sub(r"\1f", _GREEK_VY.sub(r"\1v", plain))
@@ -129,12 +129,12 @@ def armenian(word: str) -> str:
 
 
 def georgian(word: str) -> str:
-    """By Georgia's national system."""
+    """A Georgian word in Latin letters by Georgia's national system."""
     return _by_icu("ka-ka_Latn/BGN", word)
 
 
 def hiragana(word: str) -> str:
-    """By Hepburn's system."""
+    """A word in hiragana in Latin letters by Hepburn's system."""
     spelt = _by_icu("ja_Hrkt-ja_Latn/BGN", word)
     return "" if _LONG_VOWEL.search(spelt) else spelt
 

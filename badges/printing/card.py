@@ -322,7 +322,7 @@ def _layout_card(card: Card, look: Look) -> dict[str, object]:
 
 
 def _on_layout(card: Card, look: Look, layout: PretixLayout) -> list[tuple[Area, str]]:
-    """Each area with its text, or with its picture as SVG. Raises CardError."""
+    """Each area of the layout with its text, or with its picture as SVG. Raises CardError."""
     card = on_card(card, look)
     by_language = {chinese: _values(card, look, chinese=chinese) for chinese in (True, False)}
     values = []
@@ -348,7 +348,7 @@ def _on_layout(card: Card, look: Look, layout: PretixLayout) -> list[tuple[Area,
 
 
 def _values(card: Card, look: Look, *, chinese: bool) -> dict[str, str]:
-    """A card's values by the names of contents in layouts of pretix."""
+    """The card's values by the names of contents in layouts of pretix."""
 
     def chosen(first: str, second: str) -> str:
         return first if chinese or not second else second
@@ -406,8 +406,8 @@ def _card_data(card: Card, look: Look) -> dict[str, object]:
 
 
 def _headline(given: str, family: str) -> tuple[str, str]:
-    """The given name first, on its own line. Names in Han, kana or hangul stay together, family
-    name first.
+    """The lines of a name: the given name on its own line. Names in Han, kana or hangul stay
+    together, family name first.
     """
     if given and family and _EAST_ASIAN.fullmatch(given) and _EAST_ASIAN.fullmatch(family):
         return family + given, ""
@@ -443,7 +443,9 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 
 
 def _ink(colour: str) -> str:
-    """White if it is legible on `colour` (WCAG 2.2 contrast of 4.5), else near-black."""
+    """The colour of text on `colour`: white if it is legible (WCAG 2.2 contrast of 4.5), else
+    near-black.
+    """
     linear = [
         part / 3294.6 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4
         for part in _rgb(colour)

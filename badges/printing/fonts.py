@@ -46,7 +46,9 @@ def none() -> typst.Fonts:
 
 @functools.cache
 def family_order(region: str) -> tuple[str, ...]:
-    """Installed families in order of preference. `region` chooses the forms of Han characters."""
+    """The installed font families in order of preference. `region` chooses the forms of Han
+    characters.
+    """
     here = set(installed().families())
     han = (_HAN[region], *(family for key, family in _HAN.items() if key != region))
     preferred = [family for family in (*_FIRST, *han, *_SCRIPTS) if family in here]
@@ -59,7 +61,9 @@ def _rank(family: str) -> tuple[bool, bool, str]:
 
 
 def families_for(texts: Iterable[str], language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Families for `texts` in order of preference, and the characters that none has."""
+    """The font families for `texts` in order of preference, and the characters that no family
+    has.
+    """
     families: set[str] = set()
     missing: dict[str, None] = {}
     joined = "\n".join(texts)
@@ -75,8 +79,8 @@ def families_for(texts: Iterable[str], language: str) -> tuple[tuple[str, ...], 
 
 
 def han_region(text: str, language: str) -> str:
-    """SC, TC, HK, JP or KR: by the language if it determines it, else by kana or hangul in the
-    text.
+    """The region whose forms of Han characters apply (SC, TC, HK, JP or KR): by the language if it
+    determines it, else by kana or hangul in the text.
     """
     tag = language.lower()
     for start, region in (("zh-hant", "TC"), ("zh-tw", "TC"), ("zh-hk", "HK"), ("zh-mo", "HK"),
@@ -107,7 +111,7 @@ def undrawn(texts: Iterable[str], language: str = "") -> tuple[str, ...]:
 
 
 def remedy(characters: Iterable[str]) -> str:
-    """The remedy for characters that no installed font has, without a full stop."""
+    """The remedy for characters that no installed font has, as a sentence without a full stop."""
     strange, packages = False, set()
     for char in characters:
         if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co"):
@@ -172,7 +176,9 @@ def _visible(cluster: str) -> str:
 
 
 def _lacking(cluster: str, region: str) -> list[str]:
-    """The characters of `cluster` that no font has, or all if only their combination fails."""
+    """The characters of `cluster` that no font has. All of them if each is there, and only their
+    combination is not.
+    """
     alone = [char for char in cluster if _family(char, region) is None]
     return alone or list(_visible(cluster))
 

@@ -70,7 +70,7 @@ def latin_name(given: str, family: str, language: str = "", country: str = "") -
 
 
 def letter_by_letter(text: str) -> str:
-    """Any Latin spelling of a text in any script, for searches."""
+    """A Latin spelling of a text in any script, letter by letter, for searches."""
     return anyascii(text)
 
 
@@ -147,7 +147,7 @@ def _korean(given: str, family: str) -> str:
 
 
 def _hangul(text: str) -> str:
-    """Each syllable by itself, as names are romanized: 백두 is Baekdu."""
+    """Hangul in Latin letters, each syllable by itself, as names are romanized: 백두 is Baekdu."""
     spelt = ""
     for char in text:
         if char.isspace():

@@ -80,7 +80,7 @@ class Back:
 
 @dataclass(frozen=True)
 class Look:
-    """The common properties of all cards of a printing. Pictures are SVG texts, made by `logo` and
+    """The properties that all cards of a printing share. Pictures are SVG texts, made by `logo` and
     `photo`.
     """
 

@@ -37,7 +37,7 @@ _VERTICAL = ("top", "middle", "bottom")
 
 
 class PretixError(Spoken, ValueError):
-    """The layout or its background can't be used. The text has the place and the reason."""
+    """The layout or its background can't be used. The message has the place and the reason."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Area:
 
 @dataclass(frozen=True)
 class PretixLayout:
-    """The areas, the PDF under them, and notes on differences from pretix."""
+    """A layout: its areas, the PDF under them, and notes on differences from pretix."""
 
     areas: tuple[Area, ...]
     pages: tuple[tuple[float, float], ...]  # width and height of each, in mm
@@ -250,7 +250,7 @@ def _area(given: Mapping[str, Any], number: int, where: str) -> Area:
 
 
 class _Reader:
-    """Reads the values of one area. Errors have the area's place."""
+    """Reads the values of one area. Its errors name the area."""
 
     def __init__(self, given: Mapping[str, Any], where: str) -> None:
         self._given = given
@@ -350,7 +350,9 @@ def shows_code(area: Area) -> bool:
 
 
 def shows_photo(area: Area) -> bool:
-    """Whether a picture is the photo. In pretix it is the answer to a question."""
+    """Whether an area for a picture shows the photo. In pretix a photo is the answer to a
+    question.
+    """
     return bool(_PHOTO.fullmatch(area.content))
 
 

@@ -94,7 +94,7 @@ def clean(column: str, raw: str) -> str:
 
 
 def invisible(raw: str) -> str:
-    """The invisible characters that `clean` removes from a cell, each once."""
+    """The invisible characters in `raw` that `clean` removes, each once."""
     if _INVISIBLE_SIGNS.isdisjoint(raw):
         return ""
     return "".join(dict.fromkeys(sign for sign in raw if sign in _INVISIBLE_SIGNS))
@@ -142,7 +142,7 @@ def _refuse(char: str, kind: str) -> None:
 
 
 def narrow(text: str) -> str:
-    """Convert East Asian full-width letters, digits and signs to plain ones."""
+    """Convert East Asian full-width letters, digits and signs to ordinary ones."""
     return text if text.isascii() else text.translate(_NARROW).strip()
 
 
@@ -215,7 +215,7 @@ def country(text: str) -> str:
 
 
 def mapped_country(mapping: Mapping[str, str]) -> Reader:
-    """A reader of countries that knows the mapping's words too."""
+    """A function like `country` that also knows the words of a mapping."""
     meant = {wording(word): code for word, code in mapping.items()}
     return lambda text: country(meant.get(wording(text), text))
 
@@ -224,7 +224,7 @@ def category(
     categories: Collection[str] | Mapping[str, str | Collection[str]],
     mapping: Mapping[str, str] | None = None,
 ) -> Reader:
-    """A reader of category codes. If `known` is a mapping, its values are the names.
+    """A function that reads category codes. If `categories` is a mapping, its values are the names.
 
     A name shared by two categories is refused; "代表 Delegate" is two names of one category. The
     meanings in `mapping` come first. A product there covers all its variations, as in "Ticket –
@@ -269,7 +269,7 @@ def wording(text: str) -> str:
 
 
 def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
-    """A reader of event days such as "1,3" or "1-3". For "all" it returns None."""
+    """A function that reads event days such as "1,3" or "1-3". For "all" it returns None."""
 
     def read(text: str) -> tuple[int, ...] | None:
         text = narrow(text)
@@ -296,7 +296,7 @@ def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
 
 
 def codes(noun: str, known: Collection[str] | None) -> Callable[[str], tuple[str, ...]]:
-    """A reader of lists of codes. If `known` is None it accepts any well-formed code."""
+    """A function that reads lists of codes. If `known` is None it accepts any well-formed code."""
     right = {code.casefold(): code for code in known or ()}
 
     def read(text: str) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Export:
-    """One system's export. Of each column's choices, the first one present is read. A choice of
-    several titles is read together.
+    """The form of one system's export. For each column, the first of its choices that the file has
+    is read. A choice of several titles is read together.
     """
 
     name: str
@@ -113,8 +113,8 @@ def has_orders_only(header: Sequence[str]) -> bool:
 
 
 def export_columns(export: Export, header: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """The columns of the export's own titles. Of two equal titles the first, because the invoice
-    address comes last.
+    """The columns that have the export's own titles. Of two equal titles the first, because the
+    invoice address comes last.
     """
     titles = [plain_title(title) for title in header]
     columns = {}

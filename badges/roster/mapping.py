@@ -19,7 +19,7 @@ _HEAD = """\
 
 
 class MappingError(ValueError):
-    """The text is no mapping. The message has the place and the remedy."""
+    """The text is no mapping. The message has the place in it and the remedy."""
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,8 @@ def _each(lines_by_word: dict[str, list[int]]) -> list[str]:
 
 
 def _question(title: str) -> str:
-    """The question of a yes/no column, "cancelled" or "paid". "" for a column with the status
-    itself.
+    """The question that a yes/no column answers, "cancelled" or "paid". "" for a column with the
+    status itself.
     """
     plain = _plain(title)
     return "cancelled" if plain in _SAYS_CANCELLED else "paid" if plain in _SAYS_PAID else ""

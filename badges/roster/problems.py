@@ -51,9 +51,8 @@ class Choice:
 
 @dataclass(frozen=True)
 class Finding:
-    """Information for the organiser before an import.
-
-    A finding with `choices` is open: the import stops until one is chosen.
+    """Information for the organiser before an import. A finding with `choices` is an open question:
+    the import stops until one is chosen.
     """
 
     kind: str  # stable across versions

@@ -73,7 +73,7 @@ class Roster:
     findings: tuple[Finding, ...] = ()
     problem_count: int = 0
     bad_lines: frozenset[int] = frozenset()  # lines of the file with a problem
-    columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # those that were read
+    columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # the columns that were read
     words: tuple[WordRead, ...] = ()  # for categories, in the file's order
 
     @property
@@ -347,8 +347,8 @@ def _row_numbers(
 
 
 def _numbers(lines: Sequence[Line], index: int) -> list[int]:
-    """The values of a column that are 1, 2, 3 and so on in any order, or the lines' numbers; else
-    [].
+    """The values of a column that numbers the rows: 1, 2, 3 and so on in any order, or the lines'
+    numbers. Else [].
     """
     numbers = []
     on_lines = True
@@ -437,7 +437,9 @@ class _Reader:
                 yield self._row(line.number, values)
 
     def _values(self, line: Line, width: int) -> dict[str, Any] | None:
-        """Each column's value, without empty cells. None if the cells can't be separated."""
+        """Each column's value, without empty cells. None if the line can't be divided into
+        cells.
+        """
         flaw = line.flaw or _ragged(line, width)
         if flaw:
             self.problems.add(line.number, None, flaw)

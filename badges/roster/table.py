@@ -32,8 +32,8 @@ class Line:
 
 @dataclass(frozen=True)
 class RosterAnswers:
-    """The organiser's answers to a file's open questions. None: not answered yet, so it is
-    asked.
+    """The organiser's answers to a file's open questions. None means not answered yet: the question
+    is asked.
     """
 
     sheet: str | None = None  # name of the sheet to read

@@ -353,8 +353,8 @@ def cell_text(value: object) -> str:
 
 
 def _number_text(value: float) -> str:
-    """A number as text. Spreadsheets keep 15 digits, so longer numbers have lost some; the exponent
-    shows it.
+    """A number as text. Spreadsheets keep 15 digits, so a longer number is shown with an exponent,
+    because digits were lost.
     """
     if abs(value) >= 1e15:
         return f"{value:.14E}"
