@@ -88,8 +88,8 @@ class Code(StrEnum):
         "key. Nothing was sent to it."
     )
     NOT_ITS_JOURNAL = N_(
-        "This kiosk's journal is not the one that it sent before (a copied or restored disk?). Keep"
-        " its directory, and enrol it again."
+        "This kiosk's journal differs from the scans that it has sent (a copied or restored disk?)."
+        " Keep its directory, and enrol it again."
     )
     RETIRED = N_("This kiosk has been retired. Enrol it again to use it.")
     UNKNOWN_KIOSK = N_("This kiosk is not enrolled here. Enrol it again.")

@@ -89,7 +89,7 @@ class Supervisor(MPServer):
         try:
             self.build_ssl_context(*self.certificate(), None, SSLProtocols.tls13, None, [], False)
         except OSError as error:
-            log.error("The certificate can't be read, and the one before is served: %s.", error)
+            log.error("The certificate can't be read; the previous one stays in use: %s.", error)
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
         """Serve until a signal, or until the worker has failed too often.
@@ -161,13 +161,13 @@ class Supervisor(MPServer):
         if self._quick_failures >= FAILURES_MAX:
             self.failed = (
                 f"the server's worker has failed {FAILURES_MAX} times within a minute of its "
-                f"start; the last one {why}. What was acknowledged is on disk. Look at the lines "
-                "above, mend the cause, and start the server again."
+                f"start; the last one {why}. All acknowledged data is on disk. Read the log lines "
+                "above, fix the cause, and start the server again."
             )
             return False
         pause_s = PAUSES_S[min(self._quick_failures, len(PAUSES_S)) - 1]
         log.error(
-            "The server's worker %s after %.0f s. What was acknowledged is on disk. Starting "
+            "The server's worker %s after %.0f s. All acknowledged data is on disk. Starting "
             "another%s.", why, lived_s, f" in {pause_s:.0f} s" if pause_s else ""
         )  # fmt: skip
         return not self._wait(pause_s) if pause_s else True

@@ -52,7 +52,7 @@ def init(
 ) -> None:
     """Make an event in DIR, with its keys, its database, its settings, and the first admin.
 
-    DIR must be new or empty. Keep it backed up and private, because whoever has it can make badges.
+    DIR must be new or empty. Keep it backed up and private, because its keys can make badges.
     """
     from server.app.new_event import FIRST_ADMIN, init_event
     from server.core.event.settings import EventSettings

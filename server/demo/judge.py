@@ -172,7 +172,7 @@ def _check_answers(
     inside = _Inside(halls, outages, [a for a, _ in given if a.decision == ADMITTED])
     for answer, shown in given:
         if shown is None:
-            _fault(verdict, f"{answer.door}: answered {answer.word} to nobody")
+            _fault(verdict, f"{answer.door}: answered {answer.word} without a presented badge")
         elif answer.word not in (allowed := inside.allowed(shown, answer.at)):
             wanted = " or ".join(sorted(allowed))
             _fault(verdict, f"{_named(shown)}: {answer.word} instead of {wanted}")

@@ -65,7 +65,7 @@ NOTES = {
     "new": "a reissued badge",
     "copy": "the same badge, at the other door",
     "again": "the same badge once more",
-    "move": "somebody who was at the exhibition",
+    "move": "a person from the exhibition",
     "shared": "a badge that will be shared",
     "twin": "its copy, at the exhibition",
     "back": "its copy, back again",

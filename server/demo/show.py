@@ -136,7 +136,7 @@ def _open(stage: Stage, kiosks: list[Kiosk], more: list[int]) -> None:
     stage.serve(*more)
     for kiosk in kiosks:
         words = stage.enrol(kiosk)
-        click.echo(f"Kiosk {kiosk.name} is enrolled; both sides say: {words}")
+        click.echo(f"Kiosk {kiosk.name} is enrolled; both screens show: {words}")
     click.echo()
 
 

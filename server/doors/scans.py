@@ -31,7 +31,7 @@ BATCH_MAX = 100
 LONG_BATCH = ingest.IN_ORDER
 
 FORKED = (
-    "This kiosk's journal is not the one that it sent before (a copied or restored disk?). "
+    "This kiosk's journal differs from the scans that it has sent (a copied or restored disk?). "
     "Keep its directory, and enrol it again."
 )
 

@@ -25,14 +25,14 @@ Result = TypeVar("Result")
 KIOSK_TOO_OLD = (
     "This kiosk's Hallkeeper is too old for the server: it speaks version {own} of the protocol, "
     "and the server needs version {needed} or later. Tell an admin to install the server's version "
-    "of Hallkeeper here. The door goes on with what it knows, and keeps its scans. "
+    "of Hallkeeper here. The door continues with its present data, and keeps its scans. "
     "本机的 Hallkeeper 版本过旧：使用协议版本 {own}，服务器需要版本 {needed} 或更高。"
     "请通知管理员在本机安装与服务器相同版本的 Hallkeeper。"
-    "本入口继续按已知信息工作，并保留扫描记录。"
+    "本入口按现有数据继续工作，并保留扫描记录。"
 )
 SERVER_TOO_OLD = (
     "The server's Hallkeeper is too old for this kiosk. Tell an admin to update the server. The "
-    "door goes on with what it knows, and keeps its scans."
+    "door continues with its present data, and keeps its scans."
 )
 
 

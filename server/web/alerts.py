@@ -104,7 +104,7 @@ def _link(endpoint: str, **values: object) -> str:
 def _silent(alert: Alert) -> tuple[str, str]:
     problem = _("Silent for %(time)s", time=lasting(int(alert.values["ms"])))
     return problem, _(
-        "Check its power and network. As long as its screen works, it goes on admitting with the "
+        "Check its power and network. As long as its screen works, it keeps admitting with the "
         "places that it holds. If it is lost or stolen, fence it (Kiosks › Fence)."
     )
 
@@ -188,7 +188,9 @@ def _fill(alert: Alert) -> tuple[str, str]:
         problem = _("Full with %(people)s", people=i18n.decimal(inside))
         return problem, _("Send people to another hall, and inform the queue. Exits free places.")
     problem = _("%(percent)s %% full", percent=inside * 100 // capacity)
-    return problem, _("Tell the stewards where to send people, and see that exits are scanned.")
+    return problem, _(
+        "Tell the stewards where to direct people, and make sure that exits are scanned."
+    )
 
 
 def _filling(alert: Alert) -> tuple[str, str]:

@@ -18,7 +18,7 @@ WORDS = {
     413: "The body is larger than this interface takes.",
     415: "Send the body as application/json.",
     422: "The values can't be taken.",
-    429: "Too many requests. Wait as long as Retry-After says.",
+    429: "Too many requests. Wait for the time in the Retry-After header.",
     500: "Something went wrong on the server's side. Nothing was changed.",
     503: "The server is too busy. Nothing was changed. Try again in a moment.",
     507: "The server's disk can't be written. Nothing was changed. Tell an admin.",
@@ -28,7 +28,7 @@ WORDS = {
 class Problem(msgspec.Struct, omit_defaults=True):
     title: Annotated[str, msgspec.Meta(description="the status in words")]
     status: Annotated[int, msgspec.Meta(ge=400, le=599)]
-    detail: Annotated[str, msgspec.Meta(description="what is wrong and what to do")]
+    detail: Annotated[str, msgspec.Meta(description="the problem and its remedy")]
     type: str = "about:blank"
 
 

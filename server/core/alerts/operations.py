@@ -106,8 +106,8 @@ def of_waiting_scans(context: AlertContext) -> list[Alert]:
         alerts.append(Alert("kiosks.queue", "", what=words))
     if silent:
         words = (
-            f"Kiosks that were at work within the hour are not heard: {', '.join(silent)}. Their "
-            "scans wait with them."
+            f"Kiosks that worked within the last hour are silent: {', '.join(silent)}. Their "
+            "scans have not arrived."
         )
         alerts.append(Alert("kiosks.unheard", "", what=words))
     return alerts
@@ -120,9 +120,9 @@ def of_awaited_kiosks(context: AlertContext) -> list[Alert]:
     halls = dict.fromkeys(text_in(names_of(kiosk.hall_names), "en") for kiosk in awaited)
     names = ", ".join(dict.fromkeys(kiosk.kiosk for kiosk in awaited))
     words = (
-        f"No places are given out in {', '.join(halls)}: the database was set back, and these "
-        f"kiosks have not been heard since: {names}. Fence one that is lost, and attest on its "
-        "hall's page what became of its people."
+        f"No places are granted in {', '.join(halls)}: the database was set back, and these "
+        f"kiosks have not reported since: {names}. If a kiosk is lost, fence it and attest on "
+        "its hall's page where the people are that it admitted."
     )
     return [Alert("database.set_back", "", what=words)]
 

@@ -119,8 +119,8 @@ def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
         if values_of(db, item.thing, zone) != item.after:
             raise EditError(
                 N_(
-                    "Nothing was undone: somebody has changed the same since (%(what)s). "
-                    "Look at it and change it by hand."
+                    "Nothing was undone: another user has changed %(what)s since. "
+                    "Check it and change it by hand."
                 ),
                 what=named(item.thing.kind, item.after or item.before or {}),
             )

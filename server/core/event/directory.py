@@ -152,8 +152,8 @@ def _read_settings(path: Path) -> EventSettings:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise EventError(
-            f"{path} is not an event's directory: it has no {SETTINGS_FILE}. Name one with "
-            "--event, or make one with `hallkeeper init`."
+            f"{path} is not an event's directory: it has no {SETTINGS_FILE}. Pass the right "
+            "directory with --event, or create one with `hallkeeper init`."
         ) from None
     except UnicodeDecodeError:
         raise EventError(f"{file} is not UTF-8 text: save it as UTF-8.") from None

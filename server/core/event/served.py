@@ -183,12 +183,12 @@ def _check_dates(certificate: x509.Certificate, at: datetime) -> None:
     if certificate.not_valid_after_utc < at:
         raise CertificateError(
             f"The certificate of {subject} expired on "
-            f"{certificate.not_valid_after_utc:%Y-%m-%d}. Take one that is good for the days of "
+            f"{certificate.not_valid_after_utc:%Y-%m-%d}. Use a certificate that is valid during "
             "the event."
         )
     if certificate.not_valid_before_utc > at:
         raise CertificateError(
-            f"The certificate of {subject} is good only from "
+            f"The certificate of {subject} is valid only from "
             f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. If that is past, set this "
             "computer's clock."
         )
@@ -210,7 +210,7 @@ def _ordered(
         raise CertificateError(
             f"The certificate of {left[0].subject.rfc4514_string()} does not belong to the chain: "
             f"{ordered[-1].subject.rfc4514_string()} was issued by "
-            f"{ordered[-1].issuer.rfc4514_string()}. Leave it out, or add what is missing between."
+            f"{ordered[-1].issuer.rfc4514_string()}. Remove it, or add the missing certificate."
         )
     return ordered
 
@@ -229,7 +229,7 @@ def _warnings(ordered: Sequence[x509.Certificate], at: datetime) -> list[str]:
     warnings = []
     leaf, last = ordered[0], ordered[-1]
     if leaf.issuer == leaf.subject:
-        warnings.append("Nobody vouches for this certificate, so browsers warn of it.")
+        warnings.append("This certificate is self-signed, so browsers warn about it.")
     elif len(ordered) == 1:
         warnings.append(
             f"No certificate of its issuer came along ({last.issuer.rfc4514_string()}). Unless "

@@ -301,17 +301,17 @@ time_zone = {quoted(settings.time_zone)}
 first_day = {settings.first_day.isoformat()}
 days = {settings.days}  # 1 to {DAYS_MAX}
 
-# The country where the event is (ISO 3166). Government departments of others count as foreign.
+# The country of the event (ISO 3166). Government departments of other countries count as foreign.
 {country}
 
-# For whose day credentials doors ask for an ID: for those of some categories, or of all.
+# Categories whose day credentials need an ID check at doors, or "all".
 {asked}
 
 # Roles that need a second factor beside the password: an authenticator app or a passkey.
 {factors}
 
 # An identity provider (OpenID Connect) that signs users on: its issuer, the client's id (its secret
-# is in keys/sign-on.secret), what staff call it, and the claim with a user's groups, to which
+# is in keys/sign-on.secret), its name for staff, and the claim with a user's groups, to which
 # [sign_on_roles] gives roles. See docs/security.md.
 {sign_on}
 
@@ -324,9 +324,9 @@ log_lines = {quoted(settings.log_lines)}
 # The address to listen on; "127.0.0.1" serves this computer alone.
 host = {quoted(settings.host)}
 
-# A directory on a second disk: the event is copied there every 5 minutes, secrets and all, and
-# what a restored server must know is there before it is answered. Without it the loss of this
-# disk is the loss of the event. See `hallkeeper restore --help`.
+# A directory on a second disk: the event with its secrets is copied there every 5 minutes, and
+# critical acts before they are confirmed. Without it the event is lost if this disk fails.
+# See `hallkeeper restore --help`.
 {backup}
 
 # Whether the badge desk takes photos by webcam. cards/cards.toml names the folder for them.
@@ -334,7 +334,7 @@ desk_photo = {"true" if settings.desk_photo else "false"}
 
 {_outside_text(settings)}
 
-# From when on the board names a door or a hall as a trouble. Without a line it is as here.
+# Thresholds at which the board shows a trouble. Commented lines are the defaults.
 {alerts}
 
 [name]
@@ -346,13 +346,13 @@ def _addresses_text(settings: EventSettings) -> str:
     phones = _or_example("phone_address", settings.phone_address, "https://badges.example.org")
     proxy = _or_example("proxy", settings.proxy, "127.0.0.1")
     return f"""\
-# What kiosks and phones call this server: a name or an address that they can reach. A kiosk
-# keeps what it was told when it was enrolled.
+# The name or address at which kiosks and phones reach this server. A kiosk keeps the address of its
+# enrolment.
 public_host = {quoted(settings.public_host)}
 port = {settings.port}
 
-# Where a reverse proxy stands before this server for phones and staff: what phones call it, and the
-# address from which it asks. Kiosks go on coming to public_host.
+# With a reverse proxy for phones and staff: its address for phones, and the IP address from which
+# it connects. Kiosks connect to public_host directly.
 {phones}
 {proxy}"""
 
@@ -364,9 +364,9 @@ def _outside_text(settings: EventSettings) -> str:
         _or_example("time_authority_policy", settings.time_authority_policy, "1.2.3.4.1"),
     )
     return "\n".join((
-        "# Who stamps the time on the entry log's checkpoints (RFC 3161): the address, its root",
-        "# certificate, and perhaps the policy of its stamps. [witnesses] has those outside who",
-        '# cosign them, each as "https://address" = "verifier key". See docs/entry-log.md.',
+        "# The time-stamping authority of the entry log's checkpoints (RFC 3161): address, root",
+        "# certificate and, if needed, policy. [witnesses] lists the witnesses that cosign",
+        '# checkpoints, each as "https://address" = "verifier key". See docs/entry-log.md.',
         *lines,
     ))  # fmt: skip
 
@@ -408,18 +408,18 @@ def _default(key: str) -> object:
 
 
 _ALERTS = (
-    ("alert_silent_s", "seconds since a kiosk was heard, 30 or more"),
-    ("alert_facts_age_s", "seconds that a door's facts are old"),
-    ("alert_queue", "scans that a door has not sent"),
-    ("alert_pictures_per_second", "of a camera, fewer than these"),
-    ("alert_read_percent", "of the codes that a camera saw, fewer than these were read"),
-    ("alert_battery_percent", "of a kiosk's battery, less than this is left"),
-    ("alert_hall_percent", "of a hall's capacity, so much is in use"),
-    ("alert_print_wait_s", "seconds that a card waits for its printer"),
-    ("alert_mails_failed", "mails that failed within a day, and likewise mails that came back"),
-    ("alert_webhook_min", "minutes for which a webhook's receiver takes nothing"),
-    ("alert_certificate_days", "days until a certificate ends"),
-    ("alert_second_factor", "whether admins are told that an admin has no second factor"),
+    ("alert_silent_s", "a kiosk is silent for this many seconds, 30 or more"),
+    ("alert_facts_age_s", "a door's facts are this many seconds old"),
+    ("alert_queue", "a door has this many unsent scans"),
+    ("alert_pictures_per_second", "a camera gives fewer pictures per second"),
+    ("alert_read_percent", "a camera reads fewer percent of the codes in its pictures"),
+    ("alert_battery_percent", "a kiosk's battery has fewer percent left"),
+    ("alert_hall_percent", "this percentage of a hall's capacity is in use"),
+    ("alert_print_wait_s", "a card waits for its printer for this many seconds"),
+    ("alert_mails_failed", "this many mails failed within a day, or came back"),
+    ("alert_webhook_min", "a webhook's receiver fails for this many minutes"),
+    ("alert_certificate_days", "a certificate ends within this many days"),
+    ("alert_second_factor", "an admin has no second factor (true or false)"),
 )
 
 

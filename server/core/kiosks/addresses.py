@@ -43,7 +43,7 @@ def set_servers(
     texts = [address.text for address in addresses]
     twice = next((text for text in texts if texts.count(text) > 1), None)
     if twice is not None:
-        raise AddressesError(f"{twice} stands there twice. Name each server once.")
+        raise AddressesError(f"{twice} is listed twice. List each server once.")
     if len(addresses) > SERVERS_MAX:
         raise AddressesError(f"these are {len(addresses)} servers. {SERVERS_MAX} are allowed.")
     before = servers_of(db)

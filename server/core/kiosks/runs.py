@@ -159,7 +159,7 @@ class Standing:
         else:
             run = begin_run(db, self._now(), os.urandom, self._server, here)
             if here and last.history:
-                log.error("a standby has become the primary: the kiosks are heard first")
+                log.error("a standby has become the primary: grants wait for the kiosks' reports")
                 event_state.grant_nothing_until(db, self._now() + HEARD_MS)
         with self._lock:
             self._run, self._by, self._shared = run, None, bool(here)

@@ -353,7 +353,7 @@ def _check_reason(reason: str) -> None:
     if not _REASON.fullmatch(reason):
         raise IssuingError(
             N_(
-                "A reason is one word in small letters, such as lost: notes about people "
-                "have no place in the entry log."
+                "The reason must be one word in small letters, such as lost: the entry "
+                "log holds no notes about people."
             )
         )

@@ -213,9 +213,9 @@ def renew(
         event_state.await_all_everywhere(db)
     keep_setting(db, _SETTING, str(now))
     log.error(
-        "This database is older than what kiosk %s has of this server (%s): it was put back. No "
-        "places are given out in a hall before its doors have been heard. The page Overview names "
-        "those that are awaited; fence one that is lost, and attest on the hall's page.",
+        "This database is older than kiosk %s's data of this server (%s): it was set back. No "
+        "places are granted in a hall until its doors have reported. The page Overview lists the "
+        "awaited kiosks; if a kiosk is lost, fence it and attest on the hall's page.",
         sender.kiosk,
         evidence.sign,
     )
@@ -244,9 +244,9 @@ def renew_by_memory(
     )
     keep_setting(db, _SETTING, str(now))
     log.error(
-        "The database lacks what this server has written (%s): a standby that was behind became "
-        "the primary, or it was put back. No places are given out in a hall before its doors have "
-        "been heard. The page Overview names those that are awaited.",
+        "The database lacks data that this server wrote (%s): a lagging standby became the "
+        "primary, or the database was set back. No places are granted in a hall until its doors "
+        "have reported. The page Overview lists the awaited kiosks.",
         sign,
     )
     return incarnation

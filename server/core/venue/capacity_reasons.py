@@ -62,10 +62,10 @@ def reasons(measures: Measures) -> tuple[Reason, ...]:
     if measures.entry_lanes is not None:
         minutes, minutes_text = _minutes(measures.fill_min, FILL_MIN)
         text = Phrase(
-            "%(entry_lanes)s × %(entry_an_hour)s an hour × %(said)s",
+            "%(entry_lanes)s × %(entry_an_hour)s an hour × %(minutes)s",
             entry_lanes=measures.entry_lanes,
             entry_an_hour=ENTRY_AN_HOUR,
-            said=minutes_text,
+            minutes=minutes_text,
         )
         people = measures.entry_lanes * ENTRY_AN_HOUR * minutes / 60
         capacities.append(Reason(ENTRY, _whole(people), text))
@@ -78,18 +78,18 @@ def reasons(measures: Measures) -> tuple[Reason, ...]:
         stated = [(width, rate, text) for width, rate, text in widths if width is not None]
         flow = sum(width * rate for width, rate, _ in stated)
         terms = [Phrase(text, width=f"{width:g}", rate=rate) for width, rate, text in stated]
-        terms_said = joined(" + ", terms)
+        sum_text = joined(" + ", terms)
         for kind, given, default in (
             (EXIT, measures.clear_min, CLEAR_MIN),
             (EMERGENCY, measures.emergency_min, EMERGENCY_MIN),
         ):
             minutes, minutes_text = _minutes(given, default)
-            whole = joined("", ["(", terms_said, ")"]) if len(stated) > 1 else terms_said
+            rate = joined("", ["(", sum_text, ")"]) if len(stated) > 1 else sum_text
             capacities.append(
                 Reason(
                     kind,
                     _whole(flow * minutes),
-                    Phrase("%(whole)s a minute × %(said)s", whole=whole, said=minutes_text),
+                    Phrase("%(rate)s a minute × %(minutes)s", rate=rate, minutes=minutes_text),
                 )
             )
     return tuple(sorted(capacities, key=lambda reason: reason.people))
@@ -131,9 +131,9 @@ def warning(capacity: int, limits: tuple[Reason, ...]) -> str | None:
         ],
     )
     return Phrase(
-        "capacity %(capacity)s is above what its measures allow: %(told)s",
+        "capacity %(capacity)s is above the limits from its measures: %(limits)s",
         capacity=Count(capacity),
-        told=exceeded,
+        limits=exceeded,
     )
 
 

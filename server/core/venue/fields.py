@@ -116,7 +116,7 @@ def choice(*words: str) -> Reader:
     def read(value: Any) -> str:
         word = str(value).strip().casefold()
         if word not in words:
-            raise ValueRefusedError(N_("is one of %(known)s"), known=", ".join(words))
+            raise ValueRefusedError(N_("must be one of %(choices)s"), choices=", ".join(words))
         return word
 
     return read

@@ -197,7 +197,7 @@ def test_a_worker_that_dies_is_replaced(
         assert server.process.poll() is None
         said = server.said()
     assert said.count(f"was killed by {killed_by.name}") == times, said
-    assert "What was acknowledged is on disk" in said
+    assert "All acknowledged data is on disk" in said
 
 
 @pytest.mark.system

@@ -41,7 +41,7 @@ class TestServers:
         ("words", "said", "status"),
         [
             (["a.example.org"], "HOST:PORT", 2),
-            (["a:1", "a:1"], "stands there twice", 1),
+            (["a:1", "a:1"], "is listed twice", 1),
             ([f"a:{port}" for port in range(1, 18)], "16 are allowed", 1),
             (["a:1", "--none"], "or --none", 2),
         ],
@@ -169,6 +169,6 @@ class TestStatus:
             assert f"west ({many})" in trouble
             later = NOW + event.settings.alert_silent_s * 1000 + 1
             trouble = look(db, event, later).troubles[-1]
-            assert "not heard: east, other, room, west" in trouble
+            assert "silent: east, other, room, west" in trouble
             # Kiosks that went home are none.
             assert not look(db, event, NOW + 24 * 3_600_000).unheard

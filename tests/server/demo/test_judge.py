@@ -114,7 +114,7 @@ def test_an_answer_to_nobody_is_wrong() -> None:
     day = Day()
     day.answered(EAST, 1, "admitted", 1_000)
     day.happens(EAST, 2, "admitted", 5_000)
-    assert day.verdict.faults == ["A12-east: answered admitted to nobody"]
+    assert day.verdict.faults == ["A12-east: answered admitted without a presented badge"]
 
 
 def test_one_more_than_the_capacity_is_over_it() -> None:

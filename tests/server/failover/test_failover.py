@@ -261,7 +261,7 @@ def test_a_standby_that_was_behind_is_told_everywhere_and_ends_as_the_manual_say
     assert "hallkeeper_kiosks_awaited 1.0" in figures
     status = look(forum.database.reader, forum.event, forum.now)
     forum.database.give_back()
-    assert any("No places are given out in Hall" in one for one in status.troubles)
+    assert any("No places are granted in Hall" in one for one in status.troubles)
     assert any("TROUBLE    No places" in one for one in lines(status, forum.now))
 
     let_in = sum(1 for one in west.journal.newest(1_000) if one.decision == "admitted")

@@ -155,7 +155,7 @@ class TestReissue:
             reissue(event, issued, serial)
 
     def test_a_reason_is_a_word(self, event: Event, issued: Database) -> None:
-        with pytest.raises(IssuingError, match="A reason is one word"):
+        with pytest.raises(IssuingError, match="The reason must be one word"):
             reissue(event, issued, serial_of(issued, "A1"), "Anna lost it at the bar")
 
     def test_nobody(self, event: Event, issued: Database) -> None:

@@ -69,5 +69,5 @@ def test_a_capacity_above_its_reasons() -> None:
     assert warning(330, found) is None
     assert warning(1000, ()) is None
     assert warning(401, found) == (
-        "capacity 401 is above what its measures allow: entry 330 (a), holding 400 (b)"
+        "capacity 401 is above the limits from its measures: entry 330 (a), holding 400 (b)"
     )

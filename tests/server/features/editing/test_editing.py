@@ -233,7 +233,7 @@ def test_undo_is_refused_where_somebody_changed_the_same_since(pages: Pages, adm
     said = edit(admin, address(pages, "hall", "h1"), capacity=80)
     edit(pages.staff("admin"), address(pages, "hall", "h1"), name="Hall One")
     undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
-    assert "somebody has changed the same since (Hall Hall 1)" in undone.text
+    assert "another user has changed Hall Hall 1 since" in undone.text
     assert row(pages, "hall", "h1")["capacity"] == 80
 
 

@@ -251,7 +251,7 @@ def test_a_capacity_is_shown_with_its_reasons(pages: Pages) -> None:
     assert "Holding capacity 90 90 seats" in page
     assert "Entry capacity 660 1 × 660 an hour × 60 min (assumed)" in page
     assert "Emergency capacity 787 1.2 m level × 82 a minute × 8 min (assumed)" in page
-    assert "The capacity 100 is above what its measures allow: holding 90 (90 seats)." in page
+    assert "The capacity 100 is above the limits from its measures: holding 90 (90 seats)." in page
     admin.post(f"/admin/halls/{hall}/capacity", {"capacity": 90})
     page = words(admin.get(f"/admin/halls/{hall}").text)
     assert "is above what" not in page

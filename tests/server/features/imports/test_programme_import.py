@@ -181,7 +181,11 @@ WRONG = {
     "an unknown activity": ('activity = "ports"', 'activity = "p"', "there is no activity p"),
     "an unknown session": ('session = "ports-1"', 'session = "x"', "there is no session x"),
     "a speaker twice": ("later@example.org", "a2", "a2 is its speaker twice"),
-    "an unknown role": ('"moderator"', '"chair"', "role is one of keynote, speaker, moderator"),
+    "an unknown role": (
+        '"moderator"',
+        '"chair"',
+        "role must be one of keynote, speaker, moderator",
+    ),
     "nobody": ('attendee = "A2"', "", "write attendee (an external id or e-mail), or a name"),
     "an unknown hall": ('hall = "site"', 'hall = "attic"', "area robots: there is no hall attic"),
     "an unknown organisation": ('= "pilots"\n\n[[stand', '= "p"\n\n[[stand', "no organisation p"),
@@ -190,7 +194,7 @@ WRONG = {
     "no name at all": ('name_zh = "国际潮汐理事会"', "", "name is missing: write name or name_zh"),
     "another country": ('country = "DE"', 'country = "QQ"', "QQ"),
     "a word for m²": ("m2 = 300", 'm2 = "large"', "m2 is a whole number from 0 to 1000000"),
-    "a kind that none is": ('"association"', '"club"', "kind is one of company, university"),
+    "a kind that none is": ('"association"', '"club"', "kind must be one of company, university"),
 }
 
 

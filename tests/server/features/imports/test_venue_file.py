@@ -35,10 +35,13 @@ from tests.server.support.stores import dump, load
         ("[[hall]]\ncode='x'\nname='X'\ncapacity=true", "capacity is a whole number from 0"),
         ("[[hall]]\ncode='x y'\nname='X'\ncapacity=1", "code is 1 to 32 letters"),
         ("[[hall]]\ncode='x'\nname='X'\ncapacity=9\nfire_limit=8", "9 is above fire_limit 8"),
-        ("[[hall]]\ncode='x'\nname='X'\ncapacity=9\nexits='lax'", "exits is one of strict, tr"),
+        (
+            "[[hall]]\ncode='x'\nname='X'\ncapacity=9\nexits='lax'",
+            "exits must be one of strict, tr",
+        ),
         (
             "[[hall]]\ncode='x'\nname='X'\ncapacity=9\nleaving='moves'",
-            "leaving is one of scanned, i",
+            "leaving must be one of scanned, i",
         ),
         ("[[hall]]\ncode='x'\nname='X'\ncapacity=9\nwalk_s=-1", "walk_s is a whole number from 0"),
         ("[[hall]]\ncode='x'\nname='X'\ncapacity=9\nparent='y'", "its parent, hall y, does not e"),
@@ -49,7 +52,10 @@ from tests.server.support.stores import dump, load
         ('[[hall]]\ncode="x"\nname="a\\u0007"\ncapacity=9', "name is a text of 1 to 200 printable"),
         ('[[hall]]\ncode="x"\nname="\u200c"\ncapacity=9', "name is a text of 1 to 200 printable"),
         ("[[door]]\ncode='d'\nname='D'\nhall='h'", "door d: there is no hall h"),
-        ("[[door]]\ncode='d'\nname='D'\nhall='h'\nmode='in'", "mode is one of entry, exit, both"),
+        (
+            "[[door]]\ncode='d'\nname='D'\nhall='h'\nmode='in'",
+            "mode must be one of entry, exit, both",
+        ),
         ("[[zone]]\ncode='z'\nbit=32", "bit is a whole number from 0 to 31"),
         ("[[zone]]\ncode='y'\nbit=1\n[[zone]]\ncode='z'\nbit=1", "zone 2 (z): the same bit as"),
         ("[[zone]]\ncode='z'\nbit=1\n[[zone]]\ncode='Z'\nbit=2", "zone 2 (Z): the same code as"),
@@ -340,7 +346,7 @@ def test_a_capacity_above_its_measures_is_a_warning(event: Event, database: Data
     plan = venue_of(event)
     told = [one for one in advice(database.reader, plan, event.settings) if "measures" in one]
     assert told == [
-        "hall h1: capacity 100 is above what its measures allow: holding 80 (120 m² ÷ 1.5 m² a"
+        "hall h1: capacity 100 is above the limits from its measures: holding 80 (120 m² ÷ 1.5 m² a"
         " person)"
     ]
     hall = next(one for one in store.halls(database.reader) if one.code == "h1")
