@@ -25,7 +25,6 @@ class Gateway:
         self._at_end: Callable[[], object] = lambda: None
 
     def on_end(self, call: Callable[[], object]) -> None:
-        """Set a function to call after the loop has ended."""
         self._at_end = call
 
     def await_turn(self) -> None:
@@ -67,8 +66,8 @@ class Gateway:
 
 
 def _names_one_host(scope: Scope) -> bool:
-    """Return whether a request names its host exactly once (RFC 9112, 3.2). Otherwise a proxy and
-    this server could see different hosts. HTTP/1.0 has none.
+    """Return whether a request names its host exactly once (RFC 9112, 3.2), since a proxy and this
+    server could read two names differently. HTTP/1.0 has none.
     """
     hosts = lines_of(scope, "host")
     return len(hosts) == 1 or (not hosts and scope.http_version in ("1", "1.0"))

@@ -41,10 +41,10 @@ def init_event(
     """Create an event in a new or empty directory. Return it with the first admin's password, which
     is not stored.
 
-    The admin must change the password at the first sign-in, unless `password_stays`. `now` (Unix
-    ms) is the time of creation. `postgresql` is the address of an empty database, or a file with
-    it; None creates a SQLite database in the directory. Raises EventError or DatabaseError, after
-    removing what it made as far as possible.
+    The admin must change it at the first sign-in, unless `password_stays`. `now` is in Unix ms.
+    `postgresql` is the address of an empty database, or a file with it; None creates a SQLite
+    database in the directory. Raises EventError or DatabaseError, and then removes the files as far
+    as possible.
     """
     path = Path(path)
     existed = _empty_directory(path)

@@ -1,8 +1,7 @@
 """Serialises servers that start on the same port.
 
-granian listens with SO_REUSEPORT, and only after its worker has loaded the app, so two starting
-servers would find the port free and share it. A server holds the turn from its check of the port
-until it listens.
+granian listens with SO_REUSEPORT, and only after the app is loaded, so two starting servers could
+share the port. A server holds the turn until it listens.
 """
 
 import socket

@@ -1,7 +1,7 @@
 """Runs granian with the app for `hallkeeper serve`, one server per event directory.
 
-The supervisor (server/app/supervise.py) holds the event's lock and the signals. Its one worker has
-the app. A stop does not wait for feeds; kiosks reconnect.
+The supervisor (server/app/supervise.py) holds the event's lock and the signals; its one worker has
+the app. A stop does not wait for feeds: kiosks reconnect.
 """
 
 import contextlib

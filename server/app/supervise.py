@@ -1,8 +1,8 @@
 """Restarts the worker of `hallkeeper serve` when it fails or hangs.
 
 A dead worker is explained by its exit status. A hanging one is detected by its heartbeat, which
-passes through the app and the writer's thread. The supervisor forwards the heartbeat to systemd
-(server/app/systemd/hallkeeper.service), never only its own liveness.
+passes through the app and the writer's thread. The supervisor forwards it to systemd
+(server/app/systemd/hallkeeper.service).
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Compares the doors' answers with the truth and with the ledger. It shares no code with `decide`.
 
-The right answers to a presentation follow from the script, from earlier admissions and their doors,
-and from the network outages. If a door may or may not know a fact, several answers are right.
+The right answers follow from the script, from earlier admissions and their doors, and from network
+outages. If a door may or may not know a fact, several answers are right.
 """
 
 import math
@@ -119,9 +119,7 @@ def judge(
 
 def match(presentations: Sequence[Presentation], answers: Sequence[Answer]) -> list[Match]:
     """Match a door's answers with its presentations, in order, with as many equal badges as
-    possible.
-
-    It is a longest common subsequence in which right answers weigh slightly more.
+    possible: a longest common subsequence that prefers right answers.
     """
     rows, columns = len(presentations), len(answers)
     best = [[0.0] * (columns + 1) for _ in range(rows + 1)]

@@ -1,7 +1,7 @@
 """A TCP relay on loopback, as the network between a kiosk and the server, which can be cut.
 
 While it is cut, connections stay open and silent, as with a pulled cable. On repair they are reset,
-as by a switch without memory of them, and new ones pass.
+and new ones pass.
 """
 
 import asyncio

@@ -51,10 +51,10 @@ _BY = "command-line"
 def prepare(
     directory: Path, forum: Forum, host: str, port: int, now: int, postgresql: str | None = None
 ) -> tuple[Event, str, Script]:
-    """Create the event through organisers' imports, and return it with the admin's password.
+    """Create the event through organisers' imports, whose files stay beside it. Return it with the
+    admin's password.
 
-    The imported files stay beside it. `postgresql` is the address of an empty database; None
-    creates a SQLite database.
+    `postgresql` is the address of an empty database; None creates a SQLite database.
     """
     # The password is printed and used at once, so it need not be changed.
     settings = forum.settings(host, port)
@@ -83,7 +83,6 @@ def prepare(
 def draw(
     directory: Path, script: Script, seed: int, progress: Callable[[int, int], None]
 ) -> dict[str, Path]:
-    """Return the films by door."""
     films = {door: directory / f"{door}.avi" for door in script.doors}
     plans = [
         (films[door], [_shown(presentation) for presentation in script.doors[door]])
@@ -149,9 +148,7 @@ class Play:
         return judge(self.script.doors, answers, RULES, outages, ledger)
 
     def go_on(self, films: Mapping[str, Path], pages: Mapping[str, int]) -> None:
-        """Replay the films in a loop, so that the doors' pages stay alive. Answers are no longer
-        judged, and everyone admitted is still inside.
-
+        """Replay the films in a loop, so that the doors' pages stay alive. Answers are not judged.
         Returns when the pages answer. Raises StageError.
         """
         for kiosk in self.kiosks:

@@ -76,7 +76,6 @@ class Child:
         return self._log.read_text("utf-8", "replace")
 
     def failed(self, problem: str) -> StageError:
-        """Return the error with the end of the log."""
         lines = self.log().splitlines()[-_TAIL_LINES:]
         return StageError("\n  ".join([f"{self.name} {problem}", *lines]))
 

@@ -1,7 +1,7 @@
-"""The presentations at each door, in order, and their right answers.
+"""The presentations at each door, in order, and their right answers, written by hand.
 
-The truth is written by hand, by kind. `judge` works out what depends on the people inside. Neither
-uses the code that decides at the doors.
+`judge` works out the answers that depend on the people inside. Neither uses the doors' decision
+code.
 """
 
 import random
@@ -20,9 +20,9 @@ from server.demo.forum.forum import DOORS, EXPO, SMALL_HALL, Forum
 from server.storage.connection import Connection
 
 # Each word is a presentation: its kind, and a label if the same badge comes again. Between the bars
-# the west door is offline. A copy comes at least 3 s after the original, at the other door. Three
-# people share one badge: it opens the small hall, the exhibition and the small hall again within a
-# minute, and is refused from then on.
+# the west door is offline. A copy comes at least 3 s after the original, at the other door. A badge
+# shared by three people opens the small hall, the exhibition and the small hall again within a
+# minute, and is then refused.
 EAST = """
 seat shared:x url seat forged_bit seat:a visitor lost:p seat other_event copy:b new:p
 back:x seat:c wrongday seat revoked refused caught:x copy:d visitor other_event

@@ -1,8 +1,8 @@
 """Answers kiosks' batches of scans on the event loop, without the app.
 
 There are hundreds a second, nearly all small, valid and from kiosks verified before. They are
-handled by the functions of `server/doors/scans.py`. All others are left to the app: a failed
-database step has no effect, so the app handles the request anew and reports the error.
+handled by `server/doors/scans.py`. All others are left to the app: a failed database step has no
+effect, so the app handles the request anew and reports the error.
 """
 
 import asyncio

@@ -1,6 +1,5 @@
-"""Authenticates kiosks' requests. Every request except enrolment is signed.
-
-A signature covers method, path, body and a counter that only rises, so requests can't be replayed.
+"""Authenticates kiosks' requests. A signature covers method, path, body and a counter that only
+rises, so requests can't be replayed.
 """
 
 import base64
@@ -27,8 +26,8 @@ KIOSK_TOO_OLD = (
     "and the server needs version {needed} or later. Tell an admin to install the server's version "
     "of Hallkeeper here. The door continues with its present data, and keeps its scans. "
     "本机的 Hallkeeper 版本过旧：使用协议版本 {own}，服务器需要版本 {needed} 或更高。"
-    "请通知管理员在本机安装与服务器相同版本的 Hallkeeper。"
-    "本入口按现有数据继续工作，并保留扫描记录。"
+    "请通知管理员在本机安装与服务器相同的版本。"
+    "本入口继续按现有数据工作，并保留扫描记录。"
 )
 SERVER_TOO_OLD = (
     "The server's Hallkeeper is too old for this kiosk. Tell an admin to update the server. The "

@@ -1,7 +1,7 @@
 """Answers a supervisor's requests at a kiosk: to find a person, and to move the kiosk.
 
-The kiosk signs the request, with the supervisor whose PIN it has checked. The server checks that
-this supervisor has a PIN, limits the kiosk's requests, and logs each.
+The kiosk checks the PIN and signs the request. The server checks that the supervisor has a PIN,
+limits the kiosk's requests, and logs each.
 """
 
 from flask import Response, request

@@ -1,14 +1,11 @@
 """Runs long computations in a separate process, and reads database files there.
 
-A thread that computes for seconds blocks all pages and doors through the interpreter lock. A
-process runs beside them at lower priority. Pages do not wait for it: `WorkedOut` starts the work
-and keeps the result, and the page reloads until it is there.
+A thread that computes for seconds would block all pages and doors through the interpreter lock.
+`WorkedOut` starts the work and keeps the result, and the page reloads until it is there.
 
-Files of an open database must be read there: closing any descriptor of a file releases all of the
-process's POSIX locks on it, including SQLite's (sqlite.org/howtocorrupt.html, 2.2). A file from
-outside is read with limits on memory and time, since it may be malicious.
-
-Arguments and results are pickled and sent through pipes.
+Closing any descriptor of a file releases all of the process's POSIX locks on it, including those of
+SQLite on an open database (sqlite.org/howtocorrupt.html, 2.2). Files from outside are read with
+limits on memory and time.
 """
 
 import os

@@ -1,10 +1,8 @@
-"""Ends idle connections, and excess connections of unknown clients.
+"""Ends idle connections, and excess connections of unknown clients (limits: docs/clients.md).
 
-granian has a deadline only for request headers, not for handshakes, bodies or slow readers, and
-does not count connections by address. So a thread checks the process's own sockets: the kernel
-reports the time since data was last sent (`tcp_info`, Linux). Live connections send an answer, or a
-feed's comment every 15 s. Silent ones are idle or wait for the client, and can be closed without
-harm.
+granian has a deadline only for request headers. So a thread asks the kernel how long each of the
+process's sockets has sent no data (`tcp_info`, Linux). Live connections send an answer, or a feed's
+comment every 15 s. Silent ones are idle or wait for the client, and can be closed without harm.
 """
 
 import contextlib
@@ -138,9 +136,8 @@ def _end(connection: Connection) -> None:
 def _as_socket(file: int) -> Iterator[socket.socket]:
     """Wrap an open file descriptor as a socket. Raises OSError if it is none.
 
-    It neither copies nor closes the descriptor, since it may be the database: closing a copy
-    releases SQLite's locks, and a command beside the server would delete the write-ahead log in
-    use.
+    The descriptor may be the database: closing a copy releases SQLite's locks, and a command beside
+    the server would delete the write-ahead log in use.
     """
     opened = socket.socket(fileno=file)
     try:

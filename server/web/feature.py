@@ -1,8 +1,7 @@
 """Hooks by which a feature extends the app. Web and core know no feature by name.
 
-Common code (the header of each page, the threads of a running server) calls the hooks of all
-features (`server/app/features.py`). Commands and alert sources, which the command line needs too,
-are in the feature's package (`COMMANDS`, `ALERTS`).
+The app calls the hooks of all features (`server/app/features.py`). Commands and alert sources,
+which the command line needs too, are in the feature's package (`COMMANDS`, `ALERTS`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

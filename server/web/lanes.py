@@ -1,9 +1,9 @@
 """Limits how many request bodies each client may be sending.
 
-A request holds a thread until its answer, so a slow body holds one as long as its sender likes. A
-kiosk authenticates by its headers alone (they sign the body's digest) and has its own lane.
-Addresses that have authenticated before, by a kiosk's signature or a sign-in, share a second lane.
-All others share a small third one. `server/web/connections.py` ends bodies that take too long.
+A request holds a thread until its answer, so a slow body holds one as long as its sender likes.
+Kiosks authenticate by headers alone (they sign the body's digest), and each has its own lane.
+Addresses that have authenticated before share a second lane, all others a small third one.
+`server/web/connections.py` ends bodies that take too long.
 """
 
 import base64

@@ -1,9 +1,8 @@
 """Stores uploaded files in the database, for all servers of an event, encrypted under a key that is
-not in the database.
+not in it.
 
-The page after the upload may come from any server. The result of a preview stays in memory of its
-server; another server computes it again. A file is deleted after import or cancellation, or after
-an hour.
+The page after the upload may come from any server. A preview's result stays in its server's memory.
+A file is deleted after import or cancellation, or after an hour.
 """
 
 import hashlib

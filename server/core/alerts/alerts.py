@@ -42,9 +42,9 @@ class Kind(StrEnum):
 class Alert:
     """A problem shown to staff.
 
-    `about` identifies the subject: a kiosk, hall, door, badge, printer and so on. A higher `level`
-    is worse. `grave` means that people may be waiting at a door that does not work. `since` is in
-    Unix ms, or another number unique to the occurrence, or None if unknown.
+    `about` identifies the subject, such as a kiosk or hall. A higher `level` is worse. `grave`:
+    people may be waiting at a door that does not work. `since` is in Unix ms, or another number
+    unique to the occurrence, or None if unknown.
 
     `what` and `todo` are the texts. An alert of a `Kind` has `values` instead, which fill the
     texts of `server/web/alerts.py`. `where` names the place and links to `page`, an endpoint with

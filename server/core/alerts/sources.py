@@ -1,7 +1,7 @@
 """Lists the alerts of an event: core's, and those of each feature.
 
-A source is a function from AlertContext to alerts. CORE lists core's sources. A feature lists its
-own in `ALERTS` of its `__init__`, with their audiences.
+A source is a function from AlertContext to alerts. A feature lists its own in `ALERTS` of its
+`__init__`, with their audiences.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,5 +1,5 @@
-"""Stores each user's last change through pages, for undo. It is undone only if everything is still
-as the change left it, so a colleague's later change is never lost.
+"""Stores each user's last change through pages, for undo. Undo fails if a colleague has changed the
+record since.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from server.storage.connection import Connection
 
 
 class EditError(Spoken, ValueError):
-    """Raised if a change can't be made or undone."""
+    pass
 
 
 @dataclass

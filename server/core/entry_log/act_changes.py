@@ -1,7 +1,5 @@
-"""Stores the values that acts changed, before and after.
-
-The entry log outlives erasure, so its leaves have only ids. These values may be personal, and can
-be erased by the person's serial.
+"""Stores the values that acts changed, before and after, outside the entry log: they may be
+personal, and can be erased by the person's serial.
 """
 
 import json

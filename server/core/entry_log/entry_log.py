@@ -1,9 +1,8 @@
-"""The entry log. Every scan and act is a leaf of an RFC 9162 Merkle tree, in order of commitment.
+"""The entry log: every scan and act is a leaf of an RFC 9162 Merkle tree, in order of commitment.
 
 A leaf is written in the transaction of its record. Its hash is over a commitment to the record with
-a random salt, which is stored only beside it (docs/entry-log.md). The tree is derived from the
-leaves and kept in memory. A checkpoint states size and root, signed by the event's log key (C2SP
-tlog-checkpoint).
+a random salt, which is stored only beside it (docs/entry-log.md). The tree is kept in memory. A
+checkpoint states size and root, signed by the event's log key (C2SP tlog-checkpoint).
 """
 
 import json

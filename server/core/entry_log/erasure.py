@@ -1,7 +1,6 @@
-"""Erases a person's records from the entry log, while every proof stays valid.
+"""Erases a person's records from the entry log, while every proof stays valid (docs/entry-log.md).
 
-The log keeps the commitment of each record, which reveals nothing without record and salt. For a
-scan it also keeps the record's hash, so that the kiosk's chain can be verified. In the ledger,
+The log keeps each record's commitment, and a scan's hash for the kiosk's chain. In the ledger,
 scans and stays remain without a holder.
 """
 

@@ -1,8 +1,8 @@
 """Creates receipts. A receipt proves that one entry is in the entry log, and reveals nothing else
 (C2SP tlog-proof).
 
-Its `extra` has record and salt, from which the entry is recomputed, so the file and the log's key
-suffice. Its checkpoint carries the cosignatures of witnesses and kiosks.
+Its `extra` has record and salt, from which the entry is recomputed with the log's key alone. Its
+checkpoint carries the cosignatures of witnesses and kiosks.
 """
 
 import base64
@@ -19,8 +19,8 @@ from server.core.entry_log.cosignatures import Kept
 from server.core.entry_log.entry_log import ERASED, Log, canonical, entry_of
 from server.storage.connection import Connection
 
-# Entries whose receipt the holder may get. A supervisor's act may concern others too, so only the
-# organiser gives that receipt. An annulled entry did not happen.
+# Entries whose receipt the holder may get. A supervisor's act may concern others too. An annulled
+# entry did not happen.
 _OFFERED = (
     "FROM scan s LEFT JOIN stay t ON t.kiosk = s.kiosk AND t.generation = s.generation"
     " AND t.seq = s.seq AND t.hall_id = s.hall_id"
@@ -99,7 +99,8 @@ def receipt(db: Connection, log: Log, number: int) -> str:
 
 
 def _cosigned(db: Connection, log: Log, number: int) -> tuple[int | None, list[str]]:
-    """Return the size of the checkpoint for the proof, and its cosignature lines.
+    """Return the size of the checkpoint for the proof (None: the current one, without
+    cosignatures), and its cosignature lines.
 
     Checkpoints with most witnesses are preferred, then with most kiosks, then the newest, since
     the log's owner could withdraw a checkpoint that nobody else saw. None means the current size,

@@ -1,9 +1,8 @@
-"""Detects steps of the server's wall clock, and divides its time into epochs.
+"""Detects steps of the server's wall clock, and divides its time into epochs
+(docs/design/clocks-and-restores.md, Clocks).
 
-Kiosks measure their clocks against it, and the ledger orders entries by these measurements, which
-can't be compared across a step. So each step begins an epoch with a new number. An epoch lasts
-while the wall clock and the monotonic boot clock advance together, also across restarts of the
-server.
+Kiosks' clock measurements can't be compared across a step. An epoch lasts while the wall clock and
+the monotonic boot clock advance together, also across restarts of the server.
 """
 
 import secrets

@@ -14,7 +14,7 @@ LOCK_NAME = "serving.lock"
 
 
 class AlreadyServingError(EventError):
-    """Raised if another server has the event open."""
+    pass
 
 
 @contextlib.contextmanager

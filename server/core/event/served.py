@@ -1,7 +1,8 @@
-"""The TLS certificate that the server serves: the event's own, or an installed one.
+"""The TLS certificate that the server serves: the event's own, which is always kept, or an
+installed one.
 
-The event's own is always kept. An installed one is one file with key and chain, so it is replaced
-atomically. Kiosks follow the change by a statement signed with the event's key.
+An installed one is one file with key and chain, so it is replaced atomically. Kiosks follow the
+change by a statement signed with the event's key.
 """
 
 import ipaddress
@@ -34,7 +35,7 @@ SOON = timedelta(days=14)
 
 
 class CertificateError(Exception):
-    """Raised if a certificate can't be installed."""
+    pass
 
 
 @dataclass(frozen=True)

@@ -379,7 +379,6 @@ def _witnesses_text(settings: EventSettings) -> str:
 
 
 def _or_example(key: str, value: str | list[str] | None, example: str | list[str]) -> str:
-    """Return a setting's line, or a commented example if it is not set."""
     return f"{key} = {quoted(value)}" if value else f"# {key} = {quoted(example)}"
 
 

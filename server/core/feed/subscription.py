@@ -55,7 +55,7 @@ class Subscription:
         self.kiosk = kiosk
         self.generation = generation
         # Holds lists; an empty list wakes the reader. SimpleQueue is in C and costs a fraction of a
-        # condition, which matters for hundreds of feeds in one interpreter.
+        # condition.
         self._queue: queue.SimpleQueue[Sequence[FeedItem]] = queue.SimpleQueue()
         self._waiting = 0  # items in the queue
         # Items that the one reader has taken from the queue and not returned yet.

@@ -1,8 +1,7 @@
 """The register of kiosks. An admin adds a kiosk, it enrols by a one-time code, the admin confirms
 six words, and it can be retired or fenced for good.
 
-Each enrolment is a new generation with its own key. Late records belong to the journal of their
-generation.
+Each enrolment is a new generation with its own key, to whose journal late records belong.
 """
 
 import hashlib
@@ -42,7 +41,7 @@ KIOSK_NAME = msgspec.json.Decoder(KioskId)
 
 
 class KioskError(Spoken, ValueError):
-    """Raised if an admin's request can't be carried out."""
+    pass
 
 
 class EnrolError(ValueError):

@@ -1,11 +1,10 @@
-"""Names each run of the server in the database, and checks at each write that the run is current.
+"""Names each run of the server in the database, and checks at each write that the run is current
+(docs/design/clocks-and-restores.md, Two servers at once).
 
-A server that finds a later run has been superseded. It stops writing, so it grants no places and
-takes no scans, and kiosks continue with the other server.
-
-Kiosks store the signed run name with the server's position in it (badges/wire), to show a restored
+A server that finds a later run stops writing, so it grants no places and takes no scans. Kiosks
+store the signed run name with the server's position in it (badges/wire), to show a restored
 database what it lacks. A server that does not find its own run was switched to such a copy while
-running. It begins a new run there, so that positions of the earlier run are recognised as missing.
+running. It begins a new run, so that positions of the earlier one are recognised as missing.
 """
 
 import logging

@@ -1,5 +1,5 @@
-"""Signs the server's statements for kiosks: totals of places, and its position in its run. They
-reveal a journal altered on disk, and a server on an old database.
+"""Signs totals of places, and the server's position in its run, for kiosks. They reveal a journal
+altered on disk, and a server on an old database.
 
 A signature takes 30 µs, so signatures are cached.
 """

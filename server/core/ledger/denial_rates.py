@@ -1,8 +1,9 @@
-"""Finds doors with an unusual rate of denials, compared with the other doors in the same hour.
+"""Finds doors with an unusual rate of denials, compared with the other doors in the same hour
+(docs/browser.md).
 
 Fisher's exact test is valid for few scans as for many. The p-value is two-sided, and multiplied by
-the number of doors of that hour (Bonferroni correction). A significant difference may still be too
-small to matter, so the rate must also be twice or half the others'.
+the number of doors (Bonferroni correction). Since a significant difference may be small, the rate
+must also be twice or half the others'.
 """
 
 from collections import defaultdict

@@ -1,5 +1,4 @@
-"""Records discrepancies: the server replays each decision with its own facts, and records where its
-answer differs.
+"""Replays each decision with the server's own facts, and records where the answers differ.
 
 It also records each badge left to staff after a kiosk's restart, where one or two people may be
 inside.

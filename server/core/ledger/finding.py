@@ -1,8 +1,7 @@
 """Finds the numbers of entries that match a filter, in either order.
 
-Numbers are those of the entry log, so new entries do not move pages. In blocks with marks (see
-`marks`) the marks select candidates; other blocks are scanned. Each candidate is checked against
-the filter.
+Numbers are those of the entry log, so new entries do not move pages. In blocks with `marks` these
+select candidates; other blocks are scanned. Each candidate is checked against the filter.
 """
 
 from collections.abc import Collection, Iterator, Sequence

@@ -1,9 +1,8 @@
 """Bitmap index of entries by value, in blocks of numbers.
 
-Filters combine hall, category, remark and more, and most combinations are rare. No set of indexes
-serves them all quickly, and each would slow every scan. So each full block gets a bitmap for each
-value in it, and a filter combines a few bitmaps, 8,192 entries at a time. Bitmaps are derived data
-and can be rebuilt. Blocks without them are scanned.
+Filters combine hall, category, remark and more. No set of indexes serves all combinations, and each
+would slow every scan. So each full block gets a bitmap for each value in it, and a filter combines
+a few bitmaps, 8,192 entries at a time. Bitmaps can be rebuilt. Blocks without them are scanned.
 """
 
 from array import array

@@ -1,8 +1,7 @@
-"""Begins and ends musters, and records who was seen.
+"""Begins and ends musters, and records who was seen. Only one muster is active at a time.
 
-A muster begins with a list of everyone inside, taken in one transaction (`snapshot`). People seen
-at an assembly point leave the list, and late entries from offline doors are added. Only one muster
-is active at a time.
+It begins with a list of everyone inside, taken in one transaction (`snapshot`). People seen at an
+assembly point leave the list, and late entries from offline doors are added.
 """
 
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ _PERSON = (
 
 
 class MusterError(Spoken, ValueError):
-    """Raised if a muster can't be begun, ended or changed."""
+    pass
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,10 @@
-"""Finds likely copies: badges seen at two doors faster than people walk.
+"""Finds likely copies: badges seen at two doors faster than people walk (docs/doors.md, Likely
+copies).
 
-A photographed badge could admit several people. Its times give it away: the badge is at two doors
-at once, moves between halls faster than people walk, or alternates between two halls. Every kiosk
-then refuses it (or flags it in a less strict hall), and its moves free no place, until a new issue
-replaces it or staff clear it.
-
-One hasty move is no proof unless the venue file has the walking time, since people take the wrong
-door and turn round. It frees nothing and is listed. A second one within ten minutes makes the badge
-a likely copy.
+Kiosks refuse such a badge (or flag it in a less strict hall), and its moves free no place, until a
+new issue replaces it or staff clear it. One hasty move is no proof unless the venue file has the
+walking time: it is listed and frees nothing. A second one within ten minutes makes the badge a
+likely copy.
 """
 
 from collections.abc import Iterable

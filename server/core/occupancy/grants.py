@@ -1,7 +1,7 @@
 """Grants places by applying the sharing policy to a hall's doors.
 
-Poor sharing does no harm, since the protocol alone keeps the capacity (badges/places/pool.py). Each
-order is published in the transaction that grants it.
+Poor sharing does no harm: the protocol alone keeps the capacity (badges/places/pool.py). Each order
+is published in the transaction that grants it.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence

@@ -67,8 +67,7 @@ def set_closed(db: Connection, hall_id: int, closed: bool, *, by: str, now: int)
 def set_capacity(db: Connection, hall_id: int, capacity: int, *, by: str, now: int) -> None:
     """Set the organiser's capacity, up to the fire limit. Raises CapacityError or UnknownHallError.
 
-    If more people are inside, they may stay, nobody more is admitted, and excess places are
-    recalled.
+    If more people are inside, they may stay, and excess places are recalled.
     """
     row = store.hall(db, hall_id)
     if not 0 <= capacity <= row.fire_limit:

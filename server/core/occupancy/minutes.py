@@ -9,9 +9,9 @@ from server.storage.connection import Connection
 
 MINUTE_MS = 60_000
 TREND_MINUTES = 15
-# A lane admits 660 people an hour (Guide to Safety at Sports Grounds), one in 5.5 s. Triggers count
-# scans within 8 s of the previous one at the same kiosk. If nearly all scans of a minute are such,
-# people were queueing.
+# A lane admits one person in 5.5 s (Guide to Safety at Sports Grounds). Triggers count scans within
+# 8 s of the previous one at the same kiosk. If nearly all scans of a minute are such, people were
+# queueing.
 QUEUE_SCANS_MIN = 6
 QUEUE_SOON_PERCENT = 90
 

@@ -1,10 +1,9 @@
-"""Stores the halls' pools of places. Pools are loaded for a step of the protocol, and saved with
-its cause.
+"""Stores the halls' pools of places. They are loaded for a step of the protocol
+(badges/places/pool.py), and saved with its cause.
 
 Ordinary places go up to the hall's capacity, and override places from there to the fire limit. Kept
 places for wheelchair users and companions are a third pool within the capacity, until they are
-released. The protocol is in badges/places/pool.py; this file stores its state. `grants` decides on
-shares.
+released.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -152,8 +151,6 @@ _AWAITED = "SELECT kiosk, generation FROM place_account WHERE awaited = 1"
 
 
 class _Account(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A packed row of `place_account`."""
-
     override: PlaceKind
     kiosk: str
     generation: int

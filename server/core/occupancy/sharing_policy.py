@@ -1,8 +1,7 @@
-"""The policy for sharing a hall's places among its doors, separate from the protocol.
+"""The policy for sharing a hall's places among its doors, separate from the protocol
+(docs/sharing.md).
 
-A poor answer costs attendees a walk or a wait, and never overfills a hall (badges/places/pool.py).
-Places are most useful at doors: an offline door keeps its places, and an online one can return
-them. So nearly all places are at the doors, by expected demand (docs/sharing.md).
+A poor share costs attendees a walk or a wait, and never overfills a hall.
 """
 
 import math
@@ -44,8 +43,8 @@ class Door:
 class Plan:
     """The places to grant and to recall by kiosk, and the kiosks whose request can't be met.
 
-    `settled` means that nobody waits, every door has its share, and the hall has no debt. Then the
-    next plan can wait.
+    `settled`: nobody waits, every door has its share, and the hall has no debt, so the next plan
+    can wait.
     """
 
     grants: Mapping[KioskKey, int]

@@ -50,8 +50,6 @@ NEVER_OVER = 2**63 - 1  # the end of an open stay, in the database
 
 
 class _Packed(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A packed row of `stay`."""
-
     kiosk: str
     generation: int
     seq: int

@@ -1,8 +1,7 @@
-"""Matches exits at doors that did not know the stay.
+"""Matches exits at doors that did not know the stay (docs/doors.md, Exits without the network).
 
-An offline door knows no entries elsewhere, so exits there name no stay. Such an exit ends a stay of
-the same holder in the same hall that began earlier, but only if no other stay is possible and both
-clocks were measured in the same epoch. The records may arrive in any order.
+Such an exit ends an earlier stay of the same holder in the same hall, but only if no other stay is
+possible and both clocks were measured in the same epoch. The records may arrive in any order.
 """
 
 from server.core.occupancy import stays

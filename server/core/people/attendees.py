@@ -62,7 +62,7 @@ class UnknownAttendeeError(Spoken, ValueError):
 
 
 class AttendeeError(Spoken, ValueError):
-    """Raised if the attendee can't be added or changed."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -149,9 +149,7 @@ def find_attendees(
     db: Connection, text: str, limit: int = 50, offset: int = 0
 ) -> tuple[list[Attendee], int]:
     """Return a page of attendees that match all words of `text` (see `search`), sorted by name, and
-    the total count.
-
-    A badge number matches its attendee, and an empty text everyone.
+    the total count. A badge number matches its attendee.
     """
     order = "ORDER BY a.family_name, a.given_name, a.serial LIMIT ? OFFSET ?"
     if not text.strip():
@@ -294,10 +292,8 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_known_email(db: Connection, email: str, own: int) -> None:
-    """Refuse the e-mail address of another attendee.
-
-    At the desk, a known address means a known person. A roster may give one address to several
-    people.
+    """Refuse another attendee's e-mail address. At the desk, a known address means a known person;
+    a roster may share one.
     """
     same_email = f"{dialect.same_letters('email')} AND email <> ''"
     query = f"SELECT 1 FROM attendee WHERE {same_email} AND serial <> ?"

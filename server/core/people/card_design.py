@@ -1,5 +1,5 @@
-"""Reads the design of an event's cards from the folder `cards` in the event's directory:
-`cards.toml`, logos, photos and the organiser's own templates, all optional.
+"""Reads the design of an event's cards from its folder `cards`: `cards.toml`, logos, photos and the
+organiser's own templates, all optional.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 class DesignError(EventError):
-    """Raised if a file of the design can't be used."""
+    pass
 
 
 def _is_file_name(name: str) -> bool:
@@ -126,8 +126,8 @@ class CardDesign:
     def photo_of(self) -> Callable[[Attendee], str] | None:
         """Return a function that reads the photo of an attendee, or None if cards have no photos.
 
-        A photo's file is named by external id or badge number. Without a photo the function returns
-        "". It raises DesignError for a file that is no picture.
+        A photo's file is named by external id or badge number. The function returns "" without a
+        photo, and raises DesignError for a file that is no picture.
         """
         folder = self.photos
         if folder is None:

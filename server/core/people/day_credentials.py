@@ -1,7 +1,5 @@
-"""Issues day credentials for attendees who forgot their badge. Each is valid for one day.
-
-The forgotten badge stays valid on other days: doors admit by the day credential on its day, and by
-the badge afterwards. A new badge voids both.
+"""Issues day credentials for attendees who forgot their badge, each for one day (docs/doors.md,
+Forgotten badges).
 """
 
 from dataclasses import dataclass, replace

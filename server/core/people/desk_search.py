@@ -1,7 +1,7 @@
-"""Finds people for the badge desk, from one box for typed or scanned text.
+"""Finds people for the badge desk by typed or scanned text.
 
-Exact names come first, then names that begin with the text, then other matches; among equals,
-unprinted badges first. Only the first few of very many matches are ranked.
+Exact names come first, then beginnings, then other matches; among equals, unprinted badges first.
+Of very many matches only the first few are ranked.
 """
 
 import re

@@ -80,9 +80,9 @@ def digits(text: str) -> str:
 def readings(text: str) -> list[list[str]]:
     """Return the normalised distinct words of a search. There may be several readings, or none.
 
-    A word with punctuation keeps a space there. A word that begins another one is dropped, since
-    the longer one implies it. Text that looks like a telephone number with spaces gets a second
-    reading as one number.
+    A word with punctuation keeps a space there. A word that begins another one is dropped: the
+    longer one implies it. Text like a telephone number with spaces gets a second reading as one
+    number.
     """
     text = " ".join(unicodedata.normalize("NFKC", text[:SEARCH_CHARS_MAX]).split())
     asked = dict.fromkeys(filter(None, map(_asked, text.split())))

@@ -1,7 +1,7 @@
 """Issues, replaces and revokes badges.
 
 Each issue has the holder's name sealed for that badge alone. Kiosks carry all sealed names, and can
-read one only with its badge in front of the camera.
+read one only with its badge before the camera.
 """
 
 import re
@@ -43,7 +43,7 @@ Progress = Callable[[int, int], None]  # takes how many are done, and the total
 
 
 class IssuingError(Spoken, ValueError):
-    """Raised if the badge can't be issued, replaced or revoked."""
+    pass
 
 
 class NoBadgeError(IssuingError):

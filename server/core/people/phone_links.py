@@ -1,8 +1,8 @@
 """Stores which link of an attendee's phone page is valid. A link can be revoked or renewed without
 a new badge.
 
-Attendees without a row have their first link. Doors know nothing of links, so a code seen by others
-is voided only by a new badge.
+Attendees without a row have their first link. Doors know no links, so a code seen by others is
+voided only by a new badge.
 """
 
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ WATCHERS_MAX = 50  # of one guest
 
 
 class ProtocolGuestError(Spoken, ValueError):
-    """Raised if a person can't be made a protocol guest."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def note_arrivals(
     """Record arrivals of protocol guests, with a notice for each user to notify.
 
     The first entry of a day to reach the ledger is the arrival. A StayRef names an annulled entry:
-    its arrival is withdrawn, and the next entry is the arrival.
+    the next entry is then the arrival.
     """
     for event in happened:
         if isinstance(event, StayRef):

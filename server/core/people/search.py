@@ -1,9 +1,9 @@
 """Finds people by names, organisation, e-mail, telephone number, order number and external id.
 
 The table `attendee_search` keeps each attendee's normalised words (see `folding`) with other
-spellings of the name. The database maintains two indexes over it: one of words and their beginnings
-and of pairs of East Asian characters, one of three-letter sequences inside words. Triggers record
-whose words have changed. Code that changes them calls `fold`.
+spellings of the name. It has two indexes: of words, their beginnings and pairs of East Asian
+characters, and of three-letter sequences inside words. Triggers record whose words have changed.
+Code that changes them calls `fold`.
 """
 
 import json

@@ -132,7 +132,8 @@ def _organisation(row: Row) -> Organisation:
 
 
 def link_people(db: Connection) -> int:
-    """Link attendees to the organisation named on their card, and return how many changed.
+    """Link attendees to the organisation named on their card, and return how many changed. `db`
+    must be in a transaction.
 
     A name shared by two organisations links nobody. A main name has precedence over another's
     further name. `db` must be in a transaction.

@@ -1,8 +1,7 @@
-"""Backs up the event's directory to a second disk every 5 minutes.
+"""Backs up the event's directory to a second disk every 5 minutes (docs/backup.md).
 
-A backup is a complete event directory as of one moment, with the keys, without which kiosks and
-badges would not accept the restored server. It gets its name once it is complete and on disk.
-`critical_state` covers the time in between.
+A backup is a complete event directory as of one moment, with the keys. It gets its name once it is
+on disk. `critical_state` covers the time in between.
 """
 
 import logging

@@ -1,9 +1,9 @@
-"""Stores acts that a restored server must know, on the second disk before they are answered.
+"""Stores acts that a restored server must know, on the second disk before they are answered
+(docs/backup.md).
 
-A kiosk confirmed since the last backup holds places unknown to a restored server. So kiosks, halls,
-users, revocations and reissues are written to one small file beside the backups, in the step that
-changes them. Triggers on the writer's connection detect these steps. Scans and heartbeats are
-unaffected.
+Kiosks, halls, users, revocations and reissues are written to one small file beside the backups, in
+the step that changes them, which triggers on the writer's connection detect. Scans and heartbeats
+are unaffected.
 """
 
 import logging

@@ -1,12 +1,9 @@
 """Detects a database that was set back to an older state, by hand or by a snapshot of its host.
 
-Such a server has forgotten grants and would repeat them. Its kiosks still have its signed
-statements. So it does the same as a restore (docs/design/places.md, rule 8): it becomes the next
-server of its line, and grants nothing in a hall before the doors there have reported.
-
-Only the server's signed statements are evidence: a mark or a grant beyond this database's state, or
-a checkpoint that contradicts this log. A kiosk that claims a grant without a signature is lying or
-its journal was altered. It is fenced, and no hall waits for it.
+Such a server has forgotten grants and would repeat them, so it does the same as a restore
+(docs/design/places.md, rule 8). Only the server's signed statements are evidence: a mark or a grant
+beyond this database's state, or a checkpoint that contradicts this log. A kiosk that claims an
+unsigned grant lies, or its journal was altered. It is fenced, and no hall waits for it.
 """
 
 import logging

@@ -1,7 +1,5 @@
-"""Counts guesses at passwords and codes, in the database, before each of them is checked.
-
-Nothing is locked for good: after some wrong guesses the next one has to wait (badges/limits.py
-`Backoff`).
+"""Counts guesses at passwords and codes, in the database, before each is checked. After some wrong
+guesses the next one has to wait (badges/limits.py `Backoff`); nothing is locked for good.
 """
 
 import hashlib

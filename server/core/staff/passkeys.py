@@ -1,6 +1,5 @@
-"""Registers and verifies passkeys (WebAuthn level 3, by the library `webauthn`).
-
-A passkey belongs to a host, so a phishing page on another host gets no signature.
+"""Registers and verifies passkeys (WebAuthn level 3, by the library `webauthn`). A passkey belongs
+to a host, so a phishing page gets no signature.
 """
 
 import hashlib

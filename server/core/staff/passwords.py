@@ -1,10 +1,8 @@
-"""Rejects passwords that are easily guessed.
+"""Rejects passwords that are easily guessed (docs/security.md, Passwords).
 
-A password is divided into pieces that a guesser tries whole: common words, names of the event and
-the user, repeated characters, neighbours on the keyboard or in the alphabet, and years. Other text
-counts by the character. It must have enough pieces and not be on the list of common passwords.
-Nothing is looked up on the network, and no kind of character is required (OWASP ASVS 5.0, 6.2, and
-NIST SP 800-63B-4).
+A password must have enough pieces, and not be on the list of common passwords. A piece is text that
+a guesser tries whole, such as a common word, or else one character. No kind of character is
+required (OWASP ASVS 5.0, 6.2, and NIST SP 800-63B-4).
 """
 
 import re
@@ -70,7 +68,7 @@ _LOOKALIKES = [
 
 
 class PoorPasswordError(Spoken, ValueError):
-    """Raised for an unacceptable password."""
+    pass
 
 
 def check(password: str, context: Iterable[str] = (), *, chars_min: int = CHARS_ALONE_MIN) -> None:

@@ -1,5 +1,5 @@
-"""Stores for a few minutes the challenges sent to browsers (for passkeys and for setting up
-authenticator apps), so that each answer counts once.
+"""Stores for a few minutes the challenges sent to browsers (for passkeys and authenticator apps),
+so that each answer counts once.
 
 They are in the database, encrypted under a key that is not, so any server of the event accepts the
 answer.

@@ -1,7 +1,8 @@
-"""Keeps supervisors' PINs, which kiosks verify without the server.
+"""Keeps supervisors' PINs, which kiosks verify without the server, by argon2id hashes
+(docs/doors.md).
 
-Kiosks hold only argon2id hashes. Six digits are a million guesses, which a stolen kiosk allows in
-days, so PINs are replaced when a kiosk is fenced (docs/doors.md).
+Six digits can be guessed within days on a stolen kiosk, so PINs are replaced when a kiosk is
+fenced.
 """
 
 from badges.i18n import N_

@@ -1,7 +1,7 @@
 """Second factors of users: authenticator apps (TOTP, RFC 6238), passkeys and recovery codes.
 
-An app's secret is encrypted under a key of the event, which is not in the database. A code counts
-once. Recovery codes are 120 random bits, so a plain hash is enough.
+An app's secret is encrypted under a key that is not in the database. A code counts once. Recovery
+codes are 120 random bits, so a plain hash is enough.
 """
 
 import hashlib
@@ -165,9 +165,8 @@ def remove_passkey(db: Connection, user: User, credential_id: bytes, *, now: int
 
 
 def remove_all(db: Connection, user_id: int, password_hash: str, *, by: str, now: int) -> None:
-    """Remove all second factors of a user who lost them, and set a new first password.
-
-    Otherwise a thief of the password could set up new factors. Raises AccountError.
+    """Remove all second factors of a user who lost them, and set a new first password, so that a
+    thief of the old one can't set up factors. Raises AccountError.
     """
     account = users.user(db, user_id)
     db.execute("UPDATE staff_user SET totp_sealed = NULL WHERE user_id = ?", (user_id,))

@@ -1,8 +1,8 @@
-"""Signs users on through an identity provider (OpenID Connect Core 1.0, authorization code flow).
+"""Signs users on through an identity provider (OpenID Connect Core 1.0, authorization code flow;
+docs/security.md).
 
 Each request has a state, a nonce and a proof key (PKCE, RFC 7636), each used once. The provider
-determines the identity, and the mapping in `event.toml` the role. No other data and no token is
-kept.
+determines the identity, and `event.toml` maps it to a role. No other data and no token is kept.
 """
 
 import hmac
@@ -39,7 +39,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class SignOnError(Spoken):
-    """Raised if the provider's answer is missing or invalid."""
+    pass
 
 
 class NoRoleError(SignOnError):

@@ -1,7 +1,7 @@
 """Accounts of users who sign on through an identity provider.
 
-An account belongs to the provider's id of a user, never to a name. So a provider's user can't enter
-a local account by choosing its name.
+An account belongs to the provider's id of a user, never to a name, so nobody enters a local account
+by choosing its name.
 """
 
 from server.core.entry_log import entry_log

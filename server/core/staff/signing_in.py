@@ -1,7 +1,7 @@
 """Signs users in by password: counts the guess, checks it, and logs the result.
 
-A browser or address with an earlier success has its own allowance. So strangers who guess at an
-account can't lock its user out (docs/security.md).
+Known browsers and addresses have their own allowance, so strangers who guess at an account can't
+lock its user out (docs/security.md).
 """
 
 import hashlib
@@ -76,7 +76,6 @@ def sign_in(
 
     Roles in `with_factor` require a factor, so shorter passwords are allowed. A password that is
     too short today must be changed. The browser becomes known, at once or after the second factor.
-
     Raises SignInError for a wrong name or password, WaitError after too many guesses, and BusyError
     if too many are being checked.
     """

@@ -1,6 +1,6 @@
 """Users of the pages: passwords (argon2id), roles, and sessions that can be ended at once.
 
-A session is a random token in a cookie. Only its hash is stored. Argon2 runs on the caller's
+A session is a random token in a cookie; only its hash is stored. Argon2 runs on the caller's
 thread, never on the writer's.
 """
 
@@ -48,7 +48,7 @@ Random = Callable[[int], bytes]
 
 
 class AccountError(Spoken, ValueError):
-    """Raised if the account can't be created or changed."""
+    pass
 
 
 class SignInError(Exception):
@@ -324,7 +324,6 @@ def stored(database: Database, name: str) -> Stored | None:
 
 
 def name_key(name: str) -> str:
-    """Return a name in the form used to look up accounts."""
     return name.strip()[:NAME_CHARS_MAX]
 
 

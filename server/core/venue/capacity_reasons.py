@@ -1,12 +1,9 @@
-"""Computes a hall's safe capacity from its measures.
+"""Computes a hall's safe capacity from its measures (docs/venue-file.md).
 
 The method is that of the Guide to Safety at Sports Grounds ("Green Guide", Sports Grounds Safety
-Authority): a place has an entry, a holding, an exit and an emergency capacity, and is safe up to
-the lowest. The rates are the guide's highest: 660 people an hour through an entry lane, and per
-metre of exit 82 a minute on the level and 66 on stairs. Entry counts over one hour, leaving may
-take 8 minutes, and an emergency 2.5 to 8 by its risk.
-
-These are recommendations, not law. The organiser sets the capacity, and Hallkeeper only warns.
+Authority), at the guide's highest rates: a place is safe up to the lowest of its entry, holding,
+exit and emergency capacities. The guide is no law: the organiser sets the capacity, and Hallkeeper
+only warns.
 """
 
 import math

@@ -1,6 +1,5 @@
-"""Who may use a hall's kept places, and when they are released to all.
-
-Badges and logs contain nothing of this. Doors get only serials, in halls with kept places.
+"""Who may use a hall's kept places, and when they are released to all. Only doors of such halls get
+this, as serials. Badges and logs have nothing of it.
 """
 
 from collections.abc import Iterable

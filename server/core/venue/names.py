@@ -1,7 +1,6 @@
-"""Names of halls, doors and categories by the ids in the log's records.
+"""Names of halls, doors and categories by the ids in the log's records, which have no names.
 
-Names are not in the log. Each export has the current ones, signed by the log's key, so two exports
-reveal a changed name.
+Each export has the current ones, signed by the log's key, so two exports reveal a changed name.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Finds the halls in which an entry counts: the door's own, and the surrounding ones that the door
-leads into.
+leads into (docs/doors.md).
 
-A door's starting place is a fact of the building, in the venue file. Nothing depends on the
-holder's known location, since a badge may be copied.
+A door's starting place is in the venue file. The holder's known location does not count, since a
+badge may be copied.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,7 @@ def outer_halls(
     hall: int, parents: Mapping[int, int | None], come_from: int | None
 ) -> tuple[int, ...]:
     """Return the surrounding halls that a door into `hall` also enters, innermost first.
-
-    `come_from` is the surrounding hall in which the door begins. None, or another hall, means
-    outside of all.
+    `come_from` is the surrounding hall in which the door begins; None means outside of all.
     """
     around: list[int] = []
     above = parents.get(hall)

@@ -1,8 +1,8 @@
 """The venue's rules for replaying decisions, cached by version.
 
 Triggers set a random `rules_version` at every change of the data read here
-(server/storage/schema.sql). So rules of a version are valid in every transaction with that version,
-even after a rollback.
+(server/storage/schema.sql), so rules of a version are valid in every transaction with it, even
+after a rollback.
 """
 
 from bisect import bisect_right

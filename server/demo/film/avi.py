@@ -1,7 +1,7 @@
-"""Writes Motion JPEG video, which is JPEG pictures in an AVI file (RIFF).
+"""Writes Motion JPEG video: JPEG pictures in an AVI file (RIFF).
 
-cv2.VideoWriter reports no error on a full disk, so that a film ends early, and encoding takes 2.3
-(FFmpeg) to 4.7 times the CPU. Its files are smaller (2.2 MB in place of 7.0 with FFmpeg).
+cv2.VideoWriter reports no error on a full disk, and takes 2.3 (FFmpeg) to 4.7 times the CPU. Its
+files are smaller (2.2 MB in place of 7.0 with FFmpeg).
 """
 
 import struct
@@ -35,7 +35,6 @@ class MotionJpeg:
         self._file.write(_chunk(b"00dc", jpeg))
 
     def close(self) -> None:
-        """Write the index and the final sizes."""
         pictures = sum(8 + size + size % 2 for size in self._sizes)
         self._file.write(self._index())
         total = self._file.tell()

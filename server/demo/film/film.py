@@ -141,7 +141,6 @@ def _steps(
 
 
 def make_take(shown: Shown, event_name: str, dice: random.Random) -> Take:
-    """Choose at random how the object is held."""
     manner = make_manner(dice)
     hand = dice.randrange(20)
     dark = dice.random() < 0.5

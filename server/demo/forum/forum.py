@@ -1,5 +1,5 @@
-"""A forum of 55 halls, 158 activities over six days, an exhibition, and the people, in the shape of
-a large real one. It begins today, because doors admit by the real time.
+"""A forum of 55 halls, 158 activities over six days, an exhibition, and the people. It begins
+today, because doors admit by the real time.
 """
 
 import random
@@ -49,9 +49,8 @@ def make_forum(seed: int, people: int, now: int) -> Forum:
 
 
 def noon_zone(now: int) -> tuple[str, date]:
-    """Return a time zone in which `now` is between noon and one o'clock, and the date there.
-
-    So current sessions, and the day itself, continue for hours whenever the demo is started.
+    """Return a time zone in which `now` is between noon and one o'clock, and the date there, so
+    that current sessions continue for hours.
     """
     utc = datetime.fromtimestamp(now / 1000, UTC)
     ahead = 12 - utc.hour  # -11 to 12

@@ -1,7 +1,4 @@
-"""Name parts by script and language, and topics of activities.
-
-Given and family names are common or made up, and are combined at random.
-"""
+"""Name parts by script and language, combined at random, and topics of activities."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
-"""The organisations that send people, host activities and exhibit, by the seed.
-
-Their places do not exist. Almost 200 of them are international organisations, institutes and
-foreign government departments.
+"""The organisations that send people, host activities and exhibit, by the seed, in fictitious
+places. Almost 200 are international organisations, institutes and foreign government departments.
 """
 
 import random

@@ -1,7 +1,6 @@
-"""The roster: thousands of people by a seed, as a CSV file for the real import.
+"""The roster: thousands of fictitious people by a seed, as a CSV file for the real import.
 
-No person exists. The first people have parts in the demo's films, and the first from abroad have a
-country each.
+The first people have parts in the demo's films, and the first from abroad have a country each.
 """
 
 import csv
