@@ -10,7 +10,7 @@ Values = Sequence[Any] | Mapping[str, Any]
 
 
 class Row(Protocol):
-    """A row. Values are found by column name, and iterated in column order."""
+    """A row. Values are found by column name; iteration yields them in column order."""
 
     def __getitem__(self, key: Any, /) -> Any: ...
 
@@ -38,7 +38,7 @@ class Rows(Protocol):
 
 
 class Connection(Protocol):
-    """A connection. The caller that opened or lent it commits or rolls back."""
+    """A connection to the database. Its owner, not its user, commits or rolls back."""
 
     @property
     def in_transaction(self) -> bool: ...
@@ -53,7 +53,7 @@ class OwnConnection(Connection, Protocol):
 
 
 class LentConnection(OwnConnection, Protocol):
-    """A read-only connection that threads borrow in turn.
+    """A read-only connection that threads borrow one after another.
 
     While `lent`, only `thread` may use it, or any thread if None.
     """
@@ -72,7 +72,7 @@ class Listening(Protocol):
 
 
 class Engine(Protocol):
-    """Opens connections to one event. Methods raise DatabaseError."""
+    """Opens connections to one event's database. Methods raise DatabaseError."""
 
     # Whether others may read a commit before it is on disk.
     commits_early: bool
@@ -84,17 +84,18 @@ class Engine(Protocol):
     def reader(self) -> LentConnection: ...
 
     def listen(self, heard: Callable[[int], object]) -> "Listening | None":
-        """Call `heard` with the process number of each commit, until the listener is closed.
+        """Call `heard` after each commit, with the number of the process that made it, until the
+        listener is closed.
 
-        Returns None if one process alone writes.
+        Return None if only one process writes.
         """
         ...
 
     def begin(self, writer: Any, *, early: bool) -> None:
         """Begin a transaction that locks out other writers.
 
-        Others may read an `early` one's commit before it is on disk, until `make_durable`
-        (server/storage/engines/durable.py) has waited for that.
+        The commit of an `early` transaction is visible before it is on disk. `make_durable`
+        (server/storage/engines/durable.py) waits for the disk.
         """
         ...
 
@@ -103,13 +104,14 @@ class Engine(Protocol):
         ...
 
     def number_of(self, writer: Any) -> int:
-        """Return the number of the process that commits for this writer."""
+        """Return the number of the database's process that commits for this writer."""
         ...
 
     def waits_s(self, writer: Any) -> float:
-        """Return for how long the writer has been waiting for an answer, in seconds. Thread-safe.
+        """Return for how many seconds the writer has been waiting for the database's answer.
+        Thread-safe.
 
-        The wait is limited. For a file it is always 0.
+        The wait is limited. For SQLite it is always 0.
         """
         ...
 

@@ -58,8 +58,8 @@ def engine_of(path: Path, *, bounded: bool = False) -> Engine:
 
 
 def is_there(path: Path) -> bool:
-    """Return whether the event has a database. For PostgreSQL, a configured address suffices.
-    Raises DatabaseError.
+    """Return whether the event has a database. For PostgreSQL, a configured URL suffices. Raises
+    DatabaseError.
     """
     return path.is_file() or address_of(path.parent) is not None
 
@@ -67,8 +67,8 @@ def is_there(path: Path) -> bool:
 def put_into_postgresql(path: Path, given: str) -> None:
     """Configure a new event to use PostgreSQL.
 
-    `path` is where its SQLite file would be, `given` the address of an empty database, or of a file
-    with the address. Raises DatabaseError.
+    `path` is where its SQLite file would be. `given` is the URL of an empty database, or the path
+    of a file with the URL. Raises DatabaseError.
     """
     address = read_address(given)
     from server.storage.postgresql import engine
@@ -100,8 +100,8 @@ def connect_to_read(path: Path) -> OwnConnection:
 def transaction(db: Connection) -> Iterator[None]:
     """Commit the block's writes, or roll back if it raises.
 
-    It locks out other writers from the start. For connections of `connect`, outside the server's
-    writer. Raises EngineError.
+    It locks out other writers from the start. Only for connections from `connect`. Raises
+    EngineError.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -115,8 +115,8 @@ def transaction(db: Connection) -> Iterator[None]:
 
 @contextmanager
 def one_state(db: Connection) -> Iterator[None]:
-    """Read a single snapshot in the block, despite concurrent writes. In a transaction that is
-    already so.
+    """Read a single snapshot in the block, despite concurrent writes. A transaction
+    already does.
     """
     if db.in_transaction:
         yield
@@ -132,8 +132,8 @@ def one_state(db: Connection) -> Iterator[None]:
 def undone_alone(db: Connection) -> Iterator[None]:
     """If the block raises, undo only its statements.
 
-    In SQLite a failed statement undoes itself; in PostgreSQL it aborts the transaction. Use this to
-    continue after a constraint error.
+    In PostgreSQL a failed statement aborts the transaction, unlike in SQLite. Use this to continue
+    after a constraint error.
     """
     if isinstance(db, sqlite3.Connection):
         yield
@@ -226,8 +226,8 @@ class Database:
         self._writer_connection.close()
 
     def on_commit(self, listener: Callable[[Connection], object]) -> None:
-        """Call `listener` on the writer's thread after each commit, with its connection for
-        reading. It must be fast. It may return a function to call once the commit is on disk.
+        """Call `listener` on the writer's thread after each commit, with the writer's connection
+        to read from. It must be fast. It may return a function to call once the commit is on disk.
         """
         self._listeners.append(listener)
 
@@ -244,8 +244,8 @@ class Database:
                 listener()
 
     def prepare_writer(self, prepare: Callable[[Connection], None]) -> None:
-        """Call `prepare` with the writer's connection now, and with each later one before use. It
-        creates per-connection objects such as temporary tables.
+        """Call `prepare` with the writer's connection now, and with each later one before use, to
+        create temporary tables and the like.
         """
 
         def now(db: Connection) -> None:
@@ -255,8 +255,8 @@ class Database:
         self.write(now)
 
     def check_steps(self, check: Callable[[Connection], None]) -> None:
-        """Call `check` on the writer's thread after each step, in its transaction. If it raises,
-        the step is undone and its caller gets the exception.
+        """Call `check` on the writer's thread after each `step` of `write`, in its transaction. If
+        it raises, the step is undone and its caller gets the exception.
         """
         self._checks.append(check)
 
@@ -313,12 +313,12 @@ class Database:
 
     @property
     def away(self) -> bool:
-        """Whether a database on another computer is unreachable, or takes no writes for now."""
+        """Whether a database on another computer is unreachable, or takes no writes now."""
         return self._reconnecting.away or self._hangs
 
     @property
     def waits(self) -> bool:
-        """Whether the writer is waiting for an answer."""
+        """Whether the writer is waiting for the database's answer."""
         return self._engine.waits_s(self._writer_connection) > 0
 
     @property
@@ -327,7 +327,7 @@ class Database:
 
     @property
     def disk_trouble(self) -> str:
-        """The code of the last disk error, or ""."""
+        """The code of the last disk error (`DiskError`), or ""."""
         return self._disk_trouble
 
     def _borrow(self, thread: int | None) -> LentConnection:
@@ -380,12 +380,13 @@ class Database:
     ) -> T:
         """Run `step` in a transaction and return its result once that is on disk.
 
-        If `step` raises, its changes are undone and the exception is raised here. A `long` step has
-        its own commit; waiting short steps run between two long ones. For `early` see `write_then`.
-        A commit contains one step of each `owner`, and owners of long steps take turns.
+        If `step` raises, its changes are undone and the exception is raised here. Short steps
+        share commits; a `long` step has its own, and waiting short steps run between two long
+        ones. For `early` see `write_then`. A commit has at most one step of each `owner`, and
+        owners of long steps take turns.
 
-        Raises DiskError if the disk is full or fails, until it recovers. Raises DatabaseError after
-        `close`.
+        Raises DiskError if the disk is full or fails, until it recovers. Raises DatabaseError
+        after `close`.
         """
         job = Job(step, long, early, owner)
         self._ask(job)
@@ -480,10 +481,10 @@ class Database:
         group: list[Job],
         failed: list[tuple[Job, BaseException]],
     ) -> tuple[list[tuple[Job, Any]], list[Callable[[], object]]]:
-        """Run the steps in one transaction and wait until it is on disk. Returns the results and
-        the listeners' functions. Exceptions of steps are added to `failed`.
+        """Run the steps in one transaction and wait until it is on disk. Return the results, and
+        the functions that commit listeners returned. Exceptions of steps are added to `failed`.
 
-        Raises EngineError or DatabaseError; then the outcome is unknown.
+        Raises EngineError or DatabaseError; then it is unknown whether the commit stands.
         """
         early = all(job.early for job in group)
         self._engine.begin(connection, early=early)
@@ -506,7 +507,7 @@ class Database:
         return done, notifications
 
     def _guarded(self, call: Callable[[], Any]) -> Any:
-        """Call a commit listener. The commit stands even if it raises."""
+        """Call a commit listener, and only log its exceptions."""
         try:
             return call()
         except Exception as error:
@@ -537,7 +538,7 @@ class Database:
             self._reconnect()
 
     def _reconnect(self) -> None:
-        """Start reconnecting in the background. The idle readers were lost too."""
+        """Start reconnecting in the background. The connections of readers were lost too."""
         self._reconnecting.begin()
         with self._lock:
             idle, self._idle = self._idle, []
@@ -564,12 +565,14 @@ class Database:
 
     @property
     def _fails_lately(self) -> bool:
-        """Whether other writes fail. On a full disk, writes that need no new space succeed."""
+        """Whether writes have failed lately. On a full disk, this one may have needed no new
+        space.
+        """
         return self._engine.is_far and self.failures.within(QUIET_S) > 0
 
     def _explained(self, error: BaseException) -> BaseException:
-        """Return the exception for the caller. Disk errors are replaced by plain words, and logged
-        once.
+        """Return the exception for the caller: disk errors in plain words, logged once, others
+        unchanged.
         """
         disk_error = disk.trouble(error, self.path)
         self.failures.note(disk_error or error)

@@ -25,11 +25,11 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class DatabaseError(Exception):
-    """The database can't be used. The text contains the remedy."""
+    """Raised if the database can't be used. The text contains the remedy."""
 
 
 class DiskError(DatabaseError):
-    """The disk takes no writes. Acknowledged data is safe.
+    """Raised if the disk takes no writes. Acknowledged data is safe.
 
     `code` is for kiosks: disk_full, disk_read_only or disk_failing.
     """
@@ -40,11 +40,11 @@ class DiskError(DatabaseError):
 
 
 class AwayError(DatabaseError):
-    """A database on another computer can't be reached."""
+    """Raised if a database on another computer can't be reached."""
 
 
 class SupersededError(DatabaseError):
-    """Another server has started serving this event since. Acknowledged data stands."""
+    """Raised if another server has started serving this event since. Acknowledged data is safe."""
 
     code = "superseded"
 
@@ -161,7 +161,7 @@ def _mounted_read_only(directory: Path) -> bool:
 
 
 class Watch:
-    """Logs once when a disk becomes nearly full, and once when it has room again."""
+    """Logs once when a disk becomes nearly full, and once when it has space again."""
 
     def __init__(self, path: Path, look: Callable[[Path], Room] = room) -> None:
         self._path = path

@@ -42,7 +42,7 @@ def sync_directory(path: Path) -> None:
 
 
 def free_name(directory: Path, stem: str) -> Path:
-    """Return the path `stem`-N with the first free number from 1."""
+    """Return the first path `stem`-1, `stem`-2 and so on that does not exist."""
     number = 1
     while (path := directory / f"{stem}-{number}").exists():
         number += 1

@@ -19,8 +19,8 @@ UnusableError = sqlite3.OperationalError
 
 
 class LostError(UnusableError):
-    """The connection was lost before the answer. It is unknown whether a
-    requested commit stands.
+    """Raised if the connection was lost before the answer. It is unknown whether a requested
+    commit stands.
     """
 
 
@@ -36,23 +36,29 @@ def of_damaged_names() -> Iterator[None]:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Return whether another program is writing, so that a later attempt would succeed."""
+    """Return whether another program was writing, so that a later attempt would succeed."""
     return isinstance(error, EngineError) and ("locked" in str(error) or "busy" in str(error))
 
 
 def grade(error: BaseException) -> int:
-    """Return the log level. An unreachable database is logged once, by the reconnection."""
+    """Return the log level for an error. An unreachable database is logged once, when
+    reconnecting.
+    """
     return logging.DEBUG if isinstance(error, AwayError) else logging.ERROR
 
 
 def cause(error: BaseException) -> str:
-    """Return a text for the log. Texts of other exceptions may contain user data."""
+    """Return a text for the log: an error's own text, or only its type if the text may contain
+    user data.
+    """
     text = isinstance(error, (DatabaseError, UnusableError)) and str(error)
     return text or type(error).__name__
 
 
 def is_unexplained(error: BaseException) -> bool:
-    """Return whether the connection may be the cause, instead of the data or another writer."""
+    """Return whether the connection may be the cause of an error, and not the data or another
+    writer.
+    """
     return (
         isinstance(error, (UnusableError, sqlite3.InterfaceError))
         and not isinstance(error, LostError)

@@ -37,7 +37,7 @@ def incarnation(db: Connection) -> int:
 
 
 def was_restored_without_acts(db: Connection) -> bool:
-    """Return whether the database was restored without the second disk's records.
+    """Return whether the database was restored without the second disk's critical acts.
 
     Then a kiosk moved since the backup may hold places in halls where it has no account here. No
     hall grants places until all kiosks have reported, and missing accounts are opened.
@@ -46,12 +46,12 @@ def was_restored_without_acts(db: Connection) -> bool:
 
 
 def await_all_everywhere(db: Connection) -> None:
-    """Record that the database was restored without the second disk's records."""
+    """Record that the database was restored without the second disk's critical acts."""
     keep_setting(db, "without_acts", "1")
 
 
 def grant_nothing_until(db: Connection, at: int) -> None:
-    """Stop all halls from granting places until a time (Unix ms), because
-    kiosks must report first.
+    """Stop all halls from granting places until a time (Unix ms), because kiosks must report
+    first.
     """
     keep_setting(db, "grants_from", str(at))

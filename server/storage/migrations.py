@@ -21,11 +21,11 @@ FIRST = "schema_1_0"
 
 
 class VersionError(Exception):
-    """This version can't use the event's tables."""
+    """Raised if this version can't use the event's tables."""
 
 
 class NewerVersionError(VersionError):
-    """The event belongs to a newer version. `migration` is its first unknown step."""
+    """Raised for an event of a newer version. `migration` is its first unknown migration."""
 
     def __init__(self, migration: str) -> None:
         super().__init__(
@@ -36,7 +36,7 @@ class NewerVersionError(VersionError):
 
 
 class BeforeReleaseError(VersionError):
-    """The event was created before 1.0."""
+    """Raised for an event created before 1.0."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -70,7 +70,7 @@ def _check(applied: Sequence[str]) -> None:
 
 
 def _applied(connection: sqlite3.Connection) -> list[str]:
-    """Return the applied steps in order, as recorded by sqlite-utils."""
+    """Return the names of applied migrations in order, as recorded by sqlite-utils."""
     noted = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = ?"
     (there,) = connection.execute(noted, ("_sqlite_migrations",)).fetchone()
     if not there:
@@ -89,7 +89,7 @@ def _migrate_postgresql(connection: Any) -> None:
 
 
 def run_up_to(model: sqlite3.Connection, wanted: Sequence[str]) -> None:
-    """Run the first `len(wanted)` steps in a SQLite database."""
+    """Run the first `len(wanted)` migrations in a SQLite database."""
     # Importing this takes longer than opening an event.
     from sqlite_utils import Database, Migrations
 
@@ -100,7 +100,7 @@ def run_up_to(model: sqlite3.Connection, wanted: Sequence[str]) -> None:
 
 
 def run(db: "Database", script: str) -> None:
-    """Run a script by statements. `executescript` would commit the step's transaction."""
+    """Run a script statement by statement. `executescript` would commit the transaction."""
     for statement in _statements(script):
         db.execute(statement)
 

@@ -31,8 +31,8 @@ class Tables(Protocol):
 
 
 def tables(db: Connection) -> Tables:
-    """Return the tables of `db`, through sqlite-utils without third-party plugins. For PostgreSQL
-    our own class does the same.
+    """Return sqlite-utils' object for the tables of `db`, without third-party plugins. For
+    PostgreSQL a class of ours does the same.
     """
     if not isinstance(db, sqlite3.Connection):
         return catalogue.Tables(db)
@@ -74,8 +74,8 @@ _SENT_MAX = 64  # more rows are cheaper by COPY, which first waits for all answe
 def insert_many(
     db: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Insert many rows, each with the values of `columns`, by statements for hundreds of rows.
-    Otherwise other threads take the interpreter between rows.
+    """Insert rows with the values of `columns`, by statements for hundreds of rows. With single
+    rows, other threads would take the interpreter lock in between.
     """
     if not isinstance(db, sqlite3.Connection):
         catalogue.insert_many(db, table, columns, rows)
@@ -97,9 +97,9 @@ def write_rows(
     *,
     numbered: str = "",
 ) -> None:
-    """Insert a few rows without waiting for the answer.
+    """Insert a few rows without waiting for the database's answer.
 
-    `then` is the ON CONFLICT clause. The column `numbered` gets numbers from the database.
+    `then` is the ON CONFLICT clause. The database numbers the column `numbered`.
     """
     if not rows:
         return
@@ -124,7 +124,7 @@ def change_rows(
     sets: str,
     where: str,
 ) -> None:
-    """Update a few rows without waiting for the answer.
+    """Update a few rows without waiting for the database's answer.
 
     `sets` and `where` refer to the values of `columns` as `v.name`. Each row may match at most one
     entry of `rows`.
@@ -151,7 +151,7 @@ _OF_ROW = re.compile(r"\bv\.(\w+)")
 
 @lru_cache(maxsize=256)
 def _change_of_one(table: str, sets: str, where: str) -> tuple[str, list[str]]:
-    """Return the statement of `change_rows` for one row, and the names of its values in order."""
+    """Return `change_rows`' statement for a single entry, and the names of its values in order."""
     text = f"UPDATE {table} SET {sets} WHERE {where}"
     return _OF_ROW.sub("?", text), _OF_ROW.findall(text)
 
@@ -159,7 +159,7 @@ def _change_of_one(table: str, sets: str, where: str) -> tuple[str, list[str]]:
 def update_many(
     db: Connection, table: str, columns: Sequence[str], key: str, rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Each row has the new values of `columns`, then the key."""
+    """Update rows. Each item has the new values of `columns`, then the key."""
     if not isinstance(db, sqlite3.Connection):
         catalogue.update_many(db, table, columns, key, rows)
         return
@@ -173,8 +173,8 @@ def update_many(
 
 
 def padded(asked: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield parts whose lengths are powers of two, repeating the last item. So there are few
-    statements, which stay prepared.
+    """Yield parts whose lengths are powers of two, repeating the last item, so that few different
+    statements are prepared.
     """
     for at in range(0, len(asked), _ASKED_MAX):
         part = asked[at : at + _ASKED_MAX]
@@ -192,9 +192,9 @@ def _marks(width: int, count: int) -> str:
 
 
 def _blocks(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Sequence[Any]]]:
-    """Yield row counts with the values of as many rows, until all are used.
+    """Yield a number of rows, with the values of as many rows, until all are used.
 
-    The counts are powers of two. So there are few statements, which stay prepared.
+    The numbers are powers of two, so that few different statements are prepared.
     """
     at = 0
     while at < len(rows):

@@ -35,14 +35,14 @@ def make_durable(db: Connection) -> None:
 
 
 class Durable:
-    """Waits for many threads at once, on its own connection and thread.
+    """Waits for the disk on behalf of many threads, on its own connection and thread.
 
     For pages: they are shown late, but not withheld while commits hang for an absent standby, when
     staff need them most.
     """
 
     def __init__(self, connect: Callable[[], OwnConnection | None]) -> None:
-        """`connect` returns None if no wait is needed."""
+        """`connect` returns None if commits are always on disk."""
         self._connect = connect
         self._connection: OwnConnection | None = None
         self._changed = threading.Condition()
@@ -68,7 +68,9 @@ class Durable:
             thread.join(0.2)
 
     def wait(self, within_s: float) -> bool:
-        """Wait until all current commits are on disk. Returns False if that is unknown."""
+        """Wait until all current commits are on disk. Return False if that is unknown after
+        `within_s`.
+        """
         with self._changed:
             if self._over or self._hangs():
                 return False

@@ -22,7 +22,7 @@ class Failures:
         self._cause = ""
 
     def note(self, error: BaseException) -> None:
-        """Count the error, unless the data or the step caused it."""
+        """Count the error, unless the data or the caller's code caused it."""
         away = isinstance(error, (AwayError, DiskError, LostError))
         if not (away or is_unexplained(error) or is_busy(error)):
             return

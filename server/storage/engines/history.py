@@ -12,7 +12,9 @@ _TIMELINE = "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
 
 
 def history(db: Connection) -> str:
-    """Return the name of the history. It is empty for SQLite."""
+    """Return an identifier of the database's history, which changes when a standby becomes the
+    primary. "" for SQLite.
+    """
     if isinstance(db, sqlite3.Connection):
         return ""
     return str(db.execute(_TIMELINE).fetchone()[0])

@@ -20,10 +20,10 @@ K = TypeVar("K", bound="Collected")
 
 @dataclass(frozen=True)
 class Kind:
-    """Similar steps.
+    """A kind of steps that may run together in a group, with batched statements.
 
-    `read_ahead` gets the `about` of each step of a group. `finish` gets the steps' results after
-    all writes, and returns the final results.
+    `read_ahead` gets each step's `about`. `finish` gets the steps' results after all writes, and
+    returns the final results.
     """
 
     read_ahead: Callable[[Connection, Sequence[Any]], object]
@@ -32,14 +32,16 @@ class Kind:
 
 @dataclass(frozen=True)
 class Joinable:
-    """Marks a step that may run together with others of its kind."""
+    """Marks a step that may run in a group with others of its kind."""
 
     kind: Kind
     about: Any
 
 
 class Collected:
-    """Collects the steps' writes to `tables`. Outside a group, `write` writes at once."""
+    """Collects a group's writes to `tables`, to execute them together. Outside a group, `write`
+    writes at once.
+    """
 
     tables: tuple[str, ...] = ()
 
@@ -57,7 +59,7 @@ class Collected:
 
 
 class Joint:
-    """The state that the steps of one group share, on their connection."""
+    """The collectors that a group's steps share, on their connection."""
 
     def __init__(self, db: Connection) -> None:
         self._db = db
@@ -103,15 +105,15 @@ def is_on(db: Connection) -> bool:
 
 
 def shared(db: Connection, kind: type[K], make: Callable[[], K]) -> K:
-    """Return the group's shared collector, or a new one outside a group."""
+    """Return the group's collector of this class, or a new one outside a group."""
     joint = _of(db)
     return make() if joint is None else joint.share(kind, make)
 
 
 @contextmanager
 def beside(db: Connection, *tables: str) -> Iterator[None]:
-    """Execute statements in the block that concern only these tables. Changes collected for other
-    tables need not be written first.
+    """Execute statements in the block that use only these tables. Collected writes to other tables
+    are not executed first.
     """
     joint = _of(db)
     if joint is None:
@@ -125,7 +127,7 @@ Reading = Iterator[None]  # Sends its statements, yields, and then fetches the r
 
 
 def read(db: Any, *readings: Reading) -> None:
-    """Send all readings' statements, then wait once for all results, if the engine can."""
+    """Send the statements of all readings, then wait once for all results, if the engine can."""
     asked = list(readings)
     waits = getattr(db, "waits_to_read", True)
     db.waits_to_read = False
@@ -139,7 +141,7 @@ def read(db: Any, *readings: Reading) -> None:
 
 
 class StepError(Exception):
-    """A step of a group raised. `at` is its index."""
+    """Raised if a group's step raised. `at` is its index."""
 
     def __init__(self, at: int) -> None:
         super().__init__(f"step {at} of a group")
@@ -149,7 +151,7 @@ class StepError(Exception):
 def together(
     db: Any, kind: Kind, steps: Sequence[Callable[[Any], Any]], about: Sequence[Any]
 ) -> Sequence[Any]:
-    """Run similar steps together and return their results.
+    """Run steps of one kind as a group, and return their results.
 
     Raises StepError, or an exception of the batched statements; then the caller rolls back.
     """

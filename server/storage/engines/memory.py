@@ -23,17 +23,19 @@ class Changing(Protocol):
 
 
 class Memory:
-    """The memo of one connection, used only by the writer's thread. Callers choose the keys."""
+    """The writer's cache of rows (the memo), valid while nothing else writes them. Used only on
+    the writer's thread. Callers choose the keys.
+    """
 
     def __init__(self, *, lasts: bool) -> None:
-        """`lasts`: whether the memo outlives a transaction, because one process alone writes."""
+        """`lasts` means that the memo outlives a transaction, because only one process writes."""
         self._lasts = lasts
         self._memo: Memo = {}
         self._changes = -1  # rows changed by the connection when the memo was valid
         self._commits = -1  # commits of others then
 
     def begin(self, db: Connection) -> None:
-        """Begin a transaction, which locks out other writers."""
+        """Drop the memo if another process has written since. Call it in each transaction."""
         if not self._lasts:
             self.forget()
             return
@@ -43,30 +45,28 @@ class Memory:
             self._commits = commits
 
     def memo(self, db: Changing) -> Memo:
-        """Return the memo. It is empty if anything else was written since `keep`. Entries that the
-        caller adds must be true in its transaction.
+        """Return the memo. It is empty if anything was written since `keep`. The caller may add
+        only what is true in its transaction.
         """
         if self._changes != db.total_changes:
             self._memo, self._changes = {}, db.total_changes
         return self._memo
 
     def keep(self, db: Changing, memo: Memo) -> None:
-        """Declare the memo valid after the caller's writes. A memo dropped
-        meanwhile stays dropped.
-        """
+        """Declare the memo valid despite the caller's writes, unless it was dropped meanwhile."""
         if memo is self._memo:
             self._changes = db.total_changes
 
     @contextmanager
     def still(self, db: Changing) -> Iterator[None]:
-        """Write data in the block that the memo already contains. A valid memo stays valid."""
+        """Write data in the block that the memo already contains. The memo stays valid."""
         right = self._changes == db.total_changes
         yield
         if right:
             self._changes = db.total_changes
 
     def forget(self) -> None:
-        """Drop the memo, also one that a step still adds to."""
+        """Drop the memo, even if a step still adds to it."""
         self._memo, self._changes = {}, -1
 
 
@@ -91,7 +91,7 @@ class Writer(sqlite3.Connection):
 
 
 def attach(db: Any) -> None:
-    """Give the writer's connection a memory. The caller calls `begin` in each transaction, and
+    """Give the writer's connection a Memory. The caller must call `begin` in each transaction, and
     `forget` after a rollback.
     """
     db.memory = Memory(lasts=isinstance(db, Writer))
@@ -108,7 +108,7 @@ def begin(db: Connection) -> None:
 
 
 def memo_of(db: Any) -> Memo:
-    """Return this transaction's memo (`Memory.memo`), or an empty dict without a memory."""
+    """Return the connection's memo (`Memory.memo`), or an empty dict if it has none."""
     memory = _of(db)
     return {} if memory is None else memory.memo(db)
 

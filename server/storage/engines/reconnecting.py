@@ -19,7 +19,7 @@ NOT_YET = "the database can't be reached yet. Nothing was changed."
 
 
 class Reconnecting:
-    """The state of the attempts. Thread-safe. Close it."""
+    """Reconnects the writer in the background. Thread-safe. Close it."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Reconnecting:
         return waits and time.monotonic() > self._began + SOON_S
 
     def begin(self) -> None:
-        """Start connecting, unless already in progress."""
+        """Start connecting, unless already begun."""
         with self._changed:
             if self._thread is None and not self._over.is_set():
                 self._began = time.monotonic()
@@ -61,8 +61,8 @@ class Reconnecting:
                 self._thread.start()
 
     def take(self) -> OwnConnection:
-        """Return the new connection. Waits at most SOON_S since the start. Raises EngineError or
-        DatabaseError if there is none yet.
+        """Return the new connection. Wait for it at most until SOON_S after `begin`. Raises
+        EngineError or DatabaseError if there is none yet.
         """
         self.begin()
         with self._changed:

@@ -34,7 +34,7 @@ _WAITED_FOR = ("sync", "quorum", "")
 
 @dataclass(frozen=True)
 class Standby:
-    """A standby. Without privileges only its name is visible."""
+    """A standby of PostgreSQL. Without privileges only its name is visible."""
 
     name: str
     state: str
@@ -50,10 +50,10 @@ class Standby:
 
 @dataclass(frozen=True)
 class EngineState:
-    """The state of an engine. SQLite has no standbys and no competing servers.
+    """The state of the database, for staff. SQLite has no standbys and no competing servers.
 
-    `waiting` is the number of connections waiting to write, `writer` the address of the one that
-    has been writing for longest, and `held_s` for how long.
+    `waiting` is the number of connections waiting to write. `writer` is the address of the
+    connection that has been writing for longest, for `held_s` seconds.
     """
 
     about: str

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 
 class Job:
-    """A step and its result. A bare lock is much cheaper than a future; a busy server would need
-    hundreds per second.
+    """A step of `Database.write` and its result. Its bare lock is much cheaper than a future; a
+    busy server needs hundreds per second.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Job:
 
 
 class CallbackJob(Job):
-    """A step without a waiting thread: a callback gets the result."""
+    """A step of `Database.write_then`, whose callback gets the result."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class Steps:
             self._keep([(job, result)])
 
     def _run_together(self, jobs: Sequence[Job]) -> "list[_Part]":
-        """Run similar steps. Returns the parts to repeat, in order."""
+        """Run steps as a group. If it fails, return the parts to repeat, in order."""
         wanted = [job.joinable for job in jobs if job.joinable is not None]
         about = [item.about for item in wanted]
         failed_at: int | None = None
@@ -169,9 +169,9 @@ class Steps:
     def _save(self) -> None:
         """Set the savepoint to which a failed step rolls back.
 
-        Each has its own name, because the database may skip it after an unnoticed error. Rolling
-        back to a shared name would then reach the previous savepoint, and undo a step already
-        reported as successful. A missing name fails the transaction instead.
+        Each has its own name, because the database may skip the statement after an unnoticed
+        error. Rolling back to a shared name would then reach the previous savepoint, and undo a
+        step already reported as successful. A missing name fails the transaction instead.
         """
         self._savepoint += 1
         self._db.execute(f"SAVEPOINT step_{self._savepoint}")
@@ -185,14 +185,14 @@ class Steps:
 
 
 class _Part(NamedTuple):
-    """Steps that run `together`, or a single one."""
+    """Steps to run as a group (`together`), or a single one."""
 
     jobs: Sequence[Job]
     together: bool
 
 
 def _parts(group: Sequence[Job], least: int) -> Iterator[_Part]:
-    """Yield the steps in order, `least` or more similar ones together."""
+    """Yield the steps in order, `least` or more of one kind in one part."""
     for kind, similar in groupby(group, lambda job: job.joinable and job.joinable.kind):
         jobs = list(similar)
         if kind is None or len(jobs) < least:
@@ -202,7 +202,7 @@ def _parts(group: Sequence[Job], least: int) -> Iterator[_Part]:
 
 
 def reason(error: BaseException) -> BaseException:
-    """Return the error that all steps of the aborted transaction get."""
+    """Return the exception that all steps of an aborted transaction get."""
     if isinstance(error, (EngineError, DatabaseError)):
         return error
     return sqlite3.OperationalError("the transaction was undone on the way")

@@ -35,7 +35,7 @@ class Waiting:
 
     @property
     def ended(self) -> bool:
-        """Whether the last group contained the last step."""
+        """Whether the last result of `group` contained the last step."""
         return self._closed and not self._later
 
     def put(self, job: Job) -> None:
@@ -47,7 +47,7 @@ class Waiting:
     def group(self, *, idle: bool) -> list[Job]:
         """Return the steps of the next commit. An `idle` writer waits for the first.
 
-        The group is empty if none is queued and the writer is not `idle`, or after the end.
+        The list is empty if no step is queued and the writer is not `idle`, or after the end.
         """
         jobs: list[Job] = []
         owners: set[Hashable] = set()
@@ -79,7 +79,9 @@ class Waiting:
         return jobs
 
     def _expects_more(self, jobs: list[Job]) -> bool:
-        """Return whether more batches are likely soon and only kiosks would wait for them."""
+        """Return whether more kiosks' batches are likely soon, and only kiosks would wait for
+        them.
+        """
         return (
             LEAST <= self._batches > len(jobs)
             and not self._later
@@ -88,7 +90,7 @@ class Waiting:
 
 
 class Turns:
-    """The queued long steps. Their owners take turns; each owner's steps stay in order."""
+    """A queue of long steps. Their owners take turns; each owner's steps stay in order."""
 
     def __init__(self) -> None:
         self._of_owners: dict[Hashable, deque[Job]] = {}

@@ -25,18 +25,18 @@ _HINT = "It is like postgresql://user@host:5432/database."
 
 
 class AddressError(DatabaseError):
-    """The address can't be used. The text never contains it."""
+    """Raised for a database URL that can't be used. The text never contains it."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """An address for libpq. It may contain a password, so it is not shown."""
+    """A database URL for libpq. It may contain a password, so its repr hides it."""
 
     url: str = field(repr=False)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters by libpq's names. Raises AddressError."""
+        """The URL's parameters by libpq's names. Raises AddressError."""
         conninfo, error = _library()
         try:
             return dict(conninfo(self.url))
@@ -45,7 +45,7 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """A description without password: the database and its host."""
+        """Database and host, without the password, for messages."""
         parameters = self.parameters
         if "service" in parameters:
             return f"service {parameters['service']}"
@@ -63,7 +63,7 @@ def _library() -> tuple[Any, type[Exception]]:
 
 
 def read_address(given: str) -> Address:
-    """Return the address `given`, or the one in the file `given`.
+    """Return the database URL `given`, or the one in the file `given`.
 
     A password must be in a file, because other users can read command lines. Raises AddressError.
     """
@@ -94,9 +94,9 @@ def read_address(given: str) -> Address:
 
 
 def address_of(directory: Path) -> Address | None:
-    """Return the address of the event's database, or None for SQLite.
+    """Return the configured URL of the event's database, or None for SQLite.
 
-    Raises AddressError if the file is damaged or readable by others.
+    Raises AddressError if the file with it is damaged or readable by others.
     """
     path = directory / ADDRESS_FILE
     try:

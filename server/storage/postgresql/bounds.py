@@ -39,7 +39,7 @@ PULSE_ANSWER_S = 1.5
 
 
 def options(silent_s: float) -> dict[str, int]:
-    """Return the options for libpq. The address may override them."""
+    """Return the timeouts for libpq. The database URL may override them."""
     silent_ms = round(silent_s * 1000)
     idle, every, most = _asks(silent_ms)
     return {
@@ -52,7 +52,7 @@ def options(silent_s: float) -> dict[str, int]:
 
 
 def session(silent_ms: int) -> str:
-    """Return the settings of the session. They have no effect on a Unix socket."""
+    """Return the timeouts as session settings. They have no effect on a Unix socket."""
     idle, every, most = _asks(silent_ms)
     return (
         f"SET tcp_keepalives_idle = {idle}; SET tcp_keepalives_interval = {every};"
@@ -82,7 +82,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         self._line = _line_of(self)
 
     def break_off(self) -> None:
-        """Cut the connection, so that its waits end. Thread-safe."""
+        """Cut the connection, so that threads stop waiting for it. Thread-safe."""
         if self._line is None:
             return
         with self._line_lock, suppress(OSError):
@@ -119,7 +119,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     @contextmanager
     def rows(self, count: int) -> Iterator[None]:
-        """Allow more time in the block, in which so many rows are sent."""
+        """Allow more time in the block, in which `count` rows are sent."""
         kept = self.answer_s
         self.answer_s = None if kept is None else kept + count * ROW_S
         line = None if kept is None else _line_of(self)
@@ -130,7 +130,7 @@ class BoundedConnection(psycopg.Connection[Any]):
             self.answer_s = kept
 
     def give_up_after(self, answer_s: float, idle_s: float | None) -> None:
-        """Limit the time of an answer, and of an idle transaction."""
+        """Limit the wait for an answer to `answer_s`, and an idle transaction to `idle_s`."""
         self.answer_s = answer_s
         if idle_s is not None:
             asked = f"SET idle_in_transaction_session_timeout = {int(idle_s * 1000)}"
@@ -148,7 +148,7 @@ def _line_of(connection: BoundedConnection) -> socket.socket | None:
 
 @contextmanager
 def _slow(line: socket.socket | None) -> Iterator[None]:
-    """Tolerate SILENT_S of silence in the block."""
+    """Tolerate SILENT_S without an answer in the block."""
     if line is None:
         yield
         return

@@ -61,9 +61,7 @@ def key_of(db: Connection, table: str) -> list[str]:
 
 
 def types_of(db: Connection, table: str) -> dict[str, str]:
-    """Return the type of each column, in order, without the `rowid` of tables
-    that SQLite numbers.
-    """
+    """Return the type of each column, in order, except the `rowid` that SQLite numbers."""
     rows = db.execute(
         "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
         " WHERE attrelid = CAST(? AS regclass) AND attnum > 0 AND NOT attisdropped"
@@ -86,7 +84,7 @@ def tables_with(db: Connection, column: str) -> list[str]:
 def insert_many(
     db: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Insert rows with the values of `columns`, by COPY from COPIED_MIN on."""
+    """Insert rows with the values of `columns`. From COPIED_MIN rows on by COPY."""
     copy_in = getattr(db, "copy_in", None)
     if copy_in is not None and len(rows) >= COPIED_MIN:
         copy_in(table, columns, rows)
@@ -97,7 +95,7 @@ def insert_many(
 def update_many(
     db: Connection, table: str, columns: Sequence[str], key: str, rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Each row has the new values of `columns`, then the key."""
+    """Update rows. Each item has the new values of `columns`, then the key."""
     sets = ", ".join(f"{name} = ?" for name in columns)
     if rows:
         db.executemany(f"UPDATE {table} SET {sets} WHERE {key} = ?", rows)

@@ -27,7 +27,7 @@ _WITHIN = ("SAVEPOINT", "RELEASE", "ROLLBACK TO")  # These do not end a transact
 
 
 class _Number(psycopg.adapt.Loader):
-    """Loads numbers of any size, as of sums of sums and averages."""
+    """Loads numbers of any size, such as sums of sums and averages."""
 
     def load(self, data: Any) -> int | float:
         text = bytes(data)
@@ -45,7 +45,7 @@ class _TruthDumper(Int8Dumper):
 
 
 class _Cursor(psycopg.RawCursor[Any]):
-    """Returns no rows for statements without a result, like SQLite.
+    """Like SQLite, has no rows after a statement without a result.
 
     If the answer is still pending, it waits on first access.
     """
@@ -118,7 +118,7 @@ class PostgresConnection:
 
     @property
     def stands(self) -> bool:
-        """Whether an open transaction can be committed. It can't after an error.
+        """Whether an open transaction can be committed, which is impossible after an error.
 
         Raises EngineError for a statement that has failed meanwhile.
         """
@@ -169,10 +169,11 @@ class PostgresConnection:
         return cursor
 
     def hurry(self) -> None:
-        """Send statements without awaiting each answer, until the transaction ends.
+        """Send statements without waiting for each answer (pipeline mode), until the transaction
+        ends.
 
-        Reads are awaited, and an answer on access. Errors are raised at the next wait, at the
-        latest by `stands`. Such steps expect constraint errors only in `undone_alone`.
+        A result is awaited when it is read. Errors are raised at the next wait, at the latest by
+        `stands`. Such steps may expect constraint errors only in `undone_alone`.
         """
         self._sent = self._failed = False
         self._over = ExitStack()
@@ -211,7 +212,7 @@ class PostgresConnection:
             raise self._mapped(error) from None
 
     def _arrives(self) -> bool:
-        """Wait for the answers. Returns whether all statements since the savepoint succeeded."""
+        """Wait for the answers. Return whether all statements since the savepoint succeeded."""
         with suppress(EngineError):
             self.arrive()
         return not self._failed
@@ -269,8 +270,8 @@ class PostgresConnection:
             raise self._mapped(error) from None
 
     def _mapped(self, error: psycopg.Error) -> Exception:
-        """Map an exception of psycopg. Close the connection if its prepared statements are out of
-        step.
+        """Return our exception for psycopg's. Close the connection if its prepared statements are
+        unusable.
         """
         if is_spoiled(error):
             self.raw.close()

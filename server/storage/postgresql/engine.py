@@ -38,7 +38,9 @@ _DURABLE = {
 
 
 class PostgresEngine:
-    """Opens connections to one event. With `bounded`, as in a server, no wait is unlimited."""
+    """Opens connections to one event's database. With `bounded`, as in a server, every wait is
+    limited.
+    """
 
     commits_early = True
     is_far = True
@@ -64,7 +66,7 @@ class PostgresEngine:
         return _options(self._address, silent_s)
 
     def _open(self, *, read_only: bool, silent_s: float) -> PostgresConnection:
-        """Return a connection that the server closes after `silent_s` of silence, or the address's
+        """Return a connection. It is closed after `silent_s` without an answer, or the URL's
         longer timeout. Raises DatabaseError.
         """
         given = self._options
@@ -123,7 +125,9 @@ class PostgresEngine:
         return connection
 
     def listen(self, heard: Callable[[int], object]) -> Listener:
-        """If the database falls silent, the listener ends the writer's wait."""
+        """Call `heard` with the process number of each commit. If the database stops answering,
+        end the writer's wait.
+        """
         return Listener(self._to_listen, heard, self._break_off)
 
     def _to_listen(self) -> PostgresConnection:
@@ -137,8 +141,8 @@ class PostgresEngine:
             self._line[0].break_off()
 
     def begin(self, writer: Any, *, early: bool) -> None:
-        """An `early` one's commit releases the lock of all servers without waiting for the disk or
-        standby.
+        """Begin a transaction. An `early` commit releases the lock of all servers without waiting
+        for the disk or standby.
         """
         if early:
             writer.script(self._begin_early)
@@ -200,7 +204,7 @@ def _raw(given: dict[str, Any]) -> tuple[BoundedConnection | None, str]:
 
 
 def _why(error: psycopg.Error, given: dict[str, Any]) -> str:
-    """Return the reason without the password."""
+    """Return a reason for the error, without the password."""
     reason = " ".join(str(error).split()).removeprefix("connection failed: ")
     password = given.get("password")
     return reason.replace(str(password), "…") if password else reason
@@ -272,7 +276,7 @@ def check_empty(address: Address) -> None:
 def put_aside(connection: PostgresConnection) -> None:
     """Rename the schema of an event that was moved away, in the caller's transaction.
 
-    So open connections can't write to it by mistake, and the database can take an event again.
+    Open connections then can't write to it by mistake, and the database can take an event again.
     """
     row = connection.execute("SELECT COUNT(*) FROM pg_namespace").fetchone()
     number = 0 if row is None else row[0]

@@ -21,7 +21,7 @@ C = TypeVar("C", bound=Closable)
 
 
 def each_host(given: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
-    """Return the parameters for each host of an address, in order."""
+    """Return the parameters for each host of a database URL, in order."""
     lists = {name: str(given[name]).split(",") for name in _LISTS if given.get(name)}
     count = max((len(values) for values in lists.values()), default=1)
     # A single port applies to all hosts. libpq reports other mismatches.
@@ -34,7 +34,7 @@ def each_host(given: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
 
 
 class Hosts(Generic[C]):
-    """Connects to one of several hosts. Thread-safe.
+    """Connects to the first of several hosts that answers. Thread-safe.
 
     `connect` returns a connection, or None and the reason.
     """
@@ -91,7 +91,9 @@ class _Race(Generic[C]):
             connection.close()  # another host was faster
 
     def winner(self, entered: int, within_s: float | None) -> C | None:
-        """Wait for the first connection, until all entered hosts have failed, or for `within_s`."""
+        """Return the first connection, or None once all started hosts have failed or after
+        `within_s`.
+        """
         while self._won is None and len(self._lost) < entered:
             try:
                 number, connection, why = self._ended.get(timeout=within_s)
@@ -104,7 +106,7 @@ class _Race(Generic[C]):
         return None if self._won is None else self._won[1]
 
     def end(self) -> tuple[C | None, int, str]:
-        """Stop the race. Returns the winner, or the reasons."""
+        """Stop the attempts. Return the first connection, or the reasons of failures."""
         with self._lock:
             self._over = True
         while not self._ended.empty():

@@ -23,7 +23,7 @@ def _cause(error: Exception) -> str:
 
 
 class Listener:
-    """Listens on its own connection and thread. Close it."""
+    """Receives notifications of commits, on its own connection and thread. Close it."""
 
     def __init__(
         self,
@@ -31,8 +31,8 @@ class Listener:
         heard: Callable[[int], object],
         on_silence: Callable[[float], object],
     ) -> None:
-        """`heard` is called with the backend process number of each commit. `on_silence` is called
-        when the database stops answering, with the monotonic time of the last probe.
+        """`heard` is called with the process number of each commit. `on_silence` is called when
+        the database stops answering, with the monotonic time of the last probe.
         """
         self._connect = connect
         self._heard = heard

@@ -19,7 +19,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def source(table: str) -> str:
-    """Return the FROM item that reads `packed` rows."""
+    """Return a FROM item that yields the rows of the parameter `packed`."""
     return f"json_populate_recordset(CAST(NULL AS {table}), CAST(? AS json))"
 
 
@@ -37,7 +37,7 @@ def insertion(table: str, columns: Sequence[str], numbered: str = "") -> str:
 
 
 def packed(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return the parameter of `source`. Each row has the values of `columns`.
+    """Return rows as the parameter of `source`. Each row has the values of `columns`.
 
     Raises DatabaseError for a text with the character NUL.
     """

@@ -32,7 +32,7 @@ Progress = Callable[[str, int], None]  # a table, and its number of copied rows
 
 
 class MovedDifferentlyError(DatabaseError):
-    """The copy differs. The old database stays in use."""
+    """Raised if the copied database differs. The old one stays in use."""
 
 
 def tables_of(db: Connection) -> list[str]:
@@ -117,7 +117,7 @@ def rows_of(
 
 
 def copy_all(source: Connection, target: Connection, progress: Progress) -> dict[str, int]:
-    """Copy every row, in the caller's transactions. Returns the number of rows by table.
+    """Copy every row, in the caller's transactions. Return the number of rows by table.
 
     Raises DatabaseError, or MovedDifferentlyError if the copies differ.
     """

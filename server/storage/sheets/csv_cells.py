@@ -12,7 +12,7 @@ _FORMULA = frozenset("=+-@\t\r\n")
 def guarded(cell: object) -> object:
     """Put an apostrophe before text that a spreadsheet would execute as a formula (CWE-1236).
 
-    Full-width and small forms of the signs count as the signs.
+    Full-width and small forms of the operators count too.
     """
     if isinstance(cell, str) and unicodedata.normalize("NFKC", cell[:1])[:1] in _FORMULA:
         return "'" + cell
@@ -22,7 +22,7 @@ def guarded(cell: object) -> object:
 def csv_chunks(
     header: Iterable[object], chunks: Iterable[Iterable[Iterable[object]]]
 ) -> Iterator[str]:
-    """Yield the header and then each chunk of rows as text, with every cell guarded."""
+    """Yield CSV text: the header, then each chunk of rows, with every cell `guarded`."""
     out = io.StringIO()
     writer = csv.writer(out)
     yield BYTE_ORDER_MARK

@@ -36,7 +36,7 @@ class _Pieces:
         return len(data)
 
     def flush(self) -> None:
-        """Do nothing."""
+        pass
 
     def taken(self) -> bytes:
         data = b"".join(self._held)
@@ -51,7 +51,7 @@ def xlsx_chunks(
     *,
     sheet_rows: int = SHEET_ROWS,
 ) -> Iterator[bytes]:
-    """Yield a workbook with the header and the rows, in pieces.
+    """Yield the bytes of a workbook with the header and the rows.
 
     After `sheet_rows` rows (with the header) the next sheet begins, with the header again. Sheets
     are named by `name` and their number.

@@ -76,7 +76,9 @@ class Reader(sqlite3.Connection):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Raises DatabaseError (or its subclass DiskError)."""
+    """Open the file with verified durability settings. Raises DatabaseError (or its subclass
+    DiskError).
+    """
     return _connect(path, Writer)
 
 
@@ -112,7 +114,6 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def large_cache(db: sqlite3.Connection) -> Iterator[None]:
-    """Use a larger cache for a block that writes to indexes everywhere."""
     (usual,) = db.execute("PRAGMA cache_size").fetchone()
     db.execute(f"PRAGMA cache_size = -{LARGE_CACHE_KB}")
     try:
@@ -142,7 +143,7 @@ def indexes_anew(db: sqlite3.Connection, table: str) -> Iterator[None]:
 
 
 class SqliteEngine:
-    """Opens connections to one file."""
+    """Opens connections to one SQLite file."""
 
     commits_early = False
     is_far = False
@@ -159,7 +160,7 @@ class SqliteEngine:
         return reader
 
     def listen(self, heard: Callable[[int], object]) -> None:
-        """Return None: one process alone serves a file."""
+        """Return None: only one process writes to the file."""
 
     def begin(self, writer: Any, *, early: bool) -> None:
         """Begin a transaction. Its commit waits for the disk."""
@@ -175,7 +176,7 @@ class SqliteEngine:
         return 0.0
 
     def stands(self, writer: Any) -> bool:
-        """SQLite rolls back the transaction on a full disk."""
+        """Return False if SQLite has rolled the transaction back, as on a full disk."""
         return bool(writer.in_transaction)
 
     def is_lost(self, writer: Any) -> bool:

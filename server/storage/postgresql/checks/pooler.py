@@ -19,15 +19,15 @@ ANSWER_S = 5.0
 
 
 def is_behind_a_proxy(connection: BoundedConnection) -> bool:
-    """Return whether the session's process differs from the one named at connection."""
+    """Return whether the server process differs from the one named when connecting."""
     return _process_of(connection) != connection.info.backend_pid
 
 
 def check(
     connection: BoundedConnection, shown: str, another: Callable[[], BoundedConnection]
 ) -> None:
-    """Raise DatabaseError if the process changes within a session, or another connection gets the
-    same one. `another` opens a second connection to the same address.
+    """Raise DatabaseError if a pooler gives each transaction another server process. `another`
+    opens a second connection to the same database.
     """
     if not is_behind_a_proxy(connection):
         return

@@ -22,11 +22,13 @@ _NOW = (
 
 
 class EarlierPrimaryError(AwayError):
-    """This primary was replaced by a later one, which is awaited."""
+    """Raised for a primary that was replaced by a later one, for which the server waits."""
 
 
 class Timeline(NamedTuple):
-    """A timeline. `system` identifies the cluster and its standbys."""
+    """A history of a PostgreSQL cluster: its identifier `system`, and a `number` that rises when a
+    standby becomes the primary.
+    """
 
     system: str
     number: int
@@ -38,8 +40,8 @@ def timeline(raw: Any) -> Timeline:
 
 
 def check(raw: Any, directory: Path, shown: str) -> None:
-    """Raise EarlierPrimaryError if a later timeline was served before.
-    Otherwise record this one.
+    """Raise EarlierPrimaryError if a later timeline was served before. Otherwise record
+    this one.
     """
     path = directory / SEEN_FILE
     seen, now = _seen(path), timeline(raw)

@@ -30,11 +30,13 @@ _CONSTRAINTS = {"PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "CONSTRAINT"}
 
 
 class UntranslatedError(Exception):
-    """A definition has no translation."""
+    """Raised for a SQLite definition that has no translation."""
 
 
 def definition(statement: str) -> Sequence[str]:
-    """Return the statements with the effect of a SQLite definition. Raises UntranslatedError."""
+    """Return PostgreSQL statements with the effect of a SQLite definition. Raises
+    UntranslatedError.
+    """
     tokens = tokens_of(in_postgresql(statement))
     kind = words(tokens, 0, 2)
     if kind[1:] == ("TEMP",):
@@ -87,7 +89,9 @@ def _column(item: Tokens) -> str:
 
 
 def _numbers(table: str, column: str) -> tuple[str, str]:
-    """Return the trigger that numbers rows as SQLite does: the highest number plus one."""
+    """Return the function and trigger that number rows as SQLite does: the highest number plus
+    one.
+    """
     return (
         f"CREATE FUNCTION number_of_{table}() RETURNS trigger LANGUAGE plpgsql AS $body$ BEGIN"
         f" NEW.{column} := (SELECT COALESCE(max({column}), 0) + 1 FROM {table});"

@@ -48,7 +48,7 @@ class Translated(NamedTuple):
     reads: bool = False
 
     def values(self, given: Any) -> Any:
-        """Return the values in the order of their numbers."""
+        """Return the parameters' values in the order of PostgreSQL's numbers."""
         if self.names or isinstance(given, Mapping):
             given = [given[name] for name in self.names]
         if not self.asked:

@@ -41,7 +41,9 @@ _PATTERNS = [(re.compile(pattern), replacement) for pattern, replacement in _WOR
 
 
 def in_postgresql(statement: str) -> str:
-    """Return the statement or definition with PostgreSQL's words. Parameters stay unchanged."""
+    """Replace SQLite's words in a statement or definition by PostgreSQL's. Parameters stay
+    unchanged.
+    """
     for pattern, replacement in _PATTERNS:
         statement = pattern.sub(replacement, statement)
     return statement
