@@ -8,22 +8,15 @@ from typing import Any
 
 import pytest
 
-import server.web as server_web
 from server.core.event.directory import Event
+from server.features import board as board_feature
 from server.storage.database import Database
 from tests.browser.page import Page
 from tests.browser.staff.big_forum import busy_forum
 from tests.browser.staff.test_staff_pages import WIDE, show
-from tests.server.conftest import _empty_event as _empty_event
-from tests.server.conftest import cheap_passwords as cheap_passwords
-from tests.server.conftest import database as database
-from tests.server.conftest import engine as engine
-from tests.server.conftest import event as event
-from tests.server.conftest import settings as settings
-from tests.server.conftest import site as site
 from tests.server.support.pages import Pages
 
-SCRIPT = Path(server_web.__file__).parent / "static/board.js"
+SCRIPT = Path(board_feature.__file__).parent / "static/board.js"
 ENTER = "\ue007"
 ORDER = "document.querySelector('[data-order]')"
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-import server.web
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
@@ -19,23 +18,15 @@ from server.features.evidence.selection import Selection
 from server.storage.database import Database
 from tests.browser.staff.test_staff_pages import (
     NARROW,
+    STATIC,
     WIDE,
     Window,
     media,
     turn_to,
 )
 from tests.server.conftest import MINUTE, NOW
-from tests.server.conftest import _empty_event as _empty_event
-from tests.server.conftest import cheap_passwords as cheap_passwords
-from tests.server.conftest import database as database
-from tests.server.conftest import engine as engine
-from tests.server.conftest import event as event
-from tests.server.conftest import settings as settings
-from tests.server.conftest import site as site
 from tests.server.features.phone.test_receipts import link
 from tests.server.support.pages import Pages
-
-STYLE = Path(server.web.__file__).parent / "static/style.css"
 
 
 @pytest.fixture
@@ -98,7 +89,7 @@ def test_nothing_grave_is_found(
     found: dict[str, object] = {}
     try:
         for number, (name, text) in enumerate(answers(pages, tmp_path, language).items()):
-            sheet = STYLE.with_name("phone.css") if "phone.css" in text else STYLE
+            sheet = STATIC["phone.css" if "phone.css" in text else "style.css"]
             style = f"<style>{sheet.read_text('utf-8')}</style>"
             text = re.sub(r'<link rel="stylesheet"[^>]*>', lambda _, it=style: it, text)
             text = re.sub(r"<script\b[^>]*></script>", "", text)

@@ -19,13 +19,6 @@ from tests.browser.engine.axe import RULES, faults, rules_but
 from tests.browser.page import Page
 from tests.browser.staff import every_page
 from tests.browser.staff.every_page import fill
-from tests.server.conftest import _empty_event as _empty_event
-from tests.server.conftest import cheap_passwords as cheap_passwords
-from tests.server.conftest import database as database
-from tests.server.conftest import engine as engine
-from tests.server.conftest import event as event
-from tests.server.conftest import settings as settings
-from tests.server.conftest import site as site
 from tests.server.features.imports.test_programme_import import PROGRAMME
 from tests.server.features.mail.conftest import write_settings
 from tests.server.support.pages import Pages, Staff
