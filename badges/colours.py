@@ -46,8 +46,8 @@ _WHITE: Triple = (0.95047, 1.0, 1.08883)
 
 @dataclass(frozen=True)
 class Alike:
-    """Two similar colours, the kind of vision for which they are most similar, and their
-    distance.
+    """Two similar colours. `eyes` are the kind of colour vision to which they are closest, and
+    `distance` is their distance for it.
     """
 
     first: int
@@ -57,8 +57,8 @@ class Alike:
 
 
 def alike(colours: Mapping[int, str], least: float = LEAST) -> list[Alike]:
-    """The pairs of colours (#rrggbb) closer than `least`. Each pair is there once, for the kind of
-    vision that distinguishes it least.
+    """The pairs of colours (#rrggbb) closer than `least` for any kind of colour vision,
+    each once.
     """
     seen = {key: _seen(colour) for key, colour in colours.items()}
     pairs = []
@@ -70,9 +70,7 @@ def alike(colours: Mapping[int, str], least: float = LEAST) -> list[Alike]:
 
 
 def distance(first: str, second: str) -> float:
-    """The distance of two colours (#rrggbb), for the kind of vision that distinguishes them
-    least.
-    """
+    """The least distance of two colours (#rrggbb) for any kind of colour vision."""
     return _nearest(_seen(first), _seen(second))[1]
 
 

@@ -14,18 +14,18 @@ CHINESE = "zh"  # simplified characters
 
 
 def N_(text: str) -> str:
-    """Mark a text for the catalogues."""
+    """Mark a text for translation, and return it unchanged."""
     return text
 
 
 class Count(int):
-    """A number in a phrase, whose digits each language groups in its own way. Other numbers, such
+    """A number in a phrase, whose digits are grouped as usual in the language. Other numbers, such
     as line numbers, are not grouped.
     """
 
 
 class Day(str):
-    """A day in English, such as "Mon 4 May", that each language formats in its own way."""
+    """A day in English, such as "Mon 4 May". Translations format the date `on` in their own way."""
 
     on: date
 
@@ -39,10 +39,10 @@ class Day(str):
 
 
 class Phrase(str):
-    """An English text that can be translated.
+    """An English text that can be translated. It is a plain string for command lines and logs.
 
-    For command lines and logs it is a plain string. The catalogues contain its `text`. `fields`
-    are the values in it, and may be phrases themselves.
+    The catalogues contain its `text`. `fields` are the values in it, and may be phrases
+    themselves.
     """
 
     text: str
@@ -117,15 +117,15 @@ def say(
 
 
 def stored(phrase: str) -> str:
-    """Write a phrase as text for a column of a database. `restored` reads it."""
+    """Return a phrase as text for the database. `restored` reads it."""
     if not isinstance(phrase, Phrase) or not phrase.fields:
         return phrase
     return _MARK + json.dumps(_packed(phrase), ensure_ascii=False)
 
 
 def restored(text: str) -> Phrase:
-    """Read a phrase that `stored` wrote. A plain text is a phrase too, as a catalogue may have
-    it.
+    """Return the phrase that `stored` wrote. A plain text becomes a phrase, since a catalogue may
+    have it.
     """
     if not text.startswith(_MARK):
         return Phrase(text)
@@ -180,8 +180,8 @@ def _filled(
 class Spoken(Exception):
     """Base of errors that people read. `str()` is the English text.
 
-    `text` is marked by `N_` and filled from `fields`, so that a page can translate it. It may be
-    a phrase with its own fields.
+    `text` is marked by `N_` and filled from `fields`, so that a page can translate it. It may be a
+    phrase.
     """
 
     def __init__(self, text: str = "", /, **fields: object) -> None:

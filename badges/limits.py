@@ -25,7 +25,9 @@ class Limit(Protocol):
 
 @dataclass(frozen=True)
 class Window:
-    """Allows `most` uses within any span of `window_ms`. The state has the time of each use."""
+    """A rate limit: at most `most` uses within any `window_ms`. The state has the time of each
+    use.
+    """
 
     most: int
     window_ms: int
@@ -42,9 +44,9 @@ class Window:
 
 @dataclass(frozen=True)
 class Steady:
-    """Allows `at_once` uses at once. One of them comes back every `every_ms`.
+    """A rate limit: `at_once` uses at once, and one more every `every_ms`.
 
-    The state has the time at which all of them are back (the generic cell rate algorithm, ITU-T
+    The state has the time at which all are available again (the generic cell rate algorithm, ITU-T
     I.371).
     """
 
@@ -64,11 +66,11 @@ class Steady:
 
 @dataclass(frozen=True)
 class Backoff:
-    """Allows `free` uses, then makes the next wait `first_ms`, and each further one twice as long,
-    up to `most_ms`.
+    """A rate limit: `free` uses, then a wait of `first_ms`, which doubles with each use up to
+    `most_ms`.
 
-    The state has the count of uses and the time of the newest. After `forget_ms` without a use, the
-    count is 0 again.
+    The state has the number of uses and the time of the newest. After `forget_ms` without a use,
+    the number is 0 again.
     """
 
     free: int
@@ -88,7 +90,7 @@ class Backoff:
         return (state[0] + 1 if state else 1, now)
 
     def undo(self, state: State) -> State:
-        """Return a state without its newest use. The time of the newest stays."""
+        """Return the state with one use less. The time of the newest stays."""
         return (state[0] - 1, state[1]) if state and state[0] > 1 else NEW
 
     def wait_ms(self, count: int) -> int:

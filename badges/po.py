@@ -23,12 +23,12 @@ _LINE = re.compile(
 
 
 class CatalogueError(Exception):
-    """A .po file can't be used. The text has the file, the line and the remedy."""
+    """Raised for an unusable .po file. The text has the file, the line and the remedy."""
 
 
 @lru_cache(maxsize=16)
 def compiled(text: str, locale: str, where: str) -> bytes:
-    """The .mo form of a .po file's text, for gettext. Cached.
+    """Return a .po file's text in gettext's binary form (.mo). Cached.
 
     `where` is the file's name in errors. Raises CatalogueError.
     """

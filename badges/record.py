@@ -23,11 +23,11 @@ Salt = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 
 
 class WireError(ValueError):
-    """A malformed message. The text names the field, never its value."""
+    """Raised for a malformed message. The text names the field, never its value."""
 
 
 class PlaceKind(IntEnum):
-    """The pool of a hall that a place belongs to. The numbers are stored and never change."""
+    """The three pools of a hall's places. The numbers are stored and never change."""
 
     ORDINARY = 0  # up to the capacity, without the kept places
     OVERRIDE = 1  # between the capacity and the fire limit, for a supervisor
@@ -43,8 +43,8 @@ class PlaceKind(IntEnum):
 def accessible_field(kind: PlaceKind) -> Literal[True] | UnsetType:
     """The field of a message or record that marks a kept place.
 
-    It is left out for other places, so their messages keep the bytes that they had before kept
-    places existed.
+    It is absent for other places, so their messages keep the bytes from before kept places
+    existed.
     """
     return True if kind is PlaceKind.ACCESSIBLE else UNSET
 
@@ -56,10 +56,10 @@ class StayRef(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OuterHall(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """A scan's effect in a hall around the door's own, if the door leads in from outside both.
+    """A scan's effect in a surrounding hall, which its door leads into as well.
 
-    An entry takes a place of that hall too. An exit closes a stay there, if the door knew of
-    one. A denied entry has the one hall that was the reason.
+    An entry takes a place of that hall too. An exit closes a stay there, if the door knew the
+    stay. A denied entry has only the hall that was the reason.
     """
 
     hall: Count
@@ -80,7 +80,7 @@ OuterHalls = Annotated[tuple[OuterHall, ...], Meta(min_length=1, max_length=OUTE
 
 
 class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One line of a kiosk's journal. Its canonical bytes are hashed, signed and logged.
+    """One record of a kiosk's journal. Its canonical bytes are hashed, signed and logged.
 
     Version 2 has a salt, so that the hash can replace a deleted record
     (badges/transparency/chain.py). A kiosk writes version 2 once its server accepts it.
@@ -125,7 +125,7 @@ class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def outer_halls(self) -> tuple[OuterHall, ...]:
-        """The halls around the door's own in which this scan counts, from the inside out."""
+        """The surrounding halls in which this scan counts, innermost first."""
         return () if isinstance(self.outer, UnsetType) else self.outer
 
 
@@ -134,7 +134,7 @@ def encode_record(record: ScanRecord) -> bytes:
 
 
 def decode_record(raw: bytes) -> ScanRecord:
-    """Raises WireError if `raw` is invalid or not in canonical form."""
+    """Decode a record. Raises WireError if `raw` is invalid or not in canonical form."""
     try:
         record = _RECORD.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -162,8 +162,8 @@ _RECORD = msgspec.json.Decoder(ScanRecord)
 
 
 def error_place(error: Exception) -> str:
-    """Describe the error without the value. Texts of msgspec name only types and fields; other
-    texts are not shown.
+    """Describe an error without the invalid value: only msgspec's texts are used, which name types
+    and fields.
     """
     if isinstance(error, RecursionError):
         return "nested too deeply"

@@ -26,13 +26,14 @@ S = TypeVar("S", bound="DataclassInstance")
 
 
 class SettingsError(Spoken, ValueError):
-    """Invalid settings. The text has the key and the valid values."""
+    """Raised for an invalid setting. The text has the key and the valid values."""
 
 
 def rule(text: str, holds: Callable[[Any], bool] = lambda value: True) -> Meta:
-    """A setting's valid values, as the end of the sentence "KEY must be …".
+    """Restrict a setting's values. `text` describes valid ones, to end the sentence "KEY must be
+    …".
 
-    The catalogues contain the text. `holds` checks each value that the type accepts.
+    `holds` checks each value that the type accepts. The catalogues contain the text.
     """
     return Meta(description=str(text), extra={"holds": holds, "text": text})
 
@@ -75,7 +76,7 @@ def read_settings(kind: type[S], text: str, place: str) -> S:
 
 
 def check_values(kind: type[S], values: Mapping[str, object]) -> None:
-    """Raises SettingsError for the first invalid value."""
+    """Check settings. Raises SettingsError for the first invalid value."""
     for key, value in values.items():
         its = _rules(kind)[key]
         try:

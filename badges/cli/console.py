@@ -9,14 +9,14 @@ import click
 
 
 class InputError(click.ClickException):
-    """Unusable input. Exit status 2, because 1 is for a refused badge."""
+    """Raised for unusable input. Exit status 2, because 1 is for a refused badge."""
 
     exit_code = 2
 
 
 def bit_list(bits: int, *, first: int) -> Callable[[click.Context, click.Parameter, str], int]:
-    """An option's callback that reads `1-3,5`, `all` or `none` as a bit map, with `first` as bit
-    0.
+    """Return a callback for options such as `1-3,5`, `all` or `none`, which become a bit set.
+    `first` is bit 0.
     """
     numbers = range(first, first + bits)
 
@@ -37,7 +37,7 @@ def bit_list(bits: int, *, first: int) -> Callable[[click.Context, click.Paramet
 
 
 def zone_bits(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> dict[str, int]:
-    """An option's callback that reads `code=group` texts as the bit of each zone code."""
+    """Option callback: return the bit of each zone code from texts `code=group`."""
     bits = {}
     for text in texts:
         match = re.fullmatch(r"([^=]{1,40})=([0-9]{1,2})", text)
@@ -60,9 +60,7 @@ def _span(part: str) -> tuple[int, int] | None:
 
 
 def read_file(path: Path, bytes_max: int) -> bytes:
-    """Read at most one byte more than `bytes_max`, so that the parser notices files that are too
-    large.
-    """
+    """Read at most `bytes_max` + 1 bytes, so that the parser notices too large files."""
     try:
         with path.open("rb") as file:
             return file.read(bytes_max + 1)

@@ -8,7 +8,7 @@ PIXELS_MAX = 100_000_000
 
 
 class PictureError(ValueError):
-    """The file is no readable picture, or this installation can't read pictures."""
+    """Raised if the file can't be read as a picture, or this installation can't read pictures."""
 
 
 def read_symbols(path: Path) -> list[str]:

@@ -57,25 +57,25 @@ class CredentialFlag(IntFlag):
 
 
 class CredentialError(ValueError):
-    """No credential of this event can be read from the text."""
+    """Raised if the text has no valid credential of this event."""
 
     reason: ClassVar[str]  # the decision's reason (admission.facts.Reason)
 
 
 class NotABadgeError(CredentialError):
-    """The text is no Hallkeeper credential, or malformed."""
+    """Raised if the text is no Hallkeeper credential, or malformed."""
 
     reason = "not_a_badge"
 
 
 class OtherEventError(CredentialError):
-    """A well-formed credential of another event."""
+    """Raised for a well-formed credential of another event."""
 
     reason = "other_event"
 
 
 class ForgedError(CredentialError):
-    """The text claims this event, but no key of the ring signed it."""
+    """Raised if the text claims this event, but no key of the ring signed it."""
 
     reason = "forged"
 
@@ -98,8 +98,8 @@ class Credential:
 
     @property
     def day(self) -> int | None:
-        """The day of a day credential, 0 for the event's first. None for other kinds, and for a day
-        credential without exactly one day, which no door admits.
+        """The only valid day of a day credential, 0 for the event's first. None for other kinds,
+        and for a day credential without exactly one day, which no door admits.
         """
         if self.kind is not Kind.DAY or self.valid_days.bit_count() != 1:
             return None
@@ -136,8 +136,8 @@ def issue_credential(key: PrivateKey, event_id: bytes, credential: Credential) -
 def open_credential(ring: KeyRing, text: str) -> Credential:
     """Return the credential in `text`, verified against `ring`.
 
-    Raises NotABadgeError, OtherEventError or ForgedError. Does not check the key's last day: the
-    decision does.
+    Raises NotABadgeError, OtherEventError or ForgedError. The caller must check that the key has
+    not expired.
     """
     raw = _decode(text)
     (head, key_id, short_id, serial_high, serial_low, issue, category, flags, days, zones) = (
@@ -183,7 +183,7 @@ def _decode(text: str) -> bytes:
 
 
 def lookup_id(signature: bytes) -> bytes:
-    """The 16 bytes under which a kiosk finds the sealed name of this badge."""
+    """The 16 bytes by which a kiosk finds a badge's encrypted name."""
     return hashlib.blake2b(signature, digest_size=16, person=b"hk-lookup").digest()
 
 

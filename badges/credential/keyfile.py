@@ -30,7 +30,9 @@ _KeyId = Annotated[int, Meta(ge=0, le=255)]
 
 
 class KeyFileError(ValueError):
-    """The file is neither of the two. The message gives the reason, and no value of the file."""
+    """Raised for a file that is neither a secret key file nor a public ring. The text never has a
+    value of the file.
+    """
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,13 @@ def encode_keys(keys: EventKeys) -> bytes:
 
 
 def encode_ring(keys: EventKeys) -> bytes:
-    """The public file: the ring of badge keys, signed by the root key."""
+    """The bytes of the public file: the ring, signed by the root key."""
     signed = _sign_ring(keys.root, keys.ring)
     return _lines(_Public(UUID(bytes=keys.event_id), keys.root.public.raw, signed))
 
 
 def decode_keys(raw: bytes) -> EventKeys:
-    """Read an event's secret keys. Raises KeyFileError, also for a public file."""
+    """Read the secret key file. Raises KeyFileError, also for a public ring."""
     file = _decode(raw)
     if isinstance(file, _Public):
         raise KeyFileError("it is a public ring, which can't sign; use the secret key file")

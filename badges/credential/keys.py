@@ -23,7 +23,7 @@ KEPT_KEYS = 4_096
 
 
 class BadSignatureError(ValueError):
-    """The signature is not by that key over that message."""
+    """Raised if a signature is not by that key over that message."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ _BREATHINGS = re.compile("[\u0304\u0306\u0313\u0314\u0345]")  # of polytonic Gre
 
 
 def greek(word: str) -> str:
-    """A Greek word in Latin letters by ELOT 743: Ευάγγελος is Evangelos."""
+    """Transliterate by ELOT 743: Ευάγγελος is Evangelos."""
     plain = _BREATHINGS.sub("", unicodedata.normalize("NFD", word.lower()))
     plain = plain.replace("\u0300", "\u0301").replace("\u0342", "\u0301")
     plain = _GREEK_FY.sub(r"\1f", _GREEK_VY.sub(r"\1v", plain))
@@ -69,7 +69,7 @@ _CYRILLIC_LANGUAGES = frozenset(_CYRILLIC_COUNTRIES.values())
 
 
 def cyrillic_language(name: str, language: str, country: str) -> str:
-    """The language of a whole name, or "" if unknown.
+    """The language of a name in Cyrillic letters, or "" if unknown.
 
     It is the attendee's or their country's language, else the only language that has all these
     letters.
@@ -82,7 +82,7 @@ def cyrillic_language(name: str, language: str, country: str) -> str:
 
 
 def cyrillic(word: str, language: str) -> str:
-    """The word as in passports of its language, or ""."""
+    """Transliterate a word as in passports of its language, or return "" for other languages."""
     return _CYRILLIC[language](_lower(word)) if language in _CYRILLIC else ""
 
 
@@ -122,19 +122,19 @@ _LONG_VOWEL = re.compile("[ōū]|oo|uu|ou")
 
 
 def armenian(word: str) -> str:
-    """An eastern Armenian word: Ոսկանյան is Voskanyan."""
+    """Transliterate an eastern Armenian word: Ոսկանյան is Voskanyan."""
     if _OLD_ARMENIAN.search(word.lower()):
         return ""
     return _by_icu("hy-hy_Latn/BGN", word).replace("rr", "r")
 
 
 def georgian(word: str) -> str:
-    """A Georgian word in Latin letters by Georgia's national system."""
+    """Transliterate by Georgia's national system."""
     return _by_icu("ka-ka_Latn/BGN", word)
 
 
 def hiragana(word: str) -> str:
-    """A word in hiragana in Latin letters by Hepburn's system."""
+    """Transliterate by Hepburn's system."""
     spelt = _by_icu("ja_Hrkt-ja_Latn/BGN", word)
     return "" if _LONG_VOWEL.search(spelt) else spelt
 

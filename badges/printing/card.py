@@ -44,16 +44,16 @@ _PROGRESS_CARDS = 20  # report progress after this many cards
 
 
 class CardError(Spoken, ValueError):
-    """The card can't be drawn. The message has the remedy."""
+    """Raised if the card can't be drawn. The message has the remedy."""
 
 
 class TemplateError(CardError):
-    """The template does not compile, or imports a package."""
+    """Raised if the template does not compile, or imports a package."""
 
 
 class MissingGlyphError(CardError):
-    """No installed font has glyphs for `characters` on `card`. `card` is None for the event's
-    name.
+    """Raised if no installed font has `characters` on `card`, or on all cards (None: the event's
+    name).
     """
 
     def __init__(self, card: "Card | None", characters: str, hint: str) -> None:
@@ -235,7 +235,7 @@ def _printed_texts(card: Card, look: Look) -> Iterable[str]:
 
 
 def _data(cards: Sequence[Card], look: Look, progress: Callable[[int, int], None] | None) -> bytes:
-    """A template's data, as JSON. docs/cards.md lists the fields."""
+    """The JSON data for a template. docs/cards.md lists the fields."""
     event_fonts, error = _missing(None, look.texts(), "")
     if error:
         raise error
@@ -348,7 +348,7 @@ def _on_layout(card: Card, look: Look, layout: PretixLayout) -> list[tuple[Area,
 
 
 def _values(card: Card, look: Look, *, chinese: bool) -> dict[str, str]:
-    """The card's values by the names of contents in layouts of pretix."""
+    """The card's values, by the names that pretix layouts use."""
 
     def chosen(first: str, second: str) -> str:
         return first if chinese or not second else second
@@ -406,8 +406,8 @@ def _card_data(card: Card, look: Look) -> dict[str, object]:
 
 
 def _headline(given: str, family: str) -> tuple[str, str]:
-    """The lines of a name: the given name on its own line. Names in Han, kana or hangul stay
-    together, family name first.
+    """A name in two lines, given name first. Names in Han, kana or hangul stay together, family
+    name first.
     """
     if given and family and _EAST_ASIAN.fullmatch(given) and _EAST_ASIAN.fullmatch(family):
         return family + given, ""

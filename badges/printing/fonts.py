@@ -35,7 +35,9 @@ _MAP_BITS = range(_MAP_BYTES * 8)
 
 @functools.cache
 def installed() -> typst.Fonts:
-    """The system's fonts without Typst's own. Cached, because the search takes 0.2 s."""
+    """Typst's list of the system's fonts, without its own. Cached, because the search
+    takes 0.2 s.
+    """
     return typst.Fonts(include_system_fonts=True, include_embedded_fonts=False)
 
 
@@ -46,9 +48,7 @@ def none() -> typst.Fonts:
 
 @functools.cache
 def family_order(region: str) -> tuple[str, ...]:
-    """The installed font families in order of preference. `region` chooses the forms of Han
-    characters.
-    """
+    """Installed font families, preferred first. `region` chooses the forms of Han characters."""
     here = set(installed().families())
     han = (_HAN[region], *(family for key, family in _HAN.items() if key != region))
     preferred = [family for family in (*_FIRST, *han, *_SCRIPTS) if family in here]
@@ -61,9 +61,7 @@ def _rank(family: str) -> tuple[bool, bool, str]:
 
 
 def families_for(texts: Iterable[str], language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The font families for `texts` in order of preference, and the characters that no family
-    has.
-    """
+    """Font families for `texts`, preferred first, and the characters that none has."""
     families: set[str] = set()
     missing: dict[str, None] = {}
     joined = "\n".join(texts)
@@ -79,8 +77,8 @@ def families_for(texts: Iterable[str], language: str) -> tuple[tuple[str, ...], 
 
 
 def han_region(text: str, language: str) -> str:
-    """The region whose forms of Han characters apply (SC, TC, HK, JP or KR): by the language if it
-    determines it, else by kana or hangul in the text.
+    """SC, TC, HK, JP or KR for the forms of Han characters: by the language, else by kana or
+    hangul in the text.
     """
     tag = language.lower()
     for start, region in (("zh-hant", "TC"), ("zh-tw", "TC"), ("zh-hk", "HK"), ("zh-mo", "HK"),
@@ -111,7 +109,7 @@ def undrawn(texts: Iterable[str], language: str = "") -> tuple[str, ...]:
 
 
 def remedy(characters: Iterable[str]) -> str:
-    """The remedy for characters that no installed font has, as a sentence without a full stop."""
+    """The remedy for characters that no installed font has, as a phrase without full stop."""
     strange, packages = False, set()
     for char in characters:
         if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co"):
@@ -165,7 +163,9 @@ def _unprintable(char: str) -> bool:
 
 
 def _visible(cluster: str) -> str:
-    """`cluster` without joiners and variation selectors, which only choose a form of its glyph."""
+    """`cluster` without joiners and variation selectors, which only choose another form of its
+    glyph.
+    """
     return "".join(
         char
         for char in cluster
@@ -176,9 +176,7 @@ def _visible(cluster: str) -> str:
 
 
 def _lacking(cluster: str, region: str) -> list[str]:
-    """The characters of `cluster` that no font has. All of them if each is there, and only their
-    combination is not.
-    """
+    """The characters of `cluster` that no font has, or all if only their combination is missing."""
     alone = [char for char in cluster if _family(char, region) is None]
     return alone or list(_visible(cluster))
 
@@ -190,7 +188,7 @@ def _draws(covered: bytes, char: str) -> bool:
 
 @functools.cache
 def coverage(family: str) -> bytes:
-    """A bit for each code point that both the regular and the bold upright face have."""
+    """A bit set of the code points that the family has both regular and bold, upright."""
     maps = [
         _character_map(face.path, face.index)
         for face in installed().fonts()
@@ -201,7 +199,9 @@ def coverage(family: str) -> bytes:
 
 
 def _character_map(path: str | None, index: int) -> int:
-    """A bit map of the face's code points, as an integer. Sets for all fonts would need 400 MB."""
+    """A bit set of a font file's code points, as an integer. Sets for all fonts would
+    need 400 MB.
+    """
     # Imported here because it loads slowly, and most commands draw no names.
     from fontTools.ttLib import TTFont
 

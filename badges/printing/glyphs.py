@@ -13,7 +13,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def undrawable(rows: Sequence[RosterRow]) -> Finding | None:
-    """People whose cards have characters that no installed font has, or None.
+    """Report the people whose cards have characters that no installed font has, or return None.
 
     Each distinct character is looked up once, which is fast for 100,000 people.
     """

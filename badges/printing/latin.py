@@ -70,7 +70,9 @@ def latin_name(given: str, family: str, language: str = "", country: str = "") -
 
 
 def letter_by_letter(text: str) -> str:
-    """A Latin spelling of a text in any script, letter by letter, for searches."""
+    """Transliterate a text in any script by letters, for searches. The spelling need
+    not be usual.
+    """
     return anyascii(text)
 
 
@@ -122,7 +124,7 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _sound(han: str) -> str:
-    """The syllables as one word. Passports write YU for the vowel ü of pinyin."""
+    """The syllables joined. Passports write YU for the vowel ü of pinyin."""
     return "".join(_sounds(han)).replace("v", "yu").replace("ü", "yu")
 
 
@@ -147,7 +149,7 @@ def _korean(given: str, family: str) -> str:
 
 
 def _hangul(text: str) -> str:
-    """Hangul in Latin letters, each syllable by itself, as names are romanized: 백두 is Baekdu."""
+    """Transliterate each syllable by itself, as usual for names: 백두 is Baekdu."""
     spelt = ""
     for char in text:
         if char.isspace():
@@ -160,7 +162,9 @@ def _hangul(text: str) -> str:
 
 
 def _word_by_word(text: str, language: str, cyrillic: str) -> str:
-    """A part of a name in Latin letters, or "" if one of its words has no certain transcription."""
+    """Transliterate a part of a name, or return "" if one of its words has no certain
+    transcription.
+    """
     words = [_NO_LETTERS.sub("", word) for word in _BETWEEN.split(text)]
     spelt = [_word(word, language, cyrillic) if word else "" for word in words]
     if any(word and not result for word, result in zip(words, spelt, strict=True)):

@@ -22,12 +22,12 @@ _ACTIVE = re.compile(rb"<!ENTITY|<!DOCTYPE[^>]*\[|<script|<foreignObject", re.IG
 
 
 class LookError(Spoken, ValueError):
-    """Cards can't be printed as requested. The text has the remedy."""
+    """Raised if cards can't be printed as requested. The text has the remedy."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """The paper. Lengths are in mm."""
+    """A paper format and the cards on it. Lengths are in mm."""
 
     page_width: float
     page_height: float
@@ -80,7 +80,7 @@ class Back:
 
 @dataclass(frozen=True)
 class Look:
-    """The properties that all cards of a printing share. Pictures are SVG texts, made by `logo` and
+    """The common properties of all cards in a print. Pictures are SVG texts from `logo` and
     `photo`.
     """
 
@@ -138,7 +138,7 @@ def photo(data: bytes, name: str) -> str:
 
 
 def _checked_svg(data: bytes, name: str) -> str:
-    """Check that the SVG loads nothing from elsewhere and runs nothing. Raises LookError."""
+    """Check that the SVG loads and executes nothing. Raises LookError."""
     if _ACTIVE.search(data):
         raise LookError(
             N_("%(name)s has scripts, entities or foreign parts: save it as plain SVG"), name=name

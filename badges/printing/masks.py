@@ -14,7 +14,7 @@ N2, N3, N4 = 3, 40, 10
 
 @dataclass(frozen=True)
 class _Bits:
-    """The modules where a pattern of a given length can begin in a square symbol, as bits."""
+    """Bit sets of the modules where a pattern of a given length can begin in a square QR code."""
 
     all: int
     pairs: tuple[int, int]  # along rows, along columns
@@ -22,9 +22,9 @@ class _Bits:
 
 
 def best_mask(trials: Sequence[int], size: int) -> int:
-    """The index of the first trial with the lowest penalty.
+    """The index of the first mask with the lowest penalty.
 
-    Each trial has the modules of one mask, of a symbol with `size` modules along its side.
+    Each trial has the QR code's modules under one mask, with `size` modules along its side.
     """
     scores = [penalty(trial, size) for trial in trials]
     return scores.index(min(scores))
@@ -51,7 +51,7 @@ def _runs(alike: int, step: int) -> int:
 
 
 def _finders(dark: int, light: int, step: int, begin: int) -> int:
-    """Score finder patterns, 1:1:3:1:1 with four light modules at one end."""
+    """The penalty for patterns like finders: 1:1:3:1:1 with four light modules at one end."""
     finder = dark & light >> step & dark >> 2 * step & dark >> 3 * step & dark >> 4 * step
     finder &= light >> 5 * step & dark >> 6 * step
     four = light & light >> step & light >> 2 * step & light >> 3 * step

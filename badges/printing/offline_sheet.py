@@ -26,7 +26,7 @@ CATEGORIES = {category.key: category for category in DEFAULT_CATEGORIES}
 def make_cards(
     keys: EventKeys, rows: Sequence[RosterRow], zone_bits: Mapping[str, int]
 ) -> list[Card]:
-    """A card with a first issue for each row, signed with the highest key.
+    """A card for each row with its first badge, signed with the highest key.
 
     `zone_bits` has the bit of every zone code in the rows.
     """

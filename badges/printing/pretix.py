@@ -37,12 +37,12 @@ _VERTICAL = ("top", "middle", "bottom")
 
 
 class PretixError(Spoken, ValueError):
-    """The layout or its background can't be used. The message has the place and the reason."""
+    """Raised for an unusable layout or background. The text has the place and the reason."""
 
 
 @dataclass(frozen=True)
 class Area:
-    """One area of the layout. Lengths are in mm."""
+    """A text or picture on the card. Lengths are in mm."""
 
     kind: str  # "text", "code" or "picture"
     number: int  # in the list, from 1
@@ -71,7 +71,7 @@ class Area:
 
 @dataclass(frozen=True)
 class PretixLayout:
-    """A layout: its areas, the PDF under them, and notes on differences from pretix."""
+    """A layout's areas, the background PDF, and notes on differences from pretix."""
 
     areas: tuple[Area, ...]
     pages: tuple[tuple[float, float], ...]  # width and height of each, in mm
@@ -250,7 +250,7 @@ def _area(given: Mapping[str, Any], number: int, where: str) -> Area:
 
 
 class _Reader:
-    """Reads the values of one area. Its errors name the area."""
+    """Parses the values of an area. Errors name the area."""
 
     def __init__(self, given: Mapping[str, Any], where: str) -> None:
         self._given = given
@@ -350,9 +350,7 @@ def shows_code(area: Area) -> bool:
 
 
 def shows_photo(area: Area) -> bool:
-    """Whether an area for a picture shows the photo. In pretix a photo is the answer to a
-    question.
-    """
+    """Whether a picture shows the attendee's photo. In pretix it is the answer to a question."""
     return bool(_PHOTO.fullmatch(area.content))
 
 

@@ -39,12 +39,14 @@ _LEVELS = {
 
 
 class SymbolError(ValueError):
-    """No symbol can hold the text."""
+    """Raised if the text is too long for a QR code."""
 
 
 @dataclass(frozen=True)
 class Symbol:
-    """The modules row by row from the top left, True for dark, without the quiet zone."""
+    """A QR code: its modules row by row from the top left, True for dark, without the
+    quiet zone.
+    """
 
     modules: tuple[tuple[bool, ...], ...]
     version: int  # 1-40
@@ -55,14 +57,18 @@ class Symbol:
 
 
 def symbol(text: str, *, level: str = "M") -> Symbol:
-    """The smallest symbol of `text` at `level` (L, M, Q or H). Raises SymbolError."""
+    """The smallest QR code of `text` at error correction `level` (L, M, Q or H). Raises
+    SymbolError.
+    """
     modules, version = _modules(text, level)
     size = _size(version)
     return Symbol(_rows(modules, size), version)
 
 
 def _modules(text: str, level: str) -> tuple[int, int]:
-    """The modules as an integer, bottom right module in the lowest bit, and the version."""
+    """The QR code's modules as an integer, bottom right module in the lowest bit, and
+    its version.
+    """
     if level not in _LEVELS:
         raise SymbolError(f"level {level!r}: use one of {', '.join(_LEVELS)}")
     if not text:
@@ -84,7 +90,7 @@ def _modules(text: str, level: str) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class _MaskChange:
-    """The modules in which a mask differs from mask 0, for any text."""
+    """The modules that change between mask 0 and another mask, for any text."""
 
     trial: int  # as masks are compared, without the bits that encode the mask
     final: int
@@ -92,7 +98,7 @@ class _MaskChange:
 
 @dataclass(frozen=True)
 class _Layout:
-    """The positions of a text's bits in a symbol, and the modules that are the same for every
+    """The positions of a text's bits in a QR code, and the modules that are the same for every
     text.
     """
 
@@ -109,7 +115,7 @@ class _Layout:
 
 @lru_cache(maxsize=160)
 def _layout(version: int, level: str) -> _Layout:
-    """Derive a layout from some symbols that `qrcode` draws.
+    """Derive a version's layout from some QR codes that `qrcode` draws.
 
     Modules with text are the exclusive or of text and mask. The others are the same for every
     text. So the result holds for all texts, and `qrcode` draws no others.
@@ -146,7 +152,7 @@ def _layout(version: int, level: str) -> _Layout:
 
 @lru_cache(maxsize=1024)
 def _version(level: str, mode: int, length: int) -> int:
-    """The smallest version that holds `length` bytes. Raises like `qrcode`."""
+    """The smallest version that holds `length` bytes. Raises `qrcode`'s exception if none does."""
     code = _code(level, mode, b"A" * length, None)
     return int(code.best_fit())
 
@@ -218,7 +224,7 @@ def _correction(part: bytes, length: int) -> bytes:
 
 @lru_cache(maxsize=64)
 def _remainders(length: int) -> tuple[int, ...]:
-    """For each byte, its remainder by `qrcode`'s generator polynomial of this length."""
+    """The remainder of each byte by `qrcode`'s generator polynomial of this length."""
     divisor = Polynomial([1], 0)
     for power in range(length):
         divisor = divisor * Polynomial([1, gexp(power)], 0)
@@ -277,7 +283,7 @@ def symbol_png(text: str, *, module_px: int = 8, level: str = "M") -> bytes:
 
 
 def _path(modules: int, size: int, offset: int) -> str:
-    """A rectangle for every run of dark modules in a row."""
+    """An SVG path with a rectangle for every run of dark modules in a row."""
     digits = f"{modules:0{size * size}b}"
     runs = []
     for y in range(size):

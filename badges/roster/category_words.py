@@ -8,9 +8,10 @@ from badges.roster.cells import wording
 
 
 def category_words(categories: Iterable[CategoryPlan]) -> dict[str, list[str]]:
-    """Each category's names in every language, its letter and its usual synonyms, by key.
+    """By category key, the words that mean the category: its names in every language, its letter
+    and usual synonyms.
 
-    Synonyms that are another category's name or key here are left out.
+    Synonyms that are another category's name or key are left out.
     """
     categories = list(categories)
     words = {category.key: [*category.names.values(), category.letter] for category in categories}

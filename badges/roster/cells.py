@@ -58,7 +58,7 @@ Reader = Callable[[str], str]
 
 
 class CellError(Spoken, ValueError):
-    """A cell's problem and its remedy, in plain words."""
+    """Raised for an invalid cell. The text has the problem and the remedy."""
 
 
 class UnknownCategoryError(CellError):
@@ -66,7 +66,9 @@ class UnknownCategoryError(CellError):
 
 
 def clean(column: str, raw: str) -> str:
-    """Return `raw` in NFC, with single spaces and nothing invisible. Raises CellError."""
+    """Return `raw` in NFC, with single spaces and without invisible characters. Raises
+    CellError.
+    """
     text = raw if raw.isascii() and raw.isprintable() else _plain(raw)
     text = " ".join(text.split())
     if not text or _DASHES.issuperset(text):
@@ -94,7 +96,7 @@ def clean(column: str, raw: str) -> str:
 
 
 def invisible(raw: str) -> str:
-    """The invisible characters in `raw` that `clean` removes, each once."""
+    """The distinct invisible characters that `clean` removes."""
     if _INVISIBLE_SIGNS.isdisjoint(raw):
         return ""
     return "".join(dict.fromkeys(sign for sign in raw if sign in _INVISIBLE_SIGNS))
@@ -190,9 +192,7 @@ def phone(text: str) -> str:
 
 
 def country(text: str) -> str:
-    """The ISO 3166 code of a country, written as a code or by any of its names. Raises
-    CellError.
-    """
+    """The ISO 3166 code of a country, given by a code or a name. Raises CellError."""
     matches = countries_called(text)
     if len(matches) == 1:
         return matches[0]
@@ -215,7 +215,7 @@ def country(text: str) -> str:
 
 
 def mapped_country(mapping: Mapping[str, str]) -> Reader:
-    """A function like `country` that also knows the words of a mapping."""
+    """A parser of countries that also accepts the words in `mapping`."""
     meant = {wording(word): code for word, code in mapping.items()}
     return lambda text: country(meant.get(wording(text), text))
 
@@ -224,11 +224,11 @@ def category(
     categories: Collection[str] | Mapping[str, str | Collection[str]],
     mapping: Mapping[str, str] | None = None,
 ) -> Reader:
-    """A function that reads category codes. If `categories` is a mapping, its values are the names.
+    """A parser of categories. The values of a mapping `categories` are their names.
 
-    A name shared by two categories is refused; "代表 Delegate" is two names of one category. The
-    meanings in `mapping` come first. A product there covers all its variations, as in "Ticket –
-    Early bird".
+    A name shared by two categories is refused; "代表 Delegate" is two names of one category.
+    `mapping` gives the organiser's words precedence. A product in it covers all its variations, as
+    in "Ticket – Early bird".
     """
     meant: dict[str, set[str]] = {}
     if isinstance(categories, Mapping):
@@ -269,7 +269,7 @@ def wording(text: str) -> str:
 
 
 def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
-    """A function that reads event days such as "1,3" or "1-3". For "all" it returns None."""
+    """A parser of event days such as "1,3" or "1-3" up to `last`. For "all" it returns None."""
 
     def read(text: str) -> tuple[int, ...] | None:
         text = narrow(text)
@@ -296,7 +296,7 @@ def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
 
 
 def codes(noun: str, known: Collection[str] | None) -> Callable[[str], tuple[str, ...]]:
-    """A function that reads lists of codes. If `known` is None it accepts any well-formed code."""
+    """A parser of lists of codes. It accepts those in `known`, or any well-formed ones if None."""
     right = {code.casefold(): code for code in known or ()}
 
     def read(text: str) -> tuple[str, ...]:
@@ -318,7 +318,7 @@ def codes(noun: str, known: Collection[str] | None) -> Callable[[str], tuple[str
 
 
 def language(text: str) -> str:
-    """A BCP 47 tag such as "zh" or "zh-Hant", from a tag or the usual name of a language."""
+    """The BCP 47 tag, such as "zh" or "zh-Hant", of a language given by tag or usual name."""
     text = narrow(text)
     named = _LANGUAGES.get(text.casefold())
     if named:

@@ -64,10 +64,11 @@ _HAN_OR_NOT = re.compile(r"[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
 def find_columns(
     header: Sequence[str], mapping: RosterMapping, problems: ProblemList, line: int
 ) -> dict[str, tuple[int, ...]]:
-    """The index in `header` of each of our columns that the file has. Problems go to `problems`.
+    """The indexes in `header` of each of our columns that the file has. Problems are added to
+    `problems`.
 
-    Several indexes mean that the columns are read together. A mapping takes precedence over a
-    known export's titles, and these over the usual titles. `status_columns` finds the status.
+    Several indexes of a column are read together. A mapping takes precedence over a known export's
+    titles, and these over usual titles. The status is found by `status_columns`.
     """
     columns = _mapped(header, mapping.columns, problems)
     export = export_of(header)
@@ -111,8 +112,8 @@ def _usual(
 
 
 def status_columns(header: Sequence[str], columns: Mapping[str, tuple[int, ...]]) -> list[int]:
-    """The status columns of orders: those of a mapping, else of a known export, else all with usual
-    titles.
+    """The indexes of columns with an order's status: those of a mapping, else of a known export,
+    else all with usual titles.
     """
     if "status" in columns:
         return list(columns["status"])
@@ -131,7 +132,7 @@ def status_columns(header: Sequence[str], columns: Mapping[str, tuple[int, ...]]
 def wanted_columns(
     header: Sequence[str], columns: Mapping[str, tuple[int, ...]], statuses: Sequence[int]
 ) -> dict[str, WantedColumn]:
-    """The mapping that finds these columns in another file with the same titles."""
+    """A mapping by which these columns are found in another file with the same titles."""
     plain = [_normal(title, keep_brackets=True) for title in header]
     wanted = {}
     for column, indexes in {**columns, "status": tuple(statuses)}.items():
@@ -145,7 +146,7 @@ def wanted_columns(
 
 
 def counts_rows(title: str) -> bool:
-    """Whether a column with this title numbers the rows, such as 序号, No. or #."""
+    """Whether a column with this title contains row numbers, such as 序号, No. or #."""
     return title.strip() in ("#", "＃", "№") or _normal(title) in _ROW_NUMBERS
 
 
@@ -251,7 +252,7 @@ def _listed(header: Sequence[str]) -> str:
 
 
 def column_of(title: str) -> str | None:
-    """Our column for a title such as "E-mail *", "姓名（必填）" or "单位 Company", or None."""
+    """Our column with this title, such as "E-mail *", "姓名（必填）" or "单位 Company", or None."""
     whole = _OURS.get(_normal(title))
     if whole:
         return whole

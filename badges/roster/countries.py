@@ -109,7 +109,7 @@ def codes() -> frozenset[str]:
 
 @functools.cache
 def country_name(country: str, language: str = "en") -> str:
-    """A country's name in a language of CLDR. A text that is no code is returned unchanged."""
+    """A country's name in a language of CLDR. An unknown code is returned unchanged."""
     if country not in codes():
         return country
     return str(Locale.parse(language, sep="-").territories.get(country, country))
@@ -144,7 +144,7 @@ def _called(text: str) -> tuple[str, ...]:
 
 
 def near_names(text: str) -> tuple[str, ...]:
-    """Up to three known names most similar to `text`, for a suggestion."""
+    """Up to three known country names similar to `text`, for a suggestion."""
     shown = _shown_names()
     near = difflib.get_close_matches(_folded(text), shown, n=_SUGGESTIONS * 2, cutoff=0.6)
     names = dict.fromkeys(shown[key] for key in near)
@@ -152,7 +152,7 @@ def near_names(text: str) -> tuple[str, ...]:
 
 
 def _forms(text: str) -> Iterable[str]:
-    """`text`, and `text` without words for a form of state."""
+    """`text`, and `text` without words such as "Republic of"."""
     yield text
     for pattern in (_BEFORE, _AFTER):
         match = pattern.match(text)
@@ -172,7 +172,7 @@ def _folded(name: str) -> str:
 
 @functools.cache
 def _first_names() -> Mapping[str, frozenset[str]]:
-    """Codes by name in English and Chinese, with the usual other forms."""
+    """Country codes by name in English and Chinese, with usual other names."""
     by_name: dict[str, frozenset[str]] = {}
     for language in _FIRST:
         for code, name in _territories(language):
@@ -190,7 +190,7 @@ def _first_names() -> Mapping[str, frozenset[str]]:
 
 @functools.cache
 def _all_names() -> Mapping[str, frozenset[str]]:
-    """Codes by name in every language of CLDR, in each of its scripts.
+    """Country codes by name in every language of CLDR, in each of its scripts.
 
     Takes about half a second, once, and only for a name that is neither English nor Chinese.
     """
@@ -208,8 +208,8 @@ def _all_names() -> Mapping[str, frozenset[str]]:
 
 
 def _own_territories(language: str) -> Mapping[str, object]:
-    """The names in a language's own file. Inherited names are in another file, and joining both
-    takes longer than reading both.
+    """The country names in a language's own CLDR file. Inherited names are in another file, and
+    merging both takes longer than reading both.
     """
     lock, cache = getattr(localedata, "_cache_lock", None), getattr(localedata, "_cache", None)
     if lock is None or cache is None:

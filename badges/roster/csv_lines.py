@@ -33,7 +33,7 @@ _SHOWN_ENCODINGS = ("gb18030", "big5", "shift_jis", "euc-kr", "cp1251", "cp1252"
 def csv_lines(
     data: bytes, name: str, encoding: str | None, tell: Callable[[Finding], None]
 ) -> Iterator[Line]:
-    """Yield every record of the file. Raises RosterError if it is no text or has another
+    """Yield every record of the file. Raises RosterError if it is no text or in another
     encoding.
     """
     _refuse_other_kinds(data, name)
@@ -64,9 +64,10 @@ def _refuse_other_kinds(data: bytes, name: str) -> None:
 
 def _decode(data: bytes, name: str, encoding: str | None, tell: Callable[[Finding], None]) -> str:
     """Decode the text. Without `encoding` it is UTF-8, UTF-16 by its byte order mark, or a Chinese
-    encoding in which some titles are ours.
+    encoding in which some column titles are known.
 
-    A few foreign bytes in a UTF-8 file become lone surrogates, which the cells report.
+    A few bytes of other encodings in a UTF-8 file become lone surrogates, which are reported by
+    cell.
     """
     if encoding is not None:
         return _decode_as(data, name, encoding)
@@ -114,7 +115,7 @@ def _read_as(name: str, encoding: str) -> Finding:
 
 
 def _utf_16_without_mark(data: bytes) -> str | None:
-    """The UTF-16 of the file, if one of its first lines then has titles of ours."""
+    """The UTF-16 variant in which one of the first lines has known column titles, or None."""
     for encoding in ("utf-16-le", "utf-16-be"):
         try:
             lines = data.decode(encoding).splitlines()[:_TITLE_LINES]
@@ -127,7 +128,7 @@ def _utf_16_without_mark(data: bytes) -> str | None:
 
 
 def _recognised(data: bytes, header: bytes) -> str | None:
-    """The encoding of the whole file in which the header has a title of ours, or None."""
+    """The encoding of the whole file in which the header has a known column title, or None."""
     for encoding in _RECOGNISED:
         try:
             titles = re.split(r"[,;\t|\n]", header.decode(encoding))
@@ -214,7 +215,7 @@ def _sniff(text: str) -> str:
 
 
 def _title_line(text: str) -> str:
-    """The first line with a title of ours and another cell, else the first line that is not
+    """The first line with a known column title and another cell, else the first line that is not
     blank.
     """
     filled = (line for line in io.StringIO(text) if line.strip())

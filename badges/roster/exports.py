@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Export:
-    """The form of one system's export. For each column, the first of its choices that the file has
-    is read. A choice of several titles is read together.
+    """A registration system's export, by its column titles. Each of our columns has several
+    choices of titles, of which the first one present is read. A choice of several titles is read
+    together.
     """
 
     name: str
@@ -107,13 +108,13 @@ def export_of(header: Sequence[str]) -> Export | None:
 
 
 def has_orders_only(header: Sequence[str]) -> bool:
-    """Whether these are the titles of pretix's list of orders, which names no attendees."""
+    """Whether the titles are of pretix's list of orders, which has no attendees."""
     titles = {plain_title(title) for title in header}
     return _ORDERS_ONLY <= titles and "product" not in titles
 
 
 def export_columns(export: Export, header: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """The columns that have the export's own titles. Of two equal titles the first, because the
+    """The indexes of the export's columns. Of two equal titles the first counts, because the
     invoice address comes last.
     """
     titles = [plain_title(title) for title in header]
@@ -127,7 +128,7 @@ def export_columns(export: Export, header: Sequence[str]) -> dict[str, tuple[int
 
 
 def places(titles: Sequence[str], header: Sequence[str]) -> list[int]:
-    """The first column with each of these titles, if the file has it."""
+    """The index of the first column with each of these titles. Missing ones are left out."""
     plain = [plain_title(title) for title in header]
     return [plain.index(title) for title in titles if title in plain]
 

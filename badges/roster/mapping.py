@@ -19,13 +19,13 @@ _HEAD = """\
 
 
 class MappingError(ValueError):
-    """The text is no mapping. The message has the place in it and the remedy."""
+    """Raised for an invalid mapping. The message has the place and the remedy."""
 
 
 @dataclass(frozen=True)
 class WantedColumn:
-    """A column of the file by its title. Several titles are columns that are read together, such as
-    an order's code and the position in it.
+    """A column of the file, by its title. Several titles are read together, such as an order's
+    code and the position in it.
     """
 
     titles: tuple[str, ...]
@@ -35,7 +35,9 @@ class WantedColumn:
 
 @dataclass(frozen=True)
 class RosterMapping:
-    """A mapping. The empty word means an empty cell or an absent column."""
+    """The organiser's assignment of a file's titles and words to ours. The empty word means an
+    empty cell or an absent column.
+    """
 
     columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # by our column
     # a category's key by the file's word
@@ -52,7 +54,7 @@ class WordRead:
 
 
 def read_mapping(text: str) -> RosterMapping:
-    """Read a mapping from TOML. Keys outside of the tables are columns. Raises MappingError."""
+    """Parse a mapping in TOML. Keys outside of tables are columns. Raises MappingError."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -95,7 +97,7 @@ def _words(table: str, meanings: Mapping[str, Any], example: str) -> dict[str, s
 def mapping_text(
     columns: Mapping[str, WantedColumn], words: tuple[WordRead, ...], countries: Mapping[str, str]
 ) -> str:
-    """A mapping as TOML, with the number of rows beside each word of the file."""
+    """Write a mapping as TOML, with the number of rows beside each word of the file."""
     lines = [_HEAD, "[columns]"]
     lines += [f"{column} = {_column(wanted)}" for column, wanted in columns.items()]
     lines += ["", "[categories]"]
@@ -116,5 +118,5 @@ def _column(wanted: WantedColumn) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A basic string of TOML. Its escapes are those of JSON, except for DEL."""
+    """Write a text as a TOML string. Its escapes are JSON's, except for DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")

@@ -39,13 +39,15 @@ class Orders:
     def __init__(
         self, header: Sequence[str], indexes: Sequence[int], *, codes: bool = False
     ) -> None:
-        """With `codes` the file has pretix's letters for the status."""
+        """`indexes` are the status columns. With `codes` they have pretix's letters."""
         self.columns = [(index, _question(header[index])) for index in indexes]
         self._codes = _CODES if codes else {}
         self._said: dict[str, dict[str, list[int]]] = {"cancelled": {}, "pending": {}, "": {}}
 
     def is_left_out(self, line: Line, answers: RosterAnswers) -> bool:
-        """Whether to leave out this row. Without an answer, such rows are left out too."""
+        """Whether to leave out this row, because its order is cancelled or unpaid. Without an
+        answer, such rows are left out.
+        """
         kind = self._kind(line)
         answer = {"cancelled": answers.cancelled, "pending": answers.pending}.get(kind, "take")
         return answer != "take"
@@ -117,8 +119,8 @@ def _each(lines_by_word: dict[str, list[int]]) -> list[str]:
 
 
 def _question(title: str) -> str:
-    """The question that a yes/no column answers, "cancelled" or "paid". "" for a column with the
-    status itself.
+    """The question of a yes/no column: "cancelled" or "paid". "" for a column with the status
+    itself.
     """
     plain = _plain(title)
     return "cancelled" if plain in _SAYS_CANCELLED else "paid" if plain in _SAYS_PAID else ""

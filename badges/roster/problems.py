@@ -9,13 +9,13 @@ YES = "yes"
 
 
 class RosterError(Spoken, ValueError):
-    """Nothing can be read from the file. The message has the reason and the remedy."""
+    """Raised if nothing can be read from the file. The message has the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to correct. `line` counts from 1, including the header. It is None for the whole
-    file.
+    """A fault in the file to correct. `line` counts from 1, including the header, or is None for
+    the whole file.
     """
 
     line: int | None
@@ -37,7 +37,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class Choice:
-    """One answer to an open finding. A page shows it as a choice, the command line as an option."""
+    """A possible answer to a finding. A page shows it as a choice, the command line as
+    an option.
+    """
 
     field: str  # of RosterAnswers, or of the server's ImportAnswers
     value: str  # `YES` for a field that is a bool
@@ -51,8 +53,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Finding:
-    """Information for the organiser before an import. A finding with `choices` is an open question:
-    the import stops until one is chosen.
+    """Information for the organiser before an import.
+
+    The import stops until one of its `choices`, if any, is chosen.
     """
 
     kind: str  # stable across versions

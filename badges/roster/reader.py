@@ -65,7 +65,9 @@ class RosterRow:
 
 @dataclass(frozen=True)
 class Roster:
-    """The rows without problems, all problems, and the open questions of a file."""
+    """The content of a file: rows without problems, all problems, and questions to the
+    organiser.
+    """
 
     rows: tuple[RosterRow, ...]
     problems: tuple[Problem, ...]  # only the first ones if there are very many
@@ -216,7 +218,7 @@ def _lines(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> Iterator[Line]:
-    """Yield the lines that are not blank, from whichever kind of file the bytes are."""
+    """Yield the lines that are not blank, from a CSV or XLSX file."""
     if len(data) > limits.file_bytes:
         raise RosterError(
             N_("%(name)s has %(count)s bytes; the limit is %(file_bytes)s. Split it"),
@@ -239,7 +241,7 @@ def _lines(
 
 def _header_place(lines: Sequence[Line], mapping: RosterMapping) -> int:
     """The index of the first line with titles for a name and a category, or with an export's
-    titles; else 0.
+    titles, else 0.
     """
     for place, line in enumerate(lines):
         if export_of(line.cells) or has_orders_only(line.cells):
@@ -296,7 +298,9 @@ def _at_most(most: int, lines: Iterator[Line], problems: ProblemList) -> Iterato
 def _row_numbers(
     columns: dict[str, tuple[int, ...]], header: Line, lines: Sequence[Line], answers: RosterAnswers
 ) -> list[Finding]:
-    """Report ids that only number the rows. Drop them from `columns` if that was the answer."""
+    """Report a column of ids that contains only row numbers. Drop it from `columns` if that was
+    the answer.
+    """
     indexes = columns.get("external_id", ())
     if not indexes:
         titles = [title.strip() for title in header.cells if counts_rows(title)]
@@ -347,8 +351,8 @@ def _row_numbers(
 
 
 def _numbers(lines: Sequence[Line], index: int) -> list[int]:
-    """The values of a column that numbers the rows: 1, 2, 3 and so on in any order, or the lines'
-    numbers. Else [].
+    """The values of a column, if they are 1, 2, 3 and so on in any order, or the lines' numbers.
+    Otherwise [].
     """
     numbers = []
     on_lines = True
@@ -437,9 +441,7 @@ class _Reader:
                 yield self._row(line.number, values)
 
     def _values(self, line: Line, width: int) -> dict[str, Any] | None:
-        """Each column's value, without empty cells. None if the line can't be divided into
-        cells.
-        """
+        """The value of each non-empty column, or None if the line's cells can't be separated."""
         flaw = line.flaw or _ragged(line, width)
         if flaw:
             self.problems.add(line.number, None, flaw)
@@ -467,9 +469,7 @@ class _Reader:
         return values
 
     def _category(self, text: str, number: int) -> str:
-        """The key of the category that `text` means, or "" for none. Counts the word. Raises
-        CellError.
-        """
+        """The key of the category that `text` means, or "" if empty. Raises CellError."""
         if not text and not self.default_category:
             return ""
         word = self._words.get(text)
@@ -497,10 +497,10 @@ class _Reader:
             self._check_email(number, values)
 
     def _check_email(self, number: int, values: Mapping[str, Any]) -> None:
-        """Distinguish one person in two rows, a problem, from two people who share an e-mail
-        address.
+        """Report rows with the same e-mail address: one person in two rows is a problem, two
+        people may share an address.
 
-        The first of those who share an address keeps it as identification, so all their rows are
+        The first of those who share an address is identified by it, so all their rows are
         reported.
         """
         email, own = values["email"].casefold(), values.get("external_id") or ""
@@ -526,7 +526,7 @@ class _Reader:
         return _BETWEEN.get(column, " ").join(part for part in parts if part.strip())
 
     def _cell(self, line: Line, column: str, index: int) -> str:
-        """The cell's text. For an empty cell merged with the one above, that cell's text."""
+        """The cell's text, or the text of the cell above if the two are merged."""
         if index in line.above and not line.cells[index] and column in _FILLED_DOWN:
             self._merged.setdefault(column, []).append(line.number)
             return line.above[index] if self.answers.merged == "fill" else ""

@@ -20,7 +20,7 @@ class RosterLimits:
 
 @dataclass(frozen=True)
 class Line:
-    """One row of the file. `flaw` is the reason why its cells could not be read."""
+    """A row of the file. `flaw` is the reason why its cells could not be read, or None."""
 
     number: int
     cells: tuple[str, ...]
@@ -32,9 +32,7 @@ class Line:
 
 @dataclass(frozen=True)
 class RosterAnswers:
-    """The organiser's answers to a file's open questions. None means not answered yet: the question
-    is asked.
-    """
+    """The organiser's answers to questions about a file. None means not answered yet."""
 
     sheet: str | None = None  # name of the sheet to read
     hidden_rows: Literal["take", "leave"] | None = None

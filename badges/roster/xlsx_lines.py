@@ -39,7 +39,7 @@ def xlsx_lines(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> list[Line]:
-    """Every row, at least as wide as the header. Raises RosterError."""
+    """Return every row, at least as wide as the header. Raises RosterError."""
     _check_archive(data, name, limits)
     try:
         with warnings.catch_warnings():
@@ -76,7 +76,7 @@ def xlsx_lines(
 
 
 def _hidden_columns(rows: list[tuple[str, ...]], hidden: list[tuple[int, int]]) -> tuple[str, ...]:
-    """The hidden columns that are not empty, each by its letter and first text."""
+    """The hidden columns that are not empty, described by letter and first text."""
     from openpyxl.utils import get_column_letter
 
     width = max(map(len, rows), default=0)
@@ -121,7 +121,7 @@ def _hidden_rows(hidden: list[int], answers: RosterAnswers) -> Finding:
 def _merged_values(
     rows: list[tuple[str, ...]], merged: list[tuple[int, int, int, int]], header: int
 ) -> dict[int, dict[int, str]]:
-    """By row and column, the top cell's text for the cells below it in a merged range."""
+    """The text of merged cells, by row and column, for each cell below the top one."""
     above: dict[int, dict[int, str]] = {}
     cells = 0
     for top, left, bottom, _ in merged:
@@ -141,7 +141,7 @@ def _merged_values(
 
 
 def _check_archive(data: bytes, name: str, limits: RosterLimits) -> None:
-    """Check the zip's directory before anything is unpacked."""
+    """Check the sizes in the zip file's directory before unpacking. Raises RosterError."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
@@ -194,7 +194,7 @@ def _chosen(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> Any:
-    """The sheet that `answers` name, else the first visible sheet with rows."""
+    """The sheet that the answers name, else the first visible sheet with rows."""
     rows = {book.worksheets[0].title: 1}
     if len(book.worksheets) > 1:
         rows = {sheet.title: _filled_rows(archive.read(_part(sheet))) for sheet in book.worksheets}
@@ -268,8 +268,8 @@ class _Layout:
 
 
 def _layout(xml: bytes) -> _Layout:
-    """Find the layout by its tags. Parsing the whole tree again would take as long as reading the
-    cells.
+    """Find hidden and merged cells by their XML tags. Parsing the whole tree again would take as
+    long as reading the cells.
     """
     from openpyxl.utils import column_index_from_string
 
@@ -328,8 +328,8 @@ def _texts(cells: Iterable[Any]) -> tuple[str, ...]:
 
 
 def cell_text(value: object) -> str:
-    """A cell as a person would type it: 1001.0 is "1001", a date is ISO, a formula starts with
-    "=".
+    """A cell's value as a person would type it: 1001.0 is "1001", a date is ISO, a formula starts
+    with "=".
     """
     match value:
         case None:
@@ -353,8 +353,8 @@ def cell_text(value: object) -> str:
 
 
 def _number_text(value: float) -> str:
-    """A number as text. Spreadsheets keep 15 digits, so a longer number is shown with an exponent,
-    because digits were lost.
+    """A number as text. Spreadsheets keep 15 digits; longer numbers get an exponent, which shows
+    the loss.
     """
     if abs(value) >= 1e15:
         return f"{value:.14E}"
