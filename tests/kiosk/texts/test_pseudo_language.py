@@ -1,4 +1,4 @@
-"""A third language by its two files: all that staff are told is in it, and nothing in English."""
+"""A third language from its two files: all texts for staff are in it, and none in English."""
 
 import itertools
 import json
