@@ -103,8 +103,7 @@ def _cosigned(db: Connection, log: Log, number: int) -> tuple[int | None, list[s
     cosignatures), and its cosignature lines.
 
     Checkpoints with most witnesses are preferred, then with most kiosks, then the newest, since
-    the log's owner could withdraw a checkpoint that nobody else saw. None means the current size,
-    without cosignatures.
+    the log's owner could withdraw a checkpoint that nobody else saw.
     """
     outside = _lines(log, number, checkpoints.cosigned(db, log.name))
     kiosks = _lines(log, number, cosignatures.all_kept(db))
