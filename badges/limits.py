@@ -94,6 +94,5 @@ class Backoff:
         return (state[0] - 1, state[1]) if state and state[0] > 1 else NEW
 
     def wait_ms(self, count: int) -> int:
-        """Return the wait after `count` uses."""
         over = count - self.free
         return 0 if over < 0 else min(self.first_ms << min(over, 20), self.most_ms)

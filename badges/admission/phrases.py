@@ -227,7 +227,6 @@ class _Saying:
         return self.words.gettext(text).format(**names) if text else ""
 
     def then(self, first: Pair, second: Pair) -> Pair:
-        """Join two answers, each a pair of reason and next step."""
         join = sentences.NEXT_SENTENCE
         return (
             self.say(join, first=first[0], second=second[0]),

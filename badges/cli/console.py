@@ -60,7 +60,6 @@ def _span(part: str) -> tuple[int, int] | None:
 
 
 def read_file(path: Path, bytes_max: int) -> bytes:
-    """Read at most `bytes_max` + 1 bytes, so that the parser notices too large files."""
     try:
         with path.open("rb") as file:
             return file.read(bytes_max + 1)

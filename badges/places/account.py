@@ -89,7 +89,6 @@ class Account(Struct, frozen=True):
         return replace(self, returned=self.returned + max(0, self.free))
 
     def fence(self) -> "Account":
-        """Return every free place and stop for good."""
         return replace(self.rest(), fenced=True)
 
 

@@ -280,7 +280,6 @@ def _back_data(look: Look) -> dict[str, object] | None:
 
 
 def layout_notes(layout: PretixLayout) -> list[str]:
-    """Differences between a layout of pretix and its printing here, one sentence each."""
     families = {area.family for area in layout.areas if area.family}
     lacking = sorted(families.difference(fonts.installed().families()))
     missing = (

@@ -128,7 +128,6 @@ def remedy(characters: Iterable[str]) -> str:
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """Each letter with its marks, because one font must have them together."""
     cluster = ""
     for char in text:
         if char.isspace():

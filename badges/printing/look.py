@@ -73,7 +73,6 @@ class Back:
             raise LookError(N_("the back has room for %(most)s lines of help"), most=HELP_MAX)
 
     def texts(self) -> list[str]:
-        """All texts, to choose fonts."""
         lines = [text for item in self.programme for text in (item.at, *item.titles, item.place)]
         return [*lines, self.wifi_name, self.wifi_password, *self.help]
 
@@ -111,7 +110,6 @@ class Look:
                 )
 
     def texts(self) -> list[str]:
-        """The texts on every card, to choose fonts."""
         return [self.event_name, self.event_second_name, self.dates, *self.back_texts()]
 
     def back_texts(self) -> list[str]:

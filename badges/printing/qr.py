@@ -152,7 +152,6 @@ def _layout(version: int, level: str) -> _Layout:
 
 @lru_cache(maxsize=1024)
 def _version(level: str, mode: int, length: int) -> int:
-    """The smallest version that holds `length` bytes. Raises `qrcode`'s exception if none does."""
     code = _code(level, mode, b"A" * length, None)
     return int(code.best_fit())
 
@@ -224,7 +223,6 @@ def _correction(part: bytes, length: int) -> bytes:
 
 @lru_cache(maxsize=64)
 def _remainders(length: int) -> tuple[int, ...]:
-    """The remainder of each byte by `qrcode`'s generator polynomial of this length."""
     divisor = Polynomial([1], 0)
     for power in range(length):
         divisor = divisor * Polynomial([1, gexp(power)], 0)

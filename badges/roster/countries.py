@@ -144,7 +144,6 @@ def _called(text: str) -> tuple[str, ...]:
 
 
 def near_names(text: str) -> tuple[str, ...]:
-    """Up to three known country names similar to `text`, for a suggestion."""
     shown = _shown_names()
     near = difflib.get_close_matches(_folded(text), shown, n=_SUGGESTIONS * 2, cutoff=0.6)
     names = dict.fromkeys(shown[key] for key in near)

@@ -108,7 +108,6 @@ def export_of(header: Sequence[str]) -> Export | None:
 
 
 def has_orders_only(header: Sequence[str]) -> bool:
-    """Whether the titles are of pretix's list of orders, which has no attendees."""
     titles = {plain_title(title) for title in header}
     return _ORDERS_ONLY <= titles and "product" not in titles
 

@@ -141,6 +141,5 @@ def _meaning(word: str, question: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Normalise `text`: no case, width, spaces or brackets."""
     folded = unicodedata.normalize("NFKC", text).casefold().partition("(")[0]
     return "".join(char for char in folded if char.isalnum())

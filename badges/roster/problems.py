@@ -29,7 +29,6 @@ class Problem:
 
     @property
     def words(self) -> str:
-        """The problem as a phrase, without the column's name."""
         if self.line is None:
             return self.message
         return Phrase("line %(line)s: %(what)s", line=self.line, what=self.message)
@@ -46,7 +45,6 @@ class Choice:
     words: str  # its effect
 
     def as_option(self) -> str:
-        """The command line's option, with its effect."""
         value = "" if self.value == YES else f" {shlex.quote(self.value)}"
         return f"--{self.field.replace('_', '-')}{value}: {self.words}"
 

@@ -218,7 +218,6 @@ def _lines(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> Iterator[Line]:
-    """Yield the lines that are not blank, from a CSV or XLSX file."""
     if len(data) > limits.file_bytes:
         raise RosterError(
             N_("%(name)s has %(count)s bytes; the limit is %(file_bytes)s. Split it"),

@@ -194,7 +194,6 @@ def _chosen(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> Any:
-    """The sheet that the answers name, else the first visible sheet with rows."""
     rows = {book.worksheets[0].title: 1}
     if len(book.worksheets) > 1:
         rows = {sheet.title: _filled_rows(archive.read(_part(sheet))) for sheet in book.worksheets}

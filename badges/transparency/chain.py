@@ -16,7 +16,6 @@ HASHED_END = b'"v":2}'
 
 
 def chain_start(kiosk: str, generation: int) -> bytes:
-    """The hash from which a kiosk's journal starts, before its first record."""
     return hashlib.sha256(CHAIN_CONTEXT + generation.to_bytes(8, "big") + kiosk.encode()).digest()
 
 

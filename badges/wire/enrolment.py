@@ -136,7 +136,6 @@ def request_message(stamp: RequestStamp, method: str, target: str, body: bytes) 
 
 
 def body_digest(body: bytes) -> str:
-    """The SHA-256 of a request's body, in hexadecimal digits."""
     return hashlib.sha256(body).hexdigest()
 
 

@@ -48,7 +48,6 @@ def venue_of(snapshot: Snapshot, at: int) -> Snapshot:
 
 
 def digest(snapshot: Snapshot, at: int) -> bytes:
-    """Return a hash of the venue facts."""
     text = msgspec.json.encode(venue_of(snapshot, at), order="deterministic")
     return hashlib.sha256(text).digest()[:16]
 

@@ -26,12 +26,10 @@ def load_features() -> "tuple[Feature, ...]":
 
 
 def template_folders() -> list[Path]:
-    """Return the folders of templates: the base's, and each feature's."""
     return _folders("templates")
 
 
 def static_folders() -> list[Path]:
-    """Return the folders of scripts and styles: the base's, and each feature's."""
     return _folders("static")
 
 

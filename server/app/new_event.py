@@ -124,7 +124,6 @@ def _write_private(path: Path, data: bytes) -> None:
 
 
 def _make_database(path: Path, now: int, random: Random, first: bool) -> str:
-    """Create the database, and return the first admin's password."""
     password = users.make_password(random)
     connection = connect(path)
     try:

@@ -257,6 +257,5 @@ def _raise_file_limit() -> None:
 
 
 def _fold_journal(event: Event) -> None:
-    """Move SQLite's write-ahead log into the database, so that it is one file."""
     with contextlib.suppress(EngineError, DatabaseError):  # the server works without it
         database.connect(event.database_path).close()

@@ -119,7 +119,6 @@ class Supervisor(MPServer):
                 worker.inner.join()
 
     def _wait(self, seconds: float) -> bool:
-        """Wait. Return whether the server must stop."""
         self.main_loop_interrupt.wait(seconds)
         if not self.interrupt_signal:
             self.main_loop_interrupt.clear()

@@ -52,7 +52,6 @@ def names() -> Response:
 
 
 def changes() -> Response:
-    """Stream the feed's changes after a position (Server-Sent Events)."""
     here, signed = services(), read_signature()
     caller = signed_caller(signed, at_work=True)
     applies_edits = signed.version is not None and signed.version.newest >= EDITS_SINCE

@@ -119,8 +119,6 @@ def verified_step(
     counted: bool = False,
     batch: wire.ScanBatch | None = None,
 ) -> Callable[[Connection], Result]:
-    """Return a function that verifies the request and then calls `step` (see `signed_write`)."""
-
     def verify_and_write(db: Connection) -> Result:
         at = now()
         if counted:

@@ -318,7 +318,6 @@ class Database:
 
     @property
     def waits(self) -> bool:
-        """Whether the writer is waiting for the database's answer."""
         return self._engine.waits_s(self._writer_connection) > 0
 
     @property
@@ -538,7 +537,6 @@ class Database:
             self._reconnect()
 
     def _reconnect(self) -> None:
-        """Start reconnecting in the background. The connections of readers were lost too."""
         self._reconnecting.begin()
         with self._lock:
             idle, self._idle = self._idle, []

@@ -46,7 +46,6 @@ def was_restored_without_acts(db: Connection) -> bool:
 
 
 def await_all_everywhere(db: Connection) -> None:
-    """Record that the database was restored without the second disk's critical acts."""
     keep_setting(db, "without_acts", "1")
 
 

@@ -89,7 +89,6 @@ def _migrate_postgresql(connection: Any) -> None:
 
 
 def run_up_to(model: sqlite3.Connection, wanted: Sequence[str]) -> None:
-    """Run the first `len(wanted)` migrations in a SQLite database."""
     # Importing this takes longer than opening an event.
     from sqlite_utils import Database, Migrations
 

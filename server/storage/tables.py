@@ -207,7 +207,6 @@ def _blocks(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Sequence[Any]]
 
 
 def keep_setting(db: Connection, key: str, value: str) -> None:
-    """Insert or update a row of the table `setting`."""
     db.execute(
         "INSERT INTO setting (key, value) VALUES (?, ?)"
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value",

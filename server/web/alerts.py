@@ -28,8 +28,6 @@ class Told:
 
 @dataclass(frozen=True)
 class Places:
-    """Names of halls and doors for alerts, as JSON by language."""
-
     doors_of_kiosks: Mapping[str, str]
     halls: Mapping[int, str]
     doors: Mapping[int, str]

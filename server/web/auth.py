@@ -42,7 +42,6 @@ def allow(*roles: str) -> Callable[[View], View]:
 
 
 def allow_everybody(view: View) -> View:
-    """Permit a view without sign-in."""
     view.__dict__["allowed"] = frozenset({EVERYBODY})
     return view
 
@@ -92,7 +91,6 @@ def file_bytes_max() -> int:
 
 
 def file_too_large() -> str:
-    """Return this request's message for too large a file, or ""."""
     view = current_app.view_functions.get(request.endpoint or "")
     words: str = getattr(view, "file_too_large", "")
     # Also works for texts without the field.
@@ -219,7 +217,6 @@ def must_set_up(user: users.User) -> bool:
 
 
 def _own_target() -> str:
-    """Return the path of the requested page, or "" for a submitted form."""
     return request.full_path.rstrip("?") if request.method == "GET" else ""
 
 
@@ -231,7 +228,6 @@ def _instead(target: str) -> Response:
 
 
 def _page_of_form() -> str:
-    """Return the page of the submitted form, or the requested page."""
     if request.method == "GET":
         return _own_target()
     came_from = urlsplit(request.referrer or "")

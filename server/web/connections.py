@@ -68,7 +68,6 @@ def to_end(connections: Iterable[Connection], is_known: Callable[[str], bool]) -
 def _most_silent(
     connections: list[Connection], most: int
 ) -> tuple[list[Connection], list[Connection]]:
-    """Return the `most` connections to keep, and the others, which are more silent."""
     if len(connections) <= most:
         return connections, []
     ordered = sorted(connections, key=lambda connection: connection.silent_s)
@@ -105,7 +104,6 @@ class Guard:
 
 
 def connections_to(port: int) -> Iterable[Connection]:
-    """Yield the connections accepted on `port`."""
     for path in Path("/proc/self/fd").iterdir():
         connection = _connection_to(port, int(path.name))
         if connection is not None:

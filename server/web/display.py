@@ -58,7 +58,6 @@ ROLES = {
 
 
 def both_names(names: str | Names) -> dict[str, str]:
-    """Return the non-empty names by language. `names` may be JSON."""
     by_language = names_of(names) if isinstance(names, str) else names
     return {language: text for language, text in by_language.items() if text}
 

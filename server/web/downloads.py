@@ -4,6 +4,5 @@ from flask import Response
 
 
 def receipt(text: str, number: int, headers: dict[str, str]) -> Response:
-    """Return a receipt as a text file (docs/entry-log.md)."""
     named = {"Content-Disposition": f'attachment; filename="entry-{number}.tlog-proof"'}
     return Response(text, mimetype="text/plain", headers={**headers, **named})

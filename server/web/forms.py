@@ -56,7 +56,6 @@ def perform(
 
 
 def turn_back(why: str, back: str) -> Response:
-    """Show an error and redirect to the path `back`."""
     flash(why, "bad")
     return redirect(back, 303)
 
@@ -112,8 +111,6 @@ def read_filter(
 
 
 def one_of(choices: Any) -> Callable[[str], str]:
-    """Return a parser that accepts only these choices."""
-
     def read(text: str) -> str:
         if text not in choices:
             raise ValueError("not on the list")

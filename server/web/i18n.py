@@ -78,7 +78,6 @@ def said(value: object) -> str:
 
 
 def sentence(value: object) -> str:
-    """Like `said`, with a capital first letter."""
     text = said(value)
     return text[:1].upper() + text[1:]
 
@@ -139,12 +138,10 @@ def _language() -> str:
 
 
 def page_language() -> dict[str, str]:
-    """Return the page language's tag, direction and name, for `<html>`."""
     return told_of(language())
 
 
 def page_languages() -> list[dict[str, Any]]:
-    """Return all languages, each with whether it is current."""
     own = language()
     return [{**told_of(code), "here": code == own} for code in words().languages]
 
@@ -187,7 +184,6 @@ def _marked(texts: Words, spoken: str, text: str) -> Markup:
 
 
 def _counting(env: Environment) -> Callable[..., str]:
-    """Return a template's `ngettext`, which formats the number for the page's language."""
     plain: Any = env.globals["ngettext"]
 
     @pass_context

@@ -40,10 +40,8 @@ class Page:
         return (self.number - 1) * PAGE_ROWS
 
     def of(self, total: int) -> int:
-        """Return the number of pages for `total` rows."""
         return max(1, -(-total // PAGE_ROWS))
 
 
 def page_asked() -> Page:
-    """Return the page in the query, or the first."""
     return Page(min(max(1, request.args.get("page", 1, type=whole)), PAGES_MAX))

@@ -40,7 +40,6 @@ class _Lines(logging.StreamHandler[TextIO]):
 
 
 def write_lines() -> None:
-    """Log to standard error with times in UTC."""
     handler = _Lines(sys.stderr)
     formatter = logging.Formatter("%(asctime)sZ %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime

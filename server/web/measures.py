@@ -29,12 +29,10 @@ class Measures:
         self._scans: Counter[tuple[str, str]] = Counter()
 
     def begin(self, db: Connection) -> None:
-        """Start counting scans after the newest."""
         with self._lock:
             self._counted = scan_counts.newest_scan(db)
 
     def scans(self, db: Connection) -> dict[tuple[str, str], int]:
-        """Return the number of scans since `begin`, by decision and reason."""
         with self._lock:
             if self._counted is None:
                 self._counted = scan_counts.newest_scan(db)

@@ -139,7 +139,6 @@ def renewed(incarnation: int) -> Services:
 
 
 def renew_services(app: Flask, incarnation: int) -> Services:
-    """Update an app's services to the incarnation stated in the database."""
     here = services_of(app)
     if here.event.incarnation == incarnation:
         return here

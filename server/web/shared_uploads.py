@@ -183,7 +183,6 @@ class SharedUploads(OneAtATime):
         return hashlib.blake2b(token.encode(), key=self._key, digest_size=16).digest()
 
     def _wake(self) -> None:
-        """Start the timer that deletes expired files."""
         with self._lock:
             if self._timer is not None or self._closed:
                 return

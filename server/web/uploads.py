@@ -170,7 +170,6 @@ class Uploads(OneAtATime):
             raise UploadGoneError from None
 
     def _wake(self) -> None:
-        """Start the timer that deletes expired files."""
         with self._lock:
             if self._timer is not None or not self._kept:
                 return

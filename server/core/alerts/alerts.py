@@ -68,7 +68,6 @@ class Alert:
 
 
 def steps(value: float, *edges: float) -> int:
-    """Return how many of the edges the value has reached."""
     return sum(value >= edge for edge in edges)
 
 

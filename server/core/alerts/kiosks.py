@@ -18,7 +18,6 @@ MINUTE_MS = 60_000
 
 
 def at_work(rows: list[KioskRow]) -> list[KioskRow]:
-    """Return the kiosks in use, newest generation first."""
     return [row for row in rows if row.state in ("waiting", "proven", "active")]
 
 

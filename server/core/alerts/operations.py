@@ -148,7 +148,6 @@ def seen_by_kiosks(db: Connection) -> tuple[str, int]:
 
 
 def wrong_versions(context: AlertContext) -> dict[str, str]:
-    """Return the remedy for each kiosk with an incompatible version."""
     return {
         row.kiosk: wrong_version(row)
         for row in context.kiosks

@@ -107,7 +107,6 @@ def _names(db: Connection, serials: Sequence[int]) -> dict[int, str]:
 
 
 def _now(db: Connection, zone: ZoneInfo, act: LoggedAct, words: PersonWords) -> list[Difference]:
-    """Return the current values of the columns that an act changed."""
     columns = str(act.subject.get("columns") or "").split(",")
     if act.serial is None or act.act != Act.ATTENDEE_CHANGED:
         return []

@@ -193,7 +193,6 @@ def _session(
 
 
 def _choice(db: Connection, kind: str, number: int, categories: Collection[str]) -> str | list[str]:
-    """Return the keys of the admitted categories, or "all"."""
     rows = db.execute(
         f"SELECT c.code FROM {kind}_category JOIN category c USING (category)"
         f" WHERE {kind}_id = ? ORDER BY category",

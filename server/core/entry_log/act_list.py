@@ -49,7 +49,6 @@ class Filter:
 
     @property
     def index(self) -> str:
-        """Return the name of the SQL index that serves this filter quickly."""
         for field in self.things:
             return f"leaf_act_of_{field}"
         if self.by is None:
@@ -70,8 +69,6 @@ class Edge:
 
 @dataclass(frozen=True)
 class LoggedAct:
-    """An act as stored in its leaf, under the name of that version."""
-
     number: int
     at: int
     by: str

@@ -309,11 +309,9 @@ class Names:
         self._by_field["from"] = self._by_field["door"]
 
     def who(self, by: str) -> str:
-        """Return the name of an actor, whose id in the entry log is `by`."""
         return Phrase(WHO[by]) if by in WHO else self._account(by) or by
 
     def about(self, act: str, subject: Subject) -> str:
-        """Describe the subject in one line of English."""
         return " ".join(self.pieces(act, subject)).rstrip(" ,:")
 
     def pieces(

@@ -101,7 +101,6 @@ def keep_cosigned(db: Connection, log: str, cosignature: Cosigned) -> None:
 
 
 def lines_for(db: Connection, log: str, note: str) -> list[str]:
-    """Return the witnesses' signature lines for this checkpoint."""
     text = signed_note.SignedNote(note).text
     lines = []
     for cosignature in cosigned(db, log):
@@ -116,5 +115,4 @@ def lines_for(db: Connection, log: str, note: str) -> list[str]:
 
 
 def cosigned_note(db: Connection, log: str, note: str) -> str:
-    """Return the checkpoint with the witnesses' signature lines appended."""
     return note + "".join(lines_for(db, log, note))

@@ -156,8 +156,8 @@ class Log:
             return note, self._proofs[old]
 
     def keep_cosigned(self, note: str) -> None:
-        """Return this note with witnesses' signatures from `checkpoint`, until there is a newer
-        checkpoint.
+        """Let `checkpoint` return this note, which has witnesses' signatures, until there is a
+        newer checkpoint.
         """
         with self._lock:
             self._cosigned = note

@@ -115,7 +115,6 @@ def _cosigned(db: Connection, log: Log, number: int) -> tuple[int | None, list[s
 
 
 def _lines(log: Log, number: int, kept: Iterable[Kept | Cosigned]) -> dict[int, list[str]]:
-    """Return, by size, the cosignature lines of checkpoints that contain entry `number`."""
     present = log.size()
     notes: dict[int, str] = {}
     lines = defaultdict(list)

@@ -91,7 +91,6 @@ class ServerClock:
 
 
 def newest(db: Connection) -> Epoch | None:
-    """Return the server's last epoch, or None if it has none."""
     row = db.execute("SELECT value FROM setting WHERE key = ?", (_SETTING,)).fetchone()
     return None if row is None else msgspec.json.decode(row[0], type=Epoch)
 

@@ -79,7 +79,6 @@ class Event:
 
     @property
     def issuing_key_id(self) -> int:
-        """Return the id of the newest badge key."""
         return max(self.badge_keys)
 
 
@@ -125,7 +124,6 @@ def load_event(path: Path) -> Event:
 
 
 def _migrate(path: Path) -> int:
-    """Migrate the database, and return the server's incarnation."""
     try:
         if not is_there(path):
             raise EventError(f"{path} is missing: bring the event back with `hallkeeper restore`.")

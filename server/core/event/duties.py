@@ -26,7 +26,6 @@ class Duties:
         self._closed = False
 
     def turn(self, *, on: bool) -> None:
-        """Start or stop the jobs, if necessary."""
         with self._lock:
             if on == self._running or self._closed:
                 return
@@ -38,7 +37,6 @@ class Duties:
                     work.close()
 
     def close(self) -> None:
-        """Stop the jobs for good."""
         self.turn(on=False)
         with self._lock:
             self._closed = True

@@ -54,7 +54,6 @@ class Process:
 
 
 def all_processes(db: Connection) -> list[Process]:
-    """Return the server processes, working ones first."""
     rows = db.execute(
         "SELECT name, address, version, started_at, seen_at, run, log_size, stopped_at, failed,"
         " cause"
@@ -96,7 +95,6 @@ class Reporter:
         self._repeating = Repeating("report", every_s, lambda: self._write(None))
 
     def start(self) -> None:
-        """Write the row, and start the thread that updates it."""
         self._write(None)
         self._repeating.start()
 

@@ -182,7 +182,6 @@ def limit(clock: Clock, days: int, event: EventSettings, now: int) -> int | None
 
 
 def last_runs(db: Connection, limit: int) -> list[Done]:
-    """Return the last results, newest first."""
     rows = db.execute(
         "SELECT at, kind, made_by, count, left_over FROM retention_run ORDER BY run_id DESC"
         " LIMIT ?",

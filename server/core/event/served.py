@@ -93,7 +93,6 @@ def served(event: Event) -> x509.Certificate:
 
 
 def names_of(certificate: x509.Certificate) -> list[str]:
-    """Return the host names and addresses for which the certificate is valid."""
     try:
         alternative = certificate.extensions.get_extension_for_class(
             x509.SubjectAlternativeName

@@ -285,7 +285,6 @@ def parse_settings(text: str, place: str) -> EventSettings:
 
 
 def settings_text(settings: EventSettings) -> str:
-    """Return the text of `event.toml`, with comments."""
     name = "\n".join(f"{key} = {quoted(text)}" for key, text in settings.name.items())
     backup = _or_example("backup_dir", settings.backup_dir, "/mnt/second/forum")
     country = _or_example("country", settings.country, "CN")
@@ -423,7 +422,6 @@ _ALERTS = (
 
 
 def _alert(settings: EventSettings, name: str, words: str) -> str:
-    """Return the line of an alert's threshold, commented out if it is the default."""
     value = getattr(settings, name)
     mark = "# " if value == EventSettings.__dataclass_fields__[name].default else ""
     text = str(value).lower()  # TOML's spelling of booleans

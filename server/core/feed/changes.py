@@ -67,7 +67,6 @@ def _published(db: Connection) -> Published:
 
 
 def publish_all(db: Connection, changes: Iterable[wire.Change]) -> None:
-    """Store changes in order, for all kiosks."""
     insert_many(db, "change", ("body",), [(wire.encode_change(change),) for change in changes])
 
 

@@ -67,7 +67,6 @@ class Hub:
         self._repeating.start()
 
     def close(self) -> None:
-        """End every subscription and stop."""
         self._repeating.close()
         with self._lock:
             for subscription in self._subscriptions:
@@ -169,7 +168,6 @@ class Hub:
         return bool(items)
 
     def _find_edits(self, db: Connection, items: list[FeedItem]) -> Edited:
-        """Return the edits that kiosks get in place of VenueChanged."""
         edited: Edited = {}
         for item in items:
             if self._edits is None or not _is_venue_change(item):

@@ -14,7 +14,6 @@ class KioskMinute:
 
 
 def last_hours(db: Connection, now: int) -> dict[str, list[KioskMinute]]:
-    """Return each kiosk's activity in each of the last 60 minutes, oldest first."""
     first = now // 60_000 - MINUTES + 1
     hours: dict[str, list[KioskMinute]] = {}
     for row in db.execute(

@@ -90,7 +90,6 @@ class VenueReader:
 
     @cached_property
     def _doors(self) -> dict[int, list[tuple[int, str]]]:
-        """Return, by hall, its doors' ids with their names as JSON."""
         doors: dict[int, list[tuple[int, str]]] = defaultdict(list)
         for door_id, names, hall_id in self._db.execute("SELECT door_id, names, hall_id FROM door"):
             doors[hall_id].append((door_id, names))

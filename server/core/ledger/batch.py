@@ -84,7 +84,6 @@ class BatchRecorder:
 
     @property
     def entries(self) -> int:
-        """Return the entry log's number of leaves, including this batch's."""
         return self._rows.entries
 
     def judge_again(self) -> None:
@@ -174,7 +173,6 @@ class BatchRecorder:
         gone: bool,
         gone_outer: Container[int],
     ) -> None:
-        """`others` are the holder's other stays of about that time."""
         key = PoolKey(record.hall, record.kind)
         own, over = self._open(record, key, others, gone=gone)
         self._suspect(number, own, others)
@@ -431,7 +429,6 @@ def _has_early_exits(db: Connection, memo: Memo) -> bool:
 
 
 def is_presented(record: ScanRecord) -> bool:
-    """Return whether a badge was presented for entry or at an assembly point."""
     return record.serial is not None and record.act != "annul" and record.direction != "exit"
 
 

@@ -40,7 +40,6 @@ class Judge:
     def __init__(
         self, db: Connection, holders: Holders, rules: Rules, calendar: Calendar, rows: Rows
     ) -> None:
-        """Discrepancies are added to `rows`."""
         self._db = db
         self._rows = rows
         self._holders = holders
@@ -120,9 +119,6 @@ class Judge:
     def _answer(
         self, record: ScanRecord, person: Row, inside: Mapping[int, stays.Stay]
     ) -> Decision:
-        """Return the server's answer to the scan. `inside` are the holder's stays at that time, by
-        hall.
-        """
         usual = None if inside else self._usual(record, person)
         cached = None if usual is None else self._rules.answers.get(usual)
         if cached is not None:
@@ -159,7 +155,6 @@ class Judge:
         )  # fmt: skip
 
     def _facts(self, record: ScanRecord, person: Row, inside: Mapping[int, stays.Stay]) -> Facts:
-        """`inside` are the holder's stays at that time, by hall."""
         at = record.scanned_at
         issued_by_then = person["issued_at"] is not None and person["issued_at"] <= at
         hall = self._rules.halls.get(record.hall)

@@ -169,7 +169,6 @@ def newest_number(db: Connection) -> int:
 
 
 def kiosks(db: Connection) -> list[str]:
-    """Return the names of all current and former kiosks."""
     rows = db.execute("SELECT DISTINCT kiosk FROM kiosk ORDER BY kiosk")
     return [row[0] for row in rows.fetchall()]
 

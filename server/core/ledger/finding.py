@@ -181,7 +181,6 @@ def _facets(wanted: Filter) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _conditions(wanted: Filter) -> tuple[str, list[int | str]]:
-    """Return SQL conditions and their values, except for conditions on people and notes."""
     texts, values = [], []
     for name, text in {
         **{key: condition for key, (_, condition) in _COLUMNS.items()},

@@ -79,7 +79,6 @@ def at_times(db: Connection, block: Block, since: int | None, until: int | None)
 
 
 def between(first: int, end: int) -> int:
-    """Return a bitmap with the bits from `first` to before `end` set."""
     return (1 << end) - (1 << first)
 
 

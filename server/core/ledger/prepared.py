@@ -10,8 +10,6 @@ from badges.wire import wire
 
 
 class Prepared(NamedTuple):
-    """A decoded batch. Each record comes with its canonical bytes."""
-
     batch: wire.ScanBatch
     records: tuple[tuple[ScanRecord, bytes], ...]
     signed_by: bytes | None  # a public key known to have signed the batch's head

@@ -50,7 +50,6 @@ def read_ahead(db: Connection, asked: Sequence[About]) -> None:
 
 
 def _halls(asked: Sequence[About]) -> Iterator[int]:
-    """Yield the ids of halls that these batches may change. They may be unknown."""
     for batch in asked:
         for totals in batch.prepared.batch.places:
             yield totals.hall
@@ -61,7 +60,6 @@ def _halls(asked: Sequence[About]) -> Iterator[int]:
 
 
 def _named(records: Sequence[ScanRecord]) -> Iterator[tuple[StayRef, int]]:
-    """Yield each stay that an exit closes, with its hall."""
     for record in records:
         if record.closes is not None:
             yield record.closes, record.hall

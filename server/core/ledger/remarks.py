@@ -25,7 +25,6 @@ MADE_HERE = {
 
 
 def kinds_of(row: Row) -> list[str]:
-    """Return the keys of `KINDS` that apply to a scan."""
     is_annulment, is_exit = row["act"] == "annul", row["direction"] == "exit"
     admitted = row["decision"] == "admitted"
     applies = {

@@ -24,8 +24,6 @@ _DISCREPANCY = ("number", "other_number", "reason", "noticed_at")
 
 
 class Line(NamedTuple):
-    """A verified record of a kiosk's journal."""
-
     record: ScanRecord
     raw: bytes  # the record's canonical bytes
     chain: bytes  # chain head after it
@@ -72,7 +70,6 @@ class Rows:
     """
 
     def __init__(self, db: Connection, now: int, *, entries: int, quarantined: bool) -> None:
-        """`entries` is the entry log's number of leaves."""
         self._db = db
         self._now = now
         self._quarantined = quarantined
@@ -86,7 +83,6 @@ class Rows:
         return self._number
 
     def leaf(self, kind: str, body: bytes) -> int:
-        """Add a leaf to the entry log, and return its number."""
         number = self._number
         self._added.leaves.append((number, kind, self._now, body))
         self._number += 1

@@ -67,7 +67,6 @@ def current(db: Connection) -> Muster | None:
 
 
 def musters(db: Connection, limit: int = 20) -> list[Muster]:
-    """Return the latest musters, newest first."""
     rows = db.execute("SELECT * FROM muster ORDER BY muster_id DESC LIMIT ?", (limit,))
     return [_muster(row) for row in rows.fetchall()]
 
@@ -241,7 +240,6 @@ def _muster_of(db: Connection, sighting: RollCallScan) -> int | None:
 
 
 def _take_earlier(db: Connection, muster_id: int, now: int) -> None:
-    """Add recent sightings without a muster to this one."""
     rows = db.execute(
         "SELECT s.number, s.serial, s.issue, s.scanned_at - COALESCE(s.skew_ms, 0) AS at,"
         " s.skew_ms, s.note, s.supervisor FROM scan s WHERE s.reason = 'roll_call'"

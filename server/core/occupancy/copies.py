@@ -61,7 +61,6 @@ class NoSuspicionError(Spoken, ValueError):
 
 
 def walk_ms(rules: Rules, first: int, other: int) -> int:
-    """Return the shortest walking time between the doors of two halls."""
     configured = [rules.walks[hall] for hall in (first, other) if hall in rules.walks]
     return max(configured, default=WALK_MS)
 

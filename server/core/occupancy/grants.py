@@ -198,7 +198,6 @@ def _remember(db: Connection, key: PoolKey, loaded: pools.Pools, before: Pool, a
 def _leads_here(
     loaded: pools.Pools, hall_id: int, accounts: Iterable[Mapping[str, Any]]
 ) -> frozenset[int]:
-    """Return the doors of nested halls that also lead into this hall."""
     doors = {row["door_id"] for row in accounts if not row["at_home"]}
     if not doors:
         return frozenset()

@@ -187,7 +187,6 @@ def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
 
 
 def _changed(db: Connection, hall_id: int, now: int) -> None:
-    """Share the hall's places, and notify its doors of the change."""
     changes.publish_venue(db, [hall_id])
     db.execute("UPDATE hall SET change_cursor = ? WHERE hall_id = ?", (changes.cursor(db), hall_id))
     grants.share(db, hall_id, now)

@@ -64,7 +64,6 @@ class Saved(Collected):
     def add(
         self, key: PoolKey, before: Pool, after: Pool, reported: tuple[KioskKey, Need] | None = None
     ) -> None:
-        """Add the difference between two states of a pool, and a kiosk's reported need."""
         if after.open_stays != before.open_stays:
             self.hall(key.hall_id, _OPEN[key.kind], after.open_stays)
         if after.kiosks is before.kiosks and after.awaited is before.awaited:
@@ -117,7 +116,6 @@ def _set_halls(db: Connection, column: str, values: Mapping[int, int]) -> None:
 
 
 def _stored(held: Held) -> tuple[object, ...]:
-    """Return the values of the columns `_HELD`, in that order."""
     return (
         held.granted, held.returned, held.handed_over, held.reclaimed, held.fenced, held.trusted,
         held.attested,
@@ -168,8 +166,6 @@ _ACCOUNTS = msgspec.json.Decoder(list[_Account])
 
 
 class HallRow(NamedTuple):
-    """The columns of a hall from which its pools are computed."""
-
     capacity: int
     fire_limit: int
     open_stays: int  # as read, like the next two
@@ -352,7 +348,6 @@ class Pools:
         )
 
     def _read(self, hall_id: int) -> HallRow:
-        """Read the accounts of all three pools of a hall, since most transactions need several."""
         row = self._db.execute(_HALL, (hall_id,)).fetchone()
         if row is None:
             raise UnknownHallError(f"hall {hall_id}")

@@ -279,7 +279,6 @@ def is_gone(db: Connection, ref: StayRef, hall_id: int) -> bool:
 
 
 def open_stays(db: Connection, serial: int) -> list[Stay]:
-    """Return the holder's open stays, oldest first."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay WHERE serial = ? AND closed_at IS NULL ORDER BY opened_at",
         (serial,),

@@ -41,7 +41,6 @@ class PrintedBadge:
 
     @property
     def has_changed(self) -> bool:
-        """Return whether the card's content has changed since its last print."""
         return self.printed > 0 and self.printed_as != content_of(self.card)
 
     @property
@@ -205,7 +204,6 @@ def _cards(
 def _printed_before(
     db: Connection, serials: Sequence[int]
 ) -> dict[tuple[int, int], tuple[int, str]]:
-    """Return (times printed, content of the last print) for each (serial, issue)."""
     rows = db.execute(
         f"SELECT serial, issue, printed, printed_as FROM badge WHERE {dialect.one_of('serial')}",
         (dialect.many(serials),),

@@ -84,7 +84,6 @@ def _scanned(db: Connection, text: str, event: Event | None) -> int | None:
 
 
 def _of_number(db: Connection, text: str) -> list[int]:
-    """Return the serial that this badge number would have."""
     try:
         return [parse_badge_number(text)]
     except ValueError:
@@ -147,7 +146,6 @@ def _far(word: str, called: Collection[str], rest: str) -> int:
 
 
 def _in_order(db: Connection, ranks: Mapping[int, int]) -> list[int]:
-    """Return the serials of existing attendees, best first."""
     rows = db.execute(
         f"SELECT serial, family_name, given_name FROM attendee WHERE {dialect.one_of('serial')}",
         (dialect.many(ranks),),

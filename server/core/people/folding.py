@@ -153,12 +153,10 @@ def name_forms(given: str, family: str, latin: str) -> tuple[list[str], list[str
 
 
 def _turned(line: Sequence[str]) -> Iterator[str]:
-    """Yield the words joined without spaces, once with each of them first."""
     for at in range(len(line) if len(line) <= _TURNED_MAX else 1):
         yield "".join([*line[at:], *line[:at]])
 
 
 def _as_typed(parts: Sequence[Sequence[str]]) -> list[list[list[str]]]:
-    """Return the syllables once for each way to type the vowel ü."""
     vowels = ("v", "u", "yu") if any("v" in sound for part in parts for sound in part) else ("v",)
     return [[[sound.replace("v", vowel) for sound in part] for part in parts] for vowel in vowels]

@@ -308,7 +308,6 @@ def signed_row(
 
 
 def credential_of(holder: Attendee, issue: int, key_id: int) -> Credential:
-    """Return the content of a badge issued now."""
     return Credential(
         serial=holder.serial,
         issue=issue,

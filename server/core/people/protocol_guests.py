@@ -177,7 +177,6 @@ def day_of(calendar: Calendar, at: int) -> int:
 
 
 def arrivals(db: Connection, user_id: int, *, limit: int, offset: int = 0) -> list[Arrival]:
-    """Return a page of the user's notices, newest first."""
     rows = db.execute(
         "SELECT v.arrival_id, v.serial, n.seen_at, s.scanned_at - COALESCE(s.skew_ms, 0) AS at,"
         " a.given_name, a.family_name, a.organisation, h.names AS hall, d.names AS door"

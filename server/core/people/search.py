@@ -165,7 +165,6 @@ def within(words: Sequence[str], part: str) -> Wanted:
 
 
 def _beginning(word: str, columns: Sequence[str]) -> str:
-    """Return the index query for one search word, which may have spaces."""
     *before, last = word.split()
     sought = [_stretch(piece, columns, begins=is_east_asian(piece)) for piece in before]
     return dialect.every([*sought, _stretch(last, columns, begins=True)])

@@ -104,7 +104,6 @@ def hosted_by(db: Connection, organisation_id: int, limit: int) -> tuple[list[Ac
 
 
 def times_of(db: Connection, numbers: Iterable[int]) -> dict[int, tuple[ActivityTime, ...]]:
-    """Return the sessions of each activity with these ids, earliest first."""
     rows = db.execute(
         "SELECT s.activity_id, s.session_id, s.code, s.hall_id, h.names, s.starts_at, s.ends_at"
         " FROM session s JOIN hall h ON h.hall_id = s.hall_id"
@@ -148,9 +147,6 @@ def activity(db: Connection, code: str) -> Activity:
 
 
 def _conditions(wanted: ActivityFilter) -> tuple[str, tuple[object, ...]]:
-    """Return the filter as SQL conditions with their values. Hall and time must match in the same
-    session.
-    """
     filters: list[tuple[str, object]] = []
     if wanted.kind is not None:
         filters.append(("a.kind = ?", wanted.kind))

@@ -41,7 +41,6 @@ def areas(db: Connection) -> list[Area]:
 
 
 def exhibitor_count(db: Connection) -> int:
-    """Count the exhibitors with a stand."""
     (count,) = db.execute("SELECT COUNT(DISTINCT exhibitor_id) FROM stand").fetchone()
     return int(count)
 

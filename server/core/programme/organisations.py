@@ -110,7 +110,6 @@ def countries_of_organisations(db: Connection) -> list[str]:
 
 
 def people_of(db: Connection, organisation_id: int, limit: int, offset: int) -> list[Attendee]:
-    """Return a page of the organisation's attendees, sorted by name."""
     rows = db.execute(
         f"{SELECT} WHERE a.organisation_id = ?"
         " ORDER BY a.family_name, a.given_name, a.serial LIMIT ? OFFSET ?",
@@ -164,7 +163,6 @@ def organisations_by_name(db: Connection) -> dict[str, int | None]:
 
 
 def _known(named: Iterable[tuple[int, Iterable[str]]]) -> dict[str, int | None]:
-    """Return the id for each name, None for a name with several ids."""
     ids: dict[str, int | None] = {}
     for number, names in named:
         for key in {name_key("", name) for name in names}:

@@ -110,7 +110,6 @@ def speaking(db: Connection, serials: Sequence[int]) -> int:
 
 
 def talks(db: Connection, serial: int) -> list[Talk]:
-    """Return the attendee's talks, soonest first."""
     rows = db.execute(
         "SELECT s.session_id, s.titles, s.hall_id, p.role, s.ends_at,"
         " COALESCE(p.starts_at, s.starts_at) AS starts_at"
@@ -183,7 +182,6 @@ def _contribution(row: Row) -> Contribution:
 
 
 def _speaker(row: Row) -> Speaker:
-    """Return the speaker with the roster's name, if linked."""
     on_roster = row["serial"] is not None
     return Speaker(
         serial=row["serial"],

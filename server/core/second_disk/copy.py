@@ -49,7 +49,7 @@ class BackupError(EventError):
 
 
 class _StoppedError(Exception):
-    """Raised within a backup when the server stops."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -298,7 +298,6 @@ class Backups:
         self._repeating.start()
 
     def close(self) -> None:
-        """Stop, even during a backup."""
         self._repeating.close()
 
     def _turn(self) -> float:
@@ -322,7 +321,6 @@ class Backups:
         return min(waits_s, RETRY_S) if self._keeper.trouble else waits_s
 
     def _back_up(self) -> bool:
-        """Return whether a backup was made."""
         try:
             warning = check_directory(self._event)
             self._keeper.keep()

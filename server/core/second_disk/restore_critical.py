@@ -62,7 +62,6 @@ def _take_all(
 
 
 def _take(db: Connection, kept: critical_state.Kept, row: dict[str, Any]) -> bool:
-    """Return whether the row was new or changed."""
     if kept.table in _OF_HOLDERS and not _is_known(db, row["serial"]):
         _keep_unknown(db, row)
         return False

@@ -56,7 +56,6 @@ def invite(
 
 
 def open_invitations(db: Connection, now: int) -> list[Invitation]:
-    """Return the valid invitations, newest first."""
     rows = db.execute(
         "SELECT token_hash, name, role, expires_at FROM invitation WHERE expires_at > ?"
         " ORDER BY expires_at DESC",

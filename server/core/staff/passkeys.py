@@ -167,7 +167,6 @@ def use_passkey(
 
 
 def _refused() -> tuple[type[Exception], ...]:
-    """Return the library's exceptions for invalid answers."""
     from webauthn.helpers import exceptions
 
     return exceptions.WebAuthnException, ValueError, TypeError, KeyError, RecursionError

@@ -93,7 +93,6 @@ def check(password: str, context: Iterable[str] = (), *, chars_min: int = CHARS_
 
 
 def _parts(text: str) -> set[str]:
-    """Return the words of a name, and all of them joined."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     words = re.findall(r"[^\W_]+", plain)
     return {word for word in (*words, "".join(words)) if len(word) >= 2}

@@ -78,7 +78,6 @@ def new_secret() -> str:
 
 
 def setup_uri(secret: str, user_name: str, event_name: str) -> str:
-    """Return the content of the QR code for setting up the app."""
     return pyotp.TOTP(secret).provisioning_uri(name=user_name, issuer_name=event_name)
 
 

@@ -68,7 +68,6 @@ def _add(db: Connection, identity: Identity, password_hash: str, now: int) -> Us
 
 
 def _free_name(db: Connection, name: str) -> str:
-    """Return the name, with a number added if it is taken."""
     plain = "".join(char for char in name if char.isprintable()).strip() or "User"
     wished, number = plain[:NAME_CHARS_MAX], 1
     while db.execute(

@@ -380,7 +380,6 @@ def leave(db: Connection, token: str, user: User | None, *, now: int) -> None:
 
 
 def end_sessions(db: Connection, user_id: int) -> int:
-    """End all sessions of the user, and return how many."""
     return db.execute("DELETE FROM web_session WHERE user_id = ?", (user_id,)).rowcount
 
 
@@ -415,7 +414,6 @@ def end_session(db: Connection, user: User, mark: str, *, now: int) -> None:
 
 
 def end_other_sessions(db: Connection, user: User, token: str, *, now: int) -> int:
-    """End the user's sessions except that of `token`, and return how many."""
     ended = db.execute(
         "DELETE FROM web_session WHERE user_id = ? AND token_hash <> ?",
         (user.user_id, _token_hash(token)),
@@ -456,7 +454,6 @@ def confirm(
 
 
 def must_choose_password(db: Connection, user_id: int) -> None:
-    """Require a user to choose another password before any page opens."""
     db.execute("UPDATE staff_user SET must_change = 1 WHERE user_id = ?", (user_id,))
 
 
@@ -501,7 +498,6 @@ def _keep_an_admin(db: Connection, leaving: User) -> None:
 
 
 def _tell_doors(db: Connection, user_id: int) -> None:
-    """Notify kiosks if the user has a PIN."""
     query = "SELECT 1 FROM staff_user WHERE user_id = ? AND pin_hash IS NOT NULL"
     if db.execute(query, (user_id,)).fetchone():
         changes.publish_venue(db)

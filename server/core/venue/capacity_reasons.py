@@ -93,7 +93,6 @@ def reasons(measures: Measures) -> tuple[Reason, ...]:
 
 
 def _holding(measures: Measures) -> tuple[Reason, ...]:
-    """Return the limit by seats or by floor area, whichever is lower."""
     capacities = []
     if measures.seats is not None:
         capacities.append(
@@ -135,7 +134,6 @@ def warning(capacity: int, limits: tuple[Reason, ...]) -> str | None:
 
 
 def _minutes(given: float | None, default: float) -> tuple[float, str]:
-    """Return the given or default minutes, and their text."""
     if given is None:
         return default, Phrase("%(default)s min (assumed)", default=f"{default:g}")
     return given, Phrase("%(given)s min", given=f"{given:g}")

@@ -52,7 +52,6 @@ class Reconnecting:
         return waits and time.monotonic() > self._began + SOON_S
 
     def begin(self) -> None:
-        """Start connecting, unless already begun."""
         with self._changed:
             if self._thread is None and not self._over.is_set():
                 self._began = time.monotonic()

@@ -26,7 +26,6 @@ class Table:
             )
 
     def update(self, key: Any, updates: dict[str, Any]) -> None:
-        """Update the row with this single-column key."""
         sets = ", ".join(f"{name} = ?" for name in updates)
         self._db.execute(
             f"UPDATE {self._name} SET {sets} WHERE {key_of(self._db, self._name)[0]} = ?",

@@ -224,7 +224,6 @@ class PostgresConnection:
         self._over.close()
 
     def _walk_back(self, text: str) -> psycopg.Cursor[Any]:
-        """Roll back to a savepoint after an error, and leave pipeline mode."""
         self._pipeline, self._failed = None, False
         try:
             with suppress(psycopg.Error):
@@ -234,7 +233,6 @@ class PostgresConnection:
             raise self._mapped(error) from None
 
     def _end(self, text: str) -> psycopg.Cursor[Any]:
-        """Execute a statement that ends the transaction or can't be pipelined."""
         self._pipeline = None
         try:
             if text == "COMMIT":

@@ -204,7 +204,6 @@ def _raw(given: dict[str, Any]) -> tuple[BoundedConnection | None, str]:
 
 
 def _why(error: psycopg.Error, given: dict[str, Any]) -> str:
-    """Return a reason for the error, without the password."""
     reason = " ".join(str(error).split()).removeprefix("connection failed: ")
     password = given.get("password")
     return reason.replace(str(password), "…") if password else reason

@@ -67,7 +67,6 @@ def is_lost(error: psycopg.Error) -> bool:
 
 
 def is_spoiled(error: psycopg.Error) -> bool:
-    """Return whether the session's prepared statements are unusable."""
     return isinstance(error, _SPOILED) or (
         isinstance(error, errors.FeatureNotSupported) and "cached plan" in str(error)
     )

@@ -21,7 +21,6 @@ C = TypeVar("C", bound=Closable)
 
 
 def each_host(given: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
-    """Return the parameters for each host of a database URL, in order."""
     lists = {name: str(given[name]).split(",") for name in _LISTS if given.get(name)}
     count = max((len(values) for values in lists.values()), default=1)
     # A single port applies to all hosts. libpq reports other mismatches.
@@ -47,7 +46,6 @@ class Hosts(Generic[C]):
         self._answered += 1
 
     def connection(self, given: Mapping[str, Any]) -> tuple[C | None, str]:
-        """Return a connection, or None and the reason."""
         hosts = each_host(given)
         if len(hosts) == 1:
             return self._connect(hosts[0])

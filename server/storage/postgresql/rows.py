@@ -40,7 +40,6 @@ def row_class(columns: tuple[bytes | None, ...]) -> type[NamedRow]:
 
 
 def named_rows(cursor: Any) -> Callable[[Sequence[Any]], NamedRow]:
-    """The row factory for psycopg."""
     # `cursor.description` would create an object for each column each time.
     result = cursor.pgresult
     return row_class(tuple([result.fname(at) for at in range(result.nfields)]) if result else ())

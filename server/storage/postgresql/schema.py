@@ -57,7 +57,6 @@ def _is_virtual(sql: str) -> bool:
 
 
 def _ordered(model: sqlite3.Connection, tables: Iterable[str]) -> Iterator[str]:
-    """Yield the tables, each after those that it references."""
     left = {
         table: {row[2] for row in model.execute(f'PRAGMA foreign_key_list("{table}")')} - {table}
         for table in tables

@@ -22,7 +22,6 @@ def guarded(cell: object) -> object:
 def csv_chunks(
     header: Iterable[object], chunks: Iterable[Iterable[Iterable[object]]]
 ) -> Iterator[str]:
-    """Yield CSV text: the header, then each chunk of rows, with every cell `guarded`."""
     out = io.StringIO()
     writer = csv.writer(out)
     yield BYTE_ORDER_MARK

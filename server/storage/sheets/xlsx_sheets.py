@@ -105,7 +105,6 @@ def _cell(value: object) -> str:
 
 
 def _written(match: re.Match[str]) -> str:
-    """Return the escape of a forbidden character, such as _x0001_."""
     return f"_x{min(ord(match[0]), 0xFFFF):04X}_"
 
 

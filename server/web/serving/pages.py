@@ -139,8 +139,6 @@ def _no_write(_: bytes) -> object:
 
 
 def _send(transport: Transport, pieces: Iterable[bytes], loop: asyncio.AbstractEventLoop) -> None:
-    """Send a response while the client reads it."""
-
     async def send(piece: bytes) -> None:
         await transport.send_bytes(piece)
 
@@ -156,8 +154,6 @@ def _send(transport: Transport, pieces: Iterable[bytes], loop: asyncio.AbstractE
 
 
 class _Body(io.RawIOBase):
-    """A request's body, read as it arrives, on a thread that may block."""
-
     def __init__(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
         self._exchange = exchange
         self._loop = loop
@@ -197,7 +193,6 @@ def lines_of(scope: Scope, name: str) -> list[str]:
 
 
 def environ_of(scope: Scope, body: object) -> dict[str, Any]:
-    """Return the WSGI environ (PEP 3333)."""
     host, _, port = scope.server.rpartition(":")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.method,

@@ -34,7 +34,6 @@ class TextIndex:
         return f"CREATE INDEX {self.name} ON {self.table} USING gin ({self.expression})"
 
     def asked(self, question: str) -> str:
-        """Translate a query that `dialect.py` wrote for SQLite's FTS5."""
         columns: tuple[str, ...] = self.columns
         pieces = []
         for token in _ASKED.finditer(question):

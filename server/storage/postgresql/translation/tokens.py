@@ -24,7 +24,6 @@ def words(tokens: Tokens, at: int, count: int) -> tuple[str, ...]:
 
 
 def closing(tokens: Tokens, at: int) -> int:
-    """Return the position of the matching closing bracket."""
     depth = 0
     for place in range(at, len(tokens)):
         depth += {"(": 1, ")": -1}.get(tokens[place], 0)
@@ -34,7 +33,6 @@ def closing(tokens: Tokens, at: int) -> int:
 
 
 def parts(tokens: Tokens) -> Iterator[Tokens]:
-    """Yield the tokens between commas outside brackets."""
     part: Tokens = []
     depth = 0
     for token in tokens:
