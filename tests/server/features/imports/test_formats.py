@@ -13,7 +13,6 @@ from server.features.imports.programme.formats.programme_file import FORMATS, re
 from server.features.imports.venue_plan import VenueError
 from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW
-from tests.server.support.pages import Pages
 
 
 def read_lines(data: bytes, name: str, settings: object) -> Found:
@@ -33,15 +32,10 @@ def test_a_new_line_is_a_format(event: Event, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_new_line_is_a_kind_of_file(
-    own_app: None, event: Event, site: Database, monkeypatch: pytest.MonkeyPatch
+    event: Event, site: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = replace(KINDS["venue"], name="plan", title="Floor plan", suffixes=(".plan",))
     monkeypatch.setitem(KINDS, "plan", plan)
-    with Pages(event, site) as pages:
-        admin = pages.staff("admin")
-        page = admin.get("/admin/imports/").text
-        assert "Floor plan" in page
-        assert 'accept=".plan"' in page
     data = b'[[zone]]\nbit = 9\ncode = "quay"\n'
     reading = files.read(site.reader, "plan", data, "a.plan", event.settings, {})
     assert [zone.code for zone in reading.venue.zones] == ["quay"]
