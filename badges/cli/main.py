@@ -251,7 +251,8 @@ def _problems(roster: "Roster") -> list[str]:
 
 
 def _texts(target: str) -> list[str]:
-    if Path(target).is_file():
+    # Path.is_file raises OSError for a text that is too long for a file's name.
+    if os.path.isfile(target):  # noqa: PTH113
         try:
             return read_symbols(Path(target))
         except PictureError as error:
