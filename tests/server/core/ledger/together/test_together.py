@@ -29,6 +29,7 @@ from tests.server.conftest import MINUTE, NOW
 from tests.server.core.ledger.together.sending import ReplayError, Step, batch_step, send
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, BORIS, SMALL, build, heed, open_site
+from tests.server.support.templates import nothing
 from tests.tries import tries
 
 ROUNDS = 20
@@ -69,7 +70,7 @@ def twins(
     shutil.copytree(event.path, path)
     other = replace(event, path=path)
     if engine == "postgresql":
-        with request.getfixturevalue("postgres").event(path, filled=False, keeps_lines=True):
+        with request.getfixturevalue("postgres").event(path, nothing):
             with Database(event.database_path) as one, Database(other.database_path) as two:
                 yield Twins(one, two)
     else:
