@@ -37,7 +37,7 @@ SERVER_TOO_OLD = (
 
 @dataclass(frozen=True)
 class Signed:
-    """A request with its claimed signature. It is verified on the writer's thread."""
+    """A kiosk's request with its signature, which is verified on the writer's thread."""
 
     stamp: RequestStamp
     message: bytes

@@ -38,7 +38,7 @@ class Rows(Protocol):
 
 
 class Connection(Protocol):
-    """A connection to the database. Its owner, not its user, commits or rolls back."""
+    """A connection to the database. The code that opened or lent it commits or rolls back."""
 
     @property
     def in_transaction(self) -> bool: ...

@@ -46,7 +46,7 @@ HANGS = "the database does not answer just now. Nothing was changed. Try again i
 def engine_of(path: Path, *, bounded: bool = False) -> Engine:
     """Return the engine of the event whose SQLite file is, or would be, at `path`.
 
-    `bounded` limits all waits for another computer. Raises DatabaseError.
+    With `bounded`, every wait for PostgreSQL is limited. Raises DatabaseError.
     """
     address = address_of(path.parent)
     if address is None:

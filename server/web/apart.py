@@ -125,7 +125,7 @@ def _too_long(seconds: float) -> ApartError:
 
 @dataclass
 class _Work:
-    """A computation. It has ended if `ended_at` (monotonic, in s) is set."""
+    """A computation, ended if `ended_at` (monotonic, in s) is set."""
 
     state: object
     ended_at: float | None = None

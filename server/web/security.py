@@ -50,7 +50,7 @@ limiter = _Limiter(key_func=lambda: address(), storage_uri="memory://", enabled=
 
 
 class _RowNumber(IntegerConverter):
-    """A row's number in a URL. SQLite stores at most 63 bits."""
+    """A row's number in a URL, at most SQLite's 63 bits."""
 
     def __init__(self, map: Map) -> None:
         super().__init__(map, max=2**63 - 1)

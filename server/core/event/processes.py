@@ -81,7 +81,7 @@ class Reporter:
         on_duty: Callable[[bool], object] = lambda _: None,
         every_s: float = REPORT_S,
     ) -> None:
-        """After each write, `on_duty` is told whether this server must run the common background
+        """After each write, `on_duty` gets whether this server must run the common background
         jobs.
         """
         self._database = database

@@ -14,7 +14,7 @@ QUEUE_MAX = 10_000
 
 @dataclass(frozen=True)
 class FeedItem:
-    """A change of the feed. Without hall and kiosk it is for all kiosks."""
+    """A change, for all kiosks unless it has a hall or kiosk."""
 
     cursor: int
     hall_id: int | None

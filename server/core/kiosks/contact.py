@@ -65,8 +65,6 @@ class Sender:
 
 
 class _Visit(NamedTuple):
-    """Values that a request changes in its kiosk's row."""
-
     counter: int
     said: tuple[object, ...]  # the time, and the values of `_HEALTH`
     run: str

@@ -46,8 +46,6 @@ class ScanLeaf(msgspec.Struct):
 
 
 class Added(Collected):
-    """Collects leaves, scans and discrepancies to write them together."""
-
     tables = ("leaf", "scan", "discrepancy")
 
     def __init__(self, db: Connection) -> None:

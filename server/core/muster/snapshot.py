@@ -15,9 +15,7 @@ from server.storage.connection import Connection, Row
 
 
 class Sureness(StrEnum):
-    """How certain it is that a person listed inside is inside, most certain first. The values are
-    stored.
-    """
+    """How certain the list of people inside is, most certain first. The values are stored."""
 
     EXITS_SCANNED = "exits_scanned"  # exits are scanned, and all doors are online
     EXITS_INFERRED = "exits_inferred"  # entering another hall also counts as leaving

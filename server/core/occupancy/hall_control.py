@@ -27,7 +27,7 @@ class CapacityError(Spoken, ValueError):
 
 
 class NotTwoError(Exception):
-    """Raised if the two users may be one person. `until` (Unix ms) is when they may try again."""
+    """Raised if two users may be one person, which holds until `until` (Unix ms)."""
 
     def __init__(self, until: int) -> None:
         super().__init__("the two users may be one person")

@@ -106,7 +106,9 @@ def door_day(db: Connection, hall_id: int, since: int, until: int) -> dict[int, 
 
 
 def queue_minutes(db: Connection, hall_id: int, since: int, until: int) -> dict[int, list[int]]:
-    """Return, by door, the minutes in which its scans suggest a queue. Times are Unix ms."""
+    """Return, by door, the minutes (Unix ms / 60,000) in which scans suggest a queue. `since` and
+    `until` are Unix ms.
+    """
     queues: dict[int, list[int]] = {}
     for row in db.execute(
         "SELECT door_id, minute FROM door_minute"

@@ -49,4 +49,4 @@ class Bounded(BaseAdapter):
         return answer
 
     def close(self) -> None:
-        """Do nothing: each request has its own connection."""
+        pass

@@ -104,7 +104,7 @@ def days_to_choose(event: Event, holder: Attendee, now: int) -> list[int]:
 
 
 def day_words(settings: EventSettings, day: int) -> str:
-    """Return the date of a day for display, such as "Mon 4 May"."""
+    """Return the date of a day, such as "Mon 4 May"."""
     return Day(settings.first_day + timedelta(days=day))
 
 

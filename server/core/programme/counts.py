@@ -92,7 +92,6 @@ def _days(db: Connection, midnights: tuple[int, ...]) -> int:
 
 
 def _keynote_speakers(db: Connection) -> int:
-    """Count keynote speakers: attendees by serial, others by label or name."""
     attendees = "SELECT COUNT(DISTINCT serial) FROM session_speaker WHERE role = 'keynote'"
     others = (
         "SELECT COUNT(DISTINCT CASE WHEN label <> '' THEN label ELSE name END)"

@@ -103,8 +103,8 @@ def _came_so_far(db: Connection, sender: Sender, mark: wire.Mark) -> bool:
 
 
 def _judge_note(event: Event, entries: entry_log.Log, note: str, here: int) -> None:
-    """Check a checkpoint. Raises SetBackError if it is of this log, under this or a later name,
-    and contradicts it.
+    """Check a kiosk's checkpoint. Raises SetBackError if it is of a later incarnation, or
+    contradicts this log.
     """
     name = note.partition("\n")[0]
     stem = f"hallkeeper/{event.uuid}"

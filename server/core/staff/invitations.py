@@ -93,7 +93,7 @@ def accept(db: Connection, token: str, password_hash: str, *, now: int) -> User:
 
 
 def take_back(db: Connection, mark: str, *, by: str, now: int) -> None:
-    """End an invitation. Raises AccountError if it has ended already."""
+    """End the invitation with the hash `mark`. Raises AccountError if it has ended already."""
     for row in db.execute("SELECT token_hash, role FROM invitation").fetchall():
         if _mark(row["token_hash"]) == mark:
             db.execute("DELETE FROM invitation WHERE token_hash = ?", (row["token_hash"],))

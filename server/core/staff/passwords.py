@@ -99,7 +99,9 @@ def _parts(text: str) -> set[str]:
 
 
 def _pieces(text: str, words: frozenset[str]) -> int:
-    """Return the smallest number of `words` and repetitions from which a text can be composed."""
+    """Return how few pieces (known words, keyboard rows, years, single characters) compose a text.
+    A repetition counts as one more.
+    """
     for length in range(1, len(text) // 2 + 1):
         if (text[:length] * (len(text) // length + 1))[: len(text)] == text:
             return _fewest(text[:length], words) + 1

@@ -202,7 +202,6 @@ def _parts(group: Sequence[Job], least: int) -> Iterator[_Part]:
 
 
 def reason(error: BaseException) -> BaseException:
-    """Return the exception that all steps of an aborted transaction get."""
     if isinstance(error, (EngineError, DatabaseError)):
         return error
     return sqlite3.OperationalError("the transaction was undone on the way")
