@@ -26,7 +26,8 @@ class Link:
         self._thread.start()
         self._whole = asyncio.Event()
         self._carried: set[asyncio.StreamWriter] = set()  # both ends of each connection
-        self._listener = self._call(asyncio.start_server(self._carry, "127.0.0.1", 0))
+        self._calls: set[asyncio.Task[None]] = set()  # held, as asyncio holds tasks weakly
+        self._listener = self._call(asyncio.start_server(self._accept, "127.0.0.1", 0))
         host, port = self._listener.sockets[0].getsockname()
         self.address: tuple[str, int] = (host, port)
         self.mend()
@@ -65,11 +66,21 @@ class Link:
 
     async def _close(self) -> None:
         self._listener.close()
-        calls = asyncio.all_tasks() - {asyncio.current_task()}
+        calls = list(self._calls)
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
         await asyncio.sleep(0.01)  # The transports need this to close their sockets.
+
+    def _accept(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+        def end(call: asyncio.Task[None]) -> None:
+            self._calls.discard(call)
+            if not near.is_closing():  # A call that is cancelled before it begins closes nothing.
+                near.transport.abort()
+
+        call = self._loop.create_task(self._carry(reader, near))
+        self._calls.add(call)
+        call.add_done_callback(end)
 
     async def _carry(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         try:
