@@ -65,7 +65,7 @@ def _project(points: Gray, pose: Pose, width: int) -> Gray:
     turned = turned @ (np.array(about_x) @ np.array(about_y)).T
     distance = focal_px(width) / pose.module_px
     flat = turned[:, :2] * pose.module_px * (distance / (distance + turned[:, 2:]))
-    return (*flat, pose.x, pose.y)
+    return flat + np.array((pose.x, pose.y))
 
 
 def place(card: Card, pose: Pose, size: tuple[int, int], margin: int = 0) -> Layer:
