@@ -44,9 +44,13 @@ class Hanging:
     def write_and_hang(self) -> threading.Thread:
         """Begin a write that hangs, and return once it does."""
 
+        def write_until_it_hangs() -> None:
+            while True:  # PostgreSQL reads a changed setting only after a moment.
+                self.database.write(lambda db: keep_setting(db, "a", "1"))
+
         def write() -> None:
             with pytest.raises(errors.LostError, match="did not answer"):
-                self.database.write(lambda db: keep_setting(db, "a", "1"))
+                write_until_it_hangs()
 
         thread = threading.Thread(target=write)
         thread.start()
