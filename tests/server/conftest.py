@@ -1,4 +1,4 @@
-"""What the tests of `server` share: a small event, its database, a time, a venue and a roster."""
+"""Shared by the tests of `server`: a small event, its database, a time, a venue and a roster."""
 
 import os
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def cheap_passwords() -> Iterator[None]:
-    """argon2 as cheap as it can be: real parameters cost 64 MiB and 50 ms for each password."""
+    """argon2 at its cheapest: real parameters cost 64 MiB and 50 ms for each password."""
     kept = users.HASHER
     users.HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     yield
@@ -79,7 +79,7 @@ def templates(
 
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> str:
-    """Which engine keeps the test's event. `engines.py` has the tests that run on both."""
+    """The engine of the test's event. `engines.py` names the tests that run on both."""
     return str(getattr(request, "param", "sqlite"))
 
 
@@ -87,7 +87,9 @@ def engine(request: pytest.FixtureRequest) -> str:
 def event(
     request: pytest.FixtureRequest, templates: Templates, tmp_path: Path, engine: str
 ) -> Iterator[Event]:
-    """A new event: default categories and the user `admin`, or what one of `STARTS` has written."""
+    """A new event: default categories and the user `admin`, or the result of a function of
+    `STARTS`.
+    """
     start = next((STARTS[name] for name in request.fixturenames if name in STARTS), nothing)
     event = templates.copy(start, tmp_path / "event")
     if engine == "sqlite":
@@ -97,7 +99,7 @@ def event(
     databases: Databases = request.getfixturevalue("postgres")
     with databases.event(event.path, start):
         yield event
-    # A test that opens a file of SQLite makes one, and finds nothing in it.
+    # A test that opens an SQLite file makes an empty one.
     assert not event.database_path.exists(), "this test looked for the event in SQLite"
 
 

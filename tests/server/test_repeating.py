@@ -1,4 +1,4 @@
-"""Work that is repeated on a thread: when it is called, and what its failures do."""
+"""Repeated work on a thread: when it is called, and the effect of its failures."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ LONG_S = 240.0
 
 
 class Work:
-    """Counts its calls, and does in each of them what a test says."""
+    """Counts its calls, and does the test's action in each."""
 
     def __init__(self) -> None:
         self.calls = 0

@@ -30,7 +30,7 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 @pytest.fixture
 def echo() -> Served:
-    """An app that says what it was asked."""
+    """An app that returns the request."""
     app = Flask(__name__)
 
     @app.route("/<path:name>", methods=["GET", "POST"])
@@ -118,7 +118,7 @@ def test_a_request_names_one_host(
 
 
 def test_a_header_with_an_underscore_is_not_taken_for_another(event: Event, site: Database) -> None:
-    """WSGI would take X_Forwarded_For for X-Forwarded-For. The proxy strikes out one of them."""
+    """WSGI would read X_Forwarded_For as X-Forwarded-For. The proxy removes only one."""
     settings = replace(event.settings, proxy="127.0.0.1")
     with Pages(replace(event, settings=settings), site) as pages:
         proxied = Headers({"host": "localhost", "x-forwarded-for": "203.0.113.7"})

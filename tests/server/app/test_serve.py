@@ -1,7 +1,7 @@
-"""The real server: granian over TLS 1.3 on loopback, in processes of their own.
+"""The real server: granian over TLS 1.3 on loopback, in separate processes.
 
-Two of these are started by themselves and end as a server does, by Ctrl-C and by SIGTERM. The
-others are forks of a process that has the code (tests/system/support/nursery.py).
+Two start directly and end as a server does, by Ctrl-C and by SIGTERM. The others are forks of a
+process with the code loaded (tests/system/support/nursery.py).
 """
 
 import contextlib
@@ -47,7 +47,7 @@ from tests.system.support.site import Process, free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.system
-BUSY_S = 240.0  # for what surely comes, on a busy machine
+BUSY_S = 240.0  # timeout for a busy machine
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -67,7 +67,7 @@ class Server:
     port: int
 
     def connect(self, timeout_s: float = BUSY_S) -> http.client.HTTPSConnection:
-        """A connection to nobody but the event's own certificate, by TLS 1.3."""
+        """A TLS 1.3 connection that trusts the event's own certificate only."""
         context = ssl.create_default_context(cafile=str(self.event.certificate_path))
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         return http.client.HTTPSConnection(
@@ -111,7 +111,7 @@ def running(event: Event, forks: Nursery | None = None) -> Iterator[Server]:
 
 
 def all_said(process: "Child | subprocess.Popen[bytes]") -> str:
-    """What it says until it ends."""
+    """Its output until it ends."""
     assert process.stdout is not None
     with process.stdout as stream:
         said = stream.read().decode()
@@ -135,7 +135,7 @@ def _await_answer(server: Server) -> None:
 def shared(
     templates: Templates, tmp_path_factory: pytest.TempPathFactory, forks: Nursery
 ) -> Iterator[Server]:
-    """One server for the tests that leave it as it was."""
+    """A server for the tests that do not change it."""
     event = templates.copy(nothing, tmp_path_factory.mktemp("shared") / "event")
     with running(event, forks) as server:
         yield server
@@ -156,7 +156,7 @@ def test_it_works(event: Event, admin_password: str) -> None:
         assert answer.status == 200
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
         process = server.process
-        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to supervisor and worker alike
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to supervisor and worker
         assert process.wait(BUSY_S) == 0
         assert process.stdout is not None
         said = process.stdout.read().decode()
@@ -237,7 +237,7 @@ def test_stops_with_feeds_held_open(event: Event, admin_password: str) -> None:
 def test_what_a_stop_leaves(
     event: Event, admin_password: str, by_keyboard: bool, forks: Nursery
 ) -> None:
-    """Another server hears at once that this one has stopped, and no file of staff's stays."""
+    """Another server sees the stop at once, and no staff file remains."""
     cookie = signed_in(event, admin_password)
     with running(event, forks) as server:
         connection = server.connect()
@@ -381,7 +381,7 @@ def test_many_requests_at_once(shared: Server) -> None:
 
 
 def stewards(event: Event, count: int) -> list[str]:
-    """A cookie of each of so many new users."""
+    """Cookies of this many new users."""
     password = "a long enough passphrase"
     stored = users.hash_password(password)
     now = time.time_ns() // 1_000_000
@@ -396,7 +396,7 @@ def stewards(event: Event, count: int) -> list[str]:
 
 
 def test_more_feeds_than_a_default_pool_has_threads(shared: Server) -> None:
-    """Each held feed takes a thread; pages must still be answered beside 160 of them."""
+    """Each open feed takes a thread; pages must still be answered beside 160 feeds."""
     with contextlib.ExitStack() as held:
         for cookie in stewards(shared.event, 8) * USER_FEEDS_MAX:
             connection = shared.connect()

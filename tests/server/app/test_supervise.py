@@ -1,4 +1,4 @@
-"""A worker that dies, hangs or can't start: who notices, what the log says, and what is lost."""
+"""A worker that dies, hangs or can't start: its detection, the log and the losses."""
 
 import base64
 import configparser
@@ -58,10 +58,10 @@ except EventError as error:
 """
 
 
-# A worker that is only slow beats more often, on a busy machine too.
+# A slow worker still beats more often than this, even on a busy machine.
 HANG_S = 4
 BEATS = "supervise.BEAT_S = 0.1"
-TRY_S = 20.0  # for one request; a killed worker leaves its connections without an answer
+TRY_S = 20.0  # for one request; a killed worker leaves its connections unanswered
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Supervised(Server):
         return self.log.read_text()
 
     def await_new(self, old: int) -> None:
-        """Until another worker answers."""
+        """Wait until another worker answers."""
 
         def answers() -> bool:
             now = children(self.process.pid)
@@ -93,8 +93,8 @@ class Supervised(Server):
 def supervised(
     event: Event, tmp_path: Path, change: str = "", **environment: str
 ) -> Iterator[Supervised]:
-    """A fork of a process that has the code. tests/server/app/test_serve.py also starts and ends
-    the whole.
+    """A fork of a process with the code loaded. tests/server/app/test_serve.py also starts and ends
+    the real processes.
     """
     log, port = tmp_path / "server.log", free_port()
     command = [sys.executable, "-c", SCRIPT.format(change=change), str(event.path), str(port)]
@@ -113,8 +113,8 @@ def supervised(
 
 @contextlib.contextmanager
 def serving(event: Event, tmp_path: Path, change: str = "") -> Iterator[Supervised]:
-    """From when the supervisor knows that it serves. A worker that dies before its first heartbeat
-    never served.
+    """Starts once the supervisor knows that it serves: a worker that dies before its first
+    heartbeat never served.
     """
     address = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
@@ -129,12 +129,12 @@ def serving(event: Event, tmp_path: Path, change: str = "") -> Iterator[Supervis
                 return False
 
             until(is_ready, server.said)
-            systemd.close()  # Nobody would read what is said later.
+            systemd.close()  # Later output would not be read.
             yield server
 
 
 def send(server: Supervised, door: FakeDoor) -> None:
-    """The door's new scans by HTTP; `acked` is what the server answered."""
+    """Send the door's new scans by HTTP; `acked` is the server's answer."""
     body = wire.encode(door.batch(time.time_ns() // 1_000_000))
     door.counter += 1
     stamp = RequestStamp(door.kiosk, door.generation, door.counter)
@@ -154,7 +154,7 @@ def send(server: Supervised, door: FakeDoor) -> None:
 
 
 def keep_sending(server: Supervised, door: FakeDoor, serial: int, stop: threading.Event) -> None:
-    """Scan after scan, each sent until it is acknowledged."""
+    """Send scan after scan, each until it is acknowledged."""
     while not stop.is_set() or door.acked < len(door.records):
         if door.acked == len(door.records):
             door.scan(int(time.time() * 1000), serial, decision="denied", reason="already_inside")
@@ -185,7 +185,7 @@ def test_a_worker_that_dies_is_replaced(
                     until(lambda: door.acked > before + 5, server.said)  # noqa: B023
                     old = server.worker
                     os.kill(old, killed_by)
-                    acked = door.acked  # what was answered by then, or on its way
+                    acked = door.acked  # answered by then, or in flight
                     server.await_new(old)
                     (count,) = site.reader.execute("SELECT COUNT(*) FROM scan").fetchone()
                     assert count >= acked
@@ -239,7 +239,7 @@ def test_ready_is_said_only_when_it_takes_connections(event: Event, tmp_path: Pa
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(address))
         systemd.settimeout(BUSY_S)
-        # The app is loaded, and granian listens only a while after that.
+        # The app is loaded, but granian listens only a while later.
         late = "import time; serve.gc.freeze = lambda: time.sleep(1)"
         with supervised(event, tmp_path, late, NOTIFY_SOCKET=str(address)) as server:
             assert systemd.recv(100).startswith(b"READY=1")
@@ -361,7 +361,7 @@ def test_the_unit_vouches_by_the_watchdog_and_restarts() -> None:
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    """With this machine's places and user, so that nothing but the unit is judged."""
+    """With this machine's paths and user, so that only the unit is tested."""
     text = UNIT.read_text().replace("=hallkeeper\n", "=root\n")
     text = text.replace("/opt/hallkeeper/.venv/bin/hallkeeper", sys.executable)
     copy = tmp_path / UNIT.name
@@ -374,7 +374,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 
 
 def test_things_are_left_in_order_once_whoever_asks_first() -> None:
-    """The supervisor asks by the worker's pipe, and the worker does so at the loop's end."""
+    """The supervisor asks through the worker's pipe; the worker does so at the loop's end."""
     ours, theirs = multiprocessing.Pipe()
     done: list[str] = []
     with ours, theirs:

@@ -1,4 +1,4 @@
-"""How answers reach the WSGI server: short ones as one piece, feeds and long ones as they come."""
+"""Answers at the WSGI server: short ones in one piece, feeds and long ones as they come."""
 
 from collections.abc import Iterable, Iterator
 

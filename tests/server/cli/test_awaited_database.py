@@ -1,4 +1,4 @@
-"""A server whose database is away, or takes no commits, lives and goes on by itself."""
+"""A server survives and recovers by itself when its database is away or takes no commits."""
 
 import http.client
 import os
@@ -27,7 +27,7 @@ from tests.system.support.nursery import forks as forks
 from tests.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.sqlite_alone, pytest.mark.usefixtures("forks")]
-# Longer than a worker may send nothing.
+# Longer than a worker may stay silent.
 ANSWER_S = HANG_S + 2
 TRY_S = 20.0
 PATIENT = f"{BEATS}; from server.storage.postgresql import bounds; bounds.ANSWER_S = {ANSWER_S}"
@@ -43,7 +43,7 @@ class Place:
     url: str
 
     def hang(self, names: str) -> None:
-        """Have each commit wait for standbys of these names."""
+        """Make each commit wait for standbys of these names."""
         self.cluster.admin(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
         self.cluster.admin("SELECT pg_reload_conf()")
 
@@ -54,7 +54,7 @@ class Place:
 
 @pytest.fixture
 def place(postgres: Databases, event: Event, tmp_path: Path) -> Iterator[Place]:
-    """`postgres` skips the test where there is none."""
+    """`postgres` skips the test without PostgreSQL."""
     path = event.path.with_name("in-postgresql")
     shutil.copytree(event.path, path)
     cluster = Cluster(None, *REPLICATES)
@@ -74,7 +74,7 @@ def place(postgres: Databases, event: Event, tmp_path: Path) -> Iterator[Place]:
 
 def ready(server: Supervised) -> int:
     """Return the status, or 0 if no worker answers. While a worker starts, the kernel accepts the
-    connection, and a killed worker leaves it without an answer.
+    connection; a killed worker leaves it unanswered.
     """
     try:
         return server.get("/readyz", timeout_s=TRY_S).status
@@ -117,7 +117,7 @@ def test_hanging_commits_end_no_worker(place: Place, tmp_path: Path) -> None:
             seen.update(place.hanging())
             return len(seen) >= 4
 
-        # Each lasts longer than a worker may send nothing.
+        # Each lasts longer than a worker may stay silent.
         until(tried_again, server.said)
         assert ready(server) == 503
         place.hang("")

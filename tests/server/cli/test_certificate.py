@@ -1,4 +1,4 @@
-"""`hallkeeper certificate`: an authority's is checked, installed whole, and given up again."""
+"""`hallkeeper certificate`: an authority's certificate is checked, installed whole and removed."""
 
 import stat
 from collections.abc import Callable
@@ -188,7 +188,7 @@ def test_a_write_that_fails_leaves_the_one_before(
         served.install(before, checked)
     after = load_event(event.path)
     assert after.spki_sha256 == before.spki_sha256
-    assert after.server_key_number == before.server_key_number + 1  # which does no harm
+    assert after.server_key_number == before.server_key_number + 1  # harmless
 
 
 def test_spoilt_files_of_it_are_said_at_the_start(console: Console, event: Event) -> None:

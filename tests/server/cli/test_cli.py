@@ -1,4 +1,4 @@
-"""The console as an admin uses it: what is said, what is left, and the exit status."""
+"""The console as an admin uses it: output, files and exit status."""
 
 import csv
 import json
@@ -280,7 +280,7 @@ class TestBadges:
 
 class TestKiosks:
     def prove(self, console: Console, code: str) -> str:
-        """Show the code as a device does; its six words."""
+        """Show the code as a device does; return its six words."""
         parsed = enrolment.parse_code(code)
         key = PrivateKey(os.urandom(32))
         proof = enrolment.proof(key, parsed.token)
@@ -393,7 +393,7 @@ class TestEvents:
         assert result.exit_code == 1
         assert "is not an event's directory" in result.output
 
-    @pytest.mark.sqlite_alone  # tests/server/storage/postgresql says so of the other.
+    @pytest.mark.sqlite_alone  # tests/server/storage/postgresql tests the other engine.
     def test_a_newer_version(self, console: Console) -> None:
         with sqlite3.connect(console.event.database_path) as connection:
             connection.execute(
@@ -404,7 +404,7 @@ class TestEvents:
         result = console("issue", status=1)
         assert "this event was made by a newer Hallkeeper" in result.output
 
-    @pytest.mark.sqlite_alone  # tests/server/storage/postgresql says so of the other.
+    @pytest.mark.sqlite_alone  # tests/server/storage/postgresql tests the other engine.
     def test_a_version_of_before_the_release(self, console: Console) -> None:
         with sqlite3.connect(console.event.database_path) as connection:
             connection.execute("UPDATE _sqlite_migrations SET name = 'm001_people'")
@@ -462,9 +462,9 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
         ("person",),
         ("retention",),
     }
-    # An auditor has no event, and neither has who runs a witness.
+    # Auditors and operators of a witness have no event.
     groups |= {("audit", "verify"), ("audit", "verify-receipt"), ("audit", "witness")}
-    groups |= {("audit", "compare"), ("move",)}  # They name exports, and an event to be moved.
+    groups |= {("audit", "compare"), ("move",)}  # They name exports, and an event to move.
     if "[OPTIONS]" in result.output and path not in groups | {("init",), ("sample",)}:
         assert "--event DIR" in result.output
 
@@ -486,7 +486,7 @@ finally:
 
 @pytest.mark.parametrize("words", [["--help"], ["status"]])
 def test_a_command_loads_little_of_what_others_need(words: list[str], event: Event) -> None:
-    """Who types a command waits for what it loads."""
+    """Users wait for each import of a command."""
     command = [sys.executable, "-c", LOADED, *words]
     environment = {**os.environ, "HALLKEEPER_EVENT_DIR": str(event.path)}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
@@ -509,7 +509,7 @@ def test_as_a_module() -> None:
 
 
 def test_a_layout_of_pretix(console: Console) -> None:
-    """It prints on its own paper, and what it means otherwise is said."""
+    """It prints on its own paper, and the output lists its missing contents."""
     console("import", console.file("r.csv", "id,given name,family name,category\nA7,An,Li,press\n"))
     console("issue")
     area = {"left": "10.00", "bottom": "20.00", "content": "attendee_name", "width": "60.00",

@@ -1,4 +1,4 @@
-"""`hallkeeper printer`: adding, listing, trying and removing the printers of the desks."""
+"""`hallkeeper printer`: adds, lists, tests and removes the printers of the desks."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Printing as the machine feels it: what it takes of memory, and what Ctrl-C leaves."""
+"""Memory use of printing, and the result of Ctrl-C."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ from tests.server.support.console import Console
 pytestmark = pytest.mark.system
 
 
-# The command as it is typed, but that a process draws 30 badges at a time in place of 60.
+# The command as typed, except that a process draws 30 badges at a time instead of 60.
 SMALL_CHUNKS = """
 from server.cli.main import main
 from server.features.cards import drawing
@@ -37,7 +37,7 @@ main()
 
 @pytest.fixture
 def crowd(console: Console, request: pytest.FixtureRequest) -> Console:
-    """That many people with badges."""
+    """This many people with badges."""
     rows = [f"P{n},Anna {n},Keller,Harbour Pilots No. {n},delegate" for n in range(request.param)]
     header = "id,given name,family name,organisation,category"
     console("import", console.file("r.csv", "\n".join([header, *rows])))
@@ -53,7 +53,7 @@ def start(
     prepare: Callable[[], object] = lambda: None,
 ) -> "subprocess.Popen[str]":
     def before() -> None:
-        # A shell that runs the tests in the background lets whatever they start ignore Ctrl-C.
+        # A shell that runs the tests in the background makes their children ignore Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         prepare()
 
@@ -69,8 +69,8 @@ def start(
 
 
 def peak_mb(console: Console, *arguments: str) -> float:
-    """The most memory of the process and of the one that draws for it, each by itself."""
-    one = {min(os.sched_getaffinity(0))}  # Each processor would have a process that draws.
+    """The peak memory of the process and of its drawing process, each by itself."""
+    one = {min(os.sched_getaffinity(0))}  # Else each processor has a drawing process.
     process = start(
         console, console.path / "b.pdf", *arguments,
         code=("-c", SMALL_CHUNKS), prepare=lambda: os.sched_setaffinity(0, one),
@@ -89,11 +89,11 @@ def test_more_badges_take_no_more_memory(crowd: Console) -> None:
     few = peak_mb(crowd, *(f"--attendee=P{n}" for n in range(60)))
     all_of_them = peak_mb(crowd)
     assert (crowd.path / "b.pdf").exists()
-    assert all_of_them < few + 25  # where nothing was forgotten it is 50 MB more
+    assert all_of_them < few + 25  # with a leak it is 50 MB more
 
 
 def test_memory_is_given_back() -> None:
-    """Fourteen documents in one process take what two take."""
+    """Fourteen documents in one process use the memory of two."""
     script = (
         "import resource\n"
         "from dataclasses import replace\n"
@@ -108,7 +108,7 @@ def test_memory_is_given_back() -> None:
         "print(peaks[-1] - peaks[1])\n"
     )
     grown = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert float(grown.stdout) < 12  # where nothing is forgotten it is 46 MB
+    assert float(grown.stdout) < 12  # with a leak it is 46 MB
 
 
 @pytest.mark.parametrize("crowd", [800], indirect=True)
@@ -130,7 +130,7 @@ def test_ctrl_c_leaves_whole_files_alone(crowd: Console) -> None:
     assert "Traceback" not in said
     await_ended(drawn_by, BUSY_S)
     made = sorted(path.name for path in crowd.path.glob("*b*.pdf*"))
-    # A busy machine is late with the signal, so several of the 40 may have been drawn.
+    # The signal is late on a busy machine, so several of the 40 may have been drawn.
     assert 1 <= len(made) < 40
     for name in made:
         assert (crowd.path / name).read_bytes().rstrip().endswith(b"%%EOF")
@@ -146,7 +146,7 @@ def test_a_process_that_is_killed_is_said_plainly() -> None:
 
 def test_chunks_come_in_order_from_several_processes() -> None:
     cards = [replace(ANNA, badge_number=f"N{n:04}") for n in range(45)]
-    # The first chunk takes longest, so that the second one is drawn before it.
+    # The first chunk takes longest, so the second is drawn before it.
     drawing = Drawing([cards[:40], cards[40:43], cards[43:]], Look(EVENT))
     try:
         found = pages(join_pdfs(drawing.pdfs()))
@@ -156,7 +156,7 @@ def test_chunks_come_in_order_from_several_processes() -> None:
 
 
 def test_a_process_that_has_no_more_to_draw_ends() -> None:
-    """Its memory is free before all PDFs are joined, which takes the most."""
+    """Its memory is free before all PDFs are joined, the step that takes the most."""
     drawing = Drawing([[ANNA]], Look(EVENT))
     drawn_by = [one.process.pid for one in drawing._workers]
     assert len(list(drawing.pdfs())) == 1
@@ -174,8 +174,8 @@ def test_a_problem_in_one_process_is_told() -> None:
 def test_ctrl_c_while_a_process_begins(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    """Whichever thread the signal comes to."""
-    # A shell lets what it starts in the background ignore the signal.
+    """Whichever thread receives the signal."""
+    # A shell makes its background jobs ignore the signal.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     begun = []

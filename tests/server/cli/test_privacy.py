@@ -10,7 +10,7 @@ from tests.server.support.stores import dump
 
 
 def has(console: Console, text: str) -> bool:
-    """Whether SQLite's file has it anywhere, or a row of PostgreSQL's tables."""
+    """Whether SQLite's file contains it anywhere, or a row of PostgreSQL's tables."""
     path = console.event.database_path
     if path.exists():
         return text.encode() in path.read_bytes()

@@ -170,5 +170,5 @@ class TestStatus:
             later = NOW + event.settings.alert_silent_s * 1000 + 1
             trouble = look(db, event, later).troubles[-1]
             assert "silent: east, other, room, west" in trouble
-            # Kiosks that went home are none.
+            # Released kiosks do not count.
             assert not look(db, event, NOW + 24 * 3_600_000).unheard

@@ -1,5 +1,5 @@
-"""`hallkeeper demo` before it begins, and the processes that it starts: what goes wrong, and how it
-is told.
+"""`hallkeeper demo` before it begins, and the processes that it starts: failures and their
+messages.
 """
 
 import importlib.util
@@ -33,7 +33,7 @@ from tests.system.support.nursery import forks as forks
 
 pytestmark = pytest.mark.system
 
-BUSY_S = 240.0  # for what surely comes, on a busy machine
+BUSY_S = 240.0  # timeout for a busy machine
 LINE = (
     '{"at": 5, "seq": 2, "decision": "denied", "reason": "forged", "direction": "entry",'
     ' "serial": null, "frame_to_answer_ms": 8.5, "facts_age_ms": 20, "free_places": 3}'
@@ -139,7 +139,7 @@ def test_a_process_that_ignores_sigterm_is_killed(
 
 
 def test_who_asks_twice_does_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second Ctrl-C, while the first still waits for a process, leaves none of them behind."""
+    """A second Ctrl-C, while the first still waits for a process, leaves no process behind."""
     code = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         " print('ready'); time.sleep(600)"
@@ -163,7 +163,7 @@ def test_who_asks_twice_does_not_wait(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 class Impatience:
-    """Waiting that is interrupted the first time, as a second Ctrl-C would."""
+    """A wait that is interrupted the first time, as by a second Ctrl-C."""
 
     def __init__(self, wait: Callable[..., int]) -> None:
         self._wait = wait
@@ -185,8 +185,7 @@ def test_ctrl_c_while_films_are_drawn(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # A shell that runs the tests in the background lets them, and whatever they start, ignore
-        # Ctrl-C.
+        # A shell that runs the tests in the background makes them and their children ignore Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
     ) as demo:
         try:
@@ -208,9 +207,9 @@ def test_after_the_summary_the_doors_see_films_again(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A whole demo of a few presentations, to its open pages and a while beyond.
+    """A whole demo of a few presentations, until its open pages and a little longer.
 
-    Its ten processes are forks of one that has loaded their code.
+    Its ten processes are forks of one process with their code loaded.
     """
     monkeypatch.setattr("server.demo.processes.subprocess", Forking(forks))
     script = {"EAST": "seat url seat", "WEST": "seat | seat | seat", "NORTH": "guest wifi guest"}
@@ -241,7 +240,7 @@ def test_after_the_summary_the_doors_see_films_again(
 
 
 class Forking:
-    """Stands in the place of `subprocess` where the demo starts its processes."""
+    """Replaces `subprocess` where the demo starts its processes."""
 
     DEVNULL, PIPE, TimeoutExpired = subprocess.DEVNULL, subprocess.PIPE, subprocess.TimeoutExpired
 
@@ -253,8 +252,8 @@ class Forking:
 
 
 def entries_in(place: Path) -> dict[int, int]:
-    """How many scans of each door the demo's ledger has."""
-    # Read alone. To open the event again and again would keep its server from writing.
+    """The number of scans of each door in the demo's ledger."""
+    # Read only. Reopening the event again and again would keep its server from writing.
     uri = f"file:{place}/event/hallkeeper.db?mode=ro"
     with closing(sqlite3.connect(uri, uri=True)) as connection:
         counts = connection.execute("SELECT door_id, COUNT(*) FROM scan GROUP BY door_id")
@@ -262,7 +261,7 @@ def entries_in(place: Path) -> dict[int, int]:
 
 
 def camera_at(link: str) -> str:
-    """How the camera is, as a door's page is told in the browser that opens its link."""
+    """The camera's state, as the door's page receives it in a browser that opens its link."""
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     browser.open(link, timeout=BUSY_S).close()
     with browser.open(urljoin(link, "/feed"), timeout=BUSY_S) as stream:

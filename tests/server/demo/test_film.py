@@ -1,4 +1,4 @@
-"""The demo's films: that OpenCV plays them, that each code in them can be read, and when."""
+"""The demo's films: OpenCV plays them, and each code in them is readable at its time."""
 
 import random
 import signal
@@ -38,7 +38,7 @@ FORMATS = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
 
 
 def _text(number: int) -> str:
-    """As long as a credential, and in the same set of characters."""
+    """As long as a credential, in the same character set."""
     return f"HK{number:06d}" + "7WV$%*+-./:" * 10 + "ABCD"
 
 
@@ -52,13 +52,13 @@ def _card(text: str) -> Card:
 
 @cache
 def _front() -> props.Front:
-    """A printed badge, which a hand that holds it does not change."""
+    """A printed badge, which the hand that holds it does not change."""
     return props.card_front(_card(_text(1)), EVENT)
 
 
 @cache
 def _scene() -> Scene:
-    """A lobby, of which each frame is a picture of its own."""
+    """A lobby; each frame is a separate picture."""
     return Scene(4)
 
 
@@ -88,7 +88,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def glimpses(brief: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of each presentation a film has the first frames. All that is random is drawn before them."""
+    """The first frames of each presentation of a film. All random values are drawn before them."""
     monkeypatch.setattr(film, "_FRAMES", 12)
 
 
@@ -140,7 +140,7 @@ def test_films_of_several_doors_are_drawn_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("brief")
 def test_an_interruption_ends_all_films_at_once(tmp_path: Path) -> None:
-    """The pool waits for its threads: a film that went on would hold Ctrl-C up to its end."""
+    """The pool waits for its threads: a film that went on would delay Ctrl-C until its end."""
 
     def interrupted(done: int, total: int) -> None:
         told.append(done)
@@ -159,7 +159,7 @@ def test_an_interruption_ends_all_films_at_once(tmp_path: Path) -> None:
 
 @pytest.fixture
 def heeds_ctrl_c() -> Iterator[None]:
-    """Also where the tests run in the background of a shell, which lets them ignore it."""
+    """Also when a shell runs the tests in the background and makes them ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -167,7 +167,7 @@ def heeds_ctrl_c() -> Iterator[None]:
 
 @pytest.mark.usefixtures("heeds_ctrl_c", "brief")
 def test_an_interruption_is_noticed_while_nothing_else_happens(tmp_path: Path) -> None:
-    """A signal that does not wake the main thread is as one that came just before it waited."""
+    """A signal that does not wake the main thread, like a signal just before it waits."""
 
     def interrupted(done: int, total: int) -> None:
         told.append(done)
@@ -248,7 +248,7 @@ def test_the_video_file_ends_with_an_index_of_its_pictures(tmp_path: Path) -> No
 
 
 def _seen(take: Take, steps: Iterable[int] = STEPS) -> Iterator[bool]:
-    """Whether the code is read in each of these frames of the presentation."""
+    """Whether the code is readable in each of these frames of the presentation."""
     return (_text(1) in _read(frame(_scene(), 40 + step, take, step)) for step in steps)
 
 

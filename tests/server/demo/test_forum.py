@@ -1,4 +1,4 @@
-"""The demo's made-up forum and script: its shape, its people, and whether the truth is true."""
+"""The demo's made-up forum and script: its shape, its people, and its truth."""
 
 import re
 from collections import Counter
@@ -73,9 +73,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     forum = make_forum(3, 2 * CAST_SIZE, NOW)
     event, _, script = prepare(path, forum, "127.0.0.1", 8443, NOW)
     with Database(event.database_path) as database:
-        assert (
-            database.reader
-        )  # opened here, and not in the first test, which would seem to leave it
+        assert database.reader  # opened here: in the first test it would seem to be a leak
         yield Made(forum, event, script, database)
 
 
@@ -124,7 +122,7 @@ def test_its_counts_are_those_that_it_is_to_show(made: Made) -> None:
 
 
 def test_its_hosts_are_as_said(made: Made) -> None:
-    """Authorities host the official forums, and one international organisation thirteen."""
+    """Authorities host the official forums, and one international organisation hosts thirteen."""
     official, led = 0, Counter[str]()
     for one in activities.activities(made.database.reader):
         assert one.sessions
@@ -150,7 +148,7 @@ def test_the_exhibition_has_its_areas_and_every_exhibitor_a_stand(made: Made) ->
 
 
 def test_everybody_belongs_to_an_organisation(made: Made) -> None:
-    """Of their own country, unless it is one of many countries or the press of another."""
+    """Of their own country, except international organisations and foreign press."""
     rows = made.database.reader.execute(
         "SELECT a.category, a.country, o.country AS seat, o.kind FROM attendee a"
         " LEFT JOIN organisation o ON o.organisation_id = a.organisation_id"
@@ -312,7 +310,7 @@ def test_a_copy_is_shown_at_the_other_door_and_later(made: Made) -> None:
 
 
 def test_a_shared_badge_goes_to_and_fro_faster_than_people_walk(made: Made) -> None:
-    """Each time late enough for the doors to have heard, and soon enough to give it away."""
+    """Each time late enough for the doors to have heard, and early enough to give it away."""
     kinds = ("shared", "twin", "back", "caught")
     shown = [next(one for one in made.all if one.kind == kind) for kind in kinds]
     assert len({one.text for one in shown}) == 1
@@ -322,7 +320,7 @@ def test_a_shared_badge_goes_to_and_fro_faster_than_people_walk(made: Made) -> N
 
 
 def test_the_same_code_comes_back_to_a_door_only_after_a_while(made: Made) -> None:
-    """A door takes a code that it saw less than 3 s ago for the same presentation."""
+    """A door treats a code that it saw less than 3 s ago as the same presentation."""
     for door in made.script.doors.values():
         seen: dict[str, int] = {}
         for one in door:

@@ -1,4 +1,4 @@
-"""The demo's judge: it must find every wrong answer, and no other."""
+"""The demo's judge must find each wrong answer, and no other."""
 
 from collections.abc import Mapping, Sequence
 from itertools import count

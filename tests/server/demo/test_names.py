@@ -1,4 +1,4 @@
-"""The demo's made-up names: their scripts, their countries, and that each organisation is one."""
+"""The demo's made-up names: scripts, countries and distinct organisations."""
 
 from collections import Counter
 

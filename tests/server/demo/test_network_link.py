@@ -1,4 +1,4 @@
-"""The relay that takes a kiosk off the network: what passes, what hangs, and what is reset."""
+"""The relay that takes a kiosk off the network: passed, hung and reset connections."""
 
 import contextlib
 import socket
@@ -11,7 +11,7 @@ from server.demo.network_link import Link
 
 
 class Echo:
-    """A server that says everything again; `heard` counts the bytes that reached it."""
+    """An echo server; `heard` counts the bytes that reached it."""
 
     def __init__(self) -> None:
         self.socket = socket.create_server(("127.0.0.1", 0))

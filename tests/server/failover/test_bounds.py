@@ -1,8 +1,8 @@
-"""A database that can't be heard holds nobody for ever: neither the server that waits for it, nor
-the others that wait for a lock of that server.
+"""A silent database blocks no server for ever: neither the server that waits for it, nor the others
+that wait for a lock of that server.
 
-The network is a relay on loopback that passes nothing on. So the machines still answer each other,
-as where a disk stands still, and only the time of a statement tells. Lost packets are tried by
+The network is a relay on loopback that passes nothing on. The machines still answer each other, as
+when a disk hangs, so only a statement's time reveals it. Lost packets are tested by
 tests/system/servers.
 """
 
@@ -41,7 +41,7 @@ pytestmark = [
 
 ANSWER_S = 5.0  # A busy machine answers within this, too.
 IDLE_S = 6.0
-BUSY_S = 240.0  # for what surely comes, on a busy machine
+BUSY_S = 240.0  # timeout for a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def servers(
         direct = parts.enter_context(Database(event.database_path))
         monkeypatch.setattr(bounds, "ANSWER_S", ANSWER_S)
         monkeypatch.setattr(bounds, "IDLE_S", IDLE_S)
-        # Whoever waits for the turn gives up long after the machine is found silent.
+        # Waiters for the turn give up long after the machine is found silent.
         monkeypatch.setattr(engine, "LOCK_TIMEOUT_MS", 240_000)
         with direct.reading() as db:
             name = db.execute("SELECT current_database()").fetchone()[0]
@@ -142,7 +142,7 @@ def test_a_write_is_given_up_and_later_ones_go_on(
 def test_a_writer_that_waits_is_told_that_the_database_is_silent(
     servers: tuple[Database, Database], link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It waits for another server's turn to end, and is not asked by its own machine before."""
+    """It waits for the end of another server's turn; its own machine does not ask it earlier."""
     monkeypatch.setattr(bounds, "PULSE_ANSWER_S", 0.5)
     behind, direct = servers
     behind.on_foreign_commit(lambda: None)
@@ -184,8 +184,8 @@ def test_a_reader_is_given_up(servers: tuple[Database, Database], link: Link) ->
 def test_the_lock_of_a_server_that_fell_silent_goes_on(
     servers: tuple[Database, Database], link: Link, early: bool
 ) -> None:
-    """It is cut off in the middle of a transaction, while it has the writer's lock. One with scans
-    has it no longer than a kiosk waits.
+    """It is cut off in a transaction while it holds the writer's lock. A transaction with scans
+    holds it no longer than a kiosk waits.
     """
     behind, direct = servers
     inside, go_on = threading.Event(), threading.Event()
@@ -211,7 +211,7 @@ def test_the_lock_of_a_server_that_fell_silent_goes_on(
 
 
 def ends(db: Connection) -> tuple[list[str], bytes | None]:
-    """What PostgreSQL does about a silence, and after how many ms libpq gives up."""
+    """PostgreSQL's action on a silence, and libpq's timeout in ms."""
     names = ("keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout")
     told = [db.execute(f"SELECT current_setting('tcp_{name}')").fetchone()[0] for name in names]
     libpq = {one.keyword.decode(): one.val for one in db.raw.pgconn.info}  # type: ignore[attr-defined]
@@ -241,7 +241,7 @@ def test_the_address_may_say_otherwise(event: Event, cluster: Cluster) -> None:
 
 
 def test_many_rows_may_take_the_database_longer(servers: tuple[Database, Database]) -> None:
-    """A machine that is slow to take an import is not taken for one that is cut off."""
+    """A machine that imports slowly is not mistaken for a machine that is cut off."""
     behind, _ = servers
 
     def step(db: Connection) -> list[int]:
@@ -275,7 +275,7 @@ def test_status_says_who_has_the_turn_to_write(
 
 
 def test_a_command_may_wait_longer(servers: tuple[Database, Database], event: Event) -> None:
-    """What takes a whole database anew is no server's statement."""
+    """A rewrite of a whole database is no server's statement."""
     found = connect(event.database_path)
     assert found.raw.answer_s is None  # type: ignore[attr-defined]
     found.close()

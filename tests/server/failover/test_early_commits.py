@@ -1,5 +1,5 @@
-"""A commit that others can see before it is on disk: nobody is told of it before, and where it is
-lost with the database's machine, nobody remembers it either.
+"""A commit visible to others before it is on disk is reported to no one. If it is lost with the
+database's machine, no server remembers it.
 """
 
 import threading
@@ -33,13 +33,13 @@ pytestmark = [
     pytest.mark.system,
     pytest.mark.skipif(binaries() is None, reason=MISSING),
 ]
-BUSY_S = 240.0  # for what surely comes, on a busy machine
-# Nothing but a commit that waits for it brings the write-ahead log to the disk.
+BUSY_S = 240.0  # timeout for a busy machine
+# Only a commit that waits for it brings the write-ahead log to the disk.
 NOT_BY_ITSELF = "wal_writer_delay=10s"
 
 
 class Server:
-    """What a server keeps of an event's database, without the web."""
+    """A server's state of an event's database, without the web."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.database = Database(path)
@@ -68,7 +68,7 @@ class Server:
         self.database.write_then(step, lambda *told: self.told.append(told), early=True)
 
     def scan_until_taken(self, text: str) -> None:
-        """Write it, as a kiosk does that comes again where it was refused."""
+        """Write it as a kiosk does that retries after a refusal."""
         taken = None
         while taken is None:
             count = len(self.told)
@@ -97,7 +97,7 @@ def leaves(database: Database) -> int:
 
 
 class Pending:
-    """A call on a thread of its own."""
+    """A call on a separate thread."""
 
     def __init__(self, call: Callable[[], Any]) -> None:
         self.result: list[Any] = []
@@ -159,7 +159,7 @@ class TestWithoutTheStandby:
         until(lambda: all(one.told for one in servers))
         assert [one.told for one in servers] == [[(before, None)], [(before + 1, None)]]
         until(lambda: all(one.hub.cursor > 1 for one in servers))
-        # Until the wait that hung has ended, later ones are given up at once.
+        # Until the hung wait ends, later ones fail at once.
         until(lambda: reads.database.wait_for_disk(BUSY_S))
 
     def test_what_was_lost_is_remembered_by_nobody(

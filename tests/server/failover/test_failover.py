@@ -1,5 +1,5 @@
-"""The database's machine dies under load, and its standby takes over: nothing that was acknowledged
-is lost. A standby that was behind gives out nothing before the kiosks have been heard.
+"""The database's machine dies under load and its standby takes over: no acknowledged scan is lost.
+A standby that was behind gives out no place before the kiosks have been heard.
 """
 
 import itertools
@@ -43,7 +43,7 @@ pytestmark = [
 WRITERS = 6
 ENOUGH = 20  # acknowledged before the primary dies
 AFTER_S = 1.5
-BUSY_S = 240.0  # for what surely comes, on a busy machine
+BUSY_S = 240.0  # timeout for a busy machine
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def event_in(path: Path, database: Pair, settings: EventSettings) -> Event:
 
 
 def await_writes(database: Database) -> None:
-    """Wait until the server has connected to the new primary. Nobody who writes does."""
+    """Wait until the server has connected to the new primary. Writers do not wait for it."""
     deadline = time.monotonic() + BUSY_S
     while True:
         try:
@@ -80,8 +80,8 @@ def early_write(database: Database, step: Callable[[Connection], int]) -> None:
 
 
 class Load:
-    """Threads that write all the time, each a number of its own, and keep what was acknowledged.
-    Two of three write as scans do, whose commit is early.
+    """Threads that write all the time, each with its own numbers, and keep the acknowledged ones.
+    Two of three write as scans do, with an early commit.
     """
 
     def __init__(self, databases: list[Database]) -> None:
@@ -119,7 +119,7 @@ class Load:
 
     @property
     def gap_s(self) -> float:
-        """The longest time in which nothing was acknowledged."""
+        """The longest time without an acknowledgement."""
         times = sorted(at for at, _ in self.acknowledged)
         return max(later - earlier for earlier, later in itertools.pairwise(times))
 
@@ -226,7 +226,7 @@ def behind(tmp_path: Path, settings: EventSettings, parts: ExitStack, *, remembe
 def test_a_standby_that_was_behind_gives_out_nothing_until_the_doors_were_heard(
     tmp_path: Path, settings: EventSettings, parts: ExitStack, remembers: bool
 ) -> None:
-    """The server remembers more than the database has, or it was started anew and a kiosk does."""
+    """The server remembers more than the database, or it was restarted and a kiosk remembers more."""
     found = behind(tmp_path, settings, parts, remembers=remembers)
     forum, west, east = found.forum, found.west, found.east
     before = east.account.granted
@@ -247,8 +247,8 @@ def test_a_standby_that_was_behind_gives_out_nothing_until_the_doors_were_heard(
 def test_a_standby_that_was_behind_is_told_everywhere_and_ends_as_the_manual_says(
     tmp_path: Path, settings: EventSettings, parts: ExitStack
 ) -> None:
-    """The board, `hallkeeper status` and the figures say it. The kiosk that is awaited is lost for
-    good, so it is fenced, and two people attest how many it let in.
+    """The board, `hallkeeper status` and the figures report it. The awaited kiosk is lost for good,
+    so it is fenced, and two people attest how many it let in.
     """
     found = behind(tmp_path, settings, parts, remembers=True)
     forum, west, east = found.forum, found.west, found.east
@@ -282,7 +282,7 @@ def test_a_standby_that_was_behind_is_told_everywhere_and_ends_as_the_manual_say
 def test_after_a_promotion_the_kiosks_are_heard_first(
     tmp_path: Path, settings: EventSettings, parts: ExitStack
 ) -> None:
-    """Also where the standby had everything, places are given out only some seconds later."""
+    """Even if the standby had everything, places are given out only some seconds later."""
     database = parts.enter_context(pair(synchronous=True))
     forum = Forum(event_in(tmp_path, database, settings), tmp_path)
     parts.callback(forum.close)

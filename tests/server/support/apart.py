@@ -1,5 +1,5 @@
-"""Work for a process beside the server. It loads this file, and pytest with it would take longer
-than all that it does.
+"""Work for a process beside the server. It loads this file; loading pytest too would take longer
+than the work.
 """
 
 import os
@@ -16,7 +16,7 @@ def write(db: sqlite3.Connection) -> None:
 
 
 def refuse(_: sqlite3.Connection) -> None:
-    from server.features.imports.venue_plan import VenueError  # which the others do without
+    from server.features.imports.venue_plan import VenueError  # the others do not load it
 
     raise VenueError(["hall h1: is missing", "hall h2: is missing"])
 

@@ -1,7 +1,7 @@
-"""The server's app, which takes 80 ms to make, for one test after the other.
+"""The server's app for one test after the other, because making it takes 80 ms.
 
 `create_app` gives an app the event of its test. A test that changes its app, such as by a route,
-has the fixture `own_app`: Flask refuses such changes once an app has answered a request.
+takes the fixture `own_app`: Flask refuses such changes once an app has answered a request.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""An authority for TLS certificates, made by the tests: a root, and one below it that signs."""
+"""A TLS certificate authority for tests: a root, and an intermediate that signs."""
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
@@ -87,7 +87,7 @@ class Authority:
         return found, key
 
     def files(self, path: Path, *names: str) -> list[str]:
-        """CERT, KEY and CHAIN for these names, written down."""
+        """CERT, KEY and CHAIN files for these names."""
         found, key = self.certificate(*names)
         for name, data in (
             ("cert.pem", pem(found)),

@@ -1,4 +1,4 @@
-"""Certificates and keys as Apple and Google would give them, made by the tests themselves."""
+"""Certificates and keys like Apple's and Google's, made by the tests."""
 
 import json
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Chain:
 def make_chain(
     directory: Path, now: int, days: int = 365, pass_type: str = PASS_TYPE, curve: bool = False
 ) -> Chain:
-    """Make them in a directory. `now` is Unix ms, and `days` are left of the pass type's."""
+    """Make them in a directory. `now` is Unix ms; the pass type certificate expires in `days`."""
     directory.mkdir(parents=True, exist_ok=True)
     at = datetime.fromtimestamp(now / 1000, UTC)
     root_key = ec.generate_private_key(ec.SECP256R1())
@@ -67,7 +67,7 @@ def make_chain(
 
 @cache
 def _rsa_key(name: str) -> rsa.RSAPrivateKey:
-    """Draw a key for chains in directories of this name. That takes longer than most tests."""
+    """Draw a key for chains in directories of this name. A new key takes longer than most tests."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 

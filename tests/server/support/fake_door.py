@@ -1,4 +1,4 @@
-"""A door as the server's tests need one: it keeps a chained, signed journal and speaks the wire."""
+"""A door for tests of the server: it keeps a chained, signed journal and speaks the wire."""
 
 import msgspec
 
@@ -59,7 +59,7 @@ class FakeDoor:
         return self.scan(at, serial, direction="exit", closes=closes, **changes)
 
     def batch(self, at: int, first: int | None = None, last: int | None = None, **changes):
-        """Records `first` to `last` (all that are not acknowledged by default), signed."""
+        """Records `first` to `last` (default: all unacknowledged), signed."""
         first = self.acked + 1 if first is None else first
         last = len(self.records) if last is None else last
         head = self.heads[last]

@@ -1,4 +1,4 @@
-"""An identity provider for tests, on this machine: oidc-provider-mock, and its users."""
+"""An identity provider for tests on this machine: oidc-provider-mock, and its users."""
 
 import io
 import re
@@ -17,7 +17,7 @@ CLIENT = "hallkeeper"
 
 @dataclass
 class IdentityProvider:
-    """Runs at `issuer`. `asked` has the forms that our server sent for tokens."""
+    """Runs at `issuer`. `asked` has the token requests of our server."""
 
     issuer: str
     asked: list[dict[str, str]] = field(default_factory=list)
@@ -27,7 +27,7 @@ class IdentityProvider:
         assert answer.status_code == 204
 
     def sign_in(self, address: str, subject: str, *, deny: bool = False) -> str:
-        """Do what a browser does there, and return the address to which it is sent back."""
+        """Sign in as a browser does, and return the redirect's address."""
         page = requests.get(address, timeout=240)
         assert page.status_code == 200, page.text
         form = {"action": "deny"} if deny else {"sub": subject}
@@ -39,7 +39,7 @@ class IdentityProvider:
 @contextmanager
 def identity_provider() -> Iterator[IdentityProvider]:
     with warnings.catch_warnings():
-        # The provider is another program's code, and uses what its library is about to drop.
+        # The provider is third-party code, and uses deprecated parts of its library.
         warnings.simplefilter("ignore")
         import oidc_provider_mock
 

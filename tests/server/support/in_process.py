@@ -1,7 +1,7 @@
 """The real server and real kiosks in one process: its app behind a client, their journals on disk.
 
-The database can be copied and put back while everything else goes on, as a file copy or a snapshot
-of the machine does it.
+The database can be copied and put back while all else goes on, as by a file copy or a snapshot of
+the machine.
 """
 
 import os
@@ -44,7 +44,7 @@ CAPACITY, FIRE_LIMIT = 6, 8
 
 
 class AppTransport(Transport):
-    """To the app of the moment, without a network. `wire_cut`: the kiosk is away."""
+    """A transport to the current app, without a network. `wire_cut`: the kiosk is away."""
 
     def __init__(self, forum: "Forum", signer: Signer) -> None:
         self._forum = forum
@@ -118,7 +118,7 @@ class InProcessKiosk:
         self.replica.close()
 
     def exchange(self) -> None:
-        """Batches until nothing waits, as the kiosk's thread sends them, and a heartbeat."""
+        """Send batches until none waits, as the kiosk's thread does, and a heartbeat."""
         for _ in range(8):
             if not self.sync.exchange() and self.journal.state().waiting == 0:
                 break
@@ -128,7 +128,7 @@ class InProcessKiosk:
         self.feed._take_snapshot()
 
     def ask(self) -> None:
-        """Somebody stands at the door, and there is no place."""
+        """Ask for a place: a person waits at a door without a free place."""
         self.sync.ask_for_place(HALL)
         self.exchange()
 
@@ -137,7 +137,7 @@ class InProcessKiosk:
         return self.admitter.present(self.forum.badge(serial), at=self.forum.now).admitted
 
     def fill(self, serials: range) -> int:
-        """People come until one is refused; how many got in."""
+        """Let people in until a refusal; return their number."""
         inside = 0
         for serial in serials:
             if not self.present(serial):
@@ -152,7 +152,7 @@ class InProcessKiosk:
 
 @dataclass
 class Forum:
-    """One hall of six with its kiosks, and the server of the moment."""
+    """A hall of six with its kiosks, and the current server."""
 
     event: Event
     path: Path
@@ -225,7 +225,7 @@ class Forum:
         return issue_credential(self.event.badge_keys[number], self.event.event_id, fields)
 
     def copy(self) -> Path:
-        """The database as it is now."""
+        """Copy the current database."""
         kept = self.path / f"copy-{self.now}-{log_size(self.database.reader)}.db"
         with (
             closing(sqlite3.connect(self.event.database_path)) as live,
@@ -245,7 +245,7 @@ class Forum:
         self._serve()
 
     def snapshot_back(self, kept: Path) -> None:
-        """With a snapshot of the machine: the server goes on as if nothing had been."""
+        """By a snapshot of the machine: the server does not notice it."""
         with (
             closing(sqlite3.connect(kept)) as old,
             closing(sqlite3.connect(self.event.database_path)) as live,
@@ -259,7 +259,7 @@ class Forum:
             hub._cursor = 0
 
     def inside(self) -> int:
-        """People whom any kiosk's disk has let in, and no exit has let out."""
+        """People with an entry on any kiosk's disk, and no exit."""
         return sum(
             record.direction == "entry" and record.decision == "admitted"
             for kiosk in self.kiosks.values()

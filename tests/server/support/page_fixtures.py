@@ -11,7 +11,7 @@ from tests.server.web.reading.shown import shown as shown
 
 @pytest.fixture(autouse=True)
 def _apart_is_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a quick test's pages read files in this process, which no bounds hold."""
+    """Let a quick test's pages read files in this process, without its limits."""
 
     def run(job: bytes) -> bytes:
         _, work = pickle.loads(job)

@@ -1,4 +1,4 @@
-"""What the tests of pages share: the app at a fixed time, staff of every role, kiosks."""
+"""Shared by the tests of pages: the app at a fixed time, staff of every role, kiosks."""
 
 import os
 import sys
@@ -31,12 +31,12 @@ from tests.server.support.fake_door import FakeDoor
 
 PASSWORD = "correct-horse-42"
 FORM_COOKIE = "__Host-hallkeeper-form"
-A_PAGE = create_environ("/admin/", "https://localhost")  # made once, as a server tells of it
+A_PAGE = create_environ("/admin/", "https://localhost")  # made once, in a server's form
 
 
 @dataclass
 class Staff:
-    """Somebody with a browser: keeps cookies, sends form tokens and where they come from."""
+    """A staff member's browser: keeps cookies, and sends form tokens and origins."""
 
     client: FlaskClient
     _tokens: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -55,8 +55,8 @@ class Staff:
         )
 
     def form_token(self) -> str:
-        """Have one made as every page with a form has it, unless that was done already with the
-        cookies of now. The page itself, of which nothing else is read, takes ten times as long.
+        """Make a form token as every page with a form does, or reuse that of the current cookies.
+        Loading the page itself takes ten times as long.
         """
         if (token := self._tokens.get(self._cookies())) is not None:
             return token
@@ -75,7 +75,7 @@ class Staff:
         return token
 
     def _cookies(self) -> tuple[str, str]:
-        """What a form token belongs to: a session, and the cookie of its forms."""
+        """The owner of a form token: a session, and the cookie of its forms."""
         kept = [self.client.get_cookie(name) for name in (auth.COOKIE, FORM_COOKIE)]
         session, forms = (cookie.value if cookie else "" for cookie in kept)
         return session, forms
@@ -125,13 +125,13 @@ class Pages:
         return someone
 
     def known(self, role: str) -> Staff:
-        """Somebody of that role, who is the same at each call."""
+        """The user of that role, the same at each call."""
         if role not in self._known:
             self._known[role] = self.staff(role)
         return self._known[role]
 
     def issue(self) -> None:
-        """A badge for everybody."""
+        """Issue a badge to every attendee."""
         self.database.write(
             lambda db: issuing.issue_missing(db, self.event, now=self.now, by="test")
         )
@@ -140,7 +140,7 @@ class Pages:
         return serial_of(self.database, external_id)
 
     def kiosk(self, name: str, door_code: str) -> FakeDoor:
-        """A kiosk at work, as a door that keeps a journal."""
+        """A working kiosk, as a door that keeps a journal."""
         door_id, hall_id = self.database.reader.execute(
             "SELECT door_id, hall_id FROM door WHERE code = ?", (door_code,)
         ).fetchone()
@@ -152,7 +152,7 @@ class Pages:
         return door
 
     def shown(self, door: FakeDoor, door_code: str) -> str:
-        """The kiosk has shown its code; its six words."""
+        """The kiosk has shown its code; return its six words."""
 
         def step(db) -> str:
             code = registry.add_kiosk(
@@ -167,7 +167,7 @@ class Pages:
         return self.database.write(step)
 
     def send(self, door: FakeDoor, **changes) -> None:
-        """The door's new scans reach the ledger."""
+        """Send the door's new scans to the ledger."""
         batch = door.batch(self.now, **changes)
         calendar = Calendar(day_starts(self.event.settings))
 
@@ -186,7 +186,7 @@ class Pages:
 
 
 def assert_only(pages: Pages, target: str, *roles: str, method: str = "GET") -> None:
-    """Nobody but `roles` and admins gets in; strangers are asked to sign in."""
+    """Only `roles` and admins get in; strangers are asked to sign in."""
     allowed = {*roles, "admin"}
     for role in ROLES:
         someone = pages.known(role)
@@ -202,7 +202,7 @@ def assert_only(pages: Pages, target: str, *roles: str, method: str = "GET") -> 
 
 
 def acts(pages: Pages) -> list[str]:
-    """What the entry log says was done, oldest first."""
+    """The acts in the entry log, oldest first."""
     act = dialect.in_json("body", "act")
     query = f"SELECT {act} FROM leaf WHERE kind = 'act' ORDER BY number"
     return [row[0] for row in pages.database.reader.execute(query)]

@@ -1,4 +1,4 @@
-"""A real SMTP server on loopback, which keeps what it takes and can be told to misbehave."""
+"""A real SMTP server on loopback, which keeps its mails and fails on request."""
 
 import email
 import ssl
@@ -15,7 +15,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 @dataclass(frozen=True)
 class Taken:
-    """A mail that was taken. `sender` and `to` are what the envelope said."""
+    """A received mail. `sender` and `to` are from the envelope."""
 
     sender: str
     to: str
@@ -31,20 +31,20 @@ class Taken:
 
 @dataclass
 class Postbox:
-    """What the server does. A hook gets the recipient, and what it returns is answered instead."""
+    """The server's behaviour. A hook gets the recipient, and its result replaces the answer."""
 
     taken: list[Taken] = field(default_factory=list)
     on_mail: Callable[[str], str | None] = lambda sender: None
     on_recipient: Callable[[str], str | None] = lambda to: None
     # Before the text comes. True: read one line of it, and end the connection.
     drops: Callable[[str], bool] = lambda to: False
-    # After the text was taken, and before the answer.
+    # After the text was received, before the answer.
     on_text: Callable[[str], str | None] = lambda to: None
     greetings: int = 0
     signed_in: list[str] = field(default_factory=list)
 
     def times(self) -> Counter[str]:
-        """How often somebody got a mail."""
+        """The number of mails to this address."""
         return Counter(one.to for one in self.taken)
 
     async def handle_MAIL(
@@ -80,7 +80,7 @@ class Postbox:
 
 
 class _Server(SMTP):
-    """Ends the connection in the middle of a text where it is told to."""
+    """Ends the connection within a text on request."""
 
     async def smtp_EHLO(self, hostname: str) -> None:
         self.event_handler.greetings += 1
@@ -100,7 +100,7 @@ class _Server(SMTP):
 
 
 class Office(Controller):
-    """Runs the server on a free port, in a thread of its own."""
+    """Runs the server on a free port, in its own thread."""
 
     def __init__(
         self,
@@ -131,6 +131,6 @@ class Office(Controller):
         return self._make()
 
     def _trigger_server(self) -> None:
-        """A port of 0 is a free one, which is known only now."""
+        """A port of 0 is a free one, known only now."""
         self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
         super()._trigger_server()

@@ -1,4 +1,4 @@
-"""Two halls with their doors, as tests of the ledger need them, without a venue file."""
+"""Two halls with their doors, for tests of the ledger, without a venue file."""
 
 import copy
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ ANNA, BORIS = 101, 102
 
 @dataclass
 class Site:
-    """Two halls, one room in the second; a door or two each; two attendees with badges."""
+    """Two halls, a room in the second; a door or two each; two attendees with badges."""
 
     database: Database
     west: FakeDoor
@@ -54,7 +54,7 @@ def take(db, door: FakeDoor, batch: wire.ScanBatch, now: int) -> ingest.Ingested
 
 
 def heed(door: FakeDoor, taken: ingest.Ingested) -> None:
-    """The door has the answer."""
+    """Give the door the answer."""
     door.acked = max(door.acked, taken.acked_seq)
     for order in taken.orders:
         if order.hall == door.hall and not order.override:
@@ -81,7 +81,7 @@ def build(db, doors: list[FakeDoor], capacity: int, fire_limit: int) -> None:
         db.execute(
             "INSERT INTO door VALUES (?, ?, ?, '{}', 'both')", (door.door, door.kiosk, door.hall)
         )
-        # ROOM's door leads from OTHER, as long as a test does not say otherwise.
+        # ROOM's door leads from OTHER by default.
         db.execute(
             "INSERT INTO door_from VALUES (?, 1, ?)",
             (door.door, OTHER if door.hall == ROOM else None),
@@ -101,11 +101,11 @@ def open_site(database: Database, fire_limit: int = 99) -> Site:
 
     def step(db) -> None:
         build(db, doors, 6, fire_limit)
-        # Each asks for places, and then tells that it has them.
+        # Each asks for places, then reports them.
         for door in doors * 2:
             heed(door, take(db, door, door.batch(NOW), NOW))
 
-    # In one transaction instead of nine, because hundreds of tests begin so.
+    # In one transaction instead of nine, because hundreds of tests begin with it.
     database.write(step)
     return Site(database, *doors)
 
@@ -120,7 +120,7 @@ STARTS["two_halls"] = open_two_halls
 
 @pytest.fixture
 def two_halls(templates: Templates) -> list[FakeDoor]:
-    """The doors of `open_site`, whose halls stand in the event's file from the beginning."""
+    """The doors of `open_site`, whose halls are in the event's file from the beginning."""
     doors: list[FakeDoor] = copy.deepcopy(templates.get(open_two_halls).returned)
     return doors
 

@@ -1,4 +1,4 @@
-"""What the tests of the stores do again and again."""
+"""Steps that the tests of the stores share."""
 
 import os
 import sqlite3
@@ -28,7 +28,7 @@ def take(
     random: Callable[[int], bytes] = os.urandom,
     **answers: Any,
 ) -> ImportResult:
-    """Import a roster, with answers to what it leaves open."""
+    """Import a roster, with answers to its open questions."""
     read = roster_of(text) if isinstance(text, str) else text
     said = roster_match.ImportAnswers(**answers)
     return database.write(
@@ -50,10 +50,10 @@ def attendees(database: Database) -> list[dict]:
 
 
 def dump(database: Database) -> list[str]:
-    """The whole database as lines like SQL, but for which version of the rules it is.
+    """The whole database as lines like SQL, except the version of its rules.
 
-    Two are the same if all tables, indexes and rows are. Python's own `iterdump` says it in SQL
-    that could be run, and takes five times as long for that.
+    Two dumps are equal if all tables, indexes and rows are. Python's own `iterdump` writes
+    executable SQL, and takes five times as long.
     """
     with database.reading() as db:
         if is_sqlite := isinstance(db, sqlite3.Connection):
@@ -71,12 +71,12 @@ def dump(database: Database) -> list[str]:
 
 
 def _has_rows(row: sqlite3.Row) -> bool:
-    """Say whether rows stand in it itself. Those of a search's index stand in tables beside it."""
+    """Whether it holds rows itself. The rows of a search index are in separate tables."""
     return row["type"] == "table" and not row["sql"].startswith("CREATE VIRTUAL")
 
 
 def everything(database: Database) -> str:
-    """What stands in all tables, with bytes as hexadecimal digits and as the text they may be."""
+    """The content of all tables, with bytes as hexadecimal digits and as possible text."""
     with database.reading() as db:
         rows = [
             row for name in moving.tables_of(db) for row in db.execute(f'SELECT * FROM "{name}"')
@@ -89,6 +89,6 @@ def everything(database: Database) -> str:
 
 
 def changes(database: Database, after: int = 0) -> list[wire.Change]:
-    """What kiosks were told after that cursor."""
+    """The changes sent to kiosks after that cursor."""
     found = changes_after(database.reader, after)
     return [wire.decode_change(change.body) for change in found]

@@ -1,7 +1,7 @@
 """Events that are made once in a session. Each test gets a copy.
 
-A fixture whose event begins with more than its settings registers the function that writes it in
-`STARTS`. The fixture `event` then copies that event.
+A fixture whose event needs more than its settings registers its writer in `STARTS`. The fixture
+`event` then copies that event.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from typing import Any
 from server.core.event.directory import Event
 from server.storage.database import Database
 
-# It returns what tests need besides, such as kiosks with their journals.
+# It returns other things that tests need, such as kiosks with their journals.
 Start = Callable[[Event, Database], Any]
 # By the name of the fixture.
 STARTS: dict[str, Start] = {}

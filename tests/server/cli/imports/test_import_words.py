@@ -1,4 +1,4 @@
-"""What a roster's own words mean: mappings that are saved and read, and new categories."""
+"""Words of a roster: saved mappings that are read again, and new categories."""
 
 from pathlib import Path
 
@@ -95,13 +95,13 @@ def test_new_categories(console: Console) -> None:
         ("category-9", '{"zh": "志愿者"}', "A"),
         ("volunteer", '{"en": "Volunteer"}', "O"),
     ]
-    # Halls that let everybody in let them in too, and the others do not.
+    # Halls open to all categories admit them too; the others do not.
     admitted = console.rows(
         "SELECT h.code, c.category FROM hall_category c JOIN hall h USING (hall_id)"
         " WHERE h.code = 'H2' OR c.category > 7 ORDER BY 1, 2"
     )
     assert admitted == [("H1", 8), ("H1", 9), ("H2", 4)]
-    # The next time they are known.
+    # The next import knows them.
     assert "unchanged 4" in console("import", roster).output
 
 
@@ -110,7 +110,7 @@ def test_new_categories_have_what_no_other_has() -> None:
     for word in ("Volunteer", "志愿者", "Early Bird", "学生", "Day 1", "D", "!!", "V" * 64):
         made = new_category(word, known)
         assert check_colour(made.colour) == made.colour
-        # Of many, some may be a little nearer than is asked for. Their page names such pairs.
+        # Among many names, a few pairs may be closer than the limit. Their page lists such pairs.
         assert min(distance(made.colour, one.colour) for one in known) > 0.9 * LEAST
         known.append(made)
     for values in zip(*[(one.code, one.key, one.letter, one.colour) for one in known], strict=True):

@@ -1,4 +1,4 @@
-"""`hallkeeper import` and `import-venue`: all or nothing, and every problem named."""
+"""`hallkeeper import` and `import-venue`: all or nothing, and each problem is named."""
 
 import io
 import json
@@ -122,7 +122,7 @@ class TestImport:
         assert f"1 badge is out of date: {number}" in result.output
         again = filled.file("again.csv", ROSTER)
         result = filled("import", again, "--renames", "accept", "--reissue")
-        assert "Replaced" not in result.output  # it says again what is so
+        assert "Replaced" not in result.output  # it repeats the current state
         result = filled("import", changed, "--renames", "accept", "--reissue")
         assert f"Replaced 1 badge, to be printed again: {number}" in result.output
         assert filled.rows("SELECT MAX(issue) FROM badge") == [(2,)]
@@ -132,7 +132,7 @@ class TestImport:
 
 
 class TestQuestions:
-    """What a file leaves open stops the import, and each question names the options for it."""
+    """An open question stops the import, and each question names its options."""
 
     def test_a_changed_name(self, filled: Console) -> None:
         changed = filled.file("changed.csv", ROSTER.replace("Anna,Keller", "Eve,Hill"))
@@ -271,7 +271,7 @@ class TestQuestions:
 
 
 class TestUndo:
-    @pytest.mark.sqlite_alone  # An event in PostgreSQL is backed up by the engine's own means.
+    @pytest.mark.sqlite_alone  # PostgreSQL's own tools back up such an event.
     def test_a_backup_before_people_are_changed(self, filled: Console, tmp_path: Path) -> None:
         changed = filled.file("r.csv", ROSTER.replace("Harbour", "Port"))
         second = tmp_path / "second"
@@ -286,7 +286,7 @@ class TestUndo:
         assert copy.execute(query).fetchall() == [("Harbour Pilots",)]
         copy.close()
         filled("import", changed)
-        assert len(backups(second)) == 1  # nobody was changed
+        assert len(backups(second)) == 1  # no attendee was changed
 
     def test_without_a_second_disk_that_is_said(self, filled: Console) -> None:
         changed = filled.file("r.csv", ROSTER.replace("Harbour", "Port"))
@@ -294,7 +294,7 @@ class TestUndo:
 
 
 class TestInterrupted:
-    """Ctrl-C at any moment: all or nothing, and which of the two."""
+    """Ctrl-C at any moment: all or nothing, and the output states which."""
 
     @pytest.fixture
     def roster(self, console: Console) -> str:
@@ -329,7 +329,7 @@ class TestInterrupted:
             def interrupted(db: sqlite3.Connection) -> Any:
                 until = time.monotonic() + 240
                 os.kill(os.getpid(), signal.SIGINT)
-                # A main thread that is about to wait hears of the first one when it has waited.
+                # A main thread about to wait handles the first signal only after the wait.
                 while not noted[0].wait(0.1):
                     assert time.monotonic() < until, "the main thread has not heard of it"
                     os.kill(os.getpid(), signal.SIGINT)
@@ -373,7 +373,7 @@ class TestInterrupted:
 
 
 class TestChangedBadges:
-    """After a plain import a card has the new name, and the door the old one."""
+    """After a plain import the card has the new name, and the door the old one."""
 
     def change(self, filled: Console, old: str, new: str, *words: str) -> str:
         path = filled.file("changed.csv", ROSTER.replace(old, new))
@@ -448,7 +448,7 @@ class TestChangedBadges:
         assert "--dry-run goes with --changed" in filled("issue", "--dry-run", status=2).output
 
     def test_an_event_of_an_earlier_version(self, filled: Console) -> None:
-        """Changes from before the update are found too, and looked at once."""
+        """Changes from before the update are found too, and checked at once."""
         self.change(filled, "Keller", "Voss")
         with closing(connect(filled.event.database_path)) as db, transaction(db):
             db.execute("DELETE FROM changed_holder")

@@ -1,1 +1,1 @@
-"""Disks that tests give a server: a second one, and one that is soon full."""
+"""Disks for a server under test: a second disk, and a disk that soon fills."""

@@ -1,4 +1,4 @@
-"""An event of two halls with a second disk, and kiosks that are enrolled the whole way."""
+"""An event of two halls with a second disk, and fully enrolled kiosks."""
 
 import os
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from tests.server.support.site import Site, open_site
 
 @dataclass
 class Safe:
-    """The halls of tests.server.support.site; whatever is written is kept on the second disk."""
+    """The halls of tests.server.support.site; each write is kept on the second disk."""
 
     event: Event
     database: Database

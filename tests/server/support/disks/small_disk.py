@@ -1,4 +1,4 @@
-"""A small file system of its own, to be filled to the last byte; needs root and tmpfs."""
+"""A small file system to fill to the last byte; needs root and tmpfs."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 @contextmanager
 def small_disk(path: Path, megabytes: float) -> Iterator[Path]:
-    """A directory on a disk of that size. Skips the test where none can be mounted."""
+    """A directory on a disk of that size. Skips the test if none can be mounted."""
     if shutil.which("mount") is None:
         pytest.skip("no file system can be mounted here: there is no `mount`")
     path.mkdir()
@@ -33,7 +33,7 @@ def remount(path: Path, how: str) -> None:
 
 
 def fill(directory: Path, leave: int = 0) -> Path:
-    """A file that leaves so many bytes of the disk free; delete it to make room."""
+    """A file that leaves this many bytes of the disk free; delete it to make room."""
     ballast = directory / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:

