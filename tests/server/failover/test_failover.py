@@ -226,7 +226,7 @@ def behind(tmp_path: Path, settings: EventSettings, parts: ExitStack, *, remembe
 def test_a_standby_that_was_behind_gives_out_nothing_until_the_doors_were_heard(
     tmp_path: Path, settings: EventSettings, parts: ExitStack, remembers: bool
 ) -> None:
-    """The server remembers more than the database, or it was restarted and a kiosk remembers more."""
+    """The server knows more than the database, or it was restarted and a kiosk knows more."""
     found = behind(tmp_path, settings, parts, remembers=remembers)
     forum, west, east = found.forum, found.west, found.east
     before = east.account.granted

@@ -1,4 +1,4 @@
-"""A primary of PostgreSQL and a standby that can replace it, on sockets in temporary directories."""
+"""A PostgreSQL primary and a standby that can replace it, on sockets in temporary directories."""
 
 import os
 import shutil
