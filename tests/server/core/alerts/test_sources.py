@@ -1,5 +1,5 @@
-"""A feature's alert is one function and one line. The board, the webhooks and `hallkeeper status`
-show it, each to its audience.
+"""A feature adds an alert with one function and one line. The board, the webhooks and `hallkeeper
+status` show it, each to its audience.
 """
 
 import sys

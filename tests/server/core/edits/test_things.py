@@ -1,4 +1,4 @@
-"""Things as values: a venue file reads them, and nothing of a thing is lost on the way."""
+"""Things as values: read from a venue file without loss."""
 
 from dataclasses import fields
 from datetime import datetime
@@ -121,7 +121,7 @@ opens_before_min = 5
 closes_after_min = 7
 categories = []
 """
-GUESTS = {"invited", "refused"}  # of a session, and things of their own here
+GUESTS = {"invited", "refused"}  # of a session; here they are things of their own
 
 
 def codes(db, kind: str) -> list[str]:
@@ -132,23 +132,23 @@ def codes(db, kind: str) -> list[str]:
 def test_every_column_of_a_venue_file_is_among_the_values(
     event: Event, site: Database, kind: str
 ) -> None:
-    """A column that a form does not know would be lost by the first edit."""
+    """The first edit would lose a column that the form does not know."""
     load(event, site, EVERYTHING)
     db, zone = site.reader, ZoneInfo(event.settings.time_zone)
     found = [values_of(db, Thing(kind, code), zone) for code in codes(db, kind)]
     most = set().union(*found)
     if kind == "category":
-        most |= {"name_zh"}  # each default category has one; of one made here it may be absent
+        most |= {"name_zh"}  # each default category has one; a category made here may lack it
     assert most == set(venue_file.columns()[kind]) - GUESTS
 
 
 def test_every_column_of_a_speaker_is_among_the_values(event: Event, site: Database) -> None:
-    """Speakers are kept as a list, so what is read of each is compared with what the file said."""
+    """Speakers are kept as a list, so the values are compared with those of the file."""
     load(event, site, EVERYTHING)
     found = values_of(site.reader, Thing("speakers", "late"), ZoneInfo(event.settings.time_zone))
     assert found is not None
     speaker = {field.name for field in fields(Speaker)}
-    # The session is the thing's own key, and who the attendee is is kept as label and serial.
+    # The session is the thing's own key; the attendee is kept as label and serial.
     ours = {"session", "attendee", "name", "role", "starts"}
     assert ours == set(venue_file.columns()["speaker"])
     assert speaker == {"serial", "label", "name", "role", "starts_at"}

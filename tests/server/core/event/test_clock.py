@@ -1,4 +1,4 @@
-"""The server's clock is set: nothing measured before it orders what was measured after."""
+"""The server's clock is set: times measured before and after are not put in order."""
 
 import pytest
 
@@ -15,7 +15,7 @@ BEFORE, AFTER = 11, 12  # epochs
 
 
 class Clocks:
-    """The machine's clocks, and its name for the time since it was started."""
+    """The machine's clocks, and the id of its boot."""
 
     def __init__(self) -> None:
         self.wall = NOW
@@ -27,7 +27,7 @@ class Clocks:
         self.steady += ms
 
     def of(self, database: Database) -> ServerClock:
-        """A server that is started."""
+        """A started server."""
         return ServerClock(
             database, wall=lambda: self.wall, steady=lambda: self.steady, boot=lambda: self.boot
         )
@@ -101,7 +101,7 @@ class TestEpochs:
     def test_a_machine_that_was_started_begins_another(
         self, database: Database, clocks: Clocks
     ) -> None:
-        """Nothing tells whether its clock was set meanwhile."""
+        """The server can't know whether its clock was set meanwhile."""
         number = clocks.of(database).epoch()
         clocks.wall += MINUTE
         clocks.steady, clocks.boot = 100, "second"
@@ -111,8 +111,8 @@ class TestEpochs:
 
 
 def fill(site: Site) -> None:
-    """Three people in the small hall by a door that has been away since before the clock was set,
-    an hour forward; true times are in minutes from NOW.
+    """Let three people into the small hall by a door that was last heard before the clock was set
+    an hour forward. True times are in minutes from NOW.
     """
     for serial in range(1, 4):
         site.west.scan(NOW + 10 * MINUTE, serial, epoch=BEFORE)
@@ -120,8 +120,8 @@ def fill(site: Site) -> None:
 
 @pytest.mark.parametrize("first", ["west", "other"])
 def test_a_move_is_not_told_by_two_epochs(site: Site, first: str) -> None:
-    """They were elsewhere before; by the clocks it looks as if they went there afterwards. Three
-    more could come in: nine in a hall of six.
+    """They were elsewhere before; by the clocks they seem to have gone there afterwards. Inferring
+    a move would admit three more: nine in a hall of six.
     """
     site.database.write(lambda db: db.execute("UPDATE hall SET leaving = 'inferred'") and None)
     for serial in range(1, 4):
@@ -135,7 +135,7 @@ def test_a_move_is_not_told_by_two_epochs(site: Site, first: str) -> None:
 
 @pytest.mark.parametrize("first", ["west", "east"])
 def test_an_exit_without_a_name_means_nobody_of_another_epoch(site: Site, first: str) -> None:
-    """They left another time before; nine in a hall of six, also where scans alone count."""
+    """They left earlier. Else nine are in a hall of six, also where scans alone count."""
     for serial in range(1, 4):
         site.east.leave(NOW, serial, None, skew_ms=-HOUR, epoch=AFTER)
     fill(site)

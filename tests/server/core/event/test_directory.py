@@ -125,7 +125,7 @@ class TestInit:
         if existed:
             path.mkdir()
         draws = iter([os.urandom(16), *[os.urandom(32)] * 4])
-        with pytest.raises(StopIteration):  # the password's turn comes after the keys
+        with pytest.raises(StopIteration):  # the password is asked for after the keys
             init_event(path, settings, random=lambda size: next(draws))
         assert list(tmp_path.iterdir()) == ([path] if existed else [])
         assert not existed or list(path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Limits of which the database keeps the states."""
+"""Limits whose state is in the database."""
 
 import pytest
 

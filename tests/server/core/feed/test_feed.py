@@ -1,4 +1,4 @@
-"""The feed: each kiosk hears what concerns it, in order, once; who is too far behind is told so."""
+"""The feed: each kiosk gets its own changes, in order, once; a kiosk too far behind is notified."""
 
 import time
 from collections.abc import Iterator
@@ -120,7 +120,7 @@ def test_the_hub_forgets_what_nobody_needs_any_more(
         heard(subscription, 1)
     say(database, 8)
     assert heard(subscription, 1) == [8]
-    deadline = time.monotonic() + 240  # the hub forgets on a thread of its own, after it has told
+    deadline = time.monotonic() + 240  # the hub forgets on its own thread, after notifying
     while changes_kept(database) > 6 and time.monotonic() < deadline:
         time.sleep(0.01)
     assert changes_kept(database) <= 6
@@ -160,7 +160,7 @@ def test_a_feed_ends_with_the_word_that_its_kiosk_was_moved(
     subscription = listen(database, hub)
 
     def move(db) -> None:
-        changes.publish(db, wire.VenueChanged(), hall_id=1)  # of its hall alone: it goes on
+        changes.publish(db, wire.VenueChanged(), hall_id=1)  # of its hall only: the feed continues
         changes.publish(db, wire.VenueChanged(), kiosk="west")
         changes.publish(db, wire.NamesChanged(), hall_id=1)
 
@@ -184,7 +184,7 @@ def test_whoever_reads_what_they_missed_holds_up_no_commit(
     database: Database, hub: feed.Hub
 ) -> None:
     subscription = listen(database, hub)
-    with hub._lock:  # as `subscribe` does while it reads
+    with hub._lock:  # as `subscribe` does during its read
         say(database, 1)
         assert subscription.take(0) is None
     assert heard(subscription, 1) == [1]
@@ -193,7 +193,7 @@ def test_whoever_reads_what_they_missed_holds_up_no_commit(
 def test_a_change_is_queued_before_its_cause_is_answered(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unless the hub's own thread looks just then whether others have made changes."""
+    """Unless the hub's thread looks for other writers' changes at the same moment."""
     monkeypatch.setattr(feed, "FOREIGN_WRITES_S", 60.0)
     with closing(feed.Hub(database)) as hub:
         subscription = listen(database, hub)
@@ -207,8 +207,8 @@ def test_a_change_is_queued_before_its_cause_is_answered(
 def test_a_new_feed_does_not_end_with_a_word_that_came_before_it(
     database: Database, hub: feed.Hub
 ) -> None:
-    """The hub may be behind: somebody held its lock while the kiosk was moved."""
-    hub._lock = RLock()  # that this thread may hold as well as use
+    """The hub may be behind: a thread held its lock while the kiosk was moved."""
+    hub._lock = RLock()  # this thread may hold it too
     with hub._lock:
         with ThreadPoolExecutor(1) as other:
             moved = partial(changes.publish, change=wire.VenueChanged(), kiosk="west")

@@ -1,8 +1,8 @@
-"""A kiosk that lies, with a valid key, through the real ledger: what it says of itself never makes
-room at the other doors, whether it is fenced or not.
+"""A dishonest kiosk with a valid key, through the real ledger: its claims never make room at other
+doors, whether it is fenced or not.
 
-It says what it likes of its places, and hands in entries and exits of people who are not there.
-Whether the exit of another door's stay is true, only a door can say: such lies are not among these.
+It reports any places, and sends entries and exits of absent people. Only a door can know whether an
+exit of another door's stay is true, so such lies are left out.
 """
 
 import random
@@ -89,7 +89,7 @@ def test_a_fenced_one_that_was_attested_gives_nothing_back_twice(halls: Database
 
 
 def test_a_backlog_gives_back_with_its_last_scan(halls: Database) -> None:
-    """An honest kiosk of a trusting hall: what it returned came back by scans still to come."""
+    """An honest kiosk of a trusting hall: its returned places came back by scans not yet sent."""
     site = open_site(halls)
     west = site.west
     place = site.east.scan(NOW, 20)
@@ -107,7 +107,7 @@ def test_a_backlog_gives_back_with_its_last_scan(halls: Database) -> None:
 
 
 def test_a_disk_that_has_forgotten_what_it_returned_is_found_out(halls: Database) -> None:
-    """Nothing was scanned since the copy was made, so its journal tells nothing."""
+    """Nothing was scanned since the copy was made, so its journal shows nothing."""
     site = open_site(halls)
     given = site.west.granted
     site.send(site.west, places=[totals(given, 2)])
@@ -118,7 +118,7 @@ def test_a_disk_that_has_forgotten_what_it_returned_is_found_out(halls: Database
 
 @pytest.mark.parametrize("scans", [1, IN_ORDER])
 def test_it_is_found_out_with_new_scans_too(halls: Database, scans: int) -> None:
-    """It scans before its first heartbeat, as a door at work does."""
+    """It scans before its first heartbeat, as a working door does."""
     site = open_site(halls)
     given = site.west.granted
     site.send(site.west, places=[totals(given, 2)])
@@ -155,7 +155,7 @@ def test_a_fenced_one_cannot_end_stays_that_began_since(halls: Database) -> None
 
 @pytest.mark.parametrize("fenced", [True, False])
 def test_entries_elsewhere_that_are_made_up_end_no_stay(halls: Database, fenced: bool) -> None:
-    """By a fenced kiosk; or in times to come, so that each later entry elsewhere would be over."""
+    """By a fenced kiosk, or in the future, so that each later entry elsewhere would be over."""
     site = open_site(halls)
     site.east.scan(NOW, 1)
     site.send(site.east)
@@ -192,7 +192,7 @@ def returned(site: Site) -> int:
 
 
 def test_times_that_no_clock_shows_stay_its_own_affair(event: Event, site: Database) -> None:
-    """Neither the other doors nor staff's pages fail over them."""
+    """Neither the other doors nor staff's pages fail because of them."""
     with Pages(event, site) as pages:
         west = pages.kiosk("west-1", "h1-west")
         pages.send(west)
@@ -212,7 +212,7 @@ def test_times_that_no_clock_shows_stay_its_own_affair(event: Event, site: Datab
 
 
 class World:
-    """East is honest, and `inside` are its people; west is in a thief's hands."""
+    """East is honest, and `inside` are its people. West is dishonest."""
 
     def __init__(self, database: Database, seed: int) -> None:
         self.site = open_site(database, FIRE_LIMIT)
@@ -249,14 +249,14 @@ class World:
         gone = self.random.sample(range(1, 60), 5)
         incarnation = self.random.choice((1, 1, 2))
         more = {"gone": gone, "incarnation": incarnation}
-        with suppress(contact.ForkError):  # fewer returned than before: that lie is seen through
+        with suppress(contact.ForkError):  # fewer returned than before: that lie is detected
             self.site.send(self.site.west, self.now, places=said, **more)
 
     def _number(self) -> int:
         return self.random.choice((0, 1, 2, 3, 5, 8, 30, 500))
 
     def fake(self) -> None:
-        """Entries, and exits of its own entries or of none that is there."""
+        """Entries, and exits of its own or of invented entries."""
         west, draw = self.site.west, self.random.random
         pool = {"override_place": draw() < 0.3}
         for _ in range(self.random.randint(1, 6)):
@@ -284,7 +284,7 @@ class World:
         self.site.database.write(step)
 
     def check(self) -> None:
-        """Whoever is inside by the honest door, or may come in there, is counted and has room."""
+        """Each person inside by the honest door, or free to enter, is counted and has room."""
         most = len(self.inside) + self.site.east.free
         assert most <= CAPACITY
         assert most <= most_inside(self.site)

@@ -1,4 +1,4 @@
-"""Moves: entering elsewhere ends a stay, but only where it is sure which came first."""
+"""Moves: entering elsewhere ends a stay, but only where the order is certain."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.server.support.site import ANNA, OTHER, ROOM, SMALL, Site, open_site
 
 @pytest.fixture
 def site(database: Database) -> Site:
-    """In halls that count so who left, however near they are."""
+    """In halls that infer leaving from moves, however near they are."""
     found = open_site(database)
     database.write(
         lambda db: db.execute("UPDATE hall SET leaving = 'inferred', walk_s = 0") and None
@@ -42,7 +42,7 @@ def test_a_move_is_seen_whichever_record_arrives_first(site: Site) -> None:
 
 @pytest.mark.parametrize("ahead_ms", [120_000, 1_800_000])
 def test_a_move_is_seen_by_a_door_whose_clock_is_ahead(site: Site, ahead_ms: int) -> None:
-    """Its scan says a time at which the stay elsewhere was over; by the server's it was not."""
+    """By its scan's time the stay elsewhere was over; by the server's it was not."""
     elsewhere = site.other.scan(NOW + 60_000, ANNA)
     site.other.leave(NOW + 90_000, ANNA, site.other.ref(elsewhere))
     site.send(site.other)
@@ -83,7 +83,7 @@ def test_a_room_inside_a_hall_does_not_end_the_stay_in_the_hall(site: Site) -> N
 def test_no_move_is_inferred_from_a_clock_that_nobody_measured(
     site: Site, unmeasured: str, first: str
 ) -> None:
-    """A wrong order would name the stay that the holder is in, and free a place that is taken."""
+    """A wrong order would name the stay that the holder is in, and free a taken place."""
     for door, at in ((site.west, NOW), (site.other, NOW + 60_000)):
         door.scan(at, ANNA, skew_ms=None if door.kiosk == unmeasured else 0)
     for door in (site.west, site.other) if first == "west" else (site.other, site.west):

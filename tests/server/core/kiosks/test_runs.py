@@ -1,4 +1,4 @@
-"""A run of the server, and the writer's connections to the database."""
+"""Runs of the server, and the writer's connections to the database."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -34,7 +34,7 @@ def db(tmp_path: Path) -> Iterator[Connection]:
 def test_each_later_connection_is_compared_with_the_servers_memory(
     db: Connection, monkeypatch: pytest.MonkeyPatch, histories: list[str], comparisons: int
 ) -> None:
-    """A database on another machine may lack what this server wrote. The first has no earlier."""
+    """A remote database may lack writes of this server. The first connection has no earlier one."""
     compared: list[Connection] = []
     standing = Standing(lambda: NOW, "server")
     standing.watch(compared.append, lambda _: None)

@@ -1,5 +1,5 @@
-"""Two copies of a kiosk's disk at work: they are found out by the second exchange, scans or none.
-An honest kiosk is not, whenever it is killed and however late its requests come.
+"""Two running copies of a kiosk's disk: the second exchange detects them, with scans or without. An
+honest kiosk is never taken for a copy, whenever it is killed and however late its requests are.
 """
 
 import shutil
@@ -33,7 +33,7 @@ def parts() -> Iterator[ExitStack]:
 
 
 def twin_of(kiosk: InProcessKiosk, parts: ExitStack) -> InProcessKiosk:
-    """Start a copy of its disk, which nothing was done with."""
+    """Start an unused copy of its disk."""
     kiosk.close()
     copied = kiosk.forum.path / "copy"
     shutil.copytree(kiosk.directory, copied / kiosk.name)
@@ -73,7 +73,7 @@ def test_a_twin_that_scanned_nothing(forum: Forum, parts: ExitStack, first: str)
 def test_a_twin_that_began_while_the_kiosk_was_away(
     forum: Forum, parts: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bound: until the second is heard, the free places of the copy may be used twice."""
+    """The bound: until the second copy is heard, both may use the copied free places."""
     west = forum.enrol("west")
     twin = twin_of(west, parts)
     held = twin.account.free
@@ -102,7 +102,7 @@ def test_a_kiosk_that_is_started_again_and_again(forum: Forum) -> None:
 
 
 def test_a_kiosk_that_is_killed_before_its_first_exchange(forum: Forum) -> None:
-    """The name of its run was on disk, and nobody had heard it."""
+    """The name of its run was on disk, but the server had not heard it."""
     west = forum.enrol("west")
     before = west.journal.run
     west.close()
@@ -115,7 +115,7 @@ def test_a_kiosk_that_is_killed_before_its_first_exchange(forum: Forum) -> None:
 
 
 def test_a_late_request_of_the_run_before(forum: Forum) -> None:
-    """It comes after the first of the next run, and its counter is lower."""
+    """It comes after the first request of the next run, and its counter is lower."""
     west = forum.enrol("west")
     batch = wire.ScanBatch(
         records=[], first_seq=1, last_seq=0, head=west.journal.offer(0).head,
@@ -133,7 +133,7 @@ def test_a_late_request_of_the_run_before(forum: Forum) -> None:
 
 
 def test_a_clock_that_was_set_back(forum: Forum, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without a clock of its own may begin each time at the same one."""
+    """A machine without a real-time clock may start each time at the same time."""
     west = forum.enrol("west")
     monkeypatch.setattr("kiosk.journal.journal.time.time_ns", lambda: 0)
     for _ in range(3):

@@ -1,5 +1,5 @@
-"""Two servers of one event: on one database the earlier one stops, and on two copies of it no hall
-is overfilled, however the kiosks go back and forth.
+"""Two servers of one event. On one database the earlier one stops; on two copies no hall is
+overfilled, however the kiosks alternate.
 """
 
 import random
@@ -39,7 +39,7 @@ def forum(event: Event, tmp_path: Path) -> Iterator[Forum]:
 class TestOneDatabase:
     @pytest.fixture
     def later(self, forum: Forum) -> Iterator[Database]:
-        """A second server opens the same database. Nothing but a lock file keeps it from that."""
+        """A second server opens the same database; only a lock file prevents it."""
         self.west = forum.enrol("west")
         with Database(forum.event.database_path) as database:
             app = create_app(forum.event, database, now=lambda: forum.now)
@@ -93,7 +93,7 @@ def test_the_board_names_the_other_server(event: Event, database: Database) -> N
 
 
 class TwoCopies:
-    """The server, and another one that was made of a copy of it while it goes on."""
+    """The server, and a second one on a copy made while the first runs."""
 
     def __init__(self, first: Forum, path: Path, dice: random.Random) -> None:
         self.first, self.dice = first, dice

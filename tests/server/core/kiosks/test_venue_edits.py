@@ -1,4 +1,4 @@
-"""Edits of the venue on their way from the database to a kiosk's replica."""
+"""Venue edits, from the database to a kiosk's replica."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ def facts(db: Connection, event: Event, door: int, now: int) -> wire.Snapshot:
 
 
 class Venue:
-    """Edits the venue at random, each time by one of the store's functions."""
+    """Makes random edits of the venue, each by one function of the store."""
 
     def __init__(self, database: Database, event: Event, dice: random.Random) -> None:
         self.event, self.dice, self.now = event, dice, NOW
@@ -171,7 +171,7 @@ class Venue:
 
 
 class Door:
-    """A kiosk's replica that hears its feed by hand. It counts its snapshots."""
+    """A kiosk's replica that reads its feed by hand. It counts its snapshots."""
 
     def __init__(self, path: Path, event: Event, database: Database, hub: Hub, door: int) -> None:
         self.event, self.database, self.hub, self.door = event, database, hub, door
@@ -236,8 +236,7 @@ def hub(venue: Database, event: Event, clock: Clock) -> Iterator[Hub]:
 
 
 def deliver(hub: Hub) -> None:
-    """Deliver all that is committed, and read the facts of doors that are new, as the hub's thread
-    does."""
+    """Deliver all committed changes, and read the facts of new doors, as the hub's thread does."""
     hub._work()
 
 
@@ -266,7 +265,7 @@ def test_random_edits_leave_replicas_with_the_facts_of_a_snapshot(
         for door in doors:
             door.hear(clock.now)
             assert door.has_the_facts_of_a_snapshot(clock.now), (seed, step, door.door)
-    # Of the edits above, none needs another snapshot.
+    # No edit above needs another snapshot.
     assert [door.snapshots for door in doors] == [1, 1, 1]
 
 

@@ -1,5 +1,5 @@
-"""A kiosk and a server of different versions: either they understand each other, or everybody who
-can do something about it sees what is needed.
+"""A kiosk and a server of different versions: they understand each other, or everyone who can act
+sees the remedy.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def west(forum: Forum) -> InProcessKiosk:
 
 
 class Sent:
-    """Sends what a kiosk would, with another statement of its version, or with none."""
+    """Sends a kiosk's requests with another version header, or without it."""
 
     def __init__(self, kiosk: InProcessKiosk, version: WireVersion | None) -> None:
         self.kiosk, self.version = kiosk, version
@@ -103,7 +103,7 @@ class TestKioskTooOld:
         assert (in_ledger(forum), row(forum).version) == (1, OWN), "once it is updated"
 
     def test_the_text_is_in_both_languages(self, west: InProcessKiosk) -> None:
-        """A kiosk of before the versions shows it as it is."""
+        """A kiosk from before the versions shows it unchanged."""
         said = error_of(Sent(west, OLD).scans()).message
         assert "too old for the server" in said
         assert f"needs version {OWN.oldest} or later" in said

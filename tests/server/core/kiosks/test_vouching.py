@@ -1,4 +1,4 @@
-"""What the server signs for its kiosks: wherever an order of places leaves, it is signed."""
+"""The server signs each order of places for its kiosks, on every path."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""An answer that is kept for the next holder is the one that would be worked out."""
+"""An answer cached for the next holder equals the computed answer."""
 
 import random
 import sqlite3
@@ -21,7 +21,7 @@ PEOPLE = range(1, 21)
 
 
 def vary(db: sqlite3.Connection, chance: random.Random) -> None:
-    """Sessions in two halls, and people who differ in what an answer rests on."""
+    """Sessions in two halls, and people who differ in each fact that an answer depends on."""
     for n in range(6):
         opens = NOW + chance.randrange(-90, 90) * MINUTE
         starts, ends = opens + 15 * MINUTE, opens + HOUR

@@ -1,4 +1,4 @@
-"""What one record does, by what it says of time, of its badge and of halls around."""
+"""The effect of one record, by its time, its badge and the halls around."""
 
 import json
 
@@ -25,7 +25,7 @@ def reasons(site: Site) -> list[tuple]:
 def test_a_second_entry_is_noticed_whatever_the_door_s_clock_says(
     site: Site, skew_ms: int, at_once: bool
 ) -> None:
-    """By a slow clock it came before the first had begun by the server's."""
+    """By a slow clock it came before the first began by the server's."""
     for at in (NOW, NOW + 5_000):
         site.west.scan(at + skew_ms, ANNA, skew_ms=skew_ms)
         if not at_once:
@@ -71,7 +71,7 @@ def test_a_stay_that_an_exit_ended_is_not_ended_by_the_next_entry_elsewhere(site
 
 
 class TestFenced:
-    """A kiosk that was fenced as lost turns up: what its records say of other doors' stays."""
+    """A kiosk fenced as lost turns up, with records about other doors' stays."""
 
     def fence(self, site: Site) -> None:
         site.database.write(lambda db: registry.fence(db, "east", 1, by="user:1", now=NOW))
@@ -114,7 +114,7 @@ class TestFenced:
         assert self.inside(site) == []
 
     def test_where_the_log_does_not_say_since_when_it_is_believed(self, site: Site) -> None:
-        """The log may be of a time before, and the kiosk's state of now."""
+        """The log may be older than the kiosk's state."""
         site.database.write(
             lambda db: db.execute("UPDATE kiosk SET state = 'fenced' WHERE kiosk = 'east'") and None
         )
@@ -125,7 +125,7 @@ class TestFenced:
         assert self.inside(site) == []
 
     def test_its_clock_moves_nobody(self, site: Site) -> None:
-        """Nobody heard what time it had."""
+        """Its clock was never heard."""
         query = "UPDATE hall SET leaving = 'inferred'"
         site.database.write(lambda db: db.execute(query) and None)
         site.west.scan(NOW, ANNA)
@@ -205,7 +205,7 @@ def test_an_annulment_ends_the_stay_and_begins_none(site: Site) -> None:
 def test_a_time_that_has_not_come_was_not_measured(
     site: Site, ahead_ms: int, skew_ms: int | None, kept: int | None, opened_ms: int
 ) -> None:
-    """By more than five minutes no kiosk is wrong that has measured its error."""
+    """A kiosk that has measured its error is never wrong by more than five minutes."""
     site.west.scan(NOW + ahead_ms, ANNA, skew_ms=skew_ms)
     site.send(site.west)
     assert site.rows("SELECT skew_ms FROM scan") == [(kept,)]
@@ -224,7 +224,7 @@ def test_a_time_before_all_time_is_none(site: Site) -> None:
 def test_moves_are_told_by_times_of_one_epoch_alone(
     site: Site, epochs: tuple[int, int], first: str
 ) -> None:
-    """The server's clock was set in between: then nobody knows which came first."""
+    """The server's clock was set in between, so the order is unknown."""
     query = "UPDATE hall SET leaving = 'inferred', walk_s = 0"
     site.database.write(lambda db: db.execute(query) and None)
     site.west.scan(NOW, ANNA, epoch=epochs[0])
@@ -286,7 +286,7 @@ def test_of_a_hall_around_the_log_says_which(site: Site) -> None:
 
 
 def test_an_entry_of_nobody_is_kept_and_opens_no_stay(site: Site) -> None:
-    """No kiosk of ours sends one, and no record may stop those that come after it."""
+    """Our kiosks send none, but no record may stop the later ones."""
     site.west.scan(NOW, None)
     assert site.send(site.west).acked_seq == 1
     assert site.rows("SELECT * FROM stay") == []
@@ -295,7 +295,7 @@ def test_an_entry_of_nobody_is_kept_and_opens_no_stay(site: Site) -> None:
 def test_an_entry_into_another_hall_than_the_door_s_counts_around_that_one_alone(
     site: Site,
 ) -> None:
-    """The record was made when the door stood at another hall."""
+    """The record was made when the door was at another hall."""
     site.database.write(lambda db: db.execute("UPDATE door_from SET from_id = NULL") and None)
     site.database.write(lambda db: pools.enrol(db, SMALL, ("room", 1)))
     site.room.scan(NOW, ANNA, hall=SMALL)
@@ -304,7 +304,7 @@ def test_an_entry_into_another_hall_than_the_door_s_counts_around_that_one_alone
 
 
 class TestAfterARestartOfTheDoor:
-    """The door could not tell whether a badge was shown again by the same person."""
+    """The door could not know whether the same person showed a badge again."""
 
     @pytest.mark.parametrize("batches", [1, 2])
     def test_a_badge_that_was_shown_again_is_listed_with_the_entry_before(
@@ -322,7 +322,7 @@ class TestAfterARestartOfTheDoor:
         assert site.rows("SELECT seq FROM stay WHERE closed_at IS NULL") == [(1,)]
 
     def test_an_exit_that_was_scanned_again_ends_no_other_stay(self, site: Site) -> None:
-        """A copy came in at the other door meanwhile, of which the door did not know."""
+        """A copy entered by the other door meanwhile, unknown to this one."""
         entry = site.west.scan(NOW, ANNA)
         site.west.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
         site.send(site.west)

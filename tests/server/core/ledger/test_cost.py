@@ -1,4 +1,4 @@
-"""What a scan costs the ledger, in SQLite's own steps: the same however much is in it already."""
+"""The cost of a scan in SQLite's own steps: independent of the ledger's size."""
 
 import sqlite3
 
@@ -14,7 +14,7 @@ from tests.server.support.site import ANNA, BORIS, CALENDAR, Site, open_site
 
 BEFORE = 300  # stays of one holder, or halls, or accounts of other kiosks
 
-# They count the steps of SQLite itself, or look into its file.
+# They count SQLite's own steps, or read its file.
 pytestmark = pytest.mark.sqlite_alone
 
 
@@ -24,7 +24,7 @@ def site(database: Database) -> Site:
 
 
 def steps(site: Site) -> int:
-    """Of SQLite's virtual machine, to take one batch of the west door."""
+    """Steps of SQLite's virtual machine to take one batch of the west door."""
     count = 0
 
     def step() -> int:
@@ -103,7 +103,7 @@ def test_a_venue_of_many_halls_costs_no_more(site: Site) -> None:
 
 
 def test_protocol_guests_cost_whoever_is_none_nothing(site: Site) -> None:
-    """And a guest who comes back no more than a look at the day's arrival."""
+    """A returning guest costs no more than a look at the day's arrival."""
     entry_and_exit(site, NOW, BORIS)
     entry_and_exit(site, NOW + 2 * MINUTE, ANNA)
     before = entry_and_exit(site, NOW + 4 * MINUTE, BORIS)
@@ -114,7 +114,7 @@ def test_protocol_guests_cost_whoever_is_none_nothing(site: Site) -> None:
 
     site.database.write(flag)
     entry_and_exit(site, NOW + 6 * MINUTE, BORIS)  # reads the rules
-    # Steps differ by some per cent from minute to minute, since what is counted by the minute is
+    # Steps differ by some per cent from minute to minute, since counts by the minute are
     # new in each.
     assert entry_and_exit(site, NOW + 8 * MINUTE, BORIS) <= before * 1.05
     entry_and_exit(site, NOW + 10 * MINUTE, ANNA)  # arrives
@@ -122,7 +122,7 @@ def test_protocol_guests_cost_whoever_is_none_nothing(site: Site) -> None:
 
 
 def test_a_batch_reads_its_pools_once(site: Site) -> None:
-    """Both, for its records, for sharing and for the answer."""
+    """Both pools, for its records, for sharing and for the answer."""
     seen: list[str] = []
     batch = site.west.batch(NOW)
 

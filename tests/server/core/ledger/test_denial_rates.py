@@ -1,4 +1,4 @@
-"""Doors that stand out: the test against figures that are known, few scans, many doors."""
+"""Outlier doors: the test against known figures, with few scans and many doors."""
 
 import math
 
@@ -18,7 +18,7 @@ def site(database: Database) -> Site:
 
 
 def exact(own: Tally, others: Tally) -> float:
-    """The same chance by counting every way, with whole numbers."""
+    """The same probability by counting every case, in whole numbers."""
     asked, denied = own.asked + others.asked, own.denied + others.denied
     ways = [
         math.comb(denied, one) * math.comb(asked - denied, own.asked - one)
@@ -53,7 +53,7 @@ def test_a_large_hour_needs_no_time() -> None:
 
 
 def test_few_scans_prove_nothing() -> None:
-    """One denial of one is a rate of 100 %, and by accident among many doors."""
+    """One denial of one scan is a rate of 100 %, which occurs by chance among many doors."""
     doors = {one: Tally(50, 2) for one in range(40)}
     assert compare(0, {**doors, 99: Tally(1, 1)}) == []
     assert compare(0, {**doors, 99: Tally(4, 3)}) == []

@@ -1,4 +1,4 @@
-"""Which side of each border the ledger stands on: what is heard when, clocks, clearing, figures."""
+"""Borders in the ledger: order of reports, clocks, clearing, figures."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site
 from tests.server.support.site import site as site
 from tests.server.support.site import two_halls as two_halls
 
-MARGIN_MS = 900  # of two clocks that were measured
+MARGIN_MS = 900  # of two measured clocks
 
 
 def held(site: Site, kiosk: str = "west", *, override: bool = False):
@@ -50,7 +50,7 @@ class TestReturned:
     def test_a_place_that_came_back_by_records_to_come_is_not_given_to_another_door(
         self, site: Site
     ) -> None:
-        """The exit is in the second batch: until then the place is in the stay."""
+        """The exit is in the second batch: until then the stay holds the place."""
         entry = site.west.scan(NOW, ANNA)
         site.west.leave(NOW + 1, ANNA, site.west.ref(entry), credited=True)
         site.west.entries -= 1
@@ -90,7 +90,7 @@ class TestTrusted:
         assert (held(site, "east").trusted, held(site, "east").held) == (1, site.east.free)
 
     def test_a_stay_of_another_door_that_was_over_before_it_was_offered(self, site: Site) -> None:
-        """Both doors have taken its place: the server must count both, and is over by one."""
+        """Both doors took its place: the server must count both, and is over by one."""
         entry = site.west.scan(NOW, ANNA)
         site.west.leave(NOW + 1, ANNA, site.west.ref(entry), credited=True)
         site.west.entries -= 1
@@ -101,7 +101,7 @@ class TestTrusted:
         assert (held(site, "east").trusted, held(site, "east").held) == (1, site.east.free)
 
     def test_an_exit_that_names_a_stay_of_the_future_ends_none(self, site: Site) -> None:
-        """A door hears of another's stays by the server, so it is made up."""
+        """A door hears of other doors' stays by the server, so this one is invented."""
         site.east.leave(NOW + 1, ANNA, StayRef("west", 1, 1))
         site.send(site.east)
         site.west.scan(NOW + 2, ANNA)
@@ -162,7 +162,7 @@ def test_an_exit_without_a_name_counts_beyond_the_clocks_margin(
 
 
 class TestReclaimed:
-    """Places that an attestation gave back are in no figure that staff see."""
+    """Places reclaimed by an attestation are in no figure for staff."""
 
     @pytest.fixture
     def attested(self, site: Site) -> Site:
@@ -221,7 +221,7 @@ def test_what_a_kiosk_says_of_one_hall_is_of_that_hall(site: Site) -> None:
 
 
 class TestHeartbeats:
-    """Batches without a record that is new."""
+    """Batches without a new record."""
 
     def test_one_with_a_head_that_was_never_sent_is_another_disk(self, site: Site) -> None:
         site.west.scan(NOW, ANNA)
@@ -234,7 +234,7 @@ class TestHeartbeats:
             )
 
     def test_its_signature_is_not_looked_at_again(self, site: Site) -> None:
-        """It says nothing that is not known, and hundreds come each second."""
+        """It contains nothing new, and hundreds come each second."""
         site.west.scan(NOW, ANNA)
         site.send(site.west)
         assert site.send(site.west, signature=bytes(64)).acked_seq == 1
@@ -250,6 +250,5 @@ class TestHeartbeats:
 
 
 def vars_of(batch: wire.ScanBatch) -> dict[str, object]:
-    """What makes that batch."""
     names = ("records", "first_seq", "last_seq", "head", "signature")
     return {name: getattr(batch, name) for name in names}

@@ -1,4 +1,4 @@
-"""Every filter and combination finds what a plain comparison finds, with marks and without."""
+"""Each filter and combination finds the same as a plain comparison, with marks and without."""
 
 import itertools
 import random
@@ -145,7 +145,7 @@ MEANS: dict[str, Callable[[Entry, Any], bool]] = {
 
 
 def means(wanted: Filter, everything: list[Entry]) -> list[int]:
-    """The filter in plain words, on entries as the page shows them."""
+    """The filter's meaning, in plain Python on entries as the page shows them."""
     asked = [(MEANS[name], value) for name, value in vars(wanted).items() if value is not None]
     return [one.number for one in everything if all(says(one, value) for says, value in asked)]
 
@@ -181,7 +181,7 @@ def test_it_works(pages: Pages, marked: str, few: int, monkeypatch: pytest.Monke
     found = 0
     for wanted in filters():
         if few == 0 and wanted.name is None and wanted.organisation is None:
-            continue  # How few people are few says nothing where no people are asked for.
+            continue  # A small number of people means nothing where no people are asked for.
         expected = means(wanted, everything)
         newest = entries.page(db, wanted, rows=1000)
         assert [one.number for one in newest.entries] == expected, wanted
@@ -215,7 +215,7 @@ def test_the_newest_block_is_not_marked_before_it_is_full(pages: Pages) -> None:
 
 
 def test_a_scan_that_changes_unmarks_its_block(event: Event, site: Database) -> None:
-    """With the real triggers and the real size of a block."""
+    """With the real triggers and the real block size."""
     with Pages(event, site) as opened:
         opened.issue()
         door = opened.kiosk("main-1", "main")
@@ -306,7 +306,7 @@ def test_no_text_breaks_a_search(pages: Pages, text: str) -> None:
 
 
 def test_a_name_is_no_organisation(pages: Pages) -> None:
-    """Though both stand in one index, with the pairs of Chinese characters of both."""
+    """Though one index holds both, with the Chinese character pairs of both."""
     pages.database.write(
         lambda db: (
             db.execute(

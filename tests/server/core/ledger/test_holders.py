@@ -1,4 +1,4 @@
-"""What a batch reads of its holders together stands only until the batch itself changes it."""
+"""A batch reads its holders together; that data is valid until the batch itself changes it."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_an_entry_after_an_exit_in_the_same_batch_is_right(site: Site) -> None:
 
 
 def test_an_exit_by_its_stay_alone_tells_of_the_holder_too(site: Site) -> None:
-    """The exit names no holder, and the entry that follows in the batch is somebody's."""
+    """The exit names no holder, and the next entry in the batch has the same holder."""
     entry = site.west.scan(NOW, ANNA)
     site.send(site.west)
     site.west.scan(NOW + 1, None, direction="exit", closes=site.west.ref(entry))
@@ -121,7 +121,7 @@ def test_whoever_is_on_no_roster_is_nobody(site: Site) -> None:
 
 @pytest.mark.sqlite_alone  # SQLite counts the statements.
 def test_an_entry_takes_few_statements(site: Site) -> None:
-    """So many trips to the database, of which each is a message where that is elsewhere."""
+    """With a remote database each statement is a message."""
     site.west.scan(NOW, ANNA)
     site.send(site.west)
     site.west.scan(NOW + 1, BORIS)
@@ -133,7 +133,7 @@ def test_an_entry_takes_few_statements(site: Site) -> None:
     site.database.write(traced)
     site.send(site.west)
     site.database.write(lambda db: db.set_trace_callback(None))  # type: ignore[attr-defined]
-    # A trigger's statements are told as comments, or as the statement that set it off again.
+    # SQLite reports a trigger's statements as comments, or as the statement that set it off.
     own = list(dict.fromkeys(seen))
     assert len(own) <= 20, own
 

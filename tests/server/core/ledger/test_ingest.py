@@ -1,6 +1,4 @@
-"""The ledger: once, in order, with stays, places and discrepancies, whatever is repeated
-or lost.
-"""
+"""The ledger: once, in order, with stays, places, discrepancies; after any repetition or loss."""
 
 import json
 
@@ -136,7 +134,7 @@ def test_a_door_that_did_not_know_of_a_revocation(site: Site) -> None:
 
 
 def given_out(site: Site, at: int, day: int = 0, issue: int = 1) -> None:
-    """A day credential of Anna's, in the ledger's own words."""
+    """A day credential of Anna's, as the ledger writes it."""
     row = (ANNA, issue, day, f"HK{issue}{day}", b"", b"", at, 90 + day)
     sql = (
         "INSERT INTO day_credential (serial, issue, day, credential, lookup, sealed, issued_at,"
@@ -161,7 +159,7 @@ def test_a_door_that_did_not_know_of_a_day_credential(
 
 
 def test_a_day_credential_and_the_badge_that_it_stands_in_for_are_one_stay(site: Site) -> None:
-    """Two doors that did not know of each other count two, and it is listed as for any badge."""
+    """Two doors unknown to each other count two, and it is listed as for any badge."""
     given_out(site, NOW - 1)
     site.west.scan(NOW, ANNA, day=0)
     site.send(site.west)
@@ -178,7 +176,7 @@ def test_a_day_credential_and_the_badge_that_it_stands_in_for_are_one_stay(site:
 
 
 def test_a_day_credential_on_another_day_is_told(site: Site) -> None:
-    """A door would never admit it. Somebody altered the kiosk, or its clock."""
+    """No door would admit it: the kiosk or its clock was altered."""
     site.west.scan(NOW, ANNA, day=1)
     site.send(site.west)
     assert site.rows("SELECT reason FROM discrepancy") == [("not_valid_today",)]
@@ -283,7 +281,7 @@ def test_places_are_shared_and_never_more_than_there_are(site: Site) -> None:
 
 
 def test_a_journal_that_has_gone_back_is_a_fork(site: Site) -> None:
-    """An old copy of the disk: its head is right, yet it lacks what the ledger has."""
+    """An old copy of the disk: its head is right, but the ledger has more."""
     site.west.scan(NOW, ANNA)
     site.west.scan(NOW + 1, BORIS)
     site.send(site.west)
@@ -298,7 +296,7 @@ def test_a_hall_that_is_not_there_is_refused_for_denials_too(site: Site) -> None
 
 
 def test_leaves_are_numbered_as_things_happened(site: Site) -> None:
-    """An exit that is inferred stands behind the scan that it follows from."""
+    """An inferred exit follows the scan that implies it."""
     for door, serial in ((site.west, ANNA), (site.west, BORIS)):
         door.scan(NOW, serial)
     site.send(site.west)

@@ -1,4 +1,4 @@
-"""What the writer's steps know of the database is what it has, whoever else writes to it."""
+"""The cache of the writer's steps equals the database, also after foreign writes."""
 
 import random
 import sqlite3
@@ -27,12 +27,12 @@ from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, BORIS, CALENDAR, SMALL, Site, open_site, take
 from tests.tries import tries
 
-# Nothing is kept with PostgreSQL.
+# PostgreSQL has no cache.
 pytestmark = pytest.mark.sqlite_alone
 
 
 def known(db: Connection) -> Memo:
-    """Return what is known, after it was compared with what the database has."""
+    """Return the cache, after comparing it with the database."""
     memo = dict(memory.memo_of(db))
     memory.forget(db)
     for key, kept in memo.items():
@@ -69,7 +69,7 @@ def rounded(accounts: Mapping[PoolKey, KnownAccount]) -> dict[PoolKey, KnownAcco
 
 @pytest.fixture
 def site(database: Database) -> Iterator[Site]:
-    """Compare what is known with the database after each step."""
+    """Compare the cache with the database after each step."""
     site = open_site(database)
     yield site
     site.database.write(known)
@@ -81,7 +81,7 @@ def kiosks_known(site: Site) -> set[str]:
 
 
 def statements(site: Site, door: FakeDoor) -> list[str]:
-    """Return what a batch of the door reads."""
+    """Return the statements by which a batch of the door reads."""
     seen: list[str] = []
     batch = door.batch(NOW)
 
@@ -233,7 +233,7 @@ def test_a_server_that_was_superseded_is_told_so_in_spite_of_what_it_knows(
 
 @pytest.mark.parametrize("seed", tries.seeds(6))
 def test_random_steps_of_doors_and_staff(site: Site, seed: int) -> None:
-    """Each step compares what is known before it with the database. Some fail."""
+    """Each step first compares the cache with the database. Some steps fail."""
     chance = random.Random(seed)
     doors = [site.west, site.east, site.other, site.room]
     inside: list[tuple[FakeDoor, int, int]] = []

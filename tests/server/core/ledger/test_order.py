@@ -1,4 +1,4 @@
-"""What arrives in an unusual order, or from a door that is not what it was."""
+"""Records in an unusual order, or from a door that has changed."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def pool(site: Site):
 
 
 def restore(site: Site) -> None:
-    """Else no door could know of a stay that the server doesn't."""
+    """Else no door could know a stay that the server doesn't."""
     restored = "INSERT INTO setting VALUES ('incarnation', '2')"
     site.database.write(lambda db: db.execute(restored) and None)
 
@@ -90,9 +90,7 @@ def test_a_retired_kiosk_is_granted_nothing_and_can_be_attested(site: Site) -> N
 
 
 def test_what_was_attested_is_not_given_back_twice(site: Site) -> None:
-    """A lost kiosk's journal turns up: with an entry, an exit of it elsewhere, and returned
-    places.
-    """
+    """A lost kiosk's journal turns up, with an entry, its exit elsewhere, and returned places."""
     entry = site.west.scan(NOW, ANNA)
     site.west.scan(NOW, BORIS)
     site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))

@@ -1,4 +1,4 @@
-"""Outages: noted by themselves as late scans arrive, with a report of what came of them."""
+"""Outages: noted automatically as late scans arrive, with a report of their results."""
 
 from server.core.ledger import outages
 from tests.server.conftest import NOW

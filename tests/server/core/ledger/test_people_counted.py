@@ -1,7 +1,8 @@
-"""Random days of the real ledger, with the truth in people: never more inside than it says.
+"""Random days of the real ledger, with the true number of people: never more inside than it
+reports.
 
-Badges are shared, people walk out without a scan, doors are away, send late and in any order, do
-not know each other's stays, and the server's clock is set. Nobody scans out who stays in.
+Badges are shared, people leave without a scan, doors are away, send late and in any order, do not
+know each other's stays, and the server's clock is set. No one who stays inside scans out.
 """
 
 import random
@@ -27,12 +28,12 @@ from tests.tries import tries
 STEPS = 120
 BADGES = 5
 SEEDS = 6
-ENOUGH = 40  # seeds, of which some must show that the days are hard
+ENOUGH = 40  # seeds; some must show that the days are hard
 
 
 @dataclass
 class Day:
-    """One seed's day in two halls of six. `people` are bodies in a hall, each by a badge."""
+    """One seed's day in two halls of six. `people` are persons in a hall, each by a badge."""
 
     site: Site
     dice: random.Random
@@ -43,14 +44,14 @@ class Day:
     stays: dict[tuple[int, int], list[StayRef]] = field(default_factory=dict)  # by hall and badge
     skews: dict[str, tuple[int | None, int]] = field(default_factory=dict)  # as last measured
     clocks: dict[str, int] = field(default_factory=dict)
-    above: int = 0  # the most people above what the ledger says without its moves
+    above: int = 0  # the most people above the ledger's count without its moves
 
     @property
     def doors(self) -> list[FakeDoor]:
         return [self.site.west, self.site.east, self.site.other]
 
     def measure(self, door: FakeDoor) -> None:
-        """What an exchange tells the kiosk of its clock."""
+        """The clock measurement that an exchange gives the kiosk."""
         ahead = self.clocks.setdefault(door.kiosk, self.dice.choice((0, 0, HOUR, -MINUTE)))
         error = self.dice.randint(-150, 150)
         known = self.dice.random() < 0.9
@@ -77,13 +78,13 @@ class Day:
         self.people[door.hall].remove(badge)
 
     def walk(self, door: FakeDoor, badge: int, *, copy: bool) -> None:
-        """To the other hall, without a scanned exit; a copy is somebody else."""
+        """To the other hall, without a scanned exit; a copy is another person."""
         target = self.site.other if door.hall == SMALL else self.site.west
         if self.enter(target, badge) and not copy:
             self.people[door.hall].remove(badge)
 
     def send(self, door: FakeDoor) -> None:
-        """All that it has; places come and nothing is called back."""
+        """Send all records; places are granted, none is called back."""
         at = self.now + self.server_ms
         self.site.database.write(
             lambda db: db.execute("UPDATE kiosk SET seen_at = ?", (at,)) and None
@@ -110,8 +111,8 @@ class Day:
         self.check()
 
     def check(self) -> None:
-        """Where scans alone count, who walked out is not known to have left, so is not counted on
-        either side.
+        """Where scans alone count, the ledger does not know that people left without a scan, so
+        neither side counts them.
         """
         halls = hall_figures(self.site.database.reader)
         for hall in (SMALL, OTHER):
@@ -155,7 +156,7 @@ def test_where_moves_count_no_more_than_it_says(database: Database, seed: int) -
 
 @pytest.fixture
 def databases(templates: Templates, tmp_path: Path) -> Iterator[Iterator[Database]]:
-    """As many new ones as are asked for, one after the other."""
+    """Create as many databases as asked, one after the other."""
 
     def made() -> Generator[Database, None, None]:
         for number in range(ENOUGH):

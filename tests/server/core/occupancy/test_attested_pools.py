@@ -1,5 +1,5 @@
-"""A lost kiosk through the real ledger, at random: entered, attested, cleared, found again; in both
-pools nobody is inside beyond what the server counts, and that stays within the fire limit.
+"""A lost kiosk through the real ledger, at random: entered, attested, cleared, found again. In both
+pools no more people are inside than the server counts, within the fire limit.
 """
 
 import random
@@ -40,7 +40,7 @@ class Kiosk:
 
 
 class World:
-    """One hall. `inside` is the truth: whose entry, and in which pool."""
+    """One hall. `inside` is the truth: entry and pool of each person."""
 
     def __init__(self, site: Site, seed: int) -> None:
         self.site = site
@@ -49,7 +49,7 @@ class World:
         self.west, self.east = Kiosk(site.west), Kiosk(site.east)
         self.inside: dict[int, tuple[StayRef, int]] = {}
         self.serials = iter(range(1, 21))
-        self.lost = self.silent = False  # fenced; and surely lets nobody in any more
+        self.lost = self.silent = False  # fenced; and certain to let no one in any more
         for kiosk in (self.west, self.east):
             self._hear(kiosk)
 
@@ -98,7 +98,7 @@ class World:
             self._write(lambda db: registry.fence(db, *WEST, by="user:1", now=self.now))
 
     def attest(self, _: Kiosk) -> None:
-        """A true word."""
+        """A correct attestation."""
         if not self.lost:
             return
         self.silent = True
@@ -129,14 +129,14 @@ class World:
 
 
 def test_a_wrong_word_of_staff_lets_nobody_in_once_the_kiosk_is_heard(database: Database) -> None:
-    """The hall is counted as empty while a fenced kiosk is still in use there. The word puts people
-    over by itself, but the server adds none to them.
+    """Staff count the hall as empty while a fenced kiosk still works there. The attestation itself
+    puts people over, but the server adds none.
     """
     site = open_site(database, FIRE_LIMIT)
     here = [site.west.scan(NOW, serial) for serial in range(1, site.west.granted + 1)]
     database.write(lambda db: registry.fence(db, *WEST, by="user:1", now=NOW))
     database.write(lambda db: hall_control.clear(db, SMALL, by="user:1", now=NOW))
-    for _ in range(2):  # East is given what west had, and says that it has it.
+    for _ in range(2):  # East is given west's former places, and reports them.
         site.send(site.east)
     there = [site.east.scan(NOW, serial) for serial in range(11, 11 + site.east.granted)]
     site.send(site.east)
@@ -145,7 +145,7 @@ def test_a_wrong_word_of_staff_lets_nobody_in_once_the_kiosk_is_heard(database: 
     assert site.figures(SMALL).worst_case == 6, "the word hid the others"
 
     def asks() -> int:
-        """Somebody stands at the east door. Returns how many places come for them."""
+        """Let a person wait at the east door. Returns the number of places granted for them."""
         before = site.east.granted
         wants = wire.PlaceTotals(SMALL, before, site.east.returned, 0, wants=True)
         site.send(site.east, places=[wants])

@@ -1,4 +1,4 @@
-"""One badge for many people: what a copy that goes back and forth between two halls can do."""
+"""One badge for many people: the effect of a copy that alternates between two halls."""
 
 import pytest
 
@@ -17,19 +17,19 @@ COPY = 1
 
 
 def infer(site: Site, leaving: str = "inferred") -> None:
-    """The halls count so who left."""
+    """Let the halls infer leaving from moves."""
     site.database.write(lambda db: db.execute("UPDATE hall SET leaving = ?", (leaving,)) and None)
 
 
 def ask(site: Site, door: FakeDoor, now: int) -> None:
-    """Somebody stands at the door and there is no place."""
+    """Let a person wait at the door without a free place."""
     site.database.write(lambda db: db.execute("UPDATE kiosk SET seen_at = ?", (now,)) and None)
     wish = wire.PlaceTotals(door.hall, door.granted, door.returned, 0, wants=True)
     site.send(door, now=now, places=[wish])
 
 
 def shuttle(site: Site, times: int, gap: int = 2 * MINUTE) -> dict[int, int]:
-    """The badge at a door of each hall in turn; how many people each hall has let in."""
+    """Show the badge at a door of each hall in turn. Returns the admitted people of each hall."""
     people = {SMALL: 0, OTHER: 0}
     now = NOW
     for turn in range(times):
@@ -47,7 +47,7 @@ def shuttle(site: Site, times: int, gap: int = 2 * MINUTE) -> dict[int, int]:
 
 
 def test_a_copied_badge_overfills_no_hall(site: Site) -> None:
-    """So slowly that nothing gives it away."""
+    """So slowly that no sign shows it."""
     people = shuttle(site, 120, gap=11 * MINUTE)
     for hall, number in people.items():
         assert number <= site.figures(hall).worst_case <= 6
@@ -64,7 +64,7 @@ def test_where_moves_count_a_copy_is_caught_and_the_bound_holds(site: Site) -> N
 
 
 def test_a_patient_copy_stays_within_the_bound_that_is_shown(site: Site) -> None:
-    """Slower than anything that gives a copy away."""
+    """Slower than any sign of a copy."""
     infer(site)
     people = shuttle(site, 40, gap=11 * MINUTE)
     for hall, number in people.items():
@@ -85,7 +85,7 @@ def leave(site: Site, door: FakeDoor, at: int, closes: StayRef | None, serial: i
 
 
 def moved(site: Site, hall: int) -> tuple[int, int, int]:
-    """Inside as counted, of those moved on, and moves that nobody has confirmed."""
+    """The counts inside, of people moved on, and of unconfirmed moves."""
     figures = site.figures(hall)
     assert figures.inside == pools.load(site.database.reader, PoolKey(hall)).open_stays
     return figures.inside, figures.moved_on, figures.unconfirmed_moves

@@ -1,4 +1,4 @@
-"""Likely copies: what gives them away, what does not, and what becomes of them."""
+"""Likely copies: the signs of a copy, innocent patterns, and the consequences."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def issue(site: Site, serial: int = ANNA) -> int:
 
 
 def figures(site: Site, hall: int = SMALL) -> tuple[int, int]:
-    """Whose place is counted though they moved on, and moves that freed one."""
+    """Holders counted though they moved on, and moves that freed a place."""
     found = site.figures(hall)
     return found.moved_on, found.unconfirmed_moves
 
@@ -106,7 +106,7 @@ def test_where_the_venue_says_how_long_the_way_is_one_is_enough(site: Site) -> N
 
 
 def test_to_and_fro(site: Site) -> None:
-    """At a walk: the third move on end between the same two halls."""
+    """At walking pace: the third move in a row between the same two halls."""
     doors = (site.west, site.other)
     for turn in range(3):
         enter(site, doors[turn % 2], NOW + turn * 2 * MINUTE)

@@ -1,4 +1,4 @@
-"""The safety officer's acts: closing, capacity, clearing, and which doors have confirmed."""
+"""The safety officer's acts: closing, capacity, clearing, and the doors' confirmations."""
 
 import pytest
 
@@ -94,7 +94,7 @@ def test_a_hall_that_is_cleared_gives_no_attested_place_back_twice(site: Site) -
 
 def test_after_a_restore_the_word_stands_though_the_places_are_unknown(site: Site) -> None:
     def forgotten(db) -> None:
-        """As restored from a backup that knows of no place of the kiosk."""
+        """As restored from a backup that lacks the kiosk's places."""
         db.execute(
             "UPDATE place_account SET granted = 0, returned = 0, awaited = 1 WHERE kiosk = 'west'"
         )

@@ -1,4 +1,4 @@
-"""What a kiosk holds is said once: statements that add up many accounts agree with the protocol."""
+"""SQL that sums many accounts agrees with the protocol on the places a kiosk holds."""
 
 import sqlite3
 from contextlib import closing

@@ -23,7 +23,7 @@ RELEASED, CLOSES = STARTS - 15 * MINUTE, STARTS + HOUR
 
 
 class Doors:
-    """SMALL's two doors, which obey what the feed tells them, and say what they have."""
+    """SMALL's two doors, which obey the feed and report their places."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -34,7 +34,7 @@ class Doors:
         self.full: set[str] = set()
 
     def settle(self, now: int, *, rounds: int = 6) -> None:
-        """Exchange until places are where they are to be."""
+        """Exchange until all places are where they belong."""
         for number in range(rounds):
             self.obey()
             for door in self.doors:
@@ -162,7 +162,7 @@ def test_at_the_release_they_come_back_and_are_everybody_s(doors: Doors) -> None
 
 
 def test_a_door_that_is_away_at_the_release_still_has_its_place(doors: Doors) -> None:
-    """What it holds is not granted to others, whatever the clock says."""
+    """Its places are not granted to others, at any time."""
     doors.doors = (doors.site.east,)
     doors.settle(RELEASED + MINUTE)
     assert doors.accounts["west", KEPT].free == 1

@@ -1,4 +1,4 @@
-"""What came and went by the minute: counts that the database keeps agree with scans and stays."""
+"""Entries and exits by the minute: the database's counts agree with scans and stays."""
 
 from collections.abc import Iterator
 
@@ -47,7 +47,7 @@ def test_entries_exits_and_denials_count_in_their_minute(pages: Pages) -> None:
     assert minutes.door_hours(db, pages.now)[west.door][-5:] == [1, 2, 0, 1, 0]
     (one,) = [count for count in minutes.on_site(db)[0].values() if count]
     assert one == 1
-    # What happened a quarter of an hour ago is no trend.
+    # Scans of a quarter of an hour ago are no trend.
     assert minutes.trends(db, pages.now + 20 * MINUTE) == {}
 
 
@@ -70,7 +70,7 @@ def test_a_scan_that_came_late_counts_when_it_was_made(pages: Pages) -> None:
     west = pages.kiosk("west-1", "h1-west")
     pages.send(west)
     west.scan(pages.now + 30_000, pages.serial("A1"), skew_ms=30_000, category=1)
-    west.scan(pages.now + 90 * MINUTE, pages.serial("A2"), category=2)  # a clock that is wrong
+    west.scan(pages.now + 90 * MINUTE, pages.serial("A2"), category=2)  # a wrong clock
     pages.now += HOUR
     pages.send(west)
     found = minutes.door_day(pages.database.reader, hall(pages, "h1"), *DAY)

@@ -1,4 +1,4 @@
-"""Halls that lie in others: what a door leads into, what counts there, and events of before."""
+"""Nested halls: the halls behind a door, the counts in each, and older events."""
 
 import sqlite3
 
@@ -33,7 +33,7 @@ PARENTS = {1: None, 2: 1, 3: 2, 4: 3}
         (4, 1, (3, 2)),
         (4, 2, (3,)),
         (4, 3, ()),
-        (2, 4, (1,)),  # a hall that is not around it: outside, which counts too much at worst
+        (2, 4, (1,)),  # a hall that is not around it: outside, which at worst counts too much
         (3, 3, (2, 1)),
     ],
 )
@@ -65,7 +65,7 @@ def counts(site: Site) -> tuple[int, int]:
 
 
 def give(site: Site, kiosk: str, hall: int, count: int) -> None:
-    """Places of the hall for the kiosk, whatever the policy would say."""
+    """Give the kiosk places of the hall, regardless of the policy."""
 
     def step(db: sqlite3.Connection) -> None:
         db.execute("UPDATE hall SET capacity = capacity + ? WHERE hall_id = ?", (count, hall))
@@ -170,7 +170,7 @@ def test_both_stays_have_ended_by_a_move_that_came_first(site: Site) -> None:
 
 
 def test_what_is_gone_is_so_by_hall(site: Site) -> None:
-    """The kiosk had the room's place back before it sent anything, and the other's not."""
+    """The kiosk had got the room's place back before it sent anything, but not the other's."""
     give(site, "room", OTHER, 1)
     entry = site.room.scan(NOW, ANNA, outer=OUTER)
     site.room.leave(NOW + MINUTE, ANNA, site.room.ref(entry), credited=True)
@@ -194,7 +194,7 @@ def test_an_override_place_of_the_hall_around(site: Site) -> None:
 
 
 def test_an_entry_that_does_not_say_it_counts_in_the_hall_around_all_the_same(site: Site) -> None:
-    """The kiosk has not heard that its hall lies in another."""
+    """The kiosk has not heard that its hall is nested."""
     site.room.scan(NOW, ANNA)
     site.send(site.room)
     assert counts(site) == (1, 1)
@@ -310,14 +310,14 @@ def test_moves_between_rooms_of_one_hall_stay_in_it(site: Site) -> None:
 
 
 def moved(site: Site, hall: int) -> tuple[int, int, int]:
-    """Inside as counted, of those moved on, and moves that nobody has confirmed."""
+    """The counts inside, of people moved on, and of unconfirmed moves."""
     figures = site.figures(hall)
     assert figures.inside == pools.load(site.database.reader, PoolKey(hall)).open_stays
     return figures.inside, figures.moved_on, figures.unconfirmed_moves
 
 
 def move(site: Site) -> StayRef:
-    """Somebody enters the room from outside, and is seen at a hall elsewhere after."""
+    """Let a person enter the room from outside, and then be seen at a hall elsewhere."""
     entry = site.room.scan(NOW, ANNA, outer=OUTER)
     site.send(site.room)
     site.west.scan(NOW + HOUR, ANNA)
@@ -391,7 +391,7 @@ def test_a_copy_that_goes_to_and_fro_is_noticed_though_the_hall_around_counts_it
 
 
 def test_two_rooms_of_one_hall_tell_a_copy_too(site: Site) -> None:
-    """That the hall around counts both entries hides nothing."""
+    """The hall around counts both entries, which hides nothing."""
     lies_in = f"UPDATE hall SET parent_id = {OTHER} WHERE hall_id = {SMALL}"
     site.database.write(lambda db: db.execute(lies_in) and None)
     site.database.write(lambda db: pools.enrol(db, OTHER, ("west", 1)))

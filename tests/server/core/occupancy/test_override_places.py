@@ -24,7 +24,7 @@ def granted(site: Site, kiosk: str) -> int:
 
 
 def totals(site: Site, kiosk: str, used: int = 0, **changes) -> list[wire.PlaceTotals]:
-    """What a door says of both its accounts."""
+    """A door's report of both its accounts."""
     door = getattr(site, kiosk)
     total = granted(site, kiosk)
     beyond = wire.PlaceTotals(SMALL, total, 0, total - used, override=True)
@@ -69,9 +69,7 @@ def full(site: Site) -> Site:
 
 
 def asks(site: Site) -> int:
-    """Somebody stands at the west door, as long as places come for them. Returns how many it was
-    granted in all.
-    """
+    """Let people wait at the west door while places come for them. Returns the total granted."""
     while True:
         before = site.west.granted
         wants = wire.PlaceTotals(SMALL, before, site.west.returned, 0, wants=True)
@@ -114,8 +112,8 @@ def test_so_does_one_that_comes_back_otherwise(full: Site, how: str) -> None:
 
 
 def test_an_override_calls_back_what_other_doors_have(site: Site) -> None:
-    """East has places of the capacity that nobody uses. Once it has heard, it has none, and until
-    then the hall's page says how many it may let in too many.
+    """East has unused places of the capacity. Once it has heard, it has none; until then the hall's
+    page states how many it may let in too many.
     """
     for serial in range(1, site.west.granted + 1):
         site.west.scan(NOW, serial)

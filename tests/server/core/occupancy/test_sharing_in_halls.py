@@ -1,5 +1,5 @@
-"""The sharing policy in any state of a hall, driven through the protocol until nothing more is
-ordered, and on whole days.
+"""The sharing policy from any state of a hall, run through the protocol until no more is ordered,
+and on whole days.
 """
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ from tests.bench.sharing.day import Day, Person, day
 from tests.bench.sharing.hall import LIVE_S, Hall
 from tests.server.core.occupancy.test_sharing_policy import A, rates
 
-QUIET_TRIPS = 20  # by when everything lies where it should
+QUIET_TRIPS = 20  # the time by which places should be where they belong
 
 any_door = st.builds(
     Door,
@@ -52,7 +52,7 @@ def test_orders_are_sane_whatever_the_doors_say(
 
 @st.composite
 def halls(draw: st.DrawFn) -> Hall:
-    """Any state of a hall: some doors away, some with somebody waiting, perhaps in debt."""
+    """Any state of a hall: some doors away, some with waiting people, perhaps in debt."""
     capacity = draw(st.sampled_from([1, 5, 20, 60, 400]))
     hall = Hall(draw(st.integers(1, 6)), capacity)
     hall.now = LIVE_S + 1.0
@@ -72,7 +72,7 @@ def halls(draw: st.DrawFn) -> Hall:
 
 
 def a_trip(hall: Hall) -> int:
-    """Orders go out and are obeyed; who waited and has a place now uses it. How many did."""
+    """Orders go out and are obeyed; waiting people with a place use it. Returns how many did."""
     hall.obey(hall.plan(hall.now))
     served = 0
     for n, one in enumerate(hall.doors):
@@ -92,7 +92,7 @@ def test_places_reach_whoever_waits_with_one_call_back_and_then_all_is_quiet(hal
     away = {one.key for one in hall.doors if not one.online}
     for _ in range(QUIET_TRIPS):
         last = hall.plan(hall.now)
-        if not last.grants and last.recalls.keys() <= away:  # who does not answer is asked again
+        if not last.grants and last.recalls.keys() <= away:  # a silent door is asked again
             break
         a_trip(hall)
     else:

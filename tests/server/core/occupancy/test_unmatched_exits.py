@@ -1,4 +1,4 @@
-"""Exits that name no stay: each ends the one that it can mean, and never another."""
+"""Exits that name no stay: each ends the only stay it can mean, and no other."""
 
 import pytest
 
@@ -64,7 +64,7 @@ def test_nothing_is_inferred_from_a_clock_that_nobody_measured(site: Site, unmea
 
 
 def test_of_two_copies_inside_neither_is_put_out(site: Site) -> None:
-    """One of them has left: nobody can tell which, so both stay counted."""
+    """One copy has left, it is unknown which, so both stay counted."""
     site.west.scan(NOW, ANNA)
     site.east.scan(NOW + MINUTE, ANNA)
     site.west.leave(NOW + 2 * MINUTE, ANNA, None)

@@ -1,7 +1,7 @@
 """Random days of people who forget their badges, with the real server and real kiosks.
 
-The world keeps its own account of what each kiosk can know: what the server had given out when it
-was last heard, and what was shown there. After every step each answer is held against that account.
+The world keeps its own account of each kiosk's knowledge: the credentials that the server had given
+out when it was last heard, and the scans there. Each answer is compared with that account.
 """
 
 import contextlib
@@ -24,12 +24,12 @@ CAPACITY = 600
 
 
 class BrokenLawError(AssertionError):
-    """Is raised where an answer breaks a law. The text says which."""
+    """An answer breaks the law that the text names."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """A card that is about: a badge, or a day credential with its day."""
+    """A card in use: a badge, or a day credential with its day."""
 
     serial: int
     issue: int
@@ -39,7 +39,7 @@ class Card:
 
 @dataclass
 class Door:
-    """A kiosk, and what it can know by the world's own account."""
+    """A kiosk, and its knowledge by the world's own account."""
 
     kiosk: InProcessKiosk
     days: set[tuple[int, int, int]] = field(default_factory=set)  # serial, issue, day
@@ -82,7 +82,7 @@ class Days:
         return list(dict.fromkeys(card.serial for card in self.cards))
 
     def play(self, steps: int) -> None:
-        """Do random steps, and in the end look at each day with everybody in touch."""
+        """Do random steps, then check each day with every kiosk connected."""
         acts = {self.show: 12, self.give: 3, self.replace: 1, self.pass_time: 3, self.meet: 4}
         if self.cuts:
             acts |= {self.cut: 2}
@@ -94,7 +94,7 @@ class Days:
         self.settle()
 
     def give(self) -> None:
-        """The desk gives somebody a day credential, if there may be one."""
+        """The desk gives a person a day credential, if one is allowed."""
         serial = self.draw.choice(self.serials)
         day = self.draw.randrange(-1, 4)
         with contextlib.suppress(IssuingError):
@@ -127,13 +127,13 @@ class Days:
         self.hear(self.draw.choice(self.doors))
 
     def hear(self, door: Door) -> None:
-        """Batches up and a snapshot down, where the network is there."""
+        """Send batches and take a snapshot, where the network is up."""
         if not door.kiosk.transport.wire_cut:
             self._send(door)
             self._listen(door)
 
     def hear_all(self) -> None:
-        """First everybody tells, then everybody listens. Only what is new is told."""
+        """All kiosks send, then all take a snapshot. Only new records are sent."""
         for door in self.doors:
             self._send(door)
         news = (self.forum.rows("SELECT MAX(cursor) FROM change"), len(self.cards))
@@ -152,14 +152,14 @@ class Days:
             self._known(door, card)
 
     def show(self) -> None:
-        """Somebody shows one of their cards, in either direction."""
+        """Show a random card of a person, in either direction."""
         door, card = self.draw.choice(self.doors), self.draw.choice(self.cards)
         entry = self.draw.random() < 0.65
         self.forum.now += self.draw.choice((20_000, 200_000))
         self.present(door, card, Direction.ENTRY if entry else Direction.EXIT)
 
     def present(self, door: Door, card: Card, direction: Direction) -> bool:
-        """Show the card, and hold the answer against what the door can know."""
+        """Show the card, and compare the answer with the door's knowledge."""
         self.asked += 1
         superseded = card.issue < door.issues.get(card.serial, 0)
         other = (card.serial, card.issue, self.today) in door.days and card.day is None
@@ -185,7 +185,7 @@ class Days:
             door.days.add((card.serial, card.issue, card.day))
 
     def check_inside_once(self, door: Door, serial: int) -> None:
-        """No door counts a person twice in its hall, by whichever cards they came."""
+        """No door counts a person twice in its hall, by any cards."""
         kiosk = door.kiosk
         with kiosk.journal.transaction() as step:
             own = [one.stay.seq for one in step.own_stays(serial, HALL)]
@@ -200,7 +200,7 @@ class Days:
         law(all(count == 1 for _, count in rows), f"counted twice: {rows}")
 
     def settle(self) -> None:
-        """With everybody in touch: which cards open on each day that is still to come."""
+        """With every kiosk connected: check the accepted cards of each coming day."""
         for door in self.doors:
             door.kiosk.transport.wire_cut = False
         self._news = ()
@@ -220,7 +220,7 @@ class Days:
         wanted = [card for card in mine if card.day == day] or [
             card for card in mine if card.day is None
         ]
-        # Whoever is inside is let out by each door first, as often as one of them knows of a stay.
+        # First each door lets everyone inside out, as often as a door knows of a stay.
         inside = "SELECT COUNT(*) FROM stay WHERE closed_at IS NULL AND serial = ?"
         while self.forum.database.reader.execute(inside, (serial,)).fetchone()[0]:
             for door in self.doors:

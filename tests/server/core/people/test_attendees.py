@@ -1,4 +1,4 @@
-"""Attendees one by one: found by what people type, registered, changed."""
+"""Attendees one by one: search by typed text, registration, changes."""
 
 import os
 from functools import partial

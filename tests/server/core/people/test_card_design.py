@@ -1,4 +1,4 @@
-"""The folder `cards` of an event: what it may hold, and what is said where something is wrong."""
+"""An event's folder `cards`: the permitted files, and the message for each error."""
 
 import io
 from pathlib import Path

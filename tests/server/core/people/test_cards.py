@@ -1,4 +1,4 @@
-"""Which badges are printed, in which order, as what, and how often."""
+"""The printed badges: selection, order, kind and number."""
 
 from dataclasses import replace
 from datetime import date

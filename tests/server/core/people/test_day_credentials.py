@@ -1,4 +1,4 @@
-"""Day credentials: who gets one, what it says, what doors are told, and what is refused."""
+"""Day credentials: eligibility, content, news to doors, refusals."""
 
 from dataclasses import replace
 
@@ -119,7 +119,7 @@ class TestRefused:
         assert len(day_credentials.of_attendee(issued.reader, anna)) == 2
 
     def test_a_third_one_of_a_new_badge(self, event: Event, issued: Database, anna: int) -> None:
-        """Two in the whole event, whatever became of the badge."""
+        """Two in the whole event, also after a new badge."""
         give(event, issued, anna, 0)
         reissue(event, issued, anna)
         give(event, issued, anna, 0)
@@ -128,7 +128,7 @@ class TestRefused:
             give(event, issued, anna, 1)
 
     def test_a_second_one_for_the_same_day(self, event: Event, issued: Database, anna: int) -> None:
-        """It would have the same code: nobody could tell which of them was lost."""
+        """It would have the same code: a lost one could not be distinguished."""
         give(event, issued, anna)
         with pytest.raises(IssuingError, match="Mon 4 May was given out already: print it again"):
             give(event, issued, anna)
@@ -226,7 +226,7 @@ class TestTold:
     def test_a_snapshot_tells_those_who_ask(
         self, event: Event, issued: Database, anna: int
     ) -> None:
-        """An earlier kiosk does not ask, and would refuse what it does not know."""
+        """An earlier kiosk does not ask, and would refuse unknown fields."""
         give(event, issued, anna, 2)
         told = wire.HolderFacts(anna, 1, False, 0, [(1, 2)])
         assert self.holders(event, issued, days=True) == [told]

@@ -1,4 +1,4 @@
-"""The one box of the badge desk, in which what is known of somebody is typed or scanned."""
+"""The badge desk's single search box, for typed and scanned text."""
 
 import os
 import random
@@ -175,7 +175,7 @@ def test_who_is_called_so_comes_first(people: Database) -> None:
 def test_a_crowd_hides_nobody_who_is_called_exactly_so(
     people: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the first people are put in order, and others with a longer name may be before them."""
+    """Only the first people are put in order, and people with longer names may precede them."""
     monkeypatch.setattr(desk_search, "RANKED_MAX", 3)
     rows = "".join(f"{n}0,{name},李,delegate\n" for n, name in enumerate(["明娜"] * 30 + ["娜"], 1))
     take(people, f"id,given name,family name,category\n{rows}", missing="keep")
@@ -275,7 +275,7 @@ def test_no_door_and_no_log_hears_how_to_reach_somebody(event: Event, people: Da
 
 
 class TestTrueToWhatIsKept:
-    """The indexes have what the attendees are, however they came to be so."""
+    """The indexes equal the attendees' data after any history."""
 
     def test_changes(self, people: Database) -> None:
         add = {"given_name": "Gia", "category": 1, "phone": "+86 139 0000 1111"}
@@ -336,7 +336,7 @@ def crowd(path: Path, people: int) -> sqlite3.Connection:
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    """Four hundred people of the bench, for tests that ask many times."""
+    """Four hundred people of the bench, for tests with many queries."""
     db = crowd(tmp_path_factory.mktemp("few") / "few.db", 400)
     yield db
     db.close()
@@ -347,7 +347,7 @@ Texts: TypeAlias = dict[int, tuple[str, list[str]]]
 
 @pytest.fixture(scope="module")
 def texts(few: sqlite3.Connection) -> Texts:
-    """What is known of each of the four hundred, and their names turned round."""
+    """The texts of each of the four hundred, and their names reversed."""
     return {
         row["serial"]: (
             " " + search.BETWEEN.join(
@@ -385,10 +385,10 @@ def test_anything_may_be_typed(few: sqlite3.Connection, text: str) -> None:
 def test_the_indexes_find_what_the_texts_have(
     few: sqlite3.Connection, texts: Texts, number: int, data: st.DataObject
 ) -> None:
-    """Pieces of one person's texts find everybody in whose texts each of them stands.
+    """Pieces of one person's texts find everyone whose texts contain each piece.
 
-    A name that is turned round is found from its beginning. Nobody asks for its middle, which is
-    the end of the given name with the beginning of the family name.
+    A reversed name is found from its beginning only: its middle, the end of the given name with the
+    beginning of the family name, is never searched.
     """
 
     def stands(piece: str, serial: int) -> bool:
@@ -410,7 +410,7 @@ def test_the_indexes_find_what_the_texts_have(
 
 @pytest.mark.system
 def test_among_a_crowd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everybody of a sample is found by each thing that is known of them.
+    """Each person of a sample is found by each of their texts.
 
     A search puts the first 60 in order here, as it does with 300 among 20,000, and many a piece of
     these texts is in hundreds of others. `make bench BENCH=searching` asks among 100,000.

@@ -1,4 +1,4 @@
-"""How texts are compared in a search, and the ways to write a name."""
+"""Text comparison in a search, and the ways to write a name."""
 
 import unicodedata
 

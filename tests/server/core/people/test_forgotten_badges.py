@@ -1,4 +1,4 @@
-"""Laws of day credentials in random days, and the slips that the laws must find."""
+"""Laws of day credentials on random days, and mutants that the laws must detect."""
 
 import shutil
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def _two_days(db, event, holder, credential, day, now):
 
 
 def _whatever_issue(badge, at, facts):
-    """Deny every badge of whoever has a day credential today."""
+    """Deny every badge of a holder with a day credential today."""
     day = decision.event_day(facts.calendar.day_starts, at)
     given = {of_day for _, of_day in facts.holder.day_credentials}
     standing = day in given and badge.kind is not decision.Kind.DAY
@@ -68,7 +68,7 @@ def _for_ever(badge, at, facts):
 
 
 def _checks(other: Callable[..., object] | None) -> tuple[Callable[..., object], ...]:
-    """The decision's checks with another one, or none, in place of that of day credentials."""
+    """The decision's checks, with that of day credentials replaced or removed."""
     kept = [(other if one is decision._day_credential else one) for one in decision._CHECKS]
     return tuple(one for one in kept if one is not None)
 
@@ -86,7 +86,7 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
     "it has the next issue": (day_credentials, "_row", _one_more),
     "it is good on two days": (day_credentials, "_row", _two_days),
 }  # fmt: skip
-# The seed whose days have shown a slip so far, where that was not the first. It is tried first.
+# The seed whose days have shown a mutant, where that was not the first. It is tried first.
 SHOWN_BY = {"a new badge is refused too": 3, "as many as one likes": 7}
 
 

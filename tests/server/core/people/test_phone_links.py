@@ -1,4 +1,4 @@
-"""Links of phone pages: one stands, and it can be revoked and renewed."""
+"""Links of phone pages: one is valid, and it can be revoked and renewed."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def token(site: Database, event: Event, badge: issuing.Badge) -> str | None:
 
 def test_it_works(event: Event, site: Database, badge: issuing.Badge) -> None:
     first = token(site, event, badge)
-    assert first == phone_token(event, badge.serial, badge.issue)  # as before there was a table
+    assert first == phone_token(event, badge.serial, badge.issue)  # as before the table existed
     assert phone_links.open_link(site.reader, event, first) == (badge.serial, badge.issue)
 
     site.write(lambda db: phone_links.renew(db, badge.serial, by="test", now=NOW))

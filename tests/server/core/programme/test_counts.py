@@ -1,4 +1,4 @@
-"""The forum in figures: what counts, and what does not."""
+"""Figures of the forum: counted and uncounted events."""
 
 from dataclasses import asdict, replace
 

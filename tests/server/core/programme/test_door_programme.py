@@ -1,4 +1,4 @@
-"""What a door is told of the programme, and by whom."""
+"""A door's copy of the programme, and its access."""
 
 import msgspec
 import pytest
@@ -18,7 +18,7 @@ from tests.server.support.stores import load, take
 def told(
     site: Database, event: Event, now: int = NOW, *, programme: bool = True
 ) -> list[wire.SessionFacts]:
-    """What the door of hall 1 is told."""
+    """The programme as the door of hall 1 gets it."""
 
     def step(db):
         (door,) = db.execute("SELECT door_id FROM door WHERE code = 'h1-west'").fetchone()
@@ -39,7 +39,7 @@ def test_a_door_is_told_who_hosts_and_who_speaks(event: Event, site: Database) -
     ports = told(site, event)[-1]
     assert ports.titles["en"] == "Ports, first part"
     assert ports.kind["en"] == "Conference"
-    assert ports.hosts == [{"zh": "国际潮汐理事会"}]  # and not who hosts with it
+    assert ports.hosts == [{"zh": "国际潮汐理事会"}]  # and no co-hosts
     assert ports.ends_at - ports.starts_at == HOUR
     assert ports.speakers == [
         wire.SpeakerFacts(
@@ -106,7 +106,7 @@ def test_another_hall_has_nothing_of_it(event: Event, site: Database) -> None:
     assert door_programme.with_programme(site.reader, green, NOW, []) == []
 
 
-@pytest.mark.sqlite_alone  # which tells of each statement
+@pytest.mark.sqlite_alone  # which logs each statement
 def test_the_programme_takes_the_same_few_questions_however_long_it_is(
     event: Event, site: Database
 ) -> None:
@@ -129,7 +129,7 @@ def test_the_programme_takes_the_same_few_questions_however_long_it_is(
     ("row", "heard"),
     [
         ("A2,小明,汪,海事大学,CN,xiaoming@example.org,speaker,,,,zh", True),  # speaks
-        ("L1,Lara,Later,,,later@example.org,speaker,,,,en", True),  # is found to speak
+        ("L1,Lara,Later,,,later@example.org,speaker,,,,en", True),  # is found as a speaker
         ("A1,Anna,Kellerin,,DE,anna@example.org,delegate,,,,en", False),
     ],
 )

@@ -1,4 +1,4 @@
-"""Backups: whole, of one moment, private; how many are kept; what is said where there are none."""
+"""Backups: complete, of one moment, private; the number kept; the message if there are none."""
 
 import os
 import shutil

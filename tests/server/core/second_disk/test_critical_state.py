@@ -1,4 +1,4 @@
-"""Acts on the second disk: before they are answered, and at no cost to scans."""
+"""Acts on the second disk: written before their answer, at no cost to scans."""
 
 import sqlite3
 import stat
@@ -21,7 +21,7 @@ from tests.server.support.site import ANNA, SMALL
 
 
 class UndoneError(Exception):
-    """A step that does not get through."""
+    """A step that is undone."""
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def rows(safe: Safe, table: str, **wanted) -> list[dict]:
 
 
 def test_it_works(safe: Safe) -> None:
-    """A kiosk is on the second disk by the time that its admin is answered; it stays private."""
+    """A kiosk is on the second disk before its admin is answered; it stays private."""
     safe.enrol(FakeDoor("north", 1, SMALL))
     (kept,) = rows(safe, "kiosk", kiosk="north")
     assert kept["state"] == "active"
@@ -138,7 +138,7 @@ class TestOldCopy:
                 Keeper(safe.event.event_id, database, safe.second, lambda: NOW)
 
     def test_an_act_that_a_crash_undid_is_no_old_copy(self, safe: Safe) -> None:
-        """It was written, and then the commit did not come."""
+        """It was written, but the commit failed."""
 
         def crash(db: sqlite3.Connection) -> None:
             hall_control.set_capacity(db, SMALL, 4, by="test", now=NOW)

@@ -1,4 +1,4 @@
-"""What organisers put into the event goes into backups, takes room there once, and comes back."""
+"""Organisers' files in the event are backed up, stored once, and restored."""
 
 import os
 from pathlib import Path
@@ -28,7 +28,7 @@ def second(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(event: Event) -> Path:
-    """A folder with all that it may have."""
+    """A folder with all permitted files."""
     made = event.path / "cards"
     (made / "photos").mkdir(parents=True)
     (made / "cards.toml").write_text('format = "4x6in"\nlogo = "logo.svg"\nphotos = "photos"\n')

@@ -1,7 +1,8 @@
-"""A database that is put back by hand or with a snapshot of the machine, and kiosks that know it.
+"""A database set back by hand or by a snapshot of the machine, and kiosks that know its later
+state.
 
-The real app, ledger and journals. Two doors of a hall of six; what the one was granted is
-forgotten, and the other asks for it.
+The real app, ledger and journals. Two doors of a hall of six; the grants of one are forgotten, and
+the other asks for them.
 """
 
 import itertools
@@ -32,7 +33,7 @@ from server.web.services import services_of
 from tests.server.support.in_process import CAPACITY, FIRE_LIMIT, HALL, Forum, InProcessKiosk
 from tests.server.support.pages import Pages
 
-# It puts back copies of SQLite's file. tests/server/failover does the same with a standby.
+# It restores copies of SQLite's file. tests/server/failover does the same with a standby.
 pytestmark = pytest.mark.sqlite_alone
 
 
@@ -49,7 +50,7 @@ def put_back(request: pytest.FixtureRequest, forum: Forum) -> Callable[[Path], N
 
 
 def empty_the_pool(forum: Forum, *names: str) -> None:
-    """Each of the doors takes what it can get."""
+    """Each door takes all places it can get."""
     for _ in range(CAPACITY + 2):
         for name in names:
             forum.now += 1_100
@@ -57,7 +58,7 @@ def empty_the_pool(forum: Forum, *names: str) -> None:
 
 
 def entered(forum: Forum) -> int:
-    """Everybody who comes to any door, until all are shut."""
+    """Let people in at every door, until all doors are shut."""
     serial = 100
     for _ in range(3):
         for kiosk in forum.kiosks.values():
@@ -73,7 +74,7 @@ def entered(forum: Forum) -> int:
 
 def test_nine_in_a_hall_of_six(forum: Forum, put_back: Callable[[Path], None]) -> None:
     """West was granted places after the copy and is away. East is heard, and knows that the server
-    had come further.
+    had got further.
     """
     west, east = forum.enrol("west", heard=False), forum.enrol("east", heard=False)
     kept = forum.copy()
@@ -100,7 +101,7 @@ def test_nine_in_a_hall_of_six(forum: Forum, put_back: Callable[[Path], None]) -
 
 @pytest.fixture(params=["fence", "retire"])
 def stop_west(request: pytest.FixtureRequest, forum: Forum) -> Callable[[], None]:
-    """Lost or retired, by staff who do not know that the database was put back."""
+    """Lost or retired, by staff who do not know that the database was set back."""
 
     def step(db: sqlite3.Connection) -> None:
         if request.param == "retire":
@@ -114,7 +115,7 @@ def stop_west(request: pytest.FixtureRequest, forum: Forum) -> Callable[[], None
 def test_a_lost_door_that_was_fenced_before_anybody_knew(
     forum: Forum, put_back: Callable[[Path], None], stop_west: Callable[[], None]
 ) -> None:
-    """The fence was given by a server that did not know what it had granted to west."""
+    """The server that fenced it did not know its grants to west."""
     west, east = forum.enrol("west", heard=False), forum.enrol("east", heard=False)
     kept = forum.copy()
     west.exchange()
@@ -147,8 +148,8 @@ def attest_west(forum: Forum, inside: int) -> None:
 def test_a_word_about_more_people_than_the_old_database_knows_of(
     forum: Forum, put_back: Callable[[Path], None]
 ) -> None:
-    """Staff fence and attest west before anybody knew. The word is asked again. What the server
-    granted by then is another matter: it could not know.
+    """Staff fenced and attested west before anyone knew. The attestation is asked for again. The
+    server's grants until then are out of scope: it could not know.
     """
     west, east = forum.enrol("west", heard=False), forum.enrol("east", heard=False)
     kept = forum.copy()
@@ -171,7 +172,7 @@ def test_a_word_about_more_people_than_the_old_database_knows_of(
 
 
 class TestSigns:
-    """Each by itself makes the server the next of its line."""
+    """Each sign alone starts the next server."""
 
     @pytest.fixture
     def west(self, forum: Forum) -> InProcessKiosk:
@@ -191,7 +192,7 @@ class TestSigns:
     def test_a_mark(
         self, forum: Forum, west: InProcessKiosk, put_back: Callable[[Path], None]
     ) -> None:
-        """Of something that left no other trace with this kiosk: another was granted places."""
+        """Of an event that left no other trace with this kiosk: another was granted places."""
         kept, before = forum.copy(), forum.incarnation
         size = services_of(forum.app).log.size()
         forum.database.write(lambda db: publish(db, wire.StayClosed(StayRef("x", 1, 1), HALL, 1)))
@@ -204,7 +205,7 @@ class TestSigns:
     def test_a_mark_after_the_old_database_went_on(
         self, forum: Forum, west: InProcessKiosk
     ) -> None:
-        """It has come further by now than the mark says, in a run that began too early."""
+        """The server has passed the mark by now, in a run that began too early."""
         kept, before = forum.copy(), forum.incarnation
         self.capacity(forum, 5)
         west.exchange()
@@ -216,7 +217,7 @@ class TestSigns:
         self.went_on(forum, before, "mark")
 
     def test_a_grant(self, forum: Forum, west: InProcessKiosk) -> None:
-        """That came by the feed, and the kiosk was not answered since."""
+        """By the feed, and the kiosk got no answer since."""
         self.capacity(forum, FIRE_LIMIT)
         west.exchange()
         kept, before = forum.copy(), forum.incarnation
@@ -235,7 +236,7 @@ class TestSigns:
         assert forum.pool.kiosks["west", 1].granted == west.account.granted
 
     def test_a_checkpoint(self, forum: Forum, west: InProcessKiosk) -> None:
-        """The note of a log that is longer, though nothing else is shown."""
+        """The note of a longer log, without any other sign."""
         before = forum.incarnation
         self.say(forum, west, self.note(forum, 900))
         self.went_on(forum, before, "entry log")
@@ -248,7 +249,7 @@ class TestSigns:
         self.went_on(forum, before, "entry log")
 
     def test_a_checkpoint_of_a_later_server(self, forum: Forum, west: InProcessKiosk) -> None:
-        """The database is one from before a restore."""
+        """The database is from before a restore."""
         later = 2_000_000_000
         self.say(forum, west, self.note(forum, 1, f"{forum.event.log_name}/{later}"))
         assert forum.incarnation == later + 1
@@ -264,7 +265,7 @@ class TestSigns:
     def test_a_kiosk_keeps_the_note_for_the_next_batch(
         self, forum: Forum, west: InProcessKiosk
     ) -> None:
-        """It was answered by a log that is shorter than the one that it saw."""
+        """The answer came from a shorter log than the kiosk had seen."""
         west.sync._watch.check(
             self.note(forum, 900), [], name=forum.event.log_name,
             key=forum.event.log_key.public.raw, now=forum.now,
@@ -276,14 +277,14 @@ class TestSigns:
 
 
 def claim(kiosk: InProcessKiosk, more: int = 0, **changes: object) -> wire.ScanAnswer:
-    """Say that so many more places were granted, by a kiosk that shows no signature."""
+    """Claim as many more grants, as a kiosk that shows no signature."""
     account = kiosk.account
     said = wire.PlaceTotals(HALL, account.granted + more, account.returned, 0)
     return post(kiosk, **{"places": [said], "mark": UNSET, **changes})
 
 
 class TestLies:
-    """A kiosk that lies stops no hall."""
+    """A dishonest kiosk stops no hall."""
 
     @pytest.fixture
     def west(self, forum: Forum) -> InProcessKiosk:
@@ -325,7 +326,7 @@ class TestLies:
         self.refused(forum, lambda: post(west, incarnation=2**50))
 
     def test_a_gap_is_answered_and_nothing_else(self, forum: Forum, west: InProcessKiosk) -> None:
-        """What it lacks is sent from the start; what was shown to it says that nothing is lost."""
+        """The missing records are sent from the start; its note shows no loss."""
         before = forum.incarnation
         with pytest.raises(TransportError) as error:
             post(west, first_seq=50, last_seq=60)
@@ -341,7 +342,7 @@ class TestLies:
 
     @pytest.mark.parametrize("lie", [{"more": 5}, {"incarnation": 9}, {"log_size": 10_000}])
     def test_of_a_kiosk_whose_first_batch_it_is(self, forum: Forum, lie: dict[str, int]) -> None:
-        """No mark was ever given to it. The other door of the hall still gets its places."""
+        """It never got a mark. The other door of the hall still gets its places."""
         east, west = forum.enrol("east", heard=False), forum.enrol("west", heard=False)
         before = forum.incarnation
         with suppress(TransportError):
@@ -354,7 +355,7 @@ class TestLies:
     def test_an_old_mark_does_not_stop_the_next_server(
         self, forum: Forum, west: InProcessKiosk
     ) -> None:
-        """What proved it once proves nothing of the server that came after."""
+        """Proof about an earlier server proves nothing about the next one."""
         kept = forum.copy()
         west.fill(range(1, 3))
         west.exchange()
@@ -369,7 +370,7 @@ class TestLies:
 def test_two_requests_that_show_it_at_once_make_one_new_server(
     forum: Forum, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other one has done it by the time that this one would."""
+    """By the time of the second request, the first one has done it."""
     west = forum.enrol("west")
     kept = forum.copy()
     west.fill(range(1, 3))
@@ -455,7 +456,7 @@ class TestSecondDisk:
         made.close()
 
     def test_it_is_not_served_where_a_backup_is_of_a_later_state(self, forum: Forum) -> None:
-        """No act was kept since, and no leaf was added: places were granted."""
+        """No act was kept since, and no leaf was added: only places were granted."""
         west = forum.enrol("west", heard=False)
         kept = forum.copy()
         west.exchange()
@@ -466,8 +467,8 @@ class TestSecondDisk:
         forum._serve()
 
     def test_a_fence_that_the_copy_lacks(self, forum: Forum) -> None:
-        """Of the copy taken just before it, the second disk can't tell it from an act that a crash
-        undid. When a kiosk shows that it is a copy, the act comes back.
+        """In a copy taken just before it, the second disk can't distinguish it from an act undone
+        by a crash. When a kiosk proves the copy, the act is restored.
         """
         west, east = forum.enrol("west"), forum.enrol("east")
         kept = forum.copy()
@@ -482,7 +483,7 @@ class TestSecondDisk:
         assert not east.journal.state().fenced
 
     def test_the_discovery_is_kept_at_once(self, forum: Forum) -> None:
-        """Who restores a backup from before it must know that a later server was there."""
+        """Restoring a backup from before it must show that a later server existed."""
         west = forum.enrol("west")
         kept, before = forum.copy(), forum.incarnation
         west.fill(range(1, 3))
@@ -507,7 +508,7 @@ class TestSecondDisk:
 
 
 def post(kiosk: InProcessKiosk, **changes: object) -> wire.ScanAnswer:
-    """A heartbeat that says what it likes."""
+    """A heartbeat with any claims."""
     offer = kiosk.journal.offer(0)
     sent: list[wire.ScanBatch] = []
     real = kiosk.transport.post
@@ -527,7 +528,7 @@ def post(kiosk: InProcessKiosk, **changes: object) -> wire.ScanAnswer:
 
 
 def test_the_mark_that_shows_more_is_kept() -> None:
-    """A server on an old copy shows less than before, and must not take its own proof away."""
+    """A server on an old copy shows less than before, and must not remove its own proof."""
     earlier, later = wire.Mark(1, "0" * 32, 5, 9, b""), wire.Mark(1, "1" * 32, 7, 9, b"")
     longer, next_one = wire.Mark(1, "0" * 32, 7, 10, b""), wire.Mark(2, "2" * 32, 1, 1, b"")
     shown = [earlier, later, longer, next_one]

@@ -1,4 +1,4 @@
-"""Two accounts that one person may have do not count as two people."""
+"""Two accounts of possibly one person do not count as two people."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ LATER = NOW + TIE_MS
 
 
 class Staff:
-    """Accounts by name, and who did what to whom."""
+    """Accounts by name, and their acts on each other."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -90,7 +90,7 @@ def test_the_page_says_from_when_on(event: Event, site: Database) -> None:
         admin.post("/admin/kiosks/west-1/fence", {**generation, "confirm": "yes"})
         said = admin.post("/admin/users/add", {"name": "Second", "role": "supervisor"}).text
         assert "shown this once" in said
-        hashed = users.hash_password(PASSWORD)  # as whoever saw it can
+        hashed = users.hash_password(PASSWORD)  # as by anyone who saw it
         set_hash = "UPDATE staff_user SET password_hash = ?, must_change = 0 WHERE name = 'Second'"
         site.write(lambda db: db.execute(set_hash, (hashed,)) and None)
         word = {**generation, "stopped": "yes", "inside": 0, "name": "Second"}

@@ -1,4 +1,4 @@
-"""Counting guesses: what the pages' tests do not reach."""
+"""Counting guesses: cases beyond the pages' tests."""
 
 import threading
 

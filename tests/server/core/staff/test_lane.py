@@ -1,4 +1,4 @@
-"""Lanes, in which one password at a time is checked."""
+"""Lanes, which check one password at a time."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from server.core.staff.lane import BusyError, Lane
 
 
 class Crew:
-    """Threads that wait for a lane's turn, and hold it until they are let go."""
+    """Threads that wait for a lane's turn, and hold it until released."""
 
     def __init__(self, lane: Lane) -> None:
         self.lane, self.go_on = lane, threading.Event()
@@ -28,7 +28,7 @@ class Crew:
             self.sent_away.append(name)
 
     def send(self, name: str, address: str, tries: int = 0) -> None:
-        """Returns once the thread has the turn, waits for it, or was sent away."""
+        """Returns once the thread has its turn, waits for it, or was refused."""
         thread = threading.Thread(target=self.hold, args=(name, address, tries))
         self.threads.append(thread)
         thread.start()
@@ -43,7 +43,7 @@ class Crew:
 
 @pytest.fixture
 def crew(monkeypatch: pytest.MonkeyPatch) -> Iterator[Crew]:
-    """Two may wait beside the one that looks, and two of one address."""
+    """Two may wait beside the running check, and two of one address."""
     monkeypatch.setattr(lane, "WAITING_MAX", 3)
     monkeypatch.setattr(lane, "WAITING_HERE_MAX", 2)
     monkeypatch.setattr(lane, "WAIT_S", 240.0)

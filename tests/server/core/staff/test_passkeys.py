@@ -1,4 +1,4 @@
-"""What a browser may answer in place of a passkey. Real ones are made in tests/browser/accounts."""
+"""Malformed answers of a browser. Real passkeys are made in tests/browser/accounts."""
 
 import json
 
@@ -14,7 +14,7 @@ from server.storage.database import Database
 PLACE = Place("localhost", "https://localhost", "Harbour Forum")
 CHALLENGE = bytes(passkeys.CHALLENGE_BYTES)
 MOST = passkeys.ANSWER_CHARS_MAX
-# base64url of CBOR: lists in lists, and a length of which nothing follows.
+# base64url of CBOR: nested lists, and a length without content.
 LISTS, LENGTH = "gYGB" * 4000, "W39_f39_f39_"
 ANSWERS = {
     "nothing": "",
@@ -35,7 +35,7 @@ def who(database: Database) -> User:
 
 
 def of(answer: str) -> str:
-    """The answer, or one whose attestation it is."""
+    """The answer, or an answer with that attestation."""
     if answer not in (LISTS, LENGTH):
         return answer
     response = {"clientDataJSON": "e30", "attestationObject": answer}

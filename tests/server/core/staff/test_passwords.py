@@ -1,4 +1,4 @@
-"""Which passwords are taken."""
+"""Accepted passwords."""
 
 import pytest
 
@@ -64,7 +64,7 @@ def test_what_event_and_user_are_called_counts_as_one_piece(password: str) -> No
 
 
 def test_the_longest_costs_little() -> None:
-    check("otter violin " * 15)  # else a form of this length would hold a thread
+    check("otter violin " * 15)  # else a form of this length would block a thread
 
 
 def test_passwords_that_we_make_are_good() -> None:

@@ -1,4 +1,4 @@
-"""What a browser was asked, which any server of the event takes the answer to."""
+"""A browser's pending challenge, whose answer any server of the event accepts."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_another_look_at_a_page_writes_nothing(
         patch.setattr(database, "write", None)
         at = NOW + LIFE_MS - ENOUGH_MS - 1
         assert pending.asked("token", "app", lambda: next(made), at) == b"first"
-    # A little later it gets its time anew, and long after that it is another one.
+    # A little later its time is renewed; long after that it is another challenge.
     at = NOW + LIFE_MS - 1
     assert pending.asked("token", "app", lambda: next(made), at) == b"first"
     assert pending.take("token", "app", at + LIFE_MS - 1) == b"first"

@@ -1,4 +1,4 @@
-"""How many people a hall takes, by examples that were worked out by hand."""
+"""The capacity of a hall, by examples computed by hand."""
 
 import pytest
 

@@ -1,6 +1,4 @@
-"""Rules are kept between batches, and never a moment longer than they stand, whoever changed
-them.
-"""
+"""Rules are cached between batches, and dropped at once after a change by any writer."""
 
 import sqlite3
 from dataclasses import replace
@@ -66,7 +64,7 @@ def kept(site: Site) -> rules.Rules:
 
 
 def fresh(site: Site) -> rules.Rules:
-    """As they are read where nothing is kept."""
+    """The rules as read without a cache."""
     return site.database.write(lambda db: rules._read(db, None))
 
 
@@ -121,7 +119,7 @@ def test_a_change_by_another_process_is_seen(site: Site) -> None:
 
 
 def test_a_change_that_was_undone_leaves_nothing(site: Site) -> None:
-    """Read while it stood, and never again: the next change is another one."""
+    """It was read while it was in force, and is not read again: the next change is another."""
     before = kept(site)
 
     def undone(db: sqlite3.Connection) -> None:
@@ -138,7 +136,7 @@ def test_a_change_that_was_undone_leaves_nothing(site: Site) -> None:
 
 @pytest.mark.sqlite_alone
 def test_a_copy_goes_its_own_way(site: Site, tmp_path: Path) -> None:
-    """As an event restored from a backup does: the original was changed since."""
+    """As an event restored from a backup: the original was changed since."""
     copy = tmp_path / "copy.db"
     source = connect(site.database.path)
     source.execute("VACUUM INTO ?", (str(copy),))
@@ -182,7 +180,7 @@ def test_the_ledger_judges_by_a_session_until_it_is_removed(site: Site) -> None:
 
 
 def test_who_was_refused_by_name_since_the_last_batch(site: Site) -> None:
-    """What is known of people is not kept at all."""
+    """Data of people is not cached at all."""
 
     def add(db: sqlite3.Connection) -> None:
         db.execute(

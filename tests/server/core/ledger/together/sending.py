@@ -1,4 +1,4 @@
-"""Sends batches of several kiosks so that one commit has them, and so that each has its own."""
+"""Sends batches of several kiosks in one commit, or each in its own."""
 
 import queue
 import threading
@@ -19,11 +19,11 @@ from tests.server.support.site import CALENDAR
 
 
 class ReplayError(Exception):
-    """The counter of a request has not risen, or nobody knows its kiosk."""
+    """A request's counter has not risen, or its kiosk is unknown."""
 
 
 class Step(NamedTuple):
-    """A step of the writer, and by what it may be taken together with others."""
+    """A step of the writer, and the key by which steps share a commit."""
 
     run: Callable[[Connection], Any]
     joinable: Joinable | None = None
@@ -37,7 +37,7 @@ def batch_step(
     *,
     calendar: Calendar = CALENDAR,
 ) -> Step:
-    """What the API does with a batch, but for what it says of the answer."""
+    """The API's step for a batch, without its wrapping of the answer."""
     prepared = prepare(batch, door.key.public.raw)
     key = (door.kiosk, door.generation)
 
@@ -54,7 +54,7 @@ def batch_step(
 
 
 def _finish(db: Connection, taken: Sequence[Any]) -> Sequence[Any]:
-    """What the API says of how far the server has come is read once for all."""
+    """As in the API, the server's position is read once for all."""
     runs.came(db)
     return taken
 
@@ -63,7 +63,7 @@ _BATCHES = read_ahead.kind(_finish)
 
 
 def send(database: Database, steps: Sequence[Step], *, together: bool) -> list[Any]:
-    """Run the steps in one commit, or each in its own. Returns what each returned or raised."""
+    """Run the steps in one commit, or each in its own. Returns each result or error."""
     if not together:
         return [_alone(database, step) for step in steps]
     begun, gate = threading.Event(), threading.Event()

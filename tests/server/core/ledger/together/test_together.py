@@ -1,4 +1,4 @@
-"""Batches that are taken together leave what they leave one after the other, and cost less."""
+"""Batches taken together have the same effect as one after the other, at a lower cost."""
 
 import hashlib
 import random
@@ -35,13 +35,13 @@ from tests.tries import tries
 ROUNDS = 20
 SEEDS = 6
 BADGES = (ANNA, BORIS, *range(1, 9), 9_999)  # The last is on no roster.
-# Numbers that an engine gives to rows by itself. PostgreSQL leaves out those of what was undone.
+# Row numbers from the engine. PostgreSQL skips those of undone rows.
 NUMBERED = {"change": "cursor", "discrepancy": "discrepancy_id", "outage": "outage_id"}
 RATE = "rate"
 
 
 class Twins(NamedTuple):
-    """One event twice. Its batches are taken together in one, and each by itself in the other."""
+    """One event twice: batches are taken together in the first, one by one in the second."""
 
     together: Database
     apart: Database
@@ -79,9 +79,9 @@ def twins(
 
 
 class Rows:
-    """Reads every row of every table of one event, as words, in an order of its own.
+    """Reads every row of every table of one event, as text, in a fixed order.
 
-    One statement reads them all, because there are a hundred tables, and days have many rounds.
+    One statement reads them all, because there are a hundred tables and many rounds a day.
     """
 
     # By engine the tables and the statement, which are the same for all events.
@@ -101,7 +101,7 @@ class Rows:
     def __call__(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {name: [] for name in self._tables}
         with self._database.reading() as db:
-            # The words are the engine's own, and a translation of so many would take long.
+            # The text is the engine's own; translating so much SQL would take long.
             if isinstance(db, PostgresConnection):
                 read = db.raw.execute(self._statement, prepare=True)
             else:
@@ -112,7 +112,7 @@ class Rows:
 
 
 def _read(table: str, columns: list[str], quote: str = "quote") -> str:
-    """Return the statement for the rows of a table, with numbers as if none was left out."""
+    """Return the statement for a table's rows, with numbers as if none was skipped."""
     shown = []
     for column in columns:
         name = f'"{column}"'
@@ -126,25 +126,25 @@ def _read(table: str, columns: list[str], quote: str = "quote") -> str:
 
 
 def _read_in_postgresql(table: str, columns: list[str]) -> str:
-    """Return the same, with a whole row at once where none of its columns is special."""
+    """Return the same, with a whole row at once where no column is special."""
     if table in NUMBERED or RATE in columns:
         return _read(table, columns, "quote_nullable")
     return _statement(table, "CAST(one_row.* AS TEXT)")
 
 
 def _statement(table: str, words: str) -> str:
-    but = " WHERE key <> 'rules_version'" if table == "setting" else ""  # which is by chance
+    but = " WHERE key <> 'rules_version'" if table == "setting" else ""  # which is random
     return f"SELECT '{table}', {words} FROM \"{table}\" AS one_row{but}"
 
 
 class Day:
-    """Random batches of four doors, each of which goes to both events."""
+    """Random batches of four doors, each sent to both events."""
 
     def __init__(self, twins: Twins, seed: int) -> None:
         self.twins = twins
         self.site = open_site(twins.together)
         self.doors = [self.site.west, self.site.east, self.site.other, self.site.room]
-        # The other event's doors begin in the same way. They have the same keys.
+        # The other event's doors start alike, with the same keys.
         open_site(twins.apart)
         self.dice = random.Random(seed)
         self.now = NOW
@@ -162,7 +162,7 @@ class Day:
         if what < 0.4 and self.inside:
             chosen = dice.randrange(len(self.inside))
             entered, badge, seq = self.inside[chosen]
-            if dice.random() < 0.8:  # else an exit names this stay once more
+            if dice.random() < 0.8:  # else an exit names this stay again
                 del self.inside[chosen]
             leaves = entered if dice.random() < 0.7 else door
             ref = StayRef(entered.kiosk, 1, seq) if dice.random() < 0.9 else None
@@ -206,7 +206,7 @@ class Day:
         return batch_step(door, door.batch(self.now, **changes), self.now, counter)
 
     def round(self, *, faults: bool) -> None:
-        """Some batches of some doors, now and then with staff's steps between them."""
+        """Some batches of some doors, sometimes with staff's steps between them."""
         dice = self.dice
         self.now += dice.choice((20, 400, 5_000, MINUTE))
         steps, senders = [], []
@@ -247,7 +247,7 @@ def shown(answer: Any) -> Any:
 
 
 def prepare(day: Day, seed: int) -> None:
-    """Let the day be one of those that few days are."""
+    """Set up a rare case, chosen by the seed."""
     guests = [lambda db: protocol_guests.set_protocol_guest(db, ANNA, [1], by="test", now=NOW)]
     kinds = [
         [],
@@ -263,7 +263,7 @@ def prepare(day: Day, seed: int) -> None:
 
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many steps each group had that was taken together."""
+    """The number of steps in each shared commit."""
     made: list[int] = []
     together = joint.together
 
@@ -331,7 +331,7 @@ def step_of(door: FakeDoor, counter: int) -> Step:
 
 
 def statements(database: Database, doors: list[FakeDoor], counter: int) -> int:
-    """How many statements a commit takes that has a batch of each door."""
+    """The number of statements of a commit with a batch of each door."""
     seen: list[str] = []
     writer: Any = database._writer_connection
     execute = writer.execute
@@ -348,7 +348,7 @@ def statements(database: Database, doors: list[FakeDoor], counter: int) -> int:
 def test_eight_batches_take_the_statements_of_a_few(
     database: Database, crowd: list[FakeDoor], taken: list[int]
 ) -> None:
-    """Entries of eight, and then their exits. One by one it would be ten and more for each."""
+    """Entries of eight, and then their exits. One by one each would take ten and more."""
     entries = [door.scan(NOW, serial) for serial, door in enumerate(crowd, 1)]
     entered = statements(database, crowd, 3)
     for entry, door in zip(entries, crowd, strict=True):
@@ -362,7 +362,7 @@ def test_eight_batches_take_the_statements_of_a_few(
 def test_who_asks_for_places_in_one_hall_gets_them_in_turn(
     database: Database, crowd: list[FakeDoor], taken: list[int]
 ) -> None:
-    """Sharing reads what those before it said, although nothing of it is written yet."""
+    """Sharing reads the requests before it, although none is written yet."""
     wants = [
         batch_step(
             door,
@@ -388,7 +388,7 @@ def test_who_asks_for_places_in_one_hall_gets_them_in_turn(
 def test_exits_of_one_stay_in_one_commit_free_one_place(
     database: Database, crowd: list[FakeDoor], taken: list[int], known: bool
 ) -> None:
-    """Two doors of a hall were away, and somebody showed one badge on the way out at both. Two more
+    """Two doors of a hall were away, and a person showed one badge on the way out at both. Two more
     people stay inside.
     """
     first, *others = [door for door in crowd if door.hall == 1]
@@ -436,7 +436,7 @@ def test_two_that_are_wrong_leave_each_alone(
 def test_what_fails_as_it_is_written_is_taken_one_by_one(
     database: Database, crowd: list[FakeDoor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where the disk is full for a moment."""
+    """As when the disk is full for a moment."""
     for serial, door in enumerate(crowd, 1):
         door.scan(NOW, serial)
     fails = iter([True])

@@ -1,4 +1,4 @@
-"""What a door's word moves, and which doors a share looks at: each by the border where it ends."""
+"""The effect of a door's report, and the doors that a share reads, each at its border."""
 
 import json
 
@@ -62,7 +62,7 @@ class TestHeard:
         assert account(site, "west", "rate", override=True) == (0.0,)
 
     def test_who_comes_with_the_first_report_counts(self, site: Site) -> None:
-        """A door that is at work gets a new account where its hall comes to lie in another."""
+        """A working door gets a new account when its hall is put into another."""
         write(site, "UPDATE place_account SET rate = 0, rate_at = 0")
         for serial in range(3):
             site.west.scan(NOW, serial, decision="denied", reason="hall_full")
@@ -80,7 +80,7 @@ class TestHeard:
         assert account(site, "west", "rate, rate_at") == (0.0, NOW + 10_000)
 
     def test_nobody_comes_to_override_places(self, site: Site) -> None:
-        """They go where nobody answers, not where many come."""
+        """They go to doors with waiting people, not to doors with many arrivals."""
         site.west.scan(NOW, ANNA)
         beyond = wire.PlaceTotals(SMALL, 1, 0, free=0, override=True)
         usual = wire.PlaceTotals(SMALL, site.west.granted, 0, free=site.west.free)
@@ -162,7 +162,7 @@ class TestWhen:
     def test_who_has_none_or_asks_is_not_kept_waiting_for_the_next_share(
         self, site: Site, free: int, beyond: int, wants: tuple[bool, bool], again: bool
     ) -> None:
-        """Who has no override places has not asked for any: doors mostly have none."""
+        """A door without override places has not asked for any: most doors have none."""
         widen(site, 60)
         share(site)
         write(site, "UPDATE hall SET shared_until = ?", NOW + 1_000)
@@ -177,7 +177,7 @@ class TestWhen:
         assert (len(orders(site, "east")) > before) is again
 
     def full(self, site: Site) -> None:
-        """No place is left anywhere."""
+        """No place is left."""
         for door in (site.west, site.east):
             for serial in range(door.free):
                 door.scan(NOW, serial)
@@ -244,7 +244,7 @@ class TestWhen:
         assert site.rows("SELECT shared_until FROM hall WHERE hall_id = 1") == [(until,)]
 
     def test_who_gets_none_goes_on_waiting(self, site: Site) -> None:
-        """Two ask and one place is free: the other one's wish stands."""
+        """Two ask and one place is free: the other request stays."""
         self.full(site)
         write(
             site, "UPDATE place_account SET wanted_at = ? WHERE hall_id = 1 AND override = 0", NOW
@@ -284,7 +284,7 @@ class TestWhen:
         assert account(site, "east", "granted")[0] > before
 
     def test_who_came_long_ago_counts_for_less(self, site: Site) -> None:
-        """Two doors with one rate, of which one was kept twenty minutes ago."""
+        """Two doors with one rate, one of them recorded twenty minutes ago."""
         widen(site, 100)
         rate = "UPDATE place_account SET rate = 40, rate_at = ? WHERE kiosk = ?"
         write(site, rate, NOW - 20 * 60_000, "west")
@@ -293,7 +293,7 @@ class TestWhen:
         assert account(site, "west", "granted")[0] < account(site, "east", "granted")[0] / 3
 
     def test_where_nobody_came_doors_get_equal_parts(self, site: Site) -> None:
-        """Whenever their rates were kept."""
+        """However old their rates are."""
         widen(site, 200)
         rate = "UPDATE place_account SET rate = 0, rate_at = ? WHERE kiosk = ?"
         write(site, rate, NOW - 20 * 60_000, "west")
@@ -304,7 +304,7 @@ class TestWhen:
 
 
 class TestWhich:
-    """Doors that are given places, and those whose places are called back."""
+    """Doors that are given places, and doors whose places are called back."""
 
     def test_an_exit_s_places_are_called_back(self, site: Site) -> None:
         write(site, "UPDATE door SET mode = 'exit' WHERE door_id = 1")
@@ -368,7 +368,7 @@ class TestWhich:
     def test_a_door_of_a_room_has_places_of_the_hall_around_where_it_leads_into_it(
         self, site: Site, from_outside: bool
     ) -> None:
-        """Else it can't use any, and what it has goes back."""
+        """Else it can't use any, and its places go back."""
         come_from = None if from_outside else OTHER
         write(site, "UPDATE door_from SET from_id = ? WHERE door_id = 4", come_from)
         site.database.write(lambda db: pools.enrol(db, OTHER, ("room", 1)))
@@ -386,7 +386,7 @@ class TestWhich:
         assert told[0]["recall"] == (0 if from_outside else 2)
 
     def test_a_door_that_leads_elsewhere_has_none_of_this_hall(self, site: Site) -> None:
-        """The room's door leads into the hall around its own, and not into a third one."""
+        """The room's door leads into the hall around it, not into a third hall."""
         write(site, "UPDATE door_from SET from_id = NULL WHERE door_id = 4")
         site.database.write(lambda db: pools.enrol(db, SMALL, ("room", 1)))
         widen(site, 60)
@@ -417,7 +417,7 @@ class TestClosed:
 
 
 def test_what_is_given_counts_as_had_by_that_door_alone(site: Site) -> None:
-    """In that pool, and its wish is fulfilled."""
+    """In that pool, and its request is fulfilled."""
     site.database.write(lambda db: pools.enrol(db, OTHER, ("west", 1)))
     write(site, "UPDATE place_account SET wanted_at = ?", NOW)
     query = "SELECT hall_id, override, kiosk, free, wanted_at FROM place_account"

@@ -1,4 +1,4 @@
-"""A hall's pools come back as they were kept, and what is told of them adds up."""
+"""A hall's pools are read as they were kept, and the figures add up."""
 
 import pytest
 from msgspec.structs import replace
@@ -26,7 +26,7 @@ def keep(site: Site, key: PoolKey, pool: places.Pool) -> None:
 
 @pytest.mark.parametrize("key", [USUAL, BEYOND])
 def test_a_pool_comes_back_as_it_was_kept(site: Site, key: PoolKey) -> None:
-    """And the hall's other pool is as it was."""
+    """And the hall's other pool is unchanged."""
     other = PoolKey(SMALL, PlaceKind(1 - key.kind))
     reader = site.database.reader
     before, beside = places.load(reader, key), places.load(reader, other)
@@ -49,7 +49,7 @@ def test_capacities_and_what_lies_beyond(site: Site) -> None:
 
 
 def test_a_step_that_is_taken_back_is_kept_as_taken_back(site: Site) -> None:
-    """Pools are written whenever something is to see them, more than once in a transaction."""
+    """Pools are written before each read of them, more than once in a transaction."""
 
     def step(db) -> None:
         pools = places.Pools(db)
@@ -64,7 +64,7 @@ def test_a_step_that_is_taken_back_is_kept_as_taken_back(site: Site) -> None:
 
 
 def test_the_incarnation(site: Site) -> None:
-    """1, until a restore has made it a higher one."""
+    """1, until a restore raises it."""
     reader = site.database.reader
     for said in (1, 2, 7):
         if said > 1:
@@ -98,7 +98,7 @@ def test_a_hall_that_is_not_there(site: Site) -> None:
 
 
 def test_what_an_order_says_is_left(site: Site) -> None:
-    """Places that nobody has used: in the pool and at doors. A door's debt is nobody's place."""
+    """Unused places, in the pool and at doors. A door's debt is not a place."""
     pool = replace(
         places.load(site.database.reader, USUAL),
         capacity=10,
@@ -125,7 +125,7 @@ def test_a_kiosk_s_orders_are_of_its_own_accounts(site: Site) -> None:
 
 
 def test_figures(site: Site) -> None:
-    """Of each hall by itself, and both pools of it."""
+    """Of each hall by itself, and both its pools."""
     site.west.scan(NOW, ANNA)
     site.west.scan(NOW, BORIS, override_place=True)
     site.send(site.west)
@@ -151,7 +151,7 @@ def test_a_fence_is_of_one_kiosk_in_both_pools(site: Site) -> None:
 
 
 def test_a_kiosk_s_word_of_grants_that_a_backup_does_not_have(site: Site) -> None:
-    """It counts, and the kiosk is awaited no longer once it has heard of the new incarnation."""
+    """It counts, and the kiosk is no longer awaited once it has heard of the new incarnation."""
     for sql in (
         "INSERT INTO setting VALUES ('incarnation', '2')",
         "UPDATE place_account SET awaited = 1 WHERE hall_id = 1 AND override = 0",

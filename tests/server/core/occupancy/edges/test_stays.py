@@ -1,4 +1,4 @@
-"""Stays by all that names them, one column apart; and the borders of their times."""
+"""Stays by each column of their key, and the borders of their times."""
 
 import pytest
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from tests.server.support.site import site as site
 from tests.server.support.site import two_halls as two_halls
 
 ONE = StayRef("west", 1, 9), SMALL
-# Each differs from ONE in one of the four alone.
+# Each differs from ONE in one of the four columns.
 OTHERS = [
     (StayRef("east", 1, 9), SMALL),
     (StayRef("west", 2, 9), SMALL),
@@ -106,7 +106,7 @@ def test_only_of_an_entry_that_is_not_here(five: Site) -> None:
 
 
 def confirmed(site: Site) -> list[tuple]:
-    """Stays that an exit has ended, of all that moves ended before."""
+    """Stays that an exit has ended, among stays that moves had ended."""
     return site.rows("SELECT kiosk, generation, seq, hall_id FROM stay WHERE after_move IS NULL")
 
 
@@ -157,7 +157,7 @@ def numbers(stays: list[Stay]) -> list[int]:
 
 
 class TestAsked:
-    """What is read of several stays. Each has its sequence as a name."""
+    """Reads of several stays. Each has its sequence as a name."""
 
     @pytest.fixture
     def several(self, site: Site) -> Site:
@@ -218,7 +218,7 @@ class TestAsked:
         assert {*whole} <= {*stays.unpacked(every)}
 
     def test_who_takes_a_place_of_the_hall(self, several: Site) -> None:
-        """A door hears of those that a move ended while their place is counted, and marked so."""
+        """A door hears of stays that a move ended while their place is counted, and marked so."""
         found = stays.in_hall(several.database.reader, SMALL)
         assert {one.stay.seq: one.moved for one in found} == {
             1: False, 3: True, 5: False, 10: False, 11: False,
@@ -234,7 +234,7 @@ class TestAsked:
         assert numbers(stays.open_in(reader, OTHER, PlaceKind.ORDINARY)) == [6, 9]
 
     def test_who_is_to_count_in_a_hall_around(self, several: Site) -> None:
-        """Whom the door has let in, in its own hall, and who does not count there yet."""
+        """People the door has let in, in its own hall, who do not count there yet."""
 
         def count_one(db) -> None:
             stays.add(
@@ -256,7 +256,7 @@ class TestAsked:
 
 
 def test_of_scans_before_a_number_by_the_stay_s_own_scan(site: Site) -> None:
-    """Each stay's scan is found by all that names it, not by its sequence alone."""
+    """Each stay's scan is found by its whole key, not by its sequence alone."""
     for door, serial in ((site.west, ANNA), (site.east, BORIS), (site.west, 3), (site.east, 4)):
         door.scan(NOW, serial)
         site.send(door)
@@ -282,7 +282,7 @@ def test_entries_while_a_stay_lasted_are_the_holder_s_own_and_in_that_hall(site:
 
 
 class TestWhere:
-    """Where a holder was, of stays that are known already."""
+    """A holder's place at a time, from known stays."""
 
     def spans(self) -> list[stays.Span]:
         def one(seq: int, opened_at: int, **fields) -> Stay:

@@ -1,4 +1,4 @@
-"""Which stay an exit without a name means, and which it leaves alone."""
+"""The stay that an exit without a name ends, and the stays that it leaves."""
 
 import json
 
@@ -16,7 +16,7 @@ EPOCH = 4
 
 
 def stay(seq: int, opened_min: float, *, known: bool = True, epoch: int = EPOCH) -> Stay:
-    """Of Anna in the small hall; times are minutes."""
+    """A stay of Anna in the small hall; times are minutes."""
     at = NOW + int(opened_min * MINUTE)
     return Stay(
         StayRef("west", 1, seq), SMALL, 1, ANNA, at, known, kind=PlaceKind.ORDINARY, issue=1,
@@ -25,7 +25,7 @@ def stay(seq: int, opened_min: float, *, known: bool = True, epoch: int = EPOCH)
 
 
 def keep(site: Site, one: Stay, closed_min: float | None = None, how: str = "exit") -> None:
-    """Write a stay that is open, or that an exit or a move has ended."""
+    """Write an open stay, or a stay ended by an exit or a move."""
 
     def step(db) -> None:
         stays.add(db, one)
@@ -54,7 +54,7 @@ class TestMeant:
         assert meant(site, 9) == 2
 
     def test_none_while_another_lasted_too(self, site: Site) -> None:
-        """It may be that one which the exit would have ended."""
+        """The exit may have meant that other stay."""
         keep(site, stay(1, 0), 3)
         keep(site, stay(2, 1), 7)
         keep(site, stay(3, 6))
@@ -103,7 +103,7 @@ class TestMeant:
         ],
     )
     def test_none_where_the_order_of_any_is_not_sure(self, site: Site, doubtful: Stay) -> None:
-        """Its times may be others, and then it is this one that the exit means."""
+        """Its times may differ, and then the exit means this stay."""
         keep(site, doubtful, 1)
         keep(site, stay(2, 2))
         assert meant(site, 9) is None
@@ -129,7 +129,7 @@ def test_an_exit_that_came_first_waits_for_its_own_holder(site: Site) -> None:
 
 
 def test_an_exit_that_could_mean_two_stays_does_not_end_a_third_that_comes_late(site: Site) -> None:
-    """Three people with one badge: one of them has left, and nobody can tell which."""
+    """Three people with one badge: one of them has left, it is unknown which."""
     site.west.scan(NOW, ANNA)
     site.east.scan(NOW + MINUTE, ANNA)
     for door in (site.west, site.east):
