@@ -1,4 +1,4 @@
-"""An event's entry log with scans of three doors and their cosignatures, and its export."""
+"""An event's entry log with scans of three doors, cosignatures, and its export."""
 
 import copy
 import functools
@@ -29,8 +29,8 @@ NOTE = "left the badge in the hotel"
 
 @pytest.fixture(scope="module", autouse=True)
 def _each_signature_is_verified_once() -> Iterator[None]:
-    """An export is verified hundreds of times, of which little was altered. Whether a key has made
-    a signature of a message depends on these alone.
+    """Cache verifications: an export is verified hundreds of times with few changes. The result
+    depends only on key, message and signature.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verify.Key, "signed", functools.cache(verify.Key.signed))
@@ -39,7 +39,7 @@ def _each_signature_is_verified_once() -> Iterator[None]:
 
 @dataclass
 class Evidence:
-    """A log and what is made of it."""
+    """A log, its files and exports."""
 
     event: Event
     site: Site
@@ -62,7 +62,7 @@ class Evidence:
         self.site.send(door, now)
 
     def cosign(self, door: FakeDoor, now: int) -> None:
-        """As the door does once it has verified the newest checkpoint."""
+        """As the door does after verifying the newest checkpoint."""
         log = self.log
         size = log.size()
         name = witness_name(self.event.log_name, door.kiosk, 1)
@@ -125,7 +125,7 @@ def evidence(event: Event, database: Database, templates: Templates, tmp_path: P
 
 @pytest.fixture
 def verified() -> Callable[..., list[str]]:
-    """What is wrong with an export."""
+    """The findings of an export."""
 
     def findings(path: Path, *checkpoints: bytes, key: str | None = None, **options) -> list[str]:
         return check(path, checkpoints=list(checkpoints), key=key, **options)[0]

@@ -1,5 +1,5 @@
-"""Checks an export with aics-tlog, which others wrote. It runs in a Python of its own, and imports
-nothing of ours.
+"""Checks an export with aics-tlog, which others wrote. It runs in its own Python and imports none
+of our code.
 
     python foreign.py EXPORT LOG_KEY [WITNESS_NOTE WITNESS_KEY]
 """

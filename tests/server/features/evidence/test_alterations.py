@@ -1,4 +1,4 @@
-"""Whatever is altered is found and named: in the database, in an export, in the whole log."""
+"""Each alteration is found and named: in the database, in an export, in the whole log."""
 
 import json
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def scans(evidence: Evidence, kiosk: str = "west") -> list[int]:
 
 
 def scans_left(evidence: Evidence, first: int) -> int:
-    """The next scan of west in the log, at that number or after it."""
+    """The next scan of west in the log, at that number or later."""
     records = evidence.rows("SELECT number, body FROM leaf WHERE kind = 'scan' ORDER BY number")
     return next(n for n, body in records if n >= first and b'"kiosk":"west"' in body)
 
@@ -48,7 +48,7 @@ def forget(evidence: Evidence, first: int) -> None:
 
 
 def rewrite(evidence: Evidence, number: int, body: bytes) -> None:
-    """Put another record into the log, with all that the server can make itself."""
+    """Put another record into the log, with everything that the server can make itself."""
     salt = bytes(16)
     evidence.alter(
         "UPDATE leaf SET body = ?, salt = ?, hash = ? WHERE number = ?",
@@ -138,7 +138,7 @@ class TestDatabase:
         ]
 
     def test_yesterdays_database(self, evidence: Evidence, verified: Verified) -> None:
-        """It has yesterday's cosignatures. What gives it away is a checkpoint that a kiosk has."""
+        """It has yesterday's cosignatures. A kiosk's later checkpoint reveals it."""
         size = evidence.log.size()
         kept = evidence.log.note(size).encode()
         forget(evidence, size - 20)
@@ -153,11 +153,11 @@ class TestDatabase:
 
 
 class TestRewritten:
-    """The log is written anew with the server's own key, and fits itself to the last hash."""
+    """The log is rewritten with the server's own key, consistent to the last hash."""
 
     @pytest.fixture
     def rewritten(self, evidence: Evidence) -> Evidence:
-        """An act never happened."""
+        """Another act is in the place of the logged one."""
         ((number,),) = evidence.rows(
             "SELECT number FROM leaf WHERE kind = 'act' ORDER BY number LIMIT 1 OFFSET 5"
         )
@@ -187,7 +187,7 @@ class TestRewritten:
     def test_times_that_the_server_makes_up_hide_nothing(
         self, evidence: Evidence, verified: Verified
     ) -> None:
-        """It says that all scans came in one minute. The kiosks' own times say otherwise."""
+        """It claims that all scans came in one minute. The kiosks' own times contradict."""
         for number, body in evidence.rows("SELECT number, body FROM leaf WHERE kind = 'scan'"):
             told = json.loads(body) | {"received_at": NOW}
             rewrite(evidence, number, entry_log.canonical(told))
@@ -199,7 +199,7 @@ class TestRewritten:
         self, rewritten: Evidence, verified: Verified
     ) -> None:
         for door in (rewritten.site.west, rewritten.site.east, rewritten.site.other):
-            rewritten.cosign(door, NOW)  # As if all of them had been told that it is this one.
+            rewritten.cosign(door, NOW)  # As if they had received this one.
         path = rewritten.export()
         assert verified(path, self.early) == []
         assert verified(path, self.early, self.before) == [
@@ -224,7 +224,9 @@ class TestRewritten:
 
 
 class TestForged:
-    """The server makes up a scan of a kiosk, with its own key for all that is not the kiosk's."""
+    """The server forges a kiosk's scan, and uses its own key for everything that is not the
+    kiosk's.
+    """
 
     def leaf(self, evidence: Evidence, number: int) -> tuple[dict, ScanRecord]:
         ((body,),) = evidence.rows(f"SELECT body FROM leaf WHERE number = {number}")
@@ -281,7 +283,7 @@ class TestForged:
     def test_between_records_that_it_calls_erased(
         self, evidence: Evidence, verified: Verified
     ) -> None:
-        """The kiosk has hashed its records before, and so the erased ones must have hashes."""
+        """The kiosk has hashed its records before, so erased ones must have hashes."""
         before, number, after = scans(evidence)[20:23]
         told, record = self.leaf(evidence, number)
         made = msgspec.structs.replace(record, serial=19)
@@ -304,8 +306,8 @@ class TestForged:
     def test_between_early_records_that_it_calls_erased(
         self, evidence: Evidence, signature: str | None
     ) -> None:
-        """Nothing shows that the kiosk did not make it, and that is said. A signature that it did
-        not make is found, though right ones come after it.
+        """Nothing proves that the kiosk did not make it, and the finding states so. A forged
+        signature is found even if valid ones follow.
         """
         room = evidence.site.room
         for serial in (1, 2, 3, 4):
@@ -341,7 +343,7 @@ class TestForged:
 
 
 class TestExport:
-    """The files of an export, altered afterwards. Each is found, and the place is named."""
+    """Files of an export, altered afterwards. Each is found with its place."""
 
     def test_a_record(self, evidence: Evidence, verified: Verified) -> None:
         path = evidence.export()

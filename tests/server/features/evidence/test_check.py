@@ -1,4 +1,4 @@
-"""The database against its own log: what pages show was logged so."""
+"""The database against its own log: pages show only logged data."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Two exports, or one and the log: the same, the beginning, a fork, or of two keys."""
+"""Two exports, or an export and the log: equal, a prefix, a fork, or of two keys."""
 
 import shutil
 from pathlib import Path
@@ -47,7 +47,7 @@ def grow(evidence: Evidence, count: int) -> None:
 
 @pytest.mark.parametrize("more", [1, 56, 300, 512])
 def test_one_begins_the_other(evidence: Evidence, more: int) -> None:
-    """Also where an end falls on a tile's."""
+    """Also where an end coincides with a tile's end."""
     first = evidence.export(name="first.zip")
     size = evidence.log.size()
     grow(evidence, more)
@@ -112,7 +112,7 @@ def test_files_that_are_missing_or_malformed(evidence: Evidence, tmp_path: Path,
 
 
 def test_a_doors_name_that_was_altered(evidence: Evidence) -> None:
-    """Names are no part of the log. An earlier export has them as they were, signed."""
+    """Names are not in the log. An earlier export has them signed."""
     first = evidence.export(name="first")
     ((names,),) = evidence.rows("SELECT names FROM door WHERE door_id = 1")
     evidence.alter("UPDATE door SET names = ? WHERE door_id = 1", '{"en": "Est"}')

@@ -1,4 +1,4 @@
-"""An export for a court: what it says, and that its commands work with others' tools."""
+"""An export for a court: its text, and its commands run with others' tools."""
 
 import subprocess
 

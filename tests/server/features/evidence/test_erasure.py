@@ -1,4 +1,4 @@
-"""One person's part of the log is erased: nothing of it is left, and every proof holds."""
+"""One person's part of the log is erased without a trace, and every proof holds."""
 
 import json
 import zipfile
@@ -36,7 +36,7 @@ def erase(evidence: Evidence, serial: int = WHO) -> int:
 
 
 def stored(evidence: Evidence) -> bytes:
-    """All that the database has on disk."""
+    """All bytes that the database has on disk."""
     path = evidence.event.database_path
     files = sorted(path.parent.glob(f"{path.name}*"))
     return b"".join(file.read_bytes() for file in files)
@@ -77,7 +77,7 @@ def test_nothing_of_the_person_is_in_any_file(overridden: Evidence) -> None:
 
 
 def test_it_is_in_no_file_of_the_event_and_of_exports(overridden: Evidence) -> None:
-    """Every file is read byte by byte, and what a zip holds as well."""
+    """Every file is read byte by byte, also inside zips."""
     rows = overridden.rows(
         "SELECT salt, body FROM leaf l JOIN scan s USING (number) WHERE s.serial = 7"
     )
@@ -125,7 +125,7 @@ def test_a_part_with_erased_records_verifies(overridden: Evidence, verified: Ver
 
 
 def test_receipts_of_others_stay_and_those_of_the_person_do_too(overridden: Evidence) -> None:
-    """A receipt that was given away holds its record. Its holder may keep it."""
+    """A receipt that was given out contains its record, and its holder may keep it."""
     db = overridden.database.reader
     given = {
         serial: receipt(db, overridden.log, number)
@@ -184,7 +184,7 @@ def test_an_exit_that_was_inferred_of_them_goes_too(evidence: Evidence) -> None:
     site.send(site.other, NOW + 20 * MINUTE)
     assert evidence.rows("SELECT COUNT(*) FROM leaf WHERE kind = 'inferred_exit'") == [(1,)]
     with pytest.raises(ErasureError, match="counted in a hall"):
-        # The place in the first hall is taken until an exit says otherwise.
+        # The place in the first hall stays taken until an exit.
         erase(evidence, 9)
     site.west.leave(NOW + 5 * MINUTE, 9, site.west.ref(first))
     site.send(site.west, NOW + 21 * MINUTE)
@@ -193,7 +193,7 @@ def test_an_exit_that_was_inferred_of_them_goes_too(evidence: Evidence) -> None:
 
 
 def test_records_without_salts(evidence: Evidence, verified: Verified) -> None:
-    """Of an early version's record nothing is kept, and the chain is followed again after it."""
+    """Nothing of an early version's record is kept. The chain continues after it."""
     room = evidence.site.room
     for serial in (WHO, 8, WHO):
         evidence.scan(room, serial, NOW, salted=False, decision="denied", reason="revoked")
@@ -217,7 +217,7 @@ def test_records_without_salts(evidence: Evidence, verified: Verified) -> None:
 
 
 def test_acts_that_name_them_second(evidence: Evidence) -> None:
-    """A merge names two people, and an export of one person names that one."""
+    """A merge names two people; an export of one person names that person."""
     evidence.act(Act.ATTENDEES_MERGED, NOW, serial=8, merged=WHO)
     evidence.act(Act.LOG_EXPORTED, NOW, selection="badge", **Selection("badge 7", serial=WHO).ids)
     before = evidence.rows("SELECT number FROM leaf ORDER BY number DESC LIMIT 2")

@@ -1,4 +1,4 @@
-"""What an export holds, whole and of a part, as a folder and as a zip."""
+"""Contents of an export, whole and of a part, as a folder and as a zip."""
 
 import base64
 import subprocess
@@ -41,7 +41,7 @@ def test_it_works(evidence: Evidence) -> None:
 
 @pytest.mark.system
 def test_the_verifier_in_the_export_runs_alone(evidence: Evidence) -> None:
-    """In a process that finds nothing of ours."""
+    """In a process that can import none of our code."""
     path = evidence.export()
     command = [sys.executable, "-I", str(path / "verify.py"), str(path)]
     done = subprocess.run(command, cwd=path, capture_output=True, text=True)
@@ -76,7 +76,7 @@ def test_a_part_verifies_with_the_same_root(evidence: Evidence, part: str) -> No
 def test_a_record_that_is_taken_out_of_a_part_is_missed(
     evidence: Evidence, part: str, kind: str
 ) -> None:
-    """Of an act nothing but the digest of all records tells: no kiosk's chain goes over it."""
+    """Only the digest of all records covers an act; no kiosk's chain does."""
     path = evidence.export(PARTS[part])
     records = path / "records.txt"
     lines = records.read_bytes().splitlines(keepends=True)

@@ -1,6 +1,6 @@
 """A verifier that others wrote (aics-tlog, for Python 3.12 and later) reads our exports.
 
-It is in the Python of the tests where that is new enough. HALLKEEPER_TLOG_PYTHON may name another.
+It is in the tests' Python if that is new enough. HALLKEEPER_TLOG_PYTHON may name another.
 """
 
 import base64

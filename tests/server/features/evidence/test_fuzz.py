@@ -1,6 +1,6 @@
-"""Exports and receipts with bytes altered, cut or put in are refused, and never with a traceback.
+"""Exports and receipts with bytes altered, cut or inserted are refused, never with a traceback.
 
-`python -m tests.bench forged` does so 100,000 times each. The seed stands in the failure.
+`python -m tests.bench forged` does so 100,000 times each. The failure message has the seed.
 """
 
 import random
@@ -35,7 +35,7 @@ STRANGE = (b"\x00", b"\n", b"9", b"-1", b"null", b"{", b'"', b"\xff\xfe", b"[" *
 
 
 def mutated(draw: random.Random, raw: bytes) -> bytes:
-    """The bytes with a small change, which is one in any case."""
+    """The bytes with a small change, guaranteed to differ."""
     while True:
         at = draw.randrange(len(raw) + 1)
         piece = raw[at : at + draw.choice((1, 1, 1, 2, 8, 40))]
@@ -54,7 +54,7 @@ def mutated(draw: random.Random, raw: bytes) -> bytes:
 
 
 def draws(turns: int) -> Iterator[random.Random]:
-    """Sources of chance, each with its own seed."""
+    """Random sources, each with its own seed."""
     base = tries.first_seed()
     for turn in range(turns):
         yield random.Random(base + turn)
@@ -73,8 +73,8 @@ def fill(made: Evidence) -> None:
 
 
 def fuzz_receipts(evidence: Evidence, turns: int) -> int:
-    """Alter, cut or swell receipts so many times, and return how many were refused, which is all.
-    Whatever else happens is raised.
+    """Alter, cut or lengthen receipts `turns` times, and return the number refused, which is all.
+    Any other error is raised.
     """
     key = verifier_key(evidence.event.log_name, evidence.event.log_key.public)
     db, log = evidence.database.reader, evidence.log
@@ -87,8 +87,8 @@ def fuzz_receipts(evidence: Evidence, turns: int) -> int:
         text = draw.choice(texts)
         changed = mutated(draw, text)
         wanted = [witness_key(*one) for one in named if f"— {one[0]} ".encode() in text]
-        # Whoever has no key of a line is told that it was not checked, and of nothing else. Where a
-        # line is gone, the receipt shows less, and the rest of it is as true as before.
+        # Without a line's key the reader learns only that the line was not checked. A receipt
+        # without a line shows less, and the rest of it stays true.
         with suppress(Refused):
             found = verify_receipt(changed, key)
             true = verify_receipt(text, key)
@@ -104,8 +104,8 @@ def fuzz_receipts(evidence: Evidence, turns: int) -> int:
 
 
 def fuzz_exports(path: Path, turns: int) -> int:
-    """Alter or cut one file of a folder so many times, or put another in its place. Return how many
-    were refused, which is all.
+    """Alter, cut or replace one file of a folder `turns` times. Return the number refused, which is
+    all.
     """
     names = sorted(file for file in path.rglob("*") if file.is_file())
     files = {file: file.read_bytes() for file in names}
@@ -127,8 +127,8 @@ def fuzz_exports(path: Path, turns: int) -> int:
 
 
 def fuzz_zips(path: Path, turns: int) -> tuple[int, int]:
-    """Alter or cut a zip so many times, and return how many were refused and how many said nothing
-    else than before. A zip has bytes that say nothing, such as times.
+    """Alter or cut a zip `turns` times, and return how many were refused and how many read as
+    before. Some bytes of a zip have no effect, such as times.
     """
     whole = path.read_bytes()
     said = check(path, checkpoints=[], key=None)
@@ -162,11 +162,11 @@ def test_zips(few: Evidence) -> None:
 
 
 def test_a_zip_that_swells(evidence: Evidence, tmp_path: Path) -> None:
-    """Small in the zip, huge outside: what is read of a file has a limit."""
+    """Small in the zip, huge unpacked: reading has a limit."""
     out = evidence.export()
     (out / "keys.json").unlink()
     shutil.make_archive(str(tmp_path / "bomb"), "zip", out)
-    # The same packed megabyte again and again: to pack all of them takes half a second.
+    # The same packed megabyte repeated: to pack all of them takes half a second.
     packing = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
     megabyte = packing.compress(bytes(1_000_000)) + packing.flush(zlib.Z_FULL_FLUSH)
     times = FILE_MAX // 1_000_000 + 2

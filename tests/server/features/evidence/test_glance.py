@@ -1,4 +1,4 @@
-"""How the log stands at a glance."""
+"""The log's state in a summary."""
 
 from dataclasses import replace
 
@@ -66,7 +66,7 @@ def test_witnesses_and_stamps(evidence: Evidence) -> None:
 
 
 def test_another_log_of_the_same_event(evidence: Evidence) -> None:
-    """A restored server's log has another name, and nobody has confirmed that one yet."""
+    """A restored server's log has another name, which no kiosk or witness has confirmed yet."""
     log = evidence.log
     note = log.note(100)
     evidence.database.write(lambda db: checkpoints.keep_given(db, log.name, Given(100, note, NOW)))

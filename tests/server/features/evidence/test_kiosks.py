@@ -1,4 +1,4 @@
-"""Real kiosks and the real server: what they write verifies, and what a kiosk keeps shows a lie."""
+"""Real kiosks and the real server: their records verify, and a kiosk's own copy exposes a lie."""
 
 import json
 from collections.abc import Iterator
@@ -73,8 +73,8 @@ def test_a_kiosk_keeps_what_shows_that_the_database_was_put_back(forum: Forum) -
 
 
 def test_kiosks_that_are_away_are_not_missed_for_it(forum: Forum) -> None:
-    """One sends all that it has at once, after an hour without a network. It has not been at work
-    with the server since, so nobody waits for its cosignature.
+    """A kiosk sends all records at once after an hour offline. It has not worked with the server
+    since, so its cosignature is not awaited.
     """
     west, east = forum.enrol("west"), forum.enrol("east")
     east.transport.wire_cut = True
@@ -102,7 +102,7 @@ def test_a_kiosks_key_is_the_one_that_it_was_confirmed_with(forum: Forum) -> Non
         lambda db: db.execute("UPDATE kiosk SET public_key = ?", (bytes(range(32)),))
     )
     found = check(exported(forum), checkpoints=[], key=None)[0]
-    # What it cosigned with its own key is not signed by this one.
+    # Cosignatures by the kiosk's own key do not verify with this one.
     assert found == [
         "the checkpoint that kiosk west (generation 1) cosigned: its signature is wrong"
     ]

@@ -1,4 +1,4 @@
-"""Receipts: what they prove, and that nothing else is accepted."""
+"""Receipts: their proof, and refusal of everything else."""
 
 import base64
 import json
@@ -94,7 +94,7 @@ def test_what_there_is_no_receipt_of(evidence: Evidence) -> None:
 
 
 def test_it_is_no_receipt(evidence: Evidence, key: str) -> None:
-    """Whatever the extra holds in another form is refused in plain words."""
+    """Any other form of the extra is refused in plain words."""
     lines = receipt(evidence.database.reader, evidence.log, 30).split("\n")
     for extra in (
         b'{"record":5,"salt":null}', b'{"record":"x","salt":5}', b'{"record":"x","salt":"-"}',
@@ -112,7 +112,7 @@ def test_it_is_no_receipt(evidence: Evidence, key: str) -> None:
 
 
 def test_other_ways_to_write_the_same_bytes(evidence: Evidence, key: str) -> None:
-    """Base64 may have bits to spare at its end. Two texts must not be one receipt."""
+    """Base64 may have spare bits at its end. Two texts must not be one receipt."""
     text = receipt(evidence.database.reader, evidence.log, 30)
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     lines = text.splitlines(keepends=True)
@@ -143,7 +143,7 @@ def test_huge_numbers(evidence: Evidence, key: str) -> None:
 
 
 class TestCosigned:
-    """The checkpoint of a receipt bears the lines of those who cosigned it."""
+    """A receipt's checkpoint bears its cosigners' lines."""
 
     WITNESSES = tuple(PrivateKey(f"witness {n}".encode().ljust(32)) for n in range(3))
 
@@ -212,7 +212,7 @@ class TestCosigned:
                 verify_receipt(raw, key, [malformed])
 
     def test_an_altered_line(self, evidence: Evidence, key: str) -> None:
-        """With the witness' key it is refused. Without it nothing is said of the line."""
+        """With the witness' key it is refused. Without the key the line is not judged."""
         self.cosign(evidence, 0, evidence.log.size())
         raw = self.receipt(evidence, 30)
         at = raw.index(b" example.org/w0 ") + 60

@@ -50,7 +50,7 @@ Delta Drives,三角驱动,China,企业,R-03,机器人展区,22.5,
 
 @pytest.fixture
 def fair(event: Event, site: Database) -> Database:
-    """A site with an area, and organisations of which two have one name."""
+    """A site with an area, and organisations of which two share a name."""
     load(event, site, AREAS)
     return site
 
@@ -86,7 +86,7 @@ def test_exhibitors_are_taken_over(fair: Database) -> None:
         "company",
     )
     crane = organisations.organisation(fair.reader, "crane")
-    assert (crane.country, crane.kind) == ("DE", "company")  # of which the file says nothing
+    assert (crane.country, crane.kind) == ("DE", "company")  # the file has neither
     assert crane.names == {"en": "CRANE works", "zh": "起重机厂"}
     assert set(found.venue.notes) == {
         "columns that are not read: Phone",
@@ -105,7 +105,7 @@ def test_the_same_table_again_changes_nothing(fair: Database) -> None:
 def test_a_stand_moves_to_another_exhibitor(fair: Database) -> None:
     take(fair, TABLE)
     take(fair, "exhibitor,stand\n三角驱动,R-01\n")
-    assert stands(fair)[0] == ("R-01", "delta-drives", 18)  # in its area, as large as it was
+    assert stands(fair)[0] == ("R-01", "delta-drives", 18)  # in its area, as large as before
 
 
 def test_new_areas_are_made_in_a_hall(fair: Database) -> None:
@@ -186,9 +186,9 @@ def test_what_is_wrong_with_a_row_is_named(fair: Database, what: str) -> None:
 
 
 def bomb() -> bytes:
-    """A workbook whose sheet unpacks to 300 MB, of the same packed megabyte again and again.
+    """A workbook whose sheet unpacks to 300 MB: one packed megabyte repeated.
 
-    Who unpacks all of it learns only then that its check sum is wrong.
+    Its wrong checksum shows only after unpacking all of it.
     """
     packing = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
     megabyte = packing.compress(bytes(1_000_000)) + packing.flush(zlib.Z_FULL_FLUSH)

@@ -1,4 +1,4 @@
-"""A format of programmes, or a kind of file, is a file and a line of a table."""
+"""A programme format or a file type is one file and one line of a table."""
 
 from dataclasses import replace
 

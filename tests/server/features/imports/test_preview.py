@@ -1,4 +1,4 @@
-"""What a preview says is what the import then does, and the preview itself changes nothing."""
+"""A preview matches the import that follows, and changes nothing."""
 
 import pytest
 

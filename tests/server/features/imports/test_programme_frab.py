@@ -176,7 +176,7 @@ WRONG: dict[str, tuple[Callable[[Any], None], str]] = {}
 
 
 def wrong(told: str) -> Callable[[Callable[[Any], None]], None]:
-    """Adds a case: what is changed of an event, and what is said of it."""
+    """Adds a case: a change of an event, and the expected message."""
 
     def add(change: Callable[[Any], None]) -> None:
         WRONG[change.__name__] = (change, told)
@@ -245,7 +245,7 @@ def test_an_event_without_a_room(event: Event, site: Database) -> None:
 
 
 def test_times_without_a_date_are_of_their_day(event: Event, site: Database) -> None:
-    """Older files have the clock alone, and the night belongs to the day before."""
+    """Older files have only the time of day, and night hours belong to the day before."""
 
     def old(conference: Any) -> None:
         for day in conference["days"]:

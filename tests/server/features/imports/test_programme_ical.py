@@ -51,7 +51,7 @@ def local(at: int) -> str:
 
 
 def times(event: Event, *lines: str) -> list[str]:
-    """When the event of a calendar takes place."""
+    """Start and end of the calendar's event."""
     found = read_programme(calendar(*lines), "c.ics", event.settings)
     assert found.problems == []
     return sorted(local(draft.starts_at) for draft in found.drafts)
@@ -306,7 +306,7 @@ def test_files_that_are_no_calendar(event: Event, what: str) -> None:
 
 
 def test_many_endless_rules_end(event: Event) -> None:
-    """Each would count through ten years of minutes, and the file has a limit for all of them."""
+    """Each would count through ten years of minutes. The file has one limit for all rules."""
     minutes = ";BYHOUR=0,6,12,18;BYMINUTE=" + ",".join(map(str, range(60)))
     one = calendar("DTSTART:20160601T000000", "DURATION:PT1H",
                    f"RRULE:FREQ=DAILY;COUNT=100000{minutes}").decode()  # fmt: skip

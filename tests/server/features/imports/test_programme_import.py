@@ -138,7 +138,7 @@ def test_people_belong_to_the_organisation_on_their_card(event: Event, site: Dat
         "A6,三,张,引航员协会,CN,san@example.org,delegate,,,,\n",
     )
     assert organisations.organisation(site.reader, "pilots").people == 3
-    # A second organisation of that name: nobody can tell to which of both they belong.
+    # A second organisation of that name makes the reference ambiguous.
     load(event, site, '[[organisation]]\ncode = "twin"\nname = "Harbour Pilots"\n')
     assert [(row["external_id"], row["organisation_id"] is None) for row in attendees(site)] == [
         ("A1", True), ("A2", True), ("A3", True), ("A4", True), ("A5", True), ("A6", False),

@@ -1,4 +1,4 @@
-"""Programmes and exhibitors that are imported by browser: what is asked, shown and then written."""
+"""Programmes and exhibitors imported by browser: questions, previews and results."""
 
 import html
 import re
@@ -42,7 +42,7 @@ def words(page: str) -> str:
 
 
 def selects(page: str) -> dict[str, str]:
-    """What each select box of a page has chosen."""
+    """The chosen value of each select box of a page."""
     found = {}
     for name, options in re.findall(r'<select id="[^"]+" name="([^"]+)">(.*?)</select>', page):
         chosen = re.search(r'value="([^"]*)" selected', options)

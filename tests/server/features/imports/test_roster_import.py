@@ -47,7 +47,7 @@ def test_a_changed_row_keeps_its_serial(event: Event, site: Database) -> None:
     text = ROSTER.replace("Keller", "Keller-Voss").replace("Chen,Lee", "Chen,Li")
     result = take(site, text, renames="accept")
     assert (result.added, result.updated, result.unchanged) == (0, 2, 2)
-    assert result.needs_reissue == ()  # nobody has a badge
+    assert result.needs_reissue == ()  # there are no badges yet
     assert attendee(site.reader, serial).family_name == "Keller-Voss"
 
 
@@ -141,7 +141,7 @@ def test_invitations(site: Database) -> None:
     assert set(press.invited) == {serial_of(site, "A1"), serial_of(site, "A4")}
     changed = changes.changes_after(site.reader, start)
     assert [wire.decode_change(one.body) for one in changed] == [wire.VenueChanged()]
-    take(site, ROSTER)  # an invitation is taken back on the session's page, not by a roster
+    take(site, ROSTER)  # an invitation is withdrawn on the session's page, not by a roster
     assert len(kiosk_facts.session_facts(site.reader, 2, NOW)[1].invited) == 2
 
 
@@ -243,7 +243,7 @@ def test_default_categories_fit_a_roster() -> None:
 
 @pytest.mark.sqlite_alone
 def test_many_new_people_at_once(site: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Indexes are made anew, words are folded some people at a time, and all is as with few."""
+    """Indexes are rebuilt and words folded in batches; the result equals that with few people."""
     monkeypatch.setattr(roster_import, "ANEW_FROM", 10)
     monkeypatch.setattr(roster_import, "FOLDED_AT_ONCE_MAX", 10)
     monkeypatch.setattr(search, "FOLDED_TOGETHER", 400)
@@ -272,7 +272,7 @@ def test_many_new_people_at_once(site: Database, monkeypatch: pytest.MonkeyPatch
 
 
 def test_ids_that_change_places(site: Database) -> None:
-    """Two rows of one statement may take each other's id."""
+    """Two rows of one statement may swap ids."""
     lines = ROSTER.splitlines()
     assert (lines[1][:3], lines[2][:3]) == ("A1,", "A2,")
     anna, wang = serial_of(site, "A1"), serial_of(site, "A2")

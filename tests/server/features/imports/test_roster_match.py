@@ -1,4 +1,4 @@
-"""No import changes who somebody is, or drops or doubles them, without asking first."""
+"""No import changes a person's identity, or drops or doubles people, without asking first."""
 
 import os
 import sqlite3
@@ -29,7 +29,7 @@ KEEP = {"missing": "keep"}
 
 
 def asked(database: Database, text: str, **answers: object) -> dict[str, Finding]:
-    """What the import stops at, by kind; the database stays as it is."""
+    """The import's questions by kind; the database stays unchanged."""
     before = dump(database)
     with pytest.raises(RosterRefusedError) as caught:
         take(database, text, **answers)
@@ -101,7 +101,7 @@ class TestRenames:
         assert "'Anna Keller', id 'A1' (no badge yet) →" in result.findings[0].examples[0]
 
     def test_a_row_further_down_keeps_its_attendee(self, database: Database) -> None:
-        """A second person at the same address stands before the first in the new file."""
+        """A second person at the same address comes before the first in the new file."""
         take(database, "name,email,category\nAnna,office@example.org,vip\n")
         text = "name,email,category\nBo,office@example.org,vip\nAnna,office@example.org,vip\n"
         result = take(database, sharing(text))
@@ -186,7 +186,7 @@ class TestDoubles:
         assert (result.added, said(result)) == (1, {"doubles": 1, "missing": 1})
 
     def test_namesakes_of_two_organisations_are_two_people(self, site: Database) -> None:
-        """Also where the organiser says that doubles are the same people."""
+        """Also where the organiser answers that doubles are the same people."""
         before = attendees(site)
         row = "B1,Anna,Keller,Northern Light,DE,other@example.org,vip,,,,en\n"
         result = take(site, HEADER + "\n" + row, doubles="same", **KEEP)
@@ -261,13 +261,15 @@ class TestMissing:
 
 class TestPlanning:
     def test_nobody_waits_for_it(self, site: Database) -> None:
-        """Others write while a roster is compared; only what is ready is written in one go."""
+        """Others write while a roster is compared; the finished rows are written in one
+        transaction.
+        """
         other = sqlite3.connect(site.path, isolation_level=None)
         other.execute("PRAGMA busy_timeout = 0")
         calls = []
 
         def random(size: int) -> bytes:
-            other.execute("BEGIN IMMEDIATE")  # raises where somebody holds the database
+            other.execute("BEGIN IMMEDIATE")  # raises if the database is locked
             other.execute("COMMIT")
             calls.append(size)
             return os.urandom(size)

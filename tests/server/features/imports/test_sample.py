@@ -1,4 +1,4 @@
-"""`hallkeeper sample` and docs/venue-file.md: what a new organiser begins with."""
+"""`hallkeeper sample` and docs/venue-file.md: a new organiser's first files."""
 
 import functools
 import io
@@ -36,7 +36,7 @@ def run(*arguments: str, status: int = 0) -> Result:
 
 
 def printed(result: Result) -> list[list[str]]:
-    """The commands that it says to try."""
+    """The commands that it suggests."""
     lines = [line for line in result.output.splitlines() if line.startswith("  hallkeeper ")]
     return [shlex.split(line, comments=True)[1:] for line in lines]
 
@@ -68,7 +68,8 @@ def test_both_forms_say_the_same(tmp_path: Path) -> None:
         run(*command)
     event = commands[1][2:]
     again = run("import-venue", str(tmp_path / "s" / "venue.xlsx"), *event).output
-    # The workbook has the dinner without the guests, who stay, as all that a file lacks.
+    # The workbook has the dinner without the guests, who stay, as does everything that a file
+    # lacks.
     assert again == f"Unchanged: {EVERYTHING}\n"
     again = run("import", str(tmp_path / "s" / "roster.xlsx"), *event).output
     assert "Added 0, updated 0, unchanged 12, skipped 0." in again
@@ -142,4 +143,4 @@ def test_a_column_is_explained(kind: str, key: str) -> None:
     assert meaning
     assert (default == "needed") == columns()[kind][key].required
     value = tomllib.loads(f"value = {example.strip('`')}")["value"]
-    columns()[kind][key].read(value)  # the example is one
+    columns()[kind][key].read(value)  # the example is valid

@@ -1,4 +1,4 @@
-"""Files sent by browser: previews that write nothing, questions, bad files, and what is kept."""
+"""Files sent by browser: previews that write nothing, questions, bad files, and stored files."""
 
 import io
 import re
@@ -58,7 +58,7 @@ def send(admin: Staff, target: str, data: bytes | str, name: str = "list.csv"):
 
 
 def preview(admin: Staff, target: str, data: bytes | str, name: str = "list.csv"):
-    """The page that is shown after a file was sent, and where it is."""
+    """The page after sending a file, and its address."""
     sent = send(admin, target, data, name)
     assert sent.status_code == 303, sent.text
     return sent.location, admin.get(sent.location)
@@ -69,7 +69,7 @@ def words(page: str) -> str:
 
 
 def still(database: Database) -> list[str]:
-    """What stands in the database but for sessions, and for files between preview and import."""
+    """The database's content except sessions, and files between preview and import."""
     beside = ('INSERT INTO "web_session"', 'INSERT INTO "upload')
     return sorted(line for line in dump(database) if not line.startswith(beside))
 
@@ -110,7 +110,7 @@ def test_a_preview_writes_nothing_and_says_everything(pages: Pages, admin: Staff
 
 
 def test_characters_that_no_font_draws_are_named(pages: Pages, admin: Staff) -> None:
-    """With the person, the character and the package, and the import goes on."""
+    """With the person, the character and the package; the import continues."""
     people = "id,given_name,family_name,organisation,category\n"
     people += "X1,Anna \U00016ea0,Bo,,vip\nX2,Cy,Do,Cy \U00031350,vip\n"
     location, page = preview(admin, PEOPLE, people)
@@ -258,7 +258,7 @@ def test_bad_files_get_a_clear_answer(
 
 
 def bomb(megabytes: int) -> bytes:
-    """A table that unpacks to so much. One of the megabytes is packed, and repeated."""
+    """A table that unpacks to `megabytes`: one packed megabyte, repeated."""
     packer, million = zlib.compressobj(wbits=-zlib.MAX_WBITS), b"0" * 1_000_000
     packed = packer.compress(million) + packer.flush(zlib.Z_FULL_FLUSH)
     crc = 0
@@ -290,7 +290,9 @@ def test_a_zip_bomb_is_refused(pages: Pages, admin: Staff) -> None:
 
 
 def announce(admin: Staff, target: str, length: int):
-    """Begin to send so much. Whoever reads it all before they refuse it finds that it ends."""
+    """Announce a body of `length` bytes, and begin to send it. A server that reads it all before
+    refusing finds that it ends.
+    """
     return admin.client.post(
         target,
         input_stream=io.BytesIO(b"--x\r\n"),
@@ -468,7 +470,7 @@ def test_words_for_categories_are_chosen_or_become_categories(pages: Pages, admi
     assert pages.database.reader.execute(query).fetchone()[0] == 1
 
 
-@pytest.mark.sqlite_alone  # Where servers share the database, so do they the files.
+@pytest.mark.sqlite_alone  # Servers that share the database share the files too.
 def test_what_is_kept_is_private_and_goes(pages: Pages, admin: Staff) -> None:
     location, _page = preview(admin, PEOPLE, CHANGED, "../../../etc/passwd")
     (file,) = files(pages)

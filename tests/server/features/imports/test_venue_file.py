@@ -1,4 +1,4 @@
-"""Venue files: what can't be is named, all of it, with its place; and nothing is changed."""
+"""Venue files: all errors are named with their place, and nothing is changed."""
 
 import io
 import re
@@ -169,7 +169,7 @@ def workbook(sheets: dict[str, list[list[object]]]) -> bytes:
 
 
 def with_value(data: bytes, formula: str, value: str) -> bytes:
-    """The workbook as a spreadsheet saves it: beside each such formula, what it last gave."""
+    """The workbook as a spreadsheet saves it: beside each such formula its last value."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
         for part in old.infolist():
@@ -222,7 +222,7 @@ class TestWorkbook:
     def test_more_rows_than_are_read(
         self, event: Event, monkeypatch: pytest.MonkeyPatch, row: int
     ) -> None:
-        """They are not dropped in silence."""
+        """They are not dropped silently."""
         monkeypatch.setattr(venue_xlsx, "ROWS_MAX", 3)
         book = openpyxl.load_workbook(io.BytesIO(workbook(SHEETS)))
         book["sessions"].cell(row, 1, "s3")
@@ -246,7 +246,7 @@ class TestWorkbook:
     def test_empty_cells_beyond_the_limits_are_no_matter(
         self, event: Event, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Spreadsheets format many more than are filled."""
+        """Spreadsheets format many more cells than are filled."""
         monkeypatch.setattr(venue_xlsx, "ROWS_MAX", 4)
         book = openpyxl.load_workbook(io.BytesIO(workbook(SHEETS)))
         for row, column in ((2, 60), (9, 1)):
@@ -303,7 +303,7 @@ class TestWorkbook:
             venue_file.read_venue(workbook({**SHEETS, "doors": doors}), "v.xlsx", event.settings)
 
     def test_a_second_column_of_one_key(self, event: Event) -> None:
-        """All at once, with what else is wrong."""
+        """All at once, with the other errors."""
         halls: list[list[object]] = [
             ["code", "name", "capacity", "Capacity ", "fire_limit", "Fire Limit"],
             ["h1", "Hall 1", 100, 900, None, None],

@@ -130,7 +130,7 @@ def test_no_default_category_is_red() -> None:
 
 
 def test_a_failure_half_way_leaves_nothing(event: Event, database: Database) -> None:
-    """sqlite-utils writes inside our transaction: what it did goes back with it."""
+    """sqlite-utils writes inside our transaction, so its changes are rolled back too."""
     before = dump(database)
 
     def step(db: sqlite3.Connection) -> None:

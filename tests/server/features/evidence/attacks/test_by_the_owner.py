@@ -1,5 +1,5 @@
-"""What whoever holds the log's key can sign: parts that claim to be whole, records that are no
-kiosk's, and logs that can't be.
+"""Forgeries by a holder of the log's key: parts that claim to be whole, records of no kiosk, and
+impossible logs.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ PART = Selection("badge 7", serial=7)
 
 
 def sign(evidence: Evidence, path: Path, **changes: str) -> None:
-    """Sign the manifest anew over the files as they are, with some of its lines changed."""
+    """Change lines of the manifest and sign it anew over the present files."""
     head, _, _ = (path / "manifest").read_text().rpartition("\n\n")
     lines = head.split("\n")
     lines[2] = changes.get("size", lines[2])
@@ -56,14 +56,14 @@ def put(evidence: Evidence, path: Path, lines: list[bytes], **changes: str) -> P
 
 
 def test_signing_anew_changes_nothing(evidence: Evidence, verified: Verified) -> None:
-    """So that what is found below is not the signature."""
+    """A control: re-signing alone causes no finding."""
     for path in (evidence.export(), evidence.export(PART, "part")):
         assert verified(put(evidence, path, lines_of(path))) == []
 
 
 @pytest.mark.parametrize("size", [0, 10**6, 10**17, 10**18 - 1])
 def test_sizes_that_can_not_be(evidence: Evidence, verified: Verified, size: int) -> None:
-    """An empty log, and numbers that nobody could ever go through. It is said at once."""
+    """An empty log, and sizes too large to walk through. Both are refused at once."""
     path = evidence.export()
     root = hashlib.sha256().digest() if not size else bytes(32)
     (path / "checkpoint").write_text(checkpoint(evidence, size, root))
@@ -86,7 +86,7 @@ def test_two_checkpoints_of_one_size(evidence: Evidence, verified: Verified) -> 
 
 
 def test_a_checkpoint_of_another_name_is_no_proof(evidence: Evidence, verified: Verified) -> None:
-    """A log that was written anew may be called as after a restore."""
+    """A rewritten log may carry the name of a log after a restore."""
     name, key = f"{evidence.event.log_name}/2", evidence.event.log_key
     note = sign_checkpoint(key, name, Checkpoint(name, 9, bytes(32)))
     assert verified(evidence.export(), note.encode()) == [
@@ -104,7 +104,7 @@ def test_a_part_that_claims_to_be_whole(evidence: Evidence, verified: Verified) 
 def test_a_kiosks_chain_that_begins_late_or_has_a_gap(
     evidence: Evidence, verified: Verified, gone: int
 ) -> None:
-    """Also in a part, where the hashes of what is withheld stand in."""
+    """Also in a part, which has hashes in place of withheld records."""
     for path in (evidence.export(name=f"whole{gone}"), evidence.export(PART, f"part{gone}")):
         number = scans(evidence)[gone]
         lines = lines_of(path)
@@ -120,7 +120,7 @@ def test_a_kiosks_chain_that_begins_late_or_has_a_gap(
 
 
 def test_an_erased_part_that_is_forged(evidence: Evidence, verified: Verified) -> None:
-    """The hash that stands in for an erased record is another one, or for one too many."""
+    """The hash in place of an erased record is another, or there is one too many."""
     path = evidence.export(PART, "part")
     lines, last = lines_of(path), scans(evidence)[-1]
     at = next(n for n, line in enumerate(lines) if b" = west 1 " in line)
@@ -147,7 +147,7 @@ def test_an_erased_part_that_is_forged(evidence: Evidence, verified: Verified) -
 
 
 def forged_at_the_end(evidence: Evidence, *, salted: bool, version: int) -> int:
-    """Write a scan after the kiosk's last, with all that the server can make itself."""
+    """Write a scan after the kiosk's last, with everything that the server can make itself."""
     ((body,),) = evidence.rows(f"SELECT body FROM leaf WHERE number = {scans(evidence)[-1]}")
     told = json.loads(body)
     told.pop("signature", None)
@@ -175,7 +175,7 @@ def forged_at_the_end(evidence: Evidence, *, salted: bool, version: int) -> int:
 def test_a_scan_that_no_kiosk_signed(
     evidence: Evidence, verified: Verified, *, salted: bool, version: int, part: bool
 ) -> None:
-    """At the chain's end, also as early versions wrote it, and in a part that shows it."""
+    """At the chain's end, also in the format of early versions, and in a part that shows it."""
     number = forged_at_the_end(evidence, salted=salted, version=version)
     path = evidence.export()
     if part:
@@ -213,7 +213,7 @@ def test_it_is_hidden_behind_an_early_one_that_is_erased(
 def test_a_record_that_others_would_take_for_a_scan(
     evidence: Evidence, verified: Verified, end: bytes
 ) -> None:
-    """It is no scan to the letter, so that no kiosk's signature is looked for."""
+    """It is not exactly a scan, so that no kiosk's signature is looked for."""
     ((body,),) = evidence.rows(f"SELECT body FROM leaf WHERE number = {scans(evidence)[3]}")
     ((number,),) = evidence.rows("SELECT MAX(number) FROM leaf WHERE kind = 'act'")
     assert body.endswith(b'"type":"scan"}')
@@ -233,7 +233,7 @@ def test_two_keys_of_one_kiosk(evidence: Evidence, verified: Verified) -> None:
 
 
 def test_records_that_are_called_erased_are_counted(evidence: Evidence) -> None:
-    """Whoever has the log's key may withhold. It can't be hidden how much."""
+    """A holder of the log's key may withhold records, but can't hide how many."""
     path = evidence.export()
     lines = lines_of(path)
     for number, line in enumerate(lines):
@@ -246,8 +246,8 @@ def test_records_that_are_called_erased_are_counted(evidence: Evidence) -> None:
 
 
 def fuzz_signed(evidence: Evidence, path: Path, turns: int) -> int:
-    """Alter a file so many times, and sign the manifest anew over it. Where that is accepted, each
-    record that is shown must be one that was logged at that place. Return how many were refused.
+    """Alter a file `turns` times, and sign the manifest anew. In each accepted export, each record
+    shown must be one logged at that place. Return the number refused.
     """
     names = [path / name for name in ("records.txt", "records.txt", "keys.json")]
     names += sorted(path.glob("witness/*"))

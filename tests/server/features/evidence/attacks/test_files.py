@@ -1,4 +1,4 @@
-"""Files that are made to be taken for others: links, zips with two faces, and names that draw."""
+"""Deceptive files: links, zips with two readings, and misleading names."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ Verified = Callable[..., list[str]]
 
 
 def zipped(folder: Path, out: Path, extra: dict[str, bytes] | None = None) -> Path:
-    """A zip of a folder as anybody makes it, with the folders' own entries in it."""
+    """A zip of a folder as common tools make it, with entries for folders."""
     with zipfile.ZipFile(out, "w") as target:
         for one in sorted(folder.rglob("*")):
             target.write(one, one.relative_to(folder).as_posix())
@@ -34,7 +34,7 @@ def test_a_zip_that_somebody_else_made(evidence: Evidence, verified: Verified) -
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_two_files_of_one_name(evidence: Evidence, verified: Verified) -> None:
-    """One program would read the first and another one the second."""
+    """Two programs could read different ones."""
     path = evidence.export()
     for name in ("README.txt", "records.txt", "checkpoint"):
         same = {name: (path / name).read_bytes()}
@@ -44,7 +44,7 @@ def test_two_files_of_one_name(evidence: Evidence, verified: Verified) -> None:
 
 @pytest.mark.parametrize("name", ["README.txt", "tile/entries", "keys.json"])
 def test_links(evidence: Evidence, verified: Verified, name: str) -> None:
-    """What they point to may be another thing tomorrow. It says the same as the export today."""
+    """A link's target may change tomorrow, though today it has the export's content."""
     path = evidence.export()
     other = evidence.folder / "other"
     shutil.move(path / name, other)
@@ -57,7 +57,7 @@ def test_links_to_nothing_and_what_is_no_file(evidence: Evidence, verified: Veri
     (path / "more").symlink_to(path / "nothing")
     assert verified(path) == ["it has a link, or two files of one name"]
     (path / "more").unlink()
-    os.mkfifo(path / "pipe")  # Whoever opens it waits for ever.
+    os.mkfifo(path / "pipe")  # Opening it would block forever.
     assert verified(path) == ["it has a link, or two files of one name"]
     (path / "pipe").unlink()
     shutil.move(path / "keys.json", evidence.folder / "keys")
@@ -66,7 +66,7 @@ def test_links_to_nothing_and_what_is_no_file(evidence: Evidence, verified: Veri
 
 
 def test_a_link_in_a_zip(evidence: Evidence, verified: Verified) -> None:
-    """Whoever unpacks it has a link where a file was verified."""
+    """Unpacked, a verified file would be a link."""
     path = evidence.export()
     data = (path / "README.txt").read_bytes()
     (path / "README.txt").unlink()

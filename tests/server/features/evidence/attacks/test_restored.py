@@ -1,4 +1,4 @@
-"""The export of a restored event: its log has another name and begins as the one before."""
+"""The export of a restored event: its log has another name and the same beginning."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_it_is_verified_when_one_kiosk_has(restored, verified) -> None:
 
 
 def test_what_kiosks_cosigned_before_counts_for_the_beginning_alone(restored, verified) -> None:
-    """A kiosk goes on for long after the restore, and cosigns nothing of the new log."""
+    """A kiosk stays away long after the restore, and cosigns nothing of the new log."""
     for minute in (1, 12):
         now = RESTORED + minute * MINUTE
         restored.scan(restored.site.west, 1, now, decision="denied", reason="not_entitled")
@@ -53,7 +53,7 @@ def test_what_kiosks_cosigned_before_counts_for_the_beginning_alone(restored, ve
 
 
 def test_a_log_that_was_written_anew_before_the_restore_is_a_fork(restored, verified) -> None:
-    """The log's owner signs another history under the old name, and the kiosk has cosigned it."""
+    """The log's owner signs another history under the old name, and the kiosk cosigned it."""
     west, old = restored.site.west, restored.event.log_name.rpartition("/")[0]
     seen = Checkpoint(old, 20, bytes(32))
     note = sign_checkpoint(restored.event.log_key, old, seen)

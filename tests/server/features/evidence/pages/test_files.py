@@ -1,4 +1,4 @@
-"""Comparing exports on a page, and making one there."""
+"""Comparing and making exports on a page."""
 
 import io
 import re
@@ -87,7 +87,7 @@ def test_what_is_no_export_is_refused(auditor: Staff, data: bytes) -> None:
 
 
 def test_a_hostile_zip_is_refused(pages: Pages, auditor: Staff, tmp_path: Path) -> None:
-    """It has a huge file, a path that leads out, or two files of one name."""
+    """With a huge file, a path that leads out, or two files of one name."""
     whole = made(pages, tmp_path / "good.zip")
     for name, content in (("keys.json", b" " * 70_000_000), ("../../etc/passwd", b"x")):
         out = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The entry log as a timeline: filters, pages, single entries, and the log at a glance."""
+"""The entry log as a timeline: filters, pages, single entries, and the summary."""
 
 import html
 import json
@@ -107,7 +107,7 @@ def test_filters(shown: Pages, query: str, where: str) -> None:
 
 
 def mark(pages: Pages) -> None:
-    """Mark all blocks of entries that are full."""
+    """Mark all full blocks of entries."""
     while marks.mark_next(pages.database):
         pass
 
@@ -214,7 +214,7 @@ def test_exits_that_were_worked_out(pages: Pages, auditor: Staff) -> None:
 def test_looking_is_given_up_in_time_and_goes_on(
     pages: Pages, auditor: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of many entries few are meant, and no index says which. No page takes long for it."""
+    """Few of many entries match, and no index finds them. No page takes long."""
 
     def step(db) -> None:
         for number in range(1_300):

@@ -58,7 +58,7 @@ class World:
         self.restart()
 
     def send(self, url: str, body: bytes, headers: Mapping[str, str], answer_max: int) -> Reply:
-        """Bring a request to the witness, or to whoever answers in its place."""
+        """Bring a request to the witness, or to its stand-in."""
         self.asked.append(body)
         if self.answer is not None:
             return self.answer(url, body)
@@ -76,7 +76,7 @@ class World:
             )
 
     def round(self, later_ms: int = 60_000) -> None:
-        """Let a minute pass, and do what the server does then."""
+        """Let a minute pass, and run the server's work for it."""
         self.now += later_ms
         self.confirming.sign()
         self.confirming.ask()
@@ -113,7 +113,7 @@ def world(event: Event, database: Database, tmp_path: Path) -> Iterator[World]:
 
 @dataclass
 class OtherLog:
-    """A log that is signed by a key, apart from any event. Its entries are texts."""
+    """A signed log apart from any event. Its entries are texts."""
 
     key: PrivateKey
     origin: str = "example.org/log"

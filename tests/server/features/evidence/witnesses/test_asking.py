@@ -1,4 +1,4 @@
-"""The server asks its witnesses, and is told of forks, of those that forget, and of liars."""
+"""The server asks its witnesses, and reports forks, forgetful witnesses and liars."""
 
 import hashlib
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def test_it_is_cosigned_once_a_minute_while_there_is_news(world: World) -> None:
     assert verify_cosignature(public, NAME, first.note) * 1000 == world.now
     opened = open_checkpoint(world.event.log_key.public, world.log.name, first.note)
     assert (opened.size, opened.root) == world.log.state()
-    # Without news nobody is asked.
+    # Without news no witness is asked.
     world.round()
     assert len(world.asked) == 1
     world.act(2)
@@ -46,7 +46,7 @@ def test_it_is_cosigned_once_a_minute_while_there_is_news(world: World) -> None:
 
 
 def test_what_is_served_bears_it(world: World) -> None:
-    """Kiosks and pages get the cosigned checkpoint, for as long as it is the newest."""
+    """Kiosks and pages get the cosigned checkpoint while it is the newest."""
     plain, _ = world.log.checkpoint(0)
     world.round()
     note, _ = world.log.checkpoint(0)
@@ -63,7 +63,7 @@ def test_what_is_served_bears_it(world: World) -> None:
 
 
 def test_the_witness_knows_more_than_is_kept_here(world: World) -> None:
-    """The database was put back to before it was cosigned, and the log is the same one."""
+    """The database was set back to before the cosignature, with the same log."""
     world.round()
     earlier, name = world.cosigned, world.log.name
     world.act(2)
@@ -93,7 +93,7 @@ def test_what_is_kept_of_a_witness_was_altered(world: World) -> None:
 
 
 def rewrite(world: World, keep: int, more: int) -> None:
-    """Write the log anew from `keep` entries on, as whoever has the server's key can."""
+    """Rewrite the log from `keep` entries on, as a holder of the server's key can."""
     world.alter("DELETE FROM leaf WHERE number >= ?", keep)
     world.now += 1
     for _ in range(more):
@@ -113,14 +113,14 @@ def rewrite(world: World, keep: int, more: int) -> None:
 def test_a_log_that_was_rewritten_is_told(
     world: World, more: int, code: Code, words: str, *, forgotten: bool
 ) -> None:
-    """By whoever has the log's key, also where what is kept of the witness was altered with it."""
+    """By a holder of the log's key, also if the stored cosignatures were altered too."""
     world.round()
     rewrite(world, 3, more)
     if forgotten:
         world.alter("DELETE FROM witness_cosignature")
         world.alter("DELETE FROM given_checkpoint")
     elif code is Code.FORK:
-        # What was cosigned is kept here, and tells so without a question.
+        # The stored cosignature shows it without a request.
         words = "it cosigned another log of 5 entries than this one"
     asked = len(world.asked)
     world.round()
@@ -138,7 +138,7 @@ def test_a_log_that_was_rewritten_is_told(
 
 
 def test_a_witness_that_was_put_back_to_an_older_state(world: World, tmp_path: Path) -> None:
-    """It could be made to cosign another history. It is told, and asked on."""
+    """It could be made to cosign another history. This is reported, and asking continues."""
     world.round()
     log = verifier_key(world.log.name, world.event.log_key.public)
     key = (tmp_path / "witness" / "witness.key").read_bytes()
@@ -153,7 +153,7 @@ def test_a_witness_that_was_put_back_to_an_older_state(world: World, tmp_path: P
         world.act()
         world.round()
         assert world.trouble[0] is Code.SET_BACK
-        # After a day it is told no more.
+        # The report ends after a day.
         world.act()
         world.round(24 * HOUR)
         assert (world.trouble, world.cosigned.size) == (None, 8)
@@ -211,7 +211,7 @@ KEY = PrivateKey(b"a witness of its own".ljust(32))
 
 
 def lines(world: World, note: str) -> Iterator[tuple[str, str]]:
-    """What a liar may answer, each with what is said of it."""
+    """A liar's possible answers, each with the resulting report."""
     now_s = world.now // 1000
     good = cosign(KEY, NAME, note, now_s)
     other = note.replace("\n5\n", "\n4\n")
@@ -276,7 +276,7 @@ def test_lines_of_others_are_left_out(world: World) -> None:
 
 
 def test_a_witness_sees_hashes_alone(world: World) -> None:
-    """What is sent is the sizes, hashes and the log's signature, byte by byte."""
+    """Only sizes, hashes and the log's signature are sent, byte by byte."""
     world.round()
     world.act(300)
     world.round()

@@ -1,4 +1,4 @@
-"""Stamps by an authority on this machine (`openssl ts`), and everything that is none."""
+"""Stamps by an authority on this machine (`openssl ts`), and refusal of everything else."""
 
 import subprocess
 import threading
@@ -47,9 +47,9 @@ def test_a_stamp(tsa: TimeAuthority, tmp_path: Path) -> None:
     now = datetime.now(UTC).timestamp() * 1000
     assert abs(found.stamped_at - now) < 60_000
     assert authority.verify(answer, NOTE.encode(), known(tsa)) == found
-    # What it was asked has nothing of the note but its hash.
+    # The request contains only the note's hash.
     assert b"hallkeeper" not in tsa.asked[-1]
-    # Others' tool says the same.
+    # Others' tool agrees.
     (tmp_path / "n").write_text(NOTE)
     (tmp_path / "r").write_bytes(answer)
     command = ["openssl", "ts", "-verify", "-data", tmp_path / "n", "-in", tmp_path / "r"]
@@ -93,7 +93,7 @@ def test_a_signer_out_of_date(tmp_path: Path) -> None:
 
 
 def test_a_signer_of_somebody_else(tsa: TimeAuthority, tmp_path: Path) -> None:
-    """Whose certificate claims the right root, and is signed by another key."""
+    """Its certificate claims the right root, and is signed by another key."""
     with TimeAuthority.made(tmp_path / "other") as other:
         root = make_root(tmp_path, "Somebody")
         make_signer(other.folder, root, "Harbour Root")
@@ -106,7 +106,7 @@ def test_policies(tsa: TimeAuthority) -> None:
         authority.ask(posting.post, known(tsa, policy), NOTE)
     # The authority refuses others by itself.
     refused(tsa, "it refuses to stamp", policy="1.2.3.4.99999")
-    # One that stamps under another policy than it was asked for.
+    # An authority that stamps under another policy than requested.
     answer, _ = authority.ask(posting.post, known(tsa, POLICY), NOTE)
     with pytest.raises(StampError, match="Policy ID mismatch"):
         authority.verify(answer, NOTE.encode(), known(tsa, OTHER_POLICY))
@@ -187,7 +187,7 @@ def test_certificate_files(tsa: TimeAuthority, tmp_path: Path) -> None:
 
 
 def test_a_certificate_between(tsa: TimeAuthority, tmp_path: Path) -> None:
-    """The root signed one between, which signed the signer's. The file has both."""
+    """The root signed an intermediate certificate, which signed the signer's. The file has both."""
     with TimeAuthority.made(tmp_path / "long") as longer:
         middle = longer.folder / "middle"
         middle.mkdir()

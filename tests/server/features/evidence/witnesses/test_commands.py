@@ -1,4 +1,4 @@
-"""`hallkeeper audit` with a witness that runs as a process of its own, and an authority."""
+"""`hallkeeper audit` with a witness in its own process, and an authority."""
 
 import http.client
 import os
@@ -31,7 +31,7 @@ def console(event: Event, tmp_path: Path) -> Console:
 
 @contextmanager
 def running(directory: Path, *arguments: str) -> Iterator[tuple[str, str]]:
-    """The witness' address and key. It is ended by a signal, and ends well."""
+    """The witness' address and key. A signal ends it, and its exit status is checked."""
     command = [sys.executable, "-m", "server", "audit", "witness", "--dir", str(directory)]
     process = subprocess.Popen(
         [*command, "--port", "0", *arguments], stdout=subprocess.PIPE, text=True,
@@ -89,7 +89,7 @@ def test_an_event_with_a_witness_and_an_authority(
         assert console("audit", "verify", str(out), "--checkpoint", kept).output.endswith(
             "VERIFIED\n"
         )
-        # Whoever asks it sees how much it cosigned.
+        # It answers anyone with the number of cosigned entries.
         host, _, port = url.removeprefix("http://").partition(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=240)
         connection.request("GET", "/")
@@ -116,7 +116,7 @@ def test_the_witness_keeps_what_it_knows_when_it_is_killed(
         console("audit", "checkpoint")
     with running(tmp_path / "witness") as (url, again):
         assert again == key
-        # The log is written anew, by whoever has its key.
+        # A holder of its key rewrites the log.
         with Database(console.event.database_path) as database:
             zeros = (bytes(32),)
             database.write(lambda db: db.execute("UPDATE leaf SET hash = ?", zeros))

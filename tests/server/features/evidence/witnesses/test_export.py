@@ -1,4 +1,4 @@
-"""Exports with what others outside confirmed: verified by both programs, and what is found."""
+"""Exports with confirmations of outsiders: verified by both programs, with findings."""
 
 import importlib.util
 import json
@@ -122,7 +122,7 @@ def test_witnesses_that_are_missing(confirmed: World) -> None:
 
 
 def test_a_witness_that_was_not_asked_for_long(confirmed: World) -> None:
-    """Else whoever holds the log's key asks nobody while it is rewritten."""
+    """Otherwise a holder of the log's key could stop asking while rewriting it."""
     confirmed.act(3)
     out = exported(confirmed, now=confirmed.now + 11 * MINUTE)
     (found,) = findings(out, witnesses=(confirmed.witness.key,))
@@ -131,7 +131,7 @@ def test_a_witness_that_was_not_asked_for_long(confirmed: World) -> None:
 
 
 def rewritten(world: World) -> Path:
-    """The log written anew from entry 10 on, with all that the server's own key can make."""
+    """The log rewritten from entry 10 on, with everything that the server's own key can make."""
     world.alter("DELETE FROM leaf WHERE number >= 10")
     world.now += 1
     world.act(35)
@@ -171,7 +171,7 @@ def test_cosignatures_that_were_forged(confirmed: World) -> None:
 
 
 def altered(world: World, change: Callable[[], None]) -> Path:
-    """An export that was made by whoever has the log's key, after a change of the database."""
+    """An export by a holder of the log's key, after a change of the database."""
     change()
     return exported(world, "altered")
 
@@ -185,7 +185,7 @@ def test_stamps_that_are_none(confirmed: World, tmp_path: Path, time_authority) 
     found = findings(altered(confirmed, lambda: put(note, other, one)))
     assert found == ["stamp/0.note: its stamp is of another checkpoint"]
     shutil.rmtree(confirmed.event.path.parent / "altered")
-    # The right hash, and nothing that holds.
+    # The right hash with an invalid signature.
     place = bytes(answer).rindex(b"\x30") - 40
     broken = bytes(answer[:place]) + bytes([answer[place] ^ 1]) + bytes(answer[place + 1 :])
     (found,) = findings(altered(confirmed, lambda: put(note, broken, one)))
@@ -214,7 +214,7 @@ def test_without_the_authoritys_certificate(confirmed: World) -> None:
 
 
 def test_the_one_file_names_the_command_of_openssl(confirmed: World, time_authority) -> None:
-    """And the command works in the export's folder, and refuses an altered checkpoint."""
+    """The command works in the export's folder, and refuses an altered checkpoint."""
     out = exported(confirmed)
     done = subprocess.run(
         [sys.executable, "verify.py", "."], cwd=out, capture_output=True, text=True, check=True
@@ -262,7 +262,7 @@ def test_another_verifier_reads_a_witness(confirmed: World) -> None:
 
 
 def test_a_log_of_another_name_is_not_confirmed_by_old_ones(confirmed: World) -> None:
-    """A restored server's log has nothing of the one before."""
+    """A restored server's log inherits no confirmation."""
     confirmed.event = replace(confirmed.event, incarnation=2)
     out = exported(confirmed)
     assert not (out / "outside").exists()
@@ -284,7 +284,7 @@ def test_altered_files_are_refused(confirmed: World) -> None:
 
 
 def test_altered_by_who_can_sign_anew(confirmed: World, time_authority) -> None:
-    """Whoever has the log's key makes a new manifest. What others signed is found all the same."""
+    """A holder of the log's key makes a new manifest. Others' altered signatures are found."""
     wanted = {"witnesses": (confirmed.witness.key,), "authority": time_authority.ca.read_bytes()}
     with confirmed.database.reading() as db:
         (note,) = db.execute("SELECT note FROM witness_cosignature").fetchone()

@@ -1,5 +1,5 @@
-"""Answers of authorities and witnesses with bytes altered, cut or put in. None proves anything that
-the true one does not, and none is a traceback.
+"""Answers of authorities and witnesses with bytes altered, cut or inserted. None proves more than
+the true answer, and none causes a traceback.
 """
 
 import shutil
@@ -30,7 +30,7 @@ def log() -> OtherLog:
 
 
 def test_stamps(time_authority: TimeAuthority, log: OtherLog) -> None:
-    """Bytes beside what is signed may differ. What is proven is the same."""
+    """Bytes outside the signed part may differ. The proof is the same."""
     time_authority.answer = None
     known = Authority(time_authority.url, read_certificates(time_authority.ca))
     message = log.note().encode()
@@ -53,7 +53,7 @@ def test_cosignatures(log: OtherLog) -> None:
             found = read_cosignature(changed, NAME, WITNESS.public, note)
         except NoteError:
             continue
-        # Such as the same line with another one behind it.
+        # Such as the same line with another line behind it.
         assert found == (whole.decode(), 1_777_860_000), changed
 
 
@@ -73,7 +73,7 @@ def test_requests_to_a_witness(log: OtherLog, tmp_path) -> None:
             if found.status != 200:
                 assert found.status in (400, 403, 404, 409, 422), changed
                 continue
-            # A signature that nobody knows may stand under the log's.
+            # An unknown signature may follow the log's.
             assert same or log.note() in changed.decode(), changed
             shutil.rmtree(tmp_path / "w" / "evidence")
             (tmp_path / "w" / "evidence").mkdir()
@@ -81,7 +81,7 @@ def test_requests_to_a_witness(log: OtherLog, tmp_path) -> None:
 
 
 def reset(witness, first: bytes):
-    """Begin anew, as the witness was before the request."""
+    """Reset the witness to its state before the request."""
     (file,) = (witness._directory / "cosigned").iterdir()
     file.unlink()
     made = type(witness)(witness._directory, witness.name, witness._key)

@@ -1,4 +1,4 @@
-"""The witness that others run: what it cosigns, what it refuses, and what it remembers."""
+"""The witness that others run: its cosignatures, refusals and memory."""
 
 import http.client
 import threading

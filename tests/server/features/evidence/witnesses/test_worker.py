@@ -36,7 +36,7 @@ def given(world: World) -> Given | None:
 
 
 def test_a_checkpoint_at_least_once_a_minute_while_there_is_news(world: World) -> None:
-    """Whether or not a kiosk or a witness asks. The server looks every five seconds."""
+    """Independent of requests by kiosks and witnesses. The server looks every five seconds."""
     world.settings(witnesses={})
     signed: dict[int, int] = {}
     for second in range(0, 1_200, 5):
@@ -48,7 +48,7 @@ def test_a_checkpoint_at_least_once_a_minute_while_there_is_news(world: World) -
         found = given(world)
         assert found is not None
         signed[found.at] = found.size
-        # What is not in a checkpoint yet is less than a minute old.
+        # Entries outside a checkpoint are less than a minute old.
         assert found.size == world.log.size() or world.now - found.at < MINUTE
     assert list(signed) == [NOW + second * 1000 for second in (0, 60, 120, 180, 240, 300, 900)]
     newest = given(world)
@@ -249,7 +249,7 @@ def read_here(path: Path, read: Callable[[Connection], object]) -> object:
 
 
 def test_at_once_and_no_longer_than_so(world: World) -> None:
-    """A page asks everybody before an export, and does not wait for who is slow."""
+    """Before an export a page asks all of them, and does not wait for slow ones."""
     world.confirming.confirm_within(240)
     assert world.cosigned.size == 5
     begun, done = threading.Event(), threading.Event()
@@ -263,7 +263,7 @@ def test_at_once_and_no_longer_than_so(world: World) -> None:
     world.answer = slow
     world.confirming.confirm_within(0.01)
     assert begun.wait(240)
-    # Who asks meanwhile waits for the same answer.
+    # A concurrent caller waits for the same answer.
     world.confirming.confirm_within(0.01)
     assert len(world.asked) == 2
     done.set()
@@ -274,7 +274,7 @@ def test_at_once_and_no_longer_than_so(world: World) -> None:
 
 
 def test_a_page_asks_before_its_export(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The export itself is not looked at here, so it needs no process.
+    # The export itself is not checked here, so it needs no process.
     monkeypatch.setattr(files, "read_apart", read_here)
     with Pages(world.event, world.database) as pages:
         services_of(pages.app).keep(world.confirming)
@@ -285,12 +285,12 @@ def test_a_page_asks_before_its_export(world: World, monkeypatch: pytest.MonkeyP
         assert len(world.asked) == before + 1
         with world.database.reading() as db:
             newest = entry_log.newest(db)
-        # The act of exporting is in the checkpoint that was cosigned.
+        # The act of exporting is in the cosigned checkpoint.
         assert world.cosigned.size == newest + 1
 
 
 def test_the_ledgers_check_compares_it_too(world: World) -> None:
-    """`hallkeeper audit check` knows what witnesses cosigned and the authority stamped."""
+    """`hallkeeper audit check` knows the witnesses' cosignatures and the authority's stamps."""
     world.round()
     one = Stamp(0, 3, world.log.note(3), "Time", NOW, NOW, b"")
     world.database.write(lambda db: stamps.keep(db, world.log.name, one))

@@ -62,7 +62,7 @@ def make_middle(folder: Path, root: ec.EllipticCurvePrivateKey) -> ec.EllipticCu
 def make_signer(
     folder: Path, root: ec.EllipticCurvePrivateKey, root_name: str, *, ended: bool = False
 ) -> None:
-    """Write the signer's certificate and key. One that has `ended` is out of date by a day."""
+    """Write the signer's certificate and key. With `ended` it expired a day ago."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     end = now + timedelta(days=-1 if ended else 300)
@@ -133,7 +133,7 @@ class TimeAuthority:
         (self.folder / "tsa.cnf").write_text(_CONFIG.format(self.folder) + certs)
 
     def stamped(self, query: bytes) -> bytes:
-        """What `openssl ts -reply` says."""
+        """The output of `openssl ts -reply`."""
         asked = self.folder / "asked.tsq"
         asked.write_bytes(query)
         command = ["openssl", "ts", "-reply", "-config", self.folder / "tsa.cnf"]
