@@ -1,7 +1,7 @@
-"""A kiosk that was offline for a day sends its scans, while 60 others go on: what do they notice?
+"""How one kiosk that sends a day's backlog slows 60 others down.
 
-The one sends batch after batch as a kiosk does, and no sooner than the last was acknowledged; the
-others scan at a steady rate. Their delays stand before, during and after.
+It sends batch after batch as a kiosk does, each after the acknowledgement of the last. The others
+scan at a steady rate; their delays are measured before, during and after.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ SYNC_MAX_S = 300.0
 
 
 def grant(site: LiveSite, door: FakeDoor, count: int) -> None:
-    """The places that the door took with it."""
+    """The places that the door held when it went offline."""
     key, kiosk = PoolKey(door.hall), (door.kiosk, door.generation)
 
     def step(db: sqlite3.Connection) -> None:
@@ -44,7 +44,7 @@ def grant(site: LiveSite, door: FakeDoor, count: int) -> None:
 
 
 def scan_a_day(door: FakeDoor, serials: list[int]) -> None:
-    """What the door kept in its journal: people in and out, the last one long ago."""
+    """Fill the door's journal: people in and out, the last one long ago."""
     dice = random.Random(2)
     began = now_ms() - DAY_MS
     inside: list[tuple[int, object]] = []
@@ -60,7 +60,7 @@ def scan_a_day(door: FakeDoor, serials: list[int]) -> None:
 
 
 async def hand_in(load: Load, kiosk: LoadKiosk, batch_scans: int) -> int:
-    """Batch after batch; how many there were."""
+    """Send batch after batch; return their number."""
     batches = 0
     while kiosk.door.acked < len(kiosk.door.records):
         last = min(len(kiosk.door.records), kiosk.door.acked + batch_scans)

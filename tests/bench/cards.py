@@ -1,7 +1,7 @@
-"""How long cards take: 10,000 in one PDF, one alone, and the same card by ReportLab.
+"""The time of cards: 10,000 in one PDF, one alone, and the same card by ReportLab.
 
-The people have Latin names, because ReportLab sets no other script rightly. The processor time is
-given beside the time by the clock, which says little where other programs run.
+All names are Latin, because ReportLab sets no other script correctly. Processor time is given too:
+on a busy machine the clock means little.
 """
 
 import io
@@ -33,7 +33,7 @@ _WORKS = "Harbour Pilots,Fjord & Sønner AS,Institute of Geography,Northern Ligh
 
 
 def people(count: int) -> list[Card]:
-    """Make so many cards, the same each time."""
+    """The same people each time."""
     draw = random.Random(10)
     days = tuple(Day(str(25 + day), True) for day in range(3))
     return [
@@ -56,10 +56,9 @@ def people(count: int) -> list[Card]:
 
 
 def run() -> dict[str, object]:
-    """Measure all of it."""
     found = people(CARDS)
     many = _many(found)  # First, because the rest leaves memory behind.
-    render_pdf(found[:1], look=LOOK)  # Fonts are looked for once in a process.
+    render_pdf(found[:1], look=LOOK)  # Fonts are looked up once a process.
     one = _cpu_s(lambda: render_pdf([replace(found[1], given_name="Zoë")], look=LOOK))
     ours = _cpu_s(lambda: render_pdf(found[:COMPARED], look=LOOK)) / COMPARED
     forget_drawn()
@@ -101,7 +100,7 @@ def _many(found: list[Card]) -> dict[str, object]:
 
 
 def _peak_mb(ended: threading.Event) -> int:
-    """Return the most memory that all processes have had together, shared pages counted once."""
+    """Return the peak memory of all processes together, shared pages counted once."""
     peak = 0
     while not ended.wait(0.1):
         peak = max(peak, sum(map(_pss_kb, with_descendants(os.getpid()))))
@@ -109,7 +108,7 @@ def _peak_mb(ended: threading.Event) -> int:
 
 
 def _pss_kb(pid: int) -> int:
-    with suppress(OSError):  # A process may have ended.
+    with suppress(OSError):  # The process may have ended.
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1])
@@ -127,7 +126,7 @@ def _cpu_s(work: object) -> float:
 
 
 def _used_s() -> float:
-    """Return the processor time of this process and of those that have ended."""
+    """Return the processor time of this process and of its ended children."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(used.ru_utime + used.ru_stime for used in both)
 

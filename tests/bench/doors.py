@@ -1,9 +1,9 @@
 """From a scan at one door to the hall's other doors: 10 to 300 kiosks on one server, with TLS and
 signatures.
 
-Each kiosk holds its feed, obeys orders of places, and sends a heartbeat when it has sent nothing
-for two seconds; scans come at a steady rate, one POST each, on connections kept open. The delay
-runs from the moment before the POST is written to the moment the change is read at another door.
+Each kiosk holds its feed, obeys orders of places, and sends a heartbeat after two seconds without a
+message. Scans come at a steady rate, one POST each, on connections kept open. The delay runs from
+just before the POST is written until another door reads the change.
 """
 
 import asyncio
@@ -32,10 +32,10 @@ async def scan_steadily(
     seconds: float,
     until: asyncio.Event | None = None,
 ) -> None:
-    """Scans at random doors at a steady rate, whatever their answers take.
+    """Scan at random doors at a steady rate, however long the answers take.
 
-    `people` gives the serial of one after another. Nobody should come twice within a minute: who is
-    at two doors faster than people walk is taken for a copied badge, and all doors are told.
+    `people` gives serials in turn. A person must not recur within a minute: two doors faster than
+    walking pace look like a copied badge, and the server notifies all doors.
     """
     dice = random.Random(1)
     begin = time.perf_counter()
@@ -48,8 +48,8 @@ async def scan_steadily(
 
 
 async def run_load(load: Load, people: Iterator[int], pid: int) -> tuple[Timings, float, float]:
-    """What the kiosks saw, and meanwhile the share of a core that the server took, and how many
-    batches and heartbeats came in a second.
+    """Return the kiosks' timings, the server's share of a core, and batches and heartbeats a
+    second.
     """
     await load.open()
     await scan_steadily(load, people, RATE, WARM_UP_S)

@@ -1,7 +1,6 @@
-"""What the page of acts costs with 1,000,000 leaves in the entry log, and how long its CSV takes.
+"""The cost of the page of acts with 1,000,000 leaves in the entry log, and the time of its CSV.
 
-One leaf in ten is an act. Some filters find next to nothing, which is the dearest case without an
-index.
+One leaf in ten is an act. Some filters find almost nothing: the slowest case without an index.
 """
 
 import random
@@ -70,7 +69,7 @@ def timed(client: FlaskClient, target: str) -> list[float]:
 
 
 def edges(database: Database) -> list[str]:
-    """A page in the middle and one at the very end."""
+    """A page in the middle and the last one."""
     db = database.reader
     middle = act_list.Edge(START + LEAVES // 2 * 40, LEAVES // 2)
     last = act_list.page(db, act_list.Filter()).acts[-1].edge

@@ -1,10 +1,10 @@
 """From a scan at a door to the board on a screen: 55 halls, 300 kiosks, 150 scans a second, and a
 real headless Chromium.
 
-The doors of one hall are left to probes. Each is one entry, and the page says when its tile has
-the new number, at the next frame that the browser paints. Both read one machine's clock. The other
-boards are connections that read the same feed without drawing it, so that the browser's work does
-not take the cores from the server that is measured.
+The doors of one hall are left to probes. Each probe is one entry, and the page reports when its
+tile shows the new number, at the next painted frame. Both use one machine's clock. The other boards
+are connections that read the same feed without drawing it, so the browser takes no cores from the
+server.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1920,1080",
     "--disable-background-networking", "--disable-component-update",
 )  # fmt: skip
-# Keeps when the number of a tile became what it is, at the next frame.
+# Records when a tile's number changed, at the next frame.
 WATCH = """
 window.seen = {};
 const tile = document.getElementById(arguments[0]);
@@ -48,7 +48,7 @@ new MutationObserver(() => {
 
 
 class Board:
-    """A feed of the board that nobody looks at. It counts what it is sent."""
+    """A feed of the board without a screen. It counts the bytes it receives."""
 
     def __init__(self, port: int, token: str) -> None:
         self.bytes = 0
@@ -68,12 +68,12 @@ class Board:
             self.bytes += len(line)
 
     def close(self) -> None:
-        """Read no more. The server ends the connection when it stops."""
+        """Stop reading. The server ends the connection when it stops."""
         self._over = True
 
 
 def run(kiosks: int = KIOSKS, rate: float = RATE, seconds: float = SECONDS) -> dict[str, object]:
-    """Measure. A smaller load tries the bench itself."""
+    """Measure. A smaller load tests the bench itself."""
     with TemporaryDirectory() as folder:
         site = LiveSite(Path(folder), venue(), people=PEOPLE)
         try:
@@ -165,7 +165,7 @@ async def _measure(
     return {
         "kiosks": len(load.kiosks),
         "probes": len(sent),
-        # A probe whose number was never shown alone came together with the next.
+        # A probe whose number never appeared alone was merged with the next.
         "shown_with_the_next": len(sent) - len(delays),
         "scan_to_screen_ms": quantiles(delays),
         "acknowledged_ms": quantiles(acks),
@@ -176,7 +176,7 @@ async def _measure(
 
 
 async def _cost(pid: int, work: Any) -> float:
-    """The share of a core that the server takes meanwhile, in percent."""
+    """The server's share of a core meanwhile, in percent."""
     before, began = used(pid)[0], time.perf_counter()
     await work
     return round(100 * (used(pid)[0] - before) / (time.perf_counter() - began), 1)
@@ -185,7 +185,7 @@ async def _cost(pid: int, work: Any) -> float:
 async def _scan(
     load: Load, kiosks: list[LoadKiosk], people: Iterator[int], rate: float, seconds: float
 ) -> None:
-    """Scans at random doors at a steady rate, whatever their answers take."""
+    """Scan at random doors at a steady rate, however long the answers take."""
     dice, begin, count = random.Random(1), time.perf_counter(), 0
     async with asyncio.TaskGroup() as posts:
         while time.perf_counter() - begin < seconds:
@@ -201,8 +201,8 @@ async def _probe(
     sent: dict[int, float],
     seconds: float,
 ) -> None:
-    """Let one person after another into the hall of these kiosks, and keep when (Unix ms) each
-    number of people was sent.
+    """Admit one person after another at these kiosks, and keep the send time (Unix ms)
+    of each number of people.
     """
     dice, until = random.Random(2), time.perf_counter() + seconds
     while time.perf_counter() < until:

@@ -1,9 +1,9 @@
-"""How quickly the badge desk works, by a real browser, server and printers on loopback.
+"""The speed of the badge desk with a real browser, server and printers on loopback.
 
-A clerk works by keyboard alone in headless Chromium. First single badges are measured, from the
-last key of a name until the person is listed, and from Enter until the printer has the card's
-bytes. Then people are registered in a row by keys at a person's pace, and one of two printers runs
-out of labels in the middle. What keys take is told apart from what the system takes.
+A clerk uses only the keyboard in headless Chromium. First single badges are measured: from the last
+key of a name until the person is listed, and from Enter until the printer has the card's bytes.
+Then people are registered in a row at a person's typing speed, and one of two printers runs out of
+labels midway. Typing time is reported apart from the system's.
 """
 
 import random
@@ -24,7 +24,7 @@ from tests.system.support.site import now_ms
 PEOPLE = 2_000
 EACH = 25  # badges for each kind of printer
 WALK_INS = 200
-KEY_S = 0.04  # A key of somebody who types very well, in the mean.
+KEY_S = 0.04  # mean time of a very good typist's key
 OUT_AT, LOADED_AT = 80, 120  # walk-ins
 BOUND_S = 900.0
 WAIT_S = 60.0
@@ -33,7 +33,7 @@ GIVEN = (
 ).split()
 FAMILY = "Aalto Berg Costa Dahl Eklund Farkas Greco Hoang Ito Jansen".split()
 
-# In the page: when the last key was pressed, and when the list changed after it.
+# In the page: the times of the last key and of the list's next change.
 WATCH = """
 addEventListener("keydown", () => { window.keyAt = performance.now(); window.foundAt = 0; }, true);
 addEventListener("DOMContentLoaded", () => {
@@ -56,7 +56,7 @@ def browsing() -> Iterator[Any]:
 
 
 def received(place: Place, printer: str) -> int:
-    """How many cards' bytes a printer has."""
+    """The number of cards that a printer has received."""
     if printer == "Zebra":
         return len(place.zpl.printed)
     return sum(1 for one in list(place.ipp.jobs.values()) if one["document"])
@@ -101,7 +101,7 @@ def badges(clerk: Keyboard, place: Place, printer: str, first: int) -> dict[str,
 
 
 class Hand:
-    """Types as a person does, and knows how long that took."""
+    """Types at a person's speed, and counts the time of it."""
 
     def __init__(self, clerk: Keyboard) -> None:
         self.clerk = clerk
@@ -138,7 +138,7 @@ def register(clerk: Keyboard, hand: Hand, number: int) -> None:
 
 
 def walk_ins(clerk: Keyboard, place: Place) -> dict[str, object]:
-    """Register people in a row, while the first printer has no labels for a part of them."""
+    """Register people in a row; for some of them the first printer has no labels."""
     place.both()
     wait(lambda: not open_jobs(place), "the cards of before")
     hand, each = Hand(clerk), []

@@ -1,8 +1,8 @@
-"""How long a muster of 30,000 people in 40 halls with doors offline takes to the list, to the page
-and to paper, and what a roll call of 2,000 costs the server.
+"""How long a muster of 30,000 people in 40 halls with offline doors takes to the list, the page and
+paper, and the server's cost of a roll call of 2,000.
 
-The event stands in a temporary directory with a programme's worth of earlier stays, and the pages
-are asked of the app itself, without a network.
+The event is in a temporary directory, with a whole programme of earlier stays. The app itself is
+called, without a network.
 """
 
 import os
@@ -41,7 +41,7 @@ PEOPLE = 100_000  # on the roster
 INSIDE = 30_000
 HALLS = 40
 DOORS = 4  # of each hall
-AWAY = 10  # halls with a door that is offline
+AWAY = 10  # halls with an offline door
 HELPED = 300
 EARLIER_STAYS = 300_000
 SEEN = 2_000
@@ -65,7 +65,7 @@ _STAY = (
 
 
 def fill(db: sqlite3.Connection) -> None:
-    """Halls with doors and kiosks, people, those inside, and stays that are over."""
+    """Add halls with doors and kiosks, people, those inside, and past stays."""
     dice = random.Random(1)
     for hall in range(1, HALLS + 1):
         db.execute(
@@ -147,7 +147,7 @@ def event() -> Iterator[tuple[Event, Database]]:
 
 
 def roll_call(opened: Event, database: Database, serials: list[int]) -> dict[str, float]:
-    """Three points that were away send what they saw, in batches of 200 as kiosks do."""
+    """Three points that were offline send their records, in batches of 200 as kiosks do."""
     calendar = Calendar(day_starts(opened.settings))
     took = []
     for point in range(POINTS):
@@ -184,14 +184,14 @@ def roll_call(opened: Event, database: Database, serials: list[int]) -> dict[str
 
 
 def _timed(step: Callable[[], object]) -> tuple[tuple[float, float], Any]:
-    """Return the seconds that it took, and of the processor, and what came of it."""
+    """Return seconds by the clock, seconds of CPU, and the result."""
     began = time.perf_counter(), time.process_time()
     found = step()
     return (time.perf_counter() - began[0], time.process_time() - began[1]), found
 
 
 def run() -> dict[str, object]:
-    """Begin it several times, ask the pages, and let three points tell whom they saw."""
+    """Begin it several times, request the pages, and let three points report people seen."""
     with event() as (opened, database):
         begun = []
         for number in range(TIMES):

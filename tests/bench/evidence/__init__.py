@@ -1,1 +1,1 @@
-"""What it costs to prove the entry log, to read it, and whether anything forged gets through."""
+"""The cost of proving and reading the entry log, and whether any forgery is accepted."""

@@ -1,5 +1,5 @@
-"""What it costs to export and to verify an entry log of a million scans: CPU time and memory, each
-in a process of its own.
+"""The cost of exporting and verifying an entry log of a million scans: CPU time and memory, each in
+its own process.
 """
 
 import json
@@ -102,7 +102,7 @@ def measured(*command: str) -> dict[str, object]:
 
 
 def run(entries: int = ENTRIES) -> dict[str, object]:
-    """Export as a folder and as a zip, our command's verification, and the single file's."""
+    """Export as a folder and as a zip; verify with our command and with the single file."""
     with TemporaryDirectory() as folder:
         path = Path(folder)
         settings = EventSettings(

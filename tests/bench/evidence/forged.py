@@ -1,6 +1,6 @@
 """Whether any of very many altered receipts and exports is accepted, or ends in a traceback.
 
-What is counted is what was refused. Anything else stops the run and is shown with its seed.
+Refusals are counted. Any other result stops the run and shows its seed.
 """
 
 import json
@@ -22,7 +22,7 @@ STEP = 1_000
 
 
 def run(turns: int = TURNS) -> dict[str, object]:
-    """So many receipts, folders and zips, each altered in another way."""
+    """Try so many receipts, folders and zips, each altered in another way."""
     with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         settings = EventSettings(
             name={"en": "Bench"}, time_zone="UTC", first_day=date(2026, 5, 4), days=3,

@@ -1,6 +1,5 @@
-"""What the page of the entry log costs with 1,000,000 entries: 700,000 scans, 60,000 acts, 200,000
-exits that were worked out, and 40,000 entries that were erased. Each filter, its first page and one
-deep in the past.
+"""The cost of the entry log's page with 1,000,000 entries: 700,000 scans, 60,000 acts, 200,000
+inferred exits, and 40,000 erased entries. Each filter: its first page and an old one.
 """
 
 import json
@@ -37,7 +36,7 @@ QUERIES = [
     for more in ("", "hall=1", "hall=55", "kiosk=k299", "day=2026-05-05", "day=2030-01-01",
                  "day=2026-05-06&hall=7", "day=2026-05-04&kiosk=k7", "hall=9&kiosk=k8")
 ]  # fmt: skip
-DEEP = 90_000  # A number from which on an old page is shown.
+DEEP = 90_000  # The old page begins at this number.
 
 
 def fill(db: Connection) -> None:

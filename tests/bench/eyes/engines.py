@@ -1,4 +1,4 @@
-"""The engines side by side, each behind the same few lines: a gray picture in, texts out."""
+"""The engines behind one interface: a gray picture in, texts out."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def ours(clock: Callable[[], float] = time.perf_counter) -> Read:
 
 
 def zxing(clock: Callable[[], float] = time.perf_counter) -> Read:
-    """With the same options as our first look, which are its best ones."""
+    """With the options of our first look, which are its best."""
     return lambda gray: [found.text for found in find_zxing(gray) if found.text is not None]
 
 

@@ -29,7 +29,7 @@ PLACES = 5000
 
 
 class Tape:
-    """A webcam that plays JPEG pictures at 30 a second, for `seconds`; then the last one stays.
+    """A webcam that plays JPEG pictures at 30 a second for `seconds`, then repeats the last.
 
     They are decoded in the camera's thread, as a webcam's are.
     """
@@ -82,7 +82,7 @@ def badge_view(serial: int, size: tuple[int, int], noise: int = 0) -> Gray:
 
 @cache
 def empty_views(size: tuple[int, int], count: int = 8) -> list[Gray]:
-    """The hall alone, with a sensor's noise. Nobody changes them."""
+    """The hall alone, with a sensor's noise. Treat them as read-only."""
     rng = np.random.default_rng(size)
     return [cv2.convertScaleAbs(hall(size, 0) + rng.normal(0, 2, size[::-1])) for _ in range(count)]
 
@@ -91,7 +91,7 @@ def empty_views(size: tuple[int, int], count: int = 8) -> list[Gray]:
 def open_kiosk(
     directory: Path, on_answer: Callable[[AnswerReport], None] = lambda told: None
 ) -> Iterator[Kiosk]:
-    """Enrolled, at noon of the event's first day, with facts and places; its server is away."""
+    """Enrolled, at noon of the event's first day, with facts and places, without a server."""
     with ExitStack() as parts:
         for module in ("run", "replica.replica"):
             parts.enter_context(patch(f"kiosk.{module}.now_ms", lambda: NOON))
@@ -128,7 +128,7 @@ def _hold_feed(url: str, lines: list[int]) -> None:
 
 
 def watch(kiosk: Kiosk, tape: Tape) -> list[int]:
-    """Run the door until the tape has ended; the feed's lines."""
+    """Run the door until the tape has ended; return the feed's lines."""
     source, stop = Source(Kind.WEBCAM, "0"), threading.Event()
     with Camera(source, CameraRequest(), open_capture=lambda *_: tape) as camera:
         eye = Eye(camera, kiosk)

@@ -1,4 +1,4 @@
-"""What each engine reads of the stills and the films, and what it takes."""
+"""Each engine's reads of the stills and the films, and their cost."""
 
 import time
 from collections import Counter, defaultdict
@@ -38,7 +38,7 @@ class Tally:
 
 
 def warm_up() -> None:
-    """Tables and libraries are loaded once; no engine shall pay for it while it is measured."""
+    """Load tables and libraries, so that no engine pays for it while it is measured."""
     gray = still("moving 1.5-3 modules", 0).gray
     for make in ENGINES.values():
         read = make()
@@ -79,9 +79,9 @@ def _show_still(name: str, tally: Tally, picture: Still) -> None:
 
 
 class FilmPlayer:
-    """Shows a film in its own time: an engine that takes long misses frames, as at a door.
+    """Shows a film in real time: a slow engine misses frames, as at a door.
 
-    Its clock adds the CPU time taken to the film's, so that other load on the machine has no say.
+    Its clock adds CPU time to the film's, so other load on the machine does not count.
     """
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class FilmPlayer:
 
 @dataclass
 class Reel:
-    """One engine's score at the films of one kind. Those not read have no frames and no ms."""
+    """One engine's score at the films of one kind. Unread films have no frames and no ms."""
 
     asked: int = 0
     two_sharp_asked: int = 0

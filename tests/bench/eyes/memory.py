@@ -1,4 +1,4 @@
-"""Whether a door's memory grows while it watches: the resident set, minute by minute."""
+"""Whether a watching door's memory grows: the resident set, minute by minute."""
 
 import threading
 import time
@@ -29,7 +29,7 @@ def resident_mb() -> float:
 
 
 def _pictures(shown: int) -> list[bytes]:
-    """The hall, and then twenty badges with the hall after each, as far as they are shown."""
+    """The hall, then twenty badges with the hall after each, as far as they are shown."""
     hall = jpegs(empty_views(HD))
     pictures = hall.copy()
     for serial in range(1, 21):
@@ -40,7 +40,7 @@ def _pictures(shown: int) -> list[bytes]:
 
 
 def run(minutes: float = 10.0) -> dict[str, Any]:
-    """A kiosk before 720p video at 30 frames a second: badges come and go, the hall between."""
+    """Run a kiosk on 720p video at 30 frames a second: badges come and go, the hall between."""
     pictures = _pictures(frames_in(minutes * 60))
     tape, samples = Tape(pictures, minutes * 60), []
 

@@ -1,6 +1,6 @@
-"""What is read of photos: by the first look, by a door held eight frames, and by `read`.
+"""Reads of photos: by the first look, by a door held eight frames, and by `read`.
 
-Times are of the processor, so that other load on the machine has no say.
+Times are CPU time, so other load on the machine does not count.
 """
 
 import json
@@ -18,7 +18,7 @@ from tests.bench.eyes.pictures.cards import Gray
 from tests.bench.eyes.pictures.photo_kinds import KINDS
 from tests.bench.eyes.pictures.photos import Photo, photo
 
-FIRST_NUMBER = 100  # those before it were looked at while the looks were chosen
+FIRST_NUMBER = 100  # earlier photos were used to choose the looks
 EACH = 4
 BUILD = Path("build/bench")
 
@@ -74,7 +74,7 @@ class Score:
 
 
 def run(each: int | None = None, build: Path = BUILD) -> dict[str, Any]:
-    """`each` photo of every kind before each reader; writes photos.json into `build`."""
+    """Show `each` photo of every kind to each reader; write photos.json into `build`."""
     each = each or EACH
     scores = {name: Score() for name in READERS}
     photos = codes = 0

@@ -46,7 +46,7 @@ def frame_to_commit(badges: int, size: tuple[int, int], directory: Path) -> dict
         "badges": badges,
         "scans": scans,
         "ms": percentiles(took_ms),
-        # With the looks at the badge's other two frames; other load on the machine has no say.
+        # Includes the looks at the badge's other two frames; other load does not count.
         "cpu_ms_a_badge": percentiles([1000 * float(step) for step in np.diff(cpu_s)]),
         "max_ms": round(max(took_ms), 1) if took_ms else None,
         "feed_lines": lines[0],
@@ -54,7 +54,7 @@ def frame_to_commit(badges: int, size: tuple[int, int], directory: Path) -> dict
 
 
 def cpu_of_a_door(seconds: float, directory: Path, *, busy: bool) -> dict[str, Any]:
-    """CPU seconds a second of a whole kiosk at 720p and 30 frames a second, page and all."""
+    """CPU seconds a second of a whole kiosk at 720p and 30 frames a second, with its page."""
     views = empty_views(HD)
     if busy:
         count = min(60, max(len(views), frames_in(seconds)))
@@ -73,7 +73,7 @@ def cpu_of_a_door(seconds: float, directory: Path, *, busy: bool) -> dict[str, A
 
 
 def _decoding(pictures: list[bytes], rounds: int) -> float:
-    """CPU seconds a second that turning a webcam's JPEG pictures into pixels takes."""
+    """CPU seconds a second to decode a webcam's JPEG pictures."""
     tape = Tape(pictures, 0)
     cpu = time.process_time()
     tape.began -= rounds  # all are due

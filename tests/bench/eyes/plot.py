@@ -63,7 +63,7 @@ def _times(axis: Any, stills: dict[str, Any]) -> None:
 def _grouped(
     axis: Any, bars: dict[str, list[float]], keys: list[str], colours: tuple[str, ...]
 ) -> None:
-    """Bars lie, as their names are long; the first key is on top."""
+    """Horizontal bars, as their names are long; the first key is on top."""
     rows, height = np.arange(len(keys)), 0.8 / len(bars)
     for number, (name, values) in enumerate(bars.items()):
         offset = rows - 0.4 + height * (number + 0.5)

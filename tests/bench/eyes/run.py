@@ -13,12 +13,12 @@ from tests.bench.eyes import measure, pipeline, table
 from tests.bench.eyes.pictures.stills import FULL_HD, HD
 
 BUILD = Path("build/bench")
-FSYNC_BYTES = 8192  # about what a scan's commit writes
+FSYNC_BYTES = 8192  # about the size of a scan's commit
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is measured."""
+    """The size of the run."""
 
     stills: int = 45  # of each difficulty
     still_size: tuple[int, int] = HD
@@ -29,7 +29,7 @@ class Extent:
     seconds: float = 60.0  # of video, idle and busy
 
 
-# Of smaller films some would have no frame with all of the code at MODULES_MIN.
+# Some smaller films would have no frame with all of the code at MODULES_MIN.
 SMALL = (800, 450)
 QUICK = Extent(
     stills=1, still_size=SMALL, large_stills=0, films=1, film_size=SMALL, badges=4, seconds=0.5
@@ -75,7 +75,7 @@ def _pipeline(extent: Extent, build: Path) -> dict[str, Any]:
 
 
 def _fsyncs(build: Path, count: int) -> list[float]:
-    """What the disk alone takes, in ms: nobody can be faster."""
+    """The disk's own time, in ms: the lower bound of any commit."""
     path, took_ms = build / "fsync.tmp", []
     with path.open("wb", buffering=0) as file:
         for _ in range(count):

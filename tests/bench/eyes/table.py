@@ -9,7 +9,7 @@ Cell = str | float | int | None
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    """Columns in line: the first to the left, the others to the right."""
+    """Aligned columns: the first to the left, the others to the right."""
     cells = [list(head)] + [[_text(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     lines = []
@@ -31,7 +31,6 @@ def percent(share: float | None) -> str:
 
 
 def text_of(report: dict[str, Any]) -> str:
-    """All tables."""
     return "\n\n".join(
         [
             _stills(report["stills"]),

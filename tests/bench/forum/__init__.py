@@ -1,1 +1,1 @@
-"""Measures what a forum has beside its halls."""
+"""Measures a forum beyond its halls."""

@@ -1,8 +1,8 @@
-"""What the page of entries costs with 1,000,000 scans by 100,000 people, for each filter and for
-combinations that find next to nothing, and what its files take.
+"""The cost of the page of entries with 1,000,000 scans by 100,000 people, for each filter and for
+combinations that find almost nothing, and of its files.
 
-Beside that stands what the marks cost: how long a block takes, and what they add to the file. A
-scan that arrives costs nothing more, because only full blocks are marked.
+Also the cost of the marks: the time of a block, and the bytes they add to the file. A scan that
+arrives costs no more, because only full blocks are marked.
 """
 
 import random
@@ -38,7 +38,7 @@ SETTINGS = EventSettings(
     name={"en": "Bench"}, time_zone="Asia/Shanghai",
     first_day=date(2026, 5, 4), days=3, public_host="localhost",
 )  # fmt: skip
-# One of each filter, and then combinations. Many of those find nothing, which is the dearest.
+# Single filters, then combinations. Many combinations find nothing, the slowest case.
 QUERIES = (
     "", "person=wang", "person=王伟", "person=keller", "person=müller+gia", "person=nosuchname",
     "organisation=harbour", "organisation=清华大学", "organisation=siemens", "badge=00PSX",
@@ -87,7 +87,7 @@ def venue(db: Connection) -> None:
 
 
 def scans(first: int) -> Iterator[tuple[object, ...]]:
-    """Three days of ten hours. One scan in fifty comes hours late, from a door without network."""
+    """Three days of ten hours. One scan in fifty comes hours late, from an offline door."""
     draw = random.Random(3)
     categories, weights = range(1, 7), (60, 20, 10, 5, 1, 4)
     for place in range(SCANS):
@@ -128,7 +128,7 @@ def fill(db: Connection) -> None:
 
 
 def mark_all(database: Database) -> dict[str, object]:
-    """Mark every full block as the server does, and tell how long each took."""
+    """Mark every full block as the server does, and return the time of each."""
     bytes_before, took = size(database), []
     while True:
         began = time.process_time()
@@ -153,7 +153,7 @@ def size(database: Database) -> int:
 
 
 def timed(client: FlaskClient, query: str) -> list[tuple[float, float]]:
-    """What a page takes, and how much of that is its own work on a busy machine, in ms."""
+    """A page's time, and its own CPU within that on a busy machine, in ms."""
     found = []
     for _ in range(TURNS):
         began, began_cpu = time.perf_counter(), time.thread_time()
@@ -181,7 +181,7 @@ def pages(client: FlaskClient, queries: Iterable[str]) -> dict[str, object]:
 
 
 def file(client: FlaskClient, kind: str) -> dict[str, object]:
-    """Take a file of everything piece by piece, as a server sends it."""
+    """Read a file of all entries piece by piece, as a server sends it."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began, began_cpu, sent = time.perf_counter(), time.thread_time(), 0
     answer = client.get(f"/admin/entries.{kind}", base_url="https://localhost", buffered=False)

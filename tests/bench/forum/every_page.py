@@ -1,6 +1,6 @@
-"""Every page that the app has, at addresses with things of a large event.
+"""Every page of the app, at addresses with things of a large event.
 
-A page that is new and of which nothing is known here is an error, so that none is forgotten.
+A new page without an address here is an error, so that none is forgotten.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from server.core.people.phone_token import phone_token
 from tests.bench.forum.large import PEOPLE
 from tests.server.support.pages import Pages
 
-# Not measured here, each for its reason.
+# Pages not measured here, with the reason.
 LEFT_OUT = {
     "static": "files",
     "admin.live.stream": "a stream that does not end",
@@ -86,10 +86,10 @@ MORE = {
     "admin.programme.organisations": ("?page=30", "?q=office+1999"),
     "admin.programme.exhibition": ("?page=10",),
 }
-# Their things are named by a code, and not by a number.
+# A code names these things, not a number.
 CODED = {"admin.things.show_coded", "admin.things.new_coded"}
 CODES = ("organisation", "activity_kind", "activity", "area", "exhibitor", "stand")
-# Without these words the address is an error.
+# Without these parameters the address is an error.
 NEEDED = {"admin.rehearsal.day"}
 
 
@@ -161,7 +161,7 @@ def _values(pages: Pages) -> dict[str, dict[str, object]]:
 
 
 def _muster(pages: Pages) -> int:
-    """Return the muster that is on, and begin one where there is none."""
+    """Return the current muster, or begin one."""
     on = muster.current(pages.database.reader) or pages.database.write(
         lambda db: muster.begin(db, "drill", by="test", now=pages.now)
     )

@@ -1,7 +1,7 @@
-"""The three days of a large forum that are over: a million entries, three hundred kiosks, who is
-inside now, what does not fit together, and acts of staff.
+"""The three past days of a large forum: a million entries, three hundred kiosks, people inside now,
+contradictions, and acts of staff.
 
-They are written into the tables at once, because no door could make them in the time of a bench.
+They are written straight into the tables: doors would take too long to make them.
 """
 
 import random
@@ -17,7 +17,7 @@ from tests.server.conftest import NOW
 SCANS, INSIDE, EARLIER_STAYS = 1_000_000, 30_000, 300_000
 DISCREPANCIES, ACTS = 5_000, 20_000
 DAYS, DAY_MS, MINUTE = 3, 86_400_000, 60_000
-FIRST_SEQ = 1_000_000  # after which no bench's own kiosk gets
+FIRST_SEQ = 1_000_000  # the bench's own kiosks stay below it
 
 
 def write(database: Database, now: int = NOW) -> None:
@@ -43,7 +43,7 @@ def _people(db: Connection) -> list[tuple[int, int]]:
 
 
 def _kiosks(db: Connection, now: int) -> None:
-    """A kiosk at each door. One in fifty is not heard any more."""
+    """A kiosk at each door. One in fifty is silent by now."""
     for number, (door, hall) in enumerate(_doors(db)):
         seen_at = now - 20 * MINUTE if number % 50 == 0 else now
         db.execute(
@@ -73,7 +73,7 @@ def _scans(db: Connection, now: int) -> None:
 
 
 def _scan_rows(db: Connection, first: int, now: int) -> Iterator[tuple[object, ...]]:
-    """Days of ten hours. One scan in fifty comes hours late, from a door without a network."""
+    """Days of ten hours. One scan in fifty comes hours late, from an offline door."""
     draw = random.Random(3)
     doors, people = _doors(db), _people(db)
     (sessions,) = db.execute("SELECT MAX(session_id) FROM session").fetchone()

@@ -1,4 +1,4 @@
-"""A large forum as files: its venue with all of the programme, and its list of people."""
+"""A large forum as files: its venue with the whole programme, and its list of people."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ ROLES = ("keynote", "speaker", "panellist")
 
 
 def roster(more: str = "") -> str:
-    """A list of people of whom a tenth has another organisation where `more` says something."""
+    """A list of people; where `more` is not empty, a tenth have another organisation."""
     lines = ["id,given name,family name,organisation,country,email,category"]
     for number in range(PEOPLE):
         family = ("Keller", "Novak", "Lee", "Holm", "Bodin", "Quist")[number % 6]

@@ -1,8 +1,8 @@
-"""How long each page takes in a forum of 100,000 people, 1,000,000 scans and 2,000 activities with
-their hosts, sessions and speakers, and what a list of 100,000 does to others: to a colleague who
-searches, and to a door that sends its scans.
+"""The time of each page in a forum of 100,000 people, 1,000,000 scans and 2,000 activities with
+their hosts, sessions and speakers, and how a list of 100,000 slows others down: a colleague who
+searches, and a door that sends its scans.
 
-The app is called in this process, so that no network and no TLS is measured.
+The app is called in this process, without network or TLS.
 """
 
 import gc
@@ -30,11 +30,11 @@ from tests.server.support.pages import Pages, Staff
 
 KIOSKS = 20
 TIMES = 20
-SLOW_TIMES, SLOW_S = 4, 8.0  # what is slow is done less often
+SLOW_TIMES, SLOW_S = 4, 8.0  # slow steps are repeated less often
 
 
 def run() -> dict[str, object]:
-    """Measure, in ms, and say how much memory the process had at most."""
+    """Measure, in ms, and the peak memory of the process."""
     settings = EventSettings(
         name={"en": "Large"}, time_zone="Asia/Shanghai", first_day=date(2026, 5, 4), days=large.DAYS
     )
@@ -46,7 +46,7 @@ def run() -> dict[str, object]:
             venue = read_venue(large.venue().encode(), "venue.toml", settings)
             database.write(lambda db: import_venue(db, venue, by="bench", now=NOW))
             with Pages(event, database) as pages:
-                # As the server does when it has loaded: what is loaded stays.
+                # As the server does after loading: loaded objects stay.
                 gc.collect()
                 gc.freeze()
                 return _measure(pages)
@@ -121,7 +121,7 @@ class _Others:
 
 
 def _import(admin: Staff, text: str, found: dict[str, object], name: str, others: _Others) -> None:
-    """Send a list, look at its preview, and import it, while others are at work."""
+    """Send a list, open its preview, and import it, while others are at work."""
     alone = {"a colleague's search": _times(others.search), "a door's scan": _times(others.scan)}
     others.start()
     started = time.perf_counter()

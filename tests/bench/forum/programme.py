@@ -46,7 +46,7 @@ PAGES = (
 
 
 def fill(db: Connection) -> None:
-    """A forum twenty times as large as most. The first organisation has 5,000 people."""
+    """A forum twenty times the usual size. The first organisation has 5,000 people."""
     dice = random.Random(1)
     db.executemany(
         "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
@@ -140,7 +140,7 @@ def _signed_in(client: FlaskClient, database: Database) -> FlaskClient:
 
 
 def _timed(client: FlaskClient, address: str) -> dict[str, float]:
-    """What a page takes, and how much of that is its own work on a busy machine."""
+    """A page's time, and its own CPU within that on a busy machine."""
     took, cpu = [], []
     client.get(address, base_url="https://localhost")  # compiles the template, once for all
     for _ in range(REPEATS):

@@ -14,7 +14,7 @@ Step = Callable[[], None]
 
 
 def steps(pages: Pages, admin: Staff, get: Callable[[Staff, str], str]) -> dict[str, Step]:
-    """Return by name what is done, with the page that it begins on."""
+    """Return each step by name, with the page that it begins on."""
     db = pages.database.reader
     numbers = itertools.count(10)
     serials = [row[0] for row in db.execute("SELECT serial FROM attendee LIMIT 500")]

@@ -1,4 +1,4 @@
-"""Films of one badge that moves: each frame drawn anew, with the blur of that very moment."""
+"""Films of one moving badge: each frame is drawn anew, with the blur of its moment."""
 
 from dataclasses import dataclass, replace
 
@@ -12,8 +12,8 @@ from tests.bench.eyes.pictures.stills import HD, SENSOR_NOISE, Rng
 
 FPS = 30
 EMPTY_FRAMES = 6  # of the hall alone, before the badge comes
-MODULES_MIN = 2.0  # pixels: a smaller code is in full view for nobody
-SHARP_MODULES = 0.6  # a blur below it is none
+MODULES_MIN = 2.0  # pixels: a smaller code is never in full view
+SHARP_MODULES = 0.6  # smaller blurs are ignored
 MARGIN = 60
 
 
@@ -51,7 +51,7 @@ class Film:
 
 
 def _path(rng: Rng, count: int, size: tuple[int, int]) -> list[Pose]:
-    """From far and from one side to a hand's hold near the middle, fast and then slower."""
+    """From far and from one side to a hand's hold near the middle, fast, then slower."""
     width, height = size
     hold = Pose(
         x=width * rng.uniform(0.38, 0.62),
@@ -78,7 +78,7 @@ def _path(rng: Rng, count: int, size: tuple[int, int]) -> list[Pose]:
 
 
 def _moments(poses: list[Pose], rng: Rng, shutter: float) -> list[Moment]:
-    """`shutter` is the part of the time between two frames for which it is open."""
+    """`shutter` is the part of the frame time for which it is open."""
     moments = []
     for before, pose in zip([poses[0], *poses], poses, strict=False):
         dx, dy = pose.x - before.x, pose.y - before.y
@@ -113,7 +113,7 @@ def passing(rng: Rng, size: tuple[int, int]) -> list[Moment]:
 
 
 def two_sharp(rng: Rng, size: tuple[int, int]) -> list[Moment]:
-    """Brought near and taken away again: sharp in two frames only, 3 to 8 modules of blur else."""
+    """Brought near and taken away: sharp in two frames only, 3 to 8 modules of blur else."""
     poses = _path(rng, 18, size)
     poses = poses + poses[::-1][2:]
     turning = {16, 17}
@@ -130,7 +130,7 @@ KINDS = {"brought and held": approach, "waved past": passing, "two sharp frames"
 
 
 def film(kind: str, number: int, size: tuple[int, int] = HD, frames_max: int | None = None) -> Film:
-    """Always the same one for the same arguments. With `frames_max` it breaks off there."""
+    """The same film for the same arguments. `frames_max` cuts it off."""
     rng = np.random.default_rng((list(KINDS).index(kind), number, size[0], 4))
     text = credential(int(rng.integers(1, 100_000)))
     card = Card(text, str(rng.choice(["badge", "badge", "badge", "phone", "dark phone"])))

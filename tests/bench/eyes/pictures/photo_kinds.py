@@ -1,4 +1,4 @@
-"""The kinds of photos, by what is hard about them."""
+"""The kinds of photos, each by its difficulty."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -77,7 +77,7 @@ def tiny(rng: Rng) -> Made:
 
 
 def close(rng: Rng) -> Made:
-    """So near that the quiet zone is cut away."""
+    """So near that the quiet zone is cut off."""
     size, text = _size(rng), some_text(rng)
     modules = draw(text, rng)
     view = background(size, rng)
@@ -129,7 +129,7 @@ def damaged(rng: Rng) -> Made:
 
 
 def eye_gone(rng: Rng) -> Made:
-    """One of the three eyes is damaged or partly covered."""
+    """One of the symbol's three eyes is damaged or partly covered."""
 
     def covered(card: Gray, rng: Rng) -> Gray:
         eye, quiet = 7 * MODULE_PX, QUIET * MODULE_PX

@@ -1,4 +1,4 @@
-"""Photos of codes as people take them anywhere: bent, torn, tiny, many at once, any payload."""
+"""Photos of codes as people take them: bent, torn, tiny, many at once, any payload."""
 
 import zlib
 from collections.abc import Callable
@@ -105,7 +105,7 @@ def background(size: tuple[int, int], rng: Rng) -> Gray:
 
 
 def put(view: Gray, card: Gray, hold: Hold) -> None:
-    """Lay the card into the view, by a ray for each of the view's pixels."""
+    """Draw the card into the view, by a ray for each of the view's pixels."""
     height, width = view.shape
     reach = hold.side * 1.1
     left, right = int(max(0, hold.x - reach)), int(min(width, hold.x + reach))
@@ -126,7 +126,7 @@ def put(view: Gray, card: Gray, hold: Hold) -> None:
 
 
 def _where(xs: Gray, ys: Gray, width: int, hold: Hold) -> tuple[Gray, Gray, Gray]:
-    """(u, v) on the card for each pixel, -0.5 to 0.5, and whether there is a card."""
+    """(u, v) on the card for each pixel, -0.5 to 0.5, and whether the card is there."""
     roll, yaw, pitch = np.radians([hold.roll, hold.yaw, hold.pitch])
     turn = cv2.Rodrigues(np.array([pitch, 0.0, 0.0]))[0] @ cv2.Rodrigues(np.array([0, yaw, 0.0]))[0]
     turn = turn @ cv2.Rodrigues(np.array([0.0, 0.0, roll]))[0]
@@ -163,8 +163,8 @@ def sensed(view: Gray, rng: Rng, sigma: float = 4, jpeg: int = 85) -> Gray:
 
 
 def photo(kind: str, number: int) -> Photo:
-    """Always the same one for a kind and a number."""
-    from tests.bench.eyes.pictures.photo_kinds import KINDS  # the kinds are made of what is above
+    """The same photo for the same kind and number."""
+    from tests.bench.eyes.pictures.photo_kinds import KINDS  # the kinds use this module
 
     make: Callable[[Rng], tuple[Gray, list[str]]] = KINDS[kind]
     gray, texts = make(np.random.default_rng((zlib.crc32(kind.encode()), number)))

@@ -1,4 +1,4 @@
-"""A card before a camera: where it stands in the picture, and the hall behind it."""
+"""A card before a camera: its position in the picture, and the hall behind it."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -69,7 +69,7 @@ def _project(points: Gray, pose: Pose, width: int) -> Gray:
 
 
 def place(card: Card, pose: Pose, size: tuple[int, int], margin: int = 0) -> Layer:
-    """The card as the camera at `size` (width, height) gets it, with `margin` pixels around."""
+    """The card as a camera of `size` (width, height) sees it, with `margin` pixels around."""
     width, height = size
     over = 3 if pose.module_px < 3 else 2
     scale = int(min(SCALE_MAX, max(3, round(pose.module_px * over))))
@@ -100,7 +100,7 @@ def place(card: Card, pose: Pose, size: tuple[int, int], margin: int = 0) -> Lay
 
 
 def put(view: Gray, layer: Layer) -> None:
-    """Lay the card over the picture (floats)."""
+    """Draw the card over the picture (floats)."""
     height, width = view.shape
     top, left = max(0, layer.top), max(0, layer.left)
     bottom = min(height, layer.top + layer.light.shape[0])

@@ -1,4 +1,4 @@
-"""What hands, lenses, lamps and cheap cameras do to a picture."""
+"""The effects of hands, lenses, lamps and cheap cameras on a picture."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -10,7 +10,7 @@ from tests.bench.eyes.pictures.cards import Gray
 from tests.bench.eyes.pictures.scene import Layer
 
 LENS_SIGMA_PX = 0.7
-GAMMA = 2.2  # of a picture's levels: blur adds light, which they are no measure of
+GAMMA = 2.2  # of a picture's levels; blur adds light, to which levels are not proportional
 
 
 def motion_kernel(length_px: float, degrees: float) -> Gray:
@@ -44,7 +44,7 @@ def disc_kernel(radius_px: float) -> Gray:
 
 
 def blurred(layer: Layer, kernel: Gray) -> Layer:
-    """The card, and its cover of what is behind, spread by `kernel`: as light, not as levels."""
+    """The card, and its cover of the background, spread by `kernel`: as light, not as levels."""
     constant = cv2.BORDER_CONSTANT
     light = (np.clip(layer.light, 0, 255) / 255) ** GAMMA
     light = np.maximum(cv2.filter2D(light, -1, kernel, borderType=constant), 0)
@@ -62,7 +62,7 @@ def moved(layer: Layer, length_px: float, degrees: float) -> Layer:
 
 
 def soft_kernel() -> Gray:
-    """A small lens in focus, and colours guessed between a sensor's pixels."""
+    """A small lens in focus, and colours interpolated between a sensor's pixels."""
     line = cv2.getGaussianKernel(7, LENS_SIGMA_PX, cv2.CV_32F)
     return line @ line.T
 
@@ -85,7 +85,7 @@ def moire(layer: Layer, rng: np.random.Generator) -> Layer:
 def strap(layer: Layer, rng: np.random.Generator, depth: float) -> Layer:
     """A lanyard over one corner of the symbol: it hides `depth` of the diagonal from there."""
     corners = np.array(layer.shown.corners) - (layer.left, layer.top)
-    corner = int(rng.choice([0, 1, 2, 2, 2, 2, 3]))  # often the one without an eye
+    corner = int(rng.choice([0, 1, 2, 2, 2, 2, 3]))  # often the corner without an eye
     inward = corners[(corner + 2) % 4] - corners[corner]
     along = corners[(corner + 1) % 4] - corners[(corner + 3) % 4]
     edge = corners[corner] + inward * depth
@@ -120,7 +120,7 @@ def _static() -> Gray:
 
 
 def noisy(view: Gray, sigma: float, rng: np.random.Generator) -> Gray:
-    """A sensor's noise. Cut from one large field, as drawing it anew would take most of a run."""
+    """A sensor's noise, cut from one large field: drawing it anew would take most of a run."""
     height, width = view.shape
     top, left = rng.integers(0, 1600 - height), rng.integers(0, 2600 - width)
     return view + sigma * _static()[top : top + height, left : left + width]

@@ -1,4 +1,4 @@
-"""Door frames one by one, by what is hard about them."""
+"""Single door frames, each by its difficulty."""
 
 import zlib
 from collections.abc import Callable, Iterator
@@ -190,7 +190,7 @@ DIFFICULTIES: dict[str, Callable[[Rng, tuple[int, int]], Made]] = {
 
 
 def still(difficulty: str, number: int, size: tuple[int, int] = HD) -> Still:
-    """Always the same one for the same arguments."""
+    """The same still for the same arguments."""
     rng = np.random.default_rng((zlib.crc32(difficulty.encode()), number, size[0]))
     gray, layers = DIFFICULTIES[difficulty](rng, size)
     return Still(gray, tuple(layer.shown for layer in layers), difficulty)
