@@ -1,4 +1,4 @@
-"""A headless browser for all of these tests; without one they are skipped, and say why."""
+"""A headless browser for all of these tests; without it they are skipped with the reason."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ QUIET = "--autoplay-policy=no-user-gesture-required"
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_open() -> None:
-    """Look for nothing here: a browser keeps connections to the page and to its driver from one
+    """Check for no leaks here: a browser keeps connections to the page and to its driver from one
     test to the next.
     """
 
@@ -41,7 +41,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDoor]:
 
 @pytest.fixture
 def page(browser: Any, door: LiveDoor) -> Iterator[object]:
-    """Open the page of that door anew. No script of it may fail."""
+    """Reopen the page of that door. None of its scripts may fail."""
     page = _large(browser, door)
     page.open()
     yield page
@@ -50,9 +50,10 @@ def page(browser: Any, door: LiveDoor) -> Iterator[object]:
 
 @pytest.fixture
 def kept_page(browser: Any, door: LiveDoor) -> Iterator[object]:
-    """The same as the test before has left it, with its panels closed, where it is still open.
+    """The page as the previous test left it, with its panels closed, if it is still open.
 
-    A door's page is open all day, too. It is for tests that wait for what they have brought about.
+    A door's page is open all day, too. Only for tests that wait for the effect of their own
+    actions.
     """
     page = _large(browser, door)
     page.stay()
@@ -61,16 +62,16 @@ def kept_page(browser: Any, door: LiveDoor) -> Iterator[object]:
 
 
 def _large(browser: Any, door: LiveDoor) -> Any:
-    from tests.browser.page import LARGE, Page  # which skips where there is no selenium
+    from tests.browser.page import LARGE, Page  # skips without selenium
 
     page = Page(browser, door.url, door.link).resize(LARGE)
-    page.log()  # what an earlier test left
+    page.log()  # left by an earlier test
     return page
 
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The source of axe-core, which finds what people with disabilities stumble over."""
+    """The source of axe-core, which finds barriers for people with disabilities."""
     named = os.environ.get("HALLKEEPER_AXE", "")
     places = [Path(named)] if named else []
     places += [ROOT / at / "node_modules/axe-core/axe.min.js" for at in (".", "build")]

@@ -49,7 +49,7 @@ CATEGORIES = [
     wire.CategoryFacts(DELEGATE, "delegate", {"en": "Delegate", "zh": "代表"}, "D", "#1f5fa8"),
     wire.CategoryFacts(PRESS, "press", {"en": "Press", "zh": "媒体"}, "P", "#8a5a00"),
 ]
-# Each picture takes the browser as long as a press of a button.
+# Each picture costs the browser as much time as a click.
 PICTURE_S = 1.0
 NAMED, LOOKED_AT = 0x10, 0x11  # serials with a name
 
@@ -59,11 +59,11 @@ def now_ms() -> int:
 
 
 class Event(FakeEvent):
-    """Whose clock is right, with supervisors and what they ask for."""
+    """Its clock is right, and it has supervisors and their settings."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        # It is past noon there, so that what goes on and what comes next are of the same day.
+        # It is past noon there, so that the current and the next sessions are of the same day.
         zone, today = noon_zone(now_ms())
         midnight = int(datetime.combine(today, time.min, ZoneInfo(zone)).timestamp()) * 1000
         ring = KeyRing(EVENT_ID, {1: BadgeKey(BADGE.public, midnight, midnight + 3 * DAY_MS)})
@@ -99,7 +99,7 @@ class Event(FakeEvent):
 
 
 class Scene:
-    """What a live camera sees, and whether it is plugged in."""
+    """The view of a live camera, and whether it is plugged in."""
 
     def __init__(self) -> None:
         self.picture = hall()
@@ -112,10 +112,10 @@ class Scene:
         return self
 
     def read(self) -> tuple[bool, Any]:
-        sleep(0.3)  # A look at each picture takes a core longer than all else that tests do here.
+        sleep(0.3)  # Reading each picture costs a core more time than the rest of the tests here.
         self._number += 1
         picture = self.picture.copy()
-        picture[:8, :8] = self._number % 256  # else it would be a frozen one
+        picture[:8, :8] = self._number % 256  # else it would be a frozen picture
         return self.plugged, np.stack([picture] * 3, axis=-1)
 
     def get(self, prop: int) -> float:
@@ -185,7 +185,7 @@ class LiveDoor:
         assert self.kiosk.direction.choose(direction)
 
     def lose_server(self) -> None:
-        """Until `find_server`: every request fails."""
+        """Every request fails until `find_server`."""
         self.event.spoil = lambda request: error_reply(503, "unavailable", retry=True)
         self.event.mute_feed = True
 
@@ -195,7 +195,7 @@ class LiveDoor:
 
 
 def flagged(serial: int) -> str:
-    """A badge that asks staff to look."""
+    """A badge that asks for staff."""
     flags = CredentialFlag.ESCORT | CredentialFlag.ATTENTION
     fields = Credential(
         serial=serial, issue=1, category=DELEGATE, valid_days=0b11, zones=1, key_id=1, flags=flags

@@ -1,5 +1,4 @@
-"""Somebody with a browser who has never seen a shell: reads pages, fills in forms, presses
-buttons."""
+"""A browser user without a shell: reads pages, fills in forms, presses buttons."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from typing import Any
 from tests.browser.page import Page
 
 WAIT_S = 240.0  # on a busy machine
-# Found and pressed in one go: parts of live pages are replaced meanwhile.
+# Found and pressed in one step: live pages replace their parts in between.
 PRESS = """
 const [kind, words] = arguments;
 const says = (one) => one.textContent.replace(/\\s+/g, " ").trim() === words && one.offsetParent;
@@ -50,7 +49,7 @@ class Organiser:
         return self.at(css)
 
     def fill(self, **fields: str) -> None:
-        """Write into the inputs of these names."""
+        """Fill in the inputs of these names."""
         for name, value in fields.items():
             css = f'[name="{name}"]'
             self.wait(
@@ -76,7 +75,7 @@ class Organiser:
         self.at(css).send_keys(str(path))
 
     def press(self, words: str, kind: str = "button") -> None:
-        """Press the button or link that says so, and wait for the next page."""
+        """Press the button or link with this text, and wait for the next page."""
         page = self.browser.find_element("tag name", "html")
         self.wait(f"a {kind} {words!r}", lambda: self.browser.execute_script(PRESS, kind, words))
         self.wait(f"the page after {words}", lambda: self._is_gone(page))
@@ -93,7 +92,7 @@ class Organiser:
         try:
             page.tag_name  # noqa: B018 # it raises once the page is another
         except WebDriverException as error:
-            # Chromium says it in other words while the next page is just coming.
+            # Chromium words it differently while the next page loads.
             known = isinstance(error, StaleElementReferenceException)
             if not known and "does not belong to the document" not in str(error):
                 raise
@@ -101,12 +100,12 @@ class Organiser:
         return False
 
     def wait(self, what: str, check: Callable[[], object], timeout_s: float = WAIT_S) -> float:
-        """Wait until something is so, and return how many seconds that took."""
+        """Wait until the condition holds, and return the seconds."""
         started = time.monotonic()
         while not check():
             waited = time.monotonic() - started
             assert waited < timeout_s, f"waited {timeout_s} s for {what}; {self.text}"
-            time.sleep(0.05)  # A look costs the browser several milliseconds.
+            time.sleep(0.05)  # Each check costs the browser several milliseconds.
         return time.monotonic() - started
 
     def says(self, *words: str) -> None:
@@ -114,7 +113,7 @@ class Organiser:
             assert one in self.text, f"{one!r} is not in:\n{self.text}"
 
     def shot(self, name: str) -> None:
-        """Keep pictures of the page as a desk and a phone show it, where HALLKEEPER_SHOTS is."""
+        """Keep pictures of the page on a desktop and a phone in HALLKEEPER_SHOTS, if set."""
         page = Page.of(self.browser)
         for size in (PHONE, DESK):
             page.resize(size)

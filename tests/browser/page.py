@@ -21,12 +21,12 @@ websocket = pytest.importorskip("websocket", reason="needs websocket-client, as 
 SMALL, LARGE = (1024, 600), (1920, 1080)
 SIZES = (SMALL, LARGE)
 WAIT_S = 240.0  # on a busy machine
-FIT_S = 240.0  # within which a page has fitted itself to a new size, there too
-# Between two looks at what is waited for, at first and at last. One costs 6 ms of CPU.
+FIT_S = 240.0  # for a page to fit itself to a new size, there too
+# Between two checks of a wait, at first and at last. One check costs 6 ms of CPU.
 LOOK_S = (0.03, 0.2)
 KEY_S = 0.004  # between two keys of a scanner
 
-# Parts that stand outside of what holds them, or whose text is wider than they are.
+# Parts outside their container, or with text wider than themselves.
 CUT = """
 const holders = [["body > header", "body"], ["main", "body"], ["footer", "body"],
   ["#panel", "body"], ["main > *", "main"],
@@ -55,8 +55,8 @@ SHOWN = """
 const one = document.querySelector(arguments[0]);
 return one?.offsetParent ? one : null;
 """
-# Where to press a part, and what lies over it there, if anything does. While the panel waits for an
-# answer it asks nothing else, so a press would do nothing.
+# The point to press a part, and any part that covers it. While the panel waits for an answer it
+# takes no other request, so a press would do nothing.
 PLACE = """
 const [css, words] = arguments;
 const all = [...document.querySelectorAll(css)];
@@ -68,7 +68,7 @@ const [x, y] = [box.x + box.width / 2, box.y + box.height / 2].map(Math.round);
 const hit = document.elementFromPoint(x, y);
 return [x, y, one.contains(hit) ? "" : hit?.outerHTML.slice(0, 200) ?? "the window's edge"];
 """
-# What a scanner's keys tell the page, in one go.
+# The key events of a scanner, sent to the page at once.
 KEYS = """
 for (const [code, shiftKey, key] of arguments[0])
   for (const kind of ["keydown", "keyup"])
@@ -76,8 +76,8 @@ for (const [code, shiftKey, key] of arguments[0])
       new KeyboardEvent(kind, { code, key, shiftKey, bubbles: true, cancelable: true }));
 """
 IS_OPEN = "return !!document.querySelector('meta[name=hallkeeper-token]')"
-# Closes what a test has left open on the page, if it is this one, hears its kiosk and shows nobody
-# unlocked: it may never hear of a session that a test has ended at once.
+# Closes a test's panels if the page is this one, hears its kiosk and shows no unlocked supervisor:
+# it may never hear of a session that a test ended at once.
 REST = """
 if (document.URL !== arguments[0] || document.body.dataset.link !== "up") return false;
 if (!document.getElementById("panel-who").hidden) return false;
@@ -89,9 +89,9 @@ return true;
 
 
 class Keys:
-    """Presses keys in the window that is open. Close it, which waits until the last is taken.
+    """Presses keys in the open window. Close it, which waits for the last key.
 
-    It speaks to Chromium itself. The way by chromedriver takes several times as long for each key.
+    It speaks to Chromium itself. Each key by chromedriver takes several times as long.
     """
 
     def __init__(self, browser: Any) -> None:
@@ -126,14 +126,14 @@ ICON = re.compile(r"image 'https?://([^/']+)/[^']*icon\.svg'")
 
 class Page:
     def __init__(self, browser: Any, url: str, link: str) -> None:
-        """`link` opens the screen for this browser, where it is not open yet."""
+        """`link` opens the screen for this browser if it is not open yet."""
         self.browser = browser
         self.url = url
         self.link = link
 
     @classmethod
     def of(cls, browser: Any) -> "Page":
-        """The page that is open in this window. It is not opened again."""
+        """The page that is open in this window, without a reload."""
         page = cls.__new__(cls)
         page.browser = browser
         return page
@@ -147,12 +147,12 @@ class Page:
         return self
 
     def stay(self) -> "Page":
-        """Open the page where it is not open yet. To load it takes 0.2 s of a core."""
+        """Open the page unless it is open. Loading it takes 0.2 s of a core."""
         return self if self.script(REST, self.url) else self.open()
 
     def resize(self, size: tuple[int, int], drawn: float = 1.0) -> "Page":
-        """Give the page this size. What nobody clicks may be `drawn` smaller, which changes nothing
-        for the page itself.
+        """Give the page this size. A page without clicks may be `drawn` smaller, which changes
+        nothing for the page itself.
         """
         screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
         if drawn != 1.0 and not os.environ.get("HALLKEEPER_SHOTS"):
@@ -167,7 +167,7 @@ class Page:
         return self.browser.find_element("css selector", css)
 
     def text(self, name: str) -> str:
-        """What a part says, shown or for those who hear."""
+        """The text of a part, visible or for screen readers."""
         return str(self.script("return document.getElementById(arguments[0]).textContent", name))
 
     def shown(self, css: str) -> bool:
@@ -197,10 +197,9 @@ class Page:
         return found[0]
 
     def click(self, css: str, words: str | None = None) -> None:
-        """Click a part once it is there, of several the one that says `words`. Nothing may lie over
-        it.
+        """Click a part once it is there; of several, the part with `words`. Nothing may cover it.
 
-        To let chromedriver look for the part and click it takes three times as long.
+        With chromedriver, the search and the click take three times as long.
         """
         found: list[Any] = []
 
@@ -219,14 +218,14 @@ class Page:
         return list(self.script(CUT))
 
     def holds_all(self, cut: Callable[[], list[str]] | None = None) -> None:
-        """Wait until nothing is cut off: a page fits itself once it has its size."""
+        """Wait until nothing is cut off: a page fits itself after a resize."""
         deadline = time.monotonic() + FIT_S
         while found := (cut or self.cut)():
             assert time.monotonic() < deadline, found
             time.sleep(0.03)
 
     def shot(self, name: str = "failed") -> str:
-        """A picture of the page in the directory that HALLKEEPER_SHOTS names, if any."""
+        """A picture of the page in the directory HALLKEEPER_SHOTS, if set."""
         directory = os.environ.get("HALLKEEPER_SHOTS", "")
         if not directory:
             return "HALLKEEPER_SHOTS=DIRECTORY keeps pictures"
@@ -237,30 +236,30 @@ class Page:
         return str(path)
 
     def press(self, *keys: str) -> None:
-        """Keys as a hand presses them: not as fast as a scanner."""
+        """Press keys by hand: slower than a scanner."""
         for key in keys:
             webdriver.ActionChains(self.browser, duration=0).send_keys(key).perform()
             time.sleep(0.07)
 
     def scan(self, text: str) -> None:
-        """Tell the page of a scanner's keys, where the test is about the answer.
+        """Send the page a scanner's key events, for tests of the answer.
 
-        To have Chromium press each of them takes thirty times as long, and `burst` does that.
+        Real key presses by Chromium take thirty times as long; `burst` makes them.
         """
         keys = [(*us_key(char), char) for char in text]
         self.script(KEYS, [*keys, ("Enter", False, "Enter")])
 
     def burst(self, text: str, late: Mapping[int, float] | None = None) -> None:
-        """Keys as fast as a scanner's, on a US keyboard that a US scanner fits.
+        """Keys as fast as a scanner's, on a US keyboard with a matching scanner.
 
-        `late` says which keys are pressed late, and by how many seconds.
+        `late` maps the keys that are pressed late to their delay in seconds.
         """
         self._type([(*us_key(char), char) for char in text], late or {})
 
     def wedge(
         self, text: str, scanner: str = "US", computer: str = "US", caps: bool = False
     ) -> None:
-        """What a scanner types that is set to one layout, on a computer with another."""
+        """The keys of a scanner with one layout, on a computer with another."""
         strokes = []
         for code, shift in keys_of(text, scanner):
             key = character(code, shift, computer)
@@ -268,8 +267,8 @@ class Page:
         self._type(strokes, {})
 
     def _type(self, strokes: Iterable[tuple[str, bool, str]], late: Mapping[int, float]) -> None:
-        """Each key tells when it was pressed, as one of a keyboard does, so a machine that is busy
-        may hand it on late.
+        """Each key carries its time, as a keyboard's does, so a busy machine may deliver it
+        late.
         """
         at = time.time()
         with closing(Keys(self.browser)) as keys:
@@ -281,8 +280,8 @@ class Page:
     def log(self) -> list[str]:
         """Errors of the page's scripts.
 
-        What was refused over the network is left out, because tests ask for it. So is the icon of
-        the page that was open before: the browser may load it late, for the page that is open now.
+        Refused network requests are left out, because tests ask for them. So is the previous page's
+        icon: the browser may load it late, on the current page.
         """
         severe = [
             entry

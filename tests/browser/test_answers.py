@@ -47,7 +47,7 @@ def test_answer_fills_the_page(door: LiveDoor, page: Page, name: str) -> None:
         height = page.script(
             "return document.getElementById('word').getBoundingClientRect().height"
         )
-        assert height > size[1] * 0.14  # read at 4 m
+        assert height > size[1] * 0.14  # readable at 4 m
 
 
 def test_badge_held_up_to_the_camera_is_answered(door: LiveDoor, page: Page) -> None:
@@ -80,7 +80,7 @@ def test_one_language_alone(door: LiveDoor, page: Page) -> None:
     assert not page.shown("#language")
 
 
-# Every tone that the page takes, also one that has gone before a busy machine looks at it.
+# Every tone of the page, even if it ends before a busy machine checks it.
 TONES = """
 window.tones = [];
 const main = document.getElementById("main");

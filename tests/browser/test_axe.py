@@ -68,7 +68,7 @@ def test_answers(door: LiveDoor, page: Page, axe: str, name: str) -> None:
 
 
 def test_a_greeting(door: LiveDoor, page: Page, axe: str) -> None:
-    """Whether it admits or denies: earlier tests have let this speaker in or out."""
+    """Whether admitted or denied: earlier tests have let this speaker in or out."""
     door.turn(Direction.ENTRY)
     tell(door, session(1, -20))
     page.wait("it", lambda: door.kiosk.board.state.status.programme != ())
@@ -106,7 +106,7 @@ def test_panels(door: LiveDoor, page: Page, axe: str) -> None:
 
 @pytest.mark.parametrize("relay", ["off", "works", "failed"])
 def test_relays(door: LiveDoor, page: Page, axe: str, relay: str) -> None:
-    door.kiosk.show_status = lambda: None  # the test's own state stays
+    door.kiosk.show_status = lambda: None  # keeps the test's own state
     level = {"off": "", "works": "good", "failed": "bad"}[relay]
 
     def painted() -> bool:
@@ -150,7 +150,7 @@ return axe.getRules(arguments[0]).filter((one) => one.tags.includes("cat.color")
 
 
 def test_a_fault_of_dark_colours_alone_is_found(browser: Any, tmp_path: Path, axe: str) -> None:
-    """And what moves in the dark is known for more than a colour."""
+    """A part that moves in the dark counts as more than a change of colour."""
     (tmp_path / "page.html").write_text(DARK)
     browser.get((tmp_path / "page.html").as_uri())
     assert faults(browser, axe) == []

@@ -11,7 +11,7 @@ from tests.browser.test_organiser import PASSWORD, Forum
 from tests.browser.test_organiser import forum as forum
 from tests.browser.test_organiser import organiser as organiser
 
-DRAWN_S = 240.0  # With the first card, Python and the fonts come in a process of their own.
+DRAWN_S = 240.0  # The first card also loads Python and the fonts in a separate process.
 
 
 def roster() -> str:
@@ -29,7 +29,7 @@ def address(organiser: Organiser) -> str:
 
 
 def drawn_after(organiser: Organiser, before: str) -> float:
-    """How long it takes until another picture is there, in seconds."""
+    """The seconds until another picture is there."""
     return organiser.wait("another card", lambda: address(organiser) != before, DRAWN_S)
 
 

@@ -1,4 +1,4 @@
-"""The page in a language that was added by two files: nothing on it is in another one."""
+"""The page in a language that two files add: no text is in another language."""
 
 import itertools
 from collections.abc import Iterator
@@ -105,7 +105,7 @@ STATES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", STATES)
 def test_states(door: LiveDoor, page: Page, name: str) -> None:
     before = door.kiosk.board.state.status
-    door.kiosk.show_status = lambda: None  # the test's own state stays
+    door.kiosk.show_status = lambda: None  # keeps the test's own state
 
     def painted() -> bool:
         door.kiosk.board.update(**STATES[name])  # again: a status may have been under way

@@ -1,7 +1,7 @@
-"""An organiser makes a forum with nothing but a browser, and sees a door change.
+"""An organiser makes a forum with only a browser, and sees a door change.
 
-The server and the kiosk are processes, as they are at an event. Only what is done before there is
-anything to open in a browser is typed: `init`, `serve`, and the kiosk's own two commands.
+The server and the kiosk are processes, as at an event. Only steps before the first page are typed:
+`init`, `serve`, and the kiosk's own two commands.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ def roster(mended: bool) -> str:
 
 
 class Forum:
-    """The processes of an event, and the one who makes it."""
+    """The processes of an event, and its organiser."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -86,7 +86,7 @@ class Forum:
         return enrolling
 
     def badge(self, external_id: str) -> str:
-        """What a printed card of this person has in its QR."""
+        """The content of the QR on this person's printed card."""
         with Database(self.path / "event" / "hallkeeper.db") as database:
             return database.reader.execute(
                 "SELECT credential FROM badge JOIN attendee USING (serial) WHERE external_id = ?"
@@ -116,7 +116,7 @@ def organiser(browser: Any, forum: Forum) -> Iterator[Organiser]:
 
     known = browser.window_handles
     browser.switch_to.window(known[0])
-    # The page of an earlier test would look for its kiosk for ever.
+    # An earlier test's page would look for its kiosk for ever.
     browser.get("about:blank")
     browser.switch_to.new_window("tab")
     assert webdriver
@@ -213,7 +213,7 @@ def import_people(organiser: Organiser, forum: Forum) -> None:
 
 
 class Door:
-    """The staff's page of a kiosk in a tab of its own, with a hand scanner."""
+    """The staff's page of a kiosk in its own tab, with a hand scanner."""
 
     def __init__(self, organiser: Organiser, kiosk: Process, link: str) -> None:
         self.organiser = organiser
@@ -227,7 +227,7 @@ class Door:
         return self.organiser.browser.execute_script(f"return {words}")
 
     def scan(self, badge: str) -> str:
-        """Type a badge, and return what the door says."""
+        """Type a badge, and return the door's answer."""
         self.organiser.browser.switch_to.window(self.window)
         known = len(self.kiosk.answers)
         from tests.browser.page import Page
@@ -285,7 +285,7 @@ def undo(organiser: Organiser) -> None:
 
 
 def rename(organiser: Organiser, door: Door) -> None:
-    """The door shows a hall's new name."""
+    """Rename a hall; the door shows the new name."""
     organiser.go("/admin/venue/")
     organiser.browser.get(organiser.at('[aria-label="Edit Main Hall"]').get_attribute("href"))
     organiser.fill(name="Grand Hall")

@@ -1,4 +1,4 @@
-"""The programme on a live door's page: readable from afar, whole, in both languages, at once."""
+"""The programme on a live door's page: readable from afar, complete, in both languages, at once."""
 
 from collections.abc import Iterator
 
@@ -59,7 +59,7 @@ SHORT = {
 
 @pytest.fixture
 def told(door: LiveDoor, page: Page) -> Iterator[None]:
-    """The door is as it was, afterwards."""
+    """Restores the door afterwards."""
     yield
     tell(door)
     page.wait("nothing", lambda: not page.shown("#programme"))
@@ -78,7 +78,7 @@ def size_of(page: Page, css: str) -> float:
 
 
 def spilt(page: Page) -> list[str]:
-    """Parts of the programme that stand outside of it, or of the page's middle."""
+    """Parts of the programme outside of it, or of the page's middle."""
     return list(
         page.script(
             """
@@ -116,7 +116,7 @@ def test_now_and_next_in_both_languages(door: LiveDoor, page: Page) -> None:
         page.resize(size)
         page.shot("programme")
         page.holds_all(lambda: page.cut() + spilt(page))
-        assert size_of(page, '[data-when="now"] .title') > size[0] * 0.034  # Read at 4 m.
+        assert size_of(page, '[data-when="now"] .title') > size[0] * 0.034  # Readable at 4 m.
 
     page.press("\ue032")  # F2
     words = page.text("programme")

@@ -1,4 +1,4 @@
-"""A hand scanner types wherever the focus is, and on whatever keyboard layout."""
+"""A hand scanner types into any focus, on any keyboard layout."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ F9, ESCAPE, TAB, ENTER = "\ue039", "\ue00c", "\ue004", "\ue007"
 
 
 def wait_for_scan(door: LiveDoor, page: Page, act: Callable[[], object]) -> None:
-    """The act is one scan that admits or finds somebody inside: never a forgery."""
+    """Wait for a scan that admits or finds the person inside, and never a forgery."""
     before = door.answers
     act()
     page.wait("an answer", lambda: door.answers > before)
@@ -46,9 +46,9 @@ def test_scanner_of_any_layout_is_read(
 
 
 def test_layout_that_is_not_known_is_explained(door: LiveDoor, page: Page) -> None:
-    """A Spanish scanner: its characters come from keys that no layout of ours has them on."""
+    """A Spanish scanner: no layout of ours has its characters on these keys."""
     before = door.answers
-    page.wedge("HK" + "A1" * 40, caps=True)  # no badge's form, and nothing foreign: a denial
+    page.wedge("HK" + "A1" * 40, caps=True)  # not a badge's form, and nothing foreign: a denial
     page.wait("a denial", lambda: door.answers == before + 1)
     page.script(
         """for (const [key, code] of [...arguments[0]].map((c) => [c, "IntlBackslash"])) {
@@ -95,7 +95,7 @@ def test_scanner_works_while_a_pin_is_typed(door: LiveDoor, page: Page) -> None:
 
 @pytest.fixture
 def field(door: LiveDoor, page: Page) -> Iterator[Callable[[], str]]:
-    """Give the PIN's field the focus, and return the call that reads it."""
+    """Focus the PIN's field, and return the call that reads it."""
     page.press(F9)
     page.click('[data-key="who-3"]')
     page.wait_for("#pin")
@@ -117,7 +117,7 @@ LATE = {
 def test_scanner_whose_keys_come_late_is_read_in_a_field(
     door: LiveDoor, page: Page, field: Callable[[], str], typed: str, late: dict[int, float]
 ) -> None:
-    """As by radio. The digits that a hand typed just before stay in the field."""
+    """A radio scanner, for example. Digits typed by hand just before stay in the field."""
     page.press(*typed)
     wait_for_scan(door, page, lambda: page.burst(badge(next(serials)), late))
     assert field() == typed.removesuffix("h")

@@ -1,4 +1,4 @@
-"""What is always in view: places, connection, camera; and a page without its kiosk."""
+"""Always in view: places, connection, camera; and a page without its kiosk."""
 
 import itertools
 import threading
@@ -76,8 +76,8 @@ def test_a_hall_around_is_named_where_its_places_are_the_fewest(
 def test_place_that_is_slow_to_come_is_waited_for_in_sight(
     door: LiveDoor, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody walks in on the green of whoever came before."""
-    monkeypatch.setattr(admit, "PLACE_WAIT_S", 90.0)  # until the page was looked at
+    """No person walks in on the previous person's green."""
+    monkeypatch.setattr(admit, "PLACE_WAIT_S", 90.0)  # until the page was checked
     seen = threading.Event()
 
     def slow(request: object) -> None:
@@ -136,7 +136,7 @@ def test_lost_camera_is_told_and_comes_back(door: LiveDoor, page: Page) -> None:
 
 def test_trouble_and_clock_and_battery_are_told(door: LiveDoor, page: Page) -> None:
     told = Message(Code.DISK_NEARLY_FULL, n=90)
-    door.kiosk.show_status = lambda: None  # the test's own words stay
+    door.kiosk.show_status = lambda: None  # keeps the test's own words
     try:
         door.kiosk.board.update(trouble=(told,), skew_ms=-3400, battery_percent=12)
         page.wait("the trouble", lambda: page.text("notice") == in_language("zh", told))
@@ -176,7 +176,7 @@ def write_film(path: Path, text: str) -> Path:
 
 
 def test_film_as_the_camera(browser: Any, tmp_path: Path) -> None:
-    """A video file is a camera too: its badge is answered, and its end is told."""
+    """A video file is a camera too: its badge is answered, and its end is shown."""
     event = Event(tmp_path)
     directory = enrolled(tmp_path / "door", port=event.port, pin=event.spki_sha256)
     camera = Camera(parse_source(str(write_film(tmp_path / "film.avi", badge(next(serials))))))

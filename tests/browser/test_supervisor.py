@@ -132,7 +132,7 @@ def test_session_whose_answer_comes_after_the_feed_ends_too(door: LiveDoor, page
     page.press(*PIN, ENTER)
     board = door.kiosk.board
     page.wait("the session", lambda: board.state.status.supervisor is not None)
-    door.kiosk.show_status = lambda: None  # the test's own state stays
+    door.kiosk.show_status = lambda: None  # keeps the test's own state
     try:
         board.update(battery_percent=12)
         page.wait("that state", lambda: "12%" in page.text("state-battery"))
@@ -146,7 +146,7 @@ def test_session_whose_answer_comes_after_the_feed_ends_too(door: LiveDoor, page
 
 
 def test_pin_half_typed_stays_as_another_session_ends(door: LiveDoor, page: Page) -> None:
-    """Another page of this kiosk had it, or this one before it was opened anew."""
+    """It was another page's session at this kiosk, or this page's before a reload."""
     board, supervision = door.kiosk.board, door.kiosk.supervision
     supervision.unlock(3, PIN)
     try:
@@ -282,7 +282,7 @@ def test_roll_call_says_who_was_seen(door: LiveDoor, page: Page) -> None:
 def test_badge_scanned_right_after_the_points_name_is_read(
     door: LiveDoor, page: Page, begin: str
 ) -> None:
-    """What a hand typed just before into the panel is no part of the code."""
+    """Keys typed by hand into the panel just before are no part of the code."""
     unlock(page)
     page.click('[data-key="rollcall"]')
     page.wait_for('[data-key="point"]')

@@ -1,5 +1,5 @@
-"""Accounts in Chromium: passkeys by a virtual authenticator, and the sign-on by an identity
-provider on this machine. The server is a real one, with a certificate that the browser trusts.
+"""Accounts in Chromium: passkeys by a virtual authenticator, and sign-on by an identity provider on
+this machine. The server is real, with a certificate that the browser trusts.
 """
 
 import os
@@ -20,7 +20,7 @@ from tests.server.support.authority import Authority
 from tests.server.support.identity import CLIENT, IdentityProvider, identity_provider
 from tests.system.support.site import Ground, LiveSite, now_ms, site
 
-# The provider is another program's code, and uses what its library is about to drop.
+# The provider is third-party code, and uses deprecated parts of its library.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:get_jwt_config:DeprecationWarning"),
 ]
@@ -77,7 +77,7 @@ def phone(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Ite
 
 @pytest.fixture
 def window(phone: Phone, place: LiveSite, provider: IdentityProvider) -> Iterator[Organiser]:
-    """Nobody is signed in there, and it has no authenticator."""
+    """No user is signed in there, and it has no authenticator."""
     address = f"https://localhost:{place.port}"
     phone.as_new(address, provider.issuer)
     try:

@@ -1,4 +1,4 @@
-"""A browser that trusts an authority of the tests, and a forum whose page is opened in it."""
+"""A browser that trusts a test authority, and a forum whose page it opens."""
 
 import base64
 import os
@@ -21,7 +21,7 @@ from tests.system.support.site import LiveSite, hallkeeper, now_ms
 UPRIGHT, ON_ITS_SIDE, DESK, SMALL = (390, 844), (844, 390), (1280, 900), (320, 568)
 SIZES = (UPRIGHT, ON_ITS_SIDE, DESK, SMALL)
 WAIT_S = 240.0  # on a busy machine
-LANGUAGE = "ar"  # a name that browsers know, and that reads from the right
+LANGUAGE = "ar"  # a name that browsers know, read from right to left
 
 HALLS = """
 [[hall]]
@@ -47,7 +47,7 @@ code = "small-west"
 hall = "small"
 name = "West"
 """
-# It is between noon and one there. The titles are as long as such titles are.
+# It is between noon and one there. The titles have realistic lengths.
 SESSIONS = [
     ("past", "big", 0, "09:00", "10:30", "Opening ceremony", "开幕式"),
     ("on", "big", 0, "11:00", "14:30",
@@ -87,8 +87,8 @@ class Phone:
     """One attendee's browser."""
 
     def __init__(self, path: Path, authority: Authority) -> None:
-        """Start Chromium with a home of its own. Trust the authority as a person would have it
-        trusted, which takes certutil of libnss3-tools.
+        """Start Chromium with its own home, and trust the authority as a user would, with certutil
+        of libnss3-tools.
         """
         store = path / ".pki" / "nssdb"
         store.mkdir(parents=True)
@@ -105,8 +105,8 @@ class Phone:
         end(self.browser)
 
     def as_new(self, *addresses: str) -> None:
-        """Forget all of these addresses, in a window that nothing was done to. To start another
-        browser takes two seconds of a core.
+        """Forget all of these addresses, in a fresh window. Another browser takes two seconds of a
+        core to start.
         """
         used = self.browser.current_window_handle
         self.browser.switch_to.new_window("tab")
@@ -155,9 +155,9 @@ class Phone:
         return str(self.script(words)) in self.text
 
     def shot(self, name: str) -> Path:
-        """A picture of what the screen shows."""
+        """A picture of the screen."""
         path = self._shots() / f"phone-{name}.png"
-        # To make the file small takes longer than all else.
+        # Compression takes longer than all else.
         taken = self.cdp("Page.captureScreenshot", optimizeForSpeed=True)
         path.write_bytes(base64.b64decode(taken["data"]))
         return path
@@ -168,12 +168,12 @@ class Phone:
         return folder
 
     def read(self, name: str) -> list[str]:
-        """What the kiosk's reader finds on the screen."""
+        """The result of the kiosk's reader on the screen."""
         (found,) = read_files([str(self.shot(name))])
         return [one.text for one in found.texts]
 
     def printed(self, name: str, **paper: float) -> Path:
-        """The page as PDF, on A4 where nothing else is said."""
+        """The page as PDF, on A4 by default."""
         words = {"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": False, **paper}
         path = self._shots() / f"phone-{name}.pdf"
         path.write_bytes(base64.b64decode(self.cdp("Page.printToPDF", **words)["data"]))
@@ -193,7 +193,7 @@ class Phone:
         return dict(self.browser.execute_async_script(script))
 
     def log(self) -> list[str]:
-        """What the page's scripts and its policy complain of."""
+        """Complaints of the page's scripts and its policy."""
         return [
             entry["message"]
             for entry in self.browser.get_log("browser")
@@ -202,7 +202,7 @@ class Phone:
 
 
 def address(place: LiveSite, number: int) -> str:
-    """The link of a person of the roster, as it stands."""
+    """The current link of a person of the roster."""
     db = place.database.reader
     badge = issuing.current_badge(db, place.serial(number))
     return f"{place.event.settings.public_address}/b/{phone_links.token(db, place.event, badge)}"

@@ -1,5 +1,5 @@
-"""The attendee's page in Chromium, behind a certificate of an authority that it trusts: kept for a
-hall without a network, printed to one sheet, read by the kiosk, and for everybody.
+"""The attendee's page in Chromium, behind a certificate of a trusted authority: kept for a hall
+without a network, printed to one sheet, read by the kiosk, and accessible.
 """
 
 import json
@@ -83,8 +83,8 @@ def add_made_up(directory: Path) -> None:
 
 
 def texts() -> list[str]:
-    """Every text that is marked, which test_i18n finds in the Chinese file. To look for them in all
-    the server's code takes seconds.
+    """Each marked text, which test_i18n finds in the Chinese file. A search of the server's whole
+    code takes seconds.
     """
     with test_i18n.CHINESE.open("rb") as file:
         ids = [one.id for one in read_po(file) if one.id]
@@ -100,7 +100,7 @@ def _phone(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> It
 
 @pytest.fixture
 def phone(_phone: Phone, place: LiveSite) -> Phone:
-    """It has kept nothing of the test before."""
+    """It has kept nothing of the previous test."""
     if not place.server.alive:
         place.start_server()
     _phone.as_new(place.event.settings.public_address)
@@ -138,7 +138,7 @@ def test_it_keeps_that_page_alone(phone: Phone, place: LiveSite) -> None:
     for path in own:
         pages = [one for one in kept[f"hallkeeper {path}"] if "/static/" not in one]
         assert pages == [place.event.settings.public_address + path]
-        assert len(kept[f"hallkeeper {path}"]) == 5  # with its style, its script and its icons
+        assert len(kept[f"hallkeeper {path}"]) == 5  # with its style, script and icons
     place.server.stop()
     phone.browser.get(first)
     assert "Maria-Magdalena" in phone.text
@@ -170,7 +170,7 @@ def test_a_link_that_is_gone_takes_the_kept_badge_along(phone: Phone, place: Liv
 
 
 def test_nobody_in_between_takes_its_place(phone: Phone, place: LiveSite) -> None:
-    """As a log-in page of the venue's network would, behind a certificate that is trusted."""
+    """Not even the venue network's log-in page, behind a trusted certificate."""
     target = address(place, LONG)
     phone.open(target)
     place.server.stop()
@@ -195,7 +195,7 @@ def test_a_silent_network_is_waited_for_no_longer_than_a_moment(
     with socket.socket() as silent:
         silent.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         silent.bind(place.address)
-        silent.listen(64)  # which is connected to, and never answers
+        silent.listen(64)  # accepts connections and never answers
         phone.browser.refresh()
         assert "Maria-Magdalena" in phone.text
 
@@ -218,7 +218,7 @@ def test_it_is_one_sheet(phone: Phone, place: LiveSite, number: int) -> None:
 def test_nothing_is_cut_off_on_paper(phone: Phone, place: LiveSite, number: int) -> None:
     phone.open(address(place, number))
     phone.theme("light", media="print")
-    phone.resize((703, 1000), scale=1)  # what is between the margins of A4, in CSS pixels
+    phone.resize((703, 1000), scale=1)  # the area between the margins of A4, in CSS pixels
     phone.shot(f"paper-{LANGUAGES[number]}")
     cut = phone.script(
         "const main = document.querySelector('main');"
@@ -301,7 +301,7 @@ def test_each_is_in_their_language(phone: Phone, place: LiveSite) -> None:
     assert "您的日程" in phone.text
 
 
-# All words but names: of people, halls, sessions, categories, languages, and dates.
+# All words except names of people, halls, sessions, categories and languages, and dates.
 SAID = """
 const own = "h1, .who p, .event, .banner, .title, .hall > span[dir], .day, h4, time, .languages, "
   + "bdi, .kind, svg, .talks b, .talks span[dir], #past-count, script, style";
@@ -349,7 +349,7 @@ def test_the_hours_move_on_without_a_network(phone: Phone, place: LiveSite) -> N
     assert phone.script(titles, "#next")[0].startswith("Round table 17")
     assert len(phone.script(titles, "#past")) == 2
     assert not phone.script("return document.querySelector('#past').open")
-    assert "halls as of" not in phone.text  # that is too long ago
+    assert "halls as of" not in phone.text  # too long ago
 
 
 def test_it_can_be_put_on_the_home_screen(phone: Phone, place: LiveSite) -> None:

@@ -1,4 +1,4 @@
-"""A server with printers on loopback, and a clerk who works at its badge desk by keyboard alone."""
+"""A server with printers on loopback, and a clerk who works at its badge desk by keyboard only."""
 
 import os
 import time
@@ -48,7 +48,7 @@ class Place:
         return f"https://localhost:{self.site.port}"
 
     def only(self, name: str) -> None:
-        """Let one printer alone serve the desk."""
+        """Let only one printer serve the desk."""
         for one, number in self.printers.items():
             desks = (DESK,) if one == name else ("Elsewhere",)
             self._change(number, desks)
@@ -81,7 +81,7 @@ class Place:
             browser.execute_cdp_cmd("Network.setCookie", cookie)
 
     def _signed_in(self) -> str:
-        """A clerk's token. To check a password takes as long as a test."""
+        """A clerk's token. Checking a password takes as long as a test."""
         password = "harbour lights over calm water"
         name = f"clerk-{os.urandom(3).hex()}"
         hashed = users.hash_password(password)
@@ -96,8 +96,8 @@ class Place:
 def desk_place(
     path: Path, people: int, *, label_s: float = 0.1, photos: bool = False
 ) -> Iterator[Place]:
-    """Serve an event whose desk prints on a label printer and on an IPP printer. With `photos` it
-    takes some.
+    """Serve an event whose desk prints on a label printer and an IPP printer. With `photos` it also
+    takes photos.
     """
     with ExitStack() as stack:
         zpl = VirtualZpl(takes_s=label_s)
@@ -141,7 +141,7 @@ def desk_place(
 
 
 class Keyboard:
-    """Works at the desk with keys alone."""
+    """Works at the desk with keys only."""
 
     def __init__(self, browser: Any, place: Place) -> None:
         self.browser = browser
@@ -211,12 +211,12 @@ class Keyboard:
         return list(self.browser.execute_script(script))
 
     def guarded(self) -> None:
-        """Wait as long as a page takes no second Enter of the same hand."""
+        """Wait while a page ignores a second Enter of the same hand."""
         script = "return document.body.dataset.ready === 'yes'"
         self.wait("the page's guard", lambda: self.browser.execute_script(script))
 
     def shot(self, name: str, *sizes: tuple[int, int]) -> None:
-        """Keep pictures for a tablet and a phone, where HALLKEEPER_SHOTS is."""
+        """Keep pictures for a tablet and a phone in HALLKEEPER_SHOTS, if set."""
         page = Page.of(self.browser)
         for size in sizes or ((390, 800), (1024, 768)):
             page.resize(size)

@@ -1,5 +1,5 @@
-"""The badge desk in a browser, by keyboard alone, from the first key to the bytes at the printer.
-Targets and axe on each page.
+"""The badge desk in a browser, by keyboard only, from the first key to the bytes at the printer.
+Target sizes and axe on each page.
 """
 
 from collections.abc import Iterator
@@ -100,7 +100,7 @@ def test_keys_choose_among_several(clerk: Keyboard) -> None:
 
 
 def test_a_scanner_types_faster_than_the_search(clerk: Keyboard, place: Place) -> None:
-    """It types the whole code and Enter before any answer is there."""
+    """It types the whole code and Enter before any answer arrives."""
     clerk.type(place.site.badge(11))
     clerk.enter()
     clerk.at("person")
@@ -190,7 +190,7 @@ Found = dict[str, dict[str, object]]
 
 @pytest.fixture(scope="module")
 def looked_at() -> Found:
-    """What was found on all pages in each scheme, once the first of the tests has looked."""
+    """The faults of all pages in each scheme, after the first test's check."""
     return {}
 
 
@@ -212,7 +212,7 @@ def test_pages_are_for_everybody(
 
 
 def examine(clerk: Keyboard, axe: str, name: str) -> Found:
-    """Look at the page that is open, light with all rules and dark with those for colours."""
+    """Check the open page: light with all rules, dark with the colour rules."""
     found: Found = {"light": {}, "dark": {}}
     try:
         for size in ((390, 800), (1024, 768)):

@@ -1,4 +1,4 @@
-"""The desk takes a photo with a webcam, which here is Chromium's own picture of one."""
+"""The desk takes a photo with a webcam, here Chromium's own fake."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_a_photo_by_webcam(with_camera: object, tmp_path: Path) -> None:
         (kept,) = (place.site.event.path / "cards/photos").iterdir()
         with Image.open(kept) as image:
             assert (kept.name, image.format) == (f"{number}.jpg", "JPEG")
-            assert len(image.getcolors(1_000_000) or []) > 100  # no empty frame
+            assert len(image.getcolors(1_000_000) or []) > 100  # not an empty frame
         assert shown(clerk, ".photo svg, .photo img")
 
 

@@ -1,13 +1,13 @@
-"""Lets axe-core look at the page that is open in a browser."""
+"""Runs axe-core on the open page of a browser."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# Those of them that look at colours.
+# The colour rules among them.
 COLOUR_RULES = ["color-contrast", "link-in-text-block"]
-# Without `preload`, axe-core reads all styles anew for a rule that is none of these.
+# Without `preload`, axe-core rereads all styles for a rule outside this list.
 RUN = """
 const done = arguments[arguments.length - 1];
 if (typeof axe !== "object") return done(null);
@@ -30,7 +30,7 @@ return [...document.querySelectorAll("body, body *")].map((one) => {
   return [one.tagName, box.x, box.y, box.width, box.height, one.checkVisibility()].join();
 }).join(";");
 """
-# A page that turns dark may do so by and by.
+# A page may turn dark gradually.
 SETTLED = """
 const done = arguments[arguments.length - 1];
 const underWay = document.getAnimations().filter((one) => one instanceof CSSTransition);
@@ -39,7 +39,7 @@ Promise.allSettled(underWay.map((one) => one.finished)).then(() => done());
 
 
 def turn(browser: Any, scheme: str) -> None:
-    """Let the page be light or dark, and wait until it is."""
+    """Make the page light or dark, and wait until it is."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     browser.execute_async_script(SETTLED)
@@ -48,8 +48,8 @@ def turn(browser: Any, scheme: str) -> None:
 def faults(
     browser: Any, axe: str, rules: Sequence[str] = RULES, without: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """What the rules find, each of which is named, or has one of these tags and is not among those
-    `without` which to look.
+    """The faults by the named rules, or by the rules with one of these tags, except those in
+    `without`.
     """
     asked = list(rules), list(without)
     found = browser.execute_async_script(RUN, *asked)
@@ -60,7 +60,7 @@ def faults(
 
 
 def rules_but(browser: Any, axe: str, impacts: Sequence[str]) -> list[str]:
-    """The rules whose faults are less grave. Each rule has one impact, whatever it finds."""
+    """The rules whose faults are less grave. Each rule has one impact for all its faults."""
     _know(browser, axe)
     return list(browser.execute_script(OTHERS, RULES, list(impacts)))
 
@@ -70,5 +70,5 @@ def _know(browser: Any, axe: str) -> None:
 
 
 def layout(browser: Any) -> str:
-    """Where each part of the page is. Where it is the same as before, only colours can differ."""
+    """The position of each part of the page. While it stays the same, only colours can differ."""
     return str(browser.execute_script(LAYOUT))

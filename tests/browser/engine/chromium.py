@@ -1,7 +1,7 @@
 """Starts Chromium without a window.
 
-Debian has its engine alone as `chromium-headless-shell`, without all that a window has around a
-page. Pages are the same in it, and it takes about half the time.
+Debian packages its engine as `chromium-headless-shell`, without a window. It shows the same pages
+in about half the time.
 """
 
 import os
@@ -14,21 +14,22 @@ import pytest
 
 from tests.processes import await_ended, with_descendants
 
-# Debian's command is a script. A driver would end that alone, and the engine would go on for ever.
+# Debian's command is a script. A driver would end only the script, and the engine would run for
+# ever.
 ENGINE = ("/usr/lib/chromium/chromium-headless-shell", "chromium-headless-shell")
 WHOLE = ("chromium", "google-chrome")
 END_S = 240.0  # on a busy machine
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars")
-# Without it, Chromium computes what a graphics card would draw, which takes a seventh of the time.
+# Without it, Chromium emulates a graphics card, which takes a seventh of the time.
 FLAGS += ("--disable-gpu",)
-# Or each site and each new window has a process of its own, which takes 0.1 s to begin.
+# Else each site and each new window has its own process, which takes 0.1 s to start.
 FLAGS += ("--renderer-process-limit=1",)
 FLAGS += ("--disable-background-networking", "--disable-component-update", "--disable-quic")
 NEEDED = "needs chromium and chromedriver: apt-get install chromium-driver"
 
 
 def start(*flags: str, home: Path | None = None, trusts_any: bool = False) -> Any:
-    """Start a browser. With a `home` it is a whole one, which trusts what is trusted there.
+    """Start a browser. With a `home` it is a full browser, which trusts the home's certificates.
 
     `trusts_any` is for a server's own certificate.
     """
@@ -46,8 +47,8 @@ def start(*flags: str, home: Path | None = None, trusts_any: bool = False) -> An
 
 
 def end(browser: Any) -> None:
-    """End a browser, and fail where a process of it goes on. Nobody would see it, and it would draw
-    its page for ever.
+    """End a browser, and fail if a process of it survives. It would draw its page unseen for
+    ever.
     """
     pids = list(with_descendants(browser.service.process.pid))
     browser.quit()

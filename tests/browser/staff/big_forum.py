@@ -81,7 +81,7 @@ def _scans(pages: Pages, kiosks: list[FakeDoor]) -> None:
 
 
 def _halls(db: Connection, now: int) -> None:
-    """Fill the halls by different parts, some over their capacity."""
+    """Fill the halls to different shares, some over their capacity."""
     minute = now // MINUTE
     for row in db.execute("SELECT hall_id, capacity FROM hall ORDER BY hall_id").fetchall():
         hall, capacity = row["hall_id"], row["capacity"]

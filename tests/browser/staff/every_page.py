@@ -1,6 +1,6 @@
-"""An event in which every page has something to show, and the address of each page.
+"""An event in which every page has content, and the address of each page.
 
-The pages are those of the app's own routes. A route of which nothing is known here is an error.
+The pages come from the app's own routes. A route unknown here is an error.
 """
 
 import re
@@ -28,7 +28,7 @@ from tests.server.features.mail.conftest import write_settings
 from tests.server.support.pages import PASSWORD, Pages, Staff
 from tests.server.support.stores import load
 
-# What is no page of its own: files, feeds, parts of pages, probes, and ways to somewhere else.
+# Routes that are no page: files, feeds, parts of pages, probes and redirects.
 NO_PAGES = {
     "static", "admin.home", "admin.live.stream", "admin.arrivals.stream", "admin.muster.stream",
     "admin.awaited.part", "admin.edits.doors", "admin.entries.export", "admin.entries.receipt",
@@ -40,7 +40,7 @@ NO_PAGES = {
     "passkit.changed", "passkit.latest", "probes.healthz", "probes.readyz", "probes.metrics",
     "openapi.show", "receipts.receipt", "receipts.verifier", "receipts.receipt_verifier",
 }  # fmt: skip
-# Of these, the ones that are parts of pages.
+# The parts of pages among them.
 PARTS = {name for name in NO_PAGES if name.endswith((".part", ".halls"))}
 QUERIES = {
     "admin.people.search": ("?q=keller", "?q=nobody"),
@@ -54,7 +54,7 @@ QUERIES = {
     "admin.entries.show": ("?decision=denied",),
     "admin.muster.printed": ("?all",),
 }
-# Who looks at a page where it is not an admin: the key of `Event.who`.
+# The viewer of a page if not an admin: the key of `Event.who`.
 WHO = {
     "phone": "stranger", "receipts": "stranger", "admin.sign_in": "stranger",
     "admin.invitations": "stranger", "admin.factors.ask": "waiting",
@@ -63,7 +63,7 @@ WHO = {
 
 @dataclass
 class Filled:
-    """The event, and who looks."""
+    """The event, and the viewers."""
 
     pages: Pages
     who: dict[str, Staff]
@@ -79,11 +79,11 @@ def prepared(event: Event) -> Event:
 
 
 def fill(pages: Pages) -> Filled:
-    """Let something happen of everything that pages show."""
+    """Produce all content that pages show."""
     load(pages.event, pages.database, PROGRAMME)
     pages.issue()
     admin = pages.staff("admin")
-    # Where there is a printer, no browser prints.
+    # With a printer, no browser prints.
     submission = _card_of_the_desk(pages, admin)
     values = {"submission_id": submission, **_things(pages, admin)}
     _scans(pages)
@@ -143,7 +143,7 @@ def _invitation(admin: Staff) -> str:
 
 
 def _waiting(pages: Pages) -> Staff:
-    """Somebody who has typed the password, and is asked for the second factor."""
+    """A user who has typed the password and is asked for the second factor."""
     hashed = users.hash_password(PASSWORD)
 
     def step(db) -> None:
@@ -167,7 +167,7 @@ def _card_of_the_desk(pages: Pages, admin: Staff) -> int:
 
 
 def addresses(filled: Filled) -> Iterator[tuple[str, Staff, str]]:
-    """Yield each page's route, who looks at it, and its address."""
+    """Yield each page's route, viewer and address."""
     pages = filled.pages
     known = _values(filled)
     other = known["other"]
@@ -204,7 +204,7 @@ def _values(filled: Filled) -> dict[str, object]:
 
 
 def _kinds(rule: Rule, known: dict[str, object]) -> Iterator[dict[str, object]]:
-    """Yield the values for a rule, which is several pages where it has kinds of things."""
+    """Yield the values for a rule: several if its page has kinds."""
     name, found = rule.endpoint, re.search(r"<any\(([^)]+)\):kind>", rule.rule)
     of_kinds = known["of_kinds"]
     assert isinstance(of_kinds, dict)
@@ -215,7 +215,7 @@ def _kinds(rule: Rule, known: dict[str, object]) -> Iterator[dict[str, object]]:
         if name.startswith(part):
             values["token"] = known[key]
     if name == "admin.log.entry":
-        values["number"] = 0  # of an entry of the log, and not a badge's
+        values["number"] = 0  # of a log entry, not of a badge
     if found is None:
         yield values
         return

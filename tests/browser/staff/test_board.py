@@ -1,5 +1,6 @@
-"""The board in a browser: halls follow the order that somebody chose, and leave in peace whoever
-reads or has reached one."""
+"""The board in a browser: halls follow the chosen order, but never move while a person reads or
+focuses a hall.
+"""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ ORDER = "document.querySelector('[data-order]')"
 def board(
     event: Event, site: Database, browser: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Page]:
-    """A board sorted by how full halls are, with its script."""
+    """A board sorted by fullness, with its script."""
     with Pages(event, site) as pages:
         html = pages.staff("steward").get(f"/admin/?sort=fill&view={request.param}").text
     page = Page.of(browser).resize(WIDE)
@@ -81,7 +82,7 @@ def test_a_hall_that_has_the_focus_stays_and_the_order_is_offered(board: Page) -
 
 
 def test_the_offer_stays_while_somebody_is_about_to_press_it(board: Page) -> None:
-    """Whoever comes from a hall by Tab, or presses a mouse's key down, leaves the hall first."""
+    """A user who comes by Tab, or presses the mouse button, leaves the hall first."""
     before = halls(board)
     board.script(f"document.querySelector('#hall-{before[1]} a').focus()")
     tell(board, *reversed(before))

@@ -1,5 +1,6 @@
-"""The board over its real feed: a server as a process, doors that send scans, and a browser that is
-told by server-sent events."""
+"""The board over its real feed: a server process, doors that send scans, and a browser with
+server-sent events.
+"""
 
 import socket
 import ssl
@@ -46,7 +47,7 @@ class Forum:
         return token
 
     def enter(self, hall: int, people: int) -> None:
-        """Let people in by the hall's doors, which tell the server over TLS as kiosks do."""
+        """Let people in by the hall's doors, which report to the server over TLS as kiosks do."""
         kiosks = [kiosk for kiosk in self.doors if kiosk.door.hall == hall]
         for serial in [next(self.people) for _ in range(people)]:
             wait_for("a place", lambda serial=serial: self._have_let_in(kiosks, serial))
@@ -121,7 +122,7 @@ def test_halls_are_sorted_anew_by_what_the_feed_brings(forum: Forum, browser: An
     page.wait("the number", lambda: inside(page, last) == "10")
     page.wait("the order", lambda: first(page) == last)
     assert not offered(page)
-    # Whoever has reached a hall is left in peace, though its numbers go on.
+    # A focused hall does not move, but its numbers update.
     before = halls(page)
     fuller = int(before[-1])
     page.script(f"document.querySelector('#hall-{before[0]} a').focus()")

@@ -1,5 +1,5 @@
 """Pages of the entry log and of receipts in a browser, in two languages, light and dark, wide and
-narrow. axe-core finds nothing grave, and nothing is wider than the glass.
+narrow. axe-core finds nothing grave, and nothing is wider than the screen.
 """
 
 import io

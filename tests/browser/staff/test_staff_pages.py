@@ -1,6 +1,6 @@
 """Pages in a browser, in two languages, light and dark, wide and narrow.
 
-axe-core finds nothing grave, nothing is wider than the glass, and the content is two keys away.
+axe-core finds nothing grave, nothing is wider than the screen, and two keys reach the content.
 """
 
 import os
@@ -33,13 +33,13 @@ STOPS = """
 return [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea")]
   .map((one) => one.className === "skip" ? one.hash : one.closest("main") ? "main" : "bar");
 """
-# One that is at another address is left alone.
+# A page at another address stays as it is.
 TURN = """
 if (document.URL !== arguments[1]) return false;
 document.open(); document.write(arguments[0]); document.close();
 return true;
 """
-DRAWN = 0.1  # How large the pages are drawn, which nobody looks at but axe-core.
+DRAWN = 0.1  # The scale of the pages, which only axe-core sees.
 TOO_WIDE = "return document.documentElement.scrollWidth - innerWidth"
 
 
@@ -53,13 +53,13 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 
 def show(browser: Any, path: Path, html: str) -> None:
-    """Show a page with its style, and without its scripts."""
+    """Show a page with its style, without its scripts."""
     path.write_text(plain(html), "utf-8")
     browser.get(path.as_uri())
 
 
 def plain(html: str) -> str:
-    """The page with its style in it, and without its scripts."""
+    """The page with its style inline, without its scripts."""
     styled = re.sub(
         r'<link rel="stylesheet"[^>]*/static/([\w.-]+\.css)[^>]*>',
         lambda found: f"<style>{STATIC[found[1]].read_text('utf-8')}</style>",
@@ -69,8 +69,8 @@ def plain(html: str) -> str:
 
 
 def turn_to(browser: Any, path: Path, html: str) -> None:
-    """Show a page in the window that is open, which goes on to have axe-core. To load that again
-    takes ten times as long as to look at a page.
+    """Show a page in the open window, which keeps axe-core. Reloading axe-core takes ten times as
+    long as checking a page.
     """
     if not browser.execute_script(TURN, plain(html), path.as_uri()):
         show(browser, path, html)
@@ -88,7 +88,7 @@ def admin(pages: Pages) -> Staff:
 
 ALL = [(language, scheme, size) for language in ("en", "zh")
        for scheme in ("light", "dark") for size in (WIDE, NARROW)]  # fmt: skip
-SAMPLE = 4  # Each so manieth page is looked at in Chinese too.
+SAMPLE = 4  # Every fourth page is checked in Chinese too.
 
 
 Look = tuple[str, str, tuple[int, int]]
@@ -97,7 +97,7 @@ Look = tuple[str, str, tuple[int, int]]
 def sampled(number: int) -> Iterator[Look]:
     """Yield two or three of the modes for a page.
 
-    A page begins as the one before it ended, so that the window changes half as often.
+    A page begins in the mode in which the previous page ended, so the window changes half as often.
     """
     both: list[Look] = [("en", "light", WIDE), ("en", "dark", NARROW)]
     yield from both[:: (1, -1)[number % 2]]
@@ -121,7 +121,7 @@ def test_nothing_grave_is_found_on_any_page(
     axe: str,
     tmp_path: Path,
 ) -> None:
-    """Each page of the app, by its routes. A page of which nothing is known is an error."""
+    """Each page of the app, by its routes. An unknown page is an error."""
     found: dict[str, object] = {}
     window = Window(browser, axe)
     with Pages(every_page.prepared(event), site) as pages:
@@ -143,12 +143,12 @@ def test_nothing_grave_is_found_on_any_page(
 
 
 def asked_in(someone: Staff, address: str, language: str) -> TestResponse:
-    """Ask for a page in a language, as who has chosen it."""
+    """Request a page in a language, as a user who has chosen it."""
     return someone.get(address, headers={"Accept-Language": language})
 
 
 class Window:
-    """Lets axe-core look at the page that is open, by the rules whose faults are grave."""
+    """Runs axe-core on the open page, by the rules whose faults are grave."""
 
     def __init__(self, browser: Any, axe: str) -> None:
         self.browser = browser
@@ -188,7 +188,7 @@ def test_a_fault_is_found_on_a_page_that_the_window_turned_to(
 
 
 def test_what_is_no_page_is_none(event: Event, site: Database) -> None:
-    """What the list of pages leaves out gives no page."""
+    """Routes outside the list of pages return no page."""
     with Pages(event, site) as pages:
         known = {rule.endpoint for rule in pages.app.url_map.iter_rules()}
         assert every_page.NO_PAGES - known == set()
@@ -215,13 +215,13 @@ def test_the_content_is_two_keys_away(
         turn_to(browser, tmp_path / "page.html", answer.text)
         stops = browser.execute_script(STOPS)
         if "bar" not in stops:
-            continue  # A page for paper has nothing to be skipped.
+            continue  # A page for paper has nothing to skip.
         assert stops[0] == "#content", address
         assert answer.text.count('id="content"') == 1
 
 
 def test_what_is_printed(pages: Pages, admin: Staff, browser: Any, tmp_path: Path) -> None:
-    """Paper has the content, without what can only be pressed."""
+    """Paper shows the content without its buttons."""
     Page.of(browser).resize(WIDE)
     try:
         show(browser, tmp_path / "page.html", admin.get("/admin/venue/").text)
