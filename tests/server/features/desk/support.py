@@ -1,4 +1,4 @@
-"""A clerk at a desk, as the stores know them: each form has a nonce and the mark of its page."""
+"""A clerk at a desk, as the stores see them: each form has a nonce and the mark of its page."""
 
 import os
 import secrets
@@ -28,12 +28,12 @@ class Clerk:
     opened: dict[int, str] = field(default_factory=dict)
 
     def open(self, serial: int) -> "Clerk":
-        """Look at a person's page. The next act on them has the mark of now."""
+        """Open a person's page. The next act on them has the mark of now."""
         self.opened[serial] = submissions.mark(self.database.reader, serial)
         return self
 
     def form(self, serial: int | None = None, nonce: str = "") -> Form:
-        """A form of a page that was made now, unless the person's page was opened before."""
+        """A form of a page made now, unless the person's page was opened before."""
         self.now += 1_000
         seen = ""
         if serial is not None:
@@ -93,7 +93,7 @@ class Clerk:
 
 
 def add_printer(database: Database, name: str = "North", desks: tuple[str, ...] = ()) -> int:
-    """A printer that says that it is ready. No worker drives it."""
+    """A printer that reports ready. No worker drives it."""
     plan = store.PrinterPlan(
         name=name, address="127.0.0.1:9100", kind="zpl", format="62mm", desks=desks
     )

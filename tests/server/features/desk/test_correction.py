@@ -1,4 +1,4 @@
-"""A correction voids the badge, and prints the next, only where the badge says otherwise."""
+"""A correction voids the badge, and prints the next, only if the badge shows other data."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def serial(clerk: Clerk) -> int:
 
 
 def badges(clerk: Clerk, serial: int) -> tuple[int, list[tuple[int, str]]]:
-    """The newest issue, and what is queued, in the order in which it was."""
+    """The newest issue, and the queued jobs in their order."""
     found = [one for one in jobs.newest_jobs(clerk.database.reader, 20) if one.serial == serial]
     queued = [(one.issue, one.state.value) for one in reversed(found)]
     return attendees.attendee(clerk.database.reader, serial).issue, queued

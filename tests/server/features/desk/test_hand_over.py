@@ -109,7 +109,7 @@ def test_a_print_that_ended_leaves_the_page_good(clerk: Clerk) -> None:
 
 
 def finish_all(clerk: Clerk) -> None:
-    """The printers say that their cards are out."""
+    """The printers report that their cards are out."""
 
     def step(db) -> None:
         for one in jobs.open_jobs(db):
@@ -138,7 +138,7 @@ def fail(clerk: Clerk, problem: Problem) -> int:
 
 
 def test_what_failed_is_not_repeated_beside_a_new_print(clerk: Clerk) -> None:
-    """Else its *Retry* would print a second card."""
+    """Otherwise its *Retry* would print a second card."""
     add_printer(clerk.database)
     serial = clerk.serial("A1")
     clerk.print(serial)

@@ -1,4 +1,4 @@
-"""How quickly desks work: who was served, and how long from the first key to the card."""
+"""How quickly desks work: people served, and the time from the first key to the card."""
 
 from dataclasses import replace
 
@@ -71,7 +71,7 @@ def test_desks_apart_and_together(clerk: Clerk) -> None:
 
 
 def test_what_serves_nobody_does_not_count(clerk: Clerk) -> None:
-    """A noted document, a correction without a card, what was undone, what was given up."""
+    """A noted document, a correction without a card, and undone or abandoned work."""
     add_printer(clerk.database)
     clerk.check_id(clerk.serial("A1"))
     clerk.correct(clerk.serial("A2"), email="new@example.org")

@@ -1,4 +1,4 @@
-"""Photos are kept among those of the cards, small and without what cameras write into them."""
+"""Photos are kept among those of the cards, small and without the cameras' metadata."""
 
 import io
 from dataclasses import replace
@@ -57,7 +57,7 @@ def test_it_works(wanted: Event, site: Database, anna: Attendee) -> None:
 def test_nothing_of_the_camera_is_kept(wanted: Event) -> None:
     exif = Image.Exif()
     exif[0x0110] = "Harbour Camera"
-    exif[0x0112] = 6  # lies on its side
+    exif[0x0112] = 6  # rotated by 90°
     made = photo.prepared(picture(exif=exif.tobytes()))
     with Image.open(io.BytesIO(made)) as image:
         assert not image.getexif()

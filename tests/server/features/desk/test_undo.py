@@ -1,4 +1,4 @@
-"""A clerk's last act is undone as far as it can be, and else it is said why not."""
+"""A clerk's last act is undone as far as possible; otherwise the page gives the reason."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def person(clerk: Clerk, serial: int) -> Attendee:
 
 
 def refusal(clerk: Clerk) -> Why | None:
-    """What the page says, and what somebody is told who sends the form all the same."""
+    """The page's reason, and the reason for refusing the form if it is sent all the same."""
     plan = clerk.plan()
     assert plan is not None
     assert plan.does is None
@@ -47,7 +47,7 @@ def test_a_walk_in(clerk: Clerk) -> None:
     assert all_jobs(clerk.database) == [(submission.serial, 1, "cancelled")]
     again = clerk.walk_in(
         email="noa@example.org"
-    ).submission  # nobody is alike, and the address is free
+    ).submission  # no attendee is alike, and the address is free
     assert person(clerk, again.serial).email == "noa@example.org"
 
 
@@ -153,7 +153,7 @@ def test_what_an_admin_changed_since_stands(clerk: Clerk) -> None:
 
 @pytest.mark.parametrize("submission", ["walk_in", "print", "correct", "check_id"])
 def test_a_badge_that_an_admin_issued_since_stands(clerk: Clerk, submission: str) -> None:
-    """No desk did it, so only the number of the newest badge shows that the clerk's act is old."""
+    """No desk issued it, so only the newest badge's number shows that the clerk's act is old."""
     serial = clerk.serial("A1")
     if submission == "walk_in":
         serial = clerk.walk_in().submission.serial

@@ -1,4 +1,4 @@
-"""Walk-ins are registered, issued and queued in one act, and nobody is registered twice unseen."""
+"""Walk-ins are registered, issued and queued in one act, and duplicates are shown first."""
 
 import threading
 from dataclasses import replace

@@ -40,7 +40,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.secret = ""
-        self.taken: list[dict] = []  # bodies of what was verified
+        self.taken: list[dict] = []  # verified bodies
         self.ids: list[str] = []
         self.requests: list[tuple[dict[str, str], bytes]] = []
         self.forged = 0
@@ -70,7 +70,7 @@ class Receiver:
                 raise AssertionError("nobody asks a receiver")
 
             def log_message(self, *_: object) -> None:
-                """Requests are not written out."""
+                """Requests are not logged."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self.port = self._server.server_port
@@ -97,7 +97,7 @@ class Receiver:
 
     @property
     def entries(self) -> list[int]:
-        """The numbers of all entries, in the order in which they came."""
+        """The numbers of all entries, in their order of arrival."""
         return [
             entry["number"]
             for one in self.taken
@@ -116,7 +116,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def pages(event: Event, site: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
-    """The app. The library of the receiver has the same clock."""
+    """The app. The receiver's library has the same clock."""
     with Pages(event, site) as opened:
         opened.issue()
 
@@ -184,7 +184,7 @@ def test_a_receiver_that_is_down_for_an_hour_gets_all_in_order(
         for _ in range(60):  # a second each
             pages.now += 1000
             tries += one.look() is Outcome.FAILED
-    # 5 s, 10 s, 20 s … 2,560 s: a sender that is down costs little.
+    # 5 s, 10 s, 20 s … 2,560 s: a receiver that is down costs little.
     assert tries == 10
     receiver.up()
     for _ in range(3600):
@@ -199,7 +199,7 @@ def test_a_receiver_that_is_down_for_an_hour_gets_all_in_order(
     assert receiver.forged == 0
     kinds = [message["type"] for message in receiver.taken]
     assert kinds.count("badge.replaced") == 1
-    # What came in between stands in its place: 155 entries before it, and the others after.
+    # The replacement keeps its place in the order: 155 entries before it, and the others after.
     before = receiver.taken[: kinds.index("badge.replaced")]
     count = sum(len(message["data"].get("entries", ())) for message in before)
     assert count == 3 + 31 * 5
@@ -245,7 +245,7 @@ def test_what_was_tampered_with_or_is_old_is_no_message(pages: Pages, receiver: 
 
 
 def test_two_receivers_have_different_keys(pages: Pages, receiver: Receiver) -> None:
-    """One of them could otherwise send the other what looks like ours."""
+    """Otherwise a receiver could forge our messages to another."""
     door = pages.kiosk("k1", "main")
     first = subscribe(pages, receiver, "entries")
     secret = receiver.secret
@@ -336,7 +336,7 @@ def test_halls_that_fill_open_and_close_are_told_in_their_order(
             "SELECT hall_id FROM hall WHERE code = 'h1'"
         ).fetchone()[0]
         door = pages.kiosk("k1", "main")
-        scans(pages, door, 1)  # it is the first step that looks
+        scans(pages, door, 1)  # only the first step looks
         for step in (
             lambda db: hall_control.set_capacity(db, hall_id, 0, by="test", now=pages.now),
             lambda db: hall_control.set_capacity(db, hall_id, 50, by="test", now=pages.now),
@@ -557,7 +557,7 @@ def test_addresses_that_are_taken(url: str, http_allowed: bool) -> None:
 def test_a_name_that_leads_to_such_an_address_gets_nothing(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name may lead anywhere once it was taken, so the address is looked at once it is known."""
+    """A name may lead anywhere later, so each resolved address is checked."""
     monkeypatch.setattr(socket.socket, "getpeername", lambda self: ("169.254.169.254", 80))
     answer = post(receiver.url, b"{}", {})
     assert (answer.status, answer.taken) == (0, False)

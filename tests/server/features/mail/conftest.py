@@ -1,4 +1,4 @@
-"""What the tests of mails share: an event with badges, and a real SMTP server."""
+"""Shared by tests of mails: an event with badges, and a real SMTP server."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ PEOPLE = 12
 
 
 def write_settings(event: Event, port: int, more: str = "") -> None:
-    """`mail.toml` for the server of the test."""
+    """`mail.toml` for the test's server."""
     folder = event.path / "mail"
     folder.mkdir(exist_ok=True)
     text = f'host = "127.0.0.1"\nport = {port}\nsender = "forum@example.org"\n'
@@ -30,7 +30,7 @@ def write_settings(event: Event, port: int, more: str = "") -> None:
 
 @dataclass
 class Mailing:
-    """An event whose mails go to a server of the test."""
+    """An event whose mails go to the test's server."""
 
     event: Event
     database: Database

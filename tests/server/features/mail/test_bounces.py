@@ -1,4 +1,4 @@
-"""Mails that came back, from delivery reports as mail servers write them."""
+"""Returned mails, from delivery reports as mail servers write them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The mailer is killed in the middle, again and again: nobody gets a mail twice, nobody is lost."""
+"""The mailer is killed repeatedly: no attendee gets a mail twice, and none is left out."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ EVERYBODY = {f"p{n}@example.org" for n in range(PEOPLE)}
 
 
 class Mailer:
-    """`hallkeeper mail invite` as a process of its own, which can be killed."""
+    """`hallkeeper mail invite` in its own process, which can be killed."""
 
     def __init__(self, event: Event, forks: Nursery) -> None:
         self.event = event
@@ -48,8 +48,8 @@ class Mailer:
     def kill(self) -> None:
         """kill -9, and wait until it is gone.
 
-        The mail server's thread does this, and the test may have begun the next mailer before it
-        is told of the end. So this looks once at which process it is.
+        The mail server's thread calls this, and the test may begin the next mailer before this
+        returns. So this reads the process once.
         """
         process = self.process
         assert process is not None
@@ -149,7 +149,7 @@ def test_ctrl_c_ends_it_after_the_mail_on_its_way(many: Mailing, forks: Nursery)
 
 
 def test_two_at_once_send_nothing_twice(many: Mailing, forks: Nursery) -> None:
-    """The second is refused, and says why."""
+    """The second is refused with the reason."""
     second: list[tuple[int, str]] = []
 
     def start(to: str) -> None:
@@ -165,7 +165,7 @@ def test_two_at_once_send_nothing_twice(many: Mailing, forks: Nursery) -> None:
 
 
 def test_what_is_on_disk_is_what_the_server_took(many: Mailing, forks: Nursery) -> None:
-    """Killed at the very next mail, whatever was answered before counts as sent."""
+    """Killed at the very next mail, all mails answered before count as sent."""
     mailer = Mailer(many.event, forks)
 
     def kill(to: str) -> None:

@@ -1,4 +1,4 @@
-"""What a mail says, in whose language, and what templates may be."""
+"""A mail's text and language, and valid templates."""
 
 import email
 import io

@@ -1,4 +1,4 @@
-"""The page of mails to attendees: who would get one, sending, stopping, and what became of it."""
+"""The page of mails to attendees: recipients, sending, stopping, and results."""
 
 import csv
 import re

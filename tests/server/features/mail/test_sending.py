@@ -1,4 +1,4 @@
-"""Mails against a real SMTP server: each once, and told what became of it."""
+"""Mails against a real SMTP server: each is sent once, and its result recorded."""
 
 import socket
 import ssl
@@ -98,7 +98,7 @@ def test_what_the_server_says_is_kept_without_the_address(mailing: Mailing) -> N
     }  # fmt: skip
     assert mailing.answers()["anna@example.org"] == "550 5.1.1 <…>: no such user"
     mailing.box.on_recipient = lambda to: None
-    assert mailing.send().sent == 1  # the one that was delayed
+    assert mailing.send().sent == 1  # the delayed mail
     assert mailing.box.times()["anna@example.org"] == 0
     mailing.change("A1", email="keller@example.org")
     assert mailing.send().sent == 1
@@ -163,7 +163,7 @@ def test_a_server_that_wants_no_more_is_left_alone(
 
 @pytest.mark.parametrize("taken", [True, False], ids=["after the text", "in the text"])
 def test_a_connection_lost_at_the_text_is_perhaps_sent(mailing: Mailing, taken: bool) -> None:
-    """The mailer can't know which of both it was, and sends it again only if asked to."""
+    """The mailer can't know whether it was sent, and sends it again only on request."""
     if taken:
         mailing.box.on_text = lambda to: "drop" if to == "boris@example.org" else None
     else:
@@ -182,7 +182,7 @@ def test_a_connection_lost_at_the_text_is_perhaps_sent(mailing: Mailing, taken: 
 
 
 def test_a_badge_replaced_on_the_way_is_not_sent(mailing: Mailing) -> None:
-    """The mail that was made of the earlier badge must not go out any more."""
+    """The mail with the earlier badge must not be sent any more."""
 
     def replaced(to: str) -> None:
         if to == "anna@example.org" and len(mailing.states()) >= 0 and not done:
@@ -207,7 +207,7 @@ def test_it_stops_between_two_mails(mailing: Mailing) -> None:
 
 
 def test_the_rate_is_kept(mailing: Mailing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each pause ends 60 s after the mail before, in these seconds of a clock that stands still."""
+    """Each pause ends 60 s after the mail before, by a clock that does not advance."""
     pauses: list[float] = []
     monkeypatch.setattr(sending, "time", SimpleNamespace(monotonic=lambda: 0.0))
     monkeypatch.setattr(mailing.stop, "wait", lambda s: bool(pauses.append(s)))
@@ -261,7 +261,7 @@ def test_a_server_that_takes_no_such_address(mailing: Mailing, old_office: Offic
 def test_nothing_gets_into_the_headers_by_a_name_or_an_address(
     mailing: Mailing, engine: str
 ) -> None:
-    nul = "" if engine == "postgresql" else "\0"  # which refuses it (docs/scale.md)
+    nul = "" if engine == "postgresql" else "\0"  # PostgreSQL refuses it (docs/scale.md)
     evil = "Anna\r\nBcc: victim@example.org\r\n\r\nHello"
     mailing.change("A1", given_name=evil, organisation="X\r\n.\r\nMAIL FROM:<x@example.org>")
     mailing.change("A3", email="boris@example.org>\r\nRCPT TO:<victim@example.org")
@@ -289,7 +289,7 @@ def encrypted(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
 
 @pytest.fixture
 def safe(event: Event, site: Database, box: Postbox, tmp_path: Path):
-    """A server that wants encryption and a password."""
+    """A server that requires encryption and a password."""
     context, authority = encrypted(tmp_path)
     office = Office(box, tls=context, password="open sesame")
     office.start()

@@ -34,7 +34,7 @@ AddPrinter = Callable[..., int]
 
 @pytest.fixture
 def add_printer(database: Database) -> AddPrinter:
-    """Add a printer that is in a state, and return its number."""
+    """Add a printer in a given state, and return its number."""
 
     def add(name: str, state: PrinterState = PrinterState.READY, **plan: object) -> int:
         values = {"address": "tcp://127.0.0.1:9100", "kind": "zpl", "format": "4x3in", "dpi": 203}

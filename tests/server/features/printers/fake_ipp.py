@@ -1,4 +1,4 @@
-"""A printer that speaks IPP on loopback, and that misbehaves when it is told to."""
+"""A printer that speaks IPP on loopback, and misbehaves on request."""
 
 import struct
 import threading
@@ -9,7 +9,7 @@ CANCELLED, ABORTED, COMPLETED = 7, 8, 9
 
 
 class FakeIpp:
-    """Keeps jobs. Each is printed after it was asked about `polls` times, with paper."""
+    """Keeps jobs. Each is printed after about `polls` questions about it, with paper."""
 
     def __init__(self) -> None:
         self.formats = ["application/pdf"]
@@ -18,7 +18,7 @@ class FakeIpp:
         self.state = 3
         self.accepting = True
         self.polls = 2
-        self.counts = True  # Whether jobs tell how many sheets they printed.
+        self.counts = True  # Whether jobs report how many sheets they printed.
         self.refuses: dict[int, tuple[int, int]] = {}  # Operation: status, and how often.
         self.drops: set[int] = set()  # Operations on which the connection is closed, once.
         self.ends_as = COMPLETED
@@ -123,7 +123,7 @@ def _answer(
     made = struct.pack(">BBHI", 2, 0, status, number) + b"\x01"
     made += _attributes([(0x47, "attributes-charset", ["utf-8"])])
     made += _attributes([(0x48, "attributes-natural-language", ["en"])])
-    # A collection, as printers tell of their media. Nothing in it is asked for.
+    # A collection, as printers report their media. The driver needs nothing in it.
     made += b"\x34" + _named("media-col-default", b"") + b"\x4a" + _named("", b"media-size")
     made += b"\x21" + _named("", struct.pack(">i", 10500)) + b"\x37" + _named("", b"")
     if printer:

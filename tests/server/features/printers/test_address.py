@@ -1,4 +1,4 @@
-"""Only what can be a printer's address is taken, and only there a connection goes."""
+"""Only valid printer addresses are accepted, and connections go only there."""
 
 import pytest
 

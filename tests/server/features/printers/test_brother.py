@@ -1,4 +1,4 @@
-"""A QL printer's raster shows the picture, and what it can't say is asked of the desk."""
+"""A QL printer's raster shows the picture; the desk is asked for anything it can't report."""
 
 import socket
 import threading
@@ -32,10 +32,10 @@ def status(*, first: int = 0, second: int = 0, width: int = 62, phase: int = 0) 
 
 
 class FakeQl:
-    """Takes what comes over TCP, and tells how it is over SNMP."""
+    """Takes data over TCP, and reports its state over SNMP."""
 
     def __init__(self) -> None:
-        self.answers = [status()]  # The last one stays.
+        self.answers = [status()]  # The last one is repeated.
         self.after_print = [status(phase=1), status()]
         self.silent = False
         self.unknown_name = False
@@ -100,7 +100,7 @@ class FakeQl:
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A printer that answers and works does so in time, also on a busy machine.
+    # A working printer answers in time, also on a busy machine.
     for name, seconds in (
         ("POLL_S", 0.01), ("SETTLE_S", 0.1), ("SILENT_S", 240.0), ("PRINT_S", 240.0),
     ):  # fmt: skip
@@ -121,7 +121,7 @@ def driver(printer: FakeQl, **how: bool) -> BrotherDriver:
 
 
 def drawn(data: bytes) -> Image.Image:
-    """Return what the raster lines of a label show, as they lie on the roll."""
+    """Return the picture in a label's raster lines, as they lie on the roll."""
     head, at, lines = data.index(b"M\x00g") + 2, 0, []
     at = head
     while data[at : at + 1] == b"g":

@@ -1,4 +1,4 @@
-"""A card is out when the printer says that its job is completed, and IPP is read without trust."""
+"""A card is out when the printer reports its job completed; IPP input is not trusted."""
 
 import contextlib
 import socket
@@ -28,7 +28,7 @@ A6 = (105, 148)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in (
         ("POLL_S", 0.01), ("LOOK_S", 0.03),
-        # A printer that answers does so in time, also on a busy machine.
+        # A working printer answers in time, also on a busy machine.
         ("REQUEST_S", 240.0), ("PRINT_S", 240.0), ("CANCEL_S", 240.0), ("BUSY_S", 240.0),
         ("RECONNECT_S", 240.0),
     ):  # fmt: skip
@@ -53,7 +53,7 @@ def test_a_card_is_out_when_its_job_is_completed(printer: FakeIpp) -> None:
     driver(printer).print(sheet(A6), turn)
     assert printer.printed == [b"%PDF-1.7 a card\n%%EOF\n"]
     assert (turn.sent, printer.names) == (["1"], ["0042"])
-    # Its number is on disk before any of the document leaves.
+    # The job's number is on disk before the document is sent.
     assert documents == [b""]
 
 

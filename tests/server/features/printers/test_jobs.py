@@ -1,4 +1,4 @@
-"""A job is queued once, printed by one printer, and comes back to its desk where that failed."""
+"""A job is queued once, printed by one printer, and returns to its desk if that fails."""
 
 import pytest
 
@@ -178,7 +178,7 @@ def test_a_card_counts_as_handed_over_when_its_job_is_done(
 
 @pytest.fixture
 def failed(database: Database, serials: list[int], add_printer: AddPrinter) -> Job:
-    """A job that perhaps was printed."""
+    """A job that may have been printed."""
     north = add_printer("north")
     found = queue(database, serials[0])
     claim(database, north)
@@ -197,7 +197,7 @@ def test_a_job_that_perhaps_was_printed_is_not_repeated(database: Database, fail
 def test_a_job_that_was_brought_back_while_it_printed_hands_nothing_over(
     event: Event, database: Database, serials: list[int], add_printer: AddPrinter
 ) -> None:
-    """Its desk is asked whether the card came out, so the printer's word comes too late."""
+    """Its desk is asked whether the card came out, so the printer's report comes too late."""
     add_printer("north")
     queue(database, serials[0])
     (one,) = jobs.open_jobs(database.reader)

@@ -1,4 +1,4 @@
-"""Printers: who sees them, who sets them, labels, test prints, and what a desk says of a job."""
+"""Printers: who may see and set them, labels, test prints, and a job's state at a desk."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 
 def shown_with(pages: Pages) -> None:
-    # A new admin, for of the shown pages nobody is signed in yet.
+    # A new admin, because the shown pages have no signed-in staff yet.
     assert Pages.staff(pages, "admin").post("/admin/printers/new", GOOD).status_code == 303
 
 
@@ -44,7 +44,7 @@ def printer(pages: Pages) -> int:
 
 @pytest.fixture
 def job(pages: Pages, printer: int) -> int:
-    """A job that perhaps was printed."""
+    """A job that may have been printed."""
     pages.issue()
     serial = pages.serial("A1")
 

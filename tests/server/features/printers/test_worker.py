@@ -1,4 +1,4 @@
-"""Jobs are printed once each, by whichever printer can, and none is lost on the way."""
+"""Jobs are printed once each, by any capable printer, and none is lost."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -34,7 +34,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
         (worker, "MANAGE_S", 0.03), (worker, "TAKE_OVER_S", 0.1), (worker, "CLOSE_S", 240.0),
         (zpl, "POLL_S", 0.01), (zpl, "AGAIN_S", 0.02), (ipp, "POLL_S", 0.01),
         (ipp, "LOOK_S", 0.02),
-        # A printer that answers does so in time, also on a busy machine.
+        # A working printer answers in time, also on a busy machine.
         (zpl, "ANSWER_S", 240.0), (zpl, "COUNT_ANSWER_S", 240.0), (zpl, "RECONNECT_S", 240.0),
         (zpl, "SILENT_S", 240.0), (zpl, "CLEAR_S", 240.0),
     ):  # fmt: skip
@@ -131,7 +131,7 @@ def test_it_begins_at_once(
         with database.reading() as db:
             return store.printer(db, number).state is PrinterState.READY
 
-    until(is_ready)  # It has heard so, and waits.
+    until(is_ready)  # It was notified, and waits.
     enqueue(database, serials[0])
     until(lambda: virtual.printed)
 
@@ -202,7 +202,7 @@ def test_a_job_that_perhaps_was_printed_comes_back_to_its_desk(
         database.write(partial(jobs.enqueue_test, printer_id=one, by="user:1", now=NOW))
         for one in ids
     ]
-    until(all_done(database, tests))  # Each has looked for what waits.
+    until(all_done(database, tests))  # Each has looked for waiting jobs.
     assert state(database, first) is JobState.FAILED
     assert len(virtual.printed) + len(spare.printed) == 3
     database.write(lambda db: jobs.retry(db, first, by="user:1", now=NOW))

@@ -1,4 +1,4 @@
-"""A label is drawn dot by dot, is out when the printer says so, and otherwise nobody pretends."""
+"""A label is drawn dot by dot, and counts as out only when the printer reports it."""
 
 import socket
 import threading
@@ -29,7 +29,7 @@ IDLE = (
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in (
         ("POLL_S", 0.01), ("SILENT_S", 0.1), ("SETTLE_S", 0.1), ("AGAIN_S", 0.02),
-        # A printer that answers does so in time, also on a busy machine.
+        # A working printer answers in time, also on a busy machine.
         ("ANSWER_S", 240.0), ("COUNT_ANSWER_S", 240.0), ("CLEAR_S", 240.0),
         ("RECONNECT_S", 240.0), ("PRINT_S", 240.0),
     ):  # fmt: skip
@@ -45,14 +45,14 @@ def printer() -> Iterator[VirtualZpl]:
 
 @pytest.fixture
 def counts_nothing(printer: VirtualZpl, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It never answers how much it printed, so nobody has to wait for that."""
+    """It never reports how much it printed, so no test has to wait for that."""
     printer.counts = False
     monkeypatch.setattr(zpl, "COUNT_ANSWER_S", 0.03)
 
 
 @pytest.fixture
 def hangs(printer: VirtualZpl, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Lets it answer nothing from now on. To find that out takes no longer than it must."""
+    """Stops its answers from now on. Timeouts are short, so that the driver notices soon."""
 
     def hang() -> None:
         for name in ("RECONNECT_S", "COUNT_ANSWER_S", "ANSWER_S"):
@@ -176,7 +176,7 @@ def test_a_printer_that_is_switched_off_is_offline() -> None:
 
 
 def runs_out(printer: VirtualZpl) -> FakeTurn:
-    """A turn in which the paper is out just when the label is sent."""
+    """A turn in which the paper runs out just as the label is sent."""
     turn = FakeTurn()
     turn.on_sending = lambda: setattr(printer, "labels", 0)
     return turn

@@ -1,4 +1,4 @@
-"""One print of one job as a test sees it, and a small card to print."""
+"""A job's print as a test sees it, and a small card to print."""
 
 import time
 
@@ -9,7 +9,7 @@ from server.features.printers.states import Status
 
 
 class FakeTurn:
-    """Notes what a driver tells, and gives up when the test says so."""
+    """Records a driver's reports, and gives up when the test wants it."""
 
     def __init__(self, *, gives_up: bool = True) -> None:
         self.gives_up = gives_up
@@ -37,7 +37,7 @@ class FakeTurn:
 
 
 def picture(dpi: float, size_mm: tuple[float, float] = (101.6, 76.2)) -> Image.Image:
-    """A frame and a bar, which no rotation and no mirror leaves as it is."""
+    """A frame and a bar: every rotation or mirroring changes it."""
     made = Image.new("L", tuple(round(mm / 25.4 * dpi) for mm in size_mm), 255)
     drawing = ImageDraw.Draw(made)
     drawing.rectangle((10, 10, made.width // 2, 30), fill=0)
@@ -47,7 +47,7 @@ def picture(dpi: float, size_mm: tuple[float, float] = (101.6, 76.2)) -> Image.I
 
 
 def sheet(size_mm: tuple[float, float] = (101.6, 76.2)) -> Sheet:
-    """A card without anybody on it. Its PDF is only told apart by its first bytes."""
+    """A card without a person. Its PDF is valid only in its first bytes."""
     return Sheet(
         "0042", size_mm, lambda: b"%PDF-1.7 a card\n%%EOF\n", lambda dpi: picture(dpi, size_mm)
     )

@@ -1,7 +1,7 @@
-"""A label printer that speaks ZPL over TCP on loopback, and that misbehaves when it is told to.
+"""A label printer that speaks ZPL over TCP on loopback, and misbehaves on request.
 
-It is written from the printers' own manual, beside the driver and not after it. It prints on its
-own time: a label that it has received comes out whether or not anybody is still connected.
+It follows the printers' own manual, not the driver. It prints on its own time: a received label
+comes out even after the connection is closed.
 """
 
 import re
@@ -16,7 +16,7 @@ _ORDERS = (b"~HS", b"~JA", _COUNT)
 
 
 class VirtualZpl:
-    """Counts what comes out. `printed` are the labels' texts in ZPL."""
+    """Counts labels that come out. `printed` are their texts in ZPL."""
 
     def __init__(self, *, labels: int = 1000, counts: bool = True, takes_s: float = 0.05) -> None:
         self.labels = labels
@@ -24,7 +24,7 @@ class VirtualZpl:
         self.takes_s = takes_s
         self.paused = False
         self.head_open = False
-        self.holds = False  # It keeps what it has, and nothing comes out.
+        self.holds = False  # It keeps its labels, and nothing comes out.
         self.hangs = False  # It takes connections and bytes, and answers nothing.
         self.garbles = False
         self.closes_after: int | None = None  # Bytes of a label, once.
@@ -47,7 +47,7 @@ class VirtualZpl:
 
     @property
     def waiting(self) -> int:
-        """How many labels it has received that have not come out."""
+        """The number of labels received but not out."""
         return len(self._waiting)
 
     @property
@@ -100,7 +100,7 @@ class VirtualZpl:
                 got = self._take(got, line)
 
     def _take(self, got: bytes, line: socket.socket) -> bytes:
-        """Do what stands first in the bytes, as long as it is whole. Return the rest."""
+        """Process all complete commands in the bytes. Return the rest."""
         while True:
             got = got.lstrip(b"\r\n ")
             order = next((one for one in _ORDERS if got.startswith(one)), None)
@@ -164,7 +164,7 @@ class VirtualZpl:
 
 @contextmanager
 def virtual_zpl(**how: object) -> Iterator[VirtualZpl]:
-    """Have such a printer for the block."""
+    """Run such a printer for the block."""
     made = VirtualZpl(**how)
     try:
         yield made

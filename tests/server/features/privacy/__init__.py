@@ -1,1 +1,1 @@
-"""Tests of the room privacy."""
+"""Tests of personal data: retention, export and erasure."""

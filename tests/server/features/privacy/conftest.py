@@ -1,4 +1,4 @@
-"""A person of whom the event has something in every place, among others."""
+"""A person with data in every place of the event, among others."""
 
 import io
 import json
@@ -30,7 +30,7 @@ VALUES = {
     "email": "wilma.q@zephyrine.example", "phone": "+64215550199",
     "order_number": "ORD-QX-77120", "external_id": "REG-ZQ-90417",
 }  # fmt: skip
-# What must stand nowhere once she is erased, also in small letters, as the search has it.
+# These must be absent after her erasure, also in small letters, as in the search index.
 SECRETS = (
     "Wilhelmina", "Quartermaine", "Ōkubo", "Zephyrine", "wilma.q", "5550199", "QX-77120",
     "ZQ-90417", "wilhelmina", "quartermaine", "zephyrine",
@@ -58,8 +58,8 @@ class Known:
         return [tuple(row) for row in self.database.reader.execute(sql, values)]
 
     def broken_references(self) -> list[tuple]:
-        """References to rows that are gone. PostgreSQL checks each at the commit, and SQLite
-        where its settings say so.
+        """References to deleted rows. PostgreSQL checks them at the commit, and SQLite if its
+        settings require it.
         """
         if not isinstance(self.database.reader, sqlite3.Connection):
             return []
@@ -126,7 +126,7 @@ def _at_the_desk(db, event: Event, serial: int) -> None:
     phone_links.renew(db, serial, by="user:1", now=NOW)
     kept_places.put(db, [(serial, kept_places.kind_named("wheelchair"))], by="user:1", now=NOW)
     protocol_guests.set_protocol_guest(db, serial, [1], by="user:1", now=NOW)
-    # The organiser brought one, called by the registration.
+    # The organiser supplied one, named by the registration.
     (event.path / "cards/photos/REG-ZQ-90417.jpg").write_bytes(b"earlier")
     picture = io.BytesIO()
     Image.new("RGB", (40, 50), "red").save(picture, "JPEG")
@@ -155,7 +155,7 @@ def _at_the_desk(db, event: Event, serial: int) -> None:
 
 
 def stored(folder: Path) -> bytes:
-    """All bytes of all files below a folder, in small letters too."""
+    """All bytes of all files below a folder."""
     return b"\x00".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 

@@ -1,4 +1,4 @@
-"""Every column of the database is said to tell something of a person, or not to."""
+"""Each database column is declared personal or not."""
 
 import re
 
@@ -9,10 +9,10 @@ from server.features.privacy.person import tables_of_people
 from server.storage.connection import Connection
 from server.storage.database import Database
 
-# The tables are made from one text, and this reads the list of them that SQLite has.
+# Both engines' tables come from one text; this reads SQLite's list of them.
 pytestmark = pytest.mark.sqlite_alone
 
-# Text indexes keep their words in tables of their own, which go with them.
+# Text indexes keep their words in tables of their own, which are deleted with them.
 DERIVED = re.compile(r"search_(word|inside)_(config|data|idx|docsize|content)|.*sqlite.*")
 
 
@@ -68,7 +68,7 @@ def test_tables_numbered_have_no_reference_that_a_number_of_nobody_breaks(
 
 
 def test_a_new_column_would_be_noticed(database: Database) -> None:
-    """What the first test says of a database that has one more."""
+    """The first test's result for a database with one more column."""
     database.write(lambda db: db.execute("ALTER TABLE badge ADD COLUMN nick_name TEXT"))
     held = columns(database.reader)["badge"] - TABLES["badge"].kinds().keys()
     assert held == {"nick_name"}

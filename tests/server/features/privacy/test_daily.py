@@ -1,4 +1,4 @@
-"""The running server runs the clocks once a day, and says why where it can't."""
+"""The running server applies the retention clocks once a day, and reports why it can't."""
 
 import threading
 
@@ -10,7 +10,7 @@ from tests.server.features.privacy.conftest import Known
 
 
 class Told:
-    """A clock that is set by hand, and how often a run was told of."""
+    """A clock that is set by hand, and the number of runs reported."""
 
     def __init__(self) -> None:
         self.now = NOW

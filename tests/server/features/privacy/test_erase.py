@@ -1,4 +1,4 @@
-"""After a person is erased nothing of her stands in any byte, and all that is counted adds up."""
+"""After an erasure no byte of the person is left, and all counts add up."""
 
 import json
 import logging
@@ -193,7 +193,7 @@ def test_rows_that_are_numbered_stay_each_for_itself(
     assert rows[0][0] != rows[1][0]
 
 
-@pytest.mark.sqlite_alone  # which makes backups itself
+@pytest.mark.sqlite_alone  # it makes backups itself
 def test_backups_are_named_and_deleted_if_asked(known: Known) -> None:
     made = make_backup(known.event, known.backups, NOW)
     plan = erase.plan(known.database.reader, known.event, known.serial)
@@ -242,6 +242,6 @@ def kind(message: str) -> str:
 
 
 def waiting(known: Known) -> list[str]:
-    """The bodies of webhooks' messages that wait."""
+    """Bodies of waiting webhook messages."""
     rows = known.rows("SELECT body FROM webhook_message WHERE delivered_at IS NULL")
     return [bytes(row[0]).decode() for row in rows]

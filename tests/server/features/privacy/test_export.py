@@ -1,4 +1,4 @@
-"""One person's export has everything of her, and nothing of others."""
+"""One person's export has all of her data, and nothing of others."""
 
 import io
 import json
@@ -20,13 +20,13 @@ def test_it_has_everything(known: Known) -> None:
     whole = json.loads(packed.read("person.json"))
     (holder,) = whole["tables"]["attendee"]
     assert {key: holder[key] for key in VALUES} == VALUES | {"given_name": "Wilhelmina Ada"}
-    # The rest has no row before a badge is copied, printed, or gone; or waits for the search.
+    # The rest has no rows until a badge is copied, printed or gone, or waits for the search.
     absent = {"print_job", "likely_copy", "unnamed_exit", "unknown_holder", "search_due",
               "changed_holder", "discrepancy", "arrival", "arrival_notice",
               "entry_block", "webhook_message"}  # fmt: skip
     own = {name for name, table in TABLES.items() if table.erasure is not None}
     own -= {"leaf", "search_word", "search_inside", "change"}
-    # A file under way is another's word, encrypted, and gone within the hour.
+    # An unfinished upload is someone else's input, encrypted, and deleted within the hour.
     own -= {"upload", "upload_part"}
     assert own - absent <= whole["tables"].keys()
     assert whole["tables"]["awaited_guest"][0]["label"] == VALUES["email"].upper()

@@ -1,4 +1,4 @@
-"""The search for what is left of a person in the event's files."""
+"""The search for a person's remains in the event's files."""
 
 from pathlib import Path
 

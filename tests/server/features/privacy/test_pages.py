@@ -1,4 +1,4 @@
-"""The pages of retention and of one person's data: who may, what they say, what they do."""
+"""The pages of retention and of one person's data: roles, texts and effects."""
 
 import io
 import json
@@ -38,7 +38,7 @@ def number(pages: Pages) -> str:
 
 
 def confirmed(pages: Pages) -> Staff:
-    """Somebody who has just signed in, with their password."""
+    """Staff who have just signed in with their password."""
     return pages.staff("admin")
 
 

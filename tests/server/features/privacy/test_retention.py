@@ -1,4 +1,4 @@
-"""Clocks of retention: off until somebody sets them, and then exactly what is due goes."""
+"""Retention clocks: off until set, and then exactly the data due is deleted."""
 
 import pytest
 

@@ -43,7 +43,7 @@ class DeskClerk:
         return attendees.attendee(self.pages.database.reader, self.pages.serial(external_id))
 
     def fields(self, target: str, action: str) -> dict[str, str]:
-        """What the form to that address has on a page that is opened now."""
+        """The fields of the form to that address on a page opened now."""
         page = self.get(target)
         assert page.status_code == 200, page.status
         return fields_of(page.text, f"/desk{action}")
@@ -57,7 +57,7 @@ class DeskClerk:
         return self.staff.post(f"/desk{action}", values)
 
     def said(self) -> str:
-        """What the next page says of what was done."""
+        """The notices on the next page."""
         page = self.get("/").text
         found = re.findall(r'<p class="notice (?:good|bad)"[^>]*>(.*?)</p>', page, re.S)
         return " ".join(unescape(one) for one in found)
@@ -67,7 +67,7 @@ class DeskClerk:
 
 
 def fields_of(page: str, action: str) -> dict[str, str]:
-    """The hidden and filled fields of the form that is sent to an address."""
+    """The hidden and filled fields of the form to an address."""
     for form in FORM.finditer(page):
         head = re.search(r'action="([^"]*)"', form["head"])
         if head is None or unescape(head[1]) == action:

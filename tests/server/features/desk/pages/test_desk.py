@@ -1,4 +1,4 @@
-"""The badge desk's pages: each act by its form, wrong input, old pages, and forms sent twice."""
+"""The badge desk's pages: each act by its form, wrong input, old pages, and repeated forms."""
 
 import io
 import re
@@ -32,7 +32,7 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 def shown_with(pages: Pages) -> None:
     """Anna has a badge, and its print waits."""
     add_printer(pages.database)
-    # A new clerk, for of the shown pages nobody is signed in yet.
+    # A new clerk, because the shown pages have no signed-in staff yet.
     press_print(DeskClerk(pages, Pages.staff(pages, "badge_desk")))
 
 
@@ -197,7 +197,7 @@ class TestPerson:
 
 
 def finish(pages: Pages) -> None:
-    """The printer says that its cards are out."""
+    """The printer reports that its cards are out."""
 
     def step(db) -> None:
         for one in jobs.open_jobs(db):

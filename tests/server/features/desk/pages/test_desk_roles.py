@@ -1,4 +1,4 @@
-"""Nobody but the badge desk and admins opens the desk's pages."""
+"""Only the badge desk and admins open the desk's pages."""
 
 import pytest
 

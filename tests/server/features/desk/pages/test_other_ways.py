@@ -1,4 +1,4 @@
-"""A day credential for whoever forgot the badge, and the badge by mail."""
+"""A day credential for an attendee who forgot the badge, and the badge by mail."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The interface for integrations: tokens, scopes, limits, and what each route answers."""
+"""The interface for integrations: tokens, scopes, limits, and each route's answers."""
 
 from collections.abc import Iterator
 
@@ -232,7 +232,7 @@ def test_other_addresses_and_methods_are_problems(asker: Integration) -> None:
 
 
 def test_who_asks_too_often_is_told_to_wait(pages: Pages, asker: Integration) -> None:
-    # A clock that stands still: on a busy machine requests would come back while others run.
+    # A clock that does not advance: on a busy machine requests would return while others run.
     services_of(pages.app).keep(rates.Rates(clock=lambda: 0))
     for _ in range(rates.AT_ONCE):
         assert asker.ask("GET", "/api/v1/halls").status_code == 200

@@ -1,7 +1,7 @@
 """The description at /openapi.json against the app, by schemathesis.
 
-It makes requests that fit the description and such that don't, and looks whether each answer is one
-that the description tells of.
+It makes requests that fit the description and requests that don't, and checks that each answer is
+described.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,9 +25,9 @@ from server.web.services import services_of
 from tests.server.support.integrations import Integration, integration
 from tests.server.support.pages import Pages
 
-EXAMPLES = 40  # of each route, those that fit and those that don't
+EXAMPLES = 40  # of each route, fitting requests and others
 QUICK_EXAMPLES = EXAMPLES // 4  # as of all properties
-# Left out is `positive_data_acceptance`: no schema says which e-mail address is free, or which
+# `positive_data_acceptance` is left out: no schema describes which e-mail address is free, or which
 # categories this event has. `test_api.py` has such values.
 CHECKS = (
     "not_a_server_error", "status_code_conformance", "content_type_conformance",
@@ -55,8 +55,8 @@ def examples(pytestconfig: pytest.Config) -> int:
 
 @pytest.fixture(scope="module")
 def constants() -> Callable[[BaseSchema], ConstantsPool | None]:
-    """Values from the sources of all that the app imports, of which requests are made too. They
-    are looked for once: schemathesis would read all sources for each app anew.
+    """Values from the sources of all imported modules, of which requests are made too. They are
+    looked for once: schemathesis would read all sources for each app anew.
     """
     found: list[ConstantsPool | None] = []
 
@@ -122,7 +122,7 @@ def test_every_answer_is_described(
 
 
 def _says_nothing(case: schemathesis.Case) -> bool:
-    """Whether a parameter has no value that is sent, so that the request may be a fitting one."""
+    """Whether a parameter has no value to send, so that the request may fit the description."""
     return any(value in (None, [], {}) for value in (case.query or {}).values())
 
 

@@ -1,4 +1,4 @@
-"""What probes are told: whether the server is ready, and its figures."""
+"""Answers to probes: whether the server is ready, and its figures."""
 
 import threading
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ def test_a_database_that_takes_nothing_is_told(
 
 
 def test_writes_that_fail_are_told(pages: Pages) -> None:
-    """The probe's own, which has nothing to write, may succeed meanwhile."""
+    """Meanwhile the probe's own write, which is empty, may succeed."""
     pages.database.failures.note(LostError("the database did not answer within 30 s"))
     status, found = ready(pages)
     assert (status, found["database"]) == (503, "failing")

@@ -1,4 +1,4 @@
-"""How often an API client may ask one server, and several together."""
+"""Rate limits of an API client at one server, and at several together."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_rates_come_back_with_time(clock: Clock) -> None:
 
 
 def asked(servers: list[SharedRates], times: int, token: int = 7) -> int:
-    """How many of so many requests, to the servers in turn, were taken."""
+    """How many of `times` requests, to the servers in turn, were accepted."""
     return sum(servers[n % len(servers)].wait_s(token) == 0 for n in range(times))
 
 
@@ -85,7 +85,7 @@ def test_most_requests_write_nothing(
 
 
 def test_who_asks_now_and_then_loses_nothing(servers: list[SharedRates], clock: Clock) -> None:
-    """What a server took beforehand is lost with time, so it takes few for a slow machine."""
+    """A server's reserve expires with time, so it reserves few for a slow client."""
     for _ in range(3 * AT_ONCE):
         clock.now += 1_000
         assert asked(servers, 2) == 2
