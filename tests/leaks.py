@@ -1,7 +1,7 @@
 """Pytest plugin: a test fails if it leaves a thread, file, socket or connection open.
 
-Open files and threads are compared before and after each test. Objects that wait in a reference
-cycle are collected at the end of each file, where Python's ResourceWarning is an error.
+Open files and threads are compared before and after each test. Objects in a reference cycle are
+collected at the end of each file, where Python's ResourceWarning is an error.
 """
 
 import gc
@@ -88,13 +88,13 @@ def _nothing_is_left_open() -> Iterator[None]:
     yield
     if not _left(threads, files, SOON_S):
         return
-    gc.collect()  # closes what waits in a cycle; its ResourceWarning fails this test
+    gc.collect()  # closes objects in a cycle; its ResourceWarning fails this test
     if left := _left(threads, files, GRACE_S):
         pytest.fail("left behind: " + ", ".join(left), pytrace=False)
 
 
 def _left(threads: set[threading.Thread], files: dict[str, str], longest_s: float) -> list[str]:
-    """Wait until nothing new is open, and return what still is."""
+    """Wait until nothing new is open; return the rest."""
     deadline = time.monotonic() + longest_s
     while left := _new_threads(threads) + _new_files(files):
         if time.monotonic() >= deadline:

@@ -1,4 +1,4 @@
-"""What Linux tells of processes: which has started which, and which have ended."""
+"""Process state from Linux: the children of each process, and ended processes."""
 
 import contextlib
 import time
@@ -9,7 +9,7 @@ _PROCESSES = Path("/proc")
 
 
 def children(pid: int) -> list[int]:
-    """Those that its first thread has started, in their order. One that has ended has none."""
+    """The children of its first thread, in order. An ended process has none."""
     try:
         found = (_PROCESSES / f"{pid}/task/{pid}/children").read_text().split()
     except OSError:
@@ -18,7 +18,7 @@ def children(pid: int) -> list[int]:
 
 
 def with_descendants(pid: int) -> Iterator[int]:
-    """The process, and all that it and any of these has started."""
+    """The process, its children and all their descendants."""
     yield pid
     with contextlib.suppress(OSError):
         for thread in (_PROCESSES / f"{pid}/task").iterdir():
@@ -28,7 +28,7 @@ def with_descendants(pid: int) -> Iterator[int]:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether it has. It may still stand in the list of processes, until somebody asks how."""
+    """An ended process may stay in the list of processes until its parent reads its status."""
     try:
         return (_PROCESSES / f"{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
     except OSError:
@@ -36,7 +36,7 @@ def has_ended(pid: int) -> bool:
 
 
 def await_ended(pids: Sequence[int], longest_s: float) -> None:
-    """Wait until all of them have ended. Raises AssertionError where one goes on for too long."""
+    """Wait until all have ended. Raises AssertionError if one runs on too long."""
     deadline = time.monotonic() + longest_s
     while left := [pid for pid in pids if not has_ended(pid)]:
         assert time.monotonic() < deadline, f"processes go on: {left}"

@@ -1,4 +1,4 @@
-"""`.ci/run`: which tests it runs on which Python. `make` only notes how it was called."""
+"""`.ci/run`: which tests it runs on which Python. `make` only notes its arguments."""
 
 import shutil
 import subprocess
@@ -32,7 +32,7 @@ def python(path: Path, version: str) -> Path:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A copy of the project with nothing in it but `.ci/run`, and a Python 3.12 on the PATH."""
+    """A copy of the project with only `.ci/run`, and a Python 3.12 on the PATH."""
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     command(tmp_path / "bin" / "make", MAKE)
     python(tmp_path / "bin" / "python3", "3.12")
@@ -44,7 +44,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def run(place: Path, system: str, **environment: str) -> tuple[int, list[str], str]:
-    """Exit status, what was made, and what it said, where the system's Python is `system`."""
+    """Exit status, made targets and output, with `system` as the system's Python."""
     own = python(place / "system" / "python3", system)
     given = {"PATH": str(place / "bin"), "SYSTEM_PYTHON": str(own)}
     done = subprocess.run(

@@ -27,7 +27,7 @@ IDIOMS_PER_1000_WORDS = 8
 
 
 def citing() -> list[Path]:
-    """Return code, tests, docs and settings: all that may cite a page."""
+    """Return code, tests, docs and settings: all files that may cite a page."""
     found = [path for path in ROOT.iterdir() if path.suffix in CITING or path.name == "Makefile"]
     for folder in ("badges", "kiosk", "server", "tests", "docs"):
         found += [path for path in (ROOT / folder).rglob("*") if path.suffix in CITING]

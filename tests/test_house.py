@@ -1,6 +1,6 @@
-"""The rules of the house: who may import whom, where SQL is, how long a function may be.
+"""The rules of the house: allowed imports, places of SQL, lengths of functions.
 
-Each test lists all that it finds wrong.
+Each test lists all its findings.
 """
 
 import ast
@@ -41,7 +41,7 @@ LAYERS = {
 }  # fmt: skip
 # Which parts a part may use besides itself.
 PARTS_BELOW = {"badges": (), "kiosk": ("badges",), "server": ("badges",)}
-# Which other features a feature may use. All else that two features need is in core or web.
+# Which other features a feature may use. Anything else that two features need is in core or web.
 FEATURES_BELOW = {
     "attendees": {"editing"},
     "cards": {"editing", "imports"},
@@ -70,7 +70,7 @@ KIOSK_SQL_FILES = ("kiosk/journal", "kiosk/replica")
 SQL = re.compile(r"\b(SELECT .+ FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE)\b", re.S)
 PICTURE_FILES = ("kiosk/camera", "kiosk/reader", "kiosk/pictures", "kiosk/cli/read")
 # Transport calls the server, relay a turnstile, the screen listens on loopback, and autostart waits
-# until that page is there.
+# for that page.
 SOCKET_FILES = (
     "kiosk/sync/transport.py",
     "kiosk/relay/relay.py",
@@ -103,7 +103,7 @@ class Import:
     is_at_the_top: bool
 
     def modules(self) -> Iterator[tuple[str, ...]]:
-        """Yield for each name the modules that it may be or be from, the likeliest first."""
+        """Yield for each name the modules that it may be or come from, the likeliest first."""
         for name, _ in self.names:
             if not self.is_relative:
                 yield (name,) if self.module is None else (f"{self.module}.{name}", self.module)
@@ -126,7 +126,7 @@ def import_statements(file: str) -> list[Import]:
 
 
 def imports(file: str) -> list[tuple[Import, str]]:
-    """Return each import of a file of ours, at any place in the file, with the imported file."""
+    """Return each import of our files, anywhere in the file, with the imported file."""
     found = []
     for statement in import_statements(file):
         for names in statement.modules():
@@ -216,7 +216,7 @@ def test_every_package_says_what_it_is_for() -> None:
 
 
 def test_a_name_has_one_home() -> None:
-    """No file imports a name from a file that has only imported it."""
+    """No file imports a name from a file that only imports it."""
     wrong = []
     for file in OURS:
         for statement in import_statements(file):
@@ -288,7 +288,7 @@ def test_imports_are_absolute() -> None:
 
 
 def test_badges_have_no_senses() -> None:
-    """No clock, network or randomness, and the disk for fonts and templates alone."""
+    """No clock, network or randomness; the disk for fonts and templates alone."""
     wrong = []
     for file in files("badges"):
         used = libraries(file)
@@ -339,7 +339,7 @@ def test_top_level_is_small() -> None:
 
 
 def top_level() -> set[str]:
-    """Return the names in the top folder: as git has it, or without git all that it would keep."""
+    """Return the names in the top folder: from git, or without git all that it would keep."""
     if (ROOT / ".git").exists() and shutil.which("git"):
         # Root may run this in another user's copy.
         command = ["git", "-c", f"safe.directory={ROOT}", "ls-files"]

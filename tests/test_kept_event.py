@@ -24,12 +24,12 @@ LATER = TOLD["last_at"] + 60_000
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What was written then, unpacked and brought up to this version."""
+    """The directory as 1.0 wrote it, unpacked and brought up to this version."""
     path = tmp_path_factory.mktemp("kept")
     with tarfile.open(KEPT / f"{NAME}.tar.xz") as packed:
         packed.extractall(path, filter="data")
-    # The server would write down that the clock differs from that of the machine then, or not, by
-    # when this one was started.
+    # The server would otherwise record the clock's difference from the old machine's, or not,
+    # depending on this machine's boot time.
     with closing(sqlite3.connect(path / "event" / "hallkeeper.db")) as db, db:
         db.execute("DELETE FROM setting WHERE key = 'clock'")
     load_event(path / "event")

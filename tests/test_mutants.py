@@ -1,4 +1,4 @@
-"""The mutation tool of `make bench BENCH=mutants`: what it makes, and that it tells who lives."""
+"""The mutation tool of `make bench BENCH=mutants`: its mutants, and its report of survivors."""
 
 import json
 import os
@@ -120,7 +120,7 @@ def test_sql_is_changed_too() -> None:
 
 
 def test_every_equivalent_is_still_made() -> None:
-    """Else the code has changed, and somebody must look again."""
+    """Otherwise the code has changed, and the reason needs a new review."""
     made: set[str] = set()
     for file in (*mutants.BADGES, *mutants.KIOSK, *mutants.SERVER):
         made |= {mutant.name for mutant in Source(ROOT, file).mutants}

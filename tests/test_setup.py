@@ -1,7 +1,7 @@
-"""`.ci/setup` on machines that lack something: what it installs, what it says, and how.
+"""`.ci/setup` on machines that lack something: its installations and reports.
 
-It runs as it is, among commands that stand in for the system's: apt-get, sudo and pip only note how
-they were called, and answer as on the machine that the test is about.
+It runs unchanged, among commands that replace the system's: apt-get, sudo and pip only note their
+arguments, and answer as on the machine under test.
 """
 
 import shutil
@@ -18,7 +18,7 @@ REAL = ("bash", "cat", "grep", "head", "mkdir", "mktemp", "rm", "sed", "tail")
 DEBIAN_12 = ("libzbar0", "libgl1", "libglib2.0-0", "fonts-noto-core", "fonts-noto-cjk")
 DEBIAN_13 = ("libzbar0t64", "libgl1", "libglib2.0-0t64", "fonts-noto-core", "fonts-noto-cjk")
 
-# Nothing is installed until `installed` is there, and no PostgreSQL until `database` is: apt-get
+# Nothing is installed until `installed` exists, and no PostgreSQL until `database` exists: apt-get
 # makes them.
 FIND = """
 case "$*" in
@@ -37,7 +37,7 @@ case "$*" in
 esac
 """
 SH = 'echo "sh $*" >>calls'  # The real one would change this machine's settings.
-# As long as the real one's answer: whoever reads its first line alone ends it with an error.
+# As long as the real answer: a reader that stops after its first line ends it with an error.
 APT_CACHE = """
 case " $HAS " in
 *" $2 "*) printf 'Package: %s\\n%0200000d\\n' "$2" 0 ;;
@@ -87,7 +87,7 @@ class Machine:
         file.chmod(0o755)
 
     def setup(self, what: str = ".[server,kiosk]", **environment: str) -> tuple[int, str]:
-        """The exit status, and what it said without the name before each line."""
+        """The exit status, and the output without the name before each line."""
         given = {"PATH": str(self.path / "bin"), "HOME": str(self.path), "TMPDIR": str(self.path)}
         done = subprocess.run(
             [str(self.path / "setup"), "venv", what],

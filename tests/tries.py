@@ -1,7 +1,7 @@
 """Number of tries of the random tests that do not use Hypothesis.
 
-`tries(200)` is 200, and a quarter of it with `--quick`. Each run draws the same examples, so that
-no change fails by chance; `--fresh` draws new ones.
+`tries(200)` is 200, and a quarter of it with `--quick`. Each run draws the same examples, so no
+change fails by chance; `--fresh` draws new ones.
 """
 
 import random

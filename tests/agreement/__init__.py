@@ -1,1 +1,1 @@
-"""Compares what the server says beforehand with what a real kiosk at the door answers then."""
+"""Compares the server's predicted answer with the answer of a real kiosk at the door."""

@@ -1,4 +1,4 @@
-"""Asks both sides the same, again and again, and notes where they differ."""
+"""Asks both sides the same, again and again, and notes differences."""
 
 import random
 from collections import Counter
@@ -14,7 +14,7 @@ from tests.agreement.world import World, random_world
 
 @dataclass
 class Compared:
-    """How often they agreed, on what answers, and where they did not."""
+    """How often they agreed, on what answers, and where they differed."""
 
     answers: Counter[str] = field(default_factory=Counter)
     differences: list[str] = field(default_factory=list)
@@ -31,7 +31,7 @@ def compare(path: Path, seed: int, times: int) -> Compared:
 
 
 def compare_in(world: World, draw: random.Random, times: int) -> Compared:
-    """Compare `times` random presentations in a world that is there. It is the same afterwards."""
+    """Compare `times` random presentations in an existing world, which stays unchanged."""
     found = Compared()
     for _ in range(times):
         _ask(world, draw, found)
@@ -57,7 +57,7 @@ def _ask(world: World, draw: random.Random, found: Compared) -> None:
             f"{person} issue {issue} at {place} ({door}), {at}:\n"
             f"  before {said.decision} {said.says}\n  door   {shown.decision} {shown.explanation}"
         )
-    if shown.admitted:  # and out again, so that nobody is inside and the place comes back
+    if shown.admitted:  # and out again, so that the hall is empty and the place comes back
         kiosk.admitter.present(text, at=at, direction=Direction.EXIT)
 
 

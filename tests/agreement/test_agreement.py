@@ -1,6 +1,6 @@
-"""What is said beforehand is what a real kiosk answers, in random events.
+"""The server's prediction equals a real kiosk's answer, in random events.
 
-`python -m tests.agreement` asks for longer.
+`python -m tests.agreement` runs longer.
 """
 
 import random
@@ -37,7 +37,7 @@ def _roster_badge(db, event, holder, issue, at):
 
 
 def _without(name: str) -> Callable[..., object]:
-    """Facts in which something is left out."""
+    """Facts with a part left out."""
     whole = would_enter._facts
 
     def facts(*given):

@@ -1,7 +1,7 @@
 """Makes a random event with the real server, and real kiosks at some of its doors.
 
-Everything comes from one seed: halls in halls, zones, policies, sessions that overlap, guests, and
-people whose badges are old, revoked, likely copied, missing or say otherwise than the roster.
+One seed determines everything: halls in halls, zones, policies, overlapping sessions, guests, and
+people whose badges are old, revoked, likely copied, missing or contradict the roster.
 """
 
 import contextlib
@@ -64,7 +64,7 @@ class Kiosk:
         event_id = world.event.event_id
         self.journal = Journal(directory / "journal.db", *who, self.key, root=root,
                                event_id=event_id)  # fmt: skip
-        # The clock that nobody sets stands still, so that what the kiosk knows stays fresh.
+        # The monotonic clock stands still, so that the kiosk's facts stay fresh.
         clock, still = (lambda: world.now), (lambda: 0)
         self.replica = Replica(directory / "replica.db", *who, root, clock=clock, monotonic=still)
         link = Link(clock)
@@ -74,7 +74,7 @@ class Kiosk:
         self.admitter = Admitter(self.journal, self.replica, monotonic=still)
 
     def hear(self) -> None:
-        """Fetch what the server knows, and places."""
+        """Fetch the server's facts, and places."""
         self._feed._take_snapshot()
         for _ in range(8):
             if not self._sync.exchange() and self.journal.state().waiting == 0:
@@ -114,9 +114,9 @@ class World:
         self.database.write(step)
 
     def badge(self, serial: int, issue: int | None, at: int) -> str:
-        """Return the text of a badge, or of the one that would be issued where there is none.
+        """Return the text of a badge; without a badge, the text that would be issued.
 
-        Without an issue, it is the day credential of the newest one where there is one on that day.
+        Without an issue, it is the newest issue's day credential, if there is one on that day.
         """
         db = self.database.reader
         days = day_starts(self.event.settings)
@@ -132,7 +132,7 @@ class World:
         return next(one.credential for one in reversed(badges) if issue in (None, one.issue))
 
     def instants(self, draw: random.Random) -> int:
-        """An instant: at an edge of something, beside one, or anywhere."""
+        """An instant: at an edge of a day or session, beside one, or anywhere."""
         db, days = self.database.reader, day_starts(self.event.settings)
         edges = [*days]
         for row in store.sessions(db):
@@ -144,12 +144,12 @@ class World:
 
 @contextmanager
 def random_world(path: Path, seed: int, people: int = 120) -> Iterator[World]:
-    """Make the world of a seed, and close it in the end."""
+    """Make the world of a seed; close it at the end."""
     draw = random.Random(seed)
     settings = EventSettings(
         name={"en": "Random Forum", "zh": "随机论坛"},
         time_zone=draw.choice(TIME_ZONES),
-        # With the night in which the clocks change in some of the zones.
+        # Includes the night of a clock change in some of the zones.
         first_day=draw.choice((date(2026, 5, 4), date(2026, 3, 27), date(2026, 10, 24))),
         days=draw.randint(2, 5),
         public_host="localhost",
@@ -179,7 +179,6 @@ def random_world(path: Path, seed: int, people: int = 120) -> Iterator[World]:
 
 
 def venue_text(draw: random.Random, settings: EventSettings) -> str:
-    """A venue file."""
     parts = [f'[[zone]]\nbit = {bit}\ncode = "{code}"\n' for bit, code in enumerate(ZONES)]
     halls = [f"h{n}" for n in range(draw.randint(5, 9))]
     parents: dict[str, str] = {}
@@ -289,7 +288,7 @@ def _fill(db, world: World, draw: random.Random, people: int) -> None:
 
 
 def _give_day_credentials(db, world: World, badged: list[int], draw: random.Random) -> None:
-    """Give out one or two where there may be some, and replace some of the badges afterwards."""
+    """Give out one or two if allowed, and replace some of the badges afterwards."""
     now, days = world.now, range(world.event.settings.days)
     for serial in draw.sample(badged, len(badged) // 3):
         for day in draw.sample(days, draw.choice((1, 1, 2))):
@@ -302,7 +301,7 @@ def _give_day_credentials(db, world: World, badged: list[int], draw: random.Rand
 
 
 def _kiosks(world: World, draw: random.Random) -> None:
-    """Put kiosks with places at some doors, close some halls, and let the kiosks hear of it."""
+    """Put kiosks with places at some doors, close some halls, and update the kiosks."""
     db = world.database.reader
     halls = {row.hall_id: row.code for row in store.halls(db)}
     doors = store.doors(db)

@@ -1,6 +1,6 @@
-"""What a scan costs when the ledger has grown: with 1,000, 100,000 and 1,000,000 entries in it.
+"""The cost of a scan as the ledger grows: with 1,000, 100,000 and 1,000,000 entries.
 
-And what else grows with it: the file, a checkpoint with its proof, and the start of the log.
+Also measured: the file, a checkpoint with its proof, and the start of the log.
 """
 
 import time
@@ -15,14 +15,14 @@ from tests.bench.load.ledger_site import LedgerSite
 
 SIZES = (1_000, 100_000, 1_000_000)
 FILL = 1_000
-SAMPLES = ((1, 400), (10, 2_000), (100, 4_000))  # scans in a batch, and how many in all
+SAMPLES = ((1, 400), (10, 2_000), (100, 4_000))  # scans in a batch, and in all
 CHECKPOINTS = 50
 NAME = "hallkeeper/bench"
 KEY = PrivateKey(bytes(32))
 
 
 def fill(site: LedgerSite, size: int) -> None:
-    """Scans until the ledger has so many entries."""
+    """Scan until the ledger has so many entries."""
     while site.door.acked < size:
         site.scan(min(FILL, size - site.door.acked))
         for batch in site.batches(FILL):
@@ -31,7 +31,7 @@ def fill(site: LedgerSite, size: int) -> None:
 
 
 def checkpoints(site: LedgerSite) -> dict[str, float]:
-    """A start of the log, and then a checkpoint with a proof after each new scan."""
+    """Start the log, then make a checkpoint with a proof after each new scan."""
     began = time.perf_counter()
     log = Log(site.database, NAME, KEY)
     note, _ = log.checkpoint(0)
@@ -67,7 +67,7 @@ def measure(site: LedgerSite, size: int) -> dict[str, object]:
 
 
 def run() -> dict[str, object]:
-    """One row for each size, of one ledger that grows."""
+    """One row for each size of one growing ledger."""
     with TemporaryDirectory() as folder:
         site = LedgerSite(Path(folder))
         try:

@@ -1,4 +1,4 @@
-"""What a scan costs the ledger: batches of 1 to 1,000, against bare `executemany` of the same rows
+"""The ledger's cost of a scan: batches of 1 to 1,000, against bare `executemany` of the same rows
 in the same run.
 """
 
@@ -77,7 +77,7 @@ def measure(batch: int) -> dict[str, float]:
 
 @contextmanager
 def without_salts() -> Iterator[None]:
-    """Write leaves as before there were salts: the record itself is the entry."""
+    """Write leaves without salts, as older versions did: the record itself is the entry."""
     kept = entry_log._row
     entry_log._row = lambda number, kind, now, body, _salt: (
         number, kind, now, leaf_hash(body), body, None
@@ -89,9 +89,7 @@ def without_salts() -> Iterator[None]:
 
 
 def salts(batch: int) -> dict[str, float]:
-    """CPU of a scan without and with the salts of leaves and records, in turns in one run, the
-    least of each.
-    """
+    """CPU of a scan without and with salts of leaves and records, in turns; each minimum."""
     least = {False: float("inf"), True: float("inf")}
     for _ in range(SALT_ROUNDS):
         for salted in (False, True):
@@ -111,7 +109,6 @@ def salts(batch: int) -> dict[str, float]:
 
 
 def run() -> dict[str, object]:
-    """One row for each size of batch."""
     return {
         "ingest": [measure(batch) for batch in BATCHES],
         "salts": [salts(batch) for batch in BATCHES[:3]],

@@ -1,5 +1,5 @@
-"""Five nights with feeds held, and in each 40 times 12 searches at once. The same worker must be
-there at the end, with no more threads, files and memory than after the first nights.
+"""Five nights with held feeds, each with 40 times 12 searches at once. At the end the same worker
+must run, with no more threads, files and memory than after the first nights.
 """
 
 import os
@@ -21,7 +21,7 @@ from tests.server.storage.test_many_pages import feeds, files_of, search, thread
 
 NIGHTS, ROUNDS = 5, 40
 FEEDS = 3  # each night; a user may hold 20, and the server notices a closed one after seconds
-SETTLED_S = 20  # until the last feeds' threads have noticed that nobody listens
+SETTLED_S = 20  # until the last feeds' threads have noticed the closed connections
 PEOPLE = (("Anna", "Keller"), ("小明", "王"), ("Boris", "Novak"))
 
 

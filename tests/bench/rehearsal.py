@@ -1,4 +1,4 @@
-"""How long it takes to play a day through with 100,000 people, and to ask for one of them."""
+"""The time to rehearse a day with 100,000 people, and to look up one person."""
 
 import random
 import sqlite3
@@ -36,7 +36,7 @@ SETTINGS = EventSettings(
 
 
 def fill(db: sqlite3.Connection, sessions: int) -> None:
-    """Halls, a programme, people with badges, and guests of half of the sessions."""
+    """Add halls, a programme, people with badges, and guests of half of the sessions."""
     dice = random.Random(1)
     categories = [row[0] for row in db.execute("SELECT category FROM category")]
     for hall in range(1, HALLS + 1):
@@ -63,7 +63,7 @@ def fill(db: sqlite3.Connection, sessions: int) -> None:
             for number, serial in enumerate(people)
         ),
     )  # fmt: skip
-    # No door reads these badges: only who has one is counted.
+    # No door reads these badges: only their owners are counted.
     badges = ((serial, f"c{serial}", number) for number, serial in enumerate(people))
     db.executemany("INSERT INTO badge VALUES (?, 1, ?, X'00', X'00', 0, ?)", badges)
     for number in range(1, sessions + 1):
@@ -85,14 +85,14 @@ def fill(db: sqlite3.Connection, sessions: int) -> None:
 
 
 def memory_mb(name: str) -> float:
-    """What the kernel says of this process's memory."""
+    """The kernel's figure for this process's memory."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
 
 
 def measure(event: Event, database: Database) -> dict[str, object]:
     clock, day = Clock(ZoneInfo(SETTINGS.time_zone)), date(2026, 5, 26)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew (Linux)
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak (Linux)
     before = memory_mb("VmRSS")
     began, began_cpu = time.perf_counter(), time.process_time()
     found = rehearse(database.reader, event, day, clock)
@@ -101,7 +101,7 @@ def measure(event: Event, database: Database) -> dict[str, object]:
     dice, asked = random.Random(2), []
     serials = [row[0] for row in database.reader.execute("SELECT serial FROM attendee LIMIT 1000")]
     noon = day_starts(SETTINGS)[1] + 12 * HOUR
-    database.write(lambda db: db.execute("DELETE FROM badge"))  # so that one is made for each
+    database.write(lambda db: db.execute("DELETE FROM badge"))  # so that each is issued anew
     for _ in range(ASKED):
         person, hall = badge_number(dice.choice(serials)), f"hall:h{dice.randint(1, HALLS)}"
         cpu_before = time.process_time()

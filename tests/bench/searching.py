@@ -1,6 +1,6 @@
 """How long the badge desk, staff and supervisors wait for a search among 100,000 attendees.
 
-What the indexes cost in time and in the file stands beside that.
+Also the cost of the indexes, in time and in the file.
 """
 
 import random
@@ -24,7 +24,7 @@ REPEATS = 7
 LIMIT = 20
 FAMILIES = "Keller Novak Lee Müller Łukasz Rossi Smith García Nguyễn Ivanov Haddad Okafor".split()
 GIVEN = "Anna Boris Chen Zoë Gia María José Olga Fatima Kenji Ingrid Yusuf Chloé Tom".split()
-# Of a hundred Chinese people with these surnames, about so many have each.
+# Of a hundred Chinese people, about so many have each of these surnames.
 HAN_FAMILIES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
 HAN_WEIGHTS = (9, 9, 8, 6, 5, 4, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1)
 HAN_GIVEN = "小明伟芳娜秀英敏静丽强磊军洋勇艳杰娟涛超霞平刚桂兰鹏飞宇浩然子涵欣怡梓萱"
@@ -36,7 +36,7 @@ ORGANISATIONS = (
     "National University", "Ministry of Transport", "Blue Water Robotics",
 )  # fmt: skip
 PHONE = "13813138000"  # of the person in the middle
-# As they are typed at a desk: whole, in part, letter by letter, wrong order, and numbers.
+# As typed at a desk: whole, in part, letter by letter, wrong order, and numbers.
 ASKED = (
     PHONE, f"+86 {PHONE[:3]}-{PHONE[3:7]}-{PHONE[7:]}", "王伟", "王伟 清华", "伟王", "小明", "明",
     "王", "wang", "wang wei", "wangwei", "weiwang", "wwei", "ww", "zhang", "liu zihan", "zihanliu",
@@ -55,7 +55,7 @@ def fill(db: sqlite3.Connection, people: int = PEOPLE) -> None:
 
 
 def people(path: Path, count: int) -> None:
-    """Add people and badges to an event that there is."""
+    """Add people and badges to an existing event."""
     db = connect(path)
     try:
         add_people(db, count)
@@ -97,7 +97,7 @@ def add_people(db: sqlite3.Connection, people: int) -> None:
 
 
 def timed(ask: Callable[[str], object]) -> dict[str, object]:
-    """What a search takes, how much of that is its own work on a busy machine, and the slowest."""
+    """A search's time, its own CPU within that on a busy machine, and the slowest."""
     took, cpu, slowest = [], [], {}
     for text in ASKED:
         for _ in range(REPEATS):

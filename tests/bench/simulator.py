@@ -34,7 +34,7 @@ def run(seeds: int = SEEDS) -> dict[str, object]:
 
 
 def _first(mutant: str) -> dict[str, object] | None:
-    """Where the mutant was found, or None: it survived."""
+    """The seed that finds the mutant, or None: it survived."""
     outcome: Outcome = run_many(0, MUTANT_SEEDS, mutant, None, JOBS)
     found = outcome.violation
     return None if found is None else {"seed": found.seed, "step": found.step}

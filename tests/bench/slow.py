@@ -1,6 +1,6 @@
-"""Sixty kiosks at work while strangers hold 3,000 connections and 700 bodies that do not come.
+"""Sixty kiosks at work while strangers hold 3,000 connections and 700 unfinished bodies.
 
-The strangers are a process of their own, at addresses of loopback other than the kiosks'.
+The strangers are a separate process, at addresses of loopback other than the kiosks'.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ CONNECTIONS = 3_000  # with unfinished headers, from one address
 BODIES = 700  # from 36 addresses
 ADDRESSES = 36
 ATTACK_S = 45.0
-# New ones, and again those that the server ended. Tools that hold connections open 50 a second by
+# New connections, and replacements for ended ones. Tools that hold connections open 50 a second by
 # default (slowhttptest 1.9, its option -r).
 OPENED_PER_S = 400.0
 _HEAD = b"POST /admin/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx"
@@ -36,10 +36,11 @@ Told: TypeAlias = Callable[[int], object]
 
 
 def attack(port: int, connections: int, bodies: int, seconds: float, tell: Told) -> None:
-    """Hold so many connections and bodies, and again those that the server ends. At each it calls
-    `tell` with how many there have been.
+    """Hold so many connections and bodies, and replace those that the server ends. Calls `tell`
+    after each with the count so far.
 
-    Strangers have machines of their own. Here they share the server's cores, so they come last.
+    Real strangers have machines of their own. Here they share the server's cores, so they get
+    the lowest priority.
     """
     os.nice(19)
     asyncio.run(_attack(port, connections, bodies, seconds, tell))

@@ -1,4 +1,4 @@
-"""2,000 random days of the real code, and the first day on which each mutant of it is found."""
+"""2,000 random days of the real code, and the first day that finds each of its mutants."""
 
 import logging
 import time

@@ -44,7 +44,7 @@ UNSENT = 8
 
 
 class KeptForum(Forum):
-    """The forum that the directory holds, with nothing added."""
+    """The directory's forum, with nothing added."""
 
     def _build(self, db: sqlite3.Connection) -> None:
         pass
@@ -58,7 +58,7 @@ def kiosk_of(forum: KeptForum, name: str) -> InProcessKiosk:
 
 
 def make(path: Path) -> dict[str, object]:
-    """Play a morning in a new event at `path`. Return what its code says of it."""
+    """Play a morning in a new event at `path`. Return its state as its own code reports it."""
     event, password = init_event(path / "event", SETTINGS, now=NOW - 24 * HOUR, password_stays=True)
     forum = KeptForum(event, path)
     act(forum, import_venue, venue_of(event, SMALL))
@@ -73,13 +73,13 @@ def make(path: Path) -> dict[str, object]:
 
 
 def act(forum: KeptForum, done: Callable[..., object], *given: object, **more: object) -> None:
-    """Have the admin do it, each act at its own second."""
+    """Let the admin do it, each act at its own second."""
     forum.now += 1_000
     forum.database.write(lambda db: done(db, *given, **more, by="admin", now=forum.now))
 
 
 def play(forum: KeptForum) -> None:
-    """People come and go for 20 minutes while the opening is on, and then staff act."""
+    """People come and go for 20 minutes during the opening; then staff act."""
     chance = random.Random(7)
     badges = [text for (text,) in forum.rows("SELECT credential FROM badge ORDER BY serial")]
     forum.now = NOW + HOUR
@@ -124,7 +124,7 @@ def said(forum: KeptForum) -> dict[str, object]:
 
 
 def of_nobody(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Leave out who made it on which machine."""
+    """Leave out its maker and machine."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     return entry

@@ -1,1 +1,1 @@
-"""Holds the pinned libraries to the times of docs/security.md. Begin with `faults.py`."""
+"""Holds the pinned libraries to the deadlines of docs/security.md. Begin with `faults.py`."""

@@ -1,4 +1,4 @@
-"""`python -m tests.libraries`: what is known of the pinned libraries' faults."""
+"""`python -m tests.libraries`: known faults of the pinned libraries."""
 
 import sys
 

@@ -1,7 +1,7 @@
 """Checks that no pinned library has a known fault for longer than docs/security.md allows.
 
-`make libraries` has pip-audit ask for known faults, and gives its report to this. A library that
-could not be looked up counts as not looked at, which pip-audit itself passes over in silence.
+`make libraries` has pip-audit look up known faults, and passes its report to this. A library
+without a result counts as not looked at; pip-audit itself ignores it silently.
 """
 
 import argparse
@@ -17,18 +17,18 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PINS, RECORD = ROOT / ".ci/constraints.txt", ROOT / ".ci/libraries.toml"
-# Days from when a fault is public and mended until no version of ours has it.
+# Days from a fault's publication and fix until no version of ours has it.
 DAYS = {"exploited": 2, "critical": 7, "high": 14, "medium": 30, "low": 90}
-AUDIT_DAYS = 30  # as often as faults are asked for, at least, and before each release
+AUDIT_DAYS = 30  # longest interval between look-ups; also look up before each release
 
 
 class NotLookedAtError(Exception):
-    """Is raised where a report does not tell of every pin. The text names those that lack."""
+    """The report lacks some pins. The text names them."""
 
 
 @dataclass(frozen=True)
 class Open:
-    """Describes a known fault of a pinned library that stands open for now."""
+    """Describes a known fault of a pinned library that is not yet fixed."""
 
     library: str
     id: str
@@ -47,13 +47,12 @@ def plain(name: str) -> str:
 
 
 def pins(text: str) -> dict[str, str]:
-    """Return the pinned version of each library."""
     found = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)$", text, re.M)
     return {plain(name): version for name, version in found}
 
 
 def open_faults(record: Mapping[str, Any]) -> list[Open]:
-    """Read the faults that stand open. Raises TypeError or ValueError where one lacks something."""
+    """Read the open faults. Raises TypeError or ValueError if an entry is incomplete."""
     found = [Open(**one) for one in record.get("open", [])]
     for one in found:
         if one.severity not in DAYS or not one.reason.strip():
@@ -66,7 +65,7 @@ def open_faults(record: Mapping[str, Any]) -> list[Open]:
 def faults(report: str, pinned: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the library and the number of each fault in pip-audit's report.
 
-    Raises NotLookedAtError where a pin is not in it, or was passed over.
+    Raises NotLookedAtError if a pin is missing or was passed over.
     """
     told = json.loads(report)["dependencies"]
     looked = {plain(one["name"]): one for one in told if "skip_reason" not in one}
@@ -83,7 +82,7 @@ def problems(
     audited: date | None,
     today: date,
 ) -> list[str]:
-    """Say what breaks the times. `found` are the faults of a report, or None without one."""
+    """Report missed deadlines. `found` are the faults of a report, or None without a report."""
     said = [
         f"{one.library} has {one.id}, which was due on {one.due}"
         for one in known

@@ -1,4 +1,4 @@
-"""Known faults of libraries: each pin is looked at, and what stands open has its time."""
+"""Known faults of libraries: each pin is looked up, and each open fault has its deadline."""
 
 import json
 import re
@@ -16,7 +16,7 @@ PINNED = {"flask": "3.1.0", "ruamel-yaml": "0.18"}
 
 
 def report(**versions: object) -> str:
-    """A report of pip-audit. A version that is a list is of faults."""
+    """A report of pip-audit. A version given as a list is a list of faults."""
     told = [
         {"name": "Flask", "version": "3.1.0", "vulns": versions.get("flask", [])},
         versions.get("ruamel") or {"name": "ruamel.yaml", "version": "0.18", "vulns": []},

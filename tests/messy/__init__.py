@@ -1,4 +1,4 @@
-"""Messy rosters and venue files, made by code, and what becomes of each.
+"""Messy rosters and venue files, made by code, and the result of importing each.
 
-`python -m tests.messy` prints the table: the file, what is messy in it, and what was said.
+`python -m tests.messy` prints the table: the file, its defects, and the output.
 """

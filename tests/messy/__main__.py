@@ -1,4 +1,4 @@
-"""Prints what becomes of each messy file: `python -m tests.messy`."""
+"""Prints the result of each messy file: `python -m tests.messy`."""
 
 import tempfile
 from datetime import date
@@ -26,7 +26,6 @@ _LINE = 150  # characters of a line that is shown
 
 
 def main() -> None:
-    """Print the table."""
     click.echo("| file | what is messy | what happened |\n|---|---|---|")
     for case in (*rosters.cases(), *venues.cases()):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What a messy file is, and how it is imported."""
+"""A messy file, and how it is imported."""
 
 import csv
 import io
@@ -13,22 +13,22 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 @dataclass(frozen=True)
 class Step:
-    """One import of the file with these options, and what must come of it.
+    """One import of the file with these options, and its expected result.
 
-    `says` are phrases of the output. `holds` are the people or things that the event has after it,
-    and None where the import is refused and nothing may have changed.
+    `says` are phrases of the output. `holds` are the event's people or things afterwards, None if
+    the import is refused and nothing may have changed.
     """
 
     says: tuple[str, ...]
     holds: tuple[str, ...] | None = None
     options: tuple[str, ...] = ()
-    files: tuple[tuple[str, str], ...] = ()  # others, by the name that `options` have for them
+    files: tuple[tuple[str, str], ...] = ()  # others, by their names in `options`
     first: tuple[tuple[str, str], ...] = ()  # files that are imported before, as name and text
 
 
 @dataclass(frozen=True)
 class Case:
-    """A file with what is messy in it. Its steps are tried in one event, one after the other."""
+    """A file and its defects. Its steps are tried in one event, one after the other."""
 
     file: str
     messy: str
@@ -45,7 +45,6 @@ def table(rows: Sequence[Sequence[object]], delimiter: str = ",") -> str:
 
 
 def saved(book: openpyxl.Workbook) -> bytes:
-    """Return the workbook's bytes."""
     out = io.BytesIO()
     book.save(out)
     book.close()
@@ -53,7 +52,6 @@ def saved(book: openpyxl.Workbook) -> bytes:
 
 
 def sheet_of(book: openpyxl.Workbook, rows: Sequence[Sequence[object]]) -> Worksheet:
-    """Fill the first sheet."""
     sheet = book.worksheets[0]
     for row in rows:
         sheet.append(list(row))
@@ -68,7 +66,7 @@ def workbook(rows: Sequence[Sequence[object]]) -> bytes:
 
 
 def with_value(data: bytes, cell: str, value: str) -> bytes:
-    """Return the workbook as a spreadsheet saves it, with what a formula gave beside it."""
+    """Return the workbook as a spreadsheet saves it, with a formula's result beside it."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
         for part in old.infolist():

@@ -1,4 +1,4 @@
-"""A new event for each messy file, as the server's tests have it."""
+"""A new event for each messy file, from the server's fixtures."""
 
 from tests.server.conftest import _empty_event as _empty_event
 from tests.server.conftest import cheap_passwords as cheap_passwords

@@ -1,4 +1,4 @@
-"""Messy rosters. Everybody in them is made up."""
+"""Messy rosters. All people in them are invented."""
 
 import datetime as dt
 
@@ -278,6 +278,5 @@ def _exports() -> list[Case]:
 
 
 def cases() -> list[Case]:
-    """List the messy rosters."""
     groups = (_encodings, _layouts, _workbooks, _characters, _people, _exports)
     return [case for group in groups for case in group()]

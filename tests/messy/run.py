@@ -1,4 +1,4 @@
-"""Imports a messy file into a new event, and checks all that must come of it."""
+"""Imports a messy file into a new event, and checks all expected results."""
 
 from collections.abc import Iterator
 
@@ -20,9 +20,7 @@ _THINGS = (
 
 
 def tried(case: Case, console: Console) -> Iterator[tuple[Step, list[str]]]:
-    """Yield each step with the lines that it said. Raises AssertionError where it went otherwise
-    than the case says.
-    """
+    """Yield each step with its output. Raises AssertionError if a result differs from the case."""
     path = console.file(case.file, case.data)
     for step in case.steps:
         for name, text in step.first:
@@ -61,5 +59,5 @@ def _dumped(console: Console) -> list[str]:
 
 
 def _lines(output: str, says: tuple[str, ...]) -> list[str]:
-    """Return the lines that were expected, in the order of the output."""
+    """Return the expected lines, in the order of the output."""
     return [line.strip() for line in output.splitlines() if any(phrase in line for phrase in says)]

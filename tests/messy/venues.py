@@ -139,6 +139,5 @@ def _texts() -> list[Case]:
 
 
 def cases() -> list[Case]:
-    """List the messy venue files."""
     one_by_one = (_swapped, _wrong_columns, _merged, _times, _real_times, _wide, _parent, _hidden)
     return [*(make() for make in one_by_one), *_formulas(), *_texts()]

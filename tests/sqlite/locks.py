@@ -2,8 +2,8 @@
 
 SQLite's locks are POSIX locks. A process that closes any descriptor of a file loses all its POSIX
 locks on that file (sqlite.org/howtocorrupt.html, 2.2). Another process then takes the write-ahead
-log for abandoned and deletes it. So while a process has a connection to a database, no code in it
-may open the database's files except SQLite.
+log for abandoned and deletes it. So while a process has a connection to a database, only SQLite may
+open the database's files in it.
 """
 
 import os
@@ -24,20 +24,20 @@ _found: list[str] = []
 
 
 def watch() -> None:
-    """Note from now on where the product opens a file of a database that SQLite has open here."""
+    """From now on, note where the product opens a database file that SQLite has open here."""
     sys.addaudithook(_note)
 
 
 def found() -> list[str]:
-    """What was noted since the last call."""
+    """The notes since the last call."""
     noted = _found.copy()
     _found.clear()
     return noted
 
 
 def keeps_locks(pid: int, database: Path) -> bool:
-    """Whether the process holds both locks that SQLite keeps as long as a connection is open: one
-    on the database and one on the shared memory of its write-ahead log.
+    """Whether the process holds both locks that SQLite keeps while a connection is open: on the
+    database and on the shared memory of its write-ahead log.
     """
     database = database.resolve()
     shared = database.with_name(f"{database.name}-shm")
@@ -49,7 +49,7 @@ def keeps_locks(pid: int, database: Path) -> bool:
 
 
 def locks_of(pid: int, file: Path) -> set[str]:
-    """The bytes of the file that the process has locked, as Linux tells them."""
+    """The bytes of the file that the process has locked, as Linux reports them."""
     number, held = str(file.stat().st_ino), set()
     for line in Path("/proc/locks").read_text().splitlines():
         _, kind, _, _, owner, node, begin, end = line.replace("-> ", "").split()
@@ -81,13 +81,13 @@ def _is_open(path: str) -> bool:
         try:
             if str(link.readlink()) == path:
                 return True
-        except FileNotFoundError:  # the one that listed them, or closed since
+        except FileNotFoundError:  # the descriptor that listed them, or closed since
             continue
     return False
 
 
 def _in_product(frame: FrameType | None) -> str:
-    """The innermost line of the product that the opening is part of, "" where a test opens it."""
+    """The innermost line of the product that the opening is part of, "" if a test opens it."""
     while frame is not None:
         file = frame.f_code.co_filename
         if file.startswith(TESTS):

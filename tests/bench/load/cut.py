@@ -1,6 +1,6 @@
-"""Two servers on one database of PostgreSQL, cut off from it in turns while 20 kiosks scan.
+"""Two servers on one PostgreSQL database, cut off from it in turns while 20 kiosks scan.
 
-What must hold is checked as in tests/system/servers/test_cut_database.py, and a run that breaks it
+The guarantees are checked as in tests/system/servers/test_cut_database.py; a run that breaks one
 ends with an error.
 """
 
@@ -55,7 +55,7 @@ def _figures(site: CutSite, seconds: float) -> object:
         "scans": found.scans,
         "scans_per_s": round(found.scans / seconds, 1),
         "greens": found.greens,
-        "lost": 0,  # or it would have ended with an error
+        "lost": 0,  # otherwise it would have ended with an error
         "most_inside": max(found.most_inside.values()),
         "capacity": CAPACITY,
         "cuts": [

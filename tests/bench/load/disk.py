@@ -1,6 +1,4 @@
-"""How long the disk itself takes to keep a page, beside what is measured: on a virtual disk that
-others use too, a commit can't be quicker than that.
-"""
+"""The disk's own time to sync a page: on a shared virtual disk no commit can be quicker."""
 
 import os
 import threading
@@ -12,7 +10,7 @@ EVERY_S = 0.02
 
 
 class DiskProbe:
-    """Appends a page and syncs it, fifty times a second, for as long as it is open."""
+    """Appends a page and syncs it, fifty times a second, while it is open."""
 
     def __init__(self, folder: Path) -> None:
         self.took_ms: list[float] = []

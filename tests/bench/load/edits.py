@@ -1,8 +1,8 @@
-"""What an edit of the venue costs: bytes to 300 kiosks, and CPU of the server and of a kiosk.
+"""The cost of an edit of the venue: bytes to 300 kiosks, and CPU of the server and of a kiosk.
 
-Each edit is made twice. First all kiosks are of an earlier version, and the edit is published for
-all doors, as before version 3 of the wire: each kiosk takes a snapshot and opens its feed anew.
-Then they are of this version. Bytes are those of the server's answers, without TLS.
+Each edit is made twice. First all kiosks have an earlier version, and the edit is published for all
+doors, as before version 3 of the wire: each kiosk takes a snapshot and reopens its feed. Then they
+have this version. Bytes are those of the server's answers, without TLS.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ PEOPLE = 4_000
 REVOKED = 2_000  # as many exceptions as a forum of 100,000 people may have
 SESSIONS_EACH = 10
 USERS = 20  # with a PIN
-QUIET_S = 3.0  # The server has nothing more to do once no byte came for so long.
+QUIET_S = 3.0  # After so long without a byte the server has finished.
 HOUR = 3_600_000
 EARLIER = WireVersion(newest=2, oldest=1)
 TIMES = 50
@@ -42,7 +42,7 @@ TIMES = 50
 
 @dataclass
 class Kiosk:
-    """Follows the feed, and takes a snapshot whenever it must."""
+    """Follows the feed, and takes a snapshot when required."""
 
     door: FakeDoor
     version: WireVersion
@@ -103,12 +103,12 @@ class Kiosk:
 
     def _count(self, piece: bytes) -> None:
         self.received += len(piece)
-        if piece.strip(b":\r\n 0123456789abcdef"):  # but for "still here"
+        if piece.strip(b":\r\n 0123456789abcdef"):  # except "still here"
             self.heard_at = time.monotonic()
 
 
 def fill(db: Connection) -> None:
-    """Sessions in each hall, users with PINs, and badges that are revoked."""
+    """Add sessions in each hall, users with PINs, and revoked badges."""
     begin = now_ms() + HOUR
     halls = [row[0] for row in db.execute("SELECT hall_id FROM hall").fetchall()]
     db.executemany(
@@ -204,7 +204,7 @@ async def _quiet(kiosks: list[Kiosk]) -> None:
 
 
 def _kiosk_cpu_ms(site: LiveSite, kiosk: Kiosk) -> float:
-    """CPU of a real replica for what this kiosk heard last, without the network."""
+    """CPU of a real replica for the kiosk's latest update, without the network."""
     root = site.event.root_key.public
     with (
         TemporaryDirectory() as folder,

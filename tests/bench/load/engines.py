@@ -1,7 +1,7 @@
-"""What a scan costs the ledger in CPU on both engines, batches of 1, 10 and 100, in turns. Then
-what single scans of many kiosks cost in one commit, one by one and taken together.
+"""The ledger's CPU for a scan on both engines, batches of 1, 10 and 100, in turns. Then single
+scans of many kiosks, committed one by one and together.
 
-For PostgreSQL it is what the server's process takes, and what the engine's processes take beside.
+For PostgreSQL, CPU of the server's process and of the engine's processes.
 """
 
 import sys
@@ -40,7 +40,7 @@ def window(site: LedgerSite, cluster: Cluster, batch: int) -> tuple[float, float
 
 
 def crowd(folder: Path) -> Loop:
-    """Kiosks at one writer, in a closed loop. So each commit has a scan of each."""
+    """Kiosks at one writer, in a closed loop, so each commit has a scan of each."""
     doors = [FakeDoor(f"k{n}", n, 1 + n % turns.HALLS) for n in range(1, KIOSKS + 1)]
     path = folder / "event.db"
     connection = connect(path)
@@ -56,7 +56,7 @@ def crowd(folder: Path) -> Loop:
 
 
 def crowded(loop: Loop, cluster: Cluster, *, together: bool) -> tuple[float, float]:
-    """The same as `window`, for single scans of many kiosks."""
+    """Like `window`, for single scans of many kiosks."""
     for door in loop.doors:
         door.prepare(round(CROWD_S * turns.SCANS_A_S * 2 / KIOSKS))
     loop.joins = together

@@ -1,6 +1,4 @@
-"""A kiosk of the load: what it sends and takes is what a real one does, heartbeats and places
-included.
-"""
+"""A kiosk of the load: its traffic matches a real one's, with heartbeats and places."""
 
 import asyncio
 import base64
@@ -37,7 +35,7 @@ def signed_request(door: FakeDoor, method: str, target: str, body: bytes) -> byt
 
 @dataclass
 class LoadKiosk:
-    """A door with its connection; its requests follow one another, as its counters must."""
+    """A door with its connection; requests go one by one to keep its counters in order."""
 
     door: FakeDoor
     link: list = field(default_factory=list)  # reader and writer, once connected
@@ -53,7 +51,7 @@ class LoadKiosk:
         self._accounts = {PoolKey(hall, kind): Account() for kind in list(PlaceKind)[:2]}
 
     def scan(self, serial: int) -> int:
-        """Admit somebody; the record's sequence. There must be a place."""
+        """Admit a person; return the record's sequence. A place must be free."""
         return self.enter(serial).seq
 
     @property
@@ -61,13 +59,13 @@ class LoadKiosk:
         return self._accounts[PoolKey(self.door.hall)].free > 0
 
     def enter(self, serial: int) -> ScanRecord:
-        """Admit somebody, where there must be a place."""
+        """Admit a person. A place must be free."""
         key = PoolKey(self.door.hall)
         self._accounts[key] = self._accounts[key].enter()
         return self.door.scan(now_ms(), serial)
 
     def batch(self) -> wire.ScanBatch:
-        """What was not acknowledged, with what it says of itself; nothing new: a heartbeat."""
+        """The unacknowledged records with the kiosk's status; without records, a heartbeat."""
         self.sent_at = time.monotonic()
         totals = [
             wire.PlaceTotals(
@@ -93,12 +91,12 @@ class LoadKiosk:
         return self.obey(answer.orders)
 
     def obey(self, orders: Sequence[wire.PlaceOrder]) -> bool:
-        """Whether places went back, of which the server is to hear at once."""
+        """Whether places went back, which the server must learn at once."""
         before = self._accounts.copy()
         for key, order in map(pool_order, orders):
             self._accounts[key] = self._accounts[key].obey(order)
         for one in orders:
-            # A grant is told back with the server's own word for it.
+            # A grant is reported back with the server's own signature.
             key = PoolKey(one.hall, one.kind)
             if one.granted == self._accounts[key].granted and one.signature:
                 self._words[key] = {"signature": one.signature, "signed_in": one.incarnation}

@@ -1,6 +1,4 @@
-"""A ledger without a network: one hall, doors with the places that they need, batches sent
-straight to the writer.
-"""
+"""A ledger without a network: one hall, doors with enough places, batches sent to the writer."""
 
 import os
 import queue
@@ -29,7 +27,7 @@ PEOPLE = 20_000
 HALL = 1
 LIMIT = 9_000_000
 STAY_MS = 60_000
-STEP_MS = 10  # between two people; all of them take longer than a stay, so nobody is in twice
+STEP_MS = 10  # between two people; a full round outlasts a stay, so no person is in twice
 
 
 def build(db: sqlite3.Connection, door: FakeDoor) -> None:
@@ -64,7 +62,7 @@ def build(db: sqlite3.Connection, door: FakeDoor) -> None:
 
 
 class LedgerSite:
-    """One door that scans people in and out, and the ledger that takes it. Close it."""
+    """One door that scans people in and out, and its ledger. Close it."""
 
     def __init__(self, folder: Path, *, salted: bool = False) -> None:
         self.salted = salted
@@ -81,7 +79,7 @@ class LedgerSite:
         self.database.close()
 
     def scan(self, count: int) -> None:
-        """People in and out again, each with a minute inside. `salted` is as kiosks of today do."""
+        """People in and out, each with a minute inside. `salted`: as current kiosks do."""
         for _ in range(count // 2):
             self._steps += 1
             at, serial = NOW + self._steps * STEP_MS, self._steps % PEOPLE
@@ -90,7 +88,7 @@ class LedgerSite:
             self.door.leave(at + STAY_MS, serial, self.door.ref(entry), **more[1])
 
     def batches(self, scans: int) -> list[wire.ScanBatch]:
-        """All that was not sent, signed."""
+        """All unsent records, signed."""
         ends = range(self.door.acked, len(self.door.records), scans)
         return [
             self.door.batch(NOW, first + 1, min(len(self.door.records), first + scans))
@@ -98,7 +96,7 @@ class LedgerSite:
         ]
 
     def send(self, batch: wire.ScanBatch) -> None:
-        """As the API hands it on; what was taken is let go of."""
+        """As the API passes it on; acknowledged records are dropped."""
         door = self.door
         prepared = prepare(batch, door.key.public.raw)
         key = (door.kiosk, door.generation)
@@ -126,7 +124,7 @@ class LedgerSite:
 
     def measure(self, count: int, scans: int) -> tuple[float, float]:
         """Microseconds for each of `count` scans in batches of `scans`: on the clock, and of CPU
-        (the doors' signatures apart).
+        (without the doors' signatures).
         """
         self.scan(count)
         batches = self.batches(scans)

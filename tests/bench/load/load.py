@@ -1,7 +1,7 @@
 """Kiosks on one event loop against one real server: feeds held open, scans posted with TLS and
 signatures.
 
-The load's own process shares the machine's cores with the server.
+The load's process shares the machine's cores with the server.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _STAY = re.compile(rb'"kiosk":"([^"]+)","generation":\d+,"seq":(\d+)')
 
 
 def venue(capacity: int = 2_000, halls: int = HALLS) -> str:
-    """Halls, each with as many doors as a forum's largest share needs."""
+    """Halls, each with enough doors for the largest share of a forum."""
     parts = []
     for hall in range(halls):
         parts.append(
@@ -47,7 +47,7 @@ def venue(capacity: int = 2_000, halls: int = HALLS) -> str:
 
 
 def enrol_all(site: LiveSite, count: int, halls: int = HALLS) -> list[FakeDoor]:
-    """Kiosks as if they had been enrolled, spread over the halls; two to a hall at the least."""
+    """Kiosks inserted as enrolled, spread over the halls; at least two to a hall."""
     rows = site.query("SELECT door_id, hall_id FROM door ORDER BY door_id")
     halls = max(1, min(halls, count // 2))
     rows = [row for row in rows if row[1] in sorted({hall for _, hall in rows})[:halls]]
@@ -75,14 +75,14 @@ def enrol_all(site: LiveSite, count: int, halls: int = HALLS) -> list[FakeDoor]:
 
 @dataclass
 class Timings:
-    """What one stretch of time saw, in ms."""
+    """The times of one period, in ms."""
 
     acks_ms: list[float] = field(default_factory=list)
     delays_ms: list[float] = field(default_factory=list)
 
 
 class Load:
-    """The kiosks' side. `timings` is where what happens now is kept; None: nowhere."""
+    """The kiosks' side. `timings` collects current times; None: discard them."""
 
     def __init__(self, port: int, doors: list[FakeDoor], cursor: int) -> None:
         self.port = port
@@ -99,11 +99,11 @@ class Load:
 
     @property
     def feeds(self) -> int:
-        """How many feeds were opened and have not ended."""
+        """The number of feeds opened and not ended."""
         return self._open_feeds
 
     async def open(self) -> None:
-        """Hold every feed, take the first places, and go on with heartbeats."""
+        """Hold every feed, take the first places, and start heartbeats."""
         ready = asyncio.Semaphore(CONNECTS_AT_ONCE)
         feeds = [asyncio.create_task(self._listen(kiosk, ready)) for kiosk in self.kiosks]
         self._tasks = feeds
@@ -117,7 +117,7 @@ class Load:
         self._tasks += [asyncio.create_task(self._beat(kiosk)) for kiosk in self.kiosks]
 
     async def close(self) -> None:
-        """Raises what went wrong in the meantime."""
+        """Raises any error of the background tasks."""
         for task in self._tasks:
             task.cancel()
         ended = await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -128,7 +128,7 @@ class Load:
                 raise error
 
     async def scan(self, kiosk: LoadKiosk, serial: int) -> None:
-        """One scan, sent at once."""
+        """Send one scan at once."""
         async with kiosk.lock:
             timings = self.timings
             start = time.perf_counter()
@@ -140,10 +140,9 @@ class Load:
             await self._tell(kiosk)
 
     async def post(self, kiosk: LoadKiosk, batch: wire.ScanBatch) -> bool:
-        """Send a batch and take the answer. Whether the kiosk sends another at once.
+        """Send a batch and process the answer. Returns whether the kiosk sends another at once.
 
-        Where the server has dropped an idle connection, it is sent again on another one, as a
-        kiosk does.
+        If the server has dropped an idle connection, it is resent on a new one, as a kiosk does.
         """
         reused = bool(kiosk.link)
         try:
@@ -172,14 +171,14 @@ class Load:
         return raw
 
     async def _tell(self, kiosk: LoadKiosk) -> None:
-        """Heartbeats for as long as places go back."""
+        """Heartbeats while places go back."""
         again = True
         while again:
             async with kiosk.lock:
                 again = await self.post(kiosk, kiosk.batch())
 
     async def _beat(self, kiosk: LoadKiosk) -> None:
-        """A heartbeat whenever nothing else was sent for as long."""
+        """A heartbeat after each period without other messages."""
         while True:
             left = kiosk.sent_at + HEARTBEAT_S - time.monotonic()
             if left > 0:
@@ -215,7 +214,7 @@ class Load:
 
     def _heard(self, line: bytes, door: FakeDoor) -> None:
         at = time.perf_counter()
-        found = _STAY.search(line)  # all of it as JSON would cost the server its cores
+        found = _STAY.search(line)  # parsing all JSON would take the server's cores
         assert found is not None, line
         kiosk = found[1].decode()
         sent = self._sent_at.get((kiosk, int(found[2])))
@@ -224,7 +223,7 @@ class Load:
 
 
 async def _drop(kiosk: LoadKiosk) -> None:
-    """End the connection by which the kiosk sends, if it has one."""
+    """End the kiosk's sending connection, if any."""
     for writer in kiosk.link[1:]:
         await _end(writer)
     kiosk.link.clear()

@@ -1,9 +1,9 @@
-"""What a scan costs the whole server, by the CPU of its processes: kiosks in a closed loop.
+"""The whole server's cost of a scan, by the CPU of its processes: kiosks in a closed loop.
 
-Each kiosk sends its next batch as soon as the last one is answered, with TLS and signatures, and
-holds its feed meanwhile. Half of the scans are entries, and half are exits of those who entered a
-while ago. HALLKEEPER_BENCH_AGAINST may name another checkout, whose server then takes turns with
-this one, a short window each, so that the ratio of the two is of one run.
+Each kiosk sends its next batch as soon as the last is answered, with TLS and signatures, and holds
+its feed meanwhile. Half of the scans are entries, half are exits of earlier people.
+HALLKEEPER_BENCH_AGAINST may name another checkout, whose server then alternates with this one in
+short windows, so both figures of the ratio come from one run.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ SCANS = {1: 150, 10: 600, 100: 2_000}  # in one window, by the size of a batch
 WARM_UP = 100
 WINDOWS = 12
 PEOPLE = 8_000
-INSIDE = 5  # so many stay in between, for each kiosk
+INSIDE = 5  # inside at once, for each kiosk
 AGAINST = "HALLKEEPER_BENCH_AGAINST"
 _THERE = "import runpy, sys; sys.path[0] = {!r}; runpy.run_module({!r}, run_name='__main__')"
 
@@ -41,8 +41,8 @@ class Visitors:
         self._inside: deque[tuple[int, ScanRecord]] = deque()
 
     def scan(self) -> bool:
-        """Somebody enters, or where enough are in or there is no place, the first of them leaves.
-        False where nobody can do either before the server was asked for a place.
+        """A person enters; if enough are in or no place is free, the first of them leaves. False if
+        neither is possible until the server grants a place.
         """
         if len(self._inside) < INSIDE and self._kiosk.has_place:
             serial = next(self._people)
@@ -56,7 +56,7 @@ class Visitors:
 
 
 async def closed_loop(load: Load, visitors: list[Visitors], batch: int, scans: int) -> list[float]:
-    """Send so many scans by all kiosks together, and return how long each batch took, in ms."""
+    """Send so many scans by all kiosks together; return each batch's time, in ms."""
     took: list[float] = []
     left = itertools.count(scans, -batch)
 
@@ -104,7 +104,7 @@ class Served:
         self._site.close()
 
     async def window(self, batch: int) -> tuple[float, float, list[float]]:
-        """So many scans. The seconds of CPU and of the clock for each, and the batches' ms."""
+        """Send so many scans. Returns each one's seconds of CPU and clock, and the batches' ms."""
         pid = self._site.server.child.pid
         await closed_loop(self.load, self._visitors, batch, max(WARM_UP, batch))
         cpu, began = cpu_of(pid), time.perf_counter()
@@ -139,7 +139,7 @@ async def in_turns(servers: dict[str, Served], kiosks: int) -> list[dict[str, ob
 def row_of(
     server: str, kiosks: int, batch: int, windows: list[tuple[float, float, list[float]]]
 ) -> dict[str, object]:
-    """Of CPU, the cheapest window counts and the middle one, for others use the machine too."""
+    """Of CPU, the cheapest and the median window count, because others use the machine too."""
     cpu = sorted(window[0] * 1e6 for window in windows)
     shares = quantiles([ms for window in windows for ms in window[2]])
     return {

@@ -1,7 +1,7 @@
-"""Two servers on one database of PostgreSQL, whose primary dies while 20 kiosks scan. Its
-synchronous standby is promoted at once.
+"""Two servers on one PostgreSQL database, whose primary dies while 20 kiosks scan. Its synchronous
+standby is promoted at once.
 
-What must hold is checked as in `cut`, and a run that breaks it ends with an error.
+The guarantees are checked as in `cut`; a run that breaks one ends with an error.
 """
 
 import shutil
@@ -23,7 +23,7 @@ def run() -> object:
     return {
         "bench": "primary",
         "kiosks": KIOSKS,
-        "lost": 0,  # or it would have ended with an error
+        "lost": 0,  # otherwise it would have ended with an error
         "deaths": [figures(_once()) for _ in range(RUNS)],
     }
 

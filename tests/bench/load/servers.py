@@ -1,6 +1,6 @@
-"""Three servers on one database of PostgreSQL, killed at random while 20 kiosks scan for a minute.
+"""Three servers on one PostgreSQL database, killed at random while 20 kiosks scan for a minute.
 
-What must hold is checked as in tests/system/servers/test_many_servers.py, and a run that breaks it
+The guarantees are checked as in tests/system/servers/test_many_servers.py; a run that breaks one
 ends with an error.
 """
 

@@ -1,7 +1,7 @@
 """A thousand kiosks on one server: each holds its feed, with heartbeats, and 300 scans a second.
 
-The load's own process takes as much of the machine's cores as the server does, which is told too:
-what it takes is missing to the server.
+The load's own process uses as many of the machine's cores as the server, which then lack them; its
+share is reported too.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
-"""Where the limit of several servers on one PostgreSQL is: how long each holds the lock of all
-writers, with the commit that is early and with one that waits for disk and standby under the lock.
+"""The limit of several servers on one PostgreSQL: how long each holds the lock of all writers, with
+the early commit and with a commit that waits for disk and standby under the lock.
 
-Each server is a process with a writer and no network. Doors are in a closed loop. Before a commit
-is acknowledged the synchronous standby has applied it, some milliseconds later than it could
-(`recovery_min_apply_delay`), which stands for a slower disk or a longer way to the standby.
+Each server is a process with a writer and no network. Doors are in a closed loop. The synchronous
+standby applies a commit before it is acknowledged, with some milliseconds of delay
+(`recovery_min_apply_delay`) to simulate a slower disk or a longer way to the standby.
 """
 
 import json
@@ -34,12 +34,12 @@ from tests.server.support.postgresql.failover import Pair, cpu_of_cluster, pair
 
 SERVERS = 3
 DOORS = 24  # of each server
-# So many are at work in each window, whatever the number of servers.
+# Doors at work in each window, for any number of servers.
 AT_WORK = (6, 24)
-# The commit waits for the standby under the lock; it waits afterwards; then also the statements are
-# sent without waiting for each; and then also batches that wait are taken together.
+# The commit waits for the standby under the lock; it waits afterwards; statements are also
+# pipelined; waiting batches are also joined.
 MODES = ("late", "early", "hurried", "joined")
-# The writers of another checkout, which send statements so. They have doors of their own.
+# The writers of another checkout, which also pipeline statements. They have doors of their own.
 BEFORE = "before"
 AGAINST = "HALLKEEPER_BENCH_AGAINST"
 HALLS = 8
@@ -49,7 +49,7 @@ DELAYS_MS = (0, 2, 5)
 WINDOW_S = 0.6
 PAUSE_S = 0.6  # for others who use the machine
 ROUNDS = 2
-SCANS_A_S = 2_500  # more than all servers together take
+SCANS_A_S = 2_500  # more than all servers together can do
 
 
 def build(db: Connection, doors: Sequence[FakeDoor]) -> None:
@@ -86,7 +86,7 @@ def build(db: Connection, doors: Sequence[FakeDoor]) -> None:
 
 
 class Worker:
-    """A server's process, which is told what to do."""
+    """A server's process, driven by commands."""
 
     def __init__(self, path: Path, doors: Sequence[FakeDoor], checkout: str) -> None:
         given = {
@@ -144,7 +144,7 @@ def workers(database: Pair, folder: Path, checkouts: Sequence[str]) -> Iterator[
 def window(
     made: list[Worker], database: Pair, servers: int, at_work: int, *, mode: str
 ) -> dict[str, Any]:
-    """Let some of the servers work for a while, and put together what each found."""
+    """Let some of the servers work for a while, and merge their results."""
     doors = at_work // servers
     for one in made[:servers]:
         batches = round(SCANS_A_S * WINDOW_S / servers / doors) + 2

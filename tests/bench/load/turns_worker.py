@@ -1,7 +1,7 @@
-"""One server without a network, as a process. It feeds its writer with the batches of its doors, in
-a closed loop, whenever it is told to.
+"""One server without a network, as a process. On command it feeds its writer with the batches of
+its doors, in a closed loop.
 
-It reads commands as lines of JSON and answers each with one.
+It reads commands as lines of JSON and answers each with a line.
 """
 
 import json
@@ -20,13 +20,13 @@ from tests.bench.load.ledger_site import CALENDAR, DAY, NOW
 from tests.server.core.ledger.together.sending import Step, batch_step
 from tests.server.support.fake_door import FakeDoor
 
-HURRIED = ("hurried", "joined", "before")  # Modes in which statements are not waited for.
+HURRIED = ("hurried", "joined", "before")  # modes with pipelined statements
 STAY_MS = 5
-STEP_MS = 10  # Nobody is in twice, because a door has people for longer than a stay.
+STEP_MS = 10  # No person is in twice, because a door's round outlasts a stay.
 
 
 def clock() -> int:
-    """The time of the servers, which all of them have in common."""
+    """The common time of all servers."""
     return NOW - DAY // 2 + int(time.time() * 1000) % (DAY // 2)
 
 
@@ -45,8 +45,8 @@ class Door:
         return len(self.waiting) % 2 == 1
 
     def prepare(self, batches: int) -> None:
-        """Have so many signed batches of one scan, entries and exits in turns, from now on. What
-        was left of earlier ones never happened.
+        """Prepare so many signed batches of one scan, entries and exits in turns, from now on.
+        Earlier unsent batches are discarded.
         """
         del self.door.records[self.door.acked :], self.door.heads[self.door.acked + 1 :]
         self.waiting = []
@@ -65,8 +65,8 @@ class Door:
         self.waiting.append(self.door.batch(at, number, number))
 
     def next(self) -> Step:
-        """What becomes of the next batch at the server. Its signature is verified here, outside of
-        the lock, as the event loop does it.
+        """The server's step for the next batch. Its signature is verified here, outside of the
+        lock, as the event loop does it.
         """
         self._counter += 1
         batch = self.waiting.pop(0)
@@ -88,7 +88,7 @@ class Loop:
         self.ran_out = 0
 
     def run(self, doors: int, seconds: float) -> tuple[float, float]:
-        """Let so many doors send. Returns the seconds of CPU and of the clock that it took."""
+        """Let so many doors send. Returns its seconds of CPU and of the clock."""
         self.scans, self.took, self.ran_out = 0, [], 0
         self._over.clear()
         self._running = doors
@@ -100,8 +100,8 @@ class Loop:
         return time.process_time() - cpu, time.perf_counter() - began
 
     def _send(self, door: Door) -> None:
-        """Hand the next batch to the writer, or end when nobody is inside. It is called on the
-        writer's thread too.
+        """Hand the next batch to the writer, or end once the last person is out. Also called on the
+        writer's thread.
         """
         over = time.perf_counter() > self._until and not door.somebody_is_in
         if over or not door.waiting:

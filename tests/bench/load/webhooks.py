@@ -1,8 +1,7 @@
-"""What webhooks cost the ledger: CPU and time of a scan without a webhook and with some.
+"""The ledger's cost of webhooks: CPU and time of a scan without a webhook and with some.
 
-With 55 halls. The kinds take turns, and the quickest of each counts, for others use the machine
-too.
-The receiver takes everything at once, so what is sent costs the server and nobody else.
+With 55 halls. The kinds take turns, and the quickest of each counts, because others use the machine
+too. The receiver accepts everything at once, so sending costs the server alone.
 """
 
 from pathlib import Path
@@ -19,7 +18,7 @@ SCANS = 6_000
 SCANS_ALONE = 1_200
 ROUNDS = 5
 HALLS = 55
-# The topics of the one webhook, and whether it is sent to meanwhile.
+# The topics of the only webhook, and whether messages are sent meanwhile.
 KINDS: dict[str, tuple[tuple[str, ...], bool]] = {
     "none": ((), False),
     "entries": (("entries",), False),
@@ -60,7 +59,7 @@ def measure(batch: int, topics: tuple[str, ...], *, sent: bool) -> tuple[float, 
 
 
 def run() -> dict[str, object]:
-    """One row for each size of batch, with the ratio to none of each kind."""
+    """One row for each size of batch, with each kind's ratio to none."""
     rows = []
     for batch in BATCHES:
         took: dict[str, list[tuple[float, float]]] = {kind: [] for kind in KINDS}

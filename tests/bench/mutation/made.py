@@ -1,7 +1,7 @@
 """Small wrong changes of a source file, made from its syntax tree, one at a time.
 
-No docstring, annotation, decorator, assertion, log line or message is changed, for no behaviour
-lies there. Texts are changed where they are SQL.
+Docstrings, annotations, decorators, assertions, log lines and messages stay: they hold no
+behaviour. Texts are changed only if they are SQL.
 """
 
 import ast
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType
 
-MODULE = "<module>"  # the scope of what runs when the file is imported
+MODULE = "<module>"  # the scope of code that runs at import
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
@@ -39,9 +39,9 @@ _LEFT_OUT = ("annotation", "returns", "decorator_list", "type_comment", "ctx")
 
 @dataclass(frozen=True)
 class Mutant:
-    """`scope` is the function with its class, or MODULE; `change` says before and after.
+    """`scope` is the function with its class, or MODULE; `change` gives before and after.
 
-    `at_import`: the code runs while the file is imported, as defaults of arguments do.
+    `at_import`: the code runs at import, as defaults of arguments do.
     """
 
     file: str
@@ -108,7 +108,7 @@ def _within(node: ast.AST, file: str, scope: str, *, at_import: bool = True) -> 
 
 
 def _scope(node: ast.AST, field: str, child: ast.AST, scope: str) -> str:
-    """Functions inside others count as the outermost. Defaults are made at the import."""
+    """Nested functions count as the outermost. Defaults are made at import."""
     if field == "args" and isinstance(node, ast.FunctionDef) and "." not in scope:
         return MODULE
     if scope.startswith(MODULE) and isinstance(child, ast.ClassDef):
@@ -133,7 +133,7 @@ def _short(node: ast.AST) -> str:
 
 
 def _wrong(parent: ast.AST, field: str, node: ast.AST) -> Iterator[tuple[str, object]]:
-    """What `node` could be instead. The condition of a branch is also left out both ways."""
+    """Replacements of `node`. The condition of a branch is also left out both ways."""
     if field == "test" or field in ("ifs", "guard"):
         for value in (True, False):
             yield f"if {_short(node)} → if {value}", ast.Constant(value)

@@ -1,13 +1,13 @@
 """Small wrong changes of the code that keeps the promises: do the tests notice each of them?
 
-A change that can't be told from the right code by any behaviour stands with the reason in
-equivalent.toml. `MUTANTS="badges/places/pool.py server"` chooses files or packages,
-`MUTANTS_SHARE=20` tries that many percent of each file's, by a fixed draw.
+A change that behaves exactly as the right code is listed, with the reason, in equivalent.toml.
+`MUTANTS="badges/places/pool.py server"` chooses files or packages, `MUTANTS_SHARE=20` tries that
+percentage of each file's, by a fixed draw.
 
-While tests are written: `MUTANTS_ONLY="admit.py Admitter._answer: ; QUIET_S"` tries those whose
-names contain one of these texts, `MUTANTS_TESTS="admit_edges"` tries by these test files alone,
-and `MUTANTS_ONCE=1` leaves out the second attempt at those that survive in place.
-`MUTANTS_CHILDREN=1` tries one at a time.
+While writing tests: `MUTANTS_ONLY="admit.py Admitter._answer: ; QUIET_S"` tries the names that
+contain any of these texts, `MUTANTS_TESTS="admit_edges"` uses these test files alone, and
+`MUTANTS_ONCE=1` skips the second attempt at survivors in place. `MUTANTS_CHILDREN=1` tries one at a
+time.
 """
 
 import json
@@ -46,7 +46,7 @@ SERVER = (
     "server/doors/replica.py", "server/doors/enrolment.py", "server/doors/errors.py",
     "server/web/auth.py", "server/web/security.py", "badges/places/signed.py",
 )  # fmt: skip
-# The tests of each package that are about these files, and take seconds rather than minutes.
+# The tests of each package for these files that take seconds rather than minutes.
 TESTS = {
     "badges": ("admission", "credential", "places", "transparency", "wire", "test_limits.py"),
     "kiosk": ("config", "door", "journal", "replica", "supervisor", "sync"),
@@ -86,14 +86,14 @@ def equivalents() -> dict[str, str]:
 
 
 def sampled(mutants: list[Mutant], percent: int) -> list[Mutant]:
-    """A share of them that is the same each time."""
+    """A share of them, the same each time."""
     count = max(1, round(len(mutants) * percent / 100)) if mutants else 0
     chosen = random.Random(mutants[0].file if mutants else "").sample(range(len(mutants)), count)
     return [mutants[index] for index in sorted(chosen)]
 
 
 def named(mutants: list[Mutant]) -> list[Mutant]:
-    """Those that MUTANTS_ONLY speaks of, or all where it is not set."""
+    """Those that MUTANTS_ONLY selects; all if it is unset."""
     texts = [text.strip() for text in os.environ.get("MUTANTS_ONLY", "").split(" ; ")]
     return [one for one in mutants if any(text in one.name for text in texts)]
 

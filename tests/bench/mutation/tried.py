@@ -1,9 +1,9 @@
-"""Mutants tried by the tests: whether any of those that run the changed function then fails.
+"""Runs tests on mutants: does any test of the changed function fail?
 
-A test run is collected once. One forked child finds out which test calls which functions and how
-long it takes. Then each mutant gets a child of its own, which puts the changed code into the
-functions that are there already and runs the quickest tests first, until one fails. What runs at
-import (constants, defaults) needs a child that imports all again.
+A test run is collected once. One forked child records each test's calls and time. Then each mutant
+gets its own child, which puts the changed code into the existing functions and runs the quickest
+tests first, until one fails. Code that runs at import (constants, defaults) needs a child that
+imports all again.
 """
 
 import gc
@@ -36,10 +36,10 @@ from hypothesis import settings as hypothesis_settings
 from tests.bench.mutation.made import Mutant, Source
 
 CHILDREN = int(os.environ.get("MUTANTS_CHILDREN", "2"))
-CPU_S = 15.0  # besides eight times what the tests took; then the mutant hangs
-WALL_S = 90.0  # besides eight times, too: it waits for what does not come
-# The same of one test, besides eight times what it took: most of those that hang do so in one. On a
-# busy machine the clock alone proves nothing, so whoever is late by it gets more time once.
+CPU_S = 15.0  # plus eight times the tests' own; beyond that the mutant hangs
+WALL_S = 90.0  # plus eight times, too: the mutant waits in vain
+# The same for one test, plus eight times its own: most hanging mutants hang in one. On a busy
+# machine the clock alone proves nothing, so a mutant late by the clock gets more time once.
 TEST_CPU_S = 5.0
 TEST_WALL_S = 30.0
 PATIENCE = 5
@@ -50,18 +50,18 @@ HEAVY = (
     "flask", "flask_wtf", "flask_limiter", "flask_babel", "waitress", "nacl.bindings", "argon2",
     "cryptography.x509", "sqlite_utils", "hypothesis.stateful", "cv2", "zxingcpp", "apsw",
 )  # fmt: skip
-# The plugins are those that pyproject.toml leaves out, too. Each fresh import would load them anew.
+# pyproject.toml excludes these plugins too. Each fresh import would load them anew.
 QUIET = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:anyio",
          "-o", "timeout=0", "-o", "addopts=",
          "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # fmt: skip
 
-Found = dict[str, str]  # what became of each mutant, by its name
+Found = dict[str, str]  # the fate of each mutant, by its name
 Calls = dict[str, tuple[float, list[str]]]  # of each test: seconds, and "file function" called
 Took = dict[str, tuple[float, float]]  # of each test: seconds of CPU and by the clock
 
 
 def in_child(work: Callable[[], int], limit_s: float | None = None) -> int:
-    """Start `work` in a forked child with a temporary directory of its own; its process id."""
+    """Start `work` in a forked child with its own temporary directory; return its process id."""
     child = os.fork()
     if child:
         return child
@@ -85,7 +85,7 @@ def in_child(work: Callable[[], int], limit_s: float | None = None) -> int:
 
 
 class Children:
-    """A few at a time, each with a deadline. `done` is told how each ended: LIVES is a survivor."""
+    """A few at a time, each with a deadline. `done` receives each end: LIVES is a survivor."""
 
     def __init__(self, done: Callable[[str, int], None]) -> None:
         self._done = done
@@ -104,7 +104,7 @@ class Children:
             self._look()
 
     def end(self) -> None:
-        """Leave none behind where this process is interrupted."""
+        """Leave no child behind if this process is interrupted."""
         for child in self._running:
             os.kill(child, 9)
 
@@ -157,7 +157,7 @@ class Watcher:
 class Deadline:
     """Ends a child whose test takes far longer than without the change: then the mutant hangs.
 
-    Also says which test noticed a mutant, for a test that often fails by itself would hide many.
+    Also logs which test noticed a mutant, because a flaky test would hide many.
     """
 
     def __init__(self, name: str, took: Took, patience: int = 1) -> None:
@@ -179,10 +179,10 @@ class Deadline:
 
 
 class Living:
-    """The functions of the files that are in memory, and where each of them stands."""
+    """The files' functions in memory, each with its place."""
 
     def __init__(self, paths: Collection[str]) -> None:
-        gc.unfreeze()  # what is frozen is not listed
+        gc.unfreeze()  # frozen objects are not listed
         self._found: dict[tuple[str, str], list[FunctionType]] = {}
         for one in gc.get_objects():
             if isinstance(one, FunctionType) and one.__code__.co_filename in paths:
@@ -191,7 +191,7 @@ class Living:
         gc.freeze()
 
     def patch(self, path: str, scope: str, code: CodeType) -> bool:
-        """Give them their code in `code`; False where they can't take it."""
+        """Give them their code in `code`; False if they can't take it."""
         new = {(one.co_qualname, one.co_firstlineno): one for one in _codes(code)}
         found = False
         for function in self._found.get((path, scope), []):
@@ -219,9 +219,9 @@ class Trial:
         self._sources = sources
         self._wanted = wanted
         self.found = found
-        self.later: list[str] = []  # those that need a fresh import
+        self.later: list[str] = []  # they need a fresh import
         self.lived: set[str] = set()  # those of them that were tried in place, too
-        self._late: list[str] = []  # those that get more time
+        self._late: list[str] = []  # they get more time
         self._patience = 1
         self.calls: Calls = {}
         self.took: Took = {}
@@ -334,7 +334,7 @@ class _Changed(MetaPathFinder, Loader):
 
 
 class _Chosen:
-    """Runs the tests that pass without a change alone, and those that call the file first."""
+    """Runs only the tests that pass without a change; those that call the file come first."""
 
     def __init__(self, order: list[str], passing: Collection[str]) -> None:
         self.order = {test: place for place, test in enumerate(order)}
@@ -357,7 +357,7 @@ def say(line: str) -> None:
 
 
 def ready() -> None:
-    """What every child needs is imported once; Hypothesis neither shrinks nor remembers."""
+    """Import the children's common modules once; Hypothesis neither shrinks nor remembers."""
     for name in HEAVY:
         with suppress(ImportError):
             importlib.import_module(name)
@@ -371,9 +371,9 @@ def ready() -> None:
 def attempt(
     sources: dict[str, Source], wanted: list[Mutant], tests: list[str], *, once: bool = False
 ) -> Found:
-    """Try the wanted mutants of the files by these tests, and say what became of each.
+    """Try the wanted mutants of the files by these tests, and return the fate of each.
 
-    With `once` those that survive in place are not tried again by a fresh import.
+    With `once`, survivors in place are not tried again by a fresh import.
     """
     home = os.environ["MUTANTS_TMP"]
     path = Path(home) / "found.json"
@@ -412,7 +412,7 @@ def attempt(
 
 
 def _names(test_file: str, file: str) -> bool:
-    """Whether the tests speak of the module: they may ask it while they are imported."""
+    """Whether the tests mention the module: they may call it while they are imported."""
     return bool(re.search(rf"\b{Path(file).stem}\b", Path(test_file).read_text(encoding="utf-8")))
 
 

@@ -1,4 +1,4 @@
-"""What it costs in people refused that a hall is never overfilled, and what others' ways cost.
+"""The number of people refused so that a hall is never overfilled, and the cost of others' ways.
 
 `python -m tests.bench.sharing.cost` writes table, figures and plot into build/bench.
 """
@@ -20,7 +20,7 @@ TUNED_ON = range(20)
 REPORTED_ON = range(100, 140)
 TICK_S = 4
 FOLDER = Path("build/bench")
-# Steady demand as part of what the hall can take, and whether the whole hall is cut off once.
+# Steady demand as a fraction of the hall's throughput, and whether the whole hall is cut off once.
 SCENARIOS = ((1.14, True), (1.14, False), (0.97, True), (0.86, True), (0.68, True))
 
 

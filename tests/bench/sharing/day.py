@@ -1,6 +1,6 @@
-"""What comes to a hall's doors: arrivals above or below its capacity, doors that lose the network.
+"""A day at a hall's doors: arrivals above or below its capacity, doors that lose the network.
 
-All policies meet the same day: it is drawn before any of them begins, from its seed alone.
+All policies meet the same day: it is drawn beforehand, from its seed alone.
 """
 
 import math
@@ -16,7 +16,7 @@ UP_S, DOWN_S = 2_400, 600  # mean time of a door with and without the network
 SHIFT_S = 1_200  # how often the demand moves between the doors
 OUTAGE_S = 1_200  # of the whole hall
 RUSH_S = 2_400  # the first people come faster
-RUSH, STEADY = 0.55, 0.38  # people a second; steadily, 114 % of what the hall can take
+RUSH, STEADY = 0.55, 0.38  # people a second; steadily, 114 % of the hall's throughput
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Day:
 
 
 def day(seed: int, *, load: float, outage: bool) -> Day:
-    """`load` is the steady demand as part of what the hall can take."""
+    """`load` is the steady demand as a fraction of the hall's throughput."""
     dice = random.Random(f"{seed} {load} {outage}")
     seconds = HOURS * 3600
     links = _links(dice, seconds, outage)

@@ -1,7 +1,7 @@
 """One hall under the product's own protocol (badges/places/pool.py) and policy
 (server/core/occupancy/sharing_policy.py).
 
-A message takes no time here; whether a link carries it is the day's matter. The steps are those of
+A message takes no time here; `day` decides whether a link carries it. The steps are those of
 kiosk/journal/journal.py and server/core/ledger/batch.py, for people who come once.
 """
 
@@ -18,7 +18,7 @@ TRIPS_MAX = 4
 
 @dataclass
 class Stay:
-    """A person inside. `heard_at`: when the server heard of the entry, and told the doors."""
+    """A person inside. `heard_at`: when the server received the entry and notified the doors."""
 
     ref: StayRef
     heard_at: float | None = None
@@ -40,7 +40,7 @@ class HallDoor:
     rate_at: float = 0.0
     came: int = 0
     wants: bool = False
-    said: int = 0  # free places, when it was last heard
+    said: int = 0  # free places at its last message
 
 
 class Hall:
@@ -53,12 +53,12 @@ class Hall:
         for door in self.doors:
             self.pool = self.pool.enrol(door.key)
         self.now = 0.0  # for tests alone, which draw a hall at some moment
-        self.orders = 0  # that were sent
-        self.recalls = 0  # of those, with a recall
-        self.unnamed = 0  # exits at a door that had not heard of the entry
+        self.orders = 0  # sent
+        self.recalls = 0  # sent with a recall
+        self.unnamed = 0  # exits at a door without the entry
 
     def enter(self, n: int, now: float) -> Stay | None:
-        """Somebody comes to the door; None where there is no place for them."""
+        """A person comes to the door; None if no place is free."""
         door = self.doors[n]
         door.came += 1
         if door.account.free < 1 and door.online:
@@ -76,7 +76,7 @@ class Hall:
         return stay
 
     def leave(self, n: int, stay: Stay, now: float) -> None:
-        """An exit names its stay where the door knows of it."""
+        """An exit names its stay if the door has its entry."""
         door = self.doors[n]
         own = (stay.ref.kiosk, stay.ref.generation) == door.key
         told = stay.heard_at is not None and (door.online or stay.heard_at <= door.heard_at)
@@ -112,7 +112,7 @@ class Hall:
         self._report(door, now)
         door.online = up
         if up:
-            door.account = door.account.obey(self.pool.order(door.key))  # what it was sent in vain
+            door.account = door.account.obey(self.pool.order(door.key))  # the order that it missed
             self._report(door, now)
 
     def tick(self, now: float) -> None:
@@ -122,7 +122,7 @@ class Hall:
         self.share(now)
 
     def _report(self, door: HallDoor, now: float) -> None:
-        """A batch, if the link carries it."""
+        """Send a batch, if the link carries it."""
         if not door.online:
             return
         door.heard_at, door.said = now, door.account.free
@@ -155,7 +155,7 @@ class Hall:
             self.pool = self.pool.close_stay(stay.ref)
 
     def share(self, now: float) -> None:
-        """Plan, send and hear, until there is nothing more to do."""
+        """Plan, send and hear, until no change remains."""
         for _ in range(TRIPS_MAX):
             plan = self.plan(now)
             if not plan.grants and not plan.recalls:
@@ -166,7 +166,7 @@ class Hall:
         return sharing_policy.plan(self.views(now), self.pool.free, closed=closed)
 
     def obey(self, plan: sharing_policy.Plan) -> None:
-        """Grant, send the orders, and hear from whom they reached what came back."""
+        """Grant, send the orders, and receive returned places of the doors that got them."""
         for key, places in plan.grants.items():
             self.pool = self.pool.grant(key, places)
         for door in self.doors:

@@ -12,7 +12,7 @@ COLOURS = ("#8c8c8c", "#bdbdbd", "#b2182b", "#ef8a62", "#08519c", "#3182bd", "#4
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
-    """Refusals above, people too many below, a group of bars for each scenario."""
+    """Refusals above, excess people below, a group of bars for each scenario."""
     results = report["results"]
     names = list(results[0]["policies"])
     width = 0.8 / len(names)

@@ -1,12 +1,12 @@
-"""What others do with a hall's capacity when doors go offline.
+"""How others handle a hall's capacity when doors go offline.
 
-Their server is a better one than there is: while a door is online, it knows how many people are
-inside, those too who came and went by doors that are offline.
+Their server is idealised: while a door is online, it knows the number of people inside, also those
+who came and went by offline doors.
 """
 
 
 class Rival:
-    """Counts, and no places. `enter` tells whether the person is let in."""
+    """Counts, without places. `enter` returns whether the person is admitted."""
 
     def __init__(self, doors: int, capacity: int) -> None:
         self.capacity = capacity
@@ -32,21 +32,21 @@ class Rival:
 
 
 class Asked(Rival):
-    """The server decides; a door that can't ask it refuses."""
+    """The server decides; an offline door refuses."""
 
     def admits(self, n: int) -> bool:
         return self.online[n] and self.inside < self.capacity
 
 
 class Blind(Rival):
-    """A door that can't ask admits."""
+    """An offline door admits."""
 
     def admits(self, n: int) -> bool:
         return not self.online[n] or self.inside < self.capacity
 
 
 class LastCount(Rival):
-    """A door that can't ask goes by the last count that it knew, and by its own people."""
+    """An offline door uses the last count that it received, and its own people."""
 
     def __init__(self, doors: int, capacity: int) -> None:
         super().__init__(doors, capacity)
@@ -67,8 +67,8 @@ class LastCount(Rival):
 
 
 class Fixed(Rival):
-    """Each door has an equal part of the capacity for good. A place comes back at the door by
-    which somebody leaves, once that door is online.
+    """Each door has an equal part of the capacity for good. A place returns to the exit's door,
+    once that door is online.
     """
 
     def __init__(self, doors: int, capacity: int) -> None:
