@@ -1,4 +1,4 @@
-"""The page of an attendee gives out day credentials, and prints them."""
+"""An attendee's page gives out day credentials, and prints them."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A server from its backup: what it knows, whom it waits for, and what it says."""
+"""A server restored from its backup: its data, the doors it waits for, and its messages."""
 
 import shutil
 import sqlite3
@@ -52,8 +52,8 @@ ALL = [(SMALL, "east", 1), (SMALL, "west", 1), (OTHER, "other", 1), (ROOM, "room
 
 
 def echo(site: Site, door: FakeDoor) -> ingest.Ingested:
-    """What a door sends once it has heard of the restored server: all that it lacks, and totals of
-    both pools.
+    """A door's message once it knows of the restored server: all records that the server lacks, and
+    totals of both pools.
     """
     door.acked = site.rows(f"SELECT acked_seq FROM kiosk WHERE kiosk = '{door.kiosk}'")[0][0]
     totals = [wire.PlaceTotals(door.hall, door.granted, door.returned, door.free)]
@@ -62,7 +62,7 @@ def echo(site: Site, door: FakeDoor) -> ingest.Ingested:
 
 
 def test_it_works(safe: Safe, copy: Path, new: Path) -> None:
-    """Nothing is granted in a hall before both doors have been heard; then all is as it was."""
+    """Nothing is granted in a hall until both doors have reported; then all is as before."""
     for serial in (1, 2, 3):
         safe.site.west.scan(NOW, serial)
     safe.site.send(safe.site.west)
@@ -95,9 +95,9 @@ def test_the_pools_are_those_of_the_protocol(safe: Safe, copy: Path, new: Path) 
 
 
 def test_a_retired_kiosk_whose_account_was_not_fenced_is_awaited(safe: Safe, new: Path) -> None:
-    """The protocol goes by the account, which no fence has closed, and not by the kiosk's state."""
+    """The protocol goes by the unfenced account, not by the kiosk's state."""
     safe.write(registry.retire, "east", by="test", now=NOW)
-    # The word of a retired kiosk once opened such an account, on a server restored without acts.
+    # A retired kiosk's message once opened such an account, on a server restored without acts.
     unfenced = f"UPDATE place_account SET fenced = 0 WHERE kiosk = 'east' AND hall_id = {SMALL}"
     safe.database.write(lambda db: db.execute(unfenced) and None)
     wanted = pools.load(safe.database.reader, PoolKey(SMALL)).restored(NEXT)
@@ -137,7 +137,7 @@ class TestActs:
     def test_of_a_later_server_that_may_have_found_this_one_put_back(
         self, safe: Safe, new: Path
     ) -> None:
-        """Then whoever had fenced west may not have known all that it was granted."""
+        """In that case the fence of west may not have covered all that it was granted."""
         safe.write(registry.fence, "west", 1, by="test", now=NOW)
         safe.write(registry.retire, "east", by="test", now=NOW)
         two = {"by": "user:1", "with_": "user:2", "now": NOW}
@@ -175,14 +175,14 @@ class TestActs:
             assert pools.load(again.database.reader, PoolKey(SMALL)).awaited == frozenset()
 
     def test_one_fenced_before_is_not(self, safe: Safe, new: Path) -> None:
-        """Nothing was granted to it since: the backup knows all that it can hold."""
+        """Nothing was granted to it since: the backup has all places that it can hold."""
         safe.write(registry.fence, "west", 1, by="test", now=NOW)
         safe.write(registry.retire, "other", by="test", now=NOW)
         copy = make_backup(safe.event, safe.second, NOW).path
         assert doors(restore(copy, new, now=LATER).awaited) == [ALL[0], ALL[3]]
 
     def test_an_attestation_since_is_forgotten(self, safe: Safe, new: Path) -> None:
-        """Its places count as used until somebody says again that they are not."""
+        """Its places count as used until staff attest again that they are free."""
         safe.site.west.scan(NOW, ANNA)
         safe.write(registry.fence, "west", 1, by="test", now=NOW)
         copy = make_backup(safe.event, safe.second, NOW).path

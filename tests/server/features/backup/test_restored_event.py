@@ -1,4 +1,4 @@
-"""The event that a restore makes: the next server of its line, and what becomes of the old one."""
+"""The event that a restore makes: the next server of its line, and the fate of the old one."""
 
 import shutil
 import sqlite3
@@ -50,7 +50,7 @@ def new(tmp_path: Path) -> Path:
 
 
 class TestLine:
-    """Of servers: each restore makes the next."""
+    """The line of servers: each restore makes the next."""
 
     def test_a_clock_that_is_behind(self, safe: Safe, copy: Path, new: Path) -> None:
         first = restore(copy, new, now=LATER).event
@@ -150,7 +150,7 @@ class TestTarget:
         assert not new.exists()
 
     def test_a_copy_that_was_made_by_hand(self, safe: Safe, new: Path) -> None:
-        """With the write-ahead log beside it, in which the newest commits may be."""
+        """With the write-ahead log beside it, which may have the newest commits."""
         safe.write(hall_control.set_capacity, SMALL, 2, by="test", now=NOW)
         taken = Path(shutil.copytree(safe.event.path, new.with_name("taken")))
         assert (taken / "hallkeeper.db-wal").stat().st_size > 0

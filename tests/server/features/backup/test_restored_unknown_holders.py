@@ -1,5 +1,5 @@
-"""What a restored server must not forget of whom its backup does not know: void badges, and places
-of kiosks that were moved.
+"""A restored server remembers data about holders and kiosks that its backup lacks: void badges, and
+places of kiosks that were moved.
 """
 
 import os
@@ -46,14 +46,14 @@ def copy(safe: Safe) -> Path:
 
 
 def register(safe: Safe) -> int:
-    """Somebody new at the desk, with a badge."""
+    """A new person at the desk, with a badge."""
     made = safe.write(attendees.add_attendee, PERSON, by="test", now=NOW, random=os.urandom)
     safe.write(issuing.issue_missing, safe.event, now=NOW, by="test")
     return made.serial
 
 
 def void(site: Site, event: Event) -> dict[int, tuple[int, bool]]:
-    """Whom doors are told of, by serial."""
+    """The void badges in the doors' snapshot, by serial."""
     facts = snapshot.snapshot(site.database.reader, event, ("west", 1), 1, LATER).holders
     return {one.serial: (one.highest_issue, one.revoked) for one in facts}
 
@@ -80,7 +80,7 @@ class TestBadges:
     def test_a_day_credential_that_the_backup_lacks_is_there_again(
         self, safe: Safe, tmp_path: Path
     ) -> None:
-        """Bring it back with its holder, who has one more to come. Doors are told of it."""
+        """It is restored with its holder, who has another one to come. Doors receive it."""
         serial = register(safe)
         copy = make_backup(safe.event, safe.second, NOW).path
         safe.write(
@@ -129,7 +129,7 @@ class TestBadges:
     def test_with_its_holder_there_again_it_is_their_revocation(
         self, safe: Safe, copy: Path, tmp_path: Path
     ) -> None:
-        """By hand, or as a later backup has them."""
+        """Added by hand, or from a later backup."""
         serial = register(safe)
         late = make_backup(safe.event, safe.second, NOW + MINUTE).path
         safe.write(issuing.revoke, serial, reason="conduct", now=NOW, by="test")
@@ -200,7 +200,7 @@ class TestMoved:
             assert pool(again, OTHER).awaited == frozenset()
 
     def test_fenced_it_is_attested_where_it_turns_out_to_hold(self, restored, safe: Safe) -> None:
-        """The account that its word opens is fenced as its others are, so its places come back."""
+        """The account that its message opens is fenced like its others, so its places return."""
         who = {"by": "user:1", "with_": "user:2", "now": LATER}
         with opened(restored, safe.site) as again:
             for door in (again.east, again.other, again.room):
@@ -223,7 +223,7 @@ class TestMoved:
 def test_a_generation_that_was_forgotten_is_not_given_again(
     safe: Safe, copy: Path, tmp_path: Path
 ) -> None:
-    """Exits elsewhere name stays by it."""
+    """Exits at other doors name stays by it."""
     away = Path(shutil.copytree(copy, tmp_path / "usb" / copy.name))
     done = restore(away, tmp_path / "new", now=LATER, without_acts=True)
     with opened(done, safe.site) as again:

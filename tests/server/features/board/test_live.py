@@ -49,7 +49,7 @@ class Feed:
 
 
 def test_it_works(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "LOOK_S", 3600.0)  # It is told, and does not just look again.
+    monkeypatch.setattr(live, "LOOK_S", 3600.0)  # It is notified, and does not just look again.
     main = pages.kiosk("main-1", "main")
     pages.send(main)
     with Feed(pages.staff("steward")) as feed:
@@ -61,7 +61,7 @@ def test_it_works(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
         pages.send(main)
         changed = feed.parts()
     site = f"hall-{main.hall}"
-    assert set(changed) == {site, "latest"}  # what stayed the same is not sent again
+    assert set(changed) == {site, "latest"}  # unchanged parts are not sent again
     assert "<b>1</b> of 500" in changed[site]
 
 

@@ -134,7 +134,7 @@ def test_a_run_of_mails_that_broke_off_is_named(
 
 
 def failing(pages: Pages) -> int:
-    """A webhook whose first message was not taken."""
+    """A webhook whose first message was not accepted."""
 
     def step(db) -> int:
         made = endpoints.add(

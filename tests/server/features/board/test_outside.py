@@ -1,4 +1,4 @@
-"""The board tells what is wrong with witnesses and with the time-stamping authority."""
+"""The board reports trouble with witnesses and with the time-stamping authority."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -86,7 +86,7 @@ def test_who_is_asked_no_more_is_no_alert(pages: Pages) -> None:
 
 
 def test_it_is_taken_on(pages: Pages) -> None:
-    """Also where the witness's name has a slash, which no link takes."""
+    """Also if the witness's name has a slash, which no link accepts."""
     note(pages, WITNESS, Code.FORK)
     steward = pages.staff("steward")
     key = f"witness:{KEY.split('+', 2)[1]}"
@@ -97,7 +97,7 @@ def test_it_is_taken_on(pages: Pages) -> None:
 
 
 def test_a_fork_is_grave(pages: Pages) -> None:
-    """It stands before what is not."""
+    """It comes before lesser alerts."""
     note(pages, WITNESS, Code.FORK)
     note(pages, AUTHORITY, Code.SETTINGS)
     new, _ = shown(pages.staff("steward"))

@@ -1,4 +1,4 @@
-"""The board: alerts, halls by the state of their session, who is on site, latest entries."""
+"""The board: alerts, halls by the state of their session, people on site, latest entries."""
 
 import html
 import re
@@ -125,7 +125,7 @@ def test_a_silent_or_sick_kiosk_is_named_with_what_to_do(pages: Pages) -> None:
     assert "1 of 2 in contact" in text
     assert "Silent for 5 min" in text
     assert "If it is lost or stolen, fence it" in text
-    # What it said last is old.
+    # Its last report is old.
     assert "Camera" not in text
     assert "west-1" not in text
 
@@ -158,7 +158,7 @@ def take(someone: Staff, key: str, note: str):
 
 
 def alerts(someone: Staff) -> tuple[str, str]:
-    """What is new, and what was taken on."""
+    """New alerts, and alerts taken on."""
     page = someone.get("/admin/").text
     new = page.split('<div id="alerts"')[1].split("<details>")[0]
     taken = page.split('<div id="taken">')[1].split("</section>")[0]

@@ -30,7 +30,7 @@ PAGE = "/admin/cards/"
 
 
 class Lasting(drawer.Drawer):
-    """Stays when an app ends, because each process takes longer to begin than most tests."""
+    """Stays when an app ends, because starting a process takes longer than most tests."""
 
     def close(self) -> None:
         pass
@@ -66,7 +66,7 @@ def folder(event: Event) -> Path:
 
 
 def fields(admin: Staff, **more: object) -> dict[str, object]:
-    """What a browser sends of the page, as it stands."""
+    """The fields that a browser sends of the unchanged page."""
     page = admin.get(PAGE).text
     colours = dict(re.findall(r'name="(colour-[^"]+)" value="([^"]+)"', page))
     seen = re.search(r'name="seen" value="([^"]*)"', page)
@@ -111,7 +111,7 @@ def colour_of(pages: Pages, key: str) -> str:
 
 
 def columns(pages: Pages) -> list[str]:
-    """What was set, as the entry log has it."""
+    """The settings in the entry log's act."""
     query = "SELECT body FROM leaf WHERE kind = 'act' ORDER BY number"
     bodies = [json.loads(row[0]) for row in pages.database.reader.execute(query)]
     subjects = [one["subject"] for one in bodies if one["act"] == "cards_set"]
@@ -370,7 +370,7 @@ def test_the_page_is_in_chinese_too(admin: Staff) -> None:
 def test_a_template_that_never_ends_is_given_up(
     admin: Staff, lasting: Lasting, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It neither holds the server up nor stays behind, and the next card is drawn.
+    """It does not delay the server or stay behind, and the next card is drawn.
 
     This is the last test that draws, because the lasting process ends here.
     """

@@ -1,4 +1,4 @@
-"""Who is shown on the page of how cards look: chosen once in a minute, with the names of now."""
+"""People shown on the page of card designs: chosen once a minute, with their current names."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from server.storage.database import Database
 
 
 class Choice:
-    """Chooses as the page does, and counts how often."""
+    """Chooses as the page does, and counts the calls."""
 
     def __init__(self, database: Database) -> None:
         self.times = 0

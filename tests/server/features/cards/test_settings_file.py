@@ -1,4 +1,4 @@
-"""What a person wrote in cards.toml stays, and what can't stay is named."""
+"""Hand-written text in cards.toml stays, and text that can't stay is named."""
 
 import tomllib
 from dataclasses import replace

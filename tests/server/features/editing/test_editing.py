@@ -41,7 +41,7 @@ def row(pages: Pages, kind: str, code: str) -> dict:
 
 
 def fields(page: str) -> dict[str, object]:
-    """What a browser would send of the page's first form, as it stands."""
+    """The fields that a browser would send of the page's first form, unchanged."""
     form = page.partition('<form class="panel narrow"')[2].partition("</form>")[0]
     found: dict[str, object] = {}
     for tag in re.findall(r"<input[^>]+>", form):
@@ -132,7 +132,7 @@ def test_what_a_file_would_be_refused_for_a_page_is_too(
     assert answer.status_code == 400
     assert problem in words(answer.text)
     assert row(shown, kind, code) == before
-    for value in changed.values():  # what was typed is not lost
+    for value in changed.values():  # typed values are not lost
         assert not value or value == "nowhere" or f'"{value}"' in answer.text
 
 
@@ -180,7 +180,7 @@ def test_two_who_edit_at_the_same_time(pages: Pages, admin: Staff) -> None:
     assert row(pages, "hall", "h1")["capacity"] == 80
 
 
-# How far doors are, when places are shared next, and by whose word the capacity is what it is.
+# The doors' cursor, the time of the next sharing of places, and the capacity's author and time.
 NOT_OF_AN_EDIT = ("change_cursor", "shared_until", "capacity_by", "capacity_at")
 
 

@@ -186,7 +186,7 @@ def test_a_merge_says_exactly_what_it_does_and_does_it(twins: Pages) -> None:
     goes = other.rpartition("/")[2]
     assert f"{goes} is revoked: its badge then opens no door" in text
     assert "“ Press hour ”: the removed record is invited" in text
-    assert "is moved over, since" not in text  # the one who stays has all of it
+    assert "is moved over, since" not in text  # the remaining person has all of it already
     before = [of(pages, "A1"), of(pages, "B1")]
     nothing = confirm(admin, one, other, page.text, confirm="")
     assert "tick the box" in nothing.text
@@ -209,7 +209,7 @@ def test_a_merge_says_exactly_what_it_does_and_does_it(twins: Pages) -> None:
 
 
 def test_what_the_one_who_stays_lacks_goes_over(twins: Pages) -> None:
-    """A4 has no organisation, and the one who goes has no registration."""
+    """A4 has no organisation, and the removed person has no registration."""
     pages, admin = twins, twins.staff("admin")
     (double,) = pages.database.reader.execute(
         "SELECT serial FROM attendee WHERE email = 'chen.lee@example.org'"

@@ -40,7 +40,7 @@ def place(kind: str, code: str, rest: str = "edit") -> str:
 
 
 def filled(page: str) -> dict[str, object]:
-    """What a browser would send of the page's form, with the text of its areas."""
+    """The fields that a browser would send of the page's form, with the text of its areas."""
     form = page.partition('<form class="panel narrow"')[2].partition("</form>")[0]
     found = fields(page)
     for part in form.split("<textarea ")[1:]:

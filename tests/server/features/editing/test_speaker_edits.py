@@ -1,4 +1,4 @@
-"""Who speaks at a session, edited on its page."""
+"""A session's speakers, edited on its page."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""The venue: halls, doors and the programme, to be read."""
+"""Read-only pages of the venue: halls, doors and the programme."""
 
 from collections.abc import Iterator
 

@@ -43,7 +43,7 @@ def add(someone: Staff, kiosk: str = "west-1", door: str = "h1-west"):
 
 
 def listed(pages: Pages, kiosk: str) -> str:
-    """What `hallkeeper kiosk list` says of a kiosk's places and scans."""
+    """The line of `hallkeeper kiosk list` on a kiosk's places and scans."""
     row = next(row for row in registry.kiosks(pages.database.reader) if row.kiosk == kiosk)
     held = registry.holdings(pages.database.reader).get((row.kiosk, row.generation), [])
     return f"{_places(row, held)}; {_waiting(row, pages.now)}"
@@ -59,7 +59,7 @@ def test_what_a_kiosk_holds_and_has_not_sent(pages: Pages) -> None:
     assert granted > 3
     for name in ("A1", "A2", "A3"):
         door.scan(pages.now, pages.serial(name))
-    # It says that three wait in its queue, and hands one over: two wait.
+    # It reports three scans in its queue, and hands one over: two wait.
     health = wire.Health(queue=3)
     pages.send(door, last=1, health=health)
     pages.now += 90_000
@@ -169,7 +169,7 @@ def test_words_must_be_compared(pages: Pages) -> None:
 
 
 def test_only_the_words_that_were_seen_are_confirmed(pages: Pages) -> None:
-    """Somebody makes a new code between the page and the button."""
+    """The code is renewed between the page and the button."""
     admin = pages.staff("admin")
     pages.shown(FakeDoor("main-1", 1, 1), "main")
     fields = shown_words(admin.get("/admin/kiosks/").text)

@@ -1,4 +1,4 @@
-"""A muster: who is inside by the records, how sure that is, and who was seen since."""
+"""A muster: people inside by the records, how sure that is, and people seen since."""
 
 from collections.abc import Iterator
 

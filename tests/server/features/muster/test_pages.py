@@ -1,4 +1,4 @@
-"""The muster's pages: who may see and begin it, its list, its paper, in both languages."""
+"""The muster's pages: roles that may see and begin it, its list, its paper, in both languages."""
 
 import re
 from collections.abc import Iterator

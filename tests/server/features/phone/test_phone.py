@@ -39,7 +39,7 @@ def link(pages: Pages, external_id: str) -> str:
 
 
 def decoded(page: str) -> str:
-    """The text of the page's QR symbol, drawn from its SVG and read again."""
+    """The text of the page's QR symbol, drawn from its SVG and decoded."""
     side = int(re.search(r'viewBox="0 0 (\d+) ', page)[1])
     picture = Image.new("L", (side, side), 255)
     for x, y, width in re.findall(r"M(\d+) (\d+)h(\d+)v1", page):
@@ -142,13 +142,13 @@ def test_many_speakers_are_counted(pages: Pages) -> None:
 
 
 def text_of(page: str) -> str:
-    """What a page says, without its tags."""
+    """A page's text without its tags."""
     body = page[page.index("<main") :]
     return " ".join(re.sub(r"<[^>]+>", " ", body).split())
 
 
 def test_the_page_asks_nobody_else_and_has_no_script_of_its_own(pages: Pages) -> None:
-    """Every address is ours, and the policy lets only files of ours and one style through."""
+    """Every address is ours, and the policy admits only our files and one style."""
     target, stranger = link(pages, "A1"), pages.stranger()
     answer = stranger.get(target)
     addresses = set(
@@ -427,12 +427,12 @@ def test_behind_a_proxy_links_have_its_name(event: Event, site: Database) -> Non
     ("peer", "header", "expected"),
     [
         ("10.0.0.1", "203.0.113.7", "203.0.113.7"),
-        ("::ffff:10.0.0.1", "198.51.100.1, 203.0.113.7", "203.0.113.7"),  # the proxy's own word
+        ("::ffff:10.0.0.1", "198.51.100.1, 203.0.113.7", "203.0.113.7"),  # the proxy's own header
         ("10.0.0.1", "::ffff:203.0.113.7", "203.0.113.7"),
         ("10.0.0.1", "2001:db8::7", "2001:db8::7"),
         ("10.0.0.1", "", "10.0.0.1"),
         ("10.0.0.1", "<script>", "10.0.0.1"),
-        ("203.0.113.9", "10.0.0.1", "203.0.113.9"),  # anybody else is not believed
+        ("203.0.113.9", "10.0.0.1", "203.0.113.9"),  # other senders are not trusted
     ],
 )
 def test_a_proxy_says_for_whom_it_asks(

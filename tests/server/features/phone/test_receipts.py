@@ -1,4 +1,4 @@
-"""Receipts for attendees behind the link of their badge, and the page that explains them."""
+"""Receipts for attendees behind their badge's link, and the page that explains them."""
 
 import html
 import json
@@ -116,7 +116,7 @@ def test_a_supervisors_word_is_the_organisers_to_give(pages: Pages) -> None:
 
 
 def test_none_of_a_scan_that_a_fenced_kiosk_handed_in(pages: Pages) -> None:
-    """It may have made the scan up. The receipt of an earlier scan stays."""
+    """The kiosk may have made the scan up. The receipt of an earlier scan stays."""
     door = pages.kiosk("green-1", "green-door")
     pages.send(door)
     door.scan(pages.now, pages.serial("A4"), category=1)

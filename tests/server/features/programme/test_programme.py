@@ -169,7 +169,7 @@ def test_organisations(shown: Pages) -> None:
     assert seen(shown, "organisations?q=PILOTS").startswith("Organisations 1 organ")
     assert seen(shown, "organisations?q=潮汐").startswith("Organisations 1 organ")
     assert seen(shown, "organisations?q=pilots+ＨARBOUR").startswith("Organisations 1 organ")
-    for key in ("zh", '"', "{", "%22zh%22: "):  # They stand in the text that the database has.
+    for key in ("zh", '"', "{", "%22zh%22: "):  # They occur in the database's text.
         assert seen(shown, f"organisations?q={key}").startswith("Organisations 0 organ"), key
     assert seen(shown, "organisations?country=XX").startswith("Organisations 0 organ")
 

@@ -1,4 +1,4 @@
-"""Protocol guests: who flags them, who is told, when, and that nothing of it is told to others."""
+"""Protocol guests: flagging, notices of their arrival to the right staff in time, and secrecy."""
 
 import html
 import json
@@ -170,7 +170,7 @@ def test_a_kiosk_that_was_fenced_makes_no_arrival(pages: Pages, main: FakeDoor) 
 
 @pytest.mark.parametrize("together", [True, False])
 def test_an_annulled_entry_is_no_arrival(pages: Pages, main: FakeDoor, together: bool) -> None:
-    """The next one is, also where all came in one batch."""
+    """The next one is, also if all came in one batch."""
     user_id = staff(pages, "steward")[1]
     flag(pages, "A2", user_id)
     guest = pages.serial("A2")
@@ -216,11 +216,11 @@ def test_nobody_is_told_any_more(pages: Pages, main: FakeDoor) -> None:
     pages.now += DAY
     main.scan(pages.now, pages.serial("A2"))
     pages.send(main)
-    assert len(told(pages, user_id)) == 1  # what was told stays
+    assert len(told(pages, user_id)) == 1  # the notice stays
 
 
 def test_a_door_learns_nothing_of_it(pages: Pages, main: FakeDoor) -> None:
-    """Neither that somebody is a guest, nor that anything was changed."""
+    """Neither that a person is a guest, nor that anything changed."""
     user_id = staff(pages, "steward")[1]
 
     def known(db) -> bytes:
@@ -309,7 +309,7 @@ def test_acts_have_ids_alone(pages: Pages) -> None:
 def test_the_header_of_any_page_is_live(
     pages: Pages, main: FakeDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "LOOK_S", 3600.0)  # It is told, and does not just look again.
+    monkeypatch.setattr(live, "LOOK_S", 3600.0)  # It is notified, and does not just look again.
     desk, user_id = staff(pages, "badge_desk")
     flag(pages, "A2", user_id)
     page = desk.get("/admin/people/").text

@@ -1,1 +1,1 @@
-"""Pages and files of what happened."""
+"""Pages and files of entries and acts."""

@@ -1,4 +1,4 @@
-"""The acts page turns forth and back, and asks an index for what it shows."""
+"""The acts page turns forth and back, and reads its rows by an index."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The acts page and its CSV; that what staff do is in the entry log, and in words."""
+"""The acts page and its CSV: staff's acts are in the entry log, and have words."""
 
 import ast
 import csv
@@ -31,7 +31,7 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 
 def rows(text: str) -> list[list[str]]:
-    """The cells of the table as they are read."""
+    """The text of the table's cells."""
     found = re.findall(r'<tr role="row">(.*?)</tr>', text, re.S)[1:]
     return [
         [
@@ -91,7 +91,7 @@ def test_in_words(
 
 
 def test_every_act_has_words_and_is_written() -> None:
-    """An act is told by its name where it has no words; it shall have some."""
+    """An act without words would be shown by its name."""
     assert set(act_words.WORDS) == set(Act)
     server = Path(act_words.__file__).parents[2]
     used = set()
@@ -115,7 +115,7 @@ EARLIER = (
 
 @pytest.mark.parametrize(("earlier", "name"), EARLIER)
 def test_an_act_under_its_earlier_name(pages: Pages, earlier: str, name: str) -> None:
-    """It has the words of today, and is found together with those of today's name."""
+    """It has today's words, and is found together with acts of today's name."""
     newest = partial(entry_log.newest_act, pages.database.reader, Act(name))
     act(pages, "user:1", earlier, kiosk="lost", generation=1)
     first = newest(("lost", 1))

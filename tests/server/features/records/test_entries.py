@@ -50,7 +50,7 @@ def test_it_works(shown: Pages) -> None:
 
 
 def test_an_override_shows_who_and_why(pages: Pages) -> None:
-    """In Entries and on the person's page, with what a reason may hold escaped."""
+    """In Entries and on the person's page, with the reason's text escaped."""
     mei = pages.database.write(
         lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
     )

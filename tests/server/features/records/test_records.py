@@ -1,4 +1,4 @@
-"""Filters of entries and acts together with names, files, saved filters, and what was before."""
+"""Filters of entries and acts together with names, files, saved filters, and earlier values."""
 
 import csv
 import html
@@ -134,7 +134,7 @@ HOSTILE = ["'", '"><script>', "%00", "x" * 500, "＝1+1", "王' OR 1=1 --", "*",
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_words_are_words(pages: Pages, text: str) -> None:
-    """They find nothing or are refused, and are never markup."""
+    """They match nothing or are refused, and are never markup."""
     auditor = pages.staff("auditor")
     for page, names in (
         ("entries", ("person", "organisation", "session", "note", "kiosk", "supervisor", "act",
@@ -209,7 +209,7 @@ def test_who_may(pages: Pages) -> None:
 def test_files_name_nobody_to_whom_may_not_see_names(
     pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The role that may open the files may see names now. This takes that right from it."""
+    """The role that may open the files may see names now; this test removes that right."""
     auditor = pages.staff("auditor")
     auditor.get("/admin/entries")
     view = pages.app.view_functions["admin.people.person"]
@@ -305,7 +305,7 @@ def test_nobody_saves_without_end(pages: Pages, monkeypatch: pytest.MonkeyPatch)
     assert "too long" in save(auditor, filter_name="two", note="x" * 30).text
 
 
-# Acts: what they are about, and what was before.
+# Acts: their subjects, and earlier values.
 
 
 def cells(staff: Staff, query: str) -> list[list[str]]:
@@ -363,7 +363,7 @@ def test_nothing_personal_is_in_a_leaf(pages: Pages) -> None:
 
 
 def test_what_is_not_known_any_more_is_said(pages: Pages) -> None:
-    """A change by an import, or from before values were kept, shows what the data say now."""
+    """A change by an import, or from before values were stored, shows the current data."""
     serial = pages.serial("A1")
     pages.database.write(
         lambda db: attendees.change_attendee(

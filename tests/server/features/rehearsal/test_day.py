@@ -1,4 +1,4 @@
-"""A day is played through: what would go wrong is found, and nothing is written."""
+"""A day is played through: problems are found, and nothing is written."""
 
 import json
 from datetime import date
@@ -128,7 +128,7 @@ def test_guests_go_where_they_are_invited(event: Event, database: Database) -> N
     )  # fmt: skip
     build(event, database, sessions, *(f"D{n} delegate" for n in range(4)), "V1 vip")
     day = played(event, database)
-    # D0 and V1 go to s2 by name, D3 may go nowhere else, and D1 and D2 are halves.
+    # D0 and V1 go to s2 by name, D3 may go nowhere else, and D1 and D2 count half.
     assert crowd(day, "s1") == (3, 0, 1)
     assert crowd(day, "s2") == (5, 2, 4)
 
@@ -302,7 +302,7 @@ def test_nothing_is_written(event: Event, site: Database) -> None:
 
 
 def test_groups_count_as_asking_for_everybody_does(tmp_path: Path) -> None:
-    """Each person of a random event is asked for alone, and counted."""
+    """The counts equal those of asking for each person of a random event alone."""
     with random_world(tmp_path, 11, people=60) as world:
         clock = Clock(ZoneInfo(world.event.settings.time_zone))
         db, starts = world.database.reader, day_starts(world.event.settings)

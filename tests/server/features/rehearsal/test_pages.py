@@ -121,7 +121,7 @@ def test_who_may(pages: Pages) -> None:
 
 
 def awaited(staff: Staff, day: str) -> TestResponse:
-    """The page once it is worked out, as a browser that loads it again sees it."""
+    """The finished page, as a browser that reloads it sees it."""
     deadline = time.monotonic() + 240
     while True:
         answer = staff.get(f"/admin/rehearsal/day?day={day}")

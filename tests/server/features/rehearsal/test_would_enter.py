@@ -1,4 +1,4 @@
-"""`would-enter`: the door's own answer beforehand, by whatever name one asks."""
+"""`would-enter`: the door's own answer beforehand, for a person by any name or number."""
 
 import json
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def test_who_is_invited_and_who_is_not(ask: Ask) -> None:
     press_hour = NOW + 3 * HOUR
     assert reason(ask("A1", "h1", press_hour)) == "not_entitled"
     assert ask("A3", "h1", press_hour).admitted  # press
-    assert ask("A4", "h1", press_hour).admitted  # a visitor who is invited
+    assert ask("A4", "h1", press_hour).admitted  # an invited visitor
     assert list(ask("A4", "h1", press_hour).guest_of.values()) == [True]
 
 

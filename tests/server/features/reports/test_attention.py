@@ -1,4 +1,4 @@
-"""What needs a look: each list, its states, who may see and mark it, and wrong input."""
+"""Matters to check: each list, its states, roles that may see and mark it, and wrong input."""
 
 import json
 import re
@@ -128,7 +128,7 @@ def test_denials_are_open_again_where_more_come(pages: Pages, west: FakeDoor) ->
 
 def test_a_conflict_is_told_from_other_discrepancies(pages: Pages, west: FakeDoor) -> None:
     serial, officer = pages.serial("A1"), pages.staff("supervisor")
-    # Outside any session nobody is entitled. One door says so late, and one at once.
+    # No one is entitled outside sessions. One door reports it late, and one at once.
     west.scan(NOW - 5 * HOUR, serial, facts_age_ms=HOUR)
     pages.send(west)
     west.scan(NOW - 1000, pages.serial("A3"))

@@ -1,4 +1,4 @@
-"""Who is inside a hall: the list, its pages, print, names for those alone who may see them."""
+"""People inside a hall: the list, its pages, print, and names only for permitted roles."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 @pytest.fixture
 def west(pages: Pages) -> FakeDoor:
-    """Three people are inside; one of them has left again."""
+    """Three people are inside; another has left again."""
     door = pages.kiosk("west-1", "h1-west")
     pages.send(door)
     pages.send(door)

@@ -1,4 +1,4 @@
-"""Who has not come yet: speakers, invitations, protocol guests; what each role sees of them."""
+"""People who have not come yet: speakers, invitations, protocol guests; and each role's view."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ PAGE, PART = "/admin/not-come/", "/admin/not-come/list"
 
 
 def shown_with(pages: Pages) -> None:
-    """The opening is in an hour, with two speakers, one of whom no roster has, and a guest."""
+    """The opening is in an hour, with a guest and two speakers, one of them in no roster."""
     pages.issue()
     session = number(pages, "session", "opening")
     speakers = [

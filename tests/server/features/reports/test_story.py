@@ -1,4 +1,4 @@
-"""A person's whole story in one line of time, and invitations and revocations that are undone."""
+"""A person's whole story in one timeline, and undone invitations and revocations."""
 
 import re
 from collections.abc import Iterator
@@ -96,7 +96,7 @@ def test_a_discrepancy_stands_beside_its_scan(pages: Pages) -> None:
 
 
 def test_each_moment_is_on_one_page_alone(pages: Pages) -> None:
-    """Even where several tables have moments of the same millisecond."""
+    """Also if several tables have moments of the same millisecond."""
     west, serial = pages.kiosk("west-1", "h1-west"), pages.serial("A1")
     pages.send(west)
     for one in range(9):

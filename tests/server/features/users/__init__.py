@@ -1,1 +1,1 @@
-"""Second factors, invitations, the sign-on by an identity provider, and who may open what."""
+"""Second factors, invitations, sign-on by an identity provider, and access by role."""

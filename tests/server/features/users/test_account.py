@@ -1,4 +1,4 @@
-"""One's own account: the first password, another one, sessions, the password once more."""
+"""One's own account: the first and a new password, sessions, and the repeated password."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def change(someone: Staff, present: str, chosen: str = CHOSEN, again: str = ""):
 
 
 def new_user(pages: Pages, role: str = "admin") -> tuple[str, Staff]:
-    """Somebody with the password that the page showed, just signed in."""
+    """A user just signed in with the password that the page showed."""
     page = pages.staff("admin").post("/admin/users/add", {"name": "Lin", "role": role})
     shown = re.search(r'<p class="code">([^<]+)</p>', page.text)
     assert shown

@@ -1,5 +1,5 @@
-"""One browser at two servers of one event: limits hold for both together, and what one of them
-began the other one ends. Several servers need PostgreSQL.
+"""One browser at two servers of one event: limits hold for both together, and either ends what the
+other began. Several servers need PostgreSQL.
 """
 
 import re
@@ -25,13 +25,13 @@ from tests.server.features.users.test_factors import FACTORS, code, enter, name_
 from tests.server.features.users.test_guesses import guess
 from tests.server.support.pages import Pages, Staff, acts
 
-pytestmark = pytest.mark.sqlite_alone  # These say by themselves which engine they mean.
+pytestmark = pytest.mark.sqlite_alone  # These tests choose their engine themselves.
 on_postgresql = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
 
 @pytest.fixture
 def both(event: Event, site: Database) -> Iterator[tuple[Pages, Pages]]:
-    """Two servers, each with a database of its own opening."""
+    """Two servers, each with its own opened database."""
     with (
         Database(event.database_path) as opened,
         Pages(event, site) as one,
@@ -60,7 +60,7 @@ def test_wrong_passwords_at_one_are_counted_at_the_other(
     for pages in both:
         pages.now += MINUTE
     assert guess(elsewhere, admin_password) == 303
-    # With the right password the count of this place is forgotten, by both.
+    # With the right password both servers reset the count of this address.
     assert guess(one.stranger(), "a-wrong-password") == 401
 
 

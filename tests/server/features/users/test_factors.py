@@ -1,4 +1,4 @@
-"""The second factor: asked for, set up, removed, required; recovery codes; what needs it anew."""
+"""The second factor: asked for, set up, removed, required; recovery codes; acts that ask again."""
 
 import re
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def strict(event: Event, site: Database) -> Iterator[Pages]:
 
 
 def name_of(pages: Pages) -> str:
-    """The name of the user who was made last."""
+    """The name of the newest user."""
     query = "SELECT name FROM staff_user ORDER BY user_id DESC LIMIT 1"
     return str(pages.database.reader.execute(query).fetchone()[0])
 
@@ -43,7 +43,7 @@ def code(pages: Pages, secret: str, steps: int = 0) -> str:
 
 
 def set_up(pages: Pages, someone: Staff) -> tuple[str, list[str]]:
-    """An authenticator app; its secret and the recovery codes."""
+    """Set up an authenticator app; return its secret and the recovery codes."""
     found = re.search(r'type this secret.*?<span class="code">(\w+)<', someone.get(FACTORS).text)
     assert found
     answer = someone.post(f"{FACTORS}/app", {"code": code(pages, found[1])})
@@ -126,7 +126,7 @@ def test_guesses_at_codes_wait(pages: Pages) -> None:
 
 
 class TestWhoKnowsThePassword:
-    """Guessing at codes by somebody who has the password, while the owner works."""
+    """A stranger with the password guesses codes while the owner works."""
 
     def at(self, address: str) -> dict[str, dict[str, str]]:
         return {"environ_overrides": {"REMOTE_ADDR": address}}
@@ -142,7 +142,7 @@ class TestWhoKnowsThePassword:
         return someone.post("/admin/second-factor", fields, **self.at(address)).status_code
 
     def strangers_guess(self, pages: Pages, name: str) -> None:
-        """Until they wait, from addresses of which none has guessed too often itself."""
+        """Until they must wait, from addresses that have not guessed too often themselves."""
         for number in range(7):
             stranger = self.enter_at(pages, name, f"10.7.0.{number}")
             found = [self.guess(stranger, f"10.7.0.{number}") for _ in range(5)]

@@ -1,4 +1,4 @@
-"""Guessing at passwords: from one place, from many, all at once; and who is kept out by it."""
+"""Guesses at passwords: from one place, from many, all at once; and the people shut out by it."""
 
 import threading
 import time
@@ -33,9 +33,9 @@ def guess(someone: Staff, password: str, address: str = HOME, name: str = "admin
 
 
 def guess_without_a_page(pages: Pages, address: str, name: str = "admin") -> bool:
-    """Do what the page does with a wrong password. Whether it was looked at.
+    """Do the page's work for a wrong password. Return whether it was checked.
 
-    What hundreds of strangers are shown is of no use here, and takes most of the time.
+    It skips the rendering for hundreds of strangers, which takes most of the time.
     """
     return guess_from(pages, caller_at(pages, address), name)
 
@@ -58,9 +58,9 @@ def guess_from(pages: Pages, who: str, name: str = "admin") -> bool:
 
 
 def crowd(pages: Pages) -> None:
-    """Strangers guess fifty times at the admin's password, each from an address of their own.
+    """Strangers guess fifty times at the admin's password, each from a separate address.
 
-    Thirty are counted. All that come after them are refused alike, however many they are.
+    Thirty are counted. All later ones are refused alike, however many come.
     """
     for number in range(5):
         who = caller_at(pages, f"10.1.{number}.1")
@@ -69,7 +69,7 @@ def crowd(pages: Pages) -> None:
 
 
 class Counting:
-    """argon2 that takes a while, and tells how often and how much at once it was asked."""
+    """A slow argon2 that counts its calls and its most concurrent calls."""
 
     def __init__(self, hasher: argon2.PasswordHasher) -> None:
         self.hasher, self.asked, self.now, self.most = hasher, 0, 0, 0
@@ -126,7 +126,7 @@ def test_guesses_from_many_addresses_at_once_hold_one_argon2(
 def test_five_addresses_with_made_up_names_keep_nobody_else_waiting(
     pages: Pages, admin_password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They have guessed before, and fill the lane. One who was never here gets the next turn."""
+    """They have guessed before, and fill the lane. A newcomer gets the next turn."""
     others = [caller_at(pages, f"10.4.0.{number}") for number in range(5)]
     for who in others:
         guess_from(pages, who, name="made up")
@@ -225,7 +225,7 @@ def test_an_address_that_others_signed_in_from_is_a_stranger_to_this_account(
 
 
 class TestKnown:
-    """What an account knows does not stay known for ever, nor does all of it."""
+    """An account's known browsers and addresses expire, and their number is limited."""
 
     def test_ends_after_thirty_days(self, pages: Pages, admin_password: str) -> None:
         laptop = pages.stranger()

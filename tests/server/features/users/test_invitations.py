@@ -1,4 +1,4 @@
-"""Invitations: a link that works once, for a while, and only for its role."""
+"""Invitations: a link that works once, for a limited time, and only for its role."""
 
 import re
 from collections.abc import Iterator

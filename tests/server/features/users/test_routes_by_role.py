@@ -1,6 +1,6 @@
-"""Every route of the app, asked for by every role and by somebody who is signed out.
+"""Every route of the app, requested by every role and by a signed-out visitor.
 
-What each may is docs/security.md's table. A route that has no line there fails.
+Expected rights are docs/security.md's table. A route without a line there fails.
 """
 
 import os
@@ -21,11 +21,11 @@ from tests.sqlite.locks import keeps_locks
 
 TEXT = (Path(__file__).parents[4] / "docs/security.md").read_text(encoding="utf-8")
 SIGNED_OUT = "signed out"
-# Kiosks and machines prove themselves by other means than a session.
+# Kiosks and machines authenticate by other means than a session.
 OWN_PROOF = "/api/"
-# Kiosks check this answer's signature themselves, before they have any proof to give.
+# Kiosks check this answer's signature, before they can authenticate.
 OPEN = {"GET /api/server-key"}
-# What a route's address needs, if it is no number. A thing need not be there to be refused.
+# A route's address parts other than numbers. The object may be missing if the request is refused.
 VALUES: dict[str, str] = {
     "filename": "style.css",
     "kiosk": "k1",
@@ -42,7 +42,7 @@ VALUES: dict[str, str] = {
 
 
 def lines() -> dict[str, set[str]]:
-    """Who may do what, by the table."""
+    """Permitted roles of each route, by the table."""
     said: dict[str, set[str]] = {}
     for what, who in re.findall(r"^\| (`[A-Z]+ /[^|]*) \| ([^|]+) \|$", TEXT, re.M):
         roles = set() if who == "admin alone" else set(who.split(", "))
@@ -73,7 +73,7 @@ def address(rule: Rule, number: str) -> str:
 
 
 def ask(someone: Staff, method: str, target: str) -> TestResponse:
-    """Send what a browser would, and an empty form. The answer's body is not read."""
+    """Send a browser's request with an empty form. The answer's body is not read."""
     if method == "GET":
         answer = someone.get(target, buffered=False)
     elif method == "POST":
@@ -85,7 +85,7 @@ def ask(someone: Staff, method: str, target: str) -> TestResponse:
 
 
 def verdict(answer: TestResponse) -> str:
-    """Say whether the caller came in, whatever the view made of an empty form."""
+    """Whether the caller was let in, even if the view refused the empty form."""
     assert answer.status_code < 500 or answer.status_code == 503, answer.status
     assert answer.status_code != 429, "one who asks too often is not looked at"
     asked = "/admin/sign-in?next=" in answer.headers.get("Location", "")
@@ -104,14 +104,14 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 
 def standing(pages: Pages) -> set[tuple[object, ...]]:
-    """All that the database has of staff and of who is signed in."""
+    """The database's rows of staff and sessions."""
     with pages.database.reading() as db:
         tables = ("staff_user", "web_session")
         return {(one, *row) for one in tables for row in db.execute(f"SELECT * FROM {one}")}
 
 
 def without_a_line(pages: Pages) -> set[str]:
-    """Routes that the table does not name, and lines of which there is no route."""
+    """Routes missing from the table, and lines without a route."""
     real = {f"{method} {rule.rule}" for method, rule in routes(pages)}
     return lines().keys() ^ {one for one in real if f" {OWN_PROOF}" not in one}
 
@@ -135,7 +135,7 @@ def test_each_route_lets_in_whom_its_line_names(pages: Pages, role: str) -> None
             continue
         route = f"{method} {rule.rule}"
         if someone is None or role == SIGNED_OUT or standing(pages) != before:
-            # The last one has ended the session, or changed the account.
+            # The previous request has ended the session, or changed the account.
             someone = pages.stranger() if role == SIGNED_OUT else pages.staff(role)
             before = standing(pages)
         came = verdict(ask(someone, method, address(rule, number)))
@@ -165,7 +165,7 @@ def test_no_session_opens_what_is_for_kiosks(pages: Pages, role: str) -> None:
 
 @pytest.mark.parametrize("role", [SIGNED_OUT, "steward"])
 def test_head_opens_nothing_that_get_does_not(pages: Pages, role: str) -> None:
-    """Flask answers HEAD by each view for GET. Its headers alone would tell sizes and names."""
+    """Flask answers HEAD by each view for GET. Its headers alone would reveal sizes and names."""
     said, number = lines(), badge_number(pages.serial("A1"))
     someone = pages.stranger() if role == SIGNED_OUT else pages.staff(role)
     expected = "asked to sign in" if role == SIGNED_OUT else "refused"

@@ -103,7 +103,7 @@ def test_a_refused_sign_in_ends_nothing(pages: Pages, admin_password: str) -> No
 
 
 def test_forms_end_with_the_session_they_were_made_in(pages: Pages, admin_password: str) -> None:
-    """Whoever kept the form cookie and a form of before can send neither with a later session."""
+    """An old form cookie and an old form work with no later session."""
     someone = pages.stranger()
     sign_in(someone, admin_password)
     token = someone.form_token()
@@ -185,7 +185,7 @@ def test_many_people_of_one_address_may_sign_in(pages: Pages, admin_password: st
     here = services_of(pages.app)
     with pages.app.test_request_context(environ_overrides={"REMOTE_ADDR": "127.0.0.1"}):
         attempt = signing_in.Attempt("admin", admin_password, caller())
-    for _ in range(60):  # what the page does, without the page
+    for _ in range(60):  # the page's work without the page
         assert signing_in.sign_in(pages.database, here.guesses, attempt, now=pages.now).token
     for _ in range(10):
         assert sign_in(pages.stranger(), admin_password).status_code == 303

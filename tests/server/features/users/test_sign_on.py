@@ -1,4 +1,4 @@
-"""Sign-on by an identity provider, against a real one on this machine."""
+"""Sign-on by an identity provider, against a real provider on this machine."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ from tests.server.support.identity import (
 from tests.server.support.pages import PASSWORD, Pages, Staff, acts
 from tests.system.support.site import now_ms
 
-# The provider is another program's code, and uses what its library is about to drop.
+# The provider is third-party code, and uses a deprecated part of its library.
 pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config:DeprecationWarning")
 
 ROLES = {"forum-admins": "admin", "forum-desk": "badge_desk", "ushers": "steward"}
@@ -195,7 +195,7 @@ def test_a_token_for_another_request_is_refused(pages: Pages, provider: Identity
 def test_the_clients_secret_follows_no_redirect(
     pages: Pages, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    """A provider that sends us elsewhere gets no second request."""
+    """A provider that redirects us gets no second request."""
     asked: list[str] = []
 
     def send(session: requests.Session, request: requests.PreparedRequest, **more: object):
@@ -240,7 +240,7 @@ def test_a_provider_that_is_away_stops_nobody_else(event: Event, site: Database)
 
 
 class Endless:
-    """A provider whose description never ends. It knows how much of it was taken."""
+    """A provider whose description never ends. It counts the bytes taken."""
 
     def __init__(self, piece: bytes, pause_s: float) -> None:
         self.piece, self.pause_s = piece, pause_s
@@ -273,7 +273,7 @@ class Endless:
 def test_a_provider_that_never_ends_its_answer_is_left(
     event: Event, site: Database, monkeypatch: pytest.MonkeyPatch, piece: bytes, pause_s: float
 ) -> None:
-    """Its thread ends because the connection is cut, which the provider hears."""
+    """Its thread ends because the connection is cut, which the provider notices."""
     if pause_s:
         monkeypatch.setattr(sign_on, "WHOLE_S", 0.5)
     with closing(Endless(piece, pause_s)) as endless:
@@ -301,7 +301,7 @@ class TestStepUp:
         assert "identity provider" in someone.get(target).text
         address = go(someone, "/admin/sign-on/?fresh=1&next=/admin/account/factors")
         assert (query(address)["prompt"], query(address)["max_age"]) == ("login", "0")
-        # It signed the user in long ago: that is not enough.
+        # An hour-old sign-in is not enough.
         old = {"name": "Boss", "groups": ["forum-admins"], "auth_time": pages.now // 1000 - 3600}
         provider.user("boss-1", **old)
         stale = someone.get(path_of(provider.sign_in(address, "boss-1")))

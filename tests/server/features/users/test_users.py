@@ -1,4 +1,4 @@
-"""Users: adding, roles, passwords, shutting out; PINs for the doors."""
+"""Users: adding, roles, passwords, removal of access; PINs for the doors."""
 
 import re
 from collections.abc import Iterator

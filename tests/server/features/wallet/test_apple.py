@@ -1,4 +1,4 @@
-"""Passes for Apple's wallet: signed, whole, void once replaced, refused without certificates."""
+"""Passes for Apple's wallet: signed, complete, void once replaced, refused without certificates."""
 
 import hashlib
 import io
@@ -70,7 +70,7 @@ def unzipped(data: bytes) -> dict[str, bytes]:
 
 
 def verified(files: dict[str, bytes], chain: Chain, tmp_path: Path) -> str:
-    """What openssl says of the signature over the manifest, with the tests' root as authority."""
+    """The output of openssl on the manifest's signature, with the tests' root as authority."""
     (tmp_path / "signature").write_bytes(files["signature"])
     (tmp_path / "manifest.json").write_bytes(files["manifest.json"])
     done = subprocess.run(
@@ -224,7 +224,7 @@ def test_a_replaced_badge_has_no_pass_any_more(pages: Pages, chain: Chain) -> No
 
 
 class Phone:
-    """What a phone does by itself with a pass, as Apple documents its web service."""
+    """A phone's own requests for a pass, as Apple documents its web service."""
 
     def __init__(self, pages: Pages, data: bytes, device: str = "device-0001") -> None:
         told = json.loads(unzipped(data)["pass.json"])
@@ -450,7 +450,7 @@ def test_the_badges_page_offers_what_there_is(pages: Pages, chain: Chain) -> Non
 
 
 def test_a_pass_holds_no_link(pages: Pages, chain: Chain) -> None:
-    """Somebody who took it by a link that was renewed since must not learn the new one."""
+    """A person with the pass by an old link must not learn the new link."""
     install(pages.event, chain)
     target = link(pages, "A1")
     files = unzipped(pages.stranger().get(target + "/pass.pkpass").data)

@@ -1,4 +1,4 @@
-"""An attendee's programme as iCalendar, and what a program that subscribed to it learns later."""
+"""An attendee's programme as iCalendar, and later updates for a subscribed program."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ def link(pages: Pages, external_id: str) -> str:
 
 
 def read(pages: Pages, external_id: str) -> dict[str, icalendar.Event]:
-    """The events of somebody's calendar, by the code of their session."""
+    """The events of an attendee's calendar, by their session's code."""
     answer = pages.stranger().get(link(pages, external_id))
     assert answer.status_code == 200
     calendar = icalendar.Calendar.from_ical(answer.data)
@@ -107,7 +107,7 @@ def test_a_moved_session_has_a_higher_sequence_and_its_own_uid(pages: Pages) -> 
     assert after["sequence"] == 1
     assert after.start - before.start == after.end - before.end
     assert after["last-modified"].dt == datetime.fromtimestamp(pages.now / 1000, UTC)
-    # Somebody who reads it for the first time learns the same.
+    # A first-time reader gets the same.
     assert read(pages, "A2")["opening"]["sequence"] == 1
 
 
@@ -129,7 +129,7 @@ def test_a_removed_session_is_cancelled_for_those_who_had_it(pages: Pages) -> No
     assert found["sequence"] == 1
     assert found["last-modified"].dt == datetime.fromtimestamp(pages.now / 1000, UTC)
     assert "press" not in read(pages, "A1")
-    assert "press" not in read(pages, "A4")  # who never asked before
+    assert "press" not in read(pages, "A4")  # A4 had not read it before
 
 
 def test_an_invitation_that_is_taken_back_and_given_again(pages: Pages) -> None:

@@ -1,4 +1,4 @@
-"""Links for Google's wallet: signed, with all in them, and refused without a key."""
+"""Links for Google's wallet: signed, with all data in them, and refused without a key."""
 
 import base64
 import json
