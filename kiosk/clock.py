@@ -1,5 +1,3 @@
-"""The wall clock, which may be set, and the monotonic clock."""
-
 import time
 
 

@@ -150,7 +150,7 @@ class Notices:
 
     def __init__(self, on_notice: Callable[[Notice], None]) -> None:
         self._on_notice = on_notice
-        self._current: Notice = None  # the current notice
+        self._current: Notice = None
         self._shown: Notice = None  # the notice on the screen
         self._since = 0.0
         self._seen_at = 0.0

@@ -1,5 +1,4 @@
-"""The commands of `hallkeeper-badges`: keys, single badges, and a small roster's cards, without a
-server.
+"""The commands of `hallkeeper-badges`.
 
 Only this module of `badges` uses randomness. Only this module and `console` use the disk.
 """

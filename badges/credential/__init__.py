@@ -1,4 +1,4 @@
-"""The signed statement in a badge's QR code: how it is made, written, opened and verified.
+"""The signed statement in a badge's QR code.
 
 Begin with `credential.py`. Reads no clock, disk or network, and uses no other package of this
 project.

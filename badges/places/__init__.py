@@ -1,5 +1,4 @@
-"""The protocol of places. A place is permission for one more person in a hall, and has exactly one
-owner.
+"""The protocol of places.
 
 Begin with `pool.py`.
 """

@@ -1,5 +1,3 @@
-"""Checks that installed fonts have all characters of a roster, long before cards are printed."""
-
 import unicodedata
 from collections.abc import Sequence
 

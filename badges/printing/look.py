@@ -1,5 +1,3 @@
-"""The common properties of all cards of a printing: format, event, logos, and the back."""
-
 import base64
 import io
 import re

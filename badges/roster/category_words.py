@@ -1,5 +1,3 @@
-"""The words by which a roster may name each category of an event."""
-
 from collections import Counter
 from collections.abc import Iterable
 

@@ -1,5 +1,3 @@
-"""A roster's problems and open questions, all at once, each with its remedy."""
-
 import shlex
 from dataclasses import dataclass
 

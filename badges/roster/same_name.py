@@ -1,5 +1,3 @@
-"""Whether two spellings are the same name."""
-
 import re
 import unicodedata
 

@@ -1,6 +1,6 @@
 """The entry log's Merkle tree and its proofs, as in RFC 9162 (same as RFC 6962).
 
-Functions that verify return or raise. None returns yes or no.
+Functions that verify return or raise.
 """
 
 import hashlib

@@ -18,7 +18,7 @@ _CONTEXT = b"hallkeeper/server-key/v1\x00"
 
 
 class ServerKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """The public key of the server's certificate, by its hash. `number` counts its changes."""
+    """The public key of the server's certificate, by its hash."""
 
     event_id: Annotated[bytes, Meta(min_length=16, max_length=16)]
     spki_sha256: Annotated[bytes, Meta(min_length=32, max_length=32)]  # RFC 7469 §2.4

@@ -42,7 +42,7 @@ class ServerAddress(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ServerList(Struct, frozen=True, forbid_unknown_fields=True):
-    """The servers of an event. `number` rises with each change."""
+    """The servers of an event."""
 
     event_id: Annotated[bytes, Meta(min_length=16, max_length=16)]
     number: Annotated[int, Meta(ge=0)]

@@ -1,4 +1,4 @@
-"""Grabs pictures in a thread, newest first, and reconnects a lost camera.
+"""The door's camera.
 
 Begin with `camera.py`.
 """

@@ -1,5 +1,3 @@
-"""The camera's picture for the staff's page: small, with a frame around the code."""
-
 from collections.abc import Iterable
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""Judges whether a picture is bright and sharp enough for reading codes."""
-
 from dataclasses import dataclass
 from typing import Literal
 

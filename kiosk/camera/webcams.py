@@ -1,5 +1,3 @@
-"""Finds the connected webcams, by their names in Linux."""
-
 import sys
 from pathlib import Path
 from typing import NamedTuple

@@ -1,5 +1,3 @@
-"""The commands of `hallkeeper-kiosk`: enrol, run, inspect, and export the journal."""
-
 import functools
 import json
 import logging

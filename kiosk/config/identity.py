@@ -1,5 +1,3 @@
-"""Reads and writes the kiosk's identity, signed by the event, and its private key."""
-
 import stat
 from dataclasses import dataclass
 from pathlib import Path

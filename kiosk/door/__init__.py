@@ -1,4 +1,4 @@
-"""The door's decisions: from a code's text to an answer that is on disk.
+"""The door's decisions.
 
 Begin with `admit.py`.
 """

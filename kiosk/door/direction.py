@@ -1,5 +1,3 @@
-"""Decides whether a presentation at this door is an entry or an exit."""
-
 import threading
 from collections.abc import Callable
 

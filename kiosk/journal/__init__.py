@@ -1,4 +1,4 @@
-"""The kiosk's own scans and places, on disk before any light.
+"""The kiosk's journal of scans and places.
 
 Begin with `journal.py`. Of the kiosk, only this package and `replica` use SQL.
 """

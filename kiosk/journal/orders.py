@@ -1,5 +1,3 @@
-"""Applies the server's orders of places in the journal."""
-
 import logging
 from collections.abc import Sequence
 

@@ -1,5 +1,3 @@
-"""The journal's values: its state, a scan to record, a stay and a record."""
-
 import secrets
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The relay of a turnstile or a lock, triggered after the commit, with a timeout.
+"""The relay of a turnstile or a lock.
 
 Begin with `relay.py`.
 """

@@ -1,4 +1,4 @@
-"""The kiosk's copy of the server's facts, and its age.
+"""The kiosk's copy of the server's facts.
 
-Begin with `replica.py`. Everything in it can be fetched again.
+Begin with `replica.py`.
 """

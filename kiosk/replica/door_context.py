@@ -1,5 +1,3 @@
-"""A snapshot's facts about the door, as a decision needs them."""
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

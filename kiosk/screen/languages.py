@@ -78,7 +78,7 @@ def _own_locale() -> str:
 
 
 def page_languages() -> tuple[str, ...]:
-    """The languages of this request's page. The first two are shown."""
+    """The languages of this request's page."""
     catalogues, chosen = current_app.extensions["languages"]
     available: tuple[str, ...] = catalogues.languages
     asked = request.args.get(PARAMETER, "").split(",")

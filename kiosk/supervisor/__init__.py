@@ -1,4 +1,4 @@
-"""A supervisor's actions at the door: unlock, override a denial, annul, end a shift.
+"""A supervisor's actions at the door.
 
 Begin with `supervision.py`.
 """

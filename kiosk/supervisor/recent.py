@@ -1,5 +1,3 @@
-"""The newest answers at this door, which a supervisor may still overrule."""
-
 import threading
 from collections.abc import Callable
 
@@ -16,8 +14,8 @@ OVERRIDE_MS = 60_000  # after the denial
 
 
 class Recent:
-    """The newest denial and admission at this door. Thread-safe. `record_answer` is called with
-    every answer.
+    """The newest denial and admission at this door, which a supervisor may still overrule.
+    Thread-safe. `record_answer` is called with every answer.
     """
 
     def __init__(

@@ -1,5 +1,3 @@
-"""The state of the connection to the server, for the door's page and its records."""
-
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The kiosk's texts: codes of messages with fields, and catalogues of languages.
+"""The kiosk's texts.
 
 Begin with `messages.py`.
 """

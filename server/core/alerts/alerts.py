@@ -1,5 +1,3 @@
-"""An alert: its subject, severity and start."""
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -1,5 +1,3 @@
-"""Alerts on admins without a second factor."""
-
 from server.core.alerts.alerts import Alert, Kind
 from server.core.alerts.sources import AlertContext
 from server.core.staff import users

@@ -1,5 +1,3 @@
-"""Alerts on halls that are nearly full, full, or fill before admission ends."""
-
 from server.core.alerts.alerts import Alert, Kind
 from server.core.alerts.sources import AlertContext
 from server.core.occupancy.minutes import MINUTE_MS, Trend

@@ -1,5 +1,3 @@
-"""Alerts on kiosks, from their last report and its time."""
-
 from badges.wire import wire
 from badges.wire.version import OWN, WireVersion
 from server.core.alerts.alerts import Alert, Kind, Value, steps

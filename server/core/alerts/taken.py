@@ -1,5 +1,3 @@
-"""Stores who has taken on which alert, with a note."""
-
 from dataclasses import dataclass
 
 from badges.i18n import N_, Spoken

@@ -1,5 +1,3 @@
-"""Tracks since when each alert is present, to recognise new occurrences."""
-
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,8 +10,8 @@ AWAY_MS = 120_000
 
 
 class Watch:
-    """Remembers since when each alert exists. After a start, alerts taken on before keep their
-    time.
+    """Remembers since when each alert exists, to recognise new occurrences. After a start, alerts
+    taken on before keep their time.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,3 @@
-"""Lists the doors that have received a change of the venue."""
-
 from dataclasses import dataclass
 
 from server.core.venue import nesting

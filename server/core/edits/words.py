@@ -1,5 +1,3 @@
-"""Describes differences between two states of a record."""
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,5 +1,3 @@
-"""Stores the newest published checkpoint, and the newest cosignature of each witness."""
-
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -56,16 +54,14 @@ def keep_given(db: Connection, log: str, checkpoint: Given) -> None:
 
 
 def sign_due(log: Log, before: Given | None, now: int) -> Given | None:
-    """Sign a checkpoint if there are new entries, and the last one is a minute old. Otherwise
-    return None.
-    """
+    """Sign a checkpoint if there are new entries, and the last one is a minute old."""
     if before is not None and 0 <= now - before.at < EVERY_MS:
         return None
     return sign_new(log, before, now)
 
 
 def sign_new(log: Log, before: Given | None, now: int) -> Given | None:
-    """Sign a checkpoint if there are new entries. Otherwise return None."""
+    """Sign a checkpoint if there are new entries."""
     size = log.size()
     if not size or (before is not None and size == before.size):
         return None

@@ -1,5 +1,3 @@
-"""Stores current problems with witnesses and the time-stamping authority."""
-
 from dataclasses import dataclass
 from enum import StrEnum
 

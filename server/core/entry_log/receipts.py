@@ -1,5 +1,4 @@
-"""Creates receipts. A receipt proves that one entry is in the entry log, and reveals nothing else
-(C2SP tlog-proof).
+"""A receipt proves that one entry is in the entry log, and reveals nothing else (C2SP tlog-proof).
 
 Its `extra` has record and salt, from which the entry is recomputed with the log's key alone. Its
 checkpoint carries the cosignatures of witnesses and kiosks.

@@ -1,5 +1,3 @@
-"""Converts instants to the venue's local time, and computes the event's days."""
-
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

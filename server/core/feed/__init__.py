@@ -1,3 +1,1 @@
-"""The feed of changes for kiosks: stored with their cause, and delivered to open connections. Begin
-with `hub.py`.
-"""
+"""The feed of changes for kiosks. Begin with `hub.py`."""

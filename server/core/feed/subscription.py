@@ -1,5 +1,3 @@
-"""A subscriber's queue of changes, from the writer's thread to its own."""
-
 import contextlib
 import queue
 import threading

@@ -1,5 +1,3 @@
-"""Finds how an edit of the venue changed the facts of each door that listens."""
-
 from collections.abc import Callable, Collection
 from contextlib import suppress
 

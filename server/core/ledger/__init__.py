@@ -1,3 +1,1 @@
-"""The ledger: every scan of every kiosk, once, with all its consequences in the same commit. Begin
-with `ingest.py`.
-"""
+"""The ledger of scans. Begin with `ingest.py`."""

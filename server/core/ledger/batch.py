@@ -1,7 +1,3 @@
-"""Records a batch in the ledger, scan by scan, with leaf, row, stay, place, discrepancies, and
-changes for the doors.
-"""
-
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 
@@ -386,9 +382,7 @@ class BatchRecorder:
         *,
         counted: bool = False,
     ) -> None:
-        """Add the inferred exit to the entry log. `cause` names the scan from which it is
-        inferred. `counted` means that the place stays used.
-        """
+        """Add the inferred exit to the entry log. `counted` means that the place stays used."""
         body: dict[str, object] = {
             "at": at,
             "by": by,

@@ -1,7 +1,3 @@
-"""Lists who is in which hall, and how certain that is: whether exits are scanned and doors are
-online.
-"""
-
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping

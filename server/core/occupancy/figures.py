@@ -1,5 +1,3 @@
-"""The figures of each hall for pages: people inside, and how many more the doors may admit."""
-
 from dataclasses import dataclass
 
 from server.core.occupancy import pools

@@ -1,5 +1,3 @@
-"""One kiosk's accounts with the pools that its batch moves."""
-
 from collections.abc import Mapping
 
 import msgspec

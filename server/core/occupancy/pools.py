@@ -1,9 +1,5 @@
-"""Stores the halls' pools of places. They are loaded for a step of the protocol
+"""Stores the halls' three pools of places (`PoolKey`). They are loaded for a step of the protocol
 (badges/places/pool.py), and saved with its cause.
-
-Ordinary places go up to the hall's capacity, and override places from there to the fire limit. Kept
-places for wheelchair users and companions are a third pool within the capacity, until they are
-released.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -435,7 +431,7 @@ def orders_for(
 def orders_in(
     pools: Pools, keys: Iterable[PoolKey], kiosk: KioskKey, now: int
 ) -> list[wire.PlaceOrder]:
-    """Return the kiosk's orders for these pools: totals of granted places, without recalls."""
+    """Like `orders_for`, for these pools."""
     keys = list(keys)
     limited = {hall: pools.limited(hall, now) for hall in dict.fromkeys(key[0] for key in keys)}
     return [order(key, limited[key.hall_id].of(key.kind), kiosk) for key in keys]

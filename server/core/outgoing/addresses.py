@@ -1,5 +1,3 @@
-"""Checks the addresses to which this server may send requests."""
-
 import ipaddress
 from urllib.parse import urlsplit
 

@@ -1,5 +1,3 @@
-"""Adapts `posting` for libraries that use `requests`."""
-
 import io
 import time
 from collections.abc import Mapping

@@ -1,5 +1,3 @@
-"""Sends single HTTP requests, without redirects."""
-
 import http.client
 import socket
 import ssl

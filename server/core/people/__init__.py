@@ -1,3 +1,1 @@
-"""Attendees and their badges: register, find, issue, replace and revoke. Begin with
-`attendees.py`.
-"""
+"""Attendees and their badges. Begin with `attendees.py`."""

@@ -1,5 +1,3 @@
-"""Builds the cards of badges, selects badges to print, and records what was printed."""
-
 import hashlib
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

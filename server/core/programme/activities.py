@@ -41,7 +41,7 @@ class Activity:
     theme: str
     language: str
     hosts: tuple[Host, ...]  # leading hosts first
-    sessions: int  # number of sessions
+    sessions: int
 
 
 def kinds(db: Connection) -> dict[str, ActivityKind]:

@@ -1,5 +1,3 @@
-"""The sessions of a hall for its doors, with hosts and speakers."""
-
 from collections import defaultdict
 from collections.abc import Iterable
 

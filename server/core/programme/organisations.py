@@ -131,11 +131,9 @@ def _organisation(row: Row) -> Organisation:
 
 
 def link_people(db: Connection) -> int:
-    """Link attendees to the organisation named on their card, and return how many changed. `db`
-    must be in a transaction.
+    """Link attendees to the organisation named on their card, and return how many changed.
 
-    A name shared by two organisations links nobody. A main name has precedence over another's
-    further name. `db` must be in a transaction.
+    A name shared by two organisations links nobody. `db` must be in a transaction.
     """
     ids = organisations_by_name(db)
     printed = db.execute(

@@ -1,5 +1,3 @@
-"""Merges stored acts, made after the backup, into a restored database."""
-
 from typing import Any
 
 from badges.transparency.chain import chain_start

@@ -1,5 +1,3 @@
-"""The venue's facts for kiosks: categories, and a door's hall and sessions."""
-
 from typing import Any
 
 from badges.wire import wire

@@ -1,5 +1,3 @@
-"""The current phase of each hall, by its sessions."""
-
 from dataclasses import dataclass
 from enum import StrEnum
 

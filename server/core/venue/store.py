@@ -1,5 +1,3 @@
-"""Stores the venue: categories, zones, halls, doors and sessions."""
-
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
@@ -84,7 +82,7 @@ class SessionRow:
     ends_at: int
     opens_at: int
     closes_at: int
-    activity_id: int | None  # the activity, if known
+    activity_id: int | None
     categories: tuple[int, ...]
 
 

@@ -1,5 +1,3 @@
-"""Pages of attendees: search, badge and scans, cards, replacement and revocation."""
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial

@@ -1,5 +1,3 @@
-"""The commands `hallkeeper backup`, `restore` and `move`."""
-
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path

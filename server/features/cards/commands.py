@@ -1,5 +1,3 @@
-"""The commands `hallkeeper issue`, `reissue` and `print`."""
-
 import itertools
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence

@@ -1,5 +1,3 @@
-"""The commands `hallkeeper certificate`."""
-
 from pathlib import Path
 
 import click

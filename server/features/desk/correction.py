@@ -1,5 +1,3 @@
-"""Corrects a person's data, and replaces the badge if it no longer matches."""
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum

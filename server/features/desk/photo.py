@@ -1,5 +1,3 @@
-"""Stores photos taken at the desk in the event's folder of photos."""
-
 import io
 from pathlib import Path
 

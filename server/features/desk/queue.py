@@ -1,5 +1,3 @@
-"""Lists the desk's print jobs of the day."""
-
 from dataclasses import dataclass
 
 from server.core.people import attendees

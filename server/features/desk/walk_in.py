@@ -1,5 +1,3 @@
-"""Registers a walk-in, and issues and prints the badge, after a check for similar people."""
-
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any

@@ -1,5 +1,3 @@
-"""Registers people, changes them, and merges duplicate entries of the roster."""
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

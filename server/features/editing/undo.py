@@ -1,5 +1,3 @@
-"""Undoes a user's last change."""
-
 from zoneinfo import ZoneInfo
 
 from badges.i18n import N_, Phrase

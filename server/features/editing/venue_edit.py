@@ -1,7 +1,4 @@
-"""Adds, changes and removes single things of the venue.
-
-A form's values become a plan, so pages and files refuse the same things.
-"""
+"""Adds, changes and removes single things of the venue."""
 
 import re
 import unicodedata

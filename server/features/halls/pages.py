@@ -1,5 +1,3 @@
-"""Shows a hall with each door's places, and the safety officer's actions."""
-
 from collections.abc import Callable
 from datetime import timedelta
 

@@ -1,5 +1,3 @@
-"""Writes the things of a venue, identified by their codes, and counts the changes."""
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,5 +1,3 @@
-"""Alerts about webhooks whose receiver has accepted nothing for long."""
-
 from badges.i18n import Phrase
 from server.core.alerts.alerts import Alert, lasting, steps
 from server.core.alerts.sources import AlertContext

@@ -1,5 +1,3 @@
-"""The commands `hallkeeper token`."""
-
 from datetime import UTC, datetime
 from pathlib import Path
 

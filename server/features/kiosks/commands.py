@@ -1,5 +1,3 @@
-"""The commands `hallkeeper kiosk`."""
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""Shows the kiosks' state; adds a kiosk by a one-time code, shows its six words, and ends it."""
-
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

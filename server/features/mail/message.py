@@ -1,5 +1,3 @@
-"""Builds the mail to one attendee, with the badge's code and the link to its page."""
-
 import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime

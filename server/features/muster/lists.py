@@ -1,5 +1,3 @@
-"""Reads a muster's figures by hall, and the lines of its list."""
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Shows an attendee's badge on their phone, behind a secret link, also offline.
+"""Shows the badge's page, also offline.
 
 Its service worker (static/phone-worker.js) caches only answers with our header.
 """

@@ -1,5 +1,3 @@
-"""Alerts about printers that can't print, and cards that wait too long."""
-
 from collections.abc import Mapping
 
 from badges.i18n import Phrase, counted, joined

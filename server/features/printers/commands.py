@@ -1,5 +1,3 @@
-"""The commands `hallkeeper printer`."""
-
 import time
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""The states of printers and jobs, and the errors."""
-
 from dataclasses import dataclass
 from enum import StrEnum
 

@@ -1,5 +1,3 @@
-"""Finds all data about one person: rows, log entries and files."""
-
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence

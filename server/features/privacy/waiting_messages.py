@@ -1,5 +1,3 @@
-"""Removes erased people's badge numbers from undelivered webhook messages."""
-
 import json
 from collections.abc import Sequence
 

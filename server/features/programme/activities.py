@@ -1,5 +1,3 @@
-"""Shows the programme as a list, and each activity."""
-
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 

@@ -1,5 +1,3 @@
-"""Shows the exhibition's areas and stands."""
-
 from flask import render_template, request
 
 from server.core.programme import exhibition

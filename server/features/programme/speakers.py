@@ -1,5 +1,3 @@
-"""Shows speakers with times and halls."""
-
 from flask import render_template, request
 
 from server.core.programme import speakers

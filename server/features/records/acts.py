@@ -1,5 +1,3 @@
-"""Shows staff actions from the entry log, for admins and auditors."""
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 

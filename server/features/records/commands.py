@@ -1,5 +1,3 @@
-"""The command `hallkeeper entries`."""
-
 import sys
 from pathlib import Path
 

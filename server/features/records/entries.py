@@ -1,5 +1,3 @@
-"""Shows entries and outages, and exports entries as CSV and XLSX."""
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial

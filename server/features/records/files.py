@@ -1,5 +1,3 @@
-"""Streams entries as CSV and XLSX files."""
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

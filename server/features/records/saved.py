@@ -1,5 +1,3 @@
-"""Saves and removes filters of a page."""
-
 from urllib.parse import urlencode
 
 from flask import Blueprint, abort, flash, redirect, request, url_for

@@ -1,5 +1,3 @@
-"""The commands `hallkeeper would-enter` and `hallkeeper rehearse`."""
-
 import json
 from datetime import datetime, timedelta
 from pathlib import Path

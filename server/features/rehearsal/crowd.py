@@ -1,7 +1,3 @@
-"""Reads the people who could come on a day, as groups that every door treats alike, and guests one
-by one.
-"""
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

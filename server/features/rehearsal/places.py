@@ -1,5 +1,3 @@
-"""Finds the person and the place of a question, and a door's facts about the place."""
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple

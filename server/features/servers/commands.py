@@ -1,5 +1,3 @@
-"""The command `hallkeeper servers`."""
-
 from pathlib import Path
 
 import click

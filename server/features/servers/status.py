@@ -1,5 +1,3 @@
-"""The command `hallkeeper status`."""
-
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field

@@ -1,5 +1,3 @@
-"""The commands `hallkeeper user`."""
-
 from pathlib import Path
 
 import click

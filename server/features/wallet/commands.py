@@ -1,5 +1,3 @@
-"""The commands `hallkeeper wallet`."""
-
 from datetime import UTC, datetime
 from pathlib import Path
 

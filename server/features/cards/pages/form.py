@@ -1,5 +1,3 @@
-"""Reads the form for designing cards."""
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path

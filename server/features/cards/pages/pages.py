@@ -1,5 +1,3 @@
-"""The page for designing cards, with a live preview."""
-
 import base64
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -1,5 +1,3 @@
-"""Reads the desk's forms and performs their actions, or explains a refusal."""
-
 import secrets
 from collections.abc import Callable
 from typing import Any

@@ -122,10 +122,7 @@ def _asked() -> str:
 
 
 def _find(text: str) -> Found:
-    """Return the people matching a text: also a badge's code, or the link of a phone page.
-
-    Logs the search once a minute per clerk, because each key searches anew.
-    """
+    """Return the people matching a text: also a badge's code, or the link of a phone page."""
     if not text:
         return Found([], more=False)
     here = services()

@@ -1,5 +1,3 @@
-"""The page with each desk's pace."""
-
 from typing import Any
 
 from flask import Blueprint, render_template

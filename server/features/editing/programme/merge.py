@@ -1,5 +1,3 @@
-"""Merges duplicate organisations, according to a plan shown before."""
-
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,4 @@
-"""Adds, changes, moves and removes a session's speakers.
-
-All speakers of a session are checked and written together.
-"""
+"""All speakers of a session are checked and written together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

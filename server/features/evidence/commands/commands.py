@@ -1,5 +1,3 @@
-"""The commands `hallkeeper audit`: export, check, compare, prove and erase."""
-
 import itertools
 import sys
 from contextlib import closing

@@ -1,5 +1,3 @@
-"""Stores the authority's time stamps of checkpoints."""
-
 from dataclasses import dataclass
 
 from server.storage.connection import Connection

@@ -1,5 +1,3 @@
-"""Prints the effects of an import."""
-
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 

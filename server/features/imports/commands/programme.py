@@ -1,5 +1,3 @@
-"""The commands `hallkeeper import-programme` and `import-exhibitors`."""
-
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict

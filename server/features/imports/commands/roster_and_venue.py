@@ -1,5 +1,3 @@
-"""The commands `hallkeeper import` and `import-venue`."""
-
 import gc
 import json
 import os

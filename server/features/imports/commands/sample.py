@@ -1,5 +1,3 @@
-"""The command `hallkeeper sample`."""
-
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path

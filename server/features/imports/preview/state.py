@@ -1,5 +1,3 @@
-"""Converts everything that files can contain to readable texts."""
-
 import json
 from collections.abc import Callable, Iterator, Mapping
 from zoneinfo import ZoneInfo

@@ -1,5 +1,3 @@
-"""Reads a list of exhibitors for its preview."""
-
 from badges.i18n import N_, Phrase, counted
 from server.core.event.settings import EventSettings
 from server.core.programme import exhibition

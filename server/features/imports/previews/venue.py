@@ -1,5 +1,3 @@
-"""Reads a venue file for its preview."""
-
 from badges.i18n import N_
 from server.core.edits.words import PLURALS
 from server.core.event.settings import EventSettings

@@ -1,5 +1,3 @@
-"""Answers probes: whether the server is alive and ready, and its metrics."""
-
 import ipaddress
 from datetime import UTC, datetime
 

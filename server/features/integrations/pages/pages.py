@@ -1,5 +1,3 @@
-"""The page of tokens and webhooks, and the deliveries of each webhook."""
-
 from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response

@@ -1,4 +1,4 @@
-"""Lists the topics of webhooks. A new topic is a file beside this one, and a line here."""
+"""A new topic of webhooks is a file beside this one, and a line here."""
 
 from collections.abc import Mapping
 

@@ -1,5 +1,3 @@
-"""The commands `hallkeeper mail`."""
-
 import signal
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,3 @@
-"""Mails to attendees: an admin previews the recipients, starts and stops sending, and reads the
-results.
-"""
-
 from functools import partial
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for

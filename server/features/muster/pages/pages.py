@@ -1,5 +1,3 @@
-"""Shows in an evacuation the people in each hall, records who was seen, and prints the list."""
-
 from typing import Any
 
 from flask import (

@@ -1,5 +1,3 @@
-"""The commands `hallkeeper person`."""
-
 from pathlib import Path
 
 import click

@@ -1,5 +1,3 @@
-"""The commands `hallkeeper retention`."""
-
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo

@@ -1,5 +1,3 @@
-"""Pages of the retention periods and of one person's data."""
-
 import logging
 from functools import partial
 

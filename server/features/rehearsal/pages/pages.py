@@ -1,5 +1,3 @@
-"""Pages that predict whether a person would be admitted, and simulate a day. No one is admitted."""
-
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial

@@ -1,5 +1,3 @@
-"""Shows what needs attention, and stores the marks of staff."""
-
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any

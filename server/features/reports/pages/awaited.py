@@ -1,5 +1,3 @@
-"""Shows the people expected within two hours and not inside yet, and where they were last seen."""
-
 from flask import Blueprint, render_template, request
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.datastructures import MultiDict

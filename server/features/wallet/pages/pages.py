@@ -1,7 +1,4 @@
-"""Serves an attendee's calendar, and their badge for Apple Wallet and Google Wallet.
-
-The addresses contain the secret of a badge's link.
-"""
+"""The pages' addresses contain the secret of a badge's link."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

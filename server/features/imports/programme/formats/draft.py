@@ -1,7 +1,4 @@
-"""Describes a programme file's contents before they are compared with the event.
-
-`adopt.py`, one folder up, converts drafts to plans.
-"""
+"""Describes a programme file's contents before they are compared with the event."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,5 +1,3 @@
-"""Reads a programme file of any supported format."""
-
 from collections.abc import Mapping
 
 from badges.i18n import Count, Phrase
