@@ -1,6 +1,4 @@
-"""The kiosks' interface: who may call, what is replayed, what is too large, and one
-kiosk's life.
-"""
+"""The kiosks' interface: access, replays, size limits, and one kiosk's life."""
 
 import base64
 import os
@@ -97,7 +95,7 @@ def app(event: Event, database: Database) -> Iterator[Flask]:
 
 @pytest.fixture
 def kiosk(app: Flask, event: Event, database: Database) -> Kiosk:
-    """A kiosk that was enrolled the whole way."""
+    """A kiosk that was enrolled completely."""
     door = FakeDoor("west", DOOR, HALL)
     client = app.test_client()
     code = database.write(lambda db: add(db, event))
@@ -145,7 +143,7 @@ def test_it_works(kiosk: Kiosk) -> None:
 
 
 def test_the_programme_is_for_a_kiosk_that_asks(kiosk: Kiosk, database: Database) -> None:
-    """An earlier one does not ask, and would refuse what it does not know."""
+    """An earlier kiosk does not ask, and would refuse unknown fields."""
     database.write(
         lambda db: db.execute(
             "INSERT INTO session (code, hall_id, titles, starts_at, ends_at, opens_at, closes_at)"
@@ -167,7 +165,7 @@ def test_the_programme_is_for_a_kiosk_that_asks(kiosk: Kiosk, database: Database
 def test_day_credentials_are_for_a_kiosk_that_asks(
     event: Event, kiosk: Kiosk, database: Database
 ) -> None:
-    """An earlier one does not ask, and would refuse what it does not know."""
+    """An earlier kiosk does not ask, and would refuse unknown fields."""
 
     def step(db) -> int:
         row = {"given_name": "Ann", "category": 1}
@@ -247,7 +245,7 @@ def test_another_key_is_refused(kiosk: Kiosk) -> None:
 
 
 def test_a_wrong_signature_makes_no_address_known(kiosk: Kiosk, app: Flask) -> None:
-    """Known addresses have a lane of their own, which a stranger must not get into."""
+    """Known addresses have a lane of their own, which a stranger must not enter."""
     lanes_of = services_of(app).lanes
     right, kiosk.door.key = kiosk.door.key, PrivateKey(bytes(32))
     assert code_of(kiosk.get("/api/replica")) == "bad_signature"
@@ -399,7 +397,7 @@ def test_kiosks_hear_of_another_epoch_of_time(app: Flask, kiosk: Kiosk, database
 
 
 class TestProof:
-    """A kiosk that was verified proves itself by its headers, before its body comes."""
+    """A verified kiosk proves itself by its headers, before its body arrives."""
 
     def post(self, kiosk: Kiosk, target: str = "/api/scans", *, digest: bool = True, **changed):
         body = wire.encode(kiosk.door.batch(NOW))
@@ -430,7 +428,7 @@ class TestProof:
         assert wire.decode(busy.data, wire.ErrorAnswer).error.retry
 
     def test_a_kiosk_s_new_key_is_looked_up(self, kiosk: Kiosk, database: Database) -> None:
-        """What a key has proven once is no proof of another that stands in the database now."""
+        """A proof by one key does not prove another key that is in the database now."""
         assert self.post(kiosk).status_code == 200
         other = PrivateKey(bytes(32))
         update = "UPDATE kiosk SET public_key = ? WHERE kiosk = 'west'"
@@ -465,7 +463,7 @@ def test_a_cursor_that_is_one(kiosk: Kiosk, text: str) -> None:
 def test_a_backlog_waits_for_its_turn(
     kiosk: Kiosk, database: Database, monkeypatch: pytest.MonkeyPatch, scans: int, waits: bool
 ) -> None:
-    """With more, for those of twenty may not say old totals (server/ledger.py)."""
+    """Only above twenty (`IN_ORDER`): smaller batches may not report old totals."""
     turns = []
     write = Database.write
 
@@ -481,7 +479,7 @@ def test_a_backlog_waits_for_its_turn(
 
 
 def test_a_batch_that_others_would_wait_for_is_refused(kiosk: Kiosk, database: Database) -> None:
-    """A kiosk halves its batches then, and loses nothing."""
+    """The kiosk then halves its batches, and loses nothing."""
     for _ in range(BATCH_MAX + 1):
         kiosk.door.scan(NOW, None, decision="denied", reason="forged")
     answer = kiosk.post(kiosk.door.batch(NOW))
@@ -502,7 +500,7 @@ def test_a_feed_that_was_opened_while_its_kiosk_was_stopped_or_moved_ends_at_onc
     app: Flask, kiosk: Kiosk, database: Database, monkeypatch: pytest.MonkeyPatch,
     meanwhile: str, goes_on: bool,
 ) -> None:  # fmt: skip
-    """The word of it went out before the feed began."""
+    """The notice was sent before the feed began."""
     door = "INSERT INTO door VALUES (2, 'H1-east', 1, '{\"en\": \"East\"}', 'both')"
     database.write(lambda db: db.execute(door) and None)
     hub = app.extensions["hallkeeper"].hub

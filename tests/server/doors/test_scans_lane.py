@@ -1,4 +1,4 @@
-"""Batches of scans on the event loop: answered as the app would, odd ones left to it."""
+"""Batches of scans on the event loop: answered as by the app, odd ones left to it."""
 
 import asyncio
 import io
@@ -240,7 +240,7 @@ def test_a_database_that_takes_nothing_is_said(
 def test_bodies_on_their_way_are_limited(
     pages: Pages, served: Served, door: FakeDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A kiosk holds so many, and no more, whether the loop or a thread would read the next."""
+    """A kiosk has so many and no more, whether the loop or a thread reads the next."""
     body = wire.encode(door.batch(NOW))
     go_on = asyncio.Event()
 
@@ -298,7 +298,7 @@ def test_an_address_behind_the_proxy_is_remembered(
 def test_a_line_of_its_own_that_the_proxy_adds_is_the_last_word(
     pages: Pages, served: Served, door: FakeDoor
 ) -> None:
-    """HAProxy leaves the client's line as it is and adds another."""
+    """HAProxy leaves the client's line unchanged and adds another."""
 
     class Twice(Headers):
         def items(self):

@@ -1,4 +1,4 @@
-"""What a supervisor at a door asks of the server: who may, what is told, what is kept."""
+"""A supervisor's requests at a door: access, content, storage."""
 
 import json
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def app(event: Event, site: Database, clock: Clock) -> Iterator[Flask]:
 
 @pytest.fixture
 def kiosk(app: Flask, event: Event, site: Database) -> Kiosk:
-    """A kiosk at the main entrance, badges for everybody, and Mei, a supervisor with a PIN."""
+    """A kiosk at the main entrance, badges for everyone, and Mei, a supervisor with a PIN."""
     site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
     door_id, hall_id = door_of(site, "main")
     door = FakeDoor("west", door_id, hall_id)
@@ -125,7 +125,7 @@ def test_it_works(kiosk: Kiosk, site: Database) -> None:
         ("王小明", ["王小明"]),
         ("小明", ["王小明"]),
         ("海事", ["王小明"]),
-        ("anna@example.org", []),  # e-mail and ids are nobody's name
+        ("anna@example.org", []),  # e-mail and ids contain no name
         ("A1", []),
         ("%%", []),
         ("keller novak", []),
@@ -275,7 +275,7 @@ class TestMoving:
         assert site.reader.execute("SELECT door_id FROM kiosk").fetchone()[0] == kiosk.door.door
 
     def test_so_often_and_no_more(self, kiosk: Kiosk, clock: Clock, there: int) -> None:
-        """A stolen kiosk would go from hall to hall and gather the places of all."""
+        """A stolen kiosk would otherwise go from hall to hall and collect the places of all."""
         main = kiosk.door.door
         doors = [there, main] * (relocation.MOVES_MAX // 2)
         assert {post(kiosk, "/api/door", MoveDoor(d, MEI)).status_code for d in doors} == {200}

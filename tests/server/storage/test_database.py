@@ -1,4 +1,4 @@
-"""The writer: what it said is on disk, a step that fails alone, and many at once."""
+"""The writer: acknowledged writes are on disk, a step fails alone, many run at once."""
 
 import contextlib
 import sqlite3
@@ -43,7 +43,7 @@ def count(database: Database) -> int:
 
 
 class Gate:
-    """Holds the writer inside one step, so that what comes next waits and shares a commit."""
+    """Holds the writer inside one step, so that later jobs wait and share a commit."""
 
     def __init__(self, database: Database) -> None:
         self.opened = threading.Event()
@@ -66,7 +66,7 @@ class Gate:
 
 
 def queued(database: Database, jobs: int) -> None:
-    """Wait until that many jobs stand in the queue."""
+    """Wait until that many jobs are in the queue."""
     for _ in range(48_000):
         if database.waiting >= jobs:
             return
@@ -120,7 +120,7 @@ def test_waiting_writes_share_a_commit(numbers: Database) -> None:
 def test_listeners_tell_once_it_is_on_disk(
     numbers: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The engine is told that a commit may be seen before it is on disk, as PostgreSQL's may."""
+    """The engine is set to show commits before they are on disk, as PostgreSQL may."""
     order: list[str] = []
     monkeypatch.setattr(numbers._engine, "commits_early", True)
     monkeypatch.setattr(module, "make_durable", lambda db: order.append("on disk"))
@@ -155,7 +155,7 @@ def test_long_steps_take_turns_with_the_short_ones(numbers: Database) -> None:
     def step(db: sqlite3.Connection, number: int) -> None:
         began.append(number)
         add(db, number)
-        if number == 100:  # what comes during a long step has its turn before the next one
+        if number == 100:  # jobs that arrive during a long step run before the next one
             late.append(pool.submit(numbers.write, lambda db: step(db, 9)))
             queued(numbers, 1)
 
@@ -245,7 +245,7 @@ def test_a_commit_that_fails_tells_everybody(numbers: Database) -> None:
             with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
                 write.result()
     assert count(numbers) == 0
-    assert numbers.write(lambda db: add(db, 2)) == 2  # and the writer goes on
+    assert numbers.write(lambda db: add(db, 2)) == 2  # and the writer continues
 
 
 def test_32_threads_writing(numbers: Database) -> None:
@@ -285,17 +285,17 @@ def test_close_finishes_what_is_queued(tmp_path: Path) -> None:
 def test_a_write_that_meets_the_closing_is_done_or_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It must not wait for a writer that is gone."""
+    """It must not wait for a writer that has ended."""
     armed = threading.Event()
 
     class SlowWaiting(Waiting):
-        """Somebody closes the database just before a job is put into it."""
+        """The database is closed just before a job is put into it."""
 
         def put(self, job):
             if armed.is_set():
                 armed.clear()
                 closing.start()
-                closing.join(0.1)  # a closing that nothing holds up is over by then
+                closing.join(0.1)  # an unhindered closing has ended by then
             super().put(job)
 
     monkeypatch.setattr(module, "Waiting", SlowWaiting)
@@ -334,7 +334,7 @@ def test_a_listener_that_fails_keeps_no_answer_back(numbers: Database) -> None:
 
 
 def descriptors(path: Path) -> int:
-    """How many of this process's open files are that one."""
+    """The number of this process's descriptors of that file."""
     found = 0
     for link in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
@@ -438,7 +438,7 @@ class TestReaders:
 
 
 class TestAConnectionOfItsOwn:
-    """What commands do with the database of an event that no server has open."""
+    """Commands on the database of an event without a running server."""
 
     @pytest.fixture
     def connection(self, database: Database) -> Iterator[sqlite3.Connection]:

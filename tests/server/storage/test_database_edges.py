@@ -1,4 +1,4 @@
-"""The writer where a step undoes its transaction, and readers that are given back half read."""
+"""The writer where a step undoes its transaction, and readers returned half read."""
 
 import logging
 import sqlite3
@@ -36,7 +36,7 @@ def numbers(tmp_path: Path) -> Iterator[Database]:
 
 
 def together(database: Database, *steps: Callable[[sqlite3.Connection], object]) -> list[Future]:
-    """Steps that share a commit, and what became of each."""
+    """Steps that share a commit, and the result of each."""
     with ThreadPoolExecutor(len(steps)) as pool:
         with Gate(database):
             found = []
@@ -80,7 +80,7 @@ class TestGroups:
         assert numbers.write(partial(add, number=1)) == 1
 
     def test_a_step_that_loses_the_transaction_is_told_to_all(self, numbers: Database) -> None:
-        """None of them is on disk, also of those that went well before it."""
+        """None of them is on disk, even those that succeeded before it."""
         found = together(numbers, partial(add, number=1), undo_and_fail, partial(add, number=2))
         for one in found:
             assert isinstance(one.exception(), sqlite3.OperationalError)
@@ -163,7 +163,7 @@ class TestDisk:
     def test_a_file_that_can_not_be_opened_for_want_of_room(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """SQLite says that it can't be opened, the file system says why."""
+        """SQLite reports only that it can't be opened; the file system gives the reason."""
         directory = tmp_path / "taken.db"
         directory.mkdir()
         with pytest.raises(sqlite3.OperationalError, match="unable to open"):
@@ -191,10 +191,10 @@ class TestDisk:
 
 
 class TestLeft:
-    """Readers that are given back half read, and how many stay open."""
+    """Readers returned half read, and the number that stays open."""
 
     def test_also_among_many(self, numbers: Database) -> None:
-        """More than are noted before those that are gone are forgotten."""
+        """More than are recorded before the released ones are dropped."""
         for number in range(3):
             numbers.write(partial(add, number=number))
         with numbers.reading() as db:
@@ -221,7 +221,7 @@ class TestLeft:
         assert held < 50_000
 
     def test_a_block_may_be_read_by_another_thread(self, numbers: Database) -> None:
-        """An answer that is made piece by piece is not always made by the thread that began it."""
+        """An answer in pieces is not always produced by the thread that began it."""
         with numbers.reading() as db, ThreadPoolExecutor(1) as pool:
             assert pool.submit(lambda: count_of(db)).result() == 0
             assert isinstance(db.execute("SELECT 1 AS one").fetchone(), sqlite3.Row)

@@ -1,4 +1,4 @@
-"""A database as a file: its copy, its damage, and the small one that is kept in bytes."""
+"""A database as a file: its copy, its damage, and the small one kept in bytes."""
 
 import sqlite3
 from contextlib import closing
@@ -81,7 +81,7 @@ def test_a_damaged_page_is_damage(database: Database) -> None:
         file.write(b"\xff" * size)
     try:
         found = database_file.damage(database.path)
-    except EngineError as error:  # as some versions of SQLite say it
+    except EngineError as error:  # the message of some SQLite versions
         found = str(error)
     assert found != ""
 

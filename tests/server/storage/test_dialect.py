@@ -1,4 +1,4 @@
-"""Each piece of SQL means what it says, and the indexes that are worded like it serve it."""
+"""Each piece of SQL has its stated meaning, and is served by the index of the same wording."""
 
 import json
 from typing import Any
@@ -124,7 +124,7 @@ def test_a_stay_is_over_at_its_later_end(
     assert value(database, sql, opened_at, closed_at) == expected
 
 
-@pytest.mark.sqlite_alone  # tests/server/storage/postgresql has the plans of the other one
+@pytest.mark.sqlite_alone  # tests/server/storage/postgresql has the plans of the other engine
 @pytest.mark.parametrize(
     ("index", "statement", "values"),
     [

@@ -1,4 +1,4 @@
-"""A disk that is full, read-only or failing: what is said, what is kept, and that it goes on."""
+"""A full, read-only or failing disk: the messages, the kept data, the recovery."""
 
 import errno
 import logging
@@ -103,7 +103,7 @@ class TestTrouble:
 
 
 class Broken:
-    """A statement of the writer's that fails as a disk does, for as long as `code` says."""
+    """A writer's statement that fails as a disk does, for as long as `code` states."""
 
     def __init__(self) -> None:
         self.code = sqlite3.SQLITE_FULL
@@ -146,7 +146,7 @@ def test_kiosks_and_people_are_told(
     page = admin.post("/admin/halls/1/close")
     assert page.status_code == status
     assert "be written" in page.text
-    pages.now += 3_600_000  # a session that is due to be noted lives on without that
+    pages.now += 3_600_000  # a session whose time is due to be recorded stays valid without that
     assert admin.get("/admin/").status_code == 200
     assert admin.get("/admin/entries").status_code == 200
     said = [one.message for one in caplog.records if one.levelno >= logging.WARNING]
@@ -273,9 +273,9 @@ class TestSmallDisk:
 
 
 def refused(*words: str) -> str:
-    """What the command says, which ends with status 1 and without a traceback.
+    """Return the command's error; it ends with status 1 and without a traceback.
 
-    It is a process of its own, so that what an end with an error does is there too.
+    It runs in its own process, to include the exit after an error.
     """
     done = subprocess.run(
         [sys.executable, "-m", "server.cli.main", *words],
@@ -289,7 +289,7 @@ def refused(*words: str) -> str:
 
 
 def refused_here(*words: str) -> str:
-    """What the command says within this process, because to start Python takes a second."""
+    """The same within this process, because starting Python takes a second."""
     done = CliRunner().invoke(main, words)
     assert isinstance(done.exception, SystemExit), done.exception
     assert done.exit_code == 1, (words, done.output)

@@ -1,4 +1,4 @@
-"""A worker that serves many pages at once, again and again, keeps no more threads and files.
+"""A worker that serves many pages at once, repeatedly, keeps no more threads and files.
 
 A few rounds here; `make bench BENCH=night` runs 200, with the worker's memory.
 """
@@ -30,7 +30,7 @@ def threads_of(pid: int) -> int:
 
 
 def files_of(pid: int) -> int:
-    """How many descriptors of the event's database a process has."""
+    """The number of a process's descriptors of the event's database."""
     count = 0
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(OSError):

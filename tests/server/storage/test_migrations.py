@@ -1,4 +1,4 @@
-"""Released migrations never change: an event in the field has run them as they were."""
+"""Released migrations never change: events in the field have already run them."""
 
 import hashlib
 import sqlite3
@@ -13,7 +13,7 @@ from server.storage import migrations
 from server.storage.database import connect
 from server.storage.migrations import BeforeReleaseError, NewerVersionError, migrate
 
-# The tables as each step leaves them. A released step is mended by a new one, never by a new hash.
+# The tables after each step. A released step is corrected by a new one, never by a new hash.
 FROZEN = {
     "schema_1_0": "d48300e2c55bce0c",
 }
@@ -41,7 +41,7 @@ def migrated(database: sqlite3.Connection, newest: sqlite3.Connection) -> sqlite
 
 
 def tables(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """What is ours, not what sqlite-utils keeps for itself."""
+    """Our tables, without those of sqlite-utils."""
     query = "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE '%sqlite%' ORDER BY name"
     return [tuple(row) for row in connection.execute(query)]
 
@@ -87,7 +87,7 @@ def test_a_newer_event_is_refused_untouched(migrated: sqlite3.Connection) -> Non
 
 
 def test_an_event_of_before_the_release_is_refused_untouched(database: sqlite3.Connection) -> None:
-    """With the remedy. Its tables are noted as the steps of then noted them."""
+    """The error names the remedy. Its tables are recorded as by the steps of that time."""
 
     def m001_people(db: sqlite_utils.Database) -> None:
         db.execute("CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT")

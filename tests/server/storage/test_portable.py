@@ -1,8 +1,8 @@
-"""Every SQL text of the server is one that PostgreSQL takes too, so no PostgreSQL is needed to see
-that a new one is not.
+"""Every SQL text of the server is valid in PostgreSQL too; no PostgreSQL is needed to find a new
+text that isn't.
 
-Each rule is what SQLite has in its own way, and what to write instead. What has no common wording
-is in server/storage/dialect.py.
+Each rule names a construct of SQLite and its replacement. Constructs without common wording are in
+server/storage/dialect.py.
 """
 
 import ast
@@ -16,10 +16,10 @@ from server.storage import migrations
 from server.storage.postgresql import schema
 
 ROOT = Path(__file__).parents[3]
-# Here are the two databases themselves, and what each has for itself.
+# These are the two databases themselves, and the constructs of each.
 OWN = "server/storage/"
 SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|WHERE|AND|ORDER BY|SET)\s")
-# Where a fragment of SQL has a value of Python, such as the name of a column.
+# The place of a Python value in a fragment of SQL, such as the name of a column.
 FILLED = "{}"
 DIALECT = "put it into server/storage/dialect.py"
 
@@ -53,7 +53,7 @@ ALIAS = re.compile(r"\s*(AS )?(?!(WHERE|GROUP|ORDER|LIMIT|JOIN|LEFT|ON|USING|UNI
 
 
 def wrong_in(sql: str) -> Iterator[str]:
-    """Yield what PostgreSQL would not take, with what to do."""
+    """Yield each construct that PostgreSQL refuses, with its replacement."""
     text = re.sub(r"\bBETWEEN \S+ AND\b", "= ANY", " ".join(sql.split()))
     for pattern, remedy in PATTERNS:
         if found := pattern.search(text):
@@ -65,7 +65,7 @@ def wrong_in(sql: str) -> Iterator[str]:
 
 
 def closing(text: str, at: int) -> int | None:
-    """Return where the bracket ends that opened before `at`, or None for a fragment."""
+    """Return the position of the bracket that closes the one before `at`, or None in a fragment."""
     depth = 1
     for place, letter in enumerate(text[at:], at + 1):
         depth += {"(": 1, ")": -1}.get(letter, 0)
@@ -116,7 +116,7 @@ def test_no_limit_is_negative() -> None:
 
 
 def test_every_definition_has_a_translation() -> None:
-    """That of a table, an index or a trigger which PostgreSQL lacks raises UntranslatedError."""
+    """A table, an index or a trigger without a PostgreSQL definition raises UntranslatedError."""
     statements = schema.made_anew(migrations.run_up_to, migrations.names())
     tables = [text.split()[2] for text in statements if text.startswith("CREATE TABLE")]
     assert {"staff_user", "leaf", "scan", "stay"} <= set(tables)

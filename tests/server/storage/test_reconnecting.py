@@ -1,4 +1,4 @@
-"""A database on another machine is lost, and is tried again while nobody waits for it."""
+"""A remote database is lost, and is tried again while no caller waits for it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ class Made:
 
 
 class Database:
-    """Answers attempts as it is told to."""
+    """Answers attempts as configured."""
 
     def __init__(self) -> None:
         self.attempts = 0

@@ -1,4 +1,4 @@
-"""For how many steps a commit waits, and for whom it does not."""
+"""For how many steps a commit waits, and when it does not wait."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ from server.storage.engines.joint import Joinable, Kind
 from server.storage.engines.steps import CallbackJob, Job
 from server.storage.engines.waiting import GROUP_MAX, LEAST, Turns, Waiting
 
-LONG_S = 3600.0  # Nobody waits so long here: a test that did would say so by its own limit.
+LONG_S = 3600.0  # No test waits so long: its own limit would report it.
 BATCH = Joinable(Kind(lambda db, about: None, lambda db, results: results), None)
 
 
@@ -19,7 +19,7 @@ def batch() -> CallbackJob:
 
 
 def page() -> Job:
-    """A write for which somebody waits."""
+    """A write for which a thread waits."""
     return Job(lambda db: None, False, False)
 
 
@@ -106,7 +106,7 @@ def test_a_group_has_no_more_than_64() -> None:
 
 
 class TestOwners:
-    """A kiosk that sends a lot keeps nobody else waiting."""
+    """A kiosk that sends a lot delays no other."""
 
     def of(self, owner: str, *, long: bool = False) -> Job:
         return Job(lambda db: None, long, False, owner)

@@ -1,4 +1,4 @@
-"""Workbooks as spreadsheets read them: more rows than a sheet holds, and cells of every kind."""
+"""Workbooks as spreadsheets read them: more rows than a sheet holds, and all kinds of cells."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Fixtures of pages: pages that a test only reads, and files read in this process."""
+"""Fixtures of pages: read-only pages, and files read in this process."""
 
 from tests.server.support.page_fixtures import _apart_is_here as _apart_is_here
 from tests.server.support.page_fixtures import kept_pages as kept_pages

@@ -1,4 +1,4 @@
-"""Reading in a process of its own: what comes back, and what goes wrong."""
+"""Reading in a separate process: results and errors."""
 
 import itertools
 import os

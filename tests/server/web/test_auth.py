@@ -1,4 +1,4 @@
-"""Who may open which view, and what a request knows of its user."""
+"""Access to views, and a request's knowledge of its user."""
 
 import re
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ class TestUser:
 
 
 def test_a_form_of_before_the_sign_in_is_none_after_it(pages: Pages, admin_password: str) -> None:
-    """The session binds a new form cookie, so that nobody signs in with a form cookie of theirs."""
+    """The session binds a new form cookie, so no one signs in with an attacker's form cookie."""
     someone = pages.stranger()
     before = someone.form_token()
     kept = someone.client.get_cookie("__Host-hallkeeper-form")
@@ -123,7 +123,7 @@ class TestForms:
 class TestInstead:
     @pytest.fixture
     def new(self, pages: Pages) -> Staff:
-        """Somebody who has not chosen a password of their own yet."""
+        """A user who has not chosen a password yet."""
         someone = pages.staff("steward")
         pages.database.write(
             lambda db: db.execute("UPDATE staff_user SET must_change = 1") and None

@@ -1,4 +1,4 @@
-"""Connections: which have to go, and that the kernel's word on real ones is read rightly."""
+"""Connections: which of them must close, and the kernel's report on real ones is read correctly."""
 
 import socket
 import subprocess
@@ -56,7 +56,7 @@ def test_strangers_together_hold_no_more_than_their_share() -> None:
 
 
 def silent(port: int, of: socket.socket) -> float:
-    """For how many seconds nothing has passed on a connection."""
+    """The number of seconds without traffic on a connection."""
     return next(one.silent_s for one in connections_to(port) if one.file == of.fileno())
 
 
@@ -68,7 +68,7 @@ def test_real_connections_are_found_and_ended_by_their_silence(
         quiet = socket.create_connection(("127.0.0.1", port))
         lively = socket.create_connection(("127.0.0.1", port))
         accepted = [listening.accept()[0] for _ in range(2)]
-        local = socket.socketpair()  # other sockets of the process are no business of ours
+        local = socket.socketpair()  # other sockets of the process do not matter
         with quiet, lively, accepted[0], accepted[1], local[0], local[1]:
             while silent(port, accepted[0]) < 1.0:
                 time.sleep(0.01)
@@ -105,10 +105,9 @@ db.close()
 
 @pytest.mark.system
 def test_a_command_beside_the_server_leaves_its_log_in_use(tmp_path: Path) -> None:
-    """The database's files are looked at, and SQLite's locks on them are as before.
+    """The database's files are examined, and SQLite's locks on them stay.
 
-    Without the locks the command is the last to close, and deletes the log that the server goes on
-    writing to.
+    Without the locks the command would close last, and delete the log that the server still writes.
     """
     path = tmp_path / "hallkeeper.db"
     with Database(path) as database:

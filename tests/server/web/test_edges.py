@@ -1,4 +1,4 @@
-"""What no request may slip past: other methods than GET, forms that have grown old, codes too."""
+"""Requests that must not pass: other methods than GET, expired forms, codes."""
 
 import io
 import os
@@ -54,7 +54,7 @@ class TestForms:
 
     @pytest.fixture
     def later(self, monkeypatch: pytest.MonkeyPatch):
-        """Form tokens are dated by the machine's clock."""
+        """The machine's clock dates form tokens."""
 
         def move(seconds: float) -> None:
             at = int(time.time() + seconds)
@@ -117,7 +117,7 @@ def test_a_database_that_is_away_is_told_and_kiosks_ask_another_server(
 
 
 def shown(event: Event, database: Database) -> wire.EnrolRequest:
-    """What a new kiosk shows, which has just proven its key."""
+    """A new kiosk's request, after it has proven its key."""
     key = PrivateKey(bytes(32))
 
     def add(db):
@@ -134,7 +134,7 @@ def shown(event: Event, database: Database) -> wire.EnrolRequest:
 
 
 def test_a_code_that_was_shown_ends_in_time_all_the_same(event: Event, site: Database) -> None:
-    """Who has shown the code, and was not confirmed, may not come back with it hours later."""
+    """A kiosk that showed the code but was not confirmed may not return with it hours later."""
     asked, end = shown(event, site), NOW + registry.CODE_LIFE_MS
     assert not site.write(lambda db: registry.enrol(db, event, asked, end - 1)).confirmed
     with pytest.raises(registry.EnrolError) as caught:
@@ -143,7 +143,7 @@ def test_a_code_that_was_shown_ends_in_time_all_the_same(event: Event, site: Dat
 
 
 def test_a_confirmed_kiosk_may_ask_for_its_identity_later(event: Event, site: Database) -> None:
-    """Its answer may have been lost: the code ends for strangers, not for it."""
+    """Its answer may have been lost: the code expires for strangers, not for it."""
     asked = shown(event, site)
     site.write(lambda db: registry.confirm(db, event, "west", by="user:1", now=NOW))
     late = NOW + 2 * registry.CODE_LIFE_MS
@@ -289,7 +289,7 @@ class TestCookies:
         assert f"Max-Age={30 * 24 * 3600};" in self.named(answer)[auth.DEVICE_COOKIE]
 
     def test_a_form_of_another_session_is_none(self, pages: Pages) -> None:
-        """The form cookie of a stranger, or of somebody else, in the browser of an admin."""
+        """The form cookie of a stranger, or of another user, in the browser of an admin."""
         admin, stranger = pages.staff("admin"), pages.stranger()
         token = stranger.form_token()
         kept = stranger.client.get_cookie("__Host-hallkeeper-form")

@@ -1,4 +1,4 @@
-"""The measurement of every page knows all pages, and each answers in a forum that is full."""
+"""The measurement of every page covers all pages, and each answers in a full forum."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Lanes: strangers fill their own alone, and a kiosk proves itself before its body comes."""
+"""Lanes: strangers fill only their own, and a kiosk proves itself before its body arrives."""
 
 import base64
 import tracemalloc
@@ -10,7 +10,7 @@ from badges.credential.keys import PrivateKey
 from badges.wire.enrolment import RequestStamp, body_digest, request_message
 from server.web.lanes import BusyError, Lanes, read_stamp
 
-# What each lane takes, and for how long an address is known.
+# The capacity of each lane, and how long an address is known.
 KIOSK_MAX = 8
 KNOWN_MAX = 200
 KNOWN_ADDRESS_MAX = 100
@@ -43,7 +43,7 @@ def lanes(time: Time) -> Lanes:
 
 
 def hold(lanes: Lanes, stack: ExitStack, address: str, times: int, kiosk=None) -> int:
-    """How many of so many bodies find a place."""
+    """The number of bodies that find a place."""
     for done in range(times):
         try:
             stack.enter_context(lanes.hold(address, kiosk))
@@ -192,7 +192,7 @@ def test_numbers_that_a_stamp_can_have(generation: int, counter: int, read: bool
 
 
 def test_of_a_stamp_no_more_is_read_than_one_can_have() -> None:
-    """Whoever sends it may be anybody."""
+    """The sender may be anyone."""
     said = {
         RequestStamp.KIOSK_HEADER: "x" * 1_000 + "/" + "0" * 20 + "7",
         RequestStamp.COUNTER_HEADER: "0" * 20 + "7",
@@ -204,7 +204,7 @@ def test_of_a_stamp_no_more_is_read_than_one_can_have() -> None:
 
 
 def test_those_who_are_gone_take_no_memory(lanes: Lanes) -> None:
-    """Strangers have as many addresses as they like."""
+    """Strangers have any number of addresses."""
     tracemalloc.start()
     try:
         for n in range(5_000):

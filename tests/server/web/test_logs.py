@@ -1,4 +1,4 @@
-"""The log as JSON lines: what happened, and nothing of whom."""
+"""The log as JSON lines: events, without personal data."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What holds for every page: deny by default, headers, sizes, and errors that tell nothing."""
+"""Rules of every page: deny by default, headers, sizes, and errors that reveal nothing."""
 
 import errno
 import io
@@ -215,7 +215,7 @@ def test_the_kiosks_interface_needs_no_form_token(pages: Pages) -> None:
 
 
 def test_a_kiosk_gets_no_cookie_and_a_form_does(pages: Pages) -> None:
-    """Nor is its request looked at for one: there are hundreds a second."""
+    """Nor is its request searched for a cookie: there are hundreds a second."""
     client = pages.app.test_client()
     with client:
         client.post("/api/scans", data=b"{}")
@@ -225,7 +225,7 @@ def test_a_kiosk_gets_no_cookie_and_a_form_does(pages: Pages) -> None:
 
 
 def test_links_shown_can_be_opened(pages: Pages) -> None:
-    """Nobody is shown a page in the bar that refuses them."""
+    """No user is shown a link in the bar that refuses them."""
     import re
 
     for role in ROLES:
@@ -239,7 +239,7 @@ def test_links_shown_can_be_opened(pages: Pages) -> None:
 
 
 def test_links_begin_where_the_app_is(pages: Pages) -> None:
-    """Addresses of the menu are kept from one page to the next, for each place of the app."""
+    """Addresses of the menu are cached between pages, for each place of the app."""
     admin = pages.staff("admin")
     for _ in range(2):
         for place in ("", "/below"):
@@ -250,12 +250,12 @@ def test_links_begin_where_the_app_is(pages: Pages) -> None:
 
 
 def _add_view(app: Flask, rule: str, view, endpoint: str = "view") -> None:
-    """Flask refuses new views once it has answered, which it has not in these tests."""
+    """Flask refuses new views after its first answer, which these tests have not had."""
     app.add_url_rule(rule, endpoint=endpoint, view_func=view)
 
 
 class Slow(io.RawIOBase):
-    """A body that does not come."""
+    """A body that never arrives."""
 
     def __init__(self) -> None:
         self.waits, self.go_on = threading.Event(), threading.Event()

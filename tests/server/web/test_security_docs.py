@@ -1,4 +1,4 @@
-"""docs/security.md says what the code does: roles, limits, and each requirement once."""
+"""docs/security.md matches the code: roles, limits, and each requirement once."""
 
 import inspect
 import re
@@ -28,7 +28,7 @@ from tests.server.support.pages import Pages
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs/security.md").read_text(encoding="utf-8")
 
-# The requirements of levels 1 and 2 in ASVS 5.0.0, by section: how many, but for those listed.
+# The requirements of levels 1 and 2 in ASVS 5.0.0, by section.
 SECTIONS = {
     # 1.2.10, 1.3.12 and 1.5.3 are of level 3, and so are others that are missing below.
     "1.1": [1, 2], "1.2": list(range(1, 10)), "1.3": list(range(1, 12)), "1.4": [1, 2, 3],
@@ -44,7 +44,7 @@ SECTIONS = {
     "7.6": [1, 2],
     "8.1": [1, 2], "8.2": [1, 2, 3], "8.3": [1], "8.4": [1],
     "9.1": [1, 2, 3], "9.2": [1, 2, 3, 4],
-    # We are a client alone. 10.2.3 is of level 3.
+    # We are only a client. 10.2.3 is of level 3.
     "10.1": [1, 2], "10.2": [1, 2], "10.5": [1, 2, 3, 4, 5],
     "11.1": [1, 2], "11.2": [1, 2, 3], "11.3": [1, 2, 3], "11.4": [1, 2, 3, 4], "11.5": [1],
     "11.6": [1],

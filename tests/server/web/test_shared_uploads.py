@@ -1,4 +1,4 @@
-"""Files that staff have sent, where every server of an event finds them."""
+"""Files sent by staff, where every server of an event finds them."""
 
 from collections.abc import Iterator
 

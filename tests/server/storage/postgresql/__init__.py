@@ -1,1 +1,1 @@
-"""Tests of what keeps an event in PostgreSQL."""
+"""Tests of an event's PostgreSQL storage."""

@@ -1,4 +1,4 @@
-"""An earlier primary that was started again as it was, which lacks what the later one has."""
+"""An earlier primary, started again unchanged, lacks the later primary's data."""
 
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.system, pytest.mark.sqlite_alone]
 
 
 def fail_over(path: Path, both: Pair) -> None:
-    """Serve an event, lose the primary, and serve it from the standby. Then the primary is back."""
+    """Serve an event, lose the primary, serve from the standby. Then bring the primary back."""
     keep_address(path, Address(both.url))
     with closing(connect(path / "hallkeeper.db")) as db:
         migrations.migrate(db)
@@ -39,7 +39,7 @@ def test_a_server_that_was_started_since_refuses_it(postgres: Databases, tmp_pat
         for _ in range(2):
             with pytest.raises(AwayError, match="is an earlier primary, with timeline 1"):
                 Database(tmp_path / "hallkeeper.db")
-        # Somebody has looked, and knows that the later one is lost.
+        # An operator has confirmed that the later primary is lost.
         (tmp_path / SEEN_FILE).unlink()
         with Database(tmp_path / "hallkeeper.db") as database, database.reading() as db:
             assert not db.execute("SELECT 1 FROM setting WHERE key = 'b'").fetchall()

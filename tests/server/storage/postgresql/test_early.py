@@ -1,4 +1,4 @@
-"""Steps whose commit is early send their statements without waiting for each."""
+"""Steps with an early commit send their statements without waiting for each."""
 
 import queue
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from server.storage.tables import insert_many, keep_setting
 from tests.server.conftest import fill
 from tests.server.support.postgresql.databases import Databases
 
-pytestmark = pytest.mark.sqlite_alone  # They say by themselves which engine they mean.
+pytestmark = pytest.mark.sqlite_alone  # They name their engine themselves.
 INSERT = "INSERT INTO setting VALUES (?, '1')"
 
 
@@ -29,7 +29,7 @@ def database(postgres: Databases, tmp_path: Path) -> Iterator[Database]:
 
 
 def together(database: Database, *steps: Callable[[Connection], Any]) -> list[Any]:
-    """Run early steps in one group. Their results, or what they raised."""
+    """Run early steps in one group. Returns each result or error."""
     told: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in steps]
 
     def gate(db: Connection) -> None:
@@ -63,7 +63,7 @@ def test_what_is_asked_for_is_waited_for(database: Database) -> None:
 
 
 def test_a_step_that_fails_later_fails_alone(database: Database) -> None:
-    """What is wrong with its last statement is known only when it has ended."""
+    """The error of its last statement is known only after its end."""
     first, bad, third, undone, last = together(
         database,
         lambda db: db.execute(INSERT, ("a",)) and 1,
@@ -108,7 +108,7 @@ def test_what_is_refused_may_be_undone_alone(database: Database) -> None:
 
 
 def test_what_can_only_be_waited_for(database: Database) -> None:
-    """Many rows are copied, and a table is made, as in any step."""
+    """Rows are copied and a table is made, as in any step."""
 
     def step(db: Connection) -> int:
         db.execute(INSERT, ("a",))

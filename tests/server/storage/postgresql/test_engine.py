@@ -1,4 +1,4 @@
-"""A connection is refused where an acknowledged scan could be lost, and secrets stay secret."""
+"""A connection that could lose an acknowledged scan is refused, and secrets stay secret."""
 
 import logging
 import queue
@@ -33,7 +33,7 @@ from tests.server.support.console import Console
 from tests.server.support.postgresql.cluster import Cluster
 from tests.server.support.postgresql.databases import Databases
 
-pytestmark = pytest.mark.sqlite_alone  # These say by themselves which engine they mean.
+pytestmark = pytest.mark.sqlite_alone  # These name their engine themselves.
 SECRET = "hunter2-and-more"
 
 
@@ -199,7 +199,7 @@ def test_another_encoding_is_refused(postgres: Databases) -> None:
 
 
 def cut_off(postgres: Databases) -> None:
-    """End all connections, as a failing network or a restart does."""
+    """End all connections, as a network failure or a restart does."""
     postgres.cluster.admin(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE application_name = 'hallkeeper'"
@@ -219,7 +219,7 @@ class TestWriter:
         assert [row[0] for row in found] == ["b"]
 
     def test_an_error_that_a_step_hides_undoes_it_all_the_same(self, database: Database) -> None:
-        """Or PostgreSQL would answer to COMMIT with ROLLBACK, and nobody would notice."""
+        """Otherwise PostgreSQL would answer COMMIT with ROLLBACK, unnoticed."""
 
         def hides(db: Any) -> None:
             keep_setting(db, "a", "1")
@@ -260,7 +260,7 @@ class TestWriter:
         with caplog.at_level(logging.WARNING):
             database.write(lambda db: keep_setting(db, "c", "1"))
         assert prepared == [1, 1]
-        # The reader that lay idle was thrown away with the writer.
+        # The idle reader was discarded with the writer.
         with database.reading() as db:
             found = db.execute("SELECT key FROM setting WHERE key IN ('a', 'b', 'c') ORDER BY key")
             assert [row[0] for row in found] == ["a", "c"]
@@ -362,7 +362,7 @@ class TestRows:
         many = [(f"key {n}", "x\0y") for n in range(50)]
         with pytest.raises(DatabaseError, match="has the character NUL in it"):
             database.write(lambda db: insert_many(db, "setting", ("key", "value"), many))
-        # It is found nowhere.
+        # It appears nowhere.
         found = database.reader.execute("SELECT 1 FROM setting WHERE value = ?", ("x\0y",))
         assert found.fetchall() == []
 

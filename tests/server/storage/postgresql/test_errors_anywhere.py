@@ -1,7 +1,7 @@
-"""An error at any statement of the writer's transaction costs that transaction alone.
+"""An error at any statement of the writer's transaction fails that transaction alone.
 
-psycopg prepares a statement that was executed often. In a pipeline the database skips whatever was
-sent behind an error, and psycopg counts a statement as prepared that was to be prepared there.
+psycopg prepares a statement after several executions. In a pipeline the database skips every
+statement after an error, but psycopg counts a skipped PREPARE as done.
 """
 
 import queue
@@ -27,9 +27,9 @@ from tests.server.support.postgresql.databases import Databases
 from tests.server.support.site import Site, heed, open_site
 from tests.server.support.templates import nothing
 
-pytestmark = pytest.mark.sqlite_alone  # They say by themselves which engine they mean.
+pytestmark = pytest.mark.sqlite_alone  # They name their engine themselves.
 RAISE = "DO $$ BEGIN RAISE EXCEPTION 'injected' USING ERRCODE = '{}'; END $$"
-STATES = ("53100", "57014")  # A full disk, and a statement that somebody cancelled.
+STATES = ("53100", "57014")  # A full disk, and a cancelled statement.
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def database(postgres: Databases, tmp_path: Path) -> Iterator[Database]:
 
 
 class Fault:
-    """Has an error raised before one statement of the connection that is `armed`."""
+    """Raises an error before one statement of the connection that is `armed`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.statements = 0
@@ -76,13 +76,13 @@ class Fault:
         if self.statements == self._at:
             execute(raw, self._sql, prepare=False)
             if self.is_awaited:
-                # The next statement is sent when the error is already here.
+                # The next statement is sent after the error has arrived.
                 select.select([raw], [], [], 240)
 
 
 def take(database: Database, steps: Sequence[Step], before: Callable[[], object]) -> list[Any]:
-    """Take the steps in one early commit. Returns their results, or what they raised. `before` is
-    called in the transaction before.
+    """Take the steps in one early commit. Returns each result or error. `before` is called in
+    the transaction before.
     """
     begun, gate = threading.Event(), threading.Event()
     told: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in steps]
@@ -198,7 +198,7 @@ def test_many_rows_of_which_one_is_forbidden(database: Database, early: bool) ->
 def test_a_connection_that_fails_again_and_again_is_replaced(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever it has that another one has not. Other writes succeed meanwhile."""
+    """The fault is that connection's own: other writes succeed meanwhile."""
     monkeypatch.setattr(reconnecting, "SOON_S", 240.0)
     writer = database._writer_connection
 
@@ -226,7 +226,7 @@ def test_what_a_step_did_wrong_replaces_no_connection(database: Database) -> Non
 
 
 class TestSpoiled:
-    """A connection whose prepared statements are not those that psycopg knows is lost."""
+    """A connection whose prepared statements differ from psycopg's list is lost."""
 
     @pytest.fixture(autouse=True)
     def _patient(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +240,7 @@ class TestSpoiled:
         for _ in range(10):
             database.write(step, early=early)
         writer: Any = database._writer_connection
-        # Behind psycopg's back, as by an error that it does not know of.
+        # Without psycopg's knowledge, as by an error that it does not know of.
         writer.raw.pgconn.exec_(b"DEALLOCATE ALL")
         with pytest.raises(errors.LostError):
             database.write(step, early=early)

@@ -1,4 +1,4 @@
-"""A database whose commits wait for a standby that is away: who is told, and what is left there."""
+"""A database whose commits wait for an absent standby: the reports, and the remaining processes."""
 
 import threading
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
 class Hanging:
-    """A database whose commits hang, or not. Its user may see what waits."""
+    """A database whose commits can hang. Its user may see the waiting ones."""
 
     def __init__(self, cluster: Cluster, database: Database) -> None:
         self._cluster, self.database = cluster, database
@@ -107,13 +107,13 @@ def test_others_are_told_at_once_and_it_goes_on_by_itself(hanging: Hanging) -> N
 
     until(is_written)
     with database.reading() as db:
-        # What hung was committed all the same, and nobody was told that it was.
+        # The hanging write was committed all the same, but never acknowledged.
         found = db.execute("SELECT key FROM setting WHERE key IN ('a', 'b') ORDER BY key")
         assert [row[0] for row in found] == ["a", "b"]
 
 
 def test_no_process_is_left_with_each_attempt(hanging: Hanging) -> None:
-    """Or hours without a standby would use up all connections of the database."""
+    """Otherwise hours without a standby would use up all connections of the database."""
     hanging.hang()
     hanging.write_and_hang().join()
     seen: set[int] = set()

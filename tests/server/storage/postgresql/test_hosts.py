@@ -1,4 +1,4 @@
-"""An address with several hosts, of which some are silent."""
+"""An address with several hosts, some of them silent."""
 
 import threading
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Made:
 
 
 class FakeHosts:
-    """Hosts that answer as they are told to. One that is not named refuses."""
+    """Hosts with given answers. Others refuse."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Callable[[], bool]] = {}
@@ -78,7 +78,7 @@ def test_a_silent_host_keeps_nobody_waiting(hosts: FakeHosts) -> None:
     assert made is not None
     assert made.host == "b"
     assert not heard.is_set()
-    # What comes too late is closed by whoever tried.
+    # The caller closes connections that arrive too late.
     heard.set()
     until(lambda: len(hosts.made) >= 2)
     late = next(one for one in hosts.made if one.host == "a")

@@ -1,4 +1,4 @@
-"""An event moves from SQLite to PostgreSQL and back, and nothing of it is lost."""
+"""An event moves from SQLite to PostgreSQL and back without loss."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def address(postgres: Databases) -> Iterator[str]:
 
 @pytest.fixture
 def used(event: Event, site: Database) -> Event:
-    """An event in which people came."""
+    """An event with arrivals."""
     with Pages(event, site) as pages:
         pages.issue()
         pages.kiosk("west-1", "h1-west")
@@ -43,7 +43,7 @@ def used(event: Event, site: Database) -> Event:
 
 
 def rows(event: Event) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of all tables, whichever engine has them."""
+    """All rows of all tables, in either engine."""
     with Database(event.database_path) as database, database.reading() as db:
         db.execute("BEGIN")
         found = {}
@@ -78,7 +78,7 @@ def test_there_and_back(used: Event, address: str) -> None:
 
 
 def test_it_works_on_where_it_went(used: Event, address: str) -> None:
-    """Triggers, numbers and indexes of words go on as before."""
+    """Triggers, numbers and word indexes continue as before."""
     move(used.path, address, lambda table, count: None)
     event = load_event(used.path)
     with Database(event.database_path) as database, Pages(event, database) as pages:

@@ -1,4 +1,4 @@
-"""A pooler is refused that takes a session's locks and settings away between two transactions."""
+"""A pooler that drops a session's locks and settings between two transactions is refused."""
 
 import shutil
 import subprocess

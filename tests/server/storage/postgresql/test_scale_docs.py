@@ -1,4 +1,4 @@
-"""What docs/scale.md says of times is so."""
+"""The times in docs/scale.md are true."""
 
 import re
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_nobody_gives_up_who_waits_for_the_turn_to_write() -> None:
 
 
 def test_a_kiosk_goes_on_with_the_next_server_within_two_seconds() -> None:
-    """What it waits for, one after the other, is less than that."""
+    """The sum of its waits is less than that."""
     noticed_s = bounds.CUT_S + 0.2 + bounds.PULSE_S
     assert noticed_s < HURRIED_ANSWER_S
     assert bounds.TURN_S < HURRIED_ANSWER_S, "those of the other server stay with it"

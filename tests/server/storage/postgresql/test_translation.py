@@ -1,4 +1,4 @@
-"""What is written for SQLite means the same in PostgreSQL, and tables and triggers follow."""
+"""SQL written for SQLite means the same in PostgreSQL; tables and triggers follow."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -88,7 +88,7 @@ DROP TRIGGER rules_hall_kept;
 
 
 def run(model: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """All migrations, and one that does what later ones may."""
+    """All migrations, and a sample of later ones."""
     migrations.run_up_to(model, [name for name in names if name != NEW])
     if (
         NEW in names
@@ -116,7 +116,7 @@ def described(db: PostgresConnection) -> list[tuple[str, ...]]:
 def test_a_later_migration_follows_by_itself(
     empty: PostgresConnection, postgres: Databases
 ) -> None:
-    """An event that had it from the beginning, and one that gets it later, have the same."""
+    """An event with it from the beginning, and an event that gets it later, are the same."""
     schema.bring_up(empty, run, migrations.names())
     schema.bring_up(empty, run, (*migrations.names(), NEW))
     schema.bring_up(empty, run, (*migrations.names(), NEW))

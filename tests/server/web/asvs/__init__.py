@@ -1,1 +1,1 @@
-"""What the application security standard asks of the source and of every answer."""
+"""The application security standard's requirements for the source and for every answer."""

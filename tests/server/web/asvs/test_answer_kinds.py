@@ -1,4 +1,4 @@
-"""Each answer says what it is, and the app runs as in production (ASVS 4.1.1, 13.4.2)."""
+"""Each answer states its type, and the app runs as in production (ASVS 4.1.1, 13.4.2)."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ def test_each_answer_names_its_kind_and_text_its_characters(pages: Pages) -> Non
         kind = answer.headers.get("Content-Type", "")
         if answer.data and not kind:
             wrong[target] = "nothing"
-        # JSON is UTF-8 by its own definition (RFC 8259).
+        # JSON is UTF-8 by definition (RFC 8259).
         if kind.startswith("text/") and "charset=utf-8" not in kind.lower():
             wrong[target] = kind
         answer.close()

@@ -1,4 +1,4 @@
-"""Attacks on the pages, each as a stranger or a colleague would try it, and what comes of them."""
+"""Attacks on the pages, as a stranger or a colleague would try them, and their results."""
 
 import json
 import re
@@ -26,7 +26,7 @@ from tests.server.web.language.test_pseudo_language_pages import addresses
 
 ELEMENT, ATTRIBUTE = "<img src=x onerror=alert(1)>", "\" onmouseover=alert(2) x='"
 HOSTILE = f"Eve{ELEMENT}{ATTRIBUTE}{{{{7*7}}}}"
-# Texts that people give to things, which pages then show.
+# Texts that people enter, which pages then show.
 TEXTS = {
     "attendee": (
         "given_name",
@@ -60,7 +60,7 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 
 def unsafe_posts(pages: Pages) -> Iterator[str]:
-    """Each address that changes something by a browser's session."""
+    """Each address that changes data by a browser's session."""
     number = badge_number(pages.serial("A1"))
     for method, rule in routes(pages):
         if method == "POST" and not rule.rule.startswith(("/api/", "/pass/")):
@@ -73,7 +73,7 @@ def everything_but_sessions(pages: Pages) -> list[str]:
 
 
 def test_no_form_of_another_site_does_anything(pages: Pages) -> None:
-    """Neither without a token, nor with one of another session, nor from another site's page."""
+    """Neither without a token, nor with another session's token, nor from another site's page."""
     pages.issue()
     admin, other = pages.staff("admin"), pages.staff("admin")
     stolen, own = other.form_token(), admin.form_token()
@@ -94,7 +94,7 @@ def test_no_form_of_another_site_does_anything(pages: Pages) -> None:
 
 
 def poison(db: Connection) -> None:
-    """Give everything that has a name a hostile one."""
+    """Give a hostile name to everything that has a name."""
     names = json.dumps({"en": HOSTILE, "zh": HOSTILE})
     for table, columns in TEXTS.items():
         there = set(columns_of(db, table))
@@ -106,19 +106,19 @@ def poison(db: Connection) -> None:
         db.execute(f"UPDATE {table} SET {column} = ?", (names,))
 
 
-# What reading may write: that somebody looked, and a second factor that is offered to them.
+# Reading may write a user's last visit, and a second factor that is offered to them.
 WRITTEN = ("web_session", "leaf", "pending")
 
 
 def kept(pages: Pages) -> list[str]:
-    """The database without what reading may write."""
+    """The database without the tables that reading may write."""
     tables = tuple(f'INSERT INTO "{name}"' for name in WRITTEN)
     pages.database.give_back()
     return [line for line in dump(pages.database) if not line.startswith(tables)]
 
 
 def first_part(answer: TestResponse) -> str:
-    """What a live page is sent at once."""
+    """The first data of a live page."""
     found = ""
     for piece in answer.response:
         found += piece.decode() if isinstance(piece, bytes) else piece
@@ -129,7 +129,7 @@ def first_part(answer: TestResponse) -> str:
 
 
 def test_no_name_is_markup_on_any_page_or_live_part(event: Event, site: Database) -> None:
-    """Every page of staff is kept by no cache either, and lets nothing of others run."""
+    """Also, no cache keeps a page of staff, and no page runs foreign content."""
     write_settings(event, 2525)
     load(event, site, PROGRAMME)
     with Pages(event, site) as pages:
@@ -206,7 +206,7 @@ def test_the_sign_in_leads_to_no_other_site(
 
 @pytest.mark.parametrize("target", ["/", "/admin/", "/admin/nothing", "/admin", "//evil.example/"])
 def test_the_name_by_which_we_are_called_is_on_no_page(pages: Pages, target: str) -> None:
-    """An answer that was kept or sent on leads nobody to a host that only the asker named."""
+    """A kept or forwarded answer leads no reader to a host that only the requester named."""
     admin = pages.staff("admin")
     answer = admin.get(target, headers={"Host": "evil.example", "X-Forwarded-Host": "evil.example"})
     if not target.startswith("//"):
@@ -232,7 +232,7 @@ def test_no_address_is_a_path_on_the_servers_disk(pages: Pages, target: str) -> 
 
 
 def test_nobody_reaches_what_is_a_colleagues_own(pages: Pages) -> None:
-    """An admin's upload is theirs alone, and nobody ends another's session by its mark."""
+    """An admin's upload is theirs alone, and no one ends another's session by its mark."""
     admin, colleague = pages.staff("admin"), pages.staff("admin")
     location, _ = preview(admin, PEOPLE, CHANGED)
     before = everything_but_sessions(pages)
@@ -248,7 +248,7 @@ def test_nobody_reaches_what_is_a_colleagues_own(pages: Pages) -> None:
 
 
 def own_sessions(pages: Pages, someone: Staff) -> str:
-    """The page with the user's sessions, of which there is a second one."""
+    """The page with the user's sessions, among them a second one."""
     with pages.database.reading() as db:
         (name,) = db.execute(
             "SELECT name FROM staff_user WHERE name LIKE 'admin-%' ORDER BY user_id LIMIT 1"

@@ -1,4 +1,4 @@
-"""What the source may not do, and the few places that may (docs/security.md, ASVS)."""
+"""Calls that are forbidden in the source, and the few exceptions (docs/security.md, ASVS)."""
 
 import ast
 import re
@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[4]
 ROOMS = ("server", "badges", "kiosk")
 
 
-# A file without any of these words calls nothing that is asked for below, and to look for words is
-# ten times as fast as to parse.
+# A file without any of these words contains no call that is checked below. Searching for words is
+# ten times as fast as parsing.
 WORDS = re.compile(
     r"(?<!\.)\b(?:eval|exec|compile|__import__)\b|\bhashlib\.new\b"
     r"|\b(?:marshal|pickle|shelve|system|popen|getoutput|shell|md5|sha1|random)\b"
@@ -22,7 +22,7 @@ WORDS = re.compile(
 
 
 def every_call() -> Iterator[tuple[str, str, ast.Call]]:
-    """Yield each call with its file and the name of what is called, of files that have `WORDS`."""
+    """Yield each call with its file and the called name, of files that have `WORDS`."""
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
             if not WORDS.search(path.read_text("utf-8")):
@@ -33,7 +33,7 @@ def every_call() -> Iterator[tuple[str, str, ast.Call]]:
 
 
 def dotted(node: ast.expr) -> str:
-    """Return what is called, such as `os.system`. It is empty for what has no name."""
+    """Return the called name, such as `os.system`, or an empty text without a name."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):

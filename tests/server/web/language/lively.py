@@ -1,4 +1,4 @@
-"""An event in which much has happened, so that its pages have something to say."""
+"""An event with a long history, so that its pages have content."""
 
 import re
 from contextlib import suppress
@@ -25,12 +25,12 @@ from tests.server.support.pages import Pages
 
 BY = "user:1"
 _FIELD = re.compile(r"%\((\w+)\)s")
-# Fields of acts that have the number of something that is there.
+# Fields of acts that have the number of an existing thing.
 _NUMBERS = {"user": 1, "hall": 1, "door": 1, "from": 1, "session": 1, "serial": 1, "merged": 2}
 
 
 def happen(pages: Pages) -> dict[str, object]:
-    """Let much happen. Return what addresses of pages need."""
+    """Create the history. Return the values for addresses of pages."""
     pages.issue()
     _acts(pages)
     _scans(pages)
@@ -41,7 +41,7 @@ def happen(pages: Pages) -> dict[str, object]:
 
 
 def _acts(pages: Pages) -> None:
-    """Write an act of every kind, with everything that it may be about."""
+    """Write an act of every kind, with every possible field."""
 
     def step(db: Connection) -> None:
         for act, words in WORDS.items():
@@ -77,7 +77,7 @@ def _scans(pages: Pages) -> None:
     for number, flag in enumerate(FLAGS):
         door.scan(at + 60_000 * number, second, flags=(flag,))
     door.scan(at + 2_000, None, decision="denied", reason="forged")
-    door.scan(at + 3_000, third)  # Whom the server would have denied.
+    door.scan(at + 3_000, third)  # People the server would have denied.
     door.scan(at + 4_000, second, act="override", by="Ole", note="Lost the badge")
     door.scan(at + 5_000, first, act="annul", direction="exit", by="Ole",
               note="Wrong person", closes=door.ref(came))  # fmt: skip

@@ -1,6 +1,6 @@
-"""A language that nobody speaks, of the server's pages: each English text in ⟦…⟧.
+"""An invented language of the server's pages: each English text in ⟦…⟧.
 
-It is added as anybody would add one, by files in the event's own directory.
+It is added as any language is, by files in the event's own directory.
 """
 
 import json
@@ -18,17 +18,17 @@ from tests.kiosk.texts.pseudo_language import made_up, marked_in_answers
 
 SERVER = Path(server_package.__file__).parent
 BADGES = Path(badges_package.__file__).parent
-# What `badges` says at doors is in a catalogue of its own.
+# The words of `badges` at doors are in a separate catalogue.
 AT_DOORS = BADGES / "admission"
 KEYWORDS = {**DEFAULT_KEYWORDS, "Phrase": None, "counted": (1, 2)}
-# Files without one of these are two thirds of all, and need not be gone through.
+# Two thirds of the files have none of these, and are skipped.
 _CALLS = re.compile(rf"\b(?:{'|'.join(KEYWORDS)})\s*\(")
-LOCALE = LANGUAGE = "eo"  # Babel knows the name, and the words are none of Esperanto's.
+LOCALE = LANGUAGE = "eo"  # Babel knows the name, and no word is Esperanto.
 
 
 @cache
 def marked() -> frozenset[tuple[str, ...]]:
-    """Every text of the server that waits for a translation, with its plural where it has one."""
+    """Every translatable text of the server, with its plural if it has one."""
     files = [("python", file) for file in sources() if _CALLS.search(file.read_text("utf-8"))]
     files += [("jinja2.ext:babel_extract", file) for file in templates()]
     return frozenset(
@@ -49,7 +49,7 @@ def templates() -> list[Path]:
 
 
 def add_file(event: Event) -> None:
-    """Add the language to the event. Its server has to be started after that."""
+    """Add the language to the event. The server must be started afterwards."""
     path = event.path / "translations" / LOCALE / "LC_MESSAGES/server.po"
     path.parent.mkdir(parents=True)
     path.write_text(_text(marked()), "utf-8")

@@ -1,6 +1,6 @@
-"""Every message that may reach a page is marked, and said in Chinese with the same fields.
+"""Every message that may reach a page is marked, and translated to Chinese with the same fields.
 
-A new message that is written as a plain text is named here, with its file and line.
+A new message in plain text is reported with its file and line.
 """
 
 import ast
@@ -22,7 +22,7 @@ BADGES = Path(badges_package.__file__).parent
 CHINESE = ROOT / "server/translations/zh_Hans/LC_MESSAGES/server.po"
 FIELD = re.compile(r"%\((\w+)\)[sd]")
 
-# Everything in these that has words may be on a page, but for commands.
+# Every text with words in these may be on a page, except commands.
 SPEAKING = (
     "badges/roster", "badges/printing", "badges/settings_check.py", "server/core/alerts",
     "server/core/edits", "server/core/entry_log", "server/core/kiosks", "server/core/muster",
@@ -39,7 +39,7 @@ SPEAKING = (
     "server/features/users", "server/web/about.py", "server/web/alerts.py", "server/web/forms.py",
     "server/web/lists.py",
 )  # fmt: skip
-# Functions whose texts are marked, or are no words for people.
+# Functions whose texts are marked, or contain no words for people.
 MARKING = {"N_", "Phrase", "counted", "gettext", "ngettext", "_"}
 NO_WORDS = {
     "execute", "executemany", "getLogger", "debug", "info", "warning", "error", "exception",
@@ -50,7 +50,7 @@ NAMING = re.compile(r"filename=|\.(pdf|png|html)$|^/admin/|^view:")
 SQL = re.compile(
     r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|ORDER BY|VALUES|AND|LIMIT|SET|JOIN)\b|\(\?, \?\)"
 )
-# Files whose texts with several words stand on no page, with the reason.
+# Files whose texts with several words are on no page, with the reason.
 ELSEWHERE = {
     "badges/printing/look.py": "pictures as SVG",
     "badges/printing/qr.py": "pictures as SVG, and faults of this program",
@@ -84,7 +84,7 @@ def files(*rooms: str) -> list[Path]:
 
 
 def having(pattern: str, among: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files whose text has something. To look for it is ten times as fast as to parse."""
+    """Yield the files whose text matches. A search is ten times as fast as parsing."""
     wanted = re.compile(pattern)
     return (file for file in among if wanted.search(file.read_text("utf-8")))
 
@@ -101,7 +101,7 @@ def called(node: ast.AST) -> str:
 
 @cache
 def spoken() -> frozenset[str]:
-    """Names of all errors that are said in the reader's language, by what they are derived from."""
+    """Names of all errors shown in the reader's language, by their base classes."""
     bases: dict[str, set[str]] = {}
     for file in having(r"\bclass\s+\w+\s*\(", files("badges", "server")):
         for node in nodes(file, ast.ClassDef):
@@ -130,7 +130,7 @@ def texts_of(node: ast.expr) -> Iterator[ast.expr]:
 
 
 def is_words(node: ast.expr) -> bool:
-    """Tell whether a plain text has words, and not a name or a code alone."""
+    """Return whether a plain text contains words, and is not only a name or a code."""
     if isinstance(node, ast.Constant):
         text = str(node.value)
     else:
@@ -140,7 +140,7 @@ def is_words(node: ast.expr) -> bool:
     return re.search(r"[A-Za-z]{2,}[^A-Za-z]* [^A-Za-z]*[A-Za-z]{2,}", text) is not None
 
 
-# These stay in English: they are for whoever sets the server up, and are shown on no page.
+# These stay in English: they are for the operator, and appear on no page.
 ENGLISH_ALONE = (
     "server/cli", "server/demo", "server/app", "server/features/certificate",
     "server/features/servers",
@@ -167,7 +167,7 @@ def test_errors_that_people_read_are_marked() -> None:
 
 
 def test_there_are_as_many_such_errors_as_we_know() -> None:
-    """Errors that are shown on pages are not written as others are."""
+    """Errors on pages are written differently from others."""
     assert {
         "AccountError", "AskedError", "AttendeeError", "BackupError", "CapacityError", "CardError",
         "CellError", "ClockError", "DesignError", "EditError", "EndpointError", "EventError",
@@ -179,7 +179,7 @@ def test_there_are_as_many_such_errors_as_we_know() -> None:
 
 
 def unmarked(file: Path) -> Iterator[ast.JoinedStr]:
-    """Yield the texts with fields that are made of words, and that no language can say."""
+    """Yield the texts whose fields are words, which no language can translate."""
     stack: list[ast.AST] = [tree(file)]
     while stack:
         node = stack.pop()
@@ -205,13 +205,13 @@ def test_no_sentence_is_put_together_unmarked(room: str) -> None:
 
 
 def test_what_is_left_out_has_a_reason() -> None:
-    """A file that has nothing of that kind any more is not left out."""
+    """A file without such texts is not left out."""
     found = {name for name in ELSEWHERE if not list(unmarked(ROOT / name))}
     assert found - {"server/features/mail/addresses.py", "badges/roster/columns.py"} == set()
 
 
 def test_pages_say_errors_in_the_language_of_the_page() -> None:
-    """What other machines are told, and the log, is in English. Codes are no words."""
+    """Messages to other machines, and the log, are in English. Codes are not words."""
     machines = ("server/features/integrations/interface", "server/features/wallet")
     wrong = []
     for file in having(
@@ -228,12 +228,12 @@ def test_pages_say_errors_in_the_language_of_the_page() -> None:
     assert [one.split(":")[0] for one in wrong] == list(CODES)
 
 
-# These errors hold a word for the page, which says it.
+# These errors hold a word for the page, which translates it.
 CODES = ("server/features/records/entries.py", "server/features/reports/pages/attention.py")
 
 
 def test_a_phrase_is_made_of_one_text() -> None:
-    """The catalogues take the text from where it stands. They can't see which of two it is."""
+    """The catalogues take each text from its place. They can't choose between two."""
     wrong = []
     for file in having(r"\b(?:Phrase|N_|counted)\b", pseudo.sources()):
         if file == BADGES / "i18n.py":

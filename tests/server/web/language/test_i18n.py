@@ -1,5 +1,5 @@
-"""Pages in the visitor's language: by choice, by what the page proposes, by browser; one more by a
-file; Chinese is complete.
+"""Pages in the visitor's language: by choice, by the page's proposal, by browser. A file adds a
+language; Chinese is complete.
 """
 
 import re
@@ -164,7 +164,7 @@ def test_words_of_refusals_are_those_of_doors(event: Event) -> None:
 
 
 def marked() -> set[str]:
-    """Every text of the server that waits for a translation."""
+    """Every translatable text of the server."""
     return {texts[0] for texts in pseudo.marked()}
 
 
@@ -181,6 +181,6 @@ def test_chinese_is_complete_and_has_nothing_else() -> None:
 
 
 def test_no_marked_text_has_a_stray_percent_sign() -> None:
-    """Templates put fields in by `%`, also where there is none."""
+    """Templates insert fields by `%`, also in texts without fields."""
     stray = re.compile(r"(?<!%)%(?!\(\w+\)[sd]|%)")
     assert [text for text in marked() if stray.search(text)] == []

@@ -1,6 +1,6 @@
-"""What pages say of forms and files that can't be taken, in a language that nobody speaks.
+"""Messages about refused forms and files, in an invented language.
 
-Each error comes from a room below the web. Its words are said by the page.
+Each error comes from a layer below the web; the page translates it.
 """
 
 import re
@@ -40,7 +40,7 @@ def admin(pages: Pages) -> Staff:
 
 
 HALL = {"name": "Big", "capacity": "5", "code": "big", "seen": "none"}
-# Forms that are refused, as address, fields, and what is data of the form in the answer.
+# Refused forms: address, fields, and the form's own data in the answer.
 FORMS: tuple[tuple[str, dict[str, object], str], ...] = (
     ("/admin/integrations/tokens", {"name": "", "days": "5", "scope": "read:halls"}, ""),
     ("/admin/integrations/tokens", {"name": "A", "days": "5"}, ""),
@@ -136,7 +136,7 @@ def test_forms_that_are_refused(pages: Pages, admin: Staff) -> None:
 ICAL = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{}END:VCALENDAR\r\n"
 EVENT = "BEGIN:VEVENT\r\nUID:u1\r\nSUMMARY:Tide\r\n{}END:VEVENT\r\n"
 ROWS = "id,given name,family name,email,category,days,country,phone,language,zones,accessible\n"
-# Files that are refused, or that leave questions open, by what they are sent as.
+# Files that are refused, or that leave questions open, by their kind.
 FILES: dict[str, tuple[str | bytes, ...]] = {
     "people": (
         "", "x" * 10, "id,name\n", "<html>", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 99,
@@ -189,7 +189,7 @@ FILES: dict[str, tuple[str | bytes, ...]] = {
         "exhibitor,stand,m2\nFirm,A1;A2,9\nOther,A1,3\n",
     ),
 }  # fmt: skip
-# What the files have themselves, and what libraries say of them.
+# The files' own data, and messages of libraries about them.
 OF_FILES = re.compile(
     r"list\.csv|<option[^>]*>[^<⟦]*</option>|&#39;[^&]*&#39;|\bx{10}\b|\bnobody\b|\b(Otto|Other)\b"
     r"|\bN(ils|ora) New\b|\bNo\.|>[ABCX]+<|\bX\b|\bh9\b"

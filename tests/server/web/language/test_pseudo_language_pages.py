@@ -1,4 +1,4 @@
-"""Pages of staff in a third language, added by its file: all their words are in it."""
+"""Pages of staff in a third language, added by its file: it contains all their words."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from tests.server.support.pages import Pages, Staff
 from tests.server.support.stores import load
 from tests.server.web.language import lively, pseudo
 
-# No pages, or pages that are looked at below.
+# No pages, or pages that are checked below.
 ELSEWHERE = {
     "admin.home", "admin.arrivals.stream", "admin.live.stream", "admin.edits.doors",
     "admin.entries.export", "admin.entries.receipt", "admin.log.entry", "admin.kiosks.code",
@@ -30,7 +30,7 @@ ELSEWHERE = {
     "admin.cards.show", "admin.printers.edit", "admin.sign_on.go", "admin.sign_on.back",
     "admin.entries.log",
 }  # fmt: skip
-# Names that no language says otherwise.
+# Names that are the same in all languages.
 NAMES = (
     "CSV", "XLSX", "TOML", "JSON", "XML", "iCalendar", "frab", "pretalx", "CIEDE2000", "English",
     "Asia/Shanghai", "ipp://192.168.1.40/ipp/print", "中文", "m²", "esperanto", "A4", "A6",
@@ -38,7 +38,7 @@ NAMES = (
     "x1", "anna@example.org", "boris@example.org",
     "test", "k1", "k2", "k3", "DE",
 )  # fmt: skip
-# What Babel writes of days.
+# Babel's dates.
 DAYS = re.compile(r"\b(lu|ma|me|ĵa|ve|sa|di),? \d{1,2} (Maj|Jun)\b|\b(lu|ma|me) \d+")
 QUERIES = {
     "admin.people.search": ("?q=keller", "?q=nobody"),
@@ -73,10 +73,10 @@ def admin(pages: Pages) -> Staff:
 
 
 def words_on(page: str) -> str:
-    """What a page shows, or says to those who hear it. Codes and commands are no words."""
+    """The visible and spoken texts of a page. Codes and commands are not words."""
     page = re.sub(r"<(script|style|svg|code|pre)\b.*?</\1>|<!doctype[^>]*>", " ", page, flags=re.S)
     page = re.sub(r'<(\w+)[^>]* class="[^"]*\bcode\b[^"]*"[^>]*>[^<]*</\1>', " ", page)
-    # What stands in a language of its own is said to be so, and is no word of the page.
+    # Text marked with a language of its own is not a word of the page.
     page = re.sub(r'<(bdi|dd|div|legend|li|p|span)[^>]* lang="[^"]*"[^>]*>.*?</\1>', " ", page)
     page = re.sub(r'https?://[^<\s"]*', " ", page)
     said = re.findall(r'(?:aria-label|title|alt|placeholder|data-label)="([^"]*)"', page)
@@ -84,7 +84,7 @@ def words_on(page: str) -> str:
 
 
 def data_of(database: Database) -> set[str]:
-    """Every text that the event's own data have, such as names."""
+    """Every text in the event's own data, such as names."""
     db = database.reader
     found: set[str] = set()
     for table in moving.tables_of(db):
@@ -103,14 +103,14 @@ def serials(pages: Pages) -> list[int]:
     return [row[0] for row in pages.database.reader.execute("SELECT serial FROM attendee")]
 
 
-# By the event's directory, which is another one in each test.
+# By the event's directory, which differs in each test.
 _NAMES: dict[Path, set[str]] = {}
 
 
 def english_on(pages: Pages, page: str) -> str:
-    """What is said on a page in no ⟦…⟧, without names of the event and what Babel says.
+    """The texts on a page outside ⟦…⟧, without the event's names and Babel's words.
 
-    The names are those of the pages before, and are looked up anew where something is left.
+    The names are those of the pages before, and are looked up anew if a text is left.
     """
     text, place = DAYS.sub(" ", words_on(page)), pages.event.path
     if place in _NAMES and not left_out(text, _NAMES[place]):
@@ -128,8 +128,8 @@ def names_of(pages: Pages) -> set[str]:
 
 
 def addresses(pages: Pages, known: dict[str, object]) -> Iterator[str]:
-    """Yield each page of staff. A page of which nothing is known here is an error. `known` has
-    what stands in addresses beside what every event has.
+    """Yield each page of staff. A page without known values is an error. `known` has the parts of
+    addresses that are not in every event.
     """
     db = pages.database.reader
     number, other = (badge_number(pages.serial(one)) for one in ("A1", "A3"))

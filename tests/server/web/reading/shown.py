@@ -1,9 +1,8 @@
 """Pages of one event that a file's tests only read.
 
-An event, an app and somebody who is signed in take longer to make than most pages to show. Tests
-that change nothing take `shown` in place of pages of their own, and one that changes something
-after all has failed. A file whose event has more than the venue and the roster has a function
-`shown_with` that writes it.
+Making an event, an app and a signed-in user takes longer than showing most pages. Tests that change
+nothing take `shown` in place of their own pages; a test that does change data fails. A file whose
+event needs more than the venue and the roster has a function `shown_with` that writes it.
 """
 
 import os
@@ -26,7 +25,7 @@ from tests.server.support.templates import Templates
 
 @dataclass
 class Shown(Pages):
-    """Pages whose staff are signed in already, one of each role. Each `staff` is a new browser."""
+    """Pages with a signed-in user of each role. Each `staff` is a new browser."""
 
     _tokens: dict[str, str] = field(default_factory=dict)
 
@@ -45,7 +44,7 @@ class Shown(Pages):
 
     @contextmanager
     def unchanged(self, look: sqlite3.Connection) -> Iterator[None]:
-        """Lend the pages to a test. Raises AssertionError where it changed what is stored."""
+        """Lend the pages to a test. Raises AssertionError if it changed stored data."""
         security.limiter.reset()
         before, now = self._stored(look), self.now
         yield
@@ -55,13 +54,13 @@ class Shown(Pages):
         assert self._stored(look) == before, "this test changed what others read: give it `pages`"
 
     def _stored(self, look: sqlite3.Connection) -> list[object]:
-        """A number that is another after each commit, and the event's files."""
+        """A number that differs after each commit, and the event's files."""
         (commits,) = look.execute("PRAGMA data_version").fetchone()
         return [commits, *sorted(_files(self.event.path, self.database.path.name))]
 
 
 def _files(path: str | Path, database: str) -> Iterator[tuple[str, int]]:
-    """Yield all files and folders there with when they were changed, but for the database's."""
+    """Yield all files and folders with their time of change, except the database's."""
     with os.scandir(path) as found:
         for one in found:
             if one.name.startswith(database):
@@ -106,6 +105,6 @@ def shown(
 
 
 def _write(request: pytest.FixtureRequest, pages: Pages) -> None:
-    """Let a file's pages have what its tests find there."""
+    """Write the data that a file's tests expect."""
     if (write := getattr(request.module, "shown_with", None)) is not None:
         write(pages)

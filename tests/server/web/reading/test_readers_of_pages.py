@@ -1,4 +1,4 @@
-"""What a request borrows to read with, it gives back before its answer's body is on its way."""
+"""A request returns its borrowed reader before its answer's body is sent."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Tests that share one event's pages are found where they change something."""
+"""Tests that share one event's pages are detected if they change data."""
 
 import sqlite3
 

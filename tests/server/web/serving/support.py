@@ -18,7 +18,7 @@ WAIT_S = 240
 
 
 class Headers(dict):
-    """Names are in small letters, and found by any."""
+    """Names are in small letters, and found in any case."""
 
     def get(self, key: str, default: object = None, /) -> object:
         return super().get(key.lower(), default)
@@ -37,7 +37,7 @@ class Scope:
 
 
 class Broken(RuntimeError):
-    """The connection has gone."""
+    """The connection is closed."""
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Exchange:
     """Gives a body in pieces, and keeps the answer."""
 
     body: bytes = b""
-    gone: bool = False  # The client listens no more.
+    gone: bool = False  # The client no longer listens.
     status: int = 0
     headers: list[tuple[str, str]] = field(default_factory=list)
     answer: bytes = b""
@@ -72,11 +72,11 @@ class Exchange:
         return self
 
     def send_bytes(self, data: bytes) -> "asyncio.Future[None]":
-        """As granian does: a piece is on its way before anybody waits for it."""
+        """As granian does: a piece is sent before the caller waits for it."""
         sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self.gone:
             sent.set_exception(Broken())
-            sent.exception()  # Whoever does not ask is not told.
+            sent.exception()  # Callers that do not ask are not notified.
         else:
             self.answer += data
             sent.set_result(None)
@@ -94,7 +94,7 @@ class Exchange:
 
 
 class Served:
-    """An app behind the gateway. It counts what the app itself was asked."""
+    """An app behind the gateway. It counts the requests to the app itself."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app

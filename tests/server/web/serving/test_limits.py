@@ -1,4 +1,4 @@
-"""Views that have a limit are counted, and no other request is looked at for limits."""
+"""Views with a limit are counted; other requests are not checked for limits."""
 
 from collections.abc import Iterator
 
@@ -29,7 +29,7 @@ def test_a_view_with_a_limit_is_counted(pages: Pages) -> None:
 
 
 def test_all_limits_are_of_views() -> None:
-    """Others would not be looked at."""
+    """Other requests would not be checked."""
     manager = security.limiter.limit_manager
     assert not manager.application_limits
     assert not manager.default_limits

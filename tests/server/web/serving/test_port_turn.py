@@ -1,4 +1,4 @@
-"""One server at a time begins on a port."""
+"""One server at a time starts on a port."""
 
 import threading
 
