@@ -60,7 +60,7 @@ def pinned(place: LiveSite, name: str) -> tuple[bytes, int]:
 
 
 def served(place: LiveSite) -> bytes | None:
-    """The key of whoever answers at the server's address."""
+    """The key of the server that answers at the address."""
     with contextlib.suppress(OSError):
         with place.ground.connect(place.address, READY_S) as plain:
             context = ssl.create_default_context()
@@ -71,8 +71,8 @@ def served(place: LiveSite) -> bytes | None:
 
 
 def scanned(place: LiveSite, door: HandScanner, name: str, number: int) -> None:
-    """Somebody enters, and the ledger has it."""
-    # Its page is there before it has heard at which door it stands.
+    """A person enters, and the ledger has it."""
+    # Its page is there before it knows its door.
     wait_for(f"facts at {name}", lambda: door.turn("entry"))
     door.let_in(place.badge(number))
     wait_for("the ledger", lambda: place.waiting(name) == 0)
@@ -102,7 +102,7 @@ def test_doors_follow(tmp_path: Path) -> None:
                 with context.wrap_socket(plain, server_hostname=place.ground.host) as secured:
                     assert secured.version() == "TLSv1.3"
 
-            # The worker alone is started anew.
+            # Only the worker is restarted.
             certificate(place, "install", "--self-signed")
             assert place.server.child is not None
             place.server.child.send_signal(signal.SIGHUP)
@@ -111,7 +111,7 @@ def test_doors_follow(tmp_path: Path) -> None:
             scanned(place, west, "west", 4)
             assert pinned(place, "west") == (own, 2)
 
-        # The other door was off at both changes, and is only told of the one after.
+        # The other door was off at both changes, and hears only of the second.
         place.enrol("annexe", "annexe-door")
         assert pinned(place, "annexe") == (own, 2)
         port = free_port()

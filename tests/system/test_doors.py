@@ -1,4 +1,4 @@
-"""What doors know of each other: a copied badge, a reissued badge, with and without the network."""
+"""Knowledge shared by doors: a copied badge, a reissued badge, with and without the network."""
 
 import contextlib
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def place(tmp_path: Path) -> Iterator[LiveSite]:
 
 @pytest.fixture
 def link(place: LiveSite) -> Iterator[Link]:
-    """The east door's way to the server, which can be cut."""
+    """The east door's link to the server, which can be cut."""
     with Link(("127.0.0.1", place.port)) as made:
         place.enrol("east", "east", port=made.address[1])
         yield made
@@ -53,7 +53,7 @@ def link(place: LiveSite) -> Iterator[Link]:
 
 @contextlib.contextmanager
 def at(place: LiveSite, name: str, *, online: bool = True) -> Iterator[HandScanner]:
-    """Start the kiosk, and let it hear what has happened, where it can. Stop it in the end."""
+    """Start the kiosk and let it receive past events, if it can. Stop it at the end."""
     port = free_port()
     process = place.run_typed(name, port)
     with HandScanner(process, port, place.ground.connect) as scanner:
@@ -65,7 +65,7 @@ def at(place: LiveSite, name: str, *, online: bool = True) -> Iterator[HandScann
 
 
 def prepare_east(place: LiveSite) -> None:
-    """Let it have its facts and places."""
+    """Wait until it has its facts and places."""
     with at(place, "east") as east:
         east.let_in(place.badge(0))
         wait_for("places at east", lambda: free_places(place, "east") > 0)
@@ -145,7 +145,7 @@ def test_copies_get_nobody_in_when_the_kiosk_dies_and_comes_back(tmp_path: Path)
         with at(place, "west") as west:
             copies = [west.present(place.badge(number), "entry") for number in range(3)]
             wait_for("the ledger", place.settled)
-        # Where the restart took over a minute, the door asks about none, and admits none.
+        # If the restart took over a minute, the door asks about none, and admits none.
         assert {copy.reason for copy in copies} <= {"before_restart", "already_inside"}
         (hall,) = figures.hall_figures(place.database.reader)
         assert (hall.inside, hall.worst_case) == (3, 3)

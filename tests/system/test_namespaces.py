@@ -1,8 +1,8 @@
-"""A hall of 50 with two doors, each kiosk in a network of its own that is cut, delayed and lossy.
+"""A hall of 50 with two doors, each kiosk in its own network that is cut, delayed and lossy.
 
-Real processes: the server, two kiosks, and hand scanners that type 200 people's badges, much
-quicker than people walk. Whatever happens to the network, the hall is never over its capacity; once
-it is whole again the ledger is, and every place can be used.
+Real processes: the server, two kiosks, and hand scanners that type 200 people's badges, much faster
+than people walk. The hall never exceeds its capacity under any network fault; once the network is
+whole, the ledger is complete and every place can be used.
 """
 
 import contextlib
@@ -39,8 +39,8 @@ pytestmark = pytest.mark.system
 SEED = int(os.environ.get("HALLKEEPER_SEED", "3"))
 CAPACITY = 50
 CROWD = 200
-COPIED = CROWD  # whose badge is at both doors before all else
-FRESH = COPIED + 1  # the first of those who come when all is over
+COPIED = CROWD  # a badge at both doors before all else
+FRESH = COPIED + 1  # the first person who comes after the run
 DOORS = ("west", "east")
 PORT = 8421
 VENUE = f"""
@@ -65,13 +65,13 @@ mode = "both"
 """
 
 RUN_S = 18.0  # of presentations; at a door people take some 1.5 s each, so these are minutes
-LONGER_S = 240.0  # at most, on a busy machine, until as many people came as there are to be
+LONGER_S = 240.0  # at most, on a busy machine, until all expected people came
 STEP_S = 0.015  # between two presentations at a door
 WAVE_S = 4.0  # more people come, then more people leave
-OWN_DOOR = 0.7  # of those who leave, by the door that they came by
-COPIES = 0.03  # of presentations: a copied badge of somebody inside
-FEED_S = 15.5  # of which a kiosk hears from the server at least once
-CROSS_S = 0.1  # nobody gets from one door to the other in less
+OWN_DOOR = 0.7  # share of leavers who use the door of their entry
+COPIES = 0.03  # of presentations: a copied badge of a person inside
+FEED_S = 15.5  # longest time between a kiosk's messages from the server
+CROSS_S = 0.1  # minimum walk from one door to the other
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Hall:
         return self.scanners[door].present(self.place.badge(number), "exit")
 
     def waits_ms(self) -> dict[tuple[str, int], int]:
-        """How long whoever showed a badge waited for the answer, by door and sequence."""
+        """The wait of each badge's holder for the answer, by door and sequence."""
         return {
             (door, seq): waited
             for door, scanner in self.scanners.items()
@@ -108,11 +108,11 @@ class Hall:
         return self.place.settled() and all(age < FEED_S * 1000 for age in ages)
 
     def empty(self, dice: random.Random) -> None:
-        """Everybody whom the server has inside leaves, by any door.
+        """All people inside by the server leave, by any door.
 
-        In a few rounds: of a badge that is inside twice, each exit names one stay. Not at once: an
-        exit at a door that does not know of an entry elsewhere ends it only where the two clocks
-        can't be taken for each other.
+        In a few rounds: of a badge that is inside twice, each exit names one stay. Not at once: at
+        a door that does not know of an entry elsewhere, an exit ends that entry only if the two
+        clocks clearly differ.
         """
         time.sleep(CLOCK_MARGIN_MS / 1000)
         for _ in range(3):
@@ -161,7 +161,7 @@ def hall(tmp_path: Path, dice: random.Random) -> Iterator[Hall]:
 
 @dataclass
 class Crowd:
-    """Who is where, as only the people themselves know. Whoever copied a badge is one more."""
+    """People's true positions. The holder of a copied badge is a separate person."""
 
     dice: random.Random
     outside: list[int] = field(default_factory=lambda: list(range(CROWD)))
@@ -170,7 +170,7 @@ class Crowd:
     came: int = 0
 
     def next(self, door: str, leaving: float) -> tuple[int, str, bool]:
-        """Somebody who comes to the door to enter or leave, and whether the badge is a copy."""
+        """A person who comes to the door to enter or leave, and whether the badge is a copy."""
         with self.lock:
             self.came += 1
             came_by = door if self.dice.random() < OWN_DOOR else self.dice.choice(DOORS)
@@ -185,7 +185,7 @@ class Crowd:
         return people.pop(self.dice.randrange(len(people)))
 
     def told(self, door: str, number: int, *, copy: bool, entered: bool) -> None:
-        """Whoever left, or was refused, is outside; a copy that was refused is thrown away."""
+        """Each person who left or was refused is outside; a refused copy is thrown away."""
         with self.lock:
             if entered:
                 self.inside[door].append(number)
@@ -194,7 +194,7 @@ class Crowd:
 
 
 def walk(hall: Hall, door: str, crowd: Crowd, until: float) -> None:
-    """People come to a door, one after the other; waves of them.
+    """People come to a door, one after the other, in waves.
 
     A holder who left by a door that did not know of the stay is refused as inside: then the steward
     shows the badge at the exit.
@@ -258,9 +258,9 @@ def test_a_hall_is_never_overfilled_whatever_the_network_does(
 def let_in_the_last(hall: Hall, door: str, number: int) -> None:
     """Show a badge until the free place has come to the door.
 
-    A door waits a second for a place and then refuses, or as soon as it is told that all are taken.
-    A busy machine may take longer, also until it has the exit that makes one free. So these
-    refusals alone are borne here.
+    A door waits a second for a place and then refuses, or as soon as it hears that all are taken. A
+    busy machine may take longer, also until it has the exit that frees one. So only these refusals
+    are tolerated here.
     """
     wait_until = time.monotonic() + READY_S
     while True:

@@ -1,7 +1,6 @@
 """Three kiosks on video while the server dies for 20 s and one kiosk is killed five times.
 
-What was shown green is in the ledger exactly once, and the hall with two doors never exceeds its
-capacity.
+Each green is in the ledger exactly once, and the hall with two doors never exceeds its capacity.
 """
 
 import time
@@ -65,7 +64,7 @@ def draw(place: LiveSite) -> dict[str, Path]:
 
 
 def kill_while_admitting(kiosk: Process, restart: Path, place: LiveSite) -> None:
-    """Kill it just after a green, five times; it begins its film again each time."""
+    """Kill it just after a green, five times; it restarts its film each time."""
 
     def is_green(shown: int) -> bool:
         if not kiosk.alive:  # A busy machine may have missed the rest of the film.
@@ -80,8 +79,8 @@ def kill_while_admitting(kiosk: Process, restart: Path, place: LiveSite) -> None
 
 
 def play(place: LiveSite, cameras: dict[str, Path], enough: Callable[[], bool]) -> None:
-    """Let the small hall's films end, and the large hall's too if it is not enough before. Show
-    them again until it is. A camera on a busy machine may miss a badge.
+    """Let the small hall's films end, and the large hall's too if there are too few greens before.
+    Repeat them until there are enough. A camera on a busy machine may miss a badge.
     """
     deadline = time.monotonic() + ENOUGH_S
     main, small_hall = place.kiosks["main"], [place.kiosks["west"], place.kiosks["east"]]
@@ -99,7 +98,7 @@ def play(place: LiveSite, cameras: dict[str, Path], enough: Callable[[], bool]) 
 
 
 def all_greens(place: LiveSite) -> set[tuple[str, int]]:
-    """What was shown green, by kiosk and sequence."""
+    """All greens, by kiosk and sequence."""
     kiosks = place.kiosks.items()
     return {(name, said["seq"]) for name, kiosk in kiosks for said in kiosk.greens()}
 
@@ -110,9 +109,7 @@ def is_refused_as_full(place: LiveSite) -> bool:
 
 
 def most_inside(place: LiveSite) -> int:
-    """The most that were ever in the small hall by the doors' own journals, exits there
-    being none.
-    """
+    """The most people ever in the small hall by the doors' own journals; it has no exits."""
     sql = "SELECT COUNT(*) FROM scan JOIN hall USING (hall_id) WHERE code = ? AND decision = ?"
     return place.query(sql, "small", "admitted")[0][0]
 
@@ -143,6 +140,6 @@ def test_nothing_shown_green_is_lost_and_no_hall_is_overfilled(tmp_path: Path) -
         assert len(set(ledger)) == len(ledger)
         assert greens - set(ledger) == set()
         assert most_inside(place) == CAPACITY
-        # A badge that the film shows around the kill is asked about, and nothing else is odd.
+        # A badge in the film around the kill is asked about, and nothing else is unusual.
         odd = {reason for (reason,) in place.query("SELECT reason FROM discrepancy")}
         assert odd <= {"before_restart"}

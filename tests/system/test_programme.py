@@ -43,7 +43,7 @@ role = "keynote"
 
 
 class Screen:
-    """What the door's page is told, as it is told."""
+    """The states that the door's page receives, in order."""
 
     def __init__(self, place: LiveSite, name: str, port: int) -> None:
         self.heard: list[dict] = []
@@ -68,7 +68,7 @@ class Screen:
         self._page.close()
 
     def titles(self) -> list[str]:
-        """Of what the newest state shows."""
+        """The titles in the newest state."""
         shown = self.heard[-1]["status"]["programme"] if self.heard else []
         return [one["titles"]["en"] for one in shown]
 

@@ -1,5 +1,5 @@
-"""What the badge desk does, at doors with and without the network: a corrected card that voids the
-one before, and a day credential.
+"""Effects of the badge desk at doors with and without the network: a corrected card that voids the
+previous one, and a day credential.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from tests.system.support.site import LiveSite, free_port, site, wait_for
 
 pytestmark = pytest.mark.system
 
-BUSY_S = 240.0  # within which it does so, however busy the machine is
+BUSY_S = 240.0  # on any busy machine
 CORRECTED = 5  # people
 VENUE = """
 [[hall]]
@@ -82,7 +82,7 @@ def until_refused(door: HandScanner, text: str, reason: str) -> None:
 
 
 def test_a_card_whose_name_was_corrected_is_refused_everywhere(doors: Doors) -> None:
-    """At online doors at once, at an offline one as soon as it has seen the new card."""
+    """At online doors at once, at an offline door as soon as it has seen the new card."""
     place, west, east = doors.place, doors.west, doors.east
     people = range(1, CORRECTED + 1)
     old = {number: place.badge(number) for number in people}
@@ -111,12 +111,14 @@ def test_a_card_whose_name_was_corrected_is_refused_everywhere(doors: Doors) -> 
         "SELECT s.kiosk, COUNT(*) FROM discrepancy d JOIN scan s ON s.number = d.number"
         " WHERE d.reason = 'superseded' GROUP BY s.kiosk"
     )
-    # West may have let somebody in between the desk's answer and the server's word.
+    # West may have admitted a person between the desk's answer and the server's message.
     assert dict(listed)["east"] == CORRECTED, "the ledger tells of each"
 
 
 def test_a_day_credential_at_both_doors(doors: Doors) -> None:
-    """The badge is denied at the online door at once, at the other once it has seen it."""
+    """The badge is denied at the online door at once, at the other once it has seen the
+    credential.
+    """
     place, west, east = doors.place, doors.west, doors.east
     serial, badge = place.serial(1), place.badge(1)
     assert west.present(badge, "entry").admitted

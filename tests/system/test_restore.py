@@ -1,5 +1,5 @@
-"""A server that is lost with its disk and made again from a backup; a kiosk whose disk was set
-back. Real processes, a hall of ten, and hand scanners at its doors.
+"""A server that is lost with its disk and restored from a backup; a kiosk whose disk was set back.
+Real processes, a hall of ten, and hand scanners at its doors.
 """
 
 import contextlib
@@ -63,7 +63,7 @@ class Doors:
     def __init__(self, place: LiveSite) -> None:
         self.place = place
         self.badges = [place.badge(person) for person in range(PEOPLE)]
-        self.next = 10  # the first who has not been here yet
+        self.next = 10  # the first person who has not been here yet
         self.scanners: dict[str, HandScanner] = {}
         self.ports: dict[str, int] = {}  # of the kiosks' pages
 
@@ -83,13 +83,13 @@ class Doors:
         return self.scanners[name].present(self.badges[person], "entry").admitted
 
     def come(self, name: str) -> bool:
-        """Whether somebody new gets in. Who does not is the next to come."""
+        """Whether a new person gets in. If refused, the same person comes next."""
         entered = self.enter(name, self.next)
         self.next += entered
         return entered
 
     def get_in(self, name: str, person: int) -> None:
-        """Enter where there is a place in the hall, however long a busy machine takes over it."""
+        """Enter if the hall has a place, however long a busy machine takes."""
         wait_for(f"a place at {name}", lambda: self.enter(name, person))
 
     def leave(self, name: str, person: int) -> None:
@@ -129,7 +129,7 @@ def doors(place: LiveSite) -> Iterator[Doors]:
 
 
 def keep(place: LiveSite, second: Path) -> None:
-    """What this process does as the admin is kept on the second disk, as the command line's is."""
+    """Keep this process's acts as admin on the second disk, as the command line does."""
     place.event = load_event(place.event.path)
     place.database.close()
     place.database = Database(place.event.database_path)
@@ -137,14 +137,14 @@ def keep(place: LiveSite, second: Path) -> None:
 
 
 def hallkeeper(*words: str) -> str:
-    """The command, in a process of its own as it is typed. Returns what it prints."""
+    """Run the command as typed, in its own process, and return its output."""
     with started("server.cli.main", *words) as result:
         return result()
 
 
 @contextlib.contextmanager
 def started(module: str, *words: str) -> Iterator[Callable[[], str]]:
-    """A command at work. Its result is what it prints until its end."""
+    """A command at work. Its result is its output until its end."""
     with TemporaryFile() as errors:
         process = shared().start([sys.executable, "-m", module, *words], errors)
         assert process.stdout is not None
@@ -214,7 +214,7 @@ def test_a_server_that_was_lost_with_its_disk(place: LiveSite, doors: Doors, sec
 
 
 def go_on(place: LiveSite, doors: Doors, known: int) -> None:
-    """What the backup will lack: an exit, a new kiosk's entry, a place that came by a recall."""
+    """Events that the backup will lack: an exit, a new kiosk's entry, a place from a recall."""
     doors.leave("west", 2)
     doors.get_in("north", 3)
     for person in range(4, 9):
@@ -224,7 +224,9 @@ def go_on(place: LiveSite, doors: Doors, known: int) -> None:
 
 
 def two_are_heard(place: LiveSite, doors: Doors) -> None:
-    """All doors but the east one: the hall gives out nothing yet, though somebody leaves."""
+    """All doors except the east one are heard: the hall gives out no place yet, though a person
+    leaves.
+    """
     wait_for("two doors", lambda: pool(place).awaited == {("east", 1)})
     wait_for("their scans", lambda: not any(place.waiting(name) for name in ("west", "north")))
     before = {name: granted(place, name) for name in DOORS}
@@ -238,7 +240,7 @@ def two_are_heard(place: LiveSite, doors: Doors) -> None:
 
 
 def fill(doors: Doors) -> int:
-    """Somebody new comes to the door that has a place; how many are inside."""
+    """Let a new person come to the door that has a place; return the number inside."""
     free = [name for name in DOORS if doors.free(name)]
     doors.come(free[0] if free else "north")
     wait_for("the scan", doors.place.settled)
@@ -285,7 +287,7 @@ def test_a_kiosk_whose_disk_was_set_back(place: LiveSite, doors: Doors) -> None:
 
 
 def enrol_again(place: LiveSite, name: str) -> None:
-    """As an admin and a steward type it; what was on the disk is kept beside."""
+    """As typed by an admin and a steward; the old disk's content is kept beside."""
     event = ("--event", str(place.event.path))
     code = hallkeeper("kiosk", "add", name, name, *event).strip()
     words = ("enrol", "--again", "--code", code, "--dir", str(place.path / name))
@@ -302,7 +304,7 @@ def state(place: LiveSite, generation: int) -> str:
 
 
 def board(doors: Doors) -> dict:
-    """What the kiosk's page shows: the first event of its feed."""
+    """The state on the kiosk's page: the first event of its feed."""
     page = http.client.HTTPConnection("127.0.0.1", doors.ports["west"], timeout=READY_S)
     with contextlib.closing(page):
         cookie = open_screen(doors.place.kiosks["west"], page)

@@ -1,7 +1,7 @@
 """A roll call at three assembly points while the network is cut.
 
-Three real kiosks note 1,020 people, and all of them are on the server exactly once afterwards, also
-after one kiosk was killed meanwhile.
+Three real kiosks note 1,020 people, and the server has each exactly once afterwards, even after one
+kiosk was killed.
 """
 
 import threading
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.system
 
 PEOPLE = 1_020  # More than the feed reads and trims at once, and seven batches of each kiosk.
 POINTS = ("north", "east", "south")
-SEEN_TWICE = 50  # people whom the second and the third point see both
+SEEN_TWICE = 50  # people seen by both the second and the third point
 MISSING = 40  # who never come to any point
 VENUE = f"""
 [[hall]]
@@ -44,7 +44,7 @@ mode = "both"
 
 
 class Point(Desk):
-    """A kiosk's page, by which a supervisor begins the roll call and a scanner types badges."""
+    """A kiosk's page, where a supervisor begins the roll call and a scanner types badges."""
 
     def begin_roll_call(self, name: str) -> None:
         self.unlock()
@@ -53,7 +53,7 @@ class Point(Desk):
         wait_for("the roll call", lambda: self.status()["roll_call"] == name)
 
     def restart(self) -> None:
-        """Lose the power, and come back."""
+        """Lose power, and come back."""
         self.kiosk.kill()
         self.kiosk.answers.clear()
         self.kiosk.start()
@@ -99,7 +99,7 @@ def test_three_points_without_network(place: LiveSite) -> None:
         for n in again:
             desks["south"].see(badges[n])
         ((heard,),) = place.query("SELECT MAX(seen_at) FROM kiosk")
-        # By the server's clock, which is put on, the doors count as not heard by then.
+        # By then the doors count as not heard by the server's clock, which is put forward.
         late = max(now_ms(), heard + LIVE_MS + 1)
         found = place.write(lambda db: muster.begin(db, "drill", by="user:1", now=late))
         counts = lists.counts(place.database.reader, found.muster_id)  # type: ignore[attr-defined]
@@ -127,7 +127,7 @@ def shares(people: range) -> dict[str, list[int]]:
 
 
 def each(desks: dict[str, Point], step, people: dict[str, list[int]]) -> None:
-    """Let the three points work at the same time."""
+    """Run the three points at the same time."""
     failed: list[BaseException] = []
 
     def work(name: str) -> None:

@@ -1,4 +1,4 @@
-"""Whole days in a second each: the protocol keeps its promises, and no mutant of it lives.
+"""Whole days in a second each: the protocol keeps its promises, and no mutant of it survives.
 
 `python -m tests.simulator` runs more seeds; a failure here names the command that replays it.
 """
@@ -20,8 +20,8 @@ from tests.simulator.run import run_many, run_seeds, run_world, world_of
 SEEDS = 150  # of each theme: 3,000 days in all
 FRESH = 200
 MUTANT_SEEDS = 5_000
-# Days on which these were found, where they are looked for first. Where the model changes, so do
-# its days. Then tests take longer, but find the same (`python -m tests.simulator --mutant NAME`).
+# Days that revealed these mutants, tried first. If the model changes, so do its days. Then tests
+# take longer, but find the same (`python -m tests.simulator --mutant NAME`).
 SOON = {
     "anyword": 425, "copyfrees": 275, "creditsowed": 422, "forgetfence": 657, "halffull": 24,
     "hasty": 323, "heirloom": 140, "keepsowed": 336, "lastattested": 52, "movedexit": 286,
@@ -76,7 +76,7 @@ def test_two_processes_find_the_same_first_seed() -> None:
 
 
 def test_days_are_full_of_people_and_faults() -> None:
-    """Nothing would be proven by days on which nothing happens."""
+    """Days without events would prove nothing."""
     worlds = [world_of(seed, theme="everything") for seed in range(100)]
     for world in worlds:
         assert run_world(world) is None
@@ -126,7 +126,7 @@ def test_days_with_kept_places_are_full_too() -> None:
 def test_a_failure_tells_seed_step_and_how_to_replay_it() -> None:
     command = [sys.executable, "-m", "tests.simulator", "--seeds", "9", "--mutant", "naive"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stderr  # found is what is asked of a mutant
+    assert found.returncode == 0, found.stderr  # it found the mutant
     assert "seed 0, step " in found.stdout
     assert "replay: python -m tests.simulator --start 0 --seeds 1 --mutant naive" in found.stdout
     command[-2:] = ["--mutant", "none", "--trace"]

@@ -1,5 +1,5 @@
-"""Strangers hold thousands of connections and hundreds of bodies that do not come; kiosks and staff
-go on. `python -m tests.bench slow` has the figures.
+"""Strangers hold thousands of connections and hundreds of stalled bodies; kiosks and staff go on.
+`python -m tests.bench slow` has the figures.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.system
 KIOSKS, CONNECTIONS, BODIES = 60, 3_000, 700
 RATE, SCANS = 40.0, 240
 HALLS = 30  # of two kiosks each
-LONGEST_S = 400.0  # for it all, on a busy machine
+LONGEST_S = 400.0  # in total, on a busy machine
 FILES = 10_000
-# A process of its own, which says once that it holds them all.
+# A separate process, which reports once that it holds them all.
 ATTACK = f"""
 import resource, sys
 from tests.bench.slow import attack
@@ -49,7 +49,7 @@ def many_files():
 
 
 def sign_in_page(port: int) -> int:
-    """The status of a page that anybody may ask for, from an address that is new."""
+    """The status of a public page, from a new address."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -74,8 +74,8 @@ class Desk(HandScanner):
         return self.post("override", {"seq": seq, "reason": "invited_by_host"})
 
     def let_in_beyond(self, text: str) -> None:
-        """Deny, and override it, until a place has come for it. Another door may have asked for one
-        a moment before and may be given it first, and a busy machine may be late with it.
+        """Deny, and override it, until a place has come for it. Another door may have asked a
+        moment earlier and get it first, and a busy machine may be late with it.
         """
 
         def is_in() -> bool:
@@ -93,7 +93,7 @@ class Desk(HandScanner):
         return {door["names"]["en"]: door["door"] for door in json.loads(said)["doors"]}
 
     def status(self) -> dict:
-        """What the screen shows now."""
+        """The current state of the screen."""
         feed = http.client.HTTPConnection("127.0.0.1", self._page.port, timeout=READY_S)
         try:
             feed.request("GET", "/feed", headers={"Cookie": self._cookie})
@@ -161,11 +161,11 @@ def test_overrides_up_to_the_fire_limit_and_not_beyond(
     assert rows == [("override", f"user:{MEI}", "invited_by_host", 1)] * 2
     assert place.query("SELECT * FROM discrepancy") == []
 
-    # The one who was let in beyond at the other door, which may not know it yet.
+    # The person let in beyond capacity at the other door, which may not know it yet.
     wait_for("the feed", lambda: place.has_heard("east"))
     assert east.present(place.badge(CAPACITY), "exit").admitted
     wait_for("the exit", lambda: inside(place) == (CAPACITY, 1))
-    # A place beyond is nobody's but a supervisor's.
+    # Only a supervisor can use a place beyond capacity.
     west.let_in_beyond(place.badge(CAPACITY + 2))
     wait_for("the ledger", lambda: inside(place) == (CAPACITY, 2))
 
@@ -196,7 +196,7 @@ def test_somebody_without_a_badge_is_found_by_name(place: LiveSite, west: Desk) 
     (person,) = [p for p in found["people"] if p["name"] == "Guest Number 7"]
     assert person["serial"] == place.serial(7)
 
-    def is_admitted() -> bool:  # at once, where a busy machine is not late with the place
+    def is_admitted() -> bool:  # at once, unless a busy machine is late with the place
         status, said = west.post("admit", {"serial": person["serial"]})
         assert status == 200
         return said["admitted"]

@@ -1,8 +1,9 @@
-"""Days with the product's kiosks and server at a room inside a hall, against where people are.
+"""Days with the product's kiosks and server at a room inside a hall, checked against people's true
+positions.
 
-People walk through doors as the building lets them, show their badges, and some badges are copies.
-Links are cut, kiosks restart and are carried to other doors, supervisors overrule and annul. A
-failure names its seed; HALLKEEPER_NESTED_DAYS says how many days are run.
+People pass doors as the building allows and show their badges; some badges are copies. Links are
+cut, kiosks restart and move to other doors, supervisors override and annul. A failure names its
+seed; HALLKEEPER_NESTED_DAYS sets the number of days.
 """
 
 import os
@@ -23,7 +24,7 @@ SEEDS = int(os.environ.get("HALLKEEPER_NESTED_DAYS", "3"))
 STEPS = 120
 OUTSIDE, EXPO, ROOM = "outside", "EXPO", "ROOM"
 LIMIT = {EXPO: 8, ROOM: 7}
-# Where each door leads from and into.
+# The halls on both sides of each door.
 WAYS = {
     "expo": (OUTSIDE, EXPO),
     "street": (OUTSIDE, ROOM),
@@ -33,7 +34,7 @@ WAYS = {
 
 
 class Day:
-    """One seed's."""
+    """A day of one seed."""
 
     def __init__(self, path: Path, seed: int) -> None:
         self.random = Random(seed)
@@ -51,7 +52,7 @@ class Day:
         return person // 2 if self.copied else person
 
     def inside(self, hall: str) -> int:
-        """People truly in the hall: in the room is in the hall around it too."""
+        """People truly in the hall: a person in the room is also in the surrounding hall."""
         halls = (ROOM,) if hall == ROOM else (EXPO, ROOM)
         return sum(place in halls for place in self.where.values())
 
@@ -62,7 +63,7 @@ class Day:
         self.check()
 
     def walk(self) -> None:
-        """Somebody goes through a door, if it lets them, one way or the other."""
+        """Let a person through a door in either direction, if it admits them."""
         door = self.random.choice(list(WAYS))
         outer, inner = WAYS[door]
         entering = self.random.random() < 0.6
@@ -86,7 +87,7 @@ class Day:
         self.random.choice(list(self.at.values())).restart()
 
     def carry(self) -> None:
-        """Two kiosks change places: each hears of it before it goes on."""
+        """Two kiosks swap doors: each learns its new door before it continues."""
         one, two = self.random.sample(list(self.at), 2)
         if self.at[one].up and self.at[two].up:
             self.at[one], self.at[two] = self.at[two], self.at[one]
@@ -103,7 +104,7 @@ class Day:
         )
 
     def overrule(self) -> None:
-        """A supervisor lets somebody in who was refused for want of a place."""
+        """Let a supervisor admit a person who was refused for lack of a place."""
         door = self.random.choice(list(WAYS))
         outer, inner = WAYS[door]
         person = self.random.choice(list(self.where))
@@ -119,7 +120,7 @@ class Day:
                 self.overruled = True
 
     def annul(self) -> None:
-        """Somebody was let in and did not go through."""
+        """Annul an admission: the person did not go through."""
         door = self.random.choice(list(WAYS))
         outer = WAYS[door][0]
         here = [person for person, place in self.where.items() if place == outer]
@@ -148,14 +149,14 @@ class Day:
             assert worst <= LIMIT[hall], f"worst case of {hall}: {worst} ({counted} counted)"
 
     def end(self) -> None:
-        """Everybody is heard, and is counted."""
+        """Hear all doors, and count all people."""
         for kiosk in self.at.values():
             kiosk.up = True
         for _ in range(3):
             self.site.quiet()
         self.check()
         for hall in (EXPO, ROOM):
-            # An exit at a door that was away may name a stay that is over, and ends no other.
+            # An exit at a door that was away may name a stay that is over; it ends no other.
             assert self.site.figures(hall)[0] >= self.inside(hall), hall
         self.site.close()
 

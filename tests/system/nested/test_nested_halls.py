@@ -1,5 +1,5 @@
-"""Halls that lie in others, with the product's kiosks and server: whoever is in a room is in the
-hall around it, and counts in both, whatever the network does.
+"""Halls nested in others, with the product's kiosks and server: a person in a room is also in the
+surrounding hall, and counts in both, under any network fault.
 """
 
 from collections.abc import Iterator
@@ -70,8 +70,9 @@ def enrol(site: Nested, *doors: str) -> list[NestedDoor]:
 
 
 def admit(site: Nested, door: NestedDoor, people: range) -> list[int]:
-    """Whom the door let in. One that is refused for want of a place tries again when it has had
-    time to come."""
+    """Return the people that the door let in. A person refused for lack of a place retries once it
+    has had time to come.
+    """
     inside = []
     for person in people:
         answer = door.enter(person)
@@ -85,8 +86,9 @@ def admit(site: Nested, door: NestedDoor, people: range) -> list[int]:
 
 
 def overrule(site: Nested, door: NestedDoor, person: int) -> bool:
-    """Whether a supervisor can let in who was refused; a second time when places had time to
-    come."""
+    """Whether a supervisor can let in a refused person; a second try follows once places had time
+    to come.
+    """
     door.enter(person)
     site.quiet()
     denied = door.enter(person)
@@ -101,7 +103,9 @@ def overrule(site: Nested, door: NestedDoor, person: int) -> bool:
 
 
 def test_no_more_than_the_hall_holds_by_its_own_door_and_by_the_room_s(site: Nested) -> None:
-    """Twelve people showed as six of six, for those in the room did not count in the hall."""
+    """With twelve people, the hall showed six of six, because those in the room did not count in
+    it.
+    """
     expo, street = enrol(site, "expo", "street")
     inside = admit(site, expo, range(6)) + admit(site, street, range(6, 12))
     assert len(inside) == 6
@@ -173,7 +177,7 @@ def test_offline_doors_together_admit_no_more_than_the_hall_holds(
 
 
 def test_exits_offline_give_back_the_places_of_both_halls(site: Nested) -> None:
-    """Twice as many pass a door that is away than it has places, one after the other."""
+    """Twice as many people pass an offline door as it has places, one after the other."""
     _, street = enrol(site, "expo", "street")
     street.up = False
     for person in range(12):
@@ -339,7 +343,7 @@ def test_a_closed_hall_around_shuts_the_room_s_street_door(site: Nested) -> None
     answer = street.enter(0)
     assert reason(answer) == "hall_closed"
     assert answer.explanation["en"].reason == "Exhibition is closed"
-    assert inner.enter(0).admitted  # whoever stands there is in the exhibition already
+    assert inner.enter(0).admitted  # the person is in the exhibition already
 
 
 def test_a_door_that_says_nothing_counts_twice_and_refuses_nobody_for_it(site: Nested) -> None:
@@ -355,7 +359,7 @@ APART = VENUE.replace('parent = "EXPO"\n', "").replace('from = "EXPO"\n', "")
 
 
 def test_halls_that_come_to_lie_in_others_count_who_is_inside(tmp_path: Path) -> None:
-    """The doors hear of it; one that is away, when its scans come."""
+    """The doors hear of it; a door that is away, when its scans arrive."""
     site = Nested(tmp_path, APART)
     expo, street, stairs = enrol(site, "expo", "street", "stairs")
     admit(site, street, range(2))

@@ -1,6 +1,4 @@
-"""Printed A6 badges, rasterised at 150 dpi, through the commands that an organiser and a steward
-use.
-"""
+"""Printed A6 badges, rasterised at 150 dpi, through an organiser's and a steward's commands."""
 
 import json
 import subprocess
@@ -57,7 +55,7 @@ def test_printed_badges_are_read_by_the_kiosk_and_by_others(place: LiveSite) -> 
     assert found == issued
 
     gray = [cv2.imread(str(page), cv2.IMREAD_GRAYSCALE) for page in pages]
-    # OpenCV does not read every symbol, and each run has others.
+    # OpenCV does not read every symbol, and each run has different ones.
     by_opencv = {cv2.QRCodeDetector().detectAndDecode(page)[0] for page in gray} - {""}
     assert by_opencv <= issued
     assert len(by_opencv) >= len(issued) - 1

@@ -1,4 +1,4 @@
-"""A real server that is killed while it prints, and CUPS's own printer for tests."""
+"""A real server that is killed while it prints, and CUPS's own test printer."""
 
 import os
 import random
@@ -47,14 +47,14 @@ def all_jobs(place: LiveSite) -> list[Job]:
 
 
 def codes(printers: list[VirtualZpl]) -> list[bytes]:
-    """What came out, each label by its dots. No two badges have the same."""
+    """The printed labels, each by its dots. No two badges have the same."""
     return [one for printer in printers for one in printer.printed]
 
 
 def test_a_server_killed_while_it_prints_loses_no_job_and_prints_none_twice(
     place: LiveSite,
 ) -> None:
-    """Each job is done and its label came out, or its desk is asked whether it did."""
+    """Each job is done and its label printed, or its desk is asked about it."""
     choice = random.Random(20260504)
     with ExitStack() as stack:
         virtual = [VirtualZpl(takes_s=0.4), VirtualZpl(takes_s=0.4, counts=False)]
@@ -80,7 +80,8 @@ def test_a_server_killed_while_it_prints_loses_no_job_and_prints_none_twice(
             wait_for("labels", lambda before=before: has_more(virtual, before))
             time.sleep(choice.uniform(0.0, 0.6))
             if kill == KILLS - 1:
-                # One of the kills surely catches a label on its way, and nobody can count it.
+                # One of the kills surely interrupts a label, and the server cannot know whether it
+                # printed.
                 virtual[1].holds = True
                 wait_for("a label on its way", lambda: virtual[1].waiting)
             place.server.kill()
@@ -96,9 +97,9 @@ def test_a_server_killed_while_it_prints_loses_no_job_and_prints_none_twice(
         asked = [one for one in found.values() if one.state is JobState.FAILED]
         done = [one for one in found.values() if one.state is JobState.DONE]
         assert {one.problem for one in asked} <= {Problem.PERHAPS_PRINTED}
-        # Each that is done came out. Of those that are asked about, some did.
+        # Each finished job printed. Some of the uncertain ones did too.
         assert len(done) <= len(out) <= len(done) + len(asked)
-        # A kill can catch at most what was being printed, which is one job of each printer.
+        # A kill can interrupt at most the job at each printer.
         assert len(asked) <= KILLS * len(virtual)
         printed = place.query("SELECT COUNT(*) FROM badge WHERE printed = 1")
         more = place.query("SELECT COUNT(*) FROM badge WHERE printed > 1")
@@ -108,13 +109,13 @@ def test_a_server_killed_while_it_prints_loses_no_job_and_prints_none_twice(
 
 
 def has_more(printers: list[VirtualZpl], before: list[int]) -> bool:
-    """Say whether each printed something since."""
+    """Whether each printer has printed since."""
     return all(len(one.printed) > then for one, then in zip(printers, before, strict=True))
 
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    """CUPS's printer for tests, with a bus of its own in place of the system's."""
+    """CUPS's test printer, with its own bus instead of the system's."""
     missing = [name for name in ("ippeveprinter", "dbus-daemon") if not shutil.which(name)]
     if missing:
         pytest.skip(f"{missing[0]} is not installed (Debian: cups-ipp-utils and dbus-daemon)")
@@ -134,7 +135,7 @@ def office(tmp_path: Path) -> Iterator[tuple[int, Path]]:
         server = subprocess.Popen(
             ["ippeveprinter", "-p", str(port), "-r", "off", "-k", "-d", str(spool), "-s", "10,0",
              "-K", str(tmp_path), "-f", "application/pdf,image/pwg-raster",
-             # Without a command for what it prints it only waits, for 5 to 15 s a job.
+             # Without a print command it only waits, for 5 to 15 s a job.
              "-c", shutil.which("true"), "Desk"],
             env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": where},
             stdout=log,

@@ -1,8 +1,7 @@
-"""Two servers on one database of PostgreSQL, whose ways to it are cut without a word to anybody.
+"""Two servers on one PostgreSQL database, whose links to it are cut silently.
 
-Kiosks scan all the while. With one server cut off they go on with the other one; with both, doors
-decide by themselves. Nothing that was acknowledged is lost, nothing is there twice, and no hall is
-over its capacity.
+Kiosks scan all the while. With one server cut off they use the other; with both, doors decide by
+themselves. No acknowledged scan is lost or stored twice, and no hall exceeds its capacity.
 """
 
 import sys
@@ -20,7 +19,7 @@ pytestmark = [
 ]
 
 CAPACITY = 8
-# The cuts are longer than any silence that is borne (`bounds.SILENT_S`). Before and after them each
+# The cuts are longer than any tolerated silence (`bounds.SILENT_S`). Before and after them each
 # door has time for some dozens of scans.
 BEFORE_S, ONE_S, BOTH_S, AFTER_S = 1.5, 6.0, 5.0, 2.0
 

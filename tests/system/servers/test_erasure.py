@@ -1,4 +1,4 @@
-"""A person is erased at a real server while doors scan: nothing that was acknowledged is lost."""
+"""A person is erased at a real server while doors scan: no acknowledged scan is lost."""
 
 import socket
 import sqlite3
@@ -44,7 +44,7 @@ def place(tmp_path: Path) -> Iterator[LiveSite]:
 
 
 def acknowledged(place: LiveSite) -> int:
-    """How many scans the kiosk need not send again."""
+    """The number of scans that the kiosk need not send again."""
     journal = f"file:{place.path / 'west' / JOURNAL_FILE}?mode=ro"
     with closing(sqlite3.connect(journal, uri=True)) as found:
         return int(found.execute("SELECT acked FROM state").fetchone()[0])
@@ -62,7 +62,7 @@ def test_scans_after_an_erasure_stay_in_the_ledger(place: LiveSite) -> None:
     erased = [place.serial(10), place.serial(11)]
     port = free_port()
     desk = Desk(place, role="admin")
-    # Nothing but the server has the database open, as in the field.
+    # Only the server has the database open, as in the field.
     place.database.close()
 
     def scan(number: int) -> None:
@@ -76,7 +76,7 @@ def test_scans_after_an_erasure_stay_in_the_ledger(place: LiveSite) -> None:
         desk.erase(erased[0])
         assert keeps_locks(place)
         # Without the server's locks it would take its own connection for the last one, and delete
-        # the write-ahead log as it ends.
+        # the write-ahead log at its end.
         status = [sys.executable, "-m", "server.cli.main", "status"]
         subprocess.run([*status, "--event", str(place.event.path)], check=True)
         scan(2)

@@ -1,5 +1,5 @@
-"""A real kiosk that knows two addresses of its server: one ends, or falls silent, and it goes on
-with the other one within two seconds. What was shown green is in the ledger once.
+"""A real kiosk that knows two addresses of its server: one ends or falls silent, and the kiosk uses
+the other within two seconds. Each green is in the ledger once.
 """
 
 import socket
@@ -16,8 +16,8 @@ from tests.system.support.site import LiveSite, free_port, hallkeeper, site, wai
 
 pytestmark = pytest.mark.system
 
-BUSY_S = 240.0  # however busy the machine is
-LASTING = 2  # A kiosk's feed and its posts. A look at whether a server is ready is one.
+BUSY_S = 240.0  # on any busy machine
+LASTING = 2  # A kiosk's feed and its posts. A probe of a server's readiness is one connection.
 VENUE = """
 [[hall]]
 code = "small"
@@ -38,7 +38,7 @@ def tell(place: LiveSite, *links: Link) -> None:
 
 
 def in_order(*links: Link) -> list[Link]:
-    """As the kiosks of the hall, which is the first one, try them."""
+    """In the order in which the kiosks of the first hall try them."""
     by_text = {f"{link.address[0]}:{link.address[1]}": link for link in links}
     addresses = [ServerAddress(*link.address) for link in links]
     return [by_text[one.text] for one in preferred(addresses, 1)]
@@ -57,13 +57,13 @@ def carried(link: Link) -> int:
 
 
 def moves(place: LiveSite) -> list[str]:
-    """What the kiosk said of each server that did not answer it."""
+    """The kiosk's messages about each server that did not answer it."""
     lines = place.kiosks["west"].log.read_text().splitlines()
     return [line for line in lines if "does not answer" in line]
 
 
 def is_next(link: Link, other: Link) -> str:
-    """What the kiosk says when it goes on from one link to the other."""
+    """The kiosk's message when it moves from one link to the other."""
     names = [f"{host}:{port}" for host, port in (link.address, other.address)]
     return f"{names[0]} does not answer: {names[1]} is next"
 
@@ -117,7 +117,7 @@ def test_it_goes_on_with_the_next_and_comes_back(tmp_path: Path) -> None:
                 until_acknowledged(place)
                 wait_for("its words", lambda: said_since(place, known, is_next(first, second)))
 
-            # It knows both after a restart, also with the enrolment's and the first one away.
+            # It knows both after a restart, even if the enrolment's address is down.
             entrance.close()
             place.kiosks["west"].stop()
             with HandScanner(place.run_typed("west", port), port, socket.create_connection) as west:

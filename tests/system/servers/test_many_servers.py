@@ -1,4 +1,4 @@
-"""Three servers on one database of PostgreSQL, which are killed at random while six kiosks scan."""
+"""Three servers on one PostgreSQL database, killed at random while six kiosks scan."""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A fork of the process that has all code loaded is like a process that was started by itself."""
+"""A fork of the process with all code loaded is like a process that was started directly."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from tests.system.support.site import Process, free_port, hallkeeper, wait_for
 pytestmark = pytest.mark.system
 
 
-# A nursery that loads the commands of one of the two alone.
+# A nursery that loads only one of the two commands.
 ONLY = """
 from tests.system.support import nursery
 nursery.COMMANDS = {{"{0}": nursery.COMMANDS["{0}"]}}
@@ -83,7 +83,7 @@ def test_it_says_and_returns_what_the_command_does(
     assert process.child is not None
     assert process.child.wait(240) == alone.returncode != 0
     said = (tmp_path / "log").read_text().splitlines()
-    # But for the name by which it was called.
+    # Except for the name by which it was called.
     assert said[-1:] == alone.stderr.decode().splitlines()[-1:]
 
 
@@ -102,13 +102,13 @@ def test_it_has_a_session_and_files_of_its_own(
 
 
 def lasting_server(started: list[Process], log: Path, folder: str) -> Process:
-    """A server that runs until it is ended. The folder is named as seen from the working one."""
+    """A server that runs until it is ended. The folder is relative to the working directory."""
     hallkeeper("init", folder, "--port", str(free_port()))
     return start(started, log, "server.cli.main", "serve", "--event", folder)
 
 
 def test_what_it_opens_is_told_of_by_nobody_else(started: list[Process], tmp_path: Path) -> None:
-    """A fork that held another's output would keep it from ever ending."""
+    """A fork that held another's output would never let it end."""
     path, port = tmp_path / "event", free_port()
     hallkeeper("init", str(path), "--port", str(port))
     lasting = start(started, tmp_path / "log", "server.cli.main", "serve", "--event", str(path))
@@ -128,8 +128,8 @@ def is_open(port: int) -> bool:
 
 
 def test_two_threads_may_start_the_first_forks_and_wait_for_one() -> None:
-    """As where a mail server of the test, in a thread of its own, ends the mailer for which the
-    test waits.
+    """For example a test's mail server, in its own thread, ends the mailer for which the test
+    waits.
     """
     made = Nursery("-c", OF_KIOSKS)
     command = [sys.executable, "-m", "kiosk", "status", "--no-such-option"]
@@ -140,14 +140,14 @@ def test_two_threads_may_start_the_first_forks_and_wait_for_one() -> None:
             waiting = [others.submit(child.wait, 240.0) for _ in range(2)]
             others.submit(child.kill).result(240)
             assert child.poll() in (None, child.wait(240))
-            child.kill()  # which is harmless now
+            child.kill()  # harmless now
             (status,) = {one.result(240) for one in waiting} | {child.wait(0)}
         return status
 
     try:
         with ThreadPoolExecutor(4) as pool:
             ended = [pool.submit(end) for _ in range(8)]
-        # Some had said before they were killed that there is no such option.
+        # Some had reported before the kill that there is no such option.
         assert {one.result() for one in ended} <= {-signal.SIGKILL, 2}
     finally:
         made.close()

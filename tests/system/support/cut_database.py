@@ -1,9 +1,9 @@
-"""Two servers whose ways to PostgreSQL are cut, so that packets vanish and nobody is told.
+"""Two servers whose links to PostgreSQL are cut, so that packets vanish without an error.
 
-Each server, and the database, has a network of its own. Between a server and the database there is
-a bridge of the kernel, from which the server's end is taken away. Kiosks reach the servers by other
-cables, which stay whole. Everything that uses this runs in `on_site`, because the kiosks' sockets
-belong to the network of the thread that made them.
+Each server, and the database, has its own network. A kernel bridge joins a server to the database;
+a cut detaches the server's end. Kiosks reach the servers by other cables, which stay up. All users
+of this module run in `on_site`, because the kiosks' sockets belong to the network of the thread
+that made them.
 """
 
 import itertools
@@ -31,7 +31,7 @@ _NET = "198.18.{}.{}"
 
 
 class Wire:
-    """The way between a server and the database."""
+    """The link between a server and the database."""
 
     def __init__(self, server: Namespace, database: Namespace, number: int) -> None:
         self._inside = Namespace()
@@ -50,7 +50,7 @@ class Wire:
             raise
 
     def cut(self) -> None:
-        """Let nothing pass. Both ends stay up, and hear nothing of it."""
+        """Let nothing pass. Both ends stay up and get no notice."""
         self._inside.ip("link", "set", "port2", "nomaster")
 
     def mend(self) -> None:
@@ -62,14 +62,13 @@ class Wire:
 
 @dataclass
 class Cut:
-    """What became of one cut, in seconds."""
+    """The result of one cut, in seconds."""
 
     which: tuple[int, ...]
     cut_at: float = 0.0  # Unix seconds
     mended_at: float = 0.0
-    # Until a scan of each kiosk was acknowledged that had asked a server which was cut off.
+    # Until a scan of each kiosk that had asked a cut-off server was acknowledged.
     until_next_s: list[float] = field(default_factory=list)
-    # For how long the thread that looks was kept from it by a busy machine, until the last of them.
 
 
 @dataclass
@@ -77,7 +76,7 @@ class CutSite:
     many: ManyServers
     wires: list[Wire]
     cuts: list[Cut] = field(default_factory=list)
-    # When any kiosk had something acknowledged (Unix seconds).
+    # Times at which any kiosk got an acknowledgement (Unix seconds).
     acknowledged: list[float] = field(default_factory=list)
 
     def play(
@@ -143,7 +142,7 @@ class CutSite:
         return max(later - earlier for earlier, later in itertools.pairwise(points))
 
     def answers(self, within: Cut) -> list[float]:
-        """How long the doors' answers took during a cut."""
+        """The durations of the doors' answers during a cut."""
         begin, end = within.cut_at * 1000, within.mended_at * 1000
         return sorted(took for at, took, _ in self.many.found.answers if begin <= at <= end)
 
@@ -180,13 +179,13 @@ def two_servers(network: Network, path: Path, *, kiosks: int, capacity: int) -> 
 
 
 def on_site(step: Callable[[Network], T]) -> T:
-    """What `step` returns, which runs where the kiosks are."""
+    """Return the result of `step`, which runs in the kiosks' network."""
     with Network() as network:
         return network.server.run(lambda: step(network))
 
 
 def run(site: CutSite, seconds: float, pause_s: float, fault: Callable[..., None]) -> None:
-    """Scan for so long, with the fault, and note what is acknowledged until all of it is."""
+    """Scan for so long, with the fault, and note acknowledgements until the last."""
     over = threading.Event()
     watcher = threading.Thread(target=site.watch, args=(over,))
     watcher.start()
@@ -199,5 +198,5 @@ def run(site: CutSite, seconds: float, pause_s: float, fault: Callable[..., None
 
 
 def milliseconds(values: list[float], share: float) -> float:
-    """That share of sorted times in seconds, in ms."""
+    """That quantile of sorted times in seconds, in ms."""
     return round(1000 * values[min(len(values) - 1, int(share * len(values)))], 1)

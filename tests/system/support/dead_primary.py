@@ -18,14 +18,14 @@ _LOOK_S = 0.02
 
 @dataclass
 class Death:
-    """What became of it."""
+    """The result of the takeover."""
 
     scans: int = 0
     greens: int = 0
     acknowledged_before: int = 0
     acknowledged_after: int = 0
     until_promoted_s: float = 0.0
-    # Since the standby took writes, until a scan of each kiosk was acknowledged.
+    # From the standby's first write until a scan of each kiosk was acknowledged.
     until_next_s: list[float] = field(default_factory=list)
     longest_gap_s: float = 0.0
     # The doors' answers while there was no primary, in seconds.
@@ -36,7 +36,7 @@ def play(
     many: ManyServers, kill: Callable[[], object], promoted: Callable[[], object], after_s: float
 ) -> Death:
     """Kill the primary while kiosks scan, and go on for so long. `promoted` returns once another
-    one takes writes. What must hold is checked.
+    takes writes. Checks all invariants.
     """
     found, site = Death(), CutSite(many, [])
     kiosks = list(many.kiosks.values())
@@ -67,7 +67,7 @@ def play(
         found.answers = sorted(
             took for at, took, _ in many.found.answers if died_at <= at / 1000 <= promoted_at
         )
-        # What the checks read by was lost with the primary.
+        # The checks' connection was lost with the primary.
         with suppress(EngineError, DatabaseError), many.database.reading() as db:
             db.execute("SELECT 1")
 

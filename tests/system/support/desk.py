@@ -1,4 +1,4 @@
-"""A browser at the badge desk: signed in at a real server, it fills the forms of its pages."""
+"""A browser at the badge desk: signed in at a real server, it fills in the forms of its pages."""
 
 import http.client
 import os
@@ -16,7 +16,7 @@ _PASSWORD = "correct-horse-42"
 
 
 class Form(HTMLParser):
-    """What the form of a page that is sent to `action` holds as it is shown."""
+    """The initial fields of a page's form that is sent to `action`."""
 
     def __init__(self, page: str, action: str, here: str) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Desk:
         _, token = users.sign_in(place.database, name, _PASSWORD, now=now_ms())
         self._cookies = {auth.COOKIE: token}
         self._origin = f"https://{place.address[0]}:{place.address[1]}"
-        # Kiosks pin the server's certificate. Here it is enough to be on the same machine.
+        # Kiosks pin the server's certificate. Here the same machine is enough.
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self._server = http.client.HTTPSConnection(*place.address, timeout=240, context=context)
@@ -71,7 +71,7 @@ class Desk:
         self._server.close()
 
     def correct(self, serial: int, **fields: str) -> None:
-        """Change what the roster says of somebody, on the form for it."""
+        """Correct a person's roster entry on its form."""
         self._send(f"{_page(serial)}/edit", f"{_page(serial)}/edit", **fields)
 
     def reissue(self, serial: int, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What befalls a site with a network of its own: cables cut or bad, the server killed."""
+"""Faults of a site with its own network: cut or bad cables, a killed server."""
 
 import random
 import time
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from tests.system.support.namespaces import Cable
 from tests.system.support.site import LiveSite
 
-LAST_S = (1.5, 4.0)  # how long a fault lasts
+LAST_S = (1.5, 4.0)  # duration of a fault
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that begins and ends at seconds of the run."""
+    """A fault that begins and ends at seconds of the run."""
 
     begins: float
     ends: float
@@ -24,7 +24,7 @@ class Fault:
 def make_faults(
     cables: Collection[Cable], place: LiveSite, run_s: float, dice: random.Random
 ) -> list[Fault]:
-    """One of each kind at each cable, all of them cut, and the server killed; they may overlap."""
+    """Each kind of fault at each cable, a cut of all, and a killed server; they may overlap."""
 
     def cut_all() -> None:
         for cable in cables:
@@ -47,7 +47,7 @@ def make_faults(
 
 
 def happen(faults: list[Fault]) -> None:
-    """Let each begin and end at its time."""
+    """Begin and end each fault at its time."""
     began = time.monotonic()
     steps = [(one.begins, one.begin) for one in faults] + [(one.ends, one.end) for one in faults]
     for at, step in sorted(steps, key=lambda one: one[0]):

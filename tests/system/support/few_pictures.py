@@ -1,11 +1,11 @@
-"""Films for tests that look at what becomes of a scan, and not at how well a camera reads."""
+"""Films for tests of a scan's result, and not of the camera's reading."""
 
 import pytest
 
 from server.demo.film import film
 
-# The demo's have fifteen. To draw one, and to look at it, takes a hundredth of a second. A badge is
-# held up for so long that four of ten are sharp, whatever is in the way at first.
+# The demo's have fifteen. Drawing a picture and reading it take a hundredth of a second. A badge is
+# held up until four of ten pictures are sharp, whatever covers it at first.
 PER_SECOND = 10
 
 

@@ -22,7 +22,7 @@ Connect = Callable[[tuple[str, int], float], socket]
 
 @dataclass(frozen=True)
 class Answer:
-    """What the kiosk said, and between which monotonic seconds."""
+    """The kiosk's answer, and the monotonic seconds around it."""
 
     said: dict
     asked_at: float
@@ -53,9 +53,10 @@ class _Page(http.client.HTTPConnection):
 
 
 def open_screen(kiosk: Process, page: http.client.HTTPConnection) -> str:
-    """The cookie of a browser that has opened the kiosk's link. Raises OSError while there is none.
+    """Return the cookie of a browser that has opened the kiosk's link. Raises OSError while there
+    is none.
 
-    The link may be of a kiosk that ran before: then the caller tries again.
+    The link may be of an earlier kiosk: then the caller tries again.
     """
     link = (kiosk.log.parent / kiosk.name / LINK_FILE).read_text().strip()
     page.request("GET", link[link.index("/open") :])
@@ -98,7 +99,7 @@ class HandScanner:
         self.close()
 
     def turn(self, direction: str) -> bool:
-        """Whether the door has it; not before the kiosk knows its door, or where it has one."""
+        """Whether the door has turned; it cannot before the kiosk knows its door."""
         if direction != self._direction:
             status, _ = self._request("POST", "/direction", {"direction": direction})
             self._direction = direction if status == 204 else ""
@@ -120,7 +121,7 @@ class HandScanner:
         return answer
 
     def let_in(self, text: str) -> Answer:
-        """Show a badge until a place has come to the door for it, and return that answer.
+        """Show a badge until the door gets a place for it, and return that answer.
 
         A door waits a second for a place and then refuses. A busy machine may take longer.
         """

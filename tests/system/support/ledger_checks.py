@@ -1,7 +1,7 @@
-"""What must hold in the real databases: the doors' journals, and the server's ledger.
+"""Invariants of the real databases: the doors' journals, and the server's ledger.
 
-Journals are read as the files that they are, and their records as JSON, so that no code of the
-product stands between the promise and its check.
+Journals are read as plain files, and their records as JSON, so that the checks use no code of the
+product.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from tests.system.support.site import LiveSite, wait_for
 Stay = tuple[str, int, int]  # kiosk, generation, sequence of the entry
 LOOK_S = 0.02
 FOR_EVER = 2**60
-NEAR_MS = 200  # two kiosks' clocks as they know them, over bad links
+NEAR_MS = 200  # two kiosks' estimates of the time, over bad links
 SKEW_MS = 250  # half of ledger_step's margin between two clocks
 _SCAN = b"hallkeeper/scan/v1\x00"
 _SALTED_SCAN = b"hallkeeper/scan/v2\x00"
@@ -59,14 +59,14 @@ class Line:
 
 
 class Journals:
-    """The doors' journals on disk, read while the kiosks go on writing."""
+    """The doors' journals on disk, read while the kiosks write."""
 
     def __init__(self, paths: dict[str, Path]) -> None:
         self._paths = paths
         self.lines: dict[str, list[Line]] = {kiosk: [] for kiosk in paths}
 
     def read(self) -> None:
-        """Take in what is new."""
+        """Read the new lines."""
         for kiosk, path in self._paths.items():
             known = self.lines[kiosk]
             known += _lines(kiosk, path, known[-1].seq if known else 0)
@@ -75,9 +75,9 @@ class Journals:
         return [line for lines in self.lines.values() for line in lines]
 
     def inside(self) -> set[Stay]:
-        """Entries on any disk that no exit has ended.
+        """Entries on any disk without an exit.
 
-        Exits are read after entries, so that there were at least so many at one moment.
+        Exits are read after entries, so at least this many were inside at one moment.
         """
         self.read()
         entered = {line.stay for line in self.all() if line.enters}
@@ -86,7 +86,7 @@ class Journals:
 
 
 class Watch:
-    """Looks into the journals all the time, and keeps the most people that were ever inside."""
+    """Reads the journals all the time, and keeps the most people that were ever inside."""
 
     def __init__(self, journals: Journals) -> None:
         self._journals = journals
@@ -117,9 +117,9 @@ def _lines(kiosk: str, path: Path, after: int) -> list[Line]:
 
 
 def ends(lines: Iterable[Line]) -> dict[Stay, int]:
-    """When each stay that is over was ended, by the exit that names it or that can only mean it.
+    """The end of each finished stay, by the exit that names it or can only mean it.
 
-    Doors that are cut off know of no entry elsewhere: an exit there names nothing, and yet somebody
+    Doors that are cut off know of no entry elsewhere: an exit there names no stay, though a person
     left. It counts for one entry of the badge before it.
     """
     ended: dict[Stay, int] = {}
@@ -140,10 +140,10 @@ def ends(lines: Iterable[Line]) -> dict[Stay, int]:
 
 
 def most_inside(lines: list[Line], waits_ms: Mapping[tuple[str, int], int]) -> int:
-    """The most that were inside at one time, by the records' own times, all of one clock.
+    """The most people inside at one time, by the records' own times, all of one clock.
 
-    An entry counts from when it was on disk at the latest, which is when it was answered, since it
-    may have waited for a place and for the disk; an exit from when the badge was shown.
+    An entry counts from its answer, when it was on disk at the latest, since it may have waited for
+    a place and for the disk; an exit from when the badge was shown.
     """
     ended = ends(lines)
     steps = []
@@ -186,7 +186,9 @@ def _hash(data: bytes) -> bytes:
 
 
 def _next(before: bytes, line: Line) -> bytes:
-    """A head, worked out without the code of ours. A record of version 2 is in it by its hash."""
+    """A head, computed without the product's code. It includes a record of version 2 by its
+    hash.
+    """
     if line.said["v"] == 2:
         return _hash(_SALTED_SCAN + before + _hash(line.raw))
     return _hash(_SCAN + before + line.raw)
@@ -203,16 +205,16 @@ def check_log(place: LiveSite) -> None:
 
 
 def check_clocks(lines: Iterable[Line]) -> None:
-    """All kiosks run by the server's own clock: whoever measured it otherwise would put scans in a
-    wrong order, and infer exits of people who are inside.
+    """All kiosks use the server's own clock: another measure would order scans wrongly, and infer
+    exits of people who are inside.
     """
     skews = [line.said["skew_ms"] or 0 for line in lines]
     assert max(map(abs, skews)) <= SKEW_MS, f"{min(skews)} to {max(skews)} ms"
 
 
 def check_places(place: LiveSite, journals: Journals) -> None:
-    """When all is quiet in a site of one hall: doors and server agree on who is inside, and every
-    place is somewhere.
+    """When all is quiet in a site of one hall: doors and server agree on the people inside, and
+    every place is accounted for.
     """
 
     def agree() -> bool:  # the last orders may be on their way
@@ -237,10 +239,10 @@ def _free_at_doors(place: LiveSite, hall_id: int) -> int:
 
 
 def check_discrepancies(place: LiveSite, journals: Journals) -> int:
-    """Whoever entered by a badge that was inside already is listed, with both doors' records.
+    """Each entry by a badge that was inside already is listed, with both doors' records.
 
-    Returns how many. Entries of one badge so near in time that the two kiosks' clocks can't tell
-    which stay was over are left out.
+    Returns their number. Entries of one badge so near in time that the kiosks' clocks can't order
+    them are left out.
     """
     journals.read()
     lines = {(line.kiosk, line.seq): line for line in journals.all()}
@@ -278,7 +280,7 @@ def _noted(place: LiveSite) -> defaultdict[tuple[str, int], list[str]]:
 
 
 def _twice(lines: list[Line]) -> Iterator[tuple[Line, list[Line]]]:
-    """Entries while the same badge was inside, each with the entries that were."""
+    """Entries while the same badge was inside, each with the earlier entries."""
     left = ends(lines)
     by_serial: dict[int, list[Line]] = {}
     for line in sorted((line for line in lines if line.enters), key=lambda line: line.at):

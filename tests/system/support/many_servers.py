@@ -1,7 +1,7 @@
-"""Several servers on one database of PostgreSQL as processes, and kiosks that scan meanwhile.
+"""Several server processes on one PostgreSQL database, while kiosks scan.
 
 The kiosks are the product's own, each with its threads, in this process. Servers are killed and
-started again at random.
+restarted at random.
 """
 
 import os
@@ -46,7 +46,7 @@ PER_HALL = 2  # kiosks
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a server runs, and how it reaches the database."""
+    """A server's machine, and its route to the database."""
 
     address: ServerAddress
     url: str
@@ -59,7 +59,7 @@ def on_loopback(url: str, servers: int) -> list[Machine]:
 
 @dataclass
 class Found:
-    """What a run came to."""
+    """The result of a run."""
 
     scans: int = 0
     greens: int = 0
@@ -108,7 +108,7 @@ class ManyServers:
         self.kiosks: dict[str, Kiosk] = {}
 
     def _server(self, number: int, machine: Machine) -> Process:
-        """A server on a machine of its own: it has a copy of the event's directory."""
+        """A server on its own machine, with a copy of the event's directory."""
         own = self.path / f"server-{number}"
         shutil.copytree(self.event.path, own)
         keep_address(own, Address(machine.url))
@@ -184,7 +184,7 @@ class ManyServers:
         kills: int = 0,
         fault: Callable[[threading.Event], object] | None = None,
     ) -> Found:
-        """Scan at every kiosk, and kill servers or have another fault, for so long, and longer
+        """Scan at every kiosk, and kill servers or cause another fault, for so long, and longer
         until there are so many greens at two servers or more, and so many kills. A busy machine is
         slow with both.
         """
@@ -216,7 +216,7 @@ class ManyServers:
             )
 
         def is_over() -> bool:
-            """A fault that was given ends by itself."""
+            """A given fault ends by itself."""
             has_ended = fault is None or not threads[-1].is_alive()
             return time.monotonic() >= until and has_ended and is_enough()
 
@@ -268,14 +268,14 @@ class ManyServers:
             while not over.is_set() and not any(
                 one.alive and self._answers(one, where) for one, where in others
             ):
-                over.wait(0.1)  # A busy machine is slow to start those of before.
+                over.wait(0.1)  # A busy machine is slow to restart the killed servers.
             server.kill()
             self.found.kills += 1
             over.wait(self.dice.uniform(0.5, 2.0))
             server.start()
 
     def check(self) -> Found:
-        """Wait until all scans are sent, and check what must be so. Returns what was found."""
+        """Wait until all scans are sent, check the invariants, and return the result."""
         wait_for(
             "all scans to arrive",
             lambda: all(one.journal.state().waiting == 0 for one in self.kiosks.values()),

@@ -1,9 +1,8 @@
 """Network namespaces and the cables between them, made by a test and gone with it.
 
 Nothing here has a name outside: a namespace lives while a file of this process is open, and a cable
-is two taps between which a thread of this process carries the frames. So even a test that is killed
-leaves nothing behind. The thread also delays and loses frames, as tc's netem would, which many
-kernels do not have.
+is two taps between which a thread of this process carries the frames. So even a killed test leaves
+nothing behind. The thread also delays and loses frames like tc's netem, which many kernels lack.
 """
 
 import ctypes
@@ -38,10 +37,10 @@ _IDLE_S = 0.05
 
 
 class Namespace:
-    """A network of its own: loopback, and the cables that are put into it."""
+    """A separate network: loopback, and the cables attached to it."""
 
     def __init__(self) -> None:
-        """Raises OSError where it is not permitted."""
+        """Raises OSError if not permitted."""
         self._file = _in_a_thread(_new_namespace)
         self.path = f"/proc/{os.getpid()}/fd/{self._file}"
         try:
@@ -51,7 +50,7 @@ class Namespace:
             raise
 
     def close(self) -> None:
-        """Let it go; it ends with the last process in it."""
+        """Release it; it ends with its last process."""
         os.close(self._file)
 
     @property
@@ -60,13 +59,13 @@ class Namespace:
         return ["nsenter", f"--net={self.path}"]
 
     def ip(self, *words: str) -> None:
-        """Run `ip` here. Raises OSError with what it says."""
+        """Run `ip` here. Raises OSError with its message."""
         done = subprocess.run([*self.prefix, "ip", *words], capture_output=True, text=True)
         if done.returncode:
             raise OSError(0, f"ip {' '.join(words)}: {done.stderr.strip()}")
 
     def run(self, step: Callable[[], T]) -> T:
-        """What `step` returns; the sockets that it makes belong to this network."""
+        """Return the result of `step`; its sockets belong to this network."""
 
         def inside() -> T:
             enter(self._file)
@@ -79,7 +78,7 @@ class Namespace:
 
 
 class Cable:
-    """Carries frames between two namespaces, as well or badly as it is told to."""
+    """Carries frames between two namespaces, with settable quality."""
 
     def __init__(
         self,
@@ -96,7 +95,7 @@ class Cable:
         self._dice = dice
         self._ends: list[int] = []
         self._over = threading.Event()
-        self._waiting: list[tuple[float, int, int, bytes]] = []  # when, in turn, to where, what
+        self._waiting: list[tuple[float, int, int, bytes]] = []  # time, order, destination, frame
         self.carried = self.lost = 0
         self.mend()
         self._thread = threading.Thread(target=self._carry, name=f"cable {name}", daemon=True)
@@ -109,11 +108,11 @@ class Cable:
         self._thread.start()
 
     def cut(self) -> None:
-        """Let nothing pass, and tell nobody: connections hang."""
+        """Drop everything silently: connections hang."""
         self._dead = True
 
     def degrade(self, delay_s: tuple[float, float], loss: float) -> None:
-        """Delay each frame by something between the two, and lose this share of them."""
+        """Delay each frame by a random time between the two, and lose this share of frames."""
         self._delay_s, self._loss = delay_s, loss
 
     def mend(self) -> None:
@@ -122,7 +121,7 @@ class Cable:
         self.degrade((0.0, 0.0), 0.0)
 
     def unplug(self) -> None:
-        """As `cut`, and the near end knows it at once."""
+        """Like `cut`, but the near end knows it at once."""
         self._near.ip("link", "set", "eth0", "down")
 
     def plug(self) -> None:
@@ -167,7 +166,7 @@ class Network:
     """The server's namespace with a switch, and a door's namespace for each `door`."""
 
     def __init__(self, seed: int = 0) -> None:
-        """Raises OSError where it is not permitted, with nothing left behind."""
+        """Raises OSError if not permitted, and leaves nothing behind."""
         self._seed = seed
         self._doors = 0
         self._parts = ExitStack()
@@ -206,7 +205,7 @@ class Network:
 
 
 def why_none() -> str:
-    """Why there can be no such network here, in one sentence; "" where there can."""
+    """The reason against such a network here, in one sentence; "" if it works."""
     if sys.platform != "linux":
         return "Network namespaces are Linux's."
     missing = [tool for tool in ("ip", "nsenter") if shutil.which(tool) is None]
@@ -221,7 +220,7 @@ def why_none() -> str:
 
 
 def enter(namespace: int) -> None:
-    """Be in the network of this open file. It is the calling thread's alone."""
+    """Enter the network of this open file, for the calling thread only."""
     _call("setns", namespace, _CLONE_NEWNET)
 
 
@@ -234,7 +233,7 @@ def _call(function: str, *values: int) -> None:
 
 
 def _in_a_thread(step: Callable[[], T]) -> T:
-    """In a thread that ends with it: to which namespace one belongs is a thread's own affair."""
+    """Run in a short-lived thread, because each thread has its own namespace."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(step).result()
 
@@ -245,7 +244,7 @@ def _new_namespace() -> int:
 
 
 def _tap(name: str) -> int:
-    """A network interface whose far side is the returned file: whole frames, one each read."""
+    """A network interface whose far side is the returned file: each read is one whole frame."""
     end = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     try:
         wish = struct.pack("16sH22x", name.encode(), _IFF_TAP | _IFF_NO_PI)

@@ -1,7 +1,7 @@
 """A server's stores and kiosks' cores in one process, with a link between them that can be cut.
 
 The kiosk's journal, replica, sync, feed and admitter and the server's ledger, grants and snapshots
-are the product's; what travels between them is encoded and decoded as on the wire. Time is given.
+are the product's; their messages are encoded and decoded as on the wire. Time is given.
 """
 
 import os
@@ -99,19 +99,19 @@ class Nested:
         return int(self.database.reader.execute(query, (code,)).fetchone()[0])
 
     def figures(self, code: str) -> tuple[int, int]:
-        """How many are inside by the ledger, and the most that can be."""
+        """The number inside by the ledger, and the maximum."""
         hall = self.hall(code)
         one = next(f for f in hall_figures(self.database.reader) if f.hall_id == hall)
         return one.inside, one.worst_case
 
     def overrides(self, code: str) -> int:
-        """Places beyond the capacity that doors hold, perhaps used unseen."""
+        """Places beyond the capacity at doors, perhaps used unseen."""
         hall = self.hall(code)
         found = hall_figures(self.database.reader)
         return next(one.overrides for one in found if one.hall_id == hall)
 
     def quiet(self) -> None:
-        """Every door that is up says and hears all there is."""
+        """Let every door that is up send and receive everything."""
         for _ in range(4):
             self.now += 1_500  # places are shared once a second
             for door in self.doors:
@@ -179,7 +179,7 @@ class NestedDoor:
         self.replica.close()
 
     def restart(self) -> None:
-        """The power fails, and what is on disk is left."""
+        """A power failure; only the disk remains."""
         self.close()
         self.start()
 
@@ -193,7 +193,7 @@ class NestedDoor:
         if not self.up:
             return False
         self.sync.ask_for_place(hall, kind)
-        return False  # what comes, comes with the next exchange
+        return False  # messages come with the next exchange
 
     def exchange(self) -> None:
         """One batch, and the feed as far as it goes. Does nothing while the link is cut."""
@@ -224,7 +224,7 @@ class NestedDoor:
     def free(self, code: str, *, override: bool = False) -> int:
         return self.journal.accounts()[PoolKey(self.site.hall(code), PlaceKind(override))].free
 
-    # What the sync and the feed ask of a transport.
+    # The transport of the sync and the feed.
 
     peer = OWN
 
@@ -293,7 +293,7 @@ class NestedDoor:
 
 
 class Lines:
-    """The lines of the feed that are there, after which it ends."""
+    """The available lines of the feed, after which it ends."""
 
     def __init__(self, sent: list[bytes]) -> None:
         self._lines = b"".join([b": open\n\n", *sent]).decode().split("\n")
@@ -302,4 +302,4 @@ class Lines:
         return iter(self._lines)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""

@@ -1,8 +1,8 @@
 """Starts servers and kiosks for tests in a tenth of the time that Python needs to load their code.
 
-One process loads all of it. Whatever is to be started is a fork of that process, in a session of
-its own and with its own output, and runs what `python -m` or `python -c` is to run. Some tests of
-tests/server/cli and tests/kiosk/cli start the commands themselves.
+One process loads all code. Each started program is a fork of that process, in its own session with
+its own output, and runs the argument of `python -m` or `python -c`. Some tests of tests/server/cli
+and tests/kiosk/cli start the commands themselves.
 """
 
 import atexit
@@ -31,7 +31,7 @@ from tests.system.support.namespaces import enter
 from tests.system.support.site import Process
 
 ROOT = Path(__file__).parents[3]
-# By what follows `python -m`: where the command is, and what it loads once it runs.
+# By the argument of `python -m`: the command's place, and its imports at run time.
 COMMANDS = {
     "server.cli.main": ("server.app.serve", "server.app.wsgi", "sqlite_utils"),
     "kiosk.cli.main": ("cv2", "zxingcpp", "pyzbar.pyzbar"),
@@ -42,7 +42,7 @@ NAMES = {
     "server.cli.main": "server.cli.main",
     "kiosk": "kiosk.cli.main",
 }
-SCRIPT = "-c"  # Python's own name for what it was given on the command line
+SCRIPT = "-c"  # Python's own name for code on the command line
 BEFORE = frozenset(os.environ)
 SIGNAL_AT_PARENTS_END = 1  # Linux's PR_SET_PDEATHSIG
 READY = b"ready"
@@ -50,12 +50,12 @@ LONGEST = 1 << 17  # bytes of an order, which has the environment
 
 
 class Child:
-    """A fork, with what is used of `subprocess.Popen`. Any thread may end it and wait for it."""
+    """A fork, with the used part of `subprocess.Popen`. Any thread may end it and wait for it."""
 
     def __init__(self, told: socket.socket, output: int) -> None:
         self._told = told
-        self._waiting = threading.Lock()  # of the thread that reads what is told
-        self.pid = int(told.recv(64))  # which it tells once it has its session
+        self._waiting = threading.Lock()  # of the thread that reads its messages
+        self.pid = int(told.recv(64))  # sent once it has its session
         self.stdout: IO[bytes] = open(output, "rb")  # noqa: SIM115
         self.returncode: int | None = None
 
@@ -65,7 +65,7 @@ class Child:
         return None
 
     def wait(self, timeout: float | None = None) -> int:
-        # Where another thread waits already, it is told, and this one reads what it has kept.
+        # If another thread waits already, it gets the result, and this thread reads its copy.
         if not self._waiting.acquire(timeout=-1 if timeout is None else timeout):
             raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
         try:
@@ -80,12 +80,12 @@ class Child:
             self._waiting.release()
 
     def forget(self) -> None:
-        """Ask no more what becomes of it."""
+        """Stop waiting for its end."""
         self._told.close()
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            with suppress(ProcessLookupError):  # It has ended, and that is not told yet.
+            with suppress(ProcessLookupError):  # It has ended, but the notice has not arrived.
                 os.kill(self.pid, number)
 
     def terminate(self) -> None:
@@ -96,14 +96,14 @@ class Child:
 
 
 class Nursery:
-    """Holds the process that has the code. It begins with the first start.
+    """Holds the process with the code, which begins with the first start.
 
-    Where a library begins threads as it is loaded, a fork would have one of them alone. There each
-    command is started by itself.
+    If a library starts threads on import, a fork would have only one of them. Then each command
+    starts as a new process.
     """
 
     def __init__(self, *code: str) -> None:
-        """`code` is how Python is told what to run as that process."""
+        """`code` is the command line of that process."""
         self._code = code or ("-m", __name__)
         self._line, self._far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process: subprocess.Popen[bytes] | None = None
@@ -116,8 +116,8 @@ class Nursery:
         log: IO[bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> "Child | subprocess.Popen[bytes]":
-        """Run a command. Its errors go into the log, or where there is none to its output. It has
-        the environment of the tests, where no other is named.
+        """Run a command. Its errors go to the log, or without a log to its output. The default
+        environment is that of the tests.
         """
         with self._beginning:
             self.begin()
@@ -127,7 +127,7 @@ class Nursery:
         if not self._is_fit:
             return Process.popen(command, subprocess.STDOUT if log is None else log, environment)
         network = None
-        if command[0] == "nsenter":  # as Namespace.prefix says
+        if command[0] == "nsenter":  # as in Namespace.prefix
             network, *command = command[1].removeprefix("--net="), *command[2:]
         python, kind, what, *words = command
         assert (python, kind) in ((sys.executable, "-m"), (sys.executable, "-c")), command
@@ -148,7 +148,7 @@ class Nursery:
         return Child(ours, output)
 
     def begin(self) -> None:
-        """Start the process, if it is not there, and don't wait until it has loaded its code."""
+        """Start the process if it does not run, without waiting for its code to load."""
         if self._process is not None:
             return
         number = self._far_end.fileno()
@@ -167,7 +167,7 @@ class Nursery:
 
 @functools.cache
 def shared() -> Nursery:
-    """The one of all tests, also of the forks of this process if it has begun before them."""
+    """The nursery of all tests, also of this process's forks if it began before them."""
     made = Nursery()
     atexit.register(made.close)
     return made
@@ -182,16 +182,16 @@ def forks() -> Nursery:
 def nursery() -> Iterator[None]:
     """Let servers and kiosks be forks."""
     with pytest.MonkeyPatch.context() as patch:
-        # A test may start its first process from within a network of its own.
+        # A test may start its first process from within its own network.
         shared().begin()
         patch.setattr(Process, "starts", shared().start)
         yield
 
 
 def serve(line: socket.socket) -> Callable[[], object] | None:
-    """Fork what is ordered until the tests are over. In a fork, return what it is to run."""
-    running: dict[int, tuple[int, socket.socket]] = {}  # by a descriptor that tells of the end
-    asked: dict[socket.socket, int] = {}  # by where its end is told
+    """Fork each order until the tests are over. In a fork, return its command."""
+    running: dict[int, tuple[int, socket.socket]] = {}  # by the descriptor that reports the end
+    asked: dict[socket.socket, int] = {}  # by the socket for the notice of its end
     while True:
         ready, _, _ = select.select([line, *running, *asked], [], [])
         for one in ready:
@@ -204,13 +204,13 @@ def serve(line: socket.socket) -> Callable[[], object] | None:
                     told.send(str(os.waitstatus_to_exitcode(status)).encode())
                 continue
             if one is not line:
-                # Nobody will hear of its end: the tests that started it were ended by force.
+                # No process waits for its end: its tests were killed.
                 if (orphan := asked.pop(one, None)) is not None:
                     os.kill(orphan, signal.SIGKILL)
                 continue
             try:
                 sent, files, _, _ = socket.recv_fds(line, LONGEST, 3)
-            except ConnectionResetError:  # The tests have ended, and what it said is still there.
+            except ConnectionResetError:  # The tests have ended, and its output remains.
                 return None
             if not sent:
                 return None
@@ -218,7 +218,7 @@ def serve(line: socket.socket) -> Callable[[], object] | None:
             told = socket.socket(fileno=files[2])
             if not process:
                 for held in (line, *(other for _, other in running.values())):
-                    held.detach()  # which is closed with all the rest
+                    held.detach()  # closed with all the rest
                 return _become(json.loads(sent), files[:2], told)
             running[os.pidfd_open(process)] = process, told
             asked[told] = process
@@ -231,10 +231,10 @@ def _become(
     files: list[int],
     told: socket.socket,
 ) -> Callable[[], object]:
-    """Be a process as the order wants it, and have nothing of the one that was forked."""
+    """Become the ordered process, with nothing of the parent."""
     name, code, words, network, folder, environment = order
     os.setsid()
-    # Nothing outlives tests that somebody ends by force.
+    # Nothing outlives killed tests.
     ctypes.CDLL(None).prctl(SIGNAL_AT_PARENTS_END, signal.SIGKILL)
     if network is not None:
         enter(os.open(network, os.O_RDONLY))
@@ -257,13 +257,13 @@ def _become(
 def main() -> None:
     for name, more in COMMANDS.items():
         for one in (name, *more):
-            with suppress(ImportError):  # what is not here is told of by the command
+            with suppress(ImportError):  # the command reports a missing module
                 importlib.import_module(one)
     _compile_words()
     if len(list(Path("/proc/self/task").iterdir())) != 1:
         return
     gc.collect()
-    gc.freeze()  # What is loaded stays. To look through it would take each fork 0.3 s at its end.
+    gc.freeze()  # Loaded objects stay. Collecting them would cost each fork 0.3 s at its end.
     line = socket.socket(fileno=int(sys.argv[1]))
     with suppress(BrokenPipeError):  # The tests have ended by now.
         line.send(READY)
@@ -272,15 +272,15 @@ def main() -> None:
 
 
 def _compile_words() -> None:
-    """Compile the catalogues that come with the code, which takes a third of a server's start."""
+    """Compile the catalogues of the code, which takes a third of a server's start."""
     for path in (found for folder in WORDS for found in (ROOT / folder).rglob("*.po")):
         compiled(path.read_text("utf-8"), path.parent.parent.name, str(path))
 
 
 def _end_after(command: Callable[[], object]) -> NoReturn:
-    """Run the command, and end as Python does, but leave to the system what is loaded.
+    """Run the command, and end as Python does, but leave loaded objects to the system.
 
-    To throw that away piece by piece takes 0.4 s. Python's own forks end like this, too.
+    Freeing them takes 0.4 s. Python's own forks end like this, too.
     """
     status = 1
     try:

@@ -1,8 +1,8 @@
 """A real site in a temporary directory: the server and its kiosks as processes, cameras as video
 files.
 
-Processes are started in groups of their own and ended by their ids. Nothing here is shared with the
-demo but its film maker.
+Processes start in their own groups and are ended by id. Only the film maker is shared with the
+demo.
 """
 
 import contextlib
@@ -39,12 +39,12 @@ from server.features.imports import roster_import, venue_file, venue_import
 from server.storage.database import Database
 
 READY_S = 240.0  # on a busy machine
-# Most of what is waited for has come after a few hundredths of a second. What has not is looked for
-# less often, because a look takes time of whom it waits for.
+# Most waits end after a few hundredths of a second. Later checks are less frequent, because each
+# takes CPU time from the process under test.
 SOON_S, LOOK_S = 0.01, 0.1
 FIRST_PORT = 10_240
 CONNECTIONS = Path("/proc/sys/net/ipv4/ip_local_port_range")  # of Linux
-GOLDEN_RATIO = 0.618034  # Its multiples fall far apart, however many there are.
+GOLDEN_RATIO = 0.618034  # Its multiples fall far apart, at any count.
 _PORTS = itertools.count()
 CATEGORIES = ("delegate", "speaker", "exhibitor", "press", "staff", "vip", "visitor")
 
@@ -56,9 +56,9 @@ def now_ms() -> int:
 def free_port() -> int:
     """A port of loopback that is still free when a process listens there, also after a restart.
 
-    It is none of those from which the system takes one for each connection that somebody makes.
-    Each process of the tests begins at another place of the others, and far from where the
-    processes began that were started next to it.
+    It is outside the range from which the system takes ports for outgoing connections. Each process
+    of the tests begins elsewhere in that rest, far from the processes started just before and after
+    it.
     """
     many = _first_of_connections() - FIRST_PORT
     begin = int(os.getpid() * GOLDEN_RATIO % 1 * many)
@@ -86,8 +86,8 @@ def wait_for(what: str, check: Callable[[], bool], timeout_s: float = READY_S) -
 
 
 def hallkeeper(*words: str) -> str:
-    """What a command says. It runs within this process, because to start Python for it takes longer
-    than all that it does.
+    """Return a command's output. It runs within this process, because starting Python takes longer
+    than the command.
     """
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
@@ -108,7 +108,7 @@ LOOPBACK = Ground()
 
 @dataclass
 class Process:
-    """A child in a process group of its own; its standard output as lines of JSON."""
+    """A child in its own process group; its standard output as lines of JSON."""
 
     name: str
     command: list[str]
@@ -147,18 +147,18 @@ class Process:
         return self.child is not None and self.child.poll() is None
 
     def kill(self) -> None:
-        """SIGKILL to the whole group, as a power cut would."""
+        """SIGKILL to the whole group, like a power cut."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.child.pid, signal.SIGKILL)
         self.end()
 
     def stop(self, timeout_s: float = READY_S) -> int:
-        """SIGTERM, as an operator would; SIGKILL to the group when that does not do."""
+        """SIGTERM, as by an operator; then SIGKILL to the group if it does not end."""
         self.child.terminate()
         return self.has_stopped(timeout_s)
 
     def has_stopped(self, timeout_s: float = READY_S) -> int:
-        """Wait until it has ended by a SIGTERM that it was sent."""
+        """Wait until it has ended by an earlier SIGTERM."""
         try:
             self.child.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -167,7 +167,7 @@ class Process:
         return self.child.returncode
 
     def end(self) -> None:
-        """Wait for it and let go of its pipes; harmless where that was done."""
+        """Wait for it and close its pipes; harmless if repeated."""
         if self.child is None or self.child.stdout.closed:
             return
         self.child.wait()
@@ -264,8 +264,8 @@ class LiveSite:
     def enrol(self, name: str, door: str, port: int | None = None) -> None:
         """Enrol a kiosk as an admin and a steward would. With `port` it goes through a relay.
 
-        The kiosk's part runs here, over the network, because to start a program for it takes longer
-        than all the rest. Where kiosks have a network of their own, it is the command.
+        The kiosk's part runs here, over the network, because starting a program takes longer than
+        the rest. If kiosks have their own network, it is the command.
         """
         code = self.database.write(
             lambda db: registry.add_kiosk(
@@ -309,11 +309,11 @@ class LiveSite:
         return any(k.kiosk == name and k.words for k in registry.kiosks(self.database.reader))
 
     def run(self, name: str, camera: Path, *options: str) -> Process:
-        """A kiosk without a screen, looking at a video."""
+        """A kiosk without a screen, with a video as its camera."""
         return self._run(name, "--camera", str(camera), "--headless", *options)
 
     def run_typed(self, name: str, port: int) -> Process:
-        """A kiosk without a camera, into whose page at `port` a hand scanner types."""
+        """A kiosk without a camera; a hand scanner types into its page at `port`."""
         return self._run(name, "--camera", "none", "--port", str(port))
 
     def _run(self, name: str, *options: str) -> Process:
@@ -326,7 +326,7 @@ class LiveSite:
         return process
 
     def has_heard(self, name: str) -> bool:
-        """Whether the kiosk knows of every change so far that is for its door."""
+        """Whether the kiosk knows every change so far for its door."""
         with self._read(name, REPLICA_FILE) as replica:
             (known,) = replica.execute("SELECT cursor FROM progress").fetchone()
         sql = (
@@ -337,7 +337,7 @@ class LiveSite:
         return bool(known >= self.query(sql, name, name)[0][0])
 
     def settled(self) -> bool:
-        """Whether every kiosk's journal is wholly in the ledger."""
+        """Whether every kiosk's journal is completely in the ledger."""
         return all(self.waiting(name) == 0 for name in self.kiosks)
 
     def waiting(self, name: str) -> int:
@@ -348,13 +348,13 @@ class LiveSite:
 
     @contextlib.contextmanager
     def _read(self, name: str, file: str) -> Iterator[sqlite3.Connection]:
-        """A file of the kiosk's as it is, beside the kiosk that writes it."""
+        """Read a kiosk's file while the kiosk writes it."""
         found = sqlite3.connect(f"file:{self.path / name / file}?mode=ro", uri=True)
         with contextlib.closing(found):
             yield found
 
     def close(self) -> None:
-        """Let the kiosks end side by side, and then the server."""
+        """End the kiosks in parallel, and then the server."""
         stopping = [kiosk for kiosk in self.kiosks.values() if kiosk.alive]
         for kiosk in stopping:
             kiosk.child.terminate()
