@@ -1,4 +1,4 @@
-"""The server's clock is set: times measured before and after are not put in order."""
+"""Times measured before and after the server's clock is set are not put in order."""
 
 import pytest
 
@@ -15,7 +15,7 @@ BEFORE, AFTER = 11, 12  # epochs
 
 
 class Clocks:
-    """The machine's clocks, and the id of its boot."""
+    """The machine's clocks and boot id."""
 
     def __init__(self) -> None:
         self.wall = NOW
@@ -27,7 +27,6 @@ class Clocks:
         self.steady += ms
 
     def of(self, database: Database) -> ServerClock:
-        """A started server."""
         return ServerClock(
             database, wall=lambda: self.wall, steady=lambda: self.steady, boot=lambda: self.boot
         )

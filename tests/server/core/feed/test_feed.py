@@ -1,4 +1,4 @@
-"""The feed: each kiosk gets its own changes, in order, once; a kiosk too far behind is notified."""
+"""The feed: each kiosk gets its own changes, in order, once. A kiosk far behind is notified."""
 
 import time
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """A dishonest kiosk with a valid key, through the real ledger: its claims never make room at other
-doors, whether it is fenced or not.
+doors, fenced or not.
 
-It reports any places, and sends entries and exits of absent people. Only a door can know whether an
-exit of another door's stay is true, so such lies are left out.
+It reports any places, and sends entries and exits of absent people. False exits of other doors'
+stays are left out: only a door can detect them.
 """
 
 import random
@@ -89,7 +89,7 @@ def test_a_fenced_one_that_was_attested_gives_nothing_back_twice(halls: Database
 
 
 def test_a_backlog_gives_back_with_its_last_scan(halls: Database) -> None:
-    """An honest kiosk of a trusting hall: its returned places came back by scans not yet sent."""
+    """An honest kiosk of a trusting hall: its places came back by scans not yet sent."""
     site = open_site(halls)
     west = site.west
     place = site.east.scan(NOW, 20)
@@ -107,7 +107,7 @@ def test_a_backlog_gives_back_with_its_last_scan(halls: Database) -> None:
 
 
 def test_a_disk_that_has_forgotten_what_it_returned_is_found_out(halls: Database) -> None:
-    """Nothing was scanned since the copy was made, so its journal shows nothing."""
+    """Without scans since the copy, its journal shows nothing."""
     site = open_site(halls)
     given = site.west.granted
     site.send(site.west, places=[totals(given, 2)])

@@ -1,5 +1,5 @@
-"""Two running copies of a kiosk's disk: the second exchange detects them, with scans or without. An
-honest kiosk is never taken for a copy, whenever it is killed and however late its requests are.
+"""Two running copies of a kiosk's disk: the second exchange detects them, even without scans. An
+honest kiosk is never taken for a copy, however it is killed and its requests delayed.
 """
 
 import shutil
@@ -73,7 +73,7 @@ def test_a_twin_that_scanned_nothing(forum: Forum, parts: ExitStack, first: str)
 def test_a_twin_that_began_while_the_kiosk_was_away(
     forum: Forum, parts: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bound: until the second copy is heard, both may use the copied free places."""
+    """The bound: until the second copy is heard, both may use the same free places."""
     west = forum.enrol("west")
     twin = twin_of(west, parts)
     held = twin.account.free
@@ -102,7 +102,7 @@ def test_a_kiosk_that_is_started_again_and_again(forum: Forum) -> None:
 
 
 def test_a_kiosk_that_is_killed_before_its_first_exchange(forum: Forum) -> None:
-    """The name of its run was on disk, but the server had not heard it."""
+    """Its run was on disk, but unknown to the server."""
     west = forum.enrol("west")
     before = west.journal.run
     west.close()
@@ -133,7 +133,7 @@ def test_a_late_request_of_the_run_before(forum: Forum) -> None:
 
 
 def test_a_clock_that_was_set_back(forum: Forum, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without a real-time clock may start each time at the same time."""
+    """Without a real-time clock a machine may always start at the same time."""
     west = forum.enrol("west")
     monkeypatch.setattr("kiosk.journal.journal.time.time_ns", lambda: 0)
     for _ in range(3):

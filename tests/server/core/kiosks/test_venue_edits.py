@@ -171,7 +171,7 @@ class Venue:
 
 
 class Door:
-    """A kiosk's replica that reads its feed by hand. It counts its snapshots."""
+    """A kiosk's replica that reads its feed by hand and counts its snapshots."""
 
     def __init__(self, path: Path, event: Event, database: Database, hub: Hub, door: int) -> None:
         self.event, self.database, self.hub, self.door = event, database, hub, door

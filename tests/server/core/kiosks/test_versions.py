@@ -1,6 +1,4 @@
-"""A kiosk and a server of different versions: they understand each other, or everyone who can act
-sees the remedy.
-"""
+"""A kiosk and a server of different versions agree, or all who can act see the remedy."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -205,7 +205,7 @@ def test_an_annulment_ends_the_stay_and_begins_none(site: Site) -> None:
 def test_a_time_that_has_not_come_was_not_measured(
     site: Site, ahead_ms: int, skew_ms: int | None, kept: int | None, opened_ms: int
 ) -> None:
-    """A kiosk that has measured its error is never wrong by more than five minutes."""
+    """A kiosk that has measured its clock's error is off by five minutes at most."""
     site.west.scan(NOW + ahead_ms, ANNA, skew_ms=skew_ms)
     site.send(site.west)
     assert site.rows("SELECT skew_ms FROM scan") == [(kept,)]
@@ -286,7 +286,7 @@ def test_of_a_hall_around_the_log_says_which(site: Site) -> None:
 
 
 def test_an_entry_of_nobody_is_kept_and_opens_no_stay(site: Site) -> None:
-    """Our kiosks send none, but no record may stop the later ones."""
+    """Our kiosks send none, but no record may block the later ones."""
     site.west.scan(NOW, None)
     assert site.send(site.west).acked_seq == 1
     assert site.rows("SELECT * FROM stay") == []
@@ -304,7 +304,7 @@ def test_an_entry_into_another_hall_than_the_door_s_counts_around_that_one_alone
 
 
 class TestAfterARestartOfTheDoor:
-    """The door could not know whether the same person showed a badge again."""
+    """The door could not know whether the same person returned."""
 
     @pytest.mark.parametrize("batches", [1, 2])
     def test_a_badge_that_was_shown_again_is_listed_with_the_entry_before(

@@ -1,4 +1,4 @@
-"""The cost of a scan in SQLite's own steps: independent of the ledger's size."""
+"""The cost of a scan in SQLite's steps, independent of the ledger's size."""
 
 import sqlite3
 
@@ -24,7 +24,7 @@ def site(database: Database) -> Site:
 
 
 def steps(site: Site) -> int:
-    """Steps of SQLite's virtual machine to take one batch of the west door."""
+    """Steps of SQLite's virtual machine for one batch of the west door."""
     count = 0
 
     def step() -> int:
@@ -114,8 +114,7 @@ def test_protocol_guests_cost_whoever_is_none_nothing(site: Site) -> None:
 
     site.database.write(flag)
     entry_and_exit(site, NOW + 6 * MINUTE, BORIS)  # reads the rules
-    # Steps differ by some per cent from minute to minute, since counts by the minute are
-    # new in each.
+    # Steps differ by some per cent between minutes: counts by the minute are new.
     assert entry_and_exit(site, NOW + 8 * MINUTE, BORIS) <= before * 1.05
     entry_and_exit(site, NOW + 10 * MINUTE, ANNA)  # arrives
     assert entry_and_exit(site, NOW + 12 * MINUTE, ANNA) < before * 1.1

@@ -53,7 +53,7 @@ def test_a_large_hour_needs_no_time() -> None:
 
 
 def test_few_scans_prove_nothing() -> None:
-    """One denial of one scan is a rate of 100 %, which occurs by chance among many doors."""
+    """One denial of one scan is a rate of 100 %, which is chance among many doors."""
     doors = {one: Tally(50, 2) for one in range(40)}
     assert compare(0, {**doors, 99: Tally(1, 1)}) == []
     assert compare(0, {**doors, 99: Tally(4, 3)}) == []

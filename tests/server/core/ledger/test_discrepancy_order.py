@@ -81,7 +81,7 @@ def test_a_stay_of_the_same_batch_whose_length_is_known_only_later(site: Site) -
 
 
 def test_a_stay_that_ends_before_it_begins_by_another_doors_clock_still_counts(site: Site) -> None:
-    """Its door's clock was ahead; a later entry of the same hall, by that clock, is listed."""
+    """Its door's clock was ahead; a later entry of the hall, by that clock, is listed."""
     ahead = site.east.scan(NOW + MINUTE, ANNA)
     site.send(site.east)
     site.west.leave(NOW - MINUTE, ANNA, site.east.ref(ahead))

@@ -50,7 +50,7 @@ class TestReturned:
     def test_a_place_that_came_back_by_records_to_come_is_not_given_to_another_door(
         self, site: Site
     ) -> None:
-        """The exit is in the second batch: until then the stay holds the place."""
+        """The exit is in the second batch; until then the stay holds the place."""
         entry = site.west.scan(NOW, ANNA)
         site.west.leave(NOW + 1, ANNA, site.west.ref(entry), credited=True)
         site.west.entries -= 1
@@ -63,7 +63,7 @@ class TestReturned:
 
 
 class TestTrusted:
-    """A hall that trusts exits: the door has the place, and the server must count it there."""
+    """A hall that trusts exits: the door has the place, and the server counts it there."""
 
     def test_an_own_stay_that_was_offered_gives_its_place_to_the_door(self, site: Site) -> None:
         entry = site.west.scan(NOW, ANNA)
@@ -101,7 +101,7 @@ class TestTrusted:
         assert (held(site, "east").trusted, held(site, "east").held) == (1, site.east.free)
 
     def test_an_exit_that_names_a_stay_of_the_future_ends_none(self, site: Site) -> None:
-        """A door hears of other doors' stays by the server, so this one is invented."""
+        """Doors hear of others' stays by the server only, so this one is invented."""
         site.east.leave(NOW + 1, ANNA, StayRef("west", 1, 1))
         site.send(site.east)
         site.west.scan(NOW + 2, ANNA)

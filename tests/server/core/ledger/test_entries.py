@@ -153,7 +153,6 @@ def test_no_cell_is_a_formula(pages: Pages, name: str) -> None:
 
 
 def overridden(pages: Pages, by: str, note: str) -> None:
-    """An override, as the door's supervisor made it."""
     door = pages.kiosk("main-2", "main")
     pages.send(door)
     word = {"act": "override", "by": by, "note": note, "category": 1}

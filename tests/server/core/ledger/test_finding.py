@@ -181,7 +181,7 @@ def test_it_works(pages: Pages, marked: str, few: int, monkeypatch: pytest.Monke
     found = 0
     for wanted in filters():
         if few == 0 and wanted.name is None and wanted.organisation is None:
-            continue  # A small number of people means nothing where no people are asked for.
+            continue  # A small count of people is meaningless without people in the filter.
         expected = means(wanted, everything)
         newest = entries.page(db, wanted, rows=1000)
         assert [one.number for one in newest.entries] == expected, wanted

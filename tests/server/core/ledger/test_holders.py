@@ -1,4 +1,4 @@
-"""A batch reads its holders together; that data is valid until the batch itself changes it."""
+"""A batch reads its holders together; the data is valid until the batch changes it."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_an_entry_after_an_exit_in_the_same_batch_is_right(site: Site) -> None:
 
 
 def test_an_exit_by_its_stay_alone_tells_of_the_holder_too(site: Site) -> None:
-    """The exit names no holder, and the next entry in the batch has the same holder."""
+    """The exit names no holder, and the batch's next entry has the same one."""
     entry = site.west.scan(NOW, ANNA)
     site.send(site.west)
     site.west.scan(NOW + 1, None, direction="exit", closes=site.west.ref(entry))

@@ -159,7 +159,7 @@ def test_a_door_that_did_not_know_of_a_day_credential(
 
 
 def test_a_day_credential_and_the_badge_that_it_stands_in_for_are_one_stay(site: Site) -> None:
-    """Two doors unknown to each other count two, and it is listed as for any badge."""
+    """Two doors unknown to each other count two, which is listed as for any badge."""
     given_out(site, NOW - 1)
     site.west.scan(NOW, ANNA, day=0)
     site.send(site.west)

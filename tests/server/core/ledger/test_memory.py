@@ -233,7 +233,7 @@ def test_a_server_that_was_superseded_is_told_so_in_spite_of_what_it_knows(
 
 @pytest.mark.parametrize("seed", tries.seeds(6))
 def test_random_steps_of_doors_and_staff(site: Site, seed: int) -> None:
-    """Each step first compares the cache with the database. Some steps fail."""
+    """Each step first compares the cache with the database; some steps fail."""
     chance = random.Random(seed)
     doors = [site.west, site.east, site.other, site.room]
     inside: list[tuple[FakeDoor, int, int]] = []

@@ -1,8 +1,7 @@
-"""Random days of the real ledger, with the true number of people: never more inside than it
-reports.
+"""Random days of the real ledger with the true number of people: never more inside than reported.
 
-Badges are shared, people leave without a scan, doors are away, send late and in any order, do not
-know each other's stays, and the server's clock is set. No one who stays inside scans out.
+Badges are shared, people leave without a scan, doors are away, send late, in any order and without
+each other's stays, and the server's clock is set. No one who stays inside scans out.
 """
 
 import random
@@ -111,9 +110,7 @@ class Day:
         self.check()
 
     def check(self) -> None:
-        """Where scans alone count, the ledger does not know that people left without a scan, so
-        neither side counts them.
-        """
+        """Where scans alone count, people who left without a scan are counted on neither side."""
         halls = hall_figures(self.site.database.reader)
         for hall in (SMALL, OTHER):
             figures = halls[hall - 1]
@@ -156,7 +153,7 @@ def test_where_moves_count_no_more_than_it_says(database: Database, seed: int) -
 
 @pytest.fixture
 def databases(templates: Templates, tmp_path: Path) -> Iterator[Iterator[Database]]:
-    """Create as many databases as asked, one after the other."""
+    """Create as many databases as asked, one by one."""
 
     def made() -> Generator[Database, None, None]:
         for number in range(ENOUGH):

@@ -1,5 +1,5 @@
 """A lost kiosk through the real ledger, at random: entered, attested, cleared, found again. In both
-pools no more people are inside than the server counts, within the fire limit.
+pools no more are inside than the server counts, and that is within the fire limit.
 """
 
 import random
@@ -129,8 +129,8 @@ class World:
 
 
 def test_a_wrong_word_of_staff_lets_nobody_in_once_the_kiosk_is_heard(database: Database) -> None:
-    """Staff count the hall as empty while a fenced kiosk still works there. The attestation itself
-    puts people over, but the server adds none.
+    """Staff count the hall as empty while a fenced kiosk still works there. That puts people over,
+    but the server adds none.
     """
     site = open_site(database, FIRE_LIMIT)
     here = [site.west.scan(NOW, serial) for serial in range(1, site.west.granted + 1)]

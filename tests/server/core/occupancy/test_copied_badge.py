@@ -1,4 +1,4 @@
-"""One badge for many people: the effect of a copy that alternates between two halls."""
+"""One badge for many people: a copy that alternates between two halls."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def ask(site: Site, door: FakeDoor, now: int) -> None:
 
 
 def shuttle(site: Site, times: int, gap: int = 2 * MINUTE) -> dict[int, int]:
-    """Show the badge at a door of each hall in turn. Returns the admitted people of each hall."""
+    """Show the badge in each hall in turn. Returns the admitted people of each hall."""
     people = {SMALL: 0, OTHER: 0}
     now = NOW
     for turn in range(times):

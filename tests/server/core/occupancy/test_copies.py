@@ -1,4 +1,4 @@
-"""Likely copies: the signs of a copy, innocent patterns, and the consequences."""
+"""Likely copies: their signs, innocent patterns, and the consequences."""
 
 import pytest
 
@@ -62,7 +62,7 @@ def test_people_who_walk_are_no_copies(site: Site) -> None:
 
 
 def test_whoever_scans_out_may_be_next_door_at_once(site: Site) -> None:
-    """Left the first hall by a scan, and entered the next 40 s after entering the first."""
+    """Left the first hall by a scan, and entered the next 40 s after the first."""
     record = site.west.scan(NOW, ANNA)
     site.west.leave(NOW + 20 * S, ANNA, site.west.ref(record))
     site.send(site.west)

@@ -1,4 +1,4 @@
-"""Grants and recalls on the database: the server's view of a door's places between its messages."""
+"""Grants and recalls on the database: a door's places between its messages."""
 
 import json
 
@@ -58,7 +58,7 @@ def test_what_was_granted_counts_as_free_until_the_door_says_otherwise(site: Sit
 
 
 def rates_moved(site: Site) -> None:
-    """Many arrived at the west door, so the next share calls places back from the east one."""
+    """Many arrived at the west door, so the next share recalls places of the east door."""
     sql = "UPDATE place_account SET rate = 50, rate_at = ? WHERE kiosk = 'west'"
     site.database.write(lambda db: db.execute(sql, (NOW,)))
 
@@ -92,7 +92,7 @@ def test_a_clock_that_was_set_back_does_not_stop_sharing(large: Site) -> None:
 
 
 def test_who_asks_is_not_kept_waiting(site: Site) -> None:
-    """A place that another door returns within the same second is theirs at once."""
+    """They get a place that another door returns within the same second."""
     entries = [
         door.scan(NOW, serial)
         for serial, door in enumerate([site.west] * site.west.free + [site.east] * site.east.free)

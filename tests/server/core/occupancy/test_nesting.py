@@ -170,7 +170,7 @@ def test_both_stays_have_ended_by_a_move_that_came_first(site: Site) -> None:
 
 
 def test_what_is_gone_is_so_by_hall(site: Site) -> None:
-    """The kiosk had got the room's place back before it sent anything, but not the other's."""
+    """The kiosk had the room's place back before it sent anything, not the other's."""
     give(site, "room", OTHER, 1)
     entry = site.room.scan(NOW, ANNA, outer=OUTER)
     site.room.leave(NOW + MINUTE, ANNA, site.room.ref(entry), credited=True)

@@ -112,7 +112,7 @@ def test_so_does_one_that_comes_back_otherwise(full: Site, how: str) -> None:
 
 
 def test_an_override_calls_back_what_other_doors_have(site: Site) -> None:
-    """East has unused places of the capacity. Once it has heard, it has none; until then the hall's
+    """East has unused places of the capacity, and none once it has heard. Until then the hall's
     page states how many it may let in too many.
     """
     for serial in range(1, site.west.granted + 1):

@@ -1,6 +1,4 @@
-"""The sharing policy from any state of a hall, run through the protocol until no more is ordered,
-and on whole days.
-"""
+"""The sharing policy through the protocol: from any state of a hall, and on whole days."""
 
 from dataclasses import replace
 
@@ -72,7 +70,7 @@ def halls(draw: st.DrawFn) -> Hall:
 
 
 def a_trip(hall: Hall) -> int:
-    """Orders go out and are obeyed; waiting people with a place use it. Returns how many did."""
+    """Orders go out and are obeyed, waiting people use places. Returns how many did."""
     hall.obey(hall.plan(hall.now))
     served = 0
     for n, one in enumerate(hall.doors):

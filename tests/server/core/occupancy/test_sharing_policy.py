@@ -170,7 +170,7 @@ def test_more_arrivals_never_mean_less(parts: list[float], places: int, more: fl
 
 
 def test_the_first_door_of_the_day_does_not_get_everything() -> None:
-    """The others are enrolled and still to come; a door that asks may have their shares too."""
+    """The others are still to come; a door that asks may have their shares too."""
     to_come = [door(kiosk, 0, 0.0, live=False) for kiosk in (B, C)]
     given = shared(door(A, 0, 3.0), *to_come, free=90).grants[A]
     assert 25 <= given <= 30
@@ -178,7 +178,7 @@ def test_the_first_door_of_the_day_does_not_get_everything() -> None:
 
 
 def test_the_first_person_of_the_day_moves_few_places() -> None:
-    """The network may fail a second later: the other door must have some too."""
+    """The network may fail a second later: the other door needs some too."""
     found = shared(door(A, 0, 0.125), door(B, 0, 0.0), free=12).grants
     assert found[A] + found[B] == 12
     assert found[B] >= 4

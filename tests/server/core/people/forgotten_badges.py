@@ -1,7 +1,7 @@
 """Random days of people who forget their badges, with the real server and real kiosks.
 
-The world keeps its own account of each kiosk's knowledge: the credentials that the server had given
-out when it was last heard, and the scans there. Each answer is compared with that account.
+The world tracks each kiosk's knowledge: the credentials given out when the server was last heard,
+and the scans there. Each answer is compared with it.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ class Card:
 
 @dataclass
 class Door:
-    """A kiosk, and its knowledge by the world's own account."""
+    """A kiosk, and its knowledge as the world tracks it."""
 
     kiosk: InProcessKiosk
     days: set[tuple[int, int, int]] = field(default_factory=set)  # serial, issue, day

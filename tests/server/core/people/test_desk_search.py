@@ -175,7 +175,7 @@ def test_who_is_called_so_comes_first(people: Database) -> None:
 def test_a_crowd_hides_nobody_who_is_called_exactly_so(
     people: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the first people are put in order, and people with longer names may precede them."""
+    """Only the first people are sorted, and longer names may precede them."""
     monkeypatch.setattr(desk_search, "RANKED_MAX", 3)
     rows = "".join(f"{n}0,{name},李,delegate\n" for n, name in enumerate(["明娜"] * 30 + ["娜"], 1))
     take(people, f"id,given name,family name,category\n{rows}", missing="keep")
@@ -387,8 +387,7 @@ def test_the_indexes_find_what_the_texts_have(
 ) -> None:
     """Pieces of one person's texts find everyone whose texts contain each piece.
 
-    A reversed name is found from its beginning only: its middle, the end of the given name with the
-    beginning of the family name, is never searched.
+    A reversed name is found from its beginning only, never by its middle, where the names meet.
     """
 
     def stands(piece: str, serial: int) -> bool:

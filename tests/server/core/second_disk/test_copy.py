@@ -60,7 +60,6 @@ def second(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def safe(event: Event, second: Path) -> Event:
-    """The event with a second disk."""
     return set_backup_dir(event, second)
 
 
@@ -111,7 +110,7 @@ def test_two_within_a_second_are_two(event: Event, second: Path) -> None:
 def test_writers_go_on_and_the_copy_is_of_one_moment(
     event: Event, database: Database, second: Path
 ) -> None:
-    """Each write adds to two tables: a copy of one moment has as many rows in both."""
+    """Each write adds to two tables: a copy of one moment has equal numbers of rows."""
     database.write(lambda db: db.execute("CREATE TABLE one (n INTEGER, fill BLOB)"))
     database.write(lambda db: db.execute("CREATE TABLE two (n INTEGER, fill BLOB)"))
     waits: list[float] = []

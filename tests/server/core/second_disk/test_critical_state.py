@@ -35,7 +35,7 @@ def rows(safe: Safe, table: str, **wanted) -> list[dict]:
 
 
 def test_it_works(safe: Safe) -> None:
-    """A kiosk is on the second disk before its admin is answered; it stays private."""
+    """A kiosk is on the second disk before its admin is answered, and private."""
     safe.enrol(FakeDoor("north", 1, SMALL))
     (kept,) = rows(safe, "kiosk", kiosk="north")
     assert kept["state"] == "active"

@@ -1,5 +1,4 @@
-"""A database set back by hand or by a snapshot of the machine, and kiosks that know its later
-state.
+"""A database set back by hand or by a snapshot of the machine, while kiosks know its later state.
 
 The real app, ledger and journals. Two doors of a hall of six; the grants of one are forgotten, and
 the other asks for them.
@@ -58,7 +57,7 @@ def empty_the_pool(forum: Forum, *names: str) -> None:
 
 
 def entered(forum: Forum) -> int:
-    """Let people in at every door, until all doors are shut."""
+    """Let people in at every door until all are shut."""
     serial = 100
     for _ in range(3):
         for kiosk in forum.kiosks.values():
@@ -73,9 +72,7 @@ def entered(forum: Forum) -> int:
 
 
 def test_nine_in_a_hall_of_six(forum: Forum, put_back: Callable[[Path], None]) -> None:
-    """West was granted places after the copy and is away. East is heard, and knows that the server
-    had got further.
-    """
+    """West, away now, got places after the copy. East has seen the later state of the server."""
     west, east = forum.enrol("west", heard=False), forum.enrol("east", heard=False)
     kept = forum.copy()
     west.exchange()
@@ -148,8 +145,8 @@ def attest_west(forum: Forum, inside: int) -> None:
 def test_a_word_about_more_people_than_the_old_database_knows_of(
     forum: Forum, put_back: Callable[[Path], None]
 ) -> None:
-    """Staff fenced and attested west before anyone knew. The attestation is asked for again. The
-    server's grants until then are out of scope: it could not know.
+    """Staff attested west before anyone knew. They are asked again. Grants until then are out of
+    scope: the server could not know.
     """
     west, east = forum.enrol("west", heard=False), forum.enrol("east", heard=False)
     kept = forum.copy()
@@ -419,7 +416,7 @@ class TestAfterwards:
     def test_the_scans_come_again_and_the_log_goes_on(
         self, forum: Forum, put_back: Callable[[Path], None]
     ) -> None:
-        """Under its new name; kiosks keep the last note of the old one and raise no alarm."""
+        """Under its new name; kiosks keep the old one's last note and raise no alarm."""
         west = forum.enrol("west")
         kept = forum.copy()
         west.fill(range(1, 4))
@@ -468,7 +465,7 @@ class TestSecondDisk:
 
     def test_a_fence_that_the_copy_lacks(self, forum: Forum) -> None:
         """In a copy taken just before it, the second disk can't distinguish it from an act undone
-        by a crash. When a kiosk proves the copy, the act is restored.
+        by a crash. The act is restored when a kiosk proves the copy.
         """
         west, east = forum.enrol("west"), forum.enrol("east")
         kept = forum.copy()
@@ -528,7 +525,7 @@ def post(kiosk: InProcessKiosk, **changes: object) -> wire.ScanAnswer:
 
 
 def test_the_mark_that_shows_more_is_kept() -> None:
-    """A server on an old copy shows less than before, and must not remove its own proof."""
+    """A server on an old copy shows less, and must not remove its own proof."""
     earlier, later = wire.Mark(1, "0" * 32, 5, 9, b""), wire.Mark(1, "1" * 32, 7, 9, b"")
     longer, next_one = wire.Mark(1, "0" * 32, 7, 10, b""), wire.Mark(2, "2" * 32, 1, 1, b"")
     shown = [earlier, later, longer, next_one]

@@ -81,8 +81,9 @@ class Fault:
 
 
 def take(database: Database, steps: Sequence[Step], before: Callable[[], object]) -> list[Any]:
-    """Take the steps in one early commit. Returns each result or error. `before` is called in
-    the transaction before.
+    """Take the steps in one early commit, after a transaction that calls `before`.
+
+    Returns each result or error.
     """
     begun, gate = threading.Event(), threading.Event()
     told: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in steps]

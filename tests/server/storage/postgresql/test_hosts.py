@@ -22,7 +22,7 @@ class Made:
 
 
 class FakeHosts:
-    """Hosts with given answers. Others refuse."""
+    """Hosts with configured answers. Unlisted hosts refuse."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Callable[[], bool]] = {}

@@ -1,4 +1,4 @@
-"""Batches taken together have the same effect as one after the other, at a lower cost."""
+"""Batches taken together have the same effect as one by one, at a lower cost."""
 
 import hashlib
 import random
@@ -388,9 +388,7 @@ def test_who_asks_for_places_in_one_hall_gets_them_in_turn(
 def test_exits_of_one_stay_in_one_commit_free_one_place(
     database: Database, crowd: list[FakeDoor], taken: list[int], known: bool
 ) -> None:
-    """Two doors of a hall were away, and a person showed one badge on the way out at both. Two more
-    people stay inside.
-    """
+    """Two doors of a hall were away, and one badge left by both. Two more people stay inside."""
     first, *others = [door for door in crowd if door.hall == 1]
     entries = [first.scan(NOW, serial) for serial in (1, 2, 3)]
     if known:

@@ -80,7 +80,7 @@ class TestHeard:
         assert account(site, "west", "rate, rate_at") == (0.0, NOW + 10_000)
 
     def test_nobody_comes_to_override_places(self, site: Site) -> None:
-        """They go to doors with waiting people, not to doors with many arrivals."""
+        """They go to doors with waiting people, not to those with many arrivals."""
         site.west.scan(NOW, ANNA)
         beyond = wire.PlaceTotals(SMALL, 1, 0, free=0, override=True)
         usual = wire.PlaceTotals(SMALL, site.west.granted, 0, free=site.west.free)
@@ -162,7 +162,7 @@ class TestWhen:
     def test_who_has_none_or_asks_is_not_kept_waiting_for_the_next_share(
         self, site: Site, free: int, beyond: int, wants: tuple[bool, bool], again: bool
     ) -> None:
-        """A door without override places has not asked for any: most doors have none."""
+        """A door without override places has not asked for any, like most doors."""
         widen(site, 60)
         share(site)
         write(site, "UPDATE hall SET shared_until = ?", NOW + 1_000)
@@ -177,7 +177,6 @@ class TestWhen:
         assert (len(orders(site, "east")) > before) is again
 
     def full(self, site: Site) -> None:
-        """No place is left."""
         for door in (site.west, site.east):
             for serial in range(door.free):
                 door.scan(NOW, serial)

@@ -14,7 +14,7 @@ from tests.server.support.site import site as site
 from tests.server.support.site import two_halls as two_halls
 
 ONE = StayRef("west", 1, 9), SMALL
-# Each differs from ONE in one of the four columns.
+# Each differs from ONE in a single column.
 OTHERS = [
     (StayRef("east", 1, 9), SMALL),
     (StayRef("west", 2, 9), SMALL),
@@ -32,7 +32,6 @@ def write(site: Site, step):
 
 @pytest.fixture
 def five(site: Site) -> Site:
-    """ONE and the others, all open."""
 
     def add(db) -> None:
         for ref, hall in (ONE, *OTHERS):

@@ -129,7 +129,7 @@ def test_an_exit_that_came_first_waits_for_its_own_holder(site: Site) -> None:
 
 
 def test_an_exit_that_could_mean_two_stays_does_not_end_a_third_that_comes_late(site: Site) -> None:
-    """Three people with one badge: one of them has left, it is unknown which."""
+    """Three people with one badge: one has left, it is unknown which."""
     site.west.scan(NOW, ANNA)
     site.east.scan(NOW + MINUTE, ANNA)
     for door in (site.west, site.east):
