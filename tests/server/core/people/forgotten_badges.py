@@ -152,7 +152,7 @@ class Days:
             self._known(door, card)
 
     def show(self) -> None:
-        """Show a random card of a person, in either direction."""
+        """Show a random card at a random door, in either direction."""
         door, card = self.draw.choice(self.doors), self.draw.choice(self.cards)
         entry = self.draw.random() < 0.65
         self.forum.now += self.draw.choice((20_000, 200_000))

@@ -274,7 +274,7 @@ class TestSigns:
 
 
 def claim(kiosk: InProcessKiosk, more: int = 0, **changes: object) -> wire.ScanAnswer:
-    """Claim as many more grants, as a kiosk that shows no signature."""
+    """Claim that many more grants, as a kiosk that shows no signature."""
     account = kiosk.account
     said = wire.PlaceTotals(HALL, account.granted + more, account.returned, 0)
     return post(kiosk, **{"places": [said], "mark": UNSET, **changes})
@@ -323,7 +323,7 @@ class TestLies:
         self.refused(forum, lambda: post(west, incarnation=2**50))
 
     def test_a_gap_is_answered_and_nothing_else(self, forum: Forum, west: InProcessKiosk) -> None:
-        """The missing records are sent from the start; its note shows no loss."""
+        """The kiosk sends the missing records from the start; its mark shows no loss."""
         before = forum.incarnation
         with pytest.raises(TransportError) as error:
             post(west, first_seq=50, last_seq=60)

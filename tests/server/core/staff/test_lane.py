@@ -43,7 +43,7 @@ class Crew:
 
 @pytest.fixture
 def crew(monkeypatch: pytest.MonkeyPatch) -> Iterator[Crew]:
-    """Two may wait beside the running check, and two of one address."""
+    """Two may wait beside the running check, also from one address."""
     monkeypatch.setattr(lane, "WAITING_MAX", 3)
     monkeypatch.setattr(lane, "WAITING_HERE_MAX", 2)
     monkeypatch.setattr(lane, "WAIT_S", 240.0)
