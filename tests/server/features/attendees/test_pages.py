@@ -171,7 +171,7 @@ def test_each_card_is_counted(pages: Pages) -> None:
 
 
 def test_a_card_that_changed_since_it_was_printed(pages: Pages) -> None:
-    """The page reports it, until the card is printed again, which is a reprint."""
+    """The page reports it until the card is reprinted."""
     desk, serial = pages.staff("badge_desk"), pages.serial("A2")
 
     def has_changed() -> bool:

@@ -1,4 +1,4 @@
-"""A server restored from its backup: its data, the doors it waits for, and its messages."""
+"""A server restored from its backup: its data, awaited doors, and messages."""
 
 import shutil
 import sqlite3
@@ -52,8 +52,8 @@ ALL = [(SMALL, "east", 1), (SMALL, "west", 1), (OTHER, "other", 1), (ROOM, "room
 
 
 def echo(site: Site, door: FakeDoor) -> ingest.Ingested:
-    """A door's message once it knows of the restored server: all records that the server lacks, and
-    totals of both pools.
+    """A door's message once it knows of the restored server: its unacknowledged records, and totals
+    of both pools.
     """
     door.acked = site.rows(f"SELECT acked_seq FROM kiosk WHERE kiosk = '{door.kiosk}'")[0][0]
     totals = [wire.PlaceTotals(door.hall, door.granted, door.returned, door.free)]
@@ -62,7 +62,7 @@ def echo(site: Site, door: FakeDoor) -> ingest.Ingested:
 
 
 def test_it_works(safe: Safe, copy: Path, new: Path) -> None:
-    """Nothing is granted in a hall until both doors have reported; then all is as before."""
+    """No hall grants places until both doors have reported; then all is as before."""
     for serial in (1, 2, 3):
         safe.site.west.scan(NOW, serial)
     safe.site.send(safe.site.west)
@@ -114,7 +114,7 @@ def test_a_retired_kiosk_whose_account_was_not_fenced_is_awaited(safe: Safe, new
 
 class TestActs:
     def test_a_kiosk_that_was_confirmed_since(self, safe: Safe, copy: Path, new: Path) -> None:
-        """It may hold places; its whole journal is new to the server, which takes it."""
+        """It may hold places. The server takes its whole journal."""
         north = safe.enrol(FakeDoor("north", 1, SMALL))
         safe.site.send(safe.site.west)
         north.granted = 2
@@ -137,7 +137,7 @@ class TestActs:
     def test_of_a_later_server_that_may_have_found_this_one_put_back(
         self, safe: Safe, new: Path
     ) -> None:
-        """In that case the fence of west may not have covered all that it was granted."""
+        """In that case the staff who fenced west may not have known all its grants."""
         safe.write(registry.fence, "west", 1, by="test", now=NOW)
         safe.write(registry.retire, "east", by="test", now=NOW)
         two = {"by": "user:1", "with_": "user:2", "now": NOW}
@@ -175,7 +175,7 @@ class TestActs:
             assert pools.load(again.database.reader, PoolKey(SMALL)).awaited == frozenset()
 
     def test_one_fenced_before_is_not(self, safe: Safe, new: Path) -> None:
-        """Nothing was granted to it since: the backup has all places that it can hold."""
+        """It got nothing since: the backup has all places that it can hold."""
         safe.write(registry.fence, "west", 1, by="test", now=NOW)
         safe.write(registry.retire, "other", by="test", now=NOW)
         copy = make_backup(safe.event, safe.second, NOW).path

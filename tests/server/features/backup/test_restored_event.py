@@ -1,4 +1,4 @@
-"""The event that a restore makes: the next server of its line, and the fate of the old one."""
+"""The event that a restore makes: the next of its line, and the fate of the old server."""
 
 import shutil
 import sqlite3

@@ -1,5 +1,5 @@
-"""A restored server remembers data about holders and kiosks that its backup lacks: void badges, and
-places of kiosks that were moved.
+"""Data of holders and kiosks that the backup lacks survive a restore: void badges, and places of
+moved kiosks.
 """
 
 import os
@@ -167,7 +167,7 @@ def pool(site: Site, hall: int) -> pools.Pool:
 
 
 class TestMoved:
-    """West was moved to the other hall after the backup, and the acts are lost with the server."""
+    """West was moved after the backup, and the acts are lost with the server."""
 
     @pytest.fixture
     def restored(self, safe: Safe, copy: Path, tmp_path: Path):

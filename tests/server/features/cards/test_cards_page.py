@@ -1,4 +1,4 @@
-"""The page on which cards are designed: a preview that stores nothing, saving, and undoing."""
+"""The page of card designs: a preview that stores nothing, saving, and undoing."""
 
 import base64
 import io
@@ -372,7 +372,7 @@ def test_a_template_that_never_ends_is_given_up(
 ) -> None:
     """It does not delay the server or stay behind, and the next card is drawn.
 
-    This is the last test that draws, because the lasting process ends here.
+    The last test that draws, because the lasting process ends here.
     """
     folder.mkdir()
     (folder / "endless.typ").write_text(

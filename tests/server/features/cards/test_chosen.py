@@ -1,4 +1,4 @@
-"""People shown on the page of card designs: chosen once a minute, with their current names."""
+"""People shown on the card page: chosen once a minute, with their current names."""
 
 import pytest
 

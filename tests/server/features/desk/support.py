@@ -1,4 +1,4 @@
-"""A clerk at a desk, as the stores see them: each form has a nonce and the mark of its page."""
+"""A clerk at a desk, as the stores see them: each form has a nonce and its page's mark."""
 
 import os
 import secrets

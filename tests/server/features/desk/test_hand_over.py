@@ -1,4 +1,4 @@
-"""Cards are printed and badges replaced at the desk, each form once, and never on an old page."""
+"""Cards printed and badges replaced at the desk, once per form, never from an old page."""
 
 import threading
 from dataclasses import replace

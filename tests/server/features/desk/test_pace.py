@@ -1,4 +1,4 @@
-"""How quickly desks work: people served, and the time from the first key to the card."""
+"""The pace of desks: people served, and the time from the first key to the card."""
 
 from dataclasses import replace
 

@@ -27,7 +27,7 @@ def person(clerk: Clerk, serial: int) -> Attendee:
 
 
 def refusal(clerk: Clerk) -> Why | None:
-    """The page's reason, and the reason for refusing the form if it is sent all the same."""
+    """The page's reason, which equals the reason for refusing the form."""
     plan = clerk.plan()
     assert plan is not None
     assert plan.does is None
@@ -153,7 +153,7 @@ def test_what_an_admin_changed_since_stands(clerk: Clerk) -> None:
 
 @pytest.mark.parametrize("submission", ["walk_in", "print", "correct", "check_id"])
 def test_a_badge_that_an_admin_issued_since_stands(clerk: Clerk, submission: str) -> None:
-    """No desk issued it, so only the newest badge's number shows that the clerk's act is old."""
+    """No desk issued it, so only the newest badge's number shows that the act is old."""
     serial = clerk.serial("A1")
     if submission == "walk_in":
         serial = clerk.walk_in().submission.serial

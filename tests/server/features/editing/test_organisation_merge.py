@@ -1,4 +1,4 @@
-"""A merge of two organisations: the page announces its exact effect, and it can be undone."""
+"""A merge of two organisations has exactly the announced effect, and can be undone."""
 
 import re
 from collections.abc import Iterator
@@ -88,7 +88,7 @@ def test_a_file_without_other_names_leaves_them(pages: Pages, admin: Staff, even
 def test_people_are_found_by_what_their_organisation_is_called_now(
     pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However the names got there, and also if only some people are folded with them."""
+    """However it was renamed, and also if only some people are folded with it."""
 
     def found(text: str) -> list[str | None]:
         return [one.external_id for one in find_attendees(pages.database.reader, text)[0]]

@@ -29,8 +29,8 @@ NOTE = "left the badge in the hotel"
 
 @pytest.fixture(scope="module", autouse=True)
 def _each_signature_is_verified_once() -> Iterator[None]:
-    """Cache verifications: an export is verified hundreds of times with few changes. The result
-    depends only on key, message and signature.
+    """Cache verifications, which depend only on key, message and signature: an export is verified
+    hundreds of times with few changes.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verify.Key, "signed", functools.cache(verify.Key.signed))

@@ -1,7 +1,6 @@
-"""Checks an export with aics-tlog, which others wrote. It runs in its own Python and imports none
-of our code.
+"""Checks an export with the independent aics-tlog, in a Python without our code.
 
-    python foreign.py EXPORT LOG_KEY [WITNESS_NOTE WITNESS_KEY]
+python foreign.py EXPORT LOG_KEY [WITNESS_NOTE WITNESS_KEY]
 """
 
 import json

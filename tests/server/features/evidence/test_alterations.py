@@ -1,4 +1,4 @@
-"""Each alteration is found and named: in the database, in an export, in the whole log."""
+"""Each alteration of the database, an export or the whole log is found and named."""
 
 import json
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def forget(evidence: Evidence, first: int) -> None:
 
 
 def rewrite(evidence: Evidence, number: int, body: bytes) -> None:
-    """Put another record into the log, with everything that the server can make itself."""
+    """Put another record into the log, as far as the server can forge it."""
     salt = bytes(16)
     evidence.alter(
         "UPDATE leaf SET body = ?, salt = ?, hash = ? WHERE number = ?",
@@ -224,9 +224,7 @@ class TestRewritten:
 
 
 class TestForged:
-    """The server forges a kiosk's scan, and uses its own key for everything that is not the
-    kiosk's.
-    """
+    """The server forges a kiosk's scan, and signs the rest with its own key."""
 
     def leaf(self, evidence: Evidence, number: int) -> tuple[dict, ScanRecord]:
         ((body,),) = evidence.rows(f"SELECT body FROM leaf WHERE number = {number}")
@@ -306,8 +304,8 @@ class TestForged:
     def test_between_early_records_that_it_calls_erased(
         self, evidence: Evidence, signature: str | None
     ) -> None:
-        """Nothing proves that the kiosk did not make it, and the finding states so. A forged
-        signature is found even if valid ones follow.
+        """The finding states that nothing proves the kiosk's authorship. A forged signature is
+        found even if valid ones follow.
         """
         room = evidence.site.room
         for serial in (1, 2, 3, 4):

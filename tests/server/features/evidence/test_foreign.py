@@ -1,6 +1,6 @@
-"""A verifier that others wrote (aics-tlog, for Python 3.12 and later) reads our exports.
+"""The independent verifier aics-tlog (Python 3.12 and later) reads our exports.
 
-It is in the tests' Python if that is new enough. HALLKEEPER_TLOG_PYTHON may name another.
+The tests' Python has it if new enough. HALLKEEPER_TLOG_PYTHON may name another.
 """
 
 import base64

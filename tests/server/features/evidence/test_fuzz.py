@@ -1,4 +1,4 @@
-"""Exports and receipts with bytes altered, cut or inserted are refused, never with a traceback.
+"""Altered, cut or extended exports and receipts are refused, never with a traceback.
 
 `python -m tests.bench forged` does so 100,000 times each. The failure message has the seed.
 """
@@ -87,8 +87,8 @@ def fuzz_receipts(evidence: Evidence, turns: int) -> int:
         text = draw.choice(texts)
         changed = mutated(draw, text)
         wanted = [witness_key(*one) for one in named if f"— {one[0]} ".encode() in text]
-        # Without a line's key the reader learns only that the line was not checked. A receipt
-        # without a line shows less, and the rest of it stays true.
+        # Without a line's key the reader learns only that the line was not checked. A missing line
+        # leaves the rest of the receipt true.
         with suppress(Refused):
             found = verify_receipt(changed, key)
             true = verify_receipt(text, key)
@@ -127,8 +127,8 @@ def fuzz_exports(path: Path, turns: int) -> int:
 
 
 def fuzz_zips(path: Path, turns: int) -> tuple[int, int]:
-    """Alter or cut a zip `turns` times, and return how many were refused and how many read as
-    before. Some bytes of a zip have no effect, such as times.
+    """Alter or cut a zip `turns` times. Return how many were refused and how many read as before:
+    some bytes have no effect, such as times.
     """
     whole = path.read_bytes()
     said = check(path, checkpoints=[], key=None)

@@ -73,8 +73,8 @@ def test_a_kiosk_keeps_what_shows_that_the_database_was_put_back(forum: Forum) -
 
 
 def test_kiosks_that_are_away_are_not_missed_for_it(forum: Forum) -> None:
-    """A kiosk sends all records at once after an hour offline. It has not worked with the server
-    since, so its cosignature is not awaited.
+    """A kiosk sends all records at once after an hour offline. It has not been online since, so its
+    cosignature is not awaited.
     """
     west, east = forum.enrol("west"), forum.enrol("east")
     east.transport.wire_cut = True

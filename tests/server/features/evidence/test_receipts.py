@@ -112,7 +112,7 @@ def test_it_is_no_receipt(evidence: Evidence, key: str) -> None:
 
 
 def test_other_ways_to_write_the_same_bytes(evidence: Evidence, key: str) -> None:
-    """Base64 may have spare bits at its end. Two texts must not be one receipt."""
+    """Base64 may have spare bits at its end. Two texts must not be the same receipt."""
     text = receipt(evidence.database.reader, evidence.log, 30)
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     lines = text.splitlines(keepends=True)

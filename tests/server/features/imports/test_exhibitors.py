@@ -188,7 +188,7 @@ def test_what_is_wrong_with_a_row_is_named(fair: Database, what: str) -> None:
 def bomb() -> bytes:
     """A workbook whose sheet unpacks to 300 MB: one packed megabyte repeated.
 
-    Its wrong checksum shows only after unpacking all of it.
+    Only complete unpacking shows its wrong checksum.
     """
     packing = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
     megabyte = packing.compress(bytes(1_000_000)) + packing.flush(zlib.Z_FULL_FLUSH)

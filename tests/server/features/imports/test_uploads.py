@@ -290,8 +290,8 @@ def test_a_zip_bomb_is_refused(pages: Pages, admin: Staff) -> None:
 
 
 def announce(admin: Staff, target: str, length: int):
-    """Announce a body of `length` bytes, and begin to send it. A server that reads it all before
-    refusing finds that it ends.
+    """Announce `length` bytes, and begin to send them. A server that reads before refusing finds
+    the end.
     """
     return admin.client.post(
         target,

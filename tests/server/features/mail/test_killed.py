@@ -48,8 +48,8 @@ class Mailer:
     def kill(self) -> None:
         """kill -9, and wait until it is gone.
 
-        The mail server's thread calls this, and the test may begin the next mailer before this
-        returns. So this reads the process once.
+        The mail server's thread calls this; meanwhile the test may begin the next mailer. So this
+        reads the process once.
         """
         process = self.process
         assert process is not None

@@ -1,4 +1,4 @@
-"""Printers: who may see and set them, labels, test prints, and a job's state at a desk."""
+"""Printers: roles that see and set them, labels, test prints, and jobs' states at a desk."""
 
 from collections.abc import Iterator
 

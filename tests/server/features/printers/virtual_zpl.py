@@ -1,7 +1,7 @@
 """A label printer that speaks ZPL over TCP on loopback, and misbehaves on request.
 
-It follows the printers' own manual, not the driver. It prints on its own time: a received label
-comes out even after the connection is closed.
+It follows the printers' manual, not the driver. A received label comes out in time even after the
+connection is closed.
 """
 
 import re

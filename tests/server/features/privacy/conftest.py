@@ -30,7 +30,7 @@ VALUES = {
     "email": "wilma.q@zephyrine.example", "phone": "+64215550199",
     "order_number": "ORD-QX-77120", "external_id": "REG-ZQ-90417",
 }  # fmt: skip
-# These must be absent after her erasure, also in small letters, as in the search index.
+# Absent after her erasure, also in small letters, as in the search index.
 SECRETS = (
     "Wilhelmina", "Quartermaine", "Ōkubo", "Zephyrine", "wilma.q", "5550199", "QX-77120",
     "ZQ-90417", "wilhelmina", "quartermaine", "zephyrine",
@@ -58,9 +58,7 @@ class Known:
         return [tuple(row) for row in self.database.reader.execute(sql, values)]
 
     def broken_references(self) -> list[tuple]:
-        """References to deleted rows. PostgreSQL checks them at the commit, and SQLite if its
-        settings require it.
-        """
+        """References to deleted rows. PostgreSQL checks at the commit, and SQLite if set to."""
         if not isinstance(self.database.reader, sqlite3.Connection):
             return []
         return self.rows("PRAGMA foreign_key_check")

@@ -18,7 +18,7 @@ PAGE, PART = "/admin/not-come/", "/admin/not-come/list"
 
 
 def shown_with(pages: Pages) -> None:
-    """The opening is in an hour, with a guest and two speakers, one of them in no roster."""
+    """The opening is in an hour, with a guest and two speakers. Dora Quist is in no roster."""
     pages.issue()
     session = number(pages, "session", "opening")
     speakers = [

@@ -1,5 +1,5 @@
-"""One browser at two servers of one event: limits hold for both together, and either ends what the
-other began. Several servers need PostgreSQL.
+"""One browser at two servers of one event: they share limits, and either ends what the other began.
+Several servers need PostgreSQL.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Guesses at passwords: from one place, from many, all at once; and the people shut out by it."""
+"""Guesses at passwords: from one place, from many, all at once; and the people shut out."""
 
 import threading
 import time
@@ -35,7 +35,7 @@ def guess(someone: Staff, password: str, address: str = HOME, name: str = "admin
 def guess_without_a_page(pages: Pages, address: str, name: str = "admin") -> bool:
     """Do the page's work for a wrong password. Return whether it was checked.
 
-    It skips the rendering for hundreds of strangers, which takes most of the time.
+    Rendering for hundreds of strangers would take most of the time.
     """
     return guess_from(pages, caller_at(pages, address), name)
 
@@ -60,7 +60,7 @@ def guess_from(pages: Pages, who: str, name: str = "admin") -> bool:
 def crowd(pages: Pages) -> None:
     """Strangers guess fifty times at the admin's password, each from a separate address.
 
-    Thirty are counted. All later ones are refused alike, however many come.
+    Thirty are counted. All later ones are refused alike.
     """
     for number in range(5):
         who = caller_at(pages, f"10.1.{number}.1")

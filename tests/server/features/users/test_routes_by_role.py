@@ -1,6 +1,6 @@
 """Every route of the app, requested by every role and by a signed-out visitor.
 
-Expected rights are docs/security.md's table. A route without a line there fails.
+Rights are docs/security.md's table. A route without a line there fails.
 """
 
 import os
@@ -25,7 +25,7 @@ SIGNED_OUT = "signed out"
 OWN_PROOF = "/api/"
 # Kiosks check this answer's signature, before they can authenticate.
 OPEN = {"GET /api/server-key"}
-# A route's address parts other than numbers. The object may be missing if the request is refused.
+# A route's parameters other than numbers. A refusal does not need the object to exist.
 VALUES: dict[str, str] = {
     "filename": "style.css",
     "kiosk": "k1",

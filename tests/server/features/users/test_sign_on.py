@@ -168,7 +168,7 @@ def test_an_answer_for_another_browser_or_time_counts_nothing(
 
 
 def test_a_token_for_another_request_is_refused(pages: Pages, provider: IdentityProvider) -> None:
-    """The nonce, the issuer and the receiver of a token that the provider did sign."""
+    """The nonce, issuer and receiver of a token signed by the provider."""
     provider.user("lin-7", name="Lin", groups=["ushers"])
     asker = sign_on.provider_of(pages.event)
     assert asker is not None

@@ -70,7 +70,7 @@ def unzipped(data: bytes) -> dict[str, bytes]:
 
 
 def verified(files: dict[str, bytes], chain: Chain, tmp_path: Path) -> str:
-    """The output of openssl on the manifest's signature, with the tests' root as authority."""
+    """The output of openssl on the manifest's signature, with the tests' root."""
     (tmp_path / "signature").write_bytes(files["signature"])
     (tmp_path / "manifest.json").write_bytes(files["manifest.json"])
     done = subprocess.run(

@@ -45,7 +45,7 @@ def decoded(part: str) -> bytes:
 
 
 def opened(location: str, key: rsa.RSAPrivateKey) -> dict:
-    """The claims of the token in a link, whose signature is the service account's."""
+    """The claims of the token in a link, verified with the service account's key."""
     assert location.startswith("https://pay.google.com/gp/v/save/")
     head, body, signature = location.removeprefix(google.ADDRESS).split(".")
     assert json.loads(decoded(head)) == {"alg": "RS256", "typ": "JWT"}

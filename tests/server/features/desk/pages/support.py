@@ -1,4 +1,4 @@
-"""A clerk with a browser: opens pages of the desk, and presses their buttons."""
+"""A clerk with a browser: opens desk pages, and presses their buttons."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The badge desk's pages: each act by its form, wrong input, old pages, and repeated forms."""
+"""The badge desk's pages: each act's form, wrong input, old pages, and repeated forms."""
 
 import io
 import re

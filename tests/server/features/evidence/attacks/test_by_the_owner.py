@@ -1,6 +1,4 @@
-"""Forgeries by a holder of the log's key: parts that claim to be whole, records of no kiosk, and
-impossible logs.
-"""
+"""Forgeries with the log's key: parts posing as whole, records of no kiosk, impossible logs."""
 
 import hashlib
 import json
@@ -63,7 +61,7 @@ def test_signing_anew_changes_nothing(evidence: Evidence, verified: Verified) ->
 
 @pytest.mark.parametrize("size", [0, 10**6, 10**17, 10**18 - 1])
 def test_sizes_that_can_not_be(evidence: Evidence, verified: Verified, size: int) -> None:
-    """An empty log, and sizes too large to walk through. Both are refused at once."""
+    """An empty log, and sizes too large to walk through, are refused at once."""
     path = evidence.export()
     root = hashlib.sha256().digest() if not size else bytes(32)
     (path / "checkpoint").write_text(checkpoint(evidence, size, root))
@@ -147,7 +145,7 @@ def test_an_erased_part_that_is_forged(evidence: Evidence, verified: Verified) -
 
 
 def forged_at_the_end(evidence: Evidence, *, salted: bool, version: int) -> int:
-    """Write a scan after the kiosk's last, with everything that the server can make itself."""
+    """Write a scan after the kiosk's last, as far as the server can forge it."""
     ((body,),) = evidence.rows(f"SELECT body FROM leaf WHERE number = {scans(evidence)[-1]}")
     told = json.loads(body)
     told.pop("signature", None)
@@ -246,8 +244,8 @@ def test_records_that_are_called_erased_are_counted(evidence: Evidence) -> None:
 
 
 def fuzz_signed(evidence: Evidence, path: Path, turns: int) -> int:
-    """Alter a file `turns` times, and sign the manifest anew. In each accepted export, each record
-    shown must be one logged at that place. Return the number refused.
+    """Alter a file `turns` times, and re-sign the manifest. Each record shown in an accepted export
+    must have been logged at that place. Return the number refused.
     """
     names = [path / name for name in ("records.txt", "records.txt", "keys.json")]
     names += sorted(path.glob("witness/*"))

@@ -43,7 +43,7 @@ def test_it_is_verified_when_one_kiosk_has(restored, verified) -> None:
 
 
 def test_what_kiosks_cosigned_before_counts_for_the_beginning_alone(restored, verified) -> None:
-    """A kiosk stays away long after the restore, and cosigns nothing of the new log."""
+    """A kiosk works for 11 minutes after the restore, and cosigns nothing of the new log."""
     for minute in (1, 12):
         now = RESTORED + minute * MINUTE
         restored.scan(restored.site.west, 1, now, decision="denied", reason="not_entitled")

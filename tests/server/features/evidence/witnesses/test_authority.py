@@ -204,7 +204,7 @@ def test_a_certificate_between(tsa: TimeAuthority, tmp_path: Path) -> None:
 @pytest.mark.system
 @pytest.mark.parametrize("with_root", [False, True])
 def test_an_authority_that_sends_its_chain(tmp_path: Path, with_root: bool) -> None:
-    """The file has the root alone. Two signers, for the chain is in another order for one."""
+    """The file has the root alone. The second signer sends its chain in reverse order."""
     with TimeAuthority.made(tmp_path / "long") as longer:
         key = make_middle(longer.folder, longer.root)
         middle = (longer.folder / "middle.pem").read_bytes()

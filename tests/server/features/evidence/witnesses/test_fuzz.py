@@ -1,5 +1,5 @@
-"""Answers of authorities and witnesses with bytes altered, cut or inserted. None proves more than
-the true answer, and none causes a traceback.
+"""Altered, cut or extended answers of authorities and witnesses prove no more than the true answer,
+and cause no traceback.
 """
 
 import shutil

@@ -1,7 +1,6 @@
 """The description at /openapi.json against the app, by schemathesis.
 
-It makes requests that fit the description and requests that don't, and checks that each answer is
-described.
+Requests do or don't fit the description; each answer must be described.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,8 +26,8 @@ from tests.server.support.pages import Pages
 
 EXAMPLES = 40  # of each route, fitting requests and others
 QUICK_EXAMPLES = EXAMPLES // 4  # as of all properties
-# `positive_data_acceptance` is left out: no schema describes which e-mail address is free, or which
-# categories this event has. `test_api.py` has such values.
+# Without `positive_data_acceptance`: no schema lists free e-mail addresses or this event's
+# categories. `test_api.py` has such values.
 CHECKS = (
     "not_a_server_error", "status_code_conformance", "content_type_conformance",
     "response_headers_conformance", "response_schema_conformance", "negative_data_rejection",
@@ -55,8 +54,8 @@ def examples(pytestconfig: pytest.Config) -> int:
 
 @pytest.fixture(scope="module")
 def constants() -> Callable[[BaseSchema], ConstantsPool | None]:
-    """Values from the sources of all imported modules, of which requests are made too. They are
-    looked for once: schemathesis would read all sources for each app anew.
+    """Constants of all imported modules, to make requests of. Cached: schemathesis would read all
+    sources for each app anew.
     """
     found: list[ConstantsPool | None] = []
 
