@@ -32,7 +32,7 @@ class Tone(StrEnum):
     ADMIT = "admit"
     LOOK = "look"  # admitted, with a notice for staff
     DENY = "deny"
-    GOODBYE = "goodbye"  # an exit, which is never refused
+    GOODBYE = "goodbye"  # an exit
     SEEN = "seen"  # noted at a roll call; opens no door
 
 

@@ -1,6 +1,6 @@
 """The kiosk's side of the places protocol: its account with a hall, and the server's orders.
 
-`pool` is the server's side. Rule numbers are those of docs/design/places.md.
+Rule numbers are those of docs/design/places.md.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,3 @@
-"""Requests size, rate, format, exposure, gain and focus from a webcam, and reports the accepted
-values.
-"""
-
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 

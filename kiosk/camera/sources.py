@@ -1,6 +1,6 @@
 """Opens the sources of pictures: a webcam, a video file, a folder of photos, or a network stream.
 
-Each becomes a `Capture`, the three methods of cv2.VideoCapture that the camera uses.
+Each becomes a `Capture`.
 """
 
 import sys

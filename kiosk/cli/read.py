@@ -1,5 +1,3 @@
-"""Reads codes in photos and videos for the `read` command, to test camera pictures."""
-
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator

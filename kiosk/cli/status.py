@@ -1,5 +1,3 @@
-"""The report of `hallkeeper-kiosk status`, for a running or stopped kiosk."""
-
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from kiosk.sync.servers import Servers
 
 
 def status_of(directory: Path) -> dict[str, Any]:
-    """The report as plain values. Raises ConfigError or JournalError."""
+    """The report of `hallkeeper-kiosk status`, as values. Raises ConfigError or JournalError."""
     identity, key = load_identity(directory), load_key(directory)
     name = (identity.kiosk, identity.generation)
     with Journal(directory / JOURNAL_FILE, *name, key, must_exist=True, check=False) as journal:

@@ -1,6 +1,6 @@
 """Turns a code's text into an answer: open, look up, decide, commit, then answer.
 
-A decision's facts are read in the transaction that records it. An answer shown green is on disk.
+An answer shown green is on disk.
 """
 
 import time

@@ -1,7 +1,3 @@
-"""The door's message to its steward about one presentation: the decision, the holder and the
-texts.
-"""
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -26,7 +22,9 @@ _DOUBTFUL = frozenset(
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. It exists only once its record is on disk. Names and texts are by language."""
+    """The door's message to its steward about one presentation. It exists only once its record is
+    on disk. Names and texts are by language.
+    """
 
     decision: Decision
     direction: Direction

@@ -1,5 +1,3 @@
-"""The journal's file: its settings, its check at every start, and one transaction at a time."""
-
 import sqlite3
 import threading
 from collections.abc import Iterator

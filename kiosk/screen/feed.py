@@ -81,9 +81,7 @@ def stream(
 
 
 def encode_state(state: BoardState, page: str, now: int) -> bytes:
-    """One line of JSON for the page. `page` identifies this run of the kiosk: the page reloads when
-    it changes.
-    """
+    """One line of JSON for the page. `page` identifies this run of the kiosk."""
     status = state.status
     answers = [_answer(answer, state.shown - place) for place, answer in enumerate(state.answers)]
     event: dict[str, Any] = {

@@ -181,7 +181,7 @@ def picture() -> Response:
 
 @blueprint.post("/text")
 def text() -> Response:
-    """Take a code from a hand scanner. The answer appears on the board, as for any scan."""
+    """Take a code from a hand scanner. The answer appears on the board."""
     typed = _body(Typed)
     try:
         meant, repaired = read_typed(typed.text, typed.keys)

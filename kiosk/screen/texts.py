@@ -1,7 +1,7 @@
 """The page's own texts, in English. Answers have their own texts.
 
-Other languages are in `kiosk/screen/translations`; `N_` marks the texts for them. The page's
-scripts look texts up by key, and replace fields in braces.
+`N_` marks the page's texts for the catalogues. Scripts look them up by key, and replace fields in
+braces.
 """
 
 from collections.abc import Mapping

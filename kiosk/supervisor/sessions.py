@@ -1,5 +1,3 @@
-"""The supervisor who is unlocked at this kiosk, by a PIN, until the screen is idle for a while."""
-
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,8 +32,8 @@ class Session:
 
 
 class Sessions:
-    """The unlocked session, if any. Thread-safe. `on_end` is called when a session ends, for any
-    reason.
+    """The session of the supervisor unlocked by a PIN, if any. Thread-safe. `on_end` is called when
+    a session ends.
     """
 
     def __init__(

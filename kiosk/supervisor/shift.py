@@ -1,5 +1,3 @@
-"""Ends and begins a shift at a door, and counts its records."""
-
 from dataclasses import asdict
 from typing import Any
 

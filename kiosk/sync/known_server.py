@@ -1,7 +1,3 @@
-"""The server of an enrolled kiosk. A changed certificate is accepted only with the event's
-signature.
-"""
-
 import hmac
 import threading
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Names of acts in the entry log: a subject, then a verb in the past tense.
 
-Leaves keep these names for ever. Former names are mapped to today's.
+Leaves keep these names for ever.
 """
 
 from enum import StrEnum

@@ -1,7 +1,3 @@
-"""Records when a kiosk worked without the server, detected by the age of arriving scans, for
-staff.
-"""
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

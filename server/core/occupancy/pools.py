@@ -431,7 +431,7 @@ def orders_for(
 def orders_in(
     pools: Pools, keys: Iterable[PoolKey], kiosk: KioskKey, now: int
 ) -> list[wire.PlaceOrder]:
-    """Like `orders_for`, for these pools."""
+    """Return the kiosk's orders for these pools, without recalls."""
     keys = list(keys)
     limited = {hall: pools.limited(hall, now) for hall in dict.fromkeys(key[0] for key in keys)}
     return [order(key, limited[key.hall_id].of(key.kind), kiosk) for key in keys]

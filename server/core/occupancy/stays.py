@@ -1,5 +1,3 @@
-"""Stores stays: an entry record opens one, and the exit that names it closes it, once."""
-
 from collections.abc import Collection, Iterable
 
 import msgspec

@@ -1,5 +1,3 @@
-"""Figures of the forum for the press."""
-
 from dataclasses import dataclass
 from itertools import pairwise
 

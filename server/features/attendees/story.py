@@ -1,7 +1,4 @@
-"""A person's history, newest first: registration, badges, staff actions, prints, mails and scans.
-
-Each part comes from its own table; the parts are merged.
-"""
+"""A person's history, newest first: registration, badges, staff actions, prints, mails, scans."""
 
 import heapq
 import json

@@ -1,6 +1,6 @@
 """Designs and prints cards, and issues badges.
 
-`commands.py` issues badges and writes PDFs. `badges/printing` draws the cards.
+`badges/printing` draws the cards.
 """
 
 COMMANDS = (

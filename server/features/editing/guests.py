@@ -1,5 +1,3 @@
-"""Invites people to sessions or refuses them, one at a time, regardless of category."""
-
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 

@@ -1,6 +1,6 @@
 """Serves other systems: tokens, the HTTP interface under /api/v1, webhooks, metrics and probes.
 
-Begin with `interface/routes.py` and `outbox.py`. The topics of webhooks are in `topics/`.
+Begin with `interface/routes.py` and `outbox.py`.
 """
 
 COMMANDS = (

@@ -61,7 +61,7 @@ class Token:
 def make(
     db: Connection, name: str, scopes: Iterable[str], days: int, *, by: str, now: int
 ) -> tuple[Token, str]:
-    """Make a token valid for `days`. Return itand its secret.
+    """Make a token valid for `days`. Return it and its secret.
 
     Raises TokenError.
     """

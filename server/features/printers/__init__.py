@@ -1,7 +1,6 @@
 """Prints badges at the desks: printers, their state, and the queue of cards.
 
-Nothing is printed twice unless a clerk asks for it. Begin with `jobs.py`. Each kind of printer is a
-file in `drivers/`.
+Nothing is printed twice unless a clerk asks for it. Begin with `jobs.py`.
 """
 
 COMMANDS = (

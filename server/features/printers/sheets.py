@@ -1,5 +1,3 @@
-"""Draws a job's card in its printer's format."""
-
 import io
 from functools import partial
 

@@ -1,5 +1,3 @@
-"""Stores the printers with their desks, state and remaining labels."""
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,5 +1,3 @@
-"""Shows the forum's figures and the countries of its people."""
-
 from flask import render_template
 
 from server.core.programme import counts

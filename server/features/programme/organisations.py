@@ -1,5 +1,3 @@
-"""Shows organisations, each with its people, activities and stands."""
-
 from flask import abort, render_template, request
 
 from badges.categories import CategoryPlan

@@ -1,7 +1,7 @@
 """Gives attendees their programme as a calendar, and their badge for Apple Wallet and Google
 Wallet.
 
-Begin with `calendar_feed.py`. `pages/passkit.py` answers the phones' own requests.
+Begin with `calendar_feed.py`.
 """
 
 COMMANDS = (

@@ -1,7 +1,3 @@
-"""Stores which Apple passes were given out, when each changed, and which phones registered for
-updates.
-"""
-
 from dataclasses import dataclass
 
 from server.core.event.directory import Event

@@ -1,6 +1,6 @@
 """The badge desk's pages under `/desk`.
 
-Begin with `home.py`, the search box. Every form goes through `forms.py`, which adds nonce and mark.
+Begin with `home.py`, the search box. Every form goes through `forms.py`.
 """
 
 from flask import Blueprint

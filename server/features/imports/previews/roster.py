@@ -1,4 +1,4 @@
-"""Previews an uploaded roster: its open questions and its changes. Writes nothing.
+"""Previews an uploaded roster: its open questions and its changes.
 
 The questions are the findings of `hallkeeper import`, as radio buttons.
 """

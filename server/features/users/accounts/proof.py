@@ -1,5 +1,3 @@
-"""Reads a second factor from any form."""
-
 import ipaddress
 from urllib.parse import urlsplit
 
