@@ -314,8 +314,9 @@ class TestTrueToWhatIsKept:
         """Compare both indexes with the table of words, and that with the attendees."""
 
         def step(db: sqlite3.Connection) -> None:
-            for index in ("search_word", "search_inside"):
-                db.execute(f"INSERT INTO {index} ({index}, rank) VALUES ('integrity-check', 1)")
+            if isinstance(db, sqlite3.Connection):  # PostgreSQL has no separate search index.
+                for index in ("search_word", "search_inside"):
+                    db.execute(f"INSERT INTO {index} ({index}, rank) VALUES ('integrity-check', 1)")
             before = db.execute("SELECT * FROM attendee_search ORDER BY serial").fetchall()
             assert db.execute("SELECT COUNT(*) FROM search_due").fetchone()[0] == 0
             db.execute("INSERT INTO search_due SELECT serial FROM attendee")
