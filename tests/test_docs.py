@@ -1,7 +1,11 @@
 """Links, files, names and rules that pages and code cite exist."""
 
+import ast
 import re
+import tokenize
 from pathlib import Path
+
+import pytest
 
 from tests.sources import definitions
 
@@ -23,7 +27,8 @@ IDIOMS = re.compile(
     r"|\b(?:stands?|lies) (?:in|on|at|there)\b",
     re.IGNORECASE,
 )
-IDIOMS_PER_1000_WORDS = 8
+IDIOMS_PER_1000_WORDS = 8  # of pages
+IDIOMS_OF_CODE = 5  # per 1,000 words of docstrings and comments
 
 
 def citing() -> list[Path]:
@@ -109,3 +114,19 @@ def test_pages_are_in_plain_english() -> None:
         if rate > IDIOMS_PER_1000_WORDS:
             wordy[name(path)] = f"{rate:.1f}: {sorted(set(IDIOMS.findall(text)))}"
     assert wordy == {}
+
+
+def prose(path: Path) -> str:
+    """Return the docstrings and comments of a Python file."""
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    texts = [ast.get_docstring(node) or "" for node in nodes if isinstance(node, documented)]
+    with tokenize.open(path) as file:
+        tokens = list(tokenize.generate_tokens(file.readline))
+    return "\n".join(texts + [token.string for token in tokens if token.type == tokenize.COMMENT])
+
+
+@pytest.mark.parametrize("folder", ["badges", "kiosk", "server", "tests"])
+def test_docstrings_and_comments_are_in_plain_english(folder: str) -> None:
+    text = "\n".join(map(prose, (ROOT / folder).rglob("*.py")))
+    assert 1000 * len(IDIOMS.findall(text)) / len(text.split()) <= IDIOMS_OF_CODE
