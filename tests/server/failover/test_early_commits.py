@@ -62,7 +62,8 @@ class Server:
         """Write as a scan does, without waiting."""
 
         def step(db: Connection) -> int:
-            changes.publish(db, wire.VenueChanged())
+            # Not VenueChanged: the hub's thread makes that durable itself, before it delivers it.
+            changes.publish(db, wire.NamesChanged())
             return entry_log.append(db, "act", entry_log.canonical({"text": text}), 1)
 
         self.database.write_then(step, lambda *told: self.told.append(told), early=True)
