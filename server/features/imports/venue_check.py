@@ -259,16 +259,20 @@ class VenueCheck:
 
     def _rules_without_effect(self) -> Iterator[str]:
         """Find sessions whose categories have no effect because the hall always admits everyone."""
-        open_halls = {plan.code for plan in self.venue.halls if plan.categories is None}
+        open_halls = {
+            plan.code
+            for plan in self.venue.halls
+            if plan.categories is None and not plan.sessions_only
+        }
         for plan in self.venue.sessions:
             if plan.hall in open_halls and plan.categories is not None:
                 place = self.venue.place("session", plan.code)
                 yield (
                     Phrase(
                         "%(place)s: hall %(hall)s admits every category at any time, so limiting "
-                        "this session has no effect. Set sessions_only = true for the hall "
-                        "(“Open only while a session is on”), or the categories that may always "
-                        "enter",
+                        "this session has no effect. Tick “Open only while a session is on” for "
+                        "the hall (sessions_only = true in a file), or choose the categories that "
+                        "may always enter it",
                         place=place,
                         hall=plan.hall,
                     )

@@ -65,6 +65,10 @@ def find_person(db: Connection, text: str) -> int:
     try:
         return attendees.find_by_label(db, text)
     except UnknownAttendeeError:
+        # An e-mail's words are also in longer addresses, such as joanna@example.org.
+        same_email = attendees.people_of_label(db, text)
+        if len(same_email) == 1:
+            return int(same_email[0]["serial"])
         matches, total = attendees.find_attendees(db, text, NAMED_MAX) if text else ([], 0)
         if total == 0:
             raise UnknownAttendeeError(

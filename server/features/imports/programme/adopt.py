@@ -31,6 +31,8 @@ NO_KIND = "conference"
 OPENS_BEFORE_MS = 30 * 60_000
 NAMED_MAX = 20
 _HAN = re.compile(r"[\u3400-\u9fff]")
+_HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
+_BETWEEN_NAMES = re.compile(r"[,，、;；/|()（）\n]")
 
 
 @dataclass(frozen=True)
@@ -315,15 +317,26 @@ class _Words:
             return None if mapped is None else self.codes.get(folded(mapped), "")
         if key in self.codes:
             return self.codes[key]
-        named = self.by_name.get(name_key("", word), set())
+        named = self._named(word)
         return next(iter(named)) if len(named) == 1 else ""
+
+    def _named(self, word: str) -> set[str]:
+        """Return the codes of the things with this name, or with all names of a list such as
+        "Grand Hall, 大会堂".
+        """
+        whole = self.by_name.get(name_key("", word), set())
+        names = [name for part in _BETWEEN_NAMES.split(word) for name in _HAN_OR_NOT.findall(part)]
+        keys = [key for name in names if (key := name_key("", name))]
+        if whole or len(keys) < 2:
+            return whole
+        return set.intersection(*(self.by_name.get(key, set()) for key in keys))
 
     def problems(self, on_page: bool) -> Iterator[str]:
         for word, events in self.unknown.most_common():
             quoted = word[:60].replace('"', '\\"')
             times = counted("%(num)s event", "%(num)s events", events)
             mapped = self.mapping.get(folded(word))
-            named = sorted(self.by_name.get(name_key("", word), ()))
+            named = sorted(self._named(word))
             why = Phrase("is not a %(what)s of this event", what=self.what)
             if mapped:
                 why = Phrase("is mapped to %(mapped)s, which %(why)s", mapped=mapped, why=why)

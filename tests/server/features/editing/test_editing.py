@@ -158,7 +158,7 @@ def test_a_venue_is_made_from_nothing(event: Event, database: Database) -> None:
         said = admin.post(new.format("session"), session, follow_redirects=True)
         assert "limiting this session has no effect" in words(said.text)
         hall = address(pages, "hall", "main-hall")
-        edit(admin, hall, sessions_only="yes", categories=[])
+        edit(admin, hall, sessions_only="yes")
         said = admin.post(new.format("session"), session, follow_redirects=True)
         assert "Session 开幕: added" in words(said.text)
         assert "Press, Staff" in words(said.text)

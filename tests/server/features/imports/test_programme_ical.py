@@ -36,9 +36,9 @@ def take(event: Event, site: Database, data: bytes = FORUM) -> Adopted:
     return frab.take(event, site, data, "")
 
 
-def calendar(*lines: str, uid: str = "one") -> bytes:
+def calendar(*lines: str, uid: str = "one", location: str = "green") -> bytes:
     """A calendar with one event."""
-    inside = (f"UID:{uid}", "SUMMARY:Something", "LOCATION:green", *lines)
+    inside = (f"UID:{uid}", "SUMMARY:Something", f"LOCATION:{location}", *lines)
     return "\r\n".join(
         ("BEGIN:VCALENDAR", "VERSION:2.0", "BEGIN:VEVENT", *inside, "END:VEVENT", "END:VCALENDAR")
     ).encode()
@@ -81,6 +81,31 @@ def test_a_calendar_is_taken_over(event: Event, site: Database) -> None:
         "daily-20260505", "daily-20260506", "daily-20260506-2",
     }  # fmt: skip
     assert activities.activity(site.reader, "daily").sessions == 3
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["Grand Hall\\, 大会堂", "大会堂 Grand Hall", "Grand Hall / 大会堂", "Grand Hall (大会堂)"],
+)
+def test_a_location_may_have_both_names_of_a_hall(
+    event: Event, site: Database, location: str
+) -> None:
+    site.write(
+        lambda db: db.execute(
+            "UPDATE hall SET names = ? WHERE code = 'green'",
+            ('{"en": "Grand Hall", "zh": "大会堂"}',),
+        )
+    )
+    data = calendar("DTSTART:20260504T090000", "DTEND:20260504T100000", location=location)
+    adopted = take(event, site, data)
+    assert adopted.problems == ()
+    assert [plan.hall for plan in adopted.venue.sessions] == ["green"]
+
+
+def test_a_location_with_names_of_two_halls_is_asked(event: Event, site: Database) -> None:
+    data = calendar("DTSTART:20260504T090000", "DURATION:PT1H", location="Green Room\\, 一号厅")
+    (problem,) = frab.adopted(event, site, data, "").problems
+    assert "is not a hall of this event" in problem
 
 
 def test_kind_hosts_and_speakers_of_an_event(event: Event, site: Database) -> None:

@@ -10,7 +10,7 @@ from badges.admission.facts import Admitted, Denied
 from server.core.event.calendar import Clock
 from server.core.event.directory import Event
 from server.core.occupancy import hall_control
-from server.core.people import attendees, day_credentials, issuing
+from server.core.people import attendees, day_credentials, issuing, search
 from server.core.people.attendees import UnknownAttendeeError
 from server.features.rehearsal.answer_text import facts
 from server.features.rehearsal.places import AskedError, find_person, find_place
@@ -115,6 +115,17 @@ def test_presence_and_places_as_now(event: Event, site: Database) -> None:
 @pytest.mark.parametrize("text", ["A1", "Anna Keller", "keller anna", "anna@example.org"])
 def test_a_person_by_what_one_knows(site: Database, text: str) -> None:
     assert find_person(site.reader, text) == serial_of(site, "A1")
+
+
+def test_an_exact_email_is_not_ambiguous(site: Database) -> None:
+    site.write(
+        lambda db: db.execute(
+            "UPDATE attendee SET email = ? WHERE external_id = 'A3'", ("boris.anna@example.org",)
+        )
+    )
+    site.write(search.fold)
+    assert find_person(site.reader, "ANNA@example.org") == serial_of(site, "A1")
+    assert find_person(site.reader, "boris.anna@example.org") == serial_of(site, "A3")
 
 
 def test_a_person_who_is_not_clear(site: Database) -> None:
