@@ -1,22 +1,13 @@
 """Access to views, and a request's knowledge of its user."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from werkzeug.exceptions import HTTPException
 
 from server.core.event import roles
-from server.core.event.directory import Event
-from server.storage.database import Database
 from server.web import auth
 from tests.server.support.pages import Pages, Staff
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
 
 
 def cookie_of(someone: Staff) -> dict[str, str]:

@@ -28,12 +28,6 @@ from tests.server.support.pages import ROLES, Pages
 ADMINS = "/admin/users/"  # for admins alone
 
 
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
-
-
 def test_a_head_request_is_asked_for_its_role_too(pages: Pages) -> None:
     for role in ROLES:
         answer = pages.staff(role).client.head(ADMINS, base_url="https://localhost")

@@ -5,15 +5,12 @@ import io
 import logging
 import re
 import threading
-from collections.abc import Iterator
 
 import pytest
 from flask import Flask, session
 from flask.sessions import NullSession
 
 from badges.wire import wire
-from server.core.event.directory import Event
-from server.storage.database import Database
 from server.web import auth, lanes
 from tests.server.support.pages import ROLES, Pages
 
@@ -49,12 +46,6 @@ OPEN = {
     "admin.sign_on.go",
     "admin.sign_on.back",
 }
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
 
 
 def test_it_works(pages: Pages) -> None:

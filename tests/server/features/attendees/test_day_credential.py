@@ -1,7 +1,5 @@
 """An attendee's page gives out day credentials, and prints them."""
 
-from collections.abc import Iterator
-
 import pypdfium2
 import pytest
 
@@ -13,17 +11,9 @@ from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.pages import Pages, acts, assert_only
 
+prepare = Pages.issue  # for every attendee
+
 DAY_MS = 24 * HOUR
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
-
-
-shown_with = Pages.issue  # before they are shown
 
 
 def address(pages: Pages, rest: str = "", external_id: str = "A1") -> str:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 import pypdfium2
 import pytest
@@ -16,15 +15,7 @@ from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.pages import Pages, acts, assert_only
 
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
-
-
-shown_with = Pages.issue  # before they are shown
+prepare = Pages.issue  # for every attendee
 
 
 def address(pages: Pages, external_id: str, rest: str = "") -> str:

@@ -1,7 +1,6 @@
 """The overview's feed of changed parts."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,15 +12,7 @@ from server.web import live
 from server.web.services import services_of
 from tests.server.support.pages import Pages, Staff
 
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
-
-
-shown_with = Pages.issue  # before they are shown
+prepare = Pages.issue  # for every attendee
 
 
 class Feed:

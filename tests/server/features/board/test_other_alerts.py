@@ -1,7 +1,6 @@
 """Alerts of printers, mails, certificates, webhooks and accounts on the board."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -20,14 +19,9 @@ from tests.server.conftest import MINUTE
 from tests.server.features.board.test_overview import alerts, take
 from tests.server.support.pages import Pages, Staff, acts
 
+prepare = Pages.issue  # for every attendee
+
 DAY = 24 * 60 * MINUTE
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
 
 
 def seen_by(pages: Pages, role: str = "supervisor") -> str:

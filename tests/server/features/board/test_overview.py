@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import msgspec
@@ -17,15 +16,7 @@ from server.storage.tables import keep_setting
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
-
-
-shown_with = Pages.issue  # before they are shown
+prepare = Pages.issue  # for every attendee
 
 
 def test_it_works(pages: Pages) -> None:

@@ -1,23 +1,13 @@
 """A hall's day as plots, each with its figures in a table."""
 
 import re
-from collections.abc import Iterator
 
-import pytest
-
-from server.core.event.directory import Event
 from server.core.occupancy.minutes import runs
-from server.storage.database import Database
 from server.web.sparkline import sparkline
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, assert_only
 
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
+prepare = Pages.issue  # for every attendee
 
 
 def hall(pages: Pages) -> int:

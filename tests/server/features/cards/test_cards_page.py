@@ -56,11 +56,6 @@ def draws_with(pages: Pages, one: drawer.Drawer) -> None:
 
 
 @pytest.fixture
-def admin(pages: Pages) -> Staff:
-    return pages.staff("admin")
-
-
-@pytest.fixture
 def folder(event: Event) -> Path:
     return event.path / "cards"
 

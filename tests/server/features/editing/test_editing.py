@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,17 +11,6 @@ from server.storage.database import Database
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 from tests.server.support.stores import changes, dump
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
-
-
-@pytest.fixture
-def admin(pages: Pages) -> Staff:
-    return pages.staff("admin")
 
 
 def number(pages: Pages, kind: str, code: str) -> int:

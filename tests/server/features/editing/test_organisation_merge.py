@@ -1,7 +1,6 @@
 """A merge of two organisations has exactly the announced effect, and can be undone."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -9,7 +8,6 @@ from server.core.event.directory import Event
 from server.core.people import search
 from server.core.people.attendees import find_attendees
 from server.core.programme import organisations
-from server.storage.database import Database
 from tests.server.core.edits.test_things import EVERYTHING
 from tests.server.features.editing.test_editing import undo_form, words
 from tests.server.features.editing.test_programme_edits import edit, everything, hosts, place
@@ -19,16 +17,8 @@ from tests.server.support.stores import load
 TARGET = "/admin/programme/organisations/{}/merge/"
 
 
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    load(event, site, EVERYTHING)
-    with Pages(event, site) as opened:
-        yield opened
-
-
-@pytest.fixture
-def admin(pages: Pages) -> Staff:
-    return pages.staff("admin")
+def prepare(pages: Pages) -> None:
+    load(pages.event, pages.database, EVERYTHING)
 
 
 def shown(admin: Staff, stays: str = "sea", goes: str = "pilots"):

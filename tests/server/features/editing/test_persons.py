@@ -2,28 +2,19 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
 
 import pytest
 
 from badges.credential.badge_number import badge_number
-from server.core.event.directory import Event
 from server.core.feed.changes import cursor
 from server.core.people import attendees, issuing
 from server.core.people.protocol_guests import set_protocol_guest
 from server.core.venue import kept_places
 from server.features.editing import people
-from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.features.editing.test_editing import undo_form, words
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 from tests.server.support.stores import changes, dump, load, take
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
 
 
 @pytest.fixture

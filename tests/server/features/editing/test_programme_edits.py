@@ -2,12 +2,9 @@
 
 import html
 import json
-from collections.abc import Iterator
 
 import pytest
 
-from server.core.event.directory import Event
-from server.storage.database import Database
 from tests.server.core.edits.test_things import EVERYTHING
 from tests.server.features.editing.test_editing import address, fields, row, undo_form, words
 from tests.server.support.pages import Pages, Staff, acts, assert_only
@@ -23,16 +20,8 @@ TABLES = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    load(event, site, EVERYTHING)
-    with Pages(event, site) as opened:
-        yield opened
-
-
-@pytest.fixture
-def admin(pages: Pages) -> Staff:
-    return pages.staff("admin")
+def prepare(pages: Pages) -> None:
+    load(pages.event, pages.database, EVERYTHING)
 
 
 def place(kind: str, code: str, rest: str = "edit") -> str:

@@ -2,12 +2,9 @@
 
 import html
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from server.core.event.directory import Event
-from server.storage.database import Database
 from tests.server.core.edits.test_things import EVERYTHING
 from tests.server.features.editing.test_editing import address, number, undo_form, words
 from tests.server.support.pages import Pages, Staff, acts, assert_only
@@ -16,16 +13,8 @@ from tests.server.support.stores import changes, load
 Row = tuple[int | None, str, str, str, int | None]
 
 
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    load(event, site, EVERYTHING)
-    with Pages(event, site) as opened:
-        yield opened
-
-
-@pytest.fixture
-def admin(pages: Pages) -> Staff:
-    return pages.staff("admin")
+def prepare(pages: Pages) -> None:
+    load(pages.event, pages.database, EVERYTHING)
 
 
 def speakers(pages: Pages, session: str = "late") -> list[Row]:

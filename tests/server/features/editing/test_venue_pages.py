@@ -1,19 +1,9 @@
 """Read-only pages of the venue: halls, doors and the programme."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.server.support.pages import Pages, assert_only
 from tests.server.support.stores import load
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
 
 
 def test_it_works(shown: Pages) -> None:

@@ -1,24 +1,13 @@
 """A hall's page: closing, capacity, clearing, a lost kiosk's places; and the report of outages."""
 
 import re
-from collections.abc import Iterator
-
-import pytest
 
 from badges.wire import wire
-from server.core.event.directory import Event
 from server.core.kiosks import registry
 from server.core.occupancy import figures
 from server.core.staff import users
-from server.storage.database import Database
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import PASSWORD, Pages, acts, assert_only
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
 
 
 def hall_of(pages: Pages, code: str) -> int:

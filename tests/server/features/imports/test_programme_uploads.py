@@ -2,14 +2,11 @@
 
 import html
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from server.core.event.directory import Event
 from server.core.programme import activities, exhibition
 from server.core.venue import store
-from server.storage.database import Database
 from tests.server.features.imports.test_exhibitors import AREAS, TABLE
 from tests.server.features.imports.test_programme_frab import FILES, JSON, XML
 from tests.server.features.imports.test_uploads import files, mark, preview, send, still
@@ -25,16 +22,8 @@ ANSWERS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    load(event, site, AREAS)
-    with Pages(event, site) as opened:
-        yield opened
-
-
-@pytest.fixture
-def admin(pages: Pages) -> Staff:
-    return pages.staff("admin")
+def prepare(pages: Pages) -> None:
+    load(pages.event, pages.database, AREAS)
 
 
 def words(page: str) -> str:

@@ -4,7 +4,6 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import openpyxl
@@ -13,7 +12,6 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from badges.roster.table import RosterLimits
-from server.core.event.directory import Event
 from server.core.people import issuing
 from server.features.imports import venue_file
 from server.features.imports.pages import roster as roster_upload
@@ -31,17 +29,6 @@ from tests.server.support.stores import attendees, dump
 from tests.waiting import until
 
 PEOPLE, HALLS = "/admin/imports/people/", "/admin/imports/venue/"
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
-
-
-@pytest.fixture
-def admin(pages: Pages) -> Staff:
-    return pages.staff("admin")
 
 
 def send(admin: Staff, target: str, data: bytes | str, name: str = "list.csv"):

@@ -2,26 +2,17 @@
 
 import html
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from badges.credential.keys import PrivateKey
 from badges.wire import wire
 from badges.wire.enrolment import parse_code, proof
-from server.core.event.directory import Event
 from server.core.kiosks import registry
 from server.features.kiosks.commands import _places, _waiting
-from server.storage.database import Database
 from tests.server.conftest import MINUTE
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, Staff, acts, assert_only
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
 
 
 def state_of(pages: Pages, kiosk: str, generation: int = 1) -> str:

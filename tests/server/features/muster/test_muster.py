@@ -1,10 +1,7 @@
 """A muster: people inside by the records, how sure that is, and people seen since."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from server.core.event.directory import Event
 from server.core.muster import muster
 from server.core.muster.muster import Muster, MusterError
 from server.core.muster.snapshot import Sureness
@@ -12,17 +9,11 @@ from server.core.people import issuing
 from server.core.venue import kept_places
 from server.features.muster import lists
 from server.features.muster.lists import Line, State, Wanted
-from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, acts
 
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
+prepare = Pages.issue  # for every attendee
 
 
 def begin(pages: Pages) -> Muster:

@@ -1,25 +1,17 @@
 """The muster's pages: roles that may see and begin it, its list, its paper, in both languages."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from server.core.event.directory import Event
 from server.core.venue import kept_places
 from server.features.muster.pages import pages as pages_of_musters
-from server.storage.database import Database
 from server.web import live
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
+prepare = Pages.issue  # for every attendee
 
 
 def words(page: str) -> str:

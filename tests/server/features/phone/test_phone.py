@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -22,15 +21,7 @@ from tests.server.conftest import HOUR
 from tests.server.support.pages import Pages
 from tests.server.support.stores import load
 
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
-
-
-shown_with = Pages.issue  # before they are shown
+prepare = Pages.issue  # for every attendee
 
 
 def link(pages: Pages, external_id: str) -> str:

@@ -3,35 +3,23 @@
 import html
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
-
-import pytest
 
 from badges.credential.keys import PrivateKey
 from badges.transparency.signed_note import verifier_key
 from badges.transparency.witnessing import witness_key
-from server.core.event.directory import Event
 from server.core.kiosks import registry
 from server.core.people import issuing
 from server.core.people.phone_token import phone_token
 from server.core.staff import users
 from server.features.evidence.export import RECEIPT_VERIFIER, VERIFIER
 from server.features.evidence.verify_receipt import verify_receipt
-from server.storage.database import Database
 from server.web.services import keep_services, services_of
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.pages import Pages
 
 
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        shown_with(opened)
-        yield opened
-
-
-def shown_with(pages: Pages) -> None:
+def prepare(pages: Pages) -> None:
     """A1 enters and leaves, and is turned away once. A2 enters."""
     pages.issue()
     door = pages.kiosk("main-1", "main")

@@ -1,13 +1,9 @@
 """Printers: roles that see and set them, labels, test prints, and jobs' states at a desk."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from server.core.event.directory import Event
 from server.features.printers import jobs, store
 from server.features.printers.states import JobState, PrinterState, Problem, Status
-from server.storage.database import Database
 from tests.server.support.pages import Pages, acts, assert_only
 
 GOOD = {
@@ -21,13 +17,7 @@ GOOD = {
 }
 
 
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
-
-
-def shown_with(pages: Pages) -> None:
+def prepare(pages: Pages) -> None:
     # A new admin, because the shown pages have no signed-in staff yet.
     assert Pages.staff(pages, "admin").post("/admin/printers/new", GOOD).status_code == 303
 
@@ -38,7 +28,6 @@ def printer_of(pages: Pages) -> int:
 
 @pytest.fixture
 def printer(pages: Pages) -> int:
-    shown_with(pages)
     return printer_of(pages)
 
 

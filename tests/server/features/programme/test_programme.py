@@ -1,7 +1,6 @@
 """The forum's pages: figures, programme, speakers, organisations, exhibition, countries."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -24,14 +23,7 @@ ADDRESSES = (
 )
 
 
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    load(event, site, PROGRAMME)
-    with Pages(event, site) as opened:
-        yield opened
-
-
-def shown_with(pages: Pages) -> None:
+def prepare(pages: Pages) -> None:
     load(pages.event, pages.database, PROGRAMME)
 
 

@@ -3,33 +3,25 @@
 import html
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from badges.admission.facts import Calendar
 from badges.credential.badge_number import badge_number
 from badges.wire import wire
-from server.core.event.directory import Event
 from server.core.feed import changes
 from server.core.kiosks.snapshot import snapshot
 from server.core.people import protocol_guests
 from server.core.people.protocol_guests import Arrival, Entered
 from server.core.staff import users
-from server.storage.database import Database
 from server.web import live
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 
+prepare = Pages.issue  # for every attendee
+
 DAY = 24 * HOUR
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
 
 
 @pytest.fixture

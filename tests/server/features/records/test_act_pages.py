@@ -12,7 +12,7 @@ from tests.server.features.records.test_acts import rows
 from tests.server.support.pages import Pages
 
 
-def shown_with(pages: Pages) -> None:
+def prepare(pages: Pages) -> None:
     """Thirty acts of two people, some at the same instant, one as if the clock went back."""
 
     def step(db) -> None:

@@ -6,7 +6,6 @@ import html
 import io
 import json
 import re
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,19 +14,11 @@ import pytest
 from badges.credential.badge_number import badge_number
 from server.core.entry_log import act_list, act_words, entry_log
 from server.core.entry_log.act_names import Act
-from server.core.event.directory import Event
 from server.core.occupancy import hall_control
 from server.core.staff import users
-from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.pages import PASSWORD, Pages, acts, assert_only
 from tests.sources import nodes
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
 
 
 def rows(text: str) -> list[list[str]]:

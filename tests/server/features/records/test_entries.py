@@ -3,21 +3,18 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from badges.credential.badge_number import badge_number
 from badges.transparency.signed_note import verifier_key
-from server.core.event.directory import Event
 from server.core.staff import users
 from server.features.evidence.verify_receipt import verify_receipt
-from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.pages import Pages, assert_only
 
 
-def shown_with(pages: Pages) -> None:
+def prepare(pages: Pages) -> None:
     """Four scans: three at the main entrance, one an hour later and denied at hall 1."""
     pages.issue()
     main, west = pages.kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
@@ -28,13 +25,6 @@ def shown_with(pages: Pages) -> None:
     pages.now += HOUR + MINUTE
     pages.send(main)
     pages.send(west)
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        shown_with(opened)
-        yield opened
 
 
 def rows(text: str) -> int:

@@ -68,7 +68,7 @@ def pages(event: Event, records_of_a_morning: Database) -> Iterator[Pages]:
         yield opened
 
 
-def shown_with(pages: Pages) -> None:
+def prepare(pages: Pages) -> None:
     a_morning(pages.event, pages.database)
     pages.now = NOW + HOUR
 

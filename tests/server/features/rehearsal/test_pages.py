@@ -2,25 +2,17 @@
 
 import re
 import time
-from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
 from werkzeug.test import TestResponse
 
-from server.core.event.directory import Event
 from server.features.rehearsal import report
 from server.features.rehearsal.pages import pages as rehearsal_pages
-from server.storage.database import Database
 from server.web.apart import ApartError
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
+prepare = Pages.issue  # for every attendee
 
 
 def words(page: str) -> str:

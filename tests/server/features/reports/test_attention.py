@@ -2,29 +2,18 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from badges.credential.badge_number import badge_number
-from server.core.event.directory import Event
 from server.features.reports.attention import NOTE_CHARS_MAX
-from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 
+prepare = Pages.issue  # for every attendee
+
 LIST = "/admin/attention/"
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
-
-
-shown_with = Pages.issue  # before they are shown
 
 
 @pytest.fixture

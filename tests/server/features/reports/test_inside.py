@@ -1,23 +1,15 @@
 """People inside a hall: the list, its pages, print, and names only for permitted roles."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from badges.credential.badge_number import badge_number
-from server.core.event.directory import Event
-from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, acts, assert_only
 
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
+prepare = Pages.issue  # for every attendee
 
 
 @pytest.fixture

@@ -1,15 +1,12 @@
 """People who have not come yet: speakers, invitations, protocol guests; and each role's view."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from badges.credential.badge_number import badge_number
-from server.core.event.directory import Event
 from server.core.people import protocol_guests
 from server.core.programme.speakers import Speaker, put_speakers
-from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, Staff, assert_only
@@ -17,7 +14,7 @@ from tests.server.support.pages import Pages, Staff, assert_only
 PAGE, PART = "/admin/not-come/", "/admin/not-come/list"
 
 
-def shown_with(pages: Pages) -> None:
+def prepare(pages: Pages) -> None:
     """The opening is in an hour, with a guest and two speakers. Dora Quist is in no roster."""
     pages.issue()
     session = number(pages, "session", "opening")
@@ -32,13 +29,6 @@ def shown_with(pages: Pages) -> None:
         db.execute("INSERT INTO session_guest VALUES (?, ?, 0)", (session, pages.serial("A3")))
 
     pages.database.write(step)
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        shown_with(opened)
-        yield opened
 
 
 def number(pages: Pages, kind: str, code: str) -> int:

@@ -1,28 +1,17 @@
 """A person's whole story in one timeline, and undone invitations and revocations."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from badges.credential.badge_number import badge_number
-from server.core.event.directory import Event
 from server.core.people import attendees
 from server.features.attendees import story
 from server.features.editing import guests
-from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.pages import Pages, Staff, acts, assert_only
 
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
-
-
-shown_with = Pages.issue  # before they are shown
+prepare = Pages.issue  # for every attendee
 
 
 def address(pages: Pages, external_id: str, rest: str = "") -> str:

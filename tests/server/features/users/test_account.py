@@ -1,24 +1,15 @@
 """One's own account: the first and a new password, sessions, and the repeated password."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from server.core.event.directory import Event
 from server.core.staff import users
-from server.storage.database import Database
 from server.web import auth
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import PASSWORD, ROLES, Pages, Staff, acts
 
 CHOSEN = "otter violin gravel seven"
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
 
 
 def enter(pages: Pages, name: str, password: str) -> Staff:

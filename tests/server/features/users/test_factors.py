@@ -19,12 +19,6 @@ SHORT = "x9$kf-2Lq8"
 
 
 @pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
-
-
-@pytest.fixture
 def strict(event: Event, site: Database) -> Iterator[Pages]:
     """An event whose admins need a second factor."""
     settings = replace(event.settings, second_factor_roles=["admin"])

@@ -1,23 +1,14 @@
 """Invitations: a link that works once, for a limited time, and only for its role."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from server.core.event.directory import Event
 from server.core.staff import dual_control, users
-from server.storage.database import Database
 from tests.server.support.pages import ROLES, Pages, Staff, acts
 
 CHOSEN = "otter violin gravel seven"
 HOUR = 3_600_000
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
 
 
 def invite(admin: Staff, name: str = "Lin", role: str = "protocol") -> str:

@@ -1,21 +1,12 @@
 """Users: adding, roles, passwords, removal of access; PINs for the doors."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from server.core.event.directory import Event
 from server.core.staff import pins, users
-from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.support.pages import PASSWORD, Pages, acts, assert_only
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
 
 
 def made(pages: Pages, name: str, role: str) -> int:

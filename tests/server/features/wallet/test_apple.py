@@ -6,7 +6,6 @@ import json
 import subprocess
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,21 +16,15 @@ from server.core.event.directory import Event
 from server.core.people import issuing, phone_links
 from server.core.people.phone_token import phone_token
 from server.features.wallet import apple, certificates
-from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.support.certificates import PASS_TYPE, TEAM, Chain, make_chain
 from tests.server.support.console import Console
 from tests.server.support.pages import Pages
 
+prepare = Pages.issue  # for every attendee
+
 DAY = 24 * 3_600_000
 BASE = "https://localhost"
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,17 @@
 """An attendee's programme as iCalendar, and later updates for a subscribed program."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import icalendar
-import pytest
 
-from server.core.event.directory import Event
 from server.core.people import issuing
 from server.core.people.phone_token import phone_token
 from server.core.venue import store
 from server.features.wallet.links import links_of
-from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.pages import Pages
 
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
+prepare = Pages.issue  # for every attendee
 
 
 def link(pages: Pages, external_id: str) -> str:

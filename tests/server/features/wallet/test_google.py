@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,23 +14,17 @@ from server.core.event.directory import Event
 from server.core.people import issuing
 from server.core.people.phone_token import phone_token
 from server.features.wallet import certificates, google
-from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.support.certificates import ACCOUNT, ISSUER, service_account
 from tests.server.support.console import Console
 from tests.server.support.pages import Pages
 
+prepare = Pages.issue  # for every attendee
+
 
 @pytest.fixture(scope="module")
 def key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
 
 
 def link(pages: Pages, external_id: str) -> str:

@@ -1,9 +1,5 @@
 """Each answer states its type, and the app runs as in production (ASVS 4.1.1, 13.4.2)."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from server.app.app import close_app, create_app
 from server.core.event.directory import Event
 from server.storage.database import Database
@@ -15,12 +11,6 @@ TARGETS = (
     "/api/server-key", "/static/style.css", "/static/live.js", "/b/worker.js", "/b/0000",
     "/admin/imports/sample/people.csv", "/admin/cards/", "/metrics",
 )  # fmt: skip
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
 
 
 def test_each_answer_names_its_kind_and_text_its_characters(pages: Pages) -> None:

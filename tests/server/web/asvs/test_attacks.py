@@ -53,12 +53,6 @@ NAMES = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
-
-
 def unsafe_posts(pages: Pages) -> Iterator[str]:
     """Each address that changes data by a browser's session."""
     number = badge_number(pages.serial("A1"))

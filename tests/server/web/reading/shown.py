@@ -1,8 +1,8 @@
 """Pages of one event that a file's tests only read.
 
 Making an event, an app and a signed-in user takes longer than showing most pages. Tests that change
-nothing take `shown` in place of their own pages; a test that does change data fails. A file whose
-event needs more than the venue and the roster has a function `shown_with` that writes it.
+nothing take `shown` in place of `pages`; a test that does change data fails. A file whose event
+needs more than the venue and the roster has a function `prepare` that writes it.
 """
 
 import os
@@ -82,7 +82,7 @@ def kept_pages(
         Shown(event, database) as pages,
         closing(sqlite3.connect(event.database_path)) as look,
     ):
-        _write(request, pages)
+        write_first(request, pages)
         pages.sign_in()  # type: ignore[attr-defined]
         database.give_back()
         yield pages, look
@@ -100,11 +100,11 @@ def shown(
         return
     event = request.getfixturevalue("event")
     with Pages(event, request.getfixturevalue("database")) as own:
-        _write(request, own)
+        write_first(request, own)
         yield own
 
 
-def _write(request: pytest.FixtureRequest, pages: Pages) -> None:
+def write_first(request: pytest.FixtureRequest, pages: Pages) -> None:
     """Write the data that a file's tests expect."""
-    if (write := getattr(request.module, "shown_with", None)) is not None:
+    if (write := getattr(request.module, "prepare", None)) is not None:
         write(pages)

@@ -1,19 +1,8 @@
 """A request returns its borrowed reader before its answer's body is sent."""
 
-from collections.abc import Iterator
-
-import pytest
-
-from server.core.event.directory import Event
-from server.storage.database import Database
 from tests.server.support.pages import Pages
 
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
+prepare = Pages.issue  # for every attendee
 
 
 def lent(pages: Pages) -> int:

@@ -29,7 +29,7 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
-def shown_with(pages: Pages) -> None:
+def prepare(pages: Pages) -> None:
     """Anna has a badge, and its print waits."""
     add_printer(pages.database)
     # A new clerk, because the shown pages have no signed-in staff yet.

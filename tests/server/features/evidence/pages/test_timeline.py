@@ -3,7 +3,6 @@
 import html
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,7 +14,6 @@ from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
 from server.core.ledger import marks
 from server.features.evidence import timeline
-from server.storage.database import Database
 from server.web.services import services_of
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
@@ -24,7 +22,7 @@ from tests.server.support.pages import Pages, Staff, assert_only
 DAY = 24 * HOUR
 
 
-def shown_with(pages: Pages) -> None:
+def prepare(pages: Pages) -> None:
     """Three entries at the main entrance, a denial at hall 1 an hour later, and acts."""
     pages.issue()
     main, west = pages.kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
@@ -37,13 +35,6 @@ def shown_with(pages: Pages) -> None:
     pages.send(west)
     act(pages, Act.HALL_CLOSED, NOW + DAY, hall=2)
     act(pages, Act.BADGE_REVOKED, NOW + 2 * DAY, serial=pages.serial("A3"))
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        shown_with(opened)
-        yield opened
 
 
 @pytest.fixture

@@ -1,28 +1,19 @@
 """The interface for integrations: tokens, scopes, limits, and each route's answers."""
 
-from collections.abc import Iterator
-
 import msgspec
 import pytest
 
-from server.core.event.directory import Event
 from server.core.people import attendees
 from server.features.evidence.verify_receipt import verify_receipt
 from server.features.integrations import tokens
 from server.features.integrations.interface import rates
 from server.features.integrations.interface.interface import ROUTES
-from server.storage.database import Database
 from server.web.services import services_of
 from tests.server.conftest import HOUR
 from tests.server.support.integrations import Integration, integration
 from tests.server.support.pages import Pages, acts
 
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        opened.issue()
-        yield opened
+prepare = Pages.issue  # for every attendee
 
 
 @pytest.fixture

@@ -1,23 +1,14 @@
 """The page on which admins make tokens and add webhooks."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from server.core.event.directory import Event
 from server.features.integrations import endpoints, outbox, tokens
-from server.storage.database import Database
 from tests.server.support.integrations import Integration
 from tests.server.support.pages import PASSWORD, Pages, Staff, acts, assert_only
 
 TARGET = "/admin/integrations/"
-
-
-@pytest.fixture
-def pages(event: Event, site: Database) -> Iterator[Pages]:
-    with Pages(event, site) as opened:
-        yield opened
 
 
 @pytest.fixture
