@@ -5,12 +5,13 @@ The kiosk signs them like every request. `by` is the supervisor.
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from badges.record import Count
 from badges.wire.wire import HolderName
 
 PEOPLE_MAX = 20
+HINTS_MAX = 3
 
 Supervisor = Annotated[str, Meta(min_length=1, max_length=32)]
 
@@ -37,6 +38,8 @@ class PersonFacts(Struct, frozen=True, kw_only=True):
     zones: Count
     flags: Count
     holder: HolderName
+    # Parts of the e-mail, telephone and order number, if others found have the same name.
+    hints: Annotated[list[str], Meta(max_length=HINTS_MAX)] | UnsetType = UNSET
 
 
 class Found(Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from flask import Blueprint, Response, current_app, request
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 from werkzeug.exceptions import HTTPException
 
 from badges.admission.facts import Direction
@@ -227,6 +227,7 @@ def _person(person: PersonFacts) -> dict[str, Any]:
         "organisation": person.holder.organisation,
         "country": person.holder.country,
         "category": supervision().category(person.category),
+        "hints": [] if person.hints is UNSET else person.hints,
     }
 
 

@@ -276,6 +276,7 @@ CREATE TABLE unknown_holder (
 ) STRICT;
 
 -- `printed` is how often a badge was printed, and `printed_as` a hash of what stood on the card.
+-- `collected_at` is when the card was handed over at the desk.
 CREATE TABLE badge (
     serial INTEGER NOT NULL REFERENCES attendee,
     issue INTEGER NOT NULL CHECK (issue BETWEEN 1 AND 255),
@@ -287,7 +288,18 @@ CREATE TABLE badge (
     printed INTEGER NOT NULL DEFAULT 0 CHECK (printed >= 0),
     printed_at INTEGER,
     printed_as TEXT NOT NULL DEFAULT '',
+    collected_at INTEGER,
+    collected_by TEXT,
     PRIMARY KEY (serial, issue)
+) STRICT;
+
+-- Printed cards that are still at the desk.
+CREATE INDEX badge_to_collect ON badge (serial, issue) WHERE printed > 0 AND collected_at IS NULL;
+
+-- The box or letter at the desk where a person's card is, as staff noted it.
+CREATE TABLE card_box (
+    serial INTEGER PRIMARY KEY REFERENCES attendee,
+    box TEXT NOT NULL
 ) STRICT;
 
 CREATE TRIGGER holder_reissued AFTER INSERT ON badge

@@ -49,6 +49,7 @@ _OF_USER = ("%(user)s",)
 _OF_KIOSK = (N_("%(kiosk)s, enrolment %(generation)s"),)
 _OF_PRINTER = (N_("Printer %(printer)s"),)
 _OF_BADGE = (N_("Badge %(serial)s"), "(%(reason)s)")
+_OF_ISSUE = (N_("Badge %(serial)s, issue %(issue)s"),)
 _CALLER, _UNLISTED = N_("by address %(caller)s"), N_("(%(unlisted)s more not listed)")
 
 WORDS: Mapping[Act, Words] = {
@@ -162,6 +163,11 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.BADGES_PRINTED: Words(
         N_("Printed badges"), ("%(count)s", N_("Badge %(serial)s"), N_("(%(again)s again)"))
+    ),
+    Act.BADGE_COLLECTED: Words(N_("Handed over a printed card"), _OF_ISSUE),
+    Act.BADGE_COLLECTION_UNDONE: Words(N_("Undid the hand-over of a card"), _OF_ISSUE),
+    Act.CARD_BOX_SET: Words(
+        N_("Noted the box of cards"), (N_("Badge %(serial)s"), N_("people: %(count)s"))
     ),
     Act.ID_CHECKED: Words(N_("Checked an ID document"), (N_("Badge %(serial)s"),)),
     Act.ID_CHECK_UNDONE: Words(N_("Undid the note of an ID check"), (N_("Badge %(serial)s"),)),

@@ -16,7 +16,7 @@ from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
 from server.core.event.settings import EventSettings
-from server.core.people import attendees
+from server.core.people import attendees, collection
 from server.core.people.attendees import Attendee
 from server.core.people.issuing import Badge
 from server.core.venue import store
@@ -159,6 +159,13 @@ def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, no
         subject["again"] = again
     entry_log.act(db, by, Act.BADGES_PRINTED, subject, now)
     return again
+
+
+def note_handed_over(db: Connection, printed: Sequence[PrintedBadge], *, by: str, now: int) -> None:
+    """Record cards that the desk printed for people who wait for them."""
+    note_printed(db, printed, by=by, now=now)
+    for item in printed:
+        collection.note_collected(db, item.badge.serial, item.badge.issue, by=by, now=now)
 
 
 def content_of(card: Card) -> str:

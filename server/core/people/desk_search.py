@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from badges.credential.badge_number import parse_badge_number
 from server.core.event.directory import Event
-from server.core.people import attendees, cards, search
+from server.core.people import attendees, cards, search, twins
 from server.core.people.attendees import Attendee
 from server.core.people.folding import readings
 from server.core.people.phone_links import GoneLinkError, open_link
@@ -34,7 +34,10 @@ class Hit:
     category: int
     issue: int  # the newest badge, or 0
     printed: bool  # whether the newest badge was printed
+    collected: bool  # whether its card was handed over
     revoked: bool
+    country: str  # only for people of the same name among the hits, else ""
+    hints: list[str]  # parts of e-mail and telephone, and the order number, as `country`
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ def _in_order(db: Connection, ranks: Mapping[int, int]) -> list[int]:
         f"SELECT serial, family_name, given_name FROM attendee WHERE {dialect.one_of('serial')}",
         (dialect.many(ranks),),
     ).fetchall()
-    printed = _printed(db, [row["serial"] for row in rows])
+    printed = _cards(db, [row["serial"] for row in rows])
 
     def place(row: Row) -> tuple[int, bool, str, str, int]:
         serial = row["serial"]
@@ -164,21 +167,27 @@ def _hits(db: Connection, serials: Sequence[int]) -> list[Hit]:
         f"{attendees.SELECT} WHERE {dialect.one_of('a.serial')}", (dialect.many(serials),)
     ).fetchall()
     people = {row["serial"]: attendees.attendee_of(row) for row in rows}
-    printed = _printed(db, serials)
-    return [_hit(people[serial], serial in printed) for serial in serials if serial in people]
+    collected = _cards(db, serials)
+    alike = twins.namesakes({serial: person.name for serial, person in people.items()})
+    return [
+        _hit(people[serial], collected.get(serial), serial in alike)
+        for serial in serials
+        if serial in people
+    ]
 
 
-def _printed(db: Connection, serials: Sequence[int]) -> set[int]:
+def _cards(db: Connection, serials: Sequence[int]) -> dict[int, bool]:
+    """Return, for each person whose newest badge was printed, whether the card was handed over."""
     rows = db.execute(
-        f"SELECT serial, issue, printed FROM badge WHERE {dialect.one_of('serial')}"
-        " ORDER BY serial, issue",
+        "SELECT serial, printed, collected_at IS NOT NULL AS collected FROM badge"
+        f" WHERE {dialect.one_of('serial')} ORDER BY serial, issue",
         (dialect.many(serials),),
     )
-    newest = {row["serial"]: row["printed"] for row in rows}
-    return {serial for serial, printed in newest.items() if printed}
+    newest = {row["serial"]: (row["printed"], bool(row["collected"])) for row in rows}
+    return {serial: collected for serial, (printed, collected) in newest.items() if printed}
 
 
-def _hit(person: Attendee, printed: bool) -> Hit:
+def _hit(person: Attendee, collected: bool | None, alike: bool) -> Hit:
     return Hit(
         serial=person.serial,
         name=person.name,
@@ -186,6 +195,17 @@ def _hit(person: Attendee, printed: bool) -> Hit:
         organisation=person.organisation,
         category=person.category,
         issue=person.issue,
-        printed=printed,
+        printed=collected is not None,
+        collected=bool(collected),
         revoked=person.revoked_at is not None,
+        country=person.country if alike else "",
+        hints=twins.known(
+            (
+                twins.email_start(person.email),
+                twins.phone_end(person.phone),
+                person.order_number,
+            )
+        )
+        if alike
+        else [],
     )

@@ -1,4 +1,4 @@
-"""Prints cards, replaces badges, and hands badges over to phones.
+"""Prints cards, hands them over, replaces badges, and hands badges over to phones.
 
 A job for a printer is queued in the same transaction. Without a printer, the clerk's browser prints
 and the clerk confirms.
@@ -7,7 +7,7 @@ and the clerk confirms.
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
-from server.core.people import attendees, card_design, cards, issuing
+from server.core.people import attendees, card_design, cards, collection, issuing
 from server.core.people.attendees import Attendee
 from server.features.desk import submissions
 from server.features.desk.submissions import DeskError, Done, Form, Kind, Paper, Submission, Why
@@ -52,6 +52,37 @@ def reissue(db: Connection, event: Event, form: Form, serial: int, reason: str) 
     return submissions.once(db, form, do)
 
 
+def collect(db: Connection, form: Form, serial: int) -> Done:
+    """Record that a person's printed card was handed over.
+
+    Raises DeskError, StaleError or UnknownAttendeeError.
+    """
+
+    def do() -> Submission:
+        submissions.check_seen(db, form, serial)
+        issue = standing(db, serial).issue
+        row = db.execute(
+            "SELECT printed, collected_at FROM badge WHERE serial = ? AND issue = ?",
+            (serial, issue),
+        ).fetchone()
+        if row is None or not row["printed"]:
+            raise DeskError(Why.NOT_PRINTED)
+        if row["collected_at"] is not None:
+            raise DeskError(Why.COLLECTED_ALREADY)
+        collection.note_collected(db, serial, issue, by=form.by, now=form.now)
+        subject: dict[str, str | int | None] = {"serial": serial, "issue": issue}
+        entry_log.act(db, form.by, Act.BADGE_COLLECTED, subject, form.now)
+        return submissions.keep(db, form, Kind.COLLECTED, serial, done_at=form.now)
+
+    return submissions.once(db, form, do)
+
+
+def undo_collect(db: Connection, serial: int, issue: int, *, by: str, now: int) -> None:
+    collection.forget_collected(db, serial, issue)
+    subject: dict[str, str | int | None] = {"serial": serial, "issue": issue}
+    entry_log.act(db, by, Act.BADGE_COLLECTION_UNDONE, subject, now)
+
+
 def show_phone_link(db: Connection, form: Form, serial: int) -> Done:
     """Record that a person has the badge on the phone.
 
@@ -88,7 +119,7 @@ def confirm_browser_print(
         if badge.issue == printed_act.issue
     ]
     latin = card_design.read_design(event).latin
-    cards.note_printed(db, cards.read(db, event, badges, latin=latin), by=by, now=now)
+    cards.note_handed_over(db, cards.read(db, event, badges, latin=latin), by=by, now=now)
     submissions.note_done(db, printed_act, now)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from server.core.entry_log.act_words import Names
 from server.core.event.directory import Event
 from server.core.occupancy import copies
-from server.core.people import attendees, card_design, cards, issuing
+from server.core.people import attendees, card_design, cards, collection, issuing
 from server.core.people.attendees import Attendee
 from server.core.people.card_design import CardDesign, DesignError
 from server.core.people.cards import PrintedBadge
@@ -23,6 +23,9 @@ class DeskPerson:
     latin_is_made: bool  # Transliterated by us; the clerk should check it
     printed: int  # Prints of the newest badge
     printed_at: int | None
+    collected_at: int | None
+    collected_by: str
+    box: str  # Where the card is, as noted, or ""
     shows_old: bool
     checked: IdCheck | None
     checked_by: str
@@ -33,6 +36,11 @@ class DeskPerson:
     trouble: str  # Why cards can't be drawn, as a phrase, or ""
     mark: str
 
+    @property
+    def is_to_collect(self) -> bool:
+        """Return whether the printed card, still right, waits to be handed over."""
+        return bool(self.printed) and self.collected_at is None and not self.shows_old
+
 
 def desk_person(db: Connection, event: Event, serial: int) -> DeskPerson:
     """Raises UnknownAttendeeError."""
@@ -41,15 +49,23 @@ def desk_person(db: Connection, event: Event, serial: int) -> DeskPerson:
     checked = id_check.id_check(db, serial)
     design, trouble = _design(event)
     card = _printed(db, event, design, holder)
+    row = db.execute(
+        "SELECT printed_at, collected_at, collected_by FROM badge WHERE serial = ? AND issue = ?",
+        (serial, holder.issue),
+    ).fetchone()
+    names = Names(db)
     return DeskPerson(
         holder=holder,
         latin=latin,
         latin_is_made=is_made and bool(latin),
         printed=card.printed if card else 0,
-        printed_at=_printed_at(db, holder),
+        printed_at=row["printed_at"] if row else None,
+        collected_at=row["collected_at"] if row else None,
+        collected_by=names.who(row["collected_by"]) if row and row["collected_by"] else "",
+        box=collection.box(db, serial),
         shows_old=bool(card and card.has_changed),
         checked=checked,
-        checked_by=Names(db).who(checked.checked_by) if checked else "",
+        checked_by=names.who(checked.checked_by) if checked else "",
         is_likely_copy=copies.is_likely(db, serial, holder.issue),
         open_job=next((job for job in jobs.open_jobs(db) if job.serial == serial), None),
         asked_at=hand_over.asked_at(db, serial, holder.issue),
@@ -74,14 +90,6 @@ def _printed(
     badge = issuing.current_badge(db, holder.serial)
     (printed,) = cards.read(db, event, [badge], latin=design is None or design.latin)
     return printed
-
-
-def _printed_at(db: Connection, holder: Attendee) -> int | None:
-    row = db.execute(
-        "SELECT printed_at FROM badge WHERE serial = ? AND issue = ?",
-        (holder.serial, holder.issue),
-    ).fetchone()
-    return None if row is None else row["printed_at"]
 
 
 def _photo(design: CardDesign | None, holder: Attendee) -> str:

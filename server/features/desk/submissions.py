@@ -27,6 +27,7 @@ class Kind(StrEnum):
     CORRECTION = "correction"
     PHONE = "phone"
     ID_CHECKED = "id_checked"
+    COLLECTED = "collected"
     UNDO = "undo"
 
 
@@ -40,6 +41,8 @@ class Why(StrEnum):
     NO_CATEGORY = "no_category"
     EMAIL_KNOWN = "email_known"
     CHECKED_ALREADY = "checked_already"
+    NOT_PRINTED = "not_printed"
+    COLLECTED_ALREADY = "collected_already"
     NOTHING_TO_UNDO = "nothing_to_undo"
     CHANGED_SINCE = "changed_since"
     NEW_BADGE_STANDS = "new_badge_stands"

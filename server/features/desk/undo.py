@@ -39,6 +39,7 @@ class Does(StrEnum):
     PUTS_BACK_AND_REISSUES = "puts_back_and_reissues"
     CANCELS_PRINT = "cancels_print"
     FORGETS_ID = "forgets_id"
+    UNCOLLECTS = "uncollects"
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def _does(submission: Submission) -> Does:
         Kind.WALK_IN: Does.REVOKES,
         Kind.PRINT: Does.CANCELS_PRINT,
         Kind.ID_CHECKED: Does.FORGETS_ID,
+        Kind.COLLECTED: Does.UNCOLLECTS,
     }[submission.kind]
 
 
@@ -126,6 +128,8 @@ def _undo(db: Connection, event: Event, form: Form, submission: Submission, does
     _give_up_print(db, submission, by=by, now=now)
     if does is Does.FORGETS_ID:
         id_check.forget(db, serial, by=by, now=now)
+    elif does is Does.UNCOLLECTS:
+        hand_over.undo_collect(db, serial, submission.issue, by=by, now=now)
     elif does is Does.REVOKES:
         # Frees the address for registering the right person.
         attendees.change_attendee(db, serial, {"email": ""}, by=by, now=now)

@@ -191,7 +191,7 @@ def confirm(db: Connection, event: Event, job_id: int, *, by: str, now: int) -> 
         (now, job_id),
     )
     if uncertain.serial is not None and uncertain.issue is not None:
-        cards.note_printed(db, printed_badges(db, event, uncertain), by=by, now=now)
+        cards.note_handed_over(db, printed_badges(db, event, uncertain), by=by, now=now)
 
 
 def printed_badges(db: Connection, event: Event, printed_job: Job) -> list[PrintedBadge]:
@@ -259,7 +259,7 @@ def finish(db: Connection, ended: Job, printed: Sequence[PrintedBadge], now: int
         (now, ended.job_id),
     )
     if printed and noted.rowcount == 1:
-        cards.note_printed(db, printed, by=ended.made_by, now=now)
+        cards.note_handed_over(db, printed, by=ended.made_by, now=now)
 
 
 def fail(db: Connection, job_id: int, problem: Problem, words: str, now: int) -> None:

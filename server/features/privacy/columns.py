@@ -127,9 +127,10 @@ TABLES: Mapping[str, Table] = {
     "badge": Table(
         personal="sealed printed_as",
         pseudonymous="serial credential lookup",
-        none="issue issued_at names_row printed printed_at",
+        none="issue issued_at names_row printed printed_at collected_at collected_by",
         erasure=_DELETED,
     ),
+    "card_box": Table(personal="box", pseudonymous="serial", erasure=_DELETED),
     "changed_holder": Table(pseudonymous="serial", erasure=_DELETED),
     "search_due": Table(pseudonymous="serial", erasure=_DELETED),
     "attendee_search": Table(

@@ -101,6 +101,7 @@ def test_looking_up_a_person(page: Page) -> None:
                 "name": "Lost Badge",
                 "organisation": "ACME",
                 "country": "DE",
+                "hints": [],
                 "category": {
                     "code": 1,
                     "key": "delegate",

@@ -44,7 +44,7 @@ function results(panel) {
 
 function personButton(panel, person) {
   const made = button(person.name, () => { panel.go("person"); panel.memory.person = person; panel.paint(true); }, { className: "item", key: `p-${person.serial}` });
-  made.append(el("small", [person.organisation, person.country, person.badge].filter(Boolean).join(" · ")));
+  made.append(el("small", [person.organisation, person.country, ...person.hints, person.badge].filter(Boolean).join(" · ")));
   return made;
 }
 
@@ -57,7 +57,7 @@ export const person = {
     const category = Object.assign(el("p"), { className: "category" });
     category.append(el("b"), el("span"));
     if (one.category) paintCategory(category, one.category);
-    const about = el("p", [one.organisation, one.country].filter(Boolean).join(" · "));
+    const about = el("p", [one.organisation, one.country, ...one.hints].filter(Boolean).join(" · "));
     const admit = button(say("override_do"), () => admitPerson(panel, one), { className: "do", key: "do" });
     admit.autofocus = true;
     return [

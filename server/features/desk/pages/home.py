@@ -10,7 +10,7 @@ from badges.limits import Window
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.limits import StoredLimit
-from server.core.people import desk_search, issuing, phone_links
+from server.core.people import collection, desk_search, issuing, phone_links, twins
 from server.core.people.attendees import UnknownAttendeeError
 from server.core.people.desk_search import Found, Hit
 from server.core.people.phone_links import GoneLinkError
@@ -22,7 +22,7 @@ from server.features.desk.queue import known_desks, queue
 from server.features.desk.submissions import DeskError, Submission
 from server.features.printers import store as printers
 from server.storage.connection import Connection
-from server.web import auth
+from server.web import auth, display
 from server.web.display import ink_on
 from server.web.forms import whole
 from server.web.i18n import gettext as _
@@ -112,6 +112,7 @@ def _live() -> dict[str, Any]:
     return {
         "queue": queue(db, forms.desk(), since=since),
         "printers": printers.printers(db),
+        "uncollected": collection.uncollected(db),
         "pace": own[0] if own else None,
         "undo": undo.undo_plan(db, auth.actor(), here.now()),
     }
@@ -169,6 +170,7 @@ def _told(text: str, matches: Found) -> dict[str, Any]:
                 "name": hit.name,
                 "latin": hit.latin if hit.latin != hit.name else "",
                 "organisation": hit.organisation,
+                "hints": " · ".join(twins.known((_country(hit), *hit.hints))),
                 "category": words.category_name(category),
                 "letter": category.letter if category else "?",
                 "colour": colour,
@@ -180,13 +182,17 @@ def _told(text: str, matches: Found) -> dict[str, Any]:
     return {"text": text, "people": people, "more": matches.more, "says": _says(text, matches)}
 
 
+def _country(hit: Hit) -> str:
+    return display.country(hit.country) if hit.country else ""
+
+
 def _state(hit: Hit) -> str:
     if hit.revoked:
         return _("Revoked")
     if not hit.issue:
         return _("No badge yet")
     if hit.printed:
-        return _("Printed")
+        return _("Collected") if hit.collected else _("Printed, not collected")
     return _("Not printed yet")
 
 

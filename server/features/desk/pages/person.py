@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from badges.printing.qr import symbol_svg
 from server.core.edits.person_words import FLAGS
 from server.core.event.settings import EventError
-from server.core.people import issuing, phone_links
+from server.core.people import collection, issuing, phone_links
 from server.core.people.attendees import UnknownAttendeeError
 from server.features.desk import hand_over, id_check, photo
 from server.features.desk.pages import forms
@@ -15,6 +15,7 @@ from server.features.desk.person import DeskPerson, desk_person
 from server.features.desk.submissions import Submission
 from server.features.mail.settings import settings_path
 from server.web import auth, display
+from server.web.forms import perform
 from server.web.i18n import gettext as _
 from server.web.services import services
 
@@ -46,6 +47,31 @@ def print_badge(number: str) -> Response:
         lambda db, form: hand_over.print_badge(db, event, form, serial),
         _printing,
         back=_page(number),
+    )
+
+
+@blueprint.post("/<number>/collected")
+@auth.allow(forms.ROLE)
+def collected(number: str) -> Response:
+    serial = _serial(number)
+    return forms.perform(
+        lambda db, form: hand_over.collect(db, form, serial),
+        lambda submission: _("The card of %(name)s is handed over.", name=_name(submission)),
+        back=_page(number),
+    )
+
+
+@blueprint.post("/<number>/box")
+@auth.allow(forms.ROLE)
+def box(number: str) -> Response:
+    serial = _serial(number)
+    return perform(
+        lambda db, by, now: collection.put_box(
+            db, [serial], request.form.get("box", ""), by=by, now=now
+        ),
+        _("The box is noted."),
+        back=_page(number),
+        refused=(collection.BoxError,),
     )
 
 

@@ -26,6 +26,8 @@ def why(reason: Why) -> str:
             "Another person has this e-mail address. Open that person, or leave the address out."
         ),
         Why.CHECKED_ALREADY: _("It is noted already that an ID document was checked."),
+        Why.NOT_PRINTED: _("This card is not printed yet. Print it."),
+        Why.COLLECTED_ALREADY: _("This card was handed over already."),
         Why.NOT_TO_CONFIRM: _("This card is not waiting for your browser any more."),
         Why.ANSWER_FIRST: _(
             "A card of this badge may have been printed already. Confirm or deny it in the "
@@ -71,6 +73,7 @@ def undoing(does: Does) -> str:
             "present badge becomes void."
         ),
         Does.CANCELS_PRINT: _("The card is not printed, and the badge stays valid."),
+        Does.UNCOLLECTS: _("The card counts as not collected again."),
         Does.FORGETS_ID: _("The note that an ID document was checked is taken away."),
     }[does]
 
@@ -83,6 +86,7 @@ def submission_words(submission: Submission) -> str:
         Kind.CORRECTION: _("Corrected"),
         Kind.PHONE: _("Handed over to the phone"),
         Kind.ID_CHECKED: _("ID checked"),
+        Kind.COLLECTED: _("Card handed over"),
         Kind.UNDO: _("Undone"),
     }[submission.kind]
 

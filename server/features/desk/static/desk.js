@@ -98,7 +98,8 @@
     const row = (person, number) => {
       const made = put("li", "", square(person),
         put("span", "hit", put("b", "", put("bdi", "", person.name)), " ", put("bdi", "latin", person.latin),
-          put("span", "of", put("bdi", "", person.organisation))),
+          put("span", "of", put("bdi", "", person.organisation)),
+          put("span", "hints", put("bdi", "", person.hints))),
         put("span", "state", put("span", "code", person.number), put("span", "", person.category), put("span", "", person.state)));
       made.id = `hit-${number}`;
       made.setAttribute("role", "option");

@@ -149,6 +149,7 @@ def _at_the_desk(db, event: Event, serial: int) -> None:
         " VALUES (1, 'n', 'd', 'user:1', ?, 'correction', ?, 1, ?, NULL, 1, ?, ?, NULL)",
         (NOW, serial, NOW, NOW, json.dumps({"given_name": "Wilhelmina"})),
     )
+    db.execute("INSERT INTO card_box VALUES (?, 'Q–S')", (serial,))
     db.execute("INSERT INTO id_check VALUES (?, 'user:1', ?)", (serial, NOW))
 
 
