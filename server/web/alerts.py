@@ -10,7 +10,7 @@ from flask_babel import ngettext
 from badges.credential.badge_number import badge_number
 from badges.i18n import N_
 from server.core.alerts import alerts, certificates
-from server.core.alerts.alerts import Alert, Kind
+from server.core.alerts.alerts import Alert, Kind, Value
 from server.storage.localized import names_of, text_in
 from server.web import auth, i18n
 from server.web.services import services
@@ -179,6 +179,8 @@ def _battery(alert: Alert) -> tuple[str, str]:
 
 def _fill(alert: Alert) -> tuple[str, str]:
     inside, capacity = int(alert.values["inside"]), int(alert.values["capacity"])
+    if "by_supervisor" in alert.values:
+        return _beyond_capacity(capacity, int(alert.values["by_supervisor"]), alert.values["left"])
     if inside > capacity:
         problem = _("Over capacity by %(people)s", people=i18n.decimal(inside - capacity))
         return problem, _("Stop admitting and open the exits until the number is below capacity.")
@@ -189,6 +191,22 @@ def _fill(alert: Alert) -> tuple[str, str]:
     return problem, _(
         "Tell the stewards where to direct people, and make sure that exits are scanned."
     )
+
+
+def _beyond_capacity(capacity: int, people: int, left: Value) -> tuple[str, str]:
+    problem = _(
+        "Full with %(capacity)s + %(people)s by supervisor",
+        capacity=i18n.decimal(capacity),
+        people=i18n.decimal(people),
+    )
+    if not left:
+        return problem, _("The legal limit is reached: admit no one, and open the exits.")
+    remedy = _(
+        "Within the legal limit: supervisors may admit %(left)s more. Doors admit again by"
+        " themselves once fewer people than the capacity are inside.",
+        left=i18n.decimal(int(left)),
+    )
+    return problem, remedy
 
 
 def _filling(alert: Alert) -> tuple[str, str]:

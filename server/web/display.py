@@ -141,19 +141,23 @@ class State:
     kind: str
     sign: str
     words: str
+    key: str  # the state itself, in any language
 
 
 def hall_state(hall: HallFigures) -> State:
     """Return how full a hall is by the people inside, for display."""
-    if hall.inside > hall.capacity:
-        return State("bad", "▲", _("Over capacity"))
+    if hall.over:
+        return State("bad", "▲", _("Over capacity"), "full")
     if hall.closed:
-        return State("quiet", "—", _("Closed"))
-    if hall.inside == hall.capacity:
-        return State("bad", "■", _("Full"))
+        return State("quiet", "—", _("Closed"), "closed")
+    if hall.by_supervisor:
+        words = _("Full, and %(number)s by supervisor", number=i18n.decimal(hall.by_supervisor))
+        return State("warn", "■", words, "full")
+    if hall.inside >= hall.capacity:
+        return State("bad", "■", _("Full"), "full")
     if hall.inside * 10 >= hall.capacity * 9:
-        return State("warn", "◆", _("Nearly full"))
-    return State("good", "●", _("Open"))
+        return State("warn", "◆", _("Nearly full"), "nearly")
+    return State("good", "●", _("Open"), "open")
 
 
 def remarks(entry: Entry) -> str:

@@ -1,5 +1,6 @@
-from server.core.alerts.alerts import Alert, Kind
+from server.core.alerts.alerts import Alert, Kind, Value
 from server.core.alerts.sources import AlertContext
+from server.core.occupancy.figures import HallFigures
 from server.core.occupancy.minutes import MINUTE_MS, Trend
 from server.core.venue.session_states import HallPhase, Phase
 
@@ -16,21 +17,11 @@ def of_halls(context: AlertContext) -> list[Alert]:
     percent, now = context.event.settings.alert_hall_percent, context.now
     for hall in context.halls:
         phase = context.phases.get(hall.hall_id, HallPhase(Phase.OPEN))
-        inside = hall.inside - hall.moved_on
+        inside = hall.present
         if hall.closed or not hall.capacity:
             continue
         if inside * 100 >= hall.capacity * percent:
-            level = (inside >= hall.capacity) + (inside > hall.capacity)
-            level += inside * 100 >= hall.capacity * (100 + percent) // 2
-            alerts.append(
-                Alert(
-                    Kind.FILL,
-                    str(hall.hall_id),
-                    grave=inside >= hall.capacity,
-                    level=level,
-                    values={"inside": inside, "capacity": hall.capacity},
-                )
-            )
+            alerts.append(_full(hall, percent))
             continue
         trend = context.trends.get(hall.hall_id, Trend())
         full_in = trend.full_in_ms(hall.capacity - inside)
@@ -42,3 +33,15 @@ def of_halls(context: AlertContext) -> list[Alert]:
         values = {"at": now + full_in, "in_15_min": trend.change}
         alerts.append(Alert(Kind.FILLING, str(hall.hall_id), values=values))
     return alerts
+
+
+def _full(hall: HallFigures, percent: int) -> Alert:
+    """An override within the legal limit is no worse than a full hall."""
+    inside = hall.present
+    level = (inside >= hall.capacity) + hall.over
+    level += inside * 100 >= hall.capacity * (100 + percent) // 2
+    values: dict[str, Value] = {"inside": inside, "capacity": hall.capacity}
+    if hall.by_supervisor:
+        values |= {"by_supervisor": hall.by_supervisor, "left": hall.left_to_limit}
+    grave = inside >= hall.capacity and not hall.by_supervisor
+    return Alert(Kind.FILL, str(hall.hall_id), grave, level, values=values)

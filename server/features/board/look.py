@@ -1,5 +1,6 @@
 """Collects the board's data: halls with phase and trend, and alerts."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
@@ -18,6 +19,8 @@ from server.web.alerts import Places, in_page_language
 from server.web.services import services
 
 GRAVE_WEIGHT = 100  # A grave alert outweighs many others
+NEARLY_FULL = 0.9
+SILENT = (Kind.SILENT, Kind.NEVER_HEARD)
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,30 @@ class HallRow:
     full_at: str  # By the venue's clock; empty if not within two hours
     when: str  # When the phase ends, by the venue's clock or in minutes
     alerts: int = 0  # Weight of this hall's alerts that no one has taken
+    silent: int = 0  # Doors with a kiosk that does not report
 
     @property
     def inside(self) -> int:
-        """Return the number of people inside, without those who have entered another hall since."""
-        return self.figures.inside - self.figures.moved_on
+        return self.figures.present
+
+    @property
+    def trouble(self) -> str:
+        """Return how bad the hall's state is, as a colour: "bad", "warn" or ""."""
+        if self.figures.over:
+            return "bad"
+        full = self.share >= 1 and not self.figures.by_supervisor and not self.figures.closed
+        if full:
+            return "bad"
+        near = self.share >= NEARLY_FULL and not self.figures.closed
+        return "warn" if near or self.silent else ""
+
+    @property
+    def idle(self) -> bool:
+        """Return whether nothing is planned today and nothing happens: no one comes or is refused,
+        and the hall is not nearly full.
+        """
+        quiet = self.trend == Trend() and self.share < NEARLY_FULL
+        return self.phase.phase is Phase.NONE and quiet
 
     @property
     def share(self) -> float:
@@ -71,10 +93,14 @@ def look() -> Look:
         {row.door_id: row.door_names for row in at_work},
     )
     new = [item for item, by in split if not watch.is_taken(item, by)]
-    weights = _weights(new, at_work)
+    weights, silent = _weights(new, at_work), _silent_doors(current, at_work)
     return Look(
         [
-            replace(_row(item, phases, trends, now), alerts=weights.get(item.hall_id, 0))
+            replace(
+                _row(item, phases, trends, now),
+                alerts=weights.get(item.hall_id, 0),
+                silent=silent[item.hall_id],
+            )
             for item in figures
         ],
         new,
@@ -101,6 +127,14 @@ def _weights(alerts: list[Alert], at_work: list[registry.KioskRow]) -> dict[int,
     return weights
 
 
+def _silent_doors(alerts: list[Alert], at_work: list[registry.KioskRow]) -> Counter[int]:
+    """Return the number of silent doors by hall, whether the alert was taken on or not."""
+    silent = {alert.about for alert in alerts if alert.kind in SILENT}
+    return Counter(hall for _door, hall in {
+        (row.door_id, row.hall_id) for row in at_work if row.kiosk in silent
+    })  # fmt: skip
+
+
 def _row(
     hall: HallFigures,
     phases: dict[int, HallPhase],
@@ -110,7 +144,7 @@ def _row(
     phase = phases[hall.hall_id]
     trend = trends.get(hall.hall_id, Trend())
     minute = services().venue_clock.minute
-    full_in = trend.full_in_ms(hall.capacity - hall.inside + hall.moved_on)
+    full_in = trend.full_in_ms(hall.capacity - hall.present)
     full_at = ""
     if full_in is not None and full_in <= 2 * 3_600_000 and trend.change >= halls.FEW:
         full_at = minute(now + full_in)

@@ -56,7 +56,7 @@ SHOWN: dict[str, tuple[str, Callable[[HallRow], bool]]] = {
     "all": (N_("All halls"), lambda hall: True),
     "admitting": (N_("Admitting now"), lambda hall: hall.phase.phase in _ADMITS),
     "soon": (N_("Open later today"), lambda hall: hall.phase.phase is Phase.OPENS),
-    "full": (N_("Nearly full or full"), lambda hall: hall.share >= 0.9),
+    "full": (N_("Nearly full or full"), lambda hall: hall.share >= look.NEARLY_FULL),
 }
 PHASES = {
     Phase.ADMITTING: ("good", "●", N_("Admitting until %(when)s")),
@@ -123,11 +123,15 @@ def show() -> Response:
     db = here.database.reader
     choice = Choice.of_request()
     now = look.look()
+    chosen = choice.halls(now.halls)
+    # A search shows all that it finds.
+    folded = [] if choice.q else [hall for hall in chosen if hall.idle]
     shown = {part: Markup(html) for part, html in parts(choice.view, now).items()}  # noqa: S704
     response = make_response(
         render_template(
             "overview.html",
-            halls=choice.halls(now.halls),
+            halls=[hall for hall in chosen if hall not in folded],
+            folded=folded,
             order=order_part(choice.sort) if choice.sort in LIVE_SORTS else "",
             known=",".join(str(hall.hall_id) for hall in now.halls),
             choice=choice,
@@ -158,6 +162,9 @@ def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
     here, now = services(), now or look.look()
     db = here.database.reader
     shown = {f"hall-{hall.hall_id}": _hall(hall, view) for hall in now.halls}
+    idle = [hall for hall in now.halls if hall.idle]
+    shown["idle"] = ",".join(str(hall.hall_id) for hall in idle)
+    shown["idle-words"] = _idle_words(idle)
     shown["latest"] = render_template(
         "parts/latest.html",
         entries=entries.latest(db, LATEST_ROWS),
@@ -183,6 +190,16 @@ def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
     return shown
 
 
+def _idle_words(idle: list[HallRow]) -> str:
+    words = ngettext(
+        "%(num)s hall has nothing today", "%(num)s halls have nothing today", len(idle)
+    )
+    if people := sum(hall.inside for hall in idle):
+        inside = ngettext("%(num)s person inside", "%(num)s people inside", people)
+        words = _("%(halls)s; %(people)s", halls=words, people=inside)
+    return str(words)
+
+
 def _alerts(now: Look) -> str:
     return render_template(
         "parts/alerts.html",
@@ -195,7 +212,7 @@ def _hall(hall: HallRow, view: str) -> str:
     # Users without access to the hall's page see its day.
     page = "admin.halls.show" if auth.may_open("admin.halls.show") else "admin.plots.show"
     name = f"{hall.hall_id}/{view}/{i18n.language()}/{page}"
-    value = (hall.name, _shown_figures(hall), hall.phase, hall.when, hall.trend, hall.full_at)
+    value = (hall.name, hall.figures, hall.silent, hall.phase, hall.when, hall.trend, hall.full_at)
     return (
         services()
         .own(Pieces)
@@ -211,10 +228,6 @@ def _hall(hall: HallRow, view: str) -> str:
             ),
         )
     )
-
-
-def _shown_figures(hall: HallRow) -> tuple[int, int, bool]:
-    return hall.inside, hall.figures.capacity, hall.figures.closed
 
 
 def _totals() -> dict[str, str]:

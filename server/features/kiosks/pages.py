@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from badges.i18n import N_
 from badges.printing.qr import symbol_svg
 from server.core.alerts import kiosks as kiosk_alerts
+from server.core.alerts.alerts import Kind
 from server.core.kiosks import last_hour, registry
 from server.core.kiosks.last_hour import KioskMinute
 from server.core.kiosks.registry import KioskRow
@@ -39,6 +40,7 @@ class Working:
     scans: int  # Their number
     silent: list[tuple[float, float]]  # Minutes without contact: x and width
     unheard: int  # Their number
+    lost: bool  # It is silent, so its last report is old
 
 
 @blueprint.get("/")
@@ -199,15 +201,14 @@ def _working(db: Connection, rows: list[KioskRow], now: int) -> list[Working]:
     hours, scans = last_hour.last_hours(db, now), minutes.door_hours(db, now)
     shown = []
     for row in rows:
-        alerts = [
-            (item.grave, board_words.told(item, places))
-            for item in kiosk_alerts.of_kiosk(row, settings, now)
-        ]
+        raised = kiosk_alerts.of_kiosk(row, settings, now)
+        alerts = [(item.grave, board_words.told(item, places)) for item in raised]
+        lost = any(item.kind is Kind.SILENT for item in raised)
         counts = scans.get(row.door_id, ())
         silent = _silent(hours.get(row.kiosk, ()) if row.state == "active" else ())
         free = sum(max(0, item.free) for item in held.get((row.kiosk, row.generation), ()))
         line = sparkline(counts, *SPARK) if counts else ""
-        shown.append(Working(row, alerts, free, line, sum(counts), silent, len(silent)))
+        shown.append(Working(row, alerts, free, line, sum(counts), silent, len(silent), lost))
     return sorted(shown, key=lambda item: (_urgency(item), item.row.kiosk))
 
 

@@ -27,9 +27,6 @@ class HallStates(Rendered):
     """Caches the halls' states for all phones."""
 
 
-STATES = {"Over capacity": "full", "Full": "full", "Nearly full": "nearly", "Closed": "closed"}
-
-
 @dataclass(frozen=True)
 class Shown:
     """A session and its day in words. `printed`: also on paper."""
@@ -88,10 +85,7 @@ def halls_now(db: Connection, serial: int, now: int) -> dict[str, Any]:
     """
 
     def read() -> dict[str, str]:
-        figures = {
-            str(hall.hall_id): STATES.get(hall_state(hall).words, "open")
-            for hall in hall_figures(db)
-        }
+        figures = {str(hall.hall_id): hall_state(hall).key for hall in hall_figures(db)}
         return {"at": str(now), **figures}
 
     states = services().own(HallStates).parts("all", read, fresh_s=FRESH_S)

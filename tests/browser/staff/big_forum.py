@@ -10,6 +10,8 @@ from pathlib import Path
 from badges.roster.reader import read_roster
 from badges.wire import wire
 from server.app.new_event import init_event
+from server.core.venue import session_states
+from server.core.venue.session_states import Phase
 from server.demo.forum.forum import DAYS, make_forum
 from server.demo.forum.people import CATEGORY_WEIGHTS, roster_csv
 from server.features.imports.roster_import import import_roster
@@ -81,15 +83,22 @@ def _scans(pages: Pages, kiosks: list[FakeDoor]) -> None:
 
 
 def _halls(db: Connection, now: int) -> None:
-    """Fill the halls to different shares, some over their capacity."""
+    """Fill the halls with sessions today to different shares, some over their capacity, and one by
+    an override.
+    """
     minute = now // MINUTE
+    phases = session_states.hall_phases(db, now, now + 12 * 60 * MINUTE)
+    rest = {hall for hall, phase in phases.items() if phase.phase is Phase.NONE}
     for row in db.execute("SELECT hall_id, capacity FROM hall ORDER BY hall_id").fetchall():
         hall, capacity = row["hall_id"], row["capacity"]
-        inside = capacity * (hall * 37 % 104) // 100
+        inside = 0 if hall in rest else capacity * (hall * 37 % 104) // 100
         db.execute("UPDATE hall SET open_stays = ? WHERE hall_id = ?", (inside, hall))
-        for ago in range(12):
+        for ago in range(0 if hall in rest else 12):
             db.execute(
                 "INSERT OR REPLACE INTO hall_minute (hall_id, minute, came, went)"
                 " VALUES (?, ?, ?, ?)",
                 (hall, minute - ago, hall % 7, hall % 4),
             )
+    beyond = min(phases.keys() - rest)
+    sql = "UPDATE hall SET open_stays = capacity, open_overrides = 1, fire_limit = capacity + 5"
+    db.execute(f"{sql} WHERE hall_id = ?", (beyond,))

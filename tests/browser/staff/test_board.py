@@ -121,6 +121,45 @@ def test_whoever_has_scrolled_down_or_selected_a_word_is_left_in_peace(board: Pa
     assert halls(board) == before
 
 
+def at_rest(page: Page) -> list[str]:
+    return page.script(
+        "return [...document.querySelectorAll('#halls-at-rest > *')].map((one) => one.id.slice(5))"
+    )
+
+
+def test_halls_with_nothing_today_move_into_one_line_and_back(board: Page) -> None:
+    first, *others = halls(board)
+    assert at_rest(board) == []
+    assert not board.shown("#folded")
+    board.script("document.getElementById('idle').textContent = arguments[0]", first)
+    board.wait("the fold", lambda: at_rest(board) == [first])
+    assert board.shown("#folded summary")
+    visible = f"return document.getElementById('hall-{first}').checkVisibility()"
+    assert not board.script(visible)
+    board.click("#folded summary")
+    assert board.script(visible)
+    board.script("document.getElementById('idle').textContent = ''")
+    board.wait("all halls", lambda: sorted(halls(board)) == sorted([first, *others]))
+    assert at_rest(board) == []
+    assert not board.shown("#folded")
+
+
+def test_a_hall_that_has_the_focus_is_not_folded(board: Page) -> None:
+    first, second, *_ = halls(board)
+    board.script(f"document.querySelector('#hall-{first} a').focus()")
+    board.script("document.getElementById('idle').textContent = arguments[0]", f"{first},{second}")
+    board.wait("the fold", lambda: at_rest(board) == [second])
+
+
+def test_a_name_is_found_among_folded_halls(board: Page) -> None:
+    first = halls(board)[0]
+    board.script("document.getElementById('idle').textContent = arguments[0]", first)
+    board.wait("the fold", lambda: at_rest(board) == [first])
+    board.script("document.getElementById('q').focus()")
+    board.press("a")
+    board.wait("the hall", lambda: board.script("return document.getElementById('folded').open"))
+
+
 def test_only_an_order_that_was_chosen_is_followed(event: Event, site: Database) -> None:
     with Pages(event, site) as pages:
         steward = pages.staff("steward")
@@ -134,6 +173,7 @@ def test_only_an_order_that_was_chosen_is_followed(event: Event, site: Database)
 FITS = """
 const cut = [];
 for (const tile of document.querySelectorAll(".tiles > li")) {
+  if (!tile.checkVisibility()) continue;  // folded
   if (tile.getBoundingClientRect().bottom > innerHeight) cut.push(tile.id);
   for (const part of tile.querySelectorAll(".inside, .tag, .phase")) {
     if (part.scrollWidth > part.clientWidth + 1) cut.push(`${tile.id} ${part.textContent}`);
@@ -142,6 +182,7 @@ for (const tile of document.querySelectorAll(".tiles > li")) {
 return [document.querySelectorAll(".tiles > li").length, cut,
   document.documentElement.scrollHeight - innerHeight];
 """
+FOLDED = "return document.querySelectorAll('#halls-at-rest > *').length"
 
 
 @pytest.fixture(scope="module")
@@ -160,5 +201,6 @@ def test_55_halls_fit_without_scrolling(
     page.shot(f"board-55-{language}")
     halls, cut, beyond = page.script(FITS)
     assert halls == 55
+    assert 15 < page.script(FOLDED) < 25
     assert cut == []
     assert beyond <= 0

@@ -11,11 +11,35 @@
   const halls = [...document.querySelectorAll('[id^="hall-"]')];
   typed?.addEventListener("input", () => {
     const text = typed.value.trim().toLocaleLowerCase();
+    const folded = document.getElementById("folded");
+    if (folded && text) folded.open = true;
     for (const hall of halls) {
       const name = hall.querySelector("h3, th")?.textContent ?? "";
       hall.hidden = !name.toLocaleLowerCase().includes(text);
     }
   });
+})();
+
+// Keeps halls with nothing today folded into one line, as the server lists them.
+(() => {
+  "use strict";
+
+  const idle = document.getElementById("idle");
+  const folded = document.getElementById("folded");
+  const atRest = document.getElementById("halls-at-rest");
+  const atWork = document.getElementById("halls-at-work");
+  if (!folded || !atRest || !atWork) return;
+
+  const fold = () => {
+    const ids = new Set(idle.textContent.split(",").map((id) => `hall-${id}`));
+    for (const hall of [...atWork.children, ...atRest.children]) {
+      const list = ids.has(hall.id) ? atRest : atWork;
+      if (hall.parentElement !== list && !hall.contains(document.activeElement)) list.append(hall);
+    }
+    folded.hidden = atRest.children.length === 0;
+  };
+
+  new MutationObserver(fold).observe(idle, { childList: true, characterData: true, subtree: true });
 })();
 
 // Keeps halls in the order that somebody chose, as the server tells it. A hall that somebody reads,
@@ -28,7 +52,7 @@
   const POINTED_MS = 3000; // A pointer that rests for longer was left there.
 
   const order = document.querySelector("[data-order]");
-  const list = document.querySelector('[id^="hall-"]')?.parentElement;
+  const list = document.getElementById("halls-at-work");
   if (!order || !list) return;
   const offer = document.getElementById("sort-now");
   const said = document.getElementById("sorted");
@@ -79,6 +103,7 @@
     timer = setTimeout(look, PACE_MS);
   };
 
+  new MutationObserver(look).observe(list, { childList: true }); // A hall that was folded is added.
   new MutationObserver(look).observe(order, { childList: true, characterData: true, subtree: true });
   list.addEventListener("pointermove", () => { pointedAt = now(); });
   list.addEventListener("pointerleave", () => { pointedAt = -Infinity; });

@@ -46,7 +46,16 @@ def test_it_works(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     with Feed(pages.staff("steward")) as feed:
         first = feed.parts()
         halls = {"hall-1", "hall-2", "hall-3"}
-        others = {"latest", "kiosks", "discrepancies", "totals", "alerts", "taken"}
+        others = {
+            "latest",
+            "kiosks",
+            "discrepancies",
+            "totals",
+            "alerts",
+            "taken",
+            "idle",
+            "idle-words",
+        }
         assert {*halls, *others, "alerts-count", "taken-count"} == set(first)
         main.scan(pages.now, pages.serial("A1"))
         pages.send(main)

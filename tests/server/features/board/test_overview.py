@@ -76,6 +76,73 @@ def test_a_full_hall_and_a_closed_hall_are_said_in_words(pages: Pages) -> None:
     assert "▲ Over capacity" in _words(pages.staff("steward").get("/admin/").text)
 
 
+def _tile(pages: Pages, code: str) -> str:
+    """Return the class of the hall's tile, and its words."""
+    (hall,) = pages.database.reader.execute(
+        "SELECT hall_id FROM hall WHERE code = ?", (code,)
+    ).fetchone()
+    html = pages.staff("steward").get("/admin/?view=tiles").text
+    tile = html.split(f'<li id="hall-{hall}">')[1].split("</li>")[0]
+    (kind,) = re.findall(r'class="(tile[^"]*)"', tile)
+    return f"{kind.strip()}: {_words(tile)}"
+
+
+def _set(pages: Pages, code: str, sql: str) -> None:
+    pages.database.write(
+        lambda db: db.execute(f"UPDATE hall SET {sql} WHERE code = ?", (code,)) and None
+    )
+
+
+def test_an_override_within_the_legal_limit_is_no_alarm(pages: Pages) -> None:
+    _set(pages, "green", "capacity = 3, fire_limit = 5, open_stays = 3, open_overrides = 1")
+    tile = _tile(pages, "green")
+    assert tile.startswith("tile warn: ")
+    assert "3 + 1 by supervisor ■ Full" in tile
+    text = alerts(pages.staff("steward"))[0]
+    assert "◆ Full with 3 + 1 by supervisor" in text
+    assert "supervisors may admit 1 more." in text
+    _set(pages, "green", "open_overrides = 2")
+    assert "The legal limit is reached" in alerts(pages.staff("steward"))[0]
+    _set(pages, "green", "open_stays = 4")
+    tile = _tile(pages, "green")
+    assert tile.startswith("tile bad: ")
+    assert "6 of 3 ▲ Over capacity" in tile
+
+
+def test_a_hall_with_a_silent_door_is_not_green(pages: Pages) -> None:
+    main = pages.kiosk("main-1", "main")
+    pages.send(main)
+    assert _tile(pages, "site").startswith("tile good: ")
+    pages.now += 5 * MINUTE
+    tile = _tile(pages, "site")
+    assert tile.startswith("tile warn: ")
+    assert "◆ 1 door silent" in tile
+    take(pages.staff("supervisor"), "silent:main-1", "On my way")
+    assert "◆ 1 door silent" in _tile(pages, "site"), "it is silent all the same"
+
+
+def test_halls_with_nothing_today_are_one_line(pages: Pages) -> None:
+    pages.database.write(
+        lambda db: (
+            db.execute("UPDATE session SET opens_at = 0, closes_at = 1, starts_at = 0, ends_at = 1")
+            and None
+        )
+    )
+    _set(pages, "h1", "sessions_only = 1, open_stays = 2")
+    steward = pages.staff("steward")
+    html = steward.get("/admin/").text
+    work, rest = html.split('id="halls-at-rest"')
+    assert "1 hall has nothing today; 2 people inside" in html
+    assert 'id="hall-2"' in rest
+    assert 'id="hall-1"' in work
+    found = steward.get("/admin/?q=hall").text
+    assert 'id="halls-at-rest"' not in found
+    assert 'id="hall-2"' in found
+    sql = "INSERT INTO hall_minute (hall_id, minute, came, went) VALUES (2, ?, 1, 0)"
+    pages.database.write(lambda db: db.execute(sql, (pages.now // MINUTE,)) and None)
+    assert '<li id="hall-2"' in steward.get("/admin/").text.split('id="halls-at-rest"')[0]
+
+
 def test_a_discrepancy_names_both_doors_and_both_times(pages: Pages) -> None:
     main, other = pages.kiosk("main-1", "main"), pages.kiosk("main-2", "main")
     pages.send(main)

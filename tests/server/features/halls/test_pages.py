@@ -63,6 +63,32 @@ def test_kept_places_and_until_when(pages: Pages) -> None:
     assert re.search(r"Everybody&#39;s until|Open to all until", shown(24 * 60))
 
 
+def test_an_override_within_the_legal_limit_is_said_as_such(pages: Pages) -> None:
+    hall = hall_of(pages, "h1")  # for 100 people, by law for 120
+    officer = pages.staff("supervisor")
+
+    def shown(stays: int, overrides: int) -> str:
+        pages.database.write(
+            lambda db: (
+                db.execute(
+                    "UPDATE hall SET open_stays = ?, open_overrides = ? WHERE hall_id = ?",
+                    (stays, overrides, hall),
+                )
+                and None
+            )
+        )
+        return words(officer.get(f"/admin/halls/{hall}").text)
+
+    page = shown(100, 3)
+    assert "■ Full, and 3 by supervisor" in page
+    assert "supervisors may admit 17 more." in page
+    assert "Legal limit 120; supervisors at the doors may admit 17 beyond the capacity" in page
+    assert "The legal limit is reached" in shown(100, 20)
+    page = shown(104, 3)
+    assert "▲ Over capacity" in page
+    assert "There may be more people inside than the capacity." in page
+
+
 def test_the_capacity_up_to_the_limit(pages: Pages) -> None:
     pages.send(pages.kiosk("west-1", "h1-west"))
     hall = hall_of(pages, "h1")

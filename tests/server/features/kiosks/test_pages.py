@@ -10,6 +10,7 @@ from badges.wire import wire
 from badges.wire.enrolment import parse_code, proof
 from server.core.kiosks import registry
 from server.features.kiosks.commands import _places, _waiting
+from server.web.services import services_of
 from tests.server.conftest import MINUTE
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, Staff, acts, assert_only
@@ -117,6 +118,28 @@ def test_it_works(pages: Pages) -> None:
     )
     assert wire.decode(answer.data, wire.EnrolAnswer).confirmed
     assert acts(pages)[-2:] == ["kiosk_added", "kiosk_confirmed"]
+
+
+def test_a_silent_kiosk_shows_no_fresh_figure(pages: Pages) -> None:
+    door = pages.kiosk("west", "h1-west")
+    pages.send(door)
+    pages.send(door, health=wire.Health(version="1.4", queue=7, battery_percent=64))
+    at = pages.now
+    auditor = pages.staff("auditor")
+    fresh = words_of(auditor, "west")
+    assert "64 %" in fresh
+    assert "last heard" not in fresh
+    pages.now += 5 * MINUTE
+    old = words_of(auditor, "west")
+    assert "64 %" not in old
+    assert "Silent for 5 min" in old
+    clock = services_of(pages.app).venue_clock.minute(at)
+    assert re.search(rf"last heard {clock}: [1-9]\d* places", old)
+
+
+def words_of(someone: Staff, kiosk: str) -> str:
+    row = someone.get("/admin/kiosks/").text.split(f'id="kiosk-{kiosk}"')[1].split("</tr>")[0]
+    return " ".join(re.sub(r"<[^>]*>", " ", row).split())
 
 
 def test_who_may_see_them(pages: Pages) -> None:
