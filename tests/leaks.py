@@ -23,7 +23,6 @@ SOON_S = 0.03  # Most have ended by then; a garbage collection takes longer.
 POLL_S = 0.005
 # Libraries keep these open for the life of the process.
 KEPT = ("anon_inode:", "/dev/", "/proc/", "/sys/", "/usr/share/fonts/", "/memfd:")
-FONTS_OF_PLOTS = "/matplotlib/mpl-data/fonts/"
 TEMPORARY = "/pytest-of-"  # temporary files of tests, also in /dev/shm
 _shared: set[str] = set()
 
@@ -127,6 +126,6 @@ def _open_files() -> dict[str, str]:
             target = str(link.readlink())
         except FileNotFoundError:  # the descriptor that listed them
             continue
-        if TEMPORARY in target or not (target.startswith(KEPT) or FONTS_OF_PLOTS in target):
+        if TEMPORARY in target or not target.startswith(KEPT):
             files[link.name] = target
     return files

@@ -1,4 +1,4 @@
-"""The whole eyes bench: figures as JSON, a table and a plot in build/bench."""
+"""The whole eyes bench: figures as JSON and a table in build/bench."""
 
 import json
 import os
@@ -36,8 +36,8 @@ QUICK = Extent(
 )
 
 
-def run(extent: Extent | None = None, build: Path = BUILD, *, plot: bool = True) -> dict[str, Any]:
-    """Measure, write eyes.json, eyes.txt and eyes.png into `build`, and return the figures."""
+def run(extent: Extent | None = None, build: Path = BUILD) -> dict[str, Any]:
+    """Measure, write eyes.json and eyes.txt into `build`, and return the figures."""
     extent = extent or Extent()
     build.mkdir(parents=True, exist_ok=True)
     began, cpu = time.monotonic(), time.process_time()
@@ -56,7 +56,8 @@ def run(extent: Extent | None = None, build: Path = BUILD, *, plot: bool = True)
     }
     report["took_s"] = round(time.monotonic() - began, 1)
     report["took_cpu_s"] = round(time.process_time() - cpu, 1)
-    _write(report, build, plot)
+    (build / "eyes.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (build / "eyes.txt").write_text(table.text_of(report) + "\n", encoding="utf-8")
     return report
 
 
@@ -86,12 +87,3 @@ def _fsyncs(build: Path, count: int) -> list[float]:
             time.sleep(0.01)
     path.unlink()
     return took_ms
-
-
-def _write(report: dict[str, Any], build: Path, plot: bool) -> None:
-    (build / "eyes.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    (build / "eyes.txt").write_text(table.text_of(report) + "\n", encoding="utf-8")
-    if plot:
-        from tests.bench.eyes.plot import draw  # matplotlib takes a second, and may be missing
-
-        draw(report, build / "eyes.png")

@@ -1,11 +1,10 @@
 """The number of people refused so that a hall is never overfilled, and the cost of others' ways.
 
-`python -m tests.bench.sharing.cost` writes table, figures and plot into build/bench.
+Writes table and figures into build/bench.
 """
 
 import heapq
 import json
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -86,21 +85,21 @@ def live_through(policy: Policy, today: Day) -> Outcome:
 
 
 def summary(outcomes: list[Outcome]) -> dict[str, float]:
-    arrivals = sum(one.arrivals for one in outcomes)
+    arrivals = sum(day.arrivals for day in outcomes)
     return {
         "wrongly_refused_percent": round(100 * sum(o.wrongly for o in outcomes) / arrivals, 2),
         "wrongly_refused_all_online": sum(o.needlessly for o in outcomes),
-        "over_worst": max(0, max(one.most for one in outcomes) - CAPACITY),
-        "runs_over": sum(one.most > CAPACITY for one in outcomes),
+        "over_worst": max(0, max(day.most for day in outcomes) - CAPACITY),
+        "runs_over": sum(day.most > CAPACITY for day in outcomes),
         "runs": len(outcomes),
-        "admitted_a_run": round(sum(one.admitted for one in outcomes) / len(outcomes)),
+        "admitted_a_run": round(sum(day.admitted for day in outcomes) / len(outcomes)),
         "arrivals_a_run": round(arrivals / len(outcomes)),
-        "orders_a_run": round(sum(one.orders for one in outcomes) / len(outcomes)),
-        "unnamed_exits_a_run": round(sum(one.unnamed for one in outcomes) / len(outcomes)),
+        "orders_a_run": round(sum(day.orders for day in outcomes) / len(outcomes)),
+        "unnamed_exits_a_run": round(sum(day.unnamed for day in outcomes) / len(outcomes)),
     }
 
 
-def run(seeds: Iterable[int] = REPORTED_ON, *, plot: bool = True) -> dict[str, Any]:
+def run(seeds: Iterable[int] = REPORTED_ON) -> dict[str, Any]:
     began = time.process_time()
     seeds = list(seeds)
     results = []
@@ -121,19 +120,15 @@ def run(seeds: Iterable[int] = REPORTED_ON, *, plot: bool = True) -> dict[str, A
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "sharing_cost.json").write_text(json.dumps(report, indent=1) + "\n")
     (FOLDER / "sharing_cost.txt").write_text(table(report))
-    if plot:
-        from tests.bench.sharing.plot import draw  # only here: matplotlib is slow to load
-
-        draw(report, FOLDER / "sharing_cost.png")
     return report
 
 
 def table(report: dict[str, Any]) -> str:
     lines = [f"seeds {report['seeds'][0]}–{report['seeds'][1]}, {report['cpu_s']} s of CPU"]
-    for one in report["results"]:
-        cut = "the whole hall cut off once" if one["outage"] else "single doors only"
-        lines.append(f"\ndemand {100 * one['load']:.0f} %, {cut}")
-        for name, row in one["policies"].items():
+    for scenario in report["results"]:
+        cut = "the whole hall cut off once" if scenario["outage"] else "single doors only"
+        lines.append(f"\ndemand {100 * scenario['load']:.0f} %, {cut}")
+        for name, row in scenario["policies"].items():
             lines.append(
                 f"  {name:32} wrongly refused {row['wrongly_refused_percent']:5.2f} %"
                 f" ({row['wrongly_refused_all_online']} with all doors online),"
@@ -142,7 +137,3 @@ def table(report: dict[str, Any]) -> str:
                 f" {row['orders_a_run']} orders, {row['unnamed_exits_a_run']} exits unnamed"
             )
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(table(run()))

@@ -1,7 +1,7 @@
 """Single door frames, each by its difficulty."""
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -194,10 +194,3 @@ def still(difficulty: str, number: int, size: tuple[int, int] = HD) -> Still:
     rng = np.random.default_rng((zlib.crc32(difficulty.encode()), number, size[0]))
     gray, layers = DIFFICULTIES[difficulty](rng, size)
     return Still(gray, tuple(layer.shown for layer in layers), difficulty)
-
-
-def stills(each: int, size: tuple[int, int] = HD) -> Iterator[Still]:
-    """`each` of every difficulty."""
-    for difficulty in DIFFICULTIES:
-        for number in range(each):
-            yield still(difficulty, number, size)
