@@ -56,17 +56,17 @@ def people(count: int) -> list[Card]:
 
 
 def run() -> dict[str, object]:
-    found = people(CARDS)
-    many = _many(found)  # First, because the rest leaves memory behind.
-    render_pdf(found[:1], look=LOOK)  # Fonts are looked up once a process.
-    one = _cpu_s(lambda: render_pdf([replace(found[1], given_name="Zoë")], look=LOOK))
-    ours = _cpu_s(lambda: render_pdf(found[:COMPARED], look=LOOK)) / COMPARED
+    cards = people(CARDS)
+    many = _many(cards)  # First, because the rest leaves memory behind.
+    render_pdf(cards[:1], look=LOOK)  # Fonts are looked up once a process.
+    single_s = _cpu_s(lambda: render_pdf([replace(cards[1], given_name="Zoë")], look=LOOK))
+    ours = _cpu_s(lambda: render_pdf(cards[:COMPARED], look=LOOK)) / COMPARED
     forget_drawn()
-    theirs = _cpu_s(lambda: reportlab_pdf(found[:COMPARED])) / COMPARED
-    symbols = _cpu_s(lambda: [symbol(card.text) for card in found[:COMPARED]]) / COMPARED
+    theirs = _cpu_s(lambda: reportlab_pdf(cards[:COMPARED])) / COMPARED
+    symbols = _cpu_s(lambda: [symbol(card.text) for card in cards[:COMPARED]]) / COMPARED
     return {
         "bench": "cards",
-        "one_card_cpu_ms": round(one * 1000, 1),
+        "one_card_cpu_ms": round(single_s * 1000, 1),
         "card_of_many_cpu_ms": round(ours * 1000, 2),
         "of_which_symbol_cpu_ms": round(symbols * 1000, 2),
         "reportlab_card_cpu_ms": round(theirs * 1000, 2),
@@ -75,9 +75,9 @@ def run() -> dict[str, object]:
     }
 
 
-def _many(found: list[Card]) -> dict[str, object]:
+def _many(cards: list[Card]) -> dict[str, object]:
     """Print all in one PDF, as `hallkeeper print` does."""
-    chunks = [found[at : at + CHUNK_CARDS] for at in range(0, len(found), CHUNK_CARDS)]
+    chunks = [cards[at : at + CHUNK_CARDS] for at in range(0, len(cards), CHUNK_CARDS)]
     before, began = _used_s(), time.monotonic()
     drawing = Drawing(chunks, LOOK)
     ended = threading.Event()
@@ -89,7 +89,7 @@ def _many(found: list[Card]) -> dict[str, object]:
             ended.set()
             drawing.cancel()
     return {
-        "cards": len(found),
+        "cards": len(cards),
         "processes": min(len(os.sched_getaffinity(0)), PROCESSES_MAX),
         "clock_s": round(time.monotonic() - began, 1),
         "cpu_s": round(_used_s() - before, 1),
@@ -127,11 +127,11 @@ def _cpu_s(work: object) -> float:
 
 def _used_s() -> float:
     """Return the processor time of this process and of its ended children."""
-    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    both = (resource.getrusage(scope) for scope in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(used.ru_utime + used.ru_stime for used in both)
 
 
-def reportlab_pdf(found: list[Card]) -> bytes:
+def reportlab_pdf(cards: list[Card]) -> bytes:
     """Draw the same facts in the same places with ReportLab and its own QR symbol."""
     from reportlab.graphics import renderPDF
     from reportlab.graphics.barcode.qr import QrCodeWidget
@@ -141,7 +141,7 @@ def reportlab_pdf(found: list[Card]) -> bytes:
 
     out = io.BytesIO()
     page = Canvas(out, pagesize=(105 * mm, 148 * mm))
-    for card in found:
+    for card in cards:
         page.setFillColor(card.category_colour)
         page.rect(0, 125 * mm, 105 * mm, 23 * mm, stroke=0, fill=1)
         page.rect(0, 0, 105 * mm, 20 * mm, stroke=0, fill=1)

@@ -29,12 +29,12 @@ def run(seeds: int = SEEDS) -> dict[str, object]:
             "steps_per_second": round(nested.steps / nested.seconds),
         },
         "processes": JOBS,
-        "mutants": {one.name: _first(one.name) for one in MUTANTS},
+        "mutants": {mutant.name: _first(mutant.name) for mutant in MUTANTS},
     }
 
 
 def _first(mutant: str) -> dict[str, object] | None:
     """The seed that finds the mutant, or None: it survived."""
     outcome: Outcome = run_many(0, MUTANT_SEEDS, mutant, None, JOBS)
-    found = outcome.violation
-    return None if found is None else {"seed": found.seed, "step": found.step}
+    violation = outcome.violation
+    return None if violation is None else {"seed": violation.seed, "step": violation.step}

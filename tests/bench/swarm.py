@@ -14,20 +14,21 @@ JOBS = 2
 def run(days: int = DAYS) -> dict[str, object]:
     logging.disable()
     begun = time.perf_counter()
-    found = list(run_many(0, days, None, JOBS))
+    results = list(run_many(0, days, None, JOBS))
     return {
         "bench": "swarm",
         "days": days,
-        "steps": sum(one[1] for one in found),
-        "broken": [_named(one) for one in found if one[3]],
+        "steps": sum(steps for _, steps, *_ in results),
+        "broken": [_named(result) for result in results if result[3]],
         "seconds": round(time.perf_counter() - begun),
         "processes": JOBS,
         "mutants": {
-            one.name: _named(first_broken(0, MUTANT_DAYS, one.name, JOBS)) for one in MUTANTS
+            mutant.name: _named(first_broken(0, MUTANT_DAYS, mutant.name, JOBS))
+            for mutant in MUTANTS
         },
     }
 
 
-def _named(found: Result | None) -> dict[str, object] | None:
+def _named(result: Result | None) -> dict[str, object] | None:
     """None: no promise was broken."""
-    return found and {"seed": found[0], "step": found[1], "text": found[3]}
+    return result and {"seed": result[0], "step": result[1], "text": result[3]}

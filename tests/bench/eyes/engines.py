@@ -21,11 +21,11 @@ def ours(clock: Callable[[], float] = time.perf_counter) -> Read:
 
 def zxing(clock: Callable[[], float] = time.perf_counter) -> Read:
     """With the options of our first look, which are its best."""
-    return lambda gray: [found.text for found in find_zxing(gray) if found.text is not None]
+    return lambda gray: [code.text for code in find_zxing(gray) if code.text is not None]
 
 
 def pyzbar(clock: Callable[[], float] = time.perf_counter) -> Read:
-    return lambda gray: [found.text for found in find_zbar(gray) if found.text is not None]
+    return lambda gray: [code.text for code in find_zbar(gray) if code.text is not None]
 
 
 def opencv(clock: Callable[[], float] = time.perf_counter) -> Read:

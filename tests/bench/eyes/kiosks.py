@@ -89,7 +89,7 @@ def empty_views(size: tuple[int, int], count: int = 8) -> list[Gray]:
 
 @contextmanager
 def open_kiosk(
-    directory: Path, on_answer: Callable[[AnswerReport], None] = lambda told: None
+    directory: Path, on_answer: Callable[[AnswerReport], None] = lambda report: None
 ) -> Iterator[Kiosk]:
     """Enrolled, at noon of the event's first day, with facts and places, without a server."""
     with ExitStack() as parts:

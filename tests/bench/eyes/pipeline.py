@@ -29,18 +29,20 @@ def frame_to_commit(badges: int, size: tuple[int, int], directory: Path) -> dict
     pictures: list[bytes] = []
     for serial in range(1, badges + 1):
         pictures += jpegs([badge_view(serial, size)]) * FRAMES_EACH
-    told: list[AnswerReport] = []
+    reports: list[AnswerReport] = []
     cpu_s: list[float] = []  # of the thread that looks and answers, at each answer
 
-    def answered(one: AnswerReport) -> None:
-        told.append(one)
+    def answered(report: AnswerReport) -> None:
+        reports.append(report)
         cpu_s.append(time.thread_time())
 
     tape = Tape(pictures, seconds=len(pictures) / FPS)
     with _scratch(directory) as scratch, open_kiosk(Path(scratch), answered) as kiosk:
         lines = watch(kiosk, tape)
         scans = kiosk.journal.state().last_seq
-    took_ms = [one.frame_to_answer_ms for one in told if one.frame_to_answer_ms is not None]
+    took_ms = [
+        report.frame_to_answer_ms for report in reports if report.frame_to_answer_ms is not None
+    ]
     return {
         "size": f"{size[0]}x{size[1]}",
         "badges": badges,

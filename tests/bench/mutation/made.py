@@ -65,10 +65,10 @@ class Source:
         self._tree = ast.parse((root / file).read_text(encoding="utf-8"))
         seen: Counter[str] = Counter()
         self.mutants: list[Mutant] = []
-        for found in _within(self._tree, file, MODULE):
-            seen[found.name] += 1
-            again = f" (#{seen[found.name]})" if seen[found.name] > 1 else ""
-            self.mutants.append(replace(found, change=found.change + again))
+        for mutant in _within(self._tree, file, MODULE):
+            seen[mutant.name] += 1
+            again = f" (#{seen[mutant.name]})" if seen[mutant.name] > 1 else ""
+            self.mutants.append(replace(mutant, change=mutant.change + again))
 
     @contextmanager
     def _changed(self, mutant: Mutant) -> Iterator[None]:
@@ -165,8 +165,8 @@ def _wrong_expressions(parent: ast.AST, field: str, node: ast.expr) -> Iterator[
         case ast.Compare(left, [operator], [right]):
             yield ast.Compare(left, [_COMPARED[type(operator)]()], [right])
         case ast.Compare(left, operators, rights):
-            for index, one in enumerate(operators):
-                other = [*operators[:index], _COMPARED[type(one)](), *operators[index + 1 :]]
+            for index, comparison in enumerate(operators):
+                other = [*operators[:index], _COMPARED[type(comparison)](), *operators[index + 1 :]]
                 yield ast.Compare(left, other, rights)
         case ast.BoolOp(operator, values):
             yield ast.BoolOp(ast.Or() if isinstance(operator, ast.And) else ast.And(), values)
@@ -193,7 +193,7 @@ def _wrong_sql(text: str) -> Iterator[tuple[str, ast.Constant]]:
     if not _IS_SQL.search(text):
         return
     for wrong, right in _IN_SQL:
-        for found in re.finditer(wrong, text):
-            new = text[: found.start()] + right + text[found.end() :]
-            around = slice(max(0, found.start() - 30), found.end() + 30)
+        for match in re.finditer(wrong, text):
+            new = text[: match.start()] + right + text[match.end() :]
+            around = slice(max(0, match.start() - 30), match.end() + 30)
             yield f"SQL …{text[around].strip()}… → {right.strip()}", ast.Constant(new)

@@ -20,7 +20,7 @@ from itertools import chain
 from pathlib import Path
 
 from tests.bench.mutation.made import Mutant, Source
-from tests.bench.mutation.tried import KILLED, Found, attempt, ready
+from tests.bench.mutation.tried import KILLED, Fates, attempt, ready
 
 ROOT = Path(__file__).parents[3]
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
@@ -70,11 +70,11 @@ def tests_of(package: str) -> list[str]:
     """The test files of a package that try its mutants."""
     rooms = [ROOT / "tests" / package / room for room in TESTS[package]]
     folders = (room.rglob("test_*.py") for room in rooms if room.is_dir())
-    found = sorted([*(room for room in rooms if room.is_file()), *chain.from_iterable(folders)])
+    paths = sorted([*(room for room in rooms if room.is_file()), *chain.from_iterable(folders)])
     words = os.environ.get("MUTANTS_TESTS", "").split()
     return [
         path.relative_to(ROOT).as_posix()
-        for path in found
+        for path in paths
         if path.name not in LEFT_OUT and (not words or any(word in path.name for word in words))
     ]
 
@@ -95,18 +95,18 @@ def sampled(mutants: list[Mutant], percent: int) -> list[Mutant]:
 def named(mutants: list[Mutant]) -> list[Mutant]:
     """Those that MUTANTS_ONLY selects; all if it is unset."""
     texts = [text.strip() for text in os.environ.get("MUTANTS_ONLY", "").split(" ; ")]
-    return [one for one in mutants if any(text in one.name for text in texts)]
+    return [mutant for mutant in mutants if any(text in mutant.name for text in texts)]
 
 
-def row(file: str, tried: list[Mutant], found: Found, same: dict[str, str]) -> dict[str, object]:
+def row(file: str, tried: list[Mutant], fates: Fates, same: dict[str, str]) -> dict[str, object]:
     """A file's line in the table. `percent` is of those that a test could notice."""
     names = [mutant.name for mutant in tried]
-    killed = sum(found[name] == KILLED for name in names)
-    alike = sum(found[name] != KILLED and name in same for name in names)
+    killed = sum(fates[name] == KILLED for name in names)
+    alike = sum(fates[name] != KILLED and name in same for name in names)
     lives = [
         f"{mutant.line}: {mutant.name}"
         for mutant in tried
-        if found[mutant.name] != KILLED and mutant.name not in same
+        if fates[mutant.name] != KILLED and mutant.name not in same
     ]
     share = 100 * (killed + alike) / len(names) if names else 100.0
     return {
@@ -129,22 +129,22 @@ def run() -> dict[str, object]:
         if not files:
             continue
         sources = {file: Source(ROOT, file) for file in files}
-        made = {file: source.mutants for file, source in sources.items()}
+        mutants_of = {file: source.mutants for file, source in sources.items()}
         stale = sorted(
             name
             for name in same
-            if name.split()[0] in made
-            and not any(name == one.name for one in made[name.split()[0]])
+            if name.split()[0] in mutants_of
+            and not any(name == mutant.name for mutant in mutants_of[name.split()[0]])
         )
         for name in stale:
             sys.stderr.write(f"not made any more, so strike it out: {name}\n")
-        tried = {file: named(sampled(mutants, percent)) for file, mutants in made.items()}
+        tried = {file: named(sampled(mutants, percent)) for file, mutants in mutants_of.items()}
         with tempfile.TemporaryDirectory() as home:
             os.environ["MUTANTS_TMP"] = home
             every_one = [mutant for mutants in tried.values() for mutant in mutants]
             once = os.environ.get("MUTANTS_ONCE", "") == "1"
-            found = attempt(sources, every_one, tests_of(package), once=once)
-        rows += [row(file, tried[file], found, same) for file in files]
+            fates = attempt(sources, every_one, tests_of(package), once=once)
+        rows += [row(file, tried[file], fates, same) for file in files]
         (OUT / "mutants.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False))
-    table = [{key: value for key, value in one.items() if key != "survivors"} for one in rows]
+    table = [{key: value for key, value in line.items() if key != "survivors"} for line in rows]
     return {"mutants": table, "percent_tried": percent}

@@ -55,7 +55,7 @@ QUIET = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "n
          "-o", "timeout=0", "-o", "addopts=",
          "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # fmt: skip
 
-Found = dict[str, str]  # the fate of each mutant, by its name
+Fates = dict[str, str]  # the fate of each mutant, by its name
 Calls = dict[str, tuple[float, list[str]]]  # of each test: seconds, and "file function" called
 Took = dict[str, tuple[float, float]]  # of each test: seconds of CPU and by the clock
 
@@ -69,8 +69,8 @@ def in_child(work: Callable[[], int], limit_s: float | None = None) -> int:
     try:
         home = tempfile.mkdtemp(prefix="mutant-", dir=os.environ["MUTANTS_TMP"])
         tempfile.tempdir = os.environ["PYTEST_DEBUG_TEMPROOT"] = home
-        told = os.environ["MUTANTS_LOG"] if limit_s is None else os.devnull
-        out = os.open(told, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        log = os.environ["MUTANTS_LOG"] if limit_s is None else os.devnull
+        out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         for stream in (1, 2):
             os.dup2(out, stream)
         if limit_s is not None:
@@ -184,16 +184,16 @@ class Living:
     def __init__(self, paths: Collection[str]) -> None:
         gc.unfreeze()  # frozen objects are not listed
         self._found: dict[tuple[str, str], list[FunctionType]] = {}
-        for one in gc.get_objects():
-            if isinstance(one, FunctionType) and one.__code__.co_filename in paths:
-                scope = one.__code__.co_qualname.split(".<locals>")[0]
-                self._found.setdefault((one.__code__.co_filename, scope), []).append(one)
+        for thing in gc.get_objects():
+            if isinstance(thing, FunctionType) and thing.__code__.co_filename in paths:
+                scope = thing.__code__.co_qualname.split(".<locals>")[0]
+                self._found.setdefault((thing.__code__.co_filename, scope), []).append(thing)
         gc.freeze()
 
     def patch(self, path: str, scope: str, code: CodeType) -> bool:
         """Give them their code in `code`; False if they can't take it."""
-        new = {(one.co_qualname, one.co_firstlineno): one for one in _codes(code)}
-        found = False
+        new = {(inner.co_qualname, inner.co_firstlineno): inner for inner in _codes(code)}
+        patched = False
         for function in self._found.get((path, scope), []):
             key = function.__code__.co_qualname, function.__code__.co_firstlineno
             if key in new:
@@ -201,8 +201,8 @@ class Living:
                     function.__code__ = new[key]
                 except ValueError:  # it closes over other names
                     return False
-                found = True
-        return found
+                patched = True
+        return patched
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -215,10 +215,10 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 class Trial:
     """The run that is collected once: `wanted` mutants of `sources` by the tests in it."""
 
-    def __init__(self, sources: dict[str, Source], wanted: Sequence[Mutant], found: Found) -> None:
+    def __init__(self, sources: dict[str, Source], wanted: Sequence[Mutant], fates: Fates) -> None:
         self._sources = sources
         self._wanted = wanted
-        self.found = found
+        self.fates = fates
         self.later: list[str] = []  # they need a fresh import
         self.lived: set[str] = set()  # those of them that were tried in place, too
         self._late: list[str] = []  # they get more time
@@ -238,12 +238,12 @@ class Trial:
                 self._start(children, session, mutant)
             children.finish()
             self._patience = PATIENCE
-            for mutant in [one for one in self._wanted if one.name in self._late]:
+            for mutant in [late for late in self._wanted if late.name in self._late]:
                 self._start(children, session, mutant)
             children.finish()
         finally:
             children.end()
-        say(f"{len(self.found)} killed in place, {len(self.later)} to try by a fresh import")
+        say(f"{len(self.fates)} killed in place, {len(self.later)} to try by a fresh import")
         return True
 
     def _start(self, children: Children, session: pytest.Session, mutant: Mutant) -> None:
@@ -267,7 +267,7 @@ class Trial:
         else:
             if code < 0:
                 say(f"noticed: {name} by its deadline")
-            self.found[name] = KILLED
+            self.fates[name] = KILLED
 
     def tests_of(self, function: str) -> list[str]:
         """The tests that call it, the quickest first."""
@@ -345,10 +345,10 @@ class _Chosen:
         items.sort(key=lambda item: self.order.get(item.nodeid, len(self.order)))
 
 
-def note(found: Found, name: str, code: int) -> None:
-    found[name] = SURVIVED if code == LIVES else KILLED
+def note(fates: Fates, name: str, code: int) -> None:
+    fates[name] = SURVIVED if code == LIVES else KILLED
     if code == LIVES:
-        say(f"{found[name]}: {name}")
+        say(f"{fates[name]}: {name}")
 
 
 def say(line: str) -> None:
@@ -370,7 +370,7 @@ def ready() -> None:
 
 def attempt(
     sources: dict[str, Source], wanted: list[Mutant], tests: list[str], *, once: bool = False
-) -> Found:
+) -> Fates:
     """Try the wanted mutants of the files by these tests, and return the fate of each.
 
     With `once`, survivors in place are not tried again by a fresh import.
@@ -382,20 +382,20 @@ def attempt(
         trial = Trial(sources, wanted, {})
         pytest.main([*QUIET, *tests], plugins=[trial])
         lived = sorted(trial.lived) if once else []
-        path.write_text(json.dumps([trial.found, trial.later, lived, trial.calls, trial.took]))
+        path.write_text(json.dumps([trial.fates, trial.later, lived, trial.calls, trial.took]))
         return 0
 
     os.waitpid(in_child(work), 0)
-    found, left, lived, calls, took_by = json.loads(path.read_text())
-    found |= dict.fromkeys(lived, SURVIVED)
-    children = Children(partial(note, found))
+    fates, left, lived, calls, took_by = json.loads(path.read_text())
+    fates |= dict.fromkeys(lived, SURVIVED)
+    children = Children(partial(note, fates))
     by_name = {mutant.name: mutant for mutant in wanted}
-    for name in (one for one in left if one not in found):
+    for name in (name for name in left if name not in fates):
         mutant = by_name[name]
         mine = {
             test: took
             for test, (took, called) in calls.items()
-            if any(one.startswith(f"{mutant.file} ") for one in called)
+            if any(function.startswith(f"{mutant.file} ") for function in called)
         }
         asking = [file for file in tests if _names(file, mutant.file)]
         took = sum(
@@ -408,7 +408,7 @@ def attempt(
         )  # fmt: skip
         children.start(name, work, took + 5, PATIENCE)
     children.finish()
-    return found
+    return fates
 
 
 def _names(test_file: str, file: str) -> bool:

@@ -79,8 +79,10 @@ class Hall:
         """An exit names its stay if the door has its entry."""
         door = self.doors[n]
         own = (stay.ref.kiosk, stay.ref.generation) == door.key
-        told = stay.heard_at is not None and (door.online or stay.heard_at <= door.heard_at)
-        if own or told:
+        entry_is_here = stay.heard_at is not None and (
+            door.online or stay.heard_at <= door.heard_at
+        )
+        if own or entry_is_here:
             credited = self._credit(door, stay)
             stay.closed = True
             door.records.append(("exit", stay, credited))
