@@ -1,6 +1,6 @@
 """`make bench`: each measurement by name, as JSON lines. Nothing here is asserted.
 
-Tables and plots go to build/bench/.
+Tables go to build/bench/.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from tests.bench import (
 from tests.bench.console import acts, board, desk, muster
 from tests.bench.evidence import audit, forged, timeline
 from tests.bench.eyes import memory, photo_run
-from tests.bench.forum import entries, pages, programme
+from tests.bench.forum import entries, pages
 from tests.bench.load import cut, edits, engines, loop, primary, servers, thousand, turns, webhooks
 from tests.bench.mutation import mutants
 from tests.bench.sharing import cost
@@ -43,7 +43,6 @@ BENCHES: dict[str, Callable[[], object]] = {
     "growth": growth.run,
     "night": night.run,
     "searching": searching.run,
-    "programme": programme.run,
     "rehearsal": rehearsal.run,
     "memory": memory.run,
     "acts": acts.run,

@@ -17,8 +17,9 @@ from badges.places.pool import PoolKey
 from kiosk.sync.upload import BATCH_SCANS
 from server.core.occupancy import pools
 from tests.bench.doors import scan_steadily
+from tests.bench.event import quantiles
 from tests.bench.load.kiosk import LoadKiosk
-from tests.bench.load.load import Load, Timings, enrol_all, quantiles, used, venue
+from tests.bench.load.load import Load, Timings, enrol_all, used, venue
 from tests.server.support.fake_door import FakeDoor
 from tests.system.support.site import LiveSite, now_ms
 

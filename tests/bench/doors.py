@@ -4,25 +4,29 @@ signatures.
 Each kiosk holds its feed, obeys orders of places, and sends a heartbeat after two seconds without a
 message. Scans come at a steady rate, one POST each, on connections kept open. The delay runs from
 just before the POST is written until another door reads the change.
+
+The load's own process uses as many of the machine's cores as the server, which then lack them; its
+share is reported too.
 """
 
 import asyncio
 import itertools
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from tests.bench.event import quantiles
 from tests.bench.load.disk import DiskProbe
-from tests.bench.load.load import Load, Timings, enrol_all, quantiles, used, venue
+from tests.bench.load.kiosk import LoadKiosk
+from tests.bench.load.load import HALLS, Load, Timings, served, used
 from tests.system.support.site import LiveSite
 
 KIOSKS = (10, 60, 150, 300)
 RATE = 150.0
 SECONDS = 20.0
 WARM_UP_S = 4.0
-PEOPLE = 4_000  # more than are scanned
+PEOPLE = 12_000  # more than are scanned
 
 
 async def scan_steadily(
@@ -31,8 +35,9 @@ async def scan_steadily(
     rate: float,
     seconds: float,
     until: asyncio.Event | None = None,
+    kiosks: Sequence[LoadKiosk] = (),
 ) -> None:
-    """Scan at random doors at a steady rate, however long the answers take.
+    """Scan at random doors (of `kiosks`, or of all) at a steady rate, however long answers take.
 
     `people` gives serials in turn. A person must not recur within a minute: two doors faster than
     walking pace look like a copied badge, and the server notifies all doors.
@@ -42,53 +47,53 @@ async def scan_steadily(
     count = 0
     async with asyncio.TaskGroup() as posts:
         while time.perf_counter() - begin < seconds and not (until and until.is_set()):
-            posts.create_task(load.scan(dice.choice(load.kiosks), next(people)))
+            posts.create_task(load.scan(dice.choice(kiosks or load.kiosks), next(people)))
             count += 1
             await asyncio.sleep(max(0, begin + count / rate - time.perf_counter()))
 
 
-async def run_load(load: Load, people: Iterator[int], pid: int) -> tuple[Timings, float, float]:
-    """Return the kiosks' timings, the server's share of a core, and batches and heartbeats a
-    second.
-    """
+async def run_load(load: Load, site: LiveSite, rate: float = RATE) -> dict[str, object]:
+    """Scan for SECONDS, and return the figures of kiosks and server."""
+    people = itertools.cycle(row[0] for row in site.query("SELECT serial FROM attendee"))
+    pid = site.server.child.pid
     await load.open()
-    await scan_steadily(load, people, RATE, WARM_UP_S)
+    await scan_steadily(load, people, rate, WARM_UP_S)
     timings = load.timings = Timings()
-    before, batches, began = used(pid)[0], load.batches, time.perf_counter()
-    await scan_steadily(load, people, RATE, SECONDS)
-    took = time.perf_counter() - began
-    share, batches = (used(pid)[0] - before) / took, load.batches - batches
+    before, batches = used(pid)[0], load.batches
+    began, own = time.perf_counter(), time.process_time()
+    await scan_steadily(load, people, rate, SECONDS)
+    took, own = time.perf_counter() - began, time.process_time() - own
+    cpu, memory = used(pid)
+    batches = load.batches - batches
     await asyncio.sleep(0.5)
+    feeds, threads = load.feeds, _threads(pid)
     await load.close()
-    return timings, share, batches / took
-
-
-def measure(kiosks: int) -> dict[str, object]:
-    with TemporaryDirectory() as folder:
-        site = LiveSite(Path(folder), venue(), people=PEOPLE)
-        try:
-            doors = enrol_all(site, kiosks)
-            people = itertools.cycle(row[0] for row in site.query("SELECT serial FROM attendee"))
-            (cursor,) = site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
-            site.start_server()
-            pid = site.server.child.pid
-            load = Load(site.port, doors, cursor)
-            with DiskProbe(Path(folder)) as probe:
-                timings, share, batches = asyncio.run(run_load(load, people, pid))
-            memory = used(pid)[1]
-        finally:
-            site.close()
     return {
-        "kiosks": kiosks,
+        "kiosks": len(load.kiosks),
+        "feeds": feeds,
         "scans": len(timings.acks_ms),
-        "posts_per_s": round(batches),
+        "scans_per_s": round(len(timings.acks_ms) / took),
+        "posts_per_s": round(batches / took),
         "deliveries": len(timings.delays_ms),
         "door_to_door_ms": quantiles(timings.delays_ms),
         "acknowledged_ms": quantiles(timings.acks_ms),
-        "disk_sync_ms": quantiles(probe.took_ms),
-        "server_cpu_percent": round(share * 100),
+        "server_cpu_percent": round((cpu - before) / took * 100),
+        "load_cpu_percent": round(own / took * 100),
         "server_memory_mb": round(memory),
+        "server_threads": threads,
     }
+
+
+def _threads(pid: int) -> int:
+    """Threads of the server's worker."""
+    worker = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
+    return len(list(Path(f"/proc/{worker}/task").iterdir()))
+
+
+def measure(kiosks: int, rate: float = RATE, halls: int = HALLS) -> dict[str, object]:
+    with served(kiosks, PEOPLE, halls=halls) as (site, load), DiskProbe(site.path) as probe:
+        figures = asyncio.run(run_load(load, site, rate))
+    return {**figures, "disk_sync_ms": quantiles(probe.took_ms)}
 
 
 def run() -> dict[str, object]:

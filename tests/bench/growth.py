@@ -36,17 +36,17 @@ def checkpoints(site: LedgerSite) -> dict[str, float]:
     log = Log(site.database, NAME, KEY)
     note, _ = log.checkpoint(0)
     start_s = time.perf_counter() - began
-    known = open_checkpoint(KEY.public, NAME, note).size
+    size = open_checkpoint(KEY.public, NAME, note).size
     took = 0.0
     for _ in range(CHECKPOINTS):
         site.scan(2)
         for batch in site.batches(2):
             site.send(batch)
         began = time.perf_counter()
-        note, proof = log.checkpoint(known)
+        note, proof = log.checkpoint(size)
         took += time.perf_counter() - began
         assert proof
-        known = open_checkpoint(KEY.public, NAME, note).size
+        size = open_checkpoint(KEY.public, NAME, note).size
     return {"log_start_s": round(start_s, 2), "checkpoint_us": round(took / CHECKPOINTS * 1e6)}
 
 
@@ -55,7 +55,7 @@ def measure(site: LedgerSite, size: int) -> dict[str, object]:
     fill(site, size)
     filled_s = time.perf_counter() - began
     costs = {f"batch_{scans}": site.measure(count, scans) for scans, count in SAMPLES}
-    found: dict[str, object] = {
+    figures: dict[str, object] = {
         "entries": size,
         "cpu_us_per_scan": {name: round(cpu) for name, (_, cpu) in costs.items()},
         "us_per_scan": {name: round(wall) for name, (wall, _) in costs.items()},
@@ -63,7 +63,7 @@ def measure(site: LedgerSite, size: int) -> dict[str, object]:
         "file_mb": round(Path(site.database.path).stat().st_size / 1e6, 1),
         "filled_in_s": round(filled_s, 1),
     }
-    return found
+    return figures
 
 
 def run() -> dict[str, object]:

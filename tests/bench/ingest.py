@@ -4,20 +4,15 @@ in the same run.
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from badges.transparency.merkle import leaf_hash
-from server.core.entry_log import entry_log
 from server.storage.database import connect
 from tests.bench.load.ledger_site import LedgerSite
 
 BATCHES = (1, 10, 100, 1000)
 SCANS = 10_000
 SCANS_ALONE = 1_000  # in batches of one
-SALT_ROUNDS, SALT_SCANS = 7, 4_000
 ROUNDS = 3  # the quickest counts: others use the machine too
 TABLES = ("leaf", "scan")
 
@@ -75,41 +70,5 @@ def measure(batch: int) -> dict[str, float]:
     }
 
 
-@contextmanager
-def without_salts() -> Iterator[None]:
-    """Write leaves without salts, as older versions did: the record itself is the entry."""
-    kept = entry_log._row
-    entry_log._row = lambda number, kind, now, body, _salt: (
-        number, kind, now, leaf_hash(body), body, None
-    )  # fmt: skip
-    try:
-        yield
-    finally:
-        entry_log._row = kept
-
-
-def salts(batch: int) -> dict[str, float]:
-    """CPU of a scan without and with salts of leaves and records, in turns; each minimum."""
-    least = {False: float("inf"), True: float("inf")}
-    for _ in range(SALT_ROUNDS):
-        for salted in (False, True):
-            with TemporaryDirectory() as folder, nullcontext() if salted else without_salts():
-                site = LedgerSite(Path(folder), salted=salted)
-                try:
-                    _, cpu = site.measure(SCANS_ALONE if batch == 1 else SALT_SCANS, batch)
-                finally:
-                    site.close()
-            least[salted] = min(least[salted], cpu)
-    return {
-        "batch": batch,
-        "cpu_us_without": round(least[False], 1),
-        "cpu_us_with": round(least[True], 1),
-        "ratio": round(least[True] / least[False], 3),
-    }
-
-
 def run() -> dict[str, object]:
-    return {
-        "ingest": [measure(batch) for batch in BATCHES],
-        "salts": [salts(batch) for batch in BATCHES[:3]],
-    }
+    return {"ingest": [measure(batch) for batch in BATCHES]}

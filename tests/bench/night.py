@@ -5,16 +5,15 @@ must run, with no more threads, files and memory than after the first nights.
 import os
 import re
 import time
-from datetime import date
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from server.app.new_event import init_event
-from server.core.event.settings import EventSettings
 from server.core.people.attendees import add_attendee
 from server.storage.database import Database
+from tests.bench.event import SETTINGS
 from tests.processes import children
 from tests.server.app.test_serve import running, signed_in
 from tests.server.storage.test_many_pages import feeds, files_of, search, threads_of
@@ -34,14 +33,7 @@ class Used(NamedTuple):
 def run() -> dict[str, object]:
     with TemporaryDirectory() as folder:
         place = Path(folder) / "event"
-        settings = EventSettings(
-            name={"en": "Night"},
-            time_zone="Asia/Shanghai",
-            first_day=date(2026, 5, 4),
-            days=3,
-            public_host="localhost",
-        )
-        event, password = init_event(place, settings)
+        event, password = init_event(place, SETTINGS)
         with Database(event.database_path) as database:
             for given, family in PEOPLE:
                 values = {"given_name": given, "family_name": family, "category": 1}

@@ -13,13 +13,9 @@ import ssl
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TypeAlias
 
 from tests.bench.doors import PEOPLE, RATE, run_load
-from tests.bench.load.load import Load, enrol_all, quantiles, used, venue
-from tests.system.support.site import LiveSite
+from tests.bench.load.load import served
 
 KIOSKS = 60
 CONNECTIONS = 3_000  # with unfinished headers, from one address
@@ -32,10 +28,9 @@ OPENED_PER_S = 400.0
 _HEAD = b"POST /admin/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx"
 
 
-Told: TypeAlias = Callable[[int], object]
-
-
-def attack(port: int, connections: int, bodies: int, seconds: float, tell: Told) -> None:
+def attack(
+    port: int, connections: int, bodies: int, seconds: float, tell: Callable[[int], object]
+) -> None:
     """Hold so many connections and bodies, and replace those that the server ends. Calls `tell`
     after each with the count so far.
 
@@ -46,7 +41,9 @@ def attack(port: int, connections: int, bodies: int, seconds: float, tell: Told)
     asyncio.run(_attack(port, connections, bodies, seconds, tell))
 
 
-async def _attack(port: int, connections: int, bodies: int, seconds: float, tell: Told) -> None:
+async def _attack(
+    port: int, connections: int, bodies: int, seconds: float, tell: Callable[[int], object]
+) -> None:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -81,44 +78,22 @@ async def _attack(port: int, connections: int, bodies: int, seconds: float, tell
 
 
 def measure(attacked: bool, kiosks: int = KIOSKS) -> dict[str, object]:
-    with TemporaryDirectory() as folder:
-        site = LiveSite(Path(folder), venue(), people=PEOPLE)
-        attacker, held = None, multiprocessing.Value("i", 0)
+    held = multiprocessing.Value("i", 0)
+    with served(kiosks, PEOPLE) as (site, load):
+        attacker = multiprocessing.Process(
+            target=attack,
+            args=(site.port, CONNECTIONS, BODIES, ATTACK_S, partial(setattr, held, "value")),
+        )
+        if attacked:
+            attacker.start()
+            time.sleep((CONNECTIONS + BODIES) / OPENED_PER_S + 2)
         try:
-            doors = enrol_all(site, kiosks)
-            people = itertools.cycle(row[0] for row in site.query("SELECT serial FROM attendee"))
-            (cursor,) = site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
-            site.start_server()
-            pid = site.server.child.pid
-            load = Load(site.port, doors, cursor)
-            if attacked:
-                arguments = (
-                    site.port,
-                    CONNECTIONS,
-                    BODIES,
-                    ATTACK_S,
-                    partial(setattr, held, "value"),
-                )
-                attacker = multiprocessing.Process(target=attack, args=arguments)
-                attacker.start()
-                time.sleep((CONNECTIONS + BODIES) / OPENED_PER_S + 2)
-            timings, share, batches = asyncio.run(run_load(load, people, pid))
-            memory = used(pid)[1]
+            figures = asyncio.run(run_load(load, site))
         finally:
-            if attacker is not None:
+            if attacked:
                 attacker.terminate()
                 attacker.join()
-            site.close()
-    return {
-        "attacked": attacked,
-        "attempts": held.value,
-        "scans": len(timings.acks_ms),
-        "acknowledged_ms": quantiles(timings.acks_ms),
-        "door_to_door_ms": quantiles(timings.delays_ms),
-        "posts_per_s": round(batches),
-        "server_cpu_percent": round(share * 100),
-        "server_memory_mb": round(memory),
-    }
+    return {"attacked": attacked, "attempts": held.value, **figures}
 
 
 def run() -> dict[str, object]:

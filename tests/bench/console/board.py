@@ -12,28 +12,24 @@ import http.client
 import itertools
 import os
 import random
-import shutil
 import ssl
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from server.core.staff import users
 from server.web import auth
+from tests.bench.doors import scan_steadily
+from tests.bench.event import quantiles
 from tests.bench.load.kiosk import LoadKiosk
-from tests.bench.load.load import Load, Timings, enrol_all, quantiles, used, venue
+from tests.bench.load.load import Load, Timings, served, used
+from tests.browser.engine.chromium import end, start
 from tests.system.support.site import LiveSite, now_ms
 
 KIOSKS, RATE, BOARDS = 300, 150.0, 20
 PEOPLE = 9_000
 SECONDS, WARM_UP_S, PROBE_EVERY_S = 15.0, 4.0, 0.25
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1920,1080",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
 # Records when a tile's number changed, at the next frame.
 WATCH = """
 window.seen = {};
@@ -74,23 +70,15 @@ class Board:
 
 def run(kiosks: int = KIOSKS, rate: float = RATE, seconds: float = SECONDS) -> dict[str, object]:
     """Measure. A smaller load tests the bench itself."""
-    with TemporaryDirectory() as folder:
-        site = LiveSite(Path(folder), venue(), people=PEOPLE)
+    with served(kiosks, PEOPLE) as (site, load):
+        token = _signed_in(site)
+        people = [row[0] for row in site.query("SELECT serial FROM attendee")]
+        browser = start("--window-size=1920,1080", trusts_any=True)
         try:
-            doors = enrol_all(site, kiosks)
-            token = _signed_in(site)
-            (cursor,) = site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
-            people = [row[0] for row in site.query("SELECT serial FROM attendee")]
-            site.start_server()
-            browser = _browser()
-            try:
-                load = Load(site.port, doors, cursor)
-                found = asyncio.run(_measure(site, load, people, browser, token, rate, seconds))
-            finally:
-                browser.quit()
+            figures = asyncio.run(_measure(site, load, people, browser, token, rate, seconds))
         finally:
-            site.close()
-    return {"board": {"load_average": os.getloadavg()[0], **found}}
+            end(browser)
+    return {"board": {"load_average": os.getloadavg()[0], **figures}}
 
 
 def _signed_in(site: LiveSite) -> str:
@@ -100,18 +88,6 @@ def _signed_in(site: LiveSite) -> str:
     _, token = users.sign_in(site.database, "board", password, now=now_ms())
     site.write(lambda db: db.execute("UPDATE staff_user SET must_change = 0 WHERE name = 'board'"))
     return token
-
-
-def _browser() -> Any:
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.accept_insecure_certs = True
-    service = webdriver.ChromeService(shutil.which("chromedriver"))
-    return webdriver.Chrome(options=options, service=service)
 
 
 def _open_board(browser: Any, site: LiveSite, token: str, hall: int) -> None:
@@ -133,26 +109,30 @@ async def _measure(
     rate: float,
     seconds: float,
 ) -> dict[str, object]:
-    probes = [one for one in load.kiosks if one.door.hall == load.kiosks[-1].door.hall]
-    others = [one for one in load.kiosks if one not in probes]
+    probes = [kiosk for kiosk in load.kiosks if kiosk.door.hall == load.kiosks[-1].door.hall]
+    others = [kiosk for kiosk in load.kiosks if kiosk not in probes]
     kept, scanned = iter(people[:400]), itertools.cycle(people[400:])
     hall, pid = probes[0].door.hall, site.server.child.pid
     await load.open()
-    await _scan(load, others, scanned, rate, WARM_UP_S)
+    await scan_steadily(load, scanned, rate, WARM_UP_S, kiosks=others)
     costs: dict[str, float] = {}
-    costs["0"] = await _cost(pid, _scan(load, others, scanned, rate, seconds))
+    costs["0"] = await _cost(pid, scan_steadily(load, scanned, rate, seconds, kiosks=others))
     await asyncio.to_thread(_open_board, browser, site, token, hall)
-    await _scan(load, others, scanned, rate, 2.0)
+    await scan_steadily(load, scanned, rate, 2.0, kiosks=others)
     load.timings = Timings()
     sent: dict[int, float] = {}
     probing = asyncio.create_task(_probe(load, probes, kept, sent, seconds))
-    costs["1, in the browser"] = await _cost(pid, _scan(load, others, scanned, rate, seconds))
+    costs["1, in the browser"] = await _cost(
+        pid, scan_steadily(load, scanned, rate, seconds, kiosks=others)
+    )
     await probing
     boards = [Board(site.port, token) for _ in range(BOARDS - 1)]
-    await _scan(load, others, scanned, rate, 2.0)
+    await scan_steadily(load, scanned, rate, 2.0, kiosks=others)
     probing = asyncio.create_task(_probe(load, probes, kept, sent, seconds))
     before = sum(board.bytes for board in boards)
-    costs[str(BOARDS)] = await _cost(pid, _scan(load, others, scanned, rate, seconds))
+    costs[str(BOARDS)] = await _cost(
+        pid, scan_steadily(load, scanned, rate, seconds, kiosks=others)
+    )
     sent_bytes = sum(board.bytes for board in boards) - before
     await probing
     await asyncio.sleep(1.5)
@@ -180,18 +160,6 @@ async def _cost(pid: int, work: Any) -> float:
     before, began = used(pid)[0], time.perf_counter()
     await work
     return round(100 * (used(pid)[0] - before) / (time.perf_counter() - began), 1)
-
-
-async def _scan(
-    load: Load, kiosks: list[LoadKiosk], people: Iterator[int], rate: float, seconds: float
-) -> None:
-    """Scan at random doors at a steady rate, however long the answers take."""
-    dice, begin, count = random.Random(1), time.perf_counter(), 0
-    async with asyncio.TaskGroup() as posts:
-        while time.perf_counter() - begin < seconds:
-            posts.create_task(load.scan(dice.choice(kiosks), next(people)))
-            count += 1
-            await asyncio.sleep(max(0, begin + count / rate - time.perf_counter()))
 
 
 async def _probe(

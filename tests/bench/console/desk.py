@@ -7,9 +7,8 @@ labels midway. Typing time is reported apart from the system's.
 """
 
 import random
-import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +16,7 @@ from typing import Any
 
 from server.features.printers import jobs
 from server.features.printers.states import JobState
+from tests.bench.event import quantiles
 from tests.browser.desk.place import DESK, Keyboard, Place, desk_place
 from tests.browser.engine.chromium import end, start
 from tests.system.support.site import now_ms
@@ -59,14 +59,14 @@ def received(place: Place, printer: str) -> int:
     """The number of cards that a printer has received."""
     if printer == "Zebra":
         return len(place.zpl.printed)
-    return sum(1 for one in list(place.ipp.jobs.values()) if one["document"])
+    return sum(1 for job in list(place.ipp.jobs.values()) if job["document"])
 
 
-def wait(check: Callable[[], object], what: str, timeout_s: float = WAIT_S) -> float:
+def wait(check: Callable[[], object], awaited: str, timeout_s: float = WAIT_S) -> float:
     began = time.monotonic()
     while not check():
         if time.monotonic() - began > timeout_s:
-            raise TimeoutError(what)
+            raise TimeoutError(awaited)
         time.sleep(0.002)
     return time.monotonic() - began
 
@@ -74,13 +74,13 @@ def wait(check: Callable[[], object], what: str, timeout_s: float = WAIT_S) -> f
 def badges(clerk: Keyboard, place: Place, printer: str, first: int) -> dict[str, object]:
     """Find, open and print registered people, one after the other."""
     place.only(printer)
-    found, opened, printed, whole = [], [], [], []
+    listed, opened, printed, whole = [], [], [], []
     for number in range(first, first + EACH):
         clerk.at("home")
         before, began = received(place, printer), time.monotonic()
         clerk.type(f"number {number}")
         clerk.wait("the hit", lambda n=number: clerk.hits()[:1] == [f"Guest Number {n}"])
-        found.append(float(clerk.browser.execute_script(FOUND)))
+        listed.append(float(clerk.browser.execute_script(FOUND)))
         at = time.monotonic()
         clerk.enter()
         clerk.at("person")
@@ -93,10 +93,10 @@ def badges(clerk: Keyboard, place: Place, printer: str, first: int) -> dict[str,
         whole.append((time.monotonic() - began) * 1000)
     return {
         "badges": EACH,
-        "last_key_to_found_ms": spread(found),
-        "enter_to_ready_ms": spread(opened),
-        "print_to_bytes_ms": spread(printed),
-        "first_key_to_bytes_ms": spread(whole),
+        "last_key_to_found_ms": quantiles(listed),
+        "enter_to_ready_ms": quantiles(opened),
+        "print_to_bytes_ms": quantiles(printed),
+        "first_key_to_bytes_ms": quantiles(whole),
     }
 
 
@@ -170,7 +170,7 @@ def walk_ins(clerk: Keyboard, place: Place) -> dict[str, object]:
         "typing_s": round(hand.typing_s, 1),
         "people_a_minute_with_typing": round(done / took * 60, 1),
         "people_a_minute_of_the_system": round(done / (took - hand.typing_s) * 60, 1),
-        "system_for_each_ms": spread(each),
+        "system_for_each_ms": quantiles(each),
         "last_card_after_s": round(settled, 1),
         "registered": now_people - people,
         "badges_by_times_printed": {str(times): count for times, count in cards},
@@ -190,14 +190,7 @@ def open_jobs(place: Place) -> int:
 
 def failed(place: Place) -> int:
     with place.site.database.reading() as db:
-        return sum(one.state is JobState.FAILED for one in jobs.newest_jobs(db, 1_000))
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    return {
-        "p50": round(statistics.median(values), 1),
-        "p95": round(statistics.quantiles(values, n=20)[-1], 1),
-    }
+        return sum(job.state is JobState.FAILED for job in jobs.newest_jobs(db, 1_000))
 
 
 def run() -> dict[str, object]:

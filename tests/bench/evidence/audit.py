@@ -5,7 +5,6 @@ its own process.
 import json
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,9 +15,9 @@ from badges.wire import wire
 from server.app.new_event import init_event
 from server.core.entry_log import cosignatures, entry_log
 from server.core.event.directory import Event
-from server.core.event.settings import EventSettings
 from server.core.ledger.rows import ScanLeaf
 from server.storage.database import Database
+from tests.bench.event import SETTINGS
 from tests.server.support.fake_door import FakeDoor
 
 ENTRIES = 1_000_000
@@ -101,30 +100,21 @@ def measured(*command: str) -> dict[str, object]:
     return {"cpu_s": round(cpu_s, 1), "mb": round(mb)}
 
 
-def run(entries: int = ENTRIES) -> dict[str, object]:
+def run() -> dict[str, object]:
     """Export as a folder and as a zip; verify with our command and with the single file."""
     with TemporaryDirectory() as folder:
         path = Path(folder)
-        settings = EventSettings(
-            name={"en": "Bench"}, time_zone="UTC", first_day=date(2026, 5, 4), days=3,
-            public_host="localhost", port=8443,
-        )  # fmt: skip
-        event, _ = init_event(path / "event", settings)
-        fill(event, entries)
-        main = str(Path(sys.prefix) / "bin" / "hallkeeper")
-        audit = (main, "audit")
-        where = ("--event", str(path / "event"))
+        event, _ = init_event(path / "event", SETTINGS)
+        fill(event, ENTRIES)
+        audit = (str(Path(sys.prefix) / "bin" / "hallkeeper"), "audit")
+        export = (*audit, "export", "--event", str(path / "event"), "--out")
         out, packed = str(path / "export"), str(path / "export.zip")
-        found = {
-            "export": measured(*audit, "export", *where, "--out", out),
-            "export_zip": measured(*audit, "export", *where, "--out", packed),
+        figures = {
+            "export": measured(*export, out),
+            "export_zip": measured(*export, packed),
             "verify": measured(*audit, "verify", out),
             "verify_zip": measured(*audit, "verify", packed),
             "verify_py": measured(f"{out}/verify.py", out),
+            "zip_mb": Path(packed).stat().st_size // 1_000_000,
         }
-        found["zip_mb"] = Path(packed).stat().st_size // 1_000_000
-    return {"entries": entries, "audit": found}
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(run(int(sys.argv[1]) if sys.argv[1:] else ENTRIES)) + "\n")
+    return {"entries": ENTRIES, "audit": figures}

@@ -96,7 +96,7 @@ NEEDED = {"admin.rehearsal.day"}
 def addresses(pages: Pages) -> Iterator[str]:
     """Yield the address of each GET page of staff, and of the phone page."""
     values = _values(pages)
-    for rule in sorted(pages.app.url_map.iter_rules(), key=lambda one: one.rule):
+    for rule in sorted(pages.app.url_map.iter_rules(), key=lambda entry: entry.rule):
         kiosks = rule.rule.startswith("/api/")
         if "GET" not in (rule.methods or ()) or rule.endpoint in LEFT_OUT or kiosks:
             continue

@@ -5,7 +5,7 @@ They are written straight into the tables: doors would take too long to make the
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
@@ -22,9 +22,9 @@ FIRST_SEQ = 1_000_000  # the bench's own kiosks stay below it
 
 def write(database: Database, now: int = NOW) -> None:
     """Write it all, and mark the entries as the server does."""
-    database.write(lambda db: _kiosks(db, now))
-    database.write(lambda db: _scans(db, now))
-    database.write(lambda db: _stays(db, now))
+    database.write(lambda db: add_kiosks(db, now))
+    database.write(lambda db: add_scans(db, numbers(db), now))
+    database.write(lambda db: add_stays(db, now))
     database.write(lambda db: _what_does_not_fit(db, now))
     database.write(lambda db: _acts(db, now))
     while marks.mark_next(database):
@@ -42,7 +42,7 @@ def _people(db: Connection) -> list[tuple[int, int]]:
     return [(row["serial"], row["category"]) for row in rows]
 
 
-def _kiosks(db: Connection, now: int) -> None:
+def add_kiosks(db: Connection, now: int) -> None:
     """A kiosk at each door. One in fifty is silent by now."""
     for number, (door, hall) in enumerate(_doors(db)):
         seen_at = now - 20 * MINUTE if number % 50 == 0 else now
@@ -58,35 +58,53 @@ def _kiosks(db: Connection, now: int) -> None:
         )
 
 
-def _scans(db: Connection, now: int) -> None:
+def numbers(db: Connection) -> range:
+    """The next numbers of the entry log, for SCANS entries."""
     (first,) = db.execute("SELECT MAX(number) + 1 FROM leaf").fetchone()
+    return range(first, first + SCANS)
+
+
+def moment(place: int, count: int, now: int) -> int:
+    """The time of an entry by its place among `count`: days of ten hours."""
+    day, part = divmod(place * DAYS / count, 1)
+    return int(now - (DAYS - 1 - day) * DAY_MS - 36_000_000 + part * 36_000_000)
+
+
+def add_scans(db: Connection, numbers: Sequence[int], now: int) -> None:
     db.executemany(
         "INSERT INTO leaf (number, kind, at, hash, body) VALUES (?, 'scan', ?, ?, ?)",
-        ((first + n, now, bytes(32), b'{"type":"scan"%s}' % (b" " * 300)) for n in range(SCANS)),
+        (
+            (
+                number,
+                moment(place, len(numbers), now),
+                bytes(32),
+                b'{"type":"scan"%s}' % (b" " * 300),
+            )
+            for place, number in enumerate(numbers)
+        ),
     )
     db.executemany(
         "INSERT INTO scan (number, kiosk, generation, seq, act, direction, door_id, hall_id,"
         " serial, issue, category, session_id, decision, reason, flags, scanned_at, received_at,"
         " supervisor, note) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        _scan_rows(db, first, now),
+        _scan_rows(db, numbers, now),
     )
 
 
-def _scan_rows(db: Connection, first: int, now: int) -> Iterator[tuple[object, ...]]:
-    """Days of ten hours. One scan in fifty comes hours late, from an offline door."""
+def _scan_rows(db: Connection, numbers: Sequence[int], now: int) -> Iterator[tuple[object, ...]]:
+    """One scan in fifty comes hours late, from an offline door."""
     draw = random.Random(3)
     doors, people = _doors(db), _people(db)
     (sessions,) = db.execute("SELECT MAX(session_id) FROM session").fetchone()
     reasons = ("hall_full", "not_entitled", "already_inside", "forged")
-    for number in range(SCANS):
-        day, part = divmod(number * DAYS / SCANS, 1)
-        at = int(now - (DAYS - 1 - day) * DAY_MS - 36_000_000 + part * 36_000_000)
+    for place, number in enumerate(numbers):
+        at = moment(place, len(numbers), now)
         (door, hall), (serial, category) = draw.choice(doors), draw.choice(people)
         out, denied, acted = draw.random() < 0.4, draw.random() < 0.05, draw.random() < 0.01
         denied = denied and not out and not acted
         late_ms = draw.randrange(7_200_000) if draw.random() < 0.02 else 200
         yield (
-            first + number, f"x{door}", FIRST_SEQ + number,
+            number, f"x{door}", FIRST_SEQ + place,
             draw.choice(("override", "annul")) if acted else "scan", "exit" if out else "entry",
             door, hall, serial, category,
             draw.randint(1, sessions) if draw.random() < 0.7 else None,
@@ -97,7 +115,7 @@ def _scan_rows(db: Connection, first: int, now: int) -> Iterator[tuple[object, .
         )  # fmt: skip
 
 
-def _stays(db: Connection, now: int) -> None:
+def add_stays(db: Connection, now: int) -> None:
     draw = random.Random(1)
     doors, people = _doors(db), [serial for serial, _ in _people(db)]
 

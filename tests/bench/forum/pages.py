@@ -8,73 +8,53 @@ The app is called in this process, without network or TLS.
 import gc
 import itertools
 import resource
-import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from datetime import date
-from pathlib import Path
 
-from server.app.new_event import init_event
-from server.core.event.directory import load_event
-from server.core.event.settings import EventSettings
-from server.features.imports.venue_file import read_venue
-from server.features.imports.venue_import import import_venue
-from server.storage.database import Database
+from tests.bench.event import Times, load_page, new_event, repeated, summary, timed
 from tests.bench.forum import every_page, history, large, saving
-from tests.server.conftest import NOW
 from tests.server.features.imports.test_uploads import send
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages, Staff
 
 KIOSKS = 20
 TIMES = 20
-SLOW_TIMES, SLOW_S = 4, 8.0  # slow steps are repeated less often
 
 
 def run() -> dict[str, object]:
     """Measure, in ms, and the peak memory of the process."""
-    settings = EventSettings(
-        name={"en": "Large"}, time_zone="Asia/Shanghai", first_day=date(2026, 5, 4), days=large.DAYS
-    )
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "event"
-        init_event(path, settings, now=NOW)
-        event = load_event(path)
-        with Database(event.database_path) as database:
-            venue = read_venue(large.venue().encode(), "venue.toml", settings)
-            database.write(lambda db: import_venue(db, venue, by="bench", now=NOW))
-            with Pages(event, database) as pages:
-                # As the server does after loading: loaded objects stay.
-                gc.collect()
-                gc.freeze()
-                return _measure(pages)
+    with new_event() as pages:
+        large.import_programme(pages)
+        # As the server does after loading: loaded objects stay.
+        gc.collect()
+        gc.freeze()
+        return _measure(pages)
 
 
 def _measure(pages: Pages) -> dict[str, object]:
     admin, colleague = pages.staff("admin"), pages.staff("admin")
     doors = [pages.kiosk(f"k{number}", f"d{number % large.HALLS}-0") for number in range(KIOSKS)]
-    found: dict[str, object] = {}
-    _import(admin, large.roster(), found, "first list", _Others(pages, colleague, doors))
+    figures: dict[str, object] = {}
+    _import(admin, large.roster(), figures, "first list", _Others(pages, colleague, doors))
     started = time.perf_counter()
     pages.issue()
-    found["badges issued, s"] = round(time.perf_counter() - started, 1)
+    figures["badges issued, s"] = round(time.perf_counter() - started, 1)
     changed = large.roster(" the Second")
-    _import(admin, changed, found, "changed list", _Others(pages, colleague, doors))
+    _import(admin, changed, figures, "changed list", _Others(pages, colleague, doors))
     started = time.perf_counter()
     history.write(pages.database, pages.now)
-    found["entries written, s"] = round(time.perf_counter() - started, 1)
-    found["pages"] = {
-        target: _times(lambda target=target: _get(admin, target))
-        for target in every_page.addresses(pages)
+    figures["entries written, s"] = round(time.perf_counter() - started, 1)
+    figures["pages"] = {
+        address: summary(repeated(lambda address=address: load_page(admin, address), TIMES))
+        for address in every_page.addresses(pages)
     }
-    found["saved"] = {
-        name: _times(step, min(TIMES, 15))
-        for name, step in saving.steps(pages, admin, _get).items()
+    figures["saved"] = {
+        name: summary(repeated(step, min(TIMES, 15)))
+        for name, step in saving.steps(pages, admin).items()
     }
-    found["most memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return found
+    figures["most memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return figures
 
 
 class _Others:
@@ -86,7 +66,7 @@ class _Others:
             "SELECT COALESCE(MIN(serial), 1) FROM attendee"
         ).fetchone()
         self._stop = threading.Event()
-        self.took: dict[str, list[float]] = {"a colleague's search": [], "a door's scan": []}
+        self.took: dict[str, Times] = {"a colleague's search": [], "a door's scan": []}
         steps = (self.search, self.scan)
         self._threads = [
             threading.Thread(target=self._again, args=(step, took), daemon=True)
@@ -94,7 +74,7 @@ class _Others:
         ]
 
     def search(self) -> None:
-        _get(self._colleague, "/admin/people/?q=Keller")
+        load_page(self._colleague, "/admin/people/?q=Keller")
 
     def scan(self) -> None:
         door = next(self._doors)
@@ -106,31 +86,34 @@ class _Others:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> dict[str, dict[str, float]]:
+    def stop(self) -> dict[str, object]:
         self._stop.set()
         for thread in self._threads:
             thread.join()
-        return {name: _percentiles(took) for name, took in self.took.items()}
+        return {name: summary(took) for name, took in self.took.items()}
 
-    def _again(self, step: Callable[[], None], took: list[float]) -> None:
+    def _again(self, step: Callable[[], None], took: Times) -> None:
         while not self._stop.is_set():
-            started = time.perf_counter()
-            step()
-            took.append(time.perf_counter() - started)
+            took.append(timed(step))
             time.sleep(0.05)
 
 
-def _import(admin: Staff, text: str, found: dict[str, object], name: str, others: _Others) -> None:
+def _import(
+    admin: Staff, text: str, figures: dict[str, object], name: str, others: _Others
+) -> None:
     """Send a list, open its preview, and import it, while others are at work."""
-    alone = {"a colleague's search": _times(others.search), "a door's scan": _times(others.scan)}
+    alone = {
+        "a colleague's search": summary(repeated(others.search, TIMES)),
+        "a door's scan": summary(repeated(others.scan, TIMES)),
+    }
     others.start()
     started = time.perf_counter()
     sent = send(admin, "/admin/imports/people/", text)
     assert sent.status_code == 303, sent.text
     sent_at = time.perf_counter()
-    page = _get(admin, sent.location)
+    page = load_page(admin, sent.location)
     previewed_at = time.perf_counter()
-    page = _get(admin, sent.location)
+    page = load_page(admin, sent.location)
     again = time.perf_counter() - previewed_at
     mark = page.partition('name="mark" value="')[2][:16]
     importing = time.perf_counter()
@@ -138,46 +121,11 @@ def _import(admin: Staff, text: str, found: dict[str, object], name: str, others
     imported_at = time.perf_counter()
     meanwhile = others.stop()
     assert done.location == "/admin/badges/", page
-    found[name] = {
+    figures[name] = {
         "sent, s": round(sent_at - started, 2),
         "preview, s": round(previewed_at - sent_at, 2),
         "preview shown again, ms": round(again * 1000, 1),
         "import, s": round(imported_at - importing, 2),
         "others alone": alone,
         "others meanwhile": meanwhile,
-    }
-
-
-def _get(staff: Staff, target: str) -> str:
-    answer = staff.get(target)
-    assert answer.status_code == 200, (target, answer.status)
-    assert answer.mimetype != "text/event-stream", f"{target} never ends: leave it out"
-    return answer.data.decode(errors="replace")  # some are pictures or archives
-
-
-def _times(step: Callable[[], object], times: int = 0) -> dict[str, float]:
-    times = times or TIMES
-    step()
-    took, cpu = [], []
-    begun = time.perf_counter()
-    for _ in range(times):
-        if len(took) >= SLOW_TIMES and time.perf_counter() - begun > SLOW_S:
-            break
-        started, started_cpu = time.perf_counter(), time.process_time()
-        step()
-        took.append(time.perf_counter() - started)
-        cpu.append(time.process_time() - started_cpu)
-    found, of_cpu = _percentiles(took), _percentiles(cpu)
-    return found | ({"cpu p95, ms": of_cpu["p95, ms"]} if len(cpu) > 1 else {})
-
-
-def _percentiles(took: list[float]) -> dict[str, float]:
-    if len(took) < 2:
-        return {"times": len(took)}
-    p95 = statistics.quantiles(took, n=20)[18]
-    return {
-        "p50, ms": round(statistics.median(took) * 1000, 1),
-        "p95, ms": round(p95 * 1000, 1),
-        "most, ms": round(max(took) * 1000, 1),
-        "times": len(took),
     }

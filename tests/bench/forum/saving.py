@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from badges.credential.badge_number import badge_number
 from server.features.editing.pages.guests import ANSWERS
 from server.storage.connection import Connection
+from tests.bench.event import load_page
 from tests.server.features.editing.test_editing import fields
 from tests.server.features.imports.test_uploads import send
 from tests.server.support.pages import Pages, Staff
@@ -13,7 +14,7 @@ from tests.server.support.pages import Pages, Staff
 Step = Callable[[], None]
 
 
-def steps(pages: Pages, admin: Staff, get: Callable[[Staff, str], str]) -> dict[str, Step]:
+def steps(pages: Pages, admin: Staff) -> dict[str, Step]:
     """Return each step by name, with the page that it begins on."""
     db = pages.database.reader
     numbers = itertools.count(10)
@@ -27,14 +28,14 @@ def steps(pages: Pages, admin: Staff, get: Callable[[Staff, str], str]) -> dict[
         assert answer.status_code == 303, answer.text
 
     def edit(address: str, key: str, value: str) -> None:
-        form = fields(get(admin, address))
+        form = fields(load_page(admin, address))
         sent(address, {**form, key: value.format(next(numbers))})
 
     def person(people: Iterator[str]) -> None:
         edit(f"/admin/people/{next(people)}/edit", "organisation", "Office {}")
 
     def new_person() -> None:
-        form = fields(get(admin, "/admin/people/new"))
+        form = fields(load_page(admin, "/admin/people/new"))
         number = next(numbers)
         names = {"given_name": f"New {number}", "family_name": "Quist"}
         sent("/admin/people/new", {**form, **names, "category": 1})
@@ -42,9 +43,9 @@ def steps(pages: Pages, admin: Staff, get: Callable[[Staff, str], str]) -> dict[
     def upload() -> None:
         lines = ["id,given name,family name,organisation,email,category"]
         number = next(numbers)
-        lines += [f"N{number}-{one},Late {one},Quist,Office {one},,delegate" for one in range(40)]
+        lines += [f"N{number}-{n},Late {n},Quist,Office {n},,delegate" for n in range(40)]
         page = send(admin, "/admin/imports/people/", "\n".join(lines) + "\n").location
-        get(admin, page)
+        load_page(admin, page)
 
     def guest() -> None:
         values = {"number": next(people), "answer": next(iter(ANSWERS))}

@@ -47,26 +47,26 @@ def run() -> object:
 
 
 def _figures(site: CutSite, seconds: float) -> object:
-    found = site.many.found
+    tally = site.many.found
     return {
         "bench": "cut",
         "kiosks": KIOSKS,
         "seconds": seconds,
-        "scans": found.scans,
-        "scans_per_s": round(found.scans / seconds, 1),
-        "greens": found.greens,
+        "scans": tally.scans,
+        "scans_per_s": round(tally.scans / seconds, 1),
+        "greens": tally.greens,
         "lost": 0,  # otherwise it would have ended with an error
-        "most_inside": max(found.most_inside.values()),
+        "most_inside": max(tally.most_inside.values()),
         "capacity": CAPACITY,
         "cuts": [
             {
-                "servers": one.which,
-                "seconds": round(one.mended_at - one.cut_at, 1),
-                "longest_gap_s": round(site.longest_gap_s(one, AFTER_S), 1),
-                "until_next_s": [round(took, 1) for took in sorted(one.until_next_s)],
-                "answers": len(took := site.answers(one)),
+                "servers": cut.which,
+                "seconds": round(cut.mended_at - cut.cut_at, 1),
+                "longest_gap_s": round(site.longest_gap_s(cut, AFTER_S), 1),
+                "until_next_s": [round(took, 1) for took in sorted(cut.until_next_s)],
+                "answers": len(took := site.answers(cut)),
                 "answer_ms": [milliseconds(took, share) for share in (0.5, 0.99, 1)],
             }
-            for one in site.cuts
+            for cut in site.cuts
         ],
     }

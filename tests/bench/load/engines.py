@@ -10,11 +10,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from server.storage.database import Database, connect, transaction
-from server.storage.migrations import migrate
+from server.storage.database import Database
 from server.storage.postgresql.address import Address, keep_address
 from tests.bench.load import turns
-from tests.bench.load.ledger_site import LedgerSite
+from tests.bench.load.ledger_site import LedgerSite, new_ledger
 from tests.bench.load.turns_worker import Door, Loop
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.postgresql.cluster import MISSING, Cluster, binaries
@@ -33,8 +32,8 @@ def window(site: LedgerSite, cluster: Cluster, batch: int) -> tuple[float, float
     site.scan(count)
     batches = site.batches(batch)
     engine, own = cpu_of_cluster(cluster), time.process_time()
-    for one in batches:
-        site.send(one)
+    for prepared in batches:
+        site.send(prepared)
     own = time.process_time() - own
     return own / count * 1e6, (cpu_of_cluster(cluster) - engine) / count * 1e6
 
@@ -43,16 +42,9 @@ def crowd(folder: Path) -> Loop:
     """Kiosks at one writer, in a closed loop, so each commit has a scan of each."""
     doors = [FakeDoor(f"k{n}", n, 1 + n % turns.HALLS) for n in range(1, KIOSKS + 1)]
     path = folder / "event.db"
-    connection = connect(path)
-    migrate(connection)
-    with transaction(connection):
-        turns.build(connection, doors)
-    connection.close()
-    for door in doors:
-        door.granted = turns.GRANTED
+    new_ledger(path, doors, turns.HALLS, turns.PEOPLE * KIOSKS)
     people = [range((n - 1) * turns.PEOPLE, n * turns.PEOPLE) for n in range(1, KIOSKS + 1)]
-    made = [Door(door, serials) for door, serials in zip(doors, people, strict=True)]
-    return Loop(Database(path), made)
+    return Loop(Database(path), list(map(Door, doors, people)))
 
 
 def crowded(loop: Loop, cluster: Cluster, *, together: bool) -> tuple[float, float]:
@@ -69,10 +61,10 @@ def crowded(loop: Loop, cluster: Cluster, *, together: bool) -> tuple[float, flo
 def row(name: str, windows: list[tuple[float, float]], **head: object) -> dict[str, object]:
     """The cheapest window counts, because others use the machine too."""
     least = min(windows, key=sum)
-    made = {"engine": name, **head, "server_us": round(least[0])}
-    made |= {"engine_us": round(least[1])} if name == "postgresql" else {}
-    sys.stderr.write(f"{made}\n")
-    return made
+    figures = {"engine": name, **head, "server_us": round(least[0])}
+    figures |= {"engine_us": round(least[1])} if name == "postgresql" else {}
+    sys.stderr.write(f"{figures}\n")
+    return figures
 
 
 def run() -> dict[str, object]:
@@ -84,21 +76,21 @@ def run() -> dict[str, object]:
         cluster = Cluster()
         stack.callback(cluster.stop)
         sites, crowds = {}, {}
-        for name in (one for engine in ENGINES for one in (engine, f"{engine}-crowd")):
+        for name in (f"{engine}{part}" for engine in ENGINES for part in ("", "-crowd")):
             (folder / name).mkdir()
             if name.startswith("postgresql"):
                 keep_address(folder / name, Address(cluster.url(cluster.make())))
         for name in ENGINES:
-            sites[name] = LedgerSite(folder / name, salted=True)
+            sites[name] = LedgerSite(folder / name)
             stack.callback(sites[name].close)
             crowds[name] = crowd(folder / f"{name}-crowd")
             stack.callback(crowds[name].database.close)
         for batch in SCANS:
-            found: dict[str, list[tuple[float, float]]] = {name: [] for name in sites}
+            costs: dict[str, list[tuple[float, float]]] = {name: [] for name in sites}
             for _ in range(WINDOWS):
                 for name, site in sites.items():
-                    found[name].append(window(site, cluster, batch))
-            rows += [row(name, windows, batch=batch) for name, windows in found.items()]
+                    costs[name].append(window(site, cluster, batch))
+            rows += [row(name, windows, batch=batch) for name, windows in costs.items()]
         arms: dict[tuple[str, bool], list[tuple[float, float]]] = {
             (name, together): [] for name in crowds for together in (False, True)
         }

@@ -93,11 +93,11 @@ class LoadKiosk:
     def obey(self, orders: Sequence[wire.PlaceOrder]) -> bool:
         """Whether places went back, which the server must learn at once."""
         before = self._accounts.copy()
-        for key, order in map(pool_order, orders):
-            self._accounts[key] = self._accounts[key].obey(order)
-        for one in orders:
+        for key, change in map(pool_order, orders):
+            self._accounts[key] = self._accounts[key].obey(change)
+        for order in orders:
             # A grant is reported back with the server's own signature.
-            key = PoolKey(one.hall, one.kind)
-            if one.granted == self._accounts[key].granted and one.signature:
-                self._words[key] = {"signature": one.signature, "signed_in": one.incarnation}
+            key = PoolKey(order.hall, order.kind)
+            if order.granted == self._accounts[key].granted and order.signature:
+                self._words[key] = {"signature": order.signature, "signed_in": order.incarnation}
         return any(self._accounts[key].returned > before[key].returned for key in before)

@@ -4,6 +4,7 @@ import os
 import queue
 import sqlite3
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from server.core.kiosks import contact
 from server.core.ledger import ingest, read_ahead
 from server.core.ledger.prepared import prepare
 from server.core.occupancy import pools
-from server.storage.database import Database, connect
+from server.storage.connection import Connection
+from server.storage.database import Database, connect, transaction
 from server.storage.migrations import migrate
 from tests.server.support.fake_door import FakeDoor
 
@@ -24,68 +26,76 @@ NOW = 1_777_860_000_000
 DAY = 86_400_000
 CALENDAR = Calendar((NOW - DAY, NOW + DAY))
 PEOPLE = 20_000
-HALL = 1
-LIMIT = 9_000_000
+GRANTED = 1_000_000  # to each door
 STAY_MS = 60_000
 STEP_MS = 10  # between two people; a full round outlasts a stay, so no person is in twice
 
 
-def build(db: sqlite3.Connection, door: FakeDoor) -> None:
+def build(db: Connection, doors: Sequence[FakeDoor], halls: int, people: int) -> None:
+    """Halls with room for all, and doors that have more places than they need."""
     db.execute(
         "INSERT INTO category (category, code, names, letter, colour)"
         " VALUES (1, 'delegate', '{}', 'D', '#003366')"
     )
-    db.execute(
-        "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
-        " anti_passback, exits) VALUES (?, 'H1', '{}', ?, ?, 1, 0, 'hard', 'strict')",
-        (HALL, LIMIT, LIMIT),
-    )
-    db.execute("INSERT INTO hall_category VALUES (?, 1)", (HALL,))
+    for hall in range(1, halls + 1):
+        db.execute(
+            "INSERT INTO hall (hall_id, code, names, fire_limit, capacity, zones, sessions_only,"
+            " anti_passback, exits) VALUES (?, ?, '{}', ?, ?, 1, 0, 'hard', 'strict')",
+            (hall, f"H{hall}", GRANTED * len(doors), GRANTED * len(doors)),
+        )
+        db.execute("INSERT INTO hall_category VALUES (?, 1)", (hall,))
     changes.publish(db, wire.VenueChanged())
     db.executemany(
         "INSERT INTO attendee (serial, given_name, family_name, organisation, country, email,"
         " category, valid_days, zones, flags, language, created_at)"
         " VALUES (?, 'A', 'B', '', '', '', 1, 3, 1, 0, 'en', 0)",
-        ((serial,) for serial in range(PEOPLE)),
+        ((serial,) for serial in range(people)),
     )
-    db.execute("INSERT INTO door VALUES (?, ?, ?, '{}', 'both')", (door.door, "west", HALL))
-    db.execute(
-        "INSERT INTO kiosk (kiosk, generation, door_id, state, public_key, head, created_at,"
-        " seen_at) VALUES (?, 1, ?, 'active', ?, ?, 0, ?)",
-        (door.kiosk, door.door, door.key.public.raw, chain_start(door.kiosk, 1), NOW),
-    )
-    kiosk = (door.kiosk, 1)
-    pools.enrol(db, HALL, kiosk)
-    before = pools.load(db, PoolKey(HALL))
-    pools.save(db, PoolKey(HALL), before, before.grant(kiosk, LIMIT))
-    door.granted = LIMIT
+    for door in doors:
+        row = (door.door, door.kiosk, door.hall)
+        db.execute("INSERT INTO door VALUES (?, ?, ?, '{}', 'both')", row)
+        db.execute(
+            "INSERT INTO kiosk (kiosk, generation, door_id, state, public_key, head, created_at,"
+            " seen_at) VALUES (?, 1, ?, 'active', ?, ?, 0, ?)",
+            (door.kiosk, door.door, door.key.public.raw, chain_start(door.kiosk, 1), NOW),
+        )
+        key = PoolKey(door.hall)
+        pools.enrol(db, door.hall, (door.kiosk, 1))
+        before = pools.load(db, key)
+        pools.save(db, key, before, before.grant((door.kiosk, 1), GRANTED))
+        door.granted = GRANTED
+
+
+def new_ledger(path: Path, doors: Sequence[FakeDoor], halls: int, people: int) -> None:
+    connection = connect(path)
+    migrate(connection)
+    with transaction(connection):
+        build(connection, doors, halls, people)
+    connection.close()
 
 
 class LedgerSite:
     """One door that scans people in and out, and its ledger. Close it."""
 
-    def __init__(self, folder: Path, *, salted: bool = False) -> None:
-        self.salted = salted
+    def __init__(self, folder: Path) -> None:
         path = folder / "event.db"
-        connection = connect(path)
-        migrate(connection)
-        connection.close()
+        self.door = FakeDoor("west", 1, 1)
+        new_ledger(path, [self.door], 1, PEOPLE)
         self.database = Database(path)
-        self.door = FakeDoor("west", 1, HALL)
-        self.database.write(lambda db: build(db, self.door))
         self._steps = 0
 
     def close(self) -> None:
         self.database.close()
 
     def scan(self, count: int) -> None:
-        """People in and out, each with a minute inside. `salted`: as current kiosks do."""
+        """People in and out, each with a minute inside."""
         for _ in range(count // 2):
             self._steps += 1
             at, serial = NOW + self._steps * STEP_MS, self._steps % PEOPLE
-            more = [{"v": 2, "salt": os.urandom(16).hex()} if self.salted else {} for _ in "io"]
-            entry = self.door.scan(at, serial, **more[0])
-            self.door.leave(at + STAY_MS, serial, self.door.ref(entry), **more[1])
+            entry = self.door.scan(at, serial, v=2, salt=os.urandom(16).hex())
+            self.door.leave(
+                at + STAY_MS, serial, self.door.ref(entry), v=2, salt=os.urandom(16).hex()
+            )
 
     def batches(self, scans: int) -> list[wire.ScanBatch]:
         """All unsent records, signed."""
@@ -103,18 +113,17 @@ class LedgerSite:
         short = len(batch.records) <= ingest.IN_ORDER
 
         def step(db: sqlite3.Connection) -> ingest.Ingested:
-            found = contact.sender(db, *key)
-            assert found is not None
-            return ingest.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW, prepared=prepared)
+            sender, _ = contact.sender(db, *key)
+            return ingest.ingest(db, sender, batch, calendar=CALENDAR, now=NOW, prepared=prepared)
 
-        told: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
+        results: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
         self.database.write_then(
             step,
-            lambda *one: told.put(one),
+            lambda *result: results.put(result),
             early=True,
             joinable=read_ahead.joinable(key, prepared) if short else None,
         )
-        taken, error = told.get()
+        taken, error = results.get()
         if error is not None:
             raise error
         acked = taken.acked_seq

@@ -11,9 +11,11 @@ import resource
 import sqlite3
 import ssl
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from badges.transparency.chain import chain_start
 from badges.wire import wire
@@ -59,13 +61,7 @@ def enrol_all(site: LiveSite, count: int, halls: int = HALLS) -> list[FakeDoor]:
             db.execute(
                 "INSERT INTO kiosk (kiosk, generation, door_id, state, public_key, head,"
                 " created_at, seen_at) VALUES (?, 1, ?, 'active', ?, ?, 0, ?)",
-                (
-                    door.kiosk,
-                    door.door,
-                    door.key.public.raw,
-                    chain_start(door.kiosk, 1),
-                    now_ms(),
-                ),
+                (door.kiosk, door.door, door.key.public.raw, chain_start(door.kiosk, 1), now_ms()),
             )
             pools.enrol(db, door.hall, (door.kiosk, 1))
 
@@ -196,7 +192,7 @@ class Load:
             writer.write(signed_request(kiosk.door, "GET", target, b""))
             await reader.readuntil(b": open")
             self._open_feeds += 1
-        told: set[asyncio.Task] = set()
+        heartbeats: set[asyncio.Task] = set()
         try:
             while line := await reader.readline():
                 if b'"stay_opened"' in line:
@@ -206,20 +202,36 @@ class Load:
                     assert isinstance(change, wire.PlacesOrdered)
                     if kiosk.obey([change.order]):
                         task = asyncio.create_task(self._tell(kiosk))
-                        told.add(task)
-                        task.add_done_callback(told.discard)
+                        heartbeats.add(task)
+                        task.add_done_callback(heartbeats.discard)
         finally:
             self._open_feeds -= 1
             await _end(writer)
 
     def _heard(self, line: bytes, door: FakeDoor) -> None:
         at = time.perf_counter()
-        found = _STAY.search(line)  # parsing all JSON would take the server's cores
-        assert found is not None, line
-        kiosk = found[1].decode()
-        sent = self._sent_at.get((kiosk, int(found[2])))
+        stay = _STAY.search(line)  # parsing all JSON would take the server's cores
+        assert stay is not None, line
+        kiosk = stay[1].decode()
+        sent = self._sent_at.get((kiosk, int(stay[2])))
         if kiosk != door.kiosk and self.timings is not None and sent is not None:
             self.timings.delays_ms.append((at - sent) * 1000)
+
+
+@contextmanager
+def served(
+    kiosks: int, people: int, *, halls: int = HALLS, capacity: int = 2_000
+) -> Iterator[tuple[LiveSite, Load]]:
+    """Run a server with enrolled kiosks. Their load is not open yet."""
+    with TemporaryDirectory() as folder:
+        site = LiveSite(Path(folder), venue(capacity, halls), people=people)
+        try:
+            doors = enrol_all(site, kiosks, halls)
+            (cursor,) = site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
+            site.start_server()
+            yield site, Load(site.port, doors, cursor)
+        finally:
+            site.close()
 
 
 async def _drop(kiosk: LoadKiosk) -> None:
@@ -236,24 +248,13 @@ async def _end(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-def quantiles(values: list[float]) -> dict[str, float]:
-    ordered = sorted(values)
-    if not ordered:
-        return {}
-    shares = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
-    return {
-        name: round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 1)
-        for name, share in shares
-    }
-
-
 def used(pid: int) -> tuple[float, float]:
     """CPU seconds and resident megabytes of a process and its children."""
     pids = [pid, *children(pid)]
     ticks = os.sysconf("SC_CLK_TCK")
     cpu, pages = 0.0, 0
-    for one in pids:
-        fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+    for process in pids:
+        fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
         cpu += (int(fields[11]) + int(fields[12])) / ticks
-        pages += int(Path(f"/proc/{one}/statm").read_text().split()[1])
+        pages += int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return cpu, pages * resource.getpagesize() / 1e6

@@ -18,8 +18,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from badges.record import ScanRecord
+from tests.bench.event import quantiles
 from tests.bench.load.kiosk import LoadKiosk
-from tests.bench.load.load import Load, enrol_all, quantiles, venue
+from tests.bench.load.load import Load, enrol_all, venue
 from tests.system.support.site import LiveSite, now_ms
 
 KIOSKS = (1, 8, 32)
@@ -30,6 +31,9 @@ PEOPLE = 8_000
 INSIDE = 5  # inside at once, for each kiosk
 AGAINST = "HALLKEEPER_BENCH_AGAINST"
 _THERE = "import runpy, sys; sys.path[0] = {!r}; runpy.run_module({!r}, run_name='__main__')"
+
+
+Windows = list[tuple[float, float, list[float]]]
 
 
 class Visitors:
@@ -118,27 +122,25 @@ def cpu_of(pid: int) -> float:
     """Seconds of CPU of a process' worker, finer than the ticks of its other figures."""
     worker = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
     threads = Path(f"/proc/{worker}/task").iterdir()
-    return sum(int((one / "schedstat").read_text().split()[0]) for one in threads) / 1e9
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
 async def in_turns(servers: dict[str, Served], kiosks: int) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
-    for one in servers.values():
-        await one.load.open()
+    for server in servers.values():
+        await server.load.open()
     for batch in SCANS:
-        found: dict[str, list[tuple[float, float, list[float]]]] = {one: [] for one in servers}
+        windows: dict[str, Windows] = {name: [] for name in servers}
         for _ in range(WINDOWS):
             for name, server in servers.items():
-                found[name].append(await server.window(batch))
-        rows += [row_of(name or "here", kiosks, batch, windows) for name, windows in found.items()]
-    for one in servers.values():
-        await one.load.close()
+                windows[name].append(await server.window(batch))
+        rows += [row_of(name or "here", kiosks, batch, took) for name, took in windows.items()]
+    for server in servers.values():
+        await server.load.close()
     return rows
 
 
-def row_of(
-    server: str, kiosks: int, batch: int, windows: list[tuple[float, float, list[float]]]
-) -> dict[str, object]:
+def row_of(server: str, kiosks: int, batch: int, windows: Windows) -> dict[str, object]:
     """Of CPU, the cheapest and the median window count, because others use the machine too."""
     cpu = sorted(window[0] * 1e6 for window in windows)
     shares = quantiles([ms for window in windows for ms in window[2]])
@@ -157,9 +159,9 @@ def row_of(
 def measure(kiosks: int, checkouts: list[str]) -> list[dict[str, object]]:
     with TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         servers = {}
-        for number, one in enumerate(checkouts):
-            servers[one] = Served(Path(folder) / str(number), kiosks, one)
-            stack.callback(servers[one].close)
+        for number, checkout in enumerate(checkouts):
+            servers[checkout] = Served(Path(folder) / str(number), kiosks, checkout)
+            stack.callback(servers[checkout].close)
         return asyncio.run(in_turns(servers, kiosks))
 
 

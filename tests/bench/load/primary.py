@@ -43,16 +43,16 @@ def _once() -> Death:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def figures(found: Death) -> dict[str, object]:
+def figures(death: Death) -> dict[str, object]:
     return {
-        "scans": found.scans,
-        "greens": found.greens,
-        "acknowledged": [found.acknowledged_before, found.acknowledged_after],
-        "until_promoted_s": round(found.until_promoted_s, 1),
-        "until_next_s": [round(one, 1) for one in sorted(found.until_next_s)],
-        "longest_gap_s": round(found.longest_gap_s, 1),
-        "answers": len(found.answers),
-        "answer_ms": [milliseconds(found.answers, share) for share in (0.5, 0.99, 1)]
-        if found.answers
+        "scans": death.scans,
+        "greens": death.greens,
+        "acknowledged": [death.acknowledged_before, death.acknowledged_after],
+        "until_promoted_s": round(death.until_promoted_s, 1),
+        "until_next_s": [round(seconds, 1) for seconds in sorted(death.until_next_s)],
+        "longest_gap_s": round(death.longest_gap_s, 1),
+        "answers": len(death.answers),
+        "answer_ms": [milliseconds(death.answers, share) for share in (0.5, 0.99, 1)]
+        if death.answers
         else [],
     }

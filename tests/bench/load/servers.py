@@ -28,7 +28,7 @@ def run() -> object:
         ) as many:
             many.start()
             many.run(RUN_S, pause_s=0.1)
-            found = many.check()
+            tally = many.check()
     finally:
         cluster.stop()
         shutil.rmtree(path, ignore_errors=True)
@@ -37,10 +37,10 @@ def run() -> object:
         "servers": SERVERS,
         "kiosks": KIOSKS,
         "seconds": RUN_S,
-        "scans": found.scans,
-        "greens": found.greens,
-        "kills": found.kills,
-        "most_inside": max(found.most_inside.values()),
+        "scans": tally.scans,
+        "greens": tally.greens,
+        "kills": tally.kills,
+        "most_inside": max(tally.most_inside.values()),
         "capacity": CAPACITY,
-        "scans_by_server": sorted(found.by_server.values()),
+        "scans_by_server": sorted(tally.by_server.values()),
     }

@@ -20,7 +20,6 @@ from tests.bench.load.ledger_site import CALENDAR, DAY, NOW
 from tests.server.core.ledger.together.sending import Step, batch_step
 from tests.server.support.fake_door import FakeDoor
 
-HURRIED = ("hurried", "joined", "before")  # modes with pipelined statements
 STAY_MS = 5
 STEP_MS = 10  # No person is in twice, because a door's round outlasts a stay.
 
@@ -41,7 +40,7 @@ class Door:
         self.waiting: list[wire.ScanBatch] = []
 
     @property
-    def somebody_is_in(self) -> bool:
+    def person_is_in(self) -> bool:
         return len(self.waiting) % 2 == 1
 
     def prepare(self, batches: int) -> None:
@@ -103,7 +102,7 @@ class Loop:
         """Hand the next batch to the writer, or end once the last person is out. Also called on the
         writer's thread.
         """
-        over = time.perf_counter() > self._until and not door.somebody_is_in
+        over = time.perf_counter() > self._until and not door.person_is_in
         if over or not door.waiting:
             self.ran_out += not door.waiting
             self._running -= 1
@@ -128,37 +127,32 @@ class Timed:
     """Notes how long a writer waits for the lock, holds it, and waits for the disk afterwards."""
 
     def __init__(self, database: Database) -> None:
-        self.mode = ""
         self.waited: list[float] = []
         self.held: list[float] = []
         self.settled: list[float] = []
-        self.engine: Any = database._engine
-        self._begin = self.engine.begin
-        self._durable = storage.make_durable
-        self.engine.begin = self.begin
-        storage.make_durable = self.make_durable
-        self._execute = database._writer_connection.execute
-        database._writer_connection.execute = self.execute
+        engine: Any = database._engine
+        self._begin, engine.begin = engine.begin, self.begin
+        self._durable, storage.make_durable = storage.make_durable, self.make_durable
+        connection: Any = database._writer_connection
+        self._execute, connection.execute = connection.execute, self.execute
         self._at = 0.0
 
     def begin(self, writer: Any, *, early: bool) -> None:
         began = time.perf_counter()
-        writer.hurry = type(writer).hurry.__get__(writer) if self.mode in HURRIED else bool
-        self._begin(writer, early=early and self.mode != "late")
+        self._begin(writer, early=early)
         self._at = time.perf_counter()
         self.waited.append(self._at - began)
 
     def execute(self, statement: str, values: Any = (), /) -> Any:
-        found = self._execute(statement, values)
+        result = self._execute(statement, values)
         if statement == "COMMIT":
             self.held.append(time.perf_counter() - self._at)
-        return found
+        return result
 
     def make_durable(self, db: Connection) -> None:
-        if self.mode != "late":
-            began = time.perf_counter()
-            self._durable(db)
-            self.settled.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        self._durable(db)
+        self.settled.append(time.perf_counter() - began)
 
 
 class Worker:
@@ -167,11 +161,9 @@ class Worker:
         self.timed = Timed(self.database)
         self.loop = Loop(self.database, doors)
 
-    def window(self, *, mode: str, doors: int, seconds: float) -> dict[str, Any]:
+    def window(self, *, doors: int, seconds: float) -> dict[str, Any]:
         timed = self.timed
-        timed.mode = mode
         timed.waited, timed.held, timed.settled = [], [], []
-        self.loop.joins = mode == "joined"
         cpu, wall = self.loop.run(doors, seconds)
         return {
             "scans": self.loop.scans, "seconds": wall, "cpu": cpu,
@@ -181,22 +173,22 @@ class Worker:
 
 
 def main() -> None:
-    given = json.loads(sys.argv[1])
+    plan = json.loads(sys.argv[1])
     doors = [
         Door(FakeDoor(name, door, hall), range(*serials))
-        for name, door, hall, serials in given["doors"]
+        for name, door, hall, serials in plan["doors"]
     ]
-    for one in doors:
-        one.door.granted = given["granted"]
-    worker = Worker(Path(given["path"]), doors)
+    for door in doors:
+        door.door.granted = plan["granted"]
+    worker = Worker(Path(plan["path"]), doors)
     for line in sys.stdin:
-        asked = json.loads(line)
-        if "prepare" in asked:
-            for one in doors[: asked["doors"]]:
-                one.prepare(asked["prepare"])
-            answer: dict[str, Any] = {}
+        request = json.loads(line)
+        answer: dict[str, Any] = {}
+        if "prepare" in request:
+            for door in doors[: request["doors"]]:
+                door.prepare(request["prepare"])
         else:
-            answer = worker.window(**asked)
+            answer = worker.window(**request)
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
     worker.database.close()

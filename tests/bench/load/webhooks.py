@@ -66,8 +66,8 @@ def run() -> dict[str, object]:
         for _ in range(ROUNDS):
             for kind, (topics, sent) in KINDS.items():
                 took[kind].append(measure(batch, topics, sent=sent))
-        cpu = {kind: min(one[1] for one in found) for kind, found in took.items()}
-        wall = {kind: min(one[0] for one in found) for kind, found in took.items()}
+        cpu = {kind: min(cpu_us for _, cpu_us in costs) for kind, costs in took.items()}
+        wall = {kind: min(clock_us for clock_us, _ in costs) for kind, costs in took.items()}
         rows.append(
             {
                 "batch": batch,

@@ -167,7 +167,7 @@ class Pages:
         return self.database.write(step)
 
     def send(self, door: FakeDoor, **changes) -> None:
-        """Send the door's new scans to the ledger."""
+        """Send the door's new scans to the ledger; up to record `last`, if given."""
         batch = door.batch(self.now, **changes)
         calendar = Calendar(day_starts(self.event.settings))
 
