@@ -19,8 +19,10 @@ from kiosk.camera.controls import request_of
 from kiosk.camera.sources import parse_source
 from kiosk.camera.webcams import webcams_text
 from kiosk.cli import autostart
+from kiosk.cli.answer_line import answer_fields
 from kiosk.cli.enrol import EnrolError, enrol
 from kiosk.cli.export import ExportError, read_export, write_export
+from kiosk.cli.many import many_command
 from kiosk.cli.read import read_command
 from kiosk.cli.status import checkpoint_of, status_of, status_text
 from kiosk.config import settings as config
@@ -91,6 +93,7 @@ def main() -> None:
 
 
 main.add_command(read_command)
+main.add_command(many_command)
 
 
 @main.command("enrol")
@@ -202,16 +205,10 @@ def _line(report: AnswerReport, as_json: bool) -> str:
         words = answer.explanation["en"]
         return f"{answer.seq} {answer.direction} {words.word}: {words.reason}"
     return json.dumps(
-        {
-            "at": answer.scanned_at,
-            "seq": answer.seq,
-            "decision": "admitted" if answer.admitted else "denied",
-            "reason": getattr(answer.decision, "reason", None),
-            "direction": answer.direction,
-            "serial": answer.serial,
+        answer_fields(answer)
+        | {
             "frame_to_answer_ms": None if took_ms is None else round(took_ms, 2),
             "facts_age_ms": report.facts_age_ms,
-            "free_places": answer.free_places,
         }
     )
 

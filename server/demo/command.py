@@ -55,6 +55,10 @@ class Place:
     show_default=True,
     help="With postgresql, two servers share a database, and one of them is killed.",
 )
+@click.option(
+    "--crowd/--no-crowd", default=True, show_default=True,
+    help="After the summary, let everybody else come to some 60 doors without cameras.",
+)  # fmt: skip
 @click.option("--camera", help="Add a door with this webcam, such as 0: hold up a badge yourself.")
 def demo(
     once: bool,
@@ -63,6 +67,7 @@ def demo(
     people: int,
     directory: Path | None,
     database: str,
+    crowd: bool,
     camera: str | None,
 ) -> None:
     """Run a whole made-up forum here, with a server, and doors that watch films of badges.
@@ -81,7 +86,7 @@ def demo(
     with _stopped_by_sigterm(), _place(directory) as place:
         show = Show(
             place.path, seed, people, camera, once=once, json_line=json_line,
-            postgresql=database == "postgresql",
+            postgresql=database == "postgresql", crowd=crowd,
         )  # fmt: skip
         try:
             show.run()

@@ -27,25 +27,38 @@ class Child:
         command: Sequence[str],
         log: Path,
         on_line: Callable[[str], None] = lambda line: None,
+        *,
+        writes: bool = False,
     ) -> None:
+        """`writes`: `write` is used, so its standard input stays open."""
         self.name = name
         self._log = log
         self._on_line = on_line
         with log.open("ab") as complaints:
             self._process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if writes else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=complaints,
                 start_new_session=True,  # Ctrl-C is for the demo, which then stops them in order.
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
             )
+        self._input = self._process.stdin if writes else None
         self._reader = threading.Thread(target=self._read, name=name, daemon=True)
         self._reader.start()
 
     @property
     def running(self) -> bool:
         return self._process.poll() is None
+
+    def write(self, line: str) -> None:
+        """Raises StageError if it has ended."""
+        assert self._input is not None
+        try:
+            self._input.write(line.encode() + b"\n")
+            self._input.flush()
+        except OSError:
+            raise self.failed("has ended") from None
 
     def wait(self, timeout_s: float) -> int:
         """Return the exit status, after all lines were handled. Raises StageError at the
@@ -60,6 +73,7 @@ class Child:
 
     def stop(self) -> None:
         """Terminate it, and kill it if it does not end."""
+        self._close_input()
         self._signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_S)
@@ -68,6 +82,7 @@ class Child:
         self._reader.join()
 
     def kill(self) -> None:
+        self._close_input()
         self._signal(signal.SIGKILL)
         self._process.wait()
         self._reader.join()
@@ -78,6 +93,11 @@ class Child:
     def failed(self, problem: str) -> StageError:
         lines = self.log().splitlines()[-_TAIL_LINES:]
         return StageError("\n  ".join([f"{self.name} {problem}", *lines]))
+
+    def _close_input(self) -> None:
+        if self._input is not None:
+            with contextlib.suppress(OSError):  # it has ended before it read the last line
+                self._input.close()
 
     def _signal(self, number: int) -> None:
         if self.running:
@@ -99,9 +119,14 @@ class Children:
         self._children: list[Child] = []
 
     def start(
-        self, name: str, command: Sequence[str], on_line: Callable[[str], None] = lambda line: None
+        self,
+        name: str,
+        command: Sequence[str],
+        on_line: Callable[[str], None] = lambda line: None,
+        *,
+        writes: bool = False,
     ) -> Child:
-        child = Child(name, command, self._logs / f"{name}.log", on_line)
+        child = Child(name, command, self._logs / f"{name}.log", on_line, writes=writes)
         self._children.append(child)
         return child
 

@@ -18,9 +18,11 @@ from server.core.people import cards, issuing, phone_links
 from server.core.people.attendees import find_attendees
 from server.core.programme.counts import forum_counts
 from server.demo import play, postgres
+from server.demo.crowd_doors import CrowdStage, make_crowd
 from server.demo.forum.forum import DAYS, DOORS, HALLS, NAME, WEBCAM_DOOR, Forum, make_forum
 from server.demo.forum.people import CAST_SIZE
 from server.demo.judge import Answer
+from server.demo.network_link import Link
 from server.demo.processes import Children
 from server.demo.report import as_json, forum_lines, summary
 from server.demo.script import Script
@@ -43,6 +45,7 @@ class Show:
     once: bool
     json_line: bool
     postgresql: bool = False
+    crowd: bool = True
     good: bool = False
 
     def run(self) -> None:
@@ -84,11 +87,25 @@ class Show:
             performance.go_on(films, pages)
             click.echo("\n" + "\n".join(_pages(event, password, kiosks)))
             click.echo("\n" + "\n".join(self._own_badge(event, database, forum)))
+            crowd = self._crowd(stack, event, database, children, forum) if self.crowd else None
         if self.json_line:
             told_in_json = as_json(verdict, discrepancies) | {"forum": asdict(counts)}
             click.echo(json.dumps(told_in_json, ensure_ascii=False))
         if not self.once:
-            _until_ctrl_c(children)
+            _until_ctrl_c(children, crowd)
+
+    def _crowd(
+        self, stack: ExitStack, event: Event, database: Database, children: Children, forum: Forum
+    ) -> CrowdStage:
+        """Open the crowd's doors. A door is cut off where one server serves all."""
+        cast = frozenset(person.external_id for person in forum.people if person.part)
+        link = None
+        if not self.postgresql:
+            link = stack.enter_context(Link((HOST, event.settings.port)))
+        crowd = make_crowd(database, cast)
+        people = count(len(crowd.guests), "other person comes", "other people come")
+        click.echo(f"\n{people} to {len(crowd.halls)} halls, at doors without cameras.")
+        return CrowdStage(event, database, children, self.place / "kiosks", crowd, link)
 
     def _prepare(self, forum: Forum, url: str | None) -> tuple[Event, str, Script]:
         click.echo(
@@ -169,11 +186,17 @@ def _screen_link(kiosk: Kiosk) -> str:
     return link.read_text("utf-8").strip()
 
 
-def _until_ctrl_c(children: Children) -> None:
+def _until_ctrl_c(children: Children, crowd: CrowdStage | None) -> None:
+    checked = time.monotonic()
     try:
         while True:
-            children.check()
-            time.sleep(CHECK_S)
+            if crowd is None:
+                time.sleep(CHECK_S)
+            else:
+                crowd.step(click.echo)
+            if time.monotonic() >= checked + CHECK_S:
+                children.check()
+                checked = time.monotonic()
     except KeyboardInterrupt:
         # on standard error, so that the JSON stays the last line of the output
         click.echo("Stopped.", err=True)

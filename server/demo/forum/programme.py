@@ -18,7 +18,9 @@ from server.demo.forum.toml import table
 PARALLEL, OFFICIAL, LED_BY_HOST = 55, 25, 13
 KEYNOTES_OPENING, KEYNOTES_EACH = 8, 2  # of the opening, and of each parallel forum
 KEYNOTES = KEYNOTES_OPENING + KEYNOTES_EACH * PARALLEL
-SLOTS = (("09:00", "11:30"), ("13:30", "15:30"), ("16:00", "18:00"))
+# The demo begins between noon and one on the first day, so the second slot is current.
+SLOTS = (("09:00", "11:30"), ("12:00", "15:00"), ("15:30", "18:00"))
+CURRENT = 36  # sessions of parallel forums in the first day's second slot
 OPENING_HALL = "A01"
 _TALK_MIN = 25
 _RULES = (
@@ -102,9 +104,12 @@ class Programme:
         free = [(day, hall, slot) for day in range(self._days) for hall in halls for slot in SLOTS]
         free.remove((0, OPENING_HALL, SLOTS[0]))
         self._dice.shuffle(free)
+        current = [place for place in free if place[0] == 0 and place[2] == SLOTS[1]][:CURRENT]
+        free = [place for place in free if place not in current]
         for item in self.activities:
-            for _ in range(item.sessions):
-                day, hall, (starts, ends) = free.pop()
+            for number in range(item.sessions):
+                first = item.parallel and number == 0
+                day, hall, (starts, ends) = (current if first and current else free).pop()
                 if item.code == "CONF-OPENING":
                     day, hall, (starts, ends) = 0, OPENING_HALL, SLOTS[0]
                 on = self._first_day + timedelta(days=day)

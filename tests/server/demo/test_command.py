@@ -10,11 +10,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urljoin
 
 import pytest
@@ -22,6 +23,7 @@ from click.testing import CliRunner
 
 from server.cli.main import main
 from server.demo import postgres
+from server.demo.crowd_doors import CrowdStage
 from server.demo.forum.forum import DOORS
 from server.demo.network_link import Link
 from server.demo.processes import Child, Children, StageError, wait_until
@@ -216,9 +218,10 @@ def test_after_the_summary_the_doors_see_films_again(
     for name, words in script.items():
         monkeypatch.setattr(f"server.demo.script.{name}", words)
     draw_few(monkeypatch)
+    monkeypatch.setattr("server.demo.crowd.HALLS_MAX", 2)
     seen: dict[str, str] = {}
 
-    def open_pages(children: Children) -> None:
+    def open_pages(children: Children, crowd: CrowdStage | None) -> None:
         pages = re.findall(r"^Door (\S+) +(http://\S+)$", capsys.readouterr().out, re.M)
         assert len(pages) == 3
         before = entries_in(tmp_path)
@@ -230,6 +233,12 @@ def test_after_the_summary_the_doors_see_films_again(
 
         assert wait_until(all_see_again, BUSY_S, pause_s=0.3)
         seen.update((door, camera_at(url)) for door, url in pages)
+        assert crowd is not None
+        scans = crowd.crowd.counts
+        deadline = time.monotonic() + BUSY_S
+        while scans["admitted"] < 20 and time.monotonic() < deadline:
+            crowd.step(lambda line: None)
+        assert scans["admitted"] >= 20, dict(scans)
         children.check()
 
     monkeypatch.setattr("server.demo.show._until_ctrl_c", open_pages)
@@ -247,7 +256,9 @@ class Forking:
     def __init__(self, forks: Nursery) -> None:
         self._forks = forks
 
-    def Popen(self, command: list[str], *, stderr: IO[bytes], **_: object) -> object:
+    def Popen(self, command: list[str], *, stdin: int, stderr: IO[bytes], **options: Any) -> object:
+        if stdin == self.PIPE:  # which a fork has not
+            return subprocess.Popen(command, stdin=stdin, stderr=stderr, **options)
         return self._forks.start(command, stderr)
 
 
