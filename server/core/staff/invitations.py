@@ -6,7 +6,6 @@ the link (`dual_control`).
 
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from badges.i18n import N_
@@ -20,8 +19,6 @@ from server.storage.connection import Connection, Row
 LIFE_MS = 72 * 3_600_000
 TOKEN_BYTES = 32
 
-Random = Callable[[int], bytes]
-
 
 class InvitationOverError(Exception):
     """Raised if the invitation does not exist, was used or withdrawn, or has expired."""
@@ -29,22 +26,20 @@ class InvitationOverError(Exception):
 
 @dataclass(frozen=True)
 class Invitation:
-    mark: str  # identifies the invitation, and is no secret
+    mark: str  # from `users.mark_of`
     name: str
     role: str
     expires_at: int
 
 
-def invite(
-    db: Connection, name: str, role: str, *, by: str, now: int, random: Random = os.urandom
-) -> str:
+def invite(db: Connection, name: str, role: str, *, by: str, now: int) -> str:
     """Return the secret of a new invitation's link, which is shown once. Raises AccountError."""
     name = users.checked_name(name)
     users.check_role(role)
     query = f"SELECT 1 FROM staff_user WHERE {dialect.same_letters('name')}"
     if db.execute(query, (name,)).fetchone():
         raise AccountError(N_("There is already a user called %(name)s."), name=name)
-    token = random(TOKEN_BYTES).hex()
+    token = os.urandom(TOKEN_BYTES).hex()
     db.execute("DELETE FROM invitation WHERE expires_at <= ?", (now,))
     db.execute(
         "INSERT INTO invitation (token_hash, name, role, made_by, expires_at)"
@@ -95,7 +90,7 @@ def accept(db: Connection, token: str, password_hash: str, *, now: int) -> User:
 def take_back(db: Connection, mark: str, *, by: str, now: int) -> None:
     """End the invitation with the hash `mark`. Raises AccountError if it has ended already."""
     for row in db.execute("SELECT token_hash, role FROM invitation").fetchall():
-        if _mark(row["token_hash"]) == mark:
+        if users.mark_of(row["token_hash"]) == mark:
             db.execute("DELETE FROM invitation WHERE token_hash = ?", (row["token_hash"],))
             entry_log.act(db, by, Act.INVITATION_ENDED, {"role": row["role"]}, now)
             return
@@ -103,12 +98,9 @@ def take_back(db: Connection, mark: str, *, by: str, now: int) -> None:
 
 
 def _invitation(row: Row) -> Invitation:
-    return Invitation(_mark(row["token_hash"]), row["name"], row["role"], row["expires_at"])
+    mark = users.mark_of(row["token_hash"])
+    return Invitation(mark, row["name"], row["role"], row["expires_at"])
 
 
 def _hash(token: str) -> bytes:
     return hashlib.sha256(b"hallkeeper/invitation/v1\x00" + token.encode()).digest()
-
-
-def _mark(token_hash: bytes) -> str:
-    return hashlib.sha256(token_hash).hexdigest()[:16]

@@ -4,10 +4,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 
 WAITING_MAX = 16  # Each waiting request holds a thread of the server.
 WAITING_HERE_MAX = 4  # of one address
 WAIT_S = 5.0
+_rank = attrgetter("rank")
 
 
 class BusyError(Exception):
@@ -83,7 +85,3 @@ class Lane:
         if self._current is request:
             self._current = None
         self._changed.notify_all()
-
-
-def _rank(request: _Waiting) -> int:
-    return request.rank

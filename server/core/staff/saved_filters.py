@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from server.storage.connection import Connection
 
-PAGES = ("entries", "acts")
 NAME_CHARS_MAX = 60
 QUERY_CHARS_MAX = 2_000
 EACH_MAX = 50
@@ -65,15 +64,12 @@ def save(
     ).fetchone()
     if others >= EACH_MAX:
         raise SavedFilterError("many")
-    db.execute(
+    row = db.execute(
         "INSERT INTO saved_filter (user_id, page, name, query, shared, made_at)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, page, name) DO UPDATE SET"
-        " query = excluded.query, shared = excluded.shared, made_at = excluded.made_at",
+        " query = excluded.query, shared = excluded.shared, made_at = excluded.made_at"
+        " RETURNING filter_id",
         (user_id, page, name, query, int(shared), now),
-    )
-    row = db.execute(
-        "SELECT filter_id FROM saved_filter WHERE user_id = ? AND page = ? AND name = ?",
-        (user_id, page, name),
     ).fetchone()
     return int(row[0])
 

@@ -7,7 +7,6 @@ codes are 120 random bits, so a plain hash is enough.
 import hashlib
 import hmac
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import nacl.exceptions
@@ -28,8 +27,6 @@ RECOVERY_CODES = 10
 PASSKEYS_MAX = 10
 NAME_CHARS_MAX = 40
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-
-Random = Callable[[int], bytes]
 
 
 class WrongFactorError(Exception):
@@ -68,13 +65,8 @@ def factors(db: Connection, user_id: int) -> Factors:
         " ORDER BY created_at, name",
         (user_id,),
     )
-    passkeys = tuple(Passkey(**{key: record[key] for key in record.keys()}) for record in rows)
+    passkeys = tuple(Passkey(**dict(record)) for record in rows)
     return Factors(bool(row[0]), passkeys, row[1])
-
-
-def new_secret() -> str:
-    """Return a secret for an authenticator app: 160 random bits in base32."""
-    return pyotp.random_base32()
 
 
 def setup_uri(secret: str, user_name: str, event_name: str) -> str:
@@ -115,13 +107,11 @@ def use_totp(db: Connection, key: bytes, user: User, code: str, *, now: int) -> 
     db.execute("UPDATE staff_user SET totp_step = ? WHERE user_id = ?", (step, user.user_id))
 
 
-def fresh_recovery_codes(
-    db: Connection, user: User, *, now: int, random: Random = os.urandom
-) -> list[str]:
+def fresh_recovery_codes(db: Connection, user: User, *, now: int) -> list[str]:
     """Create recovery codes and void earlier ones. Only hashes are stored."""
     codes = []
     for _ in range(RECOVERY_CODES):
-        text = "".join(_ALPHABET[byte & 31] for byte in random(24))
+        text = "".join(_ALPHABET[byte & 31] for byte in os.urandom(24))
         codes.append("-".join(text[i : i + 4] for i in range(0, 24, 4)))
     db.execute("DELETE FROM recovery_code WHERE user_id = ?", (user.user_id,))
     for code in codes:
@@ -175,7 +165,7 @@ def remove_all(db: Connection, user_id: int, password_hash: str, *, by: str, now
     if account.signed_on:
         users.end_sessions(db, user_id)
     else:
-        users.set_password(db, user_id, password_hash, by=by, now=now, first=True)
+        users.set_password(db, user_id, password_hash, by=by, now=now)
 
 
 def sealing_key(event_secret: bytes) -> bytes:
@@ -195,14 +185,10 @@ def _step_of(secret: str, code: str, now: int, *, after: int) -> int:
     WrongFactorError.
     """
     plain, here, app = code.replace(" ", ""), now // 1000 // STEP_S, pyotp.TOTP(secret)
-    matching = None
-    for step in range(here - STEPS_AROUND, here + STEPS_AROUND + 1):
-        right = hmac.compare_digest(app.generate_otp(step).encode(), plain.encode())
-        if right and step > after:
-            matching = step
-    if matching is None:
-        raise WrongFactorError
-    return matching
+    for step in range(here + STEPS_AROUND, max(after, here - STEPS_AROUND - 1), -1):
+        if hmac.compare_digest(app.generate_otp(step).encode(), plain.encode()):
+            return step
+    raise WrongFactorError
 
 
 def _code_hash(code: str) -> bytes:

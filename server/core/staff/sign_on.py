@@ -7,7 +7,8 @@ determines the identity, and `event.toml` maps it to a role. No other data and n
 
 import hmac
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -204,8 +205,30 @@ class Provider:
         many = isinstance(amr, list) and "mfa" in amr
         return Identity(self.issuer, str(claims["sub"]), name, role, many)
 
-    def _session(self, back: str) -> "_Turn":
-        return _Turn(self, back)
+    @contextmanager
+    def _session(self, back: str) -> Iterator["OAuth2Session"]:
+        """Open an HTTP session with the provider. The number of open sessions is limited."""
+        from authlib.integrations.requests_client import OAuth2Session
+
+        from server.core.outgoing.for_requests import Bounded
+
+        if not self._turn.acquire(timeout=TURN_S):
+            raise SignOnError(
+                N_("Too many are signing in with %(name)s. Try again in a moment."), name=self.name
+            )
+        try:
+            with OAuth2Session(
+                self.client_id,
+                self.secret,
+                scope="openid profile email",
+                redirect_uri=back,
+                code_challenge_method="S256",
+            ) as session:
+                for scheme in ("https://", "http://"):
+                    session.mount(scheme, Bounded(WHOLE_S, ANSWER_BYTES_MAX))
+                yield session
+        finally:
+            self._turn.release()
 
     def _metadata(self, session: "OAuth2Session") -> Mapping[str, Any]:
         import requests
@@ -233,39 +256,6 @@ class Provider:
                 name=self.name,
             )
         return metadata
-
-
-class _Turn:
-    """An HTTP session with the provider. The number of open sessions is limited."""
-
-    def __init__(self, provider: Provider, back: str) -> None:
-        from authlib.integrations.requests_client import OAuth2Session
-
-        self._turn = provider._turn
-        self._name = provider.name
-        self._session = OAuth2Session(
-            provider.client_id,
-            provider.secret,
-            scope="openid profile email",
-            redirect_uri=back,
-            code_challenge_method="S256",
-        )
-
-    def __enter__(self) -> "OAuth2Session":
-        from server.core.outgoing.for_requests import Bounded
-
-        if not self._turn.acquire(timeout=TURN_S):
-            raise SignOnError(
-                N_("Too many are signing in with %(name)s. Try again in a moment."), name=self._name
-            )
-        bounded = Bounded(WHOLE_S, ANSWER_BYTES_MAX)
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, bounded)
-        return self._session
-
-    def __exit__(self, *_: object) -> None:
-        self._session.close()
-        self._turn.release()
 
 
 def provider_of(event: Event) -> Provider | None:

@@ -42,9 +42,8 @@ def enter(
         showed_factor=identity.many_factors,
     )
     if not waits:
-        subject: dict[str, str | int | None] = {"user": account.user_id, "caller": tag}
-        subject["factor"] = "the identity provider"
-        entry_log.act(db, account.by, Act.SIGNED_IN, subject, now)
+        how = {"caller": tag, "factor": "the identity provider"}
+        entry_log.act(db, account.by, Act.SIGNED_IN, {"user": account.user_id, **how}, now)
     return account
 
 

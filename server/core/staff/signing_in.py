@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from badges.limits import Backoff
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
+from server.core.entry_log.entry_log import Subject
 from server.core.staff import passwords, users
 from server.core.staff.guesses import FORGET_MS, Guesses, Key
 from server.core.staff.users import SignInError, User
@@ -103,9 +104,8 @@ def sign_in(
         users.open_session(db, account, renewed, token, now, waits=user.has_factor)
         if short:
             users.must_choose_password(db, user.user_id)
-        subject: dict[str, str | int | None] = {"user": user.user_id, "caller": attempt.tag}
-        if tries[0] > 1:
-            subject["refused_before"] = tries[0] - 1
+        before = {"refused_before": tries[0] - 1} if tries[0] > 1 else {}
+        subject: Subject = {"user": user.user_id, "caller": attempt.tag, **before}
         act = Act.PASSWORD_TAKEN if user.has_factor else Act.SIGNED_IN
         entry_log.act(db, user.by, act, subject, now)
         if user.has_factor:
@@ -188,7 +188,7 @@ def _note_refusal(
     slowed = [key for key, count in zip(keys, tries, strict=True) if count == key.limit.free]
     if tries[0] != 1 and not slowed:
         return
-    subject: dict[str, str | int | None] = {
+    subject: Subject = {
         "user": user.user_id if user else None,
         "caller": attempt.tag,
         "tries": max((key.limit.free for key in slowed), default=1),
@@ -197,13 +197,7 @@ def _note_refusal(
     database.write(lambda db: note(db, guesses, act, subject, now))
 
 
-def note(
-    db: Connection,
-    guesses: Guesses,
-    act: Act,
-    subject: dict[str, str | int | None],
-    now: int,
-) -> None:
+def note(db: Connection, guesses: Guesses, act: Act, subject: Subject, now: int) -> None:
     """Log a refused sign-in, unless the entry log has too many already."""
     unlisted = guesses.take_note(db, now)
     if unlisted is None:
@@ -292,11 +286,7 @@ def finish(
     Return the token by which the browser is known later.
     """
     users.confirm(db, before, token, now=now, showed_factor=True)
-    subject: dict[str, str | int | None] = {
-        "user": user.user_id,
-        "caller": address[:TAG_CHARS],
-        "factor": factor,
-    }
+    subject: Subject = {"user": user.user_id, "caller": address[:TAG_CHARS], "factor": factor}
     entry_log.act(db, user.by, Act.SIGNED_IN, subject, now)
     return _know(db, user, address, device, now)
 

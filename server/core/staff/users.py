@@ -16,7 +16,7 @@ import argon2
 from badges.i18n import N_, Spoken
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
-from server.core.event.roles import ROLES
+from server.core.event.settings import ROLES
 from server.core.feed import changes
 from server.core.staff import passwords
 from server.storage import dialect
@@ -98,7 +98,7 @@ class WebSession:
     created_at: int
     seen_at: int
     here: bool
-    mark: str = ""  # identifies the session, and is no secret
+    mark: str  # from `mark_of`
 
 
 def hash_password(password: str) -> str:
@@ -165,16 +165,8 @@ def user(db: Connection, user_id: int) -> User:
     return _user(row)
 
 
-def set_password(
-    db: Connection,
-    user_id: int,
-    password_hash: str,
-    *,
-    by: str,
-    now: int,
-    first: bool = False,
-) -> None:
-    """Set a user's password. With `first`, it must be changed at the next sign-in.
+def set_password(db: Connection, user_id: int, password_hash: str, *, by: str, now: int) -> None:
+    """Set a password that the user must change at the next sign-in.
 
     Ends all sessions, forgets known browsers, and voids earlier guesses. Raises AccountError.
     """
@@ -183,9 +175,9 @@ def set_password(
             N_("This user is signed on by the identity provider, without a password.")
         )
     db.execute(
-        "UPDATE staff_user SET password_hash = ?, must_change = ?, unlocked_at = ?"
+        "UPDATE staff_user SET password_hash = ?, must_change = 1, unlocked_at = ?"
         " WHERE user_id = ?",
-        (password_hash, first, now, user_id),
+        (password_hash, now, user_id),
     )
     end_sessions(db, user_id)
     db.execute("DELETE FROM known_device WHERE user_id = ?", (user_id,))
@@ -256,24 +248,6 @@ def enable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
     entry_log.act(db, by, Act.USER_ENABLED, {"user": user_id}, now)
 
 
-def sign_in(
-    database: Database, name: str, password: str, *, now: int, random: Random = os.urandom
-) -> tuple[User, str]:
-    """Open a session without rate limits, unlike `signing_in`. Return the user and the token.
-    Raises SignInError.
-    """
-    account = _verified(database, name, password)
-    token = random(TOKEN_BYTES).hex()
-    fresh = renewed(account, password)
-
-    def step(db: Connection) -> None:
-        open_session(db, account, fresh, token, now)
-        entry_log.act(db, account.user.by, Act.SIGNED_IN, {"user": account.user.user_id}, now)
-
-    database.write(step)
-    return account.user, token
-
-
 def open_session(
     db: Connection,
     account: Stored,
@@ -311,7 +285,10 @@ def open_session(
 
 def verify(database: Database, name: str, password: str) -> User:
     """Return the user without opening a session. Raises SignInError."""
-    return _verified(database, name, password).user
+    account = stored(database, name)
+    if not fits(account, password) or account is None or account.user.disabled:
+        raise SignInError
+    return account.user
 
 
 def stored(database: Database, name: str) -> Stored | None:
@@ -393,10 +370,7 @@ def sessions(db: Connection, user_id: int, token: str, *, now: int) -> list[WebS
     here = _token_hash(token)
     return [
         WebSession(
-            row["created_at"],
-            row["seen_at"],
-            row["token_hash"] == here,
-            hashlib.sha256(row["token_hash"]).hexdigest()[:16],
+            row["created_at"], row["seen_at"], row["token_hash"] == here, mark_of(row["token_hash"])
         )
         for row in rows
     ]
@@ -406,7 +380,7 @@ def end_session(db: Connection, user: User, mark: str, *, now: int) -> None:
     """End the user's session with the hash `mark`. Raises AccountError if it has ended already."""
     rows = db.execute("SELECT token_hash FROM web_session WHERE user_id = ?", (user.user_id,))
     for (token_hash,) in rows.fetchall():
-        if hashlib.sha256(token_hash).hexdigest()[:16] == mark:
+        if mark_of(token_hash) == mark:
             db.execute("DELETE FROM web_session WHERE token_hash = ?", (token_hash,))
             entry_log.act(db, user.by, Act.SESSIONS_ENDED, {"user": user.user_id, "count": 1}, now)
             return
@@ -457,13 +431,6 @@ def must_choose_password(db: Connection, user_id: int) -> None:
     db.execute("UPDATE staff_user SET must_change = 1 WHERE user_id = ?", (user_id,))
 
 
-def _verified(database: Database, name: str, password: str) -> Stored:
-    account = stored(database, name)
-    if not fits(account, password) or account is None or account.user.disabled:
-        raise SignInError
-    return account
-
-
 def _user(row: Row) -> User:
     return User(
         row["user_id"],
@@ -501,6 +468,11 @@ def _tell_doors(db: Connection, user_id: int) -> None:
     query = "SELECT 1 FROM staff_user WHERE user_id = ? AND pin_hash IS NOT NULL"
     if db.execute(query, (user_id,)).fetchone():
         changes.publish_venue(db)
+
+
+def mark_of(token_hash: bytes) -> str:
+    """Return an identifier of a session or invitation that is no secret."""
+    return hashlib.sha256(token_hash).hexdigest()[:16]
 
 
 def _token_hash(token: str) -> bytes:

@@ -7,7 +7,7 @@ from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.i18n import N_
-from server.core.event.roles import ROLES
+from server.core.event.settings import ROLES
 from server.core.staff import passwords, second_factors, signing_in, users
 from server.core.staff.guesses import Key, WaitError
 from server.core.staff.lane import BusyError

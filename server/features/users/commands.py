@@ -3,7 +3,7 @@ from pathlib import Path
 import click
 
 from server.console import BY, Commands, event_option, opened, refuse, wall_clock
-from server.core.event import roles
+from server.core.event.settings import ROLES
 from server.core.staff import second_factors, users
 from server.storage.database import Database
 
@@ -18,7 +18,7 @@ def user() -> None:
 @event_option
 @click.option(
     "--role",
-    type=click.Choice(roles.ROLES),
+    type=click.Choice(ROLES),
     required=True,
     help=("Their role, which decides what they may see and do."),
 )
@@ -55,7 +55,7 @@ def new_password(name: str, event_dir: Path) -> None:
         account = _user(database, name)
         database.write(
             lambda db: users.set_password(
-                db, account.user_id, password_hash, by=BY, now=wall_clock(), first=True
+                db, account.user_id, password_hash, by=BY, now=wall_clock()
             )
         )
     click.echo(f"{account.name} signs in with this password, and then chooses another: {password}")

@@ -6,7 +6,7 @@ from flask import Blueprint, flash, render_template, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
-from server.core.event import roles
+from server.core.event.settings import ROLES
 from server.core.staff import invitations, pins, second_factors, signing_in, users
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n
@@ -48,7 +48,7 @@ def password(user_id: int) -> str:
     by, now = auth.actor(), services().now()
     return _with_fresh_password(
         user_id,
-        lambda db, hashed: users.set_password(db, user_id, hashed, by=by, now=now, first=True),
+        lambda db, hashed: users.set_password(db, user_id, hashed, by=by, now=now),
     )
 
 
@@ -175,7 +175,7 @@ def _list(shown: tuple[str, str] | None = None) -> str:
         with_pin=pins.has_pin(db),
         may_pin=pins.ROLES,
         pin_digits=pins.PIN_DIGITS,
-        roles=roles.ROLES,
+        roles=ROLES,
         shown=shown,
         invitations=invitations.open_invitations(db, now),
     )

@@ -25,6 +25,7 @@ from tests.bench.event import quantiles
 from tests.bench.load.kiosk import LoadKiosk
 from tests.bench.load.load import Load, Timings, served, used
 from tests.browser.engine.chromium import end, start
+from tests.server.support.signing import sign_in
 from tests.system.support.site import LiveSite, now_ms
 
 KIOSKS, RATE, BOARDS = 300, 150.0, 20
@@ -85,7 +86,7 @@ def _signed_in(site: LiveSite) -> str:
     password = users.make_password()
     hashed = users.hash_password(password)
     site.write(lambda db: users.add_user(db, "board", "admin", hashed, by="bench", now=now_ms()))
-    _, token = users.sign_in(site.database, "board", password, now=now_ms())
+    _, token = sign_in(site.database, "board", password, now=now_ms())
     site.write(lambda db: db.execute("UPDATE staff_user SET must_change = 0 WHERE name = 'board'"))
     return token
 

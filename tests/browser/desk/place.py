@@ -18,6 +18,7 @@ from server.web import auth
 from tests.browser.page import Page
 from tests.server.features.printers.fake_ipp import FakeIpp
 from tests.server.features.printers.virtual_zpl import VirtualZpl
+from tests.server.support.signing import sign_in
 from tests.system.support.site import LiveSite, now_ms, site, wait_for
 
 WAIT_S = 240.0  # on a busy machine
@@ -88,7 +89,7 @@ class Place:
         self.site.write(
             lambda db: users.add_user(db, name, "badge_desk", hashed, by="test", now=now_ms())
         )
-        _, token = users.sign_in(self.site.database, name, password, now=now_ms())
+        _, token = sign_in(self.site.database, name, password, now=now_ms())
         return token
 
 

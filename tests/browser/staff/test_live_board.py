@@ -18,6 +18,7 @@ from tests.bench.load.load import enrol_all, venue
 from tests.browser.page import Page
 from tests.browser.staff.test_board import halls, offered
 from tests.browser.staff.test_staff_pages import WIDE
+from tests.server.support.signing import sign_in
 from tests.system.support.site import LiveSite, now_ms, wait_for
 
 HALLS, PEOPLE = 3, 90
@@ -41,7 +42,7 @@ class Forum:
         self.site.write(
             lambda db: users.add_user(db, "board", "steward", hashed, by="test", now=now_ms())
         )
-        _, token = users.sign_in(self.site.database, "board", password, now=now_ms())
+        _, token = sign_in(self.site.database, "board", password, now=now_ms())
         self.site.write(lambda db: db.execute("UPDATE staff_user SET must_change = 0"))
         self.site.database.give_back()
         return token

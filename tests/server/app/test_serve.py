@@ -40,6 +40,7 @@ from server.storage.database import Database
 from server.web.live import USER_FEEDS_MAX
 from server.web.services import services_of
 from tests.processes import await_ended, children
+from tests.server.support.signing import sign_in
 from tests.server.support.templates import Templates, nothing
 from tests.system.support.nursery import Child, Nursery
 from tests.system.support.nursery import forks as forks
@@ -145,7 +146,7 @@ def signed_in(event: Event, password: str) -> str:
     """A cookie of the first admin."""
     with Database(event.database_path) as database:
         now = time.time_ns() // 1_000_000
-        _, token = users.sign_in(database, "admin", password, now=now)
+        _, token = sign_in(database, "admin", password, now=now)
     return f"__Host-hallkeeper={token}"
 
 
@@ -398,9 +399,7 @@ def stewards(event: Event, count: int) -> list[str]:
         for n in range(count):
             add = partial(users.add_user, role="steward", password_hash=stored, by="test", now=now)
             database.write(partial(add, name=f"Steward {n}"))
-        tokens = [
-            users.sign_in(database, f"Steward {n}", password, now=now)[1] for n in range(count)
-        ]
+        tokens = [sign_in(database, f"Steward {n}", password, now=now)[1] for n in range(count)]
     return [f"__Host-hallkeeper={token}" for token in tokens]
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from badges.credential.badge_number import badge_number
 from server.core.staff import users
 from server.web import auth
+from tests.server.support.signing import sign_in
 from tests.system.support.site import LiveSite, now_ms
 
 _PASSWORD = "correct-horse-42"
@@ -56,7 +57,7 @@ class Desk:
         name = f"desk-{os.urandom(3).hex()}"
         hashed = users.hash_password(_PASSWORD)
         place.write(lambda db: users.add_user(db, name, role, hashed, by="test", now=now_ms()))
-        _, token = users.sign_in(place.database, name, _PASSWORD, now=now_ms())
+        _, token = sign_in(place.database, name, _PASSWORD, now=now_ms())
         self._cookies = {auth.COOKIE: token}
         self._origin = f"https://{place.address[0]}:{place.address[1]}"
         # Kiosks pin the server's certificate. Here the same machine is enough.

@@ -3,13 +3,14 @@
 import os
 from collections.abc import Callable
 
+import pyotp
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.i18n import N_
 from badges.printing.qr import symbol_svg
-from server.core.event.roles import ROLES
+from server.core.event.settings import ROLES
 from server.core.staff import passkeys, second_factors, signing_in, users
 from server.core.staff.second_factors import WrongFactorError
 from server.core.staff.users import AccountError, User
@@ -221,7 +222,7 @@ def _page(
     if not secret:
         # Reloading the page must not void the code already in the app.
         kept = here.pending.asked(
-            auth.token(), _NEW_APP, lambda: second_factors.new_secret().encode(), now
+            auth.token(), _NEW_APP, lambda: pyotp.random_base32().encode(), now
         )
         secret = kept.decode()
     options = ""

@@ -17,16 +17,16 @@ from server.app.new_event import init_event
 from server.core.event.calendar import day_starts
 from server.core.event.directory import Event, load_event
 from server.core.event.settings import EventError, EventSettings, parse_settings, settings_text
-from server.core.staff import users
 from server.storage.database import Database
 from server.storage.migrations import NewerVersionError
 from tests.server.conftest import NOW
+from tests.server.support.signing import sign_in
 
 HOUR = 3_600_000
 
 
 def test_it_works(event: Event, database: Database, admin_password: str) -> None:
-    user, _ = users.sign_in(database, "admin", admin_password, now=NOW)
+    user, _ = sign_in(database, "admin", admin_password, now=NOW)
     assert user.role == "admin"
     keys = [row[0] for row in database.reader.execute("SELECT code FROM category ORDER BY 1")]
     assert keys == ["delegate", "exhibitor", "press", "speaker", "staff", "vip", "visitor"]

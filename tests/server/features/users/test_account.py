@@ -8,6 +8,7 @@ from server.core.staff import users
 from server.web import auth
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import PASSWORD, ROLES, Pages, Staff, acts
+from tests.server.support.signing import sign_in
 
 CHOSEN = "otter violin gravel seven"
 
@@ -55,7 +56,7 @@ class TestFirstPassword:
         assert change(lin, shown).status_code == 303
         assert lin.get("/admin/people/").status_code == 200
         with pytest.raises(users.SignInError):
-            users.sign_in(pages.database, "Lin", shown, now=pages.now)
+            sign_in(pages.database, "Lin", shown, now=pages.now)
         assert acts(pages)[-1] == "password_changed"
 
     def test_can_not_be_kept(self, pages: Pages) -> None:
@@ -115,7 +116,7 @@ class TestPassword:
         assert answer.status_code == 400
         assert said in answer.text
         assert chosen not in answer.text
-        users.sign_in(pages.database, "Lin", shown, now=pages.now)
+        sign_in(pages.database, "Lin", shown, now=pages.now)
 
     def test_needs_the_present_one_and_guesses_are_counted(self, pages: Pages) -> None:
         shown, lin = new_user(pages)
@@ -129,9 +130,9 @@ class TestPassword:
         shown, lin = new_user(pages)
         long = "一座灯塔 🦀 " + "x9 Ünïcode? " * 15
         assert change(lin, shown, long).status_code == 303
-        users.sign_in(pages.database, "Lin", long, now=pages.now)
+        sign_in(pages.database, "Lin", long, now=pages.now)
         with pytest.raises(users.SignInError):
-            users.sign_in(pages.database, "Lin", long + "x" * 200, now=pages.now)
+            sign_in(pages.database, "Lin", long + "x" * 200, now=pages.now)
 
 
 def test_sessions_are_listed_and_ended_by_their_user(pages: Pages) -> None:

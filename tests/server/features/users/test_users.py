@@ -7,6 +7,7 @@ import pytest
 from server.core.staff import pins, users
 from tests.server.conftest import NOW
 from tests.server.support.pages import PASSWORD, Pages, acts, assert_only
+from tests.server.support.signing import sign_in
 
 
 def made(pages: Pages, name: str, role: str) -> int:
@@ -20,7 +21,7 @@ def test_a_new_user_signs_in_with_the_password_that_was_shown(pages: Pages) -> N
     page = pages.staff("admin").post("/admin/users/add", {"name": "Lin", "role": "supervisor"})
     shown = re.search(r'<p class="code">([^<]+)</p>', page.text)
     assert shown
-    user, _ = users.sign_in(pages.database, "Lin", shown[1], now=NOW)
+    user, _ = sign_in(pages.database, "Lin", shown[1], now=NOW)
     assert user.role == "supervisor"
 
 
@@ -62,7 +63,7 @@ def test_who_is_shut_out_has_no_word_at_the_doors(pages: Pages) -> None:
     admin.post(f"/admin/users/{lin}/disable")
     assert pins.supervisors(pages.database.reader) == []
     with pytest.raises(users.SignInError):
-        users.sign_in(pages.database, "Lin", PASSWORD, now=NOW)
+        sign_in(pages.database, "Lin", PASSWORD, now=NOW)
     admin.post(f"/admin/users/{lin}/enable")
     assert pins.supervisors(pages.database.reader) == [], "the old PIN stays gone"
 
@@ -80,8 +81,8 @@ def test_a_new_password_ends_the_old_one(pages: Pages) -> None:
     shown = re.search(r'<p class="code">([^<]+)</p>', page.text)
     assert shown
     with pytest.raises(users.SignInError):
-        users.sign_in(pages.database, "Lin", PASSWORD, now=NOW)
-    users.sign_in(pages.database, "Lin", shown[1], now=NOW)
+        sign_in(pages.database, "Lin", PASSWORD, now=NOW)
+    sign_in(pages.database, "Lin", shown[1], now=NOW)
 
 
 def test_wrong_input_changes_nothing(pages: Pages) -> None:

@@ -9,7 +9,6 @@ from werkzeug.test import TestResponse
 
 from badges.credential.badge_number import badge_number
 from server.core.event.directory import Event
-from server.core.staff import users
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.tables import columns_of
@@ -20,6 +19,7 @@ from tests.server.features.imports.test_uploads import CHANGED, PEOPLE, preview
 from tests.server.features.mail.conftest import write_settings
 from tests.server.features.users.test_routes_by_role import address, routes
 from tests.server.support.pages import PASSWORD, Pages, Staff
+from tests.server.support.signing import sign_in
 from tests.server.support.stores import dump, load
 from tests.server.web.language import lively
 from tests.server.web.language.test_pseudo_language_pages import addresses
@@ -159,7 +159,7 @@ def test_a_session_that_somebody_else_chose_is_none_after_the_sign_in(
     pages: Pages, admin_password: str
 ) -> None:
     someone = pages.stranger()
-    for planted in ("0" * 43, users.sign_in(pages.database, "admin", admin_password, now=NOW)[1]):
+    for planted in ("0" * 43, sign_in(pages.database, "admin", admin_password, now=NOW)[1]):
         someone.client.set_cookie(
             auth.COOKIE, planted, domain="localhost", secure=True, httponly=True
         )
@@ -247,7 +247,7 @@ def own_sessions(pages: Pages, someone: Staff) -> str:
         (name,) = db.execute(
             "SELECT name FROM staff_user WHERE name LIKE 'admin-%' ORDER BY user_id LIMIT 1"
         ).fetchone()
-    users.sign_in(pages.database, name, PASSWORD, now=NOW)
+    sign_in(pages.database, name, PASSWORD, now=NOW)
     return someone.get("/admin/account/").text
 
 
