@@ -6,13 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from badges.i18n import N_, Spoken, restored, stored
 from badges.wire import wire
-from server.core.edits.things import Thing, Values, values_of
+from server.core.edits.things import Thing, values_of
 from server.core.edits.words import named
 from server.core.entry_log import act_changes, entry_log
 from server.core.entry_log.act_changes import Change
@@ -32,22 +32,13 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A record before and after a change. None means that it did not exist."""
-
-    thing: Thing
-    before: Values | None
-    after: Values | None
-
-
-@dataclass(frozen=True)
 class LastEdit:
     by: str
     at: int
     what: str
     cursor: int | None  # The feed's cursor of the change, for doors; None if they need not know.
     hall_id: int | None  # the hall whose doors need the change; None for all
-    things: tuple[Kept, ...] = field(default=())  # empty if it can't be undone
+    changes: tuple[Change, ...] = ()  # of records; empty if it can't be undone
 
     @property
     def mark(self) -> str:
@@ -76,13 +67,12 @@ def kept(
     if note.what:
         after = [values_of(db, thing, zone) for thing in things]
         changed = [
-            Kept(*item) for item in zip(things, before, after, strict=True) if item[1] != item[2]
+            Change(thing.kind, thing.key, old, new)
+            for thing, old, new in zip(things, before, after, strict=True)
+            if old != new
         ]
         _keep(db, note.what, changed, since, by=by, now=now, hall_id=hall_id)
-        values = [
-            Change(item.thing.kind, item.thing.key, item.before, item.after) for item in changed
-        ]
-        act_changes.keep(db, act_changes.acts_since(db, acts), values)
+        act_changes.keep(db, act_changes.acts_since(db, acts), changed)
 
 
 def keep_words(
@@ -99,13 +89,9 @@ def last_edit(db: Connection, by: str) -> LastEdit | None:
     row = db.execute("SELECT * FROM page_edit WHERE made_by = ?", (by,)).fetchone()
     if row is None:
         return None
-    stored_things = json.loads(row["things"]) if row["things"] else []
-    things = tuple(
-        Kept(Thing(item["kind"], item["key"]), item["before"], item["after"])
-        for item in stored_things
-    )
+    changed = tuple(Change(**values) for values in json.loads(row["things"] or "[]"))
     text = restored(row["what"])
-    return LastEdit(by, row["made_at"], text, row["cursor"], row["hall_id"], things)
+    return LastEdit(by, row["made_at"], text, row["cursor"], row["hall_id"], changed)
 
 
 def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
@@ -113,29 +99,25 @@ def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
     since. Raises EditError.
     """
     edit = last_edit(db, by)
-    if edit is None or not edit.things or edit.mark != mark:
+    if edit is None or not edit.changes or edit.mark != mark:
         raise EditError(N_("Nothing was undone: this is not your last change any more."))
-    for item in edit.things:
-        if values_of(db, item.thing, zone) != item.after:
+    for change in edit.changes:
+        if values_of(db, Thing(change.kind, change.key), zone) != change.after:
             raise EditError(
                 N_(
                     "Nothing was undone: another user has changed %(what)s since. "
                     "Check it and change it by hand."
                 ),
-                what=named(item.thing.kind, item.after or item.before or {}),
+                what=named(change.kind, change.after or change.before or {}),
             )
     return edit
 
 
 def _keep(
-    db: Connection, description: str, things: Sequence[Kept], since: int, *, by: str, now: int,
+    db: Connection, description: str, changed: Sequence[Change], since: int, *, by: str, now: int,
     hall_id: int | None,
 ) -> None:  # fmt: skip
-    kept_things = [
-        {"kind": item.thing.kind, "key": item.thing.key, "before": item.before, "after": item.after}
-        for item in things
-    ]
-    text = json.dumps(kept_things, ensure_ascii=False) if kept_things else None
+    text = json.dumps(list(map(asdict, changed)), ensure_ascii=False) if changed else None
     if hall_id is None:
         hall_id = _only_hall(db, since)
     db.execute(

@@ -2,7 +2,7 @@
 venue file.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,6 @@ from server.core.venue.capacity_reasons import Measures
 from server.core.venue.fields import ALL, OUTSIDE
 from server.storage.connection import Connection, Row
 
-HALL_KINDS = ("category", "hall", "door", "session")
 # In an order in which references exist before their users.
 VENUE_KINDS = (
     "category", "organisation", "activity_kind", "activity", "hall", "door", "session", "area",
@@ -47,21 +46,16 @@ def guest(session_code: str, serial: int) -> Thing:
     return Thing("guest", f"{session_code}:{serial}")
 
 
-def values_of(
-    db: Connection, thing: Thing, zone: ZoneInfo, categories: Collection[str] = ()
-) -> Values | None:
-    """Return a record's values, or None if it does not exist.
-
-    A hall or session that admits all `categories` (by default the event's) admits "all".
-    """
+def values_of(db: Connection, thing: Thing, zone: ZoneInfo) -> Values | None:
+    """Return a record's values, or None if it does not exist."""
     if thing.kind == "category":
         return _category(db, thing.key)
     if thing.kind == "hall":
-        return _hall(db, thing.key, categories)
+        return _hall(db, thing.key)
     if thing.kind == "door":
         return _door(db, thing.key)
     if thing.kind == "session":
-        return _session(db, thing.key, zone, categories)
+        return _session(db, thing.key, zone)
     if thing.kind == "attendee":
         return _attendee(db, int(thing.key))
     if thing.kind in programme_things.KINDS:
@@ -120,7 +114,7 @@ def _category(db: Connection, key: str) -> Values | None:
     return None
 
 
-def _hall(db: Connection, code: str, categories: Collection[str]) -> Values | None:
+def _hall(db: Connection, code: str) -> Values | None:
     row = _row(db, "hall", code)
     if row is None:
         return None
@@ -130,7 +124,7 @@ def _hall(db: Connection, code: str, categories: Collection[str]) -> Values | No
         **_names(hall.names, "name"),
         "capacity": hall.capacity,
         "fire_limit": hall.fire_limit,
-        "categories": _choice(db, "hall", hall.hall_id, categories),
+        "categories": _choice(db, "hall", hall.hall_id),
         "sessions_only": hall.sessions_only,
         "anti_passback": hall.anti_passback,
         "exits": hall.exits,
@@ -169,9 +163,7 @@ def _door(db: Connection, code: str) -> Values | None:
     return values
 
 
-def _session(
-    db: Connection, code: str, zone: ZoneInfo, categories: Collection[str]
-) -> Values | None:
+def _session(db: Connection, code: str, zone: ZoneInfo) -> Values | None:
     row = _row(db, "session", code)
     if row is None:
         return None
@@ -188,20 +180,19 @@ def _session(
         "ends": local_text(stored.ends_at, zone),
         "opens_before_min": (stored.starts_at - stored.opens_at) // _MINUTE_MS,
         "closes_after_min": (stored.closes_at - stored.ends_at) // _MINUTE_MS,
-        "categories": _choice(db, "session", stored.session_id, categories),
+        "categories": _choice(db, "session", stored.session_id),
     }
 
 
-def _choice(db: Connection, kind: str, number: int, categories: Collection[str]) -> str | list[str]:
+def _choice(db: Connection, kind: str, number: int) -> str | list[str]:
+    """Return the keys of the categories that a hall or session admits, or "all"."""
     rows = db.execute(
         f"SELECT c.code FROM {kind}_category JOIN category c USING (category)"
         f" WHERE {kind}_id = ? ORDER BY category",
         (number,),
     )
     keys = [row[0] for row in rows]
-    if not categories:
-        categories = [plan.key for plan in store.categories(db)]
-    return ALL if set(keys) == set(categories) else keys
+    return ALL if set(keys) == {plan.key for plan in store.categories(db)} else keys
 
 
 def _attendee(db: Connection, serial: int) -> Values | None:

@@ -1,11 +1,12 @@
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from badges.i18n import N_, Phrase
 from server.core.edits import last_edit
-from server.core.edits.last_edit import EditError, Kept, LastEdit
-from server.core.edits.things import VENUE_KINDS, Values, number_of
+from server.core.edits.last_edit import EditError, LastEdit
+from server.core.edits.things import VENUE_KINDS, Thing, number_of
 from server.core.entry_log import act_changes, entry_log
-from server.core.entry_log.act_changes import Change
+from server.core.entry_log.act_changes import Change, Values
 from server.core.entry_log.act_names import Act
 from server.core.event.settings import EventSettings
 from server.core.feed import changes
@@ -30,46 +31,44 @@ def undo(db: Connection, settings: EventSettings, mark: str, *, by: str, now: in
     zone = ZoneInfo(settings.time_zone)
     edit = last_edit.undoable(db, by, mark, zone)
     since = changes.cursor(db)
-    things = sorted(edit.things, key=lambda kept: _ORDER.index(kept.thing.kind))
-    for kept in reversed(things):
-        if kept.before is None:
-            _take_away(db, kept, by=by, now=now)
-    for kept in things:
-        if kept.before is not None:
-            _put_back(db, settings, kept, kept.before, by=by, now=now)
+    ordered = sorted(edit.changes, key=lambda change: _ORDER.index(change.kind))
+    for change in reversed(ordered):
+        if change.before is None:
+            _take_away(db, change, by=by, now=now)
+    for change in ordered:
+        if change.before is not None:
+            _put_back(db, settings, change, change.before, by=by, now=now)
     number = entry_log.act(db, by, Act.EDIT_UNDONE, {}, now)
-    back = [
-        Change(kept.thing.kind, kept.thing.key, kept.after, kept.before) for kept in edit.things
-    ]
+    back = [replace(change, before=change.after, after=change.before) for change in edit.changes]
     act_changes.keep(db, [number], back)
     summary = Phrase("Undone: %(what)s", what=edit.what)
     last_edit.keep_words(db, summary, since, by=by, now=now, hall_id=edit.hall_id)
     return edit
 
 
-def _take_away(db: Connection, kept: Kept, *, by: str, now: int) -> None:
-    if kept.thing.kind == "guest":
-        _put_guest(db, kept, None, by=by, now=now)
-    elif kept.thing.kind == "speakers":
-        _put_speakers(db, kept.thing.key, [])
-    elif kept.thing.kind == "attendee":
+def _take_away(db: Connection, change: Change, *, by: str, now: int) -> None:
+    if change.kind == "guest":
+        _put_guest(db, change, None, by=by, now=now)
+    elif change.kind == "speakers":
+        _put_speakers(db, change.key, [])
+    elif change.kind == "attendee":
         raise EditError(N_("A registration is not undone: revoke the attendee instead."))
     else:
-        take_away(db, kept.thing, by=by, now=now)
+        take_away(db, Thing(change.kind, change.key), by=by, now=now)
 
 
 def _put_back(
-    db: Connection, settings: EventSettings, kept: Kept, before: Values, *, by: str, now: int
+    db: Connection, settings: EventSettings, change: Change, before: Values, *, by: str, now: int
 ) -> None:
-    if kept.thing.kind == "guest":
-        _put_guest(db, kept, before["invited"], by=by, now=now)
-    elif kept.thing.kind == "speakers":
+    if change.kind == "guest":
+        _put_guest(db, change, before["invited"], by=by, now=now)
+    elif change.kind == "speakers":
         speakers = [Speaker(*row) for row in before["speakers"]]
-        _put_speakers(db, kept.thing.key, speakers)
-    elif kept.thing.kind == "attendee":
-        _put_attendee(db, int(kept.thing.key), dict(before), by=by, now=now)
+        _put_speakers(db, change.key, speakers)
+    elif change.kind == "attendee":
+        _put_attendee(db, int(change.key), before, by=by, now=now)
     else:
-        put(db, settings, kept.thing, before, by=by, now=now)
+        put(db, settings, Thing(change.kind, change.key), dict(before), by=by, now=now)
 
 
 def _put_speakers(db: Connection, session_code: str, speakers: list[Speaker]) -> None:
@@ -78,13 +77,14 @@ def _put_speakers(db: Connection, session_code: str, speakers: list[Speaker]) ->
     changes.publish_venue(db, [store.session(db, session_id).hall_id])
 
 
-def _put_guest(db: Connection, kept: Kept, invited: bool | None, *, by: str, now: int) -> None:
-    code, _, serial = kept.thing.key.rpartition(":")
+def _put_guest(db: Connection, change: Change, invited: bool | None, *, by: str, now: int) -> None:
+    code, _, serial = change.key.rpartition(":")
     session_id = number_of(db, "session", code)
     put_guest(db, session_id, int(serial), invited, by=by, now=now)
 
 
-def _put_attendee(db: Connection, serial: int, values: Values, *, by: str, now: int) -> None:
+def _put_attendee(db: Connection, serial: int, before: Values, *, by: str, now: int) -> None:
+    values = dict(before)
     revoked = values.pop("revoked")
     attendees.change_attendee(db, serial, values, by=by, now=now)
     is_revoked = attendees.attendee(db, serial).revoked_at is not None
