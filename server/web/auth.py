@@ -12,7 +12,7 @@ from flask import Flask, abort, current_app, g, redirect, request, session, url_
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
-from server.core.event.roles import ROLES
+from server.core.event.settings import ROLES
 from server.core.staff import signing_in, users
 from server.web import i18n
 from server.web.i18n import gettext as _

@@ -3,6 +3,7 @@ database. It has all data of the event.
 """
 
 import os
+import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Event:
 
     @property
     def uuid(self) -> str:
-        return uuid_text(self.event_id)
+        return str(uuid.UUID(bytes=self.event_id))
 
     @property
     def log_name(self) -> str:
@@ -80,12 +81,6 @@ class Event:
     @property
     def issuing_key_id(self) -> int:
         return max(self.badge_keys)
-
-
-def uuid_text(event_id: bytes) -> str:
-    """Format 16 bytes as 8-4-4-4-12 hexadecimal digits (RFC 9562 §4)."""
-    text = event_id.hex()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def load_event(path: Path) -> Event:

@@ -6,6 +6,7 @@ A setting's type is its check, and `rule` describes it for people (see badges/se
 import ipaddress
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import Annotated
@@ -18,13 +19,13 @@ from badges.roster.countries import codes
 from badges.settings_check import SettingsError, check_values, read_settings, rule
 from badges.transparency.signed_note import NoteError
 from badges.transparency.witnessing import read_witness_key
-from server.core.event.roles import ROLES
 from server.core.outgoing.addresses import is_url
 from server.storage.disk import AwayError
 
 DAYS_MAX = 16  # the credential has one bit for each
 NAME_CHARS_MAX = 120
 LANGUAGES = ("en", "zh")
+ROLES = ("steward", "supervisor", "badge_desk", "admin", "auditor", "protocol")  # of users
 _SETTINGS_CHARS_MAX = 100_000
 _CATEGORY_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
@@ -292,6 +293,8 @@ def settings_text(settings: EventSettings) -> str:
     factors = _or_example("second_factor_roles", settings.second_factor_roles, ["admin"])
     sign_on = _sign_on_text(settings)
     alerts = "\n".join(_alert(settings, *alert) for alert in _ALERTS)
+    roles = _table_text("sign_on_roles", settings.sign_on_roles)
+    witnesses = _table_text("witnesses", settings.witnesses)
     return f"""\
 # The settings of this event. `hallkeeper serve` reads them when it starts.
 
@@ -338,7 +341,7 @@ desk_photo = {"true" if settings.desk_photo else "false"}
 
 [name]
 {name}
-{_roles_text(settings)}{_witnesses_text(settings)}"""
+{roles}{witnesses}"""
 
 
 def _addresses_text(settings: EventSettings) -> str:
@@ -370,11 +373,11 @@ def _outside_text(settings: EventSettings) -> str:
     ))  # fmt: skip
 
 
-def _witnesses_text(settings: EventSettings) -> str:
-    if not settings.witnesses:
+def _table_text(name: str, table: Mapping[str, str]) -> str:
+    if not table:
         return ""
-    rows = (f"{quoted(url)} = {quoted(key)}" for url, key in settings.witnesses.items())
-    return "\n".join(("", "[witnesses]", *rows, ""))
+    rows = (f"{quoted(key)} = {quoted(value)}" for key, value in table.items())
+    return "\n".join(("", f"[{name}]", *rows, ""))
 
 
 def _or_example(key: str, value: str | list[str] | None, example: str | list[str]) -> str:
@@ -389,22 +392,12 @@ def _sign_on_text(settings: EventSettings) -> str:
         ("sign_on_name", settings.sign_on_name),
         ("sign_on_claim", settings.sign_on_claim),
     ):
-        off = settings.sign_on_issuer is None and vars(settings)[key] == _default(key)
+        off = settings.sign_on_issuer is None and vars(settings)[key] == _DEFAULTS[key]
         lines.append(f"{'# ' if off else ''}{key} = {quoted(shown)}")
     return "\n".join(lines)
 
 
-def _roles_text(settings: EventSettings) -> str:
-    if not settings.sign_on_roles:
-        return ""
-    rows = (f"{quoted(key)} = {quoted(role)}" for key, role in settings.sign_on_roles.items())
-    return "\n".join(("", "[sign_on_roles]", *rows, ""))
-
-
-def _default(key: str) -> object:
-    return next(setting.default for setting in fields(EventSettings) if setting.name == key)
-
-
+_DEFAULTS = {setting.name: setting.default for setting in fields(EventSettings)}
 _ALERTS = (
     ("alert_silent_s", "a kiosk is silent for this many seconds, 30 or more"),
     ("alert_facts_age_s", "a door's facts are this many seconds old"),
@@ -423,7 +416,7 @@ _ALERTS = (
 
 def _alert(settings: EventSettings, name: str, words: str) -> str:
     value = getattr(settings, name)
-    mark = "# " if value == EventSettings.__dataclass_fields__[name].default else ""
+    mark = "# " if value == _DEFAULTS[name] else ""
     text = str(value).lower()  # TOML's spelling of booleans
     return f"{mark}{name} = {text}  # {words}"
 

@@ -18,7 +18,7 @@ from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.calendar import day_starts
 from server.core.event.directory import Event
-from server.core.event.roles import ROLES
+from server.core.event.settings import ROLES
 from server.core.kiosks import contact, registry
 from server.core.ledger import ingest
 from server.core.people import issuing

@@ -5,7 +5,7 @@ import re
 import pytest
 from werkzeug.exceptions import HTTPException
 
-from server.core.event import roles
+from server.core.event import settings
 from server.web import auth
 from tests.server.support.pages import Pages, Staff
 
@@ -30,7 +30,7 @@ class TestAllow:
             auth.allow("steward", "porter", "janitor")
 
     def test_every_role_may_be_named(self) -> None:
-        for role in roles.ROLES:
+        for role in settings.ROLES:
             auth.allow(role)
 
     @pytest.mark.parametrize("mark", [auth.with_first_password, auth.confirmed])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from server.core.event.roles import ROLES
+from server.core.event.settings import ROLES
 from server.storage.database import Database
 from server.web import auth, security
 from tests.leaks import share
