@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from badges.i18n import N_, Phrase, phrase_of
+from server.core.entry_log import entry_log
 from server.core.event.directory import DATABASE_FILE, SETTINGS_FILE, Event
 from server.core.event.settings import EventError
 from server.core.feed import changes
 from server.core.second_disk import own_files
-from server.core.second_disk.critical_state import Acts, ActsError, Keeper, log_size
+from server.core.second_disk.critical_state import Acts, ActsError, Keeper
 from server.core.second_disk.own_files import TooManyFilesError
 from server.repeating import Repeating
 from server.storage import database_file, durable_files, event_state
@@ -211,9 +212,9 @@ def _copy_database(source: Path, target: Path, progress: Progress, pause_s: floa
         os.fsync(file.fileno())
 
 
-def prune(directory: Path, keep: int = KEEP) -> None:
-    """Keep the newest `keep` backups and the last of each day."""
-    old = backups(directory)[:-keep]
+def prune(directory: Path) -> None:
+    """Keep the newest backups and the last of each day."""
+    old = backups(directory)[:-KEEP]
     last_of_day = {backup.made_at // 86_400_000: backup for backup in old}
     for backup in old:
         if last_of_day[backup.made_at // 86_400_000] is not backup:
@@ -257,7 +258,7 @@ def _check_age(directory: Path, opened: Database) -> None:
 
 def _state(db: Connection) -> tuple[int, int, int]:
     """Return a sort key of the database's state: later states of the same event compare higher."""
-    return event_state.incarnation(db), changes.cursor(db), log_size(db)
+    return event_state.incarnation(db), changes.cursor(db), entry_log.size(db)
 
 
 class Backups:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from badges.i18n import N_, Phrase
+from server.core.entry_log import entry_log
 from server.core.event.settings import EventError
 from server.storage import dialect, event_state
 from server.storage.connection import Connection
@@ -207,15 +208,10 @@ class Keeper:
 
     def _moment(self, db: Connection) -> Moment:
         with self._database.reading() as other:
-            committed = log_size(other)
+            committed = entry_log.size(other)
             make_durable(other)
-        size = log_size(db)
+        size = entry_log.size(db)
         return Moment(self._event_id, event_state.incarnation(db), size, committed, self._clock())
-
-
-def log_size(db: Connection) -> int:
-    (size,) = db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()
-    return int(size)
 
 
 def _trigger(db: Connection, table: str, event: str, when: str, grave: str) -> None:

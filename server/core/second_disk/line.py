@@ -12,6 +12,7 @@ from badges.transparency.merkle import Tree
 from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
+from server.core.entry_log.entry_log import Subject
 from server.core.occupancy import pools
 from server.core.second_disk import critical_state, restore_critical
 from server.storage.connection import Connection
@@ -38,7 +39,7 @@ def next_of_line(
     log_name: str,
     incarnation: int,
     newer: Sequence[critical_state.Acts],
-    subject: dict[str, str | int | None],
+    subject: Subject,
     *,
     by: str,
     now: int,
@@ -51,8 +52,7 @@ def next_of_line(
     name. `subject` is logged. `was_put_back` means that the old copy may have been in use. Return
     the number of rows gained from the acts by table, and of rows that did not fit.
     """
-    left: dict[str, str | int | None] = {"log_name": log_name}
-    left |= {"log_size": critical_state.log_size(db), "log_root": _root(db)}
+    left: Subject = {"log_name": log_name, "log_size": entry_log.size(db), "log_root": _root(db)}
     keep_setting(db, "incarnation", str(incarnation))
     # Before the acts: a kiosk fenced in them may have received places until then.
     pools.await_all(db, incarnation, was_put_back=was_put_back)
@@ -64,7 +64,7 @@ def next_of_line(
         skipped += failed
     _forget_what_is_over(db, incarnation)
     ask_about_print_jobs(db, now)
-    entry_log.act(db, by, Act.SERVER_RESTORED, subject | left, now)
+    entry_log.act(db, by, Act.SERVER_RESTORED, {**subject, **left}, now)
     return gained, skipped
 
 

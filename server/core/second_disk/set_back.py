@@ -193,22 +193,14 @@ def renew(
         return None
     except SetBackError as error:
         evidence = error
-    before = (event_state.incarnation(db), critical_state.log_size(db))
-    incarnation = max(before[0] + 1, evidence.incarnation + 1, now // 1000)
-    newer = [acts for acts in kept if acts.moment.order > before]
-    newer.sort(key=lambda acts: acts.moment.order)
-    subject: dict[str, str | int | None] = {
-        "incarnation": incarnation,
+    about: entry_log.Subject = {
         "kiosk": sender.kiosk,
         "generation": sender.generation,
         "sign": evidence.sign,
     }
-    line.next_of_line(
-        db, event.log_name, incarnation, newer, subject, by=BY, now=now, was_put_back=True
-    )
+    incarnation = _renew(db, event, evidence.incarnation, about, kept, now)
     if not kept:
         event_state.await_all_everywhere(db)
-    keep_setting(db, _SETTING, str(now))
     log.error(
         "This database is older than kiosk %s's data of this server (%s): it was set back. No "
         "places are granted in a hall until its doors have reported. The page Overview lists the "
@@ -231,21 +223,37 @@ def renew_by_memory(
 
     This happens when a lagging standby becomes the primary.
     """
-    incarnation = max(event_state.incarnation(db) + 1, now // 1000)
-    subject: dict[str, str | int | None] = {"incarnation": incarnation, "sign": sign}
-    here = (event_state.incarnation(db), critical_state.log_size(db))
-    newer = [acts for acts in kept if acts.moment.order > here]
-    newer.sort(key=lambda acts: acts.moment.order)
-    line.next_of_line(
-        db, event.log_name, incarnation, newer, subject, by=BY, now=now, was_put_back=True
-    )
-    keep_setting(db, _SETTING, str(now))
+    incarnation = _renew(db, event, 0, {"sign": sign}, kept, now)
     log.error(
         "The database lacks data that this server wrote (%s): a lagging standby became the "
         "primary, or the database was set back. No places are granted in a hall until its doors "
         "have reported. The page Overview lists the awaited kiosks.",
         sign,
     )
+    return incarnation
+
+
+def _renew(
+    db: Connection,
+    event: Event,
+    seen: int,
+    about: entry_log.Subject,
+    kept: Sequence[critical_state.Acts],
+    now: int,
+) -> int:
+    """Begin an incarnation above the database's and the one `seen` in evidence. `about` is logged
+    with it.
+    """
+    here = (event_state.incarnation(db), entry_log.size(db))
+    incarnation = max(here[0] + 1, seen + 1, now // 1000)
+    newer = sorted(
+        (acts for acts in kept if acts.moment.order > here), key=lambda acts: acts.moment.order
+    )
+    line.next_of_line(
+        db, event.log_name, incarnation, newer, {"incarnation": incarnation, **about},
+        by=BY, now=now, was_put_back=True,
+    )  # fmt: skip
+    keep_setting(db, _SETTING, str(now))
     return incarnation
 
 

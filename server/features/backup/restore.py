@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.core.entry_log import entry_log
 from server.core.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.core.event.settings import EventError
 from server.core.second_disk import critical_state, line, own_files
@@ -150,7 +151,7 @@ def _renew(
     db: Connection, event: Event, kept: critical_state.Acts | None, now: int
 ) -> tuple[int, int | None, dict[str, int], int, list[line.Awaited]]:
     """Make the copied database the next incarnation, in one transaction."""
-    old = (event.incarnation, critical_state.log_size(db))
+    old = (event.incarnation, entry_log.size(db))
     used = max(event.incarnation, kept.moment.incarnation if kept else 0)
     incarnation = max(used + 1, now // 1000)
     newer = kept if kept is not None and kept.moment.order > old else None

@@ -29,11 +29,11 @@ from kiosk.sync.signer import Signer
 from kiosk.sync.transport import REPLAY_TRIES, Transport, TransportError, _checked
 from kiosk.sync.upload import Sync
 from server.app.app import close_app, create_app
+from server.core.entry_log import entry_log
 from server.core.event.directory import Event, load_event
 from server.core.kiosks import registry
 from server.core.occupancy import pools
 from server.core.second_disk.copy import Backups
-from server.core.second_disk.critical_state import log_size
 from server.storage import event_state
 from server.storage.database import Database
 from server.web.services import keep_services, services_of
@@ -226,7 +226,7 @@ class Forum:
 
     def copy(self) -> Path:
         """Copy the current database."""
-        kept = self.path / f"copy-{self.now}-{log_size(self.database.reader)}.db"
+        kept = self.path / f"copy-{self.now}-{entry_log.size(self.database.reader)}.db"
         with (
             closing(sqlite3.connect(self.event.database_path)) as live,
             closing(sqlite3.connect(kept)) as copied,
