@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from badges.i18n import N_
 from server.core.edits.words import LABELS
-from server.core.entry_log.act_words import Names, Subject
+from server.core.entry_log.act_words import Names
+from server.core.entry_log.entry_log import Subject
 from server.core.event.retention import CLOCKS
 from server.web import display, i18n
 from server.web.feature import features

@@ -4,6 +4,7 @@ from badges.i18n import N_, Spoken
 from server.core.alerts.alerts import Alert
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
+from server.core.entry_log.entry_log import Subject
 from server.core.staff import users
 from server.storage.connection import Connection
 
@@ -39,11 +40,7 @@ def take(db: Connection, alert: Alert, note: str, *, by: str, now: int) -> None:
         " note = excluded.note",
         (alert.key, alert.level, alert.since, by, now, note),
     )
-    subject: dict[str, str | int | None] = {
-        "trouble": alert.key,
-        "level": alert.level,
-        "note": note,
-    }
+    subject: Subject = {"trouble": alert.key, "level": alert.level, "note": note}
     entry_log.act(db, by, Act.TROUBLE_TAKEN, subject, now)
 
 

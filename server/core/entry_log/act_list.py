@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from server.core.entry_log.act_names import Act
-from server.core.entry_log.act_words import Names, Subject, label, subject_text
+from server.core.entry_log.act_words import Names, label
+from server.core.entry_log.entry_log import Subject
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.sheets.csv_cells import csv_chunks
@@ -181,7 +182,7 @@ def _cells(act: LoggedAct, names: Names, instant: Instant) -> tuple[object, ...]
         names.about(act.act, act.subject),
         act.by,
         act.act,
-        subject_text(act.subject),
+        json.dumps(dict(act.subject), sort_keys=True, ensure_ascii=False),
     )
 
 

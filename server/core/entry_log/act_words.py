@@ -3,7 +3,6 @@
 Leaves have only ids. Names are looked up on display, so they can be erased.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from badges.credential.badge_number import SERIAL_MAX, badge_number
 from badges.i18n import N_, Count, Phrase, joined
 from server.core.entry_log.act_names import Act
+from server.core.entry_log.entry_log import Subject
 from server.storage.connection import Connection
 from server.storage.localized import names_of, text_in
 
@@ -24,7 +24,6 @@ WHO = {
 }
 
 _FIELD = re.compile(r"%\((\w+)\)s")
-Subject = Mapping[str, str | int | None]
 
 
 @dataclass(frozen=True)
@@ -380,7 +379,3 @@ def _names(db: Connection, query: str, language: str) -> dict[int, str]:
 
 def _fields(piece: str) -> set[str]:
     return set(_FIELD.findall(piece))
-
-
-def subject_text(subject: Subject) -> str:
-    return json.dumps(dict(subject), sort_keys=True, ensure_ascii=False)

@@ -25,6 +25,7 @@ from server.storage.tables import write_rows
 # The kind of a leaf whose record was erased. Its body is the entry, without the salt.
 ERASED = "erased"
 READ_MAX = 50_000  # leaves in one read
+Subject = Mapping[str, str | int | None]  # the ids that an act is about
 _COLUMNS = ("number", "kind", "at", "hash", "body", "salt")
 SIZE = "(SELECT COALESCE(MAX(number) + 1, 0) FROM leaf)"  # `size`, as part of a larger statement
 
@@ -56,10 +57,8 @@ def extend(db: Connection, leaves: Iterable[tuple[int, str, int, bytes]]) -> Non
     # A salt derived from a secret and the number could never be deleted. All are drawn at once,
     # since each call is a system call.
     drawn = os.urandom(SALT_BYTES * len(wanted))
-    rows = [
-        _row(number, kind, at, body, drawn[place * SALT_BYTES : (place + 1) * SALT_BYTES])
-        for place, (number, kind, at, body) in enumerate(wanted)
-    ]
+    salts = (drawn[at : at + SALT_BYTES] for at in range(0, len(drawn), SALT_BYTES))
+    rows = [_row(*leaf, salt) for leaf, salt in zip(wanted, salts, strict=True)]
     write_rows(db, "leaf", _COLUMNS, rows)
 
 
@@ -69,30 +68,21 @@ def _row(
     return number, kind, now, leaf_hash(commitment(salt, body)), body, salt
 
 
-def act(
-    db: Connection, by: str, act: Act, subject: Mapping[str, str | int | None], now: int
-) -> int:
+def act(db: Connection, by: str, act: Act, subject: Subject, now: int) -> int:
     """Add an act and return its number. `subject` has ids and never personal data, because leaves
     outlive erasure.
     """
-    body = canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
-    return append(db, "act", body, now)
+    return append(db, "act", _act_body(by, act, subject, now), now)
 
 
-def acts(
-    db: Connection,
-    by: str,
-    act: Act,
-    subjects: Iterable[Mapping[str, str | int | None]],
-    now: int,
-) -> None:
-    bodies = (
-        canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
-        for subject in subjects
-    )
+def acts(db: Connection, by: str, act: Act, subjects: Iterable[Subject], now: int) -> None:
     memory.forget(db)
-    first = size(db)
-    extend(db, ((first + place, "act", now, body) for place, body in enumerate(bodies)))
+    bodies = (_act_body(by, act, subject, now) for subject in subjects)
+    extend(db, ((number, "act", now, body) for number, body in enumerate(bodies, size(db))))
+
+
+def _act_body(by: str, act: Act, subject: Subject, now: int) -> bytes:
+    return canonical({"act": act, "at": now, "by": by, "subject": dict(subject), "type": "act"})
 
 
 def entry_of(body: bytes, salt: bytes | None) -> bytes:
@@ -146,8 +136,7 @@ class Log:
             if least is None or self._tree.size < least:
                 self._catch_up(least)
             if not self._note:
-                checkpoint = Checkpoint(self._name, self._tree.size, self._tree.root())
-                self._note = sign_checkpoint(self._key, self._name, checkpoint)
+                self._note = self._signed(self._tree.size)
             note = self._cosigned if self._cosigned.startswith(self._note) else self._note
             if not 0 < old < self._tree.size:
                 return note, []
@@ -190,8 +179,7 @@ class Log:
         """
         with self._lock:
             self._reaches(size)
-            checkpoint = Checkpoint(self._name, size, self._tree.root(size))
-            return sign_checkpoint(self._key, self._name, checkpoint)
+            return self._signed(size)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Return the proof that the log of `old` leaves is a prefix, empty for 0. Raises
@@ -208,9 +196,8 @@ class Log:
         with self._lock:
             self._catch_up()
             size = self._tree.size if size is None else size
-            checkpoint = Checkpoint(self._name, size, self._tree.root(size))
             proof = self._tree.inclusion(number, size)
-            return sign_checkpoint(self._key, self._name, checkpoint), proof
+            return self._signed(size), proof
 
     def resume(self, db: Connection) -> bool:
         """Check a database that replaced the former one. Return whether it has all leaves of this
@@ -239,6 +226,10 @@ class Log:
         """
         with self._lock:
             self._name, self._note = name, ""
+
+    def _signed(self, size: int) -> str:
+        checkpoint = Checkpoint(self._name, size, self._tree.root(size))
+        return sign_checkpoint(self._key, self._name, checkpoint)
 
     def _reaches(self, size: int) -> bool:
         if size > self._tree.size:

@@ -53,7 +53,6 @@ def set_servers(
     # Kiosks refuse a lower number, which a restore would cause; the time keeps it rising.
     updated = ServerList(event.event_id, max(number, now // 1000), tuple(addresses))
     keep_setting(db, _SETTING, msgspec.json.encode(updated).decode())
-    subject: dict[str, str | int | None] = {"servers": " ".join(texts)}
-    entry_log.act(db, by, Act.SERVERS_SET, subject, now)
+    entry_log.act(db, by, Act.SERVERS_SET, {"servers": " ".join(texts)}, now)
     changes.publish_venue(db)
     return True

@@ -28,6 +28,7 @@ from badges.wire.enrolment import (
 from badges.wire.version import OWN, WireVersion, read_version
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
+from server.core.entry_log.entry_log import Subject
 from server.core.event.directory import Event
 from server.core.feed import changes
 from server.core.occupancy import pools
@@ -291,7 +292,7 @@ def _stop(db: Connection, kiosk: str, generation: int, state: str, by: str, now:
         )
     pools.fence(db, (kiosk, generation))
     changes.publish(db, wire.KioskRetired(generation), kiosk=kiosk)
-    subject: dict[str, str | int | None] = {"kiosk": kiosk, "generation": generation}
+    subject: Subject = {"kiosk": kiosk, "generation": generation}
     act = Act.KIOSK_FENCED if state == "fenced" else Act.KIOSK_RETIRED
     entry_log.act(db, by, act, subject, now)
 

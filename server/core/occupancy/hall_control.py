@@ -14,6 +14,7 @@ from badges.record import PlaceKind
 from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
+from server.core.entry_log.entry_log import Subject
 from server.core.feed import changes
 from server.core.occupancy import grants, pools, stays
 from server.core.staff import dual_control
@@ -149,8 +150,8 @@ def attest(
         word = inside if stands else min(inside, held[kind])
         after = before.attest(kiosk, word, seq=_last_seq(db, kiosk))
         pools.save(db, PoolKey(hall_id, kind), before, after)
-    subject: dict[str, str | int | None] = {"hall": hall_id, "with": with_}
-    subject |= {"kiosk": kiosk[0], "generation": kiosk[1]}
+    name, generation = kiosk
+    subject: Subject = {"hall": hall_id, "with": with_, "kiosk": name, "generation": generation}
     entry_log.act(db, by, Act.KIOSK_ATTESTED, subject, now)
     grants.share(db, hall_id, now)
 

@@ -11,6 +11,7 @@ from badges.i18n import N_, Day
 from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
+from server.core.entry_log.entry_log import Subject
 from server.core.event.calendar import day_starts
 from server.core.event.directory import Event
 from server.core.event.settings import EventSettings
@@ -65,11 +66,8 @@ def issue_day_credential(
     tables(db).table("day_credential").insert(_row(db, event, holder, credential, day, now))
     changes.publish(db, wire.HolderChanged(copies.holder_facts(db, serial)))
     changes.publish(db, wire.NamesChanged())
-    subject: dict[str, str | int | None] = {
-        "serial": serial,
-        "issue": holder.issue,
-        "day": _date(event.settings, day),
-    }
+    date = _date(event.settings, day)
+    subject: Subject = {"serial": serial, "issue": holder.issue, "day": date}
     entry_log.act(db, by, Act.DAY_CREDENTIAL_ISSUED, subject, now)
     return next(given for given in of_attendee(db, serial) if _is(given, holder.issue, day))
 
@@ -116,10 +114,8 @@ def note_printed(
         " WHERE serial = ? AND issue = ? AND day = ?",
         (now, credential.serial, credential.issue, credential.day),
     )
-    subject: dict[str, str | int | None] = {
-        "serial": credential.serial,
-        "day": _date(event.settings, credential.day),
-    }
+    date = _date(event.settings, credential.day)
+    subject: Subject = {"serial": credential.serial, "day": date}
     entry_log.act(db, by, Act.DAY_CREDENTIAL_PRINTED, subject, now)
 
 

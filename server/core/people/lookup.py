@@ -10,6 +10,7 @@ from badges.wire.supervisor import PEOPLE_MAX, Found, PersonFacts
 from badges.wire.wire import HolderName
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
+from server.core.entry_log.entry_log import Subject
 from server.core.people import search, twins
 from server.core.people.attendees import whole_name
 from server.core.people.folding import readings
@@ -44,11 +45,7 @@ def look_up(db: Connection, text: str) -> Found:
 
 def note(db: Connection, kiosk: KioskKey, answers: int, *, by: str, now: int) -> None:
     name, generation = kiosk
-    subject: dict[str, str | int | None] = {
-        "kiosk": name,
-        "generation": generation,
-        "answers": answers,
-    }
+    subject: Subject = {"kiosk": name, "generation": generation, "answers": answers}
     entry_log.act(db, by, Act.PEOPLE_LOOKED_UP, subject, now)
 
 
