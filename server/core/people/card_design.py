@@ -2,7 +2,8 @@
 organiser's own templates, all optional.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -140,7 +141,10 @@ class CardDesign:
 
         def read(holder: Attendee) -> str:
             path = files.get(holder.external_id or "") or files.get(holder.number)
-            return "" if path is None else _made(photo, path, PHOTO_BYTES_MAX)
+            if path is None:
+                return ""
+            with _design_errors():
+                return photo(read_small(path, PHOTO_BYTES_MAX, DesignError), str(path))
 
         return read
 
@@ -212,12 +216,7 @@ def read_card_settings(folder: Path) -> CardSettings:
 def read_card_text(folder: Path) -> str:
     """Return the text of `cards.toml`, or "" without that file. Raises DesignError."""
     path = folder / SETTINGS_FILE
-    if not path.exists():
-        return ""
-    try:
-        return read_small(path, SETTINGS_BYTES_MAX, DesignError).decode()
-    except UnicodeDecodeError:
-        raise DesignError(N_("%(path)s is not text in UTF-8."), path=path) from None
+    return _read_text(path, SETTINGS_BYTES_MAX) if path.exists() else ""
 
 
 def parse_card_settings(text: str, place: str) -> CardSettings:
@@ -256,8 +255,12 @@ def find_template(event: Event, name: str) -> Path:
 
 
 def read_template(path: Path) -> str:
+    return _read_text(path, TEMPLATE_BYTES_MAX)
+
+
+def _read_text(path: Path, bytes_max: int) -> str:
     try:
-        return read_small(path, TEMPLATE_BYTES_MAX, DesignError).decode()
+        return read_small(path, bytes_max, DesignError).decode()
     except UnicodeDecodeError:
         raise DesignError(N_("%(path)s is not text in UTF-8."), path=path) from None
 
@@ -302,7 +305,10 @@ class _Files:
         return read_small(self.folder / name, most, DesignError)
 
     def logo(self, name: str) -> str:
-        return _logo(self.read(name, PHOTO_BYTES_MAX), str(self.folder / name)) if name else ""
+        if not name:
+            return ""
+        with _design_errors():
+            return logo(self.read(name, PHOTO_BYTES_MAX), str(self.folder / name))
 
 
 def _layout(files: _Files, settings: CardSettings) -> PretixLayout:
@@ -316,21 +322,13 @@ def _layout(files: _Files, settings: CardSettings) -> PretixLayout:
 
 def _made_layout(data: bytes, place: str, background: bytes, format_name: str) -> PretixLayout:
     paper = FORMATS[format_name]
-    try:
+    with _design_errors():
         return read_layout(data, place, background, page=(paper.card_width, paper.card_height))
-    except PretixError as error:
-        raise DesignError(N_("%(what)s."), what=phrase_of(error)) from None
 
 
-def _logo(data: bytes, place: str) -> str:
+@contextmanager
+def _design_errors() -> Iterator[None]:
     try:
-        return logo(data, place)
-    except LookError as error:
-        raise DesignError(N_("%(what)s."), what=phrase_of(error)) from None
-
-
-def _made(make: Callable[[bytes, str], str], path: Path, most: int) -> str:
-    try:
-        return make(read_small(path, most, DesignError), str(path))
-    except LookError as error:
+        yield
+    except (LookError, PretixError) as error:
         raise DesignError(N_("%(what)s."), what=phrase_of(error)) from None

@@ -136,11 +136,9 @@ def chosen(
 
 
 def _is_due(printed: PrintedBadge, choice: Choice) -> bool:
-    if choice.not_printed and choice.changed:
-        return not printed.printed or printed.has_changed
-    if choice.not_printed:
-        return not printed.printed
-    return printed.has_changed if choice.changed else True
+    if not (choice.not_printed or choice.changed):
+        return True
+    return (choice.not_printed and not printed.printed) or (choice.changed and printed.has_changed)
 
 
 def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, now: int) -> int:
@@ -152,12 +150,10 @@ def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, no
         " WHERE serial = ? AND issue = ?",
         ((now, content_of(item.card), item.badge.serial, item.badge.issue) for item in printed),
     )
-    subject: dict[str, str | int | None] = {"count": len(printed)}
-    if len(printed) == 1:
-        subject = {"serial": printed[0].badge.serial}
-    if again:
-        subject["again"] = again
-    entry_log.act(db, by, Act.BADGES_PRINTED, subject, now)
+    one = len(printed) == 1
+    subject = {"serial": printed[0].badge.serial} if one else {"count": len(printed)}
+    more = {"again": again} if again else {}
+    entry_log.act(db, by, Act.BADGES_PRINTED, subject | more, now)
     return again
 
 

@@ -5,7 +5,7 @@ read one only with its badge before the camera.
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from badges.roster.countries import country_name
 from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
+from server.core.entry_log.entry_log import Subject
 from server.core.event.directory import Event
 from server.core.feed import changes
 from server.core.occupancy import copies
@@ -38,8 +39,6 @@ from server.storage.tables import tables
 
 ISSUE_MAX = 255
 _REASON = re.compile(r"[a-z_]{1,32}")
-
-Progress = Callable[[int, int], None]  # takes how many are done, and the total
 
 
 class IssuingError(Spoken, ValueError):
@@ -67,21 +66,19 @@ def issue_missing(
     *,
     now: int,
     by: str,
-    progress: Progress | None = None,
-    limit: int | None = None,
+    limit: int = dialect.NO_LIMIT,
 ) -> int:
     """Issue badges to at most `limit` attendees without one who are not revoked. Return the
     number.
     """
-    missing = _without_badge(db, limit)
+    rows = db.execute(
+        f"{attendees.SELECT} WHERE {_WITHOUT_BADGE} ORDER BY a.serial LIMIT ?", (limit,)
+    )
+    missing = [attendees.attendee_of(row) for row in rows]
     if not missing:
         return 0
     row = newest_names_row(db)
-    badges = []
-    for done, holder in enumerate(missing, 1):
-        badges.append(_make(event, holder, 1, row + done, now))
-        if progress and (done % 100 == 0 or done == len(missing)):
-            progress(done, len(missing))
+    badges = [_make(event, holder, 1, row + n, now) for n, holder in enumerate(missing, 1)]
     tables(db).table("badge").insert_all(badges, batch_size=1000)
     changes.publish(db, wire.NamesChanged())
     entry_log.act(db, by, Act.BADGES_ISSUED, {"count": len(missing)}, now)
@@ -117,11 +114,7 @@ def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int,
     tables(db).table("badge").insert(_make(event, holder, holder.issue + 1, row, now))
     _publish_holder(db, serial)
     changes.publish(db, wire.NamesChanged())
-    subject: dict[str, str | int | None] = {
-        "serial": serial,
-        "issue": holder.issue + 1,
-        "reason": reason,
-    }
+    subject: Subject = {"serial": serial, "issue": holder.issue + 1, "reason": reason}
     entry_log.act(db, by, Act.BADGE_REISSUED, subject, now)
     return current_badge(db, serial)
 
@@ -155,9 +148,7 @@ def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int
         db,
         (wire.HolderChanged(wire.HolderFacts(serial, issue, True)) for serial, issue in standing),
     )
-    subjects: list[dict[str, str | int | None]] = [
-        {"serial": serial, "reason": reason} for serial, _ in standing
-    ]
+    subjects: list[Subject] = [{"serial": serial, "reason": reason} for serial, _ in standing]
     entry_log.acts(db, by, Act.BADGE_REVOKED, subjects, now)
 
 
@@ -185,9 +176,7 @@ def changed_badges(db: Connection, event: Event, looks: int | None = None) -> li
 
 
 def perhaps_changed(db: Connection) -> int:
-    (count,) = db.execute(
-        "SELECT COUNT(*) FROM changed_holder JOIN attendee USING (serial) WHERE revoked_at IS NULL"
-    ).fetchone()
+    (count,) = db.execute(f"SELECT COUNT(*) {_PERHAPS_CHANGED}").fetchone()
     return int(count)
 
 
@@ -206,9 +195,7 @@ def _says_what_is_so(db: Connection, event: Event, holder: Attendee) -> bool:
 
 def unchanged_badges(db: Connection, changed: Collection[int]) -> list[int]:
     """Return the serials that `changed_badges` compared and found up to date."""
-    rows = db.execute(
-        "SELECT serial FROM changed_holder JOIN attendee USING (serial) WHERE revoked_at IS NULL"
-    )
+    rows = db.execute(f"SELECT serial {_PERHAPS_CHANGED}")
     return [serial for (serial,) in rows if serial not in changed]
 
 
@@ -270,17 +257,10 @@ def names_after(db: Connection, after: int, limit: int) -> wire.NamesPage:
 
 
 _SELECT = "SELECT serial, issue, credential, issued_at, names_row FROM badge"
+_PERHAPS_CHANGED = "FROM changed_holder JOIN attendee USING (serial) WHERE revoked_at IS NULL"
 _WITHOUT_BADGE = (
     "a.revoked_at IS NULL AND NOT EXISTS (SELECT 1 FROM badge b WHERE b.serial = a.serial)"
 )
-
-
-def _without_badge(db: Connection, limit: int | None) -> list[Attendee]:
-    rows = db.execute(
-        f"{attendees.SELECT} WHERE {_WITHOUT_BADGE} ORDER BY a.serial LIMIT ?",
-        (dialect.NO_LIMIT if limit is None else limit,),
-    )
-    return [attendees.attendee_of(row) for row in rows]
 
 
 def _make(event: Event, holder: Attendee, issue: int, names_row: int, now: int) -> dict[str, Any]:
