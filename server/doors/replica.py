@@ -56,7 +56,7 @@ def changes() -> Response:
     caller = signed_caller(signed, at_work=True)
     applies_edits = signed.version is not None and signed.version.newest >= EDITS_SINCE
     with here.database.reading() as db:
-        hall_id = store.door_hall(db, caller.door_id)
+        hall_id = store.door(db, caller.door_id).hall_id
         outer = nesting.outer_of(db, caller.door_id)
     try:
         subscription = here.hub.subscribe(

@@ -50,7 +50,7 @@ class VenueReader:
 
     def door(self, door_id: int) -> wire.Snapshot:
         """Return a snapshot with only the venue facts of a door. Raises UnknownDoorError."""
-        hall_id = store.door_hall(self._db, door_id)
+        hall_id = store.door(self._db, door_id).hall_id
         hall, outer = self._hall(hall_id), nesting.outer_of(self._db, door_id)
         keeps_places = any(facts.released is not UNSET for facts in (hall, *map(self._hall, outer)))
         event = self._event

@@ -1,6 +1,7 @@
 """Activities of the forum, with their kind and hosts. A session is an activity's time in a hall."""
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from server.storage import dialect
@@ -105,22 +106,17 @@ def hosted_by(db: Connection, organisation_id: int, limit: int) -> tuple[list[Ac
 
 def times_of(db: Connection, numbers: Iterable[int]) -> dict[int, tuple[ActivityTime, ...]]:
     rows = db.execute(
-        "SELECT s.activity_id, s.session_id, s.code, s.hall_id, h.names, s.starts_at, s.ends_at"
+        "SELECT s.activity_id, s.session_id, s.code, s.hall_id, h.names AS hall_names, s.starts_at,"
+        " s.ends_at"
         " FROM session s JOIN hall h ON h.hall_id = s.hall_id"
         f" WHERE {dialect.one_of('s.activity_id')} ORDER BY s.starts_at, s.code",
         (dialect.many(numbers),),
     )
     times_by_activity: dict[int, list[ActivityTime]] = {}
     for row in rows:
-        session_time = ActivityTime(
-            session_id=row["session_id"],
-            code=row["code"],
-            hall_id=row["hall_id"],
-            hall_names=names_of(row["names"]),
-            starts_at=row["starts_at"],
-            ends_at=row["ends_at"],
-        )
-        times_by_activity.setdefault(row["activity_id"], []).append(session_time)
+        values = {**dict(row), "hall_names": names_of(row["hall_names"])}
+        times = times_by_activity.setdefault(values.pop("activity_id"), [])
+        times.append(ActivityTime(**values))
     return {number: tuple(times) for number, times in times_by_activity.items()}
 
 
@@ -147,29 +143,22 @@ def activity(db: Connection, code: str) -> Activity:
 
 
 def _conditions(wanted: ActivityFilter) -> tuple[str, tuple[object, ...]]:
-    filters: list[tuple[str, object]] = []
-    if wanted.kind is not None:
-        filters.append(("a.kind = ?", wanted.kind))
-    if wanted.parallel:
-        filters.append(("a.parallel = ?", 1))
-    if wanted.official:
-        filters.append(("a.official = ?", 1))
-    session = [
-        (condition, value)
-        for condition, value in (
-            ("s.hall_id = ?", wanted.hall_id),
-            ("s.starts_at >= ?", wanted.since),
-            ("s.starts_at < ?", wanted.until),
-        )
-        if value is not None
-    ]
-    conditions = [condition for condition, _ in filters]
-    if session:
-        met = " AND ".join(condition for condition, _ in session)
-        conditions.append(
-            f"EXISTS (SELECT 1 FROM session s WHERE s.activity_id = a.activity_id AND {met})"
-        )
-    values = tuple(value for _, value in filters) + tuple(value for _, value in session)
+    own = {
+        "a.kind = ?": wanted.kind,
+        "a.parallel = ?": 1 if wanted.parallel else None,
+        "a.official = ?": 1 if wanted.official else None,
+    }
+    session = {
+        "s.hall_id = ?": wanted.hall_id,
+        "s.starts_at >= ?": wanted.since,
+        "s.starts_at < ?": wanted.until,
+    }
+    conditions = [condition for condition, value in own.items() if value is not None]
+    met = [condition for condition, value in session.items() if value is not None]
+    if met:
+        of_activity = " AND ".join(("s.activity_id = a.activity_id", *met))
+        conditions.append(f"EXISTS (SELECT 1 FROM session s WHERE {of_activity})")
+    values = tuple(value for value in (*own.values(), *session.values()) if value is not None)
     return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), values
 
 
@@ -184,23 +173,20 @@ def _activities(db: Connection, rows: list[Row]) -> list[Activity]:
     hosts = _hosts(db, [row["activity_id"] for row in rows])
     return [
         Activity(
-            activity_id=row["activity_id"],
-            code=row["code"],
-            kind=row["kind"],
-            titles=names_of(row["titles"]),
-            official=bool(row["official"]),
-            parallel=bool(row["parallel"]),
-            theme=row["theme"],
-            language=row["language"],
-            hosts=hosts(row["activity_id"]),
-            sessions=row["sessions"],
+            **{
+                **dict(row),
+                "titles": names_of(row["titles"]),
+                "official": bool(row["official"]),
+                "parallel": bool(row["parallel"]),
+            },
+            hosts=tuple(hosts[row["activity_id"]]),
         )
         for row in rows
     ]
 
 
-def _hosts(db: Connection, numbers: list[int]) -> Callable[[int], tuple[Host, ...]]:
-    hosts: dict[int, list[Host]] = {}
+def _hosts(db: Connection, numbers: list[int]) -> dict[int, list[Host]]:
+    hosts: dict[int, list[Host]] = defaultdict(list)
     for row in db.execute(
         "SELECT h.activity_id, o.code, o.names, o.kind, h.role FROM activity_host h"
         " JOIN organisation o ON o.organisation_id = h.organisation_id"
@@ -208,5 +194,5 @@ def _hosts(db: Connection, numbers: list[int]) -> Callable[[int], tuple[Host, ..
         (dialect.many(numbers),),
     ):
         host = Host(row["code"], names_of(row["names"]), row["kind"], row["role"])
-        hosts.setdefault(row["activity_id"], []).append(host)
-    return lambda number: tuple(hosts.get(number, ()))
+        hosts[row["activity_id"]].append(host)
+    return hosts

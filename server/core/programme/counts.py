@@ -38,8 +38,9 @@ def forum_counts(db: Connection, settings: EventSettings) -> ForumCounts:
     """Count people, organisations and sessions for reports. If the settings name no country, every
     government department counts as foreign.
     """
+    on_day = "SELECT EXISTS (SELECT 1 FROM session WHERE starts_at >= ? AND starts_at < ?)"
     return ForumCounts(
-        days=_days(db, day_starts(settings)),
+        days=sum(_one(db, on_day, *bounds) for bounds in pairwise(day_starts(settings))),
         activities=_one(db, "SELECT COUNT(*) FROM activity"),
         kinds=_one(db, "SELECT COUNT(DISTINCT kind) FROM activity"),
         parallel_forums=_one(db, "SELECT COUNT(*) FROM activity WHERE parallel = 1"),
@@ -69,24 +70,15 @@ def forum_counts(db: Connection, settings: EventSettings) -> ForumCounts:
 
 
 def country_counts(db: Connection) -> list[CountryCounts]:
-    people = dict(_pairs(db, "SELECT country, COUNT(*) FROM attendee GROUP BY country"))
-    organisations = dict(_pairs(db, "SELECT country, COUNT(*) FROM organisation GROUP BY country"))
+    people, organisations = (
+        dict(db.execute(f"SELECT country, COUNT(*) FROM {table} GROUP BY country").fetchall())
+        for table in ("attendee", "organisation")
+    )
     counts = [
         CountryCounts(country, people.get(country, 0), organisations.get(country, 0))
         for country in {*people, *organisations}
     ]
     return sorted(counts, key=lambda count: (-count.people, count.country))
-
-
-def _days(db: Connection, midnights: tuple[int, ...]) -> int:
-    return sum(
-        _one(
-            db,
-            "SELECT EXISTS (SELECT 1 FROM session WHERE starts_at >= ? AND starts_at < ?)",
-            *bound,
-        )
-        for bound in pairwise(midnights)
-    )
 
 
 def _keynote_speakers(db: Connection) -> int:
@@ -100,7 +92,3 @@ def _keynote_speakers(db: Connection) -> int:
 
 def _one(db: Connection, sql: str, *values: object) -> int:
     return int(db.execute(sql, values).fetchone()[0])
-
-
-def _pairs(db: Connection, sql: str) -> list[tuple[str, int]]:
-    return [(row[0], row[1]) for row in db.execute(sql)]

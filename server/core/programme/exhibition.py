@@ -76,13 +76,5 @@ _STANDS = (
 
 
 def _stand(row: Row) -> Stand:
-    return Stand(
-        stand_id=row["stand_id"],
-        code=row["code"],
-        area=row["area"],
-        m2=row["m2"],
-        exhibitor=row["exhibitor"],
-        organisation=row["organisation"],
-        names=names_of(row["names"] or "{}"),
-        country=row["country"] or "",
-    )
+    names, country = names_of(row["names"] or "{}"), row["country"] or ""
+    return Stand(**{**dict(row), "names": names, "country": country})

@@ -66,19 +66,12 @@ def find_organisations(
     db: Connection, wanted: OrganisationFilter, limit: int, offset: int
 ) -> tuple[list[Organisation], int]:
     """Return a page of organisations by code, and the total count."""
-    filters = [
-        (condition, value)
-        for condition, value in (
-            ("o.kind = ?", wanted.kind),
-            ("o.country = ?", wanted.country),
-        )
-        if value is not None
-    ]
+    asked = {"o.kind = ?": wanted.kind, "o.country = ?": wanted.country}
     if wanted.text and wanted.text.strip():
-        called = _called(db, wanted.text)
-        filters.append((dialect.one_of("o.organisation_id"), dialect.many(called)))
-    where = " WHERE " + " AND ".join(condition for condition, _ in filters) if filters else ""
-    values = tuple(value for _, value in filters)
+        asked[dialect.one_of("o.organisation_id")] = dialect.many(_called(db, wanted.text))
+    filters = {condition: value for condition, value in asked.items() if value is not None}
+    where = f" WHERE {' AND '.join(filters)}" if filters else ""
+    values = tuple(filters.values())
     (total,) = db.execute(f"SELECT COUNT(*) FROM organisation o{where}", values).fetchone()
     rows = db.execute(
         f"{_COUNTED}{where} ORDER BY o.code LIMIT ? OFFSET ?", (*values, limit, offset)

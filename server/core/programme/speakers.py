@@ -3,7 +3,7 @@ file.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from badges.roster.same_name import name_key
 from server.core.people.attendees import people_of_label, whole_name
@@ -43,18 +43,7 @@ def put_speakers(db: Connection, session_id: int, speakers: Sequence[Speaker]) -
     db.executemany(
         "INSERT INTO session_speaker (session_id, position, serial, label, name, role, starts_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                session_id,
-                at,
-                speaker.serial,
-                speaker.label,
-                speaker.name,
-                speaker.role,
-                speaker.starts_at,
-            )
-            for at, speaker in enumerate(speakers)
-        ],
+        [(session_id, at, *astuple(speaker)) for at, speaker in enumerate(speakers)],
     )
 
 

@@ -105,7 +105,9 @@ def _read(db: Connection, version: str | None) -> Rules:
         for row in rows
     }
     parents = {row["hall_id"]: row["parent_id"] for row in rows}
-    lineage = _lineage(parents)
+    lineage = {
+        hall: frozenset((hall, *nesting.outer_halls(hall, parents, None))) for hall in parents
+    }
     surroundings = {
         hall: around.union(inner for inner, above in lineage.items() if hall in above)
         for hall, around in lineage.items()
@@ -137,18 +139,6 @@ def _watched(hall: Hall, configured: bool) -> Hall:
     hall's own door.
     """
     return hall if configured else replace(hall, anti_passback=AntiPassback.OFF)
-
-
-def _lineage(parents: Mapping[int, int | None]) -> dict[int, frozenset[int]]:
-    surroundings: dict[int, frozenset[int]] = {}
-    for hall in parents:
-        around: set[int] = set()
-        above: int | None = hall
-        while above is not None and above not in around:
-            around.add(above)
-            above = parents.get(above)
-        surroundings[hall] = frozenset(around)
-    return surroundings
 
 
 def _programmes(db: Connection) -> dict[int, tuple[Session, ...]]:

@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from badges.categories import CategoryPlan
@@ -141,11 +142,6 @@ def door(db: Connection, door_id: int) -> DoorRow:
     return _door(row)
 
 
-def door_hall(db: Connection, door_id: int) -> int:
-    """Raises UnknownDoorError."""
-    return door(db, door_id).hall_id
-
-
 def sessions(
     db: Connection, hall_id: int | None = None, after: int | None = None
 ) -> list[SessionRow]:
@@ -156,12 +152,11 @@ def sessions(
         f"SELECT * FROM session WHERE {' AND '.join(used) or 'TRUE'} ORDER BY starts_at, code",
         tuple(used.values()),
     ).fetchall()
-    admitted = _session_categories(db)
-    return [_session(row, admitted) for row in rows]
+    return _sessions(db, rows)
 
 
 def sessions_between(
-    db: Connection, since: int, until: int, limit: int, offset: int = 0
+    db: Connection, since: int, until: int, limit: int, offset: int
 ) -> tuple[list[SessionRow], int]:
     """Return a page of sessions that start in a span (Unix ms), soonest first, and the total
     count.
@@ -172,7 +167,7 @@ def sessions_between(
         f"SELECT * FROM session WHERE {span} ORDER BY starts_at, code LIMIT ? OFFSET ?",
         (since, until, limit, offset),
     ).fetchall()
-    return [_session(row, lambda session_id: _categories_of(db, session_id)) for row in rows], total
+    return _sessions(db, rows), total
 
 
 def sessions_of_day(db: Connection, hall_id: int, since: int, until: int) -> list[SessionRow]:
@@ -182,15 +177,15 @@ def sessions_of_day(db: Connection, hall_id: int, since: int, until: int) -> lis
         " ORDER BY starts_at, code",
         (hall_id, until, since),
     ).fetchall()
-    return [_session(row, lambda session_id: _categories_of(db, session_id)) for row in rows]
+    return _sessions(db, rows)
 
 
 def session(db: Connection, session_id: int) -> SessionRow:
     """Raises UnknownSessionError."""
-    row = db.execute("SELECT * FROM session WHERE session_id = ?", (session_id,)).fetchone()
-    if row is None:
+    rows = db.execute("SELECT * FROM session WHERE session_id = ?", (session_id,)).fetchall()
+    if not rows:
         raise UnknownSessionError(f"session {session_id}")
-    return _session(row, lambda number: _categories_of(db, number))
+    return _sessions(db, rows)[0]
 
 
 def programme_for(
@@ -212,10 +207,7 @@ def programme_for(
         " ORDER BY s.starts_at, s.code LIMIT ?",
         (serial, after or 0, dialect.NO_LIMIT if limit is None else limit),
     ).fetchall()
-    if limit is not None:
-        return [_session(row, lambda session_id: _categories_of(db, session_id)) for row in rows]
-    admitted = _session_categories(db)
-    return [_session(row, admitted) for row in rows]
+    return _sessions(db, rows)
 
 
 def remove_session(db: Connection, session_id: int, *, by: str, now: int) -> None:
@@ -233,13 +225,9 @@ def _hall(db: Connection, row: Row) -> HallRow:
     admitted = db.execute(
         "SELECT category FROM hall_category WHERE hall_id = ? ORDER BY 1", (row["hall_id"],)
     )
-    values = {key: row[key] for key in row.keys() if key != "names"}
+    values = {**dict(row), "names": names_of(row["names"])}
     values["sessions_only"] = bool(row["sessions_only"])
-    return HallRow(
-        **values,
-        names=names_of(row["names"]),
-        categories=tuple(selected[0] for selected in admitted),
-    )
+    return HallRow(**values, categories=tuple(selected[0] for selected in admitted))
 
 
 _DOORS = (
@@ -249,27 +237,20 @@ _DOORS = (
 
 
 def _door(row: Row) -> DoorRow:
-    values = {key: row[key] for key in row.keys() if key != "names"}
-    values["said"] = bool(values["said"])
-    return DoorRow(**values, names=names_of(row["names"]))
+    return DoorRow(**{**dict(row), "names": names_of(row["names"]), "said": bool(row["said"])})
 
 
-def _categories_of(db: Connection, session_id: int) -> tuple[int, ...]:
-    rows = db.execute(
-        "SELECT category FROM session_category WHERE session_id = ? ORDER BY 1", (session_id,)
-    )
-    return tuple(row[0] for row in rows)
-
-
-def _session_categories(db: Connection) -> Callable[[int], tuple[int, ...]]:
-    by_session: dict[int, list[int]] = {}
-    for session_id, category in db.execute("SELECT * FROM session_category ORDER BY 1, 2"):
-        by_session.setdefault(session_id, []).append(category)
-    return lambda session_id: tuple(by_session.get(session_id, ()))
-
-
-def _session(row: Row, admitted: Callable[[int], tuple[int, ...]]) -> SessionRow:
-    values = {key: row[key] for key in row.keys() if key != "titles"}
-    return SessionRow(
-        **values, titles=names_of(row["titles"]), categories=admitted(row["session_id"])
-    )
+def _sessions(db: Connection, rows: Sequence[Row]) -> list[SessionRow]:
+    admitted: dict[int, list[int]] = defaultdict(list)
+    for session_id, category in db.execute(
+        f"SELECT * FROM session_category WHERE {dialect.one_of('session_id')} ORDER BY 1, 2",
+        (dialect.many(row["session_id"] for row in rows),),
+    ):
+        admitted[session_id].append(category)
+    return [
+        SessionRow(
+            **{**dict(row), "titles": names_of(row["titles"])},
+            categories=tuple(admitted[row["session_id"]]),
+        )
+        for row in rows
+    ]

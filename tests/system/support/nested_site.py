@@ -274,7 +274,7 @@ class NestedDoor:
         reader = self.site.database.reader
         door = self._door(reader)
         outer = nesting.outer_of(reader, door)
-        hall = store.door_hall(reader, door)
+        hall = store.door(reader, door).hall_id
         listening = Subscription(hall, self.name, self.generation, outer)
         try:
             after, sign = int(target.partition("=")[2]), self.site.voucher.change

@@ -95,7 +95,7 @@ def test_facts_for_kiosks(site: Database) -> None:
     assert (hall.names["zh"], hall.closed, hall.capacity) == ("一号厅", False, 100)
     door = kiosk_facts.door_facts(db, 2)
     assert wire.decode(wire.encode(door), wire.DoorFacts) == door
-    assert store.door_hall(db, 2) == 2
+    assert store.door(db, 2).hall_id == 2
     opening, press = kiosk_facts.session_facts(db, 2, NOW)
     assert wire.decode(wire.encode(press), wire.SessionFacts) == press
     assert opening.titles == {"en": "Opening", "zh": "开幕式"}
@@ -213,7 +213,6 @@ class TestOnTheDay:
             (store.hall, UnknownHallError),
             (kiosk_facts.hall_facts, UnknownHallError),
             (store.door, store.UnknownDoorError),
-            (store.door_hall, store.UnknownDoorError),
         ],
     )
     def test_what_is_not_there(
