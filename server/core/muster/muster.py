@@ -4,6 +4,7 @@ It begins with a list of everyone inside, taken in one transaction (`snapshot`).
 assembly point leave the list, and late entries from offline doors are added.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,12 +16,13 @@ from server.core.muster import snapshot
 from server.core.muster.snapshot import Listed, Sureness
 from server.core.occupancy.stays import Stay
 from server.core.people.attendees import attendee
-from server.storage.connection import Connection, Row
+from server.storage.connection import Connection
 from server.storage.tables import insert_many
 
 # Assembly points may start before the muster begins on the server.
 EARLY_MS = 30 * 60_000
 WORDS_MAX = 200
+SHOWN_MAX = 20
 
 _PERSON = (
     "muster_id", "serial", "hall_id", "kiosk", "generation", "seq", "door_id", "since", "sureness",
@@ -63,17 +65,18 @@ IS_ON = "SELECT EXISTS (SELECT 1 FROM muster WHERE ended_at IS NULL)"
 
 def current(db: Connection) -> Muster | None:
     row = db.execute("SELECT * FROM muster WHERE ended_at IS NULL").fetchone()
-    return None if row is None else _muster(row)
+    return None if row is None else Muster(**dict(row))
 
 
-def musters(db: Connection, limit: int = 20) -> list[Muster]:
-    rows = db.execute("SELECT * FROM muster ORDER BY muster_id DESC LIMIT ?", (limit,))
-    return [_muster(row) for row in rows.fetchall()]
+def musters(db: Connection) -> list[Muster]:
+    """Return the newest musters, newest first."""
+    rows = db.execute("SELECT * FROM muster ORDER BY muster_id DESC LIMIT ?", (SHOWN_MAX,))
+    return [Muster(**dict(row)) for row in rows.fetchall()]
 
 
 def muster(db: Connection, muster_id: int) -> Muster | None:
     row = db.execute("SELECT * FROM muster WHERE muster_id = ?", (muster_id,)).fetchone()
-    return None if row is None else _muster(row)
+    return None if row is None else Muster(**dict(row))
 
 
 def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
@@ -94,7 +97,7 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
         ("muster_id", "hall_id", "sureness", "away_since", "away_doors", "unseen"),
         [
             (muster_id, item.hall_id, item.sureness.value, item.away_since,
-             snapshot.door_text(item.away_doors), item.unseen)
+             json.dumps(item.away_doors), item.unseen)
             for item in halls.values()
         ],
     )  # fmt: skip
@@ -107,9 +110,7 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
     _take_earlier(db, muster_id, now)
     subject = {"muster": muster_id, "people": len(people), "reason": reason}
     entry_log.act(db, by, Act.MUSTER_BEGUN, subject, now)
-    begun = muster(db, muster_id)
-    assert begun is not None
-    return begun
+    return Muster(muster_id, reason, now, by, None, None, None)
 
 
 def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None:
@@ -182,15 +183,10 @@ def _see(db: Connection, muster_id: int, sighting: RollCallScan) -> None:
         "INSERT INTO muster_seen (muster_id, serial, number, at, point, by, doubtful)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            muster_id,
-            sighting.serial,
-            sighting.number,
-            sighting.at,
-            sighting.point,
-            sighting.by,
+            muster_id, sighting.serial, sighting.number, sighting.at, sighting.point, sighting.by,
             _is_doubtful(db, sighting),
         ),
-    )
+    )  # fmt: skip
     _mark(db, muster_id, sighting.serial)
 
 
@@ -306,7 +302,3 @@ def _row(muster_id: int, person: Listed, hall: snapshot.HallSureness) -> tuple[o
         muster_id, person.serial, person.hall_id, person.kiosk, person.generation, person.seq,
         person.door_id, person.since, hall.sureness.value, hall.away_since, person.also_in,
     )  # fmt: skip
-
-
-def _muster(row: Row) -> Muster:
-    return Muster(**dict(row))

@@ -1,7 +1,6 @@
-import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from server.core.occupancy import hall_control
@@ -97,7 +96,7 @@ def people_inside(db: Connection) -> list[Listed]:
     )
     by_serial: dict[int, list[Listed]] = defaultdict(list)
     for row in rows:
-        line = Listed(*(row[at] for at in range(7)))
+        line = Listed(*row)
         by_serial[line.serial].append(line)
     venue_rules = rules(db)
     return [_one_line(stays, venue_rules) for _, stays in sorted(by_serial.items())]
@@ -113,15 +112,4 @@ def _one_line(stays: list[Listed], venue_rules: Rules) -> Listed:
     if not others:
         return last
     other = max(others, key=lambda line: line.since)
-    return Listed(
-        last.serial, last.hall_id, last.kiosk, last.generation, last.seq, last.door_id,
-        last.since, also_in=other.hall_id,
-    )  # fmt: skip
-
-
-def door_list(text: str) -> tuple[int, ...]:
-    return tuple(json.loads(text))
-
-
-def door_text(doors: Iterable[int]) -> str:
-    return json.dumps(list(doors))
+    return replace(last, also_in=other.hall_id)

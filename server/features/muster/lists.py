@@ -1,9 +1,9 @@
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from server.core.muster import snapshot
 from server.core.muster.snapshot import Sureness
 from server.core.people.attendees import whole_name
 from server.storage.connection import Connection, Row
@@ -162,7 +162,7 @@ def _hall(row: Row, figures: dict[str, int]) -> HallCount:
         names=names_of(row["names"]),
         sureness=Sureness(row["sureness"]),
         away_since=row["away_since"],
-        away_doors=snapshot.door_list(row["away_doors"]),
+        away_doors=tuple(json.loads(row["away_doors"])),
         unseen=row["unseen"],
         **figures,
     )
