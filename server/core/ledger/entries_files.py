@@ -76,13 +76,13 @@ def xlsx_pieces(db: Connection, asked: Asked) -> Iterator[bytes]:
 def _chunks(db: Connection, asked: Asked) -> Iterator[list[tuple[object, ...]]]:
     end, zone = newest_number(db) + 1, ZoneInfo(asked.time_zone)
     for chunk in found(db, asked.wanted, end, CHUNK_ROWS):
-        if asked.has_names:
-            yield [
-                (*_cells(entry, zone, asked.language), entry.name, entry.organisation)
-                for entry in chunk
-            ]
-        else:
-            yield [_cells(entry, zone, asked.language) for entry in chunk]
+        yield [
+            (
+                *_cells(entry, zone, asked.language),
+                *((entry.name, entry.organisation) if asked.has_names else ()),
+            )
+            for entry in chunk
+        ]
 
 
 def _cells(entry: Entry, zone: ZoneInfo, language: str) -> tuple[object, ...]:
