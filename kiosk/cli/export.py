@@ -110,8 +110,8 @@ def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out
     ]
     opening = Opening(identity.root.raw, identity.signed, last, incarnation, places)
     digest = hashlib.sha256()
-    gone = journal.closed_before_upload(1, last)
-    outer = [GoneOuter(*pair) for pair in journal.outer_closed_before_upload(1, last)] or UNSET
+    gone, gone_outer = journal.closed_before_upload(1, last)
+    outer = [GoneOuter(*pair) for pair in gone_outer] or UNSET
     _put(out, digest, opening)
     for stored in _stored(journal, last):
         _put(out, digest, Line(msgspec.Raw(stored.record), stored.head, stored.signature))

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -86,17 +86,6 @@ class _Line(msgspec.Struct, gc=False):
         return PoolKey(self.hall, PlaceKind.of(self.override_place, self.accessible_place))
 
 
-class _Named(NamedTuple):
-    kiosk: str
-    generation: int
-    seq: int
-    hall: int
-
-    @property
-    def stay(self) -> tuple[str, int, int]:
-        return (self.kiosk, self.generation, self.seq)
-
-
 _LINE = msgspec.json.Decoder(_Line)
 
 
@@ -155,7 +144,7 @@ class Replay:
         self._entries: Counter[PoolKey] = Counter()
         self._back: Counter[PoolKey] = Counter()  # places that exits took back
         self._own_back: Counter[PoolKey] = Counter()  # of these, by stays that were never offered
-        self._named: set[_Named] = set()
+        self._named: set[tuple[str, int, int, int]] = set()  # kiosk, generation, seq, hall
         self._issues: dict[int, int] = {}
         self._days: set[tuple[int, int, int]] = set()
 
@@ -246,7 +235,7 @@ class Replay:
         at most once. `seq` is the exit's.
         """
         if (stay.kiosk, stay.generation) != self._me:
-            self._named.add(_Named(stay.kiosk, stay.generation, stay.seq, pool.hall_id))
+            self._named.add((stay.kiosk, stay.generation, stay.seq, pool.hall_id))
         elif stay.seq < seq and self._end(stay.seq, pool.hall_id, 2 if credited else 1):
             self._own_back[pool] += 1
         if credited:
@@ -274,22 +263,10 @@ class Replay:
                 _compare_end(seq, self._state[seq], self._closed[seq])
         for key, state in self._state_around.items():
             _compare_end(key[0], state, self._closed_around.get(key, 0))
-        self._compare_named()
+        self._same("named_stay", "kiosk, generation, seq, hall", self._named)
         self._same("seen_issue", "serial, issue", set(self._issues.items()))
         self._same("seen_day", "serial, issue, day", self._days)
         self._compare_accounts()
-
-    def _compare_named(self) -> None:
-        """Compare the table of other kiosks' stays with those that exits here closed. Exits from
-        before nested halls have hall 0.
-        """
-        rows = self._connection.execute("SELECT kiosk, generation, seq, hall FROM named_stay")
-        stored = {_Named(**row) for row in rows}
-        before = {named.stay for named in stored if named.hall == 0}
-        lacking = {named for named in self._named - stored if named.stay not in before}
-        unproven = {named for named in stored - self._named if named.hall != 0}
-        if lacking or unproven or not before <= {named.stay for named in self._named}:
-            raise Found("its named_stay contradicts its scans")
 
     def _same(self, table: str, columns: str, wanted: set[Any]) -> None:
         stored = {tuple(row) for row in self._connection.execute(f"SELECT {columns} FROM {table}")}

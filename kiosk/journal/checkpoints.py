@@ -1,11 +1,12 @@
 """The newest checkpoint of the server's entry log, and evidence of deceit, in the journal."""
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 from badges.credential.keys import PrivateKey
 from badges.places.pool import KioskKey
 from badges.transparency.checkpoint import cosign, witness_name
 from kiosk.journal.file import JournalFile
+from kiosk.journal.seal import put_sealed
 
 EVIDENCE_MAX = 20
 
@@ -42,12 +43,7 @@ class Witness:
 
     def keep(self, newest: Witnessed) -> None:
         with self._file.transaction() as connection:
-            values = (1, newest.log_name, newest.log_key, newest.size, newest.root, newest.note)
-            connection.execute(
-                "INSERT OR REPLACE INTO witnessed (one, log_name, log_key, size, root, note, seal)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*values, self._file.seal("witnessed", *values)),
-            )
+            put_sealed(connection, self._file.seal, "witnessed", 1, *astuple(newest))
 
     def cosign(self, seen: Witnessed, time_s: int) -> str:
         """This kiosk's signature line for a checkpoint (C2SP tlog-cosignature). The checkpoint is
@@ -66,18 +62,8 @@ class Witness:
                 (evidence.old_note, evidence.new_note),
             ).fetchone()
             if not stored and count < EVIDENCE_MAX:
-                values = (
-                    count + 1,
-                    evidence.noticed_at,
-                    evidence.problem,
-                    evidence.old_note,
-                    evidence.new_note,
-                )
-                connection.execute(
-                    "INSERT INTO evidence (number, noticed_at, problem, old_note, new_note, seal)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    (*values, self._file.seal("evidence", *values)),
-                )
+                values = (count + 1, *astuple(evidence))
+                put_sealed(connection, self._file.seal, "evidence", *values)
 
     def evidence(self) -> list[Evidence]:
         with self._file.transaction() as connection:

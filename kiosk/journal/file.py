@@ -1,7 +1,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kiosk.config.disk import PRIMARY, write_trouble
@@ -14,7 +14,7 @@ from kiosk.journal.errors import (
     JournalError,
     JournalMissingError,
 )
-from kiosk.journal.seal import Seal, seal_all
+from kiosk.journal.seal import Seal, put_sealed
 from kiosk.texts.messages import Code, Message, as_message
 
 _AROUND = (
@@ -66,10 +66,9 @@ class JournalFile:
         try:
             schema.configure(self._connection)
             self._make_tables()
-            if check:
-                problem = journal_check.problem(self._connection, self._owner, self.seal)
-            else:
-                problem = None
+            problem = (
+                journal_check.problem(self._connection, self._owner, self.seal) if check else None
+            )
         except schema.SettingError as error:
             raise JournalError(
                 f"{error} for {self.path.name}; without it a power cut could lose scans. "
@@ -97,23 +96,19 @@ class JournalFile:
                 f"{self.path.name} was written by a newer Hallkeeper. Nothing was changed. "
                 "Use the newer version."
             )
+        if 0 < version < schema.VERSION:
+            raise JournalError(
+                f"{self.path.name} was written by a Hallkeeper from before 1.0. Nothing was "
+                f"changed. Send its scans with that version, and enrol this kiosk again ({AGAIN})."
+            )
         if version == 0:
             self._connection.execute("BEGIN IMMEDIATE")
             for statement in schema.TABLES:
                 self._connection.execute(statement)
-            self._connection.execute(
-                "INSERT INTO state (one, kiosk, generation) VALUES (1, ?, ?)",
-                (self._owner.kiosk, self._owner.generation),
-            )
+            state = (1, self._owner.kiosk, self._owner.generation, 0, 0, 0, 0, 0, 0)
+            put_sealed(self._connection, self.seal, "state", *state)
             self._connection.execute("COMMIT")
         self._check_owner()
-        for later in range(max(version, 1) + 1, schema.VERSION + 1):
-            self._connection.execute("BEGIN IMMEDIATE")
-            for statement in schema.CHANGES[later]:
-                self._connection.execute(statement)
-            if later == schema.SEALS_SINCE:
-                seal_all(self._connection, self.seal)
-            self._connection.execute("COMMIT")
 
     def _check_owner(self) -> None:
         """Raises JournalError if the file is another kiosk's intact journal, and DatabaseError if
@@ -153,12 +148,10 @@ class JournalFile:
                 raise
 
     def _roll_back(self) -> None:
-        try:
+        # The caller raises the first error, which is more informative.
+        with suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            # The caller raises the first error, which is more informative.
-            pass
 
     def close(self) -> None:
         with self._lock:

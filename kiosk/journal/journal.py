@@ -115,12 +115,8 @@ class Journal:
             ).fetchall()
             gone, gone_outer = _gone(connection, first, last)
             head = head_at(connection, transaction.state, last)
-            state, accounts, grants = (
-                transaction.state,
-                transaction.accounts(),
-                transaction.grants(),
-            )
-            mark = transaction.mark()
+            state, accounts = transaction.state, transaction.accounts()
+            grants, mark = transaction.grants(), transaction.mark()
         return Offer(
             first_seq=first,
             records=[row["record"] for row in rows],
@@ -134,16 +130,14 @@ class Journal:
             outer_closed_before_upload=tuple(gone_outer),
         )
 
-    def closed_before_upload(self, first: int, last: int) -> list[int]:
+    def closed_before_upload(
+        self, first: int, last: int
+    ) -> tuple[list[int], list[tuple[int, int]]]:
         """The entries of these sequences whose place an exit here took back before their upload
-        (rule 4).
+        (rule 4). For outer halls, entries and halls.
         """
         with self._file.transaction() as connection:
-            return _gone(connection, first, last)[0]
-
-    def outer_closed_before_upload(self, first: int, last: int) -> list[tuple[int, int]]:
-        with self._file.transaction() as connection:
-            return _gone(connection, first, last)[1]
+            return _gone(connection, first, last)
 
     def acked(
         self,

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-VERSION = 6
-SEALS_SINCE = 2  # this version's migration also seals all existing rows
+VERSION = 6  # versions 1 to 5 were never released
 BUSY_TIMEOUT_MS = 5_000
 
 PRAGMAS: tuple[tuple[str, str | int, str | int], ...] = (
@@ -28,18 +27,21 @@ PRAGMAS: tuple[tuple[str, str | int, str | int], ...] = (
     ("wal_autocheckpoint", 4_000, 4_000),
 )
 
+# Every row that the scans do not prove has a seal (kiosk/journal/seal.py). `override` is a
+# badges.record.PlaceKind.
 TABLES = (
     """
     CREATE TABLE state (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         kiosk TEXT NOT NULL,
         generation INTEGER NOT NULL,
-        acked INTEGER NOT NULL DEFAULT 0 CHECK (acked >= 0),
-        offered INTEGER NOT NULL DEFAULT 0 CHECK (offered >= acked),
-        counter INTEGER NOT NULL DEFAULT 0,
-        incarnation INTEGER NOT NULL DEFAULT 0,
-        fenced INTEGER NOT NULL DEFAULT 0 CHECK (fenced IN (0, 1)),
-        resting INTEGER NOT NULL DEFAULT 0 CHECK (resting IN (0, 1))
+        acked INTEGER NOT NULL CHECK (acked >= 0),
+        offered INTEGER NOT NULL CHECK (offered >= acked),
+        counter INTEGER NOT NULL,
+        incarnation INTEGER NOT NULL,
+        fenced INTEGER NOT NULL CHECK (fenced IN (0, 1)),
+        resting INTEGER NOT NULL CHECK (resting IN (0, 1)),
+        seal BLOB NOT NULL
     ) STRICT
     """,
     """
@@ -50,32 +52,39 @@ TABLES = (
         signature BLOB NOT NULL CHECK (length(signature) = 64)
     ) STRICT
     """,
+    # The places in one of a hall's pools, with the server's signature of its grants.
     """
     CREATE TABLE account (
         hall INTEGER NOT NULL,
-        override INTEGER NOT NULL CHECK (override IN (0, 1)),
+        override INTEGER NOT NULL CHECK (override IN (0, 1, 2)),
         granted INTEGER NOT NULL,
         returned INTEGER NOT NULL,
         entries INTEGER NOT NULL,
         credited INTEGER NOT NULL CHECK (credited <= entries),
         trusted INTEGER NOT NULL,
+        signed INTEGER NOT NULL,
+        signed_in INTEGER NOT NULL,
+        signature BLOB NOT NULL,
+        seal BLOB NOT NULL,
         PRIMARY KEY (hall, override),
         CHECK (granted - returned - entries + credited + trusted >= 0)
     ) STRICT
     """,
-    # A stay that an entry here opened. Credited: its place was taken back here
-    # (docs/design/places.md, rule 3).
+    # A stay that an entry here opened, in the door's hall or an outer hall (`around`). Credited:
+    # its place was taken back here (docs/design/places.md, rule 3).
     """
     CREATE TABLE own_stay (
-        seq INTEGER PRIMARY KEY REFERENCES scan,
+        seq INTEGER NOT NULL REFERENCES scan,
         hall INTEGER NOT NULL,
         serial INTEGER NOT NULL,
         since INTEGER NOT NULL,
         door INTEGER NOT NULL,
-        override INTEGER NOT NULL DEFAULT 0,
+        override INTEGER NOT NULL,
         open INTEGER NOT NULL DEFAULT 1 CHECK (open IN (0, 1)),
-        credited INTEGER NOT NULL DEFAULT 0 CHECK (credited <= 1 - open)
-    ) STRICT
+        credited INTEGER NOT NULL DEFAULT 0 CHECK (credited <= 1 - open),
+        around INTEGER NOT NULL CHECK (around IN (0, 1)),
+        PRIMARY KEY (seq, hall)
+    ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX own_stay_open ON own_stay (serial, hall) WHERE open = 1",
     # A stay of another kiosk that an exit here closed.
@@ -84,7 +93,8 @@ TABLES = (
         kiosk TEXT NOT NULL,
         generation INTEGER NOT NULL,
         seq INTEGER NOT NULL,
-        PRIMARY KEY (kiosk, generation, seq)
+        hall INTEGER NOT NULL,
+        PRIMARY KEY (kiosk, generation, seq, hall)
     ) STRICT, WITHOUT ROWID
     """,
     # The highest issue of a serial that was shown here, if above the first.
@@ -94,6 +104,15 @@ TABLES = (
         issue INTEGER NOT NULL CHECK (issue BETWEEN 2 AND 255)
     ) STRICT
     """,
+    # The day credentials shown here. Each replaces a badge on one day.
+    """
+    CREATE TABLE seen_day (
+        serial INTEGER NOT NULL,
+        issue INTEGER NOT NULL,
+        day INTEGER NOT NULL CHECK (day BETWEEN 0 AND 15),
+        PRIMARY KEY (serial, issue, day)
+    ) STRICT, WITHOUT ROWID
+    """,
     # The newest checkpoint of the entry log that this kiosk verified.
     """
     CREATE TABLE witnessed (
@@ -102,7 +121,8 @@ TABLES = (
         log_key BLOB NOT NULL,
         size INTEGER NOT NULL,
         root BLOB NOT NULL,
-        note TEXT NOT NULL
+        note TEXT NOT NULL,
+        seal BLOB NOT NULL
     ) STRICT
     """,
     # Proof that the log's owner showed two histories. Kept for good.
@@ -112,135 +132,24 @@ TABLES = (
         noticed_at INTEGER NOT NULL,
         problem TEXT NOT NULL,
         old_note TEXT NOT NULL,
-        new_note TEXT NOT NULL
+        new_note TEXT NOT NULL,
+        seal BLOB NOT NULL
     ) STRICT
     """,
-    "PRAGMA user_version = 1",
+    # The server's progress, by its signed statement.
+    """
+    CREATE TABLE mark (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        incarnation INTEGER NOT NULL,
+        run TEXT NOT NULL,
+        cursor INTEGER NOT NULL,
+        entries INTEGER NOT NULL,
+        signature BLOB NOT NULL,
+        seal BLOB NOT NULL
+    ) STRICT
+    """,
+    f"PRAGMA user_version = {VERSION}",
 )
-
-# Migrations to each later version. A new file runs them all.
-CHANGES: dict[int, tuple[str, ...]] = {
-    # Every row that the scans do not prove has a seal (kiosk/journal/seal.py), and each account has
-    # the server's signature of its grants.
-    2: (
-        "ALTER TABLE state ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
-        "ALTER TABLE account ADD COLUMN signed INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE account ADD COLUMN signed_in INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE account ADD COLUMN signature BLOB NOT NULL DEFAULT x''",
-        "ALTER TABLE account ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
-        "ALTER TABLE witnessed ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
-        "ALTER TABLE evidence ADD COLUMN seal BLOB NOT NULL DEFAULT x''",
-        # Scans that were answered again after a restart.
-        """
-        CREATE TABLE repeated (
-            seq INTEGER PRIMARY KEY REFERENCES scan,
-            seal BLOB NOT NULL
-        ) STRICT
-        """,
-        # The wall clock's lead over the monotonic clock, in which boot, and the scan after which
-        # the wall clock was last set.
-        """
-        CREATE TABLE clock (
-            one INTEGER PRIMARY KEY CHECK (one = 1),
-            boot TEXT NOT NULL,
-            ahead_ms INTEGER NOT NULL,
-            since INTEGER NOT NULL,
-            seal BLOB NOT NULL
-        ) STRICT
-        """,
-        # The server's progress, by its signed statement.
-        """
-        CREATE TABLE mark (
-            one INTEGER PRIMARY KEY CHECK (one = 1),
-            incarnation INTEGER NOT NULL,
-            run TEXT NOT NULL,
-            cursor INTEGER NOT NULL,
-            entries INTEGER NOT NULL,
-            signature BLOB NOT NULL,
-            seal BLOB NOT NULL
-        ) STRICT
-        """,
-        "PRAGMA user_version = 2",
-    ),
-    # An entry may open a stay in the door's hall and in each outer hall, and an exit may close
-    # them.
-    3: (
-        """
-        CREATE TABLE own_stay_3 (
-            seq INTEGER NOT NULL REFERENCES scan,
-            hall INTEGER NOT NULL,
-            serial INTEGER NOT NULL,
-            since INTEGER NOT NULL,
-            door INTEGER NOT NULL,
-            override INTEGER NOT NULL DEFAULT 0,
-            open INTEGER NOT NULL DEFAULT 1 CHECK (open IN (0, 1)),
-            credited INTEGER NOT NULL DEFAULT 0 CHECK (credited <= 1 - open),
-            around INTEGER NOT NULL DEFAULT 0 CHECK (around IN (0, 1)),
-            PRIMARY KEY (seq, hall)
-        ) STRICT, WITHOUT ROWID
-        """,
-        "INSERT INTO own_stay_3 (seq, hall, serial, since, door, override, open, credited)"
-        " SELECT seq, hall, serial, since, door, override, open, credited FROM own_stay",
-        "DROP TABLE own_stay",
-        "ALTER TABLE own_stay_3 RENAME TO own_stay",
-        "CREATE INDEX own_stay_open ON own_stay (serial, hall) WHERE open = 1",
-        # Hall 0 does not exist. Stays closed before this version count as closed in every hall.
-        """
-        CREATE TABLE named_stay_3 (
-            kiosk TEXT NOT NULL,
-            generation INTEGER NOT NULL,
-            seq INTEGER NOT NULL,
-            hall INTEGER NOT NULL,
-            PRIMARY KEY (kiosk, generation, seq, hall)
-        ) STRICT, WITHOUT ROWID
-        """,
-        "INSERT INTO named_stay_3 SELECT kiosk, generation, seq, 0 FROM named_stay",
-        "DROP TABLE named_stay",
-        "ALTER TABLE named_stay_3 RENAME TO named_stay",
-        "PRAGMA user_version = 3",
-    ),
-    # Kept places are a third pool. `override` is a badges.record.PlaceKind, here and in own_stay.
-    4: (
-        """
-        CREATE TABLE account_4 (
-            hall INTEGER NOT NULL,
-            override INTEGER NOT NULL CHECK (override IN (0, 1, 2)),
-            granted INTEGER NOT NULL,
-            returned INTEGER NOT NULL,
-            entries INTEGER NOT NULL,
-            credited INTEGER NOT NULL CHECK (credited <= entries),
-            trusted INTEGER NOT NULL,
-            signed INTEGER NOT NULL DEFAULT 0,
-            signed_in INTEGER NOT NULL DEFAULT 0,
-            signature BLOB NOT NULL DEFAULT x'',
-            seal BLOB NOT NULL DEFAULT x'',
-            PRIMARY KEY (hall, override),
-            CHECK (granted - returned - entries + credited + trusted >= 0)
-        ) STRICT
-        """,
-        "INSERT INTO account_4 (hall, override, granted, returned, entries, credited, trusted,"
-        " signed, signed_in, signature, seal)"
-        " SELECT hall, override, granted, returned, entries, credited, trusted,"
-        " signed, signed_in, signature, seal FROM account",
-        "DROP TABLE account",
-        "ALTER TABLE account_4 RENAME TO account",
-        "PRAGMA user_version = 4",
-    ),
-    # A day credential replaces a badge on one day. Those shown here are stored.
-    5: (
-        """
-        CREATE TABLE seen_day (
-            serial INTEGER NOT NULL,
-            issue INTEGER NOT NULL,
-            day INTEGER NOT NULL CHECK (day BETWEEN 0 AND 15),
-            PRIMARY KEY (serial, issue, day)
-        ) STRICT, WITHOUT ROWID
-        """,
-        "PRAGMA user_version = 5",
-    ),
-    # Answers are no longer repeated after a restart (kiosk/door/repeats.py).
-    6: ("DROP TABLE repeated", "DROP TABLE clock", "PRAGMA user_version = 6"),
-}
 
 
 class Connection(Protocol):

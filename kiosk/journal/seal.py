@@ -43,14 +43,14 @@ def sealer(key: PrivateKey) -> Seal:
     return seal
 
 
-def seal_all(connection: Connection, seal: Seal) -> None:
-    for table, columns in SEALED.items():
-        names = ", ".join(columns)
-        rows = connection.execute(f"SELECT rowid, {names} FROM {table}").fetchall()
-        for rowid, *values in rows:
-            connection.execute(
-                f"UPDATE {table} SET seal = ? WHERE rowid = ?", (seal(table, *values), rowid)
-            )
+def put_sealed(connection: Connection, seal: Seal, table: str, *values: Any) -> None:
+    """Insert or replace a row with its seal. `values` are in the order of SEALED."""
+    columns = ", ".join(SEALED[table])
+    marks = "?, " * len(values)
+    connection.execute(
+        f"INSERT OR REPLACE INTO {table} ({columns}, seal) VALUES ({marks}?)",
+        (*values, seal(table, *values)),
+    )
 
 
 def seal_problem(connection: Connection, seal: Seal) -> str | None:

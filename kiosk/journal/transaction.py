@@ -2,7 +2,9 @@
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import astuple
 
+import msgspec
 from msgspec.structs import replace
 
 from badges.admission.facts import Admitted, Direction
@@ -20,7 +22,7 @@ from badges.record import (
 from badges.transparency.chain import chain_next
 from badges.wire.wire import HEAD_CONTEXT, Mark
 from kiosk.journal.schema import Connection
-from kiosk.journal.seal import Seal
+from kiosk.journal.seal import Seal, put_sealed
 from kiosk.journal.values import (
     Draft,
     OuterDraft,
@@ -83,25 +85,10 @@ class JournalTransaction:
         if account.fenced or self.state.resting:
             account = account.rest()
         grant = self.grant(key) if grant is None else grant
-        values = (
-            key.hall_id,
-            int(key.kind),
-            account.granted,
-            account.returned,
-            account.entries,
-            account.credited,
-            account.trusted,
-            grant.granted,
-            grant.incarnation,
-            grant.signature,
-        )
-        self._connection.execute(
-            "INSERT OR REPLACE INTO account"
-            " (hall, override, granted, returned, entries, credited, trusted,"
-            " signed, signed_in, signature, seal)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*values, self._seal("account", *values)),
-        )
+        put_sealed(
+            self._connection, self._seal, "account", key.hall_id, int(key.kind), account.granted,
+            account.returned, account.entries, account.credited, account.trusted, *astuple(grant),
+        )  # fmt: skip
 
     def accounts(self) -> dict[PoolKey, Account]:
         rows = self._connection.execute(
@@ -130,12 +117,7 @@ class JournalTransaction:
         return Mark(**row) if row else None
 
     def keep_mark(self, mark: Mark) -> None:
-        values = (1, mark.incarnation, mark.run, mark.cursor, mark.entries, mark.signature)
-        self._connection.execute(
-            "INSERT OR REPLACE INTO mark (one, incarnation, run, cursor, entries, signature, seal)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*values, self._seal("mark", *values)),
-        )
+        put_sealed(self._connection, self._seal, "mark", 1, *msgspec.structs.astuple(mark))
 
     def own_stays(self, serial: int, hall: int) -> list[OwnStay]:
         rows = self._connection.execute(
@@ -159,8 +141,7 @@ class JournalTransaction:
     def is_named(self, stay: StayRef, hall: int) -> bool:
         """Whether an exit here closed this stay of another kiosk in the hall."""
         row = self._connection.execute(
-            "SELECT 1 FROM named_stay WHERE kiosk = ? AND generation = ? AND seq = ?"
-            " AND hall IN (?, 0)",
+            "SELECT 1 FROM named_stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall = ?",
             (stay.kiosk, stay.generation, stay.seq, hall),
         ).fetchone()
         return row is not None
@@ -270,20 +251,10 @@ class JournalTransaction:
 
     def _change(self, state: State) -> None:
         self.state = state
-        values = (
-            state.acked,
-            state.offered,
-            state.counter,
-            state.incarnation,
-            int(state.fenced),
-            int(state.resting),
-        )
-        seal = self._seal("state", 1, state.kiosk, state.generation, *values)
-        self._connection.execute(
-            "UPDATE state SET acked = ?, offered = ?, counter = ?, incarnation = ?, fenced = ?,"
-            " resting = ?, seal = ?",
-            (*values, seal),
-        )
+        put_sealed(
+            self._connection, self._seal, "state", 1, state.kiosk, state.generation, state.acked,
+            state.offered, state.counter, state.incarnation, int(state.fenced), int(state.resting),
+        )  # fmt: skip
 
     def _open_stay(self, draft: Draft, seq: int) -> None:
         if draft.badge is None:

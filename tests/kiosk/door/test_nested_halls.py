@@ -1,6 +1,5 @@
 """A door that leads into a room and the hall around it: both places in one commit, or neither."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,6 @@ from badges.places.account import NoPlaceError, Order
 from badges.places.pool import PoolKey
 from badges.record import OuterHall, PlaceKind, StayRef
 from badges.wire import wire
-from kiosk.journal import schema
-from kiosk.journal.journal import Journal
 from kiosk.journal.values import Draft, OuterDraft
 from kiosk.supervisor.override import OverrideHandler, Word
 from tests.kiosk.support.door_fixture import (
@@ -21,7 +18,6 @@ from tests.kiosk.support.door_fixture import (
     GENERATION,
     HALL,
     KIOSK,
-    KIOSK_KEY,
     NOON,
     Clock,
     LocalDoor,
@@ -293,35 +289,3 @@ def test_a_restart_keeps_the_halls_of_the_door(door: LocalDoor) -> None:
     assert door.replica.context is not None
     assert door.replica.context.halls == (HALL, AROUND)
     assert door.replica.context.outer_names == {AROUND: NAMES}
-
-
-def test_a_journal_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
-    """With its open stays, and those that exits closed."""
-    path = tmp_path / "journal.db"
-    connection = schema.connect(path)
-    for statement in schema.TABLES:
-        connection.execute(statement)
-    connection.execute(
-        "INSERT INTO state (one, kiosk, generation) VALUES (1, ?, ?)", (KIOSK, GENERATION)
-    )
-    connection.close()
-    old = sqlite3.connect(path)
-    old.execute("INSERT INTO named_stay VALUES ('south-1', 1, 4)")
-    old.execute("INSERT INTO scan VALUES (1, x'7b7d', zeroblob(32), zeroblob(64))")
-    old.execute(
-        "INSERT INTO own_stay (seq, hall, serial, since, door) VALUES (1, ?, ?, 5, ?)",
-        (HALL, SERIAL, DOOR),
-    )
-    old.commit()
-    old.close()
-    with Journal(path, KIOSK, GENERATION, KIOSK_KEY, check=False) as journal:
-        with journal.transaction() as step:
-            assert [stay.stay.seq for stay in step.own_stays(SERIAL, HALL)] == [1]
-            assert step.own_stays(SERIAL, AROUND) == []
-            named = StayRef("south-1", 1, 4)
-            assert step.is_named(named, HALL)
-            assert step.is_named(named, AROUND)
-            assert not step.is_named(StayRef("south-1", 1, 5), HALL)
-    again = sqlite3.connect(path)
-    assert again.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
-    again.close()

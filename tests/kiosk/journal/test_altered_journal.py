@@ -22,7 +22,7 @@ from badges.places.pool import PoolKey
 from badges.places.signed import mark_message, sign_order
 from badges.record import PlaceKind, StayRef
 from badges.wire import wire
-from kiosk.journal import check, schema
+from kiosk.journal import check
 from kiosk.journal.checkpoints import Evidence, Witnessed
 from kiosk.journal.errors import JournalDamagedError, JournalError
 from kiosk.journal.journal import Journal
@@ -80,7 +80,7 @@ def scan(journal: Journal, direction: Direction, serial: int, **fields: Any) -> 
         ).seq
 
 
-def live(journal: Journal, *, nested: bool = True) -> None:
+def live(journal: Journal) -> None:
     """An example of everything that a journal can contain."""
     journal.obey([order(20), order(4, kind=PlaceKind.OVERRIDE)])
     entries = [enter(journal, serial) for serial in range(6)]
@@ -95,10 +95,9 @@ def live(journal: Journal, *, nested: bool = True) -> None:
     scan(
         journal, Direction.ENTRY, 10, kind=PlaceKind.OVERRIDE, act="override", by="user:1", note="x"
     )
-    if nested:
-        scan(journal, Direction.ENTRY, 12, day=1)
-        live_around(journal)
-        live_kept(journal)
+    scan(journal, Direction.ENTRY, 12, day=1)
+    live_around(journal)
+    live_kept(journal)
     journal.offer(4)
     journal.acked(7, 1, [order(22, 3)], mark=mark(40))
     journal.next_counter()
@@ -423,80 +422,3 @@ class TestOrders:
             journal.obey([order(5)])
         with opened(tmp_path / "journal.db") as journal:
             assert journal.offer(1).grants[PoolKey(HALL)].granted == 7
-
-
-def test_a_journal_of_today_opens(tmp_path: Path) -> None:
-    """A journal from before seals and signatures."""
-    path = tmp_path / "journal.db"
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        for statement in schema.TABLES:
-            db.execute(statement)
-        db.execute("INSERT INTO state (one, kiosk, generation) VALUES (1, ?, ?)", ME)
-        db.execute("INSERT INTO account VALUES (?, 0, 12, 2, 0, 0, 0)", (HALL,))
-    with opened(path) as journal:
-        assert journal.accounts()[PoolKey(HALL)].free == 10
-        journal.acked(0, 1, [order(12)], mark=mark(1))
-    with opened(path) as journal:
-        assert journal.offer(1).grants[PoolKey(HALL)].granted == 12
-        assert journal.offer(1).mark == mark(1)
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
-
-
-@pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A journal of version 2, without outer halls, with everything that it could contain."""
-    path = tmp_path_factory.mktemp("before") / "journal.db"
-    with opened(path) as journal:
-        live(journal, nested=False)
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        objects = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
-        for statement in (*schema.TABLES, *schema.CHANGES[2]):
-            name = statement.split("(")[0].split()[-1]
-            if name in ("repeated", "clock"):
-                db.execute(statement)
-            if "CREATE TABLE" not in statement or name not in ("own_stay", "named_stay"):
-                continue
-            db.execute(f"ALTER TABLE {name} RENAME TO newer")
-            db.execute(statement)
-            fields = [row[1] for row in db.execute(f"PRAGMA table_info({name})")]
-            db.execute(f"INSERT INTO {name} SELECT {', '.join(fields)} FROM newer")
-            db.execute("DROP TABLE newer")
-        db.execute("DROP TABLE seen_day")
-        db.execute(objects["own_stay_open"])
-        db.execute("PRAGMA user_version = 2")
-    return path
-
-
-def test_a_journal_of_the_version_before_opens_and_goes_on(before: Path, tmp_path: Path) -> None:
-    path = Path(shutil.copy(before, tmp_path / "journal.db"))
-    with opened(path) as journal, journal.transaction() as step:
-        named = StayRef("south-1", 2, 5)
-        assert step.is_named(named, HALL)
-        assert step.is_named(named, AROUND)
-        assert [own_stay.stay for own_stay in step.own_stays(3, HALL)] == [own(4)]
-    with opened(path) as journal:
-        live_around(journal)
-        leave(journal, 3, own(4))
-    opened(path).close()
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE named_stay SET seq = seq + 100",
-        "DELETE FROM named_stay WHERE seq = 5",
-        "UPDATE own_stay SET open = 1, credited = 0 WHERE seq = 1",
-        "UPDATE own_stay SET hall = hall + 1 WHERE seq = 3",
-    ],
-)
-def test_changes_before_a_migration_are_detected(
-    before: Path, tmp_path: Path, statement: str
-) -> None:
-    path = Path(shutil.copy(before, tmp_path / "journal.db"))
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        assert db.execute(statement).rowcount > 0
-    with pytest.raises(JournalDamagedError):
-        opened(path)

@@ -154,12 +154,10 @@ class TestStays:
             self.both(journal, Direction.ENTRY)
         for seq in (2, 3):
             self.both(journal, Direction.EXIT, seq)
-        assert journal.closed_before_upload(1, 5) == [2, 3]
-        assert journal.outer_closed_before_upload(1, 5) == [(2, AROUND), (3, AROUND)]
+        assert journal.closed_before_upload(1, 5) == ([2, 3], [(2, AROUND), (3, AROUND)])
         for first, last, gone in ((1, 2, [2]), (3, 5, [3]), (1, 1, [])):
-            assert journal.closed_before_upload(first, last) == gone
             around = [(seq, AROUND) for seq in gone]
-            assert journal.outer_closed_before_upload(first, last) == around
+            assert journal.closed_before_upload(first, last) == (gone, around)
 
     def test_open_ones_are_those_of_the_hall_that_have_begun_by_then(
         self, journal: Journal

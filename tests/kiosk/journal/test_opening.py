@@ -77,6 +77,15 @@ class TestOpening:
         with pytest.raises(JournalError, match="newer"):
             open_journal(tmp_path)
 
+    def test_a_journal_from_before_1_0_is_refused(self, tmp_path: Path) -> None:
+        open_journal(tmp_path).close()
+        with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
+            db.execute("PRAGMA user_version = 5")
+        with pytest.raises(JournalError, match="before 1.0") as caught:
+            open_journal(tmp_path)
+        assert not isinstance(caught.value, JournalDamagedError)
+        assert (tmp_path / "journal.db").exists()
+
 
 class TestDamage:
     """After any damage, the file is kept and the text has the remedy."""
