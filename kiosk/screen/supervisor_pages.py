@@ -126,23 +126,15 @@ def lock() -> Response:
 @blueprint.post("/override")
 @in_plain_words
 def override() -> Response:
-    request_body = _body(Overruling)
-    return _json(
-        {
-            "seq": supervision()
-            .override(request_body.seq, request_body.reason, request_body.note)
-            .seq
-        }
-    )
+    asked = _body(Overruling)
+    return _json({"seq": supervision().override(asked.seq, asked.reason, asked.note).seq})
 
 
 @blueprint.post("/annul")
 @in_plain_words
 def annul() -> Response:
-    request_body = _body(Overruling)
-    return _json(
-        {"seq": supervision().annul(request_body.seq, request_body.reason, request_body.note).seq}
-    )
+    asked = _body(Overruling)
+    return _json({"seq": supervision().annul(asked.seq, asked.reason, asked.note).seq})
 
 
 @blueprint.post("/people")
@@ -172,13 +164,7 @@ def direction() -> Response:
 def doors() -> Response:
     own = supervision().own_door
     listed = [
-        {
-            "door": choice.door,
-            "names": choice.names,
-            "hall_names": choice.hall_names,
-            "mode": choice.mode,
-            "current": choice.door == own,
-        }
+        {**msgspec.structs.asdict(choice), "current": choice.door == own}
         for choice in supervision().doors()
     ]
     return _json({"doors": listed})

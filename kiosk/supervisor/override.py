@@ -149,14 +149,9 @@ class OverrideHandler:
         flags = set()
         if badge.issue <= self._replica.copied_issue(badge.serial):
             flags.add(Flag.LIKELY_COPY)
-        if self._known.presence(badge.serial, context.hall.hall_id, transaction) is not None:
-            flags.add(Flag.PASSBACK)
-        for hall in context.outer:
-            watched = hall.anti_passback is not AntiPassback.OFF
-            if (
-                watched
-                and self._known.presence(badge.serial, hall.hall_id, transaction) is not None
-            ):
+        watched = [hall for hall in context.outer if hall.anti_passback is not AntiPassback.OFF]
+        for hall in (context.hall, *watched):
+            if self._known.presence(badge.serial, hall.hall_id, transaction) is not None:
                 flags.add(Flag.PASSBACK)
         return frozenset(flags | asked_by(badge))
 
@@ -216,7 +211,13 @@ class OverrideHandler:
                 is_owed=self._known.is_owed(transaction),
             )
             free = least_free(context, transaction)
-        return _annulled(context, entry, badge, decision, record, free, word, holder)
+        scan = Scan(badge, Direction.EXIT, record.scanned_at)
+        answer = make_answer(
+            scan, decision, context, seq=record.seq, free=free, holder=holder, by=word.name
+        )
+        time = context.local_time(entry.scanned_at)
+        words = each(lambda lang: annul_words(lang, time, word.name, word.note))
+        return replace(answer, act="annul", explanation=words)
 
     def _context(self) -> DoorContext:
         context = self._replica.context
@@ -257,22 +258,3 @@ def _badge_of(entry: ScanRecord) -> Credential:
         key_id=0,
         kind=Kind.DAY if of_day else Kind.PRINTED,
     )
-
-
-def _annulled(
-    context: DoorContext,
-    entry: ScanRecord,
-    badge: Credential,
-    decision: Decision,
-    record: ScanRecord,
-    free: tuple[int, int],
-    word: Word,
-    holder: HolderName | None,
-) -> Answer:
-    scan = Scan(badge, Direction.EXIT, record.scanned_at)
-    answer = make_answer(
-        scan, decision, context, seq=record.seq, free=free, holder=holder, by=word.name
-    )
-    time = context.local_time(entry.scanned_at)
-    words = each(lambda lang: annul_words(lang, time, word.name, word.note))
-    return replace(answer, act="annul", explanation=words)
