@@ -33,8 +33,7 @@ from tests.server.support.pages import Pages
 def pages(event: Event, site: Database, tmp_path: Path) -> Iterator[Pages]:
     with Pages(event, site) as opened:
         opened.issue()
-        main, west = opened.kiosk("main-1", "main"), opened.kiosk("west-1", "h1-west")
-        opened.send(main)
+        main, west = opened.connected_kiosk("main-1", "main"), opened.kiosk("west-1", "h1-west")
         for name in ("A1", "A2", "A3"):
             one = main.scan(opened.now, opened.serial(name), category=1)
         main.leave(opened.now + MINUTE, opened.serial("A3"), main.ref(one))
@@ -57,7 +56,7 @@ def answers(pages: Pages, tmp_path: Path, language: str) -> dict[str, str]:
         export(db, pages.event, out, Selection(), now=NOW, progress=lambda at, of: None)
     auditor = pages.staff("auditor")
     auditor.get(f"/admin/log/?lang={language}")
-    (scan,) = pages.database.reader.execute("SELECT MIN(number) FROM scan").fetchone()
+    scan = pages.value("SELECT MIN(number) FROM scan")
     found = {
         name: auditor.get(f"/admin/log/{name}").text
         for name in ("", "?what=scan&hall=1", "?day=never", str(scan), "integrity", "compare",

@@ -160,7 +160,7 @@ class Feeds:
         self.pages = pages
         self.served = Served(pages.app)
         self.hub = services_of(pages.app).hub
-        (code,) = pages.database.reader.execute("SELECT code FROM door").fetchone()
+        code = pages.value("SELECT code FROM door")
         self.door = pages.kiosk("west", code)
 
     def scope(self) -> Scope:

@@ -17,8 +17,7 @@ from tests.server.support.pages import Pages
 def held(filled: Console) -> Console:
     """Two people at two doors."""
     with Database(filled.event.database_path) as database, Pages(filled.event, database) as pages:
-        main, west = pages.kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
-        pages.send(main)
+        main, west = pages.connected_kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
         for name in ("A1", "A2"):
             main.scan(NOW, serial_of(database, name), decision="denied", reason="revoked")
         west.scan(NOW, serial_of(database, "A1"), decision="denied", reason="hall_closed")

@@ -96,7 +96,7 @@ def test_many_at_once_share_commits(pages: Pages, served: Served, door: FakeDoor
 
 
 def a_door(pages: Pages) -> str:
-    return str(pages.database.reader.execute("SELECT code FROM door LIMIT 1").fetchone()[0])
+    return str(pages.value("SELECT code FROM door LIMIT 1"))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Shared by the tests of pages: the app at a fixed time, staff of every role, kiosks."""
 
 import os
+import re
 import sys
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 
 from flask import Flask, session
 from flask.testing import FlaskClient
@@ -21,7 +23,7 @@ from server.core.event.directory import Event
 from server.core.event.settings import ROLES
 from server.core.kiosks import contact, registry
 from server.core.ledger import ingest
-from server.core.people import issuing
+from server.core.people import attendees, issuing
 from server.core.staff import users
 from server.storage import dialect
 from server.storage.database import Database
@@ -136,6 +138,27 @@ class Pages:
             lambda db: issuing.issue_missing(db, self.event, now=self.now, by="test")
         )
 
+    def reissue(self, serial: int) -> None:
+        self.database.write(
+            lambda db: issuing.reissue(
+                db, self.event, serial, reason="lost", now=self.now, by="test"
+            )
+        )
+
+    def revoke(self, serial: int) -> None:
+        self.database.write(
+            lambda db: issuing.revoke(db, serial, reason="conduct", now=self.now, by="test")
+        )
+
+    def change_attendee(self, serial: int, **values: object) -> None:
+        self.database.write(
+            lambda db: attendees.change_attendee(db, serial, values, by="test", now=self.now)
+        )
+
+    def value(self, query: str, *values: object) -> Any:
+        """The first column of the first row."""
+        return self.database.reader.execute(query, values).fetchone()[0]
+
     def serial(self, external_id: str) -> int:
         return serial_of(self.database, external_id)
 
@@ -149,6 +172,12 @@ class Pages:
         self.database.write(
             lambda db: registry.confirm(db, self.event, name, by="test", now=self.now)
         )
+        return door
+
+    def connected_kiosk(self, name: str, door_code: str) -> FakeDoor:
+        """A working kiosk that has sent its first batch, and so has places."""
+        door = self.kiosk(name, door_code)
+        self.send(door)
         return door
 
     def shown(self, door: FakeDoor, door_code: str) -> str:
@@ -179,10 +208,16 @@ class Pages:
 
         door.acked = self.database.write(step)
         door.counter += 1
-        door.granted = self.database.reader.execute(
+        door.granted = self.value(
             "SELECT granted FROM place_account WHERE hall_id = ? AND kiosk = ? AND generation = ?",
-            (door.hall, door.kiosk, door.generation),
-        ).fetchone()[0]
+            door.hall, door.kiosk, door.generation,
+        )  # fmt: skip
+
+
+def words(page: str) -> str:
+    """The text of a page's content, or of a part of a page, with single spaces."""
+    content = re.search(r"<main\b[^>]*>(.*)</main>", page, re.S)
+    return " ".join(re.sub(r"<[^>]+>", " ", content[1] if content else page).split())
 
 
 def assert_only(pages: Pages, target: str, *roles: str, method: str = "GET") -> None:

@@ -194,8 +194,7 @@ def returned(site: Site) -> int:
 def test_times_that_no_clock_shows_stay_its_own_affair(event: Event, site: Database) -> None:
     """Neither the other doors nor staff's pages fail because of them."""
     with Pages(event, site) as pages:
-        west = pages.kiosk("west-1", "h1-west")
-        pages.send(west)
+        west = pages.connected_kiosk("west-1", "h1-west")
         far, serial = 2**53, pages.serial("A1")
         west.scan(far, serial, category=1, skew_ms=-far)
         west.scan(0, serial, category=1, skew_ms=far, facts_age_ms=far)

@@ -21,8 +21,7 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
     """Nine scans at one door, a minute apart."""
     with Pages(event, site) as opened:
         opened.issue()
-        main = opened.kiosk("main-1", "main")
-        opened.send(main)
+        main = opened.connected_kiosk("main-1", "main")
         for minute in range(9):
             opened.now = NOW + minute * MINUTE
             denied = {"decision": "denied", "reason": "hall_full"} if minute % 3 == 2 else {}
@@ -81,8 +80,7 @@ def test_filters_meet(pages: Pages) -> None:
 
 
 def test_unknown_serials_and_nothing_at_all_have_no_name(pages: Pages) -> None:
-    door = pages.kiosk("main-2", "main")
-    pages.send(door)
+    door = pages.connected_kiosk("main-2", "main")
     door.scan(pages.now, 1, category=1)
     door.scan(pages.now, None, decision="denied", reason="forged")
     pages.send(door)
@@ -153,8 +151,7 @@ def test_no_cell_is_a_formula(pages: Pages, name: str) -> None:
 
 
 def overridden(pages: Pages, by: str, note: str) -> None:
-    door = pages.kiosk("main-2", "main")
-    pages.send(door)
+    door = pages.connected_kiosk("main-2", "main")
     word = {"act": "override", "by": by, "note": note, "category": 1}
     door.scan(pages.now, pages.serial("A1"), **word)
     pages.send(door)
@@ -193,8 +190,7 @@ def test_a_negative_number_stays_a_number() -> None:
 
 
 def test_a_discrepancy_has_both_doors_and_both_times(pages: Pages) -> None:
-    west, serial = pages.kiosk("main-2", "main"), pages.serial("A1")
-    pages.send(west)
+    west, serial = pages.connected_kiosk("main-2", "main"), pages.serial("A1")
     west.scan(pages.now + MINUTE, serial)
     pages.send(west)
     found = [

@@ -209,7 +209,7 @@ def test_edges_within_a_block(pages: Pages) -> None:
 
 def test_the_newest_block_is_not_marked_before_it_is_full(pages: Pages) -> None:
     made = mark_all(pages.database)
-    size = pages.database.reader.execute("SELECT MAX(number) + 1 FROM leaf").fetchone()[0]
+    size = pages.value("SELECT MAX(number) + 1 FROM leaf")
     assert made == size // BLOCK
     assert not marks.mark_next(pages.database)
 
@@ -218,8 +218,7 @@ def test_a_scan_that_changes_unmarks_its_block(event: Event, site: Database) -> 
     """With the real triggers and the real block size."""
     with Pages(event, site) as opened:
         opened.issue()
-        door = opened.kiosk("main-1", "main")
-        opened.send(door)
+        door = opened.connected_kiosk("main-1", "main")
         door.scan(opened.now, opened.serial("A1"), category=1)
         opened.send(door)
         number = entries.newest_number(site.reader)
@@ -256,7 +255,7 @@ def test_a_change_while_a_block_is_marked_leaves_it_unmarked(
 
     monkeypatch.setattr(marks, "_Made", changed)
     assert marks.mark_next(pages.database)
-    assert pages.database.reader.execute("SELECT COUNT(*) FROM entry_mark").fetchone()[0] == 0
+    assert pages.value("SELECT COUNT(*) FROM entry_mark") == 0
 
 
 def test_marks_that_lie_show_no_wrong_entry(pages: Pages) -> None:

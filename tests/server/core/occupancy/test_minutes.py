@@ -22,12 +22,11 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 def hall(pages: Pages, code: str) -> int:
     sql = "SELECT hall_id FROM hall WHERE code = ?"
-    return pages.database.reader.execute(sql, (code,)).fetchone()[0]
+    return pages.value(sql, code)
 
 
 def test_entries_exits_and_denials_count_in_their_minute(pages: Pages) -> None:
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     first = west.scan(pages.now, pages.serial("A1"), category=1)
     west.scan(pages.now + MINUTE, pages.serial("A2"), category=2)
     west.scan(pages.now + MINUTE, None, decision="denied", reason="not_a_badge")
@@ -52,9 +51,10 @@ def test_entries_exits_and_denials_count_in_their_minute(pages: Pages) -> None:
 
 
 def test_who_moves_to_another_hall_leaves_the_first(pages: Pages) -> None:
-    west, green = pages.kiosk("west-1", "h1-west"), pages.kiosk("green-1", "green-door")
-    for door in (west, green):
-        pages.send(door)
+    west, green = (
+        pages.connected_kiosk("west-1", "h1-west"),
+        pages.connected_kiosk("green-1", "green-door"),
+    )
     west.scan(pages.now, pages.serial("A1"), category=1)
     pages.send(west)
     pages.now += 5 * MINUTE
@@ -62,13 +62,12 @@ def test_who_moves_to_another_hall_leaves_the_first(pages: Pages) -> None:
     pages.send(green)
     curve = minutes.hall_day(pages.database.reader, hall(pages, "h1"), *DAY)
     open_stays = "SELECT COUNT(*) FROM stay WHERE closed_at IS NULL AND hall_id = ?"
-    (inside,) = pages.database.reader.execute(open_stays, (hall(pages, "h1"),)).fetchone()
+    inside = pages.value(open_stays, hall(pages, "h1"))
     assert curve[-1].inside == inside
 
 
 def test_a_scan_that_came_late_counts_when_it_was_made(pages: Pages) -> None:
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     west.scan(pages.now + 30_000, pages.serial("A1"), skew_ms=30_000, category=1)
     west.scan(pages.now + 90 * MINUTE, pages.serial("A2"), category=2)  # a wrong clock
     pages.now += HOUR

@@ -5,7 +5,7 @@ import pytest
 
 from badges.credential.badge_number import badge_number
 from server.core.event.directory import Event
-from server.core.people import day_credentials, issuing
+from server.core.people import day_credentials
 from server.core.people.phone_token import phone_token
 from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW
@@ -89,9 +89,7 @@ def test_one_that_a_new_badge_voided_is_not_printed(pages: Pages) -> None:
     desk = pages.staff("badge_desk")
     give(pages, desk)
     serial = pages.serial("A1")
-    pages.database.write(
-        lambda db: issuing.reissue(db, pages.event, serial, reason="lost", now=NOW, by="test")
-    )
+    pages.reissue(serial)
     assert "void with issue 1" in desk.get(address(pages)).text
     assert desk.get(address(pages, "/day-0.pdf")).status_code == 404
 
@@ -100,9 +98,7 @@ def test_nothing_is_given_to_or_printed_for_whoever_is_revoked(pages: Pages) -> 
     desk = pages.staff("badge_desk")
     give(pages, desk)
     serial = pages.serial("A1")
-    pages.database.write(
-        lambda db: issuing.revoke(db, serial, reason="conduct", now=NOW, by="test")
-    )
+    pages.revoke(serial)
     page = desk.get(address(pages)).text
     assert "Give out a day credential</button>" not in page
     said = desk.get(address(pages, "/day-0.pdf"), follow_redirects=True).text

@@ -12,7 +12,7 @@ from server.core.event.directory import Event
 from server.core.people import attendees, cards, issuing
 from server.core.venue import kept_places
 from server.storage.database import Database
-from tests.server.conftest import MINUTE, NOW
+from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, acts, assert_only
 
 prepare = Pages.issue  # for every attendee
@@ -114,8 +114,7 @@ def test_an_unknown_number_is_not_found(shown: Pages, number: str) -> None:
 
 
 def test_scans_and_whereabouts_are_shown(pages: Pages) -> None:
-    main = pages.kiosk("main-1", "main")
-    pages.send(main)
+    main = pages.connected_kiosk("main-1", "main")
     main.scan(pages.now, pages.serial("A1"), facts_age_ms=5 * MINUTE)
     pages.now += 20 * MINUTE
     pages.send(main)
@@ -142,11 +141,7 @@ def test_a_transliterated_name_is_marked_for_correction(pages: Pages) -> None:
     said = desk.get(address(pages, "A2")).text
     assert "WANG Xiaoming" in said
     assert "transliterated, for correction" in said
-    pages.database.write(
-        lambda db: attendees.change_attendee(
-            db, pages.serial("A2"), {"latin_name": "Ming WANG"}, by="admin", now=NOW
-        )
-    )
+    pages.change_attendee(pages.serial("A2"), latin_name="Ming WANG")
     said = desk.get(address(pages, "A2")).text
     assert "Ming WANG" in said
     assert "for correction" not in said
@@ -158,7 +153,7 @@ def test_each_card_is_counted(pages: Pages) -> None:
     for _ in range(2):
         desk.get(address(pages, "A2", "/card.pdf"))
     query = "SELECT printed FROM badge WHERE serial = ?"
-    assert pages.database.reader.execute(query, (pages.serial("A2"),)).fetchone()[0] == 2
+    assert pages.value(query, pages.serial("A2")) == 2
 
 
 def test_a_card_that_changed_since_it_was_printed(pages: Pages) -> None:
@@ -172,15 +167,12 @@ def test_a_card_that_changed_since_it_was_printed(pages: Pages) -> None:
 
     desk.get(address(pages, "A2", "/card.pdf"))
     assert not has_changed()
-    values = {"organisation": "Harbour Museum"}
-    pages.database.write(
-        lambda db: attendees.change_attendee(db, serial, values, by="test", now=pages.now)
-    )
+    pages.change_attendee(serial, organisation="Harbour Museum")
     assert has_changed()
     desk.get(address(pages, "A2", "/card.pdf"))
     assert not has_changed()
     query = "SELECT body FROM leaf WHERE kind = 'act' ORDER BY number DESC LIMIT 1"
-    act = json.loads(pages.database.reader.execute(query).fetchone()[0])
+    act = json.loads(pages.value(query))
     assert (act["act"], act["subject"]["again"]) == ("badges_printed", 1)
 
 

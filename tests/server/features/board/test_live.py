@@ -41,8 +41,7 @@ class Feed:
 
 def test_it_works(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "LOOK_S", 3600.0)  # It is notified, and does not just look again.
-    main = pages.kiosk("main-1", "main")
-    pages.send(main)
+    main = pages.connected_kiosk("main-1", "main")
     with Feed(pages.staff("steward")) as feed:
         first = feed.parts()
         halls = {"hall-1", "hall-2", "hall-3"}
@@ -78,8 +77,7 @@ def test_a_stranger_is_told_to_stop_trying(shown: Pages) -> None:
 
 
 def test_a_burst_is_one_change(pages: Pages) -> None:
-    main = pages.kiosk("main-1", "main")
-    pages.send(main)
+    main = pages.connected_kiosk("main-1", "main")
     with Feed(pages.staff("steward")) as feed:
         feed.parts()
         for name in ("A1", "A2", "A3", "A4"):
@@ -95,8 +93,7 @@ def test_a_denied_scan_shows_too_though_no_door_needs_to_hear_of_it(
     pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "LOOK_S", 0.1)
-    main = pages.kiosk("main-1", "main")
-    pages.send(main)
+    main = pages.connected_kiosk("main-1", "main")
     with Feed(pages.staff("steward")) as feed:
         feed.parts()
         main.scan(pages.now, None, decision="denied", reason="not_a_badge")

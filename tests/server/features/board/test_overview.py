@@ -14,19 +14,18 @@ from server.storage.database import Database
 from server.storage.disk import AwayError
 from server.storage.tables import keep_setting
 from tests.server.conftest import MINUTE
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts, assert_only, words
 
 prepare = Pages.issue  # for every attendee
 
 
 def test_it_works(pages: Pages) -> None:
-    main = pages.kiosk("main-1", "main")
-    pages.send(main)
+    main = pages.connected_kiosk("main-1", "main")
     main.scan(pages.now, pages.serial("A1"), category=1)
     main.scan(pages.now, pages.serial("A2"), decision="denied", reason="hall_full", category=2)
     pages.now += 1000
     pages.send(main)
-    text = _words(pages.staff("steward").get("/admin/").text)
+    text = words(pages.staff("steward").get("/admin/").text)
     assert "Harbour Centre 1 of 500" in text
     assert "↗ +1" in text
     assert "1 denied" in text
@@ -41,8 +40,7 @@ def test_who_may(shown: Pages) -> None:
 
 
 def test_names_of_people_are_not_shown(pages: Pages) -> None:
-    main = pages.kiosk("main-1", "main")
-    pages.send(main)
+    main = pages.connected_kiosk("main-1", "main")
     main.scan(pages.now, pages.serial("A1"))
     pages.send(main)
     for role in ("steward", "admin"):
@@ -50,8 +48,7 @@ def test_names_of_people_are_not_shown(pages: Pages) -> None:
 
 
 def test_links_only_for_those_who_may_follow(pages: Pages) -> None:
-    main = pages.kiosk("main-1", "main")
-    pages.send(main)
+    main = pages.connected_kiosk("main-1", "main")
     main.scan(pages.now, pages.serial("A1"))
     pages.send(main)
     steward, admin = (pages.staff(role).get("/admin/").text for role in ("steward", "admin"))
@@ -60,20 +57,20 @@ def test_links_only_for_those_who_may_follow(pages: Pages) -> None:
         assert link in admin
 
 
-def test_a_full_hall_and_a_closed_hall_are_said_in_words(pages: Pages) -> None:
+def test_a_full_hall_and_a_closed_hall_are_said_inwords(pages: Pages) -> None:
     pages.database.write(
         lambda db: db.execute("UPDATE hall SET open_stays = capacity WHERE code = 'green'") and None
     )
     pages.database.write(
         lambda db: db.execute("UPDATE hall SET closed_at = 1 WHERE code = 'h1'") and None
     )
-    text = _words(pages.staff("steward").get("/admin/").text)
+    text = words(pages.staff("steward").get("/admin/").text)
     assert "■ Full" in text
     assert "— Closed by staff" in text
     pages.database.write(
         lambda db: db.execute("UPDATE hall SET open_stays = 11 WHERE code = 'green'") and None
     )
-    assert "▲ Over capacity" in _words(pages.staff("steward").get("/admin/").text)
+    assert "▲ Over capacity" in words(pages.staff("steward").get("/admin/").text)
 
 
 def _tile(pages: Pages, code: str) -> str:
@@ -144,26 +141,23 @@ def test_halls_with_nothing_today_are_one_line(pages: Pages) -> None:
 
 
 def test_a_discrepancy_names_both_doors_and_both_times(pages: Pages) -> None:
-    main, other = pages.kiosk("main-1", "main"), pages.kiosk("main-2", "main")
-    pages.send(main)
-    pages.send(other)
+    main, other = pages.connected_kiosk("main-1", "main"), pages.connected_kiosk("main-2", "main")
     main.scan(pages.now, pages.serial("A1"))
     other.scan(pages.now + 2 * MINUTE, pages.serial("A1"))
     pages.now += 3 * MINUTE
     pages.send(main)
     pages.send(other)
-    text = _words(pages.staff("steward").get("/admin/").text)
+    text = words(pages.staff("steward").get("/admin/").text)
     assert "Already inside" in text
     assert "Admitted at Main entrance, Harbour Centre, Mon 04 May 10:02:00" in text
     assert "Inside since Main entrance, Harbour Centre, Mon 04 May 10:00:00" in text
 
 
 def test_a_door_that_denied_in_vain_is_named(pages: Pages) -> None:
-    main = pages.kiosk("main-1", "main")
-    pages.send(main)
+    main = pages.connected_kiosk("main-1", "main")
     main.scan(pages.now, pages.serial("A2"), decision="denied", reason="revoked")
     pages.send(main)
-    text = _words(pages.staff("steward").get("/admin/").text)
+    text = words(pages.staff("steward").get("/admin/").text)
     assert "Would have been admitted" in text
     assert "Denied (Revoked) at Main entrance" in text
 
@@ -173,13 +167,13 @@ def test_a_silent_or_sick_kiosk_is_named_with_what_to_do(pages: Pages) -> None:
     sick = wire.Health(camera="no camera found", battery_percent=9)
     pages.send(main, health=sick)
     pages.send(west)
-    text = _words(pages.staff("steward").get("/admin/").text)
+    text = words(pages.staff("steward").get("/admin/").text)
     assert "Camera: no camera found main-1 · Main entrance" in text
     assert "Battery at 9 %" in text
     assert "Plug it in." in text
     pages.now += 5 * MINUTE
     pages.send(west)
-    text = _words(pages.staff("steward").get("/admin/").text)
+    text = words(pages.staff("steward").get("/admin/").text)
     assert "1 of 2 in contact" in text
     assert "Silent for 5 min" in text
     assert "If it is lost or stolen, fence it" in text
@@ -201,7 +195,7 @@ def test_thresholds_are_the_events(event: Event, site: Database) -> None:
         main = pages.kiosk("main-1", "main")
         pages.send(main, health=wire.Health(battery_percent=9))
         inside(pages, "green", 6)
-        text = _words(pages.staff("steward").get("/admin/").text)
+        text = words(pages.staff("steward").get("/admin/").text)
         assert "Battery" not in text
         assert "60 % full" in text
 
@@ -220,7 +214,7 @@ def alerts(someone: Staff) -> tuple[str, str]:
     page = someone.get("/admin/").text
     new = page.split('<div id="alerts"')[1].split("<details>")[0]
     taken = page.split('<div id="taken">')[1].split("</section>")[0]
-    return _words(new), _words(taken)
+    return words(new), words(taken)
 
 
 def test_an_alert_is_taken_on_with_a_note_that_stands_in_the_entry_log(pages: Pages) -> None:
@@ -228,7 +222,7 @@ def test_an_alert_is_taken_on_with_a_note_that_stands_in_the_entry_log(pages: Pa
     hall = pages.database.reader.execute("SELECT hall_id FROM hall WHERE code='green'").fetchone()
     key, steward = f"fill:{hall[0]}", pages.staff("steward")
     assert "90 % full" in alerts(steward)[0]
-    assert "90 % full: Green Room" in _words(steward.get(f"/admin/alerts/{key}").text)
+    assert "90 % full: Green Room" in words(steward.get(f"/admin/alerts/{key}").text)
     for note, why in (("  ", "State briefly"), ("x" * 301, "more than 300 characters")):
         answer = take(steward, key, note)
         assert answer.status_code == 400
@@ -242,7 +236,7 @@ def test_an_alert_is_taken_on_with_a_note_that_stands_in_the_entry_log(pages: Pa
     assert "steward-" in taken
     assert acts(pages)[-1] == "trouble_taken"
     sql = "SELECT body FROM leaf WHERE kind = 'act' ORDER BY number DESC LIMIT 1"
-    (body,) = pages.database.reader.execute(sql).fetchone()
+    body = pages.value(sql)
     subject = {"trouble": key, "level": 0, "note": "Queue sent to <h1> now"}
     assert msgspec.json.decode(body)["subject"] == subject
     # It became worse.
@@ -275,8 +269,7 @@ def test_an_alert_that_occurs_anew_comes_back(pages: Pages) -> None:
 
 
 def test_a_kiosk_that_was_back_meanwhile_is_a_new_alert(pages: Pages) -> None:
-    main, steward = pages.kiosk("main-1", "main"), pages.staff("supervisor")
-    pages.send(main)
+    main, steward = pages.connected_kiosk("main-1", "main"), pages.staff("supervisor")
     pages.now += 2 * MINUTE
     assert take(steward, "silent:main-1", "Looking").status_code == 303
     assert "Silent" in alerts(steward)[1]
@@ -317,8 +310,7 @@ def test_who_may_take_an_alert_on(shown: Pages) -> None:
 
 
 def test_forged_and_copied_badges_are_alerts_for_an_hour(pages: Pages) -> None:
-    main = pages.kiosk("main-1", "main")
-    pages.send(main)
+    main = pages.connected_kiosk("main-1", "main")
     main.scan(pages.now, None, decision="denied", reason="forged")
     main.scan(pages.now, pages.serial("A2"), decision="denied", reason="likely_copy")
     pages.send(main)
@@ -333,8 +325,7 @@ def test_forged_and_copied_badges_are_alerts_for_an_hour(pages: Pages) -> None:
 
 
 def test_a_hall_that_fills_too_fast_is_an_alert_before_it_is_full(pages: Pages) -> None:
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     for number in range(40):
         west.scan(pages.now - 9 * MINUTE + number, 500 + number, category=1)
     pages.send(west)
@@ -343,7 +334,7 @@ def test_a_hall_that_fills_too_fast_is_an_alert_before_it_is_full(pages: Pages) 
 
 
 def test_halls_say_the_state_of_their_session(shown: Pages) -> None:
-    text = _words(shown.staff("steward").get("/admin/").text)
+    text = words(shown.staff("steward").get("/admin/").text)
     assert re.search(r"Hall 1 .*?Admitting until \d\d:\d\d|Hall 1 .*?Opens", text)
 
 
@@ -360,9 +351,9 @@ def test_the_choice_of_halls_is_kept(pages: Pages) -> None:
 
 
 def test_the_board_in_chinese(shown: Pages) -> None:
-    text = _words(shown.staff("steward").get("/admin/?lang=zh").text)
-    assert "海港中心" in text
-    assert "跳到会场" in text
+    page = shown.staff("steward").get("/admin/?lang=zh").text
+    assert "海港中心" in page
+    assert "跳到会场" in page
 
 
 def test_an_event_without_a_venue_says_what_to_do(event: Event, site: Database) -> None:
@@ -382,14 +373,6 @@ _VENUE = (
     "hall_category",
     "hall",
 )
-
-
-def _words(page: str) -> str:
-    """The text of a page, its spaces folded."""
-    import re
-
-    text = re.sub(r"<[^>]+>", " ", page)
-    return re.sub(r"\s+([.,])", r"\1", re.sub(r"\s+", " ", text))
 
 
 @pytest.mark.parametrize(("by_ms", "said"), [(3_600_000, "forward by 1 h"), (-300_000, "back by")])

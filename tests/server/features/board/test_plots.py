@@ -12,12 +12,11 @@ prepare = Pages.issue  # for every attendee
 
 def hall(pages: Pages) -> int:
     sql = "SELECT hall_id FROM hall WHERE code = 'h1'"
-    return pages.database.reader.execute(sql).fetchone()[0]
+    return pages.value(sql)
 
 
 def test_it_works(pages: Pages) -> None:
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     first = west.scan(pages.now, pages.serial("A1"), category=1)
     west.scan(pages.now, pages.serial("A2"), category=2)
     west.leave(pages.now + 20 * MINUTE, pages.serial("A1"), west.ref(first))
@@ -58,8 +57,7 @@ def queue_at(pages: Pages) -> str:
 
 
 def test_a_queue_is_told_from_scans_without_a_pause(pages: Pages) -> None:
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     start = pages.now - pages.now % MINUTE
     # One in six seconds for three minutes, and later one in ten.
     times = [start + step for step in range(0, 3 * MINUTE, 6_000)]
@@ -75,9 +73,8 @@ def test_a_queue_is_told_from_scans_without_a_pause(pages: Pages) -> None:
 
 
 def test_scans_of_two_kiosks_and_of_a_roll_call_are_no_queue(pages: Pages) -> None:
-    west, east = pages.kiosk("west-1", "h1-west"), pages.kiosk("west-2", "h1-west")
-    for kiosk in (west, east):
-        pages.send(kiosk)
+    west = pages.connected_kiosk("west-1", "h1-west")
+    east = pages.connected_kiosk("west-2", "h1-west")
     start = pages.now - pages.now % MINUTE
     for number in range(12):
         # Each kiosk has a pause of ten seconds between two people.

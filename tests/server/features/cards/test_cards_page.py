@@ -102,7 +102,7 @@ def pixels(address: str) -> np.ndarray:
 
 def colour_of(pages: Pages, key: str) -> str:
     query = "SELECT colour FROM category WHERE code = ?"
-    return pages.database.reader.execute(query, (key,)).fetchone()[0]
+    return pages.value(query, key)
 
 
 def columns(pages: Pages) -> list[str]:

@@ -9,14 +9,14 @@ from server.core.event.directory import Event
 from server.core.feed.changes import cursor
 from server.storage.database import Database
 from tests.server.conftest import MINUTE
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts, assert_only, words
 from tests.server.support.stores import changes, dump
 
 
 def number(pages: Pages, kind: str, code: str) -> int:
     column = "category" if kind == "category" else f"{kind}_id"
     query = f"SELECT {column} FROM {kind} WHERE code = ?"
-    return pages.database.reader.execute(query, (code,)).fetchone()[0]
+    return pages.value(query, code)
 
 
 def address(pages: Pages, kind: str, code: str, rest: str = "") -> str:
@@ -52,10 +52,6 @@ def fields(page: str) -> dict[str, object]:
 def edit(admin: Staff, target: str, **changed: object):
     form = {**fields(admin.get(target).text), **changed}
     return admin.post(target, form, follow_redirects=True)
-
-
-def words(page: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("<main")[2]))
 
 
 def test_a_form_that_is_sent_as_it_is_changes_nothing(pages: Pages, admin: Staff) -> None:
@@ -250,7 +246,7 @@ def test_undo_of_an_addition_takes_it_away(pages: Pages, admin: Staff) -> None:
     assert row(pages, "door", "back")["mode"] == "exit"
     admin.post("/admin/edits/undo", undo_form(said.text))
     query = "SELECT COUNT(*) FROM door WHERE code = 'back'"
-    assert pages.database.reader.execute(query).fetchone()[0] == 0
+    assert pages.value(query) == 0
 
 
 def test_a_removed_session_comes_back_with_its_guests(pages: Pages, admin: Staff) -> None:
@@ -272,8 +268,7 @@ def test_what_is_in_use_is_not_removed(pages: Pages, admin: Staff) -> None:
         address(pages, "hall", "h1", "/remove"), {"confirm": "yes"}, follow_redirects=True
     )
     assert "still has a door, a session" in hall.text
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     gone = {"confirm": "yes"}
     door = address(pages, "door", "h1-west", "/remove")
     assert "a kiosk is or was at work there" in admin.post(door, gone, follow_redirects=True).text
@@ -284,16 +279,14 @@ def test_what_is_in_use_is_not_removed(pages: Pages, admin: Staff) -> None:
 
 
 def test_the_page_says_how_many_doors_have_it(pages: Pages, admin: Staff) -> None:
-    west, main = pages.kiosk("west-1", "h1-west"), pages.kiosk("main-1", "main")
-    for door in (west, main):
-        pages.send(door)
+    west, main = pages.connected_kiosk("west-1", "h1-west"), pages.connected_kiosk("main-1", "main")
     edit(admin, address(pages, "category", "press"), name="Journalists")
-    said = words("<main" + admin.get("/admin/edits/reach").text)
+    said = words(admin.get("/admin/edits/reach").text)
     assert "0 of 2 doors have it" in said
     newest = cursor(pages.database.reader)
     pages.now += 3 * MINUTE
     pages.send(west, cursor=newest)
-    said = words("<main" + admin.get("/admin/edits/reach").text)
+    said = words(admin.get("/admin/edits/reach").text)
     assert "1 of 2 doors have it. Main entrance (main-1) was last seen 10:00:00" in said
     pages.send(main, cursor=newest)
     assert "All 2 doors have it" in admin.get("/admin/edits/reach").text
@@ -302,11 +295,10 @@ def test_the_page_says_how_many_doors_have_it(pages: Pages, admin: Staff) -> Non
 
 
 def test_a_session_s_title_is_for_the_doors_of_its_hall_alone(pages: Pages, admin: Staff) -> None:
-    west, main = pages.kiosk("west-1", "h1-west"), pages.kiosk("main-1", "main")
-    for door in (west, main):
-        pages.send(door)
+    pages.connected_kiosk("west-1", "h1-west")
+    pages.connected_kiosk("main-1", "main")
     edit(admin, address(pages, "session", "press"), title="Press")
-    said = words("<main" + admin.get("/admin/edits/reach").text)
+    said = words(admin.get("/admin/edits/reach").text)
     assert "0 of 1 door has it. Hall 1 west (west-1)" in said
 
 

@@ -91,7 +91,7 @@ def test_people_are_found_by_what_their_organisation_is_called_now(
     assert (found("wayfinders"), found("海事大学 anna")) == (["A1", "A2"], ["A1"])
     admin.post("/admin/edits/undo", undo_form(said.text))
     assert (found("wayfinders"), found("海事大学 anna")) == (["A1"], [])
-    assert pages.database.reader.execute("SELECT COUNT(*) FROM search_due").fetchone()[0] == 0
+    assert pages.value("SELECT COUNT(*) FROM search_due") == 0
 
 
 def test_a_merge_that_is_overtaken_does_nothing(pages: Pages, admin: Staff) -> None:

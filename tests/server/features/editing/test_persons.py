@@ -202,9 +202,7 @@ def test_a_merge_says_exactly_what_it_does_and_does_it(twins: Pages) -> None:
 def test_what_the_one_who_stays_lacks_goes_over(twins: Pages) -> None:
     """A4 has no organisation, and the removed person has no registration."""
     pages, admin = twins, twins.staff("admin")
-    (double,) = pages.database.reader.execute(
-        "SELECT serial FROM attendee WHERE email = 'chen.lee@example.org'"
-    ).fetchone()
+    double = pages.value("SELECT serial FROM attendee WHERE email = 'chen.lee@example.org'")
     stays, goes = f"/admin/people/{badge_number(double)}", address(pages, "A4")
     page = merge_page(admin, stays, goes)
     text = words(page.text)
@@ -273,8 +271,7 @@ def test_a_merge_that_is_overtaken_does_nothing(twins: Pages) -> None:
 
 def test_who_is_inside_is_said(twins: Pages) -> None:
     pages, admin = twins, twins.staff("admin")
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     west.scan(pages.now, pages.serial("B1"), category=2)
     pages.send(west)
     text = words(merge_page(admin, address(pages, "A1"), address(pages, "B1")).text)

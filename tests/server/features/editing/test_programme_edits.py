@@ -199,7 +199,7 @@ def test_what_is_removed_comes_back(pages: Pages, admin: Staff) -> None:
 
 def test_people_of_an_organisation_that_is_removed(pages: Pages, admin: Staff) -> None:
     query = "SELECT organisation FROM attendee WHERE organisation_id IS NULL AND organisation <> ''"
-    text = pages.database.reader.execute(query).fetchone()[0]
+    text = pages.value(query)
     new = {"name": text, "kind": "company", "code": "own"}
     admin.post("/admin/venue/organisation/new", new)
 

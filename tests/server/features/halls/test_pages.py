@@ -7,28 +7,23 @@ from server.core.kiosks import registry
 from server.core.occupancy import figures
 from server.core.staff import users
 from tests.server.conftest import MINUTE
-from tests.server.support.pages import PASSWORD, Pages, acts, assert_only
+from tests.server.support.pages import PASSWORD, Pages, acts, assert_only, words
 
 
 def hall_of(pages: Pages, code: str) -> int:
     query = "SELECT hall_id FROM hall WHERE code = ?"
-    return pages.database.reader.execute(query, (code,)).fetchone()[0]
-
-
-def words(page: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("<main")[2]))
+    return pages.value(query, code)
 
 
 def test_closing_names_the_doors_that_have_not_confirmed(pages: Pages) -> None:
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     hall = f"/admin/halls/{west.hall}"
     officer = pages.staff("supervisor")
     said = officer.post(f"{hall}/close", follow_redirects=True).text
     assert "The hall is closed" in said
     assert "Not yet confirmed the last change" in words(said)
     assert re.search(r"west-1 \), last contact .* may still admit \d+", words(said))
-    (cursor,) = pages.database.reader.execute("SELECT MAX(cursor) FROM change").fetchone()
+    cursor = pages.value("SELECT MAX(cursor) FROM change")
     west.returned += west.free
     pages.send(west, cursor=cursor)
     page = words(officer.get(hall).text)
@@ -105,8 +100,7 @@ def test_the_capacity_up_to_the_limit(pages: Pages) -> None:
 
 
 def test_clearing_needs_the_box(pages: Pages) -> None:
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     west.scan(pages.now, pages.serial("A1"), category=1)
     pages.send(west)
     admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}/clear"
@@ -117,8 +111,7 @@ def test_clearing_needs_the_box(pages: Pages) -> None:
 
 
 def test_who_came_in_after_somebody_looked_stays_counted(pages: Pages) -> None:
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     west.scan(pages.now, pages.serial("A1"), category=1)
     pages.send(west)
     admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}"
@@ -131,8 +124,7 @@ def test_who_came_in_after_somebody_looked_stays_counted(pages: Pages) -> None:
 
 
 def test_a_lost_kiosk_is_attested_by_two_people(pages: Pages) -> None:
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     pages.database.write(lambda db: registry.fence(db, "west-1", 1, by="test", now=pages.now))
     hashed = users.hash_password(PASSWORD)
     pages.database.write(
@@ -175,7 +167,7 @@ def test_a_lost_kiosk_that_a_restored_server_waits_for_can_be_attested(pages: Pa
 
 def admin_name(pages: Pages) -> str:
     query = "SELECT name FROM staff_user WHERE role = 'admin' ORDER BY user_id DESC LIMIT 1"
-    return pages.database.reader.execute(query).fetchone()[0]
+    return pages.value(query)
 
 
 def test_who_may(pages: Pages) -> None:
@@ -197,8 +189,7 @@ def test_a_hall_that_is_not_there(pages: Pages) -> None:
 def test_outages_are_told(pages: Pages) -> None:
     supervisor = pages.staff("supervisor")
     assert "None: every scan arrived at once" in supervisor.get("/admin/outages/").text
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     west.scan(pages.now + MINUTE, pages.serial("A1"), category=1, facts_age_ms=MINUTE)
     pages.now += 5 * MINUTE
     pages.send(west, health=wire.Health())
@@ -208,8 +199,7 @@ def test_outages_are_told(pages: Pages) -> None:
 
 
 def test_who_moved_on_is_shown_and_the_hall_offered_to_be_cleared(pages: Pages) -> None:
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     west.scan(pages.now, pages.serial("A1"), category=1)
     pages.send(west)
     admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}"

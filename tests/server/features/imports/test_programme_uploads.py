@@ -10,8 +10,7 @@ from server.core.venue import store
 from tests.server.features.imports.test_exhibitors import AREAS, TABLE
 from tests.server.features.imports.test_programme_frab import FILES, JSON, XML
 from tests.server.features.imports.test_uploads import files, mark, preview, send, still
-from tests.server.features.imports.test_uploads import words as plain
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts, assert_only, words
 from tests.server.support.stores import load
 
 PROGRAMME, EXHIBITORS = "/admin/imports/programme/", "/admin/imports/exhibitors/"
@@ -24,10 +23,6 @@ ANSWERS = {
 
 def prepare(pages: Pages) -> None:
     load(pages.event, pages.database, AREAS)
-
-
-def words(page: str) -> str:
-    return plain(html.unescape(page))
 
 
 def selects(page: str) -> dict[str, str]:

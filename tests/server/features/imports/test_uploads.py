@@ -24,7 +24,7 @@ from server.web import uploads as kept_files
 from server.web.apart import ApartError
 from server.web.uploads import Uploads
 from tests.server.conftest import ROSTER, VENUE
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts, assert_only, words
 from tests.server.support.stores import attendees, dump
 from tests.waiting import until
 
@@ -49,10 +49,6 @@ def preview(admin: Staff, target: str, data: bytes | str, name: str = "list.csv"
     sent = send(admin, target, data, name)
     assert sent.status_code == 303, sent.text
     return sent.location, admin.get(sent.location)
-
-
-def words(page: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("<main")[2]))
 
 
 def still(database: Database) -> list[str]:
@@ -415,7 +411,7 @@ def test_a_mapping_that_cannot_be_kept_is_refused(
         admin.post(f"{location}/answer", ODD_COLUMNS)
     page = admin.post(f"{location}/mapping/keep", {"mapping_name": name}, follow_redirects=True)
     assert f"Nothing was kept: {said}" in page.text
-    assert pages.database.reader.execute("SELECT COUNT(*) FROM roster_mapping").fetchone()[0] == 0
+    assert pages.value("SELECT COUNT(*) FROM roster_mapping") == 0
 
 
 def test_a_mapping_that_is_gone_or_does_not_fit_changes_nothing(
@@ -454,7 +450,7 @@ def test_words_for_categories_are_chosen_or_become_categories(pages: Pages, admi
     admin.post(f"{location}/confirm", mark(page.text))
     assert {one["external_id"] for one in attendees(pages.database)} >= {"Z1", "Z2"}
     query = "SELECT COUNT(*) FROM category WHERE code = 'helper'"
-    assert pages.database.reader.execute(query).fetchone()[0] == 1
+    assert pages.value(query) == 1
 
 
 @pytest.mark.sqlite_alone  # Servers that share the database share the files too.

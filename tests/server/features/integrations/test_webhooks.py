@@ -21,7 +21,6 @@ from server.core.entry_log.outside import Code
 from server.core.event.directory import Event
 from server.core.occupancy import hall_control
 from server.core.outgoing.posting import TIMEOUT_S
-from server.core.people import issuing
 from server.features.integrations import endpoints, notices, outbox, sender, signing
 from server.features.integrations.endpoints import Endpoint, EndpointError
 from server.features.integrations.post import post
@@ -159,13 +158,6 @@ def scans(pages: Pages, door, count: int) -> None:
     pages.send(door)
 
 
-def replace_badge(pages: Pages, external_id: str) -> None:
-    serial = pages.serial(external_id)
-    pages.database.write(
-        lambda db: issuing.reissue(db, pages.event, serial, reason="lost", now=pages.now, by="test")
-    )
-
-
 def test_a_receiver_that_is_down_for_an_hour_gets_all_in_order(
     pages: Pages, receiver: Receiver
 ) -> None:
@@ -180,7 +172,7 @@ def test_a_receiver_that_is_down_for_an_hour_gets_all_in_order(
     for minute in range(60):
         scans(pages, door, 5)
         if minute == 30:
-            replace_badge(pages, "A2")
+            pages.reissue(pages.serial("A2"))
         for _ in range(60):  # a second each
             pages.now += 1000
             tries += one.look() is Outcome.FAILED
@@ -317,9 +309,7 @@ def test_topics_that_nobody_asked_for_are_not_sent(pages: Pages, receiver: Recei
     scans(pages, door, 2)
     assert drain(courier(pages, endpoint)) == [Outcome.NOTHING]
     serial = pages.serial("A3")
-    pages.database.write(
-        lambda db: issuing.revoke(db, serial, reason="conduct", now=pages.now, by="test")
-    )
+    pages.revoke(serial)
     drain(courier(pages, endpoint))
     (message,) = receiver.taken
     assert message["type"] == "badge.revoked"
@@ -332,9 +322,7 @@ def test_halls_that_fill_open_and_close_are_told_in_their_order(
     endpoint = subscribe(pages, receiver, "halls", "entries")
     webhooks = Webhooks(pages.database, pages.event.phone_secret, lambda: pages.now)
     try:
-        hall_id = pages.database.reader.execute(
-            "SELECT hall_id FROM hall WHERE code = 'h1'"
-        ).fetchone()[0]
+        hall_id = pages.value("SELECT hall_id FROM hall WHERE code = 'h1'")
         door = pages.kiosk("k1", "main")
         scans(pages, door, 1)  # only the first step looks
         for step in (
@@ -579,6 +567,6 @@ def test_bodies_are_kept_no_longer_than_needed(pages: Pages, receiver: Receiver)
     scans(pages, door, 1)
     drain(courier(pages, endpoint))
     pages.database.give_back()
-    (body,) = pages.database.reader.execute("SELECT body FROM webhook_message").fetchone()
+    body = pages.value("SELECT body FROM webhook_message")
     assert body is None
     assert json.loads(receiver.requests[0][1])["type"] == "entries.recorded"

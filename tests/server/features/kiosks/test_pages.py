@@ -220,7 +220,7 @@ def test_the_code_is_shown_once(pages: Pages) -> None:
     assert first
     for target in ("", "west-1/words"):
         assert first[0] not in admin.get(f"/admin/kiosks/{target}").text
-    stored = pages.database.reader.execute("SELECT token_hash FROM kiosk").fetchone()[0]
+    stored = pages.value("SELECT token_hash FROM kiosk")
     assert parse_code(f"{first[0]}.localhost:8443").token not in stored
 
 
@@ -259,7 +259,7 @@ def test_the_last_hour_says_when_a_kiosk_was_not_heard(pages: Pages) -> None:
     page = pages.staff("admin").get("/admin/kiosks/").text
     assert 'aria-label="1 scan, 6 minutes not heard"' in page
     assert page.count('class="silent"') == 6
-    (rows,) = pages.database.reader.execute("SELECT COUNT(*) FROM kiosk_minute").fetchone()
+    rows = pages.value("SELECT COUNT(*) FROM kiosk_minute")
     assert rows == 60 - 6, "it is a ring"
 
 

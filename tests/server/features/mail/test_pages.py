@@ -12,7 +12,7 @@ from server.features.mail.pages.pages import sender
 from server.features.mail.worker import Worker
 from server.storage.database import Database
 from tests.server.features.mail.conftest import write_settings
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts, assert_only, words
 from tests.server.support.postbox import Office, Postbox
 from tests.waiting import until
 
@@ -46,10 +46,6 @@ def ended(pages: Pages) -> bool:
 def send(pages: Pages, admin: Staff, **fields: object) -> None:
     assert admin.post("/admin/mail/start", {"confirm": "yes", **fields}).status_code == 303
     until(lambda: ended(pages))
-
-
-def words(page: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 def test_who_may(pages: Pages) -> None:

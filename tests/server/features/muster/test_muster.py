@@ -5,7 +5,6 @@ import pytest
 from server.core.muster import muster
 from server.core.muster.muster import Muster, MusterError
 from server.core.muster.snapshot import Sureness
-from server.core.people import issuing
 from server.core.venue import kept_places
 from server.features.muster import lists
 from server.features.muster.lists import Line, State, Wanted
@@ -186,7 +185,7 @@ class TestRollCall:
         point.acked = 0
         pages.send(point)
         assert listed(pages, found)[0].at == NOW + MINUTE, "the first that saw them"
-        (seen,) = pages.database.reader.execute("SELECT COUNT(*) FROM muster_seen").fetchone()
+        seen = pages.value("SELECT COUNT(*) FROM muster_seen")
         assert seen == 2
 
     def test_a_void_badge_shows_nobody(self, pages: Pages, west: FakeDoor, point: FakeDoor) -> None:
@@ -194,11 +193,7 @@ class TestRollCall:
         west.scan(NOW, one)
         pages.send(west)
         found = begin(pages)
-        pages.database.write(
-            lambda db: issuing.reissue(
-                db, pages.event, one, reason="lost", by="test", now=pages.now
-            )
-        )
+        pages.reissue(one)
         see(point, NOW + MINUTE, one)
         pages.send(point)
         (line,) = listed(pages, found)

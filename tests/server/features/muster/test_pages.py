@@ -1,7 +1,5 @@
 """The muster's pages: roles that may see and begin it, its list, its paper, in both languages."""
 
-import re
-
 import pytest
 
 from server.core.venue import kept_places
@@ -9,13 +7,9 @@ from server.features.muster.pages import pages as pages_of_musters
 from server.web import live
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts, assert_only, words
 
 prepare = Pages.issue  # for every attendee
-
-
-def words(page: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("<main")[2]))
 
 
 def inside(pages: Pages, *who: str) -> FakeDoor:

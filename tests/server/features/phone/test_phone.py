@@ -18,7 +18,7 @@ from server.features.phone import programme
 from server.storage.database import Database
 from server.web.services import address
 from tests.server.conftest import HOUR
-from tests.server.support.pages import Pages
+from tests.server.support.pages import Pages, words
 from tests.server.support.stores import load
 
 prepare = Pages.issue  # for every attendee
@@ -100,7 +100,7 @@ name = "Theo Third"
 
 def test_the_programme_says_kind_hosts_speakers_and_hall(pages: Pages) -> None:
     load(pages.event, pages.database, SPOKEN)
-    shown = text_of(pages.stranger().get(link(pages, "A1")).text)
+    shown = words(pages.stranger().get(link(pages, "A1")).text)
     for text in (
         "Conference 会议",
         "Ports, first part 港口（一）",
@@ -115,7 +115,7 @@ def test_the_programme_says_kind_hosts_speakers_and_hall(pages: Pages) -> None:
 def test_a_speakers_own_talks_come_first(pages: Pages) -> None:
     load(pages.event, pages.database, SPOKEN)
     answer = pages.stranger().get(f"{link(pages, 'A2')}?lang=en")
-    shown = text_of(answer.text)
+    shown = words(answer.text)
     assert "You speak 09:10 Tue, May 5 Hall 1 一号厅 Keynote speaker Ports" in shown
     assert shown.index("You speak") < shown.index("Your programme")
 
@@ -126,16 +126,10 @@ def test_many_speakers_are_counted(pages: Pages) -> None:
         for n in range(20)
     )
     load(pages.event, pages.database, SPOKEN + more)
-    shown = text_of(pages.stranger().get(link(pages, "A1")).text)
+    shown = words(pages.stranger().get(link(pages, "A1")).text)
     assert "Person 4" in shown
     assert "Person 5" not in shown
     assert "and 15 more" in shown
-
-
-def text_of(page: str) -> str:
-    """A page's text without its tags."""
-    body = page[page.index("<main") :]
-    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
 
 
 def test_the_page_asks_nobody_else_and_has_no_script_of_its_own(pages: Pages) -> None:
@@ -212,7 +206,7 @@ def test_it_is_in_the_attendees_language(pages: Pages) -> None:
 
 def test_chinese_comes_first_on_a_chinese_page(pages: Pages) -> None:
     load(pages.event, pages.database, SPOKEN)
-    shown = text_of(pages.stranger().get(link(pages, "A2")).text)
+    shown = words(pages.stranger().get(link(pages, "A2")).text)
     for text in (
         "港口（一） Ports, first part",
         "一号厅 Hall 1",
@@ -335,9 +329,7 @@ def test_every_changed_letter_is_not_found(shown: Pages) -> None:
 
 def test_a_replaced_badge_is_gone_without_a_name(pages: Pages) -> None:
     before, serial = link(pages, "A1"), pages.serial("A1")
-    pages.database.write(
-        lambda db: issuing.reissue(db, pages.event, serial, reason="lost", now=pages.now, by="test")
-    )
+    pages.reissue(serial)
     answer = pages.stranger().get(before)
     assert answer.status_code == 410
     assert "ask at the badge desk" in answer.text
@@ -347,9 +339,7 @@ def test_a_replaced_badge_is_gone_without_a_name(pages: Pages) -> None:
 
 def test_a_revoked_badge_is_gone(pages: Pages) -> None:
     target, serial = link(pages, "A1"), pages.serial("A1")
-    pages.database.write(
-        lambda db: issuing.revoke(db, serial, reason="conduct", now=pages.now, by="test")
-    )
+    pages.revoke(serial)
     assert pages.stranger().get(target).status_code == 410
 
 

@@ -22,8 +22,7 @@ from tests.server.support.pages import Pages
 def prepare(pages: Pages) -> None:
     """A1 enters and leaves, and is turned away once. A2 enters."""
     pages.issue()
-    door = pages.kiosk("main-1", "main")
-    pages.send(door)
+    door = pages.connected_kiosk("main-1", "main")
     one = door.scan(pages.now, pages.serial("A1"), category=1)
     door.leave(pages.now + MINUTE, pages.serial("A1"), door.ref(one))
     door.scan(pages.now + 2 * MINUTE, pages.serial("A1"), decision="denied", reason="hall_closed")
@@ -66,9 +65,7 @@ def test_nobody_elses(shown: Pages) -> None:
     number = other.rpartition("/")[2]
     stranger = shown.stranger()
     assert stranger.get(f"{link(shown, 'A1')}/receipts/{number}").status_code == 404
-    denied = shown.database.reader.execute(
-        "SELECT number FROM scan WHERE decision = 'denied'"
-    ).fetchone()[0]
+    denied = shown.value("SELECT number FROM scan WHERE decision = 'denied'")
     for which in (denied, 0, 99_999):
         assert stranger.get(f"{link(shown, 'A1')}/receipts/{which}").status_code == 404
     for token in ("x", "A" * 43):
@@ -79,9 +76,7 @@ def test_nobody_elses(shown: Pages) -> None:
 def test_a_link_that_stands_no_more_gives_none(pages: Pages) -> None:
     (target,) = offered(pages, "A2")
     serial = pages.serial("A2")
-    pages.database.write(
-        lambda db: issuing.reissue(db, pages.event, serial, reason="lost", now=NOW, by="test")
-    )
+    pages.reissue(serial)
     for gone in (target, target.rpartition("/")[0]):
         answer = pages.stranger().get(gone)
         assert answer.status_code == 410
@@ -93,8 +88,7 @@ def test_a_supervisors_word_is_the_organisers_to_give(pages: Pages) -> None:
     mei = pages.database.write(
         lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
     )
-    green = pages.kiosk("green-1", "green-door")
-    pages.send(green)
+    green = pages.connected_kiosk("green-1", "green-door")
     green.scan(pages.now, pages.serial("A4"), act="override", by=mei.by, note="lost badge",
                category=1)  # fmt: skip
     pages.send(green)
@@ -105,8 +99,7 @@ def test_a_supervisors_word_is_the_organisers_to_give(pages: Pages) -> None:
 
 def test_none_of_a_scan_that_a_fenced_kiosk_handed_in(pages: Pages) -> None:
     """The kiosk may have made the scan up. The receipt of an earlier scan stays."""
-    door = pages.kiosk("green-1", "green-door")
-    pages.send(door)
+    door = pages.connected_kiosk("green-1", "green-door")
     door.scan(pages.now, pages.serial("A4"), category=1)
     pages.send(door)
     pages.database.write(

@@ -123,8 +123,7 @@ def test_an_erasure_says_that_it_was_done_whatever_fails_after_it(
 
 
 def test_who_is_inside(pages: Pages) -> None:
-    door = pages.kiosk("north", "main")
-    pages.send(door)
+    door = pages.connected_kiosk("north", "main")
     pages.send(door)
     door.scan(NOW, pages.serial("A1"))
     pages.send(door)

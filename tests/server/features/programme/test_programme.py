@@ -8,7 +8,7 @@ from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.features.imports.test_programme_import import PROGRAMME
-from tests.server.support.pages import ROLES, Pages, assert_only
+from tests.server.support.pages import ROLES, Pages, assert_only, words
 from tests.server.support.stores import load
 
 ADDRESSES = (
@@ -25,12 +25,6 @@ ADDRESSES = (
 
 def prepare(pages: Pages) -> None:
     load(pages.event, pages.database, PROGRAMME)
-
-
-def words(html: str) -> str:
-    """The text of a page, with single spaces."""
-    body = html[html.index("<main") : html.index("</main>")]
-    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
 
 
 def seen(pages: Pages, address: str, role: str = "auditor") -> str:

@@ -26,13 +26,11 @@ DAY = 24 * HOUR
 
 @pytest.fixture
 def main(pages: Pages) -> FakeDoor:
-    door = pages.kiosk("main-1", "main")
-    pages.send(door)
-    return door
+    return pages.connected_kiosk("main-1", "main")
 
 
 def newest_user(pages: Pages) -> int:
-    return int(pages.database.reader.execute("SELECT MAX(user_id) FROM staff_user").fetchone()[0])
+    return int(pages.value("SELECT MAX(user_id) FROM staff_user"))
 
 
 def staff(pages: Pages, role: str) -> tuple[Staff, int]:
@@ -112,8 +110,7 @@ def test_the_first_entry_of_each_day_is_told_and_no_other(pages: Pages, main: Fa
 def test_any_hall_counts_once(pages: Pages, main: FakeDoor) -> None:
     user_id = staff(pages, "auditor")[1]
     flag(pages, "A2", user_id)
-    green = pages.kiosk("green-1", "green-door")
-    pages.send(green)
+    green = pages.connected_kiosk("green-1", "green-door")
     green.scan(NOW, pages.serial("A2"))
     pages.send(green)
     main.scan(NOW + MINUTE, pages.serial("A2"))
@@ -188,8 +185,7 @@ def test_another_kiosk_annuls_no_arrival(pages: Pages, main: FakeDoor) -> None:
     flag(pages, "A2", user_id)
     entry = main.scan(NOW, pages.serial("A2"))
     pages.send(main)
-    green = pages.kiosk("green-1", "green-door")
-    pages.send(green)
+    green = pages.connected_kiosk("green-1", "green-door")
     green.leave(NOW + 1, pages.serial("A2"), main.ref(entry), act="annul")
     pages.send(green)
     assert len(told(pages, user_id)) == 1
@@ -369,7 +365,7 @@ def test_the_same_entry_twice_is_one_arrival(pages: Pages, main: FakeDoor) -> No
     flag(pages, "A2", user_id)
     main.scan(NOW, pages.serial("A2"))
     pages.send(main)
-    (number,) = pages.database.reader.execute("SELECT number FROM arrival").fetchone()
+    number = pages.value("SELECT number FROM arrival")
     again = [Entered(pages.serial("A2"), number, NOW)] * 2
     calendar = Calendar((NOW - 10 * HOUR, NOW + 14 * HOUR))
     pages.database.write(lambda db: protocol_guests.note_arrivals(db, again, calendar))

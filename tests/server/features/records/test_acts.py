@@ -150,9 +150,7 @@ class TestWhatIsLogged:
         admin = pages.staff("admin")
         number = badge_number(pages.serial("A1"))
         assert admin.get(target.replace("{A1}", number)).status_code == 200
-        (body,) = pages.database.reader.execute(
-            "SELECT body FROM leaf WHERE kind = 'act' ORDER BY number DESC LIMIT 1"
-        ).fetchone()
+        body = pages.value("SELECT body FROM leaf WHERE kind = 'act' ORDER BY number DESC LIMIT 1")
         told = json.loads(body)
         assert told["act"] == expected
         assert told["by"].startswith("user:")

@@ -17,8 +17,7 @@ from tests.server.support.pages import Pages, assert_only
 def prepare(pages: Pages) -> None:
     """Four scans: three at the main entrance, one an hour later and denied at hall 1."""
     pages.issue()
-    main, west = pages.kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
-    pages.send(main)
+    main, west = pages.connected_kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
     for name in ("A1", "A2", "A3"):
         main.scan(pages.now, pages.serial(name), category=1)
     west.scan(pages.now + HOUR, pages.serial("A1"), decision="denied", reason="hall_closed")
@@ -44,8 +43,7 @@ def test_an_override_shows_who_and_why(pages: Pages) -> None:
     mei = pages.database.write(
         lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
     )
-    green = pages.kiosk("green-1", "green-door")
-    pages.send(green)
+    green = pages.connected_kiosk("green-1", "green-door")
     word = {"act": "override", "by": mei.by, "note": "lost <b>badge</b>", "category": 1}
     green.scan(pages.now, pages.serial("A4"), **word)
     pages.send(green)

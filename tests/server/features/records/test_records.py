@@ -39,9 +39,7 @@ def a_morning(event: Event, database: Database) -> None:
     mei = database.write(
         lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
     )
-    main, west = forum.kiosk("main-1", "main"), forum.kiosk("west-1", "h1-west")
-    forum.send(main)
-    forum.send(west)
+    main, west = forum.connected_kiosk("main-1", "main"), forum.connected_kiosk("west-1", "h1-west")
     for name in ("A1", "A2", "A3"):
         main.scan(NOW, forum.serial(name), category=1)
     main.scan(NOW + MINUTE, forum.serial("A1"), direction="exit", category=1)
@@ -264,7 +262,7 @@ def test_a_filter_is_its_owners_until_it_is_shared(pages: Pages) -> None:
     text = other.get("/admin/entries").text
     assert "of mine" in text
     assert "of mine" not in other.get("/admin/acts").text
-    (number,) = pages.database.reader.execute("SELECT filter_id FROM saved_filter").fetchone()
+    number = pages.value("SELECT filter_id FROM saved_filter")
     target = f"/admin/filters/{number}/remove"
     assert target not in text
     assert "no such filter" in other.post(target, follow_redirects=True).text
@@ -289,7 +287,7 @@ def test_what_can_not_be_saved_is_said(
     pages: Pages, fields: dict[str, str], said: str | None
 ) -> None:
     answer = save(pages.staff("auditor"), **fields)
-    count = pages.database.reader.execute("SELECT COUNT(*) FROM saved_filter").fetchone()[0]
+    count = pages.value("SELECT COUNT(*) FROM saved_filter")
     assert count == (said is None)
     assert said is None or said in answer.text
 

@@ -10,13 +10,9 @@ from werkzeug.test import TestResponse
 from server.features.rehearsal import report
 from server.features.rehearsal.pages import pages as rehearsal_pages
 from server.web.apart import ApartError
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts, assert_only, words
 
 prepare = Pages.issue  # for every attendee
-
-
-def words(page: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("<main")[2]))
 
 
 def asking(**fields: str) -> str:
@@ -39,8 +35,7 @@ def test_it_works(pages: Pages) -> None:
 
 
 def test_presence_as_it_is_now(pages: Pages) -> None:
-    main_door = pages.kiosk("main-1", "main")
-    pages.send(main_door)
+    main_door = pages.connected_kiosk("main-1", "main")
     pages.send(main_door)
     main_door.scan(pages.now, pages.serial("A1"))
     pages.send(main_door)

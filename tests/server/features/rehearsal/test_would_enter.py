@@ -93,8 +93,7 @@ def test_revoked_and_closed_are_as_now(ask: Ask, site: Database) -> None:
 def test_presence_and_places_as_now(event: Event, site: Database) -> None:
     with Pages(event, site) as pages:
         pages.issue()
-        main_door = pages.kiosk("main-1", "main")
-        pages.send(main_door)
+        main_door = pages.connected_kiosk("main-1", "main")
         pages.send(main_door)
         main_door.scan(NOW, pages.serial("A1"))
         pages.send(main_door)

@@ -9,7 +9,7 @@ from badges.credential.badge_number import badge_number
 from server.features.reports.attention import NOTE_CHARS_MAX
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts, assert_only, words
 
 prepare = Pages.issue  # for every attendee
 
@@ -18,13 +18,7 @@ LIST = "/admin/attention/"
 
 @pytest.fixture
 def west(pages: Pages) -> FakeDoor:
-    door = pages.kiosk("west-1", "h1-west")
-    pages.send(door)
-    return door
-
-
-def words(page: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("<main")[2]))
+    return pages.connected_kiosk("west-1", "h1-west")
 
 
 def shown(staff: Staff, kind: str, **more: object) -> str:
@@ -78,9 +72,7 @@ def test_an_override_with_its_supervisor_and_reason(pages: Pages, west: FakeDoor
     assert re.search(r"Settled Mon 04 May 10:00:00 , supervisor-\w+ : asked, and right", settled)
     assert acts(pages)[-1] == "attention_marked"
     body = json.loads(
-        pages.database.reader.execute(
-            "SELECT body FROM leaf WHERE kind = 'act' ORDER BY number DESC LIMIT 1"
-        ).fetchone()[0]
+        pages.value("SELECT body FROM leaf WHERE kind = 'act' ORDER BY number DESC LIMIT 1")
     )
     assert body["subject"]["note"] == "asked, and right"
     assert body["subject"]["state"] == "settled"
@@ -172,7 +164,7 @@ def test_a_wrong_mark_changes_nothing(
     officer = pages.staff("supervisor")
     before = acts(pages)
     assert told in mark(officer, "denials", **{"state": "seen", **given})
-    assert pages.database.reader.execute("SELECT COUNT(*) FROM attention").fetchone()[0] == 0
+    assert pages.value("SELECT COUNT(*) FROM attention") == 0
     assert acts(pages) == before
 
 

@@ -15,8 +15,7 @@ prepare = Pages.issue  # for every attendee
 @pytest.fixture
 def west(pages: Pages) -> FakeDoor:
     """Three people are inside; another has left again."""
-    door = pages.kiosk("west-1", "h1-west")
-    pages.send(door)
+    door = pages.connected_kiosk("west-1", "h1-west")
     pages.send(door)
     came = [door.scan(NOW - MINUTE, pages.serial(one)) for one in ("A1", "A2", "A3", "A4")]
     door.leave(NOW, pages.serial("A3"), door.ref(came[2]))
@@ -68,8 +67,7 @@ def test_a_supervisor_sees_badge_numbers_alone(pages: Pages, west: FakeDoor, res
 
 
 def test_whoever_goes_on_into_a_hall_within_is_in_both(pages: Pages, west: FakeDoor) -> None:
-    main = pages.kiosk("main-1", "main")
-    pages.send(main)
+    main = pages.connected_kiosk("main-1", "main")
     main.scan(NOW - 2 * MINUTE, pages.serial("A1"))
     pages.send(main)
     auditor = pages.staff("auditor")
@@ -93,9 +91,7 @@ def test_pages_of_the_list(pages: Pages, west: FakeDoor, monkeypatch: pytest.Mon
 
 def test_nobody_and_no_such_hall(pages: Pages) -> None:
     auditor = pages.staff("auditor")
-    (green,) = pages.database.reader.execute(
-        "SELECT hall_id FROM hall WHERE code = 'green'"
-    ).fetchone()
+    green = pages.value("SELECT hall_id FROM hall WHERE code = 'green'")
     assert "No one, by the records." in auditor.get(list_of(green)).text
     assert auditor.get(list_of(9999)).status_code == 404
     assert auditor.get(list_of(9999, "print")).status_code == 404

@@ -9,7 +9,7 @@ from server.core.people import protocol_guests
 from server.core.programme.speakers import Speaker, put_speakers
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.pages import Pages, Staff, assert_only
+from tests.server.support.pages import Pages, Staff, assert_only, words
 
 PAGE, PART = "/admin/not-come/", "/admin/not-come/list"
 
@@ -33,11 +33,7 @@ def prepare(pages: Pages) -> None:
 
 def number(pages: Pages, kind: str, code: str) -> int:
     query = f"SELECT {kind}_id FROM {kind} WHERE code = ?"
-    return pages.database.reader.execute(query, (code,)).fetchone()[0]
-
-
-def words(page: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    return pages.value(query, code)
 
 
 def listed(staff: Staff, query: str = "") -> str:
@@ -47,9 +43,7 @@ def listed(staff: Staff, query: str = "") -> str:
 
 
 def door(pages: Pages, name: str = "west-1", at: str = "h1-west") -> FakeDoor:
-    made = pages.kiosk(name, at)
-    pages.send(made)
-    return made
+    return pages.connected_kiosk(name, at)
 
 
 def test_who_may_see(shown: Pages) -> None:
@@ -126,9 +120,7 @@ def test_by_hall_and_session(shown: Pages) -> None:
 def test_a_protocol_guest_is_known_to_admins_and_watchers_alone(pages: Pages) -> None:
     guest = pages.serial("A4")
     admin, watcher, other = (pages.staff(role) for role in ("admin", "supervisor", "auditor"))
-    (user_id,) = pages.database.reader.execute(
-        "SELECT user_id FROM staff_user WHERE name LIKE 'supervisor-%'"
-    ).fetchone()
+    user_id = pages.value("SELECT user_id FROM staff_user WHERE name LIKE 'supervisor-%'")
     pages.database.write(
         lambda db: protocol_guests.set_protocol_guest(db, guest, [user_id], by="user:1", now=NOW)
     )

@@ -35,8 +35,7 @@ def undo(staff: Staff, target: str) -> str:
 
 def test_everything_stands_in_one_line_of_time(pages: Pages) -> None:
     admin, serial = pages.staff("admin"), pages.serial("A1")
-    west = pages.kiosk("west-1", "h1-west")
-    pages.send(west)
+    west = pages.connected_kiosk("west-1", "h1-west")
     pages.now += MINUTE
     west.scan(pages.now, serial, decision="denied", reason="not_entitled")
     pages.now += MINUTE
@@ -72,8 +71,7 @@ def test_everything_stands_in_one_line_of_time(pages: Pages) -> None:
 
 
 def test_a_discrepancy_stands_beside_its_scan(pages: Pages) -> None:
-    west, serial = pages.kiosk("west-1", "h1-west"), pages.serial("A3")
-    pages.send(west)
+    west, serial = pages.connected_kiosk("west-1", "h1-west"), pages.serial("A3")
     west.scan(NOW, serial)
     pages.send(west)
     (row,) = [
@@ -86,8 +84,7 @@ def test_a_discrepancy_stands_beside_its_scan(pages: Pages) -> None:
 
 def test_each_moment_is_on_one_page_alone(pages: Pages) -> None:
     """Also if several tables have moments of the same millisecond."""
-    west, serial = pages.kiosk("west-1", "h1-west"), pages.serial("A1")
-    pages.send(west)
+    west, serial = pages.connected_kiosk("west-1", "h1-west"), pages.serial("A1")
     for one in range(9):
         west.scan(NOW + one // 3, serial, decision="denied", reason="expired")
     pages.send(west)
@@ -132,9 +129,7 @@ def test_only_admins_invite(shown: Pages) -> None:
 
 def test_an_invitation_and_a_refusal_are_undone(pages: Pages) -> None:
     admin, serial = pages.staff("admin"), pages.serial("A1")
-    (opening,) = pages.database.reader.execute(
-        "SELECT session_id FROM session WHERE code = 'opening'"
-    ).fetchone()
+    opening = pages.value("SELECT session_id FROM session WHERE code = 'opening'")
     target = address(pages, "A1")
 
     def say(answer: str) -> str:

@@ -29,7 +29,7 @@ def strict(event: Event, site: Database) -> Iterator[Pages]:
 def name_of(pages: Pages) -> str:
     """The name of the newest user."""
     query = "SELECT name FROM staff_user ORDER BY user_id DESC LIMIT 1"
-    return str(pages.database.reader.execute(query).fetchone()[0])
+    return str(pages.value(query))
 
 
 def code(pages: Pages, secret: str, steps: int = 0) -> str:

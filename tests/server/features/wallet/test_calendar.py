@@ -38,7 +38,7 @@ def change(pages: Pages, statement: str, *values: object) -> None:
 
 def session_id(pages: Pages, code: str) -> int:
     query = "SELECT session_id FROM session WHERE code = ?"
-    return pages.database.reader.execute(query, (code,)).fetchone()[0]
+    return pages.value(query, code)
 
 
 def test_it_works(pages: Pages) -> None:
@@ -146,9 +146,7 @@ def test_titles_end_no_line(pages: Pages) -> None:
 def test_a_link_that_is_none_and_one_that_was_replaced(pages: Pages) -> None:
     assert pages.stranger().get("/b/x/programme.ics").status_code == 404
     before, serial = link(pages, "A1"), pages.serial("A1")
-    pages.database.write(
-        lambda db: issuing.reissue(db, pages.event, serial, reason="lost", now=NOW, by="test")
-    )
+    pages.reissue(serial)
     assert pages.stranger().get(before).status_code == 410
 
 

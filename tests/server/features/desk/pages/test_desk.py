@@ -11,12 +11,11 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
 from server.core.event.directory import Event
-from server.core.people import attendees, issuing
+from server.core.people import issuing
 from server.core.people.phone_token import phone_token
 from server.features.desk import id_check
 from server.features.printers import jobs
 from server.storage.database import Database
-from tests.server.conftest import NOW
 from tests.server.features.desk.pages.support import DeskClerk, fields_of
 from tests.server.features.desk.support import add_printer
 from tests.server.features.desk.test_photo import picture
@@ -65,7 +64,7 @@ def queued(pages: Pages) -> list[tuple[int, int, str]]:
 
 
 def people(pages: Pages) -> int:
-    return pages.database.reader.execute("SELECT COUNT(*) FROM attendee").fetchone()[0]
+    return pages.value("SELECT COUNT(*) FROM attendee")
 
 
 def test_it_works(watcher: DeskClerk) -> None:
@@ -178,9 +177,7 @@ class TestPerson:
 
     def test_a_revoked_badge_has_no_buttons(self, printing: DeskClerk) -> None:
         serial = printing.pages.serial("A1")
-        printing.pages.database.write(
-            lambda db: issuing.revoke(db, serial, reason="conduct", now=NOW, by="test")
-        )
+        printing.pages.revoke(serial)
         page = printing.get(printing.page("A1")).text
         assert "Only an admin can reinstate it" in page
         assert "/reissue" not in page
@@ -188,11 +185,7 @@ class TestPerson:
 
     def test_names_are_text(self, clerk: DeskClerk) -> None:
         serial = clerk.pages.serial("A1")
-        clerk.pages.database.write(
-            lambda db: attendees.change_attendee(
-                db, serial, {"organisation": "<b>Bold & co</b>"}, by="test", now=NOW
-            )
-        )
+        clerk.pages.change_attendee(serial, organisation="<b>Bold & co</b>")
         assert "&lt;b&gt;Bold &amp; co&lt;/b&gt;" in clerk.get(clerk.page("A1")).text
 
 
@@ -413,9 +406,7 @@ class TestWalkIn:
 
     def test_waiting_counts_from_the_first_key(self, clerk: DeskClerk) -> None:
         self.register(clerk, busy_ms="42000")
-        (begun,) = clerk.pages.database.reader.execute(
-            "SELECT made_at - begun_at FROM desk_submission"
-        ).fetchone()
+        begun = clerk.pages.value("SELECT made_at - begun_at FROM desk_submission")
         assert begun == 42_000
 
     @pytest.mark.parametrize("busy", ["-5", "soon", "9" * 30])

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from server.core.event.directory import Event
-from server.core.people import attendees, day_credentials, issuing
+from server.core.people import attendees, day_credentials
 from server.features.mail.outbox import Choice
 from server.features.mail.pages.pages import sender
 from server.features.mail.settings import settings_path
 from server.storage.database import Database
-from tests.server.conftest import NOW
 from tests.server.features.desk.pages.support import DeskClerk
 from tests.server.support.pages import Pages
 
@@ -51,9 +50,7 @@ def test_what_is_no_day(clerk: DeskClerk) -> None:
 
 def test_who_has_no_badge_gets_none(clerk: DeskClerk) -> None:
     page, serial = clerk.page("A2"), clerk.pages.serial("A2")
-    clerk.pages.database.write(
-        lambda db: issuing.revoke(db, serial, reason="conduct", now=NOW, by="test")
-    )
+    clerk.pages.revoke(serial)
     assert clerk.get(f"{page}/day").status_code == 404
     assert clerk.send(f"{page}/day", {"day": "0"}).status_code == 303
     assert "is revoked" in clerk.get(page).text

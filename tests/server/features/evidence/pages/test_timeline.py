@@ -25,8 +25,7 @@ DAY = 24 * HOUR
 def prepare(pages: Pages) -> None:
     """Three entries at the main entrance, a denial at hall 1 an hour later, and acts."""
     pages.issue()
-    main, west = pages.kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
-    pages.send(main)
+    main, west = pages.connected_kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
     for name in ("A1", "A2", "A3"):
         main.scan(pages.now, pages.serial(name), category=1)
     west.scan(pages.now + HOUR, pages.serial("A1"), decision="denied", reason="hall_closed")

@@ -90,8 +90,7 @@ def test_a_session_of_staff_opens_nothing_here(pages: Pages) -> None:
 
 
 def test_halls(pages: Pages, asker: Integration) -> None:
-    door = pages.kiosk("k1", "main")
-    pages.send(door)
+    pages.connected_kiosk("k1", "main")
     answer = asker.ask("GET", "/api/v1/halls")
     assert answer.status_code == 200
     halls = {hall["code"]: hall for hall in answer.json["halls"]}
@@ -191,12 +190,12 @@ def test_a_person_is_registered_changed_replaced_and_revoked(
 def test_what_can_not_be_registered_changes_nothing(
     pages: Pages, asker: Integration, given: object, status: int, words: str
 ) -> None:
-    before = pages.database.reader.execute("SELECT COUNT(*) FROM attendee").fetchone()[0]
+    before = pages.value("SELECT COUNT(*) FROM attendee")
     answer = asker.ask("POST", "/api/v1/people", json=given)
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
     assert words in answer.json["detail"]
     pages.database.give_back()
-    after = pages.database.reader.execute("SELECT COUNT(*) FROM attendee").fetchone()[0]
+    after = pages.value("SELECT COUNT(*) FROM attendee")
     assert after == before
 
 
