@@ -81,7 +81,7 @@ def _tile(pages: Pages, code: str) -> str:
     html = pages.staff("steward").get("/admin/?view=tiles").text
     tile = html.split(f'<li id="hall-{hall}">')[1].split("</li>")[0]
     (kind,) = re.findall(r'class="(tile[^"]*)"', tile)
-    return f"{kind.strip()}: {_words(tile)}"
+    return f"{kind.strip()}: {words(tile)}"
 
 
 def _set(pages: Pages, code: str, sql: str) -> None:
