@@ -123,9 +123,7 @@ def test_scanner_whose_keys_come_late_is_read_in_a_field(
     assert field() == typed.removesuffix("h")
 
 
-def test_hand_that_types_what_begins_like_a_badge_is_no_scanner(
-    door: LiveDoor, page: Page, field: Callable[[], str]
-) -> None:
+def test_hand_typing_is_no_scanner(door: LiveDoor, page: Page, field: Callable[[], str]) -> None:
     before = door.answers
     page.press(*"hk493818")
     assert field() == "493818"

@@ -188,9 +188,7 @@ def test_annul_the_last_admission(door: LiveDoor, page: Page, size: tuple[int, i
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_person_found_by_name_is_admitted(
-    door: LiveDoor, page: Page, size: tuple[int, int]
-) -> None:
+def test_person_is_admitted_by_name(door: LiveDoor, page: Page, size: tuple[int, int]) -> None:
     page.resize(size)
     unlock(page)
     page.click('[data-key="find"]')
@@ -279,9 +277,7 @@ def test_roll_call_says_who_was_seen(door: LiveDoor, page: Page) -> None:
 
 
 @pytest.mark.parametrize("begin", ["by touch", "by a key"])
-def test_badge_scanned_right_after_the_points_name_is_read(
-    door: LiveDoor, page: Page, begin: str
-) -> None:
+def test_badge_after_the_points_name_is_read(door: LiveDoor, page: Page, begin: str) -> None:
     """Keys typed by hand into the panel just before are no part of the code."""
     unlock(page)
     page.click('[data-key="rollcall"]')

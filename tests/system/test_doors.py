@@ -120,9 +120,7 @@ def test_a_reissued_badge_voids_the_old_one_everywhere(place: LiveSite, link: Li
             assert door.present(old, "entry").reason == "superseded"
 
 
-def test_an_offline_door_that_sees_the_new_badge_denies_the_old(
-    place: LiveSite, link: Link
-) -> None:
+def test_an_offline_door_that_saw_the_new_badge_denies_the_old(place: LiveSite, link: Link) -> None:
     old = place.badge(3)
     prepare_east(place)
     link.cut()

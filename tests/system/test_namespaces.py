@@ -223,9 +223,7 @@ def copy_a_badge(hall: Hall) -> None:
     hall.cables["east"].mend()
 
 
-def test_a_hall_is_never_overfilled_whatever_the_network_does(
-    hall: Hall, dice: random.Random
-) -> None:
+def test_a_hall_is_never_overfilled_on_a_bad_network(hall: Hall, dice: random.Random) -> None:
     faults = make_faults(hall.cables.values(), hall.place, RUN_S, dice)
     crowd = Crowd(random.Random(dice.random()))
     with Watch(hall.journals) as watch, ThreadPoolExecutor(len(DOORS)) as pool:

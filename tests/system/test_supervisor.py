@@ -144,9 +144,7 @@ def fill(place: LiveSite, desk: Desk) -> None:
     assert desk.present(place.badge(CAPACITY), "entry").reason == "hall_full"
 
 
-def test_overrides_up_to_the_fire_limit_and_not_beyond(
-    place: LiveSite, west: Desk, east: Desk
-) -> None:
+def test_overrides_end_at_the_fire_limit(place: LiveSite, west: Desk, east: Desk) -> None:
     fill(place, west)
     west.unlock()
     west.let_in_beyond(place.badge(CAPACITY))
@@ -170,9 +168,7 @@ def test_overrides_up_to_the_fire_limit_and_not_beyond(
     wait_for("the ledger", lambda: inside(place) == (CAPACITY, 2))
 
 
-def test_an_annulled_admission_frees_its_place_at_both_doors(
-    place: LiveSite, west: Desk, east: Desk
-) -> None:
+def test_an_annulled_admission_frees_its_place(place: LiveSite, west: Desk, east: Desk) -> None:
     fill(place, west)
     west.unlock()
     wait_for("the ledger", lambda: inside(place) == (CAPACITY, 0))

@@ -173,9 +173,7 @@ def test_an_identity_provider_signs_on_in_the_browser(
     assert place.query(query) == [("steward", 1)]
 
 
-def test_who_has_no_role_there_is_told_in_plain_words(
-    window: Organiser, provider: IdentityProvider
-) -> None:
+def test_a_user_without_a_role_reads_why(window: Organiser, provider: IdentityProvider) -> None:
     provider.user("eve-1", name="Eve", groups=["others"])
     window.go("/admin/sign-in")
     window.follow("Sign in with Forum ID")

@@ -185,9 +185,7 @@ def test_nobody_in_between_takes_its_place(phone: Phone, place: LiveSite) -> Non
     assert phone.read("between-gone") == [place.badge(LONG)]
 
 
-def test_a_silent_network_is_waited_for_no_longer_than_a_moment(
-    phone: Phone, place: LiveSite
-) -> None:
+def test_a_silent_network_is_awaited_for_a_moment_only(phone: Phone, place: LiveSite) -> None:
     import socket
 
     phone.open(address(place, LONG))

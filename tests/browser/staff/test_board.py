@@ -192,9 +192,7 @@ def forum(tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None) -> It
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_55_halls_fit_without_scrolling(
-    forum: Pages, browser: Any, tmp_path: Path, language: str
-) -> None:
+def test_55_halls_fit_the_screen(forum: Pages, browser: Any, tmp_path: Path, language: str) -> None:
     html = forum.staff("supervisor").get(f"/admin/?lang={language}").text
     page = Page.of(browser).resize((1920, 1080))
     show(browser, tmp_path / "page.html", html)

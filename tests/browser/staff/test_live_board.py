@@ -147,9 +147,7 @@ def test_a_board_in_another_order_is_told_and_not_sorted(forum: Forum, browser: 
     assert page.script("return document.querySelector('[data-order]')") is None
 
 
-def test_a_board_says_when_the_server_is_away_and_goes_on_after_it(
-    forum: Forum, browser: Any
-) -> None:
+def test_a_board_reports_a_lost_server_and_resumes(forum: Forum, browser: Any) -> None:
     page = forum.open(browser, "sort=fill&view=tiles")
     first_hall = first(page)
     was = int(inside(page, first_hall))

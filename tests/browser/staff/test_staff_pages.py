@@ -174,9 +174,7 @@ class Window:
             found[f"{address} {language} {scheme} {size[0]}"] = (wide, grave)
 
 
-def test_a_fault_is_found_on_a_page_that_the_window_turned_to(
-    browser: Any, axe: str, tmp_path: Path
-) -> None:
+def test_a_fault_on_a_later_page_is_found(browser: Any, axe: str, tmp_path: Path) -> None:
     found: dict[str, object] = {}
     window = Window(browser, axe)
     page = '<!doctype html><html lang="en"><title>{0}</title><main><h1>{0}</h1>{1}</main></html>'
@@ -202,9 +200,7 @@ def test_what_is_no_page_is_none(event: Event, site: Database) -> None:
                     assert "<h1" not in answer.text, rule.endpoint
 
 
-def test_the_content_is_two_keys_away(
-    pages: Pages, admin: Staff, browser: Any, tmp_path: Path
-) -> None:
+def test_content_is_two_keys_away(pages: Pages, admin: Staff, browser: Any, tmp_path: Path) -> None:
     Page.of(browser).resize(WIDE)
     for address in addresses(pages, lively.happen(pages)):
         answer = admin.get(address)

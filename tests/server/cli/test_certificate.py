@@ -45,9 +45,7 @@ def test_it_works(console: Console, authority: Authority, event: Event) -> None:
     assert console.rows("SELECT body FROM leaf WHERE CAST(body AS TEXT) LIKE '%certificate_set%'")
 
 
-def test_the_events_word_is_on_the_key_that_is_served(
-    console: Console, authority: Authority, event: Event
-) -> None:
+def test_the_served_key_is_signed(console: Console, authority: Authority, event: Event) -> None:
     files = authority.files(console.path, HOST)
     words = [served.signed_word(event)]
     for arguments in (files, files, ["--self-signed"]):
@@ -70,9 +68,7 @@ def test_the_events_own_comes_back(console: Console, authority: Authority, event
     assert "is served already" in said
 
 
-def test_files_in_any_order_are_served_in_the_right_one(
-    console: Console, authority: Authority, event: Event
-) -> None:
+def test_files_are_served_in_order(console: Console, authority: Authority, event: Event) -> None:
     leaf, key = authority.certificate(HOST)
     mixed = console.file("all.pem", pem(authority.root, authority.between, leaf) + key_pem(key))
     console("certificate", "install", mixed, mixed)

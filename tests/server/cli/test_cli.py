@@ -269,9 +269,7 @@ class TestBadges:
         filled("reissue", "A1", "A9", "--reason", "lost", status=1)
         assert filled.rows(query) == [(2,)]
 
-    def test_more_than_one_transaction(
-        self, console: Console, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_several_transactions(self, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("server.features.cards.commands.ISSUE_AT_ONCE", 2)
         console("import", console.file("r.csv", "name,category\nA,vip\nB,vip\nC,vip\n"))
         assert "Issued 3 badges." in console("issue").output
@@ -419,9 +417,7 @@ class TestEvents:
         settings.write_text(settings.read_text("utf-8").replace("port", "prot"), "utf-8")
         assert "unknown key 'prot'; did you mean 'port'?" in console("issue", status=1).output
 
-    def test_another_command_writing(
-        self, filled: Console, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_busy_database(self, filled: Console, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("server.storage.sqlite.engine.BUSY_TIMEOUT_MS", 50)
         if not filled.event.database_path.exists():
             monkeypatch.setattr("server.storage.postgresql.engine.LOCK_TIMEOUT_MS", 50)

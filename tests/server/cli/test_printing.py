@@ -171,9 +171,7 @@ def test_a_problem_in_one_process_is_told() -> None:
     drawing.cancel()
 
 
-def test_ctrl_c_while_a_process_begins(
-    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
+def test_ctrl_c_at_start(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Whichever thread receives the signal."""
     # A shell makes its background jobs ignore the signal.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -103,9 +103,7 @@ class TestStatus:
         (one,) = all_processes(database.reader)
         assert one.stopped_at == NOW + 5
 
-    def test_one_that_is_silent_is_a_trouble_until_another_works_there(
-        self, event: Event, database: Database
-    ) -> None:
+    def test_a_silent_one_is_named_until_replaced(self, event: Event, database: Database) -> None:
         def add(name: str, address: str, seen_at: int, stopped_at: int | None = None) -> None:
             row = (name, address, "1", NOW, seen_at, "run", 1, stopped_at)
             database.write(
@@ -154,9 +152,7 @@ class TestStatus:
             (trouble,) = look(db, event, NOW).troubles
         assert trouble == "Writes of server b:1, process 8 fail, 1 in a minute: the disk is full"
 
-    def test_scans_that_wait_at_kiosks_are_a_trouble(
-        self, event: Event, database: Database, halls: Site
-    ) -> None:
+    def test_waiting_scans_are_named(self, event: Event, database: Database, halls: Site) -> None:
         many = event.settings.alert_queue + 1
 
         def step(db: sqlite3.Connection) -> None:

@@ -112,9 +112,7 @@ def test_a_process_that_fails_is_told_with_its_last_words(tmp_path: Path) -> Non
             children.check()
 
 
-def test_lines_are_heard_and_processes_are_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lines_are_read_and_processes_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.demo.processes.STOP_S", 240.0)
     heard: list[str] = []
     code = "import time; print('ready'); time.sleep(600)"
@@ -125,9 +123,7 @@ def test_lines_are_heard_and_processes_are_stopped(
     assert child._process.returncode == -signal.SIGTERM, "it was not killed"
 
 
-def test_a_process_that_ignores_sigterm_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_is_killed_at_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.demo.processes.STOP_S", 0.3)
     heard: list[str] = []
     code = (

@@ -212,9 +212,7 @@ def test_sessions_in_one_hall_do_not_overlap(made: Made) -> None:
         ("Myanmar", "\u1000", "\u1021", 2),
     ],
 )
-def test_names_are_in_many_scripts(
-    script: str, first: str, last: str, least: int, people: list[Person]
-) -> None:
+def test_name_scripts(script: str, first: str, last: str, least: int, people: list[Person]) -> None:
     written = [p for p in people if any(first <= c <= last for c in p.given_name + p.family_name)]
     assert len(written) >= least, script
 

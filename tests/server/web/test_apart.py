@@ -58,9 +58,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.system
-def test_a_process_that_takes_too_long_is_ended(
-    site: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_over_time_is_ended(site: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "WORK_S", 0.01)
     with pytest.raises(ApartError, match="was given up"):
         read_apart(site.path, count_people)

@@ -59,9 +59,7 @@ class TestUser:
             assert refused.value.code == 401
             pages.database.give_back()
 
-    def test_a_request_asks_once_who_it_is(
-        self, pages: Pages, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_user_is_loaded_once(self, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
         someone = pages.staff("steward")
         asked: list[str] = []
         plain = auth._session_user
@@ -93,9 +91,7 @@ class TestForms:
     def test_a_page_without_a_form_begins_and_ends_none(self, pages: Pages) -> None:
         assert cookies_of(pages.staff("auditor").get("/")) == set()
 
-    def test_the_form_cookie_of_a_sign_in_stands_for_its_session(
-        self, pages: Pages, admin_password: str
-    ) -> None:
+    def test_the_form_cookie_is_its_sessions(self, pages: Pages, admin_password: str) -> None:
         someone = pages.stranger()
         someone.post("/admin/sign-in", {"name": "admin", "password": admin_password})
         assert someone.client.get_cookie("__Host-hallkeeper-form") is not None

@@ -60,9 +60,7 @@ def silent(port: int, of: socket.socket) -> float:
     return next(one.silent_s for one in connections_to(port) if one.file == of.fileno())
 
 
-def test_real_connections_are_found_and_ended_by_their_silence(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_silent_connections_are_found_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         quiet = socket.create_connection(("127.0.0.1", port))

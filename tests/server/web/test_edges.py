@@ -201,9 +201,7 @@ class TestErrors:
         codes = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large"}
         assert error.code == (codes | {429: "too_many"}).get(status, "failed")
 
-    def test_the_log_has_the_last_six_places(
-        self, failing: Pages, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_the_log_has_six_places(self, failing: Pages, caplog: pytest.LogCaptureFixture) -> None:
         failing.stranger().get("/fails/2")
         (record,) = (one for one in caplog.records if "RuntimeError" in one.getMessage())
         places = record.getMessage().split(": ")[1].split()
@@ -343,9 +341,7 @@ class TestWhoMay:
         assert here.is_known("127.0.0.1")
 
 
-def test_a_request_without_a_body_needs_no_place_in_a_lane(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_body_no_lane_is_needed(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "STRANGERS_MAX", 0)
     someone = pages.stranger()
     assert someone.get("/admin/sign-in").status_code == 200

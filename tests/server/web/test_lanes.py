@@ -91,9 +91,7 @@ def test_known_addresses_and_kiosks_have_limits_too(lanes: Lanes) -> None:
         assert hold(lanes, stack, "10.0.0.0", 1000, KIOSK) == KIOSK_MAX
 
 
-def test_an_address_is_forgotten_after_a_time_and_the_oldest_first(
-    lanes: Lanes, time: Time
-) -> None:
+def test_addresses_are_forgotten_the_oldest_first(lanes: Lanes, time: Time) -> None:
     lanes.remember("10.0.0.1")
     assert lanes.is_known("10.0.0.1")
     time.now += KNOWN_S

@@ -80,9 +80,7 @@ def test_the_database_has_nothing_to_read(both: list[SharedUploads], database: D
         assert secret not in kept
 
 
-def test_what_a_preview_found_is_remembered_by_its_server_until_something_is_answered(
-    both: list[SharedUploads],
-) -> None:
+def test_a_preview_is_cached_until_an_answer(both: list[SharedUploads]) -> None:
     one, other = both
     sent = one.keep(b"x", name="a", **WHO)
     plan = object()

@@ -150,9 +150,7 @@ def test_a_full_hall_around_is_named_in_both_languages(site: Nested) -> None:
 
 
 @pytest.mark.parametrize("first", ["expo", "street"])
-def test_offline_doors_together_admit_no_more_than_the_hall_holds(
-    tmp_path: Path, first: str
-) -> None:
+def test_offline_doors_together_keep_the_capacity(tmp_path: Path, first: str) -> None:
     larger = VENUE.replace("capacity = 6\n", "capacity = 24\n")
     larger = larger.replace("fire_limit = 8\n", "").replace("fire_limit = 7\n", "")
     site = Nested(tmp_path, larger, people=60)

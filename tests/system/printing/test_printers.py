@@ -51,9 +51,7 @@ def codes(printers: list[VirtualZpl]) -> list[bytes]:
     return [one for printer in printers for one in printer.printed]
 
 
-def test_a_server_killed_while_it_prints_loses_no_job_and_prints_none_twice(
-    place: LiveSite,
-) -> None:
+def test_a_server_killed_while_printing_prints_each_job_once(place: LiveSite) -> None:
     """Each job is done and its label printed, or its desk is asked about it."""
     choice = random.Random(20260504)
     with ExitStack() as stack:

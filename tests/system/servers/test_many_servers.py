@@ -23,9 +23,7 @@ def cluster() -> Iterator[Cluster]:
     made.stop()
 
 
-def test_servers_are_killed_and_nothing_is_lost_or_overfilled(
-    tmp_path: Path, cluster: Cluster
-) -> None:
+def test_killed_servers_lose_and_overfill_nothing(tmp_path: Path, cluster: Cluster) -> None:
     url = cluster.url(cluster.make())
     with closing(ManyServers(tmp_path, url, on_loopback(url, 3), kiosks=6, capacity=8)) as many:
         many.start()

@@ -103,9 +103,7 @@ class TestImport:
             ('name = "Whom"', "the mapping looks for 'Whom', and none of the columns", 1),
         ],
     )
-    def test_mappings_that_can_not_be(
-        self, console: Console, mapping: str, said: str, status: int
-    ) -> None:
+    def test_bad_mappings(self, console: Console, mapping: str, said: str, status: int) -> None:
         roster = console.file("r.csv", "Who,category\nAnna,vip\n")
         path = console.file("m.toml", mapping)
         assert said in console("import", roster, "--mapping", path, status=status).output
@@ -218,9 +216,7 @@ class TestQuestions:
         after = filled.rows("SELECT COUNT(*) FROM leaf"), filled.rows("SELECT * FROM attendee")
         assert before == after
 
-    def test_a_dry_run_names_who_would_change_and_whose_badge_is_then_wrong(
-        self, filled: Console
-    ) -> None:
+    def test_a_dry_run_names_changes_and_outdated_badges(self, filled: Console) -> None:
         other = ROSTER.replace("Anna,Keller", "Eve,Hill")
         changed = filled.file("r.csv", other)
         result = filled("import", changed, "--dry-run", "--renames", "accept")
@@ -300,9 +296,7 @@ class TestInterrupted:
     def roster(self, console: Console) -> str:
         return console.file("r.csv", ROSTER.replace("public", "").replace("press,en", ",en"))
 
-    def test_while_it_is_compared(
-        self, console: Console, roster: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_compared(self, console: Console, roster: str, monkeypatch: pytest.MonkeyPatch) -> None:
         def interrupted(*_: object) -> None:
             raise KeyboardInterrupt
 
@@ -350,9 +344,7 @@ class TestInterrupted:
             assert "interrupted. Nothing was imported." in result.output
             assert console.people == 0
 
-    def test_afterwards_a_signal_ends_the_program_again(
-        self, console: Console, roster: str
-    ) -> None:
+    def test_a_later_signal_ends_the_program(self, console: Console, roster: str) -> None:
         before = signal.getsignal(signal.SIGINT)
         console("import", roster)
         assert signal.getsignal(signal.SIGINT) is before
@@ -477,9 +469,7 @@ class TestImportVenue:
             ("capacity = 10\n", 'capacity = 10\nleaving = "inferred"\n'),
         ],
     )
-    def test_a_hall_that_can_count_who_left(
-        self, console: Console, change: tuple[str, str]
-    ) -> None:
+    def test_a_hall_that_counts_exits(self, console: Console, change: tuple[str, str]) -> None:
         path = console.file("venue.toml", VENUE.replace(*change))
         assert "counts who left" not in console("import-venue", path).output
 

@@ -218,9 +218,7 @@ def test_pressing_reissue_twice_makes_one_badge(pages: Pages) -> None:
     ],
     ids=["unconfirmed", "no reason", "a reason of their own"],
 )
-def test_without_reason_or_confirmation_nothing_changes(
-    shown: Pages, fields: dict[str, object]
-) -> None:
+def test_reason_and_confirmation_are_needed(shown: Pages, fields: dict[str, object]) -> None:
     desk = shown.staff("badge_desk")
     answer = desk.post(address(shown, "A1", "/reissue"), fields, follow_redirects=True)
     assert "Nothing was changed" in answer.text

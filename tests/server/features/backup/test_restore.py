@@ -134,9 +134,7 @@ class TestActs:
             assert pool.awaited == frozenset()
             assert pool.open_stays == 2
 
-    def test_of_a_later_server_that_may_have_found_this_one_put_back(
-        self, safe: Safe, new: Path
-    ) -> None:
+    def test_of_a_later_server_that_saw_this_one_set_back(self, safe: Safe, new: Path) -> None:
         """In that case the staff who fenced west may not have known all its grants."""
         safe.write(registry.fence, "west", 1, by="test", now=NOW)
         safe.write(registry.retire, "east", by="test", now=NOW)

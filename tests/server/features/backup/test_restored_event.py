@@ -76,9 +76,7 @@ class TestLine:
         for said in ('"act":"server_restored"', tree.root().hex(), f'"incarnation":{NEXT}'):
             assert said in act
 
-    def test_the_feed_begins_where_no_kiosk_has_been(
-        self, safe: Safe, copy: Path, new: Path
-    ) -> None:
+    def test_the_feed_begins_past_every_cursor(self, safe: Safe, copy: Path, new: Path) -> None:
         """A kiosk with the old server's cursor takes a snapshot, and has confirmed nothing."""
         for _ in range(20):
             safe.write(hall_control.set_capacity, SMALL, 5, by="test", now=NOW)

@@ -77,9 +77,7 @@ class TestBadges:
         with opened(done, safe.site) as again:
             assert void(again, done.event)[serial] == (3, False)
 
-    def test_a_day_credential_that_the_backup_lacks_is_there_again(
-        self, safe: Safe, tmp_path: Path
-    ) -> None:
+    def test_a_day_credential_missing_in_the_backup(self, safe: Safe, tmp_path: Path) -> None:
         """It is restored with its holder, who has another one to come. Doors receive it."""
         serial = register(safe)
         copy = make_backup(safe.event, safe.second, NOW).path
@@ -126,9 +124,7 @@ class TestBadges:
             )
             assert (made.serial, made.revoked_at) == (ANOTHER, None)
 
-    def test_with_its_holder_there_again_it_is_their_revocation(
-        self, safe: Safe, copy: Path, tmp_path: Path
-    ) -> None:
+    def test_it_revokes_a_holder_who_is_back(self, safe: Safe, copy: Path, tmp_path: Path) -> None:
         """Added by hand, or from a later backup."""
         serial = register(safe)
         late = make_backup(safe.event, safe.second, NOW + MINUTE).path
@@ -220,9 +216,7 @@ class TestMoved:
             assert again.rows("SELECT door_id FROM kiosk WHERE kiosk = 'west'") == [(3,)]
 
 
-def test_a_generation_that_was_forgotten_is_not_given_again(
-    safe: Safe, copy: Path, tmp_path: Path
-) -> None:
+def test_a_forgotten_generation_is_not_reused(safe: Safe, copy: Path, tmp_path: Path) -> None:
     """Exits at other doors name stays by it."""
     away = Path(shutil.copytree(copy, tmp_path / "usb" / copy.name))
     done = restore(away, tmp_path / "new", now=LATER, without_acts=True)

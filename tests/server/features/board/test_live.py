@@ -89,9 +89,7 @@ def test_a_burst_is_one_change(pages: Pages) -> None:
         assert "<b>4</b> of" in changed[f"hall-{main.hall}"]
 
 
-def test_a_denied_scan_shows_too_though_no_door_needs_to_hear_of_it(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_denied_scan_is_shown(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "LOOK_S", 0.1)
     main = pages.connected_kiosk("main-1", "main")
     with Feed(pages.staff("steward")) as feed:
@@ -101,9 +99,7 @@ def test_a_denied_scan_shows_too_though_no_door_needs_to_hear_of_it(
         assert "Not a badge" in feed.parts()["latest"]
 
 
-def test_parts_are_rendered_once_for_all_of_a_role(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parts_are_rendered_once_for_a_role(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     rendered = []
     original = overview.parts
     monkeypatch.setattr(overview, "parts", lambda view: rendered.append(1) or original(view))

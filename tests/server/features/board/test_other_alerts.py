@@ -116,9 +116,7 @@ def test_failed_mails_are_found_by_an_index(site: Database) -> None:
     assert "USING COVERING INDEX mail_failed (at>?)" in plan
 
 
-def test_a_run_of_mails_that_broke_off_is_named(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_mailing_is_named(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     services_of(pages.app).keep(Worker(pages.event, pages.database, lambda: pages.now))
     broke = Progress(pages.now, running=False, problem="The mail server is away.")
     monkeypatch.setattr(Worker, "progress", broke)
@@ -176,9 +174,7 @@ def ends_at(event: Event) -> int:
         (-MINUTE, "Certificate has ended (", True),
     ],
 )
-def test_the_servers_certificate_is_named_before_it_ends(
-    pages: Pages, left: int, words: str | None, grave: bool
-) -> None:
+def test_an_ending_certificate(pages: Pages, left: int, words: str | None, grave: bool) -> None:
     pages.now = ends_at(pages.event) - left
     text = seen_by(pages)
     if words is None:

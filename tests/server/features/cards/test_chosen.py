@@ -37,9 +37,7 @@ def test_they_are_chosen_once_in_a_minute(site: Database, choice: Choice) -> Non
     assert choice.times == 2
 
 
-def test_names_are_those_of_now_and_the_revoked_are_left_out(
-    site: Database, choice: Choice
-) -> None:
+def test_names_are_current_and_the_revoked_are_left_out(site: Database, choice: Choice) -> None:
     chosen = Chosen(lambda: 0.0)
     first, second = chosen.people(site.reader, choice)[:2]
     site.write(

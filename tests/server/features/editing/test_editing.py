@@ -221,9 +221,7 @@ def test_undo_is_refused_where_somebody_changed_the_same_since(pages: Pages, adm
     assert row(pages, "hall", "h1")["capacity"] == 80
 
 
-def test_undo_of_another_thing_stands_beside_a_colleagues_change(
-    pages: Pages, admin: Staff
-) -> None:
+def test_undo_keeps_a_colleagues_change_of_another_thing(pages: Pages, admin: Staff) -> None:
     said = edit(admin, address(pages, "hall", "h1"), capacity=80)
     edit(pages.staff("admin"), address(pages, "hall", "green"), capacity=9)
     undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)

@@ -63,9 +63,7 @@ def hosts(pages: Pages) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_form_that_is_sent_as_it_is_changes_nothing(
-    pages: Pages, admin: Staff, kind: str
-) -> None:
+def test_an_unchanged_form_changes_nothing(pages: Pages, admin: Staff, kind: str) -> None:
     before = everything(pages)
     assert "there was no difference" in edit(admin, place(kind, KINDS[kind])).text
     assert everything(pages) == before
@@ -85,9 +83,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("kind", "sent", "said", "after"), CHANGES)
-def test_a_change_is_written_and_undone(
-    pages: Pages, admin: Staff, kind: str, sent: dict, said: str, after: dict
-) -> None:
+def test_undo(pages: Pages, admin: Staff, kind: str, sent: dict, said: str, after: dict) -> None:
     before, code = everything(pages), KINDS[kind]
     answer = edit(admin, place(kind, code), **sent)
     assert said in words(answer.text)

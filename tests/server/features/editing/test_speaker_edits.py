@@ -110,9 +110,7 @@ def test_everybody_may_be_taken_off_and_come_back(pages: Pages, admin: Staff) ->
         ({"number": "A1", "role": "speaker"}, "is its speaker twice"),
     ],
 )
-def test_what_a_file_would_be_refused_for(
-    pages: Pages, admin: Staff, form: dict, said: str
-) -> None:
+def test_input_that_a_file_may_not_have(pages: Pages, admin: Staff, form: dict, said: str) -> None:
     before = speakers(pages)
     if "number" in form:
         form = {**form, "number": badge(pages, admin, form["number"])}

@@ -104,9 +104,7 @@ class TestDatabase:
             evidence.export()
         assert not (evidence.folder / "export").exists()
 
-    def test_one_is_removed_and_the_others_move_up(
-        self, evidence: Evidence, verified: Verified
-    ) -> None:
+    def test_one_is_removed_and_numbers_close(self, evidence: Evidence, verified: Verified) -> None:
         number = scans(evidence)[10]
         evidence.alter("DELETE FROM discrepancy")
         evidence.alter("DELETE FROM scan")
@@ -174,9 +172,7 @@ class TestRewritten:
         assert found
         assert all(line.startswith("a fork: the checkpoint that kiosk") for line in found)
 
-    def test_without_cosignatures_the_kiosks_are_missed(
-        self, rewritten: Evidence, verified: Verified
-    ) -> None:
+    def test_missing_cosignatures_of_kiosks(self, rewritten: Evidence, verified: Verified) -> None:
         rewritten.alter("DELETE FROM cosignature")
         path = rewritten.export()
         assert verified(path) == [
@@ -184,9 +180,7 @@ class TestRewritten:
             " entry -1"
         ]
 
-    def test_times_that_the_server_makes_up_hide_nothing(
-        self, evidence: Evidence, verified: Verified
-    ) -> None:
+    def test_invented_times_hide_nothing(self, evidence: Evidence, verified: Verified) -> None:
         """It claims that all scans came in one minute. The kiosks' own times contradict."""
         for number, body in evidence.rows("SELECT number, body FROM leaf WHERE kind = 'scan'"):
             told = json.loads(body) | {"received_at": NOW}
@@ -195,9 +189,7 @@ class TestRewritten:
         (found,) = verified(evidence.export())
         assert found.startswith("kiosk east (generation 1) sent scans for 39 minutes")
 
-    def test_any_older_checkpoint_shows_where(
-        self, rewritten: Evidence, verified: Verified
-    ) -> None:
+    def test_an_older_checkpoint_shows_where(self, rewritten: Evidence, verified: Verified) -> None:
         for door in (rewritten.site.west, rewritten.site.east, rewritten.site.other):
             rewritten.cosign(door, NOW)  # As if they had received this one.
         path = rewritten.export()
@@ -278,9 +270,7 @@ class TestForged:
             f"entry {numbers[20]}: kiosk west (generation 1) did not sign this record"
         ]
 
-    def test_between_records_that_it_calls_erased(
-        self, evidence: Evidence, verified: Verified
-    ) -> None:
+    def test_between_erased_records(self, evidence: Evidence, verified: Verified) -> None:
         """The kiosk has hashed its records before, so erased ones must have hashes."""
         before, number, after = scans(evidence)[20:23]
         told, record = self.leaf(evidence, number)
@@ -301,9 +291,7 @@ class TestForged:
         ]
 
     @pytest.mark.parametrize("signature", [None, "ab" * 64])
-    def test_between_early_records_that_it_calls_erased(
-        self, evidence: Evidence, signature: str | None
-    ) -> None:
+    def test_between_early_erased_records(self, evidence: Evidence, signature: str | None) -> None:
         """The finding states that nothing proves the kiosk's authorship. A forged signature is
         found even if valid ones follow.
         """
@@ -409,9 +397,7 @@ class TestExport:
         (path / "more.txt").write_text("")
         assert verified(path) == ["more.txt does not belong to the export"]
 
-    def test_another_key_than_the_one_that_is_known(
-        self, evidence: Evidence, verified: Verified
-    ) -> None:
+    def test_another_key_than_the_known_one(self, evidence: Evidence, verified: Verified) -> None:
         path = evidence.export()
         key = json.loads((path / "keys.json").read_text())["log"]
         assert key["key"] == evidence.event.log_key.public.raw.hex()

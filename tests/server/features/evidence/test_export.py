@@ -73,9 +73,7 @@ def test_a_part_verifies_with_the_same_root(evidence: Evidence, part: str) -> No
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("kind", ["act", "scan"])
-def test_a_record_that_is_taken_out_of_a_part_is_missed(
-    evidence: Evidence, part: str, kind: str
-) -> None:
+def test_a_record_removed_from_a_part_is_missed(evidence: Evidence, part: str, kind: str) -> None:
     """Only the digest of all records covers an act; no kiosk's chain does."""
     path = evidence.export(PARTS[part])
     records = path / "records.txt"

@@ -179,9 +179,7 @@ class TestCosigned:
         assert proven.notes()[0].startswith("witness ")
         assert proven.notes()[-1] == proven.record
 
-    def test_those_outside_come_first_though_they_saw_less(
-        self, evidence: Evidence, key: str
-    ) -> None:
+    def test_witnesses_outside_come_first(self, evidence: Evidence, key: str) -> None:
         size = evidence.log.size()
         self.cosign(evidence, 0, size - 9)
         self.cosign(evidence, 1, size - 9)
@@ -234,9 +232,7 @@ class TestCosigned:
         with pytest.raises(Refused, match="the signature of example.org/w0 is wrong"):
             verify_receipt(other.encode(), key, self.keys(0))
 
-    def test_lines_of_another_log_or_malformed_ones_are_left_out(
-        self, evidence: Evidence, key: str
-    ) -> None:
+    def test_foreign_and_malformed_lines_are_left_out(self, evidence: Evidence, key: str) -> None:
         size = evidence.log.size()
         self.cosign(evidence, 0, size)
         other = "UPDATE witness_cosignature SET note = 'x' || note"

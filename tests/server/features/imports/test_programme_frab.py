@@ -159,9 +159,7 @@ def test_unknown_rooms_and_kinds_are_named_with_their_remedy(event: Event, site:
     assert made.rooms["一号厅"] == "h1"
 
 
-def test_a_guid_that_is_there_twice_is_an_activity_at_two_times(
-    event: Event, site: Database
-) -> None:
+def test_a_repeated_guid_is_an_activity_at_two_times(event: Event, site: Database) -> None:
     def again(conference: Any) -> None:
         rooms = conference["days"][1]["rooms"]
         first = conference["days"][0]["rooms"]["Hall 1"][0]
@@ -289,9 +287,7 @@ HOSTILE = {
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("what", HOSTILE)
-def test_files_that_are_no_schedule(
-    event: Event, what: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_without_a_schedule(event: Event, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert schedule_xml.ELEMENTS_MAX == 500_000
     monkeypatch.setattr(schedule_xml, "ELEMENTS_MAX", 5_000)
     data, told = HOSTILE[what]

@@ -87,9 +87,7 @@ def test_a_calendar_is_taken_over(event: Event, site: Database) -> None:
     "location",
     ["Grand Hall\\, 大会堂", "大会堂 Grand Hall", "Grand Hall / 大会堂", "Grand Hall (大会堂)"],
 )
-def test_a_location_may_have_both_names_of_a_hall(
-    event: Event, site: Database, location: str
-) -> None:
+def test_a_location_with_both_names_of_a_hall(event: Event, site: Database, location: str) -> None:
     site.write(
         lambda db: db.execute(
             "UPDATE hall SET names = ? WHERE code = 'green'",
@@ -146,9 +144,7 @@ def test_the_same_calendar_again_changes_nothing(event: Event, site: Database) -
     assert dump(site) == before
 
 
-def test_a_series_that_moves_within_its_day_keeps_its_sessions(
-    event: Event, site: Database
-) -> None:
+def test_a_series_that_moves_within_its_day_keeps_sessions(event: Event, site: Database) -> None:
     take(event, site)
     codes = {one.code for one in store.sessions(site.reader)}
     take(event, site, FORUM.replace(b"20260502T170000", b"20260502T163000").replace(
@@ -157,9 +153,7 @@ def test_a_series_that_moves_within_its_day_keeps_its_sessions(
     assert {one.code for one in store.sessions(site.reader)} == codes
 
 
-def test_a_session_that_is_called_off_stays_until_somebody_removes_it(
-    event: Event, site: Database
-) -> None:
+def test_a_cancelled_session_stays_until_it_is_removed(event: Event, site: Database) -> None:
     take(event, site)
     off = FORUM.replace(b"SUMMARY:Lunch", b"SUMMARY:Lunch\r\nSTATUS:CANCELLED")
     assert any(

@@ -199,9 +199,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_is_named_and_nothing_is_taken(
-    event: Event, site: Database, what: str
-) -> None:
+def test_errors_are_named_and_nothing_is_taken(event: Event, site: Database, what: str) -> None:
     before = dump(site)
     old, new, told = WRONG[what]
     assert old in PROGRAMME

@@ -39,9 +39,7 @@ def answer(admin: Staff, location: str, **more: str):
 
 
 @pytest.mark.parametrize(("data", "name"), [(JSON, "schedule.json"), (XML, "schedule.xml")])
-def test_rooms_and_kinds_are_asked_and_mapped(
-    pages: Pages, admin: Staff, data: bytes, name: str
-) -> None:
+def test_rooms_and_kinds_are_mapped(pages: Pages, admin: Staff, data: bytes, name: str) -> None:
     before = still(pages.database)
     location, page = preview(admin, PROGRAMME, data, name)
     text = words(page.text)
@@ -149,9 +147,7 @@ def test_areas_of_exhibitors_are_chosen(pages: Pages, admin: Staff) -> None:
         (EXHIBITORS, b"one,two\n1,2\n", "has no columns for exhibitors"),
     ],
 )
-def test_bad_files_get_a_clear_answer(
-    pages: Pages, admin: Staff, target: str, data: bytes, said: str
-) -> None:
+def test_bad_files(pages: Pages, admin: Staff, target: str, data: bytes, said: str) -> None:
     before = still(pages.database)
     location, page = preview(admin, target, data, "bad")
     assert page.status_code == 200

@@ -128,9 +128,7 @@ class TestSharedEmails:
         assert take(database, text).unchanged == 2
         assert take(database, text + "R3,Cy,o@example.org,vip\n").added == 1
 
-    def test_an_invitation_by_a_shared_address_names_nobody(
-        self, event: Event, database: Database
-    ) -> None:
+    def test_a_shared_address_of_an_invitation(self, event: Event, database: Database) -> None:
         text = "id,name,email,category\nR1,Anna,o@example.org,vip\nR2,Bo,o@example.org,vip\n"
         take(database, text)
         invited = f'{VENUE}invited = ["o@example.org"]\n'
@@ -196,9 +194,7 @@ class TestDoubles:
         assert [one for one in after if one in before] == before
         assert len(after) == len(before) + 1
 
-    def test_namesakes_without_id_and_address_keep_to_their_organisations(
-        self, database: Database
-    ) -> None:
+    def test_namesakes_without_id_and_address_by_organisation(self, database: Database) -> None:
         text = "name,organisation,category\nLi Wei,Port,vip\nLi Wei,Fjord,vip\n"
         take(database, text)
         serials = {row["organisation"]: row["serial"] for row in attendees(database)}

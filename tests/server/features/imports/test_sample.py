@@ -105,9 +105,7 @@ def sample() -> tuple[str, openpyxl.Workbook]:
 
 
 @every_column
-def test_the_sample_has_every_column(
-    sample: tuple[str, openpyxl.Workbook], kind: str, key: str
-) -> None:
+def test_it_has_every_column(sample: tuple[str, openpyxl.Workbook], kind: str, key: str) -> None:
     text, book = sample
     there = {k for one in tomllib.loads(text)[kind] for k in one}
     commented = re.findall(r"^# (\w+) = ", text, re.MULTILINE) if kind == "session" else []

@@ -106,9 +106,7 @@ def test_characters_that_no_font_draws_are_named(pages: Pages, admin: Staff) -> 
     assert pages.serial("X1") != pages.serial("X2")
 
 
-def test_questions_are_answered_and_the_import_is_what_was_shown(
-    pages: Pages, admin: Staff
-) -> None:
+def test_the_import_is_what_the_answered_preview_showed(pages: Pages, admin: Staff) -> None:
     pages.issue()
     location, page = preview(admin, PEOPLE, CHANGED)
     (answer,) = re.findall(r'name="(answer-missing)" value="missing=revoke"', page.text)
@@ -160,9 +158,7 @@ def test_bad_rows_are_named_and_may_be_left_out(pages: Pages, admin: Staff) -> N
     }
 
 
-def test_somebody_else_changes_people_between_preview_and_import(
-    pages: Pages, admin: Staff
-) -> None:
+def test_people_change_between_preview_and_import(pages: Pages, admin: Staff) -> None:
     location, page = preview(admin, PEOPLE, ROSTER + "N1,Nora,Quist,,NO,,press,,,,\n")
     pages.issue()
     said = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
@@ -227,9 +223,7 @@ def test_every_question_has_choices_that_answer_it(pages: Pages, admin: Staff) -
         (b"\x00" * 5000, "list.csv", "Nothing was imported"),
     ],
 )
-def test_bad_files_get_a_clear_answer(
-    pages: Pages, admin: Staff, data: bytes, name: str, said: str
-) -> None:
+def test_bad_files(pages: Pages, admin: Staff, data: bytes, name: str, said: str) -> None:
     before = still(pages.database)
     sent = send(admin, PEOPLE, data, name)
     page = admin.get(sent.location)
@@ -345,9 +339,7 @@ ODD_COLUMNS = {
 ODD_WORD = {"answer-word-1": "category_Presse X=press"}
 
 
-def test_a_mapping_is_kept_by_name_and_offered_at_the_next_import(
-    pages: Pages, admin: Staff
-) -> None:
+def test_a_named_mapping_is_offered_at_the_next_import(pages: Pages, admin: Staff) -> None:
     location, page = preview(admin, PEOPLE, ODD_LIST)
     assert "h-mapping" not in page.text  # Nothing was answered, and nothing is kept.
     admin.post(f"{location}/answer", ODD_COLUMNS)
@@ -375,9 +367,7 @@ def test_a_mapping_is_kept_by_name_and_offered_at_the_next_import(
     assert "h-mapping" not in page.text
 
 
-def test_a_mapping_takes_what_fits_and_leaves_the_rest_to_be_asked(
-    pages: Pages, admin: Staff
-) -> None:
+def test_a_mapping_fits_in_part_and_the_rest_is_asked(pages: Pages, admin: Staff) -> None:
     location, _ = preview(admin, PEOPLE, ODD_LIST)
     admin.post(f"{location}/answer", {**ODD_COLUMNS, **ODD_WORD})
     admin.post(f"{location}/mapping/keep", {"mapping_name": "Shop"})
@@ -403,9 +393,7 @@ def test_a_mapping_takes_what_fits_and_leaves_the_rest_to_be_asked(
         ("Shop", False, "first choose the meaning of each column and word."),
     ],
 )
-def test_a_mapping_that_cannot_be_kept_is_refused(
-    pages: Pages, admin: Staff, name: str, answered: bool, said: str
-) -> None:
+def test_a_bad_mapping(pages: Pages, admin: Staff, name: str, answered: bool, said: str) -> None:
     location, _ = preview(admin, PEOPLE, ODD_LIST)
     if answered:
         admin.post(f"{location}/answer", ODD_COLUMNS)
@@ -601,9 +589,7 @@ def test_who_may(pages: Pages) -> None:
 
 
 @pytest.mark.system
-def test_a_list_is_previewed_in_another_process(
-    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_list_is_read_apart(pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as only:
         only.setattr(roster_previews, "plan_import", lambda *_, **__: pytest.fail("planned here"))
         location, page = preview(admin, PEOPLE, ROSTER.replace("Harbour Pilots", "Pilots Ltd"))
@@ -614,9 +600,7 @@ def test_a_list_is_previewed_in_another_process(
 
 
 @pytest.mark.system
-def test_a_venue_is_read_in_another_process(
-    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_venue_is_read_apart(pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as only:
         only.setattr(venue_file, "read_venue", lambda *_, **__: pytest.fail("read here"))
         location, page = preview(admin, HALLS, VENUE.replace("Hall 1", "Great Hall"), "v.toml")

@@ -116,9 +116,7 @@ def test_a_venue_that_can_not_be(event: Event, database: Database, text: str, sa
         ),
     ],
 )  # fmt: skip
-def test_a_slip_in_a_good_venue(
-    event: Event, site: Database, old: str, new: str, said: str
-) -> None:
+def test_a_slip_in_a_venue(event: Event, site: Database, old: str, new: str, said: str) -> None:
     before = dump(site)
     assert old in VENUE
     with pytest.raises(VenueError) as caught:
@@ -219,9 +217,7 @@ class TestWorkbook:
         )
 
     @pytest.mark.parametrize("row", [4, 1_000])
-    def test_more_rows_than_are_read(
-        self, event: Event, monkeypatch: pytest.MonkeyPatch, row: int
-    ) -> None:
+    def test_too_many_rows(self, event: Event, monkeypatch: pytest.MonkeyPatch, row: int) -> None:
         """They are not dropped silently."""
         monkeypatch.setattr(venue_xlsx, "ROWS_MAX", 3)
         book = openpyxl.load_workbook(io.BytesIO(workbook(SHEETS)))
@@ -243,9 +239,7 @@ class TestWorkbook:
         with pytest.raises(VenueError, match="sheet doors, row 2: a sheet has at most 50 columns"):
             venue_file.read_venue(out.getvalue(), "v.xlsx", event.settings)
 
-    def test_empty_cells_beyond_the_limits_are_no_matter(
-        self, event: Event, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_empty_cells_do_not_count(self, event: Event, monkeypatch: pytest.MonkeyPatch) -> None:
         """Spreadsheets format many more cells than are filled."""
         monkeypatch.setattr(venue_xlsx, "ROWS_MAX", 4)
         book = openpyxl.load_workbook(io.BytesIO(workbook(SHEETS)))
@@ -322,9 +316,7 @@ class TestWorkbook:
         with pytest.raises(VenueError, match="sheets 'Halls' and 'hall' are both for halls: put"):
             venue_file.read_venue(workbook(sheets), "v.xlsx", event.settings)
 
-    def test_what_the_event_says_of_it_names_the_row_too(
-        self, event: Event, database: Database
-    ) -> None:
+    def test_errors_of_the_event_name_the_row(self, event: Event, database: Database) -> None:
         doors: list[list[object]] = [["code", "hall", "name"], [], ["d1", "h9", "Door"]]
         plan = venue_file.read_venue(workbook({**SHEETS, "doors": doors}), "v.xlsx", event.settings)
         with pytest.raises(VenueError, match="^sheet doors, row 3, door d1: there is no hall h9$"):

@@ -215,9 +215,7 @@ class TestOnTheDay:
             (store.door, store.UnknownDoorError),
         ],
     )
-    def test_what_is_not_there(
-        self, site: Database, read: Callable, error: type[Exception]
-    ) -> None:
+    def test_unknown_codes(self, site: Database, read: Callable, error: type[Exception]) -> None:
         with pytest.raises(error):
             read(site.reader, 99)
 

@@ -158,9 +158,7 @@ def scans(pages: Pages, door, count: int) -> None:
     pages.send(door)
 
 
-def test_a_receiver_that_is_down_for_an_hour_gets_all_in_order(
-    pages: Pages, receiver: Receiver
-) -> None:
+def test_a_receiver_down_for_an_hour_gets_all_in_order(pages: Pages, receiver: Receiver) -> None:
     door = pages.kiosk("k1", "main")
     endpoint = subscribe(pages, receiver, "entries", "badges")
     one = courier(pages, endpoint)
@@ -260,9 +258,7 @@ def test_a_key_is_of_its_event_alone() -> None:
     assert len(keys) == 4
 
 
-def test_a_message_that_is_sent_again_has_its_id_and_a_new_time(
-    pages: Pages, receiver: Receiver
-) -> None:
+def test_a_message_sent_again_has_its_id_and_a_new_time(pages: Pages, receiver: Receiver) -> None:
     door = pages.kiosk("k1", "main")
     endpoint = subscribe(pages, receiver, "entries")
     scans(pages, door, 1)
@@ -316,9 +312,7 @@ def test_topics_that_nobody_asked_for_are_not_sent(pages: Pages, receiver: Recei
     assert message["data"]["reason"] == "conduct"
 
 
-def test_halls_that_fill_open_and_close_are_told_in_their_order(
-    pages: Pages, receiver: Receiver
-) -> None:
+def test_filled_opened_and_closed_halls_are_sent_in_order(pages: Pages, receiver: Receiver) -> None:
     endpoint = subscribe(pages, receiver, "halls", "entries")
     webhooks = Webhooks(pages.database, pages.event.phone_secret, lambda: pages.now)
     try:
@@ -367,9 +361,7 @@ def test_a_hall_that_is_nearly_full_is_not_told_again_and_again(pages: Pages) ->
                      "hall.open"]  # fmt: skip
 
 
-def test_an_endpoint_that_fails_for_days_is_disabled_and_loses_nothing(
-    pages: Pages, receiver: Receiver
-) -> None:
+def test_an_endpoint_failing_for_days_is_paused(pages: Pages, receiver: Receiver) -> None:
     door = pages.kiosk("k1", "main")
     endpoint = subscribe(pages, receiver, "entries")
     scans(pages, door, 1)

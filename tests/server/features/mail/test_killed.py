@@ -86,9 +86,7 @@ def after_text(box: Postbox, act: Callable[[str], None]) -> None:
     [(at_recipient, False), (before_text, True), (after_text, True)],
     ids=["before it is said to go", "before its text", "after its text"],
 )
-def test_killed_twice_and_resumed(
-    many: Mailing, forks: Nursery, place: Callable, perhaps: bool
-) -> None:
+def test_killed_and_resumed(many: Mailing, forks: Nursery, place: Callable, perhaps: bool) -> None:
     mailer = Mailer(many.event, forks)
     killed: list[str] = []
 

@@ -140,9 +140,7 @@ def test_what_is_in_the_way_is_said(pages: Pages) -> None:
         ('host = "a.example"\nsender = "a@example.org"\nuser = "u"\n', "password_file"),
     ],
 )
-def test_what_is_wrong_with_the_settings_is_said_in_chinese(
-    pages: Pages, written: str | None, said: str
-) -> None:
+def test_errors_of_settings_are_in_chinese(pages: Pages, written: str | None, said: str) -> None:
     path = pages.event.path / "mail" / "mail.toml"
     path.unlink()
     if written is not None:

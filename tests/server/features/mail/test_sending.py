@@ -122,9 +122,7 @@ def test_a_sender_that_is_not_taken_ends_the_run(mailing: Mailing) -> None:
     assert [row[0] for row in rows.fetchall()] == ["mailing_ended", "mailing_begun"]
 
 
-def test_a_server_that_ends_the_connection_is_called_again(
-    mailing: Mailing, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lost_connection_is_reopened(mailing: Mailing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "PAUSE_S", 0.01)
     told: list[str] = []
 
@@ -138,9 +136,7 @@ def test_a_server_that_ends_the_connection_is_called_again(
     assert mailing.box.greetings == 3
 
 
-def test_a_server_that_is_not_there(
-    mailing: Mailing, office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_absent_server(mailing: Mailing, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "PAUSE_S", 0.01)
     with socket.create_server(("127.0.0.1", 0)) as free:
         write_settings(mailing.event, free.getsockname()[1])
@@ -151,9 +147,7 @@ def test_a_server_that_is_not_there(
     assert mailing.send().sent == 4
 
 
-def test_a_server_that_wants_no_more_is_left_alone(
-    mailing: Mailing, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_server_is_left_alone(mailing: Mailing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "DELAYS_MAX", 3)
     mailing.box.on_recipient = lambda to: "450 slow down"
     with pytest.raises(MailError, match="has delayed 3 mails in a row"):
@@ -258,9 +252,7 @@ def test_a_server_that_takes_no_such_address(mailing: Mailing, old_office: Offic
     assert "no addresses with such letters" in mailing.answers()["小明@海港.example"]
 
 
-def test_nothing_gets_into_the_headers_by_a_name_or_an_address(
-    mailing: Mailing, engine: str
-) -> None:
+def test_a_name_or_address_adds_no_header(mailing: Mailing, engine: str) -> None:
     nul = "" if engine == "postgresql" else "\0"  # PostgreSQL refuses it (docs/scale.md)
     evil = "Anna\r\nBcc: victim@example.org\r\n\r\nHello"
     mailing.change("A1", given_name=evil, organisation="X\r\n.\r\nMAIL FROM:<x@example.org>")

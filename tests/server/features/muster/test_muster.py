@@ -200,9 +200,7 @@ class TestRollCall:
         assert (line.state, line.doubtful) == (State.MISSING, True)
         assert lists.counts(pages.database.reader, found.muster_id).doubtful == 1
 
-    def test_a_fenced_kiosk_is_not_believed(
-        self, pages: Pages, west: FakeDoor, point: FakeDoor
-    ) -> None:
+    def test_a_fenced_kiosk_is_ignored(self, pages: Pages, west: FakeDoor, point: FakeDoor) -> None:
         one, *_ = people(pages)
         west.scan(NOW, one)
         pages.send(west)
@@ -252,9 +250,7 @@ class TestRollCall:
         added = listed(pages, found, state=State.MISSING)[0]
         assert added.sureness is Sureness.TOLD_LATE
 
-    def test_who_goes_in_again_has_to_be_seen_again(
-        self, pages: Pages, west: FakeDoor, point: FakeDoor
-    ) -> None:
+    def test_who_reenters_is_missing(self, pages: Pages, west: FakeDoor, point: FakeDoor) -> None:
         one, *_ = people(pages)
         west.scan(NOW - MINUTE, one)
         pages.send(west)
@@ -269,9 +265,7 @@ class TestRollCall:
         pages.send(point)
         assert states(pages, found) == {one: State.SEEN}
 
-    def test_who_left_and_comes_back_is_missing_until_seen(
-        self, pages: Pages, west: FakeDoor, point: FakeDoor
-    ) -> None:
+    def test_who_returns_is_missing(self, pages: Pages, west: FakeDoor, point: FakeDoor) -> None:
         one, two, *_ = people(pages)
         first, second = west.scan(NOW - 9 * MINUTE, one), west.scan(NOW - 9 * MINUTE, two)
         pages.send(west)

@@ -228,9 +228,7 @@ def halls_told(pages: Pages, external_id: str) -> dict[str, str]:
     return {names[int(hall)]: word for hall, word in told["halls"].items()}
 
 
-def test_a_full_hall_is_told_to_those_whose_programme_it_is_in(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_hall_is_shown_on_the_phone(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programme, "FRESH_S", 0.0)
     assert halls_told(pages, "A1") == {"h1": "open"}
 
@@ -358,9 +356,7 @@ def test_names_are_set_as_text(pages: Pages) -> None:
     assert "&lt;img src=x" in text
 
 
-def test_of_very_many_sessions_the_next_and_those_by_name_are_shown(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_many_sessions_the_next_are_shown(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     def add(db) -> None:
         db.execute(
             "INSERT INTO session (code, hall_id, titles, starts_at, ends_at, opens_at, closes_at)"

@@ -53,16 +53,12 @@ def test_an_address_is_read(text: str, kind: str, shown: str) -> None:
         ("tcp://" + "a" * 300, "zpl", "not a printer address"),
     ],
 )
-def test_what_is_no_printers_address_is_refused_with_an_example(
-    text: str, kind: str, words: str
-) -> None:
+def test_a_bad_address_is_refused_with_an_example(text: str, kind: str, words: str) -> None:
     with pytest.raises(AddressError, match=words):
         DRIVERS[kind].address(text)
 
 
-def test_a_name_that_leads_elsewhere_is_refused_when_connecting(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_name_of_another_host_is_refused_at_connect(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(2, 1, 6, "", ("169.254.169.254", 80))]
     monkeypatch.setattr(address.socket, "getaddrinfo", lambda *_, **__: found)
     with pytest.raises(AddressError, match="is not a printer address"):

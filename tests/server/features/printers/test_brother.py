@@ -163,9 +163,7 @@ def test_a_picture_that_does_not_fit_is_refused() -> None:
         (status(second=0x80), PrinterState.ERROR, "a fault"),
     ],
 )
-def test_its_state_is_told_in_plain_words(
-    printer: FakeQl, told: bytes, state: PrinterState, words: str
-) -> None:
+def test_its_state_in_words(printer: FakeQl, told: bytes, state: PrinterState, words: str) -> None:
     printer.answers = [told]
     found = driver(printer).status()
     assert found.state is state
@@ -207,9 +205,7 @@ def test_a_silent_printer_says_so_and_leaves_the_question(
     assert printer.received.count(b"\x1biz") == 2
 
 
-def test_a_printer_that_is_switched_off_is_offline(
-    printer: FakeQl, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dead_printer_is_offline(printer: FakeQl, monkeypatch: pytest.MonkeyPatch) -> None:
     printer.silent = True
     monkeypatch.setattr(snmp, "ANSWER_S", 0.03)
     with socket.create_server(("127.0.0.1", 0)) as closed:

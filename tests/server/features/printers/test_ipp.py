@@ -83,9 +83,7 @@ def test_wishes_are_only_what_the_printer_knows(printer: FakeIpp) -> None:
         (["image/jpeg"], b"\xff\xd8"),
     ],
 )
-def test_the_card_goes_in_a_form_that_the_printer_reads(
-    printer: FakeIpp, formats: list[str], first: bytes
-) -> None:
+def test_the_cards_form_is_the_printers(printer: FakeIpp, formats: list[str], first: bytes) -> None:
     printer.formats = formats
     driver(printer).print(sheet(A6), FakeTurn())
     assert printer.printed[0].startswith(first)
@@ -194,9 +192,7 @@ def test_a_busy_printer_is_asked_again(printer: FakeIpp) -> None:
     assert len(printer.printed) == 1
 
 
-def test_a_printer_that_stays_busy_refuses(
-    printer: FakeIpp, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_busy_printer_refuses(printer: FakeIpp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ipp, "BUSY_S", 0.2)
     printer.refuses[Operation.CREATE_JOB] = (0x0507, 1_000)
     with pytest.raises(NotPrintedError, match="IPP 0x0507"):
@@ -223,9 +219,7 @@ def test_print_job_whose_answer_is_lost_leaves_the_question(printer: FakeIpp) ->
         driver(printer).print(sheet(A6), FakeTurn())
 
 
-def test_a_printer_that_goes_away_leaves_the_question(
-    printer: FakeIpp, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lost_printer_is_a_question(printer: FakeIpp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ipp, "RECONNECT_S", 0.1)
     turn = FakeTurn()
     turn.on_sending = lambda: setattr(printer, "garbage", b"")

@@ -76,9 +76,7 @@ def test_a_printer_of_other_desks_does_not_serve(
         queue(database, serials[0])
 
 
-def test_an_unknown_printer_is_refused(
-    database: Database, serials: list[int], add_printer: AddPrinter
-) -> None:
+def test_unknown_printer(database: Database, serials: list[int], add_printer: AddPrinter) -> None:
     add_printer("north")
     with pytest.raises(UnknownPrinterError, match="no printer 77"):
         queue(database, serials[0], printer_id=77)
@@ -104,9 +102,7 @@ def test_a_name_of_a_desk_has_a_limit(
         queue(database, serials[0], "x" * 41)
 
 
-def test_jobs_are_claimed_in_order_and_once(
-    database: Database, serials: list[int], add_printer: AddPrinter
-) -> None:
+def test_order_of_claims(database: Database, serials: list[int], add_printer: AddPrinter) -> None:
     north = add_printer("north")
     made = [queue(database, serial).job_id for serial in serials]
     claimed = [claim(database, north) for _ in range(4)]
@@ -214,9 +210,7 @@ def test_a_job_that_was_brought_back_while_it_printed_hands_nothing_over(
     assert printed(database, serials[0]) == 1
 
 
-def test_somebody_says_that_the_card_came_out(
-    event: Event, database: Database, failed: Job
-) -> None:
+def test_the_card_came_out_after_all(event: Event, database: Database, failed: Job) -> None:
     database.write(lambda db: jobs.confirm(db, event, failed.job_id, by="user:1", now=NOW))
     assert jobs.job(database.reader, failed.job_id).state is JobState.DONE
     assert printed(database, failed.serial) == 1

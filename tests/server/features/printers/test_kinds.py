@@ -22,9 +22,7 @@ def test_an_unknown_kind_is_refused_with_the_known_ones(add_printer: AddPrinter)
         add_printer("North", kind="fax")
 
 
-def test_a_new_line_is_on_the_form_and_has_its_driver(
-    event: Event, site: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_line_is_a_kind(event: Event, site: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     fax = replace(kind_of("zpl"), name="fax", words="Fax", ports={"fax": 99}, formats=("a6",))
     monkeypatch.setitem(DRIVERS, "fax", fax)
     address = "fax://10.0.0.7:99"

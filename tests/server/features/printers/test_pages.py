@@ -95,9 +95,7 @@ def test_who_may_see_and_who_may_set(shown: Pages) -> None:
         ("name", "North", "already"),
     ],
 )
-def test_what_cant_be_is_said_and_the_form_stays(
-    shown: Pages, field: str, text: str, words: str
-) -> None:
+def test_errors_are_named_and_form_stays(shown: Pages, field: str, text: str, words: str) -> None:
     given = {**GOOD, "name": "South", field: text}
     answer = shown.staff("admin").post("/admin/printers/new", given)
     assert answer.status_code == 400

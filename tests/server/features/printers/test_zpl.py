@@ -100,9 +100,7 @@ def test_a_label_shows_the_picture_dot_by_dot(dpi: int) -> None:
         (b"", b"", PrinterState.READY, ""),
     ],
 )
-def test_its_status_is_told_in_plain_words(
-    old: bytes, new: bytes, state: PrinterState, words: str
-) -> None:
+def test_its_status_in_plain_words(old: bytes, new: bytes, state: PrinterState, words: str) -> None:
     found = read_host_status(IDLE.replace(old, new, 1)).status
     assert found.state is state
     assert words in found.words
@@ -125,9 +123,7 @@ def test_a_printer_without_a_count_is_done_when_it_was_seen_at_work(printer: Vir
 
 
 @pytest.mark.usefixtures("counts_nothing")
-def test_a_printer_that_shows_no_work_and_no_count_leaves_the_question(
-    printer: VirtualZpl,
-) -> None:
+def test_a_printer_without_work_or_count_leaves_the_question(printer: VirtualZpl) -> None:
     printer.loses_formats = True
     with pytest.raises(PerhapsPrintedError, match="did not confirm that it was printed"):
         driver(printer).print(sheet(), FakeTurn())
@@ -182,9 +178,7 @@ def runs_out(printer: VirtualZpl) -> FakeTurn:
     return turn
 
 
-def test_a_label_without_paper_is_taken_back_and_certainly_not_printed(
-    printer: VirtualZpl,
-) -> None:
+def test_a_label_without_paper_is_taken_back_and_not_printed(printer: VirtualZpl) -> None:
     turn = runs_out(printer)
     with pytest.raises(NotPrintedError) as caught:
         driver(printer).print(sheet(), turn)
@@ -249,9 +243,7 @@ def test_an_earlier_label_never_comes_out_later(printer: VirtualZpl) -> None:
 
 
 @pytest.mark.parametrize(("came_out", "remote"), [(True, "1199"), (False, "1200"), (False, "")])
-def test_after_a_crash_the_count_says_what_came_out(
-    printer: VirtualZpl, came_out: bool, remote: str
-) -> None:
+def test_the_count_tells_after_a_crash(printer: VirtualZpl, came_out: bool, remote: str) -> None:
     if came_out:
         driver(printer).resume(remote, FakeTurn())
     else:

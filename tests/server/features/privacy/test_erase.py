@@ -173,9 +173,7 @@ def test_others_are_as_they_were(known: Known) -> None:
     assert attendees.find_attendees(known.database.reader, "Wilhelmina", 10, 0)[1] == 0
 
 
-def test_rows_that_are_numbered_stay_each_for_itself(
-    known: Known, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_numbered_rows_stay_separate(known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
         TABLES, "roll", Table(pseudonymous="serial", none="seen", erasure=Erasure.NUMBERED)
     )

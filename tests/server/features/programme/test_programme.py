@@ -132,9 +132,7 @@ def test_speakers(shown: Pages) -> None:
     assert "Lara Later" not in keynotes
 
 
-def test_the_address_of_a_speaker_who_is_not_on_the_roster_is_not_shown(
-    event: Event, pages: Pages
-) -> None:
+def test_the_address_of_an_unregistered_speaker_is_hidden(event: Event, pages: Pages) -> None:
     load(event, pages.database, '[[speaker]]\nsession="opening"\nattendee="secret@example.org"')
     for address in ("speakers", "activities/ports"):
         assert "@" not in seen(pages, address, "steward")

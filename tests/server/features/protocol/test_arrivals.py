@@ -294,9 +294,7 @@ def test_acts_have_ids_alone(pages: Pages) -> None:
     assert "Set the users to notify of a guest" in page
 
 
-def test_the_header_of_any_page_is_live(
-    pages: Pages, main: FakeDoor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_headers_are_live(pages: Pages, main: FakeDoor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "LOOK_S", 3600.0)  # It is notified, and does not just look again.
     desk, user_id = staff(pages, "badge_desk")
     flag(pages, "A2", user_id)

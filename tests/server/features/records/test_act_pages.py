@@ -79,9 +79,7 @@ def test_the_page_turns(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
         (Filter(by="user:1", act=Act.SIGNED_IN), "leaf_act_by_act"),
     ],
 )
-def test_no_page_looks_through_all_leaves_or_sorts(
-    shown: Pages, wanted: Filter, index: str
-) -> None:
+def test_no_page_scans_all_leaves_or_sorts(shown: Pages, wanted: Filter, index: str) -> None:
     plans: list[str] = []
 
     class Explaining:

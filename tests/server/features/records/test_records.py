@@ -204,9 +204,7 @@ def test_who_may(pages: Pages) -> None:
             assert staff.post(target, {"filter_name": "x", "hall": "1"}).status_code == 403
 
 
-def test_files_name_nobody_to_whom_may_not_see_names(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_have_names_only_with_a_right(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     """The role that may open the files may see names now; this test removes that right."""
     auditor = pages.staff("auditor")
     auditor.get("/admin/entries")
@@ -283,9 +281,7 @@ def test_a_filter_is_its_owners_until_it_is_shared(pages: Pages) -> None:
           "organisation": "王" * 60, "from": ""}, None),
     ],
 )  # fmt: skip
-def test_what_can_not_be_saved_is_said(
-    pages: Pages, fields: dict[str, str], said: str | None
-) -> None:
+def test_a_bad_filter_is_refused(pages: Pages, fields: dict[str, str], said: str | None) -> None:
     answer = save(pages.staff("auditor"), **fields)
     count = pages.value("SELECT COUNT(*) FROM saved_filter")
     assert count == (said is None)

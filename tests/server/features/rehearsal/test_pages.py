@@ -121,9 +121,7 @@ def awaited(staff: Staff, day: str) -> TestResponse:
 
 @pytest.mark.system
 @pytest.mark.system
-def test_a_day_of_many_people_is_played_in_another_process(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_day_is_played_apart(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     auditor = pages.staff("auditor")
     here = auditor.get("/admin/rehearsal/day?day=2026-05-04").text
     monkeypatch.setattr(rehearsal_pages, "PEOPLE_HERE_MAX", 1)

@@ -59,9 +59,7 @@ def test_who_is_invited_and_who_is_not(ask: Ask) -> None:
     assert list(ask("A4", "h1", press_hour).guest_of.values()) == [True]
 
 
-def test_a_door_goes_by_the_badge_and_not_by_the_roster(
-    ask: Ask, site: Database, event: Event
-) -> None:
+def test_a_door_reads_the_badge_and_not_the_roster(ask: Ask, site: Database, event: Event) -> None:
     serial = serial_of(site, "A2")  # a speaker
     assert ask("A2", "green").admitted
     site.write(
@@ -211,9 +209,7 @@ def test_the_command_for_machines(filled: Console) -> None:
     assert {"about": "Day", "is": "day 3 of the event"} in found["facts"]
 
 
-def test_on_the_day_of_a_day_credential_it_is_that_which_opens(
-    ask: Ask, site: Database, event: Event
-) -> None:
+def test_on_its_day_a_day_credential_opens(ask: Ask, site: Database, event: Event) -> None:
     anna = serial_of(site, "A1")
     site.write(
         lambda db: day_credentials.issue_day_credential(db, event, anna, day=0, by="test", now=NOW)

@@ -157,9 +157,7 @@ def test_a_door_out_of_the_ordinary_with_its_figures(pages: Pages, west: FakeDoo
         ({"state": "seen", "count": ""}, "load the page again"),
     ],
 )
-def test_a_wrong_mark_changes_nothing(
-    pages: Pages, west: FakeDoor, given: dict[str, object], told: str
-) -> None:
+def test_a_wrong_mark(pages: Pages, west: FakeDoor, given: dict[str, object], told: str) -> None:
     deny(pages, west, pages.serial("A3"), 3)
     officer = pages.staff("supervisor")
     before = acts(pages)
@@ -176,9 +174,7 @@ def test_a_wrong_filter_is_told(shown: Pages, query: str) -> None:
     assert "Correct the fields in red first" in answer.text
 
 
-def test_pages_of_a_long_list(
-    pages: Pages, west: FakeDoor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pages_of_long_lists(pages: Pages, west: FakeDoor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.features.reports.attention.PAGE_ROWS", 2)
     for one, person in enumerate(("A1", "A3", "A4")):
         west.scan(NOW - 3000 + one, pages.serial(person), act="override", by="user:1")

@@ -97,9 +97,7 @@ def test_nobody_and_no_such_hall(pages: Pages) -> None:
     assert auditor.get(list_of(9999, "print")).status_code == 404
 
 
-def test_the_halls_page_has_arrivals_last_entries_and_the_programme(
-    pages: Pages, west: FakeDoor
-) -> None:
+def test_the_halls_page_has_arrivals_entries_and_programme(pages: Pages, west: FakeDoor) -> None:
     target = f"/admin/halls/{west.hall}"
     west.scan(NOW, pages.serial("A3"), act="override", by="user:1", note="speaker's aide")
     pages.send(west)

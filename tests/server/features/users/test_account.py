@@ -108,9 +108,7 @@ class TestPassword:
             (CHOSEN, "otter violin gravel eight", "The two new passwords differ"),
         ],
     )
-    def test_a_poor_one_changes_nothing(
-        self, pages: Pages, chosen: str, again: str, said: str
-    ) -> None:
+    def test_a_poor_one_is_refused(self, pages: Pages, chosen: str, again: str, said: str) -> None:
         shown, lin = new_user(pages)
         answer = change(lin, shown, chosen, again)
         assert answer.status_code == 400
@@ -170,9 +168,7 @@ class TestConfirming:
             "1/unlock", "1/sign-out")  # fmt: skip
 
     @pytest.mark.parametrize("act", ACTS)
-    def test_accounts_are_changed_only_by_who_typed_the_password_lately(
-        self, pages: Pages, act: str
-    ) -> None:
+    def test_account_changes_need_a_recent_password(self, pages: Pages, act: str) -> None:
         admin = pages.staff("admin")
         pages.now += 15 * MINUTE
         before = acts(pages), users.users(pages.database.reader)

@@ -48,9 +48,7 @@ def moved(someone: Staff, to: Pages) -> Staff:
 
 
 @on_postgresql
-def test_wrong_passwords_at_one_are_counted_at_the_other(
-    both: tuple[Pages, Pages], admin_password: str
-) -> None:
+def test_wrong_passwords_count_at_both(both: tuple[Pages, Pages], admin_password: str) -> None:
     one, other = both
     there, elsewhere = one.stranger(), other.stranger()
     for number in range(10):
@@ -75,9 +73,7 @@ def test_the_pages_of_both_say_at_whom_strangers_guess(both: tuple[Pages, Pages]
 
 
 @on_postgresql
-def test_a_second_factor_that_was_begun_at_one_is_finished_at_the_other(
-    both: tuple[Pages, Pages],
-) -> None:
+def test_a_second_factor_begun_at_one_is_finished_at_the_other(both: tuple[Pages, Pages]) -> None:
     one, other = both
     admin = one.staff("admin")
     name = name_of(one)
@@ -179,9 +175,7 @@ def test_one_server_counts_requests_in_memory(event: Event, database: Database) 
             assert isinstance(limits(), Rates)
 
 
-def test_a_restart_forgets_no_guesses(
-    event: Event, database: Database, admin_password: str
-) -> None:
+def test_a_restart_keeps_guesses(event: Event, database: Database, admin_password: str) -> None:
     with Pages(event, database) as before:
         for _ in range(10):
             assert guess(before.stranger(), "a-wrong-password") == 401

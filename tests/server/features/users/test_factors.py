@@ -143,9 +143,7 @@ class TestWhoKnowsThePassword:
         assert found == [429] * 5
 
     @pytest.mark.parametrize("moved", [False, True], ids=["new browser", "another address"])
-    def test_keeps_the_owner_out_of_no_place_that_the_account_knows(
-        self, pages: Pages, moved: bool
-    ) -> None:
+    def test_lets_the_owner_in_at_known_places(self, pages: Pages, moved: bool) -> None:
         name, secret, _ = with_app(pages)
         owner = self.enter_at(pages, name, "10.0.0.1")
         pages.now += MINUTE
@@ -338,9 +336,7 @@ def test_roles_that_need_it_are_roles(event: Event) -> None:
 
 
 @pytest.mark.parametrize("has_app", [False, True])
-def test_who_removed_the_app_has_shown_no_factor_for_a_role_that_needs_one(
-    strict: Pages, has_app: bool
-) -> None:
+def test_a_role_with_two_factors_needs_an_app_again(strict: Pages, has_app: bool) -> None:
     steward = strict.staff("steward")
     user_id = users.users(strict.database.reader)[-1].user_id
     if has_app:

@@ -98,9 +98,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
     return made
 
 
-def test_forty_guesses_at_once_are_counted_before_they_are_looked_at(
-    pages: Pages, counting: Counting
-) -> None:
+def test_forty_simultaneous_guesses_are_counted_first(pages: Pages, counting: Counting) -> None:
     crew = [pages.stranger() for _ in range(40)]
     for someone in crew:
         someone.form_token()
@@ -112,9 +110,7 @@ def test_forty_guesses_at_once_are_counted_before_they_are_looked_at(
     assert found.count(401) == counting.asked
 
 
-def test_guesses_from_many_addresses_at_once_hold_one_argon2(
-    pages: Pages, counting: Counting
-) -> None:
+def test_simultaneous_guesses_of_many_addresses_hash_once(pages: Pages, counting: Counting) -> None:
     crew = [pages.stranger() for _ in range(24)]
     for someone in crew:
         someone.form_token()
@@ -181,17 +177,13 @@ def test_guesses_count_alike_with_a_page_and_without(pages: Pages) -> None:
     assert guess(someone, "a-wrong-password", "10.1.3.99") == 429
 
 
-def test_strangers_do_not_keep_out_an_address_that_signed_in_before(
-    pages: Pages, admin_password: str
-) -> None:
+def test_strangers_do_not_lock_out_a_known_address(pages: Pages, admin_password: str) -> None:
     assert guess(pages.stranger(), admin_password, HOME) == 303
     crowd(pages)
     assert guess(pages.stranger(), admin_password, HOME) == 303
 
 
-def test_strangers_do_not_keep_out_a_browser_that_signed_in_before(
-    pages: Pages, admin_password: str
-) -> None:
+def test_strangers_do_not_lock_out_a_known_browser(pages: Pages, admin_password: str) -> None:
     laptop = pages.stranger()
     assert guess(laptop, admin_password, HOME) == 303
     laptop.post("/admin/sign-out")
@@ -199,9 +191,7 @@ def test_strangers_do_not_keep_out_a_browser_that_signed_in_before(
     assert guess(laptop, admin_password, "10.9.9.9") == 303, "from wherever it is carried"
 
 
-def test_strangers_of_one_network_do_not_keep_out_a_known_browser_there(
-    pages: Pages, admin_password: str
-) -> None:
+def test_a_network_does_not_lock_out_its_known_browser(pages: Pages, admin_password: str) -> None:
     laptop = pages.stranger()
     guess(laptop, admin_password, HOME)
     laptop.post("/admin/sign-out")
@@ -211,9 +201,7 @@ def test_strangers_of_one_network_do_not_keep_out_a_known_browser_there(
     assert guess(laptop, admin_password, HOME) == 303
 
 
-def test_an_address_that_others_signed_in_from_is_a_stranger_to_this_account(
-    pages: Pages, admin_password: str
-) -> None:
+def test_an_address_known_to_others_is_a_stranger_here(pages: Pages, admin_password: str) -> None:
     pages.database.write(
         lambda db: users.add_user(
             db, "Lin", "steward", users.hash_password(admin_password), by="test", now=pages.now
@@ -250,9 +238,7 @@ class TestKnown:
         assert guess(pages.stranger(), admin_password, "10.6.0.14") == 303
         assert guess(pages.stranger(), admin_password, "10.6.0.0") == 429
 
-    def test_ends_with_a_password_that_an_admin_sets(
-        self, pages: Pages, admin_password: str
-    ) -> None:
+    def test_ends_with_a_password_set_by_an_admin(self, pages: Pages, admin_password: str) -> None:
         laptop = pages.stranger()
         guess(laptop, admin_password, HOME)
         hashed = users.hash_password(admin_password)
@@ -284,9 +270,7 @@ def test_waiting_grows_and_ends(pages: Pages, admin_password: str) -> None:
     assert guess(someone, "a-wrong-password") == 401, "and begins anew"
 
 
-def test_a_clock_that_is_set_back_makes_nobody_wait_longer(
-    pages: Pages, admin_password: str
-) -> None:
+def test_a_clock_set_back_prolongs_no_wait(pages: Pages, admin_password: str) -> None:
     someone = pages.stranger()
     for _ in range(10):
         guess(someone, "a-wrong-password")

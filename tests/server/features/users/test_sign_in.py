@@ -78,9 +78,7 @@ def test_signing_out_ends_the_session_on_the_server(pages: Pages, admin_password
     assert thief.get("/admin/").status_code == 303
 
 
-def test_signing_in_ends_the_session_that_the_browser_had(
-    pages: Pages, admin_password: str
-) -> None:
+def test_signing_in_ends_the_browsers_earlier_session(pages: Pages, admin_password: str) -> None:
     someone = pages.stranger()
     sign_in(someone, admin_password)
     first = someone.client.get_cookie(auth.COOKIE)
@@ -162,9 +160,7 @@ def test_a_session_ends_by_itself(pages: Pages, hours: int) -> None:
         ("/b/secret", "/"),
     ],
 )
-def test_after_signing_in_only_our_own_pages(
-    pages: Pages, admin_password: str, target: str, lands: str
-) -> None:
+def test_lands_on_own_pages(pages: Pages, admin_password: str, target: str, lands: str) -> None:
     assert sign_in(pages.stranger(), admin_password, target=target).location == lands
 
 

@@ -93,9 +93,7 @@ def test_somebody_with_a_role_is_signed_on(pages: Pages, provider: IdentityProvi
     assert [name for name in by_name(pages) if name.startswith("Lin")] == ["Lin"]
 
 
-def test_the_request_has_state_nonce_and_proof_key(
-    pages: Pages, provider: IdentityProvider
-) -> None:
+def test_the_request_has_state_nonce_and_proof(pages: Pages, provider: IdentityProvider) -> None:
     provider.user("lin-2", name="Lin", groups=["ushers"])
     someone = pages.stranger()
     address = go(someone)
@@ -153,9 +151,7 @@ def test_local_users_stay(pages: Pages) -> None:
     assert pages.staff("admin").get("/admin/users/").status_code == 200
 
 
-def test_an_answer_for_another_browser_or_time_counts_nothing(
-    pages: Pages, provider: IdentityProvider
-) -> None:
+def test_an_answer_for_another_browser_is_ignored(pages: Pages, provider: IdentityProvider) -> None:
     provider.user("lin-6", name="Lin", groups=["ushers"])
     mine, other = pages.stranger(), pages.stranger()
     back = path_of(provider.sign_in(go(mine), "lin-6"))
@@ -313,9 +309,7 @@ class TestStepUp:
         assert answer.location == "/admin/account/factors"
         assert someone.get("/admin/account/factors").status_code == 200
 
-    def test_somebody_elses_word_counts_nothing(
-        self, pages: Pages, provider: IdentityProvider
-    ) -> None:
+    def test_a_strangers_claims_are_ignored(self, pages: Pages, provider: IdentityProvider) -> None:
         for subject in ("boss-2", "boss-3"):
             provider.user(
                 subject, name=subject, groups=["forum-admins"], auth_time=pages.now // 1000 + 1200
@@ -359,9 +353,7 @@ class TestSettings:
         with pytest.raises(EventError, match=said):
             replace(good, **changes)
 
-    def test_a_secret_that_is_missing_or_open_to_others_stops_the_start(
-        self, event: Event, site: Database
-    ) -> None:
+    def test_a_missing_or_public_secret_stops_the_start(self, event: Event, site: Database) -> None:
         made = with_provider(event, "https://login.example.org")
         path = event.path / "keys" / sign_on.SECRET_FILE
         path.chmod(0o644)
@@ -372,9 +364,7 @@ class TestSettings:
             sign_on.provider_of(made)
 
 
-def test_the_password_that_nobody_knows_opens_nothing(
-    pages: Pages, provider: IdentityProvider
-) -> None:
+def test_the_random_password_opens_nothing(pages: Pages, provider: IdentityProvider) -> None:
     provider.user("lin-9", name="Lin", groups=["ushers"])
     enter(pages, provider, "lin-9")
     someone = pages.stranger()

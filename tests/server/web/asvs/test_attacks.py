@@ -155,9 +155,7 @@ def test_no_name_is_markup_on_any_page_or_live_part(event: Event, site: Database
             assert ATTRIBUTE not in html, target
 
 
-def test_a_session_that_somebody_else_chose_is_none_after_the_sign_in(
-    pages: Pages, admin_password: str
-) -> None:
+def test_a_planted_session_ends_with_the_sign_in(pages: Pages, admin_password: str) -> None:
     someone = pages.stranger()
     for planted in ("0" * 43, sign_in(pages.database, "admin", admin_password, now=NOW)[1]):
         someone.client.set_cookie(
@@ -182,9 +180,7 @@ def test_a_session_that_somebody_else_chose_is_none_after_the_sign_in(
         "/%2f/evil.example", "/administrator",
     ],
 )  # fmt: skip
-def test_the_sign_in_leads_to_no_other_site(
-    pages: Pages, admin_password: str, elsewhere: str
-) -> None:
+def test_sign_in_leads_to_no_other_site(pages: Pages, admin_password: str, elsewhere: str) -> None:
     someone = pages.stranger()
     form = {
         "name": "admin", "password": admin_password, "csrf_token": someone.form_token(),

@@ -223,9 +223,7 @@ def test_who_may_not(pages: Pages) -> None:
         ("/admin/programme/organisations/council/merge/", {"other": "pilots"}),
     ],
 )
-def test_what_is_said_of_a_form(
-    pages: Pages, admin: Staff, target: str, fields: dict[str, object]
-) -> None:
+def test_form_answers(pages: Pages, admin: Staff, target: str, fields: dict[str, object]) -> None:
     if "number" in fields:
         fields = {**fields, "number": badge_number(pages.serial("A1"))}
     answer = admin.post(target, fields, follow_redirects=True)

@@ -390,9 +390,7 @@ class TestWalkIn:
             ({"given_name": "a\x00b"}, "control character"),
         ],
     )
-    def test_wrong_input_keeps_what_was_typed(
-        self, watcher: DeskClerk, changes: dict, words: str
-    ) -> None:
+    def test_wrong_input_is_kept(self, watcher: DeskClerk, changes: dict, words: str) -> None:
         before = people(watcher.pages)
         _, answer = self.register(watcher, organisation="Kept Pilots", **changes)
         assert answer.status_code == 400

@@ -56,9 +56,7 @@ def test_who_has_no_badge_gets_none(clerk: DeskClerk) -> None:
     assert "is revoked" in clerk.get(page).text
 
 
-def test_a_badge_is_mailed_where_the_event_mails(
-    clerk: DeskClerk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_badge_is_mailed_with_settings(clerk: DeskClerk, monkeypatch: pytest.MonkeyPatch) -> None:
     page, serial = clerk.page("A1"), clerk.pages.serial("A1")
     address = attendees.attendee(clerk.pages.database.reader, serial).email
     assert address

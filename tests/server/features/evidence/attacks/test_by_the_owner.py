@@ -99,9 +99,7 @@ def test_a_part_that_claims_to_be_whole(evidence: Evidence, verified: Verified) 
 
 
 @pytest.mark.parametrize("gone", [0, 1, 5])
-def test_a_kiosks_chain_that_begins_late_or_has_a_gap(
-    evidence: Evidence, verified: Verified, gone: int
-) -> None:
+def test_a_kiosks_chain_with_a_gap(evidence: Evidence, verified: Verified, gone: int) -> None:
     """Also in a part, which has hashes in place of withheld records."""
     for path in (evidence.export(name=f"whole{gone}"), evidence.export(PART, f"part{gone}")):
         number = scans(evidence)[gone]
@@ -189,9 +187,7 @@ def test_a_scan_that_no_kiosk_signed(
     )
 
 
-def test_it_is_hidden_behind_an_early_one_that_is_erased(
-    evidence: Evidence, verified: Verified
-) -> None:
+def test_it_is_hidden_behind_an_early_erased_record(evidence: Evidence, verified: Verified) -> None:
     number = forged_at_the_end(evidence, salted=True, version=1)
     evidence.act(entry_log.Act.HALL_CLOSED, NOW, hall=1)
     path = evidence.export()
@@ -208,9 +204,7 @@ def test_it_is_hidden_behind_an_early_one_that_is_erased(
     [b'"type":"scan" }', b'"type": "scan"}', b'"type":"sc\\u0061n"}', b'"type":"scan","z":1}',
      b'"type":"act","type":"scan"}', b'"type":"door"}', b'"typo":"scan"}'],
 )  # fmt: skip
-def test_a_record_that_others_would_take_for_a_scan(
-    evidence: Evidence, verified: Verified, end: bytes
-) -> None:
+def test_a_record_similar_to_a_scan(evidence: Evidence, verified: Verified, end: bytes) -> None:
     """It is not exactly a scan, so that no kiosk's signature is looked for."""
     ((body,),) = evidence.rows(f"SELECT body FROM leaf WHERE number = {scans(evidence)[3]}")
     ((number,),) = evidence.rows("SELECT MAX(number) FROM leaf WHERE kind = 'act'")

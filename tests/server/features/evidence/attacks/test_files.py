@@ -78,9 +78,7 @@ def test_a_link_in_a_zip(evidence: Evidence, verified: Verified) -> None:
     assert verified(out) == ["it has a link, or two files of one name"]
 
 
-def test_names_that_would_draw_on_the_screen(
-    evidence: Evidence, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_names_with_control_codes(evidence: Evidence, capsys: pytest.CaptureFixture[str]) -> None:
     path = evidence.export()
     (path / "\x1b[2J\rVERIFIED").write_text("")
     assert say(*check(path)) == 1

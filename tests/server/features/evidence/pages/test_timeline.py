@@ -112,9 +112,7 @@ def test_a_field_that_means_nothing_is_said(shown: Pages, query: str) -> None:
     assert numbers(answer.text) == []
 
 
-def test_an_address_of_a_page_stays_good(
-    pages: Pages, auditor: Staff, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_addresses_last(pages: Pages, auditor: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
     original = timeline.page
     monkeypatch.setattr(
         timeline, "page", lambda *args, **more: original(*args, **{**more, "rows": 3})

@@ -110,9 +110,7 @@ def rewrite(world: World, keep: int, more: int) -> None:
         (1, Code.AHEAD, "it cosigned 5 entries of this log, and there are 4"),
     ],
 )
-def test_a_log_that_was_rewritten_is_told(
-    world: World, more: int, code: Code, words: str, *, forgotten: bool
-) -> None:
+def test_a_forged_log(world: World, more: int, code: Code, words: str, *, forgotten: bool) -> None:
     """By a holder of the log's key, also if the stored cosignatures were altered too."""
     world.round()
     rewrite(world, 3, more)

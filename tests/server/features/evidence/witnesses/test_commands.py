@@ -107,9 +107,7 @@ def test_an_event_with_a_witness_and_an_authority(
 
 
 @pytest.mark.system
-def test_the_witness_keeps_what_it_knows_when_it_is_killed(
-    console: Console, tmp_path: Path
-) -> None:
+def test_a_killed_witness_keeps_its_data(console: Console, tmp_path: Path) -> None:
     log = console("audit", "key").output.strip()
     with running(tmp_path / "witness", "--name", NAME, "--log", log) as (url, key):
         add_witness(console.event, url, key)

@@ -155,9 +155,7 @@ def test_at_an_export(stamped: tuple[World, TimeAuthority]) -> None:
     assert len(kept(world)) == 2
 
 
-def test_an_authority_that_fails_is_told_and_asked_again(
-    stamped: tuple[World, TimeAuthority],
-) -> None:
+def test_a_failing_authority_is_named_and_retried(stamped: tuple[World, TimeAuthority]) -> None:
     world, tsa = stamped
     tsa.answer = lambda query: (503, b"")
     for _ in range(20):

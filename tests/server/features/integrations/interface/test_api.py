@@ -138,9 +138,7 @@ def test_programme(asker: Integration) -> None:
     assert asker.ask("GET", "/api/v1/programme?hall=green").json == {"sessions": [], "total": 0}
 
 
-def test_a_person_is_registered_changed_replaced_and_revoked(
-    pages: Pages, asker: Integration
-) -> None:
+def test_register_change_replace_and_revoke_a_person(pages: Pages, asker: Integration) -> None:
     given = {"given_name": "Ida", "family_name": "Berg", "category": "press", "days": [1, 3],
              "email": "ida@example.org", "external_id": "X9"}  # fmt: skip
     answer = asker.ask("POST", "/api/v1/people", json=given)

@@ -68,9 +68,7 @@ def test_a_token_is_made_shown_once_used_and_revoked(pages: Pages, admin: Staff)
         ({"name": "x", "days": "9", "scope": ["write:all"]}, "needs scopes"),
     ],
 )
-def test_a_token_that_can_not_be_made(
-    pages: Pages, admin: Staff, fields: dict[str, object], words: str
-) -> None:
+def test_a_refused_token(pages: Pages, admin: Staff, fields: dict[str, object], words: str) -> None:
     assert words in admin.post(f"{TARGET}tokens", fields).text
     assert tokens.tokens(pages.database.reader) == []
 
@@ -114,9 +112,7 @@ def test_a_webhook_is_added_paused_tried_and_removed(pages: Pages, admin: Staff)
         ({"url": "https://example.org/"}, "Choose the events"),
     ],
 )
-def test_a_webhook_that_can_not_be_added(
-    pages: Pages, admin: Staff, fields: dict[str, object], words: str
-) -> None:
+def test_a_bad_webhook(pages: Pages, admin: Staff, fields: dict[str, object], words: str) -> None:
     assert words in admin.post(f"{TARGET}webhooks", fields).text
     assert endpoints.endpoints(pages.database.reader) == []
 

@@ -59,9 +59,7 @@ def test_a_full_disk_is_told(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> N
     assert (status, found["disk"]) == (503, "full")
 
 
-def test_a_database_that_takes_nothing_is_told(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_only_database_is_reported(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise DiskError("disk_read_only", f"{pages.event.path} can be read but not written")
 
@@ -164,9 +162,7 @@ def test_figures(pages: Pages) -> None:
         ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}, 401),
     ],
 )
-def test_figures_are_for_this_computer(
-    pages: Pages, address: str, headers: dict[str, str], status: int
-) -> None:
+def test_local_figures(pages: Pages, address: str, headers: dict[str, str], status: int) -> None:
     base = {"REMOTE_ADDR": address}
     answer = pages.app.test_client().get("/metrics", environ_base=base, headers=headers)
     assert answer.status_code == status
