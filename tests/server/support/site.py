@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from badges.admission.facts import Calendar
+from badges.places.pool import Pool, PoolKey
+from badges.record import ScanRecord, StayRef
 from badges.transparency.chain import chain_start
 from badges.wire import wire
 from server.core.event.directory import Event
@@ -40,6 +42,27 @@ class Site:
         assert taken.orders == orders, "the answer has what the database has"
         heed(door, taken)
         return taken
+
+    def scan(
+        self, door: FakeDoor, at: int, serial: int | None, *, now: int = NOW, **fields
+    ) -> ScanRecord:
+        """Scan a badge, and send the record."""
+        record = door.scan(at, serial, **fields)
+        self.send(door, now)
+        return record
+
+    def leave(
+        self, door: FakeDoor, at: int, serial: int, closes: StayRef | None, *, now: int = NOW,
+        **fields,
+    ) -> ScanRecord:  # fmt: skip
+        """Scan an exit, and send the record."""
+        return self.scan(door, at, serial, now=now, direction="exit", closes=closes, **fields)
+
+    def execute(self, sql: str, *values: object) -> None:
+        self.database.write(lambda db: db.execute(sql, values) and None)
+
+    def pool(self, key: PoolKey) -> Pool:
+        return pools.load(self.database.reader, key)
 
     def rows(self, sql: str) -> list[tuple]:
         return [tuple(row) for row in self.database.reader.execute(sql)]

@@ -21,7 +21,7 @@ from server.core.feed import changes
 from server.core.kiosks import contact, registry, snapshot
 from server.core.ledger.batch import AHEAD_MS
 from server.core.ledger.ingest import IN_ORDER
-from server.core.occupancy import hall_control, pools
+from server.core.occupancy import hall_control
 from server.storage import migrations
 from server.storage.database import Database, connect
 from tests.server.conftest import NOW
@@ -50,7 +50,7 @@ def totals(granted: int, returned: int, *, override: bool = False) -> wire.Place
 
 
 def most_inside(site: Site, *, override: bool = False) -> int:
-    return pools.load(site.database.reader, PoolKey(SMALL, PlaceKind(override))).worst_case
+    return site.pool(PoolKey(SMALL, PlaceKind(override))).worst_case
 
 
 def test_more_cannot_come_back_than_was_given(halls: Database) -> None:
@@ -92,8 +92,7 @@ def test_a_backlog_gives_back_with_its_last_scan(halls: Database) -> None:
     """An honest kiosk of a trusting hall: its places came back by scans not yet sent."""
     site = open_site(halls)
     west = site.west
-    place = site.east.scan(NOW, 20)
-    site.send(site.east)
+    place = site.scan(site.east, NOW, 20)
     given = west.granted
     for serial in range(1, given + 1):
         west.scan(NOW, serial)
@@ -157,28 +156,24 @@ def test_a_fenced_one_cannot_end_stays_that_began_since(halls: Database) -> None
 def test_entries_elsewhere_that_are_made_up_end_no_stay(halls: Database, fenced: bool) -> None:
     """By a fenced kiosk, or in the future, so that each later entry elsewhere would be over."""
     site = open_site(halls)
-    site.east.scan(NOW, 1)
-    site.send(site.east)
+    site.scan(site.east, NOW, 1)
     if fenced:
         halls.write(lambda db: registry.fence(db, "other", 1, by="user:1", now=NOW))
     for serial in (1, 2):
         site.other.scan(NOW + (9_000 if fenced else 3_600_000), serial)
     site.send(site.other, NOW + 9_000)
-    site.east.scan(NOW + 2_000, 2)
-    site.send(site.east, NOW + 9_000)
+    site.scan(site.east, NOW + 2_000, 2, now=NOW + 9_000)
     assert site.figures(SMALL).inside == 2
 
 
 def test_a_fenced_one_s_exits_of_whoever_it_is_end_no_stay(halls: Database) -> None:
     site = open_site(halls)
-    site.east.scan(NOW, 1)
-    site.send(site.east)
+    site.scan(site.east, NOW, 1)
     halls.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
     for serial in (1, 2):
         site.west.leave(NOW + 9_000, serial, None)
     site.send(site.west, NOW + 9_000)
-    site.east.scan(NOW + 2_000, 2)
-    site.send(site.east, NOW + 9_000)
+    site.scan(site.east, NOW + 2_000, 2, now=NOW + 9_000)
     assert site.figures(SMALL).inside == 2
 
 
@@ -188,7 +183,7 @@ def slice_of(door: FakeDoor, first: int, last: int) -> dict[str, object]:
 
 
 def returned(site: Site) -> int:
-    return pools.load(site.database.reader, PoolKey(SMALL)).kiosks["west", 1].returned
+    return site.pool(PoolKey(SMALL)).kiosks["west", 1].returned
 
 
 def test_times_that_no_clock_shows_stay_its_own_affair(event: Event, site: Database) -> None:

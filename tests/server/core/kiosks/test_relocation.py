@@ -19,10 +19,8 @@ def site(database: Database) -> Site:
 
 
 def test_entering_elsewhere_ends_the_stay_and_is_marked_inferred(site: Site) -> None:
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
-    site.other.scan(NOW + 1000, ANNA)
-    site.send(site.other)
+    site.scan(site.west, NOW, ANNA)
+    site.scan(site.other, NOW + 1000, ANNA)
     assert site.figures(SMALL).inside == 0
     assert site.rows("SELECT kiosk, closed_by FROM stay ORDER BY opened_at") == [
         ("west", "move"),
@@ -33,8 +31,7 @@ def test_entering_elsewhere_ends_the_stay_and_is_marked_inferred(site: Site) -> 
 
 def test_a_move_is_seen_whichever_record_arrives_first(site: Site) -> None:
     site.west.scan(NOW, ANNA)
-    site.other.scan(NOW + 1000, ANNA)
-    site.send(site.other)
+    site.scan(site.other, NOW + 1000, ANNA)
     site.send(site.west)
     assert site.figures(SMALL).inside == 0
     assert site.figures(OTHER).inside == 1
@@ -44,10 +41,8 @@ def test_a_move_is_seen_whichever_record_arrives_first(site: Site) -> None:
 def test_a_move_is_seen_by_a_door_whose_clock_is_ahead(site: Site, ahead_ms: int) -> None:
     """By its scan's time the stay elsewhere was over; by the server's it was not."""
     elsewhere = site.other.scan(NOW + 60_000, ANNA)
-    site.other.leave(NOW + 90_000, ANNA, site.other.ref(elsewhere))
-    site.send(site.other)
-    site.west.scan(NOW + ahead_ms, ANNA, skew_ms=ahead_ms)
-    site.send(site.west)
+    site.leave(site.other, NOW + 90_000, ANNA, site.other.ref(elsewhere))
+    site.scan(site.west, NOW + ahead_ms, ANNA, skew_ms=ahead_ms)
     assert site.rows("SELECT closed_by, closed_at FROM stay WHERE kiosk = 'west'") == [
         ("move", NOW + 60_000)
     ]
@@ -58,23 +53,19 @@ def test_an_entry_whose_stay_is_over_when_it_arrives_was_a_move_all_the_same(
     site: Site, named: bool
 ) -> None:
     restored = "INSERT INTO setting VALUES ('incarnation', '2')"  # else no door could name it
-    site.database.write(lambda db: db.execute(restored) and None)
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.execute(restored)
+    site.scan(site.west, NOW, ANNA)
     entry = site.other.scan(NOW + 60_000, ANNA)
     ref = site.other.ref(entry) if named else None
-    site.room.leave(NOW + 120_000, ANNA, ref, hall=OTHER)
-    site.send(site.room)
+    site.leave(site.room, NOW + 120_000, ANNA, ref, hall=OTHER)
     site.send(site.other)
     assert (site.figures(SMALL).inside, site.figures(OTHER).inside) == (0, 0)
     assert site.rows("SELECT closed_by FROM stay ORDER BY opened_at") == [("move",), ("exit",)]
 
 
 def test_a_room_inside_a_hall_does_not_end_the_stay_in_the_hall(site: Site) -> None:
-    site.other.scan(NOW, ANNA)
-    site.send(site.other)
-    site.room.scan(NOW + 1000, ANNA)
-    site.send(site.room)
+    site.scan(site.other, NOW, ANNA)
+    site.scan(site.room, NOW + 1000, ANNA)
     assert (site.figures(OTHER).inside, site.figures(ROOM).inside) == (1, 1)
 
 

@@ -39,19 +39,15 @@ def test_whoever_comes_again_after_leaving_is_not_inside_by_a_wrong_clock(
     site: Site, skew_ms: int
 ) -> None:
     entry = site.east.scan(NOW, ANNA)
-    site.east.leave(NOW + 50_000, ANNA, site.east.ref(entry))
-    site.send(site.east, now=NOW + 2 * MINUTE)
-    site.west.scan(NOW + 70_000 + skew_ms, ANNA, skew_ms=skew_ms)
-    site.send(site.west, now=NOW + 2 * MINUTE)
+    site.leave(site.east, NOW + 50_000, ANNA, site.east.ref(entry), now=NOW + 2 * MINUTE)
+    site.scan(site.west, NOW + 70_000 + skew_ms, ANNA, skew_ms=skew_ms, now=NOW + 2 * MINUTE)
     assert reasons(site) == []
 
 
 def test_an_entry_that_is_not_by_a_badge_is_no_copy_of_it(site: Site) -> None:
     """Staff looked the holder up: no issue is known."""
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
-    site.other.scan(NOW + 1_000, ANNA, issue=None, category=None)
-    site.send(site.other)
+    site.scan(site.west, NOW, ANNA)
+    site.scan(site.other, NOW + 1_000, ANNA, issue=None, category=None)
     assert not copies.is_likely(site.database.reader, ANNA, 1)
     assert reasons(site) == []
 
@@ -63,10 +59,8 @@ def inferred(site: Site) -> int:
 
 def test_a_stay_that_an_exit_ended_is_not_ended_by_the_next_entry_elsewhere(site: Site) -> None:
     entry = site.west.scan(NOW, ANNA)
-    site.west.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
-    site.send(site.west)
-    site.other.scan(NOW + 2 * MINUTE, ANNA)
-    site.send(site.other)
+    site.leave(site.west, NOW + MINUTE, ANNA, site.west.ref(entry))
+    site.scan(site.other, NOW + 2 * MINUTE, ANNA)
     assert inferred(site) == 0
 
 
@@ -80,31 +74,24 @@ class TestFenced:
         return sorted(one.serial for one in stays.in_hall(site.database.reader, SMALL))
 
     def test_it_may_end_a_stay_that_began_before(self, site: Site) -> None:
-        entry = site.west.scan(NOW, ANNA)
-        site.send(site.west)
+        entry = site.scan(site.west, NOW, ANNA)
         self.fence(site)
-        site.east.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
-        site.send(site.east)
+        site.leave(site.east, NOW + MINUTE, ANNA, site.west.ref(entry))
         assert self.inside(site) == []
 
     def test_it_can_not_know_of_one_that_began_since(self, site: Site) -> None:
-        before = site.west.scan(NOW, BORIS)
-        site.send(site.west)
+        before = site.scan(site.west, NOW, BORIS)
         self.fence(site)
-        entry = site.west.scan(NOW, ANNA)
-        site.send(site.west)
+        entry = site.scan(site.west, NOW, ANNA)
         site.east.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
-        site.east.leave(NOW + MINUTE, BORIS, site.west.ref(before))
-        site.send(site.east)
+        site.leave(site.east, NOW + MINUTE, BORIS, site.west.ref(before))
         assert self.inside(site) == [ANNA]
 
     def test_it_knows_its_own(self, site: Site) -> None:
         self.fence(site)
-        entry = site.east.scan(NOW, ANNA)
-        site.send(site.east)
+        entry = site.scan(site.east, NOW, ANNA)
         assert self.inside(site) == [ANNA]
-        site.east.leave(NOW + MINUTE, ANNA, site.east.ref(entry))
-        site.send(site.east)
+        site.leave(site.east, NOW + MINUTE, ANNA, site.east.ref(entry))
         assert self.inside(site) == []
 
     def test_one_that_is_not_here_is_none(self, site: Site) -> None:
@@ -115,19 +102,15 @@ class TestFenced:
 
     def test_where_the_log_does_not_say_since_when_it_is_believed(self, site: Site) -> None:
         """The log may be older than the kiosk's state."""
-        site.database.write(
-            lambda db: db.execute("UPDATE kiosk SET state = 'fenced' WHERE kiosk = 'east'") and None
-        )
-        entry = site.west.scan(NOW, ANNA)
-        site.send(site.west)
-        site.east.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
-        site.send(site.east)
+        site.execute("UPDATE kiosk SET state = 'fenced' WHERE kiosk = 'east'")
+        entry = site.scan(site.west, NOW, ANNA)
+        site.leave(site.east, NOW + MINUTE, ANNA, site.west.ref(entry))
         assert self.inside(site) == []
 
     def test_its_clock_moves_nobody(self, site: Site) -> None:
         """Its clock was never heard."""
         query = "UPDATE hall SET leaving = 'inferred'"
-        site.database.write(lambda db: db.execute(query) and None)
+        site.execute(query)
         site.west.scan(NOW, ANNA)
         site.other.scan(NOW + 5 * MINUTE, ANNA)
         site.send(site.west)
@@ -142,13 +125,10 @@ class TestAround:
 
     @pytest.fixture
     def late(self, site: Site) -> Site:
-        site.database.write(
-            lambda db: db.execute("UPDATE hall SET leaving = 'inferred', walk_s = 0") and None
-        )
-        site.database.write(lambda db: db.execute("UPDATE door_from SET from_id = NULL") and None)
+        site.execute("UPDATE hall SET leaving = 'inferred', walk_s = 0")
+        site.execute("UPDATE door_from SET from_id = NULL")
         site.database.write(lambda db: pools.enrol(db, OTHER, ("room", 1)))
-        site.west.scan(NOW + MINUTE, ANNA)
-        site.send(site.west, now=NOW + MINUTE)
+        site.scan(site.west, NOW + MINUTE, ANNA, now=NOW + MINUTE)
         return site
 
     def counts(self, site: Site) -> tuple[int, int, int]:
@@ -171,8 +151,7 @@ class TestAround:
 
 def test_who_was_refused_is_not_inside(site: Site) -> None:
     site.west.scan(NOW, ANNA, decision="denied", reason="already_inside")
-    site.west.scan(NOW, None, decision="denied", reason="forged")
-    site.send(site.west)
+    site.scan(site.west, NOW, None, decision="denied", reason="forged")
     assert site.rows("SELECT * FROM stay") == []
     assert site.rows("SELECT decision, serial FROM scan ORDER BY seq") == [
         ("denied", ANNA),
@@ -181,8 +160,7 @@ def test_who_was_refused_is_not_inside(site: Site) -> None:
 
 
 def test_an_annulment_ends_the_stay_and_begins_none(site: Site) -> None:
-    entry = site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    entry = site.scan(site.west, NOW, ANNA)
     site.west.scan(NOW + 1_000, ANNA, act="annul", closes=site.west.ref(entry))
     site.west.entries -= 1
     site.send(site.west)
@@ -206,16 +184,14 @@ def test_a_time_that_has_not_come_was_not_measured(
     site: Site, ahead_ms: int, skew_ms: int | None, kept: int | None, opened_ms: int
 ) -> None:
     """A kiosk that has measured its clock's error is off by five minutes at most."""
-    site.west.scan(NOW + ahead_ms, ANNA, skew_ms=skew_ms)
-    site.send(site.west)
+    site.scan(site.west, NOW + ahead_ms, ANNA, skew_ms=skew_ms)
     assert site.rows("SELECT skew_ms FROM scan") == [(kept,)]
     known = int(kept is not None)
     assert site.rows("SELECT opened_at, clock_known FROM stay") == [(NOW + opened_ms, known)]
 
 
 def test_a_time_before_all_time_is_none(site: Site) -> None:
-    site.west.scan(5, ANNA, skew_ms=10)
-    site.send(site.west)
+    site.scan(site.west, 5, ANNA, skew_ms=10)
     assert site.rows("SELECT opened_at FROM stay") == [(0,)]
 
 
@@ -226,7 +202,7 @@ def test_moves_are_told_by_times_of_one_epoch_alone(
 ) -> None:
     """The server's clock was set in between, so the order is unknown."""
     query = "UPDATE hall SET leaving = 'inferred', walk_s = 0"
-    site.database.write(lambda db: db.execute(query) and None)
+    site.execute(query)
     site.west.scan(NOW, ANNA, epoch=epochs[0])
     site.other.scan(NOW + MINUTE, ANNA, epoch=epochs[1])
     for door in (site.west, site.other) if first == "west" else (site.other, site.west):
@@ -236,10 +212,8 @@ def test_moves_are_told_by_times_of_one_epoch_alone(
 
 
 def test_doors_hear_of_every_stay_that_begins_and_ends(site: Site) -> None:
-    entry = site.west.scan(NOW, ANNA)
-    site.send(site.west)
-    site.east.leave(NOW + 1_000, ANNA, site.west.ref(entry))
-    site.send(site.east)
+    entry = site.scan(site.west, NOW, ANNA)
+    site.leave(site.east, NOW + 1_000, ANNA, site.west.ref(entry))
     told = [
         (type(one), one.hall, one.stay if isinstance(one, wire.StayClosed) else one.stay.stay)
         for one in changes(site.database)
@@ -250,10 +224,8 @@ def test_doors_hear_of_every_stay_that_begins_and_ends(site: Site) -> None:
 
 
 def test_one_who_moved_on_is_told_as_counted_where_scans_alone_count(site: Site) -> None:
-    entry = site.west.scan(NOW, ANNA)
-    site.send(site.west)
-    site.other.scan(NOW + 10 * MINUTE, ANNA)
-    site.send(site.other, now=NOW + 10 * MINUTE)
+    entry = site.scan(site.west, NOW, ANNA)
+    site.scan(site.other, NOW + 10 * MINUTE, ANNA, now=NOW + 10 * MINUTE)
     told = [one for one in changes(site.database) if isinstance(one, wire.StayClosed)]
     assert told == [wire.StayClosed(site.west.ref(entry), SMALL, ANNA, counted=True)]
     ((body,),) = site.rows("SELECT body FROM leaf WHERE kind = 'inferred_exit'")
@@ -269,12 +241,10 @@ def test_one_who_moved_on_is_told_as_counted_where_scans_alone_count(site: Site)
 
 
 def test_of_a_hall_around_the_log_says_which(site: Site) -> None:
-    site.database.write(lambda db: db.execute("UPDATE door_from SET from_id = NULL") and None)
+    site.execute("UPDATE door_from SET from_id = NULL")
     site.database.write(lambda db: pools.enrol(db, OTHER, ("room", 1)))
-    site.room.scan(NOW, ANNA, outer=(OuterHall(hall=OTHER),))
-    site.send(site.room)
-    site.west.scan(NOW + 10 * MINUTE, ANNA)
-    site.send(site.west, now=NOW + 10 * MINUTE)
+    site.scan(site.room, NOW, ANNA, outer=(OuterHall(hall=OTHER),))
+    site.scan(site.west, NOW + 10 * MINUTE, ANNA, now=NOW + 10 * MINUTE)
     bodies = [
         json.loads(body)
         for (body,) in site.rows(
@@ -296,10 +266,9 @@ def test_an_entry_into_another_hall_than_the_door_s_counts_around_that_one_alone
     site: Site,
 ) -> None:
     """The record was made when the door was at another hall."""
-    site.database.write(lambda db: db.execute("UPDATE door_from SET from_id = NULL") and None)
+    site.execute("UPDATE door_from SET from_id = NULL")
     site.database.write(lambda db: pools.enrol(db, SMALL, ("room", 1)))
-    site.room.scan(NOW, ANNA, hall=SMALL)
-    site.send(site.room)
+    site.scan(site.room, NOW, ANNA, hall=SMALL)
     assert [site.figures(hall).inside for hall in (SMALL, OTHER, ROOM)] == [1, 0, 0]
 
 
@@ -313,8 +282,7 @@ class TestAfterARestartOfTheDoor:
         site.west.scan(NOW, ANNA)
         if batches == 2:
             site.send(site.west)
-        site.west.scan(NOW + 6_000, ANNA, decision="denied", reason="before_restart")
-        site.send(site.west)
+        site.scan(site.west, NOW + 6_000, ANNA, decision="denied", reason="before_restart")
         assert site.rows(
             "SELECT d.reason, s.seq, o.seq FROM discrepancy d JOIN scan s ON s.number = d.number"
             " JOIN scan o ON o.number = d.other_number"
@@ -324,10 +292,7 @@ class TestAfterARestartOfTheDoor:
     def test_an_exit_that_was_scanned_again_ends_no_other_stay(self, site: Site) -> None:
         """A copy entered by the other door meanwhile, unknown to this one."""
         entry = site.west.scan(NOW, ANNA)
-        site.west.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
-        site.send(site.west)
-        site.east.scan(NOW + MINUTE + 20_000, ANNA)
-        site.send(site.east)
-        site.west.scan(NOW + MINUTE + 40_000, ANNA, direction="exit", flags=("repeated",))
-        site.send(site.west)
+        site.leave(site.west, NOW + MINUTE, ANNA, site.west.ref(entry))
+        site.scan(site.east, NOW + MINUTE + 20_000, ANNA)
+        site.scan(site.west, NOW + MINUTE + 40_000, ANNA, direction="exit", flags=("repeated",))
         assert site.rows("SELECT kiosk FROM stay WHERE closed_at IS NULL") == [("east",)]

@@ -103,8 +103,15 @@ def test_the_ledger_counts_each_answer_once(site: Site) -> None:
     site.west.scan(NOW + 3, ANNA, decision="denied", reason=str(Reason.HALL_CLOSED))
     site.west.leave(NOW + 4, ANNA, None)
     # The kiosk's clock is a quarter of an hour ahead.
-    site.west.scan(NOW + QUARTER_MS, ANNA, decision="denied", reason="expired", skew_ms=QUARTER_MS)
-    site.send(site.west, NOW + 10)
+    site.scan(
+        site.west,
+        NOW + QUARTER_MS,
+        ANNA,
+        decision="denied",
+        reason="expired",
+        skew_ms=QUARTER_MS,
+        now=NOW + 10,
+    )
     rows = site.rows("SELECT quarter, door_id, admitted, denied FROM door_quarter")
     assert rows == [(NOW // QUARTER_MS, site.west.door, 1, 2)]
 

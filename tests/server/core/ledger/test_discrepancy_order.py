@@ -16,8 +16,7 @@ def test_an_entry_of_a_door_that_was_cut_off_comes_after_the_second_stay_is_over
 ) -> None:
     site.west.scan(NOW, ANNA)  # cut off
     second = site.east.scan(NOW + MINUTE, ANNA)
-    site.east.leave(NOW + 2 * MINUTE, ANNA, site.east.ref(second))
-    site.send(site.east)
+    site.leave(site.east, NOW + 2 * MINUTE, ANNA, site.east.ref(second))
     assert site.rows(LISTED) == []
     site.send(site.west)
     assert site.rows(LISTED) == [("already_inside", "east", "west")]
@@ -25,8 +24,7 @@ def test_an_entry_of_a_door_that_was_cut_off_comes_after_the_second_stay_is_over
 
 def test_the_later_scan_is_named_not_the_earlier(site: Site) -> None:
     site.west.scan(NOW, ANNA)
-    site.east.scan(NOW + MINUTE, ANNA)
-    site.send(site.east)
+    site.scan(site.east, NOW + MINUTE, ANNA)
     site.send(site.west)
     assert site.rows(LISTED) == [("already_inside", "east", "west")]
 
@@ -35,8 +33,7 @@ def test_a_stay_that_was_over_by_then_is_none(site: Site) -> None:
     first = site.west.scan(NOW, ANNA)
     site.west.leave(NOW + MINUTE, ANNA, site.west.ref(first), credited=True)
     site.west.entries -= 1
-    site.east.scan(NOW + 2 * MINUTE, ANNA)
-    site.send(site.east)
+    site.scan(site.east, NOW + 2 * MINUTE, ANNA)
     site.send(site.west, gone=[1])
     assert site.rows(LISTED) == []
 
@@ -45,8 +42,7 @@ def test_a_stay_that_was_over_when_offered_still_had_its_length(site: Site) -> N
     first = site.west.scan(NOW, ANNA)
     site.west.leave(NOW + 3 * MINUTE, ANNA, site.west.ref(first), credited=True)
     site.west.entries -= 1
-    site.east.scan(NOW + 2 * MINUTE, ANNA)
-    site.send(site.east)
+    site.scan(site.east, NOW + 2 * MINUTE, ANNA)
     site.send(site.west, gone=[1])
     assert site.rows(LISTED) == [("already_inside", "east", "west")]
 
@@ -62,8 +58,7 @@ def test_it_is_listed_once(site: Site) -> None:
 
 def test_a_clock_that_was_set_back_between_two_entries_of_one_batch(site: Site) -> None:
     site.west.scan(NOW + MINUTE, ANNA)
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
     listed = site.rows(
         "SELECT s.seq, o.seq FROM discrepancy d JOIN scan s ON s.number = d.number"
         " JOIN scan o ON o.number = d.other_number"
@@ -82,10 +77,7 @@ def test_a_stay_of_the_same_batch_whose_length_is_known_only_later(site: Site) -
 
 def test_a_stay_that_ends_before_it_begins_by_another_doors_clock_still_counts(site: Site) -> None:
     """Its door's clock was ahead; a later entry of the hall, by that clock, is listed."""
-    ahead = site.east.scan(NOW + MINUTE, ANNA)
-    site.send(site.east)
-    site.west.leave(NOW - MINUTE, ANNA, site.east.ref(ahead))
-    site.send(site.west)
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    ahead = site.scan(site.east, NOW + MINUTE, ANNA)
+    site.leave(site.west, NOW - MINUTE, ANNA, site.east.ref(ahead))
+    site.scan(site.west, NOW, ANNA)
     assert site.rows(LISTED) == [("already_inside", "east", "west")]

@@ -16,7 +16,7 @@ MARGIN_MS = 900  # of two measured clocks
 
 
 def held(site: Site, kiosk: str = "west", *, override: bool = False):
-    return pools.load(site.database.reader, PoolKey(SMALL, PlaceKind(override))).kiosks[kiosk, 1]
+    return site.pool(PoolKey(SMALL, PlaceKind(override))).kiosks[kiosk, 1]
 
 
 def inside(site: Site, hall: int = SMALL) -> list[int]:
@@ -66,8 +66,7 @@ class TestTrusted:
     """A hall that trusts exits: the door has the place, and the server counts it there."""
 
     def test_an_own_stay_that_was_offered_gives_its_place_to_the_door(self, site: Site) -> None:
-        entry = site.west.scan(NOW, ANNA)
-        site.send(site.west)
+        entry = site.scan(site.west, NOW, ANNA)
         site.west.leave(NOW + 1, ANNA, site.west.ref(entry), credited=True)
         site.west.entries -= 1
         site.send(site.west)
@@ -82,8 +81,7 @@ class TestTrusted:
         assert (held(site).trusted, held(site).held) == (0, site.west.free)
 
     def test_a_stay_of_another_door_too(self, site: Site) -> None:
-        entry = site.west.scan(NOW, ANNA)
-        site.send(site.west)
+        entry = site.scan(site.west, NOW, ANNA)
         site.east.leave(NOW + 1, ANNA, site.west.ref(entry), credited=True)
         site.east.entries -= 1
         site.send(site.east)
@@ -102,19 +100,15 @@ class TestTrusted:
 
     def test_an_exit_that_names_a_stay_of_the_future_ends_none(self, site: Site) -> None:
         """Doors hear of others' stays by the server only, so this one is invented."""
-        site.east.leave(NOW + 1, ANNA, StayRef("west", 1, 1))
-        site.send(site.east)
-        site.west.scan(NOW + 2, ANNA)
-        site.send(site.west)
+        site.leave(site.east, NOW + 1, ANNA, StayRef("west", 1, 1))
+        site.scan(site.west, NOW + 2, ANNA)
         assert inside(site) == [ANNA]
 
     def test_an_exit_that_takes_no_place_back_gives_it_to_the_pool(self, site: Site) -> None:
-        entry = site.west.scan(NOW, ANNA)
-        site.send(site.west)
-        site.west.leave(NOW + 1, ANNA, site.west.ref(entry))
-        site.send(site.west)
+        entry = site.scan(site.west, NOW, ANNA)
+        site.leave(site.west, NOW + 1, ANNA, site.west.ref(entry))
         assert held(site).trusted == 0
-        assert pools.load(site.database.reader, PoolKey(SMALL)).open_stays == 0
+        assert site.pool(PoolKey(SMALL)).open_stays == 0
 
 
 class TestClearing:
@@ -129,8 +123,7 @@ class TestClearing:
         assert site.figures(SMALL).inside == 2
 
     def test_without_a_number_all_end(self, site: Site) -> None:
-        site.west.scan(NOW, 1)
-        site.send(site.west)
+        site.scan(site.west, NOW, 1)
         ended = site.database.write(lambda db: hall_control.clear(db, SMALL, by="user:1", now=NOW))
         assert (ended, inside(site)) == (1, [])
 
@@ -141,7 +134,7 @@ def test_a_move_counts_beyond_the_clocks_margin(
     site: Site, first: str, after_ms: int, left: bool
 ) -> None:
     inferred = "UPDATE hall SET leaving = 'inferred', walk_s = 0"  # however near the halls are
-    site.database.write(lambda db: db.execute(inferred) and None)
+    site.execute(inferred)
     site.west.scan(NOW, ANNA)
     site.other.scan(NOW + after_ms, ANNA)
     for door in (site.west, site.other) if first == "west" else (site.other, site.west):
@@ -166,8 +159,7 @@ class TestReclaimed:
 
     @pytest.fixture
     def attested(self, site: Site) -> Site:
-        entry = site.west.scan(NOW, ANNA)
-        site.send(site.west)
+        entry = site.scan(site.west, NOW, ANNA)
         assert entry.seq == 1
         site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
         who = {"by": "user:1", "with_": "user:2", "now": NOW}
@@ -199,8 +191,7 @@ class TestReclaimed:
 
 
 def test_a_trusted_place_is_in_every_figure(site: Site) -> None:
-    entry = site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    entry = site.scan(site.west, NOW, ANNA)
     site.west.leave(NOW + 1, ANNA, site.west.ref(entry), credited=True)
     site.west.entries -= 1
     site.send(site.west)
@@ -210,7 +201,7 @@ def test_a_trusted_place_is_in_every_figure(site: Site) -> None:
     )
     (holding,) = registry.holdings(site.database.reader)["west", 1]
     assert (account.held, holding.held) == (found, found)
-    pool = pools.load(site.database.reader, PoolKey(SMALL))
+    pool = site.pool(PoolKey(SMALL))
     assert site.figures(SMALL).worst_case == pool.worst_case
 
 
@@ -224,8 +215,7 @@ class TestHeartbeats:
     """Batches without a new record."""
 
     def test_one_with_a_head_that_was_never_sent_is_another_disk(self, site: Site) -> None:
-        site.west.scan(NOW, ANNA)
-        site.send(site.west)
+        site.scan(site.west, NOW, ANNA)
         with pytest.raises(contact.ForkError):
             site.send(site.west, head=bytes(32))
         with pytest.raises(contact.ForkError):
@@ -235,8 +225,7 @@ class TestHeartbeats:
 
     def test_its_signature_is_not_looked_at_again(self, site: Site) -> None:
         """It contains nothing new, and hundreds come each second."""
-        site.west.scan(NOW, ANNA)
-        site.send(site.west)
+        site.scan(site.west, NOW, ANNA)
         assert site.send(site.west, signature=bytes(64)).acked_seq == 1
 
     def test_an_old_batch_changes_nothing(self, site: Site) -> None:

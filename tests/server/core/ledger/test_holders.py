@@ -22,8 +22,7 @@ def found(site: Site) -> list[tuple]:
 def test_a_second_entry_in_the_same_batch_is_known_to_be_one(site: Site) -> None:
     site.west.scan(NOW, ANNA)
     site.west.scan(NOW + 1, BORIS)
-    site.west.scan(NOW + MINUTE, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW + MINUTE, ANNA)
     assert found(site) == [(3, "already_inside")]
 
 
@@ -31,25 +30,21 @@ def test_an_entry_after_an_exit_in_the_same_batch_is_right(site: Site) -> None:
     entry = site.west.scan(NOW, ANNA)
     site.west.leave(NOW + 1, ANNA, site.west.ref(entry))
     site.west.entries -= 1
-    site.west.scan(NOW + MINUTE, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW + MINUTE, ANNA)
     assert found(site) == []
 
 
 def test_an_exit_by_its_stay_alone_tells_of_the_holder_too(site: Site) -> None:
     """The exit names no holder, and the batch's next entry has the same one."""
-    entry = site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    entry = site.scan(site.west, NOW, ANNA)
     site.west.scan(NOW + 1, None, direction="exit", closes=site.west.ref(entry))
-    site.west.scan(NOW + MINUTE, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW + MINUTE, ANNA)
     assert found(site) == []
 
 
 def test_an_unnamed_exit_in_the_same_batch_ends_a_stay_that_began_before(site: Site) -> None:
     site.west.leave(NOW + MINUTE, ANNA, None)
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
     assert site.rows("SELECT closed_by FROM stay") == [("exit",)]
 
 
@@ -75,8 +70,7 @@ def test_many_holders_are_read_with_one_statement(site: Site) -> None:
 
 
 def test_what_was_changed_is_read_again(site: Site) -> None:
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
 
     def step(db) -> None:
         holders = Holders(db)
@@ -122,8 +116,7 @@ def test_whoever_is_on_no_roster_is_nobody(site: Site) -> None:
 @pytest.mark.sqlite_alone  # SQLite counts the statements.
 def test_an_entry_takes_few_statements(site: Site) -> None:
     """With a remote database each statement is a message."""
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
     site.west.scan(NOW + 1, BORIS)
     seen: list[str] = []
 
@@ -139,8 +132,6 @@ def test_an_entry_takes_few_statements(site: Site) -> None:
 
 
 def test_the_stay_of_another_door_is_known(site: Site) -> None:
-    site.east.scan(NOW, ANNA)
-    site.send(site.east)
-    site.west.scan(NOW + MINUTE, ANNA)
-    site.send(site.west)
+    site.scan(site.east, NOW, ANNA)
+    site.scan(site.west, NOW + MINUTE, ANNA)
     assert found(site) == [(1, "already_inside")]

@@ -32,8 +32,7 @@ def test_it_works(site: Site) -> None:
 
 def test_a_repeated_batch_changes_nothing(site: Site) -> None:
     site.west.scan(NOW, ANNA)
-    site.west.scan(NOW + 1, BORIS)
-    site.send(site.west)
+    site.scan(site.west, NOW + 1, BORIS)
     before = (site.rows("SELECT * FROM scan"), site.figures(SMALL))
     assert site.send(site.west, first=1).acked_seq == 2
     assert site.send(site.west, first=1, last=1).acked_seq == 2
@@ -41,8 +40,7 @@ def test_a_repeated_batch_changes_nothing(site: Site) -> None:
 
 
 def test_an_overlapping_batch_adds_only_what_is_new(site: Site) -> None:
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
     site.west.scan(NOW + 1, BORIS)
     assert site.send(site.west, first=1).acked_seq == 2
     assert site.rows("SELECT seq FROM scan") == [(1,), (2,)]
@@ -93,8 +91,7 @@ def test_a_hall_in_which_it_has_no_places_is_refused(site: Site) -> None:
 
 
 def test_an_exit_closes_the_stay_that_it_names_once(site: Site) -> None:
-    entry = site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    entry = site.scan(site.west, NOW, ANNA)
     site.east.leave(NOW + 1, ANNA, site.west.ref(entry))
     site.west.leave(NOW + 2, ANNA, site.west.ref(entry))
     site.send(site.east)
@@ -126,10 +123,9 @@ def test_a_copied_badge_admitted_offline_is_a_discrepancy_with_both_scans(site: 
 
 
 def test_a_door_that_did_not_know_of_a_revocation(site: Site) -> None:
-    site.database.write(lambda db: db.execute("UPDATE attendee SET revoked_at = ?", (NOW - 1,)))
+    site.execute("UPDATE attendee SET revoked_at = ?", NOW - 1)
     site.west.scan(NOW, ANNA)
-    site.west.scan(NOW - 2, BORIS)
-    site.send(site.west)
+    site.scan(site.west, NOW - 2, BORIS)
     assert site.rows("SELECT reason FROM discrepancy") == [("revoked",)]
 
 
@@ -153,16 +149,14 @@ def test_a_door_that_did_not_know_of_a_day_credential(
     site: Site, at: int, day: int, issue: int, found: list[str]
 ) -> None:
     given_out(site, at, day, issue)
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
     assert [reason for (reason,) in site.rows("SELECT reason FROM discrepancy")] == found
 
 
 def test_a_day_credential_and_the_badge_that_it_stands_in_for_are_one_stay(site: Site) -> None:
     """Two doors unknown to each other count two, which is listed as for any badge."""
     given_out(site, NOW - 1)
-    site.west.scan(NOW, ANNA, day=0)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA, day=0)
     assert site.rows("SELECT * FROM discrepancy") == []
     left = site.east.leave(NOW + 1, ANNA, site.west.ref(decode_record(site.west.records[0])))
     assert left.day is UNSET
@@ -177,8 +171,7 @@ def test_a_day_credential_and_the_badge_that_it_stands_in_for_are_one_stay(site:
 
 def test_a_day_credential_on_another_day_is_told(site: Site) -> None:
     """No door would admit it: the kiosk or its clock was altered."""
-    site.west.scan(NOW, ANNA, day=1)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA, day=1)
     assert site.rows("SELECT reason FROM discrepancy") == [("not_valid_today",)]
 
 
@@ -186,20 +179,17 @@ def test_a_door_that_has_seen_a_day_credential_before_the_server_s_clock_is_righ
     site: Site,
 ) -> None:
     given_out(site, NOW + 5_000)
-    site.west.scan(NOW, ANNA, decision="denied", reason="day_credential")
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA, decision="denied", reason="day_credential")
     assert site.rows("SELECT * FROM discrepancy") == []
 
 
 def test_a_serial_on_no_roster_is_told(site: Site) -> None:
-    site.west.scan(NOW, 999_999)
-    site.send(site.west)
+    site.scan(site.west, NOW, 999_999)
     assert site.rows("SELECT reason FROM discrepancy") == [("unknown_serial",)]
 
 
 def test_denials_are_kept_and_open_nothing(site: Site) -> None:
-    site.west.scan(NOW, None, decision="denied", reason="forged")
-    site.send(site.west)
+    site.scan(site.west, NOW, None, decision="denied", reason="forged")
     assert site.rows("SELECT decision, reason, serial FROM scan") == [("denied", "forged", None)]
     assert site.figures(SMALL).inside == 0
 
@@ -207,8 +197,7 @@ def test_denials_are_kept_and_open_nothing(site: Site) -> None:
 def test_every_scan_is_a_leaf_of_the_entry_log(site: Site) -> None:
     log = entry_log.Log(site.database, "test", FakeDoor("log", 0, 0).key)
     _, nothing = log.checkpoint(0)
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
     note, _ = log.checkpoint(0)
     (size,) = site.rows("SELECT COUNT(*) FROM leaf")[0]
     assert nothing == []
@@ -229,8 +218,7 @@ def test_every_scan_is_a_leaf_of_the_entry_log(site: Site) -> None:
     ids=["plain", "denied", "any text", "numbers"],
 )
 def test_a_leaf_is_canonical_and_has_the_record_as_it_came(site: Site, changes: dict) -> None:
-    record = site.west.scan(NOW, ANNA, **changes)
-    site.send(site.west)
+    record = site.scan(site.west, NOW, ANNA, **changes)
     leaf = {
         "chain": site.west.heads[1].hex(),
         "received_at": NOW,
@@ -283,8 +271,7 @@ def test_places_are_shared_and_never_more_than_there_are(site: Site) -> None:
 def test_a_journal_that_has_gone_back_is_a_fork(site: Site) -> None:
     """An old copy of the disk: its head is right, but the ledger has more."""
     site.west.scan(NOW, ANNA)
-    site.west.scan(NOW + 1, BORIS)
-    site.send(site.west)
+    site.scan(site.west, NOW + 1, BORIS)
     with pytest.raises(contact.ForkError):
         site.send(site.west, first=2, last=1, last_seq=1)
 
@@ -301,8 +288,7 @@ def test_leaves_are_numbered_as_things_happened(site: Site) -> None:
         door.scan(NOW, serial)
     site.send(site.west)
     site.other.scan(NOW + 60_000, ANNA)
-    site.other.scan(NOW + 60_000, BORIS)
-    site.send(site.other)
+    site.scan(site.other, NOW + 60_000, BORIS)
     found = site.rows("SELECT number, kind FROM leaf WHERE kind <> 'act' ORDER BY number")
     kinds = ["scan", "scan", "scan", "inferred_exit", "scan", "inferred_exit"]
     assert found == list(enumerate(kinds, found[0][0]))

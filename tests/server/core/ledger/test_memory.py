@@ -111,8 +111,7 @@ def test_what_another_connection_writes_is_seen(site: Site) -> None:
     other.execute("UPDATE kiosk SET state = 'fenced' WHERE kiosk = 'west'")
     other.close()
     assert kiosks_known(site) == set()
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
     assert site.figures(SMALL).capacity == 1
     assert site.rows("SELECT quarantined FROM scan") == [(1,)]
 
@@ -149,8 +148,7 @@ def test_a_capacity_that_staff_change_holds_at_once(site: Site) -> None:
     write = site.database.write
     write(lambda db: hall_control.set_capacity(db, SMALL, 1, by="test", now=NOW))
     site.west.scan(NOW, ANNA)
-    site.west.scan(NOW, BORIS)
-    site.send(site.west)
+    site.scan(site.west, NOW, BORIS)
     site.send(site.east)
     assert site.figures(SMALL).capacity == 1
 
@@ -165,8 +163,7 @@ def test_a_step_that_fails_leaves_nothing_known(site: Site) -> None:
 
     with pytest.raises(RuntimeError):
         site.database.write(fail)
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
 
 
 def test_steps_of_one_commit_of_which_one_fails(site: Site) -> None:

@@ -5,7 +5,7 @@ import pytest
 from badges.places.pool import PoolKey
 from badges.record import StayRef
 from server.core.kiosks import contact, registry
-from server.core.occupancy import hall_control, pools, stays
+from server.core.occupancy import hall_control, stays
 from tests.server.conftest import NOW
 from tests.server.support.site import ANNA, BORIS, SMALL, Site
 from tests.server.support.site import site as site
@@ -15,20 +15,19 @@ HALL = PoolKey(SMALL)
 
 
 def pool(site: Site):
-    return pools.load(site.database.reader, HALL)
+    return site.pool(HALL)
 
 
 def restore(site: Site) -> None:
     """Else no door could know a stay that the server doesn't."""
     restored = "INSERT INTO setting VALUES ('incarnation', '2')"
-    site.database.write(lambda db: db.execute(restored) and None)
+    site.execute(restored)
 
 
 def test_an_exit_before_its_entry_closes_it_when_it_comes(site: Site) -> None:
     restore(site)
     entry = site.west.scan(NOW, ANNA)
-    site.east.leave(NOW + 5, ANNA, site.west.ref(entry))
-    site.send(site.east)
+    site.leave(site.east, NOW + 5, ANNA, site.west.ref(entry))
     site.send(site.west)
     assert site.rows("SELECT closed_by, closed_at FROM stay") == [("exit", NOW + 5)]
     assert site.rows("SELECT * FROM early_exit") == []
@@ -41,27 +40,22 @@ def test_an_exit_before_its_entry_closes_it_when_it_comes(site: Site) -> None:
 def test_an_exit_before_its_entry_in_one_batch(site: Site) -> None:
     restore(site)
     site.west.leave(NOW, ANNA, StayRef("west", 1, 2))
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
     assert site.rows("SELECT closed_by, closed_at FROM stay") == [("exit", NOW)]
     assert site.rows("SELECT * FROM early_exit") == []
 
 
 def test_a_second_exit_of_a_closed_stay_is_not_early(site: Site) -> None:
-    entry = site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    entry = site.scan(site.west, NOW, ANNA)
     for door in (site.east, site.west):
-        door.leave(NOW + 5, ANNA, site.west.ref(entry))
-        site.send(door)
+        site.leave(door, NOW + 5, ANNA, site.west.ref(entry))
     assert site.rows("SELECT * FROM early_exit") == []
 
 
 def test_a_trusting_exit_moves_the_place_to_the_door_that_took_it(site: Site) -> None:
-    entry = site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    entry = site.scan(site.west, NOW, ANNA)
     before = pool(site)
-    site.east.leave(NOW + 5, ANNA, site.west.ref(entry), credited=True)
-    site.send(site.east)
+    site.leave(site.east, NOW + 5, ANNA, site.west.ref(entry), credited=True)
     after = pool(site)
     assert after.open_stays == before.open_stays - 1
     assert after.kiosks["east", 1].trusted == 1
@@ -101,8 +95,7 @@ def test_what_was_attested_is_not_given_back_twice(site: Site) -> None:
     )
     assert pool(site).kiosks["west", 1].held == 1
     site.send(site.west)
-    site.east.leave(NOW + 5, ANNA, site.west.ref(entry))
-    site.send(site.east)
+    site.leave(site.east, NOW + 5, ANNA, site.west.ref(entry))
     site.west.returned += site.west.free
     site.send(site.west)
     after = pool(site)
@@ -112,7 +105,6 @@ def test_what_was_attested_is_not_given_back_twice(site: Site) -> None:
 
 
 def test_a_fork_takes_nothing(site: Site) -> None:
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
     with pytest.raises(contact.ForkError):
         site.send(site.west, last_seq=0, records=[], first_seq=1)

@@ -14,18 +14,23 @@ def report(site: Site) -> list[outages.Outage]:
 
 
 def test_scans_on_time_are_no_outage(site: Site) -> None:
-    site.west.scan(NOW, ANNA)
-    site.send(site.west, now=NOW + 500)
+    site.scan(site.west, NOW, ANNA, now=NOW + 500)
     assert report(site) == []
 
 
 def test_the_report_of_a_time_away(site: Site) -> None:
-    site.east.scan(NOW, ANNA)
-    site.send(site.east, now=NOW)
+    site.scan(site.east, NOW, ANNA)
     site.west.scan(NOW + MINUTE, ANNA, facts_age_ms=MINUTE)  # the same badge, at another door
     site.west.scan(NOW + 2 * MINUTE, 5, decision="denied", reason="hall_full", facts_age_ms=90_000)
-    site.west.scan(NOW + 3 * MINUTE, BORIS, act="override", by="user:1", facts_age_ms=180_000)
-    site.send(site.west, now=NOW + 10 * MINUTE)
+    site.scan(
+        site.west,
+        NOW + 3 * MINUTE,
+        BORIS,
+        act="override",
+        by="user:1",
+        facts_age_ms=180_000,
+        now=NOW + 10 * MINUTE,
+    )
     (found,) = report(site)
     assert (found.kiosk, found.since, found.back_at) == ("west", NOW, NOW + 10 * MINUTE)
     assert (found.scans, found.admitted, found.denied, found.exits) == (3, 2, 1, 0)
@@ -37,8 +42,9 @@ def test_the_report_of_a_time_away(site: Site) -> None:
 def test_a_place_beyond_the_capacity_counts_once_though_its_exit_names_it_too(site: Site) -> None:
     word = {"by": "user:1", "override_place": True}
     entry = site.west.scan(NOW, BORIS, act="override", **word)
-    site.west.leave(NOW + 1, BORIS, site.west.ref(entry), act="annul", **word)
-    site.send(site.west, now=NOW + MINUTE)
+    site.leave(
+        site.west, NOW + 1, BORIS, site.west.ref(entry), act="annul", **word, now=NOW + MINUTE
+    )
     (found,) = report(site)
     assert (found.overrides, found.over_capacity) == (1, 1)
 
@@ -54,6 +60,5 @@ def test_a_backlog_in_many_batches_is_one_outage(site: Site) -> None:
 
 def test_a_later_one_is_another(site: Site) -> None:
     for number, back in ((1, 5), (2, 60)):
-        site.west.scan(NOW + (back - 2) * MINUTE, number)
-        site.send(site.west, now=NOW + back * MINUTE)
+        site.scan(site.west, NOW + (back - 2) * MINUTE, number, now=NOW + back * MINUTE)
     assert [one.scans for one in report(site)] == [1, 1]

@@ -73,14 +73,14 @@ class World:
             self.east.door.leave(self.now, serial, ref, override_place=bool(pool))
 
     def sync(self, kiosk: Kiosk) -> None:
-        found = kiosk is self.west and self.lost
-        if found and self.random.random() < 0.6:
+        lost = kiosk is self.west and self.lost
+        if lost and self.random.random() < 0.6:
             return
-        if found:
+        if lost:
             self.silent = True
             kiosk.returned = [kiosk.returned[pool] + kiosk.free(pool) for pool in (0, 1)]
         self.site.send(kiosk.door, self.now, places=[kiosk.totals(pool) for pool in (0, 1)])
-        if not found:
+        if not lost:
             self._hear(kiosk)
 
     def _hear(self, kiosk: Kiosk) -> None:
@@ -104,8 +104,8 @@ class World:
         self.silent = True
         acked = self.site.west.acked
         unknown = sum(r.kiosk == "west" and r.seq > acked for r, _ in self.inside.values())
-        who = {"by": "user:1", "with_": "user:2", "now": self.now}
-        self._write(lambda db: hall_control.attest(db, SMALL, WEST, unknown, **who))
+        staff = {"by": "user:1", "with_": "user:2", "now": self.now}
+        self._write(lambda db: hall_control.attest(db, SMALL, WEST, unknown, **staff))
 
     def clear(self, _: Kiosk) -> None:
         if not self.inside:
@@ -114,8 +114,8 @@ class World:
 
     def resize(self, _: Kiosk) -> None:
         wished = self.random.randint(0, FIRE_LIMIT)
-        who = {"by": "user:1", "now": self.now}
-        self._write(lambda db: hall_control.set_capacity(db, SMALL, wished, **who))
+        staff = {"by": "user:1", "now": self.now}
+        self._write(lambda db: hall_control.set_capacity(db, SMALL, wished, **staff))
 
     def _write(self, step) -> None:
         self.site.database.write(step)
@@ -124,7 +124,7 @@ class World:
         keys = [PoolKey(SMALL, kind) for kind in PlaceKind]
         most = [pools.load(self.site.database.reader, key).worst_case for key in keys]
         for pool in (0, 1):
-            assert sum(one == pool for _, one in self.inside.values()) <= most[pool]
+            assert sum(used == pool for _, used in self.inside.values()) <= most[pool]
         assert sum(most) <= FIRE_LIMIT
 
 
@@ -156,8 +156,7 @@ def test_a_wrong_word_of_staff_lets_nobody_in_once_the_kiosk_is_heard(database: 
         figures = site.figures(SMALL)
         assert (figures.inside, figures.worst_case) == (inside, inside)
         assert asks() == 0, f"{inside} are inside, and it has six places"
-        site.east.leave(NOW, 11, site.east.ref(there.pop()))
-        site.send(site.east)
+        site.leave(site.east, NOW, 11, site.east.ref(there.pop()))
         inside -= 1
     assert asks() == 1
 

@@ -5,7 +5,7 @@ import pytest
 from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.wire import wire
-from server.core.occupancy import copies, hall_control, pools, stays
+from server.core.occupancy import copies, hall_control, stays
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, OTHER, SMALL, Site
@@ -18,12 +18,12 @@ COPY = 1
 
 def infer(site: Site, leaving: str = "inferred") -> None:
     """Let the halls infer leaving from moves."""
-    site.database.write(lambda db: db.execute("UPDATE hall SET leaving = ?", (leaving,)) and None)
+    site.execute("UPDATE hall SET leaving = ?", leaving)
 
 
 def ask(site: Site, door: FakeDoor, now: int) -> None:
     """Let a person wait at the door without a free place."""
-    site.database.write(lambda db: db.execute("UPDATE kiosk SET seen_at = ?", (now,)) and None)
+    site.execute("UPDATE kiosk SET seen_at = ?", now)
     wish = wire.PlaceTotals(door.hall, door.granted, door.returned, 0, wants=True)
     site.send(door, now=now, places=[wish])
 
@@ -74,20 +74,18 @@ def test_a_patient_copy_stays_within_the_bound_that_is_shown(site: Site) -> None
 
 
 def enter(site: Site, door: FakeDoor, at: int, serial: int = ANNA) -> StayRef:
-    record = door.scan(at, serial)
-    site.send(door, now=at)
+    record = site.scan(door, at, serial, now=at)
     return door.ref(record)
 
 
 def leave(site: Site, door: FakeDoor, at: int, closes: StayRef | None, serial: int = ANNA) -> None:
-    door.leave(at, serial, closes)
-    site.send(door, now=at)
+    site.leave(door, at, serial, closes, now=at)
 
 
 def moved(site: Site, hall: int) -> tuple[int, int, int]:
     """The counts inside, of people moved on, and of unconfirmed moves."""
     figures = site.figures(hall)
-    assert figures.inside == pools.load(site.database.reader, PoolKey(hall)).open_stays
+    assert figures.inside == site.pool(PoolKey(hall)).open_stays
     return figures.inside, figures.moved_on, figures.unconfirmed_moves
 
 
@@ -98,8 +96,8 @@ def test_a_move_ends_the_presence_and_keeps_the_place(site: Site) -> None:
     assert [stay.hall_id for stay in stays.open_stays(site.database.reader, ANNA)] == [OTHER]
     (stay,) = stays.in_hall(site.database.reader, SMALL)
     assert stay.moved
-    told = changes(site.database)
-    assert [one.counted for one in told if isinstance(one, wire.StayClosed)] == [True]
+    published = changes(site.database)
+    assert [change.counted for change in published if isinstance(change, wire.StayClosed)] == [True]
     bodies = site.rows("SELECT json_extract(CAST(body AS TEXT), '$.counted') FROM leaf"
                        " WHERE kind = 'inferred_exit'")  # fmt: skip
     assert bodies == [(1,)]
@@ -154,8 +152,10 @@ def test_a_cleared_hall_has_the_places_of_those_who_moved_on(site: Site) -> None
     )
     assert ended == 1
     assert moved(site, SMALL) == (0, 0, 0)
-    told = [one.counted for one in changes(site.database) if isinstance(one, wire.StayClosed)]
-    assert told == [True, False]
+    counted = [
+        change.counted for change in changes(site.database) if isinstance(change, wire.StayClosed)
+    ]
+    assert counted == [True, False]
 
 
 def test_where_moves_count_each_is_counted_until_an_exit_confirms_it(site: Site) -> None:

@@ -17,18 +17,17 @@ REASONS = "SELECT reason FROM discrepancy ORDER BY discrepancy_id"
 
 @pytest.fixture
 def site(database: Database) -> Site:
-    found = open_site(database)
-    set_halls(found, "leaving = 'inferred'")
-    return found
+    halls = open_site(database)
+    set_halls(halls, "leaving = 'inferred'")
+    return halls
 
 
-def set_halls(site: Site, what: str) -> None:
-    site.database.write(lambda db: db.execute(f"UPDATE hall SET {what}") and None)
+def set_halls(site: Site, assignment: str) -> None:
+    site.execute(f"UPDATE hall SET {assignment}")
 
 
 def enter(site: Site, door: FakeDoor, at: int, serial: int = ANNA, **fields) -> None:
-    door.scan(at, serial, **fields)
-    site.send(door, now=at)
+    site.scan(door, at, serial, **fields, now=at)
 
 
 def issue(site: Site, serial: int = ANNA) -> int:
@@ -37,8 +36,8 @@ def issue(site: Site, serial: int = ANNA) -> int:
 
 def figures(site: Site, hall: int = SMALL) -> tuple[int, int]:
     """Holders counted though they moved on, and moves that freed a place."""
-    found = site.figures(hall)
-    return found.moved_on, found.unconfirmed_moves
+    hall_figures = site.figures(hall)
+    return hall_figures.moved_on, hall_figures.unconfirmed_moves
 
 
 def test_whoever_runs_to_and_fro_by_staff_s_word_is_not_listed(site: Site) -> None:
@@ -64,8 +63,7 @@ def test_people_who_walk_are_no_copies(site: Site) -> None:
 def test_whoever_scans_out_may_be_next_door_at_once(site: Site) -> None:
     """Left the first hall by a scan, and entered the next 40 s after the first."""
     record = site.west.scan(NOW, ANNA)
-    site.west.leave(NOW + 20 * S, ANNA, site.west.ref(record))
-    site.send(site.west)
+    site.leave(site.west, NOW + 20 * S, ANNA, site.west.ref(record))
     enter(site, site.other, NOW + 40 * S)
     assert issue(site) == 0
     assert site.rows(REASONS) == []
@@ -97,9 +95,7 @@ def test_an_hour_later_it_is_the_first_again(site: Site) -> None:
 
 
 def test_where_the_venue_says_how_long_the_way_is_one_is_enough(site: Site) -> None:
-    site.database.write(
-        lambda db: db.execute("UPDATE hall SET walk_s = 300 WHERE hall_id = 2") and None
-    )
+    site.execute("UPDATE hall SET walk_s = 300 WHERE hall_id = 2")
     enter(site, site.west, NOW)
     enter(site, site.other, NOW + 299 * S)
     assert issue(site) == 1
@@ -126,9 +122,11 @@ def test_at_two_doors_at_once(site: Site, order: str) -> None:
         site.send(door)
     assert issue(site) == 1
     assert figures(site) == (1, 0)
-    told = [one.holder for one in changes(site.database) if isinstance(one, wire.HolderChanged)]
-    assert told == [wire.HolderFacts(ANNA, 0, False, 1)]
-    assert snapshot._exceptions(site.database.reader) == told
+    holders = [
+        change.holder for change in changes(site.database) if isinstance(change, wire.HolderChanged)
+    ]
+    assert holders == [wire.HolderFacts(ANNA, 0, False, 1)]
+    assert snapshot._exceptions(site.database.reader) == holders
 
 
 def test_at_two_doors_of_one_hall_at_once(site: Site) -> None:
@@ -177,8 +175,7 @@ def test_a_door_that_had_not_heard_is_listed(site: Site) -> None:
     enter(site, site.other, NOW + S)
     enter(site, site.west, NOW + 60 * MINUTE)
     assert site.rows(REASONS) == [("likely_copy",), ("likely_copy",)]
-    site.west.scan(NOW + 61 * MINUTE, ANNA, decision="denied", reason="likely_copy")
-    site.send(site.west)
+    site.scan(site.west, NOW + 61 * MINUTE, ANNA, decision="denied", reason="likely_copy")
     assert len(site.rows(REASONS)) == 2
 
 
@@ -191,8 +188,8 @@ def test_staff_say_that_it_is_no_copy(site: Site) -> None:
     enter(site, site.other, NOW + S)
     clear(site)
     assert issue(site) == 0
-    (told,) = [c.holder for c in changes(site.database)[-1:] if isinstance(c, wire.HolderChanged)]
-    assert told == wire.HolderFacts(ANNA, 0, False, 0)
+    (holder,) = [c.holder for c in changes(site.database)[-1:] if isinstance(c, wire.HolderChanged)]
+    assert holder == wire.HolderFacts(ANNA, 0, False, 0)
     with pytest.raises(copies.NoSuspicionError):
         clear(site)
     with pytest.raises(copies.NoSuspicionError):

@@ -6,7 +6,7 @@ from badges.places.account import PlacesError
 from badges.places.pool import PoolKey
 from badges.record import PlaceKind
 from server.core.kiosks import registry
-from server.core.occupancy import hall_control, pools, stays
+from server.core.occupancy import hall_control, stays
 from tests.server.conftest import NOW
 from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site
 from tests.server.support.site import site as site
@@ -14,7 +14,9 @@ from tests.server.support.site import two_halls as two_halls
 
 
 def by_kiosk(site: Site) -> dict[str, hall_control.KioskHolding]:
-    return {one.kiosk: one for one in hall_control.holdings(site.database.reader, SMALL)}
+    return {
+        holding.kiosk: holding for holding in hall_control.holdings(site.database.reader, SMALL)
+    }
 
 
 def test_closing_calls_every_place_back_and_opening_gives_them_again(site: Site) -> None:
@@ -24,9 +26,9 @@ def test_closing_calls_every_place_back_and_opening_gives_them_again(site: Site)
     for door in (site.west, site.east):
         door.returned += door.free
         site.send(door)
-    assert pools.load(site.database.reader, PoolKey(SMALL)).worst_case == 0
+    assert site.pool(PoolKey(SMALL)).worst_case == 0
     site.database.write(lambda db: hall_control.set_closed(db, SMALL, False, by="user:1", now=NOW))
-    assert pools.load(site.database.reader, PoolKey(SMALL)).worst_case > 0
+    assert site.pool(PoolKey(SMALL)).worst_case > 0
 
 
 def test_a_door_has_confirmed_once_it_has_applied_the_change(site: Site) -> None:
@@ -49,13 +51,11 @@ def test_a_lower_capacity_is_a_debt_that_exits_repay(site: Site) -> None:
     for door in (site.west, site.east):
         door.returned += max(0, door.free)
         site.send(door)
-    assert pools.load(site.database.reader, PoolKey(SMALL)).free == -1
-    site.east.leave(NOW + 1, 1, site.west.ref(entries[0]))
-    site.send(site.east)
-    assert pools.load(site.database.reader, PoolKey(SMALL)).free == 0
-    site.east.leave(NOW + 2, 2, site.west.ref(entries[1]))
-    site.send(site.east)
-    assert pools.load(site.database.reader, PoolKey(SMALL)).free >= 0
+    assert site.pool(PoolKey(SMALL)).free == -1
+    site.leave(site.east, NOW + 1, 1, site.west.ref(entries[0]))
+    assert site.pool(PoolKey(SMALL)).free == 0
+    site.leave(site.east, NOW + 2, 2, site.west.ref(entries[1]))
+    assert site.pool(PoolKey(SMALL)).free >= 0
 
 
 def test_clearing_ends_every_stay_and_what_fenced_kiosks_hold(site: Site) -> None:
@@ -67,7 +67,7 @@ def test_clearing_ends_every_stay_and_what_fenced_kiosks_hold(site: Site) -> Non
     assert site.database.write(lambda db: hall_control.clear(db, SMALL, by="user:1", now=NOW)) == 1
     assert stays.in_hall(site.database.reader, SMALL) == []
     assert len(stays.in_hall(site.database.reader, OTHER)) == 1
-    assert pools.load(site.database.reader, PoolKey(SMALL)).kiosks["west", 1].held == 0
+    assert site.pool(PoolKey(SMALL)).kiosks["west", 1].held == 0
     assert site.rows("SELECT closed_by FROM stay WHERE hall_id = 1") == [("cleared",)]
     assert site.rows(
         "SELECT COUNT(*) FROM leaf WHERE CAST(body AS TEXT) LIKE '%hall_cleared%'"
@@ -75,8 +75,8 @@ def test_clearing_ends_every_stay_and_what_fenced_kiosks_hold(site: Site) -> Non
 
 
 def attest(site: Site, inside: int) -> None:
-    who = {"by": "user:1", "with_": "user:2", "now": NOW}
-    site.database.write(lambda db: hall_control.attest(db, SMALL, ("west", 1), inside, **who))
+    staff = {"by": "user:1", "with_": "user:2", "now": NOW}
+    site.database.write(lambda db: hall_control.attest(db, SMALL, ("west", 1), inside, **staff))
 
 
 def test_a_hall_that_is_cleared_gives_no_attested_place_back_twice(site: Site) -> None:
@@ -87,7 +87,7 @@ def test_a_hall_that_is_cleared_gives_no_attested_place_back_twice(site: Site) -
     site.west.returned += site.west.free
     site.send(site.west)
     site.database.write(lambda db: hall_control.clear(db, SMALL, by="user:1", now=NOW))
-    pool = pools.load(site.database.reader, PoolKey(SMALL))
+    pool = site.pool(PoolKey(SMALL))
     assert (pool.kiosks["west", 1].held, pool.open_stays) == (0, 0)
     assert pool.worst_case == sum(max(0, held.held) for held in pool.kiosks.values())
 
@@ -102,7 +102,7 @@ def test_after_a_restore_the_word_stands_though_the_places_are_unknown(site: Sit
     site.database.write(forgotten)
     site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
     attest(site, 2)
-    pool = pools.load(site.database.reader, PoolKey(SMALL))
+    pool = site.pool(PoolKey(SMALL))
     assert (pool.kiosks["west", 1].held, pool.awaited) == (2, frozenset())
 
 
@@ -110,7 +110,7 @@ def test_the_word_bounds_both_pools(site: Site) -> None:
     site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
     attest(site, 1)
     for override in (False, True):
-        pool = pools.load(site.database.reader, PoolKey(SMALL, PlaceKind(override)))
+        pool = site.pool(PoolKey(SMALL, PlaceKind(override)))
         assert pool.kiosks["west", 1].held == 1
 
 

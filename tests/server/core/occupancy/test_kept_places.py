@@ -75,19 +75,19 @@ class Doors:
             change = wire.decode_change(body)
             if isinstance(change, wire.PlacesOrdered) and change.order.hall == SMALL:
                 order, key = change.order, (kiosk, change.order.kind)
-                said = Order(order.granted, order.recall, order.incarnation)
-                self.accounts[key] = self.accounts[key].obey(said)
+                totals = Order(order.granted, order.recall, order.incarnation)
+                self.accounts[key] = self.accounts[key].obey(totals)
 
     def enter(self, door: FakeDoor, serial: int, kind: PlaceKind, now: int = NOW) -> StayRef:
         self.accounts[door.kiosk, kind] = self.accounts[door.kiosk, kind].enter()
-        said = {"accessible_place": True} if kind is KEPT else {}
-        return door.ref(door.scan(now, serial, **said))
+        fields = {"accessible_place": True} if kind is KEPT else {}
+        return door.ref(door.scan(now, serial, **fields))
 
     def pool(self, kind: PlaceKind):
         return pools.load(self.site.database.reader, PoolKey(SMALL, kind))
 
     def free(self, kind: PlaceKind) -> int:
-        return sum(one.free for (_, of), one in self.accounts.items() if of is kind)
+        return sum(account.free for (_, of), account in self.accounts.items() if of is kind)
 
     def most(self) -> int:
         return self.pool(PlaceKind.ORDINARY).worst_case + self.pool(KEPT).worst_case
@@ -95,7 +95,7 @@ class Doors:
 
 @pytest.fixture
 def site(database: Database) -> Site:
-    found = open_site(database, fire_limit=9)
+    halls = open_site(database, fire_limit=9)
 
     def keep(db) -> None:
         db.execute(
@@ -109,20 +109,20 @@ def site(database: Database) -> Site:
         grants.share(db, SMALL, NOW)
 
     database.write(keep)
-    return found
+    return halls
 
 
 @pytest.fixture
 def doors(site: Site) -> Doors:
-    found = Doors(site)
-    found.settle(NOW)
-    return found
+    pair = Doors(site)
+    pair.settle(NOW)
+    return pair
 
 
 def test_what_is_kept_is_out_at_the_doors_and_inside_the_capacity(doors: Doors) -> None:
     assert doors.free(KEPT) == PLACES, "called back from the ordinary places first"
     assert doors.free(PlaceKind.ORDINARY) <= CAPACITY - PLACES
-    assert {key for key, one in doors.accounts.items() if one.free and key[1] is KEPT} == {
+    assert {key for key, account in doors.accounts.items() if account.free and key[1] is KEPT} == {
         ("west", KEPT),
         ("east", KEPT),
     }, "each door has one, for it may go offline"
@@ -268,8 +268,8 @@ class TestWhoIsEntitled:
     ) -> None:
         database = doors.site.database
 
-        def put(*said: tuple[int, kept_places.Kind | None]) -> int:
-            return database.write(lambda db: kept_places.put(db, said, by="user:1", now=NOW))
+        def put(*kinds: tuple[int, kept_places.Kind | None]) -> int:
+            return database.write(lambda db: kept_places.put(db, kinds, by="user:1", now=NOW))
 
         assert put((ANNA, "wheelchair"), (BORIS, "companion")) == 2
         assert kept_places.serials(database.reader) == [ANNA, BORIS]
@@ -277,10 +277,10 @@ class TestWhoIsEntitled:
         assert put((ANNA, "wheelchair")) == 0
         assert kept_places.kind_of(database.reader, ANNA) == "wheelchair"
         assert kept_places.kind_of(database.reader, BORIS) is None
-        told = doors.site.rows(
+        venue_changes = doors.site.rows(
             'SELECT hall_id, COUNT(*) FROM change WHERE body = \'{"type":"venue"}\' GROUP BY 1'
         )
-        assert told == [(SMALL, 2)]
+        assert venue_changes == [(SMALL, 2)]
         acts = doors.site.rows(
             "SELECT CAST(body AS TEXT) FROM leaf WHERE CAST(body AS TEXT) LIKE '%kept_places_set%'"
         )
@@ -289,7 +289,7 @@ class TestWhoIsEntitled:
 
 
 @pytest.mark.parametrize(
-    ("at", "found"),
+    ("at", "state"),
     [
         (NOW, (False, RELEASED)),
         (RELEASED - 1, (False, RELEASED)),
@@ -298,5 +298,5 @@ class TestWhoIsEntitled:
     ],
     ids=["long before", "just before", "released", "over"],
 )
-def test_when_they_are_everybody_s(site: Site, at: int, found: tuple) -> None:
-    assert kept_places.now_kept(site.database.reader, SMALL, at) == found
+def test_when_they_are_everybody_s(site: Site, at: int, state: tuple) -> None:
+    assert kept_places.now_kept(site.database.reader, SMALL, at) == state

@@ -37,15 +37,14 @@ def test_entries_exits_and_denials_count_in_their_minute(pages: Pages) -> None:
     assert minutes.trends(db, pages.now)[hall(pages, "h1")] == minutes.Trend(2, 1, 2, 1)
     start = NOW // MINUTE
     curve = minutes.hall_day(db, hall(pages, "h1"), *DAY)
-    assert [(one.minute - start, one.came, one.went, one.inside) for one in curve] == [
+    assert [(row.minute - start, row.came, row.went, row.inside) for row in curve] == [
         (0, 1, 0, 1),
         (1, 1, 0, 2),
         (3, 0, 1, 1),
     ]
     assert minutes.door_day(db, hall(pages, "h1"), *DAY) == {west.door: {start: 1, start + 1: 1}}
     assert minutes.door_hours(db, pages.now)[west.door][-5:] == [1, 2, 0, 1, 0]
-    (one,) = [count for count in minutes.on_site(db)[0].values() if count]
-    assert one == 1
+    assert [count for count in minutes.on_site(db)[0].values() if count] == [1]
     # Scans of a quarter of an hour ago are no trend.
     assert minutes.trends(db, pages.now + 20 * MINUTE) == {}
 
@@ -72,8 +71,8 @@ def test_a_scan_that_came_late_counts_when_it_was_made(pages: Pages) -> None:
     west.scan(pages.now + 90 * MINUTE, pages.serial("A2"), category=2)  # a wrong clock
     pages.now += HOUR
     pages.send(west)
-    found = minutes.door_day(pages.database.reader, hall(pages, "h1"), *DAY)
-    assert found == {west.door: {NOW // MINUTE: 1, NOW // MINUTE + 60: 1}}
+    scans = minutes.door_day(pages.database.reader, hall(pages, "h1"), *DAY)
+    assert scans == {west.door: {NOW // MINUTE: 1, NOW // MINUTE + 60: 1}}
 
 
 def test_when_a_hall_is_full() -> None:

@@ -51,10 +51,10 @@ def test_halls_that_lie_in_each_other_end_somewhere() -> None:
 @pytest.fixture
 def site(database: Database) -> Site:
     """ROOM's door leads from outside OTHER."""
-    found = open_site(database)
+    halls = open_site(database)
     database.write(lambda db: db.execute("UPDATE door_from SET from_id = NULL") and None)
     database.write(lambda db: pools.enrol(db, OTHER, ("room", 1)))
-    return found
+    return halls
 
 
 OUTER = (OuterHall(hall=OTHER),)
@@ -77,26 +77,23 @@ def give(site: Site, kiosk: str, hall: int, count: int) -> None:
 
 
 def test_one_entry_opens_a_stay_in_each_hall_and_one_exit_closes_both(site: Site) -> None:
-    entry = site.room.scan(NOW, ANNA, outer=OUTER)
-    site.send(site.room)
+    entry = site.scan(site.room, NOW, ANNA, outer=OUTER)
     assert counts(site) == (1, 1)
-    told = [c for c in changes(site.database) if isinstance(c, wire.StayOpened)]
-    assert [(one.hall, one.stay.stay) for one in told] == [
+    opened = [c for c in changes(site.database) if isinstance(c, wire.StayOpened)]
+    assert [(change.hall, change.stay.stay) for change in opened] == [
         (ROOM, site.room.ref(entry)),
         (OTHER, site.room.ref(entry)),
     ]
     ref = site.room.ref(entry)
     closes = (OuterHall(hall=OTHER, closes=ref),)
-    site.room.leave(NOW + MINUTE, ANNA, ref, outer=closes)
-    site.send(site.room)
+    site.leave(site.room, NOW + MINUTE, ANNA, ref, outer=closes)
     assert counts(site) == (0, 0)
-    told = [c for c in changes(site.database) if isinstance(c, wire.StayClosed)]
-    assert [one.hall for one in told] == [ROOM, OTHER]
+    closed = [c for c in changes(site.database) if isinstance(c, wire.StayClosed)]
+    assert [change.hall for change in closed] == [ROOM, OTHER]
 
 
 def test_a_repeated_batch_counts_once(site: Site) -> None:
-    site.room.scan(NOW, ANNA, outer=OUTER)
-    site.send(site.room)
+    site.scan(site.room, NOW, ANNA, outer=OUTER)
     site.room.acked = 0
     site.send(site.room)
     assert counts(site) == (1, 1)
@@ -104,42 +101,33 @@ def test_a_repeated_batch_counts_once(site: Site) -> None:
 
 def test_a_place_of_the_hall_around_is_handed_over(site: Site) -> None:
     give(site, "room", OTHER, 1)
-    before = pools.load(site.database.reader, PoolKey(OTHER)).worst_case
-    site.room.scan(NOW, ANNA, outer=OUTER)
-    site.send(site.room)
-    pool = pools.load(site.database.reader, PoolKey(OTHER))
+    before = site.pool(PoolKey(OTHER)).worst_case
+    site.scan(site.room, NOW, ANNA, outer=OUTER)
+    pool = site.pool(PoolKey(OTHER))
     assert (pool.kiosks["room", 1].handed_over, pool.worst_case) == (1, before)
 
 
 def test_an_exit_in_the_hall_around_alone_leaves_the_stay_in_the_room(site: Site) -> None:
-    entry = site.room.scan(NOW, ANNA, outer=OUTER)
-    site.send(site.room)
-    site.other.leave(NOW + MINUTE, ANNA, site.room.ref(entry))
-    site.send(site.other)
+    entry = site.scan(site.room, NOW, ANNA, outer=OUTER)
+    site.leave(site.other, NOW + MINUTE, ANNA, site.room.ref(entry))
     assert counts(site) == (1, 0)
 
 
 def test_an_exit_names_a_stay_in_its_own_hall_alone(site: Site) -> None:
     """A kiosk of another hall can't end it."""
-    entry = site.room.scan(NOW, ANNA, outer=OUTER)
-    site.send(site.room)
-    site.west.leave(NOW + MINUTE, ANNA, site.room.ref(entry))
-    site.send(site.west)
+    entry = site.scan(site.room, NOW, ANNA, outer=OUTER)
+    site.leave(site.west, NOW + MINUTE, ANNA, site.room.ref(entry))
     assert counts(site) == (1, 1)
 
 
 def test_an_exit_that_knows_no_stay_means_the_one_in_each_hall(site: Site) -> None:
-    site.other.scan(NOW, ANNA)
-    site.send(site.other)
-    site.room.scan(NOW + MINUTE, BORIS, outer=OUTER)
-    site.send(site.room)
-    site.room.leave(NOW + 2 * MINUTE, ANNA, None, outer=OUTER)
-    site.send(site.room)
+    site.scan(site.other, NOW, ANNA)
+    site.scan(site.room, NOW + MINUTE, BORIS, outer=OUTER)
+    site.leave(site.room, NOW + 2 * MINUTE, ANNA, None, outer=OUTER)
     assert counts(site) == (1, 1)  # she had no stay in the room
     bodies = [b for (b,) in site.rows("SELECT body FROM leaf WHERE kind = 'inferred_exit'")]
     assert len(bodies) == 1
-    site.room.leave(NOW + 3 * MINUTE, BORIS, None, outer=OUTER)
-    site.send(site.room)
+    site.leave(site.room, NOW + 3 * MINUTE, BORIS, None, outer=OUTER)
     assert counts(site) == (0, 0)
     bodies = [b for (b,) in site.rows("SELECT body FROM leaf WHERE kind = 'inferred_exit'")]
     assert [b'"hall":2' in body for body in bodies] == [False, False, True]
@@ -148,23 +136,20 @@ def test_an_exit_that_knows_no_stay_means_the_one_in_each_hall(site: Site) -> No
 def infer(site: Site) -> None:
     """From now on the halls count a move as leaving, however near they are."""
     query = "UPDATE hall SET leaving = 'inferred', walk_s = 0"
-    site.database.write(lambda db: db.execute(query) and None)
+    site.execute(query)
 
 
 def test_both_stays_end_by_a_move(site: Site) -> None:
     infer(site)
-    site.room.scan(NOW, ANNA, outer=OUTER)
-    site.send(site.room)
-    site.west.scan(NOW + MINUTE, ANNA)
-    site.send(site.west)
+    site.scan(site.room, NOW, ANNA, outer=OUTER)
+    site.scan(site.west, NOW + MINUTE, ANNA)
     assert counts(site) == (0, 0)
 
 
 def test_both_stays_have_ended_by_a_move_that_came_first(site: Site) -> None:
     infer(site)
     site.room.scan(NOW, ANNA, outer=OUTER)
-    site.west.scan(NOW + MINUTE, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW + MINUTE, ANNA)
     site.send(site.room)
     assert counts(site) == (0, 0)
 
@@ -186,8 +171,7 @@ def test_what_is_gone_is_so_by_hall(site: Site) -> None:
 
 
 def test_an_override_place_of_the_hall_around(site: Site) -> None:
-    site.room.scan(NOW, ANNA, outer=(OuterHall(hall=OTHER, override_place=True),))
-    site.send(site.room)
+    site.scan(site.room, NOW, ANNA, outer=(OuterHall(hall=OTHER, override_place=True),))
     columns = "hall_id, open_stays, open_overrides"
     query = f"SELECT {columns} FROM hall WHERE hall_id > 1 ORDER BY hall_id"
     assert site.rows(query) == [(OTHER, 0, 1), (ROOM, 1, 0)]
@@ -195,10 +179,9 @@ def test_an_override_place_of_the_hall_around(site: Site) -> None:
 
 def test_an_entry_that_does_not_say_it_counts_in_the_hall_around_all_the_same(site: Site) -> None:
     """The kiosk has not heard that its hall is nested."""
-    site.room.scan(NOW, ANNA)
-    site.send(site.room)
+    site.scan(site.room, NOW, ANNA)
     assert counts(site) == (1, 1)
-    pool = pools.load(site.database.reader, PoolKey(OTHER))
+    pool = site.pool(PoolKey(OTHER))
     assert pool.kiosks["room", 1].handed_over == 0
 
 
@@ -206,19 +189,17 @@ def test_those_counted_in_can_be_a_debt(site: Site) -> None:
     for serial in range(1, 7):
         site.other.scan(NOW, serial)
     site.send(site.other)
-    site.room.scan(NOW, 7)
-    site.send(site.room)
-    assert pools.load(site.database.reader, PoolKey(OTHER)).free == -1
-    other = pools.load(site.database.reader, PoolKey(OTHER)).kiosks["other", 1]
+    site.scan(site.room, NOW, 7)
+    assert site.pool(PoolKey(OTHER)).free == -1
+    other = site.pool(PoolKey(OTHER)).kiosks["other", 1]
     assert other.held == 0
 
 
 def test_a_restored_server_awaits_the_exit_of_each_hall(site: Site) -> None:
     restored = "INSERT INTO setting VALUES ('incarnation', '2')"
-    site.database.write(lambda db: db.execute(restored) and None)
+    site.execute(restored)
     entry = site.room.scan(NOW, ANNA, outer=OUTER)
-    site.other.leave(NOW + MINUTE, ANNA, site.room.ref(entry))
-    site.send(site.other)
+    site.leave(site.other, NOW + MINUTE, ANNA, site.room.ref(entry))
     assert site.rows("SELECT hall_id FROM early_exit") == [(OTHER,)]
     site.send(site.room)
     assert counts(site) == (1, 0)
@@ -226,10 +207,8 @@ def test_a_restored_server_awaits_the_exit_of_each_hall(site: Site) -> None:
 
 
 def test_a_second_entry_is_a_discrepancy_in_the_hall_around(site: Site) -> None:
-    site.other.scan(NOW, ANNA)
-    site.send(site.other)
-    site.room.scan(NOW + MINUTE, ANNA, outer=OUTER)
-    site.send(site.room)
+    site.scan(site.other, NOW, ANNA)
+    site.scan(site.room, NOW + MINUTE, ANNA, outer=OUTER)
     assert site.rows("SELECT reason FROM discrepancy") == [("already_inside",)]
 
 
@@ -263,18 +242,18 @@ class TestVenue:
         assert not load(event, database, VENUE).changed
 
     @pytest.mark.parametrize(
-        ("come_from", "said"),
+        ("come_from", "problem"),
         [
             ("green", "door h1-west: hall h1 does not lie in green: from is site or outside"),
             ("nowhere", "door h1-west: hall h1 does not lie in nowhere: from is site or outside"),
         ],
     )
     def test_a_door_from_a_hall_that_is_not_around(
-        self, event: Event, database: Database, come_from: str, said: str
+        self, event: Event, database: Database, come_from: str, problem: str
     ) -> None:
         with pytest.raises(VenueError) as caught:
             load(event, database, VENUE.replace('from = "site"', f'from = "{come_from}"'))
-        assert caught.value.problems == (said,)
+        assert caught.value.problems == (problem,)
 
     def test_a_hall_that_is_taken_out_of_the_one_that_its_door_comes_from(
         self, event: Event, database: Database
@@ -286,25 +265,22 @@ class TestVenue:
 
     def test_import_says_which_doors_say_nothing(self, console: Console) -> None:
         text = VENUE.replace('from = "site"\n', "")
-        said = console("import-venue", console.file("venue.toml", text))
-        assert "door h1-west does not state where it leads from" in said.output
-        assert "people entering there are also counted in site" in said.output
-        assert "people who entered by a door of site are counted twice there" in said.output
-        assert 'Write from = "outside", or from = "site"' in said.output
-        told = console("import-venue", console.file("venue.toml", VENUE))
-        assert "where it leads from" not in told.output
+        warned = console("import-venue", console.file("venue.toml", text))
+        assert "door h1-west does not state where it leads from" in warned.output
+        assert "people entering there are also counted in site" in warned.output
+        assert "people who entered by a door of site are counted twice there" in warned.output
+        assert 'Write from = "outside", or from = "site"' in warned.output
+        complete = console("import-venue", console.file("venue.toml", VENUE))
+        assert "where it leads from" not in complete.output
 
 
 def test_moves_between_rooms_of_one_hall_stay_in_it(site: Site) -> None:
     infer(site)
-    site.room.scan(NOW, ANNA, outer=OUTER)
-    site.send(site.room)
+    site.scan(site.room, NOW, ANNA, outer=OUTER)
     site.west.scan(NOW + MINUTE, ANNA, hall=SMALL)
     lies_in = f"UPDATE hall SET parent_id = {OTHER} WHERE hall_id = {SMALL}"
-    site.database.write(lambda db: db.execute(lies_in) and None)
-    site.database.write(
-        lambda db: db.execute(f"UPDATE door_from SET from_id = {OTHER} WHERE door_id = 1") and None
-    )
+    site.execute(lies_in)
+    site.execute(f"UPDATE door_from SET from_id = {OTHER} WHERE door_id = 1")
     site.send(site.west)
     assert (site.figures(SMALL).inside, *counts(site)) == (1, 0, 1)
 
@@ -312,42 +288,44 @@ def test_moves_between_rooms_of_one_hall_stay_in_it(site: Site) -> None:
 def moved(site: Site, hall: int) -> tuple[int, int, int]:
     """The counts inside, of people moved on, and of unconfirmed moves."""
     figures = site.figures(hall)
-    assert figures.inside == pools.load(site.database.reader, PoolKey(hall)).open_stays
+    assert figures.inside == site.pool(PoolKey(hall)).open_stays
     return figures.inside, figures.moved_on, figures.unconfirmed_moves
 
 
 def move(site: Site) -> StayRef:
     """Let a person enter the room from outside, and then be seen at a hall elsewhere."""
-    entry = site.room.scan(NOW, ANNA, outer=OUTER)
-    site.send(site.room)
-    site.west.scan(NOW + HOUR, ANNA)
-    site.send(site.west, now=NOW + HOUR)
+    entry = site.scan(site.room, NOW, ANNA, outer=OUTER)
+    site.scan(site.west, NOW + HOUR, ANNA, now=NOW + HOUR)
     return site.room.ref(entry)
 
 
 def test_a_move_keeps_the_places_of_both_where_scans_alone_count(site: Site) -> None:
     ref = move(site)
     assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 1, 0), (1, 1, 0))
-    told = [c for c in changes(site.database) if isinstance(c, wire.StayClosed)]
-    assert [(one.hall, one.stay, one.counted) for one in told] == [
+    closed = [c for c in changes(site.database) if isinstance(c, wire.StayClosed)]
+    assert [(change.hall, change.stay, change.counted) for change in closed] == [
         (ROOM, ref, True),
         (OTHER, ref, True),
     ]
-    site.other.leave(NOW + 2 * HOUR, ANNA, ref)
-    site.send(site.other, now=NOW + 2 * HOUR)
+    site.leave(site.other, NOW + 2 * HOUR, ANNA, ref, now=NOW + 2 * HOUR)
     assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 1, 0), (0, 0, 0))
-    site.room.leave(NOW + 2 * HOUR, ANNA, ref, outer=(OuterHall(hall=OTHER, closes=ref),))
-    site.send(site.room, now=NOW + 2 * HOUR)
+    site.leave(
+        site.room,
+        NOW + 2 * HOUR,
+        ANNA,
+        ref,
+        outer=(OuterHall(hall=OTHER, closes=ref),),
+        now=NOW + 2 * HOUR,
+    )
     assert (moved(site, ROOM), moved(site, OTHER)) == ((0, 0, 0), (0, 0, 0))
 
 
 def test_each_hall_has_its_own_way_with_moves(site: Site) -> None:
     query = f"UPDATE hall SET leaving = 'inferred' WHERE hall_id = {OTHER}"
-    site.database.write(lambda db: db.execute(query) and None)
+    site.execute(query)
     ref = move(site)
     assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 1, 0), (0, 0, 1))
-    site.other.leave(NOW + 2 * HOUR, ANNA, ref)
-    site.send(site.other, now=NOW + 2 * HOUR)
+    site.leave(site.other, NOW + 2 * HOUR, ANNA, ref, now=NOW + 2 * HOUR)
     assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 1, 0), (0, 0, 0))
 
 
@@ -363,18 +341,15 @@ def test_counting_the_hall_around_as_empty_ends_moves_of_both(site: Site) -> Non
 def test_an_entry_by_an_inner_door_is_no_move_out_of_the_hall_around(site: Site) -> None:
     infer(site)
     query = f"UPDATE door_from SET from_id = {OTHER} WHERE door_id = 4"
-    site.database.write(lambda db: db.execute(query) and None)
-    site.other.scan(NOW, ANNA)
-    site.send(site.other)
-    site.room.scan(NOW + HOUR, ANNA)
-    site.send(site.room, now=NOW + HOUR)
+    site.execute(query)
+    site.scan(site.other, NOW, ANNA)
+    site.scan(site.room, NOW + HOUR, ANNA, now=NOW + HOUR)
     assert (moved(site, ROOM), moved(site, OTHER)) == ((1, 0, 0), (1, 0, 0))
 
 
 def test_an_exit_without_a_name_confirms_the_move_of_each_hall(site: Site) -> None:
     move(site)
-    site.room.leave(NOW + 2 * HOUR, ANNA, None, outer=OUTER)
-    site.send(site.room, now=NOW + 2 * HOUR)
+    site.leave(site.room, NOW + 2 * HOUR, ANNA, None, outer=OUTER, now=NOW + 2 * HOUR)
     assert (moved(site, ROOM), moved(site, OTHER)) == ((0, 0, 0), (0, 0, 0))
 
 
@@ -383,8 +358,7 @@ def test_a_copy_that_goes_to_and_fro_is_noticed_though_the_hall_around_counts_it
 ) -> None:
     for turn in range(4):
         door, now = (site.west, site.room)[turn % 2], NOW + turn * 10_000
-        door.scan(now, ANNA, outer=OUTER if door is site.room else UNSET)
-        site.send(door, now=now)
+        site.scan(door, now, ANNA, outer=OUTER if door is site.room else UNSET, now=now)
     assert copies.is_likely(site.database.reader, ANNA, 1)
     reasons = {reason for (reason,) in site.rows("SELECT reason FROM discrepancy")}
     assert {copies.FAST_MOVE, copies.LIKELY_COPY} <= reasons
@@ -393,12 +367,11 @@ def test_a_copy_that_goes_to_and_fro_is_noticed_though_the_hall_around_counts_it
 def test_two_rooms_of_one_hall_tell_a_copy_too(site: Site) -> None:
     """The hall around counts both entries, which hides nothing."""
     lies_in = f"UPDATE hall SET parent_id = {OTHER} WHERE hall_id = {SMALL}"
-    site.database.write(lambda db: db.execute(lies_in) and None)
+    site.execute(lies_in)
     site.database.write(lambda db: pools.enrol(db, OTHER, ("west", 1)))
     for turn in range(4):
         door, now = (site.west, site.room)[turn % 2], NOW + turn * 10_000
-        door.scan(now, ANNA, outer=OUTER)
-        site.send(door, now=now)
+        site.scan(door, now, ANNA, outer=OUTER, now=now)
     assert copies.is_likely(site.database.reader, ANNA, 1)
     assert site.figures(OTHER).inside == 4
 
@@ -407,9 +380,9 @@ def test_orders_of_the_hall_around_are_signed(site: Site, event: Event) -> None:
     voucher = Voucher(event.root_key, event.event_id)
     give(site, "room", OTHER, 2)
     kiosk = ("room", 1)
-    found = site.database.write(lambda db: snapshot.snapshot(db, event, kiosk, 4, NOW, voucher))
-    assert {order.hall for order in found.orders} == {ROOM, OTHER}
-    for order in found.orders:
+    facts = site.database.write(lambda db: snapshot.snapshot(db, event, kiosk, 4, NOW, voucher))
+    assert {order.hall for order in facts.orders} == {ROOM, OTHER}
+    for order in facts.orders:
         verify_order(
             event.root_key.public, event.event_id, kiosk, PoolKey(order.hall, order.kind),
             order.signature, granted=order.granted, incarnation=order.incarnation,

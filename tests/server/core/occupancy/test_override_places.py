@@ -20,7 +20,7 @@ def site(database: Database) -> Site:
 
 
 def granted(site: Site, kiosk: str) -> int:
-    return pools.load(site.database.reader, BEYOND).kiosks[kiosk, 1].granted
+    return site.pool(BEYOND).kiosks[kiosk, 1].granted
 
 
 def totals(site: Site, kiosk: str, used: int = 0, **changes) -> list[wire.PlaceTotals]:
@@ -32,7 +32,7 @@ def totals(site: Site, kiosk: str, used: int = 0, **changes) -> list[wire.PlaceT
 
 
 def test_doors_hold_what_lies_between_capacity_and_limit(site: Site) -> None:
-    pool = pools.load(site.database.reader, BEYOND)
+    pool = site.pool(BEYOND)
     assert pool.capacity == LIMIT - 6
     assert pool.worst_case <= 3
     assert granted(site, "west") >= 1
@@ -43,16 +43,15 @@ def test_an_override_uses_one_and_its_end_gives_it_back(site: Site) -> None:
     entry = site.west.scan(NOW, ANNA, act="override", override_place=True, by="user:1")
     site.west.entries -= 1  # of the ordinary account
     site.send(site.west, places=totals(site, "west", used=1))
-    pool = pools.load(site.database.reader, BEYOND)
+    pool = site.pool(BEYOND)
     assert pool.open_stays == 1
     assert site.figures(SMALL).inside == 1
     assert site.rows("SELECT act, override_place, supervisor FROM scan") == [
         ("override", 1, "user:1")
     ]
-    site.east.leave(NOW + 1, ANNA, site.west.ref(entry))
-    site.send(site.east)
-    assert pools.load(site.database.reader, BEYOND).open_stays == 0
-    assert pools.load(site.database.reader, PoolKey(SMALL)).open_stays == 0
+    site.leave(site.east, NOW + 1, ANNA, site.west.ref(entry))
+    assert site.pool(BEYOND).open_stays == 0
+    assert site.pool(PoolKey(SMALL)).open_stays == 0
 
 
 @pytest.fixture
@@ -102,11 +101,11 @@ def test_so_does_one_that_comes_back_otherwise(full: Site, how: str) -> None:
         full.west.leave(NOW, 1, StayRef("west", 1, 1), act="annul", by="user:1", note="left")
         full.send(full.west)
     elif how == "cleared":  # of those who came first
-        who = {"by": "user:1", "now": NOW, "before": 2}
-        full.database.write(lambda db: hall_control.clear(db, SMALL, **who))
+        staff = {"by": "user:1", "now": NOW, "before": 2}
+        full.database.write(lambda db: hall_control.clear(db, SMALL, **staff))
     else:
-        who = {"by": "user:1", "now": NOW}
-        full.database.write(lambda db: hall_control.set_capacity(db, SMALL, 7, **who))
+        staff = {"by": "user:1", "now": NOW}
+        full.database.write(lambda db: hall_control.set_capacity(db, SMALL, 7, **staff))
     inside, capacity = full.figures(SMALL).inside, full.figures(SMALL).capacity
     assert asks(full) == granted + max(0, capacity - inside)
 
@@ -140,10 +139,10 @@ def test_an_override_calls_back_what_other_doors_have(site: Site) -> None:
 
 
 def test_an_annulment_ends_the_stay(site: Site) -> None:
-    entry = site.west.scan(NOW, ANNA)
-    site.send(site.west)
-    site.west.leave(NOW + 1, ANNA, site.west.ref(entry), act="annul", by="user:1", note="left")
-    site.send(site.west)
+    entry = site.scan(site.west, NOW, ANNA)
+    site.leave(
+        site.west, NOW + 1, ANNA, site.west.ref(entry), act="annul", by="user:1", note="left"
+    )
     assert site.rows("SELECT closed_by FROM stay") == [("annul",)]
     assert site.figures(SMALL).inside == 0
 
@@ -154,8 +153,8 @@ def test_a_lower_capacity_never_lets_both_pools_pass_the_limit(site: Site) -> No
     for _ in range(3):
         for door in ("west", "east"):
             site.send(getattr(site, door), places=totals(site, door))
-    ordinary = pools.load(site.database.reader, PoolKey(SMALL))
-    beyond = pools.load(site.database.reader, BEYOND)
+    ordinary = site.pool(PoolKey(SMALL))
+    beyond = site.pool(BEYOND)
     assert ordinary.worst_case + beyond.worst_case <= LIMIT
 
 
@@ -166,21 +165,20 @@ def test_a_raised_capacity_waits_for_the_override_places(site: Site) -> None:
     for _ in range(3):
         for door in (site.west, site.east):
             site.send(door)
-    ordinary = pools.load(site.database.reader, PoolKey(SMALL))
-    beyond = pools.load(site.database.reader, BEYOND)
+    ordinary = site.pool(PoolKey(SMALL))
+    beyond = site.pool(BEYOND)
     assert beyond.worst_case > 0
     assert ordinary.worst_case + beyond.worst_case <= LIMIT
 
 
 @pytest.mark.parametrize(("leaving", "kept"), [("scanned", 1), ("inferred", 0)])
 def test_an_override_place_after_a_move_elsewhere(site: Site, leaving: str, kept: int) -> None:
-    site.database.write(lambda db: db.execute("UPDATE hall SET leaving = ?", (leaving,)) and None)
+    site.execute("UPDATE hall SET leaving = ?", leaving)
     site.west.scan(NOW, BORIS, act="override", override_place=True, by="user:1")
     site.west.entries -= 1
     site.send(site.west, places=totals(site, "west", used=1))
-    site.other.scan(NOW + 2 * MINUTE, BORIS)
-    site.send(site.other)
-    assert pools.load(site.database.reader, BEYOND).open_stays == kept
+    site.scan(site.other, NOW + 2 * MINUTE, BORIS)
+    assert site.pool(BEYOND).open_stays == kept
     figures = site.figures(SMALL)
     assert (figures.moved_on, figures.unconfirmed_moves) == (kept, 1 - kept)
 
@@ -195,7 +193,7 @@ def test_closing_the_hall_calls_override_places_back_too(site: Site) -> None:
         given = granted(site, door.kiosk)
         back = wire.PlaceTotals(SMALL, given, given, 0, override=True)
         site.send(door, places=[*totals(site, door.kiosk)[:1], back])
-    assert pools.load(site.database.reader, BEYOND).worst_case == 0
+    assert site.pool(BEYOND).worst_case == 0
 
 
 def test_what_doors_hear_is_left_in_the_hall_is_what_they_can_give(site: Site) -> None:
@@ -205,7 +203,7 @@ def test_what_doors_hear_is_left_in_the_hall_is_what_they_can_give(site: Site) -
     site.send(site.west, places=totals(site, "west", used=2))
     site.database.write(lambda db: hall_control.set_capacity(db, SMALL, LIMIT, by="test", now=NOW))
     taken = site.send(site.east)
-    (left,) = [one.left for one in taken.orders if one.hall == SMALL and not one.override]
+    (left,) = [order.left for order in taken.orders if order.hall == SMALL and not order.override]
     both = pools.Pools(site.database.reader)
     held = both.limited(SMALL, NOW).override.worst_case
     assert 2 <= held, "two went in by override, and a place beyond may still be at a door"

@@ -30,22 +30,24 @@ any_door = st.builds(
 def test_orders_are_sane_whatever_the_doors_say(
     drawn: list[Door], free: int, closed: bool, spread: bool
 ) -> None:
-    doors = {(f"door-{n}", 1): one for n, one in enumerate(drawn)}
-    doors = {kiosk: replace(one, kiosk=kiosk) for kiosk, one in doors.items()}
-    found = plan(list(doors.values()), free, closed=closed, spread=spread)
-    assert sum(found.grants.values()) <= max(0, free)
-    assert all(places > 0 for places in [*found.grants.values(), *found.recalls.values()])
-    assert all(doors[kiosk].live for kiosk in [*found.grants, *found.recalls, *found.hopeless])
-    assert all(places <= doors[kiosk].held for kiosk, places in found.recalls.items())
-    assert all(doors[kiosk].silent_ms <= SILENT_MS for kiosk in found.grants)
-    assert all(doors[kiosk].wants for kiosk in found.hopeless)
-    assert not found.hopeless & found.grants.keys()
-    waiting = [one for one in doors.values() if one.live and one.wants and one.free < 1]
-    if found.settled and not closed:
+    doors = {(f"door-{n}", 1): door for n, door in enumerate(drawn)}
+    doors = {kiosk: replace(door, kiosk=kiosk) for kiosk, door in doors.items()}
+    orders = plan(list(doors.values()), free, closed=closed, spread=spread)
+    assert sum(orders.grants.values()) <= max(0, free)
+    assert all(places > 0 for places in [*orders.grants.values(), *orders.recalls.values()])
+    assert all(doors[kiosk].live for kiosk in [*orders.grants, *orders.recalls, *orders.hopeless])
+    assert all(places <= doors[kiosk].held for kiosk, places in orders.recalls.items())
+    assert all(doors[kiosk].silent_ms <= SILENT_MS for kiosk in orders.grants)
+    assert all(doors[kiosk].wants for kiosk in orders.hopeless)
+    assert not orders.hopeless & orders.grants.keys()
+    waiting = [door for door in doors.values() if door.live and door.wants and door.free < 1]
+    if orders.settled and not closed:
         assert free >= 0, "exits repay a debt, and are looked at one by one"
-        assert all(one.silent_ms > SILENT_MS for one in waiting), "only who is heard is waited for"
-    if found.settled and closed:
-        assert not any(one.live and one.held > 0 for one in drawn)
+        assert all(door.silent_ms > SILENT_MS for door in waiting), (
+            "only who is heard is waited for"
+        )
+    if orders.settled and closed:
+        assert not any(door.live and door.held > 0 for door in drawn)
 
 
 @st.composite
@@ -54,17 +56,17 @@ def halls(draw: st.DrawFn) -> Hall:
     capacity = draw(st.sampled_from([1, 5, 20, 60, 400]))
     hall = Hall(draw(st.integers(1, 6)), capacity)
     hall.now = LIVE_S + 1.0
-    for one in hall.doors:
-        hall.pool = hall.pool.grant(one.key, draw(st.integers(0, capacity)))
-        one.account = one.account.obey(hall.pool.order(one.key))
+    for door in hall.doors:
+        hall.pool = hall.pool.grant(door.key, draw(st.integers(0, capacity)))
+        door.account = door.account.obey(hall.pool.order(door.key))
         used = draw(st.sampled_from([0.0, 0.5, 1.0, 1.0]))
-        for _ in range(int(used * one.account.free)):
-            hall.enter(hall.doors.index(one), hall.now)
-        one.rate, one.rate_at = draw(rates), hall.now
-        one.said = one.account.free
-        one.online = draw(st.sampled_from([True, True, True, False]))
-        one.wants = one.online and one.said < 1 and draw(st.booleans())
-        one.heard_at = hall.now if one.online else draw(st.sampled_from([0.0, hall.now - 10]))
+        for _ in range(int(used * door.account.free)):
+            hall.enter(hall.doors.index(door), hall.now)
+        door.rate, door.rate_at = draw(rates), hall.now
+        door.said = door.account.free
+        door.online = draw(st.sampled_from([True, True, True, False]))
+        door.wants = door.online and door.said < 1 and draw(st.booleans())
+        door.heard_at = hall.now if door.online else draw(st.sampled_from([0.0, hall.now - 10]))
     hall.pool = hall.pool.resized(draw(st.sampled_from([capacity, capacity, capacity // 2])))
     return hall
 
@@ -73,21 +75,21 @@ def a_trip(hall: Hall) -> int:
     """Orders go out and are obeyed, waiting people use places. Returns how many did."""
     hall.obey(hall.plan(hall.now))
     served = 0
-    for n, one in enumerate(hall.doors):
-        if one.online and one.wants and one.account.free > 0:
+    for n, door in enumerate(hall.doors):
+        if door.online and door.wants and door.account.free > 0:
             served += hall.enter(n, hall.now) is not None
-            one.wants = False
+            door.wants = False
     return served
 
 
 @given(halls())
 def test_places_reach_whoever_waits_with_one_call_back_and_then_all_is_quiet(hall: Hall) -> None:
-    waiting = {one.key for one in hall.doors if one.online and one.wants}
-    there = hall.pool.free + sum(one.account.free for one in hall.doors if one.online)
+    waiting = {door.key for door in hall.doors if door.online and door.wants}
+    there = hall.pool.free + sum(door.account.free for door in hall.doors if door.online)
     if there >= len(waiting):
         assert not hall.plan(hall.now).hopeless
     assert a_trip(hall) + a_trip(hall) >= min(len(waiting), there)
-    away = {one.key for one in hall.doors if not one.online}
+    away = {door.key for door in hall.doors if not door.online}
     for _ in range(QUIET_TRIPS):
         last = hall.plan(hall.now)
         if not last.grants and last.recalls.keys() <= away:  # a silent door is asked again
@@ -101,18 +103,18 @@ def test_places_reach_whoever_waits_with_one_call_back_and_then_all_is_quiet(hal
 @given(halls())
 def test_closing_leaves_no_place_at_a_door_that_hears(hall: Hall) -> None:
     hall.obey(hall.plan(hall.now, closed=True))
-    assert all(one.account.free == 0 for one in hall.doors if one.online)
+    assert all(door.account.free == 0 for door in hall.doors if door.online)
     assert not hall.plan(hall.now, closed=True).grants
 
 
 @pytest.mark.parametrize("doors", [[0, 1], [1, 1], [0, 0]], ids=["in turn", "one", "other"])
 def test_the_fiftieth_gets_in_whichever_door_they_come_to(doors: list[int]) -> None:
     hall = Hall(2, 50)
-    found = []
+    admitted = []
     for n in range(200):
         hall.tick(n)
-        found.append(hall.enter(doors[n % 2], n) is not None)
-    assert found == [True] * 50 + [False] * 150
+        admitted.append(hall.enter(doors[n % 2], n) is not None)
+    assert admitted == [True] * 50 + [False] * 150
 
 
 def test_with_all_doors_online_nobody_is_refused_while_there_is_room() -> None:

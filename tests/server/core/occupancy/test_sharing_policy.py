@@ -36,21 +36,21 @@ def shared(*doors: Door, free: int = 0, closed: bool = False, spread: bool = Fal
 
 
 def test_at_the_opening_doors_get_equal_parts_and_the_pool_keeps_a_reserve() -> None:
-    found = shared(door(A, 0, 0), door(B, 0, 0), free=100)
+    orders = shared(door(A, 0, 0), door(B, 0, 0), free=100)
     kept = int(100 * RESERVE)
-    assert sum(found.grants.values()) == 100 - kept > 0
-    assert abs(found.grants[A] - found.grants[B]) <= 1
-    assert not found.recalls
+    assert sum(orders.grants.values()) == 100 - kept > 0
+    assert abs(orders.grants[A] - orders.grants[B]) <= 1
+    assert not orders.recalls
 
 
 def test_places_follow_the_arrivals() -> None:
-    found = shared(door(A, 0, 9.0), door(B, 0, 1.0), free=100)
-    assert found.grants[A] > 4 * found.grants[B]
+    orders = shared(door(A, 0, 9.0), door(B, 0, 1.0), free=100)
+    assert orders.grants[A] > 4 * orders.grants[B]
 
 
 def test_a_place_in_the_pool_goes_to_who_asks() -> None:
-    found = shared(door(A, 0, wants=True), door(B, 2), free=1)
-    assert found == Plan({A: 1}, {}, frozenset(), settled=False)
+    orders = shared(door(A, 0, wants=True), door(B, 2), free=1)
+    assert orders == Plan({A: 1}, {}, frozenset(), settled=False)
 
 
 def test_the_last_places_wait_in_the_pool_for_who_asks() -> None:
@@ -59,24 +59,24 @@ def test_the_last_places_wait_in_the_pool_for_who_asks() -> None:
 
 
 def test_the_last_places_are_spread_where_nobody_can_be_asked() -> None:
-    found = shared(door(A, 0), door(B, 0), free=2, spread=True)
-    assert found.grants == {A: 1, B: 1}
+    orders = shared(door(A, 0), door(B, 0), free=2, spread=True)
+    assert orders.grants == {A: 1, B: 1}
 
 
 def test_a_door_with_none_gets_one_from_the_richest() -> None:
-    found = shared(door(A, 0, wants=True), door(B, 1), door(C, 3))
-    assert found == Plan({}, {C: 1}, frozenset(), settled=False)
+    orders = shared(door(A, 0, wants=True), door(B, 1), door(C, 3))
+    assert orders == Plan({}, {C: 1}, frozenset(), settled=False)
 
 
 def test_a_place_on_its_way_to_somebody_is_left_to_them() -> None:
-    found = shared(door(A, 1, wants=True), door(B, 0, wants=True))
-    assert found == replace(QUIET, settled=False)
+    orders = shared(door(A, 1, wants=True), door(B, 0, wants=True))
+    assert orders == replace(QUIET, settled=False)
 
 
 def test_an_idle_door_gives_back_when_another_runs_low() -> None:
-    found = shared(door(A, 90, 0.0), door(B, 10, 5.0))
-    assert found.recalls.keys() == {A}
-    assert 10 + found.recalls[A] >= 0.8 * 100
+    orders = shared(door(A, 90, 0.0), door(B, 10, 5.0))
+    assert orders.recalls.keys() == {A}
+    assert 10 + orders.recalls[A] >= 0.8 * 100
 
 
 def test_nothing_moves_while_no_door_is_low() -> None:
@@ -98,20 +98,20 @@ def test_nobody_is_given_hope_in_vain() -> None:
 
 
 def test_a_closed_hall_calls_everything_back() -> None:
-    found = shared(door(A, 0, wants=True), door(B, 7), free=5, closed=True)
-    assert found == Plan({}, {B: 7}, frozenset({A}), settled=False)
+    orders = shared(door(A, 0, wants=True), door(B, 7), free=5, closed=True)
+    assert orders == Plan({}, {B: 7}, frozenset({A}), settled=False)
 
 
 def test_a_debt_is_called_back_and_no_more_than_that_leaves_a_door_without() -> None:
-    found = shared(door(A, 50), door(B, 50), free=-30)
-    assert not found.grants
-    assert 30 <= sum(found.recalls.values()) <= 32
+    orders = shared(door(A, 50), door(B, 50), free=-30)
+    assert not orders.grants
+    assert 30 <= sum(orders.recalls.values()) <= 32
     assert shared(door(A, 3, wants=True), door(B, 4), free=-30).recalls == {A: 3, B: 4}
 
 
 def test_a_door_that_asks_is_served_beside_the_debt() -> None:
-    found = shared(door(A, 0, 0.0, wants=True), door(B, 8, 60.0), free=-3)
-    assert sum(found.recalls.values()) >= 4
+    orders = shared(door(A, 0, 0.0, wants=True), door(B, 8, 60.0), free=-3)
+    assert sum(orders.recalls.values()) >= 4
 
 
 def test_a_door_that_asks_while_the_debt_takes_all_is_told_so() -> None:
@@ -120,10 +120,10 @@ def test_a_door_that_asks_while_the_debt_takes_all_is_told_so() -> None:
 
 def test_nothing_is_expected_of_a_silent_door() -> None:
     silent = replace(door(C, 60), silent_ms=SILENT_MS + 1)
-    found = shared(door(A, 0, wants=True), door(B, 1), silent)
-    assert found.recalls == {B: 1}
-    found = shared(door(A, 0, wants=True), silent)
-    assert found == Plan({}, {C: 1}, frozenset(), settled=False), "it may be there after all"
+    orders = shared(door(A, 0, wants=True), door(B, 1), silent)
+    assert orders.recalls == {B: 1}
+    orders = shared(door(A, 0, wants=True), silent)
+    assert orders == Plan({}, {C: 1}, frozenset(), settled=False), "it may be there after all"
 
 
 def test_a_door_that_says_nothing_of_what_it_was_granted_is_asked_too() -> None:
@@ -133,10 +133,10 @@ def test_a_door_that_says_nothing_of_what_it_was_granted_is_asked_too() -> None:
 
 @given(st.floats(0, RATE_MAX), st.lists(st.floats(0.001, 30), min_size=1, max_size=8))
 def test_a_steady_stream_keeps_its_rate(rate: float, gaps: list[float]) -> None:
-    found = rate
+    smooth = rate
     for minutes in gaps:
-        found = smoothed(found, minutes, 0) + rate - smoothed(rate, minutes, 0)
-    assert found == pytest.approx(rate)
+        smooth = smoothed(smooth, minutes, 0) + rate - smoothed(rate, minutes, 0)
+    assert smooth == pytest.approx(rate)
     assert smoothed(6.0, 10.0, 60) == pytest.approx(6.0)
 
 
@@ -156,7 +156,7 @@ def test_shares_are_whole_and_keep_the_floor(parts: list[float], places: int) ->
     shares = fair_shares(doors, places)
     assert sum(shares.values()) == places
     assert min(shares.values()) >= int(places * FLOOR / len(doors) * (1 - 1e-9))
-    ordered = sorted(doors, key=lambda one: one.rate)
+    ordered = sorted(doors, key=lambda busy: busy.rate)
     for less, more in itertools.pairwise(ordered):
         assert less.rate == more.rate or shares[less.kiosk] <= shares[more.kiosk]
 
@@ -179,6 +179,6 @@ def test_the_first_door_of_the_day_does_not_get_everything() -> None:
 
 def test_the_first_person_of_the_day_moves_few_places() -> None:
     """The network may fail a second later: the other door needs some too."""
-    found = shared(door(A, 0, 0.125), door(B, 0, 0.0), free=12).grants
-    assert found[A] + found[B] == 12
-    assert found[B] >= 4
+    grants = shared(door(A, 0, 0.125), door(B, 0, 0.0), free=12).grants
+    assert grants[A] + grants[B] == 12
+    assert grants[B] >= 4

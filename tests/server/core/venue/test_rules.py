@@ -83,10 +83,8 @@ def test_it_works(site: Site) -> None:
 
 def test_people_coming_and_going_leave_them_as_they_are(site: Site) -> None:
     before = kept(site)
-    entry = site.west.scan(NOW, ANNA)
-    site.send(site.west)
-    site.west.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
-    site.send(site.west)
+    entry = site.scan(site.west, NOW, ANNA)
+    site.leave(site.west, NOW + MINUTE, ANNA, site.west.ref(entry))
     site.database.write(lambda db: hall_control.set_capacity(db, SMALL, 3, by="safety", now=NOW))
     assert kept(site) is before
 
@@ -151,12 +149,10 @@ def test_a_copy_goes_its_own_way(site: Site, tmp_path: Path) -> None:
 
 
 def test_the_ledger_judges_by_the_rules_of_now(site: Site) -> None:
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
     assert site.rows(REASONS) == []
     change(site, "UPDATE hall SET sessions_only = 1")
-    site.west.scan(NOW + 1, BORIS)
-    site.send(site.west)
+    site.scan(site.west, NOW + 1, BORIS)
     assert site.rows(REASONS) == [("hall_closed",)]
 
 
@@ -170,12 +166,10 @@ def test_the_ledger_judges_by_a_session_until_it_is_removed(site: Site) -> None:
         db.execute("INSERT INTO session_category VALUES (7, 1)")
 
     site.database.write(add)
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
     assert site.rows(REASONS) == []
     site.database.write(lambda db: store.remove_session(db, 7, by="admin", now=NOW))
-    site.west.scan(NOW + 1, BORIS)
-    site.send(site.west)
+    site.scan(site.west, NOW + 1, BORIS)
     assert site.rows(REASONS) == [("hall_closed",)]
 
 
@@ -190,9 +184,7 @@ def test_who_was_refused_by_name_since_the_last_batch(site: Site) -> None:
         db.execute("INSERT INTO session_category VALUES (7, 1)")
 
     site.database.write(add)
-    site.west.scan(NOW, ANNA)
-    site.send(site.west)
+    site.scan(site.west, NOW, ANNA)
     change(site, "INSERT INTO session_guest VALUES (7, ?, 0)", (BORIS,))
-    site.west.scan(NOW + 1, BORIS)
-    site.send(site.west)
+    site.scan(site.west, NOW + 1, BORIS)
     assert site.rows(REASONS) == [("not_entitled",)]

@@ -62,8 +62,8 @@ def test_one_stay_ends_and_no_other(five: Site, counted: bool) -> None:
     moved = OTHERS[0]
     write(five, lambda db: stays.move_on(db, *moved, NOW + 1, counted=counted))
     assert len(changed(five)) == 2
-    found = write(five, lambda db: stays.close(db, *moved, "exit", NOW + 5))
-    assert (found is not None) is counted, "its place comes back where the move freed none"
+    confirmed = write(five, lambda db: stays.close(db, *moved, "exit", NOW + 5))
+    assert (confirmed is not None) is counted, "its place comes back where the move freed none"
     assert write(five, lambda db: stays.close(db, *moved, "exit", NOW + 6)) is None
 
 
@@ -114,15 +114,15 @@ def test_an_exit_confirms_one_move_and_no_other(five: Site, counted: bool) -> No
     for ref, hall in (ONE, *OTHERS):
         write(five, lambda db, r=ref, h=hall: stays.move_on(db, r, h, NOW + 1, counted=counted))
     assert confirmed(five) == []
-    found = write(five, lambda db: stays.close(db, *ONE, "annul", NOW + 2))
-    assert (found is not None and found.ref == ONE[0] and found.hall_id == SMALL) is counted
+    stay = write(five, lambda db: stays.close(db, *ONE, "annul", NOW + 2))
+    assert (stay is not None and stay.ref == ONE[0] and stay.hall_id == SMALL) is counted
     assert confirmed(five) == [("west", 1, 9, SMALL)]
     assert five.rows("SELECT closed_at, closed_by FROM stay WHERE after_move IS NULL") == [
         (NOW + 1, "annul")
     ]
     for ref, hall in OTHERS:
-        found = write(five, lambda db, r=ref, h=hall: stays.close(db, r, h, "exit", NOW + 3))
-        assert (found is not None and (found.ref, found.hall_id) == (ref, hall)) is counted
+        stay = write(five, lambda db, r=ref, h=hall: stays.close(db, r, h, "exit", NOW + 3))
+        assert (stay is not None and (stay.ref, stay.hall_id) == (ref, hall)) is counted
 
 
 def test_a_move_ends_one_stay_and_no_other(five: Site) -> None:
@@ -160,40 +160,40 @@ class TestAsked:
 
     @pytest.fixture
     def several(self, site: Site) -> Site:
-        def one(seq: int, **fields) -> Stay:
+        def stay(seq: int, **fields) -> Stay:
             whole = {"ref": StayRef("west", 1, seq), "kind": PlaceKind.ORDINARY, "around": False}
             return replace(STAY, **whole, **fields)
 
         def add(db) -> None:
-            stays.add(db, one(1))  # open
-            stays.add(db, one(2, opened_at=NOW + 2))
-            stays.close(db, one(2).ref, SMALL, "exit", NOW + 5)
-            stays.add(db, one(3, opened_at=NOW + 3))
-            stays.move_on(db, one(3).ref, SMALL, NOW + 6, counted=True)
-            stays.add(db, one(4, opened_at=NOW + 4))
-            stays.move_on(db, one(4).ref, SMALL, NOW + 7, counted=False)
-            stays.add(db, one(5, serial=BORIS))
-            stays.add(db, one(6, hall_id=OTHER))
-            stays.add(db, one(7, opened_at=NOW + 9))
-            stays.close(db, one(7).ref, SMALL, "exit", NOW + 8)  # by two clocks
-            stays.add(db, one(8, serial=BORIS))
-            stays.close(db, one(8).ref, SMALL, "exit", NOW + 9)
-            stays.add(db, one(9, serial=BORIS, hall_id=OTHER))
-            stays.move_on(db, one(9).ref, OTHER, NOW + 9, counted=True)
-            stays.add(db, replace(one(10), kind=PlaceKind.OVERRIDE))
-            stays.add(db, replace(one(11), around=True, door_id=3))
+            stays.add(db, stay(1))  # open
+            stays.add(db, stay(2, opened_at=NOW + 2))
+            stays.close(db, stay(2).ref, SMALL, "exit", NOW + 5)
+            stays.add(db, stay(3, opened_at=NOW + 3))
+            stays.move_on(db, stay(3).ref, SMALL, NOW + 6, counted=True)
+            stays.add(db, stay(4, opened_at=NOW + 4))
+            stays.move_on(db, stay(4).ref, SMALL, NOW + 7, counted=False)
+            stays.add(db, stay(5, serial=BORIS))
+            stays.add(db, stay(6, hall_id=OTHER))
+            stays.add(db, stay(7, opened_at=NOW + 9))
+            stays.close(db, stay(7).ref, SMALL, "exit", NOW + 8)  # by two clocks
+            stays.add(db, stay(8, serial=BORIS))
+            stays.close(db, stay(8).ref, SMALL, "exit", NOW + 9)
+            stays.add(db, stay(9, serial=BORIS, hall_id=OTHER))
+            stays.move_on(db, stay(9).ref, OTHER, NOW + 9, counted=True)
+            stays.add(db, replace(stay(10), kind=PlaceKind.OVERRIDE))
+            stays.add(db, replace(stay(11), around=True, door_id=3))
 
         write(site, add)
         return site
 
     def test_open_stays_of_the_holder(self, several: Site) -> None:
-        found = stays.open_stays(several.database.reader, ANNA)
-        assert numbers(found) == [1, 6, 10, 11]
+        hers = stays.open_stays(several.database.reader, ANNA)
+        assert numbers(hers) == [1, 6, 10, 11]
         assert numbers(stays.open_stays(several.database.reader, BORIS)) == [5]
 
     def test_every_stay_of_the_holder_in_the_hall(self, several: Site) -> None:
-        found = stays.stays_of(several.database.reader, ANNA, SMALL)
-        assert {stay.ref.seq: closed for stay, closed in found} == {
+        spans = stays.stays_of(several.database.reader, ANNA, SMALL)
+        assert {stay.ref.seq: closed for stay, closed in spans} == {
             1: None, 2: NOW + 5, 3: NOW + 6, 4: NOW + 7, 7: NOW + 8, 10: None, 11: None,
         }  # fmt: skip
 
@@ -208,23 +208,23 @@ class TestAsked:
     def test_what_was_not_over(self, several: Site, at: int, seqs: list[int]) -> None:
         """A stay that ended before it began is over when it begins."""
         sql = f"SELECT {stays.packed('?', '?')}"
-        found = stays.unpacked(several.database.reader.execute(sql, (ANNA, at)).fetchone()[0])
-        assert numbers([stay for stay, _ in found]) == seqs
+        spans = stays.unpacked(several.database.reader.execute(sql, (ANNA, at)).fetchone()[0])
+        assert numbers([stay for stay, _ in spans]) == seqs
         every = several.database.reader.execute(sql, (ANNA, 0)).fetchone()[0]
         same = [span for span in stays.unpacked(every) if stays.was_on(span, at)]
-        assert sorted(same, key=repr) == sorted(found, key=repr)
+        assert sorted(same, key=repr) == sorted(spans, key=repr)
         whole = stays.stays_of(several.database.reader, ANNA, SMALL)
         assert {*whole} <= {*stays.unpacked(every)}
 
     def test_who_takes_a_place_of_the_hall(self, several: Site) -> None:
         """A door hears of stays that a move ended while their place is counted, and marked so."""
-        found = stays.in_hall(several.database.reader, SMALL)
-        assert {one.stay.seq: one.moved for one in found} == {
+        here = stays.in_hall(several.database.reader, SMALL)
+        assert {entry.stay.seq: entry.moved for entry in here} == {
             1: False, 3: True, 5: False, 10: False, 11: False,
         }  # fmt: skip
-        assert {one.stay.seq for one in found if one.override} == {10}
+        assert {entry.stay.seq for entry in here if entry.override} == {10}
         elsewhere = stays.in_hall(several.database.reader, OTHER)
-        assert {one.stay.seq: one.moved for one in elsewhere} == {6: False, 9: True}
+        assert {entry.stay.seq: entry.moved for entry in elsewhere} == {6: False, 9: True}
 
     def test_who_has_not_been_confirmed_as_over(self, several: Site) -> None:
         reader = several.database.reader
@@ -241,12 +241,12 @@ class TestAsked:
             )
 
         reader = several.database.reader
-        found = stays.uncounted(reader, 1, ROOM)
-        assert numbers(found) == [1, 3, 5, 6, 9, 10]
-        assert {stay.hall_id for stay in found} == {ROOM}
+        uncounted = stays.uncounted(reader, 1, ROOM)
+        assert numbers(uncounted) == [1, 3, 5, 6, 9, 10]
+        assert {stay.hall_id for stay in uncounted} == {ROOM}
         assert all(
             stay.around and stay.kind is PlaceKind.ORDINARY and not stay.after_move
-            for stay in found
+            for stay in uncounted
         )
         write(several, count_one)
         assert numbers(stays.uncounted(reader, 1, ROOM)) == [3, 5, 6, 9, 10]
@@ -257,12 +257,11 @@ class TestAsked:
 def test_of_scans_before_a_number_by_the_stay_s_own_scan(site: Site) -> None:
     """Each stay's scan is found by its whole key, not by its sequence alone."""
     for door, serial in ((site.west, ANNA), (site.east, BORIS), (site.west, 3), (site.east, 4)):
-        door.scan(NOW, serial)
-        site.send(door)
-    found = site.rows("SELECT number, serial FROM scan ORDER BY number")
-    for number, _ in found:
+        site.scan(door, NOW, serial)
+    scans = site.rows("SELECT number, serial FROM scan ORDER BY number")
+    for number, _ in scans:
         before = stays.open_in(site.database.reader, SMALL, PlaceKind.ORDINARY, before=number)
-        assert {stay.serial for stay in before} == {serial for n, serial in found if n < number}
+        assert {stay.serial for stay in before} == {serial for n, serial in scans if n < number}
 
 
 def test_entries_while_a_stay_lasted_are_the_holder_s_own_and_in_that_hall(site: Site) -> None:
@@ -284,15 +283,15 @@ class TestWhere:
     """A holder's place at a time, from known stays."""
 
     def spans(self) -> list[stays.Span]:
-        def one(seq: int, opened_at: int, **fields) -> Stay:
+        def stay(seq: int, opened_at: int, **fields) -> Stay:
             return replace(STAY, ref=StayRef("west", 1, seq), opened_at=opened_at, **fields)
 
         return [
-            (one(1, NOW + 6), None),
-            (one(2, NOW), NOW + 3),
-            (one(3, NOW + 2), NOW + 6),
-            (one(4, NOW + 4, hall_id=OTHER), NOW + 6),
-            (one(5, NOW + 3, hall_id=OTHER, clock_known=False), None),
+            (stay(1, NOW + 6), None),
+            (stay(2, NOW), NOW + 3),
+            (stay(3, NOW + 2), NOW + 6),
+            (stay(4, NOW + 4, hall_id=OTHER), NOW + 6),
+            (stay(5, NOW + 3, hall_id=OTHER, clock_known=False), None),
         ]
 
     @pytest.mark.parametrize(
@@ -312,8 +311,8 @@ class TestWhere:
         ],
     )
     def test_the_first_stay_that_lasted(self, hall: int, after_ms: int, seq: int | None) -> None:
-        found = stays.overlapping(self.spans(), hall, NOW + after_ms)
-        assert (None if found is None else found.ref.seq) == seq
+        stay = stays.overlapping(self.spans(), hall, NOW + after_ms)
+        assert (None if stay is None else stay.ref.seq) == seq
 
     @pytest.mark.parametrize(
         ("after_ms", "staying_in", "seq"),
@@ -330,12 +329,12 @@ class TestWhere:
     def test_the_first_entry_elsewhere(
         self, after_ms: int, staying_in: set[int], seq: int | None
     ) -> None:
-        found = stays.moved_on(self.spans(), NOW + after_ms, staying_in)
-        assert (None if found is None else found.ref.seq) == seq
+        stay = stays.moved_on(self.spans(), NOW + after_ms, staying_in)
+        assert (None if stay is None else stay.ref.seq) == seq
 
 
 @pytest.mark.parametrize(
-    ("again_at", "closed_at", "found"),
+    ("again_at", "closed_at", "counts"),
     [
         (NOW, None, False),
         (NOW + 1, None, True),
@@ -345,18 +344,16 @@ class TestWhere:
     ],
 )
 def test_an_entry_while_a_stay_lasted_lies_between_its_ends(
-    site: Site, again_at: int, closed_at: int | None, found: bool
+    site: Site, again_at: int, closed_at: int | None, counts: bool
 ) -> None:
-    first = site.west.scan(NOW, ANNA)
-    site.send(site.west)
-    site.east.scan(again_at, ANNA)
-    site.send(site.east)
+    first = site.scan(site.west, NOW, ANNA)
+    site.scan(site.east, again_at, ANNA)
     ref = site.west.ref(first)
     write(site, lambda db: db.execute("UPDATE stay SET closed_at = NULL") and None)
     if closed_at is not None:
         write(site, lambda db: stays.close(db, ref, SMALL, "exit", closed_at))
     scans = stays.entered_during(site.database.reader, ref, SMALL)
-    assert (len(scans) == 1) is found
+    assert (len(scans) == 1) is counts
 
 
 def test_entries_of_others_do_not_stand_for_one_that_is_not_here(site: Site) -> None:

@@ -66,23 +66,23 @@ def test_a_step_that_is_taken_back_is_kept_as_taken_back(site: Site) -> None:
 def test_the_incarnation(site: Site) -> None:
     """1, until a restore raises it."""
     reader = site.database.reader
-    for said in (1, 2, 7):
-        if said > 1:
+    for number in (1, 2, 7):
+        if number > 1:
             sql = (
                 "INSERT INTO setting VALUES ('incarnation', ?)"
                 " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
             )
-            site.database.write(lambda db, q=sql, n=said: db.execute(q, (str(n),)) and None)
-        assert event_state.incarnation(reader) == said
-        assert places.Pools(reader).incarnation == said
-        assert places.load(reader, USUAL).incarnation == said
+            site.database.write(lambda db, q=sql, n=number: db.execute(q, (str(n),)) and None)
+        assert event_state.incarnation(reader) == number
+        assert places.Pools(reader).incarnation == number
+        assert places.load(reader, USUAL).incarnation == number
 
 
 def test_a_restore_without_acts_awaits_everybody_everywhere(site: Site) -> None:
     reader = site.database.reader
     assert not event_state.was_restored_without_acts(reader)
     sql = "UPDATE place_account SET awaited = 1 WHERE kiosk IN ('west', 'other')"
-    site.database.write(lambda db: db.execute(sql) and None)
+    site.execute(sql)
     assert places.load(reader, USUAL).awaited == {WEST}
     for _ in range(2):
         site.database.write(event_state.await_all_everywhere)
@@ -118,8 +118,8 @@ def test_what_an_order_says_is_left(site: Site) -> None:
 
 def test_a_kiosk_s_orders_are_of_its_own_accounts(site: Site) -> None:
     orders = places.orders_for(site.database.reader, WEST, NOW)
-    assert [(one.hall, one.override) for one in orders] == [(SMALL, False), (SMALL, True)]
-    assert [one.granted for one in orders] == [
+    assert [(order.hall, order.override) for order in orders] == [(SMALL, False), (SMALL, True)]
+    assert [order.granted for order in orders] == [
         places.load(site.database.reader, key).kiosks[WEST].granted for key in (USUAL, BEYOND)
     ]
 
@@ -127,18 +127,21 @@ def test_a_kiosk_s_orders_are_of_its_own_accounts(site: Site) -> None:
 def test_figures(site: Site) -> None:
     """Of each hall by itself, and both its pools."""
     site.west.scan(NOW, ANNA)
-    site.west.scan(NOW, BORIS, override_place=True)
-    site.send(site.west)
+    site.scan(site.west, NOW, BORIS, override_place=True)
     reader = site.database.reader
-    found = site.figures(SMALL)
+    figures = site.figures(SMALL)
     usual, beyond = places.load(reader, USUAL), places.load(reader, BEYOND)
-    assert (usual.open_stays, beyond.open_stays, found.inside) == (1, 1, 2)
-    assert found.worst_case == usual.worst_case + beyond.open_stays
-    assert found.overrides == beyond.worst_case - beyond.open_stays
-    assert found.unspent == found.worst_case - 2 == sum(held.held for held in usual.kiosks.values())
-    assert (found.capacity, found.fire_limit, found.closed) == (6, 8, False)
+    assert (usual.open_stays, beyond.open_stays, figures.inside) == (1, 1, 2)
+    assert figures.worst_case == usual.worst_case + beyond.open_stays
+    assert figures.overrides == beyond.worst_case - beyond.open_stays
+    assert (
+        figures.unspent
+        == figures.worst_case - 2
+        == sum(held.held for held in usual.kiosks.values())
+    )
+    assert (figures.capacity, figures.fire_limit, figures.closed) == (6, 8, False)
     close = f"UPDATE hall SET closed_at = {NOW} WHERE hall_id = {SMALL}"
-    site.database.write(lambda db: db.execute(close) and None)
+    site.execute(close)
     assert (site.figures(SMALL).closed, site.figures(OTHER).closed) == (True, False)
     assert site.figures(OTHER).inside == 0
 
@@ -157,11 +160,11 @@ def test_a_kiosk_s_word_of_grants_that_a_backup_does_not_have(site: Site) -> Non
         "UPDATE place_account SET awaited = 1 WHERE hall_id = 1 AND override = 0",
     ):
         site.database.write(lambda db, s=sql: db.execute(s) and None)
-    known = places.load(site.database.reader, USUAL).kiosks[WEST].granted
-    site.west.granted = known + 4
+    granted = places.load(site.database.reader, USUAL).kiosks[WEST].granted
+    site.west.granted = granted + 4
     site.send(site.west, incarnation=1)
     pool = places.load(site.database.reader, USUAL)
-    assert pool.kiosks[WEST].granted == known + 4
+    assert pool.kiosks[WEST].granted == granted + 4
     assert pool.awaited == {WEST, EAST}
     site.send(site.west, incarnation=2)
     assert places.load(site.database.reader, USUAL).awaited == {EAST}
