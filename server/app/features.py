@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 FEATURES = (
     "imports", "cards", "rehearsal", "mail", "wallet", "phone", "board", "halls", "kiosks", "desk",
     "printers", "attendees", "protocol", "programme", "editing", "reports", "records", "muster",
-    "users", "integrations", "certificate", "servers", "backup", "evidence", "privacy",
+    "users", "start", "find", "integrations", "certificate", "servers", "backup", "evidence",
+    "privacy",
 )  # fmt: skip
 
 

@@ -75,10 +75,10 @@ def init(
         " first kiosk is added.\n\nThe first admin signs in with this password, and then chooses"
         f" another. It is shown once and kept nowhere:\n  name      {FIRST_ADMIN}\n"
         f"  password  {password}\n\nNext:\n"
-        f"  hallkeeper import-venue VENUE.toml --event {directory}\n"
-        f"  hallkeeper import ROSTER.csv --event {directory}\n"
-        f"  hallkeeper issue --event {directory}\n"
-        f"  hallkeeper serve --event {directory}"
+        f"  hallkeeper serve --event {directory}\n"
+        f"  then {settings.public_address}/admin/start shows the steps until doors open.\n"
+        "  (Browsers warn once of the server's own certificate.)\n"
+        "Or on the command line: hallkeeper import-venue, import, issue and print."
     )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from flask import Blueprint, current_app
 from markupsafe import Markup
 
+from badges.i18n import N_
 from server.core.event.duties import Work
 from server.web.rendered import Parts
 from server.web.services import Services
@@ -18,10 +19,48 @@ from server.web.services import Services
 EXTENSION = "hallkeeper-features"
 
 
+# The groups of the menu, in their order.
+TODAY = N_("Today")
+PEOPLE = N_("People")
+PROGRAMME = N_("Programme")
+DOORS = N_("Doors")
+RECORDS = N_("Records and settings")
+GROUPS = (TODAY, PEOPLE, PROGRAMME, DOORS, RECORDS)
+
+
 class Menu(NamedTuple):
-    place: int  # from the left
+    place: int  # within its group; the home address leads to the lowest of all
     endpoint: str
     words: str
+    group: str
+    contents: str  # what is on the page, for the search and the list of all pages
+
+
+class Step(NamedTuple):
+    """A step of the way to open doors, on the start page."""
+
+    place: int
+    words: str
+    state: str  # how far it is, as a phrase with figures
+    done: bool
+    endpoint: str  # the page where it is done
+    blocks: bool = False  # doors can't open without it
+
+
+class Hit(NamedTuple):
+    """A result of the search in the header, in the page's language."""
+
+    title: str
+    detail: str
+    link: str
+
+
+class Finder(NamedTuple):
+    """A search for things of one kind. Only users who may open `endpoint` get its hits."""
+
+    words: str
+    endpoint: str
+    find: Callable[[str], Sequence[Hit]]
 
 
 @dataclass(frozen=True)
@@ -36,6 +75,10 @@ class Feature:
     # Blueprints whose callers may store an answer. They get 503 while commits hang.
     durable: tuple[Blueprint, ...] = ()
     menu: tuple[Menu, ...] = ()
+    finders: tuple[Finder, ...] = ()
+    steps: Callable[[Services], Sequence[Step]] | None = None
+    # Returns the endpoint to which the home address leads the user, or "".
+    landing: Callable[[], str] | None = None
     # Blueprints without a menu entry, and the blueprint whose entry is marked instead.
     sections: Mapping[str, str] = field(default_factory=dict)
     # Blueprints whose pages show the user's last edit, with undo.

@@ -192,6 +192,7 @@ def make_session(organiser: Organiser, forum: Forum) -> None:
 
 
 def import_people(organiser: Organiser, forum: Forum) -> None:
+    organiser.follow("People")
     organiser.follow("Import")
     organiser.shot("import")
     for mended in (False, True):

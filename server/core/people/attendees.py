@@ -180,6 +180,11 @@ def _of_number(db: Connection, text: str) -> list[int]:
         return []
 
 
+def count_people(db: Connection) -> int:
+    (count,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
+    return int(count)
+
+
 def more_people_than(db: Connection, count: int) -> bool:
     """Return whether there are more attendees than `count`, without counting all."""
     row = db.execute("SELECT 1 FROM attendee LIMIT 1 OFFSET ?", (count,)).fetchone()
@@ -208,8 +213,7 @@ def add_attendee(
     } | checked(values)  # fmt: skip
     if "category" not in row or not (row["given_name"] or row["family_name"]):
         raise AttendeeError(N_("An attendee needs a name and a category."))
-    (count,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
-    if count > SERIAL_MAX // 2:
+    if count_people(db) > SERIAL_MAX // 2:
         raise AttendeeError(N_("The event has too many attendees for its badge numbers."))
     _refuse_known_email(db, row["email"], 0)
     serial = draw_serial(lambda candidate: _is_taken(db, candidate), random)

@@ -164,6 +164,12 @@ def note_handed_over(db: Connection, printed: Sequence[PrintedBadge], *, by: str
         collection.note_collected(db, item.badge.serial, item.badge.issue, by=by, now=now)
 
 
+def count_printed(db: Connection) -> int:
+    """Count the attendees of whom a card was printed."""
+    (count,) = db.execute("SELECT COUNT(DISTINCT serial) FROM badge WHERE printed > 0").fetchone()
+    return int(count)
+
+
 def content_of(card: Card) -> str:
     """Return a hash of the card's visible content, except its photo and signature."""
     shown = replace(card, text="", photo="")

@@ -155,6 +155,11 @@ def sessions(
     return _sessions(db, rows)
 
 
+def count_sessions(db: Connection) -> int:
+    (count,) = db.execute("SELECT COUNT(*) FROM session").fetchone()
+    return int(count)
+
+
 def sessions_between(
     db: Connection, since: int, until: int, limit: int, offset: int
 ) -> tuple[list[SessionRow], int]:

@@ -1,10 +1,20 @@
 from badges.i18n import N_
 from server.features.attendees import flag as attendee_flag
 from server.features.attendees import pages as people
-from server.web.feature import Feature, Menu
+from server.features.attendees.find import FINDERS
+from server.web.feature import PEOPLE, Feature, Menu
 
 FEATURE = Feature(
+    finders=FINDERS,
     pages=(people.blueprint, attendee_flag.blueprint),
-    menu=(Menu(40, "admin.people.search", N_("Attendees")),),
+    menu=(
+        Menu(
+            40,
+            "admin.people.search",
+            N_("Attendees"),
+            PEOPLE,
+            N_("people, register, badges, revoke"),
+        ),
+    ),
     undoable=("admin.people",),
 )

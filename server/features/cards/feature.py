@@ -1,5 +1,14 @@
 from badges.i18n import N_
 from server.features.cards.pages import pages
-from server.web.feature import Feature, Menu
+from server.features.cards.steps import steps
+from server.web.feature import PEOPLE, Feature, Menu
 
-FEATURE = Feature(pages=(pages.blueprint,), menu=(Menu(160, "admin.cards.show", N_("Cards")),))
+FEATURE = Feature(
+    steps=steps,
+    pages=(pages.blueprint,),
+    menu=(
+        Menu(
+            160, "admin.cards.show", N_("Cards"), PEOPLE, N_("design, logo, all cards as one PDF")
+        ),
+    ),
+)

@@ -1,5 +1,6 @@
 from badges.i18n import N_
 from server.features.editing import venue_pages as venue
+from server.features.editing.find import FINDERS
 from server.features.editing.pages import (
     badges,
     edits,
@@ -9,9 +10,12 @@ from server.features.editing.pages import (
     speakers,
     things,
 )
-from server.web.feature import Feature, Menu
+from server.features.editing.steps import steps
+from server.web.feature import PROGRAMME, Feature, Menu
 
 FEATURE = Feature(
+    steps=steps,
+    finders=FINDERS,
     pages=(
         venue.blueprint,
         things.blueprint,
@@ -22,7 +26,15 @@ FEATURE = Feature(
         edits.blueprint,
         badges.blueprint,
     ),
-    menu=(Menu(140, "admin.venue.show", N_("Venue")),),
+    menu=(
+        Menu(
+            140,
+            "admin.venue.show",
+            N_("Venue"),
+            PROGRAMME,
+            N_("halls, doors, sessions, categories, zones"),
+        ),
+    ),
     sections={
         "admin.things": "admin.venue",
         "admin.guests": "admin.venue",

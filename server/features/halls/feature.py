@@ -1,4 +1,10 @@
 from server.features.halls import pages as halls
+from server.features.halls.find import FINDERS
 from server.web.feature import Feature
 
-FEATURE = Feature(pages=(halls.blueprint,), undoable=("admin.halls",))
+FEATURE = Feature(
+    finders=FINDERS,
+    pages=(halls.blueprint,),
+    sections={"admin.halls": "admin.overview"},
+    undoable=("admin.halls",),
+)

@@ -10,7 +10,7 @@ from server.features.integrations.pages import pages
 from server.features.integrations.sender import Webhooks
 from server.features.integrations.topics.table import TOPICS
 from server.storage.connection import Connection
-from server.web.feature import Feature, Menu
+from server.web.feature import RECORDS, Feature, Menu
 from server.web.services import Services
 
 
@@ -30,6 +30,10 @@ FEATURE = Feature(
         "scopes": tokens.SCOPES,
         "topics": {topic.name: topic.words for topic in TOPICS.values()},
     },
-    menu=(Menu(200, "admin.integrations.show", N_("Integrations")),),
+    menu=(
+        Menu(
+            200, "admin.integrations.show", N_("Integrations"), RECORDS, N_("tokens, webhooks, API")
+        ),
+    ),
     works=_works,
 )

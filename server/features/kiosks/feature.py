@@ -1,5 +1,12 @@
 from badges.i18n import N_
 from server.features.kiosks import pages as kiosks
-from server.web.feature import Feature, Menu
+from server.features.kiosks.find import FINDERS
+from server.features.kiosks.steps import steps
+from server.web.feature import DOORS, Feature, Menu
 
-FEATURE = Feature(pages=(kiosks.blueprint,), menu=(Menu(100, "admin.kiosks.show", N_("Kiosks")),))
+FEATURE = Feature(
+    steps=steps,
+    finders=FINDERS,
+    pages=(kiosks.blueprint,),
+    menu=(Menu(100, "admin.kiosks.show", N_("Kiosks"), DOORS, N_("enrol a kiosk, fence, retire")),),
+)

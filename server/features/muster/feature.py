@@ -1,5 +1,8 @@
 from badges.i18n import N_
 from server.features.muster.pages import pages
-from server.web.feature import Feature, Menu
+from server.web.feature import TODAY, Feature, Menu
 
-FEATURE = Feature(pages=(pages.blueprint,), menu=(Menu(130, "admin.muster.show", N_("Muster")),))
+FEATURE = Feature(
+    pages=(pages.blueprint,),
+    menu=(Menu(130, "admin.muster.show", N_("Muster"), TODAY, N_("evacuation, roll call")),),
+)

@@ -4,7 +4,8 @@ from badges.i18n import N_
 from server.core.event.duties import Work
 from server.features.privacy.daily import Daily
 from server.features.privacy.pages import pages
-from server.web.feature import Feature, Menu
+from server.features.privacy.steps import steps
+from server.web.feature import RECORDS, Feature, Menu
 from server.web.services import Services
 
 
@@ -16,7 +17,16 @@ def _works(here: Services) -> Sequence[Work]:
 
 
 FEATURE = Feature(
+    steps=steps,
     pages=(pages.blueprint,),
-    menu=(Menu(210, "admin.privacy.show", N_("Retention")),),
+    menu=(
+        Menu(
+            210,
+            "admin.privacy.show",
+            N_("Retention"),
+            RECORDS,
+            N_("privacy, erase, export a person’s data"),
+        ),
+    ),
     works=_works,
 )

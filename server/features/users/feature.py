@@ -2,9 +2,11 @@ from badges.i18n import N_
 from server.features.users import account, sign_in
 from server.features.users import pages as users
 from server.features.users.accounts import factors, invitations, sign_on
-from server.web.feature import Feature, Menu
+from server.features.users.steps import steps
+from server.web.feature import RECORDS, Feature, Menu
 
 FEATURE = Feature(
+    steps=steps,
     pages=(
         users.blueprint,
         sign_in.blueprint,
@@ -13,6 +15,10 @@ FEATURE = Feature(
         invitations.blueprint,
         sign_on.blueprint,
     ),
-    menu=(Menu(190, "admin.users.show", N_("Users")),),
+    menu=(
+        Menu(
+            190, "admin.users.show", N_("Users"), RECORDS, N_("roles, PINs, invitations, passwords")
+        ),
+    ),
     sections={"admin.invitations": "admin.users"},
 )

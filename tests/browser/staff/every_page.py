@@ -44,6 +44,7 @@ NO_PAGES = {
 PARTS = {name for name in NO_PAGES if name.endswith((".part", ".halls"))}
 QUERIES = {
     "admin.people.search": ("?q=keller", "?q=nobody"),
+    "admin.find.show": ("?q=main", "?q=nothing-like-this"),
     "admin.persons.choose": ("?other={other}",),
     "admin.guests.show": ("?q=keller",),
     "admin.session_speakers.show": ("?q=keller",),

@@ -29,15 +29,16 @@ SPEAKING = (
     "server/core/occupancy", "server/core/people", "server/core/programme", "server/core/staff",
     "server/core/venue", "server/features/attendees", "server/features/board",
     "server/features/cards", "server/features/desk/pages", "server/features/editing",
-    "server/features/evidence/pages", "server/features/halls", "server/features/imports",
+    "server/features/evidence/pages", "server/features/find", "server/features/halls",
+    "server/features/imports",
     "server/features/integrations/pages", "server/features/integrations/endpoints.py",
     "server/features/integrations/tokens.py", "server/features/kiosks",
     "server/features/mail/pages",
     "server/features/muster", "server/features/phone", "server/features/printers",
     "server/features/privacy", "server/features/programme", "server/features/protocol",
     "server/features/records", "server/features/rehearsal", "server/features/reports",
-    "server/features/users", "server/web/about.py", "server/web/alerts.py", "server/web/forms.py",
-    "server/web/lists.py",
+    "server/features/start", "server/features/users", "server/web/about.py",
+    "server/web/alerts.py", "server/web/forms.py", "server/web/lists.py",
 )  # fmt: skip
 # Functions whose texts are marked, or contain no words for people.
 MARKING = {"N_", "Phrase", "counted", "gettext", "ngettext", "_"}
