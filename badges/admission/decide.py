@@ -119,17 +119,31 @@ def _not_entitled(badge: Credential, at: int, facts: Facts) -> Denied | None:
     if badge.category in facts.hall.categories and not refused_by_name:
         return None
     coming = [session for session in facts.sessions if session.closes_at > at]
-    later = _next(badge, at, facts)
-    if not on and (later is not None or not _admits_anybody(coming, facts)):
+    nearest, later = coming[0] if coming else None, _next(badge, at, facts)
+    is_early = later is not None and not _is_another_days(later, nearest, at, facts)
+    if not on and (is_early or not _admits_anybody(coming, facts)):
         # The holder is early, or the programme is over: the hall is closed, not forbidden.
         return None
-    nearest = coming[0] if coming else None
     return Denied(
         Reason.NOT_ENTITLED,
         opens_at=later.opens_at if later else None,
         session_id=nearest.session_id if nearest else None,
         categories=facts.hall.categories.union(nearest.categories if nearest else ()),
     )
+
+
+def _is_another_days(later: Session, nearest: Session | None, at: int, facts: Facts) -> bool:
+    """Return whether the holder's next session is on another day, and the hall's next one today.
+
+    The holder then stands before today's session, so the answer is about that one.
+    """
+    if nearest is None:
+        return False
+    today, soon, then = (
+        event_day(facts.calendar.day_starts, moment)
+        for moment in (at, nearest.opens_at, later.opens_at)
+    )
+    return soon == today != then
 
 
 def _hall_closed(badge: Credential, at: int, facts: Facts) -> Denied | None:

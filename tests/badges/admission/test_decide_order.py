@@ -12,6 +12,7 @@ from tests.badges.admission.test_decide import (
     DAY,
     FACTS,
     HALL,
+    HOUR,
     INSIDE,
     LATER,
     MIDNIGHT,
@@ -149,6 +150,34 @@ def test_a_session_that_is_over_is_not_the_nearest() -> None:
     assert decision == Denied(
         Reason.NOT_ENTITLED, session_id=6, categories=frozenset({BADGE.category, PRESS})
     )
+
+
+def test_before_a_session_the_answer_is_about_it_and_not_about_another_day() -> None:
+    """A delegate comes ten minutes before today's session for speakers. Theirs is tomorrow."""
+    at = LATER.opens_at - HOUR // 6
+    today = replace(LATER, categories=frozenset({SPEAKER}))
+    tomorrow = replace(
+        SESSION, session_id=7, opens_at=SESSION.opens_at + DAY, closes_at=SESSION.closes_at + DAY
+    )
+    both = replace(FACTS, sessions=(today, tomorrow))
+    mine = badge(valid_days=0b11)
+    assert enter(both, mine, at=at) == Denied(
+        Reason.NOT_ENTITLED,
+        session_id=6,
+        categories=frozenset({SPEAKER}),
+        opens_at=tomorrow.opens_at,
+    )
+    later_today = replace(tomorrow, opens_at=at + HOUR, closes_at=at + 2 * HOUR)
+    decision = enter(replace(FACTS, sessions=(today, later_today)), mine, at=at)
+    assert decision == Denied(Reason.HALL_CLOSED, opens_at=later_today.opens_at, session_id=7), (
+        "the holder's own session is today"
+    )
+    both_tomorrow = (
+        replace(today, opens_at=today.opens_at + DAY, closes_at=today.closes_at + DAY),
+        replace(tomorrow, opens_at=tomorrow.opens_at + 5 * HOUR),
+    )
+    decision = enter(replace(FACTS, sessions=both_tomorrow), mine, at=at)
+    assert decision.reason is Reason.HALL_CLOSED, "nothing more opens today"
 
 
 def test_an_invitation_to_a_later_session_is_worth_waiting_for() -> None:

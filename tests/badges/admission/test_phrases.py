@@ -124,7 +124,7 @@ def test_holders_own_session_is_the_next_step() -> None:
 
     assert explained(denied).reason == "Keynote admits speakers"
     assert explained(denied).next_step == "Opens 15:03, in 1 hour 30 minutes, for this holder"
-    assert explained(denied, "zh").next_step == "此持证人的场次15:03开放，还有1小时30分钟"
+    assert explained(denied, "zh").next_step == "持证人可参加的下一场次15:03开放，还有1小时30分钟"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
