@@ -26,7 +26,7 @@ from kiosk.config.server_list import load_servers, save_servers
 from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
 from kiosk.door.direction import DirectionState
-from kiosk.door.facts import least_free, least_left
+from kiosk.door.facts import least_free, least_left, limit_here, limit_left
 from kiosk.door.programme import now_and_next
 from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
@@ -352,7 +352,8 @@ class Kiosk:
     def _door_status(self, context: DoorContext) -> DoorStatus:
         with self.journal.transaction() as transaction:
             free, hall = least_free(context, transaction)
-        left, left_hall, left_at = least_left(context, self.link.state.left)
+            limit = limit_here(context, transaction)
+        left, left_hall = least_left(context, self.link.state.left)
         return DoorStatus(
             hall_names=context.hall_names,
             door_names=context.door.names,
@@ -363,7 +364,8 @@ class Kiosk:
             free_names=context.outer_names.get(hall, {}),
             hall_left=left,
             left_names=context.outer_names.get(left_hall, {}),
-            hall_left_at=left_at and left_at // 60_000 * 60_000,
+            limit_left=limit_left(context, self.link.state.left, self.link.state.beyond),
+            limit_here=limit,
             programme=now_and_next(context, now_ms()),
         )
 

@@ -12,6 +12,9 @@ from kiosk.journal.transaction import JournalTransaction
 from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
 
+# Kinds of place for an override, in this order.
+OVERRIDE_SERVES = (PlaceKind.ORDINARY, PlaceKind.OVERRIDE)
+
 
 class Known:
     """The facts that one kiosk knows: those of its journal first, then the server's."""
@@ -156,19 +159,32 @@ def least_free(context: DoorContext, transaction: JournalTransaction) -> tuple[i
     )
 
 
-def least_left(
-    context: DoorContext, left: Mapping[int, tuple[int, int]]
-) -> tuple[int | None, int, int | None]:
-    """The fewest places left in a whole hall that an entry here enters, that hall, and the time of
-    the server's report.
+def least_left(context: DoorContext, left: Mapping[int, int]) -> tuple[int | None, int]:
+    """The fewest places left in a whole hall that an entry here enters, and that hall.
 
-    `left` has places and time by hall. Without a report, places and time are None.
+    `left` has the places by hall. Without a report, places are None.
     """
-    reports = [(*left[hall], hall) for hall in context.halls if hall in left]
-    if not reports:
-        return None, context.hall.hall_id, None
-    places, at, hall = min(reports, key=lambda report: report[0])
-    return places, hall, at
+    reports = [(left[hall], hall) for hall in context.halls if hall in left]
+    return min(reports, key=lambda report: report[0], default=(None, context.hall.hall_id))
+
+
+def limit_left(
+    context: DoorContext, left: Mapping[int, int], beyond: Mapping[int, int]
+) -> int | None:
+    """How many more people overrides may admit up to the legal limit, in the hall that has the
+    fewest; None without the server's reports of all halls that an entry here enters.
+    """
+    if not all(hall in left and hall in beyond for hall in context.halls):
+        return None
+    return min(left[hall] + beyond[hall] for hall in context.halls)
+
+
+def limit_here(context: DoorContext, transaction: JournalTransaction) -> int:
+    """How many more people overrides may admit with the places that this door holds."""
+    return min(
+        sum(transaction.account(hall, kind).free for kind in OVERRIDE_SERVES)
+        for hall in context.halls
+    )
 
 
 def credential_of(scan: Scan) -> Credential | None:

@@ -36,7 +36,10 @@ class DoorStatus:
     hall_left: int | None = None
     # Its name, if it is an outer hall.
     left_names: Mapping[str, str] = field(default_factory=dict)
-    hall_left_at: int | None = None  # time of the server's report
+    # People whom overrides may still admit, in the hall that has the fewest: up to its legal limit
+    # by the server's last reports, and with the places that this door holds.
+    limit_left: int | None = None
+    limit_here: int = 0
     # The sessions in progress and next in the hall.
     programme: tuple[ShownSession, ...] = ()
 

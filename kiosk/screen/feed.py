@@ -118,8 +118,6 @@ def _answer(answer: Answer, number: int) -> dict[str, Any]:
         "holder": holder,
         "category": category,
         "speaks": answer.speaks,
-        "free_places": answer.free_places,
-        "free_names": answer.free_names,
         "words": {
             language: {"word": texts.word, "reason": texts.reason, "next_step": texts.next_step}
             for language, texts in answer.explanation.items()

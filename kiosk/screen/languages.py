@@ -16,9 +16,9 @@ from flask_babel import (  # type: ignore[import-untyped]  # it ships no types
 
 from badges.i18n import CHINESE, ENGLISH, language_of, locale_of
 from badges.po import CatalogueError
-from kiosk.screen.texts import CLOSED, SUPERVISOR, WORDS
+from kiosk.screen.texts import CLOSED, COUNTED, SUPERVISOR, WORDS
 from kiosk.texts import catalogue
-from kiosk.texts.catalogue import translated
+from kiosk.texts.catalogue import counted, translated
 from kiosk.texts.po import Catalogues
 
 PARAMETER = "languages"  # in the page's address, as in ?languages=fr,en
@@ -96,7 +96,13 @@ def page_languages() -> tuple[str, ...]:
 def page_words() -> list[dict[str, Any]]:
     texts = {**WORDS, **SUPERVISOR}
     return [
-        {**attributes_of(language), "words": translated(language, texts)}
+        {
+            **attributes_of(language),
+            "words": {
+                **translated(language, texts),
+                **counted(language, _locale(language).plural_form, COUNTED),
+            },
+        }
         for language in page_languages()
     ]
 

@@ -28,14 +28,6 @@ WORDS: Mapping[str, str] = {
     "asking": N_("One moment"),
     "asking_reason": N_("Asking the other doors for a place"),
     "asking_next": N_("The answer comes within a second"),
-    "places_here": N_("places here"),
-    "places_here_of": N_("places here in {hall}"),
-    "places_hall": N_("places left in the hall"),
-    "places_hall_at": N_("places left in the hall at {time}"),
-    "places_hall_of": N_("places left in {hall}"),
-    "places_hall_of_at": N_("places left in {hall} at {time}"),
-    "answer_free": N_("{n} places left here"),
-    "answer_free_of": N_("{n} places left here in {hall}"),
     "entry": N_("ENTRY"),
     "exit": N_("EXIT"),
     "turn_to_entry": N_("Direction: exit. Change to entry (F8)"),
@@ -56,8 +48,6 @@ WORDS: Mapping[str, str] = {
     "offline_since": N_("Offline since {time}"),
     "facts": N_("revocations {age} old"),
     "no_facts": N_("no data yet"),
-    "waiting": N_("{n} scans waiting"),
-    "waiting_one": N_("1 scan waiting"),
     "waiting_none": N_("No scans waiting"),
     "camera_none": N_("No camera"),
     "camera_starting": N_("Camera starting"),
@@ -85,14 +75,12 @@ WORDS: Mapping[str, str] = {
     "lost_next": N_("Admit no one by this screen. It reconnects by itself."),
     "resting": N_("CLOSED"),
     "resting_reason": N_("The shift at this door has ended; exits are still recorded"),
-    "resting_counts": N_(
-        "{admitted} admitted · {denied} denied · {exits} exits · {overrides} overrides"
-    ),
+    "admitted": N_("{n} admitted"),
+    "denied": N_("{n} denied"),
     "resting_next": N_("A supervisor can resume it"),
     "rolling": N_("ROLL CALL"),
     "rolling_reason": N_("Assembly point {point}: scan every badge"),
     "rolling_next": N_("It admits no one"),
-    "rolling_counts": N_("{seen} scans here"),
     "second": N_("{n} s"),
     "minute": N_("{n} min"),
     "hour": N_("{n} h"),
@@ -106,6 +94,30 @@ WORDS: Mapping[str, str] = {
     "help_scanner": N_("A hand scanner works at any time; no field needs to be chosen"),
     "by": N_("By {name}"),
     "camera_page": N_("Test the camera"),
+}
+
+# Texts with a count `n`: singular and plural. `N_` marks the singular, as gettext does.
+COUNTED: Mapping[str, tuple[str, str]] = {
+    "places_here": (N_("place left at this door"), "places left at this door"),
+    "places_here_of": (
+        N_("place left at this door in {hall}"),
+        "places left at this door in {hall}",
+    ),
+    "places_hall": (N_("place left in the hall"), "places left in the hall"),
+    "places_hall_of": (N_("place left in {hall}"), "places left in {hall}"),
+    "places_elsewhere": (N_("place left, at another door"), "places left, at other doors"),
+    "waiting": (N_("{n} scan waiting"), "{n} scans waiting"),
+    "exits": (N_("{n} exit"), "{n} exits"),
+    "overrides": (N_("{n} override"), "{n} overrides"),
+    "seen": (N_("{n} scan here"), "{n} scans here"),
+    "limit_left": (
+        N_("The hall may take {n} more person up to the legal limit"),
+        "The hall may take {n} more people up to the legal limit",
+    ),
+    "limit_here": (
+        N_("This door may admit {n} more person within the legal limit"),
+        "This door may admit {n} more people within the legal limit",
+    ),
 }
 
 # The supervisor's panel. Refusals and reasons have their own texts.
@@ -124,6 +136,10 @@ SUPERVISOR: Mapping[str, str] = {
     "override_none": N_("No denial in the last minute"),
     "override_why": N_("Why is {who} admitted?"),
     "override_do": N_("Admit"),
+    "override_what": N_(
+        "Admits one person: in a full hall above its capacity, but within the legal limit. "
+        "Recorded with your name and the reason."
+    ),
     "annul": N_("Annul the last admission"),
     "annul_none": N_("No admission here in the last 15 minutes"),
     "annul_why": N_("Why is the admission of {who} annulled?"),

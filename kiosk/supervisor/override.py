@@ -17,7 +17,7 @@ from badges.record import PlaceKind, ScanRecord, StayRef
 from badges.wire.wire import HolderName
 from kiosk.door.admit import PLACE_WAIT_S, NotReadyError
 from kiosk.door.answer import Answer, explain_in, make_answer
-from kiosk.door.facts import Known, least_free
+from kiosk.door.facts import OVERRIDE_SERVES, Known, least_free
 from kiosk.journal.journal import Journal
 from kiosk.journal.transaction import JournalTransaction
 from kiosk.journal.values import Draft, OuterDraft
@@ -27,7 +27,6 @@ from kiosk.supervisor.texts import SupervisorError, annul_words, override_words
 from kiosk.sync.link import Skew
 from kiosk.texts.catalogue import each
 
-SERVES = (PlaceKind.ORDINARY, PlaceKind.OVERRIDE)  # kinds of place for an override, in this order
 ANNUL_MS = 15 * 60_000
 LAST_RECORDS = 64  # the newest records that are searched for the last admission
 
@@ -98,13 +97,13 @@ class OverrideHandler:
 
         False if the server can't be reached.
         """
-        lacking = [h for h in context.halls if not self._journal.has_place(h, SERVES)]
+        lacking = [h for h in context.halls if not self._journal.has_place(h, OVERRIDE_SERVES)]
         if not all([self._ask_for_place(hall) for hall in lacking]):
             return False
         deadline = time.monotonic() + PLACE_WAIT_S
         for hall in lacking:
             left = max(0.0, deadline - time.monotonic())
-            self._journal.wait_for_place(hall, left, None, SERVES)
+            self._journal.wait_for_place(hall, left, None, OVERRIDE_SERVES)
         return True
 
     def _enter(
@@ -237,7 +236,7 @@ def _kinds(transaction: JournalTransaction, halls: Iterable[int]) -> dict[int, P
         raise SupervisorError("resting")
     kinds = {}
     for hall in halls:
-        free = (kind for kind in SERVES if transaction.account(hall, kind).free > 0)
+        free = (kind for kind in OVERRIDE_SERVES if transaction.account(hall, kind).free > 0)
         kind = next(free, None)
         if kind is None:
             return None

@@ -39,7 +39,7 @@ REFUSALS: Mapping[str, str] = {
     "not_unlocked": N_("A supervisor must enter a PIN first."),
     "nothing_to_override": N_("No denial is left to override. Show the badge again."),
     "not_overridable": N_("This can't be overridden. Send the holder to the badge desk."),
-    "no_place": N_("The fire limit is reached. Admit no one until a person leaves."),
+    "no_place": N_("The legal limit is reached. Admit no one until a person leaves."),
     "resting": N_("The shift has ended. Resume it first."),
     "kiosk_retired": N_("This kiosk is retired. Use another door."),
     "nothing_to_annul": N_("There is no admission here to annul."),

@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -40,8 +40,10 @@ class LinkState(Struct, frozen=True):
     trouble: str = ""  # why the last exchange failed
     server_ails: Message | None = None  # why a reachable server accepted nothing
     log_alarm: Message | None = None  # the fault of the server's entry log
-    # By hall: ordinary places left in it, and the time of the report by this kiosk's clock.
-    left: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    # By hall: ordinary places left in it, by the last report.
+    left: Mapping[int, int] = field(default_factory=dict)
+    # By hall: places between its capacity and its fire limit that are left, by the last report.
+    beyond: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def skew(self) -> Skew | None:
@@ -109,13 +111,15 @@ class Link:
                 self._state, feed_live=live, feed_trouble=trouble, unusable=unusable
             )
 
-    def places(self, orders: Iterable[wire.PlaceOrder]) -> None:
-        now = self._clock()
-        reported = {
-            order.hall: (order.left, now) for order in orders if order.kind is PlaceKind.ORDINARY
-        }
+    def places(self, orders: Sequence[wire.PlaceOrder]) -> None:
+        left = {order.hall: order.left for order in orders if order.kind is PlaceKind.ORDINARY}
+        beyond = {order.hall: order.left for order in orders if order.kind is PlaceKind.OVERRIDE}
         with self._lock:
-            self._state = replace(self._state, left={**self._state.left, **reported})
+            self._state = replace(
+                self._state,
+                left={**self._state.left, **left},
+                beyond={**self._state.beyond, **beyond},
+            )
 
     def measure(self, sent_at: int, answer: wire.ScanAnswer, now: int) -> None:
         """Measure the clock's error from four readings of the two clocks (as in RFC 5905 §8).

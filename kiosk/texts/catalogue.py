@@ -40,6 +40,21 @@ def each(words: Callable[[Language], T]) -> dict[Language, T]:
     return {language: words(language) for language in languages()}
 
 
+def counted(
+    language: Language, category: Callable[[int], str], texts: Mapping[str, tuple[str, str]]
+) -> dict[str, dict[str, str]]:
+    """Translate a table of texts with a count `n`: their forms by CLDR plural category.
+
+    `category` is the language's. Fields in braces are left for the page.
+    """
+    words = CATALOGUES.get(language)
+    examples = {category(n): n for n in reversed(range(200))}
+    return {
+        key: {name: words.ngettext(*pair, n) for name, n in examples.items()}
+        for key, pair in texts.items()
+    }
+
+
 def translated(language: Language, texts: Mapping[str, str]) -> dict[str, str]:
     """Translate a table of texts. Fields in braces are left for the page."""
     words = CATALOGUES.get(language)

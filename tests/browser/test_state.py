@@ -49,28 +49,47 @@ def test_every_file_of_the_pages_is_served(door: LiveDoor, page: Page) -> None:
     assert set(loaded.values()) == {200}
 
 
-def test_places_here_and_in_the_hall_are_in_view(door: LiveDoor, page: Page) -> None:
-    door.turn(Direction.ENTRY)
-    page.wait("the grant", lambda: page.text("free-number") == "8")
-    page.scan(badge(next(serials)))
-    page.wait("one less", lambda: page.text("free-number") == "7")
-    page.wait("the hall's", lambda: page.shown("#left") and page.text("left-number").isdigit())
+def shown_places(page: Page) -> str:
+    return f"{page.text('free-number')} {page.text('free-words')}"
 
 
-def test_a_hall_around_is_named_where_its_places_are_the_fewest(
+def test_one_number_of_places_is_in_view(
     door: LiveDoor, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    status, around = door.kiosk._door_status, {"zh": "展览", "en": "Exhibition"}
-    fewest = {"free_places": 3, "free_names": around, "hall_left": 12, "left_names": around}
-    monkeypatch.setattr(door.kiosk, "_door_status", lambda c: replace(status(c), **fewest))
-    page.wait("its name", lambda: page.text("free-words") == "本入口展览名额")
-    page.wait("its places", lambda: page.text("left-words") == "展览名额")
-    assert (page.text("free-number"), page.text("left-number")) == ("3", "12")
+    """Online it is the hall's, which the door can ask for, and offline the door's own."""
+    status = door.kiosk._door_status
+    around = {"zh": "展览", "en": "Exhibition"}
+
+    def told(expected: str, **fields: object) -> None:
+        monkeypatch.setattr(door.kiosk, "_door_status", lambda c: replace(status(c), **fields))
+        page.wait(expected, lambda: shown_places(page) == expected)
+
+    told("40 全场剩余名额", free_places=3, hall_left=40)
+    told("3 全场剩余名额", free_places=3, hall_left=1)  # the report is older
+    told("2 剩余名额（在其他入口）", free_places=0, hall_left=2)
+    told("0 全场剩余名额", free_places=0, hall_left=0)
+    told("12 展览剩余名额", free_places=3, free_names=around, hall_left=12, left_names=around)
     for size in SIZES:
         page.resize(size)
         page.holds_all()
+    told("3 本入口剩余名额", free_places=3, hall_left=None)
+    told("3 本入口剩余展览名额", free_places=3, free_names=around, hall_left=None)
+    page.click("#language")
+    told("1 place left in the hall", free_places=1, hall_left=1)
+    told("2 places left in the hall", free_places=1, hall_left=2)
+    told("1 place left, at another door", free_places=0, hall_left=1)
+    page.click("#language")
     monkeypatch.undo()
-    page.wait("its own", lambda: page.text("free-words") == "本入口名额")
+
+
+def test_offline_the_number_is_the_doors_own(door: LiveDoor, page: Page) -> None:
+    door.turn(Direction.ENTRY)
+    door.lose_server()
+    page.scan(badge(next(serials)))
+    page.wait("offline", lambda: page.text("free-words") == "本入口剩余名额")
+    assert page.text("free-number") == str(door.kiosk.board.state.status.free_places)
+    door.find_server()
+    page.wait("online", lambda: page.text("free-words") == "全场剩余名额")
 
 
 def test_place_that_is_slow_to_come_is_waited_for_in_sight(

@@ -66,6 +66,11 @@ def test_override_by_touch(door: LiveDoor, page: Page, size: tuple[int, int]) ->
     page.wait_for('[data-key="reason-vip"]')
     page.shot("supervisor-override")
     page.holds_all()
+    status = door.kiosk.board.state.status
+    left = f"全场还可放行 {status.limit_left} 人"
+    here = f"本入口还可放行 {status.limit_here} 人"
+    assert page.at(".limit").text.endswith(here if status.limit_left is None else left)
+    assert "不会超过法定上限" in page.at("#panel-view").text
     assert not page.at('[data-key="do"]').is_enabled()  # no reason yet
     page.click('[data-key="reason-vip"]')
     page.click('[data-key="do"]')

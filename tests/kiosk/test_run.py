@@ -11,6 +11,7 @@ import pytest
 from badges.admission.facts import Denied, Direction
 from badges.places.account import Order
 from badges.places.pool import PoolKey
+from badges.record import PlaceKind
 from badges.wire import wire
 from kiosk.camera.camera import CameraStatus, Frame
 from kiosk.config.settings import KioskSettings
@@ -86,7 +87,6 @@ def test_the_halls_places_and_the_battery_are_shown(
     kiosk.link.places([wire.PlaceOrder(HALL, 5, 0, 1, left=31)])
     shown = status(kiosk)
     assert (shown.hall_left, shown.battery_percent) == (31, 17)
-    assert shown.hall_left_at is not None
     kiosk.link.places([wire.PlaceOrder(HALL + 1, 5, 0, 1, left=2)])
     assert status(kiosk).hall_left == 31
 
@@ -294,6 +294,26 @@ def test_battery_and_disk(tmp_path: Path) -> None:
     assert battery_percent(tmp_path) == 87
     assert (disk_free_mb(tmp_path) or 0) > 0
     assert disk_free_mb(tmp_path / "nowhere") is None
+
+
+def test_how_many_more_overrides_may_admit_up_to_the_legal_limit(kiosk: Kiosk) -> None:
+    around = hall_facts(hall=HALL + 1, names={"en": "Exhibition"})
+    kiosk.replica.load(snapshot(outer=[wire.OuterFacts(around, [])]))
+    assert (status(kiosk).limit_left, status(kiosk).limit_here) == (None, 0)
+    beyond = PoolKey(HALL, PlaceKind.OVERRIDE)
+    kiosk.journal.obey(
+        [(PoolKey(HALL), Order(6, 0, 1)), (beyond, Order(1, 0, 1)),
+         (PoolKey(HALL + 1), Order(9, 0, 1))]
+    )  # fmt: skip
+    assert status(kiosk).limit_here == 7
+    kiosk.link.places(
+        [wire.PlaceOrder(HALL, 4, 0, 1, left=6),
+         wire.PlaceOrder(HALL, 1, 0, 1, left=2, override=True),
+         wire.PlaceOrder(HALL + 1, 9, 0, 1, left=7)]
+    )  # fmt: skip
+    assert status(kiosk).limit_left is None, "the hall around is not fully reported"
+    kiosk.link.places([wire.PlaceOrder(HALL + 1, 0, 0, 1, left=0, override=True)])
+    assert status(kiosk).limit_left == 7, "the hall around has fewer than the hall's 8"
 
 
 def test_the_fewest_places_are_shown_with_the_hall_that_they_are_of(kiosk: Kiosk) -> None:

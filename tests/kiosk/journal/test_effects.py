@@ -10,10 +10,10 @@ from badges.admission.facts import Admitted, Direction
 from badges.places.account import Order
 from badges.places.pool import PoolKey
 from badges.record import PlaceKind, StayRef
+from kiosk.door.facts import OVERRIDE_SERVES
 from kiosk.journal import journal as journals
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import Draft, Effect, OuterDraft
-from kiosk.supervisor.override import SERVES
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,
@@ -96,7 +96,7 @@ class TestWaits:
         with open_journal(tmp_path) as journal:
             journal.obey(orders((ordinary, 0, 1)))
             journal.obey([(PoolKey(HALL, PlaceKind.OVERRIDE), Order(beyond, 0, 1))])
-            assert (journal.has_place(HALL), journal.has_place(HALL, SERVES)) == expected
+            assert (journal.has_place(HALL), journal.has_place(HALL, OVERRIDE_SERVES)) == expected
 
 
 class TestAnswers:

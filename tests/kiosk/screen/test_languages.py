@@ -13,7 +13,7 @@ from badges.po import CatalogueError
 from kiosk.screen import create_screen
 from kiosk.screen.board import Board
 from kiosk.screen.camera_texts import CAMERA
-from kiosk.screen.texts import SUPERVISOR, WORDS
+from kiosk.screen.texts import COUNTED, SUPERVISOR, WORDS
 from kiosk.supervisor.texts import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, System
@@ -63,6 +63,9 @@ def write(directory: Path, text: str, locale: str = "fr") -> Path:
 FRENCH = 'msgid "Show your badge"\nmsgstr "Montrez votre badge"\n\nmsgid "Help"\nmsgstr "Aide"\n'
 
 
+ALL_KEYS = WORDS.keys() | SUPERVISOR.keys() | COUNTED.keys()
+
+
 def test_it_works() -> None:
     text = page(("zh", "en"))
     chinese, english = table_of(text)
@@ -72,7 +75,9 @@ def test_it_works() -> None:
     assert (chinese["tag"], chinese["name"]) == ("zh-Hans", "中文")
     assert chinese["words"]["idle"] == "请出示证件"
     assert english["words"]["idle"] == "Show your badge"
-    assert english["words"].keys() == chinese["words"].keys() == WORDS.keys() | SUPERVISOR.keys()
+    assert english["words"].keys() == chinese["words"].keys() == ALL_KEYS
+    assert english["words"]["waiting"] == {"one": "{n} scan waiting", "other": "{n} scans waiting"}
+    assert chinese["words"]["waiting"] == {"other": "{n} 次扫描待上传"}
 
 
 @pytest.mark.parametrize(
@@ -130,11 +135,15 @@ def test_a_damaged_file_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_chinese_is_complete_and_has_nothing_else() -> None:
     with CHINESE.open("rb") as file:
-        translated = {str(message.id) for message in read_po(file) if message.id and message.string}
+        messages = [message for message in read_po(file) if message.id and message.string]
+    translated = {
+        message.id if isinstance(message.id, str) else message.id[0] for message in messages
+    }
 
     assert marked_in_the_kiosk() == translated
     tables = (WORDS, SUPERVISOR, CAMERA, REFUSALS, OVERRIDE_REASONS, ANNUL_REASONS)
     used = {text for table in tables for text in table.values()} | {*System, *Code}
+    used |= {single for single, _many in COUNTED.values()}
     assert used <= translated | {Code.AS_IS}
 
 

@@ -18,7 +18,7 @@ from badges.wire.wire import CategoryFacts, HolderName
 from kiosk.door.answer import Answer
 from kiosk.screen.board import Board
 from kiosk.screen.feed import Feeds, encode_state, stream
-from kiosk.screen.texts import SUPERVISOR, WORDS
+from kiosk.screen.texts import COUNTED, SUPERVISOR, WORDS
 from kiosk.texts.messages import as_message
 from tests.kiosk.screen.screen_fixture import CODE, JPEG, NOW, Face, opened, post
 
@@ -133,7 +133,7 @@ def test_page_has_every_part_that_the_scripts_paint() -> None:
 
 
 def test_every_word_that_is_asked_for_is_there() -> None:
-    keys = WORDS.keys() | SUPERVISOR.keys()
+    keys = WORDS.keys() | SUPERVISOR.keys() | COUNTED.keys()
     sources = "".join(
         file.read_text() for file in (*STATIC.rglob("*.js"), TEMPLATES / "screen.html")
     )

@@ -74,13 +74,12 @@ def test_a_clock_that_was_set_is_unknown_again(link: Link, clocks: Clocks, jump:
 
 def test_the_newest_order_has_the_places_left_in_a_hall(link: Link, clocks: Clocks) -> None:
     link.places([wire.PlaceOrder(7, 5, 0, 1, left=40), wire.PlaceOrder(8, 5, 0, 1, left=3)])
-    first = clocks.wall
-    clocks.pass_by(2_000)
     link.places(
         [wire.PlaceOrder(7, 6, 0, 1, left=39), wire.PlaceOrder(7, 1, 0, 1, left=9, override=True)]
     )
 
-    assert link.state.left == {7: (39, clocks.wall), 8: (3, first)}
+    assert link.state.left == {7: 39, 8: 3}
+    assert link.state.beyond == {7: 9}
 
 
 def test_the_epoch_is_the_one_in_which_it_was_measured(link: Link, clocks: Clocks) -> None:

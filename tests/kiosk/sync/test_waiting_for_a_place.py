@@ -9,7 +9,7 @@ import pytest
 from badges.places.account import Order
 from badges.places.pool import PoolKey
 from badges.record import PlaceKind
-from kiosk.supervisor.override import SERVES
+from kiosk.door.facts import OVERRIDE_SERVES
 from tests.kiosk.support.door_fixture import HALL, LocalDoor
 from tests.kiosk.support.waits import Watched
 
@@ -74,7 +74,7 @@ def test_with_an_override_only_a_place_counts(full: LocalDoor) -> None:
         cast(Watched, full.journal._places_came).until_begun(2)
         full.journal.obey([(PoolKey(HALL, PlaceKind.OVERRIDE), Order(1, 0, 1))])
 
-    assert waited(full, both, None, kinds=SERVES) is True
+    assert waited(full, both, None, kinds=OVERRIDE_SERVES) is True
 
 
 def test_a_free_place_is_not_waited_for(door: LocalDoor) -> None:

@@ -15,6 +15,7 @@ from babel.messages.extract import extract_from_file
 import badges as badges_package
 import kiosk as kiosk_package
 from badges.admission import sentences
+from kiosk.screen.texts import COUNTED
 from kiosk.texts import catalogue
 from kiosk.texts.po import Catalogues
 
@@ -24,7 +25,7 @@ ANSWERS_CHINESE = (
     Path(badges_package.__file__).parent / "translations/zh_Hans/LC_MESSAGES/badges.po"
 )
 LOCALE = LANGUAGE = "eo"  # a name that the page knows; the texts are not Esperanto
-COUNTED = (sentences.HOURS, sentences.MINUTES, sentences.KEPT, sentences.KEPT_UNTIL)
+IN_ANSWERS = (sentences.HOURS, sentences.MINUTES, sentences.KEPT, sentences.KEPT_UNTIL)
 
 
 @cache
@@ -61,17 +62,20 @@ def add_files(directory: Path) -> Path:
     """The two files of the language, under their own directory."""
     at = directory / LOCALE / "LC_MESSAGES"
     at.mkdir(parents=True)
-    plural = {singular: (singular, many) for singular, many in COUNTED}
-    (at / "kiosk.po").write_text("\n".join(_entries(marked_in_the_kiosk())), "utf-8")
-    answers = [*_entries(marked_in_answers() - plural.keys()), *map(_counted, plural.values())]
+    kiosk = _entries(marked_in_the_kiosk(), COUNTED.values())
+    (at / "kiosk.po").write_text("\n".join(kiosk), "utf-8")
+    answers = _entries(marked_in_answers(), IN_ANSWERS)
     (at / "badges.po").write_text("\n".join(answers), "utf-8")
     return directory
 
 
-def _entries(texts: Iterable[str]) -> Iterator[str]:
+def _entries(marked: Iterable[str], counted: Iterable[tuple[str, str]]) -> Iterator[str]:
+    plural = dict(counted)
+    texts = [text for text in marked if text not in plural]
     yield 'msgid ""\nmsgstr "Plural-Forms: nplurals=2; plural=n!=1;\\n"\n'
     for text in sorted(texts):
         yield f"msgid {_quoted(text)}\nmsgstr {_quoted(made_up(text))}\n"
+    yield from map(_counted, plural.items())
 
 
 def _counted(texts: tuple[str, str]) -> str:

@@ -19,7 +19,7 @@ from kiosk.screen import create_screen
 from kiosk.screen.board import Board
 from kiosk.screen.camera_page import add_camera_page
 from kiosk.screen.camera_texts import CAMERA
-from kiosk.screen.texts import SUPERVISOR, WORDS
+from kiosk.screen.texts import COUNTED, SUPERVISOR, WORDS
 from kiosk.supervisor.texts import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, Message, System
@@ -52,8 +52,11 @@ def test_the_page_with_all_its_words() -> None:
     content = re.search(r'name="hallkeeper-languages" content="([^"]*)"', page)
     assert content
     words = json.loads(unescape(content[1]))[0]["words"]
-    assert words.keys() == WORDS.keys() | SUPERVISOR.keys()
-    assert [text for text in words.values() if left_out(text)] == []
+    assert words.keys() == WORDS.keys() | SUPERVISOR.keys() | COUNTED.keys()
+    forms = [words.pop(key) for key in COUNTED]
+    assert {tuple(sorted(form)) for form in forms} == {("one", "other")}
+    texts = [*words.values(), *(text for form in forms for text in form.values())]
+    assert [text for text in texts if left_out(text)] == []
 
 
 def camera_page(eye: Eye | None) -> Callable[[], list[str]]:
@@ -96,6 +99,7 @@ def test_nothing_marked_was_left_out() -> None:
     acts |= {"The entry of {time} does not count. {name}: {why}", "The holder may enter again"}
     tables = (WORDS, SUPERVISOR, CAMERA, REFUSALS, OVERRIDE_REASONS, ANNUL_REASONS)
     driven = {text for table in tables for text in table.values()} | {*Code, *System} | acts
+    driven |= {single for single, _many in COUNTED.values()}
     app = create_screen(Board(), lambda: None, languages=(LANGUAGE,))
     page = words_on(opened(app).get("/").text)
     closed = words_on(app.test_client().get("/").text)

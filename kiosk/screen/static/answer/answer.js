@@ -1,6 +1,7 @@
 // Paints one answer, or the invitation to show a badge. Texts are put in only by textContent.
 
 import { paintProgramme } from "./programme.js";
+import { placesWords } from "../shared/places.js";
 import { clock, nameIn, put, say, shown, wideness } from "../shared/words.js";
 
 export const TONES = ["admit", "look", "deny", "goodbye", "seen"];
@@ -25,9 +26,11 @@ export function paintIdle(status, picture) {
     reason: say(reason, { point: status?.roll_call ?? "" }, language),
     next_step: next ? say(next, {}, language) : "",
   }));
-  for (const id of ["answer-direction", "answer-time", "answer-free", "answer-by"]) put(at(id), "");
-  if (tone === "rolling" && status.shift) put(at("answer-free"), say("rolling_counts", status.shift));
-  if (tone === "resting" && status.shift) put(at("answer-free"), say("resting_counts", status.shift));
+  for (const id of ["answer-direction", "answer-time", "answer-counts", "answer-by"]) put(at(id), "");
+  const counts = { rolling: ["seen"], resting: ["admitted", "denied", "exits", "overrides"] }[tone];
+  if (counts && status.shift) {
+    put(at("answer-counts"), counts.map((key) => say(key, { n: status.shift[key] })).join(" · "));
+  }
   at("holder").hidden = true;
   paintProgramme(tone === "idle" ? status : null);
 }
@@ -42,7 +45,7 @@ export function paintAnswer(answer, status) {
   paintSpeaks(answer, status);
   put(at("answer-direction"), toneOf(answer) === "seen" ? "" : say(answer.direction === "exit" ? "exit" : "entry"));
   put(at("answer-time"), clock(answer.at, status.time_zone, true));
-  put(at("answer-free"), toneOf(answer) === "seen" ? "" : freeWords(answer));
+  put(at("answer-counts"), "");
   put(at("answer-by"), answer.by && answer.act === "scan" ? say("by", { name: answer.by }) : "");
 }
 
@@ -72,19 +75,12 @@ export function paintLost() {
   at("lost-word").parentElement.style.setProperty("--ems", ems(say("lost")));
 }
 
-// Says how many places are left here, with the hall's name where it is a hall around this one.
-function freeWords(answer) {
-  const [n, hall] = [answer.free_places, nameIn(answer.free_names)];
-  return hall ? say("answer_free_of", { n, hall }) : say("answer_free", { n });
-}
-
 // Says the same to those who hear the page.
 export function spoken(answer, status) {
   const words = wordsIn(answer, shown.first);
   const speaks = speaksWords(answer, status, shown.first);
   const who = [speaks, answer.holder?.name, nameIn(answer.category?.names)];
-  const free = freeWords(answer);
-  return [words.word, words.reason, words.next_step, ...who, free].filter(Boolean).join(". ");
+  return [words.word, words.reason, words.next_step, ...who, placesWords(status)].filter(Boolean).join(". ");
 }
 
 export function paintLast(answers, status) {

@@ -21,9 +21,19 @@ export function turnLanguages() {
   if (all.length > 1) startWith(all[1].language);
 }
 
+// A text with a count has a form for each plural category of the language, and takes it by `n`.
 export function say(key, values = {}, language = shown.first) {
-  const text = language.words[key] ?? key;
+  const found = language.words[key] ?? key;
+  const text = typeof found === "string" ? found : found[plural(values.n, language)] ?? found.other;
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+}
+
+function plural(n, language) {
+  try {
+    return new Intl.PluralRules(language.tag).select(n);
+  } catch {
+    return "other"; // A made-up language has no rules.
+  }
 }
 
 // Returns the text in this language, or else in any. Names come as {"en": …, "zh": …}.

@@ -1,6 +1,7 @@
 // Paints the state of the kiosk, with place, direction, connection, scans waiting, camera, clock
 // and battery.
 
+import { places } from "../shared/places.js";
 import { age, cameraWords, clock, nameIn, put, say, wideness } from "../shared/words.js";
 
 const SKEW_MS = 2000; // Nobody has to care about a smaller difference of clocks.
@@ -39,7 +40,6 @@ export function paintLink(status, now) {
 // Shows that none of the values above is known to hold any more.
 export function paintUnknown() {
   setText("free-number", "–");
-  setText("left-number", "–");
   at("free").dataset.level = "";
   setState("state-link", say("lost_reason"), "bad");
 }
@@ -51,24 +51,10 @@ export function paintScanner(repaired) {
 }
 
 function paintPlaces(status) {
-  setText("free-number", String(status.free_places));
-  // The fewest places may be those of a hall around this one, which is then named.
-  const scarce = nameIn(status.free_names);
-  setText("free-words", scarce ? say("places_here_of", { hall: scarce }) : say("places_here"));
-  at("free").dataset.level = level(status.free_places);
-  const known = status.hall_left !== null && status.hall_left !== undefined;
-  at("left").hidden = !known;
-  if (!known) return;
-  setText("left-number", String(status.hall_left));
-  const then = !status.online && status.hall_left_at;
-  const time = then && clock(status.hall_left_at, status.time_zone);
-  setText("left-words", leftWords(nameIn(status.left_names), time));
-}
-
-function leftWords(around, time) {
-  if (around && time) return say("places_hall_of_at", { hall: around, time });
-  if (around) return say("places_hall_of", { hall: around });
-  return time ? say("places_hall_at", { time }) : say("places_hall");
+  const { n, words } = places(status);
+  setText("free-number", String(n));
+  setText("free-words", words);
+  at("free").dataset.level = level(n);
 }
 
 function level(places) {
@@ -89,8 +75,7 @@ function paintDirection(status) {
 
 function paintWaiting(status) {
   const n = status.scans_waiting;
-  const key = n === 0 ? "waiting_none" : n === 1 ? "waiting_one" : "waiting";
-  setState("state-waiting", say(key, { n }), n === 0 ? "good" : "");
+  setState("state-waiting", say(n === 0 ? "waiting_none" : "waiting", { n }), n === 0 ? "good" : "");
 }
 
 function paintCamera(status) {

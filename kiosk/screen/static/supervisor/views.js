@@ -119,7 +119,7 @@ const because = (act) => ({
   facts: ({ status, memory }) => {
     const chance = status[`can_${act}`];
     if (chance && memory.seq === undefined) Object.assign(memory, { seq: chance.seq, who: target(chance) });
-    return [chance?.seq, memory.seq];
+    return [chance?.seq, memory.seq, act === "override" && limit(status)];
   },
   paint: (panel) => {
     const chance = panel.status[`can_${act}`];
@@ -130,14 +130,29 @@ const because = (act) => ({
     }
     const form = Object.assign(el("form"), { className: "because" });
     const title = el("h3", say(`${act}_why`, { who: memory.who }));
+    title.append(" · ", timeLeft(chance.until));
     const note = noteField(panel);
     const done = button(say(`${act}_do`), () => {}, { className: "do", key: "do" });
     done.type = "submit";
-    form.append(title, timeLeft(chance.until), choices(panel, act, note, done), note, done);
+    const about = act === "override" ? [el("p", say("override_what")), limitLine(panel.status)] : [];
+    form.append(title, ...about, choices(panel, act, note, done), note, done);
     form.addEventListener("submit", (event) => { event.preventDefault(); sayWhy(panel, act); });
     return [form];
   },
 });
+
+// Returns how many more people overrides may admit: the hall's number online, the door's own offline.
+function limit(status) {
+  const known = status.online && status.limit_left != null;
+  return { key: known ? "limit_left" : "limit_here", n: known ? status.limit_left : status.limit_here };
+}
+
+function limitLine(status) {
+  const { key, n } = limit(status);
+  const line = Object.assign(el("p", say(key, { n })), { className: "limit" });
+  line.dataset.level = n > 0 ? "" : "none";
+  return line;
+}
 
 function choices(panel, act, note, done) {
   const box = Object.assign(el("fieldset"), { className: "choices" });
