@@ -61,7 +61,10 @@ def _revoked(badge: Credential, at: int, facts: Facts) -> Denied | None:
 
 
 def _superseded(badge: Credential, at: int, facts: Facts) -> Denied | None:
-    return Denied(Reason.SUPERSEDED) if badge.issue < facts.holder.highest_issue else None
+    """Deny earlier issues, and later ones that staff took back."""
+    highest, withdrawn_to = facts.holder.highest_issue, facts.holder.withdrawn_to
+    is_void = badge.issue < highest or highest < badge.issue <= withdrawn_to
+    return Denied(Reason.SUPERSEDED) if is_void else None
 
 
 def _likely_copy(badge: Credential, at: int, facts: Facts) -> Denied | None:

@@ -99,6 +99,7 @@ class Holder:
 
     revoked: bool = False
     highest_issue: int = 0  # 0: unknown
+    withdrawn_to: int = 0  # issues above `highest_issue` up to this one are void; 0: none
     copied_issue: int = 0  # badges up to this issue are likely copies; 0: none
     # Known day credentials, each as the issue that it replaces and its day.
     day_credentials: frozenset[tuple[int, int]] = frozenset()

@@ -114,6 +114,8 @@ class HolderFacts(Struct, frozen=True, forbid_unknown_fields=True):
     day_credentials: (
         Annotated[list[tuple[Count, Count]], Meta(max_length=DAY_CREDENTIALS_MAX)] | UnsetType
     ) = UNSET
+    # Issues above `highest_issue` up to this one are void: staff took back a new badge.
+    withdrawn_to: Count | UnsetType = UNSET
 
 
 class StayFacts(Struct, frozen=True, forbid_unknown_fields=True):

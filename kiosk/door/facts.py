@@ -69,9 +69,11 @@ class Known:
 
     def holder(self, serial: int, context: DoorContext, transaction: JournalTransaction) -> Holder:
         highest, revoked = self._replica.holder(serial)
+        withdrawn_to, seen = self._replica.withdrawn_to(serial), transaction.seen_issue(serial)
         return Holder(
             revoked=revoked,
-            highest_issue=max(highest, transaction.seen_issue(serial)),
+            highest_issue=highest if seen <= withdrawn_to else max(highest, seen),
+            withdrawn_to=withdrawn_to,
             copied_issue=self._replica.copied_issue(serial),
             day_credentials=frozenset(
                 self._replica.day_credentials(serial) | transaction.seen_days(serial)

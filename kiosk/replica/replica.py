@@ -25,8 +25,8 @@ from kiosk.replica.door_context import DoorContext, read_door_context
 _NO_OTHERS: Mapping[int, Collection[StayRef]] = {}
 FRESH_SAVED_MS = 10_000  # interval for storing the age if nothing else is written
 _PUT_HOLDER = (
-    "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked, copied_issue)"
-    " VALUES (?, ?, ?, ?)"
+    "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked, copied_issue, withdrawn_to)"
+    " VALUES (?, ?, ?, ?, ?)"
 )
 
 
@@ -219,6 +219,14 @@ class Replica:
             ).fetchone()
         return row[0] if row else 0
 
+    def withdrawn_to(self, serial: int) -> int:
+        """The issue up to which badges above the highest issue are void; 0: none."""
+        with self._reading:
+            row = self._reader.execute(
+                "SELECT withdrawn_to FROM holder WHERE serial = ?", (serial,)
+            ).fetchone()
+        return row[0] if row else 0
+
     def day_credentials(self, serial: int) -> set[tuple[int, int]]:
         """The holder's day credentials, each as the issue that it replaces and its day."""
         with self._reading:
@@ -364,8 +372,15 @@ class Replica:
                 raise
 
 
-def _holder_row(holder: wire.HolderFacts) -> tuple[int, int, int, int]:
-    return holder.serial, holder.highest_issue, int(holder.revoked), holder.copied_issue
+def _holder_row(holder: wire.HolderFacts) -> tuple[int, int, int, int, int]:
+    withdrawn_to = 0 if holder.withdrawn_to is UNSET else holder.withdrawn_to
+    return (
+        holder.serial,
+        holder.highest_issue,
+        int(holder.revoked),
+        holder.copied_issue,
+        withdrawn_to,
+    )
 
 
 def _put_days(db: sqlite3.Connection, holder: wire.HolderFacts) -> None:

@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-VERSION = 4
+VERSION = 5
 BUSY_TIMEOUT_MS = 5_000
 
 # SQLite's message about damaged names may be invalid UTF-8, which Python can't decode.
@@ -31,7 +31,8 @@ _TABLES = (
         serial INTEGER PRIMARY KEY,
         highest_issue INTEGER NOT NULL,
         revoked INTEGER NOT NULL,
-        copied_issue INTEGER NOT NULL
+        copied_issue INTEGER NOT NULL,
+        withdrawn_to INTEGER NOT NULL
     ) STRICT
     """,
     # The server's day credentials, each by the issue that it replaces.

@@ -296,6 +296,18 @@ CREATE TABLE badge (
 -- Printed cards that are still at the desk.
 CREATE INDEX badge_to_collect ON badge (serial, issue) WHERE printed > 0 AND collected_at IS NULL;
 
+-- Badges that staff took back within a minute, so that the one before is valid again. Their numbers
+-- are never used again.
+CREATE TABLE withdrawn_badge (
+    serial INTEGER NOT NULL REFERENCES attendee,
+    issue INTEGER NOT NULL,
+    credential TEXT NOT NULL UNIQUE,
+    lookup BLOB NOT NULL,
+    names_row INTEGER NOT NULL UNIQUE,
+    withdrawn_at INTEGER NOT NULL,
+    PRIMARY KEY (serial, issue)
+) STRICT;
+
 -- The box or letter at the desk where a person's card is, as staff noted it.
 CREATE TABLE card_box (
     serial INTEGER PRIMARY KEY REFERENCES attendee,

@@ -95,6 +95,7 @@ def facts() -> st.SearchStrategy[Facts]:
             Holder,
             revoked=st.booleans(),
             highest_issue=st.integers(0, 3),
+            withdrawn_to=st.integers(0, 3),
             copied_issue=st.integers(0, 3),
             day_credentials=day_credentials,
             invited_to=session_ids,

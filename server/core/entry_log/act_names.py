@@ -52,6 +52,7 @@ class Act(StrEnum):
     PROTOCOL_GUEST_CLEARED = "protocol_guest_cleared"
     BADGES_ISSUED = "badges_issued"
     BADGE_REISSUED = "badge_reissued"
+    BADGE_WITHDRAWN = "badge_withdrawn"
     BADGE_REVOKED = "badge_revoked"
     BADGE_REINSTATED = "badge_reinstated"
     DAY_CREDENTIAL_ISSUED = "day_credential_issued"

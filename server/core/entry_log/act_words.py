@@ -151,6 +151,9 @@ WORDS: Mapping[Act, Words] = {
     Act.BADGE_REISSUED: Words(
         N_("Replaced a badge"), (N_("Badge %(serial)s, issue %(issue)s"), "(%(reason)s)")
     ),
+    Act.BADGE_WITHDRAWN: Words(
+        N_("Took a new badge back: the one before is valid again"), _OF_ISSUE
+    ),
     Act.BADGE_REVOKED: Words(N_("Revoked a badge"), _OF_BADGE),
     Act.BADGE_REINSTATED: Words(N_("Reinstated a badge"), _OF_BADGE),
     Act.DAY_CREDENTIAL_ISSUED: Words(

@@ -182,10 +182,13 @@ def _exceptions(db: Connection, days: bool = False) -> list[wire.HolderFacts]:
         row["serial"]: wire.HolderFacts(row["serial"], row["highest_issue"], bool(row["revoked"]))
         for row in rows
     }
-    copied = db.execute("SELECT serial FROM likely_copy WHERE cleared_at IS NULL").fetchall()
+    more = db.execute(
+        "SELECT serial FROM likely_copy WHERE cleared_at IS NULL"
+        " UNION SELECT serial FROM withdrawn_badge"
+    ).fetchall()
     if days:
-        copied += db.execute("SELECT DISTINCT serial FROM day_credential").fetchall()
-    facts |= {serial: copies.holder_facts(db, serial) for (serial,) in copied}
+        more += db.execute("SELECT DISTINCT serial FROM day_credential").fetchall()
+    facts |= {serial: copies.holder_facts(db, serial) for (serial,) in more}
     if days:
         return list(facts.values())
     return [msgspec.structs.replace(holder, day_credentials=UNSET) for holder in facts.values()]

@@ -142,6 +142,7 @@ class Judge:
             or person["revoked_at"] is not None
             or person["copied_at"] is not None
             or person["has_days"]
+            or person["withdrawn_to"] is not None
             or hall not in self._rules.halls
             or any(around.keeps_places for around in (self._rules.halls[hall], *outer))
             or (self._rules.sessions(hall, at) and self._guest(record.serial or 0))
@@ -169,6 +170,7 @@ class Judge:
             holder=Holder(
                 revoked=person["revoked_at"] is not None and person["revoked_at"] <= at,
                 highest_issue=person["issue"] if issued_by_then else 0,
+                withdrawn_to=person["withdrawn_to"] or 0,
                 copied_issue=_copied_issue(person, at),
                 day_credentials=self._days(record.serial or 0, at)
                 if person["has_days"]

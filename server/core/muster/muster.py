@@ -194,9 +194,10 @@ def _is_doubtful(db: Connection, sighting: RollCallScan) -> bool:
     """Return whether another person may have had the badge: it is void or suspected as a copy."""
     row = db.execute(
         "SELECT a.revoked_at IS NOT NULL OR ? < (SELECT COALESCE(MAX(issue), 0) FROM badge b"
-        " WHERE b.serial = a.serial) OR EXISTS (SELECT 1 FROM likely_copy c WHERE c.serial ="
+        " WHERE b.serial = a.serial) OR EXISTS (SELECT 1 FROM withdrawn_badge w WHERE w.serial ="
+        " a.serial AND w.issue = ?) OR EXISTS (SELECT 1 FROM likely_copy c WHERE c.serial ="
         " a.serial AND c.issue >= ? AND c.cleared_at IS NULL) FROM attendee a WHERE a.serial = ?",
-        (sighting.issue, sighting.issue, sighting.serial),
+        (sighting.issue, sighting.issue, sighting.issue, sighting.serial),
     ).fetchone()
     return row is None or bool(row[0])
 

@@ -201,10 +201,11 @@ def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:
         f"SELECT {issue},"
         " EXISTS (SELECT 1 FROM attendee WHERE serial = ? AND revoked_at IS NOT NULL)"
         "  OR EXISTS (SELECT 1 FROM unknown_holder WHERE serial = ? AND revoked_at IS NOT NULL),"
-        " COALESCE((SELECT issue FROM likely_copy WHERE serial = ? AND cleared_at IS NULL), 0)",
-        (serial,) * 5,
+        " COALESCE((SELECT issue FROM likely_copy WHERE serial = ? AND cleared_at IS NULL), 0),"
+        " (SELECT COALESCE(MAX(issue), 0) FROM withdrawn_badge WHERE serial = ?)",
+        (serial,) * 6,
     ).fetchone()
-    highest_issue, revoked, copied_issue = row
+    highest_issue, revoked, copied_issue, withdrawn_to = row
     days = db.execute(
         "SELECT issue, day FROM day_credential WHERE serial = ? ORDER BY issue, day LIMIT ?",
         (serial, wire.DAY_CREDENTIALS_MAX),
@@ -215,4 +216,5 @@ def holder_facts(db: Connection, serial: int) -> wire.HolderFacts:
         bool(revoked),
         copied_issue,
         [(row["issue"], row["day"]) for row in days] or UNSET,
+        withdrawn_to if withdrawn_to > highest_issue else UNSET,
     )

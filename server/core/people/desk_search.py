@@ -46,6 +46,7 @@ class Found:
 
     people: list[Hit]
     more: bool
+    scanned: int | None = None  # the issue of the card whose code was scanned
 
 
 def find(db: Connection, text: str, *, limit: int, event: Event | None = None) -> Found:
@@ -56,7 +57,8 @@ def find(db: Connection, text: str, *, limit: int, event: Event | None = None) -
     """
     scanned = _scanned(db, text.strip(), event)
     if scanned is not None:
-        return Found(_hits(db, [scanned]), more=False)
+        serial, issue = scanned
+        return Found(_hits(db, [serial]), more=False, scanned=issue)
     ranks: dict[int, int] = {}
     more = False
     for words in readings(text):
@@ -67,21 +69,23 @@ def find(db: Connection, text: str, *, limit: int, event: Event | None = None) -
     return Found(_hits(db, ordered[: max(0, limit)]), more=more or len(ordered) > limit)
 
 
-def _scanned(db: Connection, text: str, event: Event | None) -> int | None:
+def _scanned(db: Connection, text: str, event: Event | None) -> tuple[int, int | None] | None:
+    """Return the holder and the issue of a scanned code. A link that was revoked has no issue."""
     if text.startswith(_CREDENTIAL) and text.isascii():
         row = db.execute(
-            "SELECT serial FROM badge WHERE credential = ? UNION ALL"
-            " SELECT serial FROM day_credential WHERE credential = ?",
-            (text, text),
+            "SELECT serial, issue FROM badge WHERE credential = ? UNION ALL"
+            " SELECT serial, issue FROM day_credential WHERE credential = ? UNION ALL"
+            " SELECT serial, issue FROM withdrawn_badge WHERE credential = ?",
+            (text, text, text),
         ).fetchone()
-        return None if row is None else int(row["serial"])
+        return None if row is None else (int(row["serial"]), int(row["issue"]))
     link = _LINK.search(text)
     if link is None or event is None:
         return None
     try:
-        return open_link(db, event, link[1])[0]
+        return open_link(db, event, link[1])
     except GoneLinkError as error:
-        return error.serial  # The link is void, but its holder is at the desk.
+        return error.serial, None  # The link is void, but its holder is at the desk.
     except PhoneTokenError:
         return None
 

@@ -38,6 +38,8 @@ from server.storage.connection import Connection
 from server.storage.tables import tables
 
 ISSUE_MAX = 255
+WITHDRAW_MS = 60_000
+REISSUE_REASONS = ("lost", "stolen", "damaged", "misprint", "changed")
 _REASON = re.compile(r"[a-z_]{1,32}")
 
 
@@ -105,18 +107,51 @@ def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int,
     holder = attendees.attendee(db, serial)
     if holder.revoked_at is not None:
         raise IssuingError(N_("This badge is revoked: reinstate the attendee first."))
-    if holder.issue >= ISSUE_MAX:
+    issue = _next_issue(db, holder)
+    if issue > ISSUE_MAX:
         raise IssuingError(
             N_("This attendee has had %(most)s badges, the most there are: register them anew."),
             most=ISSUE_MAX,
         )
     row = newest_names_row(db) + 1
-    tables(db).table("badge").insert(_make(event, holder, holder.issue + 1, row, now))
+    tables(db).table("badge").insert(_make(event, holder, issue, row, now))
     _publish_holder(db, serial)
     changes.publish(db, wire.NamesChanged())
-    subject: Subject = {"serial": serial, "issue": holder.issue + 1, "reason": reason}
+    subject: Subject = {"serial": serial, "issue": issue, "reason": reason}
     entry_log.act(db, by, Act.BADGE_REISSUED, subject, now)
     return current_badge(db, serial)
+
+
+def withdraw(db: Connection, serial: int, *, now: int, by: str) -> None:
+    """Take the newest badge back, which makes it void and the one before it valid again.
+
+    Raises UnknownAttendeeError, NoBadgeError, or IssuingError later than `WITHDRAW_MS`, after a
+    revocation, and for a first badge.
+    """
+    holder, badge = attendees.attendee(db, serial), current_badge(db, serial)
+    if now - badge.issued_at > WITHDRAW_MS:
+        raise IssuingError(N_("This badge is older than a minute: issue the next one instead."))
+    if holder.revoked_at is not None or len(badges_of(db, serial)) == 1:
+        raise IssuingError(N_("There is no earlier badge that can be valid again."))
+    db.execute(
+        "INSERT INTO withdrawn_badge (serial, issue, credential, lookup, names_row, withdrawn_at)"
+        " SELECT serial, issue, credential, lookup, names_row, ? FROM badge"
+        " WHERE serial = ? AND issue = ?",
+        (now, serial, badge.issue),
+    )
+    db.execute("DELETE FROM badge WHERE serial = ? AND issue = ?", (serial, badge.issue))
+    # The earlier badge may show what has changed since; `holder_reissued` removed this mark.
+    db.execute("INSERT INTO changed_holder VALUES (?) ON CONFLICT DO NOTHING", (serial,))
+    _publish_holder(db, serial)
+    subject: Subject = {"serial": serial, "issue": badge.issue}
+    entry_log.act(db, by, Act.BADGE_WITHDRAWN, subject, now)
+
+
+def _next_issue(db: Connection, holder: Attendee) -> int:
+    (withdrawn,) = db.execute(
+        "SELECT COALESCE(MAX(issue), 0) FROM withdrawn_badge WHERE serial = ?", (holder.serial,)
+    ).fetchone()
+    return int(max(holder.issue, withdrawn)) + 1
 
 
 def revoke(db: Connection, serial: int, *, reason: str, now: int, by: str) -> None:
@@ -306,7 +341,7 @@ def _holder_name(holder: Attendee) -> wire.HolderName:
 def newest_names_row(db: Connection) -> int:
     newest = [
         db.execute(f"SELECT COALESCE(MAX(names_row), 0) FROM {table}").fetchone()[0]
-        for table in ("badge", "day_credential")
+        for table in ("badge", "day_credential", "withdrawn_badge")
     ]
     return int(max(newest))
 

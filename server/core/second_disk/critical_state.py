@@ -76,6 +76,7 @@ KEPT = (
     Kept("place_account", ("hall_id", "override", "kiosk", "generation"), only=("fenced",)),
     Kept("staff_user", ("user_id",)),
     Kept("badge", ("serial", "issue"), where="issue > 1"),
+    Kept("withdrawn_badge", ("serial", "issue")),
     Kept("day_credential", ("serial", "issue", "day"), without=("printed", "printed_at")),
     Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
     Kept("unknown_holder", ("serial",)),
@@ -90,7 +91,14 @@ KEPT = (
 )
 _TABLES = tuple(kept.table for kept in KEPT)
 # missing in files of earlier versions
-_SINCE = {"unknown_holder", "door_from", "day_credential", "api_token", "webhook_endpoint"}
+_SINCE = {
+    "withdrawn_badge",
+    "unknown_holder",
+    "door_from",
+    "day_credential",
+    "api_token",
+    "webhook_endpoint",
+}
 # Conditions for inserts. New rows that come by the thousand are not critical.
 _INSERTS = {"badge": "NEW.issue > 1", "attendee": None}
 

@@ -7,7 +7,9 @@ from server.storage.connection import Connection
 from server.storage.database import undone_alone
 from server.storage.errors import ConstraintError
 
-_OF_HOLDERS = frozenset({"badge", "day_credential", "attendee", "unknown_holder"})
+_OF_HOLDERS = frozenset(
+    {"badge", "withdrawn_badge", "day_credential", "attendee", "unknown_holder"}
+)
 _REVOKED = next(kept for kept in critical_state.KEPT if kept.table == "attendee")
 
 
@@ -33,6 +35,11 @@ def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[s
         skipped += len(failed)
         if taken:
             gained[kept.table] = taken
+    # The backup may have a badge that was taken back later.
+    db.execute(
+        "DELETE FROM badge WHERE EXISTS (SELECT 1 FROM withdrawn_badge w"
+        " WHERE w.serial = badge.serial AND w.issue = badge.issue)"
+    )
     if _unknown_holders(db) > unknown:
         gained["unknown_holder"] = _unknown_holders(db) - unknown
     for kiosk, generation in db.execute(
@@ -61,6 +68,9 @@ def _take_all(
 
 def _take(db: Connection, kept: critical_state.Kept, row: dict[str, Any]) -> bool:
     if kept.table in _OF_HOLDERS and not _is_known(db, row["serial"]):
+        if kept.table == "withdrawn_badge":
+            # Doors can't be told which one is valid: both become void.
+            row = {**row, "issue": row["issue"] + 1}
         _keep_unknown(db, row)
         return False
     # This backup does know the holder.

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ from server.features.attendees import flag, story
 from server.features.editing import guests, people
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n
-from server.web.about import about
+from server.web.about import VALUES, about
 from server.web.forms import whole
 from server.web.services import services
 
@@ -33,13 +33,7 @@ PAGE_ROWS = 50
 PAGES_MAX = 10_000
 SESSIONS_OFFERED = 200
 SESSIONS_SHOWN = 30
-REISSUE_REASONS = {
-    "first": N_("First badge"),
-    "lost": N_("Lost"),
-    "damaged": N_("Damaged or unreadable"),
-    "changed": N_("Name or organisation changed"),
-    "stolen": N_("Stolen, or in the wrong hands"),
-}
+FIRST = "first"
 REVOKE_REASONS = {
     "withdrawn": N_("Registration withdrawn"),
     "conduct": N_("Conduct"),
@@ -86,6 +80,7 @@ def person(number: str) -> str:
     programme = store.programme_for(db, attendee.serial, after=here.now(), limit=SESSIONS_SHOWN + 1)
     link = _phone_link(badge) if badge and may_link else ""
     newest_link = phone_links.link(db, attendee.serial)
+    reasons = VALUES["reason"]
     return render_template(
         "person.html",
         person=attendee,
@@ -106,7 +101,11 @@ def person(number: str) -> str:
         link=link,
         link_symbol=symbol_svg(link, level="L") if link else "",
         link_revoked_at=newest_link.revoked_at,
-        reissue_reasons={key: _(REISSUE_REASONS[key]) for key in REISSUE_REASONS if key != "first"},
+        reissue_reasons={key: _(reasons[key]) for key in issuing.REISSUE_REASONS},
+        may_withdraw=badge is not None
+        and badge.issue > 1
+        and attendee.revoked_at is None
+        and here.now() - badge.issued_at <= issuing.WITHDRAW_MS,
         revoke_reasons={key: _(words) for key, words in REVOKE_REASONS.items()},
         reinstate_reasons={key: _(words) for key, words in REINSTATE_REASONS.items()},
         kept_place=kept_places.kind_of(db, attendee.serial),
@@ -226,7 +225,7 @@ def day_card(number: str, day: int) -> AnyResponse:
 @auth.allow("badge_desk")
 def reissue(number: str) -> AnyResponse:
     serial = _attendee(number).serial
-    reason = _confirmed(REISSUE_REASONS)
+    reason = _confirmed((FIRST, *issuing.REISSUE_REASONS))
     if reason is None:
         return _unconfirmed(number)
     event = services().event
@@ -251,6 +250,29 @@ def reissue(number: str) -> AnyResponse:
 
     refused = (issuing.IssuingError,)
     return forms.perform(step, message, back=_back(number), refused=refused, words=i18n.said)
+
+
+@blueprint.post("/<number>/withdraw")
+@auth.allow("badge_desk")
+def withdraw(number: str) -> AnyResponse:
+    """Take the badge back that was issued within the last minute."""
+    serial, seen = _attendee(number).serial, request.form.get("issue", type=whole)
+
+    def step(db: Connection, by: str, now: int) -> int:
+        if attendees.attendee(db, serial).issue != seen:
+            abort(409)
+        issuing.withdraw(db, serial, by=by, now=now)
+        return attendees.attendee(db, serial).issue
+
+    return forms.perform(
+        step,
+        lambda issue: str(
+            _("Issue %(issue)s is valid again at every door. Destroy the new card.", issue=issue)
+        ),
+        back=_back(number),
+        refused=(issuing.IssuingError,),
+        words=i18n.said,
+    )
 
 
 @blueprint.post("/<number>/link/revoke")
@@ -417,7 +439,7 @@ def _note(act: Act, subject: Mapping[str, str | int | None]) -> None:
     here.database.write(lambda db: entry_log.act(db, by, act, subject, here.now()))
 
 
-def _confirmed(reasons: Mapping[str, str]) -> str | None:
+def _confirmed(reasons: Collection[str]) -> str | None:
     reason = request.form.get("reason", "")
     return reason if reason in reasons and request.form.get("confirm") == "yes" else None
 

@@ -39,7 +39,6 @@ PNGS_MAX = 500
 PNGS_AT_ONCE = 20
 LATIN_SHOWN = 20
 ISSUE_AT_ONCE = 2_000  # In one transaction, which delays the doors' scans
-REASONS = ("lost", "damaged", "changed", "stolen")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -93,7 +92,7 @@ def issue(event_dir: Path, changed: bool, dry_run: bool) -> None:
 @event_option
 @click.option(
     "--reason",
-    type=click.Choice(REASONS),
+    type=click.Choice(issuing.REISSUE_REASONS),
     required=True,
     help="Recorded in the entry log.",
 )

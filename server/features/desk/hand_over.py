@@ -16,7 +16,6 @@ from server.features.printers.states import NoPrinterError
 from server.storage.connection import Connection
 
 FIRST = "first"
-REASONS = ("lost", "stolen", "misprint", "changed")
 
 
 def print_badge(db: Connection, event: Event, form: Form, serial: int) -> Done:
@@ -42,7 +41,7 @@ def reissue(db: Connection, event: Event, form: Form, serial: int, reason: str) 
 
     def do() -> Submission:
         submissions.check_seen(db, form, serial)
-        if reason not in REASONS:
+        if reason not in issuing.REISSUE_REASONS:
             raise DeskError(Why.NO_REASON)
         if standing(db, serial).issue == 0:
             raise DeskError(Why.NO_BADGE)

@@ -1,7 +1,7 @@
 """Undoes a clerk's last action, as far as possible.
 
-A new badge is never withdrawn, because doors may treat the earlier one as void. So undoing a
-correction issues the next badge.
+A replaced badge can be valid again for a minute. Undoing a correction issues the next badge,
+because the earlier card is wrong.
 """
 
 from dataclasses import dataclass
@@ -40,6 +40,7 @@ class Does(StrEnum):
     CANCELS_PRINT = "cancels_print"
     FORGETS_ID = "forgets_id"
     UNCOLLECTS = "uncollects"
+    WITHDRAWS = "withdraws"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def undo_plan(db: Connection, by: str, now: int) -> UndoPlan | None:
     if submission.kind is Kind.UNDO:
         return None
     holder = attendees.attendee(db, submission.serial)
-    why_not = _why_not(db, submission, holder)
+    why_not = _why_not(db, submission, holder, now)
     return UndoPlan(submission, holder, None if why_not else _does(submission), why_not)
 
 
@@ -87,8 +88,8 @@ def undo(db: Connection, event: Event, form: Form, submission_id: int) -> Done:
     return submissions.once(db, form, do)
 
 
-def _why_not(db: Connection, submission: Submission, holder: Attendee) -> Why | None:
-    if submission.kind is Kind.REISSUE:
+def _why_not(db: Connection, submission: Submission, holder: Attendee, now: int) -> Why | None:
+    if submission.kind is Kind.REISSUE and now - submission.made_at > issuing.WITHDRAW_MS:
         return Why.NEW_BADGE_STANDS
     if submission.kind is Kind.PHONE:
         return Why.PHONE_STANDS
@@ -120,6 +121,7 @@ def _does(submission: Submission) -> Does:
         Kind.PRINT: Does.CANCELS_PRINT,
         Kind.ID_CHECKED: Does.FORGETS_ID,
         Kind.COLLECTED: Does.UNCOLLECTS,
+        Kind.REISSUE: Does.WITHDRAWS,
     }[submission.kind]
 
 
@@ -128,6 +130,8 @@ def _undo(db: Connection, event: Event, form: Form, submission: Submission, does
     _give_up_print(db, submission, by=by, now=now)
     if does is Does.FORGETS_ID:
         id_check.forget(db, serial, by=by, now=now)
+    elif does is Does.WITHDRAWS:
+        issuing.withdraw(db, serial, by=by, now=now)
     elif does is Does.UNCOLLECTS:
         hand_over.undo_collect(db, serial, submission.issue, by=by, now=now)
     elif does is Does.REVOKES:

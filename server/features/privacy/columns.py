@@ -124,6 +124,11 @@ TABLES: Mapping[str, Table] = {
         none="issue day issued_at names_row printed printed_at",
         erasure=_DELETED,
     ),
+    "withdrawn_badge": Table(
+        pseudonymous="serial credential lookup",
+        none="issue names_row withdrawn_at",
+        erasure=_DELETED,
+    ),
     "badge": Table(
         personal="sealed printed_as",
         pseudonymous="serial credential lookup",

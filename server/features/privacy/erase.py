@@ -189,11 +189,14 @@ def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
         entries = erasure.forget(db, serials)
         waiting_messages.forget(db, serials)
         void = db.execute(
-            f"SELECT serial, MAX(issue) FROM badge WHERE {of_them} GROUP BY serial", (wanted,)
+            f"SELECT serial, MAX(issue) FROM (SELECT serial, issue FROM badge WHERE {of_them}"
+            f" UNION SELECT serial, issue FROM withdrawn_badge WHERE {of_them}) AS badges"
+            " GROUP BY serial",
+            (wanted, wanted),
         ).fetchall()
         sealed = [
             row[0]
-            for table in ("badge", "day_credential")
+            for table in ("badge", "withdrawn_badge", "day_credential")
             for row in db.execute(f"SELECT lookup FROM {table} WHERE {of_them}", (wanted,))
         ]
         db.execute(

@@ -9,6 +9,7 @@ Both = tuple[str, str]
 SECTIONS: Mapping[str, Both] = {
     "attendee": (N_("Registration"), "注册信息"),
     "badge": (N_("Badges"), "证件"),
+    "withdrawn_badge": (N_("Badges that were taken back"), "已收回的证件"),
     "day_credential": (N_("Day credentials"), "当日证"),
     "scan": (N_("Scans at doors"), "门口扫描记录"),
     "stay": (N_("Stays in halls"), "会场停留记录"),

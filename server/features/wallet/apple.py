@@ -78,9 +78,11 @@ def contents(
     """Return a pass's text files by name. Raises UnknownPassError or WalletError."""
     try:
         holder = attendees.attendee(db, serial)
-        badge = issuing.badges_of(db, serial)[issue - 1]
-    except (attendees.UnknownAttendeeError, IndexError):
+    except attendees.UnknownAttendeeError:
         raise UnknownPassError from None
+    badge = next((one for one in issuing.badges_of(db, serial) if one.issue == issue), None)
+    if badge is None:
+        raise UnknownPassError
     stands = holder.issue == issue and holder.revoked_at is None
     content = _pass(db, event, holder, issue, badge.credential if stands else "")
     content |= {"passTypeIdentifier": signer.pass_type, "teamIdentifier": signer.team}

@@ -77,6 +77,11 @@ DENIED = [
     ("forged", enter(badge=Reason.FORGED), Denied(Reason.FORGED)),
     ("another event's", enter(badge=Reason.OTHER_EVENT), Denied(Reason.OTHER_EVENT)),
     ("revoked", enter(holder(revoked=True)), Denied(Reason.REVOKED)),
+    (
+        "a new badge that was taken back",
+        enter(holder(highest_issue=1, withdrawn_to=2), badge(issue=2)),
+        Denied(Reason.SUPERSEDED),
+    ),
     ("a higher issue is out", enter(holder(highest_issue=2)), Denied(Reason.SUPERSEDED)),
     (
         "a day credential is out today",
@@ -192,6 +197,12 @@ ADMITTED = [
     (
         "a day credential of the badge before",
         enter(holder(day_credentials=TODAY, highest_issue=2), badge(issue=2)),
+        set(),
+    ),
+    ("the badge before one taken back", enter(holder(highest_issue=1, withdrawn_to=2)), set()),
+    (
+        "the badge after one taken back",
+        enter(holder(highest_issue=1, withdrawn_to=2), badge(issue=3)),
         set(),
     ),
     ("the issue after a likely copy", enter(holder(copied_issue=1), badge(issue=2)), set()),

@@ -253,6 +253,23 @@ def test_a_revocation_lasts_until_it_is_lifted(door: LocalDoor) -> None:
     assert door.present(badge(SERIAL)).admitted
 
 
+def test_a_badge_that_was_taken_back(door: LocalDoor) -> None:
+    """Also where the new badge was shown at this door before."""
+    door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 2, False)), 11)
+    assert reason(door.present(badge(SERIAL, issue=1))) == "superseded"
+    assert door.present(badge(SERIAL, issue=2)).admitted
+    door.present(badge(SERIAL, issue=2), direction=Direction.EXIT)
+    taken_back = wire.HolderFacts(SERIAL, 1, False, withdrawn_to=2)
+    door.replica.apply(wire.HolderChanged(taken_back), 12)
+    assert reason(door.present(badge(SERIAL, issue=2))) == "superseded"
+    assert door.present(badge(SERIAL, issue=1)).admitted
+    door.present(badge(SERIAL, issue=1), direction=Direction.EXIT)
+    door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 3, False)), 13)
+    assert reason(door.present(badge(SERIAL, issue=1))) == "superseded"
+    assert reason(door.present(badge(SERIAL, issue=2))) == "superseded"
+    assert door.present(badge(SERIAL, issue=3)).admitted
+
+
 def test_a_retired_kiosk_gives_that_reason(door: LocalDoor) -> None:
     door.journal.fence()
     assert reason(door.present(badge(SERIAL))) == "kiosk_retired"

@@ -98,8 +98,8 @@ def serial_of(number: str) -> int:
     return attendees.attendee(services().database.reader, serial).serial
 
 
-def page_of(serial: int) -> str:
-    return url_for("desk.person.show", number=badge_number(serial))
+def page_of(serial: int, card: int | None = None) -> str:
+    return url_for("desk.person.show", number=badge_number(serial), card=card)
 
 
 def name_of(db: Connection, serial: int) -> str:

@@ -10,11 +10,8 @@ from badges.limits import Window
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.limits import StoredLimit
-from server.core.people import collection, desk_search, issuing, phone_links, twins
-from server.core.people.attendees import UnknownAttendeeError
+from server.core.people import collection, desk_search, twins
 from server.core.people.desk_search import Found, Hit
-from server.core.people.phone_links import GoneLinkError
-from server.core.people.phone_token import PhoneTokenError
 from server.features.desk import submissions, undo
 from server.features.desk.pace import pace
 from server.features.desk.pages import forms, words
@@ -44,7 +41,7 @@ def show() -> str | Response:
     text = _asked()
     search_result = _find(text)
     if text and len(search_result.people) == 1:
-        return redirect(forms.page_of(search_result.people[0].serial), 303)
+        return redirect(_page(search_result, search_result.people[0]), 303)
     return render_template("desk/home.html", text=text, found=_told(text, search_result), **_live())
 
 
@@ -128,7 +125,7 @@ def _find(text: str) -> Found:
         return Found([], more=False)
     here = services()
     db = here.database.reader
-    matches = desk_search.find(db, _scanned_link(text) or text, limit=FOUND_MAX)
+    matches = desk_search.find(db, text, limit=FOUND_MAX, event=here.event)
     by = auth.actor()
     now = here.now()
     if LOGGED.next_at(db, by, now) <= now:
@@ -140,22 +137,6 @@ def _find(text: str) -> Found:
 
         here.database.write(note)
     return matches
-
-
-def _scanned_link(text: str) -> str:
-    """Return the credential of the badge whose phone link was scanned, or ""."""
-    here = services()
-    db = here.database.reader
-    try:
-        serial = phone_links.open_link(db, here.event, text.rstrip("/").rpartition("/")[2])[0]
-    except GoneLinkError as error:
-        serial = error.serial
-    except PhoneTokenError:
-        return ""
-    try:
-        return issuing.current_badge(db, serial).credential
-    except (UnknownAttendeeError, issuing.NoBadgeError):
-        return ""
 
 
 def _told(text: str, matches: Found) -> dict[str, Any]:
@@ -176,10 +157,15 @@ def _told(text: str, matches: Found) -> dict[str, Any]:
                 "colour": colour,
                 "ink": ink_on(colour),
                 "state": _state(hit),
-                "url": forms.page_of(hit.serial),
+                "url": _page(matches, hit),
             }
         )
     return {"text": text, "people": people, "more": matches.more, "says": _says(text, matches)}
+
+
+def _page(matches: Found, hit: Hit) -> str:
+    """Return the address of a person's page. A scanned card's issue is in it: it may be void."""
+    return forms.page_of(hit.serial, card=matches.scanned)
 
 
 def _country(hit: Hit) -> str:

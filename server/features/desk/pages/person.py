@@ -13,9 +13,10 @@ from server.features.desk import hand_over, id_check, photo
 from server.features.desk.pages import forms
 from server.features.desk.person import DeskPerson, desk_person
 from server.features.desk.submissions import Submission
+from server.features.desk.void_card import void_card
 from server.features.mail.settings import settings_path
 from server.web import auth, display
-from server.web.forms import perform
+from server.web.forms import perform, whole
 from server.web.i18n import gettext as _
 from server.web.services import services
 
@@ -25,10 +26,12 @@ blueprint = Blueprint("person", __name__, url_prefix="/person")
 @blueprint.get("/<number>")
 @auth.allow(forms.ROLE)
 def show(number: str) -> str:
-    person = person_of(number)
+    person, card = person_of(number), request.args.get("card", type=whole)
+    db = services().database.reader
     return render_template(
         "desk/person.html",
         person=person,
+        void=None if card is None else void_card(db, person.holder, card),
         number=number,
         country=display.country(person.holder.country) if person.holder.country else "",
         category=forms.categories().get(person.holder.category),
@@ -73,6 +76,18 @@ def box(number: str) -> Response:
         back=_page(number),
         refused=(collection.BoxError,),
     )
+
+
+@blueprint.get("/<number>/new-badge")
+@auth.allow(forms.ROLE)
+def new_badge(number: str) -> str:
+    """Ask once before a badge is void: which card, why, and what follows."""
+    person, reason = person_of(number), request.args.get("reason", "")
+    if not person.holder.issue or person.holder.revoked_at is not None:
+        abort(404)
+    if reason not in issuing.REISSUE_REASONS:
+        abort(404)
+    return render_template("desk/new_badge.html", person=person, number=number, reason=reason)
 
 
 @blueprint.post("/<number>/reissue")

@@ -1,14 +1,17 @@
 """The desk's errors and plans in the page's language."""
 
 from badges.categories import CategoryPlan
-from server.features.desk.hand_over import REASONS
+from server.core.people.issuing import REISSUE_REASONS
 from server.features.desk.submissions import Kind, Submission, Why
 from server.features.desk.undo import Does
 from server.features.printers.pages.words import JOB_STATES, PROBLEMS, STATES
 from server.features.printers.states import JobState, PrinterState, Problem
 from server.storage.localized import text_in
 from server.web import i18n
+from server.web.about import VALUES
 from server.web.i18n import gettext as _
+
+_REASONS = VALUES["reason"]
 
 
 def why(reason: Why) -> str:
@@ -19,7 +22,7 @@ def why(reason: Why) -> str:
         Why.OLD_FORM: _("This page is too old. Open it again, and then send it."),
         Why.REVOKED: _("This badge is revoked. Only an admin can reinstate it: send for one."),
         Why.NO_BADGE: _("There is no badge yet. Print it first: that issues it."),
-        Why.NO_REASON: _("Choose why there is a new badge: lost, stolen, misprint or changed."),
+        Why.NO_REASON: _("Choose why there is a new badge."),
         Why.NO_NAME: _("A name is needed. Fill in one of the two name fields."),
         Why.NO_CATEGORY: _("A category is needed. Choose one."),
         Why.EMAIL_KNOWN: _(
@@ -47,8 +50,8 @@ _WHY_NOT_UNDONE = {
         "This person has been changed since. Open the person, check, and correct by hand."
     ),
     Why.NEW_BADGE_STANDS: lambda: _(
-        "A new badge can't be taken back: doors may know already that the earlier one is void. "
-        "If this one is wrong as well, issue the next."
+        "A new badge can be taken back for one minute. If this one is wrong as well, issue the "
+        "next."
     ),
     Why.PRINTED_STANDS: lambda: _(
         "The card is printed, or is being printed. If it must not be used, issue a new badge: "
@@ -73,6 +76,10 @@ def undoing(does: Does) -> str:
             "present badge becomes void."
         ),
         Does.CANCELS_PRINT: _("The card is not printed, and the badge stays valid."),
+        Does.WITHDRAWS: _(
+            "The earlier badge is valid again at every door, and the new one is void. Destroy the "
+            "new card if it is out."
+        ),
         Does.UNCOLLECTS: _("The card counts as not collected again."),
         Does.FORGETS_ID: _("The note that an ID document was checked is taken away."),
     }[does]
@@ -92,13 +99,12 @@ def submission_words(submission: Submission) -> str:
 
 
 def reasons() -> dict[str, str]:
-    texts = {
-        "lost": _("Lost"),
-        "stolen": _("Stolen"),
-        "misprint": _("Misprint"),
-        "changed": _("Changed"),
-    }
-    return {reason: texts[reason] for reason in REASONS}
+    return {key: reason(key) for key in REISSUE_REASONS}
+
+
+def reason(key: str) -> str:
+    """Return the words of a reason in the log, also of one that another system gave."""
+    return _(_REASONS.get(key, key))
 
 
 def columns() -> dict[str, str]:

@@ -103,7 +103,7 @@ class Changed(msgspec.Struct):
 class Reissue(msgspec.Struct, forbid_unknown_fields=True):
     """A badge's replacement. `issue` is the present one, so that it happens only once."""
 
-    reason: Literal["first", "lost", "damaged", "changed", "stolen"]
+    reason: Literal["first", "lost", "damaged", "misprint", "changed", "stolen"]
     issue: Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 

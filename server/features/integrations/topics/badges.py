@@ -13,6 +13,7 @@ from server.storage.connection import Connection
 _KINDS = {
     Act.BADGES_ISSUED: "badges.issued",
     Act.BADGE_REISSUED: "badge.replaced",
+    Act.BADGE_WITHDRAWN: "badge.withdrawn",
     Act.BADGE_REVOKED: "badge.revoked",
     Act.BADGE_REINSTATED: "badge.reinstated",
 }

@@ -9,6 +9,7 @@ from badges.printing.card import render_pdf
 from badges.wire import wire
 from server.core.event.directory import Event
 from server.core.feed.changes import cursor
+from server.core.kiosks import snapshot
 from server.core.people import attendees, cards, issuing
 from server.core.people.attendees import UnknownAttendeeError
 from server.core.people.issuing import Badge, IssuingError, NoBadgeError
@@ -158,6 +159,57 @@ class TestReissue:
     def test_nobody(self, event: Event, issued: Database) -> None:
         with pytest.raises(UnknownAttendeeError):
             reissue(event, issued, 0)
+
+
+class TestWithdraw:
+    def withdraw(self, database: Database, serial: int, now: int = NOW) -> None:
+        database.write(lambda db: issuing.withdraw(db, serial, now=now, by="user:1"))
+
+    def test_the_badge_before_is_valid_again(self, event: Event, issued: Database) -> None:
+        serial = serial_of(issued, "A1")
+        first = issuing.current_badge(issued.reader, serial)
+        reissue(event, issued, serial)
+        start = cursor(issued.reader)
+        self.withdraw(issued, serial)
+        assert issuing.current_badge(issued.reader, serial) == first
+        taken_back = wire.HolderFacts(serial, 1, False, withdrawn_to=2)
+        assert changes(issued, start) == [wire.HolderChanged(taken_back)]
+        assert [one.issue for one in issuing.current_badges(issued.reader, [serial])] == [1]
+
+    def test_its_number_is_never_used_again(self, event: Event, issued: Database) -> None:
+        serial = serial_of(issued, "A1")
+        withdrawn = reissue(event, issued, serial)
+        self.withdraw(issued, serial)
+        start = cursor(issued.reader)
+        badge = reissue(event, issued, serial)
+        assert badge.issue == 3
+        assert badge.names_row > withdrawn.names_row
+        assert changes(issued, start)[0] == wire.HolderChanged(wire.HolderFacts(serial, 3, False))
+
+    def test_a_new_door_gets_it_in_its_snapshot(self, event: Event, issued: Database) -> None:
+        serial = serial_of(issued, "A1")
+        reissue(event, issued, serial)
+        self.withdraw(issued, serial)
+        (holder,) = snapshot._exceptions(issued.reader)
+        assert holder == wire.HolderFacts(serial, 1, False, withdrawn_to=2)
+
+    def test_not_after_a_minute(self, event: Event, issued: Database) -> None:
+        serial = serial_of(issued, "A1")
+        reissue(event, issued, serial)
+        with pytest.raises(IssuingError, match="older than a minute"):
+            self.withdraw(issued, serial, NOW + issuing.WITHDRAW_MS + 1)
+        assert attendees.attendee(issued.reader, serial).issue == 2
+
+    def test_not_a_first_badge(self, issued: Database) -> None:
+        with pytest.raises(IssuingError, match="no earlier badge"):
+            self.withdraw(issued, serial_of(issued, "A1"))
+
+    def test_not_while_revoked(self, event: Event, issued: Database) -> None:
+        serial = serial_of(issued, "A1")
+        reissue(event, issued, serial)
+        revoke(issued, serial)
+        with pytest.raises(IssuingError, match="no earlier badge"):
+            self.withdraw(issued, serial)
 
 
 class TestRevoke:

@@ -61,6 +61,9 @@ def test_each_kind_of_act(safe: Safe, event: Event) -> None:
     assert rows(safe, "badge") == []
     safe.write(issuing.reissue, event, ANNA, reason="lost", now=NOW, by="test")
     assert rows(safe, "badge", serial=ANNA, issue=2)
+    safe.write(issuing.withdraw, ANNA, now=NOW, by="test")
+    assert rows(safe, "withdrawn_badge", serial=ANNA, issue=2)
+    assert rows(safe, "badge") == []
     safe.write(issuing.revoke, ANNA, reason="lost", now=NOW, by="test")
     assert rows(safe, "attendee") == [{"serial": ANNA, "revoked_at": NOW}]
     assert safe.acts.moment.event_id == event.event_id

@@ -115,10 +115,33 @@ def test_a_card_that_is_being_printed_stays(clerk: Clerk) -> None:
     assert refusal(clerk) is Why.PRINTED_STANDS
 
 
-def test_a_new_badge_stands(clerk: Clerk) -> None:
+def test_a_new_badge_is_taken_back_for_a_minute(clerk: Clerk) -> None:
+    serial = clerk.serial("A1")
+    clerk.print(serial)
+    finish_all(clerk)
+    clerk.reissue(serial)
+    assert clerk.plan().does is Does.WITHDRAWS
+    clerk.undo()
+    assert person(clerk, serial).issue == 1
+    assert all_jobs(clerk.database)[-1] == (serial, 2, "cancelled")
+
+
+def test_a_new_badge_that_is_printed_is_taken_back_too(clerk: Clerk) -> None:
     serial = clerk.serial("A1")
     clerk.print(serial)
     clerk.reissue(serial)
+    finish_all(clerk)
+    clerk.undo()
+    assert person(clerk, serial).issue == 1
+    # The next one is not the card that came out.
+    assert clerk.reissue(serial).submission.issue == 3
+
+
+def test_a_new_badge_stands_after_a_minute(clerk: Clerk) -> None:
+    serial = clerk.serial("A1")
+    clerk.print(serial)
+    clerk.reissue(serial)
+    clerk.now += issuing.WITHDRAW_MS + 1
     assert refusal(clerk) is Why.NEW_BADGE_STANDS
     assert person(clerk, serial).issue == 2
 

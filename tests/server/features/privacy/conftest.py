@@ -119,6 +119,8 @@ def _at_the_desk(db, event: Event, serial: int) -> None:
         )
         note.what = "Wilhelmina Quartermaine: name"
     issuing.reissue(db, event, serial, reason="changed", now=NOW, by="user:1")
+    issuing.withdraw(db, serial, now=NOW, by="user:1")
+    issuing.reissue(db, event, serial, reason="changed", now=NOW, by="user:1")
     day_credentials.issue_day_credential(db, event, serial, day=0, by="user:1", now=NOW)
     phone_links.renew(db, serial, by="user:1", now=NOW)
     kept_places.put(db, [(serial, kept_places.kind_named("wheelchair"))], by="user:1", now=NOW)

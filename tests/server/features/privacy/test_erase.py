@@ -138,11 +138,12 @@ def test_her_badges_are_void_and_doors_hear_of_it(known: Known) -> None:
     before = known.database.reader.execute("SELECT MAX(cursor) FROM change").fetchone()[0]
     lookups = {row[0] for row in known.rows(
         "SELECT lookup FROM badge WHERE serial = ? UNION SELECT lookup FROM day_credential"
-        " WHERE serial = ?", known.serial, known.serial)}  # fmt: skip
+        " WHERE serial = ? UNION SELECT lookup FROM withdrawn_badge WHERE serial = ?",
+        *[known.serial] * 3)}  # fmt: skip
     do(known)
     told = changes(known.database, before)
     (holder,) = [one.holder for one in told if isinstance(one, wire.HolderChanged)]
-    assert (holder.serial, holder.highest_issue, holder.revoked) == (known.serial, 2, True)
+    assert (holder.serial, holder.highest_issue, holder.revoked) == (known.serial, 3, True)
     (names,) = [one for one in told if isinstance(one, wire.NamesChanged)]
     assert set(names.erased) == lookups
     assert any(isinstance(one, wire.VenueChanged) for one in told), "her talk"

@@ -241,26 +241,85 @@ class TestPrint:
 
 
 class TestReissue:
+    def ask(self, clerk: DeskClerk, reason: str = "lost") -> str:
+        return f"{clerk.page('A1')}/new-badge?reason={reason}"
+
     def test_it_works(self, printing: DeskClerk) -> None:
         page = printing.page("A1")
-        printing.press(page, f"{page}/reissue", reason="stolen")
+        printing.press(self.ask(printing, "stolen"), f"{page}/reissue")
         assert "Badge 2 of Anna Keller is issued" in printing.said()
         serial = printing.pages.serial("A1")
         assert queued(printing.pages) == [(serial, 1, "cancelled"), (serial, 2, "waiting")]
 
+    def test_the_question_names_card_and_consequence(self, printing: DeskClerk) -> None:
+        page = printing.get(self.ask(printing)).text
+        assert "Make badge 1 of Anna Keller void?" in page
+        assert "Lost" in page
+        assert "becomes void at every door" in page
+        assert printing.person("A1").issue == 1
+
     @pytest.mark.parametrize("reason", ["", "first", "anything"])
     def test_without_a_reason_nothing_is_done(self, printing: DeskClerk, reason: str) -> None:
-        page = printing.page("A1")
-        printing.press(page, f"{page}/reissue", reason=reason)
-        printing.get(page)
+        assert printing.get(self.ask(printing, reason)).status_code == 404
+        page = f"{printing.page('A1')}/reissue"
+        values = printing.fields(self.ask(printing), page)
+        printing.send(page, {**values, "reason": reason})
         assert printing.person("A1").issue == 1
 
     def test_twice_issues_once(self, printing: DeskClerk) -> None:
         page = printing.page("A1")
-        values = printing.fields(page, f"{page}/reissue")
+        values = printing.fields(self.ask(printing), f"{page}/reissue")
         for _ in range(2):
-            printing.send(f"{page}/reissue", {**values, "reason": "lost"})
+            printing.send(f"{page}/reissue", values)
         assert printing.person("A1").issue == 2
+
+
+class TestVoidCard:
+    def scan(self, clerk: DeskClerk, issue: int) -> str:
+        """Scan a card, and open the page that the search names."""
+        row = clerk.pages.database.reader.execute(
+            "SELECT credential FROM badge WHERE serial = ? AND issue = ? UNION ALL"
+            " SELECT credential FROM withdrawn_badge WHERE serial = ? AND issue = ?",
+            (clerk.pages.serial("A1"), issue) * 2,
+        ).fetchone()
+        (hit,) = clerk.get("/find", query_string={"q": row[0]}).json["people"]
+        return clerk.get(hit["url"].removeprefix("/desk")).text
+
+    def reissue(self, clerk: DeskClerk) -> None:
+        page = clerk.page("A1")
+        clerk.press(f"{page}/new-badge?reason=lost", f"{page}/reissue")
+
+    def test_a_replaced_card(self, printing: DeskClerk) -> None:
+        self.reissue(printing)
+        page = self.scan(printing, 1)
+        assert "This card (badge 1) is void since" in page
+        assert "Reason: Lost." in page
+        assert "Valid is badge 2." in page
+        assert "✓" not in page
+
+    def test_the_valid_card(self, printing: DeskClerk) -> None:
+        self.reissue(printing)
+        assert "This card" not in self.scan(printing, 2)
+
+    def test_a_card_that_was_taken_back(self, printing: DeskClerk) -> None:
+        self.reissue(printing)
+        values = printing.fields("/", "/undo")
+        printing.send("/undo", values)
+        page = self.scan(printing, 2)
+        assert "This card (badge 2) is void since" in page
+        assert "taken back" in page
+        assert "Valid is badge 1." in page
+        assert "This card" not in self.scan(printing, 1)
+
+    def test_a_revoked_holder(self, printing: DeskClerk) -> None:
+        serial = printing.pages.serial("A1")
+        printing.pages.database.write(
+            lambda db: issuing.revoke(db, serial, reason="conduct", now=NOW, by="user:1")
+        )
+        page = self.scan(printing, 1)
+        assert "Reason: Conduct." in page
+        assert "no valid badge" in page
+        assert "✓" not in page
 
 
 class TestCorrect:
@@ -442,9 +501,11 @@ class TestUndo:
 
     def test_what_cannot_be_undone_says_why(self, printing: DeskClerk) -> None:
         page = printing.page("A1")
-        printing.press(page, f"{page}/reissue", reason="lost")
+        printing.press(f"{page}/new-badge?reason=lost", f"{page}/reissue")
+        assert "valid again at every door" in printing.get("/").text
+        printing.pages.now += issuing.WITHDRAW_MS + 1
         home = printing.get("/").text
-        assert "A new badge can&#39;t be taken back" in home
+        assert "A new badge can be taken back for one minute" in home
         assert 'form="undo"' not in home
 
     @pytest.mark.parametrize("submission", ["0", "999", "x", ""])
