@@ -314,7 +314,9 @@ class TestVoidCard:
     def test_a_revoked_holder(self, printing: DeskClerk) -> None:
         serial = printing.pages.serial("A1")
         printing.pages.database.write(
-            lambda db: issuing.revoke(db, serial, reason="conduct", now=NOW, by="user:1")
+            lambda db: issuing.revoke(
+                db, serial, reason="conduct", now=printing.pages.now, by="user:1"
+            )
         )
         page = self.scan(printing, 1)
         assert "Reason: Conduct." in page
