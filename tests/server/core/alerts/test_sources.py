@@ -34,9 +34,9 @@ from tests.server.support.pages import Pages
 
 
 def of_megaphones(context: AlertContext) -> list[Alert]:
-    what = Phrase("Megaphone %(name)s is flat.", name="North")
+    text = Phrase("Megaphone %(name)s is flat.", name="North")
     todo = Phrase("Plug it in.")
-    return [Alert("megaphone.flat", "North", what=what, todo=todo, where="Assembly point")]
+    return [Alert("megaphone.flat", "North", what=text, todo=todo, where="Assembly point")]
 
 
 @pytest.fixture

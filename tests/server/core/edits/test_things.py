@@ -135,8 +135,8 @@ def test_every_column_of_a_venue_file_is_among_the_values(
     """The first edit would lose a column that the form does not know."""
     load(event, site, EVERYTHING)
     db, zone = site.reader, ZoneInfo(event.settings.time_zone)
-    found = [values_of(db, Thing(kind, code), zone) for code in codes(db, kind)]
-    most = set().union(*found)
+    values = [values_of(db, Thing(kind, code), zone) for code in codes(db, kind)]
+    most = set().union(*values)
     if kind == "category":
         most |= {"name_zh"}  # each default category has one; a category made here may lack it
     assert most == set(venue_file.columns()[kind]) - GUESTS
@@ -145,15 +145,15 @@ def test_every_column_of_a_venue_file_is_among_the_values(
 def test_every_column_of_a_speaker_is_among_the_values(event: Event, site: Database) -> None:
     """Speakers are kept as a list, so the values are compared with those of the file."""
     load(event, site, EVERYTHING)
-    found = values_of(site.reader, Thing("speakers", "late"), ZoneInfo(event.settings.time_zone))
-    assert found is not None
+    values = values_of(site.reader, Thing("speakers", "late"), ZoneInfo(event.settings.time_zone))
+    assert values is not None
     speaker = {field.name for field in fields(Speaker)}
     # The session is the thing's own key; the attendee is kept as label and serial.
     ours = {"session", "attendee", "name", "role", "starts"}
     assert ours == set(venue_file.columns()["speaker"])
     assert speaker == {"serial", "label", "name", "role", "starts_at"}
     starts = int(datetime(2026, 5, 5, 20, 10, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()) * 1000
-    assert found["speakers"] == [
+    assert values["speakers"] == [
         [attendee_serial(site), "A1", "Anna Keller", "keynote", starts],
         [None, "", "Somebody Else", "speaker", None],
     ]

@@ -85,9 +85,9 @@ class TestEpochs:
         clocks.wall += by
         assert first.epoch() != number
         assert acts(database) == [("clock_set", by)]
-        told = clock.was_set(database.reader, clocks.wall)
-        assert told is not None
-        assert told.by_ms == by
+        change = clock.was_set(database.reader, clocks.wall)
+        assert change is not None
+        assert change.by_ms == by
         assert clock.was_set(database.reader, clocks.wall + 25 * HOUR) is None
 
     def test_also_while_the_server_was_off(self, database: Database, clocks: Clocks) -> None:

@@ -34,9 +34,9 @@ def test_it_works(event: Event, database: Database, admin_password: str) -> None
 
 
 def test_what_was_made_is_what_is_loaded(settings: EventSettings, tmp_path: Path) -> None:
-    made, _ = init_event(tmp_path / "a", settings, now=NOW)
-    assert load_event(tmp_path / "a") == made
-    assert made.settings == settings
+    event, _ = init_event(tmp_path / "a", settings, now=NOW)
+    assert load_event(tmp_path / "a") == event
+    assert event.settings == settings
 
 
 def test_same_randomness_gives_the_same_keys(settings: EventSettings, tmp_path: Path) -> None:
@@ -44,10 +44,19 @@ def test_same_randomness_gives_the_same_keys(settings: EventSettings, tmp_path: 
         drawn = iter(range(1, 100))
         return lambda size: bytes([next(drawn)]) * size
 
-    one, password = init_event(tmp_path / "one", settings, random=counting(), now=NOW)
+    first, password = init_event(tmp_path / "one", settings, random=counting(), now=NOW)
     two, same = init_event(tmp_path / "two", settings, random=counting(), now=NOW)
-    assert (one.event_id, one.root_key.seed, password) == (two.event_id, two.root_key.seed, same)
-    secrets = {one.root_key.seed, one.log_key.seed, one.badge_keys[1].seed, one.phone_secret}
+    assert (first.event_id, first.root_key.seed, password) == (
+        two.event_id,
+        two.root_key.seed,
+        same,
+    )
+    secrets = {
+        first.root_key.seed,
+        first.log_key.seed,
+        first.badge_keys[1].seed,
+        first.phone_secret,
+    }
     assert len(secrets) == 4
 
 
@@ -139,7 +148,7 @@ def edit(event: Event, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "problem"),
     [
         ("time_zone =", "timezone =", "unknown key 'timezone'; did you mean 'time_zone'?"),
         ("port =", "colour =", "unknown key 'colour'"),
@@ -177,11 +186,11 @@ def edit(event: Event, old: str, new: str) -> None:
         ("log_lines = ", 'log_lines = "xml"\n# ', 'log_lines must be "text", or "json"'),
     ],
 )
-def test_settings_that_can_not_be(event: Event, old: str, new: str, said: str) -> None:
+def test_settings_that_can_not_be(event: Event, old: str, new: str, problem: str) -> None:
     edit(event, old, new)
     with pytest.raises(EventError) as caught:
         load_event(event.path)
-    assert said in str(caught.value)
+    assert problem in str(caught.value)
     assert "event.toml" in str(caught.value)
 
 
@@ -207,8 +216,8 @@ def test_settings_are_written_so_that_they_parse_back(settings: EventSettings) -
         alert_queue=200,
         alert_silent_s=90,
     )
-    for one in (settings, whole):
-        assert parse_settings(settings_text(one), "event.toml") == one
+    for written in (settings, whole):
+        assert parse_settings(settings_text(written), "event.toml") == written
 
 
 def test_settings_with_a_byte_order_mark(event: Event) -> None:
@@ -232,7 +241,7 @@ def test_a_name_with_quotes_survives(settings: EventSettings, tmp_path: Path) ->
 
 @pytest.mark.sqlite_alone
 @pytest.mark.parametrize(
-    ("file", "data", "said"),
+    ("file", "data", "problem"),
     [
         ("keys/root.key", None, "is missing"),
         ("keys/log.key", b"12", "is damaged"),
@@ -245,12 +254,12 @@ def test_a_name_with_quotes_survives(settings: EventSettings, tmp_path: Path) ->
         ("event.toml", None, "is not an event's directory"),
     ],
 )
-def test_a_damaged_event(event: Event, file: str, data: bytes | None, said: str) -> None:
+def test_a_damaged_event(event: Event, file: str, data: bytes | None, problem: str) -> None:
     if data is None:
         (event.path / file).unlink()
     else:
         (event.path / file).write_bytes(data)
-    with pytest.raises(EventError, match=said):
+    with pytest.raises(EventError, match=problem):
         load_event(event.path)
 
 

@@ -18,9 +18,9 @@ from server.storage.database import Database, connect
 
 @pytest.fixture
 def hub(database: Database) -> Iterator[feed.Hub]:
-    made = feed.Hub(database)
-    yield made
-    made.close()
+    opened = feed.Hub(database)
+    yield opened
+    opened.close()
 
 
 def say(database: Database, generation: int, **scope) -> None:
@@ -29,14 +29,14 @@ def say(database: Database, generation: int, **scope) -> None:
 
 
 def heard(subscription: Subscription, count: int) -> list[int]:
-    found = []
+    generations = []
     for _ in range(count):
         event = subscription.take(5)
         assert event is not None
         change = wire.decode_change(event.body)
         assert isinstance(change, wire.KioskRetired)
-        found.append(change.generation)
-    return found
+        generations.append(change.generation)
+    return generations
 
 
 def read_to_the_end(subscription: Subscription) -> None:

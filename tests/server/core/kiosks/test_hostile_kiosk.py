@@ -79,8 +79,8 @@ def test_a_fenced_one_that_was_attested_gives_nothing_back_twice(halls: Database
     site = open_site(halls)
     lost = ("west", 1)
     halls.write(lambda db: registry.fence(db, *lost, by="user:1", now=NOW))
-    who = {"by": "user:1", "with_": "user:2", "now": NOW}
-    halls.write(lambda db: hall_control.attest(db, SMALL, lost, 0, **who))
+    staff = {"by": "user:1", "with_": "user:2", "now": NOW}
+    halls.write(lambda db: hall_control.attest(db, SMALL, lost, 0, **staff))
     site.send(site.west, places=[totals(HUGE, HUGE)])
     site.send(site.west, places=[totals(HUGE, HUGE + 100)])
     site.send(site.east, places=[wire.PlaceTotals(SMALL, site.east.granted, 0, 0, wants=True)])
@@ -97,10 +97,10 @@ def test_a_backlog_gives_back_with_its_last_scan(halls: Database) -> None:
     for serial in range(1, given + 1):
         west.scan(NOW, serial)
     west.leave(NOW + 1, 20, site.east.ref(place), credited=True)
-    said = [totals(given, 1)]
-    site.send(west, places=said, **slice_of(west, 1, given))
+    places = [totals(given, 1)]
+    site.send(west, places=places, **slice_of(west, 1, given))
     assert returned(site) == 0
-    site.send(west, places=said)
+    site.send(west, places=places)
     assert returned(site) == 1
     assert most_inside(site) == CAPACITY - 1
 
@@ -139,40 +139,25 @@ def test_exits_of_people_still_to_come_close_nothing(halls: Database) -> None:
     assert site.figures(SMALL).inside == 2
 
 
-def test_a_fenced_one_cannot_end_stays_that_began_since(halls: Database) -> None:
-    site = open_site(halls)
-    known = site.east.ref(site.east.scan(NOW, 1))
-    site.send(site.east)
-    halls.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
-    since = site.east.ref(site.east.scan(NOW, 2))
-    site.send(site.east)
-    for serial, ref in ((1, known), (2, since)):
-        site.west.leave(NOW + 9, serial, ref)
-    site.send(site.west)
-    assert site.rows("SELECT serial FROM stay WHERE closed_at IS NULL") == [(2,)]
-
-
-@pytest.mark.parametrize("fenced", [True, False])
-def test_entries_elsewhere_that_are_made_up_end_no_stay(halls: Database, fenced: bool) -> None:
-    """By a fenced kiosk, or in the future, so that each later entry elsewhere would be over."""
+@pytest.mark.parametrize(
+    ("kiosk", "fenced", "after_ms", "direction"),
+    [
+        pytest.param("other", True, 9_000, "entry", id="entries elsewhere of a fenced kiosk"),
+        pytest.param("other", False, 3_600_000, "entry", id="entries elsewhere in the future"),
+        pytest.param("west", True, 9_000, "exit", id="exits of a fenced kiosk"),
+    ],
+)
+def test_invented_scans_end_no_stay(
+    halls: Database, kiosk: str, fenced: bool, after_ms: int, direction: str
+) -> None:
     site = open_site(halls)
     site.scan(site.east, NOW, 1)
     if fenced:
-        halls.write(lambda db: registry.fence(db, "other", 1, by="user:1", now=NOW))
+        halls.write(lambda db: registry.fence(db, kiosk, 1, by="user:1", now=NOW))
+    door = getattr(site, kiosk)
     for serial in (1, 2):
-        site.other.scan(NOW + (9_000 if fenced else 3_600_000), serial)
-    site.send(site.other, NOW + 9_000)
-    site.scan(site.east, NOW + 2_000, 2, now=NOW + 9_000)
-    assert site.figures(SMALL).inside == 2
-
-
-def test_a_fenced_one_s_exits_of_whoever_it_is_end_no_stay(halls: Database) -> None:
-    site = open_site(halls)
-    site.scan(site.east, NOW, 1)
-    halls.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
-    for serial in (1, 2):
-        site.west.leave(NOW + 9_000, serial, None)
-    site.send(site.west, NOW + 9_000)
+        door.scan(NOW + after_ms, serial, direction=direction)
+    site.send(door, NOW + 9_000)
     site.scan(site.east, NOW + 2_000, 2, now=NOW + 9_000)
     assert site.figures(SMALL).inside == 2
 
@@ -195,8 +180,8 @@ def test_times_that_no_clock_shows_stay_its_own_affair(event: Event, site: Datab
         west.scan(0, serial, category=1, skew_ms=far, facts_age_ms=far)
         west.leave(far, serial, None, skew_ms=-far)
         pages.send(west, sent_at=far)
-        told = wire.encode(snapshot.snapshot(site.reader, event, ("west-1", 1), west.door, NOW))
-        stays = wire.decode(told, wire.Snapshot).stays
+        facts = wire.encode(snapshot.snapshot(site.reader, event, ("west-1", 1), west.door, NOW))
+        stays = wire.decode(facts, wire.Snapshot).stays
         assert max(stay.since for stay in stays) <= NOW + AHEAD_MS
         for change in changes.changes_after(site.reader, 0):
             wire.decode_change(change.body)
@@ -235,7 +220,7 @@ class World:
         self.site.send(east, self.now, places=[wants])
 
     def lie(self) -> None:
-        said = [
+        places = [
             totals(self._number(), self._number(), override=override)
             for override in (False, True)
             if self.random.random() < 0.7
@@ -244,7 +229,7 @@ class World:
         incarnation = self.random.choice((1, 1, 2))
         more = {"gone": gone, "incarnation": incarnation}
         with suppress(contact.ForkError):  # fewer returned than before: that lie is detected
-            self.site.send(self.site.west, self.now, places=said, **more)
+            self.site.send(self.site.west, self.now, places=places, **more)
 
     def _number(self) -> int:
         return self.random.choice((0, 1, 2, 3, 5, 8, 30, 500))
@@ -271,8 +256,8 @@ class World:
 
     def attest(self) -> None:
         if self.fenced:
-            who = {"by": "user:1", "with_": "user:2", "now": self.now}
-            self._write(lambda db: hall_control.attest(db, SMALL, ("west", 1), 0, **who))
+            staff = {"by": "user:1", "with_": "user:2", "now": self.now}
+            self._write(lambda db: hall_control.attest(db, SMALL, ("west", 1), 0, **staff))
 
     def _write(self, step) -> None:
         self.site.database.write(step)

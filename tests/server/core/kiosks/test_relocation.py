@@ -11,11 +11,11 @@ from tests.server.support.site import ANNA, OTHER, ROOM, SMALL, Site, open_site
 @pytest.fixture
 def site(database: Database) -> Site:
     """In halls that infer leaving from moves, however near they are."""
-    found = open_site(database)
+    halls = open_site(database)
     database.write(
         lambda db: db.execute("UPDATE hall SET leaving = 'inferred', walk_s = 0") and None
     )
-    return found
+    return halls
 
 
 def test_entering_elsewhere_ends_the_stay_and_is_marked_inferred(site: Site) -> None:

@@ -16,9 +16,9 @@ from tests.server.conftest import NOW
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Connection]:
-    with closing(connect(tmp_path / "event.sqlite")) as made:
-        migrations.migrate(made)
-        yield made
+    with closing(connect(tmp_path / "event.sqlite")) as connection:
+        migrations.migrate(connection)
+        yield connection
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.sqlite_alone
 
 @pytest.fixture
 def forum(event: Event, tmp_path: Path) -> Iterator[Forum]:
-    made = Forum(event, tmp_path)
-    yield made
-    made.close()
+    opened = Forum(event, tmp_path)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -61,13 +61,13 @@ def test_a_twin_that_scanned_nothing(forum: Forum, parts: ExitStack, first: str)
     west = forum.enrol("west")
     twin = twin_of(west, parts)
     with suppress(TransportError):
-        for one in (west, twin, west) if first == "the kiosk" else (twin, west, twin):
-            beat(one, 1)
+        for kiosk in (west, twin, west) if first == "the kiosk" else (twin, west, twin):
+            beat(kiosk, 1)
     assert state(forum) == "fenced"
-    for one in (west, twin):
+    for kiosk in (west, twin):
         with suppress(TransportError):
-            one.exchange()
-        assert one.journal.state().fenced, "it admits nobody any more"
+            kiosk.exchange()
+        assert kiosk.journal.state().fenced, "it admits nobody any more"
 
 
 def test_a_twin_that_began_while_the_kiosk_was_away(

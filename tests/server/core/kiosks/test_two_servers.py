@@ -31,9 +31,9 @@ pytestmark = pytest.mark.sqlite_alone
 
 @pytest.fixture
 def forum(event: Event, tmp_path: Path) -> Iterator[Forum]:
-    made = Forum(event, tmp_path)
-    yield made
-    made.close()
+    opened = Forum(event, tmp_path)
+    yield opened
+    opened.close()
 
 
 class TestOneDatabase:
@@ -98,8 +98,8 @@ class TwoCopies:
     def __init__(self, first: Forum, path: Path, dice: random.Random) -> None:
         self.first, self.dice = first, dice
         (path / "second-disk").mkdir()
-        made = make_backup(first.event, path / "second-disk", first.now)
-        restored = restore(made.path, path / "other", now=first.now, without_acts=True)
+        backup = make_backup(first.event, path / "second-disk", first.now)
+        restored = restore(backup.path, path / "other", now=first.now, without_acts=True)
         (path / "second").mkdir()
         self.second = object.__new__(Forum)
         self.second.event = restored.event

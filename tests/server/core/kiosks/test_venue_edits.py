@@ -81,7 +81,9 @@ class Venue:
         return self.dice.choice(["Tides", "Currents", "Waves"])
 
     def user(self, db: Connection) -> users.User:
-        return self.dice.choice([one for one in users.users(db) if one.role == "supervisor"])
+        return self.dice.choice(
+            [person for person in users.users(db) if person.role == "supervisor"]
+        )
 
     def pin(self, db: Connection) -> None:
         user = self.user(db)
@@ -192,7 +194,7 @@ class Door:
             hall_id=taken.hall.hall,
             kiosk=KIOSKS[self.door],
             generation=1,
-            outer=[one.hall.hall for one in taken.outer_facts],
+            outer=[outer.hall.hall for outer in taken.outer_facts],
             door_id=self.door,
         )
 
@@ -230,9 +232,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def hub(venue: Database, event: Event, clock: Clock) -> Iterator[Hub]:
-    made = Hub(venue, edits=VenueEdits(event, clock))
-    yield made
-    made.close()
+    opened = Hub(venue, edits=VenueEdits(event, clock))
+    yield opened
+    opened.close()
 
 
 def deliver(hub: Hub) -> None:
@@ -245,12 +247,12 @@ def doors(
     tmp_path: Path, event: Event, venue: Database, hub: Hub, clock: Clock
 ) -> Iterator[list[Door]]:
     with ExitStack() as replicas:
-        made = [Door(tmp_path, event, venue, hub, door) for door in KIOSKS]
-        for door in made:
+        kiosks = [Door(tmp_path, event, venue, hub, door) for door in KIOSKS]
+        for door in kiosks:
             replicas.enter_context(door.replica)
             door.refresh(clock.now)
         deliver(hub)
-        yield made
+        yield kiosks
 
 
 def test_random_edits_leave_replicas_with_the_facts_of_a_snapshot(

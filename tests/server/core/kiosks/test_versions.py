@@ -30,9 +30,9 @@ EVERYTHING = "/api/replica?programme=1&days=1&salted=1&servers=1"
 
 @pytest.fixture
 def forum(event: Event, tmp_path: Path) -> Iterator[Forum]:
-    made = Forum(event, tmp_path)
-    yield made
-    made.close()
+    opened = Forum(event, tmp_path)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def error_of(answer: TestResponse) -> wire.ErrorBody:
 
 
 def row(forum: Forum) -> registry.KioskRow:
-    (found,) = registry.kiosks(forum.database.reader)
-    return found
+    (kiosk,) = registry.kiosks(forum.database.reader)
+    return kiosk
 
 
 def in_ledger(forum: Forum) -> int:
@@ -102,16 +102,16 @@ class TestKioskTooOld:
 
     def test_the_text_is_in_both_languages(self, west: InProcessKiosk) -> None:
         """A kiosk from before the versions shows it unchanged."""
-        said = error_of(Sent(west, OLD).scans()).message
-        assert "too old for the server" in said
-        assert f"needs version {OWN.oldest} or later" in said
-        assert "版本过旧" in said
+        message = error_of(Sent(west, OLD).scans()).message
+        assert "too old for the server" in message
+        assert f"needs version {OWN.oldest} or later" in message
+        assert "版本过旧" in message
 
     def test_staff_see_it_everywhere(self, forum: Forum, west: InProcessKiosk) -> None:
         Sent(west, OLD).scans()
-        what = "Install this server's version of Hallkeeper on the kiosk"
+        remedy = "Install this server's version of Hallkeeper on the kiosk"
         status = look(forum.database.reader, forum.event, forum.now)
-        assert [what in one and "Kiosk west" in one for one in status.troubles] == [True]
+        assert [remedy in text and "Kiosk west" in text for text in status.troubles] == [True]
         settings = services_of(forum.app).event.settings
         (trouble,) = troubles.of_kiosk(row(forum), settings, forum.now)
         assert (trouble.kind, trouble.grave) == (Kind.VERSION, True)
@@ -123,9 +123,9 @@ class TestKioskTooOld:
 
     def test_the_list_of_kiosks_shows_it(self, forum: Forum, west: InProcessKiosk) -> None:
         Sent(west, OLD).scans()
-        told = CliRunner().invoke(list_kiosks, ["--event", str(forum.event.path)]).output
-        assert "active, WRONG VERSION" in told
-        assert "Install this server's version of Hallkeeper" in told
+        output = CliRunner().invoke(list_kiosks, ["--event", str(forum.event.path)]).output
+        assert "active, WRONG VERSION" in output
+        assert "Install this server's version of Hallkeeper" in output
 
     def test_what_a_stranger_states_is_not_noted(self, forum: Forum, west: InProcessKiosk) -> None:
         sent = Sent(west, OLD)
@@ -167,8 +167,8 @@ class TestKioskIsNewer:
 
     def test_the_server_is_the_one_to_update(self, forum: Forum, west: InProcessKiosk) -> None:
         refused(Sent(west, LATER).scans())
-        (what,) = look(forum.database.reader, forum.event, forum.now).troubles
-        assert "Update the server" in what
+        (trouble,) = look(forum.database.reader, forum.event, forum.now).troubles
+        assert "Update the server" in trouble
         with Pages(forum.event, forum.database, forum.now) as pages:
             board = " ".join(pages.staff("admin").get("/admin/").text.split())
         assert "The server is too old for it" in board

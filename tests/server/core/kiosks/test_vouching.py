@@ -52,11 +52,11 @@ def test_an_order_on_the_feed(halls: Site, event: Event, database: Database) -> 
         database.write(lambda db: publish(db, wire.PlacesOrdered(order, 1), kiosk="west"))
         missed = hub.subscribe(before, hall_id=SMALL, kiosk="west", generation=1)
         for subscription in (live, missed):
-            told = subscription.take(5.0)
-            assert told is not None
-            change = wire.decode_change(told.body)
+            message = subscription.take(5.0)
+            assert message is not None
+            change = wire.decode_change(message.body)
             assert isinstance(change, wire.PlacesOrdered)
-            assert told.sent == f"id: {told.cursor}\ndata: {told.body}\n\n".encode()
+            assert message.sent == f"id: {message.cursor}\ndata: {message.body}\n\n".encode()
             check(event, change.order)
     finally:
         hub.close()
@@ -65,9 +65,9 @@ def test_an_order_on_the_feed(halls: Site, event: Event, database: Database) -> 
 def test_the_orders_of_a_snapshot(
     halls: Site, event: Event, database: Database, voucher: Voucher
 ) -> None:
-    found = database.write(lambda db: snapshot.snapshot(db, event, WEST, 1, NOW, voucher))
-    assert {order.override for order in found.orders} == {False, True}
-    for order in found.orders:
+    facts = database.write(lambda db: snapshot.snapshot(db, event, WEST, 1, NOW, voucher))
+    assert {order.override for order in facts.orders} == {False, True}
+    for order in facts.orders:
         check(event, order)
 
 

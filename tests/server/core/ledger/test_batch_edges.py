@@ -71,7 +71,7 @@ class TestFenced:
         site.database.write(lambda db: registry.fence(db, "east", 1, by="user:1", now=NOW))
 
     def inside(self, site: Site) -> list[int]:
-        return sorted(one.serial for one in stays.in_hall(site.database.reader, SMALL))
+        return sorted(stay.serial for stay in stays.in_hall(site.database.reader, SMALL))
 
     def test_it_may_end_a_stay_that_began_before(self, site: Site) -> None:
         entry = site.scan(site.west, NOW, ANNA)
@@ -109,8 +109,7 @@ class TestFenced:
 
     def test_its_clock_moves_nobody(self, site: Site) -> None:
         """Its clock was never heard."""
-        query = "UPDATE hall SET leaving = 'inferred'"
-        site.execute(query)
+        site.execute("UPDATE hall SET leaving = 'inferred'")
         site.west.scan(NOW, ANNA)
         site.other.scan(NOW + 5 * MINUTE, ANNA)
         site.send(site.west)
@@ -186,8 +185,8 @@ def test_a_time_that_has_not_come_was_not_measured(
     """A kiosk that has measured its clock's error is off by five minutes at most."""
     site.scan(site.west, NOW + ahead_ms, ANNA, skew_ms=skew_ms)
     assert site.rows("SELECT skew_ms FROM scan") == [(kept,)]
-    known = int(kept is not None)
-    assert site.rows("SELECT opened_at, clock_known FROM stay") == [(NOW + opened_ms, known)]
+    measured = int(kept is not None)
+    assert site.rows("SELECT opened_at, clock_known FROM stay") == [(NOW + opened_ms, measured)]
 
 
 def test_a_time_before_all_time_is_none(site: Site) -> None:
@@ -201,8 +200,7 @@ def test_moves_are_told_by_times_of_one_epoch_alone(
     site: Site, epochs: tuple[int, int], first: str
 ) -> None:
     """The server's clock was set in between, so the order is unknown."""
-    query = "UPDATE hall SET leaving = 'inferred', walk_s = 0"
-    site.execute(query)
+    site.execute("UPDATE hall SET leaving = 'inferred', walk_s = 0")
     site.west.scan(NOW, ANNA, epoch=epochs[0])
     site.other.scan(NOW + MINUTE, ANNA, epoch=epochs[1])
     for door in (site.west, site.other) if first == "west" else (site.other, site.west):
@@ -211,23 +209,11 @@ def test_moves_are_told_by_times_of_one_epoch_alone(
     assert site.figures(OTHER).inside == 1
 
 
-def test_doors_hear_of_every_stay_that_begins_and_ends(site: Site) -> None:
-    entry = site.scan(site.west, NOW, ANNA)
-    site.leave(site.east, NOW + 1_000, ANNA, site.west.ref(entry))
-    told = [
-        (type(one), one.hall, one.stay if isinstance(one, wire.StayClosed) else one.stay.stay)
-        for one in changes(site.database)
-        if isinstance(one, wire.StayOpened | wire.StayClosed)
-    ]
-    ref = site.west.ref(entry)
-    assert told == [(wire.StayOpened, SMALL, ref), (wire.StayClosed, SMALL, ref)]
-
-
 def test_one_who_moved_on_is_told_as_counted_where_scans_alone_count(site: Site) -> None:
     entry = site.scan(site.west, NOW, ANNA)
     site.scan(site.other, NOW + 10 * MINUTE, ANNA, now=NOW + 10 * MINUTE)
-    told = [one for one in changes(site.database) if isinstance(one, wire.StayClosed)]
-    assert told == [wire.StayClosed(site.west.ref(entry), SMALL, ANNA, counted=True)]
+    closed = [change for change in changes(site.database) if isinstance(change, wire.StayClosed)]
+    assert closed == [wire.StayClosed(site.west.ref(entry), SMALL, ANNA, counted=True)]
     ((body,),) = site.rows("SELECT body FROM leaf WHERE kind = 'inferred_exit'")
     assert json.loads(body) == {
         "at": NOW + 10 * MINUTE,
@@ -251,7 +237,7 @@ def test_of_a_hall_around_the_log_says_which(site: Site) -> None:
             "SELECT body FROM leaf WHERE kind = 'inferred_exit' ORDER BY number"
         )
     ]
-    assert {one.get("hall") for one in bodies} == {None, OTHER}
+    assert {leaf.get("hall") for leaf in bodies} == {None, OTHER}
     assert len(bodies) == 2
 
 

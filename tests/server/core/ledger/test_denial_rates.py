@@ -21,8 +21,8 @@ def exact(own: Tally, others: Tally) -> float:
     """The same probability by counting every case, in whole numbers."""
     asked, denied = own.asked + others.asked, own.denied + others.denied
     ways = [
-        math.comb(denied, one) * math.comb(asked - denied, own.asked - one)
-        for one in range(own.asked + 1)
+        math.comb(denied, count) * math.comb(asked - denied, own.asked - count)
+        for count in range(own.asked + 1)
     ]
     more = sum(ways[own.denied :]) / sum(ways)
     fewer = sum(ways[: own.denied + 1]) / sum(ways)
@@ -54,12 +54,16 @@ def test_a_large_hour_needs_no_time() -> None:
 
 def test_few_scans_prove_nothing() -> None:
     """One denial of one scan is a rate of 100 %, which is chance among many doors."""
-    doors = {one: Tally(50, 2) for one in range(40)}
+    doors = {door: Tally(50, 2) for door in range(40)}
     assert compare(0, {**doors, 99: Tally(1, 1)}) == []
     assert compare(0, {**doors, 99: Tally(4, 3)}) == []
-    found = compare(0, {**doors, 99: Tally(30, 15)})
-    assert [one.door_id for one in found] == [99]
-    assert (found[0].others, found[0].doors, found[0].higher) == (Tally(2000, 80), 41, True)
+    outliers = compare(0, {**doors, 99: Tally(30, 15)})
+    assert [door.door_id for door in outliers] == [99]
+    assert (outliers[0].others, outliers[0].doors, outliers[0].higher) == (
+        Tally(2000, 80),
+        41,
+        True,
+    )
 
 
 def test_the_number_of_doors_is_counted_in() -> None:
@@ -67,17 +71,17 @@ def test_the_number_of_doors_is_counted_in() -> None:
     alone = two_sided(own, others)
     assert 0.005 < alone < 0.05
     few = {1: own, 2: others}
-    many = {1: own, **{2 + one: Tally(8, 1 if one < 40 else 0) for one in range(50)}}
-    (found,) = compare(0, {1: Tally(20, 10), 2: others})
-    assert found.door_id == 1, "not the other one, which denies less than this one"
-    assert found.chance == pytest.approx(two_sided(Tally(20, 10), others) * 2)
+    many = {1: own, **{2 + door: Tally(8, 1 if door < 40 else 0) for door in range(50)}}
+    (outlier,) = compare(0, {1: Tally(20, 10), 2: others})
+    assert outlier.door_id == 1, "not the other one, which denies less than this one"
+    assert outlier.chance == pytest.approx(two_sided(Tally(20, 10), others) * 2)
     assert compare(0, few) == []
     assert compare(0, many) == []
 
 
 def test_a_door_that_denies_too_seldom_stands_out() -> None:
-    found = compare(0, {1: Tally(300, 0), 2: Tally(300, 30), 3: Tally(300, 30)})
-    assert [(one.door_id, one.higher) for one in found] == [(1, False)]
+    outliers = compare(0, {1: Tally(300, 0), 2: Tally(300, 30), 3: Tally(300, 30)})
+    assert [(outlier.door_id, outlier.higher) for outlier in outliers] == [(1, False)]
 
 
 def test_a_sure_difference_may_be_too_small_to_matter() -> None:
@@ -88,8 +92,8 @@ def test_a_sure_difference_may_be_too_small_to_matter() -> None:
 
 def test_a_door_that_denies_everybody_does_not_make_others_stand_out() -> None:
     doors = {1: Tally(900, 900), 2: Tally(300, 12), 3: Tally(300, 12), 4: Tally(200, 40)}
-    found = compare(0, doors)
-    assert [(one.door_id, one.doors) for one in found] == [(1, 4), (4, 3)]
+    outliers = compare(0, doors)
+    assert [(outlier.door_id, outlier.doors) for outlier in outliers] == [(1, 4), (4, 3)]
 
 
 def test_one_door_alone_is_compared_with_nothing() -> None:
@@ -125,12 +129,12 @@ def test_hours_of_a_span(site: Site) -> None:
     site.database.write(
         lambda db: db.executemany("INSERT INTO door_quarter VALUES (?, ?, ?, ?)", rows)
     )
-    found = unusual(site.database.reader, hour * HOUR_MS, (hour + 2) * HOUR_MS)
-    own = [(one.hour - hour, one.door_id, one.own) for one in found]
+    outliers = unusual(site.database.reader, hour * HOUR_MS, (hour + 2) * HOUR_MS)
+    own = [(outlier.hour - hour, outlier.door_id, outlier.own) for outlier in outliers]
     assert (1, 1, Tally(100, 50)) in own
     assert (0, 1, Tally(50, 20)) in own
-    assert {one[0] for one in own} == {0, 1}
-    assert found[0].since == (hour + 1) * HOUR_MS
+    assert {outlier[0] for outlier in own} == {0, 1}
+    assert outliers[0].since == (hour + 1) * HOUR_MS
     latest = denial_rates.latest_of_hall(
         site.database.reader, site.west.hall, (4 * hour + 4) * QUARTER_MS
     )

@@ -1,5 +1,7 @@
 """Discrepancies are found in any order of records, and name the later scan."""
 
+import pytest
+
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.site import ANNA, Site
 from tests.server.support.site import site as site
@@ -29,22 +31,18 @@ def test_the_later_scan_is_named_not_the_earlier(site: Site) -> None:
     assert site.rows(LISTED) == [("already_inside", "east", "west")]
 
 
-def test_a_stay_that_was_over_by_then_is_none(site: Site) -> None:
+@pytest.mark.parametrize(
+    ("minutes", "listed"), [(1, []), (3, [("already_inside", "east", "west")])]
+)
+def test_a_stay_that_was_over_when_offered_still_had_its_length(
+    site: Site, minutes: int, listed: list
+) -> None:
     first = site.west.scan(NOW, ANNA)
-    site.west.leave(NOW + MINUTE, ANNA, site.west.ref(first), credited=True)
+    site.west.leave(NOW + minutes * MINUTE, ANNA, site.west.ref(first), credited=True)
     site.west.entries -= 1
     site.scan(site.east, NOW + 2 * MINUTE, ANNA)
     site.send(site.west, gone=[1])
-    assert site.rows(LISTED) == []
-
-
-def test_a_stay_that_was_over_when_offered_still_had_its_length(site: Site) -> None:
-    first = site.west.scan(NOW, ANNA)
-    site.west.leave(NOW + 3 * MINUTE, ANNA, site.west.ref(first), credited=True)
-    site.west.entries -= 1
-    site.scan(site.east, NOW + 2 * MINUTE, ANNA)
-    site.send(site.west, gone=[1])
-    assert site.rows(LISTED) == [("already_inside", "east", "west")]
+    assert site.rows(LISTED) == listed
 
 
 def test_it_is_listed_once(site: Site) -> None:

@@ -31,31 +31,31 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
 
 
 def test_it_works(pages: Pages) -> None:
-    found = entries.page(pages.database.reader, Filter())
-    assert len(found.entries) == 9
-    newest = found.entries[0]
+    page = entries.page(pages.database.reader, Filter())
+    assert len(page.entries) == 9
+    newest = page.entries[0]
     assert (newest.name, newest.organisation) == ("Boris Novak", "Daily Anchor")
     assert newest.hall_names["zh"] == "海港中心"
     assert (newest.scanned_at, newest.received_at) == (pages.now, pages.now)
     assert (newest.decision, newest.reason, newest.quarantined) == ("denied", "hall_full", False)
-    assert found.older is found.newer is None
+    assert page.older is page.newer is None
 
 
 @pytest.mark.parametrize("rows", [1, 2, 4, 9, 20])
 def test_pages_forth_and_back_show_every_scan_once(pages: Pages, rows: int) -> None:
     db, turn = pages.database.reader, entries.page(pages.database.reader, Filter(), rows=rows)
-    everything = [one.number for one in entries.page(db, Filter(), rows=100).entries]
-    seen = [one.number for one in turn.entries]
+    everything = [entry.number for entry in entries.page(db, Filter(), rows=100).entries]
+    seen = [entry.number for entry in turn.entries]
     assert turn.newer is None
     while turn.older is not None:
         turn = entries.page(db, Filter(), before=turn.older, rows=rows)
-        seen += [one.number for one in turn.entries]
+        seen += [entry.number for entry in turn.entries]
         assert turn.newer is not None
     assert seen == everything
-    back = [one.number for one in reversed(turn.entries)]
+    back = [entry.number for entry in reversed(turn.entries)]
     while turn.newer is not None:
         turn = entries.page(db, Filter(), after=turn.newer, rows=rows)
-        back += [one.number for one in reversed(turn.entries)]
+        back += [entry.number for entry in reversed(turn.entries)]
     assert back == everything[::-1]
 
 
@@ -74,8 +74,8 @@ def test_filters_meet(pages: Pages) -> None:
     db = pages.database.reader
     boris = pages.serial("A3")
     wanted = Filter(serial=boris, decision="denied", since=NOW + 3 * MINUTE, until=pages.now)
-    found = entries.page(db, wanted).entries
-    assert [one.scanned_at for one in found] == [NOW + 5 * MINUTE]
+    matching = entries.page(db, wanted).entries
+    assert [entry.scanned_at for entry in matching] == [NOW + 5 * MINUTE]
     assert entries.page(db, Filter(door_id=99)).entries == []
 
 
@@ -98,10 +98,10 @@ def csv_rows(pages: Pages, wanted: Filter, **more: str | bool) -> list[dict[str,
 
 def test_the_csv_has_every_scan_oldest_first(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entries_files, "CHUNK_ROWS", 4)
-    found = csv_rows(pages, Filter())
-    assert tuple(found[0]) == entries_files.COLUMNS
-    assert [row["sequence"] for row in found] == [str(n) for n in range(1, 10)]
-    assert found[2] | {"number": "", "badge": ""} == {
+    rows = csv_rows(pages, Filter())
+    assert tuple(rows[0]) == entries_files.COLUMNS
+    assert [row["sequence"] for row in rows] == [str(n) for n in range(1, 10)]
+    assert rows[2] | {"number": "", "badge": ""} == {
         "number": "",
         "scanned_at": "2026-05-04T10:02:00.000+08:00",
         "received_at": "2026-05-04T10:08:00.000+08:00",
@@ -162,11 +162,14 @@ def test_an_override_has_its_supervisor_and_reason(pages: Pages) -> None:
         lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=NOW)
     )
     overridden(pages, mei.by, "=his badge got wet")
-    (found,) = entries.page(pages.database.reader, Filter(act="override")).entries
-    assert (found.act, found.by, found.note) == ("override", "Mei", "=his badge got wet")
+    (override,) = entries.page(pages.database.reader, Filter(act="override")).entries
+    assert (override.act, override.by, override.note) == ("override", "Mei", "=his badge got wet")
     row = csv_rows(pages, Filter(act="override"))[0]
     assert (row["supervisor"], row["note"]) == ("Mei", "'=his badge got wet")
-    assert {one.by for one in entries.page(pages.database.reader, Filter()).entries} == {"", "Mei"}
+    assert {entry.by for entry in entries.page(pages.database.reader, Filter()).entries} == {
+        "",
+        "Mei",
+    }
 
 
 @pytest.mark.parametrize("by", ["user:999", "user:01", "user:1 ", "1", "user:"])
@@ -193,17 +196,15 @@ def test_a_discrepancy_has_both_doors_and_both_times(pages: Pages) -> None:
     west, serial = pages.connected_kiosk("main-2", "main"), pages.serial("A1")
     west.scan(pages.now + MINUTE, serial)
     pages.send(west)
-    found = [
-        one for one in entries.discrepancies(pages.database.reader) if one.at.kiosk == "main-2"
-    ]
-    assert len(found) == 1
-    assert (found[0].reason, found[0].decision, found[0].serial) == (
+    rows = [row for row in entries.discrepancies(pages.database.reader) if row.at.kiosk == "main-2"]
+    assert len(rows) == 1
+    assert (rows[0].reason, rows[0].decision, rows[0].serial) == (
         "already_inside",
         "admitted",
         serial,
     )
-    assert found[0].at.scanned_at == pages.now + MINUTE
-    assert found[0].other is not None
-    assert found[0].other.kiosk == "main-1"
-    assert found[0].other.door_names == {"en": "Main entrance"}
+    assert rows[0].at.scanned_at == pages.now + MINUTE
+    assert rows[0].other is not None
+    assert rows[0].other.kiosk == "main-1"
+    assert rows[0].other.door_names == {"en": "Main entrance"}
     assert entries.discrepancy_count(pages.database.reader) >= 1

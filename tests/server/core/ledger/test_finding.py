@@ -104,50 +104,52 @@ CHOICES: dict[str, tuple[object, ...]] = {
 
 
 KINDS: dict[str, Callable[[Entry], bool]] = {
-    "entry": lambda one: (
-        (one.direction, one.decision) == ("entry", "admitted") and one.act != "annul"
+    "entry": lambda entry: (
+        (entry.direction, entry.decision) == ("entry", "admitted") and entry.act != "annul"
     ),
-    "exit": lambda one: one.direction == "exit" and one.act != "annul",
-    "override": lambda one: one.act == "override",
-    "annul": lambda one: one.act == "annul",
-    "denial": lambda one: one.decision == "denied",
+    "exit": lambda entry: entry.direction == "exit" and entry.act != "annul",
+    "override": lambda entry: entry.act == "override",
+    "annul": lambda entry: entry.act == "annul",
+    "denial": lambda entry: entry.decision == "denied",
 }
 REMARKS: dict[str, Callable[[Entry], bool]] = {
-    "fenced": lambda one: one.quarantined,
-    "late": lambda one: one.received_at - (one.scanned_at - (one.skew_ms or 0)) >= 60_000,
-    "old_facts": lambda one: (one.facts_age_ms or 0) >= 60_000,
-    "skewed": lambda one: abs(one.skew_ms or 0) >= 2_000,
+    "fenced": lambda entry: entry.quarantined,
+    "late": lambda entry: entry.received_at - (entry.scanned_at - (entry.skew_ms or 0)) >= 60_000,
+    "old_facts": lambda entry: (entry.facts_age_ms or 0) >= 60_000,
+    "skewed": lambda entry: abs(entry.skew_ms or 0) >= 2_000,
 }
 MEANS: dict[str, Callable[[Entry, Any], bool]] = {
-    "hall_id": lambda one, value: one.hall_id == value,
-    "door_id": lambda one, value: one.door_id == value,
-    "kiosk": lambda one, value: one.kiosk == value,
-    "sessions": lambda one, value: one.session_id in value,
-    "category": lambda one, value: one.category == value,
-    "serial": lambda one, value: one.serial == value,
-    "name": lambda one, value: (
-        value in one.name.casefold()
+    "hall_id": lambda entry, value: entry.hall_id == value,
+    "door_id": lambda entry, value: entry.door_id == value,
+    "kiosk": lambda entry, value: entry.kiosk == value,
+    "sessions": lambda entry, value: entry.session_id in value,
+    "category": lambda entry, value: entry.category == value,
+    "serial": lambda entry, value: entry.serial == value,
+    "name": lambda entry, value: (
+        value in entry.name.casefold()
         if value != "a"
-        else any(word.startswith("a") for word in one.name.casefold().split())
+        else any(word.startswith("a") for word in entry.name.casefold().split())
     ),
-    "organisation": lambda one, value: value in one.organisation.casefold(),
-    "decision": lambda one, value: one.decision == value,
-    "reason": lambda one, value: one.reason == value,
-    "act": lambda one, value: KINDS[value](one),
-    "remark": lambda one, value: (
-        REMARKS[value](one) if value in REMARKS else value in one.flags.split()
+    "organisation": lambda entry, value: value in entry.organisation.casefold(),
+    "decision": lambda entry, value: entry.decision == value,
+    "reason": lambda entry, value: entry.reason == value,
+    "act": lambda entry, value: KINDS[value](entry),
+    "remark": lambda entry, value: (
+        REMARKS[value](entry) if value in REMARKS else value in entry.flags.split()
     ),
-    "supervisor": lambda one, value: one.by in (value, {"user:1": "admin"}.get(value)),
-    "note": lambda one, value: value in one.note.casefold(),
-    "since": lambda one, value: one.scanned_at >= value,
-    "until": lambda one, value: one.scanned_at < value,
+    "supervisor": lambda entry, value: entry.by in (value, {"user:1": "admin"}.get(value)),
+    "note": lambda entry, value: value in entry.note.casefold(),
+    "since": lambda entry, value: entry.scanned_at >= value,
+    "until": lambda entry, value: entry.scanned_at < value,
 }
 
 
 def means(wanted: Filter, everything: list[Entry]) -> list[int]:
     """The filter's meaning, in plain Python on entries as the page shows them."""
     asked = [(MEANS[name], value) for name, value in vars(wanted).items() if value is not None]
-    return [one.number for one in everything if all(says(one, value) for says, value in asked)]
+    return [
+        entry.number for entry in everything if all(says(entry, value) for says, value in asked)
+    ]
 
 
 def filters() -> Iterator[Filter]:
@@ -156,8 +158,8 @@ def filters() -> Iterator[Filter]:
     for name, values in CHOICES.items():
         for value in values:
             yield Filter(**{name: value})
-    for one, other in itertools.combinations(CHOICES, 2):
-        yield Filter(**{one: CHOICES[one][0], other: CHOICES[other][-1]})
+    for first, other in itertools.combinations(CHOICES, 2):
+        yield Filter(**{first: CHOICES[first][0], other: CHOICES[other][-1]})
     draw = random.Random(43)
     for _ in range(tries(60)):
         yield Filter(**{name: draw.choice(CHOICES[name]) for name in draw.sample(list(CHOICES), 3)})
@@ -178,39 +180,39 @@ def test_it_works(pages: Pages, marked: str, few: int, monkeypatch: pytest.Monke
     assert search_due == 0
     everything = entries.page(db, Filter(), rows=1000).entries
     assert len(everything) > 150
-    found = 0
+    matched = 0
     for wanted in filters():
         if few == 0 and wanted.name is None and wanted.organisation is None:
             continue  # A small count of people is meaningless without people in the filter.
         expected = means(wanted, everything)
         newest = entries.page(db, wanted, rows=1000)
-        assert [one.number for one in newest.entries] == expected, wanted
+        assert [entry.number for entry in newest.entries] == expected, wanted
         oldest = entries.page(db, wanted, after=-1, rows=5)
-        assert [one.number for one in oldest.entries] == expected[-5:], wanted
+        assert [entry.number for entry in oldest.entries] == expected[-5:], wanted
         whole = [
-            one.number for chunk in entries.found(db, wanted, everything[0].number + 1, 7)
-            for one in chunk
+            entry.number for chunk in entries.found(db, wanted, everything[0].number + 1, 7)
+            for entry in chunk
         ]  # fmt: skip
         assert whole == expected[::-1], wanted
-        found += bool(expected)
-    assert found > (60 if few else 15)
+        matched += bool(expected)
+    assert matched > (60 if few else 15)
 
 
 def test_edges_within_a_block(pages: Pages) -> None:
     mark_all(pages.database)
     db, wanted = pages.database.reader, Filter(hall_id=1)
-    numbers = [one.number for one in entries.page(db, wanted, rows=1000).entries]
+    numbers = [entry.number for entry in entries.page(db, wanted, rows=1000).entries]
     for edge in numbers:
         before = entries.page(db, wanted, before=edge, rows=1000).entries
         after = entries.page(db, wanted, after=edge, rows=1000).entries
-        found = [one.number for one in (*after, *before)]
-        assert found == [number for number in numbers if number != edge]
+        others = [entry.number for entry in (*after, *before)]
+        assert others == [number for number in numbers if number != edge]
 
 
 def test_the_newest_block_is_not_marked_before_it_is_full(pages: Pages) -> None:
-    made = mark_all(pages.database)
+    blocks = mark_all(pages.database)
     size = pages.value("SELECT MAX(number) + 1 FROM leaf")
-    assert made == size // BLOCK
+    assert blocks == size // BLOCK
     assert not marks.mark_next(pages.database)
 
 
@@ -234,8 +236,8 @@ def test_a_scan_that_changes_unmarks_its_block(event: Event, site: Database) -> 
                     and None
                 )
             )
-            site.write(lambda db, said=statement: db.execute("DELETE FROM stay") and db.execute(
-                "DELETE FROM arrival") and db.execute(said) and None)  # fmt: skip
+            site.write(lambda db, sql=statement: db.execute("DELETE FROM stay") and db.execute(
+                "DELETE FROM arrival") and db.execute(sql) and None)  # fmt: skip
             for table in ("entry_block", "entry_mark"):
                 assert site.reader.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] == 0
             site.give_back()
@@ -247,11 +249,11 @@ def test_a_change_while_a_block_is_marked_leaves_it_unmarked(
     real = marks._Made
 
     def changed(db: Any, block: int) -> object:
-        made = real(db, block)
+        block_marks = real(db, block)
         pages.database.write(
             lambda db: db.execute("DELETE FROM entry_block WHERE block = ?", (block,)) and None
         )
-        return made
+        return block_marks
 
     monkeypatch.setattr(marks, "_Made", changed)
     assert marks.mark_next(pages.database)
@@ -315,7 +317,9 @@ def test_a_name_is_no_organisation(pages: Pages) -> None:
         )
     )
     db = pages.database.reader
-    called = {one.name for one in entries.page(db, Filter(name="小明"), rows=500).entries}
+    called = {entry.name for entry in entries.page(db, Filter(name="小明"), rows=500).entries}
     assert called == {"王小明"}
-    within = {one.name for one in entries.page(db, Filter(organisation="小明"), rows=500).entries}
+    within = {
+        entry.name for entry in entries.page(db, Filter(organisation="小明"), rows=500).entries
+    }
     assert within == {"Anna Keller"}

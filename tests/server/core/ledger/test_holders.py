@@ -13,7 +13,7 @@ from tests.server.support.site import two_halls as two_halls
 SINCE = NOW - MINUTE
 
 
-def found(site: Site) -> list[tuple]:
+def discrepancies(site: Site) -> list[tuple]:
     return site.rows(
         "SELECT s.seq, d.reason FROM discrepancy d JOIN scan s USING (number) ORDER BY s.seq"
     )
@@ -23,7 +23,7 @@ def test_a_second_entry_in_the_same_batch_is_known_to_be_one(site: Site) -> None
     site.west.scan(NOW, ANNA)
     site.west.scan(NOW + 1, BORIS)
     site.scan(site.west, NOW + MINUTE, ANNA)
-    assert found(site) == [(3, "already_inside")]
+    assert discrepancies(site) == [(3, "already_inside")]
 
 
 def test_an_entry_after_an_exit_in_the_same_batch_is_right(site: Site) -> None:
@@ -31,7 +31,7 @@ def test_an_entry_after_an_exit_in_the_same_batch_is_right(site: Site) -> None:
     site.west.leave(NOW + 1, ANNA, site.west.ref(entry))
     site.west.entries -= 1
     site.scan(site.west, NOW + MINUTE, ANNA)
-    assert found(site) == []
+    assert discrepancies(site) == []
 
 
 def test_an_exit_by_its_stay_alone_tells_of_the_holder_too(site: Site) -> None:
@@ -39,7 +39,7 @@ def test_an_exit_by_its_stay_alone_tells_of_the_holder_too(site: Site) -> None:
     entry = site.scan(site.west, NOW, ANNA)
     site.west.scan(NOW + 1, None, direction="exit", closes=site.west.ref(entry))
     site.scan(site.west, NOW + MINUTE, ANNA)
-    assert found(site) == []
+    assert discrepancies(site) == []
 
 
 def test_an_unnamed_exit_in_the_same_batch_ends_a_stay_that_began_before(site: Site) -> None:
@@ -129,9 +129,3 @@ def test_an_entry_takes_few_statements(site: Site) -> None:
     # SQLite reports a trigger's statements as comments, or as the statement that set it off.
     own = list(dict.fromkeys(seen))
     assert len(own) <= 20, own
-
-
-def test_the_stay_of_another_door_is_known(site: Site) -> None:
-    site.scan(site.east, NOW, ANNA)
-    site.scan(site.west, NOW + MINUTE, ANNA)
-    assert found(site) == [(1, "already_inside")]

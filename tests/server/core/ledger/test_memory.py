@@ -31,7 +31,7 @@ from tests.tries import tries
 pytestmark = pytest.mark.sqlite_alone
 
 
-def known(db: Connection) -> Memo:
+def checked_cache(db: Connection) -> Memo:
     """Return the cache, after comparing it with the database."""
     memo = dict(memory.memo_of(db))
     memory.forget(db)
@@ -44,9 +44,7 @@ def known(db: Connection) -> Memo:
                 for name in ("fire_limit", "accessible_places", "closed_at", "shared_until"):
                     assert getattr(kept, name) == getattr(read, name)
             case (str(), int()):
-                found = contact.sender(db, *key)
-                assert found is not None
-                sender, door = found
+                sender, door = contact.sender(db, *key)
                 assert kept[:7] == (
                     sender.public_key, sender.state, sender.acked_seq, sender.head, sender.run,
                     sender.version, door,
@@ -63,7 +61,8 @@ def known(db: Connection) -> Memo:
 def rounded(accounts: Mapping[PoolKey, KnownAccount]) -> dict[PoolKey, KnownAccount]:
     """Return the accounts with rates as exact as SQLite writes them in JSON."""
     return {
-        key: msgspec.structs.replace(one, rate=round(one.rate, 9)) for key, one in accounts.items()
+        key: msgspec.structs.replace(account, rate=round(account.rate, 9))
+        for key, account in accounts.items()
     }
 
 
@@ -72,12 +71,12 @@ def site(database: Database) -> Iterator[Site]:
     """Compare the cache with the database after each step."""
     site = open_site(database)
     yield site
-    site.database.write(known)
+    site.database.write(checked_cache)
 
 
 def kiosks_known(site: Site) -> set[str]:
-    found = site.database.write(known)
-    return {key[0] for key in found if isinstance(key, tuple) and isinstance(key[0], str)}
+    cache = site.database.write(checked_cache)
+    return {key[0] for key in cache if isinstance(key, tuple) and isinstance(key[0], str)}
 
 
 def statements(site: Site, door: FakeDoor) -> list[str]:
@@ -127,10 +126,10 @@ def test_a_counter_is_used_once_whether_it_is_read_or_known(site: Site) -> None:
     batch = site.west.batch(NOW, health=wire.Health(queue=3))
 
     def visit(db: sqlite3.Connection) -> bool:
-        found = contact.counted_sender(db, ("west", 1), counter, NOW + counter, batch)
-        if found is not None:
-            ingest.ingest(db, found[0], batch, calendar=CALENDAR, now=NOW)
-        return found is not None
+        sender = contact.counted_sender(db, ("west", 1), counter, NOW + counter, batch)
+        if sender is not None:
+            ingest.ingest(db, sender[0], batch, calendar=CALENDAR, now=NOW)
+        return sender is not None
 
     taken = []
     for counter in (5, 5, 6, 6, 5, 7, 8):
@@ -177,16 +176,16 @@ def test_steps_of_one_commit_of_which_one_fails(site: Site) -> None:
         take(db, site.east, east, NOW)
         raise RuntimeError
 
-    def told(_: object, error: BaseException | None) -> None:
+    def ended(_: object, error: BaseException | None) -> None:
         errors.append(error)
         if len(errors) == 4:
             done.set()
 
     write = site.database.write_then
-    write(lambda db: hold.wait(), told)
-    write(lambda db: take(db, site.west, west, NOW) and None, told)
-    write(fail, told)
-    write(lambda db: known(db) and None, told)
+    write(lambda db: hold.wait(), ended)
+    write(lambda db: take(db, site.west, west, NOW) and None, ended)
+    write(fail, ended)
+    write(lambda db: checked_cache(db) and None, ended)
     hold.set()
     done.wait()
     assert [type(error) for error in errors if error is not None] == [RuntimeError]
@@ -263,8 +262,8 @@ def test_random_steps_of_doors_and_staff(site: Site, seed: int) -> None:
             other = connect(site.database.path)
             other.execute("UPDATE hall SET shared_until = 0")
             other.close()
-        for one in doors:
+        for sender in doors:
             if chance.random() < 0.8:
-                site.send(one, at)
+                site.send(sender, at)
         if chance.random() < 0.5:
-            site.database.write(known)
+            site.database.write(checked_cache)

@@ -31,12 +31,12 @@ def test_the_report_of_a_time_away(site: Site) -> None:
         facts_age_ms=180_000,
         now=NOW + 10 * MINUTE,
     )
-    (found,) = report(site)
-    assert (found.kiosk, found.since, found.back_at) == ("west", NOW, NOW + 10 * MINUTE)
-    assert (found.scans, found.admitted, found.denied, found.exits) == (3, 2, 1, 0)
-    assert (found.overrides, found.over_capacity) == (1, 0)
-    assert found.facts_age_ms == 180_000
-    assert found.discrepancies == {"already_inside": 1}
+    (outage,) = report(site)
+    assert (outage.kiosk, outage.since, outage.back_at) == ("west", NOW, NOW + 10 * MINUTE)
+    assert (outage.scans, outage.admitted, outage.denied, outage.exits) == (3, 2, 1, 0)
+    assert (outage.overrides, outage.over_capacity) == (1, 0)
+    assert outage.facts_age_ms == 180_000
+    assert outage.discrepancies == {"already_inside": 1}
 
 
 def test_a_place_beyond_the_capacity_counts_once_though_its_exit_names_it_too(site: Site) -> None:
@@ -45,8 +45,8 @@ def test_a_place_beyond_the_capacity_counts_once_though_its_exit_names_it_too(si
     site.leave(
         site.west, NOW + 1, BORIS, site.west.ref(entry), act="annul", **word, now=NOW + MINUTE
     )
-    (found,) = report(site)
-    assert (found.overrides, found.over_capacity) == (1, 1)
+    (outage,) = report(site)
+    assert (outage.overrides, outage.over_capacity) == (1, 1)
 
 
 def test_a_backlog_in_many_batches_is_one_outage(site: Site) -> None:
@@ -54,11 +54,11 @@ def test_a_backlog_in_many_batches_is_one_outage(site: Site) -> None:
         site.west.scan(NOW + number * MINUTE, number + 1)
     site.send(site.west, now=NOW + 10 * MINUTE, last=2)
     site.send(site.west, now=NOW + 10 * MINUTE + 900)
-    (found,) = report(site)
-    assert found.scans == 4
+    (outage,) = report(site)
+    assert outage.scans == 4
 
 
 def test_a_later_one_is_another(site: Site) -> None:
     for number, back in ((1, 5), (2, 60)):
         site.scan(site.west, NOW + (back - 2) * MINUTE, number, now=NOW + back * MINUTE)
-    assert [one.scans for one in report(site)] == [1, 1]
+    assert [outage.scans for outage in report(site)] == [1, 1]

@@ -53,8 +53,8 @@ class Day:
         """The clock measurement that an exchange gives the kiosk."""
         ahead = self.clocks.setdefault(door.kiosk, self.dice.choice((0, 0, HOUR, -MINUTE)))
         error = self.dice.randint(-150, 150)
-        known = self.dice.random() < 0.9
-        self.skews[door.kiosk] = (ahead - self.server_ms + error if known else None, self.epoch)
+        measured = self.dice.random() < 0.9
+        self.skews[door.kiosk] = (ahead - self.server_ms + error if measured else None, self.epoch)
 
     def record(self, door: FakeDoor, badge: int, **fields) -> StayRef:
         skew, epoch = self.skews[door.kiosk]
@@ -71,8 +71,8 @@ class Day:
 
     def leave(self, door: FakeDoor, badge: int) -> None:
         """By a scan; the door may know a stay of that badge, or none."""
-        known = self.stays.get((door.hall, badge), [])
-        closes = known.pop() if known and self.dice.random() < 0.6 else None
+        stays = self.stays.get((door.hall, badge), [])
+        closes = stays.pop() if stays and self.dice.random() < 0.6 else None
         self.record(door, badge, direction="exit", closes=closes)
         self.people[door.hall].remove(badge)
 
@@ -116,8 +116,8 @@ class Day:
             figures = halls[hall - 1]
             count = len(self.people[hall])
             self.above = max(self.above, count - figures.worst_case)
-            said = figures.worst_case + figures.unconfirmed_moves
-            assert count <= said, f"{count} people, at most {said} by the ledger"
+            most = figures.worst_case + figures.unconfirmed_moves
+            assert count <= most, f"{count} people, at most {most} by the ledger"
             assert figures.worst_case <= 6
             assert figures.moved_on <= figures.inside
 
@@ -155,19 +155,19 @@ def test_where_moves_count_no_more_than_it_says(database: Database, seed: int) -
 def databases(templates: Templates, tmp_path: Path) -> Iterator[Iterator[Database]]:
     """Create as many databases as asked, one by one."""
 
-    def made() -> Generator[Database, None, None]:
+    def fresh() -> Generator[Database, None, None]:
         for number in range(ENOUGH):
             event = templates.copy(nothing, tmp_path / str(number))
             with Database(event.database_path) as database:
                 yield database
 
-    with closing(made()) as generator:
+    with closing(fresh()) as generator:
         yield generator
 
 
 @pytest.mark.sqlite_alone
 def test_the_figure_of_moves_is_needed(databases: Iterator[Database]) -> None:
-    days = (play(one, seed, "inferred") for seed, one in enumerate(databases))
+    days = (play(database, seed, "inferred") for seed, database in enumerate(databases))
     assert any(day.above > 0 for day in days)
 
 
@@ -179,8 +179,8 @@ def test_a_move_that_frees_where_scans_alone_count_is_found(
         step._settle(presence.close(step.db, stay.ref, stay.hall_id, "move", to.opened_at))
 
     def all_days() -> None:
-        for seed, one in enumerate(databases):
-            play(one, seed, "scanned")
+        for seed, database in enumerate(databases):
+            play(database, seed, "scanned")
 
     monkeypatch.setattr(BatchRecorder, "_move_on", frees)
     with pytest.raises(AssertionError, match="people, at most"):

@@ -138,15 +138,6 @@ def test_an_override_calls_back_what_other_doors_have(site: Site) -> None:
     assert asks(site) == 3 + 2, "four are in a hall of six"
 
 
-def test_an_annulment_ends_the_stay(site: Site) -> None:
-    entry = site.scan(site.west, NOW, ANNA)
-    site.leave(
-        site.west, NOW + 1, ANNA, site.west.ref(entry), act="annul", by="user:1", note="left"
-    )
-    assert site.rows("SELECT closed_by FROM stay") == [("annul",)]
-    assert site.figures(SMALL).inside == 0
-
-
 def test_a_lower_capacity_never_lets_both_pools_pass_the_limit(site: Site) -> None:
     """All six ordinary places are out: the override pool must wait till they are back."""
     site.database.write(lambda db: hall_control.set_capacity(db, SMALL, 2, by="user:1", now=NOW))

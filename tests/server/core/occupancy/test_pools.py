@@ -168,12 +168,3 @@ def test_a_kiosk_s_word_of_grants_that_a_backup_does_not_have(site: Site) -> Non
     assert pool.awaited == {WEST, EAST}
     site.send(site.west, incarnation=2)
     assert places.load(site.database.reader, USUAL).awaited == {EAST}
-
-
-def test_places_come_back_by_the_kiosk_s_word(site: Site) -> None:
-    site.west.returned = 2
-    before = places.load(site.database.reader, USUAL).free
-    site.send(site.west)
-    pool = places.load(site.database.reader, USUAL)
-    assert pool.kiosks[WEST].returned == 2
-    assert pool.free == before + 2

@@ -109,12 +109,12 @@ class Days:
 
     def replace(self) -> None:
         serial = self.draw.choice(self.serials)
-        made = self.forum.database.write(
+        badge = self.forum.database.write(
             lambda db: issuing.reissue(
                 db, self.forum.event, serial, reason="lost", by="test", now=self.forum.now
             )
         )
-        self.cards.append(Card(serial, made.issue, made.credential))
+        self.cards.append(Card(serial, badge.issue, badge.credential))
 
     def pass_time(self) -> None:
         self.forum.now += self.draw.choice((60_000, HOUR, 5 * HOUR))
@@ -188,7 +188,7 @@ class Days:
         """No door counts a person twice in its hall, by any cards."""
         kiosk = door.kiosk
         with kiosk.journal.transaction() as step:
-            own = [one.stay.seq for one in step.own_stays(serial, HALL)]
+            own = [entry.stay.seq for entry in step.own_stays(serial, HALL)]
         inside = [seq for seq in own if not kiosk.replica.is_ended(seq, HALL)]
         law(len(inside) <= 1, f"{badge_number(serial)} is inside {len(inside)} times at {door}")
 
@@ -226,9 +226,9 @@ class Days:
             for door in self.doors:
                 self.present(door, wanted[0], Direction.EXIT)
             self.hear_all()
-        door = max(self.doors, key=lambda one: one.kiosk.account.free)
+        door = max(self.doors, key=lambda door: door.kiosk.account.free)
         self._listen(door)
-        for card in [one for one in self.cards if one.serial == serial]:
+        for card in [owned for owned in self.cards if owned.serial == serial]:
             self.forum.now += 10 * 60_000
             if self.today != day:  # It was late in the evening.
                 return

@@ -24,8 +24,8 @@ from tests.server.support.stores import attendees, take
 
 
 def find(database: Database, text: str, **limits: int) -> list[str]:
-    found, _ = find_attendees(database.reader, text, **limits)
-    return [one.external_id or one.name for one in found]
+    attendees, _ = find_attendees(database.reader, text, **limits)
+    return [attendee.external_id or attendee.name for attendee in attendees]
 
 
 class TestFinding:
@@ -99,11 +99,11 @@ class TestFinding:
         self, site: Database
     ) -> None:
         add = partial(add_attendee, by="u", now=NOW, random=os.urandom)
-        made = site.write(lambda db: add(db, {"given_name": "Gia", "category": 1}))
+        attendee = site.write(lambda db: add(db, {"given_name": "Gia", "category": 1}))
         assert find(site, "gia") == ["Gia"]
         change = partial(change_attendee, by="u", now=NOW)
         values = {"given_name": "Zoë", "email": "z@example.net", "organisation": "Łódź"}
-        site.write(lambda db: change(db, made.serial, values))
+        site.write(lambda db: change(db, attendee.serial, values))
         assert (find(site, "gia"), find(site, "zoe example.net łodz")) == ([], ["Zoë"])
         text = "id,name,email,category\nA1,Ines Dubois,ines@example.org,vip\n"
         take(site, text, renames="accept", missing="keep")
@@ -139,7 +139,7 @@ class TestOneByOne:
         assert attendee(site.reader, added.serial) == added
 
     @pytest.mark.parametrize(
-        ("values", "said"),
+        ("values", "problem"),
         [
             ({"given_name": "Gia"}, "needs a name and a category"),
             ({"category": 7}, "needs a name and a category"),
@@ -154,8 +154,8 @@ class TestOneByOne:
             ({"given_name": "Gia", "category": 7, "flags": 4}, "flags is a whole number"),
         ],
     )
-    def test_what_can_not_be_added(self, site: Database, values: dict, said: str) -> None:
-        with pytest.raises(AttendeeError, match=said):
+    def test_what_can_not_be_added(self, site: Database, values: dict, problem: str) -> None:
+        with pytest.raises(AttendeeError, match=problem):
             self.add(site, **values)
         assert len(attendees(site)) == 4
 

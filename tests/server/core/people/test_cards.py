@@ -30,12 +30,12 @@ def read(event: Event, database: Database, **options: bool) -> list[PrintedBadge
     return cards.read(database.reader, event, badges, **options)
 
 
-def ids(found: list[PrintedBadge]) -> list[str | None]:
-    return [one.holder.external_id for one in found]
+def ids(badges: list[PrintedBadge]) -> list[str | None]:
+    return [badge.holder.external_id for badge in badges]
 
 
-def note(database: Database, found: list[PrintedBadge]) -> int:
-    return database.write(lambda db: cards.note_printed(db, found, by="admin", now=NOW))
+def note(database: Database, badges: list[PrintedBadge]) -> int:
+    return database.write(lambda db: cards.note_printed(db, badges, by="admin", now=NOW))
 
 
 def change(database: Database, serial: int, **values: str) -> None:
@@ -43,16 +43,16 @@ def change(database: Database, serial: int, **values: str) -> None:
 
 
 def test_each_order(event: Event, issued: Database) -> None:
-    found = read(event, issued)
+    badges = read(event, issued)
     keys = {
-        "name": lambda one: name_key(one.holder.given_name, one.holder.family_name),
-        "organisation": lambda one: text_key(one.holder.organisation),
-        "category": lambda one: one.holder.category,
-        "number": lambda one: one.card.badge_number,
+        "name": lambda badge: name_key(badge.holder.given_name, badge.holder.family_name),
+        "organisation": lambda badge: text_key(badge.holder.organisation),
+        "category": lambda badge: badge.holder.category,
+        "number": lambda badge: badge.card.badge_number,
     }
     for order, key in keys.items():
-        chosen = cards.chosen(found, Choice(order=order), CODES)
-        assert list(map(key, chosen)) == sorted(map(key, found))
+        chosen = cards.chosen(badges, Choice(order=order), CODES)
+        assert list(map(key, chosen)) == sorted(map(key, badges))
 
 
 def test_badges_come_by_name_also_within_an_organisation_and_a_category(
@@ -71,52 +71,52 @@ def test_badges_come_by_name_also_within_an_organisation_and_a_category(
     badges = issuing.current_badges(site.reader)
     read = cards.read(site.reader, event, badges)
     for order in ("name", "organisation", "category"):
-        found = cards.chosen(read, replace(Choice(), order=order), {})
-        families = [one.holder.family_name for one in found]
-        named = [one for one in families if one in {"Trần", "d'Estaing", "曾", "陈"}]
+        chosen = cards.chosen(read, replace(Choice(), order=order), {})
+        families = [badge.holder.family_name for badge in chosen]
+        named = [name for name in families if name in {"Trần", "d'Estaing", "曾", "陈"}]
         assert named == ["陈", "曾", "d'Estaing", "Trần"]
 
 
 def test_a_category_and_an_organisation(event: Event, issued: Database) -> None:
-    found = read(event, issued)
-    press = cards.chosen(found, Choice(categories=["press"]), CODES)
+    badges = read(event, issued)
+    press = cards.chosen(badges, Choice(categories=["press"]), CODES)
     assert ids(press) == ["A3"]
     name = press[0].holder.organisation
-    assert "A3" in ids(cards.chosen(found, Choice(organisations=[f" {name.upper()} "]), CODES))
-    assert cards.chosen(found, Choice(organisations=["Nobody"]), CODES) == []
+    assert "A3" in ids(cards.chosen(badges, Choice(organisations=[f" {name.upper()} "]), CODES))
+    assert cards.chosen(badges, Choice(organisations=["Nobody"]), CODES) == []
 
 
 def test_not_printed_changed_and_again(event: Event, issued: Database) -> None:
-    found = read(event, issued)
-    first = cards.chosen(found, Choice(categories=["press"]), CODES)
+    badges = read(event, issued)
+    first = cards.chosen(badges, Choice(categories=["press"]), CODES)
     assert note(issued, first) == 0
     rest = cards.chosen(read(event, issued), Choice(not_printed=True), CODES)
     assert "A3" not in ids(rest)
-    assert len(rest) == len(found) - 1
+    assert len(rest) == len(badges) - 1
     assert cards.chosen(read(event, issued), Choice(changed=True), CODES) == []
     change(issued, first[0].holder.serial, organisation="Elsewhere")
     changed = cards.chosen(read(event, issued), Choice(changed=True), CODES)
     assert ids(changed) == ["A3"]
     both = cards.chosen(read(event, issued), Choice(changed=True, not_printed=True), CODES)
-    assert len(both) == len(found)
+    assert len(both) == len(badges)
     assert note(issued, changed) == 1
     (again,) = cards.chosen(read(event, issued), Choice(categories=["press"]), CODES)
     assert (again.printed, again.has_changed) == (2, False)
 
 
 def test_a_reissued_badge_was_never_printed(event: Event, issued: Database) -> None:
-    found = read(event, issued)
-    note(issued, found)
-    serial = found[0].holder.serial
+    badges = read(event, issued)
+    note(issued, badges)
+    serial = badges[0].holder.serial
     issued.write(lambda db: issuing.reissue(db, event, serial, reason="lost", now=NOW, by="admin"))
     due = cards.chosen(read(event, issued), Choice(not_printed=True), CODES)
-    assert [one.holder.serial for one in due] == [serial]
+    assert [badge.holder.serial for badge in due] == [serial]
 
 
 def test_the_act_says_how_many_were_printed_before(event: Event, issued: Database) -> None:
-    found = read(event, issued)
-    note(issued, found)
-    note(issued, found)
+    badges = read(event, issued)
+    note(issued, badges)
+    note(issued, badges)
     bodies = [
         bytes(row[0]).decode()
         for row in issued.reader.execute("SELECT body FROM leaf WHERE kind = 'act'")
@@ -124,28 +124,28 @@ def test_the_act_says_how_many_were_printed_before(event: Event, issued: Databas
     printed = [body for body in bodies if "badges_printed" in body]
     assert len(printed) == 2
     assert '"again"' not in printed[0]
-    assert f'"again":{len(found)}' in printed[1].replace(" ", "")
+    assert f'"again":{len(badges)}' in printed[1].replace(" ", "")
     assert "(%(again)s again)" in WORDS[Act.BADGES_PRINTED].about
 
 
 def test_latin_lines_are_the_rosters_or_made(event: Event, issued: Database) -> None:
-    one = next(one for one in read(event, issued) if one.holder.external_id == "A2")
-    change(issued, one.holder.serial, given_name="子衿", family_name="柳", language="zh")
-    one = next(one for one in read(event, issued) if one.holder.external_id == "A2")
-    assert (one.card.latin_name, one.made_latin, one.lacks_latin) == (
+    badge = next(badge for badge in read(event, issued) if badge.holder.external_id == "A2")
+    change(issued, badge.holder.serial, given_name="子衿", family_name="柳", language="zh")
+    badge = next(badge for badge in read(event, issued) if badge.holder.external_id == "A2")
+    assert (badge.card.latin_name, badge.made_latin, badge.lacks_latin) == (
         "LIU Zijin",
         "LIU Zijin",
         False,
     )
-    assert cards.latin_line(one.holder) == ("LIU Zijin", True)
-    change(issued, one.holder.serial, latin_name="Claire LIU")
-    one = next(one for one in read(event, issued) if one.holder.external_id == "A2")
-    assert (one.card.latin_name, one.made_latin) == ("Claire LIU", "")
-    change(issued, one.holder.serial, latin_name="", given_name="محمد", family_name="")
-    one = next(one for one in read(event, issued) if one.holder.external_id == "A2")
-    assert (one.card.latin_name, one.lacks_latin) == ("", True)
+    assert cards.latin_line(badge.holder) == ("LIU Zijin", True)
+    change(issued, badge.holder.serial, latin_name="Claire LIU")
+    badge = next(badge for badge in read(event, issued) if badge.holder.external_id == "A2")
+    assert (badge.card.latin_name, badge.made_latin) == ("Claire LIU", "")
+    change(issued, badge.holder.serial, latin_name="", given_name="محمد", family_name="")
+    badge = next(badge for badge in read(event, issued) if badge.holder.external_id == "A2")
+    assert (badge.card.latin_name, badge.lacks_latin) == ("", True)
     silent = read(event, issued, latin=False)
-    assert not any(one.card.latin_name for one in silent)
+    assert not any(badge.card.latin_name for badge in silent)
 
 
 def test_a_latin_name_has_latin_letters(issued: Database) -> None:

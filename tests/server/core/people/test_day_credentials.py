@@ -70,13 +70,13 @@ def test_it_works(event: Event, issued: Database, anna: int) -> None:
         wire.NamesChanged(),
     ]
     assert attendees.attendee(issued.reader, anna).issue == 1
-    assert [one.issue for one in issuing.badges_of(issued.reader, anna)] == [1]
+    assert [row.issue for row in issuing.badges_of(issued.reader, anna)] == [1]
 
 
 def test_its_name_is_sealed_for_it_alone(event: Event, issued: Database, anna: int) -> None:
-    known = issuing.names_after(issued.reader, 0, 99)
+    page = issuing.names_after(issued.reader, 0, 99)
     given = give(event, issued, anna)
-    (row,) = issuing.names_after(issued.reader, known.next, 99).names
+    (row,) = issuing.names_after(issued.reader, page.next, 99).names
     signature = open_credential(event.ring, given.credential).signature
     assert row.lookup == lookup_id(signature)
     name = msgspec.json.decode(open_name(signature, row.sealed), type=wire.HolderName)
@@ -91,13 +91,13 @@ def test_names_of_badges_and_day_credentials_come_in_their_order_by_pages(
     give(event, issued, anna, day=1)
     whole = issuing.names_after(issued.reader, 0, 99)
     assert (len(whole.names), whole.more) == (7, False)
-    found, after = [], 0
+    names, after = [], 0
     for _ in range(7):
         page = issuing.names_after(issued.reader, after, 1)
-        found += page.names
-        assert page.more is (len(found) < 7)
+        names += page.names
+        assert page.more is (len(names) < 7)
         after = page.next
-    assert found == whole.names
+    assert names == whole.names
 
 
 def test_the_log_has_who_for_what_day(event: Event, issued: Database, anna: int) -> None:
@@ -228,8 +228,8 @@ class TestTold:
     ) -> None:
         """An earlier kiosk does not ask, and would refuse unknown fields."""
         give(event, issued, anna, 2)
-        told = wire.HolderFacts(anna, 1, False, 0, [(1, 2)])
-        assert self.holders(event, issued, days=True) == [told]
+        facts = wire.HolderFacts(anna, 1, False, 0, [(1, 2)])
+        assert self.holders(event, issued, days=True) == [facts]
         assert self.holders(event, issued, days=False) == []
         reissue(event, issued, anna)
         (old,) = self.holders(event, issued, days=False)
@@ -254,8 +254,8 @@ class TestTold:
 
 def test_which_one_stands(event: Event, issued: Database, anna: int) -> None:
     def standing(at: int) -> int | None:
-        found = day_credentials.standing(issued.reader, event, anna, at)
-        return found.day if found else None
+        credential = day_credentials.standing(issued.reader, event, anna, at)
+        return credential.day if credential else None
 
     assert standing(NOW) is None
     give(event, issued, anna, 1)
@@ -277,8 +277,8 @@ def test_its_card_says_the_day_and_is_no_print_of_the_badge(
     event: Event, issued: Database, anna: int
 ) -> None:
     given = give(event, issued, anna, 1)
-    made = cards.card(issued.reader, event, given.badge)
-    card = cards.of_one_day(made, event, 1)
+    badge_card = cards.card(issued.reader, event, given.badge)
+    card = cards.of_one_day(badge_card, event, 1)
     assert card.text == given.credential
     assert card.good_on == ("Tue 5 May", "5月5日当日证 · DAY CREDENTIAL")
     assert [day.valid for day in card.days] == [False, True, False]
@@ -286,7 +286,7 @@ def test_its_card_says_the_day_and_is_no_print_of_the_badge(
     issued.write(
         lambda db: day_credentials.note_printed(db, given, event, by="user:1", now=NOW + 1)
     )
-    assert [one.printed for one in day_credentials.of_attendee(issued.reader, anna)] == [1]
+    assert [row.printed for row in day_credentials.of_attendee(issued.reader, anna)] == [1]
     badge = issuing.current_badge(issued.reader, anna)
     (printed,) = cards.read(issued.reader, event, [badge])
     assert printed.printed == 0, "the badge's own card was not"

@@ -57,16 +57,16 @@ def people(database: Database) -> Database:
 
 
 def ids(database: Database, text: str, limit: int = 20, **more: Event) -> list[str]:
-    found = desk_search.find(database.reader, text, limit=limit, **more)
+    hits = desk_search.find(database.reader, text, limit=limit, **more)
     by_serial = dict(database.reader.execute("SELECT serial, external_id FROM attendee").fetchall())
-    return [by_serial[hit.serial] for hit in found.people]
+    return [by_serial[hit.serial] for hit in hits.people]
 
 
 def test_it_works(event: Event, people: Database) -> None:
-    found = desk_search.find(people.reader, "liu zijin", limit=20)
-    (hit,) = found.people
+    hits = desk_search.find(people.reader, "liu zijin", limit=20)
+    (hit,) = hits.people
     assert (hit.name, hit.latin, hit.organisation) == ("柳子衿", "LIU Zijin", "清华大学")
-    assert (hit.issue, hit.printed, hit.revoked, found.more) == (0, False, False, False)
+    assert (hit.issue, hit.printed, hit.revoked, hits.more) == (0, False, False, False)
 
 
 def test_nothing_is_asked_for(people: Database) -> None:
@@ -75,7 +75,7 @@ def test_nothing_is_asked_for(people: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "numbers"),
     [
         ("柳子衿", ["B1"]),
         ("子衿柳", ["B1"]),
@@ -141,8 +141,8 @@ def test_nothing_is_asked_for(people: Database) -> None:
         ("ll", []),
     ],
 )
-def test_what_is_typed(people: Database, text: str, found: list[str]) -> None:
-    assert ids(people, text) == found
+def test_what_is_typed(people: Database, text: str, numbers: list[str]) -> None:
+    assert ids(people, text) == numbers
 
 
 @pytest.mark.parametrize(
@@ -197,24 +197,26 @@ def test_whoever_has_no_print_comes_first(event: Event, people: Database) -> Non
         cards.note_printed(db, cards.read(db, event, badges), by="test", now=NOW)
 
     people.write(print_some)
-    found = desk_search.find(people.reader, "wangwei", limit=20).people
-    assert [(hit.serial, hit.printed) for hit in found] == [
+    people_listed = desk_search.find(people.reader, "wangwei", limit=20).people
+    assert [(hit.serial, hit.printed) for hit in people_listed] == [
         *((serial, False) for serial in sorted(serials)[2:]),
         *((serial, True) for serial in printed),
     ]
     people.write(
         lambda db: issuing.reissue(db, event, printed[0], reason="lost", now=NOW, by="test")
     )
-    found = desk_search.find(people.reader, "wangwei", limit=20).people
-    assert {hit.serial for hit in found if hit.printed} == {printed[1]}, "the new one is not"
+    people_listed = desk_search.find(people.reader, "wangwei", limit=20).people
+    assert {hit.serial for hit in people_listed if hit.printed} == {printed[1]}, (
+        "the new one is not"
+    )
 
 
 def test_a_common_name_is_found_by_organisation(people: Database) -> None:
     rows = "".join(f"F{n},伟,王,第{n}医院,delegate\n" for n in range(39))
     rows += "F39,伟,王,清华大学,delegate\n"
     take(people, f"id,given name,family name,organisation,category\n{rows}", missing="keep")
-    found = desk_search.find(people.reader, "王伟", limit=20)
-    assert (len(found.people), found.more) == (20, True)
+    hits = desk_search.find(people.reader, "王伟", limit=20)
+    assert (len(hits.people), hits.more) == (20, True)
     assert not desk_search.find(people.reader, "王伟", limit=40).more
     for text in ("王伟 清华", "清华王伟", "wang wei 清华", "wangwei 华大学", "ww 清华"):
         assert ids(people, text) == (["F39"] if text != "清华王伟" else []), text
@@ -279,16 +281,16 @@ class TestTrueToWhatIsKept:
 
     def test_changes(self, people: Database) -> None:
         add = {"given_name": "Gia", "category": 1, "phone": "+86 139 0000 1111"}
-        made = people.write(
+        serial = people.write(
             lambda db: add_attendee(db, add, by="u", now=NOW, random=os.urandom)
         ).serial
         change = {"given_name": "秀英", "family_name": "李", "phone": "", "order_number": "Q-9"}
-        people.write(lambda db: change_attendee(db, made, change, by="u", now=NOW))
+        people.write(lambda db: change_attendee(db, serial, change, by="u", now=NOW))
         for text in ("gia", "13900001111"):
             assert desk_search.find(people.reader, text, limit=5).people == []
         for text in ("li xiuying", "q9", "秀英李"):
             (hit,) = desk_search.find(people.reader, text, limit=5).people
-            assert hit.serial == made, text
+            assert hit.serial == serial, text
         self.check(people)
 
     def test_a_roster(self, people: Database) -> None:
@@ -370,14 +372,14 @@ def test_any_order_of_somebodys_words_finds_them(
     cut = [word[: data.draw(st.integers(1, len(word)))] for word in some]
     for asked in (some, cut, [word.upper() for word in some]):
         text = " ".join(asked)
-        found = desk_search.find(few, text, limit=400)
-        assert number in [hit.serial for hit in found.people], text
+        hits = desk_search.find(few, text, limit=400)
+        assert number in [hit.serial for hit in hits.people], text
 
 
 @given(st.text() | st.text(alphabet="ab\"*'^:(){}-+ \0王%_ANDORT/HK", max_size=40))
 def test_anything_may_be_typed(few: sqlite3.Connection, text: str) -> None:
-    found = desk_search.find(few, text, limit=3)
-    assert len(found.people) <= 3
+    hits = desk_search.find(few, text, limit=3)
+    assert len(hits.people) <= 3
     assert len(find_attendees(few, text, 3)[0]) <= 3
     assert len(look_up(few, text).people) <= 400
 
@@ -403,7 +405,7 @@ def test_the_indexes_find_what_the_texts_have(
     for word in data.draw(st.lists(st.sampled_from(words), min_size=1, max_size=3)):
         start = data.draw(st.integers(0, len(word) - 1))
         pieces.append(word[start : data.draw(st.integers(start + 1, len(word)))])
-    expected = {one for one in texts if all(stands(piece, one) for piece in pieces)}
+    expected = {n for n in texts if all(stands(piece, n) for piece in pieces)}
     wanted = search.anywhere(list(dict.fromkeys(pieces)))
     assert {row["serial"] for row in few.execute(*wanted)} == expected
 

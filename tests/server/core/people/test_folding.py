@@ -44,7 +44,7 @@ def test_what_is_folded_stays_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_name", "family_name", "latin", "found"),
+    ("given_name", "family_name", "latin", "forms"),
     [
         ("子衿", "柳", "", "柳子衿 子衿柳 liuzijin zijinliu lzj zjl"),
         ("柳子衿", "", "", "柳子衿 子衿柳 liuzijin zijinliu lzj"),
@@ -60,8 +60,8 @@ def test_what_is_folded_stays_as_it_is(text: str) -> None:
         ("Юлия", "Иванова", "", "yuliyaivanova ivanovayuliya"),
     ],
 )
-def test_whole_names(given_name: str, family_name: str, latin: str, found: str) -> None:
-    assert set(found.split()) <= set(name_forms(given_name, family_name, latin)[1])
+def test_whole_names(given_name: str, family_name: str, latin: str, forms: str) -> None:
+    assert set(forms.split()) <= set(name_forms(given_name, family_name, latin)[1])
 
 
 def test_words_of_names() -> None:
@@ -80,7 +80,7 @@ def test_any_name_has_forms(given_name: str, family_name: str, latin: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("typed", "found"),
+    ("typed", "number"),
     [
         ("+86 138 1234 5678", "13812345678"),
         ("0086-138-1234-5678", "13812345678"),
@@ -93,8 +93,8 @@ def test_any_name_has_forms(given_name: str, family_name: str, latin: str) -> No
         ("no digits", ""),
     ],
 )
-def test_digits(typed: str, found: str) -> None:
-    assert digits(typed) == found
+def test_digits(typed: str, number: str) -> None:
+    assert digits(typed) == number
 
 
 def test_readings() -> None:

@@ -43,8 +43,8 @@ def test_the_laws_hold(event: Event, tmp_path: Path, seed: int, cuts: bool) -> N
 
 
 def _one_more(db, event, holder, credential, day, now):
-    made = _row(db, event, holder, replace(credential, issue=holder.issue + 1), day, now)
-    return made | {"issue": holder.issue}
+    row = _row(db, event, holder, replace(credential, issue=holder.issue + 1), day, now)
+    return row | {"issue": holder.issue}
 
 
 def _two_days(db, event, holder, credential, day, now):
@@ -69,8 +69,8 @@ def _for_ever(badge, at, facts):
 
 def _checks(other: Callable[..., object] | None) -> tuple[Callable[..., object], ...]:
     """The decision's checks, with that of day credentials replaced or removed."""
-    kept = [(other if one is decision._day_credential else one) for one in decision._CHECKS]
-    return tuple(one for one in kept if one is not None)
+    kept = [(other if check is decision._day_credential else check) for check in decision._CHECKS]
+    return tuple(check for check in kept if check is not None)
 
 
 _row, _exceptions = day_credentials._row, snapshot._exceptions
@@ -98,11 +98,11 @@ def test_a_slip_is_found(
 ) -> None:
     home, name, mutant = MUTANTS[slip]
     monkeypatch.setattr(home, name, mutant)
-    found = []
+    errors = []
     for seed in sorted(SEEDS, key=lambda seed: seed != SHOWN_BY.get(slip)):
         try:
             play(event, tmp_path, seed, cuts=bool(seed % 2))
         except BrokenLawError as error:
-            found.append(str(error))
+            errors.append(str(error))
             break
-    assert found, "no law was broken"
+    assert errors, "no law was broken"

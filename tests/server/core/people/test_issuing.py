@@ -98,7 +98,7 @@ class TestNames:
         sealed = {name.lookup: name.sealed for name in page.names}[lookup_id(signature)]
         name = msgspec.json.decode(open_name(signature, sealed), type=wire.HolderName)
         assert name == wire.HolderName("王小明", "海事大学", "China")
-        assert {len(one.sealed) % 64 for one in page.names} == {16}
+        assert {len(row.sealed) % 64 for row in page.names} == {16}
 
     def test_pages(self, issued: Database) -> None:
         whole = issuing.names_after(issued.reader, 0, 4)
@@ -130,7 +130,7 @@ class TestReissue:
         assert badge.issue == 2
         assert open_credential(event.ring, badge.credential).issue == 2
         assert issuing.current_badge(issued.reader, serial) == badge
-        assert [one.issue for one in issuing.badges_of(issued.reader, serial)] == [1, 2]
+        assert [row.issue for row in issuing.badges_of(issued.reader, serial)] == [1, 2]
         assert changes(issued, start) == [
             wire.HolderChanged(wire.HolderFacts(serial, 2, False)),
             wire.NamesChanged(),
@@ -254,9 +254,9 @@ def test_no_badge_yet(site: Database) -> None:
 def test_current_badges_by_name_or_as_asked(event: Event, issued: Database) -> None:
     a1, a3 = serial_of(issued, "A1"), serial_of(issued, "A3")
     reissue(event, issued, a1)
-    found = issuing.current_badges(issued.reader)
-    assert [(badge.serial, badge.issue) for badge in found[:1]] == [(a1, 2)]  # Keller
-    assert len(found) == 4
+    badges = issuing.current_badges(issued.reader)
+    assert [(badge.serial, badge.issue) for badge in badges[:1]] == [(a1, 2)]  # Keller
+    assert len(badges) == 4
     asked = issuing.current_badges(issued.reader, [a3, a1])
     assert [badge.serial for badge in asked] == [a3, a1]
 

@@ -86,7 +86,7 @@ def test_it_is_in_the_entry_log(event: Event, site: Database, badge: issuing.Bad
     site.write(lambda db: phone_links.revoke(db, badge.serial, by="ada", now=NOW))
     site.write(lambda db: phone_links.renew(db, badge.serial, by="ada", now=NOW))
     page = act_list.page(site.reader, act_list.Filter(), rows=2)
-    assert [(one.act, one.by, one.subject) for one in page.acts] == [
+    assert [(act.act, act.by, act.subject) for act in page.acts] == [
         (Act.PHONE_LINK_RENEWED, "ada", {"serial": badge.serial}),
         (Act.PHONE_LINK_REVOKED, "ada", {"serial": badge.serial}),
     ]

@@ -38,8 +38,8 @@ def test_a_single_person_shows_nothing_more(people: Database) -> None:
 
 
 def test_a_kiosk_gets_less(people: Database) -> None:
-    found = look_up(people.reader, "王伟").people
-    assert sorted(person.hints for person in found) == [
+    persons = look_up(people.reader, "王伟").people
+    assert sorted(person.hints for person in persons) == [
         ["wa…@pi…", "…11"],
         ["we…@ha…", "…78", "#…01"],
     ]

@@ -34,9 +34,9 @@ def test_a_day_counts_once(event: Event, site: Database) -> None:
 def test_a_keynote_speaker_counts_once_on_the_roster_or_not(event: Event, site: Database) -> None:
     speaker = '[[speaker]]\nsession="{}"\n{}\nrole="keynote"\n'
     more = "".join(
-        speaker.format(session, who)
+        speaker.format(session, person)
         for session in ("opening", "press")
-        for who in ('attendee="A2"', 'attendee="x@example.org"\nname="X"', 'name="Somebody"')
+        for person in ('attendee="A2"', 'attendee="x@example.org"\nname="X"', 'name="Somebody"')
     )
     assert counted(event, site).keynote_speakers == 1
     assert counted(event, site, more).keynote_speakers == 3

@@ -15,7 +15,7 @@ from tests.server.features.imports.test_programme_import import PROGRAMME, TALK
 from tests.server.support.stores import load, take
 
 
-def told(
+def sessions_at_door(
     site: Database, event: Event, now: int = NOW, *, programme: bool = True
 ) -> list[wire.SessionFacts]:
     """The programme as the door of hall 1 gets it."""
@@ -29,14 +29,14 @@ def told(
         )
         return snapshot(db, event, ("w", 1), door, now, programme=programme)
 
-    found = site.write(step)
-    assert wire.decode(wire.encode(found), wire.Snapshot) == found
-    return found.sessions
+    facts = site.write(step)
+    assert wire.decode(wire.encode(facts), wire.Snapshot) == facts
+    return facts.sessions
 
 
 def test_a_door_is_told_who_hosts_and_who_speaks(event: Event, site: Database) -> None:
     load(event, site, PROGRAMME)
-    ports = told(site, event)[-1]
+    ports = sessions_at_door(site, event)[-1]
     assert ports.titles["en"] == "Ports, first part"
     assert ports.kind["en"] == "Conference"
     assert ports.hosts == [{"zh": "国际潮汐理事会"}]  # and no co-hosts
@@ -50,7 +50,7 @@ def test_a_door_is_told_who_hosts_and_who_speaks(event: Event, site: Database) -
 
 
 def test_a_session_without_an_activity_has_its_times_alone(event: Event, site: Database) -> None:
-    opening = told(site, event)[0]
+    opening = sessions_at_door(site, event)[0]
     assert opening.ends_at - opening.starts_at == HOUR
     bare = wire.encode(opening)
     assert b"kind" not in bare
@@ -60,8 +60,8 @@ def test_a_session_without_an_activity_has_its_times_alone(event: Event, site: D
 
 def test_an_earlier_kiosk_is_told_what_it_always_was(event: Event, site: Database) -> None:
     load(event, site, PROGRAMME)
-    for one in told(site, event, programme=False):
-        assert set(msgspec.json.decode(wire.encode(one))) == {
+    for session in sessions_at_door(site, event, programme=False):
+        assert set(msgspec.json.decode(wire.encode(session))) == {
             "session", "titles", "opens_at", "closes_at", "categories", "invited", "refused",
         }  # fmt: skip
 
@@ -73,9 +73,9 @@ def test_a_session_that_goes_on_is_told_though_it_admits_nobody_any_more(
         lambda db: db.execute("UPDATE session SET closes_at = starts_at WHERE code = 'press'")
     )
     at = NOW + 3 * HOUR + HOUR // 2  # the press hour, half over
-    assert [one.titles["en"] for one in told(site, event, at)] == ["Press hour"]
-    assert told(site, event, at, programme=False) == []
-    assert told(site, event, at + HOUR) == []
+    assert [session.titles["en"] for session in sessions_at_door(site, event, at)] == ["Press hour"]
+    assert sessions_at_door(site, event, at, programme=False) == []
+    assert sessions_at_door(site, event, at + HOUR) == []
 
 
 def test_a_name_longer_than_the_wire_takes_is_cut(event: Event, site: Database) -> None:
@@ -85,7 +85,7 @@ def test_a_name_longer_than_the_wire_takes_is_cut(event: Event, site: Database) 
             "UPDATE session_speaker SET name = ? WHERE serial IS NULL", ("é" * 300,)
         )
     )
-    assert told(site, event)[-1].speakers[1].name == "é" * wire.SPEAKER_NAME_MAX
+    assert sessions_at_door(site, event)[-1].speakers[1].name == "é" * wire.SPEAKER_NAME_MAX
 
 
 def test_more_speakers_than_the_wire_takes_are_left_out(event: Event, site: Database) -> None:
@@ -97,7 +97,7 @@ def test_more_speakers_than_the_wire_takes_are_left_out(event: Event, site: Data
             [(n, f"P {n}") for n in range(2, 2 + wire.SPEAKERS_MAX)],
         )
     )
-    assert len(told(site, event)[-1].speakers) == wire.SPEAKERS_MAX
+    assert len(sessions_at_door(site, event)[-1].speakers) == wire.SPEAKERS_MAX
 
 
 def test_another_hall_has_nothing_of_it(event: Event, site: Database) -> None:
@@ -138,16 +138,16 @@ def test_doors_hear_of_a_speaker_whom_the_roster_brings_or_renames(
 ) -> None:
     load(event, site, PROGRAMME)
     before = changes.cursor(site.reader)
-    rows = [one for one in ROSTER.splitlines() if one[:3] != row[:3]]
+    rows = [line for line in ROSTER.splitlines() if line[:3] != row[:3]]
     take(site, "\n".join([*rows, row]) + "\n", renames="accept")
-    found = site.reader.execute(
+    published = site.reader.execute(
         "SELECT COUNT(*) FROM change WHERE cursor > ? AND body LIKE '%venue%'", (before,)
     ).fetchone()[0]
-    assert (found > 0) is heard
+    assert (published > 0) is heard
 
 
 @pytest.mark.parametrize(
-    ("who", "values", "heard"),
+    ("speaker", "values", "heard"),
     [
         ("A2", {"given_name": "小红"}, True),
         ("A2", {"organisation": "Tide Office"}, False),  # Doors do not show a speaker's.
@@ -155,9 +155,9 @@ def test_doors_hear_of_a_speaker_whom_the_roster_brings_or_renames(
     ],
 )
 def test_doors_hear_of_a_speaker_whom_the_desk_renames(
-    event: Event, site: Database, who: str, values: dict[str, str], heard: bool
+    event: Event, site: Database, speaker: str, values: dict[str, str], heard: bool
 ) -> None:
     load(event, site, PROGRAMME)
-    before, serial = changes.cursor(site.reader), serial_of(site, who)
+    before, serial = changes.cursor(site.reader), serial_of(site, speaker)
     site.write(lambda db: attendees.change_attendee(db, serial, values, by="test", now=NOW))
     assert (changes.cursor(site.reader) > before) is heard

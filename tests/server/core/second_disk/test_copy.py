@@ -53,9 +53,9 @@ def set_backup_dir(event: Event, directory: Path | str) -> Event:
 
 @pytest.fixture
 def second(tmp_path: Path) -> Path:
-    made = tmp_path / "second"
-    made.mkdir()
-    return made
+    folder = tmp_path / "second"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture
@@ -65,15 +65,15 @@ def safe(event: Event, second: Path) -> Event:
 
 def test_it_works(event: Event, site: Database, second: Path) -> None:
     done: list[tuple[int, int]] = []
-    made = make_backup(event, second, NOW, progress=lambda *step: done.append(step))
-    assert made.path.name == "20260504-020000Z"
-    assert backups(second) == [made]
+    backup = make_backup(event, second, NOW, progress=lambda *step: done.append(step))
+    assert backup.path.name == "20260504-020000Z"
+    assert backups(second) == [backup]
     assert done[-1][0] == done[-1][1] > 0
-    copy = load_event(made.path)
+    copy = load_event(backup.path)
     assert copy.root_key.seed == event.root_key.seed
     assert copy.settings == event.settings
-    with closing(sqlite3.connect(made.path / "hallkeeper.db")) as found:
-        assert found.execute("SELECT COUNT(*) FROM attendee").fetchone() == (4,)
+    with closing(sqlite3.connect(backup.path / "hallkeeper.db")) as copied:
+        assert copied.execute("SELECT COUNT(*) FROM attendee").fetchone() == (4,)
 
 
 def test_flushing_the_copy_drops_no_lock(
@@ -84,8 +84,8 @@ def test_flushing_the_copy_drops_no_lock(
     held: list[int] = []
 
     def progress(done: int, of: int) -> None:
-        for made in second.glob("making-*/hallkeeper.db"):
-            held.append(len(locks_of(os.getpid(), made)))
+        for path in second.glob("making-*/hallkeeper.db"):
+            held.append(len(locks_of(os.getpid(), path)))
 
     make_backup(event, second, NOW, progress=progress)
     assert len(held) > 2
@@ -96,8 +96,8 @@ def test_only_its_owner_can_read_it(event: Event, second: Path) -> None:
     path = make_backup(event, second, NOW).path
     everything = [path, *path.rglob("*")]
     assert len(everything) > 8
-    for one in everything:
-        assert one.stat().st_mode & 0o077 == 0, one
+    for entry in everything:
+        assert entry.stat().st_mode & 0o077 == 0, entry
     assert not (path / "hallkeeper.db-wal").exists()
 
 
@@ -131,13 +131,15 @@ def test_writers_go_on_and_the_copy_is_of_one_moment(
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        made = make_backup(event, second, NOW, pause_s=0.01)
+        backup = make_backup(event, second, NOW, pause_s=0.01)
     finally:
         stop.set()
         thread.join()
-    with closing(sqlite3.connect(made.path / "hallkeeper.db")) as copy:
-        one, two = (copy.execute(f"SELECT COUNT(*) FROM {t}").fetchone()[0] for t in ("one", "two"))
-    assert one == two >= 300
+    with closing(sqlite3.connect(backup.path / "hallkeeper.db")) as copy:
+        first, two = (
+            copy.execute(f"SELECT COUNT(*) FROM {t}").fetchone()[0] for t in ("one", "two")
+        )
+    assert first == two >= 300
     assert len(waits) > 10, "nothing was written meanwhile"
     assert sorted(waits)[len(waits) // 2] < 0.1
 
@@ -152,7 +154,7 @@ def test_what_is_kept(event: Event, second: Path) -> None:
     (second / "acts.sqlite").write_text("not a backup")
     (second / "making-20260504-020000Z-999999999").mkdir()
     prune(second)
-    kept = [one.path.name for one in backups(second)]
+    kept = [backup.path.name for backup in backups(second)]
     assert kept[-KEEP:] == [
         f"2026050{day}-{hour:02}0000Z"
         for day, hour in [(5, h) for h in range(6, 10)] + [(6, h) for h in range(2, 10)]
@@ -233,10 +235,10 @@ class TestTrouble:
 class TestServing:
     @pytest.fixture
     def running(self, safe: Event, database: Database) -> Iterator[Backups]:
-        made = Backups(safe, database, lambda: NOW, every_s=0.2)
-        made.start()
-        yield made
-        made.close()
+        copies = Backups(safe, database, lambda: NOW, every_s=0.2)
+        copies.start()
+        yield copies
+        copies.close()
 
     def test_one_is_made_at_once_and_then_again(self, running: Backups, second: Path) -> None:
         until(lambda: len(backups(second)) >= 2)
@@ -283,8 +285,8 @@ class TestServing:
 class TestCommand:
     def test_into_the_second_disk(self, console: Console, safe: Event, second: Path) -> None:
         result = console("backup")
-        (made,) = backups(second)
-        assert f"Copied the event to {made.path}." in result.output
+        (backup,) = backups(second)
+        assert f"Copied the event to {backup.path}." in result.output
         assert "same disk" in result.stderr
 
     def test_into_another(self, console: Console, tmp_path: Path) -> None:

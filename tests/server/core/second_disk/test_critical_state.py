@@ -30,8 +30,8 @@ def safe(event: Event, database: Database, tmp_path: Path) -> Safe:
 
 
 def rows(safe: Safe, table: str, **wanted) -> list[dict]:
-    found = safe.acts.rows[table]
-    return [row for row in found if all(row[name] == value for name, value in wanted.items())]
+    every = safe.acts.rows[table]
+    return [row for row in every if all(row[name] == value for name, value in wanted.items())]
 
 
 def test_it_works(safe: Safe) -> None:
@@ -161,7 +161,7 @@ class TestOldCopy:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "problem"),
     [
         (lambda data: data[: len(data) // 2], "is damaged"),
         (lambda data: b"", "is damaged"),
@@ -170,8 +170,8 @@ class TestOldCopy:
     ],
     ids=["cut", "empty", "text", "newer"],
 )
-def test_a_file_that_is_spoilt(safe: Safe, damage, said: str) -> None:
+def test_a_file_that_is_spoilt(safe: Safe, damage, problem: str) -> None:
     path = safe.second / ACTS_FILE
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(ActsError, match=said):
+    with pytest.raises(ActsError, match=problem):
         read_acts(path)

@@ -21,28 +21,28 @@ pytestmark = pytest.mark.sqlite_alone
 
 @pytest.fixture
 def second(tmp_path: Path) -> Path:
-    made = tmp_path / "second"
-    made.mkdir()
-    return made
+    disk = tmp_path / "second"
+    disk.mkdir()
+    return disk
 
 
 @pytest.fixture
 def folder(event: Event) -> Path:
     """A folder with all permitted files."""
-    made = event.path / "cards"
-    (made / "photos").mkdir(parents=True)
-    (made / "cards.toml").write_text('format = "4x6in"\nlogo = "logo.svg"\nphotos = "photos"\n')
-    (made / "logo.svg").write_text(LOGO)
-    (made / "photos" / "A17.jpg").write_bytes(b"a photo")
-    (made / "cards.toml.new").write_text("half")
-    return made
+    cards = event.path / "cards"
+    (cards / "photos").mkdir(parents=True)
+    (cards / "cards.toml").write_text('format = "4x6in"\nlogo = "logo.svg"\nphotos = "photos"\n')
+    (cards / "logo.svg").write_text(LOGO)
+    (cards / "photos" / "A17.jpg").write_bytes(b"a photo")
+    (cards / "cards.toml.new").write_text("half")
+    return cards
 
 
 def contents(path: Path) -> dict[str, bytes]:
     return {
-        one.relative_to(path).as_posix(): one.read_bytes()
-        for one in path.rglob("*")
-        if one.is_file()
+        file.relative_to(path).as_posix(): file.read_bytes()
+        for file in path.rglob("*")
+        if file.is_file()
     }
 
 
@@ -56,8 +56,8 @@ def test_it_comes_back(
     assert contents(done.event.path / "cards") == wanted
     look = read_design(done.event).look
     assert (look.format, look.logo) == (FORMATS["4x6in"], LOGO)
-    for one in [done.event.path / "cards", *(done.event.path / "cards").rglob("*")]:
-        assert one.stat().st_mode & 0o077 == 0, one
+    for file in [done.event.path / "cards", *(done.event.path / "cards").rglob("*")]:
+        assert file.stat().st_mode & 0o077 == 0, file
 
 
 def test_mails_and_passes_come_back_too(
@@ -72,8 +72,8 @@ def test_mails_and_passes_come_back_too(
     assert own_files.copied_bytes(event.path, copy) == 0
     done = restore(copy, tmp_path / "new", now=NOW + MINUTE, without_acts=True)
     for where in (copy, done.event.path):
-        found = contents(where)
-        assert {name: found[name] for name in wanted} == wanted
+        restored = contents(where)
+        assert {name: restored[name] for name in wanted} == wanted
         for name in (*wanted, "mail"):
             assert (where / name).stat().st_mode & 0o077 == 0, name
 

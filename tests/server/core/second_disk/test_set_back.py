@@ -38,9 +38,9 @@ pytestmark = pytest.mark.sqlite_alone
 
 @pytest.fixture
 def forum(event: Event, tmp_path: Path) -> Iterator[Forum]:
-    made = Forum(event, tmp_path)
-    yield made
-    made.close()
+    opened = Forum(event, tmp_path)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(params=["by hand", "with the machine"])
@@ -138,8 +138,8 @@ def test_a_lost_door_that_was_fenced_before_anybody_knew(
 
 
 def attest_west(forum: Forum, inside: int) -> None:
-    who = {"by": "user:1", "with_": "user:2", "now": forum.now}
-    forum.database.write(lambda db: hall_control.attest(db, HALL, ("west", 1), inside, **who))
+    staff = {"by": "user:1", "with_": "user:2", "now": forum.now}
+    forum.database.write(lambda db: hall_control.attest(db, HALL, ("west", 1), inside, **staff))
 
 
 def test_a_word_about_more_people_than_the_old_database_knows_of(
@@ -276,8 +276,8 @@ class TestSigns:
 def claim(kiosk: InProcessKiosk, more: int = 0, **changes: object) -> wire.ScanAnswer:
     """Claim that many more grants, as a kiosk that shows no signature."""
     account = kiosk.account
-    said = wire.PlaceTotals(HALL, account.granted + more, account.returned, 0)
-    return post(kiosk, **{"places": [said], "mark": UNSET, **changes})
+    totals = wire.PlaceTotals(HALL, account.granted + more, account.returned, 0)
+    return post(kiosk, **{"places": [totals], "mark": UNSET, **changes})
 
 
 class TestLies:
@@ -305,10 +305,10 @@ class TestLies:
 
     def test_with_the_signature_of_another_total(self, forum: Forum, west: InProcessKiosk) -> None:
         grant = west.journal.offer(0).grants[PoolKey(HALL)]
-        said = wire.PlaceTotals(
+        totals = wire.PlaceTotals(
             HALL, 1_000, 0, 0, signature=grant.signature, signed_in=grant.incarnation
         )
-        self.refused(forum, lambda: post(west, places=[said]))
+        self.refused(forum, lambda: post(west, places=[totals]))
 
     def test_a_mark_that_nobody_signed(self, forum: Forum, west: InProcessKiosk) -> None:
         mark = msgspec.structs.replace(west.sync._mark, cursor=10**9)
@@ -399,10 +399,10 @@ class TestAfterwards:
         put_back(kept)
         west.exchange()
         east.transport.wire_cut = True
-        found = set_back.notice(forum.database.reader)
-        assert found is not None
-        assert found.at == forum.now
-        assert [one.kiosk for one in found.awaited] == ["east"]
+        notice = set_back.notice(forum.database.reader)
+        assert notice is not None
+        assert notice.at == forum.now
+        assert [kiosk.kiosk for kiosk in notice.awaited] == ["east"]
         page = overview(forum)
         assert "older state of its database" in page
         assert "east" in page.partition("older state")[2][:1_500]
@@ -448,9 +448,9 @@ class TestSecondDisk:
         text = settings.read_text()
         assert line in text
         settings.write_text(text.replace(line, f'backup_dir = "{second}"'))
-        made = Forum(event, tmp_path, second)
-        yield made
-        made.close()
+        opened = Forum(event, tmp_path, second)
+        yield opened
+        opened.close()
 
     def test_it_is_not_served_where_a_backup_is_of_a_later_state(self, forum: Forum) -> None:
         """No act was kept since, and no leaf was added: only places were granted."""

@@ -21,8 +21,8 @@ class Staff:
         self.database = database
 
     def add(self, name: str, by: str = "command-line", at: int = NOW) -> str:
-        made = self.database.write(lambda db: users.add_user(db, name, "admin", "", by=by, now=at))
-        return made.by
+        user = self.database.write(lambda db: users.add_user(db, name, "admin", "", by=by, now=at))
+        return user.by
 
     def do(self, act: Callable[..., None], of: str, *more: str, by: str, at: int = NOW) -> None:
         user = int(of.removeprefix("user:"))
@@ -88,14 +88,14 @@ def test_the_page_says_from_when_on(event: Event, site: Database) -> None:
         admin = pages.staff("admin")
         generation = {"kiosk": "west-1", "generation": 1}
         admin.post("/admin/kiosks/west-1/fence", {**generation, "confirm": "yes"})
-        said = admin.post("/admin/users/add", {"name": "Second", "role": "supervisor"}).text
-        assert "shown this once" in said
+        page = admin.post("/admin/users/add", {"name": "Second", "role": "supervisor"}).text
+        assert "shown this once" in page
         hashed = users.hash_password(PASSWORD)  # as by anyone who saw it
         set_hash = "UPDATE staff_user SET password_hash = ?, must_change = 0 WHERE name = 'Second'"
         site.write(lambda db: db.execute(set_hash, (hashed,)) and None)
         word = {**generation, "stopped": "yes", "inside": 0, "name": "Second"}
         target = f"/admin/halls/{west.hall}/attest"
-        said = admin.post(target, {**word, "password": PASSWORD}, follow_redirects=True).text
-        assert "count as two people from Tue 05 May 10:00:00" in said
+        page = admin.post(target, {**word, "password": PASSWORD}, follow_redirects=True).text
+        assert "count as two people from Tue 05 May 10:00:00" in page
         log = "SELECT COUNT(*) FROM leaf WHERE instr(CAST(body AS TEXT), 'kiosk_attested') > 0"
         assert site.reader.execute(log).fetchone()[0] == 0

@@ -94,9 +94,9 @@ def test_a_restart_and_another_server_forget_nothing(counts: Guesses, database: 
     for _ in range(3):
         guess(counts, "a")
     other = Guesses(database, SECRET)
-    for one in (other, counts):
+    for server in (other, counts):
         with pytest.raises(WaitError):
-            guess(one, "a")
+            guess(server, "a")
     assert guess(other, "a", at=NOW + 1000) == [4]
     with pytest.raises(WaitError):
         counts.check([key("a")], NOW + 1001)
@@ -118,13 +118,13 @@ def test_guesses_at_once_are_counted_like_guesses_in_turn(
     both = [counts, Guesses(database, SECRET)]
     came: list[object] = []
 
-    def one(number: int) -> None:
+    def type_one(number: int) -> None:
         try:
             came.append(guess(both[number % 2], "a")[0])
         except WaitError:
             came.append("wait")
 
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(8)]
+    threads = [threading.Thread(target=type_one, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -135,10 +135,10 @@ def test_guesses_at_once_are_counted_like_guesses_in_turn(
 def test_nothing_that_was_typed_is_in_the_database(counts: Guesses, database: Database) -> None:
     guess(counts, "a password that was typed as a name")
     with database.reading() as db:
-        found = db.execute("SELECT key FROM limited").fetchall()
-    assert len(found) == 1
-    assert len(bytes(found[0][0])) == 16
-    assert b"password" not in bytes(found[0][0])
+        rows = db.execute("SELECT key FROM limited").fetchall()
+    assert len(rows) == 1
+    assert len(bytes(rows[0][0])) == 16
+    assert b"password" not in bytes(rows[0][0])
     assert Guesses(database, b"another secret").charge([key("x")], NOW) == [1]
 
 
@@ -155,8 +155,8 @@ def test_the_entry_log_gets_few_refusals_from_all_servers(
     monkeypatch.setattr(guesses, "NOTES", StoredLimit("guesses noted", Window(3, 60_000)))
     other = Guesses(database, SECRET)
     noted = [
-        database.write(lambda db, one=one: one.take_note(db, NOW))
-        for one in (counts, other, counts, other, other)
+        database.write(lambda db, server=server: server.take_note(db, NOW))
+        for server in (counts, other, counts, other, other)
     ]
     assert noted == [0, 0, 0, None, None]
     assert database.write(lambda db: other.take_note(db, NOW + 60_000)) == 2

@@ -47,9 +47,9 @@ def crew(monkeypatch: pytest.MonkeyPatch) -> Iterator[Crew]:
     monkeypatch.setattr(lane, "WAITING_MAX", 3)
     monkeypatch.setattr(lane, "WAITING_HERE_MAX", 2)
     monkeypatch.setattr(lane, "WAIT_S", 240.0)
-    made = Crew(Lane())
-    yield made
-    made.end()
+    opened = Crew(Lane())
+    yield opened
+    opened.end()
 
 
 def test_a_lane_has_few_that_wait_and_fewer_of_one_address(crew: Crew) -> None:

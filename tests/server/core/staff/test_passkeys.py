@@ -30,7 +30,7 @@ ANSWERS = {
 
 
 @pytest.fixture
-def who(database: Database) -> User:
+def user(database: Database) -> User:
     return users.users(database.reader)[0]
 
 
@@ -42,16 +42,16 @@ def of(answer: str) -> str:
     return json.dumps({"id": "aQ", "rawId": "aQ", "type": "public-key", "response": response})
 
 
-@pytest.mark.parametrize("what", ANSWERS)
-def test_what_is_no_passkey_is_refused(database: Database, who: User, what: str) -> None:
+@pytest.mark.parametrize("fault", ANSWERS)
+def test_what_is_no_passkey_is_refused(database: Database, user: User, fault: str) -> None:
     def step(db: Connection) -> None:
-        passkeys.add_passkey(db, PLACE, who, of(ANSWERS[what]), CHALLENGE, "Phone", now=1)
+        passkeys.add_passkey(db, PLACE, user, of(ANSWERS[fault]), CHALLENGE, "Phone", now=1)
 
     with pytest.raises(WrongFactorError):
         database.write(step)
 
 
-@pytest.mark.parametrize("what", ANSWERS)
-def test_what_no_passkey_has_signed_is_refused(database: Database, who: User, what: str) -> None:
+@pytest.mark.parametrize("fault", ANSWERS)
+def test_what_no_passkey_has_signed_is_refused(database: Database, user: User, fault: str) -> None:
     with pytest.raises(WrongFactorError):
-        passkeys.use_passkey(database.reader, PLACE, who, of(ANSWERS[what]), CHALLENGE, now=1)
+        passkeys.use_passkey(database.reader, PLACE, user, of(ANSWERS[fault]), CHALLENGE, now=1)

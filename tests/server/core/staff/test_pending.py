@@ -35,17 +35,17 @@ def test_it_ends(pending: Pending, database: Database) -> None:
 def test_another_look_at_a_page_writes_nothing(
     pending: Pending, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = iter([b"first", b"second"])
-    assert pending.asked("token", "app", lambda: next(made), NOW) == b"first"
+    keys = iter([b"first", b"second"])
+    assert pending.asked("token", "app", lambda: next(keys), NOW) == b"first"
     with monkeypatch.context() as patch:
         patch.setattr(database, "write", None)
         at = NOW + LIFE_MS - ENOUGH_MS - 1
-        assert pending.asked("token", "app", lambda: next(made), at) == b"first"
+        assert pending.asked("token", "app", lambda: next(keys), at) == b"first"
     # A little later its time is renewed; long after that it is another challenge.
     at = NOW + LIFE_MS - 1
-    assert pending.asked("token", "app", lambda: next(made), at) == b"first"
+    assert pending.asked("token", "app", lambda: next(keys), at) == b"first"
     assert pending.take("token", "app", at + LIFE_MS - 1) == b"first"
-    assert pending.asked("token", "app", lambda: next(made), at) == b"second"
+    assert pending.asked("token", "app", lambda: next(keys), at) == b"second"
 
 
 def test_the_database_has_neither_the_secret_nor_the_session(

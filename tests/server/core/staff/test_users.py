@@ -168,7 +168,7 @@ class TestSessions:
 
 class TestUsers:
     @pytest.mark.parametrize(
-        ("name", "role", "said"),
+        ("name", "role", "problem"),
         [
             ("", "steward", "1 to 60 printable characters"),
             ("x" * 61, "steward", "1 to 60 printable characters"),
@@ -177,8 +177,8 @@ class TestUsers:
             ("Bob", "boss", "no role 'boss'; the roles are steward, supervisor"),
         ],
     )
-    def test_that_can_not_be(self, database: Database, name: str, role: str, said: str) -> None:
-        with pytest.raises(AccountError, match=said):
+    def test_that_can_not_be(self, database: Database, name: str, role: str, problem: str) -> None:
+        with pytest.raises(AccountError, match=problem):
             add(database, name, role)
         assert [user.name for user in users.users(database.reader)] == ["admin"]
 
@@ -188,9 +188,11 @@ class TestUsers:
             users.hash_password(password)
 
     def test_made_passwords_are_long_and_plain(self) -> None:
-        made = {users.make_password() for _ in range(50)}
-        assert len(made) == 50
-        assert all(len(one) == 19 and not set(one) & set("ilou") for one in made)
+        passwords = {users.make_password() for _ in range(50)}
+        assert len(passwords) == 50
+        assert all(
+            len(password) == 19 and not set(password) & set("ilou") for password in passwords
+        )
 
     def test_the_last_admin_stays(self, database: Database) -> None:
         (admin,) = users.users(database.reader)

@@ -33,14 +33,14 @@ from server.core.venue.capacity_reasons import Measures, Reason, reasons, warnin
     ],
 )
 def test_a_capacity_by_hand(measures: Measures, kind: str, people: int) -> None:
-    assert {one.kind: one.people for one in reasons(measures)}[kind] == people
+    assert {reason.kind: reason.people for reason in reasons(measures)}[kind] == people
 
 
 def test_the_lowest_comes_first() -> None:
     hall = Measures(
         floor_m2=480, m2_per_person=1.5, exit_width_m=3.6, entry_lanes=1, emergency_min=2.5
     )
-    assert [(one.kind, one.people) for one in reasons(hall)] == [
+    assert [(reason.kind, reason.people) for reason in reasons(hall)] == [
         ("holding", 320),
         ("entry", 660),
         ("emergency", 738),
@@ -57,7 +57,7 @@ def test_what_nobody_measured_is_left_out() -> None:
 def test_a_sum_can_be_checked() -> None:
     lanes, exit_, emergency = sorted(
         reasons(Measures(entry_lanes=3, exit_width_m=2.4, exit_steps_width_m=1.2, emergency_min=4)),
-        key=lambda one: ["entry", "exit", "emergency"].index(one.kind),
+        key=lambda reason: ["entry", "exit", "emergency"].index(reason.kind),
     )
     assert lanes.sum == "3 × 660 an hour × 60 min (assumed)"
     assert exit_.sum == "(2.4 m level × 82 + 1.2 m steps × 66) a minute × 8 min (assumed)"
@@ -65,9 +65,9 @@ def test_a_sum_can_be_checked() -> None:
 
 
 def test_a_capacity_above_its_reasons() -> None:
-    found = (Reason("entry", 330, "a"), Reason("holding", 400, "b"), Reason("exit", 900, "c"))
-    assert warning(330, found) is None
+    reasons = (Reason("entry", 330, "a"), Reason("holding", 400, "b"), Reason("exit", 900, "c"))
+    assert warning(330, reasons) is None
     assert warning(1000, ()) is None
-    assert warning(401, found) == (
+    assert warning(401, reasons) == (
         "capacity 401 is above the limits from its measures: entry 330 (a), holding 400 (b)"
     )

@@ -48,13 +48,6 @@ CHANGES = {
 }
 
 
-def change(site: Site, statement: str, values: tuple = ()) -> None:
-    def step(db: sqlite3.Connection) -> None:
-        db.execute(statement, values)
-
-    site.database.write(step)
-
-
 def anti_passback(db: sqlite3.Connection, value: str) -> None:
     db.execute("UPDATE hall SET anti_passback = ?", (value,))
 
@@ -68,17 +61,17 @@ def fresh(site: Site) -> rules.Rules:
     return site.database.write(lambda db: rules._read(db, None))
 
 
-def same(one: rules.Rules, other: rules.Rules) -> bool:
-    return replace(one, version=None) == replace(other, version=None)
+def same(first: rules.Rules, other: rules.Rules) -> bool:
+    return replace(first, version=None) == replace(other, version=None)
 
 
 def test_it_works(site: Site) -> None:
-    found = kept(site)
-    assert found.halls[SMALL].categories == {1}
-    assert found.lineage[ROOM] == {ROOM, OTHER}
-    assert found.surroundings[OTHER] == {ROOM, OTHER}
-    assert found.sessions(SMALL, NOW) == ()
-    assert kept(site) is found
+    cached = kept(site)
+    assert cached.halls[SMALL].categories == {1}
+    assert cached.lineage[ROOM] == {ROOM, OTHER}
+    assert cached.surroundings[OTHER] == {ROOM, OTHER}
+    assert cached.sessions(SMALL, NOW) == ()
+    assert kept(site) is cached
 
 
 def test_people_coming_and_going_leave_them_as_they_are(site: Site) -> None:
@@ -103,7 +96,7 @@ def test_every_change_of_them_is_seen(site: Site, statement: str) -> None:
 
     site.database.write(prepare)
     before = kept(site)
-    change(site, statement)
+    site.execute(statement)
     assert not same(fresh(site), before), "the case changes nothing"
     assert same(kept(site), fresh(site))
 
@@ -128,7 +121,7 @@ def test_a_change_that_was_undone_leaves_nothing(site: Site) -> None:
     with pytest.raises(ArithmeticError):
         site.database.write(undone)
     assert same(kept(site), before)
-    change(site, "UPDATE hall SET anti_passback = 'soft'")
+    site.execute("UPDATE hall SET anti_passback = 'soft'")
     assert kept(site).halls[SMALL].anti_passback == "soft"
 
 
@@ -139,7 +132,7 @@ def test_a_copy_goes_its_own_way(site: Site, tmp_path: Path) -> None:
     source = connect(site.database.path)
     source.execute("VACUUM INTO ?", (str(copy),))
     source.close()
-    change(site, "UPDATE hall SET anti_passback = 'off'")
+    site.execute("UPDATE hall SET anti_passback = 'off'")
     assert kept(site).halls[SMALL].anti_passback == "off"
     with Database(copy) as restored:
         assert restored.write(rules.rules).halls[SMALL].anti_passback == "hard"
@@ -151,21 +144,22 @@ def test_a_copy_goes_its_own_way(site: Site, tmp_path: Path) -> None:
 def test_the_ledger_judges_by_the_rules_of_now(site: Site) -> None:
     site.scan(site.west, NOW, ANNA)
     assert site.rows(REASONS) == []
-    change(site, "UPDATE hall SET sessions_only = 1")
+    site.execute("UPDATE hall SET sessions_only = 1")
     site.scan(site.west, NOW + 1, BORIS)
     assert site.rows(REASONS) == [("hall_closed",)]
 
 
-def test_the_ledger_judges_by_a_session_until_it_is_removed(site: Site) -> None:
-    def add(db: sqlite3.Connection) -> None:
-        db.execute("UPDATE hall SET sessions_only = 1")
-        db.execute(
-            f"{INTO_SESSION} VALUES (7, 'S7', ?, '{{}}', ?, ?, ?, ?)",
-            (SMALL, NOW, NOW + HOUR, NOW - HOUR, NOW + HOUR),
-        )
-        db.execute("INSERT INTO session_category VALUES (7, 1)")
+def add_session(site: Site) -> None:
+    site.execute(
+        f"{INTO_SESSION} VALUES (7, 'S7', ?, '{{}}', ?, ?, ?, ?)",
+        SMALL, NOW, NOW + HOUR, NOW - HOUR, NOW + HOUR,
+    )  # fmt: skip
+    site.execute("INSERT INTO session_category VALUES (7, 1)")
 
-    site.database.write(add)
+
+def test_the_ledger_judges_by_a_session_until_it_is_removed(site: Site) -> None:
+    site.execute("UPDATE hall SET sessions_only = 1")
+    add_session(site)
     site.scan(site.west, NOW, ANNA)
     assert site.rows(REASONS) == []
     site.database.write(lambda db: store.remove_session(db, 7, by="admin", now=NOW))
@@ -175,16 +169,8 @@ def test_the_ledger_judges_by_a_session_until_it_is_removed(site: Site) -> None:
 
 def test_who_was_refused_by_name_since_the_last_batch(site: Site) -> None:
     """Data of people is not cached at all."""
-
-    def add(db: sqlite3.Connection) -> None:
-        db.execute(
-            f"{INTO_SESSION} VALUES (7, 'S7', ?, '{{}}', ?, ?, ?, ?)",
-            (SMALL, NOW, NOW + HOUR, NOW - HOUR, NOW + HOUR),
-        )
-        db.execute("INSERT INTO session_category VALUES (7, 1)")
-
-    site.database.write(add)
+    add_session(site)
     site.scan(site.west, NOW, ANNA)
-    change(site, "INSERT INTO session_guest VALUES (7, ?, 0)", (BORIS,))
+    site.execute("INSERT INTO session_guest VALUES (7, ?, 0)", BORIS)
     site.scan(site.west, NOW + 1, BORIS)
     assert site.rows(REASONS) == [("not_entitled",)]

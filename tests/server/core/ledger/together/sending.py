@@ -42,10 +42,10 @@ def batch_step(
     key = (door.kiosk, door.generation)
 
     def run(db: Connection) -> ingest.Ingested:
-        found = contact.counted_sender(db, key, counter, now, batch)
-        if found is None:
+        sender = contact.counted_sender(db, key, counter, now, batch)
+        if sender is None:
             raise ReplayError
-        taken = ingest.ingest(db, found[0], batch, calendar=calendar, now=now, prepared=prepared)
+        taken = ingest.ingest(db, sender[0], batch, calendar=calendar, now=now, prepared=prepared)
         if not joint.is_on(db):
             runs.came(db)
         return taken
@@ -67,17 +67,17 @@ def send(database: Database, steps: Sequence[Step], *, together: bool) -> list[A
     if not together:
         return [_alone(database, step) for step in steps]
     begun, gate = threading.Event(), threading.Event()
-    told: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in steps]
+    results: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in steps]
     database.write_then(lambda db: begun.set() or gate.wait(), lambda *_: None)
     begun.wait()  # Or the writer may find the gate and some of the steps, and take them at once.
-    for step, mine in zip(steps, told, strict=True):
+    for step, mine in zip(steps, results, strict=True):
         database.write_then(
             step.run,
             lambda result, error, mine=mine: mine.put(error or result),
             joinable=step.joinable,
         )
     gate.set()
-    return [mine.get() for mine in told]
+    return [mine.get() for mine in results]
 
 
 def _alone(database: Database, step: Step) -> Any:

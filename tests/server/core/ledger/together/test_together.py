@@ -47,8 +47,8 @@ class Twins(NamedTuple):
     apart: Database
 
     def everywhere(self, step) -> None:
-        for one in self:
-            one.write(step)
+        for database in self:
+            database.write(step)
 
 
 @pytest.fixture
@@ -71,11 +71,11 @@ def twins(
     other = replace(event, path=path)
     if engine == "postgresql":
         with request.getfixturevalue("postgres").event(path, nothing):
-            with Database(event.database_path) as one, Database(other.database_path) as two:
-                yield Twins(one, two)
+            with Database(event.database_path) as first, Database(other.database_path) as two:
+                yield Twins(first, two)
     else:
-        with Database(event.database_path) as one, Database(other.database_path) as two:
-            yield Twins(one, two)
+        with Database(event.database_path) as first, Database(other.database_path) as two:
+            yield Twins(first, two)
 
 
 class Rows:
@@ -99,7 +99,7 @@ class Rows:
             self._tables, self._statement = self.made[at]
 
     def __call__(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {name: [] for name in self._tables}
+        rows: dict[str, list[str]] = {name: [] for name in self._tables}
         with self._database.reading() as db:
             # The text is the engine's own; translating so much SQL would take long.
             if isinstance(db, PostgresConnection):
@@ -107,8 +107,8 @@ class Rows:
             else:
                 read = db.execute(self._statement)
             for name, words in read:
-                found[name].append(words)
-        return {name: sorted(lines) for name, lines in found.items()}
+                rows[name].append(words)
+        return {name: sorted(lines) for name, lines in rows.items()}
 
 
 def _read(table: str, columns: list[str], quote: str = "quote") -> str:
@@ -158,8 +158,8 @@ class Day:
         if dice.random() < 0.1:
             changes["epoch"] = dice.choice((1, 2))
         badge = dice.choice(BADGES)
-        what = dice.random()
-        if what < 0.4 and self.inside:
+        share = dice.random()
+        if share < 0.4 and self.inside:
             chosen = dice.randrange(len(self.inside))
             entered, badge, seq = self.inside[chosen]
             if dice.random() < 0.8:  # else an exit names this stay again
@@ -170,7 +170,7 @@ class Day:
                 changes["act"], leaves = "annul", entered
             changes["credited"] = dice.random() < 0.1
             leaves.scan(at, badge, direction="exit", closes=ref, **changes)
-        elif what < 0.5:
+        elif share < 0.5:
             reason = dice.choice(("hall_full", "roll_call", "not_invited", "already_inside"))
             door.scan(at, badge, decision="denied", reason=reason, **changes)
         elif door.free > 0 or dice.random() < 0.05:
@@ -220,9 +220,12 @@ class Day:
             if dice.random() < 0.05:
                 steps.append(Step(self.of_staff()))
                 senders.append(None)
-        told = [send(one, steps, together=one is self.twins.together) for one in self.twins]
-        assert list(map(shown, told[0])) == list(map(shown, told[1]))
-        for door, answer in zip(senders, told[0], strict=True):
+        answers = [
+            send(database, steps, together=database is self.twins.together)
+            for database in self.twins
+        ]
+        assert list(map(shown, answers[0])) == list(map(shown, answers[1]))
+        for door, answer in zip(senders, answers[0], strict=True):
             if door is not None and not isinstance(answer, Exception):
                 door.acked = max(door.acked, answer.acked_seq)
                 for order in answer.orders:
@@ -264,16 +267,16 @@ def prepare(day: Day, seed: int) -> None:
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of steps in each shared commit."""
-    made: list[int] = []
+    counts: list[int] = []
     together = joint.together
 
     def counted(db, kind, steps, about):
-        found = together(db, kind, steps, about)
-        made.append(len(steps))
-        return found
+        results = together(db, kind, steps, about)
+        counts.append(len(steps))
+        return results
 
     monkeypatch.setattr(joint, "together", counted)
-    return made
+    return counts
 
 
 @pytest.mark.parametrize("faults", [False, True], ids=["right", "faults"])
@@ -288,10 +291,10 @@ def test_batches_together_are_the_same_as_apart(
     rounds = tries(ROUNDS)
     for _ in range(rounds):
         day.round(faults=faults)
-        one, two = together(), apart()
-        for table in one:
-            assert one[table] == two[table], table
-    roots = [entry_log.Log(one, "log", day.site.west.key).state() for one in twins]
+        joint_rows, single_rows = together(), apart()
+        for table in joint_rows:
+            assert joint_rows[table] == single_rows[table], table
+    roots = [entry_log.Log(database, "log", day.site.west.key).state() for database in twins]
     assert roots[0] == roots[1]
     assert roots[0][0] > rounds
     assert sum(taken) > rounds
@@ -311,8 +314,8 @@ def test_batches_together_are_the_same_as_apart(
 def test_a_difference_is_seen(twins: Twins, table: str, change: str) -> None:
     Day(twins, 0)
     twins.apart.write(lambda db: db.execute(change) and None)
-    one, two = (Rows(each)() for each in twins)
-    assert [name for name in one if one[name] != two[name]] == [table]
+    first, two = (Rows(each)() for each in twins)
+    assert [name for name in first if first[name] != two[name]] == [table]
 
 
 @pytest.fixture
@@ -384,14 +387,14 @@ def test_who_asks_for_places_in_one_hall_gets_them_in_turn(
             assert pool.worst_case <= pool.capacity
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["known before", "of the same commit"])
+@pytest.mark.parametrize("earlier", [True, False], ids=["known before", "of the same commit"])
 def test_exits_of_one_stay_in_one_commit_free_one_place(
-    database: Database, crowd: list[FakeDoor], taken: list[int], known: bool
+    database: Database, crowd: list[FakeDoor], taken: list[int], earlier: bool
 ) -> None:
     """Two doors of a hall were away, and one badge left by both. Two more people stay inside."""
     first, *others = [door for door in crowd if door.hall == 1]
     entries = [first.scan(NOW, serial) for serial in (1, 2, 3)]
-    if known:
+    if earlier:
         heed(first, send(database, [step_of(first, 3)], together=False)[0])
     for door in others[:2]:
         door.leave(NOW, 1, first.ref(entries[0]))
@@ -410,13 +413,13 @@ def test_a_batch_that_is_wrong_leaves_the_others_together(
     steps = [step_of(door, 3) for door in crowd]
     steps[3] = step_of(crowd[3], 0)  # was made before
     answers = send(database, steps, together=True)
-    assert [type(one) for one in answers] == [
+    assert [type(answer) for answer in answers] == [
         *[ingest.Ingested] * 3, ReplayError, *[ingest.Ingested] * 4
     ]  # fmt: skip
     assert taken == [3, 4]
     with database.reading() as db:
-        found = [row[0] for row in db.execute("SELECT kiosk FROM scan ORDER BY number")]
-    assert found == ["k1", "k2", "k3", "k5", "k6", "k7", "k8"]
+        kiosks = [row[0] for row in db.execute("SELECT kiosk FROM scan ORDER BY number")]
+    assert kiosks == ["k1", "k2", "k3", "k5", "k6", "k7", "k8"]
 
 
 def test_two_that_are_wrong_leave_each_alone(
@@ -427,7 +430,9 @@ def test_two_that_are_wrong_leave_each_alone(
     steps = [step_of(door, 3) for door in crowd]
     steps[1] = steps[5] = step_of(crowd[1], 0)
     answers = send(database, steps, together=True)
-    assert [isinstance(one, ReplayError) for one in answers] == [at in (1, 5) for at in range(8)]
+    assert [isinstance(answer, ReplayError) for answer in answers] == [
+        at in (1, 5) for at in range(8)
+    ]
     assert sum(taken) < 6
 
 
@@ -447,7 +452,7 @@ def test_what_fails_as_it_is_written_is_taken_one_by_one(
 
     monkeypatch.setattr(stays.Opened, "put", failing)
     answers = send(database, [step_of(door, 3) for door in crowd], together=True)
-    assert all(isinstance(one, ingest.Ingested) for one in answers)
+    assert all(isinstance(answer, ingest.Ingested) for answer in answers)
     with database.reading() as db:
         (scans,) = db.execute("SELECT COUNT(*) FROM scan").fetchone()
         (open_stays,) = db.execute("SELECT COUNT(*) FROM stay").fetchone()
