@@ -4,13 +4,8 @@ The token contains the whole pass, so our server sends Google nothing. A saved p
 or withdrawn; doors refuse its code once the badge is replaced.
 """
 
-import base64
-import json
 import re
 from typing import Any
-
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
 
 from badges.categories import CategoryPlan
 from server.core.event.directory import Event
@@ -35,6 +30,10 @@ def save_link(
     now: int,
 ) -> str:
     """Return the address that saves the badge, signed at `now` (Unix ms). Raises WalletError."""
+    # Loading takes long, so it waits for the first link.
+    from joserfc import jwt
+    from joserfc.jwk import RSAKey
+
     class_id = f"{signer.issuer}.{event.event_id.hex()}"
     settings = read_wallet_settings(event.path)
     ticket_class: dict[str, Any] = {
@@ -67,7 +66,7 @@ def save_link(
         "origins": [],
         "payload": {"eventTicketClasses": [ticket_class], "eventTicketObjects": [ticket]},
     }
-    return ADDRESS + _signed(signer, claims)
+    return ADDRESS + jwt.encode({"alg": "RS256"}, claims, RSAKey.import_key(signer.key))
 
 
 def _localised(names: dict[str, str]) -> dict[str, Any]:
@@ -76,19 +75,3 @@ def _localised(names: dict[str, str]) -> dict[str, Any]:
     if names.get("zh") and names["zh"] != first:
         localised["translatedValues"] = [{"language": "zh", "value": names["zh"]}]
     return localised
-
-
-def _signed(signer: GoogleSigner, claims: dict[str, Any]) -> str:
-    """Return the claims as a token, signed with RS256 (RFC 7515, RFC 7518 §3.3)."""
-    head = _encoded({"alg": "RS256", "typ": "JWT"})
-    body = f"{head}.{_encoded(claims)}"
-    signature = signer.key.sign(body.encode(), padding.PKCS1v15(), hashes.SHA256())
-    return f"{body}.{_base64(signature)}"
-
-
-def _encoded(value: dict[str, Any]) -> str:
-    return _base64(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
-
-
-def _base64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
