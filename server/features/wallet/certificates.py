@@ -6,7 +6,7 @@ Apple passes are signed with a pass type certificate, Google links with a servic
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ APPLE_KEY = "wallet-apple.key"
 GOOGLE = "wallet-google.json"
 FILE_BYTES_MAX = 100_000
 DAY_MS = 24 * 3_600_000
-WARN_DAYS = (30, 7)
+WARN_DAYS = 30
 _ISSUER = re.compile(r"[0-9]{5,32}")
 _TYPE_ID = re.compile(r"[A-Za-z0-9.-]{3,155}")
 _TEAM_ID = re.compile(r"[A-Z0-9]{10}")
@@ -52,7 +52,8 @@ class AppleSigner:
 
     @property
     def ends_at(self) -> int:
-        return min(_ends_at(self.certificate), _ends_at(self.intermediate))
+        ends = (self.certificate.not_valid_after_utc, self.intermediate.not_valid_after_utc)
+        return _ms(min(ends))
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def install_apple(
         raise WalletError(
             N_("This certificate has expired: make a new one at Apple's developer site.")
         )
-    if now < _begins_at(own):
+    if now < _ms(own.not_valid_before_utc):
         raise WalletError(N_("This certificate is not valid yet: is this computer's clock right?"))
     chain = own.public_bytes(serialization.Encoding.PEM)
     chain += signer.intermediate.public_bytes(serialization.Encoding.PEM)
@@ -159,24 +160,15 @@ def trouble(event: Event, now: int) -> str:
             remedy=remedy,
         )
     days = left_ms // DAY_MS
-    if days >= WARN_DAYS[0]:
+    if days >= WARN_DAYS:
         return ""
-    if days >= WARN_DAYS[1]:
-        return counted(
-            "The certificate for Apple Wallet expires in %(num)s day. %(remedy)s",
-            "The certificate for Apple Wallet expires in %(num)s days. %(remedy)s",
-            days,
-            remedy=remedy,
-        )
-    if days:
-        return counted(
-            "The certificate for Apple Wallet expires in %(num)s day. Do it now. %(remedy)s",
-            "The certificate for Apple Wallet expires in %(num)s days. Do it now. %(remedy)s",
-            days,
-            remedy=remedy,
-        )
-    return Phrase(
-        "The certificate for Apple Wallet expires today. Do it now. %(remedy)s", remedy=remedy
+    if not days:
+        return Phrase("The certificate for Apple Wallet expires today. %(remedy)s", remedy=remedy)
+    return counted(
+        "The certificate for Apple Wallet expires in %(num)s day. %(remedy)s",
+        "The certificate for Apple Wallet expires in %(num)s days. %(remedy)s",
+        days,
+        remedy=remedy,
     )
 
 
@@ -294,16 +286,8 @@ def _key_pem(key: PassKey) -> bytes:
     )
 
 
-def _ends_at(certificate: x509.Certificate) -> int:
-    return _ms(certificate.not_valid_after_utc)
-
-
-def _begins_at(certificate: x509.Certificate) -> int:
-    return _ms(certificate.not_valid_before_utc)
-
-
 def _ms(moment: datetime) -> int:
-    return int(moment.astimezone(UTC).timestamp() * 1000)
+    return int(moment.timestamp() * 1000)
 
 
 def _keep(event: Event, name: str, data: bytes) -> None:

@@ -1,8 +1,9 @@
 """The pages' addresses contain the secret of a badge's link."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import TypeVar
 
 from flask import (
     Blueprint,
@@ -18,6 +19,7 @@ from flask import redirect as redirect_to
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.credential.badge_number import badge_number
+from server.core.event.directory import Event
 from server.core.people import attendees, issuing, phone_links
 from server.core.people.card_design import DesignError
 from server.core.people.phone_token import PhoneTokenError
@@ -30,6 +32,8 @@ from server.web.services import services
 
 blueprint = Blueprint("wallet", __name__)
 
+Signer = TypeVar("Signer")
+
 CALENDAR_CACHE = "private, max-age=300"
 # Shown where the event has no certificate or key for a wallet.
 NO_PASS = (
@@ -40,31 +44,20 @@ NO_PASS = (
 )
 
 
-@dataclass(frozen=True)
-class Offers:
-    calendar: str
-    subscription: str
-    apple: str
-    google: str
-
-
 @blueprint.app_template_global()
-def wallet_offers(token: str) -> Offers:
+def wallet_offers(token: str) -> dict[str, str]:
     """Return the links for a badge's page. `token` is the secret of its link."""
-    now = services().now()
-    signer = _apple()
-    links = links_of(services().event, token)
-    return Offers(
-        calendar=url_for("wallet.programme", token=token),
-        subscription=links.subscription,
-        apple=url_for("wallet.apple_pass", token=token) if signer and signer.ends_at > now else "",
-        google=url_for("wallet.google_link", token=token) if _google() else "",
-    )
+    return {
+        "calendar": url_for("wallet.programme", token=token),
+        "subscription": links_of(services().event, token).subscription,
+        "apple": url_for("wallet.apple_pass", token=token) if _apple() else "",
+        "google": url_for("wallet.google_link", token=token) if _google() else "",
+    }
 
 
 @blueprint.get("/b/<token>/programme.ics")
 @auth.allow_everybody
-def programme(token: str) -> Response:
+def programme(token: str) -> AnyResponse:
     here = services()
     serial = _badge(token).serial
     holder = attendees.attendee(here.database.reader, serial)
@@ -80,15 +73,16 @@ def programme(token: str) -> Response:
     answer.headers["Cache-Control"] = CALENDAR_CACHE
     answer.headers["Referrer-Policy"] = "no-referrer"
     answer.set_etag(sha256(body).hexdigest()[:32])
-    return _if_changed(answer)
+    # 304 if the phone has this version
+    return answer.make_conditional(request)
 
 
 @blueprint.get("/b/<token>/pass.pkpass")
 @auth.allow_everybody
-def apple_pass(token: str) -> Response:
+def apple_pass(token: str) -> AnyResponse:
     badge = _badge(token)
     signer = _apple()
-    if signer is None or signer.ends_at <= services().now():
+    if signer is None:
         return _no_pass()
     return pass_answer(signer, badge.serial, badge.issue)
 
@@ -116,7 +110,7 @@ def google_link(token: str) -> AnyResponse:
     return answer
 
 
-def pass_answer(signer: AppleSigner, serial: int, issue: int) -> Response:
+def pass_answer(signer: AppleSigner, serial: int, issue: int) -> AnyResponse:
     """Return the current pass for Apple Wallet, or 304 if unchanged.
 
     Raises UnknownPassError.
@@ -137,13 +131,7 @@ def pass_answer(signer: AppleSigner, serial: int, issue: int) -> Response:
     answer.headers["Cache-Control"] = "private, no-cache"
     answer.headers["Referrer-Policy"] = "no-referrer"
     answer.last_modified = datetime.fromtimestamp(kept.changed_at // 1000, UTC)
-    return _if_changed(answer)
-
-
-def _if_changed(answer: Response) -> Response:
-    """Answer with 304 if the phone has this version."""
-    answer.make_conditional(request)
-    return answer
+    return answer.make_conditional(request)
 
 
 def _no_pass() -> Response:
@@ -152,17 +140,18 @@ def _no_pass() -> Response:
 
 
 def _apple() -> AppleSigner | None:
-    """Return the signer, or None. Damage is reported to staff by `certificates.trouble`."""
-    try:
-        return certificates.apple_signer(services().event)
-    except WalletError as error:
-        current_app.logger.error("%s", error)
-        return None
+    signer = _signer(certificates.apple_signer)
+    return signer if signer and signer.ends_at > services().now() else None
 
 
 def _google() -> GoogleSigner | None:
+    return _signer(certificates.google_signer)
+
+
+def _signer(read: Callable[[Event], Signer | None]) -> Signer | None:
+    """Return the signer, or None for a damaged one, which an alert reports to staff."""
     try:
-        return certificates.google_signer(services().event)
+        return read(services().event)
     except WalletError as error:
         current_app.logger.error("%s", error)
         return None

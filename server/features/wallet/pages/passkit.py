@@ -8,6 +8,7 @@ import re
 
 import msgspec
 from flask import Blueprint, Response, abort, current_app, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from server.features.wallet import apple, certificates, devices
 from server.features.wallet.certificates import AppleSigner, WalletError
@@ -106,7 +107,7 @@ def changed(device: str, pass_type: str) -> Response:
 @blueprint.get("/passes/<pass_type>/<name>")
 @auth.allow_everybody
 @limiter.limit(ASKED_MAX)
-def latest(pass_type: str, name: str) -> Response:
+def latest(pass_type: str, name: str) -> AnyResponse:
     """Return the current pass. A replaced pass is void and has no code."""
     serial, issue = _proven(pass_type, name)
     try:
