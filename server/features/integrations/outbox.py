@@ -9,7 +9,6 @@ transaction moves the position.
 
 import secrets
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -18,7 +17,7 @@ from server.core.entry_log import entry_log
 from server.features.integrations.endpoints import Endpoint
 from server.features.integrations.entries import Time, time_of
 from server.features.integrations.topics.table import TOPICS
-from server.features.integrations.topics.topic import Leaves
+from server.features.integrations.topics.topic import Content, Leaves
 from server.storage.connection import Connection
 
 LEAVES_TOGETHER = 10_000
@@ -58,15 +57,6 @@ class Delivery:
     next_at: int
     delivered_at: int | None
     answer: str
-
-
-@dataclass(frozen=True)
-class _Next:
-    kind: str
-    at: int
-    data: Any
-    next_leaf: int
-    last_notice: int
 
 
 def waiting(db: Connection, endpoint_id: int) -> Message | None:
@@ -153,7 +143,7 @@ def deliveries(db: Connection, endpoint_id: int, limit: int = 50) -> list[Delive
     return [Delivery(**{**dict(row), "answer": restored(row["answer"])}) for row in rows]
 
 
-def _look(db: Connection, endpoint: Endpoint) -> tuple[_Next | None, int, int]:
+def _look(db: Connection, endpoint: Endpoint) -> tuple[Content | None, int, int]:
     """Return the endpoint's next content, and its position after it: a leaf and a notice.
 
     A notice comes after the leaves that existed when it was made.
@@ -169,15 +159,14 @@ def _look(db: Connection, endpoint: Endpoint) -> tuple[_Next | None, int, int]:
     end = min(notice_at, first + LEAVES_TOGETHER)
     content = _in_leaves(db, endpoint, first, end) if first < end else None
     if content is not None:
-        return content, content.next_leaf, endpoint.last_notice
+        return content, content.last + 1, endpoint.last_notice
     if end < notice_at or row is None:
         return None, end, endpoint.last_notice
     notice = msgspec.Raw(row["data"].encode())
-    content = _Next(row["kind"], row["at"], notice, end, row["notice_id"])
-    return content, end, row["notice_id"]
+    return Content(row["kind"], row["at"], notice, end - 1), end, row["notice_id"]
 
 
-def _in_leaves(db: Connection, endpoint: Endpoint, first: int, end: int) -> _Next | None:
+def _in_leaves(db: Connection, endpoint: Endpoint, first: int, end: int) -> Content | None:
     starts: dict[int, Leaves] = {}
     for name in endpoint.topics:
         leaves = TOPICS[name].leaves
@@ -186,5 +175,4 @@ def _in_leaves(db: Connection, endpoint: Endpoint, first: int, end: int) -> _Nex
     if not starts:
         return None
     start, *others = sorted(starts)
-    content = starts[start].content(db, start, min(others, default=end))
-    return _Next(content.kind, content.at, content.data, content.last + 1, endpoint.last_notice)
+    return starts[start].content(db, start, min(others, default=end))

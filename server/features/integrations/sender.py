@@ -10,10 +10,10 @@ from collections.abc import Callable
 from enum import Enum
 from functools import partial
 
+from server.core.outgoing.posting import Reply, Send, post
 from server.features.integrations import endpoints, outbox, signing
 from server.features.integrations.endpoints import Endpoint, EndpointError
 from server.features.integrations.outbox import Message
-from server.features.integrations.post import Answer, Post, post
 from server.features.integrations.topics.table import TOPICS
 from server.features.integrations.topics.topic import Alerts, Topic
 from server.repeating import Ended, Repeating
@@ -22,6 +22,7 @@ from server.storage.database import Database
 
 log = logging.getLogger(__name__)
 
+ANSWER_BYTES_MAX = 64 * 1024
 BY = "nobody"  # The server's own actions have this name in the entry log
 FIRST_MS = 5_000  # Before the second attempt; doubles each time,
 MOST_MS = 3_600_000  # up to this
@@ -49,7 +50,7 @@ class Courier:
         event_secret: bytes,
         endpoint_id: int,
         now: Callable[[], int],
-        send: Post = post,
+        send: Send = post,
         spread: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._database = database
@@ -81,17 +82,20 @@ class Courier:
     def _try(self, endpoint: Endpoint, message: Message) -> Outcome:
         key = signing.secret(self._event_secret, endpoint.secret_of)
         sent_at = self._now()
-        headers = signing.headers(key, message.message_id, sent_at // 1000, message.body)
-        answer = self._send(endpoint.url, message.body, headers)
-        if answer.taken:
+        headers = {
+            "Content-Type": "application/json",
+            **signing.headers(key, message.message_id, sent_at // 1000, message.body),
+        }
+        reply = self._send(endpoint.url, message.body, headers, ANSWER_BYTES_MAX)
+        if 200 <= reply.status < 300:
             self._database.write(
-                lambda db: outbox.note_delivered(db, message, answer.words, self._now())
+                lambda db: outbox.note_delivered(db, message, reply.words, self._now())
             )
             return Outcome.SENT
-        self._database.write(lambda db: self._failed(db, message, answer))
+        self._database.write(lambda db: self._failed(db, message, reply))
         return Outcome.FAILED
 
-    def _failed(self, db: Connection, message: Message, answer: Answer) -> None:
+    def _failed(self, db: Connection, message: Message, reply: Reply) -> None:
         try:
             endpoint = endpoints.endpoint(db, self._endpoint_id)
         except EndpointError:
@@ -99,9 +103,9 @@ class Courier:
         now = self._now()
         wait_ms = min(MOST_MS, FIRST_MS * 2 ** min(message.tries, 20))
         next_at = now + int(wait_ms * self._spread(1 - JITTER, 1 + JITTER))
-        outbox.note_failed(db, message, answer.words, now, next_at)
+        outbox.note_failed(db, message, reply.words, now, next_at)
         since = now if endpoint.failing_since is None else endpoint.failing_since
-        if answer.status == GONE or now - since >= FAILING_MS:
+        if reply.status == GONE or now - since >= FAILING_MS:
             endpoints.disable(db, self._endpoint_id, by=BY, now=now)
             log.warning("webhook %d takes nothing and is disabled", self._endpoint_id)
 
@@ -119,7 +123,7 @@ class Webhooks:
         now: Callable[[], int],
         *,
         alerts: Alerts = lambda db, now: [],
-        send: Post = post,
+        send: Send = post,
     ) -> None:
         self._database = database
         self._event_secret = event_secret

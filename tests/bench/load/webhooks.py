@@ -7,8 +7,8 @@ too. The receiver accepts everything at once, so sending costs the server alone.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from server.core.outgoing.posting import Reply
 from server.features.integrations import endpoints
-from server.features.integrations.post import Answer
 from server.features.integrations.sender import Webhooks
 from server.storage.connection import Connection
 from tests.bench.load.ledger_site import NOW, LedgerSite
@@ -46,9 +46,7 @@ def measure(batch: int, topics: tuple[str, ...], *, sent: bool) -> tuple[float, 
             site.database.write(
                 lambda db: endpoints.add(db, url, topics, by="b", now=NOW, http_allowed=False)
             )
-        webhooks = Webhooks(
-            site.database, b"bench", lambda: NOW, send=lambda *_: Answer(204, "204")
-        )
+        webhooks = Webhooks(site.database, b"bench", lambda: NOW, send=lambda *_: Reply(204, "204"))
         if sent:
             webhooks.start()
         try:

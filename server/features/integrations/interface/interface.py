@@ -1,6 +1,7 @@
 """Lists the routes of the interface for integrations, and serves them with their description."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from flask import Blueprint, Response
@@ -80,13 +81,15 @@ for route in ROUTES:
     )
 
 openapi = Blueprint("openapi", __name__)
-_made: list[bytes] = []
 
 
 @openapi.get("/openapi.json")
 @auth.allow_everybody
 def show() -> Any:
     """Describe the interface; contains nothing of the event."""
-    if not _made:
-        _made.append(description(ROUTES))
-    return Response(_made[0], mimetype="application/json")
+    return Response(_description(), mimetype="application/json")
+
+
+@cache
+def _description() -> bytes:
+    return description(ROUTES)

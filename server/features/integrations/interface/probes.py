@@ -1,4 +1,7 @@
 import ipaddress
+import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -7,7 +10,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from server.core.event import served
 from server.features.integrations.interface import figures
-from server.features.integrations.interface.readiness import Finding, Readiness
 from server.features.integrations.interface.routes import bearer
 from server.storage import disk
 from server.storage.errors import EngineError, may_pass
@@ -16,8 +18,47 @@ from server.web.services import Services, services
 
 FAILED_S = 10.0  # After a failed write the server is not ready for this long
 METRICS_SCOPE = "read:metrics"
+FRESH_S = 1.0  # The readiness is reused for this long, so that frequent probes cost little
 
 blueprint = Blueprint("probes", __name__)
+
+
+class Readiness(msgspec.Struct):
+    """Each part is "ok", or its problem in one word."""
+
+    ready: bool
+    database: str
+    certificate: str
+    disk: str
+
+
+class Finding:
+    """Caches the last result. Only one request at a time checks; others don't wait."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._looking = threading.Lock()
+        # Set by the holder of the lock.
+        self._found = Readiness(False, "unknown", "unknown", "unknown")
+        self._found_at = float("-inf")
+
+    def now(self, look: Callable[[], Readiness]) -> Readiness:
+        """Return the result of the last FRESH_S, or call `look`.
+
+        During a check, others get the previous result, and after ten seconds "slow".
+        """
+        if self._monotonic() - self._found_at < FRESH_S:
+            return self._found
+        if not self._looking.acquire(blocking=False):
+            if self._monotonic() - self._found_at < 10 * FRESH_S:
+                return self._found
+            return Readiness(False, "slow", "unknown", "unknown")
+        try:
+            self._found = look()
+            self._found_at = self._monotonic()
+            return self._found
+        finally:
+            self._looking.release()
 
 
 @blueprint.get("/healthz")

@@ -40,7 +40,6 @@ class Route:
     body: type | None = None
     status: int = 200
     problems: tuple[int, ...] = ()  # Besides those of every route
-    tag: str = ""
 
     @property
     def name(self) -> str:

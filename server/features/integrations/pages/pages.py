@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
@@ -6,6 +8,7 @@ from server.core.entry_log import act_words
 from server.core.outgoing.addresses import URL_CHARS_MAX
 from server.features.integrations import endpoints, outbox, signing, tokens
 from server.features.integrations.topics.table import TOPICS
+from server.storage.connection import Connection
 from server.web import auth, forms, i18n
 from server.web.services import services
 
@@ -45,11 +48,9 @@ def make_token() -> str:
 @auth.allow()
 @auth.confirmed
 def revoke_token(token_id: int) -> Response:
-    return forms.perform(
+    return _perform(
         lambda db, by, now: tokens.revoke(db, token_id, by=by, now=now),
         _("The token opens nothing any more."),
-        back=url_for("admin.integrations.show"),
-        refused=(tokens.TokenError,),
     )
 
 
@@ -93,11 +94,9 @@ def webhook(endpoint_id: int) -> str:
 @auth.allow()
 @auth.confirmed
 def remove_webhook(endpoint_id: int) -> Response:
-    return forms.perform(
+    return _perform(
         lambda db, by, now: endpoints.remove(db, endpoint_id, by=by, now=now),
         _("The webhook and its waiting messages are removed."),
-        back=url_for("admin.integrations.show"),
-        refused=(endpoints.EndpointError,),
     )
 
 
@@ -105,11 +104,9 @@ def remove_webhook(endpoint_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def pause_webhook(endpoint_id: int) -> Response:
-    return forms.perform(
+    return _perform(
         lambda db, by, now: endpoints.disable(db, endpoint_id, by=by, now=now),
         _("Nothing is sent until you let it go on. Later events are sent then."),
-        back=url_for("admin.integrations.show"),
-        refused=(endpoints.EndpointError,),
     )
 
 
@@ -118,12 +115,15 @@ def pause_webhook(endpoint_id: int) -> Response:
 @auth.confirmed
 def try_webhook(endpoint_id: int) -> Response:
     """Resume a webhook, or retry at once."""
-    return forms.perform(
+    return _perform(
         lambda db, by, now: endpoints.enable(db, endpoint_id, by=by, now=now),
         _("It is tried again now."),
-        back=url_for("admin.integrations.show"),
-        refused=(endpoints.EndpointError,),
     )
+
+
+def _perform(step: Callable[[Connection, str, int], None], message: str) -> Response:
+    refused = (tokens.TokenError, endpoints.EndpointError)
+    return forms.perform(step, message, back=url_for("admin.integrations.show"), refused=refused)
 
 
 def _page(shown: tuple[str, str] | None = None) -> str:

@@ -14,7 +14,7 @@ class Content:
     kind: str  # The message's `type`
     at: int  # Unix ms
     data: Any
-    last: int
+    last: int  # The last leaf that it reports
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from server.core.event.directory import Event
-from server.features.integrations.interface.readiness import Finding, Readiness
+from server.features.integrations.interface.probes import Finding, Readiness
 from server.storage import disk
 from server.storage.database import Database
 from server.storage.disk import DiskError, Room
