@@ -33,8 +33,8 @@ class Words:
     def __init__(self, event_path: Path) -> None:
         """Read all catalogues. Raises CatalogueError for an invalid one."""
         self._read: dict[str, Translations] = {ENGLISH: Translations()}
-        ours = [*_shipped(DOMAIN), *_catalogues(event_path / OWN, DOMAIN)]
-        answers = [*_shipped(ANSWERS), *_catalogues(event_path / OWN, ANSWERS)]
+        ours = [*shipped(DOMAIN), *_catalogues(event_path / OWN, DOMAIN)]
+        answers = [*shipped(ANSWERS), *_catalogues(event_path / OWN, ANSWERS)]
         # A language only of doors is not offered for pages.
         languages = {language for language, _ in ours}
         answers = [(language, words) for language, words in answers if language in languages]
@@ -91,7 +91,8 @@ def _told_of(language: str) -> dict[str, str]:
 
 
 @cache
-def _shipped(domain: str) -> tuple[tuple[str, Translations], ...]:
+def shipped(domain: str) -> tuple[tuple[str, Translations], ...]:
+    """Return the product's own translations of a domain, by language."""
     return tuple(_catalogues(SHIPPED[domain], domain))
 
 

@@ -1,11 +1,11 @@
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 from badges.admission.facts import Denied, Reason
 from badges.credential.credential import Credential, Kind
 from badges.i18n import ENGLISH, N_
 from server.core.event.calendar import Clock
-from server.core.people.attendees import Attendee
 from server.core.venue import store
 from server.core.venue.store import SessionRow
 from server.features.rehearsal.would_enter import Answer, WouldEnter, day_of
@@ -25,148 +25,104 @@ def english(text: str, **fields: object) -> str:
 
 def facts(
     db: Connection, forecast: WouldEnter, clock: Clock, say: Say = english, language: str = ENGLISH
-) -> list[Fact]:
-    """Return the facts behind the answer. `say` translates."""
+) -> Iterator[Fact]:
+    """Yield the facts behind the answer. `say` translates."""
     categories = {
         category.code: text_in(category.names, language) for category in store.categories(db)
     }
     zones = store.zones(db)
     hall = forecast.answers[0].facts.hall
-    lines: list[Fact] = [(say(N_("Badge")), _badge(forecast, say))]
+    yield say(N_("Badge")), _badge(forecast, say)
     day = day_of(forecast)
-    lines.append(
-        (
-            say(N_("Day")),
-            say(N_("outside the event"))
-            if day is None
-            else say(N_("day %(number)s of the event"), number=day + 1),
-        )
-    )
-    if isinstance(forecast.badge, Credential):
-        lines += [
-            (
-                say(N_("Category")),
-                categories.get(forecast.badge.category, str(forecast.badge.category)),
-            ),
-            (say(N_("Badge's days")), _days(forecast.badge.valid_days, forecast, say)),
-            (say(N_("Badge's zones")), _zones(forecast.badge.zones, zones, say)),
-        ]
-    lines.append((say(N_("Hall's zones")), _zones(hall.zones, zones, say)))
+    if day is None:
+        yield say(N_("Day")), say(N_("outside the event"))
+    else:
+        yield say(N_("Day")), say(N_("day %(number)s of the event"), number=day + 1)
+    badge = forecast.badge
+    if isinstance(badge, Credential):
+        yield say(N_("Category")), categories.get(badge.category, str(badge.category))
+        yield say(N_("Badge's days")), _days(badge.valid_days, forecast, say)
+        yield say(N_("Badge's zones")), _zones(badge.zones, zones, say)
+    yield say(N_("Hall's zones")), _zones(hall.zones, zones, say)
     always = say(N_(", ")).join(categories.get(code, str(code)) for code in sorted(hall.categories))
     if hall.sessions_only:
         always = say(N_("no one: it opens only for sessions"))
-    lines.append((say(N_("Hall lets in at any time")), always or say(N_("nobody"))))
+    yield say(N_("Hall lets in at any time")), always or say(N_("nobody"))
     if hall.closed:
-        lines.append((say(N_("Hall")), say(N_("closed by staff now"))))
+        yield say(N_("Hall")), say(N_("closed by staff now"))
     coming = [row for row in forecast.place.sessions if row.closes_at > forecast.at]
     for row in coming[:SESSIONS_TOLD]:
-        lines.append(
-            (
-                say(N_("Session %(code)s"), code=row.code),
-                say(N_("; ")).join(_session(row, forecast, categories, clock, say)),
-            )
-        )
+        details = say(N_("; ")).join(_session(row, forecast, categories, clock, say))
+        yield say(N_("Session %(code)s"), code=row.code), details
     if len(coming) > SESSIONS_TOLD:
-        lines.append(
-            (
-                say(N_("Sessions")),
-                say(N_("and %(count)s later ones"), count=f"{len(coming) - SESSIONS_TOLD:,}"),
-            )
-        )
+        more = f"{len(coming) - SESSIONS_TOLD:,}"
+        yield say(N_("Sessions")), say(N_("and %(count)s later ones"), count=more)
     if not coming:
-        lines.append((say(N_("Sessions")), say(N_("none is to come in this hall"))))
-    return lines
+        yield say(N_("Sessions")), say(N_("none is to come in this hall"))
 
 
-def assumptions(forecast: WouldEnter, say: Say = english) -> list[str]:
-    sentences = [say(N_("The kiosk is at work and has just heard of the server."))]
+def assumptions(forecast: WouldEnter, say: Say = english) -> Iterator[str]:
+    yield say(N_("The kiosk is at work and has just heard of the server."))
     if forecast.as_now:
-        sentences.append(
-            say(N_("Whether the person is inside, and how many places are free, are as now."))
-        )
+        yield say(N_("Whether the person is inside, and how many places are free, are as now."))
     else:
-        sentences.append(
-            say(N_("A place is free. Whether the person is inside already is not looked at."))
-        )
+        yield say(N_("A place is free. Whether the person is inside already is not looked at."))
     if not forecast.has_badge:
-        sentences.append(
-            say(N_("The person has no badge yet. The answer is for a badge issued now."))
-        )
-    sentences.append(say(N_("Rules, revocations and closed halls are as they are now.")))
-    return sentences
+        yield say(N_("The person has no badge yet. The answer is for a badge issued now."))
+    yield say(N_("Rules, revocations and closed halls are as they are now."))
 
 
-def notes(forecast: WouldEnter, say: Say = english) -> list[str]:
-    sentences = []
+def notes(forecast: WouldEnter, say: Say = english) -> Iterator[str]:
     badge, person = forecast.badge, forecast.person
     if isinstance(badge, Credential) and badge.issue >= person.issue:
         carried = (badge.category, badge.valid_days, badge.zones)
         if carried != (person.category, person.valid_days, person.zones):
-            sentences.append(
-                say(
-                    N_(
-                        "The badge differs from the roster, and doors decide by the badge: "
-                        "replace it (hallkeeper issue --changed)."
-                    )
+            yield say(
+                N_(
+                    "The badge differs from the roster, and doors decide by the badge: "
+                    "replace it (hallkeeper issue --changed)."
                 )
             )
     if not forecast.answers[0].doors:
-        sentences.append(
-            say(
-                N_(
-                    "Hall %(code)s has no door that lets anybody in. The answer is that of a door "
-                    "without halls around."
-                ),
-                code=forecast.place.hall.code,
-            )
+        yield say(
+            N_(
+                "Hall %(code)s has no door that lets anybody in. The answer is that of a door "
+                "without halls around."
+            ),
+            code=forecast.place.hall.code,
         )
-    return sentences
 
 
 def as_json(db: Connection, forecast: WouldEnter, clock: Clock) -> dict[str, Any]:
     codes = {row.session_id: row.code for row in forecast.place.sessions}
     categories = {item.code: item.key for item in store.categories(db)}
+    person = forecast.person
+    badge = forecast.badge if isinstance(forecast.badge, Credential) else None
     return {
-        "person": _person(forecast.person),
-        "category": (
-            categories.get(forecast.badge.category)
-            if isinstance(forecast.badge, Credential)
-            else None
-        ),
-        "issue": forecast.badge.issue if isinstance(forecast.badge, Credential) else None,
+        "person": {"number": person.number, "id": person.external_id, "name": person.name},
+        "category": None if badge is None else categories.get(badge.category),
+        "issue": None if badge is None else badge.issue,
         "hall": forecast.place.hall.code,
         "at": clock.iso(forecast.at),
         "admitted": forecast.admitted,
         "answers": [_answer(item, codes) for item in forecast.answers],
         "facts": [{"about": about, "is": text} for about, text in facts(db, forecast, clock)],
-        "assumed": assumptions(forecast),
-        "notes": notes(forecast),
+        "assumed": list(assumptions(forecast)),
+        "notes": list(notes(forecast)),
     }
-
-
-def _person(person: Attendee) -> dict[str, Any]:
-    return {"number": person.number, "id": person.external_id, "name": person.name}
 
 
 def _answer(answer: Answer, codes: dict[int, str]) -> dict[str, Any]:
     decision = answer.decision
     reason = decision.reason.value if isinstance(decision, Denied) else None
     flags = [] if isinstance(decision, Denied) else sorted(flag.value for flag in decision.flags)
-    says = {
-        language: {
-            "word": explanation.word,
-            "reason": explanation.reason,
-            "next_step": explanation.next_step,
-        }
-        for language, explanation in answer.says.items()
-    }
     return {
         "doors": list(answer.doors),
         "admitted": answer.admitted,
         "reason": reason,
         "flags": flags,
         "session": None if decision.session_id is None else codes.get(decision.session_id),
-        "says": says,
+        "says": {language: asdict(explanation) for language, explanation in answer.says.items()},
     }
 
 
@@ -177,12 +133,8 @@ def _badge(forecast: WouldEnter, say: Say) -> str:
         return say(N_("none yet"))
     words = [say(N_("issue %(number)s"), number=forecast.badge.issue)]
     if forecast.badge.kind is Kind.DAY:
-        words = [
-            say(
-                N_("a day credential in place of issue %(number)s"),
-                number=forecast.badge.issue,
-            )
-        ]
+        number = forecast.badge.issue
+        words = [say(N_("a day credential in place of issue %(number)s"), number=number)]
     holder = forecast.answers[0].facts.holder
     if forecast.badge.issue < holder.highest_issue:
         words.append(say(N_("replaced by issue %(number)s"), number=holder.highest_issue))

@@ -119,7 +119,7 @@ def rehearse(event_dir: Path, wanted: datetime | None, sessions: bool, as_json: 
         click.echo(
             f"  {clock.minute(row.starts_at)} {row.code} in {hall.code}: may come"
             f" {session.may_come:,}, invited {session.invited:,},"
-            f" expected {report.expected(session):,}, capacity {hall.capacity:,}"
+            f" expected {session.expected:,}, capacity {hall.capacity:,}"
         )
     for finding in rehearsal.findings:
         more = ", …" if finding.people > len(finding.examples) else ""

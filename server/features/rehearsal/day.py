@@ -5,6 +5,7 @@ come, and how many would come if everyone chose evenly among the concurrent sess
 them. Invited people come to their session.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ class SessionCrowd:
     hall: HallRow
     may_come: int
     invited: int  # Included, invited by name
-    expected: float
+    expected: int
 
 
 class Day:
@@ -144,9 +145,8 @@ class Day:
                 admits = self.admits(guest, session)
                 may_come += admits - (guest.group in self.admitted[session])
                 invited += admits and session in guest.invited
-            crowds[session] = SessionCrowd(
-                row, self.halls[row.hall_id], may_come, invited, expected[session]
-            )
+            people = math.ceil(expected[session] - 1e-6)
+            crowds[session] = SessionCrowd(row, self.halls[row.hall_id], may_come, invited, people)
         return crowds
 
     def _expected(self, named: Mapping[int, list[Guest]]) -> dict[int, float]:

@@ -2,7 +2,6 @@
 whether it is intended.
 """
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -110,7 +109,7 @@ class _Findings:
         """Find sessions with more invited or expected people than the hall's capacity."""
         for row in self.rows:
             crowd = self.day.crowds[row.session_id]
-            capacity, expected = crowd.hall.capacity, math.ceil(crowd.expected - 1e-6)
+            capacity, expected = crowd.hall.capacity, crowd.expected
             values = {
                 "session": self._named(row),
                 "hall": crowd.hall.code,

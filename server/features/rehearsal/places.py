@@ -3,7 +3,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from badges.admission.facts import AntiPassback, Hall, Session
-from badges.i18n import Count, Phrase, Spoken, joined
+from badges.i18n import N_, Count, Phrase, Spoken, joined
 from badges.wire.door_policy import hall_of, session_of
 from server.core.people import attendees
 from server.core.people.attendees import UnknownAttendeeError
@@ -28,8 +28,8 @@ class AskedError(Spoken, ValueError):
     `about` is `person` or `place`.
     """
 
-    def __init__(self, about: str, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, about: str, text: str, /, **fields: object) -> None:
+        super().__init__(text, **fields)
         self.about = about
 
 
@@ -72,28 +72,21 @@ def find_person(db: Connection, text: str) -> int:
         matches, total = attendees.find_attendees(db, text, NAMED_MAX) if text else ([], 0)
         if total == 0:
             raise UnknownAttendeeError(
-                Phrase(
-                    "No attendee has the badge number, external id, e-mail or name %(text)s.",
-                    text=repr(text[:64]),
-                )
+                N_("No attendee has the badge number, external id, e-mail or name %(text)s."),
+                text=repr(text[:64]),
             ) from None
     if total > 1:
-        named = ", ".join(f"{person.number} {person.name}" for person in matches)
-        more = (
-            Phrase(" and %(total)s more", total=Count(total - len(matches)))
-            if total > len(matches)
-            else ""
-        )
+        left_out = total - len(matches)
         raise AskedError(
             "person",
-            Phrase(
+            N_(
                 "%(text)s may be any of %(total)s people: %(named)s%(more)s. Name one by "
-                "badge number or external id.",
-                text=repr(text[:64]),
-                total=Count(total),
-                named=named,
-                more=more,
+                "badge number or external id."
             ),
+            text=repr(text[:64]),
+            total=Count(total),
+            named=", ".join(f"{person.number} {person.name}" for person in matches),
+            more=Phrase(" and %(total)s more", total=Count(left_out)) if left_out else "",
         )
     return matches[0].serial
 
@@ -112,26 +105,19 @@ def find_place(db: Connection, text: str) -> Place:
     if len(matches) != 1:
         if not matches:
             codes = [named.code for named in _named(db, "hall")]
-            listed = ", ".join(codes[:NAMED_MAX]) or "none"
-            more = (
-                Phrase(" and %(count)s more", count=Count(len(codes) - NAMED_MAX))
-                if len(codes) > NAMED_MAX
-                else ""
-            )
-            text = Phrase(
-                "There is no hall or door %(name)s. Halls are %(known)s%(more)s.",
+            left_out = max(0, len(codes) - NAMED_MAX)
+            raise AskedError(
+                "place",
+                N_("There is no hall or door %(name)s. Halls are %(known)s%(more)s."),
                 name=repr(name[:64]),
-                known=listed,
-                more=more,
+                known=", ".join(codes[:NAMED_MAX]) or "none",
+                more=Phrase(" and %(count)s more", count=Count(left_out)) if left_out else "",
             )
-            raise AskedError("place", text)
         raise AskedError(
             "place",
-            Phrase(
-                "%(name)s may be %(found)s: write it so.",
-                name=repr(name[:64]),
-                found=joined(Phrase(" or "), matches),
-            ),
+            N_("%(name)s may be %(found)s: write it so."),
+            name=repr(name[:64]),
+            found=joined(Phrase(" or "), matches),
         )
     if halls:
         hall = store.hall(db, halls[0].number)
@@ -139,10 +125,7 @@ def find_place(db: Connection, text: str) -> Place:
         return _place(db, hall, inward)
     door = store.door(db, doors[0].number)
     if not _lets_in(door):
-        raise AskedError(
-            "place",
-            Phrase("Door %(code)s is for exit only.", code=door.code),
-        )
+        raise AskedError("place", N_("Door %(code)s is for exit only."), code=door.code)
     return _place(db, store.hall(db, door.hall_id), [door])
 
 
@@ -158,11 +141,12 @@ def _named(db: Connection, kind: str) -> list[_Named]:
 def _called(candidates: Sequence[_Named], name: str) -> list[_Named]:
     """Return the exact match by code, else all matches by code or name, ignoring case."""
     exact = [named for named in candidates if named.code == name]
-    return exact or [named for named in candidates if _is_called(named, name.casefold())]
-
-
-def _is_called(named: _Named, name: str) -> bool:
-    return name in (named.code.casefold(), *(text.casefold() for text in named.names.values()))
+    folded = name.casefold()
+    return exact or [
+        named
+        for named in candidates
+        if folded in (text.casefold() for text in (named.code, *named.names.values()))
+    ]
 
 
 def _place(db: Connection, row: HallRow, doors: Collection[DoorRow]) -> Place:

@@ -1,6 +1,5 @@
 """The report of a simulated day, as texts and as JSON."""
 
-import math
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -89,14 +88,10 @@ def as_json(rehearsal: Rehearsal, clock: Clock) -> dict[str, Any]:
                 "ends": clock.iso(item.row.ends_at),
                 "may_come": item.may_come,
                 "invited": item.invited,
-                "expected": expected(item),
+                "expected": item.expected,
                 "capacity": item.hall.capacity,
             }
             for item in rehearsal.sessions
         ],
         "assumed": list(ASSUMED),
     }
-
-
-def expected(crowd: SessionCrowd) -> int:
-    return math.ceil(crowd.expected - 1e-6)

@@ -6,6 +6,7 @@ asked as of now.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from gettext import NullTranslations
 from typing import NamedTuple
 
 from badges.admission.decide import decide, event_day
@@ -23,15 +24,15 @@ from badges.admission.facts import (
 )
 from badges.admission.phrases import Explanation, Language, explain
 from badges.credential.credential import Credential, CredentialError, open_credential
-from badges.i18n import N_
+from badges.i18n import ENGLISH, N_
 from server.core.event.calendar import day_starts
 from server.core.event.directory import Event
 from server.core.occupancy import copies, stays
 from server.core.people import attendees, day_credentials, issuing
 from server.core.people.attendees import Attendee
 from server.core.people.issuing import IssuingError
+from server.core.translations import ANSWERS, shipped
 from server.core.venue import kept_places, store
-from server.features.rehearsal.door_words import door_words
 from server.features.rehearsal.places import Place, Way, find_person, find_place
 from server.storage.connection import Connection
 from server.storage.database import one_state
@@ -84,49 +85,39 @@ def would_enter(
     UnknownAttendeeError, AskedError, or IssuingError if there is no such issue.
     """
     with one_state(db):
-        return _would_enter(db, event, person, place, at, as_now, issue)
+        holder = attendees.attendee(db, find_person(db, person))
+        where = find_place(db, place)
+        badge = _badge(db, event, holder, issue, at)
+        guest_of = _guest_of(db, holder.serial)
+        on_record = _on_record(db, holder, guest_of)
+        scan, called = Scan(badge, Direction.ENTRY, at), _names(db)
+        serial = holder.serial if as_now else None
+        answers = []
+        for way in where.ways:
+            facts = _facts(db, event, where, way, at, badge, on_record, serial)
+            decision = decide(scan, facts)
+            says = _explanations(event, where, scan, decision, called)
+            codes = tuple(door.code for door in way.doors)
+            answers.append(Answer(codes, facts, decision, says))
+    has_badge = holder.issue > 0
+    return WouldEnter(holder, where, at, badge, has_badge, guest_of, as_now, tuple(answers))
 
 
-def _would_enter(
-    db: Connection,
-    event: Event,
-    person: str,
-    place: str,
-    at: int,
-    as_now: bool,
-    issue: int | None,
-) -> WouldEnter:
-    holder = attendees.attendee(db, find_person(db, person))
-    where = find_place(db, place)
-    badge = _badge(db, event, holder, issue, at)
-    guest_of = _guest_of(db, holder.serial)
-    on_record = Holder(
+def _on_record(db: Connection, holder: Attendee, guest_of: Mapping[int, bool]) -> Holder:
+    """Return a person as kiosks know them."""
+    suspicion = copies.suspicion(db, holder.serial)
+    return Holder(
         revoked=holder.revoked_at is not None,
         highest_issue=holder.issue,
-        copied_issue=_copied_issue(db, holder.serial),
-        day_credentials=_day_credentials(db, holder.serial),
-        invited_to=frozenset(
-            door_or_session for door_or_session, invited in guest_of.items() if invited
+        copied_issue=suspicion.issue if suspicion and suspicion.cleared_at is None else 0,
+        day_credentials=frozenset(
+            (credential.issue, credential.day)
+            for credential in day_credentials.of_attendee(db, holder.serial)
         ),
-        refused_from=frozenset(
-            door_or_session for door_or_session, invited in guest_of.items() if not invited
-        ),
+        invited_to=frozenset(session for session, invited in guest_of.items() if invited),
+        refused_from=frozenset(session for session, invited in guest_of.items() if not invited),
         accessible=kept_places.kind_of(db, holder.serial) is not None,
     )
-    scan, called = Scan(badge, Direction.ENTRY, at), _names(db)
-    answers = []
-    for way in where.ways:
-        facts = _facts(
-            db, event, where, way, at, badge, on_record, holder.serial if as_now else None
-        )
-        decision = decide(scan, facts)
-        says = _explanations(event, where, scan, decision, called)
-        answers.append(
-            Answer(
-                tuple(door_or_session.code for door_or_session in way.doors), facts, decision, says
-            )
-        )
-    return WouldEnter(holder, where, at, badge, holder.issue > 0, guest_of, as_now, tuple(answers))
 
 
 def _badge(
@@ -158,19 +149,6 @@ def _guest_of(db: Connection, serial: int) -> dict[int, bool]:
         (serial,),
     )
     return {row["session_id"]: bool(row["invited"]) for row in rows}
-
-
-def _copied_issue(db: Connection, serial: int) -> int:
-    """Return the issue up to which badges are likely copies, or 0."""
-    suspicion = copies.suspicion(db, serial)
-    return 0 if suspicion is None or suspicion.cleared_at is not None else suspicion.issue
-
-
-def _day_credentials(db: Connection, serial: int) -> frozenset[tuple[int, int]]:
-    """Return the day credentials that doors accept, as (issue, day)."""
-    return frozenset(
-        (credential.issue, credential.day) for credential in day_credentials.of_attendee(db, serial)
-    )
 
 
 def _facts(
@@ -278,7 +256,7 @@ def _explanations(
             doors={str(key): text_in(names, language) for key, names in called.doors.items()},
             outer={key: text_in(names, language) for key, names in called.halls.items()},
         )
-        for language, words in door_words().items()
+        for language, words in ((ENGLISH, NullTranslations()), *shipped(ANSWERS))
     }
 
 

@@ -74,7 +74,6 @@ def day() -> tuple[str, int]:
         problem=problem,
         days=days,
         assumed=report.ASSUMED,
-        expected=report.expected,
         most=FINDINGS_MAX,
     )
     return shown, status if problem else 200

@@ -96,9 +96,9 @@ def found(rehearsal: Rehearsal, *kinds: str) -> list[Finding]:
     return [one for one in rehearsal.findings if one.kind in kinds]
 
 
-def crowd(rehearsal: Rehearsal, code: str) -> tuple[int, int, float]:
+def crowd(rehearsal: Rehearsal, code: str) -> tuple[int, int, int]:
     one = next(one for one in rehearsal.sessions if one.row.code == code)
-    return one.may_come, one.invited, round(one.expected, 3)
+    return one.may_come, one.invited, one.expected
 
 
 def test_people_choose_evenly_among_what_admits_them(event: Event, database: Database) -> None:
