@@ -26,11 +26,10 @@ from server.features.printers.states import (
 from server.storage.connection import Connection
 
 DESK_CHARS_MAX = 40
-_COLUMNS = (
-    "job_id, serial, issue, desk, made_by, made_at, printer_id, fixed, "
-    "state, problem, words, sent_at, remote, done_at"
+_SELECT = (
+    "SELECT job_id, serial, issue, desk, made_by, made_at, printer_id, fixed, state, problem,"
+    " words, sent_at, remote, done_at FROM print_job"
 )
-_SELECT = f"SELECT {_COLUMNS} FROM print_job"
 # The printers of a desk: ready ones first, then its own before shared ones, then idle before busy
 # ones.
 _SERVING = (
@@ -81,15 +80,17 @@ def enqueue(
     Without `printer_id`, the desk's first ready printer gets it. Raises NoPrinterError or
     UnknownPrinterError.
     """
-    waiting = db.execute(
+    queued = _queued(db, serial, issue)
+    return _add(db, (serial, issue), desk, by, now, printer_id) if queued is None else queued
+
+
+def _queued(db: Connection, serial: int | None, issue: int | None) -> int | None:
+    row = db.execute(
         "SELECT job_id FROM print_job WHERE serial = ? AND issue = ?"
         " AND state IN ('waiting', 'printing')",
         (serial, issue),
     ).fetchone()
-    if waiting is not None:
-        queued: int = waiting["job_id"]
-        return queued
-    return _add(db, (serial, issue), desk, by, now, printer_id)
+    return None if row is None else row["job_id"]
 
 
 def enqueue_test(db: Connection, printer_id: int, *, by: str, now: int) -> int:
@@ -136,14 +137,7 @@ def retry(db: Connection, job_id: int, *, by: str, now: int, printer_id: int | N
             job_id=job_id,
             state=old.state,
         )
-    if (
-        old.serial is not None
-        and db.execute(
-            "SELECT 1 FROM print_job WHERE serial = ? AND issue = ?"
-            " AND state IN ('waiting', 'printing')",
-            (old.serial, old.issue),
-        ).fetchone()
-    ):
+    if _queued(db, old.serial, old.issue) is not None:
         raise JobError(
             N_("The badge of job %(job_id)s already waits for a printer, in another job."),
             job_id=job_id,
@@ -218,8 +212,7 @@ def next_job(db: Connection, printer_id: int) -> int | None:
         " ORDER BY j.job_id LIMIT 1",
         (printer_id, printer_id, printer_id),
     ).fetchone()
-    job_id: int | None = None if row is None else row["job_id"]
-    return job_id
+    return None if row is None else row["job_id"]
 
 
 def claim(db: Connection, printer_id: int) -> Job | None:

@@ -8,6 +8,7 @@ checked at each connection.
 import ipaddress
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -44,49 +45,41 @@ def parse(
     either = Phrase(" or ")
     example = Phrase("Write it as %(examples)s.", examples=joined(either, examples))
     if len(text) > ADDRESS_CHARS_MAX or not text.isascii() or not text.isprintable():
-        raise AddressError(Phrase("This is not a printer address. %(example)s", example=example))
+        raise AddressError(N_("This is not a printer address. %(example)s"), example=example)
     try:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError:
         raise AddressError(
-            Phrase("%(text)s is not an address. %(example)s", text=repr(text), example=example)
+            N_("%(text)s is not an address. %(example)s"), text=repr(text), example=example
         ) from None
     if parts.scheme not in ports:
         raise AddressError(
-            Phrase(
+            N_(
                 "%(text)s does not begin with %(schemes)s, as this kind of printer "
-                "needs. %(example)s",
-                text=repr(text),
-                schemes=joined(either, [f"{scheme}://" for scheme in ports]),
-                example=example,
-            )
+                "needs. %(example)s"
+            ),
+            text=repr(text),
+            schemes=joined(either, [f"{scheme}://" for scheme in ports]),
+            example=example,
         )
     if parts.username is not None or parts.password is not None:
         raise AddressError(
-            Phrase("An address has no user and no password here. %(example)s", example=example)
+            N_("An address has no user and no password here. %(example)s"), example=example
         )
     if not parts.hostname or parts.query or parts.fragment or " " in text.strip():
         raise AddressError(
-            Phrase(
-                "%(text)s is not a printer address. %(example)s", text=repr(text), example=example
-            )
+            N_("%(text)s is not a printer address. %(example)s"), text=repr(text), example=example
         )
     if not has_path and parts.path not in ("", "/"):
         raise AddressError(
-            Phrase(
-                "%(text)s has a path, which %(scheme)s:// does not. %(example)s",
-                text=repr(text),
-                scheme=parts.scheme,
-                example=example,
-            )
+            N_("%(text)s has a path, which %(scheme)s:// does not. %(example)s"),
+            text=repr(text),
+            scheme=parts.scheme,
+            example=example,
         )
-    try:
+    with suppress(ValueError):  # A host name
         _check_ip(ipaddress.ip_address(parts.hostname))
-    except AddressError:
-        raise
-    except ValueError:
-        pass  # A host name
     usual_port = ports[parts.scheme]
     path = (parts.path or "/") if has_path else ""
     return Address(parts.scheme, parts.hostname, port or usual_port, path, usual_port)
@@ -118,7 +111,7 @@ def _check_ip(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
     plain = plain_ip(ip)
     no_host = plain.is_multicast or plain.is_unspecified or plain.is_reserved
     if no_host or is_cloud_service(plain):
-        raise AddressError(Phrase("%(ip)s is not a printer address.", ip=ip))
+        raise AddressError(N_("%(ip)s is not a printer address."), ip=ip)
 
 
 def why(error: Exception) -> str:

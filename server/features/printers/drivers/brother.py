@@ -173,9 +173,7 @@ class BrotherDriver:
                 # The printer does not report what happens to this label.
                 turn.stands_still(ql_status.status)
                 raise PerhapsPrintedError(
-                    Phrase(
-                        "%(words)s Look whether the label came out.", words=ql_status.status.words
-                    )
+                    N_("%(words)s Look whether the label came out."), words=ql_status.status.words
                 )
             if ql_status is not None and ql_status.is_printing:
                 was_printing, idle_since = True, 0.0

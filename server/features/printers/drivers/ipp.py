@@ -47,7 +47,6 @@ PRINT_S = 180.0
 CANCEL_S = 15.0
 BUSY_S = 60.0  # Small printers take one job at a time
 RECONNECT_S = 20.0
-USER = "hallkeeper"
 _IDLE, _STOPPED = 3, 5
 _HELD, _CANCELLED, _ABORTED, _COMPLETED = 4, 7, 8, 9
 _NOT_FOUND, _BUSY = 0x0406, 0x0507
@@ -93,6 +92,14 @@ _WANTED = (
     "print-scaling-supported",
     "pwg-raster-document-type-supported",
 )
+_WANTED_OF_JOB = (
+    "job-state",
+    "job-state-reasons",
+    "job-impressions-completed",
+    "job-media-sheets-completed",
+)
+_REQUESTER: Attribute = (Tag.NAME, "requesting-user-name", ["hallkeeper"])
+_FAILURES = (OSError, GarbledError, addresses.AddressError)
 # PWG 5101.1 media names by size in mm.
 _MEDIA = {
     (105, 148): "iso_a6_105x148mm",
@@ -103,7 +110,7 @@ _MEDIA = {
 }
 
 
-class CertificateError(OSError):
+class CertificateError(GarbledError):
     """The printer's certificate differs from the first one."""
 
 
@@ -175,14 +182,14 @@ class IppDriver:
         try:
             answer = self._ask(
                 Operation.GET_PRINTER_ATTRIBUTES,
-                [(Tag.KEYWORD, "requested-attributes", list(_WANTED))],
+                [(Tag.KEYWORD, "requested-attributes", _WANTED)],
             )
             if not answer.is_ok:
                 return Status(PrinterState.ERROR, _refusal(answer)), {}
             status = status_of(answer.printer)
             shown = self._certificate if self._address.scheme == "ipps" else ""
             return Status(status.state, status.words, shown), answer.printer
-        except (GarbledError, CertificateError) as error:
+        except GarbledError as error:
             return Status(PrinterState.ERROR, phrase_of(error)), {}
         except (OSError, addresses.AddressError) as error:
             return Status(PrinterState.OFFLINE, addresses.why(error)), {}
@@ -207,10 +214,7 @@ class IppDriver:
 
     def _create(self, sheet: Sheet, wishes: Sequence[Attribute], turn: Turn) -> int:
         """Create a job without a document. Raises NotPrintedError."""
-        names: list[Attribute] = [
-            (Tag.NAME, "requesting-user-name", [USER]),
-            (Tag.NAME, "job-name", [sheet.name]),
-        ]
+        names: list[Attribute] = [_REQUESTER, (Tag.NAME, "job-name", [sheet.name])]
         try:
             answer = self._ask_patiently(turn, Operation.CREATE_JOB, names, wishes)
         except GarbledError as error:
@@ -226,13 +230,13 @@ class IppDriver:
                 Operation.SEND_DOCUMENT,
                 [
                     (Tag.INTEGER, "job-id", [job]),
-                    (Tag.NAME, "requesting-user-name", [USER]),
+                    _REQUESTER,
                     (Tag.MIME_TYPE, "document-format", [mime_type]),
                     (Tag.BOOLEAN, "last-document", [True]),
                 ],
                 document=document,
             )
-        except (OSError, GarbledError, addresses.AddressError):
+        except _FAILURES:
             return
         if not answer.is_ok:
             self._cancel(job)
@@ -247,13 +251,13 @@ class IppDriver:
         turn: Turn,
     ) -> int:
         names: list[Attribute] = [
-            (Tag.NAME, "requesting-user-name", [USER]),
+            _REQUESTER,
             (Tag.NAME, "job-name", [sheet.name]),
             (Tag.MIME_TYPE, "document-format", [mime_type]),
         ]
         try:
             answer = self._ask_patiently(turn, Operation.PRINT_JOB, names, wishes, document)
-        except (OSError, GarbledError, addresses.AddressError):
+        except _FAILURES:
             raise PerhapsPrintedError(_LOST) from None
         return _job_number(answer)
 
@@ -266,7 +270,7 @@ class IppDriver:
             try:
                 answer = self._ask_job(job)
                 lost_at = 0.0
-            except (OSError, GarbledError, addresses.AddressError):
+            except _FAILURES:
                 lost_at = lost_at or now
                 if now - lost_at > RECONNECT_S:
                     raise PerhapsPrintedError(_LOST) from None
@@ -297,7 +301,7 @@ class IppDriver:
                 answer = self._ask_job(job)
                 if _is_over(answer):
                     return
-            except (OSError, GarbledError, addresses.AddressError):
+            except _FAILURES:
                 pass
             except _EndedError as error:
                 if error.printed_nothing:
@@ -305,28 +309,17 @@ class IppDriver:
                 break
             turn.wait(POLL_S)
         raise PerhapsPrintedError(
-            Phrase("%(words)s Part of the card may have come out.", words=status.words)
+            N_("%(words)s Part of the card may have come out."), words=status.words
         )
 
     def _cancel(self, job: int) -> None:
-        attributes: list[Attribute] = [
-            (Tag.INTEGER, "job-id", [job]),
-            (Tag.NAME, "requesting-user-name", [USER]),
-        ]
-        with contextlib.suppress(OSError, GarbledError, addresses.AddressError):
-            self._ask(Operation.CANCEL_JOB, attributes)
+        with contextlib.suppress(*_FAILURES):
+            self._ask(Operation.CANCEL_JOB, [(Tag.INTEGER, "job-id", [job]), _REQUESTER])
 
     def _ask_job(self, job: int) -> Answer:
-        wanted = ["job-state", "job-state-reasons", "job-impressions-completed"]
-        wanted += ["job-media-sheets-completed"]
-        return self._ask(
-            Operation.GET_JOB_ATTRIBUTES,
-            [
-                (Tag.INTEGER, "job-id", [job]),
-                (Tag.NAME, "requesting-user-name", [USER]),
-                (Tag.KEYWORD, "requested-attributes", list(wanted)),
-            ],
-        )
+        wanted: Attribute = (Tag.KEYWORD, "requested-attributes", _WANTED_OF_JOB)
+        job_id: Attribute = (Tag.INTEGER, "job-id", [job])
+        return self._ask(Operation.GET_JOB_ATTRIBUTES, [job_id, _REQUESTER, wanted])
 
     def _ask_patiently(
         self,
@@ -361,10 +354,8 @@ class IppDriver:
             answer = connection.getresponse()
             if answer.status != http.HTTPStatus.OK:
                 raise GarbledError(
-                    Phrase(
-                        "The printer refuses (HTTP %(status)s): is the path right?",
-                        status=answer.status,
-                    )
+                    N_("The printer refuses (HTTP %(status)s): is the path right?"),
+                    status=answer.status,
                 )
             self._certificate = connection.shown
             return read(answer.read(ANSWER_BYTES_MAX))
@@ -456,7 +447,7 @@ class _Connection(http.client.HTTPConnection):
         self.shown = hashlib.sha256(self.sock.getpeercert(binary_form=True)).hexdigest()
         if self._kept and self.shown != self._kept:
             raise CertificateError(
-                Phrase(
+                N_(
                     "The printer's certificate has changed. If the printer was replaced or "
                     "reset, an admin can accept the new certificate. Otherwise, the connection "
                     "may be intercepted."

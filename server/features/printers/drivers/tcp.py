@@ -3,7 +3,6 @@
 import socket
 import time
 from collections.abc import Callable
-from types import TracebackType
 
 from badges.i18n import Phrase
 
@@ -19,12 +18,7 @@ class Line:
     def __enter__(self) -> "Line":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._socket.close()
 
     def send(self, data: bytes, timeout_s: float) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from badges.i18n import N_, Phrase, phrase_of
+from badges.i18n import N_, phrase_of
 from server.features.printers.drivers import address as addresses
 from server.features.printers.drivers.address import Address
 from server.features.printers.drivers.driver import (
@@ -148,16 +148,14 @@ class ZplDriver:
     def resume(self, remote: str, turn: Turn) -> None:
         self._look_again(int(remote) if remote.isdigit() else None, turn)
 
-    @contextmanager
-    def _open(self) -> Iterator[Line]:
-        with Line(addresses.connect(self._address)) as line:
-            yield line
+    def _open(self) -> Line:
+        return Line(addresses.connect(self._address))
 
     @contextmanager
     def _ready(self, turn: Turn) -> Iterator[tuple[Line, int | None]]:
         """Connect, check that the printer is ready, clear old labels, and read its count."""
         try:
-            line = Line(addresses.connect(self._address))
+            line = self._open()
         except (OSError, addresses.AddressError) as error:
             raise NotPrintedError(Status(PrinterState.OFFLINE, addresses.why(error))) from None
         with line:
@@ -248,7 +246,7 @@ class ZplDriver:
             raise PerhapsPrintedError(phrase_of(error)) from None
         if before is None or counted is None:
             raise PerhapsPrintedError(
-                Phrase("%(words)s Part of the label may have come out.", words=status.words)
+                N_("%(words)s Part of the label may have come out."), words=status.words
             )
         if counted == before:
             raise NotPrintedError(status)
@@ -271,10 +269,8 @@ class ZplDriver:
                     if not host.is_busy and host.status.state.can_print:
                         # A printer that was switched off may not have counted its last label.
                         raise PerhapsPrintedError(
-                            Phrase(
-                                "%(lost)s According to the printer's counter, it was not printed.",
-                                lost=_LOST,
-                            )
+                            N_("%(lost)s According to the printer's counter, it was not printed."),
+                            lost=_LOST,
                         )
                     self._watch(line, before, turn)
                     return
