@@ -4,12 +4,14 @@ Scans and stays remain without a person. The numbers of printed badges are kept 
 cards may still be shown.
 """
 
+import json
 import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from badges.credential.badge_number import badge_number
 from badges.i18n import N_, Spoken
 from badges.wire import wire
 from server.core.entry_log import entry_log, erasure
@@ -19,7 +21,7 @@ from server.core.feed import changes
 from server.core.occupancy import copies
 from server.core.people import attendees, search
 from server.core.second_disk.copy import Backup, backups
-from server.features.privacy import person, waiting_messages
+from server.features.privacy import person
 from server.features.privacy.columns import PERSON, TABLES, Erasure
 from server.storage import database_file, dialect
 from server.storage.connection import Connection
@@ -74,9 +76,7 @@ class Erased:
     """A finished erasure. `needles` are texts of the person, for finding leftovers."""
 
     number: str
-    counts: dict[str, int]
     entries: int
-    photos: tuple[Path, ...]
     needles: tuple[str, ...]
 
 
@@ -107,7 +107,7 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
     if why_not:
         raise PersonError(why_not)
     held = person.rows(db, serial)
-    photos = tuple(person.photos(event, holder))
+    photos = person.photos(event, holder)
     with database_file.deleted_is_overwritten(db):
         _erase_lists(db, serial)
         entries = erase_rows(db, [serial], now=now)
@@ -119,8 +119,7 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
     entry_log.act(db, by, Act.PERSON_ERASED, {}, now)
     for path in (*photos, *_uploads(event)):
         path.unlink(missing_ok=True)
-    counts = {table: len(rows) for table, rows in held.items()}
-    return Erased(holder.number, counts, entries, photos, tuple(person.needles(holder)))
+    return Erased(holder.number, entries, tuple(person.needles(holder)))
 
 
 def settle(event: Event) -> str:
@@ -187,7 +186,7 @@ def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
     wanted, of_them = dialect.many(serials), dialect.one_of(PERSON)
     with database_file.deleted_is_overwritten(db):
         entries = erasure.forget(db, serials)
-        waiting_messages.forget(db, serials)
+        _forget_in_messages(db, serials)
         void = db.execute(
             f"SELECT serial, MAX(issue) FROM (SELECT serial, issue FROM badge WHERE {of_them}"
             f" UNION SELECT serial, issue FROM withdrawn_badge WHERE {of_them}) AS badges"
@@ -220,6 +219,29 @@ def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
     if sealed:
         changes.publish(db, wire.NamesChanged(sealed))
     return entries
+
+
+def _forget_in_messages(db: Connection, serials: Sequence[int]) -> None:
+    """Set these people's badge numbers in undelivered messages to null. Delivered messages have no
+    body any more.
+    """
+    numbers = {badge_number(serial) for serial in serials}
+    rows = db.execute(
+        "SELECT message_id, body FROM webhook_message WHERE body IS NOT NULL"
+    ).fetchall()
+    for row in rows:
+        body = json.loads(row["body"])
+        data = body["data"]
+        entries = [
+            entry for entry in (data, *data.get("entries", ())) if entry.get("badge") in numbers
+        ]
+        for entry in entries:
+            entry["badge"] = None
+        if entries:
+            db.execute(
+                "UPDATE webhook_message SET body = ? WHERE message_id = ?",
+                (json.dumps(body, ensure_ascii=False).encode(), row["message_id"]),
+            )
 
 
 def _number_together(db: Connection, wanted: str) -> None:

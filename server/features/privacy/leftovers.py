@@ -1,6 +1,6 @@
 """Searches the event's files, byte by byte, for texts of an erased person."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,14 +15,10 @@ def leftovers(folder: Path, needles: Sequence[str]) -> list[tuple[Path, str]]:
     """
     wanted = [(text, text.encode()) for text in needles]
     matches = []
-    for path in _files(folder):
+    for path in filter(Path.is_file, sorted(folder.rglob("*"))):
         with suppress(OSError):  # It was deleted meanwhile.
             matches += [(path, text) for text in _texts_in(path, wanted)]
     return matches
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
 def _texts_in(path: Path, wanted: Sequence[tuple[str, bytes]]) -> list[str]:

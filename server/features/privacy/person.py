@@ -16,6 +16,14 @@ from server.storage.tables import columns_of, tables_with
 
 Rows = list[dict[str, Any]]
 
+# Rows about a person in tables without the column PERSON.
+_WITHOUT_SERIAL = {
+    "arrival_notice": "SELECT n.* FROM arrival_notice n JOIN arrival a USING (arrival_id)"
+    " WHERE a.serial = ?",
+    "discrepancy": "SELECT d.* FROM discrepancy d JOIN scan s USING (number) WHERE s.serial = ?",
+    "attention": "SELECT * FROM attention WHERE kind = 'denials' AND subject = ?",
+}
+
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 NEEDLE_CHARS_MIN = 4  # Shorter texts occur everywhere and prove nothing.
 
@@ -33,25 +41,21 @@ def rows(db: Connection, serial: int) -> dict[str, Rows]:
     by_table: dict[str, Rows] = {}
     for table in tables_of_people(db):
         columns = ", ".join(f'"{name}"' for name in columns_of(db, table))
-        owned = db.execute(f"SELECT {columns} FROM {table} WHERE {PERSON} = ?", (serial,))
-        by_table[table] = [dict(zip(row.keys(), row, strict=True)) for row in owned]
-    for table, held in (
-        ("arrival_notice", _notices(db, serial)),
-        ("discrepancy", _discrepancies(db, serial)),
-        ("awaited_guest", _awaited(db, serial)),
-        ("page_edit", edits_of(db, serial)),
-        ("act_change", changes_of(db, serial)),
-        ("attention", _attention(db, serial)),
-        ("saved_filter", filters_of(db, serial)),
-    ):
-        by_table[table] = [dict(zip(row.keys(), row, strict=True)) for row in held]
+        query = f"SELECT {columns} FROM {table} WHERE {PERSON} = ?"
+        by_table[table] = [dict(row) for row in db.execute(query, (serial,))]
+    others = {
+        "awaited_guest": _labelled(db, "awaited_guest", serial),
+        "page_edit": edits_of(db, serial),
+        "act_change": changes_of(db, serial),
+        "saved_filter": filters_of(db, serial),
+    }
+    for table, query in _WITHOUT_SERIAL.items():
+        others[table] = db.execute(query, (serial,)).fetchall()
+    by_table |= {table: [dict(row) for row in held] for table, held in others.items()}
     # Rows of speakers on the roster have the serial, others only a label.
-    listed = {tuple(row.values()) for row in by_table.get("session_speaker", [])}
-    by_table.setdefault("session_speaker", []).extend(
-        dict(zip(row.keys(), row, strict=True))
-        for row in _labelled(db, "session_speaker", serial)
-        if tuple(row) not in listed
-    )
+    talks = by_table.setdefault("session_speaker", [])
+    labelled = [dict(row) for row in _labelled(db, "session_speaker", serial)]
+    talks += [row for row in labelled if row not in talks]
     return {table: held for table, held in by_table.items() if held}
 
 
@@ -65,15 +69,15 @@ def entries(db: Connection, serial: int) -> Iterator[dict[str, Any]]:
 
 def photos(event: Event, holder: Attendee) -> list[Path]:
     """Return the files with a person's photo. Raises DesignError."""
-    folder = card_design.read_design(event).photos
-    if folder is None:
-        return []
     names = {holder.number, holder.external_id}
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if path.stem in names and path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
-    ]
+    return [path for path in all_photos(event) if path.stem in names]
+
+
+def all_photos(event: Event) -> list[Path]:
+    """Return the files with photos. Raises DesignError."""
+    folder = card_design.read_design(event).photos
+    files = [] if folder is None else sorted(folder.iterdir())
+    return [path for path in files if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()]
 
 
 def labels(holder: Attendee) -> list[str]:
@@ -90,23 +94,6 @@ def needles(holder: Attendee) -> list[str]:
     )  # fmt: skip
     distinct = dict.fromkeys(text for text in texts if len(text.encode()) >= NEEDLE_CHARS_MIN)
     return list(distinct)
-
-
-def _notices(db: Connection, serial: int) -> list[Row]:
-    return db.execute(
-        "SELECT n.* FROM arrival_notice n JOIN arrival a USING (arrival_id) WHERE a.serial = ?",
-        (serial,),
-    ).fetchall()
-
-
-def _discrepancies(db: Connection, serial: int) -> list[Row]:
-    return db.execute(
-        "SELECT d.* FROM discrepancy d JOIN scan s USING (number) WHERE s.serial = ?", (serial,)
-    ).fetchall()
-
-
-def _awaited(db: Connection, serial: int) -> list[Row]:
-    return _labelled(db, "awaited_guest", serial)
 
 
 def _labelled(db: Connection, table: str, serial: int) -> list[Row]:
@@ -147,12 +134,6 @@ def filters_of(db: Connection, serial: int) -> list[Row]:
     mentions = _telling(db, serial, parts)
     rows = db.execute("SELECT * FROM saved_filter").fetchall()
     return [row for row in rows if mentions(f"{row['name']} {unquote_plus(row['query'])}")]
-
-
-def _attention(db: Connection, serial: int) -> list[Row]:
-    return db.execute(
-        "SELECT * FROM attention WHERE kind = 'denials' AND subject = ?", (serial,)
-    ).fetchall()
 
 
 def _telling(db: Connection, serial: int, more: Sequence[str] = ()) -> Callable[[str], bool]:

@@ -1,16 +1,15 @@
 """Erases expired records, a few people at a time, so that doors don't wait long."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from server.core.entry_log import erasure
 from server.core.event import retention as clocks
 from server.core.event.directory import Event
 from server.core.event.retention import CLOCKS, Clock, Done
-from server.core.people import card_design, search
+from server.core.people import search
 from server.features.privacy import erase
-from server.features.privacy.person import PHOTO_SUFFIXES
+from server.features.privacy.person import all_photos
 from server.storage import database_file, dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
@@ -100,15 +99,18 @@ def _drop_words(db: Connection) -> None:
 
 def _count(db: Connection, event: Event, kind: str, before: int) -> int:
     if kind == "photos":
-        return len(_photos(event))
+        return len(all_photos(event))
     if kind == "contact":
         return _one(db, f"SELECT COUNT(*) FROM attendee WHERE {_REACHED}")
     if kind in _HOLDERS:
         return _one(db, f"SELECT COUNT(*) FROM ({_HOLDERS[kind]}) AS holders")
-    return sum(
-        _one(db, f"SELECT COUNT(*) FROM {table} WHERE {which.replace(':limit', str(int(before)))}")
-        for table, which in _DELETED[kind]
-    )
+    return sum(_one(db, f"SELECT COUNT(*) {rows}") for rows in _rows(kind, before))
+
+
+def _rows(kind: str, before: int) -> Iterator[str]:
+    """Yield the FROM clauses of the rows to delete for a kind."""
+    for table, which in _DELETED[kind]:
+        yield f"FROM {table} WHERE {which.replace(':limit', str(int(before)))}"
 
 
 def _one(db: Connection, query: str) -> int:
@@ -116,11 +118,12 @@ def _one(db: Connection, query: str) -> int:
 
 
 def _erase(database: Database, event: Event, kind: str, before: int, *, by: str, now: int) -> int:
-    if kind == "photos":
-        photos = _photos(event)
+    if kind in ("photos", "people"):
+        photos = all_photos(event)
         for path in photos:
             path.unlink(missing_ok=True)
-        return len(photos)
+        if kind == "photos":
+            return len(photos)
     if kind == "contact":
         return database.write(_forget_contact)
     if kind == "movements":
@@ -128,8 +131,6 @@ def _erase(database: Database, event: Event, kind: str, before: int, *, by: str,
             database, kind, lambda db, serials: erasure.forget(db, serials, acts=False)
         )
     if kind == "people":
-        for path in _photos(event):
-            path.unlink(missing_ok=True)
         database.write(_delete_lists)
         return _of_holders(
             database, kind, lambda db, serials: erase.erase_rows(db, serials, now=now)
@@ -168,12 +169,7 @@ def _delete_lists(db: Connection) -> None:
 
 def _delete(db: Connection, kind: str, before: int) -> int:
     with database_file.deleted_is_overwritten(db):
-        return sum(
-            db.execute(
-                f"DELETE FROM {table} WHERE {which.replace(':limit', str(int(before)))}"
-            ).rowcount
-            for table, which in _DELETED[kind]
-        )
+        return sum(db.execute(f"DELETE {rows}").rowcount for rows in _rows(kind, before))
 
 
 def _forget_contact(db: Connection) -> int:
@@ -188,14 +184,3 @@ def _forget_contact(db: Connection) -> int:
         return db.execute(
             f"UPDATE attendee SET email = '', phone = '', order_number = '' WHERE {_REACHED}"
         ).rowcount
-
-
-def _photos(event: Event) -> list[Path]:
-    folder = card_design.read_design(event).photos
-    if folder is None:
-        return []
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
-    ]

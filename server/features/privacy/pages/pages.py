@@ -137,9 +137,7 @@ def remove(number: str) -> AnyResponse:
         done = here.database.write(
             lambda db: erase.erase(db, here.event, holder.serial, by=by, now=here.now())
         )
-    except erase.PersonError as error:
-        return forms.turn_back(i18n.said(error), back)
-    except DesignError as error:
+    except (erase.PersonError, DesignError) as error:
         return forms.turn_back(i18n.said(error), back)
     flash(_("%(number)s is erased.", number=holder.number), "good")
     here.database.give_back()
