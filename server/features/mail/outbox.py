@@ -11,7 +11,6 @@ from enum import StrEnum
 from badges.i18n import restored
 from server.core.people import attendees, phone_links
 from server.features.mail.message import address_hash
-from server.storage import dialect
 from server.storage.connection import Connection
 
 ANSWER_CHARS_MAX = 300
@@ -175,30 +174,24 @@ def _put(
 
 
 def counts(db: Connection, template: str) -> dict[State, int]:
-    totals = dict.fromkeys(State, 0)
-    rows = db.execute(
-        "SELECT state, COUNT(*) AS count FROM mail WHERE template = ? GROUP BY state", (template,)
-    )
-    for row in rows:
-        totals[State(row["state"])] = row["count"]
-    return totals
+    return _counts(db, "mail WHERE template = ?", template)
 
 
 def failed_since(db: Connection, since: int, most: int) -> dict[State, int]:
     """Return how many of the newest `most` mails were delayed, refused or bounced since a time
     (Unix ms).
     """
-    totals = dict.fromkeys(State, 0)
-    rows = db.execute(
-        # SQLite uses the partial index `mail_failed` only while the conditions match.
-        "SELECT state, COUNT(*) AS count FROM (SELECT state FROM mail"
-        " WHERE state IN ('delayed', 'refused', 'bounced') AND at >= ? ORDER BY at DESC LIMIT ?)"
-        " AS newest GROUP BY state",
-        (since, most),
+    # SQLite uses the partial index `mail_failed` only while the conditions match.
+    newest = (
+        "(SELECT state FROM mail WHERE state IN ('delayed', 'refused', 'bounced') AND at >= ?"
+        " ORDER BY at DESC LIMIT ?) AS newest"
     )
-    for row in rows:
-        totals[State(row["state"])] = row["count"]
-    return totals
+    return _counts(db, newest, since, most)
+
+
+def _counts(db: Connection, source: str, *values: str | int) -> dict[State, int]:
+    rows = db.execute(f"SELECT state, COUNT(*) FROM {source} GROUP BY state", values)
+    return dict.fromkeys(State, 0) | {State(state): number for state, number in rows}
 
 
 def mails_in(db: Connection, template: str, states: Collection[State], limit: int) -> list[Sent]:
@@ -210,15 +203,8 @@ def mails_in(db: Connection, template: str, states: Collection[State], limit: in
         (template, *states, limit),
     )
     return [
-        Sent(
-            row["serial"],
-            row["issue"],
-            State(row["state"]),
-            row["tries"],
-            row["at"],
-            restored(row["answer"]),
-        )
-        for row in rows
+        Sent(serial, issue, State(state), tries, at, restored(answer))
+        for serial, issue, state, tries, at, answer in rows
     ]
 
 
@@ -229,19 +215,6 @@ def note_bounce(db: Connection, own_id: str, answer: str, now: int) -> bool:
         (State.BOUNCED, answer[:ANSWER_CHARS_MAX], now, own_id, State.SENT, State.SENDING),
     )
     return done.rowcount == 1
-
-
-def serials_of(db: Connection, labels: Collection[str]) -> list[int]:
-    """Find people by external id or badge number. Raises UnknownAttendeeError."""
-    return [attendees.find_by_label(db, label) for label in labels]
-
-
-def emails(db: Connection, serials: Collection[int]) -> dict[int, str]:
-    rows = db.execute(
-        f"SELECT serial, email FROM attendee WHERE {dialect.one_of('serial')}",
-        (dialect.many(serials),),
-    )
-    return {row["serial"]: row["email"] for row in rows}
 
 
 def _mails(db: Connection, template: str) -> dict[int, dict[int, tuple[str, bytes]]]:

@@ -13,13 +13,13 @@ from badges.i18n import N_, phrase_of
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
+from server.core.event.lock import held
 from server.core.people import attendees, issuing, phone_links
 from server.core.people.attendees import Attendee
 from server.core.people.issuing import Badge
 from server.core.venue import store
 from server.features.mail import outbox
 from server.features.mail.addresses import AddressError
-from server.features.mail.lock import only_mailer
 from server.features.mail.message import Mail, make_mail, message_id
 from server.features.mail.outbox import Choice, Plan, State
 from server.features.mail.settings import MailError, MailSettings
@@ -27,6 +27,11 @@ from server.features.mail.smtp import Fate, Line, LostError, Outcome
 from server.storage.connection import Connection
 from server.storage.database import Database
 
+LOCK_NAME = "mailing.lock"
+BUSY = (
+    "Mails of this event are being sent already, by another command or by the server. Wait for"
+    " that, or stop it first."
+)
 TRIES_MAX = 5  # Consecutive failed connections
 PAUSE_S = 2.0  # Before the second try; doubles each time
 DELAYS_MAX = 20  # Consecutive delays, after which the server takes no more for now
@@ -96,12 +101,13 @@ def send(run: Run) -> Tally:
     """Send all due mails, or until `stop` is set. Raises MailError with the remedy; mails sent
     until then stay marked as sent.
     """
-    with only_mailer(run.event.path):
-        planned = run.plan() if run.plan else _plan(run)
-        due = planned.due[: run.limit]
+    with held(run.event.path / LOCK_NAME, lambda _: MailError(BUSY), MailError):
+        made_elsewhere = run.plan() if run.plan else None
         with run.database.reading() as db:
+            planned = made_elsewhere or outbox.plan(db, run.choice)
             # Detects a broken template before anything is sent.
             first_mail(db, run.event, run.settings, run.choice, planned, run.now())
+        due = planned.due[: run.limit]
         tally = Tally(len(due))
         if not due:
             return tally
@@ -217,11 +223,6 @@ class _Mailer:
             most=TRIES_MAX,
             why=why,
         )
-
-
-def _plan(run: Run) -> Plan:
-    with run.database.reading() as db:
-        return outbox.plan(db, run.choice)
 
 
 def _categories(db: Connection) -> dict[int, CategoryPlan]:

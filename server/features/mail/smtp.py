@@ -61,16 +61,8 @@ class Line:
                 )
             else:
                 self._smtp = smtplib.SMTP(settings.host, settings.port, timeout=TIMEOUT_S)
-        except ssl.SSLError as error:
-            raise MailError(
-                N_("The mail server %(where)s can't be trusted: %(why)s."),
-                where=where,
-                why=error.reason,
-            ) from None
         except (OSError, smtplib.SMTPException) as error:
-            raise LostError(
-                Phrase("%(where)s can't be reached: %(why)s", where=where, why=_words(error))
-            ) from None
+            raise _failure(error, N_("%(where)s can't be reached: %(why)s"), where) from None
         try:
             self._begin(context, password, where)
         except BaseException:
@@ -87,25 +79,16 @@ class Line:
             if settings.user:
                 self._smtp.login(settings.user, password)
         except smtplib.SMTPAuthenticationError as error:
-            answer = _text(error.smtp_error)
             raise MailError(
                 N_("%(where)s rejects the user name and password: %(said)s"),
                 where=where,
-                said=answer,
+                said=_text(error.smtp_error),
             ) from None
         except smtplib.SMTPNotSupportedError as error:
             remedy = Phrase("Set security and user in mail.toml as the server wants them")
             raise MailError(f"{where}: {error} {remedy}.") from None
-        except ssl.SSLError as error:
-            raise MailError(
-                N_("The mail server %(where)s can't be trusted: %(why)s."),
-                where=where,
-                why=error.reason,
-            ) from None
         except (OSError, smtplib.SMTPException) as error:
-            raise LostError(
-                Phrase("%(where)s ended the connection: %(why)s", where=where, why=_words(error))
-            ) from None
+            raise _failure(error, N_("%(where)s ended the connection: %(why)s"), where) from None
 
     def close(self) -> None:
         with contextlib.suppress(OSError, smtplib.SMTPException):
@@ -206,6 +189,14 @@ class Line:
     @property
     def is_open(self) -> bool:
         return self._smtp.sock is not None
+
+
+def _failure(error: Exception, words: str, where: str) -> MailError | LostError:
+    """Return the error for a failed connection; no retry makes an untrusted server trusted."""
+    if isinstance(error, ssl.SSLError):
+        text = N_("The mail server %(where)s can't be trusted: %(why)s.")
+        return MailError(text, where=where, why=error.reason)
+    return LostError(Phrase(words, where=where, why=_words(error)))
 
 
 def _context(settings: MailSettings, event_dir: Path) -> ssl.SSLContext | None:

@@ -6,7 +6,6 @@ A template's first line is the subject. Templates in the event's folder `mail` o
 
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
-from importlib import resources
 from pathlib import Path
 
 import jinja2
@@ -19,6 +18,7 @@ from server.features.mail.settings import MailError, read_text
 
 INVITE = "invite"
 FALLBACK = "en"
+SHIPPED = Path(__file__).with_name("messages")
 _SUBJECT = "Subject:"
 SUBJECT_CHARS_MAX = 200
 
@@ -56,18 +56,13 @@ class Filled:
 
 def find_template(event_dir: Path, name: str, language: str) -> Template:
     """Return the template for a language, else the English one. Raises MailError."""
-    for wanted in dict.fromkeys((language, language.partition("-")[0], FALLBACK)):
-        own = event_dir / MAIL_FOLDER / f"{name}.{wanted}.txt"
-        if wanted and own.is_file():
-            html = own.with_suffix(".html")
-            return Template(
-                wanted, read_text(own), read_text(html) if html.is_file() else "", str(own)
-            )
-        shipped = resources.files("server.features.mail") / "messages"
-        ours = shipped / f"{name}.{wanted}.txt"
-        if wanted.isalnum() and ours.is_file():
-            ours_html = (shipped / f"{name}.{wanted}.html").read_text("utf-8")
-            return Template(wanted, ours.read_text("utf-8"), ours_html, ours.name)
+    for wanted in filter(None, dict.fromkeys((language, language.partition("-")[0], FALLBACK))):
+        for folder in (event_dir / MAIL_FOLDER, SHIPPED):
+            path = folder / f"{name}.{wanted}.txt"
+            if path.is_file():
+                html = path.with_suffix(".html")
+                html_text = read_text(html) if html.is_file() else ""
+                return Template(wanted, read_text(path), html_text, str(path))
     raise MailError(
         N_("There is no template %(name)s: write %(path)s."),
         name=repr(name),

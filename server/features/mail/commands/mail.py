@@ -18,6 +18,7 @@ from server.console import (
     refuse,
     wall_clock,
 )
+from server.core.people.attendees import find_by_label
 from server.core.venue.store import categories as categories_of
 from server.features.mail import bounces, outbox, sending
 from server.features.mail.message import Mail
@@ -89,7 +90,7 @@ def invite(
                 template,
                 categories=_categories(db, categories),
                 organisations=organisations,
-                serials=frozenset(outbox.serials_of(db, attendees)),
+                serials=frozenset(find_by_label(db, label) for label in attendees),
                 not_mailed=not_mailed,
                 changed=changed,
                 resend_uncertain=resend_uncertain,

@@ -10,9 +10,9 @@ import pytest
 
 from server.core.event.certificate import make_certificate
 from server.core.event.directory import Event
+from server.core.event.lock import held
 from server.core.people import issuing, phone_links
 from server.features.mail import sending
-from server.features.mail.lock import only_mailer
 from server.features.mail.outbox import State
 from server.features.mail.settings import MailError
 from server.storage.database import Database
@@ -210,7 +210,7 @@ def test_the_rate_is_kept(mailing: Mailing, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_only_one_sends_at_a_time(mailing: Mailing) -> None:
-    with only_mailer(mailing.event.path):
+    with held(mailing.event.path / sending.LOCK_NAME, lambda _: MailError(), MailError):
         with pytest.raises(MailError, match="being sent already"):
             mailing.send()
     assert mailing.send().sent == 4
