@@ -28,59 +28,38 @@ _FORMS_OF = "of"  # the key in the form cookie for the session that it belongs t
 View = TypeVar("View", bound=Callable[..., object])
 
 
+def _marked(**marks: object) -> Callable[[View], View]:
+    """Return a decorator that gives a view these attributes."""
+
+    def mark(view: View) -> View:
+        view.__dict__.update(marks)
+        return view
+
+    return mark
+
+
 def allow(*roles: str) -> Callable[[View], View]:
     """Permit a view for `roles` and admins. Must be the decorator nearest to the function."""
     unknown = set(roles) - set(ROLES)
     if unknown:
         raise ValueError(f"no such role: {', '.join(sorted(unknown))}")
-
-    def mark(view: View) -> View:
-        view.__dict__["allowed"] = frozenset({*roles, "admin"})
-        return view
-
-    return mark
+    return _marked(allowed=frozenset({*roles, "admin"}))
 
 
-def allow_everybody(view: View) -> View:
-    view.__dict__["allowed"] = frozenset({EVERYBODY})
-    return view
-
-
-def with_first_password(view: View) -> View:
-    """Permit a view before the user has changed the first password."""
-    view.__dict__["with_first_password"] = True
-    return view
-
-
-def while_waiting(view: View) -> View:
-    """Permit a view to users who have not shown their second factor yet."""
-    view.__dict__["while_waiting"] = True
-    return view
-
-
-def before_factor(view: View) -> View:
-    """Permit a view before a required second factor is set up."""
-    view.__dict__["before_factor"] = True
-    return view
-
-
-def confirmed(view: View) -> View:
-    """Permit a view only if the user typed the password or showed a second factor within the last
-    15 minutes.
-    """
-    view.__dict__["confirmed"] = True
-    return view
+allow_everybody = _marked(allowed=frozenset({EVERYBODY}))
+# Permits a view before the user has changed the first password.
+with_first_password = _marked(with_first_password=True)
+# Permits a view to users who have not shown their second factor yet.
+while_waiting = _marked(while_waiting=True)
+# Permits a view before a required second factor is set up.
+before_factor = _marked(before_factor=True)
+# Permits a view only within 15 minutes after the user typed the password or showed a second factor.
+confirmed = _marked(confirmed=True)
 
 
 def takes_file(bytes_max: int, too_large: str) -> Callable[[View], View]:
     """Accept uploads up to that size. `too_large` is the message for larger files."""
-
-    def mark(view: View) -> View:
-        view.__dict__["file_bytes_max"] = bytes_max
-        view.__dict__["file_too_large"] = too_large
-        return view
-
-    return mark
+    return _marked(file_bytes_max=bytes_max, file_too_large=too_large)
 
 
 def file_bytes_max() -> int:
@@ -123,11 +102,14 @@ def user() -> users.User | None:
     return current
 
 
+def signed_in() -> users.User:
+    """Return the signed-in user. Aborts with 401 without one."""
+    return user() or abort(401)
+
+
 def actor() -> str:
-    current = user()
-    if current is None:
-        abort(401)
-    return current.by
+    """Return the signed-in user's id in the entry log."""
+    return signed_in().by
 
 
 def guard(app: Flask) -> None:
@@ -145,10 +127,12 @@ def device() -> str:
     return request.cookies.get(DEVICE_COOKIE, "")
 
 
-def keep_session(response: Response, token: str) -> None:
-    """Set the session cookie, and bind the form cookie to the session."""
+def go_on(target: str, token: str) -> Response:
+    """Redirect to `target` in the session of `token`, to which forms are bound from now on."""
     bind_forms(token)
+    response = redirect(target, 303)
     response.set_cookie(COOKIE, token, secure=True, httponly=True, samesite="Lax", path="/")
+    return response
 
 
 def keep_device(response: Response, token: str) -> None:

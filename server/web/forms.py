@@ -48,11 +48,13 @@ def perform(
     try:
         done = here.database.write(lambda db: step(db, by, here.now()))
     except refused as error:
-        why = i18n.said(error)
-        refusal = words(error) if words else _("Nothing was changed: %(why)s", why=why)
-        return turn_back(refusal, back)
+        return turn_back(words(error) if words else unchanged(error), back)
     flash(message if isinstance(message, str) else message(done), "good")
     return redirect(back, 303)
+
+
+def unchanged(error: Exception) -> str:
+    return _("Nothing was changed: %(why)s", why=i18n.said(error))
 
 
 def turn_back(why: str, back: str) -> Response:

@@ -59,7 +59,7 @@ def stream() -> Response:
 @blueprint.post("/seen")
 @auth.allow(*ROLES)
 def seen() -> AnyResponse:
-    user_id = _user_id()
+    user_id = auth.signed_in().user_id
     newest = request.form.get("newest", 0, type=forms.whole)
     back = url_for("admin.arrivals.show")
     return forms.perform(
@@ -71,10 +71,5 @@ def seen() -> AnyResponse:
 
 
 def _arrivals() -> list[Arrival]:
-    return protocol_guests.arrivals(services().database.reader, _user_id(), limit=ROWS)
-
-
-def _user_id() -> int:
-    user = auth.user()
-    assert user is not None  # The view requires a role.
-    return user.user_id
+    user_id = auth.signed_in().user_id
+    return protocol_guests.arrivals(services().database.reader, user_id, limit=ROWS)

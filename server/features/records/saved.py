@@ -1,6 +1,6 @@
 from urllib.parse import urlencode
 
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, flash, redirect, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
@@ -26,7 +26,7 @@ def filters(page: str) -> list[SavedFilter]:
 
 def save(page: str, asked: Asked[Filter]) -> Response:
     """Save the form's filter, and return to the page."""
-    here, user, name = services(), auth.user() or abort(401), request.form.get("filter_name", "")
+    here, user, name = services(), auth.signed_in(), request.form.get("filter_name", "")
     is_shared = "filter_shared" in request.form
     back = asked.address(SHOWN_BY[page])
     if asked.problems:
@@ -48,7 +48,7 @@ def save(page: str, asked: Asked[Filter]) -> Response:
 @auth.allow("auditor")
 def remove(filter_id: int) -> Response:
     """Remove a filter of the user, or, for admins, a shared one."""
-    here, user = services(), auth.user() or abort(401)
+    here, user = services(), auth.signed_in()
     try:
         page = here.database.write(
             lambda db: saved_filters.remove(

@@ -15,7 +15,7 @@ from server.core.staff.second_factors import WrongFactorError
 from server.core.staff.signing_in import HERE
 from server.features.users.accounts import proof
 from server.features.users.sign_in import own_page
-from server.web import auth, forms, i18n
+from server.web import auth, forms
 from server.web.callers import caller
 from server.web.services import services
 
@@ -53,7 +53,7 @@ def password() -> AnyResponse:
         context = (*here.event.settings.name.values(), account.user.name)
         passwords.check(chosen, context, chars_min=_chars_min(account.user))
         hashed = users.hash_password(chosen)
-        token, showed = os.urandom(users.TOKEN_BYTES).hex(), _who().showed_factor
+        token, showed = os.urandom(users.TOKEN_BYTES).hex(), auth.signed_in().showed_factor
         here.database.write(
             lambda db: users.change_password(
                 db, account, hashed, token, now=here.now(), showed_factor=showed
@@ -62,18 +62,16 @@ def password() -> AnyResponse:
     except WrongPasswordError:
         return _again(_(WRONG))
     except (passwords.PoorPasswordError, users.AccountError) as error:
-        return _again(_("Nothing was changed: %(why)s", why=i18n.said(error)))
+        return _again(forms.unchanged(error))
     flash(_("Your password is changed. Everywhere else you are signed out."), "good")
-    response = redirect(url_for("admin.home"), 303)
-    auth.keep_session(response, token)
-    return response
+    return auth.go_on(url_for("admin.home"), token)
 
 
 @blueprint.post("/sign-out-elsewhere")
 @auth.allow(*ROLES)
 @auth.confirmed
 def sign_out_elsewhere() -> AnyResponse:
-    here, user, token = services(), _who(), auth.token()
+    here, user, token = services(), auth.signed_in(), auth.token()
     ended = here.database.write(
         lambda db: users.end_other_sessions(db, user, token, now=here.now())
     )
@@ -85,7 +83,7 @@ def sign_out_elsewhere() -> AnyResponse:
 @auth.allow(*ROLES)
 @auth.confirmed
 def end_session(mark: str) -> AnyResponse:
-    user = _who()
+    user = auth.signed_in()
     return forms.perform(
         lambda db, by, now: users.end_session(db, user, mark, now=now),
         _("That session is ended."),
@@ -108,7 +106,7 @@ def confirm() -> AnyResponse:
     """Confirm the second factor, or the password without one, for sensitive actions in this
     session.
     """
-    here, user = services(), _who()
+    here, user = services(), auth.signed_in()
     try:
         if user.has_factor:
             proof.show_factor(user)
@@ -123,13 +121,11 @@ def confirm() -> AnyResponse:
         lambda db: users.confirm(db, before, token, now=here.now(), showed_factor=user.has_factor)
     )
     flash(_("Thank you. Please repeat your last step."), "good")
-    response = redirect(own_page(request.args.get("next", "")), 303)
-    auth.keep_session(response, token)
-    return response
+    return auth.go_on(own_page(request.args.get("next", "")), token)
 
 
 def _confirm_page(problem: str = "") -> str:
-    here, user = services(), _who()
+    here, user = services(), auth.signed_in()
     return render_template(
         "confirm.html",
         problem=problem,
@@ -143,8 +139,7 @@ def _present() -> users.Stored:
 
     The attempt is counted first. Raises WrongPasswordError.
     """
-    here, user = services(), auth.user()
-    assert user is not None
+    here, user = services(), auth.signed_in()
     keys = [Key(f"own of {user.user_id}", HERE, own=True)]
     try:
         here.guesses.check(keys, here.now())
@@ -162,12 +157,6 @@ def _present() -> users.Stored:
     return account
 
 
-def _who() -> users.User:
-    user = auth.user()
-    assert user is not None  # The view requires a role.
-    return user
-
-
 def _chars_min(user: users.User) -> int:
     return signing_in.chars_min(user, frozenset(services().event.settings.second_factor_roles))
 
@@ -177,8 +166,7 @@ def _again(problem: str) -> Response:
 
 
 def _page(problem: str = "") -> str:
-    here, user = services(), auth.user()
-    assert user is not None
+    here, user = services(), auth.signed_in()
     return render_template(
         "account.html",
         problem=problem,

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from server.core.event.settings import ROLES
 from server.core.staff import invitations, pins, second_factors, signing_in, users
 from server.storage.connection import Connection
-from server.web import auth, forms, i18n
+from server.web import auth, forms
 from server.web.services import services
 
 blueprint = Blueprint("users", __name__, url_prefix="/admin/users")
@@ -35,7 +35,7 @@ def add() -> str:
             lambda db: users.add_user(db, name, role, hashed, by=by, now=here.now(), first=True)
         )
     except users.AccountError as error:
-        flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
+        flash(forms.unchanged(error), "bad")
         return _list()
     return _list(shown=(user.name, password))
 
@@ -71,7 +71,7 @@ def _with_fresh_password(user_id: int, step: Callable[[Connection, str], object]
         user = users.user(here.database.reader, user_id)
         here.database.write(lambda db: step(db, hashed))
     except users.AccountError as error:
-        flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
+        flash(forms.unchanged(error), "bad")
         return _list()
     return _list(shown=(user.name, fresh))
 
@@ -139,7 +139,7 @@ def pin(user_id: int) -> Response:
     try:
         hashed = pins.hash_pin(request.form.get("pin", "")[:40])
     except users.AccountError as error:
-        return forms.turn_back(_("Nothing was changed: %(why)s", why=i18n.said(error)), _back())
+        return forms.turn_back(forms.unchanged(error), _back())
     return _perform(
         lambda db, by, now: pins.set_pin(db, user_id, hashed, by=by, now=now),
         _("The PIN holds at every door that has heard of it."),

@@ -73,8 +73,7 @@ def enter() -> AnyResponse:
     except BusyError:
         abort(503)
     session.clear()  # The new session gets a new form token.
-    response = redirect(own_page(request.args.get("next", "")), 303)
-    auth.keep_session(response, done.token)
+    response = auth.go_on(own_page(request.args.get("next", "")), done.token)
     if done.device:
         auth.keep_device(response, done.device)
     return response

@@ -33,13 +33,13 @@ class TestAllow:
         for role in settings.ROLES:
             auth.allow(role)
 
-    @pytest.mark.parametrize("mark", [auth.with_first_password, auth.confirmed])
-    def test_other_marks_leave_the_view_a_view(self, mark) -> None:
+    @pytest.mark.parametrize("mark", ["with_first_password", "confirmed"])
+    def test_other_marks_leave_the_view_a_view(self, mark: str) -> None:
         def view() -> str:
             return "shown"
 
-        assert mark(view) is view
-        assert view.__dict__[mark.__name__] is True
+        assert getattr(auth, mark)(view) is view
+        assert view.__dict__[mark] is True
 
 
 class TestUser:

@@ -220,5 +220,4 @@ def _change(step: Any, message: str, muster_id: int) -> AnyResponse:
         message,
         back=url_for("admin.muster.one", muster_id=muster_id, **back),
         refused=(MusterError, UnknownAttendeeError),
-        words=lambda error: _("Nothing was changed: %(why)s", why=i18n.said(error)),
     )

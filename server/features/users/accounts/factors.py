@@ -17,7 +17,7 @@ from server.core.staff.users import AccountError, User
 from server.features.users.accounts import proof
 from server.features.users.sign_in import own_page
 from server.storage.connection import Connection
-from server.web import auth, i18n
+from server.web import auth, forms
 from server.web.callers import caller
 from server.web.services import services
 
@@ -32,7 +32,7 @@ _NEW_APP, _NEW_PASSKEY = "new app", "new passkey"  # Purposes of pending challen
 @auth.with_first_password
 @auth.before_factor
 def ask() -> str | AnyResponse:
-    user = _who()
+    user = auth.signed_in()
     if not user.waits:
         return redirect(url_for("admin.home"), 303)
     return _ask_page(user)
@@ -45,7 +45,7 @@ def ask() -> str | AnyResponse:
 @auth.before_factor
 def answer() -> AnyResponse:
     """Check the second factor, and continue the session under a new token."""
-    here, user = services(), _who()
+    here, user = services(), auth.signed_in()
     if not user.waits:
         return redirect(url_for("admin.home"), 303)
     try:
@@ -63,8 +63,7 @@ def answer() -> AnyResponse:
     if shown == "recovery code":
         left = second_factors.factors(here.database.reader, user.user_id).recovery_codes
         flash(_("That recovery code is used up. Codes left: %(left)s.", left=left), "warn")
-    response = redirect(own_page(request.args.get("next", "")), 303)
-    auth.keep_session(response, token)
+    response = auth.go_on(own_page(request.args.get("next", "")), token)
     auth.keep_device(response, device)
     return response
 
@@ -82,7 +81,7 @@ def show() -> str:
 @auth.before_factor
 @auth.confirmed
 def add_app() -> AnyResponse:
-    here, user, code = services(), _who(), request.form.get("code", "")[:20]
+    here, user, code = services(), auth.signed_in(), request.form.get("code", "")[:20]
     secret = here.pending.take(auth.token(), _NEW_APP, here.now())
     if secret is None:
         return _again(_("That took too long. Scan the new code below."))
@@ -105,7 +104,7 @@ def add_app() -> AnyResponse:
 @auth.before_factor
 @auth.confirmed
 def add_passkey() -> AnyResponse:
-    here, user, where = services(), _who(), proof.place()
+    here, user, where = services(), auth.signed_in(), proof.place()
     challenge = here.pending.take(auth.token(), _NEW_PASSKEY, here.now())
     response, name = request.form.get("credential", ""), request.form.get("name", "")[:200]
     if challenge is None or where is None:
@@ -117,7 +116,7 @@ def add_passkey() -> AnyResponse:
             )
         )
     except AccountError as error:
-        return _again(_("Nothing was changed: %(why)s", why=i18n.said(error)))
+        return _again(forms.unchanged(error))
     except WrongFactorError:
         return _again(_("The browser's answer is not a passkey for this server. Try again."))
     return _added(_("The passkey is set up."), codes)
@@ -128,7 +127,7 @@ def add_passkey() -> AnyResponse:
 @auth.confirmed
 def recovery() -> AnyResponse:
     """Replace the recovery codes; the earlier ones are void."""
-    here, user = services(), _who()
+    here, user = services(), auth.signed_in()
     if not user.has_factor:
         return _again(_("Set up an authenticator app or a passkey first."))
     codes = here.database.write(
@@ -159,7 +158,7 @@ def remove_passkey() -> AnyResponse:
 
 def _remove(step: Callable[[Connection, User], None]) -> AnyResponse:
     """Remove a factor, unless it is the last one of a role that needs one."""
-    here, user = services(), _who()
+    here, user = services(), auth.signed_in()
     needed = user.role in here.event.settings.second_factor_roles
 
     def remove(db: Connection) -> None:
@@ -170,13 +169,13 @@ def _remove(step: Callable[[Connection, User], None]) -> AnyResponse:
     try:
         here.database.write(remove)
     except AccountError as error:
-        return _again(_("Nothing was changed: %(why)s", why=i18n.said(error)))
+        return _again(forms.unchanged(error))
     return _changed(_("The second factor is removed."), [])
 
 
 def _added(message: str, codes: list[str]) -> AnyResponse:
     """Mark the new factor as shown in this session; other browsers must show one too."""
-    here, user, token = services(), _who(), auth.token()
+    here, user, token = services(), auth.signed_in(), auth.token()
     address, device_cookie = caller(), auth.device()
 
     def step(db: Connection) -> str:
@@ -192,7 +191,7 @@ def _added(message: str, codes: list[str]) -> AnyResponse:
 
 def _changed(message: str, codes: list[str]) -> AnyResponse:
     """Show the result, and end the user's other sessions."""
-    here, user, token = services(), _who(), auth.token()
+    here, user, token = services(), auth.signed_in(), auth.token()
     here.database.write(lambda db: users.end_other_sessions(db, user, token, now=here.now()))
     if codes:
         return Response(_page(message=message, codes=codes))
@@ -217,7 +216,7 @@ def _ask_page(user: User, problem: str = "") -> str:
 def _page(
     *, problem: str = "", message: str = "", codes: list[str] | None = None, secret: str = ""
 ) -> str:
-    here, user, where = services(), _who(), proof.place()
+    here, user, where = services(), auth.signed_in(), proof.place()
     db, now = here.database.reader, here.now()
     if not secret:
         # Reloading the page must not void the code already in the app.
@@ -243,9 +242,3 @@ def _page(
         now=now,
         name_chars_max=second_factors.NAME_CHARS_MAX,
     )
-
-
-def _who() -> User:
-    user = auth.user()
-    assert user is not None  # The view requires a role.
-    return user

@@ -2,7 +2,7 @@
 
 import os
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, flash, render_template, request, session, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -31,9 +31,7 @@ def invite() -> AnyResponse:
             lambda db: invitations.invite(db, name, role, by=by, now=here.now())
         )
     except AccountError as error:
-        return forms.turn_back(
-            _("Nothing was changed: %(why)s", why=i18n.said(error)), url_for("admin.users.show")
-        )
+        return forms.turn_back(forms.unchanged(error), url_for("admin.users.show"))
     link = request.host_url.rstrip("/") + url_for("admin.invitations.show", token=token)
     return Response(
         render_template(
@@ -96,9 +94,7 @@ def accept(token: str) -> AnyResponse:
         return _page(token, i18n.said(error))
     session.clear()  # The new session gets a new form token.
     flash(_("Welcome. Your account is ready."), "good")
-    response = redirect(url_for("admin.home"), 303)
-    auth.keep_session(response, session_token)
-    return response
+    return auth.go_on(url_for("admin.home"), session_token)
 
 
 def _page(token: str, problem: str = "") -> Response:

@@ -90,9 +90,7 @@ def _enter(identity: Identity, target: str) -> AnyResponse:
 
     here.database.write(step)
     session.clear()  # The new session gets a new form token.
-    response = redirect(target, 303)
-    auth.keep_session(response, token)
-    return response
+    return auth.go_on(target, token)
 
 
 def _confirm(identity: Identity, target: str) -> AnyResponse:
@@ -104,9 +102,7 @@ def _confirm(identity: Identity, target: str) -> AnyResponse:
     token, before = os.urandom(users.TOKEN_BYTES).hex(), auth.token()
     here.database.write(lambda db: users.confirm(db, before, token, now=here.now()))
     flash(_("Thank you. Please repeat your last step."), "good")
-    response = redirect(target, 303)
-    auth.keep_session(response, token)
-    return response
+    return auth.go_on(target, token)
 
 
 def _note_refusal(user: users.User | None) -> None:
