@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 
 
 def names_text(names: Mapping[str, str]) -> str:
@@ -11,6 +12,12 @@ def names_text(names: Mapping[str, str]) -> str:
 def names_of(text: str) -> dict[str, str]:
     names: dict[str, str] = json.loads(text)
     return names
+
+
+@lru_cache(4096)
+def shared_names(text: str | None) -> dict[str, str]:
+    """Parse names, {} for None. The cached result is shared: do not change it."""
+    return names_of(text) if text else {}
 
 
 def text_in(names: Mapping[str, str], language: str) -> str:

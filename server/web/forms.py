@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from flask import flash, redirect, url_for
@@ -84,6 +85,9 @@ class Field:
     sets: str
     read: Callable[[str], object]
     problem: str
+
+
+listed = partial(Field, problem=CHOOSE)
 
 
 def read_filter(

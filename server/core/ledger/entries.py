@@ -6,7 +6,6 @@ exports them.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 
 from badges.admission.facts import Reason
@@ -15,7 +14,7 @@ from server.core.ledger.finding import Filter
 from server.core.people.attendees import whole_name
 from server.storage import dialect
 from server.storage.connection import Connection, Row
-from server.storage.localized import names_of
+from server.storage.localized import shared_names
 
 PAGE_ROWS = 50
 REASONS = tuple(str(reason) for reason in Reason)
@@ -182,7 +181,7 @@ def sessions_called(db: Connection, text: str) -> tuple[int, ...]:
     wanted = text.casefold()
     return exact or tuple(
         row[0] for row in rows
-        if any(wanted in title.casefold() for title in _names(row[2]).values())
+        if any(wanted in title.casefold() for title in shared_names(row[2]).values())
     )  # fmt: skip
 
 
@@ -207,16 +206,10 @@ def discrepancy_count(db: Connection) -> int:
     return int(count)
 
 
-@lru_cache(4096)
-def _names(text: str | None) -> dict[str, str]:
-    """Parse names by language. Results are cached and shared, so never modify them."""
-    return names_of(text) if text else {}
-
-
 def entry_of(row: Row) -> Entry:
     values = dict(row)
     for key in ("door_names", "hall_names", "category_names", "session_titles"):
-        values[key] = _names(values[key])
+        values[key] = shared_names(values[key])
     values["name"] = whole_name(values.pop("given_name"), values.pop("family_name"))
     values["quarantined"] = bool(values["quarantined"])
     return Entry(**values)
@@ -258,8 +251,8 @@ def _discrepancy(row: Row) -> Discrepancy:
 def _site(row: Row, prefix: str = "") -> ScanSite:
     return ScanSite(
         number=row[f"{prefix}number"],
-        door_names=_names(row[f"{prefix}door_names"]),
-        hall_names=_names(row[f"{prefix}hall_names"]),
+        door_names=shared_names(row[f"{prefix}door_names"]),
+        hall_names=shared_names(row[f"{prefix}hall_names"]),
         kiosk=row[f"{prefix}kiosk"],
         scanned_at=row[f"{prefix}scanned_at"],
     )

@@ -6,6 +6,7 @@ it with all users of the page.
 
 from dataclasses import dataclass
 
+from badges.i18n import N_, Spoken
 from server.storage.connection import Connection
 
 NAME_CHARS_MAX = 60
@@ -13,14 +14,8 @@ QUERY_CHARS_MAX = 2_000
 EACH_MAX = 50
 
 
-class SavedFilterError(ValueError):
-    """Raised if a filter can't be saved or removed. `reason` is `name`, `empty`, `long`, `many` or
-    `gone`.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+class SavedFilterError(Spoken, ValueError):
+    """The filter can't be saved or removed. The text gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +48,22 @@ def save(
     """
     name = " ".join(name.split())
     if not 0 < len(name) <= NAME_CHARS_MAX or not name.isprintable():
-        raise SavedFilterError("name")
+        raise SavedFilterError(
+            N_("Nothing was saved: give the filter a name of at most %(most)s characters."),
+            most=NAME_CHARS_MAX,
+        )
     if not query:
-        raise SavedFilterError("empty")
+        raise SavedFilterError(N_("Nothing was saved: choose something to filter by first."))
     if len(query) > QUERY_CHARS_MAX:
-        raise SavedFilterError("long")
+        raise SavedFilterError(N_("Nothing was saved: this filter is too long."))
     (others,) = db.execute(
         "SELECT COUNT(*) FROM saved_filter WHERE user_id = ? AND NOT (page = ? AND name = ?)",
         (user_id, page, name),
     ).fetchone()
     if others >= EACH_MAX:
-        raise SavedFilterError("many")
+        raise SavedFilterError(
+            N_("Nothing was saved: you have %(most)s filters. Remove one first."), most=EACH_MAX
+        )
     row = db.execute(
         "INSERT INTO saved_filter (user_id, page, name, query, shared, made_at)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, page, name) DO UPDATE SET"
@@ -84,6 +84,6 @@ def remove(db: Connection, filter_id: int, user_id: int, *, any_owner: bool) -> 
         (filter_id, user_id, int(any_owner)),
     ).fetchone()
     if row is None:
-        raise SavedFilterError("gone")
+        raise SavedFilterError(N_("Nothing was removed: you have no such filter."))
     db.execute("DELETE FROM saved_filter WHERE filter_id = ?", (filter_id,))
     return str(row[0])

@@ -16,7 +16,7 @@ from server.features.records import files, saved
 from server.storage.connection import Connection
 from server.web import auth, i18n
 from server.web.about import about
-from server.web.forms import Asked, Field, one_of, read_filter, whole
+from server.web.forms import MOMENT, Asked, Field, listed, one_of, read_filter, whole
 from server.web.services import services
 
 blueprint = Blueprint("acts", __name__, url_prefix="/admin")
@@ -59,21 +59,11 @@ def show() -> tuple[str, int]:
     return shown, 400 if asked.problems else 200
 
 
-@blueprint.get("/acts.csv")
+@blueprint.get("/acts.csv", defaults={"kind": "csv"})
+@blueprint.get("/acts.xlsx", defaults={"kind": "xlsx"})
 @auth.allow("auditor")
 @auth.confirmed
-def export() -> Response:
-    return _export("csv")
-
-
-@blueprint.get("/acts.xlsx")
-@auth.allow("auditor")
-@auth.confirmed
-def export_xlsx() -> Response:
-    return _export("xlsx")
-
-
-def _export(kind: str) -> Response:
+def export(kind: str) -> Response:
     asked = _asked(request.args)
     if asked.problems:
         abort(400)
@@ -101,13 +91,11 @@ def save() -> AnyResponse:
 def _asked(given: Mapping[str, str]) -> Asked[act_list.Filter]:
     here = services()
     clock, db = here.venue_clock, here.database.reader
-    choose, moment = _("Choose from the list."), _("A date and time, such as 2026-05-04 13:45.")
-    listed = partial(Field, problem=choose)
     fields = {
         "who": listed("by", _who),
         "what": listed("act", Act),
-        "from": Field("since", clock.parse, moment),
-        "to": Field("until", clock.parse, moment),
+        "from": Field("since", clock.parse, MOMENT),
+        "to": Field("until", clock.parse, MOMENT),
         "badge": Field(
             "serial", parse_badge_number, _("A badge number has five characters, as on cards.")
         ),
@@ -129,12 +117,7 @@ def _session(db: Connection) -> Callable[[str], int]:
 
 
 def _who(text: str) -> str:
-    if text in act_words.WHO:
-        return text
-    kind, _colon, number = text.partition(":")
-    if kind != "user":
-        raise ValueError("not on the list")
-    return f"user:{whole(number)}"
+    return text if text in act_words.WHO else saved.user_of(text)
 
 
 def _edge(text: str) -> act_list.Edge:

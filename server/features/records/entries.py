@@ -1,6 +1,5 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 
 from flask import Blueprint, Response, abort, render_template, request
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
@@ -17,7 +16,7 @@ from server.features.records import files, saved
 from server.storage.connection import Connection
 from server.web import auth, downloads
 from server.web.display import DECISIONS, FLAGS, REASONS
-from server.web.forms import Asked, Field, one_of, read_filter, whole
+from server.web.forms import MOMENT, Asked, Field, listed, one_of, read_filter, whole
 from server.web.i18n import language
 from server.web.services import services
 
@@ -61,21 +60,11 @@ def show() -> tuple[str, int]:
     return shown, 400 if asked.problems else 200
 
 
-@blueprint.get("/entries.csv")
+@blueprint.get("/entries.csv", defaults={"kind": "csv"})
+@blueprint.get("/entries.xlsx", defaults={"kind": "xlsx"})
 @auth.allow("auditor")
 @auth.confirmed
-def export() -> Response:
-    return _export("csv")
-
-
-@blueprint.get("/entries.xlsx")
-@auth.allow("auditor")
-@auth.confirmed
-def export_xlsx() -> Response:
-    return _export("xlsx")
-
-
-def _export(kind: str) -> Response:
+def export(kind: str) -> Response:
     asked = _asked(request.args)
     if asked.problems:
         abort(400)
@@ -165,8 +154,6 @@ def remark_words() -> dict[str, str]:
 def _asked(given: Mapping[str, str]) -> Asked[Filter]:
     here = services()
     clock, db = here.venue_clock, here.database.reader
-    choose, moment = _("Choose from the list."), _("A date and time, such as 2026-05-04 13:45.")
-    listed = partial(Field, problem=choose)
     fields = {
         "person": Field("name", _words, _("Letters or digits of a name.")),
         "organisation": Field("organisation", _words, _("Letters or digits of a name.")),
@@ -187,10 +174,10 @@ def _asked(given: Mapping[str, str]) -> Asked[Filter]:
         "decision": listed("decision", one_of(DECISIONS)),
         "reason": listed("reason", one_of(entries.REASONS)),
         "remark": listed("remark", one_of({*FLAGS, *remarks.MADE_HERE})),
-        "supervisor": listed("supervisor", _supervisor),
+        "supervisor": listed("supervisor", saved.user_of),
         "note": Field("note", str, ""),
-        "from": Field("since", clock.parse, moment),
-        "to": Field("until", clock.parse, moment),
+        "from": Field("since", clock.parse, MOMENT),
+        "to": Field("until", clock.parse, MOMENT),
     }  # fmt: skip
     return read_filter(given, fields, Filter)
 
@@ -209,10 +196,3 @@ def _sessions(db: Connection) -> Callable[[str], tuple[int, ...]]:
         return matching
 
     return read
-
-
-def _supervisor(text: str) -> str:
-    kind, _colon, number = text.partition(":")
-    if kind != "user":
-        raise ValueError("not on the list")
-    return f"user:{whole(number)}"

@@ -6,8 +6,8 @@ from werkzeug.wrappers import Response
 
 from server.core.staff import saved_filters
 from server.core.staff.saved_filters import SavedFilter, SavedFilterError
-from server.web import auth
-from server.web.forms import Asked, Filter, turn_back
+from server.web import auth, i18n
+from server.web.forms import Asked, Filter, turn_back, whole
 from server.web.services import services
 
 blueprint = Blueprint("saved_filters", __name__, url_prefix="/admin/filters")
@@ -16,12 +16,15 @@ SHOWN_BY = {"entries": "admin.entries.show", "acts": "admin.acts.show"}
 
 def filters(page: str) -> list[SavedFilter]:
     """Return the page's filters that the user may use."""
-    user = auth.user()
-    return (
-        []
-        if user is None
-        else saved_filters.visible(services().database.reader, page, user.user_id)
-    )
+    return saved_filters.visible(services().database.reader, page, auth.signed_in().user_id)
+
+
+def user_of(text: str) -> str:
+    """Parse a user's id in the entry log, such as "user:3". Raises ValueError."""
+    kind, _colon, number = text.partition(":")
+    if kind != "user":
+        raise ValueError("not on the list")
+    return f"user:{whole(number)}"
 
 
 def save(page: str, asked: Asked[Filter]) -> Response:
@@ -39,7 +42,7 @@ def save(page: str, asked: Asked[Filter]) -> Response:
             )
         )
     except SavedFilterError as error:
-        return turn_back(_said(error), back)
+        return turn_back(i18n.said(error), back)
     flash(_("The filter is saved."), "good")
     return redirect(back, 303)
 
@@ -56,23 +59,6 @@ def remove(filter_id: int) -> Response:
             )
         )
     except SavedFilterError as error:
-        return turn_back(_said(error), url_for("admin.entries.show"))
+        return turn_back(i18n.said(error), url_for("admin.entries.show"))
     flash(_("The filter is removed."), "good")
     return redirect(url_for(SHOWN_BY[page]), 303)
-
-
-def _said(error: SavedFilterError) -> str:
-    messages: dict[str, str] = {
-        "name": _(
-            "Nothing was saved: give the filter a name of at most %(most)s characters.",
-            most=saved_filters.NAME_CHARS_MAX,
-        ),
-        "empty": _("Nothing was saved: choose something to filter by first."),
-        "long": _("Nothing was saved: this filter is too long."),
-        "many": _(
-            "Nothing was saved: you have %(most)s filters. Remove one first.",
-            most=saved_filters.EACH_MAX,
-        ),
-        "gone": _("Nothing was removed: you have no such filter."),
-    }
-    return messages[error.reason]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from badges.i18n import N_, Spoken
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.ledger import denial_rates, entries
@@ -25,12 +26,8 @@ NOTE_CHARS_MAX = 200
 STATES = ("open", "seen", "settled")
 
 
-NO_STATE, NOTE_TOO_LONG = "no such state", "the note is too long"
-NOTE_MISSING, NOT_THERE = "settled without a note", "no such thing"
-
-
-class MarkError(ValueError):
-    """The mark was refused. The text is a reason from above."""
+class MarkError(Spoken, ValueError):
+    """The mark was refused. The text gives the reason."""
 
 
 class Kind(StrEnum):
@@ -144,11 +141,11 @@ def put_mark(db: Connection, thing: Thing, state: str, note: str, *, by: str, no
     """
     note = " ".join(note.split())
     if state not in STATES:
-        raise MarkError(NO_STATE)
+        raise MarkError(N_("choose a state."))
     if len(note) > NOTE_CHARS_MAX:
-        raise MarkError(NOTE_TOO_LONG)
+        raise MarkError(N_("the note is longer than %(most)s characters."), most=NOTE_CHARS_MAX)
     if state == "settled" and not note:
-        raise MarkError(NOTE_MISSING)
+        raise MarkError(N_("describe in the note how it was settled."))
     _check(db, thing)
     kind = thing.kind.stored
     db.execute(
@@ -178,7 +175,7 @@ _THERE = {
 
 def _check(db: Connection, thing: Thing) -> None:
     if db.execute(f"{_THERE[thing.kind.stored]} LIMIT 1", (thing.subject,)).fetchone() is None:
-        raise MarkError(NOT_THERE)
+        raise MarkError(N_("it no longer exists. Load the page again."))
 
 
 def _count(db: Connection, query: str, values: Sequence[str | int]) -> int:

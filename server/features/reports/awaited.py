@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from server.core.people.attendees import whole_name
 from server.storage import dialect
 from server.storage.connection import Connection, Row
-from server.storage.localized import names_of
+from server.storage.localized import shared_names
 
 AHEAD_MS = 2 * 3600_000
 ROWS_MAX = 150
@@ -118,12 +117,8 @@ def last_seen(db: Connection, serial: int) -> Seen | None:
     ).fetchone()
     if row is None:
         return None
-    values = dict(row)
-    values["door_names"], values["hall_names"] = (
-        _names(row["door_names"]),
-        _names(row["hall_names"]),
-    )
-    return Seen(**values)
+    names = {key: shared_names(row[key]) for key in ("door_names", "hall_names")}
+    return Seen(**{**dict(row), **names})
 
 
 # With this condition the query uses the index of a person's open stays.
@@ -140,9 +135,9 @@ def _awaited(db: Connection, row: Row) -> Awaited:
         why=row["why"],
         at=row["at"],
         session_id=row["session_id"],
-        session_titles=_names(row["titles"]),
+        session_titles=shared_names(row["titles"]),
         hall_id=row["hall_id"],
-        hall_names=_names(row["hall_names"]),
+        hall_names=shared_names(row["hall_names"]),
         seen=None if serial is None else last_seen(db, serial),
         elsewhere=None if serial is None else _now_in(db, serial),
     )
@@ -154,10 +149,4 @@ def _now_in(db: Connection, serial: int) -> dict[str, str] | None:
         f" AND y.closed_at IS NULL AND {_OPEN} ORDER BY y.opened_at DESC, y.around LIMIT 1",
         (serial,),
     ).fetchone()
-    return None if row is None else _names(row["names"])
-
-
-@lru_cache(4096)
-def _names(text: str | None) -> dict[str, str]:
-    """Parse names from JSON. The cached result is shared: do not change it."""
-    return names_of(text) if text else {}
+    return None if row is None else shared_names(row["names"])

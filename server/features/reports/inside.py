@@ -1,11 +1,10 @@
 """Lists the people inside a hall. Each line is an open stay."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from server.core.people.attendees import whole_name
 from server.storage.connection import Connection, Row
-from server.storage.localized import names_of
+from server.storage.localized import shared_names
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,6 @@ def _inside(row: Row, named: bool) -> Inside:
         organisation=row["organisation"] if on_roster else "",
         category=row["category"],
         opened_at=row["opened_at"],
-        door_names=_names(row["door_names"]),
+        door_names=shared_names(row["door_names"]),
         around=bool(row["around"]),
     )
-
-
-@lru_cache(1024)
-def _names(text: str | None) -> dict[str, str]:
-    """Parse a door's names. The cached result is shared: do not change it."""
-    return names_of(text) if text else {}

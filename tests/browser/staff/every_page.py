@@ -32,7 +32,7 @@ from tests.server.support.stores import load
 NO_PAGES = {
     "static", "admin.home", "admin.live.stream", "admin.arrivals.stream", "admin.muster.stream",
     "admin.awaited.part", "admin.edits.doors", "admin.entries.export", "admin.entries.receipt",
-    "admin.entries.export_xlsx", "admin.acts.export", "admin.acts.export_xlsx",
+    "admin.acts.export",
     "admin.kiosks.words", "admin.people.card", "admin.people.day_card",
     "admin.uploads.sample_file", "admin.sign_on.go", "admin.sign_on.back", "desk.home.find",
     "desk.home.part", "desk.pace.part", "desk.paper.card", "phone.halls", "phone.manifest",

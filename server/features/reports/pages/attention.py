@@ -80,7 +80,6 @@ def mark() -> Response:
         _("The entry log has it."),
         back=back,
         refused=(MarkError,),
-        words=_words,
     )
 
 
@@ -88,18 +87,6 @@ def chance_words(chance: float) -> str:
     if chance < 1e-6:
         return str(_("less than 1 in %(number)s", number=i18n.decimal(1_000_000)))
     return str(_("1 in %(number)s", number=i18n.decimal(round(1 / chance))))
-
-
-def _words(error: MarkError) -> str:
-    why = {
-        attention.NO_STATE: _("choose a state."),
-        attention.NOTE_TOO_LONG: _(
-            "the note is longer than %(most)s characters.", most=attention.NOTE_CHARS_MAX
-        ),
-        attention.NOTE_MISSING: _("describe in the note how it was settled."),
-        attention.NOT_THERE: _("it no longer exists. Load the page again."),
-    }
-    return str(_("Nothing was changed: %(why)s", why=why[str(error)]))
 
 
 def _back(form: MultiDict[str, str]) -> str:
