@@ -21,6 +21,14 @@ class Code(StrEnum):
         return self in (Code.FORK, Code.AHEAD)
 
 
+class OutsideError(ValueError):
+    """A witness or time authority did not confirm the log. The text is for staff."""
+
+    def __init__(self, code: Code, words: str) -> None:
+        super().__init__(words)
+        self.code = code
+
+
 @dataclass(frozen=True)
 class OutsideFailure:
     """A problem with a witness or time authority. `who` is `authority`, or `witness ` and its

@@ -6,8 +6,7 @@ entries, and a log other than the one that kiosks, witnesses or an authority con
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,8 +31,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Claim:
+class _Claim(NamedTuple):
     size: int
     note: str
     whose: str
@@ -42,7 +40,7 @@ class _Claim:
 def problems(db: Connection, log: str) -> Iterator[str]:
     """Yield each problem as a sentence without full stop, by entry. `log` is the log's name."""
     tree, number = Tree(), 0
-    claims = sorted(_claims(db, log), key=lambda claim: claim.size)
+    claims = sorted(_claims(db, log))
     columns = ", ".join(f"s.{column}" for column in _COLUMNS)
     rows = db.execute(
         f"SELECT l.number, l.kind, l.hash, l.body, l.salt, s.received_at, {columns}"
@@ -59,8 +57,8 @@ def problems(db: Connection, log: str) -> Iterator[str]:
                 yield from _differences(row)
         tree.append(row["hash"])
         number += 1
-    for kept in claims:
-        yield from _compare(kept, tree)
+    for claim in claims:
+        yield from _compare(claim, tree)
 
 
 def _differences(row: Row) -> Iterator[str]:

@@ -223,13 +223,11 @@ def _pieces(side: _Opened, place: int) -> Iterator[bytes]:
 
 
 def _same(first: bytes, second: bytes) -> int:
+    """Return how many hashes two tiles share, from the left."""
     if first == second:
         return len(first) // 32
-    count = min(len(first), len(second)) // 32
-    for at in range(count):
-        if first[at * 32 : at * 32 + 32] != second[at * 32 : at * 32 + 32]:
-            return at
-    return count
+    shorter = min(len(first), len(second))
+    return next((at for at in range(shorter) if first[at] != second[at]), shorter) // 32
 
 
 class _Root:

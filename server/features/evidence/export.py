@@ -221,17 +221,17 @@ class _Export:
     def _write_court(self, size: int, root: bytes) -> None:
         name, key = self._event.log_name, self._event.log_key.public
         kinds = [file.partition("/")[0] for file in self._sums]
-        facts = courts.Facts(
-            event=" / ".join(self._event.settings.name.values()),
-            size=size,
-            root=root.hex(),
-            selection=self._selection.text,
-            key=signed_note.verifier_key(name, key),
-            kiosks=kinds.count("witness"),
-            witnesses=kinds.count("outside"),
-            stamps=sum(file.endswith(".tsr") for file in self._sums),
-        )
-        for file, data in courts.files(facts, self._sums).items():
+        values = {
+            "event": " / ".join(self._event.settings.name.values()),
+            "size": size,
+            "root": root.hex(),
+            "selection": self._selection.text,
+            "key": signed_note.verifier_key(name, key),
+            "kiosks": kinds.count("witness"),
+            "witnesses": kinds.count("outside"),
+            "stamps": sum(file.endswith(".tsr") for file in self._sums),
+        }
+        for file, data in courts.files(values, self._sums).items():
             self._put(file, data)
 
     def _put(self, name: str, data: bytes) -> None:

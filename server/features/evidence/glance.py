@@ -46,12 +46,6 @@ class WitnessView:
 
 
 @dataclass(frozen=True)
-class AuthorityView:
-    url: str
-    failure: OutsideFailure | None
-
-
-@dataclass(frozen=True)
 class Glance:
     """The values of the page.
 
@@ -66,7 +60,7 @@ class Glance:
     note: str
     kiosks: list[KioskView]
     witnesses: list[WitnessView]
-    authority: AuthorityView | None
+    authority: OutsideFailure | None  # The time-stamping authority's problem
     stamps: list[Stamp]
 
     @property
@@ -82,7 +76,6 @@ def glance(db: Connection, event: Event, log: Log) -> Glance:
     size, root = log.state()
     given = checkpoints.given(db, log.name)
     wrong = {failure.who: failure for failure in outside.failures(db)}
-    authority = event.settings.time_authority
     return Glance(
         size=size,
         root=root,
@@ -91,16 +84,13 @@ def glance(db: Connection, event: Event, log: Log) -> Glance:
         note="" if given is None else checkpoints.cosigned_note(db, log.name, given.note),
         kiosks=_kiosks(db),
         witnesses=_witnesses(db, event, log, wrong),
-        authority=None if authority is None else AuthorityView(authority, wrong.get(AUTHORITY)),
+        authority=wrong.get(AUTHORITY),
         stamps=stamps.stamps(db, log.name)[::-1],
     )
 
 
 def _kiosks(db: Connection) -> list[KioskView]:
-    kept = {
-        (cosignature.kiosk, cosignature.generation): cosignature
-        for cosignature in cosignatures.all_kept(db)
-    }
+    kept = {(item.kiosk, item.generation): item for item in cosignatures.all_kept(db)}
     views = []
     for row in registry.kiosks(db):
         if row.state in _STATES:

@@ -6,20 +6,11 @@ Only the last tile of each level is held in memory.
 from collections.abc import Callable
 
 from badges.transparency.merkle import Tree
+from server.features.evidence.verify import TILE, tile_name
 
-TILE = 256
 ENTRY_BYTES_MAX = 0xFFFF  # A bundle gives each entry's length in two bytes.
 
 Write = Callable[[str, bytes], None]
-
-
-def tile_name(kind: str, index: int, width: int) -> str:
-    """Return the path of a tile, or of an entry bundle where `kind` is `entries`."""
-    digits = str(index)
-    digits = digits.zfill((len(digits) + 2) // 3 * 3)
-    parts = [digits[at : at + 3] for at in range(0, len(digits), 3)]
-    path = "/".join([f"x{part}" for part in parts[:-1]] + parts[-1:])
-    return f"tile/{kind}/{path}" + ("" if width == TILE else f".p/{width}")
 
 
 class TileWriter:

@@ -41,6 +41,11 @@ class Filter:
     act: Act | None = None
 
     @property
+    def period(self) -> tuple[int, int]:
+        since, until = self.since, self.until
+        return 0 if since is None else since, 2**62 if until is None else until
+
+    @property
     def wants_scans(self) -> bool:
         return self.act is None and self.what in (None, SCAN, *remarks.KINDS)
 
@@ -133,12 +138,8 @@ def _numbers(db: Connection, wanted: Filter, where: _Range) -> tuple[list[int], 
             hall_id=wanted.hall_id, kiosk=wanted.kiosk, act=kind, since=wanted.since,
             until=wanted.until,
         )  # fmt: skip
-        numbers = list(
-            islice(
-                finding.numbers(db, scans, where.start, where.end, upwards=where.upwards),
-                where.rows,
-            )
-        )
+        in_order = finding.numbers(db, scans, where.start, where.end, upwards=where.upwards)
+        numbers = list(islice(in_order, where.rows))
         matching |= set(numbers)
         if len(numbers) == where.rows:
             # The page ends with the last of these at the latest, so the other searches stop there.
@@ -199,12 +200,10 @@ def _bounds(db: Connection, kind: str, index: str, wanted: Filter) -> tuple[int,
     """
     if wanted.since is None and wanted.until is None:
         return 0, entry_log.size(db)
-    since = 0 if wanted.since is None else wanted.since
-    until = 2**62 if wanted.until is None else wanted.until
     first, last = db.execute(
         f"SELECT MIN(number), MAX(number) FROM leaf {dialect.by_index(index)}"
         f" WHERE {kind} AND at >= ? AND at < ?",
-        (since, until),
+        wanted.period,
     ).fetchone()
     return (0, -1) if first is None else (first, last)
 
@@ -237,12 +236,8 @@ def _others(
 
 
 def _meant(db: Connection, kind: str, wanted: Filter, rows: Sequence[Sequence[int]]) -> list[int]:
-    numbers = [
-        number
-        for number, at in rows
-        if (wanted.since is None or at >= wanted.since)
-        and (wanted.until is None or at < wanted.until)
-    ]
+    since, until = wanted.period
+    numbers = [number for number, at in rows if since <= at < until]
     if wanted.hall_id is None and wanted.kiosk is None:
         return numbers
     if kind == INFERRED:

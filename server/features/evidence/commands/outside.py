@@ -39,9 +39,7 @@ def confirm(event: Event, database: Database, log: Log) -> None:
 
 
 def read_stamp(answer: bytes, message: bytes, certificates: bytes) -> str:
-    """Return the stamp's signer and time as text. Raises StampError, a ValueError, where the stamp
-    is invalid.
-    """
+    """Return the stamp's signer and time as text. Raises OutsideError for an invalid stamp."""
     trusted = authority.Authority("", authority.certificates_of(certificates, "the certificates"))
     verified = authority.verify(answer, message, trusted)
     at = datetime.fromtimestamp(verified.stamped_at // 1000, UTC)

@@ -19,7 +19,7 @@ from server.features.evidence import timeline
 from server.features.evidence.timeline import Filter
 from server.web import auth, i18n
 from server.web.about import about
-from server.web.forms import Asked, Field, one_of, read_filter, whole
+from server.web.forms import Asked, Field, listed, one_of, read_filter, whole
 from server.web.services import services
 
 blueprint = Blueprint("log", __name__, url_prefix="/admin/log")
@@ -109,7 +109,12 @@ def integrity() -> str:
         summary = glances.glance(db, here.event, here.log)
     note, _proof = here.log.checkpoint(0)
     return render_template(
-        "log/integrity.html", log=summary, note=note, failures=FAILURES, now=here.now()
+        "log/integrity.html",
+        log=summary,
+        note=note,
+        authority_url=here.event.settings.time_authority,
+        failures=FAILURES,
+        now=here.now(),
     )
 
 
@@ -125,8 +130,6 @@ def _words(names: act_words.Names, halls: list[store.HallRow]) -> dict[str, obje
 
 
 def _asked(given: Mapping[str, str]) -> Asked[Filter]:
-    choose = _("Choose from the list.")
-    listed = partial(Field, problem=choose)
     fields = {
         "day": Field("day", _day, _("A date, such as 2026-05-04.")),
         "hall": listed("hall_id", whole),

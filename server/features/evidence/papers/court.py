@@ -5,26 +5,12 @@ independent tools.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
-class Facts:
-    """Values for the texts. `kiosks`, `witnesses` and `stamps` are counts."""
-
-    event: str
-    size: int
-    root: str
-    selection: str
-    key: str
-    kiosks: int
-    witnesses: int
-    stamps: int
-
-
-def files(facts: Facts, sums: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the folder's files by name. `sums` are the SHA-256 of the export's other files."""
-    values = facts.__dict__
+def files(values: Mapping[str, object], sums: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the folder's files by name. `values` fill the texts' placeholders; `sums` are the
+    SHA-256 of the export's other files.
+    """
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
     return {
         "court/EVIDENCE.en.txt": _ENGLISH.format_map(values).encode(),

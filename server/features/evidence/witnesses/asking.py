@@ -16,7 +16,7 @@ from badges.transparency.witnessing import (
 )
 from server.core.entry_log.checkpoints import Cosigned, Given
 from server.core.entry_log.entry_log import Log
-from server.core.entry_log.outside import Code
+from server.core.entry_log.outside import Code, OutsideError
 from server.core.event.settings import EventSettings
 from server.core.outgoing.posting import Reply, Send
 
@@ -54,16 +54,8 @@ def witnesses(settings: EventSettings) -> list[Witness]:
     return asked
 
 
-class RefusedError(Exception):
-    """A witness did not cosign. The text is for staff."""
-
-    def __init__(self, code: Code, words: str) -> None:
-        super().__init__(words)
-        self.code = code
-
-
 def check_kept(log: Log, kept: Cosigned) -> None:
-    """Raise RefusedError if this witness cosigned a different log. Needs no
+    """Raise OutsideError if this witness cosigned a different log. Needs no
     request.
     """
     try:
@@ -71,7 +63,7 @@ def check_kept(log: Log, kept: Cosigned) -> None:
     except (ValueError, IndexError):
         root = b""  # The database was altered and the note is malformed.
     if kept.size <= log.size() and not log.has(kept.size, root):
-        raise RefusedError(
+        raise OutsideError(
             Code.FORK, f"it cosigned another log of {kept.size} entries than this one"
         )
 
@@ -81,11 +73,11 @@ def ask(
 ) -> Cosigned:
     """Return the witness's cosignature of the checkpoint. `kept` is its last one.
 
-    If it has cosigned a newer one than `given`, it is asked for the newest. Raises RefusedError.
+    If it has cosigned a newer one than `given`, it is asked for the newest. Raises OutsideError.
     """
     cosigned_size = 0 if kept is None else kept.size
     if cosigned_size > log.size():
-        raise RefusedError(Code.AHEAD, _AHEAD.format(cosigned_size, log.size()))
+        raise OutsideError(Code.AHEAD, _AHEAD.format(cosigned_size, log.size()))
     if cosigned_size > given.size:
         given = replace(given, size=log.size(), note=log.note(log.size()))
     set_back_at = None if kept is None else kept.set_back_at
@@ -100,14 +92,14 @@ def ask(
         reply = _send(send, witness, log, cosigned_size, given)
     if reply.status == 409:
         _told_size(reply, cosigned_size, given, log)
-        raise RefusedError(Code.WRONG, "it names another size each time")
+        raise OutsideError(Code.WRONG, "it names another size each time")
     _check_status(reply)
     try:
         line, time_s = read_cosignature(reply.body, witness.name, witness.public, given.note)
     except NoteError as error:
-        raise RefusedError(Code.WRONG, f"its cosignature is wrong: {error}") from None
+        raise OutsideError(Code.WRONG, f"its cosignature is wrong: {error}") from None
     if abs(time_s * 1000 - now) > CLOCK_MS:
-        raise RefusedError(Code.WRONG, "by its clock, or by this one, it cosigned at another time")
+        raise OutsideError(Code.WRONG, "by its clock, or by this one, it cosigned at another time")
     note = given.note + line
     return Cosigned(witness.name, given.size, note, time_s * 1000, now, set_back_at)
 
@@ -117,12 +109,12 @@ def _send(send: Send, witness: Witness, log: Log, cosigned_size: int, given: Giv
     body = Submission(cosigned_size, proof, given.note).encoded()
     reply = send(witness.call, body, _HEADERS, ANSWER_BYTES_MAX)
     if reply.too_long:
-        raise RefusedError(Code.WRONG, "its answer is too long")
+        raise OutsideError(Code.WRONG, "its answer is too long")
     return reply
 
 
 def _told_size(reply: Reply, cosigned_size: int, given: Given, log: Log) -> int:
-    """Return how many entries the witness has cosigned. Raises RefusedError if asking again makes
+    """Return how many entries the witness has cosigned. Raises OutsideError if asking again makes
     no sense.
     """
     try:
@@ -132,15 +124,15 @@ def _told_size(reply: Reply, cosigned_size: int, given: Given, log: Log) -> int:
         if cosigned_size == given.size:
             stated_size = cosigned_size
         else:
-            raise RefusedError(Code.WRONG, "it names no size") from None
+            raise OutsideError(Code.WRONG, "it names no size") from None
     if stated_size == cosigned_size:
         if cosigned_size == given.size:
-            raise RefusedError(
+            raise OutsideError(
                 Code.FORK, f"it cosigned another log of {cosigned_size} entries under this name"
             )
-        raise RefusedError(Code.WRONG, f"it refuses {cosigned_size} entries, and names the same")
+        raise OutsideError(Code.WRONG, f"it refuses {cosigned_size} entries, and names the same")
     if stated_size > log.size():
-        raise RefusedError(Code.AHEAD, _AHEAD.format(stated_size, log.size()))
+        raise OutsideError(Code.AHEAD, _AHEAD.format(stated_size, log.size()))
     return stated_size
 
 
@@ -148,9 +140,9 @@ def _check_status(reply: Reply) -> None:
     if reply.status == 200:
         return
     if reply.status in (403, 404):
-        raise RefusedError(
+        raise OutsideError(
             Code.UNKNOWN, f"it does not know this log and its key (status {reply.status})"
         )
     if reply.status == 422:
-        raise RefusedError(Code.FORK, "it claims to have cosigned a log with a different beginning")
-    raise RefusedError(Code.AWAY, reply.words)
+        raise OutsideError(Code.FORK, "it claims to have cosigned a log with a different beginning")
+    raise OutsideError(Code.AWAY, reply.words)

@@ -21,7 +21,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from server.core.entry_log.outside import Code
+from server.core.entry_log.outside import Code, OutsideError
 from server.core.outgoing.posting import Send
 
 ANSWER_BYTES_MAX = 64 * 1024
@@ -32,14 +32,6 @@ _CERTIFICATES = 0xA0  # Tag of the certificates in the signed data (RFC 5652, 5.
 # OpenSSL's reason in the library's error messages.
 _FOUND = re.compile(r'(?:reason: "|Verify error: *)([^"]+)"')
 _SHA512 = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.3")
-
-
-class StampError(ValueError):
-    """There is no stamp, or it is invalid. The text is for staff."""
-
-    def __init__(self, code: Code, words: str) -> None:
-        super().__init__(words)
-        self.code = code
 
 
 @dataclass(frozen=True)
@@ -60,31 +52,31 @@ class Verified:
 
 
 def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
-    """Read the authority's root and intermediate certificates. Raises StampError."""
+    """Read the authority's root and intermediate certificates. Raises OutsideError."""
     try:
         with path.open("rb") as file:
             raw = file.read(CA_BYTES_MAX)
     except OSError as error:
-        raise StampError(
+        raise OutsideError(
             Code.SETTINGS, f"time_authority_ca: {path} can't be read: {error.strerror}"
         ) from None
     return certificates_of(raw, f"time_authority_ca: {path}")
 
 
 def certificates_of(pem: bytes, place: str) -> tuple[x509.Certificate, ...]:
-    """Read PEM certificates, among them a root. Raises StampError that names their `place`."""
+    """Read PEM certificates, among them a root. Raises OutsideError that names their `place`."""
     try:
         certificates = x509.load_pem_x509_certificates(pem)
     except ValueError:
-        raise StampError(Code.SETTINGS, f"{place} can't be read as PEM certificates") from None
+        raise OutsideError(Code.SETTINGS, f"{place} can't be read as PEM certificates") from None
     if not any(certificate.issuer == certificate.subject for certificate in certificates):
-        raise StampError(Code.SETTINGS, f"{place} has no root certificate")
+        raise OutsideError(Code.SETTINGS, f"{place} has no root certificate")
     return tuple(certificates)
 
 
 def ask(send: Send, authority: Authority, note: str) -> tuple[bytes, Verified]:
     """Request a stamp over a checkpoint's note. Return the authority's whole answer, and its facts.
-    Raises StampError.
+    Raises OutsideError.
     """
     message = note.encode()
     request = TimestampRequestBuilder(message, HashAlgorithm.SHA512, nonce=True).build()
@@ -93,9 +85,9 @@ def ask(send: Send, authority: Authority, note: str) -> tuple[bytes, Verified]:
         body = with_policy(body, authority.policy)
     reply = send(authority.url, body, _HEADERS, ANSWER_BYTES_MAX)
     if reply.status != 200:
-        raise StampError(Code.AWAY, reply.words)
+        raise OutsideError(Code.AWAY, reply.words)
     if reply.too_long:
-        raise StampError(Code.WRONG, "its answer is too long")
+        raise OutsideError(Code.WRONG, "its answer is too long")
     verified = verify(reply.body, message, authority, nonce=request.nonce)
     return reply.body, verified
 
@@ -103,7 +95,7 @@ def ask(send: Send, authority: Authority, note: str) -> tuple[bytes, Verified]:
 def verify(
     answer: bytes, message: bytes, authority: Authority, *, nonce: int | None = None
 ) -> Verified:
-    """Return the facts that the stamp in an answer proves about `message`. Raises StampError.
+    """Return the facts that the stamp in an answer proves about `message`. Raises OutsideError.
 
     The signer's certificate must lead to one of the authority's roots, be valid at the time of the
     stamp, and be for time stamps only.
@@ -111,23 +103,23 @@ def verify(
     try:
         response = decode_timestamp_response(_in_order(answer))
         if response.status != 0:
-            raise StampError(Code.WRONG, f"it refuses to stamp (status {response.status})")
+            raise OutsideError(Code.WRONG, f"it refuses to stamp (status {response.status})")
         imprint = response.tst_info.message_imprint
         if imprint.hash_algorithm != _SHA512:
-            raise StampError(Code.WRONG, "its stamp is not over SHA-512")
+            raise OutsideError(Code.WRONG, "its stamp is not over SHA-512")
         if imprint.message != hashlib.sha512(message).digest():
-            raise StampError(Code.WRONG, "its stamp is of another checkpoint")
+            raise OutsideError(Code.WRONG, "its stamp is of another checkpoint")
         if nonce is not None and response.tst_info.nonce != nonce:
-            raise StampError(Code.WRONG, "its stamp is an old one, not made for this request")
+            raise OutsideError(Code.WRONG, "its stamp is an old one, not made for this request")
         _builder(authority, nonce).verify(response, imprint.message)
         return Verified(_signer(response), int(response.tst_info.gen_time.timestamp() * 1000))
-    except StampError:
+    except OutsideError:
         raise
     except VerificationError as error:
-        raise StampError(Code.WRONG, f"its stamp does not hold: {_reason(error)}") from None
+        raise OutsideError(Code.WRONG, f"its stamp does not hold: {_reason(error)}") from None
     # The library raises many types for malformed input.
     except (ValueError, TypeError, OverflowError, x509.DuplicateExtension) as error:
-        raise StampError(Code.WRONG, f"its stamp is malformed ({type(error).__name__})") from None
+        raise OutsideError(Code.WRONG, f"its stamp is malformed ({type(error).__name__})") from None
 
 
 def _reason(error: VerificationError) -> str:
@@ -169,16 +161,8 @@ def _elements(content: bytes) -> list[bytes]:
 
 
 def _builder(authority: Authority, nonce: int | None) -> Verifier:
-    roots = [
-        certificate
-        for certificate in authority.certificates
-        if certificate.issuer == certificate.subject
-    ]
-    between = [
-        certificate
-        for certificate in authority.certificates
-        if certificate.issuer != certificate.subject
-    ]
+    roots = [item for item in authority.certificates if item.issuer == item.subject]
+    between = [item for item in authority.certificates if item.issuer != item.subject]
     policy = authority.policy
     return VerifierBuilder(
         policy_id=None if policy is None else x509.ObjectIdentifier(policy),

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from server.core.entry_log import checkpoints, outside
 from server.core.entry_log.checkpoints import Given
 from server.core.entry_log.entry_log import Log
-from server.core.entry_log.outside import AUTHORITY, Code
+from server.core.entry_log.outside import AUTHORITY, Code, OutsideError
 from server.core.event.calendar import day_starts
 from server.core.event.directory import Event
 from server.core.outgoing import posting
 from server.core.outgoing.posting import Send
 from server.features.evidence.witnesses import asking, authority, stamps
-from server.features.evidence.witnesses.asking import RefusedError, Witness
-from server.features.evidence.witnesses.authority import Authority, StampError
+from server.features.evidence.witnesses.asking import Witness
+from server.features.evidence.witnesses.authority import Authority
 from server.features.evidence.witnesses.stamps import Stamp
 from server.repeating import Repeating
 from server.storage.database import Database
@@ -156,7 +156,7 @@ class Confirming:
                 if kept.size == given.size:
                     return
             cosigned = asking.ask(self._send, witness, self._log, given, kept, now)
-        except RefusedError as error:
+        except OutsideError as error:
             self._note(party, error.code, str(error))
             return
         self._database.write(lambda db: checkpoints.keep_cosigned(db, name, cosigned))
@@ -192,7 +192,7 @@ class Confirming:
                 settings.time_authority_policy,
             )
             answer, verified = authority.ask(self._send, stamping, given.note)
-        except StampError as error:
+        except OutsideError as error:
             self._note(AUTHORITY, error.code, str(error))
             return
         stamp = Stamp(

@@ -60,8 +60,7 @@ def test_witnesses_and_stamps(evidence: Evidence) -> None:
     ]
     assert [one.size for one in found.stamps] == [110, 30]
     assert found.authority is not None
-    assert found.authority.failure is not None
-    assert found.authority.failure.code is Code.AWAY
+    assert found.authority.code is Code.AWAY
     assert found.unconfirmed == found.size - 110
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from server.core.entry_log.outside import Code
+from server.core.entry_log.outside import Code, OutsideError
 from server.core.outgoing import posting
 from server.features.evidence.witnesses import authority
-from server.features.evidence.witnesses.authority import Authority, StampError, read_certificates
+from server.features.evidence.witnesses.authority import Authority, read_certificates
 from tests.server.features.evidence.witnesses.time_authority import (
     NAME,
     OTHER_POLICY,
@@ -36,7 +36,7 @@ def known(tsa: TimeAuthority, policy: str | None = None, ca: Path | None = None)
 
 
 def refused(tsa: TimeAuthority, words: str, code: Code = Code.WRONG, **changes) -> None:
-    with pytest.raises(StampError, match=words) as caught:
+    with pytest.raises(OutsideError, match=words) as caught:
         authority.ask(posting.post, known(tsa, **changes), NOTE)
     assert caught.value.code is code
 
@@ -60,7 +60,7 @@ def test_a_stamp(tsa: TimeAuthority, tmp_path: Path) -> None:
 def test_an_altered_checkpoint(tsa: TimeAuthority) -> None:
     answer, _ = authority.ask(posting.post, known(tsa), NOTE)
     for other in (NOTE.replace("\n5\n", "\n6\n"), NOTE + "— w BBBB\n", NOTE.rstrip(), ""):
-        with pytest.raises(StampError, match="its stamp is of another checkpoint"):
+        with pytest.raises(OutsideError, match="its stamp is of another checkpoint"):
             authority.verify(answer, other.encode(), known(tsa))
 
 
@@ -108,7 +108,7 @@ def test_policies(tsa: TimeAuthority) -> None:
     refused(tsa, "it refuses to stamp", policy="1.2.3.4.99999")
     # An authority that stamps under another policy than requested.
     answer, _ = authority.ask(posting.post, known(tsa, POLICY), NOTE)
-    with pytest.raises(StampError, match="Policy ID mismatch"):
+    with pytest.raises(OutsideError, match="Policy ID mismatch"):
         authority.verify(answer, NOTE.encode(), known(tsa, OTHER_POLICY))
 
 
@@ -166,7 +166,7 @@ def test_a_slow_authority(tsa: TimeAuthority, monkeypatch: pytest.MonkeyPatch) -
 
 def test_nobody_is_there() -> None:
     where = Authority("http://127.0.0.1:1/tsr", ())
-    with pytest.raises(StampError, match="connection refused") as caught:
+    with pytest.raises(OutsideError, match="connection refused") as caught:
         authority.ask(posting.post, where, NOTE)
     assert caught.value.code is Code.AWAY
 
@@ -181,7 +181,7 @@ def test_certificate_files(tsa: TimeAuthority, tmp_path: Path) -> None:
         path = tmp_path / name
         if raw is not None:
             path.write_bytes(raw)
-        with pytest.raises(StampError, match=words) as caught:
+        with pytest.raises(OutsideError, match=words) as caught:
             read_certificates(path)
         assert caught.value.code is Code.SETTINGS
 
