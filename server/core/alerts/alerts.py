@@ -1,14 +1,12 @@
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from badges.i18n import Phrase, counted
 
-Value = str | int
-
 
 class Kind(StrEnum):
-    """The kinds of alerts raised in `server/core`. `server/web/alerts.py` has their texts. The
+    """The kinds of alerts raised in `server/core`. `server/web/alerts.py` names their places. The
     entry log stores the values, so they never change.
     """
 
@@ -44,9 +42,8 @@ class Alert:
     people may be waiting at a door that does not work. `since` is in Unix ms, or another number
     unique to the occurrence, or None if unknown.
 
-    `what` and `todo` are the texts. An alert of a `Kind` has `values` instead, which fill the
-    texts of `server/web/alerts.py`. `where` names the place and links to `page`, an endpoint with
-    its values.
+    `what` and `todo` are the texts: the problem and the remedy. `where` names the place and links
+    to `page`, an endpoint with its values. An alert of a `Kind` has its place from `about`.
     """
 
     kind: str
@@ -54,11 +51,10 @@ class Alert:
     grave: bool = False
     level: int = 0
     since: int | None = None
-    values: Mapping[str, Value] = field(default_factory=dict)
     what: str = ""
     todo: str = ""
     where: str = ""
-    page: tuple[str, Mapping[str, Value]] | None = None
+    page: tuple[str, Mapping[str, str | int]] | None = None
 
     @property
     def key(self) -> str:

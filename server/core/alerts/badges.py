@@ -1,5 +1,6 @@
 """Alerts on forged and copied badges within the last hour."""
 
+from badges.i18n import Phrase, counted
 from server.core.alerts.alerts import Alert, Kind
 from server.core.alerts.sources import AlertContext
 
@@ -32,11 +33,22 @@ def of_badges(context: AlertContext) -> list[Alert]:
         if row["noticed_at"] < now - RECENT_MS:
             break
         copied.setdefault(row["serial"], []).append(row["number"])
-    alerts = [
-        Alert(Kind.FORGED, str(door), level=len(set(numbers)), values={"times": len(numbers)})
-        for door, numbers in forged.items()
-    ]
+    alerts = []
+    for door, numbers in forged.items():
+        what = counted(
+            "%(num)s forged badge in an hour", "%(num)s forged badges in an hour", len(numbers)
+        )
+        todo = Phrase("Send security to the door: these badges are forged.")
+        alerts.append(Alert(Kind.FORGED, str(door), level=len(numbers), what=what, todo=todo))
     for serial, numbers in copied.items():
         times = len(set(numbers))
-        alerts.append(Alert(Kind.COPIED, str(serial), level=times, values={"times": times}))
+        what = counted(
+            "Likely a copied badge, seen %(num)s time",
+            "Likely a copied badge, seen %(num)s times",
+            times,
+        )
+        todo = Phrase(
+            "Look at both entries, ask for an ID, and reissue the badge if it was copied."
+        )
+        alerts.append(Alert(Kind.COPIED, str(serial), level=times, what=what, todo=todo))
     return alerts

@@ -2,18 +2,34 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from zoneinfo import ZoneInfo
 
 from badges.i18n import Phrase
-from server.core.alerts.alerts import Alert, Kind, steps
+from server.core.alerts.alerts import Alert, Kind, lasting, steps
 from server.core.alerts.sources import AlertContext
 from server.core.event import served
+from server.core.event.calendar import Clock
 from server.core.event.directory import Event
 
 DAY_MS = 24 * 3_600_000
 WEEK_DAYS = 7
 FRESH_MS = 60_000
 SERVER, APPLE, GOOGLE = "server", "apple", "google"
+
+
+_PLACES = {SERVER: Phrase("Server"), APPLE: "Apple Wallet", GOOGLE: "Google Wallet"}
+_REMEDIES = {
+    SERVER: Phrase(
+        "Run hallkeeper certificate install with a new certificate. Browsers and phones "
+        "refuse an expired one. Doors are not affected, since they check the server's key."
+    ),
+    APPLE: Phrase(
+        "Create a new certificate on Apple's developer site, and run hallkeeper wallet "
+        "install apple. Without it no passes can be made. Passes on phones are not "
+        "affected."
+    ),
+}
 
 
 @dataclass
@@ -40,20 +56,26 @@ class Certificates:
                 self._ends = self._look(event)
                 self._looked_at = now
             ends = self._ends
-        listed = [
-            Alert(Kind.CERTIFICATE, about, about == SERVER, values={"words": words})
-            for about, words in ends.damaged.items()
-        ]
+        listed = []
+        for about, words in ends.damaged.items():
+            what = Phrase("Certificate or key damaged: %(words)s", words=words)
+            todo = Phrase("Install it again (hallkeeper certificate, hallkeeper wallet).")
+            listed.append(Alert(Kind.CERTIFICATE, about, about == SERVER, what=what, todo=todo))
+        clock = Clock(ZoneInfo(event.settings.time_zone))
         for about, at in ends.at.items():
             left = at - now
             if left < event.settings.alert_certificate_days * DAY_MS:
                 level = steps(-left, -WEEK_DAYS * DAY_MS, -DAY_MS, 0)
                 # Doors pin the server's key; only phones check the certificate.
                 grave = left < DAY_MS and about == SERVER
-                listed.append(
-                    Alert(Kind.CERTIFICATE, about, grave, level, at, {"at": at, "ms": left})
-                )  # fmt: skip
-        return listed
+                day = clock.local(at).date().isoformat()
+                what = Phrase("Certificate has ended (%(at)s)", at=day)
+                if left > 0:
+                    time = lasting(left)
+                    what = Phrase("Certificate ends in %(time)s (%(at)s)", time=time, at=day)
+                todo = _REMEDIES[about]
+                listed.append(Alert(Kind.CERTIFICATE, about, grave, level, at, what, todo))
+        return [replace(alert, where=_PLACES[alert.about]) for alert in listed]
 
 
 class ServerCertificate(Certificates):

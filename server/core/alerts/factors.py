@@ -1,3 +1,4 @@
+from badges.i18n import Phrase, counted
 from server.core.alerts.alerts import Alert, Kind
 from server.core.alerts.sources import AlertContext
 from server.core.staff import users
@@ -20,5 +21,14 @@ def of_admins(context: AlertContext) -> list[Alert]:
     lacking = sum(not user.has_factor for user in admins)
     if not lacking:
         return []
-    values = {"lacking": lacking, "admins": len(admins)}
-    return [Alert(Kind.NO_FACTOR, "admins", level=lacking, values=values)]
+    what = counted(
+        "%(num)s of %(admins)s admins has no second factor",
+        "%(num)s of %(admins)s admins have no second factor",
+        lacking,
+        admins=len(admins),
+    )
+    todo = Phrase(
+        "Anyone who gets this password has full control. Set one up on Your account, or require "
+        "it (second_factor_roles in event.toml)."
+    )
+    return [Alert(Kind.NO_FACTOR, "admins", level=lacking, what=what, todo=todo)]

@@ -1,5 +1,9 @@
-from server.core.alerts.alerts import Alert, Kind, Value
+from zoneinfo import ZoneInfo
+
+from badges.i18n import Count, Phrase
+from server.core.alerts.alerts import Alert, Kind
 from server.core.alerts.sources import AlertContext
+from server.core.event.calendar import Clock
 from server.core.occupancy.figures import HallFigures
 from server.core.occupancy.minutes import MINUTE_MS, Trend
 from server.core.venue.session_states import HallPhase, Phase
@@ -30,8 +34,13 @@ def of_halls(context: AlertContext) -> list[Alert]:
         ends = phase.at if phase.phase is Phase.ADMITTING else None
         if ends is not None and now + full_in >= ends:
             continue
-        values = {"at": now + full_in, "in_15_min": trend.change}
-        alerts.append(Alert(Kind.FILLING, str(hall.hall_id), values=values))
+        what = Phrase(
+            "Full at %(time)s at this rate, %(people)s more in 15 min",
+            time=Clock(ZoneInfo(context.event.settings.time_zone)).minute(now + full_in),
+            people=Count(trend.change),
+        )
+        todo = Phrase("Prepare another hall or a stop at the queue before then.")
+        alerts.append(Alert(Kind.FILLING, str(hall.hall_id), what=what, todo=todo))
     return alerts
 
 
@@ -40,8 +49,40 @@ def _full(hall: HallFigures, percent: int) -> Alert:
     inside = hall.present
     level = (inside >= hall.capacity) + hall.over
     level += inside * 100 >= hall.capacity * (100 + percent) // 2
-    values: dict[str, Value] = {"inside": inside, "capacity": hall.capacity}
-    if hall.by_supervisor:
-        values |= {"by_supervisor": hall.by_supervisor, "left": hall.left_to_limit}
+    what, todo = _fullness(hall)
     grave = inside >= hall.capacity and not hall.by_supervisor
-    return Alert(Kind.FILL, str(hall.hall_id), grave, level, values=values)
+    return Alert(Kind.FILL, str(hall.hall_id), grave, level, what=what, todo=todo)
+
+
+def _fullness(hall: HallFigures) -> tuple[Phrase, Phrase]:
+    """Return the problem and the remedy of a full or nearly full hall."""
+    inside, capacity = hall.present, hall.capacity
+    if hall.by_supervisor:
+        return _beyond_capacity(hall)
+    if inside > capacity:
+        over = Count(inside - capacity)
+        return Phrase("Over capacity by %(people)s", people=over), Phrase(
+            "Stop admitting and open the exits until the number is below capacity."
+        )
+    if inside == capacity:
+        return Phrase("Full with %(people)s", people=Count(inside)), Phrase(
+            "Send people to another hall, and inform the queue. Exits free places."
+        )
+    return Phrase("%(percent)s %% full", percent=inside * 100 // capacity), Phrase(
+        "Tell the stewards where to direct people, and make sure that exits are scanned."
+    )
+
+
+def _beyond_capacity(hall: HallFigures) -> tuple[Phrase, Phrase]:
+    problem = Phrase(
+        "Full with %(capacity)s + %(people)s by supervisor",
+        capacity=Count(hall.capacity),
+        people=Count(hall.by_supervisor),
+    )
+    if not hall.left_to_limit:
+        return problem, Phrase("The legal limit is reached: admit no one, and open the exits.")
+    return problem, Phrase(
+        "Within the legal limit: supervisors may admit %(left)s more. Doors admit again by"
+        " themselves once fewer people than the capacity are inside.",
+        left=Count(hall.left_to_limit),
+    )

@@ -1,6 +1,9 @@
+from collections.abc import Iterator
+
+from badges.i18n import Phrase, counted
 from badges.wire import wire
 from badges.wire.version import OWN, WireVersion
-from server.core.alerts.alerts import Alert, Kind, Value, steps
+from server.core.alerts.alerts import Alert, Kind, lasting, steps
 from server.core.alerts.sources import AlertContext
 from server.core.event.settings import EventSettings
 from server.core.kiosks.registry import KioskRow
@@ -35,49 +38,86 @@ def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Alert]:
     if row.state != "active":
         return []
     if row.seen_at is None:
-        return [Alert(Kind.NEVER_HEARD, row.kiosk, grave=True, since=row.generation)]
+        what, todo = Phrase("Never connected"), Phrase("Start it at its door, or retire it.")
+        return [Alert(Kind.NEVER_HEARD, row.kiosk, True, 0, row.generation, what, todo)]
     silent_ms = now - row.seen_at
     if silent_ms > settings.alert_silent_s * 1000:
         level = steps(silent_ms, 5 * MINUTE_MS, 30 * MINUTE_MS)
-        values: dict[str, Value] = {"ms": silent_ms, "waiting": row.waiting}
-        return [Alert(Kind.SILENT, row.kiosk, True, level, row.seen_at, values)]
+        what = Phrase("Silent for %(time)s", time=lasting(silent_ms))
+        todo = Phrase(
+            "Check its power and network. As long as its screen works, it keeps admitting with the "
+            "places that it holds. If it is lost or stolen, fence it (Kiosks › Fence)."
+        )
+        return [Alert(Kind.SILENT, row.kiosk, True, level, row.seen_at, what, todo)]
     if not row.is_understood and row.version is not None:
-        return [Alert(Kind.VERSION, row.kiosk, grave=True, values=_versions(row.version))]
-    alerts = _from_health(row, row.health, settings) if row.health else []
+        what, todo = _versions(row.version)
+        return [Alert(Kind.VERSION, row.kiosk, grave=True, what=what, todo=todo)]
+    alerts = list(_from_health(row.kiosk, row.health, settings)) if row.health else []
     return sorted(alerts, key=lambda alert: not alert.grave)
 
 
-def _versions(kiosk: WireVersion) -> dict[str, Value]:
-    """Return which side must be updated (kiosk or server), its version, and the needed one."""
+def _versions(kiosk: WireVersion) -> tuple[Phrase, Phrase]:
+    """Return the problem and the remedy: which side must be updated, the kiosk or the server."""
     if OWN.is_too_old_for(kiosk):
-        return {"side": "server", "own": OWN.newest, "needed": kiosk.oldest}
-    return {"side": "kiosk", "own": kiosk.newest, "needed": OWN.oldest}
+        return Phrase(
+            "The server is too old for it: protocol version %(own)s, and %(needed)s is needed",
+            own=OWN.newest,
+            needed=kiosk.oldest,
+        ), Phrase("Update the server. The kiosk keeps its scans.")
+    return Phrase(
+        "Its Hallkeeper is too old: protocol version %(own)s, and %(needed)s is needed",
+        own=kiosk.newest,
+        needed=OWN.oldest,
+    ), Phrase("Install the server's version of Hallkeeper on it. It keeps its scans.")
 
 
-def _from_health(row: KioskRow, health: wire.Health, settings: EventSettings) -> list[Alert]:
-    alerts = []
+def _from_health(kiosk: str, health: wire.Health, settings: EventSettings) -> Iterator[Alert]:
+    yield from _from_camera(kiosk, health, settings)
+    skew_ms, age = health.skew_ms, health.facts_age_ms
+    if skew_ms is not None and abs(skew_ms) > SKEW_MS:
+        time, level = lasting(skew_ms), steps(abs(skew_ms), MINUTE_MS)
+        what = Phrase("Its clock is %(time)s behind", time=time)
+        if skew_ms > 0:
+            what = Phrase("Its clock is %(time)s ahead", time=time)
+        todo = Phrase("Set its clock. Entries are recorded with the difference, and stay right.")
+        yield Alert(Kind.SKEW, kiosk, level=level, what=what, todo=todo)
+    if age is not None and age > settings.alert_facts_age_s * 1000:
+        level = steps(age, 5 * MINUTE_MS, 30 * MINUTE_MS)
+        what = Phrase("Its data is %(time)s old", time=lasting(age))
+        todo = Phrase("Check its network: it does not receive revocations and closed halls.")
+        yield Alert(Kind.OLD_FACTS, kiosk, level=level, what=what, todo=todo)
+    most, queue = settings.alert_queue, health.queue
+    if queue > most:
+        level = steps(queue, 4 * most + 1, 16 * most + 1)
+        what = counted("%(num)s scan to send", "%(num)s scans to send", queue)
+        todo = Phrase("Check its network. No scan is lost; they arrive once it is back online.")
+        yield Alert(Kind.QUEUE, kiosk, level=level, what=what, todo=todo)
+    disk_mb, battery = health.disk_free_mb, health.battery_percent
+    if disk_mb is not None and disk_mb < DISK_MB:
+        what = Phrase("%(mb)s MB of disk left", mb=disk_mb)
+        todo = Phrase("Free some disk space: with a full disk it admits nobody.")
+        yield Alert(Kind.KIOSK_DISK, kiosk, True, steps(-disk_mb, -100), what=what, todo=todo)
+    if battery is not None and battery < settings.alert_battery_percent:
+        what, todo = Phrase("Battery at %(percent)s %%", percent=battery), Phrase("Plug it in.")
+        level = steps(-battery, -10, -5)
+        yield Alert(Kind.BATTERY, kiosk, battery <= 5, level, what=what, todo=todo)
 
-    def add(kind: Kind, level: int = 0, *, grave: bool = False, **values: Value) -> None:
-        alerts.append(Alert(kind, row.kiosk, grave, level, None, values))
 
+def _from_camera(kiosk: str, health: wire.Health, settings: EventSettings) -> Iterator[Alert]:
     pictures, read = health.frames_per_second, health.read_rate
     if health.camera:
-        add(Kind.CAMERA, grave=True, camera=health.camera)
+        what = Phrase("Camera: %(words)s", words=health.camera)
+        todo = Phrase("Plug the camera in again, or scan with a hand scanner meanwhile.")
+        yield Alert(Kind.CAMERA, kiosk, grave=True, what=what, todo=todo)
     elif pictures is not None and pictures < settings.alert_pictures_per_second:
-        add(Kind.SLOW_CAMERA, pictures=round(pictures))
+        what = counted(
+            "Camera gives %(num)s picture a second",
+            "Camera gives %(num)s pictures a second",
+            round(pictures),
+        )
+        todo = Phrase("Close other programs on it, and give it more light.")
+        yield Alert(Kind.SLOW_CAMERA, kiosk, what=what, todo=todo)
     elif read is not None and read * 100 < settings.alert_read_percent:
-        add(Kind.FEW_READ, percent=round(read * 100))
-    if health.skew_ms is not None and abs(health.skew_ms) > SKEW_MS:
-        add(Kind.SKEW, steps(abs(health.skew_ms), MINUTE_MS), ms=health.skew_ms)
-    age = health.facts_age_ms
-    if age is not None and age > settings.alert_facts_age_s * 1000:
-        add(Kind.OLD_FACTS, steps(age, 5 * MINUTE_MS, 30 * MINUTE_MS), ms=age)
-    if health.queue > settings.alert_queue:
-        worse = steps(health.queue, 4 * settings.alert_queue + 1, 16 * settings.alert_queue + 1)
-        add(Kind.QUEUE, worse, scans=health.queue)
-    if health.disk_free_mb is not None and health.disk_free_mb < DISK_MB:
-        add(Kind.KIOSK_DISK, steps(-health.disk_free_mb, -100), grave=True, mb=health.disk_free_mb)
-    battery = health.battery_percent
-    if battery is not None and battery < settings.alert_battery_percent:
-        add(Kind.BATTERY, steps(-battery, -10, -5), grave=battery <= 5, percent=battery)
-    return alerts
+        what = Phrase("%(percent)s %% of the codes in view were read", percent=round(read * 100))
+        todo = Phrase("Wipe the lens, and look for glare on badges or too little light.")
+        yield Alert(Kind.FEW_READ, kiosk, what=what, todo=todo)

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from badges.i18n import Phrase, joined
+from badges.i18n import N_, Phrase, joined
 from server.core.alerts.alerts import Alert, Kind, lasting
 from server.core.alerts.sources import AlertContext, RunningServer
 from server.core.event import clock
@@ -14,47 +14,66 @@ from server.storage.connection import Connection
 def of_server(context: AlertContext) -> list[Alert]:
     alerts = _of_database(context.db, context.now)
     with contextlib.suppress(OSError):
-        alerts.append(_alert("disk", disk.room(context.event.database_path).warning, grave=True))
+        alerts += _alert("disk", disk.room(context.event.database_path).warning, grave=True)
     if context.server is not None:
         alerts += _of_running(context.server)
-    return [alert for alert in alerts if alert.values["words"]]
+    return alerts
 
 
-def _alert(about: str, words: str, *, grave: bool = False) -> Alert:
-    return Alert(Kind.SERVER, about, grave, values={"words": words})
+# Titles of the alerts whose text is long.
+_TITLES = {
+    "disk": N_("The disk fills up"),
+    "no_second_disk": N_("No second disk"),
+    "backup": N_("No backup is made"),
+    "backup_acts": N_("Critical acts are not copied"),
+    "backup_disk": N_("The second disk fills up"),
+    "superseded": N_("Another server serves this event"),
+    "set_back": N_("The database was set back"),
+    "clock": N_("The clock was set"),
+}
+
+
+def _alert(about: str, words: str, *, grave: bool = False) -> list[Alert]:
+    """Return the alert, or nothing without words. A title becomes the problem, and the words the
+    remedy.
+    """
+    title = _TITLES.get(about.partition("-")[0])
+    what, todo = (Phrase(title), words) if title else (words, "")
+    where = Phrase("Server")
+    return [Alert(Kind.SERVER, about, grave, what=what, todo=todo, where=where)] if words else []
 
 
 def _of_running(server: RunningServer) -> list[Alert]:
-    alerts = []
+    alerts: list[Alert] = []
     if server.writes_fail:
         words = Phrase(
             "Some writes to the database fail. Doors continue with the places that they have,"
             " and keep their scans. The server's log has the cause."
         )
-        alerts.append(_alert("database", words, grave=True))
+        alerts += _alert("database", words, grave=True)
     backup = server.backup_status
     if backup is None:
         words = Phrase(
             "A broken disk would lose this event. Name a second one as backup_dir in the"
             " event's settings."
         )
-        alerts.append(_alert("no_second_disk", words))
+        alerts += _alert("no_second_disk", words)
     else:
-        alerts.append(_alert("backup", backup.trouble, grave=True))
-        alerts.append(_alert("backup_acts", backup.acts_trouble, grave=True))
-        alerts.append(_alert("backup_disk", backup.warning))
+        alerts += _alert("backup", backup.trouble, grave=True)
+        alerts += _alert("backup_acts", backup.acts_trouble, grave=True)
+        alerts += _alert("backup_disk", backup.warning)
     if server.superseded_by is not None:
         words = Phrase(
             "Another server now serves this event (%(server)s), so this one no longer accepts"
             " scans or grants places. Stop one of them.",
             server=server.superseded_by or "?",
         )
-        alerts.append(_alert("superseded", words, grave=True))
+        alerts += _alert("superseded", words, grave=True)
     return alerts
 
 
 def _of_database(db: Connection, now: int) -> list[Alert]:
-    alerts = []
+    alerts: list[Alert] = []
     put_back = set_back.notice(db)
     if put_back is not None and put_back.awaited:
         words = Phrase(
@@ -63,10 +82,10 @@ def _of_database(db: Connection, now: int) -> list[Alert]:
             "have.",
             kiosks=", ".join(dict.fromkeys(kiosk.kiosk for kiosk in put_back.awaited)),
         )
-        alerts.append(_alert(f"set_back-{put_back.at}", words, grave=True))
+        alerts += _alert(f"set_back-{put_back.at}", words, grave=True)
     was_set = clock.was_set(db, now)
     if was_set:
-        alerts.append(_alert(f"clock-{was_set.number}", _clock_words(was_set)))
+        alerts += _alert(f"clock-{was_set.number}", _clock_words(was_set))
     return alerts
 
 
