@@ -4,14 +4,13 @@ Starting it takes a second or two, so it stays for some minutes. It has a lower 
 server, so as not to delay the doors.
 """
 
+import multiprocessing
 import os
-import pickle
-import select
-import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 
 from badges.i18n import N_, Spoken
 from server.features.cards.designing.preview import Drawn, Job, draw
@@ -20,6 +19,8 @@ DRAW_S = 20.0  # A template may never finish
 TURN_S = 20.0
 IDLE_S = 180.0
 NICE = 5
+# A fork would copy locks held by other threads.
+_SPAWN = multiprocessing.get_context("spawn")
 
 
 class PreviewError(Spoken):
@@ -31,7 +32,8 @@ class Drawer:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: SpawnProcess | None = None
+        self._pipe: Connection
         self._timer: threading.Timer | None = None
         self._used_at = 0.0
 
@@ -40,17 +42,17 @@ class Drawer:
         if not self._lock.acquire(timeout=TURN_S):
             raise PreviewError(N_("Others are looking at cards. Try again in a moment."))
         try:
-            process = self._process or self._start()
-            try:
-                return self._ask(process, job)
-            except (OSError, EOFError, pickle.UnpicklingError):
-                self._end()
-                raise PreviewError(
-                    N_(
-                        "The card was not drawn: the drawing ended. Try again, and look at the "
-                        "template if it ends again."
-                    )
-                ) from None
+            if self._process is None:
+                self._start()
+            return self._ask(job)
+        except (OSError, EOFError):
+            self._end()
+            raise PreviewError(
+                N_(
+                    "The card was not drawn: the drawing ended. Try again, and look at the "
+                    "template if it ends again."
+                )
+            ) from None
         finally:
             self._used_at = time.monotonic()
             self._lock.release()
@@ -59,29 +61,22 @@ class Drawer:
         with self._lock:
             self._end()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "server.features.cards.designing.drawer"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
+    def _start(self) -> None:
+        self._pipe, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=_draw_all, args=(theirs,), daemon=True)
+        process.start()
+        self._process = process
+        theirs.close()
         self._watch(IDLE_S)
-        return self._process
 
-    def _ask(self, process: subprocess.Popen[bytes], job: Job) -> Drawn:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        data = pickle.dumps(job, pickle.HIGHEST_PROTOCOL)
-        process.stdin.write(len(data).to_bytes(8) + data)
-        process.stdin.flush()
-        ready, _, _ = select.select([process.stdout], [], [], DRAW_S)
-        if not ready:
+    def _ask(self, job: Job) -> Drawn:
+        self._pipe.send(job)
+        if not self._pipe.poll(DRAW_S):
             self._end()
             raise PreviewError(
                 N_("The card was not drawn within %(draw_s)s seconds."), draw_s=f"{DRAW_S:.0f}"
             )
-        drawn: Drawn = _received(process.stdout.fileno())
+        drawn: Drawn = self._pipe.recv()
         return drawn
 
     def _watch(self, wait_s: float) -> None:
@@ -104,40 +99,14 @@ class Drawer:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                with suppress(OSError):
-                    pipe.close()  # type: ignore[union-attr]  # both are pipes
+            process.join()
+            process.close()
+            self._pipe.close()
 
 
-def _received(descriptor: int) -> Drawn:
-    size = int.from_bytes(_exactly(descriptor, 8))
-    drawn: Drawn = pickle.loads(_exactly(descriptor, size))  # noqa: S301 - our own process wrote it
-    return drawn
-
-
-def _exactly(descriptor: int, size: int) -> bytes:
-    parts = []
-    while size:
-        part = os.read(descriptor, min(size, 1 << 20))
-        if not part:
-            raise EOFError
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
-
-
-def main() -> None:
+def _draw_all(pipe: Connection) -> None:
     """Draw jobs one after the other until the server ends."""
     os.nice(NICE)
     with suppress(EOFError):
         while True:
-            size = int.from_bytes(_exactly(0, 8))
-            job = pickle.loads(_exactly(0, size))  # noqa: S301 - our own server wrote it
-            data = pickle.dumps(draw(job), pickle.HIGHEST_PROTOCOL)
-            sys.stdout.buffer.write(len(data).to_bytes(8) + data)
-            sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    main()
+            pipe.send(draw(pipe.recv()))
