@@ -110,10 +110,6 @@ _MEDIA = {
 }
 
 
-class CertificateError(GarbledError):
-    """The printer's certificate differs from the first one."""
-
-
 def status_of(printer: Mapping[str, list[Value]]) -> Status:
     """Derive the status from a printer's attributes. Raises GarbledError if they lack it."""
     state = next(iter(numbers(printer, "printer-state")), 0)
@@ -446,7 +442,7 @@ class _Connection(http.client.HTTPConnection):
         self.sock = context.wrap_socket(plain, server_hostname=self._address.host)
         self.shown = hashlib.sha256(self.sock.getpeercert(binary_form=True)).hexdigest()
         if self._kept and self.shown != self._kept:
-            raise CertificateError(
+            raise GarbledError(
                 N_(
                     "The printer's certificate has changed. If the printer was replaced or "
                     "reset, an admin can accept the new certificate. Otherwise, the connection "

@@ -236,7 +236,7 @@ def test_states_and_health_are_said_in_words(pages: Pages) -> None:
     text = admin.get("/admin/kiosks/").text
     for words in (
         "Waits for its code", "Its clock is 4 s ahead", "100 MB of disk left", "0 s ago", "0.1.0",
-        "1200 scans to send", "+4.0 s", "64 %", "25 a second", "98 % read", "2 s ago",
+        "1,200 scans to send", "+4.0 s", "64 %", "25 a second", "98 % read", "2 s ago",
     ):  # fmt: skip
         assert words in text, words
     assert "generation" not in re.sub(r"<[^>]+>", "", text)

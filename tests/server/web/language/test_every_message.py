@@ -229,8 +229,8 @@ def test_pages_say_errors_in_the_language_of_the_page() -> None:
     assert [one.split(":")[0] for one in wrong] == list(CODES)
 
 
-# These errors hold a word for the page, which translates it.
-CODES = ("server/features/records/entries.py", "server/features/reports/pages/attention.py")
+# This error holds a word for the page, which translates it.
+CODES = ("server/features/records/entries.py",)
 
 
 def test_a_phrase_is_made_of_one_text() -> None:
