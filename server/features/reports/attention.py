@@ -7,6 +7,7 @@ Further denials reopen an item.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from badges.i18n import N_, Spoken
 from server.core.entry_log import entry_log
@@ -217,12 +218,7 @@ def _discrepancies(
     query, values = _numbers(kind, state)
     rows = db.execute(f"{query} LIMIT ? OFFSET ?", (*values, limit, offset)).fetchall()
     page_rows = entries.discrepancies_of(db, [row["discrepancy_id"] for row in rows])
-    things = [Thing(kind, discrepancy.discrepancy_id) for discrepancy in page_rows]
-    marks = _marks(db, things)
-    return [
-        Item(thing, marks[thing], discrepancy=discrepancy)
-        for thing, discrepancy in zip(things, page_rows, strict=True)
-    ]
+    return [_item(db, Thing(kind, row.discrepancy_id), discrepancy=row) for row in page_rows]
 
 
 def _override_numbers(state: str | None) -> tuple[str, tuple[str | int, ...]]:
@@ -238,11 +234,7 @@ def _overrides(db: Connection, state: str | None, limit: int, offset: int) -> li
     query, values = _override_numbers(state)
     rows = db.execute(f"{query} LIMIT ? OFFSET ?", (*values, limit, offset)).fetchall()
     scans = entries.entries_of(db, [row["number"] for row in rows])
-    things = [Thing(Kind.OVERRIDE, scan.number) for scan in scans]
-    marks = _marks(db, things)
-    return [
-        Item(thing, marks[thing], override=scan) for thing, scan in zip(things, scans, strict=True)
-    ]
+    return [_item(db, Thing(Kind.OVERRIDE, scan.number), override=scan) for scan in scans]
 
 
 def _denied_query(day: Day, state: str | None) -> tuple[str, tuple[str | int, ...]]:
@@ -264,13 +256,9 @@ def _denials(db: Connection, asked: Asked, limit: int, offset: int) -> list[Item
     query, values = _denied_query(asked.day, asked.state)
     rows = db.execute(f"{query} LIMIT ? OFFSET ?", (*values, limit, offset)).fetchall()
     denied = [_denied(db, row, asked.day) for row in rows]
-    things = [
-        Thing(Kind.DENIALS, person.serial, asked.day.number, person.count) for person in denied
-    ]
-    marks = _marks(db, things)
     return [
-        Item(thing, marks[thing], denied=person)
-        for thing, person in zip(things, denied, strict=True)
+        _item(db, Thing(Kind.DENIALS, person.serial, asked.day.number, person.count), denied=person)
+        for person in denied
     ]
 
 
@@ -300,24 +288,20 @@ def _denied(db: Connection, row: Row, day: Day) -> Denied:
 
 def _doors(db: Connection, asked: Asked) -> list[Item]:
     rates = denial_rates.unusual(db, asked.day.since, asked.day.until)
-    things = [Thing(Kind.DOOR, rate.door_id, rate.hour, rate.own.denied) for rate in rates]
-    marks = _marks(db, things)
-    return [
-        Item(thing, marks[thing], door=rate)
-        for thing, rate in zip(things, rates, strict=True)
-        if asked.state is None or marks[thing].state == asked.state
+    doors = [
+        _item(db, Thing(Kind.DOOR, rate.door_id, rate.hour, rate.own.denied), door=rate)
+        for rate in rates
     ]
+    return [item for item in doors if asked.state in (None, item.mark.state)]
 
 
-def _marks(db: Connection, things: Sequence[Thing]) -> dict[Thing, Mark]:
-    by_thing = {}
-    for thing in things:
-        row = db.execute(
-            "SELECT * FROM attention WHERE kind = ? AND subject = ? AND period = ?",
-            (thing.kind.stored, thing.subject, thing.period),
-        ).fetchone()
-        by_thing[thing] = OPEN if row is None else _mark(row, thing)
-    return by_thing
+def _item(db: Connection, thing: Thing, **about: Any) -> Item:
+    """Return an item with its mark. `about` sets one of the item's last four fields."""
+    row = db.execute(
+        "SELECT * FROM attention WHERE kind = ? AND subject = ? AND period = ?",
+        (thing.kind.stored, thing.subject, thing.period),
+    ).fetchone()
+    return Item(thing, OPEN if row is None else _mark(row, thing), **about)
 
 
 def _mark(row: Row, thing: Thing) -> Mark:
