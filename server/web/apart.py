@@ -132,6 +132,13 @@ class _Work:
     result: Any = None
     raised: Exception | None = None
 
+    def is_good(self, state: object) -> bool:
+        """Return whether the result is current enough. While `state` changes constantly, a result
+        may be as old as its computation took.
+        """
+        assert self.ended_at is not None
+        return self.state == state or time.monotonic() - self.ended_at < FRESH_S
+
 
 class WorkedOut:
     """Computes values on threads, and keeps the newest of each key."""
@@ -149,26 +156,16 @@ class WorkedOut:
         """
         with self._lock:
             current = self._works.get(key)
-            if current is not None and (current.ended_at is None or self._is_good(current, state)):
-                result: T | None = self._take(key, current)
+            if current is not None and (current.ended_at is None or current.is_good(state)):
+                if current.raised is not None:
+                    del self._works[key]
+                    raise current.raised
+                result: T | None = current.result
                 return result
             self._forget()
             begun = self._works[key] = _Work(state)
         threading.Thread(target=self._run, args=(begun, work), name="worked out").start()
         return None
-
-    def _is_good(self, done: _Work, state: object) -> bool:
-        """Return whether a result is current enough. While `state` changes constantly, a result
-        may be as old as its computation took.
-        """
-        assert done.ended_at is not None
-        return done.state == state or time.monotonic() - done.ended_at < FRESH_S
-
-    def _take(self, key: str, work: _Work) -> Any:
-        if work.raised is not None:
-            del self._works[key]
-            raise work.raised
-        return work.result
 
     def _forget(self) -> None:
         ended = [(work.ended_at, key) for key, work in self._works.items() if work.ended_at]

@@ -151,16 +151,21 @@ def bind_forms(token: str) -> None:
     session[_FORMS_OF] = _mark(token)
 
 
+def _has_forms() -> bool:
+    return not request.path.startswith(("/api/", "/static/", "/b/", "/pass/"))
+
+
 def check_forms() -> None:
     """Ignore a form cookie of another session."""
-    if session and session.get(_FORMS_OF, _mark("")) != _mark(token()):
+    if _has_forms() and session and session.get(_FORMS_OF, _mark("")) != _mark(token()):
         session.clear()
 
 
-def keep_forms() -> None:
+def keep_forms(response: Response) -> Response:
     """Bind a form cookie that this response creates."""
-    if session.modified and session and _FORMS_OF not in session:
+    if _has_forms() and session.modified and session and _FORMS_OF not in session:
         bind_forms(token())
+    return response
 
 
 def _mark(token: str) -> str:

@@ -91,8 +91,8 @@ def protect(app: Flask) -> None:
     )
     app.before_request(_limit_forms)  # before CSRF, which reads the form
     app.before_request(_read_body)
-    app.before_request(_check_forms)
-    app.after_request(_keep_forms)
+    app.before_request(auth.check_forms)
+    app.after_request(auth.keep_forms)
     csrf.init_app(app)
     limiter.init_app(app)
     app.after_request(_add_headers)
@@ -115,21 +115,6 @@ def style_nonce() -> str:
 @limiter.request_filter
 def of_api() -> bool:
     return request.path.startswith("/api/")
-
-
-def _has_forms() -> bool:
-    return not request.path.startswith(("/api/", "/static/", "/b/", "/pass/"))
-
-
-def _check_forms() -> None:
-    if _has_forms():
-        auth.check_forms()
-
-
-def _keep_forms(response: Response) -> Response:
-    if _has_forms():
-        auth.keep_forms()
-    return response
 
 
 def _limit_forms() -> None:

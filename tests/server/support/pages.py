@@ -68,8 +68,7 @@ class Staff:
         with app.request_context(environ):
             auth.check_forms()
             token = generate_csrf()
-            auth.keep_forms()
-            answer = app.response_class()
+            answer = auth.keep_forms(app.response_class())
             app.session_interface.save_session(app, session, answer)
         cookies = answer.headers.getlist("Set-Cookie")
         self.client._update_cookies_from_response("localhost", "/", cookies)
