@@ -11,4 +11,4 @@ def steps(here: Services) -> Sequence[Step]:
     people, printed = attendees.count_people(db), cards.count_printed(db)
     words = Phrase("%(printed)s of %(people)s printed", printed=printed, people=people)
     done = 0 < people <= printed
-    return (Step(110, N_("Cards"), words, done, "admin.cards.show"),)
+    return (Step(110, N_("Cards"), words, done, "admin.card_prints.show"),)

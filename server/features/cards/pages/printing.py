@@ -1,0 +1,117 @@
+"""The page that makes a PDF of all cards, with its progress."""
+
+from functools import partial
+from pathlib import Path
+
+from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
+from werkzeug.wrappers import Response
+
+from badges.i18n import N_
+from server.core.people import attendees, cards
+from server.core.people.cards import ORDERS, Choice
+from server.core.venue import store
+from server.features.cards import all_cards
+from server.features.cards.all_cards import Drawn
+from server.web import auth, forms, i18n
+from server.web.i18n import gettext as _
+from server.web.jobs import Job, JobError, State, jobs_of
+from server.web.services import services
+
+blueprint = Blueprint("card_prints", __name__, url_prefix="/admin/cards/print")
+
+KIND = "cards"
+LEFT_OUT_SHOWN = 20
+WHO = {
+    "not_printed": N_("Never printed"),
+    "changed": N_("Changed since the print"),
+    "all": N_("All cards"),
+}
+ORDER_WORDS = {
+    "name": N_("By name"),
+    "organisation": N_("By organisation"),
+    "category": N_("By category"),
+    "number": N_("By badge number"),
+}
+
+
+@blueprint.get("")
+@auth.allow()
+def show() -> str:
+    here = services()
+    db = here.database.reader
+    job = jobs_of(here).find(KIND)
+    drawn: Drawn | None = job.result if job and job.state is State.READY else None
+    return render_template(
+        "cards/print.html",
+        job=job,
+        drawn=drawn,
+        left_out=drawn.left_out[:LEFT_OUT_SHOWN] if drawn else (),
+        is_own=job is not None and job.by == auth.actor(),
+        people=attendees.count_people(db),
+        printed=cards.count_printed(db),
+        who=WHO,
+        orders={key: ORDER_WORDS[key] for key in ORDERS},
+        categories=store.categories(db),
+    )
+
+
+@blueprint.post("/start")
+@auth.allow()
+@auth.confirmed
+def start() -> Response:
+    here = services()
+    back = url_for("admin.card_prints.show")
+    choice = _choice()
+    work = partial(_draw, event_dir=here.event.path, choice=choice)
+    try:
+        jobs_of(here).start(KIND, auth.actor(), "cards.pdf", work)
+    except JobError as error:
+        return forms.turn_back(i18n.said(error), back)
+    return redirect(back, 303)
+
+
+@blueprint.post("/cancel")
+@auth.allow()
+def cancel() -> Response:
+    jobs_of(services()).cancel(KIND)
+    return redirect(url_for("admin.card_prints.show"), 303)
+
+
+@blueprint.post("/cards.pdf")
+@auth.allow()
+@auth.confirmed
+def download() -> Response:
+    """Send the PDF to the user who made it. The first download counts as a print."""
+    here, by = services(), auth.actor()
+    job = jobs_of(here).find(KIND)
+    if job is None or job.state is not State.READY or job.by != by:
+        return forms.turn_back(
+            _("There is no such file any more: make it again."), url_for("admin.card_prints.show")
+        )
+    if not job.taken:
+        job.taken = True
+        drawn: Drawn = job.result
+        again = here.database.write(
+            lambda db: cards.note_printed(db, drawn.printed, by=by, now=here.now())
+        )
+        if again:
+            flash(_("%(count)s of these cards were printed before.", count=again), "warn")
+    return send_file(
+        job.path, mimetype="application/pdf", as_attachment=True, download_name=job.name
+    )
+
+
+def _draw(job: Job, event_dir: Path, choice: Choice) -> Drawn:
+    return all_cards.draw(event_dir, choice, job.path, job.tell)
+
+
+def _choice() -> Choice:
+    form = request.form
+    keys = {category.key for category in store.categories(services().database.reader)}
+    category, order = form.get("category", ""), form.get("order", "")
+    return Choice(
+        categories=(category,) if category in keys else (),
+        not_printed=form.get("who") == "not_printed",
+        changed=form.get("who") == "changed",
+        order=order if order in ORDERS else "name",
+    )
