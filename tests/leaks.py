@@ -75,9 +75,9 @@ def _process_settings_are_restored() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _sqlite_locks_are_kept() -> Iterator[None]:
-    locks.found()
+    locks.taken_notes()
     yield
-    if noted := locks.found():
+    if noted := locks.taken_notes():
         pytest.fail("this drops SQLite's locks: " + ", ".join(noted), pytrace=False)
 
 

@@ -21,11 +21,13 @@ def main() -> int:
     began, answers, differing = time.monotonic(), Counter[str](), 0
     for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
         with tempfile.TemporaryDirectory() as directory:
-            found = compare(Path(directory), seed, asked.times // asked.seeds)
-        answers += found.answers
-        differing += len(found.differences)
-        sys.stdout.write(f"seed {seed}: {found.asked:,} asked, {len(found.differences)} differ\n")
-        for difference in found.differences[:SHOWN]:
+            comparison = compare(Path(directory), seed, asked.times // asked.seeds)
+        answers += comparison.answers
+        differing += len(comparison.differences)
+        sys.stdout.write(
+            f"seed {seed}: {comparison.asked:,} asked, {len(comparison.differences)} differ\n"
+        )
+        for difference in comparison.differences[:SHOWN]:
             sys.stdout.write(f"  {difference}\n")
         sys.stdout.flush()
     for name, count in answers.most_common():

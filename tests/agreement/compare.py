@@ -32,30 +32,31 @@ def compare(path: Path, seed: int, times: int) -> Compared:
 
 def compare_in(world: World, draw: random.Random, times: int) -> Compared:
     """Compare `times` random presentations in an existing world, which stays unchanged."""
-    found = Compared()
+    comparison = Compared()
     for _ in range(times):
-        _ask(world, draw, found)
-    return found
+        _ask(world, draw, comparison)
+    return comparison
 
 
-def _ask(world: World, draw: random.Random, found: Compared) -> None:
+def _ask(world: World, draw: random.Random, comparison: Compared) -> None:
     db = world.database.reader
     kiosk, serial = draw.choice(world.kiosks), draw.choice(world.serials)
     door, hall = world.doors[kiosk.name]
-    issues = [one.issue for one in issuing.badges_of(db, serial)]
+    issues = [badge.issue for badge in issuing.badges_of(db, serial)]
     issue = draw.choice((None, *issues))
     at = world.now = world.instants(draw)
     place = f"door:{door}" if draw.random() < 0.7 else f"hall:{hall}"
     person = draw.choice((f"P{world.serials.index(serial)}", badge_number(serial)))
     before = would_enter(db, world.event, person, place, at, issue=issue)
-    said = next(one for one in before.answers if door in one.doors)
+    expected = next(answer for answer in before.answers if door in answer.doors)
     text = world.badge(serial, issue, at)
     shown = kiosk.admitter.present(text, at=at, direction=Direction.ENTRY)
-    found.answers[_name(said)] += 1
-    if said.decision != shown.decision or dict(said.says) != dict(shown.explanation):
-        found.differences.append(
+    comparison.answers[_name(expected)] += 1
+    if expected.decision != shown.decision or dict(expected.says) != dict(shown.explanation):
+        comparison.differences.append(
             f"{person} issue {issue} at {place} ({door}), {at}:\n"
-            f"  before {said.decision} {said.says}\n  door   {shown.decision} {shown.explanation}"
+            f"  before {expected.decision} {expected.says}\n"
+            f"  door   {shown.decision} {shown.explanation}"
         )
     if shown.admitted:  # and out again, so that the hall is empty and the place comes back
         kiosk.admitter.present(text, at=at, direction=Direction.EXIT)

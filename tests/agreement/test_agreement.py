@@ -26,10 +26,10 @@ MUTANT_TIMES = 600  # at most, until the two differ
 @pytest.mark.parametrize("seed", SEEDS)
 def test_beforehand_as_at_the_door(tmp_path: Path, seed: int) -> None:
     times = tries(TIMES)
-    found = compare(tmp_path, seed, times)
-    assert not found.differences, "\n".join(found.differences[:3])
-    assert found.asked == times
-    assert len(found.answers) > 6, "the answers differ from one another"
+    comparison = compare(tmp_path, seed, times)
+    assert not comparison.differences, "\n".join(comparison.differences[:3])
+    assert comparison.asked == times
+    assert len(comparison.answers) > 6, "the answers differ from one another"
 
 
 def _roster_badge(db, event, holder, issue, at):
@@ -41,9 +41,9 @@ def _without(name: str) -> Callable[..., object]:
     whole = would_enter._facts
 
     def facts(*given):
-        made = whole(*given)
-        nothing = type(getattr(made, name))()
-        return replace(made, **{name: nothing})
+        complete = whole(*given)
+        nothing = type(getattr(complete, name))()
+        return replace(complete, **{name: nothing})
 
     return facts
 

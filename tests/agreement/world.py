@@ -60,15 +60,17 @@ class Kiosk:
         world.enrol(name, self.key)
         directory = world.path / name
         directory.mkdir()
-        who, root = (name, 1), world.event.root_key.public
+        identity, root = (name, 1), world.event.root_key.public
         event_id = world.event.event_id
-        self.journal = Journal(directory / "journal.db", *who, self.key, root=root,
+        self.journal = Journal(directory / "journal.db", *identity, self.key, root=root,
                                event_id=event_id)  # fmt: skip
         # The monotonic clock stands still, so that the kiosk's facts stay fresh.
         clock, still = (lambda: world.now), (lambda: 0)
-        self.replica = Replica(directory / "replica.db", *who, root, clock=clock, monotonic=still)
+        self.replica = Replica(
+            directory / "replica.db", *identity, root, clock=clock, monotonic=still
+        )
         link = Link(clock)
-        transport = AppTransport(world, Signer(*who, self.key, self.journal.next_counter))
+        transport = AppTransport(world, Signer(*identity, self.key, self.journal.next_counter))
         self._feed = Feed(self.journal, self.replica, transport, link)
         self._sync = Sync(self.journal, self.replica, transport, link, clock=clock)
         self.admitter = Admitter(self.journal, self.replica, monotonic=still)
@@ -120,16 +122,20 @@ class World:
         """
         db = self.database.reader
         days = day_starts(self.event.settings)
-        for one in day_credentials.of_attendee(db, serial) if issue is None else ():
-            newest = one.issue == attendees.attendee(db, serial).issue
-            if newest and days[one.day] <= at < days[one.day + 1]:
-                return one.credential
+        for credential in day_credentials.of_attendee(db, serial) if issue is None else ():
+            newest = credential.issue == attendees.attendee(db, serial).issue
+            if newest and days[credential.day] <= at < days[credential.day + 1]:
+                return credential.credential
         badges = issuing.badges_of(db, serial)
         if not badges:
             key = self.event.issuing_key_id
             fields = issuing.credential_of(attendees.attendee(db, serial), 1, key)
             return issue_credential(self.event.badge_keys[key], self.event.event_id, fields)
-        return next(one.credential for one in reversed(badges) if issue in (None, one.issue))
+        return next(
+            credential.credential
+            for credential in reversed(badges)
+            if issue in (None, credential.issue)
+        )
 
     def instants(self, draw: random.Random) -> int:
         """An instant: at an edge of a day or session, beside one, or anywhere."""
@@ -250,7 +256,7 @@ def _session(
 
 def _fill(db, world: World, draw: random.Random, people: int) -> None:
     """People with badges of every kind, and guests."""
-    now, codes = world.now, [one.code for one in store.categories(db)]
+    now, codes = world.now, [person.code for person in store.categories(db)]
 
     def values() -> dict[str, object]:
         days = draw.choice((*[0xFFFF] * 6, draw.randrange(32), 0b10))
@@ -260,8 +266,10 @@ def _fill(db, world: World, draw: random.Random, people: int) -> None:
     for number in range(people):
         row = {"given_name": f"Given{number}", "family_name": "Family",
                "external_id": f"P{number}", "flags": draw.choice((0, 0, 0, 1, 2, 3))}  # fmt: skip
-        one = attendees.add_attendee(db, row | values(), by="test", now=now, random=draw.randbytes)
-        world.serials.append(one.serial)
+        person = attendees.add_attendee(
+            db, row | values(), by="test", now=now, random=draw.randbytes
+        )
+        world.serials.append(person.serial)
         if number == people - 10:
             issuing.issue_missing(db, world.event, now=now, by="test")
     badged = world.serials[: people - 9]

@@ -67,9 +67,9 @@ def make(path: Path) -> dict[str, object]:
     for name in DOORS:
         forum.enrol(name)
     play(forum)
-    told = said(forum)
+    content = content_of(forum)
     forum.close()
-    return {**told, "password": password}
+    return {**content, "password": password}
 
 
 def act(forum: KeptForum, done: Callable[..., object], *given: object, **more: object) -> None:
@@ -105,7 +105,7 @@ def play(forum: KeptForum) -> None:
         main.admitter.present(text, at=forum.now, direction=Direction.ENTRY)
 
 
-def said(forum: KeptForum) -> dict[str, object]:
+def content_of(forum: KeptForum) -> dict[str, object]:
     note, _ = services_of(forum.app).log.checkpoint(0)
     counts = "SELECT decision, direction, COUNT(*) FROM scan GROUP BY 1, 2 ORDER BY 1, 2"
     states = {name: kiosk.journal.state() for name, kiosk in forum.kiosks.items()}

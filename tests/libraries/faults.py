@@ -47,19 +47,19 @@ def plain(name: str) -> str:
 
 
 def pins(text: str) -> dict[str, str]:
-    found = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)$", text, re.M)
-    return {plain(name): version for name, version in found}
+    versions = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)$", text, re.M)
+    return {plain(name): version for name, version in versions}
 
 
 def open_faults(record: Mapping[str, Any]) -> list[Open]:
     """Read the open faults. Raises TypeError or ValueError if an entry is incomplete."""
-    found = [Open(**one) for one in record.get("open", [])]
-    for one in found:
-        if one.severity not in DAYS or not one.reason.strip():
+    faults = [Open(**fault) for fault in record.get("open", [])]
+    for fault in faults:
+        if fault.severity not in DAYS or not fault.reason.strip():
             raise ValueError(
-                f"{one.library} {one.id}: write a severity of {', '.join(DAYS)}, and why"
+                f"{fault.library} {fault.id}: write a severity of {', '.join(DAYS)}, and why"
             )
-    return found
+    return faults
 
 
 def faults(report: str, pinned: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -67,40 +67,46 @@ def faults(report: str, pinned: Mapping[str, str]) -> list[tuple[str, str]]:
 
     Raises NotLookedAtError if a pin is missing or was passed over.
     """
-    told = json.loads(report)["dependencies"]
-    looked = {plain(one["name"]): one for one in told if "skip_reason" not in one}
+    dependencies = json.loads(report)["dependencies"]
+    looked = {
+        plain(library["name"]): library for library in dependencies if "skip_reason" not in library
+    }
     lacking = [name for name, version in pinned.items()
                if looked.get(name, {}).get("version") != version]  # fmt: skip
     if lacking:
         raise NotLookedAtError(", ".join(lacking))
-    return [(name, fault["id"]) for name, one in looked.items() for fault in one.get("vulns", [])]
+    return [
+        (name, fault["id"])
+        for name, library in looked.items()
+        for fault in library.get("vulns", [])
+    ]
 
 
 def problems(
-    found: Sequence[tuple[str, str]] | None,
-    known: Sequence[Open],
+    reported: Sequence[tuple[str, str]] | None,
+    written_down: Sequence[Open],
     audited: date | None,
     today: date,
 ) -> list[str]:
     """Report missed deadlines. `found` are the faults of a report, or None without a report."""
-    said = [
-        f"{one.library} has {one.id}, which was due on {one.due}"
-        for one in known
-        if one.due < today
+    lines = [
+        f"{fault_written.library} has {fault_written.id}, which was due on {fault_written.due}"
+        for fault_written in written_down
+        if fault_written.due < today
     ]
-    if found is None:
+    if reported is None:
         if audited is None:
-            return [*said, "faults were never asked for"]
+            return [*lines, "faults were never asked for"]
         if audited + timedelta(days=AUDIT_DAYS) < today:
-            return [*said, f"faults were asked for last on {audited}"]
-        return said
-    written = {(plain(one.library), one.id) for one in known}
-    said += [
+            return [*lines, f"faults were asked for last on {audited}"]
+        return lines
+    written = {(plain(fault_written.library), fault_written.id) for fault_written in written_down}
+    lines += [
         f"{name} has {fault}: take a mended version, or write it into .ci/libraries.toml"
-        for name, fault in found
+        for name, fault in reported
         if (name, fault) not in written
     ]
-    return said
+    return lines
 
 
 def main() -> int:
@@ -109,17 +115,17 @@ def main() -> int:
     report = parser.parse_args().report
     text, today = RECORD.read_text("utf-8"), datetime.now(UTC).date()
     record = tomllib.loads(text)
-    found = None
+    reported = None
     if report is not None:
         try:
-            found = faults(report.read_text("utf-8"), pins(PINS.read_text("utf-8")))
+            reported = faults(report.read_text("utf-8"), pins(PINS.read_text("utf-8")))
         except NotLookedAtError as error:
             sys.stderr.write(f"not looked at, is there a network? {error}\n")
             return 2
-    said = problems(found, open_faults(record), record.get("audited_at"), today)
-    sys.stdout.write("".join(f"{one}\n" for one in said))
-    if found is not None and not said:
+    lines = problems(reported, open_faults(record), record.get("audited_at"), today)
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    if reported is not None and not lines:
         kept = re.sub(r"\n*(# There is no `audited_at`[^\n]*|audited_at = \S+)\n", "\n", text)
         head, mark, rest = kept.partition("\n[[open]]")
         RECORD.write_text(f"{head.rstrip()}\n\naudited_at = {today}\n{mark}{rest}", "utf-8")
-    return 1 if said else 0
+    return 1 if lines else 0

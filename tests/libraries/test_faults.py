@@ -17,11 +17,11 @@ PINNED = {"flask": "3.1.0", "ruamel-yaml": "0.18"}
 
 def report(**versions: object) -> str:
     """A report of pip-audit. A version given as a list is a list of faults."""
-    told = [
+    dependencies = [
         {"name": "Flask", "version": "3.1.0", "vulns": versions.get("flask", [])},
         versions.get("ruamel") or {"name": "ruamel.yaml", "version": "0.18", "vulns": []},
     ]
-    return json.dumps({"dependencies": told, "fixes": []})
+    return json.dumps({"dependencies": dependencies, "fixes": []})
 
 
 def fault(known_at: date, severity: str = "high") -> Open:
@@ -47,7 +47,7 @@ def test_what_was_passed_over_was_not_looked_at(passed_over: dict[str, object]) 
 
 
 @pytest.mark.parametrize(
-    ("found", "known", "said"),
+    ("reported", "written_down", "problem"),
     [
         ([("flask", "CVE-1")], [], "flask has CVE-1: take a mended version"),
         ([("flask", "CVE-1")], [fault(TODAY)], ""),
@@ -58,15 +58,15 @@ def test_what_was_passed_over_was_not_looked_at(passed_over: dict[str, object]) 
     ],
 )
 def test_a_fault_is_written_down_and_mended_in_time(
-    found: list[tuple[str, str]], known: list[Open], said: str
+    reported: list[tuple[str, str]], written_down: list[Open], problem: str
 ) -> None:
-    problems = libraries.problems(found, known, None, TODAY)
-    assert len(problems) == bool(said)
-    assert said in "".join(problems)
+    problems = libraries.problems(reported, written_down, None, TODAY)
+    assert len(problems) == bool(problem)
+    assert problem in "".join(problems)
 
 
 @pytest.mark.parametrize(
-    ("audited", "said"),
+    ("audited", "lines"),
     [
         (None, ["faults were never asked for"]),
         (date(2026, 10, 26), ["faults were asked for last on 2026-10-26"]),
@@ -74,24 +74,24 @@ def test_a_fault_is_written_down_and_mended_in_time(
     ],
 )
 def test_without_a_report_the_last_one_counts_for_a_while(
-    audited: date | None, said: list[str]
+    audited: date | None, lines: list[str]
 ) -> None:
-    assert libraries.problems(None, [], audited, TODAY) == said
+    assert libraries.problems(None, [], audited, TODAY) == lines
 
 
 @pytest.mark.parametrize("change", [{"severity": "bad"}, {"reason": " "}, {"more": 1}])
 def test_a_fault_without_severity_or_reason_is_refused(change: dict[str, object]) -> None:
-    one = {"library": "a", "id": "b", "severity": "low", "known_at": TODAY, "reason": "c"}
-    libraries.open_faults({"open": [one]})
+    fault = {"library": "a", "id": "b", "severity": "low", "known_at": TODAY, "reason": "c"}
+    libraries.open_faults({"open": [fault]})
     with pytest.raises((TypeError, ValueError)):
-        libraries.open_faults({"open": [{**one, **change}]})
+        libraries.open_faults({"open": [{**fault, **change}]})
 
 
 def test_the_record_is_of_the_pins() -> None:
     record = tomllib.loads(libraries.RECORD.read_text("utf-8"))
     pinned = libraries.pins(libraries.PINS.read_text("utf-8"))
     assert len(pinned) > 100
-    named = [one.library for one in libraries.open_faults(record)] + record["behind"]
+    named = [fault.library for fault in libraries.open_faults(record)] + record["behind"]
     assert {libraries.plain(name) for name in named} <= pinned.keys()
 
 
@@ -102,23 +102,25 @@ def test_a_report_without_problems_is_noted(
     record.write_text(libraries.RECORD.read_text("utf-8"), "utf-8")
     monkeypatch.setattr(libraries, "RECORD", record)
     pinned = libraries.pins(libraries.PINS.read_text("utf-8"))
-    told = [{"name": name, "version": version, "vulns": []} for name, version in pinned.items()]
-    path.write_text(json.dumps({"dependencies": told}))
+    dependencies = [
+        {"name": name, "version": version, "vulns": []} for name, version in pinned.items()
+    ]
+    path.write_text(json.dumps({"dependencies": dependencies}))
     monkeypatch.setattr("sys.argv", ["libraries", str(path)])
     for _ in range(2):
         assert libraries.main() == 0
     noted = record.read_text("utf-8")
     assert tomllib.loads(noted)["audited_at"] == datetime.now(UTC).date()
     assert len(re.findall("^audited_at", noted, re.M)) == 1
-    path.write_text(json.dumps({"dependencies": told[1:]}))
+    path.write_text(json.dumps({"dependencies": dependencies[1:]}))
     assert libraries.main() == 2
     assert record.read_text("utf-8") == noted
 
 
 def test_the_times_are_those_of_the_document() -> None:
     text = (libraries.ROOT / "docs/security.md").read_text("utf-8")
-    said = dict(
+    days_of = dict(
         re.findall(r"^\| (exploited|critical|high|medium|low)\b[^|]*\| (\d+) days \|", text, re.M)
     )
-    assert {severity: int(days) for severity, days in said.items()} == libraries.DAYS
+    assert {severity: int(days) for severity, days in days_of.items()} == libraries.DAYS
     assert f"every {libraries.AUDIT_DAYS} days" in text

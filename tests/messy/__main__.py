@@ -32,10 +32,10 @@ def main() -> None:
             event, _ = init_event(Path(folder) / "event", _SETTINGS, now=_NOW)
             happened = []
             for step, lines in tried(case, Console(Path(folder), event)):
-                said = [line[:_LINE] + ("…" if len(line) > _LINE else "") for line in lines]
+                shortened = [line[:_LINE] + ("…" if len(line) > _LINE else "") for line in lines]
                 options = f"With `{' '.join(step.options)}`: " if step.options else ""
                 done = "Nothing changed. " if step.holds is None else ""
-                happened.append(options + done + " / ".join(said))
+                happened.append(options + done + " / ".join(shortened))
             cells = (case.file, case.messy, "<br>".join(happened))
             click.echo("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
 

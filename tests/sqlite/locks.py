@@ -20,7 +20,7 @@ FILE_LOCK, SHARED_MEMORY_LOCK = "1073741826-1073742335", "128-128"
 SUFFIXES = ("-wal", "-shm", "-journal")
 
 _databases: set[str] = set()  # the path of each file that SQLite has opened in this process
-_found: list[str] = []
+_notes: list[str] = []
 
 
 def watch() -> None:
@@ -28,10 +28,10 @@ def watch() -> None:
     sys.addaudithook(_note)
 
 
-def found() -> list[str]:
+def taken_notes() -> list[str]:
     """The notes since the last call."""
-    noted = _found.copy()
-    _found.clear()
+    noted = _notes.copy()
+    _notes.clear()
     return noted
 
 
@@ -73,7 +73,7 @@ def _look(path: str) -> None:
     for suffix in SUFFIXES:
         real = real.removesuffix(suffix)
     if real in _databases and _is_open(real) and (where := _in_product(sys._getframe(2))):
-        _found.append(f"{where} opened {path}")
+        _notes.append(f"{where} opened {path}")
 
 
 def _is_open(path: str) -> bool:

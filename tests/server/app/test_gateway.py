@@ -63,9 +63,9 @@ def echo() -> Served:
 
 
 def test_it_works(pages: Pages) -> None:
-    told = Served(pages.app).ask(Scope("GET", "/admin/sign-in", Headers(host="localhost")))
-    assert told.status == 200
-    assert b"<form" in told.answer
+    exchange = Served(pages.app).ask(Scope("GET", "/admin/sign-in", Headers(host="localhost")))
+    assert exchange.status == 200
+    assert b"<form" in exchange.answer
 
 
 def test_what_the_app_learns_of_a_request(echo: Served) -> None:
@@ -80,8 +80,8 @@ def test_what_the_app_learns_of_a_request(echo: Served) -> None:
          "content-length": "5", "x-twice": "one"}
     )  # fmt: skip
     scope = Scope("POST", "/大厅 1", headers, query_string="q=%C3%BC", client="[::1]:5000")
-    told = echo.ask(scope, b"hello")
-    assert msgspec.json.decode(told.answer) == {
+    exchange = echo.ask(scope, b"hello")
+    assert msgspec.json.decode(exchange.answer) == {
         "name": "大厅 1",
         "query": "q=%C3%BC",
         "peer": "::1",
@@ -131,18 +131,18 @@ def test_a_header_with_an_underscore_is_not_taken_for_another(event: Event, site
 
 
 def test_a_body_without_a_length_is_read_to_its_end(echo: Served) -> None:
-    told = echo.ask(Scope("POST", "/x", Headers(host="localhost")), b"0123456789" * 20_000)
-    assert len(msgspec.json.decode(told.answer)["body"]) == 200_000
+    exchange = echo.ask(Scope("POST", "/x", Headers(host="localhost")), b"0123456789" * 20_000)
+    assert len(msgspec.json.decode(exchange.answer)["body"]) == 200_000
 
 
 def test_an_answer_in_pieces_is_sent_as_it_comes(echo: Served) -> None:
-    told = echo.ask(Scope("GET", "/pieces", Headers(host="localhost")))
-    assert (told.status, told.answer, told.streamed) == (200, b"one two", True)
+    exchange = echo.ask(Scope("GET", "/pieces", Headers(host="localhost")))
+    assert (exchange.status, exchange.answer, exchange.streamed) == (200, b"one two", True)
 
 
 def test_an_answer_that_breaks_off_leaves_the_server_as_it_was(echo: Served) -> None:
-    told = echo.ask(Scope("GET", "/broken", Headers(host="localhost")))
-    assert told.answer == b"one"
+    exchange = echo.ask(Scope("GET", "/broken", Headers(host="localhost")))
+    assert exchange.answer == b"one"
     assert echo.ask(Scope("GET", "/pieces", Headers(host="localhost"))).answer == b"one two"
 
 

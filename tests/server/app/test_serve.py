@@ -115,9 +115,9 @@ def all_said(process: "Child | subprocess.Popen[bytes]") -> str:
     """Its output until it ends."""
     assert process.stdout is not None
     with process.stdout as stream:
-        said = stream.read().decode()
+        output = stream.read().decode()
     process.wait(BUSY_S)
-    return said
+    return output
 
 
 def _await_answer(server: Server) -> None:
@@ -160,10 +160,10 @@ def test_it_works(event: Event, admin_password: str) -> None:
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to supervisor and worker
         assert process.wait(BUSY_S) == 0
         assert process.stdout is not None
-        said = process.stdout.read().decode()
-    assert f"https://localhost:{server.port}/" in said
-    assert "Harbour Forum / 海港论坛" in said
-    assert said.endswith("Stop with Ctrl-C.\nStopped.\n"), said
+        output = process.stdout.read().decode()
+    assert f"https://localhost:{server.port}/" in output
+    assert "Harbour Forum / 海港论坛" in output
+    assert output.endswith("Stop with Ctrl-C.\nStopped.\n"), output
 
 
 def test_somebody_signs_in_through_the_form(shared: Server, admin_password: str) -> None:
@@ -186,7 +186,7 @@ def test_somebody_signs_in_through_the_form(shared: Server, admin_password: str)
     answer.read()
     assert answer.status == 303
     cookies = answer.headers.get_all("Set-Cookie") or []
-    named = {one.partition("=")[0]: one.partition(";")[0] for one in cookies}
+    named = {header.partition("=")[0]: header.partition(";")[0] for header in cookies}
     assert named.keys() >= {"__Host-hallkeeper", "__Host-hallkeeper-device"}
     assert shared.get("/admin/", Cookie="; ".join(named.values())).status == 200
     connection.request("POST", "/admin/sign-in", body, {**headers, "Referer": "https://x.org/"})
@@ -292,10 +292,10 @@ def test_a_killed_supervisor_takes_its_worker_along(event: Event, forks: Nursery
 
 def test_a_second_server_is_refused(shared: Server, forks: Nursery) -> None:
     second = start(shared.event, free_port(), forks)
-    said = all_said(second)
+    output = all_said(second)
     assert second.returncode == 1
-    assert f"already being served by process {shared.process.pid}" in said
-    assert "Traceback" not in said
+    assert f"already being served by process {shared.process.pid}" in output
+    assert "Traceback" not in output
     assert shared.get("/").status == 302
 
 
@@ -309,22 +309,22 @@ def test_of_two_events_that_begin_at_once_on_one_port_one_is_served(
 ) -> None:
     shutil.copytree(event.path, tmp_path / "other")
     other, port = replace(event, path=tmp_path / "other"), free_port()
-    processes = [start(one, port, forks) for one in (event, other)]
+    processes = [start(served_event, port, forks) for served_event in (event, other)]
     try:
         until(lambda: any(process.poll() is not None for process in processes))
-        (refused,) = [one for one in processes if one.poll() is not None]
-        (served,) = [one for one in processes if one is not refused]
-        said = all_said(refused)
-        assert f"can't listen on 127.0.0.1 port {port}: Address already in use" in said
-        assert "Traceback" not in said
+        (refused,) = [process for process in processes if process.poll() is not None]
+        (served,) = [process for process in processes if process is not refused]
+        output = all_said(refused)
+        assert f"can't listen on 127.0.0.1 port {port}: Address already in use" in output
+        assert "Traceback" not in output
         _await_answer(Server(served, event, port))
     finally:
-        for one in processes:
+        for process in processes:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(one.pid, signal.SIGKILL)
-            one.wait(BUSY_S)
-            assert one.stdout is not None
-            one.stdout.close()
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(BUSY_S)
+            assert process.stdout is not None
+            process.stdout.close()
 
 
 def test_a_port_that_is_taken_leaves_the_event_free(event: Event) -> None:
@@ -370,10 +370,10 @@ def test_a_spoilt_catalogue_is_said_plainly(event: Event, forks: Nursery) -> Non
     path.parent.mkdir(parents=True)
     path.write_text("nonsense", "utf-8")
     server = start(event, free_port(), forks)
-    said = all_said(server)
+    output = all_said(server)
     assert server.returncode == 1
-    assert "server.po, line 1: this is not a line of a .po file" in said
-    assert "Traceback" not in said
+    assert "server.po, line 1: this is not a line of a .po file" in output
+    assert "Traceback" not in output
 
 
 def test_many_requests_at_once(shared: Server) -> None:

@@ -72,7 +72,7 @@ class Supervised(Server):
     def worker(self) -> int:
         return children(self.process.pid)[-1]
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text()
 
     def await_new(self, old: int) -> None:
@@ -86,7 +86,7 @@ class Supervised(Server):
                 return self.get("/", timeout_s=TRY_S).status == 302
             return False
 
-        until(answers, self.said)
+        until(answers, self.output)
 
 
 @contextlib.contextmanager
@@ -123,12 +123,12 @@ def serving(event: Event, tmp_path: Path, change: str = "") -> Iterator[Supervis
         with supervised(event, tmp_path, change, NOTIFY_SOCKET=str(address)) as server:
 
             def is_ready() -> bool:
-                assert server.process.poll() is None, server.said()
+                assert server.process.poll() is None, server.output()
                 with contextlib.suppress(BlockingIOError):
                     return systemd.recv(100).startswith(b"READY=1")
                 return False
 
-            until(is_ready, server.said)
+            until(is_ready, server.output)
             systemd.close()  # Later output would not be read.
             yield server
 
@@ -148,9 +148,9 @@ def send(server: Supervised, door: FakeDoor) -> None:
     with contextlib.closing(connection):
         connection.request("POST", "/api/scans", body=body, headers=headers)
         answer = connection.getresponse()
-        said = answer.read()
-        assert answer.status == 200, said
-        door.acked = wire.decode(said, wire.ScanAnswer).acked_seq
+        reply = answer.read()
+        assert answer.status == 200, reply
+        door.acked = wire.decode(reply, wire.ScanAnswer).acked_seq
 
 
 def keep_sending(server: Supervised, door: FakeDoor, serial: int, stop: threading.Event) -> None:
@@ -182,7 +182,7 @@ def test_a_worker_that_dies_is_replaced(
                 sending = pool.submit(keep_sending, server, door, serial, stop)
                 for _ in range(times):
                     before = door.acked
-                    until(lambda: door.acked > before + 5, server.said)  # noqa: B023
+                    until(lambda: door.acked > before + 5, server.output)  # noqa: B023
                     old = server.worker
                     os.kill(old, killed_by)
                     acked = door.acked  # answered by then, or in flight
@@ -195,9 +195,9 @@ def test_a_worker_that_dies_is_replaced(
         (count,) = site.reader.execute("SELECT COUNT(*) FROM scan").fetchone()
         assert count == door.acked == len(door.records)
         assert server.process.poll() is None
-        said = server.said()
-    assert said.count(f"was killed by {killed_by.name}") == times, said
-    assert "All acknowledged data is on disk" in said
+        output = server.output()
+    assert output.count(f"was killed by {killed_by.name}") == times, output
+    assert "All acknowledged data is on disk" in output
 
 
 @pytest.mark.system
@@ -217,9 +217,9 @@ def test_a_worker_that_hangs_is_replaced_and_systemd_hears_how_it_stands(
             os.kill(old, signal.SIGSTOP)
             server.await_new(old)
             await_ended([old], BUSY_S)
-            assert f"has not answered for {HANG_S} s" in server.said()
-            assert "was ended by its supervisor" in server.said()
-            assert "memory" not in server.said()
+            assert f"has not answered for {HANG_S} s" in server.output()
+            assert "was ended by its supervisor" in server.output()
+            assert "memory" not in server.output()
             systemd.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 while True:
@@ -258,7 +258,7 @@ def test_nobody_vouches_for_a_worker_that_hangs(event: Event, tmp_path: Path) ->
         with supervised(event, tmp_path, f"{BEATS}; {late}", **named) as server:
             assert systemd.recv(100).startswith(b"READY=1")
             os.kill(server.worker, signal.SIGSTOP)
-            until(lambda: "has not answered" in server.said(), server.said)
+            until(lambda: "has not answered" in server.output(), server.output)
             systemd.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 while True:
@@ -275,16 +275,16 @@ def test_a_worker_that_fails_again_and_again_ends_the_server(event: Event, tmp_p
         for _ in range(supervise.FAILURES_MAX):
             old = server.worker
             os.kill(old, signal.SIGKILL)
-            until(lambda old=old: old not in children(server.process.pid), server.said)
+            until(lambda old=old: old not in children(server.process.pid), server.output)
             until(
                 lambda: server.process.poll() is not None or children(server.process.pid) != [],
-                server.said,
+                server.output,
             )
         assert server.process.wait(BUSY_S) == 1
-        said = server.said()
-    assert f"has failed {supervise.FAILURES_MAX} times within a minute" in said
-    assert "in 0 s" in said, "no pause was made"
-    assert "Traceback" not in said
+        output = server.output()
+    assert f"has failed {supervise.FAILURES_MAX} times within a minute" in output
+    assert "in 0 s" in output, "no pause was made"
+    assert "Traceback" not in output
 
 
 @pytest.mark.system
@@ -300,10 +300,10 @@ def test_a_server_that_never_served_says_why_and_ends(
 ) -> None:
     with supervised(event, tmp_path, change) as server:
         assert server.process.wait(BUSY_S) == 1
-        said = server.said()
-    assert why in said
-    assert "could not start" in said
-    assert "Traceback" not in said
+        output = server.output()
+    assert why in output
+    assert "could not start" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.system
@@ -319,7 +319,7 @@ def test_hup_starts_the_worker_anew_never_two_at_once(event: Event, tmp_path: Pa
             seen = max(seen, len(now))
             return bool(now) and old not in now
 
-        until(replaced, server.said)
+        until(replaced, server.output)
         assert seen == 1, "two workers would give out a hall's places twice"
         server.await_new(old)
 

@@ -14,20 +14,20 @@ closed: list[str] = []
 
 @pytest.fixture
 def app() -> Flask:
-    made = Flask(__name__)
+    flask = Flask(__name__)
     closed.clear()
 
-    @made.get("/short")
+    @flask.get("/short")
     def short() -> Response:
         response = Response("answer")
         response.call_on_close(lambda: closed.append("short"))
         return response
 
-    @made.get("/long")
+    @flask.get("/long")
     def long() -> Response:
         return Response(b"." * (WHOLE_BYTES_MAX + 1))
 
-    @made.get("/feed")
+    @flask.get("/feed")
     def feed() -> Response:
         def parts() -> Iterator[bytes]:
             yield b"one"
@@ -35,7 +35,7 @@ def app() -> Flask:
 
         return Response(parts())
 
-    @made.get("/failing")
+    @flask.get("/failing")
     def failing() -> Response:
         def parts() -> Iterator[bytes]:
             yield b"half"
@@ -45,14 +45,14 @@ def app() -> Flask:
         response.call_on_close(lambda: closed.append("failing"))
         return response
 
-    return made
+    return flask
 
 
 def answer(app: Flask, path: str, method: str = "GET") -> tuple[str, Iterable[bytes]]:
-    told: list[str] = []
+    statuses: list[str] = []
     environ = create_environ(path, method=method)
-    pieces = in_one_piece(app.wsgi_app)(environ, lambda status, *_: told.append(status))
-    return told[0], pieces
+    pieces = in_one_piece(app.wsgi_app)(environ, lambda status, *_: statuses.append(status))
+    return statuses[0], pieces
 
 
 def test_it_works(app: Flask) -> None:

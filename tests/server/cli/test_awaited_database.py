@@ -85,30 +85,30 @@ def ready(server: Supervised) -> int:
 def test_a_server_waits_for_its_database(place: Place, tmp_path: Path) -> None:
     place.cluster.stop("fast", remove=False)
     with supervised(place.event, tmp_path) as server:
-        until(lambda: "Waiting for the database" in server.said(), server.said)
+        until(lambda: "Waiting for the database" in server.output(), server.output)
         assert server.process.poll() is None
         place.cluster.start()
-        until(lambda: ready(server) == 200, server.said)
-        assert "The database is there" in server.said()
+        until(lambda: ready(server) == 200, server.output)
+        assert "The database is there" in server.output()
 
 
 def test_a_worker_that_starts_meanwhile_waits(place: Place, tmp_path: Path) -> None:
     with supervised(place.event, tmp_path) as server:
-        until(lambda: ready(server) == 200, server.said)
+        until(lambda: ready(server) == 200, server.output)
         place.cluster.stop("fast", remove=False)
-        until(lambda: ready(server) == 503, server.said)
+        until(lambda: ready(server) == 503, server.output)
         os.kill(server.worker, signal.SIGKILL)
-        until(lambda: "Waiting for the database" in server.said(), server.said)
+        until(lambda: "Waiting for the database" in server.output(), server.output)
         (waits,) = children(server.process.pid)
         place.cluster.start()
-        until(lambda: ready(server) == 200, server.said)
+        until(lambda: ready(server) == 200, server.output)
         assert children(server.process.pid) == [waits]
 
 
 def test_hanging_commits_end_no_worker(place: Place, tmp_path: Path) -> None:
     hang = {supervise.HANG_VARIABLE: str(HANG_S)}
     with supervised(place.event, tmp_path, PATIENT, **hang) as server:
-        until(lambda: ready(server) == 200, server.said)
+        until(lambda: ready(server) == 200, server.output)
         worker = server.worker
         place.hang("nobody")
         seen: set[int] = set()
@@ -118,9 +118,9 @@ def test_hanging_commits_end_no_worker(place: Place, tmp_path: Path) -> None:
             return len(seen) >= 4
 
         # Each lasts longer than a worker may stay silent.
-        until(tried_again, server.said)
+        until(tried_again, server.output)
         assert ready(server) == 503
         place.hang("")
-        until(lambda: ready(server) == 200, server.said)
+        until(lambda: ready(server) == 200, server.output)
         assert server.worker == worker
-        assert "is ended" not in server.said()
+        assert "is ended" not in server.output()

@@ -88,9 +88,9 @@ def site(database: Database) -> None:
 
 @pytest.fixture
 def app(event: Event, database: Database) -> Iterator[Flask]:
-    made = create_app(event, database, now=lambda: NOW)
-    yield made
-    close_app(made)
+    created = create_app(event, database, now=lambda: NOW)
+    yield created
+    close_app(created)
 
 
 @pytest.fixture
@@ -152,12 +152,12 @@ def test_the_programme_is_for_a_kiosk_that_asks(kiosk: Kiosk, database: Database
         )
     )
     both = f"?{wire.PROGRAMME_ASKED}&{wire.DAYS_ASKED}"
-    for query, told in (
+    for query, sent in (
         *((f"?{wire.PROGRAMME_ASKED}", True), (both, True)),
         *(("", False), ("?programme=0", False), (f"?{wire.DAYS_ASKED}", False)),
     ):
         answer = kiosk.get(f"/api/replica{query}").data
-        assert (b"starts_at" in answer) is told
+        assert (b"starts_at" in answer) is sent
         (session,) = wire.decode(answer, wire.Snapshot).sessions
         assert session.titles == {"en": "Talk"}
 
@@ -169,17 +169,17 @@ def test_day_credentials_are_for_a_kiosk_that_asks(
 
     def step(db) -> int:
         row = {"given_name": "Ann", "category": 1}
-        one = attendees.add_attendee(db, row, by="test", now=NOW, random=os.urandom)
+        person = attendees.add_attendee(db, row, by="test", now=NOW, random=os.urandom)
         issuing.issue_missing(db, event, by="test", now=NOW)
-        day_credentials.issue_day_credential(db, event, one.serial, day=0, by="test", now=NOW)
-        return one.serial
+        day_credentials.issue_day_credential(db, event, person.serial, day=0, by="test", now=NOW)
+        return person.serial
 
     serial = database.write(step)
-    for query, told in ((f"?{wire.PROGRAMME_ASKED}&{wire.DAYS_ASKED}", True), ("", False)):
+    for query, sent in ((f"?{wire.PROGRAMME_ASKED}&{wire.DAYS_ASKED}", True), ("", False)):
         answer = kiosk.get(f"/api/replica{query}").data
-        assert (b"day_credentials" in answer) is told
+        assert (b"day_credentials" in answer) is sent
         holders = wire.decode(answer, wire.Snapshot).holders
-        assert [one.serial for one in holders] == ([serial] if told else [])
+        assert [holder.serial for holder in holders] == ([serial] if sent else [])
 
 
 def test_a_kiosk_that_asks_hears_that_the_server_takes_salts(kiosk: Kiosk) -> None:
@@ -212,7 +212,7 @@ def test_a_cosignature_is_kept_where_it_is_right(
     if fault:
         assert kept == []
         return
-    assert [(one.kiosk, one.size, one.at) for one in kept] == [("west", size, NOW)]
+    assert [(row.kiosk, row.size, row.at) for row in kept] == [("west", size, NOW)]
     assert kept[0].note == note + line
 
 
@@ -268,9 +268,9 @@ def test_a_replayed_request_is_refused_and_changes_nothing(
     assert client.post("/api/scans", data=body, headers=headers).status_code == 200
     again = client.post("/api/scans", data=body, headers=headers)
     assert (again.status_code, code_of(again)) == (409, "replayed")
-    said = wire.decode(again.data, wire.ErrorAnswer).error
-    assert said.retry, "with a higher counter"
-    assert said.counter == int(headers[RequestStamp.COUNTER_HEADER])
+    error = wire.decode(again.data, wire.ErrorAnswer).error
+    assert error.retry, "with a higher counter"
+    assert error.counter == int(headers[RequestStamp.COUNTER_HEADER])
     reader = services_of(app).database.reader
     assert reader.execute("SELECT COUNT(*) FROM scan").fetchone()[0] == scans
 
@@ -386,14 +386,14 @@ def test_kiosks_hear_of_another_epoch_of_time(app: Flask, kiosk: Kiosk, database
     clock = ServerClock(database, wall=lambda: clocks["wall"], steady=lambda: clocks["steady"])
     here = services_of(app)
     keep_services(app, replace(here, clock=clock, now=lambda: clocks["wall"]))
-    told = []
+    epochs = []
     for by in (0, HOUR, 0):
         clocks["wall"] += by
         answer = wire.decode(kiosk.post(kiosk.door.batch(NOW)).data, wire.ScanAnswer)
-        told.append(answer.epoch)
+        epochs.append(answer.epoch)
         assert answer.received_at == answer.answered_at == clocks["wall"]
-    assert told[0] not in (0, told[1])
-    assert told[1] == told[2]
+    assert epochs[0] not in (0, epochs[1])
+    assert epochs[1] == epochs[2]
 
 
 class TestProof:
@@ -526,17 +526,17 @@ def test_a_gap_says_from_where_to_send(kiosk: Kiosk) -> None:
     for _ in range(3):
         kiosk.door.scan(NOW, None, decision="denied", reason="forged")
     answer = kiosk.post(kiosk.door.batch(NOW, first=3))
-    said = wire.decode(answer.data, wire.ErrorAnswer).error
-    assert (answer.status_code, said.code, said.retry) == (409, "gap", True)
-    assert "send from sequence 1" in said.message
+    error = wire.decode(answer.data, wire.ErrorAnswer).error
+    assert (answer.status_code, error.code, error.retry) == (409, "gap", True)
+    assert "send from sequence 1" in error.message
 
 
 def test_another_journal_fences_the_kiosk(kiosk: Kiosk, database: Database) -> None:
     kiosk.door.scan(NOW, None, decision="denied", reason="forged")
     kiosk.post(kiosk.door.batch(NOW))
     answer = kiosk.post(kiosk.door.batch(NOW, first_seq=1, head=bytes(32)))
-    said = wire.decode(answer.data, wire.ErrorAnswer).error
-    assert (answer.status_code, said.code, said.retry) == (409, "fork", False)
+    error = wire.decode(answer.data, wire.ErrorAnswer).error
+    assert (answer.status_code, error.code, error.retry) == (409, "fork", False)
     assert registry.kiosks(database.reader)[0].state == "fenced"
 
 

@@ -52,9 +52,9 @@ def door(pages: Pages, served: Served) -> FakeDoor:
 
 def test_it_works(pages: Pages, served: Served, door: FakeDoor) -> None:
     door.scan(NOW, pages.serial("A1"))
-    told = served.send(door, door.batch(NOW))
-    answer = wire.decode(told.answer, wire.ScanAnswer)
-    assert (told.status, answer.acked_seq, served.asked) == (200, 1, [])
+    exchange = served.send(door, door.batch(NOW))
+    answer = wire.decode(exchange.answer, wire.ScanAnswer)
+    assert (exchange.status, answer.acked_seq, served.asked) == (200, 1, [])
     assert pages.database.reader.execute("SELECT seq FROM scan").fetchall()[0][0] == 1
     here = services_of(pages.app)
     assert answer.cursor == here.hub._cursor
@@ -69,27 +69,27 @@ def test_it_answers_as_the_app_does(pages: Pages, served: Served, door: FakeDoor
     there = served.send(door, door.batch(NOW), **{"hallkeeper-digest": ""})
     assert served.asked == ["/api/scans"]
     assert wire.decode(here.answer, wire.ScanAnswer) == wire.decode(there.answer, wire.ScanAnswer)
-    said = {name.lower(): value for name, value in there.headers}
-    said.pop("content-length")  # granian writes it
-    assert dict(here.headers) == said
+    expected = {name.lower(): value for name, value in there.headers}
+    expected.pop("content-length")  # granian writes it
+    assert dict(here.headers) == expected
 
 
 def test_many_at_once_share_commits(pages: Pages, served: Served, door: FakeDoor) -> None:
     doors = [pages.kiosk(f"k{n}", a_door(pages)) for n in range(5)]
-    for one in doors:
-        assert served.send(one, one.batch(NOW)).status == 200
+    for door in doors:
+        assert served.send(door, door.batch(NOW)).status == 200
     served.asked.clear()
     exchanges = []
     talks = []
-    for one in doors:
-        one.scan(NOW, None, decision="denied", reason="forged")
-        body = wire.encode(one.batch(NOW))
-        scope, exchange = scans(one, body), Exchange(body)
+    for door in doors:
+        door.scan(NOW, None, decision="denied", reason="forged")
+        body = wire.encode(door.batch(NOW))
+        scope, exchange = scans(door, body), Exchange(body)
         exchanges.append(exchange)
         talks.append(lambda gateway, s=scope, e=exchange: gateway.__rsgi__(s, e))
     served.run(*talks)
-    answers = [wire.decode(one.answer, wire.ScanAnswer) for one in exchanges]
-    assert [one.acked_seq for one in answers] == [1] * 5
+    answers = [wire.decode(done.answer, wire.ScanAnswer) for done in exchanges]
+    assert [answer.acked_seq for answer in answers] == [1] * 5
     assert not served.asked
     size = services_of(pages.app).log.size()
     assert max(answer.mark.entries for answer in answers) == size
@@ -111,38 +111,40 @@ def a_door(pages: Pages) -> str:
 def test_what_is_not_signed_is_refused_by_the_app(
     served: Served, door: FakeDoor, changes: dict[str, str], status: int, code: str
 ) -> None:
-    told = served.send(door, door.batch(NOW), **changes)
-    assert (told.status, told.code) == (status, code)
+    exchange = served.send(door, door.batch(NOW), **changes)
+    assert (exchange.status, exchange.code) == (status, code)
     assert served.asked == ["/api/scans"]
 
 
 def test_a_digest_that_was_not_signed_proves_nothing(served: Served, door: FakeDoor) -> None:
-    told = served.send(door, door.batch(NOW), **{"hallkeeper-digest": "0" * 64})
-    assert (told.status, served.asked) == (200, ["/api/scans"]), "it is signed as earlier kiosks do"
+    exchange = served.send(door, door.batch(NOW), **{"hallkeeper-digest": "0" * 64})
+    assert (exchange.status, served.asked) == (200, ["/api/scans"]), (
+        "it is signed as earlier kiosks do"
+    )
 
 
 def test_another_body_than_the_signed_one_is_refused(served: Served, door: FakeDoor) -> None:
     body = wire.encode(door.batch(NOW))
     scope = scans(door, body)
-    told = served.ask(scope, body.replace(b'"resting":false', b'"resting":true '))
-    assert (told.status, told.code) == (401, "bad_signature")
+    exchange = served.ask(scope, body.replace(b'"resting":false', b'"resting":true '))
+    assert (exchange.status, exchange.code) == (401, "bad_signature")
 
 
 def test_a_request_made_before_is_refused(served: Served, door: FakeDoor) -> None:
     body = wire.encode(door.batch(NOW))
     scope = scans(door, body)
     assert served.ask(scope, body).status == 200
-    told = served.ask(scope, body)
-    assert (told.status, told.code) == (409, "replayed")
-    error = wire.decode(told.answer, wire.ErrorAnswer).error
+    exchange = served.ask(scope, body)
+    assert (exchange.status, exchange.code) == (409, "replayed")
+    error = wire.decode(exchange.answer, wire.ErrorAnswer).error
     assert (error.retry, error.counter) == (True, door.counter)
 
 
 def test_records_that_are_missing_are_asked_for(served: Served, door: FakeDoor) -> None:
     for _ in range(2):
         door.scan(NOW, None, decision="denied", reason="forged")
-    told = served.send(door, door.batch(NOW, 2))
-    assert (told.status, told.code) == (409, "gap")
+    exchange = served.send(door, door.batch(NOW, 2))
+    assert (exchange.status, exchange.code) == (409, "gap")
 
 
 def test_a_database_that_is_lost_is_told_at_once(
@@ -156,13 +158,13 @@ def test_a_database_that_is_lost_is_told_at_once(
 
     with monkeypatch.context() as patched:
         patched.setattr(Database, "write_then", lost)
-        told = served.send(door, door.batch(NOW))
-        error = wire.decode(told.answer, wire.ErrorAnswer).error
-        assert (told.status, error.code, error.retry) == (503, "database_away", True)
+        exchange = served.send(door, door.batch(NOW))
+        error = wire.decode(exchange.answer, wire.ErrorAnswer).error
+        assert (exchange.status, error.code, error.retry) == (503, "database_away", True)
     with monkeypatch.context() as patched:
         patched.setattr(Database, "away", True)
-        told = served.send(door, door.batch(NOW))
-        assert (told.status, told.code) == (503, "database_away")
+        exchange = served.send(door, door.batch(NOW))
+        assert (exchange.status, exchange.code) == (503, "database_away")
     assert not served.asked
     answer = wire.decode(served.send(door, door.batch(NOW)).answer, wire.ScanAnswer)
     assert answer.acked_seq == 1
@@ -178,8 +180,8 @@ def test_a_batch_that_was_taken_and_can_not_be_answered_is_sent_again(
 
     with monkeypatch.context() as patched:
         patched.setattr(Log, "checkpoint", lost)
-        told = served.send(door, door.batch(NOW))
-        assert (told.status, told.code) == (503, "database_away")
+        exchange = served.send(door, door.batch(NOW))
+        assert (exchange.status, exchange.code) == (503, "database_away")
     answer = wire.decode(served.send(door, door.batch(NOW)).answer, wire.ScanAnswer)
     assert answer.acked_seq == 1
     assert len(pages.database.reader.execute("SELECT seq FROM scan").fetchall()) == 1
@@ -187,14 +189,14 @@ def test_a_batch_that_was_taken_and_can_not_be_answered_is_sent_again(
 
 
 def test_a_forked_journal_is_fenced(pages: Pages, served: Served, door: FakeDoor) -> None:
-    told = served.send(door, door.batch(NOW, head=b"x" * 32))
-    assert (told.status, told.code) == (409, "fork")
+    exchange = served.send(door, door.batch(NOW, head=b"x" * 32))
+    assert (exchange.status, exchange.code) == (409, "fork")
     assert [row.state for row in registry.kiosks(pages.database.reader)] == ["fenced"]
 
 
 def test_a_body_that_is_no_batch_is_refused(served: Served, door: FakeDoor) -> None:
-    told = served.ask(scans(door, b"{}"), b"{}")
-    assert (told.status, told.code) == (400, "malformed")
+    exchange = served.ask(scans(door, b"{}"), b"{}")
+    assert (exchange.status, exchange.code) == (400, "malformed")
 
 
 def test_a_body_that_ends_early_is_refused(served: Served, door: FakeDoor) -> None:
@@ -212,8 +214,8 @@ def test_a_body_that_is_too_large_is_not_read(served: Served, door: FakeDoor) ->
 def test_a_backlog_is_left_to_the_app(served: Served, door: FakeDoor) -> None:
     for _ in range(LONG_BATCH + 1):
         door.scan(NOW, None, decision="denied", reason="forged")
-    told = served.send(door, door.batch(NOW))
-    assert wire.decode(told.answer, wire.ScanAnswer).acked_seq == LONG_BATCH + 1
+    exchange = served.send(door, door.batch(NOW))
+    assert wire.decode(exchange.answer, wire.ScanAnswer).acked_seq == LONG_BATCH + 1
     assert served.asked == ["/api/scans"]
 
 
@@ -232,8 +234,8 @@ def test_a_database_that_takes_nothing_is_said(
 
     monkeypatch.setattr("server.doors.scans.ingest.ingest", fail)
     pages.app.testing = False
-    told = served.send(door, door.batch(NOW))
-    assert (told.status, told.code) == (500, "failed")
+    exchange = served.send(door, door.batch(NOW))
+    assert (exchange.status, exchange.code) == (500, "failed")
     assert served.asked == ["/api/scans"]
 
 
@@ -253,7 +255,7 @@ def test_bodies_on_their_way_are_limited(
     more = Exchange(body)
 
     async def hold(gateway) -> None:
-        tasks = [asyncio.create_task(gateway.__rsgi__(*one)) for one in held]
+        tasks = [asyncio.create_task(gateway.__rsgi__(*request)) for request in held]
         await asyncio.sleep(0)
         await gateway.__rsgi__(scans(door, body), more)
         go_on.set()

@@ -44,9 +44,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def app(event: Event, site: Database, clock: Clock) -> Iterator[Flask]:
-    made = create_app(event, site, now=lambda: clock.now)
-    yield made
-    close_app(made)
+    created = create_app(event, site, now=lambda: clock.now)
+    yield created
+    close_app(created)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def people(kiosk: Kiosk, words: str, by: str = MEI) -> TestResponse:
     return post(kiosk, "/api/people", LookUp(words, by))
 
 
-def found(kiosk: Kiosk, words: str) -> list[str]:
+def names_of(kiosk: Kiosk, words: str) -> list[str]:
     return [p.holder.name for p in wire.decode(people(kiosk, words).data, Found).people]
 
 
@@ -135,7 +135,7 @@ def test_it_works(kiosk: Kiosk, site: Database) -> None:
 def test_words_are_found_in_names_and_organisations(
     kiosk: Kiosk, words: str, names: list[str]
 ) -> None:
-    assert found(kiosk, words) == names
+    assert names_of(kiosk, words) == names
 
 
 def test_twenty_at_most_and_that_there_are_more(kiosk: Kiosk, event: Event, site: Database) -> None:
@@ -150,7 +150,7 @@ def test_twenty_at_most_and_that_there_are_more(kiosk: Kiosk, event: Event, site
 
     site.write(crowd)
     site.write(search.fold)
-    assert found(kiosk, "kim") == [], "without a badge nobody can be admitted at a door"
+    assert names_of(kiosk, "kim") == [], "without a badge nobody can be admitted at a door"
     site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
     answer = wire.decode(people(kiosk, "kim").data, Found)
     assert (len(answer.people), answer.more) == (PEOPLE_MAX, True)

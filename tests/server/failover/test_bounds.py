@@ -46,23 +46,23 @@ BUSY_S = 240.0  # timeout for a busy machine
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    made = Cluster(None, "listen_addresses=127.0.0.1", port=free_port())
-    yield made
-    made.stop()
+    server = Cluster(None, "listen_addresses=127.0.0.1", port=free_port())
+    yield server
+    server.stop()
 
 
 @pytest.fixture
 def link(cluster: Cluster) -> Iterator[Link]:
-    with Link(("127.0.0.1", cluster.port)) as made:
-        yield made
+    with Link(("127.0.0.1", cluster.port)) as connected:
+        yield connected
 
 
 @pytest.fixture
 def event(tmp_path: Path, cluster: Cluster, settings: EventSettings) -> Event:
-    made, _ = init_event(
+    created, _ = init_event(
         tmp_path / "event", settings, now=NOW, postgresql=cluster.url(cluster.make())
     )
-    return made
+    return created
 
 
 @pytest.fixture
@@ -109,10 +109,10 @@ def refusal(database: Database) -> str:
     return str(raised.value)
 
 
-def found(database: Database, what: str) -> bool:
+def is_active(database: Database, condition: str) -> bool:
     """Whether PostgreSQL has such a session."""
     with database.reading() as db:
-        asked = f"SELECT COUNT(*) FROM pg_stat_activity WHERE {what}"
+        asked = f"SELECT COUNT(*) FROM pg_stat_activity WHERE {condition}"
         return int(db.execute(asked).fetchone()[0]) > 0
 
 
@@ -135,8 +135,8 @@ def test_a_write_is_given_up_and_later_ones_go_on(
     link.mend()
     until(lambda: writes(behind, "after"))
     assert not behind.away
-    assert [one.count("elsewhere") or one.count("after") for one in texts(behind)[-2:]] == [1, 1]
-    assert not any("lost" in one for one in texts(direct))
+    assert [text.count("elsewhere") or text.count("after") for text in texts(behind)[-2:]] == [1, 1]
+    assert not any("lost" in text for text in texts(direct))
 
 
 def test_a_writer_that_waits_is_told_that_the_database_is_silent(
@@ -147,7 +147,9 @@ def test_a_writer_that_waits_is_told_that_the_database_is_silent(
     behind, direct = servers
     behind.on_foreign_commit(lambda: None)
     write(behind, "before")
-    until(lambda: found(direct, "query = 'SELECT 1'"))  # The pulse by which it notices a silence.
+    until(
+        lambda: is_active(direct, "query = 'SELECT 1'")
+    )  # The pulse by which it notices a silence.
     inside, go_on = threading.Event(), threading.Event()
 
     def step(db: Connection) -> None:
@@ -161,7 +163,7 @@ def test_a_writer_that_waits_is_told_that_the_database_is_silent(
     behind._writer_connection.raw.answer_s = BUSY_S  # type: ignore[attr-defined]
     waiting: queue.SimpleQueue[object] = queue.SimpleQueue()
     behind.write_then(lambda db: None, lambda result, error: waiting.put(error))
-    until(lambda: found(direct, "wait_event_type = 'Lock'"))
+    until(lambda: is_active(direct, "wait_event_type = 'Lock'"))
     link.cut()
     assert isinstance(waiting.get(timeout=BUSY_S), LostError)
     go_on.set()
@@ -207,15 +209,15 @@ def test_the_lock_of_a_server_that_fell_silent_goes_on(
     write(direct, "meanwhile")
     go_on.set()
     assert isinstance(failed.get(timeout=BUSY_S), EngineError)
-    assert [one for one in texts(direct) if "half" in one] == []
+    assert [text for text in texts(direct) if "half" in text] == []
 
 
 def ends(db: Connection) -> tuple[list[str], bytes | None]:
     """PostgreSQL's action on a silence, and libpq's timeout in ms."""
     names = ("keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout")
-    told = [db.execute(f"SELECT current_setting('tcp_{name}')").fetchone()[0] for name in names]
-    libpq = {one.keyword.decode(): one.val for one in db.raw.pgconn.info}  # type: ignore[attr-defined]
-    return told, libpq["tcp_user_timeout"]
+    settings = [db.execute(f"SELECT current_setting('tcp_{name}')").fetchone()[0] for name in names]
+    libpq = {option.keyword.decode(): option.val for option in db.raw.pgconn.info}  # type: ignore[attr-defined]
+    return settings, libpq["tcp_user_timeout"]
 
 
 def test_both_ends_ask_whether_the_other_is_there(
@@ -231,9 +233,9 @@ def test_both_ends_ask_whether_the_other_is_there(
 
 
 def test_the_address_may_say_otherwise(event: Event, cluster: Cluster) -> None:
-    found = address_of(event.path)
-    assert found is not None
-    name = found.parameters["dbname"]
+    address = address_of(event.path)
+    assert address is not None
+    name = address.parameters["dbname"]
     url = cluster.url_by_network(name, "127.0.0.1", cluster.port)
     keep_address(event.path, Address(f"{url}?tcp_user_timeout=6000"))
     with Database(event.database_path) as database:
@@ -246,14 +248,14 @@ def test_many_rows_may_take_the_database_longer(servers: tuple[Database, Databas
 
     def step(db: Connection) -> list[int]:
         raw: Any = db.raw  # type: ignore[attr-defined]
-        found = []
+        timeouts = []
         with socket.socket(fileno=os.dup(raw.pgconn.socket)) as line:
-            what = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
-            found.append(line.getsockopt(*what))
+            option = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            timeouts.append(line.getsockopt(*option))
             with raw.rows(100):
-                found.append(line.getsockopt(*what))
-            found.append(line.getsockopt(*what))
-        return found
+                timeouts.append(line.getsockopt(*option))
+            timeouts.append(line.getsockopt(*option))
+        return timeouts
 
     assert behind.write(step) == [800, 4000, 800]
 
@@ -267,17 +269,17 @@ def test_status_says_who_has_the_turn_to_write(
         with direct.reading() as other:
             return engine_state(other, "")
 
-    found = behind.write(step)
-    assert found.writer == "127.0.0.1"
-    assert found.held_s >= 0
+    turn = behind.write(step)
+    assert turn.writer == "127.0.0.1"
+    assert turn.held_s >= 0
     with direct.reading() as db:
         assert engine_state(db, "").writer == ""
 
 
 def test_a_command_may_wait_longer(servers: tuple[Database, Database], event: Event) -> None:
     """A rewrite of a whole database is no server's statement."""
-    found = connect(event.database_path)
-    assert found.raw.answer_s is None  # type: ignore[attr-defined]
-    found.close()
+    connection = connect(event.database_path)
+    assert connection.raw.answer_s is None  # type: ignore[attr-defined]
+    connection.close()
     with servers[0].reading() as db:
         assert db.raw.answer_s == ANSWER_S  # type: ignore[attr-defined]

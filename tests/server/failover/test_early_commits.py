@@ -66,7 +66,7 @@ class Server:
             changes.publish(db, wire.NamesChanged())
             return entry_log.append(db, "act", entry_log.canonical({"text": text}), 1)
 
-        self.database.write_then(step, lambda *told: self.told.append(told), early=True)
+        self.database.write_then(step, lambda *result: self.told.append(result), early=True)
 
     def scan_until_taken(self, text: str) -> None:
         """Write it as a kiosk does that retries after a refusal."""
@@ -128,10 +128,10 @@ class TestWithoutTheStandby:
         self, database: Pair, tmp_path: Path, settings: EventSettings, parts: ExitStack
     ) -> list[Server]:
         event, _ = init_event(tmp_path / "event", settings, now=NOW, postgresql=database.url)
-        made = [Server(event.database_path, f"server {number}") for number in range(2)]
-        for one in made:
-            parts.callback(one.close)
-        return made
+        pair = [Server(event.database_path, f"server {number}") for number in range(2)]
+        for server in pair:
+            parts.callback(server.close)
+        return pair
 
     def test_nobody_is_told(self, database: Pair, servers: list[Server]) -> None:
         writes, reads = servers
@@ -145,21 +145,21 @@ class TestWithoutTheStandby:
 
         refused = Pending(lambda: reads.database.write(lambda db: 1 // 0))
         nothing = Pending(lambda: writes.database.write(lambda db: None))
-        sizes = [Pending(one.log.size) for one in servers]
+        sizes = [Pending(server.log.size) for server in servers]
         assert not reads.database.wait_for_disk(0.7)
         waiting = [refused, nothing, *sizes]
-        assert [one.result for one in waiting] == [[], [], [], []]
-        assert [(one.told, one.heard, one.hub.cursor) for one in servers] == [
+        assert [pending.result for pending in waiting] == [[], [], [], []]
+        assert [(server.told, server.heard, server.hub.cursor) for server in servers] == [
             ([], 0, servers[0].hub.cursor)
         ] * 2
 
         database.standby.start()
         assert isinstance(refused.join(), ZeroDivisionError)
         assert nothing.join() is None
-        assert [one.join() for one in sizes] == [before + 2] * 2
-        until(lambda: all(one.told for one in servers))
-        assert [one.told for one in servers] == [[(before, None)], [(before + 1, None)]]
-        until(lambda: all(one.hub.cursor > 1 for one in servers))
+        assert [size.join() for size in sizes] == [before + 2] * 2
+        until(lambda: all(server.told for server in servers))
+        assert [server.told for server in servers] == [[(before, None)], [(before + 1, None)]]
+        until(lambda: all(server.hub.cursor > 1 for server in servers))
         # Until the hung wait ends, later ones fail at once.
         until(lambda: reads.database.wait_for_disk(BUSY_S))
 
@@ -180,11 +180,13 @@ class TestWithoutTheStandby:
         assert writes.told[0][0] is None
         assert isinstance(writes.told[0][1], EngineError)
         assert isinstance(size.join(), EngineError)
-        for number, one in enumerate(servers):
-            one.scan_until_taken(f"after {number}")
-        assert [one.told[-1][0] for one in servers] == [before, before + 1]
-        assert [one.log.size() for one in servers] == [before + 2] * 2
-        assert [one.put_back for one in servers] == [[], []], "nothing that was told is lacking"
+        for number, server in enumerate(servers):
+            server.scan_until_taken(f"after {number}")
+        assert [server.told[-1][0] for server in servers] == [before, before + 1]
+        assert [server.log.size() for server in servers] == [before + 2] * 2
+        assert [server.put_back for server in servers] == [[], []], (
+            "nothing that was told is lacking"
+        )
         with reads.database.reading() as db:
             assert set_back.notice(db) is None
 

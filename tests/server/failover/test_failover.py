@@ -72,9 +72,9 @@ def await_writes(database: Database) -> None:
 
 def early_write(database: Database, step: Callable[[Connection], int]) -> None:
     """Write as a scan does, and wait for it."""
-    told: queue.SimpleQueue[object] = queue.SimpleQueue()
-    database.write_then(step, lambda result, error: told.put(error), early=True)
-    error = told.get()
+    errors: queue.SimpleQueue[object] = queue.SimpleQueue()
+    database.write_then(step, lambda result, error: errors.put(error), early=True)
+    error = errors.get()
     if isinstance(error, Exception):
         raise error
 
@@ -130,7 +130,7 @@ def test_nothing_acknowledged_is_lost(
     database = parts.enter_context(pair(synchronous=True))
     event = event_in(tmp_path, database, settings)
     servers = [parts.enter_context(Database(event.database_path)) for _ in range(2)]
-    standings = [runs.stand(one, lambda: NOW, f"server {n}") for n, one in enumerate(servers)]
+    standings = [runs.stand(server, lambda: NOW, f"server {n}") for n, server in enumerate(servers)]
     assert standings[0].run == standings[1].run, "two servers share the run"
     load = Load(servers)
     try:
@@ -227,18 +227,18 @@ def test_a_standby_that_was_behind_gives_out_nothing_until_the_doors_were_heard(
     tmp_path: Path, settings: EventSettings, parts: ExitStack, remembers: bool
 ) -> None:
     """The server knows more than the database, or it was restarted and a kiosk knows more."""
-    found = behind(tmp_path, settings, parts, remembers=remembers)
-    forum, west, east = found.forum, found.west, found.east
+    standby = behind(tmp_path, settings, parts, remembers=remembers)
+    forum, west, east = standby.forum, standby.west, standby.east
     before = east.account.granted
-    found.crowd()
+    standby.crowd()
     assert east.account.granted == before, "nothing was given out"
     notice = set_back.notice(forum.database.reader)
     forum.database.give_back()
     assert notice is not None
-    assert [one.kiosk for one in notice.awaited] == ["west"]
+    assert [kiosk.kiosk for kiosk in notice.awaited] == ["west"]
 
     west.transport.wire_cut = False
-    found.fill(west, east)
+    standby.fill(west, east)
     assert forum.inside() == CAPACITY
     assert forum.pool.awaited == frozenset()
     forum.database.give_back()
@@ -250,9 +250,9 @@ def test_a_standby_that_was_behind_is_told_everywhere_and_ends_as_the_manual_say
     """The board, `hallkeeper status` and the figures report it. The awaited kiosk is lost for good,
     so it is fenced, and two people attest how many it let in.
     """
-    found = behind(tmp_path, settings, parts, remembers=True)
-    forum, west, east = found.forum, found.west, found.east
-    found.crowd()
+    standby = behind(tmp_path, settings, parts, remembers=True)
+    forum, west, east = standby.forum, standby.west, standby.east
+    standby.crowd()
     with Pages(forum.event, forum.database, forum.now) as pages:
         board = " ".join(pages.staff("admin").get("/admin/").text.split())
         figures = pages.app.test_client().get("/metrics").text
@@ -261,22 +261,22 @@ def test_a_standby_that_was_behind_is_told_everywhere_and_ends_as_the_manual_say
     assert "hallkeeper_kiosks_awaited 1.0" in figures
     status = look(forum.database.reader, forum.event, forum.now)
     forum.database.give_back()
-    assert any("No places are granted in Hall" in one for one in status.troubles)
-    assert any("TROUBLE    No places" in one for one in lines(status, forum.now))
+    assert any("No places are granted in Hall" in line for line in status.troubles)
+    assert any("TROUBLE    No places" in line for line in lines(status, forum.now))
 
-    let_in = sum(1 for one in west.journal.newest(1_000) if one.decision == "admitted")
+    let_in = sum(1 for record in west.journal.newest(1_000) if record.decision == "admitted")
     assert let_in > 2
-    who = {"by": "user:1", "with_": "user:2", "now": forum.now}
+    staff = {"by": "user:1", "with_": "user:2", "now": forum.now}
     forum.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=forum.now))
-    found.fill(east)
+    standby.fill(east)
     assert forum.pool.awaited == {("west", 1)}, "a fence alone gives nothing free"
-    forum.database.write(lambda db: hall_control.attest(db, HALL, ("west", 1), let_in, **who))
-    found.fill(east)
+    forum.database.write(lambda db: hall_control.attest(db, HALL, ("west", 1), let_in, **staff))
+    standby.fill(east)
     assert forum.pool.awaited == frozenset()
     assert forum.inside() == CAPACITY
-    told = look(forum.database.reader, forum.event, forum.now).troubles
+    troubles = look(forum.database.reader, forum.event, forum.now).troubles
     forum.database.give_back()
-    assert not any("No places are given out" in one for one in told)
+    assert not any("No places are given out" in line for line in troubles)
 
 
 def test_after_a_promotion_the_kiosks_are_heard_first(
@@ -287,11 +287,11 @@ def test_after_a_promotion_the_kiosks_are_heard_first(
     forum = Forum(event_in(tmp_path, database, settings), tmp_path)
     parts.callback(forum.close)
     west = forum.enrol("west", heard=False)
-    told = "\n".join(lines(look(forum.database.reader, forum.event, forum.now), forum.now))
+    text = "\n".join(lines(look(forum.database.reader, forum.event, forum.now), forum.now))
     forum.database.give_back()
-    assert "standby (streaming, sync" in told
-    assert "a commit waits for one" in told
-    assert "Writers    0 waiting for their turn" in told
+    assert "standby (streaming, sync" in text
+    assert "a commit waits for one" in text
+    assert "Writers    0 waiting for their turn" in text
     figures = forum.app.test_client().get("/metrics").text
     assert "hallkeeper_database_standbys 1.0" in figures
     assert "hallkeeper_database_synchronous 1.0" in figures

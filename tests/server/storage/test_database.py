@@ -125,14 +125,14 @@ def test_listeners_tell_once_it_is_on_disk(
     monkeypatch.setattr(numbers._engine, "commits_early", True)
     monkeypatch.setattr(module, "make_durable", lambda db: order.append("on disk"))
     numbers.on_commit(lambda db: order.append("read") or (lambda: order.append("listener")))
-    told = threading.Event()
+    answered = threading.Event()
 
     def done(result: object, error: object) -> None:
         order.append(f"told {result} {error}")
-        told.set()
+        answered.set()
 
     numbers.write_then(lambda db: add(db, 1) and None, done, early=True)
-    assert told.wait(240)
+    assert answered.wait(240)
     assert order == ["read", "on disk", "listener", "told None None"]
     order.clear()
     with pytest.raises(ZeroDivisionError):
@@ -169,8 +169,8 @@ def test_long_steps_take_turns_with_the_short_ones(numbers: Database) -> None:
         with Gate(numbers):
             writes = []
             for number in (100, 1, 101, 2, 102):
-                one = partial(step, number=number)
-                writes.append(pool.submit(numbers.write, one, long=number >= 100))
+                numbered = partial(step, number=number)
+                writes.append(pool.submit(numbers.write, numbered, long=number >= 100))
                 queued(numbers, len(writes))
         for write in [*writes, *late]:
             write.result()
@@ -253,8 +253,8 @@ def test_32_threads_writing(numbers: Database) -> None:
         for n in range(20):
             number = thread * 100 + n
             numbers.write(lambda db, number=number: add(db, number))
-            found = numbers.reader.execute("SELECT 1 FROM n WHERE n = ?", (number,)).fetchone()
-            assert found is not None, "acknowledged, and not to be read"
+            row = numbers.reader.execute("SELECT 1 FROM n WHERE n = ?", (number,)).fetchone()
+            assert row is not None, "acknowledged, and not to be read"
 
     with ThreadPoolExecutor(32) as pool:
         list(pool.map(work, range(32)))
@@ -303,13 +303,13 @@ def test_a_write_that_meets_the_closing_is_done_or_refused(
     database.write(lambda db: db.execute("CREATE TABLE n (n INTEGER PRIMARY KEY)") and None)
     closing = threading.Thread(target=database.close)
     armed.set()
-    told: list[int | str] = []
+    answers: list[int | str] = []
 
     def write() -> None:
         try:
-            told.append(database.write(lambda db: add(db, 7)))
+            answers.append(database.write(lambda db: add(db, 7)))
         except DatabaseError as error:
-            told.append(str(error))
+            answers.append(str(error))
 
     writing = threading.Thread(target=write, daemon=True)
     writing.start()
@@ -317,7 +317,7 @@ def test_a_write_that_meets_the_closing_is_done_or_refused(
     assert not writing.is_alive(), "the write waits for ever"
     closing.join(240)
     assert not closing.is_alive()
-    assert told == [7]
+    assert answers == [7]
     assert count_elsewhere(tmp_path / "n.db") == 1
 
 
@@ -335,11 +335,11 @@ def test_a_listener_that_fails_keeps_no_answer_back(numbers: Database) -> None:
 
 def descriptors(path: Path) -> int:
     """The number of this process's descriptors of that file."""
-    found = 0
+    count = 0
     for link in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            found += link.readlink() == path
-    return found
+            count += link.readlink() == path
+    return count
 
 
 def test_a_damaged_file_is_closed_again(tmp_path: Path) -> None:

@@ -39,13 +39,13 @@ def together(database: Database, *steps: Callable[[sqlite3.Connection], object])
     """Steps that share a commit, and the result of each."""
     with ThreadPoolExecutor(len(steps)) as pool:
         with Gate(database):
-            found = []
+            futures = []
             for step in steps:
-                found.append(pool.submit(database.write, step))
-                queued(database, len(found))
-        for one in found:
-            one.exception()
-    return found
+                futures.append(pool.submit(database.write, step))
+                queued(database, len(futures))
+        for future in futures:
+            future.exception()
+    return futures
 
 
 def undo(db: sqlite3.Connection) -> None:
@@ -73,24 +73,24 @@ class TestGroups:
     def test_where_all_fail_nothing_is_written(self, numbers: Database) -> None:
         commits: list[int] = []
         numbers.on_commit(lambda _: commits.append(1))
-        for one in together(numbers, fail, fail):
-            assert isinstance(one.exception(), ZeroDivisionError)
+        for future in together(numbers, fail, fail):
+            assert isinstance(future.exception(), ZeroDivisionError)
         assert count(numbers) == 0
         assert len(commits) == 1, "the gate's own"
         assert numbers.write(partial(add, number=1)) == 1
 
     def test_a_step_that_loses_the_transaction_is_told_to_all(self, numbers: Database) -> None:
         """None of them is on disk, even those that succeeded before it."""
-        found = together(numbers, partial(add, number=1), undo_and_fail, partial(add, number=2))
-        for one in found:
-            assert isinstance(one.exception(), sqlite3.OperationalError)
-            assert str(one.exception()) == "gone"
+        futures = together(numbers, partial(add, number=1), undo_and_fail, partial(add, number=2))
+        for future in futures:
+            assert isinstance(future.exception(), sqlite3.OperationalError)
+            assert str(future.exception()) == "gone"
         assert count(numbers) == 0
         assert numbers.write(partial(add, number=3)) == 3
 
     def test_and_where_it_says_nothing_too(self, numbers: Database) -> None:
-        for one in together(numbers, partial(add, number=1), undo, partial(add, number=2)):
-            assert "undone on the way" in str(one.exception())
+        for future in together(numbers, partial(add, number=1), undo, partial(add, number=2)):
+            assert "undone on the way" in str(future.exception())
         assert count(numbers) == 0
 
     @pytest.mark.parametrize("step", [undo, undo_and_fail])
@@ -247,9 +247,9 @@ class TestLeft:
         connecting = engine._connect
 
         def slow(*arguments):
-            made = connecting(*arguments)
+            connection = connecting(*arguments)
             database.close()
-            return made
+            return connection
 
         monkeypatch.setattr(engine, "_connect", slow)
         with pytest.raises(DatabaseError, match="the database is closed"), database.reading():

@@ -80,10 +80,10 @@ def test_a_damaged_page_is_damage(database: Database) -> None:
         file.seek((page - 1) * size)
         file.write(b"\xff" * size)
     try:
-        found = database_file.damage(database.path)
+        damage = database_file.damage(database.path)
     except EngineError as error:  # the message of some SQLite versions
-        found = str(error)
-    assert found != ""
+        damage = str(error)
+    assert damage != ""
 
 
 def test_what_is_no_database_is_an_error(tmp_path: Path) -> None:

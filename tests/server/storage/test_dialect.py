@@ -40,8 +40,8 @@ def plan(database: Database, statement: str, *values: Any) -> str:
 def test_a_piece_means_what_it_says(
     database: Database, sql: str, values: tuple[Any, ...], expected: object
 ) -> None:
-    found = value(database, sql, *values)
-    assert (bool(found) if isinstance(expected, bool) else found) == expected
+    result = value(database, sql, *values)
+    assert (bool(result) if isinstance(expected, bool) else result) == expected
 
 
 def test_a_value_in_json_keeps_its_type(database: Database) -> None:
@@ -53,8 +53,8 @@ def test_a_value_in_json_keeps_its_type(database: Database) -> None:
         (("subject", "kiosk"), "west"),
         (("subject", "door"), None),
     ):
-        found = value(database, f"{dialect.in_json('body', *path)} FROM {source}", body)
-        assert (found, type(found)) == (expected, type(expected))
+        result = value(database, f"{dialect.in_json('body', *path)} FROM {source}", body)
+        assert (result, type(result)) == (expected, type(expected))
 
 
 WORDS = dialect.word
@@ -62,7 +62,7 @@ TEXTS = ("ab", "anna\n harbour pilots", "harbour", "anna example org", "海事 �
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("asked", "matches"),
     [
         (WORDS("anna"), True),
         (WORDS("ann"), False),
@@ -78,21 +78,21 @@ TEXTS = ("ab", "anna\n harbour pilots", "harbour", "anna example org", "海事 �
         (WORDS("NOT"), False),
     ],
 )
-def test_words_are_asked_for(site: Database, asked: str, found: bool) -> None:
+def test_words_are_asked_for(site: Database, asked: str, matches: bool) -> None:
     keep_texts(site)
     indexed = dialect.indexed("serial", "search_word")
-    assert bool(value(site, f"COUNT(*) FROM attendee_search WHERE {indexed}", asked)) == found
+    assert bool(value(site, f"COUNT(*) FROM attendee_search WHERE {indexed}", asked)) == matches
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "matches"),
     [("rbou", True), ("nna", True), ("a ex", True), ("rbx", False), ('" OR "', False)],
 )
-def test_letters_are_asked_for(site: Database, text: str, found: bool) -> None:
+def test_letters_are_asked_for(site: Database, text: str, matches: bool) -> None:
     keep_texts(site)
     indexed = dialect.indexed("serial", "search_inside")
     asked = dialect.threes(text)
-    assert bool(value(site, f"COUNT(*) FROM attendee_search WHERE {indexed}", asked)) == found
+    assert bool(value(site, f"COUNT(*) FROM attendee_search WHERE {indexed}", asked)) == matches
 
 
 def keep_texts(database: Database) -> None:
@@ -108,8 +108,8 @@ def keep_texts(database: Database) -> None:
 
 def test_rows_come_as_one_text(database: Database) -> None:
     source = "(SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, NULL) AS pair"
-    found = value(database, dialect.rows_as_json("a, b", source))
-    assert json.loads(found) == [[1, "x"], [2, None]]
+    text = value(database, dialect.rows_as_json("a, b", source))
+    assert json.loads(text) == [[1, "x"], [2, None]]
     assert value(database, dialect.rows_as_json("a, b", f"{source} WHERE a > 2")) == "[]"
 
 

@@ -60,21 +60,21 @@ class TestTrouble:
         ],
     )
     def test_what_it_was(self, tmp_path: Path, error: Exception, code: str | None) -> None:
-        found = disk.trouble(error, tmp_path / "hallkeeper.db")
-        assert (found and found.code) == code
-        if found is not None:
-            assert str(tmp_path) in str(found)
-            assert "hallkeeper.db" not in str(found)
+        trouble = disk.trouble(error, tmp_path / "hallkeeper.db")
+        assert (trouble and trouble.code) == code
+        if trouble is not None:
+            assert str(tmp_path) in str(trouble)
+            assert "hallkeeper.db" not in str(trouble)
 
     @pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN])
     def test_sqlite_says_io_error_where_there_is_no_room(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
     ) -> None:
         monkeypatch.setattr(disk, "room", lambda path: Room(4096, 10 * GB))
-        found = disk.trouble(sqlite_error(code), tmp_path)
-        assert found is not None
-        assert found.code == "disk_full"
-        assert "0 MB are free, and at least 64 MB are needed" in str(found)
+        trouble = disk.trouble(sqlite_error(code), tmp_path)
+        assert trouble is not None
+        assert trouble.code == "disk_full"
+        assert "0 MB are free, and at least 64 MB are needed" in str(trouble)
 
     @pytest.mark.parametrize(
         ("free", "total", "low"),
@@ -96,10 +96,10 @@ class TestTrouble:
         watch = disk.Watch(tmp_path, lambda path: next(ahead))
         for _ in rooms:
             watch.look()
-        said = [record.message for record in caplog.records]
-        assert len(said) == 2
-        assert "nearly full: 500 MB of 20.0 GB are free" in said[0]
-        assert "has room again: 9.0 GB" in said[1]
+        messages = [record.message for record in caplog.records]
+        assert len(messages) == 2
+        assert "nearly full: 500 MB of 20.0 GB are free" in messages[0]
+        assert "has room again: 9.0 GB" in messages[1]
 
 
 class Broken:
@@ -149,9 +149,9 @@ def test_kiosks_and_people_are_told(
     pages.now += 3_600_000  # a session whose time is due to be recorded stays valid without that
     assert admin.get("/admin/").status_code == 200
     assert admin.get("/admin/entries").status_code == 200
-    said = [one.message for one in caplog.records if one.levelno >= logging.WARNING]
-    assert len(said) == 1, said
-    assert str(pages.event.path) in said[0]
+    messages = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(messages) == 1, messages
+    assert str(pages.event.path) in messages[0]
     broken.code = 0
     answer = kiosk.post(door.batch(pages.now))
     assert answer.status_code == 200
@@ -191,8 +191,8 @@ class TestSmallDisk:
                 remount(place, "size=64m")
                 numbers.write(lambda db: db.execute(insert, (77_777,)) and None)
             with Database(place / "n.db") as again:
-                found = [row[0] for row in again.reader.execute(query)]
-            assert found == [*acknowledged, 77_777]
+                written = [row[0] for row in again.reader.execute(query)]
+            assert written == [*acknowledged, 77_777]
 
     def test_a_served_event_fills_its_disk_and_goes_on(
         self, event: Event, site: Database, tmp_path: Path
@@ -245,11 +245,11 @@ class TestSmallDisk:
     ) -> None:
         copies = tmp_path / "copies"
         copies.mkdir()
-        made = make_backup(event, copies, NOW)
+        backup = make_backup(event, copies, NOW)
         with small_disk(tmp_path / "disk", 2) as place:
             fill(place, leave=kilobytes * 1024)
             with pytest.raises(EventError, match="is full: .* Make room on it"):
-                restore(made.path, place / "event", now=NOW, without_acts=True)
+                restore(backup.path, place / "event", now=NOW, without_acts=True)
             assert [path.name for path in place.iterdir()] == ["ballast"]
 
     @pytest.mark.system
@@ -259,16 +259,16 @@ class TestSmallDisk:
             here, other = str(place / "event"), str(place / "other")
             add = ("user", "add", "gia", "--role", "steward", "--event", here)
             ballast = fill(place)
-            said = refused(*add)
-            assert f"the disk with {here} is full" in said
-            assert "Make room on it" in said
-            said = refused_here("init", other)
-            assert f"the disk with {place} is full" in said
+            output = refused(*add)
+            assert f"the disk with {here} is full" in output
+            assert "Make room on it" in output
+            output = refused_here("init", other)
+            assert f"the disk with {place} is full" in output
             ballast.unlink()
             remount(place, "ro")
             serve = ("serve", "--event", here, "--port", "18999")
-            for said in (refused_here(*add), refused(*serve), refused_here("init", other)):
-                assert "can be read but not written" in said, said
+            for output in (refused_here(*add), refused(*serve), refused_here("init", other)):
+                assert "can be read but not written" in output, output
             remount(place, "rw")
 
 

@@ -29,9 +29,9 @@ def database(tmp_path: Path):
 @pytest.fixture(scope="module")
 def newest() -> Iterator[sqlite3.Connection]:
     """Brought up to this version from nothing."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        migrate(made)
-        yield made
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        yield connection
 
 
 @pytest.fixture
@@ -47,12 +47,12 @@ def tables(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def test_released_migrations_never_change(database: sqlite3.Connection) -> None:
-    found = {}
+    hashes = {}
     for place, name in enumerate(migrations.names(), 1):
         migrations.run_up_to(database, migrations.names()[:place])
-        made = "\n".join(" ".join((sql or "").split()) for _, sql in tables(database))
-        found[name] = hashlib.sha256(made.encode()).hexdigest()[:16]
-    assert found == FROZEN
+        schema = "\n".join(" ".join((sql or "").split()) for _, sql in tables(database))
+        hashes[name] = hashlib.sha256(schema.encode()).hexdigest()[:16]
+    assert hashes == FROZEN
 
 
 def test_every_migration_is_known_and_in_order(migrated: sqlite3.Connection) -> None:

@@ -56,8 +56,8 @@ def wrong_in(sql: str) -> Iterator[str]:
     """Yield each construct that PostgreSQL refuses, with its replacement."""
     text = re.sub(r"\bBETWEEN \S+ AND\b", "= ANY", " ".join(sql.split()))
     for pattern, remedy in PATTERNS:
-        if found := pattern.search(text):
-            yield f"{found[0]!r}: {remedy}"
+        if match := pattern.search(text):
+            yield f"{match[0]!r}: {remedy}"
     for source in re.finditer(r"\b(FROM|JOIN) \((?=SELECT|WITH|VALUES|\{\})", text):
         end = closing(text, source.end())
         if end is not None and not ALIAS.match(text, end):

@@ -26,16 +26,16 @@ class Database:
 
     def __init__(self) -> None:
         self.attempts = 0
-        self.prepare: Callable[[Made], object] = lambda made: None
+        self.prepare: Callable[[Made], object] = lambda connection: None
         self.answer: Callable[[], Made] = Made
 
     def connect(self) -> OwnConnection:
         self.attempts += 1
         return self.answer()  # type: ignore[return-value]
 
-    def prepared(self, made: object) -> None:
-        assert isinstance(made, Made)
-        self.prepare(made)
+    def prepared(self, connection: object) -> None:
+        assert isinstance(connection, Made)
+        self.prepare(connection)
 
 
 @pytest.fixture
@@ -47,9 +47,9 @@ def database() -> Database:
 def again(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reconnecting]:
     monkeypatch.setattr(reconnecting, "AGAIN_S", 0.01)
     monkeypatch.setattr(reconnecting, "SOON_S", BUSY_S)
-    made = Reconnecting(database.connect, database.prepared)
-    yield made
-    made.close()
+    opened = Reconnecting(database.connect, database.prepared)
+    yield opened
+    opened.close()
 
 
 def test_a_connection_that_comes_soon_is_waited_for(
@@ -113,12 +113,12 @@ def test_a_fault_of_ours_ends_nothing(database: Database, again: Reconnecting) -
 def test_what_nobody_took_is_closed(
     database: Database, again: Reconnecting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = Made()
-    database.answer = lambda: made
+    connection = Made()
+    database.answer = lambda: connection
     again.begin()
     until(lambda: again._made is not None)
     again.close()
-    assert made.closed
+    assert connection.closed
     monkeypatch.setattr(reconnecting, "SOON_S", 0.0)
     with pytest.raises(AwayError):
         again.take()
@@ -130,7 +130,7 @@ def test_a_database_that_keeps_a_commit_waiting_is_not_away(
     monkeypatch.setattr(reconnecting, "SOON_S", 0.0)
     preparing, go_on = threading.Event(), threading.Event()
 
-    def prepare(made: Made) -> None:
+    def prepare(connection: Made) -> None:
         preparing.set()
         go_on.wait(BUSY_S)
 
@@ -145,15 +145,15 @@ def test_a_database_that_keeps_a_commit_waiting_is_not_away(
 
 
 def test_one_that_could_not_be_prepared_is_closed(database: Database, again: Reconnecting) -> None:
-    made: list[Made] = []
+    connections: list[Made] = []
 
-    def fail(one: Made) -> None:
-        made.append(one)
+    def fail(connection: Made) -> None:
+        connections.append(connection)
         raise DatabaseError("superseded")
 
     database.prepare = fail
     with pytest.raises(DatabaseError, match="superseded"):
         again.take()
-    database.prepare = lambda one: None
+    database.prepare = lambda connection: None
     until(lambda: again._made is not None)
-    assert made[0].closed
+    assert connections[0].closed

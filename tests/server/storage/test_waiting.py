@@ -44,9 +44,9 @@ class TestPatience:
         jobs = [batch() for _ in range(LEAST)]
         put(busy, jobs[0])
         with ThreadPoolExecutor(1) as pool:
-            found = pool.submit(busy.group, idle=True)
+            group = pool.submit(busy.group, idle=True)
             put(busy, *jobs[1:])
-            assert found.result() == jobs
+            assert group.result() == jobs
 
     def test_and_takes_more_where_more_are_there(self, busy: Waiting) -> None:
         jobs = put(busy, *(batch() for _ in range(LEAST + 2)))
@@ -78,9 +78,9 @@ class TestPatience:
     def test_nor_where_it_comes_while_a_batch_waits(self, busy: Waiting) -> None:
         jobs = put(busy, batch())
         with ThreadPoolExecutor(1) as pool:
-            found = pool.submit(busy.group, idle=True)
+            group = pool.submit(busy.group, idle=True)
             jobs += put(busy, page())
-            assert found.result() == jobs
+            assert group.result() == jobs
 
     def test_a_writer_with_a_backlog_waits_for_nothing(self, busy: Waiting) -> None:
         jobs = put(busy, batch())

@@ -15,14 +15,14 @@ def book(rows: list[tuple[object, ...]], **more: int) -> openpyxl.Workbook:
 
 @pytest.mark.parametrize(("count", "sheets"), [(0, 1), (1, 1), (2, 1), (3, 2), (4, 2), (5, 3)])
 def test_it_works(count: int, sheets: int) -> None:
-    made = book([(n, f"<{n}>") for n in range(count)], sheet_rows=3)
-    assert made.sheetnames == [f"a & b {n + 1}" for n in range(sheets)]
-    found = []
-    for sheet in made.worksheets:
+    workbook = book([(n, f"<{n}>") for n in range(count)], sheet_rows=3)
+    assert workbook.sheetnames == [f"a & b {n + 1}" for n in range(sheets)]
+    cells = []
+    for sheet in workbook.worksheets:
         header, *rows = sheet.iter_rows(values_only=True)
         assert header == ("one", "two")
-        found += rows
-    assert found == [(n, f"<{n}>") for n in range(count)]
+        cells += rows
+    assert cells == [(n, f"<{n}>") for n in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,13 @@ def test_it_works(count: int, sheets: int) -> None:
     ],
 )
 def test_cells(cell: object, read: object) -> None:
-    (found,) = book([(cell, "end")]).worksheets[0]["A2:A2"][0]
-    assert found.value == read
-    assert found.data_type != "f"
+    (cell_read,) = book([(cell, "end")]).worksheets[0]["A2:A2"][0]
+    assert cell_read.value == read
+    assert cell_read.data_type != "f"
 
 
 @pytest.mark.parametrize("cell", ["\x00", "\x0b", "\ud800", "\ufffe", "_x0041_"])
 def test_what_xml_can_not_hold_is_written_as_an_escape(cell: str) -> None:
-    (found,) = book([(f"a{cell}b", "end")]).worksheets[0]["A2:A2"][0]
-    assert found.value.startswith("a")
-    assert found.value.endswith("b")
+    (written,) = book([(f"a{cell}b", "end")]).worksheets[0]["A2:A2"][0]
+    assert written.value.startswith("a")
+    assert written.value.endswith("b")

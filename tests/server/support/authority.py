@@ -35,7 +35,7 @@ def key_pem(key: object, password: bytes | None = None) -> bytes:
 
 
 def pem(*certificates: x509.Certificate) -> bytes:
-    return b"".join(one.public_bytes(Encoding.PEM) for one in certificates)
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
 
 
 class Authority:
@@ -77,20 +77,20 @@ class Authority:
     ) -> tuple[x509.Certificate, object]:
         """A certificate for these names, and its key."""
         key = key or ec.generate_private_key(ec.SECP256R1())
-        found = (
+        built = (
             self._begun("Server", "Test Issuer", key.public_key(), since, until)
-            .add_extension(x509.SubjectAlternativeName([_name(one) for one in names]), False)
+            .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), False)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(_signed_by(self.key), critical=False)
             .sign(self.key, hashes.SHA256())
         )
-        return found, key
+        return built, key
 
     def files(self, path: Path, *names: str) -> list[str]:
         """CERT, KEY and CHAIN files for these names."""
-        found, key = self.certificate(*names)
+        certificate, key = self.certificate(*names)
         for name, data in (
-            ("cert.pem", pem(found)),
+            ("cert.pem", pem(certificate)),
             ("key.pem", key_pem(key)),
             ("chain.pem", pem(self.between)),
         ):

@@ -50,7 +50,9 @@ def identity_provider() -> Iterator[IdentityProvider]:
     def noted(environ, start_response):
         if environ["PATH_INFO"] == "/oauth2/token":
             body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-            provider.asked.append({key: one[0] for key, one in parse_qs(body.decode()).items()})
+            provider.asked.append(
+                {key: values[0] for key, values in parse_qs(body.decode()).items()}
+            )
             environ["wsgi.input"] = io.BytesIO(body)
         return inner(environ, start_response)
 
@@ -67,7 +69,7 @@ def identity_provider() -> Iterator[IdentityProvider]:
 
 
 def query(address: str) -> dict[str, str]:
-    return {key: one[0] for key, one in parse_qs(urlsplit(address).query).items()}
+    return {key: values[0] for key, values in parse_qs(urlsplit(address).query).items()}
 
 
 def path_of(address: str) -> str:

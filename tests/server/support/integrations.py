@@ -28,7 +28,7 @@ class Integration:
 def integration(pages: Pages, scopes: Iterable[str] = tokens.SCOPES, days: int = 10) -> Integration:
     """Return an integration with a new token."""
     name = f"integration {os.urandom(3).hex()}"
-    made, secret = pages.database.write(
+    stored, secret = pages.database.write(
         lambda db: tokens.make(db, name, scopes, days, by="test", now=pages.now)
     )
-    return Integration(pages, made, secret)
+    return Integration(pages, stored, secret)

@@ -24,9 +24,9 @@ class Taken:
 
     @property
     def message(self) -> EmailMessage:
-        found = email.message_from_bytes(self.data, policy=policy.default)
-        assert isinstance(found, EmailMessage)
-        return found
+        parsed = email.message_from_bytes(self.data, policy=policy.default)
+        assert isinstance(parsed, EmailMessage)
+        return parsed
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Postbox:
 
     def times(self) -> Counter[str]:
         """The number of mails to this address."""
-        return Counter(one.to for one in self.taken)
+        return Counter(mail.to for mail in self.taken)
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

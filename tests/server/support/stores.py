@@ -30,10 +30,10 @@ def take(
 ) -> ImportResult:
     """Import a roster, with answers to its open questions."""
     read = roster_of(text) if isinstance(text, str) else text
-    said = roster_match.ImportAnswers(**answers)
+    given = roster_match.ImportAnswers(**answers)
     return database.write(
         lambda db: roster_import.import_roster(
-            db, read, skip_bad=skip_bad, by="test", now=NOW, random=random, answers=said
+            db, read, skip_bad=skip_bad, by="test", now=NOW, random=random, answers=given
         )
     )
 
@@ -57,15 +57,17 @@ def dump(database: Database) -> list[str]:
     """
     with database.reading() as db:
         if is_sqlite := isinstance(db, sqlite3.Connection):
-            made = db.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name").fetchall()
-            lines = [row["sql"] for row in made if row["sql"] is not None]
-            names = [row["name"] for row in made if _has_rows(row)]
+            schema = db.execute(
+                "SELECT type, name, sql FROM sqlite_schema ORDER BY name"
+            ).fetchall()
+            lines = [row["sql"] for row in schema if row["sql"] is not None]
+            names = [row["name"] for row in schema if _has_rows(row)]
         else:
             lines, names = [], moving.tables_of(db)
         for name in names:
             begins = f'INSERT INTO "{name}" VALUES'
-            found = db.execute(f'SELECT * FROM "{name}"').fetchall()
-            lines += [f"{begins}{tuple(row)!r}" for row in found]
+            rows = db.execute(f'SELECT * FROM "{name}"').fetchall()
+            lines += [f"{begins}{tuple(row)!r}" for row in rows]
     kept = [line for line in lines if not line.startswith(_RULES_VERSION)]
     return kept if is_sqlite else sorted(kept)
 
@@ -90,5 +92,5 @@ def everything(database: Database) -> str:
 
 def changes(database: Database, after: int = 0) -> list[wire.Change]:
     """The changes sent to kiosks after that cursor."""
-    found = changes_after(database.reader, after)
-    return [wire.decode_change(change.body) for change in found]
+    published = changes_after(database.reader, after)
+    return [wire.decode_change(change.body) for change in published]

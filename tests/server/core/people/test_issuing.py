@@ -174,7 +174,7 @@ class TestWithdraw:
         assert issuing.current_badge(issued.reader, serial) == first
         taken_back = wire.HolderFacts(serial, 1, False, withdrawn_to=2)
         assert changes(issued, start) == [wire.HolderChanged(taken_back)]
-        assert [one.issue for one in issuing.current_badges(issued.reader, [serial])] == [1]
+        assert [badge.issue for badge in issuing.current_badges(issued.reader, [serial])] == [1]
 
     def test_its_number_is_never_used_again(self, event: Event, issued: Database) -> None:
         serial = serial_of(issued, "A1")

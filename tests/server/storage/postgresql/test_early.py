@@ -30,16 +30,18 @@ def database(postgres: Databases, tmp_path: Path) -> Iterator[Database]:
 
 def together(database: Database, *steps: Callable[[Connection], Any]) -> list[Any]:
     """Run early steps in one group. Returns each result or error."""
-    told: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in steps]
+    queues: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in steps]
 
     def gate(db: Connection) -> None:
-        for step, one in zip(steps, told, strict=True):
+        for step, answers in zip(steps, queues, strict=True):
             database.write_then(
-                step, lambda result, error, one=one: one.put(error or result), early=True
+                step,
+                lambda result, error, answers=answers: answers.put(error or result),
+                early=True,
             )
 
     database.write(gate)
-    return [one.get(timeout=240) for one in told]
+    return [answers.get(timeout=240) for answers in queues]
 
 
 def kept(database: Database) -> list[str]:
@@ -52,11 +54,11 @@ def test_what_is_asked_for_is_waited_for(database: Database) -> None:
     def step(db: Connection) -> list[Any]:
         db.executemany(INSERT, [("a",), ("b",)])
         changed = db.execute("UPDATE setting SET value = '2' WHERE key IN ('a', 'b')").rowcount
-        found = db.execute("SELECT value FROM setting WHERE key = 'a'").fetchone()[0]
+        value = db.execute("SELECT value FROM setting WHERE key = 'a'").fetchone()[0]
         deleted = db.execute("DELETE FROM setting WHERE key = 'a' RETURNING value").fetchall()
         none = db.execute("INSERT INTO setting VALUES ('c', '1')").fetchone()
         rest = [row[0] for row in db.execute("DELETE FROM setting WHERE key = 'c' RETURNING key")]
-        return [changed, found, [row[0] for row in deleted], none, rest]
+        return [changed, value, [row[0] for row in deleted], none, rest]
 
     assert together(database, step) == [[2, "2", ["2"], None, ["c"]]]
     assert kept(database) == ["b"]
@@ -89,9 +91,9 @@ def test_an_error_that_a_step_hides_is_found(database: Database, others: int) ->
         except errors.EngineError:
             pass
 
-    found = together(database, hides, *[lambda db: db.execute(INSERT, ("b",)) and 1] * others)
-    assert isinstance(found[0], errors.EngineError)
-    assert found[1:] == [1] * others
+    results = together(database, hides, *[lambda db: db.execute(INSERT, ("b",)) and 1] * others)
+    assert isinstance(results[0], errors.EngineError)
+    assert results[1:] == [1] * others
     assert kept(database) == ["b"] * others
 
 
@@ -129,12 +131,12 @@ def test_a_lost_connection_fails_all_and_is_made_anew(
         db.execute(INSERT, ("b",))
         postgres.cluster.admin(f"SELECT pg_terminate_backend({db.raw.info.backend_pid})")
 
-    found = together(
+    results = together(
         database,
         lambda db: db.execute(INSERT, ("a",)) and 1,
         cut,
         lambda db: db.execute("SELECT 1"),
     )
-    assert all(isinstance(one, errors.EngineError) for one in found)
+    assert all(isinstance(result, errors.EngineError) for result in results)
     assert together(database, lambda db: db.execute(INSERT, ("c",)) and 1) == [1]
     assert kept(database) == ["c"]

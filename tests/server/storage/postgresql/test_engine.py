@@ -77,11 +77,11 @@ def test_a_user_who_owns_the_database_and_no_more(
     address = cluster.url(name).replace("//hallkeeper@", "//plain@")
     console("init", str(tmp_path / "made"), "--time-zone", "UTC", "--database", address)
     with Database(tmp_path / "made" / "hallkeeper.db") as opened:
-        told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         opened.write_then(
-            lambda db: keep_setting(db, "a", "1"), lambda *one: told.put(one), early=True
+            lambda db: keep_setting(db, "a", "1"), lambda *result: results.put(result), early=True
         )
-        assert told.get(timeout=240) == (None, None)
+        assert results.get(timeout=240) == (None, None)
         assert opened.wait_for_disk(10)
     cluster.drop(name)
     cluster.admin("DROP ROLE plain")
@@ -105,9 +105,9 @@ class TestAddress:
         self, console: Console, tmp_path: Path
     ) -> None:
         url = f"postgresql://me:{SECRET}@localhost/forum"
-        said = console("init", str(tmp_path / "made"), "--database", url, status=1).output
-        assert "everybody on this computer" in said
-        assert SECRET not in said
+        output = console("init", str(tmp_path / "made"), "--database", url, status=1).output
+        assert "everybody on this computer" in output
+        assert SECRET not in output
 
     def test_a_file_may_hold_a_password(self, tmp_path: Path) -> None:
         file = tmp_path / "address"
@@ -116,11 +116,11 @@ class TestAddress:
         with pytest.raises(AddressError, match="can be read by others"):
             read_address(str(file))
         file.chmod(0o600)
-        found = read_address(str(file))
-        assert found.parameters["password"] == SECRET
-        assert SECRET not in f"{found} {found!r} {found.shown}"
-        keep_address(tmp_path, found)
-        assert address_of(tmp_path) == found
+        address = read_address(str(file))
+        assert address.parameters["password"] == SECRET
+        assert SECRET not in f"{address} {address!r} {address.shown}"
+        keep_address(tmp_path, address)
+        assert address_of(tmp_path) == address
 
     @pytest.mark.parametrize("given", ["mysql://x", "postgresql://[x", "no-such-file"])
     def test_what_is_none_is_refused(self, given: str) -> None:
@@ -182,9 +182,9 @@ def test_a_commit_is_durable_whatever_the_user_s_default(
     postgres.cluster.admin("ALTER ROLE hallkeeper SET synchronous_commit = off")
     try:
         with closing(engine.connect(address)) as db:
-            said = db.execute("SELECT current_setting('synchronous_commit')").fetchone()
-            assert said is not None
-            assert said[0] == "on"
+            setting = db.execute("SELECT current_setting('synchronous_commit')").fetchone()
+            assert setting is not None
+            assert setting[0] == "on"
     finally:
         postgres.cluster.admin("ALTER ROLE hallkeeper RESET synchronous_commit")
 
@@ -215,8 +215,8 @@ class TestWriter:
         with pytest.raises(errors.ConstraintError, match=r"UNIQUE.*setting\.key"):
             database.write(twice)
         database.write(lambda db: keep_setting(db, "b", "1"))
-        found = database.reader.execute("SELECT key FROM setting WHERE key IN ('a', 'b')")
-        assert [row[0] for row in found] == ["b"]
+        rows = database.reader.execute("SELECT key FROM setting WHERE key IN ('a', 'b')")
+        assert [row[0] for row in rows] == ["b"]
 
     def test_an_error_that_a_step_hides_undoes_it_all_the_same(self, database: Database) -> None:
         """Otherwise PostgreSQL would answer COMMIT with ROLLBACK, unnoticed."""
@@ -238,8 +238,8 @@ class TestWriter:
             keep_setting(db, "b", "1")
 
         database.write(goes_on)
-        found = database.reader.execute("SELECT value FROM setting WHERE key IN ('a', 'b')")
-        assert [row[0] for row in found] == ["1", "1"]
+        rows = database.reader.execute("SELECT value FROM setting WHERE key IN ('a', 'b')")
+        assert [row[0] for row in rows] == ["1", "1"]
 
     def test_a_lost_connection_is_made_anew(
         self,
@@ -262,12 +262,12 @@ class TestWriter:
         assert prepared == [1, 1]
         # The idle reader was discarded with the writer.
         with database.reading() as db:
-            found = db.execute("SELECT key FROM setting WHERE key IN ('a', 'b', 'c') ORDER BY key")
-            assert [row[0] for row in found] == ["a", "c"]
+            rows = db.execute("SELECT key FROM setting WHERE key IN ('a', 'b', 'c') ORDER BY key")
+            assert [row[0] for row in rows] == ["a", "c"]
 
     def test_a_lost_reader_fails_once(self, database: Database, postgres: Databases) -> None:
-        with database.reading() as one, database.reading() as other:
-            assert [db.execute("SELECT 1").fetchone()[0] for db in (one, other)] == [1, 1]
+        with database.reading() as first, database.reading() as other:
+            assert [db.execute("SELECT 1").fetchone()[0] for db in (first, other)] == [1, 1]
         cut_off(postgres)
         with pytest.raises(errors.EngineError), database.reading() as db:
             db.execute("SELECT 1")
@@ -349,12 +349,12 @@ class TestRows:
             tables(db).table("setting").update("one", {"value": "2"})
 
         database.write(step)
-        found = dict(
+        values = dict(
             database.reader.execute(
                 "SELECT key, value FROM setting WHERE key LIKE 'key %' OR key = 'one'"
             ).fetchall()
         )
-        assert found == dict(names) | {"key 7": "new", "key 8": "other", "one": "2"}
+        assert values == dict(names) | {"key 7": "new", "key 8": "other", "one": "2"}
 
     def test_a_text_with_nul_is_refused_in_plain_words(self, database: Database) -> None:
         with pytest.raises(DatabaseError, match="has the character NUL in it"):
@@ -363,8 +363,8 @@ class TestRows:
         with pytest.raises(DatabaseError, match="has the character NUL in it"):
             database.write(lambda db: insert_many(db, "setting", ("key", "value"), many))
         # It appears nowhere.
-        found = database.reader.execute("SELECT 1 FROM setting WHERE value = ?", ("x\0y",))
-        assert found.fetchall() == []
+        rows = database.reader.execute("SELECT 1 FROM setting WHERE value = ?", ("x\0y",))
+        assert rows.fetchall() == []
 
     def test_no_error_has_a_value(self, database: Database) -> None:
         def twice(db: Any) -> None:

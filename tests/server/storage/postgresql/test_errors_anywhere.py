@@ -86,10 +86,10 @@ def take(database: Database, steps: Sequence[Step], before: Callable[[], object]
     Returns each result or error.
     """
     begun, gate = threading.Event(), threading.Event()
-    told: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in steps]
+    queues: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in steps]
     database.write_then(lambda db: before() or begun.set() or gate.wait(), lambda *_: None)
     assert begun.wait(240)
-    for step, mine in zip(steps, told, strict=True):
+    for step, mine in zip(steps, queues, strict=True):
         database.write_then(
             step.run,
             lambda result, error, mine=mine: mine.put(error or result),
@@ -97,7 +97,7 @@ def take(database: Database, steps: Sequence[Step], before: Callable[[], object]
             joinable=step.joinable,
         )
     gate.set()
-    return [mine.get(timeout=240) for mine in told]
+    return [mine.get(timeout=240) for mine in queues]
 
 
 def prepared_anew(db: Any) -> None:
@@ -122,14 +122,14 @@ class Doors:
 
     def send(self, before: Callable[[], object] = lambda: None) -> list[Any]:
         self._counter += 1
-        steps = [batch_step(one, one.batch(NOW), NOW, self._counter) for one in self.doors]
+        steps = [batch_step(door, door.batch(NOW), NOW, self._counter) for door in self.doors]
         if not self._together:
-            steps = [Step(one.run) for one in steps]
-        found = take(self.database, steps, before)
-        for door, taken in zip(self.doors, found, strict=True):
+            steps = [Step(step.run) for step in steps]
+        results = take(self.database, steps, before)
+        for door, taken in zip(self.doors, results, strict=True):
             if not isinstance(taken, BaseException):
                 heed(door, taken)
-        return found
+        return results
 
     def ledger(self) -> list[tuple[str, int]]:
         with self.database.reading() as db:
@@ -137,7 +137,9 @@ class Doors:
         return [(row[0], row[1]) for row in rows]
 
     def scanned(self) -> list[tuple[str, int]]:
-        return sorted((one.kiosk, seq + 1) for one in self.doors for seq in range(len(one.records)))
+        return sorted(
+            (door.kiosk, seq + 1) for door in self.doors for seq in range(len(door.records))
+        )
 
 
 @pytest.mark.parametrize("is_awaited", [False, True])
@@ -161,14 +163,14 @@ def test_an_error_at_each_statement(
     while True:
         database.write(prepared_anew)
         doors.scan()
-        assert not [one for one in doors.send() if isinstance(one, BaseException)]
+        assert not [result for result in doors.send() if isinstance(result, BaseException)]
         doors.scan()
         # Now each statement of the batches is to be prepared.
         doors.send(lambda at=at: fault.arm(writer, at, state))
         reached = fault.statements >= at
         fault.disarm()
         for _ in range(2):
-            assert not [one for one in doors.send() if isinstance(one, BaseException)]
+            assert not [result for result in doors.send() if isinstance(result, BaseException)]
         if not reached:
             break
         at += 1
@@ -263,5 +265,5 @@ class TestSpoiled:
 
 
 def _url(database: Database) -> str:
-    found: Any = database._engine
-    return str(found._address.url)
+    engine: Any = database._engine
+    return str(engine._address.url)

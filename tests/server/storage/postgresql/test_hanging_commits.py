@@ -68,15 +68,15 @@ def hanging(
     try:
         address = Address(cluster.url(cluster.make()))
         keep_address(tmp_path, address)
-        made = engine.connect(address)
-        migrations.migrate(made)
-        made.close()
+        connection = engine.connect(address)
+        migrations.migrate(connection)
+        connection.close()
         with Database(tmp_path / "hallkeeper.db") as database:
-            found = Hanging(cluster, database)
+            commits = Hanging(cluster, database)
             try:
-                yield found
+                yield commits
             finally:
-                found.go_on()
+                commits.go_on()
     finally:
         cluster.stop()
 
@@ -108,8 +108,8 @@ def test_others_are_told_at_once_and_it_goes_on_by_itself(hanging: Hanging) -> N
     until(is_written)
     with database.reading() as db:
         # The hanging write was committed all the same, but never acknowledged.
-        found = db.execute("SELECT key FROM setting WHERE key IN ('a', 'b') ORDER BY key")
-        assert [row[0] for row in found] == ["a", "b"]
+        rows = db.execute("SELECT key FROM setting WHERE key IN ('a', 'b') ORDER BY key")
+        assert [row[0] for row in rows] == ["a", "b"]
 
 
 def test_no_process_is_left_with_each_attempt(hanging: Hanging) -> None:
@@ -119,9 +119,9 @@ def test_no_process_is_left_with_each_attempt(hanging: Hanging) -> None:
     seen: set[int] = set()
 
     def look() -> bool:
-        found = hanging.waiting()
-        assert len(found) <= 1
-        seen.update(found)
+        waiting = hanging.waiting()
+        assert len(waiting) <= 1
+        seen.update(waiting)
         return len(seen) >= 3
 
     until(look)

@@ -64,9 +64,9 @@ def test_the_host_that_answered_is_asked_first_and_alone(hosts: FakeHosts) -> No
     connector = Hosts(hosts.connect)
     hosts.answers["b"] = lambda: True
     for _ in range(2):
-        made, _ = connector.connection({"host": "a,b"})
-        assert made is not None
-        assert made.host == "b"
+        connection, _ = connector.connection({"host": "a,b"})
+        assert connection is not None
+        assert connection.host == "b"
     assert hosts.asked == ["a", "b", "b"]
 
 
@@ -74,16 +74,16 @@ def test_a_silent_host_keeps_nobody_waiting(hosts: FakeHosts) -> None:
     heard = threading.Event()
     hosts.answers["a"] = lambda: heard.wait(BUSY_S)
     hosts.answers["b"] = lambda: True
-    made, _ = Hosts(hosts.connect).connection({"host": "a,b"})
-    assert made is not None
-    assert made.host == "b"
+    connection, _ = Hosts(hosts.connect).connection({"host": "a,b"})
+    assert connection is not None
+    assert connection.host == "b"
     assert not heard.is_set()
     # The caller closes connections that arrive too late.
     heard.set()
     until(lambda: len(hosts.made) >= 2)
-    late = next(one for one in hosts.made if one.host == "a")
+    late = next(connected for connected in hosts.made if connected.host == "a")
     assert late.closed.wait(BUSY_S)
-    assert not made.closed.is_set()
+    assert not connection.closed.is_set()
 
 
 def test_why_no_host_suits(hosts: FakeHosts) -> None:

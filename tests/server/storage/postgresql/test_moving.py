@@ -46,15 +46,15 @@ def rows(event: Event) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all tables, in either engine."""
     with Database(event.database_path) as database, database.reading() as db:
         db.execute("BEGIN")
-        found = {}
+        tables = {}
         for table in moving.tables_of(db):
             columns = sorted(moving.columns_of(db, table))
             key = moving.key_of(db, table)
-            found[table] = [
+            tables[table] = [
                 row for block in moving.rows_of(db, table, columns, key) for row in block
             ]
         db.execute("ROLLBACK")
-    return found
+    return tables
 
 
 def test_there_and_back(used: Event, address: str) -> None:
@@ -62,7 +62,7 @@ def test_there_and_back(used: Event, address: str) -> None:
     assert before["leaf"]
     assert before["badge"]
     there = move(used.path, address, lambda table, count: None)
-    assert there.counts == {table: len(found) for table, found in before.items()}
+    assert there.counts == {table: len(lines) for table, lines in before.items()}
     assert (used.path / ADDRESS_FILE).stat().st_mode & 0o777 == 0o600
     assert not used.database_path.exists()
     assert rows(used) == before
@@ -148,8 +148,8 @@ def test_the_old_file_takes_no_scan_any_more(used: Event, address: str) -> None:
 
 
 def test_the_command_says_what_it_did(used: Event, address: str, console: Console) -> None:
-    said = console("move", str(used.path), "--to", address).output
-    assert "its root is as it was" in said
+    output = console("move", str(used.path), "--to", address).output
+    assert "its root is as it was" in output
     again = console("move", str(used.path), "--to", address, status=1).output
     assert "in PostgreSQL already" in again
 

@@ -68,11 +68,11 @@ def test_init_refuses_it_and_says_what_to_do(
     console: Console, postgres: Databases, tmp_path: Path, mode: str, more: dict[str, str]
 ) -> None:
     with pooled(postgres, mode, **more) as url:
-        said = console("init", str(tmp_path / "made"), "--database", url, status=1).output
+        output = console("init", str(tmp_path / "made"), "--database", url, status=1).output
         with pytest.raises(DatabaseError, match="pool_mode = session"):
             engine.connect(Address(url))
-    assert "behind a pooler" in said
-    assert "pool_mode = session" in said
+    assert "behind a pooler" in output
+    assert "pool_mode = session" in output
     assert not (tmp_path / "made").exists()
 
 

@@ -16,9 +16,9 @@ EXAMPLE = TEXT.partition("```yaml\n")[2].partition("```")[0]
 
 
 def number(name: str) -> int:
-    found = re.findall(rf"^ +{name}: (\d+)", EXAMPLE, re.MULTILINE)
-    assert len(found) == 1, name
-    return int(found[0])
+    numbers = re.findall(rf"^ +{name}: (\d+)", EXAMPLE, re.MULTILINE)
+    assert len(numbers) == 1, name
+    return int(numbers[0])
 
 
 def test_patroni_s_times_fit_each_other() -> None:
@@ -28,7 +28,7 @@ def test_patroni_s_times_fit_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         f"nothing comes back for {bounds.CUT_S} s",
         f"notices within {bounds.CUT_S + 0.2 + bounds.PULSE_S:.1f} s",
@@ -42,8 +42,8 @@ def test_patroni_s_times_fit_each_other() -> None:
         f"no longer than {bounds.ANSWER_S:.0f} s for a commit",
     ],
 )
-def test_the_bounds(said: str) -> None:
-    assert said in TEXT
+def test_the_bounds(text: str) -> None:
+    assert text in TEXT
 
 
 def test_nobody_gives_up_who_waits_for_the_turn_to_write() -> None:

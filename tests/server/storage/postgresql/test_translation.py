@@ -100,7 +100,7 @@ def run(model: sqlite3.Connection, names: tuple[str, ...]) -> None:
 
 def described(db: PostgresConnection) -> list[tuple[str, ...]]:
     """All columns, indexes, constraints and triggers."""
-    found = db.execute(
+    rows = db.execute(
         "SELECT 'column', table_name, column_name, data_type, COALESCE(column_default, '')"
         " FROM information_schema.columns WHERE table_schema = 'hallkeeper'"
         " UNION ALL SELECT 'index', tablename, indexname, indexdef, '' FROM pg_indexes"
@@ -110,7 +110,7 @@ def described(db: PostgresConnection) -> list[tuple[str, ...]]:
         " UNION ALL SELECT 'trigger', tgname, pg_get_triggerdef(oid), '', '' FROM pg_trigger"
         " WHERE tgisinternal = FALSE"
     )
-    return sorted(tuple(row) for row in found)
+    return sorted(tuple(row) for row in rows)
 
 
 def test_a_later_migration_follows_by_itself(

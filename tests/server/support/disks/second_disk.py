@@ -58,8 +58,8 @@ def open_safe(event: Event, database: Database, second: Path) -> Safe:
     return Safe(event, database, second, site, keeper)
 
 
-def doors(found: list) -> list[tuple[int, str, int]]:
-    return [(one.hall_id, one.kiosk, one.generation) for one in found]
+def doors(kiosks: list) -> list[tuple[int, str, int]]:
+    return [(kiosk.hall_id, kiosk.kiosk, kiosk.generation) for kiosk in kiosks]
 
 
 @contextmanager

