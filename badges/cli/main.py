@@ -226,10 +226,10 @@ def sheet(
     try:
         cards = offline_sheet.make_cards(keys, table.rows, zones)
         look = Look(event_name, format=FORMATS[format_name])
-        missing = card.undrawable(cards, look=look)
+        missing = card.undrawable(cards, look)
         if missing:
             raise InputError("\n".join(map(str, missing)))
-        write_file(out, card.render_pdf(cards, look=look))
+        write_file(out, card.render_pdf(cards, look))
     except (card.CardError, LookError) as error:
         raise InputError(f"{error}.") from None
     click.echo(f"{len(cards)} cards: {out}")

@@ -8,7 +8,7 @@ import colorsys
 import re
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -21,7 +21,7 @@ import typst
 
 from badges.i18n import N_, Count, Phrase, Spoken, phrase_of
 from badges.printing import fonts
-from badges.printing.look import TEXT_CHARS_MAX, Look, LookError
+from badges.printing.look import TEXT_CHARS_MAX, Look
 from badges.printing.pretix import (
     LOGO_CONTENTS,
     Area,
@@ -40,7 +40,6 @@ _EAST_ASIAN = re.compile(
     r"[\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]+"
 )
 _KEPT_DOCUMENTS = 11
-_PROGRESS_CARDS = 20  # report progress after this many cards
 
 
 class CardError(Spoken, ValueError):
@@ -146,18 +145,9 @@ def check_colour(colour: str) -> str:
     return colour.lower()
 
 
-def render_pdf(
-    cards: Sequence[Card],
-    *,
-    event_name: str = "",
-    look: Look | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    template: str | None = None,
-) -> bytes:
-    """Draw a PDF with a page per card, or as in the format of `look`. Deterministic.
-
-    Without a look, they are A6 cards of the event `event_name`, drawn by `template` if given.
-    `progress` gets the number of prepared cards and their total. Raises CardError.
+def render_pdf(cards: Sequence[Card], look: Look) -> bytes:
+    """Draw a PDF with a page per card, or as in the format of `look`. Deterministic. Raises
+    CardError.
     """
     if not 1 <= len(cards) <= CARDS_MAX:
         raise CardError(
@@ -165,8 +155,7 @@ def render_pdf(
             count=Count(len(cards)),
             most=Count(CARDS_MAX),
         )
-    look = _look(look, event_name, template)
-    return _compile(look, _data(cards, look, progress), "pdf", None)[0]
+    return _compile(look, _data(cards, look), "pdf", None)[0]
 
 
 def forget_drawn() -> None:
@@ -180,36 +169,14 @@ def forget_drawn() -> None:
         compiler.compile(f"// {number}".encode(), format="pdf")
 
 
-def render_png(
-    card: Card,
-    *,
-    event_name: str = "",
-    look: Look | None = None,
-    template: str | None = None,
-    dpi: float = 150,
-) -> bytes:
-    """Draw the first page of the card's document as a PNG. Raises CardError."""
-    return render_pngs([card], _look(look, event_name, template), dpi)[0]
-
-
 def render_pngs(cards: Sequence[Card], look: Look, dpi: float) -> list[bytes]:
     """Draw each page of the cards' document as a PNG. Raises CardError."""
     if not 30 <= dpi <= 1_200:
         raise CardError(N_("%(dpi)s dots per inch: use 30 to 1200"), dpi=dpi)
-    return _compile(look, _data(cards, look, None), "png", dpi)
+    return _compile(look, _data(cards, look), "png", dpi)
 
 
-def _look(look: Look | None, event_name: str, template: str | None) -> Look:
-    try:
-        return look or Look(event_name, template=template)
-    except LookError as error:
-        raise CardError(str(error)) from None
-
-
-def undrawable(
-    cards: Sequence[Card], *, event_name: str = "", look: Look | None = None
-) -> list[MissingGlyphError]:
-    look = _look(look, event_name, None)
+def undrawable(cards: Sequence[Card], look: Look) -> list[MissingGlyphError]:
     errors = [_missing(None, look.texts(), "")[1]]
     errors += [_missing(card, _printed_texts(card, look), card.language)[1] for card in cards]
     return [error for error in errors if error]
@@ -234,16 +201,12 @@ def _printed_texts(card: Card, look: Look) -> Iterable[str]:
     return _texts(on_card(card, look))
 
 
-def _data(cards: Sequence[Card], look: Look, progress: Callable[[int, int], None] | None) -> bytes:
+def _data(cards: Sequence[Card], look: Look) -> bytes:
     """The JSON data for a template. docs/cards.md lists the fields."""
     event_fonts, error = _missing(None, look.texts(), "")
     if error:
         raise error
-    drawn = []
-    for done, card in enumerate(cards, 1):
-        drawn.append(_layout_card(card, look) if look.layout else _card_data(card, look))
-        if progress and (done % _PROGRESS_CARDS == 0 or done == len(cards)):
-            progress(done, len(cards))
+    draw = _layout_card if look.layout else _card_data
     data = {
         "event": _clean(look.event_name),
         "event_second": _clean(look.event_second_name),
@@ -255,7 +218,7 @@ def _data(cards: Sequence[Card], look: Look, progress: Callable[[int, int], None
         "host_logo": look.host_logo,
         "back": _back_data(look),
         "layout": _layout_data(look.layout) if look.layout else None,
-        "cards": drawn,
+        "cards": [draw(card, look) for card in cards],
     }
     return msgspec.json.encode(data)
 

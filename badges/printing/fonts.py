@@ -104,10 +104,6 @@ def package_for(character: str) -> str:
     return "fonts-noto-core"
 
 
-def undrawn(texts: Iterable[str], language: str = "") -> tuple[str, ...]:
-    return families_for(texts, language)[1]
-
-
 def remedy(characters: Iterable[str]) -> str:
     """The remedy for characters that no installed font has, as a phrase without full stop."""
     strange, packages = False, set()

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from badges.printing.card import CardError, render_pdf
+from badges.printing.look import Look
 from server.app.new_event import FIRST_ADMIN
 from server.console import count, progress
 from server.core.event.directory import Event
@@ -137,7 +138,7 @@ def own_badge(event: Event, database: Database, external_id: str, path: Path) ->
     lines = [f"A badge on a phone   {event.settings.phones_at}/b/{token}"]
     try:
         card = cards.card(db, event, badge)
-        path.write_bytes(render_pdf([card], event_name=NAME["en"]))
+        path.write_bytes(render_pdf([card], Look(NAME["en"])))
     except CardError as error:
         return [*lines, f"It can't be printed here: {error}"]
     return [*lines, f"The same to print    {path}"]

@@ -6,7 +6,8 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from badges.printing.card import Card, CardError, render_png
+from badges.printing.card import Card, CardError, render_pngs
+from badges.printing.look import Look
 from badges.printing.qr import symbol
 from server.demo.film.motion import Corners
 from server.demo.film.scene import Picture
@@ -46,7 +47,7 @@ class Prop:
 def card_front(card: Card, event_name: str) -> Front:
     """Draw the badge as printed, or a plain one if no font has the holder's name."""
     try:
-        png = render_png(card, event_name=event_name, dpi=PX_PER_MM * 25.4)
+        (png,) = render_pngs([card], Look(event_name), PX_PER_MM * 25.4)
     except CardError:
         return plain_front(card)
     picture = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR), np.uint8)

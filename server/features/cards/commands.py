@@ -360,7 +360,7 @@ def _printable(
     Reports the problem of each such card. Raises ClickException if none is left, or none may be
     left out.
     """
-    errors = undrawable([badge.card for badge in badges], look=look)
+    errors = undrawable([badge.card for badge in badges], look)
     if not errors:
         return list(badges)
     one_of = {badge.card.text: badge for badge in badges}

@@ -136,7 +136,7 @@ def _work(pipe: Connection, look: Look) -> None:
             cards: list[Card] = pipe.recv()
             problem, drawn = "", b""
             try:
-                drawn = render_pdf(cards, look=look)
+                drawn = render_pdf(cards, look)
             except CardError as error:
                 problem = phrase_of(error)
             pipe.send(problem)

@@ -18,9 +18,10 @@ from badges.printing.card import (
     TemplateError,
     check_colour,
     render_pdf,
-    render_png,
+    render_pngs,
     undrawable,
 )
+from badges.printing.look import Look, LookError
 from tests.badges.printing.cards import (
     ANNA,
     CREDENTIAL,
@@ -38,7 +39,7 @@ UNDRAWABLE = ("\U0010fff0", "\U0010fff1", "\U0010fff2")
 
 
 def test_it_works_for_three_readers():
-    ((picture, text),) = pages(render_pdf([ANNA], event_name=EVENT))
+    ((picture, text),) = pages(render_pdf([ANNA], Look(EVENT)))
     assert picture.shape == (pytest.approx(148 * MM, abs=1), pytest.approx(105 * MM, abs=1))
     for word in (
         EVENT,
@@ -73,7 +74,7 @@ def test_it_works_for_three_readers():
 def test_first_line(given, family, first_line):
     template = "#for card in json(bytes(sys.inputs.data)).cards [|#card.headline|]"
     template = '#set text(font: ("Noto Sans", "Noto Sans CJK SC"));' + template
-    (text,) = texts(render_pdf([named(given, family)], event_name=EVENT, template=template))
+    (text,) = texts(render_pdf([named(given, family)], Look(EVENT, template=template)))
     assert f"|{first_line}|" in text
 
 
@@ -82,29 +83,27 @@ def test_first_line(given, family, first_line):
 )
 def test_markup_in_names_is_text(markup):
     card = replace(named(markup, markup, markup), category_name=markup, zones=(markup,))
-    (text,) = texts(render_pdf([card], event_name=markup))
+    (text,) = texts(render_pdf([card], Look(markup)))
     assert "".join(text.split()).count("".join(markup.split())) == 6
 
 
-def test_a_page_for_each_card_and_progress():
+def test_a_page_for_each_card():
     cards = [
         replace(ANNA, text=CREDENTIAL[:-3] + f"{n:03}", badge_number=f"N{n:04}") for n in range(45)
     ]
-    seen: list[tuple[int, int]] = []
-    pdf = render_pdf(cards, event_name=EVENT, progress=lambda done, of: seen.append((done, of)))
+    pdf = render_pdf(cards, Look(EVENT))
     pages = texts(pdf)
     assert ["N0007" in text for text in pages].index(True) == 7
     assert zxingcpp.read_barcodes(page_drawn(pdf, 44))[0].text == CREDENTIAL[:-3] + "044"
     assert len(pages) == 45
-    assert seen == [(20, 45), (40, 45), (45, 45)]
 
 
 def test_the_same_cards_give_the_same_bytes():
-    assert render_pdf([ANNA], event_name=EVENT) == render_pdf([ANNA], event_name=EVENT)
+    assert render_pdf([ANNA], Look(EVENT)) == render_pdf([ANNA], Look(EVENT))
 
 
 def test_png_is_the_card():
-    with Image.open(io.BytesIO(render_png(ANNA, event_name=EVENT, dpi=DPI))) as picture:
+    with Image.open(io.BytesIO(render_pngs([ANNA], Look(EVENT), DPI)[0])) as picture:
         assert picture.size == (pytest.approx(105 * MM, abs=1), pytest.approx(148 * MM, abs=1))
         gray = np.asarray(picture.convert("L"))
     assert zxingcpp.read_barcodes(gray)[0].text == CREDENTIAL
@@ -130,7 +129,7 @@ def test_png_is_the_card():
 def test_a_missing_glyph_is_an_error(given, characters, message):
     card = named(given)
     with pytest.raises(MissingGlyphError, match=message) as caught:
-        render_pdf([ANNA, card], event_name=EVENT)
+        render_pdf([ANNA, card], Look(EVENT))
     assert (caught.value.card, caught.value.characters) == (card, characters)
 
 
@@ -142,23 +141,20 @@ def test_a_missing_glyph_is_an_error(given, characters, message):
 def test_the_hint_names_the_package(monkeypatch, name, package):
     monkeypatch.setattr(fonts, "family_order", lambda region: ("Noto Sans",))
     monkeypatch.setattr(fonts, "_family", fonts._family.__wrapped__)
-    (error,) = undrawable([ANNA, named(name)], event_name=EVENT)
+    (error,) = undrawable([ANNA, named(name)], Look(EVENT))
     assert package in error.hint
     assert "\u0e2a" not in name or "\u0e2a" in error.characters
 
 
 def test_all_undrawable_cards_at_once():
     first, second, third = UNDRAWABLE
-    errors = undrawable([named(first), ANNA, named(second)], event_name=f"Forum {third}")
+    errors = undrawable([named(first), ANNA, named(second)], Look(f"Forum {third}"))
     assert [error.characters for error in errors] == [third, first, second]
     assert str(errors[0]).startswith("the event's name: ")
 
 
 def test_joiners_and_decomposed_letters_are_drawn():
-    assert (
-        undrawable([named("می\u200cنا"), named("ක්\u200dෂ"), named("Zoe\u0308")], event_name="E")
-        == []
-    )
+    assert undrawable([named("می\u200cنا"), named("ක්\u200dෂ"), named("Zoe\u0308")], Look("E")) == []
 
 
 @pytest.mark.parametrize(
@@ -215,14 +211,14 @@ def test_colours_that_are_not_red(colour):
 )
 def test_bad_templates(template, message):
     with pytest.raises(TemplateError, match=message):
-        render_pdf([ANNA], event_name=EVENT, template=template)
+        render_pdf([ANNA], Look(EVENT, template=template))
 
 
 def test_limits():
     for cards in ([], [ANNA] * (CARDS_MAX + 1)):
         with pytest.raises(CardError, match="print 1 to 5,000 at a time"):
-            render_pdf(cards, event_name=EVENT)
-    with pytest.raises(CardError, match="the event's name has 1 to 200"):
-        render_pdf([ANNA], event_name=" ")
+            render_pdf(cards, Look(EVENT))
+    with pytest.raises(LookError, match="the event's name has 1 to 200"):
+        Look(" ")
     with pytest.raises(CardError, match="use 30 to 1200"):
-        render_png(ANNA, event_name=EVENT, dpi=10_000)
+        render_pngs([ANNA], Look(EVENT), 10_000)

@@ -7,6 +7,7 @@ import pytest
 import zxingcpp
 
 from badges.printing.card import render_pdf
+from badges.printing.look import Look
 from tests.badges.printing.cards import ANNA, CREDENTIAL, EVENT, MM, named, pages, texts
 
 SCRIPTS = {
@@ -49,12 +50,12 @@ def check_layout(picture: np.ndarray) -> None:
 
 
 def test_layout_of_a_usual_card():
-    ((picture, _),) = pages(render_pdf([ANNA], event_name=EVENT))
+    ((picture, _),) = pages(render_pdf([ANNA], Look(EVENT)))
     check_layout(picture)
 
 
 def test_given_name_is_huge():
-    ((picture, _),) = pages(render_pdf([ANNA], event_name=EVENT))
+    ((picture, _),) = pages(render_pdf([ANNA], Look(EVENT)))
     zone = picture[int(23.3 * MM) : int(75.5 * MM)]
     inked = np.flatnonzero((zone < 160).any(axis=1))
     first = inked[: np.flatnonzero(np.diff(inked) > 2 * MM)[0] + 1]
@@ -65,7 +66,7 @@ def test_given_name_is_huge():
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_scripts_are_whole_and_apart(script):
     card = named(*SCRIPTS[script])
-    ((picture, text),) = pages(render_pdf([card], event_name=EVENT))
+    ((picture, text),) = pages(render_pdf([card], Look(EVENT)))
     copied = set("".join(text.split()))
     for part in SCRIPTS[script]:
         assert set("".join(part.split())) - set("()") <= copied  # copied brackets are mirrored
@@ -89,7 +90,7 @@ def test_scripts_are_whole_and_apart(script):
 )
 def test_long_and_short_names_stay_in_their_place(names):
     card = replace(named(*names), zones=tuple(f"ZONE{n}" for n in range(32)))
-    layouts = pages(render_pdf([card], event_name=EVENT * 6))
+    layouts = pages(render_pdf([card], Look(EVENT * 6)))
     assert len(layouts) == 1
     picture, text = layouts[0]
     check_layout(picture)
@@ -98,5 +99,5 @@ def test_long_and_short_names_stay_in_their_place(names):
 
 
 def test_words_are_broken_only_where_they_must_be():
-    (text,) = texts(render_pdf([named(MANY_WORDS)], event_name=EVENT))
+    (text,) = texts(render_pdf([named(MANY_WORDS)], Look(EVENT)))
     assert set(MANY_WORDS.split()) <= set(text.split())

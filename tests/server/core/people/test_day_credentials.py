@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from badges.credential.credential import CredentialFlag, Kind, lookup_id, open_credential, open_name
 from badges.printing.card import render_pdf
+from badges.printing.look import Look
 from badges.wire import wire
 from server.core.entry_log.act_words import WORDS
 from server.core.event.directory import Event
@@ -282,7 +283,7 @@ def test_its_card_says_the_day_and_is_no_print_of_the_badge(
     assert card.text == given.credential
     assert card.good_on == ("Tue 5 May", "5月5日当日证 · DAY CREDENTIAL")
     assert [day.valid for day in card.days] == [False, True, False]
-    assert render_pdf([card], event_name="Forum").startswith(b"%PDF")
+    assert render_pdf([card], Look("Forum")).startswith(b"%PDF")
     issued.write(
         lambda db: day_credentials.note_printed(db, given, event, by="user:1", now=NOW + 1)
     )

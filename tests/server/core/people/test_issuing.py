@@ -6,6 +6,7 @@ import pytest
 from badges.credential.badge_number import badge_number
 from badges.credential.credential import CredentialFlag, lookup_id, open_credential, open_name
 from badges.printing.card import render_pdf
+from badges.printing.look import Look
 from badges.wire import wire
 from server.core.event.directory import Event
 from server.core.feed.changes import cursor
@@ -276,7 +277,7 @@ def test_a_card(event: Event, issued: Database) -> None:
     assert (card.badge_number, card.zones) == (badge_number(serial), ("public",))
     anna = issuing.current_badge(issued.reader, serial_of(issued, "A1"))
     assert cards.card(issued.reader, event, anna).zones == ()  # all of them
-    assert render_pdf([card], event_name="Harbour Forum").startswith(b"%PDF")
+    assert render_pdf([card], Look("Harbour Forum")).startswith(b"%PDF")
 
 
 class TestPhoneToken:
