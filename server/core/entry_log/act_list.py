@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.entry_log.act_words import Names, label
 from server.core.entry_log.entry_log import Subject
@@ -160,7 +161,7 @@ def xlsx_pieces(db: Connection, asked: Asked) -> Iterator[bytes]:
 
 def _chunks(db: Connection, asked: Asked) -> Iterator[list[tuple[object, ...]]]:
     names = Names(db)
-    (end,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM leaf").fetchone()
+    end = entry_log.size(db) - 1
     last: Edge | None = Edge(-1, -1)
     while last is not None:
         acts = _acts(db, asked.wanted, last, CHUNK_ROWS, upwards=True)
@@ -190,10 +191,9 @@ def _acts(
     db: Connection, wanted: Filter, edge: Edge | None, rows: int, *, upwards: bool
 ) -> list[LoggedAct]:
     sign, order = (">", "ASC") if upwards else ("<", "DESC")
-    names = () if wanted.act is None else wanted.act.written_as
     given: list[tuple[str, tuple[str | int, ...] | None]] = [
         (f"{_BY} = ?", None if wanted.by is None else (wanted.by,)),
-        (f"{_ACT} IN ({', '.join('?' * len(names))})", names or None),
+        (f"{_ACT} = ?", None if wanted.act is None else (wanted.act,)),
         ("at >= ?", None if wanted.since is None else (wanted.since,)),
         ("at < ?", None if wanted.until is None else (wanted.until,)),
         (f"(at, number) {sign} (?, ?)", None if edge is None else (edge.at, edge.number)),

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Act(StrEnum):
-    """An act of staff or of the server. `Act(name)` accepts former names too."""
+    """An act of staff or of the server."""
 
     SIGNED_IN = "signed_in"
     SIGNED_OUT = "signed_out"
@@ -115,24 +115,3 @@ class Act(StrEnum):
     MUSTER_PERSON_UNSEEN = "muster_person_unseen"
     MUSTER_PRINTED = "muster_printed"
     TROUBLE_TAKEN = "trouble_taken"
-
-    @classmethod
-    def _missing_(cls, value: object) -> "Act | None":
-        return _EARLIER.get(value) if isinstance(value, str) else None
-
-    @property
-    def written_as(self) -> tuple[str, ...]:
-        """Return every name that this act has in leaves, the current one first."""
-        return (self.value, *(name for name, act in _EARLIER.items() if act is self))
-
-
-# names in leaves from before December 2026
-_EARLIER = {
-    "kiosk.add": Act.KIOSK_ADDED,
-    "kiosk.confirm": Act.KIOSK_CONFIRMED,
-    "kiosk.retire": Act.KIOSK_RETIRED,
-    "kiosk.fence": Act.KIOSK_FENCED,
-    "time_epoch": Act.CLOCK_SET,
-    "badge_no_copy": Act.COPY_DENIED,
-    "restored": Act.SERVER_RESTORED,
-}

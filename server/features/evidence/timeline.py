@@ -166,9 +166,8 @@ def _acts(db: Connection, wanted: Filter, where: _Range) -> list[int]:
     values: list[int | str] = [where.start, where.end]
     index = "leaf_kind"
     if wanted.act is not None:
-        names = wanted.act.written_as
-        conditions.append(f"{_ACT} IN ({', '.join('?' * len(names))})")
-        values += names
+        conditions.append(f"{_ACT} = ?")
+        values.append(wanted.act)
         index = "leaf_act"
     for field, value in (("hall", wanted.hall_id), ("kiosk", wanted.kiosk)):
         if value is not None:
