@@ -71,23 +71,6 @@ _ASKED_MAX = 64
 _SENT_MAX = 64  # more rows are cheaper by COPY, which first waits for all answers
 
 
-def insert_many(
-    db: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> None:
-    """Insert rows with the values of `columns`, by statements for hundreds of rows. With single
-    rows, other threads would take the interpreter lock in between.
-    """
-    if not isinstance(db, sqlite3.Connection):
-        catalogue.insert_many(db, table, columns, rows)
-        return
-    names = tuple(columns)
-    if len(rows) == 1:
-        db.execute(_insertion(table, names, 1), rows[0])
-        return
-    for count, values in _blocks(rows):
-        db.execute(_insertion(table, names, count), values)
-
-
 def write_rows(
     db: Connection,
     table: str,
@@ -97,9 +80,10 @@ def write_rows(
     *,
     numbered: str = "",
 ) -> None:
-    """Insert a few rows without waiting for the database's answer.
+    """Insert rows with the values of `columns`, without waiting for the answer if they are few.
 
-    `then` is the ON CONFLICT clause. The database numbers the column `numbered`.
+    `then` is the ON CONFLICT clause. The database numbers the column `numbered`. A statement has
+    hundreds of rows: with single rows, other threads would take the interpreter lock in between.
     """
     if not rows:
         return
@@ -124,7 +108,7 @@ def change_rows(
     sets: str,
     where: str,
 ) -> None:
-    """Update a few rows without waiting for the database's answer.
+    """Update rows without waiting for the database's answer.
 
     `sets` and `where` refer to the values of `columns` as `v.name`. Each row may match at most one
     entry of `rows`.
@@ -154,22 +138,6 @@ def _change_of_one(table: str, sets: str, where: str) -> tuple[str, list[str]]:
     """Return `change_rows`' statement for a single entry, and the names of its values in order."""
     text = f"UPDATE {table} SET {sets} WHERE {where}"
     return _OF_ROW.sub("?", text), _OF_ROW.findall(text)
-
-
-def update_many(
-    db: Connection, table: str, columns: Sequence[str], key: str, rows: Sequence[Sequence[Any]]
-) -> None:
-    """Update rows. Each item has the new values of `columns`, then the key."""
-    if not isinstance(db, sqlite3.Connection):
-        catalogue.update_many(db, table, columns, key, rows)
-        return
-    sets = ", ".join(f"{column} = v.column{at}" for at, column in enumerate(columns, 1))
-    for count, values in _blocks(rows):
-        db.execute(
-            f"UPDATE {table} SET {sets} FROM (VALUES {_marks(len(rows[0]), count)}) AS v"
-            f" WHERE {table}.{key} = v.column{len(columns) + 1}",
-            values,
-        )
 
 
 def padded(asked: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from server.storage import dialect
 from server.storage.connection import Connection
-from server.storage.tables import insert_many
+from server.storage.tables import write_rows
 
 Values = Mapping[str, Any]
 
@@ -50,7 +50,7 @@ def keep(db: Connection, acts: Sequence[int], changes: Sequence[Change]) -> None
         for place, (number, change) in enumerate(zip(each, changes, strict=True))
     ]
     columns = ("number", "place", "kind", "key", "before", "after")
-    insert_many(db, "act_change", columns, rows)
+    write_rows(db, "act_change", columns, rows)
 
 
 def of_acts(db: Connection, numbers: Iterable[int]) -> dict[int, list[Change]]:

@@ -9,7 +9,7 @@ from server.core.feed.subscription import CursorGoneError, FeedItem
 from server.storage.connection import Connection
 from server.storage.engines import joint
 from server.storage.engines.joint import Collected
-from server.storage.tables import insert_many, write_rows
+from server.storage.tables import write_rows
 
 CURSOR = "(SELECT COALESCE(MAX(cursor), 0) FROM change)"  # `cursor`, in a larger statement
 KEEP_CHANGES = 100_000
@@ -67,7 +67,7 @@ def _published(db: Connection) -> Published:
 
 
 def publish_all(db: Connection, changes: Iterable[wire.Change]) -> None:
-    insert_many(db, "change", ("body",), [(wire.encode_change(change),) for change in changes])
+    write_rows(db, "change", ("body",), [(wire.encode_change(change),) for change in changes])
 
 
 def cursor(db: Connection) -> int:

@@ -15,7 +15,7 @@ from server.core.ledger import remarks
 from server.repeating import Repeating
 from server.storage.connection import Connection, Row
 from server.storage.database import Database
-from server.storage.tables import insert_many
+from server.storage.tables import write_rows
 
 BLOCK = 8192  # also in triggers of the scan table
 EVERY_S = 5.0
@@ -157,7 +157,7 @@ class _Made:
             marks = [
                 (self.block, *mark, _packed(set_places)) for mark, set_places in self.places.items()
             ]
-            insert_many(db, "entry_mark", ("block", "facet", "value", "bits"), marks)
+            write_rows(db, "entry_mark", ("block", "facet", "value", "bits"), marks)
 
 
 def _marks_of(row: Row) -> Iterator[tuple[str, str]]:

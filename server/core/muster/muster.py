@@ -17,7 +17,7 @@ from server.core.muster.snapshot import Listed, Sureness
 from server.core.occupancy.stays import Stay
 from server.core.people.attendees import attendee
 from server.storage.connection import Connection
-from server.storage.tables import insert_many
+from server.storage.tables import write_rows
 
 # Assembly points may start before the muster begins on the server.
 EARLY_MS = 30 * 60_000
@@ -91,7 +91,7 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
         (reason, now, by),
     ).fetchone()
     halls, people = snapshot.halls(db, now), snapshot.people_inside(db)
-    insert_many(
+    write_rows(
         db,
         "muster_hall",
         ("muster_id", "hall_id", "sureness", "away_since", "away_doors", "unseen"),
@@ -101,7 +101,7 @@ def begin(db: Connection, reason: str, *, by: str, now: int) -> Muster:
             for item in halls.values()
         ],
     )  # fmt: skip
-    insert_many(
+    write_rows(
         db,
         "muster_person",
         _PERSON,

@@ -15,7 +15,7 @@ from server.core.people.folding import digits, folded, glued, is_east_asian, nam
 from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
-from server.storage.tables import insert_many
+from server.storage.tables import write_rows
 
 FOLDED_TOGETHER = 500  # takes about 33 ms, during which no one else writes
 COLUMNS = ("serial", "whole", "name", "organisation", "contact", "pieces")
@@ -54,7 +54,7 @@ def fold(db: Connection, limit: int = dialect.NO_LIMIT) -> int:
         return 0
     serials = dialect.many(row["serial"] for row in due)
     db.execute(f"DELETE FROM attendee_search WHERE {dialect.one_of('serial')}", (serials,))
-    insert_many(db, "attendee_search", COLUMNS, list(map(_words_of, due)))
+    write_rows(db, "attendee_search", COLUMNS, list(map(_words_of, due)))
     db.execute(f"DELETE FROM search_due WHERE {dialect.one_of('serial')}", (serials,))
     return len(due)
 

@@ -40,13 +40,14 @@ from server.features.imports.roster_match import (
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import indexes_anew, large_cache, one_state
-from server.storage.tables import insert_many, update_many
+from server.storage.tables import change_rows, write_rows
 
 ALL_DAYS = 0xFFFF
 LANGUAGE = "en"  # of attendees without a language in the roster
 PROGRESS_ROWS = 1000
 FOLDED_AT_ONCE_MAX = 2_000  # people indexed for search in the same transaction
 ANEW_FROM = 10_000  # indexes are rebuilt if at least this many people are new and fewer existed
+_SAME = "attendee.serial = v.serial"
 _OF_NEW = ("flags", "created_at", "revoked_at", "organisation_id")
 # Acts that change no people, badges or codes. Any other act after planning may make the plan wrong.
 _HARMLESS = frozenset(
@@ -202,10 +203,13 @@ class ImportPlan:
         for columns, rows in self.updated.items():
             # An id may move from one attendee to another, so all are removed first.
             if "external_id" in columns:
-                none = [(None, row[-1]) for row in rows]
-                update_many(db, "attendee", ["external_id"], "serial", none)
+                serials = [(row[-1],) for row in rows]
+                change_rows(
+                    db, "attendee", ("serial",), serials, sets="external_id = NULL", where=_SAME
+                )
         for columns, rows in self.updated.items():
-            update_many(db, "attendee", columns, "serial", rows)
+            sets = ", ".join(f"{column} = v.{column}" for column in columns)
+            change_rows(db, "attendee", (*columns, "serial"), rows, sets=sets, where=_SAME)
         self._add(db)
         if len(self.added) + sum(map(len, self.updated.values())) <= FOLDED_AT_ONCE_MAX:
             search.fold(db)
@@ -237,7 +241,7 @@ class ImportPlan:
         columns = ("serial", *RosterValues._fields, *_OF_NEW)
         many = len(self.added) >= ANEW_FROM and not more_people_than(db, len(self.added))
         with indexes_anew(db, "attendee") if many else nullcontext():
-            insert_many(db, "attendee", columns, self.added)
+            write_rows(db, "attendee", columns, self.added)
 
     def _invite(self, db: Connection) -> int:
         invited = db.executemany(

@@ -91,15 +91,6 @@ def insert_many(
         db.executemany(_insertion(table, columns), rows)
 
 
-def update_many(
-    db: Connection, table: str, columns: Sequence[str], key: str, rows: Sequence[Sequence[Any]]
-) -> None:
-    """Update rows. Each item has the new values of `columns`, then the key."""
-    sets = ", ".join(f"{name} = ?" for name in columns)
-    if rows:
-        db.executemany(f"UPDATE {table} SET {sets} WHERE {key} = ?", rows)
-
-
 def in_blocks(db: Connection, statement: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
     """Yield a statement's rows in blocks, in a transaction."""
     db.execute(f"DECLARE blocks NO SCROLL CURSOR FOR {statement}")

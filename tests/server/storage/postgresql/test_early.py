@@ -11,7 +11,7 @@ from server.storage import errors
 from server.storage.connection import Connection
 from server.storage.database import Database, undone_alone
 from server.storage.engines import reconnecting
-from server.storage.tables import insert_many, keep_setting
+from server.storage.tables import keep_setting, write_rows
 from tests.server.conftest import fill
 from tests.server.support.postgresql.databases import Databases
 
@@ -114,7 +114,7 @@ def test_what_can_only_be_waited_for(database: Database) -> None:
 
     def step(db: Connection) -> int:
         db.execute(INSERT, ("a",))
-        insert_many(db, "setting", ("key", "value"), [("b", "1"), ("c", "1")])
+        write_rows(db, "setting", ("key", "value"), [("b", "1"), ("c", "1")])
         db.execute("CREATE TEMP TABLE made (n INTEGER)")
         return db.execute("INSERT INTO made VALUES (1)").rowcount
 

@@ -27,7 +27,7 @@ from server.storage.postgresql.address import (
     keep_address,
     read_address,
 )
-from server.storage.tables import insert_many, keep_setting, tables, update_many
+from server.storage.tables import change_rows, keep_setting, tables, write_rows
 from tests.server.conftest import fill
 from tests.server.support.console import Console
 from tests.server.support.postgresql.cluster import Cluster
@@ -343,8 +343,15 @@ class TestRows:
         names = [(f"key {n}", f'"{n}"\t\\N\n会') for n in range(100)]
 
         def step(db: Any) -> None:
-            insert_many(db, "setting", ("key", "value"), names)
-            update_many(db, "setting", ("value",), "key", [("new", "key 7"), ("other", "key 8")])
+            write_rows(db, "setting", ("key", "value"), names)
+            change_rows(
+                db,
+                "setting",
+                ("value", "key"),
+                [("new", "key 7"), ("other", "key 8")],
+                sets="value = v.value",
+                where="setting.key = v.key",
+            )
             tables(db).table("setting").insert({"key": "one", "value": "1"})
             tables(db).table("setting").update("one", {"value": "2"})
 
@@ -361,7 +368,7 @@ class TestRows:
             database.write(lambda db: keep_setting(db, "a", "x\0y"))
         many = [(f"key {n}", "x\0y") for n in range(50)]
         with pytest.raises(DatabaseError, match="has the character NUL in it"):
-            database.write(lambda db: insert_many(db, "setting", ("key", "value"), many))
+            database.write(lambda db: write_rows(db, "setting", ("key", "value"), many))
         # It appears nowhere.
         rows = database.reader.execute("SELECT 1 FROM setting WHERE value = ?", ("x\0y",))
         assert rows.fetchall() == []
