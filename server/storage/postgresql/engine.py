@@ -174,10 +174,6 @@ def connect(address: Address) -> PostgresConnection:
     return PostgresEngine(address).writer()
 
 
-def connect_to_read(address: Address) -> PostgresConnection:
-    return PostgresEngine(address).reader()
-
-
 def _options(address: Address, silent_s: float) -> dict[str, Any]:
     return {
         "application_name": "hallkeeper",

@@ -8,6 +8,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +38,12 @@ class MovedDifferentlyError(DatabaseError):
 
 def tables_of(db: Connection) -> list[str]:
     """Return an event's tables, each after those that it references."""
-    names, needed = _names(db), _needed(db)
-    ordered: list[str] = []
-    while len(ordered) < len(names):
-        ready = [
-            name
-            for name in names
-            if name not in ordered and not needed.get(name, set()) - {name, *ordered}
-        ]
-        if not ready:
-            raise DatabaseError("tables refer to each other, and so can't be moved")
-        ordered += ready
-    return ordered
+    needed = _needed(db)
+    others = {name: sorted(needed.get(name, set()) - {name}) for name in _names(db)}
+    try:
+        return list(TopologicalSorter(others).static_order())
+    except CycleError:
+        raise DatabaseError("tables refer to each other, and so can't be moved") from None
 
 
 def _names(db: Connection) -> list[str]:
