@@ -1,6 +1,5 @@
 """Creates the Flask app from the event, its database and all features."""
 
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from server.app.features import (
     static_folders,
     template_folders,
 )
+from server.console import wall_clock
 from server.core.entry_log.entry_log import Log
 from server.core.event.calendar import day_starts
 from server.core.event.clock import ServerClock
@@ -69,7 +69,7 @@ def create_app(
     """
     app = make_app(event.settings.name, event.settings.time_zone, event.path)
     app.secret_key = security.derived_key(event.phone_secret, b"hallkeeper/forms/v1")
-    wall = now or _wall_clock
+    wall = now or wall_clock
     standing = stand(database, wall, server_name(event.settings.port))
     database.write(search.fold)
     here = _services(event, database, wall, clock, standing)
@@ -190,7 +190,3 @@ def _compare(app: Flask, db: Connection) -> None:
         return
     kept = [] if here.backups is None else here.backups.kept_acts()
     set_back.renew_by_memory(db, here.event, sign, kept, here.now())
-
-
-def _wall_clock() -> int:
-    return time.time_ns() // 1_000_000

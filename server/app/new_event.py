@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime
+from contextlib import closing, suppress
 from pathlib import Path
+from uuid import UUID
 
 from badges.categories import DEFAULT_CATEGORIES
+from server.console import wall_clock
 from server.core.event.certificate import make_certificate
 from server.core.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.core.event.settings import EventError, EventSettings, settings_text
@@ -21,6 +22,7 @@ from server.storage.database import (
     transaction,
 )
 from server.storage.disk import DatabaseError
+from server.storage.durable_files import write_new
 from server.storage.errors import EngineError
 
 FIRST_ADMIN = "admin"
@@ -48,13 +50,13 @@ def init_event(
     """
     path = Path(path)
     existed = _empty_directory(path)
-    made_at = now if now is not None else int(datetime.now(UTC).timestamp() * 1000)
+    made_at = now if now is not None else wall_clock()
     try:
         if postgresql is not None:
             put_into_postgresql(path / DATABASE_FILE, postgresql)
         _write_keys(path / "keys", settings, made_at, random)
         password = _make_database(path / DATABASE_FILE, made_at, random, not password_stays)
-        _write_private(path / SETTINGS_FILE, settings_text(settings).encode())
+        write_new(path / SETTINGS_FILE, settings_text(settings).encode())
         return load_event(path), password
     except BaseException as error:
         with suppress(DatabaseError, EngineError):
@@ -104,29 +106,18 @@ def _leave_nothing(path: Path, existed: bool) -> str:
 
 def _write_keys(keys: Path, settings: EventSettings, now: int, random: Random) -> None:
     keys.mkdir(mode=0o700)
-    uuid = bytearray(random(16))
-    uuid[6] = uuid[6] & 0x0F | 0x40  # version 4
-    uuid[8] = uuid[8] & 0x3F | 0x80
-    _write_private(keys / "event.id", bytes(uuid).hex().encode() + b"\n")
+    uuid = UUID(bytes=random(16), version=4)
+    write_new(keys / "event.id", uuid.hex.encode() + b"\n")
     for name in _SEEDS:
-        _write_private(keys / f"{name}.key", random(32).hex().encode() + b"\n")
+        write_new(keys / f"{name}.key", random(32).hex().encode() + b"\n")
     certificate, key = make_certificate(settings.public_host, now)
-    _write_private(keys / "certificate.pem", certificate)
-    _write_private(keys / "certificate.key", key)
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
+    write_new(keys / "certificate.pem", certificate)
+    write_new(keys / "certificate.key", key)
 
 
 def _make_database(path: Path, now: int, random: Random, first: bool) -> str:
     password = users.make_password(random)
-    connection = connect(path)
-    try:
+    with closing(connect(path)) as connection:
         if path.exists():
             path.chmod(0o600)
         migrations.migrate(connection)
@@ -142,6 +133,4 @@ def _make_database(path: Path, now: int, random: Random, first: bool) -> str:
                 now=now,
                 first=first,
             )
-    finally:
-        connection.close()
     return password

@@ -13,13 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from server.console import progress
+from server.console import progress, wall_clock
 from server.core.event.directory import Event
 from server.core.kiosks import registry
 from server.demo.crowd import Crowd, Guest, OpenHall, guests, open_halls
 from server.demo.network_link import Link
 from server.demo.processes import Children, StageError, wait_until
-from server.demo.stage import clock_ms
 from server.storage.connection import Connection
 from server.storage.database import Database
 
@@ -114,7 +113,7 @@ class CrowdStage:
         address = (settings.public_host, settings.port) if link is None else link.address
         return self._database.write(
             lambda db: registry.add_kiosk(
-                db, self._event, door.kiosk, door.door, address=address, by=_BY, now=clock_ms(),
+                db, self._event, door.kiosk, door.door, address=address, by=_BY, now=wall_clock(),
                 random=os.urandom,
             )
         ).text()  # fmt: skip
@@ -142,7 +141,7 @@ class CrowdStage:
                 self._database.write(partial(self._confirm_kiosk, door.kiosk))
 
     def _confirm_kiosk(self, kiosk: str, db: Connection) -> None:
-        registry.confirm(db, self._event, kiosk, by=_BY, now=clock_ms())
+        registry.confirm(db, self._event, kiosk, by=_BY, now=wall_clock())
 
     def _order(self, **order: Any) -> None:
         self._child.write(json.dumps(order))
@@ -161,5 +160,5 @@ class CrowdStage:
 
 def make_crowd(database: Database, without: frozenset[str]) -> Crowd:
     """Return all people but those of the films, and the halls that are open now."""
-    halls = open_halls(database.reader, clock_ms())
+    halls = open_halls(database.reader, wall_clock())
     return Crowd(halls, guests(database.reader, without), random.Random("crowd"))

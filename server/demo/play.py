@@ -14,6 +14,7 @@ import click
 
 from badges.roster.reader import read_roster
 from server.app.new_event import init_event
+from server.console import wall_clock
 from server.core.event.directory import Event
 from server.core.people import issuing
 from server.demo.film.film import Shown, film_seconds, make_films
@@ -33,7 +34,7 @@ from server.demo.network_link import Link
 from server.demo.processes import Children, StageError
 from server.demo.report import LiveTable
 from server.demo.script import Presentation, Script, make_script
-from server.demo.stage import Kiosk, Stage, clock_ms
+from server.demo.stage import Kiosk, Stage
 from server.features.imports import roster_import, venue_file, venue_import
 from server.storage.database import Database
 
@@ -185,7 +186,7 @@ class Play:
         """Kill the server of a door's hall once. All doors continue with the other one."""
         if len(kiosk.answers) < self.script.cut_after or self.killed is not None:
             return
-        now = clock_ms()
+        now = wall_clock()
         self.killed = self.stage.kill_server_of(kiosk.door)
         outages += [Outage(other.door, now, now + GOES_ON_MS) for other in self.kiosks]
         self.say(f"          the server at port {self.killed} is killed")

@@ -13,7 +13,7 @@ import click
 from badges.printing.card import CardError, render_pdf
 from badges.printing.look import Look
 from server.app.new_event import FIRST_ADMIN
-from server.console import count, progress
+from server.console import count, progress, wall_clock
 from server.core.event.directory import Event
 from server.core.people import cards, issuing, phone_links
 from server.core.people.attendees import find_attendees
@@ -27,7 +27,7 @@ from server.demo.network_link import Link
 from server.demo.processes import Children
 from server.demo.report import as_json, forum_lines, summary
 from server.demo.script import Script
-from server.demo.stage import Kiosk, Stage, clock_ms
+from server.demo.stage import Kiosk, Stage
 from server.storage.database import Database
 
 HOST = "127.0.0.1"
@@ -60,7 +60,7 @@ class Show:
 
     def _perform(self, stack: ExitStack, url: str | None) -> None:
         """Create the event, in PostgreSQL if there is a `url`, and play it."""
-        forum = make_forum(self.seed, self.people, clock_ms())
+        forum = make_forum(self.seed, self.people, wall_clock())
         event, password, script = self._prepare(forum, url)
         films = self._draw(script)
         doors = [*DOORS, WEBCAM_DOOR] if self.camera else list(DOORS)
@@ -113,7 +113,7 @@ class Show:
             f"{NAME['en']} / {NAME['zh']}, seed {self.seed}:"
             f" {count(self.people, 'person', 'people')}, {HALLS} halls, {DAYS} days"
         )
-        return play.prepare(self.place / "event", forum, HOST, free_port(), clock_ms(), url)
+        return play.prepare(self.place / "event", forum, HOST, free_port(), wall_clock(), url)
 
     def _draw(self, script: Script) -> dict[str, Path]:
         click.echo(f"Drawing films of {script.presentations} badges and codes held up to cameras")

@@ -9,12 +9,12 @@ import shutil
 import socket
 import ssl
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from badges.wire.servers import ServerAddress, preferred
+from server.console import wall_clock
 from server.core.event.directory import Event
 from server.core.kiosks import addresses, registry
 from server.core.ledger import entries
@@ -29,10 +29,6 @@ START_S = 40.0
 ENROL_S = 40.0
 LEDGER_S = 20.0
 _BY = "command-line"
-
-
-def clock_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @dataclass
@@ -52,11 +48,11 @@ class Kiosk:
 
     def cut(self) -> None:
         self.link.cut()
-        self.cut_at = clock_ms()
+        self.cut_at = wall_clock()
 
     def mend(self) -> Outage:
         assert self.cut_at is not None
-        outage = Outage(self.door, self.cut_at, clock_ms())
+        outage = Outage(self.door, self.cut_at, wall_clock())
         self.link.mend()
         self.cut_at = None
         return outage
@@ -82,7 +78,7 @@ class Stage:
         if more:
             listed = [ServerAddress(self._host, port) for port in ports]
             self._database.write(
-                lambda db: addresses.set_servers(db, self._event, listed, by=_BY, now=clock_ms())
+                lambda db: addresses.set_servers(db, self._event, listed, by=_BY, now=wall_clock())
             )
         for port in more:
             shutil.copytree(self._event.path, self._directory(port))
@@ -123,7 +119,7 @@ class Stage:
                 kiosk.door,
                 address=kiosk.link.address,
                 by=_BY,
-                now=clock_ms(),
+                now=wall_clock(),
                 random=os.urandom,
             )
         )
@@ -133,7 +129,7 @@ class Stage:
         if not wait_until(lambda: words in child.log(), ENROL_S):
             raise child.failed("does not show the six words that the server shows")
         self._database.write(
-            lambda db: registry.confirm(db, self._event, kiosk.name, by=_BY, now=clock_ms())
+            lambda db: registry.confirm(db, self._event, kiosk.name, by=_BY, now=wall_clock())
         )
         if child.wait(ENROL_S) != 0:
             raise child.failed("could not enrol")
