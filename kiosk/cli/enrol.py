@@ -6,6 +6,7 @@ never deleted, because an earlier journal may have scans that no server has.
 
 import hashlib
 import re
+import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +49,6 @@ def enrol(
     code_text: str,
     *,
     say: Callable[[str], None],
-    random: Callable[[int], bytes],
     again: bool = False,
     wait_s: float = 15 * 60,
     poll_s: float = POLL_S,
@@ -57,12 +57,12 @@ def enrol(
 
     Raises EnrolError.
     """
-    code = _parse(code_text)
-    _check_free(directory, again=again)
     try:
+        code = parse_code(code_text)
+        _check_free(directory, again=again)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(directory):
-            key = _pending_key(directory, code, random)
+            key = _pending_key(directory, code)
             say(
                 f"Six words: {six_words(key.public.raw, code.token)}\n"
                 "Compare them with the kiosk's page on the server. If they agree, an admin "
@@ -71,18 +71,11 @@ def enrol(
             answer = _wait_for_admin(code, key, wait_s=wait_s, poll_s=poll_s, say=say)
             identity = _know_number(code, _check(code, key, answer))
             _settle(directory, identity, key, say)
-    except ConfigError as error:
+    except (ConfigError, EnrolmentCodeError) as error:
         raise EnrolError(str(error)) from None
     except OSError as error:
         raise EnrolError(f"{directory} can't be written ({error.strerror}).") from None
     return identity
-
-
-def _parse(text: str) -> EnrolmentCode:
-    try:
-        return parse_code(text)
-    except EnrolmentCodeError as error:
-        raise EnrolError(str(error)) from None
 
 
 def _check_free(directory: Path, *, again: bool) -> None:
@@ -90,19 +83,14 @@ def _check_free(directory: Path, *, again: bool) -> None:
         raise EnrolError(f"{directory} is a file; name a directory for the kiosk.")
     if again or not (directory / IDENTITY_FILE).exists():
         return
-    try:
-        identity = load_identity(directory)
-    except ConfigError as error:
-        raise EnrolError(str(error)) from None
+    kiosk = load_identity(directory).kiosk
     raise EnrolError(
-        f"{directory} holds kiosk {identity.kiosk} already. To enrol it anew, add --again: its "
+        f"{directory} holds kiosk {kiosk} already. To enrol it anew, add --again: its "
         "scans are kept beside the new ones. For a second kiosk name another --dir."
     )
 
 
-def _pending_key(
-    directory: Path, code: EnrolmentCode, random: Callable[[int], bytes]
-) -> PrivateKey:
+def _pending_key(directory: Path, code: EnrolmentCode) -> PrivateKey:
     """The key for this code; the same one after an interrupted attempt."""
     path = directory / PENDING_FILE
     mark = hashlib.sha256(code.token).hexdigest()
@@ -110,7 +98,7 @@ def _pending_key(
         earlier, _, seed = path.read_text(errors="replace").strip().partition(" ")
         if earlier == mark and re.fullmatch("[0-9a-f]{64}", seed):
             return PrivateKey(bytes.fromhex(seed))
-    key = PrivateKey(random(32))
+    key = PrivateKey(secrets.token_bytes(32))
     write_whole(path, f"{mark} {key.seed.hex()}\n".encode())
     return key
 

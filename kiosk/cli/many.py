@@ -6,7 +6,6 @@ standard output as JSON lines.
 """
 
 import json
-import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping
@@ -72,9 +71,8 @@ class Door:
         try:
             if not directory.exists():
                 enrol(
-                    directory, self._order.code, say=self._say, random=os.urandom,
-                    wait_s=ENROL_WAIT_S, poll_s=POLL_S,
-                )  # fmt: skip
+                    directory, self._order.code, say=self._say, wait_s=ENROL_WAIT_S, poll_s=POLL_S
+                )
             settings = config.with_options(
                 config.load_settings(directory), direction=self._order.direction, camera="none"
             )

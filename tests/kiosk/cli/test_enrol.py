@@ -1,6 +1,5 @@
 """Enrolment with a small server: every failure ends in a plain sentence."""
 
-import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +91,7 @@ def code_of(server: FakeServer, *, pin: bytes | None = None) -> str:
 def run(directory: Path, code: str, **options: object):
     messages: list[str] = []
     options = {"wait_s": 60.0, "poll_s": 0.02, **options}
-    return enrol(directory, code, say=messages.append, random=os.urandom, **options), messages
+    return enrol(directory, code, say=messages.append, **options), messages
 
 
 def test_it_works(server: FakeServer, admin: Admin, directory: Path) -> None:

@@ -285,9 +285,13 @@ class LiveSite:
             return
         with ThreadPoolExecutor(1) as pool:
             enrolling = pool.submit(
-                enrol, self.path / name, code.text(), say=lambda _: None, random=os.urandom,
-                wait_s=READY_S, poll_s=0.1,
-            )  # fmt: skip
+                enrol,
+                self.path / name,
+                code.text(),
+                say=lambda _: None,
+                wait_s=READY_S,
+                poll_s=0.1,
+            )
             wait_for("the six words", lambda: enrolling.done() or self._proven(name))
             self._confirm(name)
             enrolling.result(READY_S)
