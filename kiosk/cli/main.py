@@ -34,7 +34,7 @@ from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.pictures import CameraError
 from kiosk.run import AnswerReport, Kiosk
-from kiosk.screen import ScreenError, create_screen, serve_screen
+from kiosk.screen import ScreenError, ScreenServer, create_screen
 from kiosk.screen.camera_page import add_camera_page
 from kiosk.screen.entrance import Entrance, read_link
 from kiosk.texts import catalogue
@@ -110,7 +110,6 @@ def enrol_command(directory: Path, code: str, again: bool, wait: int) -> None:
         directory,
         code,
         say=lambda text: click.echo(text, err=True),
-        random=os.urandom,
         again=again,
         wait_s=wait,
     )
@@ -186,7 +185,7 @@ def _run(
                 entrance=Entrance(kiosk.directory),
             )
             add_camera_page(page, eye)
-            served = parts.enter_context(serve_screen(page, port=shown.port))
+            served = parts.enter_context(ScreenServer(page, shown.port))
             click.echo(f"The screen, once for one browser: {served.link}", err=True)
         if camera is None or eye is None:
             while not stop.wait(0.25):

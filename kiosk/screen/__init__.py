@@ -10,7 +10,6 @@ it, and both draw an `answer`. Common parts are in `shared`, and the camera's te
 import secrets
 import socket
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Self
@@ -19,6 +18,7 @@ from flask import Flask
 from waitress import wasyncore
 from waitress.server import create_server
 
+from kiosk.clock import now_ms
 from kiosk.screen import supervisor_pages
 from kiosk.screen.board import Board
 from kiosk.screen.entrance import Entrance
@@ -27,7 +27,7 @@ from kiosk.screen.languages import add_languages
 from kiosk.screen.pages import BODY_BYTES_MAX, Screen, blueprint
 from kiosk.supervisor.supervision import Supervision
 
-LOOPBACK = ("127.0.0.1", "::1")
+LOOPBACK = "127.0.0.1"
 THREADS = 12  # enough for four feeds and short requests beside them
 JOIN_S = 5.0
 ANSWER_S = 5.0
@@ -68,7 +68,7 @@ def create_screen(
         feeds=Feeds(on_ended=board.wake),
         answer_s=answer_s,
         picture_s=picture_s,
-        now=now or (lambda: time.time_ns() // 1_000_000),
+        now=now or now_ms,
     )
     app.register_blueprint(blueprint)
     if supervision is not None:
@@ -78,16 +78,17 @@ def create_screen(
 
 
 class ScreenServer:
-    """The page while it is served. Close it, or use it as a context manager."""
+    """The page, served on loopback until it is closed. A context manager."""
 
-    def __init__(self, app: Flask, host: str, port: int) -> None:
+    def __init__(self, app: Flask, port: int) -> None:
+        """Port 0 takes any free port. Raises ScreenError."""
         self.app = app
         self._feeds = app.extensions["screen"].feeds
         # Bound here because a server that fails to bind leaves its own sockets open.
-        listener = _listen(host, port)
+        listener = _listen(port)
         self._server = create_server(app, sockets=[listener], threads=THREADS, ident=None)
         self.port = int(self._server.effective_port)
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+        self.url = f"http://{LOOPBACK}:{self.port}/"
         self._entrance: Entrance = app.extensions["screen"].entrance
         self._entrance.serve_at(self.url)
         self._thread = threading.Thread(target=self._server.run, name="screen", daemon=True)
@@ -116,21 +117,13 @@ class ScreenServer:
         self.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(port: int) -> socket.socket:
     if not 0 <= port <= PORT_MAX:
         raise ScreenError(f"port {port} does not exist: choose one from 1024 to {PORT_MAX}")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        return socket.create_server((LOOPBACK, port))
     except OSError as error:
         raise ScreenError(
-            f"port {port} of {host} can't be had ({error.strerror}): another kiosk may be running;"
-            " choose another --port"
+            f"port {port} of {LOOPBACK} can't be had ({error.strerror}): another kiosk may be"
+            " running; choose another --port"
         ) from None
-
-
-def serve_screen(app: Flask, host: str = "127.0.0.1", port: int = 8421) -> ScreenServer:
-    """Serve the page until it is closed. Port 0 takes any free port. Raises ScreenError."""
-    if host not in LOOPBACK:
-        raise ScreenError(f"the page is served on loopback only ({' or '.join(LOOPBACK)})")
-    return ScreenServer(app, host, port)

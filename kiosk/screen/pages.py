@@ -59,7 +59,7 @@ HEADERS = {
 
 blueprint = Blueprint("screen", __name__)
 _OPEN = frozenset({"static", "screen.open_link"})  # accessible to all local accounts
-_PAGES = frozenset({"screen.page", "screen.open_link", "camera.page"})
+_PAGES = frozenset({"screen.page", "screen.open_link", "camera_page.page"})
 _COOKIE_S = 400 * 24 * 3600  # the longest that browsers accept
 
 

@@ -21,7 +21,7 @@ from kiosk.config.settings import KioskSettings
 from kiosk.eye import Eye
 from kiosk.pictures import CameraError
 from kiosk.run import Kiosk
-from kiosk.screen import create_screen, serve_screen
+from kiosk.screen import ScreenServer, create_screen
 from kiosk.screen.camera_page import add_camera_page
 from server.demo.forum.forum import noon_zone
 from tests.kiosk.support.door_fixture import (
@@ -149,7 +149,7 @@ class LiveDoor:
             **more,
         )
         add_camera_page(app, self.eye)
-        self.server = serve_screen(app, port=0)
+        self.server = ScreenServer(app, port=0)
         self.event.grant(8)
         self._stop = threading.Event()
         self._watch = threading.Thread(target=self.eye.watch, args=(self._stop,))

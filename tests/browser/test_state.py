@@ -17,7 +17,7 @@ from kiosk.config.settings import KioskSettings
 from kiosk.door import admit
 from kiosk.eye import Eye
 from kiosk.run import Kiosk
-from kiosk.screen import create_screen, serve_screen
+from kiosk.screen import ScreenServer, create_screen
 from kiosk.texts.messages import Code, Message, in_language
 from tests.browser.live_door import Event, LiveDoor
 from tests.browser.page import SIZES, SMALL, Page
@@ -205,7 +205,7 @@ def test_film_as_the_camera(browser: Any, tmp_path: Path) -> None:
         eye = Eye(camera, kiosk)
         kiosk.attach(eye)
         app = create_screen(kiosk.board, eye.preview, languages=["en", "zh"])
-        with serve_screen(app, port=0) as server:
+        with ScreenServer(app, port=0) as server:
             page = Page(browser, server.url, server.link).open()
             with camera:
                 stop = threading.Event()

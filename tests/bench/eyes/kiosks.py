@@ -19,7 +19,7 @@ from kiosk.camera.sources import Kind, Source
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import Eye
 from kiosk.run import AnswerReport, Kiosk
-from kiosk.screen import create_screen, serve_screen
+from kiosk.screen import ScreenServer, create_screen
 from tests.bench.eyes.pictures.cards import Card, Gray
 from tests.bench.eyes.pictures.films import FPS
 from tests.bench.eyes.pictures.scene import Pose, hall, place, put
@@ -107,7 +107,7 @@ def open_kiosk(
 def served(kiosk: Kiosk, eye: Eye) -> Iterator[list[int]]:
     """The page on loopback, with a client that holds its feed; counts the feed's lines."""
     lines = [0]
-    with serve_screen(create_screen(kiosk.board, eye.preview), port=0) as server:
+    with ScreenServer(create_screen(kiosk.board, eye.preview), port=0) as server:
         thread = threading.Thread(target=_hold_feed, args=(server.url, lines), daemon=True)
         thread.start()
         yield lines

@@ -131,8 +131,9 @@ def test_another_user_of_the_machine_does_nothing(face: Face) -> None:
     assert face.typed == []
 
 
-def test_a_browser_without_a_link_gets_the_remedy_in_both_languages(face: Face) -> None:
-    page = face.app.test_client().get("/").text
+@pytest.mark.parametrize("path", ["/", "/camera"])
+def test_a_browser_without_a_link_gets_the_remedy_in_both_languages(face: Face, path: str) -> None:
+    page = face.app.test_client().get(path).text
     assert "hallkeeper-kiosk link" in page
     assert "专用链接" in page
 
