@@ -20,9 +20,15 @@ from kiosk import health
 from kiosk.camera.camera import CameraStatus
 from kiosk.clock import now_ms
 from kiosk.config import settings as config
-from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE, locked, make_private
+from kiosk.config.files import (
+    JOURNAL_FILE,
+    REPLICA_FILE,
+    load_servers,
+    locked,
+    make_private,
+    save_servers,
+)
 from kiosk.config.identity import load_identity, load_key, save_identity
-from kiosk.config.server_list import load_servers, save_servers
 from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
 from kiosk.door.direction import DirectionState

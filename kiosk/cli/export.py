@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, BinaryIO, Protocol
+from typing import Annotated, BinaryIO
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -36,10 +36,6 @@ from kiosk.journal.values import Stored
 SEAL_CONTEXT = b"hallkeeper/export/v1\x00"
 PAGE = 500
 LINE_BYTES_MAX = 100_000_000
-
-
-class Digest(Protocol):
-    def update(self, data: bytes, /) -> None: ...
 
 
 class ExportError(Exception):
@@ -109,12 +105,17 @@ def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out
         for key, a in accounts.items()
     ]
     opening = Opening(identity.root.raw, identity.signed, last, incarnation, places)
+    scans = (
+        Line(msgspec.Raw(stored.record), stored.head, stored.signature)
+        for stored in _stored(journal, last)
+    )
     digest = hashlib.sha256()
     gone, gone_outer = journal.closed_before_upload(1, last)
     outer = [GoneOuter(*pair) for pair in gone_outer] or UNSET
-    _put(out, digest, opening)
-    for stored in _stored(journal, last):
-        _put(out, digest, Line(msgspec.Raw(stored.record), stored.head, stored.signature))
+    for line in itertools.chain([opening], scans):
+        raw = msgspec.json.encode(line) + b"\n"
+        digest.update(raw)
+        out.write(raw)
     seal = Seal(gone, key.sign(_sealed(digest.digest(), gone, outer)), outer)
     out.write(msgspec.json.encode(seal) + b"\n")
     return last
@@ -192,12 +193,6 @@ def _stored(journal: Journal, last: int) -> Iterator[Stored]:
     while page := journal.stored(after, min(PAGE, last - after)):
         yield from page
         after = page[-1].seq
-
-
-def _put(out: BinaryIO, digest: Digest, line: Struct) -> None:
-    raw = msgspec.json.encode(line) + b"\n"
-    digest.update(raw)
-    out.write(raw)
 
 
 def _sealed(digest: bytes, gone: list[int], outer: list[GoneOuter] | UnsetType) -> bytes:

@@ -24,14 +24,13 @@ from kiosk.cli.enrol import EnrolError, enrol
 from kiosk.cli.export import ExportError, read_export, write_export
 from kiosk.cli.many import many_command
 from kiosk.cli.read import read_command
-from kiosk.cli.status import checkpoint_of, status_of, status_text
+from kiosk.cli.status import checkpoint_of, journal_in, status_of, status_text
 from kiosk.config import settings as config
 from kiosk.config.disk import write_trouble
-from kiosk.config.files import JOURNAL_FILE, TRANSLATIONS, ConfigError
+from kiosk.config.files import TRANSLATIONS, ConfigError
 from kiosk.config.identity import load_identity, load_key
 from kiosk.eye import Eye
 from kiosk.journal.errors import JournalError
-from kiosk.journal.journal import Journal
 from kiosk.pictures import CameraError
 from kiosk.run import AnswerReport, Kiosk
 from kiosk.screen import ScreenError, ScreenServer, create_screen
@@ -292,10 +291,9 @@ def link_command(directory: Path) -> None:
 def export_command(directory: Path, file: Path) -> None:
     """Write the whole journal to FILE, to carry it to the server without a network."""
     identity, key = load_identity(directory), load_key(directory)
-    name = (identity.kiosk, identity.generation)
     if file.exists():
         raise click.ClickException(f"{file} exists; name another file.")
-    with Journal(directory / JOURNAL_FILE, *name, key, must_exist=True, check=False) as journal:
+    with journal_in(directory, identity) as journal:
         try:
             with file.open("xb") as out:
                 scans = write_export(journal, identity, key, out)

@@ -3,9 +3,8 @@ from pathlib import Path
 from typing import Any
 
 from badges.record import PlaceKind
-from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE
+from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE, load_servers
 from kiosk.config.identity import KioskIdentity, load_identity, load_key
-from kiosk.config.server_list import load_servers
 from kiosk.health import disk_free_mb
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
@@ -16,17 +15,18 @@ from kiosk.sync.servers import Servers
 
 def status_of(directory: Path) -> dict[str, Any]:
     """The report of `hallkeeper-kiosk status`, as values. Raises ConfigError or JournalError."""
-    identity, key = load_identity(directory), load_key(directory)
-    name = (identity.kiosk, identity.generation)
-    with Journal(directory / JOURNAL_FILE, *name, key, must_exist=True, check=False) as journal:
+    identity = load_identity(directory)
+    with journal_in(directory, identity) as journal:
         state, accounts = journal.state(), journal.accounts()
         evidence = journal.witness.evidence()
-    status = {
+    hall, facts = _facts(directory, identity)
+    servers = Servers(KnownServer(identity), load_servers(directory), hall=hall)
+    return {
         "kiosk": identity.kiosk,
         "generation": identity.generation,
         "event": identity.identity.event_id.hex(),
         "server": f"{identity.host}:{identity.port}",
-        "servers": _servers(directory, identity, name),
+        "servers": servers.addresses,
         "scans": state.last_seq,
         "acknowledged": state.acked,
         "waiting": state.waiting,
@@ -38,18 +38,15 @@ def status_of(directory: Path) -> dict[str, Any]:
         },
         "log_alarms": [item.problem for item in evidence],
         "disk_free_mb": disk_free_mb(directory),
+        **facts,
     }
-    return status | _facts(directory / REPLICA_FILE, name, identity)
 
 
-def _servers(directory: Path, identity: KioskIdentity, name: tuple[str, int]) -> list[str]:
-    hall = None
-    with (
-        suppress(OtherVersionError),
-        Replica(directory / REPLICA_FILE, *name, identity.root, replace=False) as replica,
-    ):
-        hall = None if replica.context is None else replica.context.hall.hall_id
-    return Servers(KnownServer(identity), load_servers(directory), hall=hall).addresses
+def journal_in(directory: Path, identity: KioskIdentity) -> Journal:
+    """Open the kiosk's journal without a check. Raises ConfigError or JournalError."""
+    name = (identity.kiosk, identity.generation)
+    key = load_key(directory)
+    return Journal(directory / JOURNAL_FILE, *name, key, must_exist=True, check=False)
 
 
 def checkpoint_of(directory: Path) -> str:
@@ -58,22 +55,25 @@ def checkpoint_of(directory: Path) -> str:
 
     Raises ConfigError or JournalError.
     """
-    identity, key = load_identity(directory), load_key(directory)
-    name = (identity.kiosk, identity.generation)
-    with Journal(directory / JOURNAL_FILE, *name, key, must_exist=True, check=False) as journal:
+    with journal_in(directory, load_identity(directory)) as journal:
         newest = journal.witness.newest()
     return "" if newest is None else newest.note
 
 
-def _facts(path: Path, name: tuple[str, int], identity: KioskIdentity) -> dict[str, Any]:
-    with suppress(OtherVersionError), Replica(path, *name, identity.root, replace=False) as replica:
-        context = replica.context
-        return {
-            "hall": None if context is None else dict(context.hall_names),
-            "door": None if context is None else dict(context.door.names),
-            "facts_age_ms": replica.age_ms(),
-        }
-    return {"hall": None, "door": None, "facts_age_ms": None}
+def _facts(directory: Path, identity: KioskIdentity) -> tuple[int | None, dict[str, Any]]:
+    """The hall's id and the facts of the report; None without facts that this version reads."""
+    name = (identity.kiosk, identity.generation)
+    context, age_ms = None, None
+    with (
+        suppress(OtherVersionError),
+        Replica(directory / REPLICA_FILE, *name, identity.root, replace=False) as replica,
+    ):
+        context, age_ms = replica.context, replica.age_ms()
+    return None if context is None else context.hall.hall_id, {
+        "hall": None if context is None else dict(context.hall_names),
+        "door": None if context is None else dict(context.door.names),
+        "facts_age_ms": age_ms,
+    }
 
 
 def status_text(status: dict[str, Any]) -> str:

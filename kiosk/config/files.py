@@ -94,3 +94,13 @@ def read_small(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path} can't be read: {error.strerror}.") from None
+
+
+def load_servers(directory: Path) -> bytes:
+    """The event's list of servers as signed, or b"" if there is none. Raises ConfigError."""
+    path = directory / SERVERS_FILE
+    return read_small(path) if path.exists() else b""
+
+
+def save_servers(directory: Path, signed: bytes) -> None:
+    write_whole(directory / SERVERS_FILE, signed)

@@ -13,9 +13,8 @@ from badges.credential.keys import PrivateKey
 from badges.wire import wire
 from badges.wire.enrolment import Identity, sign_identity
 from badges.wire.servers import ServerAddress, ServerList, preferred, sign_servers
-from kiosk.config.files import SERVERS_FILE
+from kiosk.config.files import SERVERS_FILE, load_servers, save_servers
 from kiosk.config.identity import KioskIdentity, make_identity
-from kiosk.config.server_list import load_servers, save_servers
 from kiosk.sync import transport
 from kiosk.sync.known_server import KnownServer
 from kiosk.sync.servers import READY, Servers
