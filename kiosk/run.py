@@ -120,8 +120,9 @@ class Kiosk:
         make_private(directory)
         supervisors = SupervisorFile(directory)
         self.link = Link(now_ms)
-        self.direction = DirectionState(self.replica, Direction(settings.direction or "entry"))
-        self.direction.on_choice(self._direction_chosen)
+        self.direction = DirectionState(
+            self.replica, Direction(settings.direction or "entry"), self._direction_chosen
+        )
         self.board = Board(on_text=self.typed, on_direction=self.direction.choose)
         signer = Signer(*name, key, self.journal.next_counter)
         context = self.replica.context

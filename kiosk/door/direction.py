@@ -1,4 +1,3 @@
-import threading
 from collections.abc import Callable
 
 from badges.admission.facts import Direction
@@ -13,11 +12,16 @@ def own_direction(context: DoorContext) -> Direction:
 class DirectionState:
     """The direction of one door, entry or exit. Staff choose it at a door for both. Thread-safe."""
 
-    def __init__(self, replica: Replica, chosen: Direction = Direction.ENTRY) -> None:
+    def __init__(
+        self,
+        replica: Replica,
+        chosen: Direction = Direction.ENTRY,
+        on_choice: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_choice` is called after each choice, in the caller's thread."""
         self._replica = replica
         self._chosen = chosen
-        self._guard = threading.Lock()  # guards the list of listeners
-        self._listeners: list[Callable[[], None]] = []
+        self._on_choice = on_choice
 
     def chosen(self) -> Direction | None:
         """The direction that staff chose, or None at a door for one direction only."""
@@ -28,19 +32,9 @@ class DirectionState:
         return self._chosen if context.door.mode == "both" else own_direction(context)
 
     def choose(self, direction: Direction) -> bool:
-        """Take the staff's choice and call the listeners. False if the door serves one direction
-        only.
-        """
+        """Take the staff's choice. False if the door serves one direction only."""
         if self.chosen() is None:
             return False
         self._chosen = direction
-        with self._guard:
-            listeners = tuple(self._listeners)
-        for listener in listeners:
-            listener()
+        self._on_choice()
         return True
-
-    def on_choice(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after each choice, in the caller's thread."""
-        with self._guard:
-            self._listeners.append(listener)

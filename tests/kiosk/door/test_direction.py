@@ -19,8 +19,8 @@ def at(door: LocalDoor, state: DirectionState) -> Direction:
 
 def test_staff_choose_at_a_door_for_both(door: LocalDoor) -> None:
     door.load(door=facts("both"))
-    state, changes = DirectionState(door.replica), []
-    state.on_choice(lambda: changes.append(state.chosen()))
+    changes: list[Direction | None] = []
+    state = DirectionState(door.replica, on_choice=lambda: changes.append(state.chosen()))
     assert (state.chosen(), at(door, state)) == (Direction.ENTRY, Direction.ENTRY)
     assert state.choose(Direction.EXIT)
     assert (state.chosen(), at(door, state)) == (Direction.EXIT, Direction.EXIT)
@@ -30,8 +30,8 @@ def test_staff_choose_at_a_door_for_both(door: LocalDoor) -> None:
 @pytest.mark.parametrize("mode", ["entry", "exit"])
 def test_another_door_has_its_own(door: LocalDoor, mode: str) -> None:
     door.load(door=facts(mode))
-    state, changes = DirectionState(door.replica, Direction.EXIT), []
-    state.on_choice(lambda: changes.append(True))
+    changes: list[bool] = []
+    state = DirectionState(door.replica, Direction.EXIT, lambda: changes.append(True))
     assert not state.choose(Direction.ENTRY)
     assert (state.chosen(), at(door, state), changes) == (None, Direction(mode), [])
 
