@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -98,11 +99,11 @@ class Replica:
 
     @property
     def cursor(self) -> int:
-        return int(self._one("SELECT cursor FROM progress")[0])
+        return int(self._row("SELECT cursor FROM progress")[0])
 
     @property
     def names_after(self) -> int:
-        return int(self._one("SELECT names_after FROM progress")[0])
+        return int(self._row("SELECT names_after FROM progress")[0])
 
     def load(
         self,
@@ -152,8 +153,7 @@ class Replica:
 
         Raises OtherVenueError or ValueError, with nothing changed.
         """
-        with self._reading:
-            row = self._reader.execute("SELECT body FROM snapshot").fetchone()
+        row = self._row("SELECT body FROM snapshot")
         if row is None:
             raise OtherVenueError("there are no facts yet")
         edited = apply_edit(wire.decode(row[0], wire.Snapshot), edit)
@@ -204,19 +204,13 @@ class Replica:
 
     def holder(self, serial: int) -> tuple[int, bool]:
         """The highest issue (0 if unknown), and whether the holder is revoked."""
-        with self._reading:
-            row = self._reader.execute(
-                "SELECT highest_issue, revoked FROM holder WHERE serial = ?", (serial,)
-            ).fetchone()
+        row = self._row("SELECT highest_issue, revoked FROM holder WHERE serial = ?", serial)
         highest_issue, revoked = row or (0, False)
         return highest_issue, bool(revoked)
 
     def copied_issue(self, serial: int) -> int:
         """The issue up to which badges are likely copies; 0: none."""
-        with self._reading:
-            row = self._reader.execute(
-                "SELECT copied_issue FROM holder WHERE serial = ?", (serial,)
-            ).fetchone()
+        row = self._row("SELECT copied_issue FROM holder WHERE serial = ?", serial)
         return row[0] if row else 0
 
     def withdrawn_to(self, serial: int) -> int:
@@ -229,11 +223,7 @@ class Replica:
 
     def day_credentials(self, serial: int) -> set[tuple[int, int]]:
         """The holder's day credentials, each as the issue that it replaces and its day."""
-        with self._reading:
-            rows = self._reader.execute(
-                "SELECT issue, day FROM day_credential WHERE serial = ?", (serial,)
-            ).fetchall()
-        return {(issue, day) for issue, day in rows}
+        return set(self._rows("SELECT issue, day FROM day_credential WHERE serial = ?", serial))
 
     def stays(self, serial: int, hall: int, *, moved: bool = False) -> list[Presence]:
         """The holder's open stays in the hall that began at other kiosks, newest first.
@@ -241,12 +231,11 @@ class Replica:
         With `moved`, those whose holder was seen at another hall since. Only an exit from the
         hall gives their places back.
         """
-        with self._reading:
-            rows = self._reader.execute(
-                "SELECT kiosk, generation, seq, since, door, override FROM stay"
-                " WHERE serial = ? AND hall = ? AND moved = ? ORDER BY since DESC",
-                (serial, hall, moved),
-            ).fetchall()
+        rows = self._rows(
+            "SELECT kiosk, generation, seq, since, door, override FROM stay"
+            " WHERE serial = ? AND hall = ? AND moved = ? ORDER BY since DESC",
+            *(serial, hall, moved),
+        )
         return [
             Presence(
                 StayRef(kiosk, generation, seq),
@@ -259,20 +248,15 @@ class Replica:
 
     def beyond(self, hall: int) -> list[StayRef]:
         """The stays on override places of the hall that began at other kiosks."""
-        with self._reading:
-            rows = self._reader.execute(
-                "SELECT kiosk, generation, seq FROM stay WHERE hall = ? AND override = ?",
-                (hall, PlaceKind.OVERRIDE),
-            ).fetchall()
+        rows = self._rows(
+            "SELECT kiosk, generation, seq FROM stay WHERE hall = ? AND override = ?",
+            *(hall, PlaceKind.OVERRIDE),
+        )
         return [StayRef(*row) for row in rows]
 
     def is_ended(self, seq: int, hall: int) -> bool:
         """Whether the stay in the hall from entry `seq` of this kiosk has ended elsewhere."""
-        with self._reading:
-            row = self._reader.execute(
-                "SELECT 1 FROM ended WHERE seq = ? AND hall = ?", (seq, hall)
-            ).fetchone()
-        return row is not None
+        return self._row("SELECT 1 FROM ended WHERE seq = ? AND hall = ?", seq, hall) is not None
 
     def has_moved(self, seq: int, hall: int) -> bool:
         """Whether the holder of the stay from entry `seq` of this kiosk was seen at another hall
@@ -280,18 +264,11 @@ class Replica:
 
         The stay has not ended.
         """
-        with self._reading:
-            row = self._reader.execute(
-                "SELECT 1 FROM moved WHERE seq = ? AND hall = ?", (seq, hall)
-            ).fetchone()
-        return row is not None
+        return self._row("SELECT 1 FROM moved WHERE seq = ? AND hall = ?", seq, hall) is not None
 
     def name_of(self, signature: bytes) -> wire.HolderName | None:
         """The holder's name, which only the badge with this signature opens."""
-        with self._reading:
-            row = self._reader.execute(
-                "SELECT sealed FROM name WHERE lookup = ?", (lookup_id(signature),)
-            ).fetchone()
+        row = self._row("SELECT sealed FROM name WHERE lookup = ?", lookup_id(signature))
         if row is None:
             return None
         try:
@@ -354,10 +331,13 @@ class Replica:
                 (*_key(stay), hall),
             )
 
-    def _one(self, sql: str) -> tuple[int, ...]:
+    def _row(self, sql: str, *values: object) -> Any:
         with self._reading:
-            row: tuple[int, ...] = self._reader.execute(sql).fetchone()
-        return row
+            return self._reader.execute(sql, values).fetchone()
+
+    def _rows(self, sql: str, *values: object) -> list[Any]:
+        with self._reading:
+            return self._reader.execute(sql, values).fetchall()
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
