@@ -4,7 +4,7 @@ An answer shown green is on disk.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -84,14 +84,14 @@ class Admitter:
         journal: Journal,
         replica: Replica,
         *,
-        ask_for_place: Callable[..., bool] = lambda hall, kind=PlaceKind.ORDINARY: False,
+        ask_for_place: Callable[[int, PlaceKind], bool] = lambda hall, kind: False,
         skew: Callable[[], Skew | None] = lambda: None,
         is_offline: Callable[[], bool] = lambda: False,
         on_asking: Callable[[bool], None] = lambda asking: None,
         roll_call: Callable[[], RollCall | None] = lambda: None,
         monotonic: Callable[[], int] = monotonic_ms,
     ) -> None:
-        """`ask_for_place` requests a place in a hall from the server, of a kind or ordinary. It
+        """`ask_for_place` requests a place of a kind in a hall from the server. It
         returns False if that is pointless now. In halls that trust exits, exits made while
         `is_offline` give their places back here. `on_asking` is called when an answer begins and
         ends to wait for other doors. `roll_call` returns the assembly point of this kiosk, where
@@ -113,7 +113,7 @@ class Admitter:
         Raises NotReadyError before the first snapshot, and JournalError if the answer can't be
         stored. Then the door stays shut.
         """
-        context = self._context()
+        context = context_of(self._replica)
         badge = read_badge(context.ring, text)
         scan = Scan(badge, self._meant(direction, context), at)
         return self._answer(scan, context)
@@ -130,15 +130,9 @@ class Admitter:
         """Answer for a person whom a supervisor looked up, as if their badge were shown. Raises
         like `present`.
         """
-        context = self._context()
+        context = context_of(self._replica)
         scan = Scan(_badge_of(person), self._meant(direction, context), at)
         return self._answer(scan, context, ByName(person.holder, user, user_name))
-
-    def _context(self) -> DoorContext:
-        context = self._replica.context
-        if context is None:
-            raise NotReadyError
-        return context
 
     def _meant(self, direction: Direction | None, context: DoorContext) -> Direction:
         """The direction of a presentation. At an assembly point it is an entry, so that no stay
@@ -205,7 +199,7 @@ class Admitter:
             full = isinstance(decision, Denied) and decision.reason is Reason.HALL_FULL
             if full and not last:
                 lacking = _lacking(facts, scan.scanned_at)
-                if all([self._ask(hall, kinds) for hall, kinds in lacking.items()]):
+                if self._ask(lacking):
                     return lacking
             if named is not None and isinstance(decision, Admitted):
                 decision = replace(decision, flags=decision.flags | {Flag.LOOKED_UP})
@@ -258,15 +252,9 @@ class Admitter:
             return None
         return record.scanned_at
 
-    def _ask(self, hall: int, kinds: Iterable[PlaceKind]) -> bool:
-        return all(
-            [
-                self._ask_for_place(hall)
-                if kind is PlaceKind.ORDINARY
-                else self._ask_for_place(hall, kind)
-                for kind in kinds
-            ]
-        )
+    def _ask(self, lacking: Lacking) -> bool:
+        """Request every place. False if one of the requests is pointless."""
+        return all([self._ask_for_place(h, kind) for h, kinds in lacking.items() for kind in kinds])
 
     def _leaving(self, draft: Draft, context: DoorContext, facts: Facts) -> Draft:
         offline, repeats = self._is_offline(), facts.passed_at is not None
@@ -288,6 +276,13 @@ class Admitter:
 
     def _name(self, badge: Credential | None) -> HolderName | None:
         return self._replica.name_of(badge.signature) if badge else None
+
+
+def context_of(replica: Replica) -> DoorContext:
+    """The facts of the kiosk's door. Raises NotReadyError."""
+    if replica.context is None:
+        raise NotReadyError
+    return replica.context
 
 
 def _own(facts: Facts) -> Outer:

@@ -15,7 +15,7 @@ from badges.admission.facts import Admitted, AntiPassback, Decision, Direction, 
 from badges.credential.credential import Credential, Kind
 from badges.record import PlaceKind, ScanRecord, StayRef
 from badges.wire.wire import HolderName
-from kiosk.door.admit import PLACE_WAIT_S, NotReadyError
+from kiosk.door.admit import PLACE_WAIT_S, context_of
 from kiosk.door.answer import Answer, explain_in, make_answer
 from kiosk.door.facts import OVERRIDE_SERVES, Known, least_free
 from kiosk.journal.journal import Journal
@@ -71,7 +71,7 @@ class OverrideHandler:
         """Admit the holder of a denied badge. Raises SupervisorError, NotReadyError or
         JournalError.
         """
-        context, badge = self._context(), denied.badge
+        context, badge = context_of(self._replica), denied.badge
         if badge is None:
             raise SupervisorError("not_overridable")
         admitted = self._enter(context, badge, word, at)
@@ -176,7 +176,7 @@ class OverrideHandler:
 
         Raises SupervisorError, NotReadyError or JournalError.
         """
-        context, entry = self._context(), self.last_entry()
+        context, entry = context_of(self._replica), self.last_entry()
         if entry is None:
             raise SupervisorError("nothing_to_annul")
         if entry.seq != seq:
@@ -217,12 +217,6 @@ class OverrideHandler:
         time = context.local_time(entry.scanned_at)
         words = each(lambda lang: annul_words(lang, time, word.name, word.note))
         return replace(answer, act="annul", explanation=words)
-
-    def _context(self) -> DoorContext:
-        context = self._replica.context
-        if context is None:
-            raise NotReadyError
-        return context
 
 
 def _kinds(transaction: JournalTransaction, halls: Iterable[int]) -> dict[int, PlaceKind] | None:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from badges.wire.wire import SupervisorFacts
-from kiosk.door.admit import NotReadyError
+from kiosk.door.admit import context_of
 from kiosk.replica.replica import Replica
 from kiosk.supervisor.pins import Pins
 from kiosk.supervisor.state_file import SupervisorFile
@@ -55,10 +55,8 @@ class Sessions:
 
     def unlock(self, user: int, pin: str) -> Session:
         """Raises SupervisorError or NotReadyError. Takes some 50 ms of a core."""
-        context = self._replica.context
-        if context is None:
-            raise NotReadyError
-        supervisor = next((s for s in context.supervisors if s.user == user), None)
+        supervisors = context_of(self._replica).supervisors
+        supervisor = next((s for s in supervisors if s.user == user), None)
         if supervisor is None:
             raise SupervisorError("not_a_supervisor")
         self._pins.check(supervisor, pin)

@@ -20,7 +20,7 @@ from badges.places.pool import Held, Limited, Pool, PoolKey, within_limit
 from badges.record import PlaceKind, ScanRecord, StayRef
 from badges.wire import wire
 from kiosk.door import facts, repeats
-from kiosk.door.admit import Admitter, read_badge
+from kiosk.door.admit import Admitter, context_of, read_badge
 from kiosk.door.answer import Answer, make_answer
 from kiosk.journal import journal, transaction
 from server.core.ledger import batch
@@ -118,7 +118,7 @@ def _gives_again(
     admitter: Admitter, text: str, *, at: int, direction: Direction | None = None
 ) -> Answer:
     """The holder may have seen no light, so the door repeats the answer on its disk once."""
-    context = admitter._context()
+    context = context_of(admitter._replica)
     scan = Scan(read_badge(context.ring, text), admitter._meant(direction, context), at)
     record = admitter._repeats.find(scan, context.hall.hall_id)
     if record is None or scan.direction is Direction.EXIT:

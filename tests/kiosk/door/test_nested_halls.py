@@ -89,7 +89,7 @@ def test_a_no_for_one_hall_ends_the_wait_for_the_other(
 ) -> None:
     """A place in only one of them admits no one."""
 
-    def ask(hall: int) -> bool:
+    def ask(hall: int, kind: PlaceKind) -> bool:
         if hall == AROUND:
             door.journal.no_place(AROUND)
         return True
@@ -102,7 +102,7 @@ def test_a_no_for_one_hall_ends_the_wait_for_the_other(
 def test_no_wait_if_one_of_the_halls_can_t_be_asked_for_a_place(
     door: LocalDoor,
 ) -> None:
-    door.ask_for_place = lambda hall: hall == AROUND
+    door.ask_for_place = lambda hall, kind: hall == AROUND
     assert reason(door.present(badge(SERIAL))) == "hall_full"
     assert door.told == []
 
