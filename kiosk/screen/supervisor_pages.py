@@ -5,8 +5,8 @@ nor logs contain typed input.
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from functools import partial, wraps
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -20,6 +20,7 @@ from badges.record import Count
 from badges.wire.supervisor import PersonFacts
 from kiosk.door.admit import NotReadyError
 from kiosk.journal.errors import JournalError
+from kiosk.screen import pages
 from kiosk.supervisor.supervision import Supervision
 from kiosk.supervisor.texts import ANNUL_REASONS, OVERRIDE_REASONS, SupervisorError
 from kiosk.texts.catalogue import each, say
@@ -82,33 +83,33 @@ def supervision() -> Supervision:
     return own
 
 
-View = Callable[[], Response]
 T = TypeVar("T", bound=Struct)
 
 
-def in_plain_words(view: View) -> View:
-    @wraps(view)
-    def wrapped() -> Response:
-        try:
-            return view()
-        except SupervisorError as error:
-            return _refused(error)
-        except NotReadyError:
-            return _refused(SupervisorError("not_ready"))
-        except HTTPException:
-            raise
-        except Exception as error:
-            # A supervisor's page must neither stop the door nor log a PIN.
-            kind = type(error).__name__
-            log.error("%s failed: %s", request.path, kind)
-            why = {"detail": str(error)} if isinstance(error, JournalError) else {}
-            return _refused(SupervisorError("failed"), **why)
+@blueprint.errorhandler(SupervisorError)
+def refused(error: SupervisorError, **more: str) -> Response:
+    shown = {"tries_left" if k == "tries" else k: v for k, v in error.fields.items()}
+    body = {"error": error.code, "message": each(error.message), **shown, **more}
+    return _json(body, _STATUS.get(error.code, 409))
 
-    return wrapped
+
+@blueprint.errorhandler(NotReadyError)
+def not_ready(_: NotReadyError) -> Response:
+    return refused(SupervisorError("not_ready"))
+
+
+@blueprint.errorhandler(Exception)
+def failed(error: Exception) -> Response:
+    """Answer any other error. A supervisor's page must neither stop the door nor log a PIN."""
+    log.error("%s failed: %s", request.path, type(error).__name__)
+    why = {"detail": str(error)} if isinstance(error, JournalError) else {}
+    return refused(SupervisorError("failed"), **why)
+
+
+blueprint.register_error_handler(HTTPException, pages.error)
 
 
 @blueprint.post("/unlock")
-@in_plain_words
 def unlock() -> Response:
     asked = _body(Unlocked)
     session = supervision().unlock(asked.user, asked.pin)
@@ -117,28 +118,24 @@ def unlock() -> Response:
 
 
 @blueprint.post("/lock")
-@in_plain_words
 def lock() -> Response:
     supervision().lock()
     return Response(status=204)
 
 
 @blueprint.post("/override")
-@in_plain_words
 def override() -> Response:
     asked = _body(Overruling)
     return _json({"seq": supervision().override(asked.seq, asked.reason, asked.note).seq})
 
 
 @blueprint.post("/annul")
-@in_plain_words
 def annul() -> Response:
     asked = _body(Overruling)
     return _json({"seq": supervision().annul(asked.seq, asked.reason, asked.note).seq})
 
 
 @blueprint.post("/people")
-@in_plain_words
 def people() -> Response:
     """Find people by name or organisation. The words go to the server and are stored nowhere."""
     result = supervision().people(_body(Sought).words)
@@ -146,21 +143,18 @@ def people() -> Response:
 
 
 @blueprint.post("/admit")
-@in_plain_words
 def admit() -> Response:
     answer = supervision().admit(_body(Chosen).serial)
     return _json({"seq": answer.seq, "admitted": answer.admitted})
 
 
 @blueprint.post("/direction")
-@in_plain_words
 def direction() -> Response:
     supervision().turn(_body(Facing).direction)
     return Response(status=204)
 
 
 @blueprint.get("/doors")
-@in_plain_words
 def doors() -> Response:
     own = supervision().own_door
     listed = [
@@ -171,7 +165,6 @@ def doors() -> Response:
 
 
 @blueprint.post("/door")
-@in_plain_words
 def door() -> Response:
     chosen = _body(Standing).door
     supervision().move(chosen)
@@ -179,27 +172,23 @@ def door() -> Response:
 
 
 @blueprint.post("/end-shift")
-@in_plain_words
 def end_shift() -> Response:
     return _json({"shift": supervision().end_shift()})
 
 
 @blueprint.post("/resume")
-@in_plain_words
 def resume() -> Response:
     supervision().resume()
     return Response(status=204)
 
 
 @blueprint.post("/roll-call")
-@in_plain_words
 def roll_call() -> Response:
     supervision().begin_roll_call(_body(Assembly).point)
     return Response(status=204)
 
 
 @blueprint.post("/end-roll-call")
-@in_plain_words
 def end_roll_call() -> Response:
     supervision().end_roll_call()
     return Response(status=204)
@@ -226,12 +215,6 @@ def _body(kind: type[T]) -> T:
         return msgspec.json.decode(request.get_data(), type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise SupervisorError("bad_request") from None
-
-
-def _refused(error: SupervisorError, **more: str) -> Response:
-    shown = {"tries_left" if k == "tries" else k: v for k, v in error.fields.items()}
-    body = {"error": error.code, "message": each(error.message), **shown, **more}
-    return _json(body, _STATUS.get(error.code, 409))
 
 
 def _json(body: dict[str, Any], status: int = 200) -> Response:
