@@ -10,7 +10,9 @@ from typing import Protocol
 
 from kiosk.camera.camera import Camera, CameraStatus, Frame
 from kiosk.camera.motion import Looks
-from kiosk.camera.report import CameraReport, View, report
+from kiosk.camera.report import CameraReport, View
+from kiosk.camera.sources import Kind
+from kiosk.camera.webcams import webcam_name
 from kiosk.reader.presentation import Code as Seen
 from kiosk.reader.presentation import Nearest, Presentations, ReadRate, badges_in_view
 from kiosk.reader.reader import Reader, Sighting
@@ -19,6 +21,7 @@ from kiosk.texts.messages import Code, Message
 log = logging.getLogger(__name__)
 
 FRAME_WAIT_S = 0.25
+STATUS_S = 0.25  # between two updates of the status
 NOTICE_S = 3.0  # a notice stays this long after its cause is over
 UNREADABLE_S = 10.0  # after this time it is a poster, not a badge
 LOOKS_KEPT = 60
@@ -43,7 +46,6 @@ class Eye:
         camera: Camera,
         door: Door,
         *,
-        status_s: float = 0.25,
         on_notice: Callable[[Notice], None] = lambda notice: None,
     ) -> None:
         """`on_notice` gets a message about the camera's view, or None when it is over."""
@@ -55,7 +57,6 @@ class Eye:
         self._nearest = Nearest()
         self._rate = ReadRate()
         self._notices = Notices(on_notice)
-        self._status_s = status_s
         self._view: View | None = None
         # start in seconds, duration in ms
         self._looked: deque[tuple[float, float]] = deque(maxlen=LOOKS_KEPT)
@@ -70,7 +71,7 @@ class Eye:
                 self._look(frame)
             elif until_end and self._camera.status.state == "ended":
                 return
-            if time.monotonic() - told_at >= self._status_s:
+            if time.monotonic() - told_at >= STATUS_S:
                 told_at = time.monotonic()
                 self._notices.pass_time(told_at)
                 self._door.show_status()
@@ -103,7 +104,7 @@ class Eye:
 
     @property
     def _located(self) -> bool:
-        return bool(getattr(self._reader, "located", 0)) or self._reader.hint == "unreadable"
+        return self._reader.located > 0 or self._reader.hint == "unreadable"
 
     def _notice(self, codes: list[Seen]) -> Notice:
         if badges_in_view(codes) > 1:
@@ -141,8 +142,22 @@ class Eye:
         span_s = looked[-1][0] - looked[0][0] if len(looked) > 1 else 0.0
         per_s = (len(looked) - 1) / span_s if span_s > 0 else 0.0
         look_ms = statistics.median(ms for _, ms in looked) if looked else 0.0
-        counts = self._rate.counts(now)
-        return report(self._camera, self._view, counts, (per_s, look_ms))
+        shown, read = self._rate.counts(now)
+        view, source = self._view, self._camera.source
+        is_webcam = source.kind is Kind.WEBCAM
+        return CameraReport(
+            kind=source.kind,
+            target=source.address,
+            name=webcam_name(source.target) if is_webcam else "",
+            asked=self._camera.request if is_webcam else None,
+            status=self._camera.status,
+            judged=None if view is None else view.judged(),
+            looks_per_s=round(per_s, 1),
+            look_ms=round(look_ms, 1),
+            codes=0 if view is None else len(view.outlines),
+            shown=shown,
+            read=read,
+        )
 
 
 class Notices:

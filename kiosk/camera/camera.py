@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import TracebackType
 from typing import Literal, Self
 
 from kiosk.camera.controls import CameraRequest, Hint, WebcamCapture
@@ -101,12 +100,7 @@ class Camera:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def latest(self, after: int, timeout_s: float) -> Frame | None:

@@ -80,15 +80,14 @@ class WebcamCapture:
         capture.set(cv2.CAP_PROP_FPS, request.fps)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         self._shown = False
-        self.hints = _frame_hints(capture, request) + _light_hints(capture, request)
+        self.hints = _hints(capture, request)
 
     def read(self) -> tuple[bool, Any]:
         ok, picture = self._capture.read()
         if ok and not self._shown:
             # Many webcams forget their exposure when the pictures begin, so it is set now.
             self._shown = True
-            self.hints = _frame_hints(self._capture, self._request)
-            self.hints += _light_hints(self._capture, self._request)
+            self.hints = _hints(self._capture, self._request)
         return ok, picture
 
     def get(self, propId: int, /) -> float:
@@ -96,6 +95,10 @@ class WebcamCapture:
 
     def release(self) -> None:
         self._capture.release()
+
+
+def _hints(capture: Adjustable, request: CameraRequest) -> tuple[Hint, ...]:
+    return _frame_hints(capture, request) + _light_hints(capture, request)
 
 
 def _frame_hints(capture: Adjustable, request: CameraRequest) -> tuple[Hint, ...]:

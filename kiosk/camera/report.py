@@ -5,12 +5,11 @@ Made on request in the page's thread, so the door's loop never waits.
 
 from dataclasses import dataclass
 
-from kiosk.camera.camera import Camera, CameraStatus, Frame
+from kiosk.camera.camera import CameraStatus, Frame
 from kiosk.camera.controls import CameraRequest
 from kiosk.camera.preview import preview_jpeg
 from kiosk.camera.quality import Judgement, judge
 from kiosk.camera.sources import Kind
-from kiosk.camera.webcams import webcam_name
 
 Corners = tuple[tuple[int, int], ...]
 
@@ -54,27 +53,3 @@ class CameraReport:
     codes: int  # codes read in the last picture
     shown: int  # codes in view in the last minute
     read: int  # how many of those were read
-
-
-def report(
-    camera: Camera,
-    view: View | None,
-    counts: tuple[int, int],
-    pace: tuple[float, float],
-) -> CameraReport:
-    """`counts` are (shown, read). `pace` is (pictures read a second, ms per picture)."""
-    source = camera.source
-    webcam = source.kind is Kind.WEBCAM
-    return CameraReport(
-        kind=source.kind,
-        target=source.address,
-        name=webcam_name(source.target) if webcam else "",
-        asked=camera.request if webcam else None,
-        status=camera.status,
-        judged=None if view is None else view.judged(),
-        looks_per_s=round(pace[0], 1),
-        look_ms=round(pace[1], 1),
-        codes=0 if view is None else len(view.outlines),
-        shown=counts[0],
-        read=counts[1],
-    )

@@ -125,17 +125,8 @@ def read_state(connection: Connection) -> State:
         "SELECT kiosk, generation, acked, offered, counter, incarnation, fenced, resting,"
         " (SELECT coalesce(max(seq), 0) FROM scan) AS last_seq FROM state"
     ).fetchone()
-    return State(
-        kiosk=row["kiosk"],
-        generation=row["generation"],
-        acked=row["acked"],
-        offered=row["offered"],
-        counter=row["counter"],
-        incarnation=row["incarnation"],
-        fenced=bool(row["fenced"]),
-        resting=bool(row["resting"]),
-        last_seq=row["last_seq"],
-    )
+    flags = {"fenced": bool(row["fenced"]), "resting": bool(row["resting"])}
+    return State(**{**row, **flags})
 
 
 def head_at(connection: Connection, state: State, seq: int) -> bytes:

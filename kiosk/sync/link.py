@@ -80,11 +80,12 @@ class Link:
             return False
         return abs(self._clock() - self._monotonic() - self._ahead) > JUMP_MS
 
-    def answered(self) -> None:
+    def _set(self, **changes: object) -> None:
         with self._lock:
-            self._state = replace(
-                self._state, online=True, offline_since=None, trouble="", server_ails=None
-            )
+            self._state = replace(self._state, **changes)
+
+    def answered(self) -> None:
+        self._set(online=True, offline_since=None, trouble="", server_ails=None)
 
     def failed(self, trouble: str, ailing: Message | None = None) -> None:
         with self._lock:
@@ -98,18 +99,13 @@ class Link:
             )
 
     def refuse(self, why: Message | None) -> None:
-        with self._lock:
-            self._state = replace(self._state, refused=why)
+        self._set(refused=why)
 
     def alarm(self, why: Message | None) -> None:
-        with self._lock:
-            self._state = replace(self._state, log_alarm=why)
+        self._set(log_alarm=why)
 
     def feed(self, *, live: bool, trouble: str = "", unusable: Message | None = None) -> None:
-        with self._lock:
-            self._state = replace(
-                self._state, feed_live=live, feed_trouble=trouble, unusable=unusable
-            )
+        self._set(feed_live=live, feed_trouble=trouble, unusable=unusable)
 
     def places(self, orders: Sequence[wire.PlaceOrder]) -> None:
         left = {order.hall: order.left for order in orders if order.kind is PlaceKind.ORDINARY}
