@@ -5,7 +5,6 @@ recover.
 import http.server
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 import cv2
@@ -78,12 +77,7 @@ class NetworkCamera:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.die()
 
 

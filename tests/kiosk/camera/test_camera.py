@@ -15,18 +15,7 @@ from kiosk.camera.sources import parse_source
 from kiosk.pictures import CameraError
 from kiosk.texts.messages import as_message
 from tests.kiosk.camera.webcams import QUICK, WEBCAM, FakeCapture, Plug, changing, wait_for
-from tests.kiosk.support.pictures import plain, write_photos, write_video
-
-
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
-    return write_video(tmp_path / "door.avi")
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    return write_photos(tmp_path / "photos")
-
+from tests.kiosk.support.pictures import plain
 
 # Files and folders
 

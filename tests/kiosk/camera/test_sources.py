@@ -11,17 +11,7 @@ from kiosk.camera.preview import preview_jpeg
 from kiosk.camera.sources import Kind, Source, Stamps, open_capture, parse_source, video_frames
 from kiosk.pictures import CameraError, missing_opencv, to_gray
 from tests.kiosk.camera.webcams import plug_in
-from tests.kiosk.support.pictures import plain, write_photos, write_video
-
-
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
-    return write_video(tmp_path / "door.avi")
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    return write_photos(tmp_path / "photos")
+from tests.kiosk.support.pictures import plain
 
 
 def test_sources(video: Path, photos: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from badges.admission.facts import Admitted, Direction, Flag
 from badges.places.account import NoPlaceError, Order
 from badges.places.pool import PoolKey
-from badges.record import OuterHall, PlaceKind, StayRef
+from badges.record import OuterHall, PlaceKind, ScanRecord, StayRef
 from badges.wire import wire
 from kiosk.journal.values import Draft, OuterDraft
 from kiosk.supervisor.override import OverrideHandler, Word
@@ -48,6 +48,18 @@ def door(tmp_path: Path) -> Iterator[LocalDoor]:
 
 def grant(door: LocalDoor, places: int, hall: int, *, override: bool = False) -> None:
     door.journal.obey([(PoolKey(hall, PlaceKind(override)), Order(places, 0, 1))])
+
+
+def grant_both(door: LocalDoor) -> None:
+    for hall in (HALL, AROUND):
+        grant(door, 5, hall)
+
+
+def leave(door: LocalDoor, serial: int = SERIAL) -> ScanRecord:
+    """Present a badge at the exit, and return the record."""
+    door.present(badge(serial), direction=Direction.EXIT)
+    (record,) = door.journal.newest(1)
+    return record
 
 
 def free(door: LocalDoor) -> tuple[int, int]:
@@ -131,16 +143,14 @@ def test_a_door_out_of_use_gives_that_reason_even_without_places(
     door: LocalDoor, stop: str, expected: str
 ) -> None:
     """It has returned them, and full halls would be the less useful answer."""
-    grant(door, 5, HALL)
-    grant(door, 5, AROUND)
+    grant_both(door)
     getattr(door.journal, stop)()
     assert free(door) == (0, 0)
     assert reason(door.present(badge(SERIAL))) == expected
 
 
 def test_an_exit_before_anything_was_sent_gives_back_both(door: LocalDoor) -> None:
-    grant(door, 5, HALL)
-    grant(door, 5, AROUND)
+    grant_both(door)
     door.present(badge(SERIAL))
     door.present(badge(SERIAL), direction=Direction.EXIT)
     assert free(door) == (5, 5)
@@ -153,8 +163,7 @@ def test_an_exit_before_anything_was_sent_gives_back_both(door: LocalDoor) -> No
 
 
 def test_an_exit_after_the_entry_was_sent_leaves_both_to_the_server(door: LocalDoor) -> None:
-    grant(door, 5, HALL)
-    grant(door, 5, AROUND)
+    grant_both(door)
     door.present(badge(SERIAL))
     door.journal.offer(10)
     door.present(badge(SERIAL), direction=Direction.EXIT)
@@ -167,11 +176,9 @@ def test_the_outer_stay_is_that_of_the_same_entry(door: LocalDoor) -> None:
     early = stay_of("south-1", 4, SERIAL)
     late = msgspec.structs.replace(stay_of("south-1", 9, SERIAL), since=early.since + 1)
     door.load(stays=[early], outer=around(late, early))
-    door.present(badge(SERIAL), direction=Direction.EXIT)
-    (record,) = door.journal.newest(1)
+    record = leave(door)
     assert record.closes == record.outer_halls[0].closes == early.stay
-    door.present(badge(SERIAL), direction=Direction.EXIT)
-    (record,) = door.journal.newest(1)
+    record = leave(door)
     assert (record.closes, record.outer_halls[0].closes) == (None, late.stay)
 
 
@@ -181,8 +188,7 @@ def test_where_that_one_is_over_the_newest_in_the_hall_around_ends(door: LocalDo
     older = stay_of("south-1", 8, SERIAL)
     newer = msgspec.structs.replace(stay_of("south-1", 7, SERIAL), since=older.since + 1)
     door.load(stays=[here], outer=around(older, newer))
-    door.present(badge(SERIAL), direction=Direction.EXIT)
-    (record,) = door.journal.newest(1)
+    record = leave(door)
     assert (record.closes, record.outer_halls[0].closes) == (here.stay, newer.stay)
 
 
@@ -197,8 +203,7 @@ def test_who_is_known_in_neither_hall_may_leave(door: LocalDoor) -> None:
 def test_an_exit_records_the_pool_of_the_outer_place(door: LocalDoor, override: bool) -> None:
     stay = msgspec.structs.replace(stay_of("south-1", 4, SERIAL), override=override)
     door.load(outer=around(stay))
-    door.present(badge(SERIAL), direction=Direction.EXIT)
-    (record,) = door.journal.newest(1)
+    record = leave(door)
     closed = OuterHall(hall=AROUND, closes=stay.stay, override_place=override)
     assert record.outer_halls == (closed,)
 
@@ -220,8 +225,7 @@ def test_the_feed_reports_each_hall(door: LocalDoor) -> None:
 def test_each_hall_has_its_own_anti_passback(
     door: LocalDoor, policy: str, expected: str | None
 ) -> None:
-    grant(door, 5, HALL)
-    grant(door, 5, AROUND)
+    grant_both(door)
     door.load(outer=around(stay_of("south-1", 4, SERIAL), anti_passback=policy))
     answer = door.present(badge(SERIAL))
     if expected is None:
@@ -239,8 +243,7 @@ def test_each_hall_has_its_own_way_with_exits(door: LocalDoor, exits: str, back:
 
 
 def test_an_own_stay_in_the_hall_around_that_ended_elsewhere_is_over(door: LocalDoor) -> None:
-    grant(door, 5, HALL)
-    grant(door, 5, AROUND)
+    grant_both(door)
     door.present(badge(SERIAL))
     own = [StayRef(KIOSK, GENERATION, 1)]
     assert door.journal.own_open(1, AROUND) == own
@@ -250,8 +253,7 @@ def test_an_own_stay_in_the_hall_around_that_ended_elsewhere_is_over(door: Local
 
 def test_who_was_seen_elsewhere_since_is_not_inside_and_can_leave(door: LocalDoor) -> None:
     """By hall: the server reported that the place of each is still counted."""
-    grant(door, 5, HALL)
-    grant(door, 5, AROUND)
+    grant_both(door)
     door.present(badge(SERIAL))
     door.journal.offer(10)
     own = wire.StayRef(KIOSK, GENERATION, 1)
@@ -263,18 +265,15 @@ def test_who_was_seen_elsewhere_since_is_not_inside_and_can_leave(door: LocalDoo
     assert door.replica.stays(SERIAL + 1, AROUND) == []
     assert len(door.replica.stays(SERIAL + 1, HALL)) == 1
     assert (door.replica.has_moved(1, HALL), door.replica.has_moved(1, AROUND)) == (True, True)
-    door.present(badge(SERIAL), direction=Direction.EXIT)
-    (record,) = door.journal.newest(1)
+    record = leave(door)
     assert record.closes == record.outer_halls[0].closes == own
-    door.present(badge(SERIAL + 1), direction=Direction.EXIT)
-    (record,) = door.journal.newest(1)
+    record = leave(door, SERIAL + 1)
     assert record.closes == record.outer_halls[0].closes == other.stay
     assert door.present(badge(SERIAL)).admitted
 
 
 def test_a_likely_copy_is_flagged_when_a_supervisor_overrules(door: LocalDoor) -> None:
-    grant(door, 5, HALL)
-    grant(door, 5, AROUND)
+    grant_both(door)
     door.replica.apply(wire.HolderChanged(wire.HolderFacts(SERIAL, 1, False, 1)), 11)
     denied = door.present(badge(SERIAL))
     assert reason(denied) == "likely_copy"

@@ -1,7 +1,6 @@
 """The journal's reports: counters, waits, effects of an answer, stays; and its file."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,13 +28,6 @@ from tests.kiosk.support.waits import Watched
 
 AROUND = 3
 PATIENCE_S = 3600.0
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with open_journal(tmp_path) as journal:
-        journal.obey(orders((10, 0, 1)))
-        yield journal
 
 
 class TestCounters:

@@ -34,13 +34,6 @@ from tests.kiosk.support.journals import account, enter, leave, open_journal, ow
 from tests.tries import tries
 
 
-@pytest.fixture
-def journal(tmp_path: Path):
-    with open_journal(tmp_path) as journal:
-        journal.obey(orders((10, 0, 1)))
-        yield journal
-
-
 def test_it_works(journal: Journal) -> None:
     assert enter(journal, 1) == 1
     assert leave(journal, 1, own(1))

@@ -1,6 +1,5 @@
 """A transaction on the journal at its limits: the rows that it reads and changes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,6 @@ from tests.kiosk.support.journals import account, enter, leave, open_journal, ow
 
 ROOM, AROUND = HALL, 3
 SOUTH = StayRef("south-1", 1, 9)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with open_journal(tmp_path) as journal:
-        journal.obey(orders((10, 0, 1)))
-        yield journal
 
 
 def show(journal: Journal, serial: int, issue: int) -> None:

@@ -6,17 +6,6 @@ from flask.testing import FlaskClient
 from kiosk.screen.pages import TEXT_MAX, TOKEN_HEADER
 from tests.kiosk.screen.screen_fixture import CODE, OWN, Face, opened, post
 
-
-@pytest.fixture
-def face() -> Face:
-    return Face()
-
-
-@pytest.fixture
-def client(face: Face) -> FlaskClient:
-    return opened(face.app)
-
-
 STRANGERS = [
     ("no token", {"Origin": OWN}),
     ("wrong token", {TOKEN_HEADER: "guess", "Origin": OWN}),

@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 
 from kiosk.screen.hand_scanner import LAYOUTS, WrongLayoutError, read_typed
 from tests.kiosk.screen.keyboards import character, keys_of
-from tests.kiosk.screen.screen_fixture import Face, opened, post
+from tests.kiosk.screen.screen_fixture import Face, post
 from tests.kiosk.support.door_fixture import badge
 
 BADGE = badge(0x123456)
@@ -75,16 +75,6 @@ def test_input_method_hides_the_characters_but_not_the_keys() -> None:
     assert read_typed("\ufffd" * len(keys), keys) == (BADGE, True)
     with pytest.raises(WrongLayoutError):
         read_typed("\ufffd" * len(keys), [*keys[:2], *("IntlRo" for _ in keys[2:])])
-
-
-@pytest.fixture
-def face() -> Face:
-    return Face()
-
-
-@pytest.fixture
-def client(face: Face) -> FlaskClient:
-    return opened(face.app)
 
 
 def test_the_page_passes_on_the_corrected_text(face: Face, client: FlaskClient) -> None:

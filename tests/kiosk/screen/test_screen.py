@@ -7,7 +7,6 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from flask.testing import FlaskClient
 
 import kiosk.screen as screen_package
@@ -20,7 +19,7 @@ from kiosk.screen.board import Board
 from kiosk.screen.feed import Feeds, encode_state, stream
 from kiosk.screen.texts import COUNTED, SUPERVISOR, WORDS
 from kiosk.texts.messages import as_message
-from tests.kiosk.screen.screen_fixture import CODE, JPEG, NOW, Face, opened, post
+from tests.kiosk.screen.screen_fixture import CODE, JPEG, NOW, Face, post
 
 STATIC = Path(screen_package.__file__).parent / "static"
 TEMPLATES = STATIC.parent / "templates"
@@ -37,16 +36,6 @@ HELPED = (
     "none", "starting", "live", "lost", "ended",
 )  # fmt: skip
 HOSTILE = '<script>alert(1)</script> "&\n\ndata: {}'
-
-
-@pytest.fixture
-def face() -> Face:
-    return Face()
-
-
-@pytest.fixture
-def client(face: Face) -> FlaskClient:
-    return opened(face.app)
 
 
 def answer(**changes: Any) -> Answer:

@@ -1,6 +1,7 @@
 """A supervisor's overrides and annulments, and their places."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -228,11 +229,9 @@ class TestOverride:
             except SupervisorError as error:
                 codes.append(error.code)
 
-        threads = [threading.Thread(target=click) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(4):
+                pool.submit(click)
         assert codes == ["nothing_to_override"] * 3
         assert here.door.free() == 9
 

@@ -1,6 +1,6 @@
 """Guessing a PIN at a kiosk: how often, for which user, across restarts, and the traces on disk."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -109,11 +109,9 @@ def test_many_at_once_get_no_more_tries(here: Supervised) -> None:
         except SupervisorError as error:
             codes.append(error.code)
 
-    threads = [threading.Thread(target=attempt) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(20) as pool:
+        for _ in range(20):
+            pool.submit(attempt)
     assert codes.count("wrong_pin") == USER_TRIES
 
 

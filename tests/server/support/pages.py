@@ -4,7 +4,6 @@ import os
 import re
 import sys
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 from flask import Flask, session
@@ -97,12 +96,7 @@ class Pages:
         self.app.testing = True
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         close_app(self.app)
 
     def stranger(self) -> Staff:
