@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from badges.i18n import N_, Count, Phrase, Spoken, joined
 from badges.roster.countries import countries_called, near_names
+from badges.roster.mapping import EMPTY
 from badges.roster.problems import shown
 
 NAME_CHARS = 120
@@ -34,6 +35,8 @@ _HAN_OR_NOT = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
 _JOINERS = "\u200c\u200d"  # needed in Persian and Indic names
 _WORD = r"[^\s@<>()\[\]\\,;:\"]"
 _EMAIL = re.compile(rf"{_WORD}{{1,64}}@{_WORD}+\.{_WORD}{{2,}}")
+_BETWEEN_EMAILS = re.compile(r"[;,/|、，；\s]+")
+_SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?E\+(\d{1,3})", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _LIST = re.compile(r"[,;|\n、，；]")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.IGNORECASE)
@@ -47,7 +50,8 @@ _LANGUAGES = {
 
 _ACCESSIBLE = {
     "wheelchair": "wheelchair", "wheelchair user": "wheelchair", "yes": "wheelchair",
-    "true": "wheelchair", "1": "wheelchair", "x": "wheelchair", "轮椅": "wheelchair",
+    "true": "wheelchair", "1": "wheelchair", "x": "wheelchair", "✓": "wheelchair",
+    "✔": "wheelchair", "√": "wheelchair", "轮椅": "wheelchair", "×": "none",
     "轮椅使用者": "wheelchair", "是": "wheelchair", "companion": "companion", "carer": "companion",
     "陪同": "companion", "陪同人员": "companion", "陪护": "companion", "none": "none", "no": "none",
     "false": "none", "0": "none", "无": "none", "否": "none",
@@ -63,6 +67,10 @@ class CellError(Spoken, ValueError):
 
 class UnknownCategoryError(CellError):
     pass
+
+
+class RoundedError(CellError):
+    """Raised for a number of which a spreadsheet has kept the first digits."""
 
 
 def clean(column: str, raw: str) -> str:
@@ -166,21 +174,33 @@ def email(text: str) -> str:
     return text
 
 
+def several_emails(text: str) -> list[str]:
+    """The addresses of a cell that has two or more and nothing else, or []."""
+    parts = [part for part in _BETWEEN_EMAILS.split(narrow(text)) if part]
+    return parts if len(parts) > 1 and all(map(_EMAIL.fullmatch, parts)) else []
+
+
 def external_id(text: str) -> str:
-    text = narrow(text)
-    if re.fullmatch(r"\d(\.\d+)?E\+\d+", text, re.IGNORECASE):
-        raise CellError(
+    return whole_number(narrow(text))
+
+
+def whole_number(text: str) -> str:
+    """Write a number in scientific notation with all its digits. Raises RoundedError if some are
+    lost.
+    """
+    match = _SCIENTIFIC.fullmatch(text)
+    if match is None:
+        return text
+    digits = match[1] + (match[2] or "")
+    if len(digits) != int(match[3]) + 1:
+        raise RoundedError(
             N_("is a number that the spreadsheet has rounded. Format the column as text")
         )
-    return text
+    return digits
 
 
 def phone(text: str) -> str:
-    text = narrow(text)
-    if re.fullmatch(r"\d(\.\d+)?E\+\d+", text, re.IGNORECASE):
-        raise CellError(
-            N_("is a number that the spreadsheet has rounded. Format the column as text")
-        )
+    text = whole_number(narrow(text))
     if sum(char.isdigit() for char in text) < _PHONE_DIGITS_MIN:
         raise CellError(
             N_(
@@ -202,7 +222,7 @@ def country(text: str) -> str:
             text=shown(text),
             found=joined(Phrase(" or "), matches),
         )
-    near = near_names(text)
+    near = list(near_names(text).values())
     meant = Phrase(" Is it %(near)s?", near=joined(Phrase(" or "), near)) if near else ""
     raise CellError(
         N_(
@@ -215,9 +235,14 @@ def country(text: str) -> str:
 
 
 def mapped_country(mapping: Mapping[str, str]) -> Reader:
-    """A parser of countries that also accepts the words in `mapping`."""
+    """A parser of countries that also accepts the words in `mapping`. `EMPTY` there is ""."""
     meant = {wording(word): code for word, code in mapping.items()}
-    return lambda text: country(meant.get(wording(text), text))
+
+    def read(text: str) -> str:
+        code = meant.get(wording(text), text)
+        return "" if code == EMPTY else country(code)
+
+    return read
 
 
 def category(
@@ -266,33 +291,6 @@ def category(
 
 def wording(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def days(last: int) -> Callable[[str], tuple[int, ...] | None]:
-    """A parser of event days such as "1,3" or "1-3" up to `last`. For "all" it returns None."""
-
-    def read(text: str) -> tuple[int, ...] | None:
-        text = narrow(text)
-        if text.casefold() in {"all", "全部", "全程"}:
-            return None
-        numbers: set[int] = set()
-        for part in re.split(r"[,;|、，；\s]+", re.sub(r"\s*[-–—~～至]\s*", "-", text)):
-            match = re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", part)
-            first = int(match[1]) if match else 0
-            end = int(match[2] or match[1]) if match else 0
-            if not 1 <= first <= end <= last:
-                raise CellError(
-                    N_(
-                        "%(text)s does not name event days from 1 to %(last)s. Write 1,2,3 or "
-                        "all, in a column formatted as text (a spreadsheet turns 1-3 into a date)"
-                    ),
-                    text=shown(text),
-                    last=last,
-                )
-            numbers.update(range(first, end + 1))
-        return tuple(sorted(numbers))
-
-    return read
 
 
 def codes(noun: str, known: Collection[str] | None) -> Callable[[str], tuple[str, ...]]:

@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
-from badges.i18n import Count, Phrase, counted, joined
+from badges.i18n import N_, Count, Phrase, counted
 from badges.roster.exports import export_columns, export_of, has_orders_only, places
 from badges.roster.mapping import RosterMapping, WantedColumn
 from badges.roster.problems import ProblemList, shown
@@ -22,9 +23,10 @@ _SYNONYMS: dict[str, str] = {
     "latin_name": "latinname nameinlatin romanisedname romanizedname englishname passportname"
     " pinyin 拼音 姓名拼音 英文名 英文姓名 拉丁名",
     "organisation": "organisation organization company institution affiliation employer companyname"
+    " firma"
     " 单位 单位名称 工作单位 公司 公司名称 机构 组织 企业 單位 單位名稱 公司名稱 機構 組織 企業",
-    "country": "country countryregion countryorregion countrycode nationality 国家 国别 国家地区"
-    " 国家或地区 国籍 國家 國籍 國家地區",
+    "country": "country land countryregion countryorregion countrycode nationality 国家 国别"
+    " 国家地区 国家或地区 国籍 國家 國籍 國家地區",
     "email": "email emailaddress mail emails 邮箱 电子邮箱 电子邮件 邮件 邮箱地址 电邮"
     " 郵箱 電子郵箱 電子郵件 電郵 電子信箱 信箱",
     "phone": "phone phonenumber phoneno telephone telephonenumber tel telno mobile mobilephone"
@@ -49,6 +51,26 @@ _SYNONYMS: dict[str, str] = {
     " 狀態 訂單狀態 報名狀態 審核狀態",
 }
 COLUMNS = tuple(_SYNONYMS)
+# Names for messages and pages, in the order of a page's lists.
+COLUMN_WORDS = {
+    "given_name": N_("Given name"),
+    "family_name": N_("Family name"),
+    "name": N_("Name"),
+    "category": N_("Category"),
+    "organisation": N_("Organisation"),
+    "email": N_("E-mail"),
+    "external_id": N_("Registration"),
+    "latin_name": N_("Name in Latin letters"),
+    "country": N_("Country"),
+    "phone": N_("Telephone"),
+    "order_number": N_("Order"),
+    "days": N_("Days"),
+    "zones": N_("Zones"),
+    "invitations": N_("Invitations"),
+    "language": N_("Language"),
+    "accessible": N_("Accessible place"),
+    "status": N_("Status of the order"),
+}
 _OURS = {word: column for column, words in _SYNONYMS.items() for word in words.split()}
 # Titles of columns that only number the rows. Such a number is no id: it changes when a person is
 # added or the rows are sorted.
@@ -61,35 +83,68 @@ _IN_BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
 _HAN_OR_NOT = re.compile(r"[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
 
 
-def find_columns(
-    header: Sequence[str], mapping: RosterMapping, problems: ProblemList, line: int
-) -> dict[str, tuple[int, ...]]:
-    """The indexes in `header` of each of our columns that the file has. Problems are added to
-    `problems`.
-
-    Several indexes of a column are read together. A mapping takes precedence over a known export's
-    titles, and these over usual titles. The status is found by `status_columns`.
+@dataclass
+class Columns:
+    """The indexes in a header of each of our columns. Several indexes of a column are read
+    together.
     """
-    columns = _mapped(header, mapping.columns, problems)
+
+    indexes: dict[str, tuple[int, ...]]
+    # Of columns with several candidates, of which the first is in `indexes`.
+    candidates: dict[str, list[int]]
+    ignored: frozenset[int]  # by the organiser's choice
+
+
+def find_columns(header: Sequence[str], mapping: RosterMapping, problems: ProblemList) -> Columns:
+    """Find our columns in a header.
+
+    Precedence: places that were chosen, a mapping's titles, a known export's titles, usual titles.
+    The status is found by `status_columns`.
+    """
+    placed: dict[str, tuple[int, ...]] = {}
+    for index, column in sorted(mapping.places.items()):
+        if column and index < len(header):
+            placed[column] = (*placed.get(column, ()), index)
+    wanted = {key: value for key, value in mapping.columns.items() if key not in placed}
+    taken = set(mapping.places)
+    columns = placed | {
+        column: indexes
+        for column, indexes in _mapped(header, wanted, problems).items()
+        if taken.isdisjoint(indexes)
+    }
+    taken.update(index for indexes in columns.values() for index in indexes)
     export = export_of(header)
     if export is not None:
-        taken = {index for indexes in columns.values() for index in indexes}
         for column, indexes in export_columns(export, header).items():
             if column not in columns and taken.isdisjoint(indexes):
                 columns[column] = indexes
-    usual = _usual(header, columns, problems, line)
+        taken.update(index for indexes in columns.values() for index in indexes)
+    usual, candidates = _usual(header, columns, taken)
     if export is not None and "external_id" in export.columns:
         usual.pop("external_id", None)  # an order's code alone does not identify one person
-    columns |= usual
-    _require(columns, header, mapping, problems, line)
-    return columns
+    ignored = frozenset(index for index, column in mapping.places.items() if not column)
+    return Columns(columns | usual, candidates, ignored)
+
+
+def resembled(title: str, missing: Collection[str]) -> str | None:
+    """The column in `missing` whose usual title is part of this one, such as organisation for
+    工作单位及职务, or None.
+    """
+    plain = _normal(title)
+    usual = sorted(_OURS, key=len, reverse=True)
+    inside = (word for word in usual if _is_telling(word) and word in plain)
+    return next((_OURS[word] for word in inside if _OURS[word] in missing), None)
+
+
+def _is_telling(word: str) -> bool:
+    return len(word) >= (5 if word.isascii() else 2)
 
 
 def _usual(
-    header: Sequence[str], columns: Mapping[str, tuple[int, ...]], problems: ProblemList, line: int
-) -> dict[str, tuple[int, ...]]:
-    taken = {index for indexes in columns.values() for index in indexes}
+    header: Sequence[str], columns: Mapping[str, tuple[int, ...]], taken: Collection[int]
+) -> tuple[dict[str, tuple[int, ...]], dict[str, list[int]]]:
     candidates: dict[str, list[int]] = {}
+    doubtful: dict[str, list[int]] = {}
     for index, title in enumerate(header):
         column = column_of(title)
         # A file may have several status columns; `status_columns` finds them.
@@ -101,27 +156,25 @@ def _usual(
         indexes = first or indexes
         exact = [index for index in indexes if _normal(header[index]) == column.replace("_", "")]
         if len(indexes) > 1 and len(exact) != 1:
-            names = joined(Phrase(" and "), [shown(header[index]) for index in indexes])
-            problems.add(
-                line,
-                column,
-                Phrase("%(names)s both fit: keep one, or choose one in a mapping", names=names),
-            )
+            doubtful[column] = indexes
         usual[column] = ((exact or indexes)[0],)
-    return usual
+    return usual, doubtful
 
 
-def status_columns(header: Sequence[str], columns: Mapping[str, tuple[int, ...]]) -> list[int]:
+def status_columns(
+    header: Sequence[str], columns: Mapping[str, tuple[int, ...]], ignored: Collection[int] = ()
+) -> list[int]:
     """The indexes of columns with an order's status: those of a mapping, else of a known export,
-    else all with usual titles.
+    else all with usual titles, without `ignored`.
     """
     if "status" in columns:
         return list(columns["status"])
     export = export_of(header)
     own = places(export.statuses, header) if export is not None else []
+    own = [index for index in own if index not in ignored]
     if own:
         return own
-    taken = {index for indexes in columns.values() for index in indexes}
+    taken = {index for indexes in columns.values() for index in indexes} | {*ignored}
     return [
         index
         for index, title in enumerate(header)
@@ -208,7 +261,7 @@ def _mapped_index(
     return None
 
 
-def _require(
+def require_columns(
     columns: Mapping[str, tuple[int, ...]],
     header: Sequence[str],
     mapping: RosterMapping,

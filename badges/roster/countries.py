@@ -143,11 +143,16 @@ def _called(text: str) -> tuple[str, ...]:
     return ()
 
 
-def near_names(text: str) -> tuple[str, ...]:
+def near_names(text: str) -> Mapping[str, str]:
+    """The names of the countries with the most similar names, by code, the best first."""
     shown = _shown_names()
     near = difflib.get_close_matches(_folded(text), shown, n=_SUGGESTIONS * 2, cutoff=0.6)
-    names = dict.fromkeys(shown[key] for key in near)
-    return tuple(names)[:_SUGGESTIONS]
+    names: dict[str, str] = {}
+    for key in near:
+        code, name = shown[key]
+        if len(names) < _SUGGESTIONS:
+            names.setdefault(code, name)
+    return names
 
 
 def _forms(text: str) -> Iterable[str]:
@@ -232,6 +237,6 @@ def _territories(language: str) -> Iterable[tuple[str, str]]:
 
 
 @functools.cache
-def _shown_names() -> Mapping[str, str]:
+def _shown_names() -> Mapping[str, tuple[str, str]]:
     names = [*_territories("en"), *_territories("zh")]
-    return {_folded(name): f"{name} ({code})" for code, name in names}
+    return {_folded(name): (code, f"{name} ({code})") for code, name in names}

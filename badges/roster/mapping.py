@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_TABLES = ("columns", "categories", "countries")
+EMPTY = "none"  # a country's meaning: leave the cell empty
+_TABLES = ("columns", "categories", "countries", "days")
 _HEAD = """\
 # How a roster's columns and words are read: hallkeeper import ROSTER --mapping THIS_FILE
 # Each word of the file has its meaning here. Words without a meaning ("") are asked for again.
@@ -43,6 +44,9 @@ class RosterMapping:
     # a category's key by the file's word
     categories: Mapping[str, str] = field(default_factory=dict)
     countries: Mapping[str, str] = field(default_factory=dict)  # a country by the file's word
+    days: Mapping[str, str] = field(default_factory=dict)  # event days by the file's word
+    # Our column by the place of the file's, from 0; "" is not read. They come first.
+    places: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,15 @@ class WordRead:
     category: str  # empty: no meaning given yet
     rows: int
     is_unknown: bool = False
+
+
+@dataclass(frozen=True)
+class UnknownWord:
+    """A cell of the file without a meaning. `near` are suggestions, by code."""
+
+    word: str
+    rows: int
+    near: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_mapping(text: str) -> RosterMapping:
@@ -71,6 +84,7 @@ def read_mapping(text: str) -> RosterMapping:
         {column: _wanted(column, value) for column, value in tables["columns"].items()},
         _words("categories", tables["categories"], "the key of a category"),
         _words("countries", tables["countries"], "the ISO code of a country"),
+        _words("days", tables["days"], "1,3"),
     )
 
 
@@ -95,7 +109,7 @@ def _words(table: str, meanings: Mapping[str, Any], example: str) -> dict[str, s
 
 
 def mapping_text(
-    columns: Mapping[str, WantedColumn], words: tuple[WordRead, ...], countries: Mapping[str, str]
+    columns: Mapping[str, WantedColumn], words: tuple[WordRead, ...], mapping: RosterMapping
 ) -> str:
     """Write a mapping as TOML, with the number of rows beside each word of the file."""
     lines = [_HEAD, "[columns]"]
@@ -104,9 +118,10 @@ def mapping_text(
     for read in words:
         rows = f"{read.rows:,} {'row' if read.rows == 1 else 'rows'}"
         lines.append(f"{_quoted(read.word)} = {_quoted(read.category)}  # {rows}")
-    if countries:
-        lines += ["", "[countries]"]
-        lines += [f"{_quoted(word)} = {_quoted(code)}" for word, code in countries.items()]
+    for table, meanings in (("countries", mapping.countries), ("days", mapping.days)):
+        if meanings:
+            lines += ["", f"[{table}]"]
+            lines += [f"{_quoted(word)} = {_quoted(code)}" for word, code in meanings.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -41,17 +41,28 @@ class Choice:
     field: str  # of RosterAnswers, or of the server's ImportAnswers
     value: str  # `YES` for a field that is a bool
     words: str  # its effect
+    option: str = ""  # on the command line, if it is not the field with its value
 
     def as_option(self) -> str:
         value = "" if self.value == YES else f" {shlex.quote(self.value)}"
-        return f"--{self.field.replace('_', '-')}{value}: {self.words}"
+        option = self.option or f"--{self.field.replace('_', '-')}{value}"
+        return f"{option}: {self.words}"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A part of a finding with its own answer."""
+
+    words: str
+    choices: tuple[Choice, ...]
 
 
 @dataclass(frozen=True)
 class Finding:
     """Information for the organiser before an import.
 
-    The import stops until one of its `choices`, if any, is chosen.
+    The import stops until one of its `choices`, if any, is chosen, or one of each of its `items`.
+    An `optional` finding has a remedy, and stops nothing.
     """
 
     kind: str  # stable across versions
@@ -59,10 +70,12 @@ class Finding:
     message: str
     examples: tuple[str, ...] = ()  # all of them; pages shorten the list
     choices: tuple[Choice, ...] = ()
+    items: tuple[Item, ...] = ()
+    optional: bool = False
 
     @property
     def open(self) -> bool:
-        return bool(self.choices)
+        return bool(self.choices or self.items) and not self.optional
 
 
 class ProblemList:

@@ -4,29 +4,65 @@ One reading finds all problems and open questions. The caller decides whether to
 """
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from badges.i18n import N_, Count, Phrase, counted, joined, phrase_of
 from badges.roster import cells
+from badges.roster.cell_findings import cell_finding
 from badges.roster.columns import (
+    COLUMN_WORDS,
     COLUMNS,
+    Columns,
     counts_rows,
     find_columns,
+    require_columns,
+    resembled,
     status_columns,
     wanted_columns,
 )
+from badges.roster.countries import near_names
 from badges.roster.csv_lines import csv_lines
-from badges.roster.exports import Export, export_of, has_orders_only, places
-from badges.roster.mapping import RosterMapping, WantedColumn, WordRead
+from badges.roster.event_days import EventDays
+from badges.roster.exports import Export, export_of, places
+from badges.roster.html_lines import html_lines, is_html
+from badges.roster.mapping import EMPTY, RosterMapping, UnknownWord, WantedColumn, WordRead
 from badges.roster.order_status import Orders
-from badges.roster.problems import YES, Choice, Finding, Problem, ProblemList, RosterError, shown
+from badges.roster.problems import (
+    YES,
+    Choice,
+    Finding,
+    Item,
+    Problem,
+    ProblemList,
+    RosterError,
+    shown,
+)
 from badges.roster.same_name import name_key
 from badges.roster.table import Line, RosterAnswers, RosterLimits
-from badges.roster.xlsx_lines import HEADER_LINES, xlsx_lines
+from badges.roster.titles import Titled, column_letter, titled
+from badges.roster.xlsx_lines import xlsx_lines
 
 PROGRESS_ROWS = 1000
+IGNORE = "ignore"  # the answer about a column that is not read
+_SAMPLES = 3
+_ZIP = b"PK\x03\x04"
+# Columns that may be empty without changing who a person is, or where they may go.
+_MAY_BE_EMPTY = frozenset(
+    {"organisation", "country", "email", "phone", "latin_name", "language", "order_number"}
+)
+# Columns that a similar title may mean.
+_RESEMBLED = frozenset(
+    {"organisation", "country", "email", "phone", "category", "days", "latin_name", "accessible"}
+)
+_ASKED_WORDS = ("country", "days")  # the meaning of their unknown cells is asked
+_TOTAL = re.compile(
+    r"(?:(?:grand |sub)?totals?|sum|合计|总计|共计|小计|总数|合計|總計|共)\s*[:：]?\s*[\d人名位]*"
+)
 # Separators of values that come from several columns.
 _BETWEEN = {"external_id": "-", "category": cells.PRODUCT_AND_VARIATION}
 # Here a merged cell belongs to each of its rows. A merged name or id would belong to only one
@@ -64,6 +100,24 @@ class RosterRow:
 
 
 @dataclass(frozen=True)
+class FileColumn:
+    """A column of the file. `column` is ours, or "" if it is not read."""
+
+    index: int
+    title: str
+    samples: tuple[str, ...]
+    column: str
+
+    @property
+    def letter(self) -> str:
+        return column_letter(self.index)
+
+    @property
+    def name(self) -> str:
+        return self.title or self.letter
+
+
+@dataclass(frozen=True)
 class Roster:
     """The content of a file: rows without problems, all problems, and questions to the
     organiser.
@@ -77,6 +131,9 @@ class Roster:
     bad_lines: frozenset[int] = frozenset()  # lines of the file with a problem
     columns: Mapping[str, WantedColumn] = field(default_factory=dict)  # the columns that were read
     words: tuple[WordRead, ...] = ()  # for categories, in the file's order
+    layout: tuple[FileColumn, ...] = ()
+    # Cells of countries and days without a meaning, by our column.
+    unknown: Mapping[str, tuple[UnknownWord, ...]] = field(default_factory=dict)
 
     @property
     def unknown_words(self) -> tuple[str, ...]:
@@ -91,6 +148,7 @@ def read_roster(
     mapping: RosterMapping | None = None,
     encoding: str | None = None,
     days: int = 16,
+    first_day: date | None = None,
     zones: Collection[str] | None = None,
     sessions: Collection[str] | None = None,
     language: str = "en",
@@ -101,56 +159,137 @@ def read_roster(
     """Read the roster in `data`, a CSV or XLSX file called `name`.
 
     `categories` may map codes to names. `zones` and `sessions` are the known codes; None accepts
-    any. `progress` gets the number of rows done and their total. Raises RosterError.
+    any. Without `first_day`, days are numbers alone. `progress` gets the number of rows done and
+    their total. Raises RosterError.
     """
     mapping, limits = mapping or RosterMapping(), limits or RosterLimits()
     answers = answers or RosterAnswers()
-    findings: list[Finding] = []
-    lines = _lines(data, name, encoding, limits, answers, findings.append)
     problems = ProblemList(limits.problems)
-    start = list(itertools.islice(lines, HEADER_LINES))
-    place = _header_place(start, mapping)
-    header = _header(start[place] if start else None, name, limits)
-    findings += _header_finding(header, place)
-    columns = find_columns(header.cells, mapping, problems, header.number)
-    statuses = status_columns(header.cells, columns)
-    columns.pop("status", None)
-    wanted = wanted_columns(header.cells, columns, statuses)
-    rest = list(_at_most(limits.rows, itertools.chain(start[place + 1 :], lines), problems))
+    table, findings = _table(data, name, encoding, mapping, limits, answers, problems)
+    header, rest = table.header, table.rows
+    columns = find_columns(header.cells, mapping, problems)
+    statuses = status_columns(header.cells, columns.indexes, columns.ignored)
+    columns.indexes.pop("status", None)
+    wanted = wanted_columns(header.cells, columns.indexes, statuses)
+    layout = _layout(header, rest, columns.indexes, statuses)
+    if not any(finding.kind == "title_line" for finding in findings):
+        require_columns(columns.indexes, header.cells, mapping, problems, header.number)
+        findings += _column_findings(columns, layout)
     export = export_of(header.cells)
     findings += _export_findings(export, wanted, header, rest)
     if export is None or "external_id" in mapping.columns:
-        findings += _row_numbers(columns, header, rest, answers)
+        findings += _row_numbers(columns.indexes, header, rest, answers)
     _check_words(mapping, categories, problems)
     orders = Orders(header.cells, statuses, codes=export is not None and export.status_codes)
-    reader = _Reader(columns, problems, language, answers, orders)
-    reader.default_category = mapping.categories.get("", "")
-    reader.readers |= {
+    event_days = EventDays(days, first_day, answers.day_order)
+    event_days.study(_column_cells(rest, columns.indexes.get("days", ())))
+    readers: dict[str, Callable[[str], Any]] = {
         "category": cells.category(categories, mapping.categories),
         "country": cells.mapped_country(mapping.countries),
-        "days": cells.days(days),
+        "days": event_days.read,
         "zones": cells.codes("zone", zones),
         "invitations": cells.codes("session", sessions),
     }
+    reader = _Reader(columns.indexes, readers, problems, language, answers, orders, mapping)
     rows = tuple(reader.rows(rest, len(header.cells), progress))
+    findings += [*orders.findings(answers), *event_days.findings(), *reader.findings()]
+    unread = tuple(column.name for column in layout if not column.column)
     return Roster(
-        rows if reader.complete else (),
-        problems.kept(),
-        _unread(header, columns, statuses),
-        (*findings, *orders.findings(answers), *reader.findings()),
-        problems.count,
-        frozenset(problems.lines),
-        wanted,
-        reader.words(),
+        rows if reader.complete else (), problems.kept(), unread, tuple(findings), problems.count,
+        frozenset(problems.lines), wanted, reader.words(), layout, reader.unknown(),
+    )  # fmt: skip
+
+
+def _table(
+    data: bytes,
+    name: str,
+    encoding: str | None,
+    mapping: RosterMapping,
+    limits: RosterLimits,
+    answers: RosterAnswers,
+    problems: ProblemList,
+) -> tuple[Titled, list[Finding]]:
+    findings: list[Finding] = []
+    records = _lines(data, name, encoding, limits, answers, findings.append)
+    lines = list(_at_most(limits.rows, records, problems))
+    is_rectangular = data.startswith(_ZIP) or is_html(data)
+    table = titled(lines, name, mapping, limits, answers, is_rectangular=is_rectangular)
+    return table, [*findings, *table.findings]
+
+
+def _layout(
+    header: Line,
+    rows: Sequence[Line],
+    columns: Mapping[str, tuple[int, ...]],
+    statuses: Sequence[int],
+) -> tuple[FileColumn, ...]:
+    """The file's columns that have a title or a cell."""
+    meaning = {index: column for column, indexes in columns.items() for index in indexes}
+    meaning |= dict.fromkeys(statuses, "status")
+    layout = []
+    for index, title in enumerate(header.cells):
+        samples = itertools.islice(filter(None, _column_cells(rows, (index,))), _SAMPLES)
+        column = FileColumn(index, title.strip(), tuple(samples), meaning.get(index, ""))
+        if column.title or column.samples:
+            layout.append(column)
+    return tuple(layout)
+
+
+def _column_cells(rows: Sequence[Line], indexes: Iterable[int]) -> Iterator[str]:
+    return (
+        " ".join(line.cells[index].split())
+        for index in indexes
+        for line in rows
+        if index < len(line.cells)
     )
 
 
-def _unread(
-    header: Line, columns: Mapping[str, tuple[int, ...]], statuses: Sequence[int]
-) -> tuple[str, ...]:
-    used = {index for indexes in columns.values() for index in indexes} | {*statuses}
-    titles = (title.strip() for at, title in enumerate(header.cells) if at not in used)
-    return tuple(filter(None, titles))
+def _column_findings(columns: Columns, layout: Sequence[FileColumn]) -> list[Finding]:
+    """Ask about columns that may be one of ours: several with its title, or one with a similar
+    title.
+    """
+    by_index = {column.index: column for column in layout}
+    items = []
+    for ours, indexes in columns.candidates.items():
+        there = [by_index[index] for index in indexes if index in by_index]
+        question = Phrase(
+            "which of these is the column “%(column)s”?", column=Phrase(COLUMN_WORDS[ours])
+        )
+        choices = (*(_as(column, ours) for column in there), _not_used(there[0]))
+        items.append(Item(question, choices))
+    named = {"given_name", "family_name", "name"} & columns.indexes.keys()
+    is_export = export_of([column.title for column in layout]) is not None
+    for column in layout if named and not is_export else ():
+        similar = resembled(column.title, _RESEMBLED - columns.indexes.keys())
+        if similar and not column.column and column.index not in columns.ignored:
+            question = Phrase(
+                "is column %(letter)s, %(title)s, the column “%(column)s”?",
+                letter=column.letter,
+                title=shown(column.title),
+                column=Phrase(COLUMN_WORDS[similar]),
+            )
+            items.append(Item(question, (_as(column, similar), _not_used(column))))
+    if not items:
+        return []
+    message = Phrase("columns whose meaning is not certain: %(count)s", count=Count(len(items)))
+    return [Finding("columns", len(items), message, items=tuple(items))]
+
+
+def _as(column: FileColumn, ours: str) -> Choice:
+    samples = ", ".join(shown(sample, 20) for sample in column.samples) or "-"
+    words = Phrase(
+        "column %(letter)s, %(title)s: %(samples)s",
+        letter=column.letter,
+        title=shown(column.title),
+        samples=samples,
+    )
+    return Choice(f"use_{column.index}", ours, words, f"--column {column.letter}={ours}")
+
+
+def _not_used(column: FileColumn) -> Choice:
+    option = f"--column {column.letter}={IGNORE}"
+    words = Phrase("column %(letter)s is not used", letter=column.letter)
+    return Choice(f"use_{column.index}", IGNORE, words, option)
 
 
 def _check_words(
@@ -166,7 +305,7 @@ def _check_words(
                 known=choices,
             )
             problems.add(None, "category", message)
-    for code in mapping.countries.values():
+    for code in {*mapping.countries.values()} - {EMPTY}:
         try:
             cells.country(code)
         except cells.CellError as error:
@@ -225,10 +364,11 @@ def _lines(
             count=Count(len(data)),
             file_bytes=Count(limits.file_bytes),
         )
-    zipped = data.startswith(b"PK\x03\x04")
     lines: Iterator[Line] | list[Line]
-    if zipped:
+    if data.startswith(_ZIP):
         lines = xlsx_lines(data, name, limits, answers, tell)
+    elif is_html(data):
+        lines = html_lines(data, name)
     elif answers.sheet is not None:
         raise RosterError(
             N_("%(name)s is no workbook: it has no sheets to choose from"), name=shown(name)
@@ -238,53 +378,9 @@ def _lines(
     return (line for line in lines if line.flaw or any(cell.strip() for cell in line.cells))
 
 
-def _header_place(lines: Sequence[Line], mapping: RosterMapping) -> int:
-    """The index of the first line with titles for a name and a category, or with an export's
-    titles, else 0.
-    """
-    for place, line in enumerate(lines):
-        if export_of(line.cells) or has_orders_only(line.cells):
-            return place
-        columns = find_columns(line.cells, mapping, ProblemList(0), line.number)
-        named = {"given_name", "family_name", "name"} & columns.keys()
-        if named and ("category" in columns or (mapping.categories.get("") and len(columns) > 1)):
-            return place
-    return 0
-
-
-def _header(line: Line | None, name: str, limits: RosterLimits) -> Line:
-    if line is None:
-        raise RosterError(N_("%(name)s is empty"), name=shown(name))
-    if line.flaw:
-        raise RosterError(
-            N_("%(name)s, line %(number)s: %(flaw)s"),
-            name=shown(name),
-            number=line.number,
-            flaw=line.flaw,
-        )
-    titles = list(line.cells)
-    while titles and not titles[-1].strip():
-        titles.pop()
-    if len(titles) > limits.columns:
-        raise RosterError(
-            N_("%(name)s has over %(columns)s columns. Delete some"),
-            name=shown(name),
-            columns=limits.columns,
-        )
-    return Line(line.number, tuple(titles))
-
-
-def _header_finding(header: Line, place: int) -> list[Finding]:
-    message = Phrase(
-        "the titles are in line %(number)s; the lines above are not read",
-        number=header.number,
-    )
-    return [Finding("header_line", place, message)] if place else []
-
-
 def _at_most(most: int, lines: Iterator[Line], problems: ProblemList) -> Iterator[Line]:
     for count, line in enumerate(lines):
-        if count == most:
+        if count > most:  # the first line has the titles
             problems.add(
                 line.number,
                 None,
@@ -382,10 +478,12 @@ class _Reader:
     def __init__(
         self,
         columns: Mapping[str, tuple[int, ...]],
+        readers: Mapping[str, Callable[[str], Any]],
         problems: ProblemList,
         language: str,
         answers: RosterAnswers,
         orders: Orders,
+        mapping: RosterMapping,
     ) -> None:
         self.found = columns
         self.problems = problems
@@ -393,7 +491,8 @@ class _Reader:
         self.answers = answers
         self.orders = orders
         self.named = bool({"given_name", "family_name", "name"} & columns.keys())
-        self.default_category = ""  # for rows without one
+        self.default_category = mapping.categories.get("", "")  # for rows without one
+        self._mapped_days = {cells.wording(word): days for word, days in mapping.days.items()}
         self.readers: dict[str, Callable[[str], Any]] = {
             "email": cells.email,
             "external_id": cells.external_id,
@@ -402,6 +501,7 @@ class _Reader:
             "latin_name": cells.latin_name,
             "phone": cells.phone,
             "order_number": cells.external_id,
+            **readers,
         }
         self._ids: dict[str, int] = {}
         self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # names, line and id
@@ -413,6 +513,10 @@ class _Reader:
         self._invisible: list[str] = []
         self._merged: dict[str, list[int]] = {}
         self._words: dict[str, _Word] = {}
+        self._unknown: dict[str, Counter[str]] = {column: Counter() for column in _ASKED_WORDS}
+        # Descriptions of cells and rows that `findings` reports.
+        self._cells: dict[str, list[str]] = defaultdict(list)
+        self._names = 0
 
     @property
     def complete(self) -> bool:
@@ -424,6 +528,15 @@ class _Reader:
             for word, count in self._words.items()
         )
 
+    def unknown(self) -> dict[str, tuple[UnknownWord, ...]]:
+        return {
+            column: tuple(
+                UnknownWord(word, rows, near_names(word) if column == "country" else {})
+                for word, rows in words.items()
+            )
+            for column, words in self._unknown.items()
+        }
+
     def rows(
         self, lines: Sequence[Line], width: int, progress: Callable[[int, int], None] | None
     ) -> Iterator[RosterRow]:
@@ -431,6 +544,8 @@ class _Reader:
             if progress and (done % PROGRESS_ROWS == 0 or done == len(lines)):
                 progress(done, len(lines))
             if self.orders.columns and self.orders.is_left_out(line, self.answers):
+                continue
+            if self._is_total(line) and self.answers.totals != "take":
                 continue
             before = self.problems.count
             values = self._values(line, width)
@@ -447,34 +562,95 @@ class _Reader:
             return None
         values: dict[str, Any] = {}
         for column, indexes in self.found.items():
+            raw = self._text(line, column, indexes)
             try:
-                raw = self._text(line, column, indexes)
                 text = cells.clean(column, raw)
                 if not raw.isascii():
                     self._note_invisible(line.number, column, raw)
-                read = self.readers.get(column)
                 if column == "category":
                     values[column] = self._category(text, line.number)
                 elif text:
-                    values[column] = read(text) if read else text
-                    if not text.isascii() and column in ("email", "external_id"):
-                        self._note_narrowed(line.number, column, text, values[column])
+                    values[column] = self._value(line, column, text)
             except cells.CellError as error:
-                self.problems.add(line.number, column, error.phrase)
-                # The cell is not empty, so the value is not missing.
-                values[column] = None
+                if self._is_problem(line, column, raw, error):
+                    values[column] = None  # The cell is not empty, so the value is not missing.
         if "category" not in self.found:
             values["category"] = self._category("", line.number)
+        self._split_name(line, values)
         return values
+
+    def _value(self, line: Line, column: str, text: str) -> Any:
+        """The value of a cell that is not empty. Raises CellError."""
+        addresses = cells.several_emails(text) if column == "email" else []
+        if addresses:
+            self._note("several_emails", line, column, text)
+            if self.answers.several_emails == "empty":
+                return ""
+            text = addresses[0]
+        if column == "days":
+            text = self._mapped_days.get(cells.wording(text), text)
+        read = self.readers.get(column)
+        value = read(text) if read else text
+        if not text.isascii() and column in ("email", "external_id"):
+            self._note_narrowed(line.number, column, text, value)
+        elif column in ("phone", "external_id", "order_number") and value != cells.narrow(text):
+            self._note("written_out", line, column, text, value)
+        if column == "phone" and line.numbers.intersection(self.found[column]):
+            self._note("phone_numbers", line, column, text)
+        return value
+
+    def _is_problem(self, line: Line, column: str, raw: str, error: cells.CellError) -> bool:
+        """Report an unreadable cell. Return False if it is asked about, or left empty."""
+        if isinstance(error, cells.RoundedError):
+            self._note("rounded", line, column, raw)
+            return False
+        if column in self._unknown:
+            self._unknown[column][" ".join(raw.split())] += 1
+        if column in _MAY_BE_EMPTY:
+            self._note("bad_cells", line, column, raw)
+            if self.answers.bad_cells:
+                return False
+        self.problems.add(line.number, column, error.phrase)
+        return True
+
+    def _split_name(self, line: Line, values: dict[str, Any]) -> None:
+        """Split a name such as "KELLER, Anna", if that was the answer."""
+        name = values.get("name")
+        if not name or values.get("given_name") or values.get("family_name"):
+            return
+        self._names += 1
+        family, _, given = (part.strip() for part in name.replace("，", ",").partition(","))
+        if family and given and "," not in given:
+            self._note("comma_names", line, "name", name)
+            if self.answers.comma_names == "split":
+                del values["name"]
+                values |= {"given_name": given, "family_name": family}
+
+    def _is_total(self, line: Line) -> bool:
+        filled = [cell.strip() for cell in line.cells if cell.strip()]
+        if not filled or not _TOTAL.fullmatch(filled[0].casefold()):
+            return False
+        texts = ", ".join(map(shown, filled))
+        self._cells["totals"].append(
+            Phrase("line %(number)s: %(cells)s", number=line.number, cells=texts)
+        )
+        return True
+
+    def _note(self, kind: str, line: Line, column: str, text: str, value: str = "") -> None:
+        described = Phrase(
+            "line %(number)s, %(column)s: %(text)s",
+            number=line.number, column=Phrase(COLUMN_WORDS[column]), text=shown(text, 80),
+        )  # fmt: skip
+        self._cells[kind].append(described + (f" → {value}" if value else ""))
 
     def _category(self, text: str, number: int) -> str:
         """The key of the category that `text` means, or "" if empty. Raises CellError."""
-        if not text and not self.default_category:
-            return ""
         word = self._words.get(text)
         if word is None:
             word = self._words[text] = _Word(number)
         word.rows += 1
+        if not text and not self.default_category:
+            return ""
         try:
             word.key = self.readers["category"](text) if text else self.default_category
         except cells.UnknownCategoryError:
@@ -557,7 +733,13 @@ class _Reader:
             )
 
     def findings(self) -> list[Finding]:
-        reported = []
+        if len(self._cells["comma_names"]) * 2 <= self._names:
+            del self._cells["comma_names"]
+        reported = [
+            cell_finding(kind, examples, self.answers)
+            for kind, examples in self._cells.items()
+            if examples
+        ]
         if not all(word.key for word in self._words.values()):
             reported.append(self._words_finding())
         if self._merged:

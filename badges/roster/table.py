@@ -6,6 +6,7 @@ from typing import Literal
 
 from badges.i18n import Phrase
 
+HEADER_LINES = 10  # The titles are in one of these. Many files have a heading above them.
 SAVE_AS = Phrase("save it from the spreadsheet as 'CSV UTF-8' or as XLSX")
 
 
@@ -28,6 +29,7 @@ class Line:
     span: int = 1  # lines that it takes in the file
     # The cells above that are merged with this line's, by column.
     above: Mapping[int, str] = field(default_factory=dict)
+    numbers: frozenset[int] = frozenset()  # columns whose cells a spreadsheet keeps as numbers
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,17 @@ class RosterAnswers:
     """The organiser's answers to questions about a file. None means not answered yet."""
 
     sheet: str | None = None  # name of the sheet to read
+    title_line: int | None = None  # the line with the titles; 0: there is none
     hidden_rows: Literal["take", "leave"] | None = None
     merged: Literal["fill", "blank"] | None = None
     row_numbers: Literal["ids", "ignore"] | None = None
     cancelled: Literal["take", "leave"] | None = None
     pending: Literal["take", "leave"] | None = None
     shared_emails: bool = False  # people without an id may share an e-mail address
+    totals: Literal["take", "leave"] | None = None
+    several_emails: Literal["first", "empty"] | None = None
+    rounded: Literal["empty"] | None = None  # numbers that a spreadsheet has rounded
+    bad_cells: Literal["empty"] | None = None
+    formulas: Literal["values"] | None = None
+    comma_names: Literal["split", "keep"] | None = None
+    day_order: Literal["day", "month", "either"] | None = None

@@ -5,7 +5,6 @@ Reports what the sheet hides: other sheets, filtered rows, and merged cells.
 
 import datetime as dt
 import io
-import itertools
 import re
 import warnings
 import zipfile
@@ -20,10 +19,9 @@ from badges.roster.table import SAVE_AS, Line, RosterAnswers, RosterLimits
 
 # The most rows of a sheet. Many files end in empty rows with formatting.
 _SHEET_ROWS = 1_048_576
-# The titles are in one of these lines. Many files have a heading above them.
-HEADER_LINES = 10
 _MERGED_CELLS_MOST = 1_000_000
 _LAYOUT_TAGS = re.compile(rb"<(?:\w+:)?(row|mergeCell|col)\b([^>]*)>")
+_FORMULA_TAGS = re.compile(rb"<(?:\w+:)?f\b")
 _FILLED_TAGS = re.compile(rb"<(?:\w+:)?(row|v|t|f)\b[^>]*(?<!/)>")
 _ROW_NUMBER = re.compile(rb"""\br=["'](\d{1,7})["']""")
 _HIDDEN = re.compile(rb"""\bhidden=["'](?:1|true)["']""")
@@ -39,13 +37,13 @@ def xlsx_lines(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> list[Line]:
-    """Return every row, at least as wide as the header. Raises RosterError."""
+    """Return every row, all of the same width. Raises RosterError."""
     _check_archive(data, name, limits)
     try:
         with warnings.catch_warnings():
             # Warnings are about styles and extensions, which are not used here.
             warnings.simplefilter("ignore")
-            rows, layout = _rows(data, name, limits, answers, tell)
+            rows, numbers, layout = _rows(data, name, limits, answers, tell)
     except RosterError:
         raise
     except Exception:
@@ -55,7 +53,7 @@ def xlsx_lines(
             name=shown(name),
         ) from None
     header = next((number for number, cells in enumerate(rows, 1) if cells), 0)
-    width = max(map(len, itertools.islice(filter(None, rows), HEADER_LINES)), default=0)
+    width = max(map(len, rows), default=0)
     hidden = [n for n in layout.hidden if header < n <= len(rows) and any(rows[n - 1])]
     if hidden:
         tell(_hidden_rows(hidden, answers))
@@ -69,7 +67,12 @@ def xlsx_lines(
     left_out = set(hidden) if answers.hidden_rows == "leave" else set()
     above = _merged_values(rows, layout.merged, header)
     return [
-        Line(number, cells + ("",) * (width - len(cells)), above=above.get(number, {}))
+        Line(
+            number,
+            cells + ("",) * (width - len(cells)),
+            above=above.get(number, {}),
+            numbers=numbers[number - 1],
+        )
         for number, cells in enumerate(rows, 1)
         if cells and number not in left_out
     ]
@@ -174,17 +177,33 @@ def _rows(
     limits: RosterLimits,
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
-) -> tuple[list[tuple[str, ...]], "_Layout"]:
+) -> tuple[list[tuple[str, ...]], list[frozenset[int]], "_Layout"]:
     # Imported here because it loads slowly, and most commands need no workbook.
     import openpyxl
 
-    with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True)) as book:
+    values = answers.formulas == "values"
+    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=values)
+    with closing(book):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             sheet = _chosen(book, archive, name, answers, tell)
-            layout = _layout(archive.read(_part(sheet)))
+            xml = archive.read(_part(sheet))
+        formulas = len(_FORMULA_TAGS.findall(xml))
+        if formulas:
+            tell(_formulas(formulas, values=values))
         sheet.reset_dimensions()  # a file may claim any size
         cells = sheet.iter_rows(max_row=_SHEET_ROWS, max_col=limits.columns + 1)
-        return list(_all_texts(cells)), layout
+        texts, numbers = [], []
+        for text, numeric in _all_texts(cells):
+            texts.append(text)
+            numbers.append(numeric)
+        return texts, numbers, _layout(xml)
+
+
+def _formulas(count: int, *, values: bool) -> Finding:
+    done = Phrase(", read as the values that the spreadsheet last computed") if values else ""
+    message = Phrase("formulas: %(count)s%(done)s", count=Count(count), done=done)
+    choice = Choice("formulas", "values", Phrase("take the values that the spreadsheet computed"))
+    return Finding("formulas", count, message, (), () if values else (choice,), optional=True)
 
 
 def _chosen(
@@ -242,16 +261,23 @@ def _other_sheets(
         + ("" if other.sheet_state == "visible" else Phrase(", hidden"))
         for other in others
     ]
-    read_it = Choice(
-        "sheet",
-        sheet.title,
-        Phrase(
-            "read this sheet. For people on several sheets, import each, and then let the people"
-            " who are not in it stay"
-        ),
-    )
-    choices = () if answers.sheet is not None else (read_it,)
-    return Finding("other_sheets", len(others), message, tuple(examples), choices)
+    choices = [
+        Choice(
+            "sheet",
+            choice.title,
+            Phrase("read %(title)s (%(rows)s rows)", title=shown(choice.title), rows=Count(count)),
+        )
+        for choice in (sheet, *others)
+        if (count := rows[choice.title])
+    ]
+    if answers.sheet is None:
+        message += Phrase(
+            ". For people on several sheets, import each, and then let the people who are not in"
+            " it stay"
+        )
+    else:
+        choices = []
+    return Finding("other_sheets", len(others), message, tuple(examples), tuple(choices))
 
 
 def _part(sheet: Any) -> str:
@@ -307,16 +333,21 @@ def _filled_rows(xml: bytes) -> int:
     return rows
 
 
-def _all_texts(rows: Iterable[Iterable[Any]]) -> Iterator[tuple[str, ...]]:
+def _all_texts(rows: Iterable[Iterable[Any]]) -> Iterator[tuple[tuple[str, ...], frozenset[int]]]:
+    """Yield the texts of each row, and the columns that are numbers."""
     # openpyxl returns the same tuple for all rows that the file leaves out.
     blank = None
     for cells in rows:
         if cells is blank:
-            yield ()
+            yield (), frozenset()
             continue
         texts = _texts(cells)
         blank = blank if texts else cells
-        yield texts
+        yield texts, frozenset(at for at, cell in enumerate(cells) if _is_number(cell.value))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _texts(cells: Iterable[Any]) -> tuple[str, ...]:

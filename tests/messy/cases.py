@@ -72,7 +72,9 @@ def with_value(data: bytes, cell: str, value: str) -> bytes:
         for part in old.infolist():
             content = old.read(part)
             if part.filename.startswith("xl/worksheets/"):
-                pattern = rf'(<c r="{cell}"[^>]*><f>[^<]*</f>)<v ?/?>(?:</v>)?'.encode()
-                content = re.sub(pattern, rb"\1<v>" + value.encode() + b"</v>", content)
+                pattern = rf'<c r="{cell}"([^>]*><f>[^<]*</f>)<v ?/?>(?:</v>)?'.encode()
+                kind = "" if value.isdigit() else ' t="str"'
+                start = f'<c r="{cell}"{kind}'.encode()
+                content = re.sub(pattern, start + rb"\1<v>" + value.encode() + b"</v>", content)
             new.writestr(part.filename, content)
     return out.getvalue()

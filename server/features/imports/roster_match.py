@@ -5,20 +5,23 @@ Certain matches come first, so that no row takes an attendee whose own row follo
 row may be a new or a known person; the organiser decides.
 """
 
+import difflib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from badges.credential.badge_number import badge_number
 from badges.i18n import Count, Phrase, joined
 from badges.roster import cells
-from badges.roster.problems import YES, Choice, Finding, Problem, shown
+from badges.roster.problems import YES, Choice, Finding, Item, Problem, shown
 from badges.roster.reader import RosterRow
 from badges.roster.same_name import name_key
 from server.core.people.attendees import whole_name
 from server.storage import dialect
 from server.storage.connection import Connection
+
+_SIMILAR = 0.7  # of two spellings of one organisation
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class ImportAnswers:
     doubles: Literal["same", "new"] | None = None
     missing: Literal["keep", "revoke"] | None = None
     shared_emails: bool = False
+    twins: Literal["same", "new"] | None = None  # rows of the file with one name
+    twin_lines: Mapping[int, str] = field(default_factory=dict)  # the same, by line
 
 
 class RosterValues(NamedTuple):
@@ -123,12 +128,14 @@ class Match:
         self._spellings: list[tuple[RosterRow, Person]] = []
         self._other_names: list[tuple[RosterRow, list[Person]]] = []
         self._doubles: list[str] = []
+        self._twins: list[tuple[RosterRow, RosterRow]] = []  # the later row, and the earlier one
         self._revoked: list[tuple[RosterRow, Person]] = []
         self.problems: list[Problem] = []
         self.left_out = 0
 
     def rows(self, rows: Sequence[RosterRow]) -> list[tuple[RosterRow, Person | None]]:
         """Return the rows to import, each with its attendee, or None for a new one."""
+        rows = self._without_twins(rows)
         matched: dict[int, Person | None] = {}
         rest = []
         for place, row in enumerate(rows):
@@ -143,6 +150,54 @@ class Match:
             if taken and (person is None or self._claim(rows[place], person)):
                 matched[place] = person
         return [(rows[place], matched[place]) for place in sorted(matched)]
+
+    def _without_twins(self, rows: Sequence[RosterRow]) -> list[RosterRow]:
+        """Join rows that are one person according to an answer. The first row counts, and later
+        ones fill its empty cells.
+        """
+        joined_rows = list(rows)
+        stored = self._stored(rows)
+        by_name: dict[str, list[int]] = {}
+        left_out = set()
+        for place, row in enumerate(rows):
+            others = by_name.setdefault(_row_key(row), [])
+            first = next(
+                (
+                    at
+                    for at in others
+                    if not (stored[at] and stored[place] and stored[at] != stored[place])
+                    and _may_be_one(joined_rows[at], row)
+                ),
+                None,
+            )
+            if first is None:
+                others.append(place)
+                continue
+            self._twins.append((row, rows[first]))
+            answer = self._answers.twin_lines.get(row.line, self._answers.twins)
+            if answer == "same":
+                joined_rows[first] = _filled(joined_rows[first], row)
+                left_out.add(place)
+                self.left_out += 1
+            else:
+                others.append(place)
+        return [row for place, row in enumerate(joined_rows) if place not in left_out]
+
+    def _stored(self, rows: Sequence[RosterRow]) -> list[int | None]:
+        """The serial of each row's attendee by id, e-mail and name, or name and organisation."""
+        used: Counter[tuple[str, str]] = Counter()
+        serials: list[int | None] = []
+        for row in rows:
+            person = self._by_id.get(_id_key(row.external_id)) if row.external_id else None
+            if person is None and row.email:
+                person = next((mate for mate in self._mates(row) if _same_name(row, mate)), None)
+            if person is None and not row.external_id and not row.email and self._nameless:
+                key = (_row_key(row), _plain(row.organisation))
+                people = self._nameless.get(key, [])
+                person = people[used[key]] if used[key] < len(people) else None
+                used[key] += 1
+            serials.append(person.serial if person else None)
+        return serials
 
     def _certain(self, row: RosterRow) -> Person | None:
         """Return the attendee with the row's id, or e-mail and name, or, without these, name and
@@ -162,7 +217,12 @@ class Match:
             return None
         key = (name_key(row.given_name, row.family_name), _plain(row.organisation))
         people = self._nameless.get(key)
-        return people.pop(0) if people else None
+        if not people:
+            return None
+        own = (row.given_name, row.family_name)
+        nearest = min(people, key=lambda p: (p.names != own, p.values.phone != row.phone))
+        people.remove(nearest)
+        return nearest
 
     def _mates(self, row: RosterRow) -> list[Person]:
         people = self._by_email.get(row.email.casefold(), []) if row.email else []
@@ -281,6 +341,7 @@ class Match:
     def findings(self, bad: int) -> list[Finding]:
         """Return the questions and notes. `bad` is the number of rows with a problem."""
         candidates = [
+            self._twins_finding(),
             self._renames_finding(),
             self._other_names_finding(),
             self._doubles_finding(),
@@ -288,6 +349,50 @@ class Match:
             *self._notes(),
         ]
         return [finding for finding in candidates if finding is not None]
+
+    def _twins_finding(self) -> Finding | None:
+        if not self._twins:
+            return None
+        lines, known = self._answers.twin_lines, self._answers.twins
+        items = [
+            Item(
+                Phrase(
+                    "line %(line)s: %(name)s may be the person of line %(first)s: %(other)s",
+                    line=row.line,
+                    name=_row_words(row),
+                    first=first.line,
+                    other=_row_words(first),
+                ),
+                tuple(
+                    Choice(f"twin_{row.line}", value, effect, f"--twin {row.line}={value}")
+                    for value, effect in (
+                        ("same", Phrase("one person: join the rows")),
+                        ("new", Phrase("two people, each with a badge")),
+                    )
+                ),
+            )
+            for row, first in self._twins
+        ]
+        asked = [
+            item
+            for item, (row, _) in zip(items, self._twins, strict=True)
+            if row.line not in lines and known is None
+        ]
+        choices = (
+            Choice("twins", "same", Phrase("each of these is one person: join the rows")),
+            Choice("twins", "new", Phrase("each of these is two people, each with a badge")),
+        )
+        return Finding(
+            "twins",
+            len(items),
+            Phrase(
+                "rows with the name of an earlier row: %(count)s",
+                count=Count(len(asked) or len(items)),
+            ),
+            () if asked else tuple(item.words for item in items),
+            choices if len(asked) > 1 else (),
+            tuple(asked),
+        )
 
     def _renames_finding(self) -> Finding | None:
         if not self._renames:
@@ -480,6 +585,43 @@ class Match:
                     for row, person in self._revoked
                 ),
             )
+
+
+def _may_be_one(first: RosterRow, row: RosterRow) -> bool:
+    """Whether two rows with one name may be one person."""
+    if first.external_id and row.external_id:
+        return False
+    if first.email and first.email.casefold() == row.email.casefold():
+        return False  # a problem of the file, or people who share an address
+    phone = _digits(first.phone)
+    return bool(phone and phone == _digits(row.phone)) or _similar(
+        _plain(first.organisation), _plain(row.organisation)
+    )
+
+
+def _filled(first: RosterRow, row: RosterRow) -> RosterRow:
+    """Return the first row, with the second one's texts where it has none."""
+    texts = ("external_id", "organisation", "country", "email", "language", "accessible",
+             "latin_name", "phone", "order_number")  # fmt: skip
+    empty = {name: getattr(row, name) for name in texts if not getattr(first, name)}
+    invitations = tuple(dict.fromkeys((*first.invitations, *row.invitations)))
+    return replace(first, **empty, invitations=invitations)
+
+
+def _similar(one: str, other: str) -> bool:
+    """Whether two organisations may be one under two spellings. An empty one may be any."""
+    if not one or not other or one in other or other in one:
+        return True
+    return difflib.SequenceMatcher(None, one, other).ratio() >= _SIMILAR
+
+
+def _digits(phone: str) -> str:
+    return "".join(char for char in phone if char.isdigit())
+
+
+def _row_words(row: RosterRow) -> str:
+    parts = (_row_name(row), row.category, row.organisation, row.email, row.phone)
+    return ", ".join(part for part in parts if part)
 
 
 def _id_key(external_id: str) -> str:

@@ -52,6 +52,7 @@ def read_for_event(
             mapping=file.mapping,
             encoding=file.encoding,
             days=settings.days,
+            first_day=settings.first_day,
             zones=list(store.zones(db)),
             sessions=None,  # invitations may wait for sessions
             language="",

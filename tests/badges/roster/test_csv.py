@@ -79,7 +79,7 @@ def test_many_lines_with_foreign_bytes_are_another_encoding():
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"),
             "protected by a password",
         ),
-        (b"<html><table>", "another kind of file"),
+        (b"<html><table>", "a web page without a table"),
         (b"%PDF-1.7", "another kind of file"),
         ("nom,genre".encode("utf-16-le"), "not text in UTF-8"),
         (b"PK\x03\x04 but no zip", "is damaged"),

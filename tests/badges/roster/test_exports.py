@@ -220,7 +220,7 @@ class TestWords:
 
     def test_the_columns_read_become_a_mapping_for_the_next_file(self) -> None:
         roster = read(self.TEXT)
-        text = mapping_text(roster.columns, roster.words, {})
+        text = mapping_text(roster.columns, roster.words, RosterMapping())
         assert '"General Admission" = ""  # 2 rows' in text
         assert '"Press" = "press"  # 1 row' in text
         filled = text.replace('Admission" = ""', 'Admission" = "delegate"')
@@ -232,7 +232,7 @@ class TestWords:
     def test_a_saved_mapping_finds_the_same_columns(self) -> None:
         text = csv_of(PRETIX, pretix(Product="Press"))
         roster = read(text)
-        saved = mapping_text(roster.columns, roster.words, {"Norge": "NO"})
+        saved = mapping_text(roster.columns, roster.words, RosterMapping(countries={"Norge": "NO"}))
         mapping = read_mapping(saved)
         assert mapping.countries == {"Norge": "NO"}
         again = read(text, words=mapping)
@@ -245,7 +245,7 @@ class TestWords:
         out = io.StringIO()
         csv.writer(out).writerows([["name", "category", title], ["Anna", "press", "F"]])
         roster = read(out.getvalue(), mapping={"organisation": title})
-        saved = mapping_text(roster.columns, roster.words, {title: "FR"})
+        saved = mapping_text(roster.columns, roster.words, RosterMapping(countries={title: "FR"}))
         mapping = read_mapping(saved)
         assert mapping.columns["organisation"].titles == (title.strip(),)
         assert mapping.countries == {title: "FR"}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from badges.roster.mapping import RosterMapping
 from badges.roster.problems import Finding
 from badges.roster.reader import Roster
 from badges.roster.same_name import name_key
@@ -203,10 +204,154 @@ class TestTitleAbove:
         assert [(row.given_name, row.line) for row in roster.rows] == [("王小明", 4), ("李雷", 5)]
         assert finding(roster, "header_line").message.startswith("the titles are in line 3")
 
-    def test_without_titles_the_first_line_is_named(self):
-        roster = read("List,,\nA,B,C\nAnna,press,x\n")
-        assert "no column for names" in messages(roster)
-        assert "'List'" in messages(roster)
+    def test_without_titles_it_is_asked_whether_the_first_row_is_a_person(self):
+        text = "List,,\nAnna,press,x\nBo,press,y\n"
+        asked = finding(read(text), "title_line")
+        assert "Is line 2 a person? 'Anna', 'press', 'x'" in asked.message
+        assert [choice.value for choice in asked.choices] == ["0", "2", "3"]
+        assert read(text).rows == ()
+
+    def test_a_list_without_titles_loses_nobody(self):
+        chosen = RosterMapping(places={0: "name", 1: "category", 2: "organisation"})
+        answers = RosterAnswers(title_line=0)
+        roster = read("Anna,press,x\nBo,press,y\n", words=chosen, answers=answers)
+        assert [(row.line, row.given_name, row.organisation) for row in roster.rows] == [
+            (1, "Anna", "x"),
+            (2, "Bo", "y"),
+        ]
+        assert [column.letter for column in roster.layout] == ["A", "B", "C"]
+
+    def test_the_line_with_the_titles_can_be_chosen(self):
+        chosen = RosterMapping(places={0: "name", 1: "category"})
+        text = "List of 4 May,\nWho,What\nAnna,press\n"
+        (row,) = read(text, words=chosen, answers=RosterAnswers(title_line=2)).rows
+        assert row.given_name == "Anna"
+
+    def test_titles_in_two_lines_are_joined(self):
+        (row,) = read("姓名,类别,联系方式,\n,,手机,邮箱\n王小明,press,13812345678,w@x.org\n").rows
+        assert (row.given_name, row.phone, row.email) == ("王小明", "13812345678", "w@x.org")
+
+    def test_repeated_titles_are_left_out_with_a_note(self):
+        roster = read("name,category\nAnna,press\nname,category\nBo,press\n")
+        assert [row.given_name for row in roster.rows] == ["Anna", "Bo"]
+        assert finding(roster, "repeated_titles").count == 1
+
+
+class TestColumns:
+    TWO = "name,Company,Company,category\nAnna,Pilots,Invoice AG,press\nBo,Fjord,Invoice AS,press\n"
+
+    def test_two_columns_with_one_title_are_told_apart_by_letter_and_sample(self):
+        (item,) = finding(read(self.TWO), "columns").items
+        assert [str(choice.words) for choice in item.choices] == [
+            "column B, 'Company': 'Pilots', 'Fjord'",
+            "column C, 'Company': 'Invoice AG', 'Invoice AS'",
+            "column B is not used",
+        ]
+        assert item.choices[1].as_option().startswith("--column C=organisation: ")
+        chosen = read(self.TWO, words=RosterMapping(places={2: "organisation"}))
+        assert [row.organisation for row in chosen.rows] == ["Invoice AG", "Invoice AS"]
+        assert not any(finding.open for finding in chosen.findings)
+
+    def test_a_chosen_column_counts_more_than_its_title(self):
+        chosen = RosterMapping(places={0: "latin_name", 1: "name"})
+        (row,) = read("姓名,Nick,category\nAnna,安娜,press\n", words=chosen).rows
+        assert (row.given_name, row.latin_name) == ("安娜", "Anna")
+
+    def test_an_ignored_column_is_not_read(self):
+        chosen = RosterMapping(places={1: ""})
+        roster = read("name,phone,category\nAnna,x,press\n", words=chosen)
+        assert roster.rows[0].phone == ""
+        assert roster.unread == ("phone",)
+
+    @pytest.mark.parametrize(
+        ("title", "column"),
+        [("工作单位及职务", "organisation"), ("服務單位", "organisation"),
+         ("Company / role", "organisation"), ("Work e-mail address", "email"),
+         ("Passport no.", ""), ("Date of birth", "")],
+    )  # fmt: skip
+    def test_a_similar_title_is_asked_about(self, title, column):
+        roster = read(f"name,{title},category\nAnna,x,press\n")
+        asked = [item.choices[0].value for finding in roster.findings for item in finding.items]
+        assert asked == ([column] if column else [])
+
+    def test_a_column_without_a_title_is_named_by_its_letter(self):
+        rows = "".join(f"P{n},press,note {n}\n" for n in range(4))
+        roster = read("name,category\n" + rows)
+        assert len(roster.rows) == 4
+        assert roster.unread == ("C",)
+
+
+class TestCells:
+    def read(self, column, cell, **answers):
+        text = f'name,{column},category\nAnna,"{cell}",press\n'
+        return read(text, answers=RosterAnswers(**answers))
+
+    def test_several_emails_are_asked(self):
+        cell = "a@x.org / b@x.org"
+        assert finding(self.read("email", cell), "several_emails").open
+        assert self.read("email", cell, several_emails="first").rows[0].email == "a@x.org"
+        assert self.read("email", cell, several_emails="empty").rows[0].email == ""
+
+    @pytest.mark.parametrize("column", ["phone", "external_id", "order_number"])
+    def test_rounded_numbers_are_asked(self, column):
+        asked = self.read(column, "1.38E+10")
+        assert finding(asked, "rounded").open
+        assert "1.38E+10" in finding(asked, "rounded").examples[0]
+        (row,) = self.read(column, "1.38E+10", rounded="empty").rows
+        assert getattr(row, column) == ""
+
+    def test_a_number_with_all_its_digits_is_written_out(self):
+        roster = self.read("phone", "1.3912345678E+10")
+        assert roster.rows[0].phone == "13912345678"
+        assert not finding(roster, "written_out").open
+
+    def test_a_bad_cell_may_be_left_empty(self):
+        refused = self.read("email", "none yet")
+        assert refused.rows == ()
+        assert not finding(refused, "bad_cells").open
+        roster = self.read("email", "none yet", bad_cells="empty")
+        assert [(row.given_name, row.email) for row in roster.rows] == [("Anna", "")]
+        assert roster.problem_count == 0
+
+    @pytest.mark.parametrize("column", ["days", "zones", "external_id"])
+    def test_a_cell_that_decides_access_or_identity_is_never_left_empty(self, column):
+        assert self.read(column, "\x07", bad_cells="empty").rows == ()
+
+    def test_a_country_may_be_left_empty_or_mapped(self):
+        roster = self.read("country", "Atlantis")
+        assert [word.word for word in roster.unknown["country"]] == ["Atlantis"]
+        near = self.read("country", "日本国").unknown["country"][0].near
+        assert next(iter(near)) == "JP"
+        for meaning, country in (("PT", "PT"), ("none", "")):
+            words = RosterMapping(countries={"Atlantis": meaning})
+            text = "name,country,category\nAnna,Atlantis,press\n"
+            assert read(text, words=words).rows[0].country == country
+
+    def test_days_in_words_may_be_mapped(self):
+        assert self.read("days", "opening").unknown["days"][0].word == "opening"
+        words = RosterMapping(days={"Opening": "1"})
+        text = "name,days,category\nAnna,opening,press\n"
+        assert read(text, words=words).rows[0].days == (1,)
+
+    def test_a_total_is_asked(self):
+        text = "name,category\nAnna,press\n合计：1人,\n"
+        assert finding(read(text), "totals").open
+        assert len(read(text, answers=RosterAnswers(totals="leave")).rows) == 1
+        assert read(text, answers=RosterAnswers(totals="take")).problem_count == 1
+
+    def test_names_with_a_comma_are_asked(self):
+        text = 'name,category\n"KELLER, Anna",press\n"Ek, Bo",press\nCy Dahl,press\n'
+        assert finding(read(text), "comma_names").open
+        rows = read(text, answers=RosterAnswers(comma_names="split")).rows
+        assert [(row.given_name, row.family_name) for row in rows] == [
+            ("Anna", "KELLER"), ("Bo", "Ek"), ("Cy Dahl", ""),
+        ]  # fmt: skip
+        rows = read(text, answers=RosterAnswers(comma_names="keep")).rows
+        assert rows[0].given_name == "KELLER, Anna"
+
+    def test_one_name_with_a_title_after_a_comma_is_not_asked(self):
+        text = 'name,category\n"Anna Keller, PhD",press\nBo Ek,press\n'
+        assert not any(finding.open for finding in read(text).findings)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def test_it_works():
         "External ID,First name,Surname,Company,Country,E-mail,Type,Days,Zones,Sessions,Lang,Hat\n"
         'R-1,Anna,Ødegård,"Fjord, AS",no,anna@example.org,Speaker,"1,3-4",VIP;stage,S1|S2,nb,555\n'
     )
-    assert replace(roster, columns={}, words=()) == Roster(
+    assert replace(roster, columns={}, words=(), layout=(), unknown={}) == Roster(
         (
             RosterRow(
                 line=2,
@@ -90,11 +90,9 @@ def test_a_phone_number(cell: str, phone: str) -> None:
     ("column", "cell", "message"),
     [
         ("phone", "none", "is no telephone number. Write it in digits such as +86 138 1234 5678"),
-        ("phone", "1.38E+10", "the spreadsheet has rounded. Format the column as text"),
         ("phone", "+1+cmd|' /C calc'!A0", "starts with '+': looks like a formula"),
         ("phone", "=138", "starts with '='"),
         ("phone", "1" * 61, "has 61 characters; the limit is 60"),
-        ("order_number", "2.02E+15", "the spreadsheet has rounded"),
         ("order_number", "@A1", "starts with '@'"),
     ],
 )
@@ -173,10 +171,9 @@ def test_missing_columns_and_row_problems_come_together():
 
 
 def test_two_columns_for_one():
-    roster = read("name,category,Mail,Email address\nAnna,press,a@x.org,b@x.org\n")
-    assert "'Mail' and 'Email address' both fit" in messages(roster)
-    roster = read("name,category,email,EMAIL\nAnna,press,a@x.org,b@x.org\n")
-    assert "'email' and 'EMAIL' both fit" in messages(roster)
+    for titles in ("Mail,Email address", "email,EMAIL"):
+        roster = read(f"name,category,{titles}\nAnna,press,a@x.org,b@x.org\n")
+        assert [finding.kind for finding in roster.findings if finding.open] == ["columns"]
     assert read("name,category,email,Mail\nAnna,press,a@x.org,b\n").rows[0].email == "a@x.org"
 
 
@@ -237,7 +234,6 @@ def test_all_problems_of_a_row():
         ("zones", "VIP lounge", "'VIP lounge' is no code of a zone"),
         ("invitations", "S1,../S2", "'../S2' is no code of a session"),
         ("language", "1", "'1' is no language"),
-        ("external_id", "1.10101E+17", "rounded. Format the column as text"),
         ("category", "\x07", "control character"),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from badges.credential.badge_number import badge_number
-from badges.roster.problems import Finding
+from badges.roster.problems import Choice, Finding
 from badges.roster.reader import Roster
 from server.console import PROBLEMS_SHOWN, count, listed
 from server.features.imports.roster_import import ImportResult
@@ -52,7 +52,7 @@ class Summary:
                     "count": item.count,
                     "message": item.message,
                     "examples": list(item.examples),
-                    "answers": [choice.as_option() for choice in item.choices],
+                    "answers": [choice.as_option() for choice in _choices(item)],
                 }
                 for item in result.findings
             ],
@@ -124,6 +124,10 @@ class Summary:
         return f"{would}{text}" if would else text.capitalize()
 
 
+def _choices(finding: Finding) -> list[Choice]:
+    return [*finding.choices, *(choice for item in finding.items for choice in item.choices)]
+
+
 def _lines(finding: Finding) -> Iterable[str]:
     shown = finding.examples[: EXAMPLES_SHOWN if finding.open else NOTES_SHOWN]
     message = "".join((finding.message, _HINTS.get(finding.kind, "")))
@@ -135,3 +139,7 @@ def _lines(finding: Finding) -> Iterable[str]:
         yield f"    … and {more:,} more (--json has all)"
     for choice in finding.choices:
         yield f"    {choice.as_option()}"
+    for item in finding.items:
+        yield f"    {item.words}"
+        for choice in item.choices:
+            yield f"      {choice.as_option()}"

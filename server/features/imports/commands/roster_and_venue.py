@@ -1,8 +1,9 @@
 import gc
 import json
 import os
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +13,11 @@ import click
 
 from badges.cli.console import read_file
 from badges.printing.glyphs import undrawable
+from badges.roster.columns import COLUMNS
 from badges.roster.mapping import MappingError, RosterMapping, mapping_text, read_mapping
-from badges.roster.reader import Roster
+from badges.roster.reader import IGNORE, Roster
 from badges.roster.table import RosterAnswers, RosterLimits
+from badges.roster.titles import column_index
 from server.console import (
     BY,
     count,
@@ -58,6 +61,14 @@ _ANSWERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--renames", ("accept", "skip"), "People who would have another name."),
     ("--doubles", ("same", "new"), "New people with the same name as someone who has no row."),
     ("--missing", ("keep", "revoke"), "People who are in the event and not in the file."),
+    ("--twins", ("same", "new"), "People with one name in several rows of the file."),
+    ("--totals", ("leave", "take"), "Rows with a total."),
+    ("--several-emails", ("first", "empty"), "Cells with several e-mails."),
+    ("--rounded", ("empty",), "Numbers that the spreadsheet has rounded."),
+    ("--bad-cells", ("empty",), "Unreadable cells of columns that may be empty."),
+    ("--formulas", ("values",), "Formulas of a workbook."),
+    ("--comma-names", ("split", "keep"), "Names such as KELLER, Anna."),
+    ("--day-order", ("day", "month", "either"), "What comes first in dates such as 03/04/2026."),
 )
 
 
@@ -70,7 +81,7 @@ def _answer_options(command: F) -> F:
 @dataclass(frozen=True)
 class _Wanted:
     path: Path
-    mapping: RosterMapping | None
+    mapping: RosterMapping
     save_mapping: Path | None
     encoding: str | None
     new_categories: bool
@@ -112,6 +123,26 @@ class _Interrupted(click.ClickException):
 @click.option("--encoding", help="Encoding of a CSV file, if it is not detected.")
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook that is read.")
 @_answer_options
+@click.option(
+    "--title-line",
+    type=click.IntRange(min=0),
+    metavar="LINE",
+    help="The line with the titles; 0: there are none.",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="LETTER=COLUMN",
+    help="What a column of the file is, as in: C=organisation, or C=ignore.",
+)
+@click.option(
+    "--twin",
+    "twin_lines",
+    multiple=True,
+    metavar="LINE=same|new",
+    help="Whether a row is the person of an earlier row with this name.",
+)
 @click.option("--shared-emails", is_flag=True, help="People may share an e-mail address.")
 @click.option("--reissue", is_flag=True, help="Replace outdated badges.")
 def import_people(
@@ -125,6 +156,8 @@ def import_people(
     new_categories: bool,
     encoding: str | None,
     reissue: bool,
+    columns: tuple[str, ...],
+    twin_lines: tuple[str, ...],
     **answers: Any,
 ) -> None:
     """Import the attendees of ROSTER, a CSV or XLSX file.
@@ -136,12 +169,14 @@ def import_people(
     """
     if save_mapping is not None and save_mapping.exists():
         raise refuse(f"{save_mapping} is there already: name another file for --save-mapping.")
-    of_people = {name: answers[name] for name in ("renames", "doubles", "missing")}
+    of_people = {name: answers[name] for name in ("renames", "doubles", "missing", "twins")}
     of_file = {name: value for name, value in answers.items() if name not in of_people}
     shared = answers["shared_emails"]
     wanted = _Wanted(
         path=roster_path,
-        mapping=_mapping(mapping_path) if mapping_path else None,
+        mapping=replace(
+            _mapping(mapping_path) if mapping_path else RosterMapping(), places=_places(columns)
+        ),
         save_mapping=save_mapping,
         new_categories=new_categories,
         encoding=encoding,
@@ -150,7 +185,9 @@ def import_people(
         dry_run=dry_run,
         as_json=as_json,
         of_file=RosterAnswers(**of_file),
-        of_people=ImportAnswers(**of_people, shared_emails=shared),
+        of_people=ImportAnswers(
+            **of_people, shared_emails=shared, twin_lines=_twin_lines(twin_lines)
+        ),
     )
     try:
         with opened(event_dir) as (event, database), _no_collector():
@@ -159,6 +196,31 @@ def import_people(
         raise _Interrupted("interrupted. Nothing was imported.") from None
     if done:
         raise _Interrupted(done)
+
+
+def _places(options: Sequence[str]) -> dict[int, str]:
+    """Read options such as C=organisation."""
+    places = {}
+    for option in options:
+        letter, _, column = option.partition("=")
+        if not re.fullmatch(r"[A-Za-z]{1,3}", letter) or column not in (*COLUMNS, IGNORE):
+            raise refuse(
+                f"--column {option}: write LETTER=COLUMN, with {IGNORE} or one of"
+                f" {', '.join(COLUMNS)}."
+            )
+        places[column_index(letter)] = "" if column == IGNORE else column
+    return places
+
+
+def _twin_lines(options: Sequence[str]) -> dict[int, str]:
+    """Read options such as 12=same."""
+    lines = {}
+    for option in options:
+        match = re.fullmatch(r"(\d{1,7})=(same|new)", option)
+        if match is None:
+            raise refuse(f"--twin {option}: write LINE=same or LINE=new.")
+        lines[int(match[1])] = match[2]
+    return lines
 
 
 def _mapping(path: Path) -> RosterMapping:
@@ -173,8 +235,7 @@ def _mapping(path: Path) -> RosterMapping:
 def _save_mapping(roster: Roster, wanted: _Wanted) -> None:
     if wanted.save_mapping is None:
         return
-    countries = wanted.mapping.countries if wanted.mapping else {}
-    text = mapping_text(roster.columns, roster.words, countries)
+    text = mapping_text(roster.columns, roster.words, wanted.mapping)
     try:
         with wanted.save_mapping.open("x", encoding="utf-8") as file:
             file.write(text)

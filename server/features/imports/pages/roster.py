@@ -1,14 +1,17 @@
 """The import of attendees: upload, preview with questions, confirmation."""
 
 import os
+import re
 from functools import partial
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from badges.i18n import N_
-from badges.roster.columns import COLUMNS
+from badges.roster.columns import COLUMN_WORDS, COLUMNS
+from badges.roster.countries import codes
 from badges.roster.csv_lines import ENCODINGS
+from badges.roster.mapping import EMPTY
 from badges.roster.problems import RosterError
 from badges.roster.table import RosterLimits
 from server.core.people import search
@@ -21,6 +24,7 @@ from server.features.imports.previews.roster import RosterPreview
 from server.features.imports.roster_import import RosterChangedError, RosterRefusedError
 from server.web import auth, forms, i18n
 from server.web.apart import ApartError, read_file_apart
+from server.web.display import country, main_name
 from server.web.i18n import gettext as _
 from server.web.security import limiter
 from server.web.services import services
@@ -35,32 +39,41 @@ TOO_LARGE = N_(
 )
 _OPTIONS = {
     *roster.OF_FILE, *roster.OF_PEOPLE, roster.SHARED,
-    roster.ENCODING, roster.SKIP_BAD,
+    roster.ENCODING, roster.SKIP_BAD, roster.TITLE_LINE,
     roster.NEW_CATEGORIES,
     *(roster.MAPPED + column for column in COLUMNS),
 }  # fmt: skip
 ANSWER_CHARS_MAX = 200
-ANSWERS_MAX = 100
-WORDS_SHOWN = 60
-COLUMN_WORDS = {
-    "given_name": N_("Given name"),
-    "family_name": N_("Family name"),
-    "name": N_("Name"),
-    "category": N_("Category"),
-    "organisation": N_("Organisation"),
-    "email": N_("E-mail"),
-    "external_id": N_("Registration"),
-    "latin_name": N_("Name in Latin letters"),
-    "country": N_("Country"),
-    "phone": N_("Telephone"),
-    "order_number": N_("Order"),
-    "days": N_("Days"),
-    "zones": N_("Zones"),
-    "invitations": N_("Invitations"),
-    "language": N_("Language"),
-    "accessible": N_("Accessible place"),
-    "status": N_("Status of the order"),
+ANSWERS_MAX = 1_000
+_WORDS = (roster.WORD, roster.COUNTRY, roster.DAYS)
+_NUMBERED = re.compile(rf"({roster.USE}|{roster.TWIN})\d{{1,6}}")
+# Answers after which the places of columns are those of another table.
+_OF_TABLE = (roster.ENCODING, "sheet")
+ANSWER_WORDS = {
+    "sheet": N_("Sheet"),
+    "title_line": N_("Line with the titles"),
+    "encoding": N_("Encoding of the file"),
+    "hidden_rows": N_("Hidden rows"),
+    "merged": N_("Merged cells"),
+    "row_numbers": N_("Numbers of rows"),
+    "cancelled": N_("Cancelled orders"),
+    "pending": N_("Orders not yet confirmed"),
+    "shared_emails": N_("Shared e-mail addresses"),
+    "totals": N_("Rows with a total"),
+    "several_emails": N_("Several e-mails in a cell"),
+    "rounded": N_("Rounded numbers"),
+    "bad_cells": N_("Unreadable cells"),
+    "formulas": N_("Formulas"),
+    "comma_names": N_("Names with a comma"),
+    "day_order": N_("Order of day and month"),
+    "renames": N_("Changed names"),
+    "doubles": N_("People who may be listed twice"),
+    "twins": N_("People in several rows"),
+    "missing": N_("People who are not in the file"),
+    "skip_bad": N_("Bad rows"),
+    "new_categories": N_("Unknown categories"),
 }
+_SHOWN_VALUES = ("sheet", "title_line", "encoding")
 
 
 @blueprint.post("/")
@@ -95,15 +108,16 @@ def show(token: str) -> Response | str:
         "imports/roster.html",
         upload=kept,
         mappings=mappings.kept(db),
-        mapped=mappings.mapping_of(kept.answers),
+        mapped=mappings.mapping_of(kept.answers, roster_preview.mapping),
         mapping_name_max=mappings.NAME_CHARS_MAX,
         found=roster_preview,
         result=roster_preview.plan.result,
-        missing=_missing_columns(roster_preview),
+        answered=_answered(kept, roster_preview),
         column_words=COLUMN_WORDS,
         column_said=_column,
-        words=roster_preview.unknown_words[:WORDS_SHOWN],
         categories=store.categories(db),
+        countries=_countries() if roster_preview.countries else (),
+        country=country,
     )
 
 
@@ -113,16 +127,37 @@ def answer(token: str) -> Response:
     kept = uploads.find(token, KIND)
     if not isinstance(kept, Upload):
         return kept
-    if request.form.get("forget") == "yes":
+    forgotten = request.form.get("forget", "")
+    if forgotten == "yes":
         kept.answers.clear()
-    for name, text in list(request.form.items())[:ANSWERS_MAX]:
-        # A word or title of the file may contain "=". A category's key does not.
-        of_word = text.startswith(roster.WORD)
-        option, _, value = text.rpartition("=") if of_word else text.partition("=")
-        if name.startswith("answer-") and _is_option(option) and value:
-            kept.answers[option] = value[:ANSWER_CHARS_MAX]
+    kept.answers.pop(forgotten, None)
+    given = _given()
+    if any(given.get(option, kept.answers.get(option)) != kept.answers.get(option)
+           for option in _OF_TABLE):  # fmt: skip
+        for option in [key for key in kept.answers if key.startswith(roster.USE)]:
+            del kept.answers[option]
+    kept.answers.update(given)
     uploads.kept_uploads().keep_answers(kept)
     return _to_preview(kept)
+
+
+def _given() -> dict[str, str]:
+    """Return the form's answers by option.
+
+    A field is an option, or "answer-" with "option=value" as its value. A column's select that
+    still has the preview's value (`was_`) is no answer.
+    """
+    given = {}
+    for name, text in list(request.form.items(multi=True))[:ANSWERS_MAX]:
+        option, value = name, text
+        if name.startswith("answer-"):
+            # A word or title of the file may contain "=". A category's key does not.
+            of_word = text.startswith(_WORDS)
+            option, _, value = text.rpartition("=") if of_word else text.partition("=")
+        same = option.startswith(roster.USE) and value == request.form.get(f"was_{option}")
+        if _is_option(option) and value and not same:
+            given[option] = value.strip()[:ANSWER_CHARS_MAX]
+    return given
 
 
 @blueprint.post("/<token>/mapping")
@@ -134,7 +169,7 @@ def use_mapping(token: str) -> Response:
     db = services().database.reader
     try:
         # The next page shows why a file can't be read.
-        titles = _preview(kept).unread
+        titles = [column.title for column in _preview(kept).layout]
     except (UploadGoneError, UploadBusyError, ApartError, ValueError):
         return _to_preview(kept)
     try:
@@ -159,7 +194,10 @@ def keep_mapping(token: str) -> Response:
     if not isinstance(kept, Upload):
         return kept
     here, given = services(), request.form.get("mapping_name", "")
-    answers = dict(kept.answers)
+    try:
+        answers = mappings.mapping_of(kept.answers, _preview(kept).mapping)
+    except (UploadGoneError, UploadBusyError, ApartError, ValueError):
+        return _to_preview(kept)
     try:
         name = here.database.write(lambda db: mappings.keep(db, given, answers, here.now()))
     except MappingRefusedError as error:
@@ -227,13 +265,36 @@ def confirm(token: str) -> Response:
     return redirect(url_for("admin.badges.show"), 303)
 
 
-def _missing_columns(roster_preview: RosterPreview) -> list[str]:
-    missing = {item.column for item in roster_preview.problems if "in a mapping" in item.message}
-    if not missing or not roster_preview.unread:
-        return []
-    names = ["given_name", "family_name", "name"] if "given_name" in missing else []
-    return names + [item for item in ("category", "organisation", "email", "external_id")
-                    if (item == "category" and item in missing) or item != "category"]  # fmt: skip
+def _answered(kept: Upload, roster_preview: RosterPreview) -> list[tuple[str, str, str]]:
+    """Return the given answers as option, question and answer."""
+    columns = {f"{roster.USE}{column.index}": column for column in roster_preview.layout}
+    names = {
+        item.key: main_name(item.names) for item in store.categories(services().database.reader)
+    }
+    answered = []
+    for option, value in kept.answers.items():
+        # The notes of the preview describe the effect of the other answers.
+        label, text = _(ANSWER_WORDS.get(option, "")), value if option in _SHOWN_VALUES else ""
+        if option in columns:
+            label, text = f"{columns[option].letter} {columns[option].title}", _column(value)
+        elif option.startswith(roster.MAPPED):
+            label = " + ".join(roster.wanted(value).titles)
+            text = _column(option.removeprefix(roster.MAPPED))
+        elif option.startswith(_WORDS):
+            label = option.partition("_")[2] or _("(empty)")
+            text = names.get(value, value)
+            if option.startswith(roster.COUNTRY):
+                text = _("(empty)") if value == EMPTY else country(value)
+        elif option.startswith(roster.TWIN):
+            label = _("Line %(line)s", line=option.removeprefix(roster.TWIN))
+            text = _("one person") if value == "same" else _("two people")
+        answered.append((option, label, text))
+    return answered
+
+
+def _countries() -> list[tuple[str, str]]:
+    names = [(code, country(code)) for code in codes()]
+    return sorted(names, key=lambda named: named[1])
 
 
 def _preview(kept: Upload) -> RosterPreview:
@@ -276,7 +337,7 @@ def _column(column: str) -> str:
 
 
 def _is_option(option: str) -> bool:
-    return option in _OPTIONS or option.startswith(roster.WORD)
+    return option in _OPTIONS or option.startswith(_WORDS) or bool(_NUMBERED.fullmatch(option))
 
 
 def _to_preview(kept: Upload) -> Response:

@@ -8,11 +8,22 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from badges.i18n import N_, Spoken
-from server.features.imports.previews.roster import MAPPED, WORD
+from badges.roster.mapping import WantedColumn
+from server.features.imports.previews.roster import (
+    COUNTRY,
+    DAYS,
+    MAPPED,
+    USE,
+    WORD,
+    after,
+    wanted,
+    wanted_text,
+)
 from server.storage.connection import Connection
 
 NAME_CHARS_MAX = 60
 MAPPINGS_MAX = 50
+_WORDS = (WORD, COUNTRY, DAYS)
 
 
 class MappingRefusedError(Spoken, ValueError):
@@ -30,17 +41,28 @@ class KeptMapping:
     @property
     def columns(self) -> dict[str, str]:
         """Return the file's titles by our columns."""
-        return _after(MAPPED, self.answers)
+        return {
+            ours: " + ".join(wanted(text).titles)
+            for ours, text in after(MAPPED, self.answers).items()
+        }
 
     @property
     def words(self) -> dict[str, str]:
-        """Return category keys by the file's words."""
-        return _after(WORD, self.answers)
+        """Return the keys of categories, codes of countries and days by the file's words."""
+        return {
+            word: meaning
+            for prefix in _WORDS
+            for word, meaning in after(prefix, self.answers).items()
+        }
 
 
-def mapping_of(answers: Mapping[str, str]) -> dict[str, str]:
-    """Return the answers that belong to a mapping."""
-    return {key: value for key, value in answers.items() if key.startswith((MAPPED, WORD))}
+def mapping_of(answers: Mapping[str, str], columns: Mapping[str, WantedColumn]) -> dict[str, str]:
+    """Return the answers that belong to a mapping. `columns` are those that were read by them."""
+    kept = {key: value for key, value in answers.items() if key.startswith((MAPPED, *_WORDS))}
+    chosen = {column for option, column in answers.items() if option.startswith(USE)}
+    return kept | {
+        MAPPED + column: wanted_text(columns[column]) for column in chosen & columns.keys()
+    }
 
 
 def kept(db: Connection) -> list[KeptMapping]:
@@ -50,8 +72,8 @@ def kept(db: Connection) -> list[KeptMapping]:
     return [KeptMapping(row["name"], json.loads(row["answers"]), row["kept_at"]) for row in rows]
 
 
-def keep(db: Connection, name: str, answers: Mapping[str, str], now: int) -> str:
-    """Store a mapping, replacing an earlier one. Return the normalised name.
+def keep(db: Connection, name: str, wanted: Mapping[str, str], now: int) -> str:
+    """Store the answers of a mapping, replacing an earlier one. Return the normalised name.
 
     Raises MappingRefusedError.
     """
@@ -60,7 +82,6 @@ def keep(db: Connection, name: str, answers: Mapping[str, str], now: int) -> str
         raise MappingRefusedError(
             N_("give the mapping a name of at most %(most)s characters."), most=NAME_CHARS_MAX
         )
-    wanted = mapping_of(answers)
     if not wanted:
         raise MappingRefusedError(N_("first choose the meaning of each column and word."))
     (others,) = db.execute(
@@ -88,24 +109,25 @@ def remove(db: Connection, name: str) -> None:
 def fitting(
     db: Connection, name: str, *, titles: Collection[str], categories: Collection[str]
 ) -> dict[str, str]:
-    """Return a mapping's answers that fit a file's unused columns `titles` and the event's category
-    keys.
+    """Return a mapping's answers that fit a file's column titles and the event's category keys.
 
     Raises MappingRefusedError if there is no such mapping, or nothing fits.
     """
     mapping = next((item for item in kept(db) if item.name == name), None)
     if mapping is None:
         raise MappingRefusedError(N_("this mapping no longer exists."))
-    columns = {MAPPED + ours: title for ours, title in mapping.columns.items() if title in titles}
-    words = {WORD + word: key for word, key in mapping.words.items() if key in categories}
+    columns = {
+        MAPPED + ours: text
+        for ours, text in after(MAPPED, mapping.answers).items()
+        if set(wanted(text).titles) <= set(titles)
+    }
+    words = {
+        option: meaning
+        for option, meaning in mapping.answers.items()
+        if option.startswith((COUNTRY, DAYS)) or (option.startswith(WORD) and meaning in categories)
+    }
     if not columns and not words:
         raise MappingRefusedError(
             N_("nothing of this mapping fits the file: it has other columns and words.")
         )
     return columns | words
-
-
-def _after(prefix: str, answers: Mapping[str, str]) -> dict[str, str]:
-    return {
-        key.removeprefix(prefix): value for key, value in answers.items() if key.startswith(prefix)
-    }

@@ -3,7 +3,10 @@
 The questions are the findings of `hallkeeper import`, as radio buttons.
 """
 
+import difflib
 import heapq
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -12,8 +15,10 @@ from badges.categories import CategoryPlan
 from badges.credential.badge_number import badge_number
 from badges.i18n import Count, Phrase
 from badges.printing.glyphs import undrawable
-from badges.roster.mapping import RosterMapping, WantedColumn
-from badges.roster.problems import YES, Choice, Finding, Problem
+from badges.roster.cells import wording
+from badges.roster.mapping import RosterMapping, UnknownWord, WantedColumn
+from badges.roster.problems import YES, Choice, Finding, Item, Problem
+from badges.roster.reader import IGNORE, FileColumn, Roster
 from badges.roster.table import RosterAnswers
 from server.core.edits import last_edit
 from server.core.edits.person_words import PersonWords
@@ -21,6 +26,7 @@ from server.core.edits.words import Difference, differences
 from server.core.event.settings import EventSettings
 from server.core.feed import changes
 from server.core.people.attendees import whole_name
+from server.core.venue import store
 from server.features.imports.roster_import import ImportPlan, plan_import
 from server.features.imports.roster_match import ImportAnswers, RosterValues
 from server.features.imports.roster_read import RosterFile, read_for_event
@@ -28,17 +34,26 @@ from server.storage import dialect
 from server.storage.connection import Connection
 
 SHARED = "shared_emails"
-OF_FILE = {answer.name for answer in fields(RosterAnswers)} - {SHARED}
-OF_PEOPLE = {answer.name for answer in fields(ImportAnswers)} - {SHARED}
+TITLE_LINE = "title_line"
+OF_FILE = {answer.name for answer in fields(RosterAnswers)} - {SHARED, TITLE_LINE}
+OF_PEOPLE = {answer.name for answer in fields(ImportAnswers)} - {SHARED, "twin_lines"}
 ENCODING = "encoding"
 SKIP_BAD = "skip_bad"
 NEW_CATEGORIES = "new_categories"
 WORD = "category_"  # With a word of the file: a category's key
+COUNTRY = "country_"  # With a word of the file: a country's code
+DAYS = "days_"  # With a word of the file: event days
 MAPPED = "column_"  # With a column's name: its title in the file
+USE = "use_"  # With the place of a column in the file: our column
+TWIN = "twin_"  # With a line: whether it is the person of an earlier line
 ADDED_SHOWN = 50
 CHANGED_SHOWN = 200
 PROBLEMS_SHOWN = 200
 EXAMPLES_SHOWN = 20
+ITEMS_SHOWN = 100
+WORDS_SHOWN = 60
+_ASKED_BY_WORD = ("unknown_categories",)
+_LIST = re.compile(r"[,，;；/、|&+]|\band\b")
 
 Progress = Callable[[int, int], None]
 
@@ -52,6 +67,18 @@ class Question:
     examples: tuple[str, ...]
     more: int
     choices: tuple[Choice, ...]
+    items: tuple[Item, ...]
+    optional: bool
+
+
+@dataclass(frozen=True)
+class WordQuestion:
+    """A word of the file whose meaning is asked. `near` are suggestions: values with words."""
+
+    option: str
+    word: str
+    rows: int
+    near: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -84,7 +111,11 @@ class RosterPreview:
     changed: list[ChangedPerson]
     problems: tuple[Problem, ...]
     skip_bad: bool
-    unknown_words: tuple[str, ...]  # For categories
+    categories: list[WordQuestion]
+    countries: list[WordQuestion]
+    days: list[WordQuestion]
+    layout: tuple[FileColumn, ...]
+    mapping: Mapping[str, WantedColumn]  # The columns that were read
     mark: str = field(default="")
 
     @property
@@ -111,21 +142,15 @@ def preview(
     shared = answers.get(SHARED) == YES
     of_file: dict[str, Any] = {key: answers[key] for key in OF_FILE & answers.keys()}
     of_people: dict[str, Any] = {key: answers[key] for key in OF_PEOPLE & answers.keys()}
-    file_answers = RosterAnswers(**of_file, shared_emails=shared)
-    columns = {
-        key.removeprefix(MAPPED): WantedColumn((title,))
-        for key, title in answers.items()
-        if key.startswith(MAPPED)
-    }
-    words = {
-        key.removeprefix(WORD): category
-        for key, category in answers.items()
-        if key.startswith(WORD)
-    }
-    mapping = RosterMapping(columns, words) if columns or words else None
-    file = RosterFile(
-        data, name, mapping, answers.get(ENCODING), file_answers, answers.get(NEW_CATEGORIES) == YES
+    title_line = answers.get(TITLE_LINE)
+    file_answers = RosterAnswers(
+        **of_file, shared_emails=shared, title_line=None if title_line is None else int(title_line)
     )
+    twins = {int(line): answer for line, answer in after(TWIN, answers).items()}
+    file = RosterFile(
+        data, name, _mapping(answers), answers.get(ENCODING), file_answers,
+        answers.get(NEW_CATEGORIES) == YES,
+    )  # fmt: skip
     read = read_for_event(db, settings, file)
     roster = read.roster
     boxes = undrawable(roster.rows)
@@ -133,8 +158,8 @@ def preview(
         roster = replace(roster, findings=(*roster.findings, boxes))
     skip_bad = answers.get(SKIP_BAD) == YES
     plan = plan_import(
-        db, roster, ImportAnswers(**of_people, shared_emails=shared), skip_bad, now, random,
-        new_categories=read.new_categories,
+        db, roster, ImportAnswers(**of_people, shared_emails=shared, twin_lines=twins), skip_bad,
+        now, random, new_categories=read.new_categories,
     )  # fmt: skip
     rows = _Rows(db, read.new_categories)
     result = plan.result
@@ -142,13 +167,21 @@ def preview(
         plan=plan,
         unread=roster.unread,
         rows=len(roster.rows),
-        questions=[_question(finding) for finding in result.open],
-        notes=[_question(finding) for finding in result.findings if not finding.open],
+        questions=[_question(finding) for finding in result.findings if _offers(finding)],
+        notes=[
+            _question(finding)
+            for finding in result.findings
+            if not _offers(finding) and finding.kind not in _ASKED_BY_WORD
+        ],
         added=[rows.added(row) for row in heapq.nsmallest(ADDED_SHOWN, plan.added, key=_name)],
         changed=list(rows.changed(plan)),
         problems=result.problems[:PROBLEMS_SHOWN],
         skip_bad=skip_bad,
-        unknown_words=() if read.new_categories else roster.unknown_words,
+        categories=[] if read.new_categories else _category_questions(db, roster),
+        countries=_word_questions(COUNTRY, roster.unknown["country"]),
+        days=_word_questions(DAYS, roster.unknown["days"]),
+        layout=roster.layout,
+        mapping=roster.columns,
     )
     seen: Sequence[object] = (
         dict(sorted(answers.items())), result.added, result.updated, result.revoked,
@@ -179,7 +212,80 @@ def _name(row: tuple[Any, ...]) -> tuple[str, str]:
 def _question(finding: Finding) -> Question:
     examples = finding.examples[:EXAMPLES_SHOWN]
     more = len(finding.examples) - len(examples)
-    return Question(finding.kind, finding.message, examples, more, finding.choices)
+    return Question(
+        finding.kind, finding.message, examples, more, finding.choices,
+        finding.items[:ITEMS_SHOWN], finding.optional,
+    )  # fmt: skip
+
+
+def _offers(finding: Finding) -> bool:
+    return bool(finding.choices or finding.items)
+
+
+def _mapping(answers: Mapping[str, str]) -> RosterMapping:
+    return RosterMapping(
+        columns={column: wanted(text) for column, text in after(MAPPED, answers).items()},
+        categories=after(WORD, answers),
+        countries=after(COUNTRY, answers),
+        days=after(DAYS, answers),
+        places={
+            int(index): "" if column == IGNORE else column
+            for index, column in after(USE, answers).items()
+        },
+    )
+
+
+def after(prefix: str, answers: Mapping[str, str]) -> dict[str, str]:
+    """Return the answers whose options begin with `prefix`, by the rest of the option."""
+    return {
+        key.removeprefix(prefix): value for key, value in answers.items() if key.startswith(prefix)
+    }
+
+
+def wanted(text: str) -> WantedColumn:
+    """Read a column of a kept mapping: a title, or JSON with titles and the number of the first."""
+    if not text.startswith("["):
+        return WantedColumn((text,))
+    titles, number = json.loads(text)
+    return WantedColumn(tuple(titles), number)
+
+
+def wanted_text(column: WantedColumn) -> str:
+    if len(column.titles) == 1 and not column.number and not column.titles[0].startswith("["):
+        return column.titles[0]
+    return json.dumps([column.titles, column.number], ensure_ascii=False)
+
+
+def _word_questions(prefix: str, words: Sequence[UnknownWord]) -> list[WordQuestion]:
+    return [
+        WordQuestion(prefix + word.word, word.word, word.rows, word.near)
+        for word in words[:WORDS_SHOWN]
+    ]
+
+
+def _category_questions(db: Connection, roster: Roster) -> list[WordQuestion]:
+    meant = {
+        wording(name): category.key
+        for category in store.categories(db)
+        for name in (category.key, *category.names.values())
+    }
+    if any(finding.kind == "title_line" and finding.open for finding in roster.findings):
+        return []  # the columns are not known yet
+    unknown = [word for word in roster.words if not word.category]
+    return [
+        WordQuestion(WORD + word.word, word.word, word.rows, _near(word.word, meant))
+        for word in unknown[:WORDS_SHOWN]
+    ]
+
+
+def _near(word: str, meant: Mapping[str, str]) -> dict[str, str]:
+    """Return keys of categories with a similar name, and of each name in a list such as
+    "Speaker, Press".
+    """
+    text = wording(word)
+    parts = [part.strip() for part in _LIST.split(text)]
+    names = difflib.get_close_matches(text, meant, n=2, cutoff=0.75)
+    return {meant[name]: meant[name] for name in (*parts, *names) if name in meant}
 
 
 class _Rows:

@@ -13,8 +13,8 @@ from badges.roster import cells
 from badges.roster.csv_lines import csv_lines
 from badges.roster.problems import Finding, RosterError, shown
 from badges.roster.same_name import name_key
-from badges.roster.table import Line, RosterAnswers, RosterLimits
-from badges.roster.xlsx_lines import HEADER_LINES, xlsx_lines
+from badges.roster.table import HEADER_LINES, Line, RosterAnswers, RosterLimits
+from badges.roster.xlsx_lines import xlsx_lines
 from server.core.programme import exhibition, organisations
 from server.core.venue import fields as venue_fields
 from server.core.venue.fields import ValueRefusedError

@@ -211,7 +211,51 @@ class TestDoubles:
 
     def test_new_namesakes_are_said(self, database: Database) -> None:
         text = "name,organisation,email,category\nLi,Port,a@x.org,vip\nLi,Port,b@x.org,vip\n"
-        assert said(take(database, text)) == {"namesakes": 2}
+        assert said(take(database, text, twins="new")) == {"twins": 1, "namesakes": 2}
+
+
+class TestTwins:
+    TEXT = (
+        "name,organisation,phone,category\n陈静,Port,,vip\n陈 静,Port,138 1234 5678,vip\n"
+        "John Smith,Fjord,,vip\nJohn Smith,Ministry,,vip\n"
+    )
+
+    def test_one_name_in_two_rows_is_asked(self, database: Database) -> None:
+        (item,) = asked(database, self.TEXT)["twins"].items
+        assert item.words == (
+            "line 3: '陈 静', vip, Port, 138 1234 5678 may be the person of line 2:"
+            " '陈静', vip, Port"
+        )
+        assert [choice.as_option().partition(":")[0] for choice in item.choices] == [
+            "--twin 3=same", "--twin 3=new",
+        ]  # fmt: skip
+
+    def test_rows_of_one_person_are_joined(self, database: Database) -> None:
+        result = take(database, self.TEXT, twin_lines={3: "same"})
+        assert (result.added, result.skipped) == (3, 1)
+        chen = next(row for row in attendees(database) if row["given_name"] == "陈静")
+        assert chen["phone"] == "138 1234 5678"
+
+    def test_rows_of_two_people_stay(self, database: Database) -> None:
+        assert take(database, self.TEXT, twins="new").added == 4
+        assert take(database, self.TEXT).unchanged == 4  # they are two people now
+
+    @pytest.mark.parametrize(
+        ("other", "is_asked"),
+        [("Port Ltd", True), ("", True), ("Ministry of Fisheries", False)],
+    )
+    def test_another_spelling_of_the_organisation(
+        self, database: Database, other: str, is_asked: bool
+    ) -> None:
+        text = f"name,organisation,category\nAnna Lee,Port Limited,vip\nLEE Anna,{other},vip\n"
+        if is_asked:
+            assert asked(database, text).keys() == {"twins"}
+        else:
+            assert take(database, text).added == 2
+
+    def test_people_with_different_ids_are_two(self, database: Database) -> None:
+        text = "id,name,organisation,category\nA,Li,Port,vip\nB,Li,Port,vip\n"
+        assert take(database, text).added == 2
 
 
 class TestMissing:

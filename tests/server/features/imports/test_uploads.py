@@ -218,7 +218,7 @@ def test_every_question_has_choices_that_answer_it(pages: Pages, admin: Staff) -
         (b"MZ\x90\x00" + bytes(range(256)) * 40, "setup.exe", "Nothing was imported"),
         (b"PK\x03\x04 not a zip", "list.xlsx", "Nothing was imported"),
         (b"\xd0\xcf\x11\xe0" + b"\x00" * 2000, "old.xls", "Nothing was imported"),
-        (b"a,b,c\n1,2,3\n", "list.csv", "no column for names"),
+        (b"name,b,c\n1,2,3\n", "list.csv", "no column for the category"),
         ("id,prénom\nx,Zoë\n".encode("cp1252"), "list.csv", "Nothing was imported"),
         (b"\x00" * 5000, "list.csv", "Nothing was imported"),
     ],
@@ -320,7 +320,7 @@ def test_an_encoding_can_be_chosen(pages: Pages, admin: Staff) -> None:
 def test_columns_under_other_titles_can_be_chosen(pages: Pages, admin: Staff) -> None:
     text = "Kennung;Rufname;Sorte\nZ1;Zoë;press\n"
     location, page = preview(admin, PEOPLE, text)
-    assert "choose it" in page.text
+    assert "Is line 1 a person?" in words(page.text)
     chosen = {
         "answer-column-name": "column_name=Rufname",
         "answer-column-category": "column_category=Sorte",

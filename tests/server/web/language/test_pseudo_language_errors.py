@@ -192,6 +192,7 @@ FILES: dict[str, tuple[str | bytes, ...]] = {
 # The files' own data, and messages of libraries about them.
 OF_FILES = re.compile(
     r"list\.csv|<option[^>]*>[^<⟦]*</option>|&#39;[^&]*&#39;|\bx{10}\b|\bnobody\b|\b(Otto|Other)\b"
+    r'|<bdi class="cell">[^<]*</bdi>'
     r"|\bN(ils|ora) New\b|\bNo\.|>[ABCX]+<|\bX\b|\bh9\b"
 )
 
