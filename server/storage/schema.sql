@@ -467,6 +467,16 @@ CREATE TABLE hall (
     capacity_at INTEGER
 ) STRICT;
 
+-- Links of public screens at a hall's doors. Only a hash of a link's secret is stored.
+CREATE TABLE hall_screen (
+    screen_id INTEGER PRIMARY KEY,
+    hall_id INTEGER NOT NULL REFERENCES hall,
+    token_hash BLOB NOT NULL UNIQUE,
+    made_by TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT;
+
 CREATE TABLE hall_category (
     hall_id INTEGER NOT NULL REFERENCES hall,
     category INTEGER NOT NULL REFERENCES category,

@@ -152,7 +152,7 @@ def bind_forms(token: str) -> None:
 
 
 def _has_forms() -> bool:
-    return not request.path.startswith(("/api/", "/static/", "/b/", "/pass/"))
+    return not request.path.startswith(("/api/", "/static/", "/b/", "/pass/", "/screen/"))
 
 
 def check_forms() -> None:

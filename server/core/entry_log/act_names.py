@@ -77,6 +77,8 @@ class Act(StrEnum):
     HALL_OPENED = "hall_opened"
     CAPACITY_SET = "capacity_set"
     HALL_CLEARED = "hall_cleared"
+    HALL_SCREEN_ADDED = "hall_screen_added"
+    HALL_SCREEN_REVOKED = "hall_screen_revoked"
     KEPT_PLACES_SET = "kept_places_set"
     KIOSK_ADDED = "kiosk_added"
     KIOSK_CONFIRMED = "kiosk_confirmed"

@@ -81,6 +81,7 @@ KEPT = (
     Kept("attendee", ("serial",), only=("revoked_at",), where="revoked_at IS NOT NULL"),
     Kept("unknown_holder", ("serial",)),
     Kept("api_token", ("token_id",), without=("used_at",)),
+    Kept("hall_screen", ("screen_id",)),
     # No messages may be sent to a removed webhook.
     Kept(
         "webhook_endpoint",
@@ -98,6 +99,7 @@ _SINCE = {
     "day_credential",
     "api_token",
     "webhook_endpoint",
+    "hall_screen",
 }
 # Conditions for inserts. New rows that come by the thousand are not critical.
 _INSERTS = {"badge": "NEW.issue > 1", "attendee": None}

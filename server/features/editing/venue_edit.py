@@ -178,7 +178,11 @@ def new_category_number(db: Connection) -> int:
 # given by code, others by number.
 _TAKEN = {
     "category": ("DELETE FROM category WHERE category = ?",),
-    "hall": ("DELETE FROM hall_category WHERE hall_id = ?", "DELETE FROM hall WHERE hall_id = ?"),
+    "hall": (
+        "DELETE FROM hall_category WHERE hall_id = ?",
+        "DELETE FROM hall_screen WHERE hall_id = ?",
+        "DELETE FROM hall WHERE hall_id = ?",
+    ),
     "door": ("DELETE FROM door_from WHERE door_id = ?", "DELETE FROM door WHERE door_id = ?"),
     "organisation": (
         "UPDATE attendee SET organisation_id = NULL WHERE organisation_id ="

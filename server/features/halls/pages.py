@@ -21,6 +21,7 @@ from server.core.staff.lane import BusyError
 from server.core.venue import capacity_reasons, kept_places, nesting, store
 from server.core.venue.store import UnknownHallError
 from server.features.editing import venue_edit
+from server.features.halls import screen_links
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n
 from server.web.callers import caller
@@ -68,6 +69,8 @@ def show(hall_id: int) -> str:
         last=entries.page(db, finding.Filter(hall_id=hall_id), rows=LAST_ROWS).entries,
         named=auth.may_open("admin.people.person"),
         programme=store.sessions_of_day(db, hall_id, *day),
+        screens=screen_links.links(db, hall_id),
+        who=act_words.Names(db).who,
     )
 
 
@@ -172,6 +175,30 @@ def attest(hall_id: int) -> Response:
     )
 
 
+@blueprint.post("/<int:hall_id>/screens")
+@auth.allow()
+def add_screen(hall_id: int) -> Response | tuple[str, int]:
+    """Make a link for a public screen, and show it once. Only its hash is stored."""
+    here, by = services(), auth.actor()
+    hall = _hall(here.database.reader, hall_id)
+    try:
+        token = here.database.write(lambda db: screen_links.add(db, hall_id, by=by, now=here.now()))
+    except screen_links.ScreenError as error:
+        return _turn_back(hall_id, i18n.said(error))
+    link = here.event.settings.public_address + url_for("hall_screen.show", token=token)
+    return render_template("halls/screen_link.html", hall=hall, link=link), 201
+
+
+@blueprint.post("/<int:hall_id>/screens/<int:screen_id>/revoke")
+@auth.allow()
+def revoke_screen(hall_id: int, screen_id: int) -> Response:
+    return _perform(
+        hall_id,
+        lambda db, by, now: screen_links.revoke(db, hall_id, screen_id, by=by, now=now),
+        _("The link is revoked: its screen shows nothing any more."),
+    )
+
+
 def _perform(
     hall_id: int, step: Callable[[Connection, str, int], object], message: str
 ) -> Response:
@@ -179,7 +206,12 @@ def _perform(
         _hall(db, hall_id)
         step(db, by, now)
 
-    refused = (hall_control.CapacityError, PlacesError, hall_control.NotTwoError)
+    refused = (
+        hall_control.CapacityError,
+        PlacesError,
+        hall_control.NotTwoError,
+        screen_links.ScreenError,
+    )
     return forms.perform(on_hall, message, back=_back(hall_id), refused=refused, words=_words)
 
 

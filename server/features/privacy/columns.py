@@ -224,6 +224,7 @@ TABLES: Mapping[str, Table] = {
         " open_accessible floor_m2 m2_per_person seats exit_width_m exit_steps_width_m"
         " entry_lanes fill_min clear_min emergency_min capacity_by capacity_at"
     ),
+    "hall_screen": Table(none="screen_id hall_id token_hash made_by made_at revoked_at"),
     "hall_minute": Table(none="hall_id minute came went"),
     "invitation": Table(none="token_hash name role made_by expires_at"),
     "kiosk_minute": Table(none="kiosk slot minute heard queue"),

@@ -16,6 +16,7 @@ from server.core.muster import muster
 from server.core.people import issuing
 from server.core.people.phone_token import phone_token
 from server.core.staff import users
+from server.features.halls import screen_links
 from server.features.integrations import endpoints
 from server.features.printers import store
 from server.features.printers.states import PrinterState, Status
@@ -35,7 +36,8 @@ NO_PAGES = {
     "admin.acts.export",
     "admin.kiosks.words", "admin.people.card", "admin.people.day_card",
     "admin.uploads.sample_file", "admin.sign_on.go", "admin.sign_on.back", "desk.home.find",
-    "desk.home.part", "desk.pace.part", "desk.paper.card", "phone.halls", "phone.manifest",
+    "desk.home.part", "desk.pace.part", "desk.paper.card", "hall_screen.now",
+    "phone.halls", "phone.manifest",
     "phone.worker", "wallet.programme", "wallet.apple_pass", "wallet.google_link",
     "passkit.changed", "passkit.latest", "probes.healthz", "probes.readyz", "probes.metrics",
     "openapi.show", "receipts.receipt", "receipts.verifier", "receipts.receipt_verifier",
@@ -57,7 +59,8 @@ QUERIES = {
 }
 # The viewer of a page if not an admin: the key of `Event.who`.
 WHO = {
-    "phone": "stranger", "receipts": "stranger", "admin.sign_in": "stranger",
+    "phone": "stranger", "hall_screen": "stranger", "receipts": "stranger",
+    "admin.sign_in": "stranger",
     "admin.invitations": "stranger", "admin.factors.ask": "waiting",
 }  # fmt: skip
 
@@ -90,6 +93,9 @@ def fill(pages: Pages) -> Filled:
     _scans(pages)
     pages.database.write(lambda db: muster.begin(db, "drill", by="user:1", now=pages.now).muster_id)
     values |= {"token": _phone_token(pages), "mark": _invitation(admin)}
+    values["screen"] = pages.database.write(
+        lambda db: screen_links.add(db, 1, by="test", now=pages.now)
+    )
     return Filled(pages, {"admin": admin, "stranger": pages.stranger(),
                           "waiting": _waiting(pages)}, values)  # fmt: skip
 
@@ -212,7 +218,7 @@ def _kinds(rule: Rule, known: dict[str, object]) -> Iterator[dict[str, object]]:
     code = of_kinds["activity" if name.endswith(".activity") else "organisation"]
     values = {**known, "code": code}
     for part, key in (("admin.invitations", "mark"), ("admin.roster_upload", "list"),
-                      ("admin.venue_upload", "venue")):  # fmt: skip
+                      ("admin.venue_upload", "venue"), ("hall_screen", "screen")):  # fmt: skip
         if name.startswith(part):
             values["token"] = known[key]
     if name == "admin.log.entry":

@@ -24,6 +24,8 @@ OPEN = {
     "passkit.latest",
     "passkit.complaints",
     "static",
+    "hall_screen.show",
+    "hall_screen.now",
     "phone.badge",
     "phone.halls",
     "phone.manifest",
