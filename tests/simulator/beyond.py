@@ -1,7 +1,6 @@
 """Days on which supervisors admit people beyond a hall's capacity, on override places.
 
-Each kiosk has one journal and a book for each of the two pools, as in `kept`. People inside
-count together. An automatic admission may bring their number above the capacity by at most the
+An automatic admission may bring their number above the capacity by at most the
 overrides that a door with places has not confirmed (docs/design/places.md, rule 11).
 """
 
@@ -9,21 +8,22 @@ from typing import Any
 
 from badges.places.pool import KioskKey, Pool
 from tests.simulator.checkers import ViolationError, overstated, slack_of
-from tests.simulator.messages import OPENED, Answer, Record
-from tests.simulator.nested import HALLS, ModelNestedDoor, NestedWorld
+from tests.simulator.messages import OPENED, Answer
+from tests.simulator.nested import HALLS, NestedWorld
 from tests.simulator.rules import Rules
 from tests.simulator.server_side import OPEN
+from tests.simulator.two_pools import TwoPoolDoor, TwoPoolWorld
 
 OVERRIDES = "override places"
 ORDINARY, BEYOND = HALLS
 NOBODY = Pool(0)  # of kept places
 
 
-class BeyondDoor(ModelNestedDoor):
+class BeyondDoor(TwoPoolDoor):
     """A kiosk with two books: for ordinary and for override places."""
 
     def __init__(self, key: KioskKey, rules: Rules, *, trusting: bool, hard: bool) -> None:
-        super().__init__(key, rules, trusting=trusting, hard=hard, leads="hall")
+        super().__init__(key, rules, trusting=trusting, hard=hard)
         self.books[ORDINARY].is_owed = self.is_owed
         self.confirmed: set[int] = set()  # known entries on override places
         self._confirmed_in = -1, 0  # incarnation and position of the confirmed feed
@@ -46,15 +46,6 @@ class BeyondDoor(ModelNestedDoor):
                 return used
         return None
 
-    def leave(self, badge: int, uid: int, now: int, *, offline: bool) -> list[tuple[int, Record]]:
-        """Record an exit in the book that knows the stay."""
-        with_stay = [h for h in HALLS if self.books[h].presence(badge)]
-        with_stay += [h for h in HALLS if self.books[h].presence(badge, moved=True)]
-        mine = with_stay[0] if with_stay else uid % 2
-        record = self.books[mine].leave(badge, uid, now, offline=offline)
-        self.books[1 - mine].refuse(badge, uid, now)
-        return [(mine, record)]
-
     def take(self, answers: tuple[Answer, ...]) -> None:
         super().take(answers)
         answer = answers[BEYOND]
@@ -70,10 +61,8 @@ class BeyondDoor(ModelNestedDoor):
         self._confirmed_in = answer.incarnation, max(cursor, answer.cursor)
 
 
-class BeyondWorld(NestedWorld):
-    """`servers` and `truths` are per pool. The hall is both together."""
-
-    leave_rounds = 3
+class BeyondWorld(TwoPoolWorld):
+    door_type = BeyondDoor
     names = ("places of the capacity", "override places")
 
     def __init__(self, seed: int, rules: Rules, theme: str | None = None) -> None:
@@ -84,9 +73,6 @@ class BeyondWorld(NestedWorld):
         for truth in self.truths:
             truth.limit = 0
         self._limit()
-
-    def _size(self) -> int:
-        return self.mix.capacity
 
     def _steps(self) -> Any:
         weight = self.random.choice((4, 12, 30))
@@ -106,13 +92,6 @@ class BeyondWorld(NestedWorld):
             self.servers[hall].pool = pool
             self.truths[hall].capacity_changed(pool)
 
-    def enrol(self, kiosk: str) -> None:
-        (key, other) = (server.enrol(kiosk) for server in self.servers)
-        assert key == other
-        door = BeyondDoor(key, self.rules, trusting=self.mix.trusting, hard=self.mix.hard)
-        self.by_key[key] = door
-        self.doors.append(door)
-
     # People.
 
     def enter(self, door: Any) -> None:
@@ -129,21 +108,11 @@ class BeyondWorld(NestedWorld):
         badge, uid = int(self.random.random() * self.mix.people), self.new_uid()
         used = door.admit(badge, uid, self.now, override=override)
         if used is not None:
-            if any(of == badge for truth in self.truths for of, _ in truth.inside.values()):
-                self.truth.shared.add(badge)
-            self.truths[used].enter(uid, badge, door.books[used], self.now)
-            self._check(door)
+            self._entered(door, badge, uid, used)
             if not override:
                 self._check_admission(door)
         elif self.mix.denials and not door.destroyed:
             door.refuse(badge, uid, self.now)
-
-    def leave(self, door: Any, badge: int) -> None:
-        if not door.destroyed:
-            offline = not door.up or self.random.random() < 0.2
-            for hall, record in door.leave(badge, self.new_uid(), self.now, offline=offline):
-                self.truths[hall].leave(record, door.books[hall], self.now)
-            self._check(door)
 
     # The server.
 

@@ -1,9 +1,8 @@
 """Days on which a hall keeps places for wheelchair users and companions, releases them and keeps
 them again, while doors are away.
 
-Each kiosk has one journal and a book for each of the two pools, like the two halls in `nested`.
-An entry uses a place of one pool, by the production rule, and is an empty line in the other's
-book. People inside count together against the capacity.
+An entry uses a place of one pool, by the production rule. People inside count together against the
+capacity.
 """
 
 from typing import Any
@@ -12,12 +11,13 @@ from msgspec.structs import replace
 
 from badges.admission.facts import Hall, Holder, Outer
 from badges.admission.kept import serving
-from badges.places.pool import KioskKey, Pool
+from badges.places.pool import Pool
 from badges.record import PlaceKind
 from tests.simulator.checkers import ViolationError, overstated, slack_of
 from tests.simulator.messages import Record
-from tests.simulator.nested import HALLS, ModelNestedDoor, NestedWorld
+from tests.simulator.nested import HALLS, NestedWorld
 from tests.simulator.rules import Rules
+from tests.simulator.two_pools import TwoPoolDoor, TwoPoolWorld
 
 KEPT_PLACES = "kept places"
 ORDINARY, KEPT = HALLS
@@ -26,11 +26,8 @@ NOBODY = Pool(0)  # of override places: no supervisor acts on these days
 ALWAYS = ((0, 2**53),)
 
 
-class KeptDoor(ModelNestedDoor):
+class KeptDoor(TwoPoolDoor):
     """A kiosk with two books: for ordinary and for kept places."""
-
-    def __init__(self, key: KioskKey, rules: Rules, *, trusting: bool, hard: bool) -> None:
-        super().__init__(key, rules, trusting=trusting, hard=hard, leads="hall")
 
     def admit(
         self, badge: int, uid: int, now: int, *, accessible: bool, released: bool
@@ -53,24 +50,17 @@ class KeptDoor(ModelNestedDoor):
         return used
 
     def leave(self, badge: int, uid: int, now: int, *, offline: bool) -> list[tuple[int, Record]]:
-        """Record an exit in the book that knows the stay."""
-        with_stay = [h for h in HALLS if self.books[h].presence(badge)]
-        with_stay += [h for h in HALLS if self.books[h].presence(badge, moved=True)]
-        mine = with_stay[0] if with_stay else uid % 2
+        before = [book.account.credited for book in self.books]
+        ((mine, record),) = super().leave(badge, uid, now, offline=offline)
         book, other = self.books[mine], self.books[1 - mine]
-        before = book.account
-        record = book.leave(badge, uid, now, offline=offline)
-        other.refuse(badge, uid, now)
-        if not self.rules.credits_own_pool and book.account.credited > before.credited:
-            book.account = replace(book.account, credited=before.credited)
+        if not self.rules.credits_own_pool and book.account.credited > before[mine]:
+            book.account = replace(book.account, credited=before[mine])
             other.account = other.account.credit()
         return [(mine, record)]
 
 
-class KeptWorld(NestedWorld):
-    """`servers` and `truths` are per pool. The hall is both together."""
-
-    leave_rounds = 3
+class KeptWorld(TwoPoolWorld):
+    door_type = KeptDoor
     names = ("ordinary places", "kept places")
 
     def __init__(self, seed: int, rules: Rules, theme: str | None = None) -> None:
@@ -87,9 +77,6 @@ class KeptWorld(NestedWorld):
         for hall in HALLS:
             self.truths[hall].limit = 0
         self._limit()
-
-    def _size(self) -> int:
-        return self.mix.capacity
 
     def _steps(self) -> Any:
         weight = self.random.choice((0, 2, 6))
@@ -110,13 +97,6 @@ class KeptWorld(NestedWorld):
             self.servers[hall].pool = adjusted[hall]
             self.truths[hall].capacity_changed(adjusted[hall])
 
-    def enrol(self, kiosk: str) -> None:
-        (key, other) = (server.enrol(kiosk) for server in self.servers)
-        assert key == other
-        door = KeptDoor(key, self.rules, trusting=self.mix.trusting, hard=self.mix.hard)
-        self.by_key[key] = door
-        self.doors.append(door)
-
     # People.
 
     def enter(self, door: Any) -> None:
@@ -135,19 +115,6 @@ class KeptWorld(NestedWorld):
                 raise ViolationError("a kept place was used by somebody else")
         elif self.mix.denials and not door.destroyed:
             door.refuse(badge, uid, self.now)
-
-    def _entered(self, door: Any, badge: int, uid: int, used: int) -> None:
-        if any(of == badge for truth in self.truths for of, _ in truth.inside.values()):
-            self.truth.shared.add(badge)
-        self.truths[used].enter(uid, badge, door.books[used], self.now)
-        self._check(door)
-
-    def leave(self, door: Any, badge: int) -> None:
-        if not door.destroyed:
-            offline = not door.up or self.random.random() < 0.2
-            for hall, record in door.leave(badge, self.new_uid(), self.now, offline=offline):
-                self.truths[hall].leave(record, door.books[hall], self.now)
-            self._check(door)
 
     # The server.
 
