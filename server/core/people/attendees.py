@@ -162,6 +162,8 @@ def find_attendees(
         for row in db.execute(*search.anywhere(words)).fetchall()
     }
     serials.update(_of_number(db, text))
+    if not serials:
+        serials = _alike(db, text)
     # Materialised, so that count and page need one pass.
     rows = db.execute(
         f"WITH found AS MATERIALIZED (SELECT a.serial FROM attendee a WHERE"
@@ -171,6 +173,11 @@ def find_attendees(
         (dialect.many(serials), limit, offset),
     ).fetchall()
     return [attendee_of(row) for row in rows], len(serials)
+
+
+def _alike(db: Connection, text: str) -> set[int]:
+    wanted = filter(None, map(search.alike, readings(text)))
+    return {row["serial"] for alike in wanted for row in db.execute(*alike).fetchall()}
 
 
 def _of_number(db: Connection, text: str) -> list[int]:

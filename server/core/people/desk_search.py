@@ -7,6 +7,7 @@ Of very many matches only the first few are ranked.
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from badges.credential.badge_number import parse_badge_number
 from server.core.event.directory import Event
@@ -20,6 +21,7 @@ from server.storage import dialect
 from server.storage.connection import Connection, Row
 
 RANKED_MAX = 300  # ranked matches of each kind
+ALIKE_MAX = 60  # people whose spelling is compared, if no name is as typed
 _CREDENTIAL = "HK"
 _LINK = re.compile(rf"/b/([A-Za-z0-9_-]{{{TOKEN_CHARS}}})(?![A-Za-z0-9_-])")
 _WHOLE, _CALLED, _BEGINS, _ELSEWHERE, _INSIDE = range(5)
@@ -65,8 +67,28 @@ def find(db: Connection, text: str, *, limit: int, event: Event | None = None) -
         more |= _rank(db, words, limit, ranks)
     for serial in _of_number(db, text):
         ranks[serial] = _WHOLE - 1
+    if not ranks:
+        ranks = _alike(db, text)
     ordered = _in_order(db, ranks)
     return Found(_hits(db, ordered[: max(0, limit)]), more=more or len(ordered) > limit)
+
+
+def _alike(db: Connection, text: str) -> dict[int, int]:
+    """Rank people whose names sound like the text, the most similar spelling first."""
+    ranks: dict[int, int] = {}
+    for words in readings(text):
+        wanted = search.alike(words)
+        for row in [] if wanted is None else _rows(db, wanted)[:ALIKE_MAX]:
+            typed = SequenceMatcher(b=" ".join(words), autojunk=False)
+            ranks[row["serial"]] = -max(
+                _similarity(typed, name) for name in row["name"].split(BETWEEN)
+            )
+    return ranks
+
+
+def _similarity(typed: SequenceMatcher[str], name: str) -> int:
+    typed.set_seq1(name)
+    return round(100 * typed.ratio())
 
 
 def _scanned(db: Connection, text: str, event: Event | None) -> tuple[int, int | None] | None:

@@ -141,7 +141,8 @@ def name_forms(given: str, family: str, latin: str) -> tuple[list[str], list[str
             initials += _turned(["".join(sound[:1] for sound in part) for part in parts])
     elif not plain.isascii():
         lines.append(folded(latin_name(given, family)).split())
-        lines.append(folded(letter_by_letter(f"{family} {given}")).split())
+        # A soft sign is no end of a word: Koval'skaya.
+        lines.append(folded(letter_by_letter(f"{family} {given}").replace("'", "")).split())
         spelt_out = plain.translate(_SPELT_OUT)
         lines.append(folded(spelt_out).split() if spelt_out != plain else [])
         sounds = [syllables("", word)[0] for word in own]

@@ -26,8 +26,17 @@ def look_up(db: Connection, text: str) -> Found:
     words = readings(text)
     if not words:
         return Found([], more=False)
-    matching = search.anywhere(words[0], named=True)
-    rows = db.execute(
+    rows = _rows(db, search.anywhere(words[0], named=True))
+    if not rows and (like := search.alike(words[0], named=True)):
+        rows = _rows(db, like)
+    shown = rows[:PEOPLE_MAX]
+    alike = twins.namesakes({row["serial"]: _name(row) for row in shown})
+    people = [_person(row, row["serial"] in alike) for row in shown]
+    return Found(people, more=len(rows) > PEOPLE_MAX)
+
+
+def _rows(db: Connection, matching: search.Wanted) -> list[Row]:
+    return db.execute(
         f"WITH found AS MATERIALIZED ({matching.query})"
         " SELECT a.serial, (SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial) AS issue,"
         " a.category, a.valid_days, a.zones, a.flags, a.given_name, a.family_name, a.organisation,"
@@ -37,10 +46,6 @@ def look_up(db: Connection, text: str) -> Found:
         " ORDER BY a.family_name, a.given_name, a.serial LIMIT ?",
         (*matching.values, PEOPLE_MAX + 1),
     ).fetchall()
-    shown = rows[:PEOPLE_MAX]
-    alike = twins.namesakes({row["serial"]: _name(row) for row in shown})
-    people = [_person(row, row["serial"] in alike) for row in shown]
-    return Found(people, more=len(rows) > PEOPLE_MAX)
 
 
 def note(db: Connection, kiosk: KioskKey, answers: int, *, by: str, now: int) -> None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from server.core.people import likeness
 from server.core.people.folding import digits, folded, glued, is_east_asian, name_forms, pairs
 from server.storage import dialect
 from server.storage.connection import Connection, Row
@@ -88,13 +89,15 @@ def _words_of(row: Row) -> tuple[int, str, str, str, str, str]:
     phones = map(digits, _SEVERAL.split(row["phone"]))
     contact = [folded(row["email"]), *map(folded, ids), *glued(" ".join(ids)), *phones]
     pieces = ["".join(names[:1]).replace(" ", ""), *called]
+    # Pinyin is exact as it is.
+    alike = [] if is_east_asian("".join(names[:1])) else likeness.keys(names)
     return (
         row["serial"],
         " ".join(whole),
         BETWEEN.join(names),
         BETWEEN.join(called),
         BETWEEN.join(dict.fromkeys(filter(None, contact))),
-        " ".join(dict.fromkeys(pair for text in pieces for pair in pairs(text))),
+        " ".join(dict.fromkeys([*(pair for text in pieces for pair in pairs(text)), *alike])),
     )
 
 
@@ -144,6 +147,23 @@ def anywhere(words: Sequence[str], *, named: bool = False) -> Wanted:
     checks = [*letters, *filter(_is_checked, east_asian)]
     checks += [f" {word}" for word in short if in_words is not short]
     return Wanted(query + _holds(columns) * len(checks), (*values, *checks))
+
+
+def alike(words: Sequence[str], *, named: bool = False) -> Wanted | None:
+    """Find people whose names sound like the words, for a search that found no one. Return None for
+    words without such a key.
+    """
+    columns = _NAMED if named else _ANYTHING
+    asked = likeness.asked(words)
+    if not any(keys for _, keys in asked) or any(is_east_asian(word) for word, _ in asked):
+        return None
+    sought = []
+    for word, keys in asked:
+        same = [dialect.word(key, columns=("pieces",)) for key in keys]
+        exact = [] if _is_short(word) else [_beginning(word, columns)]
+        if same or exact:
+            sought.append(dialect.either([*exact, *same]))
+    return Wanted(_OF_WORDS, (dialect.every(sought),))
 
 
 def within(words: Sequence[str], part: str) -> Wanted:
