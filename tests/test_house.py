@@ -43,7 +43,7 @@ LAYERS = {
 PARTS_BELOW = {"badges": (), "kiosk": ("badges",), "server": ("badges",)}
 # Which other features a feature may use. Anything else that two features need is in core or web.
 FEATURES_BELOW = {
-    "attendees": {"editing"},
+    "attendees": {"cards", "editing", "mail"},
     "cards": {"editing", "imports"},
     "desk": {"mail", "printers"},
     "editing": {"imports"},

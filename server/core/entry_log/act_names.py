@@ -92,6 +92,7 @@ class Act(StrEnum):
     ACTS_EXPORTED = "acts_exported"
     LOG_EXPORTED = "log_exported"
     LOG_ERASED = "log_erased"
+    PEOPLE_EXPORTED = "people_exported"
     PERSON_EXPORTED = "person_exported"
     PERSON_ERASED = "person_erased"
     BACKUPS_DELETED = "backups_deleted"

@@ -287,6 +287,9 @@ WORDS: Mapping[Act, Words] = {
         N_("Printed a muster's list"), (N_("%(muster)s: %(people)s people"),)
     ),
     Act.TROUBLE_TAKEN: Words(N_("Took on an alert"), ("%(trouble)s:", "“%(note)s”")),
+    Act.PEOPLE_EXPORTED: Words(
+        N_("Downloaded a list of attendees"), ("%(format)s", N_("people: %(count)s"))
+    ),
     Act.PERSON_EXPORTED: Words(N_("Exported one person's data"), (N_("Badge %(serial)s"),)),
     Act.PERSON_ERASED: Words(N_("Erased a person")),
     Act.BACKUPS_DELETED: Words(N_("Deleted backups"), ("%(count)s",)),

@@ -156,14 +156,7 @@ def find_attendees(
         (total,) = db.execute("SELECT COUNT(*) FROM attendee").fetchone()
         rows = db.execute(f"{SELECT} {order}", (limit, offset)).fetchall()
         return [attendee_of(row) for row in rows], total
-    serials = {
-        row["serial"]
-        for words in readings(text)
-        for row in db.execute(*search.anywhere(words)).fetchall()
-    }
-    serials.update(_of_number(db, text))
-    if not serials:
-        serials = _alike(db, text)
+    serials = matching(db, text)
     # Materialised, so that count and page need one pass.
     rows = db.execute(
         f"WITH found AS MATERIALIZED (SELECT a.serial FROM attendee a WHERE"
@@ -173,6 +166,17 @@ def find_attendees(
         (dialect.many(serials), limit, offset),
     ).fetchall()
     return [attendee_of(row) for row in rows], len(serials)
+
+
+def matching(db: Connection, text: str) -> set[int]:
+    """Return the serials of the attendees who match all words, else of those who sound like it."""
+    serials = {
+        row["serial"]
+        for words in readings(text)
+        for row in db.execute(*search.anywhere(words)).fetchall()
+    }
+    serials.update(_of_number(db, text))
+    return serials or _alike(db, text)
 
 
 def _alike(db: Connection, text: str) -> set[int]:

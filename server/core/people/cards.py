@@ -59,6 +59,7 @@ class Choice:
 
     categories: Collection[str] = ()  # keys
     organisations: Collection[str] = ()
+    serials: Collection[int] = ()
     not_printed: bool = False
     changed: bool = False  # since the last print
     order: str = "name"  # a key of ORDERS
@@ -129,6 +130,7 @@ def chosen(
         printed
         for printed in badges
         if (not codes or printed.holder.category in codes)
+        and (not choice.serials or printed.badge.serial in choice.serials)
         and (not wanted or _folded(printed.holder.organisation) in wanted)
         and _is_due(printed, choice)
     )

@@ -69,12 +69,16 @@ def issue_missing(
     now: int,
     by: str,
     limit: int = dialect.NO_LIMIT,
+    serials: Collection[int] | None = None,
 ) -> int:
-    """Issue badges to at most `limit` attendees without one who are not revoked. Return the
-    number.
+    """Issue badges to at most `limit` attendees without one who are not revoked, of `serials` if
+    given. Return the number.
     """
+    chosen = "" if serials is None else f" AND {dialect.one_of('a.serial')}"
+    values = () if serials is None else (dialect.many(serials),)
     rows = db.execute(
-        f"{attendees.SELECT} WHERE {_WITHOUT_BADGE} ORDER BY a.serial LIMIT ?", (limit,)
+        f"{attendees.SELECT} WHERE {_WITHOUT_BADGE}{chosen} ORDER BY a.serial LIMIT ?",
+        (*values, limit),
     )
     missing = [attendees.attendee_of(row) for row in rows]
     if not missing:
@@ -163,8 +167,8 @@ def revoke(db: Connection, serial: int, *, reason: str, now: int, by: str) -> No
     entry_log.act(db, by, Act.BADGE_REVOKED, {"serial": serial, "reason": reason}, now)
 
 
-def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int, by: str) -> None:
-    """Revoke several attendees, except those already revoked."""
+def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int, by: str) -> int:
+    """Revoke several attendees, except those already revoked. Return how many."""
     _check_reason(reason)
     standing = [
         (serial, issue)
@@ -185,6 +189,7 @@ def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int
     )
     subjects: list[Subject] = [{"serial": serial, "reason": reason} for serial, _ in standing]
     entry_log.acts(db, by, Act.BADGE_REVOKED, subjects, now)
+    return len(standing)
 
 
 def reinstate(db: Connection, serial: int, *, reason: str, now: int, by: str) -> None:

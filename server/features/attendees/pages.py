@@ -19,7 +19,8 @@ from server.core.occupancy import copies, stays
 from server.core.people import attendees, card_design, cards, day_credentials, issuing, phone_links
 from server.core.venue import kept_places, store
 from server.core.venue.store import UnknownSessionError
-from server.features.attendees import flag, story
+from server.features.attendees import flag, listing, lists, story
+from server.features.attendees.reasons import REVOKE_REASONS
 from server.features.editing import guests, people
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n
@@ -34,12 +35,6 @@ PAGES_MAX = 10_000
 SESSIONS_OFFERED = 200
 SESSIONS_SHOWN = 30
 FIRST = "first"
-REVOKE_REASONS = {
-    "withdrawn": N_("Registration withdrawn"),
-    "conduct": N_("Conduct"),
-    "mistake": N_("Registered by mistake"),
-    "security": N_("Security"),
-}
 KEPT_KINDS = {"": N_("None"), "wheelchair": N_("Wheelchair user"), "companion": N_("Companion")}
 ANSWERS = {"invite": True, "refuse": False, "neither": None}
 REINSTATE_REASONS = {"mistake": N_("Revoked by mistake"), "settled": N_("The matter is settled")}
@@ -57,16 +52,26 @@ class Turn:
 
 @blueprint.get("/")
 @auth.allow("badge_desk", "auditor", "protocol")
-def search() -> str:
-    text = request.args.get("q", "").strip()[:200]
+def search() -> tuple[str, int]:
+    asked, sort = lists.asked(request.args), lists.sort(request.args)
     page = min(max(1, request.args.get("page", 1, type=whole)), PAGES_MAX)
     db = services().database.reader
-    people, total = attendees.find_attendees(db, text, PAGE_ROWS, (page - 1) * PAGE_ROWS)
-    if text:
+    condition = listing.condition(db, asked.wanted)
+    people, total = listing.page(db, condition, sort, PAGE_ROWS, (page - 1) * PAGE_ROWS)
+    if asked.wanted.text:
         _note(Act.PEOPLE_SEARCHED, {"answers": total})
-    return render_template(
-        "people.html", found=people, text=text, turn=Turn(page, total), categories=_categories()
+    shown = render_template(
+        "people.html",
+        found=people,
+        asked=asked,
+        sort=sort,
+        turn=Turn(page, total),
+        categories=_categories(),
+        country_name=country_name,
+        collected=listing.collected(db, [person.serial for person in people]),
+        **lists.choices(),
     )
+    return shown, 400 if asked.problems else 200
 
 
 @blueprint.get("/<number>")

@@ -59,15 +59,19 @@ def show() -> str:
 @auth.allow()
 @auth.confirmed
 def start() -> Response:
-    here = services()
     back = url_for("admin.card_prints.show")
-    choice = _choice()
-    work = partial(_draw, event_dir=here.event.path, choice=choice)
     try:
-        jobs_of(here).start(KIND, auth.actor(), "cards.pdf", work)
+        begin(_choice(), auth.actor())
     except JobError as error:
         return forms.turn_back(i18n.said(error), back)
     return redirect(back, 303)
+
+
+def begin(choice: Choice, by: str) -> None:
+    """Begin to draw the cards, for this page to show. Raises JobError."""
+    here = services()
+    work = partial(_draw, event_dir=here.event.path, choice=choice)
+    jobs_of(here).start(KIND, by, "cards.pdf", work)
 
 
 @blueprint.post("/cancel")

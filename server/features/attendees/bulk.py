@@ -1,0 +1,118 @@
+"""Does one thing to many attendees: issue, print, mail, revoke, or note the box of the card.
+
+Each step does nothing for people to whom it was done already, so a form that is sent twice has no
+second effect.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from badges.i18n import N_, Phrase, Spoken
+from server.core.event.directory import Event
+from server.core.people import collection, issuing
+from server.core.people.attendees import Attendee
+from server.features.attendees import listing
+from server.storage.connection import Connection
+from server.storage.database import Database
+
+AT_ONCE = 200  # in one transaction, so that scans never wait for long
+
+
+class Action(StrEnum):
+    ISSUE = "issue"
+    PRINT = "print"
+    MAIL = "mail"
+    REVOKE = "revoke"
+    BOX = "box"
+
+
+class BulkError(Spoken, ValueError):
+    """Raised if the action can't be done. Nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The people of an action, and those whom it leaves as they are, by the reason."""
+
+    due: list[Attendee]
+    left_out: Mapping[str, int]
+    mark: str  # It changes with the people who are due.
+
+
+def preview(db: Connection, action: Action, chosen: Sequence[int]) -> Preview:
+    due: list[Attendee] = []
+    left_out: dict[str, int] = {}
+    for person in listing.people(db, chosen):
+        why = _why_not(action, person)
+        if why:
+            left_out[why] = left_out.get(why, 0) + 1
+        else:
+            due.append(person)
+    numbers = ",".join(map(str, sorted(person.serial for person in due)))
+    mark = hashlib.blake2b(f"{action} {numbers}".encode(), digest_size=12).hexdigest()
+    return Preview(due, left_out, mark)
+
+
+LEFT_OUT = {
+    "revoked": N_("revoked"),
+    "has_badge": N_("have a badge already"),
+    "no_badge": N_("have no badge yet"),
+    "no_email": N_("have no e-mail address"),
+}
+
+
+def _why_not(action: Action, person: Attendee) -> str:
+    if action is Action.BOX:
+        return ""
+    if person.revoked_at is not None:
+        return "revoked"
+    if action is Action.ISSUE:
+        return "has_badge" if person.issue else ""
+    if action is not Action.REVOKE and not person.issue:
+        return "no_badge"
+    return "no_email" if action is Action.MAIL and not person.email else ""
+
+
+def issue(
+    event: Event, database: Database, chosen: Sequence[int], by: str, clock: Callable[[], int]
+) -> int:
+    """Issue the missing badges of these people. Return how many."""
+
+    def step(db: Connection, some: Sequence[int]) -> int:
+        return issuing.issue_missing(db, event, now=clock(), by=by, serials=some)
+
+    return _in_parts(database, chosen, step)
+
+
+def revoke(
+    database: Database, chosen: Sequence[int], reason: str, by: str, clock: Callable[[], int]
+) -> int:
+    """Revoke these people, except those already revoked. Return how many."""
+
+    def step(db: Connection, some: Sequence[int]) -> int:
+        return issuing.revoke_many(db, some, reason=reason, now=clock(), by=by)
+
+    return _in_parts(database, chosen, step)
+
+
+def put_box(
+    database: Database, chosen: Sequence[int], box: str, by: str, clock: Callable[[], int]
+) -> int:
+    """Note in which box these people's cards are. Raises BoxError."""
+    if not chosen:
+        raise BulkError(Phrase("No one is chosen."))
+    return database.write(
+        lambda db: collection.put_box(db, chosen, box, by=by, now=clock()), long=True
+    )
+
+
+def _in_parts(
+    database: Database, chosen: Sequence[int], step: Callable[[Connection, Sequence[int]], int]
+) -> int:
+    done = 0
+    for at in range(0, len(chosen), AT_ONCE):
+        some = chosen[at : at + AT_ONCE]
+        done += database.write(lambda db, some=some: step(db, some), long=True)  # type: ignore[misc]
+    return done
