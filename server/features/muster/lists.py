@@ -37,6 +37,7 @@ class Line:
     at: int | None  # Since when; None if missing
     point: str  # Where the person was seen
     doubtful: bool  # The badge was seen, but is void or a likely copy
+    phone: str = ""  # As in the roster; only if asked for, and if the person was not seen
 
 
 class Group(NamedTuple):
@@ -175,6 +176,7 @@ def lines(
     *,
     limit: int | None = None,
     skip: int = 0,
+    phones: bool = False,
 ) -> Iterator[Line]:
     """Yield the lines: missing people first, among them those who need help, then by name."""
     where, values = _where(wanted)
@@ -183,9 +185,11 @@ def lines(
         f"SELECT p.*, {_STATE} AS state{_PEOPLE} LEFT JOIN attendee a ON a.serial = p.serial"
         f" WHERE p.muster_id = ?{where} ORDER BY {_ORDER} LIMIT ? OFFSET ?"
     )
+    phone = "a.phone" if phones else "''"
     rows = db.execute(
         "SELECT p.serial, a.given_name, a.family_name, a.organisation, p.hall_id, p.door_id,"
         " p.since, p.sureness, p.away_since, p.also_in, g.kind, p.state, p.seen_at, p.left_at,"
+        f" {phone} AS phone,"
         " p.seen_point, p.serial IN (SELECT m.serial FROM muster_seen m WHERE m.muster_id = ?"
         " AND m.doubtful = 1 AND m.withdrawn = 0) AS doubtful"
         f" FROM ({chosen}) AS p LEFT JOIN accessible_guest g ON g.serial = p.serial"
@@ -238,6 +242,7 @@ def _line(row: Row) -> Line:
         at=times[state],
         point=row["seen_point"] or "",
         doubtful=bool(row["doubtful"]),
+        phone="" if state is State.SEEN else row["phone"] or "",
     )
 
 

@@ -129,7 +129,8 @@ def printed(muster_id: int) -> Response:
     wanted = Wanted(hall_id=_number("hall"), state=None if "all" in request.args else State.MISSING)
     db = here.database.reader
     counts = lists.counts(db, printed_muster.muster_id)
-    lines = list(lists.lines(db, printed_muster.muster_id, wanted))
+    phones = _sees_phones(printed_muster)
+    lines = list(lists.lines(db, printed_muster.muster_id, wanted, phones=phones))
     by = auth.actor()
     subject = {"muster": printed_muster.muster_id, "people": len(lines)}
     here.database.write(lambda db: entry_log.act(db, by, Act.MUSTER_PRINTED, subject, here.now()))
@@ -144,7 +145,14 @@ def _page(db: Connection, shown_muster: Muster) -> str:
     counts = lists.counts(db, shown_muster.muster_id)
     how_many = lists.how_many(counts, wanted)
     names = act_words.Names(db)
-    shown = lists.lines(db, shown_muster.muster_id, wanted, limit=ROWS, skip=(page - 1) * ROWS)
+    shown = lists.lines(
+        db,
+        shown_muster.muster_id,
+        wanted,
+        limit=ROWS,
+        skip=(page - 1) * ROWS,
+        phones=_sees_phones(shown_muster),
+    )
     return render_template(
         "muster/show.html",
         muster=shown_muster,
@@ -160,6 +168,13 @@ def _page(db: Connection, shown_muster: Muster) -> str:
         asked={key: value for key, value in request.args.items() if value and key != "page"},
         words=words,
     )
+
+
+def _sees_phones(shown: Muster) -> bool:
+    """Return whether the user sees the telephones of people who are not seen yet: users who
+    may begin a muster, while it is on.
+    """
+    return shown.ended_at is None and auth.may_open("admin.muster.begin")
 
 
 def _parts(muster_id: int, given: lists.Counts | None = None) -> Parts:

@@ -83,7 +83,9 @@ def _hall(hall: HallCount, lines: Sequence[Line], moments: Minutes) -> str:
         _(words.STATES[State.SEEN]),
     )
     out_word, rows = _(words.STATES[State.OUT]), []
+    phones = any(line.phone for line in lines)
     for line in lines:
+        phone = f"<td class=n>{escape(line.phone)}</td>" if phones else ""
         mark = "☑" if line.state is State.SEEN else "☐"
         remarks = [f"<b>{wheel.get(line.help, '')}</b>"] if line.help else []
         if line.state is not State.MISSING and line.at is not None:
@@ -97,10 +99,12 @@ def _hall(hall: HallCount, lines: Sequence[Line], moments: Minutes) -> str:
             remarks.append(_("a void badge of this person was seen"))
         rows.append(
             f"<tr><td class=c>{mark}</td><td>{escape(line.name) or '—'}</td>"
-            f"<td>{escape(line.organisation)}</td><td class=k>{badge_number(line.serial)}</td>"
+            f"<td>{escape(line.organisation)}</td>{phone}"
+            f"<td class=k>{badge_number(line.serial)}</td>"
             f"<td class=n>{moments(line.since)}</td><td>{'; '.join(remarks)}</td></tr>"
         )
-    heads = ("", _("Name"), _("Organisation"), _("Badge"), _("Since"), "")
+    phone_head = (_("Telephone"),) if phones else ()
+    heads = ("", _("Name"), _("Organisation"), *phone_head, _("Badge"), _("Since"), "")
     return (
         f"<section><h2>{names}</h2><p class=big>{_('Not seen yet')}: {hall.missing}</p>"
         f"<p>{_(words.SURENESS[hall.sureness])}{away}{_unseen(hall)}."

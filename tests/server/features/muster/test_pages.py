@@ -50,6 +50,31 @@ def test_it_is_begun_with_a_confirmation_and_ended_with_a_note(pages: Pages) -> 
     assert 'href="/admin/muster/1"' in officer.get("/admin/muster/").text
 
 
+def test_telephones_of_people_not_seen_yet_for_supervisors_while_it_is_on(pages: Pages) -> None:
+    inside(pages, "A1", "A3")
+    sql = "UPDATE attendee SET phone = '+41 79 <1>' WHERE external_id = ?"
+    pages.database.write(lambda db: db.execute(sql, ("A1",)) and None)
+    officer, steward = pages.staff("supervisor"), pages.staff("steward")
+    begin(officer)
+    page = officer.get("/admin/muster/").text
+    assert '<a class="nowrap" href="tel:+4179&lt;1&gt;" aria-label="Call Anna Keller">' in page
+    assert page.count("tel:") == 1, "the other has none"
+    paper = officer.get("/admin/muster/1/list").text
+    assert "<th>Telephone</th>" in paper
+    assert "+41 79 &lt;1&gt;" in paper
+    for path in ("", "1/list"):
+        text = steward.get(f"/admin/muster/{path}").text
+        assert "Anna Keller" in text
+        assert "+41 79" not in text
+    steward.post("/admin/muster/1/seen", {"serial": pages.serial("A1"), "point": "B"})
+    assert "tel:" not in officer.get("/admin/muster/").text, "she was seen"
+    steward.post("/admin/muster/1/unseen", {"serial": pages.serial("A1")})
+    assert "tel:" in officer.get("/admin/muster/").text
+    officer.post("/admin/muster/1/end", {"note": "all out"})
+    assert "tel:" not in officer.get("/admin/muster/1").text
+    assert "Telephone" not in officer.get("/admin/muster/1/list").text
+
+
 def test_a_steward_ticks_off_and_takes_back(pages: Pages) -> None:
     inside(pages, "A1", "A3")
     begin(pages.staff("admin"))
