@@ -123,14 +123,15 @@ def test_an_unknown_language_is_a_clear_error() -> None:
         page(("xx",))
 
 
-def test_a_directory_without_a_language_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match="'klingonish' names no language"):
-        page(translations=write(tmp_path, FRENCH, "klingonish"))
-
-
-def test_a_damaged_file_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match="line 1"):
-        page(translations=write(tmp_path, "nonsense"))
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [((FRENCH, "klingonish"), "'klingonish' names no language"), (("nonsense",), "line 1")],
+)
+def test_a_wrong_translation_is_a_clear_error(
+    tmp_path: Path, content: tuple[str, ...], problem: str
+) -> None:
+    with pytest.raises(CatalogueError, match=problem):
+        page(translations=write(tmp_path, *content))
 
 
 def test_chinese_is_complete_and_has_nothing_else() -> None:

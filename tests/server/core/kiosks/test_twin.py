@@ -6,24 +6,15 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import pytest
 
 from badges.wire import wire
 from badges.wire.version import OWN
 from kiosk.sync.transport import TransportError
-from server.core.event.directory import Event
 from tests.server.support.in_process import CAPACITY, Forum, InProcessKiosk
 
 pytestmark = pytest.mark.sqlite_alone
-
-
-@pytest.fixture
-def forum(event: Event, tmp_path: Path) -> Iterator[Forum]:
-    opened = Forum(event, tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -29,13 +29,6 @@ from tests.tries import tries
 pytestmark = pytest.mark.sqlite_alone
 
 
-@pytest.fixture
-def forum(event: Event, tmp_path: Path) -> Iterator[Forum]:
-    opened = Forum(event, tmp_path)
-    yield opened
-    opened.close()
-
-
 class TestOneDatabase:
     @pytest.fixture
     def later(self, forum: Forum) -> Iterator[Database]:

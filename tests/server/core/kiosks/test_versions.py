@@ -1,8 +1,5 @@
 """A kiosk and a server of different versions agree, or all who can act see the remedy."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import pytest
 from click.testing import CliRunner
@@ -13,7 +10,6 @@ from badges.wire.version import HEADER, OWN, WireVersion
 from kiosk.sync.transport import VersionError
 from server.core.alerts import kiosks as troubles
 from server.core.alerts.alerts import Kind
-from server.core.event.directory import Event
 from server.core.kiosks import registry
 from server.features.kiosks.commands import list_kiosks
 from server.features.servers.status import look
@@ -26,13 +22,6 @@ pytestmark = pytest.mark.sqlite_alone
 OLD, LATER = WireVersion(0, 0), WireVersion(9, 8)
 FITS = WireVersion(OWN.newest + 1, OWN.newest)
 EVERYTHING = "/api/replica?programme=1&days=1&salted=1&servers=1"
-
-
-@pytest.fixture
-def forum(event: Event, tmp_path: Path) -> Iterator[Forum]:
-    opened = Forum(event, tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

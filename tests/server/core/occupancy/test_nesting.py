@@ -139,18 +139,13 @@ def infer(site: Site) -> None:
     site.execute(query)
 
 
-def test_both_stays_end_by_a_move(site: Site) -> None:
-    infer(site)
-    site.scan(site.room, NOW, ANNA, outer=OUTER)
-    site.scan(site.west, NOW + MINUTE, ANNA)
-    assert counts(site) == (0, 0)
-
-
-def test_both_stays_have_ended_by_a_move_that_came_first(site: Site) -> None:
+@pytest.mark.parametrize("first", ["room", "west"])
+def test_both_stays_end_by_a_move(site: Site, first: str) -> None:
     infer(site)
     site.room.scan(NOW, ANNA, outer=OUTER)
-    site.scan(site.west, NOW + MINUTE, ANNA)
-    site.send(site.room)
+    site.west.scan(NOW + MINUTE, ANNA)
+    for door in (site.room, site.west) if first == "room" else (site.west, site.room):
+        site.send(door)
     assert counts(site) == (0, 0)
 
 

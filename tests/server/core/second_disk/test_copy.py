@@ -52,13 +52,6 @@ def set_backup_dir(event: Event, directory: Path | str) -> Event:
 
 
 @pytest.fixture
-def second(tmp_path: Path) -> Path:
-    folder = tmp_path / "second"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def safe(event: Event, second: Path) -> Event:
     return set_backup_dir(event, second)
 

@@ -20,13 +20,6 @@ pytestmark = pytest.mark.sqlite_alone
 
 
 @pytest.fixture
-def second(tmp_path: Path) -> Path:
-    disk = tmp_path / "second"
-    disk.mkdir()
-    return disk
-
-
-@pytest.fixture
 def folder(event: Event) -> Path:
     """A folder with all permitted files."""
     cards = event.path / "cards"

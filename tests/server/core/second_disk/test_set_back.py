@@ -36,13 +36,6 @@ from tests.server.support.pages import Pages
 pytestmark = pytest.mark.sqlite_alone
 
 
-@pytest.fixture
-def forum(event: Event, tmp_path: Path) -> Iterator[Forum]:
-    opened = Forum(event, tmp_path)
-    yield opened
-    opened.close()
-
-
 @pytest.fixture(params=["by hand", "with the machine"])
 def put_back(request: pytest.FixtureRequest, forum: Forum) -> Callable[[Path], None]:
     return forum.put_back if request.param == "by hand" else forum.snapshot_back
@@ -109,10 +102,12 @@ def stop_west(request: pytest.FixtureRequest, forum: Forum) -> Callable[[], None
     return lambda: forum.database.write(step)
 
 
-def test_a_lost_door_that_was_fenced_before_anybody_knew(
-    forum: Forum, put_back: Callable[[Path], None], stop_west: Callable[[], None]
-) -> None:
-    """The server that fenced it did not know its grants to west."""
+def put_back_without_west(
+    forum: Forum, put_back: Callable[[Path], None]
+) -> tuple[InProcessKiosk, InProcessKiosk, int]:
+    """West is cut off with places that the old database does not know. Return the two kiosks, and
+    the number of people whom west lets in.
+    """
     west, east = forum.enrol("west", heard=False), forum.enrol("east", heard=False)
     kept = forum.copy()
     west.exchange()
@@ -122,6 +117,14 @@ def test_a_lost_door_that_was_fenced_before_anybody_knew(
     put_back(kept)
     inside = west.fill(range(20, 40))
     assert inside > 2
+    return west, east, inside
+
+
+def test_a_lost_door_that_was_fenced_before_anybody_knew(
+    forum: Forum, put_back: Callable[[Path], None], stop_west: Callable[[], None]
+) -> None:
+    """The server that fenced it did not know its grants to west."""
+    _, east, inside = put_back_without_west(forum, put_back)
     stop_west()
     for _ in range(CAPACITY):
         forum.now += 1_100
@@ -148,15 +151,7 @@ def test_a_word_about_more_people_than_the_old_database_knows_of(
     """Staff attested west before anyone knew. They are asked again. Grants until then are out of
     scope: the server could not know.
     """
-    west, east = forum.enrol("west", heard=False), forum.enrol("east", heard=False)
-    kept = forum.copy()
-    west.exchange()
-    west.exchange()
-    east.exchange()
-    west.transport.wire_cut = True
-    put_back(kept)
-    inside = west.fill(range(20, 40))
-    assert inside > 2
+    west, east, inside = put_back_without_west(forum, put_back)
     forum.database.write(lambda db: registry.fence(db, "west", 1, by="test", now=forum.now))
     attest_west(forum, inside)
     east.exchange()
