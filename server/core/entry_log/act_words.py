@@ -193,6 +193,11 @@ WORDS: Mapping[Act, Words] = {
     Act.CARDS_SET: Words(
         N_("Set how cards look"), ("%(columns)s", N_("(the last change undone: %(undone)s)"))
     ),
+    Act.MAIL_SET: Words(N_("Set the mail server"), ("%(host)s",)),
+    Act.SECOND_DISK_SET: Words(N_("Set the second disk"), ("%(directory)s",)),
+    Act.BACKUP_MADE: Words(
+        N_("Made a backup"), ("%(directory)s", N_("(downloaded: %(download)s)"))
+    ),
     Act.HALL_CLOSED: Words(N_("Closed a hall"), ("%(hall)s",)),
     Act.HALL_OPENED: Words(N_("Opened a hall again"), ("%(hall)s",)),
     Act.CAPACITY_SET: Words(

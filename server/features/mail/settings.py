@@ -125,11 +125,15 @@ def read_mail_settings(event_dir: Path) -> MailSettings:
     path = settings_path(event_dir)
     if not path.exists():
         raise MailError(
-            N_("Mails can't be sent yet: write %(path)s with host and sender (docs/mail.md)."),
-            path=path,
+            N_("Mails can't be sent yet: set the mail server on its page (Mails › Mail server)."),
         )
+    return parse_mail_settings(_read(path, FILE_BYTES_MAX), path)
+
+
+def parse_mail_settings(text: str, path: Path) -> MailSettings:
+    """Read the text of the file at `path`. Raises MailError."""
     try:
-        settings = read_settings(MailSettings, _read(path, FILE_BYTES_MAX), str(path))
+        settings = read_settings(MailSettings, text, str(path))
     except SettingsError as error:
         raise MailError(error.phrase) from None
     _check(settings, path)

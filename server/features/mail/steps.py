@@ -15,7 +15,7 @@ def steps(here: Services) -> Sequence[Step]:
         read_mail_settings(here.event.path)
     except MailError:
         words = Phrase("no mail server is set")
-        return (Step(120, N_("Mails"), words, False, "admin.mailing.show"),)
+        return (Step(120, N_("Mails"), words, False, "admin.mail_settings.show"),)
     sent = outbox.counts(here.database.reader, INVITE)[State.SENT]
     words = counted("%(num)s mail sent", "%(num)s mails sent", sent)
     return (Step(120, N_("Mails"), words, sent > 0, "admin.mailing.show"),)

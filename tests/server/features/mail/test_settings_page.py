@@ -1,0 +1,110 @@
+"""The page for the mail server, with a test mail."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from server.core.event.directory import Event
+from server.features.mail.settings import read_mail_settings
+from tests.server.conftest import MINUTE
+from tests.server.support.pages import Pages, acts, assert_only
+from tests.server.support.postbox import Office, Postbox
+
+# The test's mail server is on this computer.
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+
+PAGE = "/admin/mail/settings"
+SECRET = "calm-water-77"
+
+
+@pytest.fixture
+def box() -> Postbox:
+    return Postbox()
+
+
+@pytest.fixture
+def office(box: Postbox) -> Iterator[Office]:
+    office = Office(box, password=SECRET)
+    office.start()
+    yield office
+    office.stop()
+
+
+def fields(office: Office, **more: object) -> dict[str, object]:
+    return {
+        "host": "127.0.0.1", "port": office.port, "security": "none", "user": "forum",
+        "password": SECRET, "sender": "forum@example.org", "rate_per_min": "60", **more,
+    }  # fmt: skip
+
+
+def test_save_then_a_test_mail(pages: Pages, event: Event, office: Office, box: Postbox) -> None:
+    admin = pages.known("admin")
+    assert "Save the mail server first" in admin.get(PAGE).text
+    assert admin.post(f"{PAGE}/save", fields(office)).status_code == 303
+    stored = event.path / "mail/password"
+    assert stored.read_text() == f"{SECRET}\n"
+    assert stored.stat().st_mode & 0o077 == 0
+    admin.post(f"{PAGE}/test", {"to": "anna@example.org"})
+    text = admin.get(PAGE).text
+    assert "The mail server took the mail" in text
+    assert SECRET not in text
+    assert [taken.to for taken in box.taken] == ["anna@example.org"]
+    assert box.signed_in == ["forum"]
+    assert acts(pages).count("mail_set") == 1
+
+
+def test_the_password_stays_but_not_for_another_server(
+    pages: Pages, event: Event, office: Office
+) -> None:
+    admin = pages.known("admin")
+    admin.post(f"{PAGE}/save", fields(office))
+    admin.post(f"{PAGE}/save", fields(office, password="", sender_name="Forum"))
+    assert read_mail_settings(event.path).sender_name == "Forum"
+    answer = admin.post(f"{PAGE}/save", fields(office, password="", host="localhost"))
+    assert "Type the password too" in answer.text
+    assert read_mail_settings(event.path).host == "127.0.0.1"
+
+
+def test_comments_and_other_settings_stay(pages: Pages, event: Event, office: Office) -> None:
+    path = event.path / "mail/mail.toml"
+    path.parent.mkdir(exist_ok=True)
+    text = '# ours\nhost = "old.example.org"\nsender = "a@example.org"\nca_file = "ca.pem"\n'
+    path.write_text(text)
+    pages.known("admin").post(f"{PAGE}/save", fields(office, user="", password=""))
+    assert "# ours" in path.read_text()
+    settings = read_mail_settings(event.path)
+    assert (settings.ca_file, settings.host, settings.user) == ("ca.pem", "127.0.0.1", "")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"sender": "nobody"}, "sender"),
+        ({"host": "mail example"}, "host"),
+        ({"port": "mail"}, "whole numbers"),
+        ({"host": "mail.example.org"}, "would be readable"),
+    ],
+)
+def test_wrong_input_changes_nothing(
+    pages: Pages, event: Event, office: Office, wrong: dict[str, object], words: str
+) -> None:
+    answer = pages.known("admin").post(f"{PAGE}/save", fields(office, **wrong))
+    assert answer.status_code == 400
+    assert words in answer.text
+    assert SECRET not in answer.text
+    assert not (event.path / "mail").exists()
+    assert "mail_set" not in acts(pages)
+
+
+def test_a_refusal_is_shown(pages: Pages, office: Office) -> None:
+    admin = pages.known("admin")
+    admin.post(f"{PAGE}/save", fields(office, password="wrong"))
+    admin.post(f"{PAGE}/test", {"to": "anna@example.org"})
+    assert "rejects the user name and password" in admin.get(PAGE).text
+
+
+def test_roles_and_the_password_before_saving(pages: Pages, office: Office) -> None:
+    assert_only(pages, PAGE)
+    admin = pages.known("admin")
+    pages.now += 16 * MINUTE
+    assert "/admin/account/confirm" in admin.post(f"{PAGE}/save", fields(office)).location
