@@ -125,6 +125,9 @@ class Pages:
             self._known[role] = self.staff(role)
         return self._known[role]
 
+    def execute(self, sql: str, *values: object) -> None:
+        self.database.write(lambda db: db.execute(sql, values) and None)
+
     def issue(self) -> None:
         """Issue a badge to every attendee."""
         self.database.write(

@@ -11,9 +11,9 @@ from badges.record import ScanRecord, StayRef
 from badges.transparency.chain import chain_start
 from badges.wire import wire
 from server.core.event.directory import Event
-from server.core.kiosks import contact
+from server.core.kiosks import contact, registry
 from server.core.ledger import ingest
-from server.core.occupancy import pools
+from server.core.occupancy import hall_control, pools
 from server.core.occupancy.figures import HallFigures, hall_figures
 from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW
@@ -60,6 +60,18 @@ class Site:
 
     def execute(self, sql: str, *values: object) -> None:
         self.database.write(lambda db: db.execute(sql, values) and None)
+
+    def fence(self, kiosk: str) -> None:
+        self.database.write(lambda db: registry.fence(db, kiosk, 1, by="user:1", now=NOW))
+
+    def attest(self, kiosk: str, inside: int) -> None:
+        """Two of staff count the people of a fenced kiosk in SMALL."""
+        staff = {"by": "user:1", "with_": "user:2", "now": NOW}
+        self.database.write(lambda db: hall_control.attest(db, SMALL, (kiosk, 1), inside, **staff))
+
+    def clear(self, hall: int, *, now: int = NOW) -> int:
+        """Count a hall as empty. Return the number of stays that this ends."""
+        return self.database.write(lambda db: hall_control.clear(db, hall, by="user:1", now=now))
 
     def pool(self, key: PoolKey) -> Pool:
         return pools.load(self.database.reader, key)

@@ -7,7 +7,6 @@ from msgspec import UNSET
 
 from badges.record import OuterHall, StayRef
 from badges.wire import wire
-from server.core.kiosks import registry
 from server.core.occupancy import copies, pools, stays
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site
@@ -67,35 +66,32 @@ def test_a_stay_that_an_exit_ended_is_not_ended_by_the_next_entry_elsewhere(site
 class TestFenced:
     """A kiosk fenced as lost turns up, with records about other doors' stays."""
 
-    def fence(self, site: Site) -> None:
-        site.database.write(lambda db: registry.fence(db, "east", 1, by="user:1", now=NOW))
-
     def inside(self, site: Site) -> list[int]:
         return sorted(stay.serial for stay in stays.in_hall(site.database.reader, SMALL))
 
     def test_it_may_end_a_stay_that_began_before(self, site: Site) -> None:
         entry = site.scan(site.west, NOW, ANNA)
-        self.fence(site)
+        site.fence("east")
         site.leave(site.east, NOW + MINUTE, ANNA, site.west.ref(entry))
         assert self.inside(site) == []
 
     def test_it_can_not_know_of_one_that_began_since(self, site: Site) -> None:
         before = site.scan(site.west, NOW, BORIS)
-        self.fence(site)
+        site.fence("east")
         entry = site.scan(site.west, NOW, ANNA)
         site.east.leave(NOW + MINUTE, ANNA, site.west.ref(entry))
         site.leave(site.east, NOW + MINUTE, BORIS, site.west.ref(before))
         assert self.inside(site) == [ANNA]
 
     def test_it_knows_its_own(self, site: Site) -> None:
-        self.fence(site)
+        site.fence("east")
         entry = site.scan(site.east, NOW, ANNA)
         assert self.inside(site) == [ANNA]
         site.leave(site.east, NOW + MINUTE, ANNA, site.east.ref(entry))
         assert self.inside(site) == []
 
     def test_one_that_is_not_here_is_none(self, site: Site) -> None:
-        self.fence(site)
+        site.fence("east")
         site.east.leave(NOW + MINUTE, ANNA, StayRef("west", 1, 77))
         assert site.send(site.east).acked_seq == 1
         assert self.inside(site) == []
@@ -113,7 +109,7 @@ class TestFenced:
         site.west.scan(NOW, ANNA)
         site.other.scan(NOW + 5 * MINUTE, ANNA)
         site.send(site.west)
-        site.database.write(lambda db: registry.fence(db, "other", 1, by="user:1", now=NOW))
+        site.fence("other")
         site.send(site.other)
         assert self.inside(site) == [ANNA]
         assert inferred(site) == 0

@@ -149,9 +149,8 @@ class TestReclaimed:
     def attested(self, site: Site) -> Site:
         entry = site.scan(site.west, NOW, ANNA)
         assert entry.seq == 1
-        site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
-        staff = {"by": "user:1", "with_": "user:2", "now": NOW}
-        site.database.write(lambda db: hall_control.attest(db, SMALL, ("west", 1), 1, **staff))
+        site.fence("west")
+        site.attest("west", 1)
         assert held(site).reclaimed > 0
         return site
 

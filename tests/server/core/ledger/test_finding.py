@@ -172,9 +172,7 @@ def test_it_works(pages: Pages, marked: str, few: int, monkeypatch: pytest.Monke
     if marked != "no":
         assert mark_all(pages.database) >= 10
     if marked == "some":
-        pages.database.write(
-            lambda db: db.execute("DELETE FROM entry_block WHERE block % 3 = 1") and None
-        )
+        pages.execute("DELETE FROM entry_block WHERE block % 3 = 1")
     db = pages.database.reader
     search_due = db.execute("SELECT COUNT(*) FROM search_due").fetchone()[0]
     assert search_due == 0
@@ -250,9 +248,7 @@ def test_a_change_while_a_block_is_marked_leaves_it_unmarked(
 
     def changed(db: Any, block: int) -> object:
         block_marks = real(db, block)
-        pages.database.write(
-            lambda db: db.execute("DELETE FROM entry_block WHERE block = ?", (block,)) and None
-        )
+        pages.execute("DELETE FROM entry_block WHERE block = ?", block)
         return block_marks
 
     monkeypatch.setattr(marks, "_Made", changed)
@@ -262,18 +258,13 @@ def test_a_change_while_a_block_is_marked_leaves_it_unmarked(
 
 def test_marks_that_lie_show_no_wrong_entry(pages: Pages) -> None:
     mark_all(pages.database)
-    pages.database.write(
-        lambda db: (
-            db.execute(
-                "UPDATE entry_mark SET value = '1' WHERE facet = 'hall'"
-                " AND value = '2' AND block NOT IN"
-                " (SELECT block FROM entry_mark WHERE facet = 'hall'"
-                " AND value = '1')"
-            )
-            and None
-        )
+    pages.execute(
+        "UPDATE entry_mark SET value = '1' WHERE facet = 'hall'"
+        " AND value = '2' AND block NOT IN"
+        " (SELECT block FROM entry_mark WHERE facet = 'hall'"
+        " AND value = '1')"
     )
-    pages.database.write(lambda db: db.execute("UPDATE scan SET hall_id = 2") and None)
+    pages.execute("UPDATE scan SET hall_id = 2")
     assert entries.page(pages.database.reader, Filter(hall_id=1)).entries == []
 
 

@@ -3,7 +3,7 @@
 from badges.places.pool import PoolKey
 from badges.record import StayRef
 from server.core.kiosks import registry
-from server.core.occupancy import hall_control, stays
+from server.core.occupancy import stays
 from tests.server.conftest import NOW
 from tests.server.support.site import ANNA, BORIS, SMALL, Site
 from tests.server.support.site import site as site
@@ -54,11 +54,7 @@ def test_a_retired_kiosk_is_granted_nothing_and_can_be_attested(site: Site) -> N
     held = pool(site).kiosks["west", 1]
     assert held.fenced
     assert held.held > 0
-    site.database.write(
-        lambda db: hall_control.attest(
-            db, SMALL, ("west", 1), 0, by="user:1", with_="user:2", now=NOW
-        )
-    )
+    site.attest("west", 0)
     assert pool(site).kiosks["west", 1].held == 0
 
 
@@ -66,12 +62,8 @@ def test_what_was_attested_is_not_given_back_twice(site: Site) -> None:
     """A lost kiosk's journal turns up, with an entry, its exit elsewhere, and returned places."""
     entry = site.west.scan(NOW, ANNA)
     site.west.scan(NOW, BORIS)
-    site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
-    site.database.write(
-        lambda db: hall_control.attest(
-            db, SMALL, ("west", 1), 1, by="user:1", with_="user:2", now=NOW
-        )
-    )
+    site.fence("west")
+    site.attest("west", 1)
     assert pool(site).kiosks["west", 1].held == 1
     site.send(site.west)
     site.leave(site.east, NOW + 5, ANNA, site.west.ref(entry))

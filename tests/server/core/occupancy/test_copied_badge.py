@@ -5,7 +5,7 @@ import pytest
 from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.wire import wire
-from server.core.occupancy import copies, hall_control, stays
+from server.core.occupancy import copies, stays
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, OTHER, SMALL, Site
@@ -142,10 +142,7 @@ def test_an_open_stay_is_meant_before_one_that_a_move_ended(site: Site) -> None:
 def test_a_cleared_hall_has_the_places_of_those_who_moved_on(site: Site) -> None:
     enter(site, site.west, NOW)
     enter(site, site.other, NOW + HOUR)
-    ended = site.database.write(
-        lambda db: hall_control.clear(db, SMALL, by="safety", now=NOW + HOUR)
-    )
-    assert ended == 1
+    assert site.clear(SMALL, now=NOW + HOUR) == 1
     assert moved(site, SMALL) == (0, 0, 0)
     counted = [
         change.counted for change in changes(site.database) if isinstance(change, wire.StayClosed)
@@ -168,9 +165,7 @@ def test_a_cleared_hall_confirms_every_move(site: Site) -> None:
     infer(site)
     enter(site, site.west, NOW)
     enter(site, site.other, NOW + HOUR)
-    ended = site.database.write(
-        lambda db: hall_control.clear(db, SMALL, by="safety", now=NOW + HOUR)
-    )
+    ended = site.clear(SMALL, now=NOW + HOUR)
     assert (ended, moved(site, SMALL)) == (0, (0, 0, 0))
 
 

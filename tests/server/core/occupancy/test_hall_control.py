@@ -5,7 +5,6 @@ import pytest
 from badges.places.account import PlacesError
 from badges.places.pool import PoolKey
 from badges.record import PlaceKind
-from server.core.kiosks import registry
 from server.core.occupancy import hall_control, stays
 from tests.server.conftest import NOW
 from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site
@@ -63,8 +62,8 @@ def test_clearing_ends_every_stay_and_what_fenced_kiosks_hold(site: Site) -> Non
     site.other.scan(NOW, BORIS)
     for door in (site.west, site.other):
         site.send(door)
-    site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
-    assert site.database.write(lambda db: hall_control.clear(db, SMALL, by="user:1", now=NOW)) == 1
+    site.fence("west")
+    assert site.clear(SMALL) == 1
     assert stays.in_hall(site.database.reader, SMALL) == []
     assert len(stays.in_hall(site.database.reader, OTHER)) == 1
     assert site.pool(PoolKey(SMALL)).kiosks["west", 1].held == 0
@@ -74,19 +73,14 @@ def test_clearing_ends_every_stay_and_what_fenced_kiosks_hold(site: Site) -> Non
     ) == [(1,)]
 
 
-def attest(site: Site, inside: int) -> None:
-    staff = {"by": "user:1", "with_": "user:2", "now": NOW}
-    site.database.write(lambda db: hall_control.attest(db, SMALL, ("west", 1), inside, **staff))
-
-
 def test_a_hall_that_is_cleared_gives_no_attested_place_back_twice(site: Site) -> None:
-    site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
-    attest(site, 0)
+    site.fence("west")
+    site.attest("west", 0)
     for serial in (1, 2):  # its journal turns up: they count by the attestation
         site.west.scan(NOW, serial)
     site.west.returned += site.west.free
     site.send(site.west)
-    site.database.write(lambda db: hall_control.clear(db, SMALL, by="user:1", now=NOW))
+    site.clear(SMALL)
     pool = site.pool(PoolKey(SMALL))
     assert (pool.kiosks["west", 1].held, pool.open_stays) == (0, 0)
     assert pool.worst_case == sum(max(0, held.held) for held in pool.kiosks.values())
@@ -100,31 +94,24 @@ def test_after_a_restore_the_word_stands_though_the_places_are_unknown(site: Sit
         )
 
     site.database.write(forgotten)
-    site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
-    attest(site, 2)
+    site.fence("west")
+    site.attest("west", 2)
     pool = site.pool(PoolKey(SMALL))
     assert (pool.kiosks["west", 1].held, pool.awaited) == (2, frozenset())
 
 
 def test_the_word_bounds_both_pools(site: Site) -> None:
-    site.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW))
-    attest(site, 1)
+    site.fence("west")
+    site.attest("west", 1)
     for override in (False, True):
         pool = site.pool(PoolKey(SMALL, PlaceKind(override)))
         assert pool.kiosks["west", 1].held == 1
 
 
 def test_a_kiosk_at_work_can_not_be_attested(site: Site) -> None:
-    def attest(kiosk: str, inside: int):
-        site.database.write(
-            lambda db: hall_control.attest(
-                db, SMALL, (kiosk, 1), inside, by="user:1", with_="user:2", now=NOW
-            )
-        )
-
     with pytest.raises(PlacesError, match="fenced"):
-        attest("west", 0)
+        site.attest("west", 0)
     with pytest.raises(PlacesError, match="never had places"):
-        attest("other", 0)
+        site.attest("other", 0)
     with pytest.raises(PlacesError, match="0 or more"):
-        attest("west", -1)
+        site.attest("west", -1)

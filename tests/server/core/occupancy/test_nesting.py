@@ -12,7 +12,7 @@ from badges.wire import wire
 from server.core.event.directory import Event
 from server.core.kiosks import snapshot
 from server.core.kiosks.vouching import Voucher
-from server.core.occupancy import copies, hall_control, pools
+from server.core.occupancy import copies, pools
 from server.core.venue import nesting
 from server.features.imports.venue_plan import VenueError
 from server.storage.database import Database
@@ -326,10 +326,7 @@ def test_each_hall_has_its_own_way_with_moves(site: Site) -> None:
 
 def test_counting_the_hall_around_as_empty_ends_moves_of_both(site: Site) -> None:
     move(site)
-    ended = site.database.write(
-        lambda db: hall_control.clear(db, OTHER, by="test", now=NOW + 2 * HOUR)
-    )
-    assert ended == 1
+    assert site.clear(OTHER, now=NOW + 2 * HOUR) == 1
     assert (moved(site, ROOM), moved(site, OTHER)) == ((0, 0, 0), (0, 0, 0))
 
 
