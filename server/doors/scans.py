@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from flask import Response, request
+from flask import Response, current_app, request
 
 from badges.places.pool import KioskKey
 from badges.transparency.signed_note import NoteError
@@ -21,7 +21,7 @@ from server.doors.signatures import Caller, Signed, read_signature, signed_calle
 from server.storage.connection import Connection
 from server.storage.engines import joint
 from server.storage.engines.joint import Joinable
-from server.web.services import Services, renewed, services
+from server.web.services import Services, renew_services, services
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +186,7 @@ def _become_the_next(here: Services, signed: Signed, batch: wire.ScanBatch) -> S
     incarnation = signed_write(signed, step, counted=True)
     if incarnation is None:
         return services()
-    services_now = renewed(incarnation)
+    services_now = renew_services(current_app, incarnation)
     if services_now.backups is not None:
         # A restore from an earlier backup must know of it.
         services_now.backups.keep_acts()

@@ -185,22 +185,13 @@ _WORDS = {
         N_("That request could not be read"),
         N_("Go back, check what you entered, and try again."),
     ),
-    401: (
-        N_("Please sign in"),
-        N_("Your session has ended. Sign in and try again."),
-    ),
+    401: (N_("Please sign in"), N_("Your session has ended. Sign in and try again.")),
     403: (
         N_("Not for your role"),
         N_("Your account may not do this. Ask an admin if you need it."),
     ),
-    404: (
-        N_("Nothing here"),
-        N_("The address is wrong, or the page no longer exists."),
-    ),
-    405: (
-        N_("Not possible here"),
-        N_("Go back and use the page's own buttons."),
-    ),
+    404: (N_("Nothing here"), N_("The address is wrong, or the page no longer exists.")),
+    405: (N_("Not possible here"), N_("Go back and use the page's own buttons.")),
     409: (
         N_("Overtaken"),
         N_("Another user has changed this meanwhile. Go back, reload, and check again."),
@@ -209,22 +200,13 @@ _WORDS = {
         N_("No longer valid"),
         N_("This link has been replaced. Ask at the badge desk for a new one."),
     ),
-    413: (
-        N_("Too large"),
-        N_("What you sent is larger than this page takes."),
-    ),
-    429: (
-        N_("Too many attempts"),
-        N_("Wait a few minutes, then try again."),
-    ),
+    413: (N_("Too large"), N_("What you sent is larger than this page takes.")),
+    429: (N_("Too many attempts"), N_("Wait a few minutes, then try again.")),
     500: (
         N_("Something went wrong on our side"),
         N_("Nothing was changed. Try again, or tell an admin."),
     ),
-    503: (
-        N_("Too busy"),
-        N_("Nothing was changed. Wait a moment, then try again."),
-    ),
+    503: (N_("Too busy"), N_("Nothing was changed. Wait a moment, then try again.")),
     507: (
         N_("The server's disk can't be written"),
         N_(

@@ -133,12 +133,8 @@ def address_of(peer: str, forwarded: str, proxy: str | None) -> str:
         return caller
 
 
-def renewed(incarnation: int) -> Services:
-    """Return the services after a change of the server's incarnation."""
-    return renew_services(current_app, incarnation)
-
-
 def renew_services(app: Flask, incarnation: int) -> Services:
+    """Return the services after a change of the server's incarnation."""
     here = services_of(app)
     if here.event.incarnation == incarnation:
         return here

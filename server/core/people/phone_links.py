@@ -11,7 +11,8 @@ from badges.i18n import N_, Spoken
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
-from server.core.people.issuing import Badge
+from server.core.people.attendees import UnknownAttendeeError, attendee
+from server.core.people.issuing import Badge, NoBadgeError, current_badge
 from server.core.people.phone_token import (
     PhoneTokenError,
     open_phone_token,
@@ -74,6 +75,22 @@ def open_link(db: Connection, event: Event, text: str) -> tuple[int, int]:
             raise GoneLinkError(serial)
         return subject
     raise PhoneTokenError
+
+
+def open_badge(db: Connection, event: Event, text: str) -> Badge:
+    """Return the badge to which a link's secret belongs.
+
+    Raises PhoneTokenError for an invalid secret, and GoneLinkError for a revoked or replaced link
+    or badge.
+    """
+    serial, issue = open_link(db, event, text)
+    try:
+        badge, holder = current_badge(db, serial), attendee(db, serial)
+    except (NoBadgeError, UnknownAttendeeError):
+        raise PhoneTokenError from None
+    if badge.issue != issue or holder.revoked_at is not None:
+        raise GoneLinkError(serial)
+    return badge
 
 
 def revoke(db: Connection, serial: int, *, by: str, now: int) -> None:

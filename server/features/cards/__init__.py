@@ -5,10 +5,6 @@
 
 COMMANDS = (
     ("issue", "commands:issue", "Issue badges to those who have none."),
-    (
-        "reissue",
-        "commands:reissue",
-        "Replace badges; the earlier ones are void.",
-    ),
+    ("reissue", "commands:reissue", "Replace badges; the earlier ones are void."),
     ("print", "commands:print_badges", "Make a PDF of badges."),
 )

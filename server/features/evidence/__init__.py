@@ -4,12 +4,6 @@ Begin with `export.py`. `verify.py` and `verify_receipt.py` import nothing of ou
 contain them.
 """
 
-COMMANDS = (
-    (
-        "audit",
-        "commands.commands:audit",
-        "Export, verify and prove the entry log.",
-    ),
-)
+COMMANDS = (("audit", "commands.commands:audit", "Export, verify and prove the entry log."),)
 
 ALERTS = (("alerts:of_outside", "board"), ("alerts:of_contradictions", "webhooks"))

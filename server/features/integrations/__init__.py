@@ -3,12 +3,6 @@
 Begin with `interface/routes.py` and `outbox.py`.
 """
 
-COMMANDS = (
-    (
-        "token",
-        "commands:token",
-        "Make, list and revoke tokens of integrations.",
-    ),
-)
+COMMANDS = (("token", "commands:token", "Make, list and revoke tokens of integrations."),)
 
 ALERTS = (("alerts:of_webhooks", "board"), ("alerts:of_disabled_webhooks", "webhooks"))

@@ -149,12 +149,11 @@ def counts(db: Connection, muster_id: int) -> Counts:
 
 
 def _halls(db: Connection, muster_id: int) -> list[Row]:
-    halls: list[Row] = db.execute(
+    return db.execute(
         "SELECT m.hall_id, h.names, m.sureness, m.away_since, m.away_doors, m.unseen"
         " FROM muster_hall m JOIN hall h USING (hall_id) WHERE m.muster_id = ?",
         (muster_id,),
     ).fetchall()
-    return halls
 
 
 def _hall(row: Row, figures: dict[str, int]) -> HallCount:

@@ -139,16 +139,11 @@ def open_badge(db: Connection, token: str) -> issuing.Badge:
     Raises GoneError for a replaced or revoked link or badge.
     """
     try:
-        serial, issue = phone_links.open_link(db, services().event, token)
-        current = issuing.current_badge(db, serial)
-        person = attendees.attendee(db, serial)
+        return phone_links.open_badge(db, services().event, token)
     except phone_links.GoneLinkError as error:
         raise GoneError(attendees.attendee(db, error.serial).language) from None
-    except (PhoneTokenError, issuing.NoBadgeError, attendees.UnknownAttendeeError):
+    except PhoneTokenError:
         abort(404)
-    if current.issue != issue or person.revoked_at is not None:
-        raise GoneError(person.language)
-    return current
 
 
 def in_both_languages(names: str | dict[str, str]) -> list[tuple[str, str]]:

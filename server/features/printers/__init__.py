@@ -4,11 +4,7 @@ Nothing is printed twice unless a clerk asks for it. Begin with `jobs.py`.
 """
 
 COMMANDS = (
-    (
-        "printer",
-        "commands:printer",
-        "Set up the badge desks' printers, and see how they are.",
-    ),
+    ("printer", "commands:printer", "Set up the badge desks' printers, and see how they are."),
 )
 
 ALERTS = (("alerts:of_printers", "board"),)

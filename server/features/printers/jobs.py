@@ -324,8 +324,7 @@ def _add(
         " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting') RETURNING job_id",
         (*badge, desk, by, now, _printer(db, desk, printer_id), int(printer_id is not None)),
     ).fetchone()
-    job_id: int = row["job_id"]
-    return job_id
+    return int(row["job_id"])
 
 
 def _printer(db: Connection, desk: str, printer_id: int | None) -> int:
@@ -345,8 +344,7 @@ def _printer(db: Connection, desk: str, printer_id: int | None) -> int:
             raise UnknownPrinterError(
                 N_("There is no printer %(printer_id)s, or it was removed."), printer_id=printer_id
             )
-    chosen: int = row["printer_id"]
-    return chosen
+    return int(row["printer_id"])
 
 
 def has_ready_peer(db: Connection, own_job: Job) -> bool:

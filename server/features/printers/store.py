@@ -56,7 +56,7 @@ def add(db: Connection, plan: PrinterPlan, *, by: str, now: int) -> int:
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING printer_id",
         _values(plan),
     ).fetchone()
-    printer_id: int = row["printer_id"]
+    printer_id = int(row["printer_id"])
     _set_desks(db, printer_id, plan.desks)
     entry_log.act(db, by, Act.PRINTER_ADDED, {"printer": printer_id}, now)
     return printer_id
@@ -197,16 +197,9 @@ def _check(db: Connection, plan: PrinterPlan, printer_id: int | None) -> None:
 
 
 def _values(plan: PrinterPlan) -> tuple[object, ...]:
-    return (
-        plan.name,
-        plan.address,
-        plan.kind,
-        plan.format,
-        int(plan.layer_only),
-        plan.dpi,
-        int(plan.trusts_sending),
-        plan.place,
-    )
+    layer_only, trusts_sending = int(plan.layer_only), int(plan.trusts_sending)
+    first = (plan.name, plan.address, plan.kind, plan.format)
+    return (*first, layer_only, plan.dpi, trusts_sending, plan.place)
 
 
 def _set_desks(db: Connection, printer_id: int, desks: Sequence[str]) -> None:

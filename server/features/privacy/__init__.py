@@ -1,14 +1,6 @@
 """Exports and erases one person's data, and erases records whose retention period is over."""
 
 COMMANDS = (
-    (
-        "person",
-        "commands.person:person",
-        "Export or erase one person's data.",
-    ),
-    (
-        "retention",
-        "commands.retention:retention",
-        "Set how long each kind of record is kept.",
-    ),
+    ("person", "commands.person:person", "Export or erase one person's data."),
+    ("retention", "commands.retention:retention", "Set how long each kind of record is kept."),
 )

@@ -17,31 +17,17 @@ class Erasure(StrEnum):
     OWN = "own"  # Handled by code of its own
 
 
-class Kind(StrEnum):
-    PERSONAL = "personal"  # Text of or about a person, or possibly so
-    PSEUDONYMOUS = "pseudonymous"  # Identifies a person together with other data
-    NONE = "none"  # No information about an attendee by itself
-
-
 @dataclass(frozen=True)
 class Table:
     """A table's columns by kind, as names separated by spaces."""
 
-    personal: str = ""
-    pseudonymous: str = ""
-    none: str = ""
+    personal: str = ""  # Text of or about a person, or possibly so
+    pseudonymous: str = ""  # Identifies a person together with other data
+    none: str = ""  # No information about an attendee by itself
     erasure: Erasure | None = None  # None: no row belongs to one person
     # Rows with the same value in this column get the same number for one person, also across
     # tables.
     together: str = ""
-
-    def kinds(self) -> dict[str, Kind]:
-        listed = (
-            (Kind.PERSONAL, self.personal),
-            (Kind.PSEUDONYMOUS, self.pseudonymous),
-            (Kind.NONE, self.none),
-        )
-        return {name: kind for kind, names in listed for name in names.split()}
 
 
 _DELETED, _NUMBERED, _OWN = Erasure.DELETED, Erasure.NUMBERED, Erasure.OWN

@@ -9,9 +9,5 @@ COMMANDS = (
         "commands:would_enter",
         "Show whether a person would be admitted, and why not.",
     ),
-    (
-        "rehearse",
-        "commands:rehearse",
-        "Play a day through with the whole roster.",
-    ),
+    ("rehearse", "commands:rehearse", "Play a day through with the whole roster."),
 )

@@ -4,10 +4,4 @@ sign-on.
 The stores are in `server/core/staff`.
 """
 
-COMMANDS = (
-    (
-        "user",
-        "commands:user",
-        "Add and list the people who may sign in to the pages.",
-    ),
-)
+COMMANDS = (("user", "commands:user", "Add and list the people who may sign in to the pages."),)

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from badges.i18n import N_
 from server.core.event.settings import ROLES
-from server.core.staff import passwords, second_factors, signing_in, users
+from server.core.staff import passwords, second_factors, users
 from server.core.staff.guesses import Key, WaitError
 from server.core.staff.lane import BusyError
 from server.core.staff.second_factors import WrongFactorError
@@ -42,17 +42,10 @@ def show() -> str:
 @auth.before_factor
 def password() -> AnyResponse:
     """Set a password chosen by the user, and end all their other sessions."""
-    here, form = services(), request.form
+    here = services()
     try:
         account = _present()
-        chosen = form.get("chosen", "")
-        if chosen != form.get("again", ""):
-            raise passwords.PoorPasswordError(_("The two new passwords differ."))
-        if chosen == form.get("present", ""):
-            raise passwords.PoorPasswordError(_("The new password is the present one."))
-        context = (*here.event.settings.name.values(), account.user.name)
-        passwords.check(chosen, context, chars_min=_chars_min(account.user))
-        hashed = users.hash_password(chosen)
+        hashed = proof.chosen_password(account.user)
         token, showed = os.urandom(users.TOKEN_BYTES).hex(), auth.signed_in().showed_factor
         here.database.write(
             lambda db: users.change_password(
@@ -157,10 +150,6 @@ def _present() -> users.Stored:
     return account
 
 
-def _chars_min(user: users.User) -> int:
-    return signing_in.chars_min(user, frozenset(services().event.settings.second_factor_roles))
-
-
 def _again(problem: str) -> Response:
     return Response(_page(problem), 400)
 
@@ -171,7 +160,7 @@ def _page(problem: str = "") -> str:
         "account.html",
         problem=problem,
         sessions=users.sessions(here.database.reader, user.user_id, auth.token(), now=here.now()),
-        chars_min=_chars_min(user),
+        chars_min=proof.chars_min(user),
         factors=second_factors.factors(here.database.reader, user.user_id),
         chars_max=passwords.CHARS_MAX,
         now=here.now(),

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -49,16 +50,7 @@ def list_users(event_dir: Path) -> None:
 @event_option
 def new_password(name: str, event_dir: Path) -> None:
     """Give the user NAME a new password, which is shown once. Their sessions end."""
-    password = users.make_password()
-    password_hash = users.hash_password(password)
-    with opened(event_dir) as (_, database):
-        account = _user(database, name)
-        database.write(
-            lambda db: users.set_password(
-                db, account.user_id, password_hash, by=BY, now=wall_clock()
-            )
-        )
-    click.echo(f"{account.name} signs in with this password, and then chooses another: {password}")
+    _give_password(event_dir, name, users.set_password)
 
 
 @user.command("no-second-factor")
@@ -68,15 +60,16 @@ def no_second_factor(name: str, event_dir: Path) -> None:
     """Remove all second factors of the user NAME, who has lost them. A new password is
     shown once.
     """
+    _give_password(event_dir, name, second_factors.remove_all)
+
+
+def _give_password(event_dir: Path, name: str, change: Callable[..., object]) -> None:
+    """Generate a password for the user NAME, store it by `change`, and show it."""
     password = users.make_password()
-    password_hash = users.hash_password(password)
+    hashed = users.hash_password(password)
     with opened(event_dir) as (_, database):
         account = _user(database, name)
-        database.write(
-            lambda db: second_factors.remove_all(
-                db, account.user_id, password_hash, by=BY, now=wall_clock()
-            )
-        )
+        database.write(lambda db: change(db, account.user_id, hashed, by=BY, now=wall_clock()))
     click.echo(f"{account.name} signs in with this password, and then chooses another: {password}")
 
 
@@ -94,9 +87,7 @@ def unlock(name: str, event_dir: Path) -> None:
 
 
 def _user(database: Database, name: str) -> users.User:
-    by_name = {
-        account_row.name.casefold(): account_row for account_row in users.users(database.reader)
-    }
+    by_name = {listed.name.casefold(): listed for listed in users.users(database.reader)}
     account = by_name.get(name.casefold())
     if account is None:
         raise refuse(f"there is no user {name!r}; there are {', '.join(by_name)}.")

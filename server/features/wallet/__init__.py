@@ -5,11 +5,7 @@ Begin with `calendar_feed.py`.
 """
 
 COMMANDS = (
-    (
-        "wallet",
-        "commands:wallet",
-        "Let attendees keep badges in a wallet (docs/wallet.md).",
-    ),
+    ("wallet", "commands:wallet", "Let attendees keep badges in a wallet (docs/wallet.md)."),
 )
 
 ALERTS = (("alerts:of_certificates", "board"),)

@@ -24,6 +24,7 @@ from server.storage import durable_files
 KEY_FILE, NAME_FILE, LOGS_FILE, LOCK_FILE = "witness.key", "name", "logs", "witnessing.lock"
 EVIDENCE_MAX = 100
 LOGS_MAX = 1000
+IN_USE = "another process is this witness already. Stop that one first."
 
 
 class WitnessError(EventError):
@@ -173,17 +174,13 @@ def opened(directory: Path, name: str | None, logs: list[str]) -> Iterator[Witne
     `logs` are verifier keys of logs to add. Raises WitnessError.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with held(directory / LOCK_FILE, _in_use, WitnessError):
+    with held(directory / LOCK_FILE, lambda _: WitnessError(IN_USE), WitnessError):
         for folder in ("cosigned", "evidence"):
             (directory / folder).mkdir(mode=0o700, exist_ok=True)
         key = _key(directory)
         named = _name(directory, name)
         _add_logs(directory, logs)
         yield Witness(directory, named, key)
-
-
-def _in_use(_lock: object) -> WitnessError:
-    return WitnessError("another process is this witness already. Stop that one first.")
 
 
 def _key(directory: Path) -> PrivateKey:

@@ -8,9 +8,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
-from server.core.staff import invitations, passwords, signing_in, users
+from server.core.staff import invitations, passwords, users
 from server.core.staff.invitations import InvitationOverError
 from server.core.staff.users import AccountError, User
+from server.features.users.accounts import proof
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n
 from server.web.callers import caller
@@ -69,15 +70,11 @@ def show(token: str) -> AnyResponse:
 @limiter.limit("60 per 5 minutes")
 def accept(token: str) -> AnyResponse:
     """Create the account with the chosen password, and sign the user in."""
-    here, form = services(), request.form
-    now, chosen = here.now(), form.get("chosen", "")
+    here = services()
+    now = here.now()
     try:
         invitation = invitations.find(here.database.reader, token, now)
-        if chosen != form.get("again", ""):
-            raise passwords.PoorPasswordError(_("The two new passwords differ."))
-        context = (*here.event.settings.name.values(), invitation.name)
-        passwords.check(chosen, context, chars_min=_chars_min(invitation))
-        hashed = users.hash_password(chosen)
+        hashed = proof.chosen_password(_invited(invitation))
         session_token = os.urandom(users.TOKEN_BYTES).hex()
         tag = caller()[:8]
 
@@ -107,7 +104,7 @@ def _page(token: str, problem: str = "") -> Response:
         answer = Response(
             render_template(
                 "accounts/invitation.html", invitation=invitation, problem=problem,
-                chars_min=_chars_min(invitation), chars_max=passwords.CHARS_MAX,
+                chars_min=proof.chars_min(_invited(invitation)), chars_max=passwords.CHARS_MAX,
             ),
             400 if problem else 200,
         )  # fmt: skip
@@ -116,6 +113,5 @@ def _page(token: str, problem: str = "") -> Response:
     return answer
 
 
-def _chars_min(invitation: invitations.Invitation) -> int:
-    user = User(0, invitation.name, invitation.role)
-    return signing_in.chars_min(user, frozenset(services().event.settings.second_factor_roles))
+def _invited(invitation: invitations.Invitation) -> User:
+    return User(0, invitation.name, invitation.role)

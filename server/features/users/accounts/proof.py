@@ -2,9 +2,10 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from flask import abort, request
+from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 
 from server.core.entry_log.act_names import Act
-from server.core.staff import passkeys, second_factors, signing_in
+from server.core.staff import passkeys, passwords, second_factors, signing_in, users
 from server.core.staff.guesses import Key, WaitError
 from server.core.staff.passkeys import Place
 from server.core.staff.second_factors import WrongFactorError
@@ -16,6 +17,23 @@ from server.web.services import services
 
 SIGN = "passkey"  # Purpose of a challenge that a passkey signs
 _CODE_CHARS_MAX = 60
+
+
+def chars_min(user: User) -> int:
+    """Return how long the user's password must be."""
+    return signing_in.chars_min(user, frozenset(services().event.settings.second_factor_roles))
+
+
+def chosen_password(user: User) -> str:
+    """Return the hash of the form's new password. Raises PoorPasswordError."""
+    form, event_names = request.form, services().event.settings.name.values()
+    chosen = form.get("chosen", "")
+    if chosen != form.get("again", ""):
+        raise passwords.PoorPasswordError(_("The two new passwords differ."))
+    if chosen == form.get("present"):
+        raise passwords.PoorPasswordError(_("The new password is the present one."))
+    passwords.check(chosen, (*event_names, user.name), chars_min=chars_min(user))
+    return users.hash_password(chosen)
 
 
 def place() -> Place | None:

@@ -162,15 +162,9 @@ def _badge(token: str) -> issuing.Badge:
     revoked badge or link.
     """
     here = services()
-    db = here.database.reader
     try:
-        serial, issue = phone_links.open_link(db, here.event, token)
-        current = issuing.current_badge(db, serial)
-        person = attendees.attendee(db, serial)
+        return phone_links.open_badge(here.database.reader, here.event, token)
     except phone_links.GoneLinkError:
         abort(410)
-    except (PhoneTokenError, issuing.NoBadgeError, attendees.UnknownAttendeeError):
+    except PhoneTokenError:
         abort(404)
-    if current.issue != issue or person.revoked_at is not None:
-        abort(410)
-    return current
