@@ -67,11 +67,9 @@ def collected(number: str) -> Response:
 @blueprint.post("/<number>/box")
 @auth.allow(forms.ROLE)
 def box(number: str) -> Response:
-    serial = _serial(number)
+    serial, label = _serial(number), request.form.get("box", "")
     return perform(
-        lambda db, by, now: collection.put_box(
-            db, [serial], request.form.get("box", ""), by=by, now=now
-        ),
+        lambda db, by, now: collection.put_box(db, [serial], label, by=by, now=now),
         _("The box is noted."),
         back=_page(number),
         refused=(collection.BoxError,),
