@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from badges.i18n import N_, Phrase, joined, phrase_of
 from server.core.outgoing.addresses import is_cloud_service, plain_ip
-from server.features.printers.states import PrintingError
+from server.features.printers.drivers.driver import GarbledError
+from server.features.printers.states import PrinterState, PrintingError, Status
 
 ADDRESS_CHARS_MAX = 200
 CONNECT_S = 4.0
@@ -112,6 +113,16 @@ def _check_ip(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
     no_host = plain.is_multicast or plain.is_unspecified or plain.is_reserved
     if no_host or is_cloud_service(plain):
         raise AddressError(N_("%(ip)s is not a printer address."), ip=ip)
+
+
+FAILURES = (OSError, GarbledError, AddressError)  # Raised without a valid answer
+
+
+def state_after(error: Exception) -> Status:
+    """Return the state of a printer that answers wrongly, or can't be reached."""
+    if isinstance(error, GarbledError):
+        return Status(PrinterState.ERROR, phrase_of(error))
+    return Status(PrinterState.OFFLINE, why(error))
 
 
 def why(error: Exception) -> str:

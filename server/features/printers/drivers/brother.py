@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from badges.i18n import N_, Phrase, phrase_of
+from badges.i18n import N_, Phrase
 from server.features.printers.drivers import address as addresses
 from server.features.printers.drivers import snmp
 from server.features.printers.drivers.address import Address
@@ -120,10 +120,8 @@ class BrotherDriver:
                 return ql_status.status
             addresses.connect(self._address).close()
             return Status(PrinterState.READY, SILENT_WORDS)
-        except GarbledError as error:
-            return Status(PrinterState.ERROR, phrase_of(error))
-        except (OSError, addresses.AddressError) as error:
-            return Status(PrinterState.OFFLINE, addresses.why(error))
+        except addresses.FAILURES as error:
+            return addresses.state_after(error)
 
     def print(self, sheet: Sheet, turn: Turn) -> None:
         # The height is exactly the roll's dots, so that the code stays sharp.
@@ -133,8 +131,8 @@ class BrotherDriver:
             raise NotPrintedError(status)
         try:
             line = Line(addresses.connect(self._address))
-        except (OSError, addresses.AddressError) as error:
-            raise NotPrintedError(Status(PrinterState.OFFLINE, addresses.why(error))) from None
+        except addresses.FAILURES as error:
+            raise NotPrintedError(addresses.state_after(error)) from None
         with line:
             turn.sending("")
             try:

@@ -14,10 +14,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from badges.i18n import N_, Phrase, phrase_of
+from badges.i18n import N_, Phrase
 from server.features.printers.drivers import address as addresses
 from server.features.printers.drivers import raster
-from server.features.printers.drivers.address import Address
+from server.features.printers.drivers.address import FAILURES, Address, state_after
 from server.features.printers.drivers.driver import (
     GarbledError,
     NotPrintedError,
@@ -99,7 +99,6 @@ _WANTED_OF_JOB = (
     "job-media-sheets-completed",
 )
 _REQUESTER: Attribute = (Tag.NAME, "requesting-user-name", ["hallkeeper"])
-_FAILURES = (OSError, GarbledError, addresses.AddressError)
 # PWG 5101.1 media names by size in mm.
 _MEDIA = {
     (105, 148): "iso_a6_105x148mm",
@@ -185,10 +184,8 @@ class IppDriver:
             status = status_of(answer.printer)
             shown = self._certificate if self._address.scheme == "ipps" else ""
             return Status(status.state, status.words, shown), answer.printer
-        except GarbledError as error:
-            return Status(PrinterState.ERROR, phrase_of(error)), {}
-        except (OSError, addresses.AddressError) as error:
-            return Status(PrinterState.OFFLINE, addresses.why(error)), {}
+        except FAILURES as error:
+            return state_after(error), {}
 
     def _document(self, sheet: Sheet, printer: Mapping[str, list[Value]]) -> tuple[str, bytes]:
         """Return the card in the best supported format. Raises NotPrintedError."""
@@ -213,10 +210,8 @@ class IppDriver:
         names: list[Attribute] = [_REQUESTER, (Tag.NAME, "job-name", [sheet.name])]
         try:
             answer = self._ask_patiently(turn, Operation.CREATE_JOB, names, wishes)
-        except GarbledError as error:
-            raise NotPrintedError(Status(PrinterState.ERROR, phrase_of(error))) from None
-        except (OSError, addresses.AddressError) as error:
-            raise NotPrintedError(Status(PrinterState.OFFLINE, addresses.why(error))) from None
+        except FAILURES as error:
+            raise NotPrintedError(state_after(error)) from None
         return _job_number(answer)
 
     def _send(self, job: int, mime_type: str, document: bytes) -> None:
@@ -232,7 +227,7 @@ class IppDriver:
                 ],
                 document=document,
             )
-        except _FAILURES:
+        except FAILURES:
             return
         if not answer.is_ok:
             self._cancel(job)
@@ -253,7 +248,7 @@ class IppDriver:
         ]
         try:
             answer = self._ask_patiently(turn, Operation.PRINT_JOB, names, wishes, document)
-        except _FAILURES:
+        except FAILURES:
             raise PerhapsPrintedError(_LOST) from None
         return _job_number(answer)
 
@@ -266,7 +261,7 @@ class IppDriver:
             try:
                 answer = self._ask_job(job)
                 lost_at = 0.0
-            except _FAILURES:
+            except FAILURES:
                 lost_at = lost_at or now
                 if now - lost_at > RECONNECT_S:
                     raise PerhapsPrintedError(_LOST) from None
@@ -297,7 +292,7 @@ class IppDriver:
                 answer = self._ask_job(job)
                 if _is_over(answer):
                     return
-            except _FAILURES:
+            except FAILURES:
                 pass
             except _EndedError as error:
                 if error.printed_nothing:
@@ -309,7 +304,7 @@ class IppDriver:
         )
 
     def _cancel(self, job: int) -> None:
-        with contextlib.suppress(*_FAILURES):
+        with contextlib.suppress(*FAILURES):
             self._ask(Operation.CANCEL_JOB, [(Tag.INTEGER, "job-id", [job]), _REQUESTER])
 
     def _ask_job(self, job: int) -> Answer:

@@ -128,10 +128,8 @@ class ZplDriver:
         try:
             with self._open() as line:
                 return self._host(line).status
-        except GarbledError as error:
-            return Status(PrinterState.ERROR, phrase_of(error))
-        except (OSError, addresses.AddressError) as error:
-            return Status(PrinterState.OFFLINE, addresses.why(error))
+        except addresses.FAILURES as error:
+            return addresses.state_after(error)
 
     def print(self, sheet: Sheet, turn: Turn) -> None:
         data = label(sheet.picture(self._dpi))
@@ -156,8 +154,8 @@ class ZplDriver:
         """Connect, check that the printer is ready, clear old labels, and read its count."""
         try:
             line = self._open()
-        except (OSError, addresses.AddressError) as error:
-            raise NotPrintedError(Status(PrinterState.OFFLINE, addresses.why(error))) from None
+        except addresses.FAILURES as error:
+            raise NotPrintedError(addresses.state_after(error)) from None
         with line:
             try:
                 host = self._host(line)
@@ -167,10 +165,8 @@ class ZplDriver:
                 if host.status.state is not PrinterState.READY:
                     raise NotPrintedError(host.status)
                 before = self._count(line)
-            except GarbledError as error:
-                raise NotPrintedError(Status(PrinterState.ERROR, phrase_of(error))) from None
-            except OSError as error:
-                raise NotPrintedError(Status(PrinterState.OFFLINE, addresses.why(error))) from None
+            except addresses.FAILURES as error:
+                raise NotPrintedError(addresses.state_after(error)) from None
             yield line, before
 
     def _host(self, line: Line) -> HostStatus:

@@ -3,7 +3,7 @@ answers questions about jobs.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
@@ -67,20 +67,11 @@ def add() -> Response | tuple[str, int]:
 @auth.allow()
 def edit(printer_id: int) -> str:
     plan = _printer(printer_id).plan
-    return _form(
-        printer_id,
-        {
-            "name": plan.name,
-            "address": plan.address,
-            "kind": plan.kind,
-            "format": plan.format,
-            "dpi": str(plan.dpi),
-            "place": str(plan.place),
-            "desks": ", ".join(plan.desks),
-            "layer_only": "yes" if plan.layer_only else "",
-            "trusts_sending": "yes" if plan.trusts_sending else "",
-        },
-    )
+    given = {key: str(value) for key, value in asdict(plan).items()}
+    given["desks"] = ", ".join(plan.desks)
+    given["layer_only"] = "yes" if plan.layer_only else ""
+    given["trusts_sending"] = "yes" if plan.trusts_sending else ""
+    return _form(printer_id, given)
 
 
 @blueprint.post(f"{_PRINTER}/edit")
