@@ -195,17 +195,23 @@ def progress(label: str, length: int) -> Iterator[Tell]:
 
 
 @contextmanager
-def interrupts_noted() -> Iterator[threading.Event]:
-    """Make Ctrl-C only set the yielded event, for work that must not be interrupted."""
+def interrupts_noted(*numbers: signal.Signals) -> Iterator[threading.Event]:
+    """Make these signals, or Ctrl-C, only set the yielded event, for work that must not be
+    interrupted.
+    """
     noted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield noted
         return
-    before = signal.signal(signal.SIGINT, lambda *_: noted.set())
+    before = {
+        number: signal.signal(number, lambda *_: noted.set())
+        for number in numbers or (signal.SIGINT,)
+    }
     try:
         yield noted
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def count(number: int, singular: str, many: str | None = None) -> str:

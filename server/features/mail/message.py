@@ -15,7 +15,7 @@ from server.core.people.card_design import dates_texts
 from server.core.people.issuing import Badge
 from server.features.mail.addresses import MailAddress, plain_address
 from server.features.mail.settings import MailSettings
-from server.features.mail.templates import Filled, Words, fill, find_template
+from server.features.mail.templates import Filled, fill, find_template
 from server.features.wallet.links import links_of
 from server.storage.localized import text_in
 
@@ -67,7 +67,7 @@ def make_mail(
     """
     to = plain_address(holder.email)
     source = find_template(event.path, template, holder.language)
-    filled = fill(source, _words(event, holder, token, category, source.language))
+    filled = fill(source, values_of(event, holder, token, category, source.language))
     message = EmailMessage(policy.SMTPUTF8)
     sender = plain_address(settings.sender)
     name = settings.sender_name or text_in(event.settings.name, source.language)
@@ -101,25 +101,25 @@ def _set_body(message: EmailMessage, filled: Filled, badge: Badge) -> None:
     )
 
 
-def _words(
+def values_of(
     event: Event, holder: Attendee, token: str, category: CategoryPlan, language: str
-) -> Words:
+) -> dict[str, str]:
     links = links_of(event, token)
     chinese, others = dates_texts(event.settings)
-    return Words(
-        event=text_in(event.settings.name, language),
-        dates=chinese if language.startswith("zh") else others,
-        name=holder.name,
-        given_name=holder.given_name,
-        family_name=holder.family_name,
-        organisation=holder.organisation,
-        category=text_in(category.names, language),
-        number=holder.number,
-        link=links.badge,
-        calendar=links.calendar,
-        subscription=links.subscription,
-        language=language,
-    )
+    return {
+        "event": text_in(event.settings.name, language),
+        "dates": chinese if language.startswith("zh") else others,
+        "name": holder.name,
+        "given_name": holder.given_name,
+        "family_name": holder.family_name,
+        "organisation": holder.organisation,
+        "category": text_in(category.names, language),
+        "number": holder.number,
+        "link": links.badge,
+        "calendar": links.calendar,
+        "subscription": links.subscription,
+        "language": language,
+    }
 
 
 def _header_address(name: str, address: MailAddress) -> Address:

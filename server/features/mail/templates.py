@@ -1,10 +1,11 @@
 """Finds and fills the mail templates of each language.
 
 A template's first line is the subject. Templates in the event's folder `mail` override ours.
-`Words` lists the placeholders.
+`message.values_of` lists the placeholders.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -21,22 +22,6 @@ FALLBACK = "en"
 SHIPPED = Path(__file__).with_name("messages")
 _SUBJECT = "Subject:"
 SUBJECT_CHARS_MAX = 200
-
-
-@dataclass(frozen=True)
-class Words:
-    event: str
-    dates: str
-    name: str
-    given_name: str
-    family_name: str
-    organisation: str
-    category: str
-    number: str
-    link: str
-    calendar: str
-    subscription: str
-    language: str
 
 
 @dataclass(frozen=True)
@@ -70,9 +55,8 @@ def find_template(event_dir: Path, name: str, language: str) -> Template:
     )
 
 
-def fill(template: Template, words: Words) -> Filled:
-    """Fill a template. Raises MailError with the place in the template."""
-    values = asdict(words)
+def fill(template: Template, values: Mapping[str, str]) -> Filled:
+    """Fill a template's placeholders. Raises MailError with the place in the template."""
     text = _filled(template.text, values, template.place, html=False)
     first, _, rest = text.partition("\n")
     if not first.startswith(_SUBJECT):
@@ -105,7 +89,7 @@ def _compiled(source: str, html: bool) -> jinja2.Template:
     return _environment(html).from_string(source)
 
 
-def _filled(source: str, values: dict[str, str], place: str, *, html: bool) -> str:
+def _filled(source: str, values: Mapping[str, str], place: str, *, html: bool) -> str:
     try:
         return _compiled(source, html).render(values)
     except TemplateSyntaxError as error:

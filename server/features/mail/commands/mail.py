@@ -1,8 +1,5 @@
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGINT, SIGTERM
 
 import click
 
@@ -13,6 +10,7 @@ from server.console import (
     count,
     event_option,
     file_path,
+    interrupts_noted,
     opened,
     progress,
     refuse,
@@ -102,7 +100,7 @@ def invite(
         if dry_run:
             _show(first)
             return
-        with _stopping() as stop, progress("Sending", len(plan.due)) as tell:
+        with interrupts_noted(SIGINT, SIGTERM) as stop, progress("Sending", len(plan.due)) as tell:
             done = sending.send(
                 Run(
                     event, database, settings, choice, by=BY, now=wall_clock, limit=limit,
@@ -195,21 +193,3 @@ def _say_done(done: Tally) -> None:
         click.echo("Run it again in a quarter of an hour for those that are delayed.")
     if done.refused or done.uncertain:
         click.echo("`hallkeeper mail status` names them.")
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """On Ctrl-C or SIGTERM, end the run after the current mail."""
-    noted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield noted
-        return
-    before = {
-        number: signal.signal(number, lambda *_: noted.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield noted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
