@@ -53,7 +53,6 @@ class Delivery:
     kind: str
     made_at: int
     tries: int
-    tried_at: int | None
     next_at: int
     delivered_at: int | None
     answer: str
@@ -136,7 +135,7 @@ def note_failed(db: Connection, message: Message, answer: str, now: int, next_at
 
 def deliveries(db: Connection, endpoint_id: int, limit: int = 50) -> list[Delivery]:
     rows = db.execute(
-        "SELECT message_id, kind, made_at, tries, tried_at, next_at, delivered_at, answer"
+        "SELECT message_id, kind, made_at, tries, next_at, delivered_at, answer"
         " FROM webhook_message WHERE endpoint_id = ? ORDER BY position DESC LIMIT ?",
         (endpoint_id, limit),
     ).fetchall()

@@ -1,5 +1,3 @@
-from dataclasses import dataclass
-
 from server.core.event.directory import Event
 from server.features.wallet import apple
 from server.features.wallet.certificates import AppleSigner
@@ -13,19 +11,12 @@ class TooManyError(ValueError):
     """The request exceeds the limit per phone or pass."""
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A pass's texts, and when they last changed (Unix ms)."""
-
-    texts: dict[str, bytes]
-    changed_at: int
-
-
 def keep_pass(
     db: Connection, event: Event, signer: AppleSigner, serial: int, issue: int, now: int
-) -> Kept:
-    """Return the current pass, and store its time of change. Raises UnknownPassError or
-    WalletError.
+) -> tuple[dict[str, bytes], int]:
+    """Return the current pass's texts and when they last changed (Unix ms), which is stored.
+
+    Raises UnknownPassError or WalletError.
     """
     texts = apple.contents(db, event, signer, serial, issue)
     content = apple.content_hash(texts)
@@ -34,7 +25,7 @@ def keep_pass(
         (serial, issue),
     ).fetchone()
     if row is not None and row["content"] == content:
-        return Kept(texts, int(row["changed_at"]))
+        return texts, int(row["changed_at"])
     # Phones store whole seconds, so two changes must be a second apart.
     changed_at = max(now, 0 if row is None else row["changed_at"] + 1000)
     db.execute(
@@ -43,7 +34,7 @@ def keep_pass(
         " changed_at = excluded.changed_at",
         (serial, issue, content, changed_at),
     )
-    return Kept(texts, changed_at)
+    return texts, changed_at
 
 
 def register(

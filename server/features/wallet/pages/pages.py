@@ -118,19 +118,19 @@ def pass_answer(signer: AppleSigner, serial: int, issue: int) -> AnyResponse:
     here = services()
     now = here.now()
     try:
-        kept = here.database.write(
+        texts, changed_at = here.database.write(
             lambda db: devices.keep_pass(db, here.event, signer, serial, issue, now)
         )
         drawn = pictures.pictures(here.event)
     except (WalletError, DesignError) as error:
         current_app.logger.error("%s", error)
         return _no_pass()
-    answer = Response(apple.package(signer, {**kept.texts, **drawn}), mimetype=apple.MIME)
+    answer = Response(apple.package(signer, {**texts, **drawn}), mimetype=apple.MIME)
     name = f'attachment; filename="badge-{badge_number(serial)}.pkpass"'
     answer.headers["Content-Disposition"] = name
     answer.headers["Cache-Control"] = "private, no-cache"
     answer.headers["Referrer-Policy"] = "no-referrer"
-    answer.last_modified = datetime.fromtimestamp(kept.changed_at // 1000, UTC)
+    answer.last_modified = datetime.fromtimestamp(changed_at // 1000, UTC)
     return answer.make_conditional(request)
 
 

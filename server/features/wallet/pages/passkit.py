@@ -82,13 +82,11 @@ def changed(device: str, pass_type: str) -> Response:
     now = here.now()
 
     def step(db: Connection) -> list[tuple[str, int]]:
-        return [
-            (
-                apple.pass_name(serial, issue),
-                devices.keep_pass(db, here.event, signer, serial, issue, now).changed_at,
-            )
-            for serial, issue in passes_held
-        ]
+        changed = []
+        for serial, issue in passes_held:
+            _texts, at = devices.keep_pass(db, here.event, signer, serial, issue, now)
+            changed.append((apple.pass_name(serial, issue), at))
+        return changed
 
     try:
         passes = here.database.write(step)
