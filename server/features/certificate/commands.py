@@ -76,7 +76,7 @@ def install(
 
 
 def _tell(shown: x509.Certificate, whose: str) -> None:
-    key = spki_sha256(shown.public_bytes(Encoding.PEM)).hex()
+    key = spki_sha256(shown.public_bytes(Encoding.PEM)).hex(":").upper()
     click.echo(
         f"Certificate   {whose}\n"
         f"  subject     {shown.subject.rfc4514_string() or '(none)'}\n"
@@ -84,10 +84,6 @@ def _tell(shown: x509.Certificate, whose: str) -> None:
         f"  for         {', '.join(served.names_of(shown))}\n"
         f"  good        {shown.not_valid_before_utc:%Y-%m-%d} to "
         f"{shown.not_valid_after_utc:%Y-%m-%d}\n"
-        f"  SHA-256     {_pairs(shown.fingerprint(hashes.SHA256()).hex())}\n"
-        f"  public key  {_pairs(key)}"
+        f"  SHA-256     {shown.fingerprint(hashes.SHA256()).hex(':').upper()}\n"
+        f"  public key  {key}"
     )
-
-
-def _pairs(digest: str) -> str:
-    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2)).upper()

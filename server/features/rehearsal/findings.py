@@ -135,11 +135,9 @@ class _Findings:
 
     def venues_above_capacity(self) -> Iterator[Finding]:
         """Find outer halls with less capacity than the day has valid badges."""
-        around = {row.parent_id for row in self.day.halls.values()} - {None, *self.used}
-        valid = self.day.crowd.valid
-        for hall in (
-            self.day.halls[hall_id] for hall_id in sorted(hall_id for hall_id in around if hall_id)
-        ):
+        halls, valid = self.day.halls, self.day.crowd.valid
+        around = {row.parent_id for row in halls.values()} - set(self.used)
+        for hall in (halls[hall_id] for hall_id in sorted(halls.keys() & around)):
             if hall.parent_id is None and valid > hall.capacity:
                 sentence = Phrase(
                     "%(valid)s badges are valid on that day, and the capacity of hall %(hall)s"
@@ -313,15 +311,11 @@ class _Findings:
     def capacities_above_their_reasons(self) -> Iterator[Finding]:
         for hall_id in self.used:
             hall = self.day.halls[hall_id]
-            warning = capacity_reasons.warning(
-                hall.capacity, capacity_reasons.reasons(hall.measures)
-            )
+            reasons = capacity_reasons.reasons(hall.measures)
+            warning = capacity_reasons.warning(hall.capacity, reasons)
             if warning is not None:
-                yield Finding(
-                    "capacity_reasons",
-                    hall.code,
-                    Phrase("Hall %(hall)s: %(what)s", hall=hall.code, what=warning),
-                )
+                sentence = Phrase("Hall %(hall)s: %(what)s", hall=hall.code, what=warning)
+                yield Finding("capacity_reasons", hall.code, sentence)
 
     def _named(self, row: SessionRow) -> str:
         return Phrase(

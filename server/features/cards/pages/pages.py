@@ -208,6 +208,13 @@ def _data_address(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
+# For translation: the texts of `colours.Alike.eyes`.
+_EYES = (
+    N_("to everybody"), N_("to eyes without red (protanopia)"),
+    N_("to eyes without green (deuteranopia)"), N_("to eyes without blue (tritanopia)"),
+)  # fmt: skip
+
+
 def _alike(by_key: Mapping[str, str]) -> list[str]:
     categories = {
         category.key: category for category in store.categories(services().database.reader)
@@ -217,19 +224,9 @@ def _alike(by_key: Mapping[str, str]) -> list[str]:
     return [
         _("%(first)s and %(second)s look alike %(eyes)s: they differ by %(distance)s, and %(least)s"
           " is the least.", first=names[pair.first], second=names[pair.second],
-          eyes=_eyes(pair.eyes), distance=f"{pair.distance:.0f}", least=colours.LEAST)
+          eyes=_(pair.eyes), distance=f"{pair.distance:.0f}", least=colours.LEAST)
         for pair in colours.alike(by_code)
     ]  # fmt: skip
-
-
-def _eyes(eyes: str) -> str:
-    words: dict[str, str] = {
-        "to everybody": _("to everybody"),
-        "to eyes without red (protanopia)": _("to eyes without red (protanopia)"),
-        "to eyes without green (deuteranopia)": _("to eyes without green (deuteranopia)"),
-        "to eyes without blue (tritanopia)": _("to eyes without blue (tritanopia)"),
-    }
-    return words.get(eyes, eyes)
 
 
 def _lines() -> list[tuple[str, str]]:

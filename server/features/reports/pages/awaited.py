@@ -7,6 +7,7 @@ from server.features.reports import awaited
 from server.features.reports.awaited import Awaited
 from server.web import auth
 from server.web.forms import CHOOSE, Asked, Field, read_filter, whole
+from server.web.lists import SPEAKER_ROLES
 from server.web.services import services
 
 blueprint = Blueprint("awaited", __name__, url_prefix="/admin/not-come")
@@ -77,10 +78,7 @@ def _asked(given: MultiDict[str, str]) -> Asked[awaited.Asked]:
 
 def _roles() -> dict[str, str]:
     return {
-        "keynote": _("Keynote"),
-        "speaker": _("Speaker"),
-        "moderator": _("Moderator"),
-        "panellist": _("Panellist"),
+        **{role: _(words) for role, words in SPEAKER_ROLES.items()},
         "invited": _("Invited by name"),
         "protocol": _("Protocol guest"),
     }
