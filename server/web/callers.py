@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+from contextlib import suppress
 
 from server.web import security
 from server.web.services import address, services
@@ -14,14 +15,10 @@ def caller() -> str:
     personal data.
     """
     text = address()
-    try:
-        parsed = ipaddress.ip_address(text)
-    except ValueError:
-        pass
-    else:
-        if isinstance(parsed, ipaddress.IPv6Address):
-            # A dual-stack socket shows IPv4 addresses as IPv6 ones, which all share one /64.
-            mapped = parsed.ipv4_mapped
-            text = str(mapped or ipaddress.ip_network((parsed, _IPV6_NET), strict=False))
+    with suppress(ValueError):
+        parsed = ipaddress.IPv6Address(text)
+        # A dual-stack socket shows IPv4 addresses as IPv6 ones, which all share one /64.
+        net = ipaddress.ip_network((parsed, _IPV6_NET), strict=False)
+        text = str(parsed.ipv4_mapped or net)
     key = security.derived_key(services().event.phone_secret, b"hallkeeper/addresses/v1")
     return hmac.digest(key, text.encode(), "sha256").hex()

@@ -8,14 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import (
-    Blueprint,
-    Response,
-    abort,
-    jsonify,
-    render_template,
-    url_for,
-)
+from flask import Blueprint, Response, abort, jsonify, render_template, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from markupsafe import Markup
 

@@ -34,14 +34,10 @@ class Daily:
         self._now, self._settled = now, settled
         self._look_s = look_s
         self._ran_at = 0
-        self._trouble = ""
+        self.trouble = ""
         self._repeating = Repeating(
             "retention", look_s, self._turn, first_s=min(look_s, UNTIL_FIRST_S)
         )
-
-    @property
-    def trouble(self) -> str:
-        return self._trouble
 
     def start(self) -> None:
         self._repeating.start()
@@ -56,13 +52,13 @@ class Daily:
         try:
             done = running.run(self._database, self._event, by=BY, now=now)
         except (DesignError, DatabaseError, EngineError, OSError) as error:
-            if not self._trouble:
+            if not self.trouble:
                 log.log(grade(error), "expired records are not erased: %s", cause(error))
-            self._trouble = phrase_of(error)
+            self.trouble = phrase_of(error)
             return []
         finally:
             self._database.give_back()
-        self._ran_at, self._trouble = now, ""
+        self._ran_at, self.trouble = now, ""
         if done:
             self._settled()
         return done

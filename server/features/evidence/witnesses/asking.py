@@ -8,12 +8,7 @@ from dataclasses import dataclass, replace
 
 from badges.credential.keys import PublicKey
 from badges.transparency.signed_note import NoteError
-from badges.transparency.witnessing import (
-    Submission,
-    read_cosignature,
-    read_size,
-    read_witness_key,
-)
+from badges.transparency.witnessing import Submission, read_cosignature, read_size, read_witness_key
 from server.core.entry_log.checkpoints import Cosigned, Given
 from server.core.entry_log.entry_log import Log
 from server.core.entry_log.outside import Code, OutsideError
