@@ -376,16 +376,19 @@ class TestByHand:
             seal = sealer(KIOSK_KEY)("account", *row)
             db.execute(f"UPDATE account SET seal = ? WHERE override = 0 AND hall = {HALL}", (seal,))
 
-    def test_a_thousand_places_more(self, written: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("totals", "problem"),
+        [
+            ({"granted": 1_022}, "has 1022 places; 22 were granted"),
+            ({"granted": 1_022, "signed": 1_022}, "the server never granted"),
+        ],
+    )
+    def test_a_thousand_places_more(
+        self, written: Path, tmp_path: Path, totals: dict, problem: str
+    ) -> None:
         path = Path(shutil.copy(written, tmp_path / "journal.db"))
-        self.give(path, granted=1_022)
-        with pytest.raises(JournalDamagedError, match="has 1022 places; 22 were granted"):
-            opened(path)
-
-    def test_and_the_total_that_was_signed(self, written: Path, tmp_path: Path) -> None:
-        path = Path(shutil.copy(written, tmp_path / "journal.db"))
-        self.give(path, granted=1_022, signed=1_022)
-        with pytest.raises(JournalDamagedError, match="the server never granted"):
+        self.give(path, **totals)
+        with pytest.raises(JournalDamagedError, match=problem):
             opened(path)
 
     def test_another_kiosk_s_signature(self, written: Path, tmp_path: Path) -> None:

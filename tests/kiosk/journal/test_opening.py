@@ -70,18 +70,14 @@ class TestOpening:
         assert not isinstance(caught.value, JournalDamagedError)
         assert (tmp_path / "journal.db").exists()
 
-    def test_a_newer_version_s_journal_is_refused(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("version", "problem"), [(99, "newer"), (5, "before 1.0")])
+    def test_another_version_s_journal_is_refused(
+        self, tmp_path: Path, version: int, problem: str
+    ) -> None:
         open_journal(tmp_path).close()
         with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
-            db.execute("PRAGMA user_version = 99")
-        with pytest.raises(JournalError, match="newer"):
-            open_journal(tmp_path)
-
-    def test_a_journal_from_before_1_0_is_refused(self, tmp_path: Path) -> None:
-        open_journal(tmp_path).close()
-        with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
-            db.execute("PRAGMA user_version = 5")
-        with pytest.raises(JournalError, match="before 1.0") as caught:
+            db.execute(f"PRAGMA user_version = {version}")
+        with pytest.raises(JournalError, match=problem) as caught:
             open_journal(tmp_path)
         assert not isinstance(caught.value, JournalDamagedError)
         assert (tmp_path / "journal.db").exists()

@@ -410,15 +410,21 @@ class TestWishes:
             sync.exchange()
         assert sync.ask_for_place(HALL) is False
 
-    def test_it_is_sent_at_once(self, sync: Sync, server: Server) -> None:
+    @pytest.mark.parametrize(
+        "act", [lambda sync: sync.ask_for_place(HALL), Sync.restored], ids=["a wish", "a restore"]
+    )
+    def test_it_is_sent_at_once(
+        self, sync: Sync, server: Server, act: Callable[[Sync], object]
+    ) -> None:
         sync.heartbeat_s = 60.0
         waits = sync._changed = Watched()
         sync.start()
         try:
-            for count, act in ((1, lambda: None), (2, lambda: sync.ask_for_place(HALL))):
-                act()
-                waits.until_begun(count)
-                assert len(server.batches) == count
+            waits.until_begun(1)
+            assert len(server.batches) == 1
+            act(sync)
+            waits.until_begun(2)
+            assert len(server.batches) == 2
         finally:
             sync.close()
 
@@ -585,18 +591,6 @@ class TestAnswers:
         sync.restored()
         sync.exchange()
         assert restores == [1]
-
-    def test_a_restore_is_asked_about_at_once(self, sync: Sync, server: Server) -> None:
-        sync.heartbeat_s = 60.0
-        waits = sync._changed = Watched()
-        sync.start()
-        try:
-            for count, act in ((1, lambda: None), (2, sync.restored)):
-                act()
-                waits.until_begun(count)
-                assert len(server.batches) == count
-        finally:
-            sync.close()
 
     def test_after_a_gap_the_answer_to_the_empty_batch_counts(
         self, sync: Sync, server: Server, door: LocalDoor

@@ -178,21 +178,6 @@ def test_long_steps_take_turns_with_the_short_ones(numbers: Database) -> None:
     assert count(numbers) == 6
 
 
-def test_long_steps_are_finished_on_closing(tmp_path: Path) -> None:
-    database = Database(tmp_path / "n.db")
-    database.write(lambda db: db.execute("CREATE TABLE n (n INTEGER PRIMARY KEY)") and None)
-    with ThreadPoolExecutor(5) as pool:
-        with Gate(database):
-            writes = [
-                pool.submit(database.write, partial(add, number=n), long=True) for n in range(4)
-            ]
-            queued(database, 4)
-            closing = pool.submit(database.close)
-        assert [write.result() for write in writes] == [0, 1, 2, 3]
-        closing.result()
-    assert count_elsewhere(tmp_path / "n.db") == 4
-
-
 def test_one_failing_step_leaves_the_others(numbers: Database) -> None:
     def fail(db: sqlite3.Connection) -> None:
         add(db, 100)
@@ -266,12 +251,15 @@ def test_readers_can_not_write(numbers: Database) -> None:
         numbers.reader.execute("INSERT INTO n VALUES (1)")
 
 
-def test_close_finishes_what_is_queued(tmp_path: Path) -> None:
+@pytest.mark.parametrize("long", [False, True])
+def test_close_finishes_what_is_queued(tmp_path: Path, long: bool) -> None:
     database = Database(tmp_path / "n.db")
     database.write(lambda db: db.execute("CREATE TABLE n (n INTEGER PRIMARY KEY)") and None)
     with ThreadPoolExecutor(9) as pool:
         with Gate(database):
-            writes = [pool.submit(database.write, lambda db, n=n: add(db, n)) for n in range(8)]
+            writes = [
+                pool.submit(database.write, partial(add, number=n), long=long) for n in range(8)
+            ]
             queued(database, 8)
             closing = pool.submit(database.close)
         assert [write.result() for write in writes] == list(range(8))

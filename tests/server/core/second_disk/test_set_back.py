@@ -227,17 +227,11 @@ class TestSigns:
         self.went_on(forum, before, "grant")
         assert forum.pool.kiosks["west", 1].granted == west.account.granted
 
-    def test_a_checkpoint(self, forum: Forum, west: InProcessKiosk) -> None:
-        """The note of a longer log, without any other sign."""
+    @pytest.mark.parametrize("size", [900, 1], ids=["a longer log", "another log of this name"])
+    def test_a_checkpoint(self, forum: Forum, west: InProcessKiosk, size: int) -> None:
+        """The note of a log, without any other sign."""
         before = forum.incarnation
-        self.say(forum, west, self.note(forum, 900))
-        self.went_on(forum, before, "entry log")
-
-    def test_a_checkpoint_of_another_log_of_this_name(
-        self, forum: Forum, west: InProcessKiosk
-    ) -> None:
-        before = forum.incarnation
-        self.say(forum, west, self.note(forum, 1))
+        self.say(forum, west, self.note(forum, size))
         self.went_on(forum, before, "entry log")
 
     def test_a_checkpoint_of_a_later_server(self, forum: Forum, west: InProcessKiosk) -> None:
