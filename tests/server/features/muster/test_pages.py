@@ -57,7 +57,7 @@ def test_telephones_of_people_not_seen_yet_for_supervisors_while_it_is_on(pages:
     officer, steward = pages.staff("supervisor"), pages.staff("steward")
     begin(officer)
     page = officer.get("/admin/muster/").text
-    assert '<a class="nowrap" href="tel:+4179&lt;1&gt;" aria-label="Call Anna Keller">' in page
+    assert '<a class="nowrap" href="tel:+4179&lt;1&gt;" aria-label="Call Anna Keller: ' in page
     assert page.count("tel:") == 1, "the other has none"
     paper = officer.get("/admin/muster/1/list").text
     assert "<th>Telephone</th>" in paper
