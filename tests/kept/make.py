@@ -131,10 +131,10 @@ def of_nobody(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        told = make(Path(made))
-        text = json.dumps(told, indent=1, ensure_ascii=False)
+    with tempfile.TemporaryDirectory() as folder:
+        content = make(Path(folder))
+        text = json.dumps(content, indent=1, ensure_ascii=False)
         (KEPT / f"{NAME}.json").write_text(f"{text}\n", encoding="utf-8")
         with tarfile.open(KEPT / f"{NAME}.tar.xz", "w:xz") as packed:
             for name in ("event", *DOORS):
-                packed.add(Path(made) / name, name, filter=of_nobody)
+                packed.add(Path(folder) / name, name, filter=of_nobody)

@@ -17,7 +17,7 @@ from tests.simulator.rules import Rules
 @dataclass(frozen=True)
 class Mutant:
     name: str
-    what: str
+    fault: str
     theme: str
     rules: Rules
 

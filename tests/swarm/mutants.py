@@ -34,7 +34,7 @@ Change = tuple[object, str, object]  # object, attribute name, replacement
 @dataclass(frozen=True)
 class Mutant:
     name: str
-    what: str
+    fault: str
     theme: str
     changes: Callable[[], list[Change]]
     soon: int = 0  # a day on which the fault was found within few steps, where the tests begin

@@ -15,13 +15,13 @@ SCANS, OTHERS = 700_000, 300_000
 TURNS = 10
 DOORS = large.HALLS * large.DOORS_EACH
 ACTS = (Act.PHONE_LINK_SHOWN, Act.BADGE_REISSUED, Act.HALL_CLOSED, Act.PEOPLE_SEARCHED)
-WHATS = (
+KINDS = (
     "", "scan", "entry", "exit", "denial", "override", "annul", "act", "inferred_exit", "erased",
     "act:hall_closed", "act:phone_link_shown", "act:muster_begun",
 )  # fmt: skip
 QUERIES = [
-    f"what={what}&{more}"
-    for what in WHATS
+    f"what={kind}&{more}"
+    for kind in KINDS
     for more in ("", "hall=1", "hall=55", "kiosk=x299", "day=2026-05-05", "day=2030-01-01",
                  "day=2026-05-06&hall=7", "day=2026-05-04&kiosk=x7", "hall=9&kiosk=x8")
 ]  # fmt: skip

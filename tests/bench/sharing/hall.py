@@ -40,7 +40,7 @@ class HallDoor:
     rate_at: float = 0.0
     came: int = 0
     wants: bool = False
-    said: int = 0  # free places at its last message
+    reported: int = 0  # free places at its last message
 
 
 class Hall:
@@ -127,7 +127,7 @@ class Hall:
         """Send a batch, if the link carries it."""
         if not door.online:
             return
-        door.heard_at, door.said = now, door.account.free
+        door.heard_at, door.reported = now, door.account.free
         returned = door.account.returned
         if not door.records and not door.came and returned == self.pool.kiosks[door.key].returned:
             return
@@ -179,7 +179,7 @@ class Hall:
             if door.online:
                 order = self.pool.order(door.key, plan.recalls.get(door.key, 0))
                 door.account = door.account.obey(order)
-                door.said = door.account.free
+                door.reported = door.account.free
                 self.pool = self.pool.hear_returned(door.key, door.account.returned, incarnation=1)
 
     def views(self, now: float) -> list[sharing_policy.Door]:
@@ -187,7 +187,7 @@ class Hall:
             sharing_policy.Door(
                 kiosk=door.key,
                 held=max(0, self.pool.kiosks[door.key].held),
-                free=door.said,
+                free=door.reported,
                 rate=sharing_policy.smoothed(door.rate, (now - door.rate_at) / 60, 0),
                 wants=door.wants,
                 live=now - door.heard_at <= LIVE_S,

@@ -20,7 +20,7 @@ class Kept:
     """The journal's stored checkpoints."""
 
     saved: Witnessed | None = None
-    found: list[Evidence] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
 
     def newest(self) -> Witnessed | None:
         return self.saved
@@ -29,7 +29,7 @@ class Kept:
         self.saved = newest
 
     def accuse(self, evidence: Evidence) -> None:
-        self.found.append(evidence)
+        self.evidence.append(evidence)
 
 
 @dataclass
@@ -107,7 +107,7 @@ class TestRestored:
         old, new = old_log(), restored()
         assert check(watch, old) == ""
         assert check(watch, new) == ""
-        (evidence,) = kept.found
+        (evidence,) = kept.evidence
         assert "restored from a backup" in evidence.problem
         assert "lacks some of the 4 entries" in evidence.problem
         assert (evidence.old_note, evidence.new_note) == (old.note(), new.note())
@@ -115,20 +115,20 @@ class TestRestored:
         assert kept.saved.log_name == new.name, "on disk at once"
         assert check(watch, new.grow("c")) == ""
         assert watch.size == 4
-        assert len(kept.found) == 1
+        assert len(kept.evidence) == 1
 
     def test_a_kiosk_that_has_seen_no_more_than_the_backup_misses_nothing(
         self, watch: Watch, kept: Kept
     ) -> None:
         check(watch, Log(NAME).grow("a", "b"))
         assert check(watch, restored("c")) == ""
-        assert kept.found == []
+        assert kept.evidence == []
 
     def test_a_longer_log_hides_nothing(self, watch: Watch, kept: Kept) -> None:
         """Doors have sent so much again that the new log is longer than the old one was."""
         check(watch, old_log())
         assert check(watch, restored("c", "d", "e")) == ""
-        assert len(kept.found) == 1
+        assert len(kept.evidence) == 1
 
     def test_after_a_restart_too(self, watch: Watch, kept: Kept) -> None:
         check(watch, old_log())
@@ -136,7 +136,7 @@ class TestRestored:
         again = Watch(kept)  # type: ignore[arg-type]
         assert check(again, restored()) == ""
         assert check(again, restored("e", incarnation=8)) == ""
-        assert len(kept.found) == 1, "the third begins as the second"
+        assert len(kept.evidence) == 1, "the third begins as the second"
 
 
 class TestNoExcuse:
@@ -151,7 +151,7 @@ class TestNoExcuse:
         check(watch, restored())
         log = Log(name).grow("a", "b", "restored", "c")
         assert "its name or key has changed" in check(watch, log)
-        assert len(kept.found) == 1
+        assert len(kept.evidence) == 1
 
     def test_another_key(self, watch: Watch) -> None:
         check(watch, old_log())

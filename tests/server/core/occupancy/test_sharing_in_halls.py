@@ -63,9 +63,9 @@ def halls(draw: st.DrawFn) -> Hall:
         for _ in range(int(used * door.account.free)):
             hall.enter(hall.doors.index(door), hall.now)
         door.rate, door.rate_at = draw(rates), hall.now
-        door.said = door.account.free
+        door.reported = door.account.free
         door.online = draw(st.sampled_from([True, True, True, False]))
-        door.wants = door.online and door.said < 1 and draw(st.booleans())
+        door.wants = door.online and door.reported < 1 and draw(st.booleans())
         door.heard_at = hall.now if door.online else draw(st.sampled_from([0.0, hall.now - 10]))
     hall.pool = hall.pool.resized(draw(st.sampled_from([capacity, capacity, capacity // 2])))
     return hall

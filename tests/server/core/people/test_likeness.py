@@ -71,9 +71,9 @@ def test_no_one_is_like_that(people: Database, text: str) -> None:
 
 
 def test_lists_and_supervisors_find_them_too(people: Database) -> None:
-    found, total = find_attendees(people.reader, "Kowalsky")
+    persons, total = find_attendees(people.reader, "Kowalsky")
     assert total == 2
-    assert {person.external_id for person in found} == {"P1", "P3"}
+    assert {person.external_id for person in persons} == {"P1", "P3"}
     assert look_up(people.reader, "Kowalsky").people == []  # None has a badge yet.
 
 

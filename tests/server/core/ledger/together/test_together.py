@@ -85,18 +85,18 @@ class Rows:
     """
 
     # By engine the tables and the statement, which are the same for all events.
-    made: ClassVar[dict[bool, tuple[list[str], str]]] = {}
+    statements: ClassVar[dict[bool, tuple[list[str], str]]] = {}
 
     def __init__(self, database: Database) -> None:
         self._database = database
         with database.reading() as db:
             at = isinstance(db, PostgresConnection)
-            if at not in self.made:
+            if at not in self.statements:
                 read = _read_in_postgresql if at else _read
                 tables = moving.tables_of(db)
                 parts = [read(name, moving.columns_of(db, name)) for name in tables]
-                self.made[at] = tables, " UNION ALL ".join(parts)
-            self._tables, self._statement = self.made[at]
+                self.statements[at] = tables, " UNION ALL ".join(parts)
+            self._tables, self._statement = self.statements[at]
 
     def __call__(self) -> dict[str, list[str]]:
         rows: dict[str, list[str]] = {name: [] for name in self._tables}
