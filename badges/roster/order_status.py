@@ -3,8 +3,8 @@
 import unicodedata
 from collections.abc import Sequence
 
-from badges.i18n import Count, Phrase, counted
-from badges.roster.problems import Choice, Finding, shown
+from badges.i18n import Count, Phrase
+from badges.roster.problems import Finding, in_rows, shown, to_answer
 from badges.roster.table import Line, RosterAnswers
 
 _CANCELLED = frozenset(
@@ -65,15 +65,14 @@ class Orders:
         return next((kind for kind in ("cancelled", "pending") if kind in kinds), "")
 
     def findings(self, answers: RosterAnswers) -> list[Finding]:
-        reported = []
-        if self._said["cancelled"]:
-            reported.append(
-                self._finding("cancelled", Phrase("cancelled orders"), answers.cancelled)
+        reported = [
+            self._finding(kind, label, given)
+            for kind, label, given in (
+                ("cancelled", Phrase("cancelled orders"), answers.cancelled),
+                ("pending", Phrase("orders not yet confirmed"), answers.pending),
             )
-        if self._said["pending"]:
-            reported.append(
-                self._finding("pending", Phrase("orders not yet confirmed"), answers.pending)
-            )
+            if self._said[kind]
+        ]
         if self._said[""]:
             reported.append(
                 Finding(
@@ -91,31 +90,19 @@ class Orders:
         lines_by_word = self._said[kind]
         count = len({line for lines in lines_by_word.values() for line in lines})
         done = {"take": Phrase(", included"), "leave": Phrase(", left out")}.get(given or "", "")
-        return Finding(
+        return to_answer(
             kind,
             count,
             Phrase("rows of %(what)s: %(count)s", what=label, count=Count(count)) + done,
-            tuple(_each(lines_by_word)),
-            ()
-            if given
-            else (
-                Choice(kind, "leave", Phrase("skip these rows")),
-                Choice(kind, "take", Phrase("these people come too")),
-            ),
+            _each(lines_by_word),
+            given,
+            leave=Phrase("skip these rows"),
+            take=Phrase("these people come too"),
         )
 
 
 def _each(lines_by_word: dict[str, list[int]]) -> list[str]:
-    return [
-        counted(
-            "%(text)s in %(num)s row, first in line %(lines)s",
-            "%(text)s in %(num)s rows, first in line %(lines)s",
-            len(lines),
-            text=shown(text),
-            lines=lines[0],
-        )
-        for text, lines in lines_by_word.items()
-    ]
+    return [in_rows(shown(text), len(lines), lines[0]) for text, lines in lines_by_word.items()]
 
 
 def _question(title: str) -> str:

@@ -1,7 +1,8 @@
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from badges.i18n import Phrase, Spoken
+from badges.i18n import Phrase, Spoken, counted
 
 YES = "yes"
 
@@ -76,6 +77,24 @@ class Finding:
     @property
     def open(self) -> bool:
         return bool(self.choices or self.items) and not self.optional
+
+
+def to_answer(
+    kind: str, count: int, message: str, examples: Iterable[str], given: object, **effects: str
+) -> Finding:
+    """A finding with a choice for each answer in `effects`, or none if an answer is `given`."""
+    choices = [] if given else [Choice(kind, answer, words) for answer, words in effects.items()]
+    return Finding(kind, count, message, tuple(examples), tuple(choices))
+
+
+def in_rows(text: str, rows: int, first_line: int) -> str:
+    return counted(
+        "%(text)s in %(num)s row, first in line %(lines)s",
+        "%(text)s in %(num)s rows, first in line %(lines)s",
+        rows,
+        text=text,
+        lines=first_line,
+    )
 
 
 class ProblemList:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from badges.i18n import N_, Count, Phrase, counted, joined, phrase_of
+from badges.i18n import N_, Count, Phrase, joined, phrase_of
 from badges.roster import cells
 from badges.roster.cell_findings import cell_finding
 from badges.roster.columns import (
@@ -40,7 +40,9 @@ from badges.roster.problems import (
     Problem,
     ProblemList,
     RosterError,
+    in_rows,
     shown,
+    to_answer,
 )
 from badges.roster.same_name import name_key
 from badges.roster.table import Line, RosterAnswers, RosterLimits
@@ -416,7 +418,7 @@ def _row_numbers(
         answers.row_numbers or "", ""
     )
     return [
-        Finding(
+        to_answer(
             "row_numbers",
             len(numbers),
             Phrase(
@@ -429,18 +431,9 @@ def _row_numbers(
                 done=done,
             ),
             (),
-            ()
-            if answers.row_numbers
-            else (
-                Choice(
-                    "row_numbers",
-                    "ignore",
-                    Phrase("know people by e-mail, else by name and organisation"),
-                ),
-                Choice(
-                    "row_numbers", "ids", Phrase("these numbers stay with their people for ever")
-                ),
-            ),
+            answers.row_numbers,
+            ignore=Phrase("know people by e-mail, else by name and organisation"),
+            ids=Phrase("these numbers stay with their people for ever"),
         )
     ]
 
@@ -747,18 +740,18 @@ class _Reader:
         if self._sharing:
             reported.append(self._sharing_finding())
         if self._invisible:
+            count = len(self._invisible)
             message = Phrase(
                 "cells with invisible characters, which were taken out: %(count)s",
-                count=Count(len(self._invisible)),
+                count=Count(count),
             )
-            count = len(self._invisible)
             reported.append(Finding("invisible", count, message, tuple(self._invisible)))
         if self._narrowed:
+            count = len(self._narrowed)
             message = Phrase(
                 "e-mails and ids in wide letters or digits, taken as plain ones: %(count)s",
-                count=Count(len(self._narrowed)),
+                count=Count(count),
             )
-            count = len(self._narrowed)
             reported.append(Finding("narrowed", count, message, tuple(self._narrowed)))
         return reported
 
@@ -769,13 +762,7 @@ class _Reader:
             len(unknown),
             Phrase("words that are no category of this event"),
             tuple(
-                counted(
-                    "%(word)s in %(num)s row, first in line %(first_line)s",
-                    "%(word)s in %(num)s rows, first in line %(first_line)s",
-                    count.rows,
-                    word=shown(word),
-                    first_line=count.first_line,
-                )
+                in_rows(shown(word), count.rows, count.first_line)
                 for word, count in unknown.items()
             ),
         )
@@ -785,7 +772,7 @@ class _Reader:
         done = {"fill": Phrase(", filled from above"), "blank": Phrase(", left empty")}.get(
             self.answers.merged or "", ""
         )
-        return Finding(
+        return to_answer(
             "merged",
             count,
             Phrase(
@@ -793,28 +780,16 @@ class _Reader:
                 count=Count(count),
                 done=done,
             ),
-            tuple(
-                counted(
-                    "%(column)s in %(num)s row, first in line %(lines)s",
-                    "%(column)s in %(num)s rows, first in line %(lines)s",
-                    len(lines),
-                    column=column,
-                    lines=lines[0],
-                )
-                for column, lines in self._merged.items()
-            ),
-            ()
-            if self.answers.merged
-            else (
-                Choice("merged", "fill", Phrase("each row has the text of the merged cell")),
-                Choice("merged", "blank", Phrase("these cells are empty")),
-            ),
+            [in_rows(column, len(lines), lines[0]) for column, lines in self._merged.items()],
+            self.answers.merged,
+            fill=Phrase("each row has the text of the merged cell"),
+            blank=Phrase("these cells are empty"),
         )
 
     def _sharing_finding(self) -> Finding:
         people = sum(map(len, self._sharing.values()))
         done = Phrase(", told apart by name") if self.answers.shared_emails else ""
-        return Finding(
+        return to_answer(
             "shared_emails",
             people,
             Phrase(
@@ -822,7 +797,7 @@ class _Reader:
                 people=Count(people),
                 done=done,
             ),
-            tuple(
+            [
                 Phrase(
                     "%(email)s in lines %(lines)s",
                     email=shown(email),
@@ -834,14 +809,9 @@ class _Reader:
                     else ""
                 )
                 for email, lines in self._sharing.items()
-            ),
-            ()
-            if self.answers.shared_emails
-            else (
-                Choice(
-                    "shared_emails", YES, Phrase("people are known by e-mail and name together")
-                ),
-            ),
+            ],
+            self.answers.shared_emails,
+            **{YES: Phrase("people are known by e-mail and name together")},
         )
 
     def _row(self, number: int, values: Mapping[str, Any]) -> RosterRow:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from badges.i18n import N_, Count, Phrase
-from badges.roster.problems import Choice, Finding, RosterError, shown
+from badges.roster.problems import Choice, Finding, RosterError, shown, to_answer
 from badges.roster.table import SAVE_AS, Line, RosterAnswers, RosterLimits
 
 # The most rows of a sheet. Many files end in empty rows with formatting.
@@ -103,7 +103,7 @@ def _hidden_rows(hidden: list[int], answers: RosterAnswers) -> Finding:
     done = {"take": Phrase(", included"), "leave": Phrase(", left out")}.get(
         answers.hidden_rows or "", ""
     )
-    return Finding(
+    return to_answer(
         "hidden_rows",
         len(hidden),
         Phrase(
@@ -111,13 +111,10 @@ def _hidden_rows(hidden: list[int], answers: RosterAnswers) -> Finding:
             count=Count(len(hidden)),
             done=done,
         ),
-        tuple(Phrase("line %(number)s", number=number) for number in hidden),
-        ()
-        if answers.hidden_rows
-        else (
-            Choice("hidden_rows", "leave", Phrase("skip these rows")),
-            Choice("hidden_rows", "take", Phrase("these people come too")),
-        ),
+        [Phrase("line %(number)s", number=number) for number in hidden],
+        answers.hidden_rows,
+        leave=Phrase("skip these rows"),
+        take=Phrase("these people come too"),
     )
 
 
