@@ -5,7 +5,7 @@ from collections import Counter
 
 from prometheus_client import CollectorRegistry, Histogram
 
-from server.core.ledger import scan_counts
+from server.core.ledger import entries
 from server.storage.connection import Connection
 
 # Buckets for the seconds until a batch was on disk.
@@ -30,12 +30,12 @@ class Measures:
 
     def begin(self, db: Connection) -> None:
         with self._lock:
-            self._counted = scan_counts.newest_scan(db)
+            self._counted = entries.newest_number(db)
 
     def scans(self, db: Connection) -> dict[tuple[str, str], int]:
         with self._lock:
             if self._counted is None:
-                self._counted = scan_counts.newest_scan(db)
-            fresh, self._counted = scan_counts.scans_since(db, self._counted)
+                self._counted = entries.newest_number(db)
+            fresh, self._counted = entries.scans_since(db, self._counted)
             self._scans.update(fresh)
             return dict(self._scans)

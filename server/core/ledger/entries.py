@@ -167,6 +167,17 @@ def newest_number(db: Connection) -> int:
     return int(number)
 
 
+def scans_since(db: Connection, number: int) -> tuple[dict[tuple[str, str], int], int]:
+    """Count scans after `number`, by decision and reason, and return the newest number."""
+    rows = db.execute(
+        "SELECT decision, COALESCE(reason, '') AS reason, COUNT(*) AS count,"
+        " MAX(number) AS newest FROM scan WHERE number > ? GROUP BY 1, 2",
+        (number,),
+    ).fetchall()
+    newest = max((row["newest"] for row in rows), default=number)
+    return {(row["decision"], row["reason"]): row["count"] for row in rows}, newest
+
+
 def kiosks(db: Connection) -> list[str]:
     rows = db.execute("SELECT DISTINCT kiosk FROM kiosk ORDER BY kiosk")
     return [row[0] for row in rows.fetchall()]
