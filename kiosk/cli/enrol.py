@@ -147,7 +147,7 @@ def _plain(error: TransportError) -> str:
 def _check(code: EnrolmentCode, key: PrivateKey, answer: wire.EnrolAnswer) -> KioskIdentity:
     try:
         identity = make_identity(
-            (code.host, code.port), code.spki_sha256, answer.root_key, answer.identity
+            code.host, code.port, code.spki_sha256, answer.root_key, answer.identity
         )
     except ValueError:
         raise EnrolError("The server's answer is not signed by its event. Tell an admin.") from None

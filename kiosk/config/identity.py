@@ -54,7 +54,8 @@ class KioskIdentity:
 
 
 def make_identity(
-    address: tuple[str, int],
+    host: str,
+    port: int,
     spki_sha256: bytes,
     root_key: bytes,
     signed: bytes,
@@ -63,7 +64,7 @@ def make_identity(
     """Raises ValueError if the root key has not signed the identity."""
     root = PublicKey(root_key)
     identity = open_identity(root, signed)
-    return KioskIdentity(*address, spki_sha256, root, signed, identity, server_key_number)
+    return KioskIdentity(host, port, spki_sha256, root, signed, identity, server_key_number)
 
 
 def load_identity(directory: Path) -> KioskIdentity:
@@ -73,13 +74,7 @@ def load_identity(directory: Path) -> KioskIdentity:
         raise NotEnrolledError(directory)
     try:
         file = msgspec.json.decode(read_small(path), type=_IdentityFile)
-        return make_identity(
-            (file.host, file.port),
-            file.spki_sha256,
-            file.root_key,
-            file.identity,
-            file.server_key_number,
-        )
+        return make_identity(*msgspec.structs.astuple(file))
     except ValueError as error:
         raise ConfigError(
             f"{path} is damaged ({error}). Enrol this kiosk again "

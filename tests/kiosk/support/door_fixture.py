@@ -212,5 +212,5 @@ def enrolled(directory: Path, *, port: int = 1, pin: bytes = bytes(32)) -> Path:
     address = ("127.0.0.1", port)
     save_key(directory, KIOSK_KEY)
     Journal(directory / "journal.db", KIOSK, GENERATION, KIOSK_KEY).close()
-    save_identity(directory, make_identity(address, pin, ROOT.public.raw, signed_identity()))
+    save_identity(directory, make_identity(*address, pin, ROOT.public.raw, signed_identity()))
     return directory

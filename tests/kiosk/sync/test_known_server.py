@@ -50,7 +50,7 @@ def identity_for(server: FakeServer, number: int = 0) -> KioskIdentity:
     """A kiosk that pinned the server's earlier key."""
     identity = Identity(EVENT_ID, KIOSK, GENERATION, KIOSK_KEY.public.raw, 0)
     signed = sign_identity(ROOT, identity)
-    return make_identity((server.host, server.port), OLD_KEY, ROOT.public.raw, signed, number)
+    return make_identity(server.host, server.port, OLD_KEY, ROOT.public.raw, signed, number)
 
 
 def ask(server: KnownServer) -> wire.NamesPage:

@@ -90,7 +90,7 @@ class Sites:
     def identity(self) -> KioskIdentity:
         fresh = Identity(EVENT_ID, KIOSK, GENERATION, KIOSK_KEY.public.raw, 0)
         here = (self.a.host, self.a.port)
-        return make_identity(here, self.pin, ROOT.public.raw, sign_identity(ROOT, fresh))
+        return make_identity(*here, self.pin, ROOT.public.raw, sign_identity(ROOT, fresh))
 
     def listed(self, *servers: FakeServer, number: int = 1, root: PrivateKey = ROOT) -> bytes:
         addresses = tuple(self.address(server) for server in servers)

@@ -150,7 +150,7 @@ class ManyServers:
         root = self.event.root_key.public
         save_identity(
             directory,
-            make_identity(address, self.event.spki_sha256, root.raw, signed),
+            make_identity(*address, self.event.spki_sha256, root.raw, signed),
         )
         save_key(directory, key)
         Journal(
