@@ -12,8 +12,6 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from anyascii import anyascii
-
 from badges.printing import alphabets
 
 # Surnames whose characters are read otherwise than in most other words. Syllables have spaces.
@@ -67,13 +65,6 @@ def latin_name(given: str, family: str, language: str = "", country: str = "") -
     cyrillic = alphabets.cyrillic_language(whole, tag, country.upper())
     parts = [_word_by_word(part, tag, cyrillic) for part in ordered if part.strip()]
     return " ".join(parts) if all(parts) else ""
-
-
-def letter_by_letter(text: str) -> str:
-    """Transliterate a text in any script by letters, for searches. The spelling need
-    not be usual.
-    """
-    return anyascii(text)
 
 
 def syllables(given: str, family: str) -> tuple[list[str], list[str]]:

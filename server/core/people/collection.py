@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+from anyascii import anyascii
+
 from badges.i18n import N_, Spoken
-from badges.printing.latin import latin_name, letter_by_letter
+from badges.printing.latin import latin_name
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.people.folding import folded
@@ -84,7 +86,7 @@ def named_between(first: str, last: str) -> Callable[[str, str], bool]:
 
     def check(given: str, family: str) -> bool:
         name = family or given
-        text = folded(latin_name("", name) or letter_by_letter(name))
+        text = folded(latin_name("", name) or anyascii(name))
         return text[: len(begins)] >= begins and text[: len(ends)] <= ends
 
     return check

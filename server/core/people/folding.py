@@ -6,7 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from badges.printing.latin import latin_name, letter_by_letter, syllables
+from anyascii import anyascii
+
+from badges.printing.latin import latin_name, syllables
 
 SEARCH_CHARS_MAX = 100
 WORDS_MAX = 12  # Further words of a search are ignored.
@@ -142,7 +144,7 @@ def name_forms(given: str, family: str, latin: str) -> tuple[list[str], list[str
     elif not plain.isascii():
         lines.append(folded(latin_name(given, family)).split())
         # A soft sign is no end of a word: Koval'skaya.
-        lines.append(folded(letter_by_letter(f"{family} {given}").replace("'", "")).split())
+        lines.append(folded(anyascii(f"{family} {given}").replace("'", "")).split())
         spelt_out = plain.translate(_SPELT_OUT)
         lines.append(folded(spelt_out).split() if spelt_out != plain else [])
         sounds = [syllables("", word)[0] for word in own]

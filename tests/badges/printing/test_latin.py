@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from badges.printing.latin import latin_name, letter_by_letter
+from badges.printing.latin import latin_name
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,6 @@ def test_cyrillic_as_the_country_has_it(given, family, language, country, latin)
 )
 def test_no_proposal(given, family):
     assert latin_name(given, family) == ""
-
-
-def test_a_search_finds_spellings_that_no_card_shows():
-    assert letter_by_letter("ปรียา") == "priya"
 
 
 @pytest.mark.parametrize(
