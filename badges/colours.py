@@ -56,15 +56,13 @@ class Alike:
     distance: float
 
 
-def alike(colours: Mapping[int, str], least: float = LEAST) -> list[Alike]:
-    """The pairs of colours (#rrggbb) closer than `least` for any kind of colour vision,
-    each once.
-    """
+def alike(colours: Mapping[int, str]) -> list[Alike]:
+    """The pairs of colours (#rrggbb) closer than LEAST for any kind of colour vision."""
     seen = {key: _seen(colour) for key, colour in colours.items()}
     pairs = []
     for first, second in combinations(sorted(colours), 2):
         eyes, nearest = _nearest(seen[first], seen[second])
-        if nearest < least:
+        if nearest < LEAST:
             pairs.append(Alike(first, second, eyes, nearest))
     return pairs
 

@@ -83,18 +83,16 @@ def as_it_is(kiosk: str | None, body: str) -> str:
     return body
 
 
-def changes_after(
-    db: Connection, after: int, limit: int = MISSED_MAX, sign: Sign = as_it_is
-) -> list[FeedItem]:
+def changes_after(db: Connection, after: int, sign: Sign = as_it_is) -> list[FeedItem]:
     """Return the changes after the position `after`, oldest first. Raises CursorGoneError if there
     are too many or some were deleted.
     """
     (oldest, newest) = db.execute(
         "SELECT COALESCE(MIN(cursor), 1), COALESCE(MAX(cursor), 0) FROM change"
     ).fetchone()
-    if after > newest or after < oldest - 1 or newest - after > limit:
+    if after > newest or after < oldest - 1 or newest - after > MISSED_MAX:
         raise CursorGoneError
-    return read_changes(db, after, limit, sign)
+    return read_changes(db, after, MISSED_MAX, sign)
 
 
 def trim(db: Connection, keep: int = KEEP_CHANGES) -> None:

@@ -131,17 +131,17 @@ def runs(minutes: Sequence[int]) -> list[tuple[int, int]]:
     return unbroken
 
 
-def door_hours(db: Connection, now: int, minutes: int = 60) -> dict[int, Sequence[int]]:
-    """Return each door's number of scans in each of the last `minutes`, oldest first."""
-    first = now // MINUTE_MS - minutes + 1
+def door_hours(db: Connection, now: int) -> dict[int, Sequence[int]]:
+    """Return each door's number of scans in each minute of the last hour, oldest first."""
+    first = now // MINUTE_MS - 59
     scans: dict[int, list[int]] = {}
     for row in db.execute(
         "SELECT door_id, minute, SUM(entered + gone + denied) AS scans FROM door_minute"
         " WHERE minute >= ? GROUP BY door_id, minute",
         (first,),
     ):
-        if row["minute"] - first < minutes:
-            counts = scans.setdefault(row["door_id"], [0] * minutes)
+        if row["minute"] - first < 60:
+            counts = scans.setdefault(row["door_id"], [0] * 60)
             counts[row["minute"] - first] = row["scans"]
     return dict(scans)
 

@@ -421,11 +421,9 @@ def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.Pl
     )
 
 
-def orders_for(
-    db: Connection, kiosk: KioskKey, now: int, pools: Pools | None = None
-) -> list[wire.PlaceOrder]:
+def orders_for(db: Connection, kiosk: KioskKey, now: int) -> list[wire.PlaceOrder]:
     """Return the kiosk's orders for all its pools: totals of granted places, without recalls."""
-    return orders_in(Pools(db) if pools is None else pools, accounts_of(db, kiosk), kiosk, now)
+    return orders_in(Pools(db), accounts_of(db, kiosk), kiosk, now)
 
 
 def orders_in(

@@ -176,15 +176,15 @@ def day_of(calendar: Calendar, at: int) -> int:
     return place + (at - starts[place]) // DAY_MS if place == len(starts) - 1 else place
 
 
-def arrivals(db: Connection, user_id: int, *, limit: int, offset: int = 0) -> list[Arrival]:
+def arrivals(db: Connection, user_id: int, *, limit: int) -> list[Arrival]:
     rows = db.execute(
         "SELECT v.arrival_id, v.serial, n.seen_at, s.scanned_at - COALESCE(s.skew_ms, 0) AS at,"
         " a.given_name, a.family_name, a.organisation, h.names AS hall, d.names AS door"
         " FROM arrival_notice n JOIN arrival v ON v.arrival_id = n.arrival_id"
         " JOIN scan s ON s.number = v.number JOIN attendee a ON a.serial = v.serial"
         " JOIN hall h ON h.hall_id = s.hall_id JOIN door d ON d.door_id = s.door_id"
-        " WHERE n.user_id = ? ORDER BY n.arrival_id DESC LIMIT ? OFFSET ?",
-        (user_id, limit, offset),
+        " WHERE n.user_id = ? ORDER BY n.arrival_id DESC LIMIT ?",
+        (user_id, limit),
     )
     return [
         Arrival(

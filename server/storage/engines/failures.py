@@ -3,7 +3,6 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 
 from server.storage.disk import AwayError, DiskError
 from server.storage.errors import LostError, cause, is_busy, is_unexplained
@@ -14,8 +13,7 @@ KEPT_S = 60.0
 class Failures:
     """Times of failed writes within KEPT_S, and the cause of the last. Thread-safe."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
+    def __init__(self) -> None:
         # The lock guards the fields below.
         self._lock = threading.Lock()
         self._times: deque[float] = deque(maxlen=1_000)
@@ -27,11 +25,11 @@ class Failures:
         if not (away or is_unexplained(error) or is_busy(error)):
             return
         with self._lock:
-            self._times.append(self._monotonic())
+            self._times.append(time.monotonic())
             self._cause = cause(error)
 
     def within(self, seconds: float = KEPT_S) -> int:
-        since = self._monotonic() - seconds
+        since = time.monotonic() - seconds
         with self._lock:
             return sum(at >= since for at in self._times)
 
