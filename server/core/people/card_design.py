@@ -40,7 +40,6 @@ TEMPLATE_BYTES_MAX = 1_000_000
 PHOTO_BYTES_MAX = 20_000_000
 _PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _ITEM_KEYS = {"at", "zh", "en", "place"}
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 class DesignError(EventError):
@@ -268,14 +267,13 @@ def _read_text(path: Path, bytes_max: int) -> str:
 def dates_texts(settings: EventSettings) -> tuple[str, str]:
     first = settings.first_day
     last = first + timedelta(days=settings.days - 1)
-    month, last_month = _MONTHS[first.month - 1], _MONTHS[last.month - 1]
     if first == last:
-        english, chinese = f"{first.day} {month}", f"{first.month}月{first.day}日"
+        english, chinese = f"{first.day} {first:%b}", f"{first.month}月{first.day}日"
     elif (first.year, first.month) == (last.year, last.month):
-        english = f"{first.day}–{last.day} {month}"
+        english = f"{first.day}–{last.day} {first:%b}"
         chinese = f"{first.month}月{first.day}–{last.day}日"
     else:
-        english = f"{first.day} {month} – {last.day} {last_month}"
+        english = f"{first.day} {first:%b} – {last.day} {last:%b}"
         chinese = f"{first.month}月{first.day}日–{last.month}月{last.day}日"
     return f"{last.year}年{chinese}", f"{english} {last.year}"
 
