@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -236,26 +236,20 @@ class Transport:
         """Send a message and return the answer. Raises TransportError."""
         body = wire.encode(message)
         with self._posting:
-            return self._anywhere(
-                lambda server: self._decode(
-                    self._again(server, "POST", target, body, self._post_once), kind
-                )
-            )
+            return self._ask(lambda server: self._post_once(server, target, body), kind)
 
     def get(self, target: str, kind: type[Answer]) -> Answer:
         """Request a message, on a separate connection. Raises TransportError."""
 
-        def once(server: Server, method: str, target: str, body: bytes) -> bytes:
-            connection = self._connection(server, self._answer_s)
-            try:
-                response = self._send(connection, method, target, body)
+        def once(server: Server) -> bytes:
+            with closing(self._connection(server, self._answer_s)) as connection:
+                response = self._send(connection, "GET", target, b"")
                 return _checked(response.status, _read(response))
-            finally:
-                connection.close()
 
-        return self._anywhere(
-            lambda server: self._decode(self._again(server, "GET", target, b"", once), kind)
-        )
+        return self._ask(once, kind)
+
+    def _ask(self, once: Callable[[Server], bytes], kind: type[Answer]) -> Answer:
+        return self._anywhere(lambda server: self._decode(self._again(server, once), kind))
 
     @contextmanager
     def stream(self, target: str, silence_s: float = SILENCE_S) -> Iterator["Lines"]:
@@ -307,7 +301,7 @@ class Transport:
                     raise
                 time.sleep(random.uniform(0, APART_S))
 
-    def _again(self, server: Server, method: str, target: str, body: bytes, once: "Once") -> bytes:
+    def _again(self, server: Server, once: Callable[[Server], bytes]) -> bytes:
         """Retry the request with a higher counter.
 
         The counter is too low if another thread's request overtook this one, or if this disk is
@@ -316,7 +310,7 @@ class Transport:
         for tries_left in reversed(range(REPLAY_TRIES)):
             try:
                 with self._telling(server):
-                    return once(server, method, target, body)
+                    return once(server)
             except TransportError as error:
                 if error.code != "replayed" or not tries_left:
                     raise
@@ -324,24 +318,24 @@ class Transport:
                     self._signer.overtaken(error.counter)
         raise AssertionError
 
-    def _post_once(self, server: Server, method: str, target: str, body: bytes) -> bytes:
+    def _post_once(self, server: Server, target: str, body: bytes) -> bytes:
         if self._kept is not None and self._kept.server is not server:
             self._drop()
         reused = self._kept is not None
         try:
-            return self._post_kept(server, method, target, body)
+            return self._post_kept(server, target, body)
         except (http.client.HTTPException, OSError) as error:
             # Servers drop idle connections. Posting again is safe, because duplicates do no harm.
             if not reused or self._aborted or isinstance(error, TimeoutError):
                 raise
-            return self._post_kept(server, method, target, body)
+            return self._post_kept(server, target, body)
 
-    def _post_kept(self, server: Server, method: str, target: str, body: bytes) -> bytes:
+    def _post_kept(self, server: Server, target: str, body: bytes) -> bytes:
         if self._kept is None:
             self._kept = self._connection(server, self._answer_s)
         kept, done = self._kept, False
         try:
-            response = self._send(kept, method, target, body)
+            response = self._send(kept, "POST", target, body)
             answer = _read(response)
             done = not response.will_close
         finally:
@@ -394,9 +388,6 @@ class Transport:
             raise TransportError("malformed_answer", text) from None
 
 
-Once = Callable[[Server, str, str, bytes], bytes]
-
-
 class Lines:
     """Reads the lines of a stream. `close` from another thread ends it."""
 
@@ -427,14 +418,12 @@ class Lines:
 
 def answers(server: Server, target: str, answer_s: float) -> bool:
     """Whether a server answers an unsigned request with status 200."""
-    connection = PinnedConnection(server, answer_s)
     try:
-        connection.request("GET", target)
-        return connection.getresponse().status == 200
+        with closing(PinnedConnection(server, answer_s)) as connection:
+            connection.request("GET", target)
+            return connection.getresponse().status == 200
     except (TransportError, OSError, http.client.HTTPException):
         return False
-    finally:
-        connection.close()
 
 
 def _shut(connected: socket.socket) -> None:
