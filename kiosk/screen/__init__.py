@@ -24,7 +24,7 @@ from kiosk.screen.board import Board
 from kiosk.screen.entrance import Entrance
 from kiosk.screen.feed import Feeds
 from kiosk.screen.languages import add_languages
-from kiosk.screen.pages import BODY_BYTES_MAX, Screen, blueprint
+from kiosk.screen.pages import BODY_BYTES_MAX, Screen, SharedPicture, blueprint
 from kiosk.supervisor.supervision import Supervision
 
 LOOPBACK = "127.0.0.1"
@@ -62,12 +62,11 @@ def create_screen(
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     app.extensions["screen"] = Screen(
         board=board,
-        preview=preview,
         token=secrets.token_urlsafe(32),
         entrance=entrance or Entrance(),
         feeds=Feeds(on_ended=board.wake),
         answer_s=answer_s,
-        picture_s=picture_s,
+        picture=SharedPicture(preview, picture_s),
         now=now or now_ms,
     )
     app.register_blueprint(blueprint)

@@ -3,10 +3,8 @@
 It changes nothing. A short script fetches the picture and the facts repeatedly.
 """
 
-import threading
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request
@@ -15,10 +13,11 @@ from kiosk.camera.controls import Hint
 from kiosk.camera.report import CameraReport
 from kiosk.screen.camera_texts import CAMERA
 from kiosk.screen.languages import attributes_of, is_known, page_languages
+from kiosk.screen.pages import SharedPicture
 from kiosk.texts.catalogue import translated
 from kiosk.texts.messages import in_language
 
-PICTURE_S = 0.1  # at most ten pictures a second, for all tabs together
+PICTURE_S = 0.1  # at most ten pictures a second
 EXTENSION = "camera_page"
 
 blueprint = Blueprint("camera_page", __name__)
@@ -30,23 +29,12 @@ class CameraEye(Protocol):
     def report(self) -> CameraReport: ...
 
 
-@dataclass
+@dataclass(frozen=True)
 class CameraPage:
-    """The camera of this door (None without one) and its newest picture, shared by all tabs."""
+    """The camera of this door (None without one) and its newest picture."""
 
     eye: CameraEye | None
-    _picture: bytes | None = None
-    _taken_at: float = float("-inf")  # monotonic seconds
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def picture(self) -> bytes | None:
-        if self.eye is None:
-            return None
-        with self._lock:
-            if time.monotonic() - self._taken_at >= PICTURE_S:
-                self._picture = self.eye.test_picture()
-                self._taken_at = time.monotonic()
-            return self._picture
+    picture: SharedPicture
 
 
 @dataclass(frozen=True)
@@ -68,7 +56,8 @@ class Asked:
 
 def add_camera_page(app: Flask, eye: CameraEye | None) -> None:
     """Serve /camera too, in the languages of the kiosk's page."""
-    app.extensions[EXTENSION] = CameraPage(eye)
+    take = (lambda: None) if eye is None else eye.test_picture
+    app.extensions[EXTENSION] = CameraPage(eye, SharedPicture(take, PICTURE_S))
     app.register_blueprint(blueprint)
 
 
@@ -94,10 +83,7 @@ def facts() -> str:
 
 @blueprint.get("/camera/picture.jpg")
 def picture() -> Response:
-    jpeg = _own().picture()
-    if jpeg is None:
-        return Response(status=204)
-    return Response(jpeg, mimetype="image/jpeg")
+    return _own().picture.answer()
 
 
 def _language() -> str:

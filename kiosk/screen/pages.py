@@ -11,7 +11,7 @@ import ipaddress
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
@@ -76,29 +76,38 @@ class Turned(Struct, frozen=True, forbid_unknown_fields=True):
 @dataclass
 class Screen:
     board: Board
-    preview: Callable[[], bytes | None]
     token: str  # new at each start
     entrance: Entrance
     feeds: Feeds
     now: Callable[[], int]
     answer_s: float  # how long an answer stays, unless another follows
-    picture_s: float  # shortest time between two camera pictures, for all tabs together
-    _picture: bytes | None = None
-    _taken_at: float = float("-inf")  # monotonic seconds
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    picture: "SharedPicture"
 
     @property
     def page(self) -> str:
         """A public name of this run. A page of an earlier run sees that it differs, and reloads."""
         return self.token[:8]
 
-    def picture(self) -> bytes | None:
-        """The camera's picture, new at most every `picture_s`."""
+
+class SharedPicture:
+    """A camera's picture for all tabs together, new at most every `period_s`."""
+
+    def __init__(self, take: Callable[[], bytes | None], period_s: float) -> None:
+        """`take` returns the newest picture as JPEG, or None."""
+        self.period_s = period_s
+        self._take = take
+        self._lock = threading.Lock()
+        self._jpeg: bytes | None = None
+        self._taken_at = float("-inf")  # monotonic seconds
+
+    def answer(self) -> Response:
+        """The picture; status 204 if there is none."""
         with self._lock:
-            if time.monotonic() - self._taken_at >= self.picture_s:
-                self._picture = self.preview()
+            if time.monotonic() - self._taken_at >= self.period_s:
+                self._jpeg = self._take()
                 self._taken_at = time.monotonic()
-            return self._picture
+            jpeg = self._jpeg
+        return Response(status=204) if jpeg is None else Response(jpeg, mimetype="image/jpeg")
 
 
 def screen() -> Screen:
@@ -145,7 +154,7 @@ def page() -> str:
         token=screen().token,
         page=screen().page,
         answer_ms=round(screen().answer_s * 1000),
-        picture_ms=round(screen().picture_s * 1000) + LATER_MS,
+        picture_ms=round(screen().picture.period_s * 1000) + LATER_MS,
         languages=page_words(),
     )
 
@@ -173,10 +182,7 @@ def feed() -> Response:
 @blueprint.get("/picture.jpg")
 def picture() -> Response:
     """The camera's newest picture; status 204 if there is none."""
-    jpeg = screen().picture()
-    if jpeg is None:
-        return Response(status=204)
-    return Response(jpeg, mimetype="image/jpeg")
+    return screen().picture.answer()
 
 
 @blueprint.post("/text")
