@@ -8,7 +8,8 @@ from badges.credential.credential import Credential
 from badges.wire.wire import CategoryFacts, HolderName
 from kiosk.door.programme import Speaks, speaks_here
 from kiosk.replica.door_context import DoorContext, text_in
-from kiosk.texts.catalogue import answer_words, each
+from kiosk.texts import catalogue
+from kiosk.texts.catalogue import each
 
 # Reasons that make the holder's identity doubtful, or that are no occasion for a greeting.
 _DOUBTFUL = frozenset(
@@ -106,7 +107,7 @@ def explain_in(
         decision,
         scan.direction,
         language=language,
-        words=answer_words(language),
+        words=catalogue.ANSWERS.get(language),
         time_zone=context.time_zone,
         at=scan.scanned_at,
         categories={code: text_in(c.names, language) for code, c in context.categories.items()},

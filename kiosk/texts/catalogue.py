@@ -4,7 +4,6 @@ The code has the English texts, marked by `N_`. Other languages are in
 `kiosk/screen/translations`, `badges/translations`, and added directories.
 """
 
-import gettext
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -26,10 +25,6 @@ def add(directory: Path) -> None:
     """Add a directory of languages. Raises CatalogueError."""
     CATALOGUES.add(directory)
     ANSWERS.add(directory)
-
-
-def answer_words(language: Language) -> gettext.NullTranslations:
-    return ANSWERS.get(language)
 
 
 def say(language: Language, text: str, **fields: object) -> str:

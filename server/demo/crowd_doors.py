@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from server.console import progress, wall_clock
+from server.console import BY, progress, wall_clock
 from server.core.event.directory import Event
 from server.core.kiosks import registry
 from server.demo.crowd import Crowd, Guest, OpenHall, guests, open_halls
@@ -27,7 +27,6 @@ OPEN_S = 240.0
 REPORT_S = 60.0
 # The first door does not reach the server in these seconds, and continues without it.
 SILENT_S = (90.0, 240.0)
-_BY = "command-line"
 
 
 @dataclass
@@ -113,7 +112,7 @@ class CrowdStage:
         address = (settings.public_host, settings.port) if link is None else link.address
         return self._database.write(
             lambda db: registry.add_kiosk(
-                db, self._event, door.kiosk, door.door, address=address, by=_BY, now=wall_clock(),
+                db, self._event, door.kiosk, door.door, address=address, by=BY, now=wall_clock(),
                 random=os.urandom,
             )
         ).text()  # fmt: skip
@@ -141,7 +140,7 @@ class CrowdStage:
                 self._database.write(partial(self._confirm_kiosk, door.kiosk))
 
     def _confirm_kiosk(self, kiosk: str, db: Connection) -> None:
-        registry.confirm(db, self._event, kiosk, by=_BY, now=wall_clock())
+        registry.confirm(db, self._event, kiosk, by=BY, now=wall_clock())
 
     def _order(self, **order: Any) -> None:
         self._child.write(json.dumps(order))

@@ -14,7 +14,7 @@ import click
 
 from badges.roster.reader import read_roster
 from server.app.new_event import init_event
-from server.console import wall_clock
+from server.console import BY, wall_clock
 from server.core.event.directory import Event
 from server.core.people import issuing
 from server.demo.film.film import Shown, film_seconds, make_films
@@ -46,7 +46,6 @@ RULES: Mapping[str, HallRule] = {
 LATE_S = 25.0
 # After a server was killed, doors hear of each other through the other one by then.
 GOES_ON_MS = 4_000
-_BY = "command-line"
 
 
 def prepare(
@@ -72,11 +71,11 @@ def prepare(
     with Database(event.database_path) as database:
         database.write(
             lambda db: roster_import.import_roster(
-                db, people, skip_bad=False, by=_BY, now=now, random=os.urandom
+                db, people, skip_bad=False, by=BY, now=now, random=os.urandom
             )
         )
-        database.write(lambda db: venue_import.import_venue(db, halls, by=_BY, now=now))
-        database.write(lambda db: issuing.issue_missing(db, event, now=now, by=_BY))
+        database.write(lambda db: venue_import.import_venue(db, halls, by=BY, now=now))
+        database.write(lambda db: issuing.issue_missing(db, event, now=now, by=BY))
         script = database.write(lambda db: make_script(db, event, forum, os.urandom, now))
     return event, password, script
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from badges.wire.servers import ServerAddress, preferred
-from server.console import wall_clock
+from server.console import BY, wall_clock
 from server.core.event.directory import Event
 from server.core.kiosks import addresses, registry
 from server.core.ledger import entries
@@ -28,7 +28,6 @@ from server.storage.database import Database
 START_S = 40.0
 ENROL_S = 40.0
 LEDGER_S = 20.0
-_BY = "command-line"
 
 
 @dataclass
@@ -78,7 +77,7 @@ class Stage:
         if more:
             listed = [ServerAddress(self._host, port) for port in ports]
             self._database.write(
-                lambda db: addresses.set_servers(db, self._event, listed, by=_BY, now=wall_clock())
+                lambda db: addresses.set_servers(db, self._event, listed, by=BY, now=wall_clock())
             )
         for port in more:
             shutil.copytree(self._event.path, self._directory(port))
@@ -118,7 +117,7 @@ class Stage:
                 kiosk.name,
                 kiosk.door,
                 address=kiosk.link.address,
-                by=_BY,
+                by=BY,
                 now=wall_clock(),
                 random=os.urandom,
             )
@@ -129,7 +128,7 @@ class Stage:
         if not wait_until(lambda: words in child.log(), ENROL_S):
             raise child.failed("does not show the six words that the server shows")
         self._database.write(
-            lambda db: registry.confirm(db, self._event, kiosk.name, by=_BY, now=wall_clock())
+            lambda db: registry.confirm(db, self._event, kiosk.name, by=BY, now=wall_clock())
         )
         if child.wait(ENROL_S) != 0:
             raise child.failed("could not enrol")

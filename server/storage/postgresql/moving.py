@@ -20,6 +20,7 @@ from server.storage.durable_files import sync, sync_directory
 from server.storage.postgresql import catalogue
 from server.storage.postgresql.address import address_of, keep_address, read_address
 from server.storage.postgresql.translation.text_search import INDEXES
+from server.storage.tables import columns_of as named_columns
 
 BLOCK = 2_000  # rows per statement
 # Prevents writes to the old file, if still open or restored.
@@ -83,12 +84,8 @@ def _needed(db: Connection) -> dict[str, set[str]]:
 
 def columns_of(db: Connection, table: str) -> list[str]:
     """Return a table's columns, with `rowid` if it has no primary key."""
-    if not isinstance(db, sqlite3.Connection):
-        numbered = table in catalogue.tables_with(db, "rowid")
-        return [*(["rowid"] if numbered else []), *catalogue.types_of(db, table)]
-    rows = db.execute(f'PRAGMA table_info("{table}")').fetchall()
-    keyed = any(row[5] for row in rows)
-    return [*([] if keyed else ["rowid"]), *(row[1] for row in rows)]
+    columns = named_columns(db, table)
+    return ["rowid", *columns] if key_of(db, table) == ["rowid"] else columns
 
 
 def key_of(db: Connection, table: str) -> list[str]:
