@@ -245,7 +245,7 @@ def _totals() -> dict[str, str]:
             if code in plans
         ],
         countries=[
-            (country_name(code, language) if code else _("no country given"), people)
+            (country_name(code, language) if code else _("country unknown"), people)
             for code, people in most[:COUNTRIES_SHOWN]
         ],
         more=len(most[COUNTRIES_SHOWN:]),

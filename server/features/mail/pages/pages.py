@@ -26,7 +26,7 @@ PEOPLE_HERE = 5_000  # With more people the plan is made in a worker process.
 WHO = {
     "due": N_("Everyone due"),
     "not_mailed": N_("Only people who never got one"),
-    "changed": N_("Only people whose badge or address has changed"),
+    "changed": N_("Only people whose badge or e-mail changed"),
 }
 STATES = {
     State.SENT: N_("Sent"),
