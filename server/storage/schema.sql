@@ -84,15 +84,18 @@ CREATE TABLE sign_on_account (
     PRIMARY KEY (issuer, subject)
 ) STRICT;
 
--- What each user last changed through pages: by whom and when, in words, from where in the feed on
--- doors have it, and what there was before and after, so that it can be undone.
+-- The last changes of each user through pages: by whom and when, in words, from where in the feed on
+-- doors have it, and what there was before and after, so that it can be undone. A dismissed one is
+-- not offered any more.
 CREATE TABLE page_edit (
-    made_by TEXT NOT NULL PRIMARY KEY,
+    edit_id INTEGER PRIMARY KEY,
+    made_by TEXT NOT NULL,
     made_at INTEGER NOT NULL,
     what TEXT NOT NULL,
     cursor INTEGER,
     hall_id INTEGER,
-    things TEXT
+    things TEXT,
+    dismissed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- `query` has the words of an address, for the page of entries or of acts.

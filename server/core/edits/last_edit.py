@@ -1,5 +1,5 @@
-"""Stores each user's last change through pages, for undo. Undo fails if a colleague has changed the
-record since.
+"""Stores each user's last changes through pages, for undo, the newest first. Undo fails if a
+colleague has changed the record since.
 """
 
 import hashlib
@@ -19,6 +19,8 @@ from server.core.entry_log.act_changes import Change
 from server.core.feed import changes
 from server.storage.connection import Connection
 
+EDITS_MAX = 20  # kept for each user
+
 
 class EditError(Spoken, ValueError):
     pass
@@ -33,6 +35,7 @@ class Note:
 
 @dataclass(frozen=True)
 class LastEdit:
+    number: int
     by: str
     at: int
     what: str
@@ -42,7 +45,8 @@ class LastEdit:
 
     @property
     def mark(self) -> str:
-        return hashlib.sha256(f"{self.at} {self.cursor} {self.what}".encode()).hexdigest()[:16]
+        text = f"{self.number} {self.at} {self.cursor} {self.what}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def mark_of(values: Mapping[str, Any] | None) -> str:
@@ -86,20 +90,43 @@ def keep_words(
 
 
 def last_edit(db: Connection, by: str) -> LastEdit | None:
-    row = db.execute("SELECT * FROM page_edit WHERE made_by = ?", (by,)).fetchone()
-    if row is None:
-        return None
-    changed = tuple(Change(**values) for values in json.loads(row["things"] or "[]"))
-    text = restored(row["what"])
-    return LastEdit(by, row["made_at"], text, row["cursor"], row["hall_id"], changed)
+    """Return the user's newest change, unless the user has dismissed it."""
+    return next(_edits(db, by), None)
+
+
+def next_undo(db: Connection, by: str) -> LastEdit | None:
+    """Return the user's newest change that can be undone. Dismissed ones can't."""
+    return next((edit for edit in _edits(db, by) if edit.changes), None)
+
+
+def dismiss(db: Connection, by: str) -> None:
+    """Offer the user's changes no more."""
+    db.execute("UPDATE page_edit SET dismissed = 1 WHERE made_by = ?", (by,))
+
+
+def forget(db: Connection, edit: LastEdit) -> None:
+    """Delete an undone change, so that the one before it can be undone."""
+    db.execute("DELETE FROM page_edit WHERE edit_id = ?", (edit.number,))
+
+
+def _edits(db: Connection, by: str) -> Iterator[LastEdit]:
+    rows = db.execute(
+        "SELECT * FROM page_edit WHERE made_by = ? AND dismissed = 0 ORDER BY edit_id DESC", (by,)
+    ).fetchall()
+    for row in rows:
+        changed = tuple(Change(**values) for values in json.loads(row["things"] or "[]"))
+        text = restored(row["what"])
+        yield LastEdit(
+            row["edit_id"], by, row["made_at"], text, row["cursor"], row["hall_id"], changed
+        )
 
 
 def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
-    """Return the user's last change, if it has the hash `mark` and its records are unchanged
-    since. Raises EditError.
+    """Return the user's newest change that can be undone, if it has the hash `mark` and its
+    records are unchanged since. Raises EditError.
     """
-    edit = last_edit(db, by)
-    if edit is None or not edit.changes or edit.mark != mark:
+    edit = next_undo(db, by)
+    if edit is None or edit.mark != mark:
         raise EditError(N_("Nothing was undone: this is not your last change any more."))
     for change in edit.changes:
         if values_of(db, Thing(change.kind, change.key), zone) != change.after:
@@ -122,10 +149,13 @@ def _keep(
         hall_id = _only_hall(db, since)
     db.execute(
         "INSERT INTO page_edit (made_by, made_at, what, cursor, hall_id, things)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (made_by) DO UPDATE SET made_at = excluded.made_at,"
-        " what = excluded.what, cursor = excluded.cursor, hall_id = excluded.hall_id,"
-        " things = excluded.things",
+        " VALUES (?, ?, ?, ?, ?, ?)",
         (by, now, stored(description), _newest(db, since, hall_id), hall_id, text),
+    )
+    db.execute(
+        "DELETE FROM page_edit WHERE made_by = ? AND edit_id NOT IN (SELECT edit_id FROM page_edit"
+        " WHERE made_by = ? ORDER BY edit_id DESC LIMIT ?)",
+        (by, by, EDITS_MAX),
     )
 
 

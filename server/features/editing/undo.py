@@ -23,7 +23,8 @@ REASON = "mistake"
 
 
 def undo(db: Connection, settings: EventSettings, mark: str, *, by: str, now: int) -> LastEdit:
-    """Undo the last change of `by`, if it is still the page's, and return it.
+    """Undo the newest change of `by`, if it is still the page's, and return it. The change before
+    it is next.
 
     Raises EditError if the same things were changed since, or can't be restored, and VenueError if
     they no longer fit the venue.
@@ -41,6 +42,7 @@ def undo(db: Connection, settings: EventSettings, mark: str, *, by: str, now: in
     number = entry_log.act(db, by, Act.EDIT_UNDONE, {}, now)
     back = [replace(change, before=change.after, after=change.before) for change in edit.changes]
     act_changes.keep(db, [number], back)
+    last_edit.forget(db, edit)
     summary = Phrase("Undone: %(what)s", what=edit.what)
     last_edit.keep_words(db, summary, since, by=by, now=now, hall_id=edit.hall_id)
     return edit

@@ -178,7 +178,11 @@ TABLES: Mapping[str, Table] = {
     ),
     # Only the number of the badge is kept, so that doors refuse it.
     "unknown_holder": Table(pseudonymous="serial", none="highest_issue revoked_at", erasure=_OWN),
-    "page_edit": Table(personal="what things", none="made_by made_at cursor hall_id", erasure=_OWN),
+    "page_edit": Table(
+        personal="what things",
+        none="edit_id made_by made_at cursor hall_id dismissed",
+        erasure=_OWN,
+    ),
     # Contains badge numbers for the doors. The oldest rows go as new ones come.
     "change": Table(pseudonymous="body", none="cursor hall_id kiosk", erasure=_OWN),
     "outage": Table(none="outage_id kiosk generation since back_at first_seq last_seq"),

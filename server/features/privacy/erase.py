@@ -164,7 +164,7 @@ def _erase_lists(db: Connection, serial: int) -> None:
         (serial,),
     )
     for row in person.edits_of(db, serial):
-        db.execute("DELETE FROM page_edit WHERE made_by = ?", (row["made_by"],))
+        db.execute("DELETE FROM page_edit WHERE edit_id = ?", (row["edit_id"],))
     for row in person.changes_of(db, serial):
         db.execute(
             "DELETE FROM act_change WHERE number = ? AND place = ?", (row["number"], row["place"])

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from server.core.edits import last_edit, reach
@@ -29,6 +29,7 @@ class Banner:
     edit: LastEdit
     doors: list[reach.DoorReach]
     concerns_doors: bool
+    undo: LastEdit | None  # the change that can be undone, `edit` itself or an earlier one
 
     @property
     def missing(self) -> list[reach.DoorReach]:
@@ -51,6 +52,14 @@ def take_back() -> Response:
     return answer
 
 
+@blueprint.post("/dismiss")
+@auth.allow(*ROLES)
+def dismiss() -> Response:
+    by = auth.actor()
+    services().database.write(lambda db: last_edit.dismiss(db, by))
+    return redirect(_back(), 303)
+
+
 @blueprint.get("/reach")
 @auth.allow(*ROLES)
 def doors() -> str:
@@ -68,7 +77,10 @@ def banner() -> Banner | None:
     if edit is None or here.now() - edit.at > SHOWN_MS:
         return None
     doors_reached = [] if edit.cursor is None else reach.reach(db, edit.cursor, edit.hall_id)
-    return Banner(edit, doors_reached, edit.cursor is not None)
+    before = last_edit.next_undo(db, user.by)
+    if before is not None and here.now() - before.at > SHOWN_MS:
+        before = None
+    return Banner(edit, doors_reached, edit.cursor is not None, before)
 
 
 def _back() -> str:
