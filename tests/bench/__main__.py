@@ -22,7 +22,7 @@ from tests.bench import (
     slow,
     swarm,
 )
-from tests.bench.console import acts, board, desk, muster
+from tests.bench.console import acts, board, desk, desk_cases, muster
 from tests.bench.evidence import audit, forged, timeline
 from tests.bench.eyes import memory, photo_run
 from tests.bench.forum import entries, pages
@@ -63,6 +63,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "pages": pages.run,
     "cards": cards.run,
     "desk": desk.run,
+    "desk_cases": desk_cases.run,
     "photos": photo_run.run,
     "mutants": mutants.run,
 }

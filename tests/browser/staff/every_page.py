@@ -33,7 +33,7 @@ from tests.server.support.stores import load
 NO_PAGES = {
     "static", "admin.home", "admin.live.stream", "admin.arrivals.stream", "admin.muster.stream",
     "admin.awaited.part", "admin.edits.doors", "admin.entries.export", "admin.entries.receipt",
-    "admin.acts.export",
+    "admin.acts.export", "admin.attendee_list.download",
     "admin.kiosks.words", "admin.people.card", "admin.people.day_card",
     "admin.uploads.sample_file", "admin.sign_on.go", "admin.sign_on.back", "desk.home.find",
     "desk.home.part", "desk.pace.part", "desk.paper.card", "hall_screen.now",
@@ -45,7 +45,11 @@ NO_PAGES = {
 # The parts of pages among them.
 PARTS = {name for name in NO_PAGES if name.endswith((".part", ".halls"))}
 QUERIES = {
-    "admin.people.search": ("?q=keller", "?q=nobody"),
+    "admin.people.search": ("?q=keller", "?q=nobody", "?badge=to_collect&letters=x1-"),
+    "admin.attendee_list.show": tuple(
+        f"?do={action}&whole=yes" for action in ("issue", "print", "mail", "revoke", "box")
+    ),
+    "desk.person.new_badge": ("?reason=lost",),
     "admin.find.show": ("?q=main", "?q=nothing-like-this"),
     "admin.persons.choose": ("?other={other}",),
     "admin.guests.show": ("?q=keller",),
@@ -57,6 +61,8 @@ QUERIES = {
     "admin.entries.show": ("?decision=denied",),
     "admin.muster.printed": ("?all",),
 }
+# Pages that exist only with a query.
+ASKED = {"admin.attendee_list.show", "desk.person.new_badge"}
 # The viewer of a page if not an admin: the key of `Event.who`.
 WHO = {
     "phone": "stranger", "hall_screen": "stranger", "receipts": "stranger",
@@ -188,7 +194,8 @@ def addresses(filled: Filled) -> Iterator[tuple[str, Staff, str]]:
             assert not missing, f"{name}: say in every_page.py what {missing} are, or why not"
             built = rule.build({key: values[key] for key in rule.arguments})
             assert built is not None, name
-            for query in ("", *QUERIES.get(name, ())):
+            plain = () if name in ASKED else ("",)
+            for query in (*plain, *QUERIES.get(name, ())):
                 yield name, filled.who[who], built[1] + query.format(other=other)
 
 
