@@ -10,6 +10,8 @@ from typing import Protocol
 
 from kiosk.camera.camera import Camera, CameraStatus, Frame
 from kiosk.camera.motion import Looks
+from kiosk.camera.preview import preview_jpeg
+from kiosk.camera.quality import judge
 from kiosk.camera.report import CameraReport, View
 from kiosk.camera.sources import Kind
 from kiosk.camera.webcams import webcam_name
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 
 FRAME_WAIT_S = 0.25
 STATUS_S = 0.25  # between two updates of the status
+TEST_WIDTH = 960  # of the picture on the test page, in pixels
 NOTICE_S = 3.0  # a notice stays this long after its cause is over
 UNREADABLE_S = 10.0  # after this time it is a poster, not a badge
 LOOKS_KEPT = 60
@@ -114,15 +117,16 @@ class Eye:
         return {"unreadable": UNREADABLE, "dark": DARK}.get(self._reader.hint)
 
     def preview(self) -> bytes | None:
+        """The newest picture for the staff's page: small, in colour, with the taken code framed."""
         view = self._view
-        return None if view is None else view.preview()
+        return None if view is None else preview_jpeg(view.frame.picture, view.outlines[:1])
 
     def test_picture(self) -> bytes | None:
-        """The same for the camera's test page: as the reader saw it, with a frame around every
-        code.
-        """
+        """The newest picture as the reader saw it, with a frame around every code."""
         view = self._view
-        return None if view is None else view.test_picture()
+        if view is None:
+            return None
+        return preview_jpeg(view.frame.gray, view.outlines, width=TEST_WIDTH)
 
     @property
     def camera_status(self) -> CameraStatus:
@@ -151,7 +155,7 @@ class Eye:
             name=webcam_name(source.target) if is_webcam else "",
             asked=self._camera.request if is_webcam else None,
             status=self._camera.status,
-            judged=None if view is None else view.judged(),
+            judged=None if view is None else judge(view.frame.gray, next(iter(view.outlines), ())),
             looks_per_s=round(per_s, 1),
             look_ms=round(look_ms, 1),
             codes=0 if view is None else len(view.outlines),

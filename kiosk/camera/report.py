@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 from kiosk.camera.camera import CameraStatus, Frame
 from kiosk.camera.controls import CameraRequest
-from kiosk.camera.preview import preview_jpeg
-from kiosk.camera.quality import Judgement, judge
+from kiosk.camera.quality import Judgement
 from kiosk.camera.sources import Kind
 
 Corners = tuple[tuple[int, int], ...]
-
-TEST_WIDTH = 960
 
 
 @dataclass(frozen=True)
@@ -21,20 +18,7 @@ class View:
     """One picture, and the outlines of the codes read in it, first the code that the door took."""
 
     frame: Frame
-    outlines: tuple[Corners, ...] = ()
-
-    def preview(self) -> bytes | None:
-        """The picture for the staff's page: small, in colour, the taken code framed; None if
-        empty.
-        """
-        return preview_jpeg(self.frame.picture, self.outlines[:1])
-
-    def test_picture(self) -> bytes | None:
-        """The picture as the reader saw it, with all its codes framed."""
-        return preview_jpeg(self.frame.gray, self.outlines, width=TEST_WIDTH)
-
-    def judged(self) -> Judgement:
-        return judge(self.frame.gray, self.outlines[0] if self.outlines else ())
+    outlines: tuple[Corners, ...]
 
 
 @dataclass(frozen=True)
