@@ -9,11 +9,13 @@ import gc
 import logging
 import os
 import resource
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -51,7 +53,7 @@ from server.storage.errors import EngineError, may_pass
 from server.storage.migrations import VersionError
 from server.web.connections import Guard
 from server.web.logs import write_json_lines, write_lines
-from server.web.services import services_of
+from server.web.services import keep_services, services_of
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -142,6 +144,7 @@ def _load(
     except (EngineError, EventError, DatabaseError, VersionError, CatalogueError) as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(REFUSED) from None
+    keep_services(app, replace(services_of(app), restart=lambda: os.kill(parent, signal.SIGHUP)))
     here = services_of(app)
     if here.event.settings.log_lines == "json":
         write_json_lines(app)

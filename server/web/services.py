@@ -56,6 +56,7 @@ class Services:
     alert_sources: tuple[Source, ...] = ()  # core's and the features'
     duties: Duties | None = None  # only in a running server
     reporter: Reporter | None = None  # likewise
+    restart: Callable[[], None] | None = None  # likewise: starts the server's process again
     lanes: Lanes = field(default_factory=Lanes)
     measures: Measures = field(default_factory=Measures)
     kept: dict[type[object], object] = field(default_factory=dict)  # features' objects, by type

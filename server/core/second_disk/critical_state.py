@@ -143,8 +143,8 @@ class Keeper:
         self._database = database
         self._path = directory / ACTS_FILE
         self._clock = clock
+        check_age(event_id, database, directory, clock())
         with database.reading() as db:
-            _check_age(self._path, self._moment(db))
             _keep_unsure(self._path, self._moment(db))
         database.prepare_writer(self._watch)
         database.check_steps(self._check)
@@ -217,11 +217,14 @@ class Keeper:
         write_whole(self._path, pack(FORMAT, {"moment": [asdict(moment)], **rows}))
 
     def _moment(self, db: Connection) -> Moment:
-        with self._database.reading() as other:
-            committed = entry_log.size(other)
-            make_durable(other)
-        size = entry_log.size(db)
-        return Moment(self._event_id, event_state.incarnation(db), size, committed, self._clock())
+        return _moment(self._event_id, self._database, db, self._clock())
+
+
+def _moment(event_id: bytes, database: Database, db: Connection, now: int) -> Moment:
+    with database.reading() as other:
+        committed = entry_log.size(other)
+        make_durable(other)
+    return Moment(event_id, event_state.incarnation(db), entry_log.size(db), committed, now)
 
 
 def _trigger(db: Connection, table: str, event: str, when: str, grave: str) -> None:
@@ -230,10 +233,15 @@ def _trigger(db: Connection, table: str, event: str, when: str, grave: str) -> N
     db.execute(dialect.temporary_trigger(name, table, event, when, noted))
 
 
-def _check_age(path: Path, database: Moment) -> None:
-    """Raise ActsError if the database lacks data that was on disk when acts were stored."""
+def check_age(event_id: bytes, opened: Database, directory: Path, now: int) -> None:
+    """Raise ActsError if acts in that directory are of another event, or if the database lacks data
+    that was on disk when they were stored.
+    """
+    path = directory / ACTS_FILE
     if not path.exists():
         return
+    with opened.reading() as db:
+        database = _moment(event_id, opened, db, now)
     kept = read_acts(path).moment
     if kept.event_id != database.event_id:
         raise ActsError(

@@ -1,5 +1,7 @@
+import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,11 +12,16 @@ from server.core.event.lock import only_server
 from server.core.second_disk.copy import check_directory, make_backup, prune
 from server.features.backup.move import SQLITE
 from server.features.backup.move import move as move_event
-from server.features.backup.restore import Restored
+from server.features.backup.restore import NoActsError, Restored
 from server.features.backup.restore import restore as restore_event
 from server.storage.localized import names_of, text_in
 
 _STEPS = 100
+_NO_KIOSK = (
+    "No file has the staff actions since this backup (acts.sqlite of a second disk). A kiosk that"
+    " was confirmed after it would be unknown, and its hall could be overfilled.\n"
+    "Was no kiosk confirmed since the backup?"
+)
 
 _TABLES = {
     "hall": ("hall", "halls"),
@@ -55,6 +62,12 @@ def backup(to: Path | None, event_dir: Path) -> None:
     if to is None:
         prune(into)
     click.echo(f"Copied the event to {copied.path}.")
+    if event.backup_path is None:
+        click.echo(
+            "There is no second disk (backup_dir), so nothing records the kiosks that are confirmed"
+            " from now on. `hallkeeper restore` will ask whether there were any. If there were,"
+            " this backup could overfill their halls: make a new one after each."
+        )
 
 
 @click.command()
@@ -125,16 +138,22 @@ def restore(
     with ExitStack() as held:
         if over and event_dir.is_dir():
             held.enter_context(only_server(event_dir))
-        done = restore_event(
-            source,
-            event_dir,
-            now=wall_clock(),
-            acts_file=acts_file,
-            without_acts=without_acts,
-            over=over,
+        again = partial(
+            restore_event, source, event_dir, now=wall_clock(), acts_file=acts_file, over=over
         )
+        try:
+            done = again(without_acts=without_acts)
+        except NoActsError:
+            if acts_file is not None or not _has_terminal():
+                raise
+            click.confirm(_NO_KIOSK, abort=True)
+            done = again(without_acts=True)
     for line in report(done, source):
         click.echo(line)
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def report(done: Restored, source: Path) -> list[str]:

@@ -28,6 +28,10 @@ class RestoreError(EventError):
     """Nothing was restored or changed. The text gives the reason and the remedy."""
 
 
+class NoActsError(RestoreError):
+    """Raised if no file has the acts since the backup."""
+
+
 @dataclass(frozen=True)
 class Restored:
     event: Event
@@ -139,7 +143,7 @@ def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> c
     own = [candidate for candidate in candidates if candidate.moment.event_id == event.event_id]
     if not own:
         where = " or ".join(str(path) for path in dict.fromkeys(places_to_look))
-        raise RestoreError(
+        raise NoActsError(
             f"there is no file of this event's staff actions ({where}). Without it a kiosk "
             "confirmed after the backup would be unknown, and its hall could be overfilled. Name "
             "the file with --acts; or, if no kiosk was added since, say --without-acts."

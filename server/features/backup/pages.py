@@ -1,0 +1,169 @@
+import shutil
+import tarfile
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from flask import (
+    Blueprint,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    url_for,
+)
+from werkzeug.wrappers import Response
+
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event.settings import EventError
+from server.core.second_disk.copy import backups, make_backup, prune
+from server.features.backup import disks
+from server.web import auth, forms, i18n
+from server.web.i18n import gettext as _
+from server.web.jobs import Job, JobError, State, jobs_of
+from server.web.services import Services, keep_services, services
+
+blueprint = Blueprint("backup", __name__, url_prefix="/admin/backup")
+
+TO_DISK, TO_DOWNLOAD = "backup to the second disk", "backup to download"
+SHOWN = 20
+RESTART_S = 1.0  # so that the answer arrives before
+
+
+@blueprint.get("")
+@auth.allow()
+def show() -> str:
+    here = services()
+    status = here.backup_status
+    made = []
+    if status is not None and status.directory.is_dir():
+        made = backups(status.directory)[::-1]
+    others = disks.other_disks(here.event)
+    return render_template(
+        "backup.html",
+        status=status,
+        made=made[:SHOWN],
+        total=len(made),
+        chosen=here.event.settings.backup_dir,
+        others=others,
+        proposal=str(others[0].path / "hallkeeper") if others else "",
+        to_disk=jobs_of(here).find(TO_DISK),
+        to_download=jobs_of(here).find(TO_DOWNLOAD),
+        by=auth.actor(),
+        in_use=here.event.backup_path == (status.directory if status else None),
+    )
+
+
+@blueprint.post("/disk")
+@auth.allow()
+@auth.confirmed
+def choose() -> Response:
+    """Set the backup directory. The server uses it after a restart, which this begins."""
+    here, by = services(), auth.actor()
+    back = url_for("admin.backup.show")
+    name = request.form.get("directory", "").strip()
+    try:
+        event = disks.choose(here.event, here.database, name, by=by, now=here.now())
+    except EventError as error:
+        return forms.turn_back(_("Nothing was changed: %(why)s", why=i18n.said(error)), back)
+    keep_services(
+        current_app._get_current_object(),  # type: ignore[attr-defined]  # a proxy
+        replace(services(), event=event),
+    )
+    _restart(here)
+    return redirect(back, 303)
+
+
+def _restart(here: Services) -> None:
+    if here.restart is None:
+        flash(_("Saved. It is used from the server's next start on."), "warn")
+        return
+    threading.Timer(RESTART_S, here.restart).start()
+    flash(_("Saved. The server starts again now, which takes some seconds. Doors go on."), "good")
+
+
+@blueprint.post("/now")
+@auth.allow()
+def back_up() -> Response:
+    here = services()
+    if here.backups is None:
+        return forms.turn_back(_("Choose a second disk first."), url_for("admin.backup.show"))
+    return _start(here, TO_DISK, _to_disk)
+
+
+@blueprint.post("/make")
+@auth.allow()
+@auth.confirmed
+def make() -> Response:
+    back = url_for("admin.backup.show")
+    if request.form.get("confirm") != "yes":
+        return forms.turn_back(_("Nothing was made: tick the box."), back)
+    return _start(services(), TO_DOWNLOAD, _to_download)
+
+
+@blueprint.post("/cancel")
+@auth.allow()
+def cancel() -> Response:
+    jobs_of(services()).cancel(TO_DOWNLOAD)
+    return redirect(url_for("admin.backup.show"), 303)
+
+
+@blueprint.post("/backup.tar")
+@auth.allow()
+@auth.confirmed
+def download() -> Response:
+    """Send the backup to the user who made it. Each download is an act."""
+    here, by = services(), auth.actor()
+    job = jobs_of(here).find(TO_DOWNLOAD)
+    if job is None or job.state is not State.READY or job.by != by:
+        return forms.turn_back(
+            _("There is no such file any more: make it again."), url_for("admin.backup.show")
+        )
+    subject = {"megabytes": -(-job.path.stat().st_size // 1_000_000)}
+    here.database.write(lambda db: entry_log.act(db, by, Act.BACKUP_MADE, subject, here.now()))
+    return send_file(
+        job.path, mimetype="application/x-tar", as_attachment=True, download_name=job.name
+    )
+
+
+def _start(here: Services, kind: str, work: Callable[[Services, Job], object]) -> Response:
+    back = url_for("admin.backup.show")
+    try:
+        jobs_of(here).start(kind, auth.actor(), "hallkeeper-backup.tar", partial(work, here))
+    except JobError as error:
+        return forms.turn_back(i18n.said(error), back)
+    return redirect(back, 303)
+
+
+def _to_disk(here: Services, job: Job) -> object:
+    directory = here.event.backup_path
+    assert directory is not None
+    made = make_backup(here.event, directory, here.now(), progress=job.tell)
+    prune(directory)
+    subject = {"directory": str(made.path)}
+    here.database.write(lambda db: entry_log.act(db, job.by, Act.BACKUP_MADE, subject, here.now()))
+    return made
+
+
+def _to_download(here: Services, job: Job) -> object:
+    folder = job.path.with_name(f"{job.path.name}.making")
+    folder.mkdir(mode=0o700)
+    try:
+        made = make_backup(here.event, folder, here.now(), progress=job.tell)
+        job.path.touch(mode=0o600, exist_ok=False)
+        with tarfile.open(job.path, "w") as tar:
+            tar.add(made.path, arcname=made.path.name, filter=partial(_go_on, job))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return made
+
+
+def _go_on(job: Job, member: tarfile.TarInfo) -> tarfile.TarInfo:
+    job.tell(job.done, job.total)
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
