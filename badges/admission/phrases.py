@@ -175,8 +175,7 @@ class _Saying:
             reason, next_step = self.refusal(denied.reason, place=place)
         if denied.opens_at is None:
             return reason, next_step
-        opens, _ = self.opens(denied.opens_at)
-        return reason, self.part("for_holder", opens=opens)[0]
+        return reason, self.opens(denied.opens_at, "own")[0]
 
     def closed(self, denied: Denied) -> Pair:
         if denied.opens_at is None:
@@ -200,13 +199,14 @@ class _Saying:
             reason, _ = self.part(name, time=time, hall=self.hall_of(denied), door=door)
         return reason, next_step
 
-    def opens(self, opens_at: int) -> Pair:
+    def opens(self, opens_at: int, what: str = "opens") -> Pair:
+        """`what` is "opens" for the hall, and "own" for the holder's session beside another one."""
         time, days = self.time(opens_at), self.days_away(opens_at)
         if days <= 0:
-            return self.part("opens_today", time=time, span=self.span(opens_at))
+            return self.part(f"{what}_today", time=time, span=self.span(opens_at))
         if days == 1:
-            return self.part("opens_tomorrow", time=time)
-        return self.part("opens_later", time=time, day=self.day(opens_at))
+            return self.part(f"{what}_tomorrow", time=time)
+        return self.part(f"{what}_later", time=time, day=self.day(opens_at))
 
     def refusal(self, reason: Reason, **names: str) -> Pair:
         words = REFUSALS[reason]

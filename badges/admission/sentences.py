@@ -140,7 +140,9 @@ PARTS: Mapping[str, Pair] = {
     "opens_today": (N_("Opens {time}, in {span}"), COME_BACK),
     "opens_tomorrow": (N_("Opens tomorrow at {time}"), COME_BACK),
     "opens_later": (N_("Opens {day} at {time}"), COME_BACK),
-    "for_holder": (N_("{opens}, for this holder"), ""),
+    "own_today": (N_("The holder's own session here opens {time}, in {span}"), ""),
+    "own_tomorrow": (N_("The holder's own session here opens tomorrow at {time}"), ""),
+    "own_later": (N_("The holder's own session here opens {day} at {time}"), ""),
     "titled": (N_("{opens}: {title}"), ""),
 }
 

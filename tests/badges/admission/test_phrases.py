@@ -123,8 +123,15 @@ def test_holders_own_session_is_the_next_step() -> None:
     denied = not_entitled(2, session_id=5, opens_at=AT + 90 * MINUTE)
 
     assert explained(denied).reason == "Keynote admits speakers"
-    assert explained(denied).next_step == "Opens 15:03, in 1 hour 30 minutes, for this holder"
-    assert explained(denied, "zh").next_step == "持证人可参加的下一场次15:03开放，还有1小时30分钟"
+    own = "The holder's own session here opens"
+    assert explained(denied).next_step == f"{own} 15:03, in 1 hour 30 minutes"
+    chinese = "持证人可参加的下一场次15:03开放入场，还有1小时30分钟"
+    assert explained(denied, "zh").next_step == chinese
+    denied = not_entitled(2, session_id=5, opens_at=AT + 24 * 60 * MINUTE)
+    assert explained(denied).next_step == f"{own} tomorrow at 13:33"
+    assert explained(denied, "zh").next_step == "持证人可参加的下一场次明天13:33开放入场"
+    denied = not_entitled(2, session_id=5, opens_at=AT + 48 * 60 * MINUTE)
+    assert explained(denied).next_step == f"{own} Wed 23 Sep at 13:33"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
