@@ -84,10 +84,7 @@ class Organiser:
         self.press(words, "a")
 
     def _is_gone(self, page: Any) -> bool:
-        from selenium.common.exceptions import (
-            StaleElementReferenceException,
-            WebDriverException,
-        )
+        from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 
         try:
             page.tag_name  # noqa: B018 # it raises once the page is another

@@ -88,10 +88,7 @@ def test_answers(door: LiveDoor, page: Page) -> None:
 STATES: dict[str, dict[str, Any]] = {
     "relay-off": {"relay": "off"},
     "relay-works": {"relay": "works"},
-    "relay-failed": {
-        "relay": "failed",
-        "trouble": (Message(Code.RELAY_SILENT, host="192.0.2.7"),),
-    },
+    "relay-failed": {"relay": "failed", "trouble": (Message(Code.RELAY_SILENT, host="192.0.2.7"),)},
     "retired": {"retired": True},
     "refused": {"refused": (Message(Code.NOT_ITS_JOURNAL),)},
     "clock": {"skew_ms": 3400, "battery_percent": 12, "scans_waiting": 1, "online": False},

@@ -24,14 +24,7 @@ from server.storage.database import Database
 from tests.system.support.hand_scanner import HandScanner, open_screen
 from tests.system.support.ledger_checks import Journals, Watch, check_ledger, check_places
 from tests.system.support.nursery import shared
-from tests.system.support.site import (
-    READY_S,
-    LiveSite,
-    free_port,
-    now_ms,
-    site,
-    wait_for,
-)
+from tests.system.support.site import READY_S, LiveSite, free_port, now_ms, site, wait_for
 
 pytestmark = pytest.mark.system
 

@@ -21,9 +21,7 @@ from tests.server.support.identity import CLIENT, IdentityProvider, identity_pro
 from tests.system.support.site import Ground, LiveSite, now_ms, site
 
 # The provider is third-party code, and uses deprecated parts of its library.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:get_jwt_config:DeprecationWarning"),
-]
+pytestmark = [pytest.mark.filterwarnings("ignore:get_jwt_config:DeprecationWarning")]
 
 PASSWORD = "otter violin gravel seven"
 

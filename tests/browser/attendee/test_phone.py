@@ -203,10 +203,7 @@ def test_it_is_one_sheet(phone: Phone, place: LiveSite, number: int) -> None:
     phone.open(address(place, number))
     for theme in ("light", "dark"):
         phone.theme(theme)
-        for name, paper in {
-            "a4": {},
-            "letter": {"paperWidth": 8.5, "paperHeight": 11.0},
-        }.items():
+        for name, paper in {"a4": {}, "letter": {"paperWidth": 8.5, "paperHeight": 11.0}}.items():
             path = phone.printed(f"{LANGUAGES[number]}-{theme}-{name}", **paper)
             assert sheets(path) == 1
             assert code_on(path) == [place.badge(number)]

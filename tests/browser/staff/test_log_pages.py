@@ -16,14 +16,7 @@ from server.core.event.directory import Event
 from server.features.evidence.export import export
 from server.features.evidence.selection import Selection
 from server.storage.database import Database
-from tests.browser.staff.test_staff_pages import (
-    NARROW,
-    STATIC,
-    WIDE,
-    Window,
-    media,
-    turn_to,
-)
+from tests.browser.staff.test_staff_pages import NARROW, STATIC, WIDE, Window, media, turn_to
 from tests.server.conftest import MINUTE, NOW
 from tests.server.features.phone.test_receipts import link
 from tests.server.support.pages import Pages

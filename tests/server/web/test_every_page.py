@@ -11,7 +11,7 @@ SMALL = {
     large: {"PEOPLE": 60, "ACTIVITIES": 40, "SESSIONS": 40, "ORGANISATIONS": 40, "HALLS": 9,
             "DOORS_EACH": 1, "EXHIBITORS": 20},
     history: {
-        "SCANS": 600, "INSIDE": 40, "EARLIER_STAYS": 100, "DISCREPANCIES": 5, "ACTS": 20,
+        "SCANS": 600, "INSIDE": 40, "EARLIER_STAYS": 100, "DISCREPANCIES": 5, "ACTS": 20
     },
     pages: {"TIMES": 1, "KIOSKS": 4},
 }  # fmt: skip

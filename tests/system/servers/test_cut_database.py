@@ -13,10 +13,7 @@ from tests.server.support.postgresql.cluster import MISSING, binaries
 from tests.system.support.cut_database import milliseconds, on_site, run, two_servers
 from tests.system.support.namespaces import Network, why_none
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(binaries() is None, reason=MISSING),
-]
+pytestmark = [pytest.mark.system, pytest.mark.skipif(binaries() is None, reason=MISSING)]
 
 CAPACITY = 8
 # The cuts are longer than any tolerated silence (`bounds.SILENT_S`). Before and after them each

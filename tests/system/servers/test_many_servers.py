@@ -10,10 +10,7 @@ import pytest
 from tests.server.support.postgresql.cluster import MISSING, Cluster, binaries
 from tests.system.support.many_servers import ManyServers, on_loopback
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(binaries() is None, reason=MISSING),
-]
+pytestmark = [pytest.mark.system, pytest.mark.skipif(binaries() is None, reason=MISSING)]
 
 
 @pytest.fixture

@@ -35,9 +35,7 @@ nursery.main()
 
 
 @pytest.fixture
-def started(
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[list[Process]]:
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Process]]:
     monkeypatch.setattr(Process, "starts", shared().start)
     made: list[Process] = []
     yield made

@@ -18,34 +18,15 @@ from server.core.second_disk.critical_state import ACTS_FILE, ActsError
 from server.core.second_disk.line import awaited
 from server.core.staff import users
 from server.features.backup.restore import RestoreError, restore
-from server.storage.database import Database
 from server.storage.tables import keep_setting
-from tests.server.conftest import MINUTE, NOW
-from tests.server.support.disks.second_disk import Safe, doors, open_safe, opened
+from tests.server.conftest import NOW
+from tests.server.features.backup.conftest import LATER, NEXT
+from tests.server.support.disks.second_disk import Safe, doors, opened
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site
 
 # A backup of ours is a copy of SQLite's file.
 pytestmark = pytest.mark.sqlite_alone
-
-LATER = NOW + 7 * MINUTE
-NEXT = LATER // 1000  # the incarnation of a server that is restored then
-
-
-@pytest.fixture
-def safe(event: Event, database: Database, tmp_path: Path) -> Safe:
-    return open_safe(event, database, tmp_path / "second")
-
-
-@pytest.fixture
-def copy(safe: Safe) -> Path:
-    """A backup of the event as it is now."""
-    return make_backup(safe.event, safe.second, NOW).path
-
-
-@pytest.fixture
-def new(tmp_path: Path) -> Path:
-    return tmp_path / "new"
 
 
 ALL = [(SMALL, "east", 1), (SMALL, "west", 1), (OTHER, "other", 1), (ROOM, "room", 1)]

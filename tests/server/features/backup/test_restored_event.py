@@ -9,7 +9,7 @@ import pytest
 
 from badges.transparency.commitment import commitment
 from badges.transparency.merkle import Tree, leaf_hash
-from server.core.event.directory import Event, load_event
+from server.core.event.directory import load_event
 from server.core.event.lock import only_server
 from server.core.feed import changes
 from server.core.feed.subscription import CursorGoneError
@@ -20,33 +20,15 @@ from server.features.backup.restore import RestoreError, restore
 from server.features.integrations import endpoints, tokens
 from server.storage.database import Database
 from server.storage.migrations import BeforeReleaseError
-from tests.server.conftest import MINUTE, NOW
+from tests.server.conftest import NOW
+from tests.server.features.backup.conftest import LATER, NEXT
 from tests.server.support.console import Console
-from tests.server.support.disks.second_disk import Safe, open_safe, opened
+from tests.server.support.disks.second_disk import Safe, opened
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import SMALL
 
 # A backup of ours is a copy of SQLite's file.
 pytestmark = pytest.mark.sqlite_alone
-
-LATER = NOW + 7 * MINUTE
-NEXT = LATER // 1000  # the incarnation of a server that is restored then
-
-
-@pytest.fixture
-def safe(event: Event, database: Database, tmp_path: Path) -> Safe:
-    return open_safe(event, database, tmp_path / "second")
-
-
-@pytest.fixture
-def copy(safe: Safe) -> Path:
-    """A backup of the event as it is now."""
-    return make_backup(safe.event, safe.second, NOW).path
-
-
-@pytest.fixture
-def new(tmp_path: Path) -> Path:
-    return tmp_path / "new"
 
 
 class TestLine:

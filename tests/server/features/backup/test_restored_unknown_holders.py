@@ -20,29 +20,17 @@ from server.core.second_disk.copy import make_backup
 from server.core.second_disk.critical_state import ACTS_FILE, Keeper, read_acts
 from server.features.backup.commands import report
 from server.features.backup.restore import restore
-from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.disks.second_disk import Safe, open_safe, opened
+from tests.server.features.backup.conftest import LATER, NEXT
+from tests.server.support.disks.second_disk import Safe, opened
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import OTHER, ROOM, SMALL, Site
 
 # A backup of ours is a copy of SQLite's file.
 pytestmark = pytest.mark.sqlite_alone
 
-LATER = NOW + 7 * MINUTE
-NEXT = LATER // 1000
 ANOTHER = 0x123456
 PERSON = {"given_name": "Ann", "category": 1}
-
-
-@pytest.fixture
-def safe(event: Event, database: Database, tmp_path: Path) -> Safe:
-    return open_safe(event, database, tmp_path / "second")
-
-
-@pytest.fixture
-def copy(safe: Safe) -> Path:
-    return make_backup(safe.event, safe.second, NOW).path
 
 
 def register(safe: Safe) -> int:

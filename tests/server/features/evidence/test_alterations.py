@@ -83,9 +83,7 @@ class TestDatabase:
             "UPDATE leaf SET body = ? WHERE number = ?",
             body.replace(b'"by":"user:1"', b'"by":"user:2"'), number,
         )  # fmt: skip
-        assert verified(evidence.export()) == [
-            f"entry {number} is not the one of the tile's hash",
-        ]
+        assert verified(evidence.export()) == [f"entry {number} is not the one of the tile's hash"]
 
     def test_the_end_is_removed(self, evidence: Evidence, verified: Verified) -> None:
         size = evidence.log.size()

@@ -46,14 +46,7 @@ def take_roster(event: Event, database: Database, text: str = PEOPLE) -> ImportR
     file = RosterFile(text.encode(), "r.csv")
     roster = read_for_event(database.reader, event.settings, file).roster
     return database.write(
-        lambda db: import_roster(
-            db,
-            roster,
-            skip_bad=False,
-            by="t",
-            now=NOW,
-            random=os.urandom,
-        )
+        lambda db: import_roster(db, roster, skip_bad=False, by="t", now=NOW, random=os.urandom)
     )
 
 

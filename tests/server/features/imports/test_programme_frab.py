@@ -134,10 +134,7 @@ categories = ["press"]
 
     take(event, site, changed(later))
     again = next(one for one in store.sessions(site.reader) if one.code == tides.code)
-    assert again.titles == {
-        "en": "Tides and Trade – What harbours owe the sea",
-        "zh": "潮汐",
-    }
+    assert again.titles == {"en": "Tides and Trade – What harbours owe the sea", "zh": "潮汐"}
     assert again.starts_at == NINE + HOUR
     assert again.starts_at - again.opens_at == 5 * 60_000
     assert again.closes_at - again.ends_at == 7 * 60_000

@@ -229,7 +229,7 @@ WRONG = {
         "9999-12-31 is out of range",
     ),
     "once more in another age": (
-        (*START, "RDATE:99991231T235959Z"), "9999-12-31 is out of range",
+        (*START, "RDATE:99991231T235959Z"), "9999-12-31 is out of range"
     ),
     "in place of another age": (
         (*START, "RECURRENCE-ID:99991231T235959Z"), "9999-12-31 is out of range",

@@ -185,10 +185,7 @@ class TestRefused:
         assert said in str(caught.value.problems[0])
         assert attendees(site) == before
 
-    @pytest.mark.parametrize(
-        ("row", "column"),
-        [("chef,,", "category"), ("vip,attic,", "zones")],
-    )
+    @pytest.mark.parametrize(("row", "column"), [("chef,,", "category"), ("vip,attic,", "zones")])
     def test_codes_that_the_event_lacks(self, site: Database, row: str, column: str) -> None:
         read = read_roster(
             f"name,category,zones,invitations\nAnna,{row}\n".encode(),

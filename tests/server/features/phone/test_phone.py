@@ -140,10 +140,7 @@ def test_the_page_asks_nobody_else_and_has_no_script_of_its_own(pages: Pages) ->
         re.findall(r"""(?:src|href|url|action)\s*[=(]\s*["']?([^"')\s>]+)""", answer.text)
     )
     own = ("/static/", f"{target}/", f"webcal://localhost:8443{target}/")
-    assert {one for one in addresses if not one.startswith(own)} == {
-        "?lang=en",
-        "?lang=zh",
-    }
+    assert {one for one in addresses if not one.startswith(own)} == {"?lang=en", "?lang=zh"}
     for one in addresses:
         address = one.replace("&amp;", "&").removeprefix("webcal://localhost:8443")
         with stranger.get(address if address[0] == "/" else target + address) as found:

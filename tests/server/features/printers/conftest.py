@@ -1,12 +1,13 @@
 """An event of three people with badges, and printers to add."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
 from server.core.event.directory import Event
 from server.core.people import issuing
-from server.features.printers import store
+from server.features.printers import jobs, store
+from server.features.printers.jobs import Job
 from server.features.printers.states import PrinterState, Status
 from server.features.printers.store import PrinterPlan
 from server.storage.database import Database
@@ -29,18 +30,44 @@ def serials(event: Event, database: Database) -> list[int]:
     return [row[0] for row in rows.fetchall()]
 
 
-AddPrinter = Callable[..., int]
+@dataclass
+class PrintRoom:
+    """Printers, and the people whose badges they print."""
+
+    event: Event
+    database: Database
+    serials: list[int]
+
+    def add(self, name: str, state: PrinterState = PrinterState.READY, **plan: object) -> int:
+        """Add a printer in a given state, and return its number."""
+        values = {"address": "tcp://127.0.0.1:9100", "kind": "zpl", "format": "4x3in", "dpi": 203}
+        new = PrinterPlan(name, **{**values, **plan})
+        number = self.database.write(lambda db: store.add(db, new, by="test", now=NOW))
+        self.set_state(number, state)
+        return number
+
+    def set_state(self, printer: int, state: PrinterState) -> None:
+        self.database.write(lambda db: store.note_status(db, printer, Status(state), NOW))
+
+    def queue(self, serial: int, desk: str = "North 1", **choice: int) -> Job:
+        number = self.database.write(
+            lambda db: jobs.enqueue(db, serial, 1, desk=desk, by="user:1", now=NOW, **choice)
+        )
+        return self.job(number)
+
+    def claim(self, printer: int) -> Job | None:
+        return self.database.write(lambda db: jobs.claim(db, printer))
+
+    def job(self, number: int) -> Job:
+        with self.database.reading() as db:
+            return jobs.job(db, number)
+
+    def printed(self) -> list[int]:
+        """How often each badge was printed."""
+        with self.database.reading() as db:
+            return [row[0] for row in db.execute("SELECT printed FROM badge ORDER BY serial")]
 
 
 @pytest.fixture
-def add_printer(database: Database) -> AddPrinter:
-    """Add a printer in a given state, and return its number."""
-
-    def add(name: str, state: PrinterState = PrinterState.READY, **plan: object) -> int:
-        values = {"address": "tcp://127.0.0.1:9100", "kind": "zpl", "format": "4x3in", "dpi": 203}
-        made = PrinterPlan(name, **{**values, **plan})
-        number = database.write(lambda db: store.add(db, made, by="test", now=NOW))
-        database.write(lambda db: store.note_status(db, number, Status(state), NOW))
-        return number
-
-    return add
+def room(event: Event, database: Database, serials: list[int]) -> PrintRoom:
+    return PrintRoom(event, database, serials)

@@ -11,15 +11,15 @@ from server.features.printers.drivers.zpl import ZplDriver
 from server.features.printers.kinds import DRIVERS, kind_of
 from server.features.printers.states import PrintingError
 from server.storage.database import Database
-from tests.server.features.printers.conftest import AddPrinter
+from tests.server.features.printers.conftest import PrintRoom
 from tests.server.support.pages import Pages
 
 DOCS = Path(__file__).parents[4] / "docs/printers.md"
 
 
-def test_an_unknown_kind_is_refused_with_the_known_ones(add_printer: AddPrinter) -> None:
+def test_an_unknown_kind_is_refused_with_the_known_ones(room: PrintRoom) -> None:
     with pytest.raises(PrintingError, match="'fax' is not a kind of printer: use one of ipp, zpl"):
-        add_printer("North", kind="fax")
+        room.add("North", kind="fax")
 
 
 def test_new_line_is_a_kind(event: Event, site: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,11 +125,7 @@ def test_forms_end_after_half_a_day(
     status: int,
 ) -> None:
     someone = pages.stranger()
-    fields = {
-        "csrf_token": someone.form_token(),
-        "name": "admin",
-        "password": admin_password,
-    }
+    fields = {"csrf_token": someone.form_token(), "name": "admin", "password": admin_password}
     real = TimestampSigner.get_timestamp
     later = round(hours * 3600)
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: real(self) + later)

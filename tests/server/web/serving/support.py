@@ -113,10 +113,7 @@ class Served:
             gateway.__rsgi_init__(asyncio.get_running_loop())
             await asyncio.gather(*(talk(gateway) for talk in talks))
 
-        with (
-            patch.object(self.app, "wsgi_app", self.counting),
-            ThreadPoolExecutor(8) as threads,
-        ):
+        with patch.object(self.app, "wsgi_app", self.counting), ThreadPoolExecutor(8) as threads:
             asyncio.run(whole())
 
     def ask(self, scope: Scope, body: bytes = b"") -> Exchange:
