@@ -23,24 +23,15 @@ from tests.system.support.site import (
     site,
     wait_for,
 )
+from tests.system.support.venue import door_toml, hall_toml
 
 pytestmark = pytest.mark.system
 
 
-HALL = """
-[[hall]]
-code = "{0}"
-name = "{0}"
-capacity = 400
-fire_limit = 400
-categories = ["delegate"]
-[[door]]
-code = "{0}-door"
-hall = "{0}"
-name = "{0} door"
-mode = "both"
-"""
-VENUE = "".join(HALL.format(name) for name in ("west", "east", "annexe"))
+VENUE = "".join(
+    hall_toml(name, 400, fire_limit=400) + door_toml(f"{name}-door", name)
+    for name in ("west", "east", "annexe")
+)
 
 
 def certificate(place: LiveSite, *words: str) -> str:

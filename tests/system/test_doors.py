@@ -13,26 +13,11 @@ from server.core.people import issuing
 from server.demo.network_link import Link
 from tests.system.support.hand_scanner import HandScanner
 from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
+from tests.system.support.venue import door_toml, hall_toml
 
 pytestmark = pytest.mark.system
 
-VENUE = """
-[[hall]]
-code = "hall"
-name = "Hall"
-capacity = 20
-categories = ["delegate"]
-[[door]]
-code = "west"
-hall = "hall"
-name = "West"
-mode = "both"
-[[door]]
-code = "east"
-hall = "hall"
-name = "East"
-mode = "both"
-"""
+VENUE = hall_toml("hall", 20) + door_toml("west") + door_toml("east")
 
 
 @pytest.fixture

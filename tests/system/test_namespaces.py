@@ -33,6 +33,7 @@ from tests.system.support.ledger_checks import (
 )
 from tests.system.support.namespaces import SERVER, Cable, Network, why_none
 from tests.system.support.site import READY_S, Ground, LiveSite, site, wait_for
+from tests.system.support.venue import door_toml, hall_toml
 
 pytestmark = pytest.mark.system
 
@@ -43,26 +44,11 @@ COPIED = CROWD  # a badge at both doors before all else
 FRESH = COPIED + 1  # the first person who comes after the run
 DOORS = ("west", "east")
 PORT = 8421
-VENUE = f"""
-[[hall]]
-code = "hall"
-name = "Hall"
-capacity = {CAPACITY}
-fire_limit = {CAPACITY + 10}
-categories = ["delegate"]
-anti_passback = "hard"
-exits = "strict"
-[[door]]
-code = "west"
-hall = "hall"
-name = "West"
-mode = "both"
-[[door]]
-code = "east"
-hall = "hall"
-name = "East"
-mode = "both"
-"""
+VENUE = (
+    hall_toml("hall", CAPACITY, fire_limit=CAPACITY + 10, anti_passback="hard", exits="strict")
+    + door_toml("west")
+    + door_toml("east")
+)
 
 RUN_S = 18.0  # of presentations; at a door people take some 1.5 s each, so these are minutes
 LONGER_S = 240.0  # at most, on a busy machine, until all expected people came

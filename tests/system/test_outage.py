@@ -12,37 +12,18 @@ import pytest
 from server.demo.film.film import Shown, make_films
 from tests.system.support.few_pictures import draw_few
 from tests.system.support.site import LiveSite, Process, site, wait_for
+from tests.system.support.venue import door_toml, hall_toml
 
 pytestmark = pytest.mark.system
 
 CAPACITY = 12
-VENUE = f"""
-[[hall]]
-code = "small"
-name = "Small hall"
-capacity = {CAPACITY}
-categories = ["delegate"]
-[[hall]]
-code = "large"
-name = "Large hall"
-capacity = 500
-categories = ["delegate"]
-[[door]]
-code = "small-west"
-hall = "small"
-name = "West"
-mode = "entry"
-[[door]]
-code = "small-east"
-hall = "small"
-name = "East"
-mode = "entry"
-[[door]]
-code = "large-main"
-hall = "large"
-name = "Main"
-mode = "entry"
-"""
+VENUE = (
+    hall_toml("small", CAPACITY)
+    + hall_toml("large", 500)
+    + door_toml("small-west", "small", mode="entry")
+    + door_toml("small-east", "small", mode="entry")
+    + door_toml("large-main", "large", mode="entry")
+)
 DOORS = {"west": "small-west", "east": "small-east", "main": "large-main"}
 PEOPLE = {"west": range(8), "east": range(8, 16), "main": range(20, 32)}
 OUTAGE_S = 20

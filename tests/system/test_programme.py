@@ -13,21 +13,11 @@ import pytest
 from server.features.imports import venue_file, venue_import
 from tests.system.support.hand_scanner import HandScanner, open_screen
 from tests.system.support.site import LiveSite, free_port, now_ms, site, wait_for
+from tests.system.support.venue import door_toml, hall_toml
 
 pytestmark = pytest.mark.system
 
-VENUE = """
-[[hall]]
-code = "hall"
-name = "Hall"
-capacity = 20
-categories = ["delegate"]
-[[door]]
-code = "west"
-hall = "hall"
-name = "West"
-mode = "both"
-"""
+VENUE = hall_toml("hall", 20) + door_toml("west")
 SESSION = """
 [[session]]
 code = "talk"

@@ -15,27 +15,13 @@ from server.demo.network_link import Link
 from tests.system.support.desk import Desk
 from tests.system.support.hand_scanner import HandScanner
 from tests.system.support.site import LiveSite, free_port, site, wait_for
+from tests.system.support.venue import door_toml, hall_toml
 
 pytestmark = pytest.mark.system
 
 BUSY_S = 240.0  # on any busy machine
 CORRECTED = 5  # people
-VENUE = """
-[[hall]]
-code = "hall"
-name = "Hall"
-capacity = 900
-categories = ["delegate"]
-anti_passback = "off"
-[[door]]
-code = "west"
-hall = "hall"
-name = "West"
-[[door]]
-code = "east"
-hall = "hall"
-name = "East"
-"""
+VENUE = hall_toml("hall", 900, anti_passback="off") + door_toml("west") + door_toml("east")
 
 
 @dataclass

@@ -25,6 +25,7 @@ from tests.system.support.hand_scanner import HandScanner, open_screen
 from tests.system.support.ledger_checks import Journals, Watch, check_ledger, check_places
 from tests.system.support.nursery import shared
 from tests.system.support.site import READY_S, LiveSite, free_port, now_ms, site, wait_for
+from tests.system.support.venue import door_toml, hall_toml
 
 pytestmark = pytest.mark.system
 
@@ -32,22 +33,7 @@ CAPACITY = 10
 PEOPLE = 60
 HALL = PoolKey(1)
 DOORS = ("west", "east", "north")
-VENUE = f"""
-[[hall]]
-code = "hall"
-name = "Hall"
-capacity = {CAPACITY}
-categories = ["delegate"]
-""" + "".join(
-    f"""
-[[door]]
-code = "{door}"
-hall = "hall"
-name = "{door.title()}"
-mode = "both"
-"""
-    for door in DOORS
-)
+VENUE = hall_toml("hall", CAPACITY) + "".join(map(door_toml, DOORS))
 
 
 class Doors:

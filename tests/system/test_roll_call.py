@@ -17,6 +17,7 @@ from server.core.staff import pins, users
 from server.features.muster import lists
 from server.features.muster.lists import State, Wanted
 from tests.system.support.site import LiveSite, now_ms, site, wait_for
+from tests.system.support.venue import door_toml, hall_toml
 from tests.system.test_supervisor import MEI, PIN, Desk
 
 pytestmark = pytest.mark.system
@@ -25,22 +26,7 @@ PEOPLE = 1_020  # More than the feed reads and trims at once, and seven batches 
 POINTS = ("north", "east", "south")
 SEEN_TWICE = 50  # people seen by both the second and the third point
 MISSING = 40  # who never come to any point
-VENUE = f"""
-[[hall]]
-code = "hall"
-name = "Hall"
-capacity = {PEOPLE + 500}
-categories = ["delegate"]
-""" + "".join(
-    f"""
-[[door]]
-code = "{name}"
-hall = "hall"
-name = "{name.capitalize()}"
-mode = "both"
-"""
-    for name in POINTS
-)
+VENUE = hall_toml("hall", PEOPLE + 500) + "".join(map(door_toml, POINTS))
 
 
 class Point(Desk):

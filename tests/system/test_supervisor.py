@@ -13,40 +13,20 @@ import pytest
 from server.core.staff import pins, users
 from tests.system.support.hand_scanner import HandScanner
 from tests.system.support.site import READY_S, LiveSite, free_port, now_ms, site, wait_for
+from tests.system.support.venue import door_toml, hall_toml
 
 pytestmark = pytest.mark.system
 
 CAPACITY, FIRE_LIMIT = 4, 6
 PIN = "493817"
 MEI = 2  # the first user after `admin`
-VENUE = f"""
-[[hall]]
-code = "hall"
-name = "Hall"
-capacity = {CAPACITY}
-fire_limit = {FIRE_LIMIT}
-categories = ["delegate"]
-[[hall]]
-code = "annexe"
-name = "Annexe"
-capacity = 9
-categories = ["delegate"]
-[[door]]
-code = "west"
-hall = "hall"
-name = "West"
-mode = "both"
-[[door]]
-code = "east"
-hall = "hall"
-name = "East"
-mode = "both"
-[[door]]
-code = "annexe-door"
-hall = "annexe"
-name = "Annexe door"
-mode = "both"
-"""
+VENUE = (
+    hall_toml("hall", CAPACITY, fire_limit=FIRE_LIMIT)
+    + hall_toml("annexe", 9)
+    + door_toml("west")
+    + door_toml("east")
+    + door_toml("annexe-door", "annexe", name="Annexe door")
+)
 
 
 class Desk(HandScanner):

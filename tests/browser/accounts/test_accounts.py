@@ -2,7 +2,6 @@
 this machine. The server is real, with a certificate that the browser trusts.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +16,8 @@ from server.demo.forum.forum import noon_zone
 from tests.browser.attendee.phones import Phone, serve_trusted, venue
 from tests.browser.organiser import Organiser
 from tests.server.support.authority import Authority
-from tests.server.support.identity import CLIENT, IdentityProvider, identity_provider
+from tests.server.support.identity import CLIENT, IdentityProvider
+from tests.server.support.identity import provider as provider
 from tests.system.support.site import Ground, LiveSite, now_ms, site
 
 # The provider is third-party code, and uses deprecated parts of its library.
@@ -29,16 +29,6 @@ PASSWORD = "otter violin gravel seven"
 @pytest.fixture(scope="module")
 def authority() -> Authority:
     return Authority(now_ms())
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[IdentityProvider]:
-    os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # The provider's own check, for loopback.
-    try:
-        with identity_provider() as running:
-            yield running
-    finally:
-        del os.environ["AUTHLIB_INSECURE_TRANSPORT"]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 import requests
 from werkzeug.serving import make_server
 
@@ -34,6 +35,13 @@ class IdentityProvider:
         answer = requests.post(address, data=form, timeout=240, allow_redirects=False)
         assert answer.status_code == 302, answer.text
         return answer.headers["Location"]
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[IdentityProvider]:
+    with pytest.MonkeyPatch.context() as patch, identity_provider() as provider:
+        patch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")  # The provider's own check, for loopback.
+        yield provider
 
 
 @contextmanager

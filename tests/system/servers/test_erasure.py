@@ -17,21 +17,11 @@ from tests.sqlite import locks
 from tests.system.support.desk import Desk
 from tests.system.support.hand_scanner import HandScanner
 from tests.system.support.site import LiveSite, free_port, site, wait_for
+from tests.system.support.venue import door_toml, hall_toml
 
 pytestmark = pytest.mark.system
 
-VENUE = """
-[[hall]]
-code = "hall"
-name = "Hall"
-capacity = 9
-categories = ["delegate"]
-[[door]]
-code = "west"
-hall = "hall"
-name = "West"
-mode = "both"
-"""
+VENUE = hall_toml("hall", 9) + door_toml("west")
 PEOPLE = 20
 
 

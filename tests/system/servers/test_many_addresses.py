@@ -13,23 +13,13 @@ from kiosk.cli.status import status_of
 from server.demo.network_link import Link
 from tests.system.support.hand_scanner import HandScanner
 from tests.system.support.site import LiveSite, free_port, hallkeeper, site, wait_for
+from tests.system.support.venue import door_toml, hall_toml
 
 pytestmark = pytest.mark.system
 
 BUSY_S = 240.0  # on any busy machine
 LASTING = 2  # A kiosk's feed and its posts. A probe of a server's readiness is one connection.
-VENUE = """
-[[hall]]
-code = "small"
-name = "Small hall"
-capacity = 50
-categories = ["delegate"]
-[[door]]
-code = "main"
-hall = "small"
-name = "Main"
-mode = "both"
-"""
+VENUE = hall_toml("small", 50) + door_toml("main", "small")
 
 
 def tell(place: LiveSite, *links: Link) -> None:

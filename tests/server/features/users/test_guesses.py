@@ -2,28 +2,19 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import argon2
 import pytest
 
-from server.core.event.directory import Event
 from server.core.staff import signing_in, users
 from server.core.staff.guesses import WaitError
 from server.core.staff.lane import WAITING_MAX, BusyError
-from server.storage.database import Database
 from server.web.callers import caller
 from server.web.services import services_of
 from tests.server.support.pages import Pages, Staff
 
 HOME = "10.0.0.1"
-
-
-@pytest.fixture
-def pages(event: Event, database: Database) -> Iterator[Pages]:
-    with Pages(event, database) as opened:
-        yield opened
 
 
 def guess(someone: Staff, password: str, address: str = HOME, name: str = "admin") -> int:

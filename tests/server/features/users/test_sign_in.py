@@ -1,24 +1,14 @@
 """Signing in and out."""
 
-from collections.abc import Iterator
-
 import pytest
 from itsdangerous import TimestampSigner
 
-from server.core.event.directory import Event
 from server.core.staff import signing_in, users
-from server.storage.database import Database
 from server.web import auth
 from server.web.callers import caller
 from server.web.services import services_of
 from tests.server.conftest import HOUR
 from tests.server.support.pages import PASSWORD, Pages, Staff
-
-
-@pytest.fixture
-def pages(event: Event, database: Database) -> Iterator[Pages]:
-    with Pages(event, database) as opened:
-        yield opened
 
 
 def sign_in(someone: Staff, password: str, name: str = "admin", target: str = ""):

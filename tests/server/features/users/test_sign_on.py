@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -18,13 +17,8 @@ from server.core.event.settings import EventError, parse_settings, settings_text
 from server.core.staff import sign_on, users
 from server.storage.database import Database
 from tests.server.conftest import MINUTE
-from tests.server.support.identity import (
-    CLIENT,
-    IdentityProvider,
-    identity_provider,
-    path_of,
-    query,
-)
+from tests.server.support.identity import CLIENT, IdentityProvider, path_of, query
+from tests.server.support.identity import provider as provider
 from tests.server.support.pages import PASSWORD, Pages, Staff, acts
 from tests.system.support.site import now_ms
 
@@ -32,16 +26,6 @@ from tests.system.support.site import now_ms
 pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config:DeprecationWarning")
 
 ROLES = {"forum-admins": "admin", "forum-desk": "badge_desk", "ushers": "steward"}
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[IdentityProvider]:
-    os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # The provider's own check, for loopback.
-    try:
-        with identity_provider() as running:
-            yield running
-    finally:
-        del os.environ["AUTHLIB_INSECURE_TRANSPORT"]
 
 
 def with_provider(event: Event, issuer: str, **more: object) -> Event:
