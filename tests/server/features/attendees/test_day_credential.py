@@ -26,8 +26,8 @@ def give(pages: Pages, desk, day: object = 0, confirm: str = "yes") -> str:
 
 
 def given(pages: Pages) -> list[int]:
-    found = day_credentials.of_attendee(pages.database.reader, pages.serial("A1"))
-    return [one.day for one in found]
+    credentials = day_credentials.of_attendee(pages.database.reader, pages.serial("A1"))
+    return [credential.day for credential in credentials]
 
 
 def test_it_works(pages: Pages) -> None:
@@ -61,7 +61,7 @@ def test_who_may_print_one(pages: Pages) -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "confirm", "said"),
+    ("day", "confirm", "message"),
     [
         (0, "", "choose a day and tick the box"),
         ("", "yes", "choose a day and tick the box"),
@@ -70,8 +70,8 @@ def test_who_may_print_one(pages: Pages) -> None:
         (9, "yes", "The event has no such day: choose one of its 3 days."),
     ],
 )
-def test_what_can_t_be_is_refused(shown: Pages, day: object, confirm: str, said: str) -> None:
-    assert said in give(shown, shown.staff("badge_desk"), day, confirm)
+def test_what_can_t_be_is_refused(shown: Pages, day: object, confirm: str, message: str) -> None:
+    assert message in give(shown, shown.staff("badge_desk"), day, confirm)
     assert given(shown) == []
 
 
@@ -101,8 +101,8 @@ def test_nothing_is_given_to_or_printed_for_whoever_is_revoked(pages: Pages) -> 
     pages.revoke(serial)
     page = desk.get(address(pages)).text
     assert "Give out a day credential</button>" not in page
-    said = desk.get(address(pages, "/day-0.pdf"), follow_redirects=True).text
-    assert "reinstate the attendee first" in said
+    refusal = desk.get(address(pages, "/day-0.pdf"), follow_redirects=True).text
+    assert "reinstate the attendee first" in refusal
     assert "reinstate the attendee first" in give(pages, desk, 1)
     assert given(pages) == [0]
 

@@ -28,14 +28,14 @@ def confirmed(reason: str, **more: object) -> dict[str, object]:
 
 def test_it_works(pages: Pages) -> None:
     desk = pages.staff("badge_desk")
-    found = desk.get("/admin/people/?q=keller")
-    assert found.status_code == 200
-    assert "Anna Keller" in found.text
-    assert "Novak" not in found.text
-    one = desk.get(address(pages, "A1"))
-    assert one.status_code == 200
+    results = desk.get("/admin/people/?q=keller")
+    assert results.status_code == 200
+    assert "Anna Keller" in results.text
+    assert "Novak" not in results.text
+    person = desk.get(address(pages, "A1"))
+    assert person.status_code == 200
     for text in ("Anna Keller", "Harbour Pilots", "Germany", "anna@example.org", "Issue 1"):
-        assert text in one.text
+        assert text in person.text
 
 
 def test_who_may_search(shown: Pages) -> None:
@@ -138,13 +138,13 @@ def test_the_card_is_a_pdf_of_one_page(pages: Pages) -> None:
 
 def test_a_transliterated_name_is_marked_for_correction(pages: Pages) -> None:
     desk = pages.staff("badge_desk")
-    said = desk.get(address(pages, "A2")).text
-    assert "WANG Xiaoming" in said
-    assert "transliterated, for correction" in said
+    page = desk.get(address(pages, "A2")).text
+    assert "WANG Xiaoming" in page
+    assert "transliterated, for correction" in page
     pages.change_attendee(pages.serial("A2"), latin_name="Ming WANG")
-    said = desk.get(address(pages, "A2")).text
-    assert "Ming WANG" in said
-    assert "for correction" not in said
+    page = desk.get(address(pages, "A2")).text
+    assert "Ming WANG" in page
+    assert "for correction" not in page
     assert "In Latin letters" not in desk.get(address(pages, "A1")).text
 
 
@@ -162,8 +162,8 @@ def test_a_card_that_changed_since_it_was_printed(pages: Pages) -> None:
 
     def has_changed() -> bool:
         db = pages.database.reader
-        (one,) = cards.read(db, pages.event, issuing.current_badges(db, [serial]))
-        return one.has_changed
+        (card,) = cards.read(db, pages.event, issuing.current_badges(db, [serial]))
+        return card.has_changed
 
     desk.get(address(pages, "A2", "/card.pdf"))
     assert not has_changed()
@@ -304,9 +304,9 @@ def test_the_first_badge_is_issued_at_the_desk(event: Event, site: Database) -> 
 def test_the_phone_link_is_for_those_who_hand_out_badges(shown: Pages) -> None:
     target = address(shown, "A1")
     page = shown.staff("badge_desk").get(target).text
-    found = re.search(r"https://localhost:8443(/b/[\w-]+)", page)
-    assert found
-    assert shown.stranger().get(found[1]).status_code == 200
+    match = re.search(r"https://localhost:8443(/b/[\w-]+)", page)
+    assert match
+    assert shown.stranger().get(match[1]).status_code == 200
     auditor = shown.staff("auditor").get(target).text
     assert "/b/" not in auditor
     assert "<svg xmlns" not in auditor
@@ -322,8 +322,8 @@ def test_a_phone_link_is_renewed_and_revoked(pages: Pages) -> None:
     desk, target = pages.staff("badge_desk"), address(pages, "A1")
 
     def link(page: str) -> str | None:
-        found = re.search(r"https://localhost:8443(/b/[\w-]+)", page)
-        return found and found[1]
+        match = re.search(r"https://localhost:8443(/b/[\w-]+)", page)
+        return match and match[1]
 
     first = link(desk.get(target).text)
     unconfirmed = desk.post(f"{target}/link/renew", follow_redirects=True).text

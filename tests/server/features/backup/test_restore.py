@@ -123,7 +123,7 @@ class TestActs:
         safe.write(hall_control.attest, SMALL, ("east", 1), 0, **two)
         copy = make_backup(safe.event, safe.second, NOW).path
         fenced = [(SMALL, "east", 1), (SMALL, "west", 1)]
-        here = [one for one in ALL if one not in fenced]
+        here = [account for account in ALL if account not in fenced]
         assert doors(restore(copy, new, now=LATER).awaited) == here
         safe.write(keep_setting, "incarnation", "2")
         safe.keeper.keep()

@@ -55,8 +55,8 @@ class TestLine:
             tree.append(leaf_hash(commitment(salt, body)))
         act = leaves[size][0].decode()
         assert len(leaves) == size + 1
-        for said in ('"act":"server_restored"', tree.root().hex(), f'"incarnation":{NEXT}'):
-            assert said in act
+        for field in ('"act":"server_restored"', tree.root().hex(), f'"incarnation":{NEXT}'):
+            assert field in act
 
     def test_the_feed_begins_past_every_cursor(self, safe: Safe, copy: Path, new: Path) -> None:
         """A kiosk with the old server's cursor takes a snapshot, and has confirmed nothing."""
@@ -70,7 +70,7 @@ class TestLine:
             with pytest.raises(CursorGoneError):
                 changes.changes_after(db, seen)
             assert changes.changes_after(db, changes.cursor(db)) == []
-            assert not any(one.confirmed for one in hall_control.holdings(db, SMALL))
+            assert not any(holding.confirmed for holding in hall_control.holdings(db, SMALL))
 
     def test_everybody_signs_in_again(self, safe: Safe, new: Path) -> None:
         safe.database.write(
@@ -148,18 +148,18 @@ class TestTarget:
 class TestCommand:
     def test_it_says_what_happens_next(self, safe: Safe, copy: Path, new: Path) -> None:
         safe.enrol(FakeDoor("north", 1, SMALL))
-        said = Console(new.parent, safe.event)("restore", str(copy), "--event", str(new)).output
-        assert f"Restored the event 'Harbour Forum / 海港论坛' in {new}" in said
-        assert "1 kiosk." in said
-        assert "east, north, west" in said.replace(" ()", "")
-        assert f"hallkeeper serve --event {new}    # https://localhost:8443" in said
-        assert "Doors resend scans automatically." in said
+        output = Console(new.parent, safe.event)("restore", str(copy), "--event", str(new)).output
+        assert f"Restored the event 'Harbour Forum / 海港论坛' in {new}" in output
+        assert "1 kiosk." in output
+        assert "east, north, west" in output.replace(" ()", "")
+        assert f"hallkeeper serve --event {new}    # https://localhost:8443" in output
+        assert "Doors resend scans automatically." in output
 
     def test_not_while_it_is_served(self, safe: Safe, copy: Path) -> None:
         console = Console(safe.event.path, safe.event)
         with only_server(safe.event.path):
-            said = console("restore", str(copy), "--replace", status=1).output
-        assert "already being served" in said
+            output = console("restore", str(copy), "--replace", status=1).output
+        assert "already being served" in output
 
     def test_and_served_again(self, safe: Safe, copy: Path, new: Path) -> None:
         restore(copy, new, now=LATER)
@@ -173,7 +173,7 @@ class TestMachines:
     """Other machines, after a restore."""
 
     def test_a_token_that_was_revoked_opens_nothing(self, safe: Safe, new: Path) -> None:
-        made, secret = safe.database.write(
+        token, secret = safe.database.write(
             lambda db: tokens.make(db, "Signage", ["read:halls"], 9, by="test", now=NOW)
         )
         url, topics = "https://example.org/", ["entries"]
@@ -181,11 +181,11 @@ class TestMachines:
             lambda db: endpoints.add(db, url, topics, by="test", now=NOW, http_allowed=False)
         )
         copy = make_backup(safe.event, safe.second, NOW).path
-        safe.database.write(lambda db: tokens.revoke(db, made.token_id, by="test", now=NOW))
+        safe.database.write(lambda db: tokens.revoke(db, token.token_id, by="test", now=NOW))
         safe.database.write(lambda db: endpoints.remove(db, hook.endpoint_id, by="test", now=NOW))
         done = restore(copy, new, now=LATER)
         with opened(done, safe.site) as again:
-            found = tokens.find(again.database.reader, secret)
-            assert found is not None
-            assert found.revoked_at == NOW
+            stored = tokens.find(again.database.reader, secret)
+            assert stored is not None
+            assert stored.revoked_at == NOW
             assert endpoints.endpoints(again.database.reader) == []

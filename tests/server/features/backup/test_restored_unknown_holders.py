@@ -35,15 +35,15 @@ PERSON = {"given_name": "Ann", "category": 1}
 
 def register(safe: Safe) -> int:
     """A new person at the desk, with a badge."""
-    made = safe.write(attendees.add_attendee, PERSON, by="test", now=NOW, random=os.urandom)
+    attendee = safe.write(attendees.add_attendee, PERSON, by="test", now=NOW, random=os.urandom)
     safe.write(issuing.issue_missing, safe.event, now=NOW, by="test")
-    return made.serial
+    return attendee.serial
 
 
 def void(site: Site, event: Event) -> dict[int, tuple[int, bool]]:
     """The void badges in the doors' snapshot, by serial."""
     facts = snapshot.snapshot(site.database.reader, event, ("west", 1), 1, LATER).holders
-    return {one.serial: (one.highest_issue, one.revoked) for one in facts}
+    return {holder.serial: (holder.highest_issue, holder.revoked) for holder in facts}
 
 
 class TestBadges:
@@ -79,7 +79,7 @@ class TestBadges:
             db = again.database.reader
             assert day_credentials.of_attendee(db, serial) == [given]
             facts = snapshot.snapshot(db, done.event, ("west", 1), 1, LATER, days=True).holders
-            assert [one.day_credentials for one in facts if one.serial == serial] == [[(1, 0)]]
+            assert [fact.day_credentials for fact in facts if fact.serial == serial] == [[(1, 0)]]
             newer = again.database.write(
                 lambda db: issuing.reissue(
                     db, done.event, serial, reason="lost", now=LATER, by="test"
@@ -105,12 +105,12 @@ class TestBadges:
         done = restore(copy, tmp_path / "new", now=LATER)
         draws = [serial.to_bytes(3, "big"), ANOTHER.to_bytes(3, "big")]
         with opened(done, safe.site) as again:
-            made = again.database.write(
+            attendee = again.database.write(
                 lambda db: attendees.add_attendee(
                     db, PERSON, by="test", now=LATER, random=lambda _: draws.pop(0)
                 )
             )
-            assert (made.serial, made.revoked_at) == (ANOTHER, None)
+            assert (attendee.serial, attendee.revoked_at) == (ANOTHER, None)
 
     def test_it_revokes_a_holder_who_is_back(self, safe: Safe, copy: Path, tmp_path: Path) -> None:
         """Added by hand, or from a later backup."""
@@ -160,8 +160,8 @@ class TestMoved:
         return restore(away, tmp_path / "new", now=LATER, without_acts=True)
 
     def test_its_places_there_are_counted(self, restored, safe: Safe) -> None:
-        said = "\n".join(report(restored, Path()))
-        assert "move it again" in said
+        text = "\n".join(report(restored, Path()))
+        assert "move it again" in text
         with opened(restored, safe.site) as again:
             for door in (again.east, again.other, again.room):
                 echo(again, door)
@@ -174,18 +174,18 @@ class TestMoved:
             assert pool(again, OTHER).kiosks["west", 1].held == 2
 
     def test_lost_it_is_fenced_and_attested_where_it_is_known(self, restored, safe: Safe) -> None:
-        who = {"by": "user:1", "with_": "user:2", "now": LATER}
+        staff = {"by": "user:1", "with_": "user:2", "now": LATER}
         with opened(restored, safe.site) as again:
             for door in (again.east, again.other, again.room):
                 echo(again, door)
             again.database.write(lambda db: registry.fence(db, "west", 1, by="test", now=LATER))
             assert pool(again, OTHER).awaited == {("west", 1)}
-            again.database.write(lambda db: hall_control.attest(db, SMALL, ("west", 1), 0, **who))
+            again.database.write(lambda db: hall_control.attest(db, SMALL, ("west", 1), 0, **staff))
             assert pool(again, OTHER).awaited == frozenset()
 
     def test_fenced_it_is_attested_where_it_turns_out_to_hold(self, restored, safe: Safe) -> None:
         """The account that its message opens is fenced like its others, so its places return."""
-        who = {"by": "user:1", "with_": "user:2", "now": LATER}
+        staff = {"by": "user:1", "with_": "user:2", "now": LATER}
         with opened(restored, safe.site) as again:
             for door in (again.east, again.other, again.room):
                 echo(again, door)
@@ -193,7 +193,7 @@ class TestMoved:
             beyond = wire.PlaceTotals(OTHER, 0, 0, 0, override=True)
             echo(again, again.west, wire.PlaceTotals(OTHER, 2, 0, 2), beyond)
             assert pool(again, OTHER).kiosks["west", 1].held == 2
-            again.database.write(lambda db: hall_control.attest(db, OTHER, ("west", 1), 0, **who))
+            again.database.write(lambda db: hall_control.attest(db, OTHER, ("west", 1), 0, **staff))
             assert pool(again, OTHER).kiosks["west", 1].held == 0
 
     def test_with_acts_it_is_known_there(self, safe: Safe, copy: Path, tmp_path: Path) -> None:

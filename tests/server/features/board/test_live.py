@@ -103,8 +103,8 @@ def test_parts_are_rendered_once_for_a_role(pages: Pages, monkeypatch: pytest.Mo
     rendered = []
     original = overview.parts
     monkeypatch.setattr(overview, "parts", lambda view: rendered.append(1) or original(view))
-    with Feed(pages.staff("steward")) as one, Feed(pages.staff("steward")) as two:
-        assert one.parts() == two.parts()
+    with Feed(pages.staff("steward")) as first, Feed(pages.staff("steward")) as second:
+        assert first.parts() == second.parts()
     assert len(rendered) == 1
 
 
@@ -112,7 +112,7 @@ def test_a_feed_ends_with_its_session(pages: Pages, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(live, "LOOK_S", 0.1)
     with Feed(pages.staff("steward")) as feed:
         feed.parts()
-        user = next(one for one in users.users(pages.database.reader) if one.role == "steward")
+        user = next(row for row in users.users(pages.database.reader) if row.role == "steward")
         pages.database.write(lambda db: users.end_sessions(db, user.user_id))
         with pytest.raises(EOFError):
             feed.parts()

@@ -60,8 +60,8 @@ def test_a_printer_without_paper_is_named_and_gravely_where_cards_wait(pages: Pa
     queue(pages, "A1", number)
     pages.now += 30_000
     queue(pages, "A2", number)
-    told = "▲ Out of paper: 2 cards wait, the oldest for 30 s Zebra East"
-    assert told in alerts(supervisor)[0], "worse than when it was taken on"
+    alert = "▲ Out of paper: 2 cards wait, the oldest for 30 s Zebra East"
+    assert alert in alerts(supervisor)[0], "worse than when it was taken on"
     say(pages, number, PrinterState.OFFLINE)
     assert "▲ Printer not reached: 2 cards wait" in alerts(supervisor)[0]
     assert "/admin/printers/" not in supervisor.get("/admin/").text
@@ -97,7 +97,7 @@ def test_mails_that_fail_or_come_back_are_named_from_some_on(event: Event, site:
 
 
 def note_mails(pages: Pages, state: str, *people: str) -> None:
-    rows = [(pages.serial(one), f"hk-{state}-{one}", state, pages.now) for one in people]
+    rows = [(pages.serial(person), f"hk-{state}-{person}", state, pages.now) for person in people]
     sql = (
         "INSERT INTO mail (serial, issue, template, message_id, sent_to, state, tries, at)"
         " VALUES (?, 1, 'invite', ?, X'00', ?, 1, ?) ON CONFLICT (serial, issue, template)"
@@ -129,16 +129,16 @@ def failing(pages: Pages) -> int:
     """A webhook whose first message was not accepted."""
 
     def step(db) -> int:
-        made = endpoints.add(
+        added = endpoints.add(
             db, "https://example.org/hooks?key=hidden", ["badges"], by="test", now=pages.now,
             http_allowed=False,
         )  # fmt: skip
         db.execute("UPDATE webhook_endpoint SET next_leaf = 0")
-        endpoint = endpoints.endpoint(db, made.endpoint_id)
+        endpoint = endpoints.endpoint(db, added.endpoint_id)
         message = outbox.make_next(db, endpoint, pages.now)
         assert message is not None
         outbox.note_failed(db, message, "no answer", pages.now, pages.now + 5_000)
-        return made.endpoint_id
+        return added.endpoint_id
 
     return pages.database.write(step)
 
@@ -161,8 +161,8 @@ def test_a_webhook_that_fails_for_long_is_named_but_not_one_that_was_paused(page
 
 
 def ends_at(event: Event) -> int:
-    found = certificates.served.served(event).not_valid_after_utc
-    return int(found.timestamp() * 1000)
+    end = certificates.served.served(event).not_valid_after_utc
+    return int(end.timestamp() * 1000)
 
 
 @pytest.mark.parametrize(
@@ -214,8 +214,8 @@ def test_certificates_are_read_once_a_minute(event: Event) -> None:
 
 
 def admins_lack(someone: Staff) -> str:
-    found = re.search(r"\d of \d admins ha\w+ no second factor", alerts(someone)[0])
-    return found[0] if found else ""
+    match = re.search(r"\d of \d admins ha\w+ no second factor", alerts(someone)[0])
+    return match[0] if match else ""
 
 
 def test_admins_are_told_who_lacks_a_second_factor_and_nobody_else_is(pages: Pages) -> None:

@@ -30,8 +30,8 @@ def pages(event: Event, site: Database) -> Iterator[Pages]:
         yield opened
 
 
-def note(pages: Pages, who: str, code: Code | None, words: str = "so it is") -> None:
-    pages.database.write(lambda db: outside.note(db, who, code, words, pages.now))
+def note(pages: Pages, source: str, code: Code | None, words: str = "so it is") -> None:
+    pages.database.write(lambda db: outside.note(db, source, code, words, pages.now))
 
 
 WITNESS = outside.of_witness(NAME)

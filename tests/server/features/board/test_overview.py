@@ -132,9 +132,9 @@ def test_halls_with_nothing_today_are_one_line(pages: Pages) -> None:
     assert "1 hall has nothing today; 2 people inside" in html
     assert 'id="hall-2"' in rest
     assert 'id="hall-1"' in work
-    found = steward.get("/admin/?q=hall").text
-    assert 'id="halls-at-rest"' not in found
-    assert 'id="hall-2"' in found
+    page = steward.get("/admin/?q=hall").text
+    assert 'id="halls-at-rest"' not in page
+    assert 'id="hall-2"' in page
     sql = "INSERT INTO hall_minute (hall_id, minute, came, went) VALUES (2, ?, 1, 0)"
     pages.database.write(lambda db: db.execute(sql, (pages.now // MINUTE,)) and None)
     assert '<li id="hall-2"' in steward.get("/admin/").text.split('id="halls-at-rest"')[0]
@@ -375,12 +375,14 @@ _VENUE = (
 )
 
 
-@pytest.mark.parametrize(("by_ms", "said"), [(3_600_000, "forward by 1 h"), (-300_000, "back by")])
-def test_a_clock_that_was_set_is_told(pages: Pages, by_ms: int, said: str) -> None:
+@pytest.mark.parametrize(
+    ("by_ms", "change"), [(3_600_000, "forward by 1 h"), (-300_000, "back by")]
+)
+def test_a_clock_that_was_set_is_told(pages: Pages, by_ms: int, change: str) -> None:
     admin = pages.staff("admin")
     assert "clock was set" not in admin.get("/admin/").text
     kept = Epoch(7, 0, "boot", pages.now - MINUTE, by_ms)
     text = msgspec.json.encode(kept).decode()
     pages.database.write(lambda db: keep_setting(db, "clock", text))
     page = html.unescape(" ".join(admin.get("/admin/").text.split()))
-    assert f"The server's clock was set {said}" in page
+    assert f"The server's clock was set {change}" in page

@@ -51,10 +51,10 @@ def test_names_are_current_and_the_revoked_are_left_out(site: Database, choice: 
             "UPDATE attendee SET revoked_at = 1 WHERE serial = ?", (second.serial,)
         )
     )
-    found = {one.serial: one.name for one in chosen.people(site.reader, choice)}
-    assert "Mei" in found[first.serial]
-    assert "Lin" in found[first.serial]
-    assert second.serial not in found
+    names = {person.serial: person.name for person in chosen.people(site.reader, choice)}
+    assert "Mei" in names[first.serial]
+    assert "Lin" in names[first.serial]
+    assert second.serial not in names
 
 
 def test_an_empty_roster_is_looked_at_again(site: Database) -> None:

@@ -32,32 +32,32 @@ def of(text: str) -> CardSettings:
 
 
 def test_nothing_changed() -> None:
-    found = rewritten(HAND, of(HAND), "cards.toml")
-    assert (found.text, found.dropped) == (HAND, ())
+    result = rewritten(HAND, of(HAND), "cards.toml")
+    assert (result.text, result.dropped) == (HAND, ())
 
 
 def test_only_what_changed_is_written_anew() -> None:
-    found = rewritten(HAND, replace(of(HAND), format="a6", back=True, dates="in May"), "x")
+    result = rewritten(HAND, replace(of(HAND), format="a6", back=True, dates="in May"), "x")
     expected = HAND.replace('"4x6in"', '"a6"')
     head, _, table = expected.partition("[[programme]]")
-    assert found.text == f'{head}back = true\ndates = "in May"\n[[programme]]{table}'
-    assert found.dropped == ()
-    assert tomllib.loads(found.text)["back"] is True
-    assert "'HARBOUR # 1'" in found.text
+    assert result.text == f'{head}back = true\ndates = "in May"\n[[programme]]{table}'
+    assert result.dropped == ()
+    assert tomllib.loads(result.text)["back"] is True
+    assert "'HARBOUR # 1'" in result.text
 
 
 def test_comments_that_go_are_named() -> None:
-    found = rewritten(HAND, replace(of(HAND), help=["Desk"], programme=[]), "x")
-    assert found.dropped == ("# in Hall 1",)
-    assert "[[programme]]" not in found.text
-    assert '"Desk"]' in found.text
+    result = rewritten(HAND, replace(of(HAND), help=["Desk"], programme=[]), "x")
+    assert result.dropped == ("# in Hall 1",)
+    assert "[[programme]]" not in result.text
+    assert '"Desk"]' in result.text
 
 
 def test_a_programme_in_tables_changes() -> None:
     wanted = [{"at": "10:00", "zh": "开幕式", "place": 'the "big" hall'}]
-    found = rewritten(HAND, replace(of(HAND), programme=wanted), "x")
-    assert of(found.text).programme == wanted
-    assert "# Our cards" in found.text
+    result = rewritten(HAND, replace(of(HAND), programme=wanted), "x")
+    assert of(result.text).programme == wanted
+    assert "# Our cards" in result.text
 
 
 def test_a_file_that_can_t_be_read() -> None:
@@ -67,20 +67,20 @@ def test_a_file_that_can_t_be_read() -> None:
 
 def test_a_key_in_quotation_marks_keeps_its_comment() -> None:
     odd = '"format" = "62mm" # the label printer\nback = true'
-    found = rewritten(odd, CardSettings(format="4x6in", back=True, dates="May"), "x")
-    assert found.text == ('"format" = "4x6in" # the label printer\nback = true\ndates = "May"\n')
-    assert found.dropped == ()
+    result = rewritten(odd, CardSettings(format="4x6in", back=True, dates="May"), "x")
+    assert result.text == ('"format" = "4x6in" # the label printer\nback = true\ndates = "May"\n')
+    assert result.dropped == ()
 
 
 def test_an_inline_programme_stays_inline_and_rows_of_tables_stay_tables() -> None:
     inline = 'programme = [{at = "9:30", en = "Opening"}]\nback = true\n'
     wanted = [{"at": "10:00", "en": "A"}, {"at": "11:00", "en": "B"}]
-    found = rewritten(inline, replace(of(inline), programme=wanted, dates="May"), "x").text
-    assert of(found) == CardSettings(back=True, programme=wanted, dates="May")
-    assert "[[" not in found
-    found = rewritten(HAND, replace(of(HAND), programme=wanted), "x").text
-    assert found.count("[[programme]]") == 2
-    assert "# The programme" in found
+    result = rewritten(inline, replace(of(inline), programme=wanted, dates="May"), "x").text
+    assert of(result) == CardSettings(back=True, programme=wanted, dates="May")
+    assert "[[" not in result
+    result = rewritten(HAND, replace(of(HAND), programme=wanted), "x").text
+    assert result.count("[[programme]]") == 2
+    assert "# The programme" in result
 
 
 _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=40)

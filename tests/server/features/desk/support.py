@@ -37,8 +37,8 @@ class Clerk:
         self.now += 1_000
         seen = ""
         if serial is not None:
-            known = self.opened.pop(serial, "")
-            seen = known or submissions.mark(self.database.reader, serial)
+            opened = self.opened.pop(serial, "")
+            seen = opened or submissions.mark(self.database.reader, serial)
         begun_at = self.now - 20_000
         return Form(
             nonce or secrets.token_urlsafe(16), seen, self.desk, self.by, begun_at, self.now
@@ -82,9 +82,9 @@ class Clerk:
     def undo(self, submission_id: int | None = None, form: Form | None = None) -> Done:
         asked = form or self.form()
         if submission_id is None:
-            found = self.plan()
-            assert found is not None
-            submission_id = found.submission.submission_id
+            plan = self.plan()
+            assert plan is not None
+            submission_id = plan.submission.submission_id
         chosen = submission_id
         return self.database.write(lambda db: undo.undo(db, self.event, asked, chosen))
 
@@ -99,8 +99,8 @@ def add_printer(database: Database, name: str = "North", desks: tuple[str, ...] 
     )
 
     def step(db) -> int:
-        made = store.add(db, plan, by="test", now=NOW)
-        store.note_status(db, made, Status(PrinterState.READY), NOW)
-        return made
+        number = store.add(db, plan, by="test", now=NOW)
+        store.note_status(db, number, Status(PrinterState.READY), NOW)
+        return number
 
     return database.write(step)

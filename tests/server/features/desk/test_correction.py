@@ -30,8 +30,8 @@ def serial(clerk: Clerk) -> int:
 
 def badges(clerk: Clerk, serial: int) -> tuple[int, list[tuple[int, str]]]:
     """The newest issue, and the queued jobs in their order."""
-    found = [one for one in jobs.newest_jobs(clerk.database.reader, 20) if one.serial == serial]
-    queued = [(one.issue, one.state.value) for one in reversed(found)]
+    own = [job for job in jobs.newest_jobs(clerk.database.reader, 20) if job.serial == serial]
+    queued = [(job.issue, job.state.value) for job in reversed(own)]
     return attendees.attendee(clerk.database.reader, serial).issue, queued
 
 
@@ -51,8 +51,8 @@ def test_what_the_badge_says_is_replaced(clerk: Clerk, serial: int, values: dict
     done = clerk.correct(serial, **values)
     assert done is not None
     assert badges(clerk, serial) == (2, [(1, "cancelled"), (2, "waiting")])
-    found = attendees.attendee(clerk.database.reader, serial)
-    assert {key: getattr(found, key) for key in values} == values
+    attendee = attendees.attendee(clerk.database.reader, serial)
+    assert {key: getattr(attendee, key) for key in values} == values
 
 
 @pytest.mark.parametrize(

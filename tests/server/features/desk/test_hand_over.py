@@ -29,8 +29,8 @@ def printed(database: Database, serial: int) -> list[tuple[int, int]]:
 
 
 def all_jobs(database: Database) -> list[tuple[int, int, str]]:
-    found = jobs.newest_jobs(database.reader, 100)
-    return [(one.serial, one.issue, one.state.value) for one in reversed(found)]
+    rows = jobs.newest_jobs(database.reader, 100)
+    return [(job.serial, job.issue, job.state.value) for job in reversed(rows)]
 
 
 def test_it_works(clerk: Clerk) -> None:
@@ -57,18 +57,18 @@ def test_a_form_that_is_sent_by_many_at_once_reissues_once(clerk: Clerk) -> None
     serial = clerk.serial("A1")
     clerk.print(serial)
     form = clerk.form(serial)
-    together, found = threading.Barrier(6), []
+    together, results = threading.Barrier(6), []
 
     def send() -> None:
         together.wait()
-        found.append(clerk.reissue(serial, "lost", form))
+        results.append(clerk.reissue(serial, "lost", form))
 
     threads = [threading.Thread(target=send) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(one.again for one in found) == [False, *[True] * 5]
+    assert sorted(result.again for result in results) == [False, *[True] * 5]
     assert attendees.attendee(clerk.database.reader, serial).issue == 2
 
 
@@ -112,8 +112,8 @@ def finish_all(clerk: Clerk) -> None:
     """The printers report that their cards are out."""
 
     def step(db) -> None:
-        for one in jobs.open_jobs(db):
-            claimed = jobs.claim(db, one.printer_id)
+        for job in jobs.open_jobs(db):
+            claimed = jobs.claim(db, job.printer_id)
             assert claimed is not None
             badges = jobs.printed_badges(db, clerk.event, claimed)
             jobs.finish(db, claimed, badges, clerk.now)
@@ -132,9 +132,9 @@ def test_a_new_badge_gives_up_what_waits_for_the_old_one(clerk: Clerk) -> None:
 
 
 def fail(clerk: Clerk, problem: Problem) -> int:
-    (one,) = jobs.open_jobs(clerk.database.reader)
-    clerk.database.write(lambda db: jobs.fail(db, one.job_id, problem, "", clerk.now))
-    return one.job_id
+    (job,) = jobs.open_jobs(clerk.database.reader)
+    clerk.database.write(lambda db: jobs.fail(db, job.job_id, problem, "", clerk.now))
+    return job.job_id
 
 
 def test_what_failed_is_not_repeated_beside_a_new_print(clerk: Clerk) -> None:

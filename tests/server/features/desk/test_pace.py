@@ -19,8 +19,8 @@ def clerk(event: Event, site: Database) -> Clerk:
 
 
 def measured(clerk: Clerk) -> dict[str, DeskPace]:
-    found = pace(clerk.database.reader, since=NOW - HOUR, now=clerk.now)
-    return {one.desk: one for one in found}
+    paces = pace(clerk.database.reader, since=NOW - HOUR, now=clerk.now)
+    return {desk.desk: desk for desk in paces}
 
 
 def test_nobody_yet(clerk: Clerk) -> None:
@@ -34,15 +34,15 @@ def test_from_the_first_key_to_the_card(clerk: Clerk) -> None:
     assert measured(clerk)["North 2"].waiting == 1
     clerk.now += 5_000
     finish_all(clerk)
-    found = measured(clerk)["North 2"]
-    assert (found.waiting, found.now.people, found.now.p50_ms) == (0, 1, 25_000)
-    assert found.now.a_minute == pytest.approx(1 / (NOW_MS / 60_000))
+    desk = measured(clerk)["North 2"]
+    assert (desk.waiting, desk.now.people, desk.now.p50_ms) == (0, 1, 25_000)
+    assert desk.now.a_minute == pytest.approx(1 / (NOW_MS / 60_000))
     clerk.now += NOW_MS
-    found = measured(clerk)["North 2"]
-    assert (found.now.people, found.lately.people, found.today.people) == (0, 1, 1)
+    desk = measured(clerk)["North 2"]
+    assert (desk.now.people, desk.lately.people, desk.today.people) == (0, 1, 1)
     clerk.now += LATELY_MS
-    found = measured(clerk)["North 2"]
-    assert (found.lately.people, found.today.people) == (0, 1)
+    desk = measured(clerk)["North 2"]
+    assert (desk.lately.people, desk.today.people) == (0, 1)
 
 
 def test_one_person_counts_once(clerk: Clerk) -> None:
@@ -58,14 +58,14 @@ def test_one_person_counts_once(clerk: Clerk) -> None:
 
 def test_desks_apart_and_together(clerk: Clerk) -> None:
     other = replace(clerk, desk="South 1", by="user:2", opened={})
-    for one, who in ((clerk, "A1"), (other, "A2"), (other, "A3")):
-        confirm(one, one.print(one.serial(who)).submission.submission_id)
+    for desk_clerk, person in ((clerk, "A1"), (other, "A2"), (other, "A3")):
+        confirm(desk_clerk, desk_clerk.print(desk_clerk.serial(person)).submission.submission_id)
     other.print(other.serial("A4"))
-    found = measured(clerk)
-    assert {desk: one.today.people for desk, one in found.items()} == {
+    paces = measured(clerk)
+    assert {desk: desk_clerk.today.people for desk, desk_clerk in paces.items()} == {
         "": 3, "North 2": 1, "South 1": 2,
     }  # fmt: skip
-    assert {desk: one.waiting for desk, one in found.items()} == {
+    assert {desk: desk_clerk.waiting for desk, desk_clerk in paces.items()} == {
         "": 1, "North 2": 0, "South 1": 1,
     }  # fmt: skip
 
@@ -78,16 +78,16 @@ def test_what_serves_nobody_does_not_count(clerk: Clerk) -> None:
     clerk.print(clerk.serial("A3"))
     clerk.undo()
     finish_all(clerk)
-    found = measured(clerk)[""]
-    assert (found.today.people, found.waiting) == (0, 0)
+    total = measured(clerk)[""]
+    assert (total.today.people, total.waiting) == (0, 0)
 
 
 @pytest.mark.parametrize(
-    ("values", "percent", "found"),
+    ("values", "percent", "expected"),
     [([], 50, None), ([7], 95, 7), ([1, 2, 3, 4], 50, 2), (range(1, 101), 95, 95)],
 )
-def test_percentiles(values: list[int], percent: int, found: int | None) -> None:
-    assert percentile(values, percent) == found
+def test_percentiles(values: list[int], percent: int, expected: int | None) -> None:
+    assert percentile(values, percent) == expected
 
 
 def test_the_queue_of_a_desk(clerk: Clerk) -> None:
@@ -97,8 +97,8 @@ def test_the_queue_of_a_desk(clerk: Clerk) -> None:
     finish_all(clerk)
     clerk.print(clerk.serial("A3"))
     replace(clerk, desk="South 1", opened={}).print(clerk.serial("A4"))
-    found = queue(clerk.database.reader, clerk.desk, since=NOW - HOUR)
-    assert [row.name for row in found.open] == ["Anna Keller", "Boris Novak"]
-    assert [row.name for row in found.done] == ["王小明"]
-    assert found.open[0].submission_id == first.submission_id
-    assert found.waiting == 2
+    rows = queue(clerk.database.reader, clerk.desk, since=NOW - HOUR)
+    assert [row.name for row in rows.open] == ["Anna Keller", "Boris Novak"]
+    assert [row.name for row in rows.done] == ["王小明"]
+    assert rows.open[0].submission_id == first.submission_id
+    assert rows.waiting == 2

@@ -17,9 +17,9 @@ from tests.server.conftest import NOW, serial_of
 
 
 def picture(form: str = "JPEG", size: tuple[int, int] = (1600, 900), **more: object) -> bytes:
-    made = io.BytesIO()
-    Image.new("RGB", size, "#446688").save(made, form, **more)
-    return made.getvalue()
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "#446688").save(buffer, form, **more)
+    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def anna(site: Database) -> Attendee:
 
 
 def keep(database: Database, event: Event, holder: Attendee, data: bytes) -> None:
-    made = photo.prepared(data)
-    database.write(lambda db: photo.keep(db, event, holder, made, by="user:1", now=NOW))
+    prepared = photo.prepared(data)
+    database.write(lambda db: photo.keep(db, event, holder, prepared, by="user:1", now=NOW))
 
 
 def names(event: Event) -> list[str]:
@@ -58,12 +58,12 @@ def test_nothing_of_the_camera_is_kept(wanted: Event) -> None:
     exif = Image.Exif()
     exif[0x0110] = "Harbour Camera"
     exif[0x0112] = 6  # rotated by 90°
-    made = photo.prepared(picture(exif=exif.tobytes()))
-    with Image.open(io.BytesIO(made)) as image:
+    prepared = photo.prepared(picture(exif=exif.tobytes()))
+    with Image.open(io.BytesIO(prepared)) as image:
         assert not image.getexif()
         assert (image.format, max(image.size)) == ("JPEG", 1200)
         assert image.height > image.width
-    assert b"Harbour Camera" not in made
+    assert b"Harbour Camera" not in prepared
 
 
 def test_a_photo_by_registration_is_replaced(wanted: Event, site: Database, anna: Attendee) -> None:

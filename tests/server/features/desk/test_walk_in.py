@@ -27,8 +27,8 @@ def people(database: Database) -> int:
 def test_it_works(clerk: Clerk) -> None:
     add_printer(clerk.database)
     submission = clerk.walk_in(organisation="Harbour Pilots", email="noa@example.org").submission
-    made = attendees.attendee(clerk.database.reader, submission.serial)
-    assert (made.name, made.organisation, made.email, made.issue) == (
+    attendee = attendees.attendee(clerk.database.reader, submission.serial)
+    assert (attendee.name, attendee.organisation, attendee.email, attendee.issue) == (
         "Noa Bodin", "Harbour Pilots", "noa@example.org", 1,
     )  # fmt: skip
     assert submission.kind is Kind.WALK_IN
@@ -37,11 +37,11 @@ def test_it_works(clerk: Clerk) -> None:
 
 def test_a_form_that_many_send_at_once_registers_once(clerk: Clerk) -> None:
     form, before = clerk.form(), people(clerk.database)
-    together, found = threading.Barrier(6), []
+    together, results = threading.Barrier(6), []
 
     def send() -> None:
         together.wait()
-        found.append(clerk.walk_in(form))
+        results.append(clerk.walk_in(form))
 
     threads = [threading.Thread(target=send) for _ in range(6)]
     for thread in threads:
@@ -49,7 +49,7 @@ def test_a_form_that_many_send_at_once_registers_once(clerk: Clerk) -> None:
     for thread in threads:
         thread.join()
     assert people(clerk.database) == before + 1
-    assert sorted(one.again for one in found) == [False, *[True] * 5]
+    assert sorted(result.again for result in results) == [False, *[True] * 5]
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_a_form_that_many_send_at_once_registers_once(clerk: Clerk) -> None:
 )
 def test_who_is_there_already_is_shown_first(clerk: Clerk, values: dict[str, str]) -> None:
     before = people(clerk.database)
-    with pytest.raises(SimilarError) as told:
+    with pytest.raises(SimilarError) as similar_people:
         clerk.walk_in(**values)
-    assert [one.external_id for one in told.value.people] in (["A1"], ["A2"])
+    assert [person.external_id for person in similar_people.value.people] in (["A1"], ["A2"])
     assert people(clerk.database) == before
 
 
@@ -81,24 +81,24 @@ def test_others_are_not_alike(clerk: Clerk, name: str) -> None:
 
 
 def test_somebody_of_the_same_name_is_registered_when_seen(clerk: Clerk) -> None:
-    known = (clerk.serial("A1"),)
-    submission = clerk.walk_in(known=known, given_name="Anna", family_name="Keller").submission
-    assert submission.serial not in known
+    seen = (clerk.serial("A1"),)
+    submission = clerk.walk_in(known=seen, given_name="Anna", family_name="Keller").submission
+    assert submission.serial not in seen
 
 
 def test_a_colleague_who_was_quicker_is_shown_too(clerk: Clerk) -> None:
     other = replace(clerk, desk="South 1", by="user:2", opened={})
     first = other.walk_in().submission
-    with pytest.raises(SimilarError) as told:
+    with pytest.raises(SimilarError) as similar_people:
         clerk.walk_in()
-    assert [one.serial for one in told.value.people] == [first.serial]
+    assert [person.serial for person in similar_people.value.people] == [first.serial]
 
 
 def test_an_email_stands_for_one_person(clerk: Clerk) -> None:
-    known = (clerk.serial("A1"),)
+    seen = (clerk.serial("A1"),)
     before = people(clerk.database)
     with pytest.raises(DeskError) as refused:
-        clerk.walk_in(known=known, email="anna@example.org")
+        clerk.walk_in(known=seen, email="anna@example.org")
     assert refused.value.why is Why.EMAIL_KNOWN
     assert people(clerk.database) == before
 

@@ -31,22 +31,22 @@ def row(pages: Pages, kind: str, code: str) -> dict:
 def fields(page: str) -> dict[str, object]:
     """The fields that a browser would send of the page's first form, unchanged."""
     form = page.partition('<form class="panel narrow"')[2].partition("</form>")[0]
-    found: dict[str, object] = {}
+    values: dict[str, object] = {}
     for tag in re.findall(r"<input[^>]+>", form):
         name = re.search(r'name="([^"]+)"', tag)[1]
         value = re.search(r'value="([^"]*)"', tag)
         text = value[1] if value else ""
         if 'type="checkbox"' in tag:
             if " checked" in tag:
-                found[name] = [*found.get(name, []), text]
+                values[name] = [*values.get(name, []), text]
         elif name != "csrf_token":
-            found[name] = text
+            values[name] = text
     for name, options in re.findall(
         r'<select id="[^"]+" name="([^"]+)".*?>(.*?)</select>', form, re.S
     ):
         chosen = re.search(r'value="([^"]*)" selected', options)
-        found[name] = chosen[1] if chosen else ""
-    return found
+        values[name] = chosen[1] if chosen else ""
+    return values
 
 
 def edit(admin: Staff, target: str, **changed: object):
@@ -63,21 +63,23 @@ def test_a_form_that_is_sent_as_it_is_changes_nothing(pages: Pages, admin: Staff
         admin.get(target)
     before = sorted(line for line in dump(pages.database) if "web_session" not in line)
     for target in targets:
-        said = edit(admin, target)
-        assert said.status_code == 200, said.text
-        assert "there was no difference" in said.text, target
+        answer = edit(admin, target)
+        assert answer.status_code == 200, answer.text
+        assert "there was no difference" in answer.text, target
     after = sorted(line for line in dump(pages.database) if "web_session" not in line)
     assert after == before
 
 
 def test_a_hall_is_changed_and_the_doors_hear_of_it(pages: Pages, admin: Staff) -> None:
     since = cursor(pages.database.reader)
-    said = edit(admin, address(pages, "hall", "h1"), capacity=90, name_zh="一号大厅")
-    assert "Hall Hall 1: name in Chinese 一号厅 → 一号大厅, capacity 100 → 90" in words(said.text)
+    answer = edit(admin, address(pages, "hall", "h1"), capacity=90, name_zh="一号大厅")
+    assert "Hall Hall 1: name in Chinese 一号厅 → 一号大厅, capacity 100 → 90" in words(answer.text)
     hall = row(pages, "hall", "h1")
     assert hall["capacity"] == 90
     assert json.loads(hall["names"]) == {"en": "Hall 1", "zh": "一号大厅"}
-    assert [type(one).__name__ for one in changes(pages.database, since)][:1] == ["VenueChanged"]
+    assert [type(change).__name__ for change in changes(pages.database, since)][:1] == [
+        "VenueChanged"
+    ]
     assert acts(pages)[-1] == "venue_edited"
     text = admin.get("/admin/acts").text
     assert "Edited the venue" in text
@@ -125,8 +127,8 @@ def test_a_venue_is_made_from_nothing(event: Event, database: Database) -> None:
         admin = pages.staff("admin")
         new = "/admin/venue/{}/new"
         form = {**fields(admin.get(new.format("hall")).text), "name": "Main Hall", "capacity": 50}
-        said = admin.post(new.format("hall"), form, follow_redirects=True)
-        assert "Hall Main Hall: added" in words(said.text)
+        answer = admin.post(new.format("hall"), form, follow_redirects=True)
+        assert "Hall Main Hall: added" in words(answer.text)
         assert row(pages, "hall", "main-hall")["fire_limit"] == 50
         form = {**form, "code": ""}
         admin.post(new.format("hall"), form)
@@ -139,17 +141,17 @@ def test_a_venue_is_made_from_nothing(event: Event, database: Database) -> None:
             "title": "开幕", "hall": "main-hall", "starts": "2026-05-05T09:00",
             "ends": "2026-05-05T10:00", "categories": ["press", "staff"],
         }  # fmt: skip
-        said = admin.post(new.format("session"), session, follow_redirects=True)
-        assert "limiting this session has no effect" in words(said.text)
+        answer = admin.post(new.format("session"), session, follow_redirects=True)
+        assert "limiting this session has no effect" in words(answer.text)
         hall = address(pages, "hall", "main-hall")
         edit(admin, hall, sessions_only="yes")
-        said = admin.post(new.format("session"), session, follow_redirects=True)
-        assert "Session 开幕: added" in words(said.text)
-        assert "Press, Staff" in words(said.text)
+        answer = admin.post(new.format("session"), session, follow_redirects=True)
+        assert "Session 开幕: added" in words(answer.text)
+        assert "Press, Staff" in words(answer.text)
         category = {"name": "Guest", "letter": "G", "colour": "#8a5b00"}
-        said = admin.post(new.format("category"), category, follow_redirects=True)
-        assert "look alike" in words(said.text)
-        assert "Guest" in words(said.text)
+        answer = admin.post(new.format("category"), category, follow_redirects=True)
+        assert "look alike" in words(answer.text)
+        assert "Guest" in words(answer.text)
         assert row(pages, "category", "guest")["category"] == 0
 
 
@@ -177,16 +179,18 @@ def undo_form(page: str) -> dict[str, str]:
 
 def test_undo_puts_back_what_was(pages: Pages, admin: Staff) -> None:
     before = row(pages, "hall", "h1")
-    said = edit(admin, address(pages, "hall", "h1"), capacity=80, name_zh="", anti_passback="soft")
+    answer = edit(
+        admin, address(pages, "hall", "h1"), capacity=80, name_zh="", anti_passback="soft"
+    )
     assert row(pages, "hall", "h1")["names"] == '{"en": "Hall 1"}'
     assert "Undo" not in pages.staff("admin").get("/admin/venue/").text
-    undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
+    undone = admin.post("/admin/edits/undo", undo_form(answer.text), follow_redirects=True)
     assert "Undone:" in undone.text
     after = row(pages, "hall", "h1")
     ours = [key for key in before if key not in NOT_OF_AN_EDIT]
     assert {key: after[key] for key in ours} == {key: before[key] for key in ours}
     assert ">Undo<" not in undone.text
-    again = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
+    again = admin.post("/admin/edits/undo", undo_form(answer.text), follow_redirects=True)
     assert "not your last change any more" in again.text
     assert acts(pages)[-1] == "edit_undone"
 
@@ -234,9 +238,9 @@ def test_the_banner_is_dismissed_until_the_next_change(pages: Pages, admin: Staf
 
 def test_a_capacity_that_was_set_on_the_halls_page_is_undone(pages: Pages, admin: Staff) -> None:
     hall = f"/admin/halls/{number(pages, 'hall', 'h1')}"
-    said = admin.post(f"{hall}/capacity", {"capacity": 40}, follow_redirects=True)
-    assert "Hall Hall 1: capacity 100 → 40" in words(said.text)
-    admin.post("/admin/edits/undo", undo_form(said.text))
+    answer = admin.post(f"{hall}/capacity", {"capacity": 40}, follow_redirects=True)
+    assert "Hall Hall 1: capacity 100 → 40" in words(answer.text)
+    admin.post("/admin/edits/undo", undo_form(answer.text))
     assert row(pages, "hall", "h1")["capacity"] == 100
 
 
@@ -255,51 +259,51 @@ def test_nothing_is_changed_without_a_forms_token(shown: Pages) -> None:
 
 
 def test_undo_is_refused_where_somebody_changed_the_same_since(pages: Pages, admin: Staff) -> None:
-    said = edit(admin, address(pages, "hall", "h1"), capacity=80)
+    answer = edit(admin, address(pages, "hall", "h1"), capacity=80)
     edit(pages.staff("admin"), address(pages, "hall", "h1"), name="Hall One")
-    undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
+    undone = admin.post("/admin/edits/undo", undo_form(answer.text), follow_redirects=True)
     assert "another user has changed Hall Hall 1 since" in undone.text
     assert row(pages, "hall", "h1")["capacity"] == 80
 
 
 def test_undo_keeps_a_colleagues_change_of_another_thing(pages: Pages, admin: Staff) -> None:
-    said = edit(admin, address(pages, "hall", "h1"), capacity=80)
+    answer = edit(admin, address(pages, "hall", "h1"), capacity=80)
     edit(pages.staff("admin"), address(pages, "hall", "green"), capacity=9)
-    undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
+    undone = admin.post("/admin/edits/undo", undo_form(answer.text), follow_redirects=True)
     assert "Undone:" in undone.text
     assert row(pages, "hall", "h1")["capacity"] == 100
     assert row(pages, "hall", "green")["capacity"] == 9
 
 
 def test_undo_is_refused_where_it_no_longer_fits(pages: Pages, admin: Staff) -> None:
-    said = edit(admin, address(pages, "hall", "h1"), capacity=80)
+    answer = edit(admin, address(pages, "hall", "h1"), capacity=80)
     edit(pages.staff("admin"), address(pages, "hall", "site"), capacity=90, fire_limit=90)
-    undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
+    undone = admin.post("/admin/edits/undo", undo_form(answer.text), follow_redirects=True)
     assert "above that of its parent" in undone.text
     assert row(pages, "hall", "h1")["capacity"] == 80
 
 
 def test_undo_of_an_addition_takes_it_away(pages: Pages, admin: Staff) -> None:
     new = "/admin/venue/door/new"
-    said = admin.post(new, {"name": "Back", "hall": "h1", "mode": "exit"}, follow_redirects=True)
+    answer = admin.post(new, {"name": "Back", "hall": "h1", "mode": "exit"}, follow_redirects=True)
     assert row(pages, "door", "back")["mode"] == "exit"
-    admin.post("/admin/edits/undo", undo_form(said.text))
+    admin.post("/admin/edits/undo", undo_form(answer.text))
     query = "SELECT COUNT(*) FROM door WHERE code = 'back'"
     assert pages.value(query) == 0
 
 
 def test_a_removed_session_comes_back_with_its_guests(pages: Pages, admin: Staff) -> None:
     guests = "SELECT serial, invited FROM session_guest JOIN session USING (session_id)"
-    before = [tuple(one) for one in pages.database.reader.execute(guests)]
+    before = [tuple(row) for row in pages.database.reader.execute(guests)]
     assert before
     target = address(pages, "session", "press")
     assert "tick the box" in admin.post(f"{target}/remove", follow_redirects=True).text
-    said = admin.post(f"{target}/remove", {"confirm": "yes"}, follow_redirects=True)
-    assert "Session Press hour: removed" in words(said.text)
+    answer = admin.post(f"{target}/remove", {"confirm": "yes"}, follow_redirects=True)
+    assert "Session Press hour: removed" in words(answer.text)
     assert not list(pages.database.reader.execute(guests))
     assert admin.get(target).status_code == 404
-    admin.post("/admin/edits/undo", undo_form(said.text))
-    assert [tuple(one) for one in pages.database.reader.execute(guests)] == before
+    admin.post("/admin/edits/undo", undo_form(answer.text))
+    assert [tuple(row) for row in pages.database.reader.execute(guests)] == before
 
 
 def test_what_is_in_use_is_not_removed(pages: Pages, admin: Staff) -> None:
@@ -320,13 +324,13 @@ def test_what_is_in_use_is_not_removed(pages: Pages, admin: Staff) -> None:
 def test_the_page_says_how_many_doors_have_it(pages: Pages, admin: Staff) -> None:
     west, main = pages.connected_kiosk("west-1", "h1-west"), pages.connected_kiosk("main-1", "main")
     edit(admin, address(pages, "category", "press"), name="Journalists")
-    said = words(admin.get("/admin/edits/reach").text)
-    assert "0 of 2 doors have it" in said
+    reach = words(admin.get("/admin/edits/reach").text)
+    assert "0 of 2 doors have it" in reach
     newest = cursor(pages.database.reader)
     pages.now += 3 * MINUTE
     pages.send(west, cursor=newest)
-    said = words(admin.get("/admin/edits/reach").text)
-    assert "1 of 2 doors have it. Main entrance (main-1) was last seen 10:00:00" in said
+    reach = words(admin.get("/admin/edits/reach").text)
+    assert "1 of 2 doors have it. Main entrance (main-1) was last seen 10:00:00" in reach
     pages.send(main, cursor=newest)
     assert "All 2 doors have it" in admin.get("/admin/edits/reach").text
     pages.now += 60 * MINUTE
@@ -337,8 +341,8 @@ def test_a_session_s_title_is_for_the_doors_of_its_hall_alone(pages: Pages, admi
     pages.connected_kiosk("west-1", "h1-west")
     pages.connected_kiosk("main-1", "main")
     edit(admin, address(pages, "session", "press"), title="Press")
-    said = words(admin.get("/admin/edits/reach").text)
-    assert "0 of 1 door has it. Hall 1 west (west-1)" in said
+    reach = words(admin.get("/admin/edits/reach").text)
+    assert "0 of 1 door has it. Hall 1 west (west-1)" in reach
 
 
 def test_a_door_does_not_move_under_a_kiosk(pages: Pages, admin: Staff) -> None:
@@ -350,25 +354,25 @@ def test_a_door_does_not_move_under_a_kiosk(pages: Pages, admin: Staff) -> None:
 
 def test_guests_by_name(pages: Pages, admin: Staff) -> None:
     target = address(pages, "session", "opening", "/guests/")
-    found = admin.get(f"{target}?q=keller")
-    assert "Anna Keller" in found.text
+    results = admin.get(f"{target}?q=keller")
+    assert "Anna Keller" in results.text
     (badge,) = set(
-        re.findall(r'name="number" value="([^"]+)"', found.text.partition("h-guests")[0])
+        re.findall(r'name="number" value="([^"]+)"', results.text.partition("h-guests")[0])
     )
     since = cursor(pages.database.reader)
-    said = admin.post(target, {"number": badge, "answer": "refuse"}, follow_redirects=True)
-    assert "Opening: Anna Keller is refused" in words(said.text)
-    assert [type(one).__name__ for one in changes(pages.database, since)] == ["VenueChanged"]
+    answer = admin.post(target, {"number": badge, "answer": "refuse"}, follow_redirects=True)
+    assert "Opening: Anna Keller is refused" in words(answer.text)
+    assert [type(row).__name__ for row in changes(pages.database, since)] == ["VenueChanged"]
     query = "SELECT invited FROM session_guest WHERE serial = ?"
     serial = pages.serial("A1")
 
     def invited() -> list[int]:
-        return [one[0] for one in pages.database.reader.execute(query, (serial,))]
+        return [row[0] for row in pages.database.reader.execute(query, (serial,))]
 
     assert invited() == [0]
-    said = admin.post(target, {"number": badge, "answer": "invite"}, follow_redirects=True)
+    answer = admin.post(target, {"number": badge, "answer": "invite"}, follow_redirects=True)
     assert invited() == [1]
-    admin.post("/admin/edits/undo", undo_form(said.text))
+    admin.post("/admin/edits/undo", undo_form(answer.text))
     assert invited() == [0]
     admin.post(target, {"number": badge, "answer": "neither"})
     assert invited() == []

@@ -35,7 +35,7 @@ def belongs(pages: Pages) -> dict[str, str | None]:
     query = (
         "SELECT external_id, o.code FROM attendee LEFT JOIN organisation o USING (organisation_id)"
     )
-    return dict(tuple(one) for one in pages.database.reader.execute(query))
+    return dict(tuple(row) for row in pages.database.reader.execute(query))
 
 
 def test_a_merge_says_exactly_what_it_does_and_is_undone(pages: Pages, admin: Staff) -> None:
@@ -50,16 +50,16 @@ def test_a_merge_says_exactly_what_it_does_and_is_undone(pages: Pages, admin: St
     assert "The exhibitor x1 goes over" in text
     assert "The country Germany is moved over" in text
     assert everything(pages) == before
-    said = confirm(admin, page.text)
-    assert "pilots is merged with it" in words(said.text)
+    answer = confirm(admin, page.text)
+    assert "pilots is merged with it" in words(answer.text)
     assert acts(pages)[-1] == "organisations_merged"
     assert hosts(pages) == [("sea", "lead")]
     assert belongs(pages)["A1"] == "sea"
-    one = organisations.organisation(pages.database.reader, "sea")
-    assert (one.country, one.people) == ("DE", 2)
+    merged = organisations.organisation(pages.database.reader, "sea")
+    assert (merged.country, merged.people) == ("DE", 2)
     pages.database.write(lambda db: organisations.link_people(db) and None)
     assert belongs(pages)["A1"] == "sea"
-    admin.post("/admin/edits/undo", undo_form(said.text))
+    admin.post("/admin/edits/undo", undo_form(answer.text))
     assert hosts(pages) == [("pilots", "lead"), ("sea", "co_host")]
     assert belongs(pages) == people
     assert organisations.organisation(pages.database.reader, "sea").other_names == ()
@@ -68,11 +68,11 @@ def test_a_merge_says_exactly_what_it_does_and_is_undone(pages: Pages, admin: St
 
 def test_a_file_without_other_names_leaves_them(pages: Pages, admin: Staff, event: Event) -> None:
     load(event, pages.database, '[[organisation]]\ncode = "pilots"\nname = "Harbour Pilots"\n')
-    found = organisations.organisation(pages.database.reader, "pilots")
-    assert found.other_names == ("Pilots, Ltd.", "领航")
+    organisation = organisations.organisation(pages.database.reader, "pilots")
+    assert organisation.other_names == ("Pilots, Ltd.", "领航")
     edit(admin, place("organisation", "pilots"), other_names="Pilots of old\n")
-    found = organisations.organisation(pages.database.reader, "pilots")
-    assert found.other_names == ("Pilots of old",)
+    organisation = organisations.organisation(pages.database.reader, "pilots")
+    assert organisation.other_names == ("Pilots of old",)
 
 
 def test_people_are_found_by_what_their_organisation_is_called_now(
@@ -81,15 +81,15 @@ def test_people_are_found_by_what_their_organisation_is_called_now(
     """However it was renamed, and also if only some people are folded with it."""
 
     def found(text: str) -> list[str | None]:
-        return [one.external_id for one in find_attendees(pages.database.reader, text)[0]]
+        return [person.external_id for person in find_attendees(pages.database.reader, text)[0]]
 
     monkeypatch.setattr(search, "FOLDED_TOGETHER", 1)
     assert (found("领航"), found("wayfinders")) == (["A1"], [])
     edit(admin, place("organisation", "pilots"), other_names="Wayfinders\n")
     assert (found("领航"), found("wayfinders")) == ([], ["A1"])
-    said = confirm(admin, shown(admin).text)
+    answer = confirm(admin, shown(admin).text)
     assert (found("wayfinders"), found("海事大学 anna")) == (["A1", "A2"], ["A1"])
-    admin.post("/admin/edits/undo", undo_form(said.text))
+    admin.post("/admin/edits/undo", undo_form(answer.text))
     assert (found("wayfinders"), found("海事大学 anna")) == (["A1"], [])
     assert pages.value("SELECT COUNT(*) FROM search_due") == 0
 
@@ -105,11 +105,11 @@ def test_a_merge_that_is_overtaken_does_nothing(pages: Pages, admin: Staff) -> N
 
 
 def test_nothing_is_merged_with_itself(admin: Staff) -> None:
-    said = admin.get(TARGET.format("sea") + "?other=sea", follow_redirects=True)
-    assert "same organisation" in said.text
+    answer = admin.get(TARGET.format("sea") + "?other=sea", follow_redirects=True)
+    assert "same organisation" in answer.text
     assert shown(admin, goes="nothing").status_code == 404
-    found = admin.get(TARGET.format("sea") + "?q=pilots").text
-    assert "?other=pilots" in found
+    results = admin.get(TARGET.format("sea") + "?q=pilots").text
+    assert "?other=pilots" in results
 
 
 def test_who_may(pages: Pages) -> None:

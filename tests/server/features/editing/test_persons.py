@@ -28,15 +28,15 @@ def address(pages: Pages, external_id: str, rest: str = "") -> str:
 
 def fields(page: str) -> dict[str, object]:
     form = page.partition('<form class="panel narrow"')[2].partition("</form>")[0]
-    found: dict[str, object] = {}
+    values: dict[str, object] = {}
     for tag in re.findall(r"<input[^>]+>", form):
         name, value = (re.search(rf'{key}="([^"]*)"', tag)[1] for key in ("name", "value"))
         if "checkbox" not in tag and name != "csrf_token":
-            found[name] = value
+            values[name] = value
         elif " checked" in tag:
-            found[name] = [*found.get(name, []), value]
-    found["category"] = re.search(r'value="(\d+)" selected', form)[1]
-    return found
+            values[name] = [*values.get(name, []), value]
+    values["category"] = re.search(r'value="(\d+)" selected', form)[1]
+    return values
 
 
 def edit(desk: Staff, target: str, **changed: object):
@@ -72,12 +72,12 @@ NEW = {
 
 def test_somebody_is_registered(pages: Pages, desk: Staff) -> None:
     desk.get("/admin/people/new")
-    said = desk.post("/admin/people/new", NEW, follow_redirects=True)
-    assert "Registered" in said.text
-    assert "Nora Quist: registered" in words(said.text)
-    assert ">Undo<" not in said.text
-    found, _ = attendees.find_attendees(pages.database.reader, "quist")
-    assert (found[0].country, found[0].valid_days, found[0].zones, found[0].flags) == (
+    answer = desk.post("/admin/people/new", NEW, follow_redirects=True)
+    assert "Registered" in answer.text
+    assert "Nora Quist: registered" in words(answer.text)
+    assert ">Undo<" not in answer.text
+    people, _ = attendees.find_attendees(pages.database.reader, "quist")
+    assert (people[0].country, people[0].valid_days, people[0].zones, people[0].flags) == (
         "NO", 0b101, 1, 1,
     )  # fmt: skip
     assert acts(pages)[-1] == "attendee_added"
@@ -97,12 +97,12 @@ def test_somebody_is_registered(pages: Pages, desk: Staff) -> None:
 )
 def test_what_can_not_be(pages: Pages, desk: Staff, changed: dict, problem: str) -> None:
     desk.get("/admin/people/new")
-    before = [one for one in dump(pages.database) if "web_session" not in one]
+    before = [line for line in dump(pages.database) if "web_session" not in line]
     answer = desk.post("/admin/people/new", {**NEW, **changed})
     assert answer.status_code == 400
     assert problem in answer.text
     assert "Quist" in answer.text or "family_name" in changed
-    assert [one for one in dump(pages.database) if "web_session" not in one] == before
+    assert [line for line in dump(pages.database) if "web_session" not in line] == before
 
 
 def test_a_form_sent_as_it_is_changes_nothing(pages: Pages, desk: Staff) -> None:
@@ -110,19 +110,19 @@ def test_a_form_sent_as_it_is_changes_nothing(pages: Pages, desk: Staff) -> None
     pages.database.write(lambda db: db.execute(explicit) and None)
     for external_id in ("A1", "A2", "A3", "A4"):
         before = of(pages, external_id)
-        said = edit(desk, address(pages, external_id, "/edit"))
-        assert said.status_code == 200
+        answer = edit(desk, address(pages, external_id, "/edit"))
+        assert answer.status_code == 200
         assert of(pages, external_id) == before
     assert "attendee_changed" not in acts(pages)
 
 
 def test_a_name_is_changed_and_the_badge_is_wrong(pages: Pages, desk: Staff) -> None:
     pages.issue()
-    said = edit(desk, address(pages, "A1", "/edit"), family_name="Keller-Mayr", category="2")
-    text = words(said.text)
+    answer = edit(desk, address(pages, "A1", "/edit"), family_name="Keller-Mayr", category="2")
+    text = words(answer.text)
     assert "Anna Keller-Mayr: category Delegate → Speaker, family name Keller → Keller-Mayr" in text
     assert "is out of date" in text
-    undone = desk.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
+    undone = desk.post("/admin/edits/undo", undo_form(answer.text), follow_redirects=True)
     assert "Undone:" in undone.text
     assert of(pages, "A1").name == "Anna Keller"
     assert issuing.changed_badges(pages.database.reader, pages.event) == []
@@ -169,29 +169,29 @@ def guests(pages: Pages, serial: int) -> dict[str, int]:
 
 def test_a_merge_says_exactly_what_it_does_and_does_it(twins: Pages) -> None:
     pages, admin = twins, twins.staff("admin")
-    one, other = address(pages, "A1"), address(pages, "B1")
-    found = admin.get(f"{one}/merge")
-    assert other.rpartition("/")[2] in found.text
-    page = merge_page(admin, one, other)
+    anna, other = address(pages, "A1"), address(pages, "B1")
+    results = admin.get(f"{anna}/merge")
+    assert other.rpartition("/")[2] in results.text
+    page = merge_page(admin, anna, other)
     text = words(page.text)
     goes = other.rpartition("/")[2]
     assert f"{goes} is revoked: its badge then opens no door" in text
     assert "“ Press hour ”: the removed record is invited" in text
     assert "is moved over, since" not in text  # the remaining person has all of it already
     before = [of(pages, "A1"), of(pages, "B1")]
-    nothing = confirm(admin, one, other, page.text, confirm="")
+    nothing = confirm(admin, anna, other, page.text, confirm="")
     assert "tick the box" in nothing.text
     assert [of(pages, "A1"), of(pages, "B1")] == before
     since = cursor(pages.database.reader)
-    done = confirm(admin, one, other, page.text)
+    done = confirm(admin, anna, other, page.text)
     assert "stays" in words(done.text)
     kept, gone = of(pages, "A1"), of(pages, "B1")
     assert kept == before[0]
     assert gone.revoked_at is not None
     assert guests(pages, kept.serial) == {"press": 1}
     assert guests(pages, gone.serial) == {}
-    told = {type(one).__name__ for one in changes(pages.database, since)}
-    assert told == {"VenueChanged", "HolderChanged"}
+    kinds = {type(anna).__name__ for anna in changes(pages.database, since)}
+    assert kinds == {"VenueChanged", "HolderChanged"}
     assert acts(pages)[-1] == "attendees_merged"
     undone = admin.post("/admin/edits/undo", undo_form(done.text), follow_redirects=True)
     assert "Undone:" in undone.text
@@ -217,13 +217,13 @@ def test_what_the_one_who_stays_lacks_goes_over(twins: Pages) -> None:
 
 def test_a_refusal_stands_over_an_invitation(twins: Pages) -> None:
     pages, admin = twins, twins.staff("admin")
-    one, other = pages.serial("A1"), pages.serial("B1")
+    anna, other = pages.serial("A1"), pages.serial("B1")
     pages.database.write(
         lambda db: (
             db.execute(
                 "INSERT INTO session_guest SELECT session_id, ?, 0 FROM session"
                 " WHERE code = 'press'",
-                (one,),
+                (anna,),
             )
             and None
         )
@@ -231,7 +231,7 @@ def test_a_refusal_stands_over_an_invitation(twins: Pages) -> None:
     page = merge_page(admin, address(pages, "A1"), address(pages, "B1"))
     assert "is invited, the kept record is refused. Afterwards" in words(page.text)
     confirm(admin, address(pages, "A1"), address(pages, "B1"), page.text)
-    assert guests(pages, one) == {"press": 0}
+    assert guests(pages, anna) == {"press": 0}
     assert guests(pages, other) == {}
 
 
@@ -245,10 +245,10 @@ name = "Anna Keller"
 role = "keynote"
 """
     load(pages.event, pages.database, speaks)
-    one, other = address(pages, "A1"), address(pages, "B1")
-    page = merge_page(admin, one, other)
+    anna, other = address(pages, "A1"), address(pages, "B1")
+    page = merge_page(admin, anna, other)
     assert "is the speaker of “ Opening ” instead" in words(page.text)
-    done = confirm(admin, one, other, page.text)
+    done = confirm(admin, anna, other, page.text)
     query = "SELECT serial, role FROM session_speaker"
 
     def speaker() -> tuple[int, str]:
@@ -261,11 +261,11 @@ role = "keynote"
 
 def test_a_merge_that_is_overtaken_does_nothing(twins: Pages) -> None:
     pages, admin = twins, twins.staff("admin")
-    one, other = address(pages, "A1"), address(pages, "B1")
-    page = merge_page(admin, one, other)
+    anna, other = address(pages, "A1"), address(pages, "B1")
+    page = merge_page(admin, anna, other)
     edit(pages.staff("badge_desk"), f"{other}/edit", organisation="Elsewhere")
-    said = confirm(admin, one, other, page.text)
-    assert "Nothing was changed. Someone else has changed this" in said.text
+    answer = confirm(admin, anna, other, page.text)
+    assert "Nothing was changed. Someone else has changed this" in answer.text
     assert of(pages, "B1").revoked_at is None
 
 
@@ -296,12 +296,12 @@ def test_what_does_not_go_over_is_said(twins: Pages) -> None:
 
 def test_nobody_is_merged_with_themselves(pages: Pages) -> None:
     admin = pages.staff("admin")
-    one = address(pages, "A1")
-    answer = merge_page(admin, one, one)
+    anna = address(pages, "A1")
+    answer = merge_page(admin, anna, anna)
     assert "the same badge number" in admin.get(answer.location).text
     with pytest.raises(people.EditError):
         people.merge_plan(pages.database.reader, pages.serial("A1"), pages.serial("A1"))
-    assert admin.get(f"{one}/merge?other=ZZZZ").status_code == 404
+    assert admin.get(f"{anna}/merge?other=ZZZZ").status_code == 404
 
 
 def test_who_may(pages: Pages) -> None:

@@ -31,12 +31,12 @@ def place(kind: str, code: str, rest: str = "edit") -> str:
 def filled(page: str) -> dict[str, object]:
     """The fields that a browser would send of the page's form, with the text of its areas."""
     form = page.partition('<form class="panel narrow"')[2].partition("</form>")[0]
-    found = fields(page)
+    values = fields(page)
     for part in form.split("<textarea ")[1:]:
         name = part.partition('name="')[2].partition('"')[0]
-        found[name] = html.unescape(part.partition(">")[2].partition("</textarea>")[0])
+        values[name] = html.unescape(part.partition(">")[2].partition("</textarea>")[0])
     return {key: html.unescape(text) if isinstance(text, str) else text
-            for key, text in found.items()}  # fmt: skip
+            for key, text in values.items()}  # fmt: skip
 
 
 def edit(admin: Staff, target: str, **changed: object):
@@ -45,13 +45,13 @@ def edit(admin: Staff, target: str, **changed: object):
 
 
 def everything(pages: Pages) -> list[str]:
-    found = sorted(
+    rows = sorted(
         line
         for line in dump(pages.database)
         if line.startswith(tuple(f'INSERT INTO "{table}"' for table in TABLES))
     )
-    assert len(found) > len(TABLES)
-    return found
+    assert len(rows) > len(TABLES)
+    return rows
 
 
 def hosts(pages: Pages) -> list[tuple[str, str]]:
@@ -59,7 +59,7 @@ def hosts(pages: Pages) -> list[tuple[str, str]]:
         "SELECT o.code, role FROM activity_host JOIN organisation o USING (organisation_id)"
         " ORDER BY o.code"
     )
-    return [tuple(one) for one in pages.database.reader.execute(query)]
+    return [tuple(row) for row in pages.database.reader.execute(query)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -82,11 +82,11 @@ CHANGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "sent", "said", "after"), CHANGES)
-def test_undo(pages: Pages, admin: Staff, kind: str, sent: dict, said: str, after: dict) -> None:
+@pytest.mark.parametrize(("kind", "sent", "message", "after"), CHANGES)
+def test_undo(pages: Pages, admin: Staff, kind: str, sent: dict, message: str, after: dict) -> None:
     before, code = everything(pages), KINDS[kind]
     answer = edit(admin, place(kind, code), **sent)
-    assert said in words(answer.text)
+    assert message in words(answer.text)
     assert acts(pages)[-1] == "venue_edited"
     now = row(pages, kind, code)
     assert {key: now[key] for key in after} == after
@@ -138,7 +138,7 @@ def test_a_whole_exhibition_is_made_from_nothing(pages: Pages, admin: Staff) -> 
 
 
 @pytest.mark.parametrize(
-    ("kind", "sent", "said"),
+    ("kind", "sent", "message"),
     [
         ("organisation", {"kind": "company"}, "Name in English is missing: write name or name_zh"),
         ("organisation", {"name": "X", "country": "Atlantis", "kind": "company"}, "Atlantis"),
@@ -154,12 +154,12 @@ def test_a_whole_exhibition_is_made_from_nothing(pages: Pages, admin: Staff) -> 
     ],
 )
 def test_what_a_file_would_be_refused_for_a_page_is_too(
-    pages: Pages, admin: Staff, kind: str, sent: dict, said: str
+    pages: Pages, admin: Staff, kind: str, sent: dict, message: str
 ) -> None:
     before = everything(pages)
     answer = admin.post(f"/admin/venue/{kind}/new", sent)
     assert answer.status_code == 400
-    assert said in words(answer.text)
+    assert message in words(answer.text)
     assert everything(pages) == before
 
 
@@ -184,12 +184,12 @@ def test_what_is_in_use_is_not_removed(pages: Pages, admin: Staff, kind: str, wh
 
 def test_what_is_removed_comes_back(pages: Pages, admin: Staff) -> None:
     before = everything(pages)
-    said = admin.post(place("stand", "A-1", "remove"), {"confirm": "yes"}, follow_redirects=True)
-    assert "Stand A-1: removed" in words(said.text)
+    answer = admin.post(place("stand", "A-1", "remove"), {"confirm": "yes"}, follow_redirects=True)
+    assert "Stand A-1: removed" in words(answer.text)
     assert acts(pages)[-1] == "programme_removed"
     assert "Stand A-1" in words(admin.get("/admin/acts").text)
     assert admin.get(place("stand", "A-1")).status_code == 404
-    admin.post("/admin/edits/undo", undo_form(said.text))
+    admin.post("/admin/edits/undo", undo_form(answer.text))
     assert everything(pages) == before
 
 
@@ -201,22 +201,22 @@ def test_people_of_an_organisation_that_is_removed(pages: Pages, admin: Staff) -
 
     def belong() -> int:
         query = "SELECT organisation_id FROM attendee WHERE organisation = ?"
-        return sum(bool(one[0]) for one in pages.database.reader.execute(query, (text,)))
+        return sum(bool(row[0]) for row in pages.database.reader.execute(query, (text,)))
 
     assert belong()
-    said = admin.post(
+    answer = admin.post(
         place("organisation", "own", "remove"), {"confirm": "yes"}, follow_redirects=True
     )
     assert not belong()
-    admin.post("/admin/edits/undo", undo_form(said.text))
+    admin.post("/admin/edits/undo", undo_form(answer.text))
     assert belong()
 
 
 def test_the_activity_of_a_session(pages: Pages, admin: Staff) -> None:
     target = address(pages, "session", "opening")
     assert "no activity is called “Ebbs”" in words(edit(admin, target, activity="Ebbs").text)
-    said = edit(admin, target, activity="潮")
-    assert "activity none → tides" in words(said.text)
+    answer = edit(admin, target, activity="潮")
+    assert "activity none → tides" in words(answer.text)
     tides = row(pages, "activity", "tides")["activity_id"]
     assert row(pages, "session", "opening")["activity_id"] == tides
     cleared = edit(admin, target, activity="")

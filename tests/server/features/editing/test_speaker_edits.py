@@ -22,31 +22,31 @@ def speakers(pages: Pages, session: str = "late") -> list[Row]:
         "SELECT serial, label, name, role, p.starts_at FROM session_speaker p"
         " JOIN session s USING (session_id) WHERE s.code = ? ORDER BY position"
     )
-    return [tuple(one) for one in pages.database.reader.execute(query, (session,))]
+    return [tuple(row) for row in pages.database.reader.execute(query, (session,))]
 
 
 def names(pages: Pages) -> list[str]:
     return [row[2] for row in speakers(pages)]
 
 
-def act(pages: Pages, admin: Staff, what: str, session: str = "late", **form: object):
+def act(pages: Pages, admin: Staff, action: str, session: str = "late", **form: object):
     target = address(pages, "session", session, "/speakers/")
     seen = re.search(r'name="seen" value="([^"]+)"', admin.get(target).text)[1]
-    return admin.post(target, {"act": what, "seen": seen, **form}, follow_redirects=True)
+    return admin.post(target, {"act": action, "seen": seen, **form}, follow_redirects=True)
 
 
 def badge(pages: Pages, admin: Staff, text: str) -> str:
-    found = admin.get(address(pages, "session", "late", f"/speakers/?q={text}")).text
-    return re.search(r'name="number" value="([^"]+)"', found)[1]
+    page = admin.get(address(pages, "session", "late", f"/speakers/?q={text}")).text
+    return re.search(r'name="number" value="([^"]+)"', page)[1]
 
 
 def test_somebody_is_found_and_speaks(pages: Pages, admin: Staff) -> None:
     before, since = speakers(pages), len(changes(pages.database))
     someone = badge(pages, admin, "A3")
-    said = act(
+    answer = act(
         pages, admin, "add", number=someone, role="keynote", starts="2026-05-05T20:15", name="x"
     )
-    assert "added, as keynote" in words(said.text)
+    assert "added, as keynote" in words(answer.text)
     serial = pages.serial("A3")
     (new,) = speakers(pages)[len(before) :]
     assert new[0] == serial
@@ -56,15 +56,15 @@ def test_somebody_is_found_and_speaks(pages: Pages, admin: Staff) -> None:
     assert len(changes(pages.database)) > since
     assert acts(pages)[-1] == "venue_edited"
     since = len(changes(pages.database))
-    admin.post("/admin/edits/undo", undo_form(said.text))
+    admin.post("/admin/edits/undo", undo_form(answer.text))
     assert speakers(pages) == before
     assert len(changes(pages.database)) > since
 
 
 def test_somebody_speaks_by_name_alone(pages: Pages, admin: Staff) -> None:
-    said = act(pages, admin, "add", name=" Li  Wei ", role="moderator", starts="")
+    answer = act(pages, admin, "add", name=" Li  Wei ", role="moderator", starts="")
     assert speakers(pages)[-1] == (None, "", "Li Wei", "moderator", None)
-    assert "Not on the roster" in said.text
+    assert "Not on the roster" in answer.text
     again = act(pages, admin, "add", name="li wei", role="speaker")
     assert "is its speaker twice" in words(again.text)
     assert len(speakers(pages)) == 3
@@ -79,8 +79,8 @@ def test_order_role_and_start(pages: Pages, admin: Staff) -> None:
     act(pages, admin, "up", at=0)
     act(pages, admin, "down", at=1)
     assert names(pages) == [first, second]
-    said = act(pages, admin, "save", at=1, role="panellist", starts="2026-05-05T20:30")
-    assert f"{second} speaker → panellist, with another time" in words(said.text)
+    answer = act(pages, admin, "save", at=1, role="panellist", starts="2026-05-05T20:30")
+    assert f"{second} speaker → panellist, with another time" in words(answer.text)
     changed = speakers(pages)[1]
     assert (changed[3], changed[4] is None) == ("panellist", False)
     assert (
@@ -93,15 +93,15 @@ def test_order_role_and_start(pages: Pages, admin: Staff) -> None:
 def test_everybody_may_be_taken_off_and_come_back(pages: Pages, admin: Staff) -> None:
     before = speakers(pages)
     act(pages, admin, "remove", at=0)
-    said = act(pages, admin, "remove", at=0)
-    assert "No speakers yet" in said.text
+    answer = act(pages, admin, "remove", at=0)
+    assert "No speakers yet" in answer.text
     assert speakers(pages) == []
-    admin.post("/admin/edits/undo", undo_form(said.text))
+    admin.post("/admin/edits/undo", undo_form(answer.text))
     assert speakers(pages) == before[1:]
 
 
 @pytest.mark.parametrize(
-    ("form", "said"),
+    ("form", "message"),
     [
         ({"name": "", "role": "speaker"}, "write attendee (an external id or e-mail), or a name"),
         ({"name": "x" * 201, "role": "speaker"}, "is a text of 1 to 200"),
@@ -110,12 +110,14 @@ def test_everybody_may_be_taken_off_and_come_back(pages: Pages, admin: Staff) ->
         ({"number": "A1", "role": "speaker"}, "is its speaker twice"),
     ],
 )
-def test_input_that_a_file_may_not_have(pages: Pages, admin: Staff, form: dict, said: str) -> None:
+def test_input_that_a_file_may_not_have(
+    pages: Pages, admin: Staff, form: dict, message: str
+) -> None:
     before = speakers(pages)
     if "number" in form:
         form = {**form, "number": badge(pages, admin, form["number"])}
     answer = act(pages, admin, "add", **form)
-    assert said in words(html.unescape(answer.text))
+    assert message in words(html.unescape(answer.text))
     assert speakers(pages) == before
 
 
@@ -127,8 +129,8 @@ def test_two_people_of_one_name_may_both_speak(pages: Pages, admin: Staff) -> No
     target = address(pages, "session", "late", "/speakers/?q=Zhang")
     numbers = re.findall(r'name="number" value="([^"]+)"', admin.get(target).text)
     assert len(numbers) == 2
-    for one in numbers:
-        act(pages, admin, "add", number=one, role="speaker")
+    for badge_number in numbers:
+        act(pages, admin, "add", number=badge_number, role="speaker")
     assert len(speakers(pages)) == 4
     again = act(pages, admin, "add", number=numbers[0], role="speaker")
     assert "is its speaker twice" in words(again.text)

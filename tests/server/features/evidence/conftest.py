@@ -94,24 +94,24 @@ class Evidence:
 
 def forty_minutes(event: Event, database: Database) -> tuple[FakeDoor, ...]:
     """Write scans at three doors, acts between them, and cosignatures. Return all four doors."""
-    made = Evidence(event, open_site(database), event.path)
-    doors = (made.site.west, made.site.east, made.site.other)
+    evidence = Evidence(event, open_site(database), event.path)
+    doors = (evidence.site.west, evidence.site.east, evidence.site.other)
     for minute in range(40):
         now = NOW + minute * MINUTE
         for number, door in enumerate(doors):
             serial = (minute * 3 + number) % 20 + 1
-            made.scan(door, serial, now, decision="denied", reason="not_entitled")
+            evidence.scan(door, serial, now, decision="denied", reason="not_entitled")
             if minute % 4 == number:
-                made.scan(door, serial, now, decision="denied", reason="revoked")
-            made.send(door, now)
+                evidence.scan(door, serial, now, decision="denied", reason="revoked")
+            evidence.send(door, now)
             if minute % 8 == number:
-                made.cosign(door, now)
+                evidence.cosign(door, now)
         if minute % 10 == 0:
-            made.act(Act.HALL_CLOSED, now, hall=1)
-            made.act(Act.BADGE_REVOKED, now, serial=7)
+            evidence.act(Act.HALL_CLOSED, now, hall=1)
+            evidence.act(Act.BADGE_REVOKED, now, serial=7)
     for door in doors:
-        made.cosign(door, NOW + 40 * MINUTE)
-    return (*doors, made.site.room)
+        evidence.cosign(door, NOW + 40 * MINUTE)
+    return (*doors, evidence.site.room)
 
 
 STARTS["evidence"] = forty_minutes

@@ -20,7 +20,7 @@ def main() -> None:
     checkpoint = aics_tlog.parse_checkpoint(note.text)
     reader = aics_tlog.FileSystemTileReader(folder)
     report = aics_tlog.audit_tiles(reader, checkpoint.size, checkpoint.root)
-    told: dict[str, object] = {"size": report.size, "bundles": report.bundles}
+    report_fields: dict[str, object] = {"size": report.size, "bundles": report.bundles}
     if witness:
         file, name_and_key = witness
         seen = aics_tlog.parse_note(Path(file).read_bytes())
@@ -30,11 +30,11 @@ def main() -> None:
         proof = aics_tlog.consistency_proof_from_tiles(
             reader, old.size, checkpoint.size, checkpoint.size
         )
-        told["cosigned"] = result.ok
-        told["consistent"] = old.size == checkpoint.size or aics_tlog.verify_consistency(
+        report_fields["cosigned"] = result.ok
+        report_fields["consistent"] = old.size == checkpoint.size or aics_tlog.verify_consistency(
             old.size, checkpoint.size, old.root, checkpoint.root, proof
         )
-    sys.stdout.write(json.dumps(told))
+    sys.stdout.write(json.dumps(report_fields))
 
 
 if __name__ == "__main__":

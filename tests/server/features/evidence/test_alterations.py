@@ -108,8 +108,8 @@ class TestDatabase:
         evidence.alter("DELETE FROM scan")
         evidence.alter("DELETE FROM leaf WHERE number = ?", number)
         evidence.alter("UPDATE leaf SET number = number - 1 WHERE number > ?", number)
-        (found,) = verified(evidence.export())
-        assert found.startswith("the log's end is missing: ")
+        (finding,) = verified(evidence.export())
+        assert finding.startswith("the log's end is missing: ")
         # Also where no kiosk has seen so much of the log.
         evidence.alter("DELETE FROM cosignature")
         following = scans_left(evidence, number)
@@ -118,19 +118,19 @@ class TestDatabase:
         ]
 
     def test_two_are_swapped(self, evidence: Evidence, verified: Verified) -> None:
-        one, other = scans(evidence)[10:12]
+        first, second = scans(evidence)[10:12]
         rows = {
             number: tuple(row)
             for number, *row in evidence.rows(
-                f"SELECT number, hash, body, salt FROM leaf WHERE number IN ({one}, {other})"
+                f"SELECT number, hash, body, salt FROM leaf WHERE number IN ({first}, {second})"
             )
         }
-        for to, source in ((one, other), (other, one)):
+        for to, source in ((first, second), (second, first)):
             evidence.alter(
                 "UPDATE leaf SET hash = ?, body = ?, salt = ? WHERE number = ?", *rows[source], to
             )
         assert verified(evidence.export()) == [
-            f"entry {one}: kiosk west (generation 1): its chain breaks, 12 after 10"
+            f"entry {first}: kiosk west (generation 1): its chain breaks, 12 after 10"
         ]
 
     def test_yesterdays_database(self, evidence: Evidence, verified: Verified) -> None:
@@ -166,9 +166,9 @@ class TestRewritten:
         return evidence
 
     def test_the_kiosks_cosigned_another(self, rewritten: Evidence, verified: Verified) -> None:
-        found = verified(rewritten.export())
-        assert found
-        assert all(line.startswith("a fork: the checkpoint that kiosk") for line in found)
+        findings = verified(rewritten.export())
+        assert findings
+        assert all(line.startswith("a fork: the checkpoint that kiosk") for line in findings)
 
     def test_missing_cosignatures_of_kiosks(self, rewritten: Evidence, verified: Verified) -> None:
         rewritten.alter("DELETE FROM cosignature")
@@ -181,11 +181,11 @@ class TestRewritten:
     def test_invented_times_hide_nothing(self, evidence: Evidence, verified: Verified) -> None:
         """It claims that all scans came in one minute. The kiosks' own times contradict."""
         for number, body in evidence.rows("SELECT number, body FROM leaf WHERE kind = 'scan'"):
-            told = json.loads(body) | {"received_at": NOW}
-            rewrite(evidence, number, entry_log.canonical(told))
+            fields = json.loads(body) | {"received_at": NOW}
+            rewrite(evidence, number, entry_log.canonical(fields))
         evidence.alter("DELETE FROM cosignature")
-        (found,) = verified(evidence.export())
-        assert found.startswith("kiosk east (generation 1) sent scans for 39 minutes")
+        (finding,) = verified(evidence.export())
+        assert finding.startswith("kiosk east (generation 1) sent scans for 39 minutes")
 
     def test_an_older_checkpoint_shows_where(self, rewritten: Evidence, verified: Verified) -> None:
         for door in (rewritten.site.west, rewritten.site.east, rewritten.site.other):
@@ -201,8 +201,8 @@ class TestRewritten:
         first = evidence.export(name="first")
         rewrite(evidence, 5, b'{"act":"signed_in","at":1,"by":"user:1","subject":{},"type":"act"}')
         second = evidence.export(name="second")
-        found = verified(second, (first / "checkpoint").read_bytes())
-        assert any(line.startswith("a fork: checkpoint 1 that was given") for line in found)
+        findings = verified(second, (first / "checkpoint").read_bytes())
+        assert any(line.startswith("a fork: checkpoint 1 that was given") for line in findings)
 
     def test_a_checkpoint_by_another_key(self, evidence: Evidence, verified: Verified) -> None:
         path = evidence.export()
@@ -218,13 +218,15 @@ class TestForged:
 
     def leaf(self, evidence: Evidence, number: int) -> tuple[dict, ScanRecord]:
         ((body,),) = evidence.rows(f"SELECT body FROM leaf WHERE number = {number}")
-        told = json.loads(body)
-        return told, decode_record(encode_record(msgspec.convert(told["record"], ScanRecord)))
+        fields = json.loads(body)
+        return fields, decode_record(encode_record(msgspec.convert(fields["record"], ScanRecord)))
 
     def test_at_the_end(self, evidence: Evidence, verified: Verified) -> None:
         _, record = self.leaf(evidence, scans(evidence)[-1])
-        made = msgspec.structs.replace(record, seq=record.seq + 1, decision="admitted", reason=None)
-        raw = encode_record(made)
+        forged = msgspec.structs.replace(
+            record, seq=record.seq + 1, decision="admitted", reason=None
+        )
+        raw = encode_record(forged)
         head = chain_next(evidence.site.west.heads[-1], raw)
         number = evidence.log.size()
         for signature in (None, PrivateKey(bytes(32)).sign(wire.HEAD_CONTEXT + head)):
@@ -238,15 +240,15 @@ class TestForged:
                 number, NOW,
             )  # fmt: skip
             rewrite(evidence, number, body)
-            found = verified(evidence.export(name=f"export-{signature is None}"))
+            findings = verified(evidence.export(name=f"export-{signature is None}"))
             if signature is None:
                 before = scans(evidence)[-1]
-                assert found == [
+                assert findings == [
                     "kiosk west (generation 1) has signed none of its records after entry"
                     f" {before}, up to entry {number}"
                 ]
             else:
-                assert found == [
+                assert findings == [
                     f"entry {number}: kiosk west (generation 1) did not sign this record"
                 ]
 
@@ -255,13 +257,13 @@ class TestForged:
         numbers = scans(evidence)
         head = chain_start("west", 1)
         for number in numbers:
-            told, record = self.leaf(evidence, number)
+            fields, record = self.leaf(evidence, number)
             if number == numbers[20]:
                 record = msgspec.structs.replace(record, serial=19)
             head = chain_next(head, encode_record(record))
-            told |= {"chain": head.hex(), "record": msgspec.to_builtins(record)}
+            fields |= {"chain": head.hex(), "record": msgspec.to_builtins(record)}
             rewrite(evidence, number, json.dumps(
-                told, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+                fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False
             ).encode())  # fmt: skip
         evidence.alter("DELETE FROM cosignature")
         assert verified(evidence.export()) == [
@@ -271,12 +273,12 @@ class TestForged:
     def test_between_erased_records(self, evidence: Evidence, verified: Verified) -> None:
         """The kiosk has hashed its records before, so erased ones must have hashes."""
         before, number, after = scans(evidence)[20:23]
-        told, record = self.leaf(evidence, number)
-        made = msgspec.structs.replace(record, serial=19)
-        head = chain_next(bytes(32), encode_record(made))
-        told |= {"chain": head.hex(), "record": msgspec.to_builtins(made)}
-        told.pop("signature", None)
-        rewrite(evidence, number, entry_log.canonical(told))
+        fields, record = self.leaf(evidence, number)
+        forged = msgspec.structs.replace(record, serial=19)
+        head = chain_next(bytes(32), encode_record(forged))
+        fields |= {"chain": head.hex(), "record": msgspec.to_builtins(forged)}
+        fields.pop("signature", None)
+        rewrite(evidence, number, entry_log.canonical(fields))
         for erased in (before, after):
             evidence.alter("INSERT INTO erased_scan VALUES (?, NULL, NULL)", erased)
             evidence.alter(
@@ -298,13 +300,13 @@ class TestForged:
             evidence.scan(room, serial, NOW, salted=False, decision="denied", reason="revoked")
             evidence.send(room, NOW)
         before, number, after, _ = scans(evidence, "room")
-        told, record = self.leaf(evidence, number)
-        made = msgspec.structs.replace(record, serial=19)
-        head = chain_next(bytes(32), encode_record(made))
-        told |= {"chain": head.hex(), "record": msgspec.to_builtins(made)}
-        told.pop("signature")
-        told |= {} if signature is None else {"signature": signature}
-        rewrite(evidence, number, entry_log.canonical(told))
+        fields, record = self.leaf(evidence, number)
+        forged = msgspec.structs.replace(record, serial=19)
+        head = chain_next(bytes(32), encode_record(forged))
+        fields |= {"chain": head.hex(), "record": msgspec.to_builtins(forged)}
+        fields.pop("signature")
+        fields |= {} if signature is None else {"signature": signature}
+        rewrite(evidence, number, entry_log.canonical(fields))
         for erased in (before, after):
             evidence.alter("INSERT INTO erased_scan VALUES (?, NULL, NULL)", erased)
             evidence.alter("UPDATE leaf SET kind = 'erased', body = x'' WHERE number = ?", erased)
@@ -312,8 +314,8 @@ class TestForged:
             evidence.cosign(door, NOW)
         findings, notes = check(evidence.export())
         if signature is not None:
-            said = f"entry {number}: kiosk room (generation 1) did not sign this record"
-            assert findings == [said]
+            finding = f"entry {number}: kiosk room (generation 1) did not sign this record"
+            assert findings == [finding]
             return
         assert findings == []
         assert "1 scans of kiosk room (generation 1) are covered by no signature of it" in notes
@@ -344,7 +346,7 @@ class TestExport:
     def test_records_are_removed_or_swapped(self, evidence: Evidence, verified: Verified) -> None:
         path = evidence.export()
         lines = (path / "records.txt").read_bytes().splitlines(keepends=True)
-        for kept, said in (
+        for kept, finding in (
             (lines[:-10], f"entry {len(lines) - 10} is missing in records.txt"),
             (lines[:50] + lines[51:], "entry 50 is missing in records.txt"),
             ([*lines[:50], lines[51], lines[50], *lines[52:]],
@@ -353,7 +355,7 @@ class TestExport:
              f"records.txt has a surplus entry {len(lines)}: the log has {len(lines)}"),
         ):  # fmt: skip
             (path / "records.txt").write_bytes(b"".join(kept))
-            assert verified(path) == [said]
+            assert verified(path) == [finding]
 
     def test_a_tile_and_a_bundle(self, evidence: Evidence, verified: Verified) -> None:
         path = evidence.export()
@@ -371,7 +373,7 @@ class TestExport:
         assert verified(path) == [f"{tile.relative_to(path)} is missing"]
 
     @pytest.mark.parametrize(
-        ("name", "said"),
+        ("name", "message"),
         [
             ("README.txt", "README.txt was altered since the export"),
             ("verify.py", "verify.py was altered since the export"),
@@ -381,12 +383,12 @@ class TestExport:
         ],
     )
     def test_what_lies_beside(
-        self, evidence: Evidence, verified: Verified, name: str, said: str
+        self, evidence: Evidence, verified: Verified, name: str, message: str
     ) -> None:
         path = evidence.export()
         altered(path / name, 30)
-        (found,) = verified(path)
-        assert found.endswith(said)
+        (finding,) = verified(path)
+        assert finding.endswith(message)
         (path / name).unlink()
         assert verified(path) == [f"{name} is missing"]
 
@@ -399,8 +401,8 @@ class TestExport:
         path = evidence.export()
         key = json.loads((path / "keys.json").read_text())["log"]
         assert key["key"] == evidence.event.log_key.public.raw.hex()
-        found = verified(path, key="hallkeeper/other+00000000+AAAA")
-        assert found[0].startswith("the log's key is hallkeeper/")
+        findings = verified(path, key="hallkeeper/other+00000000+AAAA")
+        assert findings[0].startswith("the log's key is hallkeeper/")
 
     def test_no_export_at_all(self, tmp_path: Path, verified: Verified) -> None:
         (tmp_path / "empty").mkdir()

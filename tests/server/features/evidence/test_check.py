@@ -57,5 +57,5 @@ def test_a_log_that_was_written_anew(evidence: Evidence) -> None:
     evidence.alter("UPDATE leaf SET hash = (SELECT hash FROM leaf WHERE number = 3),"
                    " body = (SELECT body FROM leaf WHERE number = 3),"
                    " salt = (SELECT salt FROM leaf WHERE number = 3) WHERE number = 4")  # fmt: skip
-    said = f"kiosk west (generation 1) cosigned another log of {size} entries than this one"
-    assert said in found(evidence)
+    finding = f"kiosk west (generation 1) cosigned another log of {size} entries than this one"
+    assert finding in found(evidence)

@@ -52,9 +52,13 @@ def test_one_begins_the_other(evidence: Evidence, more: int) -> None:
     size = evidence.log.size()
     grow(evidence, more)
     second = evidence.export(name="second")
-    found = compare_exports(first, second)
-    assert (found.verdict, found.agreed, found.longer) == (compare.BEGINNING, size, 1)
-    assert found.one.size + more == found.other.size
+    comparison = compare_exports(first, second)
+    assert (comparison.verdict, comparison.agreed, comparison.longer) == (
+        compare.BEGINNING,
+        size,
+        1,
+    )
+    assert comparison.one.size + more == comparison.other.size
     assert compare_exports(second, first).longer == 0
     assert compare_exports(second, second).verdict == compare.SAME
     assert with_log(evidence, second).verdict == compare.SAME
@@ -69,17 +73,17 @@ def test_a_fork_is_named_at_its_first_difference(evidence: Evidence, number: int
     rewrite(evidence, number)
     grow(evidence, 3)
     second = evidence.export(name="second")
-    for found in (compare_exports(first, second), with_log(evidence, first)):
-        assert (found.verdict, found.agreed) == (compare.FORK, number)
-        assert found.records == (before.decode(), OTHER.decode())
+    for comparison in (compare_exports(first, second), with_log(evidence, first)):
+        assert (comparison.verdict, comparison.agreed) == (compare.FORK, number)
+        assert comparison.records == (before.decode(), OTHER.decode())
     part = evidence.export(Selection("badge 7", serial=7), "part")
     assert compare_exports(first, part).records[1] is None
 
 
 def test_another_key(evidence: Evidence) -> None:
     path = evidence.export()
-    found = compare_with_log(evidence.database.reader, path, log="x", key="x+0+AAAA")
-    assert found.verdict == compare.OTHER
+    comparison = compare_with_log(evidence.database.reader, path, log="x", key="x+0+AAAA")
+    assert comparison.verdict == compare.OTHER
 
 
 def test_what_is_not_what_its_checkpoint_says_is_refused(evidence: Evidence) -> None:
@@ -117,10 +121,10 @@ def test_a_doors_name_that_was_altered(evidence: Evidence) -> None:
     ((names,),) = evidence.rows("SELECT names FROM door WHERE door_id = 1")
     evidence.alter("UPDATE door SET names = ? WHERE door_id = 1", '{"en": "Est"}')
     second = evidence.export(name="second")
-    for found in (compare_exports(first, second), with_log(evidence, first)):
-        assert found.verdict == compare.SAME
-        (one,) = found.renamed
-        assert (one.kind, one.number) == ("door", "1")
-        assert "en: Est" in one.other
-        assert one.one != one.other, names
+    for comparison in (compare_exports(first, second), with_log(evidence, first)):
+        assert comparison.verdict == compare.SAME
+        (change,) = comparison.renamed
+        assert (change.kind, change.number) == ("door", "1")
+        assert "en: Est" in change.other
+        assert change.one != change.other, names
     assert compare_exports(first, first).renamed == ()

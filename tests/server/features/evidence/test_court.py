@@ -27,15 +27,15 @@ def test_it_verifies_and_says_the_limits_in_both_languages(evidence: Evidence) -
     chinese = (path / "court/EVIDENCE.zh.txt").read_text()
     key = verifier_key(evidence.event.log_name, evidence.event.log_key.public)
     for text in (english, chinese):
-        for said in (key, str(evidence.log.size()), "910/2014", "openssl ts -verify",
+        for phrase in (key, str(evidence.log.size()), "910/2014", "openssl ts -verify",
                      "sha256sum -c court/SHA256SUMS", "aics-tlog"):  # fmt: skip
-            assert said in text
+            assert phrase in text
         assert "{" not in text
     assert "It does not prove that there is no second version" in english
     assert "Article 41(2)" in english
     assert "Fa Shi [2018] No. 16" in english
-    for said in ("法释〔2018〕16号", "第十一条", "不证明没有第二个版本", "第 41 条第 2 款"):
-        assert said in chinese
+    for phrase in ("法释〔2018〕16号", "第十一条", "不证明没有第二个版本", "第 41 条第 2 款"):
+        assert phrase in chinese
 
 
 @pytest.mark.system

@@ -84,8 +84,8 @@ def test_it_is_in_no_file_of_the_event_and_of_exports(overridden: Evidence) -> N
     ours = [NOTE.encode(), *(salt for salt, _ in rows), *(body[90:250] for _, body in rows)]
     erase(overridden)
     folder, packed = overridden.export(), overridden.export(name="export.zip")
-    with zipfile.ZipFile(packed) as found:
-        inside = b"".join(found.read(name) for name in found.namelist())
+    with zipfile.ZipFile(packed) as archive:
+        inside = b"".join(archive.read(name) for name in archive.namelist())
     files = [
         file
         for place in (overridden.event.path, folder)
@@ -136,8 +136,8 @@ def test_receipts_of_others_stay_and_those_of_the_person_do_too(overridden: Evid
     erase(overridden)
     key = verifier_key(overridden.event.log_name, overridden.event.log_key.public)
     for serial, text in given.items():
-        told = verify_receipt(text.encode(), key)
-        assert json.loads(told.record)["record"]["serial"] == serial
+        proof = verify_receipt(text.encode(), key)
+        assert json.loads(proof.record)["record"]["serial"] == serial
     number = verify_receipt(given[WHO].encode(), key).number
     with pytest.raises(ReceiptError, match=f"the record of entry {number} was erased"):
         receipt(db, overridden.log, number)

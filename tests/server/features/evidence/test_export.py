@@ -78,8 +78,8 @@ def test_a_record_removed_from_a_part_is_missed(evidence: Evidence, part: str, k
     path = evidence.export(PARTS[part])
     records = path / "records.txt"
     lines = records.read_bytes().splitlines(keepends=True)
-    (taken, *_) = [one for one in lines if f'"type":"{kind}"'.encode() in one]
-    records.write_bytes(b"".join(one for one in lines if one is not taken))
+    (taken, *_) = [line for line in lines if f'"type":"{kind}"'.encode() in line]
+    records.write_bytes(b"".join(line for line in lines if line is not taken))
     wrong, _ = check(path)
     assert len(wrong) == 1
     if kind == "act":
@@ -100,7 +100,7 @@ def test_what_could_still_be_lost_is_not_given_out(
     with pytest.raises(UnusableError):
         evidence.export()
     assert seen == [False]
-    assert [one for one in evidence.folder.iterdir() if "export" in one.name] == []
+    assert [path for path in evidence.folder.iterdir() if "export" in path.name] == []
 
 
 def test_a_part_shows_nothing_of_others(evidence: Evidence) -> None:
@@ -120,11 +120,13 @@ def test_the_tiles_are_as_the_specification_has_them(evidence: Evidence) -> None
     evidence.send(evidence.site.west, NOW)
     path, size = evidence.export(), evidence.log.size()
     full, rest = divmod(size, 256)
-    names = {one.relative_to(path).as_posix() for one in path.rglob("*") if one.is_file()}
+    names = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
     kinds = ("0", "entries")
     expected = {f"tile/{kind}/{index:03d}" for kind in kinds for index in range(full)}
     expected |= {f"tile/{kind}/{full:03d}.p/{rest}" for kind in kinds}
-    assert {one for one in names if one.startswith("tile/")} == expected | {f"tile/1/000.p/{full}"}
+    assert {file for file in names if file.startswith("tile/")} == expected | {
+        f"tile/1/000.p/{full}"
+    }
     tree = Tree()
     for index in range(full + 1):
         name = f"{index:03d}" if index < full else f"{index:03d}.p/{rest}"

@@ -61,12 +61,12 @@ def witness_key(evidence: Evidence, kiosk: str, public: PublicKey) -> str:
 @pytest.mark.system
 def test_it_accepts_an_export_and_a_kiosk_as_witness(many: Evidence) -> None:
     path, west = many.export(), many.site.west
-    found = foreign(
+    result = foreign(
         path, key_of(many), str(path / "witness/west-1"), witness_key(many, "west", west.key.public)
     )
     size = many.log.size()
-    told = {"size": size, "bundles": size // 256 + 1, "cosigned": True, "consistent": True}
-    assert (found[0], json.loads(found[1])) == (0, told)
+    report = {"size": size, "bundles": size // 256 + 1, "cosigned": True, "consistent": True}
+    assert (result[0], json.loads(result[1])) == (0, report)
 
 
 @pytest.mark.system
@@ -79,7 +79,7 @@ def test_it_accepts_a_part_and_one_with_erased_records(many: Evidence) -> None:
 def test_it_refuses_what_was_altered(many: Evidence) -> None:
     path, ask = many.export(), partial(foreign, key=key_of(many))
     assert ask(path)[0] == 0
-    for name, at, told in (
+    for name, at, error in (
         ("tile/0/000", 70, "tile/0/000 does not match"),
         ("tile/entries/000", 70, "entries/000"),
         ("tile/1/000.p/1", 7, "right-edge"),
@@ -87,14 +87,14 @@ def test_it_refuses_what_was_altered(many: Evidence) -> None:
         file = path / name
         whole = file.read_bytes()
         file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-        code, said = ask(path)
+        code, output = ask(path)
         assert code == 1
-        assert told in said
+        assert error in output
         file.write_bytes(whole)
     (path / "tile/0/000").unlink()
-    code, said = ask(path)
+    code, output = ask(path)
     assert code == 1
-    assert "TileMissingError" in said
+    assert "TileMissingError" in output
 
 
 @pytest.mark.system
@@ -102,6 +102,6 @@ def test_it_refuses_a_database_that_was_altered(many: Evidence) -> None:
     ((number, body),) = many.rows("SELECT number, body FROM leaf WHERE number = 40")
     changed = body.replace(b'"type"', b'"typo"')
     many.alter("UPDATE leaf SET body = ? WHERE number = ?", changed, number)
-    code, said = foreign(many.export(), key_of(many))
+    code, output = foreign(many.export(), key_of(many))
     assert code == 1
-    assert "entries" in said
+    assert "entries" in output

@@ -60,16 +60,16 @@ def draws(turns: int) -> Iterator[random.Random]:
         yield random.Random(base + turn)
 
 
-def fill(made: Evidence) -> None:
+def fill(evidence: Evidence) -> None:
     """Write a few entries of each kind, so that many turns take little time."""
     for minute in range(5):
         now = NOW + minute * MINUTE
-        for door in (made.site.west, made.site.east):
-            made.scan(door, minute + 1, now, decision="denied", reason="revoked")
-            made.send(door, now)
-            made.cosign(door, now)
-        made.act(Act.BADGE_REVOKED, now, serial=7)
-    made.database.write(lambda db: erasure.erase(db, 2, by="user:1", now=NOW))
+        for door in (evidence.site.west, evidence.site.east):
+            evidence.scan(door, minute + 1, now, decision="denied", reason="revoked")
+            evidence.send(door, now)
+            evidence.cosign(door, now)
+        evidence.act(Act.BADGE_REVOKED, now, serial=7)
+    evidence.database.write(lambda db: erasure.erase(db, 2, by="user:1", now=NOW))
 
 
 def fuzz_receipts(evidence: Evidence, turns: int) -> int:
@@ -80,20 +80,20 @@ def fuzz_receipts(evidence: Evidence, turns: int) -> int:
     db, log = evidence.database.reader, evidence.log
     texts = [receipt(db, log, number).encode() for number in (0, 1, 8, log.size() - 1)]
     doors = (evidence.site.west, evidence.site.east)
-    named = [(witness_name(log.name, one.kiosk, 1), one.key.public) for one in doors]
+    named = [(witness_name(log.name, pair.kiosk, 1), pair.key.public) for pair in doors]
     refused = 0
     for draw in draws(turns):
         state = draw.getstate()
         text = draw.choice(texts)
         changed = mutated(draw, text)
-        wanted = [witness_key(*one) for one in named if f"— {one[0]} ".encode() in text]
+        wanted = [witness_key(*pair) for pair in named if f"— {pair[0]} ".encode() in text]
         # Without a line's key the reader learns only that the line was not checked. A missing line
         # leaves the rest of the receipt true.
         with suppress(Refused):
-            found = verify_receipt(changed, key)
+            result = verify_receipt(changed, key)
             true = verify_receipt(text, key)
             assert wanted, f"accepted: {changed!r} {state[1][:2]}"
-            assert replace(found, strangers=true.strangers) == true
+            assert replace(result, strangers=true.strangers) == true
         try:
             verify_receipt(changed, key, wanted)
         except Refused:
@@ -115,11 +115,11 @@ def fuzz_exports(path: Path, turns: int) -> int:
         file = draw.choice(names)
         changed = mutated(draw, files[file])
         if draw.random() < 0.05:
-            changed = files[draw.choice([one for one in names if files[one] != files[file]])]
+            changed = files[draw.choice([name for name in names if files[name] != files[file]])]
         file.write_bytes(changed)
         findings, _ = check(path, checkpoints=[], key=None)
         assert findings, f"{file.name}: accepted {changed!r}"
-        assert not any("Error" in one and "malformed (" not in one for one in findings)
+        assert not any("Error" in name and "malformed (" not in name for name in findings)
         file.write_bytes(files[file])
         refused += 1
     assert check(path, checkpoints=[], key=None)[0] == []
@@ -131,22 +131,22 @@ def fuzz_zips(path: Path, turns: int) -> tuple[int, int]:
     some bytes have no effect, such as times.
     """
     whole = path.read_bytes()
-    said = check(path, checkpoints=[], key=None)
-    assert said[0] == []
+    expected = check(path, checkpoints=[], key=None)
+    assert expected[0] == []
     refused = same = 0
     for draw in draws(turns):
         path.write_bytes(mutated(draw, whole))
-        found = check(path, checkpoints=[], key=None)
-        assert found[0] or found == said
-        refused, same = refused + bool(found[0]), same + (found == said)
+        findings = check(path, checkpoints=[], key=None)
+        assert findings[0] or findings == expected
+        refused, same = refused + bool(findings[0]), same + (findings == expected)
     return refused, same
 
 
 @pytest.fixture
 def few(event: Event, database: Database, tmp_path: Path) -> Evidence:
-    made = Evidence(event, open_site(database), tmp_path)
-    fill(made)
-    return made
+    evidence = Evidence(event, open_site(database), tmp_path)
+    fill(evidence)
+    return evidence
 
 
 def test_receipts(few: Evidence) -> None:

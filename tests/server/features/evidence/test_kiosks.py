@@ -17,9 +17,9 @@ from tests.server.support.in_process import Forum, InProcessKiosk
 
 @pytest.fixture
 def forum(event: Event, tmp_path: Path) -> Iterator[Forum]:
-    made = Forum(event, tmp_path)
-    yield made
-    made.close()
+    opened = Forum(event, tmp_path)
+    yield opened
+    opened.close()
 
 
 def exported(forum: Forum, name: str = "export") -> Path:
@@ -101,9 +101,9 @@ def test_a_kiosks_key_is_the_one_that_it_was_confirmed_with(forum: Forum) -> Non
     forum.database.write(
         lambda db: db.execute("UPDATE kiosk SET public_key = ?", (bytes(range(32)),))
     )
-    found = check(exported(forum), checkpoints=[], key=None)[0]
+    findings = check(exported(forum), checkpoints=[], key=None)[0]
     # Cosignatures by the kiosk's own key do not verify with this one.
-    assert found == [
+    assert findings == [
         "the checkpoint that kiosk west (generation 1) cosigned: its signature is wrong"
     ]
     forum.database.write(lambda db: db.execute("DELETE FROM cosignature"))

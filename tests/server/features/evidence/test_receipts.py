@@ -42,9 +42,9 @@ def test_it_proves_each_entry(evidence: Evidence, key: str) -> None:
     log = evidence.log  # It reads all entries when it is made.
     for number, body in evidence.rows("SELECT number, body FROM leaf"):
         text = receipt(evidence.database.reader, log, number)
-        told = verify_receipt(text.encode(), key)
-        assert told.number == number
-        assert told.record.encode() == body
+        proof = verify_receipt(text.encode(), key)
+        assert proof.number == number
+        assert proof.record.encode() == body
 
 
 def test_it_is_as_the_specification_has_it(evidence: Evidence) -> None:
@@ -58,8 +58,8 @@ def test_it_is_as_the_specification_has_it(evidence: Evidence) -> None:
     proof = [base64.b64decode(line) for line in rest[:end]]
     note = "\n".join(rest[end + 1 :])
     checkpoint = open_checkpoint(evidence.event.log_key.public, evidence.event.log_name, note)
-    told = json.loads(base64.b64decode(extra.removeprefix("extra ")))
-    entry = commitment(bytes.fromhex(told["salt"]), told["record"].encode())
+    fields = json.loads(base64.b64decode(extra.removeprefix("extra ")))
+    entry = commitment(bytes.fromhex(fields["salt"]), fields["record"].encode())
     verify_inclusion(leaf_hash(entry), 30, proof, checkpoint.size, checkpoint.root)
 
 
@@ -102,8 +102,8 @@ def test_it_is_no_receipt(evidence: Evidence, key: str) -> None:
         b'{"record":"a","record":"b","salt":null}', b'{"record":"\\u0061","salt":null}',
         b'{"record":"x","salt":null} ',
     ):  # fmt: skip
-        told = f"extra {base64.b64encode(extra).decode()}"
-        changed = "\n".join([lines[0], told, *lines[2:]])
+        line = f"extra {base64.b64encode(extra).decode()}"
+        changed = "\n".join([lines[0], line, *lines[2:]])
         with pytest.raises(Refused):
             verify_receipt(changed.encode(), key)
     for raw in (b"\xff", b"[" * 100_000, b"x" * 2_000_000):
@@ -170,9 +170,11 @@ class TestCosigned:
     def test_kiosks(self, evidence: Evidence, key: str) -> None:
         site, size = evidence.site, evidence.log.size()
         raw = self.receipt(evidence, 30)
-        names = {witness_name(evidence.event.log_name, one, 1) for one in ("west", "east", "other")}
+        names = {
+            witness_name(evidence.event.log_name, kiosk, 1) for kiosk in ("west", "east", "other")
+        }
         assert set(verify_receipt(raw, key).strangers) == names
-        wanted = [self.kiosk_key(evidence, one) for one in (site.west, site.east, site.other)]
+        wanted = [self.kiosk_key(evidence, kiosk) for kiosk in (site.west, site.east, site.other)]
         proven = verify_receipt(raw, key, wanted)
         assert {name for name, _ in proven.cosigned} == names
         assert (proven.size, proven.strangers) == (size, ())
@@ -226,8 +228,8 @@ class TestCosigned:
         # A line of another checkpoint.
         size = evidence.log.size()
         self.cosign(evidence, 0, size - 3)
-        (line,) = [one for one in self.receipt(evidence, 5).decode().splitlines(True)
-                   if "example.org/w0" in one]  # fmt: skip
+        (line,) = [row for row in self.receipt(evidence, 5).decode().splitlines(True)
+                   if "example.org/w0" in row]  # fmt: skip
         other = receipt(evidence.database.reader, evidence.log, size - 1) + line
         with pytest.raises(Refused, match="the signature of example.org/w0 is wrong"):
             verify_receipt(other.encode(), key, self.keys(0))

@@ -19,10 +19,10 @@ def test_closing_names_the_doors_that_have_not_confirmed(pages: Pages) -> None:
     west = pages.connected_kiosk("west-1", "h1-west")
     hall = f"/admin/halls/{west.hall}"
     officer = pages.staff("supervisor")
-    said = officer.post(f"{hall}/close", follow_redirects=True).text
-    assert "The hall is closed" in said
-    assert "Not yet confirmed the last change" in words(said)
-    assert re.search(r"west-1 \), last contact .* may still admit \d+", words(said))
+    closed = officer.post(f"{hall}/close", follow_redirects=True).text
+    assert "The hall is closed" in closed
+    assert "Not yet confirmed the last change" in words(closed)
+    assert re.search(r"west-1 \), last contact .* may still admit \d+", words(closed))
     cursor = pages.value("SELECT MAX(cursor) FROM change")
     west.returned += west.free
     pages.send(west, cursor=cursor)
@@ -105,9 +105,9 @@ def test_clearing_needs_the_box(pages: Pages) -> None:
     pages.send(west)
     admin, target = pages.staff("admin"), f"/admin/halls/{west.hall}/clear"
     assert "tick the box" in admin.post(target, follow_redirects=True).text
-    said = admin.post(target, {"confirm": "yes"}, follow_redirects=True).text
-    assert "counts as empty" in said
-    assert "Inside, as scanned 0" in words(said)
+    page = admin.post(target, {"confirm": "yes"}, follow_redirects=True).text
+    assert "counts as empty" in page
+    assert "Inside, as scanned 0" in words(page)
 
 
 def test_who_came_in_after_somebody_looked_stays_counted(pages: Pages) -> None:
@@ -119,8 +119,8 @@ def test_who_came_in_after_somebody_looked_stays_counted(pages: Pages) -> None:
     west.scan(pages.now, pages.serial("A2"), category=2)
     pages.send(west)
     fields = {"confirm": "yes", "before": before}
-    said = admin.post(f"{target}/clear", fields, follow_redirects=True).text
-    assert "Inside, as scanned 1" in words(said)
+    page = admin.post(f"{target}/clear", fields, follow_redirects=True).text
+    assert "Inside, as scanned 1" in words(page)
 
 
 def test_a_lost_kiosk_is_attested_by_two_people(pages: Pages) -> None:
@@ -141,8 +141,8 @@ def test_a_lost_kiosk_is_attested_by_two_people(pages: Pages) -> None:
     assert "another supervisor" in admin.post(target, alone, follow_redirects=True).text
     unsaid = {**fields, "password": PASSWORD, "inside": ""}
     assert "as a number" in admin.post(target, unsaid, follow_redirects=True).text
-    said = admin.post(target, {**fields, "password": PASSWORD}, follow_redirects=True).text
-    assert "at most 3 counted as inside" in said
+    page = admin.post(target, {**fields, "password": PASSWORD}, follow_redirects=True).text
+    assert "at most 3 counted as inside" in page
     assert acts(pages)[-1] == "kiosk_attested"
     shown = next(f for f in figures.hall_figures(pages.database.reader) if f.hall_id == west.hall)
     assert shown.unspent == 3
@@ -213,8 +213,8 @@ def test_who_moved_on_is_shown_and_the_hall_offered_to_be_cleared(pages: Pages) 
     assert "Inside, as scanned 1; 1 of them has entered another hall since" in words(page)
     assert "1 place is kept for people who entered another hall" in words(page)
     assert "<details open>" in page
-    said = admin.post(f"{target}/clear", {"confirm": "yes"}, follow_redirects=True).text
-    assert "Inside, as scanned 0 At most" in words(said)
+    cleared = admin.post(f"{target}/clear", {"confirm": "yes"}, follow_redirects=True).text
+    assert "Inside, as scanned 0 At most" in words(cleared)
 
 
 def test_moves_that_nobody_confirmed_are_shown(pages: Pages) -> None:

@@ -70,10 +70,10 @@ def guests(database: Database, session: str) -> list[tuple[str, int]]:
 
 
 def test_venue_first(event: Event, database: Database) -> None:
-    said = take_venue(event, database, HALLS + DINNER)
+    notes = take_venue(event, database, HALLS + DINNER)
     assert any(
-        "session dinner: names 4 who are not on the roster yet: A1, A3, b…@example.org, n…" in one
-        for one in said
+        "session dinner: names 4 who are not on the roster yet: A1, A3, b…@example.org, n…" in note
+        for note in notes
     )
     assert guests(database, "dinner") == []
     take_roster(event, database, PEOPLE)
@@ -83,7 +83,7 @@ def test_venue_first(event: Event, database: Database) -> None:
 
 def test_roster_first(event: Event, database: Database) -> None:
     result = take_roster(event, database)
-    (finding,) = [one for one in result.findings if one.kind == "awaited_sessions"]
+    (finding,) = [item for item in result.findings if item.kind == "awaited_sessions"]
     assert not finding.open
     assert finding.examples == (
         "'Dinner': 1 person, first in line 5",
@@ -105,7 +105,7 @@ def test_both_orders_and_again_give_the_same(event: Event, database: Database) -
 def test_a_slip_in_a_code_is_shown_what_it_is_near(event: Event, database: Database) -> None:
     take_venue(event, database, HALLS + DINNER)
     result = take_roster(event, database, "id,name,category,invitations\nA9,Fe,vip,diner\n")
-    (finding,) = [one for one in result.findings if one.kind == "awaited_sessions"]
+    (finding,) = [item for item in result.findings if item.kind == "awaited_sessions"]
     assert finding.examples == ("'diner': 1 person, first in line 2. Is it 'dinner'?",)
 
 

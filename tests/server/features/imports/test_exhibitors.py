@@ -61,19 +61,19 @@ def read(site: Database, data: str | bytes, **options: Any) -> ExhibitorFile:
 
 
 def take(site: Database, data: str | bytes, **options: Any) -> ExhibitorFile:
-    found = read(site, data, **options)
-    site.write(lambda db: take_over(db, found.venue, by="test", now=NOW, remove_sessions=False))
-    return found
+    table = read(site, data, **options)
+    site.write(lambda db: take_over(db, table.venue, by="test", now=NOW, remove_sessions=False))
+    return table
 
 
 def stands(site: Database) -> list[tuple[str, str | None, int]]:
-    return [(one.code, one.exhibitor, one.m2) for one in exhibition.stands(site.reader)]
+    return [(stand.code, stand.exhibitor, stand.m2) for stand in exhibition.stands(site.reader)]
 
 
 def test_exhibitors_are_taken_over(fair: Database) -> None:
-    found = take(fair, TABLE)
-    assert found.problems == ()
-    assert [one[0] for one in stands(fair)] == ["R-01", "R-02", "R-03", "R-04"]
+    table = take(fair, TABLE)
+    assert table.problems == ()
+    assert [stand[0] for stand in stands(fair)] == ["R-01", "R-02", "R-03", "R-04"]
     assert stands(fair)[:3] == [
         ("R-01", "crane", 18),
         ("R-02", "crane", 18),
@@ -88,7 +88,7 @@ def test_exhibitors_are_taken_over(fair: Database) -> None:
     crane = organisations.organisation(fair.reader, "crane")
     assert (crane.country, crane.kind) == ("DE", "company")  # the file has neither
     assert crane.names == {"en": "CRANE works", "zh": "起重机厂"}
-    assert set(found.venue.notes) == {
+    assert set(table.venue.notes) == {
         "columns that are not read: Phone",
         "line 2: 36 m² are divided among 2 stands",
         "line 3: 22.5 m² is taken as 23",
@@ -111,8 +111,8 @@ def test_a_stand_moves_to_another_exhibitor(fair: Database) -> None:
 def test_new_areas_are_made_in_a_hall(fair: Database) -> None:
     take(fair, "exhibitor,stand,area,m2\nOne,M-1,元宇宙展区,9\nTwo,M-2,元宇宙展区,6\n",
          new_areas="site")  # fmt: skip
-    made = next(one for one in exhibition.areas(fair.reader) if one.code != "robots")
-    assert (made.names, made.m2, made.stands) == ({"zh": "元宇宙展区"}, 15, 2)
+    area = next(item for item in exhibition.areas(fair.reader) if item.code != "robots")
+    assert (area.names, area.m2, area.stands) == ({"zh": "元宇宙展区"}, 15, 2)
 
 
 def workbook(*rows: Sequence[object]) -> bytes:
@@ -176,13 +176,13 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_with_a_row_is_named(fair: Database, what: str) -> None:
-    row, told = WRONG[what]
-    found = read(fair, f"name,stand,area,country,m2\nGood,R-9,robots,DE,1\n{row}\n")
-    assert any(told in problem for problem in found.problems), found.problems
-    assert found.skipped == 1
-    assert [one.code for one in found.venue.programme.stands] == ["R-9"]
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_with_a_row_is_named(fair: Database, case: str) -> None:
+    row, message = WRONG[case]
+    table = read(fair, f"name,stand,area,country,m2\nGood,R-9,robots,DE,1\n{row}\n")
+    assert any(message in problem for problem in table.problems), table.problems
+    assert table.skipped == 1
+    assert [stand.code for stand in table.venue.programme.stands] == ["R-9"]
 
 
 def bomb() -> bytes:
@@ -202,7 +202,7 @@ def bomb() -> bytes:
 
 
 def test_files_that_are_no_table(fair: Database) -> None:
-    for data, told in (
+    for data, message in (
         (b"", "is empty"),
         (b"a,b\n1,2\n", "has no columns for exhibitors and stands, only 'a', 'b'"),
         (b"PK\x03\x04 no zip", "is damaged"),
@@ -213,7 +213,7 @@ def test_files_that_are_no_table(fair: Database) -> None:
     ):
         with pytest.raises(VenueError) as raised:
             read(fair, data)
-        assert told in str(raised.value)
+        assert message in str(raised.value)
 
 
 def test_650_exhibitors(fair: Database) -> None:

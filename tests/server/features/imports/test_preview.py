@@ -18,18 +18,21 @@ def show(event: Event, site: Database, text: str, *, remove: bool = False) -> Pr
 
 
 def test_nothing_is_written(event: Event, site: Database) -> None:
-    before, told = dump(site), changes(site)
+    before, sent = dump(site), changes(site)
     assert not show(event, site, PROGRAMME + VENUE.replace("capacity = 100", "capacity = 90")).empty
     assert dump(site) == before
-    assert changes(site) == told
+    assert changes(site) == sent
 
 
 def test_the_same_file_again_is_empty(event: Event, site: Database) -> None:
     load(event, site, PROGRAMME)
-    found = show(event, site, PROGRAMME)
-    assert found.empty
-    assert found.unchanged == 10
-    assert [one.code for one in found.missing if one.kind == "sessions"] == ["opening", "press"]
+    preview = show(event, site, PROGRAMME)
+    assert preview.empty
+    assert preview.unchanged == 10
+    assert [thing.code for thing in preview.missing if thing.kind == "sessions"] == [
+        "opening",
+        "press",
+    ]
 
 
 def test_what_is_added_and_changed(event: Event, site: Database) -> None:
@@ -39,17 +42,17 @@ def test_what_is_added_and_changed(event: Event, site: Database) -> None:
         .replace('2026-05-04 13:00"', '2026-05-04 12:30"')
         .replace('["press"]', '["press", "vip"]')
     )
-    found = show(event, site, text + PROGRAMME)
-    assert Change("halls", "h1", "capacity", "100", "90") in found.changed
-    assert {one for one in found.changed if one.kind == "sessions"} == {
+    preview = show(event, site, text + PROGRAMME)
+    assert Change("halls", "h1", "capacity", "100", "90") in preview.changed
+    assert {change for change in preview.changed if change.kind == "sessions"} == {
         Change("sessions", "press", "title (zh)", "", "记者会"),
         Change("sessions", "press", "starts", "2026-05-04 13:00", "2026-05-04 12:30"),
         Change("sessions", "press", "opens", "2026-05-04 12:50", "2026-05-04 12:20"),
         Change("sessions", "press", "categories", "press", "press, vip"),
     }
-    assert Thing("sessions", "ports-1", "Ports, first part") in found.added
-    assert Thing("activities", "ports", "Forum on Ports") in found.added
-    assert Thing("stands", "R-01", "") in found.added
+    assert Thing("sessions", "ports-1", "Ports, first part") in preview.added
+    assert Thing("activities", "ports", "Forum on Ports") in preview.added
+    assert Thing("stands", "R-01", "") in preview.added
 
 
 def test_speakers_and_hosts_are_told_by_name(event: Event, site: Database) -> None:
@@ -67,10 +70,10 @@ def test_speakers_and_hosts_are_told_by_name(event: Event, site: Database) -> No
 
 def test_sessions_that_would_be_removed(event: Event, site: Database) -> None:
     text = VENUE[: VENUE.index('[[session]]\ncode = "press"')]
-    assert [one.code for one in show(event, site, text).missing] == ["press"]
-    found = show(event, site, text, remove=True)
-    assert [one.code for one in found.removed] == ["press"]
-    assert found.missing == ()
+    assert [thing.code for thing in show(event, site, text).missing] == ["press"]
+    preview = show(event, site, text, remove=True)
+    assert [thing.code for thing in preview.removed] == ["press"]
+    assert preview.missing == ()
     plan = venue_of(event, text)
     site.write(lambda db: take_over(db, plan, by="test", now=NOW, remove_sessions=True))
     assert ("sessions", "press") not in state(site.reader, event.settings)

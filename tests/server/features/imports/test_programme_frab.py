@@ -39,15 +39,15 @@ HOUR = 3_600_000
 
 
 def adopted(event: Event, site: Database, data: bytes, mapping: str = MAPPING) -> Adopted:
-    found = read_programme(data, "schedule", event.settings)
+    programme = read_programme(data, "schedule", event.settings)
     words = read_mapping(mapping.encode(), "m.toml") if mapping else ProgrammeMapping()
-    return adopt(site.reader, found, words, event.settings)
+    return adopt(site.reader, programme, words, event.settings)
 
 
 def take(event: Event, site: Database, data: bytes, mapping: str = MAPPING) -> Adopted:
-    made = adopted(event, site, data, mapping)
-    site.write(lambda db: take_over(db, made.venue, by="test", now=NOW, remove_sessions=False))
-    return made
+    adoption = adopted(event, site, data, mapping)
+    site.write(lambda db: take_over(db, adoption.venue, by="test", now=NOW, remove_sessions=False))
+    return adoption
 
 
 def changed(change: Callable[[Any], None]) -> bytes:
@@ -57,16 +57,16 @@ def changed(change: Callable[[Any], None]) -> bytes:
 
 
 def session(site: Database, title: str) -> SessionRow:
-    return next(one for one in store.sessions(site.reader) if title in one.titles.values())
+    return next(row for row in store.sessions(site.reader) if title in row.titles.values())
 
 
 @pytest.mark.parametrize("data", [JSON, XML], ids=["json", "xml"])
 def test_a_schedule_is_taken_over(event: Event, site: Database, data: bytes) -> None:
-    made = take(event, site, data)
-    assert made.problems == ()
-    assert made.skipped == 1  # the workshop
+    adoption = take(event, site, data)
+    assert adoption.problems == ()
+    assert adoption.skipped == 1  # the workshop
     tides = session(site, "Tides and Trade – What harbours owe the sea")
-    halls = {one.hall_id: one.code for one in store.halls(site.reader)}
+    halls = {row.hall_id: row.code for row in store.halls(site.reader)}
     assert (halls[tides.hall_id], tides.starts_at) == ("h1", NINE)
     assert tides.ends_at - tides.starts_at == 1.5 * HOUR
     assert len(tides.code) == 12
@@ -77,17 +77,17 @@ def test_a_schedule_is_taken_over(event: Event, site: Database, data: bytes) -> 
     smart = session(site, "智能港口")
     assert smart.titles == {"zh": "智能港口"}
     both = speakers_of(site.reader, [smart.session_id])[smart.session_id]
-    assert [(one.name, one.serial is None, one.role) for one in both] == [
+    assert [(row.name, row.serial is None, row.role) for row in both] == [
         ("王小明", False, "speaker"),
         ("Lara Later", True, "speaker"),
     ]
     who_pays = session(site, "Who pays")
     assert halls[who_pays.hall_id] == "h1"  # by its Chinese name
-    assert {one.role for one in speakers_of(site.reader, [who_pays.session_id])
+    assert {row.role for row in speakers_of(site.reader, [who_pays.session_id])
             [who_pays.session_id]} == {"panellist"}  # fmt: skip
     assert halls[session(site, "Lost in the attic").hall_id] == "site"
-    assert "not on the roster yet, and shown by name: Lara Later" in made.venue.notes
-    assert any("not imported: abstract (1)" in note for note in made.venue.notes)
+    assert "not on the roster yet, and shown by name: Lara Later" in adoption.venue.notes
+    assert any("not imported: abstract (1)" in note for note in adoption.venue.notes)
 
 
 @pytest.mark.parametrize("data", [JSON, XML], ids=["json", "xml"])
@@ -133,27 +133,29 @@ categories = ["press"]
         conference["days"][0]["rooms"]["Hall 1"][0]["date"] = "2026-05-04T02:00:00Z"
 
     take(event, site, changed(later))
-    again = next(one for one in store.sessions(site.reader) if one.code == tides.code)
+    again = next(row for row in store.sessions(site.reader) if row.code == tides.code)
     assert again.titles == {"en": "Tides and Trade – What harbours owe the sea", "zh": "潮汐"}
     assert again.starts_at == NINE + HOUR
     assert again.starts_at - again.opens_at == 5 * 60_000
     assert again.closes_at - again.ends_at == 7 * 60_000
-    keys = {one.code: one.key for one in store.categories(site.reader)}
-    assert [keys[one] for one in again.categories] == ["press"]
+    keys = {row.code: row.key for row in store.categories(site.reader)}
+    assert [keys[row] for row in again.categories] == ["press"]
     activity = activities.activity(site.reader, tides.code)
     assert activity.official
     assert [host.code for host in activity.hosts] == ["port"]
 
 
 def test_unknown_rooms_and_kinds_are_named_with_their_remedy(event: Event, site: Database) -> None:
-    made = adopted(event, site, JSON, "")
+    adoption = adopted(event, site, JSON, "")
     assert (
         "'Saal 9' (1 event) is not a hall of this event: write in a mapping, under [halls], "
         '"Saal 9" = "CODE", or false to skip them; there are green, h1, site'
-    ) in made.problems
-    assert any(one.startswith("'Talk' (2 events) is not a kind of") for one in made.problems)
-    assert made.rooms["Saal 9"] == ""
-    assert made.rooms["一号厅"] == "h1"
+    ) in adoption.problems
+    assert any(
+        problem.startswith("'Talk' (2 events) is not a kind of") for problem in adoption.problems
+    )
+    assert adoption.rooms["Saal 9"] == ""
+    assert adoption.rooms["一号厅"] == "h1"
 
 
 def test_a_repeated_guid_is_an_activity_at_two_times(event: Event, site: Database) -> None:
@@ -170,64 +172,64 @@ def test_a_repeated_guid_is_an_activity_at_two_times(event: Event, site: Databas
 WRONG: dict[str, tuple[Callable[[Any], None], str]] = {}
 
 
-def wrong(told: str) -> Callable[[Callable[[Any], None]], None]:
+def wrong(message: str) -> Callable[[Callable[[Any], None]], None]:
     """Adds a case: a change of an event, and the expected message."""
 
     def add(change: Callable[[Any], None]) -> None:
-        WRONG[change.__name__] = (change, told)
+        WRONG[change.__name__] = (change, message)
 
     return add
 
 
 @wrong("starts outside the event, which is 3 days from 2026-05-04")
-def another_month(one: Any) -> None:
-    one["date"] = "2026-06-04T09:00:00+08:00"
+def another_month(event: Any) -> None:
+    event["date"] = "2026-06-04T09:00:00+08:00"
 
 
 @wrong("Tsoon' is not a time such as")
-def no_time(one: Any) -> None:
-    one["date"] = None
-    one["start"] = "soon"
+def no_time(event: Any) -> None:
+    event["date"] = None
+    event["start"] = "soon"
 
 
 @wrong("'90' is not a duration such as 01:30")
-def no_duration(one: Any) -> None:
-    one["duration"] = "90"
+def no_duration(event: Any) -> None:
+    event["duration"] = "90"
 
 
 @wrong("'0:00' is not a duration such as 01:30")
-def no_length(one: Any) -> None:
-    one["duration"] = "0:00"
+def no_length(event: Any) -> None:
+    event["duration"] = "0:00"
 
 
 @wrong("has no title")
-def no_title(one: Any) -> None:
-    one["title"] = ""
+def no_title(event: Any) -> None:
+    event["title"] = ""
 
 
 @wrong("its title is a text of 1 to 200 printable characters")
-def long_title(one: Any) -> None:
-    one["title"] = "x" * 300
+def long_title(event: Any) -> None:
+    event["title"] = "x" * 300
 
 
 @wrong("has neither guid nor id, so a later import could not recognise it")
-def nameless(one: Any) -> None:
-    del one["guid"], one["id"]
+def nameless(event: Any) -> None:
+    del event["guid"], event["id"]
 
 
 @wrong("is out of range")
-def another_age(one: Any) -> None:
-    one["date"] = "0001-01-01T00:00:00+14:00"
+def another_age(event: Any) -> None:
+    event["date"] = "0001-01-01T00:00:00+14:00"
 
 
-@pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_with_an_event_is_named(event: Event, site: Database, what: str) -> None:
-    change, told = WRONG[what]
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_with_an_event_is_named(event: Event, site: Database, case: str) -> None:
+    change, message = WRONG[case]
     data = changed(lambda conference: change(conference["days"][0]["rooms"]["Hall 1"][0]))
-    made = adopted(event, site, data)
-    (problem,) = made.problems
-    assert told in problem
-    assert len(made.venue.sessions) == 3  # all others that are not left out
+    adoption = adopted(event, site, data)
+    (problem,) = adoption.problems
+    assert message in problem
+    assert len(adoption.venue.sessions) == 3  # all others that are not left out
 
 
 def test_an_event_without_a_room(event: Event, site: Database) -> None:
@@ -245,8 +247,8 @@ def test_times_without_a_date_are_of_their_day(event: Event, site: Database) -> 
     def old(conference: Any) -> None:
         for day in conference["days"]:
             for events in day["rooms"].values():
-                for one in events:
-                    del one["date"]
+                for item in events:
+                    del item["date"]
         conference["days"][0]["rooms"]["Hall 1"][0]["start"] = "01:00"
 
     take(event, site, changed(old))
@@ -283,14 +285,14 @@ HOSTILE = {
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("what", HOSTILE)
-def test_files_without_a_schedule(event: Event, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("case", HOSTILE)
+def test_files_without_a_schedule(event: Event, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert schedule_xml.ELEMENTS_MAX == 500_000
     monkeypatch.setattr(schedule_xml, "ELEMENTS_MAX", 5_000)
-    data, told = HOSTILE[what]
+    data, message = HOSTILE[case]
     with pytest.raises(VenueError) as raised:
         read_programme(data, "s", event.settings)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
 @pytest.mark.timeout(300)
@@ -304,6 +306,6 @@ def test_files_without_a_schedule(event: Event, what: str, monkeypatch: pytest.M
 )  # fmt: skip
 def test_parts_of_another_shape_are_named(event: Event, conference: str) -> None:
     data = f'{{"schedule": {{"conference": {conference}}}}}'.encode()
-    found = read_programme(data, "s", event.settings)
-    assert len(found.problems) == 1
-    assert not found.drafts
+    programme = read_programme(data, "s", event.settings)
+    assert len(programme.problems) == 1
+    assert not programme.drafts

@@ -52,21 +52,21 @@ def local(at: int) -> str:
 
 def times(event: Event, *lines: str) -> list[str]:
     """Start and end of the calendar's event."""
-    found = read_programme(calendar(*lines), "c.ics", event.settings)
-    assert found.problems == []
-    return sorted(local(draft.starts_at) for draft in found.drafts)
+    programme = read_programme(calendar(*lines), "c.ics", event.settings)
+    assert programme.problems == []
+    return sorted(local(draft.starts_at) for draft in programme.drafts)
 
 
 def test_a_calendar_is_taken_over(event: Event, site: Database) -> None:
     load(event, site, HOSTS)
-    made = take(event, site)
-    assert made.problems == ()
-    found = sorted(
-        (local(one.starts_at), local(one.ends_at), next(iter(one.titles.values())))
-        for one in store.sessions(site.reader)
-        if one.activity_id is not None
+    adoption = take(event, site)
+    assert adoption.problems == ()
+    sessions = sorted(
+        (local(row.starts_at), local(row.ends_at), next(iter(row.titles.values())))
+        for row in store.sessions(site.reader)
+        if row.activity_id is not None
     )
-    assert found == [
+    assert sessions == [
         ("04 00:00", "06 00:00", "Ships of the century"),
         ("04 09:00", "04 10:30", "Tides and Trade"),
         ("04 14:00", "04 14:45", "智能港口"),
@@ -77,7 +77,7 @@ def test_a_calendar_is_taken_over(event: Event, site: Database) -> None:
         ("06 17:00", "06 18:00", "Tour of the quay"),
         ("06 20:00", "06 21:00", "Tour of the quay"),
     ]
-    assert {one.code for one in store.sessions(site.reader) if "Tour" in str(one.titles)} == {
+    assert {row.code for row in store.sessions(site.reader) if "Tour" in str(row.titles)} == {
         "daily-20260505", "daily-20260506", "daily-20260506-2",
     }  # fmt: skip
     assert activities.activity(site.reader, "daily").sessions == 3
@@ -117,7 +117,7 @@ def test_kind_hosts_and_speakers_of_an_event(event: Event, site: Database) -> No
         ("port", "lead"),
         ("tides", "co_host"),
     ]
-    (session,) = (one for one in store.sessions(site.reader) if one.code == code)
+    (session,) = (row for row in store.sessions(site.reader) if row.code == code)
     anna, lara = speakers_of(site.reader, [session.session_id])[session.session_id]
     assert (anna.serial, anna.role) == (serial_of(site, "A1"), "moderator")
     assert (lara.serial, lara.name, lara.label) == (None, "Later, Lara", "lara@example.org")
@@ -146,11 +146,11 @@ def test_the_same_calendar_again_changes_nothing(event: Event, site: Database) -
 
 def test_a_series_that_moves_within_its_day_keeps_sessions(event: Event, site: Database) -> None:
     take(event, site)
-    codes = {one.code for one in store.sessions(site.reader)}
+    codes = {session.code for session in store.sessions(site.reader)}
     take(event, site, FORUM.replace(b"20260502T170000", b"20260502T163000").replace(
         b"20260502T180000", b"20260502T173000").replace(b"20260504T170000", b"20260504T163000")
         .replace(b"20260505T170000", b"20260505T163000"))  # fmt: skip
-    assert {one.code for one in store.sessions(site.reader)} == codes
+    assert {session.code for session in store.sessions(site.reader)} == codes
 
 
 def test_a_cancelled_session_stays_until_it_is_removed(event: Event, site: Database) -> None:
@@ -160,7 +160,7 @@ def test_a_cancelled_session_stays_until_it_is_removed(event: Event, site: Datab
         note.startswith("cancelled, and still in the event: floating.")
         for note in take(event, site, off).venue.notes
     )
-    assert any(one.code == "floating" for one in store.sessions(site.reader))
+    assert any(session.code == "floating" for session in store.sessions(site.reader))
 
 
 START = ("DTSTART:20260501T090000", "DURATION:PT1H")
@@ -197,8 +197,8 @@ def test_each_day_at_nine_stays_nine_when_clocks_change(event: Event) -> None:
 
 @pytest.mark.parametrize("until", ["99991231T235959Z", "99991231T235959", "99991231"])
 def test_for_ever_may_be_written_as_the_end_of_all_years(event: Event, until: str) -> None:
-    found = times(event, *START, f"RRULE:FREQ=DAILY;UNTIL={until}")
-    assert found == ["04 09:00", "05 09:00", "06 09:00"]
+    starts = times(event, *START, f"RRULE:FREQ=DAILY;UNTIL={until}")
+    assert starts == ["04 09:00", "05 09:00", "06 09:00"]
 
 
 def test_a_day_in_exdate_takes_the_whole_day(event: Event) -> None:
@@ -269,27 +269,27 @@ WRONG = {
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_with_an_event_is_named(event: Event, what: str) -> None:
-    lines, told = WRONG[what]
-    found = read_programme(calendar(*lines), "c.ics", event.settings)
-    (problem,) = found.problems
-    assert told in problem
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_with_an_event_is_named(event: Event, case: str) -> None:
+    lines, message = WRONG[case]
+    programme = read_programme(calendar(*lines), "c.ics", event.settings)
+    (problem,) = programme.problems
+    assert message in problem
     assert problem.startswith("event 'Something': ")
-    assert found.drafts == []
+    assert programme.drafts == []
 
 
 def test_an_event_without_a_uid(event: Event) -> None:
-    found = read_programme(calendar(*START, uid=""), "c.ics", event.settings)
-    assert found.problems == [
+    programme = read_programme(calendar(*START, uid=""), "c.ics", event.settings)
+    assert programme.problems == [
         "event 'Something': has no UID, so a later import could not recognise it"
     ]
 
 
 def test_a_uid_that_is_there_twice(event: Event) -> None:
-    one = calendar("DTSTART:20260504T090000", "DURATION:PT1H").decode()
-    inside = one[one.index("BEGIN:VEVENT") : one.index("END:VCALENDAR")]
-    data = one.replace(inside, inside + inside).encode()
+    text = calendar("DTSTART:20260504T090000", "DURATION:PT1H").decode()
+    inside = text[text.index("BEGIN:VEVENT") : text.index("END:VCALENDAR")]
+    data = text.replace(inside, inside + inside).encode()
     (problem,) = read_programme(data, "c.ics", event.settings).problems
     assert problem == "event 'Something': its UID is there 2 times: keep one"
 
@@ -316,34 +316,34 @@ HOSTILE = {
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("what", HOSTILE)
-def test_files_that_are_no_calendar(event: Event, what: str) -> None:
-    data, told = HOSTILE[what]
+@pytest.mark.parametrize("case", HOSTILE)
+def test_files_that_are_no_calendar(event: Event, case: str) -> None:
+    data, message = HOSTILE[case]
     with pytest.raises(VenueError) as raised:
         read_programme(data, "c.ics", event.settings)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_many_endless_rules_end(event: Event) -> None:
     """Each would count through ten years of minutes. The file has one limit for all rules."""
     minutes = ";BYHOUR=0,6,12,18;BYMINUTE=" + ",".join(map(str, range(60)))
-    one = calendar("DTSTART:20160601T000000", "DURATION:PT1H",
+    text = calendar("DTSTART:20160601T000000", "DURATION:PT1H",
                    f"RRULE:FREQ=DAILY;COUNT=100000{minutes}").decode()  # fmt: skip
-    inside = one[one.index("BEGIN:VEVENT") : one.index("END:VCALENDAR")]
+    inside = text[text.index("BEGIN:VEVENT") : text.index("END:VCALENDAR")]
     many = "".join(inside.replace("UID:one", f"UID:{n}") for n in range(300))
-    found = read_programme(one.replace(inside, many).encode(), "c.ics", event.settings)
-    assert "the rules of this file have too many times" in found.problems[-1]
+    programme = read_programme(text.replace(inside, many).encode(), "c.ics", event.settings)
+    assert "the rules of this file have too many times" in programme.problems[-1]
 
 
 def test_many_rules_without_any_time_end(event: Event) -> None:
     """Each is searched for its first time up to the last day of the calendar."""
-    one = calendar("DTSTART:20260401T000000", "DURATION:PT1H",
+    text = calendar("DTSTART:20260401T000000", "DURATION:PT1H",
                    "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30").decode()  # fmt: skip
-    inside = one[one.index("BEGIN:VEVENT") : one.index("END:VCALENDAR")]
+    inside = text[text.index("BEGIN:VEVENT") : text.index("END:VCALENDAR")]
     many = "".join(inside.replace("UID:one", f"UID:{n}") for n in range(300))
-    found = read_programme(one.replace(inside, many).encode(), "c.ics", event.settings)
-    assert "repeats, but never on a day of the event" in found.problems[0]
-    assert "the rules of this file have too many times" in found.problems[-1]
+    programme = read_programme(text.replace(inside, many).encode(), "c.ics", event.settings)
+    assert "repeats, but never on a day of the event" in programme.problems[0]
+    assert "the rules of this file have too many times" in programme.problems[-1]
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_a_rule_repeats_as_the_standard_has_it(rule: str, days: list[int]) -> No
         date(2026, 5, 31),
     )
     parts = {
-        key: [int(one) if one.isdigit() else one for one in value.split(",")]
+        key: [int(item) if item.isdigit() else item for item in value.split(",")]
         for key, value in (part.split("=") for part in rule.split(";"))
     }
     times = list(occurrences(rule_of(parts, start, None), start, first, last, Budget()))

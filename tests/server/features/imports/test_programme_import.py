@@ -97,7 +97,7 @@ def test_a_programme_is_taken_over(event: Event, site: Database) -> None:
         ("council", "lead"),
         ("pilots", "co_host"),
     ]
-    session = next(one for one in store.sessions(db) if one.code == "ports-1")
+    session = next(row for row in store.sessions(db) if row.code == "ports-1")
     assert session.activity_id == ports.activity_id
     assert speakers.speakers_of(db, [session.session_id])[session.session_id] == (
         Speaker(serial_of(site, "A2"), "A2", "王小明", "keynote", TALK),
@@ -122,7 +122,7 @@ def test_a_session_keeps_what_a_later_file_does_not_say(event: Event, site: Data
     load(event, site, PROGRAMME)
     moved = PROGRAMME[PROGRAMME.index("[[session]]") : PROGRAMME.index("[[speaker]]")]
     load(event, site, moved.replace('activity = "ports"\n', "").replace("first", "second"))
-    session = next(one for one in store.sessions(site.reader) if one.code == "ports-1")
+    session = next(row for row in store.sessions(site.reader) if row.code == "ports-1")
     assert session.activity_id is not None
     assert session.titles == {"en": "Ports, second part"}
     assert len(speakers.speakers_of(site.reader, [session.session_id])[session.session_id]) == 2
@@ -130,8 +130,10 @@ def test_a_session_keeps_what_a_later_file_does_not_say(event: Event, site: Data
 
 def test_people_belong_to_the_organisation_on_their_card(event: Event, site: Database) -> None:
     load(event, site, PROGRAMME)
-    known = {one.code: one for one in organisations.organisations(site.reader)}
-    assert (known["pilots"].people, known["council"].people) == (1, 0)
+    by_code = {
+        organisation.code: organisation for organisation in organisations.organisations(site.reader)
+    }
+    assert (by_code["pilots"].people, by_code["council"].people) == (1, 0)
     take(
         site,
         ROSTER + "A5,Ines,Sol,HARBOUR  pilots,PT,ines@example.org,delegate,,,,\n"
@@ -164,7 +166,7 @@ def test_of_people_who_share_an_address_the_name_says_who(event: Event, site: Da
 
 def test_a_session_goes_with_its_speakers(event: Event, site: Database) -> None:
     load(event, site, PROGRAMME)
-    session = next(one for one in store.sessions(site.reader) if one.code == "ports-1")
+    session = next(row for row in store.sessions(site.reader) if row.code == "ports-1")
     site.write(lambda db: store.remove_session(db, session.session_id, by="test", now=1))
     assert not speakers.sessions_where_speaks(site.reader, serial_of(site, "A2"))
     assert activities.activity(site.reader, "ports").sessions == 0
@@ -198,14 +200,14 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
-def test_errors_are_named_and_nothing_is_taken(event: Event, site: Database, what: str) -> None:
+@pytest.mark.parametrize("case", WRONG)
+def test_errors_are_named_and_nothing_is_taken(event: Event, site: Database, case: str) -> None:
     before = dump(site)
-    old, new, told = WRONG[what]
+    old, new, message = WRONG[case]
     assert old in PROGRAMME
     with pytest.raises(VenueError) as raised:
         load(event, site, PROGRAMME.replace(old, new))
-    assert any(told in problem for problem in raised.value.problems), raised.value.problems
+    assert any(message in problem for problem in raised.value.problems), raised.value.problems
     assert dump(site) == before
 
 

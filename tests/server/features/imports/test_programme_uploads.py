@@ -27,11 +27,11 @@ def prepare(pages: Pages) -> None:
 
 def selects(page: str) -> dict[str, str]:
     """The chosen value of each select box of a page."""
-    found = {}
+    values = {}
     for name, options in re.findall(r'<select id="[^"]+" name="([^"]+)">(.*?)</select>', page):
         chosen = re.search(r'value="([^"]*)" selected', options)
-        found[html.unescape(name)] = chosen[1] if chosen else ""
-    return found
+        values[html.unescape(name)] = chosen[1] if chosen else ""
+    return values
 
 
 def answer(admin: Staff, location: str, **more: str):
@@ -60,10 +60,10 @@ def test_rooms_and_kinds_are_mapped(pages: Pages, admin: Staff, data: bytes, nam
     done = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
     assert "things added" in words(done.text)
     assert acts(pages)[-1] == "venue_imported"
-    halls = {one.hall_id: one.code for one in store.halls(pages.database.reader)}
-    held = [halls[one.hall_id] for one in store.sessions(pages.database.reader)]
+    halls = {row.hall_id: row.code for row in store.halls(pages.database.reader)}
+    held = [halls[row.hall_id] for row in store.sessions(pages.database.reader)]
     assert "site" in held
-    titles = [one.titles for one in activities.activities(pages.database.reader)]
+    titles = [row.titles for row in activities.activities(pages.database.reader)]
     assert len(titles) == 4
     assert not files(pages)
     location, page = preview(admin, PROGRAMME, data, name)
@@ -81,8 +81,8 @@ def test_what_has_a_problem_may_be_left_out(pages: Pages, admin: Staff) -> None:
     assert "Items with a problem are left out" in words(page.text)
     assert "Import</button>" in page.text
     admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
-    halls = {one.hall_id: one.code for one in store.halls(pages.database.reader)}
-    assert "site" not in {halls[one.hall_id] for one in store.sessions(pages.database.reader)}
+    halls = {row.hall_id: row.code for row in store.halls(pages.database.reader)}
+    assert "site" not in {halls[row.hall_id] for row in store.sessions(pages.database.reader)}
 
 
 def test_a_calendar_is_previewed(pages: Pages, admin: Staff) -> None:
@@ -98,10 +98,10 @@ def test_what_is_imported_is_what_was_shown(pages: Pages, admin: Staff) -> None:
     page = answer(admin, location, **ANSWERS)
     other = answer(admin, location, **{**ANSWERS, "hall:Saal 9": "green"})
     assert mark(page.text) != mark(other.text)
-    said = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
-    assert "The venue was changed in the meantime" in said.text
+    refusal = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
+    assert "The venue was changed in the meantime" in refusal.text
     assert len(store.sessions(pages.database.reader)) == 2
-    admin.post(f"{location}/confirm", mark(said.text), follow_redirects=True)
+    admin.post(f"{location}/confirm", mark(refusal.text), follow_redirects=True)
     assert len(store.sessions(pages.database.reader)) > 2
 
 
@@ -120,7 +120,7 @@ def test_exhibitors_are_previewed_and_imported(pages: Pages, admin: Staff) -> No
     assert still(pages.database) == before
     done = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
     assert "Exhibition" in done.text
-    stands = {one.code: one.m2 for one in exhibition.stands(pages.database.reader)}
+    stands = {stand.code: stand.m2 for stand in exhibition.stands(pages.database.reader)}
     assert stands == {"R-01": 18, "R-02": 18, "R-03": 23, "R-04": 18}
     assert not files(pages)
 
@@ -135,23 +135,23 @@ def test_areas_of_exhibitors_are_chosen(pages: Pages, admin: Staff) -> None:
     page = answer(admin, location, new_areas="h1", area="robots")
     assert "Metaverse (metaverse)" in words(page.text)
     admin.post(f"{location}/confirm", mark(page.text))
-    areas = {one.code: one.area for one in exhibition.stands(pages.database.reader)}
+    areas = {stand.code: stand.area for stand in exhibition.stands(pages.database.reader)}
     assert areas == {"D-1": "metaverse", "G-1": "robots"}
 
 
 @pytest.mark.parametrize(
-    ("target", "data", "said"),
+    ("target", "data", "message"),
     [
         (PROGRAMME, b"\x00\xff" * 50, "bad is"),
         (PROGRAMME, b'{"schedule": 1}', "bad has"),
         (EXHIBITORS, b"one,two\n1,2\n", "has no columns for exhibitors"),
     ],
 )
-def test_bad_files(pages: Pages, admin: Staff, target: str, data: bytes, said: str) -> None:
+def test_bad_files(pages: Pages, admin: Staff, target: str, data: bytes, message: str) -> None:
     before = still(pages.database)
     location, page = preview(admin, target, data, "bad")
     assert page.status_code == 200
-    assert said in words(page.text)
+    assert message in words(page.text)
     assert "Nothing can be imported yet" in page.text
     assert (
         "Nothing was imported"

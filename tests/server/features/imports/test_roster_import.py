@@ -140,7 +140,7 @@ def test_invitations(site: Database) -> None:
     press = kiosk_facts.session_facts(site.reader, 2, NOW)[1]
     assert set(press.invited) == {serial_of(site, "A1"), serial_of(site, "A4")}
     changed = changes.changes_after(site.reader, start)
-    assert [wire.decode_change(one.body) for one in changed] == [wire.VenueChanged()]
+    assert [wire.decode_change(change.body) for change in changed] == [wire.VenueChanged()]
     take(site, ROSTER)  # an invitation is withdrawn on the session's page, not by a roster
     assert len(kiosk_facts.session_facts(site.reader, 2, NOW)[1].invited) == 2
 
@@ -169,7 +169,7 @@ class TestRefused:
             take(site, "nickname\nAnna\n", skip_bad=True)
 
     @pytest.mark.parametrize(
-        ("row", "said"),
+        ("row", "message"),
         [
             ("A9,X,Y,,,a9@example.org,vip,,,,en\na9,X,Y,,,,vip,,,,en", "the same as in line 2"),
             (
@@ -178,11 +178,11 @@ class TestRefused:
             ),
         ],
     )
-    def test_duplicates_against_the_event(self, site: Database, row: str, said: str) -> None:
+    def test_duplicates_against_the_event(self, site: Database, row: str, message: str) -> None:
         before = attendees(site)
         with pytest.raises(RosterRefusedError) as caught:
             take(site, f"{HEADER}\n{row}\n", missing="keep", renames="accept")
-        assert said in str(caught.value.problems[0])
+        assert message in str(caught.value.problems[0])
         assert attendees(site) == before
 
     @pytest.mark.parametrize(("row", "column"), [("chef,,", "category"), ("vip,attic,", "zones")])
@@ -235,7 +235,7 @@ def test_the_log_says_nothing_personal(site: Database) -> None:
 
 
 def test_default_categories_fit_a_roster() -> None:
-    assert len({one.letter for one in DEFAULT_CATEGORIES}) == len(DEFAULT_CATEGORIES) == 7
+    assert len({category.letter for category in DEFAULT_CATEGORIES}) == len(DEFAULT_CATEGORIES) == 7
 
 
 @pytest.mark.sqlite_alone

@@ -35,7 +35,7 @@ def asked(database: Database, text: str, **answers: object) -> dict[str, Finding
         take(database, text, **answers)
     assert dump(database) == before
     assert caught.value.problems == ()
-    return {one.kind: one for one in caught.value.findings if one.open}
+    return {finding.kind: finding for finding in caught.value.findings if finding.open}
 
 
 def sharing(text: str) -> roster_import.Roster:
@@ -45,7 +45,7 @@ def sharing(text: str) -> roster_import.Roster:
 
 
 def said(result: ImportResult) -> dict[str, int]:
-    return {one.kind: one.count for one in result.findings}
+    return {finding.kind: finding.count for finding in result.findings}
 
 
 def names(database: Database) -> list[str]:
@@ -63,26 +63,28 @@ class TestRenames:
             return read_roster(text.encode(), "r.csv", categories=["vip"], answers=ids)
 
         take(database, numbered("Anna", "Bo", "Cy"))
-        found = asked(database, numbered("Aaron", "Anna", "Bo", "Cy"), doubles="new")["renames"]
-        assert found.count == 3
-        assert "3 of them" not in found.message
+        finding = asked(database, numbered("Aaron", "Anna", "Bo", "Cy"), doubles="new")["renames"]
+        assert finding.count == 3
+        assert "3 of them" not in finding.message
         assert (
             "2 of them would get another attendee's name: are the ids in the wrong rows?"
-            in found.message
+            in finding.message
         )
         old, new = "'Bo', id '2' (no badge yet)", "'Anna', id '1' (no badge yet)"
-        assert found.examples[1] == f"line 3: {old} → 'Anna', the name of {new}"
+        assert finding.examples[1] == f"line 3: {old} → 'Anna', the name of {new}"
 
     @pytest.mark.parametrize("row", ["A1,Eve,Hill", ",Eve,Hill"])
     def test_another_name(self, event: Event, site: Database, row: str) -> None:
         site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
         text = ROSTER.replace("A1,Anna,Keller", row)
-        found = asked(site, text)
+        findings = asked(site, text)
         kind = "renames" if row.startswith("A1") else "same_email"
-        assert found.keys() == {kind}
-        assert "'Anna Keller', id 'A1' (badge " in found[kind].examples[0]
-        assert "'Eve Hill'" in found[kind].examples[0]
-        assert ("renames", "accept") in [(one.field, one.value) for one in found[kind].choices]
+        assert findings.keys() == {kind}
+        assert "'Anna Keller', id 'A1' (badge " in findings[kind].examples[0]
+        assert "'Eve Hill'" in findings[kind].examples[0]
+        assert ("renames", "accept") in [
+            (choice.field, choice.value) for choice in findings[kind].choices
+        ]
         skipped = take(site, text, renames="skip")
         assert (skipped.updated, skipped.skipped) == (0, 1)
         assert "Anna" in names(site)
@@ -113,8 +115,8 @@ class TestSharedEmails:
     def test_a_second_person_never_renames_the_first(self, database: Database) -> None:
         take(database, "name,email,category\nAnna,office@example.org,vip\n")
         text = "name,email,category\nBo,OFFICE@example.org,vip\n"
-        found = asked(database, text, **KEEP)
-        assert found.keys() == {"same_email"}
+        findings = asked(database, text, **KEEP)
+        assert findings.keys() == {"same_email"}
         result = take(database, text, shared_emails=True, **KEEP)
         assert (result.added, result.updated) == (1, 0)
         assert names(database) == ["Anna", "Bo"]
@@ -141,8 +143,8 @@ class TestSharedEmails:
 
     def test_whoever_has_two_ids_is_asked_about(self, database: Database) -> None:
         text = "id,name,email,category\nR1,Anna,o@example.org,vip\nR2,anna,o@example.org,vip\n"
-        found = asked(database, text)["doubles"]
-        assert found.examples == ("line 3: 'anna' is also in line 2, with another id",)
+        finding = asked(database, text)["doubles"]
+        assert finding.examples == ("line 3: 'anna' is also in line 2, with another id",)
         assert take(database, text, doubles="same").skipped == 1
         assert take(database, text, doubles="new").added == 1
         assert take(database, text).unchanged == 2
@@ -170,10 +172,11 @@ class TestDoubles:
         assert text != ROSTER
         if "B1" in new:
             text = text.replace("anna@example.org", "")
-        found = asked(site, text)
-        assert found.keys() == {"doubles"}
+        findings = asked(site, text)
+        assert findings.keys() == {"doubles"}
         assert (
-            "has the name of 'Anna Keller', id 'A1' (no badge yet)" in found["doubles"].examples[0]
+            "has the name of 'Anna Keller', id 'A1' (no badge yet)"
+            in findings["doubles"].examples[0]
         )
         result = take(site, text, doubles="same")
         assert (result.added, result.updated + result.unchanged) == (0, 4)
@@ -191,7 +194,7 @@ class TestDoubles:
         assert (result.added, result.updated) == (1, 0)
         assert "doubles" not in said(result)
         after = attendees(site)
-        assert [one for one in after if one in before] == before
+        assert [person for person in after if person in before] == before
         assert len(after) == len(before) + 1
 
     def test_namesakes_without_id_and_address_by_organisation(self, database: Database) -> None:
@@ -262,18 +265,23 @@ class TestMissing:
     def test_people_who_are_gone(self, event: Event, site: Database) -> None:
         site.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
         text = "\n".join(ROSTER.splitlines()[:3])
-        found = asked(site, text)["missing"]
-        assert found.count == 2
-        assert {one.partition(",")[0] for one in found.examples} == {"'Boris Novak'", "'Chen Lee'"}
+        finding = asked(site, text)["missing"]
+        assert finding.count == 2
+        assert {item.partition(",")[0] for item in finding.examples} == {
+            "'Boris Novak'",
+            "'Chen Lee'",
+        }
         assert said(take(site, text, **KEEP)) == {"missing": 2}
         result = take(site, text, missing="revoke")
         assert result.revoked == 2
         revoked = {row["external_id"] for row in attendees(site) if row["revoked_at"] == NOW}
         assert revoked == {"A3", "A4"}
         acts = site.reader.execute("SELECT CAST(body AS TEXT) FROM leaf ORDER BY number").fetchall()
-        assert sum('"badge_revoked"' in one[0] and "not_on_roster" in one[0] for one in acts) == 2
-        told = site.reader.execute("SELECT COUNT(*) FROM change WHERE body LIKE '%older%'")
-        assert told.fetchone()[0] >= 2
+        assert (
+            sum('"badge_revoked"' in item[0] and "not_on_roster" in item[0] for item in acts) == 2
+        )
+        count = site.reader.execute("SELECT COUNT(*) FROM change WHERE body LIKE '%older%'")
+        assert count.fetchone()[0] >= 2
         again = take(site, text)
         assert (again.revoked, said(again)) == (0, {})
 
@@ -290,8 +298,8 @@ class TestMissing:
         text = ROSTER.replace("boris@example.org", "boris")
         with pytest.raises(RosterRefusedError) as caught:
             take(site, text, skip_bad=True, missing="revoke")
-        (found,) = caught.value.result.open
-        assert "With 1 bad rows it is unclear who is missing" in found.message
+        (finding,) = caught.value.result.open
+        assert "With 1 bad rows it is unclear who is missing" in finding.message
         assert take(site, text, skip_bad=True, **KEEP).revoked == 0
 
     def test_a_row_that_was_left_out_is_not_gone(self, site: Database) -> None:

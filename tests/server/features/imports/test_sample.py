@@ -52,12 +52,12 @@ def test_the_printed_commands_work(tmp_path: Path, form: str) -> None:
     if form == "workbook":
         commands[1][1] = str(directory / "venue.xlsx")
         commands[2][1] = str(directory / "roster.xlsx")
-    said = [run(*command) for command in commands]
-    assert [result.stderr for result in said] == [""] * len(said)  # no warning either
-    assert said[1].output == f"Added: {EVERYTHING}\n"
-    assert "Added 12, updated 0, unchanged 0, skipped 0." in said[2].output
-    assert "Updated: sessions 1" in said[3].output
-    assert "Issued 12 badges." in said[4].output
+    results = [run(*command) for command in commands]
+    assert [result.stderr for result in results] == [""] * len(results)  # no warning either
+    assert results[1].output == f"Added: {EVERYTHING}\n"
+    assert "Added 12, updated 0, unchanged 0, skipped 0." in results[2].output
+    assert "Updated: sessions 1" in results[3].output
+    assert "Issued 12 badges." in results[4].output
     with pypdfium2.PdfDocument(directory / "badges.pdf") as document:
         assert len(document) == 12
 
@@ -107,7 +107,7 @@ def sample() -> tuple[str, openpyxl.Workbook]:
 @every_column
 def test_it_has_every_column(sample: tuple[str, openpyxl.Workbook], kind: str, key: str) -> None:
     text, book = sample
-    there = {k for one in tomllib.loads(text)[kind] for k in one}
+    there = {k for row in tomllib.loads(text)[kind] for k in row}
     commented = re.findall(r"^# (\w+) = ", text, re.MULTILINE) if kind == "session" else []
     assert key in there.union(commented)
     sheet = book[PLURALS[kind]]
@@ -118,7 +118,7 @@ def test_it_has_every_column(sample: tuple[str, openpyxl.Workbook], kind: str, k
 @functools.cache
 def documented() -> dict[str, dict[str, list[str]]]:
     """The page's tables: by kind and column, the other cells of the row."""
-    found: dict[str, dict[str, list[str]]] = {}
+    tables: dict[str, dict[str, list[str]]] = {}
     kind = ""
     for line in DOCS.read_text("utf-8").splitlines():
         heading = re.fullmatch(r"## \[\[(\w+)\]\]", line)
@@ -126,8 +126,8 @@ def documented() -> dict[str, dict[str, list[str]]]:
             kind = heading[1]
         row = re.fullmatch(r"\| `(\w+)` \|(.*)\|", line)
         if row:
-            found.setdefault(kind, {})[row[1]] = [cell.strip() for cell in row[2].split("|")]
-    return found
+            tables.setdefault(kind, {})[row[1]] = [cell.strip() for cell in row[2].split("|")]
+    return tables
 
 
 def test_the_page_has_every_column_and_no_other() -> None:

@@ -122,7 +122,7 @@ def test_the_import_is_what_the_answered_preview_showed(pages: Pages, admin: Sta
     assert "1 attendee has no badge yet" in text
     assert "1 badge is out of date" in text
     assert "Anna Keller" in text
-    people = {one["external_id"]: one for one in attendees(pages.database)}
+    people = {person["external_id"]: person for person in attendees(pages.database)}
     assert people["A1"]["organisation"] == "Harbour Master"
     assert people["N1"]["email"] == "nora@example.org"
     assert people["A3"]["revoked_at"] is None
@@ -131,9 +131,9 @@ def test_the_import_is_what_the_answered_preview_showed(pages: Pages, admin: Sta
     assert admin.get(location).status_code == 303
     admin.post("/admin/badges/issue")
     assert "tick the box" in admin.post("/admin/badges/reissue", follow_redirects=True).text
-    said = admin.post("/admin/badges/reissue", {"confirm": "yes"}, follow_redirects=True)
-    assert "1 badge was replaced" in said.text
-    assert "All badges are up to date" in said.text
+    replaced = admin.post("/admin/badges/reissue", {"confirm": "yes"}, follow_redirects=True)
+    assert "1 badge was replaced" in replaced.text
+    assert "All badges are up to date" in replaced.text
     assert issuing.missing_badges(pages.database.reader) == 0
     assert issuing.current_badge(pages.database.reader, pages.serial("A1")).issue == 2
 
@@ -149,7 +149,7 @@ def test_bad_rows_are_named_and_may_be_left_out(pages: Pages, admin: Staff) -> N
     page = admin.post(f"{location}/answer", answers, follow_redirects=True)
     assert "Rows that are left out" in page.text
     admin.post(f"{location}/confirm", mark(page.text))
-    assert {one["external_id"] for one in attendees(pages.database)} == {
+    assert {person["external_id"] for person in attendees(pages.database)} == {
         "A1",
         "A2",
         "A3",
@@ -161,10 +161,10 @@ def test_bad_rows_are_named_and_may_be_left_out(pages: Pages, admin: Staff) -> N
 def test_people_change_between_preview_and_import(pages: Pages, admin: Staff) -> None:
     location, page = preview(admin, PEOPLE, ROSTER + "N1,Nora,Quist,,NO,,press,,,,\n")
     pages.issue()
-    said = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
-    assert "people or the venue were changed in the meantime" in said.text
+    answer = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
+    assert "people or the venue were changed in the meantime" in answer.text
     assert len(attendees(pages.database)) == 4
-    admin.post(f"{location}/confirm", mark(said.text))
+    admin.post(f"{location}/confirm", mark(answer.text))
     assert len(attendees(pages.database)) == 5
 
 
@@ -212,7 +212,7 @@ def test_every_question_has_choices_that_answer_it(pages: Pages, admin: Staff) -
 
 
 @pytest.mark.parametrize(
-    ("data", "name", "said"),
+    ("data", "name", "message"),
     [
         (b"", "list.csv", "The file is empty"),
         (b"MZ\x90\x00" + bytes(range(256)) * 40, "setup.exe", "Nothing was imported"),
@@ -223,12 +223,12 @@ def test_every_question_has_choices_that_answer_it(pages: Pages, admin: Staff) -
         (b"\x00" * 5000, "list.csv", "Nothing was imported"),
     ],
 )
-def test_bad_files(pages: Pages, admin: Staff, data: bytes, name: str, said: str) -> None:
+def test_bad_files(pages: Pages, admin: Staff, data: bytes, name: str, message: str) -> None:
     before = still(pages.database)
     sent = send(admin, PEOPLE, data, name)
     page = admin.get(sent.location)
     assert page.status_code == 200
-    assert said in page.text
+    assert message in page.text
     assert "Traceback" not in page.text
     assert "Error" not in words(page.text)
     assert still(pages.database) == before
@@ -385,7 +385,7 @@ def test_a_mapping_fits_in_part_and_the_rest_is_asked(pages: Pages, admin: Staff
 
 
 @pytest.mark.parametrize(
-    ("name", "answered", "said"),
+    ("name", "answered", "message"),
     [
         ("", True, "give the mapping a name of at most 60 characters."),
         ("x" * 61, True, "give the mapping a name of at most 60 characters."),
@@ -393,12 +393,12 @@ def test_a_mapping_fits_in_part_and_the_rest_is_asked(pages: Pages, admin: Staff
         ("Shop", False, "first choose the meaning of each column and word."),
     ],
 )
-def test_a_bad_mapping(pages: Pages, admin: Staff, name: str, answered: bool, said: str) -> None:
+def test_a_bad_mapping(pages: Pages, admin: Staff, name: str, answered: bool, message: str) -> None:
     location, _ = preview(admin, PEOPLE, ODD_LIST)
     if answered:
         admin.post(f"{location}/answer", ODD_COLUMNS)
     page = admin.post(f"{location}/mapping/keep", {"mapping_name": name}, follow_redirects=True)
-    assert f"Nothing was kept: {said}" in page.text
+    assert f"Nothing was kept: {message}" in page.text
     assert pages.value("SELECT COUNT(*) FROM roster_mapping") == 0
 
 
@@ -418,7 +418,7 @@ def test_a_mapping_that_is_gone_or_does_not_fit_changes_nothing(
     page = admin.post(f"{location}/mapping", {"mapping": "Shop"}, follow_redirects=True)
     assert "nothing of this mapping fits the file" in page.text
     with pages.database.reading() as db:
-        assert [one.name for one in mappings.kept(db)] == ["Shop"]
+        assert [mapping.name for mapping in mappings.kept(db)] == ["Shop"]
 
 
 def test_words_for_categories_are_chosen_or_become_categories(pages: Pages, admin: Staff) -> None:
@@ -436,7 +436,7 @@ def test_words_for_categories_are_chosen_or_become_categories(pages: Pages, admi
     page = admin.post(f"{location}/answer", again, follow_redirects=True)
     assert "2 added" in words(page.text)
     admin.post(f"{location}/confirm", mark(page.text))
-    assert {one["external_id"] for one in attendees(pages.database)} >= {"Z1", "Z2"}
+    assert {person["external_id"] for person in attendees(pages.database)} >= {"Z1", "Z2"}
     query = "SELECT COUNT(*) FROM category WHERE code = 'helper'"
     assert pages.value(query) == 1
 
@@ -455,8 +455,8 @@ def test_what_is_kept_is_private_and_goes(pages: Pages, admin: Staff) -> None:
         assert admin.get(f"{PEOPLE}{token}").status_code in (303, 404, 308)
     preview(admin, PEOPLE, CHANGED)
     assert len(files(pages)) == 1
-    said = admin.post(f"{PEOPLE}{files(pages)[0].name}/cancel", follow_redirects=True)
-    assert "the file is deleted" in said.text
+    answer = admin.post(f"{PEOPLE}{files(pages)[0].name}/cancel", follow_redirects=True)
+    assert "the file is deleted" in answer.text
     assert not files(pages)
 
 
@@ -505,8 +505,8 @@ def test_a_full_disk_is_said(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> N
 
     with shown.app.app_context():
         monkeypatch.setattr(kept_uploads(), "keep", fail)
-    said = send(admin, PEOPLE, CHANGED)
-    assert "disk is full" in admin.get(said.location).text
+    answer = send(admin, PEOPLE, CHANGED)
+    assert "disk is full" in admin.get(answer.location).text
 
 
 def test_a_venue_file_is_previewed_and_imported(pages: Pages, admin: Staff) -> None:
@@ -541,9 +541,9 @@ def test_a_venue_preview_that_is_overtaken(pages: Pages, admin: Staff) -> None:
     pages.database.write(
         lambda db: db.execute("UPDATE hall SET capacity = 80 WHERE code = 'h1'") and None
     )
-    said = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
-    assert "The venue was changed in the meantime" in said.text
-    assert "capacity 80 → 90" in words(said.text)
+    answer = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
+    assert "The venue was changed in the meantime" in answer.text
+    assert "capacity 80 → 90" in words(answer.text)
 
 
 def test_a_bad_venue_file_is_told_whole(pages: Pages, admin: Staff) -> None:
@@ -557,8 +557,8 @@ def test_a_bad_venue_file_is_told_whole(pages: Pages, admin: Staff) -> None:
     assert "did you mean mode" in text.lower() or "mod" in text
     location, page = preview(admin, HALLS, VENUE.replace('hall = "h1"', 'hall = "h9"'), "v.toml")
     assert "there is no hall h9" in words(page.text)
-    said = admin.post(f"{location}/confirm", {"mark": "x"}, follow_redirects=True)
-    assert "Nothing was imported" in said.text
+    answer = admin.post(f"{location}/confirm", {"mark": "x"}, follow_redirects=True)
+    assert "Nothing was imported" in answer.text
     _, page = preview(admin, HALLS, b"MZ\x90\x00\xff\xfe" * 100, "setup.exe")
     assert "is not UTF-8 text" in words(page.text)
 
@@ -576,8 +576,8 @@ def test_samples_to_begin_with(pages: Pages, admin: Staff) -> None:
 
 def test_nothing_chosen(shown: Pages) -> None:
     admin = shown.staff("admin")
-    said = admin.post(PEOPLE, {}, content_type="multipart/form-data", follow_redirects=True)
-    assert "choose a file first" in said.text
+    answer = admin.post(PEOPLE, {}, content_type="multipart/form-data", follow_redirects=True)
+    assert "choose a file first" in answer.text
 
 
 def test_who_may(pages: Pages) -> None:
@@ -628,9 +628,9 @@ def test_a_file_that_takes_too_much_is_given_up(
     location = send(admin, HALLS, ".".join(["a"] * 20_000) + " = 1\n", "venue.toml").location
     answer = admin.get(location)
     assert answer.location == "/admin/imports/"
-    said = admin.get(answer.location).text
+    page = admin.get(answer.location).text
     expected = "more memory than a file may" if bound == "FILE_MEMORY_BYTES" else "more than 1 s"
-    assert expected in said
+    assert expected in page
     assert still(pages.database) == before
     assert admin.get(location).location == "/admin/imports/", "the file is deleted"
 

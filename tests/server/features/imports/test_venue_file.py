@@ -21,7 +21,7 @@ from tests.server.support.stores import dump, load
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "venue.toml has none of [[category]], [[zone]]"),
         ("[[hal]]\ncode = 'x'", "unknown key 'hal'; did you mean 'hall'?"),
@@ -77,16 +77,16 @@ from tests.server.support.stores import dump, load
         ),
     ],
 )
-def test_a_venue_that_can_not_be(event: Event, database: Database, text: str, said: str) -> None:
+def test_a_venue_that_can_not_be(event: Event, database: Database, text: str, message: str) -> None:
     before = dump(database)
     with pytest.raises(VenueError) as caught:
         load(event, database, text)
-    assert any(said in problem for problem in caught.value.problems), caught.value.problems
+    assert any(message in problem for problem in caught.value.problems), caught.value.problems
     assert dump(database) == before
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("2026-05-04 13:00", "2025-05-04 13:00", "starts outside the event, which is 3 days from"),
         ("2026-05-04 14:00", "2026-05-04 12:30", "ends is not after starts"),
@@ -116,12 +116,12 @@ def test_a_venue_that_can_not_be(event: Event, database: Database, text: str, sa
         ),
     ],
 )  # fmt: skip
-def test_a_slip_in_a_venue(event: Event, site: Database, old: str, new: str, said: str) -> None:
+def test_a_slip_in_a_venue(event: Event, site: Database, old: str, new: str, message: str) -> None:
     before = dump(site)
     assert old in VENUE
     with pytest.raises(VenueError) as caught:
         load(event, site, VENUE.replace(old, new))
-    assert any(said in problem for problem in caught.value.problems), caught.value.problems
+    assert any(message in problem for problem in caught.value.problems), caught.value.problems
     assert dump(site) == before
 
 
@@ -326,8 +326,8 @@ class TestWorkbook:
 def test_how_a_hall_counts_who_left(event: Event, database: Database) -> None:
     text = VENUE.replace("capacity = 10\n", 'capacity = 10\nleaving = "inferred"\nwalk_s = 300\n')
     load(event, database, text)
-    found = {hall.code: (hall.leaving, hall.walk_s) for hall in store.halls(database.reader)}
-    assert found == {"site": ("scanned", None), "h1": ("scanned", None), "green": ("inferred", 300)}
+    exits = {hall.code: (hall.leaving, hall.walk_s) for hall in store.halls(database.reader)}
+    assert exits == {"site": ("scanned", None), "h1": ("scanned", None), "green": ("inferred", 300)}
 
 
 MEASURED = "capacity = 100\nfloor_m2 = 120\nm2_per_person = 1.5\nexit_width_m = 1.2\nseats = 90\n"
@@ -336,12 +336,14 @@ MEASURED = "capacity = 100\nfloor_m2 = 120\nm2_per_person = 1.5\nexit_width_m = 
 def test_a_capacity_above_its_measures_is_a_warning(event: Event, database: Database) -> None:
     load(event, database, VENUE.replace("capacity = 100\n", MEASURED))
     plan = venue_of(event)
-    told = [one for one in advice(database.reader, plan, event.settings) if "measures" in one]
-    assert told == [
+    warnings = [
+        item for item in advice(database.reader, plan, event.settings) if "measures" in item
+    ]
+    assert warnings == [
         "hall h1: capacity 100 is above the limits from its measures: holding 80 (120 m² ÷ 1.5 m² a"
         " person)"
     ]
-    hall = next(one for one in store.halls(database.reader) if one.code == "h1")
+    hall = next(item for item in store.halls(database.reader) if item.code == "h1")
     assert (hall.measures.seats, hall.measures.entry_lanes, hall.capacity) == (90, None, 100)
     load(event, database, VENUE)
     assert not [o for o in advice(database.reader, plan, event.settings) if "measures" in o]
@@ -372,11 +374,11 @@ def test_a_workbook_may_write_a_measure_with_a_comma() -> None:
 def test_places_that_a_hall_keeps(event: Event, database: Database) -> None:
     kept = "capacity = 10\naccessible_places = 2\naccessible_until_min = 15\n"
     load(event, database, VENUE.replace("capacity = 10\n", kept))
-    found = {
+    places = {
         hall.code: (hall.accessible_places, hall.accessible_until_min)
         for hall in store.halls(database.reader)
     }
-    assert found == {"site": (0, None), "h1": (0, None), "green": (2, 15)}
+    assert places == {"site": (0, None), "h1": (0, None), "green": (2, 15)}
     load(event, database, VENUE)
     assert {hall.accessible_places for hall in store.halls(database.reader)} == {0}
 

@@ -101,13 +101,13 @@ def test_facts_for_kiosks(site: Database) -> None:
     assert opening.titles == {"en": "Opening", "zh": "开幕式"}
     assert press.invited == [serial_of(site, "A4")]
     assert kiosk_facts.session_facts(db, 2, press.closes_at) == []
-    assert [one.letter for one in kiosk_facts.category_facts(db)] == list("DSXPTVN")
+    assert [category.letter for category in kiosk_facts.category_facts(db)] == list("DSXPTVN")
 
 
 def test_the_programme_of_an_attendee(site: Database) -> None:
     def codes(external_id: str) -> list[str]:
-        found = store.programme_for(site.reader, serial_of(site, external_id))
-        return [session.code for session in found]
+        sessions = store.programme_for(site.reader, serial_of(site, external_id))
+        return [session.code for session in sessions]
 
     assert codes("A1") == ["opening"]  # a delegate
     assert codes("A3") == ["opening", "press"]  # of the press
@@ -180,8 +180,10 @@ def test_a_lower_capacity_is_called_back_with_the_import(event: Event, site: Dat
     before = pools.load(site.reader, PoolKey(hall)).kiosks["west", 1].held
     start = cursor(site.reader)
     load(event, site, VENUE.replace("capacity = 500", "capacity = 100"))
-    (told,) = [one for one in changes(site, start) if isinstance(one, wire.PlacesOrdered)]
-    assert told.order.recall >= before - 100 > 0
+    (ordered,) = [
+        change for change in changes(site, start) if isinstance(change, wire.PlacesOrdered)
+    ]
+    assert ordered.order.recall >= before - 100 > 0
 
 
 class TestOnTheDay:
@@ -203,7 +205,7 @@ class TestOnTheDay:
     def test_removing_a_session(self, site: Database) -> None:
         press = store.sessions(site.reader)[1].session_id
         site.write(lambda db: store.remove_session(db, press, by="user:1", now=NOW))
-        assert [one.code for one in store.sessions(site.reader)] == ["opening"]
+        assert [session.code for session in store.sessions(site.reader)] == ["opening"]
         with pytest.raises(store.UnknownSessionError):
             site.write(lambda db: store.remove_session(db, press, by="user:1", now=NOW))
 
@@ -226,7 +228,7 @@ def test_who_set_a_capacity_and_when_is_kept(event: Event, database: Database) -
 
     load(event, database, VENUE)
     assert said() == dict.fromkeys(("green", "h1", "site"), ("test", NOW))
-    hall = next(one for one in store.halls(database.reader) if one.code == "h1").hall_id
+    hall = next(row for row in store.halls(database.reader) if row.code == "h1").hall_id
     database.write(
         lambda db: hall_control.set_capacity(db, hall, 80, by="user:1", now=NOW + MINUTE)
     )

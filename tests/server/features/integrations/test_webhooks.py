@@ -98,18 +98,18 @@ class Receiver:
         """The numbers of all entries, in their order of arrival."""
         return [
             entry["number"]
-            for one in self.taken
-            if one["type"] == "entries.recorded"
-            for entry in one["data"]["entries"]
+            for message in self.taken
+            if message["type"] == "entries.recorded"
+            for entry in message["data"]["entries"]
         ]
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    found = Receiver()
-    found.up()
-    yield found
-    found.down()
+    running = Receiver()
+    running.up()
+    yield running
+    running.down()
 
 
 @pytest.fixture
@@ -128,13 +128,13 @@ def pages(event: Event, site: Database, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def subscribe(pages: Pages, receiver: Receiver, *topics: str) -> Endpoint:
-    made = pages.database.write(
+    endpoint = pages.database.write(
         lambda db: endpoints.add(
             db, receiver.url, topics, by="test", now=pages.now, http_allowed=False
         )
     )
-    receiver.secret = signing.shown(signing.secret(pages.event.phone_secret, made.secret_of))
-    return made
+    receiver.secret = signing.shown(signing.secret(pages.event.phone_secret, endpoint.secret_of))
+    return endpoint
 
 
 def courier(pages: Pages, endpoint: Endpoint) -> Courier:
@@ -145,10 +145,10 @@ def courier(pages: Pages, endpoint: Endpoint) -> Courier:
 
 
 def drain(one: Courier) -> list[Outcome]:
-    found = []
+    outcomes = []
     while (outcome := one.look()) is Outcome.SENT:
-        found.append(outcome)
-    return [*found, outcome]
+        outcomes.append(outcome)
+    return [*outcomes, outcome]
 
 
 def scans(pages: Pages, door, count: int) -> None:
@@ -160,9 +160,9 @@ def scans(pages: Pages, door, count: int) -> None:
 def test_a_receiver_down_for_an_hour_gets_all_in_order(pages: Pages, receiver: Receiver) -> None:
     door = pages.kiosk("k1", "main")
     endpoint = subscribe(pages, receiver, "entries", "badges")
-    one = courier(pages, endpoint)
+    sender = courier(pages, endpoint)
     scans(pages, door, 3)
-    drain(one)
+    drain(sender)
     assert len(receiver.entries) == 3
     receiver.down()
     tries = 0
@@ -172,13 +172,13 @@ def test_a_receiver_down_for_an_hour_gets_all_in_order(pages: Pages, receiver: R
             pages.reissue(pages.serial("A2"))
         for _ in range(60):  # a second each
             pages.now += 1000
-            tries += one.look() is Outcome.FAILED
+            tries += sender.look() is Outcome.FAILED
     # 5 s, 10 s, 20 s … 2,560 s: a receiver that is down costs little.
     assert tries == 10
     receiver.up()
     for _ in range(3600):
         pages.now += 1000
-        drain(one)
+        drain(sender)
     numbers = [
         row[0] for row in pages.database.reader.execute("SELECT number FROM scan ORDER BY number")
     ]
@@ -262,11 +262,11 @@ def test_a_message_sent_again_has_its_id_and_a_new_time(pages: Pages, receiver: 
     endpoint = subscribe(pages, receiver, "entries")
     scans(pages, door, 1)
     receiver.status = 500
-    one = courier(pages, endpoint)
-    assert one.look() is Outcome.FAILED
+    sender = courier(pages, endpoint)
+    assert sender.look() is Outcome.FAILED
     pages.now += HOUR
     receiver.status = 200
-    assert one.look() is Outcome.SENT
+    assert sender.look() is Outcome.SENT
     first, second = (
         {key.lower(): value for key, value in headers.items()} for headers, _ in receiver.requests
     )
@@ -274,8 +274,8 @@ def test_a_message_sent_again_has_its_id_and_a_new_time(pages: Pages, receiver: 
     assert int(second["webhook-timestamp"]) - int(first["webhook-timestamp"]) == 3600
     assert receiver.requests[0][1] == receiver.requests[1][1]
     assert receiver.forged == 0
-    (told,) = outbox.deliveries(pages.database.reader, endpoint.endpoint_id)
-    assert (told.tries, told.answer, told.delivered_at) == (2, "200", pages.now)
+    (delivery,) = outbox.deliveries(pages.database.reader, endpoint.endpoint_id)
+    assert (delivery.tries, delivery.answer, delivery.delivered_at) == (2, "200", pages.now)
 
 
 def test_redirects_are_not_followed(pages: Pages, receiver: Receiver) -> None:
@@ -330,7 +330,7 @@ def test_filled_opened_and_closed_halls_are_sent_in_order(pages: Pages, receiver
         drain(courier(pages, endpoint))
     finally:
         webhooks.close()
-    assert [one["type"] for one in receiver.taken] == [
+    assert [message["type"] for message in receiver.taken] == [
         "entries.recorded", "hall.full", "entries.recorded", "hall.open", "entries.recorded",
         "hall.closed", "entries.recorded",
     ]  # fmt: skip
@@ -386,8 +386,8 @@ def test_a_receiver_that_is_gone_is_disabled_at_once(pages: Pages, receiver: Rec
     endpoint = subscribe(pages, receiver, "entries")
     scans(pages, door, 1)
     receiver.status = 410
-    one = courier(pages, endpoint)
-    assert [one.look(), one.look()] == [Outcome.FAILED, Outcome.ENDED]
+    sender = courier(pages, endpoint)
+    assert [sender.look(), sender.look()] == [Outcome.FAILED, Outcome.ENDED]
 
 
 def test_a_removed_endpoint_gets_nothing_more(pages: Pages, receiver: Receiver) -> None:
@@ -448,31 +448,33 @@ def test_troubles_begin_and_end(pages: Pages, receiver: Receiver) -> None:
     webhooks.check_topics()
     webhooks.close()
     drain(courier(pages, endpoint))
-    told = [
-        (one["type"], one["data"])
-        for one in receiver.taken
-        if one["data"]["trouble"] == "kiosk.quiet"
+    troubles = [
+        (message["type"], message["data"])
+        for message in receiver.taken
+        if message["data"]["trouble"] == "kiosk.quiet"
     ]
     quiet = {"trouble": "kiosk.quiet", "kiosk": "k1"}
-    assert told == [("trouble.began", quiet), ("trouble.ended", quiet)]
+    assert troubles == [("trouble.began", quiet), ("trouble.ended", quiet)]
 
 
 def test_a_witness_that_contradicts_the_log_is_told(pages: Pages, receiver: Receiver) -> None:
     endpoint = subscribe(pages, receiver, "troubles")
     webhooks = watching(pages)
-    who = outside.of_witness("example.org/w")
+    witness = outside.of_witness("example.org/w")
     for code in (Code.AWAY, Code.FORK, None):
         pages.database.write(
-            lambda db, code=code: outside.note(db, who, code, "so it is", pages.now)
+            lambda db, code=code: outside.note(db, witness, code, "so it is", pages.now)
         )
         webhooks.check_topics()
     webhooks.close()
     drain(courier(pages, endpoint))
-    told = [
-        (one["type"], one["data"]) for one in receiver.taken if "witness" in one["data"]["trouble"]
+    troubles = [
+        (message["type"], message["data"])
+        for message in receiver.taken
+        if "witness" in message["data"]["trouble"]
     ]
     data = {"trouble": "witness.contradicts", "witness": "example.org/w"}
-    assert told == [("trouble.began", data), ("trouble.ended", data)]
+    assert troubles == [("trouble.began", data), ("trouble.ended", data)]
 
 
 def test_the_threads_deliver_by_themselves(pages: Pages, receiver: Receiver) -> None:

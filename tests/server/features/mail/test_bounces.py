@@ -47,7 +47,7 @@ Subject: Your badge
 
 
 def own_id(mailing: Mailing, to: str = "anna@example.org") -> str:
-    return next(one.message["Message-ID"] for one in mailing.box.taken if one.to == to)
+    return next(mail.message["Message-ID"] for mail in mailing.box.taken if mail.to == to)
 
 
 def report(own: str, action: str = "failed", kind: str = "text/rfc822-headers") -> str:
@@ -55,16 +55,16 @@ def report(own: str, action: str = "failed", kind: str = "text/rfc822-headers") 
 
 
 def noted(mailing: Mailing, path: Path) -> bounces.Found:
-    found = list(bounces.reports_in(path))
-    return mailing.database.write(lambda db: bounces.note_bounces(db, found, by="test", now=NOW))
+    reports = list(bounces.reports_in(path))
+    return mailing.database.write(lambda db: bounces.note_bounces(db, reports, by="test", now=NOW))
 
 
 @pytest.mark.parametrize("kind", ["text/rfc822-headers", "message/rfc822"])
 def test_a_mail_that_came_back(mailing: Mailing, tmp_path: Path, kind: str) -> None:
     mailing.send()
     (tmp_path / "one.eml").write_text(report(own_id(mailing), kind=kind))
-    found = noted(mailing, tmp_path / "one.eml")
-    assert (found.bounced, found.earlier, found.others) == (1, 0, 0)
+    counts = noted(mailing, tmp_path / "one.eml")
+    assert (counts.bounced, counts.earlier, counts.others) == (1, 0, 0)
     assert mailing.states()["anna@example.org"] == "bounced"
     assert mailing.answers()["anna@example.org"] == "5.1.1 550 5.1.1 … no such user"
     assert noted(mailing, tmp_path / "one.eml").earlier == 1
@@ -86,8 +86,8 @@ def test_a_mailbox_with_answers_of_people(mailing: Mailing, tmp_path: Path) -> N
     ]
     box = "".join(f"From x Mon May  4 10:00:00 2026\n{text}\n" for text in texts)
     (tmp_path / "mbox").write_text(box)
-    found = noted(mailing, tmp_path / "mbox")
-    assert (found.bounced, found.earlier, found.others) == (1, 1, 3)
+    counts = noted(mailing, tmp_path / "mbox")
+    assert (counts.bounced, counts.earlier, counts.others) == (1, 1, 3)
     assert mailing.count(State.BOUNCED) == 1
     assert mailing.states()["boris@example.org"] == "sent"
 

@@ -22,21 +22,21 @@ def ready(filled: Console, office: Office) -> Console:
 
 
 def test_a_dry_run_sends_nothing_and_shows_the_first(ready: Console, box: Postbox) -> None:
-    said = ready("mail", "invite", "--dry-run").output
-    assert "4 mails to send. 0 already sent, 0 people have no address, 0 no badge," in said
-    assert "Nothing was sent. The first mail is:" in said
-    assert "Subject: Your badge for Harbour Forum" in said
-    assert "To: Anna Keller <anna@example.org>" in said
-    assert "https://localhost:8443/b/" in said
-    assert "text/plain, text/html, image/png" in said
+    output = ready("mail", "invite", "--dry-run").output
+    assert "4 mails to send. 0 already sent, 0 people have no address, 0 no badge," in output
+    assert "Nothing was sent. The first mail is:" in output
+    assert "Subject: Your badge for Harbour Forum" in output
+    assert "To: Anna Keller <anna@example.org>" in output
+    assert "https://localhost:8443/b/" in output
+    assert "text/plain, text/html, image/png" in output
     assert box.taken == []
     assert ready.rows("SELECT COUNT(*) FROM mail") == [(0,)]
 
 
 def test_it_sends_and_says_what_became_of_it(ready: Console, box: Postbox) -> None:
     box.on_recipient = lambda to: "550 unknown" if to == "boris@example.org" else None
-    said = ready("mail", "invite").output
-    assert "Sent 3 mails. 0 delayed, 1 refused, 0 perhaps sent." in said
+    output = ready("mail", "invite").output
+    assert "Sent 3 mails. 0 delayed, 1 refused, 0 perhaps sent." in output
     number = ready.rows("SELECT serial FROM attendee WHERE external_id = 'A3'")[0][0]
     shown = ready("mail", "status").output
     assert "3 sent, 0 delayed, 1 refused, 0 came back, 0 perhaps sent" in shown
@@ -50,7 +50,7 @@ def test_whom_it_is_for(ready: Console, box: Postbox) -> None:
     assert "1 mail to send." in ready("mail", "invite", "--category", "press", "--dry-run").output
     assert "1 mail to send of 4 that are due" in ready("mail", "invite", "--limit", "1").output
     ready("mail", "invite", "--attendee", "A2")
-    assert {one.to for one in box.taken} == {"anna@example.org", "xiaoming@example.org"}
+    assert {mail.to for mail in box.taken} == {"anna@example.org", "xiaoming@example.org"}
     refused = ready("mail", "invite", "--category", "guests", status=2).output
     assert "there is no category 'guests'; there are" in refused
     assert (
@@ -69,8 +69,8 @@ def test_once_more_for_whoever_lost_it(ready: Console, box: Postbox) -> None:
 
 
 def test_without_settings(filled: Console) -> None:
-    said = filled("mail", "invite", "--dry-run", status=1).output
-    assert "Mails can't be sent yet: write" in said
+    output = filled("mail", "invite", "--dry-run", status=1).output
+    assert "Mails can't be sent yet: write" in output
 
 
 def test_bounces_by_the_command(ready: Console) -> None:
@@ -80,9 +80,9 @@ def test_bounces_by_the_command(ready: Console) -> None:
 
 def test_links(filled: Console, tmp_path: Path) -> None:
     out = tmp_path / "links.csv"
-    said = filled("links", "--out", str(out)).output
-    assert "4 links in" in said
-    assert "each link gives access to a badge" in said
+    output = filled("links", "--out", str(out)).output
+    assert "4 links in" in output
+    assert "each link gives access to a badge" in output
     assert out.stat().st_mode & 0o077 == 0
     rows = list(csv.DictReader(out.read_text("utf-8-sig").splitlines()))
     assert len(rows) == 4
@@ -109,6 +109,6 @@ def test_cells_of_links_run_nothing(site, event) -> None:
         )
     )
     lines = "".join(links_csv.csv_lines(links_csv.links(site.reader, event)))
-    (row,) = (one for one in csv.reader(lines.splitlines()) if one[1] == "A1")
+    (row,) = (line for line in csv.reader(lines.splitlines()) if line[1] == "A1")
     assert all(not cell.startswith(("=", "+", "@", "-")) for cell in row)
     assert row[3] == "'=HYPERLINK(1)"

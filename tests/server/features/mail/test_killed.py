@@ -41,8 +41,8 @@ class Mailer:
         words = ["mail", "invite", "--event", str(self.event.path), *more]
         process = self.process = self.forks.start([sys.executable, "-m", "server", *words])
         assert process.stdout is not None
-        with process.stdout as said:
-            text = said.read().decode()
+        with process.stdout as output:
+            text = output.read().decode()
         return process.wait(BUSY_S), text
 
     def kill(self) -> None:
@@ -103,8 +103,8 @@ def test_killed_and_resumed(many: Mailing, forks: Nursery, place: Callable, perh
         status, _ = mailer.run()
         assert status == -9
         assert len(killed) == n + 1
-    status, said = mailer.run()
-    assert status == 0, said
+    status, output = mailer.run()
+    assert status == 0, output
 
     times = many.box.times()
     assert max(times.values()) == 1, "somebody got it twice"
@@ -114,16 +114,16 @@ def test_killed_and_resumed(many: Mailing, forks: Nursery, place: Callable, perh
     if not perhaps:
         assert many.count(State.SENT) == PEOPLE
         return
-    assert "To 2 people a mail was perhaps sent" in said
+    assert "To 2 people a mail was perhaps sent" in output
 
-    status, said = mailer.run("--resend-uncertain")
+    status, output = mailer.run("--resend-uncertain")
     assert (status, set(many.states().values())) == (0, {"sent"})
     again = many.box.times()
     assert set(again) == EVERYBODY
     twice = {to for to, count in again.items() if count > 1}
     assert twice == (set(killed) if place is after_text else set())
     for to in twice:
-        own = {one.message["Message-ID"] for one in many.box.taken if one.to == to}
+        own = {mail.message["Message-ID"] for mail in many.box.taken if mail.to == to}
         assert len(own) == 1, "the repeated mail is not known as the same"
 
 
@@ -136,9 +136,9 @@ def test_ctrl_c_ends_it_after_the_mail_on_its_way(many: Mailing, forks: Nursery)
             mailer.process.terminate()
 
     many.box.on_text = interrupt
-    status, said = mailer.run()
+    status, output = mailer.run()
     assert status == 0
-    assert "are still to send: run it again." in said
+    assert "are still to send: run it again." in output
     assert many.count(State.SENT) == len(many.box.taken) < PEOPLE
     assert many.count(State.SENDING) == 0
     many.box.on_text = lambda to: None
@@ -155,8 +155,8 @@ def test_two_at_once_send_nothing_twice(many: Mailing, forks: Nursery) -> None:
             second.append(Mailer(many.event, forks).run())
 
     many.box.on_text = start
-    status, said = Mailer(many.event, forks).run()
-    assert status == 0, said
+    status, output = Mailer(many.event, forks).run()
+    assert status == 0, output
     assert second[0][0] == 1
     assert "being sent already" in second[0][1]
     assert many.box.times() == dict.fromkeys(EVERYBODY, 1)

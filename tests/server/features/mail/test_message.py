@@ -25,7 +25,7 @@ def made(mailing: Mailing, external_id: str, template: str = "invite") -> Mail:
     db = mailing.database.reader
     holder = attendees.attendee(db, serial_of(mailing.database, external_id))
     badge = issuing.current_badge(db, holder.serial)
-    (category,) = (one for one in store.categories(db) if one.code == holder.category)
+    (category,) = (row for row in store.categories(db) if row.code == holder.category)
     settings = read_mail_settings(mailing.event.path)
     token = token_of(mailing, external_id)
     return make_mail(mailing.event, settings, template, holder, badge, token, category, NOW)
@@ -34,21 +34,21 @@ def made(mailing: Mailing, external_id: str, template: str = "invite") -> Mail:
 def token_of(mailing: Mailing, external_id: str) -> str:
     db = mailing.database.reader
     badge = issuing.current_badge(db, serial_of(mailing.database, external_id))
-    found = phone_links.token(db, mailing.event, badge)
-    assert found is not None
-    return found
+    token = phone_links.token(db, mailing.event, badge)
+    assert token is not None
+    return token
 
 
 def read(mail: Mail) -> email.message.EmailMessage:
-    found = email.message_from_bytes(mail.data(), policy=policy.default)
-    assert isinstance(found, email.message.EmailMessage)
-    return found
+    message = email.message_from_bytes(mail.data(), policy=policy.default)
+    assert isinstance(message, email.message.EmailMessage)
+    return message
 
 
 def part(message: email.message.EmailMessage, kind: str) -> email.message.EmailMessage:
-    (found,) = (one for one in message.walk() if one.get_content_type() == kind)
-    assert isinstance(found, email.message.EmailMessage)
-    return found
+    (body,) = (item for item in message.walk() if item.get_content_type() == kind)
+    assert isinstance(body, email.message.EmailMessage)
+    return body
 
 
 def test_it_has_the_code_the_link_and_the_name(mailing: Mailing) -> None:
@@ -59,7 +59,7 @@ def test_it_has_the_code_the_link_and_the_name(mailing: Mailing) -> None:
     assert message["From"] == "Harbour Forum <forum@example.org>"
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Date"].datetime.timestamp() * 1000 == NOW
-    assert [one.get_content_type() for one in message.walk()] == [
+    assert [item.get_content_type() for item in message.walk()] == [
         "multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png",
     ]  # fmt: skip
     text, html = (part(message, kind).get_content() for kind in ("text/plain", "text/html"))
@@ -152,8 +152,8 @@ def test_the_message_id_stands_for_person_issue_and_template(mailing: Mailing) -
     event, db = mailing.event, mailing.database.reader
     badge = issuing.current_badge(db, serial_of(mailing.database, "A1"))
     badges = [badge, replace(badge, issue=2), replace(badge, serial=badge.serial ^ 1)]
-    found = {message_id(event, t, b, k) for t in ("a", "b") for b in badges for k in ("x", "y")}
-    assert len(found) == 12
+    ids = {message_id(event, t, b, k) for t in ("a", "b") for b in badges for k in ("x", "y")}
+    assert len(ids) == 12
     assert read(made(mailing, "A1"))["Message-ID"] == read(made(mailing, "A1"))["Message-ID"]
 
 

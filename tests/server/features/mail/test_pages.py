@@ -59,8 +59,8 @@ def test_what_would_be_sent(pages: Pages, box: Postbox) -> None:
     assert "4 mails are due. 0 already sent, 0 without an address, 0 without a badge." in shown
     assert "Subject: Your badge for Harbour Forum" in shown
     assert "Dear Anna Keller" in shown
-    one = words(pages.staff("admin").get("/admin/mail/?who=due&category=press").text)
-    assert "1 mail is due." in one
+    press = words(pages.staff("admin").get("/admin/mail/?who=due&category=press").text)
+    assert "1 mail is due." in press
     assert box.taken == []
 
 
@@ -114,9 +114,9 @@ def test_it_can_be_watched_and_stopped(pages: Pages, box: Postbox) -> None:
 
 def port_of(pages: Pages) -> int:
     text = (pages.event.path / "mail" / "mail.toml").read_text()
-    found = re.search(r"port = (\d+)", text)
-    assert found
-    return int(found[1])
+    match = re.search(r"port = (\d+)", text)
+    assert match
+    return int(match[1])
 
 
 def test_what_is_in_the_way_is_said(pages: Pages) -> None:
@@ -130,7 +130,7 @@ def test_what_is_in_the_way_is_said(pages: Pages) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "message"),
     [
         (None, "尚不能发送邮件："),
         ("host =", "不是 TOML"),
@@ -140,13 +140,13 @@ def test_what_is_in_the_way_is_said(pages: Pages) -> None:
         ('host = "a.example"\nsender = "a@example.org"\nuser = "u"\n', "password_file"),
     ],
 )
-def test_errors_of_settings_are_in_chinese(pages: Pages, written: str | None, said: str) -> None:
+def test_errors_of_settings_are_in_chinese(pages: Pages, written: str | None, message: str) -> None:
     path = pages.event.path / "mail" / "mail.toml"
     path.unlink()
     if written is not None:
         path.write_text(written)
     page = words(pages.staff("admin").get("/admin/mail/?lang=zh").text)
-    assert said in page
+    assert message in page
     problem = page[page.index(path.name) :][:120]
     assert not re.search(r"\b(is|must|lacks|needs|the|write)\b", problem), problem
 

@@ -29,7 +29,7 @@ def test_everybody_gets_one(mailing: Mailing) -> None:
     done = mailing.send()
     assert (done.sent, done.due) == (4, 4)
     assert mailing.box.times() == dict.fromkeys(EVERYBODY, 1)
-    assert {one.sender for one in mailing.box.taken} == {"forum@example.org"}
+    assert {mail.sender for mail in mailing.box.taken} == {"forum@example.org"}
     assert mailing.box.greetings == 1
     assert set(mailing.states().values()) == {"sent"}
 
@@ -57,7 +57,7 @@ def test_a_new_badge_and_a_new_address_are_changes(mailing: Mailing) -> None:
     mailing.change("A4", email="")
     assert mailing.send(not_mailed=True).due == 0
     assert mailing.send(changed=True).sent == 2
-    assert [one.to for one in mailing.box.taken[4:]] == ["anna@example.org", "novak@example.org"]
+    assert [mail.to for mail in mailing.box.taken[4:]] == ["anna@example.org", "novak@example.org"]
     assert mailing.send().due == 0
 
 
@@ -69,12 +69,12 @@ def test_whoever_is_revoked_gets_none(mailing: Mailing) -> None:
 
 def test_a_renewed_link_is_sent_and_a_revoked_one_is_not(mailing: Mailing) -> None:
     mailing.send()
-    serial, other = (serial_of(mailing.database, one) for one in ("A1", "A2"))
+    serial, other = (serial_of(mailing.database, mail) for mail in ("A1", "A2"))
     mailing.database.write(lambda db: phone_links.renew(db, serial, by="test", now=NOW))
     mailing.database.write(lambda db: phone_links.revoke(db, other, by="test", now=NOW))
     mailing.reissue("A2")
     assert mailing.send(changed=True).sent == 1
-    first, second = (one for one in mailing.box.taken if one.to == "anna@example.org")
+    first, second = (mail for mail in mailing.box.taken if mail.to == "anna@example.org")
     assert first.message["Message-ID"] != second.message["Message-ID"]
     badge = issuing.current_badge(mailing.database.reader, serial)
     token = phone_links.token(mailing.database.reader, mailing.event, badge)
@@ -85,11 +85,11 @@ def test_a_renewed_link_is_sent_and_a_revoked_one_is_not(mailing: Mailing) -> No
 
 
 def test_what_the_server_says_is_kept_without_the_address(mailing: Mailing) -> None:
-    said = {
+    answers = {
         "anna@example.org": "550 5.1.1 <anna@example.org>: no such user",
         "boris@example.org": "451 4.7.1 boris@example.org: come back later",
     }
-    mailing.box.on_recipient = said.get
+    mailing.box.on_recipient = answers.get
     done = mailing.send()
     assert (done.sent, done.refused, done.delayed) == (2, 1, 1)
     assert mailing.states() == {
@@ -124,11 +124,11 @@ def test_a_sender_that_is_not_taken_ends_the_run(mailing: Mailing) -> None:
 
 def test_a_lost_connection_is_reopened(mailing: Mailing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "PAUSE_S", 0.01)
-    told: list[str] = []
+    recipients: list[str] = []
 
     def closing(to: str) -> str | None:
-        told.append(to)
-        return "421 enough for one connection" if len(told) in (2, 4) else None
+        recipients.append(to)
+        return "421 enough for one connection" if len(recipients) in (2, 4) else None
 
     mailing.box.on_recipient = closing
     assert mailing.send().sent == 4
@@ -230,7 +230,7 @@ def test_addresses_with_other_letters(mailing: Mailing) -> None:
     mailing.change("A1", email="anna@bücher.example")
     mailing.change("A2", email="小明@海港.example")
     mailing.send()
-    sent = {one.to: one for one in mailing.box.taken}
+    sent = {mail.to: mail for mail in mailing.box.taken}
     assert "SMTPUTF8" not in sent["anna@xn--bcher-kva.example"].options
     assert "SMTPUTF8" in sent["小明@xn--90w6o.example"].options
     assert "王小明" in sent["小明@xn--90w6o.example"].message["To"]
@@ -261,11 +261,11 @@ def test_a_name_or_address_adds_no_header(mailing: Mailing, engine: str) -> None
     done = mailing.send()
     assert (done.sent, done.refused) == (3, 1)
     assert "boris" not in str(mailing.box.times())
-    for one in mailing.box.taken:
-        assert one.message["Bcc"] is None
-        assert one.message.get_all("To") is not None
-        assert len(one.message["To"].addresses) == 1
-        assert one.message["To"].addresses[0].addr_spec == one.to
+    for mail in mailing.box.taken:
+        assert mail.message["Bcc"] is None
+        assert mail.message.get_all("To") is not None
+        assert len(mail.message["To"].addresses) == 1
+        assert mail.message["To"].addresses[0].addr_spec == mail.to
     assert not mailing.box.times()["victim@example.org"]
 
 

@@ -19,12 +19,12 @@ def begin(pages: Pages) -> Muster:
     return pages.database.write(lambda db: muster.begin(db, "drill", by="user:1", now=pages.now))
 
 
-def listed(pages: Pages, found: Muster, **wanted: object) -> list[Line]:
-    return list(lists.lines(pages.database.reader, found.muster_id, Wanted(**wanted)))
+def listed(pages: Pages, roll: Muster, **wanted: object) -> list[Line]:
+    return list(lists.lines(pages.database.reader, roll.muster_id, Wanted(**wanted)))
 
 
-def states(pages: Pages, found: Muster) -> dict[int, State]:
-    return {line.serial: line.state for line in listed(pages, found)}
+def states(pages: Pages, roll: Muster) -> dict[int, State]:
+    return {line.serial: line.state for line in listed(pages, roll)}
 
 
 def see(point: FakeDoor, at: int, serial: int, **changes: object) -> None:
@@ -40,27 +40,27 @@ def people(pages: Pages) -> list[int]:
 
 def test_each_filter_has_as_many_lines_as_it_says(pages: Pages) -> None:
     west, main = pages.kiosk("west-1", "h1-west"), pages.kiosk("main-1", "main")
-    one, two, three, four, *_ = people(pages)
-    for number, serial in enumerate((one, two, three)):
+    anna, two, three, four, *_ = people(pages)
+    for number, serial in enumerate((anna, two, three)):
         last = main.scan(NOW - 50 * MINUTE + number, serial)
     pages.send(main)
     west.scan(NOW - 40 * MINUTE, four)
     pages.send(west)
     pages.database.write(lambda db: kept_places.put(db, [(two, "wheelchair")], by="test", now=NOW))
-    found = begin(pages)
+    roll = begin(pages)
     pages.database.write(
-        lambda db: muster.tick(db, found.muster_id, one, "A", by="user:1", now=NOW)
+        lambda db: muster.tick(db, roll.muster_id, anna, "A", by="user:1", now=NOW)
     )
     main.leave(NOW + 1_000, three, main.ref(last))
     pages.send(main)
-    counts = lists.counts(pages.database.reader, found.muster_id)
+    counts = lists.counts(pages.database.reader, roll.muster_id)
     assert [counts.total(name) for name in ("missing", "out", "seen", "help_missing")] == [
         2,
         1,
         1,
         1,
     ]
-    halls = {line.hall_id for line in listed(pages, found)}
+    halls = {line.hall_id for line in listed(pages, roll)}
     filters = [
         {"hall_id": hall, "state": state, "help": helped, "sureness": sure}
         for hall in (None, *halls, 99)
@@ -69,13 +69,13 @@ def test_each_filter_has_as_many_lines_as_it_says(pages: Pages) -> None:
         for sure in (None, *Sureness)
     ]
     for one_filter in filters:
-        lines = listed(pages, found, **one_filter)
+        lines = listed(pages, roll, **one_filter)
         assert lists.how_many(counts, Wanted(**one_filter)) == len(lines), one_filter
         parts = [
             line
             for skip in range(len(lines))
             for line in lists.lines(
-                pages.database.reader, found.muster_id, Wanted(**one_filter), limit=1, skip=skip
+                pages.database.reader, roll.muster_id, Wanted(**one_filter), limit=1, skip=skip
             )
         ]
         assert parts == lines
@@ -83,39 +83,39 @@ def test_each_filter_has_as_many_lines_as_it_says(pages: Pages) -> None:
 
 def test_who_is_inside_each_once_in_the_hall_entered_last(pages: Pages) -> None:
     west, main = pages.kiosk("west-1", "h1-west"), pages.kiosk("main-1", "main")
-    one, two, three, *_ = people(pages)
-    main.scan(NOW - 50 * MINUTE, one)
+    anna, two, three, *_ = people(pages)
+    main.scan(NOW - 50 * MINUTE, anna)
     main.scan(NOW - 50 * MINUTE, two)
     left = main.scan(NOW - 50 * MINUTE, three)
     main.leave(NOW - MINUTE, three, main.ref(left))
     pages.send(main)
-    west.scan(NOW - 40 * MINUTE, one)
+    west.scan(NOW - 40 * MINUTE, anna)
     pages.send(west)
-    found = begin(pages)
-    halls = {line.serial: (line.hall_id, line.also_in) for line in listed(pages, found)}
-    assert halls == {one: (west.hall, None), two: (main.hall, None)}
+    roll = begin(pages)
+    halls = {line.serial: (line.hall_id, line.also_in) for line in listed(pages, roll)}
+    assert halls == {anna: (west.hall, None), two: (main.hall, None)}
     assert acts(pages)[-1] == "muster_begun"
-    counts = lists.counts(pages.database.reader, found.muster_id)
+    counts = lists.counts(pages.database.reader, roll.muster_id)
     assert (counts.total("missing"), counts.total("seen"), counts.total("out")) == (2, 0, 0)
 
 
 def test_a_door_that_is_not_heard_makes_its_hall_unsure(pages: Pages) -> None:
     west, main = pages.kiosk("west-1", "h1-west"), pages.kiosk("main-1", "main")
-    one, two, *_ = people(pages)
+    anna, two, *_ = people(pages)
     pages.send(west)
-    west.scan(NOW, one)
+    west.scan(NOW, anna)
     pages.send(west)
     away_since = pages.now
     pages.now += 5 * MINUTE
     main.scan(pages.now, two)
     pages.send(main)
-    found = begin(pages)
-    counts = {h.hall_id: h for h in lists.counts(pages.database.reader, found.muster_id).halls}
+    roll = begin(pages)
+    counts = {h.hall_id: h for h in lists.counts(pages.database.reader, roll.muster_id).halls}
     assert counts[west.hall].sureness is Sureness.DOOR_AWAY
     assert counts[west.hall].away_since == away_since
     assert counts[west.hall].away_doors == (west.door,)
     assert counts[west.hall].unseen >= west.granted - 1 > 0, "it may have let in so many unseen"
-    (line,) = listed(pages, found, hall_id=west.hall)
+    (line,) = listed(pages, roll, hall_id=west.hall)
     assert (line.sureness, line.away_since) == (Sureness.DOOR_AWAY, away_since)
 
 
@@ -130,11 +130,11 @@ def test_exits_of_a_hall_scanned_inferred_or_not_at_all(pages: Pages) -> None:
             db.execute("UPDATE hall SET leaving = ? WHERE hall_id = ?", (leaving, west.hall))
 
         pages.database.write(step)
-        found = begin(pages)
+        roll = begin(pages)
         pages.database.write(
-            lambda db: muster.end(db, found.muster_id, "over", by="user:1", now=pages.now)
+            lambda db: muster.end(db, roll.muster_id, "over", by="user:1", now=pages.now)
         )
-        return listed(pages, found)[0].sureness
+        return listed(pages, roll)[0].sureness
 
     assert sureness("both", "scanned") is Sureness.EXITS_SCANNED
     assert sureness("both", "inferred") is Sureness.EXITS_INFERRED
@@ -153,11 +153,11 @@ class TestRollCall:
     def test_who_is_seen_leaves_the_list_and_no_stay_or_place_changes(
         self, pages: Pages, west: FakeDoor, point: FakeDoor
     ) -> None:
-        one, two, *_ = people(pages)
-        west.scan(NOW, one)
+        anna, two, *_ = people(pages)
+        west.scan(NOW, anna)
         west.scan(NOW, two)
         pages.send(west)
-        found = begin(pages)
+        roll = begin(pages)
         query = (
             "SELECT * FROM stay",
             "SELECT hall_id, open_stays FROM hall ORDER BY hall_id",
@@ -165,154 +165,154 @@ class TestRollCall:
         )
         before = [[tuple(r) for r in pages.database.reader.execute(q)] for q in query]
         pages.now += MINUTE
-        see(point, pages.now, one)
+        see(point, pages.now, anna)
         pages.send(point)
-        assert states(pages, found) == {one: State.SEEN, two: State.MISSING}
-        assert listed(pages, found, state=State.SEEN)[0].point == "A"
+        assert states(pages, roll) == {anna: State.SEEN, two: State.MISSING}
+        assert listed(pages, roll, state=State.SEEN)[0].point == "A"
         assert [[tuple(r) for r in pages.database.reader.execute(q)] for q in query] == before
 
     def test_two_points_that_see_one_person_and_a_batch_sent_twice(
         self, pages: Pages, west: FakeDoor, point: FakeDoor
     ) -> None:
-        one, *_ = people(pages)
-        west.scan(NOW, one)
+        anna, *_ = people(pages)
+        west.scan(NOW, anna)
         pages.send(west)
-        found = begin(pages)
-        see(point, NOW + MINUTE, one)
-        see(west, NOW + 2 * MINUTE, one, note="B")
+        roll = begin(pages)
+        see(point, NOW + MINUTE, anna)
+        see(west, NOW + 2 * MINUTE, anna, note="B")
         pages.send(west)
         pages.send(point)
         point.acked = 0
         pages.send(point)
-        assert listed(pages, found)[0].at == NOW + MINUTE, "the first that saw them"
+        assert listed(pages, roll)[0].at == NOW + MINUTE, "the first that saw them"
         seen = pages.value("SELECT COUNT(*) FROM muster_seen")
         assert seen == 2
 
     def test_a_void_badge_shows_nobody(self, pages: Pages, west: FakeDoor, point: FakeDoor) -> None:
-        one, *_ = people(pages)
-        west.scan(NOW, one)
+        anna, *_ = people(pages)
+        west.scan(NOW, anna)
         pages.send(west)
-        found = begin(pages)
-        pages.reissue(one)
-        see(point, NOW + MINUTE, one)
+        roll = begin(pages)
+        pages.reissue(anna)
+        see(point, NOW + MINUTE, anna)
         pages.send(point)
-        (line,) = listed(pages, found)
+        (line,) = listed(pages, roll)
         assert (line.state, line.doubtful) == (State.MISSING, True)
-        assert lists.counts(pages.database.reader, found.muster_id).doubtful == 1
+        assert lists.counts(pages.database.reader, roll.muster_id).doubtful == 1
 
     def test_a_fenced_kiosk_is_ignored(self, pages: Pages, west: FakeDoor, point: FakeDoor) -> None:
-        one, *_ = people(pages)
-        west.scan(NOW, one)
+        anna, *_ = people(pages)
+        west.scan(NOW, anna)
         pages.send(west)
-        found = begin(pages)
+        roll = begin(pages)
         pages.database.write(
             lambda db: (
                 db.execute("UPDATE kiosk SET state = 'fenced' WHERE kiosk = 'main-1'") and None
             )
         )
-        see(point, NOW + MINUTE, one)
+        see(point, NOW + MINUTE, anna)
         pages.send(point)
-        assert states(pages, found) == {one: State.MISSING}
+        assert states(pages, roll) == {anna: State.MISSING}
 
     def test_a_point_without_network_begins_early_and_tells_after_the_end(
         self, pages: Pages, west: FakeDoor, point: FakeDoor
     ) -> None:
-        one, two, three, *_ = people(pages)
-        for serial in (one, two, three):
+        anna, two, three, *_ = people(pages)
+        for serial in (anna, two, three):
             west.scan(NOW - 90 * MINUTE, serial)
         see(point, NOW - 40 * MINUTE, three)
-        see(point, NOW - 5 * MINUTE, one)
+        see(point, NOW - 5 * MINUTE, anna)
         pages.send(west)
         pages.send(point)
-        found = begin(pages)
-        assert states(pages, found) == {one: State.SEEN, two: State.MISSING, three: State.MISSING}
+        roll = begin(pages)
+        assert states(pages, roll) == {anna: State.SEEN, two: State.MISSING, three: State.MISSING}
         see(point, NOW + MINUTE, two)
         pages.now += 9 * MINUTE
         pages.database.write(
-            lambda db: muster.end(db, found.muster_id, "over", by="user:1", now=pages.now)
+            lambda db: muster.end(db, roll.muster_id, "over", by="user:1", now=pages.now)
         )
         pages.now += MINUTE
         pages.send(point)
-        assert states(pages, found)[two] is State.SEEN
+        assert states(pages, roll)[two] is State.SEEN
 
     def test_a_door_that_was_away_adds_whom_it_let_in_and_who_had_left(
         self, pages: Pages, west: FakeDoor, point: FakeDoor
     ) -> None:
-        one, two, *_ = people(pages)
-        entry = west.scan(NOW - 9 * MINUTE, one)
+        anna, two, *_ = people(pages)
+        entry = west.scan(NOW - 9 * MINUTE, anna)
         pages.send(west)
-        found = begin(pages)
-        west.leave(NOW - 2 * MINUTE, one, west.ref(entry))
+        roll = begin(pages)
+        west.leave(NOW - 2 * MINUTE, anna, west.ref(entry))
         west.scan(NOW - MINUTE, two)
         pages.now += MINUTE
         pages.send(west)
-        assert states(pages, found) == {one: State.OUT, two: State.MISSING}
-        added = listed(pages, found, state=State.MISSING)[0]
+        assert states(pages, roll) == {anna: State.OUT, two: State.MISSING}
+        added = listed(pages, roll, state=State.MISSING)[0]
         assert added.sureness is Sureness.TOLD_LATE
 
     def test_who_reenters_is_missing(self, pages: Pages, west: FakeDoor, point: FakeDoor) -> None:
-        one, *_ = people(pages)
-        west.scan(NOW - MINUTE, one)
+        anna, *_ = people(pages)
+        west.scan(NOW - MINUTE, anna)
         pages.send(west)
-        found = begin(pages)
-        see(point, NOW + MINUTE, one)
+        roll = begin(pages)
+        see(point, NOW + MINUTE, anna)
         pages.send(point)
         pages.now = NOW + 3 * MINUTE
-        west.scan(NOW + 2 * MINUTE, one, flags=("passback",))
+        west.scan(NOW + 2 * MINUTE, anna, flags=("passback",))
         pages.send(west)
-        assert states(pages, found) == {one: State.MISSING}
-        see(point, NOW + 3 * MINUTE, one)
+        assert states(pages, roll) == {anna: State.MISSING}
+        see(point, NOW + 3 * MINUTE, anna)
         pages.send(point)
-        assert states(pages, found) == {one: State.SEEN}
+        assert states(pages, roll) == {anna: State.SEEN}
 
     def test_who_returns_is_missing(self, pages: Pages, west: FakeDoor, point: FakeDoor) -> None:
-        one, two, *_ = people(pages)
-        first, second = west.scan(NOW - 9 * MINUTE, one), west.scan(NOW - 9 * MINUTE, two)
+        anna, two, *_ = people(pages)
+        first, second = west.scan(NOW - 9 * MINUTE, anna), west.scan(NOW - 9 * MINUTE, two)
         pages.send(west)
-        found = begin(pages)
-        west.leave(NOW + MINUTE, one, west.ref(first))
+        roll = begin(pages)
+        west.leave(NOW + MINUTE, anna, west.ref(first))
         west.leave(NOW + MINUTE, two, west.ref(second))
         pages.now += MINUTE
         pages.send(west)
-        assert states(pages, found) == {one: State.OUT, two: State.OUT}
-        west.scan(NOW + 2 * MINUTE, one)  # By the door that they left through,
+        assert states(pages, roll) == {anna: State.OUT, two: State.OUT}
+        west.scan(NOW + 2 * MINUTE, anna)  # By the door that they left through,
         point.scan(NOW + 2 * MINUTE, two)  # and by another hall's.
         pages.now += MINUTE
         pages.send(west)
         pages.send(point)
-        assert states(pages, found) == {one: State.MISSING, two: State.MISSING}
-        halls = {line.serial: line.hall_id for line in listed(pages, found)}
-        assert halls == {one: west.hall, two: point.hall}
-        see(point, NOW + 3 * MINUTE, one)
+        assert states(pages, roll) == {anna: State.MISSING, two: State.MISSING}
+        halls = {line.serial: line.hall_id for line in listed(pages, roll)}
+        assert halls == {anna: west.hall, two: point.hall}
+        see(point, NOW + 3 * MINUTE, anna)
         pages.now += MINUTE
         pages.send(point)
-        assert states(pages, found) == {one: State.SEEN, two: State.MISSING}
+        assert states(pages, roll) == {anna: State.SEEN, two: State.MISSING}
 
     def test_who_was_in_no_hall_by_the_records(self, pages: Pages, point: FakeDoor) -> None:
-        found = begin(pages)
+        roll = begin(pages)
         see(point, NOW + MINUTE, people(pages)[0])
         pages.send(point)
-        assert lists.counts(pages.database.reader, found.muster_id).extra == 1
+        assert lists.counts(pages.database.reader, roll.muster_id).extra == 1
 
 
 def test_ticked_off_by_hand_and_taken_back(pages: Pages) -> None:
     west = pages.kiosk("west-1", "h1-west")
-    one, *_ = people(pages)
-    west.scan(NOW, one)
+    anna, *_ = people(pages)
+    west.scan(NOW, anna)
     pages.send(west)
-    found = begin(pages)
+    roll = begin(pages)
     pages.database.write(
-        lambda db: muster.tick(db, found.muster_id, one, "B", by="user:1", now=pages.now)
+        lambda db: muster.tick(db, roll.muster_id, anna, "B", by="user:1", now=pages.now)
     )
-    assert states(pages, found) == {one: State.SEEN}
+    assert states(pages, roll) == {anna: State.SEEN}
 
     def back() -> None:
         pages.database.write(
-            lambda db: muster.take_back(db, found.muster_id, one, by="user:1", now=pages.now)
+            lambda db: muster.take_back(db, roll.muster_id, anna, by="user:1", now=pages.now)
         )
 
     back()
-    assert states(pages, found) == {one: State.MISSING}
+    assert states(pages, roll) == {anna: State.MISSING}
     with pytest.raises(MusterError, match="was not reported"):
         back()
     assert acts(pages)[-2:] == ["muster_person_seen", "muster_person_unseen"]
@@ -320,18 +320,18 @@ def test_ticked_off_by_hand_and_taken_back(pages: Pages) -> None:
 
 def test_who_needs_help_stands_first(pages: Pages) -> None:
     west = pages.kiosk("west-1", "h1-west")
-    one, two, three, *_ = people(pages)
-    for serial in (one, two, three):
+    anna, two, three, *_ = people(pages)
+    for serial in (anna, two, three):
         west.scan(NOW, serial)
     pages.send(west)
     pages.database.write(
         lambda db: kept_places.put(db, [(three, "wheelchair")], by="test", now=NOW)
     )
-    found = begin(pages)
-    first, *_ = listed(pages, found)
+    roll = begin(pages)
+    first, *_ = listed(pages, roll)
     assert (first.serial, first.help) == (three, "wheelchair")
-    assert [line.serial for line in listed(pages, found, help=True)] == [three]
-    assert lists.counts(pages.database.reader, found.muster_id).total("help_missing") == 1
+    assert [line.serial for line in listed(pages, roll, help=True)] == [three]
+    assert lists.counts(pages.database.reader, roll.muster_id).total("help_missing") == 1
 
 
 def test_one_at_a_time_and_words_are_asked_for(pages: Pages) -> None:
@@ -340,13 +340,13 @@ def test_one_at_a_time_and_words_are_asked_for(pages: Pages) -> None:
         db.write(lambda db: muster.begin(db, "  ", by="user:1", now=NOW))
     with pytest.raises(MusterError, match="longer than 200"):
         db.write(lambda db: muster.begin(db, "x" * 201, by="user:1", now=NOW))
-    found = begin(pages)
+    roll = begin(pages)
     with pytest.raises(MusterError, match="on already"):
         begin(pages)
     with pytest.raises(MusterError, match="how it ended"):
-        db.write(lambda db: muster.end(db, found.muster_id, "", by="user:1", now=NOW))
-    db.write(lambda db: muster.end(db, found.muster_id, "all out", by="user:1", now=NOW))
+        db.write(lambda db: muster.end(db, roll.muster_id, "", by="user:1", now=NOW))
+    db.write(lambda db: muster.end(db, roll.muster_id, "all out", by="user:1", now=NOW))
     with pytest.raises(MusterError, match="has ended"):
-        db.write(lambda db: muster.end(db, found.muster_id, "again", by="user:1", now=NOW))
+        db.write(lambda db: muster.end(db, roll.muster_id, "again", by="user:1", now=NOW))
     with pytest.raises(MusterError, match="has ended"):
-        db.write(lambda db: muster.tick(db, found.muster_id, 1, "", by="user:1", now=NOW))
+        db.write(lambda db: muster.tick(db, roll.muster_id, 1, "", by="user:1", now=NOW))

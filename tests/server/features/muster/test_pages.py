@@ -12,11 +12,11 @@ from tests.server.support.pages import Pages, Staff, acts, assert_only, words
 prepare = Pages.issue  # for every attendee
 
 
-def inside(pages: Pages, *who: str) -> FakeDoor:
+def inside(pages: Pages, *external_ids: str) -> FakeDoor:
     """These people are in hall 1."""
     west = pages.kiosk("west-1", "h1-west")
-    for one in who:
-        west.scan(NOW - MINUTE, pages.serial(one))
+    for external_id in external_ids:
+        west.scan(NOW - MINUTE, pages.serial(external_id))
     pages.send(west)
     return west
 
@@ -31,21 +31,21 @@ def test_it_is_begun_with_a_confirmation_and_ended_with_a_note(pages: Pages) -> 
     officer = pages.staff("supervisor")
     assert "Nothing is locked or opened" in officer.get("/admin/muster/").text
     fields = {"reason": "drill"}
-    said = officer.post("/admin/muster/begin", fields, follow_redirects=True).text
-    assert "Nothing was begun: tick the box." in said
+    page = officer.post("/admin/muster/begin", fields, follow_redirects=True).text
+    assert "Nothing was begun: tick the box." in page
     fields = {"reason": " ", "confirm": "yes"}
-    said = officer.post("/admin/muster/begin", fields, follow_redirects=True).text
-    assert "Nothing was begun: state briefly why" in said
-    said = begin(officer)
-    assert "The muster has begun. Doors go on as before" in said
-    assert "drill &lt;b&gt;" in said
-    assert "Anna Keller" in said
+    page = officer.post("/admin/muster/begin", fields, follow_redirects=True).text
+    assert "Nothing was begun: state briefly why" in page
+    page = begin(officer)
+    assert "The muster has begun. Doors go on as before" in page
+    assert "drill &lt;b&gt;" in page
+    assert "Anna Keller" in page
     assert "on already" in begin(officer)
-    said = officer.post("/admin/muster/1/end", {"note": ""}, follow_redirects=True).text
-    assert "state briefly how it ended" in said
-    said = officer.post("/admin/muster/1/end", {"note": "all out"}, follow_redirects=True).text
-    assert "The muster has ended" in said
-    assert "I see them" not in said
+    page = officer.post("/admin/muster/1/end", {"note": ""}, follow_redirects=True).text
+    assert "state briefly how it ended" in page
+    page = officer.post("/admin/muster/1/end", {"note": "all out"}, follow_redirects=True).text
+    assert "The muster has ended" in page
+    assert "I see them" not in page
     assert acts(pages)[-2:] == ["muster_begun", "muster_ended"]
     assert 'href="/admin/muster/1"' in officer.get("/admin/muster/").text
 

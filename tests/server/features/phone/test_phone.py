@@ -35,9 +35,9 @@ def decoded(page: str) -> str:
     picture = Image.new("L", (side, side), 255)
     for x, y, width in re.findall(r"M(\d+) (\d+)h(\d+)v1", page):
         picture.paste(0, (int(x), int(y), int(x) + int(width), int(y) + 1))
-    found = zxingcpp.read_barcodes(picture.resize((side * 6, side * 6), Image.Resampling.NEAREST))
-    assert len(found) == 1
-    return found[0].text
+    codes = zxingcpp.read_barcodes(picture.resize((side * 6, side * 6), Image.Resampling.NEAREST))
+    assert len(codes) == 1
+    return codes[0].text
 
 
 def test_it_works(shown: Pages) -> None:
@@ -140,9 +140,9 @@ def test_the_page_asks_nobody_else_and_has_no_script_of_its_own(pages: Pages) ->
         re.findall(r"""(?:src|href|url|action)\s*[=(]\s*["']?([^"')\s>]+)""", answer.text)
     )
     own = ("/static/", f"{target}/", f"webcal://localhost:8443{target}/")
-    assert {one for one in addresses if not one.startswith(own)} == {"?lang=en", "?lang=zh"}
-    for one in addresses:
-        address = one.replace("&amp;", "&").removeprefix("webcal://localhost:8443")
+    assert {href for href in addresses if not href.startswith(own)} == {"?lang=en", "?lang=zh"}
+    for href in addresses:
+        address = href.replace("&amp;", "&").removeprefix("webcal://localhost:8443")
         with stranger.get(address if address[0] == "/" else target + address) as found:
             assert found.status_code == 200
     assert re.findall(r"<script[^>]*>(.*?)</script>", answer.text) == [""]
@@ -171,11 +171,11 @@ def test_the_manifest_leads_to_this_page_and_names_nobody(shown: Pages) -> None:
     target = link(shown, "A1")
     answer = shown.stranger().get(f"{target}/manifest.webmanifest?lang=zh")
     assert answer.mimetype == "application/manifest+json"
-    told = answer.get_json()
-    assert told["start_url"] == told["scope"] == told["id"] == target
-    assert (told["display"], told["lang"]) == ("standalone", "zh-Hans")
+    manifest = answer.get_json()
+    assert manifest["start_url"] == manifest["scope"] == manifest["id"] == target
+    assert (manifest["display"], manifest["lang"]) == ("standalone", "zh-Hans")
     assert "Keller" not in answer.text
-    for icon in told["icons"]:
+    for icon in manifest["icons"]:
         with shown.stranger().get(icon["src"]) as drawn:
             if icon["type"] == "image/png":
                 with Image.open(io.BytesIO(drawn.data)) as picture:
@@ -219,10 +219,10 @@ def halls_told(pages: Pages, external_id: str) -> dict[str, str]:
     answer = pages.stranger().get(f"{link(pages, external_id)}/halls")
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
-    told = answer.get_json()
-    assert told["at"] == pages.now
+    state = answer.get_json()
+    assert state["at"] == pages.now
     names = {hall.hall_id: hall.code for hall in store.halls(pages.database.reader)}
-    return {names[int(hall)]: word for hall, word in told["halls"].items()}
+    return {names[int(hall)]: word for hall, word in state["halls"].items()}
 
 
 def test_a_full_hall_is_shown_on_the_phone(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,14 +371,14 @@ def test_of_many_sessions_the_next_are_shown(pages: Pages, monkeypatch: pytest.M
 
     pages.database.write(add)
     target = link(pages, "A1")
-    said = "Your badge is for more sessions than are shown here"
+    notice = "Your badge is for more sessions than are shown here"
     monkeypatch.setattr(programme, "SESSIONS_SHOWN", 3)
     page = pages.stranger().get(target).text
     assert all(title in page for title in ("Opening", "Press hour", ">Late<"))
-    assert said not in page
+    assert notice not in page
     monkeypatch.setattr(programme, "SESSIONS_SHOWN", 1)
     page = pages.stranger().get(target).text
-    assert page.index("Opening") < page.index("Press hour") < page.index(said)
+    assert page.index("Opening") < page.index("Press hour") < page.index(notice)
     assert ">Late<" not in page
     pages.now += 3 * HOUR  # the opening is over
     page = pages.stranger().get(target).text
@@ -414,9 +414,9 @@ def test_a_proxy_says_for_whom_it_asks(
 ) -> None:
     settings = replace(event.settings, proxy="10.0.0.1")
     with Pages(replace(event, settings=settings), site) as pages:
-        told = {"X-Forwarded-For": header}
-        with pages.app.test_request_context(environ_base={"REMOTE_ADDR": peer}, headers=told):
+        headers = {"X-Forwarded-For": header}
+        with pages.app.test_request_context(environ_base={"REMOTE_ADDR": peer}, headers=headers):
             assert address() == expected
     with Pages(event, site) as pages:  # without a proxy
-        with pages.app.test_request_context(environ_base={"REMOTE_ADDR": peer}, headers=told):
+        with pages.app.test_request_context(environ_base={"REMOTE_ADDR": peer}, headers=headers):
             assert address() == peer.removeprefix("::ffff:")

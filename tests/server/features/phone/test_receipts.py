@@ -23,8 +23,8 @@ def prepare(pages: Pages) -> None:
     """A1 enters and leaves, and is turned away once. A2 enters."""
     pages.issue()
     door = pages.connected_kiosk("main-1", "main")
-    one = door.scan(pages.now, pages.serial("A1"), category=1)
-    door.leave(pages.now + MINUTE, pages.serial("A1"), door.ref(one))
+    entry = door.scan(pages.now, pages.serial("A1"), category=1)
+    door.leave(pages.now + MINUTE, pages.serial("A1"), door.ref(entry))
     door.scan(pages.now + 2 * MINUTE, pages.serial("A1"), decision="denied", reason="hall_closed")
     door.scan(pages.now, pages.serial("A2"), category=1)
     pages.now += 3 * MINUTE
@@ -133,8 +133,8 @@ def test_anybody_may_read_what_a_receipt_proves(shown: Pages) -> None:
     text = html.unescape(stranger.get("/receipts").text)
     key = verifier_key(shown.event.log_name, shown.event.log_key.public)
     assert key in text
-    for said in ("Limits of the proof", "Who carried the badge", "That there is no second log"):
-        assert said in text
+    for phrase in ("Limits of the proof", "Who carried the badge", "That there is no second log"):
+        assert phrase in text
     chinese = stranger.get("/receipts?lang=zh").text
     assert "不存在第二份记录" in chinese
     for program in (VERIFIER, RECEIPT_VERIFIER):
@@ -146,10 +146,10 @@ def test_anybody_may_read_what_a_receipt_proves(shown: Pages) -> None:
 def test_it_names_the_witnesses_and_what_their_lines_say(pages: Pages) -> None:
     here = services_of(pages.app)
     public = PrivateKey(bytes(range(32))).public
-    one = witness_key("example.org/w1", public)
-    settings = replace(here.event.settings, witnesses={"https://w1.example.org": one})
+    key = witness_key("example.org/w1", public)
+    settings = replace(here.event.settings, witnesses={"https://w1.example.org": key})
     keep_services(pages.app, replace(here, event=replace(here.event, settings=settings)))
     text = html.unescape(pages.stranger().get("/receipts").text)
-    assert text.count(one) == 2
-    assert f'--witness "{one}"' in text
+    assert text.count(key) == 2
+    assert f'--witness "{key}"' in text
     assert "Others saw it" in text

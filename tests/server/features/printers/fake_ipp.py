@@ -39,7 +39,7 @@ class FakeIpp:
 
     @property
     def printed(self) -> list[bytes]:
-        return [one["document"] for one in self.jobs.values() if one["sheets"]]
+        return [job["document"] for job in self.jobs.values() if job["sheets"]]
 
     def close(self) -> None:
         self.hangs.set()
@@ -72,14 +72,14 @@ class FakeIpp:
         (job,) = struct.unpack(">i", attributes["job-id"][0])
         if job not in self.jobs:
             return _answer(0x0406, number)
-        found = self.jobs[job]
+        record = self.jobs[job]
         if operation == 6:
-            found["document"], found["incoming"] = document, False
+            record["document"], record["incoming"] = document, False
         elif operation == 8:
-            found["state"] = CANCELLED
+            record["state"] = CANCELLED
         else:
-            self._go_on(found)
-        return _answer(0, number, job=self._job(found))
+            self._go_on(record)
+        return _answer(0, number, job=self._job(record))
 
     def _go_on(self, job: dict[str, Any]) -> None:
         if job["incoming"] or job["state"] in (CANCELLED, ABORTED, COMPLETED):
@@ -96,10 +96,10 @@ class FakeIpp:
     def _job(self, job: dict[str, Any]) -> list[tuple[int, str, list[Any]]]:
         reasons = "job-incoming" if job["incoming"] else "none"
         reasons = "aborted-by-system" if job["state"] == ABORTED else reasons
-        told = [(0x23, "job-state", [job["state"]]), (0x44, "job-state-reasons", [reasons])]
+        attributes = [(0x23, "job-state", [job["state"]]), (0x44, "job-state-reasons", [reasons])]
         if self.counts:
-            told.append((0x21, "job-impressions-completed", [job["sheets"]]))
-        return told
+            attributes.append((0x21, "job-impressions-completed", [job["sheets"]]))
+        return attributes
 
     def _printer(self) -> list[tuple[int, str, list[Any]]]:
         return [
@@ -120,21 +120,21 @@ def _answer(
     printer: list[tuple[int, str, list[Any]]] | None = None,
     job: list[tuple[int, str, list[Any]]] | None = None,
 ) -> bytes:
-    made = struct.pack(">BBHI", 2, 0, status, number) + b"\x01"
-    made += _attributes([(0x47, "attributes-charset", ["utf-8"])])
-    made += _attributes([(0x48, "attributes-natural-language", ["en"])])
+    body = struct.pack(">BBHI", 2, 0, status, number) + b"\x01"
+    body += _attributes([(0x47, "attributes-charset", ["utf-8"])])
+    body += _attributes([(0x48, "attributes-natural-language", ["en"])])
     # A collection, as printers report their media. The driver needs nothing in it.
-    made += b"\x34" + _named("media-col-default", b"") + b"\x4a" + _named("", b"media-size")
-    made += b"\x21" + _named("", struct.pack(">i", 10500)) + b"\x37" + _named("", b"")
+    body += b"\x34" + _named("media-col-default", b"") + b"\x4a" + _named("", b"media-size")
+    body += b"\x21" + _named("", struct.pack(">i", 10500)) + b"\x37" + _named("", b"")
     if printer:
-        made += b"\x04" + _attributes(printer)
+        body += b"\x04" + _attributes(printer)
     if job:
-        made += b"\x02" + _attributes(job)
-    return made + b"\x03"
+        body += b"\x02" + _attributes(job)
+    return body + b"\x03"
 
 
 def _attributes(attributes: list[tuple[int, str, list[Any]]]) -> bytes:
-    made = b""
+    body = b""
     for tag, name, values in attributes:
         for at, value in enumerate(values):
             if tag == 0x22:
@@ -143,8 +143,8 @@ def _attributes(attributes: list[tuple[int, str, list[Any]]]) -> bytes:
                 encoded = struct.pack(">i", value)
             else:
                 encoded = value.encode()
-            made += bytes([tag]) + _named("" if at else name, encoded)
-    return made
+            body += bytes([tag]) + _named("" if at else name, encoded)
+    return body
 
 
 def _named(name: str, value: bytes) -> bytes:
@@ -152,7 +152,7 @@ def _named(name: str, value: bytes) -> bytes:
 
 
 def _read(body: bytes) -> tuple[dict[str, list[bytes]], bytes]:
-    found: dict[str, list[bytes]] = {}
+    values: dict[str, list[bytes]] = {}
     at, name = 8, ""
     while body[at] != 3:
         if body[at] < 0x10:
@@ -162,9 +162,9 @@ def _read(body: bytes) -> tuple[dict[str, list[bytes]], bytes]:
         name = body[at + 3 : at + 3 + length].decode() or name
         at += 3 + length
         (length,) = struct.unpack(">H", body[at : at + 2])
-        found.setdefault(name, []).append(body[at + 2 : at + 2 + length])
+        values.setdefault(name, []).append(body[at + 2 : at + 2 + length])
         at += 2 + length
-    return found, body[at + 1 :]
+    return values, body[at + 1 :]
 
 
 def _handler(printer: FakeIpp) -> type[BaseHTTPRequestHandler]:
@@ -172,17 +172,17 @@ def _handler(printer: FakeIpp) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if printer.garbage is not None:
-                made: bytes | None = printer.garbage
+                answer: bytes | None = printer.garbage
             else:
-                made = printer.answer(body)
-            if made is None:
+                answer = printer.answer(body)
+            if answer is None:
                 self.close_connection = True
                 return
             self.send_response(printer.http_status)
             self.send_header("Content-Type", "application/ipp")
-            self.send_header("Content-Length", str(len(made)))
+            self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(made)
+            self.wfile.write(answer)
 
         def log_message(self, format: str, *args: object) -> None:
             pass

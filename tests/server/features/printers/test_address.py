@@ -59,8 +59,8 @@ def test_a_bad_address_is_refused_with_an_example(text: str, kind: str, words: s
 
 
 def test_a_name_of_another_host_is_refused_at_connect(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [(2, 1, 6, "", ("169.254.169.254", 80))]
-    monkeypatch.setattr(address.socket, "getaddrinfo", lambda *_, **__: found)
+    addresses = [(2, 1, 6, "", ("169.254.169.254", 80))]
+    monkeypatch.setattr(address.socket, "getaddrinfo", lambda *_, **__: addresses)
     with pytest.raises(AddressError, match="is not a printer address"):
         connect(Address("tcp", "printer.local", 9100, "", 9100))
 

@@ -24,11 +24,11 @@ OID = bytes.fromhex("2b06010401930303030901060100")
 
 
 def status(*, first: int = 0, second: int = 0, width: int = 62, phase: int = 0) -> bytes:
-    made = bytearray(32)
-    made[:4] = b"\x80\x20B4"
-    made[8:11] = bytes([first, second, width])
-    made[19] = phase
-    return bytes(made)
+    packet = bytearray(32)
+    packet[:4] = b"\x80\x20B4"
+    packet[8:11] = bytes([first, second, width])
+    packet[19] = phase
+    return bytes(packet)
 
 
 class FakeQl:
@@ -46,7 +46,7 @@ class FakeQl:
         self._udp.bind(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.snmp_port: int = self._udp.getsockname()[1]
-        self._threads = [threading.Thread(target=one) for one in (self._take, self._tell)]
+        self._threads = [threading.Thread(target=work) for work in (self._take, self._tell)]
         for thread in self._threads:
             thread.start()
 
@@ -88,8 +88,8 @@ class FakeQl:
         assert OID in question
         number = question[15 : 15 + 2 + question[16]]
         error = b"\x02" if self.unknown_name else b"\x00"
-        told = b"\x05\x00" if self.unknown_name else b"\x04" + bytes([len(value)]) + value
-        binding = b"\x06" + bytes([len(OID)]) + OID + told
+        content = b"\x05\x00" if self.unknown_name else b"\x04" + bytes([len(value)]) + value
+        binding = b"\x06" + bytes([len(OID)]) + OID + content
         binding = b"\x30" + bytes([len(binding)]) + binding
         body = number + b"\x02\x01" + error + b"\x02\x01\x00"
         body += b"\x30" + bytes([len(binding)]) + binding
@@ -110,9 +110,9 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def printer() -> Iterator[FakeQl]:
-    made = FakeQl()
-    yield made
-    made.close()
+    fake = FakeQl()
+    yield fake
+    fake.close()
 
 
 def driver(printer: FakeQl, **how: bool) -> BrotherDriver:
@@ -129,19 +129,19 @@ def drawn(data: bytes) -> Image.Image:
         lines.append(data[at + 3 : at + 93])
         at += 93
     assert data[at:] == b"\x1a"
-    made = Image.frombytes("1", (720, len(lines)), b"".join(lines))
-    return made.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    image = Image.frombytes("1", (720, len(lines)), b"".join(lines))
+    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
 def test_the_raster_is_the_picture_across_the_roll() -> None:
     dpi = 696 / 62 * 25.4
     shown = picture(dpi, ROLL)
-    made = label(shown)
-    assert made.startswith(bytes(400) + b"\x1b@\x1bia\x01")
-    height = int.from_bytes(made[made.index(b"\x1biz") + 7 :][:4], "little")
+    raster = label(shown)
+    assert raster.startswith(bytes(400) + b"\x1b@\x1bia\x01")
+    height = int.from_bytes(raster[raster.index(b"\x1biz") + 7 :][:4], "little")
     assert (shown.height, height) == (696, shown.width)
     dark = shown.point(lambda level: 255 if level < 140 else 0).convert("1")
-    lying = drawn(made).crop((12, 0, 708, height))
+    lying = drawn(raster).crop((12, 0, 708, height))
     assert lying.transpose(Image.Transpose.ROTATE_270).tobytes() == dark.tobytes()
 
 
@@ -151,7 +151,7 @@ def test_a_picture_that_does_not_fit_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "state", "words"),
+    ("answer", "state", "words"),
     [
         (status(), PrinterState.READY, ""),
         (status(phase=1), PrinterState.PRINTING, ""),
@@ -163,11 +163,13 @@ def test_a_picture_that_does_not_fit_is_refused() -> None:
         (status(second=0x80), PrinterState.ERROR, "a fault"),
     ],
 )
-def test_its_state_in_words(printer: FakeQl, told: bytes, state: PrinterState, words: str) -> None:
-    printer.answers = [told]
-    found = driver(printer).status()
-    assert found.state is state
-    assert words in found.words
+def test_its_state_in_words(
+    printer: FakeQl, answer: bytes, state: PrinterState, words: str
+) -> None:
+    printer.answers = [answer]
+    report = driver(printer).status()
+    assert report.state is state
+    assert words in report.words
 
 
 def test_a_label_is_out_when_it_was_seen_to_print(printer: FakeQl) -> None:
@@ -197,8 +199,8 @@ def test_a_silent_printer_says_so_and_leaves_the_question(
     setattr(printer, silence, True)
     monkeypatch.setattr(brother, "SILENT_S", 0.05)
     monkeypatch.setattr(snmp, "ANSWER_S", 0.03 if printer.silent else 240.0)
-    found = driver(printer).status()
-    assert (found.state, found.words) == (PrinterState.READY, SILENT_WORDS)
+    report = driver(printer).status()
+    assert (report.state, report.words) == (PrinterState.READY, SILENT_WORDS)
     with pytest.raises(PerhapsPrintedError, match="cannot confirm that it was printed"):
         driver(printer).print(sheet(ROLL), FakeTurn())
     driver(printer, trusts_sending=True).print(sheet(ROLL), FakeTurn())
@@ -211,10 +213,10 @@ def test_a_dead_printer_is_offline(printer: FakeQl, monkeypatch: pytest.MonkeyPa
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     where = brother.KIND.address(f"tcp://127.0.0.1:{port}")
-    found = BrotherDriver(where, snmp_port=printer.snmp_port)
-    assert found.status().state is PrinterState.OFFLINE
+    offline = BrotherDriver(where, snmp_port=printer.snmp_port)
+    assert offline.status().state is PrinterState.OFFLINE
     with pytest.raises(NotPrintedError):
-        found.print(sheet(ROLL), FakeTurn())
+        offline.print(sheet(ROLL), FakeTurn())
 
 
 @pytest.mark.parametrize("answer", [b"", b"\x80\x20B4", bytes(32)])

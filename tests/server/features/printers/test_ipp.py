@@ -37,9 +37,9 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def printer() -> Iterator[FakeIpp]:
-    made = FakeIpp()
-    yield made
-    made.close()
+    fake = FakeIpp()
+    yield fake
+    fake.close()
 
 
 def driver(printer: FakeIpp) -> IppDriver:
@@ -120,9 +120,9 @@ def test_its_state_is_told_in_plain_words(
     printer: FakeIpp, state: int, reasons: list[str], expected: PrinterState, words: str
 ) -> None:
     printer.state, printer.reasons = state, reasons
-    found = driver(printer).status()
-    assert found.state is expected
-    assert words in found.words
+    report = driver(printer).status()
+    assert report.state is expected
+    assert words in report.words
 
 
 def test_a_printer_that_takes_no_jobs_says_so(printer: FakeIpp) -> None:
@@ -247,8 +247,8 @@ def test_after_a_crash_a_job_without_its_document_is_cancelled(printer: FakeIpp)
 @pytest.mark.parametrize("garbage", [b"", b"<html>", b"\x02\x00\x00\x00\x00\x00\x00\x01\x04\x21"])
 def test_garbage_is_no_state(printer: FakeIpp, garbage: bytes) -> None:
     printer.garbage = garbage
-    found = driver(printer).status()
-    assert (found.state, found.words) == (
+    report = driver(printer).status()
+    assert (report.state, report.words) == (
         PrinterState.ERROR,
         "The printer's answer can't be read: does it speak IPP?",
     )
@@ -263,13 +263,13 @@ def test_a_printer_that_hangs_is_offline(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(ipp, "REQUEST_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         where = f"ipp://127.0.0.1:{silent.getsockname()[1]}/ipp/print"
-        found = IppDriver(ipp.KIND.address(where), 300).status()
-    assert (found.state, "does not answer" in found.words) == (PrinterState.OFFLINE, True)
+        report = IppDriver(ipp.KIND.address(where), 300).status()
+    assert (report.state, "does not answer" in report.words) == (PrinterState.OFFLINE, True)
 
 
 def test_a_request_is_as_rfc_8010_writes_it() -> None:
-    made = request(Operation.GET_JOB_ATTRIBUTES, 5, [(Tag.INTEGER, "job-id", [9])])
-    assert made == (
+    message = request(Operation.GET_JOB_ATTRIBUTES, 5, [(Tag.INTEGER, "job-id", [9])])
+    assert message == (
         b"\x02\x00\x00\x09\x00\x00\x00\x05\x01"
         b"\x47\x00\x12attributes-charset\x00\x05utf-8"
         b"\x48\x00\x1battributes-natural-language\x00\x02en"
@@ -286,8 +286,8 @@ def test_no_bytes_break_the_reader(body: bytes) -> None:
 def test_a_page_of_pwg_raster_is_the_picture() -> None:
     shown = picture(100, A6)
     for in_colour, mode in ((True, "RGB"), (False, "L")):
-        made = ipp.raster.pwg(shown, 100, in_colour)
-        assert unpacked(made, 3 if in_colour else 1) == shown.convert(mode).tobytes()
+        raster = ipp.raster.pwg(shown, 100, in_colour)
+        assert unpacked(raster, 3 if in_colour else 1) == shown.convert(mode).tobytes()
 
 
 def unpacked(data: bytes, pixel: int) -> bytes:

@@ -28,9 +28,9 @@ def test_it_goes_to_the_desks_own_printer_that_is_ready(room: PrintRoom) -> None
     room.add("spare")
     room.add("south", desks=("South 1",))
     north = room.add("north", desks=("North 1",))
-    found = room.queue(room.serials[0], "  North   1 ")
-    assert (found.printer_id, found.state, found.desk) == (north, JobState.WAITING, "North 1")
-    assert jobs.jobs_of_desk(room.database.reader, "North 1", 10) == [found]
+    job = room.queue(room.serials[0], "  North   1 ")
+    assert (job.printer_id, job.state, job.desk) == (north, JobState.WAITING, "North 1")
+    assert jobs.jobs_of_desk(room.database.reader, "North 1", 10) == [job]
     assert jobs.jobs_of_desk(room.database.reader, "South 1", 10) == []
 
 
@@ -76,10 +76,10 @@ def test_a_name_of_a_desk_has_a_limit(room: PrintRoom) -> None:
 
 def test_order_of_claims(room: PrintRoom) -> None:
     north = room.add("north")
-    made = [room.queue(serial).job_id for serial in room.serials]
+    numbers = [room.queue(serial).job_id for serial in room.serials]
     claimed = [room.claim(north) for _ in range(4)]
-    assert [one and one.job_id for one in claimed] == [*made, None]
-    assert {one.state for one in jobs.open_jobs(room.database.reader)} == {JobState.PRINTING}
+    assert [job and job.job_id for job in claimed] == [*numbers, None]
+    assert {job.state for job in jobs.open_jobs(room.database.reader)} == {JobState.PRINTING}
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_the_next_printer_takes_over_from_one_that_cant_print(
     room: PrintRoom, state: PrinterState, takes_over: bool
 ) -> None:
     north, spare = room.add("north", desks=("North 1",)), room.add("spare")
-    found = room.queue(room.serials[0])
-    assert found.printer_id == north
+    job = room.queue(room.serials[0])
+    assert job.printer_id == north
     room.set_state(north, state)
-    assert jobs.has_ready_peer(room.database.reader, found)
+    assert jobs.has_ready_peer(room.database.reader, job)
     taken = room.claim(spare)
     assert (taken is not None) == takes_over
     if taken is not None:
@@ -109,10 +109,10 @@ def test_the_next_printer_takes_over_from_one_that_cant_print(
 
 def test_a_printer_that_was_asked_for_is_the_only_one(room: PrintRoom) -> None:
     north, spare = room.add("north"), room.add("spare")
-    found = room.queue(room.serials[0], printer_id=north)
+    job = room.queue(room.serials[0], printer_id=north)
     room.set_state(north, PrinterState.PAPER_OUT)
     assert room.claim(spare) is None
-    assert not jobs.has_ready_peer(room.database.reader, found)
+    assert not jobs.has_ready_peer(room.database.reader, job)
 
 
 def test_a_printer_takes_nothing_over_at_desks_that_it_does_not_serve(room: PrintRoom) -> None:
@@ -125,16 +125,16 @@ def test_a_printer_takes_nothing_over_at_desks_that_it_does_not_serve(room: Prin
 def test_a_card_counts_as_handed_over_when_its_job_is_done(room: PrintRoom) -> None:
     north = room.add("north")
     room.queue(room.serials[0])
-    found = room.claim(north)
+    job = room.claim(north)
     badge = cards.read(
         room.database.reader,
         room.event,
         [issuing.current_badge(room.database.reader, room.serials[0])],
     )
     assert printed(room, room.serials[0]) == 0
-    room.database.write(lambda db: jobs.finish(db, found, badge, NOW + 5))
+    room.database.write(lambda db: jobs.finish(db, job, badge, NOW + 5))
     assert printed(room, room.serials[0]) == 1
-    done = room.job(found.job_id)
+    done = room.job(job.job_id)
     assert (done.state, done.done_at) == (JobState.DONE, NOW + 5)
 
 
@@ -142,14 +142,14 @@ def test_a_card_counts_as_handed_over_when_its_job_is_done(room: PrintRoom) -> N
 def failed(room: PrintRoom) -> Job:
     """A job that may have been printed."""
     north = room.add("north")
-    found = room.queue(room.serials[0])
+    job = room.queue(room.serials[0])
     room.claim(north)
-    room.database.write(lambda db: jobs.note_sending(db, found.job_id, "7", NOW))
+    room.database.write(lambda db: jobs.note_sending(db, job.job_id, "7", NOW))
     words = "The connection was lost."
     room.database.write(
-        lambda db: jobs.fail(db, found.job_id, Problem.PERHAPS_PRINTED, words, NOW + 9)
+        lambda db: jobs.fail(db, job.job_id, Problem.PERHAPS_PRINTED, words, NOW + 9)
     )
-    return room.job(found.job_id)
+    return room.job(job.job_id)
 
 
 def test_a_job_that_perhaps_was_printed_is_not_repeated(room: PrintRoom, failed: Job) -> None:
@@ -162,8 +162,8 @@ def test_a_job_that_was_brought_back_while_it_printed_hands_nothing_over(room: P
     """Its desk is asked whether the card came out, so the printer's report comes too late."""
     room.add("north")
     room.queue(room.serials[0])
-    (one,) = jobs.open_jobs(room.database.reader)
-    claimed = room.claim(one.printer_id)
+    (job,) = jobs.open_jobs(room.database.reader)
+    claimed = room.claim(job.printer_id)
     assert claimed is not None
     badges = jobs.printed_badges(room.database.reader, room.event, claimed)
     assert badges
@@ -207,18 +207,18 @@ def test_it_is_not_printed_again_beside_a_newer_job(room: PrintRoom, failed: Job
 
 def test_what_waits_or_failed_can_be_given_up(room: PrintRoom, failed: Job) -> None:
     waiting = room.queue(room.serials[1])
-    for one in (failed, waiting):
-        room.database.write(lambda db, one=one: jobs.cancel(db, one.job_id, by="user:1", now=NOW))
-        assert room.job(one.job_id).state is JobState.CANCELLED
+    for job in (failed, waiting):
+        room.database.write(lambda db, job=job: jobs.cancel(db, job.job_id, by="user:1", now=NOW))
+        assert room.job(job.job_id).state is JobState.CANCELLED
     assert room.claim(failed.printer_id) is None
 
 
 def test_what_is_being_printed_cant_be_given_up(room: PrintRoom) -> None:
     north = room.add("north")
-    found = room.queue(room.serials[0])
+    job = room.queue(room.serials[0])
     room.claim(north)
     with pytest.raises(JobError, match="is printing: it can't be cancelled"):
-        room.database.write(lambda db: jobs.cancel(db, found.job_id, by="user:1", now=NOW))
+        room.database.write(lambda db: jobs.cancel(db, job.job_id, by="user:1", now=NOW))
 
 
 def test_an_unknown_job_is_named(room: PrintRoom) -> None:
@@ -229,8 +229,8 @@ def test_an_unknown_job_is_named(room: PrintRoom) -> None:
 def test_a_test_print_is_of_nobody(room: PrintRoom) -> None:
     north = room.add("north")
     number = room.database.write(lambda db: jobs.enqueue_test(db, north, by="user:1", now=NOW))
-    found = room.job(number)
-    assert (found.is_test, found.fixed, found.serial) == (True, True, None)
+    job = room.job(number)
+    assert (job.is_test, job.fixed, job.serial) == (True, True, None)
 
 
 def test_a_removed_printers_jobs_go_to_others_or_come_back(room: PrintRoom) -> None:

@@ -38,12 +38,12 @@ def job(pages: Pages, printer: int) -> int:
     serial = pages.serial("A1")
 
     def step(db) -> int:
-        made = jobs.enqueue(db, serial, 1, desk="North 1", by="user:1", now=pages.now)
+        number = jobs.enqueue(db, serial, 1, desk="North 1", by="user:1", now=pages.now)
         jobs.claim(db, printer)
-        jobs.note_sending(db, made, "", pages.now)
+        jobs.note_sending(db, number, "", pages.now)
         words = "The connection was lost."
-        jobs.fail(db, made, Problem.PERHAPS_PRINTED, words, pages.now)
-        return made
+        jobs.fail(db, number, Problem.PERHAPS_PRINTED, words, pages.now)
+        return number
 
     return pages.database.write(step)
 
@@ -132,11 +132,11 @@ def test_the_desk_loads_labels_and_is_warned_when_few_are_left(pages: Pages, pri
 def test_the_desk_makes_a_test_print(pages: Pages, printer: int) -> None:
     desk = pages.staff("badge_desk")
     desk.post(f"/admin/printers/{printer}/test")
-    (made,) = jobs.open_jobs(pages.database.reader)
-    assert (made.is_test, made.printer_id) == (True, printer)
+    (job,) = jobs.open_jobs(pages.database.reader)
+    assert (job.is_test, job.printer_id) == (True, printer)
     assert "Test print" in desk.get("/admin/printers/").text
-    desk.post(f"/admin/printers/jobs/{made.job_id}/give-up")
-    assert state(pages, made.job_id) is JobState.CANCELLED
+    desk.post(f"/admin/printers/jobs/{job.job_id}/give-up")
+    assert state(pages, job.job_id) is JobState.CANCELLED
 
 
 def test_the_desk_says_that_a_card_came_out(pages: Pages, job: int) -> None:

@@ -74,17 +74,17 @@ def test_what_waits_is_printed_in_order_and_counts_as_handed_over(shop: Running)
     number = shop.add("north", address=virtual.address)
     shop.database.write(lambda db: store.load_labels(db, number, 10, by="test", now=NOW))
     shop.start()
-    made = [shop.enqueue(serial) for serial in shop.serials]
-    until(shop.all_done(made))
+    numbers = [shop.enqueue(serial) for serial in shop.serials]
+    until(shop.all_done(numbers))
     assert len(virtual.printed) == 3
     assert len(set(virtual.printed)) == 3
     assert shop.printed() == [1, 1, 1]
     with shop.database.reading() as db:
-        found = store.printer(db, number)
+        printer = store.printer(db, number)
         (acts,) = db.execute(
             "SELECT COUNT(*) FROM leaf WHERE CAST(body AS TEXT) LIKE '%badges_printed%'"
         ).fetchone()
-    assert (found.labels_left, acts) == (7, 3)
+    assert (printer.labels_left, acts) == (7, 3)
 
 
 def test_it_begins_at_once(shop: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,11 +107,11 @@ def test_the_next_printer_takes_over_and_nothing_comes_out_twice(shop: Running) 
     shop.add("north", address=north.address, desks=("North 1",))
     spare_id = shop.add("spare", address=spare.address)
     shop.start()
-    made = [shop.enqueue(serial) for serial in shop.serials]
-    until(shop.all_done(made))
+    numbers = [shop.enqueue(serial) for serial in shop.serials]
+    until(shop.all_done(numbers))
     assert (len(north.printed), len(spare.printed)) == (1, 2)
     assert len({*north.printed, *spare.printed}) == 3
-    assert [shop.job(one).printer_id for one in made][1:] == [spare_id, spare_id]
+    assert [shop.job(number).printer_id for number in numbers][1:] == [spare_id, spare_id]
     assert shop.printed() == [1, 1, 1]
 
 
@@ -124,11 +124,11 @@ def test_without_another_printer_a_job_waits_for_paper(shop: Running) -> None:
         with shop.database.reading() as db:
             return store.printer(db, number).state is PrinterState.PAPER_OUT
 
-    made = shop.enqueue(shop.serials[0])
+    waiting = shop.enqueue(shop.serials[0])
     until(is_out)
-    assert shop.state(made) in (JobState.WAITING, JobState.PRINTING)
+    assert shop.state(waiting) in (JobState.WAITING, JobState.PRINTING)
     virtual.labels = 5
-    until(shop.all_done([made]))
+    until(shop.all_done([waiting]))
     assert len(virtual.printed) == 1
 
 
@@ -143,12 +143,12 @@ def test_a_job_that_perhaps_was_printed_comes_back_to_its_desk(shop: Running) ->
     first, second = shop.enqueue(shop.serials[0]), shop.enqueue(shop.serials[1])
     until(lambda: shop.state(first) is JobState.FAILED)
     until(shop.all_done([second]))
-    found = shop.job(first)
-    assert found.problem is Problem.PERHAPS_PRINTED
-    assert "connection was lost" in found.words
+    job = shop.job(first)
+    assert job.problem is Problem.PERHAPS_PRINTED
+    assert "connection was lost" in job.words
     tests = [
-        shop.database.write(partial(jobs.enqueue_test, printer_id=one, by="user:1", now=NOW))
-        for one in ids
+        shop.database.write(partial(jobs.enqueue_test, printer_id=number, by="user:1", now=NOW))
+        for number in ids
     ]
     until(shop.all_done(tests))  # Each has looked for waiting jobs.
     assert shop.state(first) is JobState.FAILED
@@ -186,8 +186,8 @@ def test_a_card_that_cant_be_drawn_comes_back_and_the_next_is_printed(shop: Runn
     shop.start()
     first = shop.enqueue(shop.serials[0])
     until(lambda: shop.state(first) is JobState.FAILED)
-    found = shop.job(first)
-    assert (found.problem, "cards.toml" in found.words) == (Problem.NOT_DRAWN, True)
+    job = shop.job(first)
+    assert (job.problem, "cards.toml" in job.words) == (Problem.NOT_DRAWN, True)
     settings.unlink()
     second = shop.enqueue(shop.serials[1])
     until(shop.all_done([second]))
@@ -196,9 +196,9 @@ def test_a_card_that_cant_be_drawn_comes_back_and_the_next_is_printed(shop: Runn
 def test_a_test_print_hands_nothing_over(shop: Running) -> None:
     virtual = shop.printer()
     number = shop.add("north", address=virtual.address)
-    made = shop.database.write(lambda db: jobs.enqueue_test(db, number, by="user:1", now=NOW))
+    test = shop.database.write(lambda db: jobs.enqueue_test(db, number, by="user:1", now=NOW))
     shop.start()
-    until(shop.all_done([made]))
+    until(shop.all_done([test]))
     assert (len(virtual.printed), shop.printed()) == (1, [0, 0, 0])
 
 
@@ -224,10 +224,10 @@ def test_paper_that_runs_out_in_a_job_of_ipp_goes_to_the_next_printer(shop: Runn
         shop.add("office", address=office.address, **plan)
         shop.add("spare", address=spare.address)
         shop.start()
-        made = shop.enqueue(shop.serials[0])
+        number = shop.enqueue(shop.serials[0])
         until(lambda: office.jobs)
         office.paper_out()
-        until(shop.all_done([made]))
+        until(shop.all_done([number]))
         assert (office.printed, len(spare.printed)) == ([], 1)
         assert office.names == [badge_number(shop.serials[0])]
     finally:
@@ -241,14 +241,14 @@ def test_what_was_sent_before_a_stop_is_asked_of_the_printer(shop: Running) -> N
         shop.add("office", address=office.address, kind="ipp", format="a6", dpi=300)
         first = Printing(shop.event, shop.database, lambda: NOW)
         first.start()
-        made = shop.enqueue(shop.serials[0])
-        until(lambda: shop.job(made).sent_at is not None)
+        number = shop.enqueue(shop.serials[0])
+        until(lambda: shop.job(number).sent_at is not None)
         first.close()
-        assert shop.state(made) is JobState.PRINTING
+        assert shop.state(number) is JobState.PRINTING
         office.polls = 1
         second = Printing(shop.event, shop.database, lambda: NOW)
         second.start()
-        until(shop.all_done([made]))
+        until(shop.all_done([number]))
         second.close()
         assert (len(office.jobs), shop.printed().count(1)) == (1, 1)
     finally:
@@ -267,20 +267,20 @@ def test_a_start_brings_back_what_was_left(
     shop: Running, sent: bool, remote: str, state_after: JobState, problem: Problem
 ) -> None:
     north = shop.add("north")
-    made = shop.enqueue(shop.serials[0])
+    number = shop.enqueue(shop.serials[0])
     shop.claim(north)
     if sent:
-        shop.database.write(lambda db: jobs.note_sending(db, made, remote, NOW))
+        shop.database.write(lambda db: jobs.note_sending(db, number, remote, NOW))
     shop.database.write(lambda db: jobs.recover(db, "The server stopped.", NOW))
-    found = shop.job(made)
-    assert (found.state, found.problem) == (state_after, problem)
+    job = shop.job(number)
+    assert (job.state, job.problem) == (state_after, problem)
 
 
 def test_a_database_that_was_set_back_asks_about_all_that_waited(shop: Running) -> None:
     shop.add("north")
-    made = [shop.enqueue(serial) for serial in shop.serials]
+    numbers = [shop.enqueue(serial) for serial in shop.serials]
     shop.database.write(lambda db: line.ask_about_print_jobs(db, NOW))
-    assert {shop.job(one).problem for one in made} == {Problem.PERHAPS_PRINTED}
+    assert {shop.job(number).problem for number in numbers} == {Problem.PERHAPS_PRINTED}
     assert not jobs.is_any_waiting(shop.database.reader)
 
 
@@ -315,11 +315,11 @@ def test_a_job_that_was_brought_back_meanwhile_is_not_sent(
     drawn = worker.sheet_of
 
     def draw(*arguments: object) -> object:
-        found = drawn(*arguments)
+        drawing = drawn(*arguments)
         if not jobs.jobs_of_desk(shop.database.reader, "South", 1):
             shop.database.write(lambda db: line.ask_about_print_jobs(db, NOW))
         shop.database.give_back()
-        return found
+        return drawing
 
     monkeypatch.setattr(worker, "sheet_of", draw)
     shop.start()
@@ -333,10 +333,10 @@ def test_a_job_that_was_brought_back_meanwhile_is_not_sent(
 
 def test_settings_that_are_spoilt_later_do_not_undo_a_card_that_came_out(shop: Running) -> None:
     north = shop.add("north")
-    made = shop.enqueue(shop.serials[0])
+    number = shop.enqueue(shop.serials[0])
     shop.claim(north)
-    shop.database.write(lambda db: jobs.fail(db, made, Problem.PERHAPS_PRINTED, "", NOW))
+    shop.database.write(lambda db: jobs.fail(db, number, Problem.PERHAPS_PRINTED, "", NOW))
     (shop.event.path / "cards").mkdir()
     (shop.event.path / "cards" / "cards.toml").write_text("nonsense")
-    shop.database.write(lambda db: jobs.confirm(db, shop.event, made, by="user:1", now=NOW))
+    shop.database.write(lambda db: jobs.confirm(db, shop.event, number, by="user:1", now=NOW))
     assert sum(shop.printed()) == 1

@@ -38,9 +38,9 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def printer() -> Iterator[VirtualZpl]:
-    made = VirtualZpl()
-    yield made
-    made.close()
+    virtual = VirtualZpl()
+    yield virtual
+    virtual.close()
 
 
 @pytest.fixture
@@ -76,14 +76,14 @@ def driver(printer: VirtualZpl, **how: bool) -> ZplDriver:
 
 @pytest.mark.parametrize("dpi", [203, 300])
 def test_a_label_shows_the_picture_dot_by_dot(dpi: int) -> None:
-    made = label(picture(dpi))
-    (read,) = ZebrafyZPL(made.decode()).to_images()
+    commands = label(picture(dpi))
+    (read,) = ZebrafyZPL(commands.decode()).to_images()
     expected = picture(dpi).point(lambda level: 0 if level < 140 else 255).convert("1")
     row = (expected.width + 7) // 8 * 8
     assert read.size == (row, expected.height)
     assert read.crop((0, 0, *expected.size)).tobytes() == expected.tobytes()
-    assert f"^PW{expected.width}^LL{expected.height}".encode() in made
-    assert made.count(b"^XA") == made.count(b"^XZ") == made.count(b"^PQ1,0,0,N") == 1
+    assert f"^PW{expected.width}^LL{expected.height}".encode() in commands
+    assert commands.count(b"^XA") == commands.count(b"^XZ") == commands.count(b"^PQ1,0,0,N") == 1
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_a_label_shows_the_picture_dot_by_dot(dpi: int) -> None:
     ],
 )
 def test_its_status_in_plain_words(old: bytes, new: bytes, state: PrinterState, words: str) -> None:
-    found = read_host_status(IDLE.replace(old, new, 1)).status
-    assert found.state is state
-    assert words in found.words
+    report = read_host_status(IDLE.replace(old, new, 1)).status
+    assert report.state is state
+    assert words in report.words
 
 
 def test_a_label_is_out_when_the_printer_has_counted_it(printer: VirtualZpl) -> None:
@@ -139,11 +139,11 @@ def test_a_count_that_does_not_go_up_is_no_print(printer: VirtualZpl) -> None:
 @pytest.mark.parametrize(
     ("trouble", "state"),
     [
-        (lambda one: setattr(one, "labels", 0), PrinterState.PAPER_OUT),
-        (lambda one: setattr(one, "head_open", True), PrinterState.COVER_OPEN),
-        (lambda one: setattr(one, "paused", True), PrinterState.ERROR),
-        (lambda one: setattr(one, "hangs", True), PrinterState.OFFLINE),
-        (lambda one: setattr(one, "garbles", True), PrinterState.ERROR),
+        (lambda virtual: setattr(virtual, "labels", 0), PrinterState.PAPER_OUT),
+        (lambda virtual: setattr(virtual, "head_open", True), PrinterState.COVER_OPEN),
+        (lambda virtual: setattr(virtual, "paused", True), PrinterState.ERROR),
+        (lambda virtual: setattr(virtual, "hangs", True), PrinterState.OFFLINE),
+        (lambda virtual: setattr(virtual, "garbles", True), PrinterState.ERROR),
     ],
 )
 def test_nothing_is_sent_to_a_printer_that_cant_print(
@@ -165,10 +165,10 @@ def test_nothing_is_sent_to_a_printer_that_cant_print(
 def test_a_printer_that_is_switched_off_is_offline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    found = ZplDriver(zpl.KIND.address(f"tcp://127.0.0.1:{port}"), 203)
-    assert found.status().state is PrinterState.OFFLINE
+    offline = ZplDriver(zpl.KIND.address(f"tcp://127.0.0.1:{port}"), 203)
+    assert offline.status().state is PrinterState.OFFLINE
     with pytest.raises(NotPrintedError, match="refuses this port"):
-        found.print(sheet(), FakeTurn())
+        offline.print(sheet(), FakeTurn())
 
 
 def runs_out(printer: VirtualZpl) -> FakeTurn:
@@ -239,7 +239,7 @@ def test_an_earlier_label_never_comes_out_later(printer: VirtualZpl) -> None:
         other.sendall(b"^XA^FDold^FS^XZ")
         until(lambda: printer._waiting)
     driver(printer).print(sheet(), seen_at_work(printer))
-    assert [b"old" in one for one in printer.printed] == [False]
+    assert [b"old" in card for card in printer.printed] == [False]
 
 
 @pytest.mark.parametrize(("came_out", "remote"), [(True, "1199"), (False, "1200"), (False, "")])
@@ -273,6 +273,6 @@ def test_an_answer_without_end_is_cut_off() -> None:
         thread = threading.Thread(target=flood, args=(listener,))
         thread.start()
         where = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        found = ZplDriver(zpl.KIND.address(where), 203).status()
-        assert found.state is PrinterState.OFFLINE
+        report = ZplDriver(zpl.KIND.address(where), 203).status()
+        assert report.state is PrinterState.OFFLINE
         thread.join()

@@ -38,12 +38,12 @@ class FakeTurn:
 
 def picture(dpi: float, size_mm: tuple[float, float] = (101.6, 76.2)) -> Image.Image:
     """A frame and a bar: every rotation or mirroring changes it."""
-    made = Image.new("L", tuple(round(mm / 25.4 * dpi) for mm in size_mm), 255)
-    drawing = ImageDraw.Draw(made)
-    drawing.rectangle((10, 10, made.width // 2, 30), fill=0)
-    drawing.rectangle((10, 10, 20, made.height - 40), fill=60)
-    drawing.rectangle((made.width - 60, 50, made.width - 20, 60), fill=200)
-    return made
+    image = Image.new("L", tuple(round(mm / 25.4 * dpi) for mm in size_mm), 255)
+    drawing = ImageDraw.Draw(image)
+    drawing.rectangle((10, 10, image.width // 2, 30), fill=0)
+    drawing.rectangle((10, 10, 20, image.height - 40), fill=60)
+    drawing.rectangle((image.width - 60, 50, image.width - 20, 60), fill=200)
+    return image
 
 
 def sheet(size_mm: tuple[float, float] = (101.6, 76.2)) -> Sheet:

@@ -65,19 +65,19 @@ class VirtualZpl:
 
     def drop(self) -> None:
         """Close every connection."""
-        for one in self._open:
+        for connection in self._open:
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
         while not self._stop.is_set():
             try:
-                made, _ = self._listener.accept()
+                connection, _ = self._listener.accept()
             except OSError:
                 return
             self.connections += 1
-            self._open.append(made)
-            thread = threading.Thread(target=self._serve, args=(made,))
+            self._open.append(connection)
+            thread = threading.Thread(target=self._serve, args=(connection,))
             self._threads.append(thread)
             thread.start()
 
@@ -103,20 +103,20 @@ class VirtualZpl:
         """Process all complete commands in the bytes. Return the rest."""
         while True:
             got = got.lstrip(b"\r\n ")
-            order = next((one for one in _ORDERS if got.startswith(one)), None)
+            order = next((kind for kind in _ORDERS if got.startswith(kind)), None)
             if order is not None:
                 got = got[len(order) :]
                 answer = self._answer(order)
                 if answer:
                     line.sendall(answer)
                 continue
-            found = _FORMAT.match(got)
-            if found:
+            label = _FORMAT.match(got)
+            if label:
                 with self._lock:
                     self._partial = False
                     if not self.loses_formats:
-                        self._waiting.append(found[0])
-                got = got[found.end() :]
+                        self._waiting.append(label[0])
+                got = got[label.end() :]
                 continue
             if got.startswith(b"^XA"):
                 self._partial = True
@@ -165,8 +165,8 @@ class VirtualZpl:
 @contextmanager
 def virtual_zpl(**how: object) -> Iterator[VirtualZpl]:
     """Run such a printer for the block."""
-    made = VirtualZpl(**how)
+    virtual = VirtualZpl(**how)
     try:
-        yield made
+        yield virtual
     finally:
-        made.close()
+        virtual.close()

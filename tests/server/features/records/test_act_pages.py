@@ -18,8 +18,8 @@ def prepare(pages: Pages) -> None:
     def step(db) -> None:
         for number in range(30):
             at = NOW + HOUR + (number // 3) * MINUTE - (2 * HOUR if number == 20 else 0)
-            what = "hall_closed" if number % 5 else "hall_opened"
-            entry_log.act(db, f"user:{1 + number % 2}", what, {"n": number}, at)
+            act = "hall_closed" if number % 5 else "hall_opened"
+            entry_log.act(db, f"user:{1 + number % 2}", act, {"n": number}, at)
 
     pages.database.write(step)
 
@@ -37,21 +37,21 @@ def prepare(pages: Pages) -> None:
 )
 def test_forth_and_back_show_every_act_once(shown: Pages, wanted: Filter, each: int) -> None:
     db = shown.database.reader
-    everything = [one.edge for one in act_list.page(db, wanted, rows=1000).acts]
+    everything = [act.edge for act in act_list.page(db, wanted, rows=1000).acts]
     assert len(everything) >= 10
     assert everything == sorted(everything, key=lambda e: (e.at, e.number), reverse=True)
     turn = act_list.page(db, wanted, rows=each)
     assert turn.newer is None
-    seen = [one.edge for one in turn.acts]
+    seen = [act.edge for act in turn.acts]
     while turn.older is not None:
         turn = act_list.page(db, wanted, before=turn.older, rows=each)
         assert turn.newer is not None
-        seen += [one.edge for one in turn.acts]
+        seen += [act.edge for act in turn.acts]
     assert seen == everything
-    back = [one.edge for one in reversed(turn.acts)]
+    back = [act.edge for act in reversed(turn.acts)]
     while turn.newer is not None:
         turn = act_list.page(db, wanted, after=turn.newer, rows=each)
-        back += [one.edge for one in reversed(turn.acts)]
+        back += [act.edge for act in reversed(turn.acts)]
     assert back == everything[::-1]
 
 
@@ -84,8 +84,8 @@ def test_no_page_scans_all_leaves_or_sorts(shown: Pages, wanted: Filter, index: 
 
     class Explaining:
         def execute(self, query: str, values: tuple) -> list:
-            found = shown.database.reader.execute(f"EXPLAIN QUERY PLAN {query}", values)
-            plans.extend(row[3] for row in found)
+            plan = shown.database.reader.execute(f"EXPLAIN QUERY PLAN {query}", values)
+            plans.extend(row[3] for row in plan)
             return []
 
     act_list.page(Explaining(), wanted, before=act_list.Edge(NOW, 7))

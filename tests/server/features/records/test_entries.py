@@ -140,17 +140,17 @@ def test_the_csv_has_the_same_filter_and_names(pages: Pages) -> None:
     assert answer.mimetype == "text/csv"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="entries.csv"'
     assert answer.text.startswith("\ufeffnumber,scanned_at,")
-    found = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
-    assert [row["hall"] for row in found] == ["Harbour Centre"] * 3
-    assert found[0]["badge"] == badge_number(pages.serial("A1"))
-    assert found[0]["scanned_at"] == "2026-05-04T10:00:00.000+08:00"
-    assert (found[0]["name"], found[0]["organisation"]) == ("Anna Keller", "Harbour Pilots")
+    lines = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+    assert [row["hall"] for row in lines] == ["Harbour Centre"] * 3
+    assert lines[0]["badge"] == badge_number(pages.serial("A1"))
+    assert lines[0]["scanned_at"] == "2026-05-04T10:00:00.000+08:00"
+    assert (lines[0]["name"], lines[0]["organisation"]) == ("Anna Keller", "Harbour Pilots")
 
 
 def _link(page: str, rel: str) -> str:
-    found = re.search(rf'rel="{rel}" href="([^"]+)"', page)
-    assert found
-    return found[1].replace("&amp;", "&")
+    match = re.search(rf'rel="{rel}" href="([^"]+)"', page)
+    assert match
+    return match[1].replace("&amp;", "&")
 
 
 def test_each_entry_has_a_receipt(shown: Pages) -> None:
@@ -162,9 +162,9 @@ def test_each_entry_has_a_receipt(shown: Pages) -> None:
     for target in targets:
         answer = auditor.get(target)
         assert answer.headers["Content-Disposition"].endswith('.tlog-proof"')
-        told = verify_receipt(answer.data, key)
-        assert f"/{told.number}/" in target
-        assert '"type":"scan"' in told.record
+        receipt = verify_receipt(answer.data, key)
+        assert f"/{receipt.number}/" in target
+        assert '"type":"scan"' in receipt.record
     assert auditor.get("/admin/entries/99999/receipt").status_code == 404
 
 

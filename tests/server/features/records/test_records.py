@@ -105,7 +105,7 @@ def test_each_filter_and_all_together(shown: Pages, query: str, expected: int) -
 
 def test_a_supervisors_overrides(shown: Pages) -> None:
     auditor = shown.staff("auditor")
-    mei = next(one for one in users.users(shown.database.reader) if one.name == "Mei")
+    mei = next(user for user in users.users(shown.database.reader) if user.name == "Mei")
     answer = auditor.get(f"/admin/entries?supervisor={mei.by}")
     assert 'By <bdi>Mei</bdi>: “<bdi class="anywhere">=lost &lt;b&gt;badge&lt;/b&gt;' in answer.text
     assert numbers(auditor, "supervisor=user:1") == 0
@@ -216,19 +216,19 @@ def test_files_have_names_only_with_a_right(pages: Pages, monkeypatch: pytest.Mo
         for personal in ("Keller", "小明", "Harbour Pilots"):
             assert personal not in text
             assert personal not in repr(book)
-    said = [subject for name, _by, subject in acts_of(pages) if name == "entries_exported"]
-    assert all(subject["names"] is None for subject in said)
+    exports = [subject for name, _by, subject in acts_of(pages) if name == "entries_exported"]
+    assert all(subject["names"] is None for subject in exports)
 
 
 def acts_of(pages: Pages) -> list[tuple[str, str, dict[str, Any]]]:
     query = "SELECT body FROM leaf WHERE kind = 'act' ORDER BY number"
     bodies = [json.loads(row[0]) for row in pages.database.reader.execute(query)]
-    return [(one["act"], one["by"], one["subject"]) for one in bodies]
+    return [(body["act"], body["by"], body["subject"]) for body in bodies]
 
 
 def test_an_export_says_in_the_entry_log_what_it_had(pages: Pages) -> None:
     pages.staff("auditor").get("/admin/entries.xlsx?hall=1")
-    (subject,) = [told for name, _by, told in acts_of(pages) if name == "entries_exported"]
+    (subject,) = [fields for name, _by, fields in acts_of(pages) if name == "entries_exported"]
     assert subject == {"hall": 1, "door": None, "format": "xlsx", "names": "yes"}
 
 
@@ -270,7 +270,7 @@ def test_a_filter_is_its_owners_until_it_is_shared(pages: Pages) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"filter_name": "", "hall": "1"}, "give the filter a name"),
         ({"filter_name": "x" * 61, "hall": "1"}, "give the filter a name"),
@@ -281,11 +281,11 @@ def test_a_filter_is_its_owners_until_it_is_shared(pages: Pages) -> None:
           "organisation": "王" * 60, "from": ""}, None),
     ],
 )  # fmt: skip
-def test_a_bad_filter_is_refused(pages: Pages, fields: dict[str, str], said: str | None) -> None:
+def test_a_bad_filter_is_refused(pages: Pages, fields: dict[str, str], message: str | None) -> None:
     answer = save(pages.staff("auditor"), **fields)
     count = pages.value("SELECT COUNT(*) FROM saved_filter")
-    assert count == (said is None)
-    assert said is None or said in answer.text
+    assert count == (message is None)
+    assert message is None or message in answer.text
 
 
 def test_nobody_saves_without_end(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -392,14 +392,16 @@ def test_what_is_not_known_any_more_is_said(pages: Pages) -> None:
 def test_acts_about_a_thing(pages: Pages, query: str, about: dict[str, int | str]) -> None:
     for subject in (about, dict.fromkeys(about, 7), {}):
         pages.database.write(
-            lambda db, told=subject: (
-                entry_log.act(db, "user:1", Act.PIN_SET, told, pages.now) and None
+            lambda db, act_subject=subject: (
+                entry_log.act(db, "user:1", Act.PIN_SET, act_subject, pages.now) and None
             )
         )
     auditor = pages.staff("auditor")
     assert len(cells(auditor, f"what=pin_set&who=user:1&{query}")) == 1
     assert len(table(auditor.get(f"/admin/acts.csv?what=pin_set&{query}"))) == 1
     ((name, value),) = about.items()
-    found = cells(auditor, query)
-    expected = [told for _act, _by, told in acts_of(pages) if told.get(name) == value]
-    assert len(found) == len(expected)
+    shown_acts = cells(auditor, query)
+    expected = [
+        act_subject for _act, _by, act_subject in acts_of(pages) if act_subject.get(name) == value
+    ]
+    assert len(shown_acts) == len(expected)

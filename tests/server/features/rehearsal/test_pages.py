@@ -47,7 +47,7 @@ def test_presence_as_it_is_now(pages: Pages) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"person": "", "place": "h1", "at": "2026-05-04T13:00"}, "Enter a person."),
         ({"person": "A1", "place": "", "at": "2026-05-04T13:00"}, "Enter a hall or door."),
@@ -58,10 +58,10 @@ def test_presence_as_it_is_now(pages: Pages) -> None:
         ({"person": "example.org", "place": "h1", "at": "2026-05-04T13:00"}, "may be any of 4"),
     ],
 )
-def test_what_can_not_be_asked(pages: Pages, fields: dict[str, str], said: str) -> None:
+def test_what_can_not_be_asked(pages: Pages, fields: dict[str, str], message: str) -> None:
     answer = pages.staff("admin").get(asking(**fields))
     assert answer.status_code == 400
-    assert said in words(answer.text)
+    assert message in words(answer.text)
 
 
 def test_a_person_s_page_leads_here(pages: Pages) -> None:

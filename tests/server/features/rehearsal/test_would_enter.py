@@ -33,8 +33,8 @@ def ask(event: Event, site: Database) -> Ask:
     return asked
 
 
-def reason(found: WouldEnter) -> str:
-    (answer,) = found.answers
+def reason(result: WouldEnter) -> str:
+    (answer,) = result.answers
     assert isinstance(answer.decision, Denied)
     return answer.decision.reason.value
 
@@ -74,9 +74,9 @@ def test_a_door_reads_the_badge_and_not_the_roster(ask: Ask, site: Database, eve
 
 
 def test_who_has_no_badge_yet(event: Event, site: Database) -> None:
-    found = would_enter(site.reader, event, "A1", "site", NOW)
-    assert found.admitted
-    assert not found.has_badge
+    result = would_enter(site.reader, event, "A1", "site", NOW)
+    assert result.admitted
+    assert not result.has_badge
 
 
 def test_revoked_and_closed_are_as_now(ask: Ask, site: Database) -> None:
@@ -101,8 +101,8 @@ def test_presence_and_places_as_now(event: Event, site: Database) -> None:
 
         assert ask("A1").admitted
         assert reason(ask("A1", as_now=True)) == "already_inside"
-        said = ask("A1", as_now=True).answers[0].says["en"].reason
-        assert said == "Already inside since 10:00, by Main entrance"
+        sentence = ask("A1", as_now=True).answers[0].says["en"].reason
+        assert sentence == "Already inside since 10:00, by Main entrance"
         assert ask("A2", as_now=True).admitted
         site.write(lambda db: hall_control.set_capacity(db, main_door.hall, 1, by="test", now=NOW))
         assert reason(ask("A2", as_now=True)) == "hall_full"
@@ -168,25 +168,25 @@ def test_doors_that_lead_into_other_halls_answer_apart(ask: Ask, site: Database)
         db.execute("UPDATE hall SET closed_at = 1 WHERE code = 'site'")
 
     site.write(second_door)
-    found = ask("A1", "h1", NOW + HOUR)
-    assert {one.doors: one.admitted for one in found.answers} == {
+    result = ask("A1", "h1", NOW + HOUR)
+    assert {answer.doors: answer.admitted for answer in result.answers} == {
         ("h1-west",): True,
         ("h1-east",): False,
     }
-    assert not found.admitted
+    assert not result.admitted
 
 
 def test_the_command_says_all_of_it(filled: Console) -> None:
-    said = filled("would-enter", "A4", "Hall 1", "--at", "2026-05-04 13:00").output
-    assert "Chen Lee (" in said
-    assert "Would be admitted at h1-west" in said
-    assert "en: ADMIT · Press hour" in said
-    assert "zh: 请进 · Press hour" in said
-    assert "Category: Visitor" in said
-    assert "Badge's days: 1, 2" in said
-    assert "Session press: doors admit to it Mon 04 May 12:50 to 14:05; for Press;" in said
-    assert "this person is invited" in said
-    assert "Assumed: A place is free." in said
+    output = filled("would-enter", "A4", "Hall 1", "--at", "2026-05-04 13:00").output
+    assert "Chen Lee (" in output
+    assert "Would be admitted at h1-west" in output
+    assert "en: ADMIT · Press hour" in output
+    assert "zh: 请进 · Press hour" in output
+    assert "Category: Visitor" in output
+    assert "Badge's days: 1, 2" in output
+    assert "Session press: doors admit to it Mon 04 May 12:50 to 14:05; for Press;" in output
+    assert "this person is invited" in output
+    assert "Assumed: A place is free." in output
     filled("would-enter", "A4", "h1", "--at", "soon", status=2)
     filled("would-enter", "A4", "h7", "--at", "2026-05-04 13:00", status=2)
     filled("would-enter", "A9", "h1", "--at", "2026-05-04 13:00", status=1)
@@ -198,15 +198,15 @@ def test_the_command_says_all_of_it(filled: Console) -> None:
 
 def test_the_command_for_machines(filled: Console) -> None:
     arguments = ("would-enter", "A1", "h1", "--at", "2026-05-06 13:00", "--json")
-    found = json.loads(filled(*arguments).output)
-    assert (found["admitted"], found["hall"], found["category"]) == (False, "h1", "delegate")
-    assert found["at"] == "2026-05-06T13:00:00.000+08:00"
-    (answer,) = found["answers"]
+    result = json.loads(filled(*arguments).output)
+    assert (result["admitted"], result["hall"], result["category"]) == (False, "h1", "delegate")
+    assert result["at"] == "2026-05-06T13:00:00.000+08:00"
+    (answer,) = result["answers"]
     assert (answer["doors"], answer["reason"], answer["session"]) == (
         ["h1-west"], "hall_closed", None,
     )  # fmt: skip
     assert set(answer["says"]) == {"en", "zh"}
-    assert {"about": "Day", "is": "day 3 of the event"} in found["facts"]
+    assert {"about": "Day", "is": "day 3 of the event"} in result["facts"]
 
 
 def test_on_its_day_a_day_credential_opens(ask: Ask, site: Database, event: Event) -> None:
@@ -216,8 +216,8 @@ def test_on_its_day_a_day_credential_opens(ask: Ask, site: Database, event: Even
     )
     of_day = ask("A1", "site")
     assert of_day.admitted
-    told = dict(facts(site.reader, of_day, Clock(ZoneInfo(event.settings.time_zone))))
-    assert told["Badge"] == "a day credential in place of issue 1"
+    lines = dict(facts(site.reader, of_day, Clock(ZoneInfo(event.settings.time_zone))))
+    assert lines["Badge"] == "a day credential in place of issue 1"
     assert reason(ask("A1", "site", issue=1)) == "day_credential"
     tomorrow = ask("A1", "site", NOW + 24 * HOUR)
     assert tomorrow.admitted

@@ -42,9 +42,11 @@ def mark(staff: Staff, listed: str, state: str, note: str = "", **more: object) 
 
 
 def deny(pages: Pages, door: FakeDoor, serial: int, times: int, **changes) -> None:
-    for one in range(times):
+    for number in range(times):
         door.scan(
-            pages.now - 1000 + one, serial, **{"decision": "denied", "reason": "expired", **changes}
+            pages.now - 1000 + number,
+            serial,
+            **{"decision": "denied", "reason": "expired", **changes},
         )
     pages.send(door)
 
@@ -84,8 +86,8 @@ def test_a_roll_call_is_no_denial(pages: Pages, west: FakeDoor) -> None:
     deny(pages, west, pages.serial("A3"), 6, reason="roll_call")
     assert "Nothing in this state" in shown(pages.staff("supervisor"), "denials")
     for table in ("door_quarter", "door_minute"):
-        found = pages.database.reader.execute(f"SELECT COALESCE(SUM(denied), 0) FROM {table}")
-        assert found.fetchone()[0] == 0, table
+        row = pages.database.reader.execute(f"SELECT COALESCE(SUM(denied), 0) FROM {table}")
+        assert row.fetchone()[0] == 0, table
 
 
 def test_denials_are_open_again_where_more_come(pages: Pages, west: FakeDoor) -> None:
@@ -145,7 +147,7 @@ def test_a_door_out_of_the_ordinary_with_its_figures(pages: Pages, west: FakeDoo
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"state": "done"}, "choose a state"),
         ({"state": "settled", "note": "  "}, "describe in the note how it was settled"),
@@ -157,11 +159,11 @@ def test_a_door_out_of_the_ordinary_with_its_figures(pages: Pages, west: FakeDoo
         ({"state": "seen", "count": ""}, "load the page again"),
     ],
 )
-def test_a_wrong_mark(pages: Pages, west: FakeDoor, given: dict[str, object], told: str) -> None:
+def test_a_wrong_mark(pages: Pages, west: FakeDoor, given: dict[str, object], message: str) -> None:
     deny(pages, west, pages.serial("A3"), 3)
     officer = pages.staff("supervisor")
     before = acts(pages)
-    assert told in mark(officer, "denials", **{"state": "seen", **given})
+    assert message in mark(officer, "denials", **{"state": "seen", **given})
     assert pages.value("SELECT COUNT(*) FROM attention") == 0
     assert acts(pages) == before
 
@@ -176,11 +178,11 @@ def test_a_wrong_filter_is_told(shown: Pages, query: str) -> None:
 
 def test_pages_of_long_lists(pages: Pages, west: FakeDoor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.features.reports.attention.PAGE_ROWS", 2)
-    for one, person in enumerate(("A1", "A3", "A4")):
-        west.scan(NOW - 3000 + one, pages.serial(person), act="override", by="user:1")
+    for number, person in enumerate(("A1", "A3", "A4")):
+        west.scan(NOW - 3000 + number, pages.serial(person), act="override", by="user:1")
     pages.send(west)
     auditor = pages.staff("auditor")
-    first, second = (auditor.get(f"{LIST}?kind=override&page={one}").text for one in (1, 2))
+    first, second = (auditor.get(f"{LIST}?kind=override&page={number}").text for number in (1, 2))
     assert first.count('rel="next"') == 1
     assert second.count('rel="next"') == 0
     assert "Anna Keller" in second

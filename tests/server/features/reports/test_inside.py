@@ -17,7 +17,10 @@ def west(pages: Pages) -> FakeDoor:
     """Three people are inside; another has left again."""
     door = pages.connected_kiosk("west-1", "h1-west")
     pages.send(door)
-    came = [door.scan(NOW - MINUTE, pages.serial(one)) for one in ("A1", "A2", "A3", "A4")]
+    came = [
+        door.scan(NOW - MINUTE, pages.serial(external_id))
+        for external_id in ("A1", "A2", "A3", "A4")
+    ]
     door.leave(NOW, pages.serial("A3"), door.ref(came[2]))
     pages.send(door)
     return door
@@ -43,10 +46,10 @@ def test_who_may_see(pages: Pages, west: FakeDoor) -> None:
 def test_a_list_with_names_is_an_act(pages: Pages, west: FakeDoor, rest: str) -> None:
     auditor = pages.staff("auditor")
     page = auditor.get(list_of(west.hall, rest)).text
-    found = rows(page)
-    assert len(found) == 3
-    assert ["Anna Keller" in found[0], "Chen Lee" in found[1], "王小明" in found[2]] == [True] * 3
-    assert "Hall 1 west" in found[0]
+    lines = rows(page)
+    assert len(lines) == 3
+    assert ["Anna Keller" in lines[0], "Chen Lee" in lines[1], "王小明" in lines[2]] == [True] * 3
+    assert "Hall 1 west" in lines[0]
     assert "Boris" not in page
     assert "3 people" in page
     assert acts(pages)[-1] == "inside_listed"
@@ -57,12 +60,12 @@ def test_a_list_with_names_is_an_act(pages: Pages, west: FakeDoor, rest: str) ->
 def test_a_supervisor_sees_badge_numbers_alone(pages: Pages, west: FakeDoor, rest: str) -> None:
     before = acts(pages)
     page = pages.staff("supervisor").get(list_of(west.hall, rest)).text
-    found = rows(page)
-    assert len(found) == 3
+    lines = rows(page)
+    assert len(lines) == 3
     assert "Anna" not in page
     assert "Harbour Pilots" not in page
-    numbers = sorted(badge_number(pages.serial(one)) for one in ("A1", "A2", "A4"))
-    assert sorted(number for number in numbers if any(number in row for row in found)) == numbers
+    numbers = sorted(badge_number(pages.serial(external_id)) for external_id in ("A1", "A2", "A4"))
+    assert sorted(number for number in numbers if any(number in row for row in lines)) == numbers
     assert acts(pages)[len(before) :] == ["user_added", "signed_in"]
 
 
@@ -81,7 +84,7 @@ def test_pages_of_the_list(pages: Pages, west: FakeDoor, monkeypatch: pytest.Mon
     monkeypatch.setattr("server.features.reports.pages.inside.PAGE_ROWS", 2)
     auditor = pages.staff("auditor")
     first, second, beyond = (
-        rows(auditor.get(list_of(west.hall, f"?page={one}")).text) for one in (1, 2, 99)
+        rows(auditor.get(list_of(west.hall, f"?page={number}")).text) for number in (1, 2, 99)
     )
     assert [row.split()[0] for row in first + second] == ["1", "2", "3"]
     assert beyond == second

@@ -19,9 +19,9 @@ def address(pages: Pages, external_id: str, rest: str = "") -> str:
 
 
 def rows(page: str) -> list[str]:
-    told = page.partition('id="h-story"')[2].partition("<tbody>")[2].partition("</tbody>")[0]
+    table = page.partition('id="h-story"')[2].partition("<tbody>")[2].partition("</tbody>")[0]
     return [
-        " ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in re.split("<tr[^>]*>", told)[1:]
+        " ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in re.split("<tr[^>]*>", table)[1:]
     ]
 
 
@@ -54,8 +54,8 @@ def test_everything_stands_in_one_line_of_time(pages: Pages) -> None:
             (serial, pages.now + 1),
         )
     )
-    found = rows(admin.get(address(pages, "A1")).text)
-    told = [
+    lines = rows(admin.get(address(pages, "A1")).text)
+    patterns = [
         r"10:05:00 A mail was sent badge, issue 2",
         r"10:05:00 Revoked a badge Badge \w+ \(Conduct\) admin-",
         r"10:04:00 Printed badges Badge \w+ admin-",
@@ -65,8 +65,8 @@ def test_everything_stands_in_one_line_of_time(pages: Pages) -> None:
         r"10:00:00 Issue 1 of the badge was issued",
         r"Put on the roster",
     ]
-    assert len(found) == len(told), found
-    for pattern, row in zip(told, found, strict=True):
+    assert len(lines) == len(patterns), lines
+    for pattern, row in zip(patterns, lines, strict=True):
         assert re.search(pattern, row), (pattern, row)
 
 
@@ -75,9 +75,9 @@ def test_a_discrepancy_stands_beside_its_scan(pages: Pages) -> None:
     west.scan(NOW, serial)
     pages.send(west)
     (row,) = [
-        one
-        for one in rows(pages.staff("auditor").get(address(pages, "A3")).text)
-        if "Admitted" in one
+        line
+        for line in rows(pages.staff("auditor").get(address(pages, "A3")).text)
+        if "Admitted" in line
     ]
     assert "The server would have answered:" in row
 
@@ -85,8 +85,8 @@ def test_a_discrepancy_stands_beside_its_scan(pages: Pages) -> None:
 def test_each_moment_is_on_one_page_alone(pages: Pages) -> None:
     """Also if several tables have moments of the same millisecond."""
     west, serial = pages.connected_kiosk("west-1", "h1-west"), pages.serial("A1")
-    for one in range(9):
-        west.scan(NOW + one // 3, serial, decision="denied", reason="expired")
+    for number in range(9):
+        west.scan(NOW + number // 3, serial, decision="denied", reason="expired")
     pages.send(west)
     for at in (NOW, NOW + 1, NOW + 1):
         pages.database.write(
@@ -99,14 +99,14 @@ def test_each_moment_is_on_one_page_alone(pages: Pages) -> None:
     assert whole.older is None
     assert len(whole.moments) == 14
     for rows_each in (1, 2, 3, 5):
-        found, edge = [], None
+        moments, edge = [], None
         while True:
             part = story.page(db, serial, before=edge, rows=rows_each)
-            found += part.moments
+            moments += part.moments
             if part.older is None:
                 break
             edge = part.older
-        assert found == whole.moments
+        assert moments == whole.moments
 
 
 def test_older_pages(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ class TestFirstPassword:
             answer = lin.get(target)
             assert (answer.status_code, answer.location) == (303, "/admin/account/"), target
         assert lin.post("/admin/users/add", {"name": "X", "role": "admin"}).status_code == 303
-        assert "X" not in {one.name for one in users.users(pages.database.reader)}
+        assert "X" not in {user.name for user in users.users(pages.database.reader)}
         assert lin.get("/", follow_redirects=True).request.path == "/admin/account/"
         assert "Choose your own password to continue" in lin.get("/admin/account/").text
 
@@ -67,7 +67,7 @@ class TestFirstPassword:
     def test_by_a_new_one_of_an_admin_too(self, pages: Pages) -> None:
         shown, lin = new_user(pages)
         change(lin, shown)
-        user = next(one for one in users.users(pages.database.reader) if one.name == "Lin")
+        user = next(row for row in users.users(pages.database.reader) if row.name == "Lin")
         page = pages.staff("admin").post(f"/admin/users/{user.user_id}/password")
         again = re.search(r'<p class="code">([^<]+)</p>', page.text)
         assert again
@@ -100,7 +100,7 @@ class TestPassword:
         assert before.value != after.value, "under a new token"
 
     @pytest.mark.parametrize(
-        ("chosen", "again", "said"),
+        ("chosen", "again", "message"),
         [
             ("tiny", "", "15 to 200 characters"),
             ("password12345678", "", "too easy to guess"),
@@ -108,11 +108,13 @@ class TestPassword:
             (CHOSEN, "otter violin gravel eight", "The two new passwords differ"),
         ],
     )
-    def test_a_poor_one_is_refused(self, pages: Pages, chosen: str, again: str, said: str) -> None:
+    def test_a_poor_one_is_refused(
+        self, pages: Pages, chosen: str, again: str, message: str
+    ) -> None:
         shown, lin = new_user(pages)
         answer = change(lin, shown, chosen, again)
         assert answer.status_code == 400
-        assert said in answer.text
+        assert message in answer.text
         assert chosen not in answer.text
         sign_in(pages.database, "Lin", shown, now=pages.now)
 
@@ -157,9 +159,9 @@ def test_one_session_is_ended_by_its_user_and_nobody_elses(pages: Pages) -> None
     assert len(marks) == 2
     stranger = pages.staff("admin")
     stranger.post(f"/admin/account/sessions/{marks[0]}/end")
-    assert [one.get("/admin/account/").status_code for one in (first, second)] == [200, 200]
+    assert [browser.get("/admin/account/").status_code for browser in (first, second)] == [200, 200]
     lin.post(f"/admin/account/sessions/{marks[0]}/end")
-    ended = sorted(one.get("/admin/account/").status_code for one in (first, second))
+    ended = sorted(browser.get("/admin/account/").status_code for browser in (first, second))
     assert ended == [200, 303]
 
 
@@ -198,6 +200,6 @@ class TestConfirming:
 
 def test_an_admin_signs_somebody_out_everywhere(pages: Pages) -> None:
     _shown, lin = new_user(pages)
-    user = next(one for one in users.users(pages.database.reader) if one.name == "Lin")
+    user = next(row for row in users.users(pages.database.reader) if row.name == "Lin")
     pages.staff("admin").post(f"/admin/users/{user.user_id}/sign-out")
     assert lin.get("/admin/account/").location.startswith("/admin/sign-in")

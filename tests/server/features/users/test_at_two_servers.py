@@ -34,10 +34,10 @@ def both(event: Event, site: Database) -> Iterator[tuple[Pages, Pages]]:
     """Two servers, each with its own opened database."""
     with (
         Database(event.database_path) as opened,
-        Pages(event, site) as one,
+        Pages(event, site) as first,
         Pages(event, opened) as other,
     ):
-        yield one, other
+        yield first, other
 
 
 def moved(someone: Staff, to: Pages) -> Staff:
@@ -49,8 +49,8 @@ def moved(someone: Staff, to: Pages) -> Staff:
 
 @on_postgresql
 def test_wrong_passwords_count_at_both(both: tuple[Pages, Pages], admin_password: str) -> None:
-    one, other = both
-    there, elsewhere = one.stranger(), other.stranger()
+    first, other = both
+    there, elsewhere = first.stranger(), other.stranger()
     for number in range(10):
         assert guess((there, elsewhere)[number % 2], "a-wrong-password") == 401
     assert guess(elsewhere, admin_password) == 429
@@ -59,14 +59,14 @@ def test_wrong_passwords_count_at_both(both: tuple[Pages, Pages], admin_password
         pages.now += MINUTE
     assert guess(elsewhere, admin_password) == 303
     # With the right password both servers reset the count of this address.
-    assert guess(one.stranger(), "a-wrong-password") == 401
+    assert guess(first.stranger(), "a-wrong-password") == 401
 
 
 @on_postgresql
 def test_the_pages_of_both_say_at_whom_strangers_guess(both: tuple[Pages, Pages]) -> None:
-    one, other = both
+    first, other = both
     for number in range(3):
-        stranger = one.stranger()
+        stranger = first.stranger()
         for _ in range(10):
             guess(stranger, "a-wrong-password", f"10.1.{number}.1")
     assert "Guessed at" in other.staff("admin").get("/admin/users/").text
@@ -74,9 +74,9 @@ def test_the_pages_of_both_say_at_whom_strangers_guess(both: tuple[Pages, Pages]
 
 @on_postgresql
 def test_a_second_factor_begun_at_one_is_finished_at_the_other(both: tuple[Pages, Pages]) -> None:
-    one, other = both
-    admin = one.staff("admin")
-    name = name_of(one)
+    first, other = both
+    admin = first.staff("admin")
+    name = name_of(first)
     shown = re.search(r'type this secret.*?<span class="code">(\w+)<', admin.get(FACTORS).text)
     assert shown
     there = moved(admin, other)
@@ -87,18 +87,18 @@ def test_a_second_factor_begun_at_one_is_finished_at_the_other(both: tuple[Pages
 
     for pages in both:
         pages.now += MINUTE
-    someone = enter(one, name)
+    someone = enter(first, name)
     there = moved(someone, other)
     answer = there.post("/admin/second-factor", {"code": code(other, shown[1])})
     assert answer.status_code == 303
-    assert moved(there, one).get("/admin/acts").status_code == 200
+    assert moved(there, first).get("/admin/acts").status_code == 200
 
 
 @on_postgresql
 def test_wrong_codes_at_one_are_counted_at_the_other(both: tuple[Pages, Pages]) -> None:
-    one, other = both
-    name, secret, _ = with_app(one)
-    someone = enter(one, name)
+    first, other = both
+    name, secret, _ = with_app(first)
+    someone = enter(first, name)
     there = moved(someone, other)
     for number in range(10):
         answer = (someone, there)[number % 2].post("/admin/second-factor", {"code": "000000"})
@@ -112,15 +112,15 @@ def test_wrong_codes_at_one_are_counted_at_the_other(both: tuple[Pages, Pages]) 
 
 @on_postgresql
 def test_a_clerk_s_searches_are_noted_once_a_minute_by_both(both: tuple[Pages, Pages]) -> None:
-    one, other = both
-    clerk = one.staff("badge_desk")
-    for pages in (one, other, one, other):
+    first, other = both
+    clerk = first.staff("badge_desk")
+    for pages in (first, other, first, other):
         moved(clerk, pages).get("/desk/find?q=li")
-    assert acts(one).count("people_searched") == 1
+    assert acts(first).count("people_searched") == 1
     for pages in both:
         pages.now += MINUTE
     moved(clerk, other).get("/desk/find?q=li")
-    assert acts(one).count("people_searched") == 2
+    assert acts(first).count("people_searched") == 2
 
 
 @on_postgresql
@@ -129,15 +129,15 @@ def test_a_machine_s_requests_are_counted_together(both: tuple[Pages, Pages]) ->
     for pages in both:
         with pages.app.app_context():
             rates.append(limits())
-    assert all(isinstance(one, SharedRates) for one in rates)
+    assert all(isinstance(counter, SharedRates) for counter in rates)
     taken = sum(rates[number % 2].wait_s(7) == 0 for number in range(4 * AT_ONCE))
     assert AT_ONCE - 32 <= taken <= AT_ONCE
 
 
 @on_postgresql
 def test_a_file_that_was_sent_to_one_is_imported_by_the_other(both: tuple[Pages, Pages]) -> None:
-    one, other = both
-    admin = one.staff("admin")
+    first, other = both
+    admin = first.staff("admin")
     there = moved(admin, other)
     sent = send(admin, PEOPLE, CHANGED)
     assert "Nora Quist" in there.get(sent.location).text
@@ -148,8 +148,8 @@ def test_a_file_that_was_sent_to_one_is_imported_by_the_other(both: tuple[Pages,
     done = there.post(f"{sent.location}/confirm", mark(seen))
     assert done.location == "/admin/badges/", done.location
     query = "SELECT COUNT(*) FROM attendee WHERE external_id = 'N1'"
-    assert one.database.reader.execute(query).fetchone()[0] == 1
-    assert not (one.event.path / "uploads").exists()
+    assert first.database.reader.execute(query).fetchone()[0] == 1
+    assert not (first.event.path / "uploads").exists()
 
 
 @on_postgresql

@@ -38,11 +38,11 @@ def code(pages: Pages, secret: str, steps: int = 0) -> str:
 
 def set_up(pages: Pages, someone: Staff) -> tuple[str, list[str]]:
     """Set up an authenticator app; return its secret and the recovery codes."""
-    found = re.search(r'type this secret.*?<span class="code">(\w+)<', someone.get(FACTORS).text)
-    assert found
-    answer = someone.post(f"{FACTORS}/app", {"code": code(pages, found[1])})
+    match = re.search(r'type this secret.*?<span class="code">(\w+)<', someone.get(FACTORS).text)
+    assert match
+    answer = someone.post(f"{FACTORS}/app", {"code": code(pages, match[1])})
     assert answer.status_code == 200, answer.text
-    return found[1], re.findall(r'<li class="code">([^<]+)</li>', answer.text)
+    return match[1], re.findall(r'<li class="code">([^<]+)</li>', answer.text)
 
 
 def enter(pages: Pages, name: str, password: str = PASSWORD) -> Staff:
@@ -65,7 +65,7 @@ def test_the_password_alone_opens_nothing(pages: Pages) -> None:
         answer = someone.get(target)
         assert answer.location.startswith("/admin/second-factor?next=/admin/"), target
     assert someone.post("/admin/users/add", {"name": "X", "role": "admin"}).status_code == 303
-    assert "X" not in {one.name for one in users.users(pages.database.reader)}
+    assert "X" not in {user.name for user in users.users(pages.database.reader)}
     assert 'href="/admin/users/"' not in someone.get("/admin/second-factor").text
     pages.now += MINUTE
     target = someone.get("/admin/acts").location
@@ -139,8 +139,8 @@ class TestWhoKnowsThePassword:
         """Until they must wait, from addresses that have not guessed too often themselves."""
         for number in range(7):
             stranger = self.enter_at(pages, name, f"10.7.0.{number}")
-            found = [self.guess(stranger, f"10.7.0.{number}") for _ in range(5)]
-        assert found == [429] * 5
+            statuses = [self.guess(stranger, f"10.7.0.{number}") for _ in range(5)]
+        assert statuses == [429] * 5
 
     @pytest.mark.parametrize("moved", [False, True], ids=["new browser", "another address"])
     def test_lets_the_owner_in_at_known_places(self, pages: Pages, moved: bool) -> None:
@@ -253,7 +253,7 @@ def test_removing_leaves_the_password_alone(pages: Pages) -> None:
     set_up(pages, someone)
     assert someone.post(f"{FACTORS}/app/remove").status_code == 303
     assert enter(pages, name).get("/admin/acts").status_code == 200
-    user_id = next(one.user_id for one in users.users(pages.database.reader) if one.name == name)
+    user_id = next(user.user_id for user in users.users(pages.database.reader) if user.name == name)
     assert second_factors.factors(pages.database.reader, user_id).recovery_codes == 0
 
 
@@ -292,7 +292,7 @@ def test_whose_password_is_too_short_by_now_chooses_another(pages: Pages) -> Non
 
 def test_a_lost_factor_is_taken_away_with_the_password(pages: Pages) -> None:
     name, _, _ = with_app(pages, "steward")
-    lost = next(one for one in users.users(pages.database.reader) if one.name == name)
+    lost = next(user for user in users.users(pages.database.reader) if user.name == name)
     admin = pages.staff("admin")
     page = admin.post(f"/admin/users/{lost.user_id}/no-second-factor").text
     fresh = re.search(r'<p class="code">([^<]+)</p>', page)
@@ -353,8 +353,8 @@ def test_a_role_with_two_factors_needs_an_app_again(strict: Pages, has_app: bool
 def test_a_factor_that_there_is_not_is_not_removed(pages: Pages) -> None:
     admin, other = pages.staff("admin"), enter(pages, name_of(pages))
     before = acts(pages)
-    for what in ("app", "passkey"):
-        answer = admin.post(f"{FACTORS}/{what}/remove", {"passkey": "00"})
+    for factor in ("app", "passkey"):
+        answer = admin.post(f"{FACTORS}/{factor}/remove", {"passkey": "00"})
         assert answer.status_code == 400
         assert "Nothing was changed" in answer.text
     assert acts(pages) == before

@@ -36,8 +36,8 @@ def caller_at(pages: Pages, address: str) -> str:
         return caller()
 
 
-def guess_from(pages: Pages, who: str, name: str = "admin") -> bool:
-    attempt = signing_in.Attempt(name, "a-wrong-password", who)
+def guess_from(pages: Pages, address: str, name: str = "admin") -> bool:
+    attempt = signing_in.Attempt(name, "a-wrong-password", address)
     guesses = services_of(pages.app).guesses
     try:
         signing_in.sign_in(pages.database, guesses, attempt, now=pages.now)
@@ -54,9 +54,9 @@ def crowd(pages: Pages) -> None:
     Thirty are counted. All later ones are refused alike.
     """
     for number in range(5):
-        who = caller_at(pages, f"10.1.{number}.1")
+        address = caller_at(pages, f"10.1.{number}.1")
         for _ in range(10):
-            guess_from(pages, who)
+            guess_from(pages, address)
 
 
 class Counting:
@@ -84,9 +84,9 @@ class Counting:
 
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
-    made = Counting(users.HASHER)
-    monkeypatch.setattr(users, "HASHER", made)
-    return made
+    hasher = Counting(users.HASHER)
+    monkeypatch.setattr(users, "HASHER", hasher)
+    return hasher
 
 
 def test_forty_simultaneous_guesses_are_counted_first(pages: Pages, counting: Counting) -> None:
@@ -94,11 +94,11 @@ def test_forty_simultaneous_guesses_are_counted_first(pages: Pages, counting: Co
     for someone in crew:
         someone.form_token()
     with ThreadPoolExecutor(40) as pool:
-        found = list(pool.map(lambda one: guess(one, "a-wrong-password"), crew))
+        statuses = list(pool.map(lambda stranger: guess(stranger, "a-wrong-password"), crew))
     assert counting.asked <= 10
     assert counting.most == 1, "one at a time for each address"
-    assert set(found) <= {401, 429, 503}
-    assert found.count(401) == counting.asked
+    assert set(statuses) <= {401, 429, 503}
+    assert statuses.count(401) == counting.asked
 
 
 def test_simultaneous_guesses_of_many_addresses_hash_once(pages: Pages, counting: Counting) -> None:
@@ -115,23 +115,23 @@ def test_five_addresses_with_made_up_names_keep_nobody_else_waiting(
 ) -> None:
     """They have guessed before, and fill the lane. A newcomer gets the next turn."""
     others = [caller_at(pages, f"10.4.0.{number}") for number in range(5)]
-    for who in others:
-        guess_from(pages, who, name="made up")
+    for address in others:
+        guess_from(pages, address, name="made up")
     held, go_on = threading.Event(), threading.Event()
     lane = services_of(pages.app).guesses.strangers
     fits = users.fits
 
-    def slow(found: users.Stored | None, password: str) -> bool:
+    def slow(stored: users.Stored | None, password: str) -> bool:
         held.set()
         assert go_on.wait(240)
-        return fits(found, password)
+        return fits(stored, password)
 
     monkeypatch.setattr(users, "fits", slow)
     busy: list[str] = []
 
-    def guess_and_note(who: str, name: str) -> None:
+    def guess_and_note(address: str, name: str) -> None:
         try:
-            guess_from(pages, who, name)
+            guess_from(pages, address, name)
         except BusyError:
             busy.append(name)
 
@@ -140,8 +140,8 @@ def test_five_addresses_with_made_up_names_keep_nobody_else_waiting(
     with ThreadPoolExecutor(21) as pool:
         first = pool.submit(guess_and_note, others[0], "first")
         assert held.wait(240)
-        crowd = [pool.submit(guess_and_note, who, f"{number}")
-                 for number in range(4) for who in others]  # fmt: skip
+        crowd = [pool.submit(guess_and_note, address, f"{number}")
+                 for number in range(4) for address in others]  # fmt: skip
         while len(lane._waiting) + len(busy) < len(crowd):
             time.sleep(0.001)
         assert len(lane._waiting) == WAITING_MAX - 1, "it is full"
@@ -150,8 +150,8 @@ def test_five_addresses_with_made_up_names_keep_nobody_else_waiting(
             time.sleep(0.001)
         go_on.set()
         assert asked.result(240) == 303
-        for one in (first, *crowd):
-            one.result(240)
+        for future in (first, *crowd):
+            future.result(240)
 
 
 def test_guesses_count_alike_with_a_page_and_without(pages: Pages) -> None:
@@ -274,28 +274,28 @@ def test_a_clock_set_back_prolongs_no_wait(pages: Pages, admin_password: str) ->
 def test_names_are_guessed_at_from_one_address_only_so_often(pages: Pages) -> None:
     here, someone = caller_at(pages, HOME), pages.stranger()
     assert all(guess_from(pages, here, name=f"user{n}") for n in range(55))
-    found = [guess(someone, "a-wrong-password", name=f"user{n}") for n in range(55, 65)]
-    assert found == [401] * 5 + [429] * 5
+    statuses = [guess(someone, "a-wrong-password", name=f"user{n}") for n in range(55, 65)]
+    assert statuses == [401] * 5 + [429] * 5
 
 
 def test_unknown_names_wait_like_known_ones(pages: Pages) -> None:
-    known, unknown = pages.stranger(), pages.stranger()
+    familiar, unknown = pages.stranger(), pages.stranger()
     for n in range(12):
-        one = guess(known, "a-wrong-password", "10.3.0.1")
-        assert one == guess(unknown, "a-wrong-password", "10.3.0.2", name="nobody"), n
+        status = guess(familiar, "a-wrong-password", "10.3.0.1")
+        assert status == guess(unknown, "a-wrong-password", "10.3.0.2", name="nobody"), n
 
 
 def test_an_address_of_ipv6_is_its_network(pages: Pages) -> None:
     someone = pages.stranger()
-    found = [guess(someone, "a-wrong-password", f"2001:db8::{n:x}") for n in range(1, 13)]
-    assert found == [401] * 10 + [429] * 2
+    statuses = [guess(someone, "a-wrong-password", f"2001:db8::{n:x}") for n in range(1, 13)]
+    assert statuses == [401] * 10 + [429] * 2
     assert guess(someone, "a-wrong-password", "2001:db8:0:1::1") == 401
 
 
 def test_an_address_of_ipv4_is_one_however_it_is_told(pages: Pages) -> None:
     someone = pages.stranger()
-    found = [guess(someone, "a-wrong-password", f"::ffff:10.0.0.{n}") for n in range(1, 13)]
-    assert found == [401] * 12, "each its own"
+    statuses = [guess(someone, "a-wrong-password", f"::ffff:10.0.0.{n}") for n in range(1, 13)]
+    assert statuses == [401] * 12, "each its own"
     for _ in range(9):
         guess(someone, "a-wrong-password", "10.0.0.1")
     assert guess(someone, "a-wrong-password", "::ffff:10.0.0.1") == 429
@@ -307,9 +307,9 @@ class TestUnlock:
         crowd(pages)
         assert guess(pages.stranger(), admin_password, "10.9.9.9") == 429
         assert "Guessed at: new browsers wait until" in other.get("/admin/users/").text
-        said = other.post("/admin/users/1/unlock", follow_redirects=True).text
-        assert "may sign in from anywhere" in said
-        assert "Guessed at" not in said
+        page = other.post("/admin/users/1/unlock", follow_redirects=True).text
+        assert "may sign in from anywhere" in page
+        assert "Guessed at" not in page
         assert guess(pages.stranger(), admin_password, "10.9.9.9") == 303
 
     def test_while_they_go_on_guessing(self, pages: Pages, admin_password: str) -> None:
@@ -329,8 +329,8 @@ class TestUnlock:
         pages.database.write(lambda db: users.unlock(db, 1, by="test", now=pages.now))
         pages.now += 1000
         someone = pages.stranger()
-        found = [guess(someone, "a-wrong-password", "10.9.9.9") for _ in range(12)]
-        assert found == [401] * 10 + [429] * 2
+        statuses = [guess(someone, "a-wrong-password", "10.9.9.9") for _ in range(12)]
+        assert statuses == [401] * 10 + [429] * 2
 
 
 class TestLog:
@@ -338,11 +338,11 @@ class TestLog:
         someone = pages.stranger()
         for _ in range(12):
             guess(someone, "a-wrong-password")
-        found = noted(pages)
-        assert [one["act"] for one in found] == ["sign_in_refused", "sign_in_slowed"]
-        assert [one["by"] for one in found] == ["nobody", "nobody"]
-        assert [one["subject"]["user"] for one in found] == [1, 1]
-        assert found[1]["subject"]["tries"] == 10
+        refusals = noted(pages)
+        assert [act["act"] for act in refusals] == ["sign_in_refused", "sign_in_slowed"]
+        assert [act["by"] for act in refusals] == ["nobody", "nobody"]
+        assert [act["subject"]["user"] for act in refusals] == [1, 1]
+        assert refusals[1]["subject"]["tries"] == 10
 
     def test_neither_address_nor_what_was_typed_is(self, pages: Pages) -> None:
         guess(pages.stranger(), "a-wrong-password", "192.0.2.77", name="Typed Instead")
@@ -352,9 +352,9 @@ class TestLog:
         assert "192.0.2.77" not in text
         assert "Typed" not in text
         assert "a-wrong" not in text
-        (one,) = noted(pages)
-        assert one["subject"]["user"] is None
-        assert len(one["subject"]["caller"]) == 8
+        (act,) = noted(pages)
+        assert act["subject"]["user"] is None
+        assert len(act["subject"]["caller"]) == 8
 
     def test_a_flood_does_not_fill_it(self, pages: Pages) -> None:
         for number in range(260):
@@ -368,7 +368,7 @@ class TestLog:
         someone = pages.stranger()
         for password in ("a-wrong-password", "a-wrong-password", admin_password):
             guess(someone, password)
-        (signed_in,) = [one for one in noted(pages) if one["act"] == "signed_in"]
+        (signed_in,) = [act for act in noted(pages) if act["act"] == "signed_in"]
         assert signed_in["subject"]["refused_before"] == 2
 
 
@@ -377,4 +377,4 @@ def noted(pages: Pages) -> list[dict]:
 
     rows = pages.database.reader.execute("SELECT body FROM leaf WHERE kind = 'act' ORDER BY number")
     acts = [json.loads(row[0]) for row in rows]
-    return [one for one in acts if one["act"].startswith("sign")]
+    return [act for act in acts if act["act"].startswith("sign")]

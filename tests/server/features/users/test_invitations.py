@@ -13,9 +13,9 @@ HOUR = 3_600_000
 
 def invite(admin: Staff, name: str = "Lin", role: str = "protocol") -> str:
     page = admin.post("/admin/users/invite", {"name": name, "role": role}).text
-    found = re.search(r">https://localhost(/admin/invitation/\w+)<", page)
-    assert found, page
-    return found[1]
+    match = re.search(r">https://localhost(/admin/invitation/\w+)<", page)
+    assert match, page
+    return match[1]
 
 
 def accept(pages: Pages, link: str, chosen: str = CHOSEN, again: str = "") -> tuple[Staff, int]:
@@ -24,7 +24,7 @@ def accept(pages: Pages, link: str, chosen: str = CHOSEN, again: str = "") -> tu
 
 
 def names(pages: Pages) -> dict[str, str]:
-    return {one.name: one.role for one in users.users(pages.database.reader)}
+    return {user.name: user.role for user in users.users(pages.database.reader)}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -67,18 +67,20 @@ def test_a_link_is_taken_back(pages: Pages) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chosen", "again", "said"),
+    ("chosen", "again", "message"),
     [
         ("otter violin", "", "15 to 200 characters"),
         ("Harbour-Forum-2026", "", "too easy to guess"),
         (CHOSEN, "otter violin gravel eight", "differ"),
     ],
 )
-def test_a_poor_password_leaves_the_link(pages: Pages, chosen: str, again: str, said: str) -> None:
+def test_a_poor_password_leaves_the_link(
+    pages: Pages, chosen: str, again: str, message: str
+) -> None:
     link, someone = invite(pages.staff("admin")), pages.stranger()
     answer = someone.post(link, {"chosen": chosen, "again": again or chosen})
     assert answer.status_code == 400
-    assert said in answer.text
+    assert message in answer.text
     assert "Lin" not in names(pages)
     assert accept(pages, link)[1] == 303
 
@@ -110,7 +112,7 @@ def test_the_secret_is_stored_as_a_hash(pages: Pages) -> None:
 
 def test_the_invited_counts_as_one_person_with_who_saw_the_link(pages: Pages) -> None:
     accept(pages, invite(pages.staff("admin"), role="supervisor"))
-    by = {one.name: one.by for one in users.users(pages.database.reader)}
+    by = {user.name: user.by for user in users.users(pages.database.reader)}
     admin = next(by[name] for name in by if name.startswith("admin-"))
     now = pages.now + 1
     assert dual_control.apart_from(pages.database.reader, admin, by["Lin"], now) is not None

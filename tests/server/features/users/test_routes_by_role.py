@@ -43,12 +43,12 @@ VALUES: dict[str, str] = {
 
 def lines() -> dict[str, set[str]]:
     """Permitted roles of each route, by the table."""
-    said: dict[str, set[str]] = {}
-    for what, who in re.findall(r"^\| (`[A-Z]+ /[^|]*) \| ([^|]+) \|$", TEXT, re.M):
-        roles = set() if who == "admin alone" else set(who.split(", "))
-        for one in re.findall(r"`([^`]+)`", what):
-            said[one] = roles | {"admin"}
-    return said
+    table: dict[str, set[str]] = {}
+    for routes_cell, roles_cell in re.findall(r"^\| (`[A-Z]+ /[^|]*) \| ([^|]+) \|$", TEXT, re.M):
+        roles = set() if roles_cell == "admin alone" else set(roles_cell.split(", "))
+        for route in re.findall(r"`([^`]+)`", routes_cell):
+            table[route] = roles | {"admin"}
+    return table
 
 
 def routes(pages: Pages) -> Iterator[tuple[str, Rule]]:
@@ -107,13 +107,13 @@ def standing(pages: Pages) -> set[tuple[object, ...]]:
     """The database's rows of staff and sessions."""
     with pages.database.reading() as db:
         tables = ("staff_user", "web_session")
-        return {(one, *row) for one in tables for row in db.execute(f"SELECT * FROM {one}")}
+        return {(table, *row) for table in tables for row in db.execute(f"SELECT * FROM {table}")}
 
 
 def without_a_line(pages: Pages) -> set[str]:
     """Routes missing from the table, and lines without a route."""
     real = {f"{method} {rule.rule}" for method, rule in routes(pages)}
-    return lines().keys() ^ {one for one in real if f" {OWN_PROOF}" not in one}
+    return lines().keys() ^ {route for route in real if f" {OWN_PROOF}" not in route}
 
 
 def test_each_route_has_a_line_and_each_line_a_route(pages: Pages) -> None:
@@ -128,7 +128,7 @@ def test_a_route_that_nobody_wrote_down_is_found(own_app: None, pages: Pages) ->
 @pytest.mark.system
 @pytest.mark.parametrize("role", [*ROLES, SIGNED_OUT])
 def test_each_route_lets_in_whom_its_line_names(pages: Pages, role: str) -> None:
-    said, number = lines(), badge_number(pages.serial("A1"))
+    table, number = lines(), badge_number(pages.serial("A1"))
     wrong, someone, before = [], None, set()
     for method, rule in routes(pages):
         if rule.rule.startswith(OWN_PROOF):
@@ -139,13 +139,13 @@ def test_each_route_lets_in_whom_its_line_names(pages: Pages, role: str) -> None
             someone = pages.stranger() if role == SIGNED_OUT else pages.staff(role)
             before = standing(pages)
         came = verdict(ask(someone, method, address(rule, number)))
-        if auth.EVERYBODY in said[route]:
+        if auth.EVERYBODY in table[route]:
             # The sign-in refuses an empty form in its own words.
             allowed = {"allowed", "asked to sign in"} if "sign-in" in route else {"allowed"}
         elif role == SIGNED_OUT:
             allowed = {"asked to sign in"}
         else:
-            allowed = {"allowed"} if role in said[route] else {"refused"}
+            allowed = {"allowed"} if role in table[route] else {"refused"}
         if came not in allowed:
             wrong.append(f"{route}: {came}")
     assert wrong == []
@@ -154,25 +154,29 @@ def test_each_route_lets_in_whom_its_line_names(pages: Pages, role: str) -> None
 @pytest.mark.parametrize("role", [*ROLES, SIGNED_OUT])
 def test_no_session_opens_what_is_for_kiosks(pages: Pages, role: str) -> None:
     someone = pages.stranger() if role == SIGNED_OUT else pages.staff(role)
-    found = {}
+    statuses = {}
     for method, rule in routes(pages):
         if rule.rule.startswith(OWN_PROOF):
             answer = ask(someone, method, address(rule, "1"))
-            found[f"{method} {rule.rule}"] = answer.status_code
-    assert len(found) > 5
-    assert {one for one, code in found.items() if code not in (400, 401, 403)} == OPEN
+            statuses[f"{method} {rule.rule}"] = answer.status_code
+    assert len(statuses) > 5
+    assert {route for route, code in statuses.items() if code not in (400, 401, 403)} == OPEN
 
 
 @pytest.mark.parametrize("role", [SIGNED_OUT, "steward"])
 def test_head_opens_nothing_that_get_does_not(pages: Pages, role: str) -> None:
     """Flask answers HEAD by each view for GET. Its headers alone would reveal sizes and names."""
-    said, number = lines(), badge_number(pages.serial("A1"))
+    table, number = lines(), badge_number(pages.serial("A1"))
     someone = pages.stranger() if role == SIGNED_OUT else pages.staff(role)
     expected = "asked to sign in" if role == SIGNED_OUT else "refused"
     wrong, asked = [], 0
     for method, rule in routes(pages):
-        who = said.get(f"{method} {rule.rule}", set())
-        if method != "GET" or rule.rule.startswith(OWN_PROOF) or who & {auth.EVERYBODY, role}:
+        allowed_roles = table.get(f"{method} {rule.rule}", set())
+        if (
+            method != "GET"
+            or rule.rule.startswith(OWN_PROOF)
+            or allowed_roles & {auth.EVERYBODY, role}
+        ):
             continue
         asked += 1
         came = verdict(ask(someone, "HEAD", address(rule, number)))
@@ -183,9 +187,9 @@ def test_head_opens_nothing_that_get_does_not(pages: Pages, role: str) -> None:
 
 
 def test_head_without_a_signature_or_a_token_opens_nothing(pages: Pages) -> None:
-    number, found = badge_number(pages.serial("A1")), {}
+    number, statuses = badge_number(pages.serial("A1")), {}
     for method, rule in routes(pages):
         if method == "GET" and rule.rule.startswith(OWN_PROOF):
             answer = ask(pages.stranger(), "HEAD", address(rule, number))
-            found[f"GET {rule.rule}"] = answer.status_code
-    assert {one for one, code in found.items() if code not in (400, 401, 403)} == OPEN
+            statuses[f"GET {rule.rule}"] = answer.status_code
+    assert {route for route, code in statuses.items() if code not in (400, 401, 403)} == OPEN

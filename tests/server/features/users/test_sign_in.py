@@ -37,7 +37,7 @@ def test_a_wrong_password_is_refused_like_an_unknown_name(pages: Pages) -> None:
 def test_a_disabled_user_is_refused_and_their_session_ends(pages: Pages) -> None:
     steward = pages.staff("steward")
     assert steward.get("/admin/").status_code == 200
-    user = next(one for one in users.users(pages.database.reader) if one.role == "steward")
+    user = next(row for row in users.users(pages.database.reader) if row.role == "steward")
     pages.database.write(lambda db: users.disable_user(db, user.user_id, by="test", now=pages.now))
     assert steward.get("/admin/").status_code == 303
     assert sign_in(pages.stranger(), PASSWORD, name=user.name).status_code == 401
@@ -103,7 +103,7 @@ def test_forms_end_with_the_session_they_were_made_in(pages: Pages, admin_passwo
     answer = someone.post("/admin/users/add", {"csrf_token": token, "name": "Eve", "role": "admin"})
     assert answer.status_code == 400
     assert "This form is too old" in answer.text
-    assert [one.name for one in users.users(pages.database.reader)] == ["admin"]
+    assert [user.name for user in users.users(pages.database.reader)] == ["admin"]
 
 
 @pytest.mark.parametrize(("hours", "status"), [(11.9, 303), (12.1, 400)])

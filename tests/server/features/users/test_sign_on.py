@@ -60,7 +60,7 @@ def enter(pages: Pages, provider: IdentityProvider, subject: str) -> tuple[Staff
 
 
 def by_name(pages: Pages) -> dict[str, users.User]:
-    return {one.name: one for one in users.users(pages.database.reader)}
+    return {user.name: user for user in users.users(pages.database.reader)}
 
 
 def test_somebody_with_a_role_is_signed_on(pages: Pages, provider: IdentityProvider) -> None:
@@ -323,7 +323,7 @@ class TestSettings:
         assert parse_settings(settings_text(settings), "event.toml") == settings
 
     @pytest.mark.parametrize(
-        ("changes", "said"),
+        ("changes", "message"),
         [
             ({"sign_on_issuer": "http://login.example.org"}, "sign_on_issuer must be"),
             ({"sign_on_issuer": "https://x.example/?a=b"}, "sign_on_issuer must be"),
@@ -332,20 +332,20 @@ class TestSettings:
             ({"sign_on_roles": {"a": "boss"}}, "sign_on_roles must be a role by each value"),
         ],
     )
-    def test_that_can_not_be(self, event: Event, changes: dict[str, object], said: str) -> None:
+    def test_that_can_not_be(self, event: Event, changes: dict[str, object], message: str) -> None:
         good = with_provider(event, "https://login.example.org").settings
-        with pytest.raises(EventError, match=said):
+        with pytest.raises(EventError, match=message):
             replace(good, **changes)
 
     def test_a_missing_or_public_secret_stops_the_start(self, event: Event, site: Database) -> None:
-        made = with_provider(event, "https://login.example.org")
+        configured = with_provider(event, "https://login.example.org")
         path = event.path / "keys" / sign_on.SECRET_FILE
         path.chmod(0o644)
         with pytest.raises(EventError, match="can be read by others"):
-            sign_on.provider_of(made)
+            sign_on.provider_of(configured)
         path.unlink()
         with pytest.raises(EventError, match="is missing or empty: write the client's secret"):
-            sign_on.provider_of(made)
+            sign_on.provider_of(configured)
 
 
 def test_the_random_password_opens_nothing(pages: Pages, provider: IdentityProvider) -> None:

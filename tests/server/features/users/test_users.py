@@ -27,13 +27,13 @@ def test_a_new_user_signs_in_with_the_password_that_was_shown(pages: Pages) -> N
 
 def test_a_pin_reaches_the_doors_as_a_hash_and_goes(pages: Pages) -> None:
     admin, lin = pages.staff("admin"), made(pages, "Lin", "supervisor")
-    said = admin.post(f"/admin/users/{lin}/pin", {"pin": "402917"}, follow_redirects=True).text
-    assert "The PIN holds" in said
-    assert "Has a PIN" in said
-    (known,) = pins.supervisors(pages.database.reader)
-    assert (known.user, known.name) == (lin, "Lin")
-    assert known.pin_hash.startswith("$argon2id$")
-    assert "402917" not in said
+    answer = admin.post(f"/admin/users/{lin}/pin", {"pin": "402917"}, follow_redirects=True).text
+    assert "The PIN holds" in answer
+    assert "Has a PIN" in answer
+    (supervisor,) = pins.supervisors(pages.database.reader)
+    assert (supervisor.user, supervisor.name) == (lin, "Lin")
+    assert supervisor.pin_hash.startswith("$argon2id$")
+    assert "402917" not in answer
     admin.post(f"/admin/users/{lin}/no-pin")
     assert pins.supervisors(pages.database.reader) == []
     assert acts(pages)[-2:] == ["pin_set", "pin_removed"]

@@ -83,13 +83,13 @@ def test_openssl_verifies_a_pass_and_its_hashes(pages: Pages, tmp_path: Path, cu
     files = unzipped(answer.data)
     assert "successful" in verified(files, chain, tmp_path).lower()
     manifest = json.loads(files["manifest.json"])
-    found = {
+    hashes = {
         name: hashlib.sha1(data).hexdigest()
         for name, data in files.items()
         if name not in ("manifest.json", "signature")
     }
-    assert manifest == found
-    assert {"pass.json", "icon.png", "icon@2x.png", "icon@3x.png"} <= found.keys()
+    assert manifest == hashes
+    assert {"pass.json", "icon.png", "icon@2x.png", "icon@3x.png"} <= hashes.keys()
 
 
 @pytest.mark.system
@@ -108,18 +108,18 @@ def test_a_pass_says_who_what_and_where(pages: Pages, chain: Chain) -> None:
         'latitude = 31.23\nlongitude = 121.47\nbackground = "#102030"\n'
     )
     files = unzipped(pages.stranger().get(link(pages, "A2") + "/pass.pkpass").data)
-    told = json.loads(files["pass.json"])
-    assert (told["passTypeIdentifier"], told["teamIdentifier"]) == (PASS_TYPE, TEAM)
-    assert told["formatVersion"] == 1
-    assert told["locations"] == [{"latitude": 31.23, "longitude": 121.47}]
-    assert told["backgroundColor"] == "rgb(16, 32, 48)"
-    assert told["relevantDate"].startswith("2026-05-04T10:")  # its session's door opens
-    assert told["relevantDate"].endswith("+08:00")
-    assert told["expirationDate"] == "2026-05-07T00:00:00+08:00"
-    (code,) = told["barcodes"]
+    fields = json.loads(files["pass.json"])
+    assert (fields["passTypeIdentifier"], fields["teamIdentifier"]) == (PASS_TYPE, TEAM)
+    assert fields["formatVersion"] == 1
+    assert fields["locations"] == [{"latitude": 31.23, "longitude": 121.47}]
+    assert fields["backgroundColor"] == "rgb(16, 32, 48)"
+    assert fields["relevantDate"].startswith("2026-05-04T10:")  # its session's door opens
+    assert fields["relevantDate"].endswith("+08:00")
+    assert fields["expirationDate"] == "2026-05-07T00:00:00+08:00"
+    (code,) = fields["barcodes"]
     credential = open_credential(pages.event.ring, code["message"])
     assert credential.serial == pages.serial("A2")
-    assert told["eventTicket"]["secondaryFields"][0]["value"] == "王小明"
+    assert fields["eventTicket"]["secondaryFields"][0]["value"] == "王小明"
     english = files["en.lproj/pass.strings"].decode()
     chinese = files["zh-Hans.lproj/pass.strings"].decode()
     assert '"event_name" = "Harbour Forum";' in english
@@ -183,14 +183,14 @@ def test_a_damaged_certificate_is_refused_and_told_to_staff(pages: Pages, chain:
 def test_staff_are_warned_before_expiry(pages: Pages, chain: Chain, days: int, words: str) -> None:
     install(pages.event, chain)
     pages.now = NOW + (365 - days) * DAY
-    found = certificates.trouble(pages.event, pages.now)
+    trouble = certificates.trouble(pages.event, pages.now)
     shown = pages.staff("auditor").get("/admin/").text
     if words:
-        assert words in found
+        assert words in trouble
         assert "Apple Wallet" in shown
         assert ("Certificate has ended" if days < 0 else "Certificate ends in") in shown
     else:
-        assert found == ""
+        assert trouble == ""
         assert "Apple Wallet" not in shown
 
 
@@ -206,10 +206,10 @@ class Phone:
     """A phone's own requests for a pass, as Apple documents its web service."""
 
     def __init__(self, pages: Pages, data: bytes, device: str = "device-0001") -> None:
-        told = json.loads(unzipped(data)["pass.json"])
-        assert told["webServiceURL"] == f"{pages.event.settings.public_address}/pass"
+        fields = json.loads(unzipped(data)["pass.json"])
+        assert fields["webServiceURL"] == f"{pages.event.settings.public_address}/pass"
         self.client = pages.stranger().client
-        self.name, self.token = told["serialNumber"], told["authenticationToken"]
+        self.name, self.token = fields["serialNumber"], fields["authenticationToken"]
         self.device = device
         self.registration = f"/pass/v1/devices/{device}/registrations/{PASS_TYPE}"
 
@@ -245,9 +245,9 @@ def phone(pages: Pages, chain: Chain) -> Phone:
 def test_a_phone_hears_that_its_pass_is_void(pages: Pages, phone: Phone) -> None:
     assert phone.register().status_code == 201
     assert phone.register().status_code == 200
-    told = phone.changed().json
-    assert told["serialNumbers"] == [phone.name]
-    assert phone.changed(told["lastUpdated"]).status_code == 204
+    news = phone.changed().json
+    assert news["serialNumbers"] == [phone.name]
+    assert phone.changed(news["lastUpdated"]).status_code == 204
     same = phone.latest()
     assert same.status_code == 200
     modified = same.headers["Last-Modified"]
@@ -255,9 +255,9 @@ def test_a_phone_hears_that_its_pass_is_void(pages: Pages, phone: Phone) -> None
 
     pages.now += 60_000
     pages.reissue(pages.serial("A1"))
-    again = phone.changed(told["lastUpdated"]).json
+    again = phone.changed(news["lastUpdated"]).json
     assert again["serialNumbers"] == [phone.name]
-    assert int(again["lastUpdated"]) > int(told["lastUpdated"])
+    assert int(again["lastUpdated"]) > int(news["lastUpdated"])
     answer = phone.latest(**{"If-Modified-Since": modified})
     assert answer.status_code == 200
     void = json.loads(unzipped(answer.data)["pass.json"])
@@ -267,11 +267,11 @@ def test_a_phone_hears_that_its_pass_is_void(pages: Pages, phone: Phone) -> None
 
 def test_a_change_of_name_reaches_the_pass(pages: Pages, phone: Phone) -> None:
     phone.register()
-    told = phone.changed().json
+    news = phone.changed().json
     change = "UPDATE attendee SET organisation = 'New Pilots' WHERE external_id = 'A1'"
     pages.database.write(lambda db: db.execute(change) and None)
     pages.now += 60_000
-    assert phone.changed(told["lastUpdated"]).json["serialNumbers"] == [phone.name]
+    assert phone.changed(news["lastUpdated"]).json["serialNumbers"] == [phone.name]
     shown = json.loads(unzipped(phone.latest().data)["pass.json"])
     assert shown["eventTicket"]["auxiliaryFields"][0]["value"] == "New Pilots"
 
@@ -326,11 +326,11 @@ def test_complaints_are_taken(phone: Phone, caplog: pytest.LogCaptureFixture) ->
 
 def test_install_by_the_command(console: Console, tmp_path: Path) -> None:
     chain = make_chain(tmp_path / "apple", int(time.time() * 1000), days=20)
-    said = console(
+    output = console(
         "wallet", "install", "apple", "--certificate", str(chain.certificate), "--key",
         str(chain.key), "--intermediate", str(chain.intermediate),
     ).output  # fmt: skip
-    assert "are signed from now on" in said
+    assert "are signed from now on" in output
     key = console.event.path / "keys" / "wallet-apple.key"
     assert key.stat().st_mode & 0o077 == 0
     shown = console("wallet", "status", status=1).output
@@ -344,11 +344,11 @@ def test_install_by_the_command(console: Console, tmp_path: Path) -> None:
 def test_install_takes_a_p12_with_its_password(console: Console, tmp_path: Path) -> None:
     chain = make_chain(tmp_path / "apple", int(time.time() * 1000))
     password = console.file("password", "s3cret\n")
-    said = ("wallet", "install", "apple", "--certificate", str(chain.p12), "--intermediate",
+    arguments = ("wallet", "install", "apple", "--certificate", str(chain.p12), "--intermediate",
             str(chain.intermediate), "--password-file")  # fmt: skip
-    console(*said, password)
+    console(*arguments, password)
     assert certificates.apple_signer(console.event) is not None
-    assert "another password" in console(*said, console.file("wrong", "x"), status=1).output
+    assert "another password" in console(*arguments, console.file("wrong", "x"), status=1).output
 
 
 def test_install_refuses_a_mixed_set_of_files(event: Event, tmp_path: Path, chain: Chain) -> None:

@@ -24,12 +24,12 @@ def read(pages: Pages, external_id: str) -> dict[str, icalendar.Event]:
     answer = pages.stranger().get(link(pages, external_id))
     assert answer.status_code == 200
     calendar = icalendar.Calendar.from_ical(answer.data)
-    found = {}
+    events = {}
     for event in calendar.walk("VEVENT"):
         name, _, where = str(event["uid"]).partition("@")
         assert where == pages.event.uuid
-        found[name.removeprefix("session-")] = event
-    return found
+        events[name.removeprefix("session-")] = event
+    return events
 
 
 def change(pages: Pages, statement: str, *values: object) -> None:
@@ -105,8 +105,8 @@ def test_a_moved_session_has_a_higher_sequence_and_its_own_uid(pages: Pages) -> 
 def test_a_hall_that_is_called_otherwise_is_told(pages: Pages) -> None:
     read(pages, "A1")
     change(pages, "UPDATE hall SET names = ? WHERE code = 'h1'", '{"en": "Great Hall"}')
-    found = read(pages, "A1")["opening"]
-    assert (found["location"], found["sequence"]) == ("Great Hall", 1)
+    session = read(pages, "A1")["opening"]
+    assert (session["location"], session["sequence"]) == ("Great Hall", 1)
 
 
 def test_a_removed_session_is_cancelled_for_those_who_had_it(pages: Pages) -> None:
@@ -114,11 +114,11 @@ def test_a_removed_session_is_cancelled_for_those_who_had_it(pages: Pages) -> No
     pages.now += HOUR
     number = session_id(pages, "press")
     pages.database.write(lambda db: store.remove_session(db, number, by="test", now=pages.now))
-    found = read(pages, "A3")["press"]
-    assert found["status"] == "CANCELLED"
-    assert found["summary"] == "Cancelled: Press hour"
-    assert found["sequence"] == 1
-    assert found["last-modified"].dt == datetime.fromtimestamp(pages.now / 1000, UTC)
+    session = read(pages, "A3")["press"]
+    assert session["status"] == "CANCELLED"
+    assert session["summary"] == "Cancelled: Press hour"
+    assert session["sequence"] == 1
+    assert session["last-modified"].dt == datetime.fromtimestamp(pages.now / 1000, UTC)
     assert "press" not in read(pages, "A1")
     assert "press" not in read(pages, "A4")  # A4 had not read it before
 
@@ -128,12 +128,12 @@ def test_an_invitation_that_is_taken_back_and_given_again(pages: Pages) -> None:
     assert read(pages, "A4")["press"]["sequence"] == 0
     guest = "WHERE session_id = ? AND serial = ?"
     change(pages, f"UPDATE session_guest SET invited = 0 {guest}", number, serial)
-    found = read(pages, "A4")["press"]
-    assert (found["status"], found["sequence"]) == ("CANCELLED", 1)
+    session = read(pages, "A4")["press"]
+    assert (session["status"], session["sequence"]) == ("CANCELLED", 1)
     assert read(pages, "A3")["press"]["status"] == "CONFIRMED"
     change(pages, f"UPDATE session_guest SET invited = 1 {guest}", number, serial)
-    found = read(pages, "A4")["press"]
-    assert (found["status"], found["sequence"]) == ("CONFIRMED", 2)
+    session = read(pages, "A4")["press"]
+    assert (session["status"], session["sequence"]) == ("CONFIRMED", 2)
 
 
 def test_titles_end_no_line(pages: Pages) -> None:

@@ -61,8 +61,8 @@ def test_it_works(pages: Pages, key: rsa.RSAPrivateKey) -> None:
     (ticket_class,) = claims["payload"]["eventTicketClasses"]
     (ticket,) = claims["payload"]["eventTicketObjects"]
     assert ticket["classId"] == ticket_class["id"]
-    for one in (ticket["id"], ticket_class["id"]):
-        assert re.fullmatch(rf"{ISSUER}\.[A-Za-z0-9._-]+", one)
+    for object_id in (ticket["id"], ticket_class["id"]):
+        assert re.fullmatch(rf"{ISSUER}\.[A-Za-z0-9._-]+", object_id)
     assert ticket_class["eventName"]["defaultValue"]["value"] == "Harbour Forum"
     assert ticket_class["eventName"]["translatedValues"][0]["value"] == "海港论坛"
     assert ticket["ticketHolderName"] == "王小明"
@@ -97,8 +97,8 @@ def test_without_a_key_it_is_refused_in_plain_words(pages: Pages) -> None:
 
 def test_install_by_the_command(console: Console, key: rsa.RSAPrivateKey) -> None:
     file = console.file("key.json", service_account(key))
-    said = console("wallet", "install", "google", "--key", file, "--issuer", ISSUER).output
-    assert ACCOUNT in said
+    output = console("wallet", "install", "google", "--key", file, "--issuer", ISSUER).output
+    assert ACCOUNT in output
     kept = console.event.path / "keys" / "wallet-google.json"
     assert kept.stat().st_mode & 0o077 == 0
     assert f"issuer {ISSUER}" in console("wallet", "status").output

@@ -59,8 +59,8 @@ class DeskClerk:
     def said(self) -> str:
         """The notices on the next page."""
         page = self.get("/").text
-        found = re.findall(r'<p class="notice (?:good|bad)"[^>]*>(.*?)</p>', page, re.S)
-        return " ".join(unescape(one) for one in found)
+        notices = re.findall(r'<p class="notice (?:good|bad)"[^>]*>(.*?)</p>', page, re.S)
+        return " ".join(unescape(notice) for notice in notices)
 
     def mark(self, external_id: str) -> str:
         return submissions.mark(self.pages.database.reader, self.pages.serial(external_id))
@@ -71,9 +71,9 @@ def fields_of(page: str, action: str) -> dict[str, str]:
     for form in FORM.finditer(page):
         head = re.search(r'action="([^"]*)"', form["head"])
         if head is None or unescape(head[1]) == action:
-            found = dict(map(_field, FIELD.findall(form["body"])))
-            found.pop("", None)
-            return found
+            fields = dict(map(_field, FIELD.findall(form["body"])))
+            fields.pop("", None)
+            return fields
     raise AssertionError(f"no form is sent to {action}")
 
 

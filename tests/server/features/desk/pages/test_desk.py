@@ -59,8 +59,8 @@ def printing(clerk: DeskClerk) -> DeskClerk:
 
 
 def queued(pages: Pages) -> list[tuple[int, int, str]]:
-    found = reversed(jobs.newest_jobs(pages.database.reader, 50))
-    return [(one.serial, one.issue, one.state.value) for one in found]
+    rows = reversed(jobs.newest_jobs(pages.database.reader, 50))
+    return [(job.serial, job.issue, job.state.value) for job in rows]
 
 
 def people(pages: Pages) -> int:
@@ -107,7 +107,7 @@ class TestFind:
     def found(self, clerk: DeskClerk, text: str) -> list[str]:
         answer = clerk.get("/find", query_string={"q": text})
         assert answer.status_code == 200
-        return [one["name"] for one in answer.json["people"]]
+        return [person["name"] for person in answer.json["people"]]
 
     def test_as_one_types(self, clerk: DeskClerk) -> None:
         assert self.found(clerk, "kel") == ["Anna Keller"]
@@ -193,8 +193,8 @@ def finish(pages: Pages) -> None:
     """The printer reports that its cards are out."""
 
     def step(db) -> None:
-        for one in jobs.open_jobs(db):
-            claimed = jobs.claim(db, one.printer_id)
+        for job in jobs.open_jobs(db):
+            claimed = jobs.claim(db, job.printer_id)
             jobs.finish(db, claimed, jobs.printed_badges(db, pages.event, claimed), pages.now)
 
     pages.database.write(step)
@@ -434,8 +434,8 @@ class TestWalkIn:
 
     def test_a_known_email_is_not_used_again(self, clerk: DeskClerk) -> None:
         before = people(clerk.pages)
-        known = clerk.pages.serial("A1")
-        _, answer = self.register(clerk, email="anna@example.org", known=str(known))
+        serial = clerk.pages.serial("A1")
+        _, answer = self.register(clerk, email="anna@example.org", known=str(serial))
         assert answer.status_code == 400
         assert "Another person has this e-mail address" in answer.text
         assert people(clerk.pages) == before
@@ -576,9 +576,9 @@ class TestPaper:
 
 
 def fail(pages: Pages, problem: jobs.Problem) -> int:
-    (one,) = jobs.open_jobs(pages.database.reader)
-    pages.database.write(lambda db: jobs.fail(db, one.job_id, problem, "", pages.now))
-    return one.job_id
+    (job,) = jobs.open_jobs(pages.database.reader)
+    pages.database.write(lambda db: jobs.fail(db, job.job_id, problem, "", pages.now))
+    return job.job_id
 
 
 class TestWithoutAPrinter:

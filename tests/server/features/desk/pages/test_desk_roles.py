@@ -9,10 +9,12 @@ from tests.server.support.pages import Pages, assert_only
 
 def test_every_page_is_for_the_desk_alone(shown: Pages) -> None:
     with shown.app.test_request_context():
-        rules = [one for one in shown.app.url_map.iter_rules() if one.endpoint.startswith("desk.")]
+        rules = [
+            rule for rule in shown.app.url_map.iter_rules() if rule.endpoint.startswith("desk.")
+        ]
         allowed = {
-            one.endpoint: shown.app.view_functions[one.endpoint].__dict__["allowed"]
-            for one in rules
+            rule.endpoint: shown.app.view_functions[rule.endpoint].__dict__["allowed"]
+            for rule in rules
         }
     assert len(allowed) > 15
     assert {frozenset(roles) for roles in allowed.values()} == {frozenset({"badge_desk", "admin"})}

@@ -29,9 +29,9 @@ def test_a_day_credential_is_given_once_and_printed(clerk: DeskClerk) -> None:
     assert "was given out already" not in form
     for words in ("The day credential is valid.", "was given out already"):
         assert clerk.send(f"{page}/day", {"day": "0"}).status_code == 303
-        said = clerk.get(f"{page}/day").text
-        assert words in said
-        assert 'name="day" value="0"' not in said
+        result = clerk.get(f"{page}/day").text
+        assert words in result
+        assert 'name="day" value="0"' not in result
     (given,) = day_credentials.of_attendee(clerk.pages.database.reader, serial)
     assert given.day == 0
     card = clerk.staff.get(f"/admin/people/{clerk.number('A1')}/day-0.pdf")

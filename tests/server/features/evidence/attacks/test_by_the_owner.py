@@ -75,9 +75,11 @@ def test_two_checkpoints_of_one_size(evidence: Evidence, verified: Verified) -> 
     other = checkpoint(evidence, size, bytes(32)).encode()
     assert verified(path, true, true) == []
     for given in ((other,), (true, other), (other, true)):
-        (found,) = verified(path, *given)
+        (finding,) = verified(path, *given)
         number = given.index(other) + 1
-        assert found.startswith(f"a fork: checkpoint {number} that was given is of another history")
+        assert finding.startswith(
+            f"a fork: checkpoint {number} that was given is of another history"
+        )
     empty = checkpoint(evidence, 0, bytes(32)).encode()
     assert verified(path, empty)[0].startswith("a fork: checkpoint 1 that was given")
     assert verified(path, checkpoint(evidence, 0, hashlib.sha256().digest()).encode()) == []
@@ -94,8 +96,8 @@ def test_a_checkpoint_of_another_name_is_no_proof(evidence: Evidence, verified: 
 
 def test_a_part_that_claims_to_be_whole(evidence: Evidence, verified: Verified) -> None:
     path = evidence.export(PART, "part")
-    found = verified(put(evidence, path, lines_of(path), selection="all"))
-    assert found == ["entry 0 is missing in records.txt"]
+    findings = verified(put(evidence, path, lines_of(path), selection="all"))
+    assert findings == ["entry 0 is missing in records.txt"]
 
 
 @pytest.mark.parametrize("gone", [0, 1, 5])
@@ -122,37 +124,37 @@ def test_an_erased_part_that_is_forged(evidence: Evidence, verified: Verified) -
     at = next(n for n, line in enumerate(lines) if b" = west 1 " in line)
     fields = lines[at].split()
     other = [*fields[:5], b"ab" * 32, *fields[6:]]
-    (found,) = verified(
+    (finding,) = verified(
         put(evidence, path, [*lines[:at], b" ".join(other) + b"\n", *lines[at + 1 :]])
     )
-    assert "did not sign this record" in found or "does not follow" in found
+    assert "did not sign this record" in finding or "does not follow" in finding
     without = [*fields[:5], b"-", *fields[6:]]
     lines_without = [*lines[: at + 1], b" ".join(without) + b"\n", *lines[at + 2 :]]
     number = int(lines[at + 1].split()[0])
     lines_without[at + 1] = b"%d = west 1 %d -\n" % (number, int(fields[4]) + 1)
-    (found,) = verified(put(evidence, path, lines_without))
-    assert "its chain breaks" in found
+    (finding,) = verified(put(evidence, path, lines_without))
+    assert "its chain breaks" in finding
     # One more scan after the last, in the place of an act.
     acts = list(range(last + 1, evidence.log.size()))
     if acts:
         seq = len(scans(evidence)) + 1
         more = [line for line in lines if int(line.split()[0]) < acts[0]]
         more.append(b"%d = west 1 %d %s\n" % (acts[0], seq, b"ab" * 32))
-        (found,) = verified(put(evidence, path, more))
-        assert "has signed none of its records after" in found
+        (finding,) = verified(put(evidence, path, more))
+        assert "has signed none of its records after" in finding
 
 
 def forged_at_the_end(evidence: Evidence, *, salted: bool, version: int) -> int:
     """Write a scan after the kiosk's last, as far as the server can forge it."""
     ((body,),) = evidence.rows(f"SELECT body FROM leaf WHERE number = {scans(evidence)[-1]}")
-    told = json.loads(body)
-    told.pop("signature", None)
-    record = told["record"] | {"seq": told["record"]["seq"] + 1, "serial": 7, "v": version}
+    fields = json.loads(body)
+    fields.pop("signature", None)
+    record = fields["record"] | {"seq": fields["record"]["seq"] + 1, "serial": 7, "v": version}
     if version == 1:
         record.pop("salt")
     raw = entry_log.canonical(record)
-    told |= {"chain": chain_next(bytes.fromhex(told["chain"]), raw).hex(), "record": record}
-    body = entry_log.canonical(told)
+    fields |= {"chain": chain_next(bytes.fromhex(fields["chain"]), raw).hex(), "record": record}
+    body = entry_log.canonical(fields)
     number = evidence.log.size()
     evidence.alter(
         "INSERT INTO leaf (number, kind, at, hash, body) VALUES (?, 'scan', ?, x'00', x'')",
@@ -179,8 +181,8 @@ def test_a_scan_that_no_kiosk_signed(
             line for line in lines_of(path)
             if b'"kiosk":"west"' in line and b'"type":"scan"' in line
         ], selection="badge 7")  # fmt: skip
-    (found,) = verified(path)
-    assert found in (
+    (finding,) = verified(path)
+    assert finding in (
         f"kiosk west (generation 1) has signed none of its records after entry"
         f" {scans(evidence)[-1]}, up to entry {number}",
         f"entry {number} has no salt, and one before it has",
@@ -231,9 +233,9 @@ def test_records_that_are_called_erased_are_counted(evidence: Evidence) -> None:
     for number, line in enumerate(lines):
         if b'"type":"act"' in line:
             lines[number] = b"%d erased\n" % number
-    found, notes = check(put(evidence, path, lines))
+    findings, notes = check(put(evidence, path, lines))
     acts = sum(b"erased" in line for line in lines)
-    assert found == []
+    assert findings == []
     assert notes[0].endswith(f"{len(lines) - acts} records shown (all), {acts} not")
 
 

@@ -18,8 +18,8 @@ Verified = Callable[..., list[str]]
 def zipped(folder: Path, out: Path, extra: dict[str, bytes] | None = None) -> Path:
     """A zip of a folder as common tools make it, with entries for folders."""
     with zipfile.ZipFile(out, "w") as target:
-        for one in sorted(folder.rglob("*")):
-            target.write(one, one.relative_to(folder).as_posix())
+        for file in sorted(folder.rglob("*")):
+            target.write(file, file.relative_to(folder).as_posix())
         for name, data in (extra or {}).items():
             target.writestr(name, data)
     return out
@@ -28,8 +28,8 @@ def zipped(folder: Path, out: Path, extra: dict[str, bytes] | None = None) -> Pa
 def test_a_zip_that_somebody_else_made(evidence: Evidence, verified: Verified) -> None:
     path = evidence.export()
     assert verified(zipped(path, evidence.folder / "again.zip")) == []
-    found = verified(zipped(path, evidence.folder / "more.zip", {"tile/0/001": b"x" * 32}))
-    assert found == ["tile/0/001 does not belong to the export"]
+    findings = verified(zipped(path, evidence.folder / "more.zip", {"tile/0/001": b"x" * 32}))
+    assert findings == ["tile/0/001 does not belong to the export"]
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -38,8 +38,8 @@ def test_two_files_of_one_name(evidence: Evidence, verified: Verified) -> None:
     path = evidence.export()
     for name in ("README.txt", "records.txt", "checkpoint"):
         same = {name: (path / name).read_bytes()}
-        found = verified(zipped(path, evidence.folder / "two.zip", same))
-        assert found == ["it has a link, or two files of one name"]
+        findings = verified(zipped(path, evidence.folder / "two.zip", same))
+        assert findings == ["it has a link, or two files of one name"]
 
 
 @pytest.mark.parametrize("name", ["README.txt", "tile/entries", "keys.json"])
@@ -82,8 +82,8 @@ def test_names_with_control_codes(evidence: Evidence, capsys: pytest.CaptureFixt
     path = evidence.export()
     (path / "\x1b[2J\rVERIFIED").write_text("")
     assert say(*check(path)) == 1
-    said = capsys.readouterr().out
-    assert said == "WRONG: ?[2J?VERIFIED does not belong to the export.\nREFUSED\n"
+    output = capsys.readouterr().out
+    assert output == "WRONG: ?[2J?VERIFIED does not belong to the export.\nREFUSED\n"
     assert say([], ["a\nVERIFIED\n"]) == 0
     assert capsys.readouterr().out == "a?VERIFIED?\nVERIFIED\n"
 
@@ -94,14 +94,14 @@ def test_tiles_that_are_cut_off_or_too_long(evidence: Evidence, verified: Verifi
         evidence.scan(evidence.site.west, number % 20 + 1, NOW, decision="denied", reason="revoked")
     evidence.send(evidence.site.west, NOW)
     path = evidence.export()
-    files = [one for one in sorted((path / "tile").rglob("*")) if one.is_file()]
+    files = [tile for tile in sorted((path / "tile").rglob("*")) if tile.is_file()]
     assert len(files) == 5
     for file in files:
         whole = file.read_bytes()
         for changed in (b"", whole[:-1], whole[:-32], whole + b"\0", whole * 2, whole[::-1]):
             file.write_bytes(changed)
-            (found,) = verified(path)
-            assert "is not" in found or "cut off" in found
+            (finding,) = verified(path)
+            assert "is not" in finding or "cut off" in finding
         file.unlink()
         assert verified(path) == [f"{file.relative_to(path)} is missing"]
         file.write_bytes(whole)

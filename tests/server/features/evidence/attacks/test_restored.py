@@ -48,8 +48,8 @@ def test_what_kiosks_cosigned_before_counts_for_the_beginning_alone(restored, ve
         now = RESTORED + minute * MINUTE
         restored.scan(restored.site.west, 1, now, decision="denied", reason="not_entitled")
         restored.send(restored.site.west, now)
-    (found,) = verified(restored.export())
-    assert "kiosk west (generation 1) sent scans for 11 minutes and cosigned none" in found
+    (finding,) = verified(restored.export())
+    assert "kiosk west (generation 1) sent scans for 11 minutes and cosigned none" in finding
 
 
 def test_a_log_that_was_written_anew_before_the_restore_is_a_fork(restored, verified) -> None:
@@ -59,13 +59,13 @@ def test_a_log_that_was_written_anew_before_the_restore_is_a_fork(restored, veri
     note = sign_checkpoint(restored.event.log_key, old, seen)
     line = cosign(west.key, witness_name(old, west.kiosk, 1), note, NOW // 1000)
     restored.alter("UPDATE cosignature SET size = 20, note = ? WHERE kiosk = 'west'", note + line)
-    (found,) = verified(restored.export())
-    assert found.startswith("a fork: the checkpoint that kiosk west (generation 1) cosigned")
+    (finding,) = verified(restored.export())
+    assert finding.startswith("a fork: the checkpoint that kiosk west (generation 1) cosigned")
 
 
 def test_a_checkpoint_of_another_event_confirms_nothing(restored, verified) -> None:
     (note,) = restored.rows("SELECT note FROM cosignature WHERE kiosk = 'west'")[0]
     forged = note.replace(note.split("\n")[0], "hallkeeper/00000000-0000-4000-8000-000000000000")
     restored.alter("UPDATE cosignature SET note = ? WHERE kiosk = 'west'", forged)
-    (found,) = verified(restored.export())
-    assert "kiosk west (generation 1) cosigned: it is of another log" in found
+    (finding,) = verified(restored.export())
+    assert "kiosk west (generation 1) cosigned: it is of another log" in finding

@@ -93,9 +93,9 @@ def test_a_hostile_zip_is_refused(pages: Pages, auditor: Staff, tmp_path: Path) 
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made_up:
             with zipfile.ZipFile(io.BytesIO(whole)) as good:
-                for one in good.namelist():
-                    if one != name:
-                        made_up.writestr(one, good.read(one))
+                for entry in good.namelist():
+                    if entry != name:
+                        made_up.writestr(entry, good.read(entry))
             made_up.writestr(name, content)
         answer = sent(auditor, out.getvalue())
         if name == "keys.json":

@@ -46,7 +46,7 @@ def act(pages: Pages, name: Act, now: int, **subject: str | int) -> None:
 
 
 def numbers(page: str) -> list[int]:
-    return [int(one) for one in re.findall(r'href="/admin/log/(\d+)"', page)]
+    return [int(number) for number in re.findall(r'href="/admin/log/(\d+)"', page)]
 
 
 def stored(pages: Pages, where: str = "1 = 1") -> list[int]:
@@ -58,8 +58,8 @@ def test_it_shows_every_entry_once_newest_first(shown: Pages) -> None:
     auditor = shown.staff("auditor")
     text = auditor.get("/admin/log/").text
     assert numbers(text) == stored(shown)
-    for said in ("Closed a hall", "Hall closed", "Admitted", "Revoked a badge", "west-1"):
-        assert said in text
+    for label in ("Closed a hall", "Hall closed", "Admitted", "Revoked a badge", "west-1"):
+        assert label in text
     assert_only(shown, "/admin/log/", "auditor")
 
 
@@ -122,8 +122,8 @@ def test_addresses_last(pages: Pages, auditor: Staff, monkeypatch: pytest.Monkey
         text = auditor.get(target).text
         seen.append((target, numbers(text)))
         assert ('rel="prev"' in text) is (target != "/admin/log/")
-        found = re.search(r'rel="next" href="([^"]+)"', text)
-        target = html.unescape(found[1]) if found else ""
+        link = re.search(r'rel="next" href="([^"]+)"', text)
+        target = html.unescape(link[1]) if link else ""
     assert [number for _, those in seen for number in those] == everything
     for _ in range(4):
         act(pages, Act.HALL_OPENED, NOW + 2 * DAY, hall=1)
@@ -185,10 +185,10 @@ def test_exits_that_were_worked_out(pages: Pages, auditor: Staff) -> None:
     body = {"at": NOW, "by": "move", "cause": None, "type": "inferred_exit",
             "closes": {"generation": 1, "kiosk": "main-1", "seq": 1}}  # fmt: skip
     around = {**body, "hall": 2}
-    for one in (body, around):
+    for entry in (body, around):
         pages.database.write(
-            lambda db, one=one: entry_log.append(
-                db, "inferred_exit", entry_log.canonical(one), NOW + DAY
+            lambda db, entry=entry: entry_log.append(
+                db, "inferred_exit", entry_log.canonical(entry), NOW + DAY
             )
         )
     ours, other = stored(pages, "kind = 'inferred_exit'")[::-1]
@@ -214,10 +214,10 @@ def test_looking_is_given_up_in_time_and_goes_on(
     monkeypatch.setattr(timeline, "LOOKED_AT_MAX", 500)
     (last,) = stored(pages, "kind = 'inferred_exit' AND CAST(body AS TEXT) LIKE '%\"hall\":2%'")
     target, turns = "/admin/log/?what=inferred_exit&hall=2", 0
-    while not (found := numbers(text := auditor.get(target).text)):
+    while not (entries := numbers(text := auditor.get(target).text)):
         assert "Turn the page to look further" in text
         target, turns = html.unescape(re.search(r'rel="next" href="([^"]+)"', text)[1]), turns + 1
-    assert (found, turns) == ([last], 2)
+    assert (entries, turns) == ([last], 2)
 
 
 def test_the_log_at_a_glance(pages: Pages, auditor: Staff, event: Event) -> None:
@@ -238,8 +238,8 @@ def test_the_log_at_a_glance(pages: Pages, auditor: Staff, event: Event) -> None
     assert re.findall(r'data-label="Entries cosigned" class="number">(\w+)<', text) == [
         str(kept.size), "none",
     ]  # fmt: skip
-    for said in ("uses no outside witness", "No authority has stamped a checkpoint yet"):
-        assert said in text
+    for sentence in ("uses no outside witness", "No authority has stamped a checkpoint yet"):
+        assert sentence in text
     assert_only(pages, "/admin/log/integrity", "auditor")
 
 

@@ -63,8 +63,8 @@ class World:
         if self.answer is not None:
             return self.answer(url, body)
         assert url == "https://w1.example.org/add-checkpoint"
-        found = self.witness.add_checkpoint(body, self.now // 1000)
-        return Reply(found.status, str(found.status), found.body.encode(), found.content_type)
+        answer = self.witness.add_checkpoint(body, self.now // 1000)
+        return Reply(answer.status, str(answer.status), answer.body.encode(), answer.content_type)
 
     def act(self, count: int = 1) -> None:
         for number in range(count):
@@ -94,9 +94,9 @@ class World:
     def trouble(self) -> tuple[Code, str] | None:
         """The only trouble."""
         with self.database.reading() as db:
-            found = outside.failures(db)
-        assert len(found) <= 1
-        return (found[0].code, found[0].words) if found else None
+            failures = outside.failures(db)
+        assert len(failures) <= 1
+        return (failures[0].code, failures[0].words) if failures else None
 
     def alter(self, statement: str, *values: object) -> None:
         self.database.write(lambda db: db.execute(statement, values))
@@ -137,5 +137,5 @@ class OtherLog:
 def time_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimeAuthority]:
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not here")
-    with TimeAuthority.made(tmp_path_factory.mktemp("tsa") / "good") as made:
-        yield made
+    with TimeAuthority.made(tmp_path_factory.mktemp("tsa") / "good") as authority:
+        yield authority

@@ -73,7 +73,7 @@ def test_the_witness_knows_more_than_is_kept_here(world: World) -> None:
     world.round()
     assert (world.cosigned.size, world.trouble) == (9, None)
     # The first answer was 409 with the size, and the second request a proof from there.
-    assert [one.split(b"\n")[0] for one in world.asked[-2:]] == [b"old 5", b"old 7"]
+    assert [request.split(b"\n")[0] for request in world.asked[-2:]] == [b"old 5", b"old 7"]
     world.alter("DELETE FROM witness_cosignature")
     world.act()
     world.round()
@@ -248,8 +248,8 @@ def test_a_cosignature_that_others_made(world: World) -> None:
     size, root = world.log.state()
     key = others.Ed25519PrivateKey.from_private_bytes(KEY.seed)
     at = world.now // 1000 + 60
-    _, made = others.sign_cosignature(key, NAME, at, world.log.name, size, root)
-    line = signed_note.signature_line(made.name, made.key_id, made.signature)
+    _, cosignature = others.sign_cosignature(key, NAME, at, world.log.name, size, root)
+    line = signed_note.signature_line(cosignature.name, cosignature.key_id, cosignature.signature)
     assert line == cosign(KEY, NAME, note, at)
     world.settings(witnesses={"https://w1.example.org": witness_key(NAME, KEY.public)})
     world.answer = lambda url, body: Reply(200, "200", line.encode())
@@ -281,7 +281,7 @@ def test_a_witness_sees_hashes_alone(world: World) -> None:
     head, _, note = world.asked[-1].decode().partition("\n\n")
     first, *proof = head.split("\n")
     assert first == "old 5"
-    assert all(len(one) == 44 for one in proof)
+    assert all(len(digest) == 44 for digest in proof)
     assert note == world.log.note(305)
     with world.database.reading() as db:
         bodies = [row["body"] for row in db.execute("SELECT body, salt FROM leaf")]
@@ -313,11 +313,11 @@ def test_a_busy_witness_keeps_nobody_waiting(world: World) -> None:
 
 def test_settings_of_witnesses(settings: EventSettings) -> None:
     key = witness_key(NAME, KEY.public)
-    made = replace(
+    changed = replace(
         settings, witnesses={"https://w.example.org/x": key}, time_authority="http://tsa.example.org",
         time_authority_ca="tsa.pem", time_authority_policy="1.2.3",
     )  # fmt: skip
-    assert parse_settings(settings_text(made), "event.toml") == made
+    assert parse_settings(settings_text(changed), "event.toml") == changed
     assert parse_settings(settings_text(settings), "event.toml") == settings
     log = verifier_key("example.org/log", KEY.public)
     other = {"https://w.example.org": key, "https://w2.example.org": key}

@@ -42,11 +42,11 @@ def refused(tsa: TimeAuthority, words: str, code: Code = Code.WRONG, **changes) 
 
 
 def test_a_stamp(tsa: TimeAuthority, tmp_path: Path) -> None:
-    answer, found = authority.ask(posting.post, known(tsa), NOTE)
-    assert found.authority == NAME
+    answer, stamp = authority.ask(posting.post, known(tsa), NOTE)
+    assert stamp.authority == NAME
     now = datetime.now(UTC).timestamp() * 1000
-    assert abs(found.stamped_at - now) < 60_000
-    assert authority.verify(answer, NOTE.encode(), known(tsa)) == found
+    assert abs(stamp.stamped_at - now) < 60_000
+    assert authority.verify(answer, NOTE.encode(), known(tsa)) == stamp
     # The request contains only the note's hash.
     assert b"hallkeeper" not in tsa.asked[-1]
     # Others' tool agrees.
@@ -195,8 +195,8 @@ def test_a_certificate_between(tsa: TimeAuthority, tmp_path: Path) -> None:
         key = make_middle(middle, longer.root)
         make_signer(longer.folder, key, "Harbour Middle")
         longer.ca.write_bytes(root_pem + (middle / "middle.pem").read_bytes())
-        _, found = authority.ask(posting.post, known(longer), NOTE)
-        assert found.authority == NAME
+        _, stamp = authority.ask(posting.post, known(longer), NOTE)
+        assert stamp.authority == NAME
         longer.ca.write_bytes(root_pem)
         refused(longer, "its stamp does not hold")
 
@@ -212,8 +212,8 @@ def test_an_authority_that_sends_its_chain(tmp_path: Path, with_root: bool) -> N
         for order in (chain, chain[::-1]):
             make_signer(longer.folder, key, "Harbour Middle")
             longer.send_chain(b"".join(order))
-            answer, found = authority.ask(posting.post, known(longer), NOTE)
-            assert found.authority == NAME
+            answer, stamp = authority.ask(posting.post, known(longer), NOTE)
+            assert stamp.authority == NAME
             assert answer == longer.answered[-1], "as it was sent, for others to verify"
 
 

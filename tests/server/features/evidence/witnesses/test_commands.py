@@ -79,9 +79,9 @@ def test_an_event_with_a_witness_and_an_authority(
         out = tmp_path / "out"
         assert "Not confirmed" not in console("audit", "export", "--out", str(out)).output
         wanted = ["--key", log, "--witness", key, "--authority", str(time_authority.ca)]
-        said = console("audit", "verify", str(out), *wanted).output
-        assert "1 witnesses cosigned the first 2 entries of 2" in said
-        assert "1 time stamps, the newest over the first 2 entries by Harbour Time at" in said
+        output = console("audit", "verify", str(out), *wanted).output
+        assert "1 witnesses cosigned the first 2 entries of 2" in output
+        assert "1 time stamps, the newest over the first 2 entries by Harbour Time at" in output
         assert f"— {NAME} " in (out / "checkpoint").read_text()
         note = console("audit", "checkpoint").output
         assert f"— {NAME} " in note
@@ -97,9 +97,9 @@ def test_an_event_with_a_witness_and_an_authority(
         connection.close()
     # It is away, and so is the authority. The export is made all the same.
     time_authority.answer = lambda query: (500, b"")
-    said = console("audit", "export", "--out", str(tmp_path / "later")).output
-    assert f"Not confirmed by {NAME}: connection refused." in said
-    assert "Not confirmed by the time-stamping authority: 500." in said
+    output = console("audit", "export", "--out", str(tmp_path / "later")).output
+    assert f"Not confirmed by {NAME}: connection refused." in output
+    assert "Not confirmed by the time-stamping authority: 500." in output
     assert (
         "VERIFIED" in console("audit", "verify", str(tmp_path / "later"), "--witness", key).output
     )
@@ -124,25 +124,25 @@ def test_a_killed_witness_keeps_its_data(console: Console, tmp_path: Path) -> No
         text = path.read_text().rpartition("\n[witnesses]")[0]
         path.write_text(text)
         add_witness(console.event, url, key)
-        said = console("audit", "checkpoint").output
-        assert f"Not confirmed by {NAME}: it cosigned another log of 1 entries" in said
-        assert "— example.org/w1" not in said
+        output = console("audit", "checkpoint").output
+        assert f"Not confirmed by {NAME}: it cosigned another log of 1 entries" in output
+        assert "— example.org/w1" not in output
     assert len(list((tmp_path / "witness" / "evidence").iterdir())) == 1
 
 
 def test_what_is_refused(console: Console, tmp_path: Path) -> None:
-    said = console("audit", "witness", "--dir", str(tmp_path / "w"), status=1).output
-    assert "name the witness, with --name" in said
+    output = console("audit", "witness", "--dir", str(tmp_path / "w"), status=1).output
+    assert "name the witness, with --name" in output
     arguments = ["--dir", str(tmp_path / "w"), "--name", NAME]
-    said = console("audit", "witness", *arguments, "--log", "nonsense", status=1).output
-    assert "'nonsense' is not a verifier key of a log" in said
-    said = console("audit", "witness", *arguments, "--host", "203.0.113.1", status=2).output
-    assert "can't listen on 203.0.113.1 port 8480" in said
+    output = console("audit", "witness", *arguments, "--log", "nonsense", status=1).output
+    assert "'nonsense' is not a verifier key of a log" in output
+    output = console("audit", "witness", *arguments, "--host", "203.0.113.1", status=2).output
+    assert "can't listen on 203.0.113.1 port 8480" in output
     out = tmp_path / "out"
     console("audit", "export", "--out", str(out))
-    said = console("audit", "verify", str(out), "--witness", "nonsense", status=1).output
-    assert "REFUSED" in said
-    assert "Traceback" not in said
+    output = console("audit", "verify", str(out), "--witness", "nonsense", status=1).output
+    assert "REFUSED" in output
+    assert "Traceback" not in output
 
 
 def test_a_running_server_has_its_threads(event: Event) -> None:

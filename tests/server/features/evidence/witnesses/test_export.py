@@ -67,11 +67,11 @@ def exported(world: World, name: str = "export", now: int | None = None) -> Path
 
 def verified(path: Path, authority: bytes | None = None, **options) -> tuple[list[str], list[str]]:
     """As `hallkeeper audit verify` does, which reads stamps by itself."""
-    found, notes = check(path, **options)
-    if not found:
-        found, told = check_stamps(path, authority)
-        notes += told
-    return found, notes
+    findings, notes = check(path, **options)
+    if not findings:
+        findings, more = check_stamps(path, authority)
+        notes += more
+    return findings, notes
 
 
 def findings(path: Path, **options) -> list[str]:
@@ -81,7 +81,7 @@ def findings(path: Path, **options) -> list[str]:
 def test_what_an_export_has(confirmed: World) -> None:
     out = exported(confirmed)
     mark = confirmed.asks.mark
-    names = {one.relative_to(out).as_posix() for one in out.rglob("*") if one.is_file()}
+    names = {file.relative_to(out).as_posix() for file in out.rglob("*") if file.is_file()}
     assert names >= {
         f"outside/{mark}", "stamp/0.note", "stamp/0.tsr", "stamp/1.note", "stamp/1.tsr",
         "stamp/ca.pem",
@@ -95,14 +95,14 @@ def test_what_an_export_has(confirmed: World) -> None:
 def test_it_is_verified_and_told(confirmed: World, time_authority) -> None:
     out = exported(confirmed)
     wanted = {"witnesses": [confirmed.witness.key], "authority": time_authority.ca.read_bytes()}
-    found, notes = verified(out, **wanted)
-    assert found == []
+    errors, notes = verified(out, **wanted)
+    assert errors == []
     text = "\n".join(notes)
     assert "1 witnesses cosigned the first 45 entries of 45, at 2026-05-04" in text
     assert "2 time stamps, the newest over the first 45 entries by Harbour Time at 20" in text
     confirmed.act(2)
-    found, notes = verified(exported(confirmed, "later"), **wanted)
-    assert found == []
+    errors, notes = verified(exported(confirmed, "later"), **wanted)
+    assert errors == []
     assert "1 witnesses cosigned the first 45 entries of 47" in "\n".join(notes)
 
 
@@ -111,8 +111,8 @@ def test_witnesses_that_are_missing(confirmed: World) -> None:
     ours, other = confirmed.witness.key, witness_key("example.org/w2", OTHER.public)
     impostor = witness_key(NAME, OTHER.public)
     assert findings(out, witnesses=(ours, other), needed=1) == []
-    (found,) = findings(out, witnesses=(ours, other))
-    assert found == "2 witnesses are needed, and 1 cosigned it (example.org/w2)"
+    (finding,) = findings(out, witnesses=(ours, other))
+    assert finding == "2 witnesses are needed, and 1 cosigned it (example.org/w2)"
     assert findings(out, witnesses=(other,)) != []
     # Another key under the same name is another witness.
     assert findings(out, witnesses=(impostor,)) != []
@@ -125,8 +125,8 @@ def test_a_witness_that_was_not_asked_for_long(confirmed: World) -> None:
     """Otherwise a holder of the log's key could stop asking while rewriting it."""
     confirmed.act(3)
     out = exported(confirmed, now=confirmed.now + 11 * MINUTE)
-    (found,) = findings(out, witnesses=(confirmed.witness.key,))
-    assert found.startswith("1 witnesses cosigned the first 45 entries of 48, at 2026-05-04")
+    (finding,) = findings(out, witnesses=(confirmed.witness.key,))
+    assert finding.startswith("1 witnesses cosigned the first 45 entries of 48, at 2026-05-04")
     assert findings(out) == []
 
 
@@ -142,11 +142,11 @@ def rewritten(world: World) -> Path:
 def test_a_log_that_was_rewritten(confirmed: World) -> None:
     """The true witness' checkpoint and the stamps contradict it."""
     path = rewritten(confirmed)
-    (found,) = findings(path, witnesses=(confirmed.witness.key,))
-    assert found.startswith("a fork: stamp/1.note, which is stamped,")
+    (finding,) = findings(path, witnesses=(confirmed.witness.key,))
+    assert finding.startswith("a fork: stamp/1.note, which is stamped,")
     confirmed.alter("DELETE FROM time_stamp")
-    (found,) = findings(exported(confirmed, "forged1"))
-    assert found.startswith(f"a fork: the checkpoint that witness {NAME} cosigned")
+    (finding,) = findings(exported(confirmed, "forged1"))
+    assert finding.startswith(f"a fork: the checkpoint that witness {NAME} cosigned")
     # Without them in the export the witness is missed.
     confirmed.alter("DELETE FROM witness_cosignature")
     path = exported(confirmed, "forged2")
@@ -179,23 +179,23 @@ def altered(world: World, change: Callable[[], None]) -> Path:
 def test_stamps_that_are_none(confirmed: World, tmp_path: Path, time_authority) -> None:
     rows = "SELECT stamp_id, note, answer FROM time_stamp ORDER BY stamp_id"
     with confirmed.database.reading() as db:
-        (one, note, answer), (_two, _, other) = db.execute(rows).fetchall()
+        (number, note, answer), (_two, _, other) = db.execute(rows).fetchall()
     put = partial(confirmed.alter, "UPDATE time_stamp SET note = ?, answer = ? WHERE stamp_id = ?")
     # A stamp of another checkpoint of the same log.
-    found = findings(altered(confirmed, lambda: put(note, other, one)))
-    assert found == ["stamp/0.note: its stamp is of another checkpoint"]
+    errors = findings(altered(confirmed, lambda: put(note, other, number)))
+    assert errors == ["stamp/0.note: its stamp is of another checkpoint"]
     shutil.rmtree(confirmed.event.path.parent / "altered")
     # The right hash with an invalid signature.
     place = bytes(answer).rindex(b"\x30") - 40
     broken = bytes(answer[:place]) + bytes([answer[place] ^ 1]) + bytes(answer[place + 1 :])
-    (found,) = findings(altered(confirmed, lambda: put(note, broken, one)))
-    assert found.startswith("stamp/0.note: its stamp ")  # type: ignore[attr-defined]
-    put(note, answer, one)
+    (errors,) = findings(altered(confirmed, lambda: put(note, broken, number)))
+    assert errors.startswith("stamp/0.note: its stamp ")  # type: ignore[attr-defined]
+    put(note, answer, number)
     # Another authority's certificate.
     make_root(tmp_path, "Harbour Root")
-    found = findings(exported(confirmed), authority=(tmp_path / "ca.pem").read_bytes())
-    assert len(found) == 1
-    assert "does not hold" in found[0]
+    errors = findings(exported(confirmed), authority=(tmp_path / "ca.pem").read_bytes())
+    assert len(errors) == 1
+    assert "does not hold" in errors[0]
     assert findings(exported(confirmed, "x"), authority=b"") != []
     confirmed.alter("DELETE FROM time_stamp")
     authority = time_authority.ca.read_bytes()
@@ -208,8 +208,8 @@ def test_without_the_authoritys_certificate(confirmed: World) -> None:
     """The settings' file is gone. The stamps are in the export all the same."""
     (confirmed.event.path / "tsa.pem").unlink()
     out = exported(confirmed)
-    found, notes = verified(out)
-    assert found == []
+    errors, notes = verified(out)
+    assert errors == []
     assert "the authority's certificate is not here" in "\n".join(notes)
 
 
@@ -220,7 +220,7 @@ def test_the_one_file_names_the_command_of_openssl(confirmed: World, time_author
         [sys.executable, "verify.py", "."], cwd=out, capture_output=True, text=True, check=True
     )
     lines = done.stdout.splitlines()
-    (command,) = [one.strip() for one in lines if one.strip().startswith("openssl ")]
+    (command,) = [line.strip() for line in lines if line.strip().startswith("openssl ")]
     assert lines[-1] == "VERIFIED"
     assert command == ("openssl ts -verify -data stamp/1.note -in stamp/1.tsr -CAfile stamp/ca.pem")
 
@@ -228,8 +228,8 @@ def test_the_one_file_names_the_command_of_openssl(confirmed: World, time_author
         done = subprocess.run(shlex.split(text), cwd=out, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 
-    status, said = run(command)
-    assert (status, "Verification: OK" in said) == (0, True)
+    status, output = run(command)
+    assert (status, "Verification: OK" in output) == (0, True)
     assert "Time stamp: " in run("openssl ts -reply -in stamp/1.tsr -text")[1]
     (out / "stamp/1.note").write_bytes((out / "stamp/0.note").read_bytes())
     assert run(command)[0] != 0
@@ -254,8 +254,8 @@ def test_another_verifier_reads_a_witness(confirmed: World) -> None:
     file = out / "outside" / confirmed.asks.mark
     command = [sys.executable, "-I", FOREIGN, out, key, file, confirmed.witness.key]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    told = json.loads(done.stdout)
-    assert (told["size"], told["cosigned"], told["consistent"]) == (48, True, True)
+    report = json.loads(done.stdout)
+    assert (report["size"], report["cosigned"], report["consistent"]) == (48, True, True)
     command[-1] = witness_key(NAME, OTHER.public)
     done = subprocess.run(command, capture_output=True, text=True)
     assert not json.loads(done.stdout)["cosigned"]
@@ -300,7 +300,7 @@ def test_altered_by_who_can_sign_anew(confirmed: World, time_authority) -> None:
             changed = mutated(draw, bytes(answer))
             confirmed.alter("UPDATE time_stamp SET answer = ? WHERE stamp_id = 2", changed)
         path = exported(confirmed, f"fuzz{number}")
-        found, notes = verified(path, **wanted)
-        assert found or notes == true[1], changed
+        errors, notes = verified(path, **wanted)
+        assert errors or notes == true[1], changed
         confirmed.alter("UPDATE witness_cosignature SET note = ?", note)
         confirmed.alter("UPDATE time_stamp SET answer = ? WHERE stamp_id = 2", answer)

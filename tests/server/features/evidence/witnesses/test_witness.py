@@ -22,15 +22,15 @@ NOW_S = 1_777_860_000
 
 @pytest.fixture
 def log() -> OtherLog:
-    made = OtherLog(KEY)
-    made.grow(*"abcdefgh")
-    return made
+    other = OtherLog(KEY)
+    other.grow(*"abcdefgh")
+    return other
 
 
 @pytest.fixture
 def witness(tmp_path: Path, log: OtherLog) -> Iterator[Witness]:
-    with opened(tmp_path / "w", NAME, [log.vkey]) as made:
-        yield made
+    with opened(tmp_path / "w", NAME, [log.vkey]) as running:
+        yield running
 
 
 def ask(witness: Witness, log: OtherLog, old: int, size: int, proof: bool = True) -> Answer:
@@ -41,10 +41,10 @@ def ask(witness: Witness, log: OtherLog, old: int, size: int, proof: bool = True
 def test_it_cosigns_what_goes_on(witness: Witness, log: OtherLog) -> None:
     name, public = read_witness_key(witness.key)
     for old, size in ((0, 3), (3, 3), (3, 8)):
-        found = ask(witness, log, old, size)
-        assert found.status == 200, found
-        line, at = read_cosignature(found.body.encode(), name, public, log.note(size))
-        assert (line, at) == (found.body, NOW_S)
+        answer = ask(witness, log, old, size)
+        assert answer.status == 200, answer
+        line, at = read_cosignature(answer.body.encode(), name, public, log.note(size))
+        assert (line, at) == (answer.body, NOW_S)
         assert verify_cosignature(public, NAME, log.note(size) + line) == NOW_S
     assert witness.size(log.origin) == 8
 
@@ -52,8 +52,8 @@ def test_it_cosigns_what_goes_on(witness: Witness, log: OtherLog) -> None:
 def test_it_tells_the_size_that_it_knows(witness: Witness, log: OtherLog) -> None:
     ask(witness, log, 0, 3)
     for old, size in ((0, 5), (2, 5), (5, 5), (0, 2)):
-        found = ask(witness, log, old, size)
-        assert (found.status, found.body, found.content_type) == (409, "3\n", "text/x.tlog.size")
+        answer = ask(witness, log, old, size)
+        assert (answer.status, answer.body, answer.content_type) == (409, "3\n", "text/x.tlog.size")
     assert witness.size(log.origin) == 3
 
 
@@ -62,17 +62,17 @@ def test_a_fork_is_refused_and_kept(witness: Witness, log: OtherLog, tmp_path: P
     ask(witness, log, 0, 3)
     other = OtherLog(KEY)
     other.grow(*"abXdefgh")
-    found = ask(witness, other, 3, 8)
-    assert found.status == 422
-    assert "do not go on from 3" in found.alert
+    answer = ask(witness, other, 3, 8)
+    assert answer.status == 422
+    assert "do not go on from 3" in answer.alert
     (evidence,) = (tmp_path / "w" / "evidence").iterdir()
     text = evidence.read_text()
     assert log.note(3) in text
     assert other.note(8) in text
     # The same size with another root.
-    found = ask(witness, other, 3, 3)
-    assert (found.status, found.body) == (409, "3\n")
-    assert found.alert
+    answer = ask(witness, other, 3, 3)
+    assert (answer.status, answer.body) == (409, "3\n")
+    assert answer.alert
     # The true one goes on.
     assert ask(witness, log, 3, 8).status == 200
 
@@ -178,25 +178,27 @@ def test_its_directory(tmp_path: Path, log: OtherLog) -> None:
 def test_two_at_once_are_judged_one_after_the_other(witness: Witness, log: OtherLog) -> None:
     """Of many requests from the same size one is cosigned, and none is rolled back."""
     ask(witness, log, 0, 3)
-    found: list[int] = []
+    statuses: list[int] = []
     threads = [
-        threading.Thread(target=lambda size=size: found.append(ask(witness, log, 3, size).status))
+        threading.Thread(
+            target=lambda size=size: statuses.append(ask(witness, log, 3, size).status)
+        )
         for size in (4, 5, 6, 7, 8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(found) == [200, 409, 409, 409, 409]
+    assert sorted(statuses) == [200, 409, 409, 409, 409]
 
 
 @pytest.fixture
 def served(witness: Witness) -> Iterator[tuple[WitnessServer, list[str]]]:
-    told: list[str] = []
-    with WitnessServer(("127.0.0.1", 0), witness, told.append, lambda: NOW_S) as server:
+    reports: list[str] = []
+    with WitnessServer(("127.0.0.1", 0), witness, reports.append, lambda: NOW_S) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield server, told
+        yield server, reports
         server.shutdown()
         thread.join()
 
@@ -214,7 +216,7 @@ def request(server: WitnessServer, method: str, path: str, body: bytes = b"", **
 def test_over_http(
     served: tuple[WitnessServer, list[str]], log: OtherLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server, told = served
+    server, reports = served
     raw = Submission(0, (), log.note(3)).encoded()
     status, kind, body = request(server, "POST", "/add-checkpoint", raw)
     assert (status, kind) == (200, "text/plain")
@@ -229,7 +231,7 @@ def test_over_http(
     other.grow(*"abX")
     raw = Submission(3, (), other.note()).encoded()
     assert request(server, "POST", "/add-checkpoint", raw)[0] == 409
-    assert len(told) == 1
+    assert len(reports) == 1
 
     def fails(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -237,4 +239,4 @@ def test_over_http(
     monkeypatch.setattr(durable_files, "write_whole", fails)
     raw = Submission(3, tuple(log.tree.consistency(3, 8)), log.note()).encoded()
     assert request(server, "POST", "/add-checkpoint", raw)[0] == 503
-    assert told[1:] == ["nothing is cosigned: No space left on device"]
+    assert reports[1:] == ["nothing is cosigned: No space left on device"]

@@ -45,15 +45,15 @@ def test_a_checkpoint_at_least_once_a_minute_while_there_is_news(world: World) -
         if second < 300 or second == 900:
             world.act()
         world.confirming.sign()
-        found = given(world)
-        assert found is not None
-        signed[found.at] = found.size
+        checkpoint = given(world)
+        assert checkpoint is not None
+        signed[checkpoint.at] = checkpoint.size
         # Entries outside a checkpoint are less than a minute old.
-        assert found.size == world.log.size() or world.now - found.at < MINUTE
+        assert checkpoint.size == world.log.size() or world.now - checkpoint.at < MINUTE
     assert list(signed) == [NOW + second * 1000 for second in (0, 60, 120, 180, 240, 300, 900)]
     newest = given(world)
-    found = open_checkpoint(world.event.log_key.public, world.log.name, newest.note)
-    assert (found.size, found.root) == world.log.state()  # type: ignore[attr-defined]
+    checkpoint = open_checkpoint(world.event.log_key.public, world.log.name, newest.note)
+    assert (checkpoint.size, checkpoint.root) == world.log.state()  # type: ignore[attr-defined]
 
 
 def test_a_clock_that_is_set_back_stops_nothing(world: World) -> None:
@@ -115,14 +115,14 @@ def test_a_stamp_each_hour_while_there_is_news(stamped: tuple[World, TimeAuthori
         world.round()
     assert len(kept(world)) == 1
     world.round()
-    assert [one.size for one in kept(world)] == [5, 64]
+    assert [stamp.size for stamp in kept(world)] == [5, 64]
     # Without news there is none.
     for _ in range(3):
         world.round(HOUR)
     assert (len(kept(world)), len(tsa.asked)) == (2, 2)
     world.act()
     world.round()
-    assert [one.size for one in kept(world)] == [5, 64, 65]
+    assert [stamp.size for stamp in kept(world)] == [5, 64, 65]
 
 
 def test_a_stamp_at_the_close_of_each_day(stamped: tuple[World, TimeAuthority]) -> None:
@@ -149,7 +149,7 @@ def test_at_an_export(stamped: tuple[World, TimeAuthority]) -> None:
     world.round()
     world.act()
     world.confirming.confirm()
-    assert [one.size for one in kept(world)] == [5, 6]
+    assert [stamp.size for stamp in kept(world)] == [5, 6]
     # And not again for the same entries.
     world.confirming.confirm()
     assert len(kept(world)) == 2
@@ -290,8 +290,8 @@ def test_a_page_asks_before_its_export(world: World, monkeypatch: pytest.MonkeyP
 def test_the_ledgers_check_compares_it_too(world: World) -> None:
     """`hallkeeper audit check` knows the witnesses' cosignatures and the authority's stamps."""
     world.round()
-    one = Stamp(0, 3, world.log.note(3), "Time", NOW, NOW, b"")
-    world.database.write(lambda db: stamps.keep(db, world.log.name, one))
+    stamp = Stamp(0, 3, world.log.note(3), "Time", NOW, NOW, b"")
+    world.database.write(lambda db: stamps.keep(db, world.log.name, stamp))
 
     def found() -> list[str]:
         with world.database.reading() as db:

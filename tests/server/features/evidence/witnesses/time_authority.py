@@ -48,13 +48,13 @@ def make_middle(folder: Path, root: ec.EllipticCurvePrivateKey) -> ec.EllipticCu
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     begin, end = now - timedelta(days=900), now + timedelta(days=900)
-    made = _begun("Harbour Middle", "Harbour Root", key, begin, end)
-    made = made.add_extension(x509.BasicConstraints(True, None), critical=True)
-    made = made.add_extension(_usage(ca=True), critical=True)
-    made = made.add_extension(
+    certificate = _begun("Harbour Middle", "Harbour Root", key, begin, end)
+    certificate = certificate.add_extension(x509.BasicConstraints(True, None), critical=True)
+    certificate = certificate.add_extension(_usage(ca=True), critical=True)
+    certificate = certificate.add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_public_key(root.public_key()), critical=False
     )
-    pem = made.sign(root, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    pem = certificate.sign(root, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     (folder / "middle.pem").write_bytes(pem)
     return key
 
@@ -66,14 +66,14 @@ def make_signer(
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     end = now + timedelta(days=-1 if ended else 300)
-    made = _begun(NAME, root_name, key, now - timedelta(days=300), end)
+    certificate = _begun(NAME, root_name, key, now - timedelta(days=300), end)
     purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
-    made = made.add_extension(purpose, critical=True)
-    made = made.add_extension(_usage(ca=False), critical=True)
-    made = made.add_extension(
+    certificate = certificate.add_extension(purpose, critical=True)
+    certificate = certificate.add_extension(_usage(ca=False), critical=True)
+    certificate = certificate.add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_public_key(root.public_key()), critical=False
     )
-    pem = made.sign(root, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    pem = certificate.sign(root, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     (folder / "signer.pem").write_bytes(pem)
     (folder / "signer.key").write_bytes(
         key.private_bytes(

@@ -26,7 +26,7 @@ def path_of(pages: Pages, path: str) -> str:
     return "/api/v1" + path.replace("<badge>", number).replace("<number>", "0")
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda one: one.name)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_no_route_answers_without_a_token_that_stands(pages: Pages, route) -> None:
     path = path_of(pages, route.path)
     stranger = pages.app.test_client(use_cookies=False)
@@ -74,9 +74,9 @@ def test_a_receipt(pages: Pages, asker: Integration) -> None:
     (entry,) = asker.ask("GET", "/api/v1/entries").json["entries"]
     answer = asker.ask("GET", f"/api/v1/entries/{entry['number']}/receipt")
     assert answer.status_code == 200
-    told = verify_receipt(answer.json["receipt"].encode(), answer.json["key"])
-    assert told.number == answer.json["number"] == entry["number"]
-    assert told.record.count('"type":"scan"') == 1
+    receipt = verify_receipt(answer.json["receipt"].encode(), answer.json["key"])
+    assert receipt.number == answer.json["number"] == entry["number"]
+    assert receipt.record.count('"type":"scan"') == 1
     for number in ("0", "99999", "-1", "x", "9" * 30, "1.0", "%D9%A1"):
         refused = asker.ask("GET", f"/api/v1/entries/{number}/receipt")
         assert (refused.status_code, refused.mimetype) == (404, "application/problem+json")
@@ -112,9 +112,9 @@ def test_entries_are_paged_by_their_numbers(pages: Pages, asker: Integration) ->
     assert (len(first["entries"]), first["more"]) == (2, True)
     rest = asker.ask("GET", f"/api/v1/entries?after={first['next']}").json
     assert (len(rest["entries"]), rest["more"]) == (1, False)
-    one = rest["entries"][0]
+    record = rest["entries"][0]
     number = attendees.attendee(pages.database.reader, pages.serial("A3")).number
-    assert (one["badge"], one["hall"], one["door"]) == (number, "site", "main")
+    assert (record["badge"], record["hall"], record["door"]) == (number, "site", "main")
     assert "Novak" not in str(first) + str(rest)
     none = asker.ask("GET", f"/api/v1/entries?after={rest['next']}").json
     assert none == {"entries": [], "next": rest["next"], "more": False}
@@ -131,10 +131,10 @@ def test_a_query_that_means_nothing_is_refused(asker: Integration, query: str) -
 
 
 def test_programme(asker: Integration) -> None:
-    found = asker.ask("GET", "/api/v1/programme").json
-    assert [one["code"] for one in found["sessions"]] == ["opening", "press"]
-    assert found["sessions"][1]["opens_at"] == "2026-05-04T04:50:00Z"
-    assert found["sessions"][1]["categories"] == ["press"]
+    programme = asker.ask("GET", "/api/v1/programme").json
+    assert [session["code"] for session in programme["sessions"]] == ["opening", "press"]
+    assert programme["sessions"][1]["opens_at"] == "2026-05-04T04:50:00Z"
+    assert programme["sessions"][1]["categories"] == ["press"]
     assert asker.ask("GET", "/api/v1/programme?hall=green").json == {"sessions": [], "total": 0}
 
 
@@ -148,8 +148,8 @@ def test_register_change_replace_and_revoke_a_person(pages: Pages, asker: Integr
     assert person["issue"] == 1
     path = f"/api/v1/people/{person['badge']}"
     assert asker.ask("GET", path).json == person
-    found = asker.ask("GET", "/api/v1/people?q=berg").json
-    assert found == {"people": [person], "total": 1}
+    people = asker.ask("GET", "/api/v1/people?q=berg").json
+    assert people == {"people": [person], "total": 1}
     assert asker.ask("GET", "/api/v1/people?external_id=X9").json["total"] == 1
     changed = asker.ask("PATCH", path, json={"organisation": "Harbour Pilots"}).json
     assert changed["badge_is_wrong"]
@@ -165,11 +165,11 @@ def test_register_change_replace_and_revoke_a_person(pages: Pages, asker: Integr
         "attendee_added", "badge_reissued", "people_searched", "people_searched",
         "people_searched", "attendee_changed", "badge_reissued", "badge_revoked",
     ]  # fmt: skip
-    who = pages.database.reader.execute(
+    authors = pages.database.reader.execute(
         "SELECT DISTINCT json_extract(CAST(body AS TEXT), '$.by') FROM leaf WHERE kind = 'act'"
         " AND json_extract(CAST(body AS TEXT), '$.act') = 'badge_revoked'"
     ).fetchall()
-    assert [row[0] for row in who] == [asker.token.by]
+    assert [row[0] for row in authors] == [asker.token.by]
 
 
 @pytest.mark.parametrize(
@@ -251,13 +251,13 @@ def test_a_token_is_nowhere_in_the_database(pages: Pages, asker: Integration) ->
 
 def test_the_description_is_json_and_names_every_route(pages: Pages) -> None:
     answer = pages.stranger().get("/openapi.json")
-    found = msgspec.json.decode(answer.data)
-    assert found["openapi"] == "3.1.0"
-    told = {op["operationId"] for path in found["paths"].values() for op in path.values()}
-    assert told == {route.name for route in ROUTES}
+    description = msgspec.json.decode(answer.data)
+    assert description["openapi"] == "3.1.0"
+    names = {op["operationId"] for path in description["paths"].values() for op in path.values()}
+    assert names == {route.name for route in ROUTES}
     served = {
         (rule.endpoint.partition(".")[2])
         for rule in pages.app.url_map.iter_rules()
         if rule.endpoint.startswith("interface.")
     }
-    assert served == told
+    assert served == names

@@ -57,12 +57,12 @@ def constants() -> Callable[[BaseSchema], ConstantsPool | None]:
     """Constants of all imported modules, to make requests of. Cached: schemathesis would read all
     sources for each app anew.
     """
-    found: list[ConstantsPool | None] = []
+    pools: list[ConstantsPool | None] = []
 
     def of(schema: BaseSchema) -> ConstantsPool | None:
-        if not found:
-            found.append(make_constants_value_source(schema))
-        return found[0]
+        if not pools:
+            pools.append(make_constants_value_source(schema))
+        return pools[0]
 
     return of
 

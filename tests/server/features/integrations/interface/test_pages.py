@@ -19,9 +19,9 @@ def admin(pages: Pages) -> Staff:
 
 
 def secret_in(text: str) -> str:
-    found = re.search(r'<p class="code">([^<]+)</p>', text)
-    assert found, text
-    return found[1]
+    match = re.search(r'<p class="code">([^<]+)</p>', text)
+    assert match, text
+    return match[1]
 
 
 def test_it_is_for_admins(pages: Pages) -> None:
@@ -43,14 +43,14 @@ def test_a_token_is_made_shown_once_used_and_revoked(pages: Pages, admin: Staff)
     page = admin.get(TARGET).text
     assert secret not in page
     assert "Signage" in page
-    (made,) = tokens.tokens(pages.database.reader)
-    asker = Integration(pages, made, secret)
+    (token,) = tokens.tokens(pages.database.reader)
+    asker = Integration(pages, token, secret)
     assert asker.ask("GET", "/api/v1/halls").status_code == 200
     assert asker.ask("GET", "/api/v1/people").status_code == 403
-    admin.post(f"{TARGET}tokens/{made.token_id}/revoke")
+    admin.post(f"{TARGET}tokens/{token.token_id}/revoke")
     assert asker.ask("GET", "/api/v1/halls").status_code == 401
     assert "Revoked" in admin.get(TARGET).text
-    assert [one for one in acts(pages) if "token" in one] == [
+    assert [act for act in acts(pages) if "token" in act] == [
         "api_token_made", "api_token_revoked"
     ]  # fmt: skip
     log = pages.staff("auditor").get("/admin/acts").text
@@ -84,22 +84,22 @@ def test_a_webhook_is_added_paused_tried_and_removed(pages: Pages, admin: Staff)
     fields = {"url": "https://example.org/hooks", "topic": ["entries", "halls"]}
     secret = secret_in(admin.post(f"{TARGET}webhooks", fields).text)
     assert secret.startswith("whsec_")
-    (made,) = endpoints.endpoints(pages.database.reader)
+    (endpoint,) = endpoints.endpoints(pages.database.reader)
     assert secret not in admin.get(TARGET).text
     door = pages.kiosk("k1", "main")
     door.scan(pages.now, pages.serial("A1"))
     pages.send(door)
-    pages.database.write(lambda db: outbox.make_next(db, made, pages.now))
-    shown = admin.get(f"{TARGET}webhooks/{made.endpoint_id}").text
+    pages.database.write(lambda db: outbox.make_next(db, endpoint, pages.now))
+    shown = admin.get(f"{TARGET}webhooks/{endpoint.endpoint_id}").text
     assert "entries.recorded" in shown
     assert "Waits" in shown
     for act, state in (("pause", "Sends nothing since"), ("try", "Delivers")):
-        admin.post(f"{TARGET}webhooks/{made.endpoint_id}/{act}")
+        admin.post(f"{TARGET}webhooks/{endpoint.endpoint_id}/{act}")
         assert state in admin.get(TARGET).text
-    admin.post(f"{TARGET}webhooks/{made.endpoint_id}/remove")
+    admin.post(f"{TARGET}webhooks/{endpoint.endpoint_id}/remove")
     assert "example.org" not in admin.get(TARGET).text
-    assert admin.get(f"{TARGET}webhooks/{made.endpoint_id}").status_code == 404
-    assert [one for one in acts(pages) if one.startswith("webhook")] == [
+    assert admin.get(f"{TARGET}webhooks/{endpoint.endpoint_id}").status_code == 404
+    assert [name for name in acts(pages) if name.startswith("webhook")] == [
         "webhook_added", "webhook_disabled", "webhook_enabled", "webhook_removed",
     ]  # fmt: skip
 

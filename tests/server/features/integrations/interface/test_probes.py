@@ -47,16 +47,16 @@ def test_it_is_ready(pages: Pages) -> None:
 
 def test_a_certificate_that_is_over_is_told(pages: Pages) -> None:
     pages.now += 400 * 365 * DAY // 10
-    status, found = ready(pages)
-    assert (status, found["ready"], found["certificate"]) == (503, False, "expired")
+    status, report = ready(pages)
+    assert (status, report["ready"], report["certificate"]) == (503, False, "expired")
     pages.now = 0
     assert ready(pages)[1]["certificate"] == "not_valid_yet"
 
 
 def test_a_full_disk_is_told(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "room", lambda _: Room(disk.NEEDED_BYTES - 1, 10**12))
-    status, found = ready(pages)
-    assert (status, found["disk"]) == (503, "full")
+    status, report = ready(pages)
+    assert (status, report["disk"]) == (503, "full")
 
 
 def test_a_read_only_database_is_reported(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,16 +64,16 @@ def test_a_read_only_database_is_reported(pages: Pages, monkeypatch: pytest.Monk
         raise DiskError("disk_read_only", f"{pages.event.path} can be read but not written")
 
     monkeypatch.setattr(pages.database, "write", refuse)
-    status, found = ready(pages)
-    assert (status, found["database"]) == (503, "disk_read_only")
-    assert str(pages.event.path) not in str(found)
+    status, report = ready(pages)
+    assert (status, report["database"]) == (503, "disk_read_only")
+    assert str(pages.event.path) not in str(report)
 
 
 def test_writes_that_fail_are_told(pages: Pages) -> None:
     """Meanwhile the probe's own write, which is empty, may succeed."""
     pages.database.failures.note(LostError("the database did not answer within 30 s"))
-    status, found = ready(pages)
-    assert (status, found["database"]) == (503, "failing")
+    status, report = ready(pages)
+    assert (status, report["database"]) == (503, "failing")
 
 
 def test_many_questions_are_one_look() -> None:
@@ -123,25 +123,25 @@ def test_figures(pages: Pages) -> None:
     pages.send(door)
     answer = pages.app.test_client().get("/metrics")
     assert answer.status_code == 200
-    found = {
-        (one.name, *one.labels.values()): one.value
+    figures = {
+        (sample.name, *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(answer.text)
-        for one in family.samples
+        for sample in family.samples
     }
-    assert found["hallkeeper_hall_inside", "site"] == 1
-    assert found["hallkeeper_hall_capacity", "site"] == 500
-    assert found["hallkeeper_kiosks_active",] == 1
-    assert found["hallkeeper_kiosks_quiet",] == 0
-    assert found["hallkeeper_scans_total", "admitted", ""] == 1
-    assert found["hallkeeper_scans_total", "denied", "hall_full"] == 1
-    assert found["hallkeeper_writer_queue",] == 0
-    assert found["hallkeeper_feeds",] == 0
-    assert found["hallkeeper_feed_behind",] == 0
-    assert found["hallkeeper_servers_at_work",] == found["hallkeeper_servers_silent",] == 0
-    assert found["hallkeeper_log_entries",] > 0
-    assert found["hallkeeper_kiosks_awaited",] == found["hallkeeper_database_waiting",] == 0
-    assert found["hallkeeper_database_standbys",] == 0
-    assert found["hallkeeper_ledger_seconds_count",] == 0
+    assert figures["hallkeeper_hall_inside", "site"] == 1
+    assert figures["hallkeeper_hall_capacity", "site"] == 500
+    assert figures["hallkeeper_kiosks_active",] == 1
+    assert figures["hallkeeper_kiosks_quiet",] == 0
+    assert figures["hallkeeper_scans_total", "admitted", ""] == 1
+    assert figures["hallkeeper_scans_total", "denied", "hall_full"] == 1
+    assert figures["hallkeeper_writer_queue",] == 0
+    assert figures["hallkeeper_feeds",] == 0
+    assert figures["hallkeeper_feed_behind",] == 0
+    assert figures["hallkeeper_servers_at_work",] == figures["hallkeeper_servers_silent",] == 0
+    assert figures["hallkeeper_log_entries",] > 0
+    assert figures["hallkeeper_kiosks_awaited",] == figures["hallkeeper_database_waiting",] == 0
+    assert figures["hallkeeper_database_standbys",] == 0
+    assert figures["hallkeeper_ledger_seconds_count",] == 0
     for word in ("Anna", "Keller", "example.org", "海", str(pages.serial("A1"))):
         assert word not in answer.text
     pages.now += 600_000

@@ -56,15 +56,15 @@ def test_two_servers_keep_to_one_limit(servers: list[SharedRates], clock: Clock)
 def test_one_is_told_how_long_to_wait_and_asks_nobody_meanwhile(
     servers: list[SharedRates], clock: Clock, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = servers[0]
-    while (wait_s := one.wait_s(7)) == 0:
+    server = servers[0]
+    while (wait_s := server.wait_s(7)) == 0:
         pass
     assert 0 < wait_s <= 0.1
     with monkeypatch.context() as patch:
         patch.setattr(database, "write", None)
-        assert 0 < one.wait_s(7) <= 0.1
+        assert 0 < server.wait_s(7) <= 0.1
     clock.now += 101
-    assert one.wait_s(7) == 0
+    assert server.wait_s(7) == 0
 
 
 def test_most_requests_write_nothing(
