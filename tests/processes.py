@@ -11,10 +11,10 @@ _PROCESSES = Path("/proc")
 def children(pid: int) -> list[int]:
     """The children of its first thread, in order. An ended process has none."""
     try:
-        found = (_PROCESSES / f"{pid}/task/{pid}/children").read_text().split()
+        pids = (_PROCESSES / f"{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return []
-    return [int(child) for child in found]
+    return [int(child) for child in pids]
 
 
 def with_descendants(pid: int) -> Iterator[int]:

@@ -51,52 +51,52 @@ def run(place: Path, system: str, **environment: str) -> tuple[int, list[str], s
         [str(place / ".ci" / "run")], env=given | environment, capture_output=True, text=True
     )
     calls = place / "calls"
-    made = calls.read_text().replace(f"{place}/", "").splitlines() if calls.exists() else []
-    return done.returncode, made, done.stderr
+    targets = calls.read_text().replace(f"{place}/", "").splitlines() if calls.exists() else []
+    return done.returncode, targets, done.stderr
 
 
 def test_all_on_the_systems_python_and_quick_ones_on_the_oldest(place: Path) -> None:
     python(place / "bin" / "python3.11", "3.11")
     python(place / ".venv" / "bin" / "python", "3.11")
-    status, made, _ = run(place, "3.13")
+    status, targets, _ = run(place, "3.13")
     assert status == 0
     newest, oldest = "PYTHON=system/python3 VENV=build/venv-3.13", "PYTHON=python3.11 VENV=.venv"
-    assert made[0] == f"make set-up {newest}"
+    assert targets[0] == f"make set-up {newest}"
     # The other Python is set up beside the checks.
-    assert set(made[1:3]) == {f"make set-up {oldest}", f"make check test {newest}"}
-    assert made[3:] == [f"make quick {oldest}"]
+    assert set(targets[1:3]) == {f"make set-up {oldest}", f"make check test {newest}"}
+    assert targets[3:] == [f"make quick {oldest}"]
 
 
 def test_a_fresh_copy_uses_the_users_place(place: Path) -> None:
     python(place / "bin" / "python3.11", "3.11")
-    _, made, _ = run(place, "3.13")
-    assert made[0] == "make set-up PYTHON=system/python3 VENV=.venv"
-    assert made[-1] == "make quick PYTHON=python3.11 VENV=build/venv-3.11"
+    _, targets, _ = run(place, "3.13")
+    assert targets[0] == "make set-up PYTHON=system/python3 VENV=.venv"
+    assert targets[-1] == "make quick PYTHON=python3.11 VENV=build/venv-3.11"
 
 
 def test_without_the_oldest_it_says_so(place: Path) -> None:
-    status, made, said = run(place, "3.13")
-    assert (status, len(made)) == (0, 1)
-    assert "NOT TESTED on Python 3.11: there is no python3.11 here" in said
+    status, targets, output = run(place, "3.13")
+    assert (status, len(targets)) == (0, 1)
+    assert "NOT TESTED on Python 3.11: there is no python3.11 here" in output
 
 
 def test_where_the_systems_is_the_oldest_once_is_enough(place: Path) -> None:
-    status, made, said = run(place, "3.11")
-    assert (status, made) == (0, ["make check test PYTHON=system/python3 VENV=.venv"])
-    assert "that is the oldest Python too" in said
+    status, targets, output = run(place, "3.11")
+    assert (status, targets) == (0, ["make check test PYTHON=system/python3 VENV=.venv"])
+    assert "that is the oldest Python too" in output
 
 
 def test_a_system_that_is_too_old_lets_the_path_decide(place: Path) -> None:
-    _, made, _ = run(place, "3.10")
-    assert made == ["make check test PYTHON=python3 VENV=.venv"]
+    _, targets, _ = run(place, "3.10")
+    assert targets == ["make check test PYTHON=python3 VENV=.venv"]
 
 
 @pytest.mark.parametrize("fails", ["set-up", "check", "quick"])
 def test_what_fails_fails_it(place: Path, fails: str) -> None:
     python(place / "bin" / "python3.11", "3.11")
-    status, made, _ = run(place, "3.13", MAKE_FAILS=fails)
+    status, targets, _ = run(place, "3.13", MAKE_FAILS=fails)
     assert status != 0
-    last = [call for call in made if "set-up" not in call or fails == "set-up"][-1]
+    last = [call for call in targets if "set-up" not in call or fails == "set-up"][-1]
     assert last.startswith(f"make {fails} ")
 
 
@@ -106,7 +106,7 @@ def test_where_the_oldest_can_not_be_set_up_it_says_why_and_fails(place: Path) -
         place / "bin" / "make",
         '[ "$1$2" != "set-upPYTHON=python3.11" ] || { echo "no disk"; exit 1; }',
     )
-    status, _, said = run(place, "3.13")
+    status, _, output = run(place, "3.13")
     assert status != 0
-    assert "no disk" in said
-    assert "quick tests" not in said
+    assert "no disk" in output
+    assert "quick tests" not in output

@@ -33,10 +33,10 @@ IDIOMS_OF_CODE = 5  # per 1,000 words of docstrings and comments
 
 def citing() -> list[Path]:
     """Return code, tests, docs and settings: all files that may cite a page."""
-    found = [path for path in ROOT.iterdir() if path.suffix in CITING or path.name == "Makefile"]
+    paths = [path for path in ROOT.iterdir() if path.suffix in CITING or path.name == "Makefile"]
     for folder in ("badges", "kiosk", "server", "tests", "docs"):
-        found += [path for path in (ROOT / folder).rglob("*") if path.suffix in CITING]
-    return sorted(path for path in found if path != Path(__file__))
+        paths += [path for path in (ROOT / folder).rglob("*") if path.suffix in CITING]
+    return sorted(path for path in paths if path != Path(__file__))
 
 
 def pages() -> list[Path]:
@@ -75,12 +75,12 @@ def test_rules_that_are_cited_exist() -> None:
 
 
 def test_nothing_cites_pages_outside_the_project() -> None:
-    found = [
+    citations = [
         f"{name(path)}: {cited[0]}"
         for path in citing()
         for cited in ELSEWHERE.finditer(path.read_text("utf-8"))
     ]
-    assert found == []
+    assert citations == []
 
 
 def test_files_and_names_that_a_page_cites_exist() -> None:
@@ -93,7 +93,9 @@ def test_files_and_names_that_a_page_cites_exist() -> None:
             if file not in gone:
                 defined = definitions(ROOT / file)
                 wanted = re.findall(r"[\w.]+", names)
-                missing |= {f"{name(path)}: {file} {one}" for one in wanted if one not in defined}
+                missing |= {
+                    f"{name(path)}: {file} {item}" for item in wanted if item not in defined
+                }
     assert sorted(missing) == []
 
 

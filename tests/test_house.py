@@ -82,8 +82,8 @@ SOCKETS = {"socket", "ssl", "http.client", "urllib", "requests", "httpx"}
 
 def files(*packages: str) -> list[str]:
     """Return Python files by their names from the top folder."""
-    found = [path for package in packages for path in (ROOT / package).rglob("*.py")]
-    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+    paths = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths)
 
 
 OURS = files(*PARTS_BELOW)
@@ -127,13 +127,13 @@ def import_statements(file: str) -> list[Import]:
 
 def imports(file: str) -> list[tuple[Import, str]]:
     """Return each import of our files, anywhere in the file, with the imported file."""
-    found = []
+    pairs = []
     for statement in import_statements(file):
         for names in statement.modules():
-            module = next((one for one in names if one in MODULES), None)
+            module = next((name for name in names if name in MODULES), None)
             if module is not None:
-                found.append((statement, MODULES[module]))
-    return found
+                pairs.append((statement, MODULES[module]))
+    return pairs
 
 
 def imported_modules(file: str) -> set[str]:
@@ -299,7 +299,7 @@ def test_badges_have_no_senses() -> None:
             forbidden |= DISK
         if not file.startswith(PAPER_FILES):
             forbidden |= PAPER | PICTURES
-        wrong += [f"{file} uses {one}" for one in sorted(used & forbidden)]
+        wrong += [f"{file} uses {library}" for library in sorted(used & forbidden)]
         if calls_open(file) and not file.startswith(DISK_FILES):
             wrong.append(f"{file} opens a file")
     assert wrong == []
@@ -309,9 +309,11 @@ def test_a_kiosk_s_parts_keep_to_their_senses() -> None:
     wrong = []
     for file in files("kiosk"):
         if not file.startswith(PICTURE_FILES):
-            wrong += [f"{file} uses {one}" for one in sorted(libraries(file) & PICTURES)]
+            wrong += [f"{file} uses {library}" for library in sorted(libraries(file) & PICTURES)]
         if file not in SOCKET_FILES:
-            wrong += [f"{file} uses {one}" for one in sorted(imported_modules(file) & SOCKETS)]
+            wrong += [
+                f"{file} uses {library}" for library in sorted(imported_modules(file) & SOCKETS)
+            ]
         if not file.startswith(KIOSK_SQL_FILES) and has_sql(file):
             wrong.append(f"{file} has SQL")
     assert wrong == []
@@ -355,8 +357,8 @@ def top_level() -> set[str]:
 
 
 def test_top_level_is_known_without_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for made in (".venv", "build", "hallkeeper.egg-info", "badges", "draft.txt"):
-        (tmp_path / made).mkdir()
+    for name in (".venv", "build", "hallkeeper.egg-info", "badges", "draft.txt"):
+        (tmp_path / name).mkdir()
     shutil.copy(ROOT / ".gitignore", tmp_path)
     monkeypatch.setattr("tests.test_house.ROOT", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))

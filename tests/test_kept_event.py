@@ -85,14 +85,14 @@ def test_its_pages_are_served(forum: KeptForum) -> None:
 
 def test_a_kiosk_of_then_goes_on_with_its_journal(forum: KeptForum) -> None:
     main = kiosk_of(forum, "main")
-    told = TOLD["kiosks"]["main"]
+    totals = TOLD["kiosks"]["main"]
     state = main.journal.state()
-    assert (state.last_seq, state.waiting) == (told["last_seq"], told["waiting"])
+    assert (state.last_seq, state.waiting) == (totals["last_seq"], totals["waiting"])
     main.exchange()
     assert main.journal.state().waiting == 0
-    root_at(forum, TOLD["size"] + told["waiting"])
+    root_at(forum, TOLD["size"] + totals["waiting"])
     seqs = "SELECT COUNT(*), MAX(seq) FROM scan WHERE kiosk = 'main'"
-    assert forum.rows(seqs) == [(told["last_seq"], told["last_seq"])]
+    assert forum.rows(seqs) == [(totals["last_seq"], totals["last_seq"])]
 
 
 def test_a_kiosk_that_was_fenced_stays_fenced(forum: KeptForum) -> None:

@@ -88,14 +88,14 @@ def test_who_lives(tmp_path: Path) -> None:
         [sys.executable, "-c", RUN], cwd=tmp_path, env=environment, capture_output=True, text=True,
         check=True, timeout=240,
     )  # fmt: skip
-    found = json.loads(ran.stdout)
-    assert {name for name, what in found.items() if what == "survived"} == {
+    results = json.loads(ran.stdout)
+    assert {name for name, fate in results.items() if fate == "survived"} == {
         "halls.py <module>: 5 → 6",
         "halls.py untested: return max(a, 7) → return None",
         "halls.py untested: max(a, 7) → min(a, 7)",
         "halls.py untested: 7 → 8",
     }
-    killed = {name for name, what in found.items() if what == "killed"}
+    killed = {name for name, fate in results.items() if fate == "killed"}
     assert {
         "halls.py <module>: 3 → 4",
         "halls.py Hall.full: self.inside >= LIMIT → self.inside > LIMIT",
@@ -121,17 +121,17 @@ def test_sql_is_changed_too() -> None:
 
 def test_every_equivalent_is_still_made() -> None:
     """Otherwise the code has changed, and the reason needs a new review."""
-    made: set[str] = set()
+    mutant_names: set[str] = set()
     for file in (*mutants.BADGES, *mutants.KIOSK, *mutants.SERVER):
-        made |= {mutant.name for mutant in Source(ROOT, file).mutants}
+        mutant_names |= {mutant.name for mutant in Source(ROOT, file).mutants}
     reasons = mutants.equivalents()
-    assert set(reasons) <= made
+    assert set(reasons) <= mutant_names
     assert all(len(why) > 20 for why in reasons.values())
 
 
 def test_every_package_s_tests_are_there() -> None:
     for package, rooms in mutants.TESTS.items():
-        found = mutants.tests_of(package)
+        test_files = mutants.tests_of(package)
         for room in rooms:
             names = (f"tests/{package}/{room}", f"tests/{package}/{room}/test_")
-            assert any(file.startswith(names) for file in found), room
+            assert any(file.startswith(names) for file in test_files), room

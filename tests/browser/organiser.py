@@ -49,21 +49,20 @@ class Organiser:
         return self.at(css)
 
     def fill(self, **fields: str) -> None:
-        """Fill in the inputs of these names."""
         for name, value in fields.items():
             css = f'[name="{name}"]'
             self.wait(
                 f"a field {name}", lambda css=css: self.browser.find_elements("css selector", css)
             )
-            one = self.at(css)
-            if one.get_attribute("type") == "datetime-local":
+            field = self.at(css)
+            if field.get_attribute("type") == "datetime-local":
                 script = "arguments[0].value = arguments[1]"
-                self.browser.execute_script(script, one, value)
-            elif one.tag_name == "select":
-                one.find_element("css selector", f'option[value="{value}"]').click()
+                self.browser.execute_script(script, field, value)
+            elif field.tag_name == "select":
+                field.find_element("css selector", f'option[value="{value}"]').click()
             else:
-                one.clear()
-                one.send_keys(value)
+                field.clear()
+                field.send_keys(value)
 
     def tick(self, name: str, *values: str) -> None:
         """Tick these boxes of a name, and no others."""
@@ -90,24 +89,24 @@ class Organiser:
             page.tag_name  # noqa: B018 # it raises once the page is another
         except WebDriverException as error:
             # Chromium words it differently while the next page loads.
-            known = isinstance(error, StaleElementReferenceException)
-            if not known and "does not belong to the document" not in str(error):
+            stale = isinstance(error, StaleElementReferenceException)
+            if not stale and "does not belong to the document" not in str(error):
                 raise
             return self.browser.execute_script("return document.readyState") == "complete"
         return False
 
-    def wait(self, what: str, check: Callable[[], object], timeout_s: float = WAIT_S) -> float:
+    def wait(self, event: str, check: Callable[[], object], timeout_s: float = WAIT_S) -> float:
         """Wait until the condition holds, and return the seconds."""
         started = time.monotonic()
         while not check():
             waited = time.monotonic() - started
-            assert waited < timeout_s, f"waited {timeout_s} s for {what}; {self.text}"
+            assert waited < timeout_s, f"waited {timeout_s} s for {event}; {self.text}"
             time.sleep(0.05)  # Each check costs the browser several milliseconds.
         return time.monotonic() - started
 
     def says(self, *words: str) -> None:
-        for one in words:
-            assert one in self.text, f"{one!r} is not in:\n{self.text}"
+        for phrase in words:
+            assert phrase in self.text, f"{phrase!r} is not in:\n{self.text}"
 
     def shot(self, name: str) -> None:
         """Keep pictures of the page on a desktop and a phone in HALLKEEPER_SHOTS, if set."""

@@ -177,38 +177,38 @@ class Page:
     def tone(self) -> str:
         return str(self.script("return document.getElementById('main').dataset.tone"))
 
-    def wait(self, what: str, check: Callable[[], Any], timeout_s: float = WAIT_S) -> None:
+    def wait(self, event: str, check: Callable[[], Any], timeout_s: float = WAIT_S) -> None:
         deadline = time.monotonic() + timeout_s
         pause_s = LOOK_S[0]
         while not check():
-            assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}; {self.shot()}"
+            assert time.monotonic() < deadline, f"waited {timeout_s} s for {event}; {self.shot()}"
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.2, LOOK_S[1])
 
     def wait_for(self, css: str) -> Any:
         """Wait until a part is shown, and return it."""
-        found: list[Any] = []
+        elements: list[Any] = []
 
         def look() -> bool:
-            found[:] = [self.script(SHOWN, css)]
-            return bool(found[0])
+            elements[:] = [self.script(SHOWN, css)]
+            return bool(elements[0])
 
         self.wait(css, look)
-        return found[0]
+        return elements[0]
 
     def click(self, css: str, words: str | None = None) -> None:
         """Click a part once it is there; of several, the part with `words`. Nothing may cover it.
 
         With chromedriver, the search and the click take three times as long.
         """
-        found: list[Any] = []
+        place: list[Any] = []
 
         def look() -> bool:
-            found[:] = self.script(PLACE, css, words) or ()
-            return bool(found)
+            place[:] = self.script(PLACE, css, words) or ()
+            return bool(place)
 
         self.wait(css, look)
-        x, y, over = found
+        x, y, over = place
         assert not over, f"{css} is under {over}"
         actions = ActionBuilder(self.browser, duration=0)
         actions.pointer_action.move_to_location(x, y).click()
@@ -220,8 +220,8 @@ class Page:
     def holds_all(self, cut: Callable[[], list[str]] | None = None) -> None:
         """Wait until nothing is cut off: a page fits itself after a resize."""
         deadline = time.monotonic() + FIT_S
-        while found := (cut or self.cut)():
-            assert time.monotonic() < deadline, found
+        while cut_off := (cut or self.cut)():
+            assert time.monotonic() < deadline, cut_off
             time.sleep(0.03)
 
     def shot(self, name: str = "failed") -> str:
@@ -236,7 +236,6 @@ class Page:
         return str(path)
 
     def press(self, *keys: str) -> None:
-        """Press keys by hand: slower than a scanner."""
         for key in keys:
             webdriver.ActionChains(self.browser, duration=0).send_keys(key).perform()
             time.sleep(0.07)

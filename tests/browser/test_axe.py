@@ -31,11 +31,11 @@ def page(kept_page: Page) -> Page:
     return kept_page
 
 
-def examine(page: Page, axe: str, what: str) -> None:
+def examine(page: Page, axe: str, name: str) -> None:
     for size in SIZES:
         page.resize(size)
-        assert faults(page.browser, axe) == [], (what, size)
-        assert page.script(SMALL_TARGETS, LEAST_PX) == [], (what, size)
+        assert faults(page.browser, axe) == [], (name, size)
+        assert page.script(SMALL_TARGETS, LEAST_PX) == [], (name, size)
 
 
 def test_the_programme(door: LiveDoor, page: Page, axe: str) -> None:
@@ -158,8 +158,8 @@ def test_a_fault_of_dark_colours_alone_is_found(browser: Any, tmp_path: Path, ax
     places = layout(browser)
     try:
         turn(browser, "dark")
-        (found,) = faults(browser, axe, COLOUR_RULES)
-        assert (found["rule"], found["where"]) == ("color-contrast", ["p"])
+        (fault,) = faults(browser, axe, COLOUR_RULES)
+        assert (fault["rule"], fault["where"]) == ("color-contrast", ["p"])
         assert layout(browser) == places
         browser.execute_script("document.querySelector('p').style.marginTop = '40px'")
         assert layout(browser) != places

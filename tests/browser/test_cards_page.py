@@ -16,8 +16,8 @@ DRAWN_S = 240.0  # The first card also loads Python and the fonts in a separate 
 
 def roster() -> str:
     lines = ["id,given_name,family_name,organisation,category"]
-    for number, one in enumerate(guests.people()):
-        names = (one.given_name, one.family_name, one.organisation)
+    for number, guest in enumerate(guests.people()):
+        names = (guest.given_name, guest.family_name, guest.organisation)
         quoted = (f'"{text}"' for text in names)
         lines.append(f"G{number},{','.join(quoted)},delegate")
     return "\n".join(lines) + "\n"

@@ -48,11 +48,11 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDoor]:
             yield door
 
 
-def examine(page: Page, what: str) -> None:
-    page.shot(f"made-up-{what}")
-    found = {text: left_out(text, NAMES) for text in page.script(TEXTS)}
-    assert len(found) > 5
-    assert {text: rest for text, rest in found.items() if rest} == {}, what
+def examine(page: Page, name: str) -> None:
+    page.shot(f"made-up-{name}")
+    texts = {text: left_out(text, NAMES) for text in page.script(TEXTS)}
+    assert len(texts) > 5
+    assert {text: rest for text, rest in texts.items() if rest} == {}, name
 
 
 @pytest.fixture
@@ -69,14 +69,14 @@ def scan(door: LiveDoor, page: Page, text: str) -> None:
 def test_answers(door: LiveDoor, page: Page) -> None:
     examine(page, "idle")
     door.turn(Direction.ENTRY)
-    for what, text in (
+    for name, text in (
         ("admit", badge(NAMED)),
         ("denied", press(next(serials))),
         ("look", flagged(LOOKED_AT)),
         ("no-badge", "https://example.org/"),
     ):
         scan(door, page, text)
-        examine(page, what)
+        examine(page, name)
     door.turn(Direction.EXIT)
     scan(door, page, badge(NAMED))
     examine(page, "goodbye")

@@ -46,11 +46,11 @@ class Forum:
         self.zone, day = noon_zone(now_ms())
         self.now = datetime.now(ZoneInfo(self.zone))
         event = str(path / "event")
-        said = self._command(
+        output_text = self._command(
             "server.cli.main", "init", event, "--name", "Harbour Forum", "--name-zh", "海港论坛",
             "--time-zone", self.zone, "--first-day", day.isoformat(), "--port", str(self.port),
         )  # fmt: skip
-        self.first_password = re.search(r"password:?\s+(\S+)", said, re.I)[1]
+        self.first_password = re.search(r"password:?\s+(\S+)", output_text, re.I)[1]
         command = [sys.executable, "-m", "server.cli.main", "serve", "--event", event]
         self.server = Process("server", command, path / "server.log")
         self.kiosk = Process("door", self._kiosk("run", "--camera", "none", "--json", "--port",
@@ -61,9 +61,9 @@ class Forum:
     def _command(self, module: str, *words: str) -> str:
         child = shared().start([sys.executable, "-m", module, *words])
         with child.stdout as output:
-            said = output.read().decode()
-        assert child.wait(WAIT_S) == 0, said
-        return said
+            text = output.read().decode()
+        assert child.wait(WAIT_S) == 0, text
+        return text
 
     def _kiosk(self, word: str, *words: str) -> list[str]:
         directory = ("--dir", str(self.path / "door"))
@@ -103,29 +103,29 @@ class Forum:
 
 @pytest.fixture
 def forum(tmp_path: Path) -> Iterator[Forum]:
-    made = Forum(tmp_path)
+    running = Forum(tmp_path)
     try:
-        yield made
+        yield running
     finally:
-        made.close()
+        running.close()
 
 
 @pytest.fixture
 def organiser(browser: Any, forum: Forum) -> Iterator[Organiser]:
     from tests.browser.page import webdriver
 
-    known = browser.window_handles
-    browser.switch_to.window(known[0])
+    windows = browser.window_handles
+    browser.switch_to.window(windows[0])
     # An earlier test's page would look for its kiosk for ever.
     browser.get("about:blank")
     browser.switch_to.new_window("tab")
     assert webdriver
     yield Organiser(browser, f"https://localhost:{forum.port}")
     for handle in browser.window_handles:
-        if handle not in known:
+        if handle not in windows:
             browser.switch_to.window(handle)
             browser.close()
-    browser.switch_to.window(known[0])
+    browser.switch_to.window(windows[0])
 
 
 def test_a_forum_by_browser_alone(organiser: Organiser, forum: Forum) -> None:
@@ -230,15 +230,15 @@ class Door:
     def scan(self, badge: str) -> str:
         """Type a badge, and return the door's answer."""
         self.organiser.browser.switch_to.window(self.window)
-        known = len(self.kiosk.answers)
+        count = len(self.kiosk.answers)
         from tests.browser.page import Page
 
         Page.of(self.organiser.browser).burst(badge)
-        self.organiser.wait("an answer", lambda: len(self.kiosk.answers) > known)
-        said = self.kiosk.answers[known]["decision"]
-        tone = {"admitted": "admit", "denied": "deny"}[said]
+        self.organiser.wait("an answer", lambda: len(self.kiosk.answers) > count)
+        decision = self.kiosk.answers[count]["decision"]
+        tone = {"admitted": "admit", "denied": "deny"}[decision]
         self.organiser.wait("the answer on the page", lambda: self._tone() == tone)
-        return str(said)
+        return str(decision)
 
     def _tone(self) -> object:
         return self.script("document.getElementById('main').dataset.tone")
@@ -286,7 +286,6 @@ def undo(organiser: Organiser) -> None:
 
 
 def rename(organiser: Organiser, door: Door) -> None:
-    """Rename a hall; the door shows the new name."""
     organiser.go("/admin/venue/")
     organiser.browser.get(organiser.at('[aria-label="Edit Main Hall"]').get_attribute("href"))
     organiser.fill(name="Grand Hall")

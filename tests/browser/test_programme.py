@@ -58,7 +58,7 @@ SHORT = {
 
 
 @pytest.fixture
-def told(door: LiveDoor, page: Page) -> Iterator[None]:
+def cleared(door: LiveDoor, page: Page) -> Iterator[None]:
     """Restores the door afterwards."""
     yield
     tell(door)
@@ -102,7 +102,7 @@ def spilt(page: Page) -> list[str]:
     )
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("cleared")
 def test_now_and_next_in_both_languages(door: LiveDoor, page: Page) -> None:
     tell(door, session(1, -20), session(2, 90, **SHORT))
     page.wait("it", lambda: page.shown('#programme [data-when="next"]'))
@@ -130,7 +130,7 @@ def test_now_and_next_in_both_languages(door: LiveDoor, page: Page) -> None:
     page.press("\ue032")
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("cleared")
 @pytest.mark.parametrize("count", [1, 2])
 def test_long_titles_and_many_names_wrap_and_stay(door: LiveDoor, page: Page, count: int) -> None:
     speakers = [wire.SpeakerFacts(name=name, role=role) for name, role in NAMES * 4]
@@ -156,7 +156,7 @@ def test_long_titles_and_many_names_wrap_and_stay(door: LiveDoor, page: Page, co
     page.resize(LARGE)
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("cleared")
 def test_a_changed_title_is_shown_without_a_reload(door: LiveDoor, page: Page) -> None:
     tell(door, session(1, -20))
     page.wait("it", lambda: "量子计算" in page.text("programme"))
@@ -173,7 +173,7 @@ def test_a_changed_title_is_shown_without_a_reload(door: LiveDoor, page: Page) -
     page.wait("the new title", lambda: page.script("return window.changed"))
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("cleared")
 def test_a_speaker_is_greeted_in_both_languages(door: LiveDoor, page: Page) -> None:
     tell(door, session(1, -1))
     page.wait("it", lambda: page.shown("#programme"))

@@ -154,11 +154,11 @@ def test_lost_camera_is_told_and_comes_back(door: LiveDoor, page: Page) -> None:
 
 
 def test_trouble_and_clock_and_battery_are_told(door: LiveDoor, page: Page) -> None:
-    told = Message(Code.DISK_NEARLY_FULL, n=90)
+    message = Message(Code.DISK_NEARLY_FULL, n=90)
     door.kiosk.show_status = lambda: None  # keeps the test's own words
     try:
-        door.kiosk.board.update(trouble=(told,), skew_ms=-3400, battery_percent=12)
-        page.wait("the trouble", lambda: page.text("notice") == in_language("zh", told))
+        door.kiosk.board.update(trouble=(message,), skew_ms=-3400, battery_percent=12)
+        page.wait("the trouble", lambda: page.text("notice") == in_language("zh", message))
         assert "慢 3.4 秒" in page.text("state-skew")
         assert "12%" in page.text("state-battery")
         page.resize(SMALL)

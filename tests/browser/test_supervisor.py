@@ -205,8 +205,8 @@ def test_person_is_admitted_by_name(door: LiveDoor, page: Page, size: tuple[int,
     page.holds_all()
     assert field.get_attribute("value") == "LOST"
     page.click('[data-key="find-do"]')
-    found = page.wait_for(".people button")
-    assert "Lost Badge" in found.text
+    button = page.wait_for(".people button")
+    assert "Lost Badge" in button.text
     page.shot("supervisor-found")
     page.click(".people button")
     page.wait("the person", lambda: page.shown('[data-key="do"]') and page.shown("#panel h3"))

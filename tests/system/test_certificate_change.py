@@ -46,12 +46,11 @@ def restarted(place: LiveSite, *words: str) -> None:
 
 
 def pinned(place: LiveSite, name: str) -> tuple[bytes, int]:
-    found = load_identity(place.path / name)
-    return found.spki_sha256, found.server_key_number
+    identity = load_identity(place.path / name)
+    return identity.spki_sha256, identity.server_key_number
 
 
 def served(place: LiveSite) -> bytes | None:
-    """The key of the server that answers at the address."""
     with contextlib.suppress(OSError):
         with place.ground.connect(place.address, READY_S) as plain:
             context = ssl.create_default_context()
@@ -62,7 +61,6 @@ def served(place: LiveSite) -> bytes | None:
 
 
 def scanned(place: LiveSite, door: HandScanner, name: str, number: int) -> None:
-    """A person enters, and the ledger has it."""
     # Its page is there before it knows its door.
     wait_for(f"facts at {name}", lambda: door.turn("entry"))
     door.let_in(place.badge(number))
@@ -110,8 +108,8 @@ def test_doors_follow(tmp_path: Path) -> None:
         with HandScanner(place.run_typed("east", port), port, socket.create_connection) as east:
             scanned(place, east, "east", 3)
             assert pinned(place, "east") == (place.event.spki_sha256, 3)
-        said = [json.loads(row[0])["act"] for row in place.query(ACTS)]
-        assert said.count("certificate_set") == 3
+        acts = [json.loads(row[0])["act"] for row in place.query(ACTS)]
+        assert acts.count("certificate_set") == 3
 
 
 ACTS = "SELECT CAST(body AS TEXT) FROM leaf WHERE kind = 'act' ORDER BY number"

@@ -22,18 +22,18 @@ VENUE = hall_toml("hall", 20) + door_toml("west") + door_toml("east")
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[LiveSite]:
-    with site(tmp_path, VENUE, people=8) as made:
-        made.start_server()
-        made.enrol("west", "west")
-        yield made
+    with site(tmp_path, VENUE, people=8) as live:
+        live.start_server()
+        live.enrol("west", "west")
+        yield live
 
 
 @pytest.fixture
 def link(place: LiveSite) -> Iterator[Link]:
     """The east door's link to the server, which can be cut."""
-    with Link(("127.0.0.1", place.port)) as made:
-        place.enrol("east", "east", port=made.address[1])
-        yield made
+    with Link(("127.0.0.1", place.port)) as connection:
+        place.enrol("east", "east", port=connection.address[1])
+        yield connection
 
 
 @contextlib.contextmanager
@@ -87,8 +87,8 @@ def test_a_copied_badge_at_an_offline_door_is_a_discrepancy(place: LiveSite, lin
         assert place.query("SELECT * FROM discrepancy") == []
         link.mend()
         wait_for("the ledger", place.settled)
-    (found,) = entries.discrepancies(place.database.reader)
-    assert found.reason == "already_inside"
+    (discrepancy,) = entries.discrepancies(place.database.reader)
+    assert discrepancy.reason == "already_inside"
     rows = place.query(
         "SELECT s.kiosk, s.scanned_at, o.kiosk, o.scanned_at FROM discrepancy d"
         " JOIN scan s ON s.number = d.number JOIN scan o ON o.number = d.other_number"

@@ -84,7 +84,6 @@ class Hall:
         }
 
     def has_places(self) -> bool:
-        """Whether each door has some."""
         free = [status_of(self.place.path / door)["free_places"] for door in DOORS]
         return all(sum(halls.values()) > 0 for halls in free)
 
@@ -137,12 +136,12 @@ def hall(tmp_path: Path, dice: random.Random) -> Iterator[Hall]:
             for door in DOORS
         }
         for door, scanner in scanners.items():
-            wait_for(f"{door} to know its door", lambda one=scanner: one.turn("exit"))
+            wait_for(f"{door} to know its door", lambda waiting=scanner: waiting.turn("exit"))
         cables = {door: cable for door, (_, cable) in doors.items()}
         journals = Journals({door: tmp_path / door / "journal.db" for door in DOORS})
-        made = Hall(place, cables, scanners, journals)
-        wait_for("places at both doors", made.has_places)
-        yield made
+        running = Hall(place, cables, scanners, journals)
+        wait_for("places at both doors", running.has_places)
+        yield running
 
 
 @dataclass
@@ -217,8 +216,8 @@ def test_a_hall_is_never_overfilled_on_a_bad_network(hall: Hall, dice: random.Ra
         until = time.monotonic() + RUN_S
         walks = [pool.submit(walk, hall, door, crowd, until) for door in DOORS]
         happen(faults)
-        for one in walks:
-            one.result()
+        for walker in walks:
+            walker.result()
     wait_for("everything to be whole again", hall.is_whole)
 
     check_ledger(hall.place, hall.journals)

@@ -37,11 +37,11 @@ def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def draw(place: LiveSite) -> dict[str, Path]:
-    made = {name: place.path / f"{name}.avi" for name in DOORS}
+    films = {name: place.path / f"{name}.avi" for name in DOORS}
     make_films(
-        [(made[name], [Shown(place.badge(n)) for n in PEOPLE[name]]) for name in DOORS], "Test", 5
+        [(films[name], [Shown(place.badge(n)) for n in PEOPLE[name]]) for name in DOORS], "Test", 5
     )
-    return made
+    return films
 
 
 def kill_while_admitting(kiosk: Process, restart: Path, place: LiveSite) -> None:
@@ -79,14 +79,13 @@ def play(place: LiveSite, cameras: dict[str, Path], enough: Callable[[], bool]) 
 
 
 def all_greens(place: LiveSite) -> set[tuple[str, int]]:
-    """All greens, by kiosk and sequence."""
     kiosks = place.kiosks.items()
-    return {(name, said["seq"]) for name, kiosk in kiosks for said in kiosk.greens()}
+    return {(name, answer["seq"]) for name, kiosk in kiosks for answer in kiosk.greens()}
 
 
 def is_refused_as_full(place: LiveSite) -> bool:
     small_hall = [place.kiosks["west"], place.kiosks["east"]]
-    return any(said["reason"] == "hall_full" for k in small_hall for said in k.answers)
+    return any(answer["reason"] == "hall_full" for k in small_hall for answer in k.answers)
 
 
 def most_inside(place: LiveSite) -> int:

@@ -58,21 +58,20 @@ class Screen:
         self._page.close()
 
     def titles(self) -> list[str]:
-        """The titles in the newest state."""
         shown = self.heard[-1]["status"]["programme"] if self.heard else []
-        return [one["titles"]["en"] for one in shown]
+        return [session["titles"]["en"] for session in shown]
 
     def speakers(self) -> list[str]:
         shown = self.heard[-1]["status"]["programme"] if self.heard else []
-        return [speaker["name"] for one in shown for speaker in one["speakers"]]
+        return [speaker["name"] for session in shown for speaker in session["speakers"]]
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[LiveSite]:
-    with site(tmp_path, VENUE, people=4) as made:
-        made.start_server()
-        made.enrol("west", "west")
-        yield made
+    with site(tmp_path, VENUE, people=4) as live:
+        live.start_server()
+        live.enrol("west", "west")
+        yield live
 
 
 def load(place: LiveSite, title: str, speaker: int) -> None:

@@ -50,7 +50,7 @@ def doors(tmp_path: Path) -> Iterator[Doors]:
             scanner = HandScanner(process, port, place.ground.connect)
             scanners.append(parts.enter_context(scanner))
         for scanner in scanners:
-            wait_for("a door that knows itself", lambda one=scanner: one.turn("entry"))
+            wait_for("a door that knows itself", lambda waiting=scanner: waiting.turn("entry"))
             scanner.let_in(place.badge(0))
         west, east = scanners
         yield Doors(place, link, west, east, parts.enter_context(Desk(place)))

@@ -47,7 +47,6 @@ class Doors:
         self.ports: dict[str, int] = {}  # of the kiosks' pages
 
     def open(self, name: str) -> None:
-        """Start the kiosk, enrolled before."""
         port = self.ports.setdefault(name, free_port())
         process = self.place.run_typed(name, port)
         self.scanners[name] = HandScanner(process, port, socket.create_connection)
@@ -62,7 +61,6 @@ class Doors:
         return self.scanners[name].present(self.badges[person], "entry").admitted
 
     def come(self, name: str) -> bool:
-        """Whether a new person gets in. If refused, the same person comes next."""
         entered = self.enter(name, self.next)
         self.next += entered
         return entered
@@ -84,27 +82,27 @@ class Doors:
 
 @pytest.fixture
 def second(tmp_path: Path) -> Path:
-    made = tmp_path / "second"
-    made.mkdir()
-    return made
+    folder = tmp_path / "second"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture
 def place(tmp_path: Path, second: Path) -> Iterator[LiveSite]:
-    with site(tmp_path, VENUE, people=PEOPLE) as made:
-        settings = made.event.path / "event.toml"
+    with site(tmp_path, VENUE, people=PEOPLE) as live:
+        settings = live.event.path / "event.toml"
         line = '# backup_dir = "/mnt/second/forum"'
         settings.write_text(settings.read_text().replace(line, f'backup_dir = "{second}"'))
-        keep(made, second)
-        made.start_server()
-        yield made
+        keep(live, second)
+        live.start_server()
+        yield live
 
 
 @pytest.fixture
 def doors(place: LiveSite) -> Iterator[Doors]:
-    made = Doors(place)
-    yield made
-    made.close()
+    opened = Doors(place)
+    yield opened
+    opened.close()
 
 
 def keep(place: LiveSite, second: Path) -> None:
@@ -130,10 +128,10 @@ def started(module: str, *words: str) -> Iterator[Callable[[], str]]:
         with process.stdout as printed:
 
             def result() -> str:
-                said = printed.read().decode()
+                output = printed.read().decode()
                 errors.seek(0)
-                assert process.wait(READY_S) == 0, said + errors.read().decode()
-                return said
+                assert process.wait(READY_S) == 0, output + errors.read().decode()
+                return output
 
             yield result
 
@@ -162,19 +160,19 @@ def test_a_server_that_was_lost_with_its_disk(place: LiveSite, doors: Doors, sec
     wait_for("the scans", place.settled)
     hallkeeper("backup", "--event", str(place.event.path))
     copy = backups(second)[-1].path
-    known = granted(place, "west")
+    earlier = granted(place, "west")
     place.enrol("north", "north")
     doors.open("north")
     journals = Journals({name: place.path / name / "journal.db" for name in DOORS})
     with Watch(journals) as watch:
-        go_on(place, doors, known)
+        go_on(place, doors, earlier)
         lose(place)
         for name in [name for name in DOORS if doors.free(name)]:
             assert doors.come(name), "without a server the doors go on"
         doors.shut("east")
-        said = hallkeeper("restore", str(copy), "--event", str(place.event.path))
-        assert "1 kiosk" in said
-        assert "Hall: east (East), north (North), west (West)" in said
+        output = hallkeeper("restore", str(copy), "--event", str(place.event.path))
+        assert "1 kiosk" in output
+        assert "Hall: east (East), north (North), west (West)" in output
         keep(place, second)
         place.start_server()
         two_are_heard(place, doors)
@@ -192,13 +190,13 @@ def test_a_server_that_was_lost_with_its_disk(place: LiveSite, doors: Doors, sec
     assert all("restored from a backup" in alarm for alarm in alarms)
 
 
-def go_on(place: LiveSite, doors: Doors, known: int) -> None:
+def go_on(place: LiveSite, doors: Doors, earlier: int) -> None:
     """Events that the backup will lack: an exit, a new kiosk's entry, a place from a recall."""
     doors.leave("west", 2)
     doors.get_in("north", 3)
     for person in range(4, 9):
         doors.get_in("west", person)
-    assert granted(place, "west") > known, "nothing was granted since the backup"
+    assert granted(place, "west") > earlier, "nothing was granted since the backup"
     wait_for("the scans", place.settled)
 
 

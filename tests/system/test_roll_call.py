@@ -34,8 +34,8 @@ class Point(Desk):
 
     def begin_roll_call(self, name: str) -> None:
         self.unlock()
-        status, said = self.post("roll-call", {"point": name})
-        assert status == 204, said
+        status, answer = self.post("roll-call", {"point": name})
+        assert status == 204, answer
         wait_for("the roll call", lambda: self.status()["roll_call"] == name)
 
     def restart(self) -> None:
@@ -54,14 +54,14 @@ class Point(Desk):
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[LiveSite]:
-    with site(tmp_path, VENUE, people=PEOPLE) as made:
+    with site(tmp_path, VENUE, people=PEOPLE) as live:
         pin = pins.hash_pin(PIN)
-        made.write(lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=now_ms()))
-        made.write(lambda db: pins.set_pin(db, MEI, pin, by="test", now=now_ms()))
-        made.start_server()
+        live.write(lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=now_ms()))
+        live.write(lambda db: pins.set_pin(db, MEI, pin, by="test", now=now_ms()))
+        live.start_server()
         for name in POINTS:
-            made.enrol(name, name)
-        yield made
+            live.enrol(name, name)
+        yield live
 
 
 def test_three_points_without_network(place: LiveSite) -> None:
@@ -87,16 +87,17 @@ def test_three_points_without_network(place: LiveSite) -> None:
         ((heard,),) = place.query("SELECT MAX(seen_at) FROM kiosk")
         # By then the doors count as not heard by the server's clock, which is put forward.
         late = max(now_ms(), heard + LIVE_MS + 1)
-        found = place.write(lambda db: muster.begin(db, "drill", by="user:1", now=late))
-        counts = lists.counts(place.database.reader, found.muster_id)  # type: ignore[attr-defined]
+        roll_call = place.write(lambda db: muster.begin(db, "drill", by="user:1", now=late))
+        counts = lists.counts(place.database.reader, roll_call.muster_id)  # type: ignore[attr-defined]
         assert counts.total("missing") == PEOPLE
         assert counts.sureness[Sureness.DOOR_AWAY] == PEOPLE, "the doors are not heard"
         place.start_server()
         total = sum(map(len, seen.values())) + len(again)
         wait_for("the points' scans", lambda: scans(place) == total)
-        counts = lists.counts(place.database.reader, found.muster_id)  # type: ignore[attr-defined]
+        counts = lists.counts(place.database.reader, roll_call.muster_id)  # type: ignore[attr-defined]
         assert (counts.total("seen"), counts.total("missing")) == (PEOPLE - MISSING, MISSING)
-        missing = lists.lines(place.database.reader, found.muster_id, Wanted(state=State.MISSING))  # type: ignore[attr-defined]
+        wanted = Wanted(state=State.MISSING)
+        missing = lists.lines(place.database.reader, roll_call.muster_id, wanted)  # type: ignore[attr-defined]
         assert {line.serial for line in missing} == {place.serial(n) for n in range(MISSING)}
         ((noted, distinct),) = place.query(
             "SELECT COUNT(*), COUNT(DISTINCT number) FROM muster_seen"
@@ -113,7 +114,6 @@ def shares(people: range) -> dict[str, list[int]]:
 
 
 def each(desks: dict[str, Point], step, people: dict[str, list[int]]) -> None:
-    """Run the three points at the same time."""
     failed: list[BaseException] = []
 
     def work(name: str) -> None:

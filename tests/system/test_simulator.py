@@ -40,8 +40,10 @@ def test_the_protocol_keeps_its_promises(theme: str) -> None:
 def test_also_on_days_that_nobody_has_seen() -> None:
     start = secrets.randbelow(10**9)
     outcome = run_seeds(start, FRESH)
-    found = outcome.violation
-    assert found is None, f"python -m tests.simulator --start {found.seed} --seeds 1 --mutant none"
+    violation = outcome.violation
+    assert violation is None, (
+        f"python -m tests.simulator --start {violation.seed} --seeds 1 --mutant none"
+    )
 
 
 @pytest.mark.parametrize("mutant", BY_NAME)
@@ -125,10 +127,10 @@ def test_days_with_kept_places_are_full_too() -> None:
 
 def test_a_failure_tells_seed_step_and_how_to_replay_it() -> None:
     command = [sys.executable, "-m", "tests.simulator", "--seeds", "9", "--mutant", "naive"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stderr  # it found the mutant
-    assert "seed 0, step " in found.stdout
-    assert "replay: python -m tests.simulator --start 0 --seeds 1 --mutant naive" in found.stdout
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr  # it found the mutant
+    assert "seed 0, step " in result.stdout
+    assert "replay: python -m tests.simulator --start 0 --seeds 1 --mutant naive" in result.stdout
     command[-2:] = ["--mutant", "none", "--trace"]
     traced = subprocess.run(command, capture_output=True, text=True, check=False)
     assert traced.returncode == 0

@@ -42,13 +42,13 @@ class Desk(HandScanner):
         return bool(status["online"] and status["hall_names"])
 
     def post(self, path: str, body: dict | None = None) -> tuple[int, dict]:
-        status, said = self._request("POST", f"/supervisor/{path}", body or {"": 0})
-        return status, json.loads(said) if said else {}
+        status, answer = self._request("POST", f"/supervisor/{path}", body or {"": 0})
+        return status, json.loads(answer) if answer else {}
 
     def unlock(self) -> None:
         wait_for("the PIN", lambda: self.status()["supervisors"])
-        status, said = self.post("unlock", {"user": MEI, "pin": PIN})
-        assert status == 200, said
+        status, answer = self.post("unlock", {"user": MEI, "pin": PIN})
+        assert status == 200, answer
 
     def override(self, seq: int) -> tuple[int, dict]:
         return self.post("override", {"seq": seq, "reason": "invited_by_host"})
@@ -61,19 +61,18 @@ class Desk(HandScanner):
         def is_in() -> bool:
             denied = self.present(text, "entry")
             assert denied.reason == "hall_full", denied.said
-            status, said = self.override(denied.said["seq"])
-            assert (status, said.get("error")) in ((200, None), (409, "no_place")), said
+            status, answer = self.override(denied.said["seq"])
+            assert (status, answer.get("error")) in ((200, None), (409, "no_place")), answer
             return status == 200
 
         wait_for("a place beyond", is_in)
 
     def doors(self) -> dict[str, int]:
-        status, said = self._request("GET", "/supervisor/doors")
-        assert status == 200, said
-        return {door["names"]["en"]: door["door"] for door in json.loads(said)["doors"]}
+        status, answer = self._request("GET", "/supervisor/doors")
+        assert status == 200, answer
+        return {door["names"]["en"]: door["door"] for door in json.loads(answer)["doors"]}
 
     def status(self) -> dict:
-        """The current state of the screen."""
         feed = http.client.HTTPConnection("127.0.0.1", self._page.port, timeout=READY_S)
         try:
             feed.request("GET", "/feed", headers={"Cookie": self._cookie})
@@ -87,14 +86,14 @@ class Desk(HandScanner):
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[LiveSite]:
-    with site(tmp_path, VENUE, people=20) as made:
+    with site(tmp_path, VENUE, people=20) as live:
         pin = pins.hash_pin(PIN)
-        made.write(lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=now_ms()))
-        made.write(lambda db: pins.set_pin(db, MEI, pin, by="test", now=now_ms()))
-        made.start_server()
-        made.enrol("west", "west")
-        made.enrol("east", "east")
-        yield made
+        live.write(lambda db: users.add_user(db, "Mei", "supervisor", "x", by="test", now=now_ms()))
+        live.write(lambda db: pins.set_pin(db, MEI, pin, by="test", now=now_ms()))
+        live.start_server()
+        live.enrol("west", "west")
+        live.enrol("east", "east")
+        yield live
 
 
 @pytest.fixture
@@ -118,7 +117,6 @@ def inside(place: LiveSite) -> tuple[int, int]:
 
 
 def fill(place: LiveSite, desk: Desk) -> None:
-    """Let people in until the hall is full."""
     for number in range(CAPACITY):
         desk.let_in(place.badge(number))
     assert desk.present(place.badge(CAPACITY), "entry").reason == "hall_full"
@@ -132,8 +130,8 @@ def test_overrides_end_at_the_fire_limit(place: LiveSite, west: Desk, east: Desk
     east.let_in_beyond(place.badge(CAPACITY + 1))
     for desk in (west, east):
         denied = desk.present(place.badge(CAPACITY + 2), "entry")
-        status, said = desk.override(denied.said["seq"])
-        assert (status, said["error"]) == (409, "no_place")
+        status, answer = desk.override(denied.said["seq"])
+        assert (status, answer["error"]) == (409, "no_place")
     wait_for("the ledger", lambda: inside(place) == (CAPACITY, FIRE_LIMIT - CAPACITY))
     rows = place.query("SELECT act, supervisor, note, override_place FROM scan WHERE act <> 'scan'")
     assert rows == [("override", f"user:{MEI}", "invited_by_host", 1)] * 2
@@ -154,8 +152,8 @@ def test_an_annulled_admission_frees_its_place(place: LiveSite, west: Desk, east
     wait_for("the ledger", lambda: inside(place) == (CAPACITY, 0))
     ((last,),) = place.query("SELECT MAX(seq) FROM scan WHERE decision = 'admitted'")
     wait_for("the status", lambda: (west.status()["can_annul"] or {}).get("seq") == last)
-    status, said = west.post("annul", {"seq": last, "reason": "nobody_passed"})
-    assert status == 200, said
+    status, answer = west.post("annul", {"seq": last, "reason": "nobody_passed"})
+    assert status == 200, answer
     wait_for("the annulment", lambda: inside(place) == (CAPACITY - 1, 0))
     assert place.query("SELECT closed_by FROM stay WHERE closed_at IS NOT NULL") == [("annul",)]
     assert west.post("annul", {"seq": last, "reason": "nobody_passed"})[1]["error"] == (
@@ -167,15 +165,15 @@ def test_an_annulled_admission_frees_its_place(place: LiveSite, west: Desk, east
 
 def test_somebody_without_a_badge_is_found_by_name(place: LiveSite, west: Desk) -> None:
     west.unlock()
-    status, found = west.post("people", {"words": "7 NUMBER"})
-    assert status == 200, found
-    (person,) = [p for p in found["people"] if p["name"] == "Guest Number 7"]
+    status, people = west.post("people", {"words": "7 NUMBER"})
+    assert status == 200, people
+    (person,) = [p for p in people["people"] if p["name"] == "Guest Number 7"]
     assert person["serial"] == place.serial(7)
 
     def is_admitted() -> bool:  # at once, unless a busy machine is late with the place
-        status, said = west.post("admit", {"serial": person["serial"]})
+        status, answer = west.post("admit", {"serial": person["serial"]})
         assert status == 200
-        return said["admitted"]
+        return answer["admitted"]
 
     wait_for("a place", is_admitted)
     wait_for("the ledger", lambda: inside(place) == (1, 0))
@@ -188,8 +186,8 @@ def test_somebody_without_a_badge_is_found_by_name(place: LiveSite, west: Desk) 
 
     place.server.kill()
     wait_for("the loss of the server", lambda: not west.status()["online"])
-    status, said = west.post("people", {"words": "guest"})
-    assert (status, said["error"]) == (503, "no_server")
+    status, answer = west.post("people", {"words": "guest"})
+    assert (status, answer["error"]) == (503, "no_server")
     again = west.present(place.badge(7), "entry")
     assert again.reason == "already_inside", "the door goes on"
 
@@ -199,8 +197,8 @@ def test_the_end_of_a_shift_gives_its_places_to_the_other_door(
 ) -> None:
     west.let_in(place.badge(0))
     west.unlock()
-    status, said = west.post("end-shift")
-    assert (status, said["shift"]["admitted"]) == (200, 1)
+    status, answer = west.post("end-shift")
+    assert (status, answer["shift"]["admitted"]) == (200, 1)
     assert west.present(place.badge(1), "entry").reason == "door_resting"
     for number in range(1, CAPACITY):
         east.let_in(place.badge(number))
@@ -247,5 +245,4 @@ def test_a_kiosk_moves_to_another_door_and_back(place: LiveSite, west: Desk, eas
 
 
 def _is_inside(desk: Desk, text: str) -> bool:
-    """Whether the door knows of the stay."""
     return desk.present(text, "entry").reason == "already_inside"

@@ -40,27 +40,27 @@ def place(
                     "apt-get install chromium-driver libnss3-tools")  # fmt: skip
     _, day = noon_zone(now_ms())
     days = [str(day + timedelta(days=n)) for n in range(2)]
-    with site(tmp_path_factory.mktemp("forum"), venue(days), 2, Ground(host="localhost")) as made:
-        secret = made.event.path / "keys" / sign_on.SECRET_FILE
+    with site(tmp_path_factory.mktemp("forum"), venue(days), 2, Ground(host="localhost")) as forum:
+        secret = forum.event.path / "keys" / sign_on.SECRET_FILE
         secret.write_text("a secret of the client")
         secret.chmod(0o600)
         settings = replace(
-            made.event.settings, host="127.0.0.1", sign_on_issuer=provider.issuer,
+            forum.event.settings, host="127.0.0.1", sign_on_issuer=provider.issuer,
             sign_on_client=CLIENT,
             sign_on_name="Forum ID", sign_on_roles={"forum-admins": "admin", "ushers": "steward"},
             second_factor_roles=["auditor"],
         )  # fmt: skip
-        (made.event.path / "event.toml").write_text(settings_text(settings), "utf-8")
-        made.event = load_event(made.event.path)
-        serve_trusted(made, authority)
-        yield made
+        (forum.event.path / "event.toml").write_text(settings_text(settings), "utf-8")
+        forum.event = load_event(forum.event.path)
+        serve_trusted(forum, authority)
+        yield forum
 
 
 @pytest.fixture(scope="module")
 def phone(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Phone]:
-    made = Phone(tmp_path_factory.mktemp("phone"), authority)
-    yield made
-    made.close()
+    opened = Phone(tmp_path_factory.mktemp("phone"), authority)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -138,10 +138,10 @@ class Phone:
     def text(self) -> str:
         return str(self.script("return document.body.innerText"))
 
-    def wait(self, what: str, check: Callable[[], object], timeout_s: float = WAIT_S) -> None:
+    def wait(self, event: str, check: Callable[[], object], timeout_s: float = WAIT_S) -> None:
         deadline = time.monotonic() + timeout_s
         while not check():
-            assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}: {self.text}"
+            assert time.monotonic() < deadline, f"waited {timeout_s} s for {event}: {self.text}"
             time.sleep(0.05)
 
     def open(self, address: str) -> None:
@@ -155,7 +155,6 @@ class Phone:
         return str(self.script(words)) in self.text
 
     def shot(self, name: str) -> Path:
-        """A picture of the screen."""
         path = self._shots() / f"phone-{name}.png"
         # Compression takes longer than all else.
         taken = self.cdp("Page.captureScreenshot", optimizeForSpeed=True)
@@ -169,8 +168,8 @@ class Phone:
 
     def read(self, name: str) -> list[str]:
         """The result of the kiosk's reader on the screen."""
-        (found,) = read_files([str(self.shot(name))])
-        return [one.text for one in found.texts]
+        (picture,) = read_files([str(self.shot(name))])
+        return [code.text for code in picture.texts]
 
     def printed(self, name: str, **paper: float) -> Path:
         """The page as PDF, on A4 by default."""

@@ -58,25 +58,30 @@ def place(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Ite
                     "apt-get install chromium-driver libnss3-tools")  # fmt: skip
     _, day = noon_zone(now_ms())
     days = [str(day + timedelta(days=n)) for n in range(2)]
-    with site(tmp_path_factory.mktemp("forum"), venue(days), people=8) as made:
+    with site(tmp_path_factory.mktemp("forum"), venue(days), people=8) as forum:
         for number, facts in PEOPLE.items():
-            put(made, "UPDATE attendee SET given_name = ?, family_name = ?, organisation = ?,"
+            put(forum, "UPDATE attendee SET given_name = ?, family_name = ?, organisation = ?,"
                 " language = ? WHERE external_id = ?", *facts, str(number))  # fmt: skip
-        put(made, "UPDATE hall SET open_stays = capacity WHERE code = 'small'")
-        add_made_up(made.event.path / "translations")
-        serve_trusted(made, authority)
-        yield made
+        put(forum, "UPDATE hall SET open_stays = capacity WHERE code = 'small'")
+        add_made_up(forum.event.path / "translations")
+        serve_trusted(forum, authority)
+        yield forum
 
 
 def add_made_up(directory: Path) -> None:
     at = directory / LANGUAGE / "LC_MESSAGES"
     at.mkdir(parents=True)
-    quoted = [tuple(json.dumps(one, ensure_ascii=False) for one in (text, made_up(text)))
+    quoted = [tuple(json.dumps(part, ensure_ascii=False) for part in (text, made_up(text)))
               for text in texts()]  # fmt: skip
-    entries = [f"msgid {text}\nmsgstr {said}\n" for text, said in quoted if "%(num)s" not in text]
+    entries = [
+        f"msgid {text}\nmsgstr {translation}\n"
+        for text, translation in quoted
+        if "%(num)s" not in text
+    ]
     entries += [
-        f"msgid {text}\nmsgid_plural {text}\n" + "".join(f"msgstr[{n}] {said}\n" for n in range(6))
-        for text, said in quoted
+        f"msgid {text}\nmsgid_plural {text}\n"
+        + "".join(f"msgstr[{n}] {translation}\n" for n in range(6))
+        for text, translation in quoted
         if "%(num)s" in text
     ]
     (at / "server.po").write_text("\n".join(entries), "utf-8")
@@ -87,15 +92,15 @@ def texts() -> list[str]:
     code takes seconds.
     """
     with test_i18n.CHINESE.open("rb") as file:
-        ids = [one.id for one in read_po(file) if one.id]
-    return sorted(one if isinstance(one, str) else one[0] for one in ids)
+        ids = [message.id for message in read_po(file) if message.id]
+    return sorted(message if isinstance(message, str) else message[0] for message in ids)
 
 
 @pytest.fixture(scope="module")
 def _phone(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Phone]:
-    made = Phone(tmp_path_factory.mktemp("phone"), authority)
-    yield made
-    made.close()
+    opened = Phone(tmp_path_factory.mktemp("phone"), authority)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -136,7 +141,7 @@ def test_it_keeps_that_page_alone(phone: Phone, place: LiveSite) -> None:
     own = [target.removeprefix(place.event.settings.public_address) for target in (first, second)]
     assert sorted(kept) == sorted(f"hallkeeper {path}" for path in own)
     for path in own:
-        pages = [one for one in kept[f"hallkeeper {path}"] if "/static/" not in one]
+        pages = [entry for entry in kept[f"hallkeeper {path}"] if "/static/" not in entry]
         assert pages == [place.event.settings.public_address + path]
         assert len(kept[f"hallkeeper {path}"]) == 5  # with its style, script and icons
     place.server.stop()
@@ -237,8 +242,8 @@ def code_on(path: Path) -> list[str]:
     document.close()
     drawn = path.with_suffix(".png")
     picture.save(drawn, compress_level=1)
-    (found,) = read_files([str(drawn)])
-    return [one.text for one in found.texts]
+    (reading,) = read_files([str(drawn)])
+    return [code.text for code in reading.texts]
 
 
 @pytest.mark.parametrize("number", LANGUAGES)
@@ -317,11 +322,11 @@ def test_full_halls_are_told_while_it_is_open(phone: Phone, place: LiveSite) -> 
     put(place, "UPDATE hall SET open_stays = capacity - 10 WHERE code = 'big'")
     try:
 
-        def told() -> bool:
+        def is_full() -> bool:
             phone.script("dispatchEvent(new Event('online'))")
             return phone.script(states) == ["Nearly full", "Full", "Nearly full"]
 
-        phone.wait("the hall", told)
+        phone.wait("the hall", is_full)
         for name in ("programme", "languages"):
             phone.script("document.querySelector(arguments[0]).scrollIntoView()", f".{name}")
             phone.shot(f"{name}-nearly-full")
@@ -350,8 +355,8 @@ def test_the_hours_move_on_without_a_network(phone: Phone, place: LiveSite) -> N
 def test_it_can_be_put_on_the_home_screen(phone: Phone, place: LiveSite) -> None:
     target = address(place, LONG)
     phone.open(target)
-    found = phone.cdp("Page.getAppManifest")
-    assert found["errors"] == []
-    told = json.loads(found["data"])
-    assert place.event.settings.public_address + told["start_url"] == target
+    answer = phone.cdp("Page.getAppManifest")
+    assert answer["errors"] == []
+    manifest = json.loads(answer["data"])
+    assert place.event.settings.public_address + manifest["start_url"] == target
     assert phone.cdp("Page.getInstallabilityErrors")["installabilityErrors"] == []

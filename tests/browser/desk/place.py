@@ -50,8 +50,8 @@ class Place:
 
     def only(self, name: str) -> None:
         """Let only one printer serve the desk."""
-        for one, number in self.printers.items():
-            desks = (DESK,) if one == name else ("Elsewhere",)
+        for printer, number in self.printers.items():
+            desks = (DESK,) if printer == name else ("Elsewhere",)
             self._change(number, desks)
 
     def both(self) -> None:
@@ -71,7 +71,7 @@ class Place:
 
     def ready(self) -> bool:
         with self.site.database.reading() as db:
-            return all(one.state is PrinterState.READY for one in store.printers(db))
+            return all(printer.state is PrinterState.READY for printer in store.printers(db))
 
     def sign_in(self, browser: Any) -> None:
         """Give the browser a clerk's session and a desk."""
@@ -105,14 +105,14 @@ def desk_place(
         stack.callback(zpl.close)
         ipp = FakeIpp()
         stack.callback(ipp.close)
-        made = stack.enter_context(site(path, VENUE, people))
+        forum = stack.enter_context(site(path, VENUE, people))
         plans = (
             PrinterPlan("Zebra", zpl.address, "zpl", "4x3in", dpi=203, desks=(DESK,)),
             PrinterPlan("Laser", ipp.address, "ipp", "a6", dpi=300, place=1, desks=(DESK,)),
         )
         numbers = {}
         for plan in plans:
-            numbers[plan.name] = made.write(
+            numbers[plan.name] = forum.write(
                 lambda db, plan=plan: store.add(db, plan, by="test", now=now_ms())
             )
         for given, family, organisation, country in NAMED:
@@ -120,23 +120,23 @@ def desk_place(
                 "given_name": given, "family_name": family, "organisation": organisation,
                 "country": country, "category": DELEGATE, "language": "en",
             }  # fmt: skip
-            made.write(
+            forum.write(
                 lambda db, values=values: attendees.add_attendee(
                     db, values, by="test", now=now_ms(), random=os.urandom
                 )
             )
-        place = Place(made, zpl, ipp, numbers)
+        place = Place(forum, zpl, ipp, numbers)
         if photos:
-            (made.event.path / "cards/photos").mkdir(parents=True)
-            (made.event.path / "cards/cards.toml").write_text('photos = "photos"\n')
-            settings = made.event.path / "event.toml"
+            (forum.event.path / "cards/photos").mkdir(parents=True)
+            (forum.event.path / "cards/cards.toml").write_text('photos = "photos"\n')
+            settings = forum.event.path / "event.toml"
             text = settings.read_text("utf-8")
             assert "desk_photo = false" in text
             settings.write_text(text.replace("desk_photo = false", "desk_photo = true"), "utf-8")
-            if made.server.alive:
-                made.server.stop()
-        if not made.server.alive:
-            made.start_server()
+            if forum.server.alive:
+                forum.server.stop()
+        if not forum.server.alive:
+            forum.start_server()
         wait_for("the printers", place.ready)
         yield place
 
@@ -152,7 +152,6 @@ class Keyboard:
         self.browser.get(self.place.address + path)
 
     def key(self, text: str, key: str = "", code: int = 0) -> None:
-        """Press one key, as the keyboard does."""
         event: dict[str, Any] = {"key": key or text}
         if text:
             event["text"] = text
@@ -196,11 +195,11 @@ class Keyboard:
         script = "const a = document.activeElement; return a.id || a.name || a.textContent.trim()"
         return str(self.browser.execute_script(script))
 
-    def wait(self, what: str, check: Callable[[], object], timeout_s: float = WAIT_S) -> float:
+    def wait(self, event: str, check: Callable[[], object], timeout_s: float = WAIT_S) -> float:
         began = time.monotonic()
         while not check():
             waited = time.monotonic() - began
-            assert waited < timeout_s, f"waited {timeout_s} s for {what}: {self.text}"
+            assert waited < timeout_s, f"waited {timeout_s} s for {event}: {self.text}"
             time.sleep(0.01)
         return time.monotonic() - began
 

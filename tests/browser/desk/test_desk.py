@@ -24,8 +24,8 @@ return [...document.querySelectorAll("main button, main .button, main input:not(
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with desk_place(tmp_path_factory.mktemp("desk"), 30) as made:
-        yield made
+    with desk_place(tmp_path_factory.mktemp("desk"), 30) as desk:
+        yield desk
 
 
 @pytest.fixture
@@ -61,11 +61,11 @@ def test_a_walk_in_by_keyboard_alone(clerk: Keyboard, place: Place) -> None:
     assert clerk.focused == "box"
     clerk.wait("the card", lambda: len(place.zpl.printed) == before + 1)
     clerk.wait("that the page says so", lambda: "Printed Ingrid Sol Dahl" in flat(clerk))
-    (made,) = place.site.query(
+    (row,) = place.site.query(
         "SELECT given_name, family_name, organisation, b.issue, b.printed FROM attendee"
         " JOIN badge b USING (serial) WHERE family_name = 'Dahl'"
     )
-    assert made == ("Ingrid Sol", "Dahl", "Fjord Ferries", 1, 1)
+    assert row == ("Ingrid Sol", "Dahl", "Fjord Ferries", 1, 1)
 
 
 def flat(clerk: Keyboard) -> str:
@@ -203,8 +203,8 @@ def test_pages_are_for_everybody(
         try:
             for name, path in PAGES.items():
                 clerk.go(path.format(number=badge_number(place.site.serial(18))))
-                for one, faults_there in examine(clerk, axe, name).items():
-                    looked_at[one] |= faults_there
+                for scheme_name, faults_there in examine(clerk, axe, name).items():
+                    looked_at[scheme_name] |= faults_there
         except BaseException:
             looked_at.clear()
             raise
@@ -213,7 +213,7 @@ def test_pages_are_for_everybody(
 
 def examine(clerk: Keyboard, axe: str, name: str) -> Found:
     """Check the open page: light with all rules, dark with the colour rules."""
-    found: Found = {"light": {}, "dark": {}}
+    faults_found: Found = {"light": {}, "dark": {}}
     try:
         for size in ((390, 800), (1024, 768)):
             Page.of(clerk.browser).resize(size)
@@ -225,11 +225,11 @@ def examine(clerk: Keyboard, axe: str, name: str) -> Found:
                 wrong = [faults(clerk.browser, axe, rules),
                          clerk.browser.execute_script(SMALL, TOUCH_PX)]  # fmt: skip
                 if any(wrong):
-                    found[scheme][f"{name} {size}"] = wrong
+                    faults_found[scheme][f"{name} {size}"] = wrong
             assert len(places) == 1, "more than colours differ: look with all rules"
     finally:
         clerk.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    return found
+    return faults_found
 
 
 def test_a_correction_says_first_what_becomes_void(clerk: Keyboard, place: Place, axe: str) -> None:

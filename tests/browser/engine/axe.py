@@ -39,7 +39,6 @@ Promise.allSettled(underWay.map((one) => one.finished)).then(() => done());
 
 
 def turn(browser: Any, scheme: str) -> None:
-    """Make the page light or dark, and wait until it is."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     browser.execute_async_script(SETTLED)
@@ -52,11 +51,11 @@ def faults(
     `without`.
     """
     asked = list(rules), list(without)
-    found = browser.execute_async_script(RUN, *asked)
-    if found is None:  # The window has no axe-core yet.
+    violations = browser.execute_async_script(RUN, *asked)
+    if violations is None:  # The window has no axe-core yet.
         _know(browser, axe)
-        found = browser.execute_async_script(RUN, *asked)
-    return list(json.loads(found))
+        violations = browser.execute_async_script(RUN, *asked)
+    return list(json.loads(violations))
 
 
 def rules_but(browser: Any, axe: str, impacts: Sequence[str]) -> list[str]:

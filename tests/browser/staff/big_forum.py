@@ -35,7 +35,6 @@ HEALTH = (
 
 @contextmanager
 def busy_forum(path: Path) -> Iterator[Pages]:
-    """Open the pages of the forum, in the middle of its first day."""
     forum = make_forum(7, PEOPLE, NOW)
     event, _ = init_event(path, forum.settings("localhost", 8443), now=NOW, password_stays=True)
     event = replace(event, settings=replace(event.settings, time_zone=forum.time_zone))
@@ -58,11 +57,11 @@ def busy_forum(path: Path) -> Iterator[Pages]:
 
 def _kiosks(pages: Pages) -> list[FakeDoor]:
     rows = pages.database.reader.execute("SELECT code FROM door ORDER BY door_id").fetchall()
-    found = []
+    kiosks = []
     for number, row in enumerate(rows[:KIOSKS]):
-        found.append(pages.kiosk(f"k-{number:02}", row["code"]))
-        pages.send(found[-1])
-    return found
+        kiosks.append(pages.kiosk(f"k-{number:02}", row["code"]))
+        pages.send(kiosks[-1])
+    return kiosks
 
 
 def _scans(pages: Pages, kiosks: list[FakeDoor]) -> None:

@@ -79,9 +79,9 @@ class Forum:
             link.sendall(signed_request(kiosk.door, "POST", "/api/scans", body))
             head = b"".join(iter(answer.readline, b"\r\n")).lower()
             length = head.partition(b"content-length:")[2].split()[0]
-            found = answer.read(int(length))
-            assert b" 200 " in head.splitlines()[0], found
-            return found
+            rest = answer.read(int(length))
+            assert b" 200 " in head.splitlines()[0], rest
+            return rest
 
     def open(self, browser: Any, query: str) -> Page:
         address = f"https://127.0.0.1:{self.site.port}"

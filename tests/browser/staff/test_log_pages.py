@@ -28,8 +28,8 @@ def pages(event: Event, site: Database, tmp_path: Path) -> Iterator[Pages]:
         opened.issue()
         main, west = opened.connected_kiosk("main-1", "main"), opened.kiosk("west-1", "h1-west")
         for name in ("A1", "A2", "A3"):
-            one = main.scan(opened.now, opened.serial(name), category=1)
-        main.leave(opened.now + MINUTE, opened.serial("A3"), main.ref(one))
+            entry = main.scan(opened.now, opened.serial(name), category=1)
+        main.leave(opened.now + MINUTE, opened.serial("A3"), main.ref(entry))
         west.scan(opened.now, opened.serial("A1"), decision="denied", reason="hall_closed")
         opened.now += 2 * MINUTE
         opened.send(main)
@@ -50,7 +50,7 @@ def answers(pages: Pages, tmp_path: Path, language: str) -> dict[str, str]:
     auditor = pages.staff("auditor")
     auditor.get(f"/admin/log/?lang={language}")
     scan = pages.value("SELECT MIN(number) FROM scan")
-    found = {
+    texts = {
         name: auditor.get(f"/admin/log/{name}").text
         for name in ("", "?what=scan&hall=1", "?day=never", str(scan), "integrity", "compare",
                      "export")
@@ -59,14 +59,14 @@ def answers(pages: Pages, tmp_path: Path, language: str) -> dict[str, str]:
     pages.database.write(
         lambda db: db.execute("UPDATE leaf SET hash = ? WHERE number = 6", (bytes(32),))
     )
-    found["compared"] = auditor.post(
+    texts["compared"] = auditor.post(
         "/admin/log/compare", {"one": (io.BytesIO(whole), "one.zip")}
     ).text
     stranger = pages.stranger()
     badge = link(pages, "A3")
     for name, address in (("phone", badge), ("own", f"{badge}/receipts"), ("about", "/receipts")):
-        found[name] = stranger.get(f"{address}?lang={language}").text
-    return found
+        texts[name] = stranger.get(f"{address}?lang={language}").text
+    return texts
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_nothing_grave_is_found(
     size: tuple[int, int],
 ) -> None:  # fmt: skip
     window = Window(browser, axe)
-    found: dict[str, object] = {}
+    faults: dict[str, object] = {}
     try:
         for number, (name, text) in enumerate(answers(pages, tmp_path, language).items()):
             sheet = STATIC["phone.css" if "phone.css" in text else "style.css"]
@@ -86,7 +86,7 @@ def test_nothing_grave_is_found(
             text = re.sub(r'<link rel="stylesheet"[^>]*>', lambda _, it=style: it, text)
             text = re.sub(r"<script\b[^>]*></script>", "", text)
             turn_to(browser, tmp_path / "page.html", text)
-            window.examine((language, scheme, size), found, f"log-{number:02}-{name}")
+            window.examine((language, scheme, size), faults, f"log-{number:02}-{name}")
     finally:
         media(browser, "light")
-    assert found == {}
+    assert faults == {}

@@ -59,10 +59,9 @@ def show(browser: Any, path: Path, html: str) -> None:
 
 
 def plain(html: str) -> str:
-    """The page with its style inline, without its scripts."""
     styled = re.sub(
         r'<link rel="stylesheet"[^>]*/static/([\w.-]+\.css)[^>]*>',
-        lambda found: f"<style>{STATIC[found[1]].read_text('utf-8')}</style>",
+        lambda match: f"<style>{STATIC[match[1]].read_text('utf-8')}</style>",
         html,
     )
     return re.sub(r"<script\b[^>]*></script>", "", styled)
@@ -122,7 +121,7 @@ def test_nothing_grave_is_found_on_any_page(
     tmp_path: Path,
 ) -> None:
     """Each page of the app, by its routes. An unknown page is an error."""
-    found: dict[str, object] = {}
+    faults: dict[str, object] = {}
     window = Window(browser, axe)
     with Pages(every_page.prepared(event), site) as pages:
         filled = fill(pages)
@@ -136,10 +135,10 @@ def test_nothing_grave_is_found_on_any_page(
                         assert answer.status_code in (200, 400), (name, address, answer.status)
                         assert answer.mimetype == "text/html", f"{name} is no page: NO_PAGES"
                         turn_to(browser, tmp_path / "page.html", answer.text)
-                    window.examine(look, found, address)
+                    window.examine(look, faults, address)
         finally:
             media(browser, "light")
-    assert found == {}
+    assert faults == {}
 
 
 def asked_in(someone: Staff, address: str, language: str) -> TestResponse:
@@ -158,7 +157,7 @@ class Window:
         self.scheme = ""
         self.size = (0, 0)
 
-    def examine(self, look: Look, found: dict[str, object], address: str) -> None:
+    def examine(self, look: Look, results: dict[str, object], address: str) -> None:
         language, scheme, size = look
         if size != self.size:
             self.page.resize(size, drawn=DRAWN)
@@ -171,25 +170,25 @@ class Window:
         wide = self.page.script(TOO_WIDE)
         grave = faults(self.browser, self.axe, RULES, self.without)
         if grave or wide > 1:
-            found[f"{address} {language} {scheme} {size[0]}"] = (wide, grave)
+            results[f"{address} {language} {scheme} {size[0]}"] = (wide, grave)
 
 
 def test_a_fault_on_a_later_page_is_found(browser: Any, axe: str, tmp_path: Path) -> None:
-    found: dict[str, object] = {}
+    faults: dict[str, object] = {}
     window = Window(browser, axe)
     page = '<!doctype html><html lang="en"><title>{0}</title><main><h1>{0}</h1>{1}</main></html>'
     for name, part in (("good", ""), ("bad", '<img src="none.png">'), ("better", "")):
         turn_to(browser, tmp_path / "page.html", page.format(name, part))
-        window.examine(("en", "light", WIDE), found, name)
-    ((address, (_, grave)),) = found.items()
-    assert (address, [one["rule"] for one in grave]) == ("bad en light 1920", ["image-alt"])
+        window.examine(("en", "light", WIDE), faults, name)
+    ((address, (_, grave)),) = faults.items()
+    assert (address, [fault["rule"] for fault in grave]) == ("bad en light 1920", ["image-alt"])
 
 
 def test_what_is_no_page_is_none(event: Event, site: Database) -> None:
     """Routes outside the list of pages return no page."""
     with Pages(event, site) as pages:
-        known = {rule.endpoint for rule in pages.app.url_map.iter_rules()}
-        assert every_page.NO_PAGES - known == set()
+        endpoints = {rule.endpoint for rule in pages.app.url_map.iter_rules()}
+        assert every_page.NO_PAGES - endpoints == set()
         admin = pages.staff("admin")
         for rule in pages.app.url_map.iter_rules():
             if rule.endpoint in every_page.NO_PAGES and not rule.arguments - {"filename"}:

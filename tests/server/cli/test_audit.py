@@ -33,9 +33,9 @@ def badge(console: Console, external_id: str) -> str:
 
 def test_it_works(held: Console) -> None:
     out = held.path / "export"
-    said = held("audit", "export", "--out", str(out)).output
+    output = held("audit", "export", "--out", str(out)).output
     key = held("audit", "key").output.strip()
-    assert key in said
+    assert key in output
     verified = held("audit", "verify", str(out), "--key", key).output
     assert verified.endswith("VERIFIED\n")
     ((act,),) = held.rows("SELECT body FROM leaf ORDER BY number DESC LIMIT 1")
@@ -74,7 +74,7 @@ def test_a_part(held: Console) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--hall", "nowhere"), "there is no hall 'nowhere'; there are "),
         (("--day", "4 May"), "'4 May' is not a date such as 2026-05-26."),
@@ -83,11 +83,11 @@ def test_a_part(held: Console) -> None:
         (("--day", "2026-05-04", "--hall", "h1"), "choose one of --hall, --day and --person."),
     ],
 )
-def test_what_is_not_understood(held: Console, options: tuple[str, ...], said: str) -> None:
+def test_what_is_not_understood(held: Console, options: tuple[str, ...], message: str) -> None:
     entries = held.rows("SELECT COUNT(*) FROM leaf")
     out = held.path / "export"
-    told = held("audit", "export", "--out", str(out), *options, status=2).output
-    assert said.lower() in told.lower()
+    output = held("audit", "export", "--out", str(out), *options, status=2).output
+    assert message.lower() in output.lower()
     assert not out.exists()
     assert held.rows("SELECT COUNT(*) FROM leaf") == entries
 
@@ -96,8 +96,8 @@ def test_an_altered_database_is_told_at_once(held: Console) -> None:
     out = held.path / "export"
     with Database(held.event.database_path) as database:
         database.write(lambda db: db.execute("UPDATE leaf SET body = x'7b7d' WHERE number = 5"))
-    said = held("audit", "export", "--out", str(out), status=2).output
-    assert "entry 5 differs from its hash" in said
+    output = held("audit", "export", "--out", str(out), status=2).output
+    assert "entry 5 differs from its hash" in output
     assert "WRONG: entry 5 is not" in held("audit", "verify", str(out), status=1).output
 
 
@@ -119,10 +119,10 @@ def test_a_receipt(held: Console) -> None:
     held("audit", "receipt", str(number), "--out", str(file))
     assert held("audit", "receipt", str(number)).output == file.read_text(encoding="utf-8")
     key = held("audit", "key").output.strip()
-    said = held("audit", "verify-receipt", str(file), "--key", key).output
-    assert f"entry {number} of " in said
-    assert '"decision":"denied"' in said
-    assert said.endswith("VERIFIED\n")
+    output = held("audit", "verify-receipt", str(file), "--key", key).output
+    assert f"entry {number} of " in output
+    assert '"decision":"denied"' in output
+    assert output.endswith("VERIFIED\n")
     other = key[:-6] + "AAAAA="
     assert held("audit", "verify-receipt", str(file), "--key", other, status=1).output == (
         f"WRONG: the key {other} is malformed, or of another kind.\nREFUSED\n"
@@ -132,11 +132,11 @@ def test_a_receipt(held: Console) -> None:
 
 def test_a_person_is_erased(held: Console) -> None:
     number = badge(held, "A1")
-    said = held("audit", "erase", number).output
-    assert said.startswith("3 entries are of") or "entries are of" in said
+    output = held("audit", "erase", number).output
+    assert output.startswith("3 entries are of") or "entries are of" in output
     assert held.rows("SELECT COUNT(*) FROM leaf WHERE kind = 'erased'") == [(0,)]
-    said = held("audit", "erase", number, "--yes").output
-    assert said.endswith("Delete backups from before, which still have them.\n")
+    output = held("audit", "erase", number, "--yes").output
+    assert output.endswith("Delete backups from before, which still have them.\n")
     assert held.rows("SELECT COUNT(*) FROM leaf WHERE kind = 'erased'")[0][0] >= 2
     out = held.path / "export"
     held("audit", "export", "--out", str(out))
@@ -147,17 +147,17 @@ def test_two_exports_are_compared(held: Console) -> None:
     first, second, third = (str(held.path / name) for name in ("one.zip", "two", "three"))
     held("audit", "export", "--out", first, "--court")
     held("audit", "export", "--out", second)
-    said = held("audit", "compare", first, second).output
-    assert "The same log. One begins the other" in said
+    output = held("audit", "compare", first, second).output
+    assert "The same log. One begins the other" in output
     assert "The same log, with the same" in held("audit", "compare", second).output
     with Database(held.event.database_path) as database:
         database.write(
             lambda db: db.execute("UPDATE leaf SET hash = ? WHERE number = 4", (bytes(32),))
         )
     held("audit", "export", "--out", third, status=2)
-    said = held("audit", "compare", first, third, status=1).output
-    assert "WRONG: a fork. They agree up to entry 3, and differ in entry 4." in said
-    assert said.count("\nentry 4 of ") == 2
+    output = held("audit", "compare", first, third, status=1).output
+    assert "WRONG: a fork. They agree up to entry 3, and differ in entry 4." in output
+    assert output.count("\nentry 4 of ") == 2
     broken = held.file("broken.zip", b"PK")
     assert "can't be read as an export" in held("audit", "compare", first, broken, status=2).output
 

@@ -29,14 +29,17 @@ def authority() -> Authority:
 
 def test_it_works(console: Console, authority: Authority, event: Event) -> None:
     files = authority.files(console.path, "badges.example.org", HOST)
-    said = console("certificate", "install", *files).output
-    assert "CN=Test Issuer" in said
-    assert "badges.example.org, localhost" in said
-    assert "Warning" not in said
+    output = console("certificate", "install", *files).output
+    assert "CN=Test Issuer" in output
+    assert "badges.example.org, localhost" in output
+    assert "Warning" not in output
 
     after = load_event(event.path)
     chain = load_pem_x509_certificates(after.certificate_path.read_bytes())
-    assert [pem(one) for one in chain] == [Path(files[0]).read_bytes(), pem(authority.between)]
+    assert [pem(certificate) for certificate in chain] == [
+        Path(files[0]).read_bytes(),
+        pem(authority.between),
+    ]
     assert after.certificate_path == after.certificate_key_path
     assert stat.S_IMODE(after.certificate_path.stat().st_mode) == 0o600
     assert after.spki_sha256 == spki_sha256(Path(files[0]).read_bytes()) != event.spki_sha256
@@ -51,10 +54,10 @@ def test_the_served_key_is_signed(console: Console, authority: Authority, event:
     for arguments in (files, files, ["--self-signed"]):
         console("certificate", "install", *arguments)
         words.append(served.signed_word(load_event(event.path)))
-    told = [open_server_key(event.root_key.public, word) for word in words]
-    assert [one.number for one in told] == [0, 1, 2, 3]
-    assert told[1].spki_sha256 == told[2].spki_sha256 != event.spki_sha256
-    assert told[3].spki_sha256 == told[0].spki_sha256 == event.spki_sha256
+    keys = [open_server_key(event.root_key.public, word) for word in words]
+    assert [key.number for key in keys] == [0, 1, 2, 3]
+    assert keys[1].spki_sha256 == keys[2].spki_sha256 != event.spki_sha256
+    assert keys[3].spki_sha256 == keys[0].spki_sha256 == event.spki_sha256
 
 
 def test_the_events_own_comes_back(console: Console, authority: Authority, event: Event) -> None:
@@ -64,8 +67,8 @@ def test_the_events_own_comes_back(console: Console, authority: Authority, event
     console("certificate", "install", "--self-signed")
     assert console("certificate", "show").output == own
     assert load_event(event.path).spki_sha256 == event.spki_sha256
-    said = console("certificate", "install", "--self-signed", status=2).output
-    assert "is served already" in said
+    output = console("certificate", "install", "--self-signed", status=2).output
+    assert "is served already" in output
 
 
 def test_files_are_served_in_order(console: Console, authority: Authority, event: Event) -> None:
@@ -78,90 +81,90 @@ def test_files_are_served_in_order(console: Console, authority: Authority, event
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1"])
 def test_names_are_compared_as_browsers_do(authority: Authority, host: str) -> None:
-    found, _ = authority.certificate("localhost", "127.0.0.1", "*.forum.example")
-    assert served.is_for(found, host)
-    assert served.is_for(found, "badges.forum.example")
+    certificate, _ = authority.certificate("localhost", "127.0.0.1", "*.forum.example")
+    assert served.is_for(certificate, host)
+    assert served.is_for(certificate, "badges.forum.example")
     for other in ("a.b.forum.example", "forum.example", "127.0.0.2", "::1", "example"):
-        assert not served.is_for(found, other)
+        assert not served.is_for(certificate, other)
 
 
 Make = Callable[[Authority], tuple[bytes, bytes, bytes]]
 
 
-def made(authority: Authority, *names: str, **more) -> tuple[bytes, bytes, bytes]:
-    found, key = authority.certificate(*(names or (HOST,)), **more)
-    return pem(found), key_pem(key), pem(authority.between)
+def pems(authority: Authority, *names: str, **more) -> tuple[bytes, bytes, bytes]:
+    certificate, key = authority.certificate(*(names or (HOST,)), **more)
+    return pem(certificate), key_pem(key), pem(authority.between)
 
 
 WRONG: dict[str, tuple[Make, str]] = {
     "another's key": (
-        lambda ca: (made(ca)[0], made(ca)[1], made(ca)[2]),
+        lambda ca: (pems(ca)[0], pems(ca)[1], pems(ca)[2]),
         "is not the key of a certificate in",
     ),
     "for another name": (
-        lambda ca: made(ca, "other.example"),
+        lambda ca: pems(ca, "other.example"),
         "is for other.example, and phones open localhost",
     ),
-    "expired": (lambda ca: made(ca, since=-9 * DAY, until=-DAY), "expired on 20"),
-    "not yet good": (lambda ca: made(ca, since=DAY), "set this computer's clock"),
+    "expired": (lambda ca: pems(ca, since=-9 * DAY, until=-DAY), "expired on 20"),
+    "not yet good": (lambda ca: pems(ca, since=DAY), "set this computer's clock"),
     "not for servers": (
-        lambda ca: made(ca, usage=ExtendedKeyUsageOID.CLIENT_AUTH),
+        lambda ca: pems(ca, usage=ExtendedKeyUsageOID.CLIENT_AUTH),
         "is not meant for servers",
     ),
-    "no certificate": (lambda ca: (b"hello", made(ca)[1], b""), "has no certificate in PEM"),
-    "no key": (lambda ca: (made(ca)[0], b"hello", b""), "is no private key in PEM"),
+    "no certificate": (lambda ca: (b"hello", pems(ca)[1], b""), "has no certificate in PEM"),
+    "no key": (lambda ca: (pems(ca)[0], b"hello", b""), "is no private key in PEM"),
     "weak key": (
-        lambda ca: made(ca, key=rsa.generate_private_key(65537, 1024)),
+        lambda ca: pems(ca, key=rsa.generate_private_key(65537, 1024)),
         "Use ECDSA P-256 or P-384, or RSA of 2048 bits or more",
     ),
     "key that phones do not take": (
-        lambda ca: made(ca, key=ed25519.Ed25519PrivateKey.generate()),
+        lambda ca: pems(ca, key=ed25519.Ed25519PrivateKey.generate()),
         "Use ECDSA",
     ),
     "key behind a password": (
-        lambda ca: (made(ca)[0], key_pem(ec.generate_private_key(ec.SECP256R1()), b"secret"), b""),
+        lambda ca: (pems(ca)[0], key_pem(ec.generate_private_key(ec.SECP256R1()), b"secret"), b""),
         "openssl pkey -in",
     ),
     "another's chain": (
-        lambda ca: (*made(ca)[:2], pem(Authority(now_ms()).between)),
+        lambda ca: (*pems(ca)[:2], pem(Authority(now_ms()).between)),
         "does not belong to the chain",
     ),
-    "too large": (lambda ca: (b"#" * 1_000_001, made(ca)[1], b""), "too large"),
+    "too large": (lambda ca: (b"#" * 1_000_001, pems(ca)[1], b""), "too large"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("case", WRONG)
 def test_what_cannot_be_served_is_refused_and_changes_nothing(
-    console: Console, authority: Authority, event: Event, what: str
+    console: Console, authority: Authority, event: Event, case: str
 ) -> None:
-    make, told = WRONG[what]
+    make, message = WRONG[case]
     before = sorted((path.name, path.read_bytes()) for path in (event.path / "keys").iterdir())
     names = ("cert.pem", "key.pem", "chain.pem")
     files = [
         console.file(name, data) for name, data in zip(names, make(authority), strict=True) if data
     ]
-    said = console("certificate", "install", *files, status=1).output
-    assert told in said
-    assert "Traceback" not in said
+    output = console("certificate", "install", *files, status=1).output
+    assert message in output
+    assert "Traceback" not in output
     assert before == sorted(
         (path.name, path.read_bytes()) for path in (event.path / "keys").iterdir()
     )
 
 
 def test_a_missing_file_and_half_a_command_are_said(console: Console) -> None:
-    said = console("certificate", "install", "nowhere.pem", "nowhere.key", status=1).output
-    assert "can't be read: No such file" in said
+    output = console("certificate", "install", "nowhere.pem", "nowhere.key", status=1).output
+    assert "can't be read: No such file" in output
     for arguments in ([], ["cert.pem"], ["cert.pem", "key.pem", "--self-signed"]):
-        said = console("certificate", "install", *arguments, status=2).output
-        assert "name CERT and KEY, or --self-signed alone" in said
+        output = console("certificate", "install", *arguments, status=2).output
+        assert "name CERT and KEY, or --self-signed alone" in output
 
 
 def test_what_phones_may_not_like_is_said(console: Console, authority: Authority) -> None:
-    found, key = authority.certificate(HOST, until=5 * DAY)
-    files = [console.file("cert.pem", pem(found)), console.file("key.pem", key_pem(key))]
-    said = console("certificate", "install", *files).output
-    assert "No certificate of its issuer came along (CN=Test Issuer)" in said
-    assert "It expires on" in said
+    certificate, key = authority.certificate(HOST, until=5 * DAY)
+    files = [console.file("cert.pem", pem(certificate)), console.file("key.pem", key_pem(key))]
+    output = console("certificate", "install", *files).output
+    assert "No certificate of its issuer came along (CN=Test Issuer)" in output
+    assert "It expires on" in output
     assert "It expires on" in console("certificate", "show").output
 
 

@@ -38,13 +38,15 @@ pytestmark = pytest.mark.system
 
 
 def test_from_nothing_to_paper(tmp_path: Path) -> None:
-    made = CliRunner().invoke(main, ["init", str(tmp_path / "forum"), "--time-zone", "Asia/Tokyo"])
-    assert made.exit_code == 0, made.output
-    assert "shown once" in made.output
+    result = CliRunner().invoke(
+        main, ["init", str(tmp_path / "forum"), "--time-zone", "Asia/Tokyo"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "shown once" in result.output
     event = load_event(tmp_path / "forum")
     assert event.settings.name == {"en": "forum"}
     assert event.settings.time_zone == "Asia/Tokyo"
-    password = made.output.partition("password  ")[2].split()[0]
+    password = result.output.partition("password  ")[2].split()[0]
     with Database(event.database_path) as database:
         user, _ = sign_in(database, "admin", password, now=0)
         assert user.must_change
@@ -80,7 +82,7 @@ class TestInit:
         )
 
     @pytest.mark.parametrize(
-        ("option", "value", "said"),
+        ("option", "value", "message"),
         [
             ("--days", "17", "days must be the number of the event's days, 1 to 16."),
             ("--time-zone", "Mars/Base", "time_zone must be a time zone by its IANA name"),
@@ -89,10 +91,10 @@ class TestInit:
             ("--public-host", "https://a", "public_host must be a host name or an address"),
         ],
     )
-    def test_what_can_not_be(self, tmp_path: Path, option: str, value: str, said: str) -> None:
+    def test_what_can_not_be(self, tmp_path: Path, option: str, value: str, message: str) -> None:
         result = CliRunner().invoke(main, ["init", str(tmp_path / "e"), option, value])
         assert result.exit_code == 1
-        assert said in result.output
+        assert message in result.output
         assert not (tmp_path / "e").exists()
 
     def test_the_machines_zone_is_one(self) -> None:
@@ -119,9 +121,9 @@ class TestBadges:
         assert pages("--not-printed", "--order", "organisation", "--back") == 6
         result = filled("print", "--out", str(filled.path / "d.pdf"), "--not-printed", status=1)
         assert "none of the badges is as asked; nothing was printed." in result.output
-        said = filled("print", "--out", str(filled.path / "d.pdf"), "--layer-only").output
-        assert "4 badges in" in said
-        assert "of which 4 were printed before." in said
+        output = filled("print", "--out", str(filled.path / "d.pdf"), "--layer-only").output
+        assert "4 badges in" in output
+        assert "of which 4 were printed before." in output
         result = filled("print", "--out", "x.pdf", "--category", "king", status=2)
         assert "There is no category 'king': known are delegate" in result.output
 
@@ -133,10 +135,10 @@ class TestBadges:
         ]
 
     def test_names_to_correct_are_told(self, filled: Console) -> None:
-        said = filled("print", "--out", str(filled.path / "b.pdf")).output
-        assert "1 name were transliterated" not in said
-        assert "transliterated, for correction in the roster's column latin_name:" in said
-        assert ": WANG Xiaoming" in said
+        output = filled("print", "--out", str(filled.path / "b.pdf")).output
+        assert "1 name were transliterated" not in output
+        assert "transliterated, for correction in the roster's column latin_name:" in output
+        assert ": WANG Xiaoming" in output
 
     def test_a_bad_folder_of_cards(self, filled: Console) -> None:
         (filled.event.path / "cards").mkdir()
@@ -237,8 +239,8 @@ class TestBadges:
 
     def test_the_revoked_are_not_printed(self, filled: Console) -> None:
         with Database(filled.event.database_path) as database:
-            for who in ("A1", "A3"):
-                serial = serial_of(database, who)
+            for external_id in ("A1", "A3"):
+                serial = serial_of(database, external_id)
                 database.write(
                     lambda db, serial=serial: issuing.revoke(
                         db, serial, reason="conduct", now=0, by="test"
@@ -308,15 +310,17 @@ class TestKiosks:
         assert "There are no kiosks." in console("kiosk", "list").output
 
     @pytest.mark.parametrize(
-        ("arguments", "said"),
+        ("arguments", "message"),
         [
             (("add", "west", "nowhere"), "there is no door 'nowhere'; known doors: green-door"),
             (("add", "West!", "h1-west"), "is no name for a kiosk"),
             (("retire", "west"), "there is no kiosk 'west' at work"),
         ],
     )
-    def test_what_can_not_be(self, filled: Console, arguments: tuple[str, ...], said: str) -> None:
-        assert said in filled("kiosk", *arguments, status=1).output
+    def test_what_can_not_be(
+        self, filled: Console, arguments: tuple[str, ...], message: str
+    ) -> None:
+        assert message in filled("kiosk", *arguments, status=1).output
 
 
 class TestUsers:
@@ -338,28 +342,28 @@ class TestUsers:
         console("user", "add", "Bob", "--role", "steward")
         console("user", "password", "admin")
         with Database(console.event.database_path) as database:
-            assert all(one.must_change for one in users.users(database.reader))
+            assert all(user.must_change for user in users.users(database.reader))
 
     def test_unlock(self, console: Console) -> None:
-        said = console("user", "unlock", "ADMIN").output
-        assert said == "admin may sign in from anywhere for 15 minutes.\n"
+        output = console("user", "unlock", "ADMIN").output
+        assert output == "admin may sign in from anywhere for 15 minutes.\n"
         with Database(console.event.database_path) as database:
             assert users.user(database.reader, 1).unlocked_at
         assert "there is no user 'Eve'" in console("user", "unlock", "Eve", status=2).output
 
     def test_a_lost_second_factor_goes_with_the_password(self, console: Console) -> None:
         with Database(console.event.database_path) as database:
-            who, key = users.user(database.reader, 1), second_factors.sealing_key(b"k")
+            user, key = users.user(database.reader, 1), second_factors.sealing_key(b"k")
             secret = pyotp.random_base32()
             code = pyotp.TOTP(secret).at(1000)
             database.write(
-                lambda db: second_factors.add_totp(db, key, who, secret, code, now=1_000_000)
+                lambda db: second_factors.add_totp(db, key, user, secret, code, now=1_000_000)
             )
             assert users.user(database.reader, 1).has_factor
         password = console("user", "no-second-factor", "ADMIN").output.split()[-1]
         with Database(console.event.database_path) as database:
-            found = users.verify(database, "admin", password)
-            assert (found.has_factor, found.must_change) == (False, True)
+            verified = users.verify(database, "admin", password)
+            assert (verified.has_factor, verified.must_change) == (False, True)
             assert second_factors.factors(database.reader, 1).recovery_codes == 0
 
     def test_twice(self, console: Console) -> None:
@@ -431,14 +435,14 @@ class TestEvents:
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    found = []
+    paths = []
     for name, listed in group.commands.items():
         command = listed.loaded() if isinstance(listed, Later) else listed
         assert command.name == name
-        found.append((*path, name))
+        paths.append((*path, name))
         if isinstance(command, click.Group):
-            found += commands(command, (*path, name))
-    return found
+            paths += commands(command, (*path, name))
+    return paths
 
 
 @pytest.mark.parametrize("path", [c for c in commands(main) if c != ("demo",)])
@@ -516,11 +520,11 @@ def test_a_layout_of_pretix(console: Console) -> None:
     under = console.path / "badge.pdf"
     under.write_bytes(background("#eef4fb", "#ffffff", width=90, height=60))
     out = console.path / "b.pdf"
-    said = console(
+    output = console(
         "print", "--out", str(out), "--pretix-layout", layout, "--background", str(under)
     ).output
-    assert "Area 2: there is nothing for seat here, and it stays empty." in said
-    assert "No area has the badge's code" in said
+    assert "Area 2: there is nothing for seat here, and it stays empty." in output
+    assert "No area has the badge's code" in output
     with pypdfium2.PdfDocument(out) as document:
         sizes = [[round(side / 72 * 25.4) for side in page.get_size()] for page in document]
         assert sizes == [[90, 60], [90, 60]]

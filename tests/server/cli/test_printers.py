@@ -19,9 +19,9 @@ from tests.waiting import until
 @pytest.fixture
 def virtual(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualZpl]:
     monkeypatch.setattr(zpl, "POLL_S", 0.02)
-    made = VirtualZpl()
-    yield made
-    made.close()
+    printer = VirtualZpl()
+    yield printer
+    printer.close()
 
 
 def test_one_is_added_listed_and_removed(console: Console) -> None:
@@ -41,7 +41,7 @@ def test_one_is_added_listed_and_removed(console: Console) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("add", "N", "zpl", "http://10.0.0.1"), "does not begin with tcp://"),
         (("add", "N", "brother", "tcp://10.0.0.1", "--format", "a6"), "can't print 'a6'"),
@@ -50,9 +50,11 @@ def test_one_is_added_listed_and_removed(console: Console) -> None:
         (("test", "N"), "There is no printer 'N'"),
     ],
 )
-def test_what_cant_be_is_one_sentence(console: Console, words: tuple[str, ...], told: str) -> None:
+def test_what_cant_be_is_one_sentence(
+    console: Console, words: tuple[str, ...], message: str
+) -> None:
     result = console("printer", *words, status=1)
-    assert told in result.output
+    assert message in result.output
     assert "Traceback" not in result.output
 
 
@@ -61,9 +63,9 @@ def test_a_test_print_waits_without_a_server(
 ) -> None:
     monkeypatch.setattr(command, "TEST_S", 0.2)
     console("printer", "add", "North", "zpl", virtual.address)
-    told = console("printer", "test", "North").output
-    assert told.startswith("North: ready.\n")
-    assert "The test print waits." in told
+    output = console("printer", "test", "North").output
+    assert output.startswith("North: ready.\n")
+    assert "The test print waits." in output
     assert virtual.printed == []
 
 
@@ -84,4 +86,4 @@ def test_a_test_print_comes_out_of_a_running_servers_printer(
             assert "The connection was lost" in printing_again
         finally:
             printing.close()
-    until(lambda: not any(one.name.startswith("printer ") for one in threading.enumerate()))
+    until(lambda: not any(thread.name.startswith("printer ") for thread in threading.enumerate()))

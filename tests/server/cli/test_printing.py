@@ -37,7 +37,6 @@ main()
 
 @pytest.fixture
 def crowd(console: Console, request: pytest.FixtureRequest) -> Console:
-    """This many people with badges."""
     rows = [f"P{n},Anna {n},Keller,Harbour Pilots No. {n},delegate" for n in range(request.param)]
     header = "id,given name,family name,organisation,category"
     console("import", console.file("r.csv", "\n".join([header, *rows])))
@@ -70,10 +69,10 @@ def start(
 
 def peak_mb(console: Console, *arguments: str) -> float:
     """The peak memory of the process and of its drawing process, each by itself."""
-    one = {min(os.sched_getaffinity(0))}  # Else each processor has a drawing process.
+    processor = {min(os.sched_getaffinity(0))}  # Else each processor has a drawing process.
     process = start(
         console, console.path / "b.pdf", *arguments,
-        code=("-c", SMALL_CHUNKS), prepare=lambda: os.sched_setaffinity(0, one),
+        code=("-c", SMALL_CHUNKS), prepare=lambda: os.sched_setaffinity(0, processor),
     )  # fmt: skip
     assert process.stdout is not None
     process.stdout.read()
@@ -125,15 +124,15 @@ def test_ctrl_c_leaves_whole_files_alone(crowd: Console) -> None:
         time.sleep(0.02)
     drawn_by = children(process.pid)
     os.killpg(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=BUSY_S)
+    output, _ = process.communicate(timeout=BUSY_S)
     assert process.returncode == 1
-    assert "Aborted!" in said
-    assert "Traceback" not in said
+    assert "Aborted!" in output
+    assert "Traceback" not in output
     await_ended(drawn_by, BUSY_S)
-    made = sorted(path.name for path in crowd.path.glob("*b*.pdf*"))
+    names = sorted(path.name for path in crowd.path.glob("*b*.pdf*"))
     # The signal is late on a busy machine, so several of the 40 may have been drawn.
-    assert 1 <= len(made) < 40
-    for name in made:
+    assert 1 <= len(names) < 40
+    for name in names:
         assert (crowd.path / name).read_bytes().rstrip().endswith(b"%%EOF")
 
 
@@ -150,16 +149,16 @@ def test_chunks_come_in_order_from_several_processes() -> None:
     # The first chunk takes longest, so the second is drawn before it.
     drawing = Drawing([cards[:40], cards[40:43], cards[43:]], Look(EVENT))
     try:
-        found = pages(join_pdfs(drawing.pdfs()))
+        sheets = pages(join_pdfs(drawing.pdfs()))
     finally:
         drawing.cancel()
-    assert [f"N{n:04}" in text for n, (_, text) in enumerate(found)] == [True] * 45
+    assert [f"N{n:04}" in text for n, (_, text) in enumerate(sheets)] == [True] * 45
 
 
 def test_a_process_that_has_no_more_to_draw_ends() -> None:
     """Its memory is free before all PDFs are joined, the step that takes the most."""
     drawing = Drawing([[ANNA]], Look(EVENT))
-    drawn_by = [one.process.pid for one in drawing._workers]
+    drawn_by = [worker.process.pid for worker in drawing._workers]
     assert len(list(drawing.pdfs())) == 1
     await_ended(drawn_by, BUSY_S)
     drawing.cancel()

@@ -20,39 +20,39 @@ def has(console: Console, text: str) -> bool:
 
 def test_export(filled: Console) -> None:
     out = filled.path / "anna.zip"
-    said = filled("person", "export", "--attendee", "A1", "--out", str(out)).output
-    assert "Wrote" in said
+    output = filled("person", "export", "--attendee", "A1", "--out", str(out)).output
+    assert "Wrote" in output
     assert out.stat().st_mode & 0o077 == 0
     whole = json.loads(zipfile.ZipFile(out).read("person.json"))
     assert whole["tables"]["attendee"][0]["given_name"] == "Anna"
 
 
 def test_erasing_says_first_what_it_would_do(filled: Console) -> None:
-    said = filled("person", "erase", "--attendee", "A1").output
+    output = filled("person", "erase", "--attendee", "A1").output
     for text in ("Registration", "Badges", "Nothing was erased. To do it, say --yes."):
-        assert text in said
+        assert text in output
     assert has(filled, "anna@example.org")
-    said = filled("person", "erase", "--attendee", "A1", "--yes").output
-    assert "Erased " in said
-    assert "Warning" not in said
+    output = filled("person", "erase", "--attendee", "A1", "--yes").output
+    assert "Erased " in output
+    assert "Warning" not in output
     assert not has(filled, "anna@example.org")
     assert "as the entry log has it" in filled("audit", "check").output
 
 
 def test_nobody(filled: Console) -> None:
-    said = filled("person", "erase", "--attendee", "A9", "--yes", status=1).output
-    assert "There is no attendee with the badge number or external id 'A9'" in said
+    output = filled("person", "erase", "--attendee", "A9", "--yes", status=1).output
+    assert "There is no attendee with the badge number or external id 'A9'" in output
 
 
 def test_clocks(filled: Console) -> None:
-    said = filled("retention", "show").output
-    assert said.count("off (proposed:") == len(CLOCKS)
+    output = filled("retention", "show").output
+    assert output.count("off (proposed:") == len(CLOCKS)
     assert "No retention period is set" in filled("retention", "run", "--dry-run").output
     filled("retention", "set", "contact", "0")
     assert "0 days after the event's end, on 2026-05-07" in filled("retention", "show").output
     assert "contact: 0 already" in filled("retention", "set", "contact", "0").output
-    said = filled("retention", "run", "--dry-run").output
-    assert "4 due" in said
+    output = filled("retention", "run", "--dry-run").output
+    assert "4 due" in output
     assert has(filled, "anna@example.org")
     assert "4 erased" in filled("retention", "run").output
     assert not has(filled, "anna@example.org")

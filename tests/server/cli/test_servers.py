@@ -27,9 +27,9 @@ def halls(database: Database) -> Site:
 class TestServers:
     def test_they_are_set_shown_and_forgotten(self, console: Console) -> None:
         assert "One server, localhost:8443" in console("servers").output
-        said = console("servers", "a.example.org:8443", "b.example.org:8443").output
-        assert "2 servers" in said
-        assert "Kiosks hear of it at once" in said
+        output = console("servers", "a.example.org:8443", "b.example.org:8443").output
+        assert "2 servers" in output
+        assert "Kiosks hear of it at once" in output
         assert "a.example.org:8443" in console("servers").output
         again = console("servers", "a.example.org:8443", "b.example.org:8443").output
         assert "is unchanged" in again
@@ -38,7 +38,7 @@ class TestServers:
         assert len(acts) == 2
 
     @pytest.mark.parametrize(
-        ("words", "said", "status"),
+        ("words", "message", "status"),
         [
             (["a.example.org"], "HOST:PORT", 2),
             (["a:1", "a:1"], "is listed twice", 1),
@@ -47,10 +47,10 @@ class TestServers:
         ],
     )
     def test_what_can_not_be_leaves_all_as_it_was(
-        self, console: Console, words: list[str], said: str, status: int
+        self, console: Console, words: list[str], message: str, status: int
     ) -> None:
         console("servers", "a:1")
-        assert said in console("servers", *words, status=status).output
+        assert message in console("servers", *words, status=status).output
         assert "1 server" in console("servers").output
 
     def test_kiosks_that_ask_are_told_what_the_event_signed(
@@ -60,30 +60,30 @@ class TestServers:
             return snapshot.snapshot(db, event, ("west", 1), 1, NOW, servers=servers).servers
 
         assert not isinstance(database.write(step), bytes)
-        one = [ServerAddress("a", 1)]
+        first = [ServerAddress("a", 1)]
         numbers = []
-        for listed in (one, [*one, ServerAddress("b", 2, bytes(32))], []):
+        for listed in (first, [*first, ServerAddress("b", 2, bytes(32))], []):
             assert database.write(
                 lambda db, listed=listed: addresses.set_servers(
                     db, event, listed, by="test", now=NOW
                 )
             )
-            told = open_servers(event.root_key.public, database.write(step))
-            assert told.servers == tuple(listed)
-            numbers.append(told.number)
+            signed = open_servers(event.root_key.public, database.write(step))
+            assert signed.servers == tuple(listed)
+            numbers.append(signed.number)
         assert numbers == sorted(set(numbers))
         assert not isinstance(database.write(lambda db: step(db, servers=False)), bytes)
 
 
 class TestStatus:
     def test_it_says_what_there_is(self, console: Console, event: Event) -> None:
-        said = console("status").output
-        assert "0 servers" in said
+        output = console("status").output
+        assert "0 servers" in output
         kept_in = "PostgreSQL" if address_of(event.path) else "hallkeeper.db"
-        assert kept_in in said
-        told = json.loads(console("status", "--json").output)
-        assert told["troubles"] == []
-        assert told["incarnation"] == 1
+        assert kept_in in output
+        status = json.loads(console("status", "--json").output)
+        assert status["troubles"] == []
+        assert status["incarnation"] == 1
 
     def test_servers_say_when_they_are_at_work(self, event: Event, database: Database) -> None:
         clock = [NOW]
@@ -94,14 +94,14 @@ class TestStatus:
             reporter.start()
             while not all_processes(database.reader):
                 database.give_back()
-            (one,) = look(database.reader, event, NOW).servers
-            assert (one.name, one.run, one.stopped_at) == ("a, process 1", run, None)
-            assert not one.is_silent(NOW + 30_000)
-            assert one.is_silent(NOW + 30_001)
+            (server,) = look(database.reader, event, NOW).servers
+            assert (server.name, server.run, server.stopped_at) == ("a, process 1", run, None)
+            assert not server.is_silent(NOW + 30_000)
+            assert server.is_silent(NOW + 30_001)
             clock[0] += 5
         database.give_back()
-        (one,) = all_processes(database.reader)
-        assert one.stopped_at == NOW + 5
+        (server,) = all_processes(database.reader)
+        assert server.stopped_at == NOW + 5
 
     def test_a_silent_one_is_named_until_replaced(self, event: Event, database: Database) -> None:
         def add(name: str, address: str, seen_at: int, stopped_at: int | None = None) -> None:
@@ -122,9 +122,9 @@ class TestStatus:
         add("a, process 1", "a:1", NOW - 40_000)
         add("b, process 1", "b:1", NOW - 1_000)
         add("c, process 1", "c:1", NOW - 40_000, NOW - 40_000)
-        (one,) = troubles()
-        assert "Server a, process 1 (a:1)" in one
-        assert "reach the database" in one
+        (trouble,) = troubles()
+        assert "Server a, process 1 (a:1)" in trouble
+        assert "reach the database" in trouble
         add("a, process 2", "a:1", NOW)
         assert troubles() == []
 
@@ -134,9 +134,9 @@ class TestStatus:
         open_site(database)
         console("status")
         database.write(lambda db: db.execute("UPDATE kiosk SET log_size = 99999"))
-        said = console("status", status=1).output
-        assert "states that it has seen 99999 entries" in said
-        assert "set back" not in said, "what a kiosk does not prove is about that kiosk"
+        output = console("status", status=1).output
+        assert "states that it has seen 99999 entries" in output
+        assert "set back" not in output, "what a kiosk does not prove is about that kiosk"
 
     def test_writes_that_fail_are_a_trouble(self, event: Event, database: Database) -> None:
         reporter = Reporter(database, "b:1, process 7", "b:1", lambda: "a run", lambda: NOW)

@@ -147,12 +147,12 @@ def test_who_asks_twice_does_not_wait(tmp_path: Path, monkeypatch: pytest.Monkey
 
     def impatient(children: Children, names: list[str]) -> list[Child]:
         with children:
-            made = [
+            started = [
                 children.start(name, [sys.executable, "-c", code], heard.append) for name in names
             ]
             assert wait_until(lambda: heard == ["ready", "ready"], BUSY_S)
-            monkeypatch.setattr(made[-1]._process, "wait", Impatience(made[-1]._process.wait))
-        return made
+            monkeypatch.setattr(started[-1]._process, "wait", Impatience(started[-1]._process.wait))
+        return started
 
     children = Children(tmp_path)
     with pytest.raises(KeyboardInterrupt):
@@ -191,11 +191,11 @@ def test_ctrl_c_while_films_are_drawn(tmp_path: Path) -> None:
             assert any(line.startswith("Drawing films") for line in demo.stdout)
             assert wait_until(lambda: any((tmp_path / "demo").rglob("*.avi")), BUSY_S)
             os.killpg(demo.pid, signal.SIGINT)
-            _, said = demo.communicate(timeout=BUSY_S)
+            _, output = demo.communicate(timeout=BUSY_S)
         finally:
             demo.kill()
     assert demo.returncode == 130
-    assert said.strip() == "Stopped before the end: nothing was judged."
+    assert output.strip() == "Stopped before the end: nothing was judged."
 
 
 @pytest.mark.system
@@ -272,8 +272,8 @@ def camera_at(link: str) -> str:
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     browser.open(link, timeout=BUSY_S).close()
     with browser.open(urljoin(link, "/feed"), timeout=BUSY_S) as stream:
-        told = next(line for line in stream if line.startswith(b"data: "))
-    return str(json.loads(told.removeprefix(b"data: "))["status"]["camera"])
+        event = next(line for line in stream if line.startswith(b"data: "))
+    return str(json.loads(event.removeprefix(b"data: "))["status"]["camera"])
 
 
 def test_waiting_has_an_end(tmp_path: Path) -> None:

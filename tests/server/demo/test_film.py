@@ -75,8 +75,8 @@ def _frames(path: Path) -> list[np.ndarray]:
 
 def _read(picture: np.ndarray) -> list[str]:
     gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    found = zxingcpp.read_barcodes(gray, formats=FORMATS)
-    return [code.text for code in found]
+    codes = zxingcpp.read_barcodes(gray, formats=FORMATS)
+    return [code.text for code in codes]
 
 
 @pytest.fixture
@@ -104,11 +104,11 @@ def test_each_code_is_read_in_its_own_time_and_no_other(tmp_path: Path) -> None:
     for number, picture in enumerate(frames):
         for text in _read(picture):
             read_at.setdefault(text, []).append(number / FPS)
-    assert read_at.keys() == {one.text for one in shown}
-    for number, one in enumerate(shown):
+    assert read_at.keys() == {showing.text for showing in shown}
+    for number, showing in enumerate(shown):
         begins = film.LEAD_S + number * PRESENTATION_S
-        assert all(begins <= at < begins + PRESENTATION_S for at in read_at[one.text])
-        assert len(read_at[one.text]) >= 3
+        assert all(begins <= at < begins + PRESENTATION_S for at in read_at[showing.text])
+        assert len(read_at[showing.text]) >= 3
 
 
 @pytest.mark.usefixtures("brief")
@@ -123,18 +123,18 @@ def test_the_film_says_its_frame_rate_and_length(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("glimpses")
 def test_the_same_seed_makes_the_same_film(tmp_path: Path) -> None:
-    one, same, other = (tmp_path / name for name in ("one.avi", "same.avi", "other.avi"))
-    for path, seed in ((one, 5), (same, 5), (other, 6)):
+    film, same, other = (tmp_path / name for name in ("one.avi", "same.avi", "other.avi"))
+    for path, seed in ((film, 5), (same, 5), (other, 6)):
         make_film(path, [Shown(_text(1))], EVENT, seed)
-    assert one.read_bytes() == same.read_bytes() != other.read_bytes()
+    assert film.read_bytes() == same.read_bytes() != other.read_bytes()
 
 
 @pytest.mark.usefixtures("glimpses")
 def test_films_of_several_doors_are_drawn_at_once(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     films = [(tmp_path / f"{n}.avi", [Shown(_text(n))]) for n in range(2)]
-    make_films(films, EVENT, 1, lambda done, total: told.append((done, total)))
-    assert sorted(told) == [(1, 2), (2, 2)]
+    make_films(films, EVENT, 1, lambda done, total: progress.append((done, total)))
+    assert sorted(progress) == [(1, 2), (2, 2)]
     assert all(path.stat().st_size > 100_000 for path, _ in films)
 
 
@@ -143,18 +143,18 @@ def test_an_interruption_ends_all_films_at_once(tmp_path: Path) -> None:
     """The pool waits for its threads: a film that went on would delay Ctrl-C until its end."""
 
     def interrupted(done: int, total: int) -> None:
-        told.append(done)
+        progress.append(done)
         if done == 1:
             raise KeyboardInterrupt
 
-    told: list[int] = []
+    progress: list[int] = []
     lengths = (1, 20, 20)
     films = [
         (tmp_path / f"{n}.avi", [Shown(_text(n))] * length) for n, length in enumerate(lengths)
     ]
     with pytest.raises(KeyboardInterrupt):
         make_films(films, EVENT, 1, interrupted)
-    assert len(told) <= 12, "the others stop with the frame that they are at"
+    assert len(progress) <= 12, "the others stop with the frame that they are at"
 
 
 @pytest.fixture
@@ -170,15 +170,15 @@ def test_an_interruption_is_noticed_while_nothing_else_happens(tmp_path: Path) -
     """A signal that does not wake the main thread, like a signal just before it waits."""
 
     def interrupted(done: int, total: int) -> None:
-        told.append(done)
+        progress.append(done)
         if done == 1:
             signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
-    told: list[int] = []
+    progress: list[int] = []
     films = [(tmp_path / f"{n}.avi", [Shown(_text(n))] * 20) for n in range(2)]
     with pytest.raises(KeyboardInterrupt):
         make_films(films, EVENT, 1, interrupted)
-    assert len(told) <= 12, "not at the end of a film"
+    assert len(progress) <= 12, "not at the end of a film"
 
 
 @pytest.mark.parametrize("trouble", list(Trouble))

@@ -50,7 +50,7 @@ UNREADABLE = {"not_a_badge": NotABadgeError, "forged": ForgedError, "other_event
 
 
 @dataclass
-class Made:
+class Demo:
     forum: Forum
     event: Event
     script: Script
@@ -58,7 +58,7 @@ class Made:
 
     @property
     def all(self) -> list[Presentation]:
-        return [one for door in self.script.doors.values() for one in door]
+        return [scan for door in self.script.doors.values() for scan in door]
 
     @property
     def readable(self) -> list[tuple[Presentation, Credential]]:
@@ -67,14 +67,13 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
-    """A demo's event, as the demo makes it."""
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     path: Path = tmp_path_factory.mktemp("demo") / "event"
     forum = make_forum(3, 2 * CAST_SIZE, NOW)
     event, _, script = prepare(path, forum, "127.0.0.1", 8443, NOW)
     with Database(event.database_path) as database:
         assert database.reader  # opened here: in the first test it would seem to be a leak
-        yield Made(forum, event, script, database)
+        yield Demo(forum, event, script, database)
 
 
 @pytest.fixture(scope="module")
@@ -83,15 +82,15 @@ def people() -> list[Person]:
 
 
 def test_the_same_seed_makes_the_same_forum(people: list[Person]) -> None:
-    one, other = make_forum(1, 300, NOW), make_forum(2, 300, NOW)
-    assert make_forum(1, 300, NOW) == one
-    assert one.people != other.people
-    assert one.venue != other.venue
+    forum, other = make_forum(1, 300, NOW), make_forum(2, 300, NOW)
+    assert make_forum(1, 300, NOW) == forum
+    assert forum.people != other.people
+    assert forum.venue != other.venue
     assert people[:300] == make_people(1, 300)
 
 
-def test_it_has_the_shape_of_a_large_forum(made: Made) -> None:
-    db = made.database.reader
+def test_it_has_the_shape_of_a_large_forum(demo: Demo) -> None:
+    db = demo.database.reader
     assert len(store.halls(db)) == HALLS == 55
     assert {d.code for d in store.doors(db)} >= set(DOORS)
     by_code = {h.code: h for h in store.halls(db)}
@@ -102,9 +101,9 @@ def test_it_has_the_shape_of_a_large_forum(made: Made) -> None:
     }
 
 
-def test_its_counts_are_those_that_it_is_to_show(made: Made) -> None:
-    settings = made.event.settings
-    counts = forum_counts(made.database.reader, settings)
+def test_its_counts_are_those_that_it_is_to_show(demo: Demo) -> None:
+    settings = demo.event.settings
+    counts = forum_counts(demo.database.reader, settings)
     assert asdict(counts) == {
         "days": 6,
         "activities": 158,
@@ -121,23 +120,23 @@ def test_its_counts_are_those_that_it_is_to_show(made: Made) -> None:
     }
 
 
-def test_its_hosts_are_as_said(made: Made) -> None:
+def test_its_hosts_are_as_said(demo: Demo) -> None:
     """Authorities host the official forums, and one international organisation hosts thirteen."""
     official, led = 0, Counter[str]()
-    for one in activities.activities(made.database.reader):
-        assert one.sessions
-        assert any(host.role == "lead" for host in one.hosts)
-        authorities = [host for host in one.hosts if host.code.startswith("NAT-")]
+    for activity in activities.activities(demo.database.reader):
+        assert activity.sessions
+        assert any(host.role == "lead" for host in activity.hosts)
+        authorities = [host for host in activity.hosts if host.code.startswith("NAT-")]
         assert all(host.kind == "government" for host in authorities)
-        assert bool(authorities) == one.official
-        official += one.official
-        led.update(host.code for host in one.hosts if host.kind == "international")
+        assert bool(authorities) == activity.official
+        official += activity.official
+        led.update(host.code for host in activity.hosts if host.kind == "international")
     assert official == 25
     assert led == {"INT-01": 13}
 
 
-def test_the_exhibition_has_its_areas_and_every_exhibitor_a_stand(made: Made) -> None:
-    db = made.database.reader
+def test_the_exhibition_has_its_areas_and_every_exhibitor_a_stand(demo: Demo) -> None:
+    db = demo.database.reader
     areas = exhibition.areas(db)
     assert {area.code for area in areas} >= {"robotics", "metaverse"}
     stands = exhibition.stands(db)
@@ -147,9 +146,9 @@ def test_the_exhibition_has_its_areas_and_every_exhibitor_a_stand(made: Made) ->
         assert sum(stand.m2 for stand in stands if stand.area == area.code) < area.m2
 
 
-def test_everybody_belongs_to_an_organisation(made: Made) -> None:
+def test_everybody_belongs_to_an_organisation(demo: Demo) -> None:
     """Of their own country, except international organisations and foreign press."""
-    rows = made.database.reader.execute(
+    rows = demo.database.reader.execute(
         "SELECT a.category, a.country, o.country AS seat, o.kind FROM attendee a"
         " LEFT JOIN organisation o ON o.organisation_id = a.organisation_id"
     ).fetchall()
@@ -160,17 +159,17 @@ def test_everybody_belongs_to_an_organisation(made: Made) -> None:
         assert own or row["kind"] in ("international", "media", "association")
 
 
-def test_every_keynote_speaker_is_admitted_to_the_session(made: Made) -> None:
-    db = made.database.reader
+def test_every_keynote_speaker_is_admitted_to_the_session(demo: Demo) -> None:
+    db = demo.database.reader
     sessions = store.sessions(db)
     speakers = speakers_of(db, [session.session_id for session in sessions])
     keynotes = [
-        (n, s.serial) for n, found in speakers.items() for s in found if s.role == "keynote"
+        (n, s.serial) for n, named in speakers.items() for s in named if s.role == "keynote"
     ]
     assert len(keynotes) == 118
     for session_id, serial in keynotes:
         assert serial is not None
-        assert session_id in {one.session_id for one in store.programme_for(db, serial)}
+        assert session_id in {row.session_id for row in store.programme_for(db, serial)}
 
 
 def test_on_the_25th_of_may_it_ends_on_the_30th() -> None:
@@ -180,13 +179,13 @@ def test_on_the_25th_of_may_it_ends_on_the_30th() -> None:
     assert sorted(set(days)) == [f"2023-05-{day}" for day in range(25, 31)]
 
 
-def test_sessions_in_one_hall_do_not_overlap(made: Made) -> None:
+def test_sessions_in_one_hall_do_not_overlap(demo: Demo) -> None:
     by_hall: dict[int, list[store.SessionRow]] = {}
-    for session in store.sessions(made.database.reader):
+    for session in store.sessions(demo.database.reader):
         by_hall.setdefault(session.hall_id, []).append(session)
     for sessions in by_hall.values():
-        for one, other in pairwise(sessions):
-            assert one.closes_at <= other.opens_at
+        for earlier, other in pairwise(sessions):
+            assert earlier.closes_at <= other.opens_at
 
 
 @pytest.mark.parametrize(
@@ -239,45 +238,45 @@ def test_it_is_always_noon_at_the_forum(hour: int, minute: int) -> None:
     assert local.date() == first_day
 
 
-def test_what_is_said_of_unreadable_codes_is_true(made: Made) -> None:
-    unreadable = [one for one in made.all if one.serial is None]
-    assert {one.refused for one in unreadable} == set(UNREADABLE)
-    for one in unreadable:
-        with pytest.raises(UNREADABLE[one.refused or ""]):
-            open_credential(made.event.ring, one.text)
-    made_up = [one.text for one in unreadable]
+def test_what_is_said_of_unreadable_codes_is_true(demo: Demo) -> None:
+    unreadable = [scan for scan in demo.all if scan.serial is None]
+    assert {scan.refused for scan in unreadable} == set(UNREADABLE)
+    for scan in unreadable:
+        with pytest.raises(UNREADABLE[scan.refused or ""]):
+            open_credential(demo.event.ring, scan.text)
+    made_up = [scan.text for scan in unreadable]
     assert len(set(made_up)) == len(made_up)
 
 
-def test_every_other_code_is_the_badge_of_its_holder(made: Made) -> None:
-    for one, badge in made.readable:
-        assert badge.serial == one.serial
-        assert one.card is not None
-        assert one.card.text == one.text
+def test_every_other_code_is_the_badge_of_its_holder(demo: Demo) -> None:
+    for scan, badge in demo.readable:
+        assert badge.serial == scan.serial
+        assert scan.card is not None
+        assert scan.card.text == scan.text
 
 
-def test_revoked_and_superseded_badges_are_so_and_no_others(made: Made) -> None:
-    db = made.database.reader
-    for one, badge in made.readable:
+def test_revoked_and_superseded_badges_are_so_and_no_others(demo: Demo) -> None:
+    db = demo.database.reader
+    for scan, badge in demo.readable:
         holder = attendee(db, badge.serial)
-        assert (holder.revoked_at is not None) == (one.refused == "revoked")
+        assert (holder.revoked_at is not None) == (scan.refused == "revoked")
         newest = issuing.current_badge(db, badge.serial).issue
-        assert (badge.issue < newest) == (one.refused == "superseded")
+        assert (badge.issue < newest) == (scan.refused == "superseded")
 
 
-def test_only_badges_for_other_days_are_not_valid_today(made: Made) -> None:
-    for one, badge in made.readable:
-        assert bool(badge.valid_days & 1) == (one.refused != "not_valid_today")
+def test_only_badges_for_other_days_are_not_valid_today(demo: Demo) -> None:
+    for scan, badge in demo.readable:
+        assert bool(badge.valid_days & 1) == (scan.refused != "not_valid_today")
 
 
-def test_the_programme_says_who_may_enter(made: Made) -> None:
+def test_the_programme_says_who_may_enter(demo: Demo) -> None:
     """By the stores' own facts, at the hour at which the demo plays."""
-    db = made.database.reader
+    db = demo.database.reader
     halls = {h.code: h for h in store.halls(db)}
-    for one, badge in made.readable:
-        if one.refused in ("revoked", "superseded", "not_valid_today"):
+    for scan, badge in demo.readable:
+        if scan.refused in ("revoked", "superseded", "not_valid_today"):
             continue
-        hall = halls[one.hall]
+        hall = halls[scan.hall]
         allowed = {s.session_id for s in store.programme_for(db, badge.serial)}
         sessions = store.sessions(db, hall.hall_id)
         now = [s for s in sessions if s.opens_at <= NOW + HOUR // 2 < s.closes_at]
@@ -287,57 +286,62 @@ def test_the_programme_says_who_may_enter(made: Made) -> None:
         enters = badge.category in hall.categories or any(
             s.session_id in allowed - barred for s in now
         )
-        assert enters == (one.refused in (None, "likely_copy")), one
-        if one.refused == "hall_closed":
+        assert enters == (scan.refused in (None, "likely_copy")), scan
+        if scan.refused == "hall_closed":
             assert not now
             assert any(s.session_id in allowed for s in later)
 
 
-def test_a_copy_is_shown_at_the_other_door_and_later(made: Made) -> None:
-    first = {one.text: one for one in made.all if one.kind not in _REUSING}
-    copies = [one for one in made.all if one.kind == "copy"]
+def test_a_copy_is_shown_at_the_other_door_and_later(demo: Demo) -> None:
+    first = {scan.text: scan for scan in demo.all if scan.kind not in _REUSING}
+    copies = [scan for scan in demo.all if scan.kind == "copy"]
     assert len(copies) >= 4
     for copy in copies:
         original = first[copy.text]
         assert original.hall == copy.hall
         assert original.door != copy.door
         assert (copy.number - original.number) * PRESENTATION_S >= 3
-    low, high = made.script.cut_after, made.script.heal_after
+    low, high = demo.script.cut_after, demo.script.heal_after
     unheard = [c for c in copies if low < first[c.text].number < c.number < high]
     assert {c.door for c in unheard} == set(DOORS[:2]), "a discrepancy from each side"
 
 
-def test_a_shared_badge_goes_to_and_fro_faster_than_people_walk(made: Made) -> None:
+def test_a_shared_badge_goes_to_and_fro_faster_than_people_walk(demo: Demo) -> None:
     """Each time late enough for the doors to have heard, and early enough to give it away."""
     kinds = ("shared", "twin", "back", "caught")
-    shown = [next(one for one in made.all if one.kind == kind) for kind in kinds]
-    assert len({one.text for one in shown}) == 1
-    assert [one.hall for one in shown] == [SMALL_HALL, EXPO, SMALL_HALL, SMALL_HALL]
-    for one, then in pairwise(shown):
-        assert 8 <= (then.number - one.number) * PRESENTATION_S <= WALK_MS / 1000 / 2
+    shown = [next(scan for scan in demo.all if scan.kind == kind) for kind in kinds]
+    assert len({scan.text for scan in shown}) == 1
+    assert [scan.hall for scan in shown] == [
+        SMALL_HALL,
+        EXPO,
+        SMALL_HALL,
+        SMALL_HALL,
+    ]
+    for scan, then in pairwise(shown):
+        assert 8 <= (then.number - scan.number) * PRESENTATION_S <= WALK_MS / 1000 / 2
 
 
-def test_the_same_code_comes_back_to_a_door_only_after_a_while(made: Made) -> None:
-    """A door treats a code that it saw less than 3 s ago as the same presentation."""
-    for door in made.script.doors.values():
+def test_the_same_code_comes_back_to_a_door_only_after_a_while(demo: Demo) -> None:
+    """A door treats a code that it saw less than 3 s ago as the same scan."""
+    for door in demo.script.doors.values():
         seen: dict[str, int] = {}
-        for one in door:
-            if one.text in seen:
-                assert (one.number - seen[one.text] - 1) * PRESENTATION_S > 4
-            seen[one.text] = one.number
+        for scan in door:
+            if scan.text in seen:
+                assert (scan.number - seen[scan.text] - 1) * PRESENTATION_S > 4
+            seen[scan.text] = scan.number
 
 
-def test_more_come_to_the_small_hall_than_it_holds_at_both_doors(made: Made) -> None:
-    good = [one for one in made.all if one.hall == SMALL_HALL and one.refused is None]
-    assert len({one.serial for one in good}) >= SMALL_CAPACITY + 10
+def test_more_come_to_the_small_hall_than_it_holds_at_both_doors(demo: Demo) -> None:
+    good = [scan for scan in demo.all if scan.hall == SMALL_HALL and scan.refused is None]
+    assert len({scan.serial for scan in good}) >= SMALL_CAPACITY + 10
     for door in DOORS[:2]:
-        last = [one for one in made.script.doors[door] if one.refused is None][-4:]
-        assert all(one.kind == "seat" for one in last)
+        last = [scan for scan in demo.script.doors[door] if scan.refused is None][-4:]
+        assert all(scan.kind == "seat" for scan in last)
 
 
-def test_every_refusal_but_those_of_the_moment_is_shown(made: Made) -> None:
-    told = {one.refused for one in made.all}
-    assert told == {
+def test_every_refusal_but_those_of_the_moment_is_shown(demo: Demo) -> None:
+    reasons = {scan.refused for scan in demo.all}
+    assert reasons == {
         None, "not_a_badge", "forged", "other_event", "revoked", "superseded", "not_valid_today",
         "not_entitled", "hall_closed", "likely_copy",
     }  # fmt: skip

@@ -229,11 +229,11 @@ def test_answers_are_paired_with_their_badges() -> None:
     day.answered(EAST, 1, "admitted", 0)
     day.answered(EAST, 2, "admitted", 1)
     day.answered(EAST, None, "forged", 2)
-    found = [
+    paired = [
         (m.presentation and m.presentation.number, m.answer and m.answer.seq)
         for m in match(day.script[EAST], day.answers[EAST])
     ]
-    assert found == [(0, 1), (1, None), (2, 2), (3, 3)]
+    assert paired == [(0, 1), (1, None), (2, 2), (3, 3)]
 
 
 @pytest.mark.parametrize(
@@ -253,12 +253,12 @@ def test_percentiles(values: list[float], share: float, expected: float | None) 
 def test_the_summary_for_programs_and_for_people() -> None:
     day = _filled(Day())
     day.happens(EAST, 9, "admitted", 20_000, "revoked")
-    told = as_json(day.verdict, discrepancies=2)
-    assert told["presented"] == 4
-    assert told["wrong"] == 1
-    assert told["over_capacity"] == 1
-    assert told["missing_from_ledger"] == 0
-    assert told["frame_to_answer_ms"] == {"p50": 8.0, "p99": 8.0}
+    fields = as_json(day.verdict, discrepancies=2)
+    assert fields["presented"] == 4
+    assert fields["wrong"] == 1
+    assert fields["over_capacity"] == 1
+    assert fields["missing_from_ledger"] == 0
+    assert fields["frame_to_answer_ms"] == {"p50": 8.0, "p99": 8.0}
     text = "\n".join(summary(day.verdict, HALLS, discrepancies=2))
     assert "wrong: A12-east, 2 (a revoked badge): admitted instead of revoked" in text
     assert text.endswith("NOT as it should be.")

@@ -11,7 +11,7 @@ from server.demo.forum.organisations import HOST, Organisations
 from server.demo.forum.people import CAST_SIZE, make_people
 
 
-@pytest.mark.parametrize("origin", ORIGINS, ids=lambda one: one.language)
+@pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: origin.language)
 def test_languages_and_countries_are_known_to_the_roster(origin) -> None:
     assert cells.language(origin.language)
     for country in origin.countries:
@@ -21,18 +21,20 @@ def test_languages_and_countries_are_known_to_the_roster(origin) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_the_smallest_roster_has_every_country(seed: int) -> None:
     people = make_people(seed, 2 * CAST_SIZE)
-    assert {p.country for p in people} == {c for one in ORIGINS for c in one.countries}
+    assert {p.country for p in people} == {c for origin in ORIGINS for c in origin.countries}
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_no_two_organisations_share_a_name(seed: int) -> None:
     organisations = Organisations(seed).all
     keys = Counter(
-        key for one in organisations for key in {name_key("", one.name), name_key("", one.name_zh)}
+        key
+        for organisation in organisations
+        for key in {name_key("", organisation.name), name_key("", organisation.name_zh)}
     )
     del keys[""]
     assert max(keys.values()) == 1
-    assert len({one.code for one in organisations}) == len(organisations)
+    assert len({organisation.code for organisation in organisations}) == len(organisations)
 
 
 def test_the_same_seed_makes_the_same_organisations() -> None:
@@ -41,10 +43,17 @@ def test_the_same_seed_makes_the_same_organisations() -> None:
 
 
 def test_the_organisations_that_are_counted() -> None:
-    made = Organisations(1)
-    kinds = Counter(one.kind for one in made.all)
-    foreign = [one for one in made.of_kind("government") if one.country != HOME]
+    organisations = Organisations(1)
+    kinds = Counter(organisation.kind for organisation in organisations.all)
+    foreign = [
+        organisation
+        for organisation in organisations.of_kind("government")
+        if organisation.country != HOME
+    ]
     assert kinds["international"] + kinds["institute"] + len(foreign) == 197
-    assert len(made.national_authorities()) == 12
-    assert len(made.exhibitors()) == 656
-    assert next(one for one in made.all if one.code == HOST).kind == "international"
+    assert len(organisations.national_authorities()) == 12
+    assert len(organisations.exhibitors()) == 656
+    assert (
+        next(organisation for organisation in organisations.all if organisation.code == HOST).kind
+        == "international"
+    )

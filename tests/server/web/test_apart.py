@@ -75,10 +75,10 @@ def test_who_finds_all_turns_taken_is_told(site: Database, monkeypatch: pytest.M
 
 def until_there(kept: WorkedOut, state: object, work: Callable[[], object]) -> object:
     deadline = time.monotonic() + 240
-    while (found := kept.get("a", state, work)) is None:
+    while (result := kept.get("a", state, work)) is None:
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    return found
+    return result
 
 
 def test_nobody_waits_and_what_was_worked_out_is_kept() -> None:
@@ -111,10 +111,10 @@ def test_what_failed_is_told_once_and_begun_anew() -> None:
     kept, results = WorkedOut(), iter([ApartError("busy"), "done"])
 
     def work() -> object:
-        found = next(results)
-        if isinstance(found, Exception):
-            raise found
-        return found
+        result = next(results)
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     with pytest.raises(ApartError, match="busy"):
         until_there(kept, 1, work)

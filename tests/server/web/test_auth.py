@@ -46,10 +46,10 @@ class TestUser:
     def test_the_log_has_the_user_by_number(self, pages: Pages) -> None:
         someone = pages.staff("steward")
         with pages.app.test_request_context("/admin/", headers=cookie_of(someone)):
-            who = auth.user()
-            assert who is not None
+            user = auth.user()
+            assert user is not None
             assert re.fullmatch(r"user:\d+", auth.actor())
-            assert auth.actor() == who.by
+            assert auth.actor() == user.by
             pages.database.give_back()
 
     def test_nobody_is_no_actor(self, pages: Pages) -> None:

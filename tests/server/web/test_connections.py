@@ -23,7 +23,7 @@ from server.web.connections import (
 )
 
 
-def known(address: str) -> bool:
+def is_known(address: str) -> bool:
     return address.startswith("10.")
 
 
@@ -36,28 +36,31 @@ def many(address: str, count: int, silent_s: float = 1.0) -> list[Connection]:
 )
 def test_a_silent_one_ends(address: str, limit_s: float) -> None:
     lives, silent = Connection(1, address, limit_s - 1), Connection(2, address, limit_s + 1)
-    assert to_end([lives, silent], known) == [silent]
+    assert to_end([lives, silent], is_known) == [silent]
 
 
 @pytest.mark.parametrize(
     ("address", "most"), [("10.0.0.1", KNOWN_ADDRESS_MAX), ("9.0.0.1", STRANGER_ADDRESS_MAX)]
 )
 def test_of_too_many_from_one_address_the_most_silent_end(address: str, most: int) -> None:
-    found = many(address, most + 3)
-    assert to_end(found[:most], known) == []
-    assert {one.file for one in to_end(found, known)} == {most, most + 1, most + 2}
+    crowd = many(address, most + 3)
+    assert to_end(crowd[:most], is_known) == []
+    assert {connection.file for connection in to_end(crowd, is_known)} == {most, most + 1, most + 2}
 
 
 def test_strangers_together_hold_no_more_than_their_share() -> None:
-    found = [one for n in range(36) for one in many(f"9.0.0.{n}", STRANGER_ADDRESS_MAX)]
-    ended = to_end([*found, *many("10.0.0.1", 500)], known)
+    crowd = [
+        connection for n in range(36) for connection in many(f"9.0.0.{n}", STRANGER_ADDRESS_MAX)
+    ]
+    ended = to_end([*crowd, *many("10.0.0.1", 500)], is_known)
     assert len(ended) == 36 * STRANGER_ADDRESS_MAX - STRANGERS_MAX
-    assert not any(known(one.address) for one in ended)
+    assert not any(is_known(connection.address) for connection in ended)
 
 
 def silent(port: int, of: socket.socket) -> float:
-    """The number of seconds without traffic on a connection."""
-    return next(one.silent_s for one in connections_to(port) if one.file == of.fileno())
+    return next(
+        connection.silent_s for connection in connections_to(port) if connection.file == of.fileno()
+    )
 
 
 def test_silent_connections_are_found_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,13 +74,15 @@ def test_silent_connections_are_found_and_ended(monkeypatch: pytest.MonkeyPatch)
             while silent(port, accepted[0]) < 1.0:
                 time.sleep(0.01)
             accepted[1].sendall(b"still here")
-            found = {one.file: one for one in connections_to(port)}
-            assert set(found) == {one.fileno() for one in accepted}, "no client's end, no listener"
-            assert {one.address for one in found.values()} == {"127.0.0.1"}
-            silent_s, lively_s = (found[one.fileno()].silent_s for one in accepted)
+            by_file = {connection.file: connection for connection in connections_to(port)}
+            assert set(by_file) == {end.fileno() for end in accepted}, (
+                "no client's end, no listener"
+            )
+            assert {connection.address for connection in by_file.values()} == {"127.0.0.1"}
+            silent_s, lively_s = (by_file[end.fileno()].silent_s for end in accepted)
             assert silent_s - lively_s > 0.7
             # A busy machine may take long until the guard looks, as if both were silent.
-            monkeypatch.setattr(connections, "connections_to", lambda _: list(found.values()))
+            monkeypatch.setattr(connections, "connections_to", lambda _: list(by_file.values()))
             monkeypatch.setattr(connections, "SILENT_STRANGER_S", silent_s - 0.1)
             assert Guard(port, lambda address: False).sweep() == 2
             quiet.settimeout(240)
@@ -88,7 +93,7 @@ def test_silent_connections_are_found_and_ended(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_guard_stops() -> None:
-    guard = Guard(1, known)
+    guard = Guard(1, is_known)
     guard.start()
     guard.close()
 
@@ -113,7 +118,7 @@ def test_a_command_beside_the_server_leaves_its_log_in_use(tmp_path: Path) -> No
         log = path.with_name("hallkeeper.db-wal")
         before = log.stat().st_ino
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            Guard(listening.getsockname()[1], known).sweep()
+            Guard(listening.getsockname()[1], is_known).sweep()
         subprocess.run([sys.executable, "-c", COMMAND, str(path)], check=True)
         assert log.stat().st_ino == before
         database.write(lambda db: db.execute("INSERT INTO one VALUES (3)"))

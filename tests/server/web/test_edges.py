@@ -48,8 +48,6 @@ class TestForms:
 
     @pytest.fixture
     def later(self, monkeypatch: pytest.MonkeyPatch):
-        """The machine's clock dates form tokens."""
-
         def move(seconds: float) -> None:
             at = int(time.time() + seconds)
             monkeypatch.setattr(itsdangerous.TimestampSigner, "get_timestamp", lambda _: at)
@@ -102,8 +100,8 @@ def test_a_database_that_is_away_is_told_and_kiosks_ask_another_server(
 
     monkeypatch.setattr(pages.database, "write", fail)
     answer = Kiosk(pages.app.test_client(), door).post(door.batch(pages.now))
-    found = wire.decode(answer.data, wire.ErrorAnswer).error
-    assert (answer.status_code, found.retry) == (503, True)
+    failure = wire.decode(answer.data, wire.ErrorAnswer).error
+    assert (answer.status_code, failure.retry) == (503, True)
     page = admin.post("/admin/halls/1/close", {"csrf_token": token})
     assert page.status_code == 503
     assert "The database can&#39;t be reached" in page.text
@@ -193,9 +191,9 @@ class TestErrors:
         answer = failing.stranger().get(f"/fails/{code}")
         assert (answer.status_code, answer.mimetype) == (status, "text/html")
         assert title in answer.text
-        told = failing.stranger().get(f"/api/fails/{code}")
-        assert (told.status_code, told.mimetype) == (status, "application/json")
-        error = wire.decode(told.data, wire.ErrorAnswer).error
+        response = failing.stranger().get(f"/api/fails/{code}")
+        assert (response.status_code, response.mimetype) == (status, "application/json")
+        error = wire.decode(response.data, wire.ErrorAnswer).error
         assert error.message.startswith(title)
         assert error.retry is (status >= 500)
         codes = {400: "malformed", 404: "not_found", 405: "not_allowed", 413: "too_large"}
@@ -203,7 +201,7 @@ class TestErrors:
 
     def test_the_log_has_six_places(self, failing: Pages, caplog: pytest.LogCaptureFixture) -> None:
         failing.stranger().get("/fails/2")
-        (record,) = (one for one in caplog.records if "RuntimeError" in one.getMessage())
+        (record,) = (entry for entry in caplog.records if "RuntimeError" in entry.getMessage())
         places = record.getMessage().split(": ")[1].split()
         assert len(places) == 6
         assert all(place.startswith("test_edges.py:") for place in places)
@@ -247,14 +245,14 @@ class TestBodies:
         environ |= {"wsgi.input_terminated": terminated}
         answer = self.post(pages, "/api/enrol", environ_overrides=environ)
         assert answer.status_code == 400
-        said = wire.decode(answer.data, wire.ErrorAnswer).error.message
-        assert said.startswith("That request could not be read")
+        message = wire.decode(answer.data, wire.ErrorAnswer).error.message
+        assert message.startswith("That request could not be read")
 
     def test_a_body_without_a_length_is_none(self, pages: Pages) -> None:
         answer = self.post(pages, "/api/enrol")
         assert (answer.status_code, answer.mimetype) == (400, "application/json")
-        said = wire.decode(answer.data, wire.ErrorAnswer).error.message
-        assert not said.startswith("That request could not be read"), "it was looked at"
+        message = wire.decode(answer.data, wire.ErrorAnswer).error.message
+        assert not message.startswith("That request could not be read"), "it was looked at"
 
 
 class TestCookies:
@@ -302,9 +300,9 @@ class TestWhoMay:
         cookie = someone.client.get_cookie(auth.COOKIE)
         headers = {} if cookie is None else {"Cookie": f"{auth.COOKIE}={cookie.value}"}
         with pages.app.test_request_context("/admin/", headers=headers):
-            found = auth.may_open(endpoint)
+            allowed = auth.may_open(endpoint)
             pages.database.give_back()
-        return found
+        return allowed
 
     @pytest.mark.parametrize(
         ("role", "endpoint", "may"),
@@ -354,15 +352,15 @@ def test_each_address_is_made_up_as_by_a_rule_that_has_prepared_it(tmp_path: Pat
     ours = make_app({"en": "Forum"}, "Europe/Zurich", tmp_path).url_map
     rules = list(ours.iter_rules())
     plain = Map(
-        [Rule(one.rule, endpoint=one.endpoint, methods=one.methods) for one in rules],
+        [Rule(item.rule, endpoint=item.endpoint, methods=item.methods) for item in rules],
         converters=ours.converters,
     )
-    both = [one.bind("event.test") for one in (ours, plain)]
+    both = [item.bind("event.test") for item in (ours, plain)]
     for rule in rules:
         values = {
-            name: min(one.items) if isinstance(one, AnyConverter) else 7
-            for name, one in rule._converters.items()
+            name: min(item.items) if isinstance(item, AnyConverter) else 7
+            for name, item in rule._converters.items()
         }
         for more in ({}, {"rule": "ä & b", "self": 1}):
-            made, as_ever = (one.build(rule.endpoint, values | more) for one in both)
-            assert made == as_ever
+            prepared, as_ever = (item.build(rule.endpoint, values | more) for item in both)
+            assert prepared == as_ever

@@ -43,7 +43,6 @@ def lanes(time: Time) -> Lanes:
 
 
 def hold(lanes: Lanes, stack: ExitStack, address: str, times: int, kiosk=None) -> int:
-    """The number of bodies that find a place."""
     for done in range(times):
         try:
             stack.enter_context(lanes.hold(address, kiosk))
@@ -181,24 +180,24 @@ def test_a_body_that_is_there_makes_room_for_one(lanes: Lanes) -> None:
     ],
 )
 def test_numbers_that_a_stamp_can_have(generation: int, counter: int, read: bool) -> None:
-    said = {
+    headers = {
         RequestStamp.KIOSK_HEADER: f"west/{generation}",
         RequestStamp.COUNTER_HEADER: str(counter),
     }
     stamp = RequestStamp("west", generation, counter)
-    assert read_stamp(said) == (stamp if read else None)
+    assert read_stamp(headers) == (stamp if read else None)
 
 
 def test_of_a_stamp_no_more_is_read_than_one_can_have() -> None:
     """The sender may be anyone."""
-    said = {
+    headers = {
         RequestStamp.KIOSK_HEADER: "x" * 1_000 + "/" + "0" * 20 + "7",
         RequestStamp.COUNTER_HEADER: "0" * 20 + "7",
     }
-    assert read_stamp(said | {RequestStamp.KIOSK_HEADER: "x" * 1_000 + "/1"}) == RequestStamp(
+    assert read_stamp(headers | {RequestStamp.KIOSK_HEADER: "x" * 1_000 + "/1"}) == RequestStamp(
         "x" * 64, 1, 0
     )
-    assert read_stamp(said) == RequestStamp("x" * 64, 0, 0)
+    assert read_stamp(headers) == RequestStamp("x" * 64, 0, 0)
 
 
 def test_those_who_are_gone_take_no_memory(lanes: Lanes) -> None:

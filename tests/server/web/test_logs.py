@@ -82,11 +82,11 @@ def test_no_name_and_no_token_is_written(pages: Pages, written: io.StringIO) -> 
     except ValueError:
         logging.getLogger("server").exception("it failed")
 
-    said = lines(written)
-    assert len(said) >= 15
+    records = lines(written)
+    assert len(records) >= 15
     text = written.getvalue()
-    cookies = [one.client.get_cookie(auth.COOKIE) for one in (admin, steward)]
-    secrets = [asker.secret, PASSWORD, number, *(one.value for one in cookies if one)]
+    cookies = [item.client.get_cookie(auth.COOKIE) for item in (admin, steward)]
+    secrets = [asker.secret, PASSWORD, number, *(item.value for item in cookies if item)]
     secrets.append(signing.shown(pages.event.phone_secret))
     for word in (*NAMES, *secrets):
         assert word.casefold() not in text.casefold(), word
@@ -98,8 +98,8 @@ def test_a_line_says_what_happened(pages: Pages, written: io.StringIO) -> None:
     line = lines(written)[-1]
     assert line["at"].endswith("+00:00")
     assert line["ms"] >= 0
-    told = {key: value for key, value in line.items() if key not in ("at", "ms")}
-    assert told == {
+    fields = {key: value for key, value in line.items() if key not in ("at", "ms")}
+    assert fields == {
         "level": "info", "from": "hallkeeper.requests", "message": "request", "method": "GET",
         "route": "/api/v1/halls", "status": 200,
     }  # fmt: skip
@@ -115,12 +115,12 @@ def test_plain_lines_have_the_time_until_json_ones_take_their_place(
     try:
         write_lines()
         logging.getLogger("server").error("the disk is full")
-        said = capsys.readouterr().err
-        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ the disk is full\n", said)
+        output = capsys.readouterr().err
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ the disk is full\n", output)
         with Pages(event, site) as opened:
             write_json_lines(opened.app)
             logging.getLogger("server").error("the disk is full")
-        (line,) = [one for one in capsys.readouterr().err.splitlines() if "full" in one]
+        (line,) = [text for text in capsys.readouterr().err.splitlines() if "full" in text]
         assert json.loads(line)["message"] == "the disk is full"
     finally:
         root.handlers[:] = before

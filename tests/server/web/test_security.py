@@ -115,9 +115,9 @@ def test_who_is_refused_is_in_the_error_log(pages: Pages, caplog: pytest.LogCapt
     steward = pages.staff("steward")
     assert steward.get("/admin/users/").status_code == 403
     assert steward.post("/admin/users/add", {"csrf_token": "made up"}).status_code == 400
-    said = [record.getMessage() for record in caplog.records if record.name == "server.web"]
-    assert re.fullmatch(r"user:\d+ may not open admin.users.show", said[0])
-    assert said[1] == "a form without a token that stands reached admin.users.add"
+    messages = [record.getMessage() for record in caplog.records if record.name == "server.web"]
+    assert re.fullmatch(r"user:\d+ may not open admin.users.show", messages[0])
+    assert messages[1] == "a form without a token that stands reached admin.users.add"
 
 
 def test_a_failure_shows_and_logs_nothing_personal(

@@ -67,13 +67,15 @@ def test_every_requirement_has_a_state() -> None:
 
 
 def test_every_file_of_keys_is_in_the_inventory(event: Event) -> None:
-    told = {one.replace("badge-N", "badge-1") for one in re.findall(r"`keys/([\w.-]+)`", TEXT)}
-    made = {path.name for path in (event.path / "keys").iterdir()}
+    documented = {
+        file.replace("badge-N", "badge-1") for file in re.findall(r"`keys/([\w.-]+)`", TEXT)
+    }
+    existing = {path.name for path in (event.path / "keys").iterdir()}
     written = {name for source in (directory, served, sign_on, certificates)
                for name in re.findall(r'"([a-z-]+\.(?:key|pem|json|secret|number))"',
                                       inspect.getsource(source))}  # fmt: skip
-    assert made - told == set()
-    assert written - told == set()
+    assert existing - documented == set()
+    assert written - documented == set()
 
 
 def test_files_that_it_names_are_there() -> None:
@@ -83,13 +85,13 @@ def test_files_that_it_names_are_there() -> None:
 
 
 def test_roles_are_those_of_the_views(event: Event, database: Database) -> None:
-    said = {}
-    for what, who in re.findall(r"^\| (`[A-Z]+ /[^|]*) \| ([^|]+) \|$", TEXT, re.M):
-        roles = {"admin"} if who == "admin alone" else {*who.split(", "), "admin"}
-        roles = {auth.EVERYBODY} if who == auth.EVERYBODY else roles
-        for one in re.findall(r"`([^`]+)`", what):
-            assert one not in said, f"{one} stands twice"
-            said[one] = roles
+    documented = {}
+    for routes, roles_cell in re.findall(r"^\| (`[A-Z]+ /[^|]*) \| ([^|]+) \|$", TEXT, re.M):
+        roles = {"admin"} if roles_cell == "admin alone" else {*roles_cell.split(", "), "admin"}
+        roles = {auth.EVERYBODY} if roles_cell == auth.EVERYBODY else roles
+        for route in re.findall(r"`([^`]+)`", routes):
+            assert route not in documented, f"{route} stands twice"
+            documented[route] = roles
     with Pages(event, database) as pages, pages.app.test_request_context():
         real = {
             f"{method} {rule.rule}": set(auth.allowed_roles(rule.endpoint))
@@ -97,7 +99,7 @@ def test_roles_are_those_of_the_views(event: Event, database: Database) -> None:
             if not rule.rule.startswith("/api/")
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         }
-    assert said == real
+    assert documented == real
 
 
 @pytest.mark.parametrize("limit", [signing_in.HERE, signing_in.ADDRESS, signing_in.ACCOUNT])
@@ -107,7 +109,7 @@ def test_limits_are_those_of_the_code(limit: Backoff) -> None:
 
 
 def test_other_figures_are_those_of_the_code() -> None:
-    for said in (
+    for sentence in (
         f"A lane has {lane.WAITING_MAX} that wait, {lane.WAITING_HERE_MAX} of one address,"
         f" for {lane.WAIT_S:.0f} s at most",
         f"within {signing_in.KNOWN_MS // 86_400_000} days, the {signing_in.KNOWN_MAX} newest",
@@ -124,7 +126,7 @@ def test_other_figures_are_those_of_the_code() -> None:
         "200 an hour at most",
         ", ".join(passwords.CONTEXT),
     ):
-        assert said in " ".join(TEXT.split()), said
+        assert sentence in " ".join(TEXT.split()), sentence
     assert passwords.PIECES_MIN == 6
     assert "six pieces or more" in " ".join(TEXT.split())
     assert guesses.NOTES.limit == Window(200, 3_600_000)

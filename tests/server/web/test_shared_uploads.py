@@ -29,10 +29,10 @@ def clock() -> Clock:
 
 @pytest.fixture
 def both(database: Database, clock: Clock) -> Iterator[list[SharedUploads]]:
-    made = [SharedUploads(database, KEY, clock) for _ in range(2)]
-    yield made
-    for one in made:
-        one.close()
+    servers = [SharedUploads(database, KEY, clock) for _ in range(2)]
+    yield servers
+    for server in servers:
+        server.close()
 
 
 def rows(database: Database, table: str = "upload_part") -> int:
@@ -46,17 +46,17 @@ def test_another_server_finds_it(
     monkeypatch.setattr(shared_uploads, "PART_BYTES", 7)
     data = bytes(range(50))
     sent = both[0].keep(data, name="../../people\n.csv", **WHO)
-    found = both[1].find(sent.token, **WHO)
-    assert found.read() == data
-    assert found.name == sent.name == "../../people.csv"
+    upload = both[1].find(sent.token, **WHO)
+    assert upload.read() == data
+    assert upload.name == sent.name == "../../people.csv"
     assert rows(database) == 8
-    found.answers["--skip-bad"] = "yes"
-    both[1].keep_answers(found)
+    upload.answers["--skip-bad"] = "yes"
+    both[1].keep_answers(upload)
     assert both[0].find(sent.token, **WHO).answers == {"--skip-bad": "yes"}
     both[0].drop(sent)
     assert rows(database) == rows(database, "upload") == 0
     with pytest.raises(UploadGoneError):
-        found.read()
+        upload.read()
 
 
 def test_it_is_its_user_s_alone(both: list[SharedUploads]) -> None:
@@ -81,20 +81,20 @@ def test_the_database_has_nothing_to_read(both: list[SharedUploads], database: D
 
 
 def test_a_preview_is_cached_until_an_answer(both: list[SharedUploads]) -> None:
-    one, other = both
-    sent = one.keep(b"x", name="a", **WHO)
+    first, other = both
+    sent = first.keep(b"x", name="a", **WHO)
     plan = object()
-    one.remember(sent, plan)
-    assert one.find(sent.token, **WHO).plan is plan
+    first.remember(sent, plan)
+    assert first.find(sent.token, **WHO).plan is plan
     assert other.find(sent.token, **WHO).plan is None
-    found = other.find(sent.token, **WHO)
-    found.answers["a"] = "b"
-    other.keep_answers(found)
-    assert one.find(sent.token, **WHO).plan is None, "the other server has other answers"
-    again = one.find(sent.token, **WHO)
-    one.remember(again, plan)
-    one.forget_plan(again)
-    assert one.find(sent.token, **WHO).plan is None
+    upload = other.find(sent.token, **WHO)
+    upload.answers["a"] = "b"
+    other.keep_answers(upload)
+    assert first.find(sent.token, **WHO).plan is None, "the other server has other answers"
+    again = first.find(sent.token, **WHO)
+    first.remember(again, plan)
+    first.forget_plan(again)
+    assert first.find(sent.token, **WHO).plan is None
 
 
 def test_another_one_takes_its_place_and_they_go_after_an_hour(

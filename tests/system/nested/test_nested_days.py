@@ -88,10 +88,10 @@ class Day:
 
     def carry(self) -> None:
         """Two kiosks swap doors: each learns its new door before it continues."""
-        one, two = self.random.sample(list(self.at), 2)
-        if self.at[one].up and self.at[two].up:
-            self.at[one], self.at[two] = self.at[two], self.at[one]
-            for door in (one, two):
+        first, second = self.random.sample(list(self.at), 2)
+        if self.at[first].up and self.at[second].up:
+            self.at[first], self.at[second] = self.at[second], self.at[first]
+            for door in (first, second):
                 self._move(self.at[door], door)
             self.site.quiet()
 

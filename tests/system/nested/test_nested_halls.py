@@ -58,15 +58,15 @@ from = "EXPO"
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Nested]:
-    made = Nested(tmp_path, VENUE)
-    yield made
-    made.close()
+    nested = Nested(tmp_path, VENUE)
+    yield nested
+    nested.close()
 
 
 def enrol(site: Nested, *doors: str) -> list[NestedDoor]:
-    made = [site.enrol(f"{door}-1", door) for door in doors]
+    enrolled = [site.enrol(f"{door}-1", door) for door in doors]
     site.quiet()
-    return made
+    return enrolled
 
 
 def admit(site: Nested, door: NestedDoor, people: range) -> list[int]:
@@ -146,7 +146,7 @@ def test_a_full_hall_around_is_named_in_both_languages(site: Nested) -> None:
     assert answer.free_places == 0
     assert answer.free_names == {"en": "Exhibition", "zh": "展览"}
     refused = street.journal.newest(1)[0]
-    assert [one.hall for one in refused.outer_halls] == [site.hall("EXPO")]
+    assert [outer.hall for outer in refused.outer_halls] == [site.hall("EXPO")]
 
 
 @pytest.mark.parametrize("first", ["expo", "street"])

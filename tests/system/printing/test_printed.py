@@ -21,22 +21,22 @@ PEOPLE = 3
 
 @pytest.fixture
 def place(tmp_path: Path):
-    with site(tmp_path, VENUE, people=PEOPLE) as made:
-        yield made
+    with site(tmp_path, VENUE, people=PEOPLE) as live:
+        yield live
 
 
 def pictures(pdf: Path) -> list[Path]:
     """Each page of the file as a PNG of 150 dpi."""
-    made = []
+    paths = []
     document = pypdfium2.PdfDocument(pdf)
     for number in range(len(document)):
         path = pdf.with_name(f"page-{number}.png")
         page = document[number]
         page.render(scale=DPI / 72).to_pil().save(path)
         page.close()
-        made.append(path)
+        paths.append(path)
     document.close()
-    return made
+    return paths
 
 
 def test_printed_badges_are_read_by_the_kiosk_and_by_others(place: LiveSite) -> None:
@@ -47,12 +47,12 @@ def test_printed_badges_are_read_by_the_kiosk_and_by_others(place: LiveSite) -> 
     issued = {place.badge(n) for n in range(PEOPLE)}
 
     command = [sys.executable, "-m", "kiosk", "read", "--json", *map(str, pages)]
-    said = subprocess.run(
+    output = subprocess.run(
         command, check=True, capture_output=True, text=True, timeout=READY_S
     ).stdout
-    lines = [json.loads(line) for line in said.splitlines()]
-    found = {code["text"] for line in lines for code in line.get("texts", ())}
-    assert found == issued
+    lines = [json.loads(line) for line in output.splitlines()]
+    credentials = {code["text"] for line in lines for code in line.get("texts", ())}
+    assert credentials == issued
 
     gray = [cv2.imread(str(page), cv2.IMREAD_GRAYSCALE) for page in pages]
     # OpenCV does not read every symbol, and each run has different ones.

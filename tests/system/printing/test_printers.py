@@ -37,8 +37,8 @@ capacity = 10
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[LiveSite]:
-    with site(tmp_path, VENUE, PEOPLE) as made:
-        yield made
+    with site(tmp_path, VENUE, PEOPLE) as live:
+        yield live
 
 
 def all_jobs(place: LiveSite) -> list[Job]:
@@ -48,7 +48,7 @@ def all_jobs(place: LiveSite) -> list[Job]:
 
 def codes(printers: list[VirtualZpl]) -> list[bytes]:
     """The printed labels, each by its dots. No two badges have the same."""
-    return [one for printer in printers for one in printer.printed]
+    return [code for printer in printers for code in printer.printed]
 
 
 def test_a_server_killed_while_printing_prints_each_job_once(place: LiveSite) -> None:
@@ -56,15 +56,15 @@ def test_a_server_killed_while_printing_prints_each_job_once(place: LiveSite) ->
     choice = random.Random(20260504)
     with ExitStack() as stack:
         virtual = [VirtualZpl(takes_s=0.4), VirtualZpl(takes_s=0.4, counts=False)]
-        for number, one in enumerate(virtual):
-            stack.callback(one.close)
-            plan = PrinterPlan(f"desk {number}", one.address, "zpl", "4x3in", 203, place=number)
+        for number, printer in enumerate(virtual):
+            stack.callback(printer.close)
+            plan = PrinterPlan(f"desk {number}", printer.address, "zpl", "4x3in", 203, place=number)
             place.write(lambda db, plan=plan: store.add(db, plan, by="test", now=now_ms()))
         place.start_server()
-        made = []
+        queued = []
         for person in range(PEOPLE):
             serial = place.serial(person)
-            made.append(
+            queued.append(
                 place.write(
                     lambda db, serial=serial, person=person: jobs.enqueue(
                         db, serial, 1, desk=f"North {person % 2}", by="user:1", now=now_ms(),
@@ -74,7 +74,7 @@ def test_a_server_killed_while_printing_prints_each_job_once(place: LiveSite) ->
             )  # fmt: skip
         for kill in range(KILLS):
             # A new server draws its first cards slowly. It is killed once both printers print.
-            before = [len(one.printed) for one in virtual]
+            before = [len(printer.printed) for printer in virtual]
             wait_for("labels", lambda before=before: has_more(virtual, before))
             time.sleep(choice.uniform(0.0, 0.6))
             if kill == KILLS - 1:
@@ -86,15 +86,15 @@ def test_a_server_killed_while_printing_prints_each_job_once(place: LiveSite) ->
             virtual[1].holds = False
             place.start_server()
         ended = (JobState.DONE, JobState.FAILED)
-        wait_for("every job's end", lambda: all(one.state in ended for one in all_jobs(place)))
-        wait_for("what is in the printers", lambda: not any(one.waiting for one in virtual))
-        found = {one.job_id: one for one in all_jobs(place)}
-        assert set(found) == set(made)
+        wait_for("every job's end", lambda: all(job.state in ended for job in all_jobs(place)))
+        wait_for("what is in the printers", lambda: not any(printer.waiting for printer in virtual))
+        ended_jobs = {job.job_id: job for job in all_jobs(place)}
+        assert set(ended_jobs) == set(queued)
         out = codes(virtual)
         assert len(out) == len(set(out)), "a label came out twice"
-        asked = [one for one in found.values() if one.state is JobState.FAILED]
-        done = [one for one in found.values() if one.state is JobState.DONE]
-        assert {one.problem for one in asked} <= {Problem.PERHAPS_PRINTED}
+        asked = [job for job in ended_jobs.values() if job.state is JobState.FAILED]
+        done = [job for job in ended_jobs.values() if job.state is JobState.DONE]
+        assert {job.problem for job in asked} <= {Problem.PERHAPS_PRINTED}
         # Each finished job printed. Some of the uncertain ones did too.
         assert len(done) <= len(out) <= len(done) + len(asked)
         # A kill can interrupt at most the job at each printer.
@@ -103,12 +103,11 @@ def test_a_server_killed_while_printing_prints_each_job_once(place: LiveSite) ->
         more = place.query("SELECT COUNT(*) FROM badge WHERE printed > 1")
         assert (printed, more) == ([(len(done),)], [(0,)])
         assert asked, "no kill caught a job on its way"
-        assert all(len(ZebrafyZPL(one.decode()).to_images()) == 1 for one in out[:2])
+        assert all(len(ZebrafyZPL(card.decode()).to_images()) == 1 for card in out[:2])
 
 
 def has_more(printers: list[VirtualZpl], before: list[int]) -> bool:
-    """Whether each printer has printed since."""
-    return all(len(one.printed) > then for one, then in zip(printers, before, strict=True))
+    return all(len(printer.printed) > then for printer, then in zip(printers, before, strict=True))
 
 
 @pytest.fixture
@@ -188,8 +187,8 @@ def test_cups_own_printer_takes_our_raster(place: LiveSite, office: tuple[int, P
 
     class RasterOnly(IppDriver):
         def _document(self, sheet, printer):
-            known = {**printer, "document-format-supported": ["image/pwg-raster"]}
-            return super()._document(sheet, known)
+            attributes = {**printer, "document-format-supported": ["image/pwg-raster"]}
+            return super()._document(sheet, attributes)
 
     RasterOnly(driver._address, 300).print(real_sheet(place, "7"), FakeTurn())
     (kept,) = spool.glob("*.pwg")
@@ -212,7 +211,7 @@ def test_a_server_prints_on_cups_own_printer(place: LiveSite, office: tuple[int,
     port, spool = office
     plan = PrinterPlan("office", f"ipps://localhost:{port}/ipp/print", "ipp", "a6")
     number = place.write(lambda db: store.add(db, plan, by="test", now=now_ms()))
-    made = [
+    queued = [
         place.write(
             lambda db, person=person: jobs.enqueue(
                 db, place.serial(person), 1, desk="North 1", by="user:1", now=now_ms()
@@ -221,7 +220,7 @@ def test_a_server_prints_on_cups_own_printer(place: LiveSite, office: tuple[int,
         for person in range(3)
     ]
     place.start_server()
-    wait_for("three cards", lambda: all(one.state is JobState.DONE for one in all_jobs(place)))
-    assert len(list(spool.glob("*.pdf"))) == len(made) == 3
+    wait_for("three cards", lambda: all(job.state is JobState.DONE for job in all_jobs(place)))
+    assert len(list(spool.glob("*.pdf"))) == len(queued) == 3
     with place.database.reading() as db:
         assert len(store.printer(db, number).certificate) == 64

@@ -30,7 +30,7 @@ def test_packets_vanish_between_a_server_and_the_database(tmp_path: Path) -> Non
             site.many.start()
             plan = site.play(((0,), ONE_S, AFTER_S), ((0, 1), BOTH_S, AFTER_S), before_s=BEFORE_S)
             run(site, BEFORE_S + ONE_S + BOTH_S + 2 * AFTER_S, 0.05, plan)
-            found = site.many.found
+            counts = site.many.found
             for cut in site.cuts:
                 took = site.answers(cut)
                 sys.stdout.write(
@@ -38,12 +38,12 @@ def test_packets_vanish_between_a_server_and_the_database(tmp_path: Path) -> Non
                     f"{len(took)} answers, p50 {milliseconds(took, 0.5)} ms, "
                     f"p99 {milliseconds(took, 0.99)} ms, most {milliseconds(took, 1)} ms; longest "
                     f"gap {site.longest_gap_s(cut, AFTER_S):.1f} s; next server after "
-                    f"{[round(one, 1) for one in cut.until_next_s]} s\n"
+                    f"{[round(first, 1) for first in cut.until_next_s]} s\n"
                 )
-            sys.stdout.write(f"{found.scans} scans, {found.greens} green, 0 lost\n")
-            one, both = site.cuts
-            assert one.until_next_s, "the kiosks of the server that was cut off went on elsewhere"
+            sys.stdout.write(f"{counts.scans} scans, {counts.greens} green, 0 lost\n")
+            first, both = site.cuts
+            assert first.until_next_s, "the kiosks of the server that was cut off went on elsewhere"
             assert len(site.answers(both)) > 20, "doors decide alone"
-            assert found.greens > 10
+            assert counts.greens > 10
 
     on_site(play)

@@ -27,17 +27,17 @@ PEOPLE = 20
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[LiveSite]:
-    with site(tmp_path, VENUE, people=PEOPLE) as made:
-        made.start_server()
-        made.enrol("west", "west")
-        yield made
+    with site(tmp_path, VENUE, people=PEOPLE) as live:
+        live.start_server()
+        live.enrol("west", "west")
+        yield live
 
 
 def acknowledged(place: LiveSite) -> int:
     """The number of scans that the kiosk need not send again."""
     journal = f"file:{place.path / 'west' / JOURNAL_FILE}?mode=ro"
-    with closing(sqlite3.connect(journal, uri=True)) as found:
-        return int(found.execute("SELECT acked FROM state").fetchone()[0])
+    with closing(sqlite3.connect(journal, uri=True)) as journal_db:
+        return int(journal_db.execute("SELECT acked FROM state").fetchone()[0])
 
 
 def keeps_locks(place: LiveSite) -> bool:

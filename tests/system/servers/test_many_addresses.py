@@ -31,7 +31,7 @@ def in_order(*links: Link) -> list[Link]:
     """In the order in which the kiosks of the first hall try them."""
     by_text = {f"{link.address[0]}:{link.address[1]}": link for link in links}
     addresses = [ServerAddress(*link.address) for link in links]
-    return [by_text[one.text] for one in preferred(addresses, 1)]
+    return [by_text[address.text] for address in preferred(addresses, 1)]
 
 
 def free_places(place: LiveSite) -> int:
@@ -58,8 +58,8 @@ def is_next(link: Link, other: Link) -> str:
     return f"{names[0]} does not answer: {names[1]} is next"
 
 
-def said_since(place: LiveSite, known: int, line: str) -> bool:
-    return any(line in one for one in moves(place)[known:])
+def said_since(place: LiveSite, count: int, line: str) -> bool:
+    return any(line in move for move in moves(place)[count:])
 
 
 def until_acknowledged(place: LiveSite) -> None:
@@ -71,12 +71,12 @@ def test_it_goes_on_with_the_next_and_comes_back(tmp_path: Path) -> None:
         place.start_server()
         with (
             closing(Link(place.address)) as entrance,
-            closing(Link(place.address)) as one,
+            closing(Link(place.address)) as link,
             closing(Link(place.address)) as other,
         ):
             place.enrol("west", "main", port=entrance.address[1])
-            first, second = in_order(one, other)
-            tell(place, one, other)
+            first, second = in_order(link, other)
+            tell(place, link, other)
             port = free_port()
             with HandScanner(place.run_typed("west", port), port, socket.create_connection) as west:
                 wait_for("the first choice", lambda: carried(first) >= LASTING)
@@ -87,11 +87,11 @@ def test_it_goes_on_with_the_next_and_comes_back(tmp_path: Path) -> None:
 
                 # Silent, with every connection still open. It may have left a slow machine before.
                 wait_for("the first choice again", lambda: is_back(first, second, entrance))
-                known = len(moves(place))
+                count = len(moves(place))
                 first.cut()
                 assert west.present(place.badge(2), "entry").admitted
                 until_acknowledged(place)
-                wait_for("its words", lambda: said_since(place, known, is_next(first, second)))
+                wait_for("its words", lambda: said_since(place, count, is_next(first, second)))
                 wait_for("another choice", lambda: carried(second) + carried(entrance))
 
                 first.mend()
@@ -101,11 +101,11 @@ def test_it_goes_on_with_the_next_and_comes_back(tmp_path: Path) -> None:
 
                 # Ended, as when a server is killed.
                 wait_for("the first choice again", lambda: is_back(first, second, entrance))
-                known = len(moves(place))
+                count = len(moves(place))
                 first.close()
                 west.let_in(place.badge(4))
                 until_acknowledged(place)
-                wait_for("its words", lambda: said_since(place, known, is_next(first, second)))
+                wait_for("its words", lambda: said_since(place, count, is_next(first, second)))
 
             # It knows both after a restart, even if the enrolment's address is down.
             entrance.close()

@@ -15,9 +15,9 @@ pytestmark = [pytest.mark.system, pytest.mark.skipif(binaries() is None, reason=
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
-    made = Cluster()
-    yield made
-    made.stop()
+    running = Cluster()
+    yield running
+    running.stop()
 
 
 def test_killed_servers_lose_and_overfill_nothing(tmp_path: Path, cluster: Cluster) -> None:
@@ -25,8 +25,8 @@ def test_killed_servers_lose_and_overfill_nothing(tmp_path: Path, cluster: Clust
     with closing(ManyServers(tmp_path, url, on_loopback(url, 3), kiosks=6, capacity=8)) as many:
         many.start()
         many.run(8.0, pause_s=0.05, greens=11, kills=2)
-        found = many.check()
-    sys.stdout.write(f"{found}\n")
-    assert found.kills >= 2
-    assert found.greens > 10
-    assert len(found.by_server) > 1
+        result = many.check()
+    sys.stdout.write(f"{result}\n")
+    assert result.kills >= 2
+    assert result.greens > 10
+    assert len(result.by_server) > 1

@@ -37,9 +37,9 @@ nursery.main()
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Process]]:
     monkeypatch.setattr(Process, "starts", shared().start)
-    made: list[Process] = []
-    yield made
-    for process in made:
+    processes: list[Process] = []
+    yield processes
+    for process in processes:
         process.kill()
 
 
@@ -80,9 +80,9 @@ def test_it_says_and_returns_what_the_command_does(
     process = start(started, tmp_path / "log", module, *words)
     assert process.child is not None
     assert process.child.wait(240) == alone.returncode != 0
-    said = (tmp_path / "log").read_text().splitlines()
+    lines = (tmp_path / "log").read_text().splitlines()
     # Except for the name by which it was called.
-    assert said[-1:] == alone.stderr.decode().splitlines()[-1:]
+    assert lines[-1:] == alone.stderr.decode().splitlines()[-1:]
 
 
 def test_it_has_a_session_and_files_of_its_own(
@@ -90,12 +90,12 @@ def test_it_has_a_session_and_files_of_its_own(
 ) -> None:
     monkeypatch.setenv("HALLKEEPER_TESTED", "yes")
     monkeypatch.chdir(tmp_path)
-    one, other = (lasting_server(started, tmp_path / f"log-{n}", f"event-{n}") for n in range(2))
-    assert one.child is not None
+    first, other = (lasting_server(started, tmp_path / f"log-{n}", f"event-{n}") for n in range(2))
+    assert first.child is not None
     assert other.child is not None
-    assert os.getsid(other.child.pid) == other.child.pid != os.getsid(one.child.pid)
-    one.kill()
-    assert one.child.returncode == -signal.SIGKILL
+    assert os.getsid(other.child.pid) == other.child.pid != os.getsid(first.child.pid)
+    first.kill()
+    assert first.child.returncode == -signal.SIGKILL
     assert other.alive
 
 
@@ -129,61 +129,63 @@ def test_two_threads_may_start_the_first_forks_and_wait_for_one() -> None:
     """For example a test's mail server, in its own thread, ends the mailer for which the test
     waits.
     """
-    made = Nursery("-c", OF_KIOSKS)
+    nursery = Nursery("-c", OF_KIOSKS)
     command = [sys.executable, "-m", "kiosk", "status", "--no-such-option"]
 
     def end() -> int:
-        child = made.start(command)
+        child = nursery.start(command)
         with child.stdout, ThreadPoolExecutor(3) as others:
             waiting = [others.submit(child.wait, 240.0) for _ in range(2)]
             others.submit(child.kill).result(240)
             assert child.poll() in (None, child.wait(240))
             child.kill()  # harmless now
-            (status,) = {one.result(240) for one in waiting} | {child.wait(0)}
+            (status,) = {future.result(240) for future in waiting} | {child.wait(0)}
         return status
 
     try:
         with ThreadPoolExecutor(4) as pool:
             ended = [pool.submit(end) for _ in range(8)]
         # Some had reported before the kill that there is no such option.
-        assert {one.result() for one in ended} <= {-signal.SIGKILL, 2}
+        assert {future.result() for future in ended} <= {-signal.SIGKILL, 2}
     finally:
-        made.close()
+        nursery.close()
 
 
 def test_nothing_outlives_tests_that_are_ended_by_force(tmp_path: Path) -> None:
     path = tmp_path / "event"
     hallkeeper("init", str(path), "--port", str(free_port()))
-    made = Nursery("-c", OF_SERVERS)
+    nursery = Nursery("-c", OF_SERVERS)
     command = [sys.executable, "-m", "server.cli.main", "serve", "--event", str(path)]
-    child = made.start(command)
+    child = nursery.start(command)
     if not isinstance(child, Child):
-        made.close()
+        nursery.close()
         with child:
             child.kill()
         pytest.skip("a library begins threads here, so that nothing is a fork")
     try:
         assert child.stdout.readline(), "it has begun"
-        made.close()
+        nursery.close()
         wait_for("its end", lambda: has_ended(child.pid))
     finally:
-        made.close()
+        nursery.close()
         child.forget()
         child.stdout.close()
 
 
 def test_forks_of_the_tests_share_it_and_one_that_is_killed_leaves_nothing() -> None:
-    made = Nursery("-c", OF_NOTHING)
-    made.begin()
-    numbers, told = os.pipe()
+    nursery = Nursery("-c", OF_NOTHING)
+    nursery.begin()
+    numbers, pipe = os.pipe()
     try:
         if not (fork := os.fork()):
-            child = made.start([sys.executable, "-c", "import time; time.sleep(600)"])
-            os.write(told, str(child.pid).encode())
+            child = nursery.start([sys.executable, "-c", "import time; time.sleep(600)"])
+            os.write(pipe, str(child.pid).encode())
             time.sleep(600)
             os._exit(0)
         pid = int(os.read(numbers, 64))
-        lasting = made.start([sys.executable, "-c", "import sys; sys.exit(len(sys.stdin.read()))"])
+        lasting = nursery.start(
+            [sys.executable, "-c", "import sys; sys.exit(len(sys.stdin.read()))"]
+        )
         assert not has_ended(pid)
         os.kill(fork, signal.SIGKILL)
         os.waitpid(fork, 0)
@@ -191,6 +193,6 @@ def test_forks_of_the_tests_share_it_and_one_that_is_killed_leaves_nothing() -> 
         assert lasting.wait(240) == 0
         lasting.stdout.close()
     finally:
-        made.close()
+        nursery.close()
         os.close(numbers)
-        os.close(told)
+        os.close(pipe)

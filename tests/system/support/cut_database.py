@@ -100,36 +100,35 @@ class CutSite:
         hosts = {self.many.machines[number].address.text for number in which}
 
         def at_hosts() -> list[Kiosk]:
-            return [one for one in kiosks if one.servers.current().address.text in hosts]
+            return [kiosk for kiosk in kiosks if kiosk.servers.current().address.text in hosts]
 
         # On a busy machine a server may be too slow for its kiosks for a while.
         while not (concerned := at_hosts()) and not over.wait(0.05):
             pass
         goes_on_elsewhere = len(which) < SERVERS
-        found, since = Cut(which, time.time()), time.monotonic()
+        cut, since = Cut(which, time.time()), time.monotonic()
         for number in which:
             self.wires[number].cut()
-        before = {id(one): one.journal.state().acked for one in concerned}
+        before = {id(kiosk): kiosk.journal.state().acked for kiosk in concerned}
         until = time.monotonic() + cut_s
         while not over.is_set() and (
-            time.monotonic() < until or (goes_on_elsewhere and not found.until_next_s)
+            time.monotonic() < until or (goes_on_elsewhere and not cut.until_next_s)
         ):
-            for one in concerned:
-                at = before.get(id(one))
-                if at is not None and one.journal.state().acked > at:
-                    del before[id(one)]
-                    found.until_next_s.append(time.monotonic() - since)
+            for kiosk in concerned:
+                at = before.get(id(kiosk))
+                if at is not None and kiosk.journal.state().acked > at:
+                    del before[id(kiosk)]
+                    cut.until_next_s.append(time.monotonic() - since)
             time.sleep(_LOOK_S)
         for number in which:
             self.wires[number].mend()
-        found.mended_at = time.time()
-        self.cuts.append(found)
+        cut.mended_at = time.time()
+        self.cuts.append(cut)
 
     def watch(self, over: threading.Event) -> None:
-        """Note when scans are acknowledged."""
         acked = 0
         while not over.wait(0.05):
-            now = sum(one.journal.state().acked for one in self.many.kiosks.values())
+            now = sum(kiosk.journal.state().acked for kiosk in self.many.kiosks.values())
             if now > acked:
                 acked = now
                 self.acknowledged.append(time.time())

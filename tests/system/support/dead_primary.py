@@ -38,33 +38,33 @@ def play(
     """Kill the primary while kiosks scan, and go on for so long. `promoted` returns once another
     takes writes. Checks all invariants.
     """
-    found, site = Death(), CutSite(many, [])
+    death, site = Death(), CutSite(many, [])
     kiosks = list(many.kiosks.values())
 
     def acknowledged() -> int:
-        return sum(one.journal.state().acked for one in kiosks)
+        return sum(kiosk.journal.state().acked for kiosk in kiosks)
 
     def fault(over: threading.Event) -> None:
         over.wait(BEFORE_S)
-        found.acknowledged_before = acknowledged()
+        death.acknowledged_before = acknowledged()
         died_at = time.time()
         kill()
         promoted()
         since, promoted_at = time.monotonic(), time.time()
-        found.until_promoted_s = promoted_at - died_at
-        before = {id(one): one.journal.state().acked for one in kiosks}
+        death.until_promoted_s = promoted_at - died_at
+        before = {id(kiosk): kiosk.journal.state().acked for kiosk in kiosks}
         while before and not over.is_set():
-            for one in kiosks:
-                at = before.get(id(one))
-                if at is not None and one.journal.state().acked > at:
-                    del before[id(one)]
-                    found.until_next_s.append(time.monotonic() - since)
+            for kiosk in kiosks:
+                at = before.get(id(kiosk))
+                if at is not None and kiosk.journal.state().acked > at:
+                    del before[id(kiosk)]
+                    death.until_next_s.append(time.monotonic() - since)
             time.sleep(_LOOK_S)
         over.wait(after_s)
-        found.acknowledged_after = acknowledged() - found.acknowledged_before
+        death.acknowledged_after = acknowledged() - death.acknowledged_before
         times = [died_at, *(at for at in site.acknowledged if at > died_at)]
-        found.longest_gap_s = max(b - a for a, b in itertools.pairwise(times))
-        found.answers = sorted(
+        death.longest_gap_s = max(b - a for a, b in itertools.pairwise(times))
+        death.answers = sorted(
             took for at, took, _ in many.found.answers if died_at <= at / 1000 <= promoted_at
         )
         # The checks' connection was lost with the primary.
@@ -72,5 +72,5 @@ def play(
             db.execute("SELECT 1")
 
     run(site, BEFORE_S, 0.05, fault)
-    found.scans, found.greens = many.found.scans, many.found.greens
-    return found
+    death.scans, death.greens = many.found.scans, many.found.greens
+    return death

@@ -72,7 +72,6 @@ class Desk:
         self._server.close()
 
     def correct(self, serial: int, **fields: str) -> None:
-        """Correct a person's roster entry on its form."""
         self._send(f"{_page(serial)}/edit", f"{_page(serial)}/edit", **fields)
 
     def reissue(self, serial: int, reason: str) -> None:
@@ -89,8 +88,8 @@ class Desk:
     def _send(self, page: str, action: str, **fields: str) -> None:
         status, shown = self._ask("GET", page)
         assert status == 200, (page, status)
-        status, said = self._ask("POST", action, Form(shown, action, page).filled(**fields))
-        assert status == 303, (action, status, said)
+        status, answer = self._ask("POST", action, Form(shown, action, page).filled(**fields))
+        assert status == 303, (action, status, answer)
 
     def _ask(self, method: str, target: str, body: str | None = None) -> tuple[int, str]:
         headers = {

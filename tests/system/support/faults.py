@@ -38,18 +38,19 @@ def make_faults(
     for cable in cables:
         kinds.append((cable.cut, cable.mend))
         kinds.append((cable.unplug, cable.plug))
-        kinds.append((lambda one=cable: one.degrade((0.01, 0.06), 0.08), cable.mend))
-    made = []
+        kinds.append((lambda faulty=cable: faulty.degrade((0.01, 0.06), 0.08), cable.mend))
+    faults = []
     for begin, end in kinds:
         begins = dice.uniform(0.5, run_s - LAST_S[1] - 1)
-        made.append(Fault(begins, begins + dice.uniform(*LAST_S), begin, end))
-    return made
+        faults.append(Fault(begins, begins + dice.uniform(*LAST_S), begin, end))
+    return faults
 
 
 def happen(faults: list[Fault]) -> None:
-    """Begin and end each fault at its time."""
     began = time.monotonic()
-    steps = [(one.begins, one.begin) for one in faults] + [(one.ends, one.end) for one in faults]
-    for at, step in sorted(steps, key=lambda one: one[0]):
+    steps = [(fault.begins, fault.begin) for fault in faults] + [
+        (fault.ends, fault.end) for fault in faults
+    ]
+    for at, step in sorted(steps, key=lambda fault: fault[0]):
         time.sleep(max(0.0, began + at - time.monotonic()))
         step()

@@ -106,17 +106,16 @@ class HandScanner:
         return direction == self._direction
 
     def present(self, text: str, direction: str) -> Answer:
-        """Show a badge, and wait for the kiosk's answer."""
         assert self.turn(direction), f"{self.kiosk.name} does not serve {direction}"
-        known = len(self.kiosk.answers)
+        count = len(self.kiosk.answers)
         asked_at = time.monotonic()
-        status, said = self._request("POST", "/text", {"text": text})
+        status, answer_text = self._request("POST", "/text", {"text": text})
         answered_at = time.monotonic()
-        assert status == 204, said
-        while len(self.kiosk.answers) == known:  # it is printed before the page answers
+        assert status == 204, answer_text
+        while len(self.kiosk.answers) == count:  # it is printed before the page answers
             assert time.monotonic() < answered_at + ANSWER_S, f"{self.kiosk.name} says nothing"
             time.sleep(0.0005)
-        answer = Answer(self.kiosk.answers[known], asked_at, answered_at)
+        answer = Answer(self.kiosk.answers[count], asked_at, answered_at)
         self.waits_ms[answer.said["seq"]] = math.ceil(answer.took_s * 1000)
         return answer
 

@@ -66,10 +66,9 @@ class Journals:
         self.lines: dict[str, list[Line]] = {kiosk: [] for kiosk in paths}
 
     def read(self) -> None:
-        """Read the new lines."""
         for kiosk, path in self._paths.items():
-            known = self.lines[kiosk]
-            known += _lines(kiosk, path, known[-1].seq if known else 0)
+            lines = self.lines[kiosk]
+            lines += _lines(kiosk, path, lines[-1].seq if lines else 0)
 
     def all(self) -> list[Line]:
         return [line for lines in self.lines.values() for line in lines]
@@ -248,8 +247,8 @@ def check_discrepancies(place: LiveSite, journals: Journals) -> int:
     lines = {(line.kiosk, line.seq): line for line in journals.all()}
     listed = _listed(place)
     for pair in listed:
-        assert len({lines[one].said["serial"] for one in pair}) == 1, "two people's records"
-        assert any(lines[one].enters for one in pair)
+        assert len({lines[key].said["serial"] for key in pair}) == 1, "two people's records"
+        assert any(lines[key].enters for key in pair)
     twice = list(_twice(journals.all()))
     noted = _noted(place)
     missing = [
@@ -271,12 +270,12 @@ def _listed(place: LiveSite) -> list[set[tuple[str, int]]]:
 
 def _noted(place: LiveSite) -> defaultdict[tuple[str, int], list[str]]:
     """By the scan, all reasons for which it is listed."""
-    found = defaultdict(list)
+    reasons = defaultdict(list)
     for kiosk, seq, reason in place.query(
         "SELECT s.kiosk, s.seq, d.reason FROM discrepancy d JOIN scan s USING (number)"
     ):
-        found[kiosk, seq].append(reason)
-    return found
+        reasons[kiosk, seq].append(reason)
+    return reasons
 
 
 def _twice(lines: list[Line]) -> Iterator[tuple[Line, list[Line]]]:
@@ -286,7 +285,7 @@ def _twice(lines: list[Line]) -> Iterator[tuple[Line, list[Line]]]:
     for line in sorted((line for line in lines if line.enters), key=lambda line: line.at):
         before = by_serial.setdefault(line.said["serial"], [])
         stayed = line.at + NEAR_MS
-        inside = [one for one in before if left.get(one.stay, stayed) >= stayed]
-        if inside and all(line.at - one.at >= NEAR_MS for one in inside):
+        inside = [entry for entry in before if left.get(entry.stay, stayed) >= stayed]
+        if inside and all(line.at - entry.at >= NEAR_MS for entry in inside):
             yield line, inside
         before.append(line)

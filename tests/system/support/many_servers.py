@@ -87,7 +87,7 @@ class ManyServers:
         self.parts = ExitStack()
         self.found = Found()
         time_zone, first_day = noon_zone(now_ms())
-        listed = [one.address for one in machines]
+        listed = [machine.address for machine in machines]
         first = (listed[0].host, listed[0].port)
         settings = EventSettings(
             name={"en": "Many servers"}, time_zone=time_zone, first_day=first_day, days=2,
@@ -100,7 +100,7 @@ class ManyServers:
             lambda db: addresses.set_servers(db, self.event, listed, by="test", now=now_ms())
         )
         self.machines = list(machines)
-        self.servers = [self._server(number, one) for number, one in enumerate(machines)]
+        self.servers = [self._server(number, machine) for number, machine in enumerate(machines)]
         self.names = {f"kiosk-{number}": number // PER_HALL + 1 for number in range(kiosks)}
         self.database.write(self._build)
         for name in self.names:
@@ -145,8 +145,8 @@ class ManyServers:
         self.database.write(step)
         directory = self.path / name
         directory.mkdir()
-        who = Identity(self.event.event_id, name, 1, key.public.raw, now)
-        signed = sign_identity(self.event.root_key, who)
+        identity = Identity(self.event.event_id, name, 1, key.public.raw, now)
+        signed = sign_identity(self.event.root_key, identity)
         root = self.event.root_key.public
         save_identity(
             directory,
@@ -162,7 +162,9 @@ class ManyServers:
             server.start()
         for server, machine in zip(self.servers, self.machines, strict=True):
             where = machine.address
-            wait_for(server.name, lambda one=server, where=where: self._answers(one, where))
+            wait_for(
+                server.name, lambda starting=server, where=where: self._answers(starting, where)
+            )
         for name in self.names:
             kiosk = Kiosk(self.path / name, KioskSettings(camera="none"))
             self.kiosks[name] = self.parts.enter_context(kiosk)
@@ -209,7 +211,7 @@ class ManyServers:
         most = self.found.most_inside
 
         def is_enough() -> bool:
-            lines = [line for one in journals.values() for line in one.all() if line.enters]
+            lines = [line for journal in journals.values() for line in journal.all() if line.enters]
             servers = len(self.found.by_server)
             return not greens or (
                 len(lines) >= greens and self.found.kills >= kills and servers > 1
@@ -223,15 +225,15 @@ class ManyServers:
         try:
             while not is_over():
                 assert time.monotonic() < until + READY_S, self.found
-                for hall, one in journals.items():
-                    most[hall] = max(most[hall], len(one.inside()))
+                for hall, journal in journals.items():
+                    most[hall] = max(most[hall], len(journal.inside()))
                 time.sleep(0.2)
         finally:
             over.set()
             for thread in threads:
                 thread.join()
-        for hall, one in journals.items():
-            most[hall] = max(most[hall], len(one.inside()))
+        for hall, journal in journals.items():
+            most[hall] = max(most[hall], len(journal.inside()))
         return self.found
 
     def _scan(self, name: str, over: threading.Event, pause_s: float) -> None:
@@ -261,12 +263,12 @@ class ManyServers:
         while not over.wait(self.dice.uniform(1.0, 3.0)):
             server = self.dice.choice(self.servers)
             others = [
-                (one, machine.address)
-                for one, machine in zip(self.servers, self.machines, strict=True)
-                if one is not server
+                (other, machine.address)
+                for other, machine in zip(self.servers, self.machines, strict=True)
+                if other is not server
             ]
             while not over.is_set() and not any(
-                one.alive and self._answers(one, where) for one, where in others
+                other.alive and self._answers(other, where) for other, where in others
             ):
                 over.wait(0.1)  # A busy machine is slow to restart the killed servers.
             server.kill()
@@ -278,7 +280,7 @@ class ManyServers:
         """Wait until all scans are sent, check the invariants, and return the result."""
         wait_for(
             "all scans to arrive",
-            lambda: all(one.journal.state().waiting == 0 for one in self.kiosks.values()),
+            lambda: all(door.journal.state().waiting == 0 for door in self.kiosks.values()),
         )
         greens: Counter[tuple[str, int]] = Counter()
         journals = Journals({name: self.path / name / JOURNAL_FILE for name in self.names})

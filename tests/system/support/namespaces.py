@@ -193,9 +193,9 @@ class Network:
         return namespace, cable
 
     def _namespace(self) -> Namespace:
-        made = Namespace()
-        self._parts.callback(made.close)
-        return made
+        namespace = Namespace()
+        self._parts.callback(namespace.close)
+        return namespace
 
     def __enter__(self) -> Self:
         return self

@@ -90,9 +90,9 @@ class Nested:
         )
 
     def enrol(self, name: str, door: str) -> "NestedDoor":
-        made = NestedDoor(self, name, door)
-        self.doors.append(made)
-        return made
+        kiosk = NestedDoor(self, name, door)
+        self.doors.append(kiosk)
+        return kiosk
 
     def hall(self, code: str) -> int:
         query = "SELECT hall_id FROM hall WHERE code = ?"
@@ -101,14 +101,14 @@ class Nested:
     def figures(self, code: str) -> tuple[int, int]:
         """The number inside by the ledger, and the maximum."""
         hall = self.hall(code)
-        one = next(f for f in hall_figures(self.database.reader) if f.hall_id == hall)
-        return one.inside, one.worst_case
+        hall_row = next(f for f in hall_figures(self.database.reader) if f.hall_id == hall)
+        return hall_row.inside, hall_row.worst_case
 
     def overrides(self, code: str) -> int:
         """Places beyond the capacity at doors, perhaps used unseen."""
         hall = self.hall(code)
-        found = hall_figures(self.database.reader)
-        return next(one.overrides for one in found if one.hall_id == hall)
+        figures = hall_figures(self.database.reader)
+        return next(row.overrides for row in figures if row.hall_id == hall)
 
     def quiet(self) -> None:
         """Let every door that is up send and receive everything."""
@@ -150,14 +150,14 @@ class NestedDoor:
         self.generation = open_identity(event.root_key.public, identity).generation
 
     def start(self) -> None:
-        who, folder = (self.name, self.generation), self.site.path
+        identity, folder = (self.name, self.generation), self.site.path
         event = self.site.event
         self.journal = Journal(
-            folder / f"{self.name}-journal.db", *who, self.key,
+            folder / f"{self.name}-journal.db", *identity, self.key,
             root=event.root_key.public, event_id=event.event_id,
         )  # fmt: skip
         self.replica = Replica(
-            folder / f"{self.name}-replica.db", *who, self.site.event.root_key.public,
+            folder / f"{self.name}-replica.db", *identity, self.site.event.root_key.public,
             clock=lambda: self.site.now, monotonic=lambda: self.site.now,
         )  # fmt: skip
         self.link = Link(lambda: self.site.now, lambda: self.site.now)
@@ -281,7 +281,7 @@ class NestedDoor:
             events = changes.changes_after(reader, after, sign=sign)
         except CursorGoneError:
             raise TransportError("cursor_gone", "Take a snapshot.") from None
-        yield Lines([one.sent for one in events if listening.concerns(one)])
+        yield Lines([event.sent for event in events if listening.concerns(event)])
 
     def _door(self, db) -> int:
         query = "SELECT door_id FROM kiosk WHERE kiosk = ? AND generation = ?"

@@ -52,10 +52,10 @@ LONGEST = 1 << 17  # bytes of an order, which has the environment
 class Child:
     """A fork, with the used part of `subprocess.Popen`. Any thread may end it and wait for it."""
 
-    def __init__(self, told: socket.socket, output: int) -> None:
-        self._told = told
+    def __init__(self, parent: socket.socket, output: int) -> None:
+        self._told = parent
         self._waiting = threading.Lock()  # of the thread that reads its messages
-        self.pid = int(told.recv(64))  # sent once it has its session
+        self.pid = int(parent.recv(64))  # sent once it has its session
         self.stdout: IO[bytes] = open(output, "rb")  # noqa: SIM115
         self.returncode: int | None = None
 
@@ -80,7 +80,6 @@ class Child:
             self._waiting.release()
 
     def forget(self) -> None:
-        """Stop waiting for its end."""
         self._told.close()
 
     def send_signal(self, number: int) -> None:
@@ -129,10 +128,10 @@ class Nursery:
         network = None
         if command[0] == "nsenter":  # as in Namespace.prefix
             network, *command = command[1].removeprefix("--net="), *command[2:]
-        python, kind, what, *words = command
+        python, kind, target, *words = command
         assert (python, kind) in ((sys.executable, "-m"), (sys.executable, "-c")), command
-        name = NAMES[what] if kind == "-m" else SCRIPT
-        code = what if name == SCRIPT else ""
+        name = NAMES[target] if kind == "-m" else SCRIPT
+        code = target if name == SCRIPT else ""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, written = os.pipe()
         named = os.environ if environment is None else environment
@@ -168,9 +167,9 @@ class Nursery:
 @functools.cache
 def shared() -> Nursery:
     """The nursery of all tests, also of this process's forks if it began before them."""
-    made = Nursery()
-    atexit.register(made.close)
-    return made
+    nursery = Nursery()
+    atexit.register(nursery.close)
+    return nursery
 
 
 @pytest.fixture(scope="session")
@@ -194,18 +193,18 @@ def serve(line: socket.socket) -> Callable[[], object] | None:
     asked: dict[socket.socket, int] = {}  # by the socket for the notice of its end
     while True:
         ready, _, _ = select.select([line, *running, *asked], [], [])
-        for one in ready:
-            if isinstance(one, int):
-                process, told = running.pop(one)
-                asked.pop(told, None)
+        for descriptor in ready:
+            if isinstance(descriptor, int):
+                process, parent = running.pop(descriptor)
+                asked.pop(parent, None)
                 _, status = os.waitpid(process, 0)
-                os.close(one)
-                with told, suppress(BrokenPipeError):
-                    told.send(str(os.waitstatus_to_exitcode(status)).encode())
+                os.close(descriptor)
+                with parent, suppress(BrokenPipeError):
+                    parent.send(str(os.waitstatus_to_exitcode(status)).encode())
                 continue
-            if one is not line:
+            if descriptor is not line:
                 # No process waits for its end: its tests were killed.
-                if (orphan := asked.pop(one, None)) is not None:
+                if (orphan := asked.pop(descriptor, None)) is not None:
                     os.kill(orphan, signal.SIGKILL)
                 continue
             try:
@@ -215,13 +214,13 @@ def serve(line: socket.socket) -> Callable[[], object] | None:
             if not sent:
                 return None
             process = os.fork()
-            told = socket.socket(fileno=files[2])
+            parent = socket.socket(fileno=files[2])
             if not process:
                 for held in (line, *(other for _, other in running.values())):
                     held.detach()  # closed with all the rest
-                return _become(json.loads(sent), files[:2], told)
-            running[os.pidfd_open(process)] = process, told
-            asked[told] = process
+                return _become(json.loads(sent), files[:2], parent)
+            running[os.pidfd_open(process)] = process, parent
+            asked[parent] = process
             for number in files[:2]:
                 os.close(number)
 
@@ -229,7 +228,7 @@ def serve(line: socket.socket) -> Callable[[], object] | None:
 def _become(
     order: tuple[str, str, list[str], str | None, str, dict[str, str]],
     files: list[int],
-    told: socket.socket,
+    parent: socket.socket,
 ) -> Callable[[], object]:
     """Become the ordered process, with nothing of the parent."""
     name, code, words, network, folder, environment = order
@@ -238,8 +237,8 @@ def _become(
     ctypes.CDLL(None).prctl(SIGNAL_AT_PARENTS_END, signal.SIGKILL)
     if network is not None:
         enter(os.open(network, os.O_RDONLY))
-    told.send(str(os.getpid()).encode())
-    told.detach()
+    parent.send(str(os.getpid()).encode())
+    parent.detach()
     os.chdir(folder)
     by_its_code = {key: value for key, value in os.environ.items() if key not in BEFORE}
     os.environ.clear()
@@ -256,9 +255,9 @@ def _become(
 
 def main() -> None:
     for name, more in COMMANDS.items():
-        for one in (name, *more):
+        for module in (name, *more):
             with suppress(ImportError):  # the command reports a missing module
-                importlib.import_module(one)
+                importlib.import_module(module)
     _compile_words()
     if len(list(Path("/proc/self/task").iterdir())) != 1:
         return
@@ -273,7 +272,7 @@ def main() -> None:
 
 def _compile_words() -> None:
     """Compile the catalogues of the code, which takes a third of a server's start."""
-    for path in (found for folder in WORDS for found in (ROOT / folder).rglob("*.po")):
+    for path in (file for folder in WORDS for file in (ROOT / folder).rglob("*.po")):
         compiled(path.read_text("utf-8"), path.parent.parent.name, str(path))
 
 

@@ -77,10 +77,10 @@ def _first_of_connections() -> int:
         return 32_768
 
 
-def wait_for(what: str, check: Callable[[], bool], timeout_s: float = READY_S) -> None:
+def wait_for(event: str, check: Callable[[], bool], timeout_s: float = READY_S) -> None:
     deadline, pause_s = time.monotonic() + timeout_s, SOON_S
     while not check():
-        assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}"
+        assert time.monotonic() < deadline, f"waited {timeout_s} s for {event}"
         time.sleep(pause_s)
         pause_s = min(1.5 * pause_s, LOOK_S)
 
@@ -138,9 +138,9 @@ class Process:
     def _read(self, child: subprocess.Popen) -> None:
         for line in child.stdout:
             with contextlib.suppress(ValueError):
-                said = json.loads(line)
-                if isinstance(said, dict):
-                    self.answers.append(said)
+                record = json.loads(line)
+                if isinstance(record, dict):
+                    self.answers.append(record)
 
     @property
     def alive(self) -> bool:
@@ -176,7 +176,7 @@ class Process:
         self._log.close()
 
     def greens(self) -> list[dict]:
-        return [said for said in self.answers if said.get("decision") == "admitted"]
+        return [answer for answer in self.answers if answer.get("decision") == "admitted"]
 
 
 class LiveSite:
@@ -235,7 +235,6 @@ class LiveSite:
         return [tuple(row) for row in self.database.reader.execute(sql, values)]
 
     def badge(self, number: int) -> str:
-        """The credential of the roster's person `number`."""
         sql = (
             "SELECT credential FROM badge JOIN attendee USING (serial) WHERE external_id = ?"
             " ORDER BY issue DESC LIMIT 1"
@@ -332,13 +331,13 @@ class LiveSite:
     def has_heard(self, name: str) -> bool:
         """Whether the kiosk knows every change so far for its door."""
         with self._read(name, REPLICA_FILE) as replica:
-            (known,) = replica.execute("SELECT cursor FROM progress").fetchone()
+            (cursor,) = replica.execute("SELECT cursor FROM progress").fetchone()
         sql = (
             "SELECT COALESCE(MAX(cursor), 0) FROM change WHERE (kiosk IS NULL OR kiosk = ?) AND"
             " (hall_id IS NULL OR hall_id = (SELECT hall_id FROM kiosk JOIN door USING (door_id)"
             " WHERE kiosk = ? ORDER BY generation DESC LIMIT 1))"
         )
-        return bool(known >= self.query(sql, name, name)[0][0])
+        return bool(cursor >= self.query(sql, name, name)[0][0])
 
     def settled(self) -> bool:
         """Whether every kiosk's journal is completely in the ledger."""
@@ -353,9 +352,9 @@ class LiveSite:
     @contextlib.contextmanager
     def _read(self, name: str, file: str) -> Iterator[sqlite3.Connection]:
         """Read a kiosk's file while the kiosk writes it."""
-        found = sqlite3.connect(f"file:{self.path / name / file}?mode=ro", uri=True)
-        with contextlib.closing(found):
-            yield found
+        connection = sqlite3.connect(f"file:{self.path / name / file}?mode=ro", uri=True)
+        with contextlib.closing(connection):
+            yield connection
 
     def close(self) -> None:
         """End the kiosks in parallel, and then the server."""
@@ -373,8 +372,8 @@ class LiveSite:
 
 @contextlib.contextmanager
 def site(path: Path, venue_toml: str, people: int, ground: Ground = LOOPBACK) -> Iterator[LiveSite]:
-    made = LiveSite(path, venue_toml, people, ground)
+    live = LiveSite(path, venue_toml, people, ground)
     try:
-        yield made
+        yield live
     finally:
-        made.close()
+        live.close()

@@ -49,10 +49,10 @@ def test_a_mapping_is_saved_filled_in_and_used(filled: Console) -> None:
 def test_a_preview_says_what_changes(filled: Console) -> None:
     filled("import-programme", filled.file("forum.ics", FORUM))
     later = FORUM.replace(b"20260505T120000", b"20260505T113000").replace(b"Lunch", b"Late lunch")
-    said = filled("import-programme", filled.file("forum.ics", later), "--dry-run").output
-    assert "Would change sessions floating: title (en) Lunch → Late lunch" in said
-    assert "starts 2026-05-05 12:00 → 2026-05-05 11:30" in said
-    assert "Would change activities floating: title (en) Lunch → Late lunch" in said
+    output = filled("import-programme", filled.file("forum.ics", later), "--dry-run").output
+    assert "Would change sessions floating: title (en) Lunch → Late lunch" in output
+    assert "starts 2026-05-05 12:00 → 2026-05-05 11:30" in output
+    assert "Would change activities floating: title (en) Lunch → Late lunch" in output
 
 
 def test_what_is_wrong_is_left_out_when_that_is_said(filled: Console) -> None:
@@ -61,8 +61,8 @@ def test_what_is_wrong_is_left_out_when_that_is_said(filled: Console) -> None:
     filled("import-programme", path, status=1)
     assert sessions(filled) == 2
     filled("import-programme", path, "--dry-run", status=1)
-    said = filled("import-programme", path, "--skip-bad").output
-    assert "Left out: 'Attic' (1 event) is not a hall of this event" in said
+    output = filled("import-programme", path, "--skip-bad").output
+    assert "Left out: 'Attic' (1 event) is not a hall of this event" in output
     assert sessions(filled) == 10
 
 
@@ -70,10 +70,10 @@ def test_as_json(filled: Console) -> None:
     path = filled.file("s.json", frab.JSON)
     mapping = filled.file("m.toml", frab.MAPPING)
     dry = filled("import-programme", path, "--mapping", mapping, "--json", "--dry-run").stdout
-    said = json.loads(dry)
-    assert said["imported"] is False
-    assert len([one for one in said["added"] if one["kind"] == "sessions"]) == 4
-    assert said["problems"] == []
+    result = json.loads(dry)
+    assert result["imported"] is False
+    assert len([thing for thing in result["added"] if thing["kind"] == "sessions"]) == 4
+    assert result["problems"] == []
     refused = json.loads(filled("import-programme", path, "--json", status=1).stdout)
     assert refused["imported"] is False
     assert any("'Saal 9'" in problem for problem in refused["problems"])
@@ -83,13 +83,13 @@ def test_as_json(filled: Console) -> None:
 
 
 def test_sessions_that_the_file_no_longer_has(filled: Console) -> None:
-    said = filled("import-programme", filled.file("f.ics", FORUM), "--remove-sessions").output
-    assert "Remove sessions 2: opening (Opening), press (Press hour)" in said
+    output = filled("import-programme", filled.file("f.ics", FORUM), "--remove-sessions").output
+    assert "Remove sessions 2: opening (Opening), press (Press hour)" in output
     assert sessions(filled) == 9
 
 
 @pytest.mark.parametrize(
-    ("mapping", "said"),
+    ("mapping", "message"),
     [
         ("[rooms]\nx = 'y'", "m.toml: unknown key 'rooms'"),
         ("halls = 3", "m.toml: write [halls], and below it a line for each word"),
@@ -102,16 +102,16 @@ def test_sessions_that_the_file_no_longer_has(filled: Console) -> None:
         ),
     ],
 )
-def test_mappings_that_can_not_be(filled: Console, mapping: str | bytes, said: str) -> None:
+def test_mappings_that_can_not_be(filled: Console, mapping: str | bytes, message: str) -> None:
     path = filled.file("m.toml", mapping)
     schedule = filled.file("s.json", frab.JSON)
-    assert said in filled("import-programme", schedule, "--mapping", path, status=1).output
+    assert message in filled("import-programme", schedule, "--mapping", path, status=1).output
 
 
 def test_a_format_that_the_file_is_not(filled: Console) -> None:
     path = filled.file("s.json", frab.JSON)
-    said = filled("import-programme", path, "--format", "ical", status=1).output
-    assert "s.json is not iCalendar" in said
+    output = filled("import-programme", path, "--format", "ical", status=1).output
+    assert "s.json is not iCalendar" in output
 
 
 def test_exhibitors(filled: Console) -> None:
@@ -124,25 +124,25 @@ def test_exhibitors(filled: Console) -> None:
     filled("import-exhibitors", fair, "--new-areas", "site")
     assert filled.rows("SELECT code, m2 FROM stand ORDER BY code") == [("R-1", 20), ("R-2", 30)]
     less = filled.file("fair.csv", FAIR.replace("Delta Drives,R-2", "Crane Works,R-3"))
-    said = filled("import-exhibitors", less).output
-    assert "Not in fair.csv, and kept: exhibitors 1: delta-drives" in said
-    assert "Not in fair.csv, and kept: stands 1: R-2" in said
-    assert "organisations" not in said
+    output = filled("import-exhibitors", less).output
+    assert "Not in fair.csv, and kept: exhibitors 1: delta-drives" in output
+    assert "Not in fair.csv, and kept: stands 1: R-2" in output
+    assert "organisations" not in output
     none = filled("import-exhibitors", fair, "--new-areas", "attic", status=0).output
     assert "Unchanged" in none  # the area is there by now
 
 
 def test_new_areas_in_a_hall_that_is_not_there(filled: Console) -> None:
     fair = filled.file("fair.csv", FAIR)
-    said = filled("import-exhibitors", fair, "--new-areas", "attic", status=1).output
-    assert "area robots: there is no hall attic" in said
+    output = filled("import-exhibitors", fair, "--new-areas", "attic", status=1).output
+    assert "area robots: there is no hall attic" in output
 
 
 def test_a_dry_run_of_a_venue(filled: Console) -> None:
     changed = VENUE.replace("capacity = 100", "capacity = 90")
     venue = filled.file("venue.toml", changed)
-    said = filled("import-venue", venue, "--dry-run").output
-    assert "Would change halls h1: capacity 100 → 90" in said
+    output = filled("import-venue", venue, "--dry-run").output
+    assert "Would change halls h1: capacity 100 → 90" in output
     assert filled.rows("SELECT capacity FROM hall WHERE code = 'h1'") == [(100,)]
 
 

@@ -106,15 +106,17 @@ def test_new_categories(console: Console) -> None:
 
 
 def test_new_categories_have_what_no_other_has() -> None:
-    known = list(DEFAULT_CATEGORIES)
+    categories = list(DEFAULT_CATEGORIES)
     for word in ("Volunteer", "志愿者", "Early Bird", "学生", "Day 1", "D", "!!", "V" * 64):
-        made = new_category(word, known)
-        assert check_colour(made.colour) == made.colour
+        category = new_category(word, categories)
+        assert check_colour(category.colour) == category.colour
         # Among many names, a few pairs may be closer than the limit. Their page lists such pairs.
-        assert min(distance(made.colour, one.colour) for one in known) > 0.9 * LEAST
-        known.append(made)
-    for values in zip(*[(one.code, one.key, one.letter, one.colour) for one in known], strict=True):
-        assert len(set(values)) == len(known)
+        assert min(distance(category.colour, other.colour) for other in categories) > 0.9 * LEAST
+        categories.append(category)
+    for values in zip(
+        *[(other.code, other.key, other.letter, other.colour) for other in categories], strict=True
+    ):
+        assert len(set(values)) == len(categories)
 
 
 def test_a_word_that_could_be_two_becomes_no_new_category(console: Console) -> None:
@@ -138,8 +140,8 @@ def test_more_words_than_there_are_letters(console: Console) -> None:
 
 
 def test_letters_run_out_and_it_is_said() -> None:
-    known = list(DEFAULT_CATEGORIES)
-    while len(known) < 34:
-        known.append(new_category("x", known))
+    categories = list(DEFAULT_CATEGORIES)
+    while len(categories) < 34:
+        categories.append(new_category("x", categories))
     with pytest.raises(ValueError, match="as many categories as there can be"):
-        new_category("x", known)
+        new_category("x", categories)

@@ -63,7 +63,7 @@ class TestImport:
         ]
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "message"),
         [
             ("", "is empty"),
             ("name,category\n" + "x" * 100_000 + ",vip\n", "line 2, name: has 100,000 characters"),
@@ -76,9 +76,9 @@ class TestImport:
             ("name,category,invitations\nA,vip,gala\n", "'gala' is not a session of this event"),
         ],
     )
-    def test_rosters_that_can_not_be(self, console: Console, text: str, said: str) -> None:
+    def test_rosters_that_can_not_be(self, console: Console, text: str, message: str) -> None:
         result = console("import", console.file("r.csv", text), status=1)
-        assert said in result.output
+        assert message in result.output
         assert console.people == 0
 
     def test_a_workbook(self, console: Console) -> None:
@@ -95,7 +95,7 @@ class TestImport:
         assert "Added 1" in console("import", roster, "--mapping", mapping).output
 
     @pytest.mark.parametrize(
-        ("mapping", "said", "status"),
+        ("mapping", "message", "status"),
         [
             ("name = Who", "is not TOML", 2),
             ("name = 3", "the column's title in the file", 2),
@@ -103,10 +103,10 @@ class TestImport:
             ('name = "Whom"', "the mapping looks for 'Whom', and none of the columns", 1),
         ],
     )
-    def test_bad_mappings(self, console: Console, mapping: str, said: str, status: int) -> None:
+    def test_bad_mappings(self, console: Console, mapping: str, message: str, status: int) -> None:
         roster = console.file("r.csv", "Who,category\nAnna,vip\n")
         path = console.file("m.toml", mapping)
-        assert said in console("import", roster, "--mapping", path, status=status).output
+        assert message in console("import", roster, "--mapping", path, status=status).output
 
     def test_unused_columns_are_named(self, console: Console) -> None:
         roster = console.file("r.csv", "name,category,shoe size\nAnna,vip,39\n")
@@ -225,13 +225,13 @@ class TestQuestions:
         assert "people who would change: 1:" in result.output
         assert f"id 'A1' (badge {number}): given_name 'Anna' → 'Eve', family" in result.output
         assert f"badges that would then be out of date: 1: {number}. Import" in result.output
-        said = json.loads(
+        preview = json.loads(
             filled("import", changed, "--dry-run", "--json", "--renames", "accept").stdout
         )
-        assert len(said["changes"]) == 1
+        assert len(preview["changes"]) == 1
 
     def test_a_changed_category_says_that_the_badge_is_wrong(self, filled: Console) -> None:
-        (line,) = [one for one in ROSTER.splitlines() if one.startswith("A1,")]
+        (line,) = [row for row in ROSTER.splitlines() if row.startswith("A1,")]
         category = filled.rows(
             "SELECT c.code FROM attendee a JOIN category c USING (category)"
             " WHERE external_id = 'A1'"
@@ -246,24 +246,24 @@ class TestQuestions:
 
     def test_as_json(self, filled: Console) -> None:
         changed = filled.file("changed.csv", ROSTER.replace("Anna,Keller", "Eve,Hill"))
-        said = json.loads(filled("import", changed, "--json", status=1).stdout)
-        assert (said["imported"], said["updated"], said["problems"]) == (False, 1, [])
-        (found,) = said["findings"]
-        assert (found["kind"], found["count"], len(found["answers"])) == ("renames", 1, 2)
+        report = json.loads(filled("import", changed, "--json", status=1).stdout)
+        assert (report["imported"], report["updated"], report["problems"]) == (False, 1, [])
+        (finding,) = report["findings"]
+        assert (finding["kind"], finding["count"], len(finding["answers"])) == ("renames", 1, 2)
         result = filled("import", changed, "--json", "--renames", "accept", "--reissue")
-        said = json.loads(result.stdout)
-        assert (said["imported"], len(said["badges_out_of_date"])) == (True, 1)
+        report = json.loads(result.stdout)
+        assert (report["imported"], len(report["badges_out_of_date"])) == (True, 1)
 
     @pytest.mark.parametrize(
-        ("words", "said"),
+        ("words", "message"),
         [
             ("--renames maybe", "'maybe' is not one of 'accept', 'skip'"),
             ("--missing delete", "'delete' is not one of 'keep', 'revoke'"),
         ],
     )
-    def test_answers_that_there_are_not(self, filled: Console, words: str, said: str) -> None:
+    def test_answers_that_there_are_not(self, filled: Console, words: str, message: str) -> None:
         roster = filled.file("r.csv", ROSTER)
-        assert said in filled("import", roster, *words.split(), status=2).output
+        assert message in filled("import", roster, *words.split(), status=2).output
 
 
 class TestUndo:
@@ -276,8 +276,8 @@ class TestUndo:
         settings.write_text(f'backup_dir = "{second}"\n{settings.read_text()}')
         result = filled("import", changed)
         assert "The event as it was before this import: " in result.output
-        (made,) = backups(second)
-        copy = sqlite3.connect(made.path / "hallkeeper.db")
+        (backup,) = backups(second)
+        copy = sqlite3.connect(backup.path / "hallkeeper.db")
         query = "SELECT organisation FROM attendee WHERE external_id = 'A1'"
         assert copy.execute(query).fetchall() == [("Harbour Pilots",)]
         copy.close()
@@ -487,7 +487,7 @@ class TestImportVenue:
         assert filled.rows("SELECT code FROM session") == [("opening",)]
 
     @pytest.mark.parametrize(
-        ("old", "new", "said"),
+        ("old", "new", "warning"),
         [
             ('"main"\nhall = "site"', '"main"\nhall = "h1"', "hall site: has no door"),
             ('mode = "entry"', 'mode = "exit"', "hall green: its doors are only for exit"),
@@ -504,11 +504,11 @@ class TestImportVenue:
             ),
         ],
     )  # fmt: skip
-    def test_what_may_be_meant(self, console: Console, old: str, new: str, said: str) -> None:
+    def test_what_may_be_meant(self, console: Console, old: str, new: str, warning: str) -> None:
         assert old in VENUE
         path = console.file("venue.toml", VENUE.replace(old, new))
         result = console("import-venue", path)
-        assert f"Warning: {said}" in result.stderr
+        assert f"Warning: {warning}" in result.stderr
         assert console.rows("SELECT COUNT(*) FROM session") == [(2,)]
 
     def test_sessions_one_after_the_other(self, console: Console) -> None:

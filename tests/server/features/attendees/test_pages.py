@@ -58,17 +58,17 @@ def test_a_kept_place(pages: Pages) -> None:
     desk = pages.staff("badge_desk")
     chosen = r'value="(\w*)" selected'
 
-    def said(kind: str) -> str:
+    def answer_to(kind: str) -> str:
         where = address(pages, "A1", "/kept-place")
         return desk.post(where, {"kind": kind}, follow_redirects=True).text
 
     assert re.findall(chosen, desk.get(address(pages, "A1")).text)[-1:] in ([""], [])
-    page = said("companion")
+    page = answer_to("companion")
     assert "Doors of halls that keep places know" in page
     assert "companion" in re.findall(chosen, page)
-    assert "choose from the list" in said("pilot")
+    assert "choose from the list" in answer_to("pilot")
     assert kept_places.kind_of(pages.database.reader, pages.serial("A1")) == "companion"
-    assert "No place is kept" in said("")
+    assert "No place is kept" in answer_to("")
     assert kept_places.serials(pages.database.reader) == []
     assert acts(pages)[-2:] == ["kept_places_set", "kept_places_set"]
 

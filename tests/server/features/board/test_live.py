@@ -32,7 +32,6 @@ class Feed:
         self.answer.close()
 
     def parts(self) -> dict[str, str]:
-        """The next parts that changed."""
         for message in self.stream:
             if message.startswith(b"data: "):
                 return json.loads(message.removeprefix(b"data: "))

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from server.core.event.directory import Event
 from server.features.desk import correction, hand_over, id_check, submissions, undo, walk_in
-from server.features.desk.submissions import Done, Form
+from server.features.desk.submissions import DeskError, Done, Form, Why
 from server.features.desk.undo import UndoPlan
 from server.features.printers import store
 from server.features.printers.states import PrinterState, Status
@@ -61,12 +63,12 @@ class Clerk:
         asked = self.form(serial)
         return self.database.write(lambda db: hand_over.show_phone_link(db, asked, serial))
 
-    def walk_in(self, form: Form | None = None, known: tuple[int, ...] = (), **values: Any) -> Done:
+    def walk_in(self, form: Form | None = None, seen: tuple[int, ...] = (), **values: Any) -> Done:
         asked = form or self.form()
         given: Mapping[str, Any] = {"given_name": "Noa", "family_name": "Bodin",
                                     "category": DELEGATE, **values}  # fmt: skip
         return self.database.write(
-            lambda db: walk_in.register(db, self.event, asked, given, seen=known, random=os.urandom)
+            lambda db: walk_in.register(db, self.event, asked, given, seen=seen, random=os.urandom)
         )
 
     def correct(self, serial: int, form: Form | None = None, **values: Any) -> Done | None:
@@ -104,3 +106,8 @@ def add_printer(database: Database, name: str = "North", desks: tuple[str, ...] 
         return number
 
     return database.write(step)
+
+
+def refused(why: Why) -> Any:
+    """Expect a refusal with this reason."""
+    return pytest.raises(DeskError, check=lambda error: error.why is why)

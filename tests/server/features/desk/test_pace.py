@@ -62,10 +62,10 @@ def test_desks_apart_and_together(clerk: Clerk) -> None:
         confirm(desk_clerk, desk_clerk.print(desk_clerk.serial(person)).submission.submission_id)
     other.print(other.serial("A4"))
     paces = measured(clerk)
-    assert {desk: desk_clerk.today.people for desk, desk_clerk in paces.items()} == {
+    assert {desk: desk_pace.today.people for desk, desk_pace in paces.items()} == {
         "": 3, "North 2": 1, "South 1": 2,
     }  # fmt: skip
-    assert {desk: desk_clerk.waiting for desk, desk_clerk in paces.items()} == {
+    assert {desk: desk_pace.waiting for desk, desk_pace in paces.items()} == {
         "": 1, "North 2": 0, "South 1": 1,
     }  # fmt: skip
 

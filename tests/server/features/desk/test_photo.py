@@ -11,9 +11,10 @@ from server.core.event.directory import Event
 from server.core.people import attendees, card_design
 from server.core.people.attendees import Attendee
 from server.features.desk import photo
-from server.features.desk.submissions import DeskError, Why
+from server.features.desk.submissions import Why
 from server.storage.database import Database
 from tests.server.conftest import NOW, serial_of
+from tests.server.features.desk.support import refused
 
 
 def picture(form: str = "JPEG", size: tuple[int, int] = (1600, 900), **more: object) -> bytes:
@@ -79,16 +80,14 @@ def test_a_photo_by_registration_is_replaced(wanted: Event, site: Database, anna
     ids=["empty", "svg", "nonsense", "cut short", "gif", "large"],
 )  # fmt: skip
 def test_what_is_no_photo_is_refused(data: bytes) -> None:
-    with pytest.raises(DeskError) as refused:
+    with refused(Why.PHOTO_UNREADABLE):
         photo.prepared(data)
-    assert refused.value.why is Why.PHOTO_UNREADABLE
 
 
 def test_by_default_none_are_taken(event: Event, site: Database, anna: Attendee) -> None:
     assert photo.folder(event) is None
-    with pytest.raises(DeskError) as refused:
+    with refused(Why.PHOTO_OFF):
         keep(site, event, anna, picture())
-    assert refused.value.why is Why.PHOTO_OFF
     assert not Path(event.path / "cards").exists()
 
 

@@ -362,7 +362,7 @@ def test_guests_by_name(pages: Pages, admin: Staff) -> None:
     since = cursor(pages.database.reader)
     answer = admin.post(target, {"number": badge, "answer": "refuse"}, follow_redirects=True)
     assert "Opening: Anna Keller is refused" in words(answer.text)
-    assert [type(row).__name__ for row in changes(pages.database, since)] == ["VenueChanged"]
+    assert [type(change).__name__ for change in changes(pages.database, since)] == ["VenueChanged"]
     query = "SELECT invited FROM session_guest WHERE serial = ?"
     serial = pages.serial("A1")
 

@@ -80,17 +80,17 @@ def test_people_are_found_by_what_their_organisation_is_called_now(
 ) -> None:
     """However it was renamed, and also if only some people are folded with it."""
 
-    def found(text: str) -> list[str | None]:
+    def ids_of(text: str) -> list[str | None]:
         return [person.external_id for person in find_attendees(pages.database.reader, text)[0]]
 
     monkeypatch.setattr(search, "FOLDED_TOGETHER", 1)
-    assert (found("领航"), found("wayfinders")) == (["A1"], [])
+    assert (ids_of("领航"), ids_of("wayfinders")) == (["A1"], [])
     edit(admin, place("organisation", "pilots"), other_names="Wayfinders\n")
-    assert (found("领航"), found("wayfinders")) == ([], ["A1"])
+    assert (ids_of("领航"), ids_of("wayfinders")) == ([], ["A1"])
     answer = confirm(admin, shown(admin).text)
-    assert (found("wayfinders"), found("海事大学 anna")) == (["A1", "A2"], ["A1"])
+    assert (ids_of("wayfinders"), ids_of("海事大学 anna")) == (["A1", "A2"], ["A1"])
     admin.post("/admin/edits/undo", undo_form(answer.text))
-    assert (found("wayfinders"), found("海事大学 anna")) == (["A1"], [])
+    assert (ids_of("wayfinders"), ids_of("海事大学 anna")) == (["A1"], [])
     assert pages.value("SELECT COUNT(*) FROM search_due") == 0
 
 

@@ -125,8 +125,6 @@ def evidence(event: Event, database: Database, templates: Templates, tmp_path: P
 
 @pytest.fixture
 def verified() -> Callable[..., list[str]]:
-    """The findings of an export."""
-
     def findings(path: Path, *checkpoints: bytes, key: str | None = None, **options) -> list[str]:
         return check(path, checkpoints=list(checkpoints), key=key, **options)[0]
 

@@ -40,7 +40,6 @@ def scans_left(evidence: Evidence, first: int) -> int:
 
 
 def forget(evidence: Evidence, first: int) -> None:
-    """Delete all entries from a number on."""
     for table in ("discrepancy", "unnamed_exit"):
         evidence.alter(f"DELETE FROM {table}")
     evidence.alter("DELETE FROM scan WHERE number >= ?", first)

@@ -8,14 +8,14 @@ from tests.server.conftest import NOW
 from tests.server.features.evidence.conftest import Evidence
 
 
-def found(evidence: Evidence) -> list[str]:
+def findings(evidence: Evidence) -> list[str]:
     return list(problems(evidence.database.reader, evidence.log.name))
 
 
 def test_it_works(evidence: Evidence) -> None:
-    assert found(evidence) == []
+    assert findings(evidence) == []
     evidence.database.write(lambda db: erasure.erase(db, 7, by="user:1", now=NOW))
-    assert found(evidence) == []
+    assert findings(evidence) == []
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ def test_it_works(evidence: Evidence) -> None:
 def test_a_row_that_was_altered(evidence: Evidence, column: str, value: object) -> None:
     ((number,),) = evidence.rows("SELECT number FROM scan WHERE serial = 8 LIMIT 1")
     evidence.alter(f"UPDATE scan SET {column} = ? WHERE number = ?", value, number)
-    assert found(evidence) == [f"scan {number}: the ledger has another {column} than the log"]
+    assert findings(evidence) == [f"scan {number}: the ledger has another {column} than the log"]
 
 
 def test_a_record_that_was_altered(evidence: Evidence) -> None:
     evidence.alter("UPDATE leaf SET body = x'7b7d' WHERE number = 9")
-    assert found(evidence) == ["entry 9 differs from its hash in the log"]
+    assert findings(evidence) == ["entry 9 differs from its hash in the log"]
 
 
 def test_what_is_missing(evidence: Evidence) -> None:
@@ -42,14 +42,15 @@ def test_what_is_missing(evidence: Evidence) -> None:
     ((number,),) = evidence.rows("SELECT number FROM scan WHERE serial = 8 LIMIT 1")
     evidence.alter("DELETE FROM discrepancy")
     evidence.alter("DELETE FROM scan WHERE number = ?", number)
-    assert found(evidence) == [f"scan {number} of the log is missing in the ledger"]
+    assert findings(evidence) == [f"scan {number} of the log is missing in the ledger"]
     evidence.alter("DELETE FROM scan WHERE number >= ?", size - 5)
     evidence.alter("DELETE FROM leaf WHERE number >= ?", size - 5)
-    assert f"kiosk west (generation 1) cosigned {size} entries, and there are {size - 5}" in found(
-        evidence
+    assert (
+        f"kiosk west (generation 1) cosigned {size} entries, and there are {size - 5}"
+        in findings(evidence)
     )
     evidence.alter("DELETE FROM leaf WHERE number = ?", number)
-    assert found(evidence) == [f"entries {number} to {number} are missing"]
+    assert findings(evidence) == [f"entries {number} to {number} are missing"]
 
 
 def test_a_log_that_was_written_anew(evidence: Evidence) -> None:
@@ -58,4 +59,4 @@ def test_a_log_that_was_written_anew(evidence: Evidence) -> None:
                    " body = (SELECT body FROM leaf WHERE number = 3),"
                    " salt = (SELECT salt FROM leaf WHERE number = 3) WHERE number = 4")  # fmt: skip
     finding = f"kiosk west (generation 1) cosigned another log of {size} entries than this one"
-    assert finding in found(evidence)
+    assert finding in findings(evidence)

@@ -80,13 +80,13 @@ def fuzz_receipts(evidence: Evidence, turns: int) -> int:
     db, log = evidence.database.reader, evidence.log
     texts = [receipt(db, log, number).encode() for number in (0, 1, 8, log.size() - 1)]
     doors = (evidence.site.west, evidence.site.east)
-    named = [(witness_name(log.name, pair.kiosk, 1), pair.key.public) for pair in doors]
+    named = [(witness_name(log.name, door.kiosk, 1), door.key.public) for door in doors]
     refused = 0
     for draw in draws(turns):
         state = draw.getstate()
         text = draw.choice(texts)
         changed = mutated(draw, text)
-        wanted = [witness_key(*pair) for pair in named if f"— {pair[0]} ".encode() in text]
+        wanted = [witness_key(*witness) for witness in named if f"— {witness[0]} ".encode() in text]
         # Without a line's key the reader learns only that the line was not checked. A missing line
         # leaves the rest of the receipt true.
         with suppress(Refused):
@@ -119,7 +119,7 @@ def fuzz_exports(path: Path, turns: int) -> int:
         file.write_bytes(changed)
         findings, _ = check(path, checkpoints=[], key=None)
         assert findings, f"{file.name}: accepted {changed!r}"
-        assert not any("Error" in name and "malformed (" not in name for name in findings)
+        assert not any("Error" in finding and "malformed (" not in finding for finding in findings)
         file.write_bytes(files[file])
         refused += 1
     assert check(path, checkpoints=[], key=None)[0] == []

@@ -174,7 +174,7 @@ class TestCosigned:
             witness_name(evidence.event.log_name, kiosk, 1) for kiosk in ("west", "east", "other")
         }
         assert set(verify_receipt(raw, key).strangers) == names
-        wanted = [self.kiosk_key(evidence, kiosk) for kiosk in (site.west, site.east, site.other)]
+        wanted = [self.kiosk_key(evidence, door) for door in (site.west, site.east, site.other)]
         proven = verify_receipt(raw, key, wanted)
         assert {name for name, _ in proven.cosigned} == names
         assert (proven.size, proven.strangers) == (size, ())

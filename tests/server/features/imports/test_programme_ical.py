@@ -37,7 +37,6 @@ def take(event: Event, site: Database, data: bytes = FORUM) -> Adopted:
 
 
 def calendar(*lines: str, uid: str = "one", location: str = "green") -> bytes:
-    """A calendar with one event."""
     inside = (f"UID:{uid}", "SUMMARY:Something", f"LOCATION:{location}", *lines)
     return "\r\n".join(
         ("BEGIN:VCALENDAR", "VERSION:2.0", "BEGIN:VEVENT", *inside, "END:VEVENT", "END:VCALENDAR")

@@ -26,7 +26,6 @@ def prepare(pages: Pages) -> None:
 
 
 def selects(page: str) -> dict[str, str]:
-    """The chosen value of each select box of a page."""
     values = {}
     for name, options in re.findall(r'<select id="[^"]+" name="([^"]+)">(.*?)</select>', page):
         chosen = re.search(r'value="([^"]*)" selected', options)

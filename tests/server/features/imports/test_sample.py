@@ -36,7 +36,6 @@ def run(*arguments: str, status: int = 0) -> Result:
 
 
 def printed(result: Result) -> list[list[str]]:
-    """The commands that it suggests."""
     lines = [line for line in result.output.splitlines() if line.startswith("  hallkeeper ")]
     return [shlex.split(line, comments=True)[1:] for line in lines]
 

@@ -337,13 +337,15 @@ def test_a_capacity_above_its_measures_is_a_warning(event: Event, database: Data
     load(event, database, VENUE.replace("capacity = 100\n", MEASURED))
     plan = venue_of(event)
     warnings = [
-        item for item in advice(database.reader, plan, event.settings) if "measures" in item
+        warning
+        for warning in advice(database.reader, plan, event.settings)
+        if "measures" in warning
     ]
     assert warnings == [
         "hall h1: capacity 100 is above the limits from its measures: holding 80 (120 m² ÷ 1.5 m² a"
         " person)"
     ]
-    hall = next(item for item in store.halls(database.reader) if item.code == "h1")
+    hall = next(hall for hall in store.halls(database.reader) if hall.code == "h1")
     assert (hall.measures.seats, hall.measures.entry_lanes, hall.capacity) == (90, None, 100)
     load(event, database, VENUE)
     assert not [o for o in advice(database.reader, plan, event.settings) if "measures" in o]

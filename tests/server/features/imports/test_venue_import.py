@@ -223,23 +223,23 @@ class TestOnTheDay:
 
 
 def test_who_set_a_capacity_and_when_is_kept(event: Event, database: Database) -> None:
-    def said() -> dict[str, tuple[str | None, int | None]]:
+    def setters() -> dict[str, tuple[str | None, int | None]]:
         return {h.code: (h.capacity_by, h.capacity_at) for h in store.halls(database.reader)}
 
     load(event, database, VENUE)
-    assert said() == dict.fromkeys(("green", "h1", "site"), ("test", NOW))
+    assert setters() == dict.fromkeys(("green", "h1", "site"), ("test", NOW))
     hall = next(row for row in store.halls(database.reader) if row.code == "h1").hall_id
     database.write(
         lambda db: hall_control.set_capacity(db, hall, 80, by="user:1", now=NOW + MINUTE)
     )
-    assert said()["h1"] == ("user:1", NOW + MINUTE)
+    assert setters()["h1"] == ("user:1", NOW + MINUTE)
     later = venue_of(event, VENUE.replace("capacity = 100", "capacity = 80"))
     database.write(
         lambda db: venue_import.import_venue(db, later, by="other", now=NOW + 2 * MINUTE)
     )
-    assert said()["h1"] == ("user:1", NOW + MINUTE), "the file says what was so"
+    assert setters()["h1"] == ("user:1", NOW + MINUTE), "the file says what was so"
     database.write(
         lambda db: venue_import.import_venue(db, venue_of(event), by="other", now=NOW + 3 * MINUTE)
     )
-    assert said()["h1"] == ("other", NOW + 3 * MINUTE)
-    assert said()["site"] == ("test", NOW)
+    assert setters()["h1"] == ("other", NOW + 3 * MINUTE)
+    assert setters()["site"] == ("test", NOW)

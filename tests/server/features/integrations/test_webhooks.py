@@ -144,9 +144,9 @@ def courier(pages: Pages, endpoint: Endpoint) -> Courier:
     )  # fmt: skip
 
 
-def drain(one: Courier) -> list[Outcome]:
+def drain(sender: Courier) -> list[Outcome]:
     outcomes = []
-    while (outcome := one.look()) is Outcome.SENT:
+    while (outcome := sender.look()) is Outcome.SENT:
         outcomes.append(outcome)
     return [*outcomes, outcome]
 
@@ -365,8 +365,8 @@ def test_an_endpoint_failing_for_days_is_paused(pages: Pages, receiver: Receiver
     endpoint = subscribe(pages, receiver, "entries")
     scans(pages, door, 1)
     receiver.status = 503
-    one = courier(pages, endpoint)
-    while (outcome := one.look()) is not Outcome.ENDED:
+    worker = courier(pages, endpoint)
+    while (outcome := worker.look()) is not Outcome.ENDED:
         assert outcome in (Outcome.FAILED, Outcome.NOTHING)
         pages.now += 10 * MINUTE
         assert pages.now < NOW + 6 * 24 * HOUR
@@ -377,7 +377,7 @@ def test_an_endpoint_failing_for_days_is_paused(pages: Pages, receiver: Receiver
     pages.database.write(
         lambda db: endpoints.enable(db, endpoint.endpoint_id, by="test", now=pages.now)
     )
-    drain(one)
+    drain(worker)
     assert len(receiver.entries) == 2
 
 

@@ -49,7 +49,6 @@ class Mailing:
         )  # fmt: skip
 
     def states(self) -> dict[str, str]:
-        """The state of each mail, by address."""
         rows = self.database.reader.execute(
             "SELECT email, state FROM mail JOIN attendee USING (serial) ORDER BY email, issue"
         )

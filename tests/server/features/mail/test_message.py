@@ -21,7 +21,7 @@ from tests.server.conftest import NOW, serial_of
 from tests.server.features.mail.conftest import Mailing, write_settings
 
 
-def made(mailing: Mailing, external_id: str, template: str = "invite") -> Mail:
+def composed(mailing: Mailing, external_id: str, template: str = "invite") -> Mail:
     db = mailing.database.reader
     holder = attendees.attendee(db, serial_of(mailing.database, external_id))
     badge = issuing.current_badge(db, holder.serial)
@@ -52,7 +52,7 @@ def part(message: email.message.EmailMessage, kind: str) -> email.message.EmailM
 
 
 def test_it_has_the_code_the_link_and_the_name(mailing: Mailing) -> None:
-    message = read(made(mailing, "A1"))
+    message = read(composed(mailing, "A1"))
     link = links_of(mailing.event, token_of(mailing, "A1")).badge
     assert message["Subject"] == "Your badge for Harbour Forum"
     assert message["To"] == "Anna Keller <anna@example.org>"
@@ -78,14 +78,14 @@ def test_it_has_the_code_the_link_and_the_name(mailing: Mailing) -> None:
 
 
 def test_it_needs_nothing_from_elsewhere(mailing: Mailing) -> None:
-    html = part(read(made(mailing, "A1")), "text/html").get_content()
+    html = part(read(composed(mailing, "A1")), "text/html").get_content()
     assert set(re.findall(r'src="([^"]+)"', html)) == {"cid:badge"}
     assert "<script" not in html
     assert "url(" not in html
 
 
 def test_it_is_in_the_attendees_language(mailing: Mailing) -> None:
-    message = read(made(mailing, "A2"))
+    message = read(composed(mailing, "A2"))
     assert message["Subject"] == "您的海港论坛电子证件"
     assert message["Content-Language"] == "zh"
     text = part(message, "text/plain").get_content()
@@ -97,11 +97,11 @@ def test_it_is_in_the_attendees_language(mailing: Mailing) -> None:
 @pytest.mark.parametrize("language", ["fr", "de-AT", "", "x/../y"])
 def test_other_languages_get_english(mailing: Mailing, language: str) -> None:
     mailing.change("A1", language=language)
-    assert read(made(mailing, "A1"))["Subject"] == "Your badge for Harbour Forum"
+    assert read(composed(mailing, "A1"))["Subject"] == "Your badge for Harbour Forum"
 
 
 def test_any_line_is_short_and_any_byte_is_ascii(mailing: Mailing) -> None:
-    data = made(mailing, "A2").data()
+    data = composed(mailing, "A2").data()
     assert max(map(len, data.split(b"\r\n"))) <= 998
     assert data.isascii()
     assert b"\n" not in data.replace(b"\r\n", b"")
@@ -111,13 +111,13 @@ def test_an_organisers_template_stands_above_ours(mailing: Mailing) -> None:
     folder = mailing.event.path / "mail"
     (folder / "invite.fr.txt").write_text("Subject: Bonjour {{ name }}\n\nVoici: {{ link }}\n")
     mailing.change("A1", language="fr-CA")
-    message = read(made(mailing, "A1"))
+    message = read(composed(mailing, "A1"))
     assert message["Subject"] == "Bonjour Anna Keller"
     assert message["Content-Language"] == "fr"
     assert part(message, "image/png").get_filename() == "badge.png"  # no HTML: attached
     (folder / "invite.fr.html").write_text("<p>{{ name }}</p><img src='cid:badge'>")
     mailing.change("A1", given_name="<b>Anna</b>")
-    html = part(read(made(mailing, "A1")), "text/html").get_content()
+    html = part(read(composed(mailing, "A1")), "text/html").get_content()
     assert "&lt;b&gt;Anna&lt;/b&gt;" in html
 
 
@@ -145,7 +145,7 @@ def test_a_bad_template_sends_nothing(mailing: Mailing, text: str | bytes, words
 
 def test_an_unknown_template_is_named(mailing: Mailing) -> None:
     with pytest.raises(MailError, match="There is no template 'reminder'"):
-        made(mailing, "A1", "reminder")
+        composed(mailing, "A1", "reminder")
 
 
 def test_the_message_id_stands_for_person_issue_and_template(mailing: Mailing) -> None:
@@ -154,7 +154,9 @@ def test_the_message_id_stands_for_person_issue_and_template(mailing: Mailing) -
     badges = [badge, replace(badge, issue=2), replace(badge, serial=badge.serial ^ 1)]
     ids = {message_id(event, t, b, k) for t in ("a", "b") for b in badges for k in ("x", "y")}
     assert len(ids) == 12
-    assert read(made(mailing, "A1"))["Message-ID"] == read(made(mailing, "A1"))["Message-ID"]
+    assert (
+        read(composed(mailing, "A1"))["Message-ID"] == read(composed(mailing, "A1"))["Message-ID"]
+    )
 
 
 @pytest.mark.parametrize(

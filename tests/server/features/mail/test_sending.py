@@ -69,7 +69,7 @@ def test_whoever_is_revoked_gets_none(mailing: Mailing) -> None:
 
 def test_a_renewed_link_is_sent_and_a_revoked_one_is_not(mailing: Mailing) -> None:
     mailing.send()
-    serial, other = (serial_of(mailing.database, mail) for mail in ("A1", "A2"))
+    serial, other = (serial_of(mailing.database, external_id) for external_id in ("A1", "A2"))
     mailing.database.write(lambda db: phone_links.renew(db, serial, by="test", now=NOW))
     mailing.database.write(lambda db: phone_links.revoke(db, other, by="test", now=NOW))
     mailing.reissue("A2")

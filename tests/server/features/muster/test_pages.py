@@ -80,20 +80,20 @@ def test_a_steward_ticks_off_and_takes_back(pages: Pages) -> None:
     begin(pages.staff("admin"))
     steward = pages.staff("steward")
     serial = {"serial": pages.serial("A1"), "point": "B"}
-    said = steward.post("/admin/muster/1/seen?state=seen", serial, follow_redirects=True).text
-    assert "Noted as seen." in said
-    assert "Anna Keller" in said
-    assert "Boris Novak" not in said, "the filter stays"
+    text = steward.post("/admin/muster/1/seen?state=seen", serial, follow_redirects=True).text
+    assert "Noted as seen." in text
+    assert "Anna Keller" in text
+    assert "Boris Novak" not in text, "the filter stays"
     page = words(steward.get("/admin/muster/").text)
     assert page.index("Boris Novak") < page.index("Anna Keller"), "who is not seen stands first"
-    said = steward.post("/admin/muster/1/unseen", serial, follow_redirects=True).text
-    assert "On the list again." in said
-    said = steward.post("/admin/muster/1/unseen", serial, follow_redirects=True).text
-    assert "Nothing was changed: this person was not reported as seen." in said
+    text = steward.post("/admin/muster/1/unseen", serial, follow_redirects=True).text
+    assert "On the list again." in text
+    text = steward.post("/admin/muster/1/unseen", serial, follow_redirects=True).text
+    assert "Nothing was changed: this person was not reported as seen." in text
     assert steward.post("/admin/muster/1/seen", {"serial": "x"}).status_code == 400
     nobody = {"serial": 1 if pages.serial("A1") != 1 else 2}
-    said = steward.post("/admin/muster/1/seen", nobody, follow_redirects=True).text
-    assert "There is no attendee with this badge number" in said
+    text = steward.post("/admin/muster/1/seen", nobody, follow_redirects=True).text
+    assert "There is no attendee with this badge number" in text
 
 
 def test_the_list_filters_by_help_hall_and_sureness(pages: Pages) -> None:

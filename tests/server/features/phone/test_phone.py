@@ -143,8 +143,8 @@ def test_the_page_asks_nobody_else_and_has_no_script_of_its_own(pages: Pages) ->
     assert {href for href in addresses if not href.startswith(own)} == {"?lang=en", "?lang=zh"}
     for href in addresses:
         address = href.replace("&amp;", "&").removeprefix("webcal://localhost:8443")
-        with stranger.get(address if address[0] == "/" else target + address) as found:
-            assert found.status_code == 200
+        with stranger.get(address if address[0] == "/" else target + address) as linked:
+            assert linked.status_code == 200
     assert re.findall(r"<script[^>]*>(.*?)</script>", answer.text) == [""]
     assert not re.search(r" on\w+=", answer.text)
     nonce = re.search(r'<style nonce="([^"]+)">', answer.text)
@@ -245,10 +245,11 @@ def test_a_full_hall_is_shown_on_the_phone(pages: Pages, monkeypatch: pytest.Mon
 def test_now_and_next_come_first_and_what_is_over_is_folded(shown: Pages) -> None:
     def parts() -> dict[str, str]:
         page = shown.stranger().get(link(shown, "A1")).text
-        found = re.findall(r'<(?:div|details) id="(now|next|later|past)"( hidden)?>', page)
+        headings = re.findall(r'<(?:div|details) id="(now|next|later|past)"( hidden)?>', page)
         texts = re.split(r'<(?:div|details) id="(?:now|next|later|past)"', page)[1:]
         return {
-            name: "" if hidden else text for (name, hidden), text in zip(found, texts, strict=True)
+            name: "" if hidden else text
+            for (name, hidden), text in zip(headings, texts, strict=True)
         }
 
     def holds(title: str) -> list[str]:

@@ -23,7 +23,6 @@ Grace,Hopper,Navy,speaker
 
 @pytest.fixture
 def serials(event: Event, database: Database) -> list[int]:
-    """The serials of Ada, 子衿 and Grace, who have badges."""
     take(database, PEOPLE)
     database.write(lambda db: issuing.issue_missing(db, event, now=NOW, by="test"))
     rows = database.reader.execute("SELECT serial FROM attendee ORDER BY given_name = '子衿', 1")
@@ -39,7 +38,6 @@ class PrintRoom:
     serials: list[int]
 
     def add(self, name: str, state: PrinterState = PrinterState.READY, **plan: object) -> int:
-        """Add a printer in a given state, and return its number."""
         values = {"address": "tcp://127.0.0.1:9100", "kind": "zpl", "format": "4x3in", "dpi": 203}
         new = PrinterPlan(name, **{**values, **plan})
         number = self.database.write(lambda db: store.add(db, new, by="test", now=NOW))

@@ -64,7 +64,6 @@ class VirtualZpl:
             thread.join()
 
     def drop(self) -> None:
-        """Close every connection."""
         for connection in self._open:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

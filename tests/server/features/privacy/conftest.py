@@ -38,7 +38,7 @@ SECRETS = (
 
 
 @dataclass
-class Known:
+class Forum:
     """The event, the person, and a door that she passed."""
 
     pages: Pages
@@ -65,7 +65,7 @@ class Known:
 
 
 @pytest.fixture
-def known(event: Event, site: Database, tmp_path: Path) -> Iterator[Known]:
+def forum(event: Event, site: Database, tmp_path: Path) -> Iterator[Forum]:
     backups = tmp_path / "second"
     backups.mkdir()
     cards = event.path / "cards"
@@ -77,7 +77,7 @@ def known(event: Event, site: Database, tmp_path: Path) -> Iterator[Known]:
         yield _lived(pages, backups)
 
 
-def _lived(pages: Pages, backups: Path) -> Known:
+def _lived(pages: Pages, backups: Path) -> Forum:
     event, database = pages.event, pages.database
     category = database.reader.execute("SELECT category FROM attendee LIMIT 1").fetchone()[0]
     serial = database.write(
@@ -101,7 +101,7 @@ def _lived(pages: Pages, backups: Path) -> Known:
     door.leave(NOW + 4 * MINUTE, pages.serial("A1"), door.ref(other))
     pages.now = NOW + HOUR
     pages.send(door)
-    return Known(pages, serial, door, backups)
+    return Forum(pages, serial, door, backups)
 
 
 def _random():

@@ -7,16 +7,16 @@ import zipfile
 from server.features.privacy import export, person
 from server.features.privacy.columns import TABLES
 from tests.server.conftest import NOW
-from tests.server.features.privacy.conftest import VALUES, Known
+from tests.server.features.privacy.conftest import VALUES, Forum
 
 
-def made(known: Known) -> zipfile.ZipFile:
-    done = export.export(known.database.reader, known.event, known.serial, now=NOW)
+def exported(forum: Forum) -> zipfile.ZipFile:
+    done = export.export(forum.database.reader, forum.event, forum.serial, now=NOW)
     return zipfile.ZipFile(io.BytesIO(done.data))
 
 
-def test_it_has_everything(known: Known) -> None:
-    packed = made(known)
+def test_it_has_everything(forum: Forum) -> None:
+    packed = exported(forum)
     whole = json.loads(packed.read("person.json"))
     (holder,) = whole["tables"]["attendee"]
     assert {key: holder[key] for key in VALUES} == VALUES | {"given_name": "Wilhelmina Ada"}
@@ -31,51 +31,51 @@ def test_it_has_everything(known: Known) -> None:
     assert own - absent <= whole["tables"].keys()
     assert whole["tables"]["awaited_guest"][0]["label"] == VALUES["email"].upper()
     assert "Wilhelmina Quartermaine" in whole["tables"]["page_edit"][0]["what"]
-    notes = [one["record"].get("record", {}).get("note") for one in whole["log"]]
+    notes = [entry["record"].get("record", {}).get("note") for entry in whole["log"]]
     assert "Wilhelmina left her badge at the hotel" in notes
     assert {"attendee_added", "badge_reissued", "photo_taken"} <= {
-        one["record"].get("act") for one in whole["log"]
+        entry["record"].get("act") for entry in whole["log"]
     }
     assert packed.read("photos/REG-ZQ-90417.jpg").startswith(b"\xff\xd8")
 
 
-def test_it_has_nothing_of_others(known: Known) -> None:
-    packed = made(known)
+def test_it_has_nothing_of_others(forum: Forum) -> None:
+    packed = exported(forum)
     for name in ("person.json", "person.html"):
         text = packed.read(name).decode()
         assert not any(other in text for other in ("Keller", "anna@example.org", "Novak"))
     whole = json.loads(packed.read("person.json"))
     serials = {row["serial"] for rows in whole["tables"].values() for row in rows
                if row.get("serial") is not None}  # fmt: skip
-    assert serials == {known.serial}
+    assert serials == {forum.serial}
 
 
-def test_people_can_read_it_in_both_languages(known: Known) -> None:
-    page = made(known).read("person.html").decode()
+def test_people_can_read_it_in_both_languages(forum: Forum) -> None:
+    page = exported(forum).read("person.html").decode()
     assert "Scans at doors" in page
     assert "门口扫描记录" in page
     assert "2026-05-04T10:00:00.000+08:00" in page
     assert "wilma.q@zephyrine.example" in page
 
 
-def test_what_is_said_is_no_markup(known: Known) -> None:
-    known.database.write(
+def test_what_is_said_is_no_markup(forum: Forum) -> None:
+    forum.database.write(
         lambda db: db.execute(
             "UPDATE attendee SET organisation = '<script>x</script>' WHERE serial = ?",
-            (known.serial,),
+            (forum.serial,),
         )
     )
-    page = made(known).read("person.html").decode()
+    page = exported(forum).read("person.html").decode()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
 
 
-def test_a_table_that_nobody_thought_of_is_exported_and_erased(known: Known) -> None:
-    known.database.write(
+def test_a_table_that_nobody_thought_of_is_exported_and_erased(forum: Forum) -> None:
+    forum.database.write(
         lambda db: db.execute("CREATE TABLE later (serial INTEGER, said TEXT) STRICT")
     )
-    known.database.write(
-        lambda db: db.execute("INSERT INTO later VALUES (?, 'likes tea')", (known.serial,))
+    forum.database.write(
+        lambda db: db.execute("INSERT INTO later VALUES (?, 'likes tea')", (forum.serial,))
     )
-    found = person.rows(known.database.reader, known.serial)
-    assert found["later"] == [{"serial": known.serial, "said": "likes tea"}]
+    tables = person.rows(forum.database.reader, forum.serial)
+    assert tables["later"] == [{"serial": forum.serial, "said": "likes tea"}]

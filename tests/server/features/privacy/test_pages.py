@@ -43,17 +43,17 @@ def confirmed(pages: Pages) -> Staff:
 
 
 def test_roles(pages: Pages) -> None:
-    one = f"{HOME}person/{number(pages)}"
+    person = f"{HOME}person/{number(pages)}"
     assert_only(pages, HOME, "auditor")
-    assert_only(pages, one)
-    for target in (f"{HOME}clocks", f"{one}/export.zip", f"{one}/erase"):
+    assert_only(pages, person)
+    for target in (f"{HOME}clocks", f"{person}/export.zip", f"{person}/erase"):
         assert_only(pages, target, method="POST")
 
 
 def test_the_password_is_asked_before_anything_leaves(pages: Pages) -> None:
-    admin, one = pages.staff("admin"), f"{HOME}person/{number(pages)}"
+    admin, person = pages.staff("admin"), f"{HOME}person/{number(pages)}"
     pages.now += 16 * MINUTE
-    for target in (f"{HOME}clocks", f"{one}/export.zip", f"{one}/erase"):
+    for target in (f"{HOME}clocks", f"{person}/export.zip", f"{person}/erase"):
         answer = admin.post(target, {"confirm": "yes", "people": "0"})
         assert answer.location.startswith("/admin/account/confirm")
     assert clocks.settings(pages.database.reader) == {}
@@ -70,20 +70,22 @@ def test_export(pages: Pages) -> None:
 @pytest.mark.system
 @pytest.mark.sqlite_alone
 def test_it_says_first_what_it_does_and_then_does_it(pages: Pages) -> None:
-    admin, one = confirmed(pages), f"{HOME}person/{number(pages)}"
+    admin, person = confirmed(pages), f"{HOME}person/{number(pages)}"
     make_backup(pages.event, pages.event.backup_path, NOW)
-    page = admin.get(one).text
-    for said in ("Keller", "Badges", "Backups from before still have this person: 1."):
-        assert said in page
+    page = admin.get(person).text
+    for phrase in ("Keller", "Badges", "Backups from before still have this person: 1."):
+        assert phrase in page
     assert (
         "Nothing was changed: tick the box"
-        in admin.post(f"{one}/erase", {}, follow_redirects=True).text
+        in admin.post(f"{person}/erase", {}, follow_redirects=True).text
     )
     assert pages.serial("A1")
-    answer = admin.post(f"{one}/erase", {"confirm": "yes", "backups": "yes"}, follow_redirects=True)
+    answer = admin.post(
+        f"{person}/erase", {"confirm": "yes", "backups": "yes"}, follow_redirects=True
+    )
     assert "is erased." in answer.text
     assert "still contains" not in answer.text
-    assert admin.get(one).status_code == 404
+    assert admin.get(person).status_code == 404
     held = b"".join(
         path.read_bytes()
         for folder in (pages.event.path, pages.event.backup_path)
@@ -106,20 +108,22 @@ def test_an_erasure_says_that_it_was_done_whatever_fails_after_it(
         raise PermissionError
 
     make_backup(pages.event, pages.event.backup_path, NOW)
-    admin, one = confirmed(pages), f"{HOME}person/{number(pages)}"
+    admin, person = confirmed(pages), f"{HOME}person/{number(pages)}"
     monkeypatch.setattr(database_file, "written_anew", full)
     monkeypatch.setattr(erase, "delete_backups", failing)
     monkeypatch.setattr(apart, "WORK_S", 0.0)
-    answer = admin.post(f"{one}/erase", {"confirm": "yes", "backups": "yes"}, follow_redirects=True)
+    answer = admin.post(
+        f"{person}/erase", {"confirm": "yes", "backups": "yes"}, follow_redirects=True
+    )
     assert answer.status_code == 200
-    for said in (
+    for phrase in (
         "is erased.",
         "The database&#39;s file was not rewritten.",
         "Not all backups from before could be deleted.",
         "files were not searched",
     ):
-        assert said in answer.text
-    assert admin.get(one).status_code == 404
+        assert phrase in answer.text
+    assert admin.get(person).status_code == 404
 
 
 def test_who_is_inside(pages: Pages) -> None:
@@ -127,21 +131,21 @@ def test_who_is_inside(pages: Pages) -> None:
     pages.send(door)
     door.scan(NOW, pages.serial("A1"))
     pages.send(door)
-    admin, one = confirmed(pages), f"{HOME}person/{number(pages)}"
+    admin, person = confirmed(pages), f"{HOME}person/{number(pages)}"
     why = "this person is counted in a hall. Wait until they left"
-    page = admin.get(one).text
+    page = admin.get(person).text
     assert why in page
     assert "/erase" not in page
-    assert why in admin.post(f"{one}/erase", {"confirm": "yes"}, follow_redirects=True).text
+    assert why in admin.post(f"{person}/erase", {"confirm": "yes"}, follow_redirects=True).text
     assert pages.serial("A1")
-    assert "此人仍计入某会场" in admin.get(f"{one}?lang=zh").text
+    assert "此人仍计入某会场" in admin.get(f"{person}?lang=zh").text
 
 
 def test_clocks_are_set_and_stopped(pages: Pages) -> None:
     admin = confirmed(pages)
     admin.post(f"{HOME}clocks", {"contact": "30", "mails": " "})
-    found = clocks.settings(pages.database.reader)
-    assert {kind: one.days for kind, one in found.items()} == {"contact": 30}
+    stored = clocks.settings(pages.database.reader)
+    assert {kind: clock.days for kind, clock in stored.items()} == {"contact": 30}
     page = admin.get(f"{HOME}?count=1").text
     assert 'value="30"' in page
     assert "0 now" in page

@@ -51,13 +51,13 @@ def flag(pages: Pages, external_id: str, *watchers: int) -> None:
     )
 
 
-def told(pages: Pages, user_id: int) -> list[Arrival]:
+def arrivals_of(pages: Pages, user_id: int) -> list[Arrival]:
     return protocol_guests.arrivals(pages.database.reader, user_id, limit=99)
 
 
 def header(page: str) -> str:
-    found = re.search(r'<span id="arrivals"[^>]*>(.*?)</span>', page, re.S)
-    return "" if found is None else " ".join(re.sub(r"<[^>]+>", "", found[1]).split())
+    match = re.search(r'<span id="arrivals"[^>]*>(.*?)</span>', page, re.S)
+    return "" if match is None else " ".join(re.sub(r"<[^>]+>", "", match[1]).split())
 
 
 def test_it_works(pages: Pages, main: FakeDoor) -> None:
@@ -70,7 +70,7 @@ def test_it_works(pages: Pages, main: FakeDoor) -> None:
 
     main.scan(pages.now - MINUTE, pages.serial("A2"), skew_ms=1000)
     pages.send(main)
-    (arrival,) = told(pages, user_id)
+    (arrival,) = arrivals_of(pages, user_id)
     assert (arrival.name, arrival.organisation) == ("王小明", "海事大学")
     assert (arrival.hall_names["en"], arrival.at) == ("Harbour Centre", pages.now - MINUTE - 1000)
     assert header(steward.get("/admin/").text) == "Arrivals 1 new"
@@ -93,18 +93,18 @@ def test_the_first_entry_of_each_day_is_told_and_no_other(pages: Pages, main: Fa
     main.scan(NOW, other)
     main.scan(NOW, guest, decision="denied", reason="hall_full")
     pages.send(main)
-    assert told(pages, user_id) == []
+    assert arrivals_of(pages, user_id) == []
     entry = main.scan(NOW + MINUTE, guest)
     pages.send(main)
     main.leave(NOW + 2 * MINUTE, guest, main.ref(entry))
     main.scan(NOW + 3 * MINUTE, guest)
     pages.now = NOW + HOUR
     pages.send(main)
-    assert len(told(pages, user_id)) == 1
+    assert len(arrivals_of(pages, user_id)) == 1
     pages.now = NOW + DAY
     main.scan(pages.now, guest)
     pages.send(main)
-    assert [one.at for one in told(pages, user_id)] == [NOW + DAY, NOW + MINUTE]
+    assert [arrival.at for arrival in arrivals_of(pages, user_id)] == [NOW + DAY, NOW + MINUTE]
 
 
 def test_any_hall_counts_once(pages: Pages, main: FakeDoor) -> None:
@@ -116,7 +116,7 @@ def test_any_hall_counts_once(pages: Pages, main: FakeDoor) -> None:
     main.scan(NOW + MINUTE, pages.serial("A2"))
     pages.now += HOUR
     pages.send(main)
-    assert [one.hall_names["en"] for one in told(pages, user_id)] == ["Green Room"]
+    assert [arrival.hall_names["en"] for arrival in arrivals_of(pages, user_id)] == ["Green Room"]
 
 
 def test_each_of_several_users_has_a_notice_of_their_own(pages: Pages, main: FakeDoor) -> None:
@@ -124,10 +124,16 @@ def test_each_of_several_users_has_a_notice_of_their_own(pages: Pages, main: Fak
     flag(pages, "A2", first, second)
     main.scan(NOW, pages.serial("A2"))
     pages.send(main)
-    assert [protocol_guests.unseen(pages.database.reader, one) for one in (first, second)] == [1, 1]
-    assert told(pages, third) == []
+    assert [protocol_guests.unseen(pages.database.reader, user) for user in (first, second)] == [
+        1,
+        1,
+    ]
+    assert arrivals_of(pages, third) == []
     pages.database.write(lambda db: protocol_guests.mark_seen(db, first, 99, NOW))
-    assert [protocol_guests.unseen(pages.database.reader, one) for one in (first, second)] == [0, 1]
+    assert [protocol_guests.unseen(pages.database.reader, user) for user in (first, second)] == [
+        0,
+        1,
+    ]
 
 
 def test_what_came_since_the_page_was_made_stays_new(pages: Pages, main: FakeDoor) -> None:
@@ -136,11 +142,11 @@ def test_what_came_since_the_page_was_made_stays_new(pages: Pages, main: FakeDoo
     flag(pages, "A2", user_id)
     main.scan(NOW, pages.serial("A1"))
     pages.send(main)
-    shown = told(pages, user_id)[0].arrival_id
+    shown = arrivals_of(pages, user_id)[0].arrival_id
     main.scan(NOW, pages.serial("A2"))
     pages.send(main)
     steward.post("/admin/arrivals/seen", {"newest": shown})
-    assert [one.seen_at for one in told(pages, user_id)] == [None, NOW]
+    assert [arrival.seen_at for arrival in arrivals_of(pages, user_id)] == [None, NOW]
     steward.post("/admin/arrivals/seen", {"newest": "x"})
     steward.post("/admin/arrivals/seen", {})
     assert protocol_guests.unseen(pages.database.reader, user_id) == 1
@@ -154,7 +160,7 @@ def test_a_kiosk_that_was_fenced_makes_no_arrival(pages: Pages, main: FakeDoor) 
     )
     main.scan(NOW, pages.serial("A2"))
     pages.send(main)
-    assert told(pages, user_id) == []
+    assert arrivals_of(pages, user_id) == []
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -174,10 +180,10 @@ def test_an_annulled_entry_is_no_arrival(pages: Pages, main: FakeDoor, together:
     pages.now += HOUR
     if not together:
         pages.send(main)
-        assert told(pages, user_id) == []
+        assert arrivals_of(pages, user_id) == []
     main.scan(NOW + MINUTE, guest)
     pages.send(main)
-    assert [one.at for one in told(pages, user_id)] == [NOW + MINUTE]
+    assert [arrival.at for arrival in arrivals_of(pages, user_id)] == [NOW + MINUTE]
 
 
 def test_another_kiosk_annuls_no_arrival(pages: Pages, main: FakeDoor) -> None:
@@ -188,7 +194,7 @@ def test_another_kiosk_annuls_no_arrival(pages: Pages, main: FakeDoor) -> None:
     green = pages.connected_kiosk("green-1", "green-door")
     green.leave(NOW + 1, pages.serial("A2"), main.ref(entry), act="annul")
     pages.send(green)
-    assert len(told(pages, user_id)) == 1
+    assert len(arrivals_of(pages, user_id)) == 1
 
 
 def test_nobody_is_told_any_more(pages: Pages, main: FakeDoor) -> None:
@@ -204,20 +210,20 @@ def test_nobody_is_told_any_more(pages: Pages, main: FakeDoor) -> None:
     pages.now += DAY
     main.scan(pages.now, pages.serial("A2"))
     pages.send(main)
-    assert len(told(pages, user_id)) == 1  # the notice stays
+    assert len(arrivals_of(pages, user_id)) == 1  # the notice stays
 
 
 def test_a_door_learns_nothing_of_it(pages: Pages, main: FakeDoor) -> None:
     """Neither that a person is a guest, nor that anything changed."""
     user_id = staff(pages, "steward")[1]
 
-    def known(db) -> bytes:
-        told = snapshot(db, pages.event, ("main-1", 1), main.door, NOW, programme=True)
-        return wire.encode(told)
+    def facts(db) -> bytes:
+        copy = snapshot(db, pages.event, ("main-1", 1), main.door, NOW, programme=True)
+        return wire.encode(copy)
 
-    before = pages.database.write(known), changes.cursor(pages.database.reader)
+    before = pages.database.write(facts), changes.cursor(pages.database.reader)
     flag(pages, "A2", user_id)
-    assert (pages.database.write(known), changes.cursor(pages.database.reader)) == before
+    assert (pages.database.write(facts), changes.cursor(pages.database.reader)) == before
 
 
 def test_who_may(pages: Pages) -> None:
@@ -287,9 +293,9 @@ def test_acts_have_ids_alone(pages: Pages) -> None:
             "SELECT body FROM leaf WHERE kind = 'act' ORDER BY number"
         )
     ]
-    said = [body["subject"] for body in bodies if body["act"].startswith("protocol_")]
+    subjects = [body["subject"] for body in bodies if body["act"].startswith("protocol_")]
     serial = pages.serial("A2")
-    assert said == [{"serial": serial, "users": f"{first} {second}"}, {"serial": serial}]
+    assert subjects == [{"serial": serial, "users": f"{first} {second}"}, {"serial": serial}]
     page = admin.get("/admin/acts").text
     assert "Set the users to notify of a guest" in page
 
@@ -367,7 +373,7 @@ def test_the_same_entry_twice_is_one_arrival(pages: Pages, main: FakeDoor) -> No
     again = [Entered(pages.serial("A2"), number, NOW)] * 2
     calendar = Calendar((NOW - 10 * HOUR, NOW + 14 * HOUR))
     pages.database.write(lambda db: protocol_guests.note_arrivals(db, again, calendar))
-    assert len(told(pages, user_id)) == 1
+    assert len(arrivals_of(pages, user_id)) == 1
 
 
 def test_names_are_set_as_text(pages: Pages, main: FakeDoor) -> None:

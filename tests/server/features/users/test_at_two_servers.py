@@ -154,8 +154,8 @@ def test_a_file_that_was_sent_to_one_is_imported_by_the_other(both: tuple[Pages,
 
 @on_postgresql
 def test_a_mapping_that_was_used_at_one_is_known_to_the_other(both: tuple[Pages, Pages]) -> None:
-    one, other = both
-    admin = one.staff("admin")
+    home, other = both
+    admin = home.staff("admin")
     there = moved(admin, other)
     first = send(admin, PEOPLE, ODD_LIST).location
     there.post(f"{first}/answer", {**ODD_COLUMNS, **ODD_WORD})

@@ -27,7 +27,6 @@ def strict(event: Event, site: Database) -> Iterator[Pages]:
 
 
 def name_of(pages: Pages) -> str:
-    """The name of the newest user."""
     query = "SELECT name FROM staff_user ORDER BY user_id DESC LIMIT 1"
     return str(pages.value(query))
 

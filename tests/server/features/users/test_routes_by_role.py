@@ -52,7 +52,7 @@ def lines() -> dict[str, set[str]]:
 
 
 def routes(pages: Pages) -> Iterator[tuple[str, Rule]]:
-    for rule in sorted(pages.app.url_map.iter_rules(), key=lambda one: one.rule):
+    for rule in sorted(pages.app.url_map.iter_rules(), key=lambda rule: rule.rule):
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield method, rule
 

@@ -200,8 +200,8 @@ def test_the_clients_secret_follows_no_redirect(
     monkeypatch.setattr(requests.Session, "send", send)
     with pytest.raises(sign_on.SignOnError, match="is not valid"):
         asker.finish(answer, begun, back, now=pages.now)
-    assert [one for one in asked if "elsewhere" in one] == []
-    assert sum(one.endswith("/token") for one in asked) == 1
+    assert [line for line in asked if "elsewhere" in line] == []
+    assert sum(line.endswith("/token") for line in asked) == 1
 
 
 def test_who_says_no_there_is_told(pages: Pages, provider: IdentityProvider) -> None:

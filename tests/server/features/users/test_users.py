@@ -10,7 +10,7 @@ from tests.server.support.pages import PASSWORD, Pages, acts, assert_only
 from tests.server.support.signing import sign_in
 
 
-def made(pages: Pages, name: str, role: str) -> int:
+def new_user(pages: Pages, name: str, role: str) -> int:
     hashed = users.hash_password(PASSWORD)
     return pages.database.write(
         lambda db: users.add_user(db, name, role, hashed, by="test", now=NOW)
@@ -26,7 +26,7 @@ def test_a_new_user_signs_in_with_the_password_that_was_shown(pages: Pages) -> N
 
 
 def test_a_pin_reaches_the_doors_as_a_hash_and_goes(pages: Pages) -> None:
-    admin, lin = pages.staff("admin"), made(pages, "Lin", "supervisor")
+    admin, lin = pages.staff("admin"), new_user(pages, "Lin", "supervisor")
     answer = admin.post(f"/admin/users/{lin}/pin", {"pin": "402917"}, follow_redirects=True).text
     assert "The PIN holds" in answer
     assert "Has a PIN" in answer
@@ -43,14 +43,14 @@ def test_a_pin_reaches_the_doors_as_a_hash_and_goes(pages: Pages) -> None:
     "pin", ["", "12345", "1234567890123", "abcdef", "111111", "123456", "１２３４５９"]
 )
 def test_poor_pins_are_refused(pages: Pages, pin: str) -> None:
-    lin = made(pages, "Lin", "supervisor")
+    lin = new_user(pages, "Lin", "supervisor")
     page = pages.staff("admin").post(f"/admin/users/{lin}/pin", {"pin": pin}, follow_redirects=True)
     assert "Nothing was changed" in page.text
     assert pins.supervisors(pages.database.reader) == []
 
 
 def test_only_supervisors_and_admins_have_one(pages: Pages) -> None:
-    desk = made(pages, "Desk", "badge_desk")
+    desk = new_user(pages, "Desk", "badge_desk")
     page = pages.staff("admin").post(
         f"/admin/users/{desk}/pin", {"pin": "402917"}, follow_redirects=True
     )
@@ -58,7 +58,7 @@ def test_only_supervisors_and_admins_have_one(pages: Pages) -> None:
 
 
 def test_who_is_shut_out_has_no_word_at_the_doors(pages: Pages) -> None:
-    admin, lin = pages.staff("admin"), made(pages, "Lin", "supervisor")
+    admin, lin = pages.staff("admin"), new_user(pages, "Lin", "supervisor")
     admin.post(f"/admin/users/{lin}/pin", {"pin": "402917"})
     admin.post(f"/admin/users/{lin}/disable")
     assert pins.supervisors(pages.database.reader) == []
@@ -69,14 +69,14 @@ def test_who_is_shut_out_has_no_word_at_the_doors(pages: Pages) -> None:
 
 
 def test_another_role_has_no_word_at_the_doors(pages: Pages) -> None:
-    admin, lin = pages.staff("admin"), made(pages, "Lin", "supervisor")
+    admin, lin = pages.staff("admin"), new_user(pages, "Lin", "supervisor")
     admin.post(f"/admin/users/{lin}/pin", {"pin": "402917"})
     admin.post(f"/admin/users/{lin}/role", {"role": "steward"})
     assert pins.supervisors(pages.database.reader) == []
 
 
 def test_a_new_password_ends_the_old_one(pages: Pages) -> None:
-    lin = made(pages, "Lin", "steward")
+    lin = new_user(pages, "Lin", "steward")
     page = pages.staff("admin").post(f"/admin/users/{lin}/password")
     shown = re.search(r'<p class="code">([^<]+)</p>', page.text)
     assert shown

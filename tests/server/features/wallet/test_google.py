@@ -85,7 +85,7 @@ def test_each_issue_is_another_ticket(pages: Pages, key: rsa.RSAPrivateKey) -> N
     pages.reissue(serial)
     assert pages.stranger().get(before).status_code == 410
     second = opened(pages.stranger().get(link(pages, "A1")).location, key)
-    ids = {one["payload"]["eventTicketObjects"][0]["id"] for one in (first, second)}
+    ids = {ticket["payload"]["eventTicketObjects"][0]["id"] for ticket in (first, second)}
     assert len(ids) == 2
 
 

@@ -112,14 +112,13 @@ def kept(pages: Pages) -> list[str]:
 
 
 def first_part(answer: TestResponse) -> str:
-    """The first data of a live page."""
-    found = ""
+    part = ""
     for piece in answer.response:
-        found += piece.decode() if isinstance(piece, bytes) else piece
-        if "data:" in found and found.endswith("\n\n"):
+        part += piece.decode() if isinstance(piece, bytes) else piece
+        if "data:" in part and part.endswith("\n\n"):
             break
     answer.close()
-    return found
+    return part
 
 
 def test_no_name_is_markup_on_any_page_or_live_part(event: Event, site: Database) -> None:
@@ -127,12 +126,12 @@ def test_no_name_is_markup_on_any_page_or_live_part(event: Event, site: Database
     write_settings(event, 2525)
     load(event, site, PROGRAMME)
     with Pages(event, site) as pages:
-        known = lively.happen(pages)
+        ids = lively.happen(pages)
         pages.database.write(poison)
         admin = pages.staff("admin")
         before = kept(pages)
         seen, shown = 0, 0
-        for target in addresses(pages, known):
+        for target in addresses(pages, ids):
             answer = admin.get(target)
             assert answer.status_code in (200, 303, 400), (target, answer.status)
             assert answer.headers["Cache-Control"] == "no-store", target
@@ -147,7 +146,7 @@ def test_no_name_is_markup_on_any_page_or_live_part(event: Event, site: Database
         assert kept(pages) == before, "a page that was only read has changed something"
         assert seen > 80
         assert shown > 40
-        for target in ("/admin/live", f"/admin/muster/{known['muster_id']}/live"):
+        for target in ("/admin/live", f"/admin/muster/{ids['muster_id']}/live"):
             part = first_part(admin.get(target, buffered=False))
             html = "".join(json.loads(part.partition("data: ")[2].strip()).values())
             assert "Eve&lt;img" in html, target
@@ -258,6 +257,6 @@ def test_no_header_is_made_of_what_was_sent(pages: Pages) -> None:
         preview(admin, PEOPLE, CHANGED, name="list\r\nSet-Cookie: stolen=1.csv")[1],
     ]
     for answer in tried:
-        assert not [one for one in answer.headers.getlist("Set-Cookie") if "stolen" in one]
+        assert not [cookie for cookie in answer.headers.getlist("Set-Cookie") if "stolen" in cookie]
         assert all("\r" not in value and "\n" not in value for _, value in answer.headers)
         answer.close()

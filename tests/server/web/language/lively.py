@@ -34,10 +34,10 @@ def happen(pages: Pages) -> dict[str, object]:
     pages.issue()
     _acts(pages)
     _scans(pages)
-    known = pages.database.write(lambda db: _integrations(db, pages))
+    ids = pages.database.write(lambda db: _integrations(db, pages))
     pages.database.write(lambda db: _printing(db, pages))
     pages.database.write(lambda db: _people(db, pages))
-    return known
+    return ids
 
 
 def _acts(pages: Pages) -> None:
@@ -57,8 +57,8 @@ def _acts(pages: Pages) -> None:
 
 def _value(pages: Pages, field: str, number: int) -> int | str:
     if field in VALUES:
-        known = list(VALUES[field])
-        return known[number % len(known)]
+        texts = list(VALUES[field])
+        return texts[number % len(texts)]
     if field == "serial":
         return pages.serial("A1")
     return _NUMBERS.get(field, 3)
@@ -67,7 +67,7 @@ def _value(pages: Pages, field: str, number: int) -> int | str:
 def _scans(pages: Pages) -> None:
     """Let two doors scan, admit, deny for every reason, override, annul, and be away a while."""
     door, other = pages.kiosk("k1", "main"), pages.kiosk("k2", "h1-west")
-    first, second, third = (pages.serial(one) for one in ("A1", "A2", "A3"))
+    first, second, third = (pages.serial(external_id) for external_id in ("A1", "A2", "A3"))
     pages.database.write(lambda db: issuing.revoke(db, third, reason="conduct", now=NOW, by=BY))
     pages.now = NOW + HOUR
     at = NOW + 1_000
@@ -82,8 +82,8 @@ def _scans(pages: Pages) -> None:
     door.scan(at + 5_000, first, act="annul", direction="exit", by="Ole",
               note="Wrong person", closes=door.ref(came))  # fmt: skip
     other.scan(pages.now - 500_000, first, skew_ms=5_000, facts_age_ms=900_000)
-    for one in (door, other):
-        pages.send(one)
+    for kiosk in (door, other):
+        pages.send(kiosk)
     other.leave(pages.now, first, None)
     pages.send(other)
     with suppress(ConstraintError):
@@ -91,7 +91,7 @@ def _scans(pages: Pages) -> None:
 
 
 def _integrations(db: Connection, pages: Pages) -> dict[str, object]:
-    made, _ = tokens.make(db, "Lights", ["read:halls"], 30, by=BY, now=NOW)
+    issued, _ = tokens.make(db, "Lights", ["read:halls"], 30, by=BY, now=NOW)
     hook = endpoints.add(
         db, "https://example.org/hooks", TOPICS, by=BY, now=NOW, http_allowed=False
     )
@@ -102,7 +102,7 @@ def _integrations(db: Connection, pages: Pages) -> dict[str, object]:
         "endpoint_id": hook.endpoint_id,
         "muster_id": muster_id,
         "token": token,
-        "token_id": made.token_id,
+        "token_id": issued.token_id,
         "key": "silent:k1",
     }
 

@@ -32,7 +32,7 @@ def marked() -> frozenset[tuple[str, ...]]:
     files = [("python", file) for file in sources() if _CALLS.search(file.read_text("utf-8"))]
     files += [("jinja2.ext:babel_extract", file) for file in templates()]
     return frozenset(
-        (message,) if isinstance(message, str) else tuple(one for one in message[:2] if one)
+        (message,) if isinstance(message, str) else tuple(text for text in message[:2] if text)
         for method, file in files
         for _, message, _, _ in extract_from_file(method, file, keywords=KEYWORDS)
     )
@@ -65,12 +65,12 @@ def _text(texts: frozenset[tuple[str, ...]]) -> str:
 def _entries(texts: frozenset[tuple[str, ...]]) -> Iterator[str]:
     yield 'msgid ""\nmsgstr "Plural-Forms: nplurals=2; plural=n!=1;\\n"\n'
     with_plurals = {forms[0]: forms for forms in sorted(texts, key=len)}
-    for one, *more in with_plurals.values():
+    for singular, *more in with_plurals.values():
         if more:
-            yield f"msgid {_quoted(one)}\nmsgid_plural {_quoted(more[0])}"
-            yield f"msgstr[0] {_said(one)}\nmsgstr[1] {_said(more[0])}\n"
+            yield f"msgid {_quoted(singular)}\nmsgid_plural {_quoted(more[0])}"
+            yield f"msgstr[0] {_said(singular)}\nmsgstr[1] {_said(more[0])}\n"
         else:
-            yield f"msgid {_quoted(one)}\nmsgstr {_said(one)}\n"
+            yield f"msgid {_quoted(singular)}\nmsgstr {_said(singular)}\n"
 
 
 def _said(text: str) -> str:

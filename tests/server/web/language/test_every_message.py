@@ -81,8 +81,12 @@ ELSEWHERE = {
 
 def files(*rooms: str) -> list[Path]:
     paths = [ROOT / room for room in rooms]
-    found = (file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path]))
-    return sorted(file for file in found if "commands" not in file.relative_to(ROOT).as_posix())
+    python_files = (
+        file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])
+    )
+    return sorted(
+        file for file in python_files if "commands" not in file.relative_to(ROOT).as_posix()
+    )
 
 
 def having(pattern: str, among: Iterable[Path]) -> Iterator[Path]:
@@ -109,14 +113,13 @@ def spoken() -> frozenset[str]:
         for node in nodes(file, ast.ClassDef):
             names = {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
             bases.setdefault(node.name, set()).update(names)
-    found = {"Spoken"}
-    while new := {name for name, its in bases.items() if its & found} - found:
-        found |= new
-    return frozenset(found)
+    classes = {"Spoken"}
+    while new := {name for name, its in bases.items() if its & classes} - classes:
+        classes |= new
+    return frozenset(classes)
 
 
 def texts_of(node: ast.expr) -> Iterator[ast.expr]:
-    """Yield the plain texts that an argument may be."""
     match node:
         case ast.Constant(value=str()) | ast.JoinedStr():
             yield node
@@ -127,8 +130,8 @@ def texts_of(node: ast.expr) -> Iterator[ast.expr]:
             yield from texts_of(node.left)
             yield from texts_of(node.right)
         case ast.List() | ast.Tuple():
-            for one in node.elts:
-                yield from texts_of(one)
+            for element in node.elts:
+                yield from texts_of(element)
 
 
 def is_words(node: ast.expr) -> bool:
@@ -163,8 +166,8 @@ def test_errors_that_people_read_are_marked() -> None:
             continue
         for node in nodes(file, ast.Call):
             if called(node) in spoken():
-                plain = [one for each in node.args for one in texts_of(each) if is_words(one)]
-                wrong += [place(file, one) for one in plain]
+                plain = [text for each in node.args for text in texts_of(each) if is_words(text)]
+                wrong += [place(file, text) for text in plain]
     assert wrong == []
 
 
@@ -188,7 +191,9 @@ def unmarked(file: Path) -> Iterator[ast.JoinedStr]:
         if called(node) in NO_WORDS:
             continue
         if isinstance(node, ast.JoinedStr):
-            whole = "".join(str(one.value) for one in node.values if isinstance(one, ast.Constant))
+            whole = "".join(
+                str(value.value) for value in node.values if isinstance(value, ast.Constant)
+            )
             if is_words(node) and not SQL.search(whole) and not NAMING.search(whole):
                 yield node
             continue
@@ -208,8 +213,8 @@ def test_no_sentence_is_put_together_unmarked(room: str) -> None:
 
 def test_what_is_left_out_has_a_reason() -> None:
     """A file without such texts is not left out."""
-    found = {name for name in ELSEWHERE if not list(unmarked(ROOT / name))}
-    assert found - {"server/features/mail/addresses.py", "badges/roster/columns.py"} == set()
+    unneeded = {name for name in ELSEWHERE if not list(unmarked(ROOT / name))}
+    assert unneeded - {"server/features/mail/addresses.py", "badges/roster/columns.py"} == set()
 
 
 def test_pages_say_errors_in_the_language_of_the_page() -> None:
@@ -227,7 +232,7 @@ def test_pages_say_errors_in_the_language_of_the_page() -> None:
                 first = node.args[0]
                 if isinstance(first, ast.Name) and first.id in ("error", "problem", "why"):
                     wrong.append(place(file, node))
-    assert [one.split(":")[0] for one in wrong] == list(CODES)
+    assert [line.split(":")[0] for line in wrong] == list(CODES)
 
 
 # This error holds a word for the page, which translates it.
@@ -252,13 +257,13 @@ def test_a_phrase_is_made_of_one_text() -> None:
 
 def test_chinese_has_the_same_fields() -> None:
     with CHINESE.open("rb") as stream:
-        messages = [one for one in read_po(stream) if one.id]
+        messages = [message for message in read_po(stream) if message.id]
     wrong = []
-    for one in messages:
-        ids, said = (
-            [text] if isinstance(text, str) else list(text) for text in (one.id, one.string)
+    for message in messages:
+        ids, translations = (
+            [text] if isinstance(text, str) else list(text) for text in (message.id, message.string)
         )
         fields = {field for text in ids for field in FIELD.findall(text)}
-        wrong += [text for text in said if set(FIELD.findall(text)) != fields]
+        wrong += [text for text in translations if set(FIELD.findall(text)) != fields]
     assert wrong == []
     assert len(messages) > 2500

@@ -123,7 +123,7 @@ def test_a_choice_is_kept(pages: Pages) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "locale", "told"),
+    ("text", "locale", "message"),
     [
         ("nonsense", "fr", "fr.LC_MESSAGES.server.po, line 1: this is not a line"),
         (FRENCH, "klingonish", "'klingonish' names no language"),
@@ -132,9 +132,9 @@ def test_a_choice_is_kept(pages: Pages) -> None:
         ("#" * 1_000_001, "fr", "too large"),
     ],
 )
-def test_a_spoilt_file_is_told_plainly(event: Event, text: str, locale: str, told: str) -> None:
+def test_a_spoilt_file_is_told_plainly(event: Event, text: str, locale: str, message: str) -> None:
     write(event, text, locale)
-    with pytest.raises(CatalogueError, match=told):
+    with pytest.raises(CatalogueError, match=message):
         Words(event.path)
 
 
@@ -164,18 +164,17 @@ def test_words_of_refusals_are_those_of_doors(event: Event) -> None:
 
 
 def marked() -> set[str]:
-    """Every translatable text of the server."""
     return {texts[0] for texts in pseudo.marked()}
 
 
 def test_chinese_is_complete_and_has_nothing_else() -> None:
     with CHINESE.open("rb") as file:
-        messages = [one for one in read_po(file) if one.id]
+        messages = [message for message in read_po(file) if message.id]
     # A translation with plural forms is empty until it has each of them.
     translated = {
-        one.id if isinstance(one.id, str) else one.id[0]
-        for one in messages
-        if all([one.string] if isinstance(one.string, str) else one.string)
+        message.id if isinstance(message.id, str) else message.id[0]
+        for message in messages
+        if all([message.string] if isinstance(message.string, str) else message.string)
     }
     assert marked() == translated
 

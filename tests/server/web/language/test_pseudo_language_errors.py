@@ -116,7 +116,8 @@ def data_out(page: str, data: str) -> str:
 
 def test_forms_that_are_refused(pages: Pages, admin: Staff) -> None:
     numbers = {
-        name: badge_number(pages.serial(one)) for name, one in (("NUMBER", "A1"), ("REVOKED", "A3"))
+        name: badge_number(pages.serial(external_id))
+        for name, external_id in (("NUMBER", "A1"), ("REVOKED", "A3"))
     }
     left, silent = {}, []
     for place, (target, fields, data) in enumerate(FORMS):
@@ -219,7 +220,7 @@ DESK = ("/", "/name", "/part", "/pace", "/walk-in",
 def test_pages_of_the_desk(pages: Pages) -> None:
     clerk = pages.staff("badge_desk")
     clerk.post("/desk/name", {"desk": "North 2"})
-    number, revoked = (badge_number(pages.serial(one)) for one in ("A1", "A3"))
+    number, revoked = (badge_number(pages.serial(external_id)) for external_id in ("A1", "A3"))
     left = {}
     for target in DESK:
         address = target.replace("/N", f"/{number}").replace("/R", f"/{revoked}")

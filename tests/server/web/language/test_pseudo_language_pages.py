@@ -79,27 +79,26 @@ def words_on(page: str) -> str:
     # Text marked with a language of its own is not a word of the page.
     page = re.sub(r'<(bdi|dd|div|legend|li|p|span)[^>]* lang="[^"]*"[^>]*>.*?</\1>', " ", page)
     page = re.sub(r'https?://[^<\s"]*', " ", page)
-    said = re.findall(r'(?:aria-label|title|alt|placeholder|data-label)="([^"]*)"', page)
-    return unescape(" ".join([*said, re.sub(r"<[^>]+>", " ", page)]))
+    attributes = re.findall(r'(?:aria-label|title|alt|placeholder|data-label)="([^"]*)"', page)
+    return unescape(" ".join([*attributes, re.sub(r"<[^>]+>", " ", page)]))
 
 
 def data_of(database: Database) -> set[str]:
     """Every text in the event's own data, such as names."""
     db = database.reader
-    found: set[str] = set()
+    texts: set[str] = set()
     for table in moving.tables_of(db):
         for row in db.execute(f'SELECT * FROM "{table}"'):
             for value in row:
                 if isinstance(value, str):
-                    found.add(value)
-                    found.update(re.findall(r'"((?:[^"\\]|\\.)*)"', value))
+                    texts.add(value)
+                    texts.update(re.findall(r'"((?:[^"\\]|\\.)*)"', value))
     # A word in small letters may be a key that happens to be an English word too.
-    keys = {text for text in found if text.isascii() and (text.islower() or len(text) < 3)}
-    return found - keys
+    keys = {text for text in texts if text.isascii() and (text.islower() or len(text) < 3)}
+    return texts - keys
 
 
 def serials(pages: Pages) -> list[int]:
-    """Return the serials of all attendees."""
     return [row[0] for row in pages.database.reader.execute("SELECT serial FROM attendee")]
 
 
@@ -127,44 +126,44 @@ def names_of(pages: Pages) -> set[str]:
     return {*NAMES, *settings, *countries, *staff, *numbers, *data_of(pages.database)}
 
 
-def addresses(pages: Pages, known: dict[str, object]) -> Iterator[str]:
+def addresses(pages: Pages, ids: dict[str, object]) -> Iterator[str]:
     """Yield each page of staff. A page without known values is an error. `known` has the parts of
     addresses that are not in every event.
     """
     db = pages.database.reader
-    number, other = (badge_number(pages.serial(one)) for one in ("A1", "A3"))
+    number, other = (badge_number(pages.serial(external_id)) for external_id in ("A1", "A3"))
     hall, session, door = (
         db.execute(f"SELECT MAX({key}_id) FROM {key}").fetchone()[0]
         for key in ("hall", "session", "door")
     )
-    known = {"hall_id": 1, "endpoint_id": 1, "muster_id": 1, "printer_id": 1, **known}
+    ids = {"hall_id": 1, "endpoint_id": 1, "muster_id": 1, "printer_id": 1, **ids}
     kinds = ("organisation", "activity_kind", "activity", "area", "exhibitor", "stand")
     coded = {kind: db.execute(f"SELECT MIN(code) FROM {kind}").fetchone()[0] for kind in kinds}
     last = db.execute("SELECT MAX(code) FROM organisation").fetchone()[0]
     numbers = {"hall": hall, "session": session, "door": door, "category": 1}
-    for rule in sorted(pages.app.url_map.iter_rules(), key=lambda one: one.rule):
+    for rule in sorted(pages.app.url_map.iter_rules(), key=lambda rule: rule.rule):
         of_staff = rule.endpoint.startswith("admin.") and "GET" in (rule.methods or ())
         if not of_staff or rule.endpoint in ELSEWHERE:
             continue
         of_activity = rule.endpoint.endswith(".activity")
         code = coded["activity" if of_activity else "organisation"]
-        several = [{**known, "number": number, "session_id": session, "code": code}]
+        several = [{**ids, "number": number, "session_id": session, "code": code}]
         if "kind" in rule.arguments:
             of_kind = coded if rule.endpoint.endswith("_coded") else numbers
             several = [{"kind": kind, "number": key} for kind, key in of_kind.items()]
-        for one in several:
-            missing = rule.arguments - one.keys()
+        for given in several:
+            missing = rule.arguments - given.keys()
             assert not missing, f"{rule.endpoint}: say here what {missing} are"
-            built = rule.build({key: one[key] for key in rule.arguments})
+            built = rule.build({key: given[key] for key in rule.arguments})
             assert built is not None
             for query in ("", *QUERIES.get(rule.endpoint, ())):
                 yield built[1] + query.format(other=other, organisation=last)
 
 
 def test_all_pages(pages: Pages, admin: Staff) -> None:
-    known = lively.happen(pages)
+    ids = lively.happen(pages)
     left = {}
-    for address in addresses(pages, known):
+    for address in addresses(pages, ids):
         answer = admin.get(address)
         assert answer.status_code in (200, 303, 400), address
         if answer.mimetype != "text/html" or answer.status_code == 303:

@@ -61,13 +61,13 @@ class Shown(Pages):
 
 def _files(path: str | Path, database: str) -> Iterator[tuple[str, int]]:
     """Yield all files and folders with their time of change, except the database's."""
-    with os.scandir(path) as found:
-        for one in found:
-            if one.name.startswith(database):
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name.startswith(database):
                 continue
-            yield one.path, one.stat().st_mtime_ns
-            if one.is_dir():
-                yield from _files(one.path, database)
+            yield entry.path, entry.stat().st_mtime_ns
+            if entry.is_dir():
+                yield from _files(entry.path, database)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,5 @@ def shown(
 
 
 def write_first(request: pytest.FixtureRequest, pages: Pages) -> None:
-    """Write the data that a file's tests expect."""
     if (write := getattr(request.module, "prepare", None)) is not None:
         write(pages)

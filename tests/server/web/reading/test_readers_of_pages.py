@@ -18,13 +18,13 @@ def test_pages_give_theirs_back(pages: Pages) -> None:
 
 def test_a_held_feed_keeps_none(pages: Pages) -> None:
     stewards = [pages.staff("steward").get("/admin/live") for _ in range(3)]
-    streams = [one.iter_encoded() for one in stewards]
+    streams = [feed.iter_encoded() for feed in stewards]
     for stream in streams:
         assert next(stream) == b"retry: 1000\n\n"
         assert b"latest" in next(stream)
     assert lent(pages) == 0
-    for one in stewards:
-        one.close()
+    for feed in stewards:
+        feed.close()
 
 
 def test_a_long_answer_has_its_own_until_it_ends(pages: Pages) -> None:

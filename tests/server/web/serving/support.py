@@ -86,9 +86,9 @@ class Exchange:
     def code(self) -> str:
         return wire.decode(self.answer, wire.ErrorAnswer).error.code
 
-    async def until(self, told: Callable[[], bool]) -> None:
+    async def until(self, condition: Callable[[], bool]) -> None:
         deadline = asyncio.get_running_loop().time() + WAIT_S
-        while not told():
+        while not condition():
             assert asyncio.get_running_loop().time() < deadline, self.answer
             await asyncio.sleep(0.005)
 
@@ -106,8 +106,6 @@ class Served:
         return self.inner(environ, start_response)
 
     def run(self, *talks: Callable[[Gateway], Awaitable[object]]) -> None:
-        """Talk to the gateway, all at once."""
-
         async def whole() -> None:
             gateway = Gateway(self.app, threads)
             gateway.__rsgi_init__(asyncio.get_running_loop())

@@ -257,8 +257,8 @@ def fuzz_signed(evidence: Evidence, path: Path, turns: int) -> int:
             shown = {line for line in lines_of(path) if b" {" in line}
             assert shown <= logged, f"{file.name}: {shown - logged}"
         refused += bool(findings)
-        for one, data in files.items():
-            one.write_bytes(data)
+        for target, data in files.items():
+            target.write_bytes(data)
     assert check(path)[0] == []
     return refused
 

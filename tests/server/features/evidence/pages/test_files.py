@@ -37,7 +37,7 @@ def auditor(pages: Pages) -> Staff:
     return pages.staff("auditor")
 
 
-def made(pages: Pages, path: Path, selection: Selection | None = None) -> bytes:
+def exported(pages: Pages, path: Path, selection: Selection | None = None) -> bytes:
     with pages.database.reading() as db:
         export(db, pages.event, path, selection or Selection(), now=NOW,
                progress=lambda at, of: None)  # fmt: skip
@@ -54,7 +54,7 @@ def sent(auditor: Staff, *those: bytes):
 
 def test_an_export_with_the_log_itself(pages: Pages, auditor: Staff, tmp_path: Path) -> None:
     auditor.form_token()
-    data = made(pages, tmp_path / "now.zip")
+    data = exported(pages, tmp_path / "now.zip")
     answer = sent(auditor, data)
     assert answer.status_code == 200
     assert "The same log, with the same entries" in answer.text
@@ -70,8 +70,8 @@ def test_an_export_with_the_log_itself(pages: Pages, auditor: Staff, tmp_path: P
 
 
 def test_two_exports(pages: Pages, auditor: Staff, tmp_path: Path) -> None:
-    first = made(pages, tmp_path / "one.zip")
-    part = made(pages, tmp_path / "two.zip", Selection("badge 7", serial=7))
+    first = exported(pages, tmp_path / "one.zip")
+    part = exported(pages, tmp_path / "two.zip", Selection("badge 7", serial=7))
     text = sent(auditor, first, part).text
     assert "The same log, with the same entries" in text
     assert "badge 7" in text
@@ -88,7 +88,7 @@ def test_what_is_no_export_is_refused(auditor: Staff, data: bytes) -> None:
 
 def test_a_hostile_zip_is_refused(pages: Pages, auditor: Staff, tmp_path: Path) -> None:
     """With a huge file, a path that leads out, or two files of one name."""
-    whole = made(pages, tmp_path / "good.zip")
+    whole = exported(pages, tmp_path / "good.zip")
     for name, content in (("keys.json", b" " * 70_000_000), ("../../etc/passwd", b"x")):
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made_up:

@@ -92,7 +92,6 @@ class World:
 
     @property
     def trouble(self) -> tuple[Code, str] | None:
-        """The only trouble."""
         with self.database.reading() as db:
             failures = outside.failures(db)
         assert len(failures) <= 1
@@ -106,9 +105,9 @@ class World:
 def world(event: Event, database: Database, tmp_path: Path) -> Iterator[World]:
     key = verifier_key(event.log_name, event.log_key.public)
     with opened(tmp_path / "witness", NAME, [key]) as witness:
-        made = World(event, database, witness)
-        made.act(5 - made.log.size())
-        yield made
+        running = World(event, database, witness)
+        running.act(5 - running.log.size())
+        yield running
 
 
 @dataclass

@@ -82,7 +82,6 @@ def test_requests_to_a_witness(log: OtherLog, tmp_path) -> None:
 
 
 def reset(witness, first: bytes):
-    """Reset the witness to its state before the request."""
     (file,) = (witness._directory / "cosigned").iterdir()
     file.unlink()
     made = type(witness)(witness._directory, witness.name, witness._key)

@@ -293,16 +293,16 @@ def test_the_ledgers_check_compares_it_too(world: World) -> None:
     stamp = Stamp(0, 3, world.log.note(3), "Time", NOW, NOW, b"")
     world.database.write(lambda db: stamps.keep(db, world.log.name, stamp))
 
-    def found() -> list[str]:
+    def findings() -> list[str]:
         with world.database.reading() as db:
             return list(problems(db, world.log.name))
 
-    assert found() == []
+    assert findings() == []
     world.alter("UPDATE leaf SET hash = ? WHERE number = 1", bytes(32))
-    assert "Time stamped another log of 3 entries than this one" in found()
-    assert "witness example.org/w1 cosigned another log of 5 entries than this one" in found()
+    assert "Time stamped another log of 3 entries than this one" in findings()
+    assert "witness example.org/w1 cosigned another log of 5 entries than this one" in findings()
     world.alter("DELETE FROM leaf WHERE number >= 4")
-    assert "witness example.org/w1 cosigned 5 entries, and there are 4" in found()
+    assert "witness example.org/w1 cosigned 5 entries, and there are 4" in findings()
     # A restored server's log has lost its end, and its witnesses begin anew.
     with world.database.reading() as db:
         assert not any("cosigned" in text for text in problems(db, f"{world.log.name}/2"))

@@ -127,7 +127,6 @@ class TimeAuthority:
         return self.folder / "ca.pem"
 
     def send_chain(self, chain: bytes) -> None:
-        """Send these certificates, too, from now on."""
         (self.folder / "chain.pem").write_bytes(chain)
         certs = f"certs = {self.folder}/chain.pem\n"
         (self.folder / "tsa.cnf").write_text(_CONFIG.format(self.folder) + certs)

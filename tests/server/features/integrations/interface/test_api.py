@@ -57,7 +57,7 @@ def test_an_integration_gets_nothing_that_may_be_lost(
     assert asker.ask("GET", "/api/v1/halls").status_code == 200
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda one: one.name)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_each_route_needs_its_own_scope(pages: Pages, route) -> None:
     others = integration(pages, set(tokens.SCOPES) - {route.scope})
     answer = others.ask(route.method, path_of(pages, route.path))

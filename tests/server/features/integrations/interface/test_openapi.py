@@ -78,9 +78,9 @@ def test_every_answer_is_described(
     chosen = ALL_CHECKS.get_by_names(CHECKS)
     schema = schemathesis.openapi.from_wsgi("/openapi.json", asker.pages.app)
     (operation,) = [
-        one.ok()
-        for one in schema.get_all_operations()
-        if one.ok().definition.raw["operationId"] == name
+        result.ok()
+        for result in schema.get_all_operations()
+        if result.ok().definition.raw["operationId"] == name
     ]
     headers = {"Authorization": f"Bearer {asker.secret}"}
     feedback = FeedbackSources(constants_value_source=constants(schema))
