@@ -27,7 +27,7 @@ from server.core.staff import users
 from server.storage import dialect
 from server.storage.database import Database
 from server.web import auth
-from tests.server.conftest import NOW, serial_of
+from tests.server.conftest import HOUR, MINUTE, NOW, serial_of
 from tests.server.support.fake_door import FakeDoor
 
 PASSWORD = "correct-horse-42"
@@ -208,6 +208,18 @@ class Pages:
             "SELECT granted FROM place_account WHERE hall_id = ? AND kiosk = ? AND generation = ?",
             door.hall, door.kiosk, door.generation,
         )  # fmt: skip
+
+
+def four_scans(pages: Pages) -> None:
+    """Four scans: three at the main entrance, one an hour later and denied at hall 1."""
+    pages.issue()
+    main, west = pages.connected_kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
+    for name in ("A1", "A2", "A3"):
+        main.scan(pages.now, pages.serial(name), category=1)
+    west.scan(pages.now + HOUR, pages.serial("A1"), decision="denied", reason="hall_closed")
+    pages.now += HOUR + MINUTE
+    pages.send(main)
+    pages.send(west)
 
 
 def words(page: str) -> str:

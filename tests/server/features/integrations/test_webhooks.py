@@ -144,9 +144,9 @@ def courier(pages: Pages, endpoint: Endpoint) -> Courier:
     )  # fmt: skip
 
 
-def drain(sender: Courier) -> list[Outcome]:
+def drain(messenger: Courier) -> list[Outcome]:
     outcomes = []
-    while (outcome := sender.look()) is Outcome.SENT:
+    while (outcome := messenger.look()) is Outcome.SENT:
         outcomes.append(outcome)
     return [*outcomes, outcome]
 
@@ -160,9 +160,9 @@ def scans(pages: Pages, door, count: int) -> None:
 def test_a_receiver_down_for_an_hour_gets_all_in_order(pages: Pages, receiver: Receiver) -> None:
     door = pages.kiosk("k1", "main")
     endpoint = subscribe(pages, receiver, "entries", "badges")
-    sender = courier(pages, endpoint)
+    messenger = courier(pages, endpoint)
     scans(pages, door, 3)
-    drain(sender)
+    drain(messenger)
     assert len(receiver.entries) == 3
     receiver.down()
     tries = 0
@@ -172,13 +172,13 @@ def test_a_receiver_down_for_an_hour_gets_all_in_order(pages: Pages, receiver: R
             pages.reissue(pages.serial("A2"))
         for _ in range(60):  # a second each
             pages.now += 1000
-            tries += sender.look() is Outcome.FAILED
+            tries += messenger.look() is Outcome.FAILED
     # 5 s, 10 s, 20 s … 2,560 s: a receiver that is down costs little.
     assert tries == 10
     receiver.up()
     for _ in range(3600):
         pages.now += 1000
-        drain(sender)
+        drain(messenger)
     numbers = [
         row[0] for row in pages.database.reader.execute("SELECT number FROM scan ORDER BY number")
     ]
@@ -262,11 +262,11 @@ def test_a_message_sent_again_has_its_id_and_a_new_time(pages: Pages, receiver: 
     endpoint = subscribe(pages, receiver, "entries")
     scans(pages, door, 1)
     receiver.status = 500
-    sender = courier(pages, endpoint)
-    assert sender.look() is Outcome.FAILED
+    messenger = courier(pages, endpoint)
+    assert messenger.look() is Outcome.FAILED
     pages.now += HOUR
     receiver.status = 200
-    assert sender.look() is Outcome.SENT
+    assert messenger.look() is Outcome.SENT
     first, second = (
         {key.lower(): value for key, value in headers.items()} for headers, _ in receiver.requests
     )
@@ -386,8 +386,8 @@ def test_a_receiver_that_is_gone_is_disabled_at_once(pages: Pages, receiver: Rec
     endpoint = subscribe(pages, receiver, "entries")
     scans(pages, door, 1)
     receiver.status = 410
-    sender = courier(pages, endpoint)
-    assert [sender.look(), sender.look()] == [Outcome.FAILED, Outcome.ENDED]
+    messenger = courier(pages, endpoint)
+    assert [messenger.look(), messenger.look()] == [Outcome.FAILED, Outcome.ENDED]
 
 
 def test_a_removed_endpoint_gets_nothing_more(pages: Pages, receiver: Receiver) -> None:

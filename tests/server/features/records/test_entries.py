@@ -10,20 +10,10 @@ from badges.credential.badge_number import badge_number
 from badges.transparency.signed_note import verifier_key
 from server.core.staff import users
 from server.features.evidence.verify_receipt import verify_receipt
-from tests.server.conftest import HOUR, MINUTE, NOW
-from tests.server.support.pages import Pages, assert_only
+from tests.server.conftest import NOW
+from tests.server.support.pages import Pages, assert_only, four_scans
 
-
-def prepare(pages: Pages) -> None:
-    """Four scans: three at the main entrance, one an hour later and denied at hall 1."""
-    pages.issue()
-    main, west = pages.connected_kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
-    for name in ("A1", "A2", "A3"):
-        main.scan(pages.now, pages.serial(name), category=1)
-    west.scan(pages.now + HOUR, pages.serial("A1"), decision="denied", reason="hall_closed")
-    pages.now += HOUR + MINUTE
-    pages.send(main)
-    pages.send(west)
+prepare = four_scans
 
 
 def rows(text: str) -> int:

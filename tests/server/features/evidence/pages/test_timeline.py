@@ -15,23 +15,16 @@ from server.core.event.directory import Event
 from server.core.ledger import marks
 from server.features.evidence import timeline
 from server.web.services import services_of
-from tests.server.conftest import HOUR, MINUTE, NOW
+from tests.server.conftest import HOUR, NOW
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.pages import Pages, Staff, assert_only
+from tests.server.support.pages import Pages, Staff, assert_only, four_scans
 
 DAY = 24 * HOUR
 
 
 def prepare(pages: Pages) -> None:
-    """Three entries at the main entrance, a denial at hall 1 an hour later, and acts."""
-    pages.issue()
-    main, west = pages.connected_kiosk("main-1", "main"), pages.kiosk("west-1", "h1-west")
-    for name in ("A1", "A2", "A3"):
-        main.scan(pages.now, pages.serial(name), category=1)
-    west.scan(pages.now + HOUR, pages.serial("A1"), decision="denied", reason="hall_closed")
-    pages.now += HOUR + MINUTE
-    pages.send(main)
-    pages.send(west)
+    """Four scans and two acts."""
+    four_scans(pages)
     act(pages, Act.HALL_CLOSED, NOW + DAY, hall=2)
     act(pages, Act.BADGE_REVOKED, NOW + 2 * DAY, serial=pages.serial("A3"))
 

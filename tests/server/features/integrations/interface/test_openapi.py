@@ -86,11 +86,12 @@ def test_every_answer_is_described(
     feedback = FeedbackSources(constants_value_source=constants(schema))
     statuses: set[int] = set()
 
-    @settings(
+    repeatable = settings(
         max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
+        derandomize=True, suppress_health_check=list(HealthCheck),
     )  # fmt: skip
+
+    @repeatable
     @given(
         case=operation.as_strategy(
             generation_mode=schemathesis.GenerationMode.POSITIVE, feedback=feedback
@@ -100,11 +101,7 @@ def test_every_answer_is_described(
         answer = case.call_and_validate(headers=headers, checks=chosen)
         statuses.add(answer.status_code)
 
-    @settings(
-        max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    @repeatable
     @given(
         case=operation.as_strategy(
             generation_mode=schemathesis.GenerationMode.NEGATIVE, feedback=feedback
