@@ -60,24 +60,24 @@ def test_one_number_of_places_is_in_view(
     status = door.kiosk._door_status
     around = {"zh": "展览", "en": "Exhibition"}
 
-    def told(expected: str, **fields: object) -> None:
+    def expect(expected: str, **fields: object) -> None:
         monkeypatch.setattr(door.kiosk, "_door_status", lambda c: replace(status(c), **fields))
         page.wait(expected, lambda: shown_places(page) == expected)
 
-    told("40 全场剩余名额", free_places=3, hall_left=40)
-    told("3 全场剩余名额", free_places=3, hall_left=1)  # the report is older
-    told("2 剩余名额（在其他入口）", free_places=0, hall_left=2)
-    told("0 全场剩余名额", free_places=0, hall_left=0)
-    told("12 展览剩余名额", free_places=3, free_names=around, hall_left=12, left_names=around)
+    expect("40 全场剩余名额", free_places=3, hall_left=40)
+    expect("3 全场剩余名额", free_places=3, hall_left=1)  # the report is older
+    expect("2 剩余名额（在其他入口）", free_places=0, hall_left=2)
+    expect("0 全场剩余名额", free_places=0, hall_left=0)
+    expect("12 展览剩余名额", free_places=3, free_names=around, hall_left=12, left_names=around)
     for size in SIZES:
         page.resize(size)
         page.holds_all()
-    told("3 本入口剩余名额", free_places=3, hall_left=None)
-    told("3 本入口剩余展览名额", free_places=3, free_names=around, hall_left=None)
+    expect("3 本入口剩余名额", free_places=3, hall_left=None)
+    expect("3 本入口剩余展览名额", free_places=3, free_names=around, hall_left=None)
     page.click("#language")
-    told("1 place left in the hall", free_places=1, hall_left=1)
-    told("2 places left in the hall", free_places=1, hall_left=2)
-    told("1 place left, at another door", free_places=0, hall_left=1)
+    expect("1 place left in the hall", free_places=1, hall_left=1)
+    expect("2 places left in the hall", free_places=1, hall_left=2)
+    expect("1 place left, at another door", free_places=0, hall_left=1)
     page.click("#language")
     monkeypatch.undo()
 

@@ -51,10 +51,6 @@ def test_it_works(pages: Pages) -> None:
     assert acts(pages)[-2:] == ["day_credential_issued", "day_credential_printed"]
 
 
-def test_who_may_give_one_out(shown: Pages) -> None:
-    assert_only(shown, address(shown, "/day-credential"), "badge_desk", method="POST")
-
-
 def test_who_may_print_one(pages: Pages) -> None:
     give(pages, pages.staff("badge_desk"))
     assert_only(pages, address(pages, "/day-0.pdf"), "badge_desk")

@@ -26,9 +26,9 @@ def shown(page: TestResponse) -> list[str]:
 
 def names(pages: Pages, **wanted: object) -> list[str]:
     db = pages.database.reader
-    found, total = listing.page(db, listing.condition(db, Filter(**wanted)), "name", 50, 0)
-    assert total == len(found)
-    return [person.name for person in found]
+    people, total = listing.page(db, listing.condition(db, Filter(**wanted)), "name", 50, 0)
+    assert total == len(people)
+    return [person.name for person in people]
 
 
 def issue_and_print(pages: Pages, *external_ids: str) -> None:

@@ -13,7 +13,7 @@ from server.core.people import attendees, cards, issuing
 from server.core.venue import kept_places
 from server.storage.database import Database
 from tests.server.conftest import MINUTE
-from tests.server.support.pages import Pages, acts, assert_only
+from tests.server.support.pages import Pages, acts
 
 prepare = Pages.issue  # for every attendee
 
@@ -38,22 +38,6 @@ def test_it_works(pages: Pages) -> None:
         assert text in person.text
 
 
-def test_who_may_search(shown: Pages) -> None:
-    assert_only(shown, "/admin/people/", "badge_desk", "auditor", "protocol")
-
-
-def test_who_may_see_an_attendee(shown: Pages) -> None:
-    assert_only(shown, address(shown, "A1"), "badge_desk", "auditor", "protocol")
-
-
-def test_who_may_print(pages: Pages) -> None:
-    assert_only(pages, address(pages, "A1", "/card.pdf"), "badge_desk")
-
-
-def test_who_may_say_that_a_place_is_kept(shown: Pages) -> None:
-    assert_only(shown, address(shown, "A1", "/kept-place"), "badge_desk", method="POST")
-
-
 def test_a_kept_place(pages: Pages) -> None:
     desk = pages.staff("badge_desk")
     chosen = r'value="(\w*)" selected'
@@ -71,15 +55,6 @@ def test_a_kept_place(pages: Pages) -> None:
     assert "No place is kept" in answer_to("")
     assert kept_places.serials(pages.database.reader) == []
     assert acts(pages)[-2:] == ["kept_places_set", "kept_places_set"]
-
-
-def test_who_may_reissue(shown: Pages) -> None:
-    assert_only(shown, address(shown, "A1", "/reissue"), "badge_desk", method="POST")
-
-
-@pytest.mark.parametrize("act", ["revoke", "reinstate"])
-def test_only_admins_revoke_and_reinstate(shown: Pages, act: str) -> None:
-    assert_only(shown, address(shown, "A1", f"/{act}"), method="POST")
 
 
 def test_a_badge_number_or_a_name_in_any_script_finds(pages: Pages) -> None:
@@ -225,10 +200,6 @@ def test_reason_and_confirmation_are_needed(shown: Pages, fields: dict[str, obje
     assert issuing.current_badge(shown.database.reader, shown.serial("A1")).issue == 1
 
 
-def test_who_may_say_that_a_badge_is_no_copy(shown: Pages) -> None:
-    assert_only(shown, address(shown, "A1", "/no-copy"), "badge_desk", method="POST")
-
-
 def test_a_likely_copy_is_shown_and_settled(pages: Pages) -> None:
     serial, desk = pages.serial("A1"), pages.staff("badge_desk")
     pages.database.write(
@@ -310,12 +281,6 @@ def test_the_phone_link_is_for_those_who_hand_out_badges(shown: Pages) -> None:
     auditor = shown.staff("auditor").get(target).text
     assert "/b/" not in auditor
     assert "<svg xmlns" not in auditor
-
-
-def test_who_may_replace_a_phone_link(shown: Pages) -> None:
-    for act in ("revoke", "renew"):
-        target = address(shown, "A1", f"/link/{act}")
-        assert_only(shown, target, "badge_desk", method="POST")
 
 
 def test_a_phone_link_is_renewed_and_revoked(pages: Pages) -> None:

@@ -35,10 +35,6 @@ def test_it_works(pages: Pages) -> None:
     assert "None: every door answered" in text
 
 
-def test_who_may(shown: Pages) -> None:
-    assert_only(shown, "/admin/", "steward", "supervisor", "auditor")
-
-
 def test_names_of_people_are_not_shown(pages: Pages) -> None:
     main = pages.connected_kiosk("main-1", "main")
     main.scan(pages.now, pages.serial("A1"))

@@ -5,7 +5,7 @@ import re
 from server.core.occupancy.minutes import runs
 from server.web.sparkline import sparkline
 from tests.server.conftest import MINUTE
-from tests.server.support.pages import Pages, assert_only
+from tests.server.support.pages import Pages
 
 prepare = Pages.issue  # for every attendee
 
@@ -31,10 +31,6 @@ def test_it_works(pages: Pages) -> None:
     assert line[-1] == "175.0,257.4"
     assert "166.7,254.8" in line
     assert "2 <span" in text.split('class="spark"')[1], "the most in a minute"
-
-
-def test_who_may(pages: Pages) -> None:
-    assert_only(pages, f"/admin/halls/{hall(pages)}/day", "steward", "supervisor", "auditor")
 
 
 def test_a_day_without_anybody_and_days_that_are_none(pages: Pages) -> None:

@@ -51,8 +51,8 @@ def pages(event: Event, site: Database, lasting: Lasting) -> Iterator[Pages]:
         yield opened
 
 
-def draws_with(pages: Pages, one: drawer.Drawer) -> None:
-    services_of(pages.app).kept[drawer.Drawer] = one
+def draws_with(pages: Pages, process: drawer.Drawer) -> None:
+    services_of(pages.app).kept[drawer.Drawer] = process
 
 
 @pytest.fixture
@@ -109,8 +109,8 @@ def columns(pages: Pages) -> list[str]:
     """The settings in the entry log's act."""
     query = "SELECT body FROM leaf WHERE kind = 'act' ORDER BY number"
     bodies = [json.loads(row[0]) for row in pages.database.reader.execute(query)]
-    subjects = [one["subject"] for one in bodies if one["act"] == "cards_set"]
-    return [one["columns"] for one in subjects if "columns" in one]
+    subjects = [act["subject"] for act in bodies if act["act"] == "cards_set"]
+    return [act["columns"] for act in subjects if "columns" in act]
 
 
 def test_it_works(pages: Pages, admin: Staff, folder: Path) -> None:
@@ -121,8 +121,8 @@ def test_it_works(pages: Pages, admin: Staff, folder: Path) -> None:
     assert len(again["pages"]) == 2
     assert pixels(again["pages"][0]).shape != pixels(first["pages"][0]).shape
     assert not folder.exists()
-    said = save(admin, format="62mm", back="yes", dates="in May", help="Desk\n\n+49 40").text
-    assert "Saved. Cards are printed so from now on." in said
+    page = save(admin, format="62mm", back="yes", dates="in May", help="Desk\n\n+49 40").text
+    assert "Saved. Cards are printed so from now on." in page
     look = read_design(pages.event).look
     assert (look.format, look.dates) == (FORMATS["62mm"], "in May")
     assert look.back is not None
@@ -171,7 +171,7 @@ def test_each_line_can_be_hidden(pages: Pages, admin: Staff, folder: Path) -> No
     whole = preview(admin, person=str(serial))["pages"]
     seen = [whole]
     for line in ("organisation", "days", "number", "photo"):
-        kept = [one for one in LINES if one != line]
+        kept = [name for name in LINES if name != line]
         drawn = preview(admin, person=str(serial), shown=kept)["pages"]
         assert drawn not in seen, line
         seen.append(drawn)
@@ -183,8 +183,8 @@ def test_each_line_can_be_hidden(pages: Pages, admin: Staff, folder: Path) -> No
 def test_colours_are_judged_live_and_saved(pages: Pages, admin: Staff) -> None:
     before = colour_of(pages, "delegate")
     colours = {"colour-delegate": "#0b47cf", "colour-speaker": "#0b48cf"}
-    said = preview(admin, **colours)
-    assert any("look alike to " in one for one in said["alike"])
+    answer = preview(admin, **colours)
+    assert any("look alike to " in warning for warning in answer["alike"])
     assert colour_of(pages, "delegate") == before
     assert "is red" in preview(admin, **{"colour-delegate": "#ff0000"})["problems"][0]
     save(admin, **{"colour-delegate": "#123456"})
@@ -234,10 +234,10 @@ def test_bad_input_leaves_all_as_it_was(
     pages: Pages, admin: Staff, folder: Path, more: dict[str, object], why: str
 ) -> None:
     before = colour_of(pages, "delegate")
-    sent = {key: file(*one) if isinstance(one, tuple) else one for key, one in more.items()}
-    said = save(admin, back="yes", **sent).text.replace("&#39;", "'")
-    assert "Nothing was changed: " in said
-    assert why in said
+    sent = {key: file(*value) if isinstance(value, tuple) else value for key, value in more.items()}
+    page = save(admin, back="yes", **sent).text.replace("&#39;", "'")
+    assert "Nothing was changed: " in page
+    assert why in page
     assert not folder.exists()
     assert colour_of(pages, "delegate") == before
     assert columns(pages) == []
@@ -250,8 +250,8 @@ def test_what_a_person_wrote_stays(admin: Staff, folder: Path) -> None:
     assert preview(admin, help="Desk", back="yes")["dropped"] == []
     assert preview(admin, help="Other")["dropped"] == ["# in Hall 1"]
     assert (folder / "cards.toml").read_text() == hand
-    said = save(admin, help="Other", format="62mm").text
-    assert "These comments are no longer in cards.toml: # in Hall 1" in said
+    page = save(admin, help="Other", format="62mm").text
+    assert "These comments are no longer in cards.toml: # in Hall 1" in page
     text = (folder / "cards.toml").read_text()
     assert text.startswith('# Agreed with the host.\nformat = "62mm"  # for now\n')
     admin.post(f"{PAGE}undo")
@@ -271,8 +271,8 @@ def test_a_file_that_can_t_be_read_is_said(admin: Staff, folder: Path) -> None:
 def test_what_somebody_changed_since_is_not_undone(admin: Staff, folder: Path) -> None:
     save(admin, back="yes")
     (folder / "cards.toml").write_text("back = true\n# and by hand\n")
-    said = admin.post(f"{PAGE}undo", follow_redirects=True).text
-    assert "it has been changed since" in said
+    page = admin.post(f"{PAGE}undo", follow_redirects=True).text
+    assert "it has been changed since" in page
     assert "by hand" in (folder / "cards.toml").read_text()
 
 
@@ -341,8 +341,8 @@ def test_the_process_is_kept_and_ends(pages: Pages, admin: Staff) -> None:
     assert kept._process is first
     first.kill()
     first.join()
-    said = preview(admin)
-    assert "the drawing ended" in said["problems"][0]
+    answer = preview(admin)
+    assert "the drawing ended" in answer["problems"][0]
     assert preview(admin)["problems"] == []
     kept._used_at -= drawer.IDLE_S
     kept._end_if_idle()
@@ -377,8 +377,8 @@ def test_a_template_that_never_ends_is_given_up(
     )
     assert len(preview(admin)["pages"]) == 1, "the process has begun, and nothing is as new to it"
     monkeypatch.setattr(drawer, "DRAW_S", 0.6)
-    said = preview(admin, template="endless.typ")
-    assert said["problems"] == ["The card was not drawn within 1 seconds."]
+    answer = preview(admin, template="endless.typ")
+    assert answer["problems"] == ["The card was not drawn within 1 seconds."]
     assert lasting._process is None
     monkeypatch.setattr(drawer, "DRAW_S", 240.0)
     assert len(preview(admin)["pages"]) == 1

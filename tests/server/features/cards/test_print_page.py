@@ -22,10 +22,10 @@ def admin(pages: Pages) -> Staff:
 def ended(pages: Pages) -> Job:
     with pages.app.app_context():
         jobs = jobs_of(services_of(pages.app))
-    found = jobs.find(KIND)
-    assert found is not None
-    until(lambda: found.ended_s is not None)
-    return found
+    job = jobs.find(KIND)
+    assert job is not None
+    until(lambda: job.ended_s is not None)
+    return job
 
 
 def test_all_cards_with_progress_and_a_download(pages: Pages, admin: Staff) -> None:

@@ -9,7 +9,7 @@ from server.core.event.directory import Event
 from server.core.feed.changes import cursor
 from server.storage.database import Database
 from tests.server.conftest import MINUTE
-from tests.server.support.pages import Pages, Staff, acts, assert_only, words
+from tests.server.support.pages import Pages, Staff, acts, words
 from tests.server.support.stores import changes, dump
 
 
@@ -379,16 +379,6 @@ def test_guests_by_name(pages: Pages, admin: Staff) -> None:
     assert acts(pages)[-1] == "guest_set"
     assert admin.post(target, {"number": badge, "answer": "x"}).status_code == 400
     assert admin.post(target, {"number": "x", "answer": "invite"}).status_code == 404
-
-
-def test_who_may(shown: Pages) -> None:
-    session = number(shown, "session", "opening")
-    for target in ("hall/new", f"session/{session}", f"session/{session}/guests/"):
-        assert_only(shown, f"/admin/venue/{target}")
-    assert_only(shown, f"/admin/venue/session/{session}/remove", method="POST")
-    assert_only(shown, f"/admin/venue/session/{session}", method="POST")
-    assert_only(shown, "/admin/venue/categories", "auditor")
-    assert_only(shown, "/admin/edits/undo", "badge_desk", method="POST")
 
 
 def test_what_is_not_there(shown: Pages) -> None:

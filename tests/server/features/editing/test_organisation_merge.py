@@ -11,7 +11,7 @@ from server.core.programme import organisations
 from tests.server.core.edits.test_things import EVERYTHING
 from tests.server.features.editing.test_editing import undo_form, words
 from tests.server.features.editing.test_programme_edits import edit, everything, hosts, place
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts
 from tests.server.support.stores import load
 
 TARGET = "/admin/programme/organisations/{}/merge/"
@@ -110,9 +110,3 @@ def test_nothing_is_merged_with_itself(admin: Staff) -> None:
     assert shown(admin, goes="nothing").status_code == 404
     results = admin.get(TARGET.format("sea") + "?q=pilots").text
     assert "?other=pilots" in results
-
-
-def test_who_may(pages: Pages) -> None:
-    assert_only(pages, TARGET.format("sea"))
-    assert_only(pages, TARGET.format("sea") + "?other=pilots")
-    assert_only(pages, TARGET.format("sea"), method="POST")

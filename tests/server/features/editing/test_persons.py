@@ -13,7 +13,7 @@ from server.core.venue import kept_places
 from server.features.editing import people
 from tests.server.conftest import NOW
 from tests.server.features.editing.test_editing import undo_form, words
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts
 from tests.server.support.stores import changes, dump, load, take
 
 
@@ -302,12 +302,3 @@ def test_nobody_is_merged_with_themselves(pages: Pages) -> None:
     with pytest.raises(people.EditError):
         people.merge_plan(pages.database.reader, pages.serial("A1"), pages.serial("A1"))
     assert admin.get(f"{anna}/merge?other=ZZZZ").status_code == 404
-
-
-def test_who_may(pages: Pages) -> None:
-    assert_only(pages, "/admin/people/new", "badge_desk")
-    assert_only(pages, "/admin/people/new", "badge_desk", method="POST")
-    assert_only(pages, address(pages, "A1", "/edit"), "badge_desk")
-    assert_only(pages, address(pages, "A1", "/edit"), "badge_desk", method="POST")
-    assert_only(pages, address(pages, "A1", "/merge"))
-    assert_only(pages, address(pages, "A1", "/merge"), method="POST")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.server.core.edits.test_things import EVERYTHING
 from tests.server.features.editing.test_editing import address, fields, row, undo_form, words
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts
 from tests.server.support.stores import dump, load
 
 KINDS = {
@@ -254,15 +254,6 @@ def test_pages_lead_to_the_forms(pages: Pages, admin: Staff) -> None:
     new = filled(admin.get("/admin/venue/session/new?activity=tides").text)
     assert new["activity"] == "Tides"
     assert json.loads(row(pages, "activity", "tides")["titles"])["en"] == "Tides"
-
-
-def test_who_may(pages: Pages) -> None:
-    for kind, code in KINDS.items():
-        assert_only(pages, place(kind, code))
-        assert_only(pages, place(kind, code), method="POST")
-        assert_only(pages, place(kind, code, "remove"), method="POST")
-        assert_only(pages, f"/admin/venue/{kind}/new")
-    assert_only(pages, "/admin/venue/kinds")
 
 
 def test_what_is_not_there(admin: Staff) -> None:

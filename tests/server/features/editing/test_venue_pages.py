@@ -2,7 +2,7 @@
 
 from server.core.event.directory import Event
 from server.storage.database import Database
-from tests.server.support.pages import Pages, assert_only
+from tests.server.support.pages import Pages
 from tests.server.support.stores import load
 
 
@@ -15,10 +15,6 @@ def test_it_works(shown: Pages) -> None:
         "Asia/Shanghai", "from Harbour Centre",
     ):  # fmt: skip
         assert text in answer.text
-
-
-def test_who_may(shown: Pages) -> None:
-    assert_only(shown, "/admin/venue/", "auditor")
 
 
 def test_an_empty_event_says_what_to_do(event: Event, database: Database) -> None:

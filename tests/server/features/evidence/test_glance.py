@@ -24,12 +24,12 @@ def look(evidence: Evidence, **changes: object) -> Glance:
 
 
 def test_kiosks_and_nobody_outside(evidence: Evidence) -> None:
-    found = look(evidence)
-    assert (found.size, found.root) == evidence.log.state()
-    assert (found.given, found.note, found.witnesses, found.authority) == (None, "", [], None)
-    assert found.unconfirmed == found.size
-    assert {(one.kiosk, one.size, one.at) for one in found.kiosks} >= {
-        ("west", found.size, NOW + 40 * MINUTE)
+    glance = look(evidence)
+    assert (glance.size, glance.root) == evidence.log.state()
+    assert (glance.given, glance.note, glance.witnesses, glance.authority) == (None, "", [], None)
+    assert glance.unconfirmed == glance.size
+    assert {(kiosk.kiosk, kiosk.size, kiosk.at) for kiosk in glance.kiosks} >= {
+        ("west", glance.size, NOW + 40 * MINUTE)
     }
 
 
@@ -43,25 +43,25 @@ def test_witnesses_and_stamps(evidence: Evidence) -> None:
     gone = Cosigned("example.org/old", 50, log.note(50) + line, NOW, NOW)
     db.write(lambda db: checkpoints.keep_cosigned(db, log.name, gone))
     for size, at in ((30, NOW), (110, NOW + HOUR)):
-        one = Stamp(0, size, log.note(size), "Time", at, at, b"answer")
-        db.write(lambda db, one=one: stamps.keep(db, log.name, one))
+        stamp = Stamp(0, size, log.note(size), "Time", at, at, b"answer")
+        db.write(lambda db, stamp=stamp: stamps.keep(db, log.name, stamp))
     db.write(lambda db: outside.note(db, AUTHORITY, Code.AWAY, "no answer in time", NOW))
-    found = look(
+    glance = look(
         evidence,
         witnesses={"https://w.example.org": witness_key("example.org/w", WITNESS.public)},
         time_authority="http://tsa.example.org",
         time_authority_ca="tsa.pem",
     )
-    assert found.given == Given(100, note, NOW)
-    assert found.note == note + line
-    assert [(one.name, one.asked, one.cosigned) for one in found.witnesses] == [
+    assert glance.given == Given(100, note, NOW)
+    assert glance.note == note + line
+    assert [(witness.name, witness.asked, witness.cosigned) for witness in glance.witnesses] == [
         ("example.org/w", True, kept),
         ("example.org/old", False, gone),
     ]
-    assert [one.size for one in found.stamps] == [110, 30]
-    assert found.authority is not None
-    assert found.authority.code is Code.AWAY
-    assert found.unconfirmed == found.size - 110
+    assert [stamp.size for stamp in glance.stamps] == [110, 30]
+    assert glance.authority is not None
+    assert glance.authority.code is Code.AWAY
+    assert glance.unconfirmed == glance.size - 110
 
 
 def test_another_log_of_the_same_event(evidence: Evidence) -> None:
@@ -77,7 +77,7 @@ def test_a_trouble_that_goes_on_keeps_its_time(evidence: Evidence) -> None:
     def note(code: Code | None, now: int) -> list[tuple[Code, int]]:
         evidence.database.write(lambda db: outside.note(db, "witness w", code, "", now))
         with evidence.database.reading() as db:
-            return [(one.code, one.since) for one in outside.failures(db)]
+            return [(failure.code, failure.since) for failure in outside.failures(db)]
 
     assert note(Code.AWAY, NOW) == [(Code.AWAY, NOW)]
     assert note(Code.AWAY, NOW + 1) == [(Code.AWAY, NOW)]

@@ -32,8 +32,8 @@ def test_people_halls_sessions_doors_and_kiosks(pages: Pages) -> None:
         ("keller", "/admin/people/"), ("main", "/admin/venue/door/"), ("h1", "/admin/halls/"),
         ("west-1", "/admin/kiosks/#kiosk-west-1"), ("opening", "/admin/venue/session/"),
     ):  # fmt: skip
-        found = links(admin.get(f"/admin/find?q={text}").text)
-        assert any(link.startswith(start) for link in found), (text, found)
+        targets = links(admin.get(f"/admin/find?q={text}").text)
+        assert any(link.startswith(start) for link in targets), (text, targets)
 
 
 def test_a_role_finds_only_pages_and_things_that_it_may_open(pages: Pages) -> None:

@@ -7,7 +7,7 @@ from server.core.kiosks import registry
 from server.core.occupancy import figures
 from server.core.staff import users
 from tests.server.conftest import MINUTE
-from tests.server.support.pages import PASSWORD, Pages, acts, assert_only, words
+from tests.server.support.pages import PASSWORD, Pages, acts, words
 
 
 def hall_of(pages: Pages, code: str) -> int:
@@ -168,16 +168,6 @@ def test_a_lost_kiosk_that_a_restored_server_waits_for_can_be_attested(pages: Pa
 def admin_name(pages: Pages) -> str:
     query = "SELECT name FROM staff_user WHERE role = 'admin' ORDER BY user_id DESC LIMIT 1"
     return pages.value(query)
-
-
-def test_who_may(pages: Pages) -> None:
-    hall = hall_of(pages, "h1")
-    assert_only(pages, f"/admin/halls/{hall}", "supervisor", "auditor")
-    assert_only(pages, "/admin/outages/", "supervisor", "auditor")
-    for act in ("close", "open"):
-        assert_only(pages, f"/admin/halls/{hall}/{act}", "supervisor", method="POST")
-    for act in ("capacity", "clear", "attest"):
-        assert_only(pages, f"/admin/halls/{hall}/{act}", method="POST")
 
 
 def test_a_hall_that_is_not_there(pages: Pages) -> None:

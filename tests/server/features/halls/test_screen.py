@@ -32,9 +32,9 @@ def link_of(pages: Pages, code: str) -> str:
     hall = hall_of(pages, code)
     answer = pages.known("admin").post(f"/admin/halls/{hall}/screens")
     assert answer.status_code == 201
-    found = re.search(r"https://[^/<\s]+(/screen/[0-9a-f]{64})<", answer.text)
-    assert found
-    return found[1]
+    match = re.search(r"https://[^/<\s]+(/screen/[0-9a-f]{64})<", answer.text)
+    assert match
+    return match[1]
 
 
 def shown(pages: Pages, link: str) -> str:

@@ -10,7 +10,7 @@ from server.core.venue import store
 from tests.server.features.imports.test_exhibitors import AREAS, TABLE
 from tests.server.features.imports.test_programme_frab import FILES, JSON, XML
 from tests.server.features.imports.test_uploads import files, mark, preview, send, still
-from tests.server.support.pages import Pages, Staff, acts, assert_only, words
+from tests.server.support.pages import Pages, Staff, acts, words
 from tests.server.support.stores import load
 
 PROGRAMME, EXHIBITORS = "/admin/imports/programme/", "/admin/imports/exhibitors/"
@@ -171,10 +171,3 @@ def test_an_upload_is_of_one_kind_and_one_user(pages: Pages, admin: Staff) -> No
     other = pages.staff("admin")
     assert "no longer stored" in other.get(sent, follow_redirects=True).text
     assert "no longer stored" in answer(other, sent).text
-
-
-def test_who_may(pages: Pages) -> None:
-    assert_only(pages, PROGRAMME, method="POST")
-    assert_only(pages, EXHIBITORS, method="POST")
-    for rest in ("", "/answer", "/confirm", "/cancel"):
-        assert_only(pages, f"{PROGRAMME}{'x' * 22}{rest}", method="POST" if rest else "GET")

@@ -44,7 +44,7 @@ def sharing(text: str) -> roster_import.Roster:
     return read_roster(text.encode(), "r.csv", categories=["vip"], answers=shared)
 
 
-def said(result: ImportResult) -> dict[str, int]:
+def counts(result: ImportResult) -> dict[str, int]:
     return {finding.kind: finding.count for finding in result.findings}
 
 
@@ -91,7 +91,7 @@ class TestRenames:
         taken = take(site, text, renames="accept")
         assert (taken.updated, taken.added) == (1, 0)
         assert taken.needs_reissue == (serial_of(site, "A1"),)
-        assert said(taken) == {"renames": 1}
+        assert counts(taken) == {"renames": 1}
 
     @pytest.mark.parametrize(
         "written", ["ANNA,Keller", "Anna Keller,", "Keller,Anna", "Ａnna,Keller"]
@@ -99,7 +99,7 @@ class TestRenames:
     def test_the_same_name_written_otherwise_is_said(self, site: Database, written: str) -> None:
         result = take(site, ROSTER.replace("Anna,Keller", written))
         assert result.updated == 1
-        assert said(result) == {"spellings": 1}
+        assert counts(result) == {"spellings": 1}
         assert "'Anna Keller', id 'A1' (no badge yet) →" in result.findings[0].examples[0]
 
     def test_a_row_further_down_keeps_its_attendee(self, database: Database) -> None:
@@ -184,7 +184,7 @@ class TestDoubles:
     def test_other_people_of_the_same_name(self, site: Database) -> None:
         text = ROSTER.replace("A1,Anna", "B1,Anna").replace("anna@", "other@")
         result = take(site, text, doubles="new", **KEEP)
-        assert (result.added, said(result)) == (1, {"doubles": 1, "missing": 1})
+        assert (result.added, counts(result)) == (1, {"doubles": 1, "missing": 1})
 
     def test_namesakes_of_two_organisations_are_two_people(self, site: Database) -> None:
         """Also where the organiser answers that doubles are the same people."""
@@ -192,7 +192,7 @@ class TestDoubles:
         row = "B1,Anna,Keller,Northern Light,DE,other@example.org,vip,,,,en\n"
         result = take(site, HEADER + "\n" + row, doubles="same", **KEEP)
         assert (result.added, result.updated) == (1, 0)
-        assert "doubles" not in said(result)
+        assert "doubles" not in counts(result)
         after = attendees(site)
         assert [person for person in after if person in before] == before
         assert len(after) == len(before) + 1
@@ -214,7 +214,7 @@ class TestDoubles:
 
     def test_new_namesakes_are_said(self, database: Database) -> None:
         text = "name,organisation,email,category\nLi,Port,a@x.org,vip\nLi,Port,b@x.org,vip\n"
-        assert said(take(database, text, twins="new")) == {"twins": 1, "namesakes": 2}
+        assert counts(take(database, text, twins="new")) == {"twins": 1, "namesakes": 2}
 
 
 class TestTwins:
@@ -271,7 +271,7 @@ class TestMissing:
             "'Boris Novak'",
             "'Chen Lee'",
         }
-        assert said(take(site, text, **KEEP)) == {"missing": 2}
+        assert counts(take(site, text, **KEEP)) == {"missing": 2}
         result = take(site, text, missing="revoke")
         assert result.revoked == 2
         revoked = {row["external_id"] for row in attendees(site) if row["revoked_at"] == NOW}
@@ -283,11 +283,11 @@ class TestMissing:
         count = site.reader.execute("SELECT COUNT(*) FROM change WHERE body LIKE '%older%'")
         assert count.fetchone()[0] >= 2
         again = take(site, text)
-        assert (again.revoked, said(again)) == (0, {})
+        assert (again.revoked, counts(again)) == (0, {})
 
     def test_who_comes_back_stays_revoked_and_that_is_said(self, site: Database) -> None:
         take(site, "\n".join(ROSTER.splitlines()[:4]), missing="revoke")
-        assert said(take(site, ROSTER)) == {"revoked": 1}
+        assert counts(take(site, ROSTER)) == {"revoked": 1}
 
     def test_walk_ins_were_never_on_a_roster(self, site: Database) -> None:
         gia = {"given_name": "Gia", "category": 7}

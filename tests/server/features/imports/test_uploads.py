@@ -24,7 +24,7 @@ from server.web import uploads as kept_files
 from server.web.apart import ApartError
 from server.web.uploads import Uploads
 from tests.server.conftest import ROSTER, VENUE
-from tests.server.support.pages import Pages, Staff, acts, assert_only, words
+from tests.server.support.pages import Pages, Staff, acts, words
 from tests.server.support.stores import attendees, dump
 from tests.waiting import until
 
@@ -578,14 +578,6 @@ def test_nothing_chosen(shown: Pages) -> None:
     admin = shown.staff("admin")
     answer = admin.post(PEOPLE, {}, content_type="multipart/form-data", follow_redirects=True)
     assert "choose a file first" in answer.text
-
-
-def test_who_may(pages: Pages) -> None:
-    assert_only(pages, "/admin/imports/")
-    assert_only(pages, PEOPLE, method="POST")
-    assert_only(pages, HALLS, method="POST")
-    assert_only(pages, "/admin/badges/", "badge_desk")
-    assert_only(pages, "/admin/badges/issue", method="POST")
 
 
 @pytest.mark.system

@@ -12,7 +12,7 @@ from server.features.mail.pages.pages import sender
 from server.features.mail.worker import Worker
 from server.storage.database import Database
 from tests.server.features.mail.conftest import write_settings
-from tests.server.support.pages import Pages, Staff, acts, assert_only, words
+from tests.server.support.pages import Pages, Staff, acts, words
 from tests.server.support.postbox import Office, Postbox
 from tests.waiting import until
 
@@ -46,12 +46,6 @@ def ended(pages: Pages) -> bool:
 def send(pages: Pages, admin: Staff, **fields: object) -> None:
     assert admin.post("/admin/mail/start", {"confirm": "yes", **fields}).status_code == 303
     until(lambda: ended(pages))
-
-
-def test_who_may(pages: Pages) -> None:
-    assert_only(pages, "/admin/mail/")
-    for target in ("start", "stop", "links.csv"):
-        assert_only(pages, f"/admin/mail/{target}", method="POST")
 
 
 def test_what_would_be_sent(pages: Pages, box: Postbox) -> None:

@@ -25,17 +25,17 @@ from server.features.privacy.erase import PersonError
 from server.storage.connection import Connection
 from server.storage.disk import DatabaseError
 from tests.server.conftest import HOUR, NOW
-from tests.server.features.privacy.conftest import SECRETS, Known, stored
+from tests.server.features.privacy.conftest import SECRETS, Forum, stored
 from tests.server.support.stores import changes, everything
 
 LATER = NOW + 2 * HOUR
 
 
-def do(known: Known) -> erase.Erased:
-    done = known.database.write(
-        lambda db: erase.erase(db, known.event, known.serial, by="user:1", now=LATER)
+def do(forum: Forum) -> erase.Erased:
+    done = forum.database.write(
+        lambda db: erase.erase(db, forum.event, forum.serial, by="user:1", now=LATER)
     )
-    assert erase.settle(known.event) == ""
+    assert erase.settle(forum.event) == ""
     return done
 
 
@@ -44,30 +44,30 @@ def standing(held: bytes) -> list[str]:
 
 
 @pytest.mark.sqlite_alone  # it looks into the file
-def test_no_byte_of_her_is_left(known: Known, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_byte_of_her_is_left(forum: Forum, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    uploads = known.event.path / "uploads"
+    uploads = forum.event.path / "uploads"
     uploads.mkdir(exist_ok=True)
     (uploads / "roster").write_text("Wilhelmina,Quartermaine", "utf-8")
-    before = stored(known.event.path)
+    before = stored(forum.event.path)
     assert standing(before) == list(SECRETS), "all of it was there"
-    photo = known.event.path / "cards/photos/REG-ZQ-90417.jpg"
+    photo = forum.event.path / "cards/photos/REG-ZQ-90417.jpg"
     picture = photo.read_bytes()
-    sealed = [bytes(row[0]) for row in known.rows(
+    sealed = [bytes(row[0]) for row in forum.rows(
         "SELECT sealed FROM badge WHERE serial = ? UNION ALL SELECT lookup FROM badge"
         " WHERE serial = ? UNION ALL SELECT sealed FROM day_credential WHERE serial = ?",
-        known.serial, known.serial, known.serial,
+        forum.serial, forum.serial, forum.serial,
     )]  # fmt: skip
-    credentials = [row[0].encode() for row in known.rows(
-        "SELECT credential FROM badge WHERE serial = ?", known.serial)]  # fmt: skip
+    credentials = [row[0].encode() for row in forum.rows(
+        "SELECT credential FROM badge WHERE serial = ?", forum.serial)]  # fmt: skip
     assert len(sealed) == 5
-    done = do(known)
+    done = do(forum)
     assert not photo.exists()
-    backup = make_backup(known.event, known.backups, LATER)
-    held = stored(known.event.path) + stored(backup.path) + caplog.text.encode()
+    backup = make_backup(forum.event, forum.backups, LATER)
+    held = stored(forum.event.path) + stored(backup.path) + caplog.text.encode()
     assert standing(held) == []
     assert picture not in held
-    assert [one for one in chain(sealed[:2], credentials) if one in held] == []
+    assert [secret for secret in chain(sealed[:2], credentials) if secret in held] == []
     assert [text for text in done.needles if text.encode() in held] == []
 
 
@@ -75,163 +75,163 @@ def test_no_byte_of_her_is_left(known: Known, caplog: pytest.LogCaptureFixture) 
     "error", [sqlite3.OperationalError("database or disk is full"), DatabaseError("away")]
 )
 def test_an_erasure_stands_where_the_file_can_not_be_written_anew(
-    known: Known, monkeypatch: pytest.MonkeyPatch, error: Exception
+    forum: Forum, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def full(_: object) -> None:
         raise error
 
     monkeypatch.setattr(erase.database_file, "written_anew", full)
-    assert erase.settle(known.event) == erase.NOT_WRITTEN_ANEW
+    assert erase.settle(forum.event) == erase.NOT_WRITTEN_ANEW
 
 
-def test_musters_and_lists_know_her_no_more_and_musters_add_up(known: Known) -> None:
-    before = lists.counts(known.database.reader, 1)
+def test_musters_and_lists_know_her_no_more_and_musters_add_up(forum: Forum) -> None:
+    before = lists.counts(forum.database.reader, 1)
     assert before.total("seen") == 1
-    do(known)
-    after = lists.counts(known.database.reader, 1)
+    do(forum)
+    after = lists.counts(forum.database.reader, 1)
     for name in ("listed", "missing", "out", "seen", "help_missing"):
         assert after.total(name) == before.total(name), name
     assert (after.extra, after.doubtful) == (before.extra, before.doubtful)
-    (line,) = lists.lines(known.database.reader, 1, lists.Wanted())
+    (line,) = lists.lines(forum.database.reader, 1, lists.Wanted())
     assert (line.name, line.organisation) == ("", "")
     for table in ("muster_person", "muster_seen"):
-        (serial,) = known.rows(f"SELECT serial FROM {table}")[0]
+        (serial,) = forum.rows(f"SELECT serial FROM {table}")[0]
         assert serial < 0, table
     for table in ("attention", "saved_filter", "act_change", "page_edit"):
-        assert known.rows(f"SELECT COUNT(*) FROM {table}") == [(0,)], table
+        assert forum.rows(f"SELECT COUNT(*) FROM {table}") == [(0,)], table
 
 
-def test_the_log_still_verifies_and_halls_add_up(known: Known, tmp_path) -> None:
-    log = entry_log.Log(known.database, known.event.log_name, known.event.log_key)
+def test_the_log_still_verifies_and_halls_add_up(forum: Forum, tmp_path) -> None:
+    log = entry_log.Log(forum.database, forum.event.log_name, forum.event.log_key)
     size, note = log.size(), log.note(log.size())
-    figures = hall_figures(known.database.reader)
+    figures = hall_figures(forum.database.reader)
     counts = "SELECT COUNT(*), COUNT(DISTINCT hall_id), SUM(closed_at - opened_at) FROM stay"
     decided = "SELECT decision, hall_id, COUNT(*) FROM scan GROUP BY 1, 2 ORDER BY 1, 2"
-    stays, scans = known.rows(counts), known.rows(decided)
-    ours = known.rows("SELECT COUNT(*) FROM stay WHERE serial = ?", known.serial)
+    stays, scans = forum.rows(counts), forum.rows(decided)
+    ours = forum.rows("SELECT COUNT(*) FROM stay WHERE serial = ?", forum.serial)
     assert ours[0][0] >= 1
-    done = do(known)
+    done = do(forum)
     assert done.entries >= 3
-    assert hall_figures(known.database.reader) == figures
-    assert known.rows(counts) == stays
-    assert known.rows(decided) == scans
-    assert list(check.problems(known.database.reader, known.event.log_name)) == []
+    assert hall_figures(forum.database.reader) == figures
+    assert forum.rows(counts) == stays
+    assert forum.rows(decided) == scans
+    assert list(check.problems(forum.database.reader, forum.event.log_name)) == []
     assert log.size() == size + 1
     out = tmp_path / "export"
-    with known.database.reading() as db:
-        export(db, known.event, out, Selection(), now=LATER, progress=lambda at, of: None)
+    with forum.database.reading() as db:
+        export(db, forum.event, out, Selection(), now=LATER, progress=lambda at, of: None)
     assert verified(out, checkpoints=[note.encode()], key=None)[0] == []
-    nobody = known.rows("SELECT serial FROM stay WHERE serial < 0")
+    nobody = forum.rows("SELECT serial FROM stay WHERE serial < 0")
     assert len(nobody) == ours[0][0]
-    assert known.rows("SELECT COUNT(*) FROM stay WHERE serial = ?", known.serial) == [(0,)]
-    assert known.rows("SELECT COUNT(*) FROM scan WHERE serial = ?", known.serial) == [(0,)]
-    assert known.broken_references() == []
+    assert forum.rows("SELECT COUNT(*) FROM stay WHERE serial = ?", forum.serial) == [(0,)]
+    assert forum.rows("SELECT COUNT(*) FROM scan WHERE serial = ?", forum.serial) == [(0,)]
+    assert forum.broken_references() == []
 
 
-def test_no_row_has_her(known: Known) -> None:
-    assert {"Wilhelmina", "Quartermaine"} <= set(standing(everything(known.database).encode()))
-    do(known)
-    assert standing(everything(known.database).encode()) == []
+def test_no_row_has_her(forum: Forum) -> None:
+    assert {"Wilhelmina", "Quartermaine"} <= set(standing(everything(forum.database).encode()))
+    do(forum)
+    assert standing(everything(forum.database).encode()) == []
 
 
-def test_her_badges_are_void_and_doors_hear_of_it(known: Known) -> None:
-    before = known.database.reader.execute("SELECT MAX(cursor) FROM change").fetchone()[0]
-    lookups = {row[0] for row in known.rows(
+def test_her_badges_are_void_and_doors_hear_of_it(forum: Forum) -> None:
+    before = forum.database.reader.execute("SELECT MAX(cursor) FROM change").fetchone()[0]
+    lookups = {row[0] for row in forum.rows(
         "SELECT lookup FROM badge WHERE serial = ? UNION SELECT lookup FROM day_credential"
         " WHERE serial = ? UNION SELECT lookup FROM withdrawn_badge WHERE serial = ?",
-        *[known.serial] * 3)}  # fmt: skip
-    do(known)
-    told = changes(known.database, before)
-    (holder,) = [one.holder for one in told if isinstance(one, wire.HolderChanged)]
-    assert (holder.serial, holder.highest_issue, holder.revoked) == (known.serial, 3, True)
-    (names,) = [one for one in told if isinstance(one, wire.NamesChanged)]
+        *[forum.serial] * 3)}  # fmt: skip
+    do(forum)
+    sent = changes(forum.database, before)
+    (holder,) = [change.holder for change in sent if isinstance(change, wire.HolderChanged)]
+    assert (holder.serial, holder.highest_issue, holder.revoked) == (forum.serial, 3, True)
+    (names,) = [change for change in sent if isinstance(change, wire.NamesChanged)]
     assert set(names.erased) == lookups
-    assert any(isinstance(one, wire.VenueChanged) for one in told), "her talk"
+    assert any(isinstance(change, wire.VenueChanged) for change in sent), "her talk"
     with pytest.raises(attendees.UnknownAttendeeError):
-        attendees.attendee(known.database.reader, known.serial)
+        attendees.attendee(forum.database.reader, forum.serial)
 
 
-def test_who_is_inside_is_not_erased(known: Known) -> None:
-    known.door.scan(known.pages.now, known.serial)
-    known.pages.send(known.door)
-    before = known.rows("SELECT COUNT(*) FROM leaf")
+def test_who_is_inside_is_not_erased(forum: Forum) -> None:
+    forum.door.scan(forum.pages.now, forum.serial)
+    forum.pages.send(forum.door)
+    before = forum.rows("SELECT COUNT(*) FROM leaf")
     with pytest.raises(PersonError, match="counted in a hall. Wait until they left"):
-        do(known)
-    assert known.rows("SELECT COUNT(*) FROM leaf") == before
-    assert attendees.attendee(known.database.reader, known.serial)
-    plan = erase.plan(known.database.reader, known.event, known.serial)
+        do(forum)
+    assert forum.rows("SELECT COUNT(*) FROM leaf") == before
+    assert attendees.attendee(forum.database.reader, forum.serial)
+    plan = erase.plan(forum.database.reader, forum.event, forum.serial)
     assert "counted in a hall" in plan.refusal
 
 
-def test_others_are_as_they_were(known: Known) -> None:
+def test_others_are_as_they_were(forum: Forum) -> None:
     query = "SELECT * FROM attendee WHERE serial <> ? ORDER BY serial"
-    found = "SELECT serial FROM attendee_search WHERE serial <> ? ORDER BY serial"
-    before = known.rows(query, known.serial), known.rows(found, known.serial)
-    do(known)
-    assert (known.rows(query, 0), known.rows(found, 0)) == before
-    _people, total = attendees.find_attendees(known.database.reader, "Keller", 10, 0)
+    search = "SELECT serial FROM attendee_search WHERE serial <> ? ORDER BY serial"
+    before = forum.rows(query, forum.serial), forum.rows(search, forum.serial)
+    do(forum)
+    assert (forum.rows(query, 0), forum.rows(search, 0)) == before
+    _people, total = attendees.find_attendees(forum.database.reader, "Keller", 10, 0)
     assert total == 1
-    assert attendees.find_attendees(known.database.reader, "Wilhelmina", 10, 0)[1] == 0
+    assert attendees.find_attendees(forum.database.reader, "Wilhelmina", 10, 0)[1] == 0
 
 
-def test_numbered_rows_stay_separate(known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbered_rows_stay_separate(forum: Forum, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
         TABLES, "roll", Table(pseudonymous="serial", none="seen", erasure=Erasure.NUMBERED)
     )
-    known.database.write(
+    forum.database.write(
         lambda db: db.execute("CREATE TABLE roll (serial INTEGER, seen TEXT) STRICT")
     )
     for seen in "ab":
-        known.database.write(
-            lambda db, seen=seen: db.execute("INSERT INTO roll VALUES (?, ?)", (known.serial, seen))
+        forum.database.write(
+            lambda db, seen=seen: db.execute("INSERT INTO roll VALUES (?, ?)", (forum.serial, seen))
         )
-    do(known)
-    rows = known.rows("SELECT serial, seen FROM roll ORDER BY seen")
+    do(forum)
+    rows = forum.rows("SELECT serial, seen FROM roll ORDER BY seen")
     assert [seen for _, seen in rows] == ["a", "b"]
     assert all(serial < 0 for serial, _ in rows)
     assert rows[0][0] != rows[1][0]
 
 
 @pytest.mark.sqlite_alone  # it makes backups itself
-def test_backups_are_named_and_deleted_if_asked(known: Known) -> None:
-    made = make_backup(known.event, known.backups, NOW)
-    plan = erase.plan(known.database.reader, known.event, known.serial)
-    assert [one.path for one in plan.backups] == [made.path]
-    do(known)
-    assert b"Quartermaine" in stored(known.backups)
-    count = known.database.write(
-        lambda db: erase.delete_backups(db, erase.old_backups(known.event), by="user:1", now=LATER)
+def test_backups_are_named_and_deleted_if_asked(forum: Forum) -> None:
+    backup = make_backup(forum.event, forum.backups, NOW)
+    plan = erase.plan(forum.database.reader, forum.event, forum.serial)
+    assert [item.path for item in plan.backups] == [backup.path]
+    do(forum)
+    assert b"Quartermaine" in stored(forum.backups)
+    count = forum.database.write(
+        lambda db: erase.delete_backups(db, erase.old_backups(forum.event), by="user:1", now=LATER)
     )
     assert count == 1
-    assert standing(stored(known.backups)) == []
+    assert standing(stored(forum.backups)) == []
 
 
-def test_a_message_that_waits_for_a_webhook_has_her_number_no_more(known: Known) -> None:
+def test_a_message_that_waits_for_a_webhook_has_her_number_no_more(forum: Forum) -> None:
     url, topics = "https://receiver.example/", ("entries", "badges")
 
     def add(db: Connection) -> list[int]:
-        made = [endpoints.add(db, url, (one,), by="test", now=NOW, http_allowed=False)
-                for one in topics]  # fmt: skip
-        return [one.endpoint_id for one in made]
+        added = [endpoints.add(db, url, (topic,), by="test", now=NOW, http_allowed=False)
+                for topic in topics]  # fmt: skip
+        return [endpoint.endpoint_id for endpoint in added]
 
     def make(db: Connection) -> None:
         for endpoint_id in ids:
             outbox.make_next(db, endpoints.endpoint(db, endpoint_id), NOW)
 
-    ids = known.database.write(add)
-    known.door.scan(NOW, known.serial, decision="denied", reason="already_inside")
-    known.pages.send(known.door)
-    known.database.write(
+    ids = forum.database.write(add)
+    forum.door.scan(NOW, forum.serial, decision="denied", reason="already_inside")
+    forum.pages.send(forum.door)
+    forum.database.write(
         lambda db: issuing.reissue(
-            db, known.event, known.serial, reason="lost", by="user:1", now=NOW
+            db, forum.event, forum.serial, reason="lost", by="user:1", now=NOW
         )
     )
-    known.database.write(make)
-    number = badge_number(known.serial)
-    before = waiting(known)
+    forum.database.write(make)
+    number = badge_number(forum.serial)
+    before = waiting(forum)
     assert [number in text for text in before] == [True, True]
-    do(known)
-    after = waiting(known)
+    do(forum)
+    after = waiting(forum)
     assert [number in text for text in after] == [False, False]
     assert [kind(text) for text in after] == [kind(text) for text in before]
 
@@ -240,7 +240,7 @@ def kind(message: str) -> str:
     return str(json.loads(message)["type"])
 
 
-def waiting(known: Known) -> list[str]:
+def waiting(forum: Forum) -> list[str]:
     """Bodies of waiting webhook messages."""
-    rows = known.rows("SELECT body FROM webhook_message WHERE delivered_at IS NULL")
+    rows = forum.rows("SELECT body FROM webhook_message WHERE delivered_at IS NULL")
     return [bytes(row[0]).decode() for row in rows]

@@ -19,7 +19,7 @@ from server.storage import database_file
 from server.storage.database import Database
 from server.web import apart
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts
 
 HOME = "/admin/privacy/"
 
@@ -40,14 +40,6 @@ def number(pages: Pages) -> str:
 def confirmed(pages: Pages) -> Staff:
     """Staff who have just signed in with their password."""
     return pages.staff("admin")
-
-
-def test_roles(pages: Pages) -> None:
-    person = f"{HOME}person/{number(pages)}"
-    assert_only(pages, HOME, "auditor")
-    assert_only(pages, person)
-    for target in (f"{HOME}clocks", f"{person}/export.zip", f"{person}/erase"):
-        assert_only(pages, target, method="POST")
 
 
 def test_the_password_is_asked_before_anything_leaves(pages: Pages) -> None:

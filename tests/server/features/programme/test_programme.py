@@ -8,7 +8,7 @@ from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.features.imports.test_programme_import import PROGRAMME
-from tests.server.support.pages import ROLES, Pages, assert_only, words
+from tests.server.support.pages import Pages, words
 from tests.server.support.stores import load
 
 ADDRESSES = (
@@ -31,11 +31,6 @@ def seen(pages: Pages, address: str, role: str = "auditor") -> str:
     answer = pages.staff(role).get(f"/admin/programme/{address}")
     assert answer.status_code == 200
     return words(answer.text)
-
-
-@pytest.mark.parametrize("address", ADDRESSES)
-def test_who_may(shown: Pages, address: str) -> None:
-    assert_only(shown, address, *ROLES)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from server.core.staff import users
 from server.web import live
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts
 
 prepare = Pages.issue  # for every attendee
 
@@ -224,14 +224,6 @@ def test_a_door_learns_nothing_of_it(pages: Pages, main: FakeDoor) -> None:
     before = pages.database.write(facts), changes.cursor(pages.database.reader)
     flag(pages, "A2", user_id)
     assert (pages.database.write(facts), changes.cursor(pages.database.reader)) == before
-
-
-def test_who_may(pages: Pages) -> None:
-    assert_only(
-        pages, "/admin/arrivals/", "steward", "supervisor", "badge_desk", "auditor", "protocol"
-    )
-    assert_only(pages, f"{person(pages, 'A1')}/protocol", "protocol", method="POST")
-    assert_only(pages, f"{person(pages, 'A1')}/no-protocol", "protocol", method="POST")
 
 
 def test_a_user_sees_their_own_notices_and_no_list_of_guests(pages: Pages, main: FakeDoor) -> None:

@@ -92,13 +92,13 @@ def played(event: Event, database: Database, day: date = FIRST) -> Rehearsal:
     return rehearse(database.reader, event, day, CLOCK)
 
 
-def found(rehearsal: Rehearsal, *kinds: str) -> list[Finding]:
-    return [one for one in rehearsal.findings if one.kind in kinds]
+def findings_of(rehearsal: Rehearsal, *kinds: str) -> list[Finding]:
+    return [item for item in rehearsal.findings if item.kind in kinds]
 
 
 def crowd(rehearsal: Rehearsal, code: str) -> tuple[int, int, int]:
-    one = next(one for one in rehearsal.sessions if one.row.code == code)
-    return one.may_come, one.invited, one.expected
+    session = next(session for session in rehearsal.sessions if session.row.code == code)
+    return session.may_come, session.invited, session.expected
 
 
 def test_people_choose_evenly_among_what_admits_them(event: Event, database: Database) -> None:
@@ -113,9 +113,9 @@ def test_people_choose_evenly_among_what_admits_them(event: Event, database: Dat
     assert crowd(day, "s1") == (8, 0, 5)  # six delegates over two sessions, and the press
     assert crowd(day, "s2") == (6, 0, 3)
     assert crowd(day, "s3") == (6, 0, 6)
-    (one,) = found(day, "crowd_above_capacity")
-    assert one.about == "s1"
-    assert one.sentence == (
+    (crowd_finding,) = findings_of(day, "crowd_above_capacity")
+    assert crowd_finding.about == "s1"
+    assert crowd_finding.sentence == (
         "Session s1 (10:00 to 11:00) may expect 5 people of the 8 whom it admits, and the capacity"
         " of hall a is 3"
     )
@@ -142,7 +142,9 @@ def test_sessions_that_admit_nobody_and_why(event: Event, database: Database) ->
         + session("fine", "a", "12:00", "13:00", 'categories = ["delegate"]')
     )
     build(event, database, sessions, "D1 delegate - public", "P1 press 2")
-    nobody = {one.about: one.sentence for one in found(played(event, database), "admits_nobody")}
+    nobody = {
+        item.about: item.sentence for item in findings_of(played(event, database), "admits_nobody")
+    }
     assert {code: text.partition("admits no one: ")[2] for code, text in nobody.items()} == {
         "empty": "it is by invitation, and no one is invited",
         "vips": "no one has a category that it admits",
@@ -155,17 +157,17 @@ def test_guests_whom_no_door_would_admit(event: Event, database: Database) -> No
     invited = 'categories = []\ninvited = ["D1", "D2", "D3", "D4", "D5"]'
     build_guests(event, database, invited)
     day = played(event, database)
-    told = {one.kind: (one.people, one.examples) for one in day.findings if one.examples}
-    assert {kind: count for kind, (count, _) in told.items()} == {
+    by_kind = {item.kind: (item.people, item.examples) for item in day.findings if item.examples}
+    assert {kind: count for kind, (count, _) in by_kind.items()} == {
         "revoked_but_invited": 1,
         "not_valid_that_day": 1,
         "invited_but_shut_out": 1,
         "invited_without_badge": 1,
     }
-    assert told["revoked_but_invited"][1][0].endswith(" (D2)")
-    assert told["not_valid_that_day"][1][0].endswith(" (D3)")
-    assert told["invited_but_shut_out"][1][0].endswith(" (D4)")
-    assert told["invited_without_badge"][1][0].endswith(" (D5)")
+    assert by_kind["revoked_but_invited"][1][0].endswith(" (D2)")
+    assert by_kind["not_valid_that_day"][1][0].endswith(" (D3)")
+    assert by_kind["invited_but_shut_out"][1][0].endswith(" (D4)")
+    assert by_kind["invited_without_badge"][1][0].endswith(" (D5)")
     assert crowd(day, "dinner") == (2, 2, 2)
 
 
@@ -188,13 +190,13 @@ def test_a_guest_in_two_places_and_sessions_in_one(event: Event, database: Datab
     )
     build(event, database, sessions, "D1 delegate", "D2 delegate")
     day = played(event, database)
-    twice = found(day, "invited_twice")
-    assert [(one.about, one.people) for one in twice] == [("one", 1), ("two", 1)]
+    twice = findings_of(day, "invited_twice")
+    assert [(item.about, item.people) for item in twice] == [("one", 1), ("two", 1)]
     assert twice[0].sentence == (
         "One person is invited to Session one (10:00 to 11:00) and to Session two (10:30 to 11:30),"
         " at the same time in different halls"
     )
-    (overlap,) = found(day, "overlap")
+    (overlap,) = findings_of(day, "overlap")
     assert overlap.sentence == (
         "Session one (10:00 to 11:00) and Session three (10:45 to 11:15) are in hall a at the same"
         " time: its doors admit to both"
@@ -204,19 +206,19 @@ def test_a_guest_in_two_places_and_sessions_in_one(event: Event, database: Datab
 def test_speakers_and_whom_the_roster_does_not_know_yet(event: Event, database: Database) -> None:
     sessions = session("s", "a", "10:00", "11:00", 'categories = ["press"]\ninvited = ["D1"]')
     sessions += session("t", "a", "12:00", "13:00", "categories = []")
-    for code, who in (("s", "D1"), ("s", "D2"), ("t", "N3")):
-        sessions += f'[[speaker]]\nsession = "{code}"\nattendee = "{who}"\n'
+    for code, speaker in (("s", "D1"), ("s", "D2"), ("t", "N3")):
+        sessions += f'[[speaker]]\nsession = "{code}"\nattendee = "{speaker}"\n'
     build(event, database, sessions, "D1 delegate", "D2 delegate", "P1 press")
     database.write(lambda db: await_guests(db, "t", ["N1", "N2"], invited=True))
     database.write(lambda db: await_guests(db, "t", ["N4"], invited=False))
-    told = {
-        (one.kind, one.about): one
-        for one in found(played(event, database), "speaker_shut_out", "guests_awaited",
+    by_kind = {
+        (item.kind, item.about): item
+        for item in findings_of(played(event, database), "speaker_shut_out", "guests_awaited",
                          "speakers_awaited")
     }  # fmt: skip
-    assert list(told) == [("speaker_shut_out", "s"), ("guests_awaited", "t"),
+    assert list(by_kind) == [("speaker_shut_out", "s"), ("guests_awaited", "t"),
                           ("speakers_awaited", "t")]  # fmt: skip
-    shut, guests, speakers = told.values()
+    shut, guests, speakers = by_kind.values()
     assert shut.examples[0].endswith(" (D2)")
     assert shut.sentence.endswith("has one person speaking that its door does not admit")
     assert guests.sentence.endswith("invites 2 people not on the roster")
@@ -227,8 +229,8 @@ def test_more_are_invited_than_the_hall_takes(event: Event, database: Database) 
     names = ", ".join(f'"D{n}"' for n in range(5))
     sessions = session("s", "a", "10:00", "11:00", f"categories = []\ninvited = [{names}]")
     build(event, database, sessions, *(f"D{n} delegate" for n in range(5)))
-    (one,) = found(played(event, database), "invited_above_capacity")
-    assert (one.about, one.people) == ("s", 5)
+    (item,) = findings_of(played(event, database), "invited_above_capacity")
+    assert (item.about, item.people) == ("s", 5)
 
 
 def test_a_category_that_can_enter_nothing(event: Event, database: Database) -> None:
@@ -238,7 +240,9 @@ def test_a_category_that_can_enter_nothing(event: Event, database: Database) -> 
         "V1 vip", "V2 vip", "D1 delegate", "D2 delegate - public", "S1 staff 2",
     )  # fmt: skip
     day = played(event, database)
-    assert [(one.kind, one.about, one.people) for one in day.findings if "shut" in one.kind] == [
+    assert [
+        (item.kind, item.about, item.people) for item in day.findings if "shut" in item.kind
+    ] == [
         ("people_shut_out", "delegate", 1),
         ("category_shut_out", "vip", 2),
     ]
@@ -246,21 +250,23 @@ def test_a_category_that_can_enter_nothing(event: Event, database: Database) -> 
 
 def test_halls_without_a_way_in(event: Event, database: Database) -> None:
     build(event, database, session("s", "a", "10:00", "11:00"), "D1 delegate")
-    assert [one.about for one in found(played(event, database), "no_kiosk")] == ["a"]
+    assert [item.about for item in findings_of(played(event, database), "no_kiosk")] == ["a"]
     database.write(lambda db: db.execute("UPDATE door SET mode = 'exit' WHERE code = 'a1'"))
     day = played(event, database)
-    assert [one.sentence for one in found(day, "no_door")] == ["Hall a has no door that lets in"]
-    assert not found(day, "no_kiosk")
+    assert [item.sentence for item in findings_of(day, "no_door")] == [
+        "Hall a has no door that lets in"
+    ]
+    assert not findings_of(day, "no_kiosk")
 
 
 def test_a_closed_hall_and_a_capacity_without_reason(event: Event, database: Database) -> None:
     build(event, database, session("s", "a", "10:00", "11:00"), "D1 delegate")
-    hall = next(one.hall_id for one in store.halls(database.reader) if one.code == "a")
+    hall = next(item.hall_id for item in store.halls(database.reader) if item.code == "a")
     database.write(lambda db: hall_control.set_closed(db, hall, True, by="test", now=NOW))
     database.write(lambda db: db.execute("UPDATE hall SET seats = 2 WHERE code = 'a'"))
     day = played(event, database)
-    assert [one.about for one in found(day, "hall_closed")] == ["a"]
-    assert [one.about for one in found(day, "capacity_reasons")] == ["a"]
+    assert [item.about for item in findings_of(day, "hall_closed")] == ["a"]
+    assert [item.about for item in findings_of(day, "capacity_reasons")] == ["a"]
     assert crowd(day, "s") == (1, 0, 1), "it may be open by then"
 
 
@@ -281,7 +287,9 @@ def test_a_badge_that_says_otherwise_than_the_roster(event: Event, database: Dat
 def test_a_venue_around_its_halls(event: Event, database: Database) -> None:
     load(event, database, VENUE.replace("capacity = 500", "capacity = 100"))
     take(database, people(*(f"D{n} delegate" for n in range(101))))
-    crowds = {one.about: one for one in found(played(event, database), "crowd_above_capacity")}
+    crowds = {
+        item.about: item for item in findings_of(played(event, database), "crowd_above_capacity")
+    }
     assert crowds["site"].sentence == (
         "101 badges are valid on that day, and the capacity of hall site around the others is 100"
     )
@@ -290,7 +298,7 @@ def test_a_venue_around_its_halls(event: Event, database: Database) -> None:
 def test_only_days_of_the_event(event: Event, site: Database) -> None:
     with pytest.raises(NoSuchDayError, match="2026-05-07 is not a day of the event"):
         played(event, site, date(2026, 5, 7))
-    assert [one.row.code for one in played(event, site).sessions] == ["opening", "press"]
+    assert [item.row.code for item in played(event, site).sessions] == ["opening", "press"]
     assert played(event, site, date(2026, 5, 5)).sessions == ()
 
 
@@ -309,40 +317,40 @@ def test_groups_count_as_asking_for_everybody_does(tmp_path: Path) -> None:
         day = rehearse(db, world.event, world.event.settings.first_day, clock)
         closed = {row.hall_id for row in store.halls(db) if row.closed_at is not None}
         checked = 0
-        for one in day.sessions:
-            at = max(one.row.opens_at, starts[0])
+        for played_session in day.sessions:
+            at = max(played_session.row.opens_at, starts[0])
             here = [
                 row
-                for row in store.sessions(db, one.row.hall_id)
+                for row in store.sessions(db, played_session.row.hall_id)
                 if row.opens_at <= at < row.closes_at
             ]
-            if len(here) > 1 or one.row.hall_id in closed:
+            if len(here) > 1 or played_session.row.hall_id in closed:
                 continue  # another session, or staff, may answer for this one
             admitted = 0
             for serial in world.serials:
                 person = attendees.attendee(db, serial).number
-                asked = would_enter(db, world.event, person, f"hall:{one.hall.code}", at)
+                asked = would_enter(db, world.event, person, f"hall:{played_session.hall.code}", at)
                 sessions = {
                     answer.decision.session_id
                     for answer in asked.answers
                     if isinstance(answer.decision, Admitted)
                 }
-                admitted += one.row.session_id in sessions
-            assert admitted == one.may_come, one.row.code
+                admitted += played_session.row.session_id in sessions
+            assert admitted == played_session.may_come, played_session.row.code
             checked += 1
         assert checked >= 2
 
 
 def test_the_command(filled: Console) -> None:
-    said = filled("rehearse", "--day", "2026-05-04", "--sessions").output
-    assert said.startswith(
+    output = filled("rehearse", "--day", "2026-05-04", "--sessions").output
+    assert output.startswith(
         "2026-05-04: 2 sessions, 4 attendees, 4 badges valid (0 not issued yet)."
     )
-    assert "13:00 press in h1: may come 2, invited 1, expected 2, capacity 100" in said
-    assert "- No kiosk is at work yet at a door of hall h1 that lets in." in said
-    found = json.loads(filled("rehearse", "--day", "2026-05-04", "--json").output)
-    assert [one["session"] for one in found["sessions"]] == ["opening", "press"]
-    assert found["sessions"][1]["starts"] == "2026-05-04T13:00:00.000+08:00"
-    assert found["findings"][0]["kind"] == "no_kiosk"
+    assert "13:00 press in h1: may come 2, invited 1, expected 2, capacity 100" in output
+    assert "- No kiosk is at work yet at a door of hall h1 that lets in." in output
+    result = json.loads(filled("rehearse", "--day", "2026-05-04", "--json").output)
+    assert [item["session"] for item in result["sessions"]] == ["opening", "press"]
+    assert result["sessions"][1]["starts"] == "2026-05-04T13:00:00.000+08:00"
+    assert result["findings"][0]["kind"] == "no_kiosk"
     wrong = filled("rehearse", "--day", "2026-05-09", status=2).output
     assert "2026-05-09 is not a day of the event, which is 2026-05-04 to 2026-05-06." in wrong

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 from server.features.rehearsal import report
 from server.features.rehearsal.pages import pages as rehearsal_pages
 from server.web.apart import ApartError
-from tests.server.support.pages import Pages, Staff, acts, assert_only, words
+from tests.server.support.pages import Pages, Staff, acts, words
 
 prepare = Pages.issue  # for every attendee
 
@@ -100,11 +100,6 @@ def test_a_day_that_is_none(pages: Pages, day: str) -> None:
     answer = pages.staff("admin").get(f"/admin/rehearsal/day?day={day}")
     assert answer.status_code == 400
     assert "2026-05-04 to 2026-05-06" in words(answer.text)
-
-
-def test_who_may(pages: Pages) -> None:
-    assert_only(pages, "/admin/rehearsal/", "badge_desk", "auditor")
-    assert_only(pages, "/admin/rehearsal/day?day=2026-05-04", "auditor")
 
 
 def awaited(staff: Staff, day: str) -> TestResponse:

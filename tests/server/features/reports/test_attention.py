@@ -9,7 +9,7 @@ from badges.credential.badge_number import badge_number
 from server.features.reports.attention import NOTE_CHARS_MAX
 from tests.server.conftest import HOUR, NOW
 from tests.server.support.fake_door import FakeDoor
-from tests.server.support.pages import Pages, Staff, acts, assert_only, words
+from tests.server.support.pages import Pages, Staff, acts, words
 
 prepare = Pages.issue  # for every attendee
 
@@ -49,11 +49,6 @@ def deny(pages: Pages, door: FakeDoor, serial: int, times: int, **changes) -> No
             **{"decision": "denied", "reason": "expired", **changes},
         )
     pages.send(door)
-
-
-def test_who_may_see_and_mark(shown: Pages) -> None:
-    assert_only(shown, LIST, "supervisor", "auditor")
-    assert_only(shown, f"{LIST}mark", "supervisor", method="POST")
 
 
 def test_an_override_with_its_supervisor_and_reason(pages: Pages, west: FakeDoor) -> None:

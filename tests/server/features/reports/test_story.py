@@ -9,7 +9,7 @@ from server.core.people import attendees
 from server.features.attendees import story
 from server.features.editing import guests
 from tests.server.conftest import MINUTE, NOW
-from tests.server.support.pages import Pages, Staff, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts
 
 prepare = Pages.issue  # for every attendee
 
@@ -121,10 +121,6 @@ def test_older_pages(shown: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Put on the roster" in rows(page)[0]
     for wrong in ("x", "1-2", "1-2-x", "-1-2-3", "9" * 30 + "-1-1"):
         assert auditor.get(f"{target}?before={wrong}").status_code == 200
-
-
-def test_only_admins_invite(shown: Pages) -> None:
-    assert_only(shown, address(shown, "A1", "/answer"), method="POST")
 
 
 def test_an_invitation_and_a_refusal_are_undone(pages: Pages) -> None:

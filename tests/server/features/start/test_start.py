@@ -24,24 +24,24 @@ def pages(event: Event, site: Database):
 
 def states(text: str) -> dict[str, tuple[bool, str]]:
     """Return whether each step is done, and its figures."""
-    found = re.findall(
+    steps = re.findall(
         r'<span class="tag \w+">(✓|○).*?<b>([^<]+)</b></a> <span class="muted">([^<]*)<', text, re.S
     )
-    return {words: (sign == "✓", figures) for sign, words, figures in found}
+    return {words: (sign == "✓", figures) for sign, words, figures in steps}
 
 
 def test_each_step_has_a_state_with_figures_and_a_page(pages: Pages) -> None:
     admin = pages.known("admin")
     text = admin.get("/admin/start").text
-    known = states(text)
-    assert known["Halls"][0]
-    assert known["Kiosks"] == (False, "0 of 3 doors have a kiosk")
-    assert not known["Badges"][0]
-    people = re.match(r"(\d+) people · 0 with a badge", known["Badges"][1])
+    steps = states(text)
+    assert steps["Halls"][0]
+    assert steps["Kiosks"] == (False, "0 of 3 doors have a kiosk")
+    assert not steps["Badges"][0]
+    people = re.match(r"(\d+) people · 0 with a badge", steps["Badges"][1])
     assert people
     pages.issue()
-    known = states(admin.get("/admin/start").text)
-    assert known["Badges"] == (True, f"{people[1]} people · {people[1]} with a badge")
+    steps = states(admin.get("/admin/start").text)
+    assert steps["Badges"] == (True, f"{people[1]} people · {people[1]} with a badge")
     for link in re.findall(r'href="([^"]+)"><b>', text):
         assert admin.get(link).status_code == 200, link
 

@@ -6,7 +6,7 @@ import pytest
 
 from server.core.staff import pins, users
 from tests.server.conftest import NOW
-from tests.server.support.pages import PASSWORD, Pages, acts, assert_only
+from tests.server.support.pages import PASSWORD, Pages, acts
 from tests.server.support.signing import sign_in
 
 
@@ -95,9 +95,3 @@ def test_wrong_input_changes_nothing(pages: Pages) -> None:
         assert "Nothing was changed" in page.text
     assert "Nothing was changed" in admin.post("/admin/users/999/password").text
     assert users.users(pages.database.reader) == before
-
-
-def test_only_admins(pages: Pages) -> None:
-    assert_only(pages, "/admin/users/")
-    for act in ("add", "1/role", "1/disable", "1/enable", "1/pin", "1/no-pin", "1/password"):
-        assert_only(pages, f"/admin/users/{act}", method="POST")

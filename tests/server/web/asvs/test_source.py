@@ -42,43 +42,43 @@ def dotted(node: ast.expr) -> str:
 
 
 @pytest.fixture(scope="module")
-def known() -> list[tuple[str, str, ast.Call]]:
+def calls() -> list[tuple[str, str, ast.Call]]:
     return list(every_call())
 
 
 Calls = list[tuple[str, str, ast.Call]]
 
 
-def files(known: Calls, *names: str) -> set[str]:
-    return {file for file, name, _ in known if name in names}
+def files(calls: Calls, *names: str) -> set[str]:
+    return {file for file, name, _ in calls if name in names}
 
 
-def test_no_code_is_made_of_input(known: Calls) -> None:
-    assert files(known, "eval", "exec", "compile", "__import__", "marshal.loads") == set()
+def test_no_code_is_made_of_input(calls: Calls) -> None:
+    assert files(calls, "eval", "exec", "compile", "__import__", "marshal.loads") == set()
 
 
-def test_pickles_are_this_programs_own(known: Calls) -> None:
-    assert files(known, "pickle.loads", "pickle.load", "shelve.open") == {
+def test_pickles_are_this_programs_own(calls: Calls) -> None:
+    assert files(calls, "pickle.loads", "pickle.load", "shelve.open") == {
         "server/web/apart.py",
     }  # fmt: skip
 
 
-def test_commands_are_lists_without_a_shell(known: Calls) -> None:
-    assert files(known, "os.system", "os.popen", "subprocess.getoutput") == set()
-    shells = {file for file, _, call in known
-              if any(one.arg == "shell" for one in call.keywords)}  # fmt: skip
+def test_commands_are_lists_without_a_shell(calls: Calls) -> None:
+    assert files(calls, "os.system", "os.popen", "subprocess.getoutput") == set()
+    shells = {file for file, _, call in calls
+              if any(keyword.arg == "shell" for keyword in call.keywords)}  # fmt: skip
     assert shells == set()
 
 
-def test_weak_hashes_are_where_others_ask_for_them(known: Calls) -> None:
+def test_weak_hashes_are_where_others_ask_for_them(calls: Calls) -> None:
     """Apple's manifest of a pass has SHA-1 beside the signature."""
-    assert files(known, "hashlib.md5", "hashlib.new", "hashlib.sha1") == {
+    assert files(calls, "hashlib.md5", "hashlib.new", "hashlib.sha1") == {
         "server/features/wallet/apple.py"
     }
 
 
-def test_what_must_not_be_guessed_is_not_made_by_random(known: Calls) -> None:
-    users = {file for file, name, _ in known if name.startswith("random.")}
+def test_what_must_not_be_guessed_is_not_made_by_random(calls: Calls) -> None:
+    users = {file for file, name, _ in calls if name.startswith("random.")}
     # These wait a while, so that many kiosks do not ask at once.
     waits = {f"kiosk/sync/{name}.py" for name in ("follow", "servers", "transport", "upload")}
     assert {file for file in users if not file.startswith("server/demo/")} == waits

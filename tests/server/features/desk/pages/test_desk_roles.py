@@ -1,7 +1,5 @@
 """Only the badge desk and admins open the desk's pages."""
 
-import pytest
-
 from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.server.support.pages import Pages, assert_only
@@ -20,19 +18,9 @@ def test_every_page_is_for_the_desk_alone(shown: Pages) -> None:
     assert {frozenset(roles) for roles in allowed.values()} == {frozenset({"badge_desk", "admin"})}
 
 
-@pytest.mark.parametrize("target", ["/desk/name", "/desk/walk-in", "/desk/pace"])
-def test_pages(shown: Pages, target: str) -> None:
-    assert_only(shown, target, "badge_desk")
-
-
 def test_who_may_search(event: Event, site: Database) -> None:
     with Pages(event, site) as pages:
         assert_only(pages, "/desk/find?q=a", "badge_desk")
-
-
-@pytest.mark.parametrize("target", ["/desk/undo", "/desk/jobs/1/retry", "/desk/walk-in"])
-def test_forms(shown: Pages, target: str) -> None:
-    assert_only(shown, target, "badge_desk", method="POST")
 
 
 def test_the_desk_begins_at_the_desk(shown: Pages) -> None:

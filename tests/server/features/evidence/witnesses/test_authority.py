@@ -31,22 +31,22 @@ def tsa(time_authority: TimeAuthority) -> Iterator[TimeAuthority]:
     time_authority.answer = None
 
 
-def known(tsa: TimeAuthority, policy: str | None = None, ca: Path | None = None) -> Authority:
+def trusted(tsa: TimeAuthority, policy: str | None = None, ca: Path | None = None) -> Authority:
     return Authority(tsa.url, read_certificates(ca or tsa.ca), policy)
 
 
 def refused(tsa: TimeAuthority, words: str, code: Code = Code.WRONG, **changes) -> None:
     with pytest.raises(OutsideError, match=words) as caught:
-        authority.ask(posting.post, known(tsa, **changes), NOTE)
+        authority.ask(posting.post, trusted(tsa, **changes), NOTE)
     assert caught.value.code is code
 
 
 def test_a_stamp(tsa: TimeAuthority, tmp_path: Path) -> None:
-    answer, stamp = authority.ask(posting.post, known(tsa), NOTE)
+    answer, stamp = authority.ask(posting.post, trusted(tsa), NOTE)
     assert stamp.authority == NAME
     now = datetime.now(UTC).timestamp() * 1000
     assert abs(stamp.stamped_at - now) < 60_000
-    assert authority.verify(answer, NOTE.encode(), known(tsa)) == stamp
+    assert authority.verify(answer, NOTE.encode(), trusted(tsa)) == stamp
     # The request contains only the note's hash.
     assert b"hallkeeper" not in tsa.asked[-1]
     # Others' tool agrees.
@@ -58,19 +58,19 @@ def test_a_stamp(tsa: TimeAuthority, tmp_path: Path) -> None:
 
 
 def test_an_altered_checkpoint(tsa: TimeAuthority) -> None:
-    answer, _ = authority.ask(posting.post, known(tsa), NOTE)
+    answer, _ = authority.ask(posting.post, trusted(tsa), NOTE)
     for other in (NOTE.replace("\n5\n", "\n6\n"), NOTE + "— w BBBB\n", NOTE.rstrip(), ""):
         with pytest.raises(OutsideError, match="its stamp is of another checkpoint"):
-            authority.verify(answer, other.encode(), known(tsa))
+            authority.verify(answer, other.encode(), trusted(tsa))
 
 
 def test_a_stamp_of_before_is_replayed(tsa: TimeAuthority) -> None:
     """For another checkpoint, and for this one."""
-    earlier, _ = authority.ask(posting.post, known(tsa), NOTE.replace("5", "4"))
+    earlier, _ = authority.ask(posting.post, trusted(tsa), NOTE.replace("5", "4"))
     tsa.answer = lambda query: (200, earlier)
     refused(tsa, "its stamp is of another checkpoint")
     tsa.answer = None
-    same, _ = authority.ask(posting.post, known(tsa), NOTE)
+    same, _ = authority.ask(posting.post, trusted(tsa), NOTE)
     tsa.answer = lambda query: (200, same)
     refused(tsa, "not made for this request")
 
@@ -103,13 +103,13 @@ def test_a_signer_of_somebody_else(tsa: TimeAuthority, tmp_path: Path) -> None:
 
 def test_policies(tsa: TimeAuthority) -> None:
     for policy in (POLICY, OTHER_POLICY):
-        authority.ask(posting.post, known(tsa, policy), NOTE)
+        authority.ask(posting.post, trusted(tsa, policy), NOTE)
     # The authority refuses others by itself.
     refused(tsa, "it refuses to stamp", policy="1.2.3.4.99999")
     # An authority that stamps under another policy than requested.
-    answer, _ = authority.ask(posting.post, known(tsa, POLICY), NOTE)
+    answer, _ = authority.ask(posting.post, trusted(tsa, POLICY), NOTE)
     with pytest.raises(OutsideError, match="Policy ID mismatch"):
-        authority.verify(answer, NOTE.encode(), known(tsa, OTHER_POLICY))
+        authority.verify(answer, NOTE.encode(), trusted(tsa, OTHER_POLICY))
 
 
 @pytest.mark.system
@@ -195,7 +195,7 @@ def test_a_certificate_between(tsa: TimeAuthority, tmp_path: Path) -> None:
         key = make_middle(middle, longer.root)
         make_signer(longer.folder, key, "Harbour Middle")
         longer.ca.write_bytes(root_pem + (middle / "middle.pem").read_bytes())
-        _, stamp = authority.ask(posting.post, known(longer), NOTE)
+        _, stamp = authority.ask(posting.post, trusted(longer), NOTE)
         assert stamp.authority == NAME
         longer.ca.write_bytes(root_pem)
         refused(longer, "its stamp does not hold")
@@ -212,13 +212,13 @@ def test_an_authority_that_sends_its_chain(tmp_path: Path, with_root: bool) -> N
         for order in (chain, chain[::-1]):
             make_signer(longer.folder, key, "Harbour Middle")
             longer.send_chain(b"".join(order))
-            answer, stamp = authority.ask(posting.post, known(longer), NOTE)
+            answer, stamp = authority.ask(posting.post, trusted(longer), NOTE)
             assert stamp.authority == NAME
             assert answer == longer.answered[-1], "as it was sent, for others to verify"
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 20, 200])
 def test_a_cut_answer(tsa: TimeAuthority, size: int) -> None:
-    answer, _ = authority.ask(posting.post, known(tsa), NOTE)
+    answer, _ = authority.ask(posting.post, trusted(tsa), NOTE)
     tsa.answer = lambda query: (200, answer[:size])
     refused(tsa, "malformed")

@@ -25,24 +25,24 @@ NAME = "example.org/w"
 
 @pytest.fixture
 def log() -> OtherLog:
-    made = OtherLog(KEY)
-    made.grow(*"abcdefghijk")
-    return made
+    other = OtherLog(KEY)
+    other.grow(*"abcdefghijk")
+    return other
 
 
 def test_stamps(time_authority: TimeAuthority, log: OtherLog) -> None:
     """Bytes outside the signed part may differ. The proof is the same."""
     time_authority.answer = None
-    known = Authority(time_authority.url, read_certificates(time_authority.ca))
+    trusted = Authority(time_authority.url, read_certificates(time_authority.ca))
     message = log.note().encode()
-    whole, true = authority.ask(posting.post, known, log.note())
+    whole, true = authority.ask(posting.post, trusted, log.note())
     for draw in draws(TURNS):
         changed = mutated(draw, whole)
         try:
-            found = authority.verify(changed, message, known)
+            stamp = authority.verify(changed, message, trusted)
         except OutsideError:
             continue
-        assert found == true, changed.hex()
+        assert stamp == true, changed.hex()
 
 
 def test_cosignatures(log: OtherLog) -> None:
@@ -51,11 +51,11 @@ def test_cosignatures(log: OtherLog) -> None:
     for draw in draws(TURNS):
         changed = mutated(draw, whole)
         try:
-            found = read_cosignature(changed, NAME, WITNESS.public, note)
+            cosignature = read_cosignature(changed, NAME, WITNESS.public, note)
         except NoteError:
             continue
         # Such as the same line with another line behind it.
-        assert found == (whole.decode(), 1_777_860_000), changed
+        assert cosignature == (whole.decode(), 1_777_860_000), changed
 
 
 def test_requests_to_a_witness(log: OtherLog, tmp_path) -> None:
@@ -70,9 +70,9 @@ def test_requests_to_a_witness(log: OtherLog, tmp_path) -> None:
                 same = read_submission(changed).note == log.note()
             except ProofError:
                 same = False
-            found = witness.add_checkpoint(changed, 1)
-            if found.status != 200:
-                assert found.status in (400, 403, 404, 409, 422), changed
+            answer = witness.add_checkpoint(changed, 1)
+            if answer.status != 200:
+                assert answer.status in (400, 403, 404, 409, 422), changed
                 continue
             # An unknown signature may follow the log's.
             assert same or log.note() in changed.decode(), changed
@@ -84,6 +84,6 @@ def test_requests_to_a_witness(log: OtherLog, tmp_path) -> None:
 def reset(witness, first: bytes):
     (file,) = (witness._directory / "cosigned").iterdir()
     file.unlink()
-    made = type(witness)(witness._directory, witness.name, witness._key)
-    assert made.add_checkpoint(first, 1).status == 200
-    return made
+    fresh = type(witness)(witness._directory, witness.name, witness._key)
+    assert fresh.add_checkpoint(first, 1).status == 200
+    return fresh
