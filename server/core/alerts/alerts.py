@@ -44,6 +44,8 @@ class Alert:
 
     `what` and `todo` are the texts: the problem and the remedy. `where` names the place and links
     to `page`, an endpoint with its values. An alert of a `Kind` has its place from `about`.
+
+    `remedy_at` is the endpoint of the remedy. Users who may not open it read `todo_of_others`.
     """
 
     kind: str
@@ -55,6 +57,8 @@ class Alert:
     todo: str = ""
     where: str = ""
     page: tuple[str, Mapping[str, str | int]] | None = None
+    remedy_at: str = ""
+    todo_of_others: str = Phrase("Call an admin.")
 
     @property
     def key(self) -> str:

@@ -75,7 +75,9 @@ class Certificates:
                     what = Phrase("Certificate ends in %(time)s (%(at)s)", time=time, at=day)
                 todo = _REMEDIES[about]
                 listed.append(Alert(Kind.CERTIFICATE, about, grave, level, at, what, todo))
-        return [replace(alert, where=_PLACES[alert.about]) for alert in listed]
+        # Those who manage users manage certificates too.
+        remedy_at = "admin.users.show"
+        return [replace(alert, where=_PLACES[alert.about], remedy_at=remedy_at) for alert in listed]
 
 
 class ServerCertificate(Certificates):

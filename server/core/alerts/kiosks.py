@@ -39,7 +39,13 @@ def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Alert]:
         return []
     if row.seen_at is None:
         what, todo = Phrase("Never connected"), Phrase("Start it at its door, or retire it.")
-        return [Alert(Kind.NEVER_HEARD, row.kiosk, True, 0, row.generation, what, todo)]
+        others = Phrase("Start it at its door, or call an admin.")
+        return [
+            Alert(
+                Kind.NEVER_HEARD, row.kiosk, True, 0, row.generation, what, todo,
+                remedy_at="admin.kiosks.retire", todo_of_others=others,
+            )
+        ]  # fmt: skip
     silent_ms = now - row.seen_at
     if silent_ms > settings.alert_silent_s * 1000:
         level = steps(silent_ms, 5 * MINUTE_MS, 30 * MINUTE_MS)
@@ -48,7 +54,16 @@ def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Alert]:
             "Check its power and network. As long as its screen works, it keeps admitting with the "
             "places that it holds. If it is lost or stolen, fence it (Kiosks › Fence)."
         )
-        return [Alert(Kind.SILENT, row.kiosk, True, level, row.seen_at, what, todo)]
+        others = Phrase(
+            "Check its power and network. As long as its screen works, it keeps admitting with the "
+            "places that it holds. If it is lost or stolen, call an admin."
+        )
+        return [
+            Alert(
+                Kind.SILENT, row.kiosk, True, level, row.seen_at, what, todo,
+                remedy_at="admin.kiosks.fence", todo_of_others=others,
+            )
+        ]  # fmt: skip
     if not row.is_understood and row.version is not None:
         what, todo = _versions(row.version)
         return [Alert(Kind.VERSION, row.kiosk, grave=True, what=what, todo=todo)]

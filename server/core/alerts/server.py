@@ -31,6 +31,8 @@ _TITLES = {
     "set_back": N_("The database was set back"),
     "clock": N_("The clock was set"),
 }
+# Alerts whose remedy is on the page of backups.
+_OF_BACKUP = ("no_second_disk", "backup", "backup_acts", "backup_disk")
 
 
 def _alert(about: str, words: str, *, grave: bool = False) -> list[Alert]:
@@ -39,8 +41,16 @@ def _alert(about: str, words: str, *, grave: bool = False) -> list[Alert]:
     """
     title = _TITLES.get(about.partition("-")[0])
     what, todo = (Phrase(title), words) if title else (words, "")
-    where = Phrase("Server")
-    return [Alert(Kind.SERVER, about, grave, what=what, todo=todo, where=where)] if words else []
+    if not words:
+        return []
+    is_backup = about in _OF_BACKUP
+    remedy_at = "admin.backup.show" if is_backup or about == "disk" else ""
+    return [
+        Alert(
+            Kind.SERVER, about, grave, what=what, todo=todo, where=Phrase("Server"), page=("admin.backup.show", {}) if is_backup else None,
+            remedy_at=remedy_at,
+        )
+    ]  # fmt: skip
 
 
 def _of_running(server: RunningServer) -> list[Alert]:
@@ -54,8 +64,7 @@ def _of_running(server: RunningServer) -> list[Alert]:
     backup = server.backup_status
     if backup is None:
         words = Phrase(
-            "A broken disk would lose this event. Name a second one as backup_dir in the"
-            " event's settings."
+            "A broken disk would lose this event. Choose a second one on the page Backups."
         )
         alerts += _alert("no_second_disk", words)
     else:

@@ -85,7 +85,7 @@ def look() -> Look:
     dated = most_urgent_first(here.own(Watch).dated(current, taken_by_key, now))
     if not _is_admin():
         # Only admins can fix it, and only they should know whose account is weak.
-        dated = [item for item in dated if item.kind is not Kind.NO_FACTOR]
+        dated = [item for item in dated if not _is_of_admins(item)]
     split = [(item, taken_by_key.get(item.key)) for item in dated]
     places = Places(
         {row.kiosk: row.door_names for row in at_work},
@@ -108,6 +108,10 @@ def look() -> Look:
         places,
         at_work,
     )
+
+
+def _is_of_admins(alert: Alert) -> bool:
+    return alert.kind is Kind.NO_FACTOR or alert.about == "no_second_disk"
 
 
 def _weights(alerts: list[Alert], at_work: list[registry.KioskRow]) -> dict[int, int]:

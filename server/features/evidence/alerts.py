@@ -52,6 +52,7 @@ def _alert(kind: str, about: str, words: tuple[Phrase, Phrase], failure: Outside
         todo=todo,
         where=Phrase("Entry log"),
         page=("admin.log.integrity", {}),
+        remedy_at="admin.log.integrity",
     )
 
 

@@ -31,6 +31,7 @@ def of_webhooks(context: AlertContext) -> list[Alert]:
                 todo=todo,
                 where=Phrase("Webhook %(number)s", number=endpoint.endpoint_id),
                 page=("admin.integrations.webhook", {"endpoint_id": endpoint.endpoint_id}),
+                remedy_at="admin.integrations.webhook",
             )
         )
     return alerts

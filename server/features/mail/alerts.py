@@ -64,6 +64,7 @@ def _alert(
         todo=todo,
         where=Phrase("Mails"),
         page=("admin.mailing.show", {}),
+        remedy_at="admin.mailing.show",
     )
 
 

@@ -176,7 +176,7 @@ def ends_at(event: Event) -> int:
 )
 def test_an_ending_certificate(pages: Pages, left: int, words: str | None, grave: bool) -> None:
     pages.now = ends_at(pages.event) - left
-    text = seen_by(pages)
+    text = seen_by(pages, "admin")
     if words is None:
         assert "Certificate" not in text
     else:
@@ -244,3 +244,12 @@ def test_whoever_does_not_want_to_be_told_of_it_is_not(
         assert "second factor" not in look.get("/admin/").text
         if "alert_second_factor" in changed:
             assert admins_lack(pages.staff("admin")) == ""
+
+
+def test_each_reader_gets_a_remedy_that_they_may_carry_out(pages: Pages) -> None:
+    pages.kiosk("main-1", "main")
+    pages.now += 5 * MINUTE
+    for role, remedy in (("steward", "or call an admin"), ("admin", "or retire it")):
+        assert remedy in seen_by(pages, role), role
+    assert "Choose a second one on the page Backups" in seen_by(pages, "admin")
+    assert "second disk" not in seen_by(pages, "steward"), "it is nothing for stewards"

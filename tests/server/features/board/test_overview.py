@@ -172,7 +172,7 @@ def test_a_silent_or_sick_kiosk_is_named_with_what_to_do(pages: Pages) -> None:
     text = words(pages.staff("steward").get("/admin/").text)
     assert "1 of 2 in contact" in text
     assert "Silent for 5 min" in text
-    assert "If it is lost or stolen, fence it" in text
+    assert "If it is lost or stolen, call an admin" in text
     # Its last report is old.
     assert "Camera" not in text
     assert "west-1" not in text
