@@ -45,12 +45,11 @@ def _alert(about: str, words: str, *, grave: bool = False) -> list[Alert]:
         return []
     is_backup = about in _OF_BACKUP
     remedy_at = "admin.backup.show" if is_backup or about == "disk" else ""
-    return [
-        Alert(
-            Kind.SERVER, about, grave, what=what, todo=todo, where=Phrase("Server"), page=("admin.backup.show", {}) if is_backup else None,
-            remedy_at=remedy_at,
-        )
-    ]  # fmt: skip
+    alert = Alert(
+        Kind.SERVER, about, grave, what=what, todo=todo, where=Phrase("Server"),
+        page=("admin.backup.show", {}) if is_backup else None, remedy_at=remedy_at,
+    )  # fmt: skip
+    return [alert]
 
 
 def _of_running(server: RunningServer) -> list[Alert]:
