@@ -6,6 +6,7 @@ key can make seals; the server's signatures protect against that.
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -45,12 +46,14 @@ def sealer(key: PrivateKey) -> Seal:
 
 def put_sealed(connection: Connection, seal: Seal, table: str, *values: Any) -> None:
     """Insert or replace a row with its seal. `values` are in the order of SEALED."""
-    columns = ", ".join(SEALED[table])
-    marks = "?, " * len(values)
-    connection.execute(
-        f"INSERT OR REPLACE INTO {table} ({columns}, seal) VALUES ({marks}?)",
-        (*values, seal(table, *values)),
-    )
+    connection.execute(_insertion(table), (*values, seal(table, *values)))
+
+
+@cache
+def _insertion(table: str) -> str:
+    columns = SEALED[table]
+    marks = "?, " * len(columns)
+    return f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}, seal) VALUES ({marks}?)"
 
 
 def seal_problem(connection: Connection, seal: Seal) -> str | None:

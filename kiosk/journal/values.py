@@ -125,8 +125,11 @@ def read_state(connection: Connection) -> State:
         "SELECT kiosk, generation, acked, offered, counter, incarnation, fenced, resting,"
         " (SELECT coalesce(max(seq), 0) FROM scan) AS last_seq FROM state"
     ).fetchone()
-    flags = {"fenced": bool(row["fenced"]), "resting": bool(row["resting"])}
-    return State(**{**row, **flags})
+    kiosk, generation, acked, offered, counter, incarnation, fenced, resting, last_seq = row
+    return State(
+        *(kiosk, generation, acked, offered, counter, incarnation),
+        *(bool(fenced), bool(resting), last_seq),
+    )
 
 
 def head_at(connection: Connection, state: State, seq: int) -> bytes:
