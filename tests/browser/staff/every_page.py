@@ -112,11 +112,11 @@ def _things(pages: Pages, admin: Staff) -> dict[str, object]:
     def step(db) -> tuple[int, int]:
         printer = store.add(db, plan, by="test", now=pages.now)
         store.note_status(db, printer, Status(PrinterState.PAPER_OUT), pages.now)
-        made = endpoints.add(
+        webhook = endpoints.add(
             db, "https://example.org/hooks", ["entries", "troubles"], by="test", now=pages.now,
             http_allowed=False,
         )  # fmt: skip
-        return printer, made.endpoint_id
+        return printer, webhook.endpoint_id
 
     printer, endpoint = pages.database.write(step)
     roster = "id,given name,email,category\nA1,Anne,anna@example.org,delegate\nN1,Nora,,visitor\n"
@@ -150,9 +150,9 @@ def _phone_token(pages: Pages) -> str:
 
 def _invitation(admin: Staff) -> str:
     page = admin.post("/admin/users/invite", {"name": "Lin", "role": "protocol"}).text
-    found = re.search(r"/admin/invitation/(\w+)<", page)
-    assert found
-    return found[1]
+    match = re.search(r"/admin/invitation/(\w+)<", page)
+    assert match
+    return match[1]
 
 
 def _waiting(pages: Pages) -> Staff:
@@ -160,8 +160,8 @@ def _waiting(pages: Pages) -> Staff:
     hashed = users.hash_password(PASSWORD)
 
     def step(db) -> None:
-        made = users.add_user(db, "Waiting", "auditor", hashed, by="test", now=pages.now)
-        db.execute("UPDATE staff_user SET totp_sealed = X'00' WHERE user_id = ?", (made.user_id,))
+        user = users.add_user(db, "Waiting", "auditor", hashed, by="test", now=pages.now)
+        db.execute("UPDATE staff_user SET totp_sealed = X'00' WHERE user_id = ?", (user.user_id,))
 
     pages.database.write(step)
     someone = pages.stranger()
@@ -182,21 +182,21 @@ def _card_of_the_desk(pages: Pages, admin: Staff) -> int:
 def addresses(filled: Filled) -> Iterator[tuple[str, Staff, str]]:
     """Yield each page's route, viewer and address."""
     pages = filled.pages
-    known = _values(filled)
-    other = known["other"]
-    for rule in sorted(pages.app.url_map.iter_rules(), key=lambda one: one.rule):
+    ids = _values(filled)
+    other = ids["other"]
+    for rule in sorted(pages.app.url_map.iter_rules(), key=lambda rule: rule.rule):
         name = rule.endpoint
         if "GET" not in (rule.methods or ()) or name in NO_PAGES or rule.rule.startswith("/api/"):
             continue
-        who = next((who for part, who in WHO.items() if name.startswith(part)), "admin")
-        for values in _kinds(rule, known):
+        role = next((role for part, role in WHO.items() if name.startswith(part)), "admin")
+        for values in _kinds(rule, ids):
             missing = rule.arguments - values.keys()
             assert not missing, f"{name}: say in every_page.py what {missing} are, or why not"
             built = rule.build({key: values[key] for key in rule.arguments})
             assert built is not None, name
             plain = () if name in ASKED else ("",)
             for query in (*plain, *QUERIES.get(name, ())):
-                yield name, filled.who[who], built[1] + query.format(other=other)
+                yield name, filled.who[role], built[1] + query.format(other=other)
 
 
 def _values(filled: Filled) -> dict[str, object]:
@@ -207,7 +207,7 @@ def _values(filled: Filled) -> dict[str, object]:
     }
     kinds = ("organisation", "activity_kind", "activity", "area", "exhibitor", "stand")
     coded = {kind: db.execute(f"SELECT MIN(code) FROM {kind}").fetchone()[0] for kind in kinds}
-    number, other = (badge_number(pages.serial(one)) for one in ("A1", "A3"))
+    number, other = (badge_number(pages.serial(external_id)) for external_id in ("A1", "A3"))
     return {
         **filled.values,
         "number": number, "other": other, "hall_id": newest["hall"],
@@ -217,21 +217,21 @@ def _values(filled: Filled) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _kinds(rule: Rule, known: dict[str, object]) -> Iterator[dict[str, object]]:
+def _kinds(rule: Rule, ids: dict[str, object]) -> Iterator[dict[str, object]]:
     """Yield the values for a rule: several if its page has kinds."""
-    name, found = rule.endpoint, re.search(r"<any\(([^)]+)\):kind>", rule.rule)
-    of_kinds = known["of_kinds"]
+    name, match = rule.endpoint, re.search(r"<any\(([^)]+)\):kind>", rule.rule)
+    of_kinds = ids["of_kinds"]
     assert isinstance(of_kinds, dict)
     code = of_kinds["activity" if name.endswith(".activity") else "organisation"]
-    values = {**known, "code": code}
+    values = {**ids, "code": code}
     for part, key in (("admin.invitations", "mark"), ("admin.roster_upload", "list"),
                       ("admin.venue_upload", "venue"), ("hall_screen", "screen")):  # fmt: skip
         if name.startswith(part):
-            values["token"] = known[key]
+            values["token"] = ids[key]
     if name == "admin.log.entry":
         values["number"] = 0  # of a log entry, not of a badge
-    if found is None:
+    if match is None:
         yield values
         return
-    for kind in ("venue",) if name.startswith("admin.venue_upload") else found[1].split(","):
+    for kind in ("venue",) if name.startswith("admin.venue_upload") else match[1].split(","):
         yield {**values, "kind": kind, "number": of_kinds.get(kind)}

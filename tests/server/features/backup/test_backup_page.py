@@ -88,8 +88,8 @@ def test_a_download_can_be_restored(pages: Pages, tmp_path: Path) -> None:
     answer = admin.post(f"{PAGE}/backup.tar", buffered=True)
     with tarfile.open(fileobj=io.BytesIO(answer.data)) as tar:
         tar.extractall(tmp_path / "unpacked", filter="data")
-    (made,) = (tmp_path / "unpacked").iterdir()
-    done = restore(made, tmp_path / "again", now=pages.now, without_acts=True)
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    done = restore(unpacked, tmp_path / "again", now=pages.now, without_acts=True)
     assert done.event.event_id == pages.event.event_id
     assert acts(pages).count("backup_made") == 1
     other = pages.staff("admin")

@@ -17,8 +17,8 @@ def backup(event: Event, site: Database, tmp_path: Path) -> Path:
     to.mkdir()
     done = CliRunner().invoke(main, ["backup", str(to), "--event", str(event.path)])
     assert "will ask whether there were any" in done.output
-    (made,) = to.iterdir()
-    return made
+    (folder,) = to.iterdir()
+    return folder
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1)])

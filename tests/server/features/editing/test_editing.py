@@ -198,12 +198,12 @@ def test_undo_puts_back_what_was(pages: Pages, admin: Staff) -> None:
 def test_several_changes_are_undone_one_after_the_other(pages: Pages, admin: Staff) -> None:
     before = row(pages, "hall", "h1")["capacity"]
     for capacity in (90, 80, 70):
-        said = edit(admin, address(pages, "hall", "h1"), capacity=capacity)
+        answer = edit(admin, address(pages, "hall", "h1"), capacity=capacity)
     for capacity in (80, 90, before):
-        said = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
+        answer = admin.post("/admin/edits/undo", undo_form(answer.text), follow_redirects=True)
         assert row(pages, "hall", "h1")["capacity"] == capacity
-        assert ("Undo the change before" in said.text) == (capacity != before)
-    assert f"capacity {before} → 90" in words(said.text)
+        assert ("Undo the change before" in answer.text) == (capacity != before)
+    assert f"capacity {before} → 90" in words(answer.text)
 
 
 def test_an_earlier_change_is_not_undone_before_a_later_one(pages: Pages, admin: Staff) -> None:
@@ -219,19 +219,19 @@ def test_twenty_changes_of_each_user_are_kept(pages: Pages, admin: Staff) -> Non
     for capacity in range(60, 82):
         edit(admin, address(pages, "hall", "h1"), capacity=capacity)
     query = "SELECT COUNT(*) FROM page_edit GROUP BY made_by ORDER BY 1"
-    assert [one[0] for one in pages.database.reader.execute(query)] == [1, 20]
+    assert [row[0] for row in pages.database.reader.execute(query)] == [1, 20]
 
 
 def test_the_banner_is_dismissed_until_the_next_change(pages: Pages, admin: Staff) -> None:
-    said = edit(admin, address(pages, "hall", "h1"), capacity=90)
-    form = undo_form(said.text)
+    answer = edit(admin, address(pages, "hall", "h1"), capacity=90)
+    form = undo_form(answer.text)
     page = admin.post("/admin/edits/dismiss", {"page": form["page"]}, follow_redirects=True)
     assert 'id="last-edit"' not in page.text
     refused = admin.post("/admin/edits/undo", form, follow_redirects=True)
     assert "not your last change any more" in refused.text
-    said = edit(admin, address(pages, "hall", "h1"), capacity=80)
-    assert "capacity 90 → 80" in words(said.text)
-    undone = admin.post("/admin/edits/undo", undo_form(said.text), follow_redirects=True)
+    answer = edit(admin, address(pages, "hall", "h1"), capacity=80)
+    assert "capacity 90 → 80" in words(answer.text)
+    undone = admin.post("/admin/edits/undo", undo_form(answer.text), follow_redirects=True)
     assert "Undo the change before" not in undone.text
     assert row(pages, "hall", "h1")["capacity"] == 90
 

@@ -70,7 +70,7 @@ def test_once_more_for_whoever_lost_it(ready: Console, box: Postbox) -> None:
 
 def test_without_settings(filled: Console) -> None:
     output = filled("mail", "invite", "--dry-run", status=1).output
-    assert "Mails can't be sent yet: write" in output
+    assert "Mails can't be sent yet: set the mail server" in output
 
 
 def test_bounces_by_the_command(ready: Console) -> None:
