@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -17,7 +18,7 @@ from server.core.edits.words import KINDS, name_of
 from server.core.people import search
 from server.core.programme import activities
 from server.core.venue import store
-from server.features.editing import venue_edit
+from server.features.editing import sessions, venue_edit
 from server.features.editing.pages import inputs
 from server.features.imports.venue_plan import VenueError
 from server.storage.connection import Connection
@@ -38,7 +39,10 @@ _FROM_LINK = ("hall", "parent", "area", "organisation", "activity", "exhibitor")
 @blueprint.get(f"/{_CODED}/new", endpoint="new_coded")
 @auth.allow()
 def new(kind: str) -> str:
-    values = inputs.new_values(kind)
+    here, values = services(), inputs.new_values(kind)
+    if kind == "session":
+        hall = request.args.get("hall", "")
+        values |= sessions.next_session(here.database.reader, here.event.settings, hall)
     values |= {key: request.args[key] for key in _FROM_LINK if key in request.args}
     return _form(Form(kind, None, values, last_edit.mark_of(None)))
 
@@ -77,7 +81,7 @@ def save(kind: str, number: int | str) -> Response | tuple[str, int]:
     db = services().database.reader
     _, before = _thing(db, kind, number)
     values = inputs.form_values(db, kind, request.form, before)
-    return _save(Form(kind, number, values, request.form.get("seen", "")[:MARK_CHARS]))
+    return _save(Form(kind, number, values, request.form.get("seen", "")[:MARK_CHARS], before))
 
 
 @blueprint.post(f"/{_KIND}/<int:number>/remove")
@@ -128,6 +132,7 @@ class Form:
     number: int | str | None  # None for a new thing
     values: Values
     seen: str
+    before: Values = field(default_factory=dict)  # as stored
 
 
 def _save(form: Form) -> Response | tuple[str, int]:
@@ -135,6 +140,12 @@ def _save(form: Form) -> Response | tuple[str, int]:
     unknown = inputs.unknown(here.database.reader, form.kind, form.values)
     if unknown:
         return _again(form, unknown)
+    if form.kind == "session" and request.form.get("at_once") != "yes":
+        at_once = sessions.at_once(
+            here.database.reader, here.event.settings, form.values, form.before
+        )
+        if at_once:
+            return _form(form, at_once=at_once), 400
     key = str(form.values.get("key" if form.kind == "category" else "code", ""))
     thing = Thing(form.kind, key)
     try:
@@ -152,6 +163,9 @@ def _save(form: Form) -> Response | tuple[str, int]:
         flash(_("Nothing was changed: there was no difference."), "good")
     if form.kind == "category":
         _warn_of_colours(int(form.values["code"]))
+    if request.form.get("another") == "yes":
+        links = {key: form.values[key] for key in _FROM_LINK if form.values.get(key)}
+        return redirect(_new(form.kind, links), 303)
     return redirect(_back(form.kind, form.values).address, 303)
 
 
@@ -215,7 +229,7 @@ def _again(form: Form, problems: Sequence[str]) -> tuple[str, int]:
     return _form(form, problems), 400
 
 
-def _form(form: Form, problems: Sequence[str] = ()) -> str:
+def _form(form: Form, problems: Sequence[str] = (), at_once: Sequence[str] = ()) -> str:
     db = services().database.reader
     shown = inputs.inputs(db, form.kind, form.values, new=form.number is None)
     labels = inputs.labels(form.kind)
@@ -234,11 +248,27 @@ def _form(form: Form, problems: Sequence[str] = ()) -> str:
         title=name_of(form.values) if form.number is not None else "",
         inputs=shown,
         problems=others,
+        at_once=at_once,
+        hall_id=_hall_id(db, form) if others else None,
         by_key=by_key,
         removal=_address("remove", form.kind, form.number) if form.number is not None else "",
         has_rare=any(field_of_form.rare for field_of_form in shown),
         back=_back(form.kind, form.values if form.number is not None else {}),
     )
+
+
+def _hall_id(db: Connection, form: Form) -> int | None:
+    """Return the number of the hall whose rules a session's problem may be about."""
+    code = str(form.values.get("hall", "")) if form.kind == "session" else ""
+    try:
+        return things.number_of(db, "hall", code)
+    except NothingThereError:
+        return None
+
+
+def _new(kind: str, links: Mapping[str, Any]) -> str:
+    coded = "" if kind in ("hall", "door", "session", "category") else "_coded"
+    return url_for(f"admin.things.new{coded}", kind=kind, **links)
 
 
 def _address(view: str, kind: str, number: int | str) -> str:

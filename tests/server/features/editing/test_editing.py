@@ -195,6 +195,57 @@ def test_undo_puts_back_what_was(pages: Pages, admin: Staff) -> None:
     assert acts(pages)[-1] == "edit_undone"
 
 
+SESSION_FORM = "/admin/venue/session/new"
+
+
+def test_a_new_session_begins_after_the_last_one_of_the_hall(pages: Pages, admin: Staff) -> None:
+    form = fields(admin.get(SESSION_FORM).text)
+    assert (form["hall"], form["starts"], form["ends"]) == (
+        "h1", "2026-05-04T14:00", "2026-05-04T15:00",
+    )  # fmt: skip
+    form = fields(admin.get(f"{SESSION_FORM}?hall=green").text)
+    assert (form["hall"], form["starts"]) == ("green", "2026-05-04T13:00")
+    assert "/admin/venue/session/new?hall=h1" in admin.get(
+        f"/admin/halls/{number(pages, 'hall', 'h1')}"
+    ).text  # fmt: skip
+
+
+def test_another_session_is_added_at_once(pages: Pages, admin: Staff) -> None:
+    form = {**fields(admin.get(SESSION_FORM).text), "title": "Third hour", "another": "yes"}
+    again = admin.post(SESSION_FORM, form, follow_redirects=True)
+    assert "Session Third hour: added" in words(again.text)
+    form = fields(again.text)
+    assert (form["title"], form["hall"], form["starts"]) == ("", "h1", "2026-05-04T15:00")
+
+
+def test_two_sessions_at_once_in_a_hall_are_confirmed(pages: Pages, admin: Staff) -> None:
+    form = {**fields(admin.get(SESSION_FORM).text), "title": "Double",
+            "starts": "2026-05-04T13:30", "ends": "2026-05-04T14:30"}  # fmt: skip
+    asked = admin.post(SESSION_FORM, form)
+    assert "Another session is in this hall at that time" in words(asked.text)
+    assert "Press hour, from 2026-05-04 13:00 to 2026-05-04 14:00" in words(asked.text)
+    assert 'value="Double"' in asked.text
+    assert pages.value("SELECT COUNT(*) FROM session") == 2
+    admin.post(SESSION_FORM, {**fields(asked.text), "at_once": "yes"})
+    assert pages.value("SELECT COUNT(*) FROM session") == 3
+    double = address(pages, "session", "double")
+    assert edit(admin, double, title="Double hour").status_code == 200  # the times are as before
+    moved = edit(admin, double, starts="2026-05-04T13:15")
+    assert "Another session is in this hall at that time" in words(moved.text)
+
+
+def test_a_session_for_some_leads_to_its_hall(pages: Pages, admin: Staff) -> None:
+    form = {**fields(admin.get(f"{SESSION_FORM}?hall=site").text), "title": "VIP dinner",
+            "categories": ["vip"]}  # fmt: skip
+    refused = admin.post(SESSION_FORM, form)
+    assert "Tick “Open only while a session is on” for the hall" in words(refused.text)
+    hall = address(pages, "hall", "site")
+    assert f'href="{hall}" target="_blank"' in refused.text
+    edit(admin, hall, sessions_only="yes")
+    added = admin.post(SESSION_FORM, form, follow_redirects=True)
+    assert "Session VIP dinner: added" in words(added.text)
+
+
 def test_several_changes_are_undone_one_after_the_other(pages: Pages, admin: Staff) -> None:
     before = row(pages, "hall", "h1")["capacity"]
     for capacity in (90, 80, 70):
