@@ -15,7 +15,11 @@ from server.features.printers.states import PrintingError, Status
 
 
 class NotPrintedError(PrintingError):
-    """The card was certainly not printed. `status` is the printer's state."""
+    """The card was certainly not printed. `status` is the printer's state.
+
+    With READY the printer refused this card, which returns to the desk. With any other state the
+    card waits, and another printer may print it.
+    """
 
     def __init__(self, status: Status) -> None:
         super().__init__(status.words)
@@ -59,7 +63,10 @@ class StoppedError(Exception):
 
 class Driver(Protocol):
     def status(self) -> Status:
-        """Return the printer's state; an unreachable printer is a state too."""
+        """Return the printer's state; an unreachable printer is a state too.
+
+        The worker prints again once this is READY. The badge desk shows the words.
+        """
 
     def print(self, sheet: Sheet, turn: Turn) -> None:
         """Print a card, and return when it is out.

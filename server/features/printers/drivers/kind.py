@@ -21,7 +21,7 @@ class Kind:
     name: str  # In the database and on the command line; must never change after a release
     words: str
     examples: tuple[str, ...]  # Example addresses
-    ports: Mapping[str, int]
+    ports: Mapping[str, int]  # Default port by scheme; other schemes are refused
     formats: tuple[str, ...]  # Card formats (`badges.printing.look.FORMATS`)
     connect: Callable[[Address, Options], Driver]
     has_path: bool = False  # Addresses may have a path
