@@ -162,19 +162,22 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
     db, now = here.database.reader, here.now()
     rows = registry.kiosks(db)
     working = kiosk_alerts.at_work(rows)
+    doors, served = store.doors(db), {row.door_id for row in working}
+    without = next((item.code for item in doors if item.door_id not in served), "")
     return render_template(
         "kiosks.html",
+        without=without,
         working=_working(db, working, now),
         ended=[row for row in rows if row not in working],
         spark=SPARK,
         named=board_words.in_page_language,
         **_said(),
         settings=here.event.settings,
-        doors=store.doors(db),
+        doors=doors,
         halls={hall.hall_id: hall.names for hall in store.halls(db)},
         problem=problem,
         kiosk=kiosk,
-        door=door,
+        door=door or without,
         now=now,
     )
 
