@@ -158,6 +158,8 @@ class Judge:
     def _facts(self, record: ScanRecord, person: Row, inside: Mapping[int, stays.Stay]) -> Facts:
         at = record.scanned_at
         issued_by_then = person["issued_at"] is not None and person["issued_at"] <= at
+        withdrawn_at = person["withdrawn_at"]
+        withdrawn_by_then = issued_by_then and withdrawn_at is not None and withdrawn_at <= at
         hall = self._rules.halls.get(record.hall)
         if hall is None:
             raise WireError("scan record: no such hall")
@@ -170,7 +172,7 @@ class Judge:
             holder=Holder(
                 revoked=person["revoked_at"] is not None and person["revoked_at"] <= at,
                 highest_issue=person["issue"] if issued_by_then else 0,
-                withdrawn_to=person["withdrawn_to"] or 0,
+                withdrawn_to=person["withdrawn_to"] if withdrawn_by_then else 0,
                 copied_issue=_copied_issue(person, at),
                 day_credentials=self._days(record.serial or 0, at)
                 if person["has_days"]

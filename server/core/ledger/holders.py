@@ -118,6 +118,8 @@ _READ = (
     " (SELECT MAX(issue) FROM badge b WHERE b.serial = v.column1) AS issue,"
     " (SELECT MAX(issued_at) FROM badge b WHERE b.serial = v.column1) AS issued_at,"
     " (SELECT MAX(issue) FROM withdrawn_badge w WHERE w.serial = v.column1) AS withdrawn_to,"
+    " (SELECT MAX(withdrawn_at) FROM withdrawn_badge w WHERE w.serial = v.column1)"
+    " AS withdrawn_at,"
     " c.issue AS copied_issue, c.noticed_at AS copied_at, c.cleared_at,"
     " EXISTS (SELECT 1 FROM day_credential d WHERE d.serial = v.column1) AS has_days"
     " FROM (VALUES {}) AS v LEFT JOIN attendee a ON a.serial = v.column1"

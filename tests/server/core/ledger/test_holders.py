@@ -129,3 +129,34 @@ def test_an_entry_takes_few_statements(site: Site) -> None:
     # SQLite reports a trigger's statements as comments, or as the statement that set it off.
     own = list(dict.fromkeys(seen))
     assert len(own) <= 20, own
+
+
+@pytest.fixture
+def taken_back(site: Site) -> Site:
+    """Anna's badge of issue 2 was taken back a minute ago, so that issue 1 is valid again."""
+    site.execute(
+        "INSERT INTO badge (serial, issue, credential, lookup, sealed, issued_at, names_row)"
+        " VALUES (?, 1, 'first', x'01', x'01', ?, 98)",
+        ANNA,
+        NOW - 9 * MINUTE,
+    )
+    site.execute(
+        "INSERT INTO withdrawn_badge VALUES (?, 2, 'second', x'02', 99, ?)", ANNA, NOW - MINUTE
+    )
+    return site
+
+
+@pytest.mark.parametrize(
+    ("issue", "at", "wrong"),
+    [
+        (2, NOW, [(1, "superseded")]),  # The door had not heard of it.
+        (2, NOW - 2 * MINUTE, []),  # It was valid then.
+        (1, NOW, []),
+        (3, NOW, []),
+    ],
+)
+def test_a_badge_that_was_taken_back(
+    taken_back: Site, issue: int, at: int, wrong: list[tuple]
+) -> None:
+    taken_back.scan(taken_back.west, at, ANNA, issue=issue)
+    assert discrepancies(taken_back) == wrong
