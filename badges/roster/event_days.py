@@ -64,6 +64,7 @@ class EventDays:
         }
         self._has_numbers = False
         self._doubtful: list[str] = []
+        self._cache: dict[str, tuple[int, ...] | None] = {}
 
     def study(self, cells: Iterable[str]) -> None:
         """Decide from a whole column whether the day or the month comes first in its dates.
@@ -102,6 +103,11 @@ class EventDays:
 
     def read(self, text: str) -> tuple[int, ...] | None:
         """The days, from 1. None: all. Raises CellError."""
+        if text not in self._cache:
+            self._cache[text] = self._read(text)
+        return self._cache[text]
+
+    def _read(self, text: str) -> tuple[int, ...] | None:
         plain = narrow(text).casefold()
         if plain in _ALL:
             return None

@@ -574,7 +574,8 @@ class _Reader:
 
     def _value(self, line: Line, column: str, text: str) -> Any:
         """The value of a cell that is not empty. Raises CellError."""
-        addresses = cells.several_emails(text) if column == "email" else []
+        several = column == "email" and text.count("@") + text.count("＠") > 1
+        addresses = cells.several_emails(text) if several else []
         if addresses:
             self._note("several_emails", line, column, text)
             if self.answers.several_emails == "empty":
@@ -620,10 +621,10 @@ class _Reader:
                 values |= {"given_name": given, "family_name": family}
 
     def _is_total(self, line: Line) -> bool:
-        filled = [cell.strip() for cell in line.cells if cell.strip()]
-        if not filled or not _TOTAL.fullmatch(filled[0].casefold()):
+        first = next((cell.strip() for cell in line.cells if cell.strip()), "")
+        if not _TOTAL.fullmatch(first.casefold()):
             return False
-        texts = ", ".join(map(shown, filled))
+        texts = ", ".join(shown(cell.strip()) for cell in line.cells if cell.strip())
         self._cells["totals"].append(
             Phrase("line %(number)s: %(cells)s", number=line.number, cells=texts)
         )

@@ -638,3 +638,69 @@ def test_a_preview_that_cannot_be_made_now(admin: Staff, monkeypatch: pytest.Mon
         assert answer.location == "/admin/imports/"
         assert "Try again in a minute" in admin.get(answer.location).text
     assert admin.get(location).status_code == 200, "the file is still there"
+
+
+DOUBTFUL = "name,category,country,days,email\nAnna,Guest,日本国,opening,a@x.org;b@x.org\n"
+
+
+def test_all_questions_are_on_one_page_and_answers_stay_where_one_is_wrong(
+    pages: Pages, admin: Staff
+) -> None:
+    location, page = preview(admin, PEOPLE, DOUBTFUL)
+    answers = {
+        "category_Guest": "visitor", "country_日本国": "JP", "days_opening": "first",
+        "answer-several_emails": "several_emails=first", "answer-missing": "missing=keep",
+    }  # fmt: skip
+    for option in answers:
+        assert f'name="{option}"' in page.text, option
+    page = admin.post(f"{location}/answer", answers, follow_redirects=True)
+    assert "first" in words(page.text)
+    assert "does not name event days from 1 to 3" in words(page.text)
+    assert 'name="days_opening"' in page.text
+    page = admin.post(f"{location}/answer", {"days_opening": "1"}, follow_redirects=True)
+    assert "1 added" in words(page.text)
+    admin.post(f"{location}/confirm", mark(page.text))
+    (anna,) = [one for one in attendees(pages.database) if one["given_name"] == "Anna" and
+               one["country"] == "JP"]  # fmt: skip
+    assert (anna["valid_days"], anna["email"]) == (0b1, "a@x.org")
+
+
+def test_a_suggestion_is_taken_by_one_click(admin: Staff) -> None:
+    location, page = preview(admin, PEOPLE, DOUBTFUL)
+    assert re.search(r'<button[^>]*name="country_日本国" value="JP"', page.text)
+    # The browser sends the unanswered select first, then the button.
+    both = {"country_日本国": ["", "JP"], "category_Guest": "visitor"}
+    page = admin.post(f"{location}/answer", both, follow_redirects=True)
+    assert "日本国 → Japan" in words(page.text)
+    assert "Guest → Visitor" in words(page.text)
+
+
+def test_one_answer_is_asked_again(admin: Staff) -> None:
+    location, _ = preview(admin, PEOPLE, DOUBTFUL)
+    given = {"category_Guest": "visitor", "country_日本国": "JP"}
+    admin.post(f"{location}/answer", given)
+    page = admin.post(f"{location}/answer", {"forget": "country_日本国"}, follow_redirects=True)
+    assert 'name="country_日本国"' in page.text
+    assert 'name="category_Guest"' not in page.text
+
+
+def test_another_sheet_has_other_columns(admin: Staff) -> None:
+    book = openpyxl.Workbook()
+    for row in (["Name", "Category", "Nick"], ["Anna", "press", "A"]):
+        book.worksheets[0].append(row)
+    book.worksheets[0].title = "One"
+    other = book.create_sheet("Two")
+    for row in (["Name", "Category", "Phone"], ["Bo", "press", "040 123456"]):
+        other.append(row)
+    data = io.BytesIO()
+    book.save(data)
+    location, _ = preview(admin, PEOPLE, data.getvalue(), "list.xlsx")
+    used = {"use_2": "latin_name", "was_use_2": "ignore", "was_use_0": "name", "use_0": "name"}
+    page = admin.post(f"{location}/answer", used, follow_redirects=True)
+    assert "C Nick → Name in Latin letters" in words(page.text)
+    assert "A Name →" not in words(page.text)  # unchanged, so no answer
+    page = admin.post(
+        f"{location}/answer", {"answer-other_sheets": "sheet=Two"}, follow_redirects=True
+    )
+    assert "Name in Latin letters" not in words(page.text).partition("Columns of the file")[0]
+    assert "Bo" in words(page.text)
