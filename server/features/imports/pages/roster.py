@@ -13,6 +13,7 @@ from badges.roster.countries import codes
 from badges.roster.csv_lines import ENCODINGS
 from badges.roster.mapping import EMPTY
 from badges.roster.problems import RosterError
+from badges.roster.reader import IGNORE
 from badges.roster.table import RosterLimits
 from server.core.people import search
 from server.core.second_disk.copy import BackupError, make_backup
@@ -155,7 +156,7 @@ def _given() -> dict[str, str]:
             of_word = text.startswith(_WORDS)
             option, _, value = text.rpartition("=") if of_word else text.partition("=")
         same = option.startswith(roster.USE) and value == request.form.get(f"was_{option}")
-        if _is_option(option) and value and not same:
+        if _is_option(option) and _is_value(option, value) and not same:
             given[option] = value.strip()[:ANSWER_CHARS_MAX]
     return given
 
@@ -338,6 +339,12 @@ def _column(column: str) -> str:
 
 def _is_option(option: str) -> bool:
     return option in _OPTIONS or option.startswith(_WORDS) or bool(_NUMBERED.fullmatch(option))
+
+
+def _is_value(option: str, value: str) -> bool:
+    if option.startswith(roster.USE):
+        return value in (*COLUMNS, IGNORE)
+    return value.isdecimal() if option == roster.TITLE_LINE else bool(value)
 
 
 def _to_preview(kept: Upload) -> Response:

@@ -704,3 +704,19 @@ def test_another_sheet_has_other_columns(admin: Staff) -> None:
     )
     assert "Name in Latin letters" not in words(page.text).partition("Columns of the file")[0]
     assert "Bo" in words(page.text)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("use_0", "shoes"), ("use_99", "phone"), ("title_line", "x"), ("title_line", "99"),
+        ("several_emails", "x"), ("day_order", "x"), ("twin_2", "x"), ("country_日本国", "XX"),
+        ("category_Guest", "x"), ("use_x", "phone"), ("twins", "x"), ("rounded", "x"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_not_offered_does_no_harm(admin: Staff, option: str, value: str) -> None:
+    location, _ = preview(admin, PEOPLE, DOUBTFUL)
+    page = admin.post(f"{location}/answer", {option: value}, follow_redirects=True)
+    assert page.status_code == 200
+    assert "Changes by this list" in page.text
+    assert 'name="mark"' not in page.text
