@@ -56,7 +56,7 @@ def cell_finding(kind: str, examples: Sequence[str], answers: RosterAnswers) -> 
     count = Count(len(examples))
     message = Phrase(form.words, count=count)
     answer = getattr(answers, kind) if form.choices else None
-    if answer in form.choices:
+    if answer and answer in form.choices:
         message += Phrase("; answer: %(answer)s", answer=Phrase(form.choices[answer]))
     choices = (
         ()
