@@ -75,8 +75,7 @@ class Certificates:
                     what = Phrase("Certificate ends in %(time)s (%(at)s)", time=time, at=day)
                 todo = _REMEDIES[about]
                 listed.append(Alert(Kind.CERTIFICATE, about, grave, level, at, what, todo))
-        # Those who manage users manage certificates too.
-        remedy_at = "admin.users.show"
+        remedy_at = "admin.certificate.show"
         return [replace(alert, where=_PLACES[alert.about], remedy_at=remedy_at) for alert in listed]
 
 

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from badges.i18n import N_, Phrase, Spoken
 from badges.wire.server_key import ServerKey, sign_server_key
 from server.core.event.directory import NUMBER_FILE, SERVED_FILE, Event
 from server.core.event.settings import EventSettings
@@ -34,8 +35,8 @@ CURVES = ("secp256r1", "secp384r1")
 SOON = timedelta(days=14)
 
 
-class CertificateError(Exception):
-    pass
+class CertificateError(Spoken):
+    """Raised if a certificate can't be served. The text gives the remedy."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,12 @@ def read_certificate(
     leaf = next((candidate for candidate in given if _spki(candidate.public_key()) == public), None)
     if leaf is None:
         raise CertificateError(
-            f"The key in {key} is not the key of a certificate in {certificate}. Take the two that "
-            "were made together."
+            N_(
+                "The key in %(key)s is not the key of a certificate in %(certificate)s. Take the"
+                " two that were made together."
+            ),
+            key=key,
+            certificate=certificate,
         )
     at = datetime.fromtimestamp(now / 1000, UTC)
     _check_leaf(leaf, certificate, settings, at)
@@ -119,10 +124,11 @@ def is_for(certificate: x509.Certificate, host: str) -> bool:
 def until(certificate: x509.Certificate, now: int) -> str:
     """Return a warning if a certificate ends soon or has ended, else ""."""
     left = certificate.not_valid_after_utc - datetime.fromtimestamp(now / 1000, UTC)
+    day = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
     if left < timedelta(0):
-        return f"It expired on {certificate.not_valid_after_utc:%Y-%m-%d}. Phones refuse it."
+        return Phrase("It expired on %(day)s. Phones refuse it.", day=day)
     if left < SOON:
-        return f"It expires on {certificate.not_valid_after_utc:%Y-%m-%d}, in {left.days} days."
+        return Phrase("It expires on %(day)s, in %(days)s days.", day=day, days=str(left.days))
     return ""
 
 
@@ -131,18 +137,25 @@ def _private_key(path: Path) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
         key = load_pem_private_key(_read(path), password=None)
     except TypeError:
         raise CertificateError(
-            f"The key in {path} is behind a password, and a server starts without one. Take that "
-            f"off: `openssl pkey -in {path} -out open.key`."
+            N_(
+                "The key in %(path)s is behind a password, and a server starts without one. Take"
+                " that off: `openssl pkey -in %(path)s -out open.key`."
+            ),
+            path=path,
         ) from None
     except ValueError:
-        raise CertificateError(f"{path} is no private key in PEM.") from None
+        raise CertificateError(N_("%(path)s is no private key in PEM."), path=path) from None
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= RSA_BITS_MIN:
         return key
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in CURVES:
         return key
     raise CertificateError(
-        f"Phones do not take a key as in {path}. Use ECDSA P-256 or P-384, or RSA of "
-        f"{RSA_BITS_MIN} bits or more."
+        N_(
+            "Phones do not take a key as in %(path)s. Use ECDSA P-256 or P-384, or RSA of %(bits)s"
+            " bits or more."
+        ),
+        path=path,
+        bits=str(RSA_BITS_MIN),
     )
 
 
@@ -150,24 +163,33 @@ def _certificates(path: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(_read(path))
     except ValueError:
-        raise CertificateError(f"{path} has no certificate in PEM.") from None
+        raise CertificateError(N_("%(path)s has no certificate in PEM."), path=path) from None
 
 
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
-            raise CertificateError(f"{path} is too large for a certificate or a key.")
+            raise CertificateError(
+                N_("%(path)s is too large for a certificate or a key."), path=path
+            )
         return path.read_bytes()
     except OSError as error:
-        raise CertificateError(f"{path} can't be read: {error.strerror}.") from None
+        raise CertificateError(
+            N_("%(path)s can't be read: %(why)s."), path=path, why=error.strerror
+        ) from None
 
 
 def _check_leaf(leaf: x509.Certificate, path: Path, settings: EventSettings, at: datetime) -> None:
     if not is_for(leaf, settings.public_host):
         names = ", ".join(names_of(leaf)) or "nothing"
         raise CertificateError(
-            f"The certificate in {path} is for {names}, and phones open "
-            f"{settings.public_host}. Take one for that name, or set public_host in event.toml."
+            N_(
+                "The certificate in %(path)s is for %(names)s, and phones open %(host)s. Take one"
+                " for that name, or set public_host in event.toml."
+            ),
+            path=path,
+            names=names,
+            host=settings.public_host,
         )
     _check_dates(leaf, at)
     try:
@@ -175,22 +197,30 @@ def _check_leaf(leaf: x509.Certificate, path: Path, settings: EventSettings, at:
     except x509.ExtensionNotFound:
         return
     if ExtendedKeyUsageOID.SERVER_AUTH not in usage:
-        raise CertificateError(f"The certificate in {path} is not meant for servers.")
+        raise CertificateError(
+            N_("The certificate in %(path)s is not meant for servers."), path=path
+        )
 
 
 def _check_dates(certificate: x509.Certificate, at: datetime) -> None:
     subject = certificate.subject.rfc4514_string() or ", ".join(names_of(certificate))
     if certificate.not_valid_after_utc < at:
         raise CertificateError(
-            f"The certificate of {subject} expired on "
-            f"{certificate.not_valid_after_utc:%Y-%m-%d}. Use a certificate that is valid during "
-            "the event."
+            N_(
+                "The certificate of %(subject)s expired on %(day)s. Use a certificate that is valid"
+                " during the event."
+            ),
+            subject=subject,
+            day=f"{certificate.not_valid_after_utc:%Y-%m-%d}",
         )
     if certificate.not_valid_before_utc > at:
         raise CertificateError(
-            f"The certificate of {subject} is valid only from "
-            f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. If that is past, set this "
-            "computer's clock."
+            N_(
+                "The certificate of %(subject)s is valid only from %(time)s UTC. If that is past,"
+                " set this computer's clock."
+            ),
+            subject=subject,
+            time=f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M}",
         )
 
 
@@ -208,9 +238,13 @@ def _ordered(
         left = [other for other in left if other != issuer]
     if left:
         raise CertificateError(
-            f"The certificate of {left[0].subject.rfc4514_string()} does not belong to the chain: "
-            f"{ordered[-1].subject.rfc4514_string()} was issued by "
-            f"{ordered[-1].issuer.rfc4514_string()}. Remove it, or add the missing certificate."
+            N_(
+                "The certificate of %(stranger)s does not belong to the chain: %(last)s was issued"
+                " by %(issuer)s. Remove it, or add the missing certificate."
+            ),
+            stranger=left[0].subject.rfc4514_string(),
+            last=ordered[-1].subject.rfc4514_string(),
+            issuer=ordered[-1].issuer.rfc4514_string(),
         )
     return ordered
 
@@ -226,14 +260,17 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 
 
 def _warnings(ordered: Sequence[x509.Certificate], at: datetime) -> list[str]:
-    warnings = []
+    warnings: list[str] = []
     leaf, last = ordered[0], ordered[-1]
     if leaf.issuer == leaf.subject:
-        warnings.append("This certificate is self-signed, so browsers warn about it.")
+        warnings.append(Phrase("This certificate is self-signed, so browsers warn about it."))
     elif len(ordered) == 1:
         warnings.append(
-            f"No certificate of its issuer came along ({last.issuer.rfc4514_string()}). Unless "
-            "phones know that one themselves, name the file of the chain too."
+            Phrase(
+                "No certificate of its issuer came along (%(issuer)s). Unless phones know that one"
+                " themselves, name the file of the chain too.",
+                issuer=last.issuer.rfc4514_string(),
+            )
         )
     words = until(leaf, int(at.timestamp() * 1000))
     return [*warnings, words] if words else warnings

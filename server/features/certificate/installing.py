@@ -1,0 +1,55 @@
+"""Installs an uploaded certificate, or serves the event's own again."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes
+
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
+from server.core.event import served
+from server.core.event.directory import Event, load_event
+from server.core.event.served import CertificateError, Checked
+from server.storage import durable_files
+from server.storage.database import Database
+
+
+def read_files(event: Event, files: Mapping[str, bytes], now: int) -> Checked:
+    """Check the uploaded files, by name: certificate.pem, private.key and perhaps chain.pem. Raises
+    CertificateError. The files are in a private folder in the meantime.
+    """
+    with tempfile.TemporaryDirectory(dir=event.path / "keys") as name:
+        folder = Path(name)
+        for file, data in files.items():
+            durable_files.write_new(folder / file, data)
+        chain = folder / "chain.pem"
+        try:
+            return served.read_certificate(
+                folder / "certificate.pem",
+                folder / "private.key",
+                chain if chain.name in files else None,
+                event.settings,
+                now,
+            )
+        except CertificateError as error:
+            fields = {
+                key: value.name if isinstance(value, Path) else value
+                for key, value in error.fields.items()
+            }
+            raise CertificateError(error.text, **fields) from None
+
+
+def install(
+    event: Event, database: Database, checked: Checked | None, *, by: str, now: int
+) -> Event:
+    """Serve this certificate from the next start, or the event's own if None. Return the event
+    with it.
+    """
+    served.install(event, checked)
+    event = load_event(event.path)
+    digest = served.served(event).fingerprint(hashes.SHA256()).hex()
+    database.write(
+        lambda db: entry_log.act(db, by, Act.CERTIFICATE_SET, {"fingerprint": digest}, now)
+    )
+    return event
