@@ -66,8 +66,8 @@ def _asked(piece: str) -> list[str]:
         return keys([piece])
     stem = _stem(piece)
     consonants = [_latin_consonants(piece), _latin_consonants(_ARTICLE.sub("", piece, count=1))]
-    found = [_STEM + stem] if stem else []
-    return found + [_CONSONANTS + text for text in dict.fromkeys(filter(None, consonants))]
+    marked = [_STEM + stem] if stem else []
+    return marked + [_CONSONANTS + text for text in dict.fromkeys(filter(None, consonants))]
 
 
 def _stem(word: str) -> str:

@@ -1,4 +1,4 @@
-"""Tells people of the same name apart on a screen, without a whole address or number."""
+"""Distinguishes people of the same name on a screen, without a whole address or number."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

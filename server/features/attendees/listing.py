@@ -119,8 +119,8 @@ def people(db: Connection, chosen: Sequence[int]) -> list[Attendee]:
     rows = db.execute(
         f"{attendees.SELECT} WHERE {dialect.one_of('a.serial')}", (dialect.many(chosen),)
     )
-    known = {row["serial"]: attendees.attendee_of(row) for row in rows}
-    return [known[serial] for serial in chosen if serial in known]
+    by_serial = {row["serial"]: attendees.attendee_of(row) for row in rows}
+    return [by_serial[serial] for serial in chosen if serial in by_serial]
 
 
 def collected(db: Connection, chosen: Sequence[int]) -> dict[int, str]:

@@ -24,9 +24,9 @@ def void_card(db: Connection, holder: Attendee, issue: int) -> VoidCard | None:
     """Return why the card of this issue is void, or None for a valid one."""
     if issue == holder.issue and holder.revoked_at is None:
         return None
-    known = [(at, act["act"], act["subject"]) for at, act in _acts(db, holder.serial)]
+    logged = [(at, act["act"], act["subject"]) for at, act in _acts(db, holder.serial)]
     replaced = VoidCard(issue, None, "")
-    for at, name, subject in known:
+    for at, name, subject in logged:
         if name == Act.BADGE_WITHDRAWN and subject["issue"] == issue:
             return VoidCard(issue, at, "", is_withdrawn=True)
         if name == Act.BADGE_REISSUED and subject["issue"] > issue and issue < holder.issue:

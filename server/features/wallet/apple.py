@@ -80,7 +80,7 @@ def contents(
         holder = attendees.attendee(db, serial)
     except attendees.UnknownAttendeeError:
         raise UnknownPassError from None
-    badge = next((one for one in issuing.badges_of(db, serial) if one.issue == issue), None)
+    badge = next((item for item in issuing.badges_of(db, serial) if item.issue == issue), None)
     if badge is None:
         raise UnknownPassError
     stands = holder.issue == issue and holder.revoked_at is None

@@ -103,7 +103,7 @@ def reasons() -> dict[str, str]:
 
 
 def reason(key: str) -> str:
-    """Return the words of a reason in the log, also of one that another system gave."""
+    """Return the words of a reason in the log. An unknown reason stays as it is."""
     return _(_REASONS.get(key, key))
 
 
