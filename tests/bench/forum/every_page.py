@@ -34,6 +34,11 @@ LEFT_OUT = {
     "admin.integrations.webhook": "of webhooks, and a large event has none",
     "admin.entries.export": "a file: measured by BENCH=entries",
     "admin.acts.export": "a file: measured by BENCH=acts",
+    "admin.attendee_list.download": "a file",
+    "admin.attendee_list.show": "of people that are ticked",
+    "desk.person.new_badge": "of a reason",
+    "hall_screen.show": "of a hall's screen, whose address has a secret",
+    "hall_screen.now": "of a hall's screen, whose address has a secret",
     "admin.people.day_card": "a picture, no page: Typst draws it",
     "admin.printers.edit": "of printers, and a large event has none",
     "desk.paper.show": "of a card that is being printed",
@@ -60,6 +65,7 @@ LEFT_OUT = {
 # Other forms of a page, after its address.
 MORE = {
     "admin.people.search": ("?q=Keller", f"?page={PEOPLE // 50}", "?q=guest+99999", "?q=nobody"),
+    "admin.find.show": ("?q=Keller",),
     "admin.persons.choose": ("?q=Keller",),
     "admin.guests.show": ("?q=Keller",),
     "admin.venue.show": ("?day=2026-05-06&page=3",),
