@@ -373,7 +373,7 @@ def _lines(
         lines = html_lines(data, name)
     elif answers.sheet is not None:
         raise RosterError(
-            N_("%(name)s is no workbook: it has no sheets to choose from"), name=shown(name)
+            N_("%(name)s is not a workbook: it has no sheets to choose from"), name=shown(name)
         )
     else:
         lines = csv_lines(data, name, encoding, tell)
@@ -422,9 +422,8 @@ def _row_numbers(
             "row_numbers",
             len(numbers),
             Phrase(
-                "%(title)s only numbers the rows, from %(first)s to "
-                "%(last)s%(done)s. With such ids, a row that is added or sorted "
-                "turns one person's badge into another's",
+                "%(title)s only numbers the rows, from %(first)s to %(last)s%(done)s. With such "
+                "ids, adding or sorting rows turns one person's badge into another's",
                 title=title,
                 first=min(numbers),
                 last=max(numbers),
@@ -750,7 +749,7 @@ class _Reader:
         if self._narrowed:
             count = len(self._narrowed)
             message = Phrase(
-                "e-mails and ids in wide letters or digits, taken as plain ones: %(count)s",
+                "full-width e-mails and ids, converted to normal letters and digits: %(count)s",
                 count=Count(count),
             )
             reported.append(Finding("narrowed", count, message, tuple(self._narrowed)))

@@ -137,8 +137,8 @@ SUPERVISOR: Mapping[str, str] = {
     "override_why": N_("Why is {who} admitted?"),
     "override_do": N_("Admit"),
     "override_what": N_(
-        "Admits one person: in a full hall above its capacity, but within the legal limit. "
-        "Recorded with your name and the reason."
+        "Admits this one person, even into a full hall, but never above the legal limit. Your "
+        "name and the reason are recorded."
     ),
     "annul": N_("Annul the last admission"),
     "annul_none": N_("No admission here in the last 15 minutes"),

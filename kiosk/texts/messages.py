@@ -43,7 +43,7 @@ class Code(StrEnum):
     # What is in view
     TWO_BADGES = N_("Two badges in view: the nearer one was read")
     UNREADABLE = N_("A code is in view but cannot be read: hold it still, nearer, without glare")
-    DARK = N_("Too dark for the camera: more light")
+    DARK = N_("Too dark for the camera: add light")
 
     # The relay
     RELAY_TOO_SLOW = N_("The relay is too slow: a pulse was left out.")

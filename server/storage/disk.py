@@ -76,8 +76,8 @@ class Room:
         if not self.low:
             return ""
         return Phrase(
-            "The server's disk is nearly full: %(free)s of %(total)s are free. When it is full,"
-            " no scan is taken and nothing can be changed. Make room on it.",
+            "The server's disk is nearly full: %(free)s of %(total)s are free. When it is full, "
+            "no scans are accepted and nothing can be changed. Free up space.",
             free=size(self.free),
             total=size(self.total),
         )

@@ -24,7 +24,7 @@ VALUES: Mapping[str, Mapping[str, str]] = {
         "speakers": N_("speakers"),
     },
     "factor": {
-        "app": N_("a code of an app"),
+        "app": N_("a code from an authenticator app"),
         "passkey": N_("a passkey"),
         "recovery code": N_("a recovery code"),
         "recovery codes": N_("recovery codes"),

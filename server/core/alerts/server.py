@@ -25,7 +25,7 @@ _TITLES = {
     "disk": N_("The disk fills up"),
     "no_second_disk": N_("No second disk"),
     "backup": N_("No backup is made"),
-    "backup_acts": N_("Critical acts are not copied"),
+    "backup_acts": N_("Important acts are not copied to the second disk"),
     "backup_disk": N_("The second disk fills up"),
     "superseded": N_("Another server serves this event"),
     "set_back": N_("The database was set back"),

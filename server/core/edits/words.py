@@ -45,7 +45,7 @@ LABELS = {
     "starts": N_("starts"),
     "ends": N_("ends"),
     "opens_before_min": N_("minutes open before the start"),
-    "closes_after_min": N_("minutes open after the end"),
+    "closes_after_min": N_("minutes the doors stay open after the end"),
     "activity": N_("activity"),
     "co_hosts": N_("co-hosts"),
     "m2": N_("m²"),

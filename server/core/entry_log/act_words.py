@@ -212,7 +212,7 @@ WORDS: Mapping[Act, Words] = {
     Act.HALL_SCREEN_REVOKED: Words(
         N_("Revoked the link of a hall's screen"), ("%(hall)s", N_("(number %(screen)s)"))
     ),
-    Act.KEPT_PLACES_SET: Words(N_("Set for whom places are kept"), (N_("people: %(people)s"),)),
+    Act.KEPT_PLACES_SET: Words(N_("Changed who places are kept for"), (N_("people: %(people)s"),)),
     Act.KIOSK_ADDED: Words(N_("Added a kiosk"), (*_OF_KIOSK, N_("at %(door)s"))),
     Act.KIOSK_CONFIRMED: Words(N_("Confirmed a kiosk"), _OF_KIOSK),
     Act.KIOSK_RETIRED: Words(N_("Retired a kiosk"), _OF_KIOSK),

@@ -92,7 +92,7 @@ class CardSettings:
     hide: Annotated[
         list[str],
         rule(
-            Phrase("a list of some of %(lines)s", lines=", ".join(LINES)),
+            Phrase("a list of one or more of %(lines)s", lines=", ".join(LINES)),
             holds=lambda x: set(x) <= set(LINES),
         ),
     ] = field(default_factory=list)

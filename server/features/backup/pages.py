@@ -101,7 +101,7 @@ def back_up() -> Response:
 def make() -> Response:
     back = url_for("admin.backup.show")
     if request.form.get("confirm") != "yes":
-        return forms.turn_back(_("Nothing was made: tick the box."), back)
+        return forms.turn_back(_("Nothing was created: tick the box first."), back)
     return _start(services(), TO_DOWNLOAD, _to_download)
 
 

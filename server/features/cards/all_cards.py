@@ -100,7 +100,7 @@ def _draw(wanted: _Wanted, tell: Callable[[int, int], None]) -> Drawn:
         raise CardsError(N_("There are no such cards: issue badges first, or choose others."))
     if len(printed) > CARDS_MAX:
         raise CardsError(
-            N_("%(cards)s cards are too many for one PDF: choose one category after the other."),
+            N_("%(cards)s cards are too many for one PDF: make one PDF for each category."),
             cards=len(printed),
         )
     pages = [badge.card for badge in printed]

@@ -161,7 +161,7 @@ def attest(hall_id: int) -> Response:
     if second.must_change:
         return _turn_back(hall_id, _("the second person has not chosen a password yet."))
     if second.by == by or second.role not in ("supervisor", "admin"):
-        return _turn_back(hall_id, _("the second person is another supervisor or admin."))
+        return _turn_back(hall_id, _("the second person must be another supervisor or admin."))
     return _perform(
         hall_id,
         lambda db, by, now: hall_control.attest(

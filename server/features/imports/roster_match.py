@@ -379,7 +379,7 @@ class Match:
             if row.line not in lines and known is None
         ]
         choices = (
-            Choice("twins", "same", Phrase("each of these is one person: join the rows")),
+            Choice("twins", "same", Phrase("each group below is one person: join its rows")),
             Choice("twins", "new", Phrase("each of these is two people, each with a badge")),
         )
         return Finding(
@@ -458,7 +458,7 @@ class Match:
             ),
             tuple(
                 Phrase(
-                    "line %(line)s: %(name)s has the e-mail of %(people)s",
+                    "line %(line)s: %(name)s has the same e-mail as %(people)s",
                     line=row.line,
                     name=_row_name(row),
                     people=joined(Phrase(" and of "), map(described, people[:3])),

@@ -31,7 +31,7 @@ SECTIONS: Mapping[str, Both] = {
     "calendar_person": (N_("Calendar"), "日历"),
     "desk_submission": (N_("Actions of the badge desk"), "证件服务台操作"),
     "print_job": (N_("Prints of the badge"), "证件打印"),
-    "card_box": (N_("Boxes of cards at the desk"), "服务台证卡存放位置"),
+    "card_box": (N_("Boxes of cards at the desk"), "服务台证件卡存放位置"),
     "id_check": (N_("ID document seen"), "身份证件查验"),
     "attendee_search": (N_("Words to be found by"), "检索词"),
     "search_due": (N_("Search words that are due"), "待更新的检索词"),

@@ -82,7 +82,7 @@ class _Findings:
         if named and not any(group.valid for group in named):
             return Phrase("no badge of its categories is valid on that day")
         if named and not any(group.zones & hall.zones for group in named):
-            return Phrase("no badge of its categories has a zone of hall %(hall)s", hall=hall.code)
+            return Phrase("badges of its categories do not open hall %(hall)s", hall=hall.code)
         return Phrase(
             "every badge that it could admit is revoked, not valid then, or of another zone"
         )
@@ -175,7 +175,7 @@ class _Findings:
                 ),
                 (
                     "invited_without_badge", without,
-                    N_("%(session)s invites %(people)s without a badge yet"),
+                    N_("%(session)s: %(people)s invited who have no badge yet"),
                 ),
             ):  # fmt: skip
                 if people:
@@ -291,8 +291,8 @@ class _Findings:
                 yield Finding("category_shut_out", key, sentence, people)
             elif people:
                 sentence = Phrase(
-                    "%(people)s of category %(category)s can enter nothing on that day, for the"
-                    " zones of their badges",
+                    "%(people)s of category %(category)s cannot enter any hall that day: their "
+                    "badges lack the zones",
                     people=_people(people),
                     category=key,
                 )

@@ -115,7 +115,7 @@ def find_place(db: Connection, text: str) -> Place:
             )
         raise AskedError(
             "place",
-            N_("%(name)s may be %(found)s: write it so."),
+            N_("%(name)s: did you mean %(found)s? If so, write that."),
             name=repr(name[:64]),
             found=joined(Phrase(" or "), matches),
         )

@@ -16,7 +16,7 @@ from server.storage.database import one_state
 
 ASSUMED = (
     N_("Everyone without a badge gets one by the current roster; revoked people stay revoked."),
-    N_("Halls that are closed now are open by then."),
+    N_("Assumes that halls closed now will be open by then."),
     N_(
         "Expected attendance: as if everyone with a badge valid on that day came, chose evenly "
         "among the sessions under way at that time that admit them, and went where invited."

@@ -40,7 +40,7 @@ class Drawer:
     def draw(self, job: Job) -> Drawn:
         """Draw a job in the process. Raises PreviewError."""
         if not self._lock.acquire(timeout=TURN_S):
-            raise PreviewError(N_("Others are looking at cards. Try again in a moment."))
+            raise PreviewError(N_("Others are previewing cards. Try again in a moment."))
         try:
             if self._process is None:
                 self._start()

@@ -129,7 +129,7 @@ def save() -> AnyResponse:
     if not saved.changed:
         flash(_("Nothing was changed: there was no difference."), "good")
     else:
-        flash(_("Saved. Cards are printed so from now on."), "good")
+        flash(_("Saved. Cards are printed this way from now on."), "good")
         _say_of_badges(saved.changed)
     if saved.dropped:
         flash(_("These comments are no longer in cards.toml: %(comments)s",

@@ -155,7 +155,8 @@ _FORMS: Mapping[str, tuple[Input, ...]] = {
         Input("name_zh", N_("Name in Chinese"), help=N_("One of the two names is enough.")),
         _NEW_CODE,
         Input("kind", N_("Kind"), "choice", options=tuple(ORGANISATION_KINDS.items())),
-        Input("country", N_("Country or region"), help=N_("A code of two letters, or a name.")),
+        Input("country", N_("Country or region"), help=N_("A two-letter country code, or the "
+                                                          "country's name.")),
         Input("other_names", N_("Other names"), "texts",
               help=N_("Other names on cards and lists, one per line.")),
     ),

@@ -42,7 +42,7 @@ TEXTS = {
 }
 HELP = {
     "given_name": N_("The whole name, where it has no parts."),
-    "country": N_("A code of two letters, or a name."),
+    "country": N_("A two-letter country code, or the country's name."),
     "phone": N_("Only the badge desk and auditors see it, to find the person."),
     "order_number": N_("Of the order in a ticket shop. Several people may have one."),
     "external_id": N_("The person's id in your own system."),

@@ -106,7 +106,7 @@ def remove_webhook(endpoint_id: int) -> Response:
 def pause_webhook(endpoint_id: int) -> Response:
     return _perform(
         lambda db, by, now: endpoints.disable(db, endpoint_id, by=by, now=now),
-        _("Nothing is sent until you let it go on. Later events are sent then."),
+        _("Sending is paused until you resume it. Events in between are sent then."),
     )
 
 

@@ -37,4 +37,4 @@ def note_halls(db: Connection, now: int) -> None:
         notices.add(db, TOPIC.name, f"hall.{row['state']}", data, now)
 
 
-TOPIC = Topic("halls", N_("Halls that become full, open or closed"), after_step=note_halls)
+TOPIC = Topic("halls", N_("Halls that fill up, open or close"), after_step=note_halls)

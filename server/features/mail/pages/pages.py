@@ -107,7 +107,8 @@ def stop() -> AnyResponse:
 def links() -> AnyResponse:
     """Send everyone's link as CSV, for a mail merge by another program."""
     if request.form.get("confirm") != "yes":
-        return forms.turn_back(_("Nothing was made: tick the box."), url_for("admin.mailing.show"))
+        back = url_for("admin.mailing.show")
+        return forms.turn_back(_("Nothing was created: tick the box first."), back)
     here, by = services(), auth.actor()
     rows = links_csv.links(here.database.reader, here.event)
     now = here.now()

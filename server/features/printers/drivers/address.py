@@ -74,7 +74,7 @@ def parse(
         )
     if not has_path and parts.path not in ("", "/"):
         raise AddressError(
-            N_("%(text)s has a path, which %(scheme)s:// does not. %(example)s"),
+            N_("%(text)s has a path; %(scheme)s:// addresses cannot have one. %(example)s"),
             text=repr(text),
             scheme=parts.scheme,
             example=example,

@@ -62,7 +62,7 @@ def answer() -> AnyResponse:
     )
     if shown == "recovery code":
         left = second_factors.factors(here.database.reader, user.user_id).recovery_codes
-        flash(_("That recovery code is used up. Codes left: %(left)s.", left=left), "warn")
+        flash(_("That recovery code was used before. Codes left: %(left)s.", left=left), "warn")
     response = auth.go_on(own_page(request.args.get("next", "")), token)
     auth.keep_device(response, device)
     return response

@@ -122,7 +122,7 @@ def test_it_works(pages: Pages, admin: Staff, folder: Path) -> None:
     assert pixels(again["pages"][0]).shape != pixels(first["pages"][0]).shape
     assert not folder.exists()
     page = save(admin, format="62mm", back="yes", dates="in May", help="Desk\n\n+49 40").text
-    assert "Saved. Cards are printed so from now on." in page
+    assert "Saved. Cards are printed this way from now on." in page
     look = read_design(pages.event).look
     assert (look.format, look.dates) == (FORMATS["62mm"], "in May")
     assert look.back is not None
