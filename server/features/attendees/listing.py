@@ -68,7 +68,7 @@ def condition(db: Connection, wanted: Filter) -> Condition:
         values.append(dialect.many(attendees.matching(db, wanted.text)))
     for words in readings(wanted.organisation)[:1]:
         asked = search.within(words, "organisation")
-        where.append(f"a.serial IN ({asked.query})")
+        where.append("a.serial IN (" + asked.query + ")")
         values += asked.values
     for column, value in (("category", wanted.category), ("country", wanted.country or None)):
         if value is not None:

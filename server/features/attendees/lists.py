@@ -125,7 +125,8 @@ def _day(text: str) -> tuple[int, int]:
     return begins, begins + 86_400_000
 
 
-@blueprint.get("/list.<any(csv, xlsx):kind>")
+@blueprint.get("/list.csv", defaults={"kind": "csv"})
+@blueprint.get("/list.xlsx", defaults={"kind": "xlsx"})
 @auth.allow("auditor")
 @auth.confirmed
 def download(kind: str) -> Response:
@@ -160,7 +161,7 @@ def show() -> str | AnyResponse:
     wanted, chosen = _chosen(request.args)
     if not chosen:
         return forms.turn_back(_("Nothing was changed: no one is chosen."), _back(wanted))
-    return _page(action, wanted, chosen)
+    return _page(action, wanted, chosen, request.args)
 
 
 @blueprint.post("/many")
@@ -172,14 +173,14 @@ def do() -> AnyResponse | str:
     plan = bulk.preview(services().database.reader, action, chosen)
     if plan.mark != request.form.get("mark"):
         flash(_("Nothing was done now: this list has changed, or it was done already."), "bad")
-        return _page(action, wanted, chosen)
+        return _page(action, wanted, chosen, request.form)
     if not plan.due:
         return forms.turn_back(_("Nothing was changed: no one is chosen."), _back(wanted))
     try:
         message, after = _perform(action, plan.due)
     except (bulk.BulkError, collection.BoxError, IssuingError, JobError, MailError) as error:
         flash(_("Nothing was changed: %(why)s", why=i18n.said(error)), "bad")
-        return _page(action, wanted, chosen)
+        return _page(action, wanted, chosen, request.form)
     flash(message, "good")
     return redirect(after or _back(wanted), 303)
 
@@ -207,7 +208,9 @@ def _perform(action: Action, due: list[Attendee]) -> tuple[str, str]:
     return ngettext("Noted for %(num)s card.", "Noted for %(num)s cards.", done), ""
 
 
-def _page(action: Action, wanted: Asked[Filter], chosen: list[int]) -> str:
+def _page(
+    action: Action, wanted: Asked[Filter], chosen: list[int], given: MultiDict[str, str]
+) -> str:
     plan = bulk.preview(services().database.reader, action, chosen)
     return render_template(
         "attendees/many.html",
@@ -218,7 +221,7 @@ def _page(action: Action, wanted: Asked[Filter], chosen: list[int]) -> str:
         shown=plan.due[:SHOWN],
         left_out={LEFT_OUT[why]: count for why, count in plan.left_out.items()},
         fields=wanted.fields,
-        ticked=request.values.getlist("person")[:CHOSEN_MAX],
+        ticked=given.getlist("person")[:CHOSEN_MAX],
         reasons=REVOKE_REASONS,
         back=_back(wanted),
         box_chars=collection.BOX_CHARS_MAX,
@@ -229,7 +232,7 @@ def _action(given: MultiDict[str, str]) -> Action:
     try:
         action = Action(given.get("do", ""))
     except ValueError:
-        abort(404)
+        abort(400)
     if not _may(action):
         abort(403)
     return action
