@@ -29,10 +29,12 @@ from server.core.ledger.holders import Holders
 from server.core.ledger.rows import Rows
 from server.core.occupancy import stays
 from server.core.venue.rules import Rules
+from server.storage import dialect
 from server.storage.connection import Connection, Row
 
 # The signature is valid, but the serial is on no roster: a key may be stolen.
 UNKNOWN_SERIAL = "unknown_serial"
+ADMITTED = "admitted"  # the door denied, and the server would have admitted
 ANSWERS_MAX = 5_000  # cached answers
 
 
@@ -69,10 +71,26 @@ class Judge:
             difference: str | None = UNKNOWN_SERIAL
         else:
             difference = discrepancy(record, self._answer(record, person, inside))
+        if difference == ADMITTED and self._closed_by_staff(record, at):
+            return
         if difference is not None:
             involved = difference in (Reason.ALREADY_INSIDE, "passback")
             other = next(iter(inside.values()), None) if involved else None
             self.note(number, difference, other if involved else None)
+
+    def _closed_by_staff(self, record: ScanRecord, at: int) -> bool:
+        """Return whether the door denied because staff had closed its hall or one around it, which
+        the rules do not know.
+        """
+        halls = (record.hall, *self._rules.outer_ids(record.door))
+        return record.reason == Reason.HALL_CLOSED and any(
+            row["closed_at"] <= at
+            for row in self._db.execute(
+                f"SELECT closed_at FROM hall WHERE {dialect.one_of('hall_id')}"
+                " AND closed_at IS NOT NULL",
+                (dialect.many(halls),),
+            )
+        )
 
     def note(self, number: int, reason: str, other: stays.Stay | None) -> None:
         """Add a discrepancy, at most once for each scan and reason. `write` stores it."""

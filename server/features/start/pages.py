@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from flask import Blueprint, render_template
 
 from server.core.event.calendar import day_starts
+from server.core.ledger import entries
 from server.web import auth
 from server.web.feature import Step, features
 from server.web.services import services
@@ -27,8 +28,8 @@ def show() -> str:
 
 
 def landing() -> str:
-    """Return this page's endpoint for admins before the event, while the opening is blocked."""
-    if not auth.may_open(ENDPOINT) or _has_begun():
+    """Return this page's endpoint for admins, until the first scan, while the opening is blocked."""
+    if not auth.may_open(ENDPOINT) or _has_scans():
         return ""
     return ENDPOINT if any(step.blocks and not step.done for step in _steps()) else ""
 
@@ -39,6 +40,10 @@ def _steps() -> Sequence[Step]:
         step for feature in features() if feature.steps is not None for step in feature.steps(here)
     ]
     return sorted(steps, key=lambda step: step.place)
+
+
+def _has_scans() -> bool:
+    return bool(entries.latest(services().database.reader, 1))
 
 
 def _has_begun() -> bool:

@@ -13,7 +13,7 @@ from badges.wire import wire
 from server.core.entry_log import entry_log
 from server.core.kiosks import contact
 from server.core.ledger import ingest
-from server.core.occupancy import stays
+from server.core.occupancy import hall_control, stays
 from tests.server.conftest import NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, BORIS, OTHER, SMALL, Site
@@ -179,6 +179,20 @@ def test_an_entry_that_no_door_would_admit_is_a_discrepancy(
     """The kiosk or its clock was altered."""
     site.scan(site.west, NOW, **badge)
     assert site.rows("SELECT reason FROM discrepancy") == [(reason,)]
+
+
+def test_a_denial_at_a_hall_that_staff_closed_is_no_discrepancy(site: Site) -> None:
+    def close(closed: bool, now: int) -> None:
+        site.database.write(
+            lambda db: hall_control.set_closed(db, SMALL, closed, by="test", now=now)
+        )
+
+    close(True, NOW)
+    site.scan(site.west, NOW + 1_000, ANNA, decision="denied", reason="hall_closed")
+    assert site.rows("SELECT * FROM discrepancy") == []
+    close(False, NOW + 2_000)
+    site.scan(site.west, NOW + 3_000, ANNA, decision="denied", reason="hall_closed")
+    assert site.rows("SELECT reason FROM discrepancy") == [("admitted",)]
 
 
 def test_a_door_that_has_seen_a_day_credential_before_the_server_s_clock_is_right(

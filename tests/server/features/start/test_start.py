@@ -58,10 +58,17 @@ class TestLanding:
     def test_admins_before_the_event_while_it_is_blocked(self, pages: Pages) -> None:
         assert pages.known("admin").get("/").location == "/admin/start"
 
-    def test_not_once_the_event_has_begun(self, pages: Pages) -> None:
+    def test_not_once_a_badge_was_scanned(self, pages: Pages) -> None:
+        pages.issue("A1")
+        door = pages.connected_kiosk("k-1", "main")
+        door.scan(pages.now, pages.serial("A1"))
+        pages.send(door)
+        assert pages.known("admin").get("/").location == "/admin/"
+
+    def test_the_page_warns_once_the_event_has_begun(self, pages: Pages) -> None:
         pages.now += 3 * DAY_MS
         admin = pages.staff("admin")
-        assert admin.get("/").location == "/admin/"
+        assert admin.get("/").location == "/admin/start"
         assert "2 steps are missing, and the event has begun" in admin.get("/admin/start").text
 
     def test_not_once_nothing_blocks(self, pages: Pages) -> None:
