@@ -57,7 +57,9 @@ _programme = Place.programme
 MUTANTS: dict[str, tuple[object, str, object]] = {
     "guests forgotten": (would_enter, "_guest_of", lambda db, serial: {}),
     "copies forgotten": (would_enter.copies, "suspicion", lambda db, serial: None),
-    "day credentials forgotten": (would_enter, "_day_credentials", lambda db, serial: frozenset()),
+    "day credentials forgotten": (
+        would_enter.day_credentials, "of_attendee", lambda db, serial: [],
+    ),
     "the badge in place of the day credential": (
         would_enter.day_credentials, "standing", lambda db, event, serial, at: None,
     ),

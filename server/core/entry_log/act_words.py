@@ -196,7 +196,7 @@ WORDS: Mapping[Act, Words] = {
     Act.MAIL_SET: Words(N_("Set the mail server"), ("%(host)s",)),
     Act.SECOND_DISK_SET: Words(N_("Set the second disk"), ("%(directory)s",)),
     Act.BACKUP_MADE: Words(
-        N_("Made a backup"), ("%(directory)s", N_("to download, %(megabytes)s MB"))
+        N_("Made a backup"), ("%(directory)s", N_("download (%(megabytes)s MB)"))
     ),
     Act.HALL_CLOSED: Words(N_("Closed a hall"), ("%(hall)s",)),
     Act.HALL_OPENED: Words(N_("Opened a hall again"), ("%(hall)s",)),

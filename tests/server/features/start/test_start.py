@@ -59,7 +59,7 @@ class TestLanding:
         assert pages.known("admin").get("/").location == "/admin/start"
 
     def test_not_once_a_badge_was_scanned(self, pages: Pages) -> None:
-        pages.issue("A1")
+        pages.issue()
         door = pages.connected_kiosk("k-1", "main")
         door.scan(pages.now, pages.serial("A1"))
         pages.send(door)
