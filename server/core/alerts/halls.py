@@ -55,7 +55,6 @@ def _full(hall: HallFigures, percent: int) -> Alert:
 
 
 def _fullness(hall: HallFigures) -> tuple[Phrase, Phrase]:
-    """Return the problem and the remedy of a full or nearly full hall."""
     inside, capacity = hall.present, hall.capacity
     if hall.by_supervisor:
         return _beyond_capacity(hall)

@@ -72,7 +72,7 @@ def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Alert]:
 
 
 def _versions(kiosk: WireVersion) -> tuple[Phrase, Phrase]:
-    """Return the problem and the remedy: which side must be updated, the kiosk or the server."""
+    """Return the problem, and whether the kiosk or the server must be updated."""
     if OWN.is_too_old_for(kiosk):
         return Phrase(
             "The server is too old for it: protocol version %(own)s, and %(needed)s is needed",

@@ -42,7 +42,7 @@ def of_processes(context: AlertContext) -> list[Alert]:
 
 
 def _silent(servers: list[Process], now: int) -> list[Process]:
-    """Return the servers that no longer report, unless another server at their address does."""
+    """Leave out servers at whose address another server reports."""
     at_work = {
         server.address
         for server in servers
@@ -76,7 +76,7 @@ def of_engine(context: AlertContext) -> list[Alert]:
 
 
 def long_queues(context: AlertContext) -> dict[str, int]:
-    """Return the kiosks with more than `alert_queue` scans to send, and how many."""
+    """Count the unsent scans of kiosks with more than `alert_queue`."""
     most = context.event.settings.alert_queue
     return {
         row.kiosk: row.waiting
@@ -86,7 +86,7 @@ def long_queues(context: AlertContext) -> dict[str, int]:
 
 
 def unheard(context: AlertContext) -> list[str]:
-    """Return the kiosks that have reported within the last hour but not lately."""
+    """Return the kiosks that reported within the last hour but not lately."""
     silent_ms = context.event.settings.alert_silent_s * 1000
     return [
         row.kiosk
@@ -140,7 +140,7 @@ def of_log_size(context: AlertContext) -> list[Alert]:
 
 
 def seen_by_kiosks(db: Connection) -> tuple[str, int]:
-    """Return the kiosk that verified the most entries of the log, and how many."""
+    """Return the kiosk that verified most of the log, and its number of entries."""
     row = db.execute(
         "SELECT kiosk, log_size FROM kiosk WHERE state = 'active' ORDER BY log_size DESC LIMIT 1"
     ).fetchone()

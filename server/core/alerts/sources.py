@@ -1,4 +1,4 @@
-"""Lists the alerts of an event: core's, and those of each feature.
+"""Lists an event's alerts.
 
 A source is a function from AlertContext to alerts. A feature lists its own in `ALERTS` of its
 `__init__`, with their audiences.
@@ -49,7 +49,7 @@ class RunningServer(Protocol):
 
 @dataclass(frozen=True)
 class AlertContext:
-    """The data from which alerts are computed. Data that several sources need is read once."""
+    """The data for computing alerts. Data that several sources need is read once."""
 
     db: Connection
     event: Event

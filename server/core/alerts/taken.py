@@ -27,7 +27,7 @@ class Taken:
 
 
 def take(db: Connection, alert: Alert, note: str, *, by: str, now: int) -> None:
-    """Record that a user takes on the alert. Raises TakenError for an empty or too long note."""
+    """Raises TakenError for an empty or too long note."""
     note = " ".join(note.split())
     if not note:
         raise TakenError(N_("State briefly what is being done."))

@@ -1,4 +1,4 @@
-"""Describes what acts changed, with values before and after, for pages and files.
+"""Describes what acts changed, with values before and after.
 
 If no values of a changed attendee are stored, the current ones are shown and marked as such.
 """

@@ -82,7 +82,7 @@ def kept(
 def keep_words(
     db: Connection, description: str, since: int, *, by: str, now: int, hall_id: int | None = None
 ) -> None:
-    """Store the description of a change that can't be undone, to show how many doors have it.
+    """Store a change that can't be undone, to show how many doors have it.
 
     `since` is the position in the feed before the change.
     """
@@ -90,12 +90,12 @@ def keep_words(
 
 
 def last_edit(db: Connection, by: str) -> LastEdit | None:
-    """Return the user's newest change, unless the user has dismissed it."""
+    """Return the user's newest change unless dismissed."""
     return next(_edits(db, by), None)
 
 
 def next_undo(db: Connection, by: str) -> LastEdit | None:
-    """Return the user's newest change that can be undone. Dismissed ones can't."""
+    """Return the user's newest change that can be undone and was not dismissed."""
     return next((edit for edit in _edits(db, by) if edit.changes), None)
 
 
@@ -122,9 +122,7 @@ def _edits(db: Connection, by: str) -> Iterator[LastEdit]:
 
 
 def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
-    """Return the user's newest change that can be undone, if it has the hash `mark` and its
-    records are unchanged since. Raises EditError.
-    """
+    """Raises EditError if the change has not the hash `mark`, or its records changed since."""
     edit = next_undo(db, by)
     if edit is None or edit.mark != mark:
         raise EditError(N_("Nothing was undone: this is not your last change any more."))
@@ -160,7 +158,7 @@ def _keep(
 
 
 def _only_hall(db: Connection, since: int) -> int | None:
-    """Return the hall to whose doors all changes after `since` are limited, or None."""
+    """Return the hall that all changes after `since` are limited to, or None."""
     rows = db.execute(
         "SELECT DISTINCT hall_id FROM change WHERE cursor > ? AND kiosk IS NULL AND body = ?",
         (since, wire.encode_change(wire.VenueChanged())),
@@ -169,8 +167,8 @@ def _only_hall(db: Connection, since: int) -> int | None:
 
 
 def _newest(db: Connection, since: int, hall_id: int | None) -> int | None:
-    """Return the feed position of the newest change after `since` for all doors, or for the hall's
-    doors. None if there is none.
+    """Return the feed position of the newest change after `since` that concerns the hall's doors,
+    or None.
     """
     heard = "kiosk IS NULL AND (hall_id IS NULL OR hall_id = ?)"
     (newest,) = db.execute(

@@ -47,7 +47,6 @@ def guest(session_code: str, serial: int) -> Thing:
 
 
 def values_of(db: Connection, thing: Thing, zone: ZoneInfo) -> Values | None:
-    """Return a record's values, or None if it does not exist."""
     if thing.kind == "category":
         return _category(db, thing.key)
     if thing.kind == "hall":
@@ -66,7 +65,7 @@ def values_of(db: Connection, thing: Thing, zone: ZoneInfo) -> Values | None:
 
 
 def code_of(db: Connection, kind: str, number: int) -> str:
-    """Return the code of a record by its number. Raises NothingThereError."""
+    """Raises NothingThereError."""
     column = "category" if kind == "category" else f"{kind}_id"
     row = db.execute(f"SELECT code FROM {kind} WHERE {column} = ?", (number,)).fetchone()
     if row is None:
@@ -75,7 +74,7 @@ def code_of(db: Connection, kind: str, number: int) -> str:
 
 
 def number_of(db: Connection, kind: str, code: str) -> int:
-    """Return the number of a record by its code. Raises NothingThereError."""
+    """Raises NothingThereError."""
     column = "category" if kind == "category" else f"{kind}_id"
     row = db.execute(f"SELECT {column} FROM {kind} WHERE code = ?", (code,)).fetchone()
     if row is None:

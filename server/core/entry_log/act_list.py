@@ -106,7 +106,7 @@ def page(
     after: Edge | None = None,
     rows: int = PAGE_ROWS,
 ) -> Page:
-    """Return the matching acts before the act `before`, or after `after`."""
+    """Return the matching acts before `before` or after `after`."""
     upwards = after is not None and before is None
     edge = after if upwards else before
     acts = _acts(db, wanted, edge, rows + 1, upwards=upwards)
@@ -128,9 +128,7 @@ More = Callable[[Connection, Sequence[LoggedAct]], Sequence[tuple[object, ...]]]
 
 @dataclass(frozen=True)
 class Asked:
-    """A request for a file of acts. `instant` formats times. `more` returns the cells of
-    `more_columns` for an act.
-    """
+    """A request for a file of acts. `more` returns the cells of `more_columns` for an act."""
 
     wanted: Filter
     instant: Instant
@@ -143,19 +141,15 @@ class Asked:
 
 
 def csv_lines(db: Connection, asked: Asked) -> Iterator[str]:
-    """Yield the filtered acts as CSV, oldest first, with their English description and their
-    logged values.
+    """Yield the filtered acts, oldest first, with English descriptions and logged values.
 
-    Acts added meanwhile are left out. Attendees appear by badge number, unless `more` adds
-    columns.
+    Acts added meanwhile are left out. Attendees appear by badge number, unless `more` adds columns.
     """
     return csv_chunks(asked.columns, _chunks(db, asked))
 
 
 def xlsx_pieces(db: Connection, asked: Asked) -> Iterator[bytes]:
-    """Yield the bytes of a workbook with the rows of `csv_lines`. A full sheet continues on the
-    next.
-    """
+    """Yield a workbook with the rows of `csv_lines`. A full sheet continues on the next."""
     return xlsx_chunks("acts", asked.columns, _chunks(db, asked))
 
 

@@ -28,8 +28,8 @@ _FIELD = re.compile(r"%\((\w+)\)s")
 
 @dataclass(frozen=True)
 class Words:
-    """The English label of an act, and pieces of text that describe its subject. A piece is shown
-    only if the act has all its fields.
+    """An act's English label, and texts that describe its subject. A piece is shown only if the act
+    has all its fields.
     """
 
     label: str
@@ -339,9 +339,7 @@ class Names:
     def pieces(
         self, act: str, subject: Subject, values: Mapping[str, Mapping[str, str]] | None = None
     ) -> list[str]:
-        """Describe the subject in short texts. `values` maps a field's values to translatable
-        words.
-        """
+        """`values` maps a field's values to translatable words."""
         words = _words(act)
         given = {key: value for key, value in subject.items() if value is not None}
         texts = {

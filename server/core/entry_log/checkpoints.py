@@ -54,7 +54,7 @@ def keep_given(db: Connection, log: str, checkpoint: Given) -> None:
 
 
 def sign_due(log: Log, before: Given | None, now: int) -> Given | None:
-    """Sign a checkpoint if there are new entries, and the last one is a minute old."""
+    """Sign a checkpoint if there are new entries and the last is a minute old."""
     if before is not None and 0 <= now - before.at < EVERY_MS:
         return None
     return sign_new(log, before, now)

@@ -15,9 +15,7 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class Kept:
-    """The newest checkpoint that a kiosk cosigned. `note` is its text with the kiosk's
-    signature.
-    """
+    """`note` is its text with the kiosk's signature."""
 
     kiosk: str
     generation: int
@@ -38,7 +36,7 @@ def keep(
     cosigned: wire.Cosigned,
     now: int,
 ) -> None:
-    """Store a kiosk's cosignature. Raises NoteError if its checkpoint is not of this log."""
+    """Raises NoteError if its checkpoint is not of this log."""
     if not log.reaches(cosigned.size):
         raise NoteError("of more entries than there are")
     note = f"{log.note(cosigned.size)}{cosigned.line}"

@@ -35,7 +35,6 @@ def size(db: Connection) -> int:
 
 
 def newest(db: Connection) -> int | None:
-    """Return the newest act's number, or None."""
     # Matches the partial index of acts.
     (number,) = db.execute(
         "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
@@ -52,10 +51,9 @@ def append(db: Connection, kind: str, body: bytes, now: int) -> int:
 
 
 def extend(db: Connection, leaves: Iterable[tuple[int, str, int, bytes]]) -> None:
-    """Add leaves, each as (number, kind, time in Unix ms, body). Numbers continue from `size`."""
+    """Leaves are (number, kind, time in Unix ms, body). Their numbers continue from `size`."""
     wanted = list(leaves)
-    # A salt derived from a secret and the number could never be deleted. All are drawn at once,
-    # since each call is a system call.
+    # A derived salt could never be deleted. All are drawn in one system call.
     drawn = os.urandom(SALT_BYTES * len(wanted))
     salts = (drawn[at : at + SALT_BYTES] for at in range(0, len(drawn), SALT_BYTES))
     rows = [_row(*leaf, salt) for leaf, salt in zip(wanted, salts, strict=True)]
@@ -88,13 +86,13 @@ def _act_body(by: str, act: Act, subject: Subject, now: int) -> bytes:
 def entry_of(body: bytes, salt: bytes | None) -> bytes:
     """Return the bytes that the leaf's hash covers: the salted hash of `body`.
 
-    Leaves from before salts existed, and erased ones, have no salt. Their `body` is returned.
+    Without a salt, as of erased leaves, return `body`.
     """
     return body if salt is None else commitment(salt, body)
 
 
 def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
-    """Return the number of the newest such act about the kiosk (name, generation), or None."""
+    """`kiosk` is name and generation."""
     # Matches the partial index of acts.
     (number,) = db.execute(
         "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
@@ -144,9 +142,7 @@ class Log:
             return note, self._proofs[old]
 
     def keep_cosigned(self, note: str) -> None:
-        """Let `checkpoint` return this note, which has witnesses' signatures, until there is a
-        newer checkpoint.
-        """
+        """Let `checkpoint` return this cosigned note until there is a newer checkpoint."""
         with self._lock:
             self._cosigned = note
 
@@ -156,15 +152,12 @@ class Log:
             return self._tree.size
 
     def state(self) -> tuple[int, bytes]:
-        """Return the number of leaves and the root hash."""
         with self._lock:
             self._catch_up()
             return self._tree.size, self._tree.root()
 
     def has(self, size: int, root: bytes) -> bool:
-        """Return whether the first `size` leaves have this root hash. If not, it is of another
-        log.
-        """
+        """Return whether the first `size` leaves have this root hash."""
         with self._lock:
             return self._reaches(size) and self._tree.root(size) == root
 
@@ -220,9 +213,7 @@ class Log:
         return self._name
 
     def rename(self, name: str) -> None:
-        """Give the log another name, because after a restore it is another log with the same first
-        leaves.
-        """
+        """After a restore it is another log with the same first leaves."""
         with self._lock:
             self._name, self._note = name, ""
 

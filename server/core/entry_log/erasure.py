@@ -28,11 +28,10 @@ class _Scan(msgspec.Struct):
 
 
 def erase(db: Connection, serial: int, *, by: str, now: int) -> int:
-    """Erase a holder's records in the entry log and the ledger. Return the number of erased
-    entries. Raises ErasureError.
+    """Erase a holder's records. Return the number of erased entries. Raises ErasureError.
 
-    The caller must then fold the database's write-ahead log (`database_file.fold_log`), which
-    still contains the records. Older backups keep them until deleted.
+    The caller must then fold the database's write-ahead log (`database_file.fold_log`), which still
+    contains the records. Older backups keep them until deleted.
     """
     if is_counted(db, serial):
         raise ErasureError(
@@ -55,11 +54,10 @@ def is_counted(db: Connection, serial: int) -> bool:
 
 
 def forget(db: Connection, serials: Sequence[int], *, acts: bool = True) -> int:
-    """Erase like `erase`, for holders without counted stays, without logging that. Return the
-    number of erased entries.
+    """Erase like `erase`, unlogged, for holders without counted stays.
 
-    Without `acts`, acts about them stay. Each stay remains under a number of its own, so that
-    halls and doors add up and no two stays can be linked.
+    Without `acts`, acts about them stay. Each stay remains under a number of its own, so that halls
+    and doors add up and no two stays can be linked.
     """
     wanted = dialect.many(serials)
     with database_file.deleted_is_overwritten(db):

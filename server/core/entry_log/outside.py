@@ -53,7 +53,7 @@ def failures(db: Connection) -> list[OutsideFailure]:
 
 
 def note(db: Connection, who: str, code: Code | None, words: str, now: int) -> None:
-    """Store a problem, or delete it if `code` is None. A repeated problem keeps its start."""
+    """Without `code`, delete the problem. A repeated problem keeps its start."""
     if code is None:
         db.execute("DELETE FROM outside_failure WHERE who = ?", (who,))
         return

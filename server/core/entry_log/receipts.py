@@ -73,9 +73,7 @@ def scan_receipt(db: Connection, log: Log, number: int) -> str:
 
 
 def receipt(db: Connection, log: Log, number: int) -> str:
-    """Return the receipt for an entry of the log: its record with the proof. Raises
-    ReceiptError.
-    """
+    """Return an entry's record with its proof. Raises ReceiptError."""
     row = db.execute(
         "SELECT kind, hash, body, salt FROM leaf WHERE number = ?", (number,)
     ).fetchone()

@@ -16,7 +16,7 @@ _CLOCK_SLACK = timedelta(days=1)  # for kiosks and phones whose clocks are slow
 
 
 def make_certificate(host: str, now: int) -> tuple[bytes, bytes]:
-    """Create a self-signed ECDSA P-256 certificate for `host` and this computer, and its key, as
+    """Return a self-signed ECDSA P-256 certificate for `host` and this computer, and its key, as
     PEM.
     """
     key = ec.generate_private_key(ec.SECP256R1())

@@ -1,4 +1,4 @@
-"""Detects steps of the server's wall clock, and divides its time into epochs
+"""Divides the server's time into epochs at steps of its wall clock
 (docs/design/clocks-and-restores.md, Clocks).
 
 Kiosks' clock measurements can't be compared across a step. An epoch lasts while the wall clock and
@@ -96,7 +96,7 @@ def newest(db: Connection) -> Epoch | None:
 
 
 def was_set(db: Connection, now: int) -> Epoch | None:
-    """Return the current epoch if it began because the clock was set lately, else None."""
+    """Return the current epoch if a recent clock step began it."""
     epoch = newest(db)
     if epoch is None or epoch.by_ms is None or not 0 <= now - epoch.since < TOLD_MS:
         return None

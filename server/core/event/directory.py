@@ -1,5 +1,5 @@
-"""Opens an event's directory: `event.toml` with the settings, `keys/` with the secrets, and the
-database. It has all data of the event.
+"""Opens an event's directory, which has all its data: `event.toml` (settings), `keys/` (secrets),
+and the database.
 """
 
 import os
@@ -27,7 +27,7 @@ NUMBER_FILE = "served.number"  # in `keys`: how often the certificate was change
 
 @dataclass(frozen=True)
 class Event:
-    """An event as loaded from its directory. Its repr hides the secrets."""
+    """A loaded event. Its repr hides the secrets."""
 
     path: Path
     settings: EventSettings
@@ -56,7 +56,7 @@ class Event:
 
     @property
     def backup_path(self) -> Path | None:
-        """Return the backup directory; a relative one is in the event's directory."""
+        """Relative paths start at the event's directory."""
         named = self.settings.backup_dir
         return None if named is None else self.path / named
 

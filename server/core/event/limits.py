@@ -1,5 +1,5 @@
-"""Keeps the states of limits (badges/limits.py) in the database. So all servers of an event count
-together, and a restart forgets nothing.
+"""Keeps limits (badges/limits.py) in the database, so that all servers count together, also across
+restarts.
 """
 
 import json
@@ -48,7 +48,7 @@ class StoredLimit:
         return self.limit.settle(state, now), used_at
 
     def store(self, db: Connection, key: str | bytes, state: State, now: int) -> None:
-        """Store a state, or delete the key if the state is `NEW`."""
+        """Delete the key if the state is `NEW`."""
         if not state:
             db.execute("DELETE FROM limited WHERE what = ? AND key = ?", (self.what, _bytes(key)))
             return

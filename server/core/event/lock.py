@@ -21,7 +21,7 @@ class AlreadyServingError(EventError):
 def held(
     path: Path, taken: Callable[[IO[str]], EventError], refused: type[EventError] = EventError
 ) -> Iterator[IO[str]]:
-    """Lock a file until the process ends, and yield it.
+    """Lock a file until the process ends.
 
     Raises the exception that `taken` returns if another process or thread holds the lock, and
     `refused` if the file can't be written.
@@ -41,7 +41,7 @@ def held(
 
 @contextlib.contextmanager
 def only_server(event_dir: Path) -> Iterator[None]:
-    """Hold the event's lock. Raises AlreadyServingError if another process holds it."""
+    """Raises AlreadyServingError if another process holds it."""
     with held(event_dir / LOCK_NAME, _served) as lock:
         # On a full disk the lock works without the process id.
         with contextlib.suppress(OSError):

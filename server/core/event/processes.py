@@ -67,9 +67,7 @@ def server_name(port: int) -> str:
 
 
 class Reporter:
-    """Regularly updates this server's row, which shows that it works. Close it before the
-    database.
-    """
+    """Regularly updates this server's row. Close it before the database."""
 
     def __init__(
         self,
@@ -138,8 +136,8 @@ class Reporter:
 
 
 def take_duties(db: Connection, name: str, now: int, *, leave: bool = False) -> bool:
-    """Take or extend the lease of the common background jobs. Return whether this server has it
-    now; with SQLite always.
+    """Take or extend the lease of the common duties. Return whether this server has it; with SQLite
+    always.
     """
     if not history(db):
         return not leave

@@ -1,4 +1,4 @@
-"""Retention periods: which kind of record is erased how long after which time.
+"""Retention periods: when which kind of record is erased.
 
 No period is set by default. `proposal` is a suggestion to a data-protection officer;
 docs/privacy.md has the reasons.
@@ -171,8 +171,7 @@ def ends_at(event: EventSettings) -> int:
 
 
 def limit(clock: Clock, days: int, event: EventSettings, now: int) -> int | None:
-    """Return the time (Unix ms) before which records of a kind are due, or None if none are due
-    yet.
+    """Return the time (Unix ms) before which records are due, or None if none are.
 
     Once a period after the event's end is over, all records are due.
     """
@@ -191,7 +190,7 @@ def last_runs(db: Connection, limit: int) -> list[Done]:
 
 
 def note(db: Connection, done: Done) -> None:
-    """Store a result. The entry log gets only the count."""
+    """The entry log gets only the count."""
     db.execute(
         "INSERT INTO retention_run (at, kind, made_by, count, left_over) VALUES (?, ?, ?, ?, ?)",
         (done.at, done.kind, done.by, done.count, done.left_over),

@@ -51,7 +51,7 @@ class Checked:
 def read_certificate(
     certificate: Path, key: Path, chain: Path | None, settings: EventSettings, now: int
 ) -> Checked:
-    """Read and check the PEM files from an authority. Raises CertificateError."""
+    """Check an authority's PEM files. Raises CertificateError."""
     private = _private_key(key)
     public = _spki(private.public_key())
     given = _certificates(certificate) + ([] if chain is None else _certificates(chain))
@@ -122,7 +122,7 @@ def is_for(certificate: x509.Certificate, host: str) -> bool:
 
 
 def until(certificate: x509.Certificate, now: int) -> str:
-    """Return a warning if a certificate ends soon or has ended, else ""."""
+    """Return a warning if a certificate ends soon or has ended."""
     left = certificate.not_valid_after_utc - datetime.fromtimestamp(now / 1000, UTC)
     day = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
     if left < timedelta(0):
@@ -227,7 +227,7 @@ def _check_dates(certificate: x509.Certificate, at: datetime) -> None:
 def _ordered(
     leaf: x509.Certificate, given: Sequence[x509.Certificate], at: datetime
 ) -> list[x509.Certificate]:
-    """Return the chain from the leaf upwards, in whatever order it was given."""
+    """Return the chain from the leaf upwards, given in any order."""
     ordered, left = [leaf], [other for other in given if other != leaf]
     while True:
         issuer = next((other for other in left if _issued(ordered[-1], other)), None)

@@ -276,7 +276,7 @@ class EventSettings:
 
 
 def parse_settings(text: str, place: str) -> EventSettings:
-    """Parse settings. Raises EventError with `place`, the key at fault, and the remedy."""
+    """Raises EventError with `place`, the key at fault, and the remedy."""
     if len(text) > _SETTINGS_CHARS_MAX:
         raise EventError(f"{place} is too long to be an event's settings.")
     try:

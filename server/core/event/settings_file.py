@@ -10,8 +10,8 @@ from server.storage import durable_files
 
 
 def changed(path: Path, key: str, value: str) -> tuple[str, EventSettings]:
-    """Return the text of the file at `path` with this value, and its settings. Raises EventError
-    for an invalid value, or if the file can't be changed so.
+    """Return the file's text with this value, and its settings. Raises EventError for an invalid
+    value, or if the file can't be changed so.
 
     An example in a comment is replaced.
     """

@@ -23,8 +23,8 @@ def publish(
     hall_id: int | None = None,
     kiosk: str | None = None,
 ) -> None:
-    """Store a change, in the transaction that makes it, for one kiosk, the kiosks of one hall, or
-    all.
+    """Call it in the transaction that makes the change. It is for one kiosk, the kiosks of one
+    hall, or all.
     """
     _published(db).add([(hall_id, kiosk, wire.encode_change(change))])
 
@@ -32,7 +32,7 @@ def publish(
 def publish_venue(db: Connection, halls: Iterable[int] | None = None) -> None:
     """Store a change of the venue for the kiosks of some halls, or of all.
 
-    The server finds out what changed for each door (`server/core/kiosks/venue_edits.py`).
+    `server/core/kiosks/venue_edits.py` finds out what changed for each door.
     """
     if halls is None:
         publish(db, wire.VenueChanged())
@@ -84,9 +84,7 @@ def as_it_is(kiosk: str | None, body: str) -> str:
 
 
 def changes_after(db: Connection, after: int, sign: Sign = as_it_is) -> list[FeedItem]:
-    """Return the changes after the position `after`, oldest first. Raises CursorGoneError if there
-    are too many or some were deleted.
-    """
+    """Oldest first. Raises CursorGoneError if there are too many or some were deleted."""
     (oldest, newest) = db.execute(
         "SELECT COALESCE(MIN(cursor), 1), COALESCE(MAX(cursor), 0) FROM change"
     ).fetchone()
@@ -101,7 +99,7 @@ def trim(db: Connection, keep: int = KEEP_CHANGES) -> None:
 
 
 def read_changes(db: Connection, after: int, limit: int, sign: Sign) -> list[FeedItem]:
-    """Return at most `limit` changes, oldest first, in the form sent to kiosks."""
+    """Return at most `limit` changes as sent to kiosks, oldest first."""
     rows = db.execute(
         "SELECT cursor, hall_id, kiosk, body FROM change WHERE cursor > ? ORDER BY cursor LIMIT ?",
         (after, limit),

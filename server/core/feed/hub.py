@@ -41,8 +41,8 @@ class Edits(Protocol):
 
 
 class Hub:
-    """Delivers committed changes to subscriptions, on the writer's thread or, if that would have
-    to wait, on its own. Close it with the database.
+    """Delivers changes on the writer's thread or, if that would have to wait, on its own. Close it
+    with the database.
     """
 
     def __init__(
@@ -82,8 +82,7 @@ class Hub:
         outer: Collection[int] = (),
         door_id: int | None = None,
     ) -> Subscription:
-        """Subscribe to changes after the position `after`. Missed changes are queued first. Raises
-        CursorGoneError.
+        """Missed changes after the position `after` are queued first. Raises CursorGoneError.
 
         A kiosk with `generation` has one feed: an earlier feed of the kiosk ends. With its
         `door_id` it gets edits of the venue, except for those that it missed.
@@ -157,8 +156,8 @@ class Hub:
             self._lock.release()
 
     def _read_on(self, db: Connection) -> bool:
-        """Deliver the next changes, and return whether there were any. Other servers' commits are
-        made durable first, since kiosks keep changes for good.
+        """Return whether there were changes. Other servers' commits are made durable first, since
+        kiosks keep changes for good.
         """
         items = read_changes(db, self._cursor, READ_MAX, self._sign)
         if items:

@@ -27,7 +27,7 @@ class FeedItem:
 
 
 class CursorGoneError(Exception):
-    """Raised if the feed does not have a position, or no longer. The kiosk must take a snapshot."""
+    """Raised if the feed lacks a position. The kiosk must take a snapshot."""
 
 
 class Subscription:
@@ -69,7 +69,7 @@ class Subscription:
 
     @property
     def ended(self) -> bool:
-        """Return whether no more changes will be queued. Queued ones may still be taken."""
+        """Queued changes may still be taken."""
         return self._ended
 
     @property
@@ -115,7 +115,7 @@ class Subscription:
             self._told()
 
     def _is_last(self, item: FeedItem) -> bool:
-        """Return whether this change is the last one for the kiosk, at least in this hall."""
+        """Return whether it is the kiosk's last change, at least in this hall."""
         if self.generation is None or item.kiosk is None:
             return False
         change = wire.decode_change(item.body)
@@ -132,7 +132,7 @@ class Subscription:
         callback()
 
     def end(self) -> None:
-        """End the subscription. Queued changes may still be taken."""
+        """Queued changes may still be taken."""
         with self._lock:
             self._end()
 
@@ -143,8 +143,7 @@ class Subscription:
         return self._taken.popleft() if self._taken else None
 
     def take_all(self, timeout_s: float) -> list[FeedItem]:
-        """Return all queued changes, an empty list at the timeout. Raises CursorGoneError after
-        the end.
+        """Return an empty list at the timeout. Raises CursorGoneError after the end.
 
         Only one thread may call it.
         """

@@ -1,7 +1,4 @@
-"""Stores the addresses of the event's servers, and signs the list for kiosks.
-
-The list is in the database, so all servers of the event return the same.
-"""
+"""Stores the addresses of the event's servers, and signs the list for kiosks."""
 
 from collections.abc import Sequence
 
@@ -36,7 +33,7 @@ def signed_servers(db: Connection, event: Event) -> bytes | None:
 def set_servers(
     db: Connection, event: Event, addresses: Sequence[ServerAddress], *, by: str, now: int
 ) -> bool:
-    """Set the list of servers, and notify kiosks. Return whether it changed.
+    """Return whether the list changed; kiosks are then notified.
 
     Raises AddressesError for a duplicate address or too many.
     """

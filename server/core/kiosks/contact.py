@@ -102,7 +102,7 @@ _WHO = f"kiosk = ? AND generation = ? AND {_SENDS}"
 
 
 def sender(db: Connection, kiosk: str, generation: int) -> tuple[Sender, int] | None:
-    """Return the kiosk and its door's id, or None if it is not enrolled."""
+    """Return the kiosk and its door's id, or None unless enrolled."""
     key, memo = (kiosk, generation), memory.memo_of(db)
     kept = memo.get(key)
     if kept is not None:
@@ -134,7 +134,7 @@ def read_ahead(db: Connection, kiosks: Iterable[KioskKey]) -> Reading:
 
 
 def known_standing(memo: Memo) -> Standing | None:
-    """Return the event's state from the memo, or None. Its cursor may be missing (_UNKNOWN)."""
+    """The cursor may be missing (_UNKNOWN)."""
     cached: Standing | None = memo.get(_STANDING)
     return cached
 
@@ -152,7 +152,7 @@ def _sender(key: KioskKey, row: Row | list[Any], memo: Memo) -> tuple[Sender, in
 
 
 def standing(db: Connection, memo: Memo) -> Standing | None:
-    """Return the event's state from the memo with its cursor, or None if it is not cached."""
+    """Return the event's state from the memo, with its cursor."""
     cached: Standing | None = memo.get(_STANDING)
     if cached is not None and cached.cursor == _UNKNOWN:
         memo[_STANDING] = cached = cached._replace(cursor=changes.cursor(db))
@@ -182,7 +182,7 @@ _COUNT = f"UPDATE kiosk SET counter = ?, seen_at = ? WHERE {_WHO} AND counter < 
 
 
 def count_request(db: Connection, key: KioskKey, counter: int, now: int) -> bool:
-    """Store a request's counter. Return False if it has not risen, so the request is a replay."""
+    """Return False for a replayed request, whose counter has not risen."""
     memory.forget(db)
     return db.execute(_COUNT, (counter, now, *key, counter)).rowcount == 1
 
@@ -303,7 +303,7 @@ def is_of_an_earlier_run(sender: Sender, batch: wire.ScanBatch) -> bool:
 def note_version(
     db: Connection, key: KioskKey, counter: int, now: int, version: WireVersion
 ) -> None:
-    """Store the counter and version of a kiosk that was refused for its version."""
+    """Called for a kiosk that was refused for its version."""
     if count_request(db, key, counter, now):
         db.execute(_KEEP_VERSION, (version.text, *key))
 

@@ -102,8 +102,7 @@ def add_kiosk(
     now: int,
     random: Callable[[int], bytes],
 ) -> EnrolmentCode:
-    """Create a kiosk, or a new generation of one, and return its one-time code, valid for 15
-    minutes.
+    """Create a kiosk or a new generation. Its one-time code is valid for 15 minutes.
 
     A current generation continues until the new one is confirmed.
     """
@@ -236,7 +235,7 @@ def fence_forked(db: Connection, key: KioskKey, now: int) -> None:
 
 
 def kiosks(db: Connection) -> list[KioskRow]:
-    """Return all generations of all kiosks, newest generation first."""
+    """Return all generations, newest first."""
     waiting = dialect.greatest("0", "k.last_seq - k.acked_seq")
     rows = db.execute(
         "SELECT k.kiosk, k.generation, k.door_id, d.code AS door_code, d.names AS door_names,"

@@ -71,7 +71,7 @@ def begin_run(
     server: str = "",
     history: str = "",
 ) -> str:
-    """Record a server's start and its position in the feed. Return the new run's name."""
+    """Return the new run's name."""
     run = random(16).hex()
     db.execute(
         "INSERT INTO server_run (run, since_cursor, since_entries, started_at, server, history)"
@@ -82,7 +82,7 @@ def begin_run(
 
 
 def newest(db: Connection) -> Run:
-    """Return the newest run. Its name is "" before the first."""
+    """Return the newest run, named "" before the first."""
     return _run(db.execute(_NEWEST).fetchone())
 
 
@@ -91,7 +91,6 @@ def _run(row: Row | None) -> Run:
 
 
 def read_ahead(db: Connection) -> Reading:
-    """Cache the newest run in the memo."""
     memo = memory.memo_of(db)
     if RUN in memo and _CHECKED in memo:
         return
@@ -102,7 +101,7 @@ def read_ahead(db: Connection) -> Reading:
 
 
 def came(db: Connection) -> Came:
-    """Return the positions of this database. Call it on the writer, before the commit."""
+    """Call it on the writer, before the commit."""
     memo = memory.memo_of(db)
     run, standing = memo.get(RUN), contact.standing(db, memo)
     if run is not None and standing is not None:
@@ -137,7 +136,7 @@ class Standing:
 
     @property
     def superseded_by(self) -> str | None:
-        """Return the name (possibly "") of the server that superseded this one, or None."""
+        """The name of the server that superseded this one, possibly ""."""
         with self._lock:
             return self._by
 

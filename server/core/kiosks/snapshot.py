@@ -140,8 +140,7 @@ def snapshot(
     salted: bool = False,
     servers: bool = False,
 ) -> wire.Snapshot:
-    """Return all facts that the kiosk (name, generation) needs at `door_id`. `db` must be in a
-    transaction.
+    """`kiosk` is name and generation. `db` must be in a transaction.
 
     `voucher` signs the place orders. The flags are those of VenueReader, and `days` for day
     credentials. Of up to 100,000 holders, only those with reissued, revoked or probably copied

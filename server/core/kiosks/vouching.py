@@ -47,7 +47,7 @@ class Voucher:
         return [self.order(kiosk, order) for order in orders]
 
     def change(self, kiosk: str | None, body: str) -> str:
-        """Return the change as JSON, signed if it is a place order."""
+        """Sign the change (JSON) if it is a place order."""
         if kiosk is None or not body.startswith(_ORDER):
             return body
         change = wire.decode_change(body)

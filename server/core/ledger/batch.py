@@ -250,9 +250,7 @@ class BatchRecorder:
     def _exit(
         self, number: int, record: ScanRecord, hall: int, reported: ScanRecord | OuterHall
     ) -> None:
-        """Apply an exit to one of the halls that its door leads out of. `reported` is its part for
-        that hall.
-        """
+        """Apply an exit to one hall. `reported` is its part for that hall."""
         if reported.closes is not None:
             key = PoolKey(hall, reported.kind)
             self._leave(record, key, reported.closes, credited=reported.credited)
@@ -334,7 +332,7 @@ class BatchRecorder:
         self._left_later(stay, others, over=over)
 
     def _left_later(self, stay: stays.Stay, others: Sequence[Span], *, over: bool) -> None:
-        """End a stay if the holder's later entry elsewhere was recorded before it."""
+        """End a stay whose holder's later entry elsewhere arrived first."""
         if over or not stay.clock_known:
             return
         others = [span for span in others if span[0].epoch == stay.epoch]
@@ -397,7 +395,7 @@ class BatchRecorder:
         self._rows.leaf("inferred_exit", entry_log.canonical(body))
 
     def _settle(self, closed: stays.Stay | None) -> None:
-        """Free the closed stay's place, and notify the doors. Does nothing for None."""
+        """Free the closed stay's place, and notify the doors."""
         if closed is None:
             return
         self._holders.moved(closed.serial)

@@ -59,9 +59,7 @@ class DoorRate:
 
 
 def unusual(db: Connection, since: int, until: int) -> list[DoorRate]:
-    """Return doors with an unusual rate of denials between two times (Unix ms): newest hour first,
-    then least likely first.
-    """
+    """Sorted by newest hour, then least likely. Times are Unix ms."""
     rows = db.execute(
         "SELECT quarter / 4 AS hour, door_id, SUM(admitted) AS admitted, SUM(denied) AS denied"
         " FROM door_quarter WHERE quarter >= ? AND quarter < ? GROUP BY 1, 2",
@@ -127,8 +125,8 @@ def _matters(own: Tally, others: Tally) -> bool:
 
 
 def _tail(whole: int, marked: int, drawn: int, least: int) -> float:
-    """Return the upper tail of the hypergeometric distribution: the probability of at least
-    `least` marked items in `drawn` out of `whole` items, `marked` of which are marked.
+    """Return the hypergeometric probability of at least `least` marked items in `drawn` out of
+    `whole`, of which `marked` are marked.
     """
     most = min(marked, drawn)
     if least <= max(0, drawn + marked - whole):
@@ -163,7 +161,7 @@ def door_names(db: Connection) -> dict[int, tuple[dict[str, str], int, dict[str,
 
 
 def latest_of_hall(db: Connection, hall_id: int, now: int) -> dict[int, tuple[Tally, Tally]]:
-    """Return each door's counts in this quarter of an hour and in the previous one."""
+    """Return each door's counts in this quarter of an hour and the previous."""
     quarter = now // QUARTER_MS
     tallies: dict[tuple[int, int], Tally] = {}
     for row in db.execute(

@@ -79,9 +79,7 @@ class Judge:
             self.note(number, difference, other if involved else None)
 
     def _closed_by_staff(self, record: ScanRecord, at: int) -> bool:
-        """Return whether the door denied because staff had closed its hall or one around it, which
-        the rules do not know.
-        """
+        """Return whether the door denied because staff had closed its hall or a surrounding one."""
         halls = (record.hall, *self._rules.outer_ids(record.door))
         return record.reason == Reason.HALL_CLOSED and any(
             row["closed_at"] <= at
@@ -222,7 +220,7 @@ class Judge:
         return frozenset((row["issue"], row["day"]) for row in rows)
 
     def _guest(self, serial: int) -> dict[int, bool]:
-        """Return the sessions that invite (True) or refuse (False) the holder."""
+        """By session: invited (True) or refused (False)."""
         rows = self._db.execute(
             "SELECT session_id, invited FROM session_guest WHERE serial = ?", (serial,)
         )

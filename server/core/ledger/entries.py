@@ -123,7 +123,7 @@ def page(
     after: int | None = None,
     rows: int = PAGE_ROWS,
 ) -> Page:
-    """Return the matching entries below the number `before`, or above `after`."""
+    """Return entries below the number `before` or above `after`."""
     upwards = after is not None and before is None
     start = 0 if after is None or not upwards else after + 1
     end = newest_number(db) + 1
@@ -142,14 +142,14 @@ def page(
 
 
 def found(db: Connection, wanted: Filter, end: int, chunk_rows: int) -> Iterator[list[Entry]]:
-    """Yield the matching entries with numbers below `end`, oldest first, in chunks."""
+    """Yield entries with numbers below `end` in chunks, oldest first."""
     numbers = finding.numbers(db, wanted, 0, end, upwards=True)
     while chunk := list(islice(numbers, chunk_rows)):
         yield entries_of(db, chunk)[::-1]
 
 
 def entries_of(db: Connection, numbers: Sequence[int]) -> list[Entry]:
-    """Return the scans with these numbers, newest first. Numbers without a scan are left out."""
+    """Newest first. Numbers without a scan are left out."""
     rows = db.execute(
         f"{SELECT_ENTRY} WHERE {dialect.one_of('s.number')} ORDER BY s.number DESC",
         (dialect.many(numbers),),
@@ -162,7 +162,7 @@ def latest(db: Connection, rows: int) -> list[Entry]:
 
 
 def newest_number(db: Connection) -> int:
-    """Return the newest scan's number, or -1."""
+    """Return -1 before the first scan."""
     (number,) = db.execute("SELECT COALESCE(MAX(number), -1) FROM scan").fetchone()
     return int(number)
 
@@ -184,9 +184,7 @@ def kiosks(db: Connection) -> list[str]:
 
 
 def sessions_called(db: Connection, text: str) -> tuple[int, ...]:
-    """Return the id of the session with this code, else the ids of those with the text
-    in a title.
-    """
+    """Return the session with this code, else those with the text in a title."""
     rows = db.execute("SELECT session_id, code, titles FROM session ORDER BY session_id").fetchall()
     exact = tuple(row[0] for row in rows if row[1] == text)
     wanted = text.casefold()
@@ -197,13 +195,13 @@ def sessions_called(db: Connection, text: str) -> tuple[int, ...]:
 
 
 def discrepancies(db: Connection, limit: int = 100) -> list[Discrepancy]:
-    """Return the newest discrepancies, newest first."""
+    """Newest first."""
     rows = db.execute(f"{_SELECT_DISCREPANCY} ORDER BY n.discrepancy_id DESC LIMIT ?", (limit,))
     return [_discrepancy(row) for row in rows]
 
 
 def discrepancies_of(db: Connection, numbers: Sequence[int]) -> list[Discrepancy]:
-    """Return the discrepancies with these numbers, newest first. Missing ones are left out."""
+    """Newest first. Missing numbers are left out."""
     rows = db.execute(
         f"{_SELECT_DISCREPANCY} WHERE {dialect.one_of('n.discrepancy_id')}"
         " ORDER BY n.discrepancy_id DESC",

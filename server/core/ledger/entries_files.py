@@ -58,7 +58,7 @@ class Asked:
 
 
 def csv_lines(db: Connection, asked: Asked) -> Iterator[str]:
-    """Yield the filtered scans as lines of CSV, oldest first.
+    """Oldest scans first.
 
     The columns include the supervisor's account name and the reason they typed. Scans that arrive
     meanwhile are left out.
@@ -67,9 +67,7 @@ def csv_lines(db: Connection, asked: Asked) -> Iterator[str]:
 
 
 def xlsx_pieces(db: Connection, asked: Asked) -> Iterator[bytes]:
-    """Yield the bytes of a workbook with the rows of `csv_lines`. A full sheet continues on the
-    next.
-    """
+    """Yield a workbook with the rows of `csv_lines`. A full sheet continues on the next."""
     return xlsx_chunks("entries", asked.columns, _chunks(db, asked))
 
 

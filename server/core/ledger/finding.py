@@ -65,7 +65,7 @@ _TIMES = {"since": "s.scanned_at >= ?", "until": "s.scanned_at < ?"}
 def numbers(
     db: Connection, wanted: Filter, start: int, end: int, *, upwards: bool
 ) -> Iterator[int]:
-    """Yield the numbers of matching scans from `start` to before `end`, ascending if `upwards`.
+    """Yield numbers from `start` to before `end`, ascending if `upwards`.
 
     Raises TooManyPeopleError before the first.
     """
@@ -168,7 +168,7 @@ class _Search:
 
 
 def _facets(wanted: Filter) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the indexed values that the filter requires: each facet with its accepted values."""
+    """Return each facet that the filter requires, with its accepted values."""
     filters = [(facet, getattr(wanted, name)) for name, (facet, _) in _COLUMNS.items()]
     filters += [("kind", wanted.act), ("remark", wanted.remark)]
     filters.append(("noted", None if wanted.note is None else "yes"))

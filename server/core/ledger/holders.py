@@ -68,16 +68,14 @@ class Holders(Collected):
         return cached is None or cached.unnamed
 
     def moved(self, serial: int) -> None:
-        """Invalidate the holder's cached stays, after one was opened or ended."""
+        """Invalidate the holder's cached stays."""
         cached = self._stays.get(serial)
         if cached is not None:
             # Unnamed exits are unaffected.
             self._stays[serial] = cached._replace(since=stays.NEVER_OVER, spans=())
 
     def left_unnamed(self, serial: int) -> None:
-        """Invalidate the holder's cached stays, after an exit was stored that waits for
-        its entry.
-        """
+        """Invalidate the holder's cached stays: an exit waits for its entry."""
         self._stays.pop(serial, None)
 
     def somebody_moved(self) -> None:
@@ -85,7 +83,7 @@ class Holders(Collected):
         self._stays.clear()
 
     def suspected(self, serial: int) -> None:
-        """Invalidate the holder's cached facts, after the badge was suspected as a copy."""
+        """Invalidate the holder's cached facts."""
         self._people.pop(serial, None)
 
     def _read(self, asked: Sequence[tuple[int, int]]) -> None:

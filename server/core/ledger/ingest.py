@@ -57,9 +57,7 @@ def ingest(
     now: int,
     prepared: Prepared | None = None,
 ) -> Ingested:
-    """Record a kiosk's batch. Raises ForkError, GapError or WireError; the caller must then roll
-    back.
-    """
+    """Raises ForkError, GapError or WireError; the caller must then roll back."""
     fresh = _verified(sender, batch, prepared)
     standing = sender.standing
     venue = rules_of(db, standing.rules_version)

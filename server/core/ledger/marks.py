@@ -113,7 +113,7 @@ def mark_next(database: Database) -> bool:
 
 
 def marking(database: Database) -> Repeating:
-    """Return the background job that computes the bitmaps of full blocks."""
+    """The background job that computes bitmaps."""
     return Repeating("marking", EVERY_S, lambda: MORE_S if mark_next(database) else None, first_s=0)
 
 

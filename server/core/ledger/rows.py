@@ -77,7 +77,7 @@ class Rows:
 
     @property
     def entries(self) -> int:
-        """Return the entry log's number of leaves, including unwritten ones."""
+        """The number of leaves, including unwritten ones."""
         return self._number
 
     def leaf(self, kind: str, body: bytes) -> int:

@@ -69,7 +69,7 @@ def current(db: Connection) -> Muster | None:
 
 
 def musters(db: Connection) -> list[Muster]:
-    """Return the newest musters, newest first."""
+    """Newest first."""
     rows = db.execute("SELECT * FROM muster ORDER BY muster_id DESC LIMIT ?", (SHOWN_MAX,))
     return [Muster(**dict(row)) for row in rows.fetchall()]
 
@@ -131,9 +131,7 @@ def end(db: Connection, muster_id: int, note: str, *, by: str, now: int) -> None
 
 
 def tick(db: Connection, muster_id: int, serial: int, point: str, *, by: str, now: int) -> None:
-    """Record a user's report that the person is safe at `point`. Raises MusterError or
-    UnknownAttendeeError.
-    """
+    """Record that the person is safe at `point`. Raises MusterError or UnknownAttendeeError."""
     _require_on(db, muster_id)
     attendee(db, serial)
     point = " ".join(point.split())[:WORDS_MAX]

@@ -46,7 +46,7 @@ class HallFigures:
 
     @property
     def over(self) -> bool:
-        """Return whether more people are present than capacity and overrides allow."""
+        """Return whether more people are present than allowed."""
         return self.present > self.capacity and not self.by_supervisor
 
     @property

@@ -8,9 +8,7 @@ from server.storage.connection import Connection
 
 
 def free_places(db: Connection, hall_id: int, now: int) -> int:
-    """Return how many more people the hall's doors may admit automatically, at least 0.
-
-    The fewest places count, of the hall and of the halls around it that its doors lead into.
+    """The fewest places count, of the hall and of the halls around it that its doors lead into.
     Kept places, and places that silent or ended kiosks hold, are not counted.
     """
     loaded, live = pools.Pools(db), _live(db, now)

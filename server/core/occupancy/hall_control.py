@@ -157,8 +157,8 @@ def attest(
 
 
 def holdings(db: Connection, hall_id: int) -> list[KioskHolding]:
-    """Return the hall's kiosks with their places: first those active at its doors, or at doors of
-    nested halls that lead into it, then others that still hold places.
+    """Return first the kiosks active at doors into the hall, then others that still hold its
+    places.
     """
     outer = nesting.outer_by_door(db, nesting.parents_of(db))
     leading = [door for door, around in outer.items() if hall_id in around]

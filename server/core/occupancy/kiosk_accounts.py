@@ -84,9 +84,7 @@ class Accounts:
             raise WireError("scan record: no such hall") from None
 
     def own(self, key: PoolKey) -> Pool:
-        """Return a pool in which the kiosk has an account. After a restore, a missing account is
-        opened.
-        """
+        """After a restore, a missing account is opened."""
         pool = self.pool(key)
         if self.kiosk not in pool.kiosks:
             if not event_state.was_restored_without_acts(self._db):

@@ -51,7 +51,7 @@ class Minute:
 
 
 def trends(db: Connection, now: int) -> dict[int, Trend]:
-    """Return each hall's recent movements, by id. Halls without movement are left out."""
+    """Recent movements by hall id. Halls without movement are left out."""
     first = now // MINUTE_MS - TREND_MINUTES + 1
     people = {
         row["hall_id"]: (row["came"], row["went"])
@@ -76,7 +76,7 @@ def trends(db: Connection, now: int) -> dict[int, Trend]:
 
 
 def hall_day(db: Connection, hall_id: int, since: int, until: int) -> list[Minute]:
-    """Return the minutes with movement between two times (Unix ms), in order."""
+    """Return the minutes with movement between two times (Unix ms)."""
     first, last = since // MINUTE_MS, until // MINUTE_MS
     (inside,) = db.execute(
         "SELECT COALESCE(SUM(came - went), 0) FROM hall_minute WHERE hall_id = ? AND minute < ?",
@@ -94,7 +94,7 @@ def hall_day(db: Connection, hall_id: int, since: int, until: int) -> list[Minut
 
 
 def door_day(db: Connection, hall_id: int, since: int, until: int) -> dict[int, dict[int, int]]:
-    """Return the number of entries between two times (Unix ms), by door and minute."""
+    """Count entries between two times (Unix ms) by door and minute."""
     entries: dict[int, dict[int, int]] = {}
     for row in db.execute(
         "SELECT door_id, minute, entered FROM door_minute"
@@ -132,7 +132,7 @@ def runs(minutes: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def door_hours(db: Connection, now: int) -> dict[int, Sequence[int]]:
-    """Return each door's number of scans in each minute of the last hour, oldest first."""
+    """Each door's scans by minute of the last hour, oldest first."""
     first = now // MINUTE_MS - 59
     scans: dict[int, list[int]] = {}
     for row in db.execute(
@@ -147,9 +147,7 @@ def door_hours(db: Connection, now: int) -> dict[int, Sequence[int]]:
 
 
 def on_site(db: Connection) -> tuple[dict[int, int], dict[str, int]]:
-    """Return the number of people in any hall, by category and by country. Unknown serials are
-    left out.
-    """
+    """Count people in halls by category and by country. Unknown serials are left out."""
     categories: dict[int, int] = {}
     countries: dict[str, int] = {}
     for row in db.execute(

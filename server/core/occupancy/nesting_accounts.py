@@ -17,7 +17,7 @@ Paths = Mapping[int, tuple[int, ...]]  # by door, the surrounding halls that it 
 
 
 def paths(db: Connection) -> Paths:
-    """Return the halls that each door leads into. Read it before a change, for `settle`."""
+    """Read it before a change, for `settle`."""
     return nesting.outer_by_door(db, nesting.parents_of(db))
 
 

@@ -223,7 +223,7 @@ class Pools:
 
     @property
     def halls(self) -> frozenset[int]:
-        """Return the ids of halls whose pools were read, and so may have changed."""
+        """Return the halls whose pools were read, and so may have changed."""
         return frozenset(key.hall_id for key in self._pools)
 
     def of(self, kiosk: KioskKey) -> Iterator[tuple[PoolKey, Pool, Need | None]]:
@@ -238,9 +238,7 @@ class Pools:
         return self._known_state().incarnation
 
     def may_grant(self, now: int) -> bool:
-        """Return whether the server may grant places at `now` (Unix ms). After a restore it must
-        wait.
-        """
+        """`now` is in Unix ms. After a restore it must wait."""
         return now >= self._known_state().grants_from
 
     def say(self, key: PoolKey, kiosk: KioskKey, need: Need) -> None:
@@ -289,9 +287,7 @@ class Pools:
         self._rows[hall_id] = self.hall(hall_id)._replace(shared_until=until)
 
     def limited(self, hall_id: int, now: int) -> Limited:
-        """Return the hall's pools, each limited by the others at `now` (Unix ms). Raises
-        UnknownHallError.
-        """
+        """Return pools that are each limited by the others. Raises UnknownHallError."""
         return within_limit(
             self[PoolKey(hall_id, PlaceKind.ORDINARY)],
             self[PoolKey(hall_id, PlaceKind.OVERRIDE)],
@@ -301,9 +297,7 @@ class Pools:
         )
 
     def kept(self, hall_id: int, now: int) -> int:
-        """Return the number of places kept for wheelchair users at `now` (Unix ms), or 0 once
-        released.
-        """
+        """Return the places kept for wheelchair users, 0 once released."""
         places = self.hall(hall_id).accessible_places
         if places and is_released(self.rules.halls[hall_id], now):
             return 0
@@ -316,7 +310,7 @@ class Pools:
         return self._rules
 
     def keys_of(self, kiosk: KioskKey, before: Iterable[PoolKey]) -> list[PoolKey]:
-        """Return the keys of pools in which the kiosk has an account, in order. `before` are those
+        """Return the sorted keys of pools in which the kiosk has an account. `before` are those
         from before the transaction.
         """
         opened = (key for key, pool in self._pools.items() if kiosk in pool.kiosks)
@@ -350,7 +344,7 @@ class Pools:
         return self._take(hall_id, row)
 
     def remember(self, hall_id: int, row: Iterable[Any]) -> None:
-        """Cache a hall's row, as read by `_HALLS`, in the memo."""
+        """Cache a hall's row, as read by `_HALLS`."""
         self._memo[HallRow, hall_id] = self._take(hall_id, row)
         for key in _keys(hall_id):
             if key not in self._memo:
@@ -367,9 +361,7 @@ class Pools:
 def read_ahead(
     db: Connection, memo: Memo, halls: Iterable[int], state: Callable[[], EventState | None]
 ) -> Reading:
-    """Cache the pools of these halls in the memo. `state` returns the event's state after it was
-    read ahead, so it is called last.
-    """
+    """`state` returns the event's state after it was read ahead, so it is called last."""
     missing = [hall for hall in dict.fromkeys(halls) if not _is_known(memo, hall)]
     asked = db.execute(_HALLS, (dialect.many(missing),)) if missing else None
     yield
@@ -422,14 +414,14 @@ def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.Pl
 
 
 def orders_for(db: Connection, kiosk: KioskKey, now: int) -> list[wire.PlaceOrder]:
-    """Return the kiosk's orders for all its pools: totals of granted places, without recalls."""
+    """Return totals of granted places for all the kiosk's pools, without recalls."""
     return orders_in(Pools(db), accounts_of(db, kiosk), kiosk, now)
 
 
 def orders_in(
     pools: Pools, keys: Iterable[PoolKey], kiosk: KioskKey, now: int
 ) -> list[wire.PlaceOrder]:
-    """Return the kiosk's orders for these pools, without recalls."""
+    """Return orders for these pools, without recalls."""
     keys = list(keys)
     limited = {hall: pools.limited(hall, now) for hall in dict.fromkeys(key[0] for key in keys)}
     return [order(key, limited[key.hall_id].of(key.kind), kiosk) for key in keys]
@@ -466,9 +458,7 @@ def enrol(db: Connection, hall_id: int, kiosk: KioskKey) -> None:
 
 
 def kinds(pools: Pools, hall_id: int) -> list[PlaceKind]:
-    """Return the hall's kinds of places. Kept places are included if the hall has, or ever had,
-    any. Raises UnknownHallError.
-    """
+    """Kept places are included if the hall ever had any. Raises UnknownHallError."""
     keeps = pools.hall(hall_id).accessible_places
     if keeps or pools[PoolKey(hall_id, PlaceKind.ACCESSIBLE)].kiosks:
         return list(PlaceKind)

@@ -54,7 +54,7 @@ class Plan:
 
 
 def smoothed(rate: float, minutes: float, people: int) -> float:
-    """Return the smoothed rate of arrivals (people a minute): `rate` from `minutes` ago, with
+    """Update the smoothed rate of arrivals (people a minute): `rate` from `minutes` ago, with
     `people` more arrivals.
 
     Arrivals count whether admitted or refused for lack of a place. A steady stream has the same
@@ -146,9 +146,7 @@ class _Sharing:
         self.reserve += sum(self.fair[door.kiosk] for door in missing)
 
     def give_one_each(self) -> None:
-        """Give one place to each door where people wait, busiest first, even from the pool's
-        reserve.
-        """
+        """Give each door where people wait one place, busiest first, even from the reserve."""
         for door in sorted(self.asking, key=lambda door: -door.rate):
             self._give(door, 1, self.left)
 
@@ -229,8 +227,8 @@ class _Sharing:
         return max(0, min(door.held, door.free) - self.fair[door.kiosk])
 
     def _rest(self, door: Door) -> int:
-        """Return the number of places that the door can certainly spare. Places already recalled
-        are left out, and one for a waiting person.
+        """Return the places that the door can certainly spare, without recalled ones and one for a
+        waiting person.
         """
         sure = min(door.held, door.free) if door in self.heard else 0
         return sure - door.wants - self.recalls.get(door.kiosk, 0)

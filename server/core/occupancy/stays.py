@@ -253,7 +253,7 @@ def entered_during(db: Connection, ref: StayRef, hall_id: int) -> list[int]:
 
 
 def has_early_exits(db: Connection) -> bool:
-    """Return whether any exit waits for its entry, which happens only after a restore."""
+    """Exits wait for their entry only after a restore."""
     return bool(db.execute("SELECT EXISTS (SELECT 1 FROM early_exit)").fetchone()[0])
 
 
@@ -293,8 +293,8 @@ def stays_of(db: Connection, serial: int, hall_id: int) -> list[Span]:
 
 
 def packed(serial: str, since: str) -> str:
-    """Return SQL that packs a holder's stays into one text for `unpacked`, without those that
-    ended before `since`. `serial` and `since` are SQL expressions.
+    """Return SQL for one text, read by `unpacked`, of a holder's stays that had not ended at
+    `since`. The arguments are SQL expressions.
     """
     # A sum has no type affinity, which would keep SQLite from using the index.
     source = f"stay s WHERE s.serial = {serial} AND {dialect.stay_over_at('s.')} > {since} + 0"
@@ -316,7 +316,7 @@ def unpacked(text: str) -> list[Span]:
 
 
 def was_on(span: Span, at: int) -> bool:
-    """Return whether a stay had not ended at `at` (Unix ms). It may have begun later."""
+    """Return whether it had not ended at `at` (Unix ms). It may begin later."""
     stay, closed_at = span
     return max(stay.opened_at, NEVER_OVER if closed_at is None else closed_at) > at
 
@@ -374,8 +374,8 @@ def open_in(
 
 
 def uncounted(db: Connection, door_id: int, hall_id: int) -> list[Stay]:
-    """Return stays entered through that door that do not count in that surrounding hall yet, as
-    stays on ordinary places of it.
+    """Return stays entered by that door that do not count in that surrounding hall yet, as on its
+    ordinary places.
 
     They are open, or ended by a move with the place still used.
     """

@@ -25,7 +25,7 @@ class AddressError(ValueError):
 
 
 def check_url(url: str, *, http_allowed: bool = False) -> None:
-    """Check a URL to which data is sent. Raises AddressError.
+    """Raises AddressError.
 
     It must not contain a user name or password. Plain http is allowed to this computer only, unless
     `http_allowed`.
@@ -49,8 +49,8 @@ def check_url(url: str, *, http_allowed: bool = False) -> None:
 
 
 def is_nearby(host: str) -> bool:
-    """Return whether `host` is an IP address of the computer's own surroundings, such as a
-    metadata service. For a name, return False.
+    """Return whether `host` is an IP address near the computer, such as a metadata service. False
+    for names.
     """
     try:
         parsed = ipaddress.ip_address(host.partition("%")[0])

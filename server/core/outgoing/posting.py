@@ -40,7 +40,7 @@ def ask(
     method: str, url: str, body: bytes, headers: Mapping[str, str], answer_max: int, *,
     whole_s: float,
 ) -> Reply:  # fmt: skip
-    """Send a request. The certificate is verified, and redirects are not followed.
+    """The certificate is verified, and redirects are not followed.
 
     Names that resolve to an address in `addresses.is_nearby` are refused. The request ends after
     `whole_s`, even if the answer comes byte by byte.

@@ -135,9 +135,7 @@ def find_by_label(db: Connection, label: str) -> int:
 
 
 def people_of_label(db: Connection, label: str) -> list[Row]:
-    """Return serial, given_name and family_name of attendees with this external id or shared e-mail
-    address.
-    """
+    """Return attendees (serial and names) with this external id or e-mail address."""
     return db.execute(
         "SELECT serial, given_name, family_name FROM attendee WHERE external_id = ?"
         f" OR ({dialect.same_letters('email')} AND email <> '')",
@@ -169,7 +167,7 @@ def find_attendees(
 
 
 def matching(db: Connection, text: str) -> set[int]:
-    """Return the serials of the attendees who match all words, else of those who sound like it."""
+    """Return attendees who match all words, else those who sound like it."""
     serials = {
         row["serial"]
         for words in readings(text)
@@ -197,13 +195,13 @@ def count_people(db: Connection) -> int:
 
 
 def more_people_than(db: Connection, count: int) -> bool:
-    """Return whether there are more attendees than `count`, without counting all."""
+    """Return without counting all attendees."""
     row = db.execute("SELECT 1 FROM attendee LIMIT 1 OFFSET ?", (count,)).fetchone()
     return row is not None
 
 
 def draw_serial(is_taken: Callable[[int], bool], random: Random) -> int:
-    """Draw an unused serial other than 0. It is random, so badge numbers reveal nothing."""
+    """Return an unused serial, not 0. Random badge numbers reveal nothing."""
     while True:
         serial = int.from_bytes(random(3), "big")
         if serial and not is_taken(serial):
@@ -213,7 +211,7 @@ def draw_serial(is_taken: Callable[[int], bool], random: Random) -> int:
 def add_attendee(
     db: Connection, values: Mapping[str, Any], *, by: str, now: int, random: Random
 ) -> Attendee:
-    """Register one attendee. Raises AttendeeError.
+    """Raises AttendeeError.
 
     `values` has columns of `CHANGEABLE`; a name and a category are required.
     """
@@ -281,7 +279,7 @@ def _halls_of_speaker(db: Connection, serial: int) -> list[int]:
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Validate and normalise the values for the database. Raises AttendeeError."""
+    """Normalise values for the database. Raises AttendeeError."""
     checked: dict[str, Any] = {}
     for column, value in values.items():
         if column not in CHANGEABLE:

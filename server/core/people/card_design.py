@@ -124,7 +124,7 @@ class CardDesign:
     photos: Path | None
 
     def photo_of(self) -> Callable[[Attendee], str] | None:
-        """Return a function that reads the photo of an attendee, or None if cards have no photos.
+        """Return a reader of photos, or None if cards have none.
 
         A photo's file is named by external id or badge number. The function returns "" without a
         photo, and raises DesignError for a file that is no picture.
@@ -151,9 +151,7 @@ class CardDesign:
 def read_design(
     event: Event, *, format_name: str = "", back: bool | None = None, layer_only: bool = False
 ) -> CardDesign:
-    """Return the event's card design, with `format_name` and `back` overriding the settings. Raises
-    DesignError.
-    """
+    """`format_name` and `back` override the settings. Raises DesignError."""
     folder = event.path / CARDS_FOLDER
     settings = read_card_settings(folder)
     settings = replace(
@@ -171,9 +169,7 @@ def design_of(
     settings: CardSettings,
     new_files: Mapping[str, bytes] | None = None,
 ) -> CardDesign:
-    """Return the card design for these settings. `new_files` maps names to files not saved yet.
-    Raises DesignError.
-    """
+    """`new_files` maps names to files not saved yet. Raises DesignError."""
     files = _Files(folder, new_files or {})
     first, second = both_languages(event.name)
     try:
@@ -206,20 +202,18 @@ def design_of(
 
 
 def read_card_settings(folder: Path) -> CardSettings:
-    """Return the settings in `cards.toml`, or the defaults without that file. Raises
-    DesignError.
-    """
+    """Return defaults without the file `cards.toml`. Raises DesignError."""
     return parse_card_settings(read_card_text(folder), str(folder / SETTINGS_FILE))
 
 
 def read_card_text(folder: Path) -> str:
-    """Return the text of `cards.toml`, or "" without that file. Raises DesignError."""
+    """Return "" without the file `cards.toml`. Raises DesignError."""
     path = folder / SETTINGS_FILE
     return _read_text(path, SETTINGS_BYTES_MAX) if path.exists() else ""
 
 
 def parse_card_settings(text: str, place: str) -> CardSettings:
-    """Parse `cards.toml`. Raises DesignError, which names `place`."""
+    """Raises DesignError, which names `place`."""
     try:
         return read_settings(CardSettings, text, place)
     except SettingsError as error:
@@ -227,8 +221,7 @@ def parse_card_settings(text: str, place: str) -> CardSettings:
 
 
 def read_pretix_layout(layout: Path, background: Path | None, format_name: str) -> PretixLayout:
-    """Return a pretix layout with its background PDF. Without a PDF, the format gives the paper
-    size.
+    """Without a background PDF, the format gives the paper size.
 
     Raises DesignError.
     """
@@ -239,9 +232,7 @@ def read_pretix_layout(layout: Path, background: Path | None, format_name: str) 
 
 
 def find_template(event: Event, name: str) -> Path:
-    """Return the file of a template, given as a path or as a name in the folder `cards`. Raises
-    DesignError.
-    """
+    """`name` is a path, or a name in the folder `cards`. Raises DesignError."""
     inside = event.path / CARDS_FOLDER / name
     for path in (inside, inside.with_name(f"{inside.name}.typ"), Path(name)):
         if path.is_file():

@@ -92,14 +92,14 @@ ORDERS: Mapping[str, Callable[[PrintedBadge], tuple[Any, ...]]] = {
 def card(
     db: Connection, event: Event, badge: Badge, *, latin: bool = True, photo: Photo | None = None
 ) -> Card:
-    """Return the card of a badge. Raises UnknownAttendeeError."""
+    """Raises UnknownAttendeeError."""
     return next(_cards(db, event, [badge], latin, photo)).card
 
 
 def specimen(
     db: Connection, event: Event, badge: Badge, holder: Attendee, *, latin: bool = True
 ) -> Card:
-    """Return the card of a badge that need not exist, for a preview."""
+    """The badge need not exist, for a preview."""
     category = next(plan for plan in store.categories(db) if plan.code == holder.category)
     return _card(event, badge, holder, category, store.zones(db), latin)
 
@@ -112,7 +112,7 @@ def read(
     latin: bool = True,
     photo: Photo | None = None,
 ) -> list[PrintedBadge]:
-    """Return the badges in the given order, each with card and last print.
+    """Return the badges in the given order.
 
     With `latin`, names in other scripts are transliterated where possible. `photo` returns an
     attendee's photo as SVG (`badges.printing.look.photo`).
@@ -123,7 +123,7 @@ def read(
 def chosen(
     badges: Iterable[PrintedBadge], choice: Choice, categories: Mapping[str, int]
 ) -> list[PrintedBadge]:
-    """Return the badges that match, sorted. `categories` maps category keys to numbers."""
+    """The result is sorted. `categories` maps category keys to numbers."""
     codes = {categories[key] for key in choice.categories}
     wanted = {_folded(text) for text in choice.organisations}
     matching = (
@@ -144,7 +144,7 @@ def _is_due(printed: PrintedBadge, choice: Choice) -> bool:
 
 
 def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, now: int) -> int:
-    """Count and log that these badges were printed. Return the number of reprints."""
+    """Count and log prints. Return the number of reprints."""
     before = _printed_before(db, [item.badge.serial for item in printed])
     again = sum(before[item.badge.serial, item.badge.issue][0] > 0 for item in printed)
     db.executemany(
@@ -160,14 +160,13 @@ def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, no
 
 
 def note_handed_over(db: Connection, printed: Sequence[PrintedBadge], *, by: str, now: int) -> None:
-    """Record cards that the desk printed for people who wait for them."""
+    """Called for cards that the desk printed for people who wait."""
     note_printed(db, printed, by=by, now=now)
     for item in printed:
         collection.note_collected(db, item.badge.serial, item.badge.issue, by=by, now=now)
 
 
 def count_printed(db: Connection) -> int:
-    """Count the attendees of whom a card was printed."""
     (count,) = db.execute("SELECT COUNT(DISTINCT serial) FROM badge WHERE printed > 0").fetchone()
     return int(count)
 
@@ -248,7 +247,7 @@ def _card(
 
 
 def of_one_day(card: Card, event: Event, day: int) -> Card:
-    """Return the card of a day credential. `day` counts from 0, the event's first day."""
+    """`day` counts from 0, the event's first day."""
     date = event.settings.first_day + timedelta(days=day)
     return replace(
         card,

@@ -56,9 +56,7 @@ def box(db: Connection, serial: int) -> str:
 
 
 def put_box(db: Connection, serials: Sequence[int], text: str, *, by: str, now: int) -> int:
-    """Note in which box these people's cards are; an empty text removes the note. Return the
-    number of people. Raises BoxError.
-    """
+    """An empty text removes the note. Return the number of people. Raises BoxError."""
     name = " ".join(text.split())
     if len(name) > BOX_CHARS_MAX or not name.isprintable():
         raise BoxError(

@@ -48,7 +48,7 @@ class DayCredential:
 def issue_day_credential(
     db: Connection, event: Event, serial: int, *, day: int, by: str, now: int
 ) -> DayCredential:
-    """Issue a credential for the event's day `day`, from 0.
+    """`day` counts from 0.
 
     Raises UnknownAttendeeError, NoBadgeError without a badge, or IssuingError.
     """

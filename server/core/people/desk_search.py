@@ -44,7 +44,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """The best matches, best first, and whether there are more."""
+    """The best matches, and whether there are more."""
 
     people: list[Hit]
     more: bool
@@ -52,10 +52,8 @@ class Found:
 
 
 def find(db: Connection, text: str, *, limit: int, event: Event | None = None) -> Found:
-    """Find at most `limit` people.
-
-    `text` is words in any order, a number, or the scanned code of a badge or confirmation. The code
-    of a phone page needs `event`.
+    """`text` is words in any order, a number, or the scanned code of a badge or confirmation. The
+    code of a phone page needs `event`.
     """
     scanned = _scanned(db, text.strip(), event)
     if scanned is not None:

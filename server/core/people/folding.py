@@ -54,8 +54,8 @@ _FOLDS = _Folds()
 
 
 def folded(text: str) -> str:
-    """Return the words of `text` without case, accents and width, separated by spaces. Punctuation
-    and a change of script separate words.
+    """Return the words of `text` without case, accents, width and punctuation, separated by spaces.
+    A change of script separates words.
     """
     if text.isascii():
         return _ASCII_SIGNS.sub(" ", text.lower()).strip()
@@ -104,7 +104,7 @@ def _asked(typed: str) -> str:
 
 
 def is_east_asian(text: str) -> bool:
-    """Return whether a text begins in a script without spaces between words."""
+    """Return whether the script has no spaces between words."""
     return bool(_BEGINS_EAST_ASIAN.match(text))
 
 

@@ -92,7 +92,7 @@ def issue_missing(
 
 
 def missing_badges(db: Connection) -> int:
-    """Count the attendees who are due a badge from `issue_missing`."""
+    """Count those due for `issue_missing`."""
     # If all have one, two indexes answer ten times faster than a check of each attendee.
     (without,) = db.execute(
         "SELECT (SELECT COUNT(*) FROM attendee) - (SELECT COUNT(DISTINCT serial) FROM badge)"
@@ -168,7 +168,7 @@ def revoke(db: Connection, serial: int, *, reason: str, now: int, by: str) -> No
 
 
 def revoke_many(db: Connection, serials: Sequence[int], *, reason: str, now: int, by: str) -> int:
-    """Revoke several attendees, except those already revoked. Return how many."""
+    """Return how many were not revoked before."""
     _check_reason(reason)
     standing = [
         (serial, issue)
@@ -248,7 +248,7 @@ def forget_unchanged(db: Connection, event: Event, serials: Sequence[int]) -> No
 
 
 def current_badge(db: Connection, serial: int) -> Badge:
-    """Return the newest issue. Raises UnknownAttendeeError or NoBadgeError."""
+    """Raises UnknownAttendeeError or NoBadgeError."""
     row = db.execute(
         f"{_SELECT} WHERE serial = ? ORDER BY issue DESC LIMIT 1", (serial,)
     ).fetchone()
@@ -279,7 +279,7 @@ def current_badges(db: Connection, serials: Sequence[int] | None = None) -> list
 
 
 def names_after(db: Connection, after: int, limit: int) -> wire.NamesPage:
-    """Return at most `limit` sealed names with row numbers above `after`."""
+    """`after` is a row number."""
     rows = [
         row
         for table in ("badge", "day_credential")

@@ -55,7 +55,7 @@ def keys(names: Iterable[str]) -> list[str]:
 
 
 def asked(words: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Return the words of a search that matter, each with the keys of names like it."""
+    """Return the words that matter, each with the keys of names like it."""
     pieces = [piece for word in words for piece in word.split()]
     pieces = [piece for piece in pieces if piece not in _PARTICLES] or pieces
     return [(piece, _asked(piece)) for piece in pieces]

@@ -22,7 +22,7 @@ HINT_CHARS = 2  # A stolen kiosk shows that much of an e-mail, a telephone or an
 
 
 def look_up(db: Connection, text: str) -> Found:
-    """Find people with a badge by name, pinyin or organisation. All words of `text` must match."""
+    """Find people with a badge by all words of name, pinyin or organisation."""
     words = readings(text)
     if not words:
         return Found([], more=False)

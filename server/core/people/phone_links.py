@@ -52,7 +52,7 @@ def link(db: Connection, serial: int) -> Link:
 
 
 def token(db: Connection, event: Event, badge: Badge) -> str | None:
-    """Return the secret in the link to the badge's phone page, or None if it is revoked."""
+    """Return the secret of the badge's link, or None if revoked."""
     newest = link(db, badge.serial)
     if newest.revoked_at is not None:
         return None
@@ -60,7 +60,7 @@ def token(db: Connection, event: Event, badge: Badge) -> str | None:
 
 
 def open_link(db: Connection, event: Event, text: str) -> tuple[int, int]:
-    """Return the (serial, issue) of the badge to which a link's secret belongs.
+    """Return the badge's (serial, issue).
 
     Raises PhoneTokenError for an invalid secret, and GoneLinkError for a revoked or renewed link.
     """
@@ -78,10 +78,8 @@ def open_link(db: Connection, event: Event, text: str) -> tuple[int, int]:
 
 
 def open_badge(db: Connection, event: Event, text: str) -> Badge:
-    """Return the badge to which a link's secret belongs.
-
-    Raises PhoneTokenError for an invalid secret, and GoneLinkError for a revoked or replaced link
-    or badge.
+    """Raises PhoneTokenError for an invalid secret, and GoneLinkError for a revoked or replaced
+    link or badge.
     """
     serial, issue = open_link(db, event, text)
     try:

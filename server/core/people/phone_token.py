@@ -39,7 +39,7 @@ def token_subject(token: str) -> tuple[int, int]:
 
 
 def open_phone_token(event: Event, token: str, number: int = 0) -> tuple[int, int]:
-    """Verify a secret and return its (serial, issue). Raises PhoneTokenError.
+    """Return the verified (serial, issue). Raises PhoneTokenError.
 
     The caller must check that the issue and the link are still the newest.
     """

@@ -62,7 +62,7 @@ class Arrival:
 def set_protocol_guest(
     db: Connection, serial: int, watchers: Iterable[int], *, by: str, now: int
 ) -> None:
-    """Make the attendee a protocol guest, whose arrival is notified to exactly these users.
+    """Exactly these users will be notified of the arrival.
 
     Raises UnknownAttendeeError or ProtocolGuestError.
     """
@@ -106,7 +106,7 @@ def clear_protocol_guest(db: Connection, serial: int, *, by: str, now: int) -> N
 
 
 def protocol_guests(db: Connection, serial: int | None = None) -> list[ProtocolGuest]:
-    """Return all protocol guests by name, or only the one with that serial."""
+    """Return all, sorted by name, or only that guest."""
     watchers: dict[int, list[int]] = {}
     for row in db.execute("SELECT serial, user_id FROM protocol_watcher ORDER BY 1, 2"):
         watchers.setdefault(row["serial"], []).append(row["user_id"])

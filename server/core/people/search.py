@@ -41,8 +41,8 @@ class Wanted(NamedTuple):
 
 
 def fold(db: Connection, limit: int = dialect.NO_LIMIT) -> int:
-    """Index the search words of at most `limit` new and changed attendees, in the caller's
-    transaction. Return how many.
+    """Index at most `limit` new and changed attendees, in the caller's transaction. Return how
+    many.
     """
     due = db.execute(
         "SELECT a.serial, a.given_name, a.family_name, a.latin_name, a.organisation, a.email,"
@@ -69,7 +69,7 @@ def drop_deleted(db: Connection) -> None:
 
 
 def fold_all(write: Callable[[Callable[[Connection], int]], int]) -> None:
-    """Index the search words of all attendees in batches, so that others can write in between.
+    """Index all attendees in batches, so that others can write in between.
 
     `write` runs a function in its own transaction. If it stops early, the next start of the server
     continues.

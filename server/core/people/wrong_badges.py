@@ -54,7 +54,7 @@ def replace_badges(
 
 
 def issue_all(event: Event, database: Database, *, by: str, clock: Callable[[], int]) -> int:
-    """Issue all missing badges. Return how many."""
+    """Return how many badges were issued."""
 
     def step(db: Connection) -> int:
         return issuing.issue_missing(db, event, now=clock(), by=by, limit=AT_ONCE)

@@ -77,9 +77,8 @@ class ActivityTime:
 def find_activities(
     db: Connection, wanted: ActivityFilter, limit: int, offset: int
 ) -> tuple[list[Activity], int]:
-    """Return a page of activities sorted by their first session, and the total count.
-
-    Activities without a session come last.
+    """Return a page of activities, and the total count. Sorted by first session, those without one
+    last.
     """
     where, values = _conditions(wanted)
     (total,) = db.execute(f"SELECT COUNT(*) FROM activity a{where}", values).fetchone()
@@ -92,7 +91,7 @@ def find_activities(
 
 
 def hosted_by(db: Connection, organisation_id: int, limit: int) -> tuple[list[Activity], int]:
-    """Return the first activities of an organisation by code, and their total count."""
+    """Return its first activities by code, and their total count."""
     (total,) = db.execute(
         "SELECT COUNT(*) FROM activity_host WHERE organisation_id = ?", (organisation_id,)
     ).fetchone()
@@ -128,7 +127,7 @@ def activities(db: Connection, *, limit: int | None = None, offset: int = 0) -> 
 
 
 def activities_of(db: Connection, numbers: Iterable[int]) -> dict[int, Activity]:
-    """Return activities by id. Unknown ids are left out."""
+    """Unknown ids are left out."""
     wanted = dialect.many(sorted(set(numbers)))
     selected = db.execute(f"{_COUNTED} WHERE {dialect.one_of('a.activity_id')}", (wanted,))
     rows = selected.fetchall()

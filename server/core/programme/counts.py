@@ -35,9 +35,7 @@ class CountryCounts:
 
 
 def forum_counts(db: Connection, settings: EventSettings) -> ForumCounts:
-    """Count people, organisations and sessions for reports. If the settings name no country, every
-    government department counts as foreign.
-    """
+    """If the settings name no country, every government department counts as foreign."""
     on_day = "SELECT EXISTS (SELECT 1 FROM session WHERE starts_at >= ? AND starts_at < ?)"
     return ForumCounts(
         days=sum(_one(db, on_day, *bounds) for bounds in pairwise(day_starts(settings))),

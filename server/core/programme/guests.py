@@ -53,7 +53,7 @@ def settle_guests(db: Connection) -> int:
 
 
 def awaited(db: Connection) -> dict[str, tuple[str, ...]]:
-    """Return the labels of stored invitations that were not applied, by session code."""
+    """Return the labels of invitations not applied yet, by session code."""
     labels_of: dict[str, list[str]] = {}
     for row in db.execute("SELECT session_code, label FROM awaited_guest ORDER BY 1, 2"):
         labels_of.setdefault(row["session_code"], []).append(row["label"])

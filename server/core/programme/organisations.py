@@ -65,7 +65,7 @@ class OrganisationFilter:
 def find_organisations(
     db: Connection, wanted: OrganisationFilter, limit: int, offset: int
 ) -> tuple[list[Organisation], int]:
-    """Return a page of organisations by code, and the total count."""
+    """Return a page sorted by code, and the total count."""
     asked = {"o.kind = ?": wanted.kind, "o.country = ?": wanted.country}
     if wanted.text and wanted.text.strip():
         asked[dialect.one_of("o.organisation_id")] = dialect.many(_called(db, wanted.text))
@@ -80,9 +80,7 @@ def find_organisations(
 
 
 def _called(db: Connection, text: str) -> list[int]:
-    """Return the ids of organisations with all these words in the code or names, in any case and
-    width.
-    """
+    """Find all these words in code or names, in any case and width."""
     asked = readings(text)[:1]
     rows = db.execute("SELECT organisation_id, code, names, other_names FROM organisation")
     return [

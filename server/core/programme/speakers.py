@@ -77,7 +77,7 @@ def _serial(db: Connection, label: str, name: str) -> int | None:
 
 
 def speakers_of(db: Connection, sessions: Iterable[int]) -> dict[int, tuple[Speaker, ...]]:
-    """Return each session's speakers in order. Attendees have the roster's name."""
+    """Return speakers by session, in order. Attendees have the roster's name."""
     speakers_by_session: dict[int, list[Speaker]] = {}
     for row in db.execute(
         "SELECT p.*, a.given_name, a.family_name FROM session_speaker p LEFT JOIN attendee a"
@@ -138,7 +138,7 @@ class Contribution:
 def find_contributions(
     db: Connection, role: str | None, limit: int, offset: int
 ) -> tuple[list[Contribution], int]:
-    """Return a page of contributions by time, and the total count."""
+    """Return a page sorted by time, and the total count."""
     where, values = ("", ()) if role is None else (" WHERE p.role = ?", (role,))
     (total,) = db.execute(f"SELECT COUNT(*) FROM session_speaker p{where}", values).fetchone()
     # Join the names only for the page, not for the sort.

@@ -75,7 +75,7 @@ class Status:
 
 
 def backups(directory: Path) -> list[Backup]:
-    """Return the complete backups, oldest first."""
+    """Oldest first, complete ones only."""
     complete = []
     for path in directory.iterdir():
         made_at = _made_at(path)
@@ -136,7 +136,7 @@ def make_backup(
     progress: Progress = lambda done, of: None,
     pause_s: float = PAUSE_S,
 ) -> Backup:
-    """Make and check a backup. Raises BackupError."""
+    """Raises BackupError."""
     name = datetime.fromtimestamp(now // 1000, UTC).strftime(_NAME)
     making = directory / f"{_MAKING}{name}-{os.getpid()}"
     try:
@@ -213,7 +213,6 @@ def _copy_database(source: Path, target: Path, progress: Progress, pause_s: floa
 
 
 def prune(directory: Path) -> None:
-    """Keep the newest backups and the last of each day."""
     old = backups(directory)[:-KEEP]
     last_of_day = {backup.made_at // 86_400_000: backup for backup in old}
     for backup in old:

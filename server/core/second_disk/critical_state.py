@@ -154,7 +154,7 @@ class Keeper:
         self._database.write(self._try)
 
     def kept(self) -> list[Acts]:
-        """Return the acts on the second disk, including those missing in the database."""
+        """Return also acts missing in the database."""
         stored = []
         for path in (self._path, self._path.with_name(UNSURE_FILE)):
             with suppress(ActsError):

@@ -24,7 +24,7 @@ class TooManyFilesError(Exception):
 
 
 def copied_bytes(source: Path, before: Path | None) -> int:
-    """Return how many bytes a backup takes. Files unchanged since the backup `before` take none."""
+    """Files unchanged since the backup `before` take none."""
     return sum(
         path.stat().st_size
         for path in _all_files(source)
@@ -88,9 +88,7 @@ def _is_as(path: Path, earlier: Path | None) -> bool:
 
 
 def _linked(earlier: Path | None, copy: Path) -> bool:
-    """Make the copy a hard link to the earlier backup's file. Return False if that is
-    impossible.
-    """
+    """Return False if a hard link is impossible."""
     assert earlier is not None
     try:
         os.link(earlier, copy)

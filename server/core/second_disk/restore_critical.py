@@ -55,7 +55,7 @@ def merge(db: Connection, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[s
 def _take_all(
     db: Connection, kept: critical_state.Kept, rows: list[dict[str, Any]]
 ) -> tuple[int, list[dict[str, Any]]]:
-    """Return the number of new or changed rows, and those that did not fit."""
+    """Return the number of changed rows, and those that did not fit."""
     taken, failed = 0, []
     for row in rows:
         try:

@@ -182,7 +182,7 @@ def renew(
     kept: Sequence[critical_state.Acts],
     now: int,
 ) -> int | None:
-    """Begin a new incarnation of the server, in the writer's transaction, and return its number.
+    """Begin a new incarnation of the server in the writer's transaction.
 
     Return None if another request has already done so. Raises ForkError like `judge`. `kept` are
     the critical acts of the second disk, including those that this database may lack. If empty,
@@ -218,8 +218,7 @@ def renew_by_memory(
     kept: Sequence[critical_state.Acts],
     now: int,
 ) -> int:
-    """Begin a new incarnation of the server, because the database lacks data in this server's
-    memory. Return its number.
+    """Begin a new incarnation, because the database lacks data in this server's memory.
 
     This happens when a lagging standby becomes the primary.
     """

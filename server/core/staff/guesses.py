@@ -56,7 +56,7 @@ class Guesses:
         self._since_trim = TRIM_EVERY
 
     def check(self, keys: Sequence[Key], now: int, *, void_until: int | None = None) -> list[int]:
-        """Return each key's count. Raises WaitError if any key has to wait.
+        """Return the counts. Raises WaitError if any key has to wait.
 
         Counts no newer than `void_until` are void. It writes only after a clock was set back.
         """

@@ -33,7 +33,7 @@ class Invitation:
 
 
 def invite(db: Connection, name: str, role: str, *, by: str, now: int) -> str:
-    """Return the secret of a new invitation's link, which is shown once. Raises AccountError."""
+    """Return the link's secret, which is shown once. Raises AccountError."""
     name = users.checked_name(name)
     users.check_role(role)
     query = f"SELECT 1 FROM staff_user WHERE {dialect.same_letters('name')}"
@@ -60,7 +60,7 @@ def open_invitations(db: Connection, now: int) -> list[Invitation]:
 
 
 def find(db: Connection, token: str, now: int) -> Invitation:
-    """Return the valid invitation with this secret. Raises InvitationOverError."""
+    """Raises InvitationOverError."""
     row = db.execute(
         "SELECT token_hash, name, role, expires_at FROM invitation"
         " WHERE token_hash = ? AND expires_at > ?",
@@ -72,7 +72,7 @@ def find(db: Connection, token: str, now: int) -> Invitation:
 
 
 def accept(db: Connection, token: str, password_hash: str, *, now: int) -> User:
-    """Create the account with the chosen password, and end the invitation.
+    """Create the account.
 
     Raises InvitationOverError, or AccountError if the name was taken meanwhile.
     """

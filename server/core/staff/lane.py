@@ -25,7 +25,7 @@ class _Waiting:
 
 
 class Lane:
-    """Lets one password at a time be checked. The number of waiting requests is limited.
+    """Lets one password at a time be checked.
 
     The address with the fewest wrong passwords is next, and a full queue rejects the address with
     the most. So an attacker with some addresses does not delay the others.

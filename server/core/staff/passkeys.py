@@ -31,7 +31,7 @@ class Place:
 
 
 def registration_options(db: Connection, place: Place, user: User, challenge: bytes) -> str:
-    """Return the options for creating a passkey, as JSON for the browser."""
+    """Return JSON for the browser."""
     # Imported here because it is slow and many events have no passkeys.
     import webauthn
     from webauthn.helpers import structs
@@ -59,8 +59,8 @@ def new_challenge() -> bytes:
 
 
 def sign_options(db: Connection, place: Place, user: User, challenge: Callable[[], bytes]) -> str:
-    """Return the options for signing with a passkey, as JSON for the browser, or "" without calling
-    `challenge` if the user has no passkey for this host.
+    """Return JSON for the browser, or "" without calling `challenge` if the user has no passkey for
+    this host.
     """
     passkeys = [
         passkey

@@ -44,9 +44,7 @@ class Pending:
         self._database.write(step)
 
     def asked(self, token: str, purpose: str, make: Callable[[], bytes], now: int) -> bytes:
-        """Return the session's stored value, or store a new one from `make`. Only the latter
-        writes.
-        """
+        """Return the stored value, or store a new one from `make`."""
         with self._database.reading() as db:
             value, until = self._find(db, token, purpose)
         if value is not None and now + ENOUGH_MS < until <= now + LIFE_MS:

@@ -20,7 +20,7 @@ _ROW = "0123456789012345678909876543210987654321"
 
 
 def hash_pin(pin: str) -> str:
-    """Hash a PIN. Raises AccountError if it is too short, too long or too easily guessed."""
+    """Raises AccountError if it is too short, too long or too easily guessed."""
     low, high = PIN_DIGITS
     if not (pin.isascii() and pin.isdigit() and low <= len(pin) <= high):
         raise AccountError(N_("A PIN has %(low)s to %(high)s digits."), low=low, high=high)
@@ -30,7 +30,7 @@ def hash_pin(pin: str) -> str:
 
 
 def set_pin(db: Connection, user_id: int, pin_hash: str, *, by: str, now: int) -> None:
-    """Set a user's PIN, so that they may act as supervisor at doors. Raises AccountError."""
+    """Lets the user act as supervisor at doors. Raises AccountError."""
     account = user(db, user_id)
     if account.role not in ROLES or account.disabled:
         raise AccountError(N_("Only supervisors and admins have a PIN; change the role first."))

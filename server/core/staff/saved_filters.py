@@ -43,9 +43,7 @@ def visible(db: Connection, page: str, user_id: int) -> list[SavedFilter]:
 def save(
     db: Connection, page: str, user_id: int, name: str, query: str, *, shared: bool, now: int
 ) -> int:
-    """Save or replace the user's filter of that name, and return its id. Raises
-    SavedFilterError.
-    """
+    """Replaces the user's filter of that name. Raises SavedFilterError."""
     name = " ".join(name.split())
     if not 0 < len(name) <= NAME_CHARS_MAX or not name.isprintable():
         raise SavedFilterError(

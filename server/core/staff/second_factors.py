@@ -134,7 +134,7 @@ def use_recovery_code(db: Connection, user: User, code: str) -> None:
 
 
 def remove_totp(db: Connection, user: User, *, now: int) -> None:
-    """Remove the user's authenticator app. Raises AccountError if there is none."""
+    """Raises AccountError if there is none."""
     gone = db.execute(
         "UPDATE staff_user SET totp_sealed = NULL WHERE user_id = ? AND totp_sealed IS NOT NULL",
         (user.user_id,),
@@ -181,9 +181,7 @@ def _after_removal(db: Connection, user: User, factor: str, now: int) -> None:
 
 
 def _step_of(secret: str, code: str, now: int, *, after: int) -> int:
-    """Return the 30-second step to which this code belongs. It must be later than `after`. Raises
-    WrongFactorError.
-    """
+    """Return the code's 30-second step, later than `after`. Raises WrongFactorError."""
     plain, here, app = code.replace(" ", ""), now // 1000 // STEP_S, pyotp.TOTP(secret)
     for step in range(here + STEPS_AROUND, max(after, here - STEPS_AROUND - 1), -1):
         if hmac.compare_digest(app.generate_otp(step).encode(), plain.encode()):

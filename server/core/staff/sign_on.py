@@ -99,10 +99,7 @@ class Provider:
     def finish(
         self, answer: Mapping[str, str], begun: Begun, back: str, *, now: int, fresh: bool = False
     ) -> Identity:
-        """Return the identity for the `answer` that the browser brought back.
-
-        Raises SignOnError or NoRoleError.
-        """
+        """Raises SignOnError or NoRoleError."""
         import requests
         from authlib.common.errors import AuthlibBaseError
         from joserfc.errors import JoseError
@@ -259,10 +256,7 @@ class Provider:
 
 
 def provider_of(event: Event) -> Provider | None:
-    """Return the event's identity provider, or None.
-
-    Raises EventError for a secret that is missing or readable by others.
-    """
+    """Raises EventError for a secret that is missing or readable by others."""
     settings = event.settings
     if settings.sign_on_issuer is None or settings.sign_on_client is None:
         return None

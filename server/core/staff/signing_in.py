@@ -209,7 +209,7 @@ def note(db: Connection, guesses: Guesses, act: Act, subject: Subject, now: int)
 def _known_key(
     db: Connection, user_id: int, subject: str, address: str, device: str, now: int
 ) -> Key | None:
-    """Return the key of a known browser or address, or None."""
+    """Return None for an unknown browser and address."""
     marks = _known(db, user_id, now)
     for mark in (_device_mark(device), _address_mark(address)):
         if mark in marks:

@@ -102,7 +102,7 @@ class WebSession:
 
 
 def hash_password(password: str) -> str:
-    """Hash a password. Passwords chosen by people must pass `passwords.check` first.
+    """Passwords chosen by people must pass `passwords.check` first.
 
     Raises AccountError if it is too short or too long.
     """
@@ -126,8 +126,8 @@ def add_user(
     now: int,
     first: bool = False,
 ) -> User:
-    """Add a user. `password_hash` is from `hash_password`. With `first`, the user must change the
-    password at the first sign-in. Raises AccountError.
+    """`password_hash` is from `hash_password`. With `first`, the user must change the password at
+    the first sign-in. Raises AccountError.
     """
     name = checked_name(name)
     check_role(role)
@@ -211,14 +211,14 @@ def change_password(
 
 
 def unlock(db: Connection, user_id: int, *, by: str, now: int) -> None:
-    """Let a user sign in from anywhere for a while, despite guesses by strangers."""
+    """Allow sign-in from anywhere for a while, despite strangers' guesses."""
     user(db, user_id)
     db.execute("UPDATE staff_user SET unlocked_at = ? WHERE user_id = ?", (now, user_id))
     entry_log.act(db, by, Act.USER_UNLOCKED, {"user": user_id}, now)
 
 
 def set_role(db: Connection, user_id: int, role: str, *, by: str, now: int) -> None:
-    """Set the user's role. Raises AccountError if it would demote the last admin."""
+    """Raises AccountError if it would demote the last admin."""
     check_role(role)
     before = user(db, user_id)
     if role != "admin":
@@ -284,7 +284,7 @@ def open_session(
 
 
 def verify(database: Database, name: str, password: str) -> User:
-    """Return the user without opening a session. Raises SignInError."""
+    """Opens no session. Raises SignInError."""
     account = stored(database, name)
     if not fits(account, password) or account is None or account.user.disabled:
         raise SignInError
@@ -325,7 +325,7 @@ def renewed(account: Stored, password: str) -> str:
 
 
 def session_user(database: Database, token: str, *, now: int) -> User:
-    """Return the user of a live session, and extend the session. Raises SessionEndedError."""
+    """Extends the session. Raises SessionEndedError."""
     row = database.reader.execute(
         f"SELECT {_COLUMNS}, s.created_at, s.seen_at, s.waits, s.factor_at"
         " FROM web_session AS s JOIN staff_user USING (user_id) WHERE token_hash = ?",

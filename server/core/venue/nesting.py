@@ -29,12 +29,12 @@ def parents_of(db: Connection) -> dict[int, int | None]:
 
 
 def inside(parents: Mapping[int, int | None], hall: int) -> list[int]:
-    """Return the halls nested in `hall`, at any depth, sorted."""
+    """At any depth, sorted."""
     return sorted(other for other in parents if hall in outer_halls(other, parents, None))
 
 
 def outer_by_door(db: Connection, parents: Mapping[int, int | None]) -> dict[int, tuple[int, ...]]:
-    """Return the surrounding halls that each door also enters. Doors without any are left out."""
+    """Doors into no surrounding hall are left out."""
     rows = db.execute(
         "SELECT d.door_id, d.hall_id, f.from_id FROM door d LEFT JOIN door_from f USING (door_id)"
     )
@@ -43,7 +43,7 @@ def outer_by_door(db: Connection, parents: Mapping[int, int | None]) -> dict[int
 
 
 def outer_of(db: Connection, door_id: int) -> tuple[int, ...]:
-    """Return the surrounding halls that the door also enters, none for an unknown door."""
+    """Return none for an unknown door."""
     row = db.execute(
         "SELECT d.hall_id, f.from_id FROM door d LEFT JOIN door_from f USING (door_id)"
         " WHERE d.door_id = ?",
@@ -53,15 +53,13 @@ def outer_of(db: Connection, door_id: int) -> tuple[int, ...]:
 
 
 def halls_of(db: Connection, door_id: int) -> tuple[int, ...]:
-    """Return every hall that an entry at the door enters, its own first."""
+    """Return the halls that the door enters, its own first."""
     row = db.execute("SELECT hall_id FROM door WHERE door_id = ?", (door_id,)).fetchone()
     return () if row is None else (row[0], *outer_of(db, door_id))
 
 
 def unsaid(db: Connection) -> frozenset[int]:
-    """Return the doors for which is not configured where they lead from. They count as leading
-    from outside.
-    """
+    """Return the doors whose starting place is not configured. They count as from outside."""
     rows = db.execute(
         "SELECT d.door_id FROM door d LEFT JOIN door_from f USING (door_id)"
         " WHERE COALESCE(f.said, 0) = 0"

@@ -34,7 +34,7 @@ class _Session:
 
 
 def hall_phases(db: Connection, now: int, until: int) -> dict[int, HallPhase]:
-    """Return each hall's state. The day ends at `until` (Unix ms)."""
+    """The day ends at `until` (Unix ms)."""
     day = until - 24 * 3_600_000
     planned: dict[int, list[_Session]] = {}
     for row in db.execute(

@@ -114,7 +114,6 @@ def categories(db: Connection) -> list[CategoryPlan]:
 
 
 def zones(db: Connection) -> dict[str, int]:
-    """Return each zone's bit by code."""
     return dict(db.execute("SELECT code, bit FROM zone ORDER BY bit").fetchall())
 
 
