@@ -72,7 +72,7 @@ def new_category(word: str, categories: Sequence[CategoryPlan]) -> CategoryPlan:
 
 
 def free_letter(word: str, taken: Collection[str]) -> str | None:
-    """An unused letter or digit, if possible from the word itself, or None if all are used."""
+    """An unused letter or digit, if possible from `word`, or None."""
     own = [char for char in word.upper() if char.isascii() and char.isalnum()]
     every = [*own, *"ABCDEFGHIJKLMNOPQRSTUVWXYZ23456789"]
     used = {letter.upper() for letter in taken}

@@ -19,9 +19,7 @@ def N_(text: str) -> str:
 
 
 class Count(int):
-    """A number in a phrase, whose digits are grouped as usual in the language. Other numbers, such
-    as line numbers, are not grouped.
-    """
+    """A number whose digits are grouped as usual in the language, unlike line numbers."""
 
 
 class Day(str):
@@ -117,16 +115,14 @@ def say(
 
 
 def stored(phrase: str) -> str:
-    """Return a phrase as text for the database. `restored` reads it."""
+    """For the database. `restored` reads it."""
     if not isinstance(phrase, Phrase) or not phrase.fields:
         return phrase
     return _MARK + json.dumps(_packed(phrase), ensure_ascii=False)
 
 
 def restored(text: str) -> Phrase:
-    """Return the phrase that `stored` wrote. A plain text becomes a phrase, since a catalogue may
-    have it.
-    """
+    """A plain text becomes a phrase, since a catalogue may have it."""
     if not text.startswith(_MARK):
         return Phrase(text)
     phrase = _unpacked(json.loads(text.removeprefix(_MARK)))
@@ -198,10 +194,10 @@ class Spoken(Exception):
 
 
 def language_of(locale: str) -> str:
-    """The language of a locale's directory, such as "zh" for "zh_Hans" and "pt-BR" for "pt_BR"."""
+    """ "zh" for "zh_Hans", "pt-BR" for "pt_BR"."""
     return CHINESE if locale == "zh_Hans" else locale.replace("_", "-")
 
 
 def locale_of(language: str) -> str:
-    """The locale's directory for a language, such as "zh_Hans" for "zh" and "pt_BR" for "pt-BR"."""
+    """ "zh_Hans" for "zh", "pt_BR" for "pt-BR"."""
     return "zh_Hans" if language == CHINESE else language.replace("-", "_")

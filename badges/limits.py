@@ -90,7 +90,7 @@ class Backoff:
         return (state[0] + 1 if state else 1, now)
 
     def undo(self, state: State) -> State:
-        """Return the state with one use less. The time of the newest stays."""
+        """Take one use back. The time of the newest stays."""
         return (state[0] - 1, state[1]) if state and state[0] > 1 else NEW
 
     def wait_ms(self, count: int) -> int:

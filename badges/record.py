@@ -70,7 +70,7 @@ class OuterHall(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, o
 
     @property
     def kind(self) -> PlaceKind:
-        """The kind of the place that the entry used or the exit gave back."""
+        """Of the place that the entry used or the exit gave back."""
         return PlaceKind.of(self.override_place, self.accessible_place)
 
 
@@ -120,12 +120,12 @@ class ScanRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def kind(self) -> PlaceKind:
-        """The kind of the place that the entry used or the exit gave back."""
+        """Of the place that the entry used or the exit gave back."""
         return PlaceKind.of(self.override_place, self.accessible_place)
 
     @property
     def outer_halls(self) -> tuple[OuterHall, ...]:
-        """The surrounding halls in which this scan counts, innermost first."""
+        """Innermost first."""
         return () if isinstance(self.outer, UnsetType) else self.outer
 
 

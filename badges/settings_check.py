@@ -39,7 +39,7 @@ def rule(text: str, holds: Callable[[Any], bool] = lambda value: True) -> Meta:
 
 
 def read_settings(kind: type[S], text: str, place: str) -> S:
-    """Read settings of the dataclass `kind` from TOML.
+    """`kind` is a dataclass.
 
     Raises SettingsError with `place`, the key at fault, and the remedy.
     """
@@ -76,7 +76,7 @@ def read_settings(kind: type[S], text: str, place: str) -> S:
 
 
 def check_values(kind: type[S], values: Mapping[str, object]) -> None:
-    """Check settings. Raises SettingsError for the first invalid value."""
+    """Raises SettingsError for the first invalid value."""
     for key, value in values.items():
         its = _rules(kind)[key]
         try:

@@ -25,9 +25,7 @@ from badges.credential.credential import Credential, CredentialFlag, Kind
 
 
 def decide(scan: Scan, facts: Facts) -> Decision:
-    """Decide whether to admit one scanned badge. Never raises, and depends only on its
-    arguments.
-    """
+    """Never raises, and depends only on its arguments."""
     if scan.direction is Direction.EXIT:
         return _exit(scan, facts)
     if isinstance(scan.badge, Reason):
@@ -45,7 +43,7 @@ def decide(scan: Scan, facts: Facts) -> Decision:
 
 
 def _exit(scan: Scan, facts: Facts) -> Admitted:
-    """Admit an exit. People may always leave, so an unverified exit is flagged, never refused."""
+    """People may always leave, so an unverified exit is flagged, never refused."""
     if isinstance(scan.badge, Reason):
         return Admitted(flags=frozenset({Flag.UNVERIFIED}))
     if facts.passed_at is not None:
@@ -167,8 +165,8 @@ def _hall_closed(badge: Credential, at: int, facts: Facts) -> Denied | None:
 
 
 def _before_restart(badge: Credential, at: int, facts: Facts) -> Denied | None:
-    """Deny a badge whose admission a restart interrupted, so that staff decide: its holder may be
-    back without having seen a light, or another person has the badge.
+    """Deny a badge whose admission a restart interrupted. Staff decide: its holder may not have
+    seen a light, or another person has the badge.
 
     The first admission keeps its place either way, so a second person needs another.
     """

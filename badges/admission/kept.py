@@ -9,7 +9,7 @@ from badges.record import PlaceKind
 
 
 def is_released(hall: Hall, at: int) -> bool:
-    """Whether everyone may use the hall's kept places at `at` (Unix ms)."""
+    """Whether everyone may use the kept places at `at` (Unix ms)."""
     return any(since <= at < until for since, until in hall.released)
 
 
@@ -32,6 +32,6 @@ def usable(hall: Hall, holder: Holder, at: int) -> tuple[PlaceKind, ...]:
 
 
 def serving(around: Outer, holder: Holder, at: int) -> tuple[PlaceKind, ...]:
-    """The usable kinds of which this kiosk has a free place, preferred first."""
+    """Usable kinds with a free place at this kiosk, preferred first."""
     free = {PlaceKind.ORDINARY: around.free_places, PlaceKind.ACCESSIBLE: around.free_kept}
     return tuple(kind for kind in usable(around.hall, holder, at) if free[kind] > 0)

@@ -292,9 +292,7 @@ class _Saying:
 
 
 def _plural(name: str) -> str:
-    """A category's English plural within a sentence: "Speaker" becomes "speakers", "VIP" becomes
-    "VIPs".
-    """
+    """Within a sentence: "Speaker" becomes "speakers", "VIP" becomes "VIPs"."""
     if not name.isascii() or " " in name:
         return name
     if name.isupper():

@@ -15,9 +15,7 @@ class InputError(click.ClickException):
 
 
 def bit_list(bits: int, *, first: int) -> Callable[[click.Context, click.Parameter, str], int]:
-    """Return a callback for options such as `1-3,5`, `all` or `none`, which become a bit set.
-    `first` is bit 0.
-    """
+    """Parse options such as `1-3,5`, `all` or `none` into a bit set. `first` is bit 0."""
     numbers = range(first, first + bits)
 
     def convert(ctx: click.Context, param: click.Parameter, text: str) -> int:
@@ -37,7 +35,7 @@ def bit_list(bits: int, *, first: int) -> Callable[[click.Context, click.Paramet
 
 
 def zone_bits(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> dict[str, int]:
-    """Option callback: return the bit of each zone code from texts `code=group`."""
+    """Parse options `code=group` into the bit of each zone code."""
     bits = {}
     for text in texts:
         match = re.fullmatch(r"([^=]{1,40})=([0-9]{1,2})", text)
@@ -68,7 +66,7 @@ def read_file(path: Path, bytes_max: int) -> bytes:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Create or replace a file atomically, readable only by its owner.
+    """Write atomically, readable only by the owner.
 
     Cards and codes are personal data. Raises InputError, with an earlier file unchanged.
     """
@@ -98,7 +96,7 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def write_new(files: Mapping[Path, tuple[bytes, int]]) -> None:
-    """Create all files, with their modes, or none. Existing keys are never overwritten."""
+    """Create all files (content, mode) or none. Existing keys are never overwritten."""
     created: list[Path] = []
     try:
         for path, (data, mode) in files.items():

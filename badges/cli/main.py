@@ -1,6 +1,6 @@
 """The commands of `hallkeeper-badges`.
 
-Only this module of `badges` uses randomness. Only this module and `console` use the disk.
+Only this module of `badges` uses randomness.
 """
 
 import json

@@ -12,7 +12,7 @@ class PictureError(ValueError):
 
 
 def read_symbols(path: Path) -> list[str]:
-    """The texts of all QR codes in the picture. Raises PictureError."""
+    """Raises PictureError."""
     try:
         import zxingcpp
         from PIL import Image, UnidentifiedImageError

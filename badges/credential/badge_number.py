@@ -10,16 +10,14 @@ _VALUE = {char: value for value, char in enumerate(_DIGITS)} | {"O": 0, "I": 1, 
 
 
 def badge_number(serial: int) -> str:
-    """The number printed on a badge, for its serial. Raises ValueError for a serial outside 24
-    bits.
-    """
+    """Raises ValueError for a serial outside 24 bits."""
     if not 0 <= serial <= SERIAL_MAX:
         raise ValueError(f"a serial is 0 to {SERIAL_MAX}, not {serial}")
     return "".join(_DIGITS[serial >> shift & 31] for shift in (20, 15, 10, 5, 0))
 
 
 def parse_badge_number(text: str) -> int:
-    """The serial of a typed badge number. Raises ValueError with an example of a valid number."""
+    """Raises ValueError with an example of a valid number."""
     typed = text[:40].upper().replace("-", "").replace(" ", "")
     serial = 0
     for char in typed:

@@ -11,7 +11,7 @@ class Base45Error(ValueError):
 
 
 def encode(data: bytes) -> str:
-    """Encode in Base45 (RFC 9285): three characters for two bytes, two for a last odd byte."""
+    """Three characters for two bytes, two for a last odd byte."""
     out = []
     for i in range(0, len(data) - 1, 2):
         high, low = divmod(data[i] << 8 | data[i + 1], 45 * 45)
@@ -24,7 +24,7 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """Decode Base45. Raises Base45Error unless `text` is exactly the encoding of some bytes."""
+    """Raises Base45Error unless `text` is exactly the encoding of some bytes."""
     if len(text) % 3 == 1:
         raise Base45Error("length")
     try:

@@ -1,8 +1,8 @@
-"""The credential: the signed statement in a badge's QR code, 122 characters, nothing personal.
+"""The credential: the signed text in a badge's QR code, 122 characters, nothing personal.
 
-The text is `HK` and the base45 of 80 bytes: 16 bytes of fields, and 64 bytes of Ed25519
-signature over a context, the event's UUID (not carried) and the fields. `open_credential` is the
-only way to read it, and verifies or raises.
+The text is `HK` and the base45 of 80 bytes: 16 bytes of fields, and 64 bytes of Ed25519 signature
+over a context, the event's UUID (not carried) and the fields. `open_credential` is the only way to
+read it, and verifies or raises.
 """
 
 import hashlib
@@ -98,15 +98,15 @@ class Credential:
 
     @property
     def day(self) -> int | None:
-        """The only valid day of a day credential, 0 for the event's first. None for other kinds,
-        and for a day credential without exactly one day, which no door admits.
+        """A day credential's day, 0 for the event's first. None for other kinds, and without
+        exactly one day, which no door admits.
         """
         if self.kind is not Kind.DAY or self.valid_days.bit_count() != 1:
             return None
         return self.valid_days.bit_length() - 1
 
     def pack(self, event_id: bytes) -> bytes:
-        """The 16 bytes to sign. Raises ValueError for fields that no door would accept."""
+        """Raises ValueError for fields that no door would accept."""
         for name, (lowest, highest) in _RANGES.items():
             if not lowest <= getattr(self, name) <= highest:
                 raise ValueError(f"{name} is {lowest} to {highest}, not {getattr(self, name)}")
@@ -127,7 +127,7 @@ class Credential:
 
 
 def issue_credential(key: PrivateKey, event_id: bytes, credential: Credential) -> str:
-    """Sign `credential` for the event (16-byte UUID) and return its 122 characters."""
+    """`event_id` is a 16-byte UUID. Return 122 characters."""
     fields = credential.pack(event_id)
     signature = key.sign(CONTEXT + event_id + fields)
     return PREFIX + base45.encode(fields + signature)
@@ -167,9 +167,7 @@ def open_credential(ring: KeyRing, text: str) -> Credential:
 
 
 def _decode(text: str) -> bytes:
-    """Return the 80 bytes of a canonical text, without verifying the signature. Raises
-    NotABadgeError.
-    """
+    """Does not verify the signature. Raises NotABadgeError."""
     if len(text) != TEXT_CHARS or not text.startswith(PREFIX):
         raise NotABadgeError("malformed")
     try:
@@ -199,7 +197,7 @@ def seal_name(signature: bytes, plain: bytes) -> bytes:
 
 
 def open_name(signature: bytes, sealed: bytes) -> bytes:
-    """Decrypt a sealed name. Raises ForgedError if it was sealed for another badge."""
+    """Raises ForgedError if it was sealed for another badge."""
     try:
         padded = nacl.bindings.crypto_secretbox_open(sealed, bytes(24), _name_key(signature))
     except nacl.exceptions.CryptoError:

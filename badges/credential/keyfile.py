@@ -92,13 +92,13 @@ def encode_keys(keys: EventKeys) -> bytes:
 
 
 def encode_ring(keys: EventKeys) -> bytes:
-    """The bytes of the public file: the ring, signed by the root key."""
+    """The ring, signed by the root key."""
     signed = _sign_ring(keys.root, keys.ring)
     return _lines(_Public(UUID(bytes=keys.event_id), keys.root.public.raw, signed))
 
 
 def decode_keys(raw: bytes) -> EventKeys:
-    """Read the secret key file. Raises KeyFileError, also for a public ring."""
+    """Raises KeyFileError, also for a public ring."""
     file = _decode(raw)
     if isinstance(file, _Public):
         raise KeyFileError("it is a public ring, which can't sign; use the secret key file")

@@ -108,7 +108,7 @@ class _Ring(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def short_event_id(event_id: bytes) -> int:
-    """The 16 bits of the event's UUID that its badges carry.
+    """The part of the event's UUID that its badges carry.
 
     Raises ValueError unless the UUID has 16 bytes.
     """
@@ -124,9 +124,7 @@ def sign_ring(root: PrivateKey, ring: KeyRing) -> bytes:
 
 
 def open_ring(root: PublicKey, signed: bytes) -> KeyRing:
-    """Read the ring that `root` signed. Raises BadSignatureError, or ValueError for a malformed
-    ring.
-    """
+    """Raises BadSignatureError, or ValueError for a malformed ring."""
     signature, body = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
     root.verify(RING_CONTEXT + body, signature)
     decoded = msgspec.json.decode(body, type=_Ring)

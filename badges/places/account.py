@@ -58,9 +58,7 @@ class Account(Struct, frozen=True):
         return replace(self, entries=self.entries + 1)
 
     def credit(self) -> "Account":
-        """Take back the place of the kiosk's own stay that was never sent to the server
-        (`may_credit`).
-        """
+        """Take back the place of the kiosk's own stay (`may_credit`)."""
         if self.credited >= self.entries:
             raise PlacesError(N_("more exits credited than entries made"))
         return replace(self, credited=self.credited + 1)
@@ -85,7 +83,7 @@ class Account(Struct, frozen=True):
         )
 
     def rest(self) -> "Account":
-        """Return every free place, because the door is out of service for a while."""
+        """Return every free place while out of service."""
         return replace(self, returned=self.returned + max(0, self.free))
 
     def fence(self) -> "Account":

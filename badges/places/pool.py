@@ -46,18 +46,18 @@ class Held(Struct, frozen=True):
 
     @property
     def held(self) -> int:
-        """The number of places that the kiosk may hold free or have used without the server's
-        knowledge, at least 0.
+        """The places that the kiosk may hold free or have used without the server's knowledge, at
+        least 0.
 
         An attestation may have given back more than the kiosk had left: either later entries were
-        of people who had left, or the attestation was wrong. The server cannot know which, so
-        stays known to be open always count in full (rule 7).
+        of people who had left, or the attestation was wrong. The server cannot know which, so stays
+        known to be open always count in full (rule 7).
         """
         return max(0, self.unused - self.reclaimed)
 
     @property
     def unused(self) -> int:
-        """The number of places that the kiosk may still have, if attestations are ignored."""
+        """The places that the kiosk may still have, ignoring attestations."""
         return self.granted - self.returned - self.handed_over + self.trusted
 
 
@@ -89,7 +89,7 @@ class Pool(Struct, frozen=True, dict=True):
         return self.capacity - self.worst_case
 
     def enrol(self, kiosk: KioskKey) -> "Pool":
-        """Add a kiosk that has never held a place here."""
+        """For a kiosk that never held a place here."""
         return self if kiosk in self.kiosks else self._with(kiosk, Held())
 
     def resized(self, capacity: int) -> "Pool":

@@ -15,7 +15,7 @@ MARK_CONTEXT = b"hallkeeper/mark/v1\x00"
 def order_message(
     event_id: bytes, kiosk: KioskKey, pool: PoolKey, granted: int, incarnation: int
 ) -> bytes:
-    """The bytes to sign for a kiosk's total of granted places. `event_id` is the UUID, 16 bytes."""
+    """The bytes to sign. `event_id` is the UUID, 16 bytes."""
     name, generation = kiosk
     fields = (name, generation, pool.hall_id, int(pool.kind), granted, incarnation)
     return ORDER_CONTEXT + event_id + "/".join(map(str, fields)).encode()
@@ -30,7 +30,7 @@ def sign_order(
     granted: int,
     incarnation: int,
 ) -> bytes:
-    """The root key's signature (64 bytes) of a kiosk's total of granted places."""
+    """The signature has 64 bytes."""
     return root.sign(order_message(event_id, kiosk, pool, granted, incarnation))
 
 

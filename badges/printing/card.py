@@ -161,8 +161,8 @@ def render_pdf(cards: Sequence[Card], look: Look) -> bytes:
 def forget_drawn() -> None:
     """Empty Typst's cache of this process's documents.
 
-    Typst caches 0.2 MB a card, until ten more documents are compiled. So ten empty ones are
-    compiled.
+    Typst caches 0.2 MB a card until ten more documents are compiled, so this compiles ten empty
+    ones.
     """
     compiler = typst.Compiler(root=_TEMPLATES, font_paths=fonts.none(), ignore_system_fonts=True)
     for number in range(_KEPT_DOCUMENTS):
@@ -170,7 +170,7 @@ def forget_drawn() -> None:
 
 
 def render_pngs(cards: Sequence[Card], look: Look, dpi: float) -> list[bytes]:
-    """Draw each page of the cards' document as a PNG. Raises CardError."""
+    """A PNG per page. Raises CardError."""
     if not 30 <= dpi <= 1_200:
         raise CardError(N_("%(dpi)s dots per inch: use 30 to 1200"), dpi=dpi)
     return _compile(look, _data(cards, look), "png", dpi)
@@ -284,7 +284,7 @@ def _layout_card(card: Card, look: Look) -> dict[str, object]:
 
 
 def _on_layout(card: Card, look: Look, layout: PretixLayout) -> list[tuple[Area, str]]:
-    """Each area of the layout with its text, or with its picture as SVG. Raises CardError."""
+    """Each area with its text, or its picture as SVG. Raises CardError."""
     card = on_card(card, look)
     by_language = {chinese: _values(card, look, chinese=chinese) for chinese in (True, False)}
     values = []

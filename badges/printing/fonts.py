@@ -61,7 +61,7 @@ def _rank(family: str) -> tuple[bool, bool, str]:
 
 
 def families_for(texts: Iterable[str], language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Font families for `texts`, preferred first, and the characters that none has."""
+    """Families, preferred first, and the characters that none has."""
     families: set[str] = set()
     missing: dict[str, None] = {}
     joined = "\n".join(texts)
@@ -105,7 +105,7 @@ def package_for(character: str) -> str:
 
 
 def remedy(characters: Iterable[str]) -> str:
-    """The remedy for characters that no installed font has, as a phrase without full stop."""
+    """Advice about characters that no installed font has, without full stop."""
     strange, packages = False, set()
     for char in characters:
         if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co"):

@@ -11,7 +11,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def undrawable(rows: Sequence[RosterRow]) -> Finding | None:
-    """Report the people whose cards have characters that no installed font has, or return None.
+    """Report people whose cards have characters that no installed font has.
 
     Each distinct character is looked up once, which is fast for 100,000 people.
     """

@@ -5,9 +5,7 @@ import pypdfium2
 
 
 def join_pdfs(pdfs: Iterable[bytes]) -> bytes:
-    """Join PDFs into one, in order. Each part is released before the next one is requested. A
-    single PDF stays unchanged.
-    """
+    """Each part is released before the next one is requested. A single PDF stays unchanged."""
     parts = iter(pdfs)
     first = next(parts)
     second = next(parts, None)

@@ -68,10 +68,10 @@ def latin_name(given: str, family: str, language: str = "", country: str = "") -
 
 
 def syllables(given: str, family: str) -> tuple[list[str], list[str]]:
-    """The pinyin without tones of each character of a family name and of a given name.
+    """The pinyin, without tones, of each character of family and given name.
 
-    Both are empty if the name has other than Han characters. People who read Chinese search by
-    this pronunciation, regardless of the bearer's country. `lü` is written `lv`.
+    Both are empty if the name has other than Han characters. People who read Chinese search by this
+    pronunciation, regardless of the bearer's country. `lü` is written `lv`.
     """
     if not family:
         family, given = _split(given)
@@ -140,7 +140,7 @@ def _korean(given: str, family: str) -> str:
 
 
 def _hangul(text: str) -> str:
-    """Transliterate each syllable by itself, as usual for names: 백두 is Baekdu."""
+    """Syllable by syllable, as usual for names: 백두 is Baekdu."""
     spelt = ""
     for char in text:
         if char.isspace():
@@ -153,9 +153,7 @@ def _hangul(text: str) -> str:
 
 
 def _word_by_word(text: str, language: str, cyrillic: str) -> str:
-    """Transliterate a part of a name, or return "" if one of its words has no certain
-    transcription.
-    """
+    """Return "" if a word has no certain transcription."""
     words = [_NO_LETTERS.sub("", word) for word in _BETWEEN.split(text)]
     spelt = [_word(word, language, cyrillic) if word else "" for word in words]
     if any(word and not result for word, result in zip(words, spelt, strict=True)):

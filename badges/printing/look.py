@@ -115,7 +115,7 @@ class Look:
 
 
 def logo(data: bytes, name: str) -> str:
-    """Convert a logo, SVG or picture, to SVG text. Raises LookError."""
+    """Return SVG text. Raises LookError."""
     if len(data) > PICTURE_BYTES_MAX:
         raise LookError(
             N_("%(name)s has %(count)s bytes; the limit is %(most)s"),
@@ -129,7 +129,7 @@ def logo(data: bytes, name: str) -> str:
 
 
 def photo(data: bytes, name: str) -> str:
-    """Convert a photo to SVG text, turned upright and scaled down. Raises LookError."""
+    """Return SVG text, upright and scaled down. Raises LookError."""
     return _embedded(data, name, _PHOTO_PX, "JPEG")
 
 

@@ -51,7 +51,7 @@ def _runs(alike: int, step: int) -> int:
 
 
 def _finders(dark: int, light: int, step: int, begin: int) -> int:
-    """The penalty for patterns like finders: 1:1:3:1:1 with four light modules at one end."""
+    """For patterns like finders: 1:1:3:1:1 with four light modules at one end."""
     finder = dark & light >> step & dark >> 2 * step & dark >> 3 * step & dark >> 4 * step
     finder &= light >> 5 * step & dark >> 6 * step
     four = light & light >> step & light >> 2 * step & light >> 3 * step

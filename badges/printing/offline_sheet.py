@@ -74,7 +74,7 @@ def _card(row: RosterRow, serial: int, text: str) -> Card:
 
 
 def _serial(keys: EventKeys, row: RosterRow, taken: set[int]) -> int:
-    """A deterministic serial that can't be guessed. If it is taken, the next free one."""
+    """Deterministic, but can't be guessed. If taken, the next free one."""
     names = (row.given_name, row.family_name, row.organisation)
     identity = row.external_id or row.email.casefold() or "\x00".join(names)
     digest = hashlib.blake2b(_SERIAL_CONTEXT + identity.encode(), key=keys.root.seed).digest()

@@ -82,7 +82,7 @@ class PretixLayout:
 def read_layout(
     data: bytes, name: str, background: bytes = b"", *, page: tuple[float, float] = (148, 105)
 ) -> PretixLayout:
-    """Read the layout file `name`. Raises PretixError.
+    """`name` is the file's. Raises PretixError.
 
     `page` is the size of the paper in mm, used if there is no background.
     """

@@ -57,18 +57,14 @@ class Symbol:
 
 
 def symbol(text: str, *, level: str = "M") -> Symbol:
-    """The smallest QR code of `text` at error correction `level` (L, M, Q or H). Raises
-    SymbolError.
-    """
+    """The smallest QR code at error correction `level` (L, M, Q or H). Raises SymbolError."""
     modules, version = _modules(text, level)
     size = _size(version)
     return Symbol(_rows(modules, size), version)
 
 
 def _modules(text: str, level: str) -> tuple[int, int]:
-    """The QR code's modules as an integer, bottom right module in the lowest bit, and
-    its version.
-    """
+    """The modules, bottom right in the lowest bit, and the version."""
     if level not in _LEVELS:
         raise SymbolError(f"level {level!r}: use one of {', '.join(_LEVELS)}")
     if not text:
@@ -180,9 +176,7 @@ def _code(level: str, mode: int, data: bytes, version: int | None) -> Any:
 
 
 def _codewords(data: QRData, version: int, level: str) -> list[int]:
-    """The codewords of one text: the same as from `qrcode.util.create_data`, in a tenth of the
-    time.
-    """
+    """The same as `qrcode.util.create_data`, in a tenth of the time."""
     buffer = BitBuffer()
     buffer.put(data.mode, 4)
     buffer.put(len(data), length_in_bits(data.mode, version))
@@ -239,7 +233,7 @@ def _trial(code: Any, mask: int) -> int:
 
 
 def _packed(code: Any) -> int:
-    """The modules as an integer, bottom right module in the lowest bit."""
+    """Bottom right module in the lowest bit."""
     return int(b"".join(map(bytes, code.modules)).translate(_TO_DIGITS), 2)
 
 
@@ -253,7 +247,7 @@ def _rows(modules: int, size: int) -> tuple[tuple[bool, ...], ...]:
 
 
 def symbol_svg(text: str, *, level: str = "M", quiet_zone: int = QUIET_ZONE) -> str:
-    """An SVG picture with one unit per module: a white ground and one black path."""
+    """One unit per module: a white ground and one black path."""
     modules, version = _modules(text, level)
     size = _size(version)
     side = size + 2 * quiet_zone
@@ -266,7 +260,7 @@ def symbol_svg(text: str, *, level: str = "M", quiet_zone: int = QUIET_ZONE) -> 
 
 
 def symbol_png(text: str, *, module_px: int = 8, level: str = "M") -> bytes:
-    """A black and white PNG with its quiet zone, each module `module_px` pixels wide."""
+    """With its quiet zone, each module `module_px` pixels wide."""
     if not 1 <= module_px <= 100:
         raise SymbolError(f"modules of {module_px} pixels: use 1 to 100")
     drawn = symbol(text, level=level)
@@ -281,7 +275,7 @@ def symbol_png(text: str, *, module_px: int = 8, level: str = "M") -> bytes:
 
 
 def _path(modules: int, size: int, offset: int) -> str:
-    """An SVG path with a rectangle for every run of dark modules in a row."""
+    """A rectangle for every run of dark modules in a row."""
     digits = f"{modules:0{size * size}b}"
     runs = []
     for y in range(size):

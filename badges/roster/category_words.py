@@ -6,8 +6,7 @@ from badges.roster.cells import wording
 
 
 def category_words(categories: Iterable[CategoryPlan]) -> dict[str, list[str]]:
-    """By category key, the words that mean the category: its names in every language, its letter
-    and usual synonyms.
+    """By category key: its names in every language, its letter and usual synonyms.
 
     Synonyms that are another category's name or key are left out.
     """

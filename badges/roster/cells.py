@@ -157,7 +157,7 @@ def narrow(text: str) -> str:
 
 
 def latin_name(text: str) -> str:
-    """Return a name whose letters are all Latin. Raises CellError."""
+    """Raises CellError unless all letters are Latin."""
     for char in text:
         if char.isalpha() and not unicodedata.name(char, "").startswith(("LATIN", "MODIFIER")):
             raise CellError(

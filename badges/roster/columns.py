@@ -96,10 +96,8 @@ class Columns:
 
 
 def find_columns(header: Sequence[str], mapping: RosterMapping, problems: ProblemList) -> Columns:
-    """Find our columns in a header.
-
-    Precedence: places that were chosen, a mapping's titles, a known export's titles, usual titles.
-    The status is found by `status_columns`.
+    """Precedence: places that were chosen, a mapping's titles, a known export's titles, usual
+    titles. The status is found by `status_columns`.
     """
     placed: dict[str, tuple[int, ...]] = {}
     for index, column in sorted(mapping.places.items()):
@@ -199,7 +197,7 @@ def wanted_columns(
 
 
 def counts_rows(title: str) -> bool:
-    """Whether a column with this title contains row numbers, such as 序号, No. or #."""
+    """Whether the title is of row numbers, such as 序号, No. or #."""
     return title.strip() in ("#", "＃", "№") or _normal(title) in _ROW_NUMBERS
 
 
@@ -305,7 +303,7 @@ def _listed(header: Sequence[str]) -> str:
 
 
 def column_of(title: str) -> str | None:
-    """Our column with this title, such as "E-mail *", "姓名（必填）" or "单位 Company", or None."""
+    """Our column with a title such as "E-mail *", "姓名（必填）" or "单位 Company"."""
     whole = _OURS.get(_normal(title))
     if whole:
         return whole

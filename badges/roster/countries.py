@@ -116,10 +116,8 @@ def country_name(country: str, language: str = "en") -> str:
 
 
 def countries_called(text: str) -> tuple[str, ...]:
-    """The codes of the countries that `text` may mean; empty if none.
-
-    It may be a code of two or three letters, a number of ISO 3166, a nationality, or a name in
-    any language.
+    """`text` may be a code of two or three letters, a number of ISO 3166, a nationality, or a name
+    in any language.
     """
     return _called(unicodedata.normalize("NFKC", text).strip())
 
@@ -144,7 +142,7 @@ def _called(text: str) -> tuple[str, ...]:
 
 
 def near_names(text: str) -> Mapping[str, str]:
-    """The names of the countries with the most similar names, by code, the best first."""
+    """The most similar names, by code, best first."""
     shown = _shown_names()
     near = difflib.get_close_matches(_folded(text), shown, n=_SUGGESTIONS * 2, cutoff=0.6)
     names: dict[str, str] = {}
@@ -156,7 +154,7 @@ def near_names(text: str) -> Mapping[str, str]:
 
 
 def _forms(text: str) -> Iterable[str]:
-    """`text`, and `text` without words such as "Republic of"."""
+    """Also without words such as "Republic of"."""
     yield text
     for pattern in (_BEFORE, _AFTER):
         match = pattern.match(text)
@@ -165,7 +163,7 @@ def _forms(text: str) -> Iterable[str]:
 
 
 def _folded(name: str) -> str:
-    """Normalise a name: no case, marks, spaces or signs. Saint becomes St. as in CLDR."""
+    """Without case, marks, spaces or signs. Saint becomes St. as in CLDR."""
     text = unicodedata.normalize("NFKD", name.casefold().replace("&", " and "))
     words = "".join(c if c.isalnum() else "" if unicodedata.combining(c) else " " for c in text)
     parts = ["st" if word == "saint" else word for word in words.split()]

@@ -33,9 +33,7 @@ _SHOWN_ENCODINGS = ("gb18030", "big5", "shift_jis", "euc-kr", "cp1251", "cp1252"
 def csv_lines(
     data: bytes, name: str, encoding: str | None, tell: Callable[[Finding], None]
 ) -> Iterator[Line]:
-    """Yield every record of the file. Raises RosterError if it is no text or in another
-    encoding.
-    """
+    """Raises RosterError if it is no text or in another encoding."""
     _refuse_other_kinds(data, name)
     return _records(_decode(data, name, encoding, tell))
 
@@ -115,7 +113,7 @@ def _read_as(name: str, encoding: str) -> Finding:
 
 
 def _utf_16_without_mark(data: bytes) -> str | None:
-    """The UTF-16 variant in which one of the first lines has known column titles, or None."""
+    """The UTF-16 variant in which a first line has known titles."""
     for encoding in ("utf-16-le", "utf-16-be"):
         try:
             lines = data.decode(encoding).splitlines()[:_TITLE_LINES]
@@ -128,7 +126,7 @@ def _utf_16_without_mark(data: bytes) -> str | None:
 
 
 def _recognised(data: bytes, header: bytes) -> str | None:
-    """The encoding of the whole file in which the header has a known column title, or None."""
+    """The encoding in which the header has a known title."""
     for encoding in _RECOGNISED:
         try:
             titles = re.split(r"[,;\t|\n]", header.decode(encoding))

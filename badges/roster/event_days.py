@@ -153,7 +153,7 @@ class EventDays:
         return month <= day <= self._last
 
     def _as_numbers(self, text: str) -> str:
-        """Replace each date of the event by its number. Other dates stay."""
+        """Replace the event's dates by their numbers. Other dates stay."""
         for pattern in _DATES:
             text = pattern.sub(self._numbers_of, text)
         text = _NUMERIC.sub(lambda date: f" {self._numeric(date, self._order) or date[0]} ", text)
@@ -174,7 +174,7 @@ class EventDays:
         return days or (self._number(year, first, second) if order != "day" else None)
 
     def _number(self, year: str | None, month: int, day: int) -> int | None:
-        """The number of an event day. Without a year, that of the event is meant."""
+        """Without a year, that of the event is meant."""
         for at, number in self._numbers.items():
             if (at.month, at.day) == (month, day) and year in (None, str(at.year)):
                 return number

@@ -20,7 +20,7 @@ def is_html(data: bytes) -> bool:
 
 
 def html_lines(data: bytes, name: str) -> list[Line]:
-    """Return the rows of the page's largest table. Raises RosterError."""
+    """Read the largest table. Raises RosterError."""
     charset = _CHARSET.search(data[:4_096])
     encodings = [charset[1].decode()] if charset else []
     for encoding in (*encodings, "utf-8-sig", "gb18030"):

@@ -67,7 +67,7 @@ class UnknownWord:
 
 
 def read_mapping(text: str) -> RosterMapping:
-    """Parse a mapping in TOML. Keys outside of tables are columns. Raises MappingError."""
+    """Keys outside of tables are columns. Raises MappingError."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -111,7 +111,7 @@ def _words(table: str, meanings: Mapping[str, Any], example: str) -> dict[str, s
 def mapping_text(
     columns: Mapping[str, WantedColumn], words: tuple[WordRead, ...], mapping: RosterMapping
 ) -> str:
-    """Write a mapping as TOML, with the number of rows beside each word of the file."""
+    """Write TOML, with the number of rows beside each word."""
     lines = [_HEAD, "[columns]"]
     lines += [f"{column} = {_column(wanted)}" for column, wanted in columns.items()]
     lines += ["", "[categories]"]
@@ -133,5 +133,5 @@ def _column(wanted: WantedColumn) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Write a text as a TOML string. Its escapes are JSON's, except for DEL."""
+    """TOML's escapes are JSON's, except for DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")

@@ -45,9 +45,7 @@ class Orders:
         self._said: dict[str, dict[str, list[int]]] = {"cancelled": {}, "pending": {}, "": {}}
 
     def is_left_out(self, line: Line, answers: RosterAnswers) -> bool:
-        """Whether to leave out this row, because its order is cancelled or unpaid. Without an
-        answer, such rows are left out.
-        """
+        """Whether to leave out a cancelled or unpaid order, as is done without an answer."""
         kind = self._kind(line)
         answer = {"cancelled": answers.cancelled, "pending": answers.pending}.get(kind, "take")
         return answer != "take"

@@ -225,7 +225,7 @@ def _layout(
     columns: Mapping[str, tuple[int, ...]],
     statuses: Sequence[int],
 ) -> tuple[FileColumn, ...]:
-    """The file's columns that have a title or a cell."""
+    """Columns that have a title or a cell."""
     meaning = {index: column for column, indexes in columns.items() for index in indexes}
     meaning |= dict.fromkeys(statuses, "status")
     layout = []
@@ -547,7 +547,7 @@ class _Reader:
                 yield self._row(line.number, values)
 
     def _values(self, line: Line, width: int) -> dict[str, Any] | None:
-        """The value of each non-empty column, or None if the line's cells can't be separated."""
+        """Return None if the cells can't be separated."""
         flaw = line.flaw or _ragged(line, width)
         if flaw:
             self.problems.add(line.number, None, flaw)
@@ -572,7 +572,7 @@ class _Reader:
         return values
 
     def _value(self, line: Line, column: str, text: str) -> Any:
-        """The value of a cell that is not empty. Raises CellError."""
+        """`text` is not empty. Raises CellError."""
         several = column == "email" and text.count("@") + text.count("＠") > 1
         addresses = cells.several_emails(text) if several else []
         if addresses:
@@ -637,7 +637,7 @@ class _Reader:
         self._cells[kind].append(described + (f" → {value}" if value else ""))
 
     def _category(self, text: str, number: int) -> str:
-        """The key of the category that `text` means, or "" if empty. Raises CellError."""
+        """The category's key, or "" if `text` is empty. Raises CellError."""
         word = self._words.get(text)
         if word is None:
             word = self._words[text] = _Word(number)

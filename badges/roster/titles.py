@@ -34,7 +34,7 @@ def titled(
     *,
     is_rectangular: bool,
 ) -> Titled:
-    """Split a file's lines into titles and rows. Raises RosterError.
+    """Raises RosterError.
 
     In a rectangular file, such as a workbook, no cell can slip into another column.
     """
@@ -65,7 +65,7 @@ def titled(
 
 
 def column_letter(index: int) -> str:
-    """The letter of a column in a spreadsheet, of its index from 0."""
+    """`index` is from 0."""
     letters = ""
     while index >= 0:
         index, rest = divmod(index, 26)
@@ -74,7 +74,7 @@ def column_letter(index: int) -> str:
 
 
 def column_index(letters: str) -> int:
-    """The index, from 0, of a column with these letters."""
+    """From 0."""
     index = 0
     for letter in letters.upper():
         index = index * 26 + ord(letter) - ord("A") + 1

@@ -37,7 +37,7 @@ def xlsx_lines(
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
 ) -> list[Line]:
-    """Return every row, all of the same width. Raises RosterError."""
+    """All rows have the same width. Raises RosterError."""
     _check_archive(data, name, limits)
     try:
         with warnings.catch_warnings():
@@ -79,7 +79,7 @@ def xlsx_lines(
 
 
 def _hidden_columns(rows: list[tuple[str, ...]], hidden: list[tuple[int, int]]) -> tuple[str, ...]:
-    """The hidden columns that are not empty, described by letter and first text."""
+    """Hidden columns with text, by letter and first text."""
     from openpyxl.utils import get_column_letter
 
     width = max(map(len, rows), default=0)
@@ -278,7 +278,7 @@ def _other_sheets(
 
 
 def _part(sheet: Any) -> str:
-    """The sheet's path in the archive. openpyxl has no public name for it."""
+    """openpyxl has no public name for it."""
     return str(sheet._worksheet_path).lstrip("/")
 
 
@@ -331,7 +331,7 @@ def _filled_rows(xml: bytes) -> int:
 
 
 def _all_texts(rows: Iterable[Iterable[Any]]) -> Iterator[tuple[tuple[str, ...], frozenset[int]]]:
-    """Yield the texts of each row, and the columns that are numbers."""
+    """Yield each row's texts, and the columns that are numbers."""
     # openpyxl returns the same tuple for all rows that the file leaves out.
     blank = None
     for cells in rows:

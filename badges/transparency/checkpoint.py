@@ -36,9 +36,7 @@ class Checkpoint:
 
 
 def witness_name(log_name: str, kiosk: str, generation: int) -> str:
-    """The name under which a kiosk cosigns. It stays the same when a restored server's log is
-    renamed.
-    """
+    """It stays the same when a restored server's log is renamed."""
     return f"{'/'.join(log_name.split('/')[:2])}/kiosk/{kiosk}/{generation}"
 
 

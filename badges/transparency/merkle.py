@@ -12,7 +12,7 @@ HASH_BYTES = 32
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """The hash of a log entry as a leaf of the tree (RFC 9162, 2.1.1)."""
+    """RFC 9162, 2.1.1."""
     return hashlib.sha256(b"\x00" + data).digest()
 
 
@@ -66,9 +66,7 @@ class Tree:
         return subtree
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
-        """The hashes that prove that leaf `index` is among the first `size` leaves (RFC 9162,
-        2.1.3.1).
-        """
+        """Prove that leaf `index` is among the first `size` leaves (RFC 9162, 2.1.3.1)."""
         if not 0 <= index < size <= self.size:
             raise ValueError(f"no leaf {index} in a tree of {size} leaves: there are {self.size}")
         start, end, path = 0, size, []
@@ -83,8 +81,8 @@ class Tree:
         return path[::-1]
 
     def consistency(self, old: int, new: int) -> list[bytes]:
-        """The hashes that prove that the tree of `old` leaves is a prefix of that of `new` leaves
-        (RFC 9162, 2.1.4.1).
+        """Prove that the tree of `old` leaves is a prefix of that of `new` leaves (RFC 9162,
+        2.1.4.1).
         """
         if not 0 < old <= new <= self.size:
             raise ValueError(f"no proof from {old} to {new} leaves: there are {self.size}")

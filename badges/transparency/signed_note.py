@@ -92,9 +92,7 @@ def verifier_key(name: str, public: PublicKey, kind: bytes = ED25519) -> str:
 
 
 def check_name(name: str) -> str:
-    """Return the name of a key or log. Raises NoteError unless it is printable and without spaces
-    and `+`.
-    """
+    """Raises NoteError unless it is printable and without spaces and `+`."""
     good = name.isprintable() and not {" ", "+"} & set(name) and 0 < len(name) <= NAME_CHARS_MAX
     if not good:
         raise NoteError(f"no name for a note: {name[:NAME_CHARS_MAX]!r}")

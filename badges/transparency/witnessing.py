@@ -40,7 +40,7 @@ class Submission:
 
 
 def read_submission(raw: bytes) -> Submission:
-    """Parse the body of a request. Raises NoteError if it is malformed.
+    """Raises NoteError for a malformed body.
 
     The caller must verify the note.
     """
@@ -92,8 +92,7 @@ def read_cosignature(raw: bytes, name: str, public: PublicKey, note: str) -> tup
 
 
 def read_key(text: str, kind: bytes) -> tuple[str, PublicKey]:
-    """Parse a verifier key (`vkey` of C2SP signed-note) for that type of signature: its name and
-    key.
+    """`text` is a `vkey` of C2SP signed-note; `kind` the type of signature.
 
     Raises NoteError.
     """
@@ -112,7 +111,7 @@ def read_key(text: str, kind: bytes) -> tuple[str, PublicKey]:
 
 
 def read_witness_key(text: str) -> tuple[str, PublicKey]:
-    """Parse a witness's verifier key: its name and key. Raises NoteError."""
+    """Raises NoteError."""
     return read_key(text, signed_note.COSIGNATURE)
 
 

@@ -96,15 +96,13 @@ class Identity(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def sign_identity(root: PrivateKey, identity: Identity) -> bytes:
-    """The root's signature, 64 bytes, and the identity as canonical JSON."""
+    """The signature, 64 bytes, and the identity as canonical JSON."""
     body = msgspec.json.encode(identity, order="sorted")
     return root.sign(IDENTITY_CONTEXT + body) + body
 
 
 def open_identity(root: PublicKey, signed: bytes) -> Identity:
-    """Verify and decode an identity. Raises BadSignatureError, or msgspec.ValidationError if
-    malformed.
-    """
+    """Raises BadSignatureError, or msgspec.ValidationError if malformed."""
     signature, body = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
     root.verify(IDENTITY_CONTEXT + body, signature)
     return msgspec.json.decode(body, type=Identity)
@@ -131,7 +129,7 @@ class RequestStamp:
 
 
 def request_message(stamp: RequestStamp, method: str, target: str, body: bytes) -> bytes:
-    """The bytes that a kiosk signs for a request. `target` is path and query."""
+    """`target` is path and query."""
     return signed_message(stamp, method, target, body_digest(body))
 
 

@@ -30,13 +30,13 @@ class ServerKeyAnswer(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def sign_server_key(root: PrivateKey, key: ServerKey) -> bytes:
-    """The root's signature, 64 bytes, and the statement as canonical JSON."""
+    """The signature, 64 bytes, and the statement as canonical JSON."""
     body = msgspec.json.encode(key, order="sorted")
     return root.sign(_CONTEXT + body) + body
 
 
 def open_server_key(root: PublicKey, signed: bytes) -> ServerKey:
-    """Verify and decode a ServerKey. Raises BadSignatureError, also if malformed."""
+    """Raises BadSignatureError, also if malformed."""
     signature, body = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
     root.verify(_CONTEXT + body, signature)
     try:

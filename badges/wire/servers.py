@@ -66,13 +66,13 @@ def parse_address(text: str) -> ServerAddress:
 
 
 def sign_servers(root: PrivateKey, servers: ServerList) -> bytes:
-    """The root's signature, 64 bytes, and the list as canonical JSON."""
+    """The signature, 64 bytes, and the list as canonical JSON."""
     body = msgspec.json.encode(servers, order="sorted")
     return root.sign(_CONTEXT + body) + body
 
 
 def open_servers(root: PublicKey, signed: bytes) -> ServerList:
-    """Verify and decode a ServerList. Raises BadSignatureError, also if malformed."""
+    """Raises BadSignatureError, also if malformed."""
     signature, body = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
     root.verify(_CONTEXT + body, signature)
     try:

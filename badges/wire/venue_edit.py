@@ -88,9 +88,7 @@ def find_edit(before: Snapshot, after: Snapshot, at: int) -> VenueEdited | None:
 
 
 def apply_edit(snapshot: Snapshot, edit: VenueEdited) -> Snapshot:
-    """Return the snapshot with edited venue facts. Raises OtherVenueError if they differ from the
-    edit's digest.
-    """
+    """Raises OtherVenueError if the facts differ from the edit's digest."""
     fields: dict[str, Any] = {
         field: getattr(edit, field)
         for field in ("categories", "hall", "door", "servers", "accessible")

@@ -478,7 +478,7 @@ def encode(message: Struct) -> bytes:
 
 
 def decode(raw: bytes, kind: type[T]) -> T:
-    """Decode a message. Raises WireError, which names the invalid field."""
+    """Raises WireError, which names the invalid field."""
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -490,7 +490,7 @@ def encode_change(change: Change) -> str:
 
 
 def decode_change(raw: bytes | str) -> Change:
-    """Decode a change of the feed. Raises WireError."""
+    """Raises WireError."""
     try:
         return _CHANGE.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
