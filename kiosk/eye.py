@@ -65,7 +65,7 @@ class Eye:
         self._looked: deque[tuple[float, float]] = deque(maxlen=LOOKS_KEPT)
 
     def watch(self, stop: threading.Event, *, until_end: bool = False) -> None:
-        """Watch until `stop` is set. With `until_end`, also until a file camera has ended."""
+        """Watch until `stop` is set or, with `until_end`, a file camera has ended."""
         after, told_at = 0, 0.0
         while not stop.is_set():
             frame = self._camera.latest(after, FRAME_WAIT_S)
@@ -122,7 +122,7 @@ class Eye:
         return None if view is None else preview_jpeg(view.frame.picture, view.outlines[:1])
 
     def test_picture(self) -> bytes | None:
-        """The newest picture as the reader saw it, with a frame around every code."""
+        """The newest picture, with a frame around every code."""
         view = self._view
         if view is None:
             return None
@@ -137,7 +137,7 @@ class Eye:
         self._presentations.forget()
 
     def read_rate(self) -> float | None:
-        """The share of codes in view in the last minute that were read; None if there were none."""
+        """The share of codes in view in the last minute that were read."""
         return self._rate.rate(time.monotonic())
 
     def report(self) -> CameraReport:

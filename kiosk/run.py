@@ -219,9 +219,7 @@ class Kiosk:
         return self.replica.context is not None
 
     def wait_until_sent(self, timeout_s: float, stop: threading.Event) -> bool:
-        """Wait until the server has every scan, the time is over, or `stop` is set. True if it has
-        them.
-        """
+        """True if the server has every scan, before the timeout and `stop`."""
         deadline = time.monotonic() + timeout_s
         while (waiting := self.journal.state().waiting) and time.monotonic() < deadline:
             if stop.wait(0.05):
@@ -275,7 +273,7 @@ class Kiosk:
             self._watch.forget()
 
     def _facts_came(self, snapshot: wire.Snapshot) -> None:
-        """Update the server list and this kiosk's hall from a snapshot."""
+        """Update the server list and the hall."""
         self.servers.stand_at(snapshot.hall.hall)
         if isinstance(snapshot.servers, bytes):
             self.servers.take(snapshot.servers)
@@ -312,7 +310,7 @@ class Kiosk:
         )
 
     def show_status(self) -> None:
-        """Update the kiosk's status on the board. Never raises."""
+        """Never raises."""
         try:
             state, context = self.journal.state(), self.replica.context
             parts: list[StatusPart] = [

@@ -89,7 +89,7 @@ class Camera:
         return self
 
     def close(self) -> None:
-        """Stop grabbing, release the device, and wake waiters in `latest`."""
+        """Release the device, and wake waiters in `latest`."""
         self._stop.set()
         with self._changed:
             self._closed = True
@@ -114,7 +114,7 @@ class Camera:
 
     @property
     def status(self) -> CameraStatus:
-        """The camera's state. Correct even if its driver hangs and blocks the thread."""
+        """Correct even if its driver hangs and blocks the thread."""
         with self._changed:
             status, times = self._status, tuple(self._times)
         if status.state != "live" or not self.source.live or not times:

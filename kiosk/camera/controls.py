@@ -35,8 +35,8 @@ class CameraRequest:
 
 @dataclass(frozen=True)
 class Hint:
-    """One setting requested from a webcam, with the value that it reports. `got` is "" if it
-    reports none.
+    """A setting requested from a webcam, and the value that it reports. `got` is "" if it reports
+    none.
     """
 
     name: Literal["size", "fps", "format", "exposure", "gain", "focus"]

@@ -61,7 +61,7 @@ def _part(gray: Picture, corners: tuple[tuple[int, int], ...]) -> Picture:
 
 
 def _busiest(gray: Picture) -> Picture:
-    """The part with most edges both ways; empty if there are none."""
+    """Empty if there are no edges."""
     size = (gray.shape[1] // SEARCH_STEP, gray.shape[0] // SEARCH_STEP)
     if min(size) < 16:
         return gray[:0, :0]

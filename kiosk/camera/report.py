@@ -23,7 +23,7 @@ class View:
 
 @dataclass(frozen=True)
 class CameraReport:
-    """The state of the camera and the reader. `judged` is None before the first picture."""
+    """`judged` is None before the first picture."""
 
     kind: Kind
     # A number, a path, or an address without its password.

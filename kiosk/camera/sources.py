@@ -82,7 +82,7 @@ class Capture(Protocol):
 
 
 def parse_source(text: str, webcams: Path = WEBCAMS) -> Source:
-    """Parse a source. Raises CameraError if it can't exist."""
+    """Raises CameraError if the source can't exist."""
     text = text.strip()
     if not text:
         raise CameraError("No camera is named", _HELP)
@@ -183,7 +183,7 @@ def photos_in(folder: Path) -> list[Path]:
 
 
 def read_photo(path: Path) -> Picture:
-    """The picture in a file, 8 bits, BGR or gray. Raises CameraError if there is none."""
+    """Return 8 bits, BGR or gray. Raises CameraError for a file without a picture."""
     require_opencv()
     try:
         size = Path(path).stat().st_size

@@ -15,7 +15,7 @@ class NoWebcamError(CameraError):
 
 
 class Webcam(NamedTuple):
-    """A webcam, e.g. ("/dev/video0", "HD Webcam C270")."""
+    """E.g. ("/dev/video0", "HD Webcam C270")."""
 
     device: str
     name: str
@@ -39,7 +39,7 @@ def list_webcams(webcams: Path = WEBCAMS) -> list[Webcam]:
 
 
 def find_webcam(text: str, webcams: Path = WEBCAMS) -> Webcam:
-    """Find the webcam by part of its name, ignoring case. A full match takes precedence.
+    """`text` is part of the name in any case. A full match takes precedence.
 
     Raises CameraError with the available ones, if none or several match.
     """
@@ -58,7 +58,7 @@ def find_webcam(text: str, webcams: Path = WEBCAMS) -> Webcam:
 
 
 def webcam_name(target: str, webcams: Path = WEBCAMS) -> str:
-    """The name of the webcam with this number or device; "" if unknown."""
+    """ "" if unknown."""
     device = f"/dev/video{target}" if target.isdigit() else target
     return next((webcam.name for webcam in list_webcams(webcams) if webcam.device == device), "")
 
@@ -71,7 +71,7 @@ def webcams_here(webcams: Path = WEBCAMS) -> str:
 
 
 def webcams_text(webcams: Path = WEBCAMS) -> str:
-    """The output of the command `cameras`: one line per webcam."""
+    """For the command `cameras`: one line per webcam."""
     connected = list_webcams(webcams)
     if not connected:
         return webcams_here(webcams) + "."

@@ -79,7 +79,7 @@ def plan(directory: Path, home: Path, browser: str | None = None) -> Autostart:
 
 
 def write(autostart: Autostart, *, again: bool) -> None:
-    """Write the files. Raises AutostartError if others exist already, unless `again`."""
+    """Raises AutostartError if others exist already, unless `again`."""
     for path, text in autostart.files.items():
         if not again and path.exists() and path.read_text("utf-8", "replace") != text:
             raise AutostartError(
@@ -95,7 +95,7 @@ def write(autostart: Autostart, *, again: bool) -> None:
 
 
 def show_screen(directory: Path, home: Path, browser: str | None = None) -> None:
-    """Replace this process by a browser that shows only the kiosk's screen, once the kiosk runs.
+    """Replace this process by a full-screen browser, once the kiosk runs.
 
     Raises AutostartError if there is no browser.
     """
@@ -140,7 +140,7 @@ def _filled(name: str, values: dict[str, str]) -> str:
 
 
 def _word(text: str) -> str:
-    """Quote one word for a unit's command line. Raises AutostartError."""
+    """Raises AutostartError."""
     if not text.isprintable():
         raise AutostartError(f"A path with control characters can't be used in a unit: {text!r}.")
     for sign, escaped in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):

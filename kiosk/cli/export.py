@@ -84,7 +84,7 @@ class Exported:
 
 
 def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out: BinaryIO) -> int:
-    """Write the whole journal, and return the number of scans.
+    """Return the number of scans.
 
     A stick is a way to the server too, so all these records count as offered
     (docs/design/places.md, rule 3).
@@ -122,7 +122,7 @@ def write_export(journal: Journal, identity: KioskIdentity, key: PrivateKey, out
 
 
 def read_export(path: Path) -> Exported:
-    """Verify a file. Raises ExportError at the first faulty line."""
+    """Raises ExportError at the first faulty line."""
     with path.open("rb") as file:
         lines = _lines(file)
         number, raw, opening = next(lines, (1, b"", None))

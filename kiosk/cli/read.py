@@ -22,7 +22,7 @@ class ReadText:
 
 @dataclass(frozen=True)
 class FileReading:
-    """The result for one file. `frame_ms` is the time that the reader took for each picture."""
+    """`frame_ms` is the time that the reader took for each picture."""
 
     path: str
     texts: tuple[ReadText, ...] = ()
@@ -121,9 +121,7 @@ def total_of(readings: Iterable[FileReading]) -> Total:
 
 
 def printable(text: str) -> str:
-    """Escape characters that are not printable, because a stranger's code may contain terminal
-    commands.
-    """
+    """Escape other characters: a stranger's code may contain terminal commands."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

@@ -14,7 +14,7 @@ from kiosk.sync.servers import Servers
 
 
 def status_of(directory: Path) -> dict[str, Any]:
-    """The report of `hallkeeper-kiosk status`, as values. Raises ConfigError or JournalError."""
+    """Raises ConfigError or JournalError."""
     identity = load_identity(directory)
     with journal_in(directory, identity) as journal:
         state, accounts = journal.state(), journal.accounts()
@@ -43,15 +43,14 @@ def status_of(directory: Path) -> dict[str, Any]:
 
 
 def journal_in(directory: Path, identity: KioskIdentity) -> Journal:
-    """Open the kiosk's journal without a check. Raises ConfigError or JournalError."""
+    """Opens without a check. Raises ConfigError or JournalError."""
     name = (identity.kiosk, identity.generation)
     key = load_key(directory)
     return Journal(directory / JOURNAL_FILE, *name, key, must_exist=True, check=False)
 
 
 def checkpoint_of(directory: Path) -> str:
-    """The newest checkpoint of the entry log that this kiosk verified, as a signed note; "" without
-    any.
+    """The newest verified checkpoint of the entry log, as a signed note; "" without any.
 
     Raises ConfigError or JournalError.
     """

@@ -17,9 +17,7 @@ PRIMARY = 0xFF  # the kind of error in SQLite's extended codes
 
 
 def write_trouble(error: Exception, directory: Path) -> Message | None:
-    """The message for staff about an error in writing to `directory`; None if the disk is not the
-    cause.
-    """
+    """The message for staff; None if the disk is not the cause."""
     if isinstance(error, OSError):
         if error.errno in _FULL:
             return Message(Code.DISK_FULL, directory=str(directory))

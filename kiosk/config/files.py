@@ -52,7 +52,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def make_private(directory: Path) -> None:
-    """Remove others' access to the directory and its files, which earlier versions left readable.
+    """Remove others' access to the directory and its files.
 
     Raises ConfigError if they belong to another user.
     """
@@ -97,7 +97,7 @@ def read_small(path: Path) -> bytes:
 
 
 def load_servers(directory: Path) -> bytes:
-    """The event's list of servers as signed, or b"" if there is none. Raises ConfigError."""
+    """The signed list, or b"" if there is none. Raises ConfigError."""
     path = directory / SERVERS_FILE
     return read_small(path) if path.exists() else b""
 

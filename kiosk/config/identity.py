@@ -83,7 +83,7 @@ def load_identity(directory: Path) -> KioskIdentity:
 
 
 def save_identity(directory: Path, identity: KioskIdentity) -> None:
-    """Write the file atomically and durably."""
+    """The write is atomic and durable."""
     file = _IdentityFile(
         host=identity.host,
         port=identity.port,
@@ -117,5 +117,5 @@ def load_key(directory: Path) -> PrivateKey:
 
 
 def save_key(directory: Path, key: PrivateKey) -> None:
-    """Write the key, readable only by its owner."""
+    """Readable only by its owner."""
     write_whole(directory / KEY_FILE, key.seed.hex().encode() + b"\n")

@@ -85,12 +85,12 @@ class KioskSettings:
 
 
 def relay_bytes(text: str) -> bytes:
-    """The bytes of a relay's text. Raises ValueError for invalid hex."""
+    """Raises ValueError for invalid hex."""
     return bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode()
 
 
 def load_settings(directory: Path) -> KioskSettings:
-    """The settings, or the defaults without a file. Raises ConfigError."""
+    """Without a file, the defaults. Raises ConfigError."""
     path = directory / SETTINGS_FILE
     if not path.exists():
         return KioskSettings()
@@ -103,5 +103,5 @@ def load_settings(directory: Path) -> KioskSettings:
 
 
 def with_options(settings: KioskSettings, **given: Any) -> KioskSettings:
-    """Override settings by options of the command line. None overrides nothing."""
+    """None overrides nothing."""
     return replace(settings, **{key: value for key, value in given.items() if value is not None})

@@ -279,7 +279,7 @@ class Admitter:
 
 
 def context_of(replica: Replica) -> DoorContext:
-    """The facts of the kiosk's door. Raises NotReadyError."""
+    """Raises NotReadyError."""
     if replica.context is None:
         raise NotReadyError
     return replica.context

@@ -24,7 +24,7 @@ class DirectionState:
         self._on_choice = on_choice
 
     def chosen(self) -> Direction | None:
-        """The direction that staff chose, or None at a door for one direction only."""
+        """None at a door for one direction only."""
         context = self._replica.context
         return self._chosen if context is not None and context.door.mode == "both" else None
 
@@ -32,7 +32,7 @@ class DirectionState:
         return self._chosen if context.door.mode == "both" else own_direction(context)
 
     def choose(self, direction: Direction) -> bool:
-        """Take the staff's choice. False if the door serves one direction only."""
+        """False if the door serves one direction only."""
         if self.chosen() is None:
             return False
         self._chosen = direction

@@ -17,7 +17,7 @@ OVERRIDE_SERVES = (PlaceKind.ORDINARY, PlaceKind.OVERRIDE)
 
 
 class Known:
-    """The facts that one kiosk knows: those of its journal first, then the server's."""
+    """A kiosk's facts: those of its journal first, then the server's."""
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
@@ -30,9 +30,7 @@ class Known:
         *,
         by_name: bool,
     ) -> Facts:
-        """The facts of a scan. `by_name`: the badge's fields come from the server, and no key
-        signed them.
-        """
+        """`by_name`: the badge's fields come from the server, and no key signed them."""
         badge = credential_of(scan)
         serial = None if badge is None else badge.serial
         facts = Facts(

@@ -65,9 +65,7 @@ def now_and_next(context: DoorContext, at: int) -> tuple[ShownSession, ...]:
 
 
 def speaks_here(context: DoorContext, serial: int, at: int) -> Speaks | None:
-    """The holder's role and time as a speaker in this hall today, for the talk in progress or the
-    next one.
-    """
+    """The holder's talk here today: in progress, or else the next."""
     for talk in context.talks.get(serial, ()):  # in order of time
         if at < talk.ends_at and _day(context, talk.starts_at) == _day(context, at):
             return Speaks(talk.role, talk.starts_at)

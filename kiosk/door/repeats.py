@@ -32,7 +32,7 @@ class Repeats:
         }
 
     def find(self, scan: Scan, hall: int) -> ScanRecord | None:
-        """The record from before the restart that this scan in the hall may repeat."""
+        """The record from before the restart that this scan may repeat."""
         badge = credential_of(scan)
         if self._monotonic() - self._started_at > REPEAT_MS:
             self._records = {}
@@ -48,5 +48,5 @@ class Repeats:
         return record
 
     def forget(self, serial: int) -> None:
-        """Forget the holder's passage before the restart, because there is a later one."""
+        """Called once there is a later passage."""
         self._records.pop(serial, None)

@@ -299,8 +299,8 @@ def _compare_end(seq: int, state: int, closed: int) -> None:
 
 
 def _order_problem(connection: Connection, owner: Owner) -> str | None:
-    """Find an account with more places than the server's signature grants. Accounts from before
-    signatures are not signed until the next exchange.
+    """Find accounts above the server's signed grants. Accounts from before signatures are not
+    signed until the next exchange.
     """
     rows: Iterable[Any] = connection.execute(
         "SELECT hall, override, granted, signed, signed_in, signature FROM account"

@@ -167,7 +167,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def move_aside(path: Path) -> Path:
-    """Rename the file and its companions, to keep them as evidence. Returns the file's new path."""
+    """Keep the file and its companions as evidence. Returns the new path."""
     number = 1
     while (aside := path.with_name(f"{path.name}.bad-{number}")).exists():
         number += 1

@@ -86,7 +86,7 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[JournalTransaction]:
-        """A transaction, which is on disk when the `with` block ends. Raises JournalError."""
+        """It is on disk when the `with` block ends. Raises JournalError."""
         with self._file.transaction() as connection:
             yield JournalTransaction(connection, self._key, self._file.seal)
 
@@ -194,7 +194,7 @@ class Journal:
             return Effect(returned=transaction.rest())
 
     def resume(self) -> None:
-        """Put the door in service again. Places come with the next order."""
+        """Places come with the next order."""
         with self.transaction() as transaction:
             transaction.resume()
 
@@ -205,9 +205,7 @@ class Journal:
             self._places_came.notify_all()
 
     def times_none(self, hall: int) -> int:
-        """The number of refusals so far. Read it before requesting a place, for
-        `wait_for_place`.
-        """
+        """Refusals so far. Read it before requesting a place, for `wait_for_place`."""
         with self._places_came:
             return self._none_came[hall]
 
@@ -303,7 +301,7 @@ class Journal:
 def _gone(
     connection: schema.Connection, first: int, last: int
 ) -> tuple[list[int], list[tuple[int, int]]]:
-    """Entries whose place was taken back. For outer halls, entries and halls."""
+    """The lists of `Journal.closed_before_upload`."""
     rows = connection.execute(
         "SELECT seq, hall, around FROM own_stay WHERE credited = 1 AND seq BETWEEN ? AND ?"
         " ORDER BY seq, hall",

@@ -173,14 +173,14 @@ class SettingError(Exception):
 
 
 def connect(path: Path) -> Connection:
-    """A connection with rows by name and explicit transactions, usable from any thread."""
+    """Rows have names, transactions are explicit, and any thread may use it."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     return connection
 
 
 def configure(connection: Connection) -> None:
-    """Set every pragma and read it back. Raises SettingError."""
+    """Raises SettingError."""
     for name, wished, expected in PRAGMAS:
         connection.execute(f"PRAGMA {name} = {wished}")
         row = connection.execute(f"PRAGMA {name}").fetchone()

@@ -45,7 +45,7 @@ def sealer(key: PrivateKey) -> Seal:
 
 
 def put_sealed(connection: Connection, seal: Seal, table: str, *values: Any) -> None:
-    """Insert or replace a row with its seal. `values` are in the order of SEALED."""
+    """`values` are in the order of SEALED."""
     connection.execute(_insertion(table), (*values, seal(table, *values)))
 
 

@@ -147,14 +147,14 @@ class JournalTransaction:
         return row is not None
 
     def seen_issue(self, serial: int) -> int:
-        """The highest issue of the holder's badges shown here, or 1 if unknown."""
+        """The highest issue shown here, or 1 if unknown."""
         row = self._connection.execute(
             "SELECT issue FROM seen_issue WHERE serial = ?", (serial,)
         ).fetchone()
         return row["issue"] if row else 1
 
     def seen_days(self, serial: int) -> set[tuple[int, int]]:
-        """The holder's day credentials shown here, each as its issue and day."""
+        """Day credentials shown here, as (issue, day)."""
         rows = self._connection.execute(
             "SELECT issue, day FROM seen_day WHERE serial = ?", (serial,)
         ).fetchall()
@@ -230,13 +230,13 @@ class JournalTransaction:
         return self.state.counter
 
     def fence(self) -> bool:
-        """Stop admitting for good. True if free places are returned."""
+        """Stop for good. True if free places are returned."""
         if not self.state.fenced:
             self._change(replace(self.state, fenced=True))
         return self._give_back()
 
     def rest(self) -> bool:
-        """Stop admitting until the next shift. True if free places are returned."""
+        """Stop until the next shift. True if free places are returned."""
         self._change(replace(self.state, resting=True))
         return self._give_back()
 

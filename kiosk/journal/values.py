@@ -133,7 +133,7 @@ def read_state(connection: Connection) -> State:
 
 
 def head_at(connection: Connection, state: State, seq: int) -> bytes:
-    """The chain's hash after record `seq`. 0 is before the first."""
+    """The head after record `seq`; 0 is before the first."""
     if seq == 0:
         return chain_start(state.kiosk, state.generation)
     row = connection.execute("SELECT head FROM scan WHERE seq = ?", (seq,)).fetchone()
@@ -142,7 +142,7 @@ def head_at(connection: Connection, state: State, seq: int) -> bytes:
 
 
 def make_record(draft: Draft, state: State, seq: int) -> ScanRecord:
-    """The record of a draft. An exit's credit is set later."""
+    """An exit's credit is set later."""
     decision, badge = draft.decision, draft.badge
     admitted = isinstance(decision, Admitted)
     flags = decision.flags if isinstance(decision, Admitted) else frozenset()

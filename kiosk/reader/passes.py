@@ -56,12 +56,12 @@ class DecodingPass:
 
 
 def find_zxing(gray: Picture) -> list[Found]:
-    """The symbols that zxing-cpp finds, including those that it located but could not read."""
+    """Includes symbols that zxing-cpp located but could not read."""
     return _zxing(gray, zxingcpp.Binarizer.LocalAverage)
 
 
 def find_zxing_global(gray: Picture) -> list[Found]:
-    """Like `find_zxing`, but with one threshold between black and white for the whole picture."""
+    """Like `find_zxing`, with one threshold for the whole picture."""
     return _zxing(gray, zxingcpp.Binarizer.GlobalHistogram)
 
 
@@ -106,7 +106,7 @@ def _text_of_symbol(barcode: zxingcpp.Barcode) -> str:
 
 
 def text_of(data: bytes) -> str:
-    """A code's bytes as UTF-8 text (a badge is ASCII), or else as Latin-1."""
+    """As UTF-8 (a badge is ASCII), else as Latin-1."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:

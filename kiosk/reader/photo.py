@@ -138,9 +138,7 @@ class PhotoReader:
         return sorted(self.sightings, key=lambda sighting: -sighting.area)
 
     def _search_for_more(self) -> None:
-        """Look for more codes beside the first: where symbols were located, or on a sheet of
-        codes.
-        """
+        """Look where symbols were located, or on a sheet of codes."""
         for scale, name in ((1.0, "smooth threshold"), (0.5, "as it is"), (1.0, "even")):
             self._decode_in_size(scale, name)
         if len({s.text for s in self.sightings}) > 1:
@@ -242,7 +240,7 @@ class PhotoReader:
                     self._decode(fixed, find_zxing_fixed, "tile threshold")
 
     def _crop(self, scale: float) -> Crop:
-        """The picture scaled; empty if that would be too large or too small."""
+        """Empty if the picture would be too large or too small."""
         height, width = self._gray.shape
         if min(height, width) * scale < SIDE_PX_MIN and scale < 1:
             return Crop(self._gray[:0, :0], 0, 0, 1.0)
@@ -315,5 +313,5 @@ def _floats(corners: tuple[tuple[float, float], ...]) -> Corners:
 
 
 def read_still(picture: Picture) -> list[Sighting]:
-    """Read all codes in a photo. Raises ValueError if it is no picture."""
+    """Raises ValueError if it is no picture."""
     return PhotoReader(picture).read()

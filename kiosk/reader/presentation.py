@@ -90,9 +90,7 @@ class Nearest:
 
 
 def badges_in_view(codes: Iterable[Code]) -> int:
-    """The number of different badges in view. The same badge on paper and on a phone counts
-    once.
-    """
+    """The same badge on paper and on a phone counts once."""
     return len({code.text for code in codes if code.badge_like})
 
 

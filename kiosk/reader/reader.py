@@ -141,7 +141,7 @@ class Reader:
 
     @property
     def located(self) -> int:
-        """The number of codes in the last picture that were located but not read."""
+        """Codes located but not read in the last picture."""
         return self._located
 
     @property

@@ -59,14 +59,14 @@ def region_of(corners: Corners) -> Region:
 
 
 def area_of(corners: Corners) -> float:
-    """The area of a quadrangle in square pixels."""
+    """In square pixels."""
     following = corners[1:] + corners[:1]
     doubled = sum(x * v - u * y for (x, y), (u, v) in zip(corners, following, strict=True))
     return abs(doubled) / 2
 
 
 def crop_at(gray: Picture, region: Region) -> Crop:
-    """The part of the picture at `region`, reduced to at most 480 pixels wide and high."""
+    """At most 480 pixels wide and high."""
     height, width = gray.shape
     reach = max(region.side * MARGIN, CROP_PX_MIN) / 2
     left, right = max(0, int(region.x - reach)), min(width, int(region.x + reach))
@@ -81,7 +81,7 @@ def crop_at(gray: Picture, region: Region) -> Crop:
 
 
 def reduced(crop: Crop, px_max: int) -> Crop:
-    """The same part of the picture, at most `px_max` pixels wide and high."""
+    """At most `px_max` pixels wide and high."""
     shrink = px_max / max(1, *crop.picture.shape)
     if shrink >= 1:
         return crop
@@ -102,7 +102,7 @@ def thumbnail(gray: Picture) -> tuple[Picture, float]:
 
 
 def motion(thumb: Picture, before: Picture | None) -> Motion:
-    """The change since `before`, an earlier frame's thumbnail."""
+    """`before` is an earlier frame's thumbnail."""
     if before is None or before.shape != thumb.shape:
         return Motion(1.0, None)
     smooth = cv2.blur(cv2.absdiff(thumb, before), (3, 3))
@@ -136,7 +136,7 @@ def busiest(
 
 
 def _patch(texture: "cv2.typing.MatLike", x: int, y: int, least: float) -> tuple[int, ...]:
-    """Left, top, width and height of the patch of texture around (x, y)."""
+    """Left, top, width and height of the patch around (x, y)."""
     dense = np.asarray(texture >= least, np.uint8)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(dense, connectivity=4)
     return tuple(int(edge) for edge in boxes[labels[y, x]][:4])

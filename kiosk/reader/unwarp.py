@@ -40,7 +40,7 @@ WARPS = tuple(
 
 
 def flat(gray: Picture, corners: Corners, warp: Warp = FLAT, edge: float = EDGE) -> Picture:
-    """The area between `corners` and an edge around it, as a square; empty if it is too small."""
+    """A square picture; empty if it is too small."""
     points = np.array(corners, np.float32)
     if cv2.contourArea(points) < 100:
         return gray[:0, :0]

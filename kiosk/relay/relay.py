@@ -112,7 +112,7 @@ def make_relay(settings: KioskSettings, on_result: Callable[[str], None]) -> Rel
 
 
 def call(url: str, timeout_s: float) -> None:
-    """POST to a relay's address. Raises RelayError unless it answers with 2xx in time."""
+    """Raises RelayError unless `url` answers with 2xx in time."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -136,7 +136,7 @@ def call(url: str, timeout_s: float) -> None:
 
 
 def _login(parts: SplitResult) -> dict[str, str]:
-    """The header of HTTP Basic (RFC 7617), if the address has a user."""
+    """HTTP Basic (RFC 7617), if the address has a user."""
     if not parts.username:
         return {}
     user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

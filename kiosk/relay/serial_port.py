@@ -36,9 +36,7 @@ class SerialPort:
         self._device: int | None = None
 
     def write(self, data: bytes, timeout_s: float) -> None:
-        """Write `data`. Raises SerialError if the device is away or too slow. The next call reopens
-        it.
-        """
+        """Raises SerialError if the device is away or too slow. The next call reopens it."""
         deadline = time.monotonic() + timeout_s
         kept = self._device is not None
         try:

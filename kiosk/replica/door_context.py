@@ -20,7 +20,7 @@ class ProgrammeSession:
 
 @dataclass(frozen=True)
 class Talk:
-    """A holder's talk at this door's hall. It ends when its session does."""
+    """A holder's talk in this hall. It ends with its session."""
 
     starts_at: int
     ends_at: int
@@ -74,9 +74,7 @@ class DoorContext:
 
 
 def read_door_context(snapshot: wire.Snapshot, root: PublicKey) -> DoorContext:
-    """Read a snapshot. Raises ValueError if `root` did not sign the ring, or for an unknown time
-    zone.
-    """
+    """Raises ValueError if `root` did not sign the ring, or for an unknown time zone."""
     try:
         zone = ZoneInfo(snapshot.time_zone)
     except (ZoneInfoNotFoundError, OSError):

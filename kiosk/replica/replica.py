@@ -222,7 +222,7 @@ class Replica:
         return row[0] if row else 0
 
     def day_credentials(self, serial: int) -> set[tuple[int, int]]:
-        """The holder's day credentials, each as the issue that it replaces and its day."""
+        """Day credentials, as (replaced issue, day)."""
         return set(self._rows("SELECT issue, day FROM day_credential WHERE serial = ?", serial))
 
     def stays(self, serial: int, hall: int, *, moved: bool = False) -> list[Presence]:
@@ -247,7 +247,7 @@ class Replica:
         ]
 
     def beyond(self, hall: int) -> list[StayRef]:
-        """The stays on override places of the hall that began at other kiosks."""
+        """Stays on override places that began at other kiosks."""
         rows = self._rows(
             "SELECT kiosk, generation, seq FROM stay WHERE hall = ? AND override = ?",
             *(hall, PlaceKind.OVERRIDE),

@@ -100,8 +100,8 @@ class OtherVersionError(Exception):
 
 
 def prepare(path: Path, *, replace: bool) -> sqlite3.Connection:
-    """Open the file with its tables. A damaged file, or one of another version, is replaced by an
-    empty one, or raises OtherVersionError.
+    """A damaged file, or one of another version, is replaced by an empty one, or raises
+    OtherVersionError.
     """
     if (current := _current(path)) is not None:
         return current

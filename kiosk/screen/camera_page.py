@@ -182,5 +182,5 @@ def _hint(
 
 
 def _auto(words: Mapping[str, str], asked: str) -> str:
-    """The requested value for the page. Numbers are not translated."""
+    """Numbers are not translated."""
     return words["auto"] if asked == "auto" else asked

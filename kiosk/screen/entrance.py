@@ -61,7 +61,7 @@ class Entrance:
         return cookie
 
     def knows(self, cookie: str) -> bool:
-        """Whether a browser with this cookie has opened the screen by a link."""
+        """Whether this browser has opened the link."""
         digest = _digest(cookie)
         return any(hmac.compare_digest(digest, known_digest) for known_digest in self._browsers)
 
@@ -73,7 +73,7 @@ class Entrance:
 
 
 def read_link(directory: Path) -> str:
-    """The link of the running kiosk in `directory`. Raises ConfigError if there is none."""
+    """Raises ConfigError if there is no link."""
     try:
         return (directory / LINK_FILE).read_text("utf-8").strip()
     except FileNotFoundError:
@@ -89,7 +89,7 @@ def read_link(directory: Path) -> str:
 
 
 def _read_browsers(path: Path) -> list[str]:
-    """The cookies' hashes. Browsers lost in a damaged file need a link again."""
+    """Browsers lost in a damaged file need a link again."""
     try:
         lines = path.read_text("ascii").split()
     except (OSError, UnicodeDecodeError):

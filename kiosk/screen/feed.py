@@ -64,7 +64,7 @@ class Feeds:
 def stream(
     board: Board, feeds: Feeds, page: str, now: Callable[[], int], beat_s: float = BEAT_S
 ) -> Generator[bytes, None, None]:
-    """The board's states as events, each at once, and a beat when nothing changes for a while."""
+    """Yields each state at once, and a beat when nothing changes for a while."""
     ticket = feeds.enter()
     try:
         yield f"retry: {RETRY_MS}\n\n".encode()

@@ -84,7 +84,7 @@ def _is_letter(key: str, layout: Mapping[str, str]) -> bool:
 
 
 def _is_badge(text: str) -> bool:
-    """Whether the text has the form of a badge. It may not be genuine."""
+    """Checks only the form. The badge may not be genuine."""
     if len(text) != TEXT_CHARS or not text.startswith(PREFIX):
         return False
     try:

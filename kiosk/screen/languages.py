@@ -42,8 +42,7 @@ class PoDomain(Domain):  # type: ignore[misc]
 
 
 def add_languages(app: Flask, chosen: Sequence[str]) -> None:
-    """Add languages to the app. `chosen` languages are shown in this order; without any, the
-    browser's preference decides.
+    """`chosen` languages are shown in this order; without any, the browser's preference decides.
 
     Raises CatalogueError for a damaged file, and for a language without a file.
     """
@@ -78,7 +77,6 @@ def _own_locale() -> str:
 
 
 def page_languages() -> tuple[str, ...]:
-    """The languages of this request's page."""
     catalogues, chosen = current_app.extensions["languages"]
     available: tuple[str, ...] = catalogues.languages
     asked = request.args.get(PARAMETER, "").split(",")

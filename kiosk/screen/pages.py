@@ -101,7 +101,7 @@ class SharedPicture:
         self._taken_at = float("-inf")  # monotonic seconds
 
     def answer(self) -> Response:
-        """The picture; status 204 if there is none."""
+        """Status 204 if there is no picture."""
         with self._lock:
             if time.monotonic() - self._taken_at >= self.period_s:
                 self._jpeg = self._take()
@@ -161,7 +161,7 @@ def page() -> str:
 
 @blueprint.get(LINK_PATH)
 def open_link() -> WerkzeugResponse:
-    """Open the one-time link. This browser may see the screen from now on."""
+    """This browser may see the screen from now on."""
     cookie = screen().entrance.open(request.args.get("link", ""))
     if cookie is None:
         abort(403, "This link was used before, or is not the kiosk's newest.")
@@ -181,13 +181,13 @@ def feed() -> Response:
 
 @blueprint.get("/picture.jpg")
 def picture() -> Response:
-    """The camera's newest picture; status 204 if there is none."""
+    """Status 204 if there is no picture."""
     return screen().picture.answer()
 
 
 @blueprint.post("/text")
 def text() -> Response:
-    """Take a code from a hand scanner. The answer appears on the board."""
+    """The answer appears on the board."""
     typed = _body(Typed)
     try:
         meant, repaired = read_typed(typed.text, typed.keys)
@@ -219,8 +219,8 @@ def _cookie() -> str:
 
 
 def _cookie_name() -> str:
-    """The cookie's name. It has the port, because cookies apply to all ports of a host, and two
-    kiosks may run on one computer.
+    """It has the port, because cookies apply to all ports of a host, and two kiosks may run on one
+    computer.
     """
     return f"{COOKIE}-{urlsplit(f'//{request.host}').port or 80}"
 

@@ -68,9 +68,7 @@ class OverrideHandler:
         self._skew = skew
 
     def override(self, denied: Answer, word: Word, *, at: int) -> Answer:
-        """Admit the holder of a denied badge. Raises SupervisorError, NotReadyError or
-        JournalError.
-        """
+        """Raises SupervisorError, NotReadyError or JournalError."""
         context, badge = context_of(self._replica), denied.badge
         if badge is None:
             raise SupervisorError("not_overridable")
@@ -109,8 +107,8 @@ class OverrideHandler:
     def _enter(
         self, context: DoorContext, badge: Credential, word: Word, at: int
     ) -> tuple[Decision, int, tuple[int, int]] | None:
-        """Admit the badge. Returns the decision, its sequence and the places left, committed; None
-        if a hall has no place.
+        """Returns the committed decision, its sequence and the places left; None if a hall has no
+        place.
 
         Each hall by itself uses an ordinary place if there is one.
         """
@@ -220,7 +218,7 @@ class OverrideHandler:
 
 
 def _kinds(transaction: JournalTransaction, halls: Iterable[int]) -> dict[int, PlaceKind] | None:
-    """The kind of place that an override takes in each hall; None if a hall has no place.
+    """The kind of place to take in each hall; None if a hall has none.
 
     Raises SupervisorError if this kiosk may admit nobody.
     """

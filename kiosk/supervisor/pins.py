@@ -46,7 +46,7 @@ class Pins:
         }
 
     def locked_until(self, user: int | None = None) -> int | None:
-        """Return the end (Unix ms) of the user's lock, or of the whole kiosk's, if there is one."""
+        """Return the end (Unix ms) of the user's or the whole kiosk's lock."""
         key = _KIOSK if user is None else str(user)
         left = self._ends.get(key, 0) - self._monotonic()
         # Rounded to whole seconds, so that the text does not change on each read.

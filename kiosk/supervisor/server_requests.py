@@ -24,17 +24,17 @@ class ServerDesk:
         self._is_online = is_online
 
     def look_up(self, words: str, by: str) -> supervisor.Found:
-        """Find people by name or organisation. Raises SupervisorError."""
+        """By name or organisation. Raises SupervisorError."""
         asked = supervisor.LookUp(words, by)
         return self._ask(lambda: self._transport.post("/api/people", asked, supervisor.Found))
 
     def doors(self) -> list[supervisor.DoorChoice]:
-        """Every door of the event. Raises SupervisorError."""
+        """Raises SupervisorError."""
         choices = self._ask(lambda: self._transport.get("/api/doors", supervisor.DoorChoices))
         return choices.doors
 
     def move(self, door: int, by: str) -> None:
-        """Move this kiosk to that door. Raises SupervisorError."""
+        """Raises SupervisorError."""
         asked = supervisor.MoveDoor(door, by)
         self._ask(lambda: self._transport.post("/api/door", asked, supervisor.Moved))
 

@@ -72,7 +72,7 @@ class Sessions:
         self._on_end()
 
     def require(self) -> Session:
-        """The session, with its idle time restarted. Raises SupervisorError if none is unlocked."""
+        """Restarts the idle time. Raises SupervisorError if none is unlocked."""
         session = self.live()
         with self._guard:
             if session is None or self._session is not session:
@@ -81,9 +81,7 @@ class Sessions:
         return session
 
     def live(self) -> Session | None:
-        """The session. None after the idle time, or if the server has changed or removed the
-        supervisor.
-        """
+        """None after the idle time, or if the server has changed or removed the supervisor."""
         session, context = self._session, self._replica.context
         if session is None:
             return None
@@ -101,7 +99,7 @@ class Sessions:
         )
 
     def pin_locked_until(self) -> int | None:
-        """The time until which no PIN is checked (Unix ms)."""
+        """In Unix ms."""
         return self._pins.locked_until()
 
     def _fresh(self, supervisor: SupervisorFacts) -> Session:

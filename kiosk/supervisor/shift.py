@@ -15,9 +15,7 @@ PAGE = 2_000  # records read at once
 
 
 def totals(journal: Journal, after: int, before: Totals) -> tuple[int, Totals]:
-    """Add the records after sequence `after` to `before`. Returns the last one's sequence, and the
-    totals.
-    """
+    """Add the records after sequence `after`. Returns the last sequence too."""
     sums = asdict(before)
     while page := journal.stored(after, PAGE):
         for stored in page:
@@ -65,9 +63,7 @@ class Shift:
         return self._file.kept.roll_call
 
     def begin_roll_call(self, roll_call: RollCall, now: int) -> None:
-        """End the shift, and note people at an assembly point from now on. In a roll call, change
-        the point.
-        """
+        """End the shift and note people from now on. In a roll call, change the point."""
         # Stored first, so that a crash in between never leaves a door that admits.
         self._change(roll_call=roll_call)
         self.end(now)

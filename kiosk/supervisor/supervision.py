@@ -84,7 +84,7 @@ class Supervision:
         self._sessions.lock()
 
     def override(self, seq: int, reason: str, note: str) -> Answer:
-        """Admit the holder whom the newest denial, `seq`, refused."""
+        """`seq` is the newest denial."""
         with self._acting:
             word = self._word(OVERRIDE_REASONS, reason, note)
             newest = self._recent.denial()
@@ -210,7 +210,7 @@ class Supervision:
 
 
 def written(reasons: Mapping[str, str], reason: str, note: str) -> str:
-    """A reason as it is recorded. Raises SupervisorError."""
+    """The reason as recorded. Raises SupervisorError."""
     note = _one_line(note)
     if reason not in reasons or (reason == OTHER and not note):
         raise SupervisorError("reason_missing")

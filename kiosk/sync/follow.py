@@ -216,7 +216,7 @@ class Feed:
             self._take_names()
 
     def _take_edit(self, edit: wire.VenueEdited, cursor: int) -> None:
-        """Edit the venue facts, or request a snapshot if the edit was made to other facts."""
+        """Request a snapshot if the edit was made to other facts."""
         try:
             self._on_facts(self._replica.edit(edit, cursor))
         except OtherVenueError:

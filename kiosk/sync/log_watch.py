@@ -40,9 +40,7 @@ def line_of(name: str) -> tuple[str, int]:
 
 
 def succeeds(name: str, earlier: str) -> bool:
-    """Whether the log `name` continues the log `earlier` after its server was restored from a
-    backup.
-    """
+    """Whether `name` continues the log `earlier` after a restore from a backup."""
     (stem, number), (earlier_stem, earlier_number) = line_of(name), line_of(earlier)
     return stem == earlier_stem and number > earlier_number
 
@@ -60,7 +58,7 @@ class Watch:
 
     @property
     def size(self) -> int:
-        """The verified size of the log, where the next proof begins; 0 if none."""
+        """The verified size, where the next proof begins; 0 if none."""
         return self._newest.size if self._newest else 0
 
     @property

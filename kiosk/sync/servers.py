@@ -95,7 +95,7 @@ class Servers:
         return self._now
 
     def failed(self, server: Server, tried: Collection[Server]) -> bool:
-        """Note that a server did not answer. True if there is one left to try."""
+        """True if another server is left to try."""
         with self._lock:
             moved = server is self._now and len(self._endpoints) > 1
             if moved:
@@ -111,7 +111,7 @@ class Servers:
         return left
 
     def take(self, signed: bytes) -> bool:
-        """Take the event's list. True if it is newer than the known one.
+        """True if the list is newer than the known one.
 
         Only a list signed by the event is taken. Raises OSError if it can't be stored.
         """
@@ -125,7 +125,7 @@ class Servers:
         return True
 
     def stand_at(self, hall: int) -> None:
-        """Note this kiosk's hall, because a hall's kiosks prefer one server."""
+        """A hall's kiosks prefer one server."""
         if hall != self._hall:
             self._hall = hall
             self._use(self._list)

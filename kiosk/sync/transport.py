@@ -128,7 +128,7 @@ class Choice(Protocol):
     def current(self) -> Server: ...
 
     def failed(self, server: Server, tried: Collection[Server]) -> bool:
-        """Note that a server did not answer. True if there is one left to try."""
+        """True if another server is left to try."""
 
 
 class _OneServer:
@@ -217,7 +217,7 @@ class Transport:
         self._aborted = False
 
     def close(self) -> None:
-        """Close the kept connection. The next post makes a new one."""
+        """The next post makes a new connection."""
         with self._posting:
             self._drop()
 
@@ -233,7 +233,7 @@ class Transport:
         self._choice.failed(self._choice.current(), ())
 
     def post(self, target: str, message: Struct, kind: type[Answer]) -> Answer:
-        """Send a message and return the answer. Raises TransportError."""
+        """Raises TransportError."""
         body = wire.encode(message)
         with self._posting:
             return self._ask(lambda server: self._post_once(server, target, body), kind)
