@@ -51,7 +51,7 @@ def alert_sources() -> "tuple[Source, ...]":
 
 
 def commands() -> Iterator[tuple[str, str, str]]:
-    """Yield each feature's commands: name, `module:function`, and one line of help."""
+    """Yield name, `module:function`, and one line of help."""
     for feature in FEATURES:
         package = f"server.features.{feature}"
         for name, where, text in getattr(import_module(package), "COMMANDS", ()):

@@ -70,7 +70,7 @@ def init_event(
 
 
 def _empty_directory(path: Path) -> bool:
-    """Create `path`, or accept it if it is empty. Return whether it existed."""
+    """Create `path`, or accept an empty directory. Return whether it existed."""
     existed = path.exists()
     if existed and not path.is_dir():
         raise EventError(f"{path} is a file. Name a new or an empty directory.")

@@ -163,8 +163,7 @@ def _load(
 
 
 def _awaiting(opened: Callable[[], T], waits: Callable[[], object]) -> T:
-    """Repeat `opened` until it succeeds, while the database is unavailable or busy or its disk is
-    full. Return its result.
+    """Repeat `opened` while the database is unavailable or busy or its disk is full.
 
     `waits` is called after each attempt. A server that exited would not start again with its
     database.
@@ -201,9 +200,7 @@ def _announce(event: Event, host: str, port: int) -> None:
 
 
 def announcement(event: Event, host: str, port: int) -> list[str]:
-    """Return lines for the terminal: addresses, certificate fingerprints, and how to stop the
-    server.
-    """
+    """Addresses, certificate fingerprints, and how to stop the server."""
     here = f"[{host}]" if ":" in host else host
     names = dict.fromkeys((event.settings.public_host, here))
     return [

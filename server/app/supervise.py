@@ -142,7 +142,7 @@ class Supervisor(MPServer):
 
     @property
     def _limit_s(self) -> float:
-        """Return the time limit for the next heartbeat. Opening an event takes longer."""
+        """Seconds until the next heartbeat is due. Opening an event takes longer."""
         return START_S if self._beat_at is None or self._waits else self._hang_s
 
     def _hangs(self) -> bool:
@@ -150,7 +150,7 @@ class Supervisor(MPServer):
         return time.monotonic() - since > self._limit_s
 
     def _after_failure(self, why: str) -> bool:
-        """Log a failure of the worker. Return whether to start another."""
+        """Return whether to start another worker."""
         lived_s = time.monotonic() - self._started_at
         self._quick_failures = self._quick_failures + 1 if lived_s < QUICK_S else 1
         # A worker that never served would fail the same way again.

@@ -27,7 +27,7 @@ VARIABLE = "HALLKEEPER_EVENT"
 
 
 def open_app(event_dir: Path, port: int | None = None) -> "Flask":
-    """Open the app of an event with its database. Raises EventError.
+    """Raises EventError.
 
     `port` is the port listened on, if not the event's own; enrolment codes and phone links contain
     it.

@@ -31,7 +31,7 @@ class Words:
     """The translations of one event. Its own catalogues add to the product's and override them."""
 
     def __init__(self, event_path: Path) -> None:
-        """Raises CatalogueError for an invalid one."""
+        """Raises CatalogueError for an invalid catalogue."""
         self._read: dict[str, Translations] = {ENGLISH: Translations()}
         ours = [*shipped(DOMAIN), *_catalogues(event_path / OWN, DOMAIN)]
         answers = [*shipped(ANSWERS), *_catalogues(event_path / OWN, ANSWERS)]

@@ -74,7 +74,7 @@ class Crowd:
         )
 
     def next(self, now: float) -> tuple[str, Guest] | None:
-        """Return the next guest and the door, or None if nobody is due."""
+        """None if nobody is due."""
         if not self._due or self._due[0][0] > now:
             return None
         guest = heapq.heappop(self._due)[2]
@@ -133,7 +133,7 @@ def open_halls(db: Connection, now: int) -> list[OpenHall]:
 
 
 def guests(db: Connection, without: frozenset[str]) -> list[Guest]:
-    """Return all holders of a badge for the first day, but for those with these external ids."""
+    """Holders of a badge for the first day, without these external ids."""
     texts = {badge.serial: badge.credential for badge in issuing.current_badges(db)}
     people, _ = attendees.find_attendees(db, "", limit=len(texts) + len(without))
     return [

@@ -42,7 +42,7 @@ class CrowdDoor:
 
 
 def crowd_doors(halls: Sequence[OpenHall]) -> list[CrowdDoor]:
-    """Return two kiosks for each hall, one for entries and one for exits."""
+    """One for entries and one for exits of each hall."""
     return [
         CrowdDoor(f"{code.lower()}-{direction}", code, direction)
         for hall in halls
@@ -158,6 +158,6 @@ class CrowdStage:
 
 
 def make_crowd(database: Database, without: frozenset[str]) -> Crowd:
-    """Return all people but those of the films, and the halls that are open now."""
+    """Without the films' people and halls."""
     halls = open_halls(database.reader, wall_clock())
     return Crowd(halls, guests(database.reader, without), random.Random("crowd"))

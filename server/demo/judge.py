@@ -144,7 +144,7 @@ def match(presentations: Sequence[Presentation], answers: Sequence[Answer]) -> l
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return the percentile `share` of sorted values, or None if there are none."""
+    """`values` are sorted. None if there are none."""
     if not values:
         return None
     return values[max(0, math.ceil(len(values) * share) - 1)]
@@ -223,9 +223,7 @@ class _Inside:
     most: dict[str, int] = field(default_factory=dict)
 
     def admit(self, entry: Answer, *, by_copy: bool = False) -> None:
-        """Record an entry. The holder leaves other halls, unless another person entered
-        `by_copy`.
-        """
+        """The holder leaves other halls, unless another person entered `by_copy`."""
         here = next(code for code, rule in self.halls.items() if entry.door in rule.doors)
         for hall, stays in self.stays.items():
             if hall == here:
@@ -239,7 +237,7 @@ class _Inside:
         self.most[here] = max(self.most.get(here, 0), len(inside))
 
     def allowed(self, presentation: Presentation, at: int) -> set[str]:
-        """Return the right answers to a presentation at that moment."""
+        """The right answers at that moment."""
         if presentation.refused is not None:
             return {presentation.refused}
         rule = self.halls[presentation.hall]

@@ -204,7 +204,7 @@ class Play:
             self.say(f"          {kiosk.door} is back, after {away_s:.0f} s")
 
     def _over(self) -> bool:
-        """Return whether every kiosk has ended, or continues and has answered everything."""
+        """Whether every kiosk has ended, or continues and has answered everything."""
         return all(
             (kiosk.child is not None and not kiosk.child.running)
             or (kiosk.goes_on and self._has_answered_all(kiosk))

@@ -53,7 +53,7 @@ class LiveTable:
         return f"{datetime.fromtimestamp(at / 1000, self._zone):%H:%M:%S}"
 
     def _presented(self, answer: Answer) -> Presentation | None:
-        """Return the door's next presentation of that badge, or of a code that is no badge."""
+        """The next presentation of that badge, or of a code that is no badge."""
         door = self._script.get(answer.door, ())
         for number in range(self._next.get(answer.door, 0), len(door)):
             if door[number].serial == answer.serial:

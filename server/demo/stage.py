@@ -109,7 +109,7 @@ class Stage:
         return path if port == self._event.settings.port else path.with_name(f"event-{port}")
 
     def enrol(self, kiosk: Kiosk) -> str:
-        """Add, enrol and confirm a kiosk, comparing the six words. Raises StageError."""
+        """Compares the six words. Raises StageError."""
         code = self._database.write(
             lambda db: registry.add_kiosk(
                 db,
@@ -211,7 +211,6 @@ class Stage:
         return [sys.executable, "-m", "kiosk", command, "--dir", str(kiosk.directory), *options]
 
     def _answers(self, port: int) -> bool:
-        """Return whether the server at a port answers anything."""
         context = ssl.create_default_context(cafile=str(self._event.certificate_path))
         connection = http.client.HTTPSConnection(self._host, port, timeout=2, context=context)
         try:
@@ -233,7 +232,7 @@ def _is_open(port: int) -> bool:
 
 
 def parse_answer(kiosk: Kiosk, line: str) -> Answer | None:
-    """Parse an answer from a kiosk's line. Returns None for any other line. Raises ValueError."""
+    """Returns None for any other line. Raises ValueError."""
     if not line.startswith("{"):
         return None
     values = json.loads(line)

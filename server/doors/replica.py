@@ -21,7 +21,7 @@ NAMES_MAX = 5_000
 
 
 def replica() -> Response:
-    """Return a snapshot of all facts for the kiosk's door. The query names optional parts."""
+    """The query names optional parts."""
     here, signed = services(), read_signature()
     asked = request.query_string.decode("latin-1").split("&")
     if signed.version is None:

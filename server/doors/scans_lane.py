@@ -86,7 +86,7 @@ class ScansLane:
         logs.answered(METHOD, TARGET, 503, time.perf_counter())
 
     async def answer(self, scope: Scope, exchange: Exchange, sending: Sending | None) -> None:
-        """Answer the request. Raises Left if the Flask app must do that."""
+        """Raises Left if the Flask app must answer."""
         begun = time.perf_counter()
         here = services_of(self._app)
         if sending is None:
@@ -129,7 +129,7 @@ class ScansLane:
         logs.answered(METHOD, TARGET, 503, begun)
 
     async def _write(self, here: Services, signed: Signed, prepared: Prepared) -> Taken:
-        """Wait until the batch is on disk. Raises the exceptions of `step_for`."""
+        """Wait for the disk. Raises like `step_for`."""
         took: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
 
         def done(taken: Taken | None, error: BaseException | None) -> None:
@@ -148,7 +148,7 @@ class ScansLane:
 
 
 async def _read(scope: Scope, exchange: Exchange, proof: Proof) -> bytes:
-    """Return the body, if it has the signed hash. Otherwise raise Left."""
+    """Raise Left unless the body has the signed hash."""
     length = scope.headers.get("content-length", "")
     if not (length.isascii() and length.isdigit() and len(length) < 10):
         raise Left(None)

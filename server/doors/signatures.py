@@ -138,7 +138,7 @@ def signed_caller(signed: Signed, *, at_work: bool = False) -> Caller:
 
 
 def read_signature(body: bytes = b"") -> Signed:
-    """Parse the request's signature, unverified. Raises ApiError if there is none."""
+    """The unverified signature. Raises ApiError if there is none."""
     here = services().lanes
     proof: Proof | None = g.get("kiosk_proof")
     stated = read_version(request.headers.get(HEADER))
@@ -194,7 +194,7 @@ def _verified(
 
 
 def _known(db: Connection, signed: Signed) -> Caller:
-    """Return the kiosk that signed the request. Raises ApiError."""
+    """Raises ApiError."""
     identified = contact.sender(db, signed.stamp.kiosk, signed.stamp.generation)
     if identified is None:
         raise ApiError(401, "unknown_kiosk", "This kiosk is not enrolled here. Enrol it again.")
@@ -202,6 +202,5 @@ def _known(db: Connection, signed: Signed) -> Caller:
 
 
 def still_as(db: Connection, caller: Caller) -> bool:
-    """Return whether the kiosk is still active at the same door."""
     now = contact.sender(db, *caller.sender.key)
     return now is not None and now[0].state == "active" and now[1] == caller.door_id

@@ -23,7 +23,7 @@ MOVES = StoredLimit("moves", Window(relocation.MOVES_MAX, relocation.WINDOW_MS))
 
 
 def people() -> Response:
-    """Find people by name or organisation. The search text is neither logged nor stored."""
+    """The search text is neither logged nor stored."""
     here = services()
     body = request.get_data()
     asked, signed = wire.decode(body, supervisor.LookUp), read_signature(body)

@@ -104,12 +104,11 @@ class Engine(Protocol):
         ...
 
     def number_of(self, writer: Any) -> int:
-        """Return the number of the database's process that commits for this writer."""
+        """The database's process that commits for this writer."""
         ...
 
     def waits_s(self, writer: Any) -> float:
-        """Return for how many seconds the writer has been waiting for the database's answer.
-        Thread-safe.
+        """How long the writer has been waiting for the database's answer. Thread-safe.
 
         The wait is limited. For SQLite it is always 0.
         """

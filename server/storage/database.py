@@ -44,7 +44,7 @@ HANGS = "the database does not answer just now. Nothing was changed. Try again i
 
 
 def engine_of(path: Path, *, bounded: bool = False) -> Engine:
-    """Return the engine of the event whose SQLite file is, or would be, at `path`.
+    """`path` is where the SQLite file is, or would be.
 
     With `bounded`, every wait for PostgreSQL is limited. Raises DatabaseError.
     """
@@ -58,9 +58,7 @@ def engine_of(path: Path, *, bounded: bool = False) -> Engine:
 
 
 def is_there(path: Path) -> bool:
-    """Return whether the event has a database. For PostgreSQL, a configured URL suffices. Raises
-    DatabaseError.
-    """
+    """For PostgreSQL, a configured URL suffices. Raises DatabaseError."""
     return path.is_file() or address_of(path.parent) is not None
 
 
@@ -88,7 +86,7 @@ def leave_postgresql(path: Path) -> None:
 
 
 def connect(path: Path) -> OwnConnection:
-    """Return a connection with verified durability settings. Raises DatabaseError."""
+    """Durability settings are verified. Raises DatabaseError."""
     return engine_of(path).writer()
 
 
@@ -262,7 +260,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Lend a read-only connection for the block. Raises DatabaseError after `close`."""
+        """Lends a read-only connection. Raises DatabaseError after `close`."""
         reader = self._borrow(None)
         try:
             yield reader
@@ -282,7 +280,7 @@ class Database:
         return reader
 
     def give_back(self) -> None:
-        """End this thread's use of `reader`. The next use borrows again."""
+        """The next use of `reader` borrows again."""
         reader: LentConnection | None = getattr(self._local, "reader", None)
         if reader is not None:
             del self._local.reader

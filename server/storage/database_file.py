@@ -55,7 +55,7 @@ def copy_moment(
 
 
 def damage(path: Path) -> str:
-    """Check a whole database. Return a description of the damage, or "". Raises EngineError."""
+    """Return a description of the damage, or "". Raises EngineError."""
     with closing(sqlite3.connect(path)) as db, of_damaged_names():
         (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
         astray = db.execute("PRAGMA foreign_key_check").fetchone()
@@ -66,7 +66,7 @@ def damage(path: Path) -> str:
 
 @contextmanager
 def opened_read_only(path: Path) -> Iterator[Connection]:
-    """Open a SQLite file read-only for the block. Raises EngineError."""
+    """Raises EngineError."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db, of_damaged_names():
         yield db
 
@@ -109,8 +109,8 @@ def deleted_is_overwritten(db: Connection) -> Iterator[None]:
 
 
 def pack(version: int, tables: Tables) -> bytes:
-    """Return a small SQLite database as bytes. Its columns have no types, so that any version
-    reads it. The first row names the columns.
+    """Write a small SQLite database. Its columns have no types, so that any version reads it. The
+    first row names the columns.
     """
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as packed:
         packed.execute(f"PRAGMA user_version = {version}")
@@ -125,7 +125,7 @@ def pack(version: int, tables: Tables) -> bytes:
 
 
 def unpack(data: bytes, version: int, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of the named tables from `pack`.
+    """Read the named tables from `pack`.
 
     Raises NewerFileError, or EngineError if the bytes are damaged or of another kind.
     """

@@ -84,20 +84,18 @@ class Room:
 
 
 def room(path: Path) -> Room:
-    """Return the free space of the disk of `path`, or of its directory if `path` does not exist
-    (PostgreSQL). Raises OSError.
-    """
+    """For a `path` that does not exist (PostgreSQL), of its directory. Raises OSError."""
     usage = shutil.disk_usage(path if path.exists() else path.parent)
     return Room(usage.free, usage.total)
 
 
 def size(count: int) -> str:
-    """Format a number of bytes, such as 640 MB or 12.3 GB."""
+    """Such as 640 MB or 12.3 GB."""
     return f"{count / 1e9:,.1f} GB" if count >= LOW_BYTES else f"{count / 1e6:,.0f} MB"
 
 
 def trouble(error: BaseException, path: Path) -> DiskError | None:
-    """Return the disk error that caused `error`, or None."""
+    """The disk error that caused `error`, or None."""
     directory = path if path.is_dir() else path.parent
     if isinstance(error, DiskError):
         return error

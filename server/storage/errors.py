@@ -36,7 +36,7 @@ def of_damaged_names() -> Iterator[None]:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Return whether another program was writing, so that a later attempt would succeed."""
+    """Whether another program was writing, so that a later attempt would succeed."""
     return isinstance(error, EngineError) and ("locked" in str(error) or "busy" in str(error))
 
 
@@ -56,9 +56,7 @@ def cause(error: BaseException) -> str:
 
 
 def is_unexplained(error: BaseException) -> bool:
-    """Return whether the connection may be the cause of an error, and not the data or another
-    writer.
-    """
+    """Return whether the connection may be the cause, not the data or another writer."""
     return (
         isinstance(error, (UnusableError, sqlite3.InterfaceError))
         and not isinstance(error, LostError)
@@ -67,7 +65,7 @@ def is_unexplained(error: BaseException) -> bool:
 
 
 def may_pass(error: BaseException) -> bool:
-    """Return whether a later attempt may succeed: the database is unreachable or busy."""
+    """Whether a later attempt may succeed: the database is unreachable or busy."""
     return isinstance(error, (AwayError, LostError)) or is_busy(error)
 
 

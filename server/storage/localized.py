@@ -21,7 +21,7 @@ def shared_names(text: str | None) -> dict[str, str]:
 
 
 def text_in(names: Mapping[str, str], language: str) -> str:
-    """Return the name in `language`, else in English, else in any language, else ""."""
+    """In `language`, else in English, else in any language, else ""."""
     for wanted in (language, language.partition("-")[0], "en"):
         if names.get(wanted):
             return names[wanted]

@@ -47,7 +47,7 @@ class BeforeReleaseError(VersionError):
 
 
 def migrate(connection: Connection) -> None:
-    """Upgrade the tables to this version. Raises VersionError, with nothing changed."""
+    """Raises VersionError, with nothing changed."""
     if not isinstance(connection, sqlite3.Connection):
         _migrate_postgresql(connection)
         return
@@ -70,7 +70,7 @@ def _check(applied: Sequence[str]) -> None:
 
 
 def _applied(connection: sqlite3.Connection) -> list[str]:
-    """Return the names of applied migrations in order, as recorded by sqlite-utils."""
+    """As recorded by sqlite-utils, in order."""
     noted = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = ?"
     (there,) = connection.execute(noted, ("_sqlite_migrations",)).fetchone()
     if not there:
@@ -99,7 +99,7 @@ def run_up_to(model: sqlite3.Connection, wanted: Sequence[str]) -> None:
 
 
 def run(db: "Database", script: str) -> None:
-    """Run a script statement by statement. `executescript` would commit the transaction."""
+    """Statement by statement: `executescript` would commit the transaction."""
     for statement in _statements(script):
         db.execute(statement)
 

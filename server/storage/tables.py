@@ -135,7 +135,7 @@ _OF_ROW = re.compile(r"\bv\.(\w+)")
 
 @lru_cache(maxsize=256)
 def _change_of_one(table: str, sets: str, where: str) -> tuple[str, list[str]]:
-    """Return `change_rows`' statement for a single entry, and the names of its values in order."""
+    """The statement for a single entry, and the names of its values in order."""
     text = f"UPDATE {table} SET {sets} WHERE {where}"
     return _OF_ROW.sub("?", text), _OF_ROW.findall(text)
 

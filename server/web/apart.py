@@ -63,9 +63,7 @@ _NO_BOUNDS = _Bounds()
 
 
 def read_apart(path: Path, read: Callable[[Connection], T]) -> T:
-    """Call `read` in a separate process, with a read-only connection to the database at `path`,
-    and return its result. Raises like `work_apart`.
-    """
+    """Call `read` in a separate process, with a read-only connection. Raises like `work_apart`."""
     return work_apart(partial(_read, path, read))
 
 
@@ -77,10 +75,9 @@ def read_file_apart(path: Path, read: Callable[[Connection], T]) -> T:
 
 
 def work_apart(work: Callable[[], T], bounds: _Bounds = _NO_BOUNDS) -> T:
-    """Call `work` in a separate process, and return its result.
-
-    `work` is a module's function or a partial of one, with picklable arguments. Its exceptions are
-    raised here. Raises ApartError if the process ended early, or if too many such processes run.
+    """`work` is a module's function or a partial of one, with picklable arguments. Its exceptions
+    are raised here. Raises ApartError if the process ended early, or if too many such processes
+    run.
     """
     if not _turns.acquire(timeout=TURN_S):
         raise ApartError(N_("The server is busy with other such work. Try again in a minute."))
@@ -149,8 +146,7 @@ class WorkedOut:
         self._works: dict[str, _Work] = {}
 
     def get(self, key: str, state: object, work: Callable[[], T]) -> T | None:
-        """Return the result of `work` for `state`, or None while it is computed. Starts the
-        computation if necessary.
+        """Return the result for `state`, or None while it is computed.
 
         An exception of `work` is raised once, and the next call starts again.
         """

@@ -77,7 +77,7 @@ def file_too_large() -> str:
 
 
 def allowed_roles(endpoint: str) -> frozenset[str]:
-    """Return the roles that may open a page. An empty set permits nobody."""
+    """An empty set permits nobody."""
     view = current_app.view_functions.get(endpoint)
     roles: frozenset[str] = getattr(view, "allowed", frozenset())
     return roles
@@ -88,7 +88,7 @@ def allowed_here() -> frozenset[str]:
 
 
 def may_open(endpoint: str) -> bool:
-    """Return whether the user may open that page. Links to other pages are hidden."""
+    """Links to other pages are hidden."""
     roles, current = allowed_roles(endpoint), user()
     if current is not None and (current.waits or must_set_up(current)):
         return EVERYBODY in roles
@@ -103,7 +103,7 @@ def user() -> users.User | None:
 
 
 def signed_in() -> users.User:
-    """Return the signed-in user. Aborts with 401 without one."""
+    """Aborts with 401 without a user."""
     return user() or abort(401)
 
 
@@ -147,7 +147,7 @@ def drop_session(response: Response) -> None:
 
 
 def bind_forms(token: str) -> None:
-    """Bind the form cookie, and so every form's CSRF token, to the session of `token`."""
+    """Bind the form cookie, and so every CSRF token, to the session of `token`."""
     session[_FORMS_OF] = _mark(token)
 
 

@@ -40,9 +40,7 @@ class Connection:
 
 
 def to_end(connections: Iterable[Connection], is_known: Callable[[str], bool]) -> list[Connection]:
-    """Return the connections to close: those silent for too long, and the most silent ones above
-    the limits.
-    """
+    """Return those silent for too long, and the most silent ones above the limits."""
     ended = []
     left: defaultdict[str, list[Connection]] = defaultdict(list)
     known_addresses = {
@@ -92,7 +90,7 @@ class Guard:
         self._repeating.close()
 
     def sweep(self) -> int:
-        """Check all connections once. Return how many there were."""
+        """Return the number of connections."""
         connections = list(connections_to(self._port))
         ended = to_end(connections, self._is_known)
         for connection in ended:
@@ -132,7 +130,7 @@ def _end(connection: Connection) -> None:
 
 @contextlib.contextmanager
 def _as_socket(file: int) -> Iterator[socket.socket]:
-    """Wrap an open file descriptor as a socket. Raises OSError if it is none.
+    """Raises OSError if it is no socket.
 
     The descriptor may be the database: closing a copy releases SQLite's locks, and a command beside
     the server would delete the write-ahead log in use.

@@ -63,12 +63,12 @@ def both_names(names: str | Names) -> dict[str, str]:
 
 
 def main_name(names: str | Names) -> str:
-    """Return the name in the page's language, else in English, else in any."""
+    """In the page's language, else in English, else in any."""
     return text_in(both_names(names), i18n.language()) or "?"
 
 
 def other_name(names: str | Names) -> tuple[str, str] | None:
-    """Return (language, text) of the name in another language, or None."""
+    """(language, text) in another language, or None."""
     main = main_name(names)
     for language, text in both_names(names).items():
         if text != main:
@@ -145,7 +145,7 @@ class State:
 
 
 def hall_state(hall: HallFigures) -> State:
-    """Return how full a hall is by the people inside, for display."""
+    """How full a hall is by the people inside."""
     if hall.over:
         return State("bad", "▲", _("Over capacity"), "full")
     if hall.closed:

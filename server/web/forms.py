@@ -25,7 +25,7 @@ CHOOSE = N_("Choose from the list.")
 
 
 def whole(text: str) -> int:
-    """Parse a whole number of at least 0. Raises ValueError."""
+    """At least 0. Raises ValueError."""
     if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
         raise ValueError(f"not a whole number of at most {DIGITS_MAX} digits")
     return int(text)
@@ -39,7 +39,7 @@ def perform(
     refused: tuple[type[Exception], ...],
     words: Callable[[Any], str] | None = None,
 ) -> Response:
-    """Execute a form's action in a transaction, show a message, and redirect to the path `back`.
+    """Run `step` in a transaction, show a message, and redirect to the path `back`.
 
     `step` gets the database, the user's id in the entry log, and the time (Unix ms). `message` may
     be a function of its result. Exceptions in `refused` are shown through `words`, or after a
@@ -93,7 +93,7 @@ listed = partial(Field, problem=CHOOSE)
 def read_filter(
     given: Mapping[str, str], fields: Mapping[str, Field], filter_of: Callable[..., Filter]
 ) -> Asked[Filter]:
-    """Parse a form into a filter. An invalid field is reported as a problem, not ignored."""
+    """An invalid field is reported as a problem, not ignored."""
     sent: dict[str, str] = {}
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}

@@ -111,7 +111,7 @@ def _day(at: date, spoken: str) -> str:
 
 
 def propose(language: str) -> None:
-    """Propose a language (BCP 47) for the page. The visitor's choice has precedence."""
+    """Propose a BCP 47 language. The visitor's choice has precedence."""
     g.proposed_language = language
     g.pop("language_of_page", None)
     refresh()

@@ -78,7 +78,7 @@ class Jobs:
         shutil.rmtree(folder, ignore_errors=True)
 
     def start(self, kind: str, by: str, name: str, work: Work) -> Job:
-        """Begin a job, replacing an earlier one of its kind. Raises JobError while that runs."""
+        """Replaces an earlier job of its kind. Raises JobError while that runs."""
         with self._lock:
             earlier = self._jobs.get(kind)
             if earlier is not None and earlier[1].is_alive():

@@ -115,7 +115,7 @@ class Lanes:
             self.give_back(held)
 
     def take(self, address: str, kiosk: KioskKey | None = None) -> Sequence[object]:
-        """Count the sender's request, and return the argument for `give_back`. Raises BusyError."""
+        """Return the argument for `give_back`. Raises BusyError."""
         if kiosk is not None:
             limits: list[tuple[object, int]] = [(kiosk, KIOSK_MAX)]
         elif self.is_known(address):
@@ -140,7 +140,7 @@ class Lanes:
 
 
 def read_stamp(headers: Headers) -> RequestStamp | None:
-    """Parse the claimed sender and counter, unverified. Return None if there are none."""
+    """The claimed, unverified sender and counter, or None."""
     try:
         kiosk, _, generation = headers.get(RequestStamp.KIOSK_HEADER, "").partition("/")
         counter = int(headers.get(RequestStamp.COUNTER_HEADER, "")[:20])

@@ -32,7 +32,7 @@ class Held:
         self._users: dict[Subscription, int] = {}
 
     def take(self, subscription: Subscription, user_id: int) -> bool:
-        """Count a live page. Return False if this user or all together have too many."""
+        """Return False if this user or all together have too many."""
         with self._lock:
             users = list(self._users.values())
             if len(users) >= FEEDS_MAX or users.count(user_id) >= USER_FEEDS_MAX:

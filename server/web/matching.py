@@ -13,9 +13,7 @@ HITS_MAX = 10
 def matching(
     text: str, things: Iterable[Thing], texts_of: Callable[[Thing], Iterable[str]]
 ) -> list[Thing]:
-    """Return the first HITS_MAX things whose texts contain every word of `text`, without regard to
-    case and accents.
-    """
+    """Return at most HITS_MAX things with every word of `text`, ignoring case and accents."""
     words = folded(text).split()
     if not words:
         return []

@@ -20,7 +20,7 @@ class Rendered:
         self._parts: dict[tuple[str, str], tuple[float, Parts]] = {}
 
     def parts(self, role: str, render: Callable[[], Parts], *, fresh_s: float) -> Parts:
-        """Return the parts, rendered again if older than `fresh_s` seconds."""
+        """Rendered again if older than `fresh_s` seconds."""
         wanted = role, i18n.language()
         with self._lock:
             made_at, parts = self._parts.get(wanted, (float("-inf"), {}))
@@ -37,7 +37,7 @@ class Pieces:
         self._kept: dict[str, tuple[object, str]] = {}
 
     def piece(self, name: str, value: object, render: Callable[[], str]) -> str:
-        """Return the HTML cached under `name`, rendered again if `value` has changed."""
+        """Rendered again if `value` has changed."""
         with self._lock:
             kept = self._kept.get(name)
         if kept is not None and kept[0] == value:

@@ -167,7 +167,7 @@ def _add_headers(response: Response) -> Response:
 
 
 def headers_of_every_answer(style: str = "'self'") -> dict[str, str]:
-    """Return the security headers. `style` is the CSP source list for styles."""
+    """`style` is the CSP source list for styles."""
     return {
         "Strict-Transport-Security": f"max-age={HSTS_S}; includeSubDomains",
         "Content-Security-Policy": _POLICY + style,
@@ -291,7 +291,7 @@ def _error(error: Exception) -> Response:
 
 
 def database_away() -> bytes:
-    """Return the body of the 503 response to kiosks while the database is unreachable."""
+    """The body of the 503 response to kiosks while the database is unreachable."""
     body = wire.ErrorBody(_AWAY_CODE, f"{_AWAY[0]}. {_AWAY[1]}", retry=True)
     return wire.encode(wire.ErrorAnswer(body))
 

@@ -63,7 +63,7 @@ class Services:
     making: threading.RLock = field(default_factory=threading.RLock)
 
     def keep(self, thing: object) -> None:
-        """Store a feature's object, replacing one of the same type."""
+        """Replaces an object of the same type."""
         self.kept[type(thing)] = thing
 
     def find(self, kind: type[Kept]) -> Kept | None:
@@ -113,15 +113,13 @@ def keep_services(app: Flask, kept: Services) -> None:
 
 
 def address() -> str:
-    """Return the client's IP address, also behind the event's own proxy."""
+    """The client's IP address, also behind the event's own proxy."""
     forwarded = request.headers.get("X-Forwarded-For", "")
     return address_of(request.remote_addr or "unknown", forwarded, services().event.settings.proxy)
 
 
 def address_of(peer: str, forwarded: str, proxy: str | None) -> str:
-    """Return the client's address. `peer` is the connection's other end, and `forwarded` the
-    proxy's header.
-    """
+    """`peer` is the connection's other end, and `forwarded` the proxy's header."""
     caller = peer.removeprefix("::ffff:")
     if caller != proxy:
         return caller
@@ -135,7 +133,6 @@ def address_of(peer: str, forwarded: str, proxy: str | None) -> str:
 
 
 def renew_services(app: Flask, incarnation: int) -> Services:
-    """Return the services after a change of the server's incarnation."""
     here = services_of(app)
     if here.event.incarnation == incarnation:
         return here

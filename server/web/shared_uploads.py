@@ -59,9 +59,7 @@ class SharedUploads(OneAtATime):
         self.sweep()
 
     def keep(self, data: bytes, *, kind: str, by: str, name: str) -> Upload:
-        """Store a file, replacing the user's earlier one of that kind. Raises UploadBusyError if
-        there are too many.
-        """
+        """Replaces the user's earlier file of that kind. Raises UploadBusyError."""
         token = secrets.token_urlsafe(16)
         upload = self._upload(token, kind, by, shown_name(name), {})
         whose, about, until = self._whose(token), self._about(upload), self._now() + LIFE_MS
@@ -92,7 +90,7 @@ class SharedUploads(OneAtATime):
         return upload
 
     def find(self, token: str, *, kind: str, by: str) -> Upload:
-        """Return the user's upload. Raises UploadGoneError."""
+        """Raises UploadGoneError."""
         if not is_token(token):
             raise UploadGoneError
         with self._database.reading() as db:

@@ -9,7 +9,7 @@ _EXTENSION = "hallkeeper-static"
 
 
 def register(app: Flask, folders: Iterable[Path]) -> None:
-    """Serve the files of these folders at /static/. No two have the same name."""
+    """Serve them at /static/. No two have the same name."""
     files: dict[str, Path] = {}
     for path in sorted(path for folder in folders for path in folder.iterdir()):
         if path.name in files:
@@ -20,7 +20,7 @@ def register(app: Flask, folders: Iterable[Path]) -> None:
 
 
 def static_path(filename: str) -> Path:
-    """Return the path of a static file. Aborts with 404 if there is none."""
+    """Aborts with 404 if there is none."""
     files: dict[str, Path] = current_app.extensions[_EXTENSION]
     return files.get(filename) or abort(404)
 

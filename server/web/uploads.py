@@ -66,7 +66,7 @@ class OneAtATime:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Compute a preview in the block. Raises UploadBusyError if others take too long."""
+        """Raises UploadBusyError if others take too long."""
         if not self._turn.acquire(timeout=TURN_S):
             raise UploadBusyError
         try:
@@ -89,9 +89,7 @@ class Uploads(OneAtATime):
         shutil.rmtree(directory, ignore_errors=True)
 
     def keep(self, data: bytes, *, kind: str, by: str, name: str) -> Upload:
-        """Store a file, replacing the user's earlier one of that kind. Raises OSError, and
-        UploadBusyError if there are too many.
-        """
+        """Replaces the user's earlier file of that kind. Raises OSError and UploadBusyError."""
         self.sweep()
         for earlier in list(self._kept.values()):
             if (earlier.kind, earlier.by) == (kind, by):
@@ -116,7 +114,7 @@ class Uploads(OneAtATime):
         return upload
 
     def find(self, token: str, *, kind: str, by: str) -> Upload:
-        """Return the user's upload. Raises UploadGoneError."""
+        """Raises UploadGoneError."""
         self.sweep()
         with self._lock:
             upload = self._kept.get(token) if is_token(token) else None

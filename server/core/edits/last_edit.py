@@ -122,7 +122,7 @@ def _edits(db: Connection, by: str) -> Iterator[LastEdit]:
 
 
 def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
-    """Raises EditError if the change has not the hash `mark`, or its records changed since."""
+    """Raises EditError if the change's hash is not `mark`, or its records changed since."""
     edit = next_undo(db, by)
     if edit is None or edit.mark != mark:
         raise EditError(N_("Nothing was undone: this is not your last change any more."))

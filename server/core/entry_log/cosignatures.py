@@ -15,7 +15,7 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class Kept:
-    """`note` is its text with the kiosk's signature."""
+    """A checkpoint that a kiosk cosigned. `note` is its text with the kiosk's signature."""
 
     kiosk: str
     generation: int
@@ -36,7 +36,7 @@ def keep(
     cosigned: wire.Cosigned,
     now: int,
 ) -> None:
-    """Raises NoteError if its checkpoint is not of this log."""
+    """Raises NoteError if the checkpoint is not of this log."""
     if not log.reaches(cosigned.size):
         raise NoteError("of more entries than there are")
     note = f"{log.note(cosigned.size)}{cosigned.line}"

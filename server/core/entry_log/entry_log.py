@@ -213,7 +213,7 @@ class Log:
         return self._name
 
     def rename(self, name: str) -> None:
-        """After a restore it is another log with the same first leaves."""
+        """A restored log has the same first leaves, so it needs another name."""
         with self._lock:
             self._name, self._note = name, ""
 

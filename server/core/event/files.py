@@ -7,7 +7,7 @@ from server.core.event.settings import EventError
 
 
 def read_small(path: Path, most: int, refused: type[EventError] = EventError) -> bytes:
-    """Raises `refused` if it has more than `most` bytes or can't be read."""
+    """Raises `refused` if the file has more than `most` bytes or can't be read."""
     try:
         with path.open("rb") as file:
             data = file.read(most + 1)

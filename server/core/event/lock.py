@@ -41,7 +41,7 @@ def held(
 
 @contextlib.contextmanager
 def only_server(event_dir: Path) -> Iterator[None]:
-    """Raises AlreadyServingError if another process holds it."""
+    """Raises AlreadyServingError if another process serves the event."""
     with held(event_dir / LOCK_NAME, _served) as lock:
         # On a full disk the lock works without the process id.
         with contextlib.suppress(OSError):

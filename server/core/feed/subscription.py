@@ -69,7 +69,7 @@ class Subscription:
 
     @property
     def ended(self) -> bool:
-        """Queued changes may still be taken."""
+        """Whether no more changes will be queued. Queued ones may still be taken."""
         return self._ended
 
     @property

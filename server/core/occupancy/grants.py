@@ -65,10 +65,10 @@ def share(
     asked: bool = True,
     heard: tuple[KioskKey, bool] | None = None,
 ) -> frozenset[KioskKey]:
-    """Share all pools of a hall. Return the kiosks whose request for a place can't be met now.
-    `loaded` are the transaction's pools. Without `asked`, a hall without waiting people is shared
-    only periodically, since scans and heartbeats change little. `heard` is the reporting kiosk,
-    whose contact and state may not be stored yet.
+    """Share all pools of a hall, and publish the orders. Return the kiosks whose request for a
+    place can't be met now. `loaded` are the transaction's pools. Without `asked`, a hall without
+    waiting people is shared only periodically, since scans and heartbeats change little. `heard` is
+    the reporting kiosk, whose contact and state may not be stored yet.
     """
     loaded = pools.Pools(db) if loaded is None else loaded
     hall = loaded.hall(hall_id)

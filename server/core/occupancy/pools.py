@@ -238,7 +238,7 @@ class Pools:
         return self._known_state().incarnation
 
     def may_grant(self, now: int) -> bool:
-        """`now` is in Unix ms. After a restore it must wait."""
+        """After a restore the server must wait. `now` is in Unix ms."""
         return now >= self._known_state().grants_from
 
     def say(self, key: PoolKey, kiosk: KioskKey, need: Need) -> None:

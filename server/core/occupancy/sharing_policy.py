@@ -54,7 +54,7 @@ class Plan:
 
 
 def smoothed(rate: float, minutes: float, people: int) -> float:
-    """Update the smoothed rate of arrivals (people a minute): `rate` from `minutes` ago, with
+    """Return the smoothed rate of arrivals (people a minute): `rate` from `minutes` ago, with
     `people` more arrivals.
 
     Arrivals count whether admitted or refused for lack of a place. A steady stream has the same

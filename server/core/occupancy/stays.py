@@ -316,7 +316,7 @@ def unpacked(text: str) -> list[Span]:
 
 
 def was_on(span: Span, at: int) -> bool:
-    """Return whether it had not ended at `at` (Unix ms). It may begin later."""
+    """Return whether the stay had not ended at `at` (Unix ms). It may begin later."""
     stay, closed_at = span
     return max(stay.opened_at, NEVER_OVER if closed_at is None else closed_at) > at
 

@@ -27,8 +27,8 @@ class AddressError(ValueError):
 def check_url(url: str, *, http_allowed: bool = False) -> None:
     """Raises AddressError.
 
-    It must not contain a user name or password. Plain http is allowed to this computer only, unless
-    `http_allowed`.
+    `url` must not contain a user name or password. Plain http is allowed to this computer only,
+    unless `http_allowed`.
     """
     try:
         parts = urlsplit(url)

@@ -195,7 +195,7 @@ def count_people(db: Connection) -> int:
 
 
 def more_people_than(db: Connection, count: int) -> bool:
-    """Return without counting all attendees."""
+    """Does not count all attendees."""
     row = db.execute("SELECT 1 FROM attendee LIMIT 1 OFFSET ?", (count,)).fetchone()
     return row is not None
 

@@ -104,7 +104,7 @@ def _asked(typed: str) -> str:
 
 
 def is_east_asian(text: str) -> bool:
-    """Return whether the script has no spaces between words."""
+    """Return whether `text` begins in a script without spaces between words."""
     return bool(_BEGINS_EAST_ASIAN.match(text))
 
 

@@ -106,7 +106,7 @@ def clear_protocol_guest(db: Connection, serial: int, *, by: str, now: int) -> N
 
 
 def protocol_guests(db: Connection, serial: int | None = None) -> list[ProtocolGuest]:
-    """Return all, sorted by name, or only that guest."""
+    """All guests by name, or only `serial`."""
     watchers: dict[int, list[int]] = {}
     for row in db.execute("SELECT serial, user_id FROM protocol_watcher ORDER BY 1, 2"):
         watchers.setdefault(row["serial"], []).append(row["user_id"])

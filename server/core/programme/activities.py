@@ -91,7 +91,7 @@ def find_activities(
 
 
 def hosted_by(db: Connection, organisation_id: int, limit: int) -> tuple[list[Activity], int]:
-    """Return its first activities by code, and their total count."""
+    """Return the organisation's first activities by code, and their total count."""
     (total,) = db.execute(
         "SELECT COUNT(*) FROM activity_host WHERE organisation_id = ?", (organisation_id,)
     ).fetchone()

@@ -20,7 +20,7 @@ _ROW = "0123456789012345678909876543210987654321"
 
 
 def hash_pin(pin: str) -> str:
-    """Raises AccountError if it is too short, too long or too easily guessed."""
+    """Raises AccountError if the PIN is too short, too long or too easily guessed."""
     low, high = PIN_DIGITS
     if not (pin.isascii() and pin.isdigit() and low <= len(pin) <= high):
         raise AccountError(N_("A PIN has %(low)s to %(high)s digits."), low=low, high=high)

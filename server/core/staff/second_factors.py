@@ -134,7 +134,7 @@ def use_recovery_code(db: Connection, user: User, code: str) -> None:
 
 
 def remove_totp(db: Connection, user: User, *, now: int) -> None:
-    """Raises AccountError if there is none."""
+    """Raises AccountError if the user has none."""
     gone = db.execute(
         "UPDATE staff_user SET totp_sealed = NULL WHERE user_id = ? AND totp_sealed IS NOT NULL",
         (user.user_id,),

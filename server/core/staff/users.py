@@ -104,7 +104,7 @@ class WebSession:
 def hash_password(password: str) -> str:
     """Passwords chosen by people must pass `passwords.check` first.
 
-    Raises AccountError if it is too short or too long.
+    Raises AccountError if the password is too short or too long.
     """
     if not passwords.CHARS_MIN <= len(password) <= passwords.CHARS_MAX:
         raise AccountError(

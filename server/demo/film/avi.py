@@ -50,7 +50,7 @@ class MotionJpeg:
         return _chunk(b"idx1", b"".join(entries))
 
     def _head(self, total: int, pictures: int) -> bytes:
-        """Return the header, which has a constant length."""
+        """It has a constant length."""
         size, count = (self._width, self._height), len(self._sizes)
         largest = max(self._sizes, default=0)
         main = struct.pack(

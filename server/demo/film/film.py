@@ -159,7 +159,7 @@ def _props(front: Front, manner: Manner, hand: int) -> tuple[Prop, Prop]:
 
 
 def frame(scene: Scene, number: int, take: Take | None, step: int) -> Picture:
-    """Draw one frame of the film. `step` counts the frames of its presentation."""
+    """`step` counts the frames of its presentation."""
     at_s = number / FPS
     picture = scene.empty(at_s)
     level = 1.0
@@ -210,7 +210,7 @@ def _blur(card: Picture, smear_px: tuple[float, float], defocus: float) -> Pictu
 
 
 def _doubled(card: Picture, dx: int, dy: int) -> Picture:
-    """Return the mean of the picture and its shifted copy."""
+    """The mean of the picture and its shifted copy."""
     height, width = card.shape[:2]
     if abs(dx) >= width or abs(dy) >= height:
         return card

@@ -75,7 +75,7 @@ def make_manner(dice: random.Random) -> Manner:
 
 
 def pose_at(manner: Manner, at_s: float) -> Pose:
-    """Return the pose `at_s` into the presentation, with eased motion and tremor."""
+    """With eased motion and tremor."""
     away = 1 - _ease(at_s / ENTER_S)
     left = _ease((at_s - ENTER_S - HOLD_S) / LEAVE_S)
     gone = max(away, left)
@@ -93,7 +93,7 @@ def pose_at(manner: Manner, at_s: float) -> Pose:
 
 
 def project(pose: Pose, corners_mm: Corners) -> Corners:
-    """Return the pixels of points on the card's plane, by a pinhole camera."""
+    """In pixels, by a pinhole camera."""
     cy, sy = math.cos(pose.yaw), math.sin(pose.yaw)
     cp, sp = math.cos(pose.pitch), math.sin(pose.pitch)
     cr, sr = math.cos(pose.roll), math.sin(pose.roll)
@@ -107,7 +107,7 @@ def project(pose: Pose, corners_mm: Corners) -> Corners:
 
 
 def smear(manner: Manner, at_s: float) -> tuple[float, float]:
-    """Return the card's motion while the shutter is open, in pixels."""
+    """The motion while the shutter is open, in pixels."""
     centre = np.zeros((1, 2), np.float32)
     before = project(pose_at(manner, at_s - EXPOSURE_S), centre)[0]
     now = project(pose_at(manner, at_s), centre)[0]
@@ -115,7 +115,7 @@ def smear(manner: Manner, at_s: float) -> tuple[float, float]:
 
 
 def trouble_at(manner: Manner, at_s: float) -> float:
-    """Return the trouble's strength: 1 at first, 0 from the middle of the hold."""
+    """1 at first, 0 from the middle of the hold."""
     return max(0.0, min(1.0, 1.0 - (at_s - ENTER_S) / (HOLD_S / 2)))
 
 

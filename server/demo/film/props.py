@@ -89,7 +89,7 @@ def phone_front(text: str, *, dark: bool) -> Front:
 
 
 def draw_code(text: str) -> Picture:
-    """Draw the QR code (BGR) with a narrow quiet zone of three modules."""
+    """BGR, with a narrow quiet zone of three modules."""
     modules = np.pad(~np.array(symbol(text).modules), 3, constant_values=True)
     large = np.kron(modules.astype(np.uint8) * 238 + 12, np.ones((MODULE_PX, MODULE_PX), np.uint8))
     return np.asarray(cv2.cvtColor(large.astype(np.uint8), cv2.COLOR_GRAY2BGR), np.uint8)

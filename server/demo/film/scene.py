@@ -84,7 +84,7 @@ def lay_over(area: Picture, card: Picture) -> None:
 
 
 def _passer(dice: np.random.Generator) -> tuple[Picture, float, float]:
-    """Draw a distant passer-by. Return picture, pixels a second, and start position."""
+    """Return picture, pixels a second, and start position."""
     height = int(dice.integers(260, 340))
     colour = tuple(int(c) for c in dice.integers(35, 110, 3))
     sprite = np.zeros((height + 60, 190, 4), np.uint8)

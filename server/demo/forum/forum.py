@@ -40,7 +40,7 @@ class Forum:
 
 
 def make_forum(seed: int, people: int, now: int) -> Forum:
-    """Create the forum, which begins on the day of `now` (Unix ms)."""
+    """It begins on the day of `now` (Unix ms)."""
     time_zone, first_day = noon_zone(now)
     organisations = Organisations(seed)
     roster = tuple(make_people(seed, people, organisations))
@@ -87,7 +87,6 @@ def _organisations(organisations: Organisations) -> Iterator[str]:
 def _films_sessions(
     people: tuple[Person, ...],
 ) -> list[tuple[str, str, str, str, dict[str, list[str]]]]:
-    """Return the sessions of the films, with their admission rules."""
     by_part: dict[str, list[str]] = {}
     for person in people:
         by_part.setdefault(person.part, []).append(person.external_id)
@@ -103,7 +102,7 @@ def _films_sessions(
 
 
 def _halls(dice: random.Random, codes: list[str]) -> Iterator[str]:
-    """Yield the exhibition with its two pavilions, and the other halls."""
+    """Yield the exhibition's halls first."""
     visiting = ["delegate", "exhibitor", "staff", "vip", "visitor"]
     policy = {
         "categories": visiting, "anti_passback": "soft", "exits": "trusting",

@@ -59,9 +59,7 @@ _OFFICES = ("Directorate", "Agency", "Department", "Office")
 
 @dataclass(frozen=True)
 class Organisation:
-    """An organisation. `kind` is one of server/core/programme's, and `country` is "" for an
-    international one.
-    """
+    """`kind` is one of server/core/programme's, and `country` is "" for an international one."""
 
     code: str
     kind: str
@@ -70,7 +68,7 @@ class Organisation:
     name_zh: str = ""
 
     def name_for(self, language: str) -> str:
-        """Return the name for the badge of a person with that language."""
+        """For the badge of a person with that language."""
         return self.name_zh if language == "zh" and self.name_zh else self.name
 
 

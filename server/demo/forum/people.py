@@ -49,7 +49,7 @@ CAST_SIZE = sum(part[3] for part in CAST)
 
 @dataclass(frozen=True)
 class Person:
-    """A line of the roster, and the person's part in the films ("" for most)."""
+    """A line of the roster. `part` in the films is "" for most."""
 
     external_id: str
     given_name: str

@@ -12,9 +12,7 @@ _TIMELINE = "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
 
 
 def history(db: Connection) -> str:
-    """Return an identifier of the database's history, which changes when a standby becomes the
-    primary. "" for SQLite.
-    """
+    """Return an identifier that changes when a standby becomes the primary. "" for SQLite."""
     if isinstance(db, sqlite3.Connection):
         return ""
     return str(db.execute(_TIMELINE).fetchone()[0])

@@ -100,7 +100,7 @@ def _of(db: Connection) -> Joint | None:
 
 
 def is_on(db: Connection) -> bool:
-    """Return whether a group is running. `Kind.finish` is called at its end."""
+    """Whether a group is running. `Kind.finish` is called at its end."""
     return _of(db) is not None
 
 

@@ -129,7 +129,7 @@ class Steps:
             self._keep([(job, result)])
 
     def _run_together(self, jobs: Sequence[Job]) -> "list[_Part]":
-        """Run steps as a group. If it fails, return the parts to repeat, in order."""
+        """If the group fails, return the parts to repeat, in order."""
         wanted = [job.joinable for job in jobs if job.joinable is not None]
         about = [item.about for item in wanted]
         failed_at: int | None = None

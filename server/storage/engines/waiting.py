@@ -102,7 +102,7 @@ class Turns:
         self._of_owners.setdefault(job.owner, deque()).append(job)
 
     def take(self) -> Job:
-        """Return the next step. Raises StopIteration if there is none."""
+        """Raises StopIteration if there is none."""
         owner = next(iter(self._of_owners))
         jobs = self._of_owners.pop(owner)
         job = jobs.popleft()

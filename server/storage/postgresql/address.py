@@ -36,7 +36,7 @@ class Address:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The URL's parameters by libpq's names. Raises AddressError."""
+        """By libpq's names. Raises AddressError."""
         conninfo, error = _library()
         try:
             return dict(conninfo(self.url))
@@ -94,9 +94,9 @@ def read_address(given: str) -> Address:
 
 
 def address_of(directory: Path) -> Address | None:
-    """Return the configured URL of the event's database, or None for SQLite.
+    """Return None for SQLite.
 
-    Raises AddressError if the file with it is damaged or readable by others.
+    Raises AddressError if the file is damaged or readable by others.
     """
     path = directory / ADDRESS_FILE
     try:

@@ -61,7 +61,7 @@ def session(silent_ms: int) -> str:
 
 
 def _asks(silent_ms: int) -> tuple[int, int, int]:
-    """Return the idle time, interval and number of TCP keepalives, in whole seconds."""
+    """Idle time, interval and number of TCP keepalives, in whole seconds."""
     silent_s = max(1, -(-silent_ms // 1000))
     idle = max(1, silent_s // 2)
     return idle, 1, max(1, silent_s - idle)

@@ -60,7 +60,7 @@ def key_of(db: Connection, table: str) -> list[str]:
 
 
 def types_of(db: Connection, table: str) -> dict[str, str]:
-    """Return the type of each column, in order, except the `rowid` that SQLite numbers."""
+    """In order, except the `rowid` that SQLite numbers."""
     rows = db.execute(
         "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
         " WHERE attrelid = CAST(? AS regclass) AND attnum > 0 AND NOT attisdropped"

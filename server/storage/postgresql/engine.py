@@ -279,6 +279,6 @@ def put_aside(connection: PostgresConnection) -> None:
 
 
 def drop_all(address: Address) -> None:
-    """Drop all tables of an event. Raises DatabaseError or EngineError."""
+    """Raises DatabaseError or EngineError."""
     with closing(connect(address)) as connection:
         connection.script(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")

@@ -38,7 +38,7 @@ class MovedDifferentlyError(DatabaseError):
 
 
 def tables_of(db: Connection) -> list[str]:
-    """Return an event's tables, each after those that it references."""
+    """Each table after those that it references."""
     needed = _needed(db)
     others = {name: sorted(needed.get(name, set()) - {name}) for name in _names(db)}
     try:
@@ -83,7 +83,7 @@ def _needed(db: Connection) -> dict[str, set[str]]:
 
 
 def columns_of(db: Connection, table: str) -> list[str]:
-    """Return a table's columns, with `rowid` if it has no primary key."""
+    """With `rowid` if there is no primary key."""
     columns = named_columns(db, table)
     return ["rowid", *columns] if key_of(db, table) == ["rowid"] else columns
 
@@ -98,7 +98,7 @@ def key_of(db: Connection, table: str) -> list[str]:
 def rows_of(
     db: Connection, table: str, columns: Sequence[str], key: Sequence[str]
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield a table's rows in blocks, in the order of its key."""
+    """Yield blocks of rows, in the order of the key."""
     statement = f'SELECT {", ".join(columns)} FROM "{table}" ORDER BY {", ".join(key)}'
     if not isinstance(db, sqlite3.Connection):
         yield from catalogue.in_blocks(db, statement, BLOCK)

@@ -108,7 +108,7 @@ def statements_of(run: Run, before: Sequence[str], step: str) -> list[str]:
 
 
 def applied(connection: PostgresConnection) -> list[str]:
-    """Return the names of applied migrations, empty without an event."""
+    """Empty without an event."""
     there = connection.raw.execute(f"SELECT to_regclass('{SCHEMA}.{APPLIED}') IS NOT NULL")
     if not next(iter(there))[0]:
         return []

@@ -76,9 +76,7 @@ class Reader(sqlite3.Connection):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the file with verified durability settings. Raises DatabaseError (or its subclass
-    DiskError).
-    """
+    """Durability settings are verified. Raises DatabaseError (or its subclass DiskError)."""
     return _connect(path, Writer)
 
 

@@ -188,7 +188,7 @@ def peer_of(scope: Scope) -> str:
 
 
 def lines_of(scope: Scope, name: str) -> list[str]:
-    """Return all values of a header. `name` is in lower case."""
+    """`name` is in lower case."""
     return [value for key, value in scope.headers.items() if key == name]
 
 

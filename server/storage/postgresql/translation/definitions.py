@@ -34,9 +34,7 @@ class UntranslatedError(Exception):
 
 
 def definition(statement: str) -> Sequence[str]:
-    """Return PostgreSQL statements with the effect of a SQLite definition. Raises
-    UntranslatedError.
-    """
+    """Raises UntranslatedError."""
     tokens = tokens_of(in_postgresql(statement))
     kind = words(tokens, 0, 2)
     if kind[1:] == ("TEMP",):
