@@ -89,12 +89,12 @@ def check_values(kind: type[S], values: Mapping[str, object]) -> None:
             raise SettingsError(N_("%(key)s must be %(text)s."), key=key, text=its.text)
 
 
-def unknown_key(key: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+def unknown_key(key: str, names: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
     hint = (
         Phrase("did you mean %(near)s?", near=repr(near[0]))
         if near
-        else Phrase("known are %(known)s.", known=", ".join(known))
+        else Phrase("known are %(known)s.", known=", ".join(names))
     )
     return Phrase("unknown key %(key)s; %(hint)s", key=repr(key[:60]), hint=hint)
 

@@ -199,14 +199,14 @@ class _Saying:
             reason, _ = self.part(name, time=time, hall=self.hall_of(denied), door=door)
         return reason, next_step
 
-    def opens(self, opens_at: int, what: str = "opens") -> Pair:
-        """`what` is "opens" for the hall, and "own" for the holder's session beside another one."""
+    def opens(self, opens_at: int, subject: str = "opens") -> Pair:
+        """`subject` is "opens" for the hall, "own" for the holder's session beside another."""
         time, days = self.time(opens_at), self.days_away(opens_at)
         if days <= 0:
-            return self.part(f"{what}_today", time=time, span=self.span(opens_at))
+            return self.part(f"{subject}_today", time=time, span=self.span(opens_at))
         if days == 1:
-            return self.part(f"{what}_tomorrow", time=time)
-        return self.part(f"{what}_later", time=time, day=self.day(opens_at))
+            return self.part(f"{subject}_tomorrow", time=time)
+        return self.part(f"{subject}_later", time=time, day=self.day(opens_at))
 
     def refusal(self, reason: Reason, **names: str) -> Pair:
         words = REFUSALS[reason]

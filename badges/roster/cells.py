@@ -293,9 +293,9 @@ def wording(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def codes(noun: str, known: Collection[str] | None) -> Callable[[str], tuple[str, ...]]:
-    """A parser of lists of codes. It accepts those in `known`, or any well-formed ones if None."""
-    right = {code.casefold(): code for code in known or ()}
+def codes(noun: str, valid: Collection[str] | None) -> Callable[[str], tuple[str, ...]]:
+    """A parser of lists of codes. It accepts those in `valid`, or any well-formed ones if None."""
+    right = {code.casefold(): code for code in valid or ()}
 
     def read(text: str) -> tuple[str, ...]:
         listed = [part.strip() for part in _LIST.split(narrow(text)) if part.strip()]
@@ -306,7 +306,7 @@ def codes(noun: str, known: Collection[str] | None) -> Callable[[str], tuple[str
                     code=shown(code),
                     what=noun,
                 )
-            if known is not None and code.casefold() not in right:
+            if valid is not None and code.casefold() not in right:
                 raise CellError(
                     N_("%(code)s is not a %(what)s of this event"), code=shown(code), what=noun
                 )

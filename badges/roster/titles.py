@@ -96,7 +96,7 @@ def _place(
     if answers.title_line is not None:
         numbers = [line.number for line in lines]
         return numbers.index(answers.title_line) if answers.title_line in numbers else 0, None
-    known: list[int] = []
+    counts: list[int] = []
     for place, line in enumerate(lines):
         if export_of(line.cells) or has_orders_only(line.cells):
             return place, None
@@ -104,9 +104,9 @@ def _place(
         named = {"given_name", "family_name", "name"} & columns.keys()
         if named and ("category" in columns or (mapping.categories.get("") and len(columns) > 1)):
             return place, None
-        known.append(len(columns) + len(status_columns(line.cells, columns)))
-    if any(known):
-        return known.index(max(known)), None
+        counts.append(len(columns) + len(status_columns(line.cells, columns)))
+    if any(counts):
+        return counts.index(max(counts)), None
     return 0, _asked(lines)
 
 

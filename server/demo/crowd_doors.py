@@ -36,7 +36,7 @@ class CrowdDoor:
     kiosk: str
     door: str  # code
     direction: str
-    said: str = ""  # by its enrolment: the six words
+    shown: str = ""  # by its enrolment: the six words
     ready: bool = False
     presented: deque[Guest] = field(default_factory=deque)
 
@@ -125,7 +125,7 @@ class CrowdStage:
             if "error" in line:
                 raise StageError(f"{door.kiosk}: {line['error']}")
             if "said" in line:
-                door.said = line["said"]
+                door.shown = line["said"]
             elif "ready" in line:
                 door.ready = True
             else:
@@ -136,7 +136,7 @@ class CrowdStage:
         """Confirm the enrolments of kiosks that show the server's six words."""
         for row in registry.kiosks(self._database.reader):
             door = self._doors.get(row.kiosk)
-            if door and row.state == "proven" and row.words and row.words in door.said:
+            if door and row.state == "proven" and row.words and row.words in door.shown:
                 self._database.write(partial(self._confirm_kiosk, door.kiosk))
 
     def _confirm_kiosk(self, kiosk: str, db: Connection) -> None:

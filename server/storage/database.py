@@ -459,7 +459,7 @@ class Database:
                 # With early commits, a refusal may be based on lost data.
                 self._refuse(failed)
             self._fail(group, error)
-            self._after_errors(connection, [error, *(one for _, one in failed)])
+            self._after_errors(connection, [error, *(refusal for _, refusal in failed)])
             return
         if done and self._disk_trouble and not self._fails_lately:
             log.warning("the disk takes writes again")

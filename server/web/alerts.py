@@ -46,11 +46,14 @@ def lasting(length_ms: int) -> str:
 
 def told(alert: Alert, places: Places) -> Told:
     may_act = not alert.remedy_at or auth.may_open(alert.remedy_at)
-    what, todo = i18n.said(alert.what), i18n.said(alert.todo if may_act else alert.todo_of_others)
+    problem, todo = (
+        i18n.said(alert.what),
+        i18n.said(alert.todo if may_act else alert.todo_of_others),
+    )
     if alert.where:
         link = _link(alert.page[0], **alert.page[1]) if alert.page else ""
-        return Told(what, todo, i18n.said(alert.where), link)
-    return Told(what, todo, *_place(alert, places))
+        return Told(problem, todo, i18n.said(alert.where), link)
+    return Told(problem, todo, *_place(alert, places))
 
 
 def _place(alert: Alert, places: Places) -> tuple[str, str]:

@@ -35,14 +35,14 @@ def of_badges(context: AlertContext) -> list[Alert]:
         copied.setdefault(row["serial"], []).append(row["number"])
     alerts = []
     for door, numbers in forged.items():
-        what = counted(
+        problem = counted(
             "%(num)s forged badge in an hour", "%(num)s forged badges in an hour", len(numbers)
         )
         todo = Phrase("Send security to the door: these badges are forged.")
-        alerts.append(Alert(Kind.FORGED, str(door), level=len(numbers), what=what, todo=todo))
+        alerts.append(Alert(Kind.FORGED, str(door), level=len(numbers), what=problem, todo=todo))
     for serial, numbers in copied.items():
         times = len(set(numbers))
-        what = counted(
+        problem = counted(
             "Likely a copied badge, seen %(num)s time",
             "Likely a copied badge, seen %(num)s times",
             times,
@@ -50,5 +50,5 @@ def of_badges(context: AlertContext) -> list[Alert]:
         todo = Phrase(
             "Look at both entries, ask for an ID, and reissue the badge if it was copied."
         )
-        alerts.append(Alert(Kind.COPIED, str(serial), level=times, what=what, todo=todo))
+        alerts.append(Alert(Kind.COPIED, str(serial), level=times, what=problem, todo=todo))
     return alerts

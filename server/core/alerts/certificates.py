@@ -58,9 +58,9 @@ class Certificates:
             ends = self._ends
         listed = []
         for about, words in ends.damaged.items():
-            what = Phrase("Certificate or key damaged: %(words)s", words=words)
+            problem = Phrase("Certificate or key damaged: %(words)s", words=words)
             todo = Phrase("Install it again (hallkeeper certificate, hallkeeper wallet).")
-            listed.append(Alert(Kind.CERTIFICATE, about, about == SERVER, what=what, todo=todo))
+            listed.append(Alert(Kind.CERTIFICATE, about, about == SERVER, what=problem, todo=todo))
         clock = Clock(ZoneInfo(event.settings.time_zone))
         for about, at in ends.at.items():
             left = at - now
@@ -69,12 +69,12 @@ class Certificates:
                 # Doors pin the server's key; only phones check the certificate.
                 grave = left < DAY_MS and about == SERVER
                 day = clock.local(at).date().isoformat()
-                what = Phrase("Certificate has ended (%(at)s)", at=day)
+                problem = Phrase("Certificate has ended (%(at)s)", at=day)
                 if left > 0:
                     time = lasting(left)
-                    what = Phrase("Certificate ends in %(time)s (%(at)s)", time=time, at=day)
+                    problem = Phrase("Certificate ends in %(time)s (%(at)s)", time=time, at=day)
                 todo = _REMEDIES[about]
-                listed.append(Alert(Kind.CERTIFICATE, about, grave, level, at, what, todo))
+                listed.append(Alert(Kind.CERTIFICATE, about, grave, level, at, problem, todo))
         remedy_at = "admin.certificate.show"
         return [replace(alert, where=_PLACES[alert.about], remedy_at=remedy_at) for alert in listed]
 

@@ -21,7 +21,7 @@ def of_admins(context: AlertContext) -> list[Alert]:
     lacking = sum(not user.has_factor for user in admins)
     if not lacking:
         return []
-    what = counted(
+    problem = counted(
         "%(num)s of %(admins)s admins has no second factor",
         "%(num)s of %(admins)s admins have no second factor",
         lacking,
@@ -31,4 +31,4 @@ def of_admins(context: AlertContext) -> list[Alert]:
         "Anyone who gets this password has full control. Set one up on Your account, or require "
         "it (second_factor_roles in event.toml)."
     )
-    return [Alert(Kind.NO_FACTOR, "admins", level=lacking, what=what, todo=todo)]
+    return [Alert(Kind.NO_FACTOR, "admins", level=lacking, what=problem, todo=todo)]

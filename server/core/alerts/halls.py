@@ -34,13 +34,13 @@ def of_halls(context: AlertContext) -> list[Alert]:
         ends = phase.at if phase.phase is Phase.ADMITTING else None
         if ends is not None and now + full_in >= ends:
             continue
-        what = Phrase(
+        problem = Phrase(
             "Full at %(time)s at this rate, %(people)s more in 15 min",
             time=Clock(ZoneInfo(context.event.settings.time_zone)).minute(now + full_in),
             people=Count(trend.change),
         )
         todo = Phrase("Prepare another hall or a stop at the queue before then.")
-        alerts.append(Alert(Kind.FILLING, str(hall.hall_id), what=what, todo=todo))
+        alerts.append(Alert(Kind.FILLING, str(hall.hall_id), what=problem, todo=todo))
     return alerts
 
 
@@ -49,9 +49,9 @@ def _full(hall: HallFigures, percent: int) -> Alert:
     inside = hall.present
     level = (inside >= hall.capacity) + hall.over
     level += inside * 100 >= hall.capacity * (100 + percent) // 2
-    what, todo = _fullness(hall)
+    problem, todo = _fullness(hall)
     grave = inside >= hall.capacity and not hall.by_supervisor
-    return Alert(Kind.FILL, str(hall.hall_id), grave, level, what=what, todo=todo)
+    return Alert(Kind.FILL, str(hall.hall_id), grave, level, what=problem, todo=todo)
 
 
 def _fullness(hall: HallFigures) -> tuple[Phrase, Phrase]:

@@ -38,18 +38,18 @@ def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Alert]:
     if row.state != "active":
         return []
     if row.seen_at is None:
-        what, todo = Phrase("Never connected"), Phrase("Start it at its door, or retire it.")
+        problem, todo = Phrase("Never connected"), Phrase("Start it at its door, or retire it.")
         others = Phrase("Start it at its door, or call an admin.")
         return [
             Alert(
-                Kind.NEVER_HEARD, row.kiosk, True, 0, row.generation, what, todo,
+                Kind.NEVER_HEARD, row.kiosk, True, 0, row.generation, problem, todo,
                 remedy_at="admin.kiosks.retire", todo_of_others=others,
             )
         ]  # fmt: skip
     silent_ms = now - row.seen_at
     if silent_ms > settings.alert_silent_s * 1000:
         level = steps(silent_ms, 5 * MINUTE_MS, 30 * MINUTE_MS)
-        what = Phrase("Silent for %(time)s", time=lasting(silent_ms))
+        problem = Phrase("Silent for %(time)s", time=lasting(silent_ms))
         todo = Phrase(
             "Check its power and network. As long as its screen works, it keeps admitting with the "
             "places that it holds. If it is lost or stolen, fence it (Kiosks › Fence)."
@@ -60,13 +60,13 @@ def of_kiosk(row: KioskRow, settings: EventSettings, now: int) -> list[Alert]:
         )
         return [
             Alert(
-                Kind.SILENT, row.kiosk, True, level, row.seen_at, what, todo,
+                Kind.SILENT, row.kiosk, True, level, row.seen_at, problem, todo,
                 remedy_at="admin.kiosks.fence", todo_of_others=others,
             )
         ]  # fmt: skip
     if not row.is_understood and row.version is not None:
-        what, todo = _versions(row.version)
-        return [Alert(Kind.VERSION, row.kiosk, grave=True, what=what, todo=todo)]
+        problem, todo = _versions(row.version)
+        return [Alert(Kind.VERSION, row.kiosk, grave=True, what=problem, todo=todo)]
     alerts = list(_from_health(row.kiosk, row.health, settings)) if row.health else []
     return sorted(alerts, key=lambda alert: not alert.grave)
 
@@ -91,48 +91,48 @@ def _from_health(kiosk: str, health: wire.Health, settings: EventSettings) -> It
     skew_ms, age = health.skew_ms, health.facts_age_ms
     if skew_ms is not None and abs(skew_ms) > SKEW_MS:
         time, level = lasting(skew_ms), steps(abs(skew_ms), MINUTE_MS)
-        what = Phrase("Its clock is %(time)s behind", time=time)
+        problem = Phrase("Its clock is %(time)s behind", time=time)
         if skew_ms > 0:
-            what = Phrase("Its clock is %(time)s ahead", time=time)
+            problem = Phrase("Its clock is %(time)s ahead", time=time)
         todo = Phrase("Set its clock. Entries are recorded with the difference, and stay right.")
-        yield Alert(Kind.SKEW, kiosk, level=level, what=what, todo=todo)
+        yield Alert(Kind.SKEW, kiosk, level=level, what=problem, todo=todo)
     if age is not None and age > settings.alert_facts_age_s * 1000:
         level = steps(age, 5 * MINUTE_MS, 30 * MINUTE_MS)
-        what = Phrase("Its data is %(time)s old", time=lasting(age))
+        problem = Phrase("Its data is %(time)s old", time=lasting(age))
         todo = Phrase("Check its network: it does not receive revocations and closed halls.")
-        yield Alert(Kind.OLD_FACTS, kiosk, level=level, what=what, todo=todo)
+        yield Alert(Kind.OLD_FACTS, kiosk, level=level, what=problem, todo=todo)
     most, queue = settings.alert_queue, health.queue
     if queue > most:
         level = steps(queue, 4 * most + 1, 16 * most + 1)
-        what = counted("%(num)s scan to send", "%(num)s scans to send", queue)
+        problem = counted("%(num)s scan to send", "%(num)s scans to send", queue)
         todo = Phrase("Check its network. No scan is lost; they arrive once it is back online.")
-        yield Alert(Kind.QUEUE, kiosk, level=level, what=what, todo=todo)
+        yield Alert(Kind.QUEUE, kiosk, level=level, what=problem, todo=todo)
     disk_mb, battery = health.disk_free_mb, health.battery_percent
     if disk_mb is not None and disk_mb < DISK_MB:
-        what = Phrase("%(mb)s MB of disk left", mb=disk_mb)
+        problem = Phrase("%(mb)s MB of disk left", mb=disk_mb)
         todo = Phrase("Free some disk space: with a full disk it admits nobody.")
-        yield Alert(Kind.KIOSK_DISK, kiosk, True, steps(-disk_mb, -100), what=what, todo=todo)
+        yield Alert(Kind.KIOSK_DISK, kiosk, True, steps(-disk_mb, -100), what=problem, todo=todo)
     if battery is not None and battery < settings.alert_battery_percent:
-        what, todo = Phrase("Battery at %(percent)s %%", percent=battery), Phrase("Plug it in.")
+        problem, todo = Phrase("Battery at %(percent)s %%", percent=battery), Phrase("Plug it in.")
         level = steps(-battery, -10, -5)
-        yield Alert(Kind.BATTERY, kiosk, battery <= 5, level, what=what, todo=todo)
+        yield Alert(Kind.BATTERY, kiosk, battery <= 5, level, what=problem, todo=todo)
 
 
 def _from_camera(kiosk: str, health: wire.Health, settings: EventSettings) -> Iterator[Alert]:
     pictures, read = health.frames_per_second, health.read_rate
     if health.camera:
-        what = Phrase("Camera: %(words)s", words=health.camera)
+        problem = Phrase("Camera: %(words)s", words=health.camera)
         todo = Phrase("Plug the camera in again, or scan with a hand scanner meanwhile.")
-        yield Alert(Kind.CAMERA, kiosk, grave=True, what=what, todo=todo)
+        yield Alert(Kind.CAMERA, kiosk, grave=True, what=problem, todo=todo)
     elif pictures is not None and pictures < settings.alert_pictures_per_second:
-        what = counted(
+        problem = counted(
             "Camera gives %(num)s picture a second",
             "Camera gives %(num)s pictures a second",
             round(pictures),
         )
         todo = Phrase("Close other programs on it, and give it more light.")
-        yield Alert(Kind.SLOW_CAMERA, kiosk, what=what, todo=todo)
+        yield Alert(Kind.SLOW_CAMERA, kiosk, what=problem, todo=todo)
     elif read is not None and read * 100 < settings.alert_read_percent:
-        what = Phrase("%(percent)s %% of the codes in view were read", percent=round(read * 100))
+        problem = Phrase("%(percent)s %% of the codes in view were read", percent=round(read * 100))
         todo = Phrase("Wipe the lens, and look for glare on badges or too little light.")
-        yield Alert(Kind.FEW_READ, kiosk, what=what, todo=todo)
+        yield Alert(Kind.FEW_READ, kiosk, what=problem, todo=todo)

@@ -40,13 +40,13 @@ def _alert(about: str, words: str, *, grave: bool = False) -> list[Alert]:
     remedy.
     """
     title = _TITLES.get(about.partition("-")[0])
-    what, todo = (Phrase(title), words) if title else (words, "")
+    problem, todo = (Phrase(title), words) if title else (words, "")
     if not words:
         return []
     is_backup = about in _OF_BACKUP
     remedy_at = "admin.backup.show" if is_backup or about == "disk" else ""
     alert = Alert(
-        Kind.SERVER, about, grave, what=what, todo=todo, where=Phrase("Server"),
+        Kind.SERVER, about, grave, what=problem, todo=todo, where=Phrase("Server"),
         page=("admin.backup.show", {}) if is_backup else None, remedy_at=remedy_at,
     )  # fmt: skip
     return [alert]

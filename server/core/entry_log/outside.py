@@ -52,10 +52,10 @@ def failures(db: Connection) -> list[OutsideFailure]:
     ]
 
 
-def note(db: Connection, who: str, code: Code | None, words: str, now: int) -> None:
+def note(db: Connection, party: str, code: Code | None, words: str, now: int) -> None:
     """Without `code`, delete the problem. A repeated problem keeps its start."""
     if code is None:
-        db.execute("DELETE FROM outside_failure WHERE who = ?", (who,))
+        db.execute("DELETE FROM outside_failure WHERE who = ?", (party,))
         return
     db.execute(
         "INSERT INTO outside_failure (who, code, words, since) VALUES (?, ?, ?, ?)"
@@ -63,5 +63,5 @@ def note(db: Connection, who: str, code: Code | None, words: str, now: int) -> N
         " since = CASE WHEN outside_failure.code = excluded.code"
         " THEN outside_failure.since ELSE excluded.since END,"
         " code = excluded.code",
-        (who, code, words, now),
+        (party, code, words, now),
     )

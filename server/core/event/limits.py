@@ -11,11 +11,11 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class StoredLimit:
-    """A rate limit for actions of the kind `what`, counted by key in the database. Writes belong
+    """A rate limit for actions of the kind `action`, counted by key in the database. Writes belong
     to the caller's transaction.
     """
 
-    what: str
+    action: str
     limit: Limit
 
     def take(self, db: Connection, key: str | bytes, now: int, most: int = 1) -> int:
@@ -42,7 +42,7 @@ class StoredLimit:
         """Return the state at `now`, and the stored time of the newest action."""
         row = db.execute(
             "SELECT state, used_at FROM limited WHERE what = ? AND key = ?",
-            (self.what, _bytes(key)),
+            (self.action, _bytes(key)),
         ).fetchone()
         state, used_at = (NEW, 0) if row is None else (tuple(json.loads(row[0])), row[1])
         return self.limit.settle(state, now), used_at
@@ -50,13 +50,13 @@ class StoredLimit:
     def store(self, db: Connection, key: str | bytes, state: State, now: int) -> None:
         """Delete the key if the state is `NEW`."""
         if not state:
-            db.execute("DELETE FROM limited WHERE what = ? AND key = ?", (self.what, _bytes(key)))
+            db.execute("DELETE FROM limited WHERE what = ? AND key = ?", (self.action, _bytes(key)))
             return
         db.execute(
             "INSERT INTO limited (what, key, state, used_at) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (what, key) DO UPDATE SET state = excluded.state,"
             " used_at = excluded.used_at",
-            (self.what, _bytes(key), json.dumps(state), now),
+            (self.action, _bytes(key), json.dumps(state), now),
         )
 
 

@@ -210,10 +210,10 @@ class EventSettings:
         rule(
             "a witness's verifier key by its address, as"
             ' "https://witness.example.org" = "name+mark+key", up to 16',
-            holds=lambda found: (
-                len(found) <= 16
-                and all(map(is_url, found))
-                and len(set(map(_witness, found.values())) - {""}) == len(found)
+            holds=lambda keys: (
+                len(keys) <= 16
+                and all(map(is_url, keys))
+                and len(set(map(_witness, keys.values())) - {""}) == len(keys)
             ),
         ),
     ] = field(default_factory=dict)

@@ -66,7 +66,7 @@ class Sender:
 
 class _Visit(NamedTuple):
     counter: int
-    said: tuple[object, ...]  # the time, and the values of `_HEALTH`
+    values: tuple[object, ...]  # the time, and the values of `_HEALTH`
     run: str
     version: WireVersion | None
 
@@ -212,7 +212,7 @@ def counted_sender(
     if kept is not None and kept.counter < counter:
         _keep_minute(db, key, batch, now)
         return _found(key, kept, memo[_STANDING], memo, visit)
-    row = db.execute(_COUNT_AND_KEEP, (counter, *visit.said, *key, counter)).fetchone()
+    row = db.execute(_COUNT_AND_KEEP, (counter, *visit.values, *key, counter)).fetchone()
     if row is None:
         return None
     _keep_minute(db, key, batch, now)
@@ -242,7 +242,7 @@ class Visits(Collected):
         if visit is None:
             self._acknowledged[key] = row
         else:
-            self._visited[key] = (*row, visit.counter, *visit.said)
+            self._visited[key] = (*row, visit.counter, *visit.values)
 
     def put(self) -> None:
         minutes, visited = list(self._minutes.values()), list(self._visited.values())

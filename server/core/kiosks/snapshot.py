@@ -152,7 +152,8 @@ def snapshot(
         "SELECT state FROM kiosk WHERE kiosk = ? AND generation = ?", kiosk
     ).fetchone()
     outer = [
-        wire.OuterFacts(one.hall, stays.in_hall(db, one.hall.hall)) for one in venue.outer_facts
+        wire.OuterFacts(facts.hall, stays.in_hall(db, facts.hall.hall))
+        for facts in venue.outer_facts
     ]
     return msgspec.structs.replace(
         venue,

@@ -152,8 +152,8 @@ def note_printed(db: Connection, printed: Sequence[PrintedBadge], *, by: str, no
         " WHERE serial = ? AND issue = ?",
         ((now, content_of(item.card), item.badge.serial, item.badge.issue) for item in printed),
     )
-    one = len(printed) == 1
-    subject = {"serial": printed[0].badge.serial} if one else {"count": len(printed)}
+    is_single = len(printed) == 1
+    subject = {"serial": printed[0].badge.serial} if is_single else {"count": len(printed)}
     more = {"again": again} if again else {}
     entry_log.act(db, by, Act.BADGES_PRINTED, subject | more, now)
     return again
