@@ -191,7 +191,7 @@ class TestWhatASheetHides:
             read(data, answers=RosterAnswers(sheet="Guests"))
 
     def test_a_sheet_of_a_csv_file(self):
-        with pytest.raises(RosterError, match="is no workbook"):
+        with pytest.raises(RosterError, match="is not a workbook"):
             read("name,category\n", answers=RosterAnswers(sheet="A"))
 
     def test_an_empty_first_sheet_is_passed_over(self):
