@@ -1,7 +1,6 @@
-"""Does one thing to many attendees: issue, print, mail, revoke, or note the box of the card.
+"""Issues, prints, mails or revokes many people's badges, or notes the box of their cards.
 
-Each step does nothing for people to whom it was done already, so a form that is sent twice has no
-second effect.
+Each step skips people to whom it was done, so a form sent twice has no second effect.
 """
 
 import hashlib
@@ -29,12 +28,12 @@ class Action(StrEnum):
 
 
 class BulkError(Spoken, ValueError):
-    """Raised if the action can't be done. Nothing was changed."""
+    """The action can't be done; nothing was changed."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The people of an action, and those whom it leaves as they are, by the reason."""
+    """The people of an action, and those it skips, by reason."""
 
     due: list[Attendee]
     left_out: Mapping[str, int]
@@ -78,7 +77,7 @@ def _why_not(action: Action, person: Attendee) -> str:
 def issue(
     event: Event, database: Database, chosen: Sequence[int], by: str, clock: Callable[[], int]
 ) -> int:
-    """Issue the missing badges of these people. Return how many."""
+    """Issue these people's missing badges. Return how many."""
 
     def step(db: Connection, some: Sequence[int]) -> int:
         return issuing.issue_missing(db, event, now=clock(), by=by, serials=some)
@@ -100,7 +99,7 @@ def revoke(
 def put_box(
     database: Database, chosen: Sequence[int], box: str, by: str, clock: Callable[[], int]
 ) -> int:
-    """Note in which box these people's cards are. Raises BoxError."""
+    """Note the box of these people's cards. Raises BoxError."""
     if not chosen:
         raise BulkError(Phrase("No one is chosen."))
     return database.write(

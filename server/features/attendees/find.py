@@ -14,7 +14,7 @@ from server.web.services import services
 
 
 def _people(text: str) -> Sequence[Hit]:
-    """Search attendees. Each search is an act, as on the page of attendees."""
+    """Search attendees, and log the search."""
     here, by = services(), auth.actor()
     people, total = attendees.find_attendees(here.database.reader, text, HITS_MAX)
     subject = {"answers": total}

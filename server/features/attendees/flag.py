@@ -1,4 +1,4 @@
-"""Marks attendees as protocol guests, and sets the users notified of their arrival."""
+"""Marks protocol guests, and sets the users notified of their arrival."""
 
 from dataclasses import dataclass
 

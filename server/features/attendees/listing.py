@@ -48,7 +48,7 @@ class Filter:
     badge: str = ""  # a key of BADGE_STATES
     letters: tuple[str, str] = ("", "")  # first letters of the family name, from and to
     come: bool | None = None
-    day: tuple[int, int] | None = None  # begin and end (Unix ms) of the day of coming
+    day: tuple[int, int] | None = None  # the day of coming: begin and end (Unix ms)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Condition:
 
 
 def condition(db: Connection, wanted: Filter) -> Condition:
-    """Raises BoxError for letters that are no letters."""
+    """Raises BoxError for invalid letters."""
     rows, where, values = _FROM, ["TRUE"], list[object]()
     if wanted.text.strip():
         where.append(dialect.one_of("a.serial"))
@@ -90,7 +90,7 @@ def condition(db: Connection, wanted: Filter) -> Condition:
 def page(
     db: Connection, wanted: Condition, sort: str, limit: int, offset: int
 ) -> tuple[list[Attendee], int]:
-    """Return one page of the list, and the number of all people in it."""
+    """Return one page of the list, and the number of all people."""
     (total,) = db.execute(
         f"SELECT COUNT(*) FROM {wanted.rows} WHERE {wanted.where}", wanted.values
     ).fetchone()
@@ -107,7 +107,7 @@ def page(
 
 
 def serials(db: Connection, wanted: Condition, sort: str = "name") -> list[int]:
-    """Return the serials of all people in the list, in its order."""
+    """Return the listed people's serials, in the list's order."""
     rows = db.execute(
         f"SELECT a.serial FROM {wanted.rows} WHERE {wanted.where} ORDER BY {SORTS[sort]}, a.serial",
         wanted.values,

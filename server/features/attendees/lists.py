@@ -1,4 +1,4 @@
-"""The list's filter in the address, its export, and actions for many people."""
+"""The list's filter in the address, its export, and bulk actions."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -93,7 +93,6 @@ def sort(given: Mapping[str, str]) -> str:
 
 
 def choices() -> dict[str, Any]:
-    """Return the options of the filter's fields, with their words."""
     here = services()
     first = here.event.settings.first_day
     days = [first + timedelta(days=day) for day in range(here.event.settings.days)]
@@ -130,7 +129,7 @@ def _day(text: str) -> tuple[int, int]:
 @auth.allow("auditor")
 @auth.confirmed
 def download(kind: str) -> Response:
-    """Send the filtered list. Each download is an act."""
+    """Send the filtered list, and log the download."""
     wanted = asked(request.args)
     if wanted.problems:
         abort(400)
@@ -156,7 +155,7 @@ def download(kind: str) -> Response:
 @blueprint.get("/many")
 @auth.allow("badge_desk")
 def show() -> str | AnyResponse:
-    """Show whom an action for many people concerns, and what it does, before it happens."""
+    """Preview an action for many people: whom it concerns, and its effect."""
     action = _action(request.args)
     wanted, chosen = _chosen(request.args)
     if not chosen:

@@ -146,7 +146,7 @@ def card(number: str) -> AnyResponse:
 
 
 def _draw(badge: issuing.Badge, day: int | None) -> tuple[cards.PrintedBadge, bytes]:
-    """Draw a card, or a day credential's card if `day` is set. Raises CardError or DesignError."""
+    """Draw a card, of a day credential if `day` is set. Raises CardError or DesignError."""
     here = services()
     design = card_design.read_design(here.event)
     (printed,) = cards.read(
@@ -260,7 +260,7 @@ def reissue(number: str) -> AnyResponse:
 @blueprint.post("/<number>/withdraw")
 @auth.allow("badge_desk")
 def withdraw(number: str) -> AnyResponse:
-    """Take the badge back that was issued within the last minute."""
+    """Take back a badge issued within the last minute."""
     serial, seen = _attendee(number).serial, request.form.get("issue", type=whole)
 
     def step(db: Connection, by: str, now: int) -> int:
@@ -318,7 +318,7 @@ def _link(number: str, change: Callable[..., None], message: str) -> AnyResponse
 @blueprint.post("/<number>/no-copy")
 @auth.allow("badge_desk")
 def no_copy(number: str) -> AnyResponse:
-    """Clear the suspicion of a copy, after staff have checked the holder and the badge."""
+    """Clear the suspicion of a copy, after staff have checked holder and badge."""
     serial = _attendee(number).serial
     if request.form.get("confirm") != "yes":
         return forms.turn_back(_("Nothing was changed: tick the box."), _back(number))
@@ -430,7 +430,7 @@ def _story(db: Connection, serial: int) -> dict[str, object]:
 
 
 def _edge(text: str) -> story.Edge:
-    """Parse the edge of a page of the history. Raises ValueError."""
+    """Parse the edge of a page. Raises ValueError."""
     at, part, number = text.split("-")
     return story.Edge(whole(at), whole(part), whole(number))
 

@@ -19,7 +19,7 @@ _ACT = dialect.in_json("l.body", "act")
 
 @dataclass(frozen=True)
 class Edge:
-    """The end of a page: the last event's time (Unix ms), part and number."""
+    """The last event of a page: time (Unix ms), part and number."""
 
     at: int
     part: int
@@ -38,7 +38,7 @@ class LoggedAct:
 
 @dataclass(frozen=True)
 class Moment:
-    """One event. `part` is its kind, and decides which other field is set."""
+    """One event. Its kind `part` decides which other field is set."""
 
     edge: Edge
     values: Mapping[str, str | int | None] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of the history. `older` is the edge of the next page, or None at the end."""
+    """One page. `older` is the edge of the next page, None at the end."""
 
     moments: list[Moment]
     older: Edge | None
@@ -75,7 +75,7 @@ class _Part:
     rows: str
 
 
-# Rows of `badge` and printing without a logged action: a bulk action is one log entry without
+# Rows of `badge` and printing without a logged action: a bulk action is logged once, without
 # serials.
 _NO_ACT = (
     f"NOT EXISTS (SELECT 1 FROM leaf l {dialect.by_index('leaf_act_serial')}"
@@ -108,7 +108,7 @@ _PARTS = (
 
 
 def page(db: Connection, serial: int, *, before: Edge | None = None, rows: int = PAGE_ROWS) -> Page:
-    """Return the page of the history that ends just before the edge."""
+    """Return the page that ends just before the edge."""
     parts = [
         *(_plain(db, item, serial, before, rows + 1) for item in _PARTS),
         _acts(db, serial, before, rows + 1),

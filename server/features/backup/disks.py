@@ -26,7 +26,7 @@ class Disk:
 
 
 def other_disks(event: Event) -> list[Disk]:
-    """Return mounted disks on which the event is not and which can be written."""
+    """Return the mounted, writable disks without the event."""
     own = event.path.stat().st_dev
     disks: dict[int, Disk] = {}
     try:
@@ -48,8 +48,8 @@ def other_disks(event: Event) -> list[Disk]:
 
 
 def choose(event: Event, database: Database, name: str, *, by: str, now: int) -> Event:
-    """Make the directory `name` the event's backup directory, and return the event with it. Raises
-    EventError, with the settings unchanged.
+    """Make the directory `name` the event's backup directory. Raises EventError, with the
+    settings unchanged.
     """
     path = _checked(event, name)
     is_new = not path.exists()

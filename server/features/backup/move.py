@@ -47,7 +47,7 @@ def move(event_dir: Path, to: str, progress: Progress) -> Moved:
 
 
 def _root(db: Connection) -> tuple[int, bytes]:
-    """Return the entry log's size, and its root computed from the leaves' hashes."""
+    """Return the entry log's size, and its root computed from its leaves."""
     tree = Tree()
     while True:
         rows = db.execute(

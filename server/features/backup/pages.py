@@ -62,7 +62,7 @@ def show() -> str:
 @auth.allow()
 @auth.confirmed
 def choose() -> Response:
-    """Set the backup directory. The server uses it after a restart, which this begins."""
+    """Set the backup directory, and restart the server, which then uses it."""
     here, by = services(), auth.actor()
     back = url_for("admin.backup.show")
     name = request.form.get("directory", "").strip()
@@ -116,7 +116,7 @@ def cancel() -> Response:
 @auth.allow()
 @auth.confirmed
 def download() -> Response:
-    """Send the backup to the user who made it. Each download is an act."""
+    """Send the backup to the user who made it, and log the download."""
     here, by = services(), auth.actor()
     job = jobs_of(here).find(TO_DOWNLOAD)
     if job is None or job.state is not State.READY or job.by != by:

@@ -25,20 +25,20 @@ _LOCK = "serving.lock"
 
 
 class RestoreError(EventError):
-    """Nothing was restored or changed. The text gives the reason and the remedy."""
+    """Nothing was changed. The text gives the reason and the remedy."""
 
 
 class NoActsError(RestoreError):
-    """Raised if no file has the acts since the backup."""
+    """No file has the staff actions since the backup."""
 
 
 @dataclass(frozen=True)
 class Restored:
     event: Event
     log_size: int
-    # When the newest action missing in the backup was stored; None if none is missing.
+    # When the newest action missing in the backup was stored, if one is missing.
     acts_at: int | None
-    # Rows from the actions that the backup lacked, or had with other values, by table.
+    # Rows by table from actions that the backup lacked or had differently.
     gained: dict[str, int]
     skipped: int  # Rows that fit nothing here
     awaited: list[line.Awaited]
@@ -55,8 +55,7 @@ def restore(
     without_acts: bool = False,
     over: bool = False,
 ) -> Restored:
-    """Restore the event in `target` from a backup. With `over`, existing files are moved aside,
-    never deleted.
+    """Restore the event in `target` from a backup. `over` moves existing files aside.
 
     Raises RestoreError or ActsError, with nothing changed.
     """
@@ -131,7 +130,7 @@ def _check_whole(path: Path, backup: Path) -> None:
 
 
 def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> critical_state.Acts:
-    """Return the newest stored actions of this event. Raises RestoreError if there are none."""
+    """Return the newest stored actions. Raises RestoreError if there are none."""
     places_to_look = [backup.absolute().parent / critical_state.ACTS_FILE]
     if event.settings.backup_dir is not None:
         places_to_look.append(target / event.settings.backup_dir / critical_state.ACTS_FILE)
@@ -163,7 +162,7 @@ def _renew(
     subject["acts_at"] = newer.moment.at if newer else None
     acts_since = [newer] if newer else []
     with database.transaction(db):
-        # A later server may have detected that this one was restored from an old state.
+        # A later server may have detected that this one was restored.
         gained, skipped = line.next_of_line(
             db, event.log_name, incarnation, acts_since, subject, by=BY, now=now,
             was_put_back=used > event.incarnation,
@@ -175,7 +174,7 @@ def _renew(
 
 
 def _settle(stage: Path, target: Path) -> Path | None:
-    """Move existing files aside, then the restored ones into place, the settings last."""
+    """Move existing files aside and the restored ones into place, settings last."""
     aside = None
     own = [name for name in own_files.NAMES if (stage / name).exists()]
     named = [target / name for name in (SETTINGS_FILE, "keys", *own)]

@@ -21,13 +21,13 @@ def stream() -> Response:
     here = services()
     asked = request.args.get("view", "")
     view = asked if asked in overview.VIEWS else "tiles"
-    # The page uses the order it asked for, and no other.
+    # The page uses only the order it asked for.
     sort = request.args.get("sort", "")
     others = {overview.order_part(other) for other in overview.LIVE_SORTS if other != sort}
 
     @copy_current_request_context
     def look() -> Parts | None:
-        # Checked each time, so that an ended session ends its streams.
+        # Checked each time: an ended session ends its streams.
         user = auth.user()
         if user is None or user.role not in auth.allowed_here():
             return None

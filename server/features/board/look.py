@@ -43,7 +43,7 @@ class HallRow:
 
     @property
     def trouble(self) -> str:
-        """Return how bad the hall's state is, as a colour: "bad", "warn" or ""."""
+        """Return the state's severity as a colour: "bad", "warn" or ""."""
         if self.figures.over:
             return "bad"
         full = self.share >= 1 and not self.figures.by_supervisor and not self.figures.closed
@@ -54,8 +54,8 @@ class HallRow:
 
     @property
     def idle(self) -> bool:
-        """Return whether nothing is planned today and nothing happens: no one comes or is refused,
-        and the hall is not nearly full.
+        """Return whether nothing is planned today, no one comes or is refused, and the hall is
+        not nearly full.
         """
         quiet = self.trend == Trend() and self.share < NEARLY_FULL
         return self.phase.phase is Phase.NONE and quiet
@@ -84,7 +84,7 @@ def look() -> Look:
     taken_by_key = taken.all_taken(db)
     dated = most_urgent_first(here.own(Watch).dated(current, taken_by_key, now))
     if not _is_admin():
-        # Only admins can fix it, and only they should know whose account is weak.
+        # Only admins can fix it, and others should not know whose account is weak.
         dated = [item for item in dated if not _is_of_admins(item)]
     split = [(item, taken_by_key.get(item.key)) for item in dated]
     places = Places(
@@ -132,7 +132,7 @@ def _weights(alerts: list[Alert], at_work: list[registry.KioskRow]) -> dict[int,
 
 
 def _silent_doors(alerts: list[Alert], at_work: list[registry.KioskRow]) -> Counter[int]:
-    """Return the number of silent doors by hall, whether the alert was taken on or not."""
+    """Return the number of silent doors by hall, with or without a taken alert."""
     silent = {alert.about for alert in alerts if alert.kind in SILENT}
     return Counter(hall for _door, hall in {
         (row.door_id, row.hall_id) for row in at_work if row.kiosk in silent

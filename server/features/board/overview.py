@@ -1,4 +1,4 @@
-"""Shows the board: alerts first, then halls by state of their session, then the people on site."""
+"""Shows the board: alerts, then halls by state of their session, then people on site."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ PHASES = {
 
 @dataclass(frozen=True)
 class Choice:
-    """How the user wants to see the halls. Unknown values mean the default."""
+    """The user's view of the halls. Unknown values mean the default."""
 
     view: str = "tiles"
     sort: str = "state"
@@ -158,7 +158,7 @@ def _forum() -> ForumCounts | None:
 
 
 def parts(view: str = "tiles", now: Look | None = None) -> dict[str, str]:
-    """Return every changing part of the page by id, as HTML for the current user."""
+    """Return the page's changing parts by id, as HTML for the current user."""
     here, now = services(), now or look.look()
     db = here.database.reader
     shown = {f"hall-{hall.hall_id}": _hall(hall, view) for hall in now.halls}
@@ -209,7 +209,7 @@ def _alerts(now: Look) -> str:
 
 
 def _hall(hall: HallRow, view: str) -> str:
-    # Users without access to the hall's page see its day.
+    # Users without the hall's page see its day.
     page = "admin.halls.show" if auth.may_open("admin.halls.show") else "admin.plots.show"
     name = f"{hall.hall_id}/{view}/{i18n.language()}/{page}"
     value = (hall.name, hall.figures, hall.silent, hall.phase, hall.when, hall.trend, hall.full_at)

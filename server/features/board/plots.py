@@ -149,7 +149,7 @@ def _plot(samples: list[Minute], capacity: int, first: int, last: int, now: int)
 
 
 def _sums(counts: dict[int, int], first: int, last: int, step: int = STEP) -> dict[int, int]:
-    """Return sums over `step` minutes, by first minute; zero sums are left out."""
+    """Return sums over `step` minutes, by first minute, without zeros."""
     sums: dict[int, int] = {}
     for minute, count in counts.items():
         if count and first <= minute < last:

@@ -1,6 +1,6 @@
-"""Draws all cards of a choice into one PDF, in a process of its own that does not delay the doors.
+"""Draws a choice of cards into one PDF, in another process, so that doors are not delayed.
 
-`draw` starts it. The process reports its progress, and at last the printed badges.
+The process reports its progress, and at last the printed badges.
 """
 
 import os
@@ -32,7 +32,7 @@ NICE = 5
 
 
 class CardsError(Spoken):
-    """Raised if no PDF was made. The text gives the reason."""
+    """No PDF was made. The text gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class _Wanted:
 
 
 def draw(event_dir: Path, choice: Choice, out: Path, tell: Callable[[int, int], None]) -> Drawn:
-    """Draw the PDF in another process. `tell` gets the cards done and their number; if it raises,
-    the process is ended. Raises CardsError.
+    """Draw the PDF in another process. `tell` gets the cards done and their number; if it
+    raises, the process ends. Raises CardsError.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "server.features.cards.all_cards"],
@@ -121,7 +121,7 @@ def _draw(wanted: _Wanted, tell: Callable[[int, int], None]) -> Drawn:
 def main() -> None:
     os.nice(NICE)
     wanted: _Wanted = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
-    # Processes that draw may print, but not into our messages.
+    # Drawing processes may print, but not into our messages.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -137,7 +137,7 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    """End this session's processes once the server has closed our input, or has died."""
+    """End this session's processes when the server closes our input or dies."""
     sys.stdin.buffer.read()
     os.killpg(0, SIGKILL)
 

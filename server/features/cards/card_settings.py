@@ -70,10 +70,10 @@ def save(
     event: Event, database: Database, settings: CardSettings, new_files: Mapping[str, bytes],
     colours: Mapping[str, str], *, seen: str, by: str, now: int,
 ) -> Saved:  # fmt: skip
-    """Write the settings, the new files, and the colours by category key.
+    """Write the settings, new files, and colours by category key.
 
-    Raises EditError if the file is not as `seen`, DesignError if the cards could not be printed,
-    and VenueError for an invalid colour.
+    Raises EditError if the file is not as `seen`, DesignError for cards that can't be printed, and
+    VenueError for an invalid colour.
     """
     folder = event.path / CARDS_FOLDER
     if mark_of(event) != seen:
@@ -103,7 +103,6 @@ def save(
 
 
 def last_save(event: Event) -> LastSave | None:
-    """Return the last save, or None if there is none to undo."""
     try:
         return LastSave(**json.loads((event.path / CARDS_FOLDER / LAST_SAVE_FILE).read_bytes()))
     except (OSError, ValueError, TypeError):
@@ -111,7 +110,7 @@ def last_save(event: Event) -> LastSave | None:
 
 
 def undo(event: Event, database: Database, *, by: str, now: int) -> LastSave:
-    """Undo the last save. Raises EditError if it was changed since."""
+    """Raises EditError if the last save was changed since."""
     last = last_save(event)
     folder = event.path / CARDS_FOLDER
     if last is None:
@@ -130,7 +129,7 @@ def _write(
     event: Event, database: Database, text: str | None, colours: Mapping[str, str],
     last: LastSave | None, subject: Mapping[str, Any], *, by: str, now: int,
 ) -> None:  # fmt: skip
-    """Write the log entry and the colours, then the files, all before the commit."""
+    """Write log entry and colours, then the files, before the commit."""
     folder = event.path / CARDS_FOLDER
     path = folder / SETTINGS_FILE
     old = path.read_bytes() if path.exists() else None

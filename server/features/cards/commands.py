@@ -200,9 +200,7 @@ def _design(
     pretix_layout: Path | None,
     background: Path | None,
 ) -> CardDesign:
-    """Return the design from the settings and the options, and report where a pretix layout is
-    printed differently.
-    """
+    """Combine settings and options. Report where a pretix layout is printed differently."""
     if background and not pretix_layout:
         raise refuse("--background goes with --pretix-layout.")
     if pretix_layout and template:
@@ -227,7 +225,7 @@ def _chosen(
     choice: Choice,
     design: CardDesign,
 ) -> list[PrintedBadge]:
-    """Return the badges to print. Raises ClickException if there are none."""
+    """Raises ClickException if there are no badges to print."""
     db = database.reader
     codes = {category.key: category.code for category in categories_of(db)}
     for key in choice.categories:
@@ -298,9 +296,7 @@ def _write_pngs(out: Path, to_draw: Sequence[Card], look: Look, _: int, dpi: int
 
 
 def _serials(database: Database, labels: Sequence[str]) -> list[int]:
-    """Find the serials of badge numbers and external ids, given as separate arguments or separated
-    by commas.
-    """
+    """Find serials by badge numbers and external ids, which may be separated by commas."""
     wanted = [part.strip() for label in labels for part in label.split(",") if part.strip()]
     return [find_by_label(database.reader, label) for label in wanted]
 
@@ -325,7 +321,7 @@ def _paths(out: Path, parts: int) -> list[Path]:
 def _drawn(
     parts: Sequence[Sequence[Card]], look: Look, tell: Callable[[int], None]
 ) -> Generator[bytes, None, None]:
-    """Yield each part's PDF. The processes draw the next part while one is written."""
+    """Yield each part's PDF, while the processes draw the next."""
     chunked = [_chunks(part) for part in parts]
     drawing = Drawing([chunk for chunks in chunked for chunk in chunks], look)
     try:
@@ -355,10 +351,9 @@ def _counted(
 def _printable(
     badges: Sequence[PrintedBadge], look: Look, skip_unprintable: bool
 ) -> list[PrintedBadge]:
-    """Return the badges without those that no font can draw, if these may be left out.
+    """Leave out, and report, badges that no font can draw.
 
-    Reports the problem of each such card. Raises ClickException if none is left, or none may be
-    left out.
+    Raises ClickException if none may be left out, or none is left.
     """
     errors = undrawable([badge.card for badge in badges], look)
     if not errors:

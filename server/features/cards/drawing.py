@@ -16,7 +16,7 @@ from badges.i18n import N_, phrase_of
 from badges.printing.card import Card, CardError, forget_drawn, render_pdf
 from badges.printing.look import Look
 
-# Cards per process at a time. Typst keeps 0.2 MB for each. A multiple of the cards on a sheet.
+# Cards per process at a time, a multiple of a sheet's cards. Typst keeps 0.2 MB for each.
 CHUNK_CARDS = 60
 PROCESSES_MAX = 3  # 110 MB each
 # A fork would copy locks held by other threads.
@@ -31,7 +31,7 @@ class _Worker:
 
 
 class Drawing:
-    """The PDFs being drawn, one per chunk. Take them in order, or cancel."""
+    """PDFs being drawn, one per chunk. Take them in order, or cancel."""
 
     def __init__(self, chunks: Sequence[Sequence[Card]], look: Look) -> None:
         """Start drawing in one process per processor, at most three."""
@@ -46,9 +46,7 @@ class Drawing:
             raise
 
     def pdfs(self) -> Iterator[bytes]:
-        """Yield the PDFs in the order of their chunks. Raises CardError, also if a process was
-        killed.
-        """
+        """Yield the PDFs in order. Raises CardError, also if a process was killed."""
         drawn: dict[int, bytes] = {}
         for at in range(len(self._chunks)):
             while at not in drawn:
@@ -79,7 +77,7 @@ class Drawing:
         self._give(worker)
 
     def _give(self, worker: _Worker) -> None:
-        """Give a process its next chunk. Without more chunks it ends and frees its memory."""
+        """Give a process its next chunk, or end it to free its memory."""
         worker.chunk = None
         if self._begun == len(self._chunks):
             worker.pipe.close()
@@ -113,10 +111,10 @@ class Drawing:
 
 @contextmanager
 def _ctrl_c_held() -> Iterator[None]:
-    """Start a process without Ctrl-C, which its parent ends.
+    """Start a process that ignores Ctrl-C; its parent ends it.
 
-    The process inherits the signal mask. Other threads may still get the signal, so it is recorded
-    and raised at the end.
+    The process inherits the signal mask. Other threads may still get the signal, so it is raised at
+    the end.
     """
     came: list[int] = []
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -16,8 +16,8 @@ from server.storage.database import Database
 
 
 def read_files(event: Event, files: Mapping[str, bytes], now: int) -> Checked:
-    """Check the uploaded files, by name: certificate.pem, private.key and perhaps chain.pem. Raises
-    CertificateError. The files are in a private folder in the meantime.
+    """Check the uploaded certificate.pem, private.key and perhaps chain.pem. Raises
+    CertificateError. Meanwhile they are in a private folder.
     """
     with tempfile.TemporaryDirectory(dir=event.path / "keys") as name:
         folder = Path(name)
@@ -43,9 +43,7 @@ def read_files(event: Event, files: Mapping[str, bytes], now: int) -> Checked:
 def install(
     event: Event, database: Database, checked: Checked | None, *, by: str, now: int
 ) -> Event:
-    """Serve this certificate from the next start, or the event's own if None. Return the event
-    with it.
-    """
+    """Serve this certificate from the next start, the event's own if None."""
     served.install(event, checked)
     event = load_event(event.path)
     digest = served.served(event).fingerprint(hashes.SHA256()).hex()

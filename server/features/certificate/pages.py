@@ -70,7 +70,7 @@ def own() -> Response:
 
 
 def _serve(checked: Checked | None) -> Response:
-    """Install the certificate, and start the server again, which then serves it."""
+    """Install the certificate, and restart the server, which then serves it."""
     here = services()
     event = load_event(here.event.path)
     installing.install(event, here.database, checked, by=auth.actor(), now=here.now())

@@ -17,10 +17,10 @@ _ON_PAPER = {"latin_name"}
 
 
 class Effect(StrEnum):
-    VOIDS = "voids"  # The earlier badge is void everywhere, and the next one is printed
-    PRINTS_AGAIN = "prints_again"  # The badge stays valid, and its card is printed again
+    VOIDS = "voids"  # The earlier badge is void, and the next one is printed
+    PRINTS_AGAIN = "prints_again"  # The badge stays valid; its card is printed again
     NONE = "none"
-    NO_BADGE = "no_badge"  # There is no badge so far
+    NO_BADGE = "no_badge"  # There is no badge yet
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,7 @@ class CorrectionPlan:
 
 
 def plan(db: Connection, serial: int, values: Mapping[str, Any]) -> CorrectionPlan:
-    """Return a correction's changes and effect. Raises DeskError, AttendeeError or
-    UnknownAttendeeError.
-    """
+    """Return a correction's effect. Raises DeskError, AttendeeError or UnknownAttendeeError."""
     holder = hand_over.standing(db, serial)
     checked = attendees.checked({key: values[key] for key in FIELDS if key in values})
     after = {key: getattr(holder, key) for key in FIELDS} | checked
@@ -57,7 +55,7 @@ def plan(db: Connection, serial: int, values: Mapping[str, Any]) -> CorrectionPl
 def correct(
     db: Connection, event: Event, form: Form, serial: int, values: Mapping[str, Any]
 ) -> Done | None:
-    """Correct a person, and replace and print the badge where needed.
+    """Correct a person; replace and print the badge if needed.
 
     Returns None if nothing changes. Raises DeskError, StaleError, UnknownAttendeeError,
     AttendeeError or IssuingError.

@@ -1,7 +1,7 @@
 """Prints cards, hands them over, replaces badges, and hands badges over to phones.
 
-A job for a printer is queued in the same transaction. Without a printer, the clerk's browser prints
-and the clerk confirms.
+A printer's job is queued in the same transaction. Without a printer, the clerk prints by browser
+and confirms.
 """
 
 from server.core.entry_log import entry_log
@@ -19,7 +19,7 @@ FIRST = "first"
 
 
 def print_badge(db: Connection, event: Event, form: Form, serial: int) -> Done:
-    """Print a person's newest badge, and issue it first if there is none.
+    """Print a person's newest badge, issued first if there is none.
 
     Raises DeskError, StaleError, UnknownAttendeeError or IssuingError.
     """
@@ -34,7 +34,7 @@ def print_badge(db: Connection, event: Event, form: Form, serial: int) -> Done:
 
 
 def reissue(db: Connection, event: Event, form: Form, serial: int, reason: str) -> Done:
-    """Issue a person's next badge, which voids the earlier ones, and print it.
+    """Issue and print a person's next badge, which voids the earlier ones.
 
     Raises DeskError, StaleError, UnknownAttendeeError or IssuingError.
     """
@@ -103,7 +103,7 @@ def show_phone_link(db: Connection, form: Form, serial: int) -> Done:
 def confirm_browser_print(
     db: Connection, event: Event, submission_id: int, *, by: str, now: int
 ) -> None:
-    """Record a browser's printed card as handed over; a second call does nothing.
+    """Record a browser's printed card as handed over; repetition does nothing.
 
     Raises DeskError if no browser print is pending, or DesignError.
     """
@@ -123,7 +123,7 @@ def confirm_browser_print(
 
 
 def drop_browser_print(db: Connection, submission_id: int) -> None:
-    """Cancel a pending print in a browser. Raises DeskError."""
+    """Raises DeskError if no browser print is pending."""
     printed_act = submissions.submission(db, submission_id)
     if printed_act is None or not printed_act.by_browser or printed_act.done_at is not None:
         raise DeskError(Why.NOT_TO_CONFIRM)
@@ -133,7 +133,7 @@ def drop_browser_print(db: Connection, submission_id: int) -> None:
 def to_paper(db: Connection, form: Form, serial: int) -> Paper:
     """Queue a person's newest badge at this desk, and cancel their waiting and failed jobs.
 
-    Raises DeskError while it is open whether a card of the same badge came out.
+    Raises DeskError while a card of this badge may have come out.
     """
     issue = attendees.attendee(db, serial).issue
     if asked_at(db, serial, issue):
@@ -154,7 +154,7 @@ def to_paper(db: Connection, form: Form, serial: int) -> Paper:
 
 
 def asked_at(db: Connection, serial: int, issue: int) -> str:
-    """Return the desk that must confirm whether a card of this badge came out, or ""."""
+    """Return the desk that must confirm whether this badge's card came out, or ""."""
     row = db.execute(
         "SELECT desk FROM print_job WHERE serial = ? AND issue = ? AND state = 'failed'"
         " AND problem = 'perhaps_printed' LIMIT 1",
@@ -164,7 +164,7 @@ def asked_at(db: Connection, serial: int, issue: int) -> str:
 
 
 def standing(db: Connection, serial: int) -> Attendee:
-    """Return a person whose badges are not revoked. Raises DeskError or UnknownAttendeeError."""
+    """Return a person who is not revoked. Raises DeskError or UnknownAttendeeError."""
     holder = attendees.attendee(db, serial)
     if holder.revoked_at is not None:
         raise DeskError(Why.REVOKED)

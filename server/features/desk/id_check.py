@@ -1,4 +1,4 @@
-"""Records that an ID document was checked, by whom and when. Its number is not stored."""
+"""Records that an ID document was checked. Its number is not stored."""
 
 from dataclasses import dataclass
 
@@ -23,9 +23,7 @@ def id_check(db: Connection, serial: int) -> IdCheck | None:
 
 
 def note(db: Connection, form: Form, serial: int) -> Done:
-    """Record that the clerk checked the document. Raises DeskError, StaleError or
-    UnknownAttendeeError.
-    """
+    """Raises DeskError, StaleError or UnknownAttendeeError."""
 
     def do() -> submissions.Submission:
         submissions.check_seen(db, form, serial)

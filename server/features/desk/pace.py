@@ -1,7 +1,7 @@
 """Measures how fast the desks work.
 
 A person is served when their card is printed, or the badge is on their phone. The wait begins with
-the first key typed, so it excludes the queue before the desk.
+the first typed key, so it excludes the queue.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ class Window:
 
 @dataclass(frozen=True)
 class DeskPace:
-    """The pace of one desk, or of all under the name ""."""
+    """The pace of one desk, or of all ("")."""
 
     desk: str
     waiting: int  # Cards that are not out yet
@@ -43,9 +43,7 @@ class _Served:
 
 
 def pace(db: Connection, *, since: int, now: int) -> list[DeskPace]:
-    """Return the pace of all desks together, then of each desk by name. `since` is the start of the
-    day.
-    """
+    """Return the pace of all desks together, then of each by name. `since` is the day's start."""
     served = _served(db, since)
     waiting = _waiting(db, since)
     by_desk: defaultdict[str, list[_Served]] = defaultdict(list)

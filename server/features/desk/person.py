@@ -31,7 +31,7 @@ class DeskPerson:
     checked_by: str
     is_likely_copy: bool
     open_job: Job | None
-    asked_at: str  # The desk that must confirm whether the card came out, or ""
+    asked_at: str  # Desk that must confirm whether the card came out, or ""
     photo: str  # As SVG text, or ""
     trouble: str  # Why cards can't be drawn, as a phrase, or ""
     mark: str
@@ -93,7 +93,7 @@ def _printed(
 
 
 def _photo(design: CardDesign | None, holder: Attendee) -> str:
-    """Return a person's photo. A broken file counts as none here; printing reports it."""
+    """Return a person's photo. A broken file counts as none; printing reports it."""
     read = design.photo_of() if design else None
     try:
         return read(holder) if read else ""

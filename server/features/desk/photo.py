@@ -21,7 +21,7 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 def folder(event: Event) -> Path | None:
     """Return the folder of photos, or None if the desk takes none.
 
-    Both the event's settings and the cards' must ask for photos. Raises DesignError.
+    Needs both the event's and the cards' settings. Raises DesignError.
     """
     return card_design.read_design(event).photos if event.settings.desk_photo else None
 
@@ -60,7 +60,7 @@ def keep(
     place = folder(event)
     if place is None:
         raise DeskError(Why.PHOTO_OFF)
-    # A file named by the external id takes precedence over one named by badge number.
+    # A file named by external id overrides one named by badge number.
     kept = _files(place, holder)
     named = next((path.stem for path in kept if path.stem == holder.external_id), holder.number)
     write_whole(place / f"{named}.jpg", picture)

@@ -12,7 +12,7 @@ DONE_SHOWN = 6
 
 @dataclass(frozen=True)
 class QueueRow:
-    """One card of the queue: a printer's job, or a card that the browser prints."""
+    """One card of the queue: a printer's job or a browser's."""
 
     serial: int
     name: str
@@ -57,7 +57,7 @@ def queue(db: Connection, desk: str, *, since: int) -> Queue:
 
 
 def known_desks(db: Connection, since: int) -> list[str]:
-    """Return the desks with a printer, and those active since a time."""
+    """Return the desks with a printer, or active since a time."""
     rows = db.execute(
         "SELECT desk FROM printer_desk UNION SELECT desk FROM desk_submission WHERE made_at >= ?"
         " ORDER BY desk",

@@ -16,7 +16,7 @@ from server.core.people import attendees
 from server.storage.connection import Connection, Row
 
 DESK_CHARS_MAX = 24
-BEGUN_MS_MAX = 60 * 60_000  # A clerk who began earlier has done something else in between.
+BEGUN_MS_MAX = 60 * 60_000  # A clerk who began earlier was interrupted.
 _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
@@ -63,7 +63,7 @@ class DeskError(ValueError):
 
 
 class StaleError(ValueError):
-    """Another clerk has changed the person since the form's page was made."""
+    """Another clerk has changed the person since the page was made."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ class Form:
     seen: str  # The result of `mark` when the page was made
     desk: str
     by: str
-    begun_at: int  # When the clerk began with this person, Unix ms by the server's clock
+    begun_at: int  # When the clerk began with this person (Unix ms, server's clock)
     now: int
 
 
 @dataclass(frozen=True)
 class Submission:
-    """One action of a desk. `issue` is the person's newest badge after it."""
+    """One desk action. `issue` is the person's newest badge after it."""
 
     submission_id: int
     desk: str
@@ -97,7 +97,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Done:
-    """A form's action. `again`: an earlier submission of the same form did it."""
+    """A form's action. `again`: an earlier submission did it."""
 
     submission: Submission
     again: bool
@@ -125,7 +125,7 @@ def desk_name(text: str) -> str:
 def mark(db: Connection, serial: int) -> str:
     """Return a text that changes with every change to the person. Raises UnknownAttendeeError.
 
-    A finished print does not count, because the page's own action may have started it.
+    A finished print does not count: the page itself may have started it.
     """
     (newest,) = db.execute(
         "SELECT COALESCE(MAX(submission_id), 0) FROM desk_submission WHERE serial = ?", (serial,)
@@ -138,8 +138,8 @@ def mark(db: Connection, serial: int) -> str:
 
 
 def once(db: Connection, form: Form, submission: Callable[[], Submission]) -> Done:
-    """Perform a form's action, or return the action of its earlier submission. Raises DeskError for
-    a form without a nonce, and the errors of `act`.
+    """Perform a form's action, or return its earlier submission's. Raises DeskError for a form
+    without a nonce, and the errors of `submission`.
     """
     if not _NONCE.fullmatch(form.nonce):
         raise DeskError(Why.OLD_FORM)
@@ -208,7 +208,6 @@ def note_undone(db: Connection, submission: Submission, now: int) -> None:
 
 
 def drop_browser_prints(db: Connection, serial: int) -> None:
-    """Cancel this person's pending prints in browsers."""
     db.execute(
         "UPDATE desk_submission SET by_browser = 0 WHERE serial = ? AND by_browser = 1"
         " AND done_at IS NULL",

@@ -33,7 +33,7 @@ SHOWN_MS = 12 * 60 * 60_000
 
 
 class Does(StrEnum):
-    REVOKES = "revokes"  # The walk-in's badge is void; the person stays on the roster, revoked
+    REVOKES = "revokes"  # The walk-in's badge is void; the person stays, revoked
     PUTS_BACK = "puts_back"
     PUTS_BACK_AND_PRINTS = "puts_back_and_prints"
     PUTS_BACK_AND_REISSUES = "puts_back_and_reissues"
@@ -45,7 +45,7 @@ class Does(StrEnum):
 
 @dataclass(frozen=True)
 class UndoPlan:
-    """The effect of undoing a user's last action, or why it can't be undone."""
+    """The effect of undoing the last action, or why it can't be undone."""
 
     submission: Submission
     holder: Attendee
@@ -54,7 +54,7 @@ class UndoPlan:
 
 
 def undo_plan(db: Connection, by: str, now: int) -> UndoPlan | None:
-    """Return the effect of undoing a user's last action, or None if there is none of today."""
+    """Return the plan for undoing a user's last action, or None without one today."""
     submission = submissions.last_submission(db, by)
     if (
         submission is None
@@ -70,9 +70,7 @@ def undo_plan(db: Connection, by: str, now: int) -> UndoPlan | None:
 
 
 def undo(db: Connection, event: Event, form: Form, submission_id: int) -> Done:
-    """Undo the action that the page showed, if it is still the user's last. Raises DeskError or
-    IssuingError.
-    """
+    """Undo the action on the page, if still the user's last. Raises DeskError or IssuingError."""
 
     def do() -> Submission:
         plan = undo_plan(db, form.by, form.now)
@@ -148,7 +146,7 @@ def _undo(db: Connection, event: Event, form: Form, submission: Submission, does
 
 
 def _waits(db: Connection, submission: Submission) -> bool:
-    """Return whether the action's card is not printed yet, and its print can be cancelled."""
+    """Return whether the action's print can still be cancelled."""
     if submission.by_browser:
         return submission.done_at is None
     if submission.job_id is None:

@@ -15,13 +15,13 @@ _ACTS = (Act.BADGE_REISSUED, Act.BADGE_REVOKED, Act.BADGE_WITHDRAWN)
 @dataclass(frozen=True)
 class VoidCard:
     issue: int
-    since: int | None  # None if the log has no record of it any more
+    since: int | None  # None without a record in the log
     reason: str  # As in the log, or ""
     is_withdrawn: bool = False  # A new badge that staff took back
 
 
 def void_card(db: Connection, holder: Attendee, issue: int) -> VoidCard | None:
-    """Return why the card of this issue is void, or None for a valid one."""
+    """Return why this issue's card is void, or None if valid."""
     if issue == holder.issue and holder.revoked_at is None:
         return None
     logged = [(at, act["act"], act["subject"]) for at, act in _acts(db, holder.serial)]

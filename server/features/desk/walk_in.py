@@ -18,7 +18,7 @@ _KANA = re.compile(r"[\u3040-\u30ff]")
 
 
 class SimilarError(ValueError):
-    """Similar people are on the roster whom the clerk has not seen."""
+    """The clerk has not seen all similar people on the roster."""
 
     def __init__(self, people: list[Attendee]) -> None:
         super().__init__("people like that are registered already")
@@ -31,9 +31,8 @@ def register(
 ) -> Done:  # fmt: skip
     """Register a person, issue their badge and print it.
 
-    `seen` are the serials of similar people whom the clerk has ruled out. `picture` is a photo from
-    `photo.prepared`. Raises SimilarError if there are others, and DeskError, AttendeeError or
-    DesignError.
+    `seen` are the serials of similar people ruled out by the clerk. `picture` is from
+    `photo.prepared`. Raises SimilarError for others, and DeskError, AttendeeError or DesignError.
     """
 
     def do() -> Submission:

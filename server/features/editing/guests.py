@@ -25,7 +25,7 @@ _TOLD = {
 
 @dataclass(frozen=True)
 class Guest:
-    """A person who is invited to a session, or refused."""
+    """A person invited to a session, or refused."""
 
     person: Attendee
     invited: bool
@@ -45,7 +45,7 @@ def guests(db: Connection, session_id: int, limit: int, offset: int) -> tuple[li
 
 
 def answer(db: Connection, session_id: int, serial: int) -> bool | None:
-    """Return whether a person is invited to a session or refused; None for neither."""
+    """Return whether a person is invited (True) or refused; None for neither."""
     row = db.execute(
         "SELECT invited FROM session_guest WHERE session_id = ? AND serial = ?",
         (session_id, serial),
@@ -61,7 +61,7 @@ class Offered:
 
 
 def offered(db: Connection, after: int, limit: int) -> list[Offered]:
-    """Return the next sessions whose admission ends after a time, soonest first."""
+    """Return the next sessions whose admission ends after a time."""
     rows = db.execute(
         "SELECT session_id, titles, starts_at FROM session WHERE closes_at > ?"
         " ORDER BY starts_at, code LIMIT ?",
@@ -90,8 +90,7 @@ def set_guest(
 ) -> str:  # fmt: skip
     """Invite a person to a session, refuse them, or (None) leave it to their category.
 
-    Returns a description of the change, empty for none. Raises UnknownSessionError or
-    UnknownAttendeeError.
+    Returns a description of the change, or "". Raises UnknownSessionError or UnknownAttendeeError.
     """
     session, person = store.session(db, session_id), attendees.attendee(db, serial)
     things = [guest(session.code, serial)]

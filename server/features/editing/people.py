@@ -47,8 +47,7 @@ def change(
 ) -> bool:  # fmt: skip
     """Change a person. Return whether their badge is now outdated.
 
-    `seen` is the mark of the form's original values. Raises AttendeeError, or EditError if the
-    person was changed since.
+    `seen` is the mark of the original values. Raises AttendeeError, or EditError if changed since.
     """
     thing = Thing("attendee", str(serial))
     before = values_of(db, thing, zone) or {}
@@ -68,7 +67,7 @@ def change(
 def set_standing(
     db: Connection, zone: ZoneInfo, serial: int, revoked: bool, *, reason: str, by: str, now: int
 ) -> None:
-    """Revoke or reinstate a person's badges, so that `by` may undo it.
+    """Revoke or reinstate a person's badges, with undo.
 
     Raises UnknownAttendeeError, or IssuingError if nothing would change.
     """
@@ -84,7 +83,7 @@ def set_standing(
 
 @dataclass(frozen=True)
 class GuestMove:
-    """The answers of both people at a session, and the result."""
+    """Both people's answers at a session, and the result."""
 
     session_id: int
     code: str
@@ -112,7 +111,7 @@ class MergePlan:
 
 
 def merge_plan(db: Connection, stays_serial: int, goes_serial: int) -> MergePlan:
-    """Return the plan of a merge. Raises UnknownAttendeeError or EditError."""
+    """Raises UnknownAttendeeError or EditError."""
     kept, goes = attendees.attendee(db, stays_serial), attendees.attendee(db, goes_serial)
     if kept.serial == goes.serial:
         raise EditError(N_("These are the same badge number: choose another person."))
@@ -152,7 +151,7 @@ def merge(
 ) -> MergePlan:  # fmt: skip
     """Merge two people according to `merge_plan`. The duplicate's badges are revoked.
 
-    Scans and stays keep their badge numbers. Raises EditError if either person was changed since.
+    Scans and stays keep their badge numbers. Raises EditError if either was changed since.
     """
     plan = merge_plan(db, stays_serial, goes_serial)
     if plan.mark != mark:
@@ -209,7 +208,7 @@ def _left(db: Connection, goes: int) -> list[str]:
 def _guests(db: Connection, stays: int, goes: int) -> list[GuestMove]:
     """Return the sessions that name either person.
 
-    A refusal overrides an invitation, because it was set on purpose.
+    A refusal overrides an invitation: it was set on purpose.
     """
     rows = db.execute(
         "SELECT DISTINCT s.session_id, s.code, s.titles, s.starts_at FROM session_guest g"

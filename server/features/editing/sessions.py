@@ -17,7 +17,7 @@ _FIRST, _LENGTH = time(9), timedelta(hours=1)  # of the first session of an even
 
 def next_session(db: Connection, settings: EventSettings, hall: str = "") -> Values:
     """Return hall, start and end for a new session: after the hall's last added session, else at
-    the times of the last one in another hall.
+    the times of another hall's last one.
     """
     row = db.execute(
         "SELECT h.code, s.starts_at, s.ends_at FROM session s JOIN hall h USING (hall_id)"
@@ -40,8 +40,8 @@ def next_session(db: Connection, settings: EventSettings, hall: str = "") -> Val
 
 
 def at_once(db: Connection, settings: EventSettings, values: Values, before: Values) -> list[str]:
-    """Describe the other sessions in the hall at the time of this one. Empty if its hall and times
-    are as `before`.
+    """Describe the hall's other sessions at this one's time; none if hall and times are as
+    `before`.
     """
     if all(values.get(key) == before.get(key) for key in ("hall", "starts", "ends")):
         return []

@@ -8,7 +8,6 @@ from server.web.services import Services
 
 
 def steps(here: Services) -> Sequence[Step]:
-    """Return the steps for halls, doors, sessions and badges."""
     db = here.database.reader
     halls, doors, sessions = store.halls(db), store.doors(db), store.count_sessions(db)
     people = attendees.count_people(db)

@@ -23,11 +23,11 @@ REASON = "mistake"
 
 
 def undo(db: Connection, settings: EventSettings, mark: str, *, by: str, now: int) -> LastEdit:
-    """Undo the newest change of `by`, if it is still the page's, and return it. The change before
-    it is next.
+    """Undo the newest change of `by`, if it is still the page's, and return it. The one before is
+    next.
 
-    Raises EditError if the same things were changed since, or can't be restored, and VenueError if
-    they no longer fit the venue.
+    Raises EditError if its things were changed since or can't be restored, and VenueError if they
+    no longer fit the venue.
     """
     zone = ZoneInfo(settings.time_zone)
     edit = last_edit.undoable(db, by, mark, zone)

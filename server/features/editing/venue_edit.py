@@ -48,10 +48,9 @@ def save(
     db: Connection, settings: EventSettings, thing: Thing, values: Mapping[str, Any], *,
     seen: str, by: str, now: int,
 ) -> str:  # fmt: skip
-    """Add or change a thing. Return a description of the change, empty for none.
+    """Add or change a thing. Return a description of the change, or "".
 
-    `seen` is the mark of the form's original values. Raises VenueError, or EditError if the thing
-    was changed since.
+    `seen` is the mark of the original values. Raises VenueError, or EditError if changed since.
     """
     zone = ZoneInfo(settings.time_zone)
     before = values_of(db, thing, zone)
@@ -67,7 +66,7 @@ def put(
     db: Connection, settings: EventSettings, thing: Thing, values: Mapping[str, Any], *,
     by: str, now: int,
 ) -> str:  # fmt: skip
-    """Add or change a thing, and return a description of the change. Raises VenueError."""
+    """Add or change a thing, and describe the change. Raises VenueError."""
     zone = ZoneInfo(settings.time_zone)
     before = values_of(db, thing, zone)
     plan = read_plan(thing.kind, values, settings)
@@ -114,7 +113,7 @@ def set_capacity(
 
 
 def remove(db: Connection, settings: EventSettings, thing: Thing, *, by: str, now: int) -> str:
-    """Remove a thing, with undo, and return a description.
+    """Remove a thing, with undo, and describe it.
 
     Raises EditError if something refers to it.
     """
@@ -174,8 +173,8 @@ def new_category_number(db: Connection) -> int:
     return lowest
 
 
-# The deletions of a thing, itself last; other references prevent it. Things of the programme are
-# given by code, others by number.
+# The deletions of a thing, itself last; other references prevent it. Programme things are given by
+# code, others by number.
 _TAKEN = {
     "category": ("DELETE FROM category WHERE category = ?",),
     "hall": (
@@ -230,8 +229,7 @@ def _check(
 ) -> None:
     """Raise VenueError for the problems of the changed venue.
 
-    A hall is checked with its sessions, and a session with its hall. Problems from before the edit
-    are ignored.
+    A hall is checked with its sessions, and vice versa. Problems from before the edit are ignored.
     """
     zone = ZoneInfo(settings.time_zone)
     beside = _beside(db, settings, venue, zone)
@@ -277,7 +275,7 @@ def _beside(db: Connection, settings: EventSettings, venue: Venue, zone: ZoneInf
 
 
 def _as_it_stands(kind: str, values: Values | None, settings: EventSettings) -> Venue:
-    """Return the stored thing as a venue, or an empty one if a file can't express it."""
+    """Return the stored thing as a venue, an empty one if a file can't express it."""
     try:
         return Venue() if values is None else Venue.of({kind: [read_plan(kind, values, settings)]})
     except VenueError:

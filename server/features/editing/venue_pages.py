@@ -1,4 +1,4 @@
-"""Shows the planned venue: halls, limits, doors, and the programme by day."""
+"""Shows the planned venue: halls, limits, doors, and programme by day."""
 
 from collections import defaultdict
 from datetime import date, timedelta

@@ -7,7 +7,7 @@ from server.core.entry_log import outside
 from server.core.entry_log.outside import AUTHORITY, Code, OutsideFailure
 from server.features.evidence.witnesses import asking
 
-# A shorter silence is taken for a network outage.
+# A shorter silence may be a network outage.
 AWAY_MS = 10 * 60_000
 
 
@@ -18,7 +18,7 @@ def of_outside(context: AlertContext) -> list[Alert]:
     for witness in asking.witnesses(settings):
         failure = noted.get(outside.of_witness(witness.name))
         if failure is not None and _tells(failure, now):
-            # The name may contain a slash, which an alert's URL can't; the key's mark has none.
+            # The name may contain a slash, which an alert's URL can't; the mark has none.
             alerts.append(
                 _alert("witness", witness.mark, _of_witness(witness.name, failure), failure)
             )

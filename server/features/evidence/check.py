@@ -1,7 +1,7 @@
-"""Checks an event's database against its own entry log.
+"""Checks an event's database against its entry log.
 
-It finds ledger rows that differ from their records, records that differ from their hashes, missing
-entries, and a log other than the one that kiosks, witnesses or an authority confirmed.
+It finds ledger rows that differ from records, records that differ from hashes, missing entries, and
+a log other than the one that kiosks, witnesses or an authority confirmed.
 """
 
 import base64
@@ -38,7 +38,7 @@ class _Claim(NamedTuple):
 
 
 def problems(db: Connection, log: str) -> Iterator[str]:
-    """Yield each problem as a sentence without full stop, by entry. `log` is the log's name."""
+    """Yield each problem as a sentence without full stop. `log` is the log's name."""
     tree, number = Tree(), 0
     claims = sorted(_claims(db, log))
     columns = ", ".join(f"s.{column}" for column in _COLUMNS)

@@ -1,7 +1,6 @@
-"""Compares two exports of the entry log, or an export with the log itself.
+"""Compares two exports of the entry log, or an export with the log.
 
-The hashes of all entries are compared in one pass over tiles. Exports are untrusted, so sizes are
-limited.
+One pass over tiles compares all entries' hashes. Exports are untrusted, so sizes are limited.
 """
 
 import hashlib
@@ -26,13 +25,11 @@ SAME, BEGINNING, FORK, OTHER = "same", "beginning", "fork", "other_log"
 
 
 class CompareError(Spoken):
-    """A side can't be compared. The text names the side and the reason."""
+    """A side can't be compared. The text names side and reason."""
 
 
 class Side(NamedTuple):
-    """One side of a comparison. An export has `shown`, its selection of records, and `made_at`
-    (Unix ms).
-    """
+    """One side. An export has `shown`, its selection of records, and `made_at` (Unix ms)."""
 
     log: str
     key: str
@@ -43,7 +40,7 @@ class Side(NamedTuple):
 
 
 class Renamed(NamedTuple):
-    """The names of a hall, door or category on each side; None where it is missing."""
+    """A hall's, door's or category's name on each side; None where missing."""
 
     kind: str
     number: str
@@ -55,8 +52,8 @@ class Renamed(NamedTuple):
 class Comparison:
     """The result: the first `agreed` entries are the same.
 
-    `renamed` lists names that differ; they are not part of the log. After a fork `records` are the
-    records of entry `agreed`, None where hidden.
+    `renamed` lists differing names, which are not in the log. After a fork `records` are those of
+    entry `agreed`, None where hidden.
     """
 
     verdict: str
@@ -92,13 +89,13 @@ class _Opened(NamedTuple):
             yield some
 
     def record(self, number: int) -> str | None:
-        """Return an entry's record, or None where it is hidden."""
+        """Return an entry's record, or None if hidden."""
         if self.export is not None:
             try:
                 for at, (_, record, *_) in self.export.lines(hashlib.sha256()):
                     if at >= number:
                         return record.decode() if at == number and record else None
-            # The records are only shown here; verifying the export finds what is wrong with them.
+            # Only shown here; verifying the export finds errors.
             except Exception:
                 return None
             return None
@@ -118,8 +115,8 @@ def compare_beside(_: Connection, first: Path, second: Path) -> Comparison:
 
 
 def compare_with_log(db: Connection, path: Path, *, log: str, key: str) -> Comparison:
-    """Compare an export with the log in a database. `log` is its name, `key` its verifier key.
-    Raises CompareError.
+    """Compare an export with a database's log, given its name and verifier key. Raises
+    CompareError.
     """
     opened = _open(path, 1)
     (size,) = db.execute("SELECT COALESCE(MAX(number) + 1, 0) FROM leaf").fetchone()
@@ -127,9 +124,7 @@ def compare_with_log(db: Connection, path: Path, *, log: str, key: str) -> Compa
 
 
 def _open(path: Path, place: int) -> _Opened:
-    """Open an export and read its manifest, which its own key must have signed. Raises
-    CompareError.
-    """
+    """Open an export, and read its manifest, signed by its own key. Raises CompareError."""
     try:
         export = verify.Export(path)
         if len(export.names) > FILES_MAX:
@@ -150,7 +145,7 @@ def _open(path: Path, place: int) -> _Opened:
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
         raise CompareError(N_("File %(place)s can't be read as an export: %(why)s."), place=place,
                            why=type(error).__name__) from None  # fmt: skip
-    # A file may be malformed in any way, and is refused all the same.
+    # Files malformed in any way are refused.
     except Exception as error:
         why = str(error) if isinstance(error, Refused) else "it is malformed"
         raise CompareError(
@@ -231,7 +226,7 @@ def _same(first: bytes, second: bytes) -> int:
 
 
 class _Root:
-    """Computes a tree's root from its tiles; holds only the root of each full tile."""
+    """Computes a tree's root from tiles; holds only full tiles' roots."""
 
     def __init__(self) -> None:
         self._tops: list[bytes] = []

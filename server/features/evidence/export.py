@@ -43,7 +43,7 @@ class ExportError(Exception):
 
 @dataclass(frozen=True)
 class Exported:
-    """A summary of an export. `altered` are the numbers of entries that do not match their hash."""
+    """A summary. `altered` are the numbers of entries that do not match their hash."""
 
     size: int
     shown: int
@@ -62,8 +62,7 @@ def export(
     progress: Callable[[int, int], None],
     court: bool = False,
 ) -> Exported:
-    """Write the log to `out`, a new folder, or a zip if so named. `court` adds a folder that
-    explains the evidence to a court.
+    """Write the log to `out`, a new folder, or a zip if so named. `court` adds a folder for courts.
 
     Raises ExportError or DamagedLogError, and then leaves nothing behind.
     """
@@ -78,7 +77,7 @@ def export(
         try:
             with one_state(db), _Target(partial, zipped=out.suffix.lower() == ".zip") as target:
                 done = _Export(db, event, target, selection, now).write(progress, court=court)
-            # The export has a signed checkpoint, so none of its leaves may be lost any more.
+            # The export's checkpoint is signed, so its leaves must not be lost.
             make_durable(db)
             partial.replace(out)
         except OSError as error:
@@ -200,9 +199,9 @@ class _Export:
         self._write_outside()
 
     def _write_outside(self) -> None:
-        """Write the confirmations from outside, with the keys and certificates.
+        """Write the outside confirmations, with their keys and certificates.
 
-        Verifiers should get those keys and certificates separately.
+        Verifiers should get those keys separately.
         """
         marks = {witness.name: witness.mark for witness in asking.witnesses(self._event.settings)}
         for kept in checkpoints.cosigned(self._db, self._event.log_name):
@@ -216,7 +215,7 @@ class _Export:
             if named is not None:
                 self._put("stamp/ca.pem", (self._event.path / named).read_bytes())
         except OSError:
-            pass  # The stamps are written all the same, and the board reports the missing file.
+            pass  # Stamps are written anyway; the board reports the missing file.
 
     def _write_court(self, size: int, root: bytes) -> None:
         name, key = self._event.log_name, self._event.log_key.public

@@ -1,6 +1,4 @@
-"""Summarises the entry log: size, newest checkpoint, and the confirmations of kiosks, witnesses and
-the authority.
-"""
+"""Summarises the entry log: size, newest checkpoint, and confirmations."""
 
 from dataclasses import dataclass
 
@@ -20,9 +18,7 @@ _STATES = ("active", "retired", "fenced")
 
 @dataclass(frozen=True)
 class KioskView:
-    """How many entries a kiosk cosigned, and when (`at`, Unix ms). None where it has cosigned
-    nothing.
-    """
+    """How many entries a kiosk cosigned, and when (`at`, Unix ms); None for nothing."""
 
     kiosk: str
     generation: int
@@ -33,9 +29,7 @@ class KioskView:
 
 @dataclass(frozen=True)
 class WitnessView:
-    """How much of the log a witness cosigned, None for nothing. `asked` is False if the settings no
-    longer name it.
-    """
+    """How much of the log a witness cosigned, None for nothing. `asked`: the settings name it."""
 
     name: str
     url: str
@@ -47,10 +41,10 @@ class WitnessView:
 
 @dataclass(frozen=True)
 class Glance:
-    """The values of the page.
+    """The page's values.
 
-    `given` is the newest periodically signed checkpoint, `note` the same with the witnesses'
-    signatures; None and "" before the first. `stamps` are newest first.
+    `given` is the newest periodic checkpoint, `note` the same with the witnesses' signatures; None
+    and "" before the first. `stamps` are newest first.
     """
 
     size: int
@@ -65,9 +59,7 @@ class Glance:
 
     @property
     def unconfirmed(self) -> int:
-        """Return how many of the newest entries neither a witness nor the authority has
-        confirmed.
-        """
+        """Return how many newest entries neither witness nor authority has confirmed."""
         sizes = [item.cosigned.size for item in self.witnesses if item.cosigned is not None]
         return self.size - max([*sizes, *(item.size for item in self.stamps[:1])], default=0)
 

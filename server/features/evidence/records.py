@@ -1,6 +1,6 @@
 """Reads the entry log's leaves for an export, and formats `records.txt` (docs/entry-log.md).
 
-A line has a record and its salt, or a stand-in for an erased or withheld record.
+A line has a record and its salt, or a stand-in if erased or withheld.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ KioskKey = tuple[str, int]
 
 
 class DamagedLogError(Exception):
-    """The log in the database has a gap and can't be exported."""
+    """The log has a gap and can't be exported."""
 
 
 class _Scan(msgspec.Struct):
@@ -41,8 +41,8 @@ _WHO = msgspec.json.Decoder(_Who)
 
 
 class Leaf(NamedTuple):
-    """One leaf for an export. `entry` is None if it would reveal a hidden record, because the leaf
-    predates salts. `line` is None without a line in `records.txt`.
+    """One leaf. `entry` is None if it would reveal a hidden record, because the leaf predates
+    salts. `line` is None without one in `records.txt`.
     """
 
     number: int
@@ -103,7 +103,7 @@ def _fits(entry: bytes, row: Row) -> bool:
 
 
 def _stand_in(row: Row, kiosks: set[KioskKey] | None) -> bytes | None:
-    """Return the stand-in line of a withheld scan, or None if its kiosk's chain is not shown."""
+    """Return a withheld scan's stand-in line, or None if its kiosk's chain is hidden."""
     try:
         scan = _SCAN.decode(row.body)
         record = bytes(scan.record)

@@ -13,13 +13,13 @@ from server.storage.connection import Connection
 
 
 class SelectionError(Spoken):
-    """The selection names something that does not exist. The text names it."""
+    """The selection names something that does not exist."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Selects all records, or those of one hall, period (Unix ms, end exclusive) or person. `text`
-    names the selection in the export.
+    """Selects all records, or those of a hall, period (Unix ms, end exclusive) or person. `text`
+    names the selection.
     """
 
     text: str = "all"
@@ -30,9 +30,7 @@ class Selection:
 
     @property
     def ids(self) -> dict[str, int]:
-        """Return the ids for the log entry about the export. The serial has its own field for
-        erasures.
-        """
+        """Return the ids for logging the export. The serial has its own field for erasures."""
         values = {"hall": self.hall_id, "since": self.since, "serial": self.serial}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -41,7 +39,7 @@ class Selection:
         return self.hall_id is None and self.since is None and self.serial is None
 
     def numbers(self, db: Connection) -> Iterator[int]:
-        """Yield the selected leaves' numbers in order. Not for a selection of all."""
+        """Yield the selected leaves' numbers in order, unless all are selected."""
         if self.since is not None:
             statement = (
                 "SELECT l.number FROM leaf l LEFT JOIN scan s USING (number)"
@@ -73,8 +71,8 @@ def selected(
     day: str | None = None,
     badge: str | None = None,
 ) -> Selection:
-    """Return the selection for a hall's code, a day such as 2026-05-26, or a badge number, else all
-    records. Raises SelectionError.
+    """Return the selection for a hall's code, a day (2026-05-26), or a badge number, else all.
+    Raises SelectionError.
     """
     if sum(value is not None for value in (hall, day, badge)) > 1:
         raise SelectionError(N_("choose one of hall, day and person."))

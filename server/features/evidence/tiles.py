@@ -1,6 +1,6 @@
 """Writes a Merkle tree as tiles and entry bundles (C2SP tlog-tiles), from left to right.
 
-Only the last tile of each level is held in memory.
+Only each level's last tile is in memory.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Write = Callable[[str, bytes], None]
 
 
 class TileWriter:
-    """Takes the leaves in order. `left_out` lists the bundles that were not written."""
+    """Takes the leaves in order. `left_out` lists the omitted bundles."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
@@ -29,7 +29,7 @@ class TileWriter:
         return self._tree.size
 
     def add(self, digest: bytes, entry: bytes | None) -> None:
-        """Add a leaf by its hash. Without `entry`, its whole bundle is left out."""
+        """Add a leaf by its hash. Without `entry`, its bundle is left out."""
         self._tree.append(digest)
         if entry is None or len(entry) > ENTRY_BYTES_MAX:
             self._bundle = None

@@ -1,6 +1,6 @@
 """Lists the log's entries, newest first: scans, staff actions, inferred exits and erased entries.
 
-Pages are keyed by entry numbers, so addresses stay valid and every page is equally fast.
+Pages begin at entry numbers, so addresses stay valid and all are equally fast.
 """
 
 import json
@@ -18,7 +18,7 @@ from server.storage import dialect
 from server.storage.connection import Connection
 
 PAGE_ROWS = 50
-# The most entries that are read for one page where no index fits the filter.
+# The most entries read for a page without a fitting index.
 LOOKED_AT_MAX = 10_000
 SCAN, ACT, INFERRED = "scan", "act", "inferred_exit"
 KINDS = (SCAN, ACT, INFERRED, entry_log.ERASED)
@@ -61,8 +61,8 @@ class Filter:
 
 @dataclass(frozen=True)
 class Item:
-    """One entry. `at` is the time of the scan or action. An erased scan's `scan` has what the
-    ledger still holds.
+    """One entry. `at` is the scan's or action's time. An erased scan's `scan` has the ledger's
+    remaining data.
     """
 
     number: int
@@ -75,8 +75,8 @@ class Item:
 
 @dataclass(frozen=True)
 class Page:
-    """One page, newest first. `older` and `newer` are entry numbers of the neighbouring pages, None
-    at the ends. `looked_until` is the entry where a limited search stopped.
+    """One page, newest first. `older` and `newer` are entry numbers of neighbouring pages or
+    None. `looked_until` is where a limited search stopped.
     """
 
     items: list[Item]
@@ -87,9 +87,7 @@ class Page:
 
 @dataclass(frozen=True)
 class _Range:
-    """The entries to search: from `start` to before `end`, in which direction, for how
-    many rows.
-    """
+    """Entries to search, from `start` to before `end`, the direction and number of rows."""
 
     start: int
     end: int
@@ -109,7 +107,7 @@ def page(
     after: int | None = None,
     rows: int = PAGE_ROWS,
 ) -> Page:
-    """Return the page that ends just before entry `before`, or begins just after entry `after`."""
+    """Return the page that ends before entry `before`, or begins after `after`."""
     upwards = after is not None and before is None
     start, end = 0, entry_log.size(db)
     if upwards:
@@ -127,9 +125,7 @@ def page(
 
 
 def _numbers(db: Connection, wanted: Filter, where: _Range) -> tuple[list[int], int | None]:
-    """Return the first matching numbers, and the entry where the search stopped at its limit, if it
-    did.
-    """
+    """Return the first matching numbers, and the entry where a limited search stopped."""
     matching: set[int] = set()
     stops: list[int] = []
     if wanted.wants_scans:
@@ -142,7 +138,7 @@ def _numbers(db: Connection, wanted: Filter, where: _Range) -> tuple[list[int], 
         numbers = list(islice(in_order, where.rows))
         matching |= set(numbers)
         if len(numbers) == where.rows:
-            # The page ends with the last of these at the latest, so the other searches stop there.
+            # The page ends here at the latest, so other searches stop here.
             last = numbers[-1]
             where = replace(where, end=last) if where.upwards else replace(where, start=last)
     if wanted.wants(ACT):
@@ -194,9 +190,7 @@ def _acts(db: Connection, wanted: Filter, where: _Range) -> list[int]:
 
 
 def _bounds(db: Connection, kind: str, index: str, wanted: Filter) -> tuple[int, int]:
-    """Return the first and last number of the entries in the filter's period; few others are
-    between.
-    """
+    """Return the first and last number of entries in the period; few others are between."""
     if wanted.since is None and wanted.until is None:
         return 0, entry_log.size(db)
     first, last = db.execute(
@@ -210,8 +204,8 @@ def _bounds(db: Connection, kind: str, index: str, wanted: Filter) -> tuple[int,
 def _others(
     db: Connection, kind: str, wanted: Filter, where: _Range
 ) -> tuple[list[int], int | None]:
-    """Return the numbers of inferred exits or erased entries, and where the search stopped at
-    LOOKED_AT_MAX, else None.
+    """Return inferred exits or erased entries, and where the search stopped at LOOKED_AT_MAX, or
+    None.
     """
     first, last = _bounds(db, "kind <> 'scan' AND kind <> 'act'", "leaf_other_at", wanted)
     start, end = max(where.start, first), min(where.end, last + 1)
@@ -293,7 +287,7 @@ def items_of(db: Connection, numbers: Sequence[int]) -> list[Item]:
 
 @dataclass(frozen=True)
 class Single:
-    """One entry with all its data. `record` and `salt` are None if erased; `salt` also if the entry
+    """One entry with all data. `record` and `salt` are None if erased; `salt` also if the entry
     predates salts. `is_true`: the record matches its hash.
     """
 

@@ -1,5 +1,4 @@
-"""Finds pages, people, halls, sessions, doors and kiosks from the box in the header, for all staff.
+"""Finds pages, people, halls, sessions, doors and kiosks from the header's box, for all staff.
 
-Without a text the page lists all pages that the user may open. Each feature has its own searches
-(`Finder`); this one shows them.
+Without a text it lists all pages that the user may open. Features supply the searches (`Finder`).
 """

@@ -1,4 +1,4 @@
-"""Shows one hall, and lets staff close it, change its capacity, clear it or attest places.
+"""Lets staff see a hall, close it, change its capacity, clear it or attest places.
 
-A public screen at the hall's door shows its free places and programme.
+A public screen at its door shows free places and programme.
 """

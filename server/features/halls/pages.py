@@ -119,7 +119,7 @@ def capacity(hall_id: int) -> Response:
 @auth.allow()
 @auth.confirmed
 def clear(hall_id: int) -> Response:
-    """Count the hall as empty, after staff have checked it."""
+    """Count the hall as empty, once staff have checked."""
     if request.form.get("confirm") != "yes":
         return _turn_back(hall_id, _("tick the box to confirm that the hall is empty."))
     before = request.form.get("before", type=whole)
@@ -138,9 +138,7 @@ def clear(hall_id: int) -> Response:
 @limiter.limit("10 per 5 minutes", key_func=auth.actor)
 @auth.allow()
 def attest(hall_id: int) -> Response:
-    """Attest a lost kiosk's places by the user and another admin or supervisor, who gives their
-    password.
-    """
+    """Attest a lost kiosk's places with another admin or supervisor, who gives their password."""
     if request.form.get("stopped") != "yes":
         return _turn_back(hall_id, _("tick the box: the kiosk must not admit anyone any more."))
     here, by = services(), auth.actor()
@@ -178,7 +176,7 @@ def attest(hall_id: int) -> Response:
 @blueprint.post("/<int:hall_id>/screens")
 @auth.allow()
 def add_screen(hall_id: int) -> Response | tuple[str, int]:
-    """Make a link for a public screen, and show it once. Only its hash is stored."""
+    """Make a public screen's link, and show it once. Only its hash is stored."""
     here, by = services(), auth.actor()
     hall = _hall(here.database.reader, hall_id)
     try:

@@ -1,6 +1,6 @@
 """Shows a hall's free places and programme to the public, on a monitor at its door.
 
-The page needs no sign-in, only its link. It contains no personal data and changes nothing.
+Its secret link needs no sign-in. It shows no personal data and changes nothing.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ from server.web.services import services
 
 blueprint = Blueprint("hall_screen", __name__)
 
-FRESH_S = 2.0  # All screens of a hall share its data for this long
-# For all screens behind one address, each of which asks every five seconds.
+FRESH_S = 2.0  # Screens of a hall share its data this long
+# For all screens behind one address, each asking every five seconds.
 REQUESTS_MAX = "3000 per minute"
 DAY_MS = 24 * 3_600_000
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
@@ -49,9 +49,9 @@ class HallScreens(Rendered):
 
 @dataclass(frozen=True)
 class State:
-    """`free` is a number of places, or None where no one is admitted at present."""
+    """`free` is a number of places, None while no one is admitted."""
 
-    kind: str  # "good", "warn", "bad" or "quiet", with a sign so that colour is not the only cue
+    kind: str  # "good", "warn", "bad" or "quiet", with a sign beside the colour
     sign: str
     words: Both
     free: int | None = None
@@ -84,7 +84,7 @@ def show(token: str) -> Response:
 @limiter.limit(REQUESTS_MAX)
 @auth.allow_everybody
 def now(token: str) -> Response:
-    """Return the part of the page that changes. The link is checked each time."""
+    """Return the page's changing part. The link is checked each time."""
     db = services().database.reader
     return Response(_part(db, _hall(db, token)), headers=HEADERS)
 
@@ -145,7 +145,7 @@ def _state(db: Connection, hall_id: int, at: int) -> State:
 def _programme(
     db: Connection, hall_id: int, at: int
 ) -> tuple[store.SessionRow | None, store.SessionRow | None]:
-    """Return the session in progress, the last to begin, and the next one on any day."""
+    """Return the session in progress, the last to begin, and the next."""
     ends = services().calendar.day_starts[-1]
     sessions = store.sessions_of_day(db, hall_id, at, max(ends, at + 1))
     current = [session for session in sessions if session.starts_at <= at]
@@ -163,7 +163,7 @@ def _shown(session: store.SessionRow, when: str, at: int) -> ShownSession:
 
 
 def _named(names: str | Mapping[str, str]) -> Both:
-    """Return a name in up to two languages, once if it is the same."""
+    """Return a name in up to two languages, once if equal."""
     by_language = both_names(names)
     tags = dict(_tags())
     order = [*(one for one in tags if one in by_language), *by_language]

@@ -29,7 +29,7 @@ class ScreenLink:
 
 
 def add(db: Connection, hall_id: int, *, by: str, now: int) -> str:
-    """Return the secret of a new link, which is shown once. Raises ScreenError."""
+    """Return a new link's secret, to show once. Raises ScreenError."""
     if len(links(db, hall_id)) >= EACH_MAX:
         raise ScreenError(
             N_("this hall has %(most)s links of screens already; revoke one that is not used."),
@@ -67,7 +67,7 @@ def revoke(db: Connection, hall_id: int, screen_id: int, *, by: str, now: int) -
 
 
 def hall_of(db: Connection, token: str) -> int:
-    """Return the hall of a link. Raises NoScreenError."""
+    """Raises NoScreenError."""
     row = db.execute(
         "SELECT hall_id FROM hall_screen WHERE token_hash = ? AND revoked_at IS NULL",
         (_hash(token),),

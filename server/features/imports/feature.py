@@ -11,7 +11,7 @@ from server.web.uploads import Uploads
 
 
 def _start(here: Services) -> None:
-    """Prepare the store for uploads, which deletes those of an earlier run."""
+    """Prepare the upload store, which deletes those of earlier runs."""
     here.keep(
         SharedUploads(
             here.database,

@@ -1,9 +1,8 @@
 """Imports a whole roster, or nothing and reports every problem and question.
 
-A row belongs to the attendee with its external id, else with its e-mail and name, else, without
-both, with its name and organisation. An empty cell keeps the existing text; category, days and
-zones always come from the file. Changes of identity, removals and duplicates need an answer
-(`roster_match.py`).
+A row belongs to the attendee with its external id, else its e-mail and name, else, without both,
+its name and organisation. An empty cell keeps the existing text; category, days and zones always
+come from the file. Changes of identity, removals and duplicates need an answer (`roster_match.py`).
 """
 
 import difflib
@@ -43,13 +42,13 @@ from server.storage.database import indexes_anew, large_cache, one_state
 from server.storage.tables import change_rows, write_rows
 
 ALL_DAYS = 0xFFFF
-LANGUAGE = "en"  # of attendees without a language in the roster
+LANGUAGE = "en"  # if the roster names none
 PROGRESS_ROWS = 1000
-FOLDED_AT_ONCE_MAX = 2_000  # people indexed for search in the same transaction
-ANEW_FROM = 10_000  # indexes are rebuilt if at least this many people are new and fewer existed
+FOLDED_AT_ONCE_MAX = 2_000  # people indexed for search in the transaction
+ANEW_FROM = 10_000  # with this many new people, and fewer before, indexes are rebuilt
 _SAME = "attendee.serial = v.serial"
 _OF_NEW = ("flags", "created_at", "revoked_at", "organisation_id")
-# Acts that change no people, badges or codes. Any other act after planning may make the plan wrong.
+# Acts that change no people, badges or codes. Any other one after planning may invalidate the plan.
 _HARMLESS = frozenset(
     {
         Act.SIGNED_IN, Act.PEOPLE_LOOKED_UP, Act.CAPACITY_SET, Act.HALL_CLEARED, Act.HALL_CLOSED,
@@ -97,19 +96,19 @@ class RosterRefusedError(ValueError):
 
 
 class RosterChangedError(ValueError):
-    """People or the venue changed since the import was planned. Nothing was imported."""
+    """People or venue changed since planning. Nothing was imported."""
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """The number of rows by outcome, and the badges that become outdated."""
+    """The rows by outcome, and the badges that become outdated."""
 
     added: int
     updated: int
     unchanged: int
     skipped: int
     needs_reissue: tuple[int, ...] = ()  # serials
-    # Of the skipped rows; limited to the first ones.
+    # Of skipped rows; only the first ones.
     problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()
     revoked: int = 0
@@ -118,7 +117,7 @@ class ImportResult:
 
     @property
     def open(self) -> tuple[Finding, ...]:
-        """Return the questions that must be answered before the import."""
+        """Return the questions to answer before the import."""
         return tuple(finding for finding in self.findings if finding.open)
 
 
@@ -132,9 +131,9 @@ def import_roster(
     random: Random,
     answers: ImportAnswers | None = None,
 ) -> ImportResult:
-    """Plan an import and write it. Raises RosterRefusedError, with nothing changed.
+    """Plan and write an import. Raises RosterRefusedError, with nothing changed.
 
-    `db` is in a transaction, which blocks others while a long roster is planned.
+    `db` is in a transaction, which blocks others during planning.
     """
     plan = plan_import(db, roster, answers or ImportAnswers(), skip_bad, now, random)
     plan.write(db, by)
@@ -154,8 +153,8 @@ def plan_import(
 ) -> "ImportPlan":
     """Plan an import, with every problem and question. Writes nothing.
 
-    `skip_bad` skips rows with a problem. `progress` receives the number of rows done.
-    `new_categories` are added with the people.
+    `skip_bad` skips problem rows. `progress` receives the number of rows done. `new_categories` are
+    added with the people.
     """
     with one_state(db):
         planner = _Planner(db, roster, answers, random, now, tuple(new_categories))
@@ -164,7 +163,7 @@ def plan_import(
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """What an import will write, and its result. Check `result.open` and `refused` first."""
+    """An import's writes and result. Check `result.open` and `refused` first."""
 
     result: ImportResult
     refused: bool
@@ -178,7 +177,7 @@ class ImportPlan:
     # Serial and kind of kept place; None removes it.
     accessible: list[tuple[int, kept_places.Kind | None]]
     new_categories: tuple[CategoryPlan, ...] = ()
-    # Ids or e-mails of the invited people, by the code of a session that does not exist yet.
+    # Invited people's ids or e-mails, by code of a missing session.
     awaited: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -188,8 +187,7 @@ class ImportPlan:
     def write(self, db: Connection, by: str) -> None:
         """Write the plan. Raises RosterRefusedError or RosterChangedError.
 
-        With very many people, call `search.fold_all` afterwards; it blocks other writers only
-        briefly.
+        After very many people call `search.fold_all`, which blocks other writers briefly.
         """
         if self.refused:
             raise RosterRefusedError(self.result)
@@ -197,13 +195,13 @@ class ImportPlan:
             raise RosterChangedError
         for plan in self.new_categories:
             add_category(db, plan)
-        # Ids and addresses are unordered, so a write may touch any part of their indexes.
+        # Unordered ids and addresses touch any part of their indexes.
         with large_cache(db):
             self._write(db, by)
 
     def _write(self, db: Connection, by: str) -> None:
         for columns, rows in self.updated.items():
-            # An id may move from one attendee to another, so all are removed first.
+            # Ids may move between attendees, so all are removed first.
             if "external_id" in columns:
                 serials = [(row[-1],) for row in rows]
                 change_rows(
@@ -360,7 +358,7 @@ class _Planner:
             if session_id is not None:
                 self._invited.append((session_id, serial))
             else:
-                # The person's existing id is kept if the row has none.
+                # The existing id stays if the row has none.
                 own = person.values.external_id if person is not None else None
                 code = self._spelling.setdefault(code.casefold(), code)
                 self._awaited.setdefault(code, []).append(row.external_id or own or row.email)
@@ -461,7 +459,7 @@ class _Planner:
             for column, value, old in zip(values._fields, values, before, strict=True)
         }
         if (after["given_name"], after["family_name"]) != person.names:
-            after["family_name"] = values.family_name  # given and family name change together
+            after["family_name"] = values.family_name  # both names change together
         old = zip(before._fields, before, strict=True)
         changed = tuple(column for column, value in old if after[column] != value)
         if not changed:
@@ -475,7 +473,7 @@ class _Planner:
             for column in changed
         )
         self._changes.append(f"line {row.line}: {described(person)}: {', '.join(texts)}")
-        # A country's name replaced by its code does not change the badge.
+        # A country's code for its name does not change the badge.
         same = country_name(after["country"]) == country_name(before.country)
         carried = CARRIED - {"country"} if same else CARRIED
         if person.issue and carried.intersection(changed):

@@ -1,5 +1,4 @@
-"""Matches the rows of a roster with attendees, and collects the questions to answer before an
-import.
+"""Matches a roster's rows with attendees, and collects the questions before an import.
 
 Certain matches come first, so that no row takes an attendee whose own row follows. Each remaining
 row may be a new or a known person; the organiser decides.
@@ -26,15 +25,13 @@ _SIMILAR = 0.7  # of two spellings of one organisation
 
 @dataclass(frozen=True)
 class ImportAnswers:
-    """The organiser's decisions about people who are already in the event. None: still to
-    be asked.
-    """
+    """The organiser's decisions about people already in the event. None: not asked yet."""
 
     renames: Literal["accept", "skip"] | None = None
     doubles: Literal["same", "new"] | None = None
     missing: Literal["keep", "revoke"] | None = None
     shared_emails: bool = False
-    twins: Literal["same", "new"] | None = None  # rows of the file with one name
+    twins: Literal["same", "new"] | None = None  # rows with one name
     twin_lines: Mapping[int, str] = field(default_factory=dict)  # the same, by line
 
 
@@ -60,7 +57,7 @@ class Person:
     values: RosterValues
     revoked_at: int | None
     issue: int  # 0: no badge
-    at_desk: bool  # registered at the badge desk, and not on a roster yet
+    at_desk: bool  # registered at the desk, not yet on a roster
 
     @property
     def external_id(self) -> str:
@@ -108,7 +105,7 @@ class Match:
         self._answers = answers
         self._by_id: dict[str, Person] = {}
         self._by_email: dict[str, list[Person]] = {}
-        # People without id and e-mail address.
+        # People without id and e-mail.
         self._nameless: dict[tuple[str, str], list[Person]] = {}
         for person in people.values():
             if person.external_id:
@@ -119,7 +116,7 @@ class Match:
                 key = (name_key(*person.names), _plain(person.values.organisation))
                 self._nameless.setdefault(key, []).append(person)
         self._claimed: dict[int, RosterRow] = {}  # by serial
-        # Serials of people that a question is about, who are not missing as well.
+        # Serials that a question is about, which are not also missing.
         self._asked_about: set[int] = set()
         self._free_by_name: dict[str, list[Person]] = {}
         self._new_by_email: dict[str, list[RosterRow]] = {}
@@ -134,7 +131,7 @@ class Match:
         self.left_out = 0
 
     def rows(self, rows: Sequence[RosterRow]) -> list[tuple[RosterRow, Person | None]]:
-        """Return the rows to import, each with its attendee, or None for a new one."""
+        """Return the rows to import with their attendee, None for a new one."""
         rows = self._without_twins(rows)
         matched: dict[int, Person | None] = {}
         rest = []
@@ -152,8 +149,8 @@ class Match:
         return [(rows[place], matched[place]) for place in sorted(matched)]
 
     def _without_twins(self, rows: Sequence[RosterRow]) -> list[RosterRow]:
-        """Join rows that are one person according to an answer. The first row counts, and later
-        ones fill its empty cells.
+        """Join rows answered to be one person. The first counts; later ones fill its empty
+        cells.
         """
         joined_rows = list(rows)
         stored = self._stored(rows)
@@ -200,9 +197,7 @@ class Match:
         return serials
 
     def _certain(self, row: RosterRow) -> Person | None:
-        """Return the attendee with the row's id, or e-mail and name, or, without these, name and
-        organisation.
-        """
+        """Return the attendee by the row's id, or e-mail and name, else name and organisation."""
         if row.external_id:
             person = self._by_id.get(_id_key(row.external_id))
             if person is not None:
@@ -229,8 +224,8 @@ class Match:
         return [person for person in people if not (row.external_id and person.external_id)]
 
     def _claim(self, row: RosterRow, person: Person) -> bool:
-        """Assign the attendee to the row and record changes of identity. Report whether the row is
-        imported.
+        """Assign the attendee to the row, recording changes of identity. Return whether the row
+        is imported.
         """
         first = self._claimed.setdefault(person.serial, row)
         if first is not row:
@@ -261,13 +256,13 @@ class Match:
                 self._free_by_name.setdefault(name_key(*person.names), []).append(person)
 
     def _decide(self, row: RosterRow) -> tuple[bool, Person | None]:
-        """Decide whether to import a row without a certain match, and for whom; None is a new
-        attendee.
+        """Decide whether to import a row without a certain match, and for whom (None: a new
+        attendee).
         """
         for person in self._mates(row):
             first = self._claimed.get(person.serial)
             if first is not None and _row_key(first) == _row_key(row):
-                return True, person  # `_claim` then rejects it as the second row of one person.
+                return True, person  # `_claim` then rejects it as a second row.
         free = [mate for mate in self._mates(row) if mate.serial not in self._claimed]
         if free and not self._answers.shared_emails:
             if len(free) == 1 and self._answers.renames is not None:
@@ -307,7 +302,7 @@ class Match:
         return True
 
     def _double_of(self, row: RosterRow) -> Person | None:
-        """Return an attendee without a row who has the same name and no different organisation."""
+        """Return an attendee without a row, with the same name and no different organisation."""
         people = self._free_by_name.get(_row_key(row), []) if self._free_by_name else []
         for person in people:
             theirs, own = _plain(person.values.organisation), _plain(row.organisation)
@@ -339,7 +334,7 @@ class Match:
         ]
 
     def findings(self, bad: int) -> list[Finding]:
-        """Return the questions and notes. `bad` is the number of rows with a problem."""
+        """Return questions and notes. `bad` counts the rows with a problem."""
         candidates = [
             self._twins_finding(),
             self._renames_finding(),
@@ -592,7 +587,7 @@ def _may_be_one(first: RosterRow, row: RosterRow) -> bool:
     if first.external_id and row.external_id:
         return False
     if first.email and first.email.casefold() == row.email.casefold():
-        return False  # a problem of the file, or people who share an address
+        return False  # a fault of the file, or a shared address
     phone = _digits(first.phone)
     return bool(phone and phone == _digits(row.phone)) or _similar(
         _plain(first.organisation), _plain(row.organisation)
@@ -600,7 +595,7 @@ def _may_be_one(first: RosterRow, row: RosterRow) -> bool:
 
 
 def _filled(first: RosterRow, row: RosterRow) -> RosterRow:
-    """Return the first row, with the second one's texts where it has none."""
+    """Fill the first row's missing texts from the second."""
     texts = ("external_id", "organisation", "country", "email", "language", "accessible",
              "latin_name", "phone", "order_number")  # fmt: skip
     empty = {name: getattr(row, name) for name in texts if not getattr(first, name)}
@@ -609,7 +604,7 @@ def _filled(first: RosterRow, row: RosterRow) -> RosterRow:
 
 
 def _similar(one: str, other: str) -> bool:
-    """Whether two organisations may be one under two spellings. An empty one may be any."""
+    """Whether two organisations may be the same. An empty one may be any."""
     if not one or not other or one in other or other in one:
         return True
     return difflib.SequenceMatcher(None, one, other).ratio() >= _SIMILAR
@@ -644,7 +639,7 @@ def _same_name(row: RosterRow, person: Person) -> bool:
 def _names_after(row: RosterRow, person: Person) -> tuple[str, str]:
     """Return an attendee's names after the import.
 
-    A row with the same given name and no family name keeps both.
+    An equal given name without family name keeps both.
     """
     if row.given_name == person.names[0] and not row.family_name:
         return person.names
@@ -656,7 +651,7 @@ def _row_name(row: RosterRow) -> str:
 
 
 def described(person: Person) -> str:
-    """Return a person's name, id or e-mail, and badge, for messages."""
+    """Return a person's name, id or e-mail, and badge."""
     name = joined(
         "", [shown(whole_name(*person.names), 80), _ways(person.external_id, person.email)]
     )

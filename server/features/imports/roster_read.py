@@ -1,6 +1,6 @@
-"""Reads a roster for an event, with its categories, zones and days.
+"""Reads a roster with an event's categories, zones and days.
 
-Words that name no category can become new categories.
+Words that name no category can become one.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def read_for_event(
     file: RosterFile,
     progress: Callable[[int, int], None] | None = None,
 ) -> ReadRoster:
-    """Read `file`. Writes nothing. Raises RosterError if nothing can be read."""
+    """Raises RosterError if nothing can be read. Writes nothing."""
     categories_here = store.categories(db)
 
     def read(categories: list[CategoryPlan]) -> Roster:

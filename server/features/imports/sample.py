@@ -1,4 +1,4 @@
-"""Makes the files of `hallkeeper sample`: an example event, as text and as workbooks."""
+"""Makes the files of `hallkeeper sample`: an example event, as text and workbooks."""
 
 import csv
 import io
@@ -122,7 +122,7 @@ def _cell(value: object) -> object:
 
 
 def _fill(sheet: "Worksheet", header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Fill a sheet. Text stays text, so that spreadsheets do not read "1-3" as a date."""
+    """Fill a sheet. Text stays text: spreadsheets would read "1-3" as a date."""
     from openpyxl.styles import Font
     from openpyxl.utils import get_column_letter
 
@@ -146,9 +146,7 @@ def _saved(book: "openpyxl.Workbook") -> bytes:
 
 
 def write_sample(directory: Path, first_day: date, *, force: bool) -> list[Path]:
-    """Write the files.
-
-    Raises OSError, and SampleThereError if a file exists and `force` is not set; then none is
+    """Raises OSError, and SampleThereError for existing files unless `force`; then none is
     written.
     """
     paths = [directory / name for name in NAMES]

@@ -1,4 +1,4 @@
-"""Warns of probable mistakes in a venue, in the event after the import."""
+"""Warns of probable mistakes in a venue."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,7 @@ TOLD_MAX = 5
 
 
 def advice(db: Connection, venue: Venue, settings: EventSettings) -> list[str]:
-    """Return a sentence for each warning, with its row in `venue`'s file if known."""
+    """Return a sentence for each warning, with its row if known."""
     checker = _Advice(db, venue, settings)
     checks: tuple[Callable[[], Iterable[str]], ...] = (
         checker.halls_without_a_way,
@@ -90,7 +90,7 @@ class _Advice:
                 yield located(self.venue.place("hall", hall.code), excess)
 
     def nested_doors_that_say_nothing(self) -> Iterator[str]:
-        """Warn of doors into nested halls that do not state where they lead from."""
+        """Warn of nested halls' doors without a stated origin."""
         halls = dict(self.db.execute("SELECT hall_id, code FROM hall").fetchall())
         own = {row[0] for row in self.db.execute("SELECT hall_id FROM door WHERE mode <> 'exit'")}
         unsaid, doors = nesting.unsaid(self.db), defaultdict(list)
@@ -137,7 +137,7 @@ class _Advice:
         )
 
     def sessions_at_once(self) -> Iterator[str]:
-        """Warn of sessions at the same time in one hall, whose doors admit the guests of both."""
+        """Warn of concurrent sessions in one hall, whose doors admit the guests of both."""
         rows = self.db.execute(
             "SELECT a.code, a.starts_at, h.code AS hall, b.code AS other, b.starts_at AS starts,"
             " b.ends_at AS ends FROM session a"
@@ -173,7 +173,7 @@ class _Advice:
             )
 
     def sessions_past_the_end(self) -> Iterator[str]:
-        """Warn of sessions that end after the event, when no badge is valid."""
+        """Warn of sessions after the event's end, when no badge is valid."""
         end = day_starts(self.settings)[-1]
         for code, ends in self.db.execute(
             "SELECT code, ends_at FROM session WHERE ends_at > ? ORDER BY starts_at, code", (end,)

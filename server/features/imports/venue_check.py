@@ -1,6 +1,4 @@
-"""Checks that everything a venue file refers to is in the file or the event, and reports all
-faults.
-"""
+"""Checks that a venue file's references are in the file or event."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -64,8 +62,8 @@ class VenueCheck:
                     )
 
     def _category_numbers(self) -> Iterator[str]:
-        """Find categories whose number differs from the event's. Badges contain the number, so it
-        is permanent.
+        """Find categories with another number than the event's, which is permanent because
+        badges contain it.
         """
         letters = {
             row["letter"]: row["category"]
@@ -127,7 +125,7 @@ class VenueCheck:
             yield from self._unknown_categories(place, plan.categories)
 
     def _parents(self) -> dict[str, str | None]:
-        """Return the parent of each nested hall by code, as after the import."""
+        """Return each nested hall's parent by code, after the import."""
         rows = self.db.execute(
             "SELECT h.code, p.code FROM hall h JOIN hall p ON p.hall_id = h.parent_id"
         )
@@ -209,9 +207,7 @@ class VenueCheck:
                 )
 
     def _moved_doors(self) -> Iterator[str]:
-        """Find doors moved to another hall while a kiosk works there, since its places are those of
-        the old hall.
-        """
+        """Find doors moved to another hall while their kiosk holds the old hall's places."""
         rows = self.db.execute(
             "SELECT d.code, h.code, k.kiosk FROM door d JOIN hall h USING (hall_id)"
             " JOIN kiosk k USING (door_id) WHERE k.state IN ('proven', 'active')"
@@ -279,7 +275,7 @@ class VenueCheck:
                 )
 
     def _guests(self) -> Iterator[str]:
-        """Find addresses shared by several people. People not on the roster yet are allowed."""
+        """Find addresses shared by several people. Unknown people are allowed."""
         for plan in self.venue.sessions:
             counts = {name: self._known(name) for name in (*plan.invited, *plan.refused)}
             for name, people in counts.items():
@@ -299,8 +295,6 @@ class VenueCheck:
 
 
 def hidden(name: str) -> str:
-    """Return an external id as it is, and of an e-mail address only the first letter and the
-    domain.
-    """
+    """Return an external id as it is, but only an e-mail's first letter and domain."""
     local, at, domain = name.partition("@")
     return f"{local[:1]}…@{domain}" if at else name

@@ -27,7 +27,7 @@ def columns() -> dict[str, dict[str, Field]]:
 
 
 def read_venue(data: bytes, name: str, settings: EventSettings) -> Venue:
-    """Read the venue from a TOML or XLSX file called `name`, with local times in the event's zone.
+    """Read the venue from a TOML or XLSX file called `name`, with local times of the event.
 
     Raises VenueError with every problem.
     """

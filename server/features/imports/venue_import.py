@@ -1,6 +1,6 @@
 """Imports a whole venue, or nothing and reports every problem.
 
-Things are added or changed by code. Those missing from the file stay, because scans refer to them.
+Things are added or changed by code. Missing things stay, because scans refer to them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None]  # done, total
 def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> ImportedVenue:
     """Add and change the things of `venue`. Raises VenueError, with nothing changed.
 
-    `db` is in a transaction. Kiosks are notified if something changed.
+    `db` is in a transaction. Kiosks are notified of changes.
     """
     problems = VenueCheck(db, venue).problems()
     if problems:
@@ -75,7 +75,6 @@ def take_venue(
 
 
 def _halls_of_sessions(db: Connection, venue: Venue) -> set[int]:
-    """Return the current halls of the sessions in `venue`."""
     codes = {plan.code for plan in venue.sessions}
     codes |= {plan.session for plan in venue.programme.speakers}
     rows = db.execute("SELECT code, hall_id FROM session").fetchall() if codes else []
@@ -106,9 +105,7 @@ class _Import(Writer):
         self.absent("zones", "zone", [plan.code for plan in venue.zones])
 
     def halls(self, plans: Iterable[HallPlan]) -> None:
-        """Write the halls, at first without parents, so that their order in the file does not
-        matter.
-        """
+        """Write the halls, first without parents, so that any order works."""
         bits = self.ids("zone", "bit")
         plans = list(plans)
         stood = {plan.code: self._whole_hall(plan.code) for plan in plans}
@@ -126,7 +123,7 @@ class _Import(Writer):
         self.absent("halls", "hall", [plan.code for plan in plans])
 
     def _note_capacity(self, code: str, before: int | None) -> None:
-        """Record who set the hall's capacity, if it differs from `before`."""
+        """Record who set the hall's capacity, if it changed."""
         self.db.execute(
             "UPDATE hall SET capacity_by = ?, capacity_at = ? WHERE code = ?"
             f" AND {dialect.differs('capacity', '?')}",
@@ -175,7 +172,7 @@ class _Import(Writer):
         self.absent("sessions", "session", [plan.code for plan in plans])
 
     def _admit(self, table: str, key: str, number: int, choice: CategoryChoice) -> None:
-        """Store exactly the chosen categories. None means every category."""
+        """Store exactly the chosen categories, all for None."""
         chosen = set(self._categories.values())
         if choice is not None:
             chosen = {self._categories[category] for category in choice}
@@ -242,7 +239,7 @@ def put_guests(
 ) -> None:
     """Invite attendees to a session, or refuse them.
 
-    `names` are external ids or e-mails. People not on the roster yet are stored as awaited.
+    `names` are external ids or e-mails. Unknown ones are stored as awaited.
     """
     for name in names:
         people = people_of_label(db, name)

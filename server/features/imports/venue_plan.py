@@ -1,6 +1,4 @@
-"""Describes a venue as read from a file. Each value has been validated, but not against
-the event.
-"""
+"""Describes a venue from a file. Each value has been validated, but not against the event."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +33,7 @@ KINDS = {
 }
 
 
-# The attributes of `Venue` and `Programme` by kind, which are also the sheets of a workbook.
+# The attributes of `Venue` and `Programme` by kind, also a workbook's sheets.
 PLURALS = {
     "category": "categories", "zone": "zones", "hall": "halls", "door": "doors",
     "session": "sessions", "organisation": "organisations", "activity_kind": "activity_kinds",
@@ -50,7 +48,7 @@ def located(place: str, message: str) -> Phrase:
 
 
 class VenueError(Spoken, ValueError):
-    """The venue cannot be imported. `problems` are the faults, each with place and remedy."""
+    """The venue can't be imported. `problems` have place and remedy."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         kept = list(problems[:PROBLEMS_MAX])
@@ -62,9 +60,7 @@ class VenueError(Spoken, ValueError):
 
 @dataclass(frozen=True)
 class ZonePlan:
-    """A zone group. It is a bit of every credential, with which doors decide even without a
-    network.
-    """
+    """A zone group: a bit of every credential, so that doors decide without a network."""
 
     bit: int
     code: str
@@ -86,7 +82,7 @@ class HallPlan:
     walk_s: int | None
     facts_age_max_ms: int | None
     measures: Measures = Measures()  # noqa: RUF009 - frozen
-    accessible_places: int = 0  # of the capacity, kept for wheelchair users and their companions
+    accessible_places: int = 0  # of the capacity, for wheelchair users and companions
     accessible_until_min: int | None = None  # before a session's start; None: always kept
 
 
@@ -96,13 +92,13 @@ class DoorPlan:
     hall: str
     names: dict[str, str]
     mode: str
-    # Code of the surrounding hall from which the door leads; "" is outside, None is not stated.
+    # Code of the surrounding hall from which the door leads; "" outside, None not stated.
     come_from: str | None = None
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing: the fields of its values, and the plan that is made of them."""
+    """A kind of thing: its values' fields, and the plan made of them."""
 
     fields: Callable[[ZoneInfo], Mapping[str, Field]]
     plan: Callable[[Mapping[str, Any], EventSettings], Any]  # Raises ValueRefusedError.
@@ -152,8 +148,8 @@ class Venue:
         return cls(programme=Programme(**programme), notes=notes, rows=rows or {}, **named)
 
     def place(self, kind: str, code: str) -> str:
-        """Return where the file has this thing, for messages: `sheet doors, row 3, door west`, or
-        `door west`.
+        """Return where the file has this thing, for messages, such as `sheet doors, row 3, door
+        west`.
         """
         row = self.rows.get((kind, code))
         thing = Phrase("%(kind)s %(code)s", kind=KINDS[kind], code=code)

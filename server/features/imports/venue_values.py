@@ -1,4 +1,4 @@
-"""Reads one thing of the venue from the values of a form or of an entry of a file."""
+"""Reads one thing of the venue from a form's or file's values."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -219,7 +219,7 @@ KINDS: Mapping[str, Kind] = {
 def read_values(
     fields: Mapping[str, Field], given: Mapping[str, Any], unread: Collection[str] = ()
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the converted values, and the problems. `unread` are keys with a known problem."""
+    """Return the converted values, and the problems. `unread` keys have a known problem."""
     values, problems = {}, []
     for key, value in given.items():
         if key not in fields:
@@ -236,9 +236,9 @@ def read_values(
 
 
 def read_plan(kind: str, given: Mapping[str, Any], settings: EventSettings) -> Any:
-    """Return the plan of one thing. Empty texts are ignored.
+    """Return one thing's plan. Empty texts are ignored.
 
-    Raises VenueError with every problem; each starts with its key, if it has one.
+    Raises VenueError with every problem, each starting with its key, if any.
     """
     fields = KINDS[kind].fields(ZoneInfo(settings.time_zone))
     filled = {key: value for key, value in given.items() if value != ""}

@@ -1,6 +1,4 @@
-"""Reads a venue from a workbook: a sheet for each kind, keys in the first row, one thing
-per row.
-"""
+"""Reads a venue from a workbook: a sheet per kind, keys in the first row, a thing per row."""
 
 import io
 import zipfile
@@ -16,20 +14,20 @@ from server.features.imports.venue_plan import PLURALS, VenueError, located
 UNPACKED_BYTES_MAX = 100_000_000
 ROWS_MAX = 50_000
 COLUMNS_MAX = 50
-_SHEET_ROWS = 1_048_576  # A sheet's maximum. Many files end in empty formatted rows.
+_SHEET_ROWS = 1_048_576  # A sheet's maximum. Many files have empty formatted rows.
 
 
 @dataclass(frozen=True)
 class Entry:
     place: str
     values: dict[str, Any]
-    # Keys whose value could not be read, with the problem already reported.
+    # Keys with an unreadable value, whose problem was reported.
     unread: frozenset[str] = frozenset()
 
 
 @dataclass
 class Found:
-    """The entries of each kind, the problems, and notes for the author of the file."""
+    """Each kind's entries, the problems, and notes for the author."""
 
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -38,7 +36,7 @@ class Found:
 
 @dataclass(frozen=True)
 class _Cell:
-    """A cell's text. `flaw` is why it cannot be read, `note` which value was used for a formula."""
+    """A cell's text. `flaw`: why it is unreadable; `note`: the value used for a formula."""
 
     text: str
     flaw: str = ""
@@ -50,7 +48,7 @@ def is_workbook(data: bytes) -> bool:
 
 
 def read_workbook(data: bytes, name: str, kinds_read: tuple[str, ...]) -> Found:
-    """Read the entries of each kind. Raises VenueError if no sheet can be read."""
+    """Read each kind's entries. Raises VenueError if no sheet can be read."""
     damaged = VenueError(
         [Phrase("%(name)s is damaged: open it in the spreadsheet and save it again", name=name)]
     )
@@ -108,7 +106,7 @@ def read_workbook(data: bytes, name: str, kinds_read: tuple[str, ...]) -> Found:
 
 
 def _sheets(data: bytes, contents: Found) -> dict[str, list[tuple[_Cell, ...]]]:
-    """Return the cells of each visible sheet, and add notes about hidden ones."""
+    """Return each visible sheet's cells, and note hidden ones."""
     import openpyxl
 
     values: dict[str, list[tuple[Any, ...]]] = {}
@@ -141,7 +139,7 @@ def _sheets(data: bytes, contents: Found) -> dict[str, list[tuple[_Cell, ...]]]:
 
 
 def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows within the limits. Raises VenueError if there are values beyond them."""
+    """Yield the rows within the limits. Raises VenueError for values beyond them."""
     sheet.reset_dimensions()  # a file may declare any size
     for number, row in enumerate(sheet.iter_rows(max_row=_SHEET_ROWS), 1):
         if number <= ROWS_MAX and len(row) <= COLUMNS_MAX:
@@ -166,7 +164,7 @@ def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _values(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
-    """Return the last value of each cell, also for formulas."""
+    """Return each cell's last value, also for formulas."""
     import openpyxl
 
     with closing(openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)) as book:
@@ -178,7 +176,7 @@ def _values(data: bytes) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def _cell(cell: Any, column: int, row: int, values: list[tuple[Any, ...]]) -> _Cell:
-    """Return the cell at an index of column and row. A formula has its last result."""
+    """Return the cell at these indexes. A formula has its last result."""
     from openpyxl.utils import get_column_letter
 
     where = f"{get_column_letter(column + 1)}{row + 1}"
@@ -250,7 +248,7 @@ def _entries(title: str, rows: Iterable[tuple[_Cell, ...]], contents: Found) -> 
 
 
 def _columns(title: str, header: tuple[_Cell, ...], contents: Found) -> dict[int, str]:
-    """Return the key of each column by index. A second column with the same key is skipped."""
+    """Return each column's key by index, without repeated keys."""
     from openpyxl.utils import get_column_letter
 
     columns: dict[int, str] = {}

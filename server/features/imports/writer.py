@@ -8,7 +8,7 @@ from server.storage.tables import tables
 
 @dataclass
 class ImportedVenue:
-    """How many things of each kind were added, changed and unchanged, and what the file lacks."""
+    """How many things of each kind were added, changed and unchanged, and which are missing."""
 
     added: dict[str, int] = field(default_factory=dict)
     updated: dict[str, int] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class ImportedVenue:
 
 
 class Writer:
-    """Writes rows of tables with a column `code`, counting in `result`."""
+    """Writes rows of tables with a `code`, counting in `result`."""
 
     def __init__(self, db: Connection, result: ImportedVenue) -> None:
         self.db = db
@@ -38,7 +38,7 @@ class Writer:
         self.count(kind, before, self.row(table, "code", values["code"]))
 
     def write(self, table: str, values: dict[str, Any]) -> None:
-        """Insert or update the row with this code. Other columns keep their values."""
+        """Insert or update the row with this code. Other columns stay."""
         marks = ", ".join("?" * len(values))
         changes = ", ".join(f"{name} = excluded.{name}" for name in values if name != "code")
         self.db.execute(
@@ -48,7 +48,7 @@ class Writer:
         )
 
     def count(self, kind: str, before: object, after: object) -> None:
-        """Count a thing by its values before (None: it is new) and after."""
+        """Count a thing by its values before (None: new) and after."""
         result = self.result
         counts = result.unchanged if before == after else result.updated
         if before is None:
@@ -56,7 +56,7 @@ class Writer:
         counts[kind] = counts.get(kind, 0) + 1
 
     def absent(self, kind: str, table: str, codes: list[str]) -> None:
-        """Record the event's codes that the file lacks, unless the file lacks the whole kind."""
+        """Record the event's codes that the file lacks, unless it lacks the whole kind."""
         if codes:
             stored = {row[0] for row in self.db.execute(f"SELECT code FROM {table}")}
             self.result.absent[kind] = sorted(stored.difference(codes))

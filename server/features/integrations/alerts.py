@@ -8,9 +8,7 @@ HOUR_MS = 60 * MINUTE_MS
 
 
 def of_webhooks(context: AlertContext) -> list[Alert]:
-    """Return the webhooks that fail for longer than the event's settings allow, or were disabled
-    for that.
-    """
+    """Return the webhooks that fail for too long by the event's settings, or were disabled."""
     settings, now = context.event.settings, context.now
     alerts = []
     for endpoint in endpoints.endpoints(context.db):

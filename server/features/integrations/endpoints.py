@@ -26,14 +26,14 @@ _REFUSED = {
 
 
 class EndpointError(Spoken, ValueError):
-    """The endpoint can't be added or changed. The text has reason and remedy."""
+    """The endpoint can't be added or changed."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """An endpoint. Times are Unix ms.
 
-    Its next message is made of leaves from `next_leaf` on, and of notices after `last_notice`.
+    Its next message is made of leaves from `next_leaf` on, and notices after `last_notice`.
     """
 
     endpoint_id: int
@@ -109,7 +109,7 @@ def remove(db: Connection, endpoint_id: int, *, by: str, now: int) -> None:
 
 
 def disable(db: Connection, endpoint_id: int, *, by: str, now: int) -> None:
-    """Stop sending. `enable` then sends the events of the pause. Raises EndpointError."""
+    """Stop sending; `enable` then sends the pause's events. Raises EndpointError."""
     if endpoint(db, endpoint_id).disabled_at is not None:
         return
     db.execute("UPDATE webhook_endpoint SET disabled_at = ? WHERE endpoint_id = ?",

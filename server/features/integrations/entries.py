@@ -45,9 +45,9 @@ _SELECT = (
 def entries_from(
     db: Connection, first: int, limit: int, *, before: int | None = None, hall: str | None = None
 ) -> list[Entry]:
-    """Return at most `limit` entries from number `first` on, in order.
+    """Return at most `limit` entries from number `first` on.
 
-    `before` limits the numbers, exclusive; `hall` is a hall's code.
+    `before` limits the numbers, exclusive; `hall` is a code.
     """
     conditions, values = ["s.number >= ?"], [first]
     if before is not None:
@@ -84,7 +84,7 @@ def _entry(row: Row) -> Entry:
 
 
 def time_of(at: int) -> datetime:
-    """Convert Unix ms to a date and time in UTC.
+    """Convert Unix ms to UTC.
 
     Values outside the calendar, from a broken clock, become its nearest end.
     """

@@ -1,4 +1,4 @@
-"""Stores notices: events for webhooks that are not leaves of the entry log."""
+"""Stores notices: events for webhooks outside the entry log."""
 
 import json
 from collections.abc import Mapping

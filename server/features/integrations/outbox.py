@@ -4,7 +4,7 @@ The entry log is the outbox of topics with leaves, so a scan's transaction write
 webhooks. Other topics store notices (`notices.py`).
 
 An endpoint's next message is made of the leaves and notices after its position; the same
-transaction moves the position.
+transaction moves it.
 """
 
 import secrets
@@ -21,7 +21,7 @@ from server.features.integrations.topics.topic import Content, Leaves
 from server.storage.connection import Connection
 
 LEAVES_TOGETHER = 10_000
-LEAVES_SKIPPED = 1_000  # After this many leaves without a message, the position is stored
+LEAVES_SKIPPED = 1_000  # Leaves without a message before the position is stored
 KEPT_MESSAGES = 1_000  # Delivered messages per endpoint, without bodies
 
 
@@ -76,7 +76,7 @@ def is_due(db: Connection, endpoint: Endpoint) -> bool:
 def make_next(db: Connection, endpoint: Endpoint, now: int) -> Message | None:
     """Make an endpoint's next message, if any, and move its position.
 
-    The endpoint must have no undelivered message.
+    The endpoint must have no undelivered one.
     """
     content, next_leaf, last_notice = _look(db, endpoint)
     db.execute(
@@ -107,7 +107,7 @@ def make_next(db: Connection, endpoint: Endpoint, now: int) -> Message | None:
 
 
 def note_delivered(db: Connection, message: Message, answer: str, now: int) -> None:
-    """Record that a message was accepted, and delete its body."""
+    """Record that a message was accepted; delete its body."""
     db.execute(
         "UPDATE webhook_message SET body = NULL, delivered_at = ?, tried_at = ?,"
         " tries = tries + 1, answer = ? WHERE message_id = ?",

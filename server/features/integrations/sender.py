@@ -1,7 +1,7 @@
 """Sends each endpoint's messages in order, until they are accepted.
 
-Retries go on for days with growing pauses. An endpoint that fails for too long is disabled. A
-message may arrive twice, with the same id, if the server ends between sending and recording it.
+Retries go on for days with growing pauses, until an endpoint fails for too long and is disabled. A
+message may arrive twice, with the same id, if the server ends before recording it.
 """
 
 import logging
@@ -23,12 +23,12 @@ from server.storage.database import Database
 log = logging.getLogger(__name__)
 
 ANSWER_BYTES_MAX = 64 * 1024
-BY = "nobody"  # The server's own actions have this name in the entry log
+BY = "nobody"  # The server's name in the entry log
 FIRST_MS = 5_000  # Before the second attempt; doubles each time,
 MOST_MS = 3_600_000  # up to this
-JITTER = 0.2  # Random variation of pauses, so that many senders don't retry at once
+JITTER = 0.2  # Random variation of pauses, which spreads retries
 FAILING_MS = 5 * 86_400_000  # An endpoint failing this long is disabled
-GONE = 410  # The receiver's status for an address that no longer exists
+GONE = 410  # Status for an address that no longer exists
 POLL_S = 0.25
 MANAGE_S = 1.0
 CHECK_EVERY = 5  # times MANAGE_S
@@ -113,7 +113,7 @@ class Courier:
 class Webhooks:
     """Runs a courier for each endpoint, and the topics that store notices.
 
-    Owns its threads and couriers. Close it before the database.
+    Close it before the database.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Webhooks:
         self._send = send
         self._couriers: dict[int, Repeating] = {}
         self._rounds = 0
-        # Topics of the endpoints; read by the writer's thread, set by the manager's.
+        # The endpoints' topics; read by the writer's thread, set by the manager's.
         self._topics: tuple[Topic, ...] = ()
         self._look_at_endpoints()
         database.check_steps(self._check)

@@ -1,7 +1,7 @@
 """Signs webhooks according to Standard Webhooks (version 1, symmetric).
 
-`webhook-signature` is `v1,` and the base64 of an HMAC-SHA256 over message id, time in seconds and
-body, joined by full stops.
+`webhook-signature` is `v1,` and the base64 HMAC-SHA256 over message id, time in seconds and body,
+joined by full stops.
 """
 
 import base64
@@ -13,9 +13,7 @@ SECRET_OF_BYTES = 16
 
 
 def secret(event_secret: bytes, secret_of: bytes) -> bytes:
-    """Derive an endpoint's key from the event's secret and `secret_of`, the part in the
-    database.
-    """
+    """Derive an endpoint's key from the event's secret and the database's part `secret_of`."""
     return hmac.digest(event_secret, b"hallkeeper/webhook/v1\x00" + secret_of, hashlib.sha256)
 
 

@@ -1,6 +1,6 @@
-"""Stores the tokens of integrations. Each has scopes and an expiry, and is shown once.
+"""Stores integrations' tokens. Each has scopes and an expiry, and is shown once.
 
-A plain hash is enough for 256 random bits.
+A plain hash suffices for 256 random bits.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ DAY_MS = 86_400_000
 DAYS_MAX = 400
 DAYS_USUAL = 90
 NAME_CHARS_MAX = 60
-USED_EVERY_MS = 600_000  # The shortest interval for recording a token's use
+USED_EVERY_MS = 600_000  # Shortest interval for recording a token's use
 
 
 class TokenError(Spoken, ValueError):
-    """The token can't be made or revoked. The text has reason and remedy."""
+    """The token can't be made or revoked."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def make(
 
 
 def revoke(db: Connection, token_id: int, *, by: str, now: int) -> None:
-    """Revoke a token. Raises TokenError if there is none, or it is revoked already."""
+    """Revoke a token. Raises TokenError if none, or revoked already."""
     changed = db.execute(
         "UPDATE api_token SET revoked_at = ? WHERE token_id = ? AND revoked_at IS NULL",
         (now, token_id),

@@ -117,7 +117,7 @@ def _words(database: Database, name: str) -> str:
 
 
 def _confirm_same(event: Event, database: Database, name: str, words: str) -> None:
-    """Confirm the device whose words were compared, unless another has taken its place."""
+    """Confirm the device with the compared words, unless another has replaced it."""
     if _words(database, name) != words:
         raise registry.KioskError(f"another device has shown a code of {name!r}; compare again")
     database.write(lambda db: registry.confirm(db, event, name, by=BY, now=wall_clock()))

@@ -80,7 +80,7 @@ def add() -> tuple[str, int]:
 @blueprint.get("/<kiosk>/words")
 @auth.allow("auditor")
 def words(kiosk: str) -> str:
-    """Return the changing part of the code's page: empty, later the six words."""
+    """Return the code page's changing part: empty, later the six words."""
     return render_template("parts/words.html", row=_newest(kiosk))
 
 
@@ -96,7 +96,7 @@ def confirm(kiosk: str) -> Response:
     def step(db: Connection, by: str, now: int) -> None:
         row = _row(db, kiosk)
         if (row.generation, row.words) != seen:
-            # Another device has shown a newer code since this page was made.
+            # Another device has shown a newer code since.
             abort(409)
         registry.confirm(db, here.event, kiosk, by=by, now=now)
 
@@ -183,7 +183,7 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
 
 
 def _said() -> dict[str, Callable[[int], str]]:
-    """Return cached formatters: hundreds of kiosks share few texts."""
+    """Return cached formatters: many kiosks share few texts."""
 
     @cache
     def seconds_ago(seconds: int) -> str:

@@ -1,8 +1,8 @@
 """Parses mail addresses, also with letters beyond ASCII.
 
-A domain is sent in ASCII (IDNA 2008, RFC 5891). Other local parts need SMTPUTF8 (RFC 6531). Not
-email-validator: it refuses .local and .test, counts characters where SMTP counts bytes, has English
-messages only, and needs dnspython.
+A domain is sent in ASCII (IDNA 2008, RFC 5891). Other local parts need SMTPUTF8 (RFC 6531).
+email-validator refuses .local and .test, counts characters instead of SMTP's bytes, has only
+English messages, and needs dnspython.
 """
 
 import re
@@ -21,7 +21,7 @@ class AddressError(ValueError):
 
 @dataclass(frozen=True)
 class MailAddress:
-    """An address as sent. `needs_utf8`: only servers with SMTPUTF8 accept it."""
+    """An address as sent. `needs_utf8`: needs a server with SMTPUTF8."""
 
     text: str
     needs_utf8: bool

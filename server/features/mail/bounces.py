@@ -1,7 +1,7 @@
 """Reads delivery reports (RFC 3464) from a mailbox to find bounced mails.
 
-A report is matched by the Message-ID of the returned mail. Replies and out-of-office notices quote
-it too, but are not reports.
+A report matches by the returned mail's Message-ID. Replies and out-of-office notices quote it too,
+but are no reports.
 """
 
 import mailbox
@@ -34,13 +34,13 @@ class Report:
 @dataclass(frozen=True)
 class Found:
     bounced: int  # Mails newly marked as bounced
-    earlier: int  # Reports of mails that were already marked, or of another event
+    earlier: int  # Reports of mails already marked, or of other events
     others: int  # Messages that report no failure
 
 
 def reports_in(path: Path) -> Iterator[Report | None]:
-    """Yield one item per message of an mbox file, or a single message: None if it reports no
-    failure. Raises MailError.
+    """Yield one item per message of an mbox file, or a single message: None without a failure.
+    Raises MailError.
     """
     try:
         with path.open("rb") as file:
@@ -59,7 +59,7 @@ def reports_in(path: Path) -> Iterator[Report | None]:
 
 
 def report_of(data: bytes) -> Report | None:
-    """Return a message's report of a failed mail of ours, or None."""
+    """Return a message's report of our failed mail, or None."""
     try:
         message = BytesParser(policy=policy.compat32).parsebytes(data)
         parts = list(message.walk())
@@ -80,7 +80,7 @@ def note_bounces(db: Connection, reports: list[Report | None], *, by: str, now: 
 
 
 def _failure(part: "Message[Any, Any]") -> str | None:
-    """Return why a delivery failed for good, if this part of a report states it."""
+    """Return why a delivery failed for good, if this part states it."""
     if part.get_content_type() != "message/delivery-status":
         return None
     blocks = part.get_payload()
@@ -98,7 +98,7 @@ def _failure(part: "Message[Any, Any]") -> str | None:
 
 
 def _returned_id(part: "Message[Any, Any]") -> str | None:
-    """Return the id of our mail that this part of a report returns."""
+    """Return the id of our mail in this part of a report."""
     if part.get_content_type() not in _RETURNED:
         return None
     inner: Any = part.get_payload()

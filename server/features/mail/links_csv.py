@@ -47,7 +47,7 @@ def links(db: Connection, event: Event) -> list[tuple[object, ...]]:
 
 
 def csv_lines(rows: list[tuple[object, ...]]) -> Iterator[str]:
-    """Format the rows of `links`, with every cell guarded against formulas."""
+    """Format the rows of `links`, guarding cells against formulas."""
     return csv_chunks(HEADER, (rows[at : at + _AT_ONCE] for at in range(0, len(rows), _AT_ONCE)))
 
 

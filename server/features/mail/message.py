@@ -38,8 +38,8 @@ class Mail:
 
 
 def message_id(event: Event, template: str, badge: Badge, token: str) -> str:
-    """Return the local part of the Message-ID, the same for each mail about a badge and its link,
-    so that duplicates are recognised.
+    """Return the Message-ID's local part, the same for each mail about a badge and link, so that
+    duplicates are recognised.
     """
     subject = f"{template}/{badge.serial}/{badge.issue}/{token}".encode()
     return f"hk-{hmac.digest(event.phone_secret, _CONTEXT + subject, 'sha256')[:16].hex()}"
@@ -61,7 +61,7 @@ def make_mail(
     category: CategoryPlan,
     now: int,
 ) -> Mail:
-    """Build the mail with the link whose secret is `token`.
+    """Build the mail with the link of secret `token`.
 
     Raises AddressError, or MailError for a template that can't be filled.
     """

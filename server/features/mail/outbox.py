@@ -1,7 +1,7 @@
 """Stores the mails to attendees and their delivery states, and plans who gets one.
 
-A mail belongs to one issue of a badge. Its state is `sending` on disk before the text goes out. A
-mail still `sending` after a crash was perhaps delivered, and is not sent again automatically.
+A mail belongs to one issue of a badge. Its state is `sending` on disk before the text goes out.
+After a crash such a mail was perhaps delivered, and is not sent again automatically.
 """
 
 from collections.abc import Collection
@@ -106,9 +106,7 @@ def plan(db: Connection, choice: Choice) -> Plan:
 def _why_not(
     choice: Choice, mails: "dict[int, tuple[str, bytes]]", issue: int, address: bytes
 ) -> str | None:
-    """Return why a person gets no mail now: a key of the counts, "" if not selected, None if they
-    get one.
-    """
+    """Return why a person gets no mail now: a key of the counts, "" if not selected, else None."""
     if choice.again:
         return None
     state, sent_to = mails.get(issue, ("", b""))
@@ -126,7 +124,7 @@ def _why_not(
 def claim(
     db: Connection, choice: Choice, serial: int, issue: int, own_id: str, email: str, now: int
 ) -> bool:
-    """Mark a mail as being sent. Return False if it was sent meanwhile, or the badge or address
+    """Mark a mail as being sent. Return False if it was sent meanwhile, or badge or address
     changed.
     """
     holder = attendees.attendee(db, serial)
@@ -178,10 +176,8 @@ def counts(db: Connection, template: str) -> dict[State, int]:
 
 
 def failed_since(db: Connection, since: int, most: int) -> dict[State, int]:
-    """Return how many of the newest `most` mails were delayed, refused or bounced since a time
-    (Unix ms).
-    """
-    # SQLite uses the partial index `mail_failed` only while the conditions match.
+    """Return how many of the newest `most` mails failed since a time (Unix ms), by state."""
+    # SQLite needs these conditions to use the partial index `mail_failed`.
     newest = (
         "(SELECT state FROM mail WHERE state IN ('delayed', 'refused', 'bounced') AND at >= ?"
         " ORDER BY at DESC LIMIT ?) AS newest"
@@ -209,7 +205,7 @@ def mails_in(db: Connection, template: str, states: Collection[State], limit: in
 
 
 def note_bounce(db: Connection, own_id: str, answer: str, now: int) -> bool:
-    """Mark a mail as bounced, and return whether it was ours and counted as sent."""
+    """Mark a mail as bounced. Return whether it was ours and counted as sent."""
     done = db.execute(
         "UPDATE mail SET state = ?, answer = ?, at = ? WHERE message_id = ? AND state IN (?, ?)",
         (State.BOUNCED, answer[:ANSWER_CHARS_MAX], now, own_id, State.SENT, State.SENDING),

@@ -1,7 +1,7 @@
 """Saves the mail settings of the page in `mail/mail.toml`, and sends a test mail.
 
-Comments and settings that the page does not show stay. The password is in a file of its own, which
-only the server's user may read, and is never read back.
+Comments and hidden settings stay. The password is in its own file, which only the server's user may
+read, and is never shown.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ def save(
     by: str,
     now: int,
 ) -> MailSettings:
-    """Write these settings, and the password unless it is "". Raises MailError or OSError, with
+    """Write these settings, and the password unless "". Raises MailError or OSError, with
     nothing changed.
     """
     path = settings_path(event.path)
@@ -87,7 +87,7 @@ def save(
 
 def send_test(event: Event, settings: MailSettings, to: str, subject: str, now: int) -> str:
     """Send a mail without a badge to `to`, and return the mail server's answer. Raises MailError
-    with the reason if the mail server did not take it.
+    with the reason after a refusal.
     """
     try:
         address = plain_address(to)

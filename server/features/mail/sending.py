@@ -1,4 +1,4 @@
-"""Sends due mails at a steady rate, and continues where the last run ended.
+"""Sends due mails at a steady rate, and continues the last run.
 
 No one gets a mail twice: its state is on disk before its text goes out.
 """
@@ -34,8 +34,8 @@ BUSY = (
 )
 TRIES_MAX = 5  # Consecutive failed connections
 PAUSE_S = 2.0  # Before the second try; doubles each time
-DELAYS_MAX = 20  # Consecutive delays, after which the server takes no more for now
-# Translations of AddressError's texts. The outbox stores them in English.
+DELAYS_MAX = 20  # Consecutive delays that end the run
+# Translations of AddressError's texts, stored in English.
 REFUSED_ADDRESSES = (
     N_("the address is not a mail address"),
     N_("the address has no domain that can exist"),
@@ -77,14 +77,14 @@ class Run:
     limit: int | None = None
     stop: Flag = field(default_factory=Flag)
     tell: Callable[[Tally], None] = lambda tally: None
-    # Makes the plan, if that should happen in another process.
+    # Makes the plan in another process, if set.
     plan: Callable[[], Plan] | None = None
 
 
 def first_mail(
     db: Connection, event: Event, settings: MailSettings, choice: Choice, planned: Plan, now: int
 ) -> Mail | None:
-    """Return the first mail of a plan, or None if it is empty. Raises MailError."""
+    """Return a plan's first mail, if any. Raises MailError."""
     categories = _categories(db)
     for serial in planned.due:
         holder, badge = attendees.attendee(db, serial), issuing.current_badge(db, serial)
@@ -98,14 +98,14 @@ def first_mail(
 
 
 def send(run: Run) -> Tally:
-    """Send all due mails, or until `stop` is set. Raises MailError with the remedy; mails sent
-    until then stay marked as sent.
+    """Send all due mails, or until `stop` is set. Raises MailError; mails sent until then stay
+    marked.
     """
     with held(run.event.path / LOCK_NAME, lambda _: MailError(BUSY), MailError):
         made_elsewhere = run.plan() if run.plan else None
         with run.database.reading() as db:
             planned = made_elsewhere or outbox.plan(db, run.choice)
-            # Detects a broken template before anything is sent.
+            # Detects a broken template early.
             first_mail(db, run.event, run.settings, run.choice, planned, run.now())
         due = planned.due[: run.limit]
         tally = Tally(len(due))

@@ -1,4 +1,4 @@
-"""Reads the settings for mails, `mail/mail.toml` in the event's directory."""
+"""Reads the mail settings, `mail/mail.toml` in the event's directory."""
 
 import os
 import re
@@ -25,7 +25,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
 
 
 class MailError(EventError):
-    """Mails can't be sent. The text gives the remedy. Mails sent before stay marked as sent."""
+    """Mails can't be sent. The text gives the remedy. Earlier mails stay marked as sent."""
 
 
 def _is_address(text: str) -> bool:
@@ -82,7 +82,7 @@ class MailSettings:
             holds=lambda text: not text or _VARIABLE.fullmatch(text) is not None,
         ),
     ] = ""
-    # Certificates to trust instead of the system's, for the organiser's own mail server.
+    # Trusted certificates instead of the system's, for an organiser's own server.
     ca_file: _Text = ""
     rate_per_min: Annotated[
         int,
@@ -110,9 +110,7 @@ def password_of(settings: MailSettings, event_dir: Path) -> str:
 
 
 def named_file(event_dir: Path, name: str) -> Path:
-    """Return the path of a file that the settings name; relative names start in the folder
-    `mail`.
-    """
+    """Return the path of a file in the settings; relative names start in the folder `mail`."""
     return event_dir / MAIL_FOLDER / name
 
 

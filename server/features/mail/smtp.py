@@ -1,7 +1,7 @@
 """Delivers mails to an SMTP server, one at a time.
 
-Commands are not pipelined: if the connection is lost before the text nothing was delivered, between
-text and answer the result is unknown.
+Commands are not pipelined: a connection lost before the text delivers nothing; lost between text
+and answer, the result is unknown.
 """
 
 import contextlib
@@ -41,14 +41,14 @@ class Outcome:
 
 
 class LostError(Exception):
-    """The connection was lost before a text went out. Retry is safe."""
+    """The connection was lost before a text; retry is safe."""
 
 
 class Line:
     """A connection to the mail server. Close it after use."""
 
     def __init__(self, settings: MailSettings, event_dir: Path) -> None:
-        """Connect, encrypt and log in. Raises LostError, or MailError if a retry makes no sense."""
+        """Connect, encrypt and log in. Raises LostError, or MailError if retrying is pointless."""
         self._settings = settings
         self._envelope = plain_address(settings.bounce_to or settings.sender)
         context = _context(settings, event_dir)
@@ -96,12 +96,12 @@ class Line:
         self._smtp.close()
 
     def deliver(self, mail: Mail, before_text: Callable[[], bool]) -> Outcome:
-        """Deliver one mail. `before_text` is called just before the text is sent, and returns
-        whether to send it.
+        """Deliver one mail. `before_text`, called just before the text is sent, returns whether to
+        send it.
 
-        Raises LostError, or MailError if the server accepts no mail from us at all.
+        Raises LostError, or MailError if the server accepts no mail of ours.
         """
-        # Fails for a mail that can't be encoded, before the server is contacted.
+        # Mails that can't be encoded fail here, before the server is contacted.
         data = mail.data()
         try:
             refused = self._envelope_taken(mail)
@@ -123,7 +123,7 @@ class Line:
         return self._text_sent(data)
 
     def _envelope_taken(self, mail: Mail) -> Outcome | None:
-        """Send MAIL FROM and RCPT TO. Return an outcome if the delivery ends here."""
+        """Send MAIL FROM and RCPT TO. Return an outcome if delivery ends here."""
         utf8 = mail.to.needs_utf8 or self._envelope.needs_utf8
         if utf8 and not self._smtp.has_extn("smtputf8"):
             return Outcome(
@@ -133,7 +133,7 @@ class Line:
         self._smtp.command_encoding = "utf-8" if utf8 else "ascii"
         notify = []
         if self._smtp.has_extn("dsn"):
-            # Bounces then include the headers, which identify the mail.
+            # Bounces then include headers, which identify the mail.
             options.append("RET=HDRS")
             notify = ["NOTIFY=FAILURE,DELAY"]
         code, answer = self._smtp.mail(self._envelope.text, options)
@@ -167,7 +167,7 @@ class Line:
         return self._failed(code, answer, tried=True)
 
     def _failed(self, code: int, answer: bytes, *, tried: bool) -> Outcome:
-        """Return the outcome for an error code, and reset for the next mail."""
+        """Return an error code's outcome, and reset for the next mail."""
         if code == _CLOSING:
             self._smtp.close()
         else:
@@ -192,7 +192,7 @@ class Line:
 
 
 def _failure(error: Exception, words: str, where: str) -> MailError | LostError:
-    """Return the error for a failed connection; no retry makes an untrusted server trusted."""
+    """Return a failed connection's error; a retry can't make a server trusted."""
     if isinstance(error, ssl.SSLError):
         text = N_("The mail server %(where)s can't be trusted: %(why)s.")
         return MailError(text, where=where, why=error.reason)

@@ -1,6 +1,6 @@
 """Finds and fills the mail templates of each language.
 
-A template's first line is the subject. Templates in the event's folder `mail` override ours.
+A template's first line is the subject. The event's folder `mail` overrides ours.
 `message.values_of` lists the placeholders.
 """
 
@@ -40,7 +40,7 @@ class Filled:
 
 
 def find_template(event_dir: Path, name: str, language: str) -> Template:
-    """Return the template for a language, else the English one. Raises MailError."""
+    """Return a language's template, else the English one. Raises MailError."""
     for wanted in filter(None, dict.fromkeys((language, language.partition("-")[0], FALLBACK))):
         for folder in (event_dir / MAIL_FOLDER, SHIPPED):
             path = folder / f"{name}.{wanted}.txt"
@@ -56,7 +56,7 @@ def find_template(event_dir: Path, name: str, language: str) -> Template:
 
 
 def fill(template: Template, values: Mapping[str, str]) -> Filled:
-    """Fill a template's placeholders. Raises MailError with the place in the template."""
+    """Fill a template's placeholders. Raises MailError with the template's place."""
     text = _filled(template.text, values, template.place, html=False)
     first, _, rest = text.partition("\n")
     if not first.startswith(_SUBJECT):
@@ -82,7 +82,7 @@ def _environment(html: bool) -> SandboxedEnvironment:
 
 @lru_cache(maxsize=50)
 def _compiled(source: str, html: bool) -> jinja2.Template:
-    """Compile a template once and cache it: compiling takes longer than a mail.
+    """Compile a template and cache it: compiling takes longer than a mail.
 
     Raises TemplateSyntaxError.
     """

@@ -13,12 +13,12 @@ from server.storage.disk import DatabaseError
 
 log = logging.getLogger(__name__)
 
-CLOSE_S = 5.0  # The longest wait for the current mail when the server stops
+CLOSE_S = 5.0  # Longest wait for the current mail at the server's stop
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of the current or last run. `tally` is None before its first mail."""
+    """The current or last run. `tally` is None before its first mail."""
 
     begun_at: int
     running: bool = True
@@ -45,7 +45,7 @@ class Worker:
     def start(
         self, choice: Choice, *, by: str, limit: int | None, plan: Callable[[], Plan] | None = None
     ) -> None:
-        """Start a run. Raises MailError for bad settings, or while another run is going on."""
+        """Start a run. Raises MailError for bad settings, or during another run."""
         settings = read_mail_settings(self._event.path)
         with self._lock:
             if self._progress is not None and self._progress.running:

@@ -1,4 +1,4 @@
-"""Shows in an evacuation the people in each hall by the records, and the people seen.
+"""Shows in an evacuation the people in each hall by the records, and those seen.
 
 It changes no door, stay or place.
 """

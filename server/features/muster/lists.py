@@ -14,7 +14,7 @@ LINES_MAX = 2**31  # More than there are badges
 
 class State(StrEnum):
     MISSING = "missing"  # Not seen, and not scanned out
-    # The stay ended, by a door or staff, but the person was not seen at an assembly point
+    # The stay ended by a door or staff, but no assembly point saw the person
     OUT = "out"
     SEEN = "seen"
 
@@ -32,12 +32,12 @@ class Line:
     sureness: Sureness
     away_since: int | None
     also_in: int | None
-    help: str | None  # The need for help to get out: wheelchair, companion
+    help: str | None  # Needed help to get out: wheelchair, companion
     state: State
     at: int | None  # Since when; None if missing
     point: str  # Where the person was seen
     doubtful: bool  # The badge was seen, but is void or a likely copy
-    phone: str = ""  # As in the roster; only if asked for, and if the person was not seen
+    phone: str = ""  # As in the roster; only if asked for, and the person is unseen
 
 
 class Group(NamedTuple):
@@ -67,7 +67,7 @@ class HallCount:
 
 @dataclass(frozen=True)
 class Counts:
-    """The figures of a muster. `extra` people were seen, but are not listed."""
+    """A muster's figures. `extra` people were seen, but not listed."""
 
     halls: list[HallCount]
     sureness: dict[Sureness, int] = field(default_factory=dict)  # Of missing people
@@ -89,7 +89,7 @@ class Wanted:
     sureness: Sureness | None = None
 
 
-# The current state. A stay that ended after the muster counts as open.
+# The current state. Stays that ended after the muster count as open.
 _STATE = (
     "CASE WHEN p.seen_at IS NOT NULL THEN 'seen' WHEN p.left_at IS NOT NULL"
     " AND (u.ended_at IS NULL OR p.left_at <= u.ended_at) THEN 'out' ELSE 'missing' END"
@@ -104,12 +104,12 @@ _ORDER = (
 
 
 def _groups(db: Connection, muster_id: int) -> dict[Group, int]:
-    """Return the number of people per group. All figures are sums of these."""
+    """Return the number of people per group; all figures are their sums."""
     query = (
         "SELECT {helped}, p.hall_id, {state}, p.sureness, COUNT(*){people}"
         " WHERE p.muster_id = ?{more} GROUP BY 2, 3, 4"
     )
-    # One statement reads both, in one state of the database.
+    # One statement reads one state of the database.
     both = " UNION ALL ".join(
         query.format(helped=helped, state=_STATE, people=_PEOPLE, more=more)
         for helped, more in ((0, ""), (1, _HELPED))
@@ -179,7 +179,7 @@ def lines(
 ) -> Iterator[Line]:
     """Yield the lines: missing people first, among them those who need help, then by name."""
     where, values = _where(wanted)
-    # Reads only the sort columns for all lines, and the rest for this page.
+    # Reads only sort columns for all lines, the rest for this page.
     chosen = (
         f"SELECT p.*, {_STATE} AS state{_PEOPLE} LEFT JOIN attendee a ON a.serial = p.serial"
         f" WHERE p.muster_id = ?{where} ORDER BY {_ORDER} LIMIT ? OFFSET ?"
@@ -252,7 +252,7 @@ def away_door_names(db: Connection, counts: Counts) -> dict[int, dict[str, str]]
 
 
 def hall_names(db: Connection, muster_id: int) -> dict[int, dict[str, str]]:
-    """Return the names of the muster's halls, in the order of their codes."""
+    """Return the names of the muster's halls, ordered by code."""
     rows = db.execute(
         "SELECT h.hall_id, h.names FROM muster_hall m JOIN hall h USING (hall_id)"
         " WHERE m.muster_id = ? ORDER BY h.code",

@@ -28,9 +28,9 @@ blueprint = Blueprint("phone", __name__)
 
 # Online, a newer page or worker replaces the cached one at once.
 CACHE = "private, no-cache, stale-if-error=604800"
-MARK = "Hallkeeper-Page"  # The worker caches answers with this header, as "badge" or "gone"
+MARK = "Hallkeeper-Page"  # Marks answers for the worker's cache, as "badge" or "gone"
 HEADERS = {"Cache-Control": CACHE, "Referrer-Policy": "no-referrer"}
-NAME_CHARS_SHORT = 12  # A phone's home screen shows so many letters
+NAME_CHARS_SHORT = 12  # A phone's home screen shows no more
 
 
 class GoneError(Exception):
@@ -82,7 +82,7 @@ def halls(token: str) -> Response:
 @blueprint.get("/b/<token>/manifest.webmanifest")
 @auth.allow_everybody
 def manifest(token: str) -> Response:
-    """Return the web app manifest for the home screen. It contains no name."""
+    """Return the home screen's manifest. It contains no name."""
     open_badge(services().database.reader, token)
     address = url_for("phone.badge", token=token)
     name = text_in(both_names(services().event.settings.name), i18n.language())
@@ -120,14 +120,14 @@ def worker() -> Response:
 
 @blueprint.errorhandler(GoneError)
 def gone(error: GoneError) -> Response:
-    """Show that the link is no longer valid, and the remedy. It contains no name."""
+    """Show that the link is invalid, and the remedy. It contains no name."""
     i18n.propose(error.language)
     page = render_template("phone/gone.html", static=static, in_both_languages=in_both_languages)
     return Response(page, 410, headers={**HEADERS, MARK: "gone"})
 
 
 def open_badge(db: Connection, token: str) -> issuing.Badge:
-    """Return the link's badge. Aborts with 404 for any other text.
+    """Return the link's badge. Aborts with 404 for other texts.
 
     Raises GoneError for a replaced or revoked link or badge.
     """
@@ -140,7 +140,7 @@ def open_badge(db: Connection, token: str) -> issuing.Badge:
 
 
 def in_both_languages(names: str | dict[str, str]) -> list[tuple[str, str]]:
-    """Return (language, text) of a name in the page's language, and in one other."""
+    """Return (language, text) of a name in the page's and one other language."""
     by_language = both_names(names)
     own = i18n.language()
     main = text_in(by_language, own) or "?"

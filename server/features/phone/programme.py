@@ -18,9 +18,9 @@ from server.web.rendered import Rendered
 from server.web.services import services
 
 SESSIONS_SHOWN = 100
-PRINTED = 6  # Upcoming sessions on paper, to fit one sheet
+PRINTED = 6  # Upcoming sessions on a sheet of paper
 HALLS_AHEAD = 20  # Upcoming sessions whose halls are reported
-FRESH_S = 5.0  # All phones share the halls' data for this long
+FRESH_S = 5.0  # All phones share the halls' data this long
 
 
 class HallStates(Rendered):
@@ -74,14 +74,14 @@ def _by_day(those: list[Shown]) -> list[tuple[str, list[Shown]]]:
 
 
 def day_words(clock: Clock, at: int) -> str:
-    """Return the venue's day of a time, in the page's language, such as "Tue, May 5"."""
+    """Return a time's venue day in the page's language, such as "Tue, May 5"."""
     return str(format_skeleton("MMMEd", clock.local(at), locale=get_locale()))
 
 
 def halls_now(db: Connection, serial: int, now: int) -> dict[str, Any]:
     """Return how full the halls of the person's next sessions are.
 
-    `at` is the time of the data (Unix ms), and `halls` has a word per hall.
+    `at` is the data's time (Unix ms); `halls` has a word per hall.
     """
 
     def read() -> dict[str, str]:

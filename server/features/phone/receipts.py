@@ -1,5 +1,5 @@
-"""Gives attendees receipts of their entries and exits, behind the badge's link, and explains what a
-receipt proves.
+"""Gives attendees receipts of their entries and exits, behind the badge's link, and explains
+their proof.
 """
 
 from pathlib import Path
@@ -45,7 +45,7 @@ def show(token: str) -> Response:
 @blueprint.get("/b/<token>/receipts/<int:number>")
 @auth.allow_everybody
 def receipt(token: str, number: int) -> Response:
-    """Return the receipt of an entry or exit of the holder."""
+    """Return the receipt of the holder's entry or exit."""
     here = services()
     with here.database.reading() as db:
         current = pages.open_badge(db, token)
@@ -72,7 +72,7 @@ def about() -> str:
 @blueprint.get("/receipts/verify.py")
 @auth.allow_everybody
 def verifier() -> Response:
-    """Send the program that checks exports, as each export contains it."""
+    """Send the program that checks exports, as in each export."""
     return _program(VERIFIER)
 
 

@@ -1,6 +1,6 @@
 """Prints badges at the desks: printers, their state, and the queue of cards.
 
-Nothing is printed twice unless a clerk asks for it. Begin with `jobs.py`.
+Nothing is printed twice unless a clerk asks. Begin with `jobs.py`.
 """
 
 COMMANDS = (

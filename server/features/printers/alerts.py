@@ -12,9 +12,7 @@ FEW_WAIT, MANY_WAIT = 5, 20
 
 
 def of_printers(context: AlertContext) -> list[Alert]:
-    """Return alerts for printers whose cards can't be printed or wait too long, and for faulty
-    printers.
-    """
+    """Return alerts for faulty printers, and for cards that can't be printed or wait too long."""
     db, settings, now = context.db, context.event.settings, context.now
     waiting = jobs.waiting(db)
     alerts = []

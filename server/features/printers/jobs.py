@@ -1,7 +1,7 @@
 """Stores the desks' print jobs.
 
 A job waits, is printed, and is done when its printer reports it. `sent_at` is on disk before the
-first byte is sent. After a crash such jobs are not repeated: they fail as `perhaps_printed`, and
+first byte is sent. After a crash sent jobs are not repeated: they fail as `perhaps_printed`, and
 the desk decides.
 """
 
@@ -30,8 +30,7 @@ _SELECT = (
     "SELECT job_id, serial, issue, desk, made_by, made_at, printer_id, fixed, state, problem,"
     " words, sent_at, remote, done_at FROM print_job"
 )
-# The printers of a desk: ready ones first, then its own before shared ones, then idle before busy
-# ones.
+# A desk's printers: ready ones first, then its own, then idle ones.
 _SERVING = (
     "SELECT p.printer_id FROM printer p"
     " LEFT JOIN printer_desk d ON d.printer_id = p.printer_id AND d.desk = ?"
@@ -57,7 +56,7 @@ class Job:
     problem: Problem
     words: str
     sent_at: int | None  # When the first byte may have been sent
-    remote: str  # The printer's id of the job, or its count before it
+    remote: str  # The printer's id of the job, or its earlier count
     done_at: int | None
 
     @property
@@ -75,7 +74,7 @@ def enqueue(
     now: int,
     printer_id: int | None = None,
 ) -> int:
-    """Queue a badge, and return the job's number; a badge already queued returns its job.
+    """Queue a badge, and return the job's number, or the existing job's.
 
     Without `printer_id`, the desk's first ready printer gets it. Raises NoPrinterError or
     UnknownPrinterError.
@@ -94,7 +93,7 @@ def _queued(db: Connection, serial: int | None, issue: int | None) -> int | None
 
 
 def enqueue_test(db: Connection, printer_id: int, *, by: str, now: int) -> int:
-    """Queue a test print, and return the job's number. Raises UnknownPrinterError."""
+    """Queue a test print; return the job's number. Raises UnknownPrinterError."""
     return _add(db, (None, None), "", by, now, printer_id)
 
 
@@ -114,7 +113,7 @@ def jobs_of_desk(db: Connection, desk: str, limit: int) -> list[Job]:
 
 
 def newest_jobs(db: Connection, limit: int) -> list[Job]:
-    """Return the last jobs of all desks, with test prints, newest first."""
+    """Return all desks' last jobs, with test prints, newest first."""
     rows = db.execute(f"{_SELECT} ORDER BY job_id DESC LIMIT ?", (limit,))
     return [_job(row) for row in rows.fetchall()]
 
@@ -127,8 +126,8 @@ def open_jobs(db: Connection) -> list[Job]:
 def retry(db: Connection, job_id: int, *, by: str, now: int, printer_id: int | None = None) -> None:
     """Queue a failed or cancelled job again.
 
-    After `perhaps_printed` it means: the card did not come out, or another one is wanted. Raises
-    JobError, NoPrinterError, UnknownPrinterError or UnknownJobError.
+    After `perhaps_printed` it means: no card came out, or another is wanted. Raises JobError,
+    NoPrinterError, UnknownPrinterError or UnknownJobError.
     """
     old = job(db, job_id)
     if old.state not in (JobState.FAILED, JobState.CANCELLED):
@@ -192,7 +191,7 @@ def printed_badges(db: Connection, event: Event, printed_job: Job) -> list[Print
     """Return a job's badge with its card's data; empty for a test print."""
     badges = [] if printed_job.serial is None else issuing.badges_of(db, printed_job.serial)
     latin = True
-    with suppress(EventError):  # The card is printed; broken settings of later cards don't matter.
+    with suppress(EventError):  # The card is printed; broken settings don't matter.
         latin = card_design.read_design(event).latin
     return cards.read(
         db, event, [badge for badge in badges if badge.issue == printed_job.issue], latin=latin
@@ -200,8 +199,8 @@ def printed_badges(db: Connection, event: Event, printed_job: Job) -> list[Print
 
 
 def next_job(db: Connection, printer_id: int) -> int | None:
-    """Return the number of a ready printer's next job, or None: the oldest of its own, and of its
-    desks whose printers can't print.
+    """Return a ready printer's next job or None: the oldest of its own, and of its desks whose
+    printers can't print.
     """
     row = db.execute(
         "SELECT j.job_id FROM print_job j WHERE j.state = 'waiting' AND (j.printer_id = ?"
@@ -216,7 +215,7 @@ def next_job(db: Connection, printer_id: int) -> int | None:
 
 
 def claim(db: Connection, printer_id: int) -> Job | None:
-    """Assign the next job to a ready printer. Returns None if none waits."""
+    """Assign the next job, if any, to a ready printer."""
     number = next_job(db, printer_id)
     if number is None:
         return None
@@ -229,7 +228,7 @@ def claim(db: Connection, printer_id: int) -> Job | None:
 
 
 def note_sending(db: Connection, job_id: int, remote: str, now: int) -> None:
-    """Record that bytes may reach the printer from now on, with its id of the job.
+    """Record that bytes may reach the printer, with its id of the job.
 
     Raises JobError if the job is no longer printing; then nothing may be sent.
     """
@@ -265,7 +264,7 @@ def fail(db: Connection, job_id: int, problem: Problem, words: str, now: int) ->
 
 
 def put_back(db: Connection, job_id: int, words: str) -> None:
-    """Requeue a job that was certainly not printed. `words` gives the reason."""
+    """Requeue a job certainly not printed. `words` gives the reason."""
     db.execute(
         "UPDATE print_job SET state = 'waiting', words = ?, sent_at = NULL, remote = ''"
         " WHERE job_id = ? AND state = 'printing'",
@@ -276,8 +275,7 @@ def put_back(db: Connection, job_id: int, words: str) -> None:
 def recover(db: Connection, words: str, now: int) -> None:
     """Clean up after a stopped server.
 
-    Unsent jobs wait again. Sent jobs return to their desk, unless the printer can be asked about
-    them.
+    Unsent jobs wait again. Sent jobs return to their desk, unless the printer can be asked.
     """
     db.execute(
         "UPDATE print_job SET state = 'waiting' WHERE state = 'printing' AND sent_at IS NULL"

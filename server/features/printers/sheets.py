@@ -21,7 +21,7 @@ TEST_NAME = "test"
 
 
 class NotDueError(PrintingError):
-    """The badge must not be printed any more; `problem` is the reason."""
+    """The badge must not be printed; `problem` is the reason."""
 
     def __init__(self, problem: Problem, words: str) -> None:
         super().__init__(words)

@@ -45,7 +45,7 @@ class Status:
 
 
 class PrintingError(Spoken):
-    """Printing is impossible. The text gives the remedy."""
+    """Printing is impossible."""
 
 
 class NoPrinterError(PrintingError):
@@ -57,8 +57,8 @@ class JobError(PrintingError):
 
 
 class UnknownJobError(PrintingError):
-    """There is no job of that number."""
+    pass
 
 
 class UnknownPrinterError(PrintingError):
-    """There is no printer of that number or name."""
+    pass

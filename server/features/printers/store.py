@@ -47,7 +47,7 @@ class Printer:
 
 
 def add(db: Connection, plan: PrinterPlan, *, by: str, now: int) -> int:
-    """Add a printer, and return its number. Raises PrintingError for invalid settings or a taken
+    """Add a printer; return its number. Raises PrintingError for invalid settings or a taken
     name.
     """
     _check(db, plan, None)
@@ -65,7 +65,7 @@ def add(db: Connection, plan: PrinterPlan, *, by: str, now: int) -> int:
 def change(db: Connection, printer_id: int, plan: PrinterPlan, *, by: str, now: int) -> None:
     """Change a printer's settings. A new address or kind resets certificate and state.
 
-    Raises PrintingError as `add` does, or UnknownPrinterError.
+    Raises as `add` does, or UnknownPrinterError.
     """
     before = printer(db, printer_id)
     _check(db, plan, printer_id)
@@ -85,8 +85,8 @@ def change(db: Connection, printer_id: int, plan: PrinterPlan, *, by: str, now: 
 
 
 def remove(db: Connection, printer_id: int, *, by: str, now: int) -> None:
-    """Remove a printer. Its jobs go to other printers; jobs fixed to it return to their desk.
-    Raises UnknownPrinterError.
+    """Remove a printer. Its jobs go to other printers; jobs fixed to it, to their desk. Raises
+    UnknownPrinterError.
     """
     printer(db, printer_id)
     db.execute("UPDATE printer SET removed_at = ? WHERE printer_id = ?", (now, printer_id))
@@ -106,7 +106,7 @@ def forget_certificate(db: Connection, printer_id: int, *, by: str, now: int) ->
 
 
 def load_labels(db: Connection, printer_id: int, labels: int | None, *, by: str, now: int) -> None:
-    """Set the number of labels on a new roll; None stops counting. Raises PrintingError."""
+    """Set a new roll's number of labels; None stops counting. Raises PrintingError."""
     printer(db, printer_id)
     if labels is not None and not 0 <= labels <= LABELS_MAX:
         raise PrintingError(

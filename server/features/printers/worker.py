@@ -1,7 +1,7 @@
 """Prints waiting jobs, with one thread per printer.
 
-Shared state is in the database, so that printing continues after a crash; the printer is asked
-about jobs sent before it, else the desk.
+Shared state is in the database, so printing continues after a crash; the printer is asked about
+sent jobs, else the desk.
 """
 
 import logging
@@ -60,7 +60,7 @@ MakeDriver = Callable[[Printer], Driver]
 
 
 def make_driver(printer: Printer) -> Driver:
-    """Return a printer's driver. Raises PrintingError."""
+    """Raises PrintingError."""
     plan = printer.plan
     kind = kind_of(plan.kind)
     options = Options(plan.dpi, plan.trusts_sending, printer.certificate)
@@ -105,7 +105,7 @@ class Printing:
             running.thread.join(max(0.0, until - time.monotonic()))
 
     def _wake(self, db: Connection) -> None:
-        """Wake the printers if a job waits. Runs after each commit."""
+        """Wake the printers if a job waits, after each commit."""
         if not self._stop.is_set() and jobs.is_any_waiting(db):
             for running in list(self._printers.values()):
                 running.wake.set()
@@ -115,9 +115,7 @@ class Printing:
             self._follow(store.printers(db))
 
     def _follow(self, printers: Sequence[Printer]) -> None:
-        """Keep one thread per printer. After a change of settings a new thread starts when the old
-        one has finished.
-        """
+        """Keep one thread per printer. After a change a new one starts when the old one ends."""
         wanted = {printer_wanted.printer_id: printer_wanted for printer_wanted in printers}
         for number, running in list(self._printers.items()):
             if number not in wanted or not running.serves(wanted[number]):
@@ -134,7 +132,7 @@ class Printing:
 
 
 class _PrinterThread:
-    """Prints on one printer. Only `wake` and `retire` are called by other threads."""
+    """Prints on one printer. Other threads call only `wake` and `retire`."""
 
     def __init__(
         self,
@@ -179,7 +177,7 @@ class _PrinterThread:
             return
         resumed = False
         while True:
-            # Changes before this line are read below; later ones end the wait.
+            # Earlier changes are read below; later ones end the wait.
             self.wake.clear()
             if self._stop.is_set() or self._retired:
                 return
@@ -200,7 +198,7 @@ class _PrinterThread:
                 self._stop.wait(_PAUSE)
 
     def _round(self, driver: Driver) -> bool:
-        """Print one job, if one waits and the printer is ready. Returns whether there was a job."""
+        """Print one job, if one waits and the printer is ready. Returns whether one did."""
         every = LOOK_S if self._noted.state.can_print else LOOK_AGAIN_S
         if self._looked_at is None or time.monotonic() - self._looked_at >= every:
             self._note(driver.status())
@@ -208,7 +206,7 @@ class _PrinterThread:
         if not self._noted.state.can_print:
             return False
         number = self._printer.printer_id
-        # Read first: each commit wakes every printer while a job waits.
+        # Read first: commits wake every printer while a job waits.
         with self._database.reading() as db:
             if jobs.next_job(db, number) is None:
                 return False
@@ -265,7 +263,7 @@ class _PrinterThread:
             self._database.write(lambda db: jobs.put_back(db, own_job.job_id, ""))
             raise
         except (DatabaseError, EngineError):
-            # The job stays unchanged until the disk accepts writes again.
+            # The job stays unchanged until the disk works again.
             self._after_trouble(own_job, turn)
         except Exception as error:
             log.exception("printer %d: %s", self._printer.printer_id, type(error).__name__)
@@ -292,9 +290,7 @@ class _PrinterThread:
         self._looked_at = None  # Ask for the printer's state again
 
     def _not_printed(self, own_job: Job, status: Status) -> None:
-        """Requeue the job for a working printer, or return it to its desk if this printer refused
-        it.
-        """
+        """Requeue the job for a working printer, or return it to its desk after a refusal."""
         if status.state.can_print:
             self._fail(own_job, Problem.NOT_PRINTED, status.words)
             return

@@ -1,4 +1,4 @@
-"""Exports and erases one person's data, and erases records whose retention period is over."""
+"""Exports and erases one person's data, and erases expired records."""
 
 COMMANDS = (
     ("person", "commands.person:person", "Export or erase one person's data."),

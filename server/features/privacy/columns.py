@@ -1,4 +1,4 @@
-"""Classifies every column of the database by what it reveals about an attendee.
+"""Classifies every column by what it reveals about an attendee.
 
 A test fails for a missing column.
 """
@@ -12,7 +12,7 @@ PERSON = "serial"  # The column that links rows to a person
 
 class Erasure(StrEnum):
     DELETED = "deleted"
-    # Kept, with a number that belongs to no person, so that totals stay right
+    # Kept for totals, under a number that belongs to no person
     NUMBERED = "numbered"
     OWN = "own"  # Handled by code of its own
 
@@ -25,14 +25,13 @@ class Table:
     pseudonymous: str = ""  # Identifies a person together with other data
     none: str = ""  # No information about an attendee by itself
     erasure: Erasure | None = None  # None: no row belongs to one person
-    # Rows with the same value in this column get the same number for one person, also across
-    # tables.
+    # Rows with the same value here get the same number per person, also across tables.
     together: str = ""
 
 
 _DELETED, _NUMBERED, _OWN = Erasure.DELETED, Erasure.NUMBERED, Erasure.OWN
 
-# Staff are not attendees. Rows are deleted in this order: referring tables first.
+# Staff are not attendees. Rows are deleted in order: referring tables first.
 TABLES: Mapping[str, Table] = {
     "arrival_notice": Table(pseudonymous="arrival_id", none="user_id seen_at", erasure=_OWN),
     "arrival": Table(pseudonymous="serial", none="arrival_id day number", erasure=_DELETED),
@@ -138,7 +137,7 @@ TABLES: Mapping[str, Table] = {
         none="category valid_days zones flags created_at revoked_at organisation_id",
         erasure=_DELETED,
     ),
-    # Kept for the muster's figures, which also count people who were seen but not listed.
+    # Kept for the muster's figures, which count unlisted people too.
     "muster_person": Table(
         pseudonymous="serial",
         none="muster_id hall_id kiosk generation seq door_id since sureness away_since also_in"
@@ -165,7 +164,7 @@ TABLES: Mapping[str, Table] = {
     "saved_filter": Table(
         personal="name query", none="filter_id user_id page shared made_at", erasure=_OWN
     ),
-    # The badge numbers in a block of entries. A trigger deletes the row when any of them changes.
+    # A block's badge numbers. A trigger deletes the row when one changes.
     "entry_block": Table(
         pseudonymous="serials", none="block marked oldest_at newest_at", erasure=_OWN
     ),
@@ -183,7 +182,7 @@ TABLES: Mapping[str, Table] = {
         none="edit_id made_by made_at cursor hall_id dismissed",
         erasure=_OWN,
     ),
-    # Contains badge numbers for the doors. The oldest rows go as new ones come.
+    # Contains badge numbers for the doors. New rows displace the oldest.
     "change": Table(pseudonymous="body", none="cursor hall_id kiosk", erasure=_OWN),
     "outage": Table(none="outage_id kiosk generation since back_at first_seq last_seq"),
     "activity": Table(none="activity_id code kind titles official parallel theme language"),

@@ -1,4 +1,4 @@
-"""Applies the retention periods once a day, on a thread of the server."""
+"""Applies the retention periods daily, on a thread of the server."""
 
 import logging
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Daily:
         settled: Callable[[], None],
         look_s: float = LOOK_S,
     ) -> None:
-        """`settled` is called after each run that erased something."""
+        """`settled` is called after each run with erasures."""
         self._event, self._database = event, database
         self._now, self._settled = now, settled
         self._look_s = look_s

@@ -1,7 +1,7 @@
 """Erases one person and keeps all totals.
 
-Scans and stays remain without a person. The numbers of printed badges are kept as void, because the
-cards may still be shown.
+Scans and stays remain without a person. Printed badges' numbers are kept as void: the cards may
+still be shown.
 """
 
 import json
@@ -31,7 +31,7 @@ from server.web import shared_uploads
 
 log = logging.getLogger(__name__)
 
-# Folder of the event's directory: files that staff uploaded and have not confirmed yet
+# The event's folder of unconfirmed uploads by staff
 UPLOADS = "uploads"
 COUNTED = N_(
     "Nothing was erased: this person is counted in a hall. Wait until they left, or count the hall"
@@ -52,7 +52,7 @@ NOT_FOLDED = N_(
 
 
 class PersonError(Spoken, ValueError):
-    """The person can't be erased now. The text gives the reason and the remedy."""
+    """The person can't be erased now."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Erased:
-    """A finished erasure. `needles` are texts of the person, for finding leftovers."""
+    """A finished erasure. `needles` are the person's texts, for finding leftovers."""
 
     number: str
     entries: int
@@ -100,7 +100,7 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
     """Erase a person in the caller's transaction, and delete their photos and all pending uploads.
 
     Call `settle` after the commit. Raises PersonError, UnknownAttendeeError, DesignError or
-    OSError, with nothing erased in the database.
+    OSError, with the database unchanged.
     """
     holder = attendees.attendee(db, serial)
     why_not = refusal(db, serial)
@@ -115,7 +115,7 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
         shared_uploads.forget_all(db)
     if {"session_speaker", "accessible_guest", "session_guest", "awaited_guest"} & held.keys():
         changes.publish_venue(db)
-    # The action names neither the entries nor the person: that would link them again.
+    # Naming the entries or the person would link them again.
     entry_log.act(db, by, Act.PERSON_ERASED, {}, now)
     for path in (*photos, *_uploads(event)):
         path.unlink(missing_ok=True)
@@ -123,7 +123,7 @@ def erase(db: Connection, event: Event, serial: int, *, by: str, now: int) -> Er
 
 
 def settle(event: Event) -> str:
-    """Rewrite the database's file, so that no erased byte remains in it.
+    """Rewrite the database's file, so that no erased byte remains.
 
     Return "", or why some may remain and the remedy, as a marked text. Raises nothing.
     """
@@ -149,7 +149,7 @@ def delete_backups(db: Connection, old: Sequence[Backup], *, by: str, now: int) 
 
 
 def refusal(db: Connection, serial: int) -> str:
-    """Return why a person can't be erased now and the remedy, as a marked text, or ""."""
+    """Return why a person can't be erased and the remedy, as a marked text, or ""."""
     if erasure.is_counted(db, serial):
         return COUNTED
     printing = "SELECT 1 FROM print_job WHERE serial = ? AND state IN ('waiting', 'printing')"
@@ -157,7 +157,7 @@ def refusal(db: Connection, serial: int) -> str:
 
 
 def _erase_lists(db: Connection, serial: int) -> None:
-    """Erase rows that name the person without their serial, and rows that refer to those."""
+    """Erase rows that name the person without their serial, and referring rows."""
     db.execute(
         "DELETE FROM arrival_notice WHERE arrival_id IN"
         " (SELECT arrival_id FROM arrival WHERE serial = ?)",
@@ -178,8 +178,8 @@ def _erase_lists(db: Connection, serial: int) -> None:
 
 
 def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
-    """Erase the rows and log records of people who are in no hall, and void their badges at the
-    doors. Return the number of erased log entries.
+    """Erase the rows and log records of people in no hall, and void their badges at the doors.
+    Return the number of erased log entries.
 
     The caller erases lists that name people by text, text indexes and files.
     """
@@ -222,8 +222,8 @@ def erase_rows(db: Connection, serials: Sequence[int], *, now: int) -> int:
 
 
 def _forget_in_messages(db: Connection, serials: Sequence[int]) -> None:
-    """Set these people's badge numbers in undelivered messages to null. Delivered messages have no
-    body any more.
+    """Set these people's badge numbers in undelivered messages to null. Delivered ones have no
+    body.
     """
     numbers = {badge_number(serial) for serial in serials}
     rows = db.execute(
@@ -245,7 +245,7 @@ def _forget_in_messages(db: Connection, serials: Sequence[int]) -> None:
 
 
 def _number_together(db: Connection, wanted: str) -> None:
-    """Replace each person's serial by one new number per muster, so that the list and the sightings
+    """Replace each person's serial by one new number per muster, so that list and sightings
     still match.
     """
     of_them = dialect.one_of(PERSON)

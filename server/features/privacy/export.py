@@ -1,4 +1,4 @@
-"""Writes all data about one person as a zip: JSON for programs, a page for people."""
+"""Writes one person's data as a zip: JSON for programs, a page for people."""
 
 import html
 import io
@@ -44,9 +44,7 @@ class Exported:
 
 
 def export(db: Connection, event: Event, serial: int, *, now: int) -> Exported:
-    """Export a person. Raises UnknownAttendeeError or DesignError, and OSError for an unreadable
-    photo.
-    """
+    """Raises UnknownAttendeeError or DesignError, and OSError for an unreadable photo."""
     holder = attendees.attendee(db, serial)
     held = person.rows(db, serial)
     log_entries = list(person.entries(db, serial))

@@ -1,4 +1,4 @@
-"""Searches the event's files, byte by byte, for texts of an erased person."""
+"""Searches the event's files, byte by byte, for an erased person's texts."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,7 +8,7 @@ _PIECE = 1 << 20
 
 
 def leftovers(folder: Path, needles: Sequence[str]) -> list[tuple[Path, str]]:
-    """Return each file that contains one of the texts, with that text; another person may share it.
+    """Return each file with one of the texts, and that text; another person may share it.
 
     Call it in a process without connections to the folder's databases: opening a database's file
     drops its locks (`server.web.apart`).
@@ -22,7 +22,7 @@ def leftovers(folder: Path, needles: Sequence[str]) -> list[tuple[Path, str]]:
 
 
 def _texts_in(path: Path, wanted: Sequence[tuple[str, bytes]]) -> list[str]:
-    """Return the texts that a file contains. Pieces overlap, so that none is cut in two."""
+    """Return the texts in a file. Pieces overlap, so none is cut in two."""
     overlap = max((len(data) for _, data in wanted), default=1)
     matches: dict[str, None] = {}
     before = b""

@@ -29,10 +29,10 @@ NEEDLE_CHARS_MIN = 4  # Shorter texts occur everywhere and prove nothing.
 
 
 def tables_of_people(db: Connection) -> list[str]:
-    """Return the tables with people's rows from the database's schema, referring tables first."""
+    """Return the tables with people's rows by the schema, referring tables first."""
     there = tables_with(db, PERSON)
     order = {name: place for place, name in enumerate(TABLES)}
-    # A table that is not in TABLES may refer to attendees, so it comes first.
+    # Tables outside TABLES may refer to attendees, so they come first.
     return sorted(there, key=lambda name: order.get(name, -1))
 
 
@@ -60,7 +60,7 @@ def rows(db: Connection, serial: int) -> dict[str, Rows]:
 
 
 def entries(db: Connection, serial: int) -> Iterator[dict[str, Any]]:
-    """Yield a person's log entries: scans, inferred exits, and staff actions about them."""
+    """Yield a person's log entries: scans, inferred exits, and related staff actions."""
     for number in sorted(erasure.numbers_of(db, [serial])):
         row = db.execute("SELECT kind, at, body FROM leaf WHERE number = ?", (number,)).fetchone()
         record = json.loads(row["body"])
@@ -68,13 +68,13 @@ def entries(db: Connection, serial: int) -> Iterator[dict[str, Any]]:
 
 
 def photos(event: Event, holder: Attendee) -> list[Path]:
-    """Return the files with a person's photo. Raises DesignError."""
+    """Return a person's photos. Raises DesignError."""
     names = {holder.number, holder.external_id}
     return [path for path in all_photos(event) if path.stem in names]
 
 
 def all_photos(event: Event) -> list[Path]:
-    """Return the files with photos. Raises DesignError."""
+    """Raises DesignError."""
     folder = card_design.read_design(event).photos
     files = [] if folder is None else sorted(folder.iterdir())
     return [path for path in files if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()]
@@ -85,8 +85,8 @@ def labels(holder: Attendee) -> list[str]:
 
 
 def needles(holder: Attendee) -> list[str]:
-    """Return the texts that must occur nowhere once the person is erased, unless another person has
-    the same.
+    """Return the texts that must be gone after erasing the person, unless another person has
+    them.
     """
     texts = (
         holder.name, holder.latin_name, holder.email, holder.phone, holder.order_number,
@@ -128,7 +128,7 @@ def changes_of(db: Connection, serial: int) -> list[Row]:
 
 
 def filters_of(db: Connection, serial: int) -> list[Row]:
-    """Return the saved filters that contain a person's text, or even a part of the name."""
+    """Return the saved filters with a person's text, or a part of the name."""
     holder = attendees.attendee(db, serial)
     parts = re.findall(r"\w{2,}", f"{holder.name} {holder.latin_name}")
     mentions = _telling(db, serial, parts)
@@ -137,7 +137,7 @@ def filters_of(db: Connection, serial: int) -> list[Row]:
 
 
 def _telling(db: Connection, serial: int, more: Sequence[str] = ()) -> Callable[[str], bool]:
-    """Return a test whether a text mentions a person, or contains a text of `more`."""
+    """Return a test whether a text mentions a person or contains one of `more`."""
     holder = attendees.attendee(db, serial)
     names = [part for part in (holder.given_name, holder.family_name) if len(part) > 1]
     texts = [part.casefold() for part in (*needles(holder), *labels(holder), *names, *more) if part]

@@ -1,4 +1,4 @@
-"""Erases expired records, a few people at a time, so that doors don't wait long."""
+"""Erases expired records, few people at a time, so that doors don't wait."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from server.storage.database import Database
 
 PEOPLE_TOGETHER = 500  # In one transaction
 
-# Tables and conditions to delete for each kind, referring tables first. `:limit` is the time before
-# which rows expire.
+# Tables and conditions to delete for each kind, referring tables first. Rows before `:limit`
+# expire.
 _DELETED: dict[str, tuple[tuple[str, str], ...]] = {
     "undo": (("page_edit", "made_at < :limit"),),
     "kept_places": (("accessible_guest", "TRUE"),),
@@ -69,7 +69,7 @@ def due(db: Connection, event: Event, *, now: int) -> list[Due]:
 def run(database: Database, event: Event, *, by: str, now: int) -> list[Done]:
     """Erase expired records, and return a summary. Raises DesignError, OSError and EngineError.
 
-    After a failure erased records stay erased, and the next run continues.
+    After a failure erased records stay erased; the next run continues.
     """
     done = []
     for item in due(database.reader, event, now=now):
@@ -85,7 +85,7 @@ def run(database: Database, event: Event, *, by: str, now: int) -> list[Done]:
         done.append(finished)
     if done:
         database.write(_drop_words)
-        # The file is not rewritten while doors are busy; deleted rows are overwritten anyway.
+        # The file is not rewritten while doors are busy; deleted rows are overwritten.
         if now >= clocks.ends_at(event.settings):
             database_file.written_anew(event.database_path)
     return done
@@ -141,7 +141,7 @@ def _erase(database: Database, event: Event, kind: str, before: int, *, by: str,
 def _of_holders(
     database: Database, kind: str, step: Callable[[Connection, Sequence[int]], object]
 ) -> int:
-    """Apply `step` to all holders of a kind who are in no hall, and return their number."""
+    """Apply `step` to a kind's holders who are in no hall. Return their number."""
     serials = [row[0] for row in database.reader.execute(_HOLDERS[kind]).fetchall()]
 
     def some(db: Connection, at: int) -> int:
@@ -161,7 +161,7 @@ _NAMING = (
 
 
 def _delete_lists(db: Connection) -> None:
-    """Delete the lists that name people by text. All rows go, so no search is needed."""
+    """Delete the lists that name people by text. All rows go, without a search."""
     with database_file.deleted_is_overwritten(db):
         for table in _NAMING:
             db.execute(f"DELETE FROM {table}")

@@ -1,4 +1,4 @@
-"""The texts of an export, in English and Chinese: the reader's language is not known."""
+"""An export's texts, in English and Chinese: the reader's language is unknown."""
 
 from collections.abc import Mapping
 

@@ -50,7 +50,7 @@ def show(code: str) -> str:
     page = page_asked()
     hosted, hosted_count = activities.hosted_by(db, organisation.organisation_id, PAGE_ROWS)
     people = []
-    # People are only for users who may search attendees.
+    # Only users who may search attendees see people.
     if auth.may_open("admin.people.search"):
         people = organisations.people_of(db, organisation.organisation_id, PAGE_ROWS, page.offset)
     return render_template(

@@ -1,4 +1,4 @@
-"""Shows each user, live, the arrivals of protocol guests that they watch."""
+"""Shows users, live, the arrivals of protocol guests that they watch."""
 
 from flask import (
     Blueprint,

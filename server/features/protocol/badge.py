@@ -12,7 +12,7 @@ PART = "arrivals"  # Element id
 
 
 def parts() -> Parts:
-    """Return the counter, or nothing for users who watch no one."""
+    """Return the counter, none for users who watch no one."""
     user = auth.user()
     if user is None or user.must_change:
         return {}

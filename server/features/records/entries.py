@@ -23,7 +23,7 @@ from server.web.services import services
 blueprint = Blueprint("entries", __name__, url_prefix="/admin")
 outage_pages = Blueprint("outages", __name__, url_prefix="/admin/outages")
 ROWS = ("50", "500")  # Rows per page: on the screen, in print
-SESSIONS_MAX = 100  # The most sessions that a title may match
+SESSIONS_MAX = 100  # Most sessions that a title may match
 
 
 @blueprint.get("/entries")

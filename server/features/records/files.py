@@ -7,7 +7,7 @@ from server.storage.connection import Connection
 from server.web import auth
 from server.web.services import services
 
-SHOWN_WITHIN_S = 1.0  # The longest wait until a piece's entries are on disk
+SHOWN_WITHIN_S = 1.0  # Longest wait until a piece's entries are on disk
 
 KINDS = {
     "csv": "text/csv",
@@ -22,7 +22,7 @@ def may_see_names() -> bool:
 def sent(
     name: str, kind: str, pieces: Callable[[Connection], Iterator[str] | Iterator[bytes]]
 ) -> Response:
-    """Stream a file; each piece is read from one state of the database."""
+    """Stream a file; each piece is from one database state."""
     here = services()
 
     def stream() -> Iterator[Any]:

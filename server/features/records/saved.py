@@ -20,7 +20,7 @@ def filters(page: str) -> list[SavedFilter]:
 
 
 def user_of(text: str) -> str:
-    """Parse a user's id in the entry log, such as "user:3". Raises ValueError."""
+    """Parse a user's log name, such as "user:3". Raises ValueError."""
     kind, _colon, number = text.partition(":")
     if kind != "user":
         raise ValueError("not on the list")
@@ -28,7 +28,6 @@ def user_of(text: str) -> str:
 
 
 def save(page: str, asked: Asked[Filter]) -> Response:
-    """Save the form's filter, and return to the page."""
     here, user, name = services(), auth.signed_in(), request.form.get("filter_name", "")
     is_shared = "filter_shared" in request.form
     back = asked.address(SHOWN_BY[page])
@@ -50,7 +49,7 @@ def save(page: str, asked: Asked[Filter]) -> Response:
 @blueprint.post("/<int:filter_id>/remove")
 @auth.allow("auditor")
 def remove(filter_id: int) -> Response:
-    """Remove a filter of the user, or, for admins, a shared one."""
+    """Remove the user's filter, or, for admins, a shared one."""
     here, user = services(), auth.signed_in()
     try:
         page = here.database.write(

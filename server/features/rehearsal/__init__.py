@@ -1,4 +1,4 @@
-"""Predicts the doors' answers for one person, or for a whole day. Writes nothing.
+"""Predicts the doors' answers for a person, or a whole day. Writes nothing.
 
 It decides by `badges.admission.decide`, on a kiosk's facts. Begin with `would_enter.py`.
 """

@@ -12,7 +12,7 @@ from server.storage.connection import Connection, Row
 
 @dataclass(frozen=True)
 class Group:
-    """People whom every door treats alike on a day, except at sessions that name them."""
+    """People whom doors treat alike on a day, except at sessions naming them."""
 
     category: int
     valid: bool  # On that day
@@ -63,7 +63,7 @@ class Crowd:
     groups: tuple[Group, ...]
     counts: tuple[int, ...]
     guests: tuple[Guest, ...]
-    without_badge: int  # Not revoked, and without a badge so far
+    without_badge: int  # Not revoked, without a badge
 
     @property
     def people(self) -> int:
@@ -71,7 +71,7 @@ class Crowd:
 
     @property
     def valid(self) -> int:
-        """Return the number of people with a badge that is valid on that day and not revoked."""
+        """Return the number of people with a badge valid that day and not revoked."""
         groups = zip(self.groups, self.counts, strict=True)
         return sum(people for group, people in groups if group.valid and not group.revoked)
 
@@ -95,8 +95,7 @@ _SPEAKING = f"FROM session_speaker g {_THAT_DAY} AND g.serial IS NOT NULL"
 def read_crowd(db: Connection, event: Event, day: int) -> Crowd:
     """Return all people as the doors treat them on a day, counted from 0.
 
-    A person without a badge counts as if one were issued now. Guests are named by the sessions of
-    that day.
+    A person without a badge counts as if one were issued now. The day's sessions name the guests.
     """
     groups: Counter[Group] = Counter()
     without_badge = 0
@@ -133,8 +132,7 @@ def _otherwise(db: Connection, event: Event, day: int) -> Iterator[tuple[int, tu
     """Yield people whose badge differs from the roster, as serial and (roster's group, badge's
     group).
 
-    `changed_holder` lists the candidates. A badge not signed by a key of the event counts as
-    revoked.
+    `changed_holder` lists the candidates. A badge not signed by the event counts as revoked.
     """
     for row in db.execute(
         f"SELECT a.serial, {_GROUP}, n.credential {_PEOPLE}"
@@ -158,9 +156,7 @@ def _guests(
     db: Connection, day: int, starts: tuple[int, int], carried_groups: Mapping[int, Group],
     numbers: Mapping[Group, int],
 ) -> Iterator[Guest]:  # fmt: skip
-    """Yield the people named by, or speaking at, sessions that start within `starts`, end
-    exclusive.
-    """
+    """Yield people named by, or speaking at, sessions starting within `starts`, end exclusive."""
     invited: defaultdict[int, list[int]] = defaultdict(list)
     refused: defaultdict[int, list[int]] = defaultdict(list)
     speaks: defaultdict[int, list[int]] = defaultdict(list)

@@ -1,8 +1,8 @@
 """Simulates a day of the event with the whole roster.
 
-Each session is decided for each group when it opens. Two numbers bound the attendance: how many may
-come, and how many would come if everyone chose evenly among the concurrent sessions that admit
-them. Invited people come to their session.
+Each session is decided for each group when it opens. Attendance has two bounds: how many may come,
+and how many would if everyone chose evenly among the concurrent sessions that admit them. Invited
+people come to their session.
 """
 
 import math
@@ -42,13 +42,13 @@ class SessionCrowd:
 
 
 class Day:
-    """A day's halls and sessions, all people, and the groups that each session admits.
+    """A day's halls, sessions and people, and the groups admitted by each session.
 
     Groups are referred to by their index in the crowd.
     """
 
     def __init__(self, db: Connection, event: Event, number: int) -> None:
-        """Read and simulate the event's day `number`, counted from 0."""
+        """Simulate the event's day `number`, from 0."""
         starts = day_starts(event.settings)
         self.number = number
         self.begins_at, self.ends_at = starts[number], starts[number + 1]
@@ -60,7 +60,7 @@ class Day:
         }
         self.crowd: Crowd = read_crowd(db, event, number)
         self._calendar = Calendar(starts)
-        # A hall that staff have closed may be open by then; a finding reports it.
+        # A closed hall may be open by then; a finding reports it.
         self._hall = {
             key: replace(hall_of(kiosk_facts.facts_of_hall(db, row)), closed=False)
             for key, row in self.halls.items()
@@ -76,7 +76,7 @@ class Day:
             for key in self.rows
         }
         somewhere = frozenset[int]().union(*self.admitted.values())
-        # Groups that can enter nothing on that day, unless a session names them.
+        # Groups that can enter nothing that day, unless by name.
         self.nowhere = frozenset(
             group for group in groups if group not in somewhere and not self._lets_in(group)
         )
@@ -91,15 +91,13 @@ class Day:
         return self._named[key]
 
     def lets_in(self, guest: Guest, session: int) -> bool:
-        """Return whether the session's hall admits a guest when the session opens, for any
-        reason.
-        """
+        """Return whether the session's hall admits a guest at its opening, for any reason."""
         named = session in guest.invited | guest.refused
         answer = self._answer(guest.group, session, session in guest.invited if named else None)
         return isinstance(answer, Admitted)
 
     def _admits(self, group: int, session: int, invited: bool | None) -> bool:
-        """Return whether a door admits the group to the session, and not only to its hall."""
+        """Return whether a door admits the group to the session, not only to its hall."""
         answer = self._answer(group, session, invited)
         return isinstance(answer, Admitted) and answer.session_id == session
 
@@ -150,7 +148,7 @@ class Day:
         return crowds
 
     def _expected(self, named: Mapping[int, list[Guest]]) -> dict[int, float]:
-        """Return each session's expected attendance, if people choose evenly when it starts."""
+        """Return each session's expected attendance, if people choose evenly."""
         expected: dict[int, float] = {}
         for at in sorted({row.starts_at for row in self.rows.values()}):
             open_now = [s for s, row in self.rows.items() if row.starts_at <= at < row.ends_at]
@@ -174,8 +172,7 @@ class Day:
         return expected
 
     def _chosen(self, guest: Guest, open_now: Collection[int], others: list[int]) -> list[int]:
-        """Return the sessions that a guest attends: those that invite them, else those that admit
-        them.
+        """Return the sessions that a guest attends: those that invite, else admit, them.
 
         `others` are the sessions that admit the rest of the guest's group.
         """
@@ -188,7 +185,7 @@ class Day:
 def _alike(
     open_now: Collection[int], named: Mapping[int, list[Guest]]
 ) -> Iterable[tuple[Guest, int]]:
-    """Return groups of similar guests of these sessions: one guest, and their number."""
+    """Return groups of similar guests: one guest, and their number."""
     sessions = frozenset(open_now)
     guests = {guest.serial: guest for session in open_now for guest in named.get(session, ())}
     alike: Counter[tuple[int, frozenset[int], frozenset[int]]] = Counter()
@@ -201,6 +198,6 @@ def _alike(
 
 
 def play(db: Connection, event: Event, number: int) -> Day:
-    """Simulate the event's day `number`, counted from 0, in the current state."""
+    """Simulate the event's day `number`, from 0, in the current state."""
     with one_state(db):
         return Day(db, event, number)

@@ -21,17 +21,17 @@ EXAMPLES_MAX = 5
 
 @dataclass(frozen=True)
 class Finding:
-    """A possible problem. `about` is the code of a hall, a session or a category."""
+    """A possible problem. `about` is a hall's, session's or category's code."""
 
     kind: str
     about: str
     sentence: str
     people: int = 0
-    examples: tuple[str, ...] = ()  # Badge numbers with external ids of the first people
+    examples: tuple[str, ...] = ()  # The first people's badge numbers with external ids
 
 
 def findings(db: Connection, day: Day, clock: Clock) -> list[Finding]:
-    """Return all findings about the day, gravest kinds first. `day` was read from `db`."""
+    """Return all findings, gravest kinds first. `day` was read from `db`."""
     checker = _Findings(db, day, clock)
     checks: tuple[Callable[[], Iterable[Finding]], ...] = (
         checker.admits_nobody,
@@ -106,7 +106,7 @@ class _Findings:
                 yield Finding("no_kiosk", hall.code, sentence)
 
     def crowds_above_capacity(self) -> Iterator[Finding]:
-        """Find sessions with more invited or expected people than the hall's capacity."""
+        """Find sessions with more invited or expected people than capacity."""
         for row in self.rows:
             crowd = self.day.crowds[row.session_id]
             capacity, expected = crowd.hall.capacity, crowd.expected
@@ -134,7 +134,7 @@ class _Findings:
                 yield Finding("crowd_above_capacity", row.code, sentence, expected)
 
     def venues_above_capacity(self) -> Iterator[Finding]:
-        """Find outer halls with less capacity than the day has valid badges."""
+        """Find outer halls with less capacity than valid badges."""
         halls, valid = self.day.halls, self.day.crowd.valid
         around = {row.parent_id for row in halls.values()} - set(self.used)
         for hall in (halls[hall_id] for hall_id in sorted(halls.keys() & around)):
@@ -225,9 +225,7 @@ class _Findings:
                 yield Finding("speakers_awaited", row.code, sentence, unknown)
 
     def guests_in_two_places(self) -> Iterator[Finding]:
-        """Find people invited to concurrent sessions in different halls, except a hall and its
-        outer hall.
-        """
+        """Find people invited to concurrent sessions in different halls, except nested ones."""
         parents = nesting.parents_of(self.db)
         lines = {hall: {hall, *nesting.outer_halls(hall, parents, None)} for hall in parents}
         pairs: defaultdict[tuple[int, int], list[Guest]] = defaultdict(list)
@@ -266,7 +264,7 @@ class _Findings:
                     yield Finding("overlap", first.code, sentence)
 
     def categories_without_anything(self) -> Iterator[Finding]:
-        """Find categories of which all, or some, people can enter nothing on that day."""
+        """Find categories whose people, all or some, can enter nothing that day."""
         names = {plan.code: plan.key for plan in store.categories(self.db)}
         crowd = self.day.crowd
         valid: Counter[int] = Counter()

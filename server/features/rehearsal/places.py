@@ -23,7 +23,7 @@ class _Named(NamedTuple):
 
 
 class AskedError(Spoken, ValueError):
-    """The person or the place is ambiguous or unknown. The text gives the remedy.
+    """The person or the place is ambiguous or unknown.
 
     `about` is `person` or `place`.
     """
@@ -39,7 +39,7 @@ class Way:
 
     doors: tuple[DoorRow, ...]  # Empty if the hall has no entrance
     hall: Hall
-    outer: tuple[Hall, ...]  # Outer halls that a person enters too, innermost first
+    outer: tuple[Hall, ...]  # Outer halls entered too, innermost first
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class Place:
 def find_person(db: Connection, text: str) -> int:
     """Return a person's serial by badge number, external id, e-mail or name.
 
-    Raises UnknownAttendeeError, or AskedError if several people match.
+    Raises UnknownAttendeeError, or AskedError for several people.
     """
     text = text.strip()
     try:
         return attendees.find_by_label(db, text)
     except UnknownAttendeeError:
-        # An e-mail's words are also in longer addresses, such as joanna@example.org.
+        # Longer addresses, such as joanna@example.org, contain the same words.
         same_email = attendees.people_of_label(db, text)
         if len(same_email) == 1:
             return int(same_email[0]["serial"])
@@ -94,7 +94,7 @@ def find_person(db: Connection, text: str) -> int:
 def find_place(db: Connection, text: str) -> Place:
     """Return a hall or door by code or name. Raises AskedError.
 
-    The prefix `hall:` or `door:` decides between a hall and a door of the same name.
+    The prefix `hall:` or `door:` decides between equal names.
     """
     kind, _, rest = text.strip().partition(":")
     kinds = (kind,) if rest and kind in _KINDS else _KINDS
@@ -139,7 +139,7 @@ def _named(db: Connection, kind: str) -> list[_Named]:
 
 
 def _called(candidates: Sequence[_Named], name: str) -> list[_Named]:
-    """Return the exact match by code, else all matches by code or name, ignoring case."""
+    """Return the match by code, else all by code or name, ignoring case."""
     exact = [named for named in candidates if named.code == name]
     folded = name.casefold()
     return exact or [

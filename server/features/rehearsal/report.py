@@ -26,7 +26,7 @@ ASSUMED = (
 
 
 class NoSuchDayError(Spoken, ValueError):
-    """The date is not a day of the event. The text lists the days."""
+    """The date is not a day of the event. The text lists them."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Rehearsal:
 
 
 def rehearse(db: Connection, event: Event, wanted: date, clock: Clock) -> Rehearsal:
-    """Simulate a day of the event in the current state. Raises NoSuchDayError."""
+    """Simulate a day in the current state. Raises NoSuchDayError."""
     number = number_of(event.settings, wanted)
     with one_state(db):
         day = play(db, event, number)
@@ -50,12 +50,12 @@ def rehearse(db: Connection, event: Event, wanted: date, clock: Clock) -> Rehear
 
 
 def rehearse_of(db: Connection, path: Path, wanted: date, clock: Clock) -> Rehearsal:
-    """Run `rehearse` for an event's directory, so that no key is passed to a worker process."""
+    """Run `rehearse` for an event's directory, so that worker processes get no key."""
     return rehearse(db, load_event(path), wanted, clock)
 
 
 def number_of(settings: EventSettings, wanted: date) -> int:
-    """Return the day's number in the event, counted from 0. Raises NoSuchDayError."""
+    """Return the day's number in the event, from 0. Raises NoSuchDayError."""
     number = (wanted - settings.first_day).days
     if not 0 <= number < settings.days:
         days = dates(settings)

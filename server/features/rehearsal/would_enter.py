@@ -1,7 +1,7 @@
 """Predicts whether a person would be admitted at a place and time, and why not.
 
-It decides as an online kiosk would. It assumes free places and that the person is outside, unless
-asked as of now.
+It decides as an online kiosk would, assuming free places and a person outside, unless asked as of
+now.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ from server.storage.localized import names_of, text_in
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of doors that lead into the same halls, in each language."""
+    """The answer, in each language, of doors into the same halls."""
 
     doors: tuple[str, ...]  # Door codes; empty if the hall has no entrance
     facts: Facts
@@ -81,8 +81,8 @@ def would_enter(
 ) -> WouldEnter:
     """Return what the doors of `place` would answer `person` at `at` (Unix ms).
 
-    The badge is that of `issue`, else the day's credential, else the newest badge. Raises
-    UnknownAttendeeError, AskedError, or IssuingError if there is no such issue.
+    The badge is that of `issue`, else the day's credential, else the newest. Raises
+    UnknownAttendeeError, AskedError, or IssuingError without such an issue.
     """
     with one_state(db):
         holder = attendees.attendee(db, find_person(db, person))
@@ -123,8 +123,8 @@ def _on_record(db: Connection, holder: Attendee, guest_of: Mapping[int, bool]) -
 def _badge(
     db: Connection, event: Event, holder: Attendee, issue: int | None, at: int
 ) -> Credential | Reason:
-    """Return the badge as a door reads it: a day credential for that day, else the newest badge,
-    else one issued now.
+    """Return the badge as a door reads it: that day's credential, else the newest badge, else
+    one issued now.
     """
     badges = issuing.badges_of(db, holder.serial)
     if issue is not None:
@@ -161,8 +161,8 @@ def _facts(
     holder: Holder,
     serial: int | None,
 ) -> Facts:
-    """Return the facts of a kiosk in contact with the server. With a `serial`, that person's
-    presence and the free places are the current ones.
+    """Return the facts of an online kiosk. With a `serial`, that person's presence and the free
+    places are current.
     """
     inside, free = _presence(db, serial), _free_places(db) if serial is not None else {}
     here = next(iter(inside.get(way.hall.hall_id, ())), None)
@@ -197,7 +197,7 @@ def _key_expired(event: Event, badge: Credential | Reason, at: int) -> bool:
 
 
 def _presence(db: Connection, serial: int | None) -> dict[int, list[Presence]]:
-    """Return the person's open stays by hall, newest first, as on kiosks."""
+    """Return the person's open stays by hall, newest first."""
     by_hall: dict[int, list[Presence]] = {}
     for stay in reversed([] if serial is None else stays.open_stays(db, serial)):
         presence = Presence(stay.ref, stay.opened_at, str(stay.door_id), stay.kind)
@@ -261,5 +261,5 @@ def _explanations(
 
 
 def day_of(forecast: WouldEnter) -> int | None:
-    """Return the event's day, from 0, or None outside the event."""
+    """Return the event's day, from 0, None outside it."""
     return event_day(forecast.answers[0].facts.calendar.day_starts, forecast.at)

@@ -1,5 +1,5 @@
-"""Lists what needs attention: discrepancies, conflicts after a reconnection, overrides, repeated
-denials of a person, and unusual doors.
+"""Lists what needs attention: discrepancies, conflicts after a reconnection, overrides, a person's
+repeated denials, and unusual doors.
 
 Further denials reopen an item.
 """
@@ -47,7 +47,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Mark:
-    """The mark that staff set, by whom and when. `since` is the number of denials after it."""
+    """Staff's mark, by whom and when. `since` is the number of denials after it."""
 
     state: str
     note: str = ""
@@ -61,7 +61,7 @@ OPEN = Mark("open")
 
 @dataclass(frozen=True)
 class Thing:
-    """The key of an item's mark. `count` is its number of denials now, or 1."""
+    """The key of a mark. `count` is the number of denials now, or 1."""
 
     kind: Kind
     subject: int
@@ -81,7 +81,7 @@ class Denied:
 
 @dataclass(frozen=True)
 class Item:
-    """An item that needs attention. Exactly one field of the last four is set."""
+    """An item. Exactly one field of the last four is set."""
 
     thing: Thing
     mark: Mark
@@ -93,7 +93,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Day:
-    """A day at the venue, from `since` to `until` (Unix ms). `number` identifies it."""
+    """A venue day, from `since` to `until` (Unix ms). `number` identifies it."""
 
     number: int
     since: int
@@ -102,7 +102,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Asked:
-    """The requested items. `state` None means any. Denials are of one day."""
+    """The requested items. `state` None means any. Denials are one day's."""
 
     kind: Kind
     state: str | None
@@ -120,7 +120,7 @@ def items(db: Connection, asked: Asked, *, limit: int, offset: int) -> list[Item
 
 
 def open_counts(db: Connection, day: Day) -> dict[Kind, int]:
-    """Return the number of open items of each kind, at most COUNTED_MAX + 1."""
+    """Return each kind's number of open items, at most COUNTED_MAX + 1."""
     most = COUNTED_MAX + 1
     counts: dict[Kind, int] = {}
     for kind in (Kind.CONFLICT, Kind.DISCREPANCY):
@@ -135,10 +135,10 @@ def open_counts(db: Connection, day: Day) -> dict[Kind, int]:
 
 
 def put_mark(db: Connection, thing: Thing, state: str, note: str, *, by: str, now: int) -> None:
-    """Set an item's state and note, which the entry log records.
+    """Set and log an item's state and note.
 
-    Raises MarkError for an unknown state, a note that is too long, a settled item without a note,
-    or an unknown item.
+    Raises MarkError for an unknown state or item, a note that is too long, or a settled item
+    without one.
     """
     note = " ".join(note.split())
     if state not in STATES:
@@ -187,7 +187,7 @@ def _count(db: Connection, query: str, values: Sequence[str | int]) -> int:
 def _with_marks(
     table: str, number: str, kind: str, state: str | None
 ) -> tuple[str, tuple[str | int, ...]]:
-    """Return a FROM clause with conditions that joins a table with its marks of a state."""
+    """Return a FROM clause with conditions, joining a table with its marks of a state."""
     mark = f"t.kind = '{kind}' AND t.subject = {number} AND t.period = 0"
     if state in (None, "open"):
         wanted = "" if state is None else " WHERE COALESCE(t.state, 'open') = 'open'"
@@ -196,8 +196,8 @@ def _with_marks(
 
 
 def _numbers(kind: Kind, state: str | None) -> tuple[str, tuple[str | int, ...]]:
-    """Return the query for conflicts (discrepancies from offline scans), or for the other
-    discrepancies, newest first.
+    """Return the query for conflicts (discrepancies from offline scans), or for others, newest
+    first.
     """
     source, values = _with_marks("discrepancy n", "n.discrepancy_id", "discrepancy", state)
     away = (
@@ -296,7 +296,7 @@ def _doors(db: Connection, asked: Asked) -> list[Item]:
 
 
 def _item(db: Connection, thing: Thing, **about: Any) -> Item:
-    """Return an item with its mark. `about` sets one of the item's last four fields."""
+    """Return an item with its mark. `about` sets one of its last four fields."""
     row = db.execute(
         "SELECT * FROM attention WHERE kind = ? AND subject = ? AND period = ?",
         (thing.kind.stored, thing.subject, thing.period),

@@ -1,4 +1,4 @@
-"""Lists expected people who are not inside yet, with when and where each was last seen."""
+"""Lists expected people who are not inside, and where each was last seen."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Awaited:
-    """An expected person. `serial` is None for a speaker not on the roster."""
+    """An expected person. `serial` is None for speakers outside the roster."""
 
     serial: int | None
     name: str
@@ -38,7 +38,7 @@ class Awaited:
     hall_id: int | None
     hall_names: dict[str, str]
     seen: Seen | None = None
-    # The hall where they are now, unless it is the expected one
+    # The hall where they are now, unless as expected
     elsewhere: dict[str, str] | None = None
 
 
@@ -49,8 +49,8 @@ class Asked:
 
 
 def not_come(db: Connection, asked: Asked, now: int) -> list[Awaited]:
-    """Return speakers and invited people of sessions that run or start within two hours, who are
-    not in the session's hall, soonest first.
+    """Return speakers and invited people of sessions that run or start within two hours, if not
+    in the hall, soonest first.
     """
     where = ["s.starts_at <= ?", "s.ends_at > ?"]
     values: list[int] = [now + AHEAD_MS, now]
@@ -85,8 +85,8 @@ def not_come(db: Connection, asked: Asked, now: int) -> list[Awaited]:
 
 
 def guests_not_inside(db: Connection, serials: Iterable[int] | None) -> list[Awaited]:
-    """Return the protocol guests who are in no hall, by name. `serials` limits them to those that
-    the user may see; None means all.
+    """Return the protocol guests in no hall, by name. `serials` limits them to those that the
+    user may see; None means all.
     """
     # Starts from the few guests, for speed.
     limit = "" if serials is None else f" AND {dialect.one_of('g.serial')}"
@@ -121,7 +121,7 @@ def last_seen(db: Connection, serial: int) -> Seen | None:
     return Seen(**{**dict(row), **names})
 
 
-# With this condition the query uses the index of a person's open stays.
+# This condition lets the query use the index of open stays.
 _OPEN = f"{dialect.stay_over_at('y.')} = 9223372036854775807"
 
 

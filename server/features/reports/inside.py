@@ -9,8 +9,8 @@ from server.storage.localized import shared_names
 
 @dataclass(frozen=True)
 class Inside:
-    """A person inside. `name` and `organisation` are empty without `named`, or if the roster lacks
-    the serial.
+    """A person inside. `name` and `organisation` are empty without `named`, or outside the
+    roster.
     """
 
     serial: int
@@ -30,9 +30,9 @@ def count(db: Connection, hall_id: int) -> int:
 
 
 def page(db: Connection, hall_id: int, *, named: bool, limit: int, offset: int = 0) -> list[Inside]:
-    """Return a page of the list, by name, or by badge number without `named`."""
+    """Return a page of the list, by name, without `named` by badge number."""
     order = "a.family_name, a.given_name, s.serial" if named else "s.serial"
-    # Reads only the sort columns for all lines, and the rest for this page.
+    # Reads only sort columns for all lines, the rest for this page.
     chosen = (
         "SELECT s.serial, s.opened_at, s.door_id, s.around FROM stay s"
         f"{' LEFT JOIN attendee a ON a.serial = s.serial' if named else ''}"

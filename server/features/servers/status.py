@@ -36,10 +36,10 @@ class Status:
     servers: list[Process]
     addresses: list[str]
     log_size: int
-    # The largest checkpoint of this log that a kiosk has verified, and that kiosk.
+    # The largest of this log's checkpoints that a kiosk verified, and that kiosk.
     seen_by_kiosks: int
     seen_most_by: str
-    # The changes that the slowest recently heard kiosk has not received yet.
+    # Changes that the slowest recently heard kiosk lacks.
     feed_lag: int
     kiosks: int
     kiosks_heard: int

@@ -28,7 +28,7 @@ def show() -> str:
 
 
 def landing() -> str:
-    """Return this page's endpoint for admins until the first scan, while the opening is blocked."""
+    """Return this page's endpoint for admins until the first scan, while opening is blocked."""
     if not auth.may_open(ENDPOINT) or _has_scans():
         return ""
     return ENDPOINT if any(step.blocks and not step.done for step in _steps()) else ""

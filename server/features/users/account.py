@@ -25,7 +25,7 @@ WRONG = N_("Nothing was changed: the present password is wrong.")
 
 
 class WrongPasswordError(Exception):
-    """The password is not that of the signed-in user."""
+    pass
 
 
 @blueprint.get("/")
@@ -41,7 +41,7 @@ def show() -> str:
 @auth.with_first_password
 @auth.before_factor
 def password() -> AnyResponse:
-    """Set a password chosen by the user, and end all their other sessions."""
+    """Set the user's chosen password, and end their other sessions."""
     here = services()
     try:
         account = _present()
@@ -96,8 +96,8 @@ def confirm_form() -> str:
 @auth.allow(*ROLES)
 @auth.before_factor
 def confirm() -> AnyResponse:
-    """Confirm the second factor, or the password without one, for sensitive actions in this
-    session.
+    """Confirm the second factor, or the password without one, for this session's sensitive
+    actions.
     """
     here, user = services(), auth.signed_in()
     try:
@@ -128,7 +128,7 @@ def _confirm_page(problem: str = "") -> str:
 
 
 def _present() -> users.Stored:
-    """Return the signed-in user's account, if the field `present` has its password.
+    """Return the signed-in user's account, if `present` is its password.
 
     The attempt is counted first. Raises WrongPasswordError.
     """

@@ -64,7 +64,7 @@ def no_second_factor(name: str, event_dir: Path) -> None:
 
 
 def _give_password(event_dir: Path, name: str, change: Callable[..., object]) -> None:
-    """Generate a password for the user NAME, store it by `change`, and show it."""
+    """Generate a password, store it by `change`, and show it."""
     password = users.make_password()
     hashed = users.hash_password(password)
     with opened(event_dir) as (_, database):

@@ -56,7 +56,7 @@ def password(user_id: int) -> str:
 @auth.allow()
 @auth.confirmed
 def no_second_factor(user_id: int) -> str:
-    """Remove a user's lost second factors, and show a new password once."""
+    """Remove a user's lost second factors, and show a new password."""
     by, now = auth.actor(), services().now()
     return _with_fresh_password(
         user_id, lambda db, hashed: second_factors.remove_all(db, user_id, hashed, by=by, now=now)

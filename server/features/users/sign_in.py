@@ -89,13 +89,13 @@ def leave() -> AnyResponse:
     session.clear()
     response = redirect(url_for("admin.sign_in.form"), 303)
     auth.drop_session(response)
-    # The browser's back button must not show the pages again.
+    # The back button must not show the pages again.
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
 def own_page(target: str) -> str:
-    """Return `target` if it is an address of ours, else the home page. Prevents open redirects."""
+    """Return `target` if it is ours, else the home page. Prevents open redirects."""
     if target.startswith("/admin/") and "\\" not in target and target.isprintable():
         return target
     return url_for("admin.home")

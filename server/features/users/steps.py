@@ -7,7 +7,7 @@ from server.web.services import Services
 
 
 def steps(here: Services) -> Sequence[Step]:
-    """Return the steps for users and second factors. A supervisor at a door needs a PIN."""
+    """The steps for users and second factors. Supervisors at doors need a PIN."""
     db = here.database.reader
     current = [user for user in users.users(db) if not user.disabled]
     with_pin = len(pins.supervisors(db))

@@ -1,5 +1,4 @@
-"""Gives attendees their programme as a calendar, and their badge for Apple Wallet and Google
-Wallet.
+"""Gives attendees their programme as a calendar, and their badge for Apple and Google Wallet.
 
 Begin with `calendar_feed.py`.
 """

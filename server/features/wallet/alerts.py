@@ -28,7 +28,7 @@ def _look(event: Event) -> Ends:
     except WalletError as error:
         ends.damaged[APPLE] = error.phrase
     try:
-        # Google's key does not expire; it can only be damaged.
+        # Google's key does not expire, but can be damaged.
         certificates.google_signer(event)
     except WalletError as error:
         ends.damaged[GOOGLE] = error.phrase

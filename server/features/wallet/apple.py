@@ -1,6 +1,6 @@
 """Makes passes for Apple Wallet: signed ZIP files with the badge's code.
 
-A pass of an earlier issue, or of a revoked badge, is void and has no code.
+A replaced or revoked badge's pass is void, without a code.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ _NUMBER = re.compile(r"([0-9A-Z]{5})\.([1-9][0-9]{0,2})")
 
 
 class UnknownPassError(ValueError):
-    """There is no such pass, or the token is wrong."""
+    """There is no such pass, or a wrong token."""
 
 
 def pass_name(serial: int, issue: int) -> str:
@@ -56,7 +56,7 @@ def pass_token(event: Event, serial: int, issue: int) -> str:
 
 
 def open_pass(event: Event, name: str, token: str) -> tuple[int, int]:
-    """Check a pass's name and token, and return (serial, issue). Raises UnknownPassError."""
+    """Check a pass's name and token. Return (serial, issue). Raises UnknownPassError."""
     parts = _NUMBER.fullmatch(name)
     try:
         if parts is None:
@@ -100,7 +100,7 @@ def content_hash(texts: Mapping[str, bytes]) -> bytes:
 
 
 def package(signer: AppleSigner, files: Mapping[str, bytes]) -> bytes:
-    # Apple's format requires SHA-1 here; the manifest itself is signed with SHA-256.
+    # Apple's format requires SHA-1 here; the manifest's signature uses SHA-256.
     digests = {
         name: hashlib.sha1(data, usedforsecurity=False).hexdigest() for name, data in files.items()
     }
@@ -187,9 +187,7 @@ def _quoted(text: str) -> str:
 
 
 def _begins_at(db: Connection, event: Event, holder: Attendee) -> int:
-    """Return when doors open for the holder's first session, else the start of the first
-    valid day.
-    """
+    """Return when doors open for the holder's first session, else the first valid day's start."""
     first = store.programme_for(db, holder.serial, limit=1)
     if first:
         return first[0].opens_at

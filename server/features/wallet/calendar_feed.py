@@ -1,8 +1,8 @@
 """Writes an attendee's programme as iCalendar (RFC 5545), for a file or a subscription.
 
-Calendar programs accept a change only with a higher sequence number, and drop an event only if it
-is cancelled. So each session's content and number of changes are stored, and for each attendee the
-given sessions.
+Calendar programs accept a change only with a higher sequence number, and drop an event only if
+cancelled. So each session's content and number of changes are stored, with each attendee's given
+sessions.
 """
 
 import json
@@ -18,7 +18,7 @@ from server.core.venue import store
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 
-# Loading takes long, so it waits for the first calendar.
+# Loading is slow and waits for the first calendar.
 if TYPE_CHECKING:
     from icalendar import Event as CalendarEvent
     from icalendar import Timezone
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SESSIONS_MAX = 1_000
 REFRESH = timedelta(minutes=15)
 PRODUCT = "-//Hallkeeper//Programme//EN"
-# Prefixes for programs that don't show an event's status.
+# For programs that don't show an event's status.
 _CANCELLED = {"en": "Cancelled: ", "zh": "已取消："}
 _NAMES = {"en": "my programme", "zh": "我的日程"}
 
@@ -88,7 +88,7 @@ def is_current(db: Connection, serial: int) -> bool:
 
 
 def refresh(db: Connection, serial: int, now: int) -> None:
-    """Store the attendee's current sessions, with the changes since the last call."""
+    """Store the attendee's current sessions, with their changes."""
     current = entries(db, serial)
     stored = _known(db)
     for code, content in current.items():
@@ -135,7 +135,7 @@ def given(db: Connection, serial: int) -> list[Entry]:
 
 
 def calendar(event: Event, events: list[Entry], language: str) -> bytes:
-    """Return the calendar as a file, in the attendee's language where texts exist."""
+    """Return the calendar file, in the attendee's language where possible."""
     from icalendar import Calendar
 
     zone = ZoneInfo(event.settings.time_zone)
@@ -159,8 +159,8 @@ def calendar(event: Event, events: list[Entry], language: str) -> bytes:
 
 @lru_cache(maxsize=16)
 def _time_zone(name: str) -> "Timezone":
-    """Return the calendar component of a time zone, cached: computing it takes longer than the rest
-    of a calendar.
+    """Return a time zone's component, cached: computing it takes longer than the rest of a
+    calendar.
     """
     from icalendar import Timezone
 

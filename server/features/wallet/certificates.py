@@ -1,6 +1,6 @@
 """Stores the keys and certificates that sign passes, among the event's keys.
 
-Apple passes are signed with a pass type certificate, Google links with a service account's key.
+A pass type certificate signs Apple's passes, a service account's key Google's links.
 """
 
 import json
@@ -71,10 +71,10 @@ def install_apple(
     password: bytes | None,
     now: int,
 ) -> AppleSigner:
-    """Check the certificates and the key, and store them among the event's keys.
+    """Check the certificates and key, and store them among the event's keys.
 
     `certificate` is PEM or DER, or PKCS #12 including the key; then `key` is empty. Raises
-    WalletError, and then keeps the old ones.
+    WalletError, and keeps the old ones.
     """
     own, private = _own(certificate, key, password)
     signer = _apple_signer(
@@ -94,7 +94,7 @@ def install_apple(
 
 
 def apple_signer(event: Event) -> AppleSigner | None:
-    """Return the installed signer, or None. Raises WalletError."""
+    """Raises WalletError."""
     certificate, key = _read(event, APPLE_CERTIFICATE), _read(event, APPLE_KEY)
     if certificate is None and key is None:
         return None
@@ -110,9 +110,9 @@ def apple_signer(event: Event) -> AppleSigner | None:
 
 
 def install_google(event: Event, account: bytes, issuer: str) -> GoogleSigner:
-    """Check a service account's key, as Google's JSON, and store it among the event's keys.
+    """Check a service account's key (Google's JSON), and store it among the event's keys.
 
-    Raises WalletError, and then keeps the old one.
+    Raises WalletError, and keeps the old one.
     """
     try:
         values = json.loads(account)
@@ -126,7 +126,7 @@ def install_google(event: Event, account: bytes, issuer: str) -> GoogleSigner:
 
 
 def google_signer(event: Event) -> GoogleSigner | None:
-    """Return the installed signer, or None. Raises WalletError."""
+    """Raises WalletError."""
     kept = _read(event, GOOGLE)
     if kept is None:
         return None
@@ -175,7 +175,7 @@ def trouble(event: Event, now: int) -> str:
 def _own(
     certificate: bytes, key: bytes, password: bytes | None
 ) -> tuple[x509.Certificate, PassKey]:
-    """Return the certificate and its key, from one PKCS #12 file or from two files."""
+    """Return the certificate and its key, from one PKCS #12 file or two files."""
     if not key:
         try:
             private, own, _ = pkcs12.load_key_and_certificates(certificate, password)
@@ -247,7 +247,7 @@ def _certificate(data: bytes, subject: str) -> x509.Certificate:
 
 @lru_cache(maxsize=4)
 def _parsed(data: bytes) -> PrivateKeyTypes:
-    """Load a key once and cache it: checking an RSA key takes tens of milliseconds."""
+    """Load and cache a key: checking RSA takes tens of milliseconds."""
     return load_pem_private_key(data, None)
 
 

@@ -14,7 +14,7 @@ class TooManyError(ValueError):
 def keep_pass(
     db: Connection, event: Event, signer: AppleSigner, serial: int, issue: int, now: int
 ) -> tuple[dict[str, bytes], int]:
-    """Return the current pass's texts and when they last changed (Unix ms), which is stored.
+    """Return the current pass's texts, and their last change (Unix ms), which is stored.
 
     Raises UnknownPassError or WalletError.
     """
@@ -41,7 +41,7 @@ def register(
     db: Connection, device: str, serial: int, issue: int, push_token: str, now: int
 ) -> bool:
     """Register a phone for a pass. Return whether it is new. Raises TooManyError, or
-    UnknownPassError if the pass was never given out.
+    UnknownPassError for a pass never given out.
     """
     given = db.execute(
         "SELECT 1 FROM wallet_pass WHERE serial = ? AND issue = ?", (serial, issue)

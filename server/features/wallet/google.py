@@ -16,7 +16,7 @@ from server.features.wallet.settings import read_wallet_settings
 from server.storage.localized import text_in
 
 ADDRESS = "https://pay.google.com/gp/v/save/"
-# Google's safe length of a token: some browsers cut longer addresses.
+# Google's safe length; some browsers cut longer addresses.
 TOKEN_CHARS_SAFE = 1_800
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -30,7 +30,7 @@ def save_link(
     now: int,
 ) -> str:
     """Return the address that saves the badge, signed at `now` (Unix ms). Raises WalletError."""
-    # Loading takes long, so it waits for the first link.
+    # Loading is slow and waits for the first link.
     from joserfc import jwt
     from joserfc.jwk import RSAKey
 

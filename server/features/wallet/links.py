@@ -5,7 +5,7 @@ from server.core.event.directory import Event
 
 @dataclass(frozen=True)
 class Links:
-    """The addresses of one badge. Each is a secret: it gives access to the badge."""
+    """One badge's addresses. Each is a secret: it opens the badge."""
 
     badge: str
     calendar: str

@@ -1,6 +1,6 @@
 """Caches for a minute the people whose cards the design page shows.
 
-Choosing them from a large roster takes half a second in a worker process.
+Choosing them from a large roster takes half a second.
 """
 
 import threading

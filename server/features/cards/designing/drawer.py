@@ -1,7 +1,7 @@
 """Keeps a process that draws card previews.
 
-Starting it takes a second or two, so it stays for some minutes. It has a lower priority than the
-server, so as not to delay the doors.
+Starting it takes a second or two, so it stays for some minutes. Low priority keeps it from delaying
+the doors.
 """
 
 import multiprocessing
@@ -38,7 +38,7 @@ class Drawer:
         self._used_at = 0.0
 
     def draw(self, job: Job) -> Drawn:
-        """Draw a job in the process. Raises PreviewError."""
+        """Draw a job. Raises PreviewError."""
         if not self._lock.acquire(timeout=TURN_S):
             raise PreviewError(N_("Others are previewing cards. Try again in a moment."))
         try:
@@ -105,7 +105,7 @@ class Drawer:
 
 
 def _draw_all(pipe: Connection) -> None:
-    """Draw jobs one after the other until the server ends."""
+    """Draw jobs until the server ends."""
     os.nice(NICE)
     with suppress(EOFError):
         while True:

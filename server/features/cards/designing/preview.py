@@ -1,4 +1,4 @@
-"""Chooses people whose cards are previewed, and draws the cards with the printing code."""
+"""Chooses people for previews, and draws their cards with the printing code."""
 
 import functools
 import heapq
@@ -22,7 +22,7 @@ LONGEST_SHOWN = 12
 SCRIPTS_SHOWN = 24
 WIDTH_PX = 620
 DPI_MAX = 150
-# As long as a badge's code, but invalid: a picture of a preview opens no door.
+# As long as a badge's code, but invalid: photographs of previews open no door.
 SPECIMEN = "HK" + ALPHABET[:40] * 3
 
 
@@ -53,7 +53,7 @@ class Drawn:
 
 
 def people_to_show(db: Connection) -> list[Shown]:
-    """Return the people with the longest names, and one long name of each other script."""
+    """Return people with the longest names, and one of each other script."""
     longest: list[tuple[int, int, str]] = []
     by_script: dict[str, tuple[int, int, str]] = {}
     rows = db.execute(
@@ -90,7 +90,7 @@ def job_for(
     db: Connection, event: Event, folder: Path, serial: int, settings: CardSettings,
     new_files: Mapping[str, bytes], colours: Mapping[int, str],
 ) -> Job:  # fmt: skip
-    """Return the input for a person's card, with the colours by category code.
+    """Return the input for a person's card. `colours` are by category code.
 
     Raises UnknownAttendeeError, and CardError for texts that no card can have.
     """
@@ -109,7 +109,7 @@ def job_for(
 
 
 def draw(job: Job) -> Drawn:
-    """Draw a card's pages, or return the problems. Runs in the drawing process."""
+    """Return a card's pages or problems. Runs in the drawing process."""
     try:
         design = design_of(job.event, job.folder, job.settings, job.new_files)
         photo = design.photo_of()

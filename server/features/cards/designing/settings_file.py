@@ -25,7 +25,7 @@ class Rewritten:
 def rewritten(text: str, settings: CardSettings, place: str) -> Rewritten:
     """Return the file's text with these settings.
 
-    Raises DesignError if the present text is invalid.
+    Raises DesignError for an invalid present text.
     """
     parse_card_settings(text, place)
     document = tomlkit.parse(text)
@@ -52,7 +52,7 @@ def _values(settings: CardSettings, before: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _item(value: Any, *, in_tables: bool) -> Any:
-    """Return a list of mappings as [[tables]], or as an array with one mapping per line."""
+    """Return a list of mappings as [[tables]], or as an array, a line each."""
     if not isinstance(value, list) or not any(isinstance(entry, Mapping) for entry in value):
         return value
     if in_tables:

@@ -32,7 +32,7 @@ _PLAIN = ("format", "template", "dates", "wifi_name", "wifi_password")
 
 
 class FormError(ValueError):
-    """The form is invalid. The text names the field and the reason."""
+    """The form is invalid. The text names field and reason."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Wanted:
 
 
 def read_form(db: Connection, before: CardSettings) -> Wanted:
-    """Read the form. Settings that it lacks stay as before. Raises FormError."""
+    """Read the form. Missing settings stay as `before`. Raises FormError."""
     form = request.form
     shown = form.getlist("shown")
     values: dict[str, object] = {key: form.get(key, "").strip() for key in _PLAIN}
@@ -75,7 +75,7 @@ def read_form(db: Connection, before: CardSettings) -> Wanted:
 
 
 def programme_of(text: str) -> list[dict[str, str]]:
-    """Parse the programme on the back, one line each: time | Chinese | English | place."""
+    """Parse the programme on the back, each line: time | Chinese | English | place."""
     items = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():

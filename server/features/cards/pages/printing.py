@@ -68,7 +68,7 @@ def start() -> Response:
 
 
 def begin(choice: Choice, by: str) -> None:
-    """Begin to draw the cards, for this page to show. Raises JobError."""
+    """Begin to draw the cards. Raises JobError."""
     here = services()
     work = partial(_draw, event_dir=here.event.path, choice=choice)
     jobs_of(here).start(KIND, by, "cards.pdf", work)
@@ -85,7 +85,7 @@ def cancel() -> Response:
 @auth.allow()
 @auth.confirmed
 def download() -> Response:
-    """Send the PDF to the user who made it. The first download counts as a print."""
+    """Send the PDF to its maker. The first download counts as a print."""
     here, by = services(), auth.actor()
     job = jobs_of(here).find(KIND)
     if job is None or job.state is not State.READY or job.by != by:

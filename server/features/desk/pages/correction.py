@@ -33,7 +33,7 @@ def show(number: str) -> str:
 @blueprint.post("/<number>/correct")
 @auth.allow(forms.ROLE)
 def save(number: str) -> Response | tuple[str, int] | str:
-    """Correct a person. A change that affects the badge needs a confirmation first."""
+    """Correct a person. Changes to the badge need a confirmation first."""
     person, here = person_of(number), services()
     values = sent_values()
     serial = person.holder.serial

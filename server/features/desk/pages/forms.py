@@ -44,7 +44,7 @@ def keep_desk(response: Response, name: str) -> None:
 
 
 def sent() -> Form:
-    """Return the fields of every form. Raises DeskError if this browser has no desk."""
+    """Return the fields of every form. Raises DeskError without a desk."""
     now = services().now()
     busy_ms = request.form.get("busy_ms", type=whole)
     opened_at = request.form.get("opened_at", default=now, type=whole)
@@ -61,7 +61,7 @@ def sent() -> Form:
 def perform(
     step: Step, message: Callable[[Submission], str], *, back: str, after: str = ""
 ) -> Response:
-    """Perform a form's action, show `message`, and go to `after`, else to the browser's print page
+    """Perform a form's action, show `message`, and go to `after`, else the browser's print page
     or home. Goes `back` after a refusal; answers 409 for an outdated page.
     """
     try:
@@ -90,7 +90,7 @@ def overtaken(back: str) -> Response:
 
 
 def serial_of(number: str) -> int:
-    """Return a badge number's serial. Raises UnknownAttendeeError."""
+    """Raises UnknownAttendeeError."""
     try:
         serial = parse_badge_number(number)
     except ValueError:
@@ -127,7 +127,7 @@ def context() -> dict[str, Any]:
 
 
 def next_page(submission: Submission, after: str = "") -> str:
-    """Return the page after an action: the browser's print page if one is pending."""
+    """Return the page after an action: a pending browser's print page first."""
     if submission.by_browser and submission.done_at is None:
         return url_for("desk.paper.show", submission_id=submission.submission_id)
     return after or url_for("desk.home.show")

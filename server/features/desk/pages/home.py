@@ -28,9 +28,9 @@ from server.web.services import services
 blueprint = Blueprint("home", __name__)
 
 FOUND_MAX = 8
-# The search box queries at each key; the entry log gets one entry a minute per clerk.
+# The search box queries at each key; one entry a minute per clerk is logged.
 LOGGED = StoredLimit("desk searches", Window(1, 60_000))
-QUERY_CHARS_MAX = 2_000  # Longer than any typed text, for scanned links
+QUERY_CHARS_MAX = 2_000  # Longer than any typed text, for links
 
 
 @blueprint.get("/")
@@ -120,7 +120,7 @@ def _asked() -> str:
 
 
 def _find(text: str) -> Found:
-    """Return the people matching a text: also a badge's code, or the link of a phone page."""
+    """Return the people matching a text, badge's code, or phone page's link."""
     if not text:
         return Found([], more=False)
     here = services()
@@ -164,7 +164,7 @@ def _told(text: str, matches: Found) -> dict[str, Any]:
 
 
 def _page(matches: Found, hit: Hit) -> str:
-    """Return the address of a person's page. A scanned card's issue is in it: it may be void."""
+    """Return the address of a person's page, with a scanned card's issue, which may be void."""
     return forms.page_of(hit.serial, card=matches.scanned)
 
 

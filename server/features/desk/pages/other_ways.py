@@ -21,7 +21,7 @@ blueprint = Blueprint("other_ways", __name__, url_prefix="/person")
 @blueprint.get("/<number>/day")
 @auth.allow(forms.ROLE)
 def day(number: str) -> str:
-    """Show the days for which a person may get a credential, and the given ones."""
+    """Show a person's possible and given day credentials."""
     here, person = services(), person_of(number)
     holder = person.holder
     if holder.issue == 0 or holder.revoked_at is not None:
@@ -44,7 +44,7 @@ def day(number: str) -> str:
 @blueprint.post("/<number>/day")
 @auth.allow(forms.ROLE)
 def give_day(number: str) -> Response:
-    """Issue a credential for one day. A repeated form issues one."""
+    """Issue a day credential, only once for a repeated form."""
     here, by = services(), auth.actor()
     serial = person_of(number).holder.serial
     chosen = request.form.get("day", type=whole)

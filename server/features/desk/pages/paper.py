@@ -1,4 +1,4 @@
-"""The desk's print jobs: jobs that need a clerk, and cards that the browser prints."""
+"""The desk's print jobs: jobs for a clerk, and for the browser."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ from server.web.services import services
 
 blueprint = Blueprint("paper", __name__)
 
-# Only the card's frame may be embedded, in our own page.
+# Only our own page may embed the card's frame.
 _OWN_FRAME = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; "
 _WITH_FRAME = (
     "default-src 'none'; base-uri 'none'; object-src 'none'; form-action 'self'; "

@@ -1,4 +1,4 @@
-"""A person's page at the desk: the badge's state and the possible actions."""
+"""A person's desk page: the badge's state and the possible actions."""
 
 from flask import Blueprint, abort, render_template, request, url_for
 from markupsafe import Markup
@@ -79,7 +79,7 @@ def box(number: str) -> Response:
 @blueprint.get("/<number>/new-badge")
 @auth.allow(forms.ROLE)
 def new_badge(number: str) -> str:
-    """Ask once before a badge is void: which card, why, and what follows."""
+    """Ask before a badge is void: which card, why, and what follows."""
     person, reason = person_of(number), request.args.get("reason", "")
     if not person.holder.issue or person.holder.revoked_at is not None:
         abort(404)

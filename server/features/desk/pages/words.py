@@ -103,7 +103,7 @@ def reasons() -> dict[str, str]:
 
 
 def reason(key: str) -> str:
-    """Return the words of a reason in the log. An unknown reason stays as it is."""
+    """Translate a logged reason; an unknown one stays as it is."""
     return _(_REASONS.get(key, key))
 
 

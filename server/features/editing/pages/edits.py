@@ -1,4 +1,4 @@
-"""The banner with a user's last change, the doors that have received it, and undo."""
+"""Shows a user's last change, the doors that received it, and undo."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from server.web.services import services
 
 blueprint = Blueprint("edits", __name__, url_prefix="/admin/edits")
 
-SHOWN_MS = 60 * 60 * 1000  # How long after a change its banner is shown
+SHOWN_MS = 60 * 60 * 1000  # How long a change's banner is shown
 NAMED = 3  # Doors without the change that are named
 ROLES = ("badge_desk",)
 
@@ -29,7 +29,7 @@ class Banner:
     edit: LastEdit
     doors: list[reach.DoorReach]
     concerns_doors: bool
-    undo: LastEdit | None  # the change that can be undone, `edit` itself or an earlier one
+    undo: LastEdit | None  # the change to undo, `edit` or an earlier one
 
     @property
     def missing(self) -> list[reach.DoorReach]:
@@ -67,7 +67,7 @@ def doors() -> str:
 
 
 def banner() -> Banner | None:
-    """Return the user's last change, unless it is too old."""
+    """Return the user's last change, if recent."""
     user = auth.user()
     if user is None or user.role not in (*ROLES, "admin"):
         return None

@@ -1,4 +1,4 @@
-"""Defines the inputs of each form, with all texts, and converts them to values of a venue file."""
+"""Defines each form's inputs and texts, and converts them to a venue file's values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,8 +46,8 @@ Options = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Input:
-    """One input of a form. `kind` is text, number, measure, moment, colour, choice, flag, several,
-    named (by code or name), lines (of named things), or texts.
+    """`kind` is text, number, measure, moment, colour, choice, flag, several, named (by code or
+    name), lines (of named things), or texts.
     """
 
     key: str
@@ -255,7 +255,7 @@ def _said(field_of_form: Input) -> Input:
 def form_values(
     db: Connection, kind: str, form: MultiDict[str, str], values: Mapping[str, Any]
 ) -> Values:
-    """Convert a form to values. Values without an input stay as in `values`."""
+    """Convert a form to values. Values without an input stay."""
     wanted = dict(values)
     for field_of_form in inputs(db, kind, values, new=False) + [
         each for each in _FORMS[kind] if each.only_new and each.key in form

@@ -147,9 +147,7 @@ def merge(number: str) -> Response:
 
 @dataclass(frozen=True)
 class Form:
-    """A person's form, with the mark of the state it was made from. `person` is None for a new
-    person.
-    """
+    """A person's form, with the mark of its original state. `person` is None for a new person."""
 
     person: Attendee | None
     values: Values
@@ -172,7 +170,7 @@ def _confirm(person: Attendee, other: Attendee) -> str | Response:
 
 
 def _sent(before: Values) -> Values:
-    """Convert the form to columns. `before` are the values it was made from."""
+    """Convert the form to columns. `before` are the original values."""
     form = request.form
     columns: Values = {key: form.get(key, "")[: TEXT_CHARS_MAX + 1].strip() for key in TEXTS}
     category = form.get("category", type=whole)
@@ -187,8 +185,8 @@ def _sent(before: Values) -> Values:
 
 
 def _bits(name: str, boxes: Sequence[int], every: int, before: int) -> int:
-    """Return the ticked boxes as a bit set. All boxes mean `every`, unless `before` had each of
-    them individually.
+    """Return the ticked boxes as bits. All boxes mean `every`, unless `before` had each
+    individually.
     """
     wanted = {text for text in request.form.getlist(name) if text.isascii() and text.isdigit()}
     chosen = sum(1 << box for box in boxes if str(box) in wanted)

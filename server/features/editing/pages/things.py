@@ -1,4 +1,4 @@
-"""The forms for adding, changing and removing things of the venue and the programme."""
+"""The forms for adding, changing and removing things of venue and programme."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -126,7 +126,7 @@ def kinds() -> str:
 
 @dataclass(frozen=True)
 class Form:
-    """A thing's form: kind, number, values, and the mark of the state it was made from."""
+    """A thing's form: kind, number, values, and its original state's mark."""
 
     kind: str
     number: int | str | None  # None for a new thing
@@ -217,7 +217,7 @@ def _back(kind: str, values: Values) -> _Back:
 
 
 def _under_the_input(problem: str, labels: Mapping[str, str]) -> str:
-    """Return a problem without its leading key, with other keys replaced by their labels."""
+    """Return a problem without its leading key; labels replace other keys."""
     assert isinstance(problem, Phrase)
     fields = {**problem.fields, "key": ""}
     if isinstance(other := fields.get("other"), str):
@@ -258,7 +258,7 @@ def _form(form: Form, problems: Sequence[str] = (), at_once: Sequence[str] = ())
 
 
 def _hall_id(db: Connection, form: Form) -> int | None:
-    """Return the number of the hall whose rules a session's problem may be about."""
+    """Return the hall whose rules a session's problem may be about."""
     code = str(form.values.get("hall", "")) if form.kind == "session" else ""
     try:
         return things.number_of(db, "hall", code)

@@ -1,3 +1,3 @@
-"""Edits the programme and the exhibition: things, names typed by staff, speakers, and duplicate
+"""Edits the programme and the exhibition: things, typed names, speakers, and duplicate
 organisations.
 """

@@ -41,7 +41,7 @@ class OrganisationMerge:
 
 
 def merge_plan(db: Connection, stays_code: str, goes_code: str) -> OrganisationMerge:
-    """Return the plan of a merge. Raises UnknownOrganisationError or EditError."""
+    """Raises UnknownOrganisationError or EditError."""
     stays = organisations.organisation(db, stays_code)
     goes = organisations.organisation(db, goes_code)
     if stays.code == goes.code:
@@ -63,10 +63,10 @@ def merge(
     db: Connection, settings: EventSettings, stays_code: str, goes_code: str, *,
     mark: str, by: str, now: int,
 ) -> OrganisationMerge:  # fmt: skip
-    """Merge two organisations according to `merge_plan`. It can be undone.
+    """Merge two organisations according to `merge_plan`, with undo.
 
-    Raises EditError if either was changed since, UnknownOrganisationError, and VenueError if the
-    venue does not allow it.
+    Raises EditError if either was changed since, UnknownOrganisationError, and VenueError for the
+    venue's rules.
     """
     plan = merge_plan(db, stays_code, goes_code)
     if plan.mark != mark:
@@ -108,7 +108,7 @@ def _hosted(db: Connection, organisation: Organisation) -> list[str]:
 
 
 def _host(db: Connection, activity: str, stays: str, goes: str) -> HostMove:
-    """Replace the duplicate as host of an activity. If both are hosts, lead overrides co-host."""
+    """Replace the duplicate as an activity's host. Lead overrides co-host."""
     values = dict(values_of(db, Thing("activity", activity), ZoneInfo("UTC")) or {})
     lead = {stays if code == goes else code for code in values["lead"]}
     co_hosts = {stays if code == goes else code for code in values["co_hosts"]} - lead

@@ -17,7 +17,7 @@ KINDS = tuple(_NAMES)
 
 
 class Named:
-    """The names of a kind's things. Ignores case, width, spaces and punctuation."""
+    """A kind's names. Ignores case, width, spaces and punctuation."""
 
     def __init__(self, db: Connection, kind: str) -> None:
         self._words: dict[str, str] = {}
@@ -32,12 +32,12 @@ class Named:
         return [self.words(code) for code in self._words]
 
     def words(self, code: str) -> str:
-        """Return a name that is unique to this code, else the code."""
+        """Return a name unique to this code, else the code."""
         name = self._words.get(code, code)
         return name if self.code(name) == code else code
 
     def code(self, text: str) -> str | None:
-        """Return the code, or None if the text is unknown or ambiguous."""
+        """Return the code, or None for unknown or ambiguous text."""
         if text in self._words:
             return text
         codes = self._codes.get(name_key("", text), set())

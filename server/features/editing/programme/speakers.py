@@ -34,7 +34,7 @@ _ROLES = {
 
 
 class SpeakersEdit:
-    """Changes one session's speakers. `seen` is the mark of the list that the page showed.
+    """Changes one session's speakers. `seen` is the mark of the page's list.
 
     Each change returns a description. Raises EditError if the list was changed since, VenueError
     for what a file could not have, and UnknownSessionError.

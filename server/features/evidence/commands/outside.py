@@ -1,4 +1,4 @@
-"""Commands that have the entry log confirmed outside, and that run a witness for other logs."""
+"""Commands that have the entry log confirmed outside, or run a witness."""
 
 import signal
 import threading
@@ -21,8 +21,8 @@ WITNESS_PORT = 8480
 
 
 def confirm(event: Event, database: Database, log: Log) -> None:
-    """Ask the witnesses and the time-stamping authority to confirm the newest checkpoint, and print
-    which of them did not. Never raises because of them.
+    """Ask witnesses and authority to confirm the newest checkpoint, and print their failures.
+    Never raises for those.
     """
     settings = event.settings
     if not settings.witnesses and settings.time_authority is None:

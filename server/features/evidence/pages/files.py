@@ -1,6 +1,6 @@
-"""Compares uploaded exports of the entry log, and makes exports to download.
+"""Compares uploaded exports of the entry log, and makes exports.
 
-Both run in a worker process, because they take long and read untrusted files.
+A worker process does both, because they take long and read untrusted files.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ blueprint = Blueprint("log_files", __name__, url_prefix="/admin/log")
 
 # Both files together. Larger exports are compared with `hallkeeper audit compare`.
 SENT_BYTES_MAX = 64_000_000
-# Witnesses and the authority are asked before an export; late answers are left out.
+# Witnesses and authority are asked before an export; late answers are ignored.
 CONFIRMED_WITHIN_S = 5.0
 TOO_LARGE = N_(
     "Two exports may have %(size)s MB together here. Compare larger ones with "
@@ -107,7 +107,7 @@ def form() -> str:
 @auth.allow("auditor")
 @auth.confirmed
 def export() -> AnyResponse:
-    """Make an export and send it. The entry log records the export as a staff action."""
+    """Make an export, send it, and log it as a staff action."""
     here, by, back = services(), auth.actor(), url_for("admin.log_files.form")
     given = {name: request.form.get(name, "").strip() or None for name in ("hall", "day", "badge")}
     try:

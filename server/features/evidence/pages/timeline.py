@@ -1,4 +1,4 @@
-"""Shows the entry log as a timeline, each entry by itself, and in summary."""
+"""Shows the entry log: a timeline, single entries, and a summary."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -101,9 +101,7 @@ def entry(number: int) -> str:
 @blueprint.get("/integrity")
 @auth.allow("auditor")
 def integrity() -> str:
-    """Show the log's size, newest checkpoint and key, and who confirmed how much of it,
-    and when.
-    """
+    """Show the log's size, newest checkpoint and key, and all confirmations."""
     here = services()
     with here.database.reading() as db:
         summary = glances.glance(db, here.event, here.log)
@@ -148,7 +146,7 @@ def _filter(
 
 
 def _day(text: str) -> tuple[int, int]:
-    """Return when a day and the next day begin (Unix ms). Raises ValueError."""
+    """Return a day's begin and end (Unix ms). Raises ValueError."""
     parse: Callable[[str], int] = services().venue_clock.parse
     day = date.fromisoformat(text)
     return parse(f"{day}T00:00"), parse(f"{day + timedelta(days=1)}T00:00")

@@ -1,1 +1,1 @@
-"""Texts in an export for its readers, such as lawyers and courts. Imports nothing of ours."""
+"""An export's texts for readers such as lawyers and courts. Imports nothing of ours."""

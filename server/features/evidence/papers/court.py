@@ -1,15 +1,14 @@
 """Writes the export's folder `court`, for a court and both parties' lawyers.
 
-It explains what each signature is worth under the law, with sources, and how to check it with
-independent tools.
+It explains each signature's legal worth, with sources, and how to check it with independent tools.
 """
 
 from collections.abc import Mapping
 
 
 def files(values: Mapping[str, object], sums: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the folder's files by name. `values` fill the texts' placeholders; `sums` are the
-    SHA-256 of the export's other files.
+    """Return the folder's files by name. `values` fill placeholders; `sums` are the other files'
+    SHA-256.
     """
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
     return {

@@ -1,4 +1,4 @@
-"""The README of each export of the entry log, written for lawyers."""
+"""The README of each export, written for lawyers."""
 
 from collections.abc import Mapping
 

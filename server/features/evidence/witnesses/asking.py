@@ -1,6 +1,6 @@
 """Asks a witness to cosign a checkpoint of the entry log (C2SP tlog-witness).
 
-The witness gets a proof that the checkpoint extends the last one, and sees only hashes.
+The witness sees only hashes, and a proof that the checkpoint extends the last one.
 """
 
 import base64
@@ -50,9 +50,7 @@ def witnesses(settings: EventSettings) -> list[Witness]:
 
 
 def check_kept(log: Log, kept: Cosigned) -> None:
-    """Raise OutsideError if this witness cosigned a different log. Needs no
-    request.
-    """
+    """Raise OutsideError if this witness cosigned a different log. Sends nothing."""
     try:
         root = base64.b64decode(kept.note.split("\n")[2])
     except (ValueError, IndexError):
@@ -68,7 +66,7 @@ def ask(
 ) -> Cosigned:
     """Return the witness's cosignature of the checkpoint. `kept` is its last one.
 
-    If it has cosigned a newer one than `given`, it is asked for the newest. Raises OutsideError.
+    If it cosigned a newer one than `given`, it gets the newest. Raises OutsideError.
     """
     cosigned_size = 0 if kept is None else kept.size
     if cosigned_size > log.size():
@@ -115,7 +113,7 @@ def _told_size(reply: Reply, cosigned_size: int, given: Given, log: Log) -> int:
     try:
         stated_size = read_size(reply.body)
     except NoteError:
-        # The witness rejects only this checkpoint: it has another one of the same size.
+        # The witness has another checkpoint of the same size.
         if cosigned_size == given.size:
             stated_size = cosigned_size
         else:

@@ -1,7 +1,6 @@
 """Requests time stamps from an authority (RFC 3161), and verifies them.
 
-A stamp covers the SHA-512 of a checkpoint's note, and proves only that this note existed at that
-time.
+A stamp covers the SHA-512 of a checkpoint's note, and proves only when this note existed.
 """
 
 import hashlib
@@ -43,9 +42,7 @@ class Authority:
 
 @dataclass(frozen=True)
 class Verified:
-    """The facts that a stamp proves: its signer, and the time (Unix ms) at which the note
-    existed.
-    """
+    """A stamp's facts: its signer, and the time (Unix ms) when the note existed."""
 
     authority: str
     stamped_at: int
@@ -75,8 +72,8 @@ def certificates_of(pem: bytes, place: str) -> tuple[x509.Certificate, ...]:
 
 
 def ask(send: Send, authority: Authority, note: str) -> tuple[bytes, Verified]:
-    """Request a stamp over a checkpoint's note. Return the authority's whole answer, and its facts.
-    Raises OutsideError.
+    """Request a stamp over a checkpoint's note. Return the whole answer, and its facts. Raises
+    OutsideError.
     """
     message = note.encode()
     request = TimestampRequestBuilder(message, HashAlgorithm.SHA512, nonce=True).build()
@@ -95,10 +92,10 @@ def ask(send: Send, authority: Authority, note: str) -> tuple[bytes, Verified]:
 def verify(
     answer: bytes, message: bytes, authority: Authority, *, nonce: int | None = None
 ) -> Verified:
-    """Return the facts that the stamp in an answer proves about `message`. Raises OutsideError.
+    """Return the stamp's facts about `message`. Raises OutsideError.
 
-    The signer's certificate must lead to one of the authority's roots, be valid at the time of the
-    stamp, and be for time stamps only.
+    The signer's certificate must lead to one of the authority's roots, be valid at the stamp's
+    time, and be for time stamps only.
     """
     try:
         response = decode_timestamp_response(_in_order(answer))
@@ -130,8 +127,8 @@ def _reason(error: VerificationError) -> str:
 
 
 def _in_order(answer: bytes) -> bytes:
-    """Return the answer with its certificates in DER order, which the library requires but
-    authorities do not use. No signature covers the order.
+    """Return the answer with its certificates in DER order, which the library requires. No
+    signature covers the order.
     """
     try:
         _, token = _elements(_content(answer))

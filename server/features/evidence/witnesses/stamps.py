@@ -5,7 +5,7 @@ from server.storage.connection import Connection
 
 @dataclass(frozen=True)
 class Stamp:
-    """A time stamp. `answer` is the authority's answer (RFC 3161, DER) over the bytes of `note`.
+    """A time stamp. `answer` is the authority's (RFC 3161, DER), over `note`.
 
     Times are Unix ms; `stamped_at` is by the authority's clock.
     """
@@ -13,7 +13,7 @@ class Stamp:
     stamp_id: int
     size: int
     note: str
-    authority: str  # The name in its certificate
+    authority: str  # As in its certificate
     stamped_at: int
     at: int
     answer: bytes

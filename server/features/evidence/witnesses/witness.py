@@ -1,7 +1,6 @@
-"""A witness for other logs (C2SP tlog-witness), run by outsiders without a server of ours.
+"""A witness for other logs (C2SP tlog-witness), run by outsiders.
 
-It stores the newest checkpoint that it cosigned on disk before it answers, and cosigns only
-extensions of it.
+Before it answers it stores the newest cosigned checkpoint on disk, and it cosigns only extensions.
 """
 
 import hashlib
@@ -44,7 +43,7 @@ class Witness:
     def __init__(self, directory: Path, name: str, key: PrivateKey) -> None:
         """Raises WitnessError where the directory is damaged."""
         self.name, self._key, self._directory = name, key, directory
-        # Guards `_newest`: two checkpoints must not both be compared with the same predecessor.
+        # Guards `_newest`: two checkpoints must not both be compared with the same one.
         self._lock = threading.Lock()
         self._logs = dict(_read_logs(directory))
         self._newest = {origin: self._read(origin) for origin in self._logs}
@@ -55,7 +54,6 @@ class Witness:
 
     @property
     def origins(self) -> list[str]:
-        """Return the names of the logs that it cosigns."""
         return sorted(self._logs)
 
     def size(self, origin: str) -> int:
@@ -109,8 +107,7 @@ class Witness:
     def _read(self, origin: str) -> Checkpoint | None:
         """Return the newest cosigned checkpoint.
 
-        Raises WitnessError for an unreadable file; otherwise the witness could cosign a second
-        history.
+        Raises WitnessError for an unreadable file; it could cosign a second history.
         """
         path = self._path(origin)
         try:
@@ -127,7 +124,7 @@ class Witness:
         return checkpoint
 
     def _keep_evidence(self, note: str, message: str) -> None:
-        """Store a checkpoint that contradicts the cosigned one. Both bear the log's signature."""
+        """Store a checkpoint that contradicts the cosigned one; the log signed both."""
         folder = self._directory / "evidence"
         origin = note.partition("\n")[0]
         cosigned_path = self._path(origin)
@@ -168,10 +165,9 @@ def _read_logs(directory: Path) -> Iterator[tuple[str, PublicKey]]:
 
 @contextmanager
 def opened(directory: Path, name: str | None, logs: list[str]) -> Iterator[Witness]:
-    """Open a witness's directory for this process alone; create it if needed, which requires
-    `name`.
+    """Open a witness's directory for this process alone, or create it, which requires `name`.
 
-    `logs` are verifier keys of logs to add. Raises WitnessError.
+    `logs` are verifier keys to add. Raises WitnessError.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with held(directory / LOCK_FILE, lambda _: WitnessError(IN_USE), WitnessError):

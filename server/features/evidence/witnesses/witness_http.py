@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._answer(self.server.witness.add_checkpoint(raw, self.server.now_s()))
         except OSError as error:
-            # It could not be written to disk, so nothing was cosigned.
+            # It is not on disk, so nothing was cosigned.
             self.server.tell(f"nothing is cosigned: {error.strerror}")
             self._answer(Answer(503, "This witness can't write. Try again later.\n"))
 
@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Log no requests, so that no client is recorded."""
+        """Log no requests, to record no client."""
 
     def version_string(self) -> str:
         return "hallkeeper-witness"

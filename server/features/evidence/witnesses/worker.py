@@ -1,5 +1,5 @@
-"""Signs a checkpoint each minute if there are new entries, and has it confirmed outside, on threads
-of the server.
+"""Signs a checkpoint each minute if there are new entries, and has it confirmed outside, on the
+server's threads.
 
 Failures become alerts and are retried.
 """
@@ -29,19 +29,19 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 5.0
 STAMP_EVERY_MS = 3_600_000
-FIRST_MS = 60_000  # Before the second try; doubles with each further one,
+FIRST_MS = 60_000  # Before the second try; doubles each time,
 MOST_MS = 15 * 60_000  # up to this
 
 
 @dataclass
 class _Waits:
-    """Backoff: consecutive failures of each party, and the time of the next try."""
+    """Backoff: each party's consecutive failures, and next try."""
 
     failures: dict[str, int] = field(default_factory=dict)
     next_at: dict[str, int] = field(default_factory=dict)
 
     def is_due(self, party: str, now: int) -> bool:
-        # A wait beyond MOST_MS means that the clock was set back, and is ignored.
+        # A longer wait means that the clock was set back.
         return not 0 < self.next_at.get(party, 0) - now <= MOST_MS
 
     def note(self, party: str, *, failed: bool, now: int) -> None:
@@ -54,7 +54,7 @@ class _Waits:
 
 
 class Confirming:
-    """Confirms the log of one event. `sign` and `ask` each run on a thread of their own."""
+    """Confirms one event's log. `sign` and `ask` have a thread each."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Confirming:
             Repeating("witnesses", look_s, self.ask),
         )
         self._closed = False
-        # Guards `_at_once`: only one thread asks all parties at once.
+        # Guards `_at_once`: only one thread asks all parties.
         self._lock = threading.Lock()
         self._at_once: threading.Thread | None = None
 
@@ -100,9 +100,7 @@ class Confirming:
             at_once.join()
 
     def sign(self, *, at_once: bool = False) -> Given | None:
-        """Sign a checkpoint if one is due, or at once if there are new entries. Return the newest
-        one.
-        """
+        """Sign a checkpoint if due, or at once for new entries. Return the newest."""
         name, now = self._log.name, self._now()
         with self._database.reading() as db:
             before = checkpoints.given(db, name)
@@ -127,7 +125,7 @@ class Confirming:
         self.ask_authority(at_once=True)
 
     def confirm_within(self, seconds: float) -> None:
-        """Run `confirm` and wait at most this long for it; it continues in the background."""
+        """Run `confirm`, wait at most this long, and continue in the background."""
         with self._lock:
             thread = self._at_once
             if thread is None or not thread.is_alive():
@@ -147,7 +145,7 @@ class Confirming:
             }.get(witness.name)
         if given is None or not self._waits.is_due(party, now):
             return
-        # The database may have been restored, and the next checkpoint is not signed yet.
+        # The restored database's next checkpoint is not signed yet.
         if given.size > self._log.size():
             return
         try:

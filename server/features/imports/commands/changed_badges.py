@@ -1,6 +1,6 @@
 """Lists outdated badges, and replaces them with `hallkeeper issue --changed`.
 
-A badge contains its name for the doors, so doors show the old name until the badge is replaced.
+A badge contains its name, so doors show the old one until it is replaced.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def say_changed(holders: Sequence[Attendee]) -> None:
 def replace_changed(
     event: Event, database: Database, holders: Sequence[Attendee], *, err: bool = False
 ) -> None:
-    """Replace the badges, and list them, on stderr if `err`.
+    """Replace and list the badges, on stderr if `err`.
 
     A badge that can't be replaced is reported, and the others continue.
     """

@@ -9,8 +9,8 @@ SHOWN_MAX = 50  # Of each list; --json has all
 
 
 def say_preview(effects: Preview, name: str, kinds: Collection[str] | None, dry_run: bool) -> None:
-    """Print the effects of an import. Lists what the file `name` lacks, of `kinds` only, or of all
-    kinds if None.
+    """Print an import's effects. Lists what file `name` lacks, of `kinds` only, or of all if
+    None.
     """
     would = "Would " if dry_run else ""
     for verb, things in ((f"{would}add".capitalize(), effects.added),

@@ -48,7 +48,7 @@ from server.storage.connection import Connection
 from server.storage.database import Database
 
 MAPPING_BYTES_MAX = 100_000
-PLANS_MOST = 3  # Others may change the roster between planning and writing
+PLANS_MOST = 3  # The roster may change between planning and writing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -249,9 +249,7 @@ def _save_mapping(roster: Roster, wanted: _Wanted) -> None:
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Disable garbage collection of cycles: rows have none, and it would take a third of
-    the time.
-    """
+    """Disable garbage collection of cycles: rows have none, and it takes a third of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -262,7 +260,7 @@ def _no_collector() -> Iterator[None]:
 
 
 def _import(event: Event, database: Database, wanted: _Wanted) -> str:
-    """Import and report. Return the message for an interrupt that came too late, else ""."""
+    """Import and report. Return the message for a late interrupt, else ""."""
     data = read_file(wanted.path, RosterLimits().file_bytes)
     read = _read(database, event, data, wanted)
     roster = read.roster
@@ -315,7 +313,7 @@ def _read(database: Database, event: Event, data: bytes, wanted: _Wanted) -> Rea
 
 
 def _plan(database: Database, read: ReadRoster, wanted: _Wanted) -> ImportPlan:
-    """Plan outside of a transaction, so that no one waits."""
+    """Plan outside of a transaction, to block no one."""
     with progress("Comparing", len(read.roster.rows)) as tell:
         return plan_import(
             database.reader,
@@ -347,7 +345,7 @@ def _write_step(db: Connection, plan: ImportPlan, noted: threading.Event) -> Non
 
 
 def _back_up(event: Event, plan: ImportPlan, wanted: _Wanted) -> None:
-    """Make a backup before people are changed, if the event has a second disk."""
+    """With a second disk, make a backup before people are changed."""
     if not plan.changes_people or (wanted.as_json and event.backup_path is None):
         return
     if event.backup_path is None:

@@ -48,7 +48,7 @@ ANSWER_CHARS_MAX = 200
 ANSWERS_MAX = 1_000
 _WORDS = (roster.WORD, roster.COUNTRY, roster.DAYS)
 _NUMBERED = re.compile(rf"({roster.USE}|{roster.TWIN})\d{{1,6}}")
-# Answers after which the places of columns are those of another table.
+# Answers after which columns are another table's.
 _OF_TABLE = (roster.ENCODING, "sheet")
 ANSWER_WORDS = {
     "sheet": N_("Sheet"),
@@ -145,14 +145,14 @@ def answer(token: str) -> Response:
 def _given() -> dict[str, str]:
     """Return the form's answers by option.
 
-    A field is an option, or "answer-" with "option=value" as its value. A column's select that
-    still has the preview's value (`was_`) is no answer.
+    A field is an option, or "answer-" with "option=value" as value. A column's select with the
+    preview's value (`was_`) is no answer.
     """
     given = {}
     for name, text in list(request.form.items(multi=True))[:ANSWERS_MAX]:
         option, value = name, text
         if name.startswith("answer-"):
-            # A word or title of the file may contain "=". A category's key does not.
+            # A word or title may contain "="; a category's key does not.
             of_word = text.startswith(_WORDS)
             option, _, value = text.rpartition("=") if of_word else text.partition("=")
         same = option.startswith(roster.USE) and value == request.form.get(f"was_{option}")
@@ -316,9 +316,7 @@ def _preview(kept: Upload) -> RosterPreview:
 
 
 def _unreadable(kept: Upload, error: Exception) -> str:
-    """Show why a file can't be read, with a choice of encodings if that may help, else
-    delete it.
-    """
+    """Show why a file can't be read, with encodings if they may help, else delete it."""
     text = (
         i18n.said(error)
         if isinstance(error, RosterError)
@@ -352,7 +350,7 @@ def _to_preview(kept: Upload) -> Response:
 
 
 def _back_up(roster_preview: RosterPreview) -> None:
-    """Make a backup before people are changed, if the event has a second disk."""
+    """With a second disk, make a backup before people are changed."""
     event = services().event
     if not roster_preview.plan.changes_people or event.backup_path is None:
         return

@@ -168,7 +168,7 @@ def _to_preview(kept: Upload) -> Response:
 
 
 def _read(kept: Upload) -> Reading:
-    """Read the file. Raises UploadGoneError, VenueError and ApartError."""
+    """Raises UploadGoneError, VenueError and ApartError."""
     here = services()
     read = partial(
         files.read,

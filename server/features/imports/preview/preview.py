@@ -1,4 +1,4 @@
-"""Previews an import by executing it and rolling back, so that the preview is exact."""
+"""Previews an import exactly, by executing it and rolling back."""
 
 import hashlib
 from collections.abc import Mapping
@@ -41,8 +41,8 @@ class Preview:
     missing: tuple[Thing, ...]
     unchanged: int
     warnings: tuple[str, ...]
-    # Identifies this preview, down to each field of added things. Independent of whether missing
-    # sessions are removed.
+    # Identifies this preview, down to added things' fields, whether or not missing sessions are
+    # removed.
     mark: str
 
     @property
@@ -53,7 +53,7 @@ class Preview:
 def take_over(
     db: Connection, venue: Venue, *, by: str, now: int, remove_sessions: bool
 ) -> ImportedVenue:
-    """Import a venue, and remove missing sessions if wanted.
+    """Import a venue; `remove_sessions` removes missing ones.
 
     `db` is in a transaction. Raises VenueError, with nothing changed.
     """
@@ -75,9 +75,9 @@ def preview(
     now: int,
     remove_sessions: bool = False,
 ) -> Preview:
-    """Return the effects of importing `venue`, without changes. Raises VenueError like the import.
+    """Return an import's effects without changes. Raises VenueError like it.
 
-    Blocks other writes meanwhile, like the import.
+    Blocks other writes meanwhile.
     """
 
     def step(db: Connection) -> None:
@@ -100,7 +100,7 @@ def compared(
     now: int,
     remove_sessions: bool,
 ) -> Preview:
-    """Import a venue, and return the effects. Raises VenueError, with nothing changed."""
+    """Import a venue; return the effects. Raises VenueError, with nothing changed."""
     before = state(db, settings)
     result = take_over(db, venue, by=by, now=now, remove_sessions=remove_sessions)
     after = state(db, settings)

@@ -1,6 +1,6 @@
 """Lists the kinds of files that a page previews, and imports a previewed file.
 
-A new kind is a file beside this one, and a line of `KINDS`.
+A new kind is a file here, and a line of `KINDS`.
 """
 
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ SKIP_BAD = "skip_bad"
 
 
 class FileOvertakenError(Spoken, ValueError):
-    """Is raised if the event was changed since the preview. Nothing was imported."""
+    """The event was changed since the preview. Nothing was imported."""
 
 
 def read(
     db: Connection, kind: str, data: bytes, name: str, settings: EventSettings, answers: Answers
 ) -> Reading:
-    """Read a file of a kind in KINDS. Raises VenueError if nothing can be read."""
+    """Read a file of a kind in KINDS. Raises VenueError if nothing is readable."""
     return KINDS[kind].read(db, data, name, settings, answers)
 
 

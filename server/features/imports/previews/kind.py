@@ -10,7 +10,7 @@ Answers = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Question:
-    """Asks for the meaning of a word of the file. `options` are answers with their words."""
+    """Asks for the meaning of a file's word. `options` are answers with texts."""
 
     key: str
     words: str
@@ -20,7 +20,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Reading:
-    """Holds a file's content. Things with a problem are in `problems`, and not in `venue`."""
+    """A file's content. Things with a problem are in `problems`, not in `venue`."""
 
     venue: Venue
     problems: tuple[str, ...] = ()

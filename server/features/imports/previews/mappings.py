@@ -1,6 +1,6 @@
-"""Stores mappings of a roster's columns and words, by name, for the next file from the same system.
+"""Stores named mappings of a roster's columns and words, for the system's next file.
 
-A mapping contains nothing personal.
+They contain nothing personal.
 """
 
 import json
@@ -27,7 +27,7 @@ _WORDS = (WORD, COUNTRY, DAYS)
 
 
 class MappingRefusedError(Spoken, ValueError):
-    """The mapping can't be stored, or does not exist. The text gives the reason."""
+    """The mapping can't be stored, or does not exist."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class KeptMapping:
 
     @property
     def words(self) -> dict[str, str]:
-        """Return the keys of categories, codes of countries and days by the file's words."""
+        """Return category keys, country codes and days by the file's words."""
         return {
             word: meaning
             for prefix in _WORDS
@@ -57,7 +57,7 @@ class KeptMapping:
 
 
 def mapping_of(answers: Mapping[str, str], columns: Mapping[str, WantedColumn]) -> dict[str, str]:
-    """Return the answers that belong to a mapping. `columns` are those that were read by them."""
+    """Return a mapping's answers. `columns` are those that were read by them."""
     kept = {key: value for key, value in answers.items() if key.startswith((MAPPED, *_WORDS))}
     chosen = {column for option, column in answers.items() if option.startswith(USE)}
     return kept | {
@@ -73,7 +73,7 @@ def kept(db: Connection) -> list[KeptMapping]:
 
 
 def keep(db: Connection, name: str, wanted: Mapping[str, str], now: int) -> str:
-    """Store the answers of a mapping, replacing an earlier one. Return the normalised name.
+    """Store a mapping's answers, replacing an earlier one. Return the normalised name.
 
     Raises MappingRefusedError.
     """
@@ -101,7 +101,7 @@ def keep(db: Connection, name: str, wanted: Mapping[str, str], now: int) -> str:
 
 
 def remove(db: Connection, name: str) -> None:
-    """Delete a mapping. Raises MappingRefusedError if there is none."""
+    """Raises MappingRefusedError if there is no such mapping."""
     if not db.execute("DELETE FROM roster_mapping WHERE name = ?", (name,)).rowcount:
         raise MappingRefusedError(N_("this mapping no longer exists."))
 
@@ -109,9 +109,9 @@ def remove(db: Connection, name: str) -> None:
 def fitting(
     db: Connection, name: str, *, titles: Collection[str], categories: Collection[str]
 ) -> dict[str, str]:
-    """Return a mapping's answers that fit a file's column titles and the event's category keys.
+    """Return a mapping's answers that fit a file's titles and the event's category keys.
 
-    Raises MappingRefusedError if there is no such mapping, or nothing fits.
+    Raises MappingRefusedError without such a mapping, or if nothing fits.
     """
     mapping = next((item for item in kept(db) if item.name == name), None)
     if mapping is None:

@@ -11,7 +11,7 @@ from server.features.imports.programme.mapping import ProgrammeMapping, folded
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 
-_LEFT_OUT = "-"  # Answer that leaves out the events of a room or kind. It is no code.
+_LEFT_OUT = "-"  # Answer that skips a room's or kind's events. It is no code.
 
 
 def _read(

@@ -1,4 +1,4 @@
-"""Previews an uploaded roster: its open questions and its changes.
+"""Previews an uploaded roster: its questions and its changes.
 
 The questions are the findings of `hallkeeper import`, as radio buttons.
 """
@@ -40,12 +40,12 @@ OF_PEOPLE = {answer.name for answer in fields(ImportAnswers)} - {SHARED, "twin_l
 ENCODING = "encoding"
 SKIP_BAD = "skip_bad"
 NEW_CATEGORIES = "new_categories"
-WORD = "category_"  # With a word of the file: a category's key
-COUNTRY = "country_"  # With a word of the file: a country's code
-DAYS = "days_"  # With a word of the file: event days
-MAPPED = "column_"  # With a column's name: its title in the file
-USE = "use_"  # With the place of a column in the file: our column
-TWIN = "twin_"  # With a line: whether it is the person of an earlier line
+WORD = "category_"  # With a file's word: a category's key
+COUNTRY = "country_"  # With a file's word: a country's code
+DAYS = "days_"  # With a file's word: event days
+MAPPED = "column_"  # With a column's name: its title
+USE = "use_"  # With a column's place in the file: our column
+TWIN = "twin_"  # With a line: whether it is an earlier line's person
 ADDED_SHOWN = 50
 CHANGED_SHOWN = 200
 PROBLEMS_SHOWN = 200
@@ -60,7 +60,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Question:
-    """An open question with examples and choices; without choices, a note."""
+    """An open question with examples and choices (none: a note)."""
 
     kind: str
     words: str
@@ -73,7 +73,7 @@ class Question:
 
 @dataclass(frozen=True)
 class WordQuestion:
-    """A word of the file whose meaning is asked. `near` are suggestions: values with words."""
+    """A word whose meaning is asked. `near` are suggestions: values with words."""
 
     option: str
     word: str
@@ -135,7 +135,7 @@ def preview(
     db: Connection, settings: EventSettings, data: bytes, name: str, answers: Mapping[str, str], *,
     now: int, random: Callable[[int], bytes],
 ) -> RosterPreview:  # fmt: skip
-    """Read a roster and return its preview. Raises RosterError.
+    """Return a roster's preview. Raises RosterError.
 
     `answers` has values of choices by field. Writes nothing and blocks no writer.
     """
@@ -236,14 +236,14 @@ def _mapping(answers: Mapping[str, str]) -> RosterMapping:
 
 
 def after(prefix: str, answers: Mapping[str, str]) -> dict[str, str]:
-    """Return the answers whose options begin with `prefix`, by the rest of the option."""
+    """Return the answers to options with a prefix, by the rest."""
     return {
         key.removeprefix(prefix): value for key, value in answers.items() if key.startswith(prefix)
     }
 
 
 def wanted(text: str) -> WantedColumn:
-    """Read a column of a kept mapping: a title, or JSON with titles and the number of the first."""
+    """Read a kept mapping's column: a title, or JSON with titles and the first one's number."""
     if not text.startswith("["):
         return WantedColumn((text,))
     titles, number = json.loads(text)
@@ -279,8 +279,8 @@ def _category_questions(db: Connection, roster: Roster) -> list[WordQuestion]:
 
 
 def _near(word: str, meant: Mapping[str, str]) -> dict[str, str]:
-    """Return keys of categories with a similar name, and of each name in a list such as
-    "Speaker, Press".
+    """Return keys of categories with a similar name, also of names in a list such as "Speaker,
+    Press".
     """
     text = wording(word)
     parts = [part.strip() for part in _LIST.split(text)]
@@ -301,9 +301,7 @@ class _Rows:
         return NewPerson(name, values.organisation, self._words.categories[values.category])
 
     def changed(self, plan: ImportPlan) -> Iterator[ChangedPerson]:
-        """Yield the first people whom the import changes or revokes, those with outdated badges
-        first.
-        """
+        """Yield the first people changed or revoked, outdated badges first."""
         wrong = set(plan.result.needs_reissue)
         after = {
             row[-1]: dict(zip(columns, row[:-1], strict=True))

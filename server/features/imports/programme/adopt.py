@@ -41,7 +41,7 @@ class Adopted:
     problems: tuple[str, ...]
     skipped: int  # Sessions left out for a problem, or by the mapping
     cancelled: tuple[str, ...]
-    # The file's rooms and kinds with their codes; None: left out; "": unknown.
+    # The file's rooms and kinds with codes; None: left out; "": unknown.
     rooms: Mapping[str, str | None] = field(default_factory=dict)
     kinds: Mapping[str, str | None] = field(default_factory=dict)
 
@@ -196,7 +196,7 @@ class _Adopter:
             )
 
     def _admitted(self, before: SessionRow | None) -> tuple[str | int, ...] | None:
-        """Return the admitted categories as in the event; None, meaning all, for a new session."""
+        """Return the event's admitted categories; None, meaning all, for a new session."""
         if before is None or set(before.categories) == set(self.categories):
             return None
         return before.categories
@@ -281,7 +281,7 @@ class _Adopter:
 
 
 class _Words:
-    """Finds the code for a word of the file, by mapping, code or name."""
+    """Finds a word's code, by mapping, code or name."""
 
     def __init__(
         self,
@@ -321,8 +321,8 @@ class _Words:
         return next(iter(named)) if len(named) == 1 else ""
 
     def _named(self, word: str) -> set[str]:
-        """Return the codes of the things with this name, or with all names of a list such as
-        "Grand Hall, 大会堂".
+        """Return the codes of things with this name, or all names of a list such as "Grand Hall,
+        大会堂".
         """
         whole = self.by_name.get(name_key("", word), set())
         names = [name for part in _BETWEEN_NAMES.split(word) for name in _HAN_OR_NOT.findall(part)]
@@ -426,8 +426,8 @@ def _who(speaker: Speaker) -> str:
 
 
 class _People:
-    """Finds attendees by a programme's data on people. `guids`: compute guids, which takes seconds
-    for a whole roster.
+    """Finds attendees by a programme's data. `guids`: compute guids, which takes seconds for a
+    whole roster.
     """
 
     def __init__(self, db: Connection, *, guids: bool) -> None:

@@ -1,5 +1,5 @@
-"""Makes codes from other systems' ids and names, the same each time, so that a second import
-recognises the first one's things.
+"""Makes codes from other systems' ids and names, always the same, so that further imports
+recognise them.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def stable_code(external_id: str, suffix: str = "") -> str:
-    """Return a code for an id: the id itself if valid, a UUID's first 12 digits, or else the first
-    words with 12 digits of the SHA-256.
+    """Return an id's code: itself if valid, a UUID's first 12 digits, else the first words with
+    12 digits of SHA-256.
     """
     lower = external_id.strip().lower()
     if _UUID.fullmatch(lower):
@@ -29,7 +29,7 @@ def stable_code(external_id: str, suffix: str = "") -> str:
 
 
 def code_of_name(name: str) -> str:
-    """Return a readable code made from a name. Names without Latin letters use their SHA-256."""
+    """Return a readable code for a name; without Latin letters, of its SHA-256."""
     words = _words(name)[:CODE_CHARS].strip("-")
     if len(words) >= 2 and name.isascii():
         return words

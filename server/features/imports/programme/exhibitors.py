@@ -1,6 +1,6 @@
 """Reads exhibitors and their stands from a CSV or XLSX file.
 
-A row's organisation is identified by its code, else by any of its names; otherwise it is created.
+A row's organisation is identified by its code, else by any of its names, else created.
 """
 
 import re
@@ -60,7 +60,7 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 
 @dataclass(frozen=True)
 class ExhibitorFile:
-    """The venue made from the valid rows, and the problems of the other rows."""
+    """The venue of valid rows, and the other rows' problems."""
 
     venue: Venue
     problems: tuple[str, ...]
@@ -80,9 +80,9 @@ def read_exhibitors(
 ) -> ExhibitorFile:
     """Read the exhibitors in a CSV or XLSX file called `name`.
 
-    `area` is the code of the area for stands without one, `new_areas` the code of the hall for new
-    areas. With `on_page`, messages refer to the page's fields instead of command-line options.
-    Raises VenueError if nothing can be read.
+    `area` is the code of the area for stands without one, `new_areas` that of the hall for new
+    areas. With `on_page`, messages name the page's fields, not command-line options. Raises
+    VenueError if nothing can be read.
     """
     notes: list[str] = []
     lines = _lines(data, name, encoding, sheet, notes)
@@ -366,7 +366,7 @@ class _Reader:
         ]
 
     def _sizes(self, line: Line, stands: int, problems: list[str]) -> list[int]:
-        """Return the m² of each stand. A single size is divided among all stands of the row."""
+        """Return each stand's m². A single size is divided among the row's stands."""
         text = unicodedata.normalize("NFKC", self._cell(line, "m2", problems))
         parts = [part.strip() for part in re.split(r"[;/|、;]|,\s", text) if part.strip()]
         sizes = []

@@ -1,4 +1,4 @@
-"""Reads and writes the mapping of room names to halls and of words to kinds of activities.
+"""Reads and writes the mapping of room names to halls and words to kinds of activities.
 
 It is TOML with the tables `[halls]` and `[kinds]`. A word maps to a code, or to false to skip its
 events.
@@ -17,13 +17,13 @@ _TABLES = ("halls", "kinds")
 
 
 def folded(word: str) -> str:
-    """Return `word` without differences of case, width and spaces, for comparisons."""
+    """Normalise case, width and spaces for comparisons."""
     return " ".join(narrow(word).casefold().split())
 
 
 @dataclass(frozen=True)
 class ProgrammeMapping:
-    """The code of each normalised word, or None if its events are not imported."""
+    """Each normalised word's code, None if its events are skipped."""
 
     halls: Mapping[str, str | None] = field(default_factory=dict)
     kinds: Mapping[str, str | None] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class ProgrammeMapping:
 def read_mapping(data: bytes, name: str) -> ProgrammeMapping:
     """Read a mapping from a TOML file called `name`. Raises VenueError with every problem.
 
-    A word with an empty text is not mapped yet.
+    An empty text means: not mapped yet.
     """
     try:
         document = tomllib.loads(data.decode("utf-8-sig"))
@@ -74,9 +74,7 @@ def _read_table(
 
 
 def mapping_text(halls: Iterable[tuple[str, Any]], kinds: Iterable[tuple[str, Any]]) -> str:
-    """Return a mapping as TOML. A word's code is None if its events are not imported, "" if
-    unknown.
-    """
+    """Return a mapping as TOML. A word's code is None for skipped events, "" if unknown."""
     lines = ["# A code, or false to skip everything with this name. Fill in the empty ones."]
     for table, words in (("halls", halls), ("kinds", kinds)):
         lines += ["", f"[{table}]"]

@@ -1,4 +1,4 @@
-"""Describes a programme and exhibition as read from a file.
+"""Describes a programme and exhibition from a file.
 
 Each value has been validated, but not against the event.
 """

@@ -1,4 +1,4 @@
-"""Writes a programme and an exhibition into the event, identified by their codes."""
+"""Writes a programme and an exhibition into the event, by code."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ class ProgrammeWriter(Writer):
             session_id = sessions[code]
             before[session_id] = self._speakers(session_id)
             put_speakers(self.db, session_id, [plan.speaker for plan in plans])
-        # After all speakers, since each call searches for every speaker without an attendee.
+        # Last, since each call searches all speakers without an attendee.
         if before:
             link_speakers(self.db)
         for session_id, stood in before.items():

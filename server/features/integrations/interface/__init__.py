@@ -1,4 +1,4 @@
-"""The HTTP interface under /api/v1, /openapi.json, the probes /healthz and /readyz, and /metrics.
+"""The HTTP interface: /api/v1, /openapi.json, the probes /healthz and /readyz, and /metrics.
 
 Begin with `routes.py`.
 """

@@ -1,4 +1,4 @@
-"""Lists the routes of the interface for integrations, and serves them with their description."""
+"""Lists the routes for integrations, and serves them with their description."""
 
 from collections.abc import Callable
 from functools import cache

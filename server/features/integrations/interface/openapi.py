@@ -113,7 +113,7 @@ def _in_query(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     for name, described in schema["properties"].items():
         shape = {key: value for key, value in described.items() if key != "description"}
         if "anyOf" in shape:
-            # A client can't send null for an absent parameter.
+            # A client can't send null for a parameter.
             (shape,) = [kind for kind in shape["anyOf"] if kind.get("type") != "null"]
         shape.pop("default", None)
         parameter = {"name": name, "in": "query", "required": name in needed, "schema": shape}

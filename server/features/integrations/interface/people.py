@@ -1,6 +1,5 @@
-"""Lets integrations find, register and change people, and replace and revoke badges.
-
-It uses the same functions as the pages.
+"""Lets integrations find, register and change people, and replace and revoke badges, as the
+pages do.
 """
 
 import os

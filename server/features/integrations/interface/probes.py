@@ -16,9 +16,9 @@ from server.storage.errors import EngineError, may_pass
 from server.web import auth, problems
 from server.web.services import Services, services
 
-FAILED_S = 10.0  # After a failed write the server is not ready for this long
+FAILED_S = 10.0  # How long the server is not ready after a failed write
 METRICS_SCOPE = "read:metrics"
-FRESH_S = 1.0  # The readiness is reused for this long, so that frequent probes cost little
+FRESH_S = 1.0  # How long the readiness is reused, so that frequent probes cost little
 
 blueprint = Blueprint("probes", __name__)
 
@@ -33,7 +33,7 @@ class Readiness(msgspec.Struct):
 
 
 class Finding:
-    """Caches the last result. Only one request at a time checks; others don't wait."""
+    """Caches the last result. One request at a time checks; others don't wait."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -45,7 +45,7 @@ class Finding:
     def now(self, look: Callable[[], Readiness]) -> Readiness:
         """Return the result of the last FRESH_S, or call `look`.
 
-        During a check, others get the previous result, and after ten seconds "slow".
+        During a check, others get the previous result, "slow" after ten seconds.
         """
         if self._monotonic() - self._found_at < FRESH_S:
             return self._found
@@ -70,9 +70,7 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 @auth.allow_everybody
 def readyz() -> Response:
-    """Return whether scans can be accepted: database writable, certificate valid, disk
-    space free.
-    """
+    """Return whether scans can be accepted: database writable, certificate valid, disk free."""
     here = services()
     readiness = here.own(Finding).now(lambda: _look(here))
     return Response(
@@ -83,7 +81,7 @@ def readyz() -> Response:
 @blueprint.get("/metrics")
 @auth.allow_everybody
 def metrics() -> Response:
-    """Show the metrics to this computer, and to holders of a token for them."""
+    """Show the metrics to this computer and to tokens for them."""
     if not _is_this_computer():
         token = bearer()
         if token is None:
@@ -94,7 +92,7 @@ def metrics() -> Response:
 
 
 def _is_this_computer() -> bool:
-    """Return whether the request is from this computer, and not passed on by a proxy."""
+    """Return whether the request is from this computer, not through a proxy."""
     if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via")):
         return False
     try:

@@ -16,7 +16,7 @@ CLIENTS_MAX = 1_000  # In memory
 # unused ones are lost after BATCH_MS.
 BATCH_MAX = 16
 BATCH_MS = 3_000
-WAIT_MS = 1_000  # A server without requests asks the database again after at most this time
+WAIT_MS = 1_000  # A server without requests asks the database again within this time
 
 
 class Rates:
@@ -54,7 +54,7 @@ class _Batch:
 class SharedRates:
     """Counts in the database, for several servers. Thread-safe.
 
-    A server takes requests in batches that grow with use, so most requests write nothing.
+    Batches of requests grow with use, so most requests write nothing.
     """
 
     def __init__(self, database: Database, clock: Callable[[], int], limit: Steady = LIMIT) -> None:

@@ -1,7 +1,7 @@
 """Declares the routes of the interface for integrations.
 
-A route names its scope, query, body and answer as msgspec structs, from which both checks and
-/openapi.json are made.
+A route names its scope, query, body and answer as msgspec structs, which make the checks and
+/openapi.json.
 """
 
 import math
@@ -48,7 +48,7 @@ class Route:
 
 
 def run(route: Route, **where: str) -> Response:
-    """Answer a request: check the token, the query and the body, then call the view."""
+    """Check a request's token, query and body, then call the view."""
     _authorize(route)
     arguments: list[Any] = [_query(route.query)]
     if route.body is not None:
@@ -127,8 +127,6 @@ def _body(wanted: type) -> Any:
 
 
 def _said(error: Exception) -> str:
-    """Return msgspec's message. It names fields and types; an unknown key, which may be personal,
-    is left out.
-    """
+    """Return msgspec's message: fields and types, without unknown keys, which may be personal."""
     text = str(error)
     return "a name that is not known." if "unknown field" in text else f"{text}."

@@ -1,4 +1,4 @@
-"""Reports badges that are issued, replaced, revoked or reinstated, by badge number."""
+"""Reports issued, replaced, revoked or reinstated badges, by badge number."""
 
 import json
 from typing import Any

@@ -6,8 +6,7 @@ from server.features.integrations.topics.topic import Topic
 from server.storage import dialect
 from server.storage.connection import Connection
 
-# A full hall is open again once 1/50 of its places are free, so that single exits cause no
-# messages.
+# A full hall is open again once 1/50 of its places are free, so that single exits send nothing.
 FREE_AGAIN_PART = 50
 _INSIDE = "(h.open_stays + h.open_overrides + h.open_accessible)"
 _STATE = (

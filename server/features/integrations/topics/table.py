@@ -1,4 +1,4 @@
-"""A new topic of webhooks is a file beside this one, and a line here."""
+"""A new topic is a file here, and a line in this table."""
 
 from collections.abc import Mapping
 

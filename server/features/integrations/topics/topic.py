@@ -19,23 +19,21 @@ class Content:
 
 @dataclass(frozen=True)
 class Leaves:
-    """Reads a topic's messages from the entry log, its outbox. A leaf belongs to at most
-    one topic.
-    """
+    """Reads a topic's messages from the entry log. A leaf belongs to at most one topic."""
 
-    # Returns the topic's first leaf from one number on and before another.
+    # Returns the topic's first leaf in a range, end exclusive.
     first: Callable[[Connection, int, int], int | None]
-    # Returns the message of that leaf, and perhaps of the following ones, before a number.
+    # Returns the message of that leaf, and perhaps following ones, before a number.
     content: Callable[[Connection, int, int], Content]
 
 
 @dataclass(frozen=True)
 class Topic:
     """Either reads leaves of the entry log, or adds notices (`notices.add`) in one of two ways,
-    called only while a webhook has the topic.
+    called only while webhooks have the topic.
     """
 
-    name: str  # In the database; must never change after a release
+    name: str  # In the database; fixed once released
     words: str  # On pages
     leaves: Leaves | None = None
     after_step: Callable[[Connection, int], None] | None = None  # In each writing transaction

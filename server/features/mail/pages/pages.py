@@ -22,7 +22,7 @@ from server.web.services import services
 blueprint = Blueprint("mailing", __name__, url_prefix="/admin/mail")
 
 RESULTS_SHOWN = 100
-PEOPLE_HERE = 5_000  # With more people the plan is made in a worker process.
+PEOPLE_HERE = 5_000  # With more people a worker process makes the plan.
 WHO = {
     "due": N_("Everyone due"),
     "not_mailed": N_("Only people who never got one"),
@@ -105,7 +105,7 @@ def stop() -> AnyResponse:
 @auth.allow()
 @auth.confirmed
 def links() -> AnyResponse:
-    """Send everyone's link as CSV, for a mail merge by another program."""
+    """Send everyone's link as CSV, for mail merges elsewhere."""
     if request.form.get("confirm") != "yes":
         back = url_for("admin.mailing.show")
         return forms.turn_back(_("Nothing was created: tick the box first."), back)
@@ -128,7 +128,7 @@ def _settings() -> tuple[MailSettings | None, str]:
 
 
 def _choice(given: MultiDict[str, str]) -> Choice:
-    """Return the form's recipients. Unknown values exclude no one."""
+    """Unknown values exclude no one."""
     codes = {row.key: row.code for row in store.categories(services().database.reader)}
     category = codes.get(given.get("category", ""))
     return Choice(
@@ -145,13 +145,13 @@ def _limit(given: MultiDict[str, str]) -> int | None:
 
 
 def _plan(choice: Choice) -> Plan:
-    """Return the recipients. Raises ApartError."""
+    """Raises ApartError."""
     later = _plan_later(choice)
     return outbox.plan(services().database.reader, choice) if later is None else later()
 
 
 def _plan_later(choice: Choice) -> "partial[Plan] | None":
-    """Return a call that plans in a worker process, or None where planning is quick."""
+    """Return a call that plans in a worker process, None if planning is quick."""
     database = services().database
     if not attendees.more_people_than(database.reader, PEOPLE_HERE):
         return None

@@ -124,7 +124,7 @@ def unseen(muster_id: int) -> AnyResponse:
 @blueprint.get("/<int:muster_id>/list")
 @auth.allow(*ROLES)
 def printed(muster_id: int) -> Response:
-    """Return the printable list, one hall per sheet, of people not seen yet."""
+    """Return the printable list of unseen people, one hall per sheet."""
     printed_muster, here = _muster(muster_id), services()
     wanted = Wanted(hall_id=_number("hall"), state=None if "all" in request.args else State.MISSING)
     db = here.database.reader
@@ -171,8 +171,8 @@ def _page(db: Connection, shown_muster: Muster) -> str:
 
 
 def _sees_phones(shown: Muster) -> bool:
-    """Return whether the user sees the telephones of people who are not seen yet: users who
-    may begin a muster, while it is on.
+    """Return whether the user sees telephones of unseen people: users who may begin a muster,
+    while it is on.
     """
     return shown.ended_at is None and auth.may_open("admin.muster.begin")
 

@@ -1,5 +1,5 @@
-"""Writes a muster's list for print, without a template: tens of thousands of lines must be ready
-within a second.
+"""Writes a muster's list for print, without a template: tens of thousands of lines take under a
+second.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ from server.web.services import services
 
 
 def pages(muster: Muster, counts: Counts, lines: Sequence[Line], now: int) -> Iterator[str]:
-    """Yield the document: a sheet of totals, and a sheet for each hall with lines."""
+    """Yield a sheet of totals, and one for each hall with lines."""
     by_hall: dict[int, list[Line]] = defaultdict(list)
     for line in lines:
         by_hall[line.hall_id].append(line)

@@ -1,8 +1,8 @@
 """Checks the addresses of printers, and connects to them.
 
 Admins set them, so private addresses are allowed. Refused: other schemes, users and passwords,
-multicast, unspecified and reserved addresses, and cloud metadata services. The resolved address is
-checked at each connection.
+multicast, unspecified, reserved and cloud metadata addresses. The resolved address is checked at
+each connection.
 """
 
 import ipaddress
@@ -22,7 +22,7 @@ CONNECT_S = 4.0
 
 
 class AddressError(PrintingError):
-    """The address is invalid for this kind of printer. The text has an example."""
+    """The address is invalid for this kind. The text has an example."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,7 @@ def parse(
 
 
 def connect(address: Address, timeout_s: float = CONNECT_S) -> socket.socket:
-    """Connect to a printer. Raises OSError, or AddressError if the name resolves to a refused
-    address.
-    """
+    """Connect to a printer. Raises OSError, or AddressError for a refused resolved address."""
     try:
         resolved = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except UnicodeError:  # Raised for names that can't exist

@@ -85,7 +85,7 @@ def label(picture: Image.Image) -> bytes:
         raise ValueError(f"a picture of {grey.width} dots does not fit a roll of {DOTS}")
     line = Image.new("L", (LINE_DOTS, grey.height), 255)
     line.paste(grey, (_RIGHT_DOTS, 0))
-    # The head prints the last dot of a line first.
+    # The head prints a line's last dot first.
     line = line.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     data = line.point([255 if level < DARK_BELOW else 0 for level in range(256)], "1").tobytes()
     commands = [
@@ -124,7 +124,7 @@ class BrotherDriver:
             return addresses.state_after(error)
 
     def print(self, sheet: Sheet, turn: Turn) -> None:
-        # The height is exactly the roll's dots, so that the code stays sharp.
+        # Exactly the roll's dots high, so that the code stays sharp.
         data = label(_fitted(sheet.picture(DOTS / sheet.size_mm[1] * 25.4)))
         status = self.status()
         if not status.state.can_print:
@@ -147,7 +147,7 @@ class BrotherDriver:
         raise PerhapsPrintedError(N_("The server stopped while the label was being printed."))
 
     def _told(self) -> QlStatus | None:
-        """Return the printer's status over SNMP, or None without an answer.
+        """Return the printer's status over SNMP, None without an answer.
 
         Raises GarbledError.
         """
@@ -168,7 +168,7 @@ class BrotherDriver:
                 ql_status = self._told()
             now = time.monotonic()
             if ql_status is not None and not ql_status.status.state.can_print:
-                # The printer does not report what happens to this label.
+                # The printer does not report on this label.
                 turn.stands_still(ql_status.status)
                 raise PerhapsPrintedError(
                     N_("%(words)s Look whether the label came out."), words=ql_status.status.words
@@ -189,7 +189,7 @@ class BrotherDriver:
 
 
 def _fitted(picture: Image.Image) -> Image.Image:
-    """Crop the picture to the roll's dots; drawing may round up by one."""
+    """Crop the picture to the roll's dots; drawing may round up."""
     return picture.crop((0, 0, picture.width, DOTS)) if picture.height != DOTS else picture
 
 

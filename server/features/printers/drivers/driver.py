@@ -1,8 +1,8 @@
 """The interface of printer drivers.
 
-Before the first byte of a card may reach the printer, a driver calls `Turn.sending`, which returns
-when that is on disk. `print` returns when the printer has reported the card as printed. All waits
-are bounded.
+Before a card's first byte may reach the printer, a driver calls `Turn.sending`, which returns when
+that is on disk. `print` returns when the printer has reported the card as printed. All waits are
+bounded.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from server.features.printers.states import PrintingError, Status
 class NotPrintedError(PrintingError):
     """The card was certainly not printed. `status` is the printer's state.
 
-    With READY the printer refused this card, which returns to the desk. With any other state the
-    card waits, and another printer may print it.
+    With READY the printer refused this card, which returns to the desk. With any other the card
+    waits, and another printer may print it.
     """
 
     def __init__(self, status: Status) -> None:
@@ -27,7 +27,7 @@ class NotPrintedError(PrintingError):
 
 
 class PerhapsPrintedError(PrintingError):
-    """The card may or may not have been printed. The text gives the reason."""
+    """The card may have been printed. The text gives the reason."""
 
 
 class GarbledError(PrintingError):
@@ -36,7 +36,7 @@ class GarbledError(PrintingError):
 
 @dataclass(frozen=True)
 class Sheet:
-    """A card to print. Drawn on demand, which may raise CardError."""
+    """A card. Drawn on demand, which may raise CardError."""
 
     name: str  # The job's name at the printer; contains nothing personal
     size_mm: tuple[float, float]
@@ -46,15 +46,13 @@ class Sheet:
 
 class Turn(Protocol):
     def sending(self, remote: str) -> None:
-        """Record on disk that bytes may reach the printer from now on, with the printer's id of the
-        job.
-        """
+        """Record on disk that bytes may reach the printer, with its id of the job."""
 
     def wait(self, seconds: float) -> None:
         """Sleep. Raises StoppedError if the server stops."""
 
     def stands_still(self, status: Status) -> bool:
-        """Report the state of a stalled printer. Returns whether to withdraw the job."""
+        """Report a stalled printer's state. Returns whether to withdraw the job."""
 
 
 class StoppedError(Exception):
@@ -63,7 +61,7 @@ class StoppedError(Exception):
 
 class Driver(Protocol):
     def status(self) -> Status:
-        """Return the printer's state; an unreachable printer is a state too.
+        """Return the printer's state, also if unreachable.
 
         The worker prints again once this is READY. The badge desk shows the words.
         """
@@ -75,7 +73,7 @@ class Driver(Protocol):
         """
 
     def resume(self, remote: str, turn: Turn) -> None:
-        """Wait for a card that was sent before the server stopped, and return when it is out.
+        """Wait for a card that was sent before the server stopped.
 
         Raises as `print` does.
         """

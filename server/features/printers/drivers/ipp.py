@@ -1,7 +1,7 @@
 """Drives IPP printers and CUPS queues, over `ipp://` and `ipps://`.
 
-If supported, the job is created before its document is sent, so that its number is on disk and the
-printer can be asked about it after any failure.
+If supported, the job is created before its document is sent, so that its number is on disk for
+queries after any failure.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ RECONNECT_S = 20.0
 _IDLE, _STOPPED = 3, 5
 _HELD, _CANCELLED, _ABORTED, _COMPLETED = 4, 7, 8, 9
 _NOT_FOUND, _BUSY = 0x0406, 0x0507
-# The meaning of state reasons, gravest first. A reason may end in its severity.
+# State reasons' meaning, gravest first. A reason may end in its severity.
 _REASONS: Sequence[tuple[tuple[str, ...], PrinterState, str]] = (
     (
         ("cover-open", "door-open", "interlock-open"),
@@ -128,8 +128,8 @@ def status_of(printer: Mapping[str, list[Value]]) -> Status:
 
 
 def _is_grave(reason: str, names: Sequence[str], state: int) -> bool:
-    """Return whether a reason is one of `names` and blocks printing. Without the severity "-error"
-    it blocks only a stopped printer.
+    """Return whether a reason is one of `names` and blocks printing. Without "-error" it blocks
+    only a stopped printer.
     """
     for ending in ("-error", "-warning", "-report"):
         if reason.endswith(ending):
@@ -160,7 +160,7 @@ class IppDriver:
             job = self._create(sheet, wishes, turn)
             turn.sending(str(job))
             self._send(job, mime_type, document)
-            # After a lost connection, watching the job shows how much the printer received.
+            # After a lost connection, watching the job shows the received part.
         else:
             turn.sending("")
             job = self._print_job(sheet, mime_type, document, wishes, turn)
@@ -215,7 +215,7 @@ class IppDriver:
         return _job_number(answer)
 
     def _send(self, job: int, mime_type: str, document: bytes) -> None:
-        """Send a job's document. After a lost connection `_watch` finds out the result."""
+        """Send a job's document. After a lost connection `_watch` finds the result."""
         try:
             answer = self._ask(
                 Operation.SEND_DOCUMENT,
@@ -284,7 +284,7 @@ class IppDriver:
         raise PerhapsPrintedError(words)
 
     def _take_back(self, job: int, status: Status, turn: Turn) -> None:
-        """Cancel a stalled job. Returns if it was completed after all."""
+        """Cancel a stalled job. Returns if it completed after all."""
         self._cancel(job)
         until = time.monotonic() + CANCEL_S
         while time.monotonic() < until:
@@ -367,7 +367,7 @@ class _EndedError(PerhapsPrintedError):
 
 
 def _is_over(answer: Answer) -> bool:
-    """Return whether a job is completed. Raises PerhapsPrintedError if it ended otherwise."""
+    """Return whether a job is completed. Raises PerhapsPrintedError for another end."""
     if answer.status == _NOT_FOUND:
         raise PerhapsPrintedError(N_("The printer no longer knows the job."))
     state = next(iter(numbers(answer.job, "job-state")), 0)

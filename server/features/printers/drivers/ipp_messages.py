@@ -1,4 +1,4 @@
-"""Encodes and parses IPP messages (RFC 8010), as far as needed for cards.
+"""Encodes and parses the IPP messages (RFC 8010) that cards need.
 
 The maintained Python libraries are for asyncio; a driver is a thread with bounded waits and six
 operations.
@@ -138,7 +138,7 @@ def _read(body: bytes) -> Answer:
         key, at = _counted(body, at + 1)
         value, at = _counted(body, at)
         name = key.decode() or name
-        # Collections are skipped; no attribute that we read is in one.
+        # Collections are skipped; they have no attribute that we read.
         if tag == Tag.BEGIN_COLLECTION:
             depth += 1
         elif tag == Tag.END_COLLECTION:

@@ -1,4 +1,4 @@
-"""Describes a kind of printer. Each driver's file has one, and `printers/kinds.py` lists them."""
+"""Describes a kind of printer. Each driver's file has one; `printers/kinds.py` lists them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from server.features.printers.drivers.driver import Driver
 
 @dataclass(frozen=True)
 class Options:
-    """An admin's settings for one printer. A driver uses those that it needs."""
+    """An admin's settings for one printer. Drivers use those they need."""
 
     dpi: int
     trusts_sending: bool
-    certificate: str  # SHA-256 in hex of the pinned certificate, or "" to pin the next one
+    certificate: str  # SHA-256 in hex of the pinned certificate; "" pins the next
 
 
 @dataclass(frozen=True)
 class Kind:
-    name: str  # In the database and on the command line; must never change after a release
+    name: str  # In the database and on the command line; fixed once released
     words: str
     examples: tuple[str, ...]  # Example addresses
     ports: Mapping[str, int]  # Default port by scheme; other schemes are refused

@@ -1,4 +1,4 @@
-"""Reads one value from a printer over SNMP version 1 (RFC 1157), as desktop drivers do."""
+"""Reads one value from a printer over SNMP version 1 (RFC 1157)."""
 
 import secrets
 import socket
@@ -16,7 +16,7 @@ _GET, _RESPONSE, _COUNTER, _GAUGE = 0xA0, 0xA2, 0x41, 0x42
 
 
 def get(host: str, name: Sequence[int], port: int = PORT) -> int | bytes | None:
-    """Return an object's value, or None if the printer lacks it.
+    """Return an object's value, or None without one.
 
     Raises OSError without an answer, or GarbledError.
     """
@@ -81,7 +81,7 @@ def _value(answer: bytes, number: int) -> int | bytes | None:
 
 
 def _any(data: bytes) -> tuple[int, bytes, bytes]:
-    """Return the tag and value of the first element, and the rest."""
+    """Return the first element's tag and value, and the rest."""
     length, at = data[1], 2
     if length & 0x80:
         size = length & 0x7F

@@ -27,7 +27,7 @@ class Line:
         self._socket.sendall(data)
 
     def read(self, is_whole: Callable[[bytes], bool], timeout_s: float) -> bytes:
-        """Read until the answer is whole. Raises OSError, also if it is too long or late."""
+        """Read until the answer is whole. Raises OSError, also for too long or late ones."""
         until = time.monotonic() + timeout_s
         got = b""
         while not is_whole(got):

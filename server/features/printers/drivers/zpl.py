@@ -2,7 +2,7 @@
 
 `~HS` returns state and queue. A label is out when the count of all labels
 (`odometer.total_label_count`) increases, or without a count when the printer was busy and then
-idle. No other program may print on such a printer.
+idle. No other program may print on it.
 """
 
 import re
@@ -31,8 +31,8 @@ ANSWER_S = 3.0
 COUNT_ANSWER_S = 1.5
 SEND_S = 20.0
 POLL_S = 0.1
-SETTLE_S = 0.4  # A busy printer is finished after being idle this long
-SILENT_S = 4.0  # A printer shows no work for a sent label this long
+SETTLE_S = 0.4  # A busy printer is finished after this idle time
+SILENT_S = 4.0  # A printer shows no work for a label this long
 PRINT_S = 180.0
 CLEAR_S = 4.0
 RECONNECT_S = 8.0
@@ -51,7 +51,7 @@ class HostStatus:
     paper_out: bool
     paused: bool
     formats: int  # Labels waiting in its memory
-    partial: bool  # Received the start of a label, and waits for the rest
+    partial: bool  # Received a label's start, and waits for the rest
     head_open: bool
     ribbon_out: bool
     remaining: int  # Labels of the batch still to print
@@ -174,7 +174,7 @@ class ZplDriver:
         return read_host_status(line.read(lambda got: got.count(b"\x03") >= 3, ANSWER_S))
 
     def _count(self, line: Line) -> int | None:
-        """Return the printer's label count, or None if it has none."""
+        """Return the printer's label count, if it has one."""
         if not self._counts:
             return None
         line.send(_ASK_COUNT, ANSWER_S)
@@ -198,7 +198,7 @@ class ZplDriver:
         return host
 
     def _watch(self, line: Line, before: int | None, turn: Turn) -> None:
-        """Return when the label is out. Raises OSError if the connection is lost."""
+        """Return when the label is out. Raises OSError for a lost connection."""
         until = time.monotonic() + PRINT_S
         was_busy, idle_since = False, 0.0
         while time.monotonic() < until:
@@ -234,7 +234,7 @@ class ZplDriver:
         raise PerhapsPrintedError(N_("The printer took the label, but its counter did not go up."))
 
     def _take_back(self, line: Line, before: int | None, status: Status, turn: Turn) -> None:
-        """Withdraw the label. Returns if it was printed after all."""
+        """Withdraw the label. Returns if it was printed."""
         try:
             self._clear(line, turn)
             counted = self._count(line) if before is not None else None
@@ -248,7 +248,7 @@ class ZplDriver:
             raise NotPrintedError(status)
 
     def _look_again(self, before: int | None, turn: Turn) -> None:
-        """After a lost connection, find out whether the label was printed."""
+        """After a lost connection, find out whether it was printed."""
         until = time.monotonic() + RECONNECT_S
         while before is not None and time.monotonic() < until:
             try:
@@ -263,7 +263,7 @@ class ZplDriver:
                         # The rest of the label was lost with the connection.
                         host = self._clear(line, turn)
                     if not host.is_busy and host.status.state.can_print:
-                        # A printer that was switched off may not have counted its last label.
+                        # A switched-off printer may not have counted its last label.
                         raise PerhapsPrintedError(
                             N_("%(lost)s According to the printer's counter, it was not printed."),
                             lost=_LOST,

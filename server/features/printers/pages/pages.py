@@ -1,4 +1,4 @@
-"""The page of printers. Only admins set printers; the desk loads labels, makes test prints, and
+"""The page of printers. Admins set printers; the desk loads labels, makes test prints, and
 answers questions about jobs.
 """
 
@@ -172,7 +172,7 @@ def _keep(printer_id: int | None) -> Response | tuple[str, int]:
 
 
 def _plan(given: Mapping[str, str]) -> PrinterPlan:
-    """Return the form's printer. Raises PrintingError."""
+    """Raises PrintingError."""
     kind = given.get("kind", "")
     address = kind_of(kind).address(given.get("address", ""))
     try:

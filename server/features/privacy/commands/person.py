@@ -117,7 +117,7 @@ def _say(plan: erasing.Plan) -> None:
 
 
 def _back_up(event: Event, database: Database, plan: erasing.Plan, *, delete: bool) -> None:
-    """Rewrite the staff actions on the second disk, and delete the older backups if asked."""
+    """Rewrite the second disk's staff actions, and delete older backups if asked."""
     if event.backup_path is None or not event.backup_path.is_dir():
         return
     Keeper(event.event_id, database, event.backup_path, wall_clock).keep()

@@ -1,1 +1,1 @@
-"""Pages for exporting and erasing a person's data, and for retention periods."""
+"""Pages for exporting and erasing personal data, and for retention periods."""

@@ -29,8 +29,8 @@ RUNS_SHOWN = 50
 @blueprint.get("/")
 @auth.allow("auditor")
 def show() -> AnyResponse | str:
-    """Show the retention periods and past runs, and with `?count=1` the expired records. `?badge=`
-    leads to that person's page.
+    """Show the retention periods and past runs; `?count=1` adds expired records. `?badge=` leads
+    to that person's page.
     """
     asked = request.args.get("badge", "").strip()
     if asked and auth.may_open("admin.privacy.person"):
@@ -72,7 +72,7 @@ def show() -> AnyResponse | str:
 @auth.allow()
 @auth.confirmed
 def put() -> AnyResponse:
-    """Set every retention period from the form. An empty field turns one off."""
+    """Set every retention period from the form; empty turns one off."""
     wanted: dict[str, int | None] = {}
     try:
         for kind in CLOCKS:

@@ -1,4 +1,4 @@
 """Pages that predict the doors' answers.
 
-Begin with `pages.py`. Writes nothing.
+Begin with `pages.py`.
 """

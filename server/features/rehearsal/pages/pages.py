@@ -20,7 +20,7 @@ blueprint = Blueprint("rehearsal", __name__, url_prefix="/admin/rehearsal")
 
 FIELD_CHARS_MAX = 200
 FINDINGS_MAX = 500  # On the page
-# With more people a day is simulated in a worker process; with fewer, starting one takes longer.
+# With more people a worker process simulates; with fewer, starting one takes longer.
 PEOPLE_HERE_MAX = 2_000
 
 
@@ -80,9 +80,9 @@ def day() -> tuple[str, int]:
 
 
 def _played(wanted: date) -> report.Rehearsal | None:
-    """Return the simulated day, or None while a worker process is still computing it."""
+    """Return the simulated day, None while a worker process computes it."""
     here = services()
-    # Findings from a worker process are in English; the page translates them.
+    # A worker's findings are in English; the page translates them.
     db, clock = here.database.reader, Clock(here.venue_clock.zone)
     if not more_people_than(db, PEOPLE_HERE_MAX):
         return report.rehearse(db, here.event, wanted, clock)
@@ -94,7 +94,7 @@ def _played(wanted: date) -> report.Rehearsal | None:
 
 
 def _asked() -> tuple[Asked, WouldEnter | None]:
-    """Read the form and decide. Problems are returned by field."""
+    """Read the form and decide. Problems are by field."""
     given = {
         key: request.args.get(key, "").strip()[:FIELD_CHARS_MAX] for key in ("person", "place")
     }

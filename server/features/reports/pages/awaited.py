@@ -36,7 +36,7 @@ def show() -> tuple[str, int]:
 @blueprint.get("/list")
 @auth.allow(*ROLES)
 def part() -> tuple[str, int]:
-    """Return only the lists, which the page reloads regularly."""
+    """Return the lists, which the page reloads regularly."""
     asked = _asked(request.args)
     if asked.problems:
         return "", 400

@@ -67,9 +67,7 @@ def whole_list(hall_id: int) -> str:
 
 
 def _lines(people: Sequence[Inside], named: bool) -> Iterator[str]:
-    """Format the list's rows. A template takes three times as long for tens of thousands
-    of them.
-    """
+    """Format the list's rows. For tens of thousands a template takes three times as long."""
     minutes = Minutes(services().venue_clock)
     categories = {code: escape(main_name(person.names)) for code, person in _categories().items()}
     doors: dict[int, Markup] = {}  # Rows share their doors' names
@@ -96,7 +94,7 @@ def _named() -> bool:
 
 
 def _note(hall_id: int, count: int) -> None:
-    """Log that the user saw the names of people inside."""
+    """Log that the user saw these people's names."""
     if not (_named() and count):
         return
     here, by = services(), auth.actor()

@@ -1,4 +1,4 @@
-"""Asks for the second factor after the password, and lets users add and remove their own."""
+"""Asks for the second factor after the password, and lets users manage theirs."""
 
 import os
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def ask() -> str | AnyResponse:
 @auth.with_first_password
 @auth.before_factor
 def answer() -> AnyResponse:
-    """Check the second factor, and continue the session under a new token."""
+    """Check the second factor; the session continues under a new token."""
     here, user = services(), auth.signed_in()
     if not user.waits:
         return redirect(url_for("admin.home"), 303)
@@ -174,7 +174,7 @@ def _remove(step: Callable[[Connection, User], None]) -> AnyResponse:
 
 
 def _added(message: str, codes: list[str]) -> AnyResponse:
-    """Mark the new factor as shown in this session; other browsers must show one too."""
+    """Mark the new factor as shown here; other browsers must show one too."""
     here, user, token = services(), auth.signed_in(), auth.token()
     address, device_cookie = caller(), auth.device()
 

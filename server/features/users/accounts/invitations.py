@@ -108,7 +108,7 @@ def _page(token: str, problem: str = "") -> Response:
             ),
             400 if problem else 200,
         )  # fmt: skip
-    # The address is secret while the invitation is open. Our own forms need the origin.
+    # The address is secret while the invitation is open; our forms need the origin.
     answer.headers["Referrer-Policy"] = "same-origin"
     return answer
 

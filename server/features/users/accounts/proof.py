@@ -37,7 +37,7 @@ def chosen_password(user: User) -> str:
 
 
 def place() -> Place | None:
-    """Return the host for passkeys, or None at an IP address, where browsers create none."""
+    """Return the host for passkeys, None at an IP address, where browsers refuse them."""
     here = services().event.settings
     for address in (here.public_address, here.phones_at):
         address_parts = urlsplit(address)
@@ -60,9 +60,9 @@ def sign_options(user: User) -> str:
 
 
 def show_factor(user: User) -> str:
-    """Check the form's code or passkey, and return the kind of factor.
+    """Check the form's code or passkey, and return the factor's kind.
 
-    An attempt is counted before it is checked. Raises WrongFactorError.
+    An attempt is counted before its check. Raises WrongFactorError.
     """
     here, now = services(), services().now()
     answer = request.form.get("credential", "")
@@ -105,7 +105,7 @@ def show_factor(user: User) -> str:
 
 
 def _note_refusal(user: User, keys: list[Key], tries: list[int], now: int) -> None:
-    """Log the first refusal of a series, and each that makes further attempts wait."""
+    """Log a series' first refusal, and each that delays further attempts."""
     slowed = [key for key, count in zip(keys, tries, strict=True) if count == key.limit.free]
     if tries[0] != 1 and not slowed:
         return

@@ -1,4 +1,4 @@
-"""Signs users on with the event's identity provider, which also confirms sensitive actions."""
+"""Signs users on with the event's identity provider, which also confirms actions."""
 
 import os
 import secrets
@@ -55,7 +55,7 @@ def go() -> AnyResponse:
 @auth.allow_everybody
 @limiter.limit("60 per 5 minutes")
 def back() -> AnyResponse:
-    """Take the provider's answer, once, in the browser that was sent there."""
+    """Take the provider's answer, once, in the browser sent there."""
     here, provider = services(), _provider()
     try:
         kept = _sealer().loads(request.cookies.get(COOKIE, ""), max_age=LIFE_S)
@@ -129,7 +129,7 @@ def _provider() -> sign_on.Provider:
 
 
 def _back() -> str:
-    """Return the provider's redirect address, on the host that the browser has open."""
+    """Return the provider's redirect address, on the browser's host."""
     settings = services().event.settings
     host = urlsplit(f"//{request.host}").hostname
     addresses = (settings.public_address, settings.phones_at)

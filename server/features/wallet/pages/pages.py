@@ -35,7 +35,7 @@ blueprint = Blueprint("wallet", __name__)
 Signer = TypeVar("Signer")
 
 CALENDAR_CACHE = "private, max-age=300"
-# Shown where the event has no certificate or key for a wallet.
+# Shown without a certificate or key for a wallet.
 NO_PASS = (
     "No wallet pass here · 无法添加到钱包",
     "This event makes no passes for this wallet. Your badge's page does the same: open it at the"
@@ -46,7 +46,7 @@ NO_PASS = (
 
 @blueprint.app_template_global()
 def wallet_offers(token: str) -> dict[str, str]:
-    """Return the links for a badge's page. `token` is the secret of its link."""
+    """Return the links for a badge's page. `token` is its secret."""
     return {
         "calendar": url_for("wallet.programme", token=token),
         "subscription": links_of(services().event, token).subscription,
@@ -111,7 +111,7 @@ def google_link(token: str) -> AnyResponse:
 
 
 def pass_answer(signer: AppleSigner, serial: int, issue: int) -> AnyResponse:
-    """Return the current pass for Apple Wallet, or 304 if unchanged.
+    """Return the current pass, or 304 if unchanged.
 
     Raises UnknownPassError.
     """
@@ -149,7 +149,7 @@ def _google() -> GoogleSigner | None:
 
 
 def _signer(read: Callable[[Event], Signer | None]) -> Signer | None:
-    """Return the signer, or None for a damaged one, which an alert reports to staff."""
+    """Return the signer, None for a damaged one, which an alert reports."""
     try:
         return read(services().event)
     except WalletError as error:
@@ -158,8 +158,8 @@ def _signer(read: Callable[[Event], Signer | None]) -> Signer | None:
 
 
 def _badge(token: str) -> issuing.Badge:
-    """Return the link's badge. Aborts with 404 for a wrong token, with 410 for a replaced or
-    revoked badge or link.
+    """Return the link's badge. Aborts with 404 for a wrong token, 410 for a replaced or revoked
+    badge or link.
     """
     here = services()
     try:

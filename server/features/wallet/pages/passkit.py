@@ -1,7 +1,7 @@
 """Implements Apple's web service for passes.
 
-Phones fetch changed passes when their owner pulls them down. There are no push messages, because
-nothing here reaches the internet.
+Phones fetch changed passes when their owner pulls them down. Without internet there are no push
+messages.
 """
 
 import re
@@ -21,7 +21,7 @@ from server.web.services import services
 blueprint = Blueprint("passkit", __name__, url_prefix=f"{apple.SERVICE}/v1")
 
 BODY_BYTES_MAX = 20_000
-ASKED_MAX = "600 per hour"  # Per address; a venue's network may have one for many phones
+ASKED_MAX = "600 per hour"  # Per address, which a venue's phones may share
 _SCHEME = "ApplePass "
 _DEVICE = re.compile(r"[A-Za-z0-9-]{8,128}")
 _DEVICE_PATH = "/devices/<device>/registrations/<pass_type>"
@@ -106,7 +106,7 @@ def changed(device: str, pass_type: str) -> Response:
 @auth.allow_everybody
 @limiter.limit(ASKED_MAX)
 def latest(pass_type: str, name: str) -> AnyResponse:
-    """Return the current pass. A replaced pass is void and has no code."""
+    """Return the current pass; a replaced one is void, without a code."""
     serial, issue = _proven(pass_type, name)
     try:
         return pass_answer(_signer(pass_type), serial, issue)
@@ -118,13 +118,13 @@ def latest(pass_type: str, name: str) -> AnyResponse:
 @auth.allow_everybody
 @limiter.limit("60 per hour")
 def complaints() -> Response:
-    """Accept error reports of phones. Their texts are not logged, because they may name a pass."""
+    """Accept phones' error reports. Their texts may name a pass, so are not logged."""
     current_app.logger.warning("a phone could not use the web service of wallet passes")
     return Response(status=200)
 
 
 def _proven(pass_type: str, name: str) -> tuple[int, int]:
-    """Return (serial, issue) of the pass whose token the request has."""
+    """Return the (serial, issue) that the request's token proves."""
     _signer(pass_type)
     given = request.headers.get("Authorization", "")
     if not given.startswith(_SCHEME):

@@ -47,7 +47,7 @@ class Found:
     unread: Counter[str] = field(default_factory=Counter)  # properties not imported, and how often
 
     def leave(self, content: str) -> None:
-        """Count `content` among the file's contents that are not imported."""
+        """Count `content` among the file's unread contents."""
         self.unread[content] += 1
 
     def all_notes(self) -> list[str]:

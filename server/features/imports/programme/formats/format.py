@@ -9,9 +9,9 @@ from server.features.imports.programme.formats.draft import Found
 
 @dataclass(frozen=True)
 class Format:
-    name: str  # The value of --format. Once released it never changes.
-    label: str  # A product's or standard's name, which is not translated.
+    name: str  # Value of --format; fixed once released.
+    label: str  # A product's or standard's name, untranslated.
     suffix: str  # For the page's file chooser.
-    begins: bytes  # The first bytes of such a file, after white space, in any case of letters.
-    # Takes the file, its name and the event's settings. Raises VenueError if nothing can be read.
+    begins: bytes  # Such a file's first bytes, after white space, in any case.
+    # Takes the file, its name and the event's settings. Raises VenueError for unreadable files.
     read: Callable[[bytes, str, EventSettings], Found]

@@ -1,6 +1,6 @@
 """Reads a schedule of frab or pretalx, in JSON or XML (https://c3voc.de/schedule).
 
-XML is first converted to the shape of the JSON.
+XML is first converted to the JSON's shape.
 """
 
 import json
@@ -24,7 +24,7 @@ from server.features.imports.programme.formats.times import (
 )
 from server.features.imports.venue_plan import VenueError, located
 
-# The imported properties of an event, and those that only matter to the system that wrote the file.
+# An event's imported properties, and those that matter only to the writing system.
 _TAKEN = {"date", "start", "duration", "room", "title", "subtitle", "track", "type", "language",
           "persons"}  # fmt: skip
 _OF_ITS_SYSTEM = {"id", "guid", "code", "slug", "url", "origin_url", "feedback_url"}

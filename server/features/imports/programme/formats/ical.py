@@ -1,7 +1,7 @@
 """Reads a programme from iCalendar (RFC 5545), with time zones and repeated events.
 
-An event becomes an activity, and each of its times a session. Codes derive from the UID. Nesting is
-limited before parsing, because it slows the `icalendar` package.
+An event becomes an activity, and each of its times a session. Codes derive from the UID. Deep
+nesting is refused before parsing, because it slows `icalendar`.
 """
 
 import re
@@ -46,17 +46,17 @@ _TAKEN = {
     "UID", "SUMMARY", "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID",
     "STATUS", "LOCATION", "CATEGORIES", "ORGANIZER", "ATTENDEE",
 }  # fmt: skip
-# Properties without information about the event itself.
+# Properties without information about the event.
 _OF_ITS_SYSTEM = {
     "DTSTAMP", "CREATED", "LAST-MODIFIED", "SEQUENCE", "CLASS", "TRANSP", "PRIORITY", "BEGIN",
     "END",
 }  # fmt: skip
-_ROLES = {"CHAIR", "REQ-PARTICIPANT"}  # of people expected to take part
+_ROLES = {"CHAIR", "REQ-PARTICIPANT"}  # of people expected to come
 
 
 def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
     """Read the events of a calendar. Raises VenueError if it is not one."""
-    # Imported here because loading is slow and most servers never read a calendar.
+    # Imported here because loading is slow and calendars are rare.
     import icalendar
 
     depth = 0
@@ -86,7 +86,7 @@ def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
     _check_zones(text, name)
     try:
         calendars = icalendar.Calendar.from_ical(text, multiple=True)
-    except OSError:  # a TZID that is the name of a folder of zones
+    except OSError:  # the TZID names a folder of zones
         raise VenueError(
             [Phrase("%(name)s is not iCalendar: a TZID does not name a time zone", name=name)]
         ) from None
@@ -101,8 +101,8 @@ def read_ical(data: bytes, name: str, settings: EventSettings) -> Found:
 
 
 def _check_zones(text: str, name: str) -> None:
-    """Raise VenueError for zones with too many rules, or rules other than yearly ones, which take
-    too long to expand.
+    """Raise VenueError for zones with too many or non-yearly rules, which take too long to
+    expand.
     """
     rules = [
         rule.upper()
@@ -134,7 +134,7 @@ def _check_zones(text: str, name: str) -> None:
 
 @dataclass
 class _Series:
-    """The components with one UID: the event, and the times that differ from it."""
+    """One UID's components: the event, and the times that differ."""
 
     main: list[Any] = field(default_factory=list)
     changed: list[Any] = field(default_factory=list)
@@ -145,7 +145,7 @@ class _Reader:
         self.name = name
         self.zone = ZoneInfo(settings.time_zone)
         self.days = day_starts(settings)
-        # One more day at both ends, since the file's time zone may differ from the event's.
+        # One more day at both ends, since the file's time zone may differ.
         self.first = settings.first_day - timedelta(days=1)
         self.last = settings.first_day + timedelta(days=settings.days)
         self.found = Found()
@@ -192,7 +192,7 @@ class _Reader:
             (kept.changed if "RECURRENCE-ID" in part else kept.main).append(part)
 
     def _read_series(self, uid: str, parts: _Series) -> None:
-        """Add the drafts of one event. Raises TimeRefusedError and RuleRefusedError."""
+        """Add one event's drafts. Raises TimeRefusedError and RuleRefusedError."""
         if len(parts.main) > 1:
             problem = Phrase(
                 "%(main)s: its UID is there %(count)s times: keep one",
@@ -271,11 +271,11 @@ class _Reader:
         )
 
     def _times(self, part: Any, suffixes: dict[int, str]) -> list[int]:
-        """Return the times (Unix ms) of a repeated event near the event's days, and set the suffix
-        of each.
+        """Return a repeated event's times (Unix ms) near the event's days, and set each one's
+        suffix.
 
-        Times excluded by EXDATE get a suffix too, so that the others keep theirs. The first time
-        has none.
+        Times excluded by EXDATE get a suffix too, so that the others keep theirs. The first has
+        none.
         """
         start, zone = self._local(_one(part, "DTSTART"))
         locals_ = {start}
@@ -352,7 +352,7 @@ class _Reader:
         return self._zoned(value.dt, value.params)
 
     def _zoned(self, value: Any, params: Any) -> tuple[datetime, Any]:
-        """Return the local time and its zone. A date means midnight at the venue."""
+        """Return the local time and zone. A date means midnight at the venue."""
         if not isinstance(value, datetime):
             if not isinstance(value, date):
                 raise TimeRefusedError(

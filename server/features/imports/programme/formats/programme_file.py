@@ -17,8 +17,7 @@ def read_programme(
 ) -> Found:
     """Read the drafts in a file called `name`.
 
-    `form` is a name in FORMATS, or None to detect it from the content. Raises VenueError if nothing
-    can be read.
+    `form` is a name in FORMATS, or None to detect it. Raises VenueError if nothing is readable.
     """
     if len(data) > FILE_BYTES_MAX:
         raise VenueError(

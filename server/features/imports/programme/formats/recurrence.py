@@ -1,7 +1,7 @@
 """Lists the times at which an RFC 5545 rule repeats an event, using `dateutil`.
 
-Unsupported or excessive rules are refused. Times are local without a zone: "every day at nine"
-remains nine o'clock when daylight saving time starts.
+Unsupported or excessive rules are refused. Times are local: "every day at nine" remains nine
+o'clock in daylight saving time.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +17,8 @@ STEPS_MAX = 2_000_000  # of all rules of a file
 EMPTY_STEPS = 100_000  # for a rule without further times, per value of the rule
 YEARS_BEFORE_MAX = 10  # between a rule's begin and the event
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
-# dateutil searches up to the year 9999. The calendar repeats every 400 years, so moving a rule into
-# the last 400 years keeps that search short.
+# dateutil searches up to the year 9999. The calendar repeats every 400 years, so rules are moved
+# into the last 400, which shortens the search.
 _ALIKE_YEARS, _ALIKE_DAYS = 400, 146_097
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _NUMBERS = {
@@ -29,12 +29,12 @@ _KNOWN = {"FREQ", "UNTIL", "WKST", "BYDAY", *_NUMBERS}
 
 
 class RuleRefusedError(Spoken, ValueError):
-    """A rule that is not supported. The text is for staff."""
+    """A rule that is not supported."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`text` is the rule without COUNT and UNTIL. `begin` is the start of its first period."""
+    """`text` is the rule without COUNT and UNTIL. `begin` starts its first period."""
 
     text: str
     begin: datetime
@@ -43,7 +43,7 @@ class Rule:
 
 
 def rule_of(parts: Mapping[str, Sequence[Any]], start: datetime, until: datetime | None) -> Rule:
-    """Return the rule from the parts of an RRULE. `until` is its end in local time.
+    """Return an RRULE's parts as a rule. `until` is its local end.
 
     Raises RuleRefusedError.
     """
@@ -72,7 +72,7 @@ def rule_of(parts: Mapping[str, Sequence[Any]], start: datetime, until: datetime
     if frequency == "WEEKLY":
         if not values.keys() & {"BYMONTHDAY", "BYYEARDAY"} and not values["BYDAY"]:
             values["BYDAY"] = [_WEEKDAYS[start.weekday()]]
-        # dateutil counts the days of the first week only from the start on.
+        # dateutil omits the first week's days before the start.
         begin -= timedelta(days=(start.weekday() - _WEEKDAYS.index(values["WKST"][0])) % 7)
     text = ";".join(
         f"{key}={','.join(map(str, entries))}" for key, entries in values.items() if entries

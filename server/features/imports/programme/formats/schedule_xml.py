@@ -1,6 +1,6 @@
-"""Converts a schedule in XML to the shape of the same schedule in JSON.
+"""Converts a schedule in XML to the JSON's shape.
 
-The parser refuses a DOCTYPE, so that no entity is declared, expanded or fetched. Depth and size are
+The parser refuses a DOCTYPE, so no entity is declared, expanded or fetched. Depth and size are
 limited.
 """
 
@@ -15,7 +15,7 @@ _LISTS = {"persons": "person", "links": "link", "attachments": "attachment"}
 
 
 class XmlRefusedError(Spoken, ValueError):
-    """XML that cannot be read. The text is for staff."""
+    """XML that can't be read."""
 
 
 class _Node:

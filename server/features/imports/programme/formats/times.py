@@ -8,17 +8,17 @@ from badges.i18n import N_, Spoken
 
 _DURATION = re.compile(r"(\d{1,4}):([0-5]\d)(?::[0-5]\d)?")
 DURATION_MAX_H = 16 * 24
-YEARS = range(1900, 3000)  # So that arithmetic stays within the range of Python's dates.
+YEARS = range(1900, 3000)  # Keeps arithmetic within the range of Python's dates.
 
 
 class TimeRefusedError(Spoken, ValueError):
-    """A time that cannot be used. The text is for staff."""
+    """A time that can't be used."""
 
 
 def instant(value: datetime, zone: ZoneInfo) -> int:
-    """Return a time in Unix ms. A time without a zone is local to the venue.
+    """Return a time in Unix ms; without a zone it is local to the venue.
 
-    Raises TimeRefusedError for a time skipped by daylight saving time, and for years out of range.
+    Raises TimeRefusedError for a time skipped by daylight saving time, and years out of range.
     """
     if value.year not in YEARS:
         raise TimeRefusedError(N_("%(value)s is out of range"), value=f"{value:%Y-%m-%d}")
@@ -45,7 +45,7 @@ def iso_time(text: str) -> datetime:
 def clock_on(day: str, clock: str, day_start: str) -> datetime:
     """Return `clock` (09:30) on `day` (2026-05-04).
 
-    If `day_start` is set, an earlier time belongs to the next morning. Raises TimeRefusedError.
+    A time before `day_start`, if set, belongs to the next morning. Raises TimeRefusedError.
     """
     padded = f"0{clock.strip()}" if clock.strip()[1:2] == ":" else clock.strip()
     time = iso_time(f"{day.strip()}T{padded}")
@@ -55,7 +55,7 @@ def clock_on(day: str, clock: str, day_start: str) -> datetime:
 
 
 def duration_ms(text: str) -> int:
-    """Read a duration such as "01:30" (hours and minutes). Raises TimeRefusedError."""
+    """Read a duration such as "01:30" (hours, minutes). Raises TimeRefusedError."""
     match = _DURATION.fullmatch(text.strip())
     minutes = int(match[1]) * 60 + int(match[2]) if match else 0
     if not 0 < minutes <= DURATION_MAX_H * 60:
