@@ -39,15 +39,15 @@ RESTART_S = 1.0  # so that the answer arrives before
 def show() -> str:
     here = services()
     status = here.backup_status
-    made = []
+    existing = []
     if status is not None and status.directory.is_dir():
-        made = backups(status.directory)[::-1]
+        existing = backups(status.directory)[::-1]
     others = disks.other_disks(here.event)
     return render_template(
         "backup.html",
         status=status,
-        made=made[:SHOWN],
-        total=len(made),
+        made=existing[:SHOWN],
+        total=len(existing),
         chosen=here.event.settings.backup_dir,
         others=others,
         proposal=str(others[0].path / "hallkeeper") if others else "",
@@ -142,24 +142,24 @@ def _start(here: Services, kind: str, work: Callable[[Services, Job], object]) -
 def _to_disk(here: Services, job: Job) -> object:
     directory = here.event.backup_path
     assert directory is not None
-    made = make_backup(here.event, directory, here.now(), progress=job.tell)
+    backup = make_backup(here.event, directory, here.now(), progress=job.tell)
     prune(directory)
-    subject = {"directory": str(made.path)}
+    subject = {"directory": str(backup.path)}
     here.database.write(lambda db: entry_log.act(db, job.by, Act.BACKUP_MADE, subject, here.now()))
-    return made
+    return backup
 
 
 def _to_download(here: Services, job: Job) -> object:
     folder = job.path.with_name(f"{job.path.name}.making")
     folder.mkdir(mode=0o700)
     try:
-        made = make_backup(here.event, folder, here.now(), progress=job.tell)
+        backup = make_backup(here.event, folder, here.now(), progress=job.tell)
         job.path.touch(mode=0o600, exist_ok=False)
         with tarfile.open(job.path, "w") as tar:
-            tar.add(made.path, arcname=made.path.name, filter=partial(_go_on, job))
+            tar.add(backup.path, arcname=backup.path.name, filter=partial(_go_on, job))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return made
+    return backup
 
 
 def _go_on(job: Job, member: tarfile.TarInfo) -> tarfile.TarInfo:

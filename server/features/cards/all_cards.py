@@ -93,8 +93,11 @@ def _draw(wanted: _Wanted, tell: Callable[[int, int], None]) -> Drawn:
             db, event, issuing.current_badges(db), latin=design.latin, photo=design.photo_of()
         )
         chosen = cards.chosen(badges, wanted.choice, codes)
-    bad = {error.card.text for error in undrawable([one.card for one in chosen], look=design.look)
-           if error.card}  # fmt: skip
+    bad = {
+        error.card.text
+        for error in undrawable([badge.card for badge in chosen], look=design.look)
+        if error.card
+    }
     printed = [badge for badge in chosen if badge.card.text not in bad]
     if not printed:
         raise CardsError(N_("There are no such cards: issue badges first, or choose others."))

@@ -166,7 +166,7 @@ def _named(names: str | Mapping[str, str]) -> Both:
     """Return a name in up to two languages, once if equal."""
     by_language = both_names(names)
     tags = dict(_tags())
-    order = [*(one for one in tags if one in by_language), *by_language]
+    order = [*(tag for tag in tags if tag in by_language), *by_language]
     texts: dict[str, str] = {}  # language by text
     for language in order:
         texts.setdefault(by_language[language], language)

@@ -348,7 +348,7 @@ class Match:
     def _twins_finding(self) -> Finding | None:
         if not self._twins:
             return None
-        lines, known = self._answers.twin_lines, self._answers.twins
+        lines, answer = self._answers.twin_lines, self._answers.twins
         items = [
             Item(
                 Phrase(
@@ -371,7 +371,7 @@ class Match:
         asked = [
             item
             for item, (row, _) in zip(items, self._twins, strict=True)
-            if row.line not in lines and known is None
+            if row.line not in lines and answer is None
         ]
         choices = (
             Choice("twins", "same", Phrase("each group below is one person: join its rows")),
@@ -603,11 +603,11 @@ def _filled(first: RosterRow, row: RosterRow) -> RosterRow:
     return replace(first, **empty, invitations=invitations)
 
 
-def _similar(one: str, other: str) -> bool:
+def _similar(first: str, other: str) -> bool:
     """Whether two organisations may be the same. An empty one may be any."""
-    if not one or not other or one in other or other in one:
+    if not first or not other or first in other or other in first:
         return True
-    return difflib.SequenceMatcher(None, one, other).ratio() >= _SIMILAR
+    return difflib.SequenceMatcher(None, first, other).ratio() >= _SIMILAR
 
 
 def _digits(phone: str) -> str:

@@ -131,7 +131,7 @@ def problem(cause: Problem) -> str:
     return _(PROBLEMS[cause]) if cause in PROBLEMS else ""
 
 
-def said(text: str) -> str:
+def translated(text: str) -> str:
     """Translate a printer's or job's own text, if possible."""
     return i18n.said(text)
 

@@ -132,17 +132,17 @@ def _asked(given: Mapping[str, str]) -> Asked[Filter]:
         "day": Field("day", _day, _("A date, such as 2026-05-04.")),
         "hall": listed("hall_id", whole),
         "kiosk": listed("kiosk", one_of(entries.kiosks(services().database.reader))),
-        "what": listed("what", _what),
+        "what": listed("kind", _what),
     }
     return read_filter(given, fields, _filter)
 
 
 def _filter(
-    day: tuple[int, int] | None = None, what: tuple[str | None, Act | None] = (None, None),
+    day: tuple[int, int] | None = None, kind: tuple[str | None, Act | None] = (None, None),
     **more: object,
 ) -> Filter:  # fmt: skip
     since, until = (None, None) if day is None else day
-    return Filter(since=since, until=until, what=what[0], act=what[1], **more)  # type: ignore[arg-type]  # read_filter has read them
+    return Filter(since=since, until=until, what=kind[0], act=kind[1], **more)  # type: ignore[arg-type]  # read_filter has read them
 
 
 def _day(text: str) -> tuple[int, int]:

@@ -53,7 +53,7 @@ def show() -> str:
 
 @blueprint.get("/<int:muster_id>")
 @auth.allow(*ROLES)
-def one(muster_id: int) -> str:
+def details(muster_id: int) -> str:
     return _page(services().database.reader, _muster(muster_id))
 
 
@@ -233,6 +233,6 @@ def _change(step: Any, message: str, muster_id: int) -> AnyResponse:
     return forms.perform(
         step,
         message,
-        back=url_for("admin.muster.one", muster_id=muster_id, **back),
+        back=url_for("admin.muster.details", muster_id=muster_id, **back),
         refused=(MusterError, UnknownAttendeeError),
     )
