@@ -44,7 +44,7 @@ class Renamed(NamedTuple):
 
     kind: str
     number: str
-    one: str | None
+    first: str | None
     other: str | None
 
 
@@ -57,7 +57,7 @@ class Comparison:
     """
 
     verdict: str
-    one: Side
+    first: Side
     other: Side
     agreed: int
     records: tuple[str | None, str | None] = (None, None)
@@ -65,7 +65,7 @@ class Comparison:
 
     @property
     def longer(self) -> int:
-        return int(self.other.size > self.one.size)
+        return int(self.other.size > self.first.size)
 
 
 class _Opened(NamedTuple):

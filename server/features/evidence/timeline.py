@@ -30,14 +30,14 @@ class Filter:
     """Selects entries. None means any.
 
     `since` is inclusive and `until` exclusive (Unix ms), by the door's clock for scans, else the
-    server's. `what` is one of `KINDS` or a kind of scan.
+    server's. `kind` is in `KINDS` or a kind of scan.
     """
 
     since: int | None = None
     until: int | None = None
     hall_id: int | None = None
     kiosk: str | None = None
-    what: str | None = None
+    kind: str | None = None
     act: Act | None = None
 
     @property
@@ -47,7 +47,7 @@ class Filter:
 
     @property
     def wants_scans(self) -> bool:
-        return self.act is None and self.what in (None, SCAN, *remarks.KINDS)
+        return self.act is None and self.kind in (None, SCAN, *remarks.KINDS)
 
     def wants(self, kind: str) -> bool:
         if self.act is not None:
@@ -56,7 +56,7 @@ class Filter:
             return False  # No kiosk inferred it.
         # An erased scan is found as a scan too, by its ledger row.
         of_all = self.hall_id is None and self.kiosk is None
-        return self.what == kind or (self.what is None and (of_all or kind != entry_log.ERASED))
+        return self.kind == kind or (self.kind is None and (of_all or kind != entry_log.ERASED))
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _numbers(db: Connection, wanted: Filter, where: _Range) -> tuple[list[int], 
     matching: set[int] = set()
     stops: list[int] = []
     if wanted.wants_scans:
-        kind = wanted.what if wanted.what in remarks.KINDS else None
+        kind = wanted.kind if wanted.kind in remarks.KINDS else None
         scans = finding.Filter(
             hall_id=wanted.hall_id, kiosk=wanted.kiosk, act=kind, since=wanted.since,
             until=wanted.until,

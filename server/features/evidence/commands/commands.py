@@ -131,7 +131,7 @@ def compare(first: Path, second: Path | None, event_dir: Path | None) -> None:
                 comparison = comparing.compare_with_log(db, first, log=event.log_name, key=vkey)
     except comparing.CompareError as error:
         raise refuse(str(error)) from None
-    for place, side in enumerate((comparison.one, comparison.other), 1):
+    for place, side in enumerate((comparison.first, comparison.other), 1):
         click.echo(f"{place}: {side.size:,} entries of {side.log}, root {side.root}")
     click.echo(
         _VERDICTS[comparison.verdict].format(agreed=comparison.agreed, last=comparison.agreed - 1)
@@ -140,7 +140,7 @@ def compare(first: Path, second: Path | None, event_dir: Path | None) -> None:
         if record is not None:
             click.echo(f"entry {comparison.agreed} of {place}: {record}")
     for renamed in comparison.renamed:
-        names = f"{renamed.one or '-'} in 1, {renamed.other or '-'} in 2"
+        names = f"{renamed.first or '-'} in 1, {renamed.other or '-'} in 2"
         click.echo(f"{renamed.kind} {renamed.number} is called {names}")
     sys.exit(0 if comparison.verdict in (comparing.SAME, comparing.BEGINNING) else 1)
 

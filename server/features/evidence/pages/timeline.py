@@ -142,7 +142,7 @@ def _filter(
     **more: object,
 ) -> Filter:  # fmt: skip
     since, until = (None, None) if day is None else day
-    return Filter(since=since, until=until, what=kind[0], act=kind[1], **more)  # type: ignore[arg-type]  # read_filter has read them
+    return Filter(since=since, until=until, kind=kind[0], act=kind[1], **more)  # type: ignore[arg-type]  # read_filter has read them
 
 
 def _day(text: str) -> tuple[int, int]:

@@ -58,7 +58,7 @@ def test_one_begins_the_other(evidence: Evidence, more: int) -> None:
         size,
         1,
     )
-    assert comparison.one.size + more == comparison.other.size
+    assert comparison.first.size + more == comparison.other.size
     assert compare_exports(second, first).longer == 0
     assert compare_exports(second, second).verdict == compare.SAME
     assert with_log(evidence, second).verdict == compare.SAME
@@ -126,5 +126,5 @@ def test_a_doors_name_that_was_altered(evidence: Evidence) -> None:
         (change,) = comparison.renamed
         assert (change.kind, change.number) == ("door", "1")
         assert "en: Est" in change.other
-        assert change.one != change.other, names
+        assert change.first != change.other, names
     assert compare_exports(first, first).renamed == ()
