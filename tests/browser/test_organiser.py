@@ -151,7 +151,7 @@ def sign_in(organiser: Organiser, forum: Forum) -> None:
     organiser.fill(present=forum.first_password, chosen=PASSWORD, again=PASSWORD)
     organiser.press("Change the password")
     organiser.go("/")
-    organiser.says("No halls yet")
+    organiser.says("Needed to open the doors")
 
 
 def make_halls(organiser: Organiser) -> None:

@@ -215,7 +215,7 @@ def test_a_name_that_no_font_draws_gives_a_plain_badge(monkeypatch: pytest.Monke
     def refuse(*_: object, **__: object) -> bytes:
         raise CardError("no font")
 
-    monkeypatch.setattr(props, "render_png", refuse)
+    monkeypatch.setattr(props, "render_pngs", refuse)
     front = props.card_front(_card(_text(1)), EVENT)
     assert _read(front.picture) == [_text(1)]
 

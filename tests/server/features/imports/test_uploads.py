@@ -85,7 +85,7 @@ def test_a_preview_writes_nothing_and_says_everything(pages: Pages, admin: Staff
     assert "Nora Quist" in text
     assert "People who are in the event and not in this file: 2" in text
     assert "Boris Novak" in text
-    assert "Nothing can be imported before" in text
+    assert "Before importing, answer" in text
     assert ">Import</button>" not in page.text
     assert still(pages.database) == before
     assert admin.post(f"{location}/confirm", {"mark": "x"}).location == location

@@ -149,7 +149,7 @@ def test_sessions_that_admit_nobody_and_why(event: Event, database: Database) ->
         "empty": "it is by invitation, and no one is invited",
         "vips": "no one has a category that it admits",
         "late": "no badge of its categories is valid on that day",
-        "zone": "no badge of its categories has a zone of hall b",
+        "zone": "badges of its categories do not open hall b",
     }
 
 

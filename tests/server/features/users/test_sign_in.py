@@ -20,8 +20,8 @@ def test_it_works(pages: Pages, admin_password: str) -> None:
     someone = pages.stranger()
     answer = sign_in(someone, admin_password)
     assert (answer.status_code, answer.location) == (303, "/")
-    assert someone.get("/").location == "/admin/"
-    assert someone.get("/admin/").status_code == 200
+    assert someone.get("/").location == "/admin/start"
+    assert someone.get("/admin/start").status_code == 200
 
 
 def test_a_wrong_password_is_refused_like_an_unknown_name(pages: Pages) -> None:
