@@ -152,10 +152,11 @@ def sign_in(organiser: Organiser, forum: Forum) -> None:
     organiser.press("Change the password")
     organiser.go("/")
     organiser.says("Needed to open the doors")
+    organiser.follow("Halls")
 
 
 def make_halls(organiser: Organiser) -> None:
-    organiser.follow("Add the first one")
+    organiser.follow("Add a hall")
     organiser.fill(name="Main Hall", name_zh="主会场", capacity="60")
     organiser.tick("sessions_only", "yes")
     organiser.tick("categories")

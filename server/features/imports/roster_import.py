@@ -14,6 +14,7 @@ from typing import Any
 
 from badges.categories import CategoryPlan
 from badges.i18n import Count, Phrase, counted, joined
+from badges.printing.latin import syllables
 from badges.roster.countries import country_name
 from badges.roster.problems import Finding, Problem, shown
 from badges.roster.reader import Roster, RosterRow
@@ -42,7 +43,6 @@ from server.storage.database import indexes_anew, large_cache, one_state
 from server.storage.tables import change_rows, write_rows
 
 ALL_DAYS = 0xFFFF
-LANGUAGE = "en"  # if the roster names none
 PROGRESS_ROWS = 1000
 FOLDED_AT_ONCE_MAX = 2_000  # people indexed for search in the transaction
 ANEW_FROM = 10_000  # with this many new people, and fewer before, indexes are rebuilt
@@ -439,7 +439,7 @@ class _Planner:
         serial = draw_serial(self._taken.__contains__, self._random)
         self._taken.add(serial)
         if not values.language:
-            values = values._replace(language=LANGUAGE)
+            values = values._replace(language=_usual_language(values))
         organisation_id = self._organisation_id(values.organisation)
         self._added.append((serial, *values, 0, self._now, None, organisation_id))
         return serial
@@ -490,6 +490,14 @@ class _Planner:
 
 
 _COLUMN_NAMES = {"valid_days": "days"}
+
+
+def _usual_language(person: RosterValues) -> str:
+    """Return the language of a person for whom the roster names none: Chinese for names in Han
+    characters, except from Japan and Korea, and else English.
+    """
+    in_han, _ = syllables(person.given_name, person.family_name)
+    return "zh" if in_han and person.country not in ("JP", "KR") else "en"
 
 
 def _listed(bits: int, every: int, name: Callable[[int], str]) -> str:

@@ -100,7 +100,13 @@ def confirm(kiosk: str) -> Response:
             abort(409)
         registry.confirm(db, here.event, kiosk, by=by, now=now)
 
-    return _perform(step, _("%(kiosk)s is at work.", kiosk=kiosk))
+    return _perform(
+        step,
+        _(
+            "%(kiosk)s is enrolled. Start it there: hallkeeper-kiosk run --dir %(kiosk)s",
+            kiosk=kiosk,
+        ),
+    )
 
 
 @blueprint.post("/<kiosk>/retire")

@@ -34,6 +34,15 @@ def test_it_works(site: Database) -> None:
     assert attendee(site.reader, anna["serial"]).name == "Anna Keller"
 
 
+def test_a_name_in_han_characters_means_chinese_where_no_language_is_named(
+    database: Database,
+) -> None:
+    people = "A1,小明,王,CN", "A2,Anna,Keller,CH", "A3,翼,大空,JP", "A4,伟,陈,"
+    rows = ("id,given_name,family_name,country,category", *(f"{row},delegate" for row in people))
+    take(database, "\n".join(rows))
+    assert [row["language"] for row in attendees(database)] == ["zh", "en", "en", "zh"]
+
+
 def test_the_same_file_again_changes_nothing(site: Database) -> None:
     before = attendees(site)
     leaves = site.reader.execute("SELECT COUNT(*) FROM leaf").fetchone()[0]

@@ -112,7 +112,7 @@ def test_it_works(pages: Pages) -> None:
     confirmed = admin.post(
         "/admin/kiosks/west-1/confirm", {**fields, "same": "yes"}, follow_redirects=True
     )
-    assert "west-1 is at work." in confirmed.text
+    assert "west-1 is enrolled. Start it there: hallkeeper-kiosk run --dir west-1" in confirmed.text
     answer = pages.stranger().client.post(
         "/api/enrol", data=wire.encode(asked), base_url="https://localhost"
     )

@@ -35,7 +35,7 @@ def test_each_step_has_a_state_with_figures_and_a_page(pages: Pages) -> None:
     text = admin.get("/admin/start").text
     steps = states(text)
     assert steps["Halls"][0]
-    assert steps["Kiosks"] == (False, "0 of 3 doors have a kiosk")
+    assert steps["Kiosks"] == (False, "0 of 3 doors have a kiosk that has reported")
     assert not steps["Badges"][0]
     people = re.match(r"(\d+) people · 0 with a badge", steps["Badges"][1])
     assert people
@@ -76,7 +76,7 @@ class TestLanding:
         for number, (code,) in enumerate(
             pages.database.reader.execute("SELECT code FROM door").fetchall()
         ):
-            pages.kiosk(f"k-{number}", code)
+            pages.connected_kiosk(f"k-{number}", code)
         admin = pages.known("admin")
         assert admin.get("/").location == "/admin/"
         assert "Doors can open." in admin.get("/admin/start").text

@@ -286,7 +286,7 @@ def test_whose_password_is_too_short_by_now_chooses_another(pages: Pages) -> Non
     someone = pages.stranger()
     someone.post("/admin/sign-in", {"name": "Old", "password": SHORT})
     assert someone.get("/admin/").location == "/admin/account/"
-    assert "shorter than required now" in someone.get("/admin/account/").text
+    assert "This password is temporary or too short" in someone.get("/admin/account/").text
 
 
 def test_a_lost_factor_is_taken_away_with_the_password(pages: Pages) -> None:
