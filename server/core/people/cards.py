@@ -241,7 +241,7 @@ def _card(
         badge_number=badge_number(badge.serial),
         zones=_open_zones(zones, holder.zones),
         language=holder.language,
-        latin_name=holder.latin_name or (_made_latin(holder) if latin else ""),
+        latin_name=_stated_latin(holder) or (_made_latin(holder) if latin else ""),
         days=event_days(event.settings, holder.valid_days),
     )
 
@@ -271,6 +271,12 @@ def both_languages(names: Mapping[str, str]) -> tuple[str, str]:
     texts = list(dict.fromkeys(filter(None, (names.get("zh"), names.get("en")))))
     texts += [text for text in names.values() if text and not texts]
     return (texts[0], texts[1]) if len(texts) > 1 else (texts[0] if texts else "", "")
+
+
+def _stated_latin(holder: Attendee) -> str:
+    """Return the roster's name in Latin letters, or "" if it only repeats the name."""
+    stated, name = (text.casefold().split() for text in (holder.latin_name, holder.name))
+    return "" if sorted(stated) == sorted(name) else holder.latin_name
 
 
 def _made_latin(holder: Attendee) -> str:

@@ -54,7 +54,8 @@ def show() -> str:
 def add() -> tuple[str, int]:
     """Create a kiosk, and show its code once. Only its hash is stored."""
     here, by = services(), auth.actor()
-    kiosk = request.form.get("kiosk", "").strip()[:64]
+    # "Hall 1 East" becomes hall-1-east.
+    kiosk = "-".join(request.form.get("kiosk", "").lower().split())[:64]
     door = request.form.get("door", "")
     settings = here.event.settings
     try:

@@ -141,6 +141,11 @@ def test_latin_lines_are_the_rosters_or_made(event: Event, issued: Database) -> 
     change(issued, badge.holder.serial, latin_name="Claire LIU")
     badge = next(badge for badge in read(event, issued) if badge.holder.external_id == "A2")
     assert (badge.card.latin_name, badge.made_latin) == ("Claire LIU", "")
+    change(
+        issued, badge.holder.serial, latin_name="LIU Claire", given_name="Claire", family_name="Liu"
+    )
+    badge = next(badge for badge in read(event, issued) if badge.holder.external_id == "A2")
+    assert badge.card.latin_name == "", "it would repeat the name"
     change(issued, badge.holder.serial, latin_name="", given_name="محمد", family_name="")
     badge = next(badge for badge in read(event, issued) if badge.holder.external_id == "A2")
     assert (badge.card.latin_name, badge.lacks_latin) == ("", True)

@@ -41,6 +41,10 @@ def listed(pages: Pages, kiosk: str) -> str:
     return f"{_places(row, held)}; {_waiting(row, pages.now)}"
 
 
+def test_a_name_as_people_write_it_is_made_a_kiosks_name(pages: Pages) -> None:
+    assert "hall-1-east" in add(pages.staff("admin"), "Hall 1  East", "main").text
+
+
 def test_what_a_kiosk_holds_and_has_not_sent(pages: Pages) -> None:
     pages.issue()
     door = pages.kiosk("west", "h1-west")
@@ -159,7 +163,7 @@ def test_only_admins_change_them(pages: Pages, act: str) -> None:
 @pytest.mark.parametrize(
     ("kiosk", "door", "problem"),
     [
-        ("West 1", "main", "is no name for a kiosk"),
+        ("west_1", "main", "is no name for a kiosk"),
         ("", "main", "is no name for a kiosk"),
         ("x" * 40, "main", "is no name for a kiosk"),
         ("west-1", "nowhere", "there is no door"),
