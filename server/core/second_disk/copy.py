@@ -97,8 +97,8 @@ def check_directory(event: Event) -> str:
     directory = event.backup_path
     if directory is None:
         return Phrase(
-            "No backups are made: the loss of this disk would be the loss of the "
-            "event. Name a directory on a second disk as backup_dir in event.toml."
+            "No backups are made: the loss of this disk would be the loss of the event. Choose a "
+            "second disk on the page Backups, or name it as backup_dir in event.toml."
         )
     if not directory.is_dir():
         raise BackupError(
