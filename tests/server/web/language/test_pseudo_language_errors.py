@@ -51,7 +51,7 @@ FORMS: tuple[tuple[str, dict[str, object], str], ...] = (
     ("/admin/integrations/webhooks", {"url": "http://example.org/x", "topic": "halls"}, ""),
     ("/admin/integrations/webhooks", {"url": "https://a:b@example.org/x", "topic": "halls"}, ""),
     ("/admin/integrations/webhooks", {"url": "https://example.org/x"}, ""),
-    ("/admin/kiosks/add", {"kiosk": "A B", "door": "main"}, "A B"),
+    ("/admin/kiosks/add", {"kiosk": "A_B", "door": "main"}, "A_B|a_b"),
     ("/admin/kiosks/add", {"kiosk": "k9", "door": "nowhere"}, "nowhere|k9"),
     ("/admin/kiosks/k3/retire", {"sure": "yes"}, "retired"),
     ("/admin/halls/1/capacity", {"capacity": "999999"}, ""),
