@@ -204,7 +204,7 @@ def import_people(organiser: Organiser, forum: Forum) -> None:
         organiser.shot(f"preview-{mended}")
         if not mended:
             organiser.says("3 problems in the file", "Line 8", "Line 20", "Line 34", "delegat")
-            organiser.says("Nothing can be imported before")
+            organiser.says("Before importing, answer the questions above")
             organiser.press("Give up, and delete the file")
     organiser.says("40 added")
     organiser.press("Import")

@@ -61,4 +61,6 @@ def test_it_says_when_its_figures_are_old_and_recovers(screen: Page) -> None:
     assert "No contact since 10:00:00: these figures are old" in screen.text("old")
     assert "10:00:00 起无法连接：以下为旧数据" in screen.text("old")
     screen.script("window.away = false")
-    screen.wait("new figures", lambda: screen.at(".free").text == "7")
+    # Read in one step: the page replaces the element every few milliseconds.
+    free = "return document.querySelector('.free').innerText"
+    screen.wait("new figures", lambda: screen.script(free) == "7")
