@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal, Self
 
@@ -122,10 +121,8 @@ class Doors:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with ExitStack() as closing:
-            pool = closing.enter_context(ThreadPoolExecutor(max(1, len(self._doors))))
-            for door in self._doors.values():
-                pool.submit(door.close)
+        with ThreadPoolExecutor(max(1, len(self._doors))) as pool:
+            list(pool.map(Door.close, self._doors.values()))
 
 
 _PRINTING = threading.Lock()

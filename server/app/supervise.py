@@ -269,6 +269,8 @@ def beat(
             except OSError:
                 return  # the supervisor has gone
             except Exception as error:
+                # This thread must survive any error. Without a heartbeat the supervisor restarts
+                # the worker.
                 log.error("the heartbeat failed: %s", cause(error))
             time.sleep(BEAT_S)
 

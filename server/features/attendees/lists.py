@@ -1,7 +1,7 @@
 """The list's filter in the address, its export, and bulk actions."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
@@ -27,6 +27,7 @@ from server.features.mail.pages.pages import sender
 from server.features.mail.settings import MailError
 from server.features.mail.templates import INVITE
 from server.web import auth, forms, i18n
+from server.web.downloads import MIME_TYPES
 from server.web.forms import Asked, Field, one_of, whole
 from server.web.i18n import gettext as _
 from server.web.i18n import ngettext
@@ -120,8 +121,9 @@ def _letters(text: str) -> tuple[str, str]:
 
 
 def _day(text: str) -> tuple[int, int]:
-    begins = services().venue_clock.parse(f"{text[:10]} 00:00")
-    return begins, begins + 86_400_000
+    """Return a day's begin and end. It has 23 or 25 hours where the clocks are changed."""
+    day, clock = date.fromisoformat(text[:10]), services().venue_clock
+    return clock.parse(f"{day} 00:00"), clock.parse(f"{day + timedelta(days=1)} 00:00")
 
 
 @blueprint.get("/list.csv", defaults={"kind": "csv"})
@@ -145,9 +147,7 @@ def download(kind: str) -> Response:
     )
     return Response(
         pieces,
-        mimetype="text/csv"
-        if kind == "csv"
-        else "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        mimetype=MIME_TYPES[kind],
         headers={"Content-Disposition": f'attachment; filename="attendees.{kind}"'},
     )
 

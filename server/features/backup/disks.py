@@ -12,6 +12,7 @@ from server.core.event import settings_file
 from server.core.event.directory import SETTINGS_FILE, Event
 from server.core.second_disk import critical_state
 from server.core.second_disk.copy import BackupError, check_directory
+from server.storage import durable_files
 from server.storage.connection import Connection
 from server.storage.database import Database
 
@@ -63,7 +64,7 @@ def choose(event: Event, database: Database, name: str, *, by: str, now: int) ->
 
         def step(db: Connection) -> None:
             entry_log.act(db, by, Act.SECOND_DISK_SET, {"directory": str(path)}, now)
-            settings_file.write(event.path / SETTINGS_FILE, text)
+            durable_files.write_whole(event.path / SETTINGS_FILE, text.encode())
 
         database.write(step)
     except OSError as error:

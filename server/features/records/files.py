@@ -5,14 +5,10 @@ from flask import Response
 
 from server.storage.connection import Connection
 from server.web import auth
+from server.web.downloads import MIME_TYPES
 from server.web.services import services
 
 SHOWN_WITHIN_S = 1.0  # Longest wait until a piece's entries are on disk
-
-KINDS = {
-    "csv": "text/csv",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 
 
 def may_see_names() -> bool:
@@ -33,6 +29,6 @@ def sent(
 
     return Response(
         stream(),
-        mimetype=KINDS[kind],
+        mimetype=MIME_TYPES[kind],
         headers={"Content-Disposition": f'attachment; filename="{name}.{kind}"'},
     )

@@ -7,6 +7,7 @@ from badges.i18n import N_
 from server.features.imports import sample
 from server.features.imports.previews.files import KINDS
 from server.web import auth, forms
+from server.web.downloads import MIME_TYPES
 from server.web.i18n import gettext as _
 from server.web.services import services
 from server.web.shared_uploads import SharedUploads
@@ -19,8 +20,7 @@ GONE = N_(
     " it again."
 )
 BUSY = N_("Others are importing just now. Wait a minute, then try again.")
-_TYPES = {"csv": "text/csv", "toml": "text/plain",
-          "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}  # fmt: skip
+_TYPES = {**MIME_TYPES, "toml": "text/plain"}
 
 
 @blueprint.get("/")
