@@ -3,18 +3,21 @@
 import io
 import json
 import re
+from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
+from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
 from werkzeug.test import TestResponse
 
 from badges.credential.badge_number import badge_number
+from server.core.event.calendar import Clock
 from server.core.people import attendees, cards, collection, issuing
-from server.features.attendees import bulk, listing
+from server.features.attendees import bulk, listing, lists
 from server.features.attendees.bulk import Action
 from server.features.attendees.listing import Filter
-from tests.server.conftest import MINUTE
+from tests.server.conftest import HOUR, MINUTE
 from tests.server.support.pages import Pages, Staff, acts
 
 LIST = "/admin/people/"
@@ -105,6 +108,17 @@ class TestFilter:
         assert names(pages, come=True, day=today) == ["Anna Keller"]
         assert names(pages, day=later) == []
         assert len(names(pages, come=False, day=later)) == 4
+
+    @pytest.mark.parametrize(
+        ("day", "hours"), [("2026-03-28", 24), ("2026-03-29", 23), ("2026-10-25", 25)]
+    )
+    def test_a_day_ends_at_midnight_where_clocks_change(
+        self, monkeypatch: pytest.MonkeyPatch, day: str, hours: int
+    ) -> None:
+        venue = SimpleNamespace(venue_clock=Clock(ZoneInfo("Europe/Berlin")))
+        monkeypatch.setattr(lists, "services", lambda: venue)
+        begins, ends = lists.asked({"day": day}).wanted.day
+        assert ends - begins == hours * HOUR
 
     @pytest.mark.parametrize(
         "query",
