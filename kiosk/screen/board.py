@@ -32,7 +32,8 @@ class DoorStatus:
     free_places: int = 0
     # Its name, if it is an outer hall.
     free_names: Mapping[str, str] = field(default_factory=dict)
-    # Places in the whole hall by the server's last report, in the hall that has the fewest.
+    # Places in the whole hall by the server's last report, in the hall that has the fewest. An
+    # entry here is subtracted at once.
     hall_left: int | None = None
     # Its name, if it is an outer hall.
     left_names: Mapping[str, str] = field(default_factory=dict)
@@ -116,12 +117,16 @@ class Board:
         """Show a new answer and its free places. Call it after the commit."""
         with self._changed:
             state = self._state
+            left = state.status.hall_left
+            if left and answer.passes and answer.direction is Direction.ENTRY:
+                left -= 1  # A screen reader reads this number once.
             self._put(
                 BoardState(
                     status=replace(
                         state.status,
                         free_places=answer.free_places,
                         free_names=answer.free_names,
+                        hall_left=left,
                     ),
                     answers=(answer, *state.answers)[:ANSWERS_MAX],
                     shown=state.shown + 1,

@@ -1,6 +1,7 @@
 """The board shows the newest state, writers never wait for readers, and a change wakes all."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -26,6 +27,23 @@ def test_it_works() -> None:
     assert version > before
     assert state.answers == (answer(4, free_places=3),)
     assert state.status.free_places == 3
+
+
+def test_an_entry_takes_one_of_the_halls_places_before_the_servers_report() -> None:
+    board = Board()
+    board.update(hall_left=200)
+    board.show(answer(1))
+    assert board.state.status.hall_left == 199
+    board.show(replace(answer(2), direction=Direction.EXIT))
+    board.show(replace(answer(3), decision=Denied(Reason.HALL_FULL)))
+    board.show(replace(answer(4), act="annul"))
+    assert board.state.status.hall_left == 199
+    board.update(hall_left=0)
+    board.show(answer(5))
+    assert board.state.status.hall_left == 0
+    board.update(hall_left=None)
+    board.show(answer(6))
+    assert board.state.status.hall_left is None
 
 
 def test_newest_answers_are_kept_and_all_are_counted() -> None:
