@@ -49,7 +49,7 @@ WORDS: Mapping[str, str] = {
     "facts": N_("revocations {age} old"),
     "no_facts": N_("no data yet"),
     "waiting_none": N_("No scans waiting"),
-    "camera_none": N_("No camera"),
+    "camera_none": N_("Hand scanner only"),
     "camera_starting": N_("Camera starting"),
     "camera_live": N_("Camera works"),
     "camera_lost": N_("Camera lost"),

@@ -101,11 +101,12 @@ function paintPicture() {
   const status = state?.status;
   const live = picture && (!status || status.camera === "live");
   const notice = live ? nameIn(status?.notice) : "";
-  at("picture-words").hidden = (live && !notice) || !status;
+  at("picture-words").hidden = (live && !notice) || !status || status.camera === "none";
   at("picture-words").dataset.kind = live ? "notice" : "lost";
   if (notice) put(at("picture-words"), notice);
   at("picture").hidden = !picture;
   at("camera").dataset.live = String(live);
+  at("camera").dataset.camera = status?.camera ?? "starting";
   at("camera").setAttribute("aria-label", say(`camera_${status?.camera ?? "starting"}`));
 }
 
