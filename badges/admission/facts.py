@@ -79,6 +79,7 @@ class Scan:
     badge: Credential | Reason
     direction: Direction
     scanned_at: int
+    is_number: bool = False  # a typed number in place of a code; for the explanation only
 
 
 @dataclass(frozen=True)

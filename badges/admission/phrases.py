@@ -69,13 +69,14 @@ def explain(
     sessions: Mapping[int, str] | None = None,
     doors: Mapping[str, str] | None = None,
     outer: Mapping[int, str] | None = None,
+    is_number: bool = False,
 ) -> Explanation:
     """Describe a decision made at `at` (Unix ms) to the steward. All names are in `language`.
 
     `words` translates `sentences`, from `badges/translations` or another catalogue. `category` is
     the badge's own; `sessions` are titles by id; `doors` are names by the values of `Denied.door`,
     which is shown unchanged without a name; `outer` are names of surrounding halls by id. Missing
-    names are left out. Raises ZoneInfoNotFoundError for an unknown zone.
+    names are left out. `is_number` as in `Scan`. Raises ZoneInfoNotFoundError for an unknown zone.
     """
     zone = ZoneInfo(time_zone) if isinstance(time_zone, str) else time_zone
     saying = _Saying(
@@ -92,6 +93,8 @@ def explain(
     )
     word = words.gettext(WORDS[tone(decision, direction)])
     if isinstance(decision, Denied):
+        if is_number and decision.reason is Reason.NOT_A_BADGE:
+            return Explanation(word, *saying.part("number"))
         return Explanation(word, *saying.denied(decision))
     if direction is Direction.EXIT:
         return Explanation(word, *saying.left(decision))

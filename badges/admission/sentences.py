@@ -126,6 +126,13 @@ REFUSALS: Mapping[Reason, Refusal] = {
 
 COME_BACK = N_("Ask the holder to come back then")
 PARTS: Mapping[str, Pair] = {
+    "number": (
+        N_("This is a number, not a badge"),
+        N_(
+            "Scan the QR code. No code? Let a supervisor find the person by name, or send them to"
+            " the badge desk"
+        ),
+    ),
     "admitted": (N_("Welcome to {place}"), ""),
     "admitted_to": ("{place}", ""),  # the session's title is enough
     "kept_place": (N_("Kept place"), N_("Show the way to it")),

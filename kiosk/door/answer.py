@@ -116,4 +116,5 @@ def explain_in(
         sessions={key: text_in(t, language) for key, t in context.session_titles.items()},
         doors={door: text_in(names, language) for door, names in context.door_names.items()},
         outer={hall: text_in(names, language) for hall, names in context.outer_names.items()},
+        is_number=scan.is_number,
     )

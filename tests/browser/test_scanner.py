@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from badges.credential.badge_number import badge_number
 from tests.browser.live_door import LiveDoor
 from tests.browser.page import Page
 from tests.kiosk.support.door_fixture import badge
@@ -59,6 +60,15 @@ def test_layout_that_is_not_known_is_explained(door: LiveDoor, page: Page) -> No
     )
     page.wait("the explanation", lambda: "扫码枪键盘布局有误" in page.text("notice"))
     assert door.answers == before + 1
+
+
+def test_typed_badge_number_is_explained(door: LiveDoor, page: Page) -> None:
+    before = door.answers
+    page.press(*badge_number(next(serials)), ENTER)
+    page.wait("the denial", lambda: door.answers == before + 1)
+    page.wait("its reason", lambda: page.text("reason") == "这是号码，不是证件")
+    assert page.text("reason-2") == "This is a number, not a badge"
+    assert door.kiosk.board.state.answers[0].holder is None
 
 
 def test_scanner_works_with_the_focus_on_a_button(door: LiveDoor, page: Page) -> None:

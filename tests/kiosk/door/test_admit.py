@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from badges.admission.facts import Admitted, Direction, Flag, Reason
+from badges.credential.badge_number import badge_number
 from badges.record import StayRef, decode_record
 from badges.wire import wire
 from kiosk.door import admit
@@ -84,6 +85,25 @@ def test_denials_are_recorded_and_cost_no_place(door: LocalDoor, text: str, expe
     assert reason(answer) == expected
     assert answer.free_places == 10
     assert decode_record(records_of(door.journal)[0]).reason == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [badge_number(SERIAL), badge_number(SERIAL).lower(), str(SERIAL), "20481633", "+86 138-0013"],
+    ids=["of a badge", "in small letters", "serial", "of an order", "of a telephone"],
+)
+def test_a_typed_number_admits_nobody_and_is_explained(door: LocalDoor, text: str) -> None:
+    answer = door.present(text)
+    assert reason(answer) == "not_a_badge"
+    assert (answer.serial, answer.holder, answer.free_places) == (None, None, 10)
+    assert answer.explanation["en"].reason == "This is a number, not a badge"
+    assert answer.explanation["en"].next_step.startswith("Scan the QR code.")
+    assert answer.explanation["zh"].reason == "这是号码，不是证件"
+
+
+@pytest.mark.parametrize("text", ["", "https://example.org", "hello", badge(SERIAL)[:-1], "1" * 40])
+def test_other_texts_are_no_numbers(door: LocalDoor, text: str) -> None:
+    assert door.present(text).explanation["en"].reason == "Not a badge"
 
 
 def test_a_badge_of_another_day_and_a_key_past_its_last(door: LocalDoor) -> None:

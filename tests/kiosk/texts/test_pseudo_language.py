@@ -95,7 +95,9 @@ def decisions() -> Iterator[tuple[Decision, Direction]]:
         yield decision, Direction.ENTRY
 
 
-def explained(decision: Decision, direction: Direction, hall: str) -> Explanation:
+def explained(
+    decision: Decision, direction: Direction, hall: str, *, is_number: bool = False
+) -> Explanation:
     return explain(
         decision,
         direction,
@@ -109,13 +111,15 @@ def explained(decision: Decision, direction: Direction, hall: str) -> Explanatio
         sessions={1: "⟦Opening⟧"},
         doors={"north": "⟦North⟧"},
         outer={8: "⟦Exhibition⟧"},
+        is_number=is_number,
     )
 
 
 def test_every_answer() -> None:
     shown: dict[str, Decision] = {}  # Each text once, with its first decision.
-    for (decision, direction), hall in itertools.product(decisions(), ("", "⟦Hall 7⟧")):
-        explanation = explained(decision, direction, hall)
+    cases = itertools.product(decisions(), ("", "⟦Hall 7⟧"), (False, True))
+    for (decision, direction), hall, is_number in cases:
+        explanation = explained(decision, direction, hall, is_number=is_number)
         for text in (explanation.word, explanation.reason, explanation.next_step):
             shown.setdefault(text, decision)
     for text, decision in shown.items():
