@@ -15,7 +15,7 @@ DEMO ?=
 PYTEST ?=
 BENCH ?=
 
-.PHONY: demo kiosk set-up test quick soak check bench libraries clean
+.PHONY: demo kiosk set-up test quick soak check bench libraries wheel clean
 
 # With `--database postgresql` the demo needs PostgreSQL and a library, too.
 demo: $(VENV)/.run $(if $(findstring postgresql,$(DEMO)),$(VENV)/.postgresql)
@@ -57,6 +57,15 @@ libraries: $(VENV)/.test build/audit/bin/pip-audit
 build/audit/bin/pip-audit: $(CONSTRAINTS)
 	$(PYTHON) -m venv build/audit
 	build/audit/bin/pip install --quiet pip-audit==2.10.1
+	touch $@
+
+# Wheel and sdist of this tree in build/dist (packaging/README.md).
+wheel: build/packaging/.tools
+	packaging/build-python build/dist
+
+build/packaging/.tools: packaging/locks/tools.txt
+	$(PYTHON) -m venv --clear build/packaging
+	build/packaging/bin/pip install --quiet --require-hashes --only-binary :all: -r $<
 	touch $@
 
 clean:

@@ -34,7 +34,7 @@ IDIOMS_OF_CODE = 5  # per 1,000 words of docstrings and comments
 def citing() -> list[Path]:
     """Return code, tests, docs and settings: all files that may cite a page."""
     paths = [path for path in ROOT.iterdir() if path.suffix in CITING or path.name == "Makefile"]
-    for folder in ("badges", "kiosk", "server", "tests", "docs"):
+    for folder in ("badges", "kiosk", "server", "tests", "docs", "packaging"):
         paths += [path for path in (ROOT / folder).rglob("*") if path.suffix in CITING]
     return sorted(path for path in paths if path != Path(__file__))
 

@@ -336,7 +336,7 @@ def test_top_level_is_small() -> None:
     assert top_level() <= {
         ".ci", ".editorconfig", ".github", ".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md",
         "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
-        "badges", "docs", "kiosk", "pyproject.toml", "server", "tests",
+        "badges", "docs", "kiosk", "packaging", "pyproject.toml", "server", "tests",
     }  # fmt: skip
 
 
