@@ -46,7 +46,7 @@ class ApartError(Spoken):
 
 
 @dataclass(frozen=True)
-class _Bounds:
+class Bounds:
     """Limits of a separate process. None means unlimited."""
 
     memory_bytes: int | None = None
@@ -59,7 +59,8 @@ class _Bounds:
             resource.setrlimit(resource.RLIMIT_CPU, (self.cpu_s, self.cpu_s + 1))
 
 
-_NO_BOUNDS = _Bounds()
+_NO_BOUNDS = Bounds()
+FILE_BOUNDS = Bounds(FILE_MEMORY_BYTES, FILE_CPU_S)  # for reading a file from outside
 
 
 def read_apart(path: Path, read: Callable[[Connection], T]) -> T:
@@ -71,10 +72,10 @@ def read_file_apart(path: Path, read: Callable[[Connection], T]) -> T:
     """Like `read_apart`, for an untrusted file. Also raises ApartError if it exceeds limits of
     memory or time.
     """
-    return work_apart(partial(_read, path, read), _Bounds(FILE_MEMORY_BYTES, FILE_CPU_S))
+    return work_apart(partial(_read, path, read), FILE_BOUNDS)
 
 
-def work_apart(work: Callable[[], T], bounds: _Bounds = _NO_BOUNDS) -> T:
+def work_apart(work: Callable[[], T], bounds: Bounds = _NO_BOUNDS) -> T:
     """`work` is a module's function or a partial of one, with picklable arguments. Its exceptions
     are raised here. Raises ApartError if the process ended early, or if too many such processes
     run.

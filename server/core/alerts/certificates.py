@@ -19,15 +19,19 @@ SERVER, APPLE, GOOGLE = "server", "apple", "google"
 
 
 _PLACES = {SERVER: Phrase("Server"), APPLE: "Apple Wallet", GOOGLE: "Google Wallet"}
+_PAGES = {
+    SERVER: "admin.certificate.show",
+    APPLE: "admin.wallet_keys.show",
+    GOOGLE: "admin.wallet_keys.show",
+}
 _REMEDIES = {
     SERVER: Phrase(
-        "Run hallkeeper certificate install with a new certificate. Browsers and phones "
-        "refuse an expired one. Doors are not affected, since they check the server's key."
+        "Install a new one on Certificate. Browsers and phones refuse an expired one. Doors "
+        "are not affected, since they check the server's key."
     ),
     APPLE: Phrase(
-        "Create a new certificate on Apple's developer site, and run hallkeeper wallet "
-        "install apple. Without it no passes can be made. Passes on phones are not "
-        "affected."
+        "Create a new certificate on Apple's developer site, and install it on Wallets. "
+        "Without it no passes can be made. Passes on phones are not affected."
     ),
 }
 
@@ -59,7 +63,7 @@ class Certificates:
         listed = []
         for about, words in ends.damaged.items():
             problem = Phrase("Certificate or key damaged: %(words)s", words=words)
-            todo = Phrase("Install it again (hallkeeper certificate, hallkeeper wallet).")
+            todo = Phrase("Install it again.")
             listed.append(Alert(Kind.CERTIFICATE, about, about == SERVER, what=problem, todo=todo))
         clock = Clock(ZoneInfo(event.settings.time_zone))
         for about, at in ends.at.items():
@@ -75,8 +79,10 @@ class Certificates:
                     problem = Phrase("Certificate ends in %(time)s (%(at)s)", time=time, at=day)
                 todo = _REMEDIES[about]
                 listed.append(Alert(Kind.CERTIFICATE, about, grave, level, at, problem, todo))
-        remedy_at = "admin.certificate.show"
-        return [replace(alert, where=_PLACES[alert.about], remedy_at=remedy_at) for alert in listed]
+        return [
+            replace(alert, where=_PLACES[alert.about], remedy_at=_PAGES[alert.about])
+            for alert in listed
+        ]
 
 
 class ServerCertificate(Certificates):

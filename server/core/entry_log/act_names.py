@@ -109,6 +109,7 @@ class Act(StrEnum):
     MAIL_BOUNCES_READ = "mail_bounces_read"
     LINKS_EXPORTED = "links_exported"
     WALLET_INSTALLED = "wallet_installed"
+    WALLET_SET = "wallet_set"
     API_TOKEN_MADE = "api_token_made"
     API_TOKEN_REVOKED = "api_token_revoked"
     WEBHOOK_ADDED = "webhook_added"

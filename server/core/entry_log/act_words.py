@@ -276,6 +276,7 @@ WORDS: Mapping[Act, Words] = {
     Act.MAIL_BOUNCES_READ: Words(N_("Read returned mails"), (N_("%(count)s bounced"),)),
     Act.LINKS_EXPORTED: Words(N_("Exported the links of badges as CSV"), ("%(count)s",)),
     Act.WALLET_INSTALLED: Words(N_("Installed a wallet's certificate or key"), ("%(wallet)s",)),
+    Act.WALLET_SET: Words(N_("Set the look of wallet passes")),
     Act.MUSTER_BEGUN: Words(
         N_("Began a muster"), (N_("%(muster)s: %(people)s inside,"), "%(reason)s")
     ),

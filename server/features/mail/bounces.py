@@ -4,23 +4,31 @@ A report matches by the returned mail's Message-ID. Replies and out-of-office no
 but are no reports.
 """
 
-import mailbox
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email import policy
 from email.message import Message
 from email.parser import BytesParser
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
+from badges.i18n import N_, Phrase
+from server.core.edits import last_edit
+from server.core.edits.things import Thing
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
+from server.core.people import attendees
+from server.core.people.attendees import AttendeeError
 from server.features.mail import outbox
+from server.features.mail.addresses import AddressError, plain_address
 from server.features.mail.settings import MailError
 from server.storage.connection import Connection
 
 MESSAGE_BYTES_MAX = 5_000_000
+LINE_BYTES_MAX = 100_000
 _OWN = re.compile(r"<?(hk-[0-9a-f]{32})@[^\s<>]+>?")
 _RETURNED = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers")
 
@@ -44,18 +52,27 @@ def reports_in(path: Path) -> Iterator[Report | None]:
     """
     try:
         with path.open("rb") as file:
-            is_mbox = file.read(5) == b"From "
-        if not is_mbox:
-            yield report_of(path.read_bytes()[:MESSAGE_BYTES_MAX])
-            return
-        box = mailbox.mbox(path, factory=None, create=False)
-        try:
-            for key in box.iterkeys():
-                yield report_of(box.get_bytes(key)[:MESSAGE_BYTES_MAX])
-        finally:
-            box.close()
+            yield from map(report_of, _messages(file))
     except OSError as error:
         raise MailError(f"{path} can't be read: {error.strerror}.") from None
+
+
+def reports_of(files: Sequence[bytes]) -> list[Report | None]:
+    """Return the items of `reports_in` for the contents of several files."""
+    return [report_of(data) for file in files for data in _messages(io.BytesIO(file))]
+
+
+def _messages(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the messages of an mbox file, or the whole content of another file."""
+    message = file.readline(LINE_BYTES_MAX)
+    is_mbox = message.startswith(b"From ")
+    for line in iter(lambda: file.readline(LINE_BYTES_MAX), b""):
+        if is_mbox and line.startswith(b"From "):
+            yield message
+            message = b""
+        if len(message) < MESSAGE_BYTES_MAX:
+            message += line
+    yield message
 
 
 def report_of(data: bytes) -> Report | None:
@@ -77,6 +94,41 @@ def note_bounces(db: Connection, reports: list[Report | None], *, by: str, now: 
     if bounced:
         entry_log.act(db, by, Act.MAIL_BOUNCES_READ, {"count": bounced}, now)
     return Found(bounced, len(ours) - bounced, len(reports) - len(ours))
+
+
+def note_addresses(db: Connection, addresses: Sequence[str], *, by: str, now: int) -> list[str]:
+    """Mark the mails to these addresses as bounced. Return the addresses without such a mail."""
+    unknown = [
+        address
+        for address in addresses
+        if not sum(
+            outbox.note_bounce(db, own_id, "", now) for own_id in outbox.sent_to(db, address)
+        )
+    ]
+    if len(unknown) < len(addresses):
+        count = len(addresses) - len(unknown)
+        entry_log.act(db, by, Act.MAIL_BOUNCES_READ, {"count": count}, now)
+    return unknown
+
+
+def correct(
+    db: Connection, zone: ZoneInfo, serial: int, email: str, *, seen: str, by: str, now: int
+) -> None:
+    """Give a person another address, with undo. Raises UnknownAttendeeError, or AttendeeError if
+    the address is wrong, or no longer `seen`.
+    """
+    person = attendees.attendee(db, serial)
+    try:
+        plain_address(email)
+    except AddressError:
+        raise AttendeeError(N_("Type an address such as forum@example.org.")) from None
+    if person.email != seen:
+        raise AttendeeError(N_("Another user has changed this address since. Look again."))
+    if email == person.email:
+        raise AttendeeError(N_("This is the address as before. Type the right one."))
+    with last_edit.kept(db, zone, [Thing("attendee", str(serial))], by=by, now=now) as note:
+        attendees.change_attendee(db, serial, {"email": email}, by=by, now=now)
+        note.what = Phrase("%(name)s: another e-mail address", name=person.name)
 
 
 def _failure(part: "Message[Any, Any]") -> str | None:

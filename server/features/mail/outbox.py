@@ -11,6 +11,7 @@ from enum import StrEnum
 from badges.i18n import restored
 from server.core.people import attendees, phone_links
 from server.features.mail.message import address_hash
+from server.storage import dialect
 from server.storage.connection import Connection
 
 ANSWER_CHARS_MAX = 300
@@ -63,6 +64,21 @@ class Sent:
     tries: int
     at: int
     answer: str
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """A refused or bounced mail about a person's newest badge. `corrected`: the address or link is
+    another now, and no mail went there yet.
+    """
+
+    serial: int
+    state: State
+    at: int
+    answer: str
+    name: str
+    email: str
+    corrected: bool
 
 
 def plan(db: Connection, choice: Choice) -> Plan:
@@ -201,6 +217,44 @@ def mails_in(db: Connection, template: str, states: Collection[State], limit: in
     return [
         Sent(serial, issue, State(state), tries, at, restored(answer))
         for serial, issue, state, tries, at, answer in rows
+    ]
+
+
+def undelivered(db: Connection, template: str) -> list[Undelivered]:
+    """Return refused and bounced mails of people who are not revoked, the newest first."""
+    rows = db.execute(
+        "SELECT m.serial, m.state, m.at, m.answer, m.sent_to, a.given_name, a.family_name, a.email,"
+        " COALESCE(p.number, 0) AS link"
+        " FROM mail m JOIN attendee a ON a.serial = m.serial"
+        " LEFT JOIN phone_link p ON p.serial = m.serial"
+        " WHERE m.template = ? AND m.state IN (?, ?) AND a.revoked_at IS NULL AND a.email <> ''"
+        " AND m.issue = (SELECT MAX(b.issue) FROM badge b WHERE b.serial = m.serial)"
+        " ORDER BY m.at DESC, m.serial",
+        (template, State.REFUSED, State.BOUNCED),
+    )
+    return [
+        Undelivered(
+            row["serial"], State(row["state"]), row["at"], restored(row["answer"]),
+            attendees.whole_name(row["given_name"], row["family_name"]), row["email"],
+            address_hash(row["email"], row["link"]) != row["sent_to"],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def sent_to(db: Connection, email: str) -> list[str]:
+    """Return the Message-IDs' local parts of the mails that were sent to this address."""
+    rows = db.execute(
+        "SELECT m.message_id, m.sent_to, a.email, COALESCE(p.number, 0) AS link"
+        " FROM attendee a JOIN mail m ON m.serial = a.serial"
+        f" LEFT JOIN phone_link p ON p.serial = a.serial WHERE {dialect.same_letters('a.email')}"
+        " AND m.state IN (?, ?)",
+        (email, State.SENT, State.SENDING),
+    )
+    return [
+        row["message_id"]
+        for row in rows
+        if row["sent_to"] == address_hash(row["email"], row["link"])
     ]
 
 

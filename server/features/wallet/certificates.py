@@ -103,8 +103,8 @@ def apple_signer(event: Event) -> AppleSigner | None:
         return _apple_signer(own, intermediate, _private(key or b"", None))
     except (ValueError, WalletError) as error:
         raise WalletError(
-            N_("%(path)s or %(key)s is damaged: run `hallkeeper wallet install apple` again."),
-            path=event.path / "keys" / APPLE_CERTIFICATE,
+            N_("%(path)s or %(key)s is damaged: install Apple's certificate again."),
+            path=APPLE_CERTIFICATE,
             key=APPLE_KEY,
         ) from error
 
@@ -135,8 +135,7 @@ def google_signer(event: Event) -> GoogleSigner | None:
         return _google_signer(values, values["issuer"])
     except (ValueError, TypeError, KeyError, WalletError) as error:
         raise WalletError(
-            N_("%(path)s is damaged: run `hallkeeper wallet install google` again."),
-            path=event.path / "keys" / GOOGLE,
+            N_("%(path)s is damaged: install Google's key again."), path=GOOGLE
         ) from error
 
 
@@ -147,11 +146,14 @@ def trouble(event: Event, now: int) -> str:
         apple = apple_signer(event)
     except WalletError as error:
         return error.phrase
-    if apple is None:
-        return ""
+    return end_of(apple, now) if apple else ""
+
+
+def end_of(apple: AppleSigner, now: int) -> str:
+    """Return a warning if the certificate ends within WARN_DAYS, else ""."""
     remedy = Phrase(
-        "Make a new one at Apple's developer site and run `hallkeeper wallet install apple`. Passes"
-        " that are on phones keep working."
+        "Make a new one at Apple's developer site and install it (page Wallets, or `hallkeeper "
+        "wallet install apple`). Passes that are on phones keep working."
     )
     left_ms = apple.ends_at - now
     if left_ms <= 0:
@@ -183,7 +185,7 @@ def _own(
             raise WalletError(
                 N_(
                     "The file is not a PKCS #12 file (.p12), or has another password. Give the "
-                    "password with --password-file, or the key as a separate file with --key."
+                    "password, or the key as a separate file."
                 )
             ) from None
         if own is None or not isinstance(private, PassKey):
@@ -258,7 +260,7 @@ def _private(data: bytes, password: bytes | None) -> PassKey:
         raise WalletError(
             N_(
                 "The file for the key is not a private key in PEM, or has another password. "
-                "Give the password with --password-file."
+                "Give the password."
             )
         ) from None
     if not isinstance(key, PassKey):

@@ -4,12 +4,9 @@ from pathlib import Path
 import click
 
 from server.console import BY, Commands, event_option, file_path, opened, wall_clock
-from server.core.entry_log import entry_log
-from server.core.entry_log.act_names import Act
 from server.core.event.directory import load_event
-from server.features.wallet import certificates
+from server.features.wallet import certificates, saving
 from server.features.wallet.certificates import AppleSigner, WalletError, read_limited
-from server.storage.database import Database
 
 
 @click.group(cls=Commands)
@@ -52,7 +49,7 @@ def install_apple(
             password,
             wall_clock(),
         )
-        _note(database, "Apple")
+        saving.note_installed(database, "Apple", by=BY, now=wall_clock())
     click.echo(f"Passes for Apple Wallet are signed from now on. {_validity(signer)}")
 
 
@@ -64,7 +61,7 @@ def install_google(event_dir: Path, key: Path, issuer: str) -> None:
     """Install the key of a service account that may issue passes of Google's wallet."""
     with opened(event_dir) as (event, database):
         signer = certificates.install_google(event, read_limited(key), issuer)
-        _note(database, "Google")
+        saving.note_installed(database, "Google", by=BY, now=wall_clock())
     click.echo(f"Links for Google Wallet are signed from now on, as {signer.account}.")
 
 
@@ -88,8 +85,3 @@ def status(event_dir: Path) -> None:
 def _validity(signer: AppleSigner) -> str:
     ends = datetime.fromtimestamp(signer.ends_at / 1000, UTC)
     return f"The certificate is good until {ends:%Y-%m-%d}."
-
-
-def _note(database: Database, which: str) -> None:
-    subject = {"wallet": which}
-    database.write(lambda db: entry_log.act(db, BY, Act.WALLET_INSTALLED, subject, wall_clock()))

@@ -46,11 +46,17 @@ def read_wallet_settings(directory: Path) -> WalletSettings:
     if not path.exists():
         return WalletSettings()
     try:
-        settings = read_settings(WalletSettings, read_limited(path).decode("utf-8-sig"), str(path))
+        return parse_wallet_settings(read_limited(path).decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise WalletError(N_("%(path)s is not text in UTF-8."), path=path) from None
+        raise WalletError(N_("%(path)s is not text in UTF-8."), path=WALLET_FILE) from None
+
+
+def parse_wallet_settings(text: str) -> WalletSettings:
+    """Read the text of `wallet.toml`. Raises WalletError."""
+    try:
+        settings = read_settings(WalletSettings, text, WALLET_FILE)
     except SettingsError as error:
         raise WalletError(error.phrase) from None
     if (settings.latitude is None) != (settings.longitude is None):
-        raise WalletError(N_("%(path)s: latitude and longitude go together."), path=path)
+        raise WalletError(N_("%(path)s: latitude and longitude go together."), path=WALLET_FILE)
     return settings

@@ -18,6 +18,7 @@ from server.core.people.phone_token import phone_token
 from server.core.staff import users
 from server.features.halls import screen_links
 from server.features.integrations import endpoints
+from server.features.mail.message import address_hash
 from server.features.printers import store
 from server.features.printers.states import PrinterState, Status
 from server.features.printers.store import PrinterPlan
@@ -97,6 +98,7 @@ def fill(pages: Pages) -> Filled:
     submission = _card_of_the_desk(pages, admin)
     values = {"submission_id": submission, **_things(pages, admin)}
     _scans(pages)
+    _bounces(pages)
     pages.database.write(lambda db: muster.begin(db, "drill", by="user:1", now=pages.now).muster_id)
     values |= {"token": _phone_token(pages), "mark": _invitation(admin)}
     values["screen"] = pages.database.write(
@@ -141,6 +143,16 @@ def _scans(pages: Pages) -> None:
     pages.now += 3 * MINUTE
     pages.send(main)
     pages.send(other)
+
+
+def _bounces(pages: Pages) -> None:
+    """Let two mails come back. One of the addresses is corrected."""
+    for name, sent_to in (("A1", b""), ("A3", address_hash("boris@example.org", 0))):
+        pages.execute(
+            "INSERT INTO mail (serial, issue, template, message_id, sent_to, state, tries, at,"
+            " answer) VALUES (?, 1, 'invite', ?, ?, 'bounced', 1, ?, '550 no such user')",
+            pages.serial(name), name, sent_to, pages.now,
+        )  # fmt: skip
 
 
 def _phone_token(pages: Pages) -> str:

@@ -181,7 +181,7 @@ def test_an_ending_certificate(pages: Pages, left: int, words: str | None, grave
         assert "Certificate" not in text
     else:
         assert f"{'▲' if grave else '◆'} {words}" in text
-        assert "Run hallkeeper certificate install with a new certificate." in text
+        assert "Install a new one on Certificate." in text
 
 
 def test_a_damaged_certificate_is_named(pages: Pages) -> None:
@@ -191,9 +191,9 @@ def test_a_damaged_certificate_is_named(pages: Pages) -> None:
 
 def test_a_damaged_key_of_a_wallet_is_named_in_the_readers_language(pages: Pages) -> None:
     (pages.event.path / "keys" / "wallet-google.json").write_text("{}")
-    assert "is damaged: run `hallkeeper wallet install google` again." in seen_by(pages)
+    assert "is damaged: install Google&#39;s key again." in seen_by(pages)
     chinese = pages.staff("supervisor").get("/admin/?lang=zh").text
-    assert "wallet-google.json 已损坏：请重新运行" in chinese
+    assert "wallet-google.json 已损坏：请重新安装" in chinese
     assert "is damaged" not in chinese
 
 

@@ -43,8 +43,8 @@ def ended(pages: Pages) -> bool:
     return progress is not None and not progress.running
 
 
-def send(pages: Pages, admin: Staff, **fields: object) -> None:
-    assert admin.post("/admin/mail/start", {"confirm": "yes", **fields}).status_code == 303
+def send(pages: Pages, admin: Staff, at: str = "/admin/mail/start", **fields: object) -> None:
+    assert admin.post(at, {"confirm": "yes", **fields}).status_code == 303
     until(lambda: ended(pages))
 
 

@@ -164,9 +164,9 @@ def test_a_damaged_certificate_is_refused_and_told_to_staff(pages: Pages, chain:
     install(pages.event, chain)
     (pages.event.path / "keys" / "wallet-apple.pem").write_bytes(b"nothing")
     assert pages.stranger().get(link(pages, "A1") + "/pass.pkpass").status_code == 404
-    assert "is damaged: run" in pages.staff("auditor").get("/admin/").text
+    assert "is damaged: install Apple" in pages.staff("auditor").get("/admin/").text
     chinese = pages.staff("auditor").get("/admin/?lang=zh").text
-    assert "已损坏：请重新运行" in chinese
+    assert "已损坏：请重新安装" in chinese
     assert "is damaged" not in chinese
 
 

@@ -133,5 +133,5 @@ def test_other_files_are_refused(event: Event, tmp_path: Path) -> None:
 
 def test_a_damaged_key_is_told_to_staff(pages: Pages) -> None:
     (pages.event.path / "keys" / "wallet-google.json").write_text("{}")
-    assert "is damaged: run" in certificates.trouble(pages.event, NOW)
+    assert "is damaged: install Google" in certificates.trouble(pages.event, NOW)
     assert pages.stranger().get(link(pages, "A1")).status_code == 404
