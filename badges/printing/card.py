@@ -101,6 +101,7 @@ class Card:
     latin_name: str = ""  # the whole name in Latin letters, if the name is in others
     days: tuple["Day", ...] = ()  # the days of the event; empty if not shown
     photo: str = ""  # by `look.photo`
+    job_title: str = ""
     # Large on a day credential: its day and its name. Empty on other cards, and not in the repr.
     good_on: tuple[str, str] = field(default=("", ""), repr=False)
 
@@ -334,6 +335,7 @@ def _values(card: Card, look: Look, *, chinese: bool) -> dict[str, str]:
         "event_date_range": look.dates,
         "badge_number": "" if "number" in look.hidden else card.badge_number,
         "latin_name": card.latin_name,
+        "job_title": card.job_title,
         "zones": " · ".join(card.zones),
     }
 
@@ -350,6 +352,7 @@ def _card_data(card: Card, look: Look) -> dict[str, object]:
         "given_name": _clean(card.given_name),
         "family_name": _clean(card.family_name),
         "latin": _clean(card.latin_name),
+        "job_title": _clean(card.job_title),
         "organisation": _clean(card.organisation),
         "country": _clean(card.country),
         "category": _clean(card.category_name),
@@ -389,7 +392,7 @@ def _texts(card: Card) -> Iterator[str]:
     yield from (card.given_name, card.family_name, card.organisation, card.country)
     yield from (card.category_name, card.category_letter, card.badge_number, *card.zones)
     yield from (card.category_second_name, card.latin_name, *(day.label for day in card.days))
-    yield from card.good_on
+    yield from (card.job_title, *card.good_on)
 
 
 def _clean(text: str) -> str:

@@ -52,4 +52,6 @@ def undrawable(rows: Sequence[RosterRow]) -> Finding | None:
 
 def _texts(row: RosterRow) -> tuple[str, ...]:
     country = country_name(row.country)
-    return row.given_name, row.family_name, row.latin_name, row.organisation, country
+    return (
+        row.given_name, row.family_name, row.latin_name, row.job_title, row.organisation, country,
+    )  # fmt: skip

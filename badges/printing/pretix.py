@@ -30,7 +30,7 @@ _PLACEHOLDER = re.compile(r"\{([a-zA-Z0-9:_]+)\}")
 TEXT_CONTENTS = frozenset(
     "attendee_name attendee_name_full_name attendee_name_given_name attendee_name_family_name"
     " attendee_company attendee_country item itemvar item_category event_name event_series_name"
-    " event_date event_date_range badge_number latin_name zones".split()
+    " event_date event_date_range badge_number latin_name zones job_title".split()
 )
 _ALIGN = ("left", "center", "right")
 _VERTICAL = ("top", "middle", "bottom")

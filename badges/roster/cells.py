@@ -15,7 +15,8 @@ ORGANISATION_CHARS = 160
 _LIMITS = {
     "given_name": NAME_CHARS, "family_name": NAME_CHARS, "name": NAME_CHARS,
     "latin_name": 2 * NAME_CHARS,
-    "organisation": ORGANISATION_CHARS, "country": 60, "email": 254, "external_id": 64,
+    "organisation": ORGANISATION_CHARS, "job_title": ORGANISATION_CHARS, "country": 60,
+    "email": 254, "external_id": 64,
     "phone": 60, "order_number": 64, "category": 64, "days": 100, "zones": 400,
     "invitations": 2_000, "language": 35, "accessible": 40,
 }  # fmt: skip

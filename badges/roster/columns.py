@@ -25,6 +25,9 @@ _SYNONYMS: dict[str, str] = {
     "organisation": "organisation organization company institution affiliation employer companyname"
     " firma"
     " 单位 单位名称 工作单位 公司 公司名称 机构 组织 企业 單位 單位名稱 公司名稱 機構 組織 企業",
+    "job_title": "jobtitle position jobposition positiontitle titleposition designation occupation"
+    " professionaltitle function funktion fonction cargo puesto"
+    " 职务 职位 职称 职衔 头衔 岗位 职务职称 職務 職位 職稱 職銜 頭銜",
     "country": "country land countryregion countryorregion countrycode nationality 国家 国别"
     " 国家地区 国家或地区 国籍 國家 國籍 國家地區",
     "email": "email emailaddress mail emails 邮箱 电子邮箱 电子邮件 邮件 邮箱地址 电邮"
@@ -58,6 +61,7 @@ COLUMN_WORDS = {
     "name": N_("Name"),
     "category": N_("Category"),
     "organisation": N_("Organisation"),
+    "job_title": N_("Job title"),
     "email": N_("E-mail"),
     "external_id": N_("Registration"),
     "latin_name": N_("Name in Latin letters"),
@@ -78,7 +82,7 @@ _ROW_NUMBERS = frozenset(
     "序号 行号 项次 次序 no nr num number row rownumber rownum sn sno serialno index lfdnr".split()
 )
 # Titles that give way to any other title of the same column.
-_SECOND_CHOICES = frozenset({"nationality", "国籍", "國籍"})
+_SECOND_CHOICES = frozenset({"nationality", "国籍", "國籍", "professionaltitle", "职称", "職稱"})
 _IN_BRACKETS = re.compile(r"[(\[（［【].*?[)\]）］】]")
 _HAN_OR_NOT = re.compile(r"[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
 
@@ -124,14 +128,14 @@ def find_columns(header: Sequence[str], mapping: RosterMapping, problems: Proble
     return Columns(columns | usual, candidates, ignored)
 
 
-def resembled(title: str, missing: Collection[str]) -> str | None:
-    """The column in `missing` whose usual title is part of this one, such as organisation for
-    工作单位及职务, or None.
+def resembled(title: str, missing: Collection[str]) -> list[str]:
+    """The columns in `missing` whose usual titles are part of this one, such as organisation and
+    job_title for 工作单位及职务. Longer parts come first.
     """
     plain = _normal(title)
     usual = sorted(_OURS, key=len, reverse=True)
-    inside = (word for word in usual if _is_telling(word) and word in plain)
-    return next((_OURS[word] for word in inside if _OURS[word] in missing), None)
+    inside = (_OURS[word] for word in usual if _is_telling(word) and word in plain)
+    return [column for column in dict.fromkeys(inside) if column in missing]
 
 
 def _is_telling(word: str) -> bool:

@@ -35,6 +35,7 @@ _PRETIX = {
     "name": _choices("attendee name | attendee name: full name"),
     "email": _choices("attendee email | attendee e-mail | e-mail | email"),
     "organisation": _choices("company"),
+    "job_title": _choices("job title | position"),
     "country": _choices("country"),
     "category": _choices("product + variation | product"),
     "language": _choices("order locale"),
@@ -66,6 +67,7 @@ EXPORTS = (
             "family_name": _choices("attendee last name | attendee surname | last name | surname"),
             "email": _choices("attendee email | email | email address"),
             "organisation": _choices("company"),
+            "job_title": _choices("job title"),
             "country": _choices("home country | work country | country"),
             "category": _choices("ticket type"),
             "phone": _choices("cell phone | mobile phone | home phone | work phone | phone"),
@@ -87,6 +89,7 @@ EXPORTS = (
             "name": _choices("name"),
             "email": _choices("email address | email"),
             "organisation": _choices("affiliation"),
+            "job_title": _choices("position | job title"),
             "country": _choices("country"),
             "phone": _choices("phone | phone number | telephone"),
             "category": _choices(

@@ -7,7 +7,7 @@ import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -55,11 +55,30 @@ _SAMPLES = 3
 _ZIP = b"PK\x03\x04"
 # Columns that may be empty without changing who a person is, or where they may go.
 _MAY_BE_EMPTY = frozenset(
-    {"organisation", "country", "email", "phone", "latin_name", "language", "order_number"}
+    {
+        "organisation",
+        "job_title",
+        "country",
+        "email",
+        "phone",
+        "latin_name",
+        "language",
+        "order_number",
+    }
 )
 # Columns that a similar title may mean.
 _RESEMBLED = frozenset(
-    {"organisation", "country", "email", "phone", "category", "days", "latin_name", "accessible"}
+    {
+        "organisation",
+        "job_title",
+        "country",
+        "email",
+        "phone",
+        "category",
+        "days",
+        "latin_name",
+        "accessible",
+    }
 )
 _ASKED_WORDS = ("country", "days")  # the meaning of their unknown cells is asked
 _TOTAL = re.compile(
@@ -99,6 +118,7 @@ class RosterRow:
     latin_name: str = ""  # the whole name in Latin letters, if given
     phone: str = ""
     order_number: str = ""  # an order may have several people
+    job_title: str = ""
 
 
 @dataclass(frozen=True)
@@ -265,12 +285,12 @@ def _column_findings(columns: Columns, layout: Sequence[FileColumn]) -> list[Fin
         similar = resembled(column.title, _RESEMBLED - columns.indexes.keys())
         if similar and not column.column and column.index not in columns.ignored:
             question = Phrase(
-                "is column %(letter)s, %(title)s, the column “%(column)s”?",
-                letter=column.letter,
-                title=shown(column.title),
-                column=Phrase(COLUMN_WORDS[similar]),
+                "column %(letter)s, %(title)s, has %(samples)s: what is it?",
+                letter=column.letter, title=shown(column.title), samples=_samples(column),
+            )  # fmt: skip
+            items.append(
+                Item(question, (*(_used_as(column, ours) for ours in similar), _not_used(column)))
             )
-            items.append(Item(question, (_as(column, similar), _not_used(column))))
     if not items:
         return []
     message = Phrase("columns whose meaning is not certain: %(count)s", count=Count(len(items)))
@@ -278,14 +298,22 @@ def _column_findings(columns: Columns, layout: Sequence[FileColumn]) -> list[Fin
 
 
 def _as(column: FileColumn, ours: str) -> Choice:
-    samples = ", ".join(shown(sample, 20) for sample in column.samples) or "-"
     words = Phrase(
         "column %(letter)s, %(title)s: %(samples)s",
         letter=column.letter,
         title=shown(column.title),
-        samples=samples,
+        samples=_samples(column),
     )
+    return replace(_used_as(column, ours), words=words)
+
+
+def _used_as(column: FileColumn, ours: str) -> Choice:
+    words = Phrase("it is read as “%(column)s”", column=Phrase(COLUMN_WORDS[ours]))
     return Choice(f"use_{column.index}", ours, words, f"--column {column.letter}={ours}")
+
+
+def _samples(column: FileColumn) -> str:
+    return ", ".join(shown(sample, 20) for sample in column.samples) or "-"
 
 
 def _not_used(column: FileColumn) -> Choice:
@@ -833,6 +861,7 @@ class _Reader:
             latin_name=values.get("latin_name", ""),
             phone=values.get("phone", ""),
             order_number=values.get("order_number", ""),
+            job_title=values.get("job_title", ""),
         )
 
 

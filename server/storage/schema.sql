@@ -210,8 +210,8 @@ BEGIN
         ON CONFLICT DO NOTHING;
 END;
 
--- `latin_name` is the name in Latin letters that a roster gives, and `order_number` what they
--- order by. All of a delegation may have the address of one office, so `email` is not unique.
+-- `latin_name` is the name in Latin letters that a roster gives, `job_title` the position in the
+-- organisation, and `order_number` that of a ticket shop's order. All of a delegation may have the address of one office, so `email` is not unique.
 CREATE TABLE attendee (
     serial INTEGER PRIMARY KEY CHECK (serial BETWEEN 0 AND 16777215),
     external_id TEXT UNIQUE,
@@ -230,7 +230,8 @@ CREATE TABLE attendee (
     organisation_id INTEGER REFERENCES organisation,
     latin_name TEXT NOT NULL DEFAULT '',
     phone TEXT NOT NULL DEFAULT '',
-    order_number TEXT NOT NULL DEFAULT ''
+    order_number TEXT NOT NULL DEFAULT '',
+    job_title TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 -- It gives the whole list by name without sorting it.

@@ -56,6 +56,7 @@ LABELS = {
     "given_name": N_("given name"),
     "family_name": N_("family name"),
     "organisation": N_("organisation"),
+    "job_title": N_("job title"),
     "country": N_("country"),
     "email": N_("e-mail"),
     "phone": N_("telephone"),

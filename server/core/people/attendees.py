@@ -27,7 +27,7 @@ CARRIED = frozenset(
     }
 )  # fmt: skip
 CHANGEABLE = CARRIED | {
-    "external_id", "email", "language", "latin_name", "phone", "order_number",
+    "external_id", "email", "language", "latin_name", "job_title", "phone", "order_number",
 }  # fmt: skip
 ALL_ZONES = 0xFFFFFFFF
 _EAST_ASIAN = re.compile(
@@ -52,7 +52,7 @@ SELECT = (
     "SELECT a.serial, a.external_id, a.given_name, a.family_name, a.organisation, a.country,"
     " a.email, a.category, a.valid_days, a.zones, a.flags, a.language, a.created_at, a.revoked_at,"
     " COALESCE((SELECT MAX(b.issue) FROM badge b WHERE b.serial = a.serial), 0) AS issue,"
-    " a.latin_name, a.phone, a.order_number"
+    " a.latin_name, a.phone, a.order_number, a.job_title"
     " FROM attendee a"
 )
 
@@ -87,6 +87,7 @@ class Attendee:
     latin_name: str = ""  # the whole name in Latin letters, from the roster
     phone: str = ""
     order_number: str = ""  # not unique
+    job_title: str = ""
 
     @property
     def name(self) -> str:

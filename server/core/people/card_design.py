@@ -32,7 +32,7 @@ from server.core.event.directory import CARDS_FOLDER, Event
 from server.core.event.files import read_small
 from server.core.event.settings import EventError, EventSettings
 from server.core.people.attendees import Attendee
-from server.core.people.cards import both_languages
+from server.core.people.cards import Lines, both_languages
 
 SETTINGS_FILE = "cards.toml"
 SETTINGS_BYTES_MAX = 100_000
@@ -98,6 +98,7 @@ class CardSettings:
     ] = field(default_factory=list)
     # Whether to transliterate names in other scripts if the roster has no Latin form.
     latin: Annotated[bool, rule(Phrase("true or false"))] = True
+    job_title: Annotated[bool, rule(Phrase("true or false"))] = False
     dates: _Text = ""
     wifi_name: _Text = ""
     wifi_password: _Text = ""
@@ -120,7 +121,7 @@ class CardSettings:
 class CardDesign:
     look: Look
     back: Back  # the content of a back, even if backs are not printed
-    latin: bool
+    lines: Lines
     photos: Path | None
 
     def photo_of(self) -> Callable[[Attendee], str] | None:
@@ -198,7 +199,11 @@ def design_of(
             N_("There is no folder %(photos)s: make it, or take photos out of the file."),
             photos=photos,
         )
-    return CardDesign(look, reverse, settings.latin, photos)
+    return CardDesign(look, reverse, lines_of(settings), photos)
+
+
+def lines_of(settings: CardSettings) -> Lines:
+    return Lines(latin=settings.latin, job_title=settings.job_title)
 
 
 def read_card_settings(folder: Path) -> CardSettings:

@@ -30,6 +30,17 @@ Photo = Callable[[Attendee], str]
 
 
 @dataclass(frozen=True)
+class Lines:
+    """Optional lines of a design."""
+
+    latin: bool = True  # Transliterate names in other scripts where possible
+    job_title: bool = False
+
+
+USUAL = Lines()
+
+
+@dataclass(frozen=True)
 class PrintedBadge:
     badge: Badge
     holder: Attendee
@@ -90,18 +101,18 @@ ORDERS: Mapping[str, Callable[[PrintedBadge], tuple[Any, ...]]] = {
 
 
 def card(
-    db: Connection, event: Event, badge: Badge, *, latin: bool = True, photo: Photo | None = None
+    db: Connection, event: Event, badge: Badge, *, lines: Lines = USUAL, photo: Photo | None = None
 ) -> Card:
     """Raises UnknownAttendeeError."""
-    return next(_cards(db, event, [badge], latin, photo)).card
+    return next(_cards(db, event, [badge], lines, photo)).card
 
 
 def specimen(
-    db: Connection, event: Event, badge: Badge, holder: Attendee, *, latin: bool = True
+    db: Connection, event: Event, badge: Badge, holder: Attendee, *, lines: Lines = USUAL
 ) -> Card:
     """The badge need not exist, for a preview."""
     category = next(plan for plan in store.categories(db) if plan.code == holder.category)
-    return _card(event, badge, holder, category, store.zones(db), latin)
+    return _card(event, badge, holder, category, store.zones(db), lines)
 
 
 def read(
@@ -109,15 +120,14 @@ def read(
     event: Event,
     badges: Sequence[Badge],
     *,
-    latin: bool = True,
+    lines: Lines = USUAL,
     photo: Photo | None = None,
 ) -> list[PrintedBadge]:
     """Return the badges in the given order.
 
-    With `latin`, names in other scripts are transliterated where possible. `photo` returns an
-    attendee's photo as SVG (`badges.printing.look.photo`).
+    `photo` returns an attendee's photo as SVG (`badges.printing.look.photo`).
     """
-    return list(_cards(db, event, badges, latin, photo))
+    return list(_cards(db, event, badges, lines, photo))
 
 
 def chosen(
@@ -188,7 +198,7 @@ def event_days(settings: EventSettings, valid_days: int) -> tuple[Day, ...]:
 
 
 def _cards(
-    db: Connection, event: Event, badges: Sequence[Badge], latin: bool, photo: Photo | None
+    db: Connection, event: Event, badges: Sequence[Badge], lines: Lines, photo: Photo | None
 ) -> Iterator[PrintedBadge]:
     categories = {plan.code: plan for plan in store.categories(db)}
     zones = store.zones(db)
@@ -205,7 +215,7 @@ def _cards(
         for badge in some:
             holder = holders.get(badge.serial) or attendees.attendee(db, badge.serial)
             make = partial(_card, event, badge, holder, categories[holder.category], zones)
-            card = replace(make(latin), photo=photo(holder)) if photo else make(latin)
+            card = replace(make(lines), photo=photo(holder)) if photo else make(lines)
             yield PrintedBadge(badge, holder, card, *before[badge.serial, badge.issue])
 
 
@@ -225,7 +235,7 @@ def _card(
     holder: Attendee,
     category: CategoryPlan,
     zones: Mapping[str, int],
-    latin: bool,
+    lines: Lines,
 ) -> Card:
     first, second = both_languages(category.names)
     return Card(
@@ -241,7 +251,8 @@ def _card(
         badge_number=badge_number(badge.serial),
         zones=_open_zones(zones, holder.zones),
         language=holder.language,
-        latin_name=_stated_latin(holder) or (_made_latin(holder) if latin else ""),
+        latin_name=_stated_latin(holder) or (_made_latin(holder) if lines.latin else ""),
+        job_title=holder.job_title if lines.job_title else "",
         days=event_days(event.settings, holder.valid_days),
     )
 

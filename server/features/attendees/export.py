@@ -11,9 +11,9 @@ from server.storage.sheets.csv_cells import csv_chunks
 from server.storage.sheets.xlsx_sheets import xlsx_chunks
 
 HEADER = (
-    "badge", "id", "given name", "family name", "latin name", "organisation", "country",
-    "category", "email", "phone", "order number", "language", "issue", "printed", "collected",
-    "box", "revoked", "first entry", "registered",
+    "badge", "id", "given name", "family name", "latin name", "organisation", "job title",
+    "country", "category", "email", "phone", "order number", "language", "issue", "printed",
+    "collected", "box", "revoked", "first entry", "registered",
 )  # fmt: skip
 _AT_ONCE = 1_000
 _COLUMNS = (
@@ -56,9 +56,9 @@ def _cells(
     revoked, entered, registered = ("" if at is None else moment(at) for at in times)
     return (
         badge_number(row["serial"]), row["external_id"] or "", row["given_name"],
-        row["family_name"], row["latin_name"], row["organisation"], row["country"],
-        category.key if category else "", row["email"], row["phone"], row["order_number"],
-        row["language"], row["issue"], row["printed"],
+        row["family_name"], row["latin_name"], row["organisation"], row["job_title"],
+        row["country"], category.key if category else "", row["email"], row["phone"],
+        row["order_number"], row["language"], row["issue"], row["printed"],
         "" if row["collected_at"] is None else moment(row["collected_at"]), row["box"] or "",
         revoked, entered, registered,
     )  # fmt: skip

@@ -153,7 +153,7 @@ def _draw(badge: issuing.Badge, day: int | None) -> tuple[cards.PrintedBadge, by
         here.database.reader,
         here.event,
         [badge],
-        latin=design.latin,
+        lines=design.lines,
         photo=design.photo_of(),
     )
     drawn = printed.card if day is None else cards.of_one_day(printed.card, here.event, day)

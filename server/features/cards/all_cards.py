@@ -90,7 +90,7 @@ def _draw(wanted: _Wanted, tell: Callable[[int, int], None]) -> Drawn:
     with closing(connect_to_read(event.database_path)) as db:
         codes = {category.key: category.code for category in categories(db)}
         badges = cards.read(
-            db, event, issuing.current_badges(db), latin=design.latin, photo=design.photo_of()
+            db, event, issuing.current_badges(db), lines=design.lines, photo=design.photo_of()
         )
         chosen = cards.chosen(badges, wanted.choice, codes)
     bad = {

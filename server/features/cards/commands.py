@@ -236,7 +236,7 @@ def _chosen(
     badges = issuing.current_badges(db, serials)
     if not badges:
         raise click.ClickException("there are no badges to print: run `hallkeeper issue`.")
-    badges_found = cards.read(db, event, badges, latin=design.latin, photo=design.photo_of())
+    badges_found = cards.read(db, event, badges, lines=design.lines, photo=design.photo_of())
     badges_found = cards.chosen(badges_found, choice, codes)
     if not badges_found:
         raise click.ClickException("none of the badges is as asked; nothing was printed.")

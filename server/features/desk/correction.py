@@ -4,16 +4,17 @@ from enum import StrEnum
 from typing import Any
 
 from server.core.event.directory import Event
-from server.core.people import attendees, issuing
+from server.core.people import attendees, card_design, issuing
 from server.core.people.attendees import CARRIED, Attendee
 from server.features.desk import hand_over, submissions
 from server.features.desk.submissions import NO_PAPER, DeskError, Done, Form, Kind, Submission, Why
 from server.storage.connection import Connection
 
-FIELDS = ("given_name", "family_name", "latin_name", "organisation", "country", "email", "category")
+FIELDS = (
+    "given_name", "family_name", "latin_name", "organisation", "job_title", "country", "email",
+    "category",
+)  # fmt: skip
 REASON = "changed"
-# Printed on the card, but not in the badge's code
-_ON_PAPER = {"latin_name"}
 
 
 class Effect(StrEnum):
@@ -37,8 +38,11 @@ class CorrectionPlan:
     effect: Effect
 
 
-def plan(db: Connection, serial: int, values: Mapping[str, Any]) -> CorrectionPlan:
-    """Return a correction's effect. Raises DeskError, AttendeeError or UnknownAttendeeError."""
+def plan(db: Connection, event: Event, serial: int, values: Mapping[str, Any]) -> CorrectionPlan:
+    """Return a correction's effect.
+
+    Raises DeskError, AttendeeError, UnknownAttendeeError or DesignError.
+    """
     holder = hand_over.standing(db, serial)
     checked = attendees.checked({key: values[key] for key in FIELDS if key in values})
     after = {key: getattr(holder, key) for key in FIELDS} | checked
@@ -49,7 +53,8 @@ def plan(db: Connection, serial: int, values: Mapping[str, Any]) -> CorrectionPl
         for key, value in checked.items()
         if getattr(holder, key) != value
     ]
-    return CorrectionPlan(holder, changes, _effect(holder, {change.column for change in changes}))
+    columns = {change.column for change in changes}
+    return CorrectionPlan(holder, changes, _effect(holder, columns, _on_paper(event)))
 
 
 def correct(
@@ -58,12 +63,12 @@ def correct(
     """Correct a person; replace and print the badge if needed.
 
     Returns None if nothing changes. Raises DeskError, StaleError, UnknownAttendeeError,
-    AttendeeError or IssuingError.
+    AttendeeError, IssuingError or DesignError.
     """
 
     def do() -> Submission:
         submissions.check_seen(db, form, serial)
-        planned = plan(db, serial, values)
+        planned = plan(db, event, serial, values)
         if not planned.changes:
             raise _NothingChangedError
         after = {change.column: change.after for change in planned.changes}
@@ -87,11 +92,17 @@ class _NothingChangedError(Exception):
     """Leaves `once` without an action."""
 
 
-def _effect(holder: Attendee, columns: set[str]) -> Effect:
+def _on_paper(event: Event) -> set[str]:
+    """Columns on the card that are not in the badge's code."""
+    prints_job_title = card_design.read_design(event).lines.job_title
+    return {"latin_name", "job_title"} if prints_job_title else {"latin_name"}
+
+
+def _effect(holder: Attendee, columns: set[str], on_paper: set[str]) -> Effect:
     if not columns:
         return Effect.NONE
     if not holder.issue:
         return Effect.NO_BADGE
     if CARRIED & columns:
         return Effect.VOIDS
-    return Effect.PRINTS_AGAIN if _ON_PAPER & columns else Effect.NONE
+    return Effect.PRINTS_AGAIN if on_paper & columns else Effect.NONE

@@ -117,8 +117,8 @@ def confirm_browser_print(
         for badge in issuing.badges_of(db, printed_act.serial)
         if badge.issue == printed_act.issue
     ]
-    latin = card_design.read_design(event).latin
-    cards.note_handed_over(db, cards.read(db, event, badges, latin=latin), by=by, now=now)
+    lines = card_design.read_design(event).lines
+    cards.note_handed_over(db, cards.read(db, event, badges, lines=lines), by=by, now=now)
     submissions.note_done(db, printed_act, now)
 
 

@@ -88,7 +88,7 @@ def _printed(
     if not holder.issue:
         return None
     badge = issuing.current_badge(db, holder.serial)
-    (printed,) = cards.read(db, event, [badge], latin=design is None or design.latin)
+    (printed,) = cards.read(db, event, [badge], lines=design.lines if design else cards.USUAL)
     return printed
 
 

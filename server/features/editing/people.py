@@ -24,7 +24,9 @@ from server.storage.connection import Connection
 from server.storage.localized import text_in
 
 REASON = "merged"
-FILLED = ("external_id", "email", "phone", "order_number", "organisation", "country")
+FILLED = (
+    "external_id", "email", "phone", "order_number", "organisation", "job_title", "country",
+)  # fmt: skip
 # Unique columns: the duplicate loses them.
 _UNIQUE = {"external_id", "email"}
 

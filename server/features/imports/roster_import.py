@@ -75,6 +75,7 @@ _KEPT_WHERE_EMPTY = {
     "latin_name",
     "phone",
     "order_number",
+    "job_title",
 }
 
 Random = Callable[[int], bytes]
@@ -433,6 +434,7 @@ class _Planner:
             latin_name=row.latin_name,
             phone=row.phone,
             order_number=row.order_number,
+            job_title=row.job_title,
         )
 
     def _add(self, values: RosterValues) -> int:

@@ -49,6 +49,7 @@ class RosterValues(NamedTuple):
     latin_name: str = ""
     phone: str = ""
     order_number: str = ""
+    job_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def load_people(db: Connection) -> dict[int, Person]:
         for row in db.execute(
             "SELECT serial, revoked_at, external_id, given_name, family_name, organisation,"
             " country, email, category, valid_days, zones, language, latin_name, phone,"
-            " order_number"
+            " order_number, job_title"
             " FROM attendee ORDER BY serial"
         )
     }
@@ -597,7 +598,7 @@ def _may_be_one(first: RosterRow, row: RosterRow) -> bool:
 def _filled(first: RosterRow, row: RosterRow) -> RosterRow:
     """Fill the first row's missing texts from the second."""
     texts = ("external_id", "organisation", "country", "email", "language", "accessible",
-             "latin_name", "phone", "order_number")  # fmt: skip
+             "latin_name", "phone", "order_number", "job_title")  # fmt: skip
     empty = {name: getattr(row, name) for name in texts if not getattr(first, name)}
     invitations = tuple(dict.fromkeys((*first.invitations, *row.invitations)))
     return replace(first, **empty, invitations=invitations)

@@ -113,6 +113,7 @@ def values_of(
         "given_name": holder.given_name,
         "family_name": holder.family_name,
         "organisation": holder.organisation,
+        "job_title": holder.job_title,
         "category": text_in(category.names, language),
         "number": holder.number,
         "link": links.badge,

@@ -190,11 +190,11 @@ def confirm(db: Connection, event: Event, job_id: int, *, by: str, now: int) -> 
 def printed_badges(db: Connection, event: Event, printed_job: Job) -> list[PrintedBadge]:
     """Return a job's badge with its card's data; empty for a test print."""
     badges = [] if printed_job.serial is None else issuing.badges_of(db, printed_job.serial)
-    latin = True
+    lines = cards.USUAL
     with suppress(EventError):  # The card is printed; broken settings don't matter.
-        latin = card_design.read_design(event).latin
+        lines = card_design.read_design(event).lines
     return cards.read(
-        db, event, [badge for badge in badges if badge.issue == printed_job.issue], latin=latin
+        db, event, [badge for badge in badges if badge.issue == printed_job.issue], lines=lines
     )
 
 

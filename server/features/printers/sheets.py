@@ -44,7 +44,7 @@ def sheet_of(
         raise NotDueError(Problem.REPLACED, words)
     if attendees.attendee(db, due.serial).revoked_at is not None:
         raise NotDueError(Problem.REVOKED, N_("The badge was revoked since it was sent here."))
-    (printed,) = cards.read(db, event, [badge], latin=design.latin, photo=design.photo_of())
+    (printed,) = cards.read(db, event, [badge], lines=design.lines, photo=design.photo_of())
     return _sheet(printed.card, design.look, printed.card.badge_number), [printed]
 
 

@@ -132,7 +132,7 @@ TABLES: Mapping[str, Table] = {
     "search_inside": Table(personal="whole name organisation contact", erasure=_OWN),
     "attendee": Table(
         personal="external_id given_name family_name latin_name organisation country email phone"
-        " order_number language",
+        " order_number language job_title",
         pseudonymous="serial",
         none="category valid_days zones flags created_at revoked_at organisation_id",
         erasure=_DELETED,

@@ -51,6 +51,7 @@ FIELDS: Mapping[str, Both] = {
     "family_name": ("family name", "姓"),
     "latin_name": ("name in Latin letters", "拉丁字母姓名"),
     "organisation": ("organisation", "单位"),
+    "job_title": ("job title", "职务"),
     "country": ("country", "国家或地区"),
     "email": ("e-mail", "电子邮箱"),
     "phone": ("telephone", "电话"),

@@ -34,6 +34,7 @@ _FOLDERS = {"en": "en.lproj", "zh": "zh-Hans.lproj"}
 _LABELS = {
     "label_name": {"en": "Name", "zh": "姓名"},
     "label_organisation": {"en": "Organisation", "zh": "单位"},
+    "label_job_title": {"en": "Job title", "zh": "职务"},
     "label_category": {"en": "Category", "zh": "类别"},
     "label_number": {"en": "Badge number", "zh": "证件号"},
 }
@@ -131,10 +132,17 @@ def _pass(
         "headerFields": [_field("category", "category_name")],
         "primaryFields": [{"key": "event", "value": "event_name"}],
         "secondaryFields": [_field("name", holder.name)],
-        "auxiliaryFields": [_field("organisation", holder.organisation)],
+        "auxiliaryFields": [
+            _field(key, text)
+            for key, text in (
+                ("organisation", holder.organisation),
+                ("job_title", holder.job_title),
+            )
+            if text
+        ],
         "backFields": [_field("number", holder.number)],
     }
-    if not holder.organisation:
+    if not fields["auxiliaryFields"]:
         del fields["auxiliaryFields"]
     content: dict[str, Any] = {
         "formatVersion": 1,

@@ -28,6 +28,7 @@ from tests.badges.printing.cards import (
     DPI,
     EVENT,
     MM,
+    box,
     named,
     page_drawn,
     pages,
@@ -85,6 +86,12 @@ def test_markup_in_names_is_text(markup):
     card = replace(named(markup, markup, markup), category_name=markup, zones=(markup,))
     (text,) = texts(render_pdf([card], Look(markup)))
     assert "".join(text.split()).count("".join(markup.split())) == 6
+
+
+def test_a_job_title_is_above_the_organisation():
+    pdf = render_pdf([replace(ANNA, job_title="Harbour master")], Look(EVENT))
+    job_title, organisation = (box(pdf, text) for text in ("Harbourmaster", "Fjord&SønnerAS"))
+    assert job_title[3] < organisation[1]
 
 
 def test_a_page_for_each_card():

@@ -63,11 +63,19 @@ def test_a_latin_name_in_other_letters():
         ("phone", "phone"), ("Mobile *", "phone"), ("Tel.", "phone"), ("手机号码", "phone"),
         ("联系电话（必填）", "phone"), ("電話", "phone"), ("order_number", "order_number"),
         ("Order No.", "order_number"), ("订单号", "order_number"), ("訂單編號", "order_number"),
-        ("order code", "external_id"),
+        ("order code", "external_id"), ("Job title", "job_title"), ("Position", "job_title"),
+        ("职务", "job_title"), ("职务/职称", "job_title"), ("職位", "job_title"), ("Title", None),
     ],
 )  # fmt: skip
-def test_phone_and_order_number(title: str, column: str) -> None:
+def test_phone_order_number_and_job_title(title: str, column: str | None) -> None:
     assert column_of(title) == column
+
+
+def test_a_position_is_the_job_title_and_an_academic_title_only_without_one() -> None:
+    (row,) = read("姓名,职称,职务,类别\n王小明,教授,院长,press\n").rows
+    assert row.job_title == "院长"
+    (row,) = read("姓名,职称,类别\n王小明,教授,press\n").rows
+    assert row.job_title == "教授"
 
 
 @pytest.mark.parametrize(

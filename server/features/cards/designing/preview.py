@@ -14,7 +14,7 @@ from server.core.event.directory import Event
 from server.core.event.settings import EventError, EventSettings
 from server.core.people import attendees, cards
 from server.core.people.attendees import Attendee, whole_name
-from server.core.people.card_design import CardSettings, design_of
+from server.core.people.card_design import CardSettings, design_of, lines_of
 from server.core.people.issuing import Badge
 from server.storage.connection import Connection
 
@@ -96,7 +96,7 @@ def job_for(
     """
     badge = Badge(serial, 0, SPECIMEN, 0, 0)
     holder = attendees.attendee(db, serial)
-    specimen = cards.specimen(db, event, badge, holder, latin=settings.latin)
+    specimen = cards.specimen(db, event, badge, holder, lines=lines_of(settings))
     colour = colours.get(holder.category, specimen.category_colour)
     return Job(
         event.settings,

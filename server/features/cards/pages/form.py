@@ -51,6 +51,7 @@ def read_form(db: Connection, before: CardSettings) -> Wanted:
         "back": form.get("back") == "yes",
         "layer_only": form.get("layer_only") == "yes",
         "latin": form.get("latin") == "yes",
+        "job_title": form.get("job_title") == "yes",
         "hide": [line for line in LINES if line not in shown],
         "help": [line for line in map(_line, form.get("help", "").splitlines()) if line],
         "programme": programme_of(form.get("programme", "")),

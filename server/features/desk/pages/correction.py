@@ -38,7 +38,7 @@ def save(number: str) -> Response | tuple[str, int] | str:
     values = sent_values()
     serial = person.holder.serial
     try:
-        plan = correction.plan(here.database.reader, serial, values)
+        plan = correction.plan(here.database.reader, here.event, serial, values)
         asks = plan.effect in (Effect.VOIDS, Effect.PRINTS_AGAIN)
         if asks and request.form.get("confirm") != plan.effect.value:
             if request.form.get("seen") != person.mark:

@@ -80,7 +80,7 @@ def card(submission_id: int) -> AnyResponse:
     ]
     try:
         design = card_design.read_design(here.event)
-        (badge,) = cards.read(db, here.event, badges, latin=design.latin, photo=design.photo_of())
+        (badge,) = cards.read(db, here.event, badges, lines=design.lines, photo=design.photo_of())
         pdf = drawn_card.render_pdf([badge.card], look=design.look)
     except (drawn_card.CardError, card_design.DesignError) as error:
         flash(_("The card can't be drawn: %(why)s", why=i18n.said(error)), "bad")

@@ -113,6 +113,7 @@ def columns() -> dict[str, str]:
         "family_name": _("Family name"),
         "latin_name": _("Name in Latin letters"),
         "organisation": _("Organisation"),
+        "job_title": _("Job title"),
         "country": _("Country"),
         "email": _("E-mail"),
         "category": _("Category"),

@@ -32,7 +32,9 @@ FOUND_ROWS = 20
 TEXTS = {
     "given_name": N_("Given name"),
     "family_name": N_("Family name"),
+    "latin_name": N_("Name in Latin letters"),
     "organisation": N_("Organisation"),
+    "job_title": N_("Job title"),
     "country": N_("Country"),
     "email": N_("E-mail"),
     "phone": N_("Telephone"),
@@ -42,6 +44,7 @@ TEXTS = {
 }
 HELP = {
     "given_name": N_("The whole name, where it has no parts."),
+    "latin_name": N_("May be left empty: names in other scripts are transcribed."),
     "country": N_("A two-letter country code, or the country's name."),
     "phone": N_("Only the badge desk and auditors see it, to find the person."),
     "order_number": N_("Of the order in a ticket shop. Several people may have one."),

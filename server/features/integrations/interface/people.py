@@ -40,6 +40,7 @@ class Person(msgspec.Struct):
     family_name: str
     latin_name: str
     organisation: str
+    job_title: str
     country: str
     email: str
     phone: str
@@ -75,6 +76,7 @@ class PersonChange(msgspec.Struct, forbid_unknown_fields=True):
     family_name: Text | UnsetType = UNSET
     latin_name: Text | UnsetType = UNSET
     organisation: Text | UnsetType = UNSET
+    job_title: Text | UnsetType = UNSET
     country: Annotated[str, msgspec.Meta(max_length=100)] | UnsetType = UNSET
     email: Text | UnsetType = UNSET
     phone: Text | UnsetType = UNSET
@@ -243,6 +245,7 @@ def _shown(db: Connection, people: list[Attendee]) -> list[Person]:
             family_name=item.family_name,
             latin_name=item.latin_name,
             organisation=item.organisation,
+            job_title=item.job_title,
             country=item.country,
             email=item.email,
             phone=item.phone,

@@ -27,7 +27,7 @@ def test_without_a_folder(event: Event) -> None:
     assert (design.look.event_name, design.look.event_second_name) == ("海港论坛", "Harbour Forum")
     assert design.look.dates == "2026年5月4–6日 · 4–6 May 2026"
     assert design.look.format == FORMATS["a6"]
-    assert (design.look.back, design.latin, design.photo_of()) == (None, True, None)
+    assert (design.look.back, design.lines.latin, design.photo_of()) == (None, True, None)
 
 
 def test_all_of_it(event: Event, folder: Path) -> None:
@@ -41,7 +41,7 @@ def test_all_of_it(event: Event, folder: Path) -> None:
     )
     design = read_design(event, back=True)
     assert design.look.template == "#set page(width: 50mm)"
-    assert (design.look.logo, design.look.dates, design.latin) == (LOGO, "in May", False)
+    assert (design.look.logo, design.look.dates, design.lines.latin) == (LOGO, "in May", False)
     assert design.look.back is not None
     assert design.look.back.programme[0].titles == ("开幕式", "Opening")
     assert design.look.format == FORMATS["4x6in"]

@@ -12,7 +12,7 @@ from server.core.event.directory import Event
 from server.core.event.settings import EventSettings
 from server.core.people import attendees, cards, issuing
 from server.core.people.card_design import dates_texts
-from server.core.people.cards import Choice, PrintedBadge
+from server.core.people.cards import USUAL, Choice, Lines, PrintedBadge
 from server.storage.database import Database
 from tests.server.conftest import NOW
 
@@ -25,9 +25,9 @@ def issued(event: Event, site: Database) -> Database:
     return site
 
 
-def read(event: Event, database: Database, **options: bool) -> list[PrintedBadge]:
+def read(event: Event, database: Database, lines: Lines = USUAL) -> list[PrintedBadge]:
     badges = issuing.current_badges(database.reader)
-    return cards.read(database.reader, event, badges, **options)
+    return cards.read(database.reader, event, badges, lines=lines)
 
 
 def ids(badges: list[PrintedBadge]) -> list[str | None]:
@@ -149,8 +149,31 @@ def test_latin_lines_are_the_rosters_or_made(event: Event, issued: Database) -> 
     change(issued, badge.holder.serial, latin_name="", given_name="محمد", family_name="")
     badge = next(badge for badge in read(event, issued) if badge.holder.external_id == "A2")
     assert (badge.card.latin_name, badge.lacks_latin) == ("", True)
-    silent = read(event, issued, latin=False)
+    silent = read(event, issued, lines=Lines(latin=False))
     assert not any(badge.card.latin_name for badge in silent)
+
+
+def test_a_job_title_is_on_the_card_if_the_design_asks_for_it(
+    event: Event, issued: Database
+) -> None:
+    badge = read(event, issued)[0]
+    change(issued, badge.holder.serial, job_title="院长")
+    wanted = Lines(job_title=True)
+    assert read(event, issued)[0].card.job_title == ""
+    badge = read(event, issued, lines=wanted)[0]
+    assert badge.card.job_title == "院长"
+    note(issued, [badge])
+    change(issued, badge.holder.serial, job_title="校长")
+    assert read(event, issued, lines=wanted)[0].has_changed
+
+
+def test_a_job_title_that_is_not_printed_makes_no_card_outdated(
+    event: Event, issued: Database
+) -> None:
+    badge = read(event, issued)[0]
+    note(issued, [badge])
+    change(issued, badge.holder.serial, job_title="校长")
+    assert not read(event, issued)[0].has_changed
 
 
 def test_a_latin_name_has_latin_letters(issued: Database) -> None:

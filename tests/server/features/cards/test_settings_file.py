@@ -89,6 +89,7 @@ _SETTINGS = st.builds(
     format=st.sampled_from(["a6", "62mm", "a4-four"]),
     back=st.booleans(),
     latin=st.booleans(),
+    job_title=st.booleans(),
     hide=st.lists(st.sampled_from(LINES), unique=True),
     dates=_TEXT,
     wifi_name=_TEXT,

@@ -28,6 +28,10 @@ def serial(clerk: Clerk) -> int:
     return serial
 
 
+def effect(clerk: Clerk, serial: int, values: dict) -> Effect:
+    return correction.plan(clerk.database.reader, clerk.event, serial, values).effect
+
+
 def badges(clerk: Clerk, serial: int) -> tuple[int, list[tuple[int, str]]]:
     """The newest issue, and the queued jobs in their order."""
     own = [job for job in jobs.newest_jobs(clerk.database.reader, 20) if job.serial == serial]
@@ -47,7 +51,7 @@ def badges(clerk: Clerk, serial: int) -> tuple[int, list[tuple[int, str]]]:
     ],
 )
 def test_what_the_badge_says_is_replaced(clerk: Clerk, serial: int, values: dict) -> None:
-    assert correction.plan(clerk.database.reader, serial, values).effect is Effect.VOIDS
+    assert effect(clerk, serial, values) is Effect.VOIDS
     done = clerk.correct(serial, **values)
     assert done is not None
     assert badges(clerk, serial) == (2, [(1, "cancelled"), (2, "waiting")])
@@ -59,24 +63,32 @@ def test_what_the_badge_says_is_replaced(clerk: Clerk, serial: int, values: dict
     "values", [{"email": "a.keller@example.org"}, {"given_name": " Anna ", "email": ""}]
 )
 def test_what_is_not_on_the_badge_voids_nothing(clerk: Clerk, serial: int, values: dict) -> None:
-    assert correction.plan(clerk.database.reader, serial, values).effect is Effect.NONE
+    assert effect(clerk, serial, values) is Effect.NONE
     assert clerk.correct(serial, **values) is not None
     assert badges(clerk, serial) == (1, [(1, "waiting")])
 
 
 def test_a_latin_line_is_printed_again_and_voids_nothing(clerk: Clerk, serial: int) -> None:
     values = {"latin_name": "Anna Keller-Lee"}
-    assert correction.plan(clerk.database.reader, serial, values).effect is Effect.PRINTS_AGAIN
+    assert effect(clerk, serial, values) is Effect.PRINTS_AGAIN
     done = clerk.correct(serial, **values)
     assert done is not None
     assert done.submission.job_id is not None
     assert badges(clerk, serial)[0] == 1
 
 
+def test_a_job_title_is_printed_again_if_cards_show_it(clerk: Clerk, serial: int) -> None:
+    values = {"job_title": "Harbour master"}
+    assert effect(clerk, serial, values) is Effect.NONE
+    (clerk.event.path / "cards").mkdir()
+    (clerk.event.path / "cards" / "cards.toml").write_text("job_title = true")
+    assert effect(clerk, serial, values) is Effect.PRINTS_AGAIN
+
+
 def test_without_a_badge_nothing_is_voided_or_printed(clerk: Clerk) -> None:
     serial = clerk.serial("A3")
     values = {"given_name": "Borys"}
-    assert correction.plan(clerk.database.reader, serial, values).effect is Effect.NO_BADGE
+    assert effect(clerk, serial, values) is Effect.NO_BADGE
     assert clerk.correct(serial, **values) is not None
     assert badges(clerk, serial) == (0, [])
 

@@ -58,6 +58,21 @@ def test_telephone_and_order_number(pages: Pages, desk: Staff) -> None:
     assert of(pages, "A1").phone == "+86 138 1234 5678"
 
 
+def test_a_job_title_and_a_latin_name_are_edited(pages: Pages, desk: Staff) -> None:
+    edit(desk, address(pages, "A1", "/edit"), job_title="院长", latin_name="Anna KELLER-LI")
+    assert (of(pages, "A1").job_title, of(pages, "A1").latin_name) == ("院长", "Anna KELLER-LI")
+    assert "Job title 院长" in words(desk.get(address(pages, "A1")).text)
+    answer = edit(desk, address(pages, "A1", "/edit"), latin_name="柳")
+    assert "no Latin letter" in answer.text
+    assert of(pages, "A1").latin_name == "Anna KELLER-LI"
+
+
+def test_a_merge_takes_a_job_title_over(pages: Pages, desk: Staff) -> None:
+    edit(desk, address(pages, "A2", "/edit"), job_title="院长")
+    plan = people.merge_plan(pages.database.reader, pages.serial("A1"), pages.serial("A2"))
+    assert "job_title" in {each.key for each in plan.filled}
+
+
 def test_a_merge_takes_a_telephone_number_over(pages: Pages, desk: Staff) -> None:
     edit(desk, address(pages, "A2", "/edit"), phone="010 6278 1234", order_number="Q-7")
     plan = people.merge_plan(pages.database.reader, pages.serial("A1"), pages.serial("A2"))

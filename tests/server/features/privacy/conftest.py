@@ -29,11 +29,12 @@ VALUES = {
     "organisation": "Zephyrine Instruments", "country": "NZ",
     "email": "wilma.q@zephyrine.example", "phone": "+64215550199",
     "order_number": "ORD-QX-77120", "external_id": "REG-ZQ-90417",
+    "job_title": "Vexillologist General",
 }  # fmt: skip
 # Absent after her erasure, also in small letters, as in the search index.
 SECRETS = (
     "Wilhelmina", "Quartermaine", "Ōkubo", "Zephyrine", "wilma.q", "5550199", "QX-77120",
-    "ZQ-90417", "wilhelmina", "quartermaine", "zephyrine",
+    "ZQ-90417", "Vexillologist", "wilhelmina", "quartermaine", "zephyrine",
 )  # fmt: skip
 
 

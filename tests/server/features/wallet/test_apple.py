@@ -268,12 +268,16 @@ def test_a_phone_hears_that_its_pass_is_void(pages: Pages, phone: Phone) -> None
 def test_a_change_of_name_reaches_the_pass(pages: Pages, phone: Phone) -> None:
     phone.register()
     news = phone.changed().json
-    change = "UPDATE attendee SET organisation = 'New Pilots' WHERE external_id = 'A1'"
+    change = (
+        "UPDATE attendee SET organisation = 'New Pilots', job_title = 'Master'"
+        " WHERE external_id = 'A1'"
+    )
     pages.database.write(lambda db: db.execute(change) and None)
     pages.now += 60_000
     assert phone.changed(news["lastUpdated"]).json["serialNumbers"] == [phone.name]
     shown = json.loads(unzipped(phone.latest().data)["pass.json"])
-    assert shown["eventTicket"]["auxiliaryFields"][0]["value"] == "New Pilots"
+    fields = shown["eventTicket"]["auxiliaryFields"]
+    assert [field["value"] for field in fields] == ["New Pilots", "Master"]
 
 
 def test_a_phone_may_take_its_word_back(pages: Pages, phone: Phone) -> None:

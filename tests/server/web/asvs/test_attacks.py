@@ -35,6 +35,7 @@ TEXTS = {
         "phone",
         "order_number",
         "latin_name",
+        "job_title",
     ),
     "organisation": (),
     "printer": ("name", "location"),
