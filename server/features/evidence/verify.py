@@ -223,7 +223,8 @@ class Chain:
             notes.append(f"{self.unproven} scans of {self.name} are covered by no signature of it")
         # The server states when scans arrived; the kiosk when they happened, perhaps while it was
         # offline.
-        came, was = [abs(b - a) // 60_000 for a, b in zip(*self.times, strict=True)] or (0, 0)
+        first, last = [*self.times, (0, 0)][0], [(0, 0), *self.times][-1]
+        came, was = (abs(b - a) // 60_000 for a, b in zip(first, last, strict=True))
         text = f"{self.name} sent scans for {max(came, was)} minutes and cosigned none of the log"
         late = came > COSIGNED_WITHIN_MIN or (was > COSIGNED_WITHIN_MIN and not cosigned)
         need(not late, f"{text} after entry {cosigned - 1}")

@@ -53,6 +53,15 @@ def test_the_verifier_in_the_export_runs_alone(evidence: Evidence) -> None:
     assert done.stdout == "WRONG: names.json was altered since the export.\nREFUSED\n"
 
 
+def test_a_kiosk_with_one_scan_since_it_cosigned(evidence: Evidence) -> None:
+    west, now = evidence.site.west, NOW + 41 * MINUTE
+    evidence.cosign(west, now)
+    evidence.scan(west, 1, now, decision="denied", reason="not_entitled")
+    evidence.send(west, now)
+    findings, _ = check(evidence.export(), checkpoints=[], key=None)
+    assert findings == []
+
+
 def test_a_zip_holds_the_same(evidence: Evidence) -> None:
     findings, notes = check(evidence.export(name="export.zip"), checkpoints=[], key=None)
     assert findings == []
