@@ -32,6 +32,7 @@ from kiosk.config.identity import load_identity, load_key
 from kiosk.eye import Eye
 from kiosk.journal.errors import JournalError
 from kiosk.pictures import CameraError
+from kiosk.reader.passes import NO_ZBAR, has_zbar
 from kiosk.run import AnswerReport, Kiosk
 from kiosk.screen import ScreenError, ScreenServer, create_screen
 from kiosk.screen.camera_page import add_camera_page
@@ -145,6 +146,8 @@ def run_command(
     catalogue.add(directory / TRANSLATIONS)
     camera = None
     if settings.camera != "none":
+        if not has_zbar():
+            click.echo(NO_ZBAR, err=True)
         camera = Camera(parse_source(settings.camera), request_of(settings), loop=loop)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

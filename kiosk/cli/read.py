@@ -9,6 +9,7 @@ import numpy as np
 
 from kiosk.camera.sources import PHOTO_SUFFIXES, VIDEO_SUFFIXES, read_photo, video_frames
 from kiosk.pictures import CameraError, NoPictureError, Picture, to_gray
+from kiosk.reader.passes import NO_ZBAR, has_zbar
 from kiosk.reader.photo import read_still
 from kiosk.reader.presentation import Presentations
 from kiosk.reader.reader import NO_BUDGET_MS, Reader
@@ -160,6 +161,8 @@ def read_command(files: tuple[str, ...], as_json: bool) -> None:
     Exits with 1 if a file can't be opened. The last line counts the files and gives the time that a
     frame took: half of them no longer than p50, 99 in 100 no longer than p99.
     """
+    if not has_zbar():
+        click.echo(NO_ZBAR, err=True)
     readings = []
     for reading in read_files(files):
         readings.append(reading)

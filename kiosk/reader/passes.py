@@ -16,8 +16,13 @@ from kiosk.reader.finder_patterns import drawn, find_patterns, third_patterns
 
 try:
     from pyzbar import pyzbar, pyzbar_error
-except ImportError:  # the wheel is installed, but the system lacks libzbar0
+except (ImportError, OSError):  # the wheel is installed, but the system's library is missing
     pyzbar = None
+
+NO_ZBAR = (
+    "zbar is missing, so zxing-cpp alone reads badges, and some are read later or not at all:"
+    " apt install libzbar0"
+)
 
 Point = tuple[float, float]
 Corners = tuple[Point, Point, Point, Point]
@@ -111,6 +116,10 @@ def text_of(data: bytes) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return data.decode("latin-1")
+
+
+def has_zbar() -> bool:
+    return pyzbar is not None
 
 
 def find_zbar(gray: Picture) -> list[Found]:

@@ -78,6 +78,7 @@ def demo(
     if once and camera:
         raise refuse("--once exits after the films, before you could hold up a badge to --camera.")
     _require_opencv()
+    _report_missing_zbar()
     if database == "postgresql":
         _require_postgresql()
     # Imports OpenCV, which was just checked.
@@ -114,6 +115,15 @@ def _require_opencv() -> None:
         raise click.ClickException(
             f"OpenCV can't be loaded ({error}): apt install libstdc++6."
         ) from None
+
+
+def _report_missing_zbar() -> None:
+    try:
+        import pyzbar.pyzbar  # noqa: F401 (only whether it is there)
+    except (ImportError, OSError):
+        click.echo(
+            "zbar is missing, so the doors read by zxing-cpp alone: apt install libzbar0", err=True
+        )
 
 
 def _require_postgresql() -> None:

@@ -135,4 +135,4 @@ def test_without_opencv_everything_loads_and_names_the_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == "OpenCV isn't installed; pip install '.[kiosk]' in Hallkeeper's folder\n"
+    assert done.stderr == "OpenCV isn't installed; install Hallkeeper with its extra kiosk\n"

@@ -25,6 +25,7 @@ from kiosk.config.files import locked
 from kiosk.journal.checkpoints import Witnessed
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import Draft
+from kiosk.reader import passes
 from kiosk.replica.replica import Replica
 from tests.kiosk.support.door_fixture import (
     DOOR,
@@ -223,6 +224,15 @@ class TestErrors:
     def test_no_such_camera(self, tmp_path: Path) -> None:
         enrolled(tmp_path)
         self.expect(run("run", "--dir", tmp_path, "--camera", "/no/such.mp4"), "/no/such.mp4")
+
+    def test_without_zbar_a_camera_names_the_remedy(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        enrolled(tmp_path)
+        asked = ("run", "--dir", tmp_path, "--camera", "/no/such.mp4")
+        assert "zbar" not in run(*asked).stderr
+        monkeypatch.setattr(passes, "pyzbar", None)
+        assert run(*asked).stderr.startswith(f"{passes.NO_ZBAR}\n")
 
     def test_a_misspelt_setting(self, tmp_path: Path) -> None:
         enrolled(tmp_path)

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.read import FileReading, printable, read_command, read_files, total_of
+from kiosk.reader.passes import NO_ZBAR
 from tests.kiosk.support.pictures import TEXT, hall, held_up, symbol
 
 pytestmark = pytest.mark.system
@@ -229,3 +232,14 @@ def test_total() -> None:
     assert (total.files, total.read, total.not_read, total.errors) == (2, 0, 1, 1)
     assert (total.p50_ms, total.p99_ms) == (50.0, 99.0)
     assert total_of([]).p99_ms == 0.0
+
+
+def test_without_zbar_badges_are_read_and_the_remedy_is_named(badge: Path) -> None:
+    program = (
+        "import ctypes.util; ctypes.util.find_library = lambda name: None\n"
+        "import kiosk.cli.main; kiosk.cli.main.main()"
+    )
+    command = [sys.executable, "-c", program, "read", str(badge)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert TEXT in done.stdout
+    assert done.stderr == f"{NO_ZBAR}\n"

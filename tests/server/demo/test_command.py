@@ -65,7 +65,15 @@ def test_without_opencv_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "cv2", None)
     result = CliRunner().invoke(main, ["demo", "--once"])
     assert result.exit_code == 1
-    assert "pip install '.[server,kiosk]'" in result.output
+    assert "install Hallkeeper with its extras server and kiosk" in result.output
+
+
+def test_without_zbar_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "binaries", lambda: None)
+    asked = ["demo", "--once", "--database", "postgresql"]
+    assert "zbar" not in CliRunner().invoke(main, asked).output
+    monkeypatch.setitem(sys.modules, "pyzbar.pyzbar", None)
+    assert "apt install libzbar0" in CliRunner().invoke(main, asked).stderr
 
 
 def test_without_postgresql_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
