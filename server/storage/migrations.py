@@ -1,23 +1,59 @@
 """Creates an event's tables, and upgrades those of earlier versions.
 
-The first step creates the tables of 1.0 (schema.sql); later changes are further steps. A released
-step never changes: tests/server/storage/test_migrations.py has the hash of each.
+The first step creates the tables of 1.0 (schema.sql); later changes are further steps, of two
+kinds. An *expand* step only adds: programs of the version before work with its result, running or
+started anew. The first program of the new version that opens the event applies it. A *contract*
+step removes what only the version before needs; `hallkeeper upgrade finish` applies it.
+
+The database records expand steps apart from all others. So a program can accept expand steps that
+it does not know, and refuse every other unknown step.
+
+Steps are applied in order: before an expand step also the contract steps of earlier releases. A
+released step never changes: tests/server/storage/test_migrations.py has the hash of each.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from server.storage.connection import Connection
+from server.storage.database import transaction
 from server.storage.schema import TABLES
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-Step: TypeAlias = "Callable[[Database], None]"
+Change: TypeAlias = "Callable[[Database], None]"
+Check: TypeAlias = Callable[[Connection], object]
 
 SET = "hallkeeper"
+EXPAND_SET = "hallkeeper expand"
 FIRST = "schema_1_0"
+
+
+class Kind(Enum):
+    FIRST = "first"
+    EXPAND = "expand"
+    CONTRACT = "contract"
+
+
+class Step(NamedTuple):
+    change: Change
+    kind: Kind
+    purpose: str
+
+    @property
+    def name(self) -> str:
+        return self.change.__name__
+
+
+class Plan(NamedTuple):
+    """What is left to do at an event's tables."""
+
+    at_open: tuple[Step, ...]
+    by_finish: tuple[Step, ...]  # contract steps
+    newer: tuple[str, ...]  # applied expand steps that this version does not know
 
 
 class VersionError(Exception):
@@ -47,55 +83,102 @@ class BeforeReleaseError(VersionError):
 
 
 def migrate(connection: Connection) -> None:
-    """Raises VersionError, with nothing changed."""
-    if not isinstance(connection, sqlite3.Connection):
-        _migrate_postgresql(connection)
-        return
-    applied = _applied(connection)
-    _check(applied)
-    if len(applied) < len(names()):
-        run_up_to(connection, names())
+    """Create the tables, or apply the expand steps. Raises VersionError, with nothing changed."""
+    _apply(connection, plan(connection).at_open)
+
+
+def finish(connection: Connection, check: Check) -> None:
+    """Apply all steps. `check` is called inside each transaction, before the step, and may raise.
+
+    Raises VersionError.
+    """
+    left = plan(connection)
+    _apply(connection, (*left.at_open, *left.by_finish), check)
+
+
+def plan(connection: Connection) -> Plan:
+    """Raises VersionError."""
+    required, expanded = _applied(connection)
+    if required and required[0] != FIRST:
+        raise BeforeReleaseError
+    for name in required:
+        if name not in names():
+            raise NewerVersionError(name)
+    pending = [step for step in STEPS if step.name not in (*required, *expanded)]
+    last = max(
+        (at for at, step in enumerate(pending, 1) if step.kind is not Kind.CONTRACT), default=0
+    )
+    newer = tuple(name for name in expanded if name not in names())
+    return Plan(tuple(pending[:last]), tuple(pending[last:]), newer)
+
+
+def newest() -> str:
+    return STEPS[-1].name
+
+
+def knows(newest_known: str | None, step: Step) -> bool:
+    """Whether a program knows the step, by the newest step that it recorded."""
+    if newest_known is None:
+        return False
+    # A program with a newer step knows all of ours.
+    return newest_known not in names()[: names().index(step.name)]
 
 
 def names() -> tuple[str, ...]:
-    return tuple(step.__name__ for step in STEPS)
+    return tuple(step.name for step in STEPS)
 
 
-def _check(applied: Sequence[str]) -> None:
-    if applied and applied[0] != FIRST:
-        raise BeforeReleaseError
-    for name in applied:
-        if name not in names():
-            raise NewerVersionError(name)
-
-
-def _applied(connection: sqlite3.Connection) -> list[str]:
-    """As recorded by sqlite-utils, in order."""
+def _applied(connection: Connection) -> tuple[list[str], list[str]]:
+    """Return the names of expand steps apart from all others, each in order."""
+    if not isinstance(connection, sqlite3.Connection):
+        return _applied_in_postgresql(connection)
     noted = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = ?"
     (there,) = connection.execute(noted, ("_sqlite_migrations",)).fetchone()
     if not there:
-        return []
-    rows = connection.execute(
-        "SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY rowid", (SET,)
+        return [], []
+    of_set = "SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY rowid"
+    required, expanded = (
+        [name for (name,) in connection.execute(of_set, (migration_set,))]
+        for migration_set in (SET, EXPAND_SET)
     )
-    return [name for (name,) in rows]
+    return required, expanded
 
 
-def _migrate_postgresql(connection: Any) -> None:
+def _applied_in_postgresql(connection: Any) -> tuple[list[str], list[str]]:
     from server.storage.postgresql import schema
 
-    _check(schema.applied(connection))
-    schema.bring_up(connection, run_up_to, names())
+    return schema.applied(connection), schema.applied(connection, schema.EXPANDED)
 
 
-def run_up_to(model: sqlite3.Connection, wanted: Sequence[str]) -> None:
+def _apply(connection: Connection, steps: Sequence[Step], check: Check = lambda _: None) -> None:
+    if not steps:
+        return
+    if isinstance(connection, sqlite3.Connection):
+        with transaction(connection):
+            check(connection)
+            run_steps(connection, [step.name for step in steps])
+    else:
+        _apply_to_postgresql(connection, steps, check)
+
+
+def _apply_to_postgresql(connection: Any, steps: Sequence[Step], check: Check) -> None:
+    from server.storage.postgresql import schema
+
+    expanding = {step.name for step in STEPS if step.kind is Kind.EXPAND}
+    schema.bring_up(connection, run_steps, [step.name for step in steps], expanding, check)
+
+
+def run_steps(connection: sqlite3.Connection, wanted: Sequence[str]) -> None:
+    """Apply the named steps that are not applied yet, in the order of STEPS."""
     # Importing this takes longer than opening an event.
     from sqlite_utils import Database, Migrations
 
-    migrations = Migrations(SET)
-    for step in STEPS[: len(wanted)]:
-        migrations()(step)
-    migrations.apply(Database(model))
+    database = Database(connection)
+    for step in STEPS:
+        if step.name in wanted:
+            migrations = Migrations(EXPAND_SET if step.kind is Kind.EXPAND else SET)
+            migrations()(step.change)
+            migrations.apply(database)
 
 
 def run(db: "Database", script: str) -> None:
@@ -117,4 +200,12 @@ def schema_1_0(db: "Database") -> None:
     run(db, TABLES)
 
 
-STEPS: tuple[Step, ...] = (schema_1_0,)
+def server_knows(db: "Database") -> None:
+    run(db, "ALTER TABLE server_process ADD COLUMN knows TEXT;")
+
+
+STEPS: tuple[Step, ...] = (
+    Step(schema_1_0, Kind.FIRST, "The tables of 1.0."),
+    # Empty for a server that does not know this step.
+    Step(server_knows, Kind.EXPAND, "Each server records the newest step that it knows."),
+)

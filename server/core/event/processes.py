@@ -15,6 +15,7 @@ from importlib.metadata import version
 
 from server.core.entry_log import entry_log
 from server.repeating import Repeating
+from server.storage import migrations
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
@@ -48,6 +49,8 @@ class Process:
     # Failed writes in the minute before `seen_at`, and the cause of the last one.
     failed: int = 0
     cause: str = ""
+    # The newest step of the tables that it knows, or None from before servers recorded it.
+    knows: str | None = None
 
     def is_silent(self, now: int) -> bool:
         return self.stopped_at is None and now - self.seen_at > SILENT_MS
@@ -56,7 +59,7 @@ class Process:
 def all_processes(db: Connection) -> list[Process]:
     rows = db.execute(
         "SELECT name, address, version, started_at, seen_at, run, log_size, stopped_at, failed,"
-        " cause"
+        " cause, knows"
         " FROM server_process ORDER BY stopped_at IS NOT NULL, address, started_at"
     )
     return [Process(**dict(row)) for row in rows]
@@ -93,6 +96,7 @@ class Reporter:
         self._repeating = Repeating("report", every_s, lambda: self._write(None))
 
     def start(self) -> None:
+        """Raises migrations.VersionError if the event was upgraded beyond this version."""
         self._write(None)
         self._repeating.start()
 
@@ -106,16 +110,18 @@ class Reporter:
         now = self._now()
         values = (
             self._name, self._address, version("hallkeeper"), self._started_at, now, self._run(),
-            self._database.failures.within(), self._database.failures.cause,
+            self._database.failures.within(), self._database.failures.cause, migrations.newest(),
         )  # fmt: skip
 
         def step(db: Connection) -> bool:
+            migrations.plan(db)
             db.execute("DELETE FROM server_process WHERE seen_at < ?", (now - FORGOTTEN_MS,))
             db.execute(
                 "INSERT INTO server_process"
-                " (name, address, version, started_at, seen_at, run, failed, cause, log_size,"
-                " stopped_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE"
-                " SET failed = excluded.failed, cause = excluded.cause,"
+                " (name, address, version, started_at, seen_at, run, failed, cause, knows,"
+                " log_size, stopped_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE"
+                " SET failed = excluded.failed, cause = excluded.cause, knows = excluded.knows,"
                 " address = excluded.address, version = excluded.version,"
                 " started_at = excluded.started_at, seen_at = excluded.seen_at,"
                 " run = excluded.run, log_size = excluded.log_size,"

@@ -2,16 +2,25 @@
 
 They run in an in-memory SQLite database. A new event gets its translated tables, an existing event
 the translated statements of each later migration.
+
+Other servers work meanwhile. A step waits at most LOCK_MS for a table's lock, since all others wait
+behind it, and then tries again. Indexes are made CONCURRENTLY, which blocks no writer.
 """
 
 import functools
+import random
+import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 
+from server.storage.database import transaction
+from server.storage.errors import EngineError, is_busy
 from server.storage.postgresql.catalogue import SCHEMA
 from server.storage.postgresql.connection import PostgresConnection
+from server.storage.postgresql.engine import LOCK_TIMEOUT_MS
 from server.storage.postgresql.functions import FUNCTIONS
 from server.storage.postgresql.translation.definitions import UntranslatedError, definition
 from server.storage.postgresql.translation.statements import translated
@@ -20,8 +29,15 @@ from server.storage.postgresql.translation.tokens import tokens_of, words
 # Runs the named migrations in an in-memory SQLite database.
 Run = Callable[[sqlite3.Connection, Sequence[str]], None]
 APPLIED = "applied_migration"
+EXPANDED = "applied_migration_expand"  # see server/storage/migrations.py
+LOCK_MS = 300
+TRY_S = 60.0
+_PAUSE_S = (0.2, 1.0)
+_INDEX_LOCK = 0x48414C4C_494E4458  # an advisory lock: one program makes indexes
+_MAKES_INDEX = re.compile(r"CREATE (UNIQUE )?INDEX (?P<name>\w+) ")
 _CHANGES = [(word,) for word in ("CREATE", "DROP", "ALTER", "INSERT", "UPDATE", "DELETE")]
-_OURS = {"_sqlite_migrations", "sqlite_sequence", APPLIED}
+_OURS = {"_sqlite_migrations", "sqlite_sequence"}
+_RECORD = "CREATE TABLE IF NOT EXISTS {} (name text PRIMARY KEY, place bigint NOT NULL)"
 
 
 @functools.lru_cache(maxsize=4)
@@ -41,7 +57,7 @@ def made_anew(run: Run, names: tuple[str, ...]) -> tuple[str, ...]:
         ]
         tables = {name: sql for kind, name, sql in ours if kind == "table" and name not in virtual}
         statements = [f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}", FUNCTIONS]
-        statements.append(f"CREATE TABLE {APPLIED} (name text PRIMARY KEY, place bigint NOT NULL)")
+        statements.append(_RECORD.format(APPLIED))
         for name in _ordered(model, tables):
             statements += definition(tables[name])
         statements += [row for name in tables for row in _rows(model, name)]
@@ -88,54 +104,136 @@ def _literal(value: Any) -> str:
     raise UntranslatedError("a migration adds a row with bytes in it")
 
 
-def statements_of(run: Run, before: Sequence[str], step: str) -> list[str]:
+def changes_of(run: Run, before: Sequence[str], step: str) -> list[str]:
+    """Return the SQLite statements of a step."""
     heard: list[str] = []
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
         run(model, tuple(before))
         model.set_trace_callback(heard.append)
         run(model, (*before, step))
         model.set_trace_callback(None)
-    kept = []
-    for statement in heard:
-        tokens = tokens_of(statement)
-        about_itself = not {"_sqlite_migrations", "sqlite_schema"}.isdisjoint(
-            token.strip('"[]') for token in tokens
-        )
-        changes = words(tokens, 0, 1) in _CHANGES
-        if changes and not about_itself and not statement.startswith("--"):
-            kept.append(translated(statement).text)
-    return [statement for statement in kept if statement]
+    return [statement for statement in heard if _is_change(statement)]
 
 
-def applied(connection: PostgresConnection) -> list[str]:
+def _is_change(statement: str) -> bool:
+    tokens = tokens_of(statement)
+    about_itself = not {"_sqlite_migrations", "sqlite_schema"}.isdisjoint(
+        token.strip('"[]') for token in tokens
+    )
+    return words(tokens, 0, 1) in _CHANGES and not about_itself and not statement.startswith("--")
+
+
+def statements_of(run: Run, before: Sequence[str], step: str) -> list[str]:
+    texts = [translated(statement).text for statement in changes_of(run, before, step)]
+    return [text for text in texts if text]
+
+
+def applied(connection: PostgresConnection, table: str = APPLIED) -> list[str]:
     """Empty without an event."""
-    there = connection.raw.execute(f"SELECT to_regclass('{SCHEMA}.{APPLIED}') IS NOT NULL")
-    if not next(iter(there))[0]:
+    if not _one_value(connection, f"SELECT to_regclass('{SCHEMA}.{table}') IS NOT NULL"):
         return []
-    rows = connection.raw.execute(f"SELECT name FROM {SCHEMA}.{APPLIED} ORDER BY place")
+    rows = connection.raw.execute(f"SELECT name FROM {SCHEMA}.{table} ORDER BY place")
     return [row[0] for row in rows]
 
 
-def bring_up(connection: PostgresConnection, run: Run, names: Sequence[str]) -> None:
-    """Create or upgrade the tables in one transaction.
+class _Step(NamedTuple):
+    name: str
+    table: str  # where it is recorded
+    statements: Sequence[str]
+
+    @property
+    def makes_indexes(self) -> bool:
+        """Of tables that exist already."""
+        return bool(self.statements) and all(map(_MAKES_INDEX.match, self.statements))
+
+
+def bring_up(
+    connection: PostgresConnection,
+    run: Run,
+    names: Sequence[str],
+    expanding: Collection[str] = (),
+    check: Callable[[Any], object] = lambda _: None,
+) -> None:
+    """Apply the named steps that are not applied yet: to a new event in one transaction, else each
+    in its own. Those of `expanding` are recorded apart. `check` is called in the transaction of a
+    later step, before it.
 
     Without changes it takes no lock, so that read-only commands work while a writer holds it.
     Raises EngineError.
     """
-    if set(names) <= set(applied(connection)):
-        return
-    connection.execute("BEGIN IMMEDIATE")
+    tables = {name: EXPANDED if name in expanding else APPLIED for name in names}
+    if not applied(connection):
+        _create(connection, run, tables)
+    for name, table in tables.items():
+        had = _recorded(connection)
+        if name in had:
+            continue
+        step = _Step(name, table, statements_of(run, had, name))
+        if step.makes_indexes:
+            _make_indexes(connection, step)
+        else:
+            _add(connection, step, check)
+
+
+def _create(connection: PostgresConnection, run: Run, tables: Mapping[str, str]) -> None:
+    """Do nothing if another program has created the event meanwhile."""
+    with transaction(connection):
+        if applied(connection):
+            return
+        connection.script(";\n".join(made_anew(run, tuple(tables))))
+        for name, table in tables.items():
+            _record(connection, name, table)
+
+
+def _add(connection: PostgresConnection, step: _Step, check: Callable[[Any], object]) -> None:
+    began = time.monotonic()
+    while True:
+        try:
+            with transaction(connection):
+                connection.script(f"SET LOCAL lock_timeout = {LOCK_MS}")
+                check(connection)
+                if step.name not in _recorded(connection):
+                    for statement in step.statements:
+                        connection.script(statement)
+                    _record(connection, step.name, step.table)
+            return
+        except EngineError as error:
+            if not is_busy(error) or time.monotonic() - began > TRY_S:
+                raise
+        time.sleep(random.uniform(*_PAUSE_S))
+
+
+def _make_indexes(connection: PostgresConnection, step: _Step) -> None:
+    """Outside of a transaction, as PostgreSQL requires. It waits for all older transactions."""
+    connection.script("SET lock_timeout = 0")
+    # To wait in a statement would block the program that makes them, which waits for statements.
+    while not _one_value(connection, f"SELECT pg_try_advisory_lock({_INDEX_LOCK})"):
+        time.sleep(random.uniform(*_PAUSE_S))
     try:
-        had = applied(connection)
-        if not had:
-            connection.script(";\n".join(made_anew(run, tuple(names))))
-        for place, name in enumerate(names):
-            if had and name not in had:
-                for statement in statements_of(run, names[:place], name):
-                    connection.script(statement)
-            if name not in had:
-                connection.raw.execute(f"INSERT INTO {APPLIED} VALUES ($1, $2)", (name, place))
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.settle()
-        raise
+        if step.name in _recorded(connection):
+            return
+        for statement in step.statements:
+            named = _MAKES_INDEX.match(statement)
+            assert named is not None
+            # An attempt that was interrupted leaves an unusable index.
+            connection.script(f"DROP INDEX CONCURRENTLY IF EXISTS {named['name']}")
+            connection.script(statement.replace("INDEX", "INDEX CONCURRENTLY", 1))
+        with transaction(connection):
+            _record(connection, step.name, step.table)
+    finally:
+        connection.script(f"SELECT pg_advisory_unlock({_INDEX_LOCK})")
+        connection.script(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
+
+
+def _record(connection: PostgresConnection, name: str, table: str) -> None:
+    connection.script(_RECORD.format(table))
+    place = len(_recorded(connection))
+    connection.raw.execute(f"INSERT INTO {table} VALUES ($1, $2)", (name, place))
+
+
+def _recorded(connection: PostgresConnection) -> list[str]:
+    return [*applied(connection), *applied(connection, EXPANDED)]
+
+
+def _one_value(connection: PostgresConnection, query: str) -> Any:
+    return next(iter(connection.raw.execute(query)))[0]

@@ -11,8 +11,10 @@ from server.core.event.directory import Event
 from server.core.event.processes import Reporter, all_processes
 from server.core.kiosks import addresses, runs, snapshot
 from server.features.servers.status import look
+from server.storage import migrations
 from server.storage.database import Database
 from server.storage.disk import DiskError
+from server.storage.migrations import NewerVersionError
 from server.storage.postgresql.address import address_of
 from tests.server.conftest import NOW
 from tests.server.support.console import Console
@@ -103,13 +105,32 @@ class TestStatus:
         (server,) = all_processes(database.reader)
         assert server.stopped_at == NOW + 5
 
+    def test_a_server_records_which_steps_it_knows(self, database: Database) -> None:
+        reporter = Reporter(database, "a, process 1", "a:1", lambda: "run", lambda: NOW)
+        with closing(reporter):
+            reporter.start()
+        database.give_back()
+        (server,) = all_processes(database.reader)
+        assert all(migrations.knows(server.knows, step) for step in migrations.STEPS)
+        assert not migrations.knows(None, migrations.STEPS[0])
+
+    def test_a_server_does_not_start_on_an_event_that_was_upgraded_meanwhile(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(migrations, "STEPS", migrations.STEPS[1:])
+        reporter = Reporter(database, "a, process 1", "a:1", lambda: "run", lambda: NOW)
+        with pytest.raises(NewerVersionError, match="schema_1_0"):
+            reporter.start()
+        assert all_processes(database.reader) == []
+
     def test_a_silent_one_is_named_until_replaced(self, event: Event, database: Database) -> None:
         def add(name: str, address: str, seen_at: int, stopped_at: int | None = None) -> None:
             row = (name, address, "1", NOW, seen_at, "run", 1, stopped_at)
             database.write(
                 lambda db: (
                     db.execute(
-                        "INSERT INTO server_process VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, '')", row
+                        "INSERT INTO server_process VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, '', NULL)",
+                        row,
                     )
                     and None
                 )

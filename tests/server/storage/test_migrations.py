@@ -11,11 +11,20 @@ import sqlite_utils
 
 from server.storage import migrations
 from server.storage.database import connect
-from server.storage.migrations import BeforeReleaseError, NewerVersionError, migrate
+from server.storage.migrations import (
+    BeforeReleaseError,
+    Kind,
+    NewerVersionError,
+    Step,
+    finish,
+    migrate,
+    plan,
+)
 
 # The tables after each step. A released step is corrected by a new one, never by a new hash.
 FROZEN = {
     "schema_1_0": "794e261b1a1d7aad",
+    "server_knows": "30332357b2ccd79c",
 }
 
 
@@ -48,8 +57,8 @@ def tables(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 def test_released_migrations_never_change(database: sqlite3.Connection) -> None:
     hashes = {}
-    for place, name in enumerate(migrations.names(), 1):
-        migrations.run_up_to(database, migrations.names()[:place])
+    for name in migrations.names():
+        migrations.run_steps(database, [name])
         schema = "\n".join(" ".join((sql or "").split()) for _, sql in tables(database))
         hashes[name] = hashlib.sha256(schema.encode()).hexdigest()[:16]
     assert hashes == FROZEN
@@ -74,16 +83,36 @@ def test_tables_are_strict(migrated: sqlite3.Connection) -> None:
     assert [row[0] for row in loose] == []
 
 
-def test_a_newer_event_is_refused_untouched(migrated: sqlite3.Connection) -> None:
-    migrated.execute(
-        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
-        " VALUES ('hallkeeper', 'later', '')"
+def recorded(connection: sqlite3.Connection, migration_set: str, name: str) -> None:
+    connection.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES (?, ?, '')",
+        (migration_set, name),
     )
+
+
+def test_a_newer_event_is_refused_untouched(migrated: sqlite3.Connection) -> None:
+    recorded(migrated, migrations.SET, "later")
     before = tables(migrated)
     with pytest.raises(NewerVersionError, match="newer Hallkeeper") as caught:
         migrate(migrated)
     assert caught.value.migration == "later"
     assert tables(migrated) == before
+
+
+def test_an_event_with_newer_expand_steps_is_used(migrated: sqlite3.Connection) -> None:
+    recorded(migrated, migrations.EXPAND_SET, "later")
+    before = tables(migrated)
+    migrate(migrated)
+    assert tables(migrated) == before
+    assert plan(migrated).newer == ("later",)
+
+
+def test_a_version_from_before_the_kinds_sees_no_unknown_step(
+    migrated: sqlite3.Connection,
+) -> None:
+    """It compares all names of this set with its own, and has the first step only."""
+    names = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'hallkeeper'"
+    assert [name for (name,) in migrated.execute(names)] == ["schema_1_0"]
 
 
 def test_an_event_of_before_the_release_is_refused_untouched(database: sqlite3.Connection) -> None:
@@ -106,11 +135,36 @@ def with_a_table(db: sqlite_utils.Database) -> None:
     migrations.run(db, "ALTER TABLE zone ADD COLUMN at INTEGER NOT NULL DEFAULT 7;\n")
 
 
-def test_a_later_step_brings_an_event_up(
-    migrated: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def without_times(db: sqlite_utils.Database) -> None:
+    migrations.run(db, "ALTER TABLE zone DROP COLUMN at;\n")
+
+
+def with_colours(db: sqlite_utils.Database) -> None:
+    migrations.run(db, "ALTER TABLE zone ADD COLUMN colour TEXT;\n")
+
+
+EXPAND = Step(with_a_table, Kind.EXPAND, "Zones have a time.")
+CONTRACT = Step(without_times, Kind.CONTRACT, "Zones have no time any more.")
+NEXT = Step(with_colours, Kind.EXPAND, "Zones have colours.")
+
+
+@pytest.fixture
+def released(monkeypatch: pytest.MonkeyPatch):
+    """Let this version have more steps."""
+
+    def add(*steps: Step) -> None:
+        monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, *steps))
+
+    return add
+
+
+def allowed(connection: sqlite3.Connection) -> None:
+    assert connection.in_transaction
+
+
+def test_an_expand_step_brings_an_event_up(migrated: sqlite3.Connection, released) -> None:
     migrated.execute("INSERT INTO zone VALUES (3, 'z')")
-    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, with_a_table))
+    released(EXPAND)
     for _ in range(2):
         migrate(migrated)
         assert tuple(migrated.execute("SELECT bit, code, at FROM zone").fetchone()) == (3, "z", 7)
@@ -119,15 +173,69 @@ def test_a_later_step_brings_an_event_up(
         assert tables(new) == tables(migrated)
 
 
-def test_a_later_step_that_fails_leaves_nothing(
-    migrated: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+def test_a_contract_step_waits_for_finish(migrated: sqlite3.Connection, released) -> None:
+    released(EXPAND, CONTRACT)
+    migrate(migrated)
+    assert plan(migrated) == ((), (CONTRACT,), ())
+    assert "at" in zone_columns(migrated)
+    finish(migrated, allowed)
+    assert plan(migrated) == ((), (), ())
+    assert "at" not in zone_columns(migrated)
+
+
+def test_finish_changes_nothing_if_it_is_not_allowed(
+    migrated: sqlite3.Connection, released
 ) -> None:
+    def refuse(_: sqlite3.Connection) -> None:
+        raise KeyError("a server of the version before is at work")
+
+    released(EXPAND, CONTRACT)
+    migrate(migrated)
+    with pytest.raises(KeyError):
+        finish(migrated, refuse)
+    assert plan(migrated).by_finish == (CONTRACT,)
+    assert "at" in zone_columns(migrated)
+
+
+def test_a_contract_step_precedes_the_expand_steps_of_later_releases(
+    migrated: sqlite3.Connection, released
+) -> None:
+    released(EXPAND, CONTRACT)
+    migrate(migrated)
+    released(NEXT)
+    assert plan(migrated).at_open == (CONTRACT, NEXT)
+    migrate(migrated)
+    assert zone_columns(migrated) == ["bit", "code", "colour"]
+
+
+def test_the_version_before_uses_an_event_until_finish(
+    migrated: sqlite3.Connection, released, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = migrations.STEPS
+    released(EXPAND, CONTRACT)
+    migrate(migrated)
+    newer = migrations.STEPS
+    monkeypatch.setattr(migrations, "STEPS", before)
+    migrate(migrated)
+    assert plan(migrated).newer == ("with_a_table",)
+    monkeypatch.setattr(migrations, "STEPS", newer)
+    finish(migrated, allowed)
+    monkeypatch.setattr(migrations, "STEPS", before)
+    with pytest.raises(NewerVersionError, match="without_times"):
+        migrate(migrated)
+
+
+def zone_columns(connection: sqlite3.Connection) -> list[str]:
+    return [row[1] for row in connection.execute("PRAGMA table_info(zone)")]
+
+
+def test_a_later_step_that_fails_leaves_nothing(migrated: sqlite3.Connection, released) -> None:
     def fails(db: sqlite_utils.Database) -> None:
         with_a_table(db)
         db.execute("CREATE TABLE zone (bit INTEGER) STRICT")
 
     before = tables(migrated)
-    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, fails))
+    released(Step(fails, Kind.EXPAND, ""))
     with pytest.raises(sqlite3.OperationalError, match="zone already exists"):
         migrate(migrated)
     assert tables(migrated) == before

@@ -89,7 +89,7 @@ DROP TRIGGER rules_hall_kept;
 
 def run(model: sqlite3.Connection, names: tuple[str, ...]) -> None:
     """All migrations, and a sample of later ones."""
-    migrations.run_up_to(model, [name for name in names if name != NEW])
+    migrations.run_steps(model, [name for name in names if name != NEW])
     if (
         NEW in names
         and not model.execute("SELECT 1 FROM sqlite_schema WHERE name = 'made_up'").fetchall()
@@ -131,7 +131,7 @@ def test_a_later_migration_follows_by_itself(
 
 def test_each_migration_from_the_one_before(empty: PostgresConnection) -> None:
     for count in range(1, len(migrations.names()) + 1):
-        schema.bring_up(empty, migrations.run_up_to, migrations.names()[:count])
+        schema.bring_up(empty, migrations.run_steps, migrations.names()[:count])
     assert schema.applied(empty) == list(migrations.names())
 
 
