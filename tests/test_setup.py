@@ -15,8 +15,8 @@ pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).parent.parent
 REAL = ("bash", "cat", "grep", "head", "mkdir", "mktemp", "rm", "sed", "tail")
-DEBIAN_12 = ("libzbar0", "fonts-noto-core", "fonts-noto-cjk")
-DEBIAN_13 = ("libzbar0t64", "fonts-noto-core", "fonts-noto-cjk")
+DEBIAN_12 = ("libzbar0", "libgl1", "libglib2.0-0", "fonts-noto-core", "fonts-noto-cjk")
+DEBIAN_13 = ("libzbar0t64", "libgl1", "libglib2.0-0t64", "fonts-noto-core", "fonts-noto-cjk")
 
 # Nothing is installed until `installed` exists, and no PostgreSQL until `database` exists: apt-get
 # makes them.

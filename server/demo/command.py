@@ -109,11 +109,12 @@ def _require_opencv() -> None:
     except ModuleNotFoundError:
         raise click.ClickException(
             "the demo draws films and runs kiosks, for which OpenCV is missing: "
-            "run `make demo`, or install Hallkeeper with its extras server and kiosk."
+            "run `make demo`, or `pip install '.[server,kiosk]'` in Hallkeeper's folder."
         ) from None
     except ImportError as error:
         raise click.ClickException(
-            f"OpenCV can't be loaded ({error}): apt install libstdc++6."
+            f"OpenCV can't be loaded ({error}): apt install libgl1 libglib2.0-0t64 "
+            "(libglib2.0-0 on older systems)."
         ) from None
 
 
