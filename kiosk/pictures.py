@@ -46,16 +46,14 @@ class NoPictureError(CameraError):
 
 
 def require_opencv() -> None:
-    """Raises CameraError, with the package to install, if OpenCV can't be loaded."""
+    """Raises CameraError, with the remedy, if OpenCV can't be loaded."""
     if _failure is not None:
         raise missing_opencv(_failure)
 
 
 def missing_opencv(failure: ImportError) -> CameraError:
     if isinstance(failure, ModuleNotFoundError):
-        return CameraError(
-            "OpenCV isn't installed", "pip install '.[kiosk]' in Hallkeeper's folder"
-        )
+        return CameraError("OpenCV isn't installed", "install Hallkeeper with its extra kiosk")
     return CameraError(
         f"OpenCV can't be loaded ({failure})",
         "apt install libgl1 libglib2.0-0t64 (libglib2.0-0 on older systems)",

@@ -109,7 +109,7 @@ def _require_opencv() -> None:
     except ModuleNotFoundError:
         raise click.ClickException(
             "the demo draws films and runs kiosks, for which OpenCV is missing: "
-            "run `make demo`, or `pip install '.[server,kiosk]'` in Hallkeeper's folder."
+            "run `make demo`, or install Hallkeeper with its extras server and kiosk."
         ) from None
     except ImportError as error:
         raise click.ClickException(
