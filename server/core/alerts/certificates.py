@@ -18,7 +18,7 @@ FRESH_MS = 60_000
 SERVER, APPLE, GOOGLE = "server", "apple", "google"
 
 
-_PLACES = {SERVER: Phrase("Server"), APPLE: "Apple Wallet", GOOGLE: "Google Wallet"}
+_PLACES = {SERVER: Phrase("Certificate"), APPLE: "Apple Wallet", GOOGLE: "Google Wallet"}
 _PAGES = {
     SERVER: "admin.certificate.show",
     APPLE: "admin.wallet_keys.show",
@@ -80,7 +80,12 @@ class Certificates:
                 todo = _REMEDIES[about]
                 listed.append(Alert(Kind.CERTIFICATE, about, grave, level, at, problem, todo))
         return [
-            replace(alert, where=_PLACES[alert.about], remedy_at=_PAGES[alert.about])
+            replace(
+                alert,
+                where=_PLACES[alert.about],
+                page=(_PAGES[alert.about], {}),
+                remedy_at=_PAGES[alert.about],
+            )
             for alert in listed
         ]
 

@@ -28,7 +28,7 @@ def of_admins(context: AlertContext) -> list[Alert]:
         admins=len(admins),
     )
     todo = Phrase(
-        "Anyone who gets this password has full control. Set one up on Your account, or require "
-        "it (second_factor_roles in event.toml)."
+        "Anyone who gets this password has full control. Each admin sets a second factor up on "
+        "Your account; the server's operator can make it required."
     )
     return [Alert(Kind.NO_FACTOR, "admins", level=lacking, what=problem, todo=todo)]

@@ -25,7 +25,7 @@ _TITLES = {
     "disk": N_("The disk fills up"),
     "no_second_disk": N_("No second disk"),
     "backup": N_("No backup is made"),
-    "backup_acts": N_("Important acts are not copied to the second disk"),
+    "backup_acts": N_("Important changes are not copied to the second disk"),
     "backup_disk": N_("The second disk fills up"),
     "superseded": N_("Another server serves this event"),
     "set_back": N_("The database was set back"),
@@ -46,7 +46,8 @@ def _alert(about: str, words: str, *, grave: bool = False) -> list[Alert]:
     is_backup = about in _OF_BACKUP
     remedy_at = "admin.backup.show" if is_backup or about == "disk" else ""
     alert = Alert(
-        Kind.SERVER, about, grave, what=problem, todo=todo, where=Phrase("Server"),
+        Kind.SERVER, about, grave, what=problem, todo=todo,
+        where=Phrase("Backups") if is_backup else Phrase("Server"),
         page=("admin.backup.show", {}) if is_backup else None, remedy_at=remedy_at,
     )  # fmt: skip
     return [alert]

@@ -246,7 +246,7 @@ WORDS: Mapping[Act, Words] = {
     ),
     Act.LOG_ERASED: Words(N_("Erased records of a person from the entry log"), ("(%(count)s)",)),
     Act.ACTS_EXPORTED: Words(
-        N_("Exported acts"), (N_("as %(format)s"), N_("with names: %(names)s"))
+        N_("Exported the staff actions"), (N_("as %(format)s"), N_("with names: %(names)s"))
     ),
     Act.CERTIFICATE_SET: Words(
         N_("Set the server's certificate"), (N_("SHA-256 %(fingerprint)s"),)
@@ -292,7 +292,7 @@ WORDS: Mapping[Act, Words] = {
     Act.MUSTER_PRINTED: Words(
         N_("Printed a muster's list"), (N_("%(muster)s: %(people)s people"),)
     ),
-    Act.TROUBLE_TAKEN: Words(N_("Took on an alert"), ("%(trouble)s:", "“%(note)s”")),
+    Act.TROUBLE_TAKEN: Words(N_("Began to handle an alert"), ("%(trouble)s:", "“%(note)s”")),
     Act.PEOPLE_EXPORTED: Words(
         N_("Downloaded a list of attendees"), ("%(format)s", N_("people: %(count)s"))
     ),

@@ -56,7 +56,7 @@ CLOCKS: Mapping[str, Clock] = {
         Clock(
             "id_checks", Since.END, 30,
             N_("Identity documents checked, by person"),
-            N_("The act in the entry log"),
+            N_("The action in the entry log"),
         ),
         Clock(
             "protocol", Since.END, 30,
@@ -86,7 +86,7 @@ CLOCKS: Mapping[str, Clock] = {
         Clock(
             "desk", Since.MADE, 90,
             N_("The badge desk's work and prints, by person"),
-            N_("The acts in the entry log"),
+            N_("The actions in the entry log"),
         ),
         Clock(
             "movements", Since.END, 90,
@@ -96,7 +96,7 @@ CLOCKS: Mapping[str, Clock] = {
         Clock(
             "devices", Since.MADE, 180,
             N_("Browsers and addresses from which staff signed in"),
-            N_("The acts in the entry log"),
+            N_("The actions in the entry log"),
         ),
         Clock(
             "people", Since.END, 365,

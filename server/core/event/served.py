@@ -184,8 +184,9 @@ def _check_leaf(leaf: x509.Certificate, path: Path, settings: EventSettings, at:
         names = ", ".join(names_of(leaf)) or "nothing"
         raise CertificateError(
             N_(
-                "The certificate in %(path)s is for %(names)s, and phones open %(host)s. Take one"
-                " for that name, or set public_host in event.toml."
+                "The certificate in %(path)s is for %(names)s, and phones open %(host)s. Use a "
+                "certificate for that name, or have the server's operator change the name "
+                "(public_host in event.toml)."
             ),
             path=path,
             names=names,

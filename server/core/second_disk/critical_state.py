@@ -187,9 +187,9 @@ class Keeper:
         if self.trouble and grave:
             raise ActsError(
                 N_(
-                    "%(trouble)s A kiosk that is on one disk alone could be forgotten with "
-                    "places in its hands, so it is not confirmed. Mend the second disk, or "
-                    "take backup_dir out of event.toml and start the server again."
+                    "%(trouble)s The kiosk was not confirmed: if this disk failed now, the "
+                    "server would forget the kiosk and the places that it holds. Repair the "
+                    "second disk, or choose another on the page Backups."
                 ),
                 trouble=self.trouble,
             )

@@ -34,7 +34,13 @@ def take(key: str) -> Response | str | tuple[str, int]:
         here.database.write(lambda db: taken.take(db, alert, note, by=by, now=here.now()))
     except TakenError as error:
         return _page(key, problem=i18n.said(error), note=note), 400
-    flash(_("Taken on. It comes back to the board if it gets worse or happens again."), "good")
+    flash(
+        _(
+            "Noted: you are handling it. The alert returns to the board if it gets worse or "
+            "happens again."
+        ),
+        "good",
+    )
     return redirect(url_for("admin.overview.show"), 303)
 
 

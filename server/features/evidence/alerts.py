@@ -84,7 +84,7 @@ def _of_witness(name: str, failure: OutsideFailure) -> tuple[Phrase, Phrase]:
         case _:
             return (
                 Phrase("Witness %(name)s answers wrongly: %(words)s", **values),
-                Phrase("Ask its operator, or take it out of event.toml."),
+                Phrase("Ask its operator. Your server's operator can remove it from the settings."),
             )
     return problem, Phrase(
         "Was the database restored by hand, or rewritten? Leave it unchanged, export the log, "
@@ -100,5 +100,8 @@ def _of_authority(failure: OutsideFailure) -> tuple[Phrase, Phrase]:
         )
     return (
         Phrase("The entry log has no time stamp: %(words)s", words=failure.words),
-        Phrase("Look at the settings time_authority in event.toml, or ask the authority."),
+        Phrase(
+            "Ask the authority, or have the server's operator check its settings "
+            "(time_authority in event.toml)."
+        ),
     )

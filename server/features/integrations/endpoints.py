@@ -18,8 +18,9 @@ _REFUSED = {
     "form": N_("The address is one such as https://example.org/hooks."),
     "secret": N_("The address has no name, no password and no #. Messages are signed."),
     "plain": N_(
-        "The address begins with https://. Without TLS messages go only to this server's own"
-        " computer, unless event.toml has `webhooks_without_tls = true`."
+        "Use an address that begins with https://. Without TLS, messages go only to this "
+        "server's own computer, unless the server's operator allows it (webhooks_without_tls in "
+        "event.toml)."
     ),
     "nearby": N_("No receiver can be at this address. Give its name or its own address."),
 }

@@ -145,7 +145,7 @@ def remark_words() -> dict[str, str]:
     made_here = {
         "fenced": _("from a fenced kiosk"),
         "late": _("reported a minute later or more"),
-        "old_facts": _("decided on facts a minute old or older"),
+        "old_facts": _("decided on data a minute old or older"),
         "skewed": _("door's clock wrong by two seconds or more"),
     }
     return {**{flag: _(words) for flag, words in FLAGS.items()}, **made_here}

@@ -6,7 +6,7 @@ FEATURE = Feature(
     pages=(entries.blueprint, acts.blueprint, entries.outage_pages, saved.blueprint),
     menu=(
         Menu(70, "admin.entries.show", N_("Entries"), DOORS, N_("scans, CSV, Excel")),
-        Menu(80, "admin.acts.show", N_("Acts"), RECORDS, N_("who changed what")),
+        Menu(80, "admin.acts.show", N_("Staff actions"), RECORDS, N_("who changed what")),
         Menu(120, "admin.outages.show", N_("Outages"), DOORS, N_("kiosks without contact")),
     ),
 )

@@ -79,8 +79,8 @@ def notes(forecast: WouldEnter, say: Say = english) -> Iterator[str]:
         if carried != (person.category, person.valid_days, person.zones):
             yield say(
                 N_(
-                    "The badge differs from the roster, and doors decide by the badge: "
-                    "replace it (hallkeeper issue --changed)."
+                    "The badge differs from the roster, and doors decide by the badge: replace "
+                    "it (page Badges, or hallkeeper issue --changed)."
                 )
             )
     if not forecast.answers[0].doors:

@@ -91,7 +91,7 @@ def take_back() -> Response:
 
 def _undone(submission: Submission) -> str:
     name = forms.name_of(services().database.reader, submission.serial)
-    return _("Your last act for %(name)s is undone.", name=name)
+    return _("Your last action for %(name)s is undone.", name=name)
 
 
 def _home() -> str:

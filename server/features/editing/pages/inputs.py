@@ -119,7 +119,7 @@ _FORMS: Mapping[str, tuple[Input, ...]] = {
         *_NAMES,
         _NEW_CODE,
         Input("hall", N_("Hall"), "choice", required=True),
-        Input("mode", N_("Way"), "choice", options=(
+        Input("mode", N_("Direction"), "choice", options=(
             ("both", N_("Entry and exit")), ("entry", N_("Entry only")),
             ("exit", N_("Exit only")))),
         Input("from", N_("Leads from"), "choice",

@@ -32,7 +32,7 @@ KINDS = {
     "denial": N_("Denial"),
     "override": N_("Override"),
     "annul": N_("Annulment"),
-    timeline.ACT: N_("Any act of staff"),
+    timeline.ACT: N_("Any staff action"),
     timeline.INFERRED: N_("Exit that was worked out"),
     entry_log.ERASED: N_("Erased"),
 }

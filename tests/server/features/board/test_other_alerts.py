@@ -182,6 +182,8 @@ def test_an_ending_certificate(pages: Pages, left: int, words: str | None, grave
     else:
         assert f"{'▲' if grave else '◆'} {words}" in text
         assert "Install a new one on Certificate." in text
+        page = pages.staff("admin").get("/admin/").text
+        assert '<a href="/admin/certificate">Certificate</a>' in page
 
 
 def test_a_damaged_certificate_is_named(pages: Pages) -> None:
@@ -252,4 +254,6 @@ def test_each_reader_gets_a_remedy_that_they_may_carry_out(pages: Pages) -> None
     for role, remedy in (("steward", "or call an admin"), ("admin", "or retire it")):
         assert remedy in seen_by(pages, role), role
     assert "Choose a second one on the page Backups" in seen_by(pages, "admin")
+    page = pages.staff("admin").get("/admin/").text
+    assert re.search(r'No second disk</span>\s*<a href="/admin/backup">Backups</a>', page)
     assert "second disk" not in seen_by(pages, "steward"), "it is nothing for stewards"

@@ -182,7 +182,7 @@ def test_a_door_without_a_camera_is_no_alert(pages: Pages) -> None:
     main = pages.kiosk("main-1", "main")
     pages.send(main, health=wire.Health(camera="", frames_per_second=None))
     assert "main-1" not in pages.staff("steward").get("/admin/").text
-    assert "none: hand scanner" in pages.staff("admin").get("/admin/kiosks/").text
+    assert "hand scanner only" in pages.staff("admin").get("/admin/kiosks/").text
 
 
 def test_thresholds_are_the_events(event: Event, site: Database) -> None:
@@ -299,7 +299,7 @@ def test_who_may_take_an_alert_on(shown: Pages) -> None:
     assert_only(shown, "/admin/alerts/server:no_second_disk", "steward", "supervisor")
     auditor = shown.staff("auditor")
     assert take(auditor, "server:no_second_disk", "x").status_code == 403
-    assert "Take on" not in auditor.get("/admin/").text
+    assert "Handle it" not in auditor.get("/admin/").text
     admin = shown.staff("admin")
     assert admin.get("/admin/alerts/nothing").status_code == 404
     assert "This alert is over" in admin.get("/admin/alerts/silent:main-1").text
