@@ -39,7 +39,16 @@ _DATES = tuple(
         ),
     )
 )
-_NUMERIC = re.compile(r"\b(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})\b")
+_NUMERIC = re.compile(
+    r"\b(?P<first>\d{1,2})(?P<sign>[/.-])(?P<second>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})\b"
+)
+# "11/30", or two days of one month such as "11/29-30".
+_NO_YEAR = re.compile(
+    r"(?<![\d/.])(?P<first>\d{1,2})[/.](?P<second>\d{1,2})(?:-(?P<until>\d{1,2})(?![\d/.]))?"
+    r"(?!\.?\d|/)\.?"
+)
+# Several days of one month, such as "11月29、30日".
+_LISTED = re.compile(r"(\d{1,2})月((?:\d{1,2}[日号]?[、,，和及\s]+)+\d{1,2})[日号](?![\d月])")
 _NUMBERED = re.compile(r"(?:\bdays?|\bd|第)\s*(\d{1,2})\s*天?")
 _HAN_NUMBERS = {f"第{han}天": f"第{n}天" for n, han in enumerate("一二三四五六七八九十", 1)}
 _BETWEEN = re.compile(r"(?:[,;|、，；&+\s]|\band\b|和|及)+")
@@ -73,7 +82,12 @@ class EventDays:
         """
         texts = [narrow(cell).casefold() for cell in cells]
         self._has_numbers = any(re.fullmatch(r"[0-9]{1,2}([-,][0-9]{1,2})*", t) for t in texts)
-        dates = [match for text in texts for match in _NUMERIC.finditer(text)]
+        dates = [
+            match
+            for text in texts
+            for pattern in (_NUMERIC, _NO_YEAR)
+            for match in pattern.finditer(text)
+        ]
         if self._answered or not dates:
             return
         fits = {
@@ -154,9 +168,13 @@ class EventDays:
 
     def _as_numbers(self, text: str) -> str:
         """Replace the event's dates by their numbers. Other dates stay."""
+        text = _LISTED.sub(_each_with_month, text)
         for pattern in _DATES:
             text = pattern.sub(self._numbers_of, text)
-        text = _NUMERIC.sub(lambda date: f" {self._numeric(date, self._order) or date[0]} ", text)
+        for pattern in (_NUMERIC, _NO_YEAR):
+            text = pattern.sub(
+                lambda date: f" {self._numeric(date, self._order) or date[0]} ", text
+            )
         return _NUMBERED.sub(r" \1 ", text).strip()
 
     def _numbers_of(self, date: re.Match[str]) -> str:
@@ -167,11 +185,19 @@ class EventDays:
         numbers = [self._number(parts.get("year"), month, int(day)) for day in days]
         return date[0] if None in numbers else f" {'-'.join(map(str, numbers))} "
 
-    def _numeric(self, match: re.Match[str], order: DayOrder) -> int | None:
-        first, second = int(match[1]), int(match[2])
-        year = match[3] if len(match[3]) == 4 else f"20{match[3]}"
-        days = self._number(year, second, first) if order != "month" else None
-        return days or (self._number(year, first, second) if order != "day" else None)
+    def _numeric(self, match: re.Match[str], order: DayOrder) -> str | None:
+        """The day's number, or two with a hyphen."""
+        date = match.groupdict()
+        first, second, until = int(date["first"]), int(date["second"]), date.get("until")
+        year = date.get("year")
+        year = f"20{year}" if year and len(year) == 2 else year
+        number = self._number(year, second, first) if order != "month" and not until else None
+        if number is None and order != "day":
+            number = self._number(year, first, second)
+        last = self._number(year, first, int(until)) if until else number
+        if number is None or last is None:
+            return None
+        return f"{number}-{last}" if until else str(number)
 
     def _number(self, year: str | None, month: int, day: int) -> int | None:
         """Without a year, that of the event is meant."""
@@ -179,3 +205,7 @@ class EventDays:
             if (at.month, at.day) == (month, day) and year in (None, str(at.year)):
                 return number
         return None
+
+
+def _each_with_month(match: re.Match[str]) -> str:
+    return "、".join(f"{match[1]}月{day}日" for day in re.findall(r"\d+", match[2]))

@@ -37,6 +37,17 @@ FIRST = date(2026, 11, 29)
         ("11月29日-12月1日", (1, 2, 3)),
         ("11月29-30日", (1, 2)),
         ("2026年11月30日（周一）", (2,)),
+        ("11/30、12/1", (2, 3)),
+        ("11/30, 12/1", (2, 3)),
+        ("30/11 & 1/12", (2, 3)),
+        ("11.29", (1,)),
+        ("29.11., 30.11.", (1, 2)),
+        ("11/29-12/1", (1, 2, 3)),
+        ("11/29-30", (1, 2)),
+        ("11月30日、12月1日", (2, 3)),
+        ("11月29、30日", (1, 2)),
+        ("11月29日、30日和12月1日", (1, 2, 3)),
+        ("11/29/2026, 11/30/2026", (1, 2)),
     ],
 )
 def test_days_as_numbers_and_dates(text: str, days: tuple[int, ...]) -> None:
@@ -44,7 +55,22 @@ def test_days_as_numbers_and_dates(text: str, days: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["4", "0", "soon", "Nov 28", "03/04/2026", "2027-11-29", "1-5", ",", "29 & 30 November"]
+    "text",
+    [
+        "4",
+        "0",
+        "soon",
+        "Nov 28",
+        "03/04/2026",
+        "2027-11-29",
+        "1-5",
+        ",",
+        "29 & 30 November",
+        "11/28",
+        "1/3",
+        "11/30/",
+        "11/29-31",
+    ],
 )
 def test_what_is_no_day_of_the_event(text: str) -> None:
     with pytest.raises(CellError, match="does not name event days from 1 to 3"):
@@ -71,6 +97,13 @@ def test_the_order_of_day_and_month_is_that_of_the_whole_column() -> None:
     assert (days.read("03/04/2026"), days.read("04/04/2026")) == ((1,), (2,))
     with pytest.raises(CellError):
         days.read("04/03/2026")
+
+
+def test_dates_without_a_year_have_an_order_too() -> None:
+    days = EventDays(2, date(2026, 4, 3))
+    days.study(["3/4", "4/4"])
+    assert days.findings() == []
+    assert (days.read("3/4"), days.read("4/4")) == ((1,), (2,))
 
 
 def test_dates_without_a_common_order_are_asked() -> None:
