@@ -20,6 +20,7 @@ from server.core.feed import changes
 from server.storage.connection import Connection
 
 EDITS_MAX = 20  # kept for each user
+_UNDO = "[]"  # the records of an undo; other changes that can't be undone have none
 
 
 class EditError(Spoken, ValueError):
@@ -42,6 +43,7 @@ class LastEdit:
     cursor: int | None  # The feed's cursor of the change, for doors; None if they need not know.
     hall_id: int | None  # the hall whose doors need the change; None for all
     changes: tuple[Change, ...] = ()  # of records; empty if it can't be undone
+    is_undo: bool = False
 
     @property
     def mark(self) -> str:
@@ -75,18 +77,22 @@ def kept(
             for thing, old, new in zip(things, before, after, strict=True)
             if old != new
         ]
-        _keep(db, note.what, changed, since, by=by, now=now, hall_id=hall_id)
+        text = json.dumps(list(map(asdict, changed)), ensure_ascii=False) if changed else None
+        _keep(db, note.what, text, since, by=by, now=now, hall_id=hall_id)
         act_changes.keep(db, act_changes.acts_since(db, acts), changed)
 
 
 def keep_words(
-    db: Connection, description: str, since: int, *, by: str, now: int, hall_id: int | None = None
-) -> None:
+    db: Connection, description: str, since: int, *, by: str, now: int, hall_id: int | None = None,
+    is_undo: bool = False,
+) -> None:  # fmt: skip
     """Store a change that can't be undone, to show how many doors have it.
 
-    `since` is the position in the feed before the change.
+    Changes before it can be undone only if it is an undo itself. `since` is the position in the
+    feed before the change.
     """
-    _keep(db, description, [], since, by=by, now=now, hall_id=hall_id)
+    things = _UNDO if is_undo else None
+    _keep(db, description, things, since, by=by, now=now, hall_id=hall_id)
 
 
 def last_edit(db: Connection, by: str) -> LastEdit | None:
@@ -95,8 +101,9 @@ def last_edit(db: Connection, by: str) -> LastEdit | None:
 
 
 def next_undo(db: Connection, by: str) -> LastEdit | None:
-    """Return the user's newest change that can be undone and was not dismissed."""
-    return next((edit for edit in _edits(db, by) if edit.changes), None)
+    """Return the user's newest change that is no undo, or None if it can't be undone."""
+    edit = next((edit for edit in _edits(db, by) if not edit.is_undo), None)
+    return edit if edit and edit.changes else None
 
 
 def dismiss(db: Connection, by: str) -> None:
@@ -117,8 +124,9 @@ def _edits(db: Connection, by: str) -> Iterator[LastEdit]:
         changed = tuple(Change(**values) for values in json.loads(row["things"] or "[]"))
         text = restored(row["what"])
         yield LastEdit(
-            row["edit_id"], by, row["made_at"], text, row["cursor"], row["hall_id"], changed
-        )
+            row["edit_id"], by, row["made_at"], text, row["cursor"], row["hall_id"], changed,
+            row["things"] == _UNDO,
+        )  # fmt: skip
 
 
 def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
@@ -139,16 +147,15 @@ def undoable(db: Connection, by: str, mark: str, zone: ZoneInfo) -> LastEdit:
 
 
 def _keep(
-    db: Connection, description: str, changed: Sequence[Change], since: int, *, by: str, now: int,
+    db: Connection, description: str, things: str | None, since: int, *, by: str, now: int,
     hall_id: int | None,
 ) -> None:  # fmt: skip
-    text = json.dumps(list(map(asdict, changed)), ensure_ascii=False) if changed else None
     if hall_id is None:
         hall_id = _only_hall(db, since)
     db.execute(
         "INSERT INTO page_edit (made_by, made_at, what, cursor, hall_id, things)"
         " VALUES (?, ?, ?, ?, ?, ?)",
-        (by, now, stored(description), _newest(db, since, hall_id), hall_id, text),
+        (by, now, stored(description), _newest(db, since, hall_id), hall_id, things),
     )
     db.execute(
         "DELETE FROM page_edit WHERE made_by = ? AND edit_id NOT IN (SELECT edit_id FROM page_edit"

@@ -44,7 +44,7 @@ def undo(db: Connection, settings: EventSettings, mark: str, *, by: str, now: in
     act_changes.keep(db, [number], back)
     last_edit.forget(db, edit)
     summary = Phrase("Undone: %(what)s", what=edit.what)
-    last_edit.keep_words(db, summary, since, by=by, now=now, hall_id=edit.hall_id)
+    last_edit.keep_words(db, summary, since, by=by, now=now, hall_id=edit.hall_id, is_undo=True)
     return edit
 
 

@@ -13,6 +13,7 @@ from werkzeug.test import encode_multipart
 
 from badges.roster.table import RosterLimits
 from server.core.people import issuing
+from server.core.venue import store
 from server.features.imports import venue_file
 from server.features.imports.pages import roster as roster_upload
 from server.features.imports.pages.uploads import kept_uploads
@@ -136,6 +137,24 @@ def test_the_import_is_what_the_answered_preview_showed(pages: Pages, admin: Sta
     assert "All badges are up to date" in replaced.text
     assert issuing.missing_badges(pages.database.reader) == 0
     assert issuing.current_badge(pages.database.reader, pages.serial("A1")).issue == 2
+
+
+def test_the_banner_after_an_import_offers_no_undo_of_an_earlier_change(
+    pages: Pages, admin: Staff
+) -> None:
+    hall = next(hall for hall in store.halls(pages.database.reader) if hall.code == "h1")
+    done = admin.post(
+        f"/admin/halls/{hall.hall_id}/capacity", {"capacity": "90"}, follow_redirects=True
+    )
+    assert 'action="/admin/edits/undo"' in done.text
+    location, page = preview(admin, PEOPLE, "name,category\nNora Quist,press\n")
+    page = admin.post(
+        f"{location}/answer", {"answer-missing": "missing=keep"}, follow_redirects=True
+    )
+    done = admin.post(f"{location}/confirm", mark(page.text), follow_redirects=True)
+    assert "list.csv: 1 people added" in words(done.text)
+    assert "This can't be undone here." in words(done.text)
+    assert 'action="/admin/edits/undo"' not in done.text
 
 
 def test_bad_rows_are_named_and_may_be_left_out(pages: Pages, admin: Staff) -> None:
