@@ -96,7 +96,8 @@ def measured(measures: Measures) -> Values:
 
 def _names(names: Mapping[str, str], key: str) -> Values:
     chinese = {f"{key}_zh": names["zh"]} if names.get("zh") else {}
-    return {key: names.get("en") or next(iter(names.values()), ""), **chinese}
+    main = names.get("en") or ("" if chinese else next(iter(names.values()), ""))
+    return {key: main, **chinese} if main else chinese
 
 
 def _row(db: Connection, table: str, code: str) -> Row | None:

@@ -150,4 +150,5 @@ def named(kind: str, values: Mapping[str, Any]) -> Phrase:
 
 
 def name_of(values: Mapping[str, Any]) -> str:
-    return str(values.get("name") or values.get("title") or values.get("code") or "?")
+    keys = ("name", "title", "name_zh", "title_zh", "code")
+    return str(next((values[key] for key in keys if values.get(key)), "?"))

@@ -32,8 +32,8 @@ _DAY_MIN = 24 * 60
 _MINUTE_MS = 60_000
 _ALL_ZONES_MAX = 31
 
-_NAMED = {"name": Field(venue_fields.text, True), "name_zh": Field(venue_fields.text)}
-_TITLED = {"title": Field(venue_fields.text, True), "title_zh": Field(venue_fields.text)}
+_NAMED = venue_fields.in_either_language("name")
+_TITLED = venue_fields.in_either_language("title")
 _MINUTES = Field(venue_fields.whole(0, _DAY_MIN))
 _CODE = Field(venue_fields.code, True)
 _MEASURES = {
@@ -230,7 +230,13 @@ def read_values(
         except ValueRefusedError as error:
             problems.append(Phrase("%(key)s %(what)s", key=key, what=error.phrase))
     for key, field in fields.items():
-        if field.required and key not in given and key not in unread:
+        if not field.required or {key, field.unless} & {*given, *unread}:
+            continue
+        if field.unless:
+            problems.append(
+                Phrase("%(key)s is missing: write it, or %(other)s", key=key, other=field.unless)
+            )
+        else:
             problems.append(Phrase("%(key)s is missing", key=key))
     return values, problems
 

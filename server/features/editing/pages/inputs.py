@@ -63,12 +63,12 @@ class Input:
 
 
 _NAMES = (
-    Input("name", N_("Name in English"), required=True),
-    Input("name_zh", N_("Name in Chinese")),
+    Input("name", N_("Name in English")),
+    Input("name_zh", N_("Name in Chinese"), help=N_("One of the two names is enough.")),
 )
 _TITLES = (
-    Input("title", N_("Title in English"), required=True),
-    Input("title_zh", N_("Title in Chinese")),
+    Input("title", N_("Title in English")),
+    Input("title_zh", N_("Title in Chinese"), help=N_("One of the two titles is enough.")),
 )
 _NEW_CODE = Input("code", N_("Code"), help=_CODE, only_new=True)
 _FORMS: Mapping[str, tuple[Input, ...]] = {
@@ -151,8 +151,7 @@ _FORMS: Mapping[str, tuple[Input, ...]] = {
               help=N_("Any but red, which means no at a door.")),
     ),
     "organisation": (
-        Input("name", N_("Name in English")),
-        Input("name_zh", N_("Name in Chinese"), help=N_("One of the two names is enough.")),
+        *_NAMES,
         _NEW_CODE,
         Input("kind", N_("Kind"), "choice", options=tuple(ORGANISATION_KINDS.items())),
         Input("country", N_("Country or region"), help=N_("A two-letter country code, or the "

@@ -31,7 +31,7 @@ blueprint = Blueprint("things", __name__, url_prefix="/admin/venue")
 _KIND = "<any(hall,door,session,category):kind>"
 _CODED = "<any(organisation,activity_kind,activity,area,exhibitor,stand):kind>"
 MARK_CHARS = 16
-_NAMING = ("name", "title", "organisation", "name_zh")
+_NAMING = ("name", "title", "organisation", "name_zh", "title_zh")
 _FROM_LINK = ("hall", "parent", "area", "organisation", "activity", "exhibitor")
 
 

@@ -23,10 +23,8 @@ _CODE = Field(venue_fields.code, True)
 _CODES = Field(venue_fields.listed(venue_fields.code))
 _YES_OR_NO = Field(venue_fields.yes_or_no)
 _M2 = Field(venue_fields.whole(0, M2_MAX))
-_TITLED = {"title": Field(venue_fields.text, True), "title_zh": Field(venue_fields.text)}
-_NAMED = {"name": Field(venue_fields.text, True), "name_zh": Field(venue_fields.text)}
-# An organisation may have no English name.
-_NAMED_EITHER = {"name": Field(venue_fields.text), "name_zh": Field(venue_fields.text)}
+_TITLED = venue_fields.in_either_language("title")
+_NAMED = venue_fields.in_either_language("name")
 
 
 def _country(value: Any) -> str:
@@ -45,8 +43,6 @@ def _language(value: Any) -> str:
 
 def _organisation(values: Mapping[str, Any], _: EventSettings) -> OrganisationPlan:
     names = venue_fields.names(values, "name")
-    if not names:
-        raise ValueRefusedError(N_("%(key)s is missing: write name or name_zh"), key="name")
     country, kind = values.get("country", ""), values.get("kind", "other")
     return OrganisationPlan(values["code"], names, country, kind, values.get("other_names"))
 
@@ -106,7 +102,7 @@ KINDS: Mapping[str, Kind] = {
     "organisation": Kind(
         lambda _: {
             "code": _CODE,
-            **_NAMED_EITHER,
+            **_NAMED,
             "country": Field(_country),
             "kind": Field(venue_fields.choice(*organisations.KINDS)),
             "other_names": Field(venue_fields.listed(venue_fields.text)),

@@ -93,7 +93,7 @@ def test_a_hall_is_changed_and_the_doors_hear_of_it(pages: Pages, admin: Staff) 
         ("hall", "h1", {"capacity": ""}, "Capacity is missing"),
         ("hall", "h1", {"capacity": "130"}, "Capacity 130 is above Legal limit 120"),
         ("hall", "h1", {"capacity": "600", "fire_limit": "600"}, "above that of its parent"),
-        ("hall", "h1", {"name": ""}, "Name in English is missing"),
+        ("hall", "h1", {"name": "", "name_zh": ""}, "Name in English is missing"),
         ("hall", "h1", {"parent": "nowhere"}, "its parent, hall nowhere, does not exist"),
         ("hall", "site", {"parent": "h1"}, "is inside itself"),
         ("door", "main", {"hall": "nowhere"}, "there is no hall nowhere"),
@@ -293,6 +293,33 @@ def test_a_capacity_that_was_set_on_the_halls_page_is_undone(pages: Pages, admin
     assert "Hall Hall 1: capacity 100 → 40" in words(answer.text)
     admin.post("/admin/edits/undo", undo_form(answer.text))
     assert row(pages, "hall", "h1")["capacity"] == 100
+
+
+def test_a_hall_a_door_and_a_session_with_chinese_names_alone(pages: Pages, admin: Staff) -> None:
+    hall = {**fields(admin.get("/admin/venue/hall/new").text), "name_zh": "五号厅", "code": "h5",
+            "capacity": 80}  # fmt: skip
+    assert "Hall 五号厅: added" in words(
+        admin.post("/admin/venue/hall/new", hall, follow_redirects=True).text
+    )
+    form = fields(admin.get(address(pages, "hall", "h5")).text)
+    assert (form["name"], form["name_zh"]) == ("", "五号厅")
+    edited = {**form, "capacity": 70}
+    answer = admin.post(address(pages, "hall", "h5"), edited, follow_redirects=True)
+    assert "Hall 五号厅: capacity 80 → 70" in words(answer.text)
+    assert "五号厅" in admin.get("/admin/venue/").text
+    door = {**fields(admin.get("/admin/venue/door/new").text), "name_zh": "东门", "hall": "h5"}
+    admin.post("/admin/venue/door/new", door)
+    session = {**fields(admin.get(f"{SESSION_FORM}?hall=h5").text), "title_zh": "闭幕式"}
+    answer = admin.post(SESSION_FORM, session, follow_redirects=True)
+    assert "Session 闭幕式: added" in words(answer.text)
+    assert row(pages, "hall", "h5")["names"] == '{"zh": "五号厅"}'
+
+
+def test_a_hall_needs_one_of_its_names(pages: Pages, admin: Staff) -> None:
+    form = {**fields(admin.get("/admin/venue/hall/new").text), "capacity": 80}
+    answer = admin.post("/admin/venue/hall/new", form)
+    assert answer.status_code == 400
+    assert "Name in English is missing: write it, or Name in Chinese" in words(answer.text)
 
 
 def test_nothing_is_changed_without_a_forms_token(shown: Pages) -> None:

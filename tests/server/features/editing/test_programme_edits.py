@@ -140,7 +140,11 @@ def test_a_whole_exhibition_is_made_from_nothing(pages: Pages, admin: Staff) -> 
 @pytest.mark.parametrize(
     ("kind", "sent", "message"),
     [
-        ("organisation", {"kind": "company"}, "Name in English is missing: write name or name_zh"),
+        (
+            "organisation",
+            {"kind": "company"},
+            "Name in English is missing: write it, or Name in Chinese",
+        ),
         ("organisation", {"name": "X", "country": "Atlantis", "kind": "company"}, "Atlantis"),
         ("organisation", {"name": "X", "kind": "guild"}, "Kind"),
         ("activity", {"title": "X", "kind": "revel"}, "there is no kind revel"),

@@ -193,7 +193,7 @@ WRONG = {
     "an unknown organisation": ('= "pilots"\n\n[[stand', '= "p"\n\n[[stand', "no organisation p"),
     "an unknown area": ('area = "robots"', 'area = "a"', "stand R-01: there is no area a"),
     "an unknown exhibitor": ('exhibitor = "x1"', 'exhibitor = "y"', "there is no exhibitor y"),
-    "no name at all": ('name_zh = "国际潮汐理事会"', "", "name is missing: write name or name_zh"),
+    "no name at all": ('name_zh = "国际潮汐理事会"', "", "name is missing: write it, or name_zh"),
     "another country": ('country = "DE"', 'country = "QQ"', "QQ"),
     "a word for m²": ("m2 = 300", 'm2 = "large"', "m2 is a whole number from 0 to 1000000"),
     "a kind that none is": ('"association"', '"club"', "kind must be one of company, university"),

@@ -213,7 +213,7 @@ class TestWorkbook:
             venue_file.read_venue(workbook(sheets), "venue.xlsx", event.settings)
         assert caught.value.problems == (
             "sheet doors, row 2: unknown key 'nmae'; did you mean 'name'?",
-            "sheet doors, row 2: name is missing",
+            "sheet doors, row 2: name is missing: write it, or name_zh",
         )
 
     @pytest.mark.parametrize("row", [4, 1_000])
