@@ -17,11 +17,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, Generic, TypeAlias, TypeVar
 
 from badges.i18n import N_, Spoken
 from server.storage.connection import Connection
@@ -38,6 +38,7 @@ FRESH_S = 3.0  # a result is shown this long after it was started, even if data 
 KEPT_MAX = 8
 
 T = TypeVar("T")
+Tell: TypeAlias = Callable[[int, int], None]  # gets how much is done, of how much
 _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -47,12 +48,16 @@ class ApartError(Spoken):
 
 @dataclass(frozen=True)
 class Bounds:
-    """Limits of a separate process. None means unlimited."""
+    """Limits of a separate process. None means unlimited. `work_s` is from its start, or from its
+    last progress.
+    """
 
     memory_bytes: int | None = None
     cpu_s: int | None = None
+    work_s: float = WORK_S
 
     def keep(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, self.work_s)
         if self.memory_bytes is not None:
             resource.setrlimit(resource.RLIMIT_DATA, (self.memory_bytes, self.memory_bytes))
         if self.cpu_s is not None:
@@ -83,42 +88,105 @@ def work_apart(work: Callable[[], T], bounds: Bounds = _NO_BOUNDS) -> T:
     if not _turns.acquire(timeout=TURN_S):
         raise ApartError(N_("The server is busy with other such work. Try again in a minute."))
     try:
-        done = _run(pickle.dumps((bounds, work), pickle.HIGHEST_PROTOCOL))
-    except subprocess.TimeoutExpired:
-        raise _too_long(WORK_S) from None
-    except (subprocess.CalledProcessError, OSError) as error:
-        if getattr(error, "returncode", 0) == -signal.SIGXCPU:
-            raise _too_long(FILE_CPU_S) from None
-        raise ApartError(
-            N_(
-                "This ended before it was done, perhaps because the computer has too little memory "
-                "left. Nothing was changed. Try again, when less is going on there."
-            )
-        ) from error
+        return _run(_Job(work, bounds), _ignore)
     finally:
         _turns.release()
-    result, raised = pickle.loads(done)  # noqa: S301 - our own process wrote it
-    if raised is not None:
-        raise raised
-    value: T = result
-    return value
 
 
-def _run(job: bytes) -> bytes:
-    return subprocess.run(
+def work_telling(work: Callable[[Tell], T], tell: Tell) -> T:
+    """Like `work_apart`, for one long job that reports its progress to `tell`. If `tell` raises,
+    the process ends, and so do those that it has started.
+    """
+    return _run(_Job(work, _NO_BOUNDS, tells=True), tell)
+
+
+def _run(job: "_Job[T]", tell: Tell) -> T:
+    process = subprocess.Popen(
         [sys.executable, "-P", "-m", "server.web.apart"],
-        input=job,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        timeout=WORK_S,
-        check=True,
-    ).stdout
-
-
-def _too_long(seconds: float) -> ApartError:
-    return ApartError(
-        N_("This took more than %(seconds)s seconds and was given up."), seconds=f"{seconds:.0f}"
+        start_new_session=True,
     )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdin, process.stdout:
+        try:
+            pickle.dump(job, process.stdin, pickle.HIGHEST_PROTOCOL)
+            process.stdin.flush()
+            while isinstance(message := _read_message(process.stdout), _Progress):
+                tell(message.done, message.total)
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+            raise _ended_early(process.wait(), job.bounds) from None
+        finally:
+            if process.poll() is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    result: T = message.value()
+    return result
+
+
+def _read_message(source: IO[bytes]) -> "_Progress | _Outcome":
+    message: _Progress | _Outcome = pickle.load(source)  # noqa: S301 - our own process wrote it
+    return message
+
+
+def _ended_early(status: int, bounds: Bounds) -> ApartError:
+    if status in (-signal.SIGALRM, -signal.SIGXCPU):
+        seconds = bounds.work_s if status == -signal.SIGALRM else FILE_CPU_S
+        return ApartError(
+            N_("This took more than %(seconds)s seconds and was given up."),
+            seconds=f"{seconds:.0f}",
+        )
+    return ApartError(
+        N_(
+            "This ended before it was done, perhaps because the computer has too little memory "
+            "left. Nothing was changed. Try again, when less is going on there."
+        )
+    )
+
+
+def _ignore(done: int, total: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class _Job(Generic[T]):
+    work: Callable[..., T]
+    bounds: Bounds
+    tells: bool = False
+
+    def outcome(self, tell: Tell) -> bytes:
+        """Do the work, and return its pickled outcome."""
+        raised: Exception
+        try:
+            result = self.work(tell) if self.tells else self.work()
+            return pickle.dumps(_Outcome(result), pickle.HIGHEST_PROTOCOL)
+        except MemoryError:
+            raised = ApartError(N_("The file takes more memory than a file may. Make it smaller."))
+        except RecursionError:
+            raised = ApartError(N_("The file has parts in parts without end, and can't be read."))
+        except Exception as error:
+            raised = error
+        return pickle.dumps(_Outcome(raised=raised), pickle.HIGHEST_PROTOCOL)
+
+
+@dataclass(frozen=True)
+class _Progress:
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    result: Any = None
+    raised: Exception | None = None
+
+    def value(self) -> Any:
+        if self.raised is not None:
+            raise self.raised
+        return self.result
 
 
 @dataclass
@@ -185,26 +253,30 @@ def _read(path: Path, read: Callable[[Connection], T]) -> T:
         return read(db)
 
 
-def _answer(work: Callable[[], Any]) -> bytes:
-    raised: Exception
-    try:
-        return pickle.dumps((work(), None), pickle.HIGHEST_PROTOCOL)
-    except MemoryError:
-        raised = ApartError(N_("The file takes more memory than a file may. Make it smaller."))
-    except RecursionError:
-        raised = ApartError(N_("The file has parts in parts without end, and can't be read."))
-    except Exception as error:
-        raised = error
-    return pickle.dumps((None, raised), pickle.HIGHEST_PROTOCOL)
-
-
 def main() -> None:
-    """Run a job from standard input, and write its result to standard output."""
+    """Run a job from standard input, and write progress and outcome to standard output."""
     os.nice(NICE)
-    bounds, work = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
-    bounds.keep()
-    sys.stdout.buffer.write(_answer(work))
-    sys.stdout.buffer.flush()
+    job: _Job[Any] = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # The work may print, but not into our messages.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    job.bounds.keep()
+
+    def tell(done: int, total: int) -> None:
+        signal.setitimer(signal.ITIMER_REAL, job.bounds.work_s)
+        answers.write(pickle.dumps(_Progress(done, total)))
+        answers.flush()
+
+    answers.write(job.outcome(tell))
+    answers.flush()
+    os._exit(0)
+
+
+def _end_with_parent() -> None:
+    """End this session's processes when the server closes our input or dies."""
+    os.read(sys.stdin.fileno(), 1)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

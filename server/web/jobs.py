@@ -1,10 +1,12 @@
-"""Makes files in the background, such as a PDF of all cards, for a page with progress and download.
+"""Runs long work in the background, with its progress on the pages of each server.
 
-One file of a kind is made at a time in a server. It is in a private folder of the event, under a
-random name, for the user who began it, and is deleted after an hour, when another is begun, and
-whenever the server starts or stops.
+One job of a kind runs at a time in an event. Its state is a setting in the database, written at
+most once a second. Its result and its file, such as a PDF of all cards, stay in the server that ran
+it. The file is private, under a random name, and is deleted after an hour, when another job of its
+kind begins, and whenever the server starts or stops.
 """
 
+import json
 import logging
 import secrets
 import shutil
@@ -16,12 +18,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from badges.i18n import N_, Phrase, Spoken, phrase_of
+from badges.i18n import N_, Phrase, Spoken, phrase_of, restored, stored
+from server.core.event.processes import all_processes, server_name
+from server.storage.connection import Connection
+from server.storage.database import Database
+from server.storage.disk import DatabaseError
+from server.storage.errors import EngineError
+from server.storage.tables import keep_setting
 from server.web.services import Services
 
 log = logging.getLogger(__name__)
 
-LIFE_S = 3600.0
+LIFE_MS = 3_600_000
+WRITTEN_S = 1.0  # the least time between two writes of a job's progress
 CLOSE_S = 10.0  # the longest wait for a cancelled job when the server stops
 
 
@@ -30,6 +39,7 @@ class State(StrEnum):
     READY = "ready"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    BROKEN = "broken"  # its server ended before it was done
 
 
 class JobError(Spoken):
@@ -44,97 +54,212 @@ class CancelledError(Exception):
 class Job:
     kind: str
     by: str
-    name: str  # of the download
-    path: Path
+    server: str
     begun_at: int  # Unix ms
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     state: State = State.RUNNING
     done: int = 0
     total: int = 0
+    figures: dict[str, int] = field(default_factory=dict)
     problem: str = ""
+    again: str = ""  # the page that begins the rest again
+    stopping: bool = False
+    ended_at: int | None = None  # Unix ms
+
+
+# Written to the database.
+_FIELDS = tuple(Job.__dataclass_fields__)
+
+
+@dataclass
+class OwnJob(Job):
+    """A job of this server."""
+
+    name: str = ""  # of the download
+    path: Path = Path()
     result: Any = None
     taken: bool = False  # whether it was downloaded
-    ended_s: float | None = None  # by the monotonic clock
     cancelled: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    keep: Callable[["OwnJob"], None] = lambda job: None
+    written_s: float = 0.0  # by the monotonic clock
 
-    def tell(self, done: int, total: int) -> None:
+    def tell(self, done: int, total: int, **figures: int) -> None:
         """Report progress. Raises CancelledError once the job was cancelled."""
-        self.done, self.total = done, total
+        self.done, self.total, self.figures = done, total, figures
+        if time.monotonic() - self.written_s >= WRITTEN_S:
+            self.keep(self)
         if self.cancelled.is_set():
             raise CancelledError
 
 
-# Writes the file at the job's path, and returns the job's result. Raises Spoken if it can't.
-Work = Callable[[Job], object]
+# Writes the file at the job's path, if any, and returns the result. Raises Spoken if it can't.
+Work = Callable[[OwnJob], object]
 
 
 class Jobs:
-    """The jobs of one server. Thread-safe. Close it before the database."""
+    """The jobs of an event, as one server knows them. Thread-safe. Close it before the database."""
 
-    def __init__(self, folder: Path, now: Callable[[], int]) -> None:
+    def __init__(
+        self, folder: Path, database: Database, server: str, now: Callable[[], int]
+    ) -> None:
         self._folder = folder
+        self._database = database
+        self._server = server
         self._now = now
+        # guards the jobs of this server
         self._lock = threading.Lock()
-        self._jobs: dict[str, tuple[Job, threading.Thread]] = {}
+        self._jobs: dict[str, OwnJob] = {}
+        self._is_closing = False
         shutil.rmtree(folder, ignore_errors=True)
 
-    def start(self, kind: str, by: str, name: str, work: Work) -> Job:
+    def start(self, kind: str, by: str, work: Work, *, name: str = "", again: str = "") -> OwnJob:
         """Replaces an earlier job of its kind. Raises JobError while that runs."""
+        job = OwnJob(kind, by, self._server, self._now(), again=again, name=name, keep=self._keep)
+        job.path = self._folder / job.token
+
+        def step(db: Connection) -> None:
+            earlier = stored_job(db, kind)
+            if earlier is not None and self._runs(db, earlier):
+                raise JobError(N_("This is under way already. Wait for it, or cancel it first."))
+            _write(db, job)
+
         with self._lock:
-            earlier = self._jobs.get(kind)
-            if earlier is not None and earlier[1].is_alive():
-                raise JobError(N_("One is being made already. Wait for it, or cancel it first."))
+            self._database.write(step)
+            job.written_s = time.monotonic()
             self._drop(kind)
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            job = Job(kind, by, name, self._folder / secrets.token_urlsafe(16), self._now())
-            thread = threading.Thread(target=_run, args=(job, work), name=f"job {kind}")
-            self._jobs[kind] = job, thread
-            thread.start()
-            return job
+            self._jobs[kind] = job
+        threading.Thread(
+            target=self._run, args=(job, work), name=f"job {kind}", daemon=True
+        ).start()
+        return job
 
     def find(self, kind: str) -> Job | None:
+        """Return the newest job, for an hour after its end. An `OwnJob` runs or ran here."""
+        db = self._database.reader
+        job = stored_job(db, kind)
         with self._lock:
-            job, _ = self._jobs.get(kind, (None, None))
-            if job and job.ended_s is not None and time.monotonic() - job.ended_s > LIFE_S:
+            own = self._jobs.get(kind)
+            # A reader may not see yet that a job has begun.
+            if own and (not own.ended.is_set() or job is None or job.token == own.token):
+                job = own
+            if job is None or (job.ended_at and self._now() - job.ended_at > LIFE_MS):
                 self._drop(kind)
                 return None
-            return job
+        if job.state is State.RUNNING and not self._runs(db, job):
+            job.state = State.BROKEN
+        return job
+
+    def own(self, kind: str) -> OwnJob | None:
+        """Return the newest job if it runs or ran in this server."""
+        job = self.find(kind)
+        return job if isinstance(job, OwnJob) else None
 
     def cancel(self, kind: str) -> None:
+        def step(db: Connection) -> None:
+            job = stored_job(db, kind)
+            if job is not None and job.state is State.RUNNING:
+                job.stopping = True
+                _write(db, job)
+
+        self._database.write(step)
         with self._lock:
             if kind in self._jobs:
-                self._jobs[kind][0].cancelled.set()
+                self._jobs[kind].stopping = True
+                self._jobs[kind].cancelled.set()
 
     def close(self) -> None:
+        self._is_closing = True
         with self._lock:
-            for job, _ in self._jobs.values():
-                job.cancelled.set()
-            for _, thread in self._jobs.values():
-                thread.join(CLOSE_S)
-            shutil.rmtree(self._folder, ignore_errors=True)
+            own = list(self._jobs.values())
+        for job in own:
+            job.cancelled.set()
+        for job in own:
+            job.ended.wait(CLOSE_S)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _drop(self, kind: str) -> None:
-        job, _ = self._jobs.pop(kind, (None, None))
+        job = self._jobs.pop(kind, None)
         if job is not None:
             job.path.unlink(missing_ok=True)
 
+    def _runs(self, db: Connection, job: Job) -> bool:
+        if job.state is not State.RUNNING:
+            return False
+        if job.server == self._server:
+            own = self._jobs.get(job.kind)
+            return own is not None and own.token == job.token and not own.ended.is_set()
+        return any(
+            process.name == job.server
+            and process.stopped_at is None
+            and not process.is_silent(self._now())
+            for process in all_processes(db)
+        )
+
+    def _keep(self, job: OwnJob) -> None:
+        """Write a job's state, and learn whether another server has cancelled it."""
+
+        def step(db: Connection) -> bool:
+            current = stored_job(db, job.kind)
+            if current is None or current.token != job.token:
+                return True
+            job.stopping = job.stopping or current.stopping
+            _write(db, job)
+            return job.stopping
+
+        job.written_s = time.monotonic()
+        try:
+            stopping = self._database.write(step)
+        except (DatabaseError, EngineError) as error:
+            log.warning("the progress of %s can't be written: %s", job.kind, type(error).__name__)
+        else:
+            if stopping:
+                job.cancelled.set()
+
+    def _run(self, job: OwnJob, work: Work) -> None:
+        state, problem = State.READY, ""
+        try:
+            job.result = work(job)
+        except CancelledError:
+            state = State.BROKEN if self._is_closing else State.CANCELLED
+        except (Spoken, DatabaseError) as error:
+            state, problem = State.FAILED, phrase_of(error)
+        except Exception as error:
+            # The error's text may contain names.
+            log.error("%s while %s was under way", type(error).__name__, job.kind)
+            state = State.FAILED
+            problem = Phrase("It broke off. The server's log has the cause.")
+        if state is not State.READY:
+            job.path.unlink(missing_ok=True)
+        job.state, job.problem, job.ended_at = state, problem, self._now()
+        self._keep(job)
+        job.ended.set()
+
 
 def jobs_of(here: Services) -> Jobs:
-    return here.own(Jobs, lambda: Jobs(here.event.path / "downloads", here.now))
+    def make() -> Jobs:
+        name = server_name(here.event.settings.port)
+        return Jobs(here.event.path / "downloads", here.database, name, here.now)
+
+    return here.own(Jobs, make)
 
 
-def _run(job: Job, work: Work) -> None:
-    try:
-        job.result = work(job)
-        job.state = State.READY
-    except CancelledError:
-        job.state = State.CANCELLED
-    except Spoken as error:
-        job.problem, job.state = phrase_of(error), State.FAILED
-    except Exception as error:
-        # The error's text may contain names.
-        log.error("%s while making %s", type(error).__name__, job.kind)
-        job.problem = Phrase("It broke off. The server's log has the cause.")
-        job.state = State.FAILED
-    if job.state is not State.READY:
-        job.path.unlink(missing_ok=True)
-    job.ended_s = time.monotonic()
+def stored_job(db: Connection, kind: str) -> Job | None:
+    """Return the newest job as its server last wrote it."""
+    row = db.execute("SELECT value FROM setting WHERE key = ?", (_key(kind),)).fetchone()
+    if row is None:
+        return None
+    values = json.loads(row[0])
+    state, problem = State(values.pop("state")), restored(values.pop("problem"))
+    return Job(**values, state=state, problem=problem)
+
+
+def _write(db: Connection, job: Job) -> None:
+    values = {name: getattr(job, name) for name in _FIELDS}
+    values["problem"] = stored(job.problem)
+    keep_setting(db, _key(job.kind), json.dumps(values, ensure_ascii=False))
+
+
+def _key(kind: str) -> str:
+    return f"job {kind}"

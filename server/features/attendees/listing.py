@@ -1,5 +1,6 @@
 """Filters and sorts the list of attendees."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ SORTS: Mapping[str, str] = {
     "category": "a.category, a.family_name, a.given_name",
     "newest": "a.created_at DESC",
 }
+_BETWEEN = re.compile(r"[\n\r\t,;、，；]")
 _FROM = "attendee a"
 _WITH_BADGE = (
     "attendee a LEFT JOIN badge b ON b.serial = a.serial"
@@ -121,6 +123,30 @@ def people(db: Connection, chosen: Sequence[int]) -> list[Attendee]:
     )
     by_serial = {row["serial"]: attendees.attendee_of(row) for row in rows}
     return [by_serial[serial] for serial in chosen if serial in by_serial]
+
+
+def by_labels(db: Connection, text: str) -> tuple[list[int], list[str]]:
+    """Find people by badge numbers or external ids, one a line or separated by commas or spaces.
+
+    Return their serials, and the labels that nobody has.
+    """
+    found: dict[int, None] = {}
+    unknown: list[str] = []
+    for part in filter(None, map(str.strip, _BETWEEN.split(text))):
+        for label in (part,) if _labelled(db, part) else part.split():
+            serial = _labelled(db, label)
+            if serial is None:
+                unknown.append(label)
+            else:
+                found[serial] = None
+    return list(found), unknown
+
+
+def _labelled(db: Connection, label: str) -> int | None:
+    try:
+        return attendees.find_by_label(db, label)
+    except attendees.UnknownAttendeeError:
+        return None
 
 
 def collected(db: Connection, chosen: Sequence[int]) -> dict[int, str]:

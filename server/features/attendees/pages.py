@@ -19,7 +19,7 @@ from server.core.occupancy import copies, stays
 from server.core.people import attendees, card_design, cards, day_credentials, issuing, phone_links
 from server.core.venue import kept_places, store
 from server.core.venue.store import UnknownSessionError
-from server.features.attendees import flag, listing, lists, story
+from server.features.attendees import flag, listing, lists, many, story
 from server.features.attendees.reasons import REVOKE_REASONS
 from server.features.editing import guests, people
 from server.storage.connection import Connection
@@ -69,6 +69,8 @@ def search() -> tuple[str, int]:
         categories=_categories(),
         country_name=country_name,
         collected=listing.collected(db, [person.serial for person in people]),
+        actions=many.actions(),
+        jobs=many.open_jobs(),
         **lists.choices(),
     )
     return shown, 400 if asked.problems else 200

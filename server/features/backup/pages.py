@@ -24,7 +24,7 @@ from server.core.second_disk.copy import backups, make_backup, prune
 from server.features.backup import disks
 from server.web import auth, forms, i18n
 from server.web.i18n import gettext as _
-from server.web.jobs import Job, JobError, State, jobs_of
+from server.web.jobs import JobError, OwnJob, State, jobs_of
 from server.web.services import Services, keep_services, services
 
 blueprint = Blueprint("backup", __name__, url_prefix="/admin/backup")
@@ -53,6 +53,7 @@ def show() -> str:
         proposal=str(others[0].path / "hallkeeper") if others else "",
         to_disk=jobs_of(here).find(TO_DISK),
         to_download=jobs_of(here).find(TO_DOWNLOAD),
+        download_is_here=jobs_of(here).own(TO_DOWNLOAD) is not None,
         by=auth.actor(),
         in_use=here.event.backup_path == (status.directory if status else None),
     )
@@ -118,7 +119,7 @@ def cancel() -> Response:
 def download() -> Response:
     """Send the backup to the user who made it, and log the download."""
     here, by = services(), auth.actor()
-    job = jobs_of(here).find(TO_DOWNLOAD)
+    job = jobs_of(here).own(TO_DOWNLOAD)
     if job is None or job.state is not State.READY or job.by != by:
         return forms.turn_back(
             _("There is no such file any more: make it again."), url_for("admin.backup.show")
@@ -130,16 +131,16 @@ def download() -> Response:
     )
 
 
-def _start(here: Services, kind: str, work: Callable[[Services, Job], object]) -> Response:
+def _start(here: Services, kind: str, work: Callable[[Services, OwnJob], object]) -> Response:
     back = url_for("admin.backup.show")
     try:
-        jobs_of(here).start(kind, auth.actor(), "hallkeeper-backup.tar", partial(work, here))
+        jobs_of(here).start(kind, auth.actor(), partial(work, here), name="hallkeeper-backup.tar")
     except JobError as error:
         return forms.turn_back(i18n.said(error), back)
     return redirect(back, 303)
 
 
-def _to_disk(here: Services, job: Job) -> object:
+def _to_disk(here: Services, job: OwnJob) -> object:
     directory = here.event.backup_path
     assert directory is not None
     backup = make_backup(here.event, directory, here.now(), progress=job.tell)
@@ -149,7 +150,7 @@ def _to_disk(here: Services, job: Job) -> object:
     return backup
 
 
-def _to_download(here: Services, job: Job) -> object:
+def _to_download(here: Services, job: OwnJob) -> object:
     folder = job.path.with_name(f"{job.path.name}.making")
     folder.mkdir(mode=0o700)
     try:
@@ -162,7 +163,7 @@ def _to_download(here: Services, job: Job) -> object:
     return backup
 
 
-def _go_on(job: Job, member: tarfile.TarInfo) -> tarfile.TarInfo:
+def _go_on(job: OwnJob, member: tarfile.TarInfo) -> tarfile.TarInfo:
     job.tell(job.done, job.total)
     member.uid = member.gid = 0
     member.uname = member.gname = ""

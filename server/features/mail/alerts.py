@@ -5,7 +5,9 @@ from server.core.alerts.alerts import Alert, steps
 from server.core.alerts.sources import AlertContext
 from server.features.mail import outbox
 from server.features.mail.outbox import State
-from server.features.mail.worker import Worker
+from server.features.mail.worker import KIND
+from server.web.jobs import State as JobState
+from server.web.jobs import stored_job
 
 RECENT_MS = 24 * 3_600_000
 COUNTED_MAX = 2_000
@@ -13,13 +15,12 @@ COUNTED_MAX = 2_000
 
 def of_mails(context: AlertContext) -> list[Alert]:
     db, settings, now = context.db, context.event.settings, context.now
-    worker = None if context.server is None else context.server.find(Worker)
-    progress = None if worker is None else worker.progress
+    job = stored_job(db, KIND)
     alerts = []
-    if progress and progress.problem and now - progress.begun_at < RECENT_MS:
-        problem = Phrase("Sending broke off: %(words)s", words=progress.problem)
+    if job and job.state is JobState.FAILED and now - job.begun_at < RECENT_MS:
+        problem = Phrase("Sending broke off: %(words)s", words=job.problem)
         todo = Phrase("Correct it, and start again on Mails. No one gets a mail twice.")
-        alerts.append(_alert("mail_stopped", problem, todo, since=progress.begun_at))
+        alerts.append(_alert("mail_stopped", problem, todo, since=job.begun_at))
     counts = outbox.failed_since(db, now - RECENT_MS, COUNTED_MAX)
     few = settings.alert_mails_failed
     failed = counts[State.DELAYED] + counts[State.REFUSED]

@@ -47,9 +47,11 @@ NO_PAGES = {
 PARTS = {name for name in NO_PAGES if name.endswith((".part", ".halls"))}
 QUERIES = {
     "admin.people.search": ("?q=keller", "?q=nobody", "?badge=to_collect&letters=x1-"),
-    "admin.attendee_list.show": tuple(
-        f"?do={action}&whole=yes" for action in ("issue", "print", "mail", "revoke", "box")
+    "admin.attendee_many.show": tuple(
+        f"?do={action}&whole=yes"
+        for action in ("issue", "reissue", "print", "mail", "revoke", "box")
     ),
+    "admin.attendee_many.progress": ("?do=issue", "?do=reissue"),
     "desk.person.new_badge": ("?reason=lost",),
     "admin.find.show": ("?q=main", "?q=nothing-like-this"),
     "admin.persons.choose": ("?other={other}",),
@@ -63,7 +65,7 @@ QUERIES = {
     "admin.muster.printed": ("?all",),
 }
 # Pages that exist only with a query.
-ASKED = {"admin.attendee_list.show", "desk.person.new_badge"}
+ASKED = {"admin.attendee_many.show", "admin.attendee_many.progress", "desk.person.new_badge"}
 # The viewer of a page if not an admin: the key of `Event.who`.
 WHO = {
     "phone": "stranger", "hall_screen": "stranger", "receipts": "stranger",

@@ -15,8 +15,17 @@ from server.features.imports.venue_plan import VenueError
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
 from server.web import apart
-from server.web.apart import ApartError, WorkedOut, read_apart
-from tests.server.support.apart import count_people, die, refuse, write
+from server.web.apart import ApartError, Bounds, WorkedOut, read_apart, work_apart, work_telling
+from server.web.jobs import CancelledError
+from tests.processes import has_ended
+from tests.server.support.apart import (
+    count_people,
+    count_to,
+    die,
+    refuse,
+    tell_of_a_child,
+    write,
+)
 from tests.waiting import until
 
 pytestmark = pytest.mark.system
@@ -58,10 +67,29 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.system
-def test_a_process_over_time_is_ended(site: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "WORK_S", 0.01)
+def test_a_process_over_time_is_ended() -> None:
     with pytest.raises(ApartError, match="was given up"):
-        read_apart(site.path, count_people)
+        work_apart(partial(time.sleep, 600), Bounds(work_s=0.01))
+
+
+@pytest.mark.system
+def test_progress_then_the_result() -> None:
+    told: list[tuple[int, int]] = []
+    result = work_telling(partial(count_to, 3), lambda done, total: told.append((done, total)))
+    assert (result, told) == (3, [(1, 3), (2, 3), (3, 3)])
+
+
+@pytest.mark.system
+def test_a_cancelled_job_ends_with_its_children() -> None:
+    pids: list[int] = []
+
+    def tell(pid: int, _: int) -> None:
+        pids.append(pid)
+        raise CancelledError
+
+    with pytest.raises(CancelledError):
+        work_telling(tell_of_a_child, tell)
+    until(lambda: has_ended(pids[0]))
 
 
 @pytest.mark.system

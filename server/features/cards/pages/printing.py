@@ -14,7 +14,7 @@ from server.features.cards import all_cards
 from server.features.cards.all_cards import Drawn
 from server.web import auth, forms, i18n
 from server.web.i18n import gettext as _
-from server.web.jobs import Job, JobError, State, jobs_of
+from server.web.jobs import JobError, OwnJob, State, jobs_of
 from server.web.services import services
 
 blueprint = Blueprint("card_prints", __name__, url_prefix="/admin/cards/print")
@@ -40,11 +40,13 @@ def show() -> str:
     here = services()
     db = here.database.reader
     job = jobs_of(here).find(KIND)
-    drawn: Drawn | None = job.result if job and job.state is State.READY else None
+    is_here = isinstance(job, OwnJob)
+    drawn: Drawn | None = job.result if isinstance(job, OwnJob) else None
     return render_template(
         "cards/print.html",
         job=job,
         drawn=drawn,
+        is_here=is_here,
         left_out=drawn.left_out[:LEFT_OUT_SHOWN] if drawn else (),
         is_own=job is not None and job.by == auth.actor(),
         people=attendees.count_people(db),
@@ -71,7 +73,7 @@ def begin(choice: Choice, by: str) -> None:
     """Begin to draw the cards. Raises JobError."""
     here = services()
     work = partial(_draw, event_dir=here.event.path, choice=choice)
-    jobs_of(here).start(KIND, by, "cards.pdf", work)
+    jobs_of(here).start(KIND, by, work, name="cards.pdf")
 
 
 @blueprint.post("/cancel")
@@ -87,7 +89,7 @@ def cancel() -> Response:
 def download() -> Response:
     """Send the PDF to its maker. The first download counts as a print."""
     here, by = services(), auth.actor()
-    job = jobs_of(here).find(KIND)
+    job = jobs_of(here).own(KIND)
     if job is None or job.state is not State.READY or job.by != by:
         return forms.turn_back(
             _("There is no such file any more: make it again."), url_for("admin.card_prints.show")
@@ -105,7 +107,7 @@ def download() -> Response:
     )
 
 
-def _draw(job: Job, event_dir: Path, choice: Choice) -> Drawn:
+def _draw(job: OwnJob, event_dir: Path, choice: Choice) -> Drawn:
     return all_cards.draw(event_dir, choice, job.path, job.tell)
 
 

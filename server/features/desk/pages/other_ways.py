@@ -7,8 +7,8 @@ from server.core.people import day_credentials
 from server.core.people.issuing import IssuingError
 from server.features.desk.pages import forms
 from server.features.desk.pages.person import person_of
+from server.features.mail import worker
 from server.features.mail.outbox import Choice
-from server.features.mail.pages.pages import sender
 from server.features.mail.settings import MailError
 from server.web import auth, i18n
 from server.web.forms import whole
@@ -75,7 +75,7 @@ def mail(number: str) -> Response:
         return redirect(back, 303)
     try:
         choice = Choice("invite", serials=[holder.serial], again=True)
-        sender().start(choice, by=by, limit=None)
+        worker.start(services(), choice, by=by)
     except MailError as error:
         flash(_("Nothing was done. %(why)s", why=i18n.said(error)), "bad")
         return redirect(back, 303)

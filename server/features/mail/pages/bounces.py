@@ -10,9 +10,9 @@ from werkzeug.wrappers import Response
 from badges.credential.badge_number import parse_badge_number
 from badges.i18n import N_
 from server.core.people.attendees import AttendeeError, UnknownAttendeeError
-from server.features.mail import bounces, outbox
+from server.features.mail import bounces, outbox, worker
 from server.features.mail.outbox import Choice
-from server.features.mail.pages.pages import STATES, sender
+from server.features.mail.pages.pages import STATES
 from server.features.mail.settings import MailError
 from server.features.mail.templates import INVITE
 from server.web import auth, forms, i18n
@@ -119,7 +119,7 @@ def send() -> Response:
     if not serials:
         return forms.turn_back(_("Nothing was sent: correct an address first."), back)
     try:
-        sender().start(Choice(INVITE, serials=serials), by=auth.actor(), limit=None)
+        worker.start(services(), Choice(INVITE, serials=serials), by=auth.actor())
     except MailError as error:
         return forms.turn_back(_("Nothing was sent: %(why)s", why=i18n.said(error)), back)
     flash(_("Mails are being sent. This page shows how far they are."), "good")

@@ -7,16 +7,16 @@ from werkzeug.wrappers import Response as AnyResponse
 from badges.i18n import N_
 from server.core.people import attendees
 from server.core.venue import store
-from server.features.mail import links_csv, outbox, sending
+from server.features.mail import links_csv, outbox, sending, worker
 from server.features.mail.message import Mail
 from server.features.mail.outbox import Choice, Plan, State
 from server.features.mail.settings import MailError, MailSettings, read_mail_settings
 from server.features.mail.templates import INVITE
-from server.features.mail.worker import Worker
 from server.web import auth, forms, i18n
 from server.web.apart import ApartError, read_apart
 from server.web.forms import whole
 from server.web.i18n import gettext as _
+from server.web.jobs import jobs_of
 from server.web.services import services
 
 blueprint = Blueprint("mailing", __name__, url_prefix="/admin/mail")
@@ -63,17 +63,12 @@ def show() -> str:
         asked=request.args,
         who=WHO,
         categories=store.categories(db),
-        progress=sender().progress,
+        job=jobs_of(here).find(worker.KIND),
         counts=outbox.counts(db, INVITE),
         states=STATES,
         failed=outbox.mails_in(db, INVITE, _FAILED, RESULTS_SHOWN),
         note=links_csv.NOTE,
     )
-
-
-def sender() -> Worker:
-    here = services()
-    return here.own(Worker, lambda: Worker(here.event, here.database, here.now))
 
 
 @blueprint.post("/start")
@@ -84,8 +79,12 @@ def start() -> AnyResponse:
         return forms.turn_back(_("Nothing was sent: tick the box."), back)
     choice = _choice(request.form)
     try:
-        sender().start(
-            choice, by=auth.actor(), limit=_limit(request.form), plan=_plan_later(choice)
+        worker.start(
+            services(),
+            choice,
+            by=auth.actor(),
+            limit=_limit(request.form),
+            plan=_plan_later(choice),
         )
     except MailError as error:
         return forms.turn_back(_("Nothing was sent: %(why)s", why=i18n.said(error)), back)
@@ -96,7 +95,7 @@ def start() -> AnyResponse:
 @blueprint.post("/stop")
 @auth.allow()
 def stop() -> AnyResponse:
-    sender().stop()
+    jobs_of(services()).cancel(worker.KIND)
     flash(_("Sending ends after the mail that is on its way."), "good")
     return redirect(url_for("admin.mailing.show"), 303)
 

@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
@@ -14,11 +16,15 @@ from werkzeug.test import TestResponse
 from badges.credential.badge_number import badge_number
 from server.core.event.calendar import Clock
 from server.core.people import attendees, cards, collection, issuing
-from server.features.attendees import bulk, listing, lists
+from server.features.attendees import bulk, listing, lists, many
 from server.features.attendees.bulk import Action
 from server.features.attendees.listing import Filter
+from server.storage.database import Database
+from server.web.jobs import State, jobs_of
+from server.web.services import services_of
 from tests.server.conftest import HOUR, MINUTE
-from tests.server.support.pages import Pages, Staff, acts
+from tests.server.support.pages import Pages, Staff, acts, assert_only, words
+from tests.waiting import LONGEST_S
 
 LIST = "/admin/people/"
 
@@ -48,13 +54,23 @@ def ask(staff: Staff, action: str, *people: str, **filters: str) -> TestResponse
     return staff.get("/admin/people/many", query_string=query)
 
 
-def send(staff: Staff, preview: TestResponse, **more: str) -> TestResponse:
+def form_of(preview: TestResponse) -> dict[str, object]:
+    """Return the fields of a preview's form."""
     form = preview.text[preview.text.index('action="/admin/people/many"') :]
     fields: dict[str, object] = {}
     for name, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form):
         fields.setdefault(name, []).append(value)  # type: ignore[attr-defined]
     fields.pop("csrf_token", None)
-    return staff.post("/admin/people/many", {**fields, **more})
+    return fields
+
+
+def send(staff: Staff, preview: TestResponse, **more: str) -> TestResponse:
+    """Send the form, and wait for the job that it begins."""
+    answer = staff.post("/admin/people/many", {**form_of(preview), **more})
+    for action in many.JOBS:
+        job = jobs_of(services_of(staff.client.application)).own(f"people: {action}")
+        assert job is None or job.ended.wait(LONGEST_S)
+    return answer
 
 
 def admin(pages: Pages) -> Staff:
@@ -247,12 +263,147 @@ class TestMany:
         )
         assert bulk.preview(db, Action.MAIL, serials).left_out == {"no_email": 1}
 
+    def test_replace_badges(self, pages: Pages) -> None:
+        issue_and_print(pages)
+        pages.revoke(pages.serial("A4"))
+        staff = admin(pages)
+        preview = ask(staff, "reissue", whole="yes")
+        assert "This is for 3 people." in preview.text
+        assert "void at every door at once" in words(preview.text)
+        assert "Left out: 1 revoked" in preview.text
+        assert "choose a reason" in send(staff, preview).text
+        send(staff, preview, reason="misprint")
+        db = pages.database.reader
+        assert attendees.attendee(db, pages.serial("A1")).issue == 2
+        assert attendees.attendee(db, pages.serial("A4")).issue == 1
+        assert "Nothing was done now" in send(staff, preview, reason="misprint").text
+        assert acts(pages).count("badge_reissued") == 3
+        later = ask(staff, "reissue", whole="yes", since=str(pages.now))
+        assert "Left out: 4 have a new badge already" in words(later.text)
+
+    def test_a_badge_that_was_replaced_meanwhile_stays(self, pages: Pages) -> None:
+        issue_and_print(pages)
+        serials = [pages.serial("A1"), pages.serial("A2")]
+        pages.reissue(serials[0])
+        told = []
+        bulk.reissue(
+            pages.event, pages.database, dict.fromkeys(serials, 1), "lost", by="user:1",
+            clock=lambda: pages.now, tell=lambda *figures: told.append(figures),
+        )  # fmt: skip
+        assert told == [(2, 2, 1)]
+        issues = [attendees.attendee(pages.database.reader, serial).issue for serial in serials]
+        assert issues == [2, 2]
+
     def test_cards_are_drawn_with_progress(self, pages: Pages) -> None:
         issue_and_print(pages)
         staff = admin(pages)
         answer = send(staff, ask(staff, "print", whole="yes", country="DE"))
         assert answer.headers["Location"].endswith("/admin/cards/print")
         staff.post("/admin/cards/print/cancel")
+
+
+class TestProgress:
+    @pytest.fixture
+    def slow(self, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+        """Let a job go on, in parts of one person, until this is set."""
+        go = threading.Event()
+        write = Database.write
+
+        def wait(database: Database, step, **options):
+            if options.get("long"):
+                assert go.wait(LONGEST_S)
+            return write(database, step, **options)
+
+        monkeypatch.setattr(Database, "write", wait)
+        monkeypatch.setattr(bulk, "AT_ONCE", 1)
+        monkeypatch.setattr(many, "QUICK_S", 0.0)
+        yield go
+        go.set()
+
+    def test_it_is_shown_and_ends(self, pages: Pages, slow: threading.Event) -> None:
+        staff = admin(pages)
+        page = ask(staff, "issue", whole="yes")
+        slow_sent = staff.post("/admin/people/many", form_of(page))
+        assert slow_sent.location == "/admin/people/many/progress?do=issue"
+        running = staff.get(slow_sent.location)
+        assert 'http-equiv="refresh"' in running.text
+        assert "0 of 0 people are done." in running.text
+        assert "under way" in words(staff.get(LIST).text)
+        assert "This is under way already" in staff.post("/admin/people/many", form_of(page)).text
+        slow.set()
+        job = jobs_of(services_of(pages.app)).own("people: issue")
+        assert job is not None
+        assert job.ended.wait(LONGEST_S)
+        assert (job.done, job.total) == (4, 4)
+        ended = staff.get(slow_sent.location)
+        assert "4 badges were issued." in ended.text
+        assert 'http-equiv="refresh"' not in ended.text
+        assert "under way" not in words(staff.get(LIST).text)
+
+    def test_cancelled_and_begun_again(self, pages: Pages, slow: threading.Event) -> None:
+        staff = admin(pages)
+        staff.post("/admin/people/many", form_of(ask(staff, "issue", whole="yes")))
+        staff.post("/admin/people/many/cancel", {"do": "issue"})
+        slow.set()
+        job = jobs_of(services_of(pages.app)).own("people: issue")
+        assert job is not None
+        assert job.ended.wait(LONGEST_S)
+        assert job.state is State.CANCELLED
+        page = staff.get("/admin/people/many/progress?do=issue")
+        assert "Cancelled. 1 of 4 were done." in words(page.text)
+        link = re.search(r'href="([^"]*)">Start the rest again', page.text)
+        assert link is not None
+        assert "This is for 3 people." in staff.get(link[1].replace("&amp;", "&")).text
+
+    def test_only_for_those_who_may(self, pages: Pages) -> None:
+        desk = pages.staff("badge_desk")
+        assert desk.get("/admin/people/many/progress?do=revoke").status_code == 403
+        assert "Nothing is under way." in desk.get("/admin/people/many/progress?do=reissue").text
+
+
+class TestNumbers:
+    PAGE = "/admin/people/by-numbers"
+
+    def test_it_leads_to_the_preview(self, pages: Pages) -> None:
+        issue_and_print(pages)
+        staff = admin(pages)
+        number = badge_number(pages.serial("A1"))
+        sent = staff.post(self.PAGE, {"do": "reissue", "numbers": f"{number.lower()}, A3\n A1 A3"})
+        preview = staff.get(sent.location)
+        assert "This is for 2 people." in preview.text
+        assert "Anna Keller" in preview.text
+        send(staff, preview, reason="damaged")
+        issues = [
+            attendees.attendee(pages.database.reader, pages.serial(name)).issue
+            for name in ("A1", "A2", "A3")
+        ]
+        assert issues == [2, 1, 2]
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("A1 A9, ZZZZZ", "Nobody has these numbers"),
+            (" , ", "Paste at least one number."),
+        ],
+    )
+    def test_wrong_numbers_are_named(self, pages: Pages, text: str, message: str) -> None:
+        page = admin(pages).post(self.PAGE, {"do": "reissue", "numbers": text})
+        assert page.status_code == 400
+        assert message in page.text
+        assert f">{text}</textarea>" in page.text
+        named = re.findall(r"<li><bdi>(.*?)</bdi>", page.text)
+        assert named == (["A9", "ZZZZZ"] if "A9" in text else [])
+
+    def test_too_many(self, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(many, "CHOSEN_MAX", 1)
+        page = admin(pages).post(self.PAGE, {"do": "reissue", "numbers": "A1 A2"})
+        assert "At most 1 at a time." in page.text
+
+    def test_for_the_badge_desk(self, pages: Pages) -> None:
+        assert_only(pages, self.PAGE, "badge_desk")
+        page = pages.staff("badge_desk").get(self.PAGE).text
+        assert "Replace badges" in page
+        assert "Revoke" not in page
 
 
 def test_subjects_have_no_names(pages: Pages) -> None:

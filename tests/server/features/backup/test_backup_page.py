@@ -12,19 +12,19 @@ from server.core.event.directory import Event, load_event
 from server.core.second_disk.copy import Backups, backups
 from server.features.backup.restore import restore
 from server.storage.database import Database
-from server.web.jobs import Job, State, jobs_of
+from server.web.jobs import OwnJob, State, jobs_of
 from server.web.services import keep_services, services_of
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, acts, assert_only
-from tests.waiting import LONGEST_S, until
+from tests.waiting import LONGEST_S
 
 PAGE = "/admin/backup"
 
 
-def ended(pages: Pages, kind: str) -> Job:
-    job = jobs_of(services_of(pages.app)).find(kind)
+def ended(pages: Pages, kind: str) -> OwnJob:
+    job = jobs_of(services_of(pages.app)).own(kind)
     assert job is not None
-    until(lambda: job.ended_s is not None)
+    assert job.ended.wait(LONGEST_S)
     return job
 
 

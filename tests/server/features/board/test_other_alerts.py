@@ -9,15 +9,18 @@ from server.core.alerts import certificates
 from server.core.alerts.certificates import SERVER, Certificates, Ends
 from server.core.event.directory import Event
 from server.features.integrations import endpoints, outbox
-from server.features.mail.worker import Progress, Worker
+from server.features.mail.settings import MailError
+from server.features.mail.worker import KIND
 from server.features.printers import jobs, store
 from server.features.printers.states import PrinterState, Status
 from server.features.printers.store import PrinterPlan
 from server.storage.database import Database
+from server.web.jobs import OwnJob, jobs_of
 from server.web.services import services_of
 from tests.server.conftest import MINUTE
 from tests.server.features.board.test_overview import alerts, take
 from tests.server.support.pages import Pages, Staff, acts
+from tests.waiting import LONGEST_S
 
 prepare = Pages.issue  # for every attendee
 
@@ -116,10 +119,12 @@ def test_failed_mails_are_found_by_an_index(site: Database) -> None:
     assert "USING COVERING INDEX mail_failed (at>?)" in plan
 
 
-def test_an_interrupted_mailing_is_named(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    services_of(pages.app).keep(Worker(pages.event, pages.database, lambda: pages.now))
-    broke = Progress(pages.now, running=False, problem="The mail server is away.")
-    monkeypatch.setattr(Worker, "progress", broke)
+def test_an_interrupted_mailing_is_named(pages: Pages) -> None:
+    def work(job: OwnJob) -> None:
+        raise MailError("The mail server is away.")
+
+    job = jobs_of(services_of(pages.app)).start(KIND, "user:1", work)
+    assert job.ended.wait(LONGEST_S)
     assert "Sending broke off: The mail server is away. Mails" in seen_by(pages)
     pages.now += DAY
     assert "broke off" not in seen_by(pages)

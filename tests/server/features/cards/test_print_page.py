@@ -4,11 +4,11 @@ import pypdfium2
 import pytest
 
 from server.features.cards.pages.printing import KIND
-from server.web.jobs import Job, State, jobs_of
+from server.web.jobs import OwnJob, State, jobs_of
 from server.web.services import services_of
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, Staff, acts
-from tests.waiting import until
+from tests.waiting import LONGEST_S
 
 PAGE = "/admin/cards/print"
 
@@ -19,12 +19,12 @@ def admin(pages: Pages) -> Staff:
     return pages.known("admin")
 
 
-def ended(pages: Pages) -> Job:
+def ended(pages: Pages) -> OwnJob:
     with pages.app.app_context():
         jobs = jobs_of(services_of(pages.app))
-    job = jobs.find(KIND)
+    job = jobs.own(KIND)
     assert job is not None
-    until(lambda: job.ended_s is not None)
+    assert job.ended.wait(LONGEST_S)
     return job
 
 

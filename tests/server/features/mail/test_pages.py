@@ -8,13 +8,14 @@ import pytest
 
 from server.core.event.directory import Event
 from server.features.mail.pages import pages as mailing_pages
-from server.features.mail.pages.pages import sender
-from server.features.mail.worker import Worker
+from server.features.mail.worker import KIND
 from server.storage.database import Database
+from server.web.jobs import jobs_of
+from server.web.services import services_of
 from tests.server.features.mail.conftest import write_settings
 from tests.server.support.pages import Pages, Staff, acts, words
 from tests.server.support.postbox import Office, Postbox
-from tests.waiting import until
+from tests.waiting import LONGEST_S, until
 
 
 @pytest.fixture
@@ -33,19 +34,15 @@ def pages(event: Event, site: Database, box: Postbox) -> Iterator[Pages]:
     office.stop()
 
 
-def sender_of(pages: Pages) -> Worker:
-    with pages.app.app_context():
-        return sender()
-
-
-def ended(pages: Pages) -> bool:
-    progress = sender_of(pages).progress
-    return progress is not None and not progress.running
-
-
 def send(pages: Pages, admin: Staff, at: str = "/admin/mail/start", **fields: object) -> None:
     assert admin.post(at, {"confirm": "yes", **fields}).status_code == 303
-    until(lambda: ended(pages))
+    ended(pages)
+
+
+def ended(pages: Pages) -> None:
+    job = jobs_of(services_of(pages.app)).own(KIND)
+    assert job is not None
+    assert job.ended.wait(LONGEST_S)
 
 
 def test_what_would_be_sent(pages: Pages, box: Postbox) -> None:
@@ -82,7 +79,7 @@ def test_without_the_tick_nothing_is_sent(pages: Pages, box: Postbox) -> None:
     admin = pages.staff("admin")
     admin.post("/admin/mail/start")
     assert "Nothing was sent: tick the box." in admin.get("/admin/mail/").text
-    assert sender_of(pages).progress is None
+    assert jobs_of(services_of(pages.app)).find(KIND) is None
     assert box.taken == []
 
 
@@ -99,7 +96,7 @@ def test_it_can_be_watched_and_stopped(pages: Pages, box: Postbox) -> None:
     admin.post("/admin/mail/start", {"confirm": "yes"})
     assert "Mails are being sent already." in admin.get("/admin/mail/").text
     admin.post("/admin/mail/stop")
-    until(lambda: ended(pages))
+    ended(pages)
     assert len(box.taken) == 1
     shown = words(admin.get("/admin/mail/").text)
     assert "1 of 4: 1 sent" in shown

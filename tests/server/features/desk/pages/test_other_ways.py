@@ -6,8 +6,8 @@ import pytest
 
 from server.core.event.directory import Event
 from server.core.people import attendees, day_credentials
+from server.features.mail import worker
 from server.features.mail.outbox import Choice
-from server.features.mail.pages.pages import sender
 from server.features.mail.settings import settings_path
 from server.storage.database import Database
 from tests.server.features.desk.pages.support import DeskClerk
@@ -67,9 +67,7 @@ def test_a_badge_is_mailed_with_settings(clerk: DeskClerk, monkeypatch: pytest.M
     path.parent.mkdir()
     path.write_text("")
     asked: list[Choice] = []
-    with clerk.pages.app.app_context():
-        mailing = sender()
-    monkeypatch.setattr(mailing, "start", lambda choice, **_: asked.append(choice))
+    monkeypatch.setattr(worker, "start", lambda here, choice, **_: asked.append(choice))
     assert f"Mail the badge to {address}" in clerk.get(page).text
     clerk.send(f"{page}/mail", {})
     assert asked == [Choice("invite", serials=[serial], again=True)]
