@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from server.core.programme import activities
 from server.core.venue import store
 from server.features.editing import sessions, venue_edit
 from server.features.editing.pages import inputs
+from server.features.editing.sessions import Doubts
 from server.features.imports.venue_plan import VenueError
 from server.storage.connection import Connection
 from server.web import auth, i18n
@@ -42,9 +44,19 @@ def new(kind: str) -> str:
     here, values = services(), inputs.new_values(kind)
     if kind == "session":
         hall = request.args.get("hall", "")
-        values |= sessions.next_session(here.database.reader, here.event.settings, hall)
+        values |= sessions.next_session(
+            here.database.reader, here.event.settings, here.now(), hall, _day()
+        )
     values |= {key: request.args[key] for key in _FROM_LINK if key in request.args}
     return _form(Form(kind, None, values, last_edit.mark_of(None)))
+
+
+def _day() -> date | None:
+    """Return the day in the address, if any."""
+    try:
+        return date.fromisoformat(request.args.get("day", ""))
+    except ValueError:
+        return None
 
 
 @blueprint.post(f"/{_KIND}/new")
@@ -140,12 +152,14 @@ def _save(form: Form) -> Response | tuple[str, int]:
     unknown = inputs.unknown(here.database.reader, form.kind, form.values)
     if unknown:
         return _again(form, unknown)
-    if form.kind == "session" and request.form.get("at_once") != "yes":
-        at_once = sessions.at_once(
-            here.database.reader, here.event.settings, form.values, form.before
+    if form.kind == "session":
+        doubts = sessions.doubts(
+            here.database.reader, here.event.settings, form.values, form.before, here.now()
         )
-        if at_once:
-            return _form(form, at_once=at_once), 400
+        if (doubts.at_once and request.form.get("at_once") != "yes") or (
+            doubts.is_over and request.form.get("is_over") != "yes"
+        ):
+            return _form(form, doubts=doubts), 400
     key = str(form.values.get("key" if form.kind == "category" else "code", ""))
     thing = Thing(form.kind, key)
     try:
@@ -229,7 +243,7 @@ def _again(form: Form, problems: Sequence[str]) -> tuple[str, int]:
     return _form(form, problems), 400
 
 
-def _form(form: Form, problems: Sequence[str] = (), at_once: Sequence[str] = ()) -> str:
+def _form(form: Form, problems: Sequence[str] = (), doubts: Doubts | None = None) -> str:
     db = services().database.reader
     shown = inputs.inputs(db, form.kind, form.values, new=form.number is None)
     labels = inputs.labels(form.kind)
@@ -248,11 +262,14 @@ def _form(form: Form, problems: Sequence[str] = (), at_once: Sequence[str] = ())
         title=name_of(form.values) if form.number is not None else "",
         inputs=shown,
         problems=others,
-        at_once=at_once,
+        doubts=doubts or Doubts(),
         hall_id=_hall_id(db, form) if others else None,
         by_key=by_key,
         removal=_address("remove", form.kind, form.number) if form.number is not None else "",
         has_rare=any(field_of_form.rare for field_of_form in shown),
+        rare_is_wrong=any(
+            field_of_form.rare and field_of_form.key in by_key for field_of_form in shown
+        ),
         back=_back(form.kind, form.values if form.number is not None else {}),
     )
 

@@ -8,7 +8,7 @@ import pytest
 from server.core.event.directory import Event
 from server.core.feed.changes import cursor
 from server.storage.database import Database
-from tests.server.conftest import MINUTE
+from tests.server.conftest import HOUR, MINUTE
 from tests.server.support.pages import Pages, Staff, acts, words
 from tests.server.support.stores import changes, dump
 
@@ -208,6 +208,57 @@ def test_a_new_session_begins_after_the_last_one_of_the_hall(pages: Pages, admin
     assert "/admin/venue/session/new?hall=h1" in admin.get(
         f"/admin/halls/{number(pages, 'hall', 'h1')}"
     ).text  # fmt: skip
+
+
+def proposed(admin: Staff, query: str = "") -> tuple[object, object]:
+    form = fields(admin.get(f"{SESSION_FORM}{query}").text)
+    return form["starts"], form["ends"]
+
+
+def test_a_new_session_is_not_in_the_past_while_the_event_runs(pages: Pages) -> None:
+    for later_ms, times in (
+        (4 * HOUR + 10 * MINUTE, ("2026-05-04T14:30", "2026-05-04T15:30")),
+        (24 * HOUR, ("2026-05-05T14:30", "2026-05-05T15:30")),
+        (10 * 24 * HOUR, ("2026-05-04T14:00", "2026-05-04T15:00")),  # The event is over.
+    ):
+        pages.now += later_ms
+        assert proposed(pages.staff("admin"), "?hall=h1") == times
+
+
+def test_a_new_session_is_on_the_day_that_is_looked_at(pages: Pages, admin: Staff) -> None:
+    link = f"{SESSION_FORM}?day=2026-05-05"
+    assert link in admin.get("/admin/venue/?day=2026-05-05").text
+    assert proposed(admin, "?day=2026-05-05") == ("2026-05-05T13:00", "2026-05-05T14:00")
+    later = {**fields(admin.get(SESSION_FORM).text), "title": "Evening",
+             "starts": "2026-05-04T18:00", "ends": "2026-05-04T19:30"}  # fmt: skip
+    admin.post(SESSION_FORM, later)
+    earlier = {**later, "title": "Lunch", "starts": "2026-05-04T12:00", "ends": "2026-05-04T12:45"}
+    admin.post(SESSION_FORM, earlier)
+    assert proposed(admin) == ("2026-05-04T19:30", "2026-05-04T20:15")
+    assert proposed(admin, "?day=nonsense") == proposed(admin)
+
+
+def test_a_session_in_the_past_is_confirmed(pages: Pages, admin: Staff) -> None:
+    form = {**fields(admin.get(SESSION_FORM).text), "title": "Breakfast",
+            "starts": "2026-05-04T08:00", "ends": "2026-05-04T09:00"}  # fmt: skip
+    asked = admin.post(SESSION_FORM, form)
+    assert asked.status_code == 400
+    assert "This session would be over already" in words(asked.text)
+    assert 'value="Breakfast"' in asked.text
+    assert pages.value("SELECT COUNT(*) FROM session") == 2
+    admin.post(SESSION_FORM, {**fields(asked.text), "is_over": "yes"})
+    assert pages.value("SELECT COUNT(*) FROM session") == 3
+    its_page = address(pages, "session", "breakfast")
+    assert edit(admin, its_page, title="Early breakfast").status_code == 200
+
+
+def test_only_a_part_with_an_error_is_unfolded(pages: Pages, admin: Staff) -> None:
+    hall = address(pages, "hall", "h1")
+    common = edit(admin, hall, capacity="many")
+    assert "check the marked fields" in common.text
+    assert "<details><summary>More rules" in common.text
+    rare = edit(admin, hall, seats="-1")
+    assert "<details open><summary>More rules" in rare.text
 
 
 def test_another_session_is_added_at_once(pages: Pages, admin: Staff) -> None:
