@@ -242,21 +242,22 @@ def _mapped_index(
     named, has = shown(title), _listed(header)
     if wanted.number:
         message = counted(
-            "the mapping looks for %(title)s, and only %(num)s of the columns is called so:"
-            " %(has)s",
-            "the mapping looks for %(title)s, and only %(num)s of the columns are called so:"
-            " %(has)s",
+            "the mapping needs another column %(title)s, but only %(num)s column has that title."
+            " The columns are: %(has)s",
+            "the mapping needs another column %(title)s, but only %(num)s columns have that title."
+            " The columns are: %(has)s",
             len(same), title=named, has=has,
         )  # fmt: skip
     elif same:
         message = Phrase(
-            "the mapping looks for %(title)s, and several of the columns are called so. Write"
+            "the mapping needs a column %(title)s, and several columns have that title. Write"
             " %(example)s for the first one. The columns are: %(has)s",
             title=named, has=has, example=f"{column} = {{ title = …, number = 1 }}",
         )  # fmt: skip
     else:
         message = Phrase(
-            "the mapping looks for %(title)s, and none of the columns are called so: %(has)s",
+            "the mapping needs a column %(title)s, but no column has that title. The columns are:"
+            " %(has)s",
             title=named, has=has,
         )  # fmt: skip
     problems.add(None, column, message)

@@ -460,7 +460,7 @@ def _row_numbers(
             (),
             answers.row_numbers,
             ignore=Phrase("know people by e-mail, else by name and organisation"),
-            ids=Phrase("these numbers stay with their people for ever"),
+            ids=Phrase("use them as ids: a number then always means the same person"),
         )
     ]
 

@@ -269,8 +269,8 @@ def _other_sheets(
     ]
     if answers.sheet is None:
         message += Phrase(
-            ". For people on several sheets, import each, and then let the people who are not in"
-            " it stay"
+            ". If people are on several sheets, import the sheets one by one, and each time keep "
+            "the people who are not on the sheet"
         )
     else:
         choices = []

@@ -175,7 +175,7 @@ def _check_given(
     if len(given) >= EACH_MAX:
         raise IssuingError(
             N_(
-                "This attendee has had %(most)s day credentials, the most there are: "
+                "This attendee has already had %(most)s day credentials, which is the limit: "
                 "issue a new badge, which voids the forgotten one."
             ),
             most=EACH_MAX,

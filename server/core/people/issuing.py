@@ -114,7 +114,10 @@ def reissue(db: Connection, event: Event, serial: int, *, reason: str, now: int,
     issue = _next_issue(db, holder)
     if issue > ISSUE_MAX:
         raise IssuingError(
-            N_("This attendee has had %(most)s badges, the most there are: register them anew."),
+            N_(
+                "This attendee has already had %(most)s badges, which is the limit: register "
+                "them anew."
+            ),
             most=ISSUE_MAX,
         )
     row = newest_names_row(db) + 1
@@ -134,7 +137,12 @@ def withdraw(db: Connection, serial: int, *, now: int, by: str) -> None:
     """
     holder, badge = attendees.attendee(db, serial), current_badge(db, serial)
     if now - badge.issued_at > WITHDRAW_MS:
-        raise IssuingError(N_("This badge is older than a minute: issue the next one instead."))
+        raise IssuingError(
+            N_(
+                "More than a minute has passed, so this badge can't be taken back. "
+                "Issue a new badge instead."
+            )
+        )
     if holder.revoked_at is not None or len(badges_of(db, serial)) == 1:
         raise IssuingError(N_("There is no earlier badge that can be valid again."))
     db.execute(

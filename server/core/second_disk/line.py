@@ -72,7 +72,7 @@ def ask_about_print_jobs(db: Connection, now: int) -> None:
     """Return unfinished print jobs to their desks, because they may have been printed since the
     backup.
     """
-    words = N_("The server was set back to an earlier state since.")
+    words = N_("The server has since been restored to an earlier state.")
     db.execute(
         "UPDATE print_job SET state = 'failed', problem = 'perhaps_printed', words = ?, done_at = ?"
         " WHERE state IN ('waiting', 'printing')",

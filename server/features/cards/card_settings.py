@@ -78,7 +78,7 @@ def save(
     folder = event.path / CARDS_FOLDER
     if mark_of(event) != seen:
         raise EditError(
-            N_("%(file)s has changed since this page was made. Load the page again."),
+            N_("%(file)s has changed since you opened this page. Load the page again."),
             file=SETTINGS_FILE,
         )
     text = read_card_text(folder)

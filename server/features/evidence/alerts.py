@@ -65,7 +65,7 @@ def _of_witness(name: str, failure: OutsideFailure) -> tuple[Phrase, Phrase]:
             )
         case Code.AHEAD:
             problem = Phrase(
-                "Witness %(name)s saw more of the entry log than is here: %(words)s", **values
+                "Witness %(name)s has seen a longer entry log than this one: %(words)s", **values
             )
         case Code.UNKNOWN:
             return Phrase("Witness %(name)s does not know this entry log", **values), Phrase(

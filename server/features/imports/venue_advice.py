@@ -56,11 +56,11 @@ class _Advice:
             elif not exits and leaving == "scanned":
                 yield (
                     Phrase(
-                        "%(place)s: it counts who left by scanned exits alone, and no door there "
-                        "scans any. Places come back only when staff count the hall as empty on "
-                        'its page. Give it a door with mode = "exit" or "both"; or write leaving '
-                        '= "inferred": then entering another hall counts as leaving, and is '
-                        "shown as uncertain",
+                        "%(place)s: only scanned exits count as leaving, but no door of this hall "
+                        "scans exits. So places become free only when staff count the hall as "
+                        'empty on its page. Give it a door with mode = "exit" or "both"; or write '
+                        'leaving = "inferred": then entering another hall counts as leaving, and '
+                        "is shown as uncertain",
                         place=place,
                     )
                 )

@@ -98,7 +98,7 @@ class VenueCheck:
             place = self.venue.place("zone", plan.code)
             if bits.get(plan.code, plan.bit) != plan.bit:
                 yield Phrase(
-                    "%(place)s: is bit %(bits)s, which badges carry; keep it",
+                    "%(place)s: keep bit %(bits)s, because issued badges contain it",
                     place=place,
                     bits=bits[plan.code],
                 )

@@ -169,7 +169,7 @@ def _session(
     row: SessionRow, forecast: WouldEnter, categories: dict[int, str], clock: Clock, say: Say
 ) -> Iterator[str]:
     yield say(
-        N_("doors admit to it %(day)s %(from)s to %(until)s"),
+        N_("the doors admit people to it %(day)s %(from)s–%(until)s"),
         **{
             "day": clock.day(row.opens_at),
             "from": clock.minute(row.opens_at),

@@ -18,8 +18,9 @@ ASSUMED = (
     N_("Everyone without a badge gets one by the current roster; revoked people stay revoked."),
     N_("Assumes that halls closed now will be open by then."),
     N_(
-        "Expected attendance: as if everyone with a badge valid on that day came, chose evenly "
-        "among the sessions under way at that time that admit them, and went where invited."
+        "Expected attendance assumes that everyone whose badge is valid that day comes, goes to "
+        "the sessions they are invited to, and otherwise spreads evenly over the sessions that "
+        "admit them at that time."
     ),
     N_("Places are free, and no one is inside already."),
 )

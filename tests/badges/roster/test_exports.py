@@ -285,9 +285,9 @@ class TestWords:
             mapping = read_mapping(f'organisation = {{ title = "Firm", number = {number} }}')
             assert read(text, words=mapping).rows[0].organisation == firm
         message = messages(read(text, mapping={"organisation": "Firm"}))
-        assert "several of the columns are called so" in message
+        assert "several columns have that title" in message
         mapping = read_mapping('organisation = { title = "Firm", number = 3 }')
-        assert "only 2 of the columns are called so" in messages(read(text, words=mapping))
+        assert "only 2 columns have that title" in messages(read(text, words=mapping))
 
 
 def test_it_is_not_taken_for_an_export_by_one_title() -> None:

@@ -158,7 +158,7 @@ def test_mapping_wins_over_usual_names():
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
-        ({"email": "Mail 2"}, "none of the columns are called so: 'name', 'category'"),
+        ({"email": "Mail 2"}, "no column has that title. The columns are: 'name', 'category'"),
         ({"hat": "name"}, "the mapping names 'hat': use one of external_id,"),
     ],
 )

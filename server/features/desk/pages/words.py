@@ -45,7 +45,7 @@ def why(reason: Why) -> str:
 
 
 _WHY_NOT_UNDONE = {
-    Why.NOTHING_TO_UNDO: lambda: _("There is nothing of yours to undo any more."),
+    Why.NOTHING_TO_UNDO: lambda: _("You have no action left to undo."),
     Why.CHANGED_SINCE: lambda: _(
         "This person has been changed since. Open the person, check, and correct by hand."
     ),

@@ -47,7 +47,7 @@ HELP = {
     "latin_name": N_("May be left empty: names in other scripts are transcribed."),
     "country": N_("A two-letter country code, or the country's name."),
     "phone": N_("Only the badge desk and auditors see it, to find the person."),
-    "order_number": N_("Of the order in a ticket shop. Several people may have one."),
+    "order_number": N_("The number of the order in a ticket shop. Several people may share it."),
     "external_id": N_("The person's id in your own system."),
     "language": N_("en, zh and so on."),
 }

@@ -54,8 +54,8 @@ KIND = FileKind(
     name="programme",
     title=N_("Programme"),
     words=N_(
-        "Activities, sessions and speakers of another system, in one of the formats below. You"
-        " choose the hall for each room."
+        "Activities, sessions and speakers from another system, in one of the formats below. You "
+        "choose the hall for each room."
     ),
     label=N_("Calendar or schedule"),
     formats=", ".join(form.label for form in FORMATS.values()),

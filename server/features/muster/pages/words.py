@@ -19,7 +19,7 @@ SURENESS: dict[Sureness, str] = {
 }
 EXPLAINED: dict[Sureness, str] = {
     Sureness.EXITS_SCANNED: N_(
-        "Exits are recorded. Only people who left without a scan are listed wrongly."
+        "Exits are scanned. People who left without scanning out are still listed."
     ),
     Sureness.EXITS_INFERRED: N_(
         "People count as gone when they enter another hall. People who went home are still listed."

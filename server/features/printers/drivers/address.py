@@ -129,7 +129,7 @@ def why(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
         return N_("The printer's name has no address in this network.")
     if isinstance(error, TimeoutError):
-        return N_("The printer does not answer: is it switched on and in the network?")
+        return N_("The printer does not answer. Is it switched on and connected to the network?")
     if isinstance(error, ConnectionRefusedError):
         return N_("The printer answers, but refuses this port.")
     if isinstance(error, ConnectionError | EOFError):

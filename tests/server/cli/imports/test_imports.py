@@ -100,7 +100,7 @@ class TestImport:
             ("name = Who", "is not TOML", 2),
             ("name = 3", "the column's title in the file", 2),
             ('nome = "Who"', "the mapping names 'nome': use one of", 1),
-            ('name = "Whom"', "the mapping looks for 'Whom', and none of the columns", 1),
+            ('name = "Whom"', "the mapping needs a column 'Whom', but no column", 1),
         ],
     )
     def test_bad_mappings(self, console: Console, mapping: str, message: str, status: int) -> None:
@@ -455,10 +455,10 @@ class TestImportVenue:
         result = console("import-venue", path)
         assert result.stdout == "Added: zones 2, halls 3, doors 3, sessions 2\n"
         assert result.stderr == (
-            "Warning: hall green: it counts who left by scanned exits alone, and no door there "
-            "scans any. Places come back only when staff count the hall as empty on its page. Give "
-            'it a door with mode = "exit" or "both"; or write leaving = "inferred": then entering '
-            "another hall counts as leaving, and is shown as uncertain.\n"
+            "Warning: hall green: only scanned exits count as leaving, but no door of this hall "
+            "scans exits. So places become free only when staff count the hall as empty on its "
+            'page. Give it a door with mode = "exit" or "both"; or write leaving = "inferred": '
+            "then entering another hall counts as leaving, and is shown as uncertain.\n"
         )
         assert "Unchanged: zones 2" in console("import-venue", path).output
 
@@ -471,7 +471,7 @@ class TestImportVenue:
     )
     def test_a_hall_that_counts_exits(self, console: Console, change: tuple[str, str]) -> None:
         path = console.file("venue.toml", VENUE.replace(*change))
-        assert "counts who left" not in console("import-venue", path).output
+        assert "only scanned exits count" not in console("import-venue", path).output
 
     def test_problems(self, console: Console) -> None:
         text = VENUE.replace("capacity = 500", "capactiy = 500")

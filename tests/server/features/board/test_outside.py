@@ -41,7 +41,7 @@ WITNESS = outside.of_witness(NAME)
     ("code", "english", "chinese"),
     [
         (Code.FORK, "knows another history of the entry log: so it is", "所知的入场日志与此不同"),
-        (Code.AHEAD, "saw more of the entry log than is here", "见过的入场日志比此处更多"),
+        (Code.AHEAD, "has seen a longer entry log than this one", "见过比此处更长的入场日志"),
         (Code.UNKNOWN, "does not know this entry log", "不认识此入场日志"),
         (Code.SET_BACK, "has lost its cosignatures", "忘记了其联署过的内容"),
         (Code.WRONG, "answers wrongly: so it is", "的应答有误"),

@@ -104,7 +104,7 @@ def test_it_works(pages: Pages) -> None:
     code = parse_code(text[1])
     assert (code.host, code.port) == ("localhost", 8443)
     assert code.spki_sha256 == pages.event.spki_sha256
-    assert "has not shown the code yet" in admin.get("/admin/kiosks/west-1/words").text
+    assert "has not used its code yet" in admin.get("/admin/kiosks/west-1/words").text
 
     asked = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
     answer = pages.stranger().client.post(

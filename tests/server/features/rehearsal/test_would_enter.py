@@ -184,7 +184,7 @@ def test_the_command_says_all_of_it(filled: Console) -> None:
     assert "zh: 请进 · Press hour" in output
     assert "Category: Visitor" in output
     assert "Badge's days: 1, 2" in output
-    assert "Session press: doors admit to it Mon 04 May 12:50 to 14:05; for Press;" in output
+    assert "the doors admit people to it Mon 04 May 12:50–14:05; for Press;" in output
     assert "this person is invited" in output
     assert "Assumed: A place is free." in output
     filled("would-enter", "A4", "h1", "--at", "soon", status=2)

@@ -100,7 +100,7 @@ def _weekday(word: Any, frequency: str) -> str:
     number = int(ordinal) if ordinal.lstrip("+-").isdigit() and len(ordinal) < 4 else 0
     if text[-2:] not in _WEEKDAYS or (ordinal and not number) or abs(number) > 53:
         raise RuleRefusedError(
-            N_("repeats by a rule with the weekday %(text)s: correct it"), text=text[:20]
+            N_("its repeat rule has an unknown weekday, %(text)s: correct it"), text=text[:20]
         )
     if number and frequency not in ("MONTHLY", "YEARLY"):
         raise RuleRefusedError(

@@ -513,7 +513,7 @@ class TestUndo:
     @pytest.mark.parametrize("submission", ["0", "999", "x", ""])
     def test_nothing_of_theirs(self, clerk: DeskClerk, submission: str) -> None:
         clerk.send("/undo", {"nonce": "n" * 22, "submission": submission})
-        assert "nothing of yours to undo" in clerk.said()
+        assert "You have no action left to undo" in clerk.said()
 
 
 class TestPhone:

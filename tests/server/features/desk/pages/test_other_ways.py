@@ -37,7 +37,7 @@ def test_a_day_credential_is_given_once_and_printed(clerk: DeskClerk) -> None:
     card = clerk.staff.get(f"/admin/people/{clerk.number('A1')}/day-0.pdf")
     assert card.mimetype == "application/pdf"
     clerk.send(f"{page}/day", {"day": "1"})
-    assert "the most there are" in clerk.get(f"{page}/day").text
+    assert "which is the limit" in clerk.get(f"{page}/day").text
 
 
 def test_what_is_no_day(clerk: DeskClerk) -> None:
