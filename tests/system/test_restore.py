@@ -7,7 +7,9 @@ import http.client
 import json
 import shutil
 import socket
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,10 +18,12 @@ import pytest
 
 from badges.places.pool import PoolKey
 from kiosk.cli.status import status_of
+from server.core.event import settings_file
 from server.core.event.directory import load_event
 from server.core.occupancy import hall_control, pools
 from server.core.second_disk.copy import backups
 from server.core.second_disk.critical_state import Keeper
+from server.features.backup.restic import PASSWORD_FILE
 from server.storage.database import Database
 from tests.system.support.hand_scanner import HandScanner, open_screen
 from tests.system.support.ledger_checks import Journals, Watch, check_ledger, check_places
@@ -190,6 +194,55 @@ def test_a_server_that_was_lost_with_its_disk(place: LiveSite, doors: Doors, sec
     assert all("restored from a backup" in alarm for alarm in alarms)
 
 
+@pytest.mark.skipif(shutil.which("restic") is None, reason="restic is not installed here")
+def test_a_server_whose_machine_is_gone(place: LiveSite, doors: Doors, second: Path) -> None:
+    """Also its second disk: what remains are a restic repository, its password, and the doors."""
+    password, nas = place.path / "password", place.path / "nas"
+    send_elsewhere(place, password, nas)
+    for name in ("west", "east"):
+        place.enrol(name, name)
+        doors.open(name)
+    for name, person in (("west", 0), ("west", 1), ("east", 2)):
+        doors.get_in(name, person)
+    wait_for("the scans", place.settled)
+    assert str(nas) in hallkeeper("backup", "--event", str(place.event.path))
+    doors.leave("west", 2)
+    doors.get_in("west", 3)
+    wait_for("the scans", place.settled)
+    journals = Journals({name: place.path / name / "journal.db" for name in ("west", "east")})
+    with Watch(journals) as watch:
+        lose(place)
+        shutil.rmtree(second)
+        for name in [name for name in ("west", "east") if doors.free(name)]:
+            assert doors.come(name), "without a server the doors go on"
+        began = time.monotonic()
+        words = ("--from", str(nas), "--password-file", str(password), "--without-acts")
+        hallkeeper("restore", *words, "--event", str(place.event.path))
+        restored_s = time.monotonic() - began
+        second.mkdir()
+        keep(place, second)
+        place.start_server()
+        wait_for("both doors", lambda: not pool(place).awaited)
+        wait_for("all scans to arrive", place.settled)
+        took_s = time.monotonic() - began
+        sys.stdout.write(f"Restored in {restored_s:.1f} s, all in order after {took_s:.1f} s.\n")
+        wait_for("a full hall", lambda: fill(doors) == CAPACITY)
+    assert watch.most <= CAPACITY
+    check_ledger(place, journals)
+    check_places(place, journals)
+
+
+def send_elsewhere(place: LiveSite, password: Path, nas: Path) -> None:
+    """Make a restic repository, and name it in the event's settings."""
+    password.write_text("a password")
+    password.chmod(0o600)
+    shutil.copy(password, place.event.path / "keys" / PASSWORD_FILE)
+    init = ["restic", "--no-cache", "-r", str(nas), "--password-file", str(password), "init"]
+    subprocess.run(init, check=True, capture_output=True)
+    path = place.event.path / "event.toml"
+    path.write_text(settings_file.changed(path, "backup_repository", str(nas))[0])
+
+
 def go_on(place: LiveSite, doors: Doors, earlier: int) -> None:
     """Events that the backup will lack: an exit, a new kiosk's entry, a place from a recall."""
     doors.leave("west", 2)
@@ -218,8 +271,8 @@ def two_are_heard(place: LiveSite, doors: Doors) -> None:
 
 def fill(doors: Doors) -> int:
     """Let a new person come to the door that has a place; return the number inside."""
-    free = [name for name in DOORS if doors.free(name)]
-    doors.come(free[0] if free else "north")
+    free = [name for name in doors.scanners if doors.free(name)]
+    doors.come([*free, *doors.scanners][0])
     wait_for("the scan", doors.place.settled)
     return pool(doors.place).open_stays
 

@@ -115,6 +115,14 @@ class EventSettings:
             holds=lambda path: path is None or path.isprintable(),
         ),
     ] = None
+    # A restic repository to which each backup in backup_dir is sent, or None.
+    backup_repository: Annotated[
+        _Directory | None,
+        rule(
+            'a restic repository, such as "sftp:backup@nas:/srv/forum"',
+            holds=lambda address: address is None or address.isprintable(),
+        ),
+    ] = None
 
     # Authorities of this country count as national, others as foreign.
     country: Annotated[
@@ -262,6 +270,8 @@ class EventSettings:
             raise EventError(str(error)) from None
         if self.sign_on_issuer is not None and not (self.sign_on_client and self.sign_on_roles):
             raise EventError("sign_on_issuer needs sign_on_client and [sign_on_roles] beside it.")
+        if self.backup_repository is not None and self.backup_dir is None:
+            raise EventError("backup_repository needs backup_dir beside it.")
         if self.time_authority is not None and self.time_authority_ca is None:
             raise EventError("time_authority needs time_authority_ca beside it.")
 
@@ -287,7 +297,6 @@ def parse_settings(text: str, place: str) -> EventSettings:
 
 def settings_text(settings: EventSettings) -> str:
     name = "\n".join(f"{key} = {quoted(text)}" for key, text in settings.name.items())
-    backup = _or_example("backup_dir", settings.backup_dir, "/mnt/second/forum")
     country = _or_example("country", settings.country, "CN")
     asked = _or_example("check_day_credentials", settings.check_day_credentials, ["all"])
     factors = _or_example("second_factor_roles", settings.second_factor_roles, ["admin"])
@@ -326,10 +335,7 @@ log_lines = {quoted(settings.log_lines)}
 # The address to listen on; "127.0.0.1" serves this computer alone.
 host = {quoted(settings.host)}
 
-# A directory on a second disk: the event with its secrets is copied there every 5 minutes, and
-# critical acts before they are confirmed. Without it the event is lost if this disk fails.
-# See `hallkeeper restore --help`.
-{backup}
+{_backup_text(settings)}
 
 # Whether the badge desk takes photos by webcam. cards/cards.toml names the folder for them.
 desk_photo = {"true" if settings.desk_photo else "false"}
@@ -357,6 +363,22 @@ port = {settings.port}
 # it connects. Kiosks connect to public_host directly.
 {phones}
 {proxy}"""
+
+
+def _backup_text(settings: EventSettings) -> str:
+    backup = _or_example("backup_dir", settings.backup_dir, "/mnt/second/forum")
+    elsewhere = _or_example(
+        "backup_repository", settings.backup_repository, "sftp:backup@nas:/srv/forum"
+    )
+    return f"""\
+# A directory on a second disk: the event with its secrets is copied there every 5 minutes, and
+# critical acts before they are confirmed. Without it the event is lost if this disk fails.
+# See `hallkeeper restore --help`.
+{backup}
+
+# A restic repository elsewhere (a directory, sftp:…, s3:…) to which each of these copies is sent,
+# encrypted. Its password is in keys/restic.password. See docs/backup.md.
+{elsewhere}"""
 
 
 def _outside_text(settings: EventSettings) -> str:

@@ -1,4 +1,5 @@
-"""Restores a server from its backup, and moves an event to PostgreSQL or back.
+"""Restores a server from its backup, sends backups to a restic repository, and moves an event to
+PostgreSQL or back.
 
 `server/core/second_disk` makes the backups.
 """
@@ -16,3 +17,5 @@ COMMANDS = (
     ),
     ("move", "commands:move", "Move the event to PostgreSQL, or back."),
 )
+
+ALERTS = (("alerts:of_repository", "board", "webhooks"),)

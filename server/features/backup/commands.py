@@ -3,6 +3,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -12,6 +13,7 @@ from server.core.event.lock import only_server
 from server.core.second_disk.copy import check_directory, make_backup, prune
 from server.features.backup.move import SQLITE
 from server.features.backup.move import move as move_event
+from server.features.backup.restic import Repository, repository_of
 from server.features.backup.restore import NoActsError, Restored
 from server.features.backup.restore import restore as restore_event
 from server.storage.localized import names_of, text_in
@@ -62,6 +64,11 @@ def backup(to: Path | None, event_dir: Path) -> None:
     if to is None:
         prune(into)
     click.echo(f"Copied the event to {copied.path}.")
+    repository = repository_of(event)
+    if to is None and repository is not None:
+        repository.snapshots()  # fails soon if it does not answer
+        repository.send(copied.path)
+        click.echo(f"Sent it to the repository {repository.shown}.")
     if event.backup_path is None:
         click.echo(
             "There is no second disk (backup_dir), so nothing records the kiosks that are confirmed"
@@ -115,9 +122,19 @@ def move(event_dir: Path, to: str) -> None:
 
 @click.command()
 @click.argument(
-    "source", metavar="BACKUP", type=click.Path(exists=True, file_okay=False, path_type=Path)
+    "source",
+    metavar="[BACKUP]",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=False,
 )
 @event_option
+@click.option("--from", "address", metavar="REPOSITORY", help="A restic repository with BACKUP.")
+@click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with the password of REPOSITORY.",
+)
+@click.option("--snapshot", metavar="ID", help="The copy in REPOSITORY; the latest if absent.")
 @click.option("--replace", "over", is_flag=True, help="Move aside the event that is there.")
 @click.option(
     "--acts",
@@ -127,10 +144,17 @@ def move(event_dir: Path, to: str) -> None:
 )
 @click.option("--without-acts", is_flag=True, help="No kiosk was added since the backup.")
 def restore(
-    source: Path, event_dir: Path, over: bool, acts_file: Path | None, without_acts: bool
+    source: Path | None,
+    event_dir: Path,
+    address: str | None,
+    password_file: Path | None,
+    snapshot: str | None,
+    over: bool,
+    acts_file: Path | None,
+    without_acts: bool,
 ) -> None:
     """Restore the event in DIR from BACKUP, a directory that `hallkeeper backup` or the server
-    made.
+    made, or from its copy in a restic repository (--from, --password-file).
 
     The lost server must not run any more. Doors resend all that the backup lacks; a hall gives out
     no place until every door that may hold some has reported.
@@ -138,6 +162,10 @@ def restore(
     with ExitStack() as held:
         if over and event_dir.is_dir():
             held.enter_context(only_server(event_dir))
+        if source is None:
+            source = _fetched(address, password_file, snapshot, event_dir, held)
+        elif address or password_file or snapshot:
+            raise refuse("name BACKUP, or --from with --password-file, and not both.")
         again = partial(
             restore_event, source, event_dir, now=wall_clock(), acts_file=acts_file, over=over
         )
@@ -148,15 +176,32 @@ def restore(
                 raise
             click.confirm(_NO_KIOSK, abort=True)
             done = again(without_acts=True)
-    for line in report(done, source):
+    for line in report(done, address or str(source)):
         click.echo(line)
+
+
+def _fetched(
+    address: str | None,
+    password_file: Path | None,
+    snapshot: str | None,
+    event_dir: Path,
+    held: ExitStack,
+) -> Path:
+    """Return a backup from a restic repository, which is deleted with `held`."""
+    if address is None or password_file is None:
+        raise refuse("name BACKUP, or --from with --password-file.")
+    repository = Repository(address, password_file)
+    # Its secrets need a private directory, and room as the event does.
+    beside = event_dir.absolute().parent
+    into = held.enter_context(TemporaryDirectory(prefix=".hallkeeper-", dir=beside))
+    return repository.fetch(snapshot or repository.latest().short_id, Path(into))
 
 
 def _has_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def report(done: Restored, source: Path) -> list[str]:
+def report(done: Restored, source: str) -> list[str]:
     settings = done.event.settings
     lines = [
         f"Restored the event {' / '.join(settings.name.values())!r} in {done.event.path} from"

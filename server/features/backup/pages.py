@@ -22,6 +22,7 @@ from server.core.entry_log.act_names import Act
 from server.core.event.settings import EventError
 from server.core.second_disk.copy import backups, make_backup, prune
 from server.features.backup import disks
+from server.features.backup.sending import Sending
 from server.web import auth, forms, i18n
 from server.web.i18n import gettext as _
 from server.web.jobs import JobError, OwnJob, State, jobs_of
@@ -50,6 +51,7 @@ def show() -> str:
         total=len(existing),
         chosen=here.event.settings.backup_dir,
         others=others,
+        sending=here.find(Sending),
         proposal=str(others[0].path / "hallkeeper") if others else "",
         to_disk=jobs_of(here).find(TO_DISK),
         to_download=jobs_of(here).find(TO_DOWNLOAD),
