@@ -13,6 +13,7 @@ released step never changes: tests/server/storage/test_migrations.py has the has
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 Change: TypeAlias = "Callable[[Database], None]"
-Check: TypeAlias = Callable[[Connection], object]
 
 SET = "hallkeeper"
 EXPAND_SET = "hallkeeper expand"
 FIRST = "schema_1_0"
+SILENT_MS = 30_000  # A server without a write for longer is down, or cannot reach the database.
 
 
 class Kind(Enum):
@@ -41,6 +42,7 @@ class Kind(Enum):
 class Step(NamedTuple):
     change: Change
     kind: Kind
+    since: str  # the release that has it first
     purpose: str
 
     @property
@@ -82,18 +84,25 @@ class BeforeReleaseError(VersionError):
         )
 
 
+class OlderServersError(VersionError):
+    """Raised if a server at work needs what a contract step removes."""
+
+    def __init__(self, servers: Sequence[str]) -> None:
+        super().__init__(
+            f"servers of an earlier version are at work: {', '.join(servers)}. Nothing was "
+            "changed. Upgrade or stop them, then try again."
+        )
+
+
 def migrate(connection: Connection) -> None:
     """Create the tables, or apply the expand steps. Raises VersionError, with nothing changed."""
     _apply(connection, plan(connection).at_open)
 
 
-def finish(connection: Connection, check: Check) -> None:
-    """Apply all steps. `check` is called inside each transaction, before the step, and may raise.
-
-    Raises VersionError.
-    """
+def finish(connection: Connection) -> None:
+    """Apply all steps. Raises VersionError."""
     left = plan(connection)
-    _apply(connection, (*left.at_open, *left.by_finish), check)
+    _apply(connection, (*left.at_open, *left.by_finish))
 
 
 def plan(connection: Connection) -> Plan:
@@ -150,22 +159,43 @@ def _applied_in_postgresql(connection: Any) -> tuple[list[str], list[str]]:
     return schema.applied(connection), schema.applied(connection, schema.EXPANDED)
 
 
-def _apply(connection: Connection, steps: Sequence[Step], check: Check = lambda _: None) -> None:
+def _apply(connection: Connection, steps: Sequence[Step]) -> None:
     if not steps:
         return
-    if isinstance(connection, sqlite3.Connection):
-        with transaction(connection):
-            check(connection)
-            run_steps(connection, [step.name for step in steps])
-    else:
-        _apply_to_postgresql(connection, steps, check)
+    if not isinstance(connection, sqlite3.Connection):
+        _apply_to_postgresql(connection, steps)
+        return
+    with transaction(connection):
+        for step in steps:
+            if steps[0].kind is not Kind.FIRST:
+                _check(connection, step.name)
+            run_steps(connection, [step.name])
 
 
-def _apply_to_postgresql(connection: Any, steps: Sequence[Step], check: Check) -> None:
+def _apply_to_postgresql(connection: Any, steps: Sequence[Step]) -> None:
     from server.storage.postgresql import schema
 
     expanding = {step.name for step in STEPS if step.kind is Kind.EXPAND}
-    schema.bring_up(connection, run_steps, [step.name for step in steps], expanding, check)
+    schema.bring_up(connection, run_steps, [step.name for step in steps], expanding, _check)
+
+
+def _check(connection: Connection, name: str) -> None:
+    """Refuse a contract step while an older server works. Call it in the step's transaction, since
+    a server may start at any time.
+    """
+    step = STEPS[names().index(name)]
+    if step.kind is not Kind.CONTRACT:
+        return
+    since = time.time_ns() // 1_000_000 - SILENT_MS
+    rows = connection.execute(
+        "SELECT name, version, knows FROM server_process WHERE stopped_at IS NULL AND seen_at >= ?",
+        (since,),
+    )
+    older = [
+        f"{name} (version {version})" for name, version, known in rows if not knows(known, step)
+    ]
+    if older:
+        raise OlderServersError(older)
 
 
 def run_steps(connection: sqlite3.Connection, wanted: Sequence[str]) -> None:
@@ -205,7 +235,7 @@ def server_knows(db: "Database") -> None:
 
 
 STEPS: tuple[Step, ...] = (
-    Step(schema_1_0, Kind.FIRST, "The tables of 1.0."),
+    Step(schema_1_0, Kind.FIRST, "1.0", "The tables of 1.0."),
     # Empty for a server that does not know this step.
-    Step(server_knows, Kind.EXPAND, "Each server records the newest step that it knows."),
+    Step(server_knows, Kind.EXPAND, "1.0", "Each server records the newest step that it knows."),
 )

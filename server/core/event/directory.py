@@ -88,6 +88,12 @@ def load_event(path: Path) -> Event:
 
     Raises EventError with the fault and the remedy, or migrations.VersionError.
     """
+    event = read_event(path)
+    return replace(event, incarnation=_migrate(event.database_path))
+
+
+def read_event(path: Path) -> Event:
+    """Read settings and keys, without the database. Raises EventError."""
     path = Path(path)
     settings = _read_settings(path)
     keys = path / "keys"
@@ -102,7 +108,7 @@ def load_event(path: Path) -> Event:
     check_private(keys / "certificate.key")
     check_private(keys / SERVED_FILE)
     served = keys / SERVED_FILE
-    event = Event(
+    return Event(
         path=path,
         settings=settings,
         event_id=event_id,
@@ -115,7 +121,6 @@ def load_event(path: Path) -> Event:
         spki_sha256=_read_spki(served if served.exists() else keys / "certificate.pem"),
         server_key_number=_read_number(keys / NUMBER_FILE),
     )
-    return replace(event, incarnation=_migrate(event.database_path))
 
 
 def _migrate(path: Path) -> int:

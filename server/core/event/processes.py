@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 
 from server.core.entry_log import entry_log
@@ -26,7 +27,6 @@ from server.storage.tables import keep_setting
 log = logging.getLogger(__name__)
 
 REPORT_S = 10.0
-SILENT_MS = 30_000  # A server without a write for longer is down, or cannot reach the database.
 FORGOTTEN_MS = 24 * 3_600_000
 # A server keeps the duties for this long after a write, and assumes so for slightly less.
 DUTY_MS = 30_000
@@ -53,7 +53,7 @@ class Process:
     knows: str | None = None
 
     def is_silent(self, now: int) -> bool:
-        return self.stopped_at is None and now - self.seen_at > SILENT_MS
+        return self.stopped_at is None and now - self.seen_at > migrations.SILENT_MS
 
 
 def all_processes(db: Connection) -> list[Process]:
@@ -63,6 +63,12 @@ def all_processes(db: Connection) -> list[Process]:
         " FROM server_process ORDER BY stopped_at IS NOT NULL, address, started_at"
     )
     return [Process(**dict(row)) for row in rows]
+
+
+@cache
+def own_version() -> str:
+    """Return the version of Hallkeeper."""
+    return version("hallkeeper")
 
 
 def server_name(port: int) -> str:
@@ -109,7 +115,7 @@ class Reporter:
     def _write(self, stopped_at: int | None) -> None:
         now = self._now()
         values = (
-            self._name, self._address, version("hallkeeper"), self._started_at, now, self._run(),
+            self._name, self._address, own_version(), self._started_at, now, self._run(),
             self._database.failures.within(), self._database.failures.cause, migrations.newest(),
         )  # fmt: skip
 

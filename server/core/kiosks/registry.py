@@ -5,7 +5,7 @@ Each enrolment is a new generation with its own key, to whose journal late recor
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -30,6 +30,7 @@ from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.entry_log.entry_log import Subject
 from server.core.event.directory import Event
+from server.core.event.processes import own_version
 from server.core.feed import changes
 from server.core.occupancy import pools
 from server.core.venue import nesting
@@ -78,6 +79,11 @@ class KioskRow:
         compatible.
         """
         return self.version is None or OWN.understands(self.version)
+
+    @property
+    def software(self) -> str:
+        """Return the kiosk's version of Hallkeeper as last reported, or ""."""
+        return "" if self.health is None else self.health.version
 
 
 @dataclass(frozen=True)
@@ -254,6 +260,15 @@ def kiosks(db: Connection) -> list[KioskRow]:
         )
         for row in rows
     ]
+
+
+def of_other_versions(rows: Iterable[KioskRow]) -> dict[str, str]:
+    """Return the active kiosks whose version of Hallkeeper is not the server's."""
+    return {
+        row.kiosk: row.software
+        for row in rows
+        if row.state == "active" and row.software not in ("", own_version())
+    }
 
 
 def holdings(db: Connection) -> dict[KioskKey, list[Holding]]:

@@ -12,6 +12,8 @@ from werkzeug.wrappers import Response
 from badges.i18n import N_
 from badges.roster.countries import country_name
 from server.core.alerts import kiosks as kiosk_alerts
+from server.core.event.processes import own_version
+from server.core.kiosks import registry
 from server.core.ledger import entries
 from server.core.occupancy import minutes
 from server.core.programme.counts import ForumCounts, forum_counts
@@ -260,9 +262,11 @@ def _kiosks(now: Look, at: int) -> str:
         "active": len(active),
         "live": sum(kiosk_alerts.heard_lately(row, at) for row in active),
         "waiting": sum(row.state == "proven" for row in now.kiosks),
+        "others": len(registry.of_other_versions(now.kiosks)),
     }
     return render_template(
         "parts/kiosks.html",
         tally=tally,
+        version=own_version(),
         kiosks_link=auth.may_open("admin.kiosks.show") and url_for("admin.kiosks.show"),
     )

@@ -8,6 +8,7 @@ from server.console import BY, Commands, count, event_option, opened, wall_clock
 from server.core.alerts import operations
 from server.core.event.calendar import ago
 from server.core.event.directory import Event
+from server.core.event.processes import own_version
 from server.core.kiosks import registry
 from server.storage.database import Database
 from server.storage.localized import names_of, text_in
@@ -68,9 +69,15 @@ def list_kiosks(event_dir: Path) -> None:
         )
         held = holdings.get((row.kiosk, row.generation), [])
         if held or row.waiting or row.state == "active":
-            click.echo(f"    {_places(row, held)}; {_waiting(row, now)}")
+            version = f"; version {row.software}" if row.software else ""
+            click.echo(f"    {_places(row, held)}; {_waiting(row, now)}{version}")
         if not row.is_understood:
             click.echo(f"    {operations.wrong_version(row)}")
+    others = registry.of_other_versions(rows)
+    if others:
+        click.echo(
+            f"The server has version {own_version()}. Of another version: {', '.join(others)}."
+        )
 
 
 def _places(row: registry.KioskRow, held: Sequence[registry.Holding]) -> str:

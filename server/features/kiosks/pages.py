@@ -12,6 +12,7 @@ from badges.i18n import N_
 from badges.printing.qr import symbol_svg
 from server.core.alerts import kiosks as kiosk_alerts
 from server.core.alerts.alerts import Kind
+from server.core.event.processes import own_version
 from server.core.kiosks import last_hour, registry
 from server.core.kiosks.last_hour import KioskMinute
 from server.core.kiosks.registry import KioskRow
@@ -179,6 +180,8 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
         spark=SPARK,
         named=board_words.in_page_language,
         **_said(),
+        version=own_version(),
+        others=registry.of_other_versions(rows),
         settings=here.event.settings,
         doors=doors,
         halls={hall.hall_id: hall.names for hall in store.halls(db)},

@@ -12,9 +12,9 @@ from server.core.entry_log import entry_log
 from server.core.event import processes
 from server.core.event.calendar import ago
 from server.core.event.directory import Event
-from server.core.event.processes import Process
+from server.core.event.processes import Process, own_version
 from server.core.feed import changes
-from server.core.kiosks import addresses, runs
+from server.core.kiosks import addresses, registry, runs
 from server.core.second_disk import line, set_back
 from server.core.second_disk.line import Awaited
 from server.storage import event_state
@@ -48,6 +48,8 @@ class Status:
     unheard: list[str] = field(default_factory=list)
     awaited: list[Awaited] = field(default_factory=list)
     wrong_versions: dict[str, str] = field(default_factory=dict)
+    # Kiosks whose version of Hallkeeper is not this program's, which may be no problem.
+    other_versions: dict[str, str] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
 
 
@@ -102,6 +104,7 @@ def look(db: Connection, event: Event, now: int, sources: Iterable[Source] = COR
         unheard=operations.unheard(context),
         awaited=line.awaited(db),
         wrong_versions=operations.wrong_versions(context),
+        other_versions=registry.of_other_versions(context.kiosks),
         troubles=[alert.what for alert in alerts(STATUS, context, sources)],
     )
 
@@ -120,6 +123,9 @@ def lines(state: Status, now: int) -> list[str]:
         f"Kiosks     {state.kiosks} at work, {state.kiosks_heard} heard in the last minute; the "
         f"furthest behind lacks {count(state.feed_lag, 'change')}",
     ]
+    if state.other_versions:
+        named = ", ".join(f"{kiosk} ({text})" for kiosk, text in state.other_versions.items())
+        written.append(f"Versions   {own_version()} here; kiosks of another version: {named}")
     if state.put_back_at is not None:
         written.append(f"Set back   noticed {ago(state.put_back_at, now)}")
     return written + [f"TROUBLE    {item}" for item in state.troubles]

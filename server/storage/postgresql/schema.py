@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import closing
 from typing import Any, NamedTuple
 
+from server.storage import traced
 from server.storage.database import transaction
 from server.storage.errors import EngineError, is_busy
 from server.storage.postgresql.catalogue import SCHEMA
@@ -25,9 +26,8 @@ from server.storage.postgresql.functions import FUNCTIONS
 from server.storage.postgresql.translation.definitions import UntranslatedError, definition
 from server.storage.postgresql.translation.statements import translated
 from server.storage.postgresql.translation.tokens import tokens_of, words
+from server.storage.traced import Run
 
-# Runs the named migrations in an in-memory SQLite database.
-Run = Callable[[sqlite3.Connection, Sequence[str]], None]
 APPLIED = "applied_migration"
 EXPANDED = "applied_migration_expand"  # see server/storage/migrations.py
 LOCK_MS = 300
@@ -35,7 +35,6 @@ TRY_S = 60.0
 _PAUSE_S = (0.2, 1.0)
 _INDEX_LOCK = 0x48414C4C_494E4458  # an advisory lock: one program makes indexes
 _MAKES_INDEX = re.compile(r"CREATE (UNIQUE )?INDEX (?P<name>\w+) ")
-_CHANGES = [(word,) for word in ("CREATE", "DROP", "ALTER", "INSERT", "UPDATE", "DELETE")]
 _OURS = {"_sqlite_migrations", "sqlite_sequence"}
 _RECORD = "CREATE TABLE IF NOT EXISTS {} (name text PRIMARY KEY, place bigint NOT NULL)"
 
@@ -104,27 +103,8 @@ def _literal(value: Any) -> str:
     raise UntranslatedError("a migration adds a row with bytes in it")
 
 
-def changes_of(run: Run, before: Sequence[str], step: str) -> list[str]:
-    """Return the SQLite statements of a step."""
-    heard: list[str] = []
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
-        run(model, tuple(before))
-        model.set_trace_callback(heard.append)
-        run(model, (*before, step))
-        model.set_trace_callback(None)
-    return [statement for statement in heard if _is_change(statement)]
-
-
-def _is_change(statement: str) -> bool:
-    tokens = tokens_of(statement)
-    about_itself = not {"_sqlite_migrations", "sqlite_schema"}.isdisjoint(
-        token.strip('"[]') for token in tokens
-    )
-    return words(tokens, 0, 1) in _CHANGES and not about_itself and not statement.startswith("--")
-
-
 def statements_of(run: Run, before: Sequence[str], step: str) -> list[str]:
-    texts = [translated(statement).text for statement in changes_of(run, before, step)]
+    texts = [translated(statement).text for statement in traced.statements_of(run, before, step)]
     return [text for text in texts if text]
 
 
@@ -152,11 +132,11 @@ def bring_up(
     run: Run,
     names: Sequence[str],
     expanding: Collection[str] = (),
-    check: Callable[[Any], object] = lambda _: None,
+    check: Callable[[Any, str], object] = lambda connection, name: None,
 ) -> None:
     """Apply the named steps that are not applied yet: to a new event in one transaction, else each
     in its own. Those of `expanding` are recorded apart. `check` is called in the transaction of a
-    later step, before it.
+    later step, before it, with its name.
 
     Without changes it takes no lock, so that read-only commands work while a writer holds it.
     Raises EngineError.
@@ -185,13 +165,13 @@ def _create(connection: PostgresConnection, run: Run, tables: Mapping[str, str])
             _record(connection, name, table)
 
 
-def _add(connection: PostgresConnection, step: _Step, check: Callable[[Any], object]) -> None:
+def _add(connection: PostgresConnection, step: _Step, check: Callable[[Any, str], object]) -> None:
     began = time.monotonic()
     while True:
         try:
             with transaction(connection):
                 connection.script(f"SET LOCAL lock_timeout = {LOCK_MS}")
-                check(connection)
+                check(connection, step.name)
                 if step.name not in _recorded(connection):
                     for statement in step.statements:
                         connection.script(statement)

@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from server.storage.migrations import (
     BeforeReleaseError,
     Kind,
     NewerVersionError,
+    OlderServersError,
     Step,
     finish,
     migrate,
@@ -143,9 +145,9 @@ def with_colours(db: sqlite_utils.Database) -> None:
     migrations.run(db, "ALTER TABLE zone ADD COLUMN colour TEXT;\n")
 
 
-EXPAND = Step(with_a_table, Kind.EXPAND, "Zones have a time.")
-CONTRACT = Step(without_times, Kind.CONTRACT, "Zones have no time any more.")
-NEXT = Step(with_colours, Kind.EXPAND, "Zones have colours.")
+EXPAND = Step(with_a_table, Kind.EXPAND, "1.1", "Zones have a time.")
+CONTRACT = Step(without_times, Kind.CONTRACT, "1.1", "Zones have no time any more.")
+NEXT = Step(with_colours, Kind.EXPAND, "1.1", "Zones have colours.")
 
 
 @pytest.fixture
@@ -156,10 +158,6 @@ def released(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, *steps))
 
     return add
-
-
-def allowed(connection: sqlite3.Connection) -> None:
-    assert connection.in_transaction
 
 
 def test_an_expand_step_brings_an_event_up(migrated: sqlite3.Connection, released) -> None:
@@ -178,23 +176,26 @@ def test_a_contract_step_waits_for_finish(migrated: sqlite3.Connection, released
     migrate(migrated)
     assert plan(migrated) == ((), (CONTRACT,), ())
     assert "at" in zone_columns(migrated)
-    finish(migrated, allowed)
+    finish(migrated)
     assert plan(migrated) == ((), (), ())
     assert "at" not in zone_columns(migrated)
 
 
-def test_finish_changes_nothing_if_it_is_not_allowed(
+def test_finish_changes_nothing_while_an_older_server_works(
     migrated: sqlite3.Connection, released
 ) -> None:
-    def refuse(_: sqlite3.Connection) -> None:
-        raise KeyError("a server of the version before is at work")
-
     released(EXPAND, CONTRACT)
     migrate(migrated)
-    with pytest.raises(KeyError):
-        finish(migrated, refuse)
-    assert plan(migrated).by_finish == (CONTRACT,)
-    assert "at" in zone_columns(migrated)
+    for older in ("server_knows", None):
+        serving(migrated, older)
+        with pytest.raises(OlderServersError, match=r"at work: a:1, process 7 \(version 1.0.0\)"):
+            finish(migrated)
+        assert plan(migrated).by_finish == (CONTRACT,)
+        assert "at" in zone_columns(migrated)
+    for newer in ("without_times", "of_a_later_version"):
+        serving(migrated, newer)
+    finish(migrated)
+    assert "at" not in zone_columns(migrated)
 
 
 def test_a_contract_step_precedes_the_expand_steps_of_later_releases(
@@ -204,6 +205,11 @@ def test_a_contract_step_precedes_the_expand_steps_of_later_releases(
     migrate(migrated)
     released(NEXT)
     assert plan(migrated).at_open == (CONTRACT, NEXT)
+    serving(migrated, "server_knows")
+    with pytest.raises(OlderServersError):
+        migrate(migrated)
+    assert zone_columns(migrated) == ["bit", "code", "at"]
+    serving(migrated, "without_times")
     migrate(migrated)
     assert zone_columns(migrated) == ["bit", "code", "colour"]
 
@@ -219,10 +225,21 @@ def test_the_version_before_uses_an_event_until_finish(
     migrate(migrated)
     assert plan(migrated).newer == ("with_a_table",)
     monkeypatch.setattr(migrations, "STEPS", newer)
-    finish(migrated, allowed)
+    finish(migrated)
     monkeypatch.setattr(migrations, "STEPS", before)
     with pytest.raises(NewerVersionError, match="without_times"):
         migrate(migrated)
+
+
+def serving(db, knows: str | None) -> None:
+    """Let a server be at work that knows this step."""
+    now = time.time_ns() // 1_000_000
+    db.execute(
+        "INSERT INTO server_process (name, address, version, started_at, seen_at, run, log_size,"
+        " knows) VALUES ('a:1, process 7', 'a:1', '1.0.0', ?, ?, 'run', 0, ?)"
+        " ON CONFLICT (name) DO UPDATE SET knows = excluded.knows",
+        (now, now, knows),
+    )
 
 
 def zone_columns(connection: sqlite3.Connection) -> list[str]:
@@ -235,7 +252,7 @@ def test_a_later_step_that_fails_leaves_nothing(migrated: sqlite3.Connection, re
         db.execute("CREATE TABLE zone (bit INTEGER) STRICT")
 
     before = tables(migrated)
-    released(Step(fails, Kind.EXPAND, ""))
+    released(Step(fails, Kind.EXPAND, "1.1", ""))
     with pytest.raises(sqlite3.OperationalError, match="zone already exists"):
         migrate(migrated)
     assert tables(migrated) == before

@@ -10,11 +10,20 @@ import sqlite_utils
 
 from server.storage import migrations
 from server.storage.database import transaction
-from server.storage.migrations import Kind, NewerVersionError, Step, finish, migrate, plan
+from server.storage.migrations import (
+    Kind,
+    NewerVersionError,
+    OlderServersError,
+    Step,
+    finish,
+    migrate,
+    plan,
+)
 from server.storage.postgresql import engine, schema
 from server.storage.postgresql.address import Address
 from server.storage.postgresql.connection import PostgresConnection
 from tests import waiting
+from tests.server.storage.test_migrations import serving
 from tests.server.support.postgresql.databases import Databases
 
 pytestmark = pytest.mark.sqlite_alone
@@ -33,9 +42,9 @@ def without_times(db: sqlite_utils.Database) -> None:
     migrations.run(db, "ALTER TABLE zone DROP COLUMN at;\n")
 
 
-EXPAND = Step(with_times, Kind.EXPAND, "Zones have a time.")
-INDEXES = Step(with_indexes, Kind.EXPAND, "Zones are found by their code.")
-CONTRACT = Step(without_times, Kind.CONTRACT, "Zones have no time any more.")
+EXPAND = Step(with_times, Kind.EXPAND, "1.1", "Zones have a time.")
+INDEXES = Step(with_indexes, Kind.EXPAND, "1.1", "Zones are found by their code.")
+CONTRACT = Step(without_times, Kind.CONTRACT, "1.1", "Zones have no time any more.")
 
 
 @pytest.fixture
@@ -94,7 +103,7 @@ def test_the_version_before_uses_an_event_until_finish(
     migrate(db)
     assert plan(db).newer == ("with_times", "with_indexes")
     monkeypatch.setattr(migrations, "STEPS", newer)
-    finish(db, lambda _: None)
+    finish(db)
     assert "at" not in columns(db)
     monkeypatch.setattr(migrations, "STEPS", before)
     with pytest.raises(NewerVersionError, match="without_times"):
@@ -106,16 +115,14 @@ def test_a_version_from_before_the_kinds_sees_no_unknown_step(db: PostgresConnec
     assert schema.applied(db) == ["schema_1_0"]
 
 
-def test_finish_changes_nothing_if_it_is_not_allowed(
+def test_finish_changes_nothing_while_an_older_server_works(
     db: PostgresConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: PostgresConnection) -> None:
-        raise KeyError("a server of the version before is at work")
-
     release(monkeypatch, EXPAND, CONTRACT)
     migrate(db)
-    with pytest.raises(KeyError):
-        finish(db, refuse)
+    serving(db, "server_knows")
+    with pytest.raises(OlderServersError, match="a:1, process 7 .version 1.0.0. *"):
+        finish(db)
     assert "at" in columns(db)
     assert plan(db).by_finish == (CONTRACT,)
 
