@@ -55,19 +55,25 @@ class Filter:
 
 @dataclass(frozen=True)
 class Condition:
-    """The FROM clause, the WHERE clause and its values."""
+    """The FROM clause, the WHERE clause and its values. `total` is the number of people if it is
+    known without counting.
+    """
 
     rows: str
     where: str
     values: tuple[object, ...]
+    total: int | None = None
 
 
 def condition(db: Connection, wanted: Filter) -> Condition:
     """Raises BoxError for invalid letters."""
     rows, where, values = _FROM, ["TRUE"], list[object]()
+    total = None
     if wanted.text.strip():
+        serials = attendees.matching(db, wanted.text)
         where.append(dialect.one_of("a.serial"))
-        values.append(dialect.many(attendees.matching(db, wanted.text)))
+        values.append(dialect.many(serials))
+        total = len(serials) if wanted == Filter(wanted.text) else None
     for words in readings(wanted.organisation)[:1]:
         asked = search.within(words, "organisation")
         where.append("a.serial IN (" + asked.query + ")")
@@ -86,16 +92,18 @@ def condition(db: Connection, wanted: Filter) -> Condition:
         when = "" if wanted.day is None else " AND y.opened_at >= ? AND y.opened_at < ?"
         where.append(("NOT " if wanted.come is False else "") + _CAME.format(when))
         values += wanted.day or ()
-    return Condition(rows, " AND ".join(where), tuple(values))
+    return Condition(rows, " AND ".join(where), tuple(values), total)
 
 
 def page(
     db: Connection, wanted: Condition, sort: str, limit: int, offset: int
 ) -> tuple[list[Attendee], int]:
     """Return one page of the list, and the number of all people."""
-    (total,) = db.execute(
-        f"SELECT COUNT(*) FROM {wanted.rows} WHERE {wanted.where}", wanted.values
-    ).fetchone()
+    total = wanted.total
+    if total is None:
+        (total,) = db.execute(
+            f"SELECT COUNT(*) FROM {wanted.rows} WHERE {wanted.where}", wanted.values
+        ).fetchone()
     order = f"{SORTS[sort]}, a.serial"
     serials = [
         row["serial"]
