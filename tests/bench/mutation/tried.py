@@ -44,6 +44,7 @@ TEST_CPU_S = 5.0
 TEST_WALL_S = 30.0
 PATIENCE = 5
 LATE = (-signal.SIGALRM, -signal.SIGKILL)
+OURS = ("badges", "kiosk", "server", "tests")
 LIVES, FAILED, ELSEWHERE = 0, 1, 98  # how a child ends; ELSEWHERE: its code can't be put in
 KILLED, SURVIVED = "killed", "survived"
 HEAVY = (
@@ -416,10 +417,18 @@ def _names(test_file: str, file: str) -> bool:
     return bool(re.search(rf"\b{Path(file).stem}\b", Path(test_file).read_text(encoding="utf-8")))
 
 
+def _forget_modules(changed: str) -> None:
+    """Import ours anew: a module that is already imported, or its users, would lack the change."""
+    for name in list(sys.modules):
+        if name.split(".")[0] in (changed, *OURS):
+            del sys.modules[name]
+
+
 def _fresh(
     source: Source, mutant: Mutant, asking: list[str], chosen: _Chosen, deadline: Deadline
 ) -> Callable[[], int]:
     def work() -> int:
+        _forget_modules(mutant.file.removesuffix(".py").split("/")[0])
         sys.meta_path.insert(0, _Changed(source, mutant))
         files = sorted({test.split("::")[0] for test in chosen.order} | set(asking))
         failed = pytest.main([*QUIET, "-x", *files], plugins=[chosen, deadline])
