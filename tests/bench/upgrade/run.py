@@ -83,7 +83,7 @@ def _day(path: Path, versions: dict[str, Version], url: str, *, servers: int) ->
         day.begin()
         day.play(lambda: _steps(day, versions))
         site.settle()
-        return {**verdict(day), "log": check_log(site)}
+        return {**verdict(day), "log": check_log(site, versions.values())}
 
 
 def _steps(day: Day, versions: dict[str, Version]) -> None:

@@ -133,10 +133,18 @@ class Site:
         return self.plain_command(version, *words, "--event", self.event)
 
     def plain_command(self, version: Version, *words: object) -> str:
-        command = version.command("hallkeeper", *words)
-        done = subprocess.run(command, cwd=self.path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        done = self._run(version, *words)
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def output(self, version: Version, *words: object) -> str:
+        """Also that of a command that fails."""
+        done = self._run(version, *words)
+        return (done.stdout + done.stderr).strip()
+
+    def _run(self, version: Version, *words: object) -> subprocess.CompletedProcess[str]:
+        command = version.command("hallkeeper", *words)
+        return subprocess.run(command, cwd=self.path, capture_output=True, text=True, check=False)
 
     def query(self, sql: str) -> list[tuple]:
         """Read the database without a version's code, which might upgrade it."""

@@ -9,6 +9,7 @@ from tests.bench.event import quantiles
 from tests.bench.upgrade.day import Answer, Day, Period
 from tests.bench.upgrade.people import HALLS
 from tests.bench.upgrade.site import Site
+from tests.bench.upgrade.versions import Version
 from tests.system.support.ledger_checks import Journals, Line
 
 SECOND_MS = 1_000  # a door may wait so long for a place
@@ -137,11 +138,11 @@ def _step(
     }
 
 
-def check_log(site: Site) -> list[str]:
-    """What the commands of the running version print about the entry log."""
-    version, archive = site.versions[0], site.path / "log.zip"
-    site.command(version, "audit", "export", "--out", archive)
-    return [
-        site.plain_command(version, "audit", "verify", archive).strip(),
-        site.command(version, "audit", "check").strip(),
-    ]
+def check_log(site: Site, versions: Iterable[Version]) -> dict[str, str]:
+    """What each version reports about the entry log that the running one exports."""
+    archive = site.path / "log.zip"
+    site.command(site.versions[0], "audit", "export", "--out", archive)
+    return {
+        version.name: site.output(version, "audit", "verify", archive).splitlines()[-1]
+        for version in versions
+    } | {"ledger": site.output(site.versions[0], "audit", "check", "--event", site.event)}
