@@ -15,7 +15,7 @@ DEMO ?=
 PYTEST ?=
 BENCH ?=
 
-.PHONY: demo kiosk set-up test quick soak check bench libraries wheel clean
+.PHONY: demo kiosk set-up test quick soak check bench libraries wheel release clean
 
 # With `--database postgresql` the demo needs PostgreSQL and a library, too.
 demo: $(VENV)/.run $(if $(findstring postgresql,$(DEMO)),$(VENV)/.postgresql)
@@ -62,6 +62,10 @@ build/audit/bin/pip-audit: $(CONSTRAINTS)
 # Wheel and sdist of this tree in build/dist (packaging/README.md).
 wheel: build/packaging/.tools
 	packaging/build-python build/dist
+
+# All files of a release, from its tag (docs/release.md). KEY=~/.ssh/FILE signs them, REHEARSAL=yes needs no tag.
+release: build/packaging/.tools
+	KEY=$(KEY) REHEARSAL=$(REHEARSAL) packaging/release
 
 build/packaging/.tools: packaging/locks/tools.txt
 	$(PYTHON) -m venv --clear build/packaging

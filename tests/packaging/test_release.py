@@ -1,0 +1,185 @@
+"""`packaging/release`: when it refuses, that it notices a build which differs, and its signature.
+
+It runs unchanged in a made-up repository. The builds and their tools only leave files.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(not shutil.which("git"), reason="there is no git"),
+    pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="there is no ssh-keygen"),
+]
+
+ROOT = Path(__file__).parents[2]
+WHEEL = "hallkeeper-1.0.0-py3-none-any.whl"
+BUILD = f'touch "$1/hallkeeper-1.0.0.tar.gz"; echo "$SOURCE_DATE_EPOCH" >"$1/{WHEEL}"'
+# Of `uv` only the environment's Python counts.
+UV = '[ "$1" != venv ] || { mkdir -p "${@: -1}/bin"; cp "$(which true)" "${@: -1}/bin/python"; }'
+CYCLONEDX = 'while [ "$1" != --output-file ]; do shift; done; echo "{}" >"$2"'
+DEBIAN = 'test -s "$1" && test -e "$2/server.txt" && cp "$1" "$3/hallkeeper-server.deb"'
+
+
+def script(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/usr/bin/env bash\n{text}\n")
+    path.chmod(0o755)
+
+
+class Repository:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        names = ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL")
+        self.environment = os.environ | {f"GIT_{name}": "a@example.org" for name in names}
+
+    def git(self, *arguments: str) -> None:
+        command = ["git", *arguments]
+        subprocess.run(command, cwd=self.path, env=self.environment, check=True)
+
+    def commit(self, tag: str = "v1.0.0") -> None:
+        self.git("add", ".")
+        self.git("commit", "-qm", "A commit")
+        self.git("tag", "-f", tag)
+
+    def release(self, **environment: str) -> tuple[int, str]:
+        """Return the exit status, and the output to standard error."""
+        done = subprocess.run(
+            ["packaging/release"],
+            cwd=self.path, env=self.environment | environment, capture_output=True, text=True,
+        )  # fmt: skip
+        return done.returncode, done.stderr
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    shutil.copytree(ROOT / "packaging/locks", tmp_path / "packaging/locks")
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    shutil.copy(ROOT / "packaging/release", tmp_path / "packaging/release")
+    script(tmp_path / "packaging/build-python", BUILD)
+    script(tmp_path / "packaging/debian/build", DEBIAN)
+    tools = tmp_path / "build/packaging/bin"
+    for name, text in {"uv": UV, "cyclonedx-py": CYCLONEDX, "twine": ""}.items():
+        script(tools / name, text)
+    (tools / "python").symlink_to(sys.executable)
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.0.0"\n')
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## 1.0.0 (2026-12-01)\n")
+    (tmp_path / ".gitignore").write_text("build/\ndist/\nkey*\n")
+    repository = Repository(tmp_path)
+    repository.git("init", "-q")
+    repository.commit()
+    return repository
+
+
+def test_all_files_are_in_the_sums(repository: Repository) -> None:
+    status, _ = repository.release()
+    assert status == 0
+    out = repository.path / "dist/1.0.0"
+    names = {path.name for path in out.iterdir()} - {"SHA256SUMS"}
+    assert {"hallkeeper-server.deb", WHEEL, "hallkeeper-1.0.0.cdx.json"} <= names
+    assert set(re.findall(r"  (\S+)$", (out / "SHA256SUMS").read_text(), re.M)) == names
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=out, check=True)
+
+
+def test_a_folder_with_changes_is_refused(repository: Repository) -> None:
+    (repository.path / "new.txt").touch()
+    status, output = repository.release()
+    assert status == 1
+    assert output == (
+        "release: the folder has changes that no commit has (git status): commit or remove them.\n"
+    )
+    assert repository.release(REHEARSAL="yes")[0] == 0
+
+
+def test_a_commit_without_the_versions_tag_is_refused(repository: Repository) -> None:
+    (repository.path / "new.txt").touch()
+    repository.commit(tag="v0.9.0")
+    status, output = repository.release()
+    assert status == 1
+    assert output.startswith("release: the last commit is not tagged v1.0.0, ")
+    repository.git("tag", "-d", "v1.0.0")
+    assert repository.release() == (status, output)
+    assert repository.release(REHEARSAL="yes")[0] == 0
+
+
+def test_a_changelog_without_the_release_is_refused(repository: Repository) -> None:
+    (repository.path / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n")
+    repository.commit()
+    status, output = repository.release()
+    assert (status, output) == (
+        1, 'release: CHANGELOG.md has no heading "## 1.0.0 (YYYY-MM-DD)".\n'
+    )  # fmt: skip
+
+
+def test_a_build_that_differs_is_refused(repository: Repository) -> None:
+    script(
+        repository.path / "packaging/container/build",
+        'cat /proc/sys/kernel/random/uuid >"$3/image"',
+    )
+    repository.commit()
+    status, output = repository.release()
+    assert status == 1
+    assert "two builds of one commit differ" in output
+    assert not (repository.path / "dist").exists()
+
+
+def test_a_build_that_fails_ends_the_release(repository: Repository) -> None:
+    script(repository.path / "packaging/debian/build", "exit 3")
+    repository.commit()
+    assert repository.release()[0] == 3
+
+
+def test_the_sums_are_signed(repository: Repository) -> None:
+    key = repository.path / "key"
+    assert repository.release(KEY=str(key)) == (1, f"release: the key {key} can't be read.\n")
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    assert repository.release(KEY=str(key))[0] == 0
+    signers = repository.path / "key.signers"
+    signers.write_text(f"maintainer@example.org {key.with_suffix('.pub').read_text()}")
+    out = repository.path / "dist/1.0.0"
+    sums = out / "SHA256SUMS"
+    verify = [
+        "ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", "maintainer@example.org",
+        "-n", "hallkeeper-release", "-s", str(out / "SHA256SUMS.sig"),
+    ]  # fmt: skip
+    assert subprocess.run(verify, input=sums.read_bytes(), capture_output=True).returncode == 0
+    altered = sums.read_bytes().replace(b".whl", b".zip")
+    assert subprocess.run(verify, input=altered, capture_output=True).returncode != 0
+
+
+class TestSbom:
+    """packaging/check_sbom.py, about the environment of these tests."""
+
+    @pytest.fixture
+    def libraries(self) -> list[dict[str, str]]:
+        return [{"name": library.name, "version": library.version} for library in distributions()]
+
+    def check(self, path: Path, libraries: list[dict[str, str]]) -> tuple[int, str]:
+        root, *components = libraries
+        file = path / "sbom.json"
+        file.write_text(json.dumps({"metadata": {"component": root}, "components": components}))
+        command = [sys.executable, str(ROOT / "packaging/check_sbom.py"), str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=path)
+        return done.returncode, done.stdout
+
+    def test_equal(self, tmp_path: Path, libraries: list[dict[str, str]]) -> None:
+        status, output = self.check(tmp_path, libraries)
+        assert (status, output.endswith("the same in the SBOM and installed\n")) == (0, True)
+
+    def test_one_is_missing(self, tmp_path: Path, libraries: list[dict[str, str]]) -> None:
+        gone = libraries.pop()
+        status, output = self.check(tmp_path, libraries)
+        assert status == 1
+        assert output.endswith(f"{gone['version']} is installed, and not in the SBOM\n")
+
+    def test_one_is_not_installed(self, tmp_path: Path, libraries: list[dict[str, str]]) -> None:
+        status, output = self.check(tmp_path, [*libraries, {"name": "other", "version": "1.0"}])
+        assert (status, output) == (1, "other 1.0 is in the SBOM, and not installed\n")
