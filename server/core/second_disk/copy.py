@@ -103,8 +103,9 @@ def check_directory(event: Event) -> str:
     if not directory.is_dir():
         raise BackupError(
             N_(
-                "backup_dir: there is no directory %(directory)s. Is the second disk "
-                "mounted? Make the directory there, or take backup_dir out of event.toml."
+                "For backups there is no directory %(directory)s. Is the second disk mounted? "
+                "Make the directory there, or choose another: on the page Backups, or as "
+                "backup_dir in event.toml while the server is stopped."
             ),
             directory=directory,
         )
@@ -115,14 +116,14 @@ def check_directory(event: Event) -> str:
         probe.unlink()
     except OSError as error:
         raise BackupError(
-            N_("backup_dir: %(directory)s can't be written: %(why)s."),
+            N_("The backup directory %(directory)s can't be written: %(why)s."),
             directory=directory,
             why=error.strerror,
         ) from None
     if directory.stat().st_dev == event.path.stat().st_dev:
         return Phrase(
-            "backup_dir: %(directory)s is on the same disk as the event, which would "
-            "be lost with it. Is the second disk mounted?",
+            "The backup directory %(directory)s is on the same disk as the event: both would be "
+            "lost together. Is the second disk mounted?",
             directory=directory,
         )
     return ""
