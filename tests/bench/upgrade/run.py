@@ -81,9 +81,10 @@ def _day(path: Path, versions: dict[str, Version], url: str, *, servers: int) ->
             site.start_server(number, versions["old"])
         day = Day(site)
         day.begin()
+        forecast = site.output(versions["new"], "upgrade", "check", "--event", site.event)
         day.play(lambda: _steps(day, versions))
         site.settle()
-        return {**verdict(day), "log": check_log(site, versions.values())}
+        return {"forecast": forecast, **verdict(day), "log": check_log(site, versions.values())}
 
 
 def _steps(day: Day, versions: dict[str, Version]) -> None:

@@ -1,7 +1,8 @@
 """Compares doors' answers, their journals and the ledger with the truth about the day."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from kiosk.config.files import JOURNAL_FILE
@@ -53,7 +54,7 @@ def verdict(day: Day) -> dict[str, object]:
     lines = journals.all()
     rows = [Row(*row) for row in day.site.query(SCANS)]
     halls = _halls(day, lines)
-    refused = [answer for answer in day.answers if _is_wrong(answer, halls)]
+    refused = [answer for answer in day.answers if is_wrong(answer, halls)]
     whole = Period("whole day", 0, 2**62)
     return {
         "seconds": round((day.periods[-1].end - day.periods[0].begin) / 1000),
@@ -93,7 +94,7 @@ def _halls(day: Day, lines: Iterable[Line]) -> dict[str, Hall]:
     return {hall: Hall(moves[hall]) for hall in HALLS}
 
 
-def _is_wrong(answer: Answer, halls: dict[str, Hall]) -> bool:
+def is_wrong(answer: Answer, halls: dict[str, Hall]) -> bool:
     """Whether a valid badge was denied though its hall had room all the while.
 
     Everybody is entitled, leaves by a scan, and has one badge, so no other denial is right, except
@@ -118,14 +119,21 @@ def _lost(day: Day, lines: Iterable[Line], rows: Iterable[Row]) -> dict[str, int
     }
 
 
-def _gaps(rows: Iterable[Row], period: Period) -> dict[str, object]:
-    """From a scan to the ledger's record of it, for scans of this period."""
+def _gaps(rows: Sequence[Row], period: Period) -> dict[str, object]:
+    """From a scan to the ledger's record of it, for scans of this period; and the longest time in
+    which the ledger took none.
+    """
     mine = [row.gap_ms for row in rows if period.begin <= row.scanned_at <= period.end]
-    return {"scan_to_ledger_ms": quantiles(mine)}
+    without = [
+        after.received_at - before.received_at
+        for before, after in pairwise(rows)
+        if before.received_at <= period.end and after.received_at >= period.begin
+    ]
+    return {"scan_to_ledger_ms": quantiles(mine), "longest_without_ms": max(without, default=0)}
 
 
 def _step(
-    day: Day, period: Period, rows: Iterable[Row], refused: Iterable[Answer]
+    day: Day, period: Period, rows: Sequence[Row], refused: Iterable[Answer]
 ) -> dict[str, object]:
     answers = [a for a in day.answers if period.begin <= a.shown_at <= period.end]
     return {
