@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,12 +21,28 @@ BUSY_TIMEOUT_MS = 10_000
 # Tracked cursors of a reader, before it drops the closed ones.
 CURSORS_NOTED = 100
 LARGE_CACHE_KB = 100_000
+
+
+def _indexes_may_call_json() -> bool:
+    """Whether this SQLite calls json_extract in an index of an untrusted schema. Debian 12's 3.40
+    does not.
+    """
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("PRAGMA trusted_schema = OFF")
+        db.execute("CREATE TABLE act (body TEXT)")
+        try:
+            db.execute("CREATE INDEX name ON act (json_extract(body, '$.act'))")
+        except sqlite3.OperationalError:
+            return False
+    return True
+
+
 _PRAGMAS = (
     ("journal_mode", "WAL", "wal"),
     ("synchronous", "FULL", 2),
     ("foreign_keys", "ON", 1),
     ("cell_size_check", "ON", 1),
-    ("trusted_schema", "OFF", 0),
+    *([("trusted_schema", "OFF", 0)] if _indexes_may_call_json() else []),
 )
 
 

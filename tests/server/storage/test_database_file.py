@@ -1,6 +1,8 @@
 """A database as a file: its copy, its damage, and the small one kept in bytes."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -137,3 +139,23 @@ def test_bytes_of_another_version_are_refused(version: int) -> None:
 def test_damaged_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(EngineError):
         unpack(data, 3, TABLES)
+
+
+def test_an_older_sqlite_has_the_tables_too(tmp_path: Path) -> None:
+    """Debian 12's calls json_extract in no index of an untrusted schema."""
+    program = (
+        "import pathlib, sqlite3, sys\n"
+        "connect = sqlite3.connect\n"
+        "def older(*arguments, **options):\n"
+        "    db = connect(*arguments, **options)\n"
+        "    # Python's functions are unsafe for an untrusted schema.\n"
+        "    db.create_function('json_extract', 2, lambda *_: None, deterministic=True)\n"
+        "    return db\n"
+        "sqlite3.connect = older\n"
+        "from server.storage.sqlite.engine import connect as ours\n"
+        "db = ours(pathlib.Path(sys.argv[1]))\n"
+        "db.execute('CREATE TABLE leaf (body TEXT)')\n"
+        "db.execute('''CREATE INDEX act ON leaf (json_extract(body, '$.act'))''')\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "event.db")]
+    subprocess.run(command, check=True)
