@@ -73,6 +73,7 @@ class Finding:
     choices: tuple[Choice, ...] = ()
     items: tuple[Item, ...] = ()
     optional: bool = False
+    several: bool = False  # several choices may be chosen together
 
     @property
     def open(self) -> bool:

@@ -45,9 +45,9 @@ from badges.roster.problems import (
     to_answer,
 )
 from badges.roster.same_name import name_key
-from badges.roster.table import Line, RosterAnswers, RosterLimits
-from badges.roster.titles import Titled, column_letter, titled
-from badges.roster.xlsx_lines import xlsx_lines
+from badges.roster.table import Line, RosterAnswers, RosterLimits, line_in_sheet, sheet_of
+from badges.roster.titles import SHEET_TITLE, Titled, column_letter, titled, together
+from badges.roster.xlsx_lines import xlsx_sheets
 
 PROGRESS_ROWS = 1000
 IGNORE = "ignore"  # the answer about a column that is not read
@@ -80,6 +80,7 @@ _RESEMBLED = frozenset(
         "accessible",
     }
 )
+_LIKE_A_DAY = re.compile(r"\d|day|[天日]", re.IGNORECASE)  # in the name of a sheet
 _ASKED_WORDS = ("country", "days")  # the meaning of their unknown cells is asked
 _TOTAL = re.compile(
     r"(?:(?:grand |sub)?totals?|sum|合计|总计|共计|小计|总数|合計|總計|共)\s*[:：]?\s*[\d人名位]*"
@@ -156,6 +157,8 @@ class Roster:
     layout: tuple[FileColumn, ...] = ()
     # Cells of countries and days without a meaning, by our column.
     unknown: Mapping[str, tuple[UnknownWord, ...]] = field(default_factory=dict)
+    # Rows whose only problems are words and cells that are asked about, without these.
+    pending: tuple[RosterRow, ...] = ()
 
     @property
     def unknown_words(self) -> tuple[str, ...]:
@@ -217,8 +220,9 @@ def read_roster(
     findings += [*orders.findings(answers), *event_days.findings(), *reader.findings()]
     unread = tuple(column.name for column in layout if not column.column)
     return Roster(
-        rows if reader.complete else (), problems.kept(), unread, tuple(findings), problems.count,
+        rows, problems.kept(), unread, tuple(findings), problems.count,
         frozenset(problems.lines), wanted, reader.words(), layout, reader.unknown(),
+        tuple(reader.pending),
     )  # fmt: skip
 
 
@@ -232,10 +236,14 @@ def _table(
     problems: ProblemList,
 ) -> tuple[Titled, list[Finding]]:
     findings: list[Finding] = []
-    records = _lines(data, name, encoding, limits, answers, findings.append)
-    lines = list(_at_most(limits.rows, records, problems))
     is_rectangular = data.startswith(_ZIP) or is_html(data)
-    table = titled(lines, name, mapping, limits, answers, is_rectangular=is_rectangular)
+    tables = {
+        title: titled(lines, name, mapping, limits, answers, is_rectangular=is_rectangular)
+        for title, lines in _sheets(
+            data, name, encoding, limits, answers, problems, findings.append
+        ).items()
+    }
+    table = together(tables, name) if len(tables) > 1 else next(iter(tables.values()))
     return table, [*findings, *table.findings]
 
 
@@ -283,6 +291,8 @@ def _column_findings(columns: Columns, layout: Sequence[FileColumn]) -> list[Fin
     is_export = export_of([column.title for column in layout]) is not None
     for column in layout if named and not is_export else ():
         similar = resembled(column.title, _RESEMBLED - columns.indexes.keys())
+        if column.title == SHEET_TITLE:
+            similar = [ours for ours in _names_of_sheets(column) if ours not in columns.indexes]
         if similar and not column.column and column.index not in columns.ignored:
             question = Phrase(
                 "column %(letter)s, %(title)s, has %(samples)s: what is it?",
@@ -295,6 +305,12 @@ def _column_findings(columns: Columns, layout: Sequence[FileColumn]) -> list[Fin
         return []
     message = Phrase("columns whose meaning is not certain: %(count)s", count=Count(len(items)))
     return [Finding("columns", len(items), message, items=tuple(items))]
+
+
+def _names_of_sheets(column: FileColumn) -> Sequence[str]:
+    """Our columns that the names of the sheets may be."""
+    days = ("days",) if all(map(_LIKE_A_DAY.search, column.samples)) else ()
+    return ("organisation", "category", *days)
 
 
 def _as(column: FileColumn, ours: str) -> Choice:
@@ -379,14 +395,16 @@ def _is_above_one(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 7 and int(text) > 1
 
 
-def _lines(
+def _sheets(
     data: bytes,
     name: str,
     encoding: str | None,
     limits: RosterLimits,
     answers: RosterAnswers,
+    problems: ProblemList,
     tell: Callable[[Finding], None],
-) -> Iterator[Line]:
+) -> dict[str, list[Line]]:
+    """The lines by sheet. A file without sheets has one, ""."""
     if len(data) > limits.file_bytes:
         raise RosterError(
             N_("%(name)s has %(count)s bytes; the limit is %(file_bytes)s. Split it"),
@@ -394,18 +412,25 @@ def _lines(
             count=Count(len(data)),
             file_bytes=Count(limits.file_bytes),
         )
-    lines: Iterator[Line] | list[Line]
+    sheets: list[tuple[str, Iterable[Line]]]
     if data.startswith(_ZIP):
-        lines = xlsx_lines(data, name, limits, answers, tell)
+        sheets = [*xlsx_sheets(data, name, limits, answers, tell)]
     elif is_html(data):
-        lines = html_lines(data, name)
-    elif answers.sheet is not None:
+        sheets = [("", html_lines(data, name))]
+    elif answers.sheets:
         raise RosterError(
             N_("%(name)s is not a workbook: it has no sheets to choose from"), name=shown(name)
         )
     else:
-        lines = csv_lines(data, name, encoding, tell)
-    return (line for line in lines if line.flaw or any(cell.strip() for cell in line.cells))
+        sheets = [("", csv_lines(data, name, encoding, tell))]
+    return {
+        title: list(_at_most(limits.rows, filter(_has_text, lines), problems))
+        for title, lines in sheets
+    }
+
+
+def _has_text(line: Line) -> bool:
+    return bool(line.flaw) or any(cell.strip() for cell in line.cells)
 
 
 def _at_most(most: int, lines: Iterator[Line], problems: ProblemList) -> Iterator[Line]:
@@ -469,19 +494,24 @@ def _numbers(lines: Sequence[Line], index: int) -> list[int]:
     """The values of a column, if they are 1, 2, 3 and so on in any order, or the lines' numbers.
     Otherwise [].
     """
-    numbers = []
-    on_lines = True
+    by_sheet: dict[str, list[tuple[int, int]]] = {}  # number and line
     for line in lines:
         text = cells.narrow(line.cells[index]).strip() if index < len(line.cells) else ""
         if not text:
             continue
         if not (text.isascii() and text.isdigit() and len(text) < 10):
             return []
-        numbers.append(int(text))
-        on_lines = on_lines and numbers[-1] == line.number
-    first = min(numbers, default=2)
-    counted = first <= 1 and sorted(numbers) == list(range(first, first + len(numbers)))
-    return numbers if counted or on_lines else []
+        place = (int(text), line_in_sheet(line.number))
+        by_sheet.setdefault(sheet_of(line.number), []).append(place)
+    if not all(map(_counts, by_sheet.values())):
+        return []
+    return [number for places in by_sheet.values() for number, _ in places]
+
+
+def _counts(places: Sequence[tuple[int, int]]) -> bool:
+    numbers = sorted(number for number, _ in places)
+    is_counted = numbers[0] <= 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    return is_counted or all(number == line for number, line in places)
 
 
 @dataclass
@@ -523,7 +553,7 @@ class _Reader:
             "order_number": cells.external_id,
             **readers,
         }
-        self._ids: dict[str, int] = {}
+        self._ids: dict[str, tuple[int, str]] = {}  # line and name
         self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # names, line and id
         # For shared addresses, line and id by name.
         self._emails: dict[str, dict[str, tuple[int, str]]] = {}
@@ -537,6 +567,8 @@ class _Reader:
         # Descriptions of cells and rows that `findings` reports.
         self._cells: dict[str, list[str]] = defaultdict(list)
         self._names = 0
+        self._asked = 0  # problems that an answer solves
+        self.pending: list[RosterRow] = []
 
     @property
     def complete(self) -> bool:
@@ -567,12 +599,16 @@ class _Reader:
                 continue
             if self._is_total(line) and self.answers.totals != "take":
                 continue
-            before = self.problems.count
+            before, asked = self.problems.count, self._asked
             values = self._values(line, width)
-            if values is not None:
-                self._check(line.number, values)
-            if values is not None and self.problems.count == before:
+            if values is None:
+                continue
+            self._check(line.number, values)
+            problems = self.problems.count - before
+            if not problems and self.complete:
                 yield self._row(line.number, values)
+            elif self.named and problems == self._asked - asked:
+                self.pending.append(self._row(line.number, values))
 
     def _values(self, line: Line, width: int) -> dict[str, Any] | None:
         """Return None if the cells can't be separated."""
@@ -631,6 +667,8 @@ class _Reader:
             self._note("bad_cells", line, column, raw)
             if self.answers.bad_cells:
                 return False
+        is_word = column in self._unknown or isinstance(error, cells.UnknownCategoryError)
+        self._asked += is_word or column in _MAY_BE_EMPTY
         self.problems.add(line.number, column, error.phrase)
         return True
 
@@ -683,10 +721,12 @@ class _Reader:
         if self.named and not {"given_name", "family_name", "name"} & values.keys():
             self.problems.add(number, "given_name", Phrase("no name. Every attendee needs one"))
         if values.get("category") == "" and "category" in self.found:
+            self._asked += 1
             self.problems.add(number, "category", Phrase("no category. Every attendee needs one"))
         if values.get("external_id"):
-            first = self._ids.setdefault(values["external_id"].casefold(), number)
-            if first != number:
+            own = (number, name_key(*_names(values)))
+            first, name = self._ids.setdefault(values["external_id"].casefold(), own)
+            if first != number and not (_on_other_sheet(first, number) and name == own[1]):
                 message = Phrase("the same as in line %(first)s. Keep one", first=first)
                 self.problems.add(number, "external_id", message)
         if values.get("email"):
@@ -700,14 +740,15 @@ class _Reader:
         reported.
         """
         email, own = values["email"].casefold(), values.get("external_id") or ""
-        given = values.get("given_name") or values.get("name") or ""
-        names = (given, values.get("family_name") or "")
+        names = _names(values)
         first = self._first_with.setdefault(email, (names, number, own))
         if first[1] == number:
             return
         others = self._emails.setdefault(email, {name_key(*first[0]): first[1:]})
         key = name_key(*names)
         same = others.setdefault(key, (number, own))
+        if _on_other_sheet(same[0], number):
+            return
         if same[0] != number and not (own and same[1]):
             self.problems.add(
                 number, "email", Phrase("the same as in line %(same)s. Keep one", same=same[0])
@@ -846,23 +887,33 @@ class _Reader:
         given, family = values.get("given_name", ""), values.get("family_name", "")
         return RosterRow(
             line=number,
-            external_id=values.get("external_id", ""),
+            external_id=values.get("external_id") or "",
             given_name=given if given or family else values.get("name", ""),
             family_name=family,
-            organisation=values.get("organisation", ""),
-            country=values.get("country", ""),
-            email=values.get("email", ""),
-            category=values["category"],
+            organisation=values.get("organisation") or "",
+            country=values.get("country") or "",
+            email=values.get("email") or "",
+            category=values["category"] or "",
             days=values.get("days"),
             zones=values.get("zones", ()),
             invitations=values.get("invitations", ()),
-            language=values.get("language", self.language),
+            language=values.get("language") or self.language,
             accessible=values.get("accessible", ""),
-            latin_name=values.get("latin_name", ""),
-            phone=values.get("phone", ""),
-            order_number=values.get("order_number", ""),
-            job_title=values.get("job_title", ""),
+            latin_name=values.get("latin_name") or "",
+            phone=values.get("phone") or "",
+            order_number=values.get("order_number") or "",
+            job_title=values.get("job_title") or "",
         )
+
+
+def _names(values: Mapping[str, Any]) -> tuple[str, str]:
+    given = values.get("given_name") or values.get("name") or ""
+    return given, values.get("family_name") or ""
+
+
+def _on_other_sheet(first: int, number: int) -> bool:
+    """Whether a person in both lines is asked about, and no fault of the file."""
+    return sheet_of(first) != sheet_of(number)
 
 
 def _ragged(line: Line, width: int) -> str | None:

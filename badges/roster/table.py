@@ -19,6 +19,35 @@ class RosterLimits:
     problems: int = 1_000
 
 
+class SheetLine(int):
+    """A line's number, unique among sheets that are read together. Its text is the line in its
+    sheet, such as "3 (Press)".
+    """
+
+    line: int
+    sheet: str
+
+    def __new__(cls, number: int, line: int, sheet: str) -> "SheetLine":
+        new = super().__new__(cls, number)
+        new.line, new.sheet = line, sheet
+        return new
+
+    def __reduce__(self) -> tuple[type["SheetLine"], tuple[int, int, str]]:
+        return SheetLine, (int(self), self.line, self.sheet)
+
+    def __str__(self) -> str:
+        return f"{self.line} ({self.sheet})"
+
+
+def sheet_of(number: int) -> str:
+    """The sheet of a line, or "" if only one table is read."""
+    return number.sheet if isinstance(number, SheetLine) else ""
+
+
+def line_in_sheet(number: int) -> int:
+    return number.line if isinstance(number, SheetLine) else number
+
+
 @dataclass(frozen=True)
 class Line:
     """A row of the file. `flaw` is the reason why its cells could not be read, or None."""
@@ -36,7 +65,7 @@ class Line:
 class RosterAnswers:
     """The organiser's answers to questions about a file. None means not answered yet."""
 
-    sheet: str | None = None  # name of the sheet to read
+    sheets: tuple[str, ...] = ()  # names of the sheets to read together
     title_line: int | None = None  # the line with the titles; 0: there is none
     hidden_rows: Literal["take", "leave"] | None = None
     merged: Literal["fill", "blank"] | None = None

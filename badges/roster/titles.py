@@ -1,7 +1,7 @@
 """Finds the line of a roster that has the titles, and the lines below it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from badges.i18n import N_, Count, Phrase
@@ -9,8 +9,15 @@ from badges.roster.columns import column_of, find_columns, status_columns
 from badges.roster.exports import export_of, has_orders_only
 from badges.roster.mapping import RosterMapping
 from badges.roster.problems import Choice, Finding, ProblemList, RosterError, shown
-from badges.roster.table import HEADER_LINES, Line, RosterAnswers, RosterLimits
+from badges.roster.table import (
+    HEADER_LINES,
+    Line,
+    RosterAnswers,
+    RosterLimits,
+    line_in_sheet,
+)
 
+SHEET_TITLE = "工作表 Sheet"  # of a column with the names of the sheets
 _UNTITLED_ROWS_LEAST = 3
 _CHOICES_MOST = 5
 _CELLS_SHOWN = 4
@@ -64,6 +71,36 @@ def titled(
     return Titled(header, rows, (*findings, *repeated))
 
 
+def together(tables: Mapping[str, Titled], name: str) -> Titled:
+    """Join the tables of several sheets, with a column for the names of the sheets.
+
+    Raises RosterError if their columns differ.
+    """
+    (first_title, first), *others = tables.items()
+    titles = _plain_titles(first)
+    for title, table in others:
+        if _plain_titles(table) != titles:
+            raise RosterError(
+                N_("%(name)s: the sheets %(first)s and %(second)s have different columns"),
+                name=shown(name), first=shown(first_title), second=shown(title),
+            )  # fmt: skip
+    width = max(len(table.header.cells) for table in tables.values())
+
+    def widened(line: Line, last: str) -> Line:
+        return replace(line, cells=(*line.cells, *("",) * (width - len(line.cells)), last))
+
+    rows = tuple(widened(line, title) for title, table in tables.items() for line in table.rows)
+    findings = {finding.kind: finding for table in tables.values() for finding in table.findings}
+    return Titled(widened(first.header, SHEET_TITLE), rows, tuple(findings.values()))
+
+
+def _plain_titles(table: Titled) -> list[str]:
+    titles = [title.strip() for title in table.header.cells]
+    while titles and not titles[-1]:
+        titles.pop()
+    return titles
+
+
 def column_letter(index: int) -> str:
     """`index` is from 0."""
     letters = ""
@@ -94,7 +131,7 @@ def _place(
     line with the most known titles. A question, if there is no known title at all.
     """
     if answers.title_line is not None:
-        numbers = [line.number for line in lines]
+        numbers = [line_in_sheet(line.number) for line in lines]
         return numbers.index(answers.title_line) if answers.title_line in numbers else 0, None
     counts: list[int] = []
     for place, line in enumerate(lines):
@@ -117,7 +154,7 @@ def _asked(lines: Sequence[Line]) -> Finding:
     choices += [
         Choice(
             "title_line",
-            str(line.number),
+            str(line_in_sheet(line.number)),
             Phrase("line %(line)s: %(what)s has the titles", line=line.number, what=_cells(line)),
         )
         for line in filled[:_CHOICES_MOST]

@@ -1,4 +1,4 @@
-"""Reads one sheet of an XLSX workbook as lines of text. Formulas stay visible.
+"""Reads sheets of an XLSX workbook as lines of text. Formulas stay visible.
 
 Reports what the sheet hides: other sheets, filtered rows, and merged cells.
 """
@@ -6,20 +6,31 @@ Reports what the sheet hides: other sheets, filtered rows, and merged cells.
 import datetime as dt
 import io
 import re
+import shlex
 import warnings
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from badges.i18n import N_, Count, Phrase
+from badges.roster.columns import column_of
 from badges.roster.problems import Choice, Finding, RosterError, shown, to_answer
-from badges.roster.table import SAVE_AS, Line, RosterAnswers, RosterLimits
+from badges.roster.table import (
+    HEADER_LINES,
+    SAVE_AS,
+    Line,
+    RosterAnswers,
+    RosterLimits,
+    SheetLine,
+)
 
+SHEETS_BETWEEN = "/"  # no name of a sheet has it
 # The most rows of a sheet. Many files end in empty rows with formatting.
 _SHEET_ROWS = 1_048_576
 _MERGED_CELLS_MOST = 1_000_000
+_TITLES_MOST = 256  # that are compared between sheets
 _LAYOUT_TAGS = re.compile(rb"<(?:\w+:)?(row|mergeCell|col)\b([^>]*)>")
 _FORMULA_TAGS = re.compile(rb"<(?:\w+:)?f\b")
 _FILLED_TAGS = re.compile(rb"<(?:\w+:)?(row|v|t|f)\b[^>]*(?<!/)>")
@@ -30,20 +41,22 @@ _COLUMN_MAX = re.compile(rb"""\bmax=["'](\d{1,5})["']""")
 _RANGE = re.compile(rb"""\bref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']""")
 
 
-def xlsx_lines(
+def xlsx_sheets(
     data: bytes,
     name: str,
     limits: RosterLimits,
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
-) -> list[Line]:
-    """All rows have the same width. Raises RosterError."""
+) -> list[tuple[str, list[Line]]]:
+    """The chosen sheets with their lines, or the first visible sheet with rows. All rows of a sheet
+    have the same width. Raises RosterError.
+    """
     _check_archive(data, name, limits)
     try:
         with warnings.catch_warnings():
             # Warnings are about styles and extensions, which are not used here.
             warnings.simplefilter("ignore")
-            rows, numbers, layout = _rows(data, name, limits, answers, tell)
+            sheets = _read(data, name, limits, answers, tell)
     except RosterError:
         raise
     except Exception:
@@ -52,12 +65,12 @@ def xlsx_lines(
             N_("%(name)s is damaged: open it in the spreadsheet and save it again"),
             name=shown(name),
         ) from None
-    header = next((number for number, cells in enumerate(rows, 1) if cells), 0)
-    width = max(map(len, rows), default=0)
-    hidden = [n for n in layout.hidden if header < n <= len(rows) and any(rows[n - 1])]
+    hidden = [line for sheet in sheets for line in sheet.hidden]
     if hidden:
         tell(_hidden_rows(hidden, answers))
-    hidden_columns = _hidden_columns(rows, layout.hidden_columns)
+    hidden_columns = tuple(
+        column for sheet in sheets for column in _hidden_columns(sheet.rows, sheet.hidden_columns)
+    )
     if hidden_columns:
         message = Phrase(
             "hidden columns, which are read too: %(count)s",
@@ -65,16 +78,21 @@ def xlsx_lines(
         )
         tell(Finding("hidden_columns", len(hidden_columns), message, hidden_columns))
     left_out = set(hidden) if answers.hidden_rows == "leave" else set()
-    above = _merged_values(rows, layout.merged, header)
+    return [(sheet.title, _lines(sheet, left_out)) for sheet in sheets]
+
+
+def _lines(sheet: "_Sheet", left_out: set[int]) -> list[Line]:
+    width = max(map(len, sheet.rows), default=0)
+    above = _merged_values(sheet.rows, sheet.merged, sheet.header)
     return [
         Line(
-            number,
+            sheet.number(place),
             cells + ("",) * (width - len(cells)),
-            above=above.get(number, {}),
-            numbers=numbers[number - 1],
+            above=above.get(place, {}),
+            numbers=sheet.numeric[place - 1],
         )
-        for number, cells in enumerate(rows, 1)
-        if cells and number not in left_out
+        for place, cells in enumerate(sheet.rows, 1)
+        if cells and sheet.number(place) not in left_out
     ]
 
 
@@ -168,13 +186,39 @@ def _check_archive(data: bytes, name: str, limits: RosterLimits) -> None:
         )
 
 
-def _rows(
+@dataclass(frozen=True)
+class _Sheet:
+    title: str
+    rows: list[tuple[str, ...]]
+    numeric: list[frozenset[int]]
+    hidden_rows: list[int]
+    hidden_columns: list[tuple[int, int]]  # first and last of each run, from 1
+    merged: list[tuple[int, int, int, int]]  # top, left, bottom and right, from 1
+    start: int | None  # the number of the line before, if several sheets are read
+
+    @property
+    def header(self) -> int:
+        return next((place for place, cells in enumerate(self.rows, 1) if cells), 0)
+
+    @property
+    def hidden(self) -> list[int]:
+        return [
+            self.number(place)
+            for place in self.hidden_rows
+            if self.header < place <= len(self.rows) and any(self.rows[place - 1])
+        ]
+
+    def number(self, place: int) -> int:
+        return place if self.start is None else SheetLine(self.start + place, place, self.title)
+
+
+def _read(
     data: bytes,
     name: str,
     limits: RosterLimits,
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
-) -> tuple[list[tuple[str, ...]], list[frozenset[int]], "_Layout"]:
+) -> list[_Sheet]:
     # Imported here because it loads slowly, and most commands need no workbook.
     import openpyxl
 
@@ -182,18 +226,23 @@ def _rows(
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=values)
     with closing(book):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            sheet = _chosen(book, archive, name, answers, tell)
-            xml = archive.read(_part(sheet))
-        formulas = len(_FORMULA_TAGS.findall(xml))
+            chosen = _chosen(book, archive, name, answers, tell)
+            xmls = [archive.read(_part(sheet)) for sheet in chosen]
+        formulas = sum(len(_FORMULA_TAGS.findall(xml)) for xml in xmls)
         if formulas:
             tell(_formulas(formulas, values=values))
-        sheet.reset_dimensions()  # a file may claim any size
-        cells = sheet.iter_rows(max_row=_SHEET_ROWS, max_col=limits.columns + 1)
-        texts, numbers = [], []
-        for text, numeric in _all_texts(cells):
-            texts.append(text)
-            numbers.append(numeric)
-        return texts, numbers, _layout(xml)
+        sheets: list[_Sheet] = []
+        start = 0 if len(chosen) > 1 else None
+        for sheet, xml in zip(chosen, xmls, strict=True):
+            sheet.reset_dimensions()  # a file may claim any size
+            cells = sheet.iter_rows(max_row=_SHEET_ROWS, max_col=limits.columns + 1)
+            texts, numbers = [], []
+            for text, numeric in _all_texts(cells):
+                texts.append(text)
+                numbers.append(numeric)
+            sheets.append(_Sheet(sheet.title, texts, numbers, *_layout(xml), start))
+            start = start + len(texts) if start is not None else None
+        return sheets
 
 
 def _formulas(count: int, *, values: bool) -> Finding:
@@ -209,72 +258,104 @@ def _chosen(
     name: str,
     answers: RosterAnswers,
     tell: Callable[[Finding], None],
-) -> Any:
+) -> list[Any]:
     rows = {book.worksheets[0].title: 1}
     if len(book.worksheets) > 1:
         rows = {sheet.title: _filled_rows(archive.read(_part(sheet))) for sheet in book.worksheets}
+    chosen = [_named(book, name, title) for title in dict.fromkeys(answers.sheets)]
+    fit = len({_titles(sheet) for sheet in chosen}) == 1
+    if not fit:
+        chosen = [_first(book, name, rows)]
+    filled = [sheet for sheet in book.worksheets if sheet in chosen or rows[sheet.title]]
+    if len(filled) > len(chosen):
+        tell(_other_sheets(name, chosen, filled, rows, answers, fit=fit))
+    return chosen
+
+
+def _named(book: Any, name: str, title: str) -> Any:
+    wanted = title.strip().casefold()
+    named = [sheet for sheet in book.worksheets if sheet.title.strip().casefold() == wanted]
+    if not named:
+        raise RosterError(
+            N_("%(name)s has no sheet %(sheet)s: name one of %(has)s"),
+            name=shown(name),
+            sheet=shown(title),
+            has=", ".join(shown(sheet.title) for sheet in book.worksheets),
+        )
+    return named[0]
+
+
+def _first(book: Any, name: str, rows: Mapping[str, int]) -> Any:
     visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-    if answers.sheet is not None:
-        wanted = answers.sheet.strip().casefold()
-        named = [s for s in book.worksheets if s.title.strip().casefold() == wanted]
-        if not named:
-            has = ", ".join(shown(title) for title in rows)
-            raise RosterError(
-                N_("%(name)s has no sheet %(sheet)s: name one of %(has)s"),
-                name=shown(name),
-                sheet=shown(answers.sheet),
-                has=has,
-            )
-        sheet = named[0]
-    elif visible:
-        sheet = next((candidate for candidate in visible if rows[candidate.title]), visible[0])
-    else:
+    if not visible:
         raise RosterError(
             N_("%(name)s has no visible sheet: show the one with the roster"), name=shown(name)
         )
-    others = [
-        candidate
-        for candidate in book.worksheets
-        if candidate is not sheet and rows[candidate.title]
-    ]
-    if others:
-        tell(_other_sheets(name, sheet, others, rows, answers))
-    return sheet
+    return next((sheet for sheet in visible if rows[sheet.title]), visible[0])
+
+
+def _titles(sheet: Any) -> tuple[str, ...]:
+    """The line with the most known titles among the first ones."""
+    sheet.reset_dimensions()  # a file may claim any size
+    rows = sheet.iter_rows(max_row=HEADER_LINES, max_col=_TITLES_MOST)
+    lines = [_texts(cells) for cells in rows]
+    known = [sum(column_of(text) is not None for text in line) for line in lines]
+    return tuple(map(str.strip, lines[known.index(max(known))])) if lines else ()
 
 
 def _other_sheets(
-    name: str, sheet: Any, others: list[Any], rows: dict[str, int], answers: RosterAnswers
+    name: str,
+    chosen: list[Any],
+    filled: list[Any],
+    rows: Mapping[str, int],
+    answers: RosterAnswers,
+    *,
+    fit: bool,
 ) -> Finding:
+    others = [sheet for sheet in filled if sheet not in chosen]
     message = Phrase(
-        "of the sheets of %(name)s only %(title)s is read (%(rows)s rows). Other sheets with rows:"
-        " %(count)s",
+        "of the sheets of %(name)s only these are read: %(title)s (%(rows)s rows). Other sheets"
+        " with rows: %(count)s",
         name=shown(name),
-        title=shown(sheet.title),
-        rows=Count(rows[sheet.title]),
+        title=", ".join(shown(sheet.title) for sheet in chosen),
+        rows=Count(sum(rows[sheet.title] for sheet in chosen)),
         count=Count(len(others)),
     )
-    examples = [
+    examples = tuple(
         Phrase("%(title)s, %(rows)s rows", title=shown(other.title), rows=Count(rows[other.title]))
         + ("" if other.sheet_state == "visible" else Phrase(", hidden"))
         for other in others
-    ]
-    choices = [
-        Choice(
-            "sheet",
-            choice.title,
-            Phrase("read %(title)s (%(rows)s rows)", title=shown(choice.title), rows=Count(count)),
+    )
+    if fit:
+        return Finding("other_sheets", len(others), message, examples)
+    if answers.sheets:
+        message = Phrase(
+            "the chosen sheets have different columns: choose those with the same, and import the"
+            " others afterwards"
         )
-        for choice in (sheet, *others)
-        if (count := rows[choice.title])
-    ]
-    if answers.sheet is None:
-        message += Phrase(
-            ". If people are on several sheets, import the sheets one by one, and each time keep "
-            "the people who are not on the sheet"
-        )
-    else:
-        choices = []
-    return Finding("other_sheets", len(others), message, tuple(examples), tuple(choices))
+    choices = tuple(_sheet_choices(filled, rows))
+    return Finding("other_sheets", len(others), message, examples, choices, several=True)
+
+
+def _sheet_choices(filled: list[Any], rows: Mapping[str, int]) -> Iterator[Choice]:
+    """Each sheet, below all those that have the same columns."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for sheet in filled:
+        if rows[sheet.title]:
+            groups.setdefault(_titles(sheet), []).append(sheet.title)
+    for titles in groups.values():
+        if len(titles) > 1:
+            words = Phrase(
+                "read these %(count)s together, which have the same columns: %(titles)s",
+                count=Count(len(titles)), titles=", ".join(map(shown, titles)),
+            )  # fmt: skip
+            options = " ".join(f"--sheet {shlex.quote(title)}" for title in titles)
+            yield Choice("sheets", SHEETS_BETWEEN.join(titles), words, options)
+        for title in titles:
+            words = Phrase(
+                "read %(title)s (%(rows)s rows)", title=shown(title), rows=Count(rows[title])
+            )
+            yield Choice("sheets", title, words, f"--sheet {shlex.quote(title)}")
 
 
 def _part(sheet: Any) -> str:
@@ -282,16 +363,12 @@ def _part(sheet: Any) -> str:
     return str(sheet._worksheet_path).lstrip("/")
 
 
-@dataclass(frozen=True)
-class _Layout:
-    hidden: list[int]
-    hidden_columns: list[tuple[int, int]]  # first and last of each run, from 1
-    merged: list[tuple[int, int, int, int]]  # top, left, bottom and right, from 1
+def _layout(
+    xml: bytes,
+) -> tuple[list[int], list[tuple[int, int]], list[tuple[int, int, int, int]]]:
+    """Find hidden rows, hidden columns and merged cells by their XML tags.
 
-
-def _layout(xml: bytes) -> _Layout:
-    """Find hidden and merged cells by their XML tags. Parsing the whole tree again would take as
-    long as reading the cells.
+    Parsing the whole tree again would take as long as reading the cells.
     """
     from openpyxl.utils import column_index_from_string
 
@@ -316,7 +393,7 @@ def _layout(xml: bytes) -> _Layout:
                     (int(top), column_index_from_string(left), int(bottom),
                      column_index_from_string(right))
                 )  # fmt: skip
-    return _Layout(hidden, columns, merged)
+    return hidden, columns, merged
 
 
 def _filled_rows(xml: bytes) -> int:

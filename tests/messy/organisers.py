@@ -1,4 +1,4 @@
-"""Thirty rosters as organisers send them, each imported on the page. All people are invented.
+"""Rosters as organisers send them, each imported on the page. All people are invented.
 
 The event has three days, from 29 November to 1 December 2026, and the default categories.
 """
@@ -20,6 +20,7 @@ class Sent:
 
     `asks` are phrases of the preview before any answer. `answers` are the values chosen on it, by
     input. Without answers, the file is imported as it is. `tells` are phrases of the last preview.
+    `rounds` is the number of pages that ask.
     """
 
     file: str
@@ -29,6 +30,7 @@ class Sent:
     asks: tuple[str, ...] = ()
     answers: Answers | None = None
     tells: tuple[str, ...] = ()
+    rounds: int = 1
 
 
 def _text(rows: Sequence[Sequence[object]]) -> bytes:
@@ -88,7 +90,7 @@ def _sheets() -> Sent:
         saved(book),
         ("Bo Ek · press", "Cy Dahl · press"),
         asks=("Delegates", "Press"),
-        answers={"answer-other_sheets": "sheet=Press"},
+        answers={"answer-other_sheets": "sheets=Press"},
     )
 
 
@@ -205,6 +207,7 @@ def _no_titles() -> Sent:
             "answer-title_line": "title_line=0",
             "use_0": "name", "use_1": "organisation", "use_2": "category", "use_3": "phone",
         },
+        rounds=2,
     )  # fmt: skip
 
 
@@ -335,6 +338,7 @@ def _ticked_category() -> Sent:
         asks=("VIP",),
         answers={"use_1": "category", "category_✓": "vip",
                  "category_": "delegate"},
+        rounds=2,
     )  # fmt: skip
 
 
@@ -367,6 +371,11 @@ def _real() -> list[Sent]:
         _formulas(),
         _hidden(),
         _several_categories(),
+        _sheet_of_each_organisation(),
+        _sheet_of_each_day(),
+        _two_dates(),
+        _job_title(),
+        _all_at_once(),
     ]
 
 
@@ -624,6 +633,104 @@ def _several_categories() -> Sent:
         answers={"category_嘉宾/媒体": "vip",
                  "category_Speaker, Press": "speaker",
                  "category_": "delegate"},
+    )  # fmt: skip
+
+
+def _sheet_of_each_organisation() -> Sent:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title, people in {
+        "说明": [["每个单位一张表"]],
+        "海洋大学": [["姓名", "职务", "类别"], ["王小明", "教授", "代表"], ["陈静", "", "代表"]],
+        "港务局": [["姓名", "职务", "类别"], ["李静", "局长", "贵宾"], ["陈静", "科长", "代表"]],
+    }.items():
+        sheet = book.create_sheet(title)
+        for row in people:
+            sheet.append(row)
+    return Sent(
+        "a-sheet-for-each-organisation.xlsx",
+        "an organisation on each sheet, named by the sheet alone, and a namesake",
+        saved(book),
+        ("李静 · vip · 港务局 · 局长", "王小明 · delegate · 海洋大学 · 教授",
+         "陈静 · delegate · 海洋大学", "陈静 · delegate · 港务局 · 科长"),
+        asks=("海洋大学", "港务局", "at most 2 more pages"),
+        answers={"answer-other_sheets": "sheets=海洋大学/港务局", "use_3": "organisation"},
+        rounds=2,
+    )  # fmt: skip
+
+
+def _sheet_of_each_day() -> Sent:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title, people in {
+        "11月29日": [["Anna Keller", "anna@example.org"], ["Bo Ek", "bo@example.org"]],
+        "11月30日": [["Cy Dahl", "cy@example.org"], ["Anna Keller", "anna@example.org"]],
+    }.items():
+        sheet = book.create_sheet(title)
+        for row in (["Name", "E-mail"], *people):
+            sheet.append(row)
+    return Sent(
+        "a-sheet-for-each-day.xlsx",
+        "a day on each sheet, one person on two of them, and no category",
+        saved(book),
+        ("Anna Keller · delegate · anna@example.org · days 1,2",
+         "Bo Ek · delegate · bo@example.org · days 1",
+         "Cy Dahl · delegate · cy@example.org · days 2"),
+        asks=("11月29日", "11月30日"),
+        answers={"answer-other_sheets": "sheets=11月29日/11月30日", "use_2": "days",
+                 "category_": "delegate", "answer-twin_6": "twin_6=same"},
+        rounds=2,
+    )  # fmt: skip
+
+
+def _two_dates() -> Sent:
+    rows = [
+        ["姓名", "类别", "参会日期"],
+        ["王小明", "代表", "11/30、12/1"],
+        ["李静", "贵宾", "11.29, 11.30"],
+        ["陈静", "代表", "11月29、30日"],
+        ["Anna Keller", "Delegate", "11/29-30"],
+        ["Bo Ek", "Delegate", "11/29 & 12/1"],
+    ]
+    return Sent(
+        "two-dates.csv",
+        "two dates without a year in a cell",
+        _text(rows),
+        ("Anna Keller · delegate · days 1,2", "Bo Ek · delegate · days 1,3",
+         "李静 · vip · days 1,2", "王小明 · delegate · days 2,3", "陈静 · delegate · days 1,2"),
+    )  # fmt: skip
+
+
+def _job_title() -> Sent:
+    rows = [
+        ["姓名", "单位", "职务", "职称", "类别"],
+        ["王小明", "海洋大学", "院长", "教授", "代表"],
+        ["李静", "港务局", "局长", "", "贵宾"],
+    ]
+    return Sent(
+        "job-title.csv",
+        "a position and an academic title",
+        _text(rows),
+        ("李静 · vip · 港务局 · 局长", "王小明 · delegate · 海洋大学 · 院长"),
+        tells=("D 职称",),
+    )
+
+
+def _all_at_once() -> Sent:
+    rows = [
+        ["姓名", "单位", "国家", "类别", "邮箱"],
+        ["陈静", "港务局", "日本国", "嘉宾/媒体", "chen@example.cn"],
+        ["陈 静", "港务局", "", "嘉宾/媒体", ""],
+        ["王小明", "海洋大学", "", "代表", "暂无"],
+    ]
+    return Sent(
+        "all-at-once.csv",
+        "a person twice in rows with an unknown category, an unknown country, a bad e-mail",
+        _text(rows),
+        ("王小明 · delegate · 海洋大学", "陈静 · vip · 港务局 · chen@example.cn · JP"),
+        asks=("陈 静", "日本国", "嘉宾/媒体", "暂无"),
+        answers={"answer-twin_3": "twin_3=same", "country_日本国": "JP",
+                 "category_嘉宾/媒体": "vip", "answer-bad_cells": "bad_cells=empty"},
     )  # fmt: skip
 
 

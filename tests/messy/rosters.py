@@ -104,7 +104,7 @@ def _hidden_sheet() -> Case:
     other.sheet_state = "hidden"
     return Case(
         "hidden-sheet.xlsx", "a hidden sheet with rows", saved(book),
-        (Step(("only 'People' is read", "'Old', 2 rows, hidden", "--sheet People")),
+        (Step(("only these are read: 'People'", "'Old', 2 rows, hidden", "--sheet People")),
          Step(("Added 2",), _TWO, ("--sheet", "People"))),
     )  # fmt: skip
 

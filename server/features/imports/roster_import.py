@@ -315,9 +315,13 @@ class _Planner:
 
     def plan(self, skip_bad: bool, progress: Progress | None) -> ImportPlan:
         rows = [row for row in self._roster.rows if self._is_known_here(row)]
-        matched = self._match.rows(rows)
+        # People are also asked about in rows that wait for another answer.
+        pending = () if skip_bad else self._roster.pending
+        matched = self._match.rows(sorted((*rows, *pending), key=lambda row: row.line))
+        waiting = {row.line for row in pending}
         for done, (row, serial) in enumerate(matched, 1):
-            self._take(row, serial)
+            if row.line not in waiting:
+                self._take(row, serial)
             if progress and (done % PROGRESS_ROWS == 0 or done == len(matched)):
                 progress(done)
         self._problems += self._match.problems

@@ -16,6 +16,7 @@ from badges.roster import cells
 from badges.roster.problems import YES, Choice, Finding, Item, Problem, shown
 from badges.roster.reader import RosterRow
 from badges.roster.same_name import name_key
+from badges.roster.table import sheet_of
 from server.core.people.attendees import whole_name
 from server.storage import dialect
 from server.storage.connection import Connection
@@ -127,6 +128,7 @@ class Match:
         self._other_names: list[tuple[RosterRow, list[Person]]] = []
         self._doubles: list[str] = []
         self._twins: list[tuple[RosterRow, RosterRow]] = []  # the later row, and the earlier one
+        self._told_apart: set[int] = set()  # lines of people with an earlier row's name
         self._revoked: list[tuple[RosterRow, Person]] = []
         self.problems: list[Problem] = []
         self.left_out = 0
@@ -173,11 +175,18 @@ class Match:
                 continue
             self._twins.append((row, rows[first]))
             answer = self._answers.twin_lines.get(row.line, self._answers.twins)
-            if answer == "same":
+            if answer is None:
+                left_out.add(place)
+            elif answer == "same":
                 joined_rows[first] = _filled(joined_rows[first], row)
                 left_out.add(place)
                 self.left_out += 1
+            elif _same_id(rows[first], row):
+                message = Phrase("the same as in line %(first)s. Keep one", first=rows[first].line)
+                self.problems.append(Problem(row.line, "external_id", message))
+                left_out.add(place)
             else:
+                self._told_apart.add(row.line)
                 others.append(place)
         return [row for place, row in enumerate(joined_rows) if place not in left_out]
 
@@ -282,7 +291,7 @@ class Match:
         return True, None
 
     def _is_doubled(self, row: RosterRow) -> bool:
-        if not row.email:
+        if not row.email or row.line in self._told_apart:
             return False
         others = self._new_by_email.setdefault(row.email.casefold(), [])
         key = _row_key(row) if others else ""
@@ -360,7 +369,9 @@ class Match:
                     other=_row_words(first),
                 ),
                 tuple(
-                    Choice(f"twin_{row.line}", value, effect, f"--twin {row.line}={value}")
+                    Choice(
+                        f"twin_{int(row.line)}", value, effect, f"--twin {int(row.line)}={value}"
+                    )
                     for value, effect in (
                         ("same", Phrase("one person: join the rows")),
                         ("new", Phrase("two people, each with a badge")),
@@ -585,23 +596,35 @@ class Match:
 
 def _may_be_one(first: RosterRow, row: RosterRow) -> bool:
     """Whether two rows with one name may be one person."""
+    on_two_sheets = sheet_of(first.line) != sheet_of(row.line)
+    # On one sheet, the same id or e-mail is a fault of the file, or a shared address.
     if first.external_id and row.external_id:
-        return False
+        return on_two_sheets and _same_id(first, row)
     if first.email and first.email.casefold() == row.email.casefold():
-        return False  # a fault of the file, or a shared address
+        return on_two_sheets
     phone = _digits(first.phone)
     return bool(phone and phone == _digits(row.phone)) or _similar(
         _plain(first.organisation), _plain(row.organisation)
     )
 
 
+def _same_id(first: RosterRow, row: RosterRow) -> bool:
+    return bool(first.external_id) and _id_key(first.external_id) == _id_key(row.external_id)
+
+
 def _filled(first: RosterRow, row: RosterRow) -> RosterRow:
-    """Fill the first row's missing texts from the second."""
+    """Fill the first row's missing texts from the second. The person has the days, zones and
+    invitations of both.
+    """
     texts = ("external_id", "organisation", "country", "email", "language", "accessible",
              "latin_name", "phone", "order_number", "job_title")  # fmt: skip
     empty = {name: getattr(row, name) for name in texts if not getattr(first, name)}
     invitations = tuple(dict.fromkeys((*first.invitations, *row.invitations)))
-    return replace(first, **empty, invitations=invitations)
+    days = None if first.days is None or row.days is None else tuple({*first.days, *row.days})
+    zones = tuple(dict.fromkeys((*first.zones, *row.zones))) if first.zones and row.zones else ()
+    return replace(
+        first, **empty, invitations=invitations, days=days and tuple(sorted(days)), zones=zones
+    )
 
 
 def _similar(first: str, other: str) -> bool:

@@ -182,17 +182,76 @@ class TestWhatASheetHides:
         data = saved(book)
         (finding,) = read(data).findings
         assert (finding.kind, finding.open, finding.count) == ("other_sheets", True, 2)
-        assert "only 'Delegates' is read (5 rows)" in finding.message
+        assert "only these are read: 'Delegates' (5 rows)" in finding.message
         assert finding.examples == ("'Speakers', 2 rows", "'old', 1 rows, hidden")
-        roster = read(data, answers=RosterAnswers(sheet="speakers"))
+        roster = read(data, answers=RosterAnswers(sheets=("speakers",)))
         assert [row.given_name for row in roster.rows] == ["Eve"]
         assert [each.open for each in roster.findings] == [False]
         with pytest.raises(RosterError, match=r"no sheet 'Guests': name one of 'Delegates', 'Spe"):
-            read(data, answers=RosterAnswers(sheet="Guests"))
+            read(data, answers=RosterAnswers(sheets=("Guests",)))
+
+    def together(self, sheets, **answers):
+        book = openpyxl.Workbook()
+        book.remove(book.worksheets[0])
+        for title, rows in sheets.items():
+            sheet = book.create_sheet(title)
+            for row in rows:
+                sheet.append(row)
+        return read(saved(book), answers=RosterAnswers(sheets=tuple(sheets), **answers))
+
+    def test_sheets_with_the_same_columns_are_read_together(self):
+        roster = self.together(
+            {
+                "Pilots": [self.HEADER, ["Eve", "speaker"]],
+                "Press": [["People"], self.HEADER, ["Bo", "x"], ["Cy", "press"]],
+            }
+        )
+        assert [row.given_name for row in roster.rows] == ["Eve", "Cy"]
+        (problem,) = roster.problems
+        assert str(problem).startswith("line 3 (Press), category: 'x' is no category")
+        assert roster.layout[-1].samples == ("Pilots", "Press", "Press")
+
+    def test_a_person_on_two_sheets_is_no_fault_of_the_file(self):
+        header = ["id", "name", "email", "category"]
+        people = [["A1", "Anna", "a@x.org", "press"], ["A2", "Bo", "", "press"]]
+        roster = self.together({"Mon": [header, *people], "Tue": [header, people[0]]})
+        assert [row.external_id for row in roster.rows] == ["A1", "A2", "A1"]
+        roster = self.together(
+            {"Mon": [header, people[0]], "Tue": [header, ["A1", "Cy", "", "press"]]}
+        )
+        assert "the same as in line 2 (Mon)" in roster.problems[0].message
+
+    def test_numbers_of_rows_begin_anew_on_each_sheet(self):
+        header = ["编号", "name", "category"]
+        rows = [[1, "Anna", "press"], [2, "Bo", "press"]]
+        roster = self.together({"A": [header, *rows], "B": [header, *rows]})
+        assert "row_numbers" in [finding.kind for finding in roster.findings]
+
+    def test_sheets_with_other_columns_are_asked_about_again(self):
+        sheets = {
+            "A": [self.HEADER, ["Eve", "speaker"]],
+            "B": [self.HEADER, ["Bo", "press"]],
+            "C": [[*self.HEADER, "phone"], ["Cy", "press", "123"]],
+        }
+        roster = self.together(sheets)
+        (asked,) = roster.findings
+        assert (asked.kind, asked.open, asked.several) == ("other_sheets", True, True)
+        assert "have different columns" in asked.message
+        assert [choice.value for choice in asked.choices] == ["A/B", "A", "B", "C"]
+
+    def test_the_name_of_a_sheet_may_be_the_organisation(self):
+        header, row = ["name", "category"], ["Eve", "press"]
+        for titles, values in (
+            (("Pilots", "Tugs"), ["organisation", "ignore"]),
+            (("11月29日", "11月30日"), ["organisation", "days", "ignore"]),
+        ):
+            roster = self.together({title: [header, row] for title in titles})
+            (asked,) = [finding for finding in roster.findings if finding.open]
+            assert [choice.value for choice in asked.items[0].choices] == values
 
     def test_a_sheet_of_a_csv_file(self):
         with pytest.raises(RosterError, match="is not a workbook"):
-            read("name,category\n", answers=RosterAnswers(sheet="A"))
+            read("name,category\n", answers=RosterAnswers(sheets=("A",)))
 
     def test_an_empty_first_sheet_is_passed_over(self):
         book = self.book()

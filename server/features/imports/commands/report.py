@@ -7,6 +7,7 @@ from typing import Any
 from badges.credential.badge_number import badge_number
 from badges.roster.problems import Choice, Finding
 from badges.roster.reader import Roster
+from badges.roster.table import line_in_sheet, sheet_of
 from server.console import PROBLEMS_SHOWN, count, listed
 from server.features.imports.roster_import import ImportResult
 
@@ -43,7 +44,7 @@ class Summary:
             "columns_not_used": list(self.roster.unread),
             "problem_count": result.problem_count,
             "problems": [
-                {"line": item.line, "column": item.column, "message": item.message}
+                {**_place(item.line), "column": item.column, "message": item.message}
                 for item in result.problems
             ],
             "findings": [
@@ -122,6 +123,12 @@ class Summary:
             f" {result.unchanged:,}, skipped {result.skipped:,}{revoked}."
         )
         return f"{would}{text}" if would else text.capitalize()
+
+
+def _place(line: int | None) -> dict[str, Any]:
+    if line is None or not sheet_of(line):
+        return {"line": line}
+    return {"line": line_in_sheet(line), "sheet": sheet_of(line)}
 
 
 def _choices(finding: Finding) -> list[Choice]:

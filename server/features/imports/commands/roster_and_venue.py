@@ -121,7 +121,13 @@ class _Interrupted(click.ClickException):
 )
 @click.option("--new-categories", is_flag=True, help="Make categories of words that are none.")
 @click.option("--encoding", help="Encoding of a CSV file, if it is not detected.")
-@click.option("--sheet", metavar="NAME", help="The sheet of a workbook that is read.")
+@click.option(
+    "--sheet",
+    "sheets",
+    multiple=True,
+    metavar="NAME",
+    help="A sheet of a workbook to read. Several are read together.",
+)
 @_answer_options
 @click.option(
     "--title-line",

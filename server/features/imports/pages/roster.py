@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from functools import partial
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -15,18 +16,20 @@ from badges.roster.mapping import EMPTY
 from badges.roster.problems import RosterError
 from badges.roster.reader import IGNORE
 from badges.roster.table import RosterLimits
+from badges.roster.xlsx_lines import SHEETS_BETWEEN
 from server.core.people import search
 from server.core.second_disk.copy import BackupError, make_backup
 from server.core.venue import store
 from server.features.imports.pages import uploads
 from server.features.imports.previews import mappings, roster
 from server.features.imports.previews.mappings import MappingRefusedError
-from server.features.imports.previews.roster import RosterPreview
+from server.features.imports.previews.roster import Question, RosterPreview
 from server.features.imports.roster_import import RosterChangedError, RosterRefusedError
 from server.web import auth, forms, i18n
 from server.web.apart import ApartError, read_file_apart
 from server.web.display import country, main_name
 from server.web.i18n import gettext as _
+from server.web.lists import PAGE_ROWS, page_asked
 from server.web.security import limiter
 from server.web.services import services
 from server.web.uploads import Upload, UploadBusyError, UploadGoneError
@@ -39,19 +42,23 @@ TOO_LARGE = N_(
     "with the people alone, without pictures, as CSV, and choose that file."
 )
 _OPTIONS = {
-    *roster.OF_FILE, *roster.OF_PEOPLE, roster.SHARED,
+    *roster.OF_FILE, *roster.OF_PEOPLE, roster.SHARED, roster.SHEETS,
     roster.ENCODING, roster.SKIP_BAD, roster.TITLE_LINE,
     roster.NEW_CATEGORIES,
     *(roster.MAPPED + column for column in COLUMNS),
 }  # fmt: skip
 ANSWER_CHARS_MAX = 200
+SHEETS_CHARS_MAX = 8_000
 ANSWERS_MAX = 1_000
 _WORDS = (roster.WORD, roster.COUNTRY, roster.DAYS)
 _NUMBERED = re.compile(rf"({roster.USE}|{roster.TWIN})\d{{1,6}}")
 # Answers after which columns are another table's.
-_OF_TABLE = (roster.ENCODING, "sheet")
+_OF_TABLE = (roster.ENCODING, roster.SHEETS)
+# Questions on which all others depend, and those on which questions about people depend.
+_OF_THE_TABLE = {"other_sheets", "title_line"}
+_OF_ROWS = {"columns", "row_numbers", "hidden_rows", "merged", "totals", "cancelled", "pending"}
 ANSWER_WORDS = {
-    "sheet": N_("Sheet"),
+    "sheets": N_("Sheets"),
     "title_line": N_("Line with the titles"),
     "encoding": N_("Encoding of the file"),
     "hidden_rows": N_("Hidden rows"),
@@ -74,7 +81,7 @@ ANSWER_WORDS = {
     "skip_bad": N_("Bad rows"),
     "new_categories": N_("Unknown categories"),
 }
-_SHOWN_VALUES = ("sheet", "title_line", "encoding")
+_SHOWN_VALUES = ("sheets", "title_line", "encoding")
 
 
 @blueprint.post("/")
@@ -104,7 +111,11 @@ def show(token: str) -> Response | str:
         return forms.turn_back(i18n.said(error), url_for("admin.uploads.show"))
     except (RosterError, ValueError) as error:
         return _unreadable(kept, error)
-    db = services().database.reader
+    here, page = services(), page_asked()
+    db, plan = here.database.reader, roster_preview.plan
+    shown = slice(page.offset, page.offset + PAGE_ROWS)
+    first = [question for question in roster_preview.questions if question.kind in _OF_THE_TABLE]
+    asked, waits = first or roster_preview.questions, bool(first)
     return render_template(
         "imports/roster.html",
         upload=kept,
@@ -112,7 +123,14 @@ def show(token: str) -> Response | str:
         mapped=mappings.mapping_of(kept.answers, roster_preview.mapping),
         mapping_name_max=mappings.NAME_CHARS_MAX,
         found=roster_preview,
-        result=roster_preview.plan.result,
+        result=plan.result,
+        questions=asked,
+        waits=waits,
+        more_pages=_more_pages(asked),
+        added=roster.added(db, here.event.settings, plan, page.offset, PAGE_ROWS),
+        changed=roster_preview.changed[shown],
+        page=page.number,
+        pages=page.of(max(len(plan.added), len(roster_preview.changed))),
         answered=_answered(kept, roster_preview),
         column_words=COLUMN_WORDS,
         column_said=_column,
@@ -146,9 +164,9 @@ def _given() -> dict[str, str]:
     """Return the form's answers by option.
 
     A field is an option, or "answer-" with "option=value" as value. A column's select with the
-    preview's value (`was_`) is no answer.
+    preview's value (`was_`) is no answer. Several sheets are one answer.
     """
-    given = {}
+    given: dict[str, str] = {}
     for name, text in list(request.form.items(multi=True))[:ANSWERS_MAX]:
         option, value = name, text
         if name.startswith("answer-"):
@@ -156,7 +174,12 @@ def _given() -> dict[str, str]:
             of_word = text.startswith(_WORDS)
             option, _, value = text.rpartition("=") if of_word else text.partition("=")
         same = option.startswith(roster.USE) and value == request.form.get(f"was_{option}")
-        if _is_option(option) and _is_value(option, value) and not same:
+        if not _is_option(option) or not _is_value(option, value) or same:
+            continue
+        if option == roster.SHEETS:
+            before = [given[option]] if option in given else []
+            given[option] = SHEETS_BETWEEN.join([*before, value])[:SHEETS_CHARS_MAX]
+        else:
             given[option] = value.strip()[:ANSWER_CHARS_MAX]
     return given
 
@@ -266,6 +289,14 @@ def confirm(token: str) -> Response:
     return redirect(url_for("admin.badges.show"), 303)
 
 
+def _more_pages(asked: Sequence[Question]) -> int:
+    """The most pages of questions that may follow these."""
+    kinds = {question.kind for question in asked}
+    if kinds & _OF_THE_TABLE:
+        return 2
+    return 1 if kinds & _OF_ROWS else 0
+
+
 def _answered(kept: Upload, roster_preview: RosterPreview) -> list[tuple[str, str, str]]:
     """Return the given answers as option, question and answer."""
     columns = {f"{roster.USE}{column.index}": column for column in roster_preview.layout}
@@ -276,6 +307,8 @@ def _answered(kept: Upload, roster_preview: RosterPreview) -> list[tuple[str, st
     for option, value in kept.answers.items():
         # The notes of the preview describe the effect of the other answers.
         label, text = _(ANSWER_WORDS.get(option, "")), value if option in _SHOWN_VALUES else ""
+        if option == roster.SHEETS:
+            text = ", ".join(dict.fromkeys(value.split(SHEETS_BETWEEN)))
         if option in columns:
             label, text = f"{columns[option].letter} {columns[option].title}", _column(value)
         elif option.startswith(roster.MAPPED):
@@ -287,8 +320,9 @@ def _answered(kept: Upload, roster_preview: RosterPreview) -> list[tuple[str, st
             if option.startswith(roster.COUNTRY):
                 text = _("(empty)") if value == EMPTY else country(value)
         elif option.startswith(roster.TWIN):
-            label = _("Line %(line)s", line=option.removeprefix(roster.TWIN))
-            text = _("one person") if value == "same" else _("two people")
+            line = option.removeprefix(roster.TWIN)
+            label = _("Line %(line)s", line=roster_preview.twin_lines.get(line, line))
+            text = _("the same person") if value == "same" else _("two people")
         answered.append((option, label, text))
     return answered
 

@@ -4,14 +4,13 @@ The questions are the findings of `hallkeeper import`, as radio buttons.
 """
 
 import difflib
-import heapq
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from datetime import date, timedelta
 from typing import Any
 
-from badges.categories import CategoryPlan
 from badges.credential.badge_number import badge_number
 from badges.i18n import Count, Phrase
 from badges.printing.glyphs import undrawable
@@ -20,6 +19,7 @@ from badges.roster.mapping import RosterMapping, UnknownWord, WantedColumn
 from badges.roster.problems import YES, Choice, Finding, Item, Problem
 from badges.roster.reader import IGNORE, FileColumn, Roster
 from badges.roster.table import RosterAnswers
+from badges.roster.xlsx_lines import SHEETS_BETWEEN
 from server.core.edits import last_edit
 from server.core.edits.person_words import PersonWords
 from server.core.edits.words import Difference, differences
@@ -34,8 +34,9 @@ from server.storage import dialect
 from server.storage.connection import Connection
 
 SHARED = "shared_emails"
+SHEETS = "sheets"
 TITLE_LINE = "title_line"
-OF_FILE = {answer.name for answer in fields(RosterAnswers)} - {SHARED, TITLE_LINE}
+OF_FILE = {answer.name for answer in fields(RosterAnswers)} - {SHARED, TITLE_LINE, SHEETS}
 OF_PEOPLE = {answer.name for answer in fields(ImportAnswers)} - {SHARED, "twin_lines"}
 ENCODING = "encoding"
 SKIP_BAD = "skip_bad"
@@ -46,8 +47,7 @@ DAYS = "days_"  # With a file's word: event days
 MAPPED = "column_"  # With a column's name: its title
 USE = "use_"  # With a column's place in the file: our column
 TWIN = "twin_"  # With a line: whether it is an earlier line's person
-ADDED_SHOWN = 50
-CHANGED_SHOWN = 200
+CHANGED_MAX = 5_000  # whose changes are compared
 PROBLEMS_SHOWN = 200
 EXAMPLES_SHOWN = 20
 ITEMS_SHOWN = 100
@@ -69,6 +69,7 @@ class Question:
     choices: tuple[Choice, ...]
     items: tuple[Item, ...]
     optional: bool
+    several: bool  # several choices may be ticked
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,10 @@ class WordQuestion:
 class NewPerson:
     name: str
     organisation: str
+    job_title: str
     category: str
+    country: str  # its code
+    days: tuple[date, ...]  # empty: all
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,6 @@ class RosterPreview:
     rows: int
     questions: list[Question]
     notes: list[Question]
-    added: list[NewPerson]
     changed: list[ChangedPerson]
     problems: tuple[Problem, ...]
     skip_bad: bool
@@ -116,6 +119,7 @@ class RosterPreview:
     days: list[WordQuestion]
     layout: tuple[FileColumn, ...]
     mapping: Mapping[str, WantedColumn]  # The columns that were read
+    twin_lines: Mapping[str, str]  # Lines answered to be twins, by the rest of their option
     mark: str = field(default="")
 
     @property
@@ -140,15 +144,10 @@ def preview(
     `answers` has values of choices by field. Writes nothing and blocks no writer.
     """
     shared = answers.get(SHARED) == YES
-    of_file: dict[str, Any] = {key: answers[key] for key in OF_FILE & answers.keys()}
     of_people: dict[str, Any] = {key: answers[key] for key in OF_PEOPLE & answers.keys()}
-    title_line = answers.get(TITLE_LINE)
-    file_answers = RosterAnswers(
-        **of_file, shared_emails=shared, title_line=None if title_line is None else int(title_line)
-    )
     twins = {int(line): answer for line, answer in after(TWIN, answers).items()}
     file = RosterFile(
-        data, name, _mapping(answers), answers.get(ENCODING), file_answers,
+        data, name, _mapping(answers), answers.get(ENCODING), _of_file(answers),
         answers.get(NEW_CATEGORIES) == YES,
     )  # fmt: skip
     read = read_for_event(db, settings, file)
@@ -161,7 +160,6 @@ def preview(
         db, roster, ImportAnswers(**of_people, shared_emails=shared, twin_lines=twins), skip_bad,
         now, random, new_categories=read.new_categories,
     )  # fmt: skip
-    rows = _Rows(db, read.new_categories)
     result = plan.result
     result_preview = RosterPreview(
         plan=plan,
@@ -173,8 +171,7 @@ def preview(
             for finding in result.findings
             if not _offers(finding) and finding.kind not in _ASKED_BY_WORD
         ],
-        added=[rows.added(row) for row in heapq.nsmallest(ADDED_SHOWN, plan.added, key=_name)],
-        changed=list(rows.changed(plan)),
+        changed=list(_changed(db, plan)),
         problems=result.problems[:PROBLEMS_SHOWN],
         skip_bad=skip_bad,
         categories=[] if read.new_categories else _category_questions(db, roster),
@@ -182,12 +179,46 @@ def preview(
         days=_word_questions(DAYS, roster.unknown["days"]),
         layout=roster.layout,
         mapping=roster.columns,
+        twin_lines={
+            str(int(row.line)): str(row.line)
+            for row in (*roster.rows, *roster.pending)
+            if row.line in twins
+        },
     )
     seen: Sequence[object] = (
         dict(sorted(answers.items())), result.added, result.updated, result.revoked,
         result.problem_count, [str(finding.changes) for finding in result_preview.changed],
     )  # fmt: skip
     return replace(result_preview, mark=last_edit.mark_of({"seen": repr(seen)}))
+
+
+def added(
+    db: Connection, settings: EventSettings, plan: ImportPlan, start: int, count: int
+) -> list[NewPerson]:
+    """Return new people by name, from `start`."""
+    categories = PersonWords(db).categories | {
+        category.code: next(iter(category.names.values())) for category in plan.new_categories
+    }
+    return [
+        _new_person(RosterValues(*row[1 : 1 + len(RosterValues._fields)]), settings, categories)
+        for row in sorted(plan.added, key=_name)[start : start + count]
+    ]
+
+
+def _new_person(
+    values: RosterValues, settings: EventSettings, categories: Mapping[int, str]
+) -> NewPerson:
+    days = [day for day in range(settings.days) if values.valid_days >> day & 1]
+    return NewPerson(
+        whole_name(values.given_name, values.family_name),
+        values.organisation,
+        values.job_title,
+        categories[values.category],
+        values.country,
+        ()
+        if len(days) == settings.days
+        else tuple(settings.first_day + timedelta(day) for day in days),
+    )
 
 
 def take(db: Connection, previewed: RosterPreview, name: str, *, by: str, now: int) -> None:
@@ -204,6 +235,17 @@ def take(db: Connection, previewed: RosterPreview, name: str, *, by: str, now: i
     last_edit.keep_words(db, summary, since, by=by, now=now)
 
 
+def _of_file(answers: Mapping[str, str]) -> RosterAnswers:
+    given: dict[str, Any] = {key: answers[key] for key in OF_FILE & answers.keys()}
+    title_line = answers.get(TITLE_LINE)
+    return RosterAnswers(
+        **given,
+        sheets=tuple(filter(None, answers.get(SHEETS, "").split(SHEETS_BETWEEN))),
+        shared_emails=answers.get(SHARED) == YES,
+        title_line=None if title_line is None else int(title_line),
+    )
+
+
 def _name(row: tuple[Any, ...]) -> tuple[str, str]:
     values = RosterValues(*row[1 : 1 + len(RosterValues._fields)])
     return values.family_name, values.given_name
@@ -214,7 +256,7 @@ def _question(finding: Finding) -> Question:
     more = len(finding.examples) - len(examples)
     return Question(
         finding.kind, finding.message, examples, more, finding.choices,
-        finding.items[:ITEMS_SHOWN], finding.optional,
+        finding.items[:ITEMS_SHOWN], finding.optional, finding.several,
     )  # fmt: skip
 
 
@@ -288,38 +330,30 @@ def _near(word: str, meant: Mapping[str, str]) -> dict[str, str]:
     return {meant[name]: meant[name] for name in (*parts, *names) if name in meant}
 
 
-class _Rows:
-    def __init__(self, db: Connection, new_categories: Sequence[CategoryPlan]) -> None:
-        self._db = db
-        self._words = PersonWords(db)
-        names = {plan.code: next(iter(plan.names.values())) for plan in new_categories}
-        self._words.categories |= names
-
-    def added(self, row: tuple[Any, ...]) -> NewPerson:
-        values = RosterValues(*row[1 : 1 + len(RosterValues._fields)])
-        name = whole_name(values.given_name, values.family_name)
-        return NewPerson(name, values.organisation, self._words.categories[values.category])
-
-    def changed(self, plan: ImportPlan) -> Iterator[ChangedPerson]:
-        """Yield the first people changed or revoked, outdated badges first."""
-        wrong = set(plan.result.needs_reissue)
-        after = {
-            row[-1]: dict(zip(columns, row[:-1], strict=True))
-            for columns, rows in plan.updated.items()
-            for row in rows
-        }
-        after |= {serial: {"revoked": True} for serial in plan.revoke}
-        serials = sorted(after, key=lambda serial: (serial not in wrong, serial))[:CHANGED_SHOWN]
-        rows = self._db.execute(
-            f"SELECT * FROM attendee WHERE {dialect.one_of('serial')}", (dialect.many(serials),)
+def _changed(db: Connection, plan: ImportPlan) -> Iterator[ChangedPerson]:
+    """Yield the first people changed or revoked, outdated badges first."""
+    words = PersonWords(db)
+    words.categories |= {
+        category.code: next(iter(category.names.values())) for category in plan.new_categories
+    }
+    wrong = set(plan.result.needs_reissue)
+    after = {
+        row[-1]: dict(zip(columns, row[:-1], strict=True))
+        for columns, rows in plan.updated.items()
+        for row in rows
+    }
+    after |= {serial: {"revoked": True} for serial in plan.revoke}
+    serials = sorted(after, key=lambda serial: (serial not in wrong, serial))[:CHANGED_MAX]
+    rows = db.execute(
+        f"SELECT * FROM attendee WHERE {dialect.one_of('serial')}", (dialect.many(serials),)
+    )
+    before = {row["serial"]: row for row in rows}
+    for serial in serials:
+        row, new = before[serial], after[serial]
+        old = {key: False if key == "revoked" else row[key] for key in new}
+        yield ChangedPerson(
+            badge_number(serial),
+            whole_name(row["given_name"], row["family_name"]),
+            differences(words.of(old), words.of(new)),
+            serial in wrong,
         )
-        before = {row["serial"]: row for row in rows}
-        for serial in serials:
-            row, new = before[serial], after[serial]
-            old = {key: False if key == "revoked" else row[key] for key in new}
-            yield ChangedPerson(
-                badge_number(serial),
-                whole_name(row["given_name"], row["family_name"]),
-                differences(self._words.of(old), self._words.of(new)),
-                serial in wrong,
-            )

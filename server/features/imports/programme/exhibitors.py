@@ -14,7 +14,7 @@ from badges.roster.csv_lines import csv_lines
 from badges.roster.problems import Finding, RosterError, shown
 from badges.roster.same_name import name_key
 from badges.roster.table import HEADER_LINES, Line, RosterAnswers, RosterLimits
-from badges.roster.xlsx_lines import xlsx_lines
+from badges.roster.xlsx_lines import xlsx_sheets
 from server.core.programme import exhibition, organisations
 from server.core.venue import fields as venue_fields
 from server.core.venue.fields import ValueRefusedError
@@ -122,11 +122,11 @@ def _lines(
                 )
             ]
         )
-    answers = RosterAnswers(sheet=sheet, hidden_rows="take")
+    answers = RosterAnswers(sheets=(sheet,) if sheet else (), hidden_rows="take")
     all_lines: Iterable[Line]
     try:
         if data.startswith(b"PK\x03\x04"):
-            all_lines = xlsx_lines(data, name, LIMITS, answers, tell)
+            ((_, all_lines),) = xlsx_sheets(data, name, LIMITS, answers, tell)
         else:
             all_lines = csv_lines(data, name, encoding, tell)
         lines = [

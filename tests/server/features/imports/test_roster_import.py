@@ -190,7 +190,7 @@ class TestRefused:
     def test_duplicates_against_the_event(self, site: Database, row: str, message: str) -> None:
         before = attendees(site)
         with pytest.raises(RosterRefusedError) as caught:
-            take(site, f"{HEADER}\n{row}\n", missing="keep", renames="accept")
+            take(site, f"{HEADER}\n{row}\n", missing="keep", renames="accept", twins="new")
         assert message in str(caught.value.problems[0])
         assert attendees(site) == before
 

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 
+import openpyxl
 import pytest
 
 from badges.roster.problems import Finding
@@ -21,6 +22,7 @@ from server.features.imports.roster_import import (
 from server.features.imports.roster_match import ImportAnswers
 from server.features.imports.venue_plan import VenueError
 from server.storage.database import Database
+from tests.messy.cases import saved
 from tests.server.conftest import NOW, ROSTER, VENUE, roster_of, serial_of
 from tests.server.support.stores import attendees, dump, load, take
 
@@ -50,6 +52,50 @@ def counts(result: ImportResult) -> dict[str, int]:
 
 def names(database: Database) -> list[str]:
     return sorted(row["given_name"] for row in attendees(database))
+
+
+class TestSheets:
+    def roster(self, second: str = "Anna") -> roster_import.Roster:
+        """One person on two sheets, with a day on each."""
+        book = openpyxl.Workbook()
+        book.remove(book.worksheets[0])
+        for title, name, day in (("Mon", "Anna", "1"), ("Tue", second, "2")):
+            sheet = book.create_sheet(title)
+            sheet.append(["id", "name", "organisation", "category", "days"])
+            sheet.append(["A1", name, "Port", "vip", day])
+        answers = RosterAnswers(sheets=("Mon", "Tue"))
+        return read_roster(saved(book), "r.xlsx", categories=["vip"], answers=answers)
+
+    def test_a_person_on_two_sheets_is_asked_about_and_has_both_days(
+        self, database: Database
+    ) -> None:
+        twins = asked(database, self.roster())["twins"]
+        assert "line 2 (Tue): 'Anna', vip, Port may be the person" in twins.items[0].words
+        assert take(database, self.roster(), twins="same").added == 1
+        assert attendees(database)[0]["valid_days"] == 0b11
+
+    def test_one_id_on_two_sheets_is_no_two_people(self, database: Database) -> None:
+        with pytest.raises(RosterRefusedError) as caught:
+            take(database, self.roster(), twins="new")
+        (problem,) = caught.value.problems
+        assert str(problem) == ("line 2 (Tue), external_id: the same as in line 2 (Mon). Keep one")
+
+    def test_one_id_of_two_names_is_a_fault_of_the_file(self) -> None:
+        assert [problem.column for problem in self.roster("Bo").problems] == ["external_id"]
+
+
+def test_people_are_asked_about_in_rows_that_wait_for_another_answer(database: Database) -> None:
+    """So that all questions come at once."""
+    text = "name,organisation,category\nAnna Li,Port,vip\nAnna  Li,Port,guest\n"
+    with pytest.raises(RosterRefusedError) as caught:
+        take(database, text)
+    assert {"twins", "unknown_categories"} <= {finding.kind for finding in caught.value.findings}
+
+
+def test_two_people_of_one_address_are_asked_about_once(database: Database) -> None:
+    text = "name,email,category\nAnna,,vip\nAnna,a@example.org,vip\n"
+    assert set(asked(database, text)) == {"twins"}
+    assert take(database, text, twins="new").added == 2
 
 
 class TestRenames:

@@ -219,7 +219,9 @@ def test_every_question_has_choices_that_answer_it(pages: Pages, admin: Staff) -
     location, page = preview(admin, PEOPLE, raw.getvalue(), "list.xlsx")
     asked: set[str] = set()
     for _ in range(12):
-        choices = re.findall(r'type="radio" name="(answer-[\w-]+)" value="([^"]+)"', page.text)
+        choices = re.findall(
+            r'type="(?:radio|checkbox)" name="(answer-[\w-]+)" value="([^"]+)"', page.text
+        )
         if not choices:
             break
         asked |= {name for name, _ in choices}
@@ -719,7 +721,7 @@ def test_another_sheet_has_other_columns(admin: Staff) -> None:
     assert "C Nick → Name in Latin letters" in words(page.text)
     assert "A Name →" not in words(page.text)  # unchanged, so no answer
     page = admin.post(
-        f"{location}/answer", {"answer-other_sheets": "sheet=Two"}, follow_redirects=True
+        f"{location}/answer", {"answer-other_sheets": "sheets=Two"}, follow_redirects=True
     )
     assert "Name in Latin letters" not in words(page.text).partition("Columns of the file")[0]
     assert "Bo" in words(page.text)
