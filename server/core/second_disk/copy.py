@@ -166,8 +166,8 @@ def make_backup(
 
 
 def _check_room(event: Event, directory: Path, before: Path | None) -> None:
-    wal = event.database_path.with_name(f"{DATABASE_FILE}-wal")
-    needed = event.database_path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
+    files = (event.database_path, event.database_path.with_name(f"{DATABASE_FILE}-wal"))
+    needed = sum(path.stat().st_size for path in files if path.exists())
     needed += own_files.copied_bytes(event.path, before)
     free = shutil.disk_usage(directory).free
     if free < needed * 1.1:

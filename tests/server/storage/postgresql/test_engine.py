@@ -100,6 +100,17 @@ def test_what_fails_leaves_the_database_empty(
     engine.check_empty(address)
 
 
+def test_a_backup_is_refused_with_the_means_of_postgresql(
+    console: Console, event: Event, address: Address, tmp_path: Path
+) -> None:
+    made, _ = init_event(tmp_path / "made", event.settings, postgresql=address.url)
+    second = tmp_path / "second"
+    second.mkdir()
+    output = console("backup", str(second), "--event", str(made.path), status=1).output
+    assert "pg_dump" in output
+    assert list(second.iterdir()) == []
+
+
 class TestAddress:
     def test_a_password_on_the_command_line_is_refused_and_not_told(
         self, console: Console, tmp_path: Path
