@@ -99,6 +99,15 @@ def migrate(connection: Connection) -> None:
     _apply(connection, plan(connection).at_open)
 
 
+def migrate_like(target: Connection, source: Connection) -> None:
+    """Create the tables in an empty database, with the steps that `source` has. Raises
+    VersionError.
+    """
+    left = plan(source)
+    pending = (*left.at_open, *left.by_finish)
+    _apply(target, [step for step in STEPS if step not in pending])
+
+
 def finish(connection: Connection) -> None:
     """Apply all steps. Raises VersionError."""
     left = plan(connection)

@@ -204,7 +204,7 @@ def move_to_postgresql(path: Path, given: str, progress: Progress, check: Check)
         target = stack.enter_context(closing(engine.connect(address)))
         source.execute("BEGIN IMMEDIATE")
         try:
-            migrations.migrate(target)
+            migrations.migrate_like(target, source)
             with transaction(target):
                 counts = copy_all(source, target, progress)
                 check(source, target)
@@ -238,7 +238,7 @@ def move_to_sqlite(path: Path, progress: Progress, check: Check) -> dict[str, in
             # Close it before opening the file again, which would drop SQLite's locks.
             with closing(sqlite3.connect(new, isolation_level=None)) as target:
                 new.chmod(0o600)
-                migrations.migrate(target)
+                migrations.migrate_like(target, source)
                 with transaction(target):
                     counts = copy_all(source, target, progress)
                     check(source, target)

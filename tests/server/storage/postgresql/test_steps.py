@@ -17,6 +17,7 @@ from server.storage.migrations import (
     Step,
     finish,
     migrate,
+    migrate_like,
     plan,
 )
 from server.storage.postgresql import engine, schema
@@ -125,6 +126,23 @@ def test_finish_changes_nothing_while_an_older_server_works(
         finish(db)
     assert "at" in columns(db)
     assert plan(db).by_finish == (CONTRACT,)
+
+
+def test_an_event_that_is_moved_keeps_its_steps(
+    postgres: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release(monkeypatch, EXPAND, CONTRACT)
+    name = postgres.cluster.make()
+    with (
+        closing(sqlite3.connect(":memory:", isolation_level=None)) as source,
+        closing(engine.connect(Address(postgres.cluster.url(name)))) as target,
+    ):
+        migrate(source)
+        finish(source)
+        migrate_like(target, source)
+        assert plan(target) == ((), (), ())
+        assert "at" not in columns(target)
+    postgres.cluster.drop(name)
 
 
 def test_a_step_gives_way_to_a_long_reader_and_tries_again(
