@@ -265,6 +265,13 @@ class TestRollCall:
         card = replace(BADGE, kind=Kind.DAY, valid_days=0b10)
         assert enter(facts, card) == Denied(Reason.NOT_VALID_TODAY)
 
+    def test_todays_day_credential_is_noted(self) -> None:
+        facts = replace(FACTS, roll_call=True)
+        card = replace(BADGE, kind=Kind.DAY, day=0, valid_days=0b1)
+        assert enter(facts, card) == Denied(Reason.ROLL_CALL)
+
     def test_a_retired_kiosk_gives_that_reason(self) -> None:
         facts = replace(FACTS, roll_call=True, kiosk_retired=True)
         assert enter(facts) == Denied(Reason.KIOSK_RETIRED)
+        tomorrow = replace(BADGE, valid_days=0b10)
+        assert enter(facts, tomorrow) == Denied(Reason.KIOSK_RETIRED)
