@@ -267,7 +267,7 @@ class TestRollCall:
 
     def test_todays_day_credential_is_noted(self) -> None:
         facts = replace(FACTS, roll_call=True)
-        card = replace(BADGE, kind=Kind.DAY, day=0, valid_days=0b1)
+        card = replace(BADGE, kind=Kind.DAY, valid_days=0b1)
         assert enter(facts, card) == Denied(Reason.ROLL_CALL)
 
     def test_a_retired_kiosk_gives_that_reason(self) -> None:
