@@ -553,7 +553,7 @@ class _Reader:
             "order_number": cells.external_id,
             **readers,
         }
-        self._ids: dict[str, tuple[int, str]] = {}  # line and name
+        self._ids: dict[str, tuple[int, tuple[str, str]]] = {}  # line and names
         self._first_with: dict[str, tuple[tuple[str, str], int, str]] = {}  # names, line and id
         # For shared addresses, line and id by name.
         self._emails: dict[str, dict[str, tuple[int, str]]] = {}
@@ -724,9 +724,11 @@ class _Reader:
             self._asked += 1
             self.problems.add(number, "category", Phrase("no category. Every attendee needs one"))
         if values.get("external_id"):
-            own = (number, name_key(*_names(values)))
-            first, name = self._ids.setdefault(values["external_id"].casefold(), own)
-            if first != number and not (_on_other_sheet(first, number) and name == own[1]):
+            own = _names(values)
+            id_key = values["external_id"].casefold()
+            first, names = self._ids.setdefault(id_key, (number, own))
+            is_one_person = _on_other_sheet(first, number) and name_key(*names) == name_key(*own)
+            if first != number and not is_one_person:
                 message = Phrase("the same as in line %(first)s. Keep one", first=first)
                 self.problems.add(number, "external_id", message)
         if values.get("email"):

@@ -34,13 +34,13 @@ class ValueRefusedError(Spoken, ValueError):
 
 @dataclass(frozen=True)
 class Field:
-    """A key of the venue file: its parser, and whether it is required, perhaps only without
-    another key.
+    """A key of the venue file: its parser, and whether it is required, or without which other key
+    it is.
     """
 
     read: Reader
     required: bool = False
-    unless: str = ""
+    required_without: str = ""
 
 
 # Persian and Indic names need the two invisible joiners.
@@ -210,7 +210,7 @@ def local_time(zone: ZoneInfo) -> Reader:
 
 def in_either_language(key: str) -> dict[str, Field]:
     """The fields of a name or title in English and Chinese, of which one is needed."""
-    return {key: Field(text, required=True, unless=f"{key}_zh"), f"{key}_zh": Field(text)}
+    return {key: Field(text, required_without=f"{key}_zh"), f"{key}_zh": Field(text)}
 
 
 def names(columns: Mapping[str, Any], key: str) -> dict[str, str]:

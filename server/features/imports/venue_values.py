@@ -230,13 +230,14 @@ def read_values(
         except ValueRefusedError as error:
             problems.append(Phrase("%(key)s %(what)s", key=key, what=error.phrase))
     for key, field in fields.items():
-        if not field.required or {key, field.unless} & {*given, *unread}:
+        other = field.required_without
+        if {key, other} & {*given, *unread}:
             continue
-        if field.unless:
+        if other:
             problems.append(
-                Phrase("%(key)s is missing: write it, or %(other)s", key=key, other=field.unless)
+                Phrase("%(key)s is missing: write it, or %(other)s", key=key, other=other)
             )
-        else:
+        elif field.required:
             problems.append(Phrase("%(key)s is missing", key=key))
     return values, problems
 

@@ -115,11 +115,11 @@ def test_a_transliterated_name_is_marked_for_correction(pages: Pages) -> None:
     desk = pages.staff("badge_desk")
     page = desk.get(address(pages, "A2")).text
     assert "WANG Xiaoming" in page
-    assert "transliterated, for correction" in page
+    assert "transliterated: check it" in page
     pages.change_attendee(pages.serial("A2"), latin_name="Ming WANG")
     page = desk.get(address(pages, "A2")).text
     assert "Ming WANG" in page
-    assert "for correction" not in page
+    assert "transliterated" not in page
     assert "In Latin letters" not in desk.get(address(pages, "A1")).text
 
 
