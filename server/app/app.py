@@ -143,13 +143,8 @@ def _services(
 
 
 def close_app(app: Flask) -> None:
-    leave(app)
-    services_of(app).hub.close()
-
-
-def leave(app: Flask) -> None:
-    """Stop background jobs, let other servers take them, and delete uploads. Requests are still
-    answered.
+    """Stop background jobs, let other servers take them, delete uploads, and end the feeds.
+    Requests are still answered.
     """
     here = services_of(app)
     # Stop duties before the report: another server takes them as soon as this one reports its stop.
@@ -160,6 +155,7 @@ def leave(app: Flask) -> None:
     if here.backups is not None:
         here.backups.close()
     here.close_kept()
+    here.hub.close()
 
 
 def _wait_for_disk(answer: Response) -> Response:

@@ -1,7 +1,7 @@
 """Runs granian with the app for `hallkeeper serve`, one server per event directory.
 
 The supervisor (server/app/supervise.py) holds the event's lock and the signals; its one worker has
-the app. A stop does not wait for feeds: kiosks reconnect.
+the app. A stop ends the feeds: kiosks reconnect.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
 from granian.http import HTTP1Settings
 
 from badges.po import CatalogueError
-from server.app.app import leave
+from server.app.app import close_app
 from server.app.gateway import Gateway
 from server.app.port_turn import PortTurn
 from server.app.supervise import (
@@ -63,7 +63,7 @@ THREADS = 400
 # Far above the limit for unknown clients (server/web/connections.py).
 CONNECTIONS = 8192
 HEADERS_MS = 10_000  # deadline for a request's headers
-STOP_S = 2  # for requests in progress; open feeds are cut
+STOP_S = 2  # for requests in progress
 FILES_WANTED = 16_384  # for sockets, and two files for each database reader
 PARENT_CHECK_S = 0.5
 AGAIN_S = 2.0  # between two attempts to open an event whose database is unavailable
@@ -150,7 +150,7 @@ def _load(
         write_json_lines(app)
     gateway = Gateway(app, ThreadPoolExecutor(THREADS, "page"))
     beat(app, here.database, beats, address, await_turn=gateway.await_turn)
-    gateway.on_end(Leaving(partial(leave, app), beats))
+    gateway.on_end(Leaving(partial(close_app, app), beats))
     proxy = here.event.settings.proxy
     # Many clients share a proxy's connections.
     Guard(port, lambda client: client == proxy or here.lanes.is_known(client)).start()

@@ -186,8 +186,8 @@ class Supervisor(MPServer):
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
     def _await_leave(self) -> None:
-        """Wait while the worker cleans up. It still answers meanwhile, since an open feed would
-        prevent a graceful end.
+        """Wait while the worker cleans up, and still answers. It ends the feeds, which would delay
+        its own end.
         """
         worker: Any = self.wrks[0]
         until = time.monotonic() + LEAVE_S

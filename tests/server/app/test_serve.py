@@ -218,8 +218,10 @@ def test_older_tls_is_refused(shared: Server) -> None:
 
 
 def test_stops_with_feeds_held_open(event: Event, admin_password: str) -> None:
+    """They end as answers do, so that nobody waits for the server's end."""
     cookie = signed_in(event, admin_password)
     with running(event) as server, contextlib.ExitStack() as held:
+        answers = []
         for _ in range(5):
             connection = server.connect()
             held.callback(connection.close)
@@ -227,10 +229,13 @@ def test_stops_with_feeds_held_open(event: Event, admin_password: str) -> None:
             answer = connection.getresponse()
             assert answer.status == 200
             assert answer.readline() == b"retry: 1000\n"
+            answers.append(answer)
         workers = children(server.process.pid)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(BUSY_S) == 0
         await_ended(workers, BUSY_S)
+        for answer in answers:
+            answer.read()  # raises IncompleteRead of a feed that was cut
     assert not event.database_path.with_name("hallkeeper.db-wal").exists()  # one file to copy
 
 
