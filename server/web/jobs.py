@@ -98,15 +98,25 @@ Work = Callable[[OwnJob], object]
 
 
 class Jobs:
-    """The jobs of an event, as one server knows them. Thread-safe. Close it before the database."""
+    """The jobs of an event, as one server knows them. Thread-safe. Close it before the database.
+
+    `several` is whether other servers may serve the event at the same time.
+    """
 
     def __init__(
-        self, folder: Path, database: Database, server: str, now: Callable[[], int]
+        self,
+        folder: Path,
+        database: Database,
+        server: str,
+        now: Callable[[], int],
+        *,
+        several: bool,
     ) -> None:
         self._folder = folder
         self._database = database
         self._server = server
         self._now = now
+        self._several = several
         # guards the jobs of this server
         self._lock = threading.Lock()
         self._jobs: dict[str, OwnJob] = {}
@@ -190,7 +200,7 @@ class Jobs:
         if job.server == self._server:
             own = self._jobs.get(job.kind)
             return own is not None and own.token == job.token and not own.ended.is_set()
-        return any(
+        return self._several and any(
             process.name == job.server
             and process.stopped_at is None
             and not process.is_silent(self._now())
@@ -240,7 +250,8 @@ class Jobs:
 def jobs_of(here: Services) -> Jobs:
     def make() -> Jobs:
         name = server_name(here.event.settings.port)
-        return Jobs(here.event.path / "downloads", here.database, name, here.now)
+        folder = here.event.path / "downloads"
+        return Jobs(folder, here.database, name, here.now, several=here.several)
 
     return here.own(Jobs, make)
 

@@ -24,7 +24,7 @@ class Server:
     def __init__(self, name: str, database: Database, folder: Path) -> None:
         self.now = NOW
         self.database = database
-        self.jobs = Jobs(folder / name, database, name, lambda: self.now)
+        self.jobs = Jobs(folder / name, database, name, lambda: self.now, several=True)
         database.write(
             lambda db: (
                 db.execute(
@@ -123,9 +123,10 @@ def test_a_server_that_died_leaves_it_broken(
     assert other.jobs.find(KIND).state is State.RUNNING
     other.now += 31_000
     assert other.jobs.find(KIND).state is State.BROKEN
-    # The same server, started again.
-    again = Jobs(tmp_path / "again", here.database, "a", lambda: NOW)
-    assert again.find(KIND).state is State.BROKEN
+    # The same server, started again, with the same number of its process and with another.
+    for name, several in (("a", True), ("c", False)):
+        again = Jobs(tmp_path / "again", here.database, name, lambda: NOW, several=several)
+        assert again.find(KIND).state is State.BROKEN
     work.go.set()
 
 

@@ -20,7 +20,7 @@ from server.features.attendees import bulk, listing, lists, many
 from server.features.attendees.bulk import Action
 from server.features.attendees.listing import Filter
 from server.storage.database import Database
-from server.web.jobs import State, jobs_of
+from server.web.jobs import Job, State, jobs_of
 from server.web.services import services_of
 from tests.server.conftest import HOUR, MINUTE
 from tests.server.support.pages import Pages, Staff, acts, assert_only, words
@@ -354,6 +354,16 @@ class TestProgress:
         link = re.search(r'href="([^"]*)">Start the rest again', page.text)
         assert link is not None
         assert "This is for 3 people." in staff.get(link[1].replace("&amp;", "&")).text
+
+    def test_a_server_that_ended_in_the_middle(self, pages: Pages) -> None:
+        job = Job("people: reissue", "user:1", "other", pages.now, done=2, total=4, again="/again")
+        value = json.dumps({**vars(job), "state": "running"})
+        pages.execute("INSERT INTO setting (key, value) VALUES (?, ?)", f"job {job.kind}", value)
+        staff = admin(pages)
+        assert "Replace badges : broke off, 2 of 4" in words(staff.get(LIST).text)
+        page = staff.get("/admin/people/many/progress?do=reissue")
+        assert "ended before it was done. At least 2 of 4 were done." in words(page.text)
+        assert 'href="/again">Start the rest again' in page.text
 
     def test_only_for_those_who_may(self, pages: Pages) -> None:
         desk = pages.staff("badge_desk")
