@@ -109,6 +109,22 @@ def _hidden_sheet() -> Case:
     )  # fmt: skip
 
 
+def _sheets_together() -> Case:
+    book = openpyxl.Workbook()
+    sheet_of(book, [["name", "category"], ["Anna", "press"]]).title = "Pilots"
+    other = book.create_sheet("Tugs")
+    other.append(["name", "category"])
+    other.append(["Bo", "press"])
+    both = ("--sheet", "Pilots", "--sheet", "Tugs")
+    return Case(
+        "sheets-together.xlsx", "an organisation on each sheet", saved(book),
+        (Step(("--sheet Pilots --sheet Tugs: read these 2 together",)),
+         Step(("--column C=organisation: it is read as",), options=both),
+         Step(("Added 2",), ("Anna · press · Pilots", "Bo · press · Tugs"),
+              (*both, "--column", "C=organisation"))),
+    )  # fmt: skip
+
+
 def _hidden_row() -> Case:
     book = openpyxl.Workbook()
     sheet = sheet_of(book, _PEOPLE)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from server.core.venue.fields import Field
 from server.features.imports.venue_file import columns
 from server.features.imports.venue_plan import PLURALS
 
@@ -98,10 +99,15 @@ def _venue_workbook(text: str) -> bytes:
             [[_cell(thing.get(key)) for key in header] for thing in document.get(kind, [])],
         )
         for at, key in enumerate(header, 1):
-            need = "Needed." if fields[key].required else "May be empty."
-            comment = " ".join(filter(None, (_NOTES.get(key), need)))
+            comment = " ".join(filter(None, (_NOTES.get(key), _need(fields[key]))))
             sheet.cell(1, at).comment = Comment(comment, "Hallkeeper")
     return _saved(book)
+
+
+def _need(field: Field) -> str:
+    if field.required_without:
+        return f"Needed without {field.required_without}."
+    return "Needed." if field.required else "May be empty."
 
 
 def _roster_workbook(text: str) -> bytes:

@@ -314,6 +314,28 @@ def test_what_is_too_large_is_refused_and_strangers_may_send_next_to_nothing(sho
     assert not files(shown)
 
 
+def test_everybody_is_listed_with_days_and_country(admin: Staff) -> None:
+    rows = "".join(f"Guest {n:03},NO,press,{1 + n % 2}\n" for n in range(120))
+    location, page = preview(admin, PEOPLE, f"name,country,category,days\n{rows}")
+    assert "Added: 50 of 120" in words(page.text)
+    assert "Guest 000 Press Norway Mon 04 May" in words(page.text)
+    listed = [words(admin.get(f"{location}?page={number}").text) for number in (1, 2, 3)]
+    assert all(any(f"Guest {n:03}" in text for text in listed) for n in range(120))
+    assert "Guest 119 Press Norway Tue 05 May" in listed[2]
+
+
+def test_questions_on_which_others_depend_come_alone(admin: Staff) -> None:
+    people = "王小明,海洋大学,代表\n李静,港务局,嘉宾\n"
+    location, page = preview(admin, PEOPLE, people)
+    assert "at most 2 more pages of questions follow" in words(page.text)
+    assert "Columns of the file" not in words(page.text)
+    page = admin.post(
+        f"{location}/answer", {"answer-title_line": "title_line=0"}, follow_redirects=True
+    )
+    assert "Columns of the file" in words(page.text)
+    assert "more pages of questions" not in words(page.text)
+
+
 @pytest.mark.system
 def test_a_long_list_is_taken(pages: Pages, admin: Staff) -> None:
     rows = "".join(f"Z{n},Guest {n},Number,z{n}@example.org,press\n" for n in range(9_000))
