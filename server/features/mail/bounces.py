@@ -64,15 +64,15 @@ def reports_of(files: Sequence[bytes]) -> list[Report | None]:
 
 def _messages(file: BinaryIO) -> Iterator[bytes]:
     """Yield the messages of an mbox file, or the whole content of another file."""
-    message = file.readline(LINE_BYTES_MAX)
+    message = bytearray(file.readline(LINE_BYTES_MAX))
     is_mbox = message.startswith(b"From ")
     for line in iter(lambda: file.readline(LINE_BYTES_MAX), b""):
         if is_mbox and line.startswith(b"From "):
-            yield message
-            message = b""
+            yield bytes(message)
+            message.clear()
         if len(message) < MESSAGE_BYTES_MAX:
             message += line
-    yield message
+    yield bytes(message)
 
 
 def report_of(data: bytes) -> Report | None:

@@ -103,6 +103,19 @@ def test_whatever_else_is_there_is_no_report(text: bytes) -> None:
     assert bounces.report_of(text) is None
 
 
+def test_files_of_a_mail_program(mailing: Mailing) -> None:
+    mailing.send()
+    both = [report(own_id(mailing, f"{name}@example.org")) for name in ("anna", "boris")]
+    single = both[0].replace("I'm sorry.", "From here on\nI'm sorry.").encode()
+    box = "".join(f"From x Mon May  4 10:00:00 2026\n{text}\n" for text in both).encode()
+    assert len(bounces.reports_of([single])) == 1
+    assert bounces.reports_of([single, box]) == [
+        bounces.Report(own_id(mailing, f"{name}@example.org")[1:].partition("@")[0], answer)
+        for name in ("anna", "anna", "boris")
+        for answer in ["5.1.1 550 5.1.1 … no such user"]
+    ]
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(MailError, match="can't be read"):
         list(bounces.reports_in(tmp_path / "none"))
