@@ -84,11 +84,17 @@ digest() { (cd $event && find . -type f -exec sha256sum {} + | sort | sha256sum)
 cd /root/debs
 apt-get install -y ./hallkeeper-server_1.0.0-*.deb 2>&1 | tee install.log
 grep -q "there is no event yet" install.log
+# Each library has its libraries, from its wheel or from Debian.
+apt-get install -y binutils
+libraries=$(find /usr/lib/hallkeeper-server -name "*.so*" -type f)
+objdump -p $libraries 2>&1 | sed -n "s/^ *NEEDED *//p" | sort -u >needed
+(basename -a $libraries; ldconfig -p | sed -n "s/^\\t\\([^ ]*\\) .*/\\1/p") | sort -u >present
+[ -z "$(comm -23 needed present)" ]
 [ -e /etc/systemd/system/multi-user.target.wants/hallkeeper.service ]
 ! command -v cc || false
 ! command -v git || false
 hallkeeper --version | grep -q "version 1.0.0"
-hallkeeper-badges --version
+hallkeeper-badges --help
 (cd / && hallkeeper demo --once)
 runuser -u hallkeeper -- hallkeeper init $event --name Forum --public-host localhost
 before=$(digest)
@@ -111,6 +117,7 @@ for unit in hallkeeper-kiosk hallkeeper-kiosk-screen; do
     [ -e /etc/systemd/system/multi-user.target.wants/$unit.service ]
 done
 runuser -u hallkeeper-kiosk -- hallkeeper-kiosk cameras
+/usr/lib/hallkeeper-kiosk/bin/python3 -c "import cv2, pyzbar.pyzbar, zxingcpp"
 runuser -u hallkeeper-kiosk -- cage -v
 apt-get purge -y hallkeeper-kiosk
 [ ! -e /usr/lib/hallkeeper-kiosk ]
