@@ -31,9 +31,6 @@ AT_ONCE = 2
 TURN_S = 60.0  # maximum wait for others' work
 WORK_S = 300.0
 NICE = 5
-# Limits for reading a file from outside.
-FILE_MEMORY_BYTES = 1_000_000_000
-FILE_CPU_S = 120
 FRESH_S = 3.0  # a result is shown this long after it was started, even if data has changed since
 KEPT_MAX = 8
 
@@ -65,7 +62,7 @@ class Bounds:
 
 
 _NO_BOUNDS = Bounds()
-FILE_BOUNDS = Bounds(FILE_MEMORY_BYTES, FILE_CPU_S)  # for reading a file from outside
+FILE_BOUNDS = Bounds(memory_bytes=1_000_000_000, cpu_s=120)  # for reading a file from outside
 
 
 def read_apart(path: Path, read: Callable[[Connection], T]) -> T:
@@ -134,7 +131,7 @@ def _read_message(source: IO[bytes]) -> "_Progress | _Outcome":
 
 def _ended_early(status: int, bounds: Bounds) -> ApartError:
     if status in (-signal.SIGALRM, -signal.SIGXCPU):
-        seconds = bounds.work_s if status == -signal.SIGALRM else FILE_CPU_S
+        seconds = bounds.work_s if status == -signal.SIGALRM else bounds.cpu_s or 0
         return ApartError(
             N_("This took more than %(seconds)s seconds and was given up."),
             seconds=f"{seconds:.0f}",

@@ -22,7 +22,7 @@ from server.features.imports.previews import roster as roster_previews
 from server.storage.database import Database
 from server.web import apart
 from server.web import uploads as kept_files
-from server.web.apart import ApartError
+from server.web.apart import ApartError, Bounds
 from server.web.uploads import Uploads
 from tests.server.conftest import ROSTER, VENUE
 from tests.server.support.pages import Pages, Staff, acts, words
@@ -652,20 +652,22 @@ def test_a_list_that_cannot_be_read_in_another_process(admin: Staff) -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize(
-    ("bound", "least"), [("FILE_MEMORY_BYTES", 150_000_000), ("FILE_CPU_S", 1)]
+    ("bounds", "message"),
+    [
+        (Bounds(memory_bytes=150_000_000), "more memory than a file may"),
+        (Bounds(cpu_s=1), "more than 1 s"),
+    ],
 )
 def test_a_file_that_takes_too_much_is_given_up(
-    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch, bound: str, least: int
+    pages: Pages, admin: Staff, monkeypatch: pytest.MonkeyPatch, bounds: Bounds, message: str
 ) -> None:
     """Forty thousand bytes of a TOML key, for which its reader would take 26 s and 1.2 GB."""
     before = still(pages.database)
-    monkeypatch.setattr(apart, bound, least)
+    monkeypatch.setattr(apart, "FILE_BOUNDS", bounds)
     location = send(admin, HALLS, ".".join(["a"] * 20_000) + " = 1\n", "venue.toml").location
     answer = admin.get(location)
     assert answer.location == "/admin/imports/"
-    page = admin.get(answer.location).text
-    expected = "more memory than a file may" if bound == "FILE_MEMORY_BYTES" else "more than 1 s"
-    assert expected in page
+    assert message in admin.get(answer.location).text
     assert still(pages.database) == before
     assert admin.get(location).location == "/admin/imports/", "the file is deleted"
 
