@@ -444,6 +444,7 @@ class TestBatches:
             sync.exchange()
         first, second = server.batches
         assert first.run == sync._journal.run
+        assert isinstance(first.run, str)
         assert second.run is UNSET
 
     def test_fifty_go_at_once_and_the_rest_follows(
@@ -648,6 +649,7 @@ class TestFailures:
             sync.exchange()
         assert link.state.refused is not None
         assert door.free() == 10
+        assert server.avoided == (error is OldServerError), "another server may be newer"
 
     def test_a_place_that_an_exit_gave_back_stays(self, sync: Sync, door: LocalDoor) -> None:
         """Nothing is done twice if the answer never came."""
