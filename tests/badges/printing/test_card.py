@@ -94,6 +94,16 @@ def test_a_job_title_is_above_the_organisation():
     assert job_title[3] < organisation[1]
 
 
+def test_a_job_title_stays_with_the_organisation_beside_the_code():
+    long_name = replace(
+        ANNA, given_name="Maria Fernanda Gutierrez Rodriguez", family_name="", zones=()
+    )
+    pdf = render_pdf([replace(long_name, job_title="Director, Policy")], Look(EVENT))
+    job_title, organisation = (box(pdf, text) for text in ("Director,Policy", "Fjord&SønnerAS"))
+    assert job_title[3] < organisation[1]
+    assert job_title[0] == pytest.approx(organisation[0], abs=2)
+
+
 def test_a_page_for_each_card():
     cards = [
         replace(ANNA, text=CREDENTIAL[:-3] + f"{n:03}", badge_number=f"N{n:04}") for n in range(45)
