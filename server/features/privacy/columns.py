@@ -256,7 +256,7 @@ TABLES: Mapping[str, Table] = {
     "limited": Table(none="what key state used_at"),
     "pending": Table(none="session purpose sealed until"),
     "server_process": Table(
-        none="name address version started_at seen_at run log_size stopped_at failed cause"
+        none="name address version knows started_at seen_at run log_size stopped_at failed cause"
     ),
     "server_run": Table(none="run since_cursor since_entries started_at server history"),
     "session": Table(
