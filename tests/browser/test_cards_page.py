@@ -28,6 +28,13 @@ def address(organiser: Organiser) -> str:
     return str(organiser.browser.execute_script(script))
 
 
+def asks_before_leaving(organiser: Organiser) -> bool:
+    """The driver itself confirms each such question, so only the event shows it."""
+    script = """const leaving = new Event("beforeunload", {cancelable: true});
+    dispatchEvent(leaving); return leaving.defaultPrevented;"""
+    return bool(organiser.browser.execute_script(script))
+
+
 def drawn_after(organiser: Organiser, before: str) -> float:
     """The seconds until another picture is there."""
     return organiser.wait("another card", lambda: address(organiser) != before, DRAWN_S)
@@ -46,6 +53,7 @@ def test_a_card_is_designed(organiser: Organiser, forum: Forum, tmp_path: Path) 
     organiser.browser.get_log("browser")
     organiser.go("/admin/cards/")
     drawn_after(organiser, "")
+    assert not asks_before_leaving(organiser)
     first = organiser.at('[name="person"] option:checked').text
     assert first.startswith("Maria Fernanda Alexandra de los Ángeles")
     took = []
@@ -61,6 +69,7 @@ def test_a_card_is_designed(organiser: Organiser, forum: Forum, tmp_path: Path) 
         drawn_after(organiser, before)
         took.append(round(time.monotonic() - started, 2))
     organiser.shot("cards")
+    assert asks_before_leaving(organiser)
     assert not (tmp_path / "event" / "cards").exists()
     organiser.press("Save")
     organiser.says("Saved. Cards are printed this way from now on.")

@@ -1,4 +1,5 @@
 // Draws the card anew shortly after each change of the form, on the server. Nothing is stored by it.
+// Leaving the page with unsaved changes asks first.
 (() => {
   "use strict";
 
@@ -65,4 +66,13 @@
   form.addEventListener("input", soon);
   form.addEventListener("change", soon);
   draw();
+
+  let unsaved = false;
+  form.addEventListener("input", (event) => {
+    if (event.target.name !== "person") unsaved = true;
+  });
+  form.addEventListener("submit", () => { unsaved = false; });
+  window.addEventListener("beforeunload", (event) => {
+    if (unsaved) event.preventDefault();
+  });
 })();
