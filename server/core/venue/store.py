@@ -154,6 +154,15 @@ def sessions(
     return _sessions(db, rows)
 
 
+def halls_never_freed(db: Connection) -> set[int]:
+    """Return the ids of halls that count only scanned exits, and whose doors scan none."""
+    rows = db.execute(
+        "SELECT h.hall_id FROM hall h JOIN door d USING (hall_id) WHERE h.leaving = 'scanned'"
+        " GROUP BY h.hall_id HAVING COUNT(*) FILTER (WHERE d.mode <> 'entry') = 0"
+    )
+    return {row[0] for row in rows}
+
+
 def count_sessions(db: Connection) -> int:
     (count,) = db.execute("SELECT COUNT(*) FROM session").fetchone()
     return int(count)

@@ -14,6 +14,15 @@ def steps(here: Services) -> Sequence[Step]:
     badges = people - issuing.missing_badges(db)
     parts = (counted("%(num)s person", "%(num)s people", people),
              Phrase("%(count)s with a badge", count=badges))  # fmt: skip
+    never_freed = store.halls_never_freed(db)
+    exits = []
+    if never_freed:
+        words = counted(
+            "%(num)s hall never frees its places: none of its doors scans exits",
+            "%(num)s halls never free their places: none of their doors scans exits",
+            len(never_freed),
+        )
+        exits = [Step(25, N_("Exits"), words, False, "admin.venue.show")]
     return (
         Step(10, N_("Halls"), counted("%(num)s hall", "%(num)s halls", len(halls)),
              bool(halls), "admin.venue.show", blocks=True),
@@ -23,4 +32,5 @@ def steps(here: Services) -> Sequence[Step]:
              sessions > 0, "admin.venue.show"),
         Step(50, N_("Badges"), joined(" · ", parts),
              people > 0 and badges == people, "admin.badges.show", blocks=True),
+        *exits,
     )  # fmt: skip

@@ -36,6 +36,7 @@ def show() -> str:
     return render_template(
         "venue.html",
         halls=halls,
+        never_freed=store.halls_never_freed(db),
         hall_names={hall.hall_id: hall.names for hall in halls},
         doors=doors,
         days=days,

@@ -54,6 +54,7 @@ def show(hall_id: int) -> str:
         inner=_inner(db, hall_id),
         reasons=reasons,
         above=capacity_reasons.warning(hall.capacity, reasons),
+        never_freed=hall_id in store.halls_never_freed(db),
         set_by=act_words.Names(db).who(hall.capacity_by) if hall.capacity_by else "",
         released=kept_places.now_kept(db, hall_id, now),
         now=now,

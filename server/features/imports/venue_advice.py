@@ -41,9 +41,9 @@ class _Advice:
         self.zone = ZoneInfo(settings.time_zone)
 
     def halls_without_a_way(self) -> Iterator[str]:
-        for code, leaving, doors, entries, exits in self.db.execute(
-            "SELECT h.code, h.leaving, COUNT(d.door_id), COUNT(*) FILTER (WHERE d.mode <> 'exit'),"
-            " COUNT(*) FILTER (WHERE d.mode <> 'entry')"
+        never_freed = store.halls_never_freed(self.db)
+        for hall_id, code, doors, entries in self.db.execute(
+            "SELECT h.hall_id, h.code, COUNT(d.door_id), COUNT(*) FILTER (WHERE d.mode <> 'exit')"
             " FROM hall h LEFT JOIN door d USING (hall_id) GROUP BY h.hall_id ORDER BY h.code"
         ):
             place = self.venue.place("hall", code)
@@ -53,7 +53,7 @@ class _Advice:
                 yield Phrase(
                     "%(place)s: its doors are only for exit, so no one can enter", place=place
                 )
-            elif not exits and leaving == "scanned":
+            elif hall_id in never_freed:
                 yield (
                     Phrase(
                         "%(place)s: only scanned exits count as leaving, but no door of this hall "

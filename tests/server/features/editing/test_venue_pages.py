@@ -47,3 +47,19 @@ starts = "2026-05-05 09:00"\nends = "2026-05-05 10:00"\n"""
 def test_a_door_of_which_nobody_said_where_it_leads_from(pages: Pages) -> None:
     pages.database.write(lambda db: db.execute("DELETE FROM door_from") and None)
     assert "from outside (not specified)" in pages.staff("auditor").get("/admin/venue/").text
+
+
+def test_a_hall_whose_places_are_never_freed(pages: Pages) -> None:
+    """The green room has only an entry door, and counts scanned exits."""
+    admin, db = pages.staff("admin"), pages.database
+    (hall_id,) = db.reader.execute("SELECT hall_id FROM hall WHERE code = 'green'").fetchone()
+    addresses = {
+        "/admin/venue/": "no door scans exits",
+        f"/admin/halls/{hall_id}": "No door of this hall scans exits",
+        "/admin/start": "1 hall never frees its places",
+    }
+    for address, warning in addresses.items():
+        assert warning in admin.get(address).text
+    db.write(lambda db: db.execute("UPDATE hall SET leaving = 'inferred'") and None)
+    for address, warning in addresses.items():
+        assert warning not in admin.get(address).text
