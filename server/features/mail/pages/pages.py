@@ -1,4 +1,6 @@
 from functools import partial
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
@@ -35,6 +37,7 @@ STATES = {
     State.BOUNCED: N_("Came back"),
     State.SENDING: N_("Possibly sent"),
 }
+_INNER_DOMAINS = (".local", ".localhost", ".lan", ".internal", ".home.arpa")
 _FAILED = (State.REFUSED, State.BOUNCED, State.DELAYED, State.SENDING)
 
 
@@ -68,6 +71,7 @@ def show() -> str:
         states=STATES,
         failed=outbox.mails_in(db, INVITE, _FAILED, RESULTS_SHOWN),
         note=links_csv.NOTE,
+        inner_host=inner_host(here.event.settings.phones_at),
     )
 
 
@@ -124,6 +128,16 @@ def _settings() -> tuple[MailSettings | None, str]:
         return read_mail_settings(services().event.path), ""
     except MailError as error:
         return None, i18n.said(error)
+
+
+def inner_host(address: str) -> str:
+    """Return the address's host if only its own network can reach it, else an empty string."""
+    host = urlsplit(address).hostname or ""
+    try:
+        is_inner = not ip_address(host).is_global
+    except ValueError:
+        is_inner = "." not in host or host.endswith(_INNER_DOMAINS)
+    return host if is_inner else ""
 
 
 def _choice(given: MultiDict[str, str]) -> Choice:

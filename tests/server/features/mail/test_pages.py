@@ -8,6 +8,8 @@ import pytest
 
 from server.core.event.directory import Event
 from server.features.mail.pages import pages as mailing_pages
+from server.features.mail.pages.pages import inner_host
+from server.features.mail.settings import settings_path
 from server.features.mail.worker import KIND
 from server.storage.database import Database
 from server.web.jobs import jobs_of
@@ -189,3 +191,29 @@ def test_links_for_another_program(pages: Pages) -> None:
     assert {row["e-mail"] for row in rows} >= {"anna@example.org", "xiaoming@example.org"}
     assert all(row["link"].startswith("https://localhost:8443/b/") for row in rows)
     assert acts(pages)[-1] == "links_exported"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://127.0.0.1:8443", "https://10.0.0.5", "https://192.168.1.2:8443", "https://[fe80::1]",
+     "https://server", "https://forum.local:8443"],
+)  # fmt: skip
+def test_an_address_of_one_network(address: str) -> None:
+    assert inner_host(address) in address
+    assert inner_host(address)
+
+
+@pytest.mark.parametrize("address", ["https://badges.example.org", "https://8.8.8.8:8443"])
+def test_an_address_that_opens_everywhere(address: str) -> None:
+    assert inner_host(address) == ""
+
+
+def test_the_page_warns_of_links_that_open_in_one_network_only(pages: Pages) -> None:
+    shown = words(pages.staff("admin").get("/admin/mail/").text)
+    assert "The links in the mails lead to localhost , which opens only in its own network" in shown
+
+
+def test_without_a_mail_server_the_page_leads_to_its_settings(pages: Pages) -> None:
+    settings_path(pages.event.path).unlink()
+    problem = pages.staff("admin").get("/admin/mail/").text.partition('role="alert"')[2]
+    assert "/admin/mail/settings" in problem.partition("</p>")[0]
