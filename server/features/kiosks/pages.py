@@ -105,7 +105,8 @@ def confirm(kiosk: str) -> Response:
     return _perform(
         step,
         _(
-            "%(kiosk)s is enrolled. Start it there: hallkeeper-kiosk run --dir %(kiosk)s",
+            "%(kiosk)s is enrolled. Start it there: "
+            "hallkeeper-kiosk run --dir %(kiosk)s --camera 0",
             kiosk=kiosk,
         ),
     )
@@ -171,7 +172,7 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
     rows = registry.kiosks(db)
     working = kiosk_alerts.at_work(rows)
     doors, served = store.doors(db), {row.door_id for row in working}
-    without = next((item.code for item in doors if item.door_id not in served), "")
+    without = [item.code for item in doors if item.door_id not in served]
     return render_template(
         "kiosks.html",
         without=without,
@@ -187,7 +188,7 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
         halls={hall.hall_id: hall.names for hall in store.halls(db)},
         problem=problem,
         kiosk=kiosk,
-        door=door or without,
+        door=door or (without[0] if len(without) == 1 else ""),
         now=now,
     )
 

@@ -116,12 +116,30 @@ def test_it_works(pages: Pages) -> None:
     confirmed = admin.post(
         "/admin/kiosks/west-1/confirm", {**fields, "same": "yes"}, follow_redirects=True
     )
-    assert "west-1 is enrolled. Start it there: hallkeeper-kiosk run --dir west-1" in confirmed.text
+    command = "hallkeeper-kiosk run --dir west-1 --camera 0"
+    assert f"west-1 is enrolled. Start it there: {command}" in confirmed.text
     answer = pages.stranger().client.post(
         "/api/enrol", data=wire.encode(asked), base_url="https://localhost"
     )
     assert wire.decode(answer.data, wire.EnrolAnswer).confirmed
     assert acts(pages)[-2:] == ["kiosk_added", "kiosk_confirmed"]
+    assert command in admin.get("/admin/kiosks/").text
+
+
+def test_the_start_command_is_shown_until_the_kiosk_reports(pages: Pages) -> None:
+    admin, command = pages.staff("admin"), "hallkeeper-kiosk run --dir west"
+    door = pages.kiosk("west", "h1-west")
+    assert command in admin.get("/admin/kiosks/").text
+    pages.send(door)
+    assert command not in admin.get("/admin/kiosks/").text
+
+
+def test_a_door_is_chosen_beforehand_only_if_it_is_the_last_one(pages: Pages) -> None:
+    admin = pages.staff("admin")
+    assert " selected" not in admin.get("/admin/kiosks/").text.partition('id="door"')[2]
+    pages.kiosk("west", "h1-west")
+    pages.kiosk("main", "main")
+    assert 'value="green-door" selected' in admin.get("/admin/kiosks/").text
 
 
 def test_a_silent_kiosk_shows_no_fresh_figure(pages: Pages) -> None:
