@@ -130,7 +130,9 @@ def test_the_import_is_what_the_answered_preview_showed(pages: Pages, admin: Sta
     assert acts(pages)[-1] == "roster_imported"
     assert not files(pages)
     assert admin.get(location).status_code == 303
-    admin.post("/admin/badges/issue")
+    issued = admin.post("/admin/badges/issue", follow_redirects=True).text
+    for following in ("/admin/cards/print", "/admin/mail/", "/admin/start"):
+        assert f'href="{following}"' in issued.partition("<main")[2]
     assert "tick the box" in admin.post("/admin/badges/reissue", follow_redirects=True).text
     replaced = admin.post("/admin/badges/reissue", {"confirm": "yes"}, follow_redirects=True)
     assert "1 badge was replaced" in replaced.text
