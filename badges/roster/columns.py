@@ -54,6 +54,7 @@ _SYNONYMS: dict[str, str] = {
     " 狀態 訂單狀態 報名狀態 審核狀態",
 }
 COLUMNS = tuple(_SYNONYMS)
+NAMES = frozenset({"given_name", "family_name", "name"})
 # Names for messages and pages, in the order of a page's lists.
 COLUMN_WORDS = {
     "given_name": N_("Given name"),
@@ -285,7 +286,7 @@ def require_columns(
             ),
         )
         return
-    if not {"given_name", "family_name", "name"} & columns.keys():
+    if not NAMES & columns.keys():
         problems.add(
             line, "given_name", Phrase("no column for names (given_name or name): %(has)s", has=has)
         )

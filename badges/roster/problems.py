@@ -3,6 +3,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from badges.i18n import Phrase, Spoken, counted
+from badges.roster.table import UnreadSheet
 
 YES = "yes"
 
@@ -74,6 +75,7 @@ class Finding:
     items: tuple[Item, ...] = ()
     optional: bool = False
     several: bool = False  # several choices may be chosen together
+    sheets: tuple[UnreadSheet, ...] = ()
 
     @property
     def open(self) -> bool:

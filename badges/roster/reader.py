@@ -17,6 +17,7 @@ from badges.roster.cell_findings import cell_finding
 from badges.roster.columns import (
     COLUMN_WORDS,
     COLUMNS,
+    NAMES,
     Columns,
     counts_rows,
     find_columns,
@@ -45,7 +46,14 @@ from badges.roster.problems import (
     to_answer,
 )
 from badges.roster.same_name import name_key
-from badges.roster.table import Line, RosterAnswers, RosterLimits, line_in_sheet, sheet_of
+from badges.roster.table import (
+    Line,
+    RosterAnswers,
+    RosterLimits,
+    UnreadSheet,
+    line_in_sheet,
+    sheet_of,
+)
 from badges.roster.titles import SHEET_TITLE, Titled, column_letter, titled, together
 from badges.roster.xlsx_lines import xlsx_sheets
 
@@ -161,6 +169,10 @@ class Roster:
     pending: tuple[RosterRow, ...] = ()
 
     @property
+    def unread_sheets(self) -> tuple[UnreadSheet, ...]:
+        return tuple(sheet for finding in self.findings for sheet in finding.sheets)
+
+    @property
     def unknown_words(self) -> tuple[str, ...]:
         return tuple(read.word for read in self.words if read.is_unknown)
 
@@ -243,7 +255,7 @@ def _table(
             data, name, encoding, limits, answers, problems, findings.append
         ).items()
     }
-    table = together(tables, name) if len(tables) > 1 else next(iter(tables.values()))
+    table = together(tables, mapping) if len(tables) > 1 else next(iter(tables.values()))
     return table, [*findings, *table.findings]
 
 
@@ -287,7 +299,7 @@ def _column_findings(columns: Columns, layout: Sequence[FileColumn]) -> list[Fin
         )
         choices = (*(_as(column, ours) for column in there), _not_used(there[0]))
         items.append(Item(question, choices))
-    named = {"given_name", "family_name", "name"} & columns.indexes.keys()
+    named = NAMES & columns.indexes.keys()
     is_export = export_of([column.title for column in layout]) is not None
     for column in layout if named and not is_export else ():
         similar = resembled(column.title, _RESEMBLED - columns.indexes.keys())
@@ -540,7 +552,7 @@ class _Reader:
         self.language = language
         self.answers = answers
         self.orders = orders
-        self.named = bool({"given_name", "family_name", "name"} & columns.keys())
+        self.named = bool(NAMES & columns.keys())
         self.default_category = mapping.categories.get("", "")  # for rows without one
         self._mapped_days = {cells.wording(word): days for word, days in mapping.days.items()}
         self.readers: dict[str, Callable[[str], Any]] = {
@@ -718,7 +730,7 @@ class _Reader:
         return word.key
 
     def _check(self, number: int, values: Mapping[str, Any]) -> None:
-        if self.named and not {"given_name", "family_name", "name"} & values.keys():
+        if self.named and not NAMES & values.keys():
             self.problems.add(number, "given_name", Phrase("no name. Every attendee needs one"))
         if values.get("category") == "" and "category" in self.found:
             self._asked += 1

@@ -49,6 +49,15 @@ def line_in_sheet(number: int) -> int:
 
 
 @dataclass(frozen=True)
+class UnreadSheet:
+    """A sheet with rows that an import does not read."""
+
+    title: str
+    rows: int
+    may_have_people: bool
+
+
+@dataclass(frozen=True)
 class Line:
     """A row of the file. `flaw` is the reason why its cells could not be read, or None."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from badges.i18n import N_, Count, Phrase
-from badges.roster.columns import column_of, find_columns, status_columns
+from badges.roster.columns import NAMES, column_of, find_columns, status_columns
 from badges.roster.exports import export_of, has_orders_only
 from badges.roster.mapping import RosterMapping
 from badges.roster.problems import Choice, Finding, ProblemList, RosterError, shown
@@ -71,34 +71,57 @@ def titled(
     return Titled(header, rows, (*findings, *repeated))
 
 
-def together(tables: Mapping[str, Titled], name: str) -> Titled:
+def together(tables: Mapping[str, Titled], mapping: RosterMapping) -> Titled:
     """Join the tables of several sheets, with a column for the names of the sheets.
 
-    Raises RosterError if their columns differ.
+    Columns of one meaning are joined, others if their titles are equal. A sheet without a column
+    has empty cells there.
     """
-    (first_title, first), *others = tables.items()
-    titles = _plain_titles(first)
-    for title, table in others:
-        if _plain_titles(table) != titles:
-            raise RosterError(
-                N_("%(name)s: the sheets %(first)s and %(second)s have different columns"),
-                name=shown(name), first=shown(first_title), second=shown(title),
-            )  # fmt: skip
-    width = max(len(table.header.cells) for table in tables.values())
-
-    def widened(line: Line, last: str) -> Line:
-        return replace(line, cells=(*line.cells, *("",) * (width - len(line.cells)), last))
-
-    rows = tuple(widened(line, title) for title, table in tables.items() for line in table.rows)
+    titles: list[str] = []
+    joined: dict[tuple[str, str, int], int] = {}  # places by key
+    places: dict[str, list[int]] = {}
+    for sheet, table in tables.items():
+        keys = _keys(table.header.cells, mapping)
+        for key, title in zip(keys, table.header.cells, strict=True):
+            if key not in joined:
+                joined[key] = len(titles)
+                titles.append(title)
+        places[sheet] = [joined[key] for key in keys]
+    rows = tuple(
+        _moved(line, places[sheet], len(titles), sheet)
+        for sheet, table in tables.items()
+        for line in table.rows
+    )
     findings = {finding.kind: finding for table in tables.values() for finding in table.findings}
-    return Titled(widened(first.header, SHEET_TITLE), rows, tuple(findings.values()))
+    number = next(iter(tables.values())).header.number
+    return Titled(Line(number, (*titles, SHEET_TITLE)), rows, tuple(findings.values()))
 
 
-def _plain_titles(table: Titled) -> list[str]:
-    titles = [title.strip() for title in table.header.cells]
-    while titles and not titles[-1]:
-        titles.pop()
-    return titles
+def _keys(titles: Sequence[str], mapping: RosterMapping) -> list[tuple[str, str, int]]:
+    """The meaning of each column, else its title, with a number for several such columns."""
+    columns = find_columns(titles, replace(mapping, places={}), ProblemList(0)).indexes
+    meaning = {index: ours for ours, indexes in columns.items() for index in indexes}
+    counts: Counter[tuple[str, str]] = Counter()
+    keys = []
+    for index, title in enumerate(titles):
+        ours = meaning.get(index, "")
+        key = (ours, "" if ours else title.strip().casefold())
+        keys.append((*key, counts[key]))
+        counts[key] += 1
+    return keys
+
+
+def _moved(line: Line, places: Sequence[int], width: int, sheet: str) -> Line:
+    """The line with its cells at other places, and with the name of its sheet."""
+    cells = [""] * width
+    for place, cell in zip(places, line.cells, strict=False):
+        cells[place] = cell
+    return replace(
+        line,
+        cells=(*cells, sheet),
+        above={places[at]: text for at, text in line.above.items() if at < len(places)},
+        numbers=frozenset(places[at] for at in line.numbers if at < len(places)),
+    )
 
 
 def column_letter(index: int) -> str:
@@ -138,7 +161,7 @@ def _place(
         if export_of(line.cells) or has_orders_only(line.cells):
             return place, None
         columns = find_columns(line.cells, replace(mapping, places={}), ProblemList(0)).indexes
-        named = {"given_name", "family_name", "name"} & columns.keys()
+        named = NAMES & columns.keys()
         if named and ("category" in columns or (mapping.categories.get("") and len(columns) > 1)):
             return place, None
         counts.append(len(columns) + len(status_columns(line.cells, columns)))

@@ -9,13 +9,14 @@ import re
 import shlex
 import warnings
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from badges.i18n import N_, Count, Phrase
-from badges.roster.columns import column_of
+from badges.i18n import N_, Count, Phrase, joined
+from badges.roster.columns import NAMES, column_of
+from badges.roster.exports import export_of, has_orders_only
 from badges.roster.problems import Choice, Finding, RosterError, shown, to_answer
 from badges.roster.table import (
     HEADER_LINES,
@@ -24,6 +25,7 @@ from badges.roster.table import (
     RosterAnswers,
     RosterLimits,
     SheetLine,
+    UnreadSheet,
 )
 
 SHEETS_BETWEEN = "/"  # no name of a sheet has it
@@ -262,13 +264,12 @@ def _chosen(
     rows = {book.worksheets[0].title: 1}
     if len(book.worksheets) > 1:
         rows = {sheet.title: _filled_rows(archive.read(_part(sheet))) for sheet in book.worksheets}
-    chosen = [_named(book, name, title) for title in dict.fromkeys(answers.sheets)]
-    fit = len({_titles(sheet) for sheet in chosen}) == 1
-    if not fit:
-        chosen = [_first(book, name, rows)]
+    wanted = [_named(book, name, title) for title in dict.fromkeys(answers.sheets)]
+    fit = bool(wanted) and _fit([_titles(sheet) for sheet in wanted])
+    chosen = wanted if fit else [_first(book, name, rows)]
     filled = [sheet for sheet in book.worksheets if sheet in chosen or rows[sheet.title]]
     if len(filled) > len(chosen):
-        tell(_other_sheets(name, chosen, filled, rows, answers, fit=fit))
+        tell(_other_sheets(name, chosen, filled, rows, [] if fit else wanted, fit=fit))
     return chosen
 
 
@@ -294,13 +295,44 @@ def _first(book: Any, name: str, rows: Mapping[str, int]) -> Any:
     return next((sheet for sheet in visible if rows[sheet.title]), visible[0])
 
 
-def _titles(sheet: Any) -> tuple[str, ...]:
-    """The line with the most known titles among the first ones."""
+def _first_lines(sheet: Any) -> list[tuple[str, ...]]:
     sheet.reset_dimensions()  # a file may claim any size
     rows = sheet.iter_rows(max_row=HEADER_LINES, max_col=_TITLES_MOST)
-    lines = [_texts(cells) for cells in rows]
+    return [_texts(cells) for cells in rows]
+
+
+def _titles(sheet: Any) -> tuple[str, ...]:
+    """The line with the most known titles among the first ones."""
+    lines = _first_lines(sheet)
     known = [sum(column_of(text) is not None for text in line) for line in lines]
     return tuple(map(str.strip, lines[known.index(max(known))])) if lines else ()
+
+
+def _known(titles: Iterable[str]) -> set[str]:
+    return {column for column in map(column_of, titles) if column}
+
+
+def _fit(titles: Sequence[tuple[str, ...]]) -> bool:
+    """Whether sheets with these titles can be read together."""
+    return len({*titles}) == 1 or all(map(_names_people, titles))
+
+
+def _names_people(titles: Sequence[str]) -> bool:
+    """Whether columns can be matched with those of another sheet. An export's sheets differ in
+    kind, such as orders and people.
+    """
+    known = _known(titles)
+    is_export = export_of(titles) is not None or has_orders_only(titles)
+    return bool(NAMES & known) and len(known) > 1 and not is_export
+
+
+def _may_have_people(sheet: Any, rows: int) -> bool:
+    """False for titles without rows, and for one column without names, such as a cover. The titles
+    of a list of people may be unknown.
+    """
+    known = _known(_titles(sheet))
+    width = max((sum(map(bool, line)) for line in _first_lines(sheet)), default=0)
+    return not (known and rows == 1) and (width > 1 or bool(NAMES & known))
 
 
 def _other_sheets(
@@ -308,10 +340,11 @@ def _other_sheets(
     chosen: list[Any],
     filled: list[Any],
     rows: Mapping[str, int],
-    answers: RosterAnswers,
+    misfits: list[Any],
     *,
     fit: bool,
 ) -> Finding:
+    """`misfits` were chosen, and can't be read together."""
     others = [sheet for sheet in filled if sheet not in chosen]
     message = Phrase(
         "of the sheets of %(name)s only these are read: %(title)s (%(rows)s rows). Other sheets"
@@ -326,32 +359,55 @@ def _other_sheets(
         + ("" if other.sheet_state == "visible" else Phrase(", hidden"))
         for other in others
     )
+    unread = tuple(
+        UnreadSheet(other.title, rows[other.title], _may_have_people(other, rows[other.title]))
+        for other in others
+    )
     if fit:
-        return Finding("other_sheets", len(others), message, examples)
-    if answers.sheets:
-        message = Phrase(
-            "the chosen sheets have different columns: choose those with the same, and import the"
-            " others afterwards"
-        )
+        return Finding("other_sheets", len(others), message, examples, sheets=unread)
     choices = tuple(_sheet_choices(filled, rows))
-    return Finding("other_sheets", len(others), message, examples, choices, several=True)
+    reason = _misfits(misfits) if misfits else message
+    return Finding(
+        "other_sheets", len(others), reason, examples, choices, several=True, sheets=unread
+    )
+
+
+def _misfits(chosen: Iterable[Any]) -> str:
+    """The reason why the chosen sheets can't be read together."""
+    titles = {sheet.title: _titles(sheet) for sheet in chosen}
+    sheets = [
+        Phrase(
+            "%(sheet)s with %(titles)s",
+            sheet=shown(title),
+            titles=", ".join(shown(cell, 20) for cell in cells if cell) or "-",
+        )
+        for title, cells in titles.items()
+        if not _names_people(cells)
+    ]
+    return Phrase(
+        "the chosen sheets can't be read together. Not known as lists of people by their titles:"
+        " %(sheets)s. Import these alone",
+        sheets=joined("; ", sheets),
+    )
 
 
 def _sheet_choices(filled: list[Any], rows: Mapping[str, int]) -> Iterator[Choice]:
-    """Each sheet, below all those that have the same columns."""
-    groups: dict[tuple[str, ...], list[str]] = {}
+    """Each sheet, below all those that can be read together."""
+    groups: dict[tuple[str, ...] | None, list[str]] = {}
     for sheet in filled:
         if rows[sheet.title]:
-            groups.setdefault(_titles(sheet), []).append(sheet.title)
-    for titles in groups.values():
-        if len(titles) > 1:
+            titles = _titles(sheet)
+            group = None if _names_people(titles) else titles
+            groups.setdefault(group, []).append(sheet.title)
+    for names in groups.values():
+        if len(names) > 1:
             words = Phrase(
-                "read these %(count)s together, which have the same columns: %(titles)s",
-                count=Count(len(titles)), titles=", ".join(map(shown, titles)),
+                "read these %(count)s together, whose columns match: %(titles)s",
+                count=Count(len(names)), titles=", ".join(map(shown, names)),
             )  # fmt: skip
-            options = " ".join(f"--sheet {shlex.quote(title)}" for title in titles)
-            yield Choice("sheets", SHEETS_BETWEEN.join(titles), words, options)
-        for title in titles:
+            options = " ".join(f"--sheet {shlex.quote(title)}" for title in names)
+            yield Choice("sheets", SHEETS_BETWEEN.join(names), words, options)
+        for title in names:
             words = Phrase(
                 "read %(title)s (%(rows)s rows)", title=shown(title), rows=Count(rows[title])
             )

@@ -372,6 +372,7 @@ def _real() -> list[Sent]:
         _hidden(),
         _several_categories(),
         _sheet_of_each_organisation(),
+        _sheet_of_each_language(),
         _sheet_of_each_day(),
         _two_dates(),
         _job_title(),
@@ -656,6 +657,33 @@ def _sheet_of_each_organisation() -> Sent:
         asks=("海洋大学", "港务局", "at most 2 more pages"),
         answers={"answer-other_sheets": "sheets=海洋大学/港务局", "use_3": "organisation"},
         rounds=2,
+    )  # fmt: skip
+
+
+def _sheet_of_each_language() -> Sent:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title, people in {
+        "国内嘉宾": [
+            ["姓名", "单位", "职务", "手机", "国家", "参会日期", "类别"],
+            ["王小明", "海洋大学", "教授", "13800000001", "中国", "11月29日", "代表"],
+        ],
+        "Abroad": [
+            ["Name", "Category", "Country", "Job title", "Organisation", "Days", "E-mail"],
+            ["Anna Keller", "Press", "Germany", "Editor", "Port", "30 Nov", "anna@example.org"],
+        ],
+    }.items():
+        sheet = book.create_sheet(title)
+        for row in people:
+            sheet.append(row)
+    return Sent(
+        "a-sheet-for-each-language.xlsx",
+        "a sheet in Chinese and one in English, with columns in another order",
+        saved(book),
+        ("Anna Keller · press · Port · Editor · anna@example.org · DE · days 2",
+         "王小明 · delegate · 海洋大学 · 教授 · 13800000001 · CN · days 1"),
+        asks=("whose columns match: '国内嘉宾', 'Abroad'",),
+        answers={"answer-other_sheets": "sheets=国内嘉宾/Abroad"},
     )  # fmt: skip
 
 

@@ -301,7 +301,7 @@ class _Planner:
         }
         self._organisations = organisations_by_name(db)
         self._printed: dict[str, int | None] = {"": None}
-        self._match = Match(self._people, answers)
+        self._match = Match(self._people, answers, roster.unread_sheets)
         self._problems: list[Problem] = []
         self._added: list[tuple[Any, ...]] = []
         self._updated: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}

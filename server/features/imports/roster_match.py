@@ -16,7 +16,7 @@ from badges.roster import cells
 from badges.roster.problems import YES, Choice, Finding, Item, Problem, shown
 from badges.roster.reader import RosterRow
 from badges.roster.same_name import name_key
-from badges.roster.table import sheet_of
+from badges.roster.table import UnreadSheet, sheet_of
 from server.core.people.attendees import whole_name
 from server.storage import dialect
 from server.storage.connection import Connection
@@ -102,9 +102,15 @@ def load_people(db: Connection) -> dict[int, Person]:
 
 
 class Match:
-    def __init__(self, people: dict[int, Person], answers: ImportAnswers) -> None:
+    def __init__(
+        self,
+        people: dict[int, Person],
+        answers: ImportAnswers,
+        unread_sheets: Iterable[UnreadSheet] = (),
+    ) -> None:
         self._people = people
         self._answers = answers
+        self._other_sheets = [sheet for sheet in unread_sheets if sheet.may_have_people]
         self._by_id: dict[str, Person] = {}
         self._by_email: dict[str, list[Person]] = {}
         # People without id and e-mail.
@@ -331,7 +337,7 @@ class Match:
         return None
 
     def gone(self, bad: int) -> list[int]:
-        if self._answers.missing != "revoke" or bad:
+        if self._answers.missing != "revoke" or bad or self._other_sheets:
             return []
         return [person.serial for person in self._missing()]
 
@@ -517,6 +523,8 @@ class Match:
         missing = self._missing()
         if not missing:
             return None
+        if self._other_sheets:
+            return self._missing_on_sheets(missing)
         answer = self._answers.missing
         message = Phrase(
             "people who are in the event and not in this file: %(count)s", count=Count(len(missing))
@@ -538,6 +546,19 @@ class Match:
         elif answer:
             message += {"keep": Phrase(", kept"), "revoke": Phrase(", revoked")}[answer]
             choices = ()
+        return Finding("missing", len(missing), message, tuple(map(described, missing)), choices)
+
+    def _missing_on_sheets(self, missing: Sequence[Person]) -> Finding:
+        """People who may be on a sheet that is not read can't be revoked."""
+        message = Phrase(
+            "people who are in the event and not on the sheets that are read: %(count)s. They stay,"
+            " because they may be on another sheet: %(sheets)s. To revoke people, read all sheets"
+            " together, or import a file without the others",
+            count=Count(len(missing)),
+            sheets=", ".join(shown(sheet.title) for sheet in self._other_sheets),
+        )
+        keep = Choice("missing", "keep", Phrase("they stay"))
+        choices = (keep,) if self._answers.missing == "revoke" else ()
         return Finding("missing", len(missing), message, tuple(map(described, missing)), choices)
 
     def _notes(self) -> Iterable[Finding]:

@@ -211,6 +211,75 @@ class TestWhatASheetHides:
         assert str(problem).startswith("line 3 (Press), category: 'x' is no category")
         assert roster.layout[-1].samples == ("Pilots", "Press", "Press")
 
+    def test_columns_of_one_meaning_are_joined(self):
+        """Also in another order and language. Unknown columns are joined by their title."""
+        roster = self.together(
+            {
+                "国内": [["姓名", "单位", "类别", "手机", "备注"],
+                         ["王小明", "海洋大学", "press", "13800000001", "素食"]],
+                "Abroad": [["Job title", "Category", "Name", "Organisation", "备注", "Hotel"],
+                           ["Pilot", "speaker", "Eve Hill", "Harbour", "vegan", "Pier"]],
+            }
+        )  # fmt: skip
+        assert roster.problems == ()
+        assert [
+            (row.given_name, row.organisation, row.category, row.phone, row.job_title)
+            for row in roster.rows
+        ] == [
+            ("王小明", "海洋大学", "press", "13800000001", ""),
+            ("Eve Hill", "Harbour", "speaker", "", "Pilot"),
+        ]
+        unread = {column.title: column.samples for column in roster.layout if not column.column}
+        assert unread == {
+            "备注": ("素食", "vegan"), "Hotel": ("Pier",), "工作表 Sheet": ("国内", "Abroad"),
+        }  # fmt: skip
+
+    def test_merged_and_numeric_cells_keep_their_column(self):
+        book = openpyxl.Workbook()
+        for row in (["name", "company", "category"], ["Anna", "Port", "press"]):
+            book.active.append(row)
+        book.active.title = "A"
+        other = book.create_sheet("B")
+        rows = (["phone", "category", "company", "name"], [12345678, "press", "Dock", "Bo"],
+                [None, "press", None, "Cy"])  # fmt: skip
+        for row in rows:
+            other.append(row)
+        other.merge_cells("C2:C3")
+        roster = read(saved(book), answers=RosterAnswers(sheets=("A", "B"), merged="fill"))
+        assert [row.organisation for row in roster.rows] == ["Port", "Dock", "Dock"]
+        assert "phone_numbers" in [finding.kind for finding in roster.findings]
+
+    def test_sheets_of_an_export_are_not_joined(self):
+        sheets = {
+            "Orders": [
+                ["Order code", "Order total", "Name", "Email"],
+                ["A", "1", "Eve", "e@x.org"],
+            ],
+            "People": [["name", "category"], ["Eve", "press"]],
+        }
+        (asked,) = [finding for finding in self.together(sheets).findings if finding.open]
+        assert [choice.value for choice in asked.choices] == ["Orders", "People"]
+
+    def test_a_sheet_that_may_have_people(self):
+        """Any table may, also with unknown titles. A cover may not."""
+        others = {
+            "Press": [["Name"], ["Bo"]],
+            "Unknown": [["x", "y"], ["Cy", "press"]],
+            "Unfilled": [["Name", "Category"]],
+            "Cover": [["How to fill in"], ["One person a row"]],
+            "Guests": [["嘉宾", "单位"], ["李静", "港务局"]],
+        }
+        book = self.book()
+        for title, rows in others.items():
+            sheet = book.create_sheet(title)
+            for row in rows:
+                sheet.append(row)
+        unread = read(saved(book)).unread_sheets
+        assert [(sheet.title, sheet.rows, sheet.may_have_people) for sheet in unread] == [
+            ("Press", 2, True), ("Unknown", 2, True), ("Unfilled", 1, False),
+            ("Cover", 2, False), ("Guests", 2, True),
+        ]  # fmt: skip
+
     def test_a_person_on_two_sheets_is_no_fault_of_the_file(self):
         header = ["id", "name", "email", "category"]
         people = [["A1", "Anna", "a@x.org", "press"], ["A2", "Bo", "", "press"]]
@@ -231,12 +300,13 @@ class TestWhatASheetHides:
         sheets = {
             "A": [self.HEADER, ["Eve", "speaker"]],
             "B": [self.HEADER, ["Bo", "press"]],
-            "C": [[*self.HEADER, "phone"], ["Cy", "press", "123"]],
+            "C": [["Room", "Seats"], ["Pier", "12"]],
         }
         roster = self.together(sheets)
         (asked,) = roster.findings
         assert (asked.kind, asked.open, asked.several) == ("other_sheets", True, True)
-        assert "have different columns" in asked.message
+        assert "can't be read together" in asked.message
+        assert "'C' with 'Room', 'Seats'. Import" in asked.message
         assert [choice.value for choice in asked.choices] == ["A/B", "A", "B", "C"]
 
     def test_the_name_of_a_sheet_may_be_the_organisation(self):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from badges.i18n import N_
@@ -15,7 +16,7 @@ from badges.roster.csv_lines import ENCODINGS
 from badges.roster.mapping import EMPTY
 from badges.roster.problems import RosterError
 from badges.roster.reader import IGNORE
-from badges.roster.table import RosterLimits
+from badges.roster.table import RosterLimits, UnreadSheet
 from badges.roster.xlsx_lines import SHEETS_BETWEEN
 from server.core.people import search
 from server.core.second_disk.copy import BackupError, make_backup
@@ -29,6 +30,7 @@ from server.web import auth, forms, i18n
 from server.web.apart import ApartError, read_file_apart
 from server.web.display import country, main_name
 from server.web.i18n import gettext as _
+from server.web.i18n import ngettext
 from server.web.lists import PAGE_ROWS, page_asked
 from server.web.security import limiter
 from server.web.services import services
@@ -59,6 +61,7 @@ _OF_THE_TABLE = {"other_sheets", "title_line"}
 _OF_ROWS = {"columns", "row_numbers", "hidden_rows", "merged", "totals", "cancelled", "pending"}
 ANSWER_WORDS = {
     "sheets": N_("Sheets"),
+    "imported_sheets": N_("Sheets imported before"),
     "title_line": N_("Line with the titles"),
     "encoding": N_("Encoding of the file"),
     "hidden_rows": N_("Hidden rows"),
@@ -81,7 +84,8 @@ ANSWER_WORDS = {
     "skip_bad": N_("Bad rows"),
     "new_categories": N_("Unknown categories"),
 }
-_SHOWN_VALUES = ("sheets", "title_line", "encoding")
+_SHOWN_VALUES = ("title_line", "encoding")
+_SHEETS = (roster.SHEETS, roster.IMPORTED_SHEETS)
 
 
 @blueprint.post("/")
@@ -123,6 +127,7 @@ def show(token: str) -> Response | str:
         mapped=mappings.mapping_of(kept.answers, roster_preview.mapping),
         mapping_name_max=mappings.NAME_CHARS_MAX,
         found=roster_preview,
+        sheets_left=_listed(roster_preview.sheets_left),
         result=plan.result,
         questions=asked,
         waits=waits,
@@ -147,9 +152,9 @@ def answer(token: str) -> Response:
     if not isinstance(kept, Upload):
         return kept
     forgotten = request.form.get("forget", "")
-    if forgotten == "yes":
-        kept.answers.clear()
-    kept.answers.pop(forgotten, None)
+    for option in list(kept.answers) if forgotten == "yes" else [forgotten]:
+        if option != roster.IMPORTED_SHEETS:  # a fact, and no answer
+            kept.answers.pop(option, None)
     given = _given()
     if any(given.get(option, kept.answers.get(option)) != kept.answers.get(option)
            for option in _OF_TABLE):  # fmt: skip
@@ -251,7 +256,13 @@ def remove_mapping(token: str) -> Response:
 @auth.allow()
 def cancel(token: str) -> Response:
     kept = uploads.find(token, KIND)
-    return uploads.give_up(kept) if isinstance(kept, Upload) else kept
+    if not isinstance(kept, Upload):
+        return kept
+    if roster.IMPORTED_SHEETS not in kept.answers:
+        return uploads.give_up(kept)
+    uploads.kept_uploads().drop(kept)
+    flash(_("The file is deleted. People imported from it stay."), "good")
+    return redirect(url_for("admin.uploads.show"), 303)
 
 
 @blueprint.post("/<token>/confirm")
@@ -285,8 +296,37 @@ def confirm(token: str) -> Response:
         )
         return _to_preview(kept)
     search.fold_all(here.database.write)
-    uploads.kept_uploads().drop(kept)
+    if roster_preview.sheets_left:
+        _offer_sheets_left(kept, roster_preview)
+    else:
+        uploads.kept_uploads().drop(kept)
     return redirect(url_for("admin.badges.show"), 303)
+
+
+def _offer_sheets_left(kept: Upload, roster_preview: RosterPreview) -> None:
+    """Keep the file for its other sheets, and show a link to them."""
+    answers = roster.for_sheets_left(kept.answers, roster_preview)
+    kept.answers.clear()
+    kept.answers.update(answers)
+    uploads.kept_uploads().keep_answers(kept)
+    text = _(
+        "Not imported yet from %(file)s: %(sheets)s.",
+        file=kept.name, sheets=_listed(roster_preview.sheets_left),
+    )  # fmt: skip
+    href = url_for("admin.roster_upload.show", token=kept.token)
+    link = Markup('{} <a href="{}">{}</a>').format(text, href, _("Import now"))
+    flash(link, "warn")
+
+
+def _listed(sheets: Sequence[UnreadSheet]) -> str:
+    return _(", ").join(
+        ngettext(
+            "the sheet “%(sheet)s” with %(num)s row",
+            "the sheet “%(sheet)s” with %(num)s rows",
+            sheet.rows, sheet=sheet.title,
+        )
+        for sheet in sheets
+    )  # fmt: skip
 
 
 def _more_pages(asked: Sequence[Question]) -> int:
@@ -307,8 +347,8 @@ def _answered(kept: Upload, roster_preview: RosterPreview) -> list[tuple[str, st
     for option, value in kept.answers.items():
         # The notes of the preview describe the effect of the other answers.
         label, text = _(ANSWER_WORDS.get(option, "")), value if option in _SHOWN_VALUES else ""
-        if option == roster.SHEETS:
-            text = ", ".join(dict.fromkeys(value.split(SHEETS_BETWEEN)))
+        if option in _SHEETS:
+            text = ", ".join(dict.fromkeys(roster.sheet_names(value)))
         if option in columns:
             label, text = f"{columns[option].letter} {columns[option].title}", _column(value)
         elif option.startswith(roster.MAPPED):

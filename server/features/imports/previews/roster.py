@@ -18,7 +18,7 @@ from badges.roster.cells import wording
 from badges.roster.mapping import RosterMapping, UnknownWord, WantedColumn
 from badges.roster.problems import YES, Choice, Finding, Item, Problem
 from badges.roster.reader import IGNORE, FileColumn, Roster
-from badges.roster.table import RosterAnswers
+from badges.roster.table import RosterAnswers, UnreadSheet
 from badges.roster.xlsx_lines import SHEETS_BETWEEN
 from server.core.edits import last_edit
 from server.core.edits.person_words import PersonWords
@@ -35,6 +35,7 @@ from server.storage.connection import Connection
 
 SHARED = "shared_emails"
 SHEETS = "sheets"
+IMPORTED_SHEETS = "imported_sheets"  # sheets of the file that an earlier import has read
 TITLE_LINE = "title_line"
 OF_FILE = {answer.name for answer in fields(RosterAnswers)} - {SHARED, TITLE_LINE, SHEETS}
 OF_PEOPLE = {answer.name for answer in fields(ImportAnswers)} - {SHARED, "twin_lines"}
@@ -120,6 +121,7 @@ class RosterPreview:
     layout: tuple[FileColumn, ...]
     mapping: Mapping[str, WantedColumn]  # The columns that were read
     twin_lines: Mapping[str, str]  # Lines answered to be twins, by the rest of their option
+    sheets_left: tuple[UnreadSheet, ...]  # Sheets of people that no import has read
     mark: str = field(default="")
 
     @property
@@ -184,6 +186,7 @@ def preview(
             for row in (*roster.rows, *roster.pending)
             if row.line in twins
         },
+        sheets_left=_sheets_left(roster, answers),
     )
     seen: Sequence[object] = (
         dict(sorted(answers.items())), result.added, result.updated, result.revoked,
@@ -240,10 +243,33 @@ def _of_file(answers: Mapping[str, str]) -> RosterAnswers:
     title_line = answers.get(TITLE_LINE)
     return RosterAnswers(
         **given,
-        sheets=tuple(filter(None, answers.get(SHEETS, "").split(SHEETS_BETWEEN))),
+        sheets=tuple(sheet_names(answers.get(SHEETS, ""))),
         shared_emails=answers.get(SHARED) == YES,
         title_line=None if title_line is None else int(title_line),
     )
+
+
+def _sheets_left(roster: Roster, answers: Mapping[str, str]) -> tuple[UnreadSheet, ...]:
+    imported = sheet_names(answers.get(IMPORTED_SHEETS, ""))
+    return tuple(
+        sheet
+        for sheet in roster.unread_sheets
+        if sheet.may_have_people and sheet.title not in imported
+    )
+
+
+def sheet_names(answer: str) -> list[str]:
+    return list(filter(None, answer.split(SHEETS_BETWEEN)))
+
+
+def for_sheets_left(answers: Mapping[str, str], previewed: RosterPreview) -> dict[str, str]:
+    """Return answers to import the sheets that are left after this import."""
+    imported = [*sheet_names(answers.get(IMPORTED_SHEETS, "")), *sheet_names(answers[SHEETS])]
+    kept = {key: text for key, text in answers.items() if key.startswith((WORD, COUNTRY, DAYS))}
+    return kept | {
+        IMPORTED_SHEETS: SHEETS_BETWEEN.join(imported),
+        SHEETS: SHEETS_BETWEEN.join(sheet.title for sheet in previewed.sheets_left),
+    }
 
 
 def _name(row: tuple[Any, ...]) -> tuple[str, str]:
