@@ -13,6 +13,7 @@ from badges.i18n import N_, locale_of
 from badges.printing.card import CardError
 from badges.printing.look import FORMATS, LINES
 from server.core.edits.last_edit import EditError
+from server.core.entry_log.act_words import Names
 from server.core.event.directory import CARDS_FOLDER
 from server.core.event.settings import EventError
 from server.core.people import issuing
@@ -74,6 +75,7 @@ def show() -> str:
         categories=store.categories(db),
         alike=_alike({category.key: category.colour for category in store.categories(db)}),
         last=last,
+        saved_by=Names(db).who(last.by) if last else "",
     )
 
 

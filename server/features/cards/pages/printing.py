@@ -49,12 +49,18 @@ def show() -> str:
         is_here=is_here,
         left_out=drawn.left_out[:LEFT_OUT_SHOWN] if drawn else (),
         is_own=job is not None and job.by == auth.actor(),
-        people=attendees.count_people(db),
-        printed=cards.count_printed(db),
+        **_counts(),
         who=WHO,
         orders={key: ORDER_WORDS[key] for key in ORDERS},
         categories=store.categories(db),
     )
+
+
+@blueprint.get("/printed")
+@auth.allow()
+def printed() -> str:
+    """Return the page's changing part: how many cards are printed."""
+    return render_template("cards/printed.html", **_counts())
 
 
 @blueprint.post("/start")
@@ -105,6 +111,11 @@ def download() -> Response:
     return send_file(
         job.path, mimetype="application/pdf", as_attachment=True, download_name=job.name
     )
+
+
+def _counts() -> dict[str, int]:
+    db = services().database.reader
+    return {"people": attendees.count_people(db), "printed": cards.count_printed(db)}
 
 
 def _draw(job: OwnJob, event_dir: Path, choice: Choice) -> Drawn:

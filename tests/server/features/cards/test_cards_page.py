@@ -123,6 +123,7 @@ def test_it_works(pages: Pages, admin: Staff, folder: Path) -> None:
     assert not folder.exists()
     page = save(admin, format="62mm", back="yes", dates="in May", help="Desk\n\n+49 40").text
     assert "Saved. Cards are printed this way from now on." in page
+    assert "Last saved by admin" in page
     look = read_design(pages.event).look
     assert (look.format, look.dates) == (FORMATS["62mm"], "in May")
     assert look.back is not None

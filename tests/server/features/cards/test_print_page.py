@@ -40,6 +40,7 @@ def test_all_cards_with_progress_and_a_download(pages: Pages, admin: Staff) -> N
     assert answer.mimetype == "application/pdf"
     assert len(pypdfium2.PdfDocument(answer.data)) == count
     assert f"{count} of {count} printed" in admin.get(PAGE).text
+    assert admin.get(f"{PAGE}/printed").text.strip() == f"{count} of {count} printed"
     admin.post(f"{PAGE}/cards.pdf", buffered=True)
     assert acts(pages).count("badges_printed") == 1
 
