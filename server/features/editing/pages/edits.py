@@ -19,7 +19,9 @@ from server.web.services import services
 
 blueprint = Blueprint("edits", __name__, url_prefix="/admin/edits")
 
-SHOWN_MS = 60 * 60 * 1000  # How long a change's banner is shown
+# How long a change's banner is shown, and if it offers no undo
+SHOWN_MS = 60 * 60 * 1000
+WITHOUT_UNDO_MS = 10 * 60 * 1000
 NAMED = 3  # Doors without the change that are named
 ROLES = ("badge_desk",)
 
@@ -76,10 +78,12 @@ def banner() -> Banner | None:
     edit = last_edit.last_edit(db, user.by)
     if edit is None or here.now() - edit.at > SHOWN_MS:
         return None
-    doors_reached = [] if edit.cursor is None else reach.reach(db, edit.cursor, edit.hall_id)
     before = last_edit.next_undo(db, user.by)
     if before is not None and here.now() - before.at > SHOWN_MS:
         before = None
+    if before is None and here.now() - edit.at > WITHOUT_UNDO_MS:
+        return None
+    doors_reached = [] if edit.cursor is None else reach.reach(db, edit.cursor, edit.hall_id)
     return Banner(edit, doors_reached, edit.cursor is not None, before)
 
 

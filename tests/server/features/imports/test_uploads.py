@@ -24,7 +24,7 @@ from server.web import apart
 from server.web import uploads as kept_files
 from server.web.apart import ApartError, Bounds
 from server.web.uploads import Uploads
-from tests.server.conftest import ROSTER, VENUE
+from tests.server.conftest import MINUTE, ROSTER, VENUE
 from tests.server.support.pages import Pages, Staff, acts, words
 from tests.server.support.stores import attendees, dump
 from tests.waiting import until
@@ -157,6 +157,8 @@ def test_the_banner_after_an_import_offers_no_undo_of_an_earlier_change(
     assert "list.csv: 1 people added" in words(done.text)
     assert "This can't be undone here." in words(done.text)
     assert 'action="/admin/edits/undo"' not in done.text
+    pages.now += 11 * MINUTE
+    assert "This can't be undone here." not in words(admin.get("/admin/venue/").text)
 
 
 def test_bad_rows_are_named_and_may_be_left_out(pages: Pages, admin: Staff) -> None:
