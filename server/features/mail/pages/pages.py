@@ -33,7 +33,7 @@ WHO = {
 STATES = {
     State.SENT: N_("Sent"),
     State.DELAYED: N_("Delayed"),
-    State.REFUSED: N_("Refused"),
+    State.REFUSED: N_("Refused by the mail server"),
     State.BOUNCED: N_("Came back"),
     State.SENDING: N_("Possibly sent"),
 }
