@@ -69,6 +69,7 @@ ELSEWHERE = {
     "server/features/printers/drivers/brother.py": "faults of this program",
     "server/features/privacy/export.py": "a page that has both languages",
     "server/app/new_event.py": "new events, which the command line alone makes",
+    "server/features/imports/sample.py": "comments of sample files, which are in English",
     "server/features/imports/programme/exhibitors.py": "what a code is made from",
     "server/features/imports/programme/mapping.py": "mappings, which the command line alone reads",
     "server/features/imports/roster_import.py": "the command line's last line",
