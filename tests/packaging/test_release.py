@@ -160,7 +160,8 @@ class TestSbom:
 
     @pytest.fixture
     def libraries(self) -> list[dict[str, str]]:
-        return [{"name": library.name, "version": library.version} for library in distributions()]
+        installed = {(library.name, library.version) for library in distributions()}
+        return [{"name": name, "version": version} for name, version in sorted(installed)]
 
     def check(self, path: Path, libraries: list[dict[str, str]]) -> tuple[int, str]:
         root, *components = libraries

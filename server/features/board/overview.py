@@ -143,6 +143,7 @@ def show() -> Response:
             parts=shown,
             set_back=set_back.notice(db),
             counts=_forum(),
+            version=own_version(),
         )
     )
     if request.cookies.get(COOKIE) != choice.cookie():
@@ -267,6 +268,5 @@ def _kiosks(now: Look, at: int) -> str:
     return render_template(
         "parts/kiosks.html",
         tally=tally,
-        version=own_version(),
         kiosks_link=auth.may_open("admin.kiosks.show") and url_for("admin.kiosks.show"),
     )

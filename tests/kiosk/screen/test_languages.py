@@ -153,4 +153,6 @@ def test_chinese_is_only_in_catalogues() -> None:
     kinds = ("*.py", "*.js", "*.html", "*.css", "*.svg")
     files = [file for kind in kinds for file in KIOSK.rglob(kind)]
     assert len(files) > 80
-    assert [file.name for file in files if HAN.search(file.read_text("utf-8"))] == []
+    with_chinese = {file.name for file in files if HAN.search(file.read_text("utf-8"))}
+    # It shows both languages at once, before the kiosk knows any setting.
+    assert with_chinese == {"first_steps.html"}
