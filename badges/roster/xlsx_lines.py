@@ -377,7 +377,7 @@ def _misfits(chosen: Iterable[Any]) -> str:
     titles = {sheet.title: _titles(sheet) for sheet in chosen}
     sheets = [
         Phrase(
-            "%(sheet)s with %(titles)s",
+            "%(sheet)s (titles: %(titles)s)",
             sheet=shown(title),
             titles=", ".join(shown(cell, 20) for cell in cells if cell) or "-",
         )
@@ -385,8 +385,8 @@ def _misfits(chosen: Iterable[Any]) -> str:
         if not _names_people(cells)
     ]
     return Phrase(
-        "the chosen sheets can't be read together. Not known as lists of people by their titles:"
-        " %(sheets)s. Import these alone",
+        "the chosen sheets can't be read together. By their titles these are no lists of people:"
+        " %(sheets)s. Read them alone, or leave them out",
         sheets=joined("; ", sheets),
     )
 

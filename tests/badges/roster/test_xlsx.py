@@ -306,7 +306,7 @@ class TestWhatASheetHides:
         (asked,) = roster.findings
         assert (asked.kind, asked.open, asked.several) == ("other_sheets", True, True)
         assert "can't be read together" in asked.message
-        assert "'C' with 'Room', 'Seats'. Import" in asked.message
+        assert "'C' (titles: 'Room', 'Seats'). Read" in asked.message
         assert [choice.value for choice in asked.choices] == ["A/B", "A", "B", "C"]
 
     def test_the_name_of_a_sheet_may_be_the_organisation(self):

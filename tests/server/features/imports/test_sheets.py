@@ -127,7 +127,7 @@ def test_sheets_that_do_not_match_stay_ticked(admin: Staff) -> None:
     page = admin.post(f"{location}/answer", ticked, follow_redirects=True)
     text = unescape(words(page.text))
     assert "can't be read together" in text
-    assert "'Read me' with 'One person a row'" in text
+    assert "'Read me' (titles: 'One person a row')" in text
     assert re.findall(r'value="(sheets=[^"]+)" checked', page.text) == [
         "sheets=国内",
         "sheets=Read me",
