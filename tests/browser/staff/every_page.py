@@ -34,7 +34,7 @@ from tests.server.support.stores import load
 NO_PAGES = {
     "static", "admin.home", "admin.live.stream", "admin.arrivals.stream", "admin.muster.stream",
     "admin.awaited.part", "admin.edits.doors", "admin.entries.export", "admin.entries.receipt",
-    "admin.acts.export", "admin.attendee_list.download",
+    "admin.acts.export", "admin.card_prints.printed", "admin.attendee_list.download",
     "admin.kiosks.words", "admin.people.card", "admin.people.day_card",
     "admin.uploads.sample_file", "admin.sign_on.go", "admin.sign_on.back", "desk.home.find",
     "desk.home.part", "desk.pace.part", "desk.paper.card", "hall_screen.now",
