@@ -74,7 +74,7 @@ class Repository:
 
     def snapshots(self) -> list[Snapshot]:
         """Oldest first. Raises RepositoryError, also if it does not answer soon."""
-        output = self._run("snapshots", "--json", *self._tagged, timeout_s=ANSWER_S)
+        output = self._run("snapshots", "--no-lock", "--json", *self._tagged, timeout_s=ANSWER_S)
         return msgspec.json.decode(output, type=list[Snapshot])
 
     def send(self, backup: Path) -> None:
