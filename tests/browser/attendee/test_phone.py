@@ -344,8 +344,8 @@ def test_the_hours_move_on_without_a_network(phone: Phone, place: LiveSite) -> N
         "return [...document.querySelectorAll(arguments[0] + ' .title')]"
         ".map((one) => one.firstChild.textContent)"
     )
-    assert phone.script(titles, "#now") == ["Workshop: pilots and remote piloting",
-                                            "Green corridors"]  # fmt: skip
+    later = ["Workshop: pilots and remote piloting", "Green corridors"]
+    phone.wait("the later hours", lambda: phone.script(titles, "#now") == later)
     assert phone.script(titles, "#next")[0].startswith("Round table 17")
     assert len(phone.script(titles, "#past")) == 2
     assert not phone.script("return document.querySelector('#past').open")
