@@ -75,13 +75,13 @@ def test_each_package_keeps_its_data_and_says_where() -> None:
         assert not list(DEBIAN.glob("*.tmpfiles"))
 
 
-# In a system of essential packages and apt alone. /root/debs has two versions of both packages.
+# In a system of essential packages and apt alone. /srv/debs has two versions of both packages.
 LIFE = """
 set -eux
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 event=/var/lib/hallkeeper/event
 digest() { (cd $event && find . -type f -exec sha256sum {} + | sort | sha256sum); }
-cd /root/debs
+cd /srv/debs
 apt-get install -y ./hallkeeper-server_1.0.0-*.deb 2>&1 | tee install.log
 grep -q "there is no event yet" install.log
 # Each library has its libraries, from its wheel or from Debian.
@@ -162,8 +162,8 @@ def test_install_upgrade_remove_and_purge_in_a_bare_system(release: str, tmp_pat
     life.write_text(LIFE)
     subprocess.run(
         ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=null",
-         f"--customize-hook=copy-in {debs} {life} /root",
-         '--customize-hook=chroot "$1" bash /root/life', SUITES[release], "-"],
+         f"--customize-hook=copy-in {debs} {life} /srv",
+         '--customize-hook=chroot "$1" bash /srv/life', SUITES[release], "-"],
         check=True,
     )  # fmt: skip
 

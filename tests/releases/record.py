@@ -10,7 +10,6 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from badges.wire.enrolment import proof
 from kiosk.sync.follow import REPLICA
 from server.app.new_event import init_event
 from server.core.event.processes import own_version
-from server.core.event.settings import EventSettings
 from server.core.kiosks import registry
 from server.core.occupancy import hall_control
 from server.core.people import issuing
@@ -34,19 +32,10 @@ from server.features.evidence.selection import Selection
 from server.features.imports.roster_import import import_roster
 from server.features.imports.venue_import import import_venue
 from server.web.services import services_of
-from tests.server.conftest import HOUR, MINUTE, NOW, VENUE, roster_of, venue_of
+from tests.server.conftest import HOUR, MINUTE, NOW, SETTINGS, VENUE, roster_of, venue_of
 from tests.server.support.in_process import Forum, InProcessKiosk
 
 RELEASES = Path(__file__).parent
-SETTINGS = EventSettings(
-    name={"en": "Harbour Forum", "zh": "海港论坛"},
-    time_zone="Asia/Shanghai",
-    first_day=date(2026, 5, 4),
-    days=3,
-    public_host="localhost",
-    host="127.0.0.1",
-    port=8443,
-)
 SMALL = VENUE.replace("capacity = 100\nfire_limit = 120", "capacity = 6\nfire_limit = 8")
 PEOPLE = "id,given name,family name,organisation,country,email,category\n" + "".join(
     f"A{number},Person {number},Harbour,Pilots,DE,a{number}@example.org,{category}\n"

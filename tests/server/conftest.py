@@ -47,17 +47,20 @@ def cheap_passwords() -> Iterator[None]:
     users.HASHER = kept
 
 
+SETTINGS = EventSettings(
+    name={"en": "Harbour Forum", "zh": "海港论坛"},
+    time_zone="Asia/Shanghai",
+    first_day=date(2026, 5, 4),
+    days=3,
+    public_host="localhost",
+    host="127.0.0.1",
+    port=8443,
+)
+
+
 @pytest.fixture(scope="session")
 def settings() -> EventSettings:
-    return EventSettings(
-        name={"en": "Harbour Forum", "zh": "海港论坛"},
-        time_zone="Asia/Shanghai",
-        first_day=date(2026, 5, 4),
-        days=3,
-        public_host="localhost",
-        host="127.0.0.1",
-        port=8443,
-    )
+    return SETTINGS
 
 
 @pytest.fixture(scope="session")
