@@ -34,6 +34,7 @@ from server.features.imports.venue_import import import_venue
 from server.web.services import services_of
 from tests.server.conftest import HOUR, MINUTE, NOW, SETTINGS, VENUE, roster_of, venue_of
 from tests.server.support.in_process import Forum, InProcessKiosk
+from tests.waiting import until
 
 RELEASES = Path(__file__).parent
 SMALL = VENUE.replace("capacity = 100\nfire_limit = 120", "capacity = 6\nfire_limit = 8")
@@ -88,11 +89,19 @@ class Messages:
         with ask(kiosk, "GET", "/api/feed?after=0") as answer:
             parts = answer.iter_encoded()
             text = (next(parts) + next(parts)).decode()
+            until(lambda: self._has_facts_for(kiosk))
             then()
             text += next(parts).decode()
         self.recorded.append(
             {"method": "GET", "target": "/api/feed", "sent": "", "status": 200, "answer": text}
         )
+
+    def _has_facts_for(self, kiosk: InProcessKiosk) -> bool:
+        """Whether the feed can find edits for the kiosk's door. Before, it sends no edit."""
+        doors = dict(self.forum.rows("SELECT kiosk, door_id FROM kiosk ORDER BY generation"))
+        door_id = doors[kiosk.journal.kiosk]
+        edits = services_of(self.forum.app).hub._edits
+        return edits is not None and edits.has_begun(door_id)
 
 
 def ask(kiosk: InProcessKiosk, method: str, target: str, body: bytes = b"") -> TestResponse:
