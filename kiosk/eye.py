@@ -15,24 +15,17 @@ from kiosk.camera.quality import judge
 from kiosk.camera.report import CameraReport, View
 from kiosk.camera.sources import Kind
 from kiosk.camera.webcams import webcam_name
+from kiosk.reader.notices import DARK, TWO_BADGES, UNREADABLE, Notice, Notices
 from kiosk.reader.presentation import Code as Seen
 from kiosk.reader.presentation import Nearest, Presentations, ReadRate, badges_in_view
 from kiosk.reader.reader import Reader, Sighting
-from kiosk.texts.messages import Code, Message
 
 log = logging.getLogger(__name__)
 
 FRAME_WAIT_S = 0.25
 STATUS_S = 0.25  # between two updates of the status
 TEST_WIDTH = 960  # of the picture on the test page, in pixels
-NOTICE_S = 3.0  # a notice stays this long after its cause is over
-UNREADABLE_S = 10.0  # after this time it is a poster, not a badge
 LOOKS_KEPT = 60
-
-TWO_BADGES = Message(Code.TWO_BADGES)
-UNREADABLE = Message(Code.UNREADABLE)
-DARK = Message(Code.DARK)
-Notice = Message | None  # None: nothing to show
 
 
 class Door(Protocol):
@@ -162,39 +155,3 @@ class Eye:
             shown=shown,
             read=read,
         )
-
-
-class Notices:
-    """Chooses the notice on the screen, and how long it stays. Times are in seconds."""
-
-    def __init__(self, on_notice: Callable[[Notice], None]) -> None:
-        self._on_notice = on_notice
-        self._current: Notice = None
-        self._shown: Notice = None  # the notice on the screen
-        self._since = 0.0
-        self._seen_at = 0.0
-
-    def see(self, notice: Notice, now: float, *, read: bool) -> None:
-        """Take the notice about one picture. `read`: a code was read in it."""
-        if notice is not None and notice != self._current:
-            self._current, self._since = notice, now
-            self._show(notice)
-        if notice is not None:
-            self._seen_at = now
-        elif read and self._current != TWO_BADGES:
-            # a code was read after all
-            self._current = None
-            self._show(None)
-        self.pass_time(now)
-
-    def pass_time(self, now: float) -> None:
-        if now - self._seen_at > NOTICE_S:
-            self._current = None
-            self._show(None)
-        elif self._current == UNREADABLE and now - self._since > UNREADABLE_S:
-            self._show(None)
-
-    def _show(self, notice: Notice) -> None:
-        if notice != self._shown:
-            self._shown = notice
-            self._on_notice(notice)

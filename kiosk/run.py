@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from badges.admission.facts import Direction
 from badges.record import PlaceKind
@@ -32,22 +32,21 @@ from kiosk.config.identity import load_identity, load_key, save_identity
 from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
 from kiosk.door.direction import DirectionState
-from kiosk.door.facts import least_free, least_left, limit_here, limit_left
-from kiosk.door.programme import now_and_next
 from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
-from kiosk.journal.values import State
+from kiosk.journal.values import PlaceWait
 from kiosk.relay.relay import make_relay
-from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
-from kiosk.screen.board import Board, DeviceStatus, DoorStatus, LinkStatus, StatusPart
+from kiosk.screen.board import Board, DeviceStatus, StatusPart
+from kiosk.screen.status import door_status, link_status
 from kiosk.supervisor.override import OverrideHandler
 from kiosk.supervisor.server_requests import ServerDesk
 from kiosk.supervisor.state_file import SupervisorFile
-from kiosk.supervisor.supervision import Supervision
+from kiosk.supervisor.supervision import Need, Supervision
 from kiosk.sync.follow import Feed
 from kiosk.sync.known_server import KnownServer
 from kiosk.sync.link import Link, Skew
+from kiosk.sync.protocol import send
 from kiosk.sync.servers import Servers
 from kiosk.sync.signer import Signer
 from kiosk.sync.transport import Transport
@@ -132,11 +131,11 @@ class Kiosk:
             hall=None if context is None else context.hall.hall_id,
             keep=partial(save_servers, directory),
         )
-        transport, desk = Transport(self.servers, signer), Transport(self.servers, signer)
+        transport, self._desk = Transport(self.servers, signer), Transport(self.servers, signer)
         self._parts.callback(transport.close)
-        self._parts.callback(desk.close)
+        self._parts.callback(self._desk.close)
         self._build_sync(transport)
-        self._build_door(supervisors, ServerDesk(desk, lambda: self.link.state.online))
+        self._build_door(supervisors, ServerDesk(lambda: self.link.state.online))
         self._relay = make_relay(settings, self._relay_result)
 
     def _build_sync(self, transport: Transport) -> None:
@@ -189,6 +188,14 @@ class Kiosk:
             on_places=self._places_changed,
             clock=now_ms,
         )
+
+    def answer(self, need: Need) -> Any:
+        """Wait for what a supervisor's action needs. Its requests have a connection of their own,
+        so that scans never wait. Raises TransportError.
+        """
+        if isinstance(need, PlaceWait):
+            return self.journal.wait(need)
+        return send(self._desk, need)
 
     def attach(self, watch: Watch) -> None:
         """Use `watch` at this door: show its camera, and let it forget the codes in view when they
@@ -314,28 +321,17 @@ class Kiosk:
         try:
             state, context = self.journal.state(), self.replica.context
             parts: list[StatusPart] = [
-                self._link_status(state),
+                link_status(self.link.state, state, self.replica.age_ms()),
                 self._device_status(),
                 self.supervision.status(state),
             ]
             if context is not None:
-                parts.append(self._door_status(context))
+                direction = self.direction.at(context)
+                parts.append(door_status(self.journal, context, self.link.state, direction))
             self.board.put(*parts)
         except Exception as error:
             # The staff's page must not stop the door.
             log.error("the status failed: %s", type(error).__name__)
-
-    def _link_status(self, state: State) -> LinkStatus:
-        link, age_ms = self.link.state, self.replica.age_ms()
-        return LinkStatus(
-            online=link.online,
-            offline_since=link.offline_since,
-            facts_as_of=None if age_ms is None else (now_ms() - age_ms) // 1000 * 1000,
-            scans_waiting=state.waiting,
-            skew_ms=link.skew_ms,
-            retired=state.fenced,
-            refused=tuple(filter(None, (link.refused, link.log_alarm, link.unusable))),
-        )
 
     def _device_status(self) -> DeviceStatus:
         relay, watch = self._relay, self._watch
@@ -352,26 +348,6 @@ class Kiosk:
             camera_message=None if camera is None else camera.message,
             relay="none" if relay is None else relay.state,
             trouble=tuple(filter(None, troubles)),
-        )
-
-    def _door_status(self, context: DoorContext) -> DoorStatus:
-        with self.journal.transaction() as transaction:
-            free, hall = least_free(context, transaction)
-            limit = limit_here(context, transaction)
-        left, left_hall = least_left(context, self.link.state.left)
-        return DoorStatus(
-            hall_names=context.hall_names,
-            door_names=context.door.names,
-            mode=context.door.mode,
-            direction=self.direction.at(context),
-            time_zone=context.time_zone.key,
-            free_places=free,
-            free_names=context.outer_names.get(hall, {}),
-            hall_left=left,
-            left_names=context.outer_names.get(left_hall, {}),
-            limit_left=limit_left(context, self.link.state.left, self.link.state.beyond),
-            limit_here=limit,
-            programme=now_and_next(context, now_ms()),
         )
 
 

@@ -28,8 +28,9 @@ LAYERS = {
         "settings_check", "limits", "po", "i18n", "categories", "colours", "record",
     ),
     "kiosk": (
-        "cli", "run", "screen", "eye", "supervisor", "door", "sync", "replica", "journal", "health",
-        "reader", "camera", "pictures", "relay", "config", "texts", "clock",
+        "cli", "browser", "run", "screen", "eye", "supervisor", "door", "sync", "replica",
+        "journal", "health", "reader", "camera", "pictures", "relay", "config", "texts", "steps",
+        "clock",
     ),
     "server": (
         "cli", "demo", "app", "features", "doors", "web", "console", "core", "repeating", "storage",
@@ -66,7 +67,7 @@ DISK = {"pathlib", "os", "shutil", "tempfile", "importlib", "pkgutil", "glob"}
 # Fonts and templates are on the disk, and commands read files.
 DISK_FILES = ("badges/printing/", "badges/cli/")
 PAPER_FILES = ("badges/printing/", "badges/roster/", "badges/cli/")
-KIOSK_SQL_FILES = ("kiosk/journal", "kiosk/replica")
+KIOSK_SQL_FILES = ("kiosk/journal", "kiosk/replica", "kiosk/browser/kept_files.py")
 SQL = re.compile(r"\b(SELECT .+ FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE)\b", re.S)
 PICTURE_FILES = ("kiosk/camera", "kiosk/reader", "kiosk/pictures", "kiosk/cli/read")
 # Transport calls the server, relay a turnstile, the screen listens on loopback, and autostart waits
@@ -74,7 +75,7 @@ PICTURE_FILES = ("kiosk/camera", "kiosk/reader", "kiosk/pictures", "kiosk/cli/re
 SOCKET_FILES = (
     "kiosk/sync/transport.py",
     "kiosk/relay/relay.py",
-    "kiosk/screen/__init__.py",
+    "kiosk/screen/serving.py",
     "kiosk/cli/autostart.py",
 )
 SOCKETS = {"socket", "ssl", "http.client", "urllib", "requests", "httpx"}

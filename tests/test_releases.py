@@ -19,7 +19,7 @@ from flask import Flask
 
 from badges.wire import server_key, supervisor, wire
 from kiosk.replica.replica import Replica
-from kiosk.sync.follow import parse_events
+from kiosk.sync.changes import parse_events
 from server.app.new_event import init_event
 from server.core.event.directory import load_event
 from server.doors import blueprint

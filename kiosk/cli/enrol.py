@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from badges.credential.keys import BadSignatureError, PrivateKey
-from badges.wire import server_key, wire
-from badges.wire.enrolment import EnrolmentCode, EnrolmentCodeError, parse_code, proof, six_words
+from badges.credential.keys import PrivateKey
+from badges.wire import wire
+from badges.wire.enrolment import EnrolmentCode, EnrolmentCodeError, parse_code, six_words
 from kiosk.config.files import (
     IDENTITY_FILE,
     JOURNAL_FILE,
@@ -26,22 +26,17 @@ from kiosk.config.files import (
 from kiosk.config.identity import (
     KioskIdentity,
     load_identity,
-    make_identity,
     save_identity,
     save_key,
 )
 from kiosk.journal.journal import Journal
-from kiosk.sync.known_server import with_key
-from kiosk.sync.transport import Transport, TransportError
+from kiosk.steps import run
+from kiosk.sync.enrolment import EnrolError, enrol_request, identity_of, with_number
+from kiosk.sync.protocol import TransportError, send
+from kiosk.sync.transport import Transport
 
 POLL_S = 1.0
 PENDING_FILE = "enrolling.key"
-
-
-class EnrolError(Exception):
-    """The kiosk is not enrolled, and nothing was changed. The text has the reason and the
-    remedy.
-    """
 
 
 def enrol(
@@ -69,7 +64,7 @@ def enrol(
                 "confirms there."
             )
             answer = _wait_for_admin(code, key, wait_s=wait_s, poll_s=poll_s, say=say)
-            identity = _know_number(code, _check(code, key, answer))
+            identity = _know_number(code, identity_of(code, key, answer))
             _settle(directory, identity, key, say)
     except (ConfigError, EnrolmentCodeError) as error:
         raise EnrolError(str(error)) from None
@@ -111,14 +106,14 @@ def _wait_for_admin(
     poll_s: float,
     say: Callable[[str], None],
 ) -> wire.EnrolAnswer:
-    request = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
+    request = enrol_request(code, key)
     transport = Transport(code)
     deadline = time.monotonic() + wait_s
     heard = False
     try:
         while True:
             try:
-                answer = transport.post("/api/enrol", request, wire.EnrolAnswer)
+                answer: wire.EnrolAnswer = send(transport, request)
                 if answer.confirmed:
                     return answer
                 heard = True
@@ -144,38 +139,12 @@ def _plain(error: TransportError) -> str:
     return f"{error} Is the server running, and is this kiosk in its network?"
 
 
-def _check(code: EnrolmentCode, key: PrivateKey, answer: wire.EnrolAnswer) -> KioskIdentity:
-    try:
-        identity = make_identity(
-            code.host, code.port, code.spki_sha256, answer.root_key, answer.identity
-        )
-    except ValueError:
-        raise EnrolError("The server's answer is not signed by its event. Tell an admin.") from None
-    stated = identity.identity
-    if stated.public_key != key.public.raw or stated.event_id != answer.event_id:
-        raise EnrolError("The server's answer is meant for another kiosk. Ask for a new code.")
-    return identity
-
-
 def _know_number(code: EnrolmentCode, identity: KioskIdentity) -> KioskIdentity:
-    """Record the number of the server key's changes, so that earlier statements do not count.
-
-    A server without a statement has never changed its key.
-    """
     transport = Transport(code)
     try:
-        answer = transport.get(server_key.TARGET, server_key.ServerKeyAnswer)
-        statement = server_key.open_server_key(identity.root, answer.signed)
-    except (TransportError, BadSignatureError):
-        return identity
+        return run(with_number(identity), lambda request: send(transport, request))
     finally:
         transport.close()
-    own = (identity.identity.event_id, identity.spki_sha256)
-    return (
-        with_key(identity, statement)
-        if (statement.event_id, statement.spki_sha256) == own
-        else identity
-    )
 
 
 def _settle(

@@ -20,7 +20,7 @@ from kiosk.camera.sources import parse_source
 from kiosk.camera.webcams import webcams_text
 from kiosk.cli import autostart
 from kiosk.cli.answer_line import answer_fields
-from kiosk.cli.enrol import EnrolError, enrol
+from kiosk.cli.enrol import enrol
 from kiosk.cli.export import ExportError, read_export, write_export
 from kiosk.cli.many import many_command
 from kiosk.cli.read import read_command
@@ -34,9 +34,10 @@ from kiosk.journal.errors import JournalError
 from kiosk.pictures import CameraError
 from kiosk.reader.passes import NO_ZBAR, has_zbar
 from kiosk.run import AnswerReport, Kiosk
-from kiosk.screen import ScreenError, ScreenServer, create_screen
 from kiosk.screen.camera_page import add_camera_page
 from kiosk.screen.entrance import Entrance, read_link
+from kiosk.screen.serving import ScreenError, ScreenServer, create_screen
+from kiosk.sync.enrolment import EnrolError
 from kiosk.texts import catalogue
 
 FACTS_WAIT_S = 10.0  # how long a video waits for facts, because its pictures do not come again
@@ -184,6 +185,7 @@ def _run(
                 languages=shown.languages,
                 answer_s=shown.answer_s,
                 supervision=kiosk.supervision,
+                answer=kiosk.answer,
                 entrance=Entrance(kiosk.directory),
             )
             add_camera_page(page, eye)

@@ -18,12 +18,13 @@ import msgspec
 from msgspec import Struct
 
 from kiosk.cli.answer_line import answer_fields
-from kiosk.cli.enrol import EnrolError, enrol
+from kiosk.cli.enrol import enrol
 from kiosk.config import settings as config
 from kiosk.config.files import ConfigError
 from kiosk.config.identity import load_identity
 from kiosk.journal.errors import JournalError
 from kiosk.run import Kiosk
+from kiosk.sync.enrolment import EnrolError
 
 FACTS_WAIT_S = 60.0
 ENROL_WAIT_S = 120.0

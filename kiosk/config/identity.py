@@ -1,4 +1,5 @@
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -82,7 +83,9 @@ def load_identity(directory: Path) -> KioskIdentity:
         ) from None
 
 
-def save_identity(directory: Path, identity: KioskIdentity) -> None:
+def save_identity(
+    directory: Path, identity: KioskIdentity, write: Callable[[Path, bytes], None] = write_whole
+) -> None:
     """The write is atomic and durable."""
     file = _IdentityFile(
         host=identity.host,
@@ -92,7 +95,7 @@ def save_identity(directory: Path, identity: KioskIdentity) -> None:
         identity=identity.signed,
         server_key_number=identity.server_key_number,
     )
-    write_whole(directory / IDENTITY_FILE, msgspec.json.format(msgspec.json.encode(file)) + b"\n")
+    write(directory / IDENTITY_FILE, msgspec.json.format(msgspec.json.encode(file)) + b"\n")
 
 
 def load_key(directory: Path) -> PrivateKey:

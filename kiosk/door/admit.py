@@ -4,9 +4,7 @@ An answer shown green is on disk.
 """
 
 import re
-import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 
 from badges.admission.decide import decide
@@ -44,9 +42,10 @@ from kiosk.door.repeats import Repeats
 from kiosk.door.roll_call import RollCall
 from kiosk.journal.journal import Journal
 from kiosk.journal.transaction import JournalTransaction
-from kiosk.journal.values import Draft, OuterDraft
+from kiosk.journal.values import Draft, OuterDraft, PlaceWait
 from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
+from kiosk.steps import run
 from kiosk.sync.link import Skew, steady
 from kiosk.texts.messages import Code, Message
 
@@ -58,6 +57,7 @@ QUIET_S = 0.1  # the first part of that wait, before staff see that the door wai
 _NUMBER = re.compile(r"[+#]?[0-9][0-9 -]{0,19}")
 
 Lacking = Mapping[int, tuple[PlaceKind, ...]]  # by hall: the kinds of place that would serve
+Waits = Generator[PlaceWait, None, Answer]  # an answer that may wait for places
 
 _UNREADABLE = {
     NotABadgeError: Reason.NOT_A_BADGE,
@@ -118,10 +118,14 @@ class Admitter:
         Raises NotReadyError before the first snapshot, and JournalError if the answer can't be
         stored. Then the door stays shut.
         """
+        return run(self.presented(text, at=at, direction=direction), self._journal.wait)
+
+    def presented(self, text: str, *, at: int, direction: Direction | None = None) -> Waits:
+        """The steps of `present`."""
         context = context_of(self._replica)
         badge = read_badge(context.ring, text)
         scan = Scan(badge, self._meant(direction, context), at, is_number(text))
-        return self._answer(scan, context)
+        return (yield from self._answer(scan, context))
 
     def admit_by_name(
         self,
@@ -131,13 +135,14 @@ class Admitter:
         user_name: str,
         at: int,
         direction: Direction | None = None,
-    ) -> Answer:
+    ) -> Waits:
         """Answer for a person whom a supervisor looked up, as if their badge were shown. Raises
         like `present`.
         """
         context = context_of(self._replica)
         scan = Scan(_badge_of(person), self._meant(direction, context), at)
-        return self._answer(scan, context, ByName(person.holder, user, user_name))
+        named = ByName(person.holder, user, user_name)
+        return (yield from self._answer(scan, context, named))
 
     def _meant(self, direction: Direction | None, context: DoorContext) -> Direction:
         """The direction of a presentation. At an assembly point it is an entry, so that no stay
@@ -147,36 +152,30 @@ class Admitter:
             return Direction.ENTRY
         return direction or own_direction(context)
 
-    def _answer(self, scan: Scan, context: DoorContext, named: ByName | None = None) -> Answer:
+    def _answer(self, scan: Scan, context: DoorContext, named: ByName | None = None) -> Waits:
         none_before = {hall: self._journal.times_none(hall) for hall in context.halls}
         skew = self._skew()
         answer = self._attempt(scan, context, named, skew, last=False)
         if not isinstance(answer, Answer):
-            with ExitStack() as after:
-                slow = self._slow(answer, none_before)
+            yield PlaceWait(answer, none_before, QUIET_S)
+            slow = self._slow(answer, none_before)
+            if slow:
+                # The screen still shows another person's answer, so replace it.
+                self._on_asking(True)
+            try:
                 if slow:
-                    # The screen still shows another person's answer, so replace it.
-                    self._on_asking(True)
-                    after.callback(self._on_asking, False)
-                    self._wait(slow, none_before, PLACE_WAIT_S - QUIET_S)
+                    yield PlaceWait(slow, none_before, PLACE_WAIT_S - QUIET_S)
                 answer = self._attempt(scan, context, named, skew, last=True)
+            finally:
+                if slow:
+                    self._on_asking(False)
             assert isinstance(answer, Answer)
         return answer
-
-    def _wait(self, halls: Lacking, none_before: Mapping[int, int], timeout_s: float) -> None:
-        """Wait until each hall has a place or was refused one, `timeout_s` at most. `none_before`
-        has the number of earlier refusals per hall.
-        """
-        deadline = time.monotonic() + timeout_s
-        for hall, kinds in halls.items():
-            left = max(0.0, deadline - time.monotonic())
-            self._journal.wait_for_place(hall, left, none_before[hall], kinds)
 
     def _slow(self, halls: Lacking, none_before: Mapping[int, int]) -> Lacking:
         """The halls that still wait for a place or a refusal after QUIET_S. None if any hall was
         refused, because waiting is then pointless.
         """
-        self._wait(halls, none_before, QUIET_S)
         none_now = {hall: self._journal.times_none(hall) for hall in halls}
         lacking = {h: kinds for h, kinds in halls.items() if not self._journal.has_place(h, kinds)}
         return lacking if all(none_now[hall] == none_before[hall] for hall in lacking) else {}

@@ -47,6 +47,7 @@ class JournalFile:
         must_exist: bool,
         check: bool,
         connect: schema.Connect,
+        pragmas: schema.Pragmas,
     ) -> None:
         """Raises JournalError or a subclass."""
         if must_exist and not path.exists():
@@ -57,14 +58,14 @@ class JournalFile:
         self._lock = threading.Lock()
         self._connection = connect(path)
         try:
-            self._open(check)
+            self._open(check, pragmas)
         except BaseException:
             self._connection.close()
             raise
 
-    def _open(self, check: bool) -> None:
+    def _open(self, check: bool, pragmas: schema.Pragmas) -> None:
         try:
-            schema.configure(self._connection)
+            schema.configure(self._connection, pragmas)
             self._make_tables()
             problem = (
                 journal_check.problem(self._connection, self._owner, self.seal) if check else None

@@ -30,7 +30,7 @@ from kiosk.journal.file import JournalFile
 from kiosk.journal.orders import obey
 from kiosk.journal.seal import sealer
 from kiosk.journal.transaction import JournalTransaction
-from kiosk.journal.values import Effect, Offer, State, Stored, head_at
+from kiosk.journal.values import Effect, Offer, PlaceWait, State, Stored, head_at
 
 COUNTERS_RESERVED = 100  # request counters made durable by one commit
 ORDINARY = (PlaceKind.ORDINARY,)
@@ -52,15 +52,23 @@ class Journal:
         must_exist: bool = False,
         check: bool = True,
         connect: schema.Connect = schema.connect,
+        pragmas: schema.Pragmas | None = None,
     ) -> None:
         """Open or create the file. `check` it, as at every start. Raises JournalError.
 
         `root` is the key of the event `event_id`, which must sign the server's grants.
         """
+        pragmas = pragmas or schema.PRAGMAS
         owner = Owner(kiosk, generation, key.public, root, event_id)
         self._owner = owner
         self._file = JournalFile(
-            path, owner, sealer(key), must_exist=must_exist, check=check, connect=connect
+            path,
+            owner,
+            sealer(key),
+            must_exist=must_exist,
+            check=check,
+            connect=connect,
+            pragmas=pragmas,
         )
         self.path = path
         self.kiosk = kiosk
@@ -209,6 +217,23 @@ class Journal:
         with self._places_came:
             return self._none_came[hall]
 
+    def wait(self, wait: PlaceWait) -> None:
+        deadline = time.monotonic() + wait.timeout_s
+        for hall, kinds in wait.kinds.items():
+            left = max(0.0, deadline - time.monotonic())
+            none_before = None if wait.none_before is None else wait.none_before[hall]
+            self.wait_for_place(hall, left, none_before, kinds)
+
+    def is_over(self, wait: PlaceWait) -> bool:
+        """Whether each hall has a place or was refused one, for callers that can't block."""
+        return all(
+            self._is_refused(hall, wait) or self.has_place(hall, kinds)
+            for hall, kinds in wait.kinds.items()
+        )
+
+    def _is_refused(self, hall: int, wait: PlaceWait) -> bool:
+        return wait.none_before is not None and self.times_none(hall) > wait.none_before[hall]
+
     def wait_for_place(
         self,
         hall: int,
@@ -294,7 +319,7 @@ class Journal:
     def tidy(self) -> None:
         """Move the content of SQLite's write-ahead log to the file. Scans go on meanwhile."""
         with closing(schema.connect(self.path)) as connection:
-            schema.configure(connection)
+            schema.configure(connection, schema.PRAGMAS)
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 

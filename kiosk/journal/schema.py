@@ -13,7 +13,9 @@ from typing import Any, Protocol
 VERSION = 6  # versions 1 to 5 were never released
 BUSY_TIMEOUT_MS = 5_000
 
-PRAGMAS: tuple[tuple[str, str | int, str | int], ...] = (
+# The name of each setting, the wished value, and the value that is read back.
+Pragmas = tuple[tuple[str, str | int, str | int], ...]
+PRAGMAS: Pragmas = (
     ("busy_timeout", BUSY_TIMEOUT_MS, BUSY_TIMEOUT_MS),
     ("journal_mode", "WAL", "wal"),
     ("synchronous", "FULL", 2),
@@ -179,9 +181,19 @@ def connect(path: Path) -> Connection:
     return connection
 
 
-def configure(connection: Connection) -> None:
+def without_wal(pragmas: Pragmas) -> Pragmas:
+    """The same durability on a file system without shared memory, which WAL needs.
+
+    In this mode each commit flushes three times: the rollback journal, the file, and the end of
+    the rollback journal.
+    """
+    kept = (pragma for pragma in pragmas if pragma[0] not in ("journal_mode", "wal_autocheckpoint"))
+    return (("journal_mode", "TRUNCATE", "truncate"), *kept)
+
+
+def configure(connection: Connection, pragmas: Pragmas) -> None:
     """Raises SettingError."""
-    for name, wished, expected in PRAGMAS:
+    for name, wished, expected in pragmas:
         connection.execute(f"PRAGMA {name} = {wished}")
         row = connection.execute(f"PRAGMA {name}").fetchone()
         (actual,) = (None,) if row is None else row

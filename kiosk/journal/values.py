@@ -1,4 +1,5 @@
 import secrets
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -103,6 +104,19 @@ class Offer:
     outer_closed_before_upload: tuple[
         tuple[int, int], ...
     ] = ()  # The same for outer halls, as pairs of entry and hall.
+
+
+@dataclass(frozen=True)
+class PlaceWait:
+    """A wait until each hall has a place or was refused one, `timeout_s` at most.
+
+    `kinds` has the kinds of place that would serve, by hall. `none_before` has the number of
+    earlier refusals by hall; if it is None, only the time ends the wait.
+    """
+
+    kinds: Mapping[int, Collection[PlaceKind]]
+    none_before: Mapping[int, int] | None
+    timeout_s: float
 
 
 @dataclass(frozen=True)

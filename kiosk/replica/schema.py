@@ -8,6 +8,7 @@ BUSY_TIMEOUT_MS = 5_000
 
 # SQLite's message about damaged names may be invalid UTF-8, which Python can't decode.
 _DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
+# Where there is no shared memory, SQLite ignores WAL and keeps its rollback journal.
 _PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "trusted_schema = OFF")
 _TABLES = (
     # The last snapshot, without holders and stays, which have tables of their own.

@@ -6,7 +6,7 @@ backlog.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import msgspec
@@ -80,8 +80,12 @@ def stream(
         feeds.leave(ticket)
 
 
-def encode_state(state: BoardState, page: str, now: int) -> bytes:
-    """One line of JSON for the page. `page` identifies this run of the kiosk."""
+def encode_state(
+    state: BoardState, page: str, now: int, more: Mapping[str, object] | None = None
+) -> bytes:
+    """One line of JSON for the page. `page` identifies this run of the kiosk. `more` are further
+    fields of the status.
+    """
     status = state.status
     answers = [_answer(answer, state.shown - place) for place, answer in enumerate(state.answers)]
     event: dict[str, Any] = {
@@ -90,6 +94,7 @@ def encode_state(state: BoardState, page: str, now: int) -> bytes:
         "status": {
             **{name: getattr(status, name) for name in status.__dataclass_fields__},
             **{name: _words(getattr(status, name)) for name in MESSAGES},
+            **(more or {}),
         },
         "answers": answers,
     }

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,21 +26,19 @@ from flask import (
     request,
     url_for,
 )
-from msgspec import Meta, Struct
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from badges.admission.facts import Direction
 from badges.wire.wire import ErrorAnswer, ErrorBody
+from kiosk.screen.actions import Actions
 from kiosk.screen.board import Board
 from kiosk.screen.entrance import COOKIE, LINK_PATH, Entrance
 from kiosk.screen.feed import Feeds, stream
-from kiosk.screen.hand_scanner import WrongLayoutError, read_typed
 from kiosk.screen.languages import closed_words, page_words
+from kiosk.steps import run
+from kiosk.supervisor.supervision import Need
 
 BODY_BYTES_MAX = 4096
-TEXT_MAX = 512  # a badge has 122 characters
-KEYS_MAX = 160  # and is typed with as many keys
 LATER_MS = 10  # so that the page's next picture is a new one
 HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 TOKEN_HEADER = "X-Hallkeeper-Token"
@@ -63,19 +61,11 @@ _PAGES = frozenset({"screen.page", "screen.open_link", "camera_page.page"})
 _COOKIE_S = 400 * 24 * 3600  # the longest that browsers accept
 
 
-class Typed(Struct, frozen=True, forbid_unknown_fields=True):
-    text: Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
-    # The keys, for `hand_scanner.read_typed`. Empty if unknown.
-    keys: Annotated[list[Annotated[str, Meta(max_length=24)]], Meta(max_length=KEYS_MAX)] = []
-
-
-class Turned(Struct, frozen=True, forbid_unknown_fields=True):
-    direction: Direction
-
-
 @dataclass
 class Screen:
     board: Board
+    actions: Actions
+    answer: Callable[[Need], Any]  # waits for what an action needs
     token: str  # new at each start
     entrance: Entrance
     feeds: Feeds
@@ -185,23 +175,13 @@ def picture() -> Response:
     return screen().picture.answer()
 
 
-@blueprint.post("/text")
-def text() -> Response:
-    """The answer appears on the board."""
-    typed = _body(Typed)
-    try:
-        meant, repaired = read_typed(typed.text, typed.keys)
-    except WrongLayoutError:
-        return _error(422, "scanner_layout", "The scanner's keyboard layout is wrong.")
-    screen().board.type_text(meant)
-    return Response(status=200 if repaired else 204)
-
-
-@blueprint.post("/direction")
-def direction() -> Response:
-    if not screen().board.turn(_body(Turned).direction):
-        return _error(409, "one_way", "This door serves one direction only.")
-    return Response(status=204)
+def act() -> Response:
+    """Any of `Actions`."""
+    own = screen()
+    if request.method == "POST" and request.mimetype != "application/json":
+        abort(415, "Send JSON.")
+    reply = run(own.actions.reply(request.path, request.get_data()), own.answer)
+    return Response(reply.body, reply.status, mimetype="application/json" if reply.body else None)
 
 
 @blueprint.app_errorhandler(HTTPException)
@@ -223,18 +203,6 @@ def _cookie_name() -> str:
     computer.
     """
     return f"{COOKIE}-{urlsplit(f'//{request.host}').port or 80}"
-
-
-T = TypeVar("T", bound=Struct)
-
-
-def _body(kind: type[T]) -> T:
-    if request.mimetype != "application/json":
-        abort(415, "Send JSON.")
-    try:
-        return msgspec.json.decode(request.get_data(), type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        abort(400, "Malformed request.")
 
 
 def _error(status: int, code: str, message: str) -> Response:

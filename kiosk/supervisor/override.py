@@ -4,7 +4,6 @@ Both are new records, with supervisor and reason. An override takes an ordinary 
 has one free, else an override place between the hall's capacity and its fire limit.
 """
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -15,12 +14,12 @@ from badges.admission.facts import Admitted, AntiPassback, Decision, Direction, 
 from badges.credential.credential import Credential, Kind
 from badges.record import PlaceKind, ScanRecord, StayRef
 from badges.wire.wire import HolderName
-from kiosk.door.admit import PLACE_WAIT_S, context_of
+from kiosk.door.admit import PLACE_WAIT_S, Waits, context_of
 from kiosk.door.answer import Answer, explain_in, make_answer
 from kiosk.door.facts import OVERRIDE_SERVES, Known, least_free
 from kiosk.journal.journal import Journal
 from kiosk.journal.transaction import JournalTransaction
-from kiosk.journal.values import Draft, OuterDraft
+from kiosk.journal.values import Draft, OuterDraft, PlaceWait
 from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
 from kiosk.supervisor.texts import SupervisorError, annul_words, override_words
@@ -67,14 +66,18 @@ class OverrideHandler:
         self._ask_for_place = ask_for_place
         self._skew = skew
 
-    def override(self, denied: Answer, word: Word, *, at: int) -> Answer:
+    def override(self, denied: Answer, word: Word, *, at: int) -> Waits:
         """Raises SupervisorError, NotReadyError or JournalError."""
         context, badge = context_of(self._replica), denied.badge
         if badge is None:
             raise SupervisorError("not_overridable")
         admitted = self._enter(context, badge, word, at)
-        if admitted is None and self._wait_for_places(context):
-            admitted = self._enter(context, badge, word, at)
+        if admitted is None:
+            lacking = [h for h in context.halls if not self._journal.has_place(h, OVERRIDE_SERVES)]
+            # False if the server can't be reached.
+            if all([self._ask_for_place(hall) for hall in lacking]):
+                yield PlaceWait(dict.fromkeys(lacking, OVERRIDE_SERVES), None, PLACE_WAIT_S)
+                admitted = self._enter(context, badge, word, at)
         if admitted is None:
             raise SupervisorError("no_place")
         decision, seq, free = admitted
@@ -88,21 +91,6 @@ class OverrideHandler:
             )
         )
         return replace(answer, act="override", explanation=words)
-
-    def _wait_for_places(self, context: DoorContext) -> bool:
-        """Wait for the missing places in all halls that an entry here enters, as long as places may
-        come.
-
-        False if the server can't be reached.
-        """
-        lacking = [h for h in context.halls if not self._journal.has_place(h, OVERRIDE_SERVES)]
-        if not all([self._ask_for_place(hall) for hall in lacking]):
-            return False
-        deadline = time.monotonic() + PLACE_WAIT_S
-        for hall in lacking:
-            left = max(0.0, deadline - time.monotonic())
-            self._journal.wait_for_place(hall, left, None, OVERRIDE_SERVES)
-        return True
 
     def _enter(
         self, context: DoorContext, badge: Credential, word: Word, at: int

@@ -5,45 +5,44 @@ the server moves a kiosk.
 """
 
 from collections.abc import Callable
-from typing import TypeVar
-
-from msgspec import Struct
+from typing import Any
 
 from badges.wire import supervisor
 from kiosk.supervisor.texts import REFUSALS, SupervisorError
-from kiosk.sync.transport import Transport, TransportError
-
-T = TypeVar("T", bound=Struct)
+from kiosk.sync.protocol import Request, Steps, TransportError
 
 
 class ServerDesk:
-    """Sends requests on a separate connection, so that scans never wait."""
+    """Makes the requests, and fails at once without a server instead of after a timeout."""
 
-    def __init__(self, transport: Transport, is_online: Callable[[], bool]) -> None:
-        self._transport = transport
+    def __init__(self, is_online: Callable[[], bool]) -> None:
         self._is_online = is_online
 
-    def look_up(self, words: str, by: str) -> supervisor.Found:
+    def look_up(self, words: str, by: str) -> Steps[supervisor.Found]:
         """By name or organisation. Raises SupervisorError."""
         asked = supervisor.LookUp(words, by)
-        return self._ask(lambda: self._transport.post("/api/people", asked, supervisor.Found))
+        found: supervisor.Found = yield from self._ask(
+            Request("/api/people", supervisor.Found, asked)
+        )
+        return found
 
-    def doors(self) -> list[supervisor.DoorChoice]:
+    def doors(self) -> Steps[list[supervisor.DoorChoice]]:
         """Raises SupervisorError."""
-        choices = self._ask(lambda: self._transport.get("/api/doors", supervisor.DoorChoices))
+        choices: supervisor.DoorChoices = yield from self._ask(
+            Request("/api/doors", supervisor.DoorChoices)
+        )
         return choices.doors
 
-    def move(self, door: int, by: str) -> None:
+    def move(self, door: int, by: str) -> Steps[None]:
         """Raises SupervisorError."""
         asked = supervisor.MoveDoor(door, by)
-        self._ask(lambda: self._transport.post("/api/door", asked, supervisor.Moved))
+        yield from self._ask(Request("/api/door", supervisor.Moved, asked))
 
-    def _ask(self, request: Callable[[], T]) -> T:
-        # fail at once instead of after a timeout
+    def _ask(self, request: Request) -> Steps[Any]:
         if not self._is_online():
             raise SupervisorError("no_server")
         try:
-            return request()
+            return (yield request)
         except TransportError as error:
             raise SupervisorError(_code(error)) from None
 

@@ -37,7 +37,9 @@ class Kept(Struct, frozen=True, forbid_unknown_fields=True):
 class SupervisorFile:
     """The state file, read once and replaced as a whole. Thread-safe."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, write: Callable[[Path, bytes], None] = write_whole) -> None:
+        """`write` replaces a file; it raises OSError."""
+        self._write = write
         self._path = directory / FILE
         self._kept = _read(self._path)
         self._writing = threading.Lock()
@@ -51,7 +53,7 @@ class SupervisorFile:
         """Apply `step`. The result is on disk on return. Raises OSError, with nothing changed."""
         with self._writing:
             kept = step(self._kept)
-            write_whole(self._path, msgspec.json.encode(kept))
+            self._write(self._path, msgspec.json.encode(kept))
             self._kept = kept
         return kept
 

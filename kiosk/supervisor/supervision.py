@@ -5,7 +5,8 @@ name and reason.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, TypeVar
 
 from badges.admission.facts import Direction
 from badges.wire.supervisor import DoorChoice, Found, PersonFacts
@@ -16,7 +17,7 @@ from kiosk.door.answer import Answer
 from kiosk.door.direction import DirectionState
 from kiosk.door.roll_call import POINT_CHARS_MAX, RollCall
 from kiosk.journal.journal import Journal
-from kiosk.journal.values import State
+from kiosk.journal.values import PlaceWait, State
 from kiosk.replica.replica import Replica
 from kiosk.supervisor.override import NEVER, OverrideHandler, Word
 from kiosk.supervisor.recent import Recent
@@ -26,8 +27,15 @@ from kiosk.supervisor.shift import Shift
 from kiosk.supervisor.state_file import SupervisorFile
 from kiosk.supervisor.status import ShiftFigures, SupervisorStatus
 from kiosk.supervisor.texts import ANNUL_REASONS, OTHER, OVERRIDE_REASONS, SupervisorError
+from kiosk.sync.protocol import Request
 
 NOTE_CHARS_MAX = 200
+
+Result = TypeVar("Result")
+
+
+Need = Request | PlaceWait  # what the steps of an action wait for
+Steps = Generator[Need, Any, Result]
 
 
 class Supervision:
@@ -83,7 +91,7 @@ class Supervision:
     def lock(self) -> None:
         self._sessions.lock()
 
-    def override(self, seq: int, reason: str, note: str) -> Answer:
+    def override(self, seq: int, reason: str, note: str) -> Steps[Answer]:
         """`seq` is the newest denial."""
         with self._acting:
             word = self._word(OVERRIDE_REASONS, reason, note)
@@ -92,7 +100,7 @@ class Supervision:
                 raise SupervisorError("nothing_to_override")
             if newest[1].reason in NEVER:
                 raise SupervisorError("not_overridable")
-            answer = self._override_handler.override(newest[0], word, at=self._clock())
+            answer = yield from self._override_handler.override(newest[0], word, at=self._clock())
             self._recent.forget_denial()
         self._on_answer(answer)
         return answer
@@ -105,22 +113,22 @@ class Supervision:
         self._on_answer(answer)
         return answer
 
-    def people(self, words: str) -> Found:
+    def people(self, words: str) -> Steps[Found]:
         session = self._sessions.require()
-        result = self._server.look_up(words, session.by)
+        result = yield from self._server.look_up(words, session.by)
         # The session may have ended meanwhile; then keep no names.
         self._sessions.require()
         self._found = {person.serial: person for person in result.people}
         return result
 
-    def admit(self, serial: int) -> Answer:
+    def admit(self, serial: int) -> Steps[Answer]:
         """Answer for a person found by the last look-up, as if they had shown a badge."""
         with self._acting:
             session = self._sessions.require()
             person = self._found.pop(serial, None)
             if person is None:
                 raise SupervisorError("look_up_first")
-            answer = self._admitter.admit_by_name(
+            answer = yield from self._admitter.admit_by_name(
                 person,
                 user=session.by,
                 user_name=session.name,
@@ -144,13 +152,13 @@ class Supervision:
         context = self._replica.context
         return None if context is None else context.categories.get(code)
 
-    def doors(self) -> list[DoorChoice]:
+    def doors(self) -> Steps[list[DoorChoice]]:
         self._sessions.require()
-        return self._server.doors()
+        return (yield from self._server.doors())
 
-    def move(self, door: int) -> None:
+    def move(self, door: int) -> Steps[None]:
         session = self._sessions.require()
-        self._server.move(door, session.by)
+        yield from self._server.move(door, session.by)
         self._recent.forget_denial()
         self._on_move()
 

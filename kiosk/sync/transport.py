@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cache
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -25,10 +25,21 @@ from msgspec import Struct
 
 from badges.record import WireError
 from badges.wire import server_key, wire
-from badges.wire.version import HEADER, OWN, UNSTATED, WireVersion, read_version
+from badges.wire.version import HEADER, UNSTATED, read_version
 from kiosk.sync.known_server import Endpoint, KnownServer
+from kiosk.sync.protocol import (
+    ACCEPTED,
+    ANSWER_BYTES_MAX,
+    REPLAY_TRIES,
+    Answer,
+    Result,
+    TransportError,
+    check_version,
+    checked,
+    decoded,
+)
 from kiosk.sync.signer import Signer
-from kiosk.texts.messages import Code, Message, as_message
+from kiosk.texts.messages import Code, Message
 
 CONNECT_S = 3.0
 ANSWER_S = 10.0
@@ -39,71 +50,8 @@ HURRIED_ANSWER_S = 1.5
 APART_S = 0.15
 # A feed silent for this long is dead: a comment comes at least every 15 s.
 SILENCE_S = 30.0
-ANSWER_BYTES_MAX = 64_000_000
 LINE_BYTES_MAX = 1_000_000
 WORD_BYTES_MAX = 4_000
-REPLAY_TRIES = 3
-
-# Permanent refusals of the server, with the kiosk's own texts, which every language has.
-REFUSED = {
-    "fork": Code.NOT_ITS_JOURNAL,
-    "retired": Code.RETIRED,
-    "unknown_kiosk": Code.UNKNOWN_KIOSK,
-    "bad_signature": Code.BAD_SIGNATURE,
-}
-VERSION = "version"  # the server and this kiosk are incompatible
-# Temporary faults of the server.
-AILING = {
-    "disk_full": Code.SERVER_DISK_FULL,
-    "disk_read_only": Code.SERVER_DISK,
-    "disk_failing": Code.SERVER_DISK,
-    "superseded": Code.SERVER_SUPERSEDED,
-    "database_away": Code.SERVER_DATABASE_AWAY,
-}
-
-# Codes that blame the server, not the request.
-NOT_HEARD = ("timeout", "tls", "unreachable", "wrong_server", "silent")
-
-Answer = TypeVar("Answer", bound=Struct)
-Result = TypeVar("Result")
-
-
-class TransportError(Exception):
-    """A request failed. `permanent`: the same request will not work later. `elsewhere`: another
-    server may answer it.
-
-    `counter` is the highest that the server has seen, if the request's was too low.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        message: str | Message,
-        *,
-        permanent: bool = False,
-        counter: int = 0,
-        elsewhere: bool = False,
-    ) -> None:
-        super().__init__(str(message))
-        self.code = code
-        self.permanent = permanent
-        self.elsewhere = elsewhere or code in NOT_HEARD
-        self.counter = counter
-        # Staff see this while the fault lasts.
-        self.ailing = Message(AILING[code]) if code in AILING else None
-        self.message = Message(REFUSED[code]) if code in REFUSED else as_message(message)
-
-
-class VersionError(TransportError):
-    """The server's wire version is incompatible. Another server's may be compatible."""
-
-    def __init__(self, peer: WireVersion) -> None:
-        message = (
-            Message(Code.KIOSK_TOO_OLD, own=OWN.newest, needed=peer.oldest)
-            if OWN.is_too_old_for(peer)
-            else Message(Code.SERVER_TOO_OLD, own=peer.newest, needed=OWN.oldest)
-        )
-        super().__init__(VERSION, message, permanent=True, elsewhere=True)
 
 
 class Server(Protocol):
@@ -244,12 +192,12 @@ class Transport:
         def once(server: Server) -> bytes:
             with closing(self._connection(server, self._answer_s)) as connection:
                 response = self._send(connection, "GET", target, b"")
-                return _checked(response.status, _read(response))
+                return checked(response.status, _read(response))
 
         return self._ask(once, kind)
 
     def _ask(self, once: Callable[[Server], bytes], kind: type[Answer]) -> Answer:
-        return self._anywhere(lambda server: self._decode(self._again(server, once), kind))
+        return self._anywhere(lambda server: decoded(self._again(server, once), kind))
 
     @contextmanager
     def stream(self, target: str, silence_s: float = SILENCE_S) -> Iterator["Lines"]:
@@ -274,7 +222,7 @@ class Transport:
                 secured = connection.sock
                 response = self._send(connection, "GET", target, b"")
                 if response.status != 200:
-                    _checked(response.status, _read(response))
+                    checked(response.status, _read(response))
             secured.settimeout(silence_s)
             return connection, secured, response
         except BaseException:
@@ -341,12 +289,12 @@ class Transport:
         finally:
             if not done:
                 self._drop()
-        return _checked(response.status, answer)
+        return checked(response.status, answer)
 
     def _send(
         self, connection: PinnedConnection, method: str, target: str, body: bytes
     ) -> http.client.HTTPResponse:
-        headers = {"Accept": "application/json, text/event-stream"}
+        headers = {"Accept": ACCEPTED}
         if body:
             headers["Content-Type"] = "application/json"
         if self._signer is not None:
@@ -354,8 +302,7 @@ class Transport:
         connection.request(method, target, body or None, headers)
         response = connection.getresponse()
         self.peer = read_version(response.getheader(HEADER)) or UNSTATED
-        if not OWN.understands(self.peer):
-            raise VersionError(self.peer)
+        check_version(self.peer)
         return response
 
     def _drop(self) -> None:
@@ -379,13 +326,6 @@ class Transport:
         except (http.client.HTTPException, OSError) as error:
             text = f"The server at {where} can't be reached ({_reason(error)})."
             raise TransportError("unreachable", text) from None
-
-    def _decode(self, answer: bytes, kind: type[Answer]) -> Answer:
-        try:
-            return wire.decode(answer, kind)
-        except WireError as error:
-            text = f"The server's answer is malformed: {error}."
-            raise TransportError("malformed_answer", text) from None
 
 
 class Lines:
@@ -453,24 +393,6 @@ def _read(response: http.client.HTTPResponse) -> bytes:
     if len(answer) > ANSWER_BYTES_MAX:
         raise TransportError("malformed_answer", "The server's answer is too long.")
     return answer
-
-
-def _checked(status: int, answer: bytes) -> bytes:
-    """Return the answer, or raise the server's error as TransportError."""
-    if status == 200:
-        return answer
-    try:
-        error = wire.decode(answer, wire.ErrorAnswer).error
-    except WireError:
-        text = f"The server answered with status {status}, and not in its own words."
-        raise TransportError("malformed_answer", text, elsewhere=True) from None
-    raise TransportError(
-        error.code,
-        error.message,
-        permanent=not error.retry,
-        counter=error.counter or 0,
-        elsewhere=status >= 500,
-    )
 
 
 def _reason(error: Exception) -> str:

@@ -77,6 +77,25 @@ class Code(StrEnum):
         "again ({command})."
     )
 
+    # A phone in place of a kiosk
+    ONLINE_ONLY = N_(
+        "No network. This browser does not keep scans, so this phone admits no one without the "
+        "server. Use another door."
+    )
+    NOT_CONFIRMED = N_(
+        "The server did not confirm that scan, so it does not count. Admit no one by it. Scan "
+        "again once this phone is online."
+    )
+    TOO_MANY_CODES = N_("Too many codes at once: the last one was not checked. Scan it again.")
+    PHONE_FULL = N_(
+        "The phone's storage is full: nothing can be recorded, and no one is admitted. Delete "
+        "photos, videos or apps."
+    )
+    KEY_MISSING = N_(
+        "This phone's key is missing: the browser deleted it, or its files were copied. Ask an "
+        "admin for a new code."
+    )
+
     # The server
     OLD_SERVER = N_(
         "This server is number {incarnation} in succession, and number {known} has "

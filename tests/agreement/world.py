@@ -77,7 +77,7 @@ class Kiosk:
 
     def hear(self) -> None:
         """Fetch the server's facts, and places."""
-        self._feed._take_snapshot()
+        self._feed._answered(self._feed._snapshot())
         for _ in range(8):
             if not self._sync.exchange() and self.journal.state().waiting == 0:
                 break
@@ -332,4 +332,4 @@ def _kiosks(world: World, draw: random.Random) -> None:
             lambda db: hall_control.set_closed(db, closed, True, by="test", now=world.now)
         )
         for kiosk in world.kiosks:
-            kiosk._feed._take_snapshot()
+            kiosk._feed._answered(kiosk._feed._snapshot())

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from badges.places.pool import PoolKey
-from kiosk.sync.upload import BATCH_SCANS
+from kiosk.sync.exchange import BATCH_SCANS
 from server.core.occupancy import pools
 from tests.bench.doors import scan_steadily
 from tests.bench.event import quantiles

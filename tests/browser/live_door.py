@@ -21,8 +21,8 @@ from kiosk.config.settings import KioskSettings
 from kiosk.eye import Eye
 from kiosk.pictures import CameraError
 from kiosk.run import Kiosk
-from kiosk.screen import ScreenServer, create_screen
 from kiosk.screen.camera_page import add_camera_page
+from kiosk.screen.serving import ScreenServer, create_screen
 from server.demo.forum.forum import noon_zone
 from tests.kiosk.support.door_fixture import (
     BADGE,
@@ -144,6 +144,7 @@ class LiveDoor:
             self.eye.preview,
             languages=languages,
             supervision=self.kiosk.supervision,
+            answer=self.kiosk.answer,
             picture_s=PICTURE_S,
             **more,
         )

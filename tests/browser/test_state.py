@@ -17,7 +17,8 @@ from kiosk.config.settings import KioskSettings
 from kiosk.door import admit
 from kiosk.eye import Eye
 from kiosk.run import Kiosk
-from kiosk.screen import ScreenServer, create_screen
+from kiosk.screen.serving import ScreenServer, create_screen
+from kiosk.screen.status import door_status
 from kiosk.texts.messages import Code, Message, in_language
 from tests.browser.live_door import Event, LiveDoor
 from tests.browser.page import SIZES, SMALL, Page
@@ -57,11 +58,10 @@ def test_one_number_of_places_is_in_view(
     door: LiveDoor, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Online it is the hall's, which the door can ask for, and offline the door's own."""
-    status = door.kiosk._door_status
     around = {"zh": "展览", "en": "Exhibition"}
 
     def expect(expected: str, **fields: object) -> None:
-        monkeypatch.setattr(door.kiosk, "_door_status", lambda c: replace(status(c), **fields))
+        monkeypatch.setattr("kiosk.run.door_status", lambda *a: replace(door_status(*a), **fields))
         page.wait(expected, lambda: shown_places(page) == expected)
 
     expect("40 全场剩余名额", free_places=3, hall_left=40)

@@ -13,7 +13,16 @@ from badges.admission.facts import Denied
 from kiosk.camera.camera import Camera, CameraStatus, Frame
 from kiosk.camera.sources import parse_source
 from kiosk.config.settings import KioskSettings
-from kiosk.eye import DARK, NOTICE_S, TWO_BADGES, UNREADABLE, UNREADABLE_S, Eye, Notice, Notices
+from kiosk.eye import Eye
+from kiosk.reader.notices import (
+    DARK,
+    NOTICE_S,
+    TWO_BADGES,
+    UNREADABLE,
+    UNREADABLE_S,
+    Notice,
+    Notices,
+)
 from kiosk.run import Kiosk
 from kiosk.screen.board import Board, Status
 from kiosk.texts.messages import in_language

@@ -21,7 +21,7 @@ from kiosk.journal.errors import JournalError
 from kiosk.reader.reader import Reader
 from kiosk.relay.relay import RelayError
 from kiosk.run import AnswerReport, Kiosk
-from kiosk.sync.transport import TransportError
+from kiosk.sync.protocol import TransportError
 from kiosk.texts.messages import Code, Message, in_language
 from tests.kiosk.support.door_fixture import (
     DOOR,

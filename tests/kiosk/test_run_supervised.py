@@ -2,17 +2,20 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from badges.admission.facts import Direction
 from badges.places.account import Order
 from badges.places.pool import PoolKey
-from badges.wire.supervisor import DoorChoices, Found, LookUp, Moved
+from badges.wire.supervisor import DoorChoice, DoorChoices, Found, LookUp, Moved
 from badges.wire.wire import DoorFacts, decode
 from kiosk.config.settings import KioskSettings
 from kiosk.run import Kiosk
+from kiosk.steps import run
 from kiosk.supervisor.server_requests import ServerDesk
+from kiosk.sync import protocol
 from kiosk.sync.signer import Signer
 from kiosk.sync.transport import Transport
 from tests.kiosk.support.door_fixture import (
@@ -75,7 +78,7 @@ def test_an_override_opens_the_door_and_an_annulment_does_not(kiosk: Kiosk, rela
     denied = kiosk.present(badge(1, category=PRESS))
     assert relay.fired == 0
     assert status(kiosk).can_override.seq == denied.seq
-    entry = kiosk.supervision.override(denied.seq, "vip", "")
+    entry = run(kiosk.supervision.override(denied.seq, "vip", ""), kiosk.answer)
     assert relay.fired == 1
     assert kiosk.board.state.answers[0] == entry
     assert (status(kiosk).can_override, status(kiosk).can_annul.seq) == (None, entry.seq)
@@ -90,7 +93,8 @@ def test_without_the_server_an_override_has_the_places_that_are_here(kiosk: Kios
     kiosk.journal.obey(orders((5, 5, 1)))
     kiosk.journal.obey([(PoolKey(HALL, True), Order(1, 0, 1))])
     kiosk.supervision.unlock(MEI, PIN)
-    assert kiosk.supervision.override(kiosk.present(badge(1)).seq, "vip", "").admitted
+    override = kiosk.supervision.override(kiosk.present(badge(1)).seq, "vip", "")
+    assert run(override, kiosk.answer).admitted
     denied = kiosk.present(badge(2))
     assert reason(denied) == "hall_full"
     assert refused(kiosk.supervision.override, denied.seq, "vip", "") == "no_place"
@@ -134,16 +138,36 @@ def server(tmp_path: Path):
         yield server
 
 
+class Desk:
+    """A supervisor's requests by a transport, which wait for their answers."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._desk = ServerDesk(lambda: True)
+
+    def look_up(self, words: str, by: str) -> Found:
+        return run(self._desk.look_up(words, by), self._send)
+
+    def doors(self) -> list[DoorChoice]:
+        return run(self._desk.doors(), self._send)
+
+    def move(self, door: int, by: str) -> None:
+        run(self._desk.move(door, by), self._send)
+
+    def _send(self, request: protocol.Request) -> Any:
+        return protocol.send(self._transport, request)
+
+
 @pytest.fixture
 def desk(server: FakeServer):
     counter = itertools.count(1)
     signer = Signer(KIOSK, GENERATION, KIOSK_KEY, lambda above: next(counter))
     transport = Transport(server, signer, answer_s=2.0)
-    yield ServerDesk(transport, lambda: True)
+    yield Desk(transport)
     transport.close()
 
 
-def test_the_server_is_asked_in_the_supervisor_s_name(desk: ServerDesk, server) -> None:
+def test_the_server_is_asked_in_the_supervisor_s_name(desk: Desk, server) -> None:
     assert desk.look_up("lost", "user:3") == Found([PERSON], more=True)
     assert decode(server.requests[0].body, LookUp) == LookUp("lost", "user:3")
     assert desk.doors() == []
@@ -163,7 +187,7 @@ def test_the_server_is_asked_in_the_supervisor_s_name(desk: ServerDesk, server) 
     ],
 )
 def test_the_server_s_refusals(
-    desk: ServerDesk, server, status_code: int, code: str, retry: bool, expected: str
+    desk: Desk, server, status_code: int, code: str, retry: bool, expected: str
 ) -> None:
     def refuse(request: Request):
         return error_reply(status_code, code, retry=retry)
@@ -172,7 +196,7 @@ def test_the_server_s_refusals(
     assert refused(desk.move, 71, "user:3") == expected
 
 
-def test_a_server_that_is_gone(desk: ServerDesk, server: FakeServer) -> None:
+def test_a_server_that_is_gone(desk: Desk, server: FakeServer) -> None:
     server.close()
     assert refused(desk.doors) == "no_server"
     server.close = lambda: None  # the fixture's

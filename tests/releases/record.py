@@ -20,7 +20,7 @@ from badges.admission.facts import Direction
 from badges.credential.keys import PrivateKey
 from badges.wire import supervisor, wire
 from badges.wire.enrolment import proof
-from kiosk.sync.follow import REPLICA
+from kiosk.sync.changes import REPLICA
 from server.app.new_event import init_event
 from server.core.event.processes import own_version
 from server.core.kiosks import registry

@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from badges.wire import wire
 from badges.wire.version import OWN
+from kiosk.sync.protocol import TransportError
 from kiosk.sync.signer import Signer
-from kiosk.sync.transport import TransportError
 
 Message = TypeVar("Message", bound=Struct)
 REPLAY_TRIES = 3

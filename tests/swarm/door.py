@@ -20,12 +20,13 @@ from kiosk.door.answer import Answer
 from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
+from kiosk.steps import run
 from kiosk.supervisor.override import OverrideHandler, Word
 from kiosk.supervisor.texts import SupervisorError
 from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link, Skew
+from kiosk.sync.protocol import TransportError
 from kiosk.sync.signer import Signer
-from kiosk.sync.transport import TransportError
 from kiosk.sync.upload import Sync
 from tests.swarm.air import Air, Weather
 from tests.swarm.clocks import MachineClock, Time
@@ -200,12 +201,12 @@ class SteppedDoor:
 
     def _hear(self) -> None:
         """Read the feed, and fetch everything again if a change requires it."""
-        lines = None if self.feed._snapshot_wanted else self._air.more()
+        lines = None if self.feed.snapshot_wanted else self._air.more()
         if lines is None:
             self.feed.follow()
         else:
             self.feed._listen(lines)
-        if self.feed._snapshot_wanted:
+        if self.feed.snapshot_wanted:
             self.feed.follow()
 
     def present(self, badge: str, direction: Direction) -> Answer | None:
@@ -217,15 +218,16 @@ class SteppedDoor:
         return self._shown(answer)
 
     def by_name(self, person: PersonFacts) -> Answer:
-        answer = self.admitter.admit_by_name(
+        steps = self.admitter.admit_by_name(
             person, user=WORD.user, user_name=WORD.name, at=self.clock.wall()
         )
-        return self._shown(answer)
+        return self._shown(run(steps, self.journal.wait))
 
     def override(self, denied: Answer) -> Answer | None:
         """A supervisor overrides the denial. None if that is not allowed."""
         try:
-            return self._shown(self.override_handler.override(denied, WORD, at=self.clock.wall()))
+            steps = self.override_handler.override(denied, WORD, at=self.clock.wall())
+            return self._shown(run(steps, self.journal.wait))
         except (SupervisorError, NotReadyError, JournalError):
             return None
 

@@ -25,7 +25,7 @@ from badges.record import StayRef
 from badges.wire import wire
 from badges.wire.enrolment import proof
 from kiosk.journal.errors import JournalError
-from kiosk.sync.transport import TransportError
+from kiosk.sync.protocol import TransportError
 from server.app.app import close_app, create_app
 from server.app.new_event import init_event
 from server.core.event.clock import ServerClock

@@ -19,7 +19,7 @@ from kiosk.camera.sources import Kind, Source
 from kiosk.config.settings import KioskSettings
 from kiosk.eye import Eye
 from kiosk.run import AnswerReport, Kiosk
-from kiosk.screen import ScreenServer, create_screen
+from kiosk.screen.serving import ScreenServer, create_screen
 from tests.bench.eyes.pictures.cards import Card, Gray
 from tests.bench.eyes.pictures.films import FPS
 from tests.bench.eyes.pictures.scene import Pose, hall, place, put

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from badges.wire import wire
 from badges.wire.version import HEADER, OWN, WireVersion
 from kiosk.replica.replica import Replica
-from kiosk.sync.follow import REPLICA
+from kiosk.sync.changes import REPLICA
 from server.core.edits.things import Thing, values_of
 from server.core.feed import changes
 from server.core.staff import pins

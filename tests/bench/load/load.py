@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 from badges.transparency.chain import chain_start
 from badges.wire import wire
-from kiosk.sync.upload import HEARTBEAT_S
+from kiosk.sync.exchange import HEARTBEAT_S
 from server.core.occupancy import pools
 from tests.bench.load.kiosk import LoadKiosk, signed_request
 from tests.processes import children

@@ -34,7 +34,7 @@ BADGES = (
 KIOSK = (
     "kiosk/door/admit.py", "kiosk/door/facts.py", "kiosk/door/repeats.py",
     "kiosk/journal/journal.py", "kiosk/journal/transaction.py", "kiosk/sync/upload.py",
-    "kiosk/replica/replica.py", "kiosk/sync/signer.py",
+    "kiosk/sync/exchange.py", "kiosk/replica/replica.py", "kiosk/sync/signer.py",
 )  # fmt: skip
 SERVER = (
     "server/core/ledger/ingest.py", "server/core/ledger/batch.py", "server/core/occupancy/stays.py",

@@ -9,10 +9,11 @@ import pytest
 from badges.credential.keys import PublicKey
 from badges.wire import wire
 from badges.wire.enrolment import EnrolmentCode, check_proof, six_words
-from kiosk.cli.enrol import EnrolError, enrol
+from kiosk.cli.enrol import enrol
 from kiosk.config.files import locked
 from kiosk.config.identity import load_identity, load_key
 from kiosk.journal.journal import Journal
+from kiosk.sync.enrolment import EnrolError
 from tests.kiosk.support.door_fixture import (
     EVENT_ID,
     GENERATION,

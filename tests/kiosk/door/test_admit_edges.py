@@ -8,8 +8,9 @@ import pytest
 from badges.admission.facts import Admitted, Direction, Flag
 from badges.record import decode_record
 from badges.wire import wire
-from kiosk.door import admit
 from kiosk.door.admit import Admitter
+from kiosk.journal import journal
+from kiosk.steps import run
 from tests.kiosk.support.door_fixture import (
     DELEGATE,
     HALL,
@@ -42,7 +43,8 @@ def test_who_is_found_by_name_keeps_the_flags_of_the_badge(
     person = msgspec.structs.replace(
         PERSON, serial=SERIAL, category=DELEGATE, valid_days=0b11, zones=0b1, flags=bits
     )
-    answer = door.admitter.admit_by_name(person, user="user:1", user_name="Bob", at=NOON)
+    steps = door.admitter.admit_by_name(person, user="user:1", user_name="Bob", at=NOON)
+    answer = run(steps, door.journal.wait)
     assert isinstance(answer.decision, Admitted)
     assert answer.decision.flags == flags | {Flag.LOOKED_UP}
     record = decode_record(records_of(door.journal)[-1])
@@ -57,7 +59,7 @@ class Waits:
         self.told: list[tuple[bool, float]] = []
         door.grant(10, recall=10)
         door.online = True
-        monkeypatch.setattr(admit, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(journal, "time", SimpleNamespace(monotonic=lambda: self.now))
         monkeypatch.setattr(door.journal, "wait_for_place", self._wait)
         door.on_asking = lambda asking: self.told.append((asking, self.now))
 

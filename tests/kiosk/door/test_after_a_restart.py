@@ -11,7 +11,9 @@ from badges.places.pool import PoolKey
 from badges.record import ScanRecord, StayRef, decode_record
 from badges.wire import wire
 from kiosk.door import repeats
+from kiosk.door.answer import Answer
 from kiosk.door.roll_call import RollCall
+from kiosk.steps import run
 from kiosk.supervisor.override import OverrideHandler, Word
 from tests.kiosk.support.door_fixture import (
     DELEGATE,
@@ -136,6 +138,11 @@ def test_whatever_the_clocks_do_each_green_has_a_place(door: LocalDoor, mode: st
         assert free - door.free() == greens
 
 
+def override(door: LocalDoor, denied: Answer) -> Answer:
+    handler = OverrideHandler(door.journal, door.replica)
+    return run(handler.override(denied, WORD, at=door.clock.wall), door.journal.wait)
+
+
 class TestWhatIsNoRepeat:
     @pytest.fixture(autouse=True)
     def restarted(self, door: LocalDoor) -> None:
@@ -188,15 +195,13 @@ class TestStaffDecide:
 
     def test_an_override_takes_a_place_of_its_own(self, door: LocalDoor) -> None:
         asked = door.present(badge(SERIAL))
-        let_in = OverrideHandler(door.journal, door.replica).override(
-            asked, WORD, at=door.clock.wall
-        )
+        let_in = override(door, asked)
         assert let_in.decision == Admitted(flags=frozenset({Flag.PASSBACK}))
         assert door.free() == 8
 
     def test_who_was_let_in_by_a_supervisor_is_asked_for_as_well(self, door: LocalDoor) -> None:
         asked = door.present(badge(SERIAL))
-        OverrideHandler(door.journal, door.replica).override(asked, WORD, at=door.clock.wall)
+        override(door, asked)
         door.restart()
         assert reason(door.present(badge(SERIAL))) == "before_restart"
 
@@ -204,10 +209,10 @@ class TestStaffDecide:
         person = msgspec.structs.replace(
             PERSON, serial=SERIAL, category=DELEGATE, valid_days=0b11, zones=0b1, flags=0
         )
-        named = door.admitter.admit_by_name(
+        steps = door.admitter.admit_by_name(
             person, user="user:1", user_name="Bob", at=door.clock.wall
         )
-        assert reason(named) == "before_restart"
+        assert reason(run(steps, door.journal.wait)) == "before_restart"
 
 
 class TestExits:

@@ -8,6 +8,7 @@ from badges.admission.facts import Admitted, Direction, Flag
 from badges.credential.credential import Credential, CredentialFlag, Kind, issue_credential
 from badges.record import StayRef, decode_record
 from badges.wire import wire
+from kiosk.steps import run
 from kiosk.supervisor.override import OverrideHandler, Word
 from tests.kiosk.support.door_fixture import (
     BADGE,
@@ -166,7 +167,7 @@ def test_a_supervisor_s_word_about_one(door: LocalDoor) -> None:
     handler, word = OverrideHandler(door.journal, door.replica), Word("user:2", "Su", "known")
     at = door.clock.wall
     denied = door.present(of_day(1, flags=1))
-    let_in = handler.override(denied, word, at=at)
+    let_in = run(handler.override(denied, word, at=at), door.journal.wait)
     assert let_in.decision == Admitted(flags=frozenset({Flag.CHECK_DAY, Flag.DAY_CREDENTIAL}))
     assert (last(door).act, last(door).day) == ("override", 1)
     handler.annul(let_in.seq, word, holder=None, at=at)

@@ -12,6 +12,7 @@ from badges.places.pool import PoolKey
 from badges.record import OuterHall, PlaceKind, ScanRecord, StayRef
 from badges.wire import wire
 from kiosk.journal.values import Draft, OuterDraft
+from kiosk.steps import run
 from kiosk.supervisor.override import OverrideHandler, Word
 from tests.kiosk.support.door_fixture import (
     DOOR,
@@ -278,7 +279,8 @@ def test_a_likely_copy_is_flagged_when_a_supervisor_overrules(door: LocalDoor) -
     denied = door.present(badge(SERIAL))
     assert reason(denied) == "likely_copy"
     word = Word("7", "Petra", "known to her")
-    answer = OverrideHandler(door.journal, door.replica).override(denied, word, at=NOON)
+    steps = OverrideHandler(door.journal, door.replica).override(denied, word, at=NOON)
+    answer = run(steps, door.journal.wait)
     assert Flag.LIKELY_COPY in answer.decision.flags
     assert free(door) == (4, 4)
 

@@ -175,6 +175,14 @@ def test_no_acknowledged_scan_is_lost(
     assert {seed: lost for seed, lost in results.items() if lost != (0, [])} == {}
 
 
+@pytest.mark.parametrize("loss", ["all", "some", "torn"])
+def test_nor_without_wal(loss: Loss, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phone's settings."""
+    monkeypatch.setattr(schema, "PRAGMAS", schema.without_wal(schema.PRAGMAS))
+    results = {seed: cut(seed, loss, tmp_path) for seed in range(CUTS)}
+    assert {seed: lost for seed, lost in results.items() if lost != (0, [])} == {}
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"synchronous": ("NORMAL", 1)}, {"journal_mode": ("DELETE", "delete")}],

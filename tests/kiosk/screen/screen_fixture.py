@@ -7,10 +7,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from badges.admission.facts import Direction
-from kiosk.screen import create_screen
 from kiosk.screen.board import Board
 from kiosk.screen.camera_page import add_camera_page
 from kiosk.screen.pages import TOKEN_HEADER
+from kiosk.screen.serving import create_screen
 
 NOW = 1_790_000_000_000
 JPEG = b"\xff\xd8picture\xff\xd9"

@@ -3,7 +3,8 @@
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.screen.pages import TEXT_MAX, TOKEN_HEADER
+from kiosk.screen.actions import TEXT_MAX
+from kiosk.screen.pages import TOKEN_HEADER
 from tests.kiosk.screen.screen_fixture import CODE, OWN, Face, opened, post
 
 STRANGERS = [

@@ -14,9 +14,9 @@ from kiosk.camera.quality import Judgement
 from kiosk.camera.report import CameraReport
 from kiosk.camera.sources import Kind
 from kiosk.pictures import CameraError
-from kiosk.screen import create_screen
 from kiosk.screen.board import Board
 from kiosk.screen.camera_page import add_camera_page
+from kiosk.screen.serving import create_screen
 from kiosk.texts.messages import Code, Message
 from tests.kiosk.screen.screen_fixture import opened
 

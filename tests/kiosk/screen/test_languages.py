@@ -10,9 +10,9 @@ import pytest
 from babel.messages.pofile import read_po
 
 from badges.po import CatalogueError
-from kiosk.screen import create_screen
 from kiosk.screen.board import Board
 from kiosk.screen.camera_texts import CAMERA
+from kiosk.screen.serving import create_screen
 from kiosk.screen.texts import COUNTED, SUPERVISOR, WORDS
 from kiosk.supervisor.texts import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
 from kiosk.texts import catalogue

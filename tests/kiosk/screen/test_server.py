@@ -11,10 +11,10 @@ import pytest
 
 from badges.admission.facts import Admitted, Direction
 from kiosk.door.answer import Answer
-from kiosk.screen import ScreenError, ScreenServer, create_screen
 from kiosk.screen.board import Board
 from kiosk.screen.feed import FEEDS_MAX
 from kiosk.screen.pages import TOKEN_HEADER
+from kiosk.screen.serving import ScreenError, ScreenServer, create_screen
 
 
 @pytest.fixture

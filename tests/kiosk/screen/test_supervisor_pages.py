@@ -10,10 +10,10 @@ from werkzeug.test import TestResponse
 from badges.admission.facts import Direction
 from badges.credential.badge_number import badge_number
 from kiosk.journal.errors import JournalError
-from kiosk.screen import create_screen
 from kiosk.screen.board import Board
 from kiosk.screen.feed import encode_state
 from kiosk.screen.pages import TOKEN_HEADER
+from kiosk.screen.serving import create_screen
 from kiosk.supervisor.sessions import IDLE_MS
 from tests.kiosk.screen.screen_fixture import opened
 from tests.kiosk.support.door_fixture import NOON, PRESS, LocalDoor, badge
@@ -27,7 +27,12 @@ class Page:
 
     def __init__(self, here: Supervised) -> None:
         self.here = here
-        app = create_screen(Board(), lambda: None, supervision=here.supervision)
+        app = create_screen(
+            Board(),
+            lambda: None,
+            supervision=here.supervision.supervision,
+            answer=here.journal.wait,
+        )
         self.client: FlaskClient = opened(app)
         token = app.extensions["screen"].token
         self.own = {TOKEN_HEADER: token, "Origin": "http://localhost"}

@@ -10,6 +10,7 @@ from kiosk.door.admit import NotReadyError
 from kiosk.journal.values import Stored
 from kiosk.supervisor.sessions import IDLE_MS
 from kiosk.supervisor.status import ShiftFigures, Unlocked
+from kiosk.sync.protocol import Steps
 from tests.kiosk.support.door_fixture import HALL, PRESS, Clock, LocalDoor, badge, reason, snapshot
 from tests.kiosk.support.supervised import (
     LOST,
@@ -163,7 +164,8 @@ class TestLookUp:
     def test_names_that_come_after_the_session_are_not_kept(
         self, here: Supervised, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def slow(words: str, by: str) -> Found:
+        def slow(words: str, by: str) -> Steps[Found]:
+            yield from ()
             here.supervision.lock()
             return Found([PERSON], more=False)
 

@@ -1,5 +1,8 @@
 """A door with a supervisor: PINs, a server to ask, and a record of callbacks."""
 
+from collections.abc import Generator
+from typing import Any
+
 import argon2
 import pytest
 
@@ -9,12 +12,15 @@ from badges.wire import wire
 from badges.wire.supervisor import DoorChoice, Found, PersonFacts
 from kiosk.door.answer import Answer
 from kiosk.door.direction import DirectionState
+from kiosk.journal.journal import Journal
+from kiosk.steps import run
 from kiosk.supervisor.override import OverrideHandler
 from kiosk.supervisor.state_file import SupervisorFile
 from kiosk.supervisor.status import SupervisorStatus
 from kiosk.supervisor.supervision import Supervision
 from kiosk.supervisor.texts import SupervisorError
 from kiosk.sync.link import Skew
+from kiosk.sync.protocol import Steps
 from tests.kiosk.support.door_fixture import DELEGATE, DOOR, HALL, LocalDoor, records_of
 
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -49,16 +55,38 @@ class AskedServer:
         if self.refuse:
             raise SupervisorError(self.refuse)
 
-    def look_up(self, words: str, by: str) -> Found:
+    def look_up(self, words: str, by: str) -> Steps[Found]:
         self._answer("people", words, by)
+        yield from ()
         return Found(self.people, more=False)
 
-    def doors(self) -> list[DoorChoice]:
+    def doors(self) -> Steps[list[DoorChoice]]:
         self._answer("doors")
+        yield from ()
         return [DoorChoice(70, {"en": "North"}, {"en": "Hall 7"}, "both")]
 
-    def move(self, door: int, by: str) -> None:
+    def move(self, door: int, by: str) -> Steps[None]:
         self._answer("door", door, by)
+        yield from ()
+
+
+class Blocking:
+    """A supervision whose actions run to their end in the test's thread."""
+
+    def __init__(self, supervision: Supervision, journal: Journal) -> None:
+        self.supervision = supervision
+        self._journal = journal
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self.supervision, name)
+        if not callable(attribute):
+            return attribute
+
+        def act(*args: object) -> Any:
+            result = attribute(*args)
+            return run(result, self._journal.wait) if isinstance(result, Generator) else result
+
+        return act
 
 
 class Supervised:
@@ -84,7 +112,7 @@ class Supervised:
         clock = self.door.clock
         file = SupervisorFile(self.door.directory)
         self.door.roll_call = lambda: file.kept.roll_call
-        self.supervision = Supervision(
+        supervision = Supervision(
             file,
             self.admitter,
             self.override_handler,
@@ -98,6 +126,7 @@ class Supervised:
             clock=lambda: clock.wall,
             monotonic=lambda: clock.monotonic,
         )
+        self.supervision = Blocking(supervision, self.journal)
 
     def restart(self) -> None:
         self.door.restart()
@@ -147,9 +176,15 @@ def load(door: LocalDoor, **changes: object) -> None:
     door.load(**{"supervisors": SUPERVISORS, **changes})
 
 
+def _begin(act, *args: object) -> None:
+    result = act(*args)
+    if isinstance(result, Generator):
+        next(result)
+
+
 def refused(act, *args: object) -> str:
     """The code with which an action is refused."""
     with pytest.raises(SupervisorError) as caught:
-        act(*args)
+        _begin(act, *args)
     assert all(caught.value.message(language) for language in ("en", "zh"))
     return caught.value.code

@@ -10,7 +10,7 @@ from badges.admission.facts import Reason
 from badges.record import WireError
 from badges.wire import wire
 from badges.wire.venue_edit import find_edit
-from kiosk.sync.follow import REPLICA, Event, parse_events
+from kiosk.sync.changes import REPLICA, Event, parse_events
 from kiosk.sync.transport import PinnedConnection
 from tests.kiosk.support.door_fixture import HALL, NOON, hall_facts, snapshot, stay_of
 from tests.kiosk.support.fake_event import FakeEvent

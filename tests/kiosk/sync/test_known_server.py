@@ -14,8 +14,9 @@ from badges.wire.enrolment import Identity, sign_identity
 from badges.wire.server_key import TARGET, ServerKey, ServerKeyAnswer, sign_server_key
 from kiosk.config.identity import KioskIdentity, load_identity, make_identity, save_identity
 from kiosk.sync.known_server import KnownServer
+from kiosk.sync.protocol import TransportError
 from kiosk.sync.signer import Signer
-from kiosk.sync.transport import Transport, TransportError
+from kiosk.sync.transport import Transport
 from tests.kiosk.support.door_fixture import EVENT_ID, GENERATION, KIOSK, KIOSK_KEY, ROOT, key_of
 from tests.kiosk.support.fake_server import FakeServer, Reply, error_reply, json_reply, serving
 

@@ -8,7 +8,8 @@ import pytest
 from badges.wire import wire
 from badges.wire.version import OWN
 from kiosk.sync import upload as syncing
-from kiosk.sync.transport import TransportError
+from kiosk.sync.exchange import DATABASE_AWAY_S
+from kiosk.sync.protocol import TransportError
 from kiosk.sync.upload import Sync
 from tests.kiosk.support.door_fixture import NOON, badge
 from tests.kiosk.support.online import Online
@@ -77,7 +78,7 @@ def test_a_pause_lasts(pace: Pace) -> None:
 
 def test_a_server_whose_database_is_away_is_asked_again_soon(pace: Pace) -> None:
     """A standby may have taken over by then, and the server itself answers."""
-    soon = syncing.DATABASE_AWAY_S
+    soon = DATABASE_AWAY_S
     pace.error = TransportError("database_away", "no database", elsewhere=True)
     pace.sync.back_off_s = (soon, 600.0)
     pace.waits.skipped = 7

@@ -17,15 +17,10 @@ from kiosk.config.files import SERVERS_FILE, load_servers, save_servers
 from kiosk.config.identity import KioskIdentity, make_identity
 from kiosk.sync import transport
 from kiosk.sync.known_server import KnownServer
+from kiosk.sync.protocol import TransportError
 from kiosk.sync.servers import READY, Servers
 from kiosk.sync.signer import Signer
-from kiosk.sync.transport import (
-    APART_S,
-    HURRIED_ANSWER_S,
-    HURRIED_CONNECT_S,
-    Transport,
-    TransportError,
-)
+from kiosk.sync.transport import APART_S, HURRIED_ANSWER_S, HURRIED_CONNECT_S, Transport
 from tests.kiosk.support.door_fixture import EVENT_ID, GENERATION, KIOSK, KIOSK_KEY, ROOT, key_of
 from tests.kiosk.support.fake_server import (
     FakeServer,

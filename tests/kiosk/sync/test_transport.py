@@ -14,8 +14,9 @@ import pytest
 from badges.wire import version, wire
 from badges.wire.enrolment import RequestStamp, request_message
 from kiosk.sync import transport
+from kiosk.sync.protocol import REPLAY_TRIES, TransportError, VersionError
 from kiosk.sync.signer import Signer
-from kiosk.sync.transport import Transport, TransportError, VersionError
+from kiosk.sync.transport import Transport
 from tests.kiosk.support.door_fixture import GENERATION, KIOSK, KIOSK_KEY
 from tests.kiosk.support.fake_server import (
     FakeServer,
@@ -228,7 +229,7 @@ def test_but_not_for_ever(way: Transport, server: FakeServer) -> None:
     with pytest.raises(TransportError) as caught:
         post(way)
     assert caught.value.code == "replayed"
-    assert len(server.requests) == transport.REPLAY_TRIES
+    assert len(server.requests) == REPLAY_TRIES
 
 
 @pytest.mark.parametrize(

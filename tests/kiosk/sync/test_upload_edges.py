@@ -18,9 +18,10 @@ from badges.transparency.merkle import Tree, leaf_hash
 from badges.wire import wire
 from badges.wire.version import OWN, UNSTATED
 from kiosk.journal.errors import ForkError, JournalError, OldServerError
+from kiosk.sync import exchange
 from kiosk.sync import upload as syncing
 from kiosk.sync.link import Link
-from kiosk.sync.transport import TransportError
+from kiosk.sync.protocol import TransportError
 from kiosk.sync.upload import Sync
 from kiosk.texts.messages import as_message
 from tests.kiosk.journal.test_altered_journal import mark
@@ -372,7 +373,7 @@ class TestWishes:
     @pytest.fixture
     def now(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
         clock = SimpleNamespace(at=100.0)
-        monkeypatch.setattr(syncing, "time", SimpleNamespace(monotonic=lambda: clock.at))
+        monkeypatch.setattr(exchange, "time", SimpleNamespace(monotonic=lambda: clock.at))
         return clock
 
     def wants(self, sync: Sync, server: Server) -> set[PoolKey]:

@@ -3,7 +3,7 @@
 import pytest
 
 from badges.places.account import Account
-from kiosk.sync.upload import PlaceRequest
+from kiosk.sync.exchange import PlaceRequest
 
 FULL = Account(granted=3, entries=3)
 

@@ -17,8 +17,8 @@ from badges.admission import phrases, sentences
 from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, Reason
 from badges.admission.phrases import Explanation, explain
 from kiosk.config.settings import KioskSettings
-from kiosk.eye import DARK, TWO_BADGES, UNREADABLE
 from kiosk.journal.errors import ForkError, OldServerError
+from kiosk.reader.notices import DARK, TWO_BADGES, UNREADABLE
 from kiosk.relay.relay import Relay, RelayError, call, switch
 from kiosk.relay.serial_port import SerialPort
 from kiosk.run import Kiosk
@@ -33,7 +33,7 @@ from kiosk.supervisor.texts import (
     annul_words,
     override_words,
 )
-from kiosk.sync.transport import AILING, REFUSED, TransportError
+from kiosk.sync.protocol import AILING, REFUSED, TransportError
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, Message, System
 from kiosk.texts.po import Catalogues

@@ -15,10 +15,10 @@ from kiosk.camera.camera import CameraStatus
 from kiosk.camera.controls import CameraRequest
 from kiosk.camera.quality import Judgement, Light, Sharpness
 from kiosk.camera.sources import Kind
-from kiosk.screen import create_screen
 from kiosk.screen.board import Board
 from kiosk.screen.camera_page import add_camera_page
 from kiosk.screen.camera_texts import CAMERA
+from kiosk.screen.serving import create_screen
 from kiosk.screen.texts import COUNTED, SUPERVISOR, WORDS
 from kiosk.supervisor.texts import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
 from kiosk.texts import catalogue

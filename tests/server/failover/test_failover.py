@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.sync.transport import TransportError
+from kiosk.sync.protocol import TransportError
 from server.app.new_event import init_event
 from server.core.entry_log import entry_log
 from server.core.event.directory import Event

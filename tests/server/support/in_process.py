@@ -25,8 +25,9 @@ from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
 from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link
+from kiosk.sync.protocol import REPLAY_TRIES, TransportError, checked
 from kiosk.sync.signer import Signer
-from kiosk.sync.transport import REPLAY_TRIES, Transport, TransportError, _checked
+from kiosk.sync.transport import Transport
 from kiosk.sync.upload import Sync
 from server.app.app import close_app, create_app
 from server.core.entry_log import entry_log
@@ -72,7 +73,7 @@ class AppTransport(Transport):
             answer = client.open(target, method=method, data=body, headers=headers)
             self.peer = read_version(answer.headers.get(HEADER)) or UNSTATED
             try:
-                return _checked(answer.status_code, answer.data)
+                return checked(answer.status_code, answer.data)
             except TransportError as error:
                 if error.code != "replayed" or not tries_left:
                     raise
@@ -125,7 +126,7 @@ class InProcessKiosk:
         self.sync.exchange()
 
     def refresh(self) -> None:
-        self.feed._take_snapshot()
+        self.feed._answered(self.feed._snapshot())
 
     def ask(self) -> None:
         """Ask for a place: a person waits at a door without a free place."""

@@ -14,6 +14,7 @@ from random import Random
 import pytest
 
 from badges.admission.facts import Denied, Reason
+from kiosk.steps import run
 from kiosk.supervisor.texts import SupervisorError
 from server.core.kiosks import relocation
 from server.core.occupancy import hall_control
@@ -115,7 +116,9 @@ class Day:
             self.where[person] = inner
         elif isinstance(answer.decision, Denied) and answer.decision.reason is Reason.HALL_FULL:
             with suppress(SupervisorError):
-                self.at[door].override_handler.override(answer, WORD, at=self.site.now)
+                at = self.at[door]
+                steps = at.override_handler.override(answer, WORD, at=self.site.now)
+                run(steps, at.journal.wait)
                 self.where[person] = inner
                 self.overruled = True
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from badges.admission.facts import Denied
+from kiosk.steps import run
 from kiosk.supervisor.texts import SupervisorError
 from server.core.kiosks import relocation
 from server.core.occupancy import hall_control
@@ -95,7 +96,8 @@ def overrule(site: Nested, door: NestedDoor, person: int) -> bool:
     assert reason(denied) == "hall_full"
     for _ in range(2):
         with suppress(SupervisorError):
-            door.override_handler.override(denied, WORD, at=site.now)
+            steps = door.override_handler.override(denied, WORD, at=site.now)
+            run(steps, door.journal.wait)
             site.quiet()
             return True
         site.quiet()

@@ -24,7 +24,7 @@ from kiosk.replica.replica import Replica
 from kiosk.supervisor.override import OverrideHandler, Word
 from kiosk.sync.follow import Feed
 from kiosk.sync.link import Link, Skew
-from kiosk.sync.transport import TransportError
+from kiosk.sync.protocol import TransportError
 from kiosk.sync.upload import Sync
 from server.app.new_event import init_event
 from server.core.event.calendar import day_starts
@@ -201,9 +201,9 @@ class NestedDoor:
             return
         while self.sync.exchange():
             pass
-        self.feed._snapshot_wanted |= self.replica.context is None
+        self.feed.snapshot_wanted |= self.replica.context is None
         self.feed.follow()
-        if self.feed._snapshot_wanted:
+        if self.feed.snapshot_wanted:
             self.feed.follow()
         self.sync.exchange()
 

@@ -11,7 +11,7 @@ import pytest
 
 from badges.wire import wire
 from badges.wire.version import OWN
-from kiosk.sync.transport import TransportError
+from kiosk.sync.protocol import TransportError
 from tests.server.support.in_process import CAPACITY, Forum, InProcessKiosk
 
 pytestmark = pytest.mark.sqlite_alone

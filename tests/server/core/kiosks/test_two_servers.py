@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.journal.errors import JournalError
-from kiosk.sync.transport import TransportError
+from kiosk.sync.protocol import TransportError
 from server.app.app import close_app, create_app
 from server.core.event.directory import Event
 from server.core.kiosks import runs

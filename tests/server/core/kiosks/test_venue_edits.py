@@ -199,7 +199,7 @@ class Door:
         )
 
     def hear(self, now: int) -> None:
-        """Apply all changes up to the newest, as `kiosk/sync/follow.py` does."""
+        """Apply all changes up to the newest, as `kiosk/sync/changes.py` does."""
         assert self.subscription is not None
         for item in self.subscription.take_all(0):
             change = wire.decode_change(item.body)

@@ -7,7 +7,7 @@ from werkzeug.test import TestResponse
 
 from badges.wire import wire
 from badges.wire.version import HEADER, OWN, WireVersion
-from kiosk.sync.transport import VersionError
+from kiosk.sync.protocol import VersionError
 from server.core.alerts import kiosks as troubles
 from server.core.alerts.alerts import Kind
 from server.core.kiosks import registry

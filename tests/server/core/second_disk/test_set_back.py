@@ -19,7 +19,7 @@ from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
 from badges.wire import wire
-from kiosk.sync.transport import TransportError
+from kiosk.sync.protocol import TransportError
 from server.core.event.directory import Event
 from server.core.feed.changes import cursor, publish
 from server.core.kiosks import registry

@@ -1,0 +1,137 @@
+"""Requests to the server and its answers, without a connection: errors, version and limits."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
+
+from badges.record import WireError
+from badges.wire import wire
+from badges.wire.version import OWN, WireVersion
+from kiosk.texts.messages import Code, Message, as_message
+
+ANSWER_BYTES_MAX = 64_000_000
+REPLAY_TRIES = 3
+ACCEPTED = "application/json, text/event-stream"
+
+# Permanent refusals of the server, with the kiosk's own texts, which every language has.
+REFUSED = {
+    "fork": Code.NOT_ITS_JOURNAL,
+    "retired": Code.RETIRED,
+    "unknown_kiosk": Code.UNKNOWN_KIOSK,
+    "bad_signature": Code.BAD_SIGNATURE,
+}
+VERSION = "version"  # the server and this kiosk are incompatible
+# Temporary faults of the server.
+AILING = {
+    "disk_full": Code.SERVER_DISK_FULL,
+    "disk_read_only": Code.SERVER_DISK,
+    "disk_failing": Code.SERVER_DISK,
+    "superseded": Code.SERVER_SUPERSEDED,
+    "database_away": Code.SERVER_DATABASE_AWAY,
+}
+
+# Codes that blame the server, not the request.
+NOT_HEARD = ("timeout", "tls", "unreachable", "wrong_server", "silent")
+
+Answer = TypeVar("Answer", bound=Struct)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request and the kind of its answer: a POST with a message, or a GET without one."""
+
+    target: str  # path and query
+    kind: type[Struct]
+    message: Struct | None = None
+
+
+# Requests, and the work between them.
+Steps = Generator[Request, Any, Result]
+
+
+class TransportError(Exception):
+    """A request failed. `permanent`: the same request will not work later. `elsewhere`: another
+    server may answer it.
+
+    `counter` is the highest that the server has seen, if the request's was too low.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str | Message,
+        *,
+        permanent: bool = False,
+        counter: int = 0,
+        elsewhere: bool = False,
+    ) -> None:
+        super().__init__(str(message))
+        self.code = code
+        self.permanent = permanent
+        self.elsewhere = elsewhere or code in NOT_HEARD
+        self.counter = counter
+        # Staff see this while the fault lasts.
+        self.ailing = Message(AILING[code]) if code in AILING else None
+        self.message = Message(REFUSED[code]) if code in REFUSED else as_message(message)
+
+
+class VersionError(TransportError):
+    """The server's wire version is incompatible. Another server's may be compatible."""
+
+    def __init__(self, peer: WireVersion) -> None:
+        message = (
+            Message(Code.KIOSK_TOO_OLD, own=OWN.newest, needed=peer.oldest)
+            if OWN.is_too_old_for(peer)
+            else Message(Code.SERVER_TOO_OLD, own=peer.newest, needed=OWN.oldest)
+        )
+        super().__init__(VERSION, message, permanent=True, elsewhere=True)
+
+
+class Sender(Protocol):
+    """A connection that waits for each answer. Both methods raise TransportError."""
+
+    def post(self, target: str, message: Struct, kind: type[Answer]) -> Answer: ...
+
+    def get(self, target: str, kind: type[Answer]) -> Answer: ...
+
+
+def send(sender: Sender, request: Request) -> Any:
+    if request.message is None:
+        return sender.get(request.target, request.kind)
+    return sender.post(request.target, request.message, request.kind)
+
+
+def check_version(peer: WireVersion) -> None:
+    """Raises VersionError."""
+    if not OWN.understands(peer):
+        raise VersionError(peer)
+
+
+def checked(status: int, answer: bytes) -> bytes:
+    """Return the answer, or raise the server's error as TransportError."""
+    if status == 200:
+        return answer
+    try:
+        error = wire.decode(answer, wire.ErrorAnswer).error
+    except WireError:
+        text = f"The server answered with status {status}, and not in its own words."
+        raise TransportError("malformed_answer", text, elsewhere=True) from None
+    raise TransportError(
+        error.code,
+        error.message,
+        permanent=not error.retry,
+        counter=error.counter or 0,
+        elsewhere=status >= 500,
+    )
+
+
+def decoded(answer: bytes, kind: type[Answer]) -> Answer:
+    """Raises TransportError."""
+    try:
+        return wire.decode(answer, kind)
+    except WireError as error:
+        text = f"The server's answer is malformed: {error}."
+        raise TransportError("malformed_answer", text) from None
