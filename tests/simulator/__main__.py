@@ -11,6 +11,7 @@ from tests.simulator.faults import RARE, THEMES
 from tests.simulator.kept import KEPT_PLACES
 from tests.simulator.mutants import BY_NAME, MUTANTS
 from tests.simulator.nested import NESTED
+from tests.simulator.phones import PHONES
 from tests.simulator.run import Outcome, run_many, run_world, world_of
 from tests.simulator.world import World
 
@@ -29,7 +30,7 @@ MUTANT_SEEDS = 20_000  # a mutant alive after these has survived
 )
 @click.option(
     "--theme",
-    type=click.Choice([*THEMES, *RARE, NESTED, KEPT_PLACES, OVERRIDES]),
+    type=click.Choice([*THEMES, *RARE, NESTED, KEPT_PLACES, OVERRIDES, PHONES]),
     help="One mix of faults.",
 )
 @click.option("--jobs", default=1, show_default=True, help="Processes.")
@@ -46,7 +47,7 @@ def main(seeds: int, start: int, mutant: str, theme: str | None, jobs: int, trac
         tell(outcome, only, theme)
         sys.exit(outcome.violation is None)
     right = protocol(start, seeds, theme, jobs)
-    for other in (NESTED, KEPT_PLACES, OVERRIDES, *RARE) if theme is None else ():
+    for other in (NESTED, KEPT_PLACES, OVERRIDES, PHONES, *RARE) if theme is None else ():
         right = right and protocol(start, seeds, other, jobs)
     alive = mutants(jobs) if mutant == "all" and right else 0
     sys.exit(not right or alive > 0)

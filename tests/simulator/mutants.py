@@ -266,7 +266,7 @@ WRONG_WORDS = "wrong words"
 BOTH, CLOCKS, TRUSTING, DISKS = "restores and lost doors", "clocks", "trusting", "old disks"
 COPIES, EPOCHS = "copies", "the server's clock"
 NESTED, KEPT_PLACES = "nested halls", "kept places"
-OVERRIDES = "override places"
+OVERRIDES, PHONES = "override places", "phones"
 ATTESTED, FOUND = "attested", "attested, and restores"
 
 MUTANTS = (
@@ -405,6 +405,12 @@ MUTANTS = (
            OVERRIDES, Rules(leaves_owed=False)),
     Mutant("keepsowed", "an override calls no places back from other doors", OVERRIDES,
            Rules(calls_back_owed=False)),
+    Mutant("uncapped", "a phone is granted as many places as any door", PHONES,
+           Rules(caps_phones=False)),
+    Mutant("greenalone", "a phone without storage shows green before the server has the scan",
+           PHONES, Rules(green_when_heard=False)),
+    Mutant("twins", "two copies of one phone go on side by side", PHONES,
+           Rules(notices_forks=False)),
 )  # fmt: skip
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -41,7 +41,10 @@ class Rules:
     # In a hall with override places.
     leaves_owed: bool = True  # a door leaves places for people beyond the capacity
     calls_back_owed: bool = True  # the server, from every door
+    # At a phone.
+    green_when_heard: bool = True  # without storage that persists
     # At the server.
+    caps_phones: bool = True  # the free places of a phone
     commit_before_order: bool = True
     orders_are_totals: bool = True
     in_order_once: bool = True  # records by sequence, repeats ignored

@@ -12,6 +12,7 @@ from tests.simulator.checkers import ViolationError
 from tests.simulator.kept import KEPT_PLACES, KeptWorld
 from tests.simulator.mutants import BY_NAME
 from tests.simulator.nested import NESTED, NestedWorld, check_quiet_halls
+from tests.simulator.phones import PHONES, PhoneWorld
 from tests.simulator.quiet import check_quiet
 from tests.simulator.rules import Rules
 from tests.simulator.world import World
@@ -45,6 +46,8 @@ def world_of(seed: int, mutant: str | None = None, theme: str | None = None) -> 
         return KeptWorld(seed, rules)
     if theme == OVERRIDES:
         return BeyondWorld(seed, rules)
+    if theme == PHONES:
+        return PhoneWorld(seed, rules)
     return NestedWorld(seed, rules) if theme == NESTED else World(seed, rules, theme)
 
 

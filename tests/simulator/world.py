@@ -116,7 +116,7 @@ class World:
         """People go to a door with a green light, or try here."""
         random = self.random.random
         if door.account.free < 1 and random() < 0.7:
-            door = self.doors[int(random() * len(self.doors))]
+            door = self.another(door)
         badge, uid = int(random() * self.mix.people), self.new_uid()
         stay = door.enter(badge, uid, self.now)
         if stay is not None:
@@ -124,6 +124,10 @@ class World:
             check_door(door)
         elif self.mix.denials and not door.destroyed:
             door.refuse(badge, uid, self.now)
+
+    def another(self, door: ModelDoor) -> ModelDoor:
+        """A door to try, perhaps the same."""
+        return self.doors[int(self.random.random() * len(self.doors))]
 
     def exit(self, door: ModelDoor) -> None:
         inside = self.truth.inside

@@ -15,6 +15,7 @@ from tests.simulator.faults import RARE, THEMES
 from tests.simulator.kept import KEPT, KEPT_PLACES, ORDINARY
 from tests.simulator.mutants import BY_NAME
 from tests.simulator.nested import NESTED
+from tests.simulator.phones import PHONES, is_online_only, is_phone
 from tests.simulator.run import run_many, run_seeds, run_world, world_of
 
 SEEDS = 150  # of each theme: 3,000 days in all
@@ -30,7 +31,7 @@ SOON = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("theme", [*THEMES, *RARE, NESTED, KEPT_PLACES, OVERRIDES])
+@pytest.mark.parametrize("theme", [*THEMES, *RARE, NESTED, KEPT_PLACES, OVERRIDES, PHONES])
 def test_the_protocol_keeps_its_promises(theme: str) -> None:
     outcome = run_seeds(0, SEEDS, theme=theme)
     assert outcome.violation is None
@@ -123,6 +124,19 @@ def test_days_with_kept_places_are_full_too() -> None:
     assert sum(book[KEPT].account.credited for book in books) > 20
     assert sum(book[KEPT].account.returned for book in books) > 100
     assert sum(world.is_released for world in worlds) > 10
+
+
+def test_days_with_phones_are_full_too() -> None:
+    worlds: list[Any] = [world_of(seed, theme=PHONES) for seed in range(100)]
+    for world in worlds:
+        assert run_world(world) is None
+    assert sum(world.truth.over >= 0 for world in worlds) > 20  # the hall was full
+    phones = [door for world in worlds for door in world.doors if is_phone(door)]
+    assert sum(door.account.entries for door in phones) > 300
+    assert sum(door.account.entries for door in phones if is_online_only(door)) > 50
+    assert sum(door.destroyed for door in phones) > 20
+    assert sum(len(world.copied) for world in worlds) > 20
+    assert sum(door.forked for door in phones) > 10
 
 
 def test_a_failure_tells_seed_step_and_how_to_replay_it() -> None:
