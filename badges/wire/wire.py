@@ -211,6 +211,11 @@ class Health(Struct, frozen=True):
     battery_percent: Annotated[int, Meta(ge=0, le=100)] | None = None
     skew_ms: Milliseconds | None = None
     facts_age_ms: Count | None = None
+    # Only of phones: the version of the page's files, the greens that the server has not
+    # acknowledged, and whether the browser promised to keep the storage.
+    files: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
+    alone: Count | UnsetType = UNSET
+    storage: Literal["persistent", "fleeting"] | UnsetType = UNSET
 
 
 class Cosigned(Struct, frozen=True, forbid_unknown_fields=True):
@@ -296,6 +301,8 @@ class ScanAnswer(Struct, frozen=True, kw_only=True):
     # Always null. Earlier kiosks and servers still expect the field.
     refused: None = None
     mark: Mark | None = None
+    # An admin asked this phone to leave the version of the page's files that it reported.
+    update: Literal[True] | UnsetType = UNSET
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -442,6 +449,7 @@ class EnrolRequest(Struct, frozen=True, forbid_unknown_fields=True):
     token: Annotated[bytes, Meta(min_length=16, max_length=16)]
     public_key: Hash
     signature: Signature  # by badges.wire.enrolment.proof
+    device: Literal["phone"] | UnsetType = UNSET  # absent for a kiosk
 
 
 class EnrolAnswer(Struct, frozen=True, kw_only=True):

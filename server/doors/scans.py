@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from flask import Response, current_app, request
+from msgspec import UNSET
 
 from badges.places.pool import KioskKey
 from badges.transparency.signed_note import NoteError
@@ -159,7 +160,12 @@ def answer_to(
         consistency=consistency,
         full=list(ingested.full),
         mark=here.voucher.mark(*last),
+        update=True if _shall_leave(taken.sender, batch.health) else UNSET,
     )
+
+
+def _shall_leave(sender: contact.Sender, health: wire.Health) -> bool:
+    return sender.old_files is not None and sender.old_files == health.files
 
 
 def _keep_cosigned(

@@ -243,8 +243,35 @@ def server_knows(db: "Database") -> None:
     run(db, "ALTER TABLE server_process ADD COLUMN knows TEXT;")
 
 
+def phones_at_doors(db: "Database") -> None:
+    run(
+        db,
+        """
+-- A code by which at most `phones` phones enrol. `used` of them have; `refused` counts later tries.
+-- `doors` is a JSON list of door ids.
+CREATE TABLE phone_code (
+    code_id INTEGER PRIMARY KEY,
+    token_hash BLOB NOT NULL UNIQUE,
+    prefix TEXT NOT NULL,
+    doors TEXT NOT NULL,
+    phones INTEGER NOT NULL CHECK (phones >= 1),
+    used INTEGER NOT NULL DEFAULT 0 CHECK (used BETWEEN 0 AND phones),
+    refused INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+ALTER TABLE kiosk ADD COLUMN device TEXT;
+ALTER TABLE kiosk ADD COLUMN phone_code INTEGER;
+ALTER TABLE kiosk ADD COLUMN old_files TEXT;
+""",
+    )
+
+
 STEPS: tuple[Step, ...] = (
     Step(schema_1_0, Kind.FIRST, "1.0", "The tables of 1.0."),
     # Empty for a server that does not know this step.
     Step(server_knows, Kind.EXPAND, "1.0", "Each server records the newest step that it knows."),
+    # A kiosk's `device` is NULL or 'phone'. `old_files` is the version of the page's files that an
+    # admin asked a phone to leave. Servers of 1.0 ignore all of it.
+    Step(phones_at_doors, Kind.EXPAND, "1.1", "Phones enrol as kiosks."),
 )

@@ -9,19 +9,21 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask, request, url_for
+from flask import Flask, g, request, url_for
 
 from badges.admission.sentences import REFUSALS
 from badges.credential.badge_number import badge_number
 from badges.i18n import N_
 from badges.roster.countries import country_name
 from server.core.event.calendar import Clock
+from server.core.kiosks import registry
 from server.core.ledger.entries import Entry
 from server.core.ledger.remarks import LATE_MS, SKEW_MS
 from server.core.occupancy.figures import HallFigures
 from server.storage.localized import names_of, text_in
 from server.web import auth, i18n, security
 from server.web.i18n import gettext as _
+from server.web.services import services
 
 Names = Mapping[str, str]
 
@@ -184,6 +186,12 @@ def remarks(entry: Entry) -> str:
     return _("; ").join(parts)
 
 
+def is_phone(kiosk: str, generation: int) -> bool:
+    if "phones" not in g:
+        g.phones = registry.phones(services().database.reader)
+    return (kiosk, generation) in g.phones
+
+
 def ink_on(colour: str) -> str:
     """Return white, or near-black if white would be hard to read on `colour` (#rrggbb, by WCAG
     2.2).
@@ -230,6 +238,7 @@ def register(app: Flask, event_names: Names, zone: ZoneInfo) -> None:
         role_words=ROLES,
         user=auth.user,
         may_open=auth.may_open,
+        is_phone=is_phone,
         style_nonce=security.style_nonce,
     )
     env.globals["url_for"] = partial(_url_for, {})

@@ -19,7 +19,11 @@ MINUTE_MS = 60_000
 
 
 def at_work(rows: list[KioskRow]) -> list[KioskRow]:
-    return [row for row in rows if row.state in ("waiting", "proven", "active")]
+    """Without phones that wait: a sheet of codes may have more than there are phones."""
+    states = ("waiting", "proven", "active")
+    return [
+        row for row in rows if row.state == "active" or (row.state in states and not row.is_phone)
+    ]
 
 
 def heard_lately(row: KioskRow, now: int) -> bool:

@@ -213,8 +213,10 @@ WORDS: Mapping[Act, Words] = {
         N_("Revoked the link of a hall's screen"), ("%(hall)s", N_("(number %(screen)s)"))
     ),
     Act.KEPT_PLACES_SET: Words(N_("Changed who places are kept for"), (N_("people: %(people)s"),)),
-    Act.KIOSK_ADDED: Words(N_("Added a kiosk"), (*_OF_KIOSK, N_("at %(door)s"))),
-    Act.KIOSK_CONFIRMED: Words(N_("Confirmed a kiosk"), _OF_KIOSK),
+    Act.KIOSK_ADDED: Words(N_("Added a kiosk"), (*_OF_KIOSK, N_("at %(door)s"), "(%(device)s)")),
+    Act.KIOSK_CONFIRMED: Words(
+        N_("Confirmed a kiosk"), (*_OF_KIOSK, N_("at %(door)s"), "(%(device)s)")
+    ),
     Act.KIOSK_RETIRED: Words(N_("Retired a kiosk"), _OF_KIOSK),
     Act.KIOSK_FENCED: Words(N_("Fenced a kiosk"), _OF_KIOSK),
     Act.KIOSK_MOVED: Words(
@@ -224,6 +226,14 @@ WORDS: Mapping[Act, Words] = {
         N_("Attested a lost kiosk's places"),
         ("%(hall)s:", *_OF_KIOSK, N_("together with %(with)s")),
     ),
+    Act.PHONE_CODE_MADE: Words(N_("Made a code for phones"), (N_("phones: %(phones)s"),)),
+    Act.PHONE_CODES_ENDED: Words(N_("Ended all unused codes for phones"), ("%(count)s",)),
+    Act.PHONE_REFUSED: Words(N_("Refused a phone"), _OF_KIOSK),
+    Act.PHONE_PLACES_SET: Words(
+        N_("Set the places that each phone may hold"),
+        ("%(places)s", N_("(before: %(before)s)")),
+    ),
+    Act.PHONES_UPDATE_ASKED: Words(N_("Asked phones to update"), (N_("phones: %(phones)s"),)),
     Act.INSIDE_LISTED: Words(N_("Listed the people inside, by name"), ("%(hall)s:", "%(count)s")),
     Act.ATTENTION_MARKED: Words(
         N_("Commented on an item in Attention"),

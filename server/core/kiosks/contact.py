@@ -52,6 +52,7 @@ class Sender:
     head: bytes  # chain head after `acked_seq`
     run: str  # the kiosk's latest run in a batch, or "" before the first
     version: WireVersion | None  # of the protocol, as last stated
+    old_files: str | None  # the version of the page's files that a phone shall leave
     accounts: Mapping[PoolKey, KnownAccount]
     standing: Standing
     # The memo at the time of reading (`server/storage/engines/memory.py`).
@@ -80,6 +81,7 @@ class _Kept(NamedTuple):
     head: bytes
     run: str
     version: WireVersion | None
+    old_files: str | None
     door_id: int
     counter: int
     accounts: Mapping[PoolKey, KnownAccount]
@@ -91,7 +93,7 @@ _UNKNOWN = -1  # a cursor that is read on demand
 _STANDING, _REACHED = "standing", "cursor reached"
 
 _KNOWN = (
-    "public_key, state, acked_seq, head, run, wire, door_id, counter,"
+    "public_key, state, acked_seq, head, run, wire, old_files, door_id, counter,"
     f" {kiosk_accounts.KNOWN} AS accounts,"
     f" {event_state.INCARNATION} AS incarnation, {event_state.WITHOUT_ACTS} AS without_acts,"
     f" {event_state.GRANTS_FROM} AS grants_from,"
@@ -140,13 +142,17 @@ def known_standing(memo: Memo) -> Standing | None:
 
 
 def _sender(key: KioskKey, row: Row | list[Any], memo: Memo) -> tuple[Sender, int]:
-    public_key, state, acked_seq, head, run, stated, door_id, counter, accounts, *more = row
+    public_key, state, acked_seq, head, run, stated, old_files, door_id, counter, *rest = row
+    accounts, *more = rest
     incarnation, without_acts, grants_from, rules_version, cursor, entries = more
     event = EventState(int(incarnation), bool(without_acts), int(grants_from))
     standing = Standing(event, rules_version, cursor, entries)
     place_accounts = known_accounts(accounts)
     version = read_version(stated)
-    kept = _Kept(public_key, state, acked_seq, head, run, version, door_id, counter, place_accounts)
+    kept = _Kept(
+        public_key, state, acked_seq, head, run, version, old_files, door_id, counter,
+        place_accounts,
+    )  # fmt: skip
     memo[key], memo[_STANDING], memo[_REACHED] = kept, standing, cursor
     return _found(key, kept, standing, memo, None)
 
@@ -173,7 +179,7 @@ def _found(
 ) -> tuple[Sender, int]:
     identified = Sender(
         *key, kept.public_key, kept.state, kept.acked_seq, kept.head, kept.run, kept.version,
-        kept.accounts, standing, memo, visit,
+        kept.old_files, kept.accounts, standing, memo, visit,
     )  # fmt: skip
     return identified, kept.door_id
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
+from msgspec import UnsetType
 
 from badges.credential.keys import BadSignatureError, PublicKey
 from badges.i18n import N_, Spoken
@@ -38,6 +39,7 @@ from server.storage import dialect, event_state
 from server.storage.connection import Connection
 
 CODE_LIFE_MS = 15 * 60 * 1000
+PHONE = "phone"
 AFTER_RESTORE = 1_000  # above every generation that the server assigned before the restore
 KIOSK_NAME = msgspec.json.Decoder(KioskId)
 
@@ -47,7 +49,9 @@ class KioskError(Spoken, ValueError):
 
 
 class EnrolError(ValueError):
-    """Raised if an enrolment is refused. `code` is `wrong_code` or `code_expired`."""
+    """Raised if an enrolment is refused. `code` is `wrong_code`, `code_expired` or
+    `code_used_up`.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -72,6 +76,13 @@ class KioskRow:
     waiting: int  # scans in its journal that are not in the ledger yet, by its last batch
     reported_at: int | None  # arrival of that batch, or None
     version: WireVersion | None  # of the protocol, as the kiosk states it
+    was_confirmed: bool
+    device: str | None  # "phone", or None for a kiosk of its own
+    old_files: str | None  # the version of the page's files that the phone shall leave
+
+    @property
+    def is_phone(self) -> bool:
+        return self.device == PHONE
 
     @property
     def is_understood(self) -> bool:
@@ -84,6 +95,12 @@ class KioskRow:
     def software(self) -> str:
         """Return the kiosk's version of Hallkeeper as last reported, or ""."""
         return "" if self.health is None else self.health.version
+
+    @property
+    def files(self) -> str:
+        """Return the version of the page's files that a phone last reported, or ""."""
+        files = None if self.health is None else self.health.files
+        return files if isinstance(files, str) else ""
 
 
 @dataclass(frozen=True)
@@ -107,11 +124,32 @@ def add_kiosk(
     by: str,
     now: int,
     random: Callable[[int], bytes],
+    device: str | None = None,
+    life_ms: int = CODE_LIFE_MS,
 ) -> EnrolmentCode:
-    """Create a kiosk or a new generation. Its one-time code is valid for 15 minutes.
+    """Create a kiosk or a new generation, with its one-time code. With a `device` the code is for
+    devices of that kind alone.
 
     A current generation continues until the new one is confirmed.
     """
+    check_name(kiosk)
+    door = db.execute("SELECT door_id FROM door WHERE code = ?", (door_code,)).fetchone()
+    if door is None:
+        raise no_such_door(db, door_code)
+    db.execute("DELETE FROM kiosk WHERE kiosk = ? AND state IN ('waiting', 'proven')", (kiosk,))
+    generation, token = next_generation(db, kiosk), random(TOKEN_BYTES)
+    db.execute(
+        "INSERT INTO kiosk (kiosk, generation, door_id, state, token_hash, token_expires_at,"
+        " created_at, device) VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?)",
+        (kiosk, generation, door["door_id"], token_hash(token), now + life_ms, now, device),
+    )
+    subject = {"kiosk": kiosk, "generation": generation, "door": door["door_id"]}
+    entry_log.act(db, by, Act.KIOSK_ADDED, {**subject, **_kind(device)}, now)
+    return EnrolmentCode(address[0], address[1], event.spki_sha256, token)
+
+
+def check_name(kiosk: str) -> None:
+    """Raises KioskError."""
     try:
         KIOSK_NAME.decode(msgspec.json.encode(kiosk))
     except msgspec.ValidationError:
@@ -122,30 +160,25 @@ def add_kiosk(
             ),
             kiosk=repr(kiosk),
         ) from None
-    door = db.execute("SELECT door_id FROM door WHERE code = ?", (door_code,)).fetchone()
-    if door is None:
-        doors = ", ".join(r[0] for r in db.execute("SELECT code FROM door ORDER BY code LIMIT 12"))
-        raise KioskError(
-            N_("there is no door %(door_code)s; known doors: %(what)s"),
-            door_code=repr(door_code),
-            what=doors or "none",
-        )
-    db.execute("DELETE FROM kiosk WHERE kiosk = ? AND state IN ('waiting', 'proven')", (kiosk,))
+
+
+def no_such_door(db: Connection, code: str) -> KioskError:
+    doors = ", ".join(r[0] for r in db.execute("SELECT code FROM door ORDER BY code LIMIT 12"))
+    return KioskError(
+        N_("there is no door %(door_code)s; known doors: %(what)s"),
+        door_code=repr(code),
+        what=doors or "none",
+    )
+
+
+def next_generation(db: Connection, kiosk: str) -> int:
     (generation,) = db.execute(
         "SELECT COALESCE(MAX(generation), 0) + 1 FROM kiosk WHERE kiosk = ?", (kiosk,)
     ).fetchone()
     if generation < AFTER_RESTORE and event_state.was_restored_without_acts(db):
         # A kiosk that this server has forgotten may be in use and have stays.
         generation += AFTER_RESTORE
-    token = random(TOKEN_BYTES)
-    db.execute(
-        "INSERT INTO kiosk (kiosk, generation, door_id, state, token_hash, token_expires_at,"
-        " created_at) VALUES (?, ?, ?, 'waiting', ?, ?, ?)",
-        (kiosk, generation, door["door_id"], _token_hash(token), now + CODE_LIFE_MS, now),
-    )
-    subject = {"kiosk": kiosk, "generation": generation, "door": door["door_id"]}
-    entry_log.act(db, by, Act.KIOSK_ADDED, subject, now)
-    return EnrolmentCode(address[0], address[1], event.spki_sha256, token)
+    return int(generation)
 
 
 def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) -> wire.EnrolAnswer:
@@ -154,12 +187,16 @@ def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) ->
     Raises EnrolError. Once used, a code is bound to that key.
     """
     row = db.execute(
-        "SELECT * FROM kiosk WHERE token_hash = ?", (_token_hash(request.token),)
+        "SELECT * FROM kiosk WHERE token_hash IN (?, ?)",
+        (token_hash(request.token), token_hash(request.token, request.public_key)),
     ).fetchone()
     if row is None:
         raise EnrolError("wrong_code", "No kiosk waits for this code. Ask for a new one.")
     if row["token_expires_at"] <= now and row["state"] in ("waiting", "proven"):
-        raise EnrolError("code_expired", "This code was good for 15 minutes. Ask for a new one.")
+        raise EnrolError("code_expired", "This code has expired. Ask for a new one.")
+    device = None if isinstance(request.device, UnsetType) else request.device
+    if row["device"] not in (None, device):
+        raise EnrolError("wrong_code", "This code is for a phone. Open its link on a phone.")
     if row["public_key"] is not None and row["public_key"] != request.public_key:
         raise EnrolError("wrong_code", "Another device has used this code. Ask for a new one.")
     try:
@@ -167,12 +204,18 @@ def enrol(db: Connection, event: Event, request: wire.EnrolRequest, now: int) ->
     except BadSignatureError:
         raise EnrolError("wrong_code", "The kiosk could not prove its key.") from None
     if row["state"] == "waiting":
+        words = six_words(request.public_key, request.token)
+        # A phone's code of a sheet lasts for hours, but its words only as long as any others.
+        until = now + CODE_LIFE_MS if device == PHONE else row["token_expires_at"]
         db.execute(
-            "UPDATE kiosk SET state = 'proven', public_key = ?, words = ? WHERE token_hash = ?",
-            (request.public_key, six_words(request.public_key, request.token), row["token_hash"]),
+            "UPDATE kiosk SET state = 'proven', public_key = ?, words = ?, device = ?,"
+            " token_expires_at = ? WHERE token_hash = ?",
+            (request.public_key, words, device, until, row["token_hash"]),
         )
     if row["state"] in ("waiting", "proven"):
         return wire.EnrolAnswer(confirmed=False)
+    if row["identity"] is None:
+        raise EnrolError("wrong_code", "An admin has refused this device. Ask for a new code.")
     return wire.EnrolAnswer(
         confirmed=True,
         identity=row["identity"],
@@ -214,6 +257,8 @@ def confirm(db: Connection, event: Event, kiosk: str, *, by: str, now: int) -> N
     for hall_id in nesting.halls_of(db, row["door_id"]):
         pools.enrol(db, hall_id, (kiosk, generation))
     subject = {"kiosk": kiosk, "generation": generation, "key": row["public_key"].hex()}
+    if row["device"] is not None:
+        subject |= {"door": row["door_id"], **_kind(row["device"])}
     entry_log.act(db, by, Act.KIOSK_CONFIRMED, subject, now)
 
 
@@ -246,7 +291,8 @@ def kiosks(db: Connection) -> list[KioskRow]:
     rows = db.execute(
         "SELECT k.kiosk, k.generation, k.door_id, d.code AS door_code, d.names AS door_names,"
         " h.hall_id, h.names AS hall_names, k.state, k.words, k.token_expires_at, k.acked_seq,"
-        f" k.seen_at, k.health, {waiting} AS waiting, k.reported_at, k.wire AS version"
+        f" k.seen_at, k.health, {waiting} AS waiting, k.reported_at, k.wire AS version,"
+        " k.identity IS NOT NULL AS was_confirmed, k.device, k.old_files"
         " FROM kiosk k JOIN door d USING (door_id) JOIN hall h USING (hall_id)"
         " ORDER BY k.kiosk, k.generation DESC"
     )
@@ -256,10 +302,17 @@ def kiosks(db: Connection) -> list[KioskRow]:
                 **dict(row),
                 "health": _health(row["health"]),
                 "version": read_version(row["version"]),
+                "was_confirmed": bool(row["was_confirmed"]),
             }
         )
         for row in rows
     ]
+
+
+def phones(db: Connection) -> frozenset[KioskKey]:
+    """Return all phones, also those that work no more."""
+    rows = db.execute("SELECT kiosk, generation FROM kiosk WHERE device = ?", (PHONE,))
+    return frozenset((kiosk, generation) for kiosk, generation in rows)
 
 
 def of_other_versions(rows: Iterable[KioskRow]) -> dict[str, str]:
@@ -311,5 +364,10 @@ def _stop(db: Connection, kiosk: str, generation: int, state: str, by: str, now:
     entry_log.act(db, by, act, subject, now)
 
 
-def _token_hash(token: bytes) -> bytes:
-    return hashlib.sha256(b"hallkeeper/token/v1\x00" + token).digest()
+def token_hash(token: bytes, public_key: bytes = b"") -> bytes:
+    """With a public key: of a device that shares its code with others."""
+    return hashlib.sha256(b"hallkeeper/token/v1\x00" + token + public_key).digest()
+
+
+def _kind(device: str | None) -> dict[str, str]:
+    return {} if device is None else {"device": device}

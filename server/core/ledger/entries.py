@@ -76,6 +76,7 @@ class ScanSite:
     door_names: dict[str, str]
     hall_names: dict[str, str]
     kiosk: str
+    generation: int
     scanned_at: int
 
 
@@ -226,9 +227,10 @@ def entry_of(row: Row) -> Entry:
 
 # Columns of the scan, and of the other scan with the prefix `other_`.
 _SITES = (
-    "s.number, sd.names AS door_names, sh.names AS hall_names, s.kiosk, s.scanned_at,"
+    "s.number, sd.names AS door_names, sh.names AS hall_names, s.kiosk, s.generation,"
+    " s.scanned_at,"
     " o.number AS other_number, od.names AS other_door_names, oh.names AS other_hall_names,"
-    " o.kiosk AS other_kiosk, o.scanned_at AS other_scanned_at"
+    " o.kiosk AS other_kiosk, o.generation AS other_generation, o.scanned_at AS other_scanned_at"
 )
 
 
@@ -263,5 +265,6 @@ def _site(row: Row, prefix: str = "") -> ScanSite:
         door_names=shared_names(row[f"{prefix}door_names"]),
         hall_names=shared_names(row[f"{prefix}hall_names"]),
         kiosk=row[f"{prefix}kiosk"],
+        generation=row[f"{prefix}generation"],
         scanned_at=row[f"{prefix}scanned_at"],
     )

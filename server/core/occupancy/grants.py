@@ -11,7 +11,7 @@ from badges.places.pool import KioskKey, Pool, PoolKey
 from badges.record import PlaceKind
 from badges.wire import wire
 from server.core.feed import changes
-from server.core.occupancy import pools, sharing_policy
+from server.core.occupancy import phone_places, pools, sharing_policy
 from server.core.occupancy.kiosk_accounts import KnownAccount
 from server.core.occupancy.pools import Need
 from server.storage.connection import Connection, Row
@@ -25,7 +25,9 @@ RATE_MS = 10_000
 
 _ACCOUNTS = (
     "SELECT a.override, a.kiosk, a.generation, a.free, a.rate, a.rate_at, a.wanted_at, a.fenced,"
-    " k.seen_at, k.resting, k.door_id, d.hall_id = a.hall_id AS at_home, d.mode <> 'exit' AS admits"
+    " k.seen_at, k.resting, k.door_id, d.hall_id = a.hall_id AS at_home,"
+    " d.mode <> 'exit' AS admits,"
+    f" CASE WHEN k.device = 'phone' THEN {phone_places.PLACES} END AS most"
     " FROM place_account a JOIN kiosk k USING (kiosk, generation) JOIN door d USING (door_id)"
     " WHERE a.hall_id = ? AND k.state = 'active' ORDER BY a.override, a.kiosk, a.generation"
 )
@@ -231,4 +233,5 @@ def _door(kiosk: KioskKey, row: Mapping[str, Any], pool: Pool, now: int) -> shar
         wants=_wants(row, now),
         live=row["seen_at"] is not None and row["seen_at"] >= now - LIVE_MS,
         silent_ms=max(0, now - (row["seen_at"] or 0)),
+        most=row["most"],
     )

@@ -37,6 +37,12 @@ class Door:
     wants: bool  # a person waited at it without a free place
     live: bool  # heard recently
     silent_ms: int = 0  # time since it was heard
+    most: int | None = None  # unspent places that it may hold, or None without a limit
+
+    @property
+    def has_room(self) -> bool:
+        """Return whether it may get a place for a person who waits."""
+        return self.most is None or self.held < max(self.most, 1)
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,19 @@ def smoothed(rate: float, minutes: float, people: int) -> float:
 def fair_shares(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
     """Divide `places` among doors by rate of arrivals. The part FLOOR is divided equally.
 
-    Shares are whole numbers by D'Hondt's rule: a door with more arrivals never gets fewer.
+    Shares are whole numbers by D'Hondt's rule: a door with more arrivals never gets fewer. A door
+    gets no more than its limit; the others share the rest, or it stays in the pool.
     """
+    shares = _by_rate(doors, places)
+    limits = {door.kiosk: door.most for door in doors if door.most is not None}
+    full = {kiosk: most for kiosk, most in limits.items() if shares[kiosk] > most}
+    if not full:
+        return shares
+    others = [door for door in doors if door.kiosk not in full]
+    return full | fair_shares(others, places - sum(full.values()))
+
+
+def _by_rate(doors: Sequence[Door], places: int) -> dict[KioskKey, int]:
     total = sum(door.rate + UNKNOWN_RATE for door in doors)
     even = 1 / len(doors) if doors else 0.0
     weights = {
@@ -106,6 +123,7 @@ def plan(
     sharing.give_one_each()
     sharing.fill()
     sharing.call_back_debt()
+    sharing.call_back_above_limit()
     sharing.call_back_for_low()
     sharing.call_back_for_asking()
     settled = free >= 0 and not sharing.asking and not sharing.empty()
@@ -148,7 +166,8 @@ class _Sharing:
     def give_one_each(self) -> None:
         """Give each door where people wait one place, busiest first, even from the reserve."""
         for door in sorted(self.asking, key=lambda door: -door.rate):
-            self._give(door, 1, self.left)
+            if door.has_room:
+                self._give(door, 1, self.left)
 
     def fill(self) -> None:
         """Fill doors up to their shares, emptiest first, but leave the pool's reserve."""
@@ -166,6 +185,13 @@ class _Sharing:
             for door in self.live:
                 above = door.held - self.fair.get(door.kiosk, 0)
                 self._recall(door, max(above, min(door.held, owed)))
+
+    def call_back_above_limit(self) -> None:
+        """Recall free places beyond a door's limit: exits gave them, or the limit was lowered."""
+        for door in self.heard:
+            if door.most is not None:
+                above = min(door.held, door.free) - max(door.most, door.wants)
+                self._recall(door, above - self.recalls.get(door.kiosk, 0))
 
     def call_back_for_low(self) -> None:
         """If a door is below its low water mark, recall surplus to fill all doors to their
@@ -214,7 +240,7 @@ class _Sharing:
         ]
 
     def _unfed(self) -> list[Door]:
-        return [door for door in self.asking if door.kiosk not in self.grants]
+        return [door for door in self.asking if door.has_room and door.kiosk not in self.grants]
 
     def _lacks(self, door: Door) -> int:
         return self.fair[door.kiosk] - door.held - self.grants.get(door.kiosk, 0)

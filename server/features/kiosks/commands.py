@@ -9,7 +9,7 @@ from server.core.alerts import operations
 from server.core.event.calendar import ago
 from server.core.event.directory import Event
 from server.core.event.processes import own_version
-from server.core.kiosks import registry
+from server.core.kiosks import phones, registry
 from server.storage.database import Database
 from server.storage.localized import names_of, text_in
 
@@ -22,8 +22,9 @@ def kiosk() -> None:
 @kiosk.command()
 @click.argument("name", metavar="KIOSK")
 @click.argument("door", metavar="DOOR")
+@click.option("--phone", is_flag=True, help="For a phone: print the link to open on it.")
 @event_option
-def add(name: str, door: str, event_dir: Path) -> None:
+def add(name: str, door: str, phone: bool, event_dir: Path) -> None:
     """Create KIOSK at DOOR (a code of the venue), and print the code that enrols a device as this
     kiosk.
 
@@ -32,17 +33,17 @@ def add(name: str, door: str, event_dir: Path) -> None:
         hallkeeper-kiosk enrol --dir DIR --code CODE
     """
     with opened(event_dir) as (event, database):
-        address = (event.settings.public_host, event.settings.port)
+        settings = event.settings
+        address = phones.address(settings) if phone else (settings.public_host, settings.port)
         code = database.write(
             lambda db: registry.add_kiosk(
-                db, event, name, door, address=address, by=BY, now=wall_clock(), random=os.urandom
+                db, event, name, door, address=address, by=BY, now=wall_clock(), random=os.urandom,
+                device=registry.PHONE if phone else None,
             )
-        )
-    click.echo(code.text())
-    click.echo(
-        f"Enter this on the device within 15 minutes. Then: hallkeeper kiosk confirm {name}",
-        err=True,
-    )
+        )  # fmt: skip
+    click.echo(phones.link(settings, code) if phone else code.text())
+    what = "Open this on the phone" if phone else "Enter this on the device"
+    click.echo(f"{what} within 15 minutes. Then: hallkeeper kiosk confirm {name}", err=True)
 
 
 @kiosk.command("list")
@@ -62,7 +63,8 @@ def list_kiosks(event_dir: Path) -> None:
     for row in rows:
         hall = text_in(names_of(row.hall_names), "en")
         seen = "never heard" if row.seen_at is None else f"heard {ago(row.seen_at, now)}"
-        state = row.state if row.is_understood else f"{row.state}, WRONG VERSION"
+        state = f"{row.state} phone" if row.is_phone else row.state
+        state = state if row.is_understood else f"{state}, WRONG VERSION"
         words = f", words: {row.words}" if row.state == "proven" else ""
         click.echo(
             f"{row.kiosk}/{row.generation}  {row.door_code} ({hall})  {state}, {seen}{words}"

@@ -6,6 +6,7 @@ from server.web.feature import DOORS, Feature, Menu
 
 FEATURE = Feature(
     steps=steps,
+    act_values={"device": {"phone": N_("phone")}},
     finders=FINDERS,
     pages=(kiosks.blueprint,),
     menu=(Menu(100, "admin.kiosks.show", N_("Kiosks"), DOORS, N_("enrol a kiosk, fence, retire")),),

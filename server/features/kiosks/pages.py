@@ -177,7 +177,8 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
         "kiosks.html",
         without=without,
         working=_working(db, working, now),
-        ended=[row for row in rows if row not in working],
+        ended=[row for row in rows if _has_ended(row)],
+        phones_waiting=sum(row.is_phone and row.state == "proven" for row in rows),
         spark=SPARK,
         named=board_words.in_page_language,
         **_said(),
@@ -224,6 +225,11 @@ def _working(db: Connection, rows: list[KioskRow], now: int) -> list[Working]:
         line = sparkline(counts, *SPARK) if counts else ""
         shown.append(Working(row, alerts, free, line, sum(counts), silent, len(silent), lost))
     return sorted(shown, key=lambda item: (_urgency(item), item.row.kiosk))
+
+
+def _has_ended(row: KioskRow) -> bool:
+    """Leave out phones that an admin refused."""
+    return row.state in ("retired", "fenced") and (row.was_confirmed or not row.is_phone)
 
 
 def _urgency(kiosk: Working) -> int:

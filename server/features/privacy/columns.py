@@ -236,10 +236,13 @@ TABLES: Mapping[str, Table] = {
     "kiosk": Table(
         none="kiosk generation door_id state token_hash token_expires_at public_key words identity"
         " counter acked_seq head log_size cursor resting seen_at health created_at last_seq"
-        " reported_at run wire"
+        " reported_at run wire device phone_code old_files"
     ),
     "known_device": Table(none="user_id mark seen_at"),
     "organisation": Table(none="organisation_id code names country kind other_names"),
+    "phone_code": Table(
+        none="code_id token_hash prefix doors phones used refused created_at expires_at"
+    ),
     "place_account": Table(
         none="hall_id override kiosk generation granted returned handed_over reclaimed fenced"
         " awaited trusted attested free wanted_at rate rate_at"

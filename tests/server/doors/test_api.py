@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from msgspec import UNSET
 from werkzeug.test import TestResponse
 
 from badges.credential.keys import PrivateKey, PublicKey
@@ -27,7 +28,7 @@ from server.core.entry_log import cosignatures, entry_log
 from server.core.event.clock import ServerClock
 from server.core.event.directory import Event
 from server.core.feed import changes
-from server.core.kiosks import registry
+from server.core.kiosks import phones, registry
 from server.core.people import attendees, day_credentials, issuing
 from server.doors.scans import BATCH_MAX, LONG_BATCH
 from server.storage.database import Database
@@ -545,3 +546,44 @@ def test_an_answer_says_how_far_feed_and_log_are(kiosk: Kiosk, database: Databas
     assert cursor != entries
     assert answer.cursor == cursor
     assert (answer.mark.cursor, answer.mark.entries) == (cursor, entries)
+
+
+def shared_code(db, event: Event, count: int):
+    return phones.shared_code(
+        db, event, "north", ["H1-west"], count, by="user:1", now=NOW, random=os.urandom
+    )
+
+
+def phone_enrolment(key: PrivateKey, token: bytes) -> wire.EnrolRequest:
+    return wire.EnrolRequest(token, key.public.raw, proof(key, token), device="phone")
+
+
+def test_a_phone_enrols_by_a_shared_code_and_further_ones_are_counted(
+    app: Flask, event: Event, database: Database
+) -> None:
+    code = database.write(lambda db: shared_code(db, event, 1))
+    client = app.test_client()
+    first = phone_enrolment(PrivateKey(bytes(32)), code.token)
+    for _ in range(2):
+        answer = client.post("/api/enrol", data=wire.encode(first))
+        assert wire.decode(answer.data, wire.EnrolAnswer).confirmed is False
+    other = phone_enrolment(PrivateKey(bytes(31) + b"1"), code.token)
+    refused = client.post("/api/enrol", data=wire.encode(other))
+    assert (refused.status_code, code_of(refused)) == (401, "code_used_up")
+    (row,) = phones.shared_codes(database.reader, NOW)
+    assert (row.used, row.refused) == (1, 1)
+
+
+def test_a_phone_is_asked_to_update_until_it_has_left_its_files(
+    kiosk: Kiosk, database: Database
+) -> None:
+    def answer_to(health: wire.Health) -> wire.ScanAnswer:
+        answer = kiosk.post(kiosk.door.batch(NOW, health=health))
+        return wire.decode(answer.data, wire.ScanAnswer)
+
+    old, new = wire.Health(files="old"), wire.Health(files="new")
+    assert answer_to(old).update is UNSET
+    database.write(lambda db: phones.ask_update(db, registry.kiosks(db), by="user:1", now=NOW))
+    assert [answer_to(old).update, answer_to(old).update] == [True, True]
+    assert answer_to(new).update is UNSET
+    assert answer_to(wire.Health()).update is UNSET

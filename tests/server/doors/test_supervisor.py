@@ -68,7 +68,7 @@ def enrol(db, event: Event, door: FakeDoor) -> None:
     )
     db.execute(
         "UPDATE kiosk SET state = 'proven', public_key = ?, words = 'six' WHERE token_hash = ?",
-        (door.key.public.raw, registry._token_hash(code.token)),
+        (door.key.public.raw, registry.token_hash(code.token)),
     )
     registry.confirm(db, event, door.kiosk, by="test", now=NOW)
 

@@ -27,6 +27,7 @@ from server.storage.migrations import (
 FROZEN = {
     "schema_1_0": "794e261b1a1d7aad",
     "server_knows": "30332357b2ccd79c",
+    "phones_at_doors": "6599580c8dd617a1",
 }
 
 

@@ -3,6 +3,7 @@
 Labels contain codes, decisions and reasons, but no names or badge numbers.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -57,6 +58,10 @@ class _Now:
         heard = sum(kiosk_alerts.heard_lately(row, now) for row in active)
         yield _value("kiosks_active", "Kiosks at work.", len(active))
         yield _value("kiosks_quiet", "Kiosks at work that are not heard.", len(active) - heard)
+        phones = _gauge("phones_active", "Phones among them, by version of the page.", "files")
+        for files, count in Counter(row.files for row in active if row.is_phone).items():
+            phones.add_metric([files], count)
+        yield phones
         yield _value(
             "kiosk_scans_waiting", "Scans that kiosks have not sent yet, as last reported.",
             sum(row.waiting for row in active),

@@ -23,6 +23,7 @@ any_door = st.builds(
     wants=st.booleans(),
     live=st.booleans(),
     silent_ms=st.sampled_from([0, SILENT_MS + 1]),
+    most=st.sampled_from([None, None, None, 0, 1, 10]),
 )
 
 
@@ -39,6 +40,9 @@ def test_orders_are_sane_whatever_the_doors_say(
     assert all(places <= doors[kiosk].held for kiosk, places in orders.recalls.items())
     assert all(doors[kiosk].silent_ms <= SILENT_MS for kiosk in orders.grants)
     assert all(doors[kiosk].wants for kiosk in orders.hopeless)
+    for kiosk, places in orders.grants.items():
+        door = doors[kiosk]
+        assert door.most is None or door.held + places <= max(door.most, door.wants)
     assert not orders.hopeless & orders.grants.keys()
     waiting = [door for door in doors.values() if door.live and door.wants and door.free < 1]
     if orders.settled and not closed:

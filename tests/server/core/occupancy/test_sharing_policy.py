@@ -182,3 +182,69 @@ def test_the_first_person_of_the_day_moves_few_places() -> None:
     grants = shared(door(A, 0, 0.125), door(B, 0, 0.0), free=12).grants
     assert grants[A] + grants[B] == 12
     assert grants[B] >= 4
+
+
+def phone(
+    kiosk: tuple[str, int], has: int, most: int, rate: float = 1.0, *, wants: bool = False
+) -> Door:
+    return Door(kiosk, held=has, free=has, rate=rate, wants=wants, live=True, most=most)
+
+
+def test_a_phone_gets_no_more_than_its_limit_and_the_others_share_the_rest() -> None:
+    orders = shared(phone(A, 0, 10, rate=9.0), door(B, 0), door(C, 0), free=100)
+    kept = int(100 * RESERVE)
+    assert orders.grants[A] == 10
+    assert orders.grants[B] + orders.grants[C] == 100 - kept - 10
+
+
+def test_where_all_are_phones_the_pool_keeps_the_rest() -> None:
+    assert shared(phone(A, 0, 10), phone(B, 4, 10), free=500).grants == {A: 10, B: 6}
+
+
+def test_a_phone_that_holds_its_limit_is_left_alone() -> None:
+    assert shared(phone(A, 10, 10, rate=9.0), free=500) == QUIET
+
+
+def test_with_a_limit_of_0_a_phone_gets_a_place_for_each_waiting_person() -> None:
+    assert shared(phone(A, 0, 0), free=500) == QUIET
+    assert shared(phone(A, 0, 0, wants=True), free=500).grants == {A: 1}
+
+
+def test_a_phone_that_may_hold_unsent_entries_up_to_its_limit_gets_no_more() -> None:
+    """It may have used all ten without the server knowing, or lie."""
+    waiting = Door(A, held=10, free=0, rate=1.0, wants=True, live=True, most=10)
+    orders = shared(waiting, door(B, 40), free=100)
+    assert A not in orders.grants
+    assert not orders.recalls
+    assert not orders.settled
+
+
+def test_places_beyond_a_phones_limit_are_recalled() -> None:
+    assert shared(phone(A, 14, 10), free=500).recalls == {A: 4}
+    assert shared(phone(A, 1, 0), free=500).recalls == {A: 1}
+    assert not shared(phone(A, 1, 0, wants=True), free=500).recalls, "a person waits for it"
+
+
+@given(
+    st.lists(st.tuples(rates, st.sampled_from([None, 0, 3, 10, 200])), max_size=8),
+    st.integers(0, 500),
+)
+def test_limits_take_nothing_from_the_others(
+    drawn: list[tuple[float, int | None]], places: int
+) -> None:
+    doors = [
+        Door((f"door-{n}", 1), 0, 0, rate, wants=False, live=True, most=most)
+        for n, (rate, most) in enumerate(drawn)
+    ]
+    shares, without = (
+        fair_shares(doors, places),
+        fair_shares([replace(door, most=None) for door in doors], places),
+    )
+    assert all(door.most is None or shares[door.kiosk] <= door.most for door in doors)
+    assert sum(shares.values()) <= places
+    if any(door.most is None for door in doors):
+        assert sum(shares.values()) == places
+    assert all(
+        shares[door.kiosk] >= min(without[door.kiosk], places if door.most is None else door.most)
+        for door in doors
+    )
