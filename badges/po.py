@@ -7,11 +7,10 @@ import gettext
 import io
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from babel.messages.catalog import Catalog, Message
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import PoFileError
-from babel.messages.pofile import read_po as parse
+if TYPE_CHECKING:
+    from babel.messages.catalog import Catalog, Message
 
 _FIELD = re.compile(r"\{\w*\}|%\(\w+\)[sd]|%%")
 _STRAY = re.compile(r"[{}]|%\(")
@@ -32,6 +31,11 @@ def compiled(text: str, locale: str, where: str) -> bytes:
 
     `where` is the file's name in errors. Raises CatalogueError.
     """
+    # Imported here, because a phone has no Babel: its translations were compiled beforehand.
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import PoFileError
+    from babel.messages.pofile import read_po as parse
+
     lines = text.splitlines()
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and not line.startswith("#") and not _LINE.fullmatch(line):
@@ -58,7 +62,7 @@ def compiled(text: str, locale: str, where: str) -> bytes:
     return buffer.getvalue()
 
 
-def _check(where: str, catalogue: Catalog) -> None:
+def _check(where: str, catalogue: "Catalog") -> None:
     """Refuse translations with other fields than the English text, and drop incomplete plurals."""
     for message in list(catalogue):
         if not message.id or message.fuzzy:
@@ -72,7 +76,7 @@ def _check(where: str, catalogue: Catalog) -> None:
             catalogue.delete(message.id, message.context)
 
 
-def _fits(message: Message) -> bool:
+def _fits(message: "Message") -> bool:
     allowed = {field for text in _forms(message.id) for field in _FIELD.findall(text)}
     stray = (
         _STRAY_BESIDE_PERCENT if any(placeholder[0] == "%" for placeholder in allowed) else _STRAY

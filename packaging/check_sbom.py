@@ -1,4 +1,5 @@
-"""Compares an SBOM with the libraries that Python finds installed beside this interpreter.
+"""Compares the SBOM $1 with the libraries that Python finds installed beside this interpreter, and
+with those of the phone's page, listed in $2 (vendor/libraries.json).
 
 Run it by the Python of the environment that the SBOM describes. Names each difference, and exits
 with 1 if there is one.
@@ -19,6 +20,8 @@ sbom = json.loads(Path(sys.argv[1]).read_text("utf-8"))
 components = [sbom["metadata"]["component"], *sbom["components"]]
 listed = {(plain(component["name"]), component["version"]) for component in components}
 installed = {(plain(library.name), library.version) for library in distributions()}
+phone = json.loads(Path(sys.argv[2]).read_text("utf-8"))
+installed |= {(plain(library["name"]), library["version"]) for library in phone}
 for name, version in sorted(installed - listed):
     sys.stdout.write(f"{name} {version} is installed, and not in the SBOM\n")
 for name, version in sorted(listed - installed):

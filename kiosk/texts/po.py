@@ -1,4 +1,4 @@
-"""Reads gettext catalogues from .po files at run time, without .mo files.
+"""Reads gettext catalogues from .po files at run time. A phone has .mo files in their place.
 
 To add a language, add a file `LOCALE/LC_MESSAGES/DOMAIN.po`, such as `fr/LC_MESSAGES/badges.po`.
 """
@@ -56,7 +56,7 @@ class Catalogues:
 
 
 def _files(directory: Path, domain: str) -> dict[str, Path]:
-    paths = sorted(directory.glob(f"*/LC_MESSAGES/{domain}.po"))
+    paths = sorted(directory.glob(f"*/LC_MESSAGES/{domain}.[pm]o"))
     return {language_of(path.parent.parent.name): path for path in paths}
 
 
@@ -65,6 +65,8 @@ def read_po(path: Path) -> gettext.GNUTranslations:
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
             raise CatalogueError(f"{path} is too large to be a catalogue.")
+        if path.suffix == ".mo":
+            return gettext.GNUTranslations(io.BytesIO(path.read_bytes()))
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         raise CatalogueError(f"{path} can't be read as UTF-8 text.") from None

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 FEATURES = (
     "imports", "cards", "rehearsal", "mail", "wallet", "phone", "board", "halls", "kiosks", "desk",
-    "printers", "attendees", "protocol", "programme", "editing", "reports", "records", "muster",
-    "users", "start", "find", "integrations", "certificate", "servers", "backup", "evidence",
-    "privacy", "upgrade",
+    "phone_doors", "printers", "attendees", "protocol", "programme", "editing", "reports",
+    "records", "muster", "users", "start", "find", "integrations", "certificate", "servers",
+    "backup", "evidence", "privacy", "upgrade",
 )  # fmt: skip
 
 

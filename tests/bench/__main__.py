@@ -26,7 +26,18 @@ from tests.bench.console import acts, board, desk, desk_cases, muster
 from tests.bench.evidence import audit, forged, timeline
 from tests.bench.eyes import memory, photo_run
 from tests.bench.forum import entries, pages
-from tests.bench.load import cut, edits, engines, loop, primary, servers, thousand, turns, webhooks
+from tests.bench.load import (
+    cut,
+    edits,
+    engines,
+    loop,
+    phones,
+    primary,
+    servers,
+    thousand,
+    turns,
+    webhooks,
+)  # fmt: skip
 from tests.bench.mutation import mutants
 from tests.bench.sharing import cost
 from tests.bench.upgrade import run as upgrade
@@ -59,6 +70,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "primary": primary.run,
     "loop": loop.run,
     "thousand": thousand.run,
+    "phones": phones.run,
     "entries": entries.run,
     "muster": muster.run,
     "pages": pages.run,

@@ -69,6 +69,21 @@ def test_the_sdist_has_the_source_and_gives_the_same_wheel(
     assert wheels.items() <= built.items()
 
 
+def test_the_phones_libraries_are_in_both_though_git_ignores_them(
+    source: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(source, tmp_path / "s"))
+    library = copy / "kiosk/browser/vendor/files/noble.mjs"
+    library.parent.mkdir(parents=True)
+    library.touch()
+    build(copy, tmp_path / "out")
+    (wheel,), (sdist,) = (tmp_path / "out").glob("*.whl"), (tmp_path / "out").glob("*.tar.gz")
+    name = library.relative_to(copy).as_posix()
+    assert name in zipfile.ZipFile(wheel).namelist()
+    with tarfile.open(sdist) as archive:
+        assert any(member.endswith(f"/{name}") for member in archive.getnames())
+
+
 def test_the_wheel_has_every_file_of_the_packages(source: Path, built: dict[str, bytes]) -> None:
     (wheel,) = (source.parent / "out").glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())

@@ -22,10 +22,13 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 WHEEL = "hallkeeper-1.0.0-py3-none-any.whl"
-BUILD = f'touch "$1/hallkeeper-1.0.0.tar.gz"; echo "$SOURCE_DATE_EPOCH" >"$1/{WHEEL}"'
+BUILD = (
+    f'touch "$1/hallkeeper-1.0.0.tar.gz"; echo "$SOURCE_DATE_EPOCH" >"$1/{WHEEL}"; '
+    "mkdir -p kiosk/browser/vendor; echo '[]' >kiosk/browser/vendor/libraries.json"
+)
 # Of `uv` only the environment's Python counts.
 UV = '[ "$1" != venv ] || { mkdir -p "${@: -1}/bin"; cp "$(which true)" "${@: -1}/bin/python"; }'
-CYCLONEDX = 'while [ "$1" != --output-file ]; do shift; done; echo "{}" >"$2"'
+CYCLONEDX = 'while [ "$1" != --output-file ]; do shift; done; echo "$SBOM" >"$2"'
 DEBIAN = 'test -s "$1" && test -e "$2/server.txt" && cp "$1" "$3/hallkeeper-server.deb"'
 
 
@@ -40,6 +43,7 @@ class Repository:
         self.path = path
         names = ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL")
         self.environment = os.environ | {f"GIT_{name}": "a@example.org" for name in names}
+        self.environment["SBOM"] = '{"components": [], "dependencies": []}'
 
     def git(self, *arguments: str) -> None:
         command = ["git", *arguments]
@@ -63,7 +67,9 @@ class Repository:
 def repository(tmp_path: Path) -> Repository:
     shutil.copytree(ROOT / "packaging/locks", tmp_path / "packaging/locks")
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
-    shutil.copy(ROOT / "packaging/release", tmp_path / "packaging/release")
+    for name in ("release", "phone/sbom.py"):
+        (tmp_path / "packaging" / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / "packaging" / name, tmp_path / "packaging" / name)
     script(tmp_path / "packaging/build-python", BUILD)
     script(tmp_path / "packaging/debian/build", DEBIAN)
     tools = tmp_path / "build/packaging/bin"
@@ -155,19 +161,52 @@ def test_the_sums_are_signed(repository: Repository) -> None:
     assert subprocess.run(verify, input=altered, capture_output=True).returncode != 0
 
 
+def test_the_sbom_has_the_phones_libraries(tmp_path: Path) -> None:
+    library = {
+        "name": "@noble/curves", "version": "2.0.0", "licence": "MIT",
+        "purl": "pkg:npm/%40noble/curves@2.0.0", "hashes": {"SHA-512": "00ff"},
+    }  # fmt: skip
+    other = {"bom-ref": "PyNaCl", "name": "PyNaCl", "version": "1.6"}
+    sbom, listed = tmp_path / "sbom.json", tmp_path / "libraries.json"
+    sbom.write_text(json.dumps({"components": [other], "dependencies": []}))
+    listed.write_text(json.dumps([library]))
+    command = [sys.executable, str(ROOT / "packaging/phone/sbom.py"), str(sbom), str(listed)]
+    subprocess.run(command, check=True)
+    assert json.loads(sbom.read_text()) == {
+        "components": [
+            other,
+            {
+                "bom-ref": library["purl"],
+                "hashes": [{"alg": "SHA-512", "content": "00ff"}],
+                "licenses": [{"expression": "MIT"}],
+                "name": "@noble/curves",
+                "purl": library["purl"],
+                "type": "library",
+                "version": "2.0.0",
+            },
+        ],
+        "dependencies": [{"ref": library["purl"]}],
+    }
+
+
 class TestSbom:
-    """packaging/check_sbom.py, about the environment of these tests."""
+    """packaging/check_sbom.py, about the environment of these tests and a library of a phone."""
 
     @pytest.fixture
     def libraries(self) -> list[dict[str, str]]:
         installed = {(library.name, library.version) for library in distributions()}
+        installed.add(("@noble/curves", "2.0.0"))
         return [{"name": name, "version": version} for name, version in sorted(installed)]
 
     def check(self, path: Path, libraries: list[dict[str, str]]) -> tuple[int, str]:
         root, *components = libraries
         file = path / "sbom.json"
         file.write_text(json.dumps({"metadata": {"component": root}, "components": components}))
-        command = [sys.executable, str(ROOT / "packaging/check_sbom.py"), str(file)]
+        phone = path / "phone.json"
+        phone.write_text('[{"name": "@noble/curves", "version": "2.0.0"}]')
+        command = [
+            sys.executable, str(ROOT / "packaging/check_sbom.py"), str(file), str(phone)
+        ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, cwd=path)
         return done.returncode, done.stdout
 

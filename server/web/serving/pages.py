@@ -6,10 +6,11 @@ import asyncio
 import io
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from server.core.feed.sse import Stream
@@ -52,6 +53,7 @@ class Exchange(Protocol):
     async def __call__(self) -> bytes: ...
     def __aiter__(self) -> Any: ...
     def response_bytes(self, status: int, headers: Headers, body: bytes, /) -> None: ...
+    def response_file(self, status: int, headers: Headers, file: str, /) -> None: ...
     def response_stream(self, status: int, headers: Headers, /) -> Transport: ...
 
 
@@ -62,6 +64,20 @@ class Feed:
     status: int
     headers: Headers
     stream: Stream
+
+
+class LastingFile:
+    """A body that is a file which is not deleted before it was sent. granian sends it, so that no
+    thread waits for a slow client.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self.path.open("rb") as file:
+            while piece := file.read(BUFFER_BYTES):
+                yield piece
 
 
 class Pages:
@@ -115,6 +131,9 @@ class Pages:
             return Feed(begun.status, begun.headers, pieces)
         if isinstance(pieces, list):
             exchange.response_bytes(begun.status, begun.headers, b"".join(pieces))
+            return None
+        if isinstance(pieces, LastingFile):
+            exchange.response_file(begun.status, begun.headers, str(pieces.path))
             return None
         _send(exchange.response_stream(begun.status, begun.headers), pieces, loop)
         return None

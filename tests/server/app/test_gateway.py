@@ -5,6 +5,7 @@ import io
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -17,7 +18,7 @@ from server.core.kiosks import registry
 from server.doors import replica
 from server.storage.database import Database
 from server.web.services import address, services_of
-from server.web.serving.pages import environ_of
+from server.web.serving.pages import LastingFile, environ_of
 from tests.server.support.pages import Pages
 from tests.server.web.serving.support import Exchange, Headers, Scope, Served, signed
 
@@ -46,6 +47,11 @@ def echo() -> Served:
             "type": request.content_type,
             "twice": request.headers.get("X-Twice"),
         }
+
+    @app.get("/film")
+    def film() -> Response:
+        body = LastingFile(Path(request.args["path"]))
+        return Response(body, direct_passthrough=True)
 
     @app.get("/pieces")
     def pieces() -> Response:
@@ -138,6 +144,14 @@ def test_a_body_without_a_length_is_read_to_its_end(echo: Served) -> None:
 def test_an_answer_in_pieces_is_sent_as_it_comes(echo: Served) -> None:
     exchange = echo.ask(Scope("GET", "/pieces", Headers(host="localhost")))
     assert (exchange.status, exchange.answer, exchange.streamed) == (200, b"one two", True)
+
+
+def test_a_file_is_left_to_granian(echo: Served, tmp_path: Path) -> None:
+    path = tmp_path / "film"
+    path.write_bytes(b"a film")
+    scope = Scope("GET", "/film", Headers(host="localhost"), query_string=f"path={path}")
+    exchange = echo.ask(scope)
+    assert (exchange.status, exchange.file, exchange.answer) == (200, str(path), b"")
 
 
 def test_an_answer_that_breaks_off_leaves_the_server_as_it_was(echo: Served) -> None:

@@ -50,6 +50,7 @@ class Exchange:
     headers: list[tuple[str, str]] = field(default_factory=list)
     answer: bytes = b""
     streamed: bool = False
+    file: str = ""
     reads: int = 0
 
     async def __call__(self) -> bytes:
@@ -65,6 +66,10 @@ class Exchange:
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         assert not self.status, "answered twice"
         self.status, self.headers, self.answer = status, headers, body
+
+    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
+        self.response_bytes(status, headers, b"")
+        self.file = file
 
     def response_stream(self, status: int, headers: list[tuple[str, str]]) -> "Exchange":
         self.response_bytes(status, headers, b"")
