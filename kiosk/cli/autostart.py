@@ -3,22 +3,18 @@
 Needs no root and starts nothing: it writes the files and prints the commands that enable them.
 """
 
-import getpass
-import html
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from string import Template
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from kiosk.config import settings
-from kiosk.config.files import IDENTITY_FILE, SETTINGS_FILE
+from kiosk.config.files import SETTINGS_FILE
 from kiosk.config.identity import load_identity
 from kiosk.screen.entrance import LINK_FILE, read_link
 
@@ -99,10 +95,9 @@ def write(autostart: Autostart, *, again: bool) -> None:
 
 
 def show_screen(directory: Path, home: Path, browser: str | None = None) -> None:
-    """Replace this process by a full-screen browser, once the kiosk runs. Until it is enrolled, the
-    browser shows how to do that.
+    """Replace this process by a full-screen browser, once the kiosk or its enrolment serves a page.
 
-    Raises AutostartError if there is no browser, or if it ends before.
+    Raises AutostartError if there is no browser.
     """
     command = _browser(browser)
     if command is None:
@@ -110,28 +105,10 @@ def show_screen(directory: Path, home: Path, browser: str | None = None) -> None
             f"No browser was found ({', '.join(BROWSERS)}). Install Chromium, or name one with "
             "--browser."
         )
-    words = [command, *BROWSER_FLAGS, f"--user-data-dir={home / PROFILE}"]
-    if not (directory / IDENTITY_FILE).exists():
-        _show_first_steps(words, directory)
     while not _is_served(directory):
         time.sleep(WAIT_S)
-    os.execv(command, [*words, read_link(directory)])  # noqa: S606
-
-
-def _show_first_steps(words: list[str], directory: Path) -> None:
-    """Show how to enrol, in both languages, until the kiosk runs. `words` start the browser."""
-    text = resources.files("kiosk.cli").joinpath("first_steps.html").read_text("utf-8")
-    page = Template(text).substitute(
-        directory=html.escape(str(directory)),
-        user=html.escape(getpass.getuser()),
-        computer=html.escape(socket.gethostname()),
-    )
-    with subprocess.Popen([*words, f"data:text/html;charset=utf-8,{quote(page)}"]) as browser:
-        while not _is_served(directory):
-            if browser.poll() is not None:
-                raise AutostartError("The browser has ended. Start the screen again.")
-            time.sleep(WAIT_S)
-        browser.terminate()
+    words = [command, *BROWSER_FLAGS, f"--user-data-dir={home / PROFILE}", read_link(directory)]
+    os.execv(command, words)  # noqa: S606
 
 
 def _is_served(directory: Path) -> bool:

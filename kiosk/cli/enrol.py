@@ -7,6 +7,7 @@ never deleted, because an earlier journal may have scans that no server has.
 import hashlib
 import re
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -47,33 +48,43 @@ def enrol(
     again: bool = False,
     wait_s: float = 15 * 60,
     poll_s: float = POLL_S,
+    on_words: Callable[[str], None] = lambda words: None,
+    stop: threading.Event | None = None,
 ) -> KioskIdentity:
-    """Enrol the kiosk in `directory`. `say` gets the six words, and progress.
+    """Enrol the kiosk in `directory`. `say` gets the six words with what to do, and progress;
+    `on_words` the words alone. `stop` ends the wait for the admin.
 
     Raises EnrolError.
     """
     try:
         code = parse_code(code_text)
-        _check_free(directory, again=again)
+        check_free(directory, again=again)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(directory):
             key = _pending_key(directory, code)
+            words = six_words(key.public.raw, code.token)
+            on_words(words)
             say(
-                f"Six words: {six_words(key.public.raw, code.token)}\n"
+                f"Six words: {words}\n"
                 "Compare them with the kiosk's page on the server. If they agree, an admin "
                 "confirms there."
             )
-            answer = _wait_for_admin(code, key, wait_s=wait_s, poll_s=poll_s, say=say)
+            answer = _wait_for_admin(
+                code, key, wait_s=wait_s, poll_s=poll_s, say=say, stop=stop or threading.Event()
+            )
             identity = _know_number(code, identity_of(code, key, answer))
             _settle(directory, identity, key, say)
-    except (ConfigError, EnrolmentCodeError) as error:
+    except EnrolmentCodeError as error:
+        raise EnrolError(str(error), "bad_code") from None
+    except ConfigError as error:
         raise EnrolError(str(error)) from None
     except OSError as error:
         raise EnrolError(f"{directory} can't be written ({error.strerror}).") from None
     return identity
 
 
-def _check_free(directory: Path, *, again: bool) -> None:
+def check_free(directory: Path, *, again: bool = False) -> None:
+    """Raises EnrolError if it holds a kiosk, unless `again`."""
     if directory.exists() and not directory.is_dir():
         raise EnrolError(f"{directory} is a file; name a directory for the kiosk.")
     if again or not (directory / IDENTITY_FILE).exists():
@@ -105,6 +116,7 @@ def _wait_for_admin(
     wait_s: float,
     poll_s: float,
     say: Callable[[str], None],
+    stop: threading.Event,
 ) -> wire.EnrolAnswer:
     request = enrol_request(code, key)
     transport = Transport(code)
@@ -119,24 +131,28 @@ def _wait_for_admin(
                 heard = True
             except TransportError as error:
                 if error.permanent or not heard:
-                    raise EnrolError(_plain(error)) from None
+                    raise _failed(error) from None
                 say(f"{error} Trying again.")
             if time.monotonic() + poll_s > deadline:
                 raise EnrolError(
                     "The six words were not confirmed in time. Ask the admin, and run the same "
-                    "command again: the code is good for 15 minutes."
+                    "command again: the code is good for 15 minutes.",
+                    "unconfirmed",
                 )
-            time.sleep(poll_s)
+            if stop.wait(poll_s):
+                raise EnrolError("The enrolment was stopped.")
     finally:
         transport.close()
 
 
-def _plain(error: TransportError) -> str:
+def _failed(error: TransportError) -> EnrolError:
     if error.code == "wrong_server":
-        return f"{error} Check the code, and the network that this kiosk is in."
+        remedy = "Check the code, and the network that this kiosk is in."
+        return EnrolError(f"{error} {remedy}", "no_server")
     if error.code in ("wrong_code", "code_expired"):
-        return str(error)
-    return f"{error} Is the server running, and is this kiosk in its network?"
+        return EnrolError(str(error), "bad_code")
+    remedy = "Is the server running, and is this kiosk in its network?"
+    return EnrolError(f"{error} {remedy}", "no_server")
 
 
 def _know_number(code: EnrolmentCode, identity: KioskIdentity) -> KioskIdentity:

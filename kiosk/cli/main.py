@@ -20,8 +20,9 @@ from kiosk.camera.sources import parse_source
 from kiosk.camera.webcams import webcams_text
 from kiosk.cli import autostart
 from kiosk.cli.answer_line import answer_fields
-from kiosk.cli.enrol import enrol
+from kiosk.cli.enrol import check_free, enrol
 from kiosk.cli.export import ExportError, read_export, write_export
+from kiosk.cli.first_steps import enrol_at_screen
 from kiosk.cli.many import many_command
 from kiosk.cli.read import read_command
 from kiosk.cli.status import checkpoint_of, journal_in, status_of, status_text
@@ -99,14 +100,20 @@ main.add_command(many_command)
 
 @main.command("enrol")
 @directory_option
-@click.option("--code", required=True, help="The code on the kiosk's page; it begins with HKE1.")
+@click.option(
+    "--code",
+    help="The code on the kiosk's page; it begins with HKE1. Without it, a screen takes the code.",
+)
 @click.option("--again", is_flag=True, help="Enrol again; earlier files are kept.")
 @click.option(
     "--wait", default=900, show_default=True, type=click.IntRange(0, 86_400), help="Seconds."
 )
 @plain_errors
-def enrol_command(directory: Path, code: str, again: bool, wait: int) -> None:
+def enrol_command(directory: Path, code: str | None, again: bool, wait: int) -> None:
     """Make this machine one of an event's kiosks."""
+    if code is None:
+        _enrol_at_screen(directory, again)
+        return
     identity = enrol(
         directory,
         code,
@@ -115,6 +122,22 @@ def enrol_command(directory: Path, code: str, again: bool, wait: int) -> None:
         wait_s=wait,
     )
     click.echo(f"Enrolled as {identity.kiosk}, generation {identity.generation}.")
+
+
+def _enrol_at_screen(directory: Path, again: bool) -> None:
+    if again:
+        raise click.UsageError("--again needs --code.")
+    check_free(directory)
+    done = _stopped_by_signals()
+    settings = config.load_settings(directory)
+    enrol_at_screen(directory, settings, done, lambda text: click.echo(text, err=True))
+
+
+def _stopped_by_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 @main.command("run")
@@ -150,9 +173,7 @@ def run_command(
         if not has_zbar():
             click.echo(NO_ZBAR, err=True)
         camera = Camera(parse_source(settings.camera), request_of(settings), loop=loop)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _stopped_by_signals()
     kiosk = Kiosk(directory, settings, on_answer=lambda report: click.echo(_line(report, as_json)))
     try:
         _run(kiosk, camera, stop, None if headless else settings, until_end)

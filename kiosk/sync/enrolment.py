@@ -1,5 +1,7 @@
 """A kiosk's enrolment between the requests: its proof, and the check of the server's answer."""
 
+from typing import Literal
+
 from badges.credential.keys import BadSignatureError, PrivateKey
 from badges.wire import server_key, wire
 from badges.wire.enrolment import EnrolmentCode, proof
@@ -7,11 +9,17 @@ from kiosk.config.identity import KioskIdentity, make_identity
 from kiosk.sync.known_server import with_key
 from kiosk.sync.protocol import Request, Steps, TransportError
 
+Failure = Literal["bad_code", "no_server", "unconfirmed", "failed"]
+
 
 class EnrolError(Exception):
     """The kiosk is not enrolled, and nothing was changed. The text has the reason and the
     remedy.
     """
+
+    def __init__(self, text: str, failure: Failure = "failed") -> None:
+        super().__init__(text)
+        self.failure = failure
 
 
 def enrol_request(code: EnrolmentCode, key: PrivateKey) -> Request:

@@ -5,9 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 from click.testing import CliRunner, Result
@@ -16,7 +14,6 @@ from kiosk.cli import autostart
 from kiosk.cli.main import main
 from kiosk.screen.entrance import Entrance
 from tests.kiosk.support.door_fixture import enrolled
-from tests.waiting import until
 
 
 @pytest.fixture
@@ -169,37 +166,3 @@ def test_without_a_browser_there_is_a_clear_error(
     result = CliRunner().invoke(main, ["screen", "--dir", str(door)])
     assert result.exit_code == 1
     assert "Install Chromium" in result.output
-
-
-def test_a_computer_that_is_not_enrolled_shows_how_to_until_its_kiosk_runs(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    door = tmp_path / "door <1>"
-    started: list[list[str]] = []
-    (home / "bin" / "chromium").write_text(
-        f'#!/bin/sh\necho "$*" >"{tmp_path}/hint"\nexec sleep 9999'
-    )
-    monkeypatch.setenv("PATH", f"{home / 'bin'}:/usr/bin:/bin")
-    monkeypatch.setattr(autostart.os, "execv", lambda path, words: started.append(words))
-    monkeypatch.setattr(autostart, "WAIT_S", 0.01)
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as threads:
-        shown = threads.submit(autostart.show_screen, door, home)
-        until(lambda: (tmp_path / "hint").exists() and (tmp_path / "hint").read_text())
-        page = unquote(
-            (tmp_path / "hint").read_text().partition("data:text/html;charset=utf-8,")[2]
-        )
-        enrolled(door)
-        entrance = Entrance(door)
-        entrance.serve_at(f"http://127.0.0.1:{listener.getsockname()[1]}/")
-        shown.result()
-    assert f"hallkeeper-kiosk enrol --dir {tmp_path}/door &lt;1&gt; --code" in page
-    assert "This kiosk belongs to no event yet" in page
-    assert "本验证机尚未加入活动" in page
-    (words,) = started
-    assert words[-1] == entrance.link
-
-
-def test_a_browser_that_ends_before_the_kiosk_runs_is_an_error(home: Path, tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["screen", "--dir", str(tmp_path / "door")])
-    assert result.exit_code == 1
-    assert "The browser has ended" in result.output
