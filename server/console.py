@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from server.core.event.directory import Event
     from server.storage.database import Database
 
+# The event of the unit hallkeeper.service.
+SERVICE_EVENT = Path("/var/lib/hallkeeper/event")
 BY = "command-line"  # the actor in the entry log
 PROBLEMS_SHOWN = 100
 # Errors whose text is for people. Named, since importing them all takes half a second.
@@ -44,15 +46,32 @@ F = TypeVar("F", bound=Callable[..., Any])
 file_path = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
+def default_event() -> Path:
+    """This directory. Without an event in it, the service's, on a computer that has the service."""
+    from server.core.event.directory import SETTINGS_FILE
+
+    here = Path()
+    if not (here / SETTINGS_FILE).exists() and SERVICE_EVENT.parent.is_dir():
+        return SERVICE_EVENT
+    return here
+
+
+def start_command(event_dir: Path) -> str:
+    if event_dir.absolute() == SERVICE_EVENT:
+        return "sudo systemctl start hallkeeper"
+    return f"hallkeeper serve --event {event_dir}"
+
+
 def event_option(command: F) -> F:
     return click.option(
         "--event",
         "event_dir",
         type=click.Path(path_type=Path),
         envvar="HALLKEEPER_EVENT_DIR",
-        default=Path(),
+        default=default_event,
         metavar="DIR",
-        help="The event's directory; else HALLKEEPER_EVENT_DIR, else this directory.",
+        help="The event's directory; else HALLKEEPER_EVENT_DIR, else this directory, else"
+        f" {SERVICE_EVENT}.",
     )(command)
 
 

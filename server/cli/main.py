@@ -9,7 +9,7 @@ import click
 
 from badges.wire import version
 from server.app.features import alert_sources, commands
-from server.console import Commands, event_option
+from server.console import Commands, event_option, start_command
 
 
 # Importing all commands takes a second, so each is imported when called.
@@ -75,7 +75,7 @@ def init(
         " first kiosk is added.\n\nThe first admin signs in with this password, and then chooses"
         f" another. It is shown once and kept nowhere:\n  name      {FIRST_ADMIN}\n"
         f"  password  {password}\n\nNext:\n"
-        f"  hallkeeper serve --event {directory}\n"
+        f"  {start_command(directory)}\n"
         f"  then {settings.public_address}/admin/start shows the steps until doors open.\n"
         "  (Browsers warn once of the server's own certificate.)\n"
         "Or on the command line: hallkeeper import-venue, import, issue and print."

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from server.console import count, event_option, progress, refuse, wall_clock
+from server.console import count, event_option, progress, refuse, start_command, wall_clock
 from server.core.event.directory import load_event
 from server.core.event.lock import only_server
 from server.core.second_disk.copy import check_directory, make_backup, prune
@@ -213,7 +213,7 @@ def report(done: Restored, source: str) -> list[str]:
     if done.moved_to is not None:
         lines.append(f"  What was here before is kept in {done.moved_to}.")
     lines += ["", *_awaited(done), "", "Now start it, under the address that the kiosks know:"]
-    lines.append(f"  hallkeeper serve --event {done.event.path}    # {settings.public_address}")
+    lines.append(f"  {start_command(done.event.path)}    # {settings.public_address}")
     lines += ["", *_LOST]
     return lines
 

@@ -24,6 +24,7 @@ from badges.wire import wire
 from badges.wire.enrolment import RequestStamp, request_message
 from server.app import supervise
 from server.app.serve import STOP_S
+from server.console import SERVICE_EVENT
 from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.processes import await_ended, children
@@ -356,7 +357,7 @@ def test_the_unit_vouches_by_the_watchdog_and_restarts() -> None:
     assert float(service["TimeoutStartSec"]) > supervise.START_S
     assert service["ExecStart"] == "hallkeeper serve"
     event = service["Environment"].removeprefix("HALLKEEPER_EVENT_DIR=")
-    assert event == f"/var/lib/{service['StateDirectory']}/event"
+    assert event == f"/var/lib/{service['StateDirectory']}/event" == str(SERVICE_EVENT)
     assert unit["Unit"]["ConditionPathExists"] == f"{event}/event.toml"
 
 

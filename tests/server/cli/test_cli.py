@@ -97,6 +97,15 @@ class TestInit:
         assert message in result.output
         assert not (tmp_path / "e").exists()
 
+    def test_the_next_command(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("server.console.SERVICE_EVENT", tmp_path / "service")
+        for name, command in (
+            ("other", f"hallkeeper serve --event {tmp_path}/other"),
+            ("service", "sudo systemctl start hallkeeper"),
+        ):
+            result = CliRunner().invoke(main, ["init", str(tmp_path / name)])
+            assert f"Next:\n  {command}\n" in result.output
+
     def test_the_machines_zone_is_one(self) -> None:
         assert EventSettings({"en": "x"}, local_zone(), date(2026, 5, 4), 1).time_zone
 
@@ -395,6 +404,20 @@ class TestEvents:
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == 1
         assert "is not an event's directory" in result.output
+
+    def test_the_services_event_is_the_default_where_none_is_here(
+        self, event: Event, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("HALLKEEPER_EVENT_DIR", raising=False)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("server.console.SERVICE_EVENT", event.path)
+        result = CliRunner().invoke(main, ["user", "list"])
+        assert result.exit_code == 0
+        assert "admin" in result.output
+        monkeypatch.setattr("server.console.SERVICE_EVENT", tmp_path / "none" / "event")
+        assert "is not an event's directory" in CliRunner().invoke(main, ["user", "list"]).output
+        monkeypatch.chdir(event.path)
+        assert CliRunner().invoke(main, ["user", "list"]).exit_code == 0
 
     @pytest.mark.sqlite_alone  # tests/server/storage/postgresql tests the other engine.
     def test_a_newer_version(self, console: Console) -> None:
