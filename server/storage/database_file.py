@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from badges.i18n import N_
 from server.storage.connection import Connection
 from server.storage.database import connect
 from server.storage.disk import DatabaseError
@@ -16,9 +17,9 @@ from server.storage.errors import of_damaged_names
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]  # rows by table; values by column
 
 
-NO_FILE = (
-    "this event is in PostgreSQL, which is backed up by its own means: pg_dump, or pg_basebackup "
-    "with its write-ahead log (docs/scale.md)."
+NO_FILE = N_(
+    "this event is in PostgreSQL, whose own tools back it up: pg_dump, or pg_basebackup with its "
+    "write-ahead log. Copy the event's directory as well, which has the keys (docs/scale.md)."
 )
 
 

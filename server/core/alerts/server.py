@@ -6,6 +6,7 @@ from badges.i18n import N_, Phrase, joined
 from server.core.alerts.alerts import Alert, Kind, lasting
 from server.core.alerts.sources import AlertContext, RunningServer
 from server.core.event import clock
+from server.core.event.directory import Event
 from server.core.second_disk import set_back
 from server.storage import disk
 from server.storage.connection import Connection
@@ -16,7 +17,7 @@ def of_server(context: AlertContext) -> list[Alert]:
     with contextlib.suppress(OSError):
         alerts += _alert("disk", disk.room(context.event.database_path).warning, grave=True)
     if context.server is not None:
-        alerts += _of_running(context.server)
+        alerts += _of_running(context.server, context.event)
     return alerts
 
 
@@ -53,7 +54,7 @@ def _alert(about: str, words: str, *, grave: bool = False) -> list[Alert]:
     return [alert]
 
 
-def _of_running(server: RunningServer) -> list[Alert]:
+def _of_running(server: RunningServer, event: Event) -> list[Alert]:
     alerts: list[Alert] = []
     if server.writes_fail:
         words = Phrase(
@@ -62,12 +63,12 @@ def _of_running(server: RunningServer) -> list[Alert]:
         )
         alerts += _alert("database", words, grave=True)
     backup = server.backup_status
-    if backup is None:
+    if backup is None and not event.in_postgresql:
         words = Phrase(
             "A broken disk would lose this event. Choose a second one on the page Backups."
         )
         alerts += _alert("no_second_disk", words)
-    else:
+    if backup is not None:
         alerts += _alert("backup", backup.trouble, grave=True)
         alerts += _alert("backup_acts", backup.acts_trouble, grave=True)
         alerts += _alert("backup_disk", backup.warning)

@@ -15,6 +15,7 @@ from server.storage import disk, event_state, migrations
 from server.storage.database import connect, is_there
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError, may_pass
+from server.storage.postgresql.address import ADDRESS_FILE
 
 SETTINGS_FILE = "event.toml"
 DATABASE_FILE = "hallkeeper.db"
@@ -63,6 +64,10 @@ class Event:
     @property
     def database_path(self) -> Path:
         return self.path / DATABASE_FILE
+
+    @property
+    def in_postgresql(self) -> bool:
+        return (self.path / ADDRESS_FILE).exists()
 
     @property
     def has_installed_certificate(self) -> bool:

@@ -95,6 +95,8 @@ def _made_at(path: Path) -> int | None:
 def check_directory(event: Event) -> str:
     """Raise BackupError if backups can't be made. Otherwise return a warning for staff, or ""."""
     directory = event.backup_path
+    if event.in_postgresql:
+        return Phrase(database_file.NO_FILE) if directory else ""
     if directory is None:
         return Phrase(
             "No backups are made: the loss of this disk would be the loss of the event. Choose a "
@@ -138,6 +140,8 @@ def make_backup(
     pause_s: float = PAUSE_S,
 ) -> Backup:
     """Raises BackupError."""
+    if event.in_postgresql:
+        raise BackupError(database_file.NO_FILE)
     name = datetime.fromtimestamp(now // 1000, UTC).strftime(_NAME)
     making = directory / f"{_MAKING}{name}-{os.getpid()}"
     try:

@@ -10,12 +10,13 @@ import click
 from server.console import count, event_option, progress, refuse, start_command, wall_clock
 from server.core.event.directory import load_event
 from server.core.event.lock import only_server
-from server.core.second_disk.copy import check_directory, make_backup, prune
+from server.core.second_disk.copy import BackupError, check_directory, make_backup, prune
 from server.features.backup.move import SQLITE
 from server.features.backup.move import move as move_event
 from server.features.backup.restic import Repository, repository_of
 from server.features.backup.restore import NoActsError, Restored
 from server.features.backup.restore import restore as restore_event
+from server.storage.database_file import NO_FILE
 from server.storage.localized import names_of, text_in
 
 _STEPS = 100
@@ -49,6 +50,8 @@ def backup(to: Path | None, event_dir: Path) -> None:
     """
     event = load_event(event_dir)
     into = to or event.backup_path
+    if event.in_postgresql:
+        raise BackupError(NO_FILE)
     if into is None:
         raise refuse("name a directory on another disk: hallkeeper backup TO")
     if to is None:

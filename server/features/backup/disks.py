@@ -15,6 +15,7 @@ from server.core.second_disk.copy import BackupError, check_directory
 from server.storage import durable_files
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.database_file import NO_FILE
 
 MOUNTS = Path("/proc/self/mounts")
 PATH_CHARS_MAX = 1000
@@ -75,6 +76,8 @@ def choose(event: Event, database: Database, name: str, *, by: str, now: int) ->
 
 
 def _checked(event: Event, name: str) -> Path:
+    if event.in_postgresql:
+        raise BackupError(NO_FILE)
     path = Path(name)
     if not (path.is_absolute() and name.isprintable() and len(name) <= PATH_CHARS_MAX):
         raise BackupError(N_("Type a directory from / on, such as /mnt/second/forum."))

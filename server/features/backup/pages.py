@@ -17,12 +17,14 @@ from flask import (
 )
 from werkzeug.wrappers import Response
 
+from badges.i18n import Phrase
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.settings import EventError
 from server.core.second_disk.copy import backups, make_backup, prune
 from server.features.backup import disks
 from server.features.backup.sending import Sending
+from server.storage.database_file import NO_FILE
 from server.web import auth, forms, i18n
 from server.web.i18n import gettext as _
 from server.web.jobs import JobError, OwnJob, State, jobs_of
@@ -50,6 +52,8 @@ def show() -> str:
         made=existing[:SHOWN],
         total=len(existing),
         chosen=here.event.settings.backup_dir,
+        in_postgresql=here.event.in_postgresql,
+        no_file=Phrase(NO_FILE),
         others=others,
         sending=here.find(Sending),
         proposal=str(others[0].path / "hallkeeper") if others else "",

@@ -7,6 +7,8 @@ from server.web.services import Services
 
 def steps(here: Services) -> Sequence[Step]:
     status = here.backup_status
+    if here.event.in_postgresql and status is None:
+        return ()
     if status is None:
         words: str = Phrase("no second disk")
     else:
