@@ -44,9 +44,10 @@ BADGES = [credential(serial) for serial in range(8)]
 class Life:
     """A kiosk's life until the power cut, and the data acknowledged as on disk."""
 
-    def __init__(self, rng: random.Random, journal: Journal) -> None:
+    def __init__(self, rng: random.Random, journal: Journal, disk: Disk) -> None:
         self._rng = rng
         self._journal = journal
+        self._disk = disk
         self._granted = 0
         self._open: dict[int, int] = {}  # serial → sequence
         self.records: list[bytes] = []
@@ -62,6 +63,9 @@ class Life:
             try:
                 act()
             except NoPlaceError:
+                if self._disk.recovered is not None:
+                    # The power went while the file was rolled back.
+                    return
                 self._order()
             self.account = self._journal.accounts().get(PoolKey(HALL), self.account)
             self.seen += self.account != Account()
@@ -123,7 +127,7 @@ def cut(seed: int, loss: Loss, directory: Path) -> tuple[int, list[str]]:
     disk = Disk(rng, loss)
     disk.begin_as(begun)
     journal, file_system = opened(disk)
-    life = Life(rng, journal)
+    life = Life(rng, journal, disk)
     life.live(rng.randint(0, 10))
     if rng.random() < 0.7:
         disk.cut_after = rng.randint(0, 30)
