@@ -1,5 +1,8 @@
-"""The kiosk in a phone's browser: volunteers at side doors scan with any phone.
+"""A phone's browser as a door: volunteers at side doors scan with any phone.
 
-`phone.py` and its neighbours run in the browser, in a worker (static/worker.mjs). `files.py` and
-`archive.py` put the page's files together on the server.
+The kiosk's own Python runs in a worker (static/worker.mjs): `phone.py` starts it, and `door.py`
+builds the parts that `kiosk/run.py` builds for a Linux kiosk, and takes the place of its threads.
+`sqlite.py` and `libsodium.py` replace `sqlite3`, PyNaCl and argon2 by JavaScript libraries. There
+is no rule about admissions here. `files.py` and `archive.py` put the page's files together on the
+server.
 """

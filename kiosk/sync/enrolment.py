@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from badges.credential.keys import BadSignatureError, PrivateKey
 from badges.wire import server_key, wire
 from badges.wire.enrolment import EnrolmentCode, proof
@@ -22,9 +24,11 @@ class EnrolError(Exception):
         self.failure = failure
 
 
-def enrol_request(code: EnrolmentCode, key: PrivateKey) -> Request:
+def enrol_request(
+    code: EnrolmentCode, key: PrivateKey, device: Literal["phone"] | UnsetType = UNSET
+) -> Request:
     """The request to repeat until an admin has confirmed the kiosk."""
-    message = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token))
+    message = wire.EnrolRequest(code.token, key.public.raw, proof(key, code.token), device=device)
     return Request("/api/enrol", wire.EnrolAnswer, message)
 
 

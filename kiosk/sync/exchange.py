@@ -96,6 +96,7 @@ class Exchange:
         self._mark: wire.Mark | None = None  # the newest mark of the server
         self._wants: dict[PoolKey, PlaceRequest] = {}
         self._restored = False
+        self.update_asked = False  # an admin asks this phone to take newer files
 
     def save(self) -> None:
         """Store the newest checkpoint of the entry log, before the kiosk stops."""
@@ -212,6 +213,7 @@ class Exchange:
         )
         for hall in answer.full:
             self._journal.no_place(hall)
+        self.update_asked = answer.update is True
         self._link.answered()
         self._link.refuse(None)
         if effect.restored:

@@ -1,0 +1,84 @@
+"""Enrols a phone: presents its code until an admin has compared six words."""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hallkeeper_js import keys
+from pyodide.ffi import JsNull, to_js
+
+from badges.credential.keys import PrivateKey
+from badges.wire.enrolment import EnrolmentCode, parse_code, six_words
+from kiosk.browser.kept_files import KeptFiles
+from kiosk.browser.network import Network
+from kiosk.config.files import JOURNAL_FILE
+from kiosk.config.identity import KioskIdentity, save_identity
+from kiosk.journal import schema
+from kiosk.journal.journal import Journal
+from kiosk.steps import run_later
+from kiosk.sync.enrolment import EnrolError, enrol_request, identity_of, with_number
+from kiosk.sync.protocol import TransportError
+
+POLL_S = 1.0
+
+
+async def enrol(
+    directory: Path, files: KeptFiles, code_text: str, *, on_words: Callable[[str], None]
+) -> None:
+    """Enrol the phone. `on_words` gets the six words.
+
+    The identity is stored last. Files of an earlier enrolment are kept. Raises EnrolError or
+    EnrolmentCodeError.
+    """
+    code = parse_code(code_text)
+    pending = f"code {hashlib.sha256(code.token).hexdigest()}"
+    key = await load_key(pending)
+    if key is None:
+        key = PrivateKey(secrets.token_bytes(32))
+        await keys.save(pending, to_js(key.seed))
+    on_words(six_words(key.public.raw, code.token))
+    identity = await _confirmed(code, key)
+    await keys.save(key_name(identity), to_js(key.seed))
+    own = own_directory(directory, identity)
+    own.mkdir(parents=True, exist_ok=True)
+    Journal(
+        own / JOURNAL_FILE,
+        identity.kiosk,
+        identity.generation,
+        key,
+        pragmas=schema.without_wal(schema.PRAGMAS),
+    ).close()
+    save_identity(directory, identity, files.write)
+    await keys.forget(pending)
+
+
+async def load_key(name: str) -> PrivateKey | None:
+    seed: Any = await keys.load(name)
+    return None if seed is None or isinstance(seed, JsNull) else PrivateKey(bytes(seed.to_py()))
+
+
+def key_name(identity: KioskIdentity) -> str:
+    return f"kiosk {identity.kiosk}/{identity.generation}"
+
+
+def own_directory(directory: Path, identity: KioskIdentity) -> Path:
+    """The directory of this enrolment's databases."""
+    return directory / f"{identity.kiosk}-{identity.generation}"
+
+
+async def _confirmed(code: EnrolmentCode, key: PrivateKey) -> KioskIdentity:
+    network = Network()
+    request = enrol_request(code, key, device="phone")
+    while True:
+        try:
+            answer: Any = await network.send(request)
+            if answer.confirmed:
+                identity = identity_of(code, key, answer)
+                return await run_later(with_number(identity), network.send)
+        except TransportError as error:
+            if error.permanent:
+                raise EnrolError(str(error)) from None
+        await asyncio.sleep(POLL_S)

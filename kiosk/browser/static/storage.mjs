@@ -1,0 +1,132 @@
+// The databases of a phone: SQLite's WebAssembly build on files of the browser (OPFS), or in memory.
+
+const POOL = {
+  name: "hallkeeper",
+  directory: ".hallkeeper",
+  forceReinitIfPreviouslyFailed: true,
+};
+const SPARE_FILES = 8; // A new kiosk needs three databases, each with its rollback journal.
+const STATEMENTS_MAX = 200;
+const REPEATED = /^\s*(SELECT|INSERT|UPDATE|DELETE|BEGIN|COMMIT|ROLLBACK)\b/i;
+
+// `init` and `wasm` are the module of @sqlite.org/sqlite-wasm and the address of its WebAssembly.
+async function start(init, wasm) {
+  return init({ print: () => {}, printErr: () => {}, locateFile: () => wasm });
+}
+
+// Databases that outlive the worker. Throws where the browser has no such files, or another worker
+// has them open.
+export async function openStorage(init, wasm) {
+  const sqlite = await start(init, wasm);
+  const pool = await sqlite.installOpfsSAHPoolVfs(POOL);
+  await pool.reserveMinimumCapacity(pool.getFileCount() + SPARE_FILES);
+  return new Storage(sqlite, {
+    outlives: true,
+    open: (path) => new pool.OpfsSAHPoolDb(path),
+    remove: (path) => pool.unlink(path),
+    names: () => pool.getFileNames(),
+  });
+}
+
+// Databases in memory. `files` has the content of databases that exist already, by path.
+export async function memoryStorage(init, wasm, files = {}) {
+  const sqlite = await start(init, wasm);
+  const names = new Map(); // by path
+  const named = (path) => {
+    if (!names.has(path)) names.set(path, `memory-${++made}`);
+    return names.get(path);
+  };
+  let made = 0;
+  for (const [path, content] of Object.entries(files)) {
+    sqlite.capi.sqlite3_js_posix_create_file(named(path), content);
+  }
+  return new Storage(sqlite, {
+    outlives: false,
+    open: (path) => new sqlite.oo1.DB(named(path), "c"),
+    remove: (path) => names.delete(path),
+    names: () => [...names.keys()],
+  });
+}
+
+class Storage {
+  constructor(sqlite, files) {
+    this.sqlite = sqlite;
+    this.files = files;
+    this.outlives = files.outlives; // the worker
+  }
+
+  open(path) {
+    return new Database(this.sqlite, this.files.open(path));
+  }
+
+  remove(path) {
+    this.files.remove(path);
+  }
+
+  names() {
+    return this.files.names();
+  }
+}
+
+class Database {
+  constructor(sqlite, database) {
+    this.capi = sqlite.capi;
+    this.database = database;
+    this.statements = new Map(); // by text, the oldest first
+  }
+
+  // Runs one statement to its end. `values` is a list of its columns, row after row.
+  run(sql, parameters) {
+    let statement;
+    try {
+      statement = this.prepared(sql);
+      if (parameters?.length) statement.bind(parameters.map((value) => value ?? null));
+      const columns = statement.columnCount ? statement.getColumnNames([]) : [];
+      const values = [];
+      while (statement.step()) for (let i = 0; i < columns.length; i++) values.push(statement.get(i));
+      const changes = statement.isReadOnly() ? -1 : this.database.changes();
+      return { error: null, code: 0, columns, values, changes };
+    } catch (error) {
+      const code = error.resultCode ?? 1;
+      const pointer = this.database.pointer;
+      const own = pointer && this.capi.sqlite3_errcode(pointer) ? this.capi.sqlite3_errmsg(pointer) : null;
+      return { error: own ?? this.capi.sqlite3_errstr(code) ?? String(error), code };
+    } finally {
+      if (statement) this.put(sql, statement);
+    }
+  }
+
+  prepared(sql) {
+    const kept = this.statements.get(sql);
+    if (kept) this.statements.delete(sql);
+    return kept ?? this.database.prepare(sql);
+  }
+
+  put(sql, statement) {
+    try {
+      statement.reset(true);
+    } catch {
+      // A reset reports the error of the last step once more.
+    }
+    if (!REPEATED.test(sql)) {
+      statement.finalize();
+      return;
+    }
+    this.statements.set(sql, statement);
+    if (this.statements.size > STATEMENTS_MAX) {
+      const [oldest] = this.statements.keys();
+      this.statements.get(oldest).finalize();
+      this.statements.delete(oldest);
+    }
+  }
+
+  inTransaction() {
+    return this.capi.sqlite3_get_autocommit(this.database.pointer) === 0;
+  }
+
+  close() {
+    for (const statement of this.statements.values()) statement.finalize();
+    this.statements.clear();
+    this.database.close();
+  }
+}
