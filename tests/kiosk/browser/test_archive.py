@@ -8,8 +8,8 @@ from zipfile import ZipFile
 
 from kiosk.browser.archive import PARTS, TOP, archive, imported, modules
 
-# Pyodide's own, those of vendor/python.zip, and those that kiosk/browser replaces.
-LIBRARIES = {"js", "pyodide", "pyodide_js", "msgspec", "tzdata", "sqlite3", "nacl", "argon2"}
+# The worker's, Pyodide's own, those of vendor/python.zip, and those that kiosk/browser replaces.
+LIBRARIES = {"hallkeeper_js", "pyodide", "msgspec", "tzdata", "sqlite3", "nacl", "argon2"}
 # Not in Pyodide, or of no use there.
 WITHOUT = {"ssl", "socket", "subprocess", "multiprocessing", "http", "ctypes"}
 
