@@ -21,7 +21,6 @@ ROOTS = (
     "kiosk.browser.phone",
     "kiosk.browser.sqlite",
     "kiosk.browser.libsodium",
-    "kiosk.browser.argon2id",
 )
 
 

@@ -6,21 +6,28 @@
 //   libraries.json  for the SBOM; their licences are in licences/
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
 import { build } from "esbuild";
 import { loadPyodide } from "pyodide";
 
 // Of the standard library: what a phone can't use, and what serves programmers alone.
 const LEFT_OUT = [
-  "test", "unittest", "idlelib", "tkinter", "turtle.py", "turtledemo", "lib2to3", "ensurepip", "venv", "pydoc.py", "pydoc_data", "pdb.py",
+  "test", "unittest", "idlelib", "tkinter", "turtle*", "lib2to3", "ensurepip", "venv", "pydoc*", "pdb.py", "bdb.py", "doctest.py",
+  "_pyrepl", "code.py", "cmd.py", "profile.py", "cProfile.py", "pstats.py", "timeit.py", "trace.py", "pickletools.py",
+  "modulefinder.py", "pyclbr.py", "tabnanny.py", "symtable.py", "zipapp.py", "compileall.py", "argparse.py", "optparse.py", "getopt.py",
+  "_ast_unparse.py", "difflib.py", "rlcompleter.py", "configparser.py", "tomllib", "plistlib.py", "wave.py", "sqlite3", "dbm",
+  "shelve.py", "statistics.py", "_pyio.py", "_pydatetime.py", "_pydecimal.py", "multiprocessing", "ctypes", "xml",
+  "xmlrpc", "html", "wsgiref", "mailbox.py", "ftplib.py", "smtplib.py", "imaplib.py", "poplib.py", "socketserver.py", "webbrowser.py",
+  "pty.py", "antigravity.py", "concurrent/futures/process.py", "http/server.py", "json/tool.py", "logging/config.py",
+  "asyncio/windows_*", "asyncio/proactor_events.py", "asyncio/tools.py", "asyncio/__main__.py", "pyodide/console.py",
+  "encodings/cp[0-35-9]*", "encodings/cp4[!3]*", "encodings/mac_*", "encodings/iso*", "encodings/koi8*", "encodings/big5*", "encodings/euc_*", "encodings/gb*",
+  "encodings/hz.py", "encodings/johab.py", "encodings/shift_*", "encodings/tis_620.py", "encodings/hp_roman8.py",
+  "encodings/palmos.py", "encodings/ptcp154.py", "encodings/kz1048.py",
 ];
 // One ES module for each library, with its WebAssembly beside it.
 const BUNDLES = {
-  "noble.mjs": `
-    export { ed25519 } from "@noble/curves/ed25519.js";
-    export { xsalsa20poly1305 } from "@noble/ciphers/salsa.js";
-    export { argon2id, argon2idAsync } from "@noble/hashes/argon2.js";`,
+  "libsodium.mjs": 'export { default } from "libsodium-wrappers-sumo";',
   "sqlite/sqlite3.mjs": 'export { default } from "@sqlite.org/sqlite-wasm";',
   "zxing/reader.mjs": 'export * from "zxing-wasm/reader";',
 };
@@ -55,15 +62,26 @@ function brotli(content) {
 const hash = (algorithm, content) => createHash(algorithm).update(content).digest("hex");
 const wheels = readdirSync("wheels").filter((name) => name.endsWith(".whl")).sort();
 
+const packages = new Set(); // whose files phones get
+const note = (path) => packages.add(path.match(/node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1]);
+
 rmSync("vendor", { recursive: true, force: true });
-for (const [name, source] of Object.entries(COPIES)) putFile(name, readFileSync(join("node_modules", source)));
+for (const [name, source] of Object.entries(COPIES)) {
+  note(`node_modules/${source}`);
+  putFile(name, readFileSync(join("node_modules", source)));
+}
 for (const [name, contents] of Object.entries(BUNDLES)) {
   const bundled = await build({
     stdin: { contents, resolveDir: "." }, bundle: true, minify: true, format: "esm", platform: "browser", target: "es2022",
-    legalComments: "inline", logLevel: "warning", write: false,
+    legalComments: "inline", logLevel: "warning", metafile: true, write: false,
   });
+  Object.keys(bundled.metafile.inputs).forEach(note);
   putFile(name, bundled.outputFiles[0].contents);
 }
+
+// Pyodide asks for a lock of packages. We load none of them.
+const lock = JSON.parse(readFileSync("node_modules/pyodide/pyodide-lock.json"));
+putFile("pyodide/pyodide-lock.json", JSON.stringify({ ...lock, packages: {} }));
 
 // Pyodide compiles, because its Python is the phone's.
 const python = await loadPyodide({ indexURL: "node_modules/pyodide/" });
@@ -86,14 +104,29 @@ put(`${name}.br`, brotli(kiosk));
 
 const libraries = [];
 for (const [path, entry] of Object.entries(JSON.parse(readFileSync("package-lock.json")).packages)) {
-  if (path === "" || entry.dev) continue;
   const name = path.replace(/^.*node_modules\//, "");
+  if (!packages.has(name)) continue;
   const [algorithm, digest] = entry.integrity.split("-");
   libraries.push({
     name, version: entry.version, licence: entry.license, purl: `pkg:npm/${name.replace("@", "%40")}@${entry.version}`,
     hashes: { [algorithm.replace("sha", "SHA-")]: Buffer.from(digest, "base64").toString("hex") },
   });
-  for (const file of readdirSync(path).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file)))
-    put(`licences/${name.replace("/", "-")}-${file}`, readFileSync(join(path, file)));
+  const { homepage } = JSON.parse(readFileSync(join(path, "package.json")));
+  const texts = readdirSync(path).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file));
+  const place = `licences/${name.replace("/", "-")}`;
+  for (const file of texts) put(`${place}-${file}`, readFileSync(join(path, file)));
+  if (!texts.length) put(`${place}-LICENCE`, `${name} ${entry.version}: ${entry.license}. Text and source: ${homepage}\n`);
 }
+for (const wheel of wheels) {
+  const [name, version] = wheel.split("-");
+  const licence = { msgspec: "BSD-3-Clause", tzdata: "Apache-2.0" }[name];
+  const hashes = { "SHA-256": hash("sha256", readFileSync(join("wheels", wheel))) };
+  libraries.push({ name, version, licence, purl: `pkg:pypi/${name}@${version}?file_name=${wheel}`, hashes });
+  for (const path of python.runPython(`import glob; glob.glob("/in/python/${name}-*.dist-info/**/LICENSE*", recursive=True)`).toJs())
+    put(`licences/${name}-${basename(path)}`, python.FS.readFile(path));
+}
+// Within pyodide.asm.wasm and python_stdlib.zip.
+const [cpython] = python.runPython("import sys; sys.version").split(" ");
+libraries.push({ name: "cpython", version: cpython, licence: "Python-2.0", purl: `pkg:generic/cpython@${cpython}`, hashes: {} });
+put("licences/cpython-LICENCE", `CPython ${cpython}: PSF License. Text and source: https://docs.python.org/3/license.html\n`);
 put("libraries.json", JSON.stringify(libraries, null, 1) + "\n");

@@ -5,6 +5,8 @@ Zips are not compressed, because brotli does that better, and have no times.
 
 import py_compile
 from collections.abc import Collection
+from fnmatch import fnmatch
+from itertools import product
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
@@ -12,12 +14,14 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 def pack(source: str, target: str, left_out: Collection[str], optimize: int) -> None:
     """Zip a folder. Its .py files become .pyc files, which Python imports without sources.
 
-    `left_out` are names at its top. `optimize` 0 keeps assertions, 2 drops them and docstrings.
+    `left_out` has patterns of files, and of folders at its top. `optimize` 0 keeps assertions, 2
+    drops them and docstrings.
     """
     files = {}
     for path in Path(source).rglob("*"):
         name = path.relative_to(source).as_posix()
-        if path.is_dir() or name.partition("/")[0] in left_out:
+        names = (name, name.partition("/")[0])
+        if path.is_dir() or any(fnmatch(*pair) for pair in product(names, left_out)):
             continue
         if path.suffix == ".py":
             files[name + "c"] = _compiled(path, name, optimize)

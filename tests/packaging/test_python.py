@@ -73,7 +73,7 @@ def test_the_phones_libraries_are_in_both_though_git_ignores_them(
     source: Path, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copytree(source, tmp_path / "s"))
-    library = copy / "kiosk/browser/vendor/files/noble.mjs"
+    library = copy / "kiosk/browser/vendor/files/libsodium.mjs"
     library.parent.mkdir(parents=True)
     library.touch()
     build(copy, tmp_path / "out")

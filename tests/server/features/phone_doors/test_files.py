@@ -19,8 +19,8 @@ LIBRARY = b"a library" * 1000
 def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """One library, with its brotli form, in place of those of packaging/phone."""
     (tmp_path / "files").mkdir()
-    (tmp_path / "files" / "noble.mjs").write_bytes(LIBRARY)
-    (tmp_path / "files" / "noble.mjs.br").write_bytes(b"packed")
+    (tmp_path / "files" / "libsodium.mjs").write_bytes(LIBRARY)
+    (tmp_path / "files" / "libsodium.mjs.br").write_bytes(b"packed")
     (tmp_path / "libraries.json").write_text("[]")
     monkeypatch.setattr(files, "VENDOR", tmp_path)
     files.phone_files.cache_clear()
@@ -42,7 +42,7 @@ def index(pages: Pages) -> dict:
 @pytest.mark.usefixtures("vendor")
 def test_every_file_has_the_hash_and_size_of_the_index(shown: Pages) -> None:
     listed = index(shown)
-    assert {"kiosk.zip", "vendor/noble.mjs", "screen/shared/kiosk.js"} <= listed["files"].keys()
+    assert {"kiosk.zip", "vendor/libsodium.mjs", "screen/shared/kiosk.js"} <= listed["files"].keys()
     for path, file in listed["files"].items():
         answer = get(shown, f"/door/files/{listed['version']}/{path}")
         assert (answer.status_code, len(answer.data)) == (200, file["bytes"]), path
@@ -54,11 +54,11 @@ def test_every_file_has_the_hash_and_size_of_the_index(shown: Pages) -> None:
 @pytest.mark.usefixtures("vendor")
 def test_a_browser_gets_the_packed_form(shown: Pages) -> None:
     listed = index(shown)
-    path = f"/door/files/{listed['version']}/vendor/noble.mjs"
+    path = f"/door/files/{listed['version']}/vendor/libsodium.mjs"
     answer = get(shown, path, Accept_Encoding="gzip, br")
     assert (answer.data, answer.headers["Content-Encoding"]) == (b"packed", "br")
     assert "Accept-Encoding" in answer.headers["Vary"]
-    assert listed["files"]["vendor/noble.mjs"] == {
+    assert listed["files"]["vendor/libsodium.mjs"] == {
         "sha256": hashlib.sha256(LIBRARY).hexdigest(), "bytes": len(LIBRARY), "stored": 6,
     }  # fmt: skip
     again = get(shown, path, Accept_Encoding="br", If_None_Match=answer.headers["ETag"])
@@ -67,7 +67,7 @@ def test_a_browser_gets_the_packed_form(shown: Pages) -> None:
 
 @pytest.mark.usefixtures("vendor")
 def test_a_download_goes_on_where_it_ended(shown: Pages) -> None:
-    path = f"/door/files/{index(shown)['version']}/vendor/noble.mjs"
+    path = f"/door/files/{index(shown)['version']}/vendor/libsodium.mjs"
     answer = get(shown, path, Range="bytes=8990-")
     assert (answer.status_code, answer.data) == (206, LIBRARY[8990:])
 
@@ -91,7 +91,7 @@ def test_any_other_address_is_not_found(shown: Pages, path: str) -> None:
 
 def test_each_change_of_a_file_is_another_version(vendor: Path) -> None:
     first = files.phone_files().version
-    (vendor / "files" / "noble.mjs").write_bytes(b"other")
+    (vendor / "files" / "libsodium.mjs").write_bytes(b"other")
     files.phone_files.cache_clear()
     assert files.phone_files().version != first
 
