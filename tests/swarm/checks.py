@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from badges.places.pool import Held, KioskKey, PoolKey
 from badges.record import PlaceKind, StayRef
 from server.core.occupancy import figures, pools
+from tests.swarm import phones
 
 if TYPE_CHECKING:
     from tests.swarm.day import Day, HallState
@@ -36,6 +37,28 @@ def check(day: "Day") -> None:
         _check_figures(day, trusted)
         if day.released:
             check_together(day, trusted)
+    if day.has_phones:
+        _check_phones(day)
+
+
+def _check_phones(day: "Day") -> None:
+    """No phone holds more places than an admin ever allowed, and no person is inside by an
+    online-only phone whose entry the server lacks.
+    """
+    for door in day.doors:
+        for key, account in door.accounts().items():
+            free = account.free - account.trusted
+            if phones.is_phone(door) and free > max(day.places_most, 1):
+                raise BrokenPromiseError(f"phone {door.kiosk} has {free} places of {key}")
+    if day.rolled_back:
+        return
+    rows = day.site.database.reader.execute("SELECT kiosk, generation, seq FROM scan")
+    ledger = {tuple(row) for row in rows}
+    for person in day.truth.people:
+        if not person.inside or person.beyond or person.entry is None:
+            continue
+        if person.entry[0] in phones.ONLINE_ONLY and person.entry not in ledger:
+            raise BrokenPromiseError(f"a green of {person.entry} is not in the ledger")
 
 
 def check_admission(day: "Day", by: "SteppedDoor", halls: set[int]) -> None:
@@ -62,7 +85,8 @@ def _slack(day: "Day", hall: "HallState", trusted: Counter[int]) -> int:
     """By how much the hall may exceed its bounds, as the pages state it."""
     misjudged = sum(person.misjudged for person in day.truth.inside(hall.hall_id))
     moves = day.truth.moves[hall.hall_id] if hall.inferred else 0
-    return moves + trusted[hall.hall_id] + misjudged
+    copied = phones.places_of_copies(day, hall.hall_id)
+    return moves + trusted[hall.hall_id] + misjudged + copied
 
 
 def _unconfirmed(day: "Day", by: "SteppedDoor", hall: int) -> int:
@@ -97,7 +121,7 @@ def _trusted(day: "Day") -> Counter[int]:
 
     Raises BrokenPromiseError if a door in use has less than no place.
     """
-    trusted: Counter[int] = Counter()
+    trusted = day.wiped_trusted.copy()
     for door in [*day.doors, *day.gone]:
         for key, account in door.accounts().items():
             trusted[key.hall_id] += account.trusted
@@ -127,7 +151,8 @@ def _check_figures(day: "Day", trusted: Counter[int]) -> None:
         ]
         beyond = sum(row.hall_id in person.beyond for person in unheard)
         most = row.worst_case + min(row.overrides, beyond) + row.unconfirmed_moves
-        slack = trusted[row.hall_id] + sum(person.misjudged for person in unheard)
+        slack = trusted[row.hall_id] + phones.places_of_copies(day, row.hall_id)
+        slack += sum(person.misjudged for person in unheard)
         if len(inside) > most + slack:
             raise BrokenPromiseError(
                 f"{len(inside)} people in hall {row.hall_id}, and the server says at most {most}"

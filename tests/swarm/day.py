@@ -4,6 +4,7 @@ import atexit
 import random
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -23,11 +24,11 @@ from server.core.people import issuing
 from server.core.venue import kept_places
 from server.doors.scans import LONG_BATCH
 from server.storage.connection import Connection
-from tests.swarm import checks
+from tests.swarm import checks, phones
 from tests.swarm.checks import BrokenPromiseError
 from tests.swarm.clocks import Time
 from tests.swarm.door import SteppedDoor
-from tests.swarm.mixes import KEPT, Mix, mix_of
+from tests.swarm.mixes import KEPT, PHONES, Mix, mix_of
 from tests.swarm.mutants import mutated
 from tests.swarm.site import (
     DOORS,
@@ -90,6 +91,14 @@ class Day:
         self.released: dict[int, list[tuple[int, int]]] = {}
         if self.mix.theme == KEPT:
             self._keep_places()
+        self.has_phones = self.mix.theme == PHONES
+        self.places_most = 0  # of a phone, the most that an admin ever allowed
+        self.copied_phones: set[tuple[str, int]] = set()
+        self.copies: Counter[int] = Counter()  # by hall: of phones
+        self.wiped: list[SteppedDoor] = []  # phones whose storage is lost
+        self.wiped_trusted: Counter[int] = Counter()
+        if self.has_phones:
+            phones.begin(self)
         plans = [plan for plan in DOORS if plan.code in self.mix.doors]
         self.doors = [self._door(plan.code, plan, 1) for plan in plans]
         self.gone: list[SteppedDoor] = []  # lost, or replaced by another generation
@@ -169,7 +178,13 @@ class Day:
         answer = door.present(person.badge, Direction.ENTRY)
         if answer is not None and answer.passes:
             self._check_kept(door, person, answer.seq)
+            if self._is_unheard(door, answer):
+                return None
         return answer
+
+    def _is_unheard(self, door: SteppedDoor, answer: Answer) -> bool:
+        """Whether this is an online-only phone, and the server has not acknowledged the answer."""
+        return phones.is_online_only(self, door) and not door.is_heard(answer)
 
     def _go_in(self, door: SteppedDoor, person: Person, seq: int) -> None:
         self.truth.enter(person, self.hall_ids(door))
@@ -559,9 +574,26 @@ class Day:
         self.doors.remove(door)
         self.gone.append(door)
         door.lost = self.random.random() < 0.5
+        self.replace(door)
+
+    def replace(self, door: SteppedDoor) -> None:
+        """Another device is enrolled in its place."""
+        now = self.site.clock.wall()
         generation = enrol(self.site.event, self.site.database, door.kiosk, door.plan.code, now)
+        if self.has_phones and phones.is_phone(door):
+            sql = "UPDATE kiosk SET device = 'phone' WHERE kiosk = ? AND generation = ?"
+            self._write(lambda db: db.execute(sql, (door.kiosk, generation)))
         self.doors.append(self._door(door.kiosk, door.plan, generation))
         self.doors[-1].talk()
+
+    def _lose_storage(self) -> None:
+        phones.lose_storage(self)
+
+    def _copy_phone(self) -> None:
+        phones.copy_phone(self)
+
+    def _phone_places(self) -> None:
+        phones.set_places(self)
 
     def _found_again(self) -> None:
         """The journal of a lost kiosk is found."""
@@ -578,8 +610,9 @@ class Day:
 
     def _attest(self) -> None:
         """A true attestation of how many of a fenced kiosk's unseen people are inside."""
-        for door in self.gone:
-            if self._state_of(door) != "fenced":
+        for door in [*self.gone, *self.wiped]:
+            in_use = any(other.key == door.key for other in self.doors)
+            if in_use or self._state_of(door) != "fenced":
                 continue
             for hall, people in self._unseen(door).items():
                 self._attest_in(hall, door, len(people))
@@ -622,10 +655,18 @@ class Day:
                 for person in self.truth.inside(hall)
                 if person.entry is not None
                 and person.entry[:2] == door.key
-                and person.entry[2] > acked
+                and (person.entry[2] > acked or self._is_of_a_copy(person))
             ]
             for hall in (self.halls[code].hall_id for code in door.plan.enters)
         }
+
+    def _is_of_a_copy(self, person: Person) -> bool:
+        """Whether the ledger has another record in place of this entry: of the phone's copy."""
+        if person.entry is None or person.entry[:2] not in self.copied_phones:
+            return False
+        sql = "SELECT serial FROM scan WHERE kiosk = ? AND generation = ? AND seq = ?"
+        rows = self.site.database.reader.execute(sql, person.entry).fetchall()
+        return [row[0] for row in rows] != [person.serial]
 
     def _attest_in(self, hall: int, door: SteppedDoor, inside: int) -> None:
         now = self.site.clock.wall()
@@ -703,12 +744,12 @@ class Day:
         person = self._somebody_outside(door)
         if person is None or person.inside:
             return
-        answer = door.present(person.badge, Direction.ENTRY)
+        answer = self._show(door, person)
         if answer is None:
             return
         if not answer.passes:
             answer = door.override(answer)
-            if answer is None:
+            if answer is None or self._is_unheard(door, answer):
                 return
         record = door.journal.newest(1)[0]
         self.truth.enter(person, self.hall_ids(door))

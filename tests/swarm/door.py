@@ -4,6 +4,8 @@ Its two threads do not run: the day calls their work step by step.
 """
 
 import shutil
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +59,7 @@ class SteppedDoor:
         self.kiosk = kiosk
         self.generation = generation
         self.plan = plan
+        self._time = time
         self.clock = MachineClock(time)
         self.weather = Weather()
         self.greens: list[Green] = []
@@ -142,6 +145,35 @@ class SteppedDoor:
         shutil.copytree(self._old_disk, self._directory)
         self.start()
         return True
+
+    def copy_disk(self, directory: Path) -> Path:
+        """Copy this disk, as it is on power-off."""
+        self.close()
+        shutil.copytree(self._directory, directory)
+        self.start()
+        return directory
+
+    def twin(self, disk: Path) -> "SteppedDoor":
+        """Another device that starts with a copy of this disk, while this one goes on."""
+        twin = copy(self)
+        twin.clock, twin.weather = MachineClock(self._time), Weather()
+        twin.greens, twin.confirmed = [], frozenset()
+        twin._directory, twin._accounts, twin._old_disk = disk, None, None
+        twin.start()
+        return twin
+
+    def is_heard(self, answer: Answer) -> bool:
+        """Whether the server has acknowledged the answer's record, which this phone waits for.
+        Otherwise it shows no green, and annuls the record.
+        """
+        with suppress(TransportError, JournalError):
+            self.sync.exchange()
+        if self.journal.state().acked >= answer.seq:
+            return True
+        self.greens.pop()
+        with suppress(SupervisorError, JournalError):
+            self.override_handler.annul(answer.seq, WORD, holder=None, at=self.clock.wall())
+        return False
 
     def talk(self) -> None:
         """Run sync and feed, if the network is up. A kiosk that hears of its move is carried to the

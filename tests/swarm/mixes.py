@@ -35,6 +35,10 @@ THEMES["overrides"] = {"beyond": 12, "override": 6, "crowd": 6, "cut": 2, "talk_
 THEMES["groups"] = {"group": 20, "crowd": 10, "talk_all": 4}
 # Attestations about kiosks that are still in use.
 THEMES["wrong words"] = {"misjudge": 6, "found_again": 3, "talk_all": 4}
+PHONES = "phones"
+THEMES[PHONES] = {
+    "lose_storage": 3, "copy_phone": 3, "phone_places": 3, "crowd": 10, "cut": 5, "attest": 3,
+}  # fmt: skip
 HALLS = {"a": ("a1", "a2"), "b": ("b1", "b2"), "t": ("t1", "t2"), "o": ("o1", "r1")}
 
 

@@ -6,6 +6,7 @@ tests take longer, but find the same (`python -m tests.swarm --mutant NAME --all
 days).
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,8 +26,9 @@ from kiosk.door.answer import Answer, make_answer
 from kiosk.journal import journal, transaction
 from server.core.ledger import batch
 from server.core.ledger.batch import BatchRecorder
-from server.core.occupancy import pools, stays
+from server.core.occupancy import grants, pools, stays
 from server.core.second_disk import set_back
+from tests.swarm.door import SteppedDoor
 
 Change = tuple[object, str, object]  # object, attribute name, replacement
 
@@ -163,6 +165,19 @@ def _goes_to_anybody(
     return limited._replace(ordinary=ordinary.resized(within - max(kept, accessible.worst_case)))
 
 
+def _without_limit(*given: Any) -> Any:
+    """A phone is granted as many places as any door."""
+    return dataclasses.replace(_DOOR(*given), most=None)
+
+
+_DOOR = grants._door
+
+
+def _is_heard_at_once(door: SteppedDoor, answer: Answer) -> bool:
+    """A phone whose storage may be deleted shows green before the server has the scan."""
+    return True
+
+
 MUTANTS = (
     Mutant(
         "movefrees", "an entry elsewhere frees the place in every hall", "copies",
@@ -246,6 +261,14 @@ MUTANTS = (
         ],
         soon=1,
     ),
+    Mutant(
+        "uncapped", "a phone is granted as many places as any door", "phones",
+        lambda: [(grants, "_door", _without_limit)],
+    ),
+    Mutant(
+        "greenalone", "a phone that may lose its storage shows green before the server has it",
+        "phones", lambda: [(SteppedDoor, "is_heard", _is_heard_at_once)],
+    ),
 )  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 QUICK = (
@@ -261,4 +284,6 @@ QUICK = (
     "beyondfree",
     "creditsowed",
     "forgiving",
+    "uncapped",
+    "greenalone",
 )  # found within seconds
