@@ -33,6 +33,12 @@ def signed_request(door: FakeDoor, method: str, target: str, body: bytes) -> byt
     ).encode() + body
 
 
+PHONE_HEALTH = wire.Health(
+    version="1", frames_per_second=15.0, read_rate=0.9, files="0" * 64, alone=0,
+    storage="persistent",
+)  # fmt: skip
+
+
 @dataclass
 class LoadKiosk:
     """A door with its connection; requests go one by one to keep its counters in order."""
@@ -41,6 +47,7 @@ class LoadKiosk:
     link: list = field(default_factory=list)  # reader and writer, once connected
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     sent_at: float = 0.0  # the last batch or heartbeat, by the monotonic clock
+    health: wire.Health = HEALTH
     _log_size: int = 0
     _mark: wire.Mark | None = None
     _words: dict[PoolKey, dict[str, Any]] = field(default_factory=dict)
@@ -80,7 +87,7 @@ class LoadKiosk:
         ]
         mark = UNSET if self._mark is None else self._mark
         return self.door.batch(
-            now_ms(), places=totals, log_size=self._log_size, health=HEALTH, mark=mark
+            now_ms(), places=totals, log_size=self._log_size, health=self.health, mark=mark
         )
 
     def take(self, answer: wire.ScanAnswer) -> bool:

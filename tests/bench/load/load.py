@@ -48,8 +48,10 @@ def venue(capacity: int = 2_000, halls: int = HALLS) -> str:
     return "".join(parts)
 
 
-def enrol_all(site: LiveSite, count: int, halls: int = HALLS) -> list[FakeDoor]:
-    """Kiosks inserted as enrolled, spread over the halls; at least two to a hall."""
+def enrol_all(site: LiveSite, count: int, halls: int = HALLS, phones: int = 0) -> list[FakeDoor]:
+    """Kiosks inserted as enrolled, spread over the halls; at least two to a hall. The last
+    `phones` of them are phones.
+    """
     rows = site.query("SELECT door_id, hall_id FROM door ORDER BY door_id")
     halls = max(1, min(halls, count // 2))
     rows = [row for row in rows if row[1] in sorted({hall for _, hall in rows})[:halls]]
@@ -64,6 +66,8 @@ def enrol_all(site: LiveSite, count: int, halls: int = HALLS) -> list[FakeDoor]:
                 (door.kiosk, door.door, door.key.public.raw, chain_start(door.kiosk, 1), now_ms()),
             )
             pools.enrol(db, door.hall, (door.kiosk, 1))
+        for door in doors[count - phones :]:
+            db.execute("UPDATE kiosk SET device = 'phone' WHERE kiosk = ?", (door.kiosk,))
 
     site.write(step)
     return doors
@@ -220,13 +224,13 @@ class Load:
 
 @contextmanager
 def served(
-    kiosks: int, people: int, *, halls: int = HALLS, capacity: int = 2_000
+    kiosks: int, people: int, *, halls: int = HALLS, capacity: int = 2_000, phones: int = 0
 ) -> Iterator[tuple[LiveSite, Load]]:
     """Run a server with enrolled kiosks. Their load is not open yet."""
     with TemporaryDirectory() as folder:
         site = LiveSite(Path(folder), venue(capacity, halls), people=people)
         try:
-            doors = enrol_all(site, kiosks, halls)
+            doors = enrol_all(site, kiosks, halls, phones)
             (cursor,) = site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
             site.start_server()
             yield site, Load(site.port, doors, cursor)
