@@ -74,7 +74,7 @@ async def _run(load: Load, site: LiveSite) -> dict[str, object]:
         "kiosks": KIOSKS,
         "phones": PHONES,
         **figures,
-        "bytes_of_a_start": phone_files().stored,
+        "bytes_of_a_start": sum(file.stored for file in phone_files().files.values()),
         "most_places_of_a_phone": most_held,
     }
 
