@@ -56,6 +56,9 @@ class SharedCode:
     refused: int  # tries by further devices
     expires_at: int
 
+    def is_open(self, now: int) -> bool:
+        return self.used < self.phones and now < self.expires_at
+
 
 def link(settings: EventSettings, code: EnrolmentCode) -> str:
     """The code is the fragment, which browsers never send."""
@@ -174,11 +177,13 @@ def note_refused(db: Connection, token: bytes) -> None:
 
 
 def shared_codes(db: Connection, now: int) -> list[SharedCode]:
-    """Return the codes of the last hour."""
+    """Return the codes of the last 15 minutes, and those of the last day that further devices
+    tried.
+    """
     rows = db.execute(
         "SELECT code_id, prefix, phones, used, refused, expires_at FROM phone_code"
-        " WHERE expires_at > ? ORDER BY code_id DESC",
-        (now - 60 * 60 * 1000,),
+        " WHERE expires_at > ? OR (refused > 0 AND expires_at > ?) ORDER BY code_id DESC",
+        (now, now - 24 * 60 * 60 * 1000),
     )
     return [SharedCode(*row) for row in rows]
 
@@ -235,11 +240,13 @@ def set_places(db: Connection, places: int, *, by: str, now: int) -> None:
 
 
 def outdated(rows: Sequence[KioskRow], files: str) -> list[KioskRow]:
-    """Return the active phones that reported other files of the page than `files`."""
+    """Return the active phones that reported other files of the page than `files`, or none if that
+    is "".
+    """
     return [
         row
         for row in rows
-        if row.is_phone and row.state == "active" and row.files not in ("", files)
+        if files and row.is_phone and row.state == "active" and row.files not in ("", files)
     ]
 
 

@@ -11,6 +11,7 @@ from werkzeug.routing import Rule
 
 from badges.credential.badge_number import badge_number
 from badges.wire import wire
+from badges.wire.enrolment import six_words
 from server.core.event.directory import Event
 from server.core.muster import muster
 from server.core.people import issuing
@@ -27,6 +28,7 @@ from tests.server.features.desk.pages.support import DeskClerk
 from tests.server.features.imports.test_programme_import import PROGRAMME
 from tests.server.features.imports.test_uploads import send
 from tests.server.features.mail.conftest import write_settings
+from tests.server.features.phone_doors.test_pages import code_in, decide, key_of, show
 from tests.server.support.pages import PASSWORD, Pages, Staff
 from tests.server.support.stores import load
 
@@ -35,11 +37,13 @@ NO_PAGES = {
     "static", "admin.home", "admin.live.stream", "admin.arrivals.stream", "admin.muster.stream",
     "admin.awaited.part", "admin.edits.doors", "admin.entries.export", "admin.entries.receipt",
     "admin.acts.export", "admin.card_prints.printed", "admin.attendee_list.download",
-    "admin.kiosks.words", "admin.people.card", "admin.people.day_card",
+    "admin.kiosks.words", "admin.phone_doors.waiting", "admin.people.card", "admin.people.day_card",
     "admin.uploads.sample_file", "admin.sign_on.go", "admin.sign_on.back", "desk.home.find",
     "desk.home.part", "desk.pace.part", "desk.paper.card", "hall_screen.now",
     "phone.halls", "phone.manifest",
-    "phone.worker", "wallet.programme", "wallet.apple_pass", "wallet.google_link",
+    "phone.worker", "phone_door_files.page", "phone_door_files.service_worker",
+    "phone_door_files.manifest", "phone_door_files.index", "phone_door_files.file",
+    "wallet.programme", "wallet.apple_pass", "wallet.google_link",
     "passkit.changed", "passkit.latest", "probes.healthz", "probes.readyz", "probes.metrics",
     "openapi.show", "receipts.receipt", "receipts.verifier", "receipts.receipt_verifier",
 }  # fmt: skip
@@ -100,6 +104,7 @@ def fill(pages: Pages) -> Filled:
     submission = _card_of_the_desk(pages, admin)
     values = {"submission_id": submission, **_things(pages, admin)}
     _scans(pages)
+    _phones(pages, admin)
     _bounces(pages)
     pages.database.write(lambda db: muster.begin(db, "drill", by="user:1", now=pages.now).muster_id)
     values |= {"token": _phone_token(pages), "mark": _invitation(admin)}
@@ -145,6 +150,16 @@ def _scans(pages: Pages) -> None:
     pages.now += 3 * MINUTE
     pages.send(main)
     pages.send(other)
+
+
+def _phones(pages: Pages, admin: Staff) -> None:
+    """Let a phone work, another show its words, and a third try the same code."""
+    doors = {"prefix": "side", "doors": ["main", "h1-west"], "phones": 2}
+    code = code_in(admin.post("/admin/phones/code", doors).text)
+    for number in (1, 2, 3):
+        show(pages, code, key_of(number))
+    decide(admin, "confirm", "side-1", six_words(key_of(1).public.raw, code.token))
+    admin.post("/admin/phones/sheet", doors)
 
 
 def _bounces(pages: Pages) -> None:
