@@ -93,7 +93,10 @@ class Eye:
         others = [s for s in sightings if s not in chosen]
         self._view = View(frame, tuple(s.corners for s in chosen + others))
         if taken is not None and self._presentations.present(taken.text, at_s):
+            began = time.monotonic()
             self._door.present(taken.text, at_s)
+            # The holder may have waited for a place with the badge in view.
+            self._presentations.present(taken.text, at_s + time.monotonic() - began)
         # The answer is on disk. The rest only informs staff.
         self._rate.count_frame(at_s, bool(codes) or self._located, {code.text for code in codes})
         self._notices.see(self._notice(codes), time.monotonic(), read=bool(codes))

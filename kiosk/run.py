@@ -146,6 +146,7 @@ class Kiosk:
             self.link,
             clock=now_ms,
             health=self.health,
+            on_back=lambda: self.feed.network_is_back(),
             on_restored=lambda: self.feed.refresh(),
         )
         self.feed = Feed(
@@ -167,7 +168,7 @@ class Kiosk:
             ask_for_place=self.sync.ask_for_place,
             skew=self._skew,
             is_offline=lambda: not self.link.state.online,
-            on_asking=lambda asking: self.board.update(asking=asking),
+            on_asking=self._asks,
             roll_call=lambda: supervisors.kept.roll_call,
         )
         self.supervision = Supervision(
@@ -288,6 +289,10 @@ class Kiosk:
     def _places_changed(self) -> None:
         self.sync.wake()
         self.show_status()
+
+    def _asks(self, asking: bool) -> None:
+        # Until the answer nothing else updates the status.
+        self.board.update(asking=asking, online=self.link.state.online)
 
     def _skew(self) -> Skew | None:
         return self.link.state.skew

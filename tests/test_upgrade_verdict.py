@@ -10,9 +10,9 @@ DOOR = Door("A0", "A", "entry", 0)
 FULL = [(at, at, 1) for at in range(HALLS["A"])]  # a person each millisecond, until it is full
 
 
-def denied(at: int, reason: str = "hall_full", *, again: bool = False) -> Answer:
+def denied(at: int, reason: str = "hall_full", *, after_ms: int = 5, again: bool = False) -> Answer:
     fields = {"at": at, "decision": "denied", "reason": reason, "seq": 1}
-    return Answer(DOOR, at + 5, again, fields)
+    return Answer(DOOR, at + after_ms, after_ms, again, "1.0.0", fields)
 
 
 def test_people_are_counted_not_entries() -> None:
@@ -26,7 +26,9 @@ def test_people_are_counted_not_entries() -> None:
     [
         (denied(20_000), False),
         (denied(29_999), False),
-        (denied(30_500), False),  # within the second in which a door waits for a place
+        (denied(30_500), False),  # within the second in which a place comes to a door
+        (denied(22_000, after_ms=8_500), False),
+        (denied(22_000, after_ms=9_500), True),
         (denied(31_001), True),
         (denied(20_000, "revoked"), True),
         (denied(31_001, "before_restart", again=True), False),

@@ -51,7 +51,7 @@ from kiosk.supervisor.state_file import SupervisorFile
 from kiosk.supervisor.supervision import Need, Supervision
 from kiosk.supervisor.texts import SupervisorError
 from kiosk.sync.changes import Changes, EventReader
-from kiosk.sync.exchange import BACK_OFF_S, HEARTBEAT_S, Exchange, pause_after
+from kiosk.sync.exchange import BACK_OFF_S, HEARTBEAT_S, UNSETTLED_S, Exchange, pause_after
 from kiosk.sync.link import Link
 from kiosk.sync.protocol import TransportError
 from kiosk.sync.signer import Signer
@@ -120,7 +120,7 @@ class PhoneDoor:
             self._network,
             self.link,
             clock=now_ms,
-            wake=self._work.set,
+            wake=self._hurry,
             health=self._health,
             on_restored=self._refresh,
         )
@@ -208,8 +208,7 @@ class PhoneDoor:
                 self._frames_per_second = message.get("frames_per_second")
             case "hidden" if not message["hidden"]:
                 # The browser may have stopped this worker for a while.
-                self._retry.set()
-                self._work.set()
+                self._hurry()
 
     # Presentations and their answers
 
@@ -330,6 +329,8 @@ class PhoneDoor:
                 if not isinstance(error, TransportError | JournalError):
                     log.error("sync failed: %s", type(error).__name__)
                 pause_s = pause_after(error, pause_s, BACK_OFF_S[1])
+                if self.exchange.is_awaited:
+                    pause_s = BACK_OFF_S[0]
                 self._tell_changed()
                 await _wait(self._retry, pause_s * random.uniform(0.5, 1.0))
                 pause_s = min(pause_s * 2, BACK_OFF_S[1])
@@ -337,7 +338,13 @@ class PhoneDoor:
                 pause_s = BACK_OFF_S[0]
                 self._tell_changed()
                 if not more:
-                    await _wait(self._work, HEARTBEAT_S)
+                    beat_s = HEARTBEAT_S if self.link.is_settled else UNSETTLED_S
+                    await _wait(self._work, beat_s)
+
+    def _hurry(self) -> None:
+        """Exchange at once, even with a server that is away."""
+        self._work.set()
+        self._retry.set()
 
     async def _follow(self) -> None:
         """Follow the server's changes."""

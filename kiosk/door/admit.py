@@ -46,12 +46,10 @@ from kiosk.journal.values import Draft, OuterDraft, PlaceWait
 from kiosk.replica.door_context import DoorContext
 from kiosk.replica.replica import Replica
 from kiosk.steps import run
-from kiosk.sync.link import Skew, steady
+from kiosk.sync.link import PLACE_WAIT_S, Skew, steady
 from kiosk.texts.messages import Code, Message
 
-# The longest wait for a place. Places and refusals come within 50 ms, unless a disk stalls.
-PLACE_WAIT_S = 1.0
-QUIET_S = 0.1  # the first part of that wait, before staff see that the door waits
+QUIET_S = 0.1  # the first part of the wait for a place, before staff see that the door waits
 
 # Of an order or a telephone, for example.
 _NUMBER = re.compile(r"[+#]?[0-9][0-9 -]{0,19}")
@@ -97,7 +95,7 @@ class Admitter:
         monotonic: Callable[[], int] = monotonic_ms,
     ) -> None:
         """`ask_for_place` requests a place of a kind in a hall from the server. It
-        returns False if that is pointless now. In halls that trust exits, exits made while
+        returns False if none can come in time. In halls that trust exits, exits made while
         `is_offline` give their places back here. `on_asking` is called when an answer begins and
         ends to wait for other doors. `roll_call` returns the assembly point of this kiosk, where
         it notes people and opens no door. `monotonic` is in ms.
@@ -110,6 +108,7 @@ class Admitter:
         self._is_offline = is_offline
         self._on_asking = on_asking
         self._roll_call = roll_call
+        self._monotonic = monotonic
         self._repeats = Repeats(journal, monotonic=monotonic)
 
     def present(self, text: str, *, at: int, direction: Direction | None = None) -> Answer:
@@ -154,7 +153,7 @@ class Admitter:
 
     def _answer(self, scan: Scan, context: DoorContext, named: ByName | None = None) -> Waits:
         none_before = {hall: self._journal.times_none(hall) for hall in context.halls}
-        skew = self._skew()
+        skew, began = self._skew(), self._monotonic()
         answer = self._attempt(scan, context, named, skew, last=False)
         if not isinstance(answer, Answer):
             yield PlaceWait(answer, none_before, QUIET_S)
@@ -170,6 +169,7 @@ class Admitter:
                 if slow:
                     self._on_asking(False)
             assert isinstance(answer, Answer)
+            answer = replace(answer, waited_ms=self._monotonic() - began)
         return answer
 
     def _slow(self, halls: Lacking, none_before: Mapping[int, int]) -> Lacking:

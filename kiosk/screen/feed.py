@@ -116,6 +116,7 @@ def _answer(answer: Answer, number: int) -> dict[str, Any]:
         "tone": answer.tone,
         "direction": answer.direction,
         "at": answer.scanned_at,
+        "answered": answer.scanned_at + answer.waited_ms,
         "seq": answer.seq,
         "act": answer.act,
         "by": answer.by,

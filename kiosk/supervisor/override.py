@@ -14,7 +14,7 @@ from badges.admission.facts import Admitted, AntiPassback, Decision, Direction, 
 from badges.credential.credential import Credential, Kind
 from badges.record import PlaceKind, ScanRecord, StayRef
 from badges.wire.wire import HolderName
-from kiosk.door.admit import PLACE_WAIT_S, Waits, context_of
+from kiosk.door.admit import Waits, context_of
 from kiosk.door.answer import Answer, explain_in, make_answer
 from kiosk.door.facts import OVERRIDE_SERVES, Known, least_free
 from kiosk.journal.journal import Journal
@@ -26,6 +26,7 @@ from kiosk.supervisor.texts import SupervisorError, annul_words, override_words
 from kiosk.sync.link import Skew
 from kiosk.texts.catalogue import each
 
+WAIT_S = 1.0  # for a place
 ANNUL_MS = 15 * 60_000
 LAST_RECORDS = 64  # the newest records that are searched for the last admission
 
@@ -76,7 +77,7 @@ class OverrideHandler:
             lacking = [h for h in context.halls if not self._journal.has_place(h, OVERRIDE_SERVES)]
             # False if the server can't be reached.
             if all([self._ask_for_place(hall) for hall in lacking]):
-                yield PlaceWait(dict.fromkeys(lacking, OVERRIDE_SERVES), None, PLACE_WAIT_S)
+                yield PlaceWait(dict.fromkeys(lacking, OVERRIDE_SERVES), None, WAIT_S)
                 admitted = self._enter(context, badge, word, at)
         if admitted is None:
             raise SupervisorError("no_place")

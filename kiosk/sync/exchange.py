@@ -6,7 +6,7 @@ log's newest checkpoint. No answer deletes a scan.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ from kiosk.journal.errors import ForkError, OldServerError
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import Offer, SignedGrant
 from kiosk.replica.replica import Replica
-from kiosk.sync.link import Link, pool_order
+from kiosk.sync.link import PLACE_WAIT_S, Link, pool_order
 from kiosk.sync.log_watch import Watch
 from kiosk.sync.protocol import Request, Steps, TransportError
 
@@ -31,10 +31,11 @@ log = logging.getLogger(__name__)
 
 BATCH_SCANS = 50  # the server takes this many at once while other kiosks wait
 HEARTBEAT_S = 2.0
-BACK_OFF_S = (0.5, 5.0)  # first and longest pause while the server can't be reached
+BACK_OFF_S = (0.5, 2.0)  # first and longest pause while the server can't be reached
 # The longest pause while a server's database is away. It is back as soon as a standby takes over.
 DATABASE_AWAY_S = 1.5
-WANT_S = 3.0  # lifetime of a place request
+UNSETTLED_S = 0.5  # between heartbeats just after the server's return
+WANT_S = 3.0  # lifetime of a place request after a refusal
 
 
 @dataclass
@@ -42,7 +43,7 @@ class PlaceRequest:
     """A request while a person waits at the door without a place.
 
     It ends when a place comes, so that a door asked to return the place for another door does
-    not want it again.
+    not want it again. Soon after a refusal it ends too.
     """
 
     until: float  # monotonic seconds
@@ -79,9 +80,12 @@ class Exchange:
         clock: Callable[[], int],
         wake: Callable[[], None],
         health: Callable[[], wire.Health] = wire.Health,
+        on_back: Callable[[], None] = lambda: None,
         on_restored: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_restored` is called once a restored server has everything that this kiosk knows."""
+        """`on_back`: the server answers again. `on_restored`: a restored server has everything that
+        this kiosk knows.
+        """
         self._journal = journal
         self._replica = replica
         self._server = server
@@ -89,6 +93,7 @@ class Exchange:
         self._clock = clock
         self._wake = wake
         self._health = health
+        self._on_back = on_back
         self._on_restored = on_restored
         # scans in a batch; halved when a batch is too large for the server
         self.limit = BATCH_SCANS
@@ -103,10 +108,20 @@ class Exchange:
         self._watch.save()
 
     def ask_for_place(self, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> bool:
-        """Request a place from the server. False if it can't be reached."""
-        self._wants[PoolKey(hall, kind)] = PlaceRequest(time.monotonic() + WANT_S)
-        self._wake()
-        return self._link.state.online
+        """Request a place from the server, which may take PLACE_WAIT_S. False if the server can't
+        be reached and is not expected back.
+        """
+        self._wants[PoolKey(hall, kind)] = PlaceRequest(time.monotonic() + PLACE_WAIT_S)
+        expected = self._link.is_expected
+        if expected:
+            self._wake()
+        return expected
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a person waits for the server's return."""
+        now, wants = time.monotonic(), list(self._wants.values())
+        return self._link.is_expected and any(now < want.until for want in wants)
 
     def restored(self) -> None:
         self._restored = True
@@ -211,10 +226,11 @@ class Exchange:
         effect = self._journal.acked(
             answer.acked_seq, answer.incarnation, orders, fenced=answer.fenced, mark=self._mark
         )
-        for hall in answer.full:
-            self._journal.no_place(hall)
         self.update_asked = answer.update is True
-        self._link.answered()
+        if self._link.answered():
+            self._on_back()
+        if self._link.is_settled:
+            self._refuse(answer.full)
         self._link.refuse(None)
         if effect.restored:
             self.restored()
@@ -227,6 +243,15 @@ class Exchange:
             self._on_restored()
         progress = answer.acked_seq > offer.state.acked or effect.restored
         return effect.returned or (state.waiting > 0 and progress)
+
+    def _refuse(self, halls: Iterable[int]) -> None:
+        """End the waits for a place in these halls."""
+        soon = time.monotonic() + WANT_S
+        for hall in halls:
+            self._journal.no_place(hall)
+            for key, want in list(self._wants.items()):
+                if key.hall_id == hall:
+                    want.until = min(want.until, soon)
 
     def _witness(self, answer: wire.ScanAnswer) -> None:
         context = self._replica.context

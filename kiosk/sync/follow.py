@@ -20,7 +20,7 @@ from kiosk.sync.link import Link
 from kiosk.sync.protocol import Request, Sender, Steps, TransportError, send
 from kiosk.sync.transport import SILENCE_S, Lines
 
-BACK_OFF_S = (0.5, 5.0)
+BACK_OFF_S = (0.5, 2.0)
 SHORT_S = 1.0  # after a shorter stream the next attempt waits longer
 
 Result = TypeVar("Result")
@@ -67,6 +67,7 @@ class Feed(Changes):
         self._back_off_s = back_off_s
         self._silence_s = silence_s
         self._stop = threading.Event()
+        self._hurried = threading.Event()  # ends a pause
         self._lines_lock = threading.Lock()
         self._lines: Lines | None = None
         self._breaks = 0  # counts interruptions of the stream
@@ -78,6 +79,7 @@ class Feed(Changes):
     def close(self) -> None:
         """Stop, even while the stream is silent."""
         self._stop.set()
+        self._hurried.set()
         self._break_off()
         if self._thread.is_alive():
             self._thread.join(2.0)
@@ -88,6 +90,9 @@ class Feed(Changes):
 
     def move(self) -> None:
         self._break_off()
+
+    def network_is_back(self) -> None:
+        self._hurried.set()
 
     def _break_off(self) -> None:
         with self._lines_lock:
@@ -109,7 +114,8 @@ class Feed(Changes):
             if time.monotonic() - began >= SHORT_S or (not failure and self.snapshot_wanted):
                 pause_s = self._back_off_s[0]
             if failure or not self.snapshot_wanted:
-                self._stop.wait(pause_s * random.uniform(0.5, 1.0))
+                self._hurried.wait(pause_s * random.uniform(0.5, 1.0))
+                self._hurried.clear()
                 pause_s = min(pause_s * 2, self._back_off_s[1])
 
     def follow(self) -> None:

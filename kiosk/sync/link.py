@@ -54,6 +54,11 @@ class LinkState(Struct, frozen=True):
 ROUND_TRIP_MS = 300
 # A clock set by more than this since its measurement has an unknown error again.
 JUMP_MS = 200
+# The longest that a person waits for the server to grant or refuse a place. For as long a server
+# that stops answering is expected back: a restart takes seconds.
+PLACE_WAIT_S = 10.0
+# After its return other doors need this long to report exits, which may free places.
+SETTLE_MS = 2_000
 
 
 class Link:
@@ -66,6 +71,8 @@ class Link:
         self._monotonic = monotonic
         # `clock` minus `monotonic` when the skew was measured.
         self._ahead: int | None = None
+        # When the server stopped answering, and when it answered again. This start counts as both.
+        self._gone_at = self._back_at = monotonic()
         self._lock = threading.Lock()
         self._state = LinkState()
 
@@ -80,16 +87,35 @@ class Link:
             return False
         return abs(self._clock() - self._monotonic() - self._ahead) > JUMP_MS
 
+    @property
+    def is_expected(self) -> bool:
+        """Whether the server answers, or soon will: it stopped only seconds ago, or this kiosk has
+        just started.
+        """
+        return self._state.online or self._monotonic() - self._gone_at < PLACE_WAIT_S * 1000
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether other doors have had time to report since the server's return."""
+        return self._monotonic() - self._back_at >= SETTLE_MS
+
     def _set(self, **changes: object) -> None:
         with self._lock:
             self._state = replace(self._state, **changes)
 
-    def answered(self) -> None:
+    def answered(self) -> bool:
+        """True if it did not answer before."""
+        returned = not self._state.online
+        if returned:
+            self._back_at = self._monotonic()
         self._set(online=True, offline_since=None, trouble="", server_ails=None)
+        return returned
 
     def failed(self, trouble: str, ailing: Message | None = None) -> None:
         with self._lock:
-            since = self._clock() if self._state.online else self._state.offline_since
+            since = self._state.offline_since
+            if self._state.online:
+                since, self._gone_at = self._clock(), self._monotonic()
             self._state = replace(
                 self._state,
                 online=False,

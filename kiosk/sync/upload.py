@@ -12,7 +12,14 @@ from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.replica.replica import Replica
 from kiosk.steps import run
-from kiosk.sync.exchange import BACK_OFF_S, HEARTBEAT_S, Exchange, Server, pause_after
+from kiosk.sync.exchange import (
+    BACK_OFF_S,
+    HEARTBEAT_S,
+    UNSETTLED_S,
+    Exchange,
+    Server,
+    pause_after,
+)
 from kiosk.sync.link import Link
 from kiosk.sync.protocol import Sender, TransportError, send
 
@@ -38,6 +45,7 @@ class Sync(Exchange):
         *,
         clock: Callable[[], int],
         health: Callable[[], wire.Health] = wire.Health,
+        on_back: Callable[[], None] = lambda: None,
         on_restored: Callable[[], None] = lambda: None,
         heartbeat_s: float = HEARTBEAT_S,
         back_off_s: tuple[float, float] = BACK_OFF_S,
@@ -48,8 +56,9 @@ class Sync(Exchange):
             transport,
             link,
             clock=clock,
-            wake=self.wake,
+            wake=self._hurry,
             health=health,
+            on_back=on_back,
             on_restored=on_restored,
         )
         self._transport = transport
@@ -86,6 +95,12 @@ class Sync(Exchange):
             self._work = True
             self._changed.notify_all()
 
+    def _hurry(self) -> None:
+        """Exchange at once, even with a server that is away."""
+        with self._changed:
+            self._work = self._retry = True
+            self._changed.notify_all()
+
     def network_is_back(self) -> None:
         with self._changed:
             self._retry = True
@@ -112,11 +127,14 @@ class Sync(Exchange):
                     # it has tried once more before stopping
                     return
                 pause_s = pause_after(error, pause_s, self.back_off_s[1])
+                if self.is_awaited:
+                    pause_s = self.back_off_s[0]
                 self._wait_offline(pause_s * random.uniform(0.5, 1.0))
                 pause_s = min(pause_s * 2, self.back_off_s[1])
             else:
                 pause_s = self.back_off_s[0]
-                self._wait_online(0.0 if more else self.heartbeat_s)
+                beat_s = self.heartbeat_s if self._link.is_settled else UNSETTLED_S
+                self._wait_online(0.0 if more else min(beat_s, self.heartbeat_s))
 
     def _tidy(self) -> None:
         """Do SQLite's checkpoints outside of the scans' commits."""

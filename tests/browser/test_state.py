@@ -122,6 +122,13 @@ def test_place_that_is_slow_to_come_is_waited_for_in_sight(
         page.resize(size)
         page.shot("asking")
         page.holds_all()
+    door.lose_server()
+    page.wait("the server", lambda: page.text("reason-2").startswith("Waiting for the server"))
+    for size in SIZES:
+        page.resize(size)
+        page.shot("asking-server")
+        page.holds_all()
+    door.find_server()
     door.kiosk.board.update(asking=False)
     page.wait("an invitation", lambda: page.tone == "idle")
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -133,6 +134,25 @@ def test_the_same_badge_lingering_is_one_scan_and_after_three_seconds_away_anoth
     assert len(door.presented) == 2
     watch(door, *[held] * 3, *[nobody] * 100, *[held] * 3)  # and more than three
     assert len(door.presented) == 4
+
+
+def test_a_badge_in_view_while_its_holder_waits_ten_seconds_for_a_place_is_one_scan(
+    door: CountingDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited_s = 0.0
+    film = Film(*[near_by(held_up(symbol(badge(1)), 4))] * 6)
+
+    def present(text: str, captured_at: float | None = None) -> None:
+        nonlocal waited_s
+        door.presented.append(text)
+        waited_s += 10.0
+        film.began += 10.0
+
+    monkeypatch.setattr(door, "present", present)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + waited_s)
+    monkeypatch.setattr("kiosk.eye.time", clock)
+    Eye(film, door).watch(threading.Event(), until_end=True)  # type: ignore[arg-type]
+    assert door.presented == [badge(1)]
 
 
 def test_a_badge_after_an_idle_minute_is_read(door: CountingDoor) -> None:

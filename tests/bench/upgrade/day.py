@@ -26,7 +26,9 @@ class Answer:
 
     door: Door
     shown_at: int
+    shown_ms: int  # since the badge was shown, with the queue before it
     again: bool  # see Guest
+    version: str  # of the door's kiosk
     fields: dict[str, Any]
 
     @property
@@ -40,7 +42,7 @@ class Answer:
 
 @dataclass
 class Period:
-    """A part of the day, in Unix ms."""
+    """A part of the day, or an absence, in Unix ms."""
 
     name: str
     begin: int
@@ -52,6 +54,7 @@ class Day:
     site: Site
     answers: list[Answer] = field(default_factory=list)
     periods: list[Period] = field(default_factory=list)
+    absences: list[Period] = field(default_factory=list)  # named "server" or "kiosk"
     unanswered: int = 0
     servers_ms: list[tuple[int, int]] = field(default_factory=list)  # until stopped; then ready
     waits_ms: list[int] = field(default_factory=list)  # of people whose door was being replaced
@@ -93,13 +96,17 @@ class Day:
     # Steps, on the other thread
 
     def replace_server(self, number: int, version: Version, kill: bool) -> None:
-        begin = now_ms()
-        self.site.stop_server(number, kill)
-        stopped = now_ms()
-        self.site.start_server(number, version)
-        self.servers_ms.append((stopped - begin, now_ms() - stopped))
+        with self._absence("server") as absence:
+            self.site.stop_server(number, kill)
+            stopped = now_ms()
+            self.site.start_server(number, version)
+        self.servers_ms.append((stopped - absence.begin, absence.end - stopped))
 
     def replace_kiosks(self, group: Group, version: Version, kill: bool) -> None:
+        with self._absence("kiosk"):
+            self._replace_kiosks(group, version, kill)
+
+    def _replace_kiosks(self, group: Group, version: Version, kill: bool) -> None:
         assert group.process is not None
         if kill:
             wait_for("a badge at a door", lambda: group.is_asked)
@@ -122,6 +129,13 @@ class Day:
         period.end = now_ms()
         self.periods.append(period)
 
+    @contextmanager
+    def _absence(self, name: str) -> Iterator[Period]:
+        absence = Period(name, now_ms(), 2**62)
+        self.absences.append(absence)
+        yield absence
+        absence.end = now_ms()
+
     # Scans, on the main thread
 
     def _present(self) -> None:
@@ -138,6 +152,7 @@ class Day:
         if guest.waits_since:
             self.waits_ms.append(now_ms() - guest.waits_since)
             guest.waits_since = 0
+        guest.shown_at = now_ms()
         group.presented[guest.door.code].append(guest)
         order = {"type": "present", "door": guest.door.code, "text": guest.badge}
         with suppress(OSError):  # it was just killed
@@ -156,9 +171,11 @@ class Day:
             if "ready" in fields:
                 group.ready.add(door.code)
             elif "said" not in fields:
-                self._answered(
-                    Answer(door, at, False, fields), group.presented[door.code].popleft()
+                guest = group.presented[door.code].popleft()
+                answer = Answer(
+                    door, at, at - guest.shown_at, guest.again, group.version.name, fields
                 )
+                self._answered(answer, guest)
 
     def _answered(self, answer: Answer, guest: Guest) -> None:
         now = time.monotonic() - self._began

@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ HALLS = {"A": 40, "B": 70, "C": 80, "D": 90, "E": 100}
 POPULAR, POPULAR_SHARE = "A", 0.3
 GROUPS = 4  # processes that run the kiosks
 PEOPLE = 380
+PACE = float(os.environ.get("UPGRADE_PACE", "1"))  # 2: half as many scans a second
 ARRIVE_S, STAY_S, WALK_S = (0.0, 30.0), (20.0, 40.0), (3.0, 10.0)
 
 
@@ -57,6 +59,7 @@ class Guest:
     door: Door | None = None  # where the guest stands now
     again: bool = False  # the door's kiosk was killed before it answered
     waits_since: int = 0  # Unix ms; 0: the door is open
+    shown_at: int = 0  # Unix ms, of the badge
 
 
 class People:
@@ -87,11 +90,11 @@ class People:
         entered = guest.door.direction == "entry"
         guest.last, guest.hall = guest.hall, guest.door.hall if entered else ""
         guest.door = None
-        self._later(guest, now + self._dice.uniform(*(STAY_S if entered else WALK_S)))
+        self._later(guest, now + PACE * self._dice.uniform(*(STAY_S if entered else WALK_S)))
 
     def refused(self, guest: Guest, now: float) -> None:
         guest.door = None
-        self._later(guest, now + self._dice.uniform(*WALK_S))
+        self._later(guest, now + PACE * self._dice.uniform(*WALK_S))
 
     def _choose(self, guest: Guest) -> Door:
         direction = "exit" if guest.hall else "entry"

@@ -13,7 +13,10 @@ from tests.bench.upgrade.site import Site
 from tests.bench.upgrade.versions import Version
 from tests.system.support.ledger_checks import Journals, Line
 
-SECOND_MS = 1_000  # a door may wait so long for a place
+SECOND_MS = 1_000
+# After an absence, doors that were cut off report what happened meanwhile.
+AFTER_MS = 4_000
+LISTED = 40  # wrong denials that are listed one by one
 SCANS = "SELECT kiosk, seq, decision, scanned_at, received_at FROM scan ORDER BY received_at"
 
 
@@ -66,6 +69,8 @@ def verdict(day: Day) -> dict[str, object]:
         "shown_again_after_a_kill": sum(answer.again for answer in day.answers),
         "refused": len(refused),
         "refused_by_reason": Counter(f"{a.reason} at {a.door.hall}" for a in refused),
+        "refused_by_cause": Counter(f"{_cause(day, a)}, door {a.version}" for a in refused),
+        "refused_list": [_line(day, answer) for answer in refused[:LISTED]],
         "lost": _lost(day, lines, rows),
         "over_capacity": {
             hall: max(0, halls[hall].most(0, 2**62) - most) for hall, most in HALLS.items()
@@ -73,6 +78,7 @@ def verdict(day: Day) -> dict[str, object]:
         "most_inside": {hall: halls[hall].most(0, 2**62) for hall in HALLS},
         "capacity": HALLS,
         "server_stop_and_start_ms": day.servers_ms,
+        "wait_for_an_answer_ms": quantiles([answer.shown_ms for answer in day.answers]),
         "wait_for_a_replaced_kiosk_ms": quantiles(day.waits_ms),
         **_gaps(rows, whole),
         "steps": [_step(day, period, rows, refused) for period in day.periods],
@@ -95,16 +101,35 @@ def _halls(day: Day, lines: Iterable[Line]) -> dict[str, Hall]:
 
 
 def is_wrong(answer: Answer, halls: dict[str, Hall]) -> bool:
-    """Whether a valid badge was denied though its hall had room all the while.
+    """Whether a valid badge was denied though its hall had room in the whole second before.
 
     Everybody is entitled, leaves by a scan, and has one badge, so no other denial is right, except
     of a badge that is shown again after a kill.
     """
     if answer.admitted or answer.again:
         return False
-    begin, end = answer.fields["at"] - SECOND_MS, answer.shown_at
+    begin, end = answer.shown_at - SECOND_MS, answer.shown_at
     was_full = halls[answer.door.hall].most(begin, end) >= HALLS[answer.door.hall]
     return answer.reason != "hall_full" or not was_full
+
+
+def _cause(day: Day, answer: Answer) -> str:
+    """Who was absent while the door answered, or just before."""
+    absent = {
+        absence.name
+        for absence in day.absences
+        if absence.begin <= answer.shown_at and answer.fields["at"] <= absence.end + AFTER_MS
+    }
+    return f"{' and '.join(sorted(absent, reverse=True))} away" if absent else "none away"
+
+
+def _line(day: Day, answer: Answer) -> str:
+    at, begin = answer.fields["at"], day.periods[0].begin
+    period = [period.name for period in day.periods if period.begin <= answer.shown_at][-1]
+    return (
+        f"{(at - begin) / 1000:.1f} s: {answer.reason} at {answer.door.code} after"
+        f" {answer.shown_at - at} ms, {_cause(day, answer)}; {period}"
+    )
 
 
 def _lost(day: Day, lines: Iterable[Line], rows: Iterable[Row]) -> dict[str, int]:

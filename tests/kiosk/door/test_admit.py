@@ -231,7 +231,7 @@ def test_a_quick_refusal_of_a_place_shows_no_wait(door: LocalDoor) -> None:
 def test_a_full_door_online_does_not_wait_for_ever(
     door: LocalDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert admit.QUIET_S < admit.PLACE_WAIT_S <= 1.0
+    assert admit.QUIET_S < admit.PLACE_WAIT_S <= 10.0
     monkeypatch.setattr(admit, "PLACE_WAIT_S", 0.15)
     door.grant(10, recall=10)
     door.online = True

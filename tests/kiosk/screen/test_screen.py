@@ -163,11 +163,12 @@ def test_colours_are_readable_and_differ_in_lightness() -> None:
 
 def test_the_state_has_the_answer(face: Face) -> None:
     face.board.update(hall_names={"en": "Hall 7"}, online=True, scans_waiting=3, skew_ms=-2500)
-    face.board.show(answer())
+    face.board.show(answer(waited_ms=4_000))
     face.board.show(answer(decision=Denied(Reason.FORGED), serial=None, holder=None, category=None))
     state = page_state(face.board)
 
     denied, look = state["answers"]
+    assert (denied["answered"], look["answered"]) == (denied["at"], look["at"] + 4_000)
     assert state["status"]["hall_names"] == {"en": "Hall 7"}
     assert state["status"]["free_places"] == 4
     assert state["status"]["skew_ms"] == -2500

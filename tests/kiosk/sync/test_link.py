@@ -107,3 +107,29 @@ def test_the_skew_that_held_throughout(
     before: Skew | None, after: Skew | None, expected: Skew | None
 ) -> None:
     assert steady(before, after) == expected
+
+
+def test_a_server_that_stops_answering_is_expected_back_for_ten_seconds(clocks: Clocks) -> None:
+    link = Link(lambda: clocks.wall, lambda: clocks.steady)
+    assert link.answered(), "it did not answer before"
+    assert not link.answered()
+    clocks.pass_by(3_600_000)
+    assert link.is_expected
+    link.failed("gone")
+    clocks.pass_by(9_999)
+    link.failed("still gone")
+    assert link.is_expected
+    clocks.pass_by(1)
+    assert not link.is_expected
+    assert link.answered()
+    assert link.is_expected
+
+
+def test_other_doors_have_two_seconds_to_report_after_its_return(clocks: Clocks) -> None:
+    link = Link(lambda: clocks.wall, lambda: clocks.steady)
+    clocks.pass_by(60_000)
+    link.answered()
+    for passed_ms, settled in ((0, False), (1_999, False), (1, True)):
+        clocks.pass_by(passed_ms)
+        link.answered()
+        assert link.is_settled is settled

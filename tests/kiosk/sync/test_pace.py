@@ -8,10 +8,11 @@ import pytest
 from badges.wire import wire
 from badges.wire.version import OWN
 from kiosk.sync import upload as syncing
-from kiosk.sync.exchange import DATABASE_AWAY_S
+from kiosk.sync.exchange import DATABASE_AWAY_S, UNSETTLED_S
+from kiosk.sync.link import SETTLE_MS
 from kiosk.sync.protocol import TransportError
 from kiosk.sync.upload import Sync
-from tests.kiosk.support.door_fixture import NOON, badge
+from tests.kiosk.support.door_fixture import HALL, NOON, badge
 from tests.kiosk.support.online import Online
 from tests.kiosk.support.waits import Watched
 
@@ -32,6 +33,10 @@ class Pace:
         if self.error is not None:
             raise self.error
         return self.more
+
+    def settle(self) -> None:
+        """The server has answered for long."""
+        self.sync._link._back_at -= SETTLE_MS
 
     def until(self, count: int, within_s: float) -> bool:
         deadline = time.monotonic() + within_s
@@ -118,8 +123,32 @@ def test_a_network_that_is_back_is_tried_at_once(pace: Pace) -> None:
     assert len(pace.times) == 2, "once for each"
 
 
+def test_a_server_is_asked_often_while_a_person_waits_for_its_return(pace: Pace) -> None:
+    pace.error = away()
+    pace.sync.back_off_s = (10.0, 600.0)
+    pace.waits.skipped = 2
+    pace.sync.start()
+    pace.waits.until_begun(1)
+    assert pace.paused(10.0, 20.0, 40.0), pace.waits.pauses
+    pace.sync._link._gone_at += 3_600_000  # it stopped just now
+    pace.sync.ask_for_place(HALL)
+    pace.waits.until_begun(2)
+    assert len(pace.times) == 4, "at once"
+    assert pace.paused(10.0, 20.0, 40.0, 10.0), pace.waits.pauses
+
+
+def test_a_door_beats_often_just_after_the_server_s_return(pace: Pace) -> None:
+    """It must hear of places that other doors report only now."""
+    pace.sync._link.answered()
+    pace.sync.heartbeat_s = 60.0
+    pace.sync.start()
+    pace.waits.until_begun(1)
+    assert pace.waits.pauses == [UNSETTLED_S]
+
+
 def test_a_door_with_nothing_to_say_waits_for_its_heartbeat(pace: Pace) -> None:
     pace.sync.heartbeat_s = 60.0
+    pace.settle()
     pace.sync.start()
     pace.waits.until_begun(1)
     assert len(pace.times) == 1

@@ -144,19 +144,20 @@ class Loop:
 
 class TestPauses:
     @pytest.fixture
-    def loop(self, sync: Sync, monkeypatch: pytest.MonkeyPatch) -> Loop:
+    def loop(self, sync: Sync, door: LocalDoor, monkeypatch: pytest.MonkeyPatch) -> Loop:
+        door.clock.pass_ms(60_000)  # since the kiosk's start
         return Loop(sync, monkeypatch)
 
-    def test_they_double_from_half_a_second_to_five(self, loop: Loop) -> None:
-        pauses = loop.run(*[away()] * 6)
-        assert pauses == [("away", seconds) for seconds in (0.5, 1.0, 2.0, 4.0, 5.0, 5.0)]
+    def test_they_double_from_half_a_second_to_two(self, loop: Loop) -> None:
+        pauses = loop.run(*[away()] * 4)
+        assert pauses == [("away", seconds) for seconds in (0.5, 1.0, 2.0, 2.0)]
 
     def test_each_may_be_as_short_as_half(self, loop: Loop) -> None:
         loop.pause(lambda least, most: least)
         assert loop.run(away(), away()) == [("away", 0.25), ("away", 0.5)]
 
     def test_permanent_failures_are_retried_with_the_longest_pause(self, loop: Loop) -> None:
-        assert loop.run(away(permanent=True), away()) == [("away", 5.0), ("away", 5.0)]
+        assert loop.run(away(permanent=True), away()) == [("away", 2.0), ("away", 2.0)]
 
     def test_they_begin_anew_after_an_answer(self, loop: Loop) -> None:
         pauses = loop.run(away(), away(), False, away())
@@ -376,6 +377,11 @@ class TestWishes:
         monkeypatch.setattr(exchange, "time", SimpleNamespace(monotonic=lambda: clock.at))
         return clock
 
+    @pytest.fixture
+    def settled(self, sync: Sync, door: LocalDoor) -> None:
+        sync.exchange()
+        door.clock.pass_ms(60_000)
+
     def wants(self, sync: Sync, server: Server) -> set[PoolKey]:
         sync.exchange()
         return {key for key, totals in server.places.items() if totals.wants}
@@ -389,27 +395,52 @@ class TestWishes:
         assert self.wants(sync, server) == set()
         assert len(server.places) == 2
 
-    def test_a_request_lasts_three_seconds(
-        self, sync: Sync, server: Server, now: SimpleNamespace
-    ) -> None:
+    @pytest.mark.parametrize(("refused", "lasts_s"), [(False, 10.0), (True, 3.0)])
+    def test_a_request_lasts_as_long_as_a_person_waits_and_three_seconds_after_a_refusal(
+        self, sync: Sync, server: Server, now: SimpleNamespace, settled: None, *,
+        refused: bool, lasts_s: float,
+    ) -> None:  # fmt: skip
         sync.ask_for_place(HALL)
-        for now.at, wanted in ((100.0, {PoolKey(HALL)}), (102.9, {PoolKey(HALL)}), (103.0, set())):
+        server.changes["full"] = [HALL] if refused else []
+        for now.at, wanted in (
+            (100.0, {PoolKey(HALL)}),
+            (100.0 + lasts_s - 0.1, {PoolKey(HALL)}),
+            (100.0 + lasts_s, set()),
+        ):
             assert self.wants(sync, server) == wanted
+            server.changes["full"] = []
 
     def test_one_beyond_the_capacity_is_another_pool_s(self, sync: Sync, server: Server) -> None:
         sync.ask_for_place(HALL, PlaceKind.OVERRIDE)
         assert self.wants(sync, server) == {PoolKey(HALL, PlaceKind.OVERRIDE)}
 
-    def test_whether_it_is_of_use_is_whether_the_server_is_there(
-        self, sync: Sync, server: Server
+    def test_it_is_of_use_while_the_server_answers_or_stopped_only_seconds_ago(
+        self, sync: Sync, server: Server, door: LocalDoor
     ) -> None:
-        assert sync.ask_for_place(HALL) is False
         sync.exchange()
+        door.clock.pass_ms(3_600_000)
         assert sync.ask_for_place(HALL) is True
         server.error = away()
-        with pytest.raises(TransportError):
-            sync.exchange()
+        for passed_ms, of_use in ((0, True), (9_999, True), (1, False)):
+            door.clock.pass_ms(passed_ms)
+            with pytest.raises(TransportError):
+                sync.exchange()
+            assert sync.ask_for_place(HALL) is of_use
+
+    def test_it_is_of_use_just_after_the_kiosk_s_start(self, sync: Sync, door: LocalDoor) -> None:
+        assert sync.ask_for_place(HALL) is True
+        door.clock.pass_ms(10_000)
         assert sync.ask_for_place(HALL) is False
+
+    def test_a_server_that_has_just_returned_does_not_know_that_a_hall_is_full(
+        self, sync: Sync, server: Server, door: LocalDoor
+    ) -> None:
+        """Other doors have not reported their exits yet."""
+        server.changes["full"] = [HALL]
+        for passed_ms, refusals in ((0, 0), (1_999, 0), (1, 1)):
+            door.clock.pass_ms(passed_ms)
+            sync.exchange()
+            assert door.journal.times_none(HALL) == refusals
 
     @pytest.mark.parametrize(
         "act", [lambda sync: sync.ask_for_place(HALL), Sync.restored], ids=["a wish", "a restore"]
@@ -430,7 +461,7 @@ class TestWishes:
             sync.close()
 
     def test_that_there_is_none_ends_a_wait(
-        self, sync: Sync, server: Server, door: LocalDoor
+        self, sync: Sync, server: Server, door: LocalDoor, settled: None
     ) -> None:
         server.changes = {"full": [HALL]}
         sync.exchange()

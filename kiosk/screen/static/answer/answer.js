@@ -9,7 +9,7 @@ const at = (id) => document.getElementById(id);
 
 // The reason and the next step that stand there while there is no answer.
 const STANDING = {
-  asking: ["asking_reason", "asking_next"], // The answer waits for other doors.
+  asking: ["asking_reason", "asking_next"], // The answer waits for other doors, or for the server.
   rolling: ["rolling_reason", "rolling_next"], // The kiosk stands at an assembly point.
   resting: ["resting_reason", "resting_next"],
   idle: ["idle_reason", ""],
@@ -18,7 +18,8 @@ const STANDING = {
 export function paintIdle(status, picture) {
   const camera = picture && status?.camera === "live";
   const tone = status?.asking ? "asking" : status?.roll_call ? "rolling" : status?.resting ? "resting" : "idle";
-  const [reason, next] = tone === "idle" && !camera ? ["idle_no_camera", ""] : STANDING[tone];
+  let [reason, next] = tone === "idle" && !camera ? ["idle_no_camera", ""] : STANDING[tone];
+  if (tone === "asking" && !status.online) reason = "asking_server";
   at("main").dataset.tone = tone;
   at("shape").setAttribute("href", `#shape-${tone}`);
   paintWords((language) => ({

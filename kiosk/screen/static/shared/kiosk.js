@@ -4,7 +4,7 @@
 const SILENCE_MS = 4000; // The kiosk gives a sign of life each second.
 const RETRY_MS = 1000;
 const NO_PICTURE_MS = 1000;
-const ANSWER_MS = 5000; // The longest wait for the kiosk to take what was sent.
+const ANSWER_MS = 15000; // The longest wait for the kiosk to take what was sent. A scan may wait 10 s for a place.
 
 const meta = (name) => document.querySelector(`meta[name="hallkeeper-${name}"]`).content;
 

@@ -45,7 +45,7 @@ function onState(told) {
   const answer = told.answers[0];
   if (answer && answer.number > newest) {
     newest = answer.number;
-    const forMs = ANSWER_MS - (told.now - answer.at);
+    const forMs = ANSWER_MS - (told.now - answer.answered);
     const over = answer.at < (told.status.shift?.ended_at ?? 0); // The door has closed since.
     if (forMs > 0 && !over) show(answer, Math.min(forMs, ANSWER_MS));
   }
