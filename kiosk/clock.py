@@ -6,7 +6,20 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def monotonic_ms() -> int:
-    """A monotonic clock in ms. It includes the time in sleep, if the system supports that."""
+def _steady_clock() -> int:
+    """A clock that includes the time in sleep, if the system supports that."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime_ns(clock) // 1_000_000
+    try:
+        time.clock_gettime_ns(clock)
+    except OSError:
+        # Emscripten has its name alone.
+        return time.CLOCK_MONOTONIC
+    return clock
+
+
+_STEADY = _steady_clock()
+
+
+def monotonic_ms() -> int:
+    """A monotonic clock in ms, with the time in sleep where the system supports that."""
+    return time.clock_gettime_ns(_STEADY) // 1_000_000
