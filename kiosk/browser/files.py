@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from kiosk.browser.archive import TOP, archive, product_version
+from kiosk.browser.page import door_page, manifest
 
 VENDOR = TOP / "kiosk" / "browser" / "vendor"
 MISSING = (
@@ -66,7 +67,9 @@ def phone_files() -> PhoneFiles:
     """Read and hash them all. Raises MissingError."""
     if not (VENDOR / "libraries.json").exists():
         raise MissingError
-    files = dict(sorted([*_static(), ("kiosk.zip", _kiosk_zip())]))
+    composed = {"door.html": door_page().encode(), "manifest.webmanifest": manifest()}
+    in_memory = {name: _in_memory(content) for name, content in composed.items()}
+    files = dict(sorted([*_static(), *in_memory.items(), ("kiosk.zip", _kiosk_zip())]))
     listed = "".join(f"{name} {file.sha256}\n" for name, file in files.items())
     return PhoneFiles(hashlib.sha256(listed.encode()).hexdigest()[:16], files)
 
@@ -97,7 +100,11 @@ def _kiosk_zip() -> File:
     compiled = VENDOR / f"kiosk-{_hash(sources)[:16]}.zip"
     if compiled.exists():
         return _on_disk(compiled)
-    return File(_hash(sources), len(sources), None, sources)
+    return _in_memory(sources)
+
+
+def _in_memory(content: bytes) -> File:
+    return File(_hash(content), len(content), None, content)
 
 
 def _hash(content: bytes) -> str:

@@ -3,7 +3,7 @@
 The page shows its first two languages at once, and offers the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from babel import Locale, UnknownLocaleError, support
@@ -92,17 +92,16 @@ def page_languages() -> tuple[str, ...]:
 
 
 def page_words() -> list[dict[str, Any]]:
-    texts = {**WORDS, **SUPERVISOR}
-    return [
-        {
-            **attributes_of(language),
-            "words": {
-                **translated(language, texts),
-                **counted(language, _locale(language).plural_form, COUNTED),
-            },
-        }
-        for language in page_languages()
-    ]
+    return [words_of(language, {**WORDS, **SUPERVISOR}) for language in page_languages()]
+
+
+def words_of(language: str, texts: Mapping[str, str]) -> dict[str, Any]:
+    """A language's attributes and texts, with those that have a count, for the page's scripts."""
+    words = {
+        **translated(language, texts),
+        **counted(language, _locale(language).plural_form, COUNTED),
+    }
+    return {**attributes_of(language), "words": words}
 
 
 def closed_words() -> list[dict[str, Any]]:

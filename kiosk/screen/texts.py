@@ -95,6 +95,101 @@ WORDS: Mapping[str, str] = {
     "help_scanner": N_("A hand scanner works at any time; no field needs to be chosen"),
     "by": N_("By {name}"),
     "camera_page": N_("Test the camera"),
+    # Shown where the kiosk reports these fields, as phones do.
+    "alone": N_("On this phone alone: {n}"),
+    "halted": N_("NO NETWORK"),
+    "halted_reason": N_("Without a network this phone admits no one"),
+    "halted_next": N_("Use another door. This phone continues by itself when it is online."),
+}
+
+# A phone's page has these beside, and in place of, those above.
+PHONE: Mapping[str, str] = {
+    "idle_reason": N_("Point the camera at the code on the badge"),
+    "asking_reason": N_("Waiting for the server"),
+    "asking_next": N_("The answer comes within two seconds"),
+    "lost": N_("STOPPED"),
+    "lost_reason": N_("The door on this phone does not respond"),
+    "lost_next": N_("Admit no one by this phone. Reload the page."),
+    "sound_waits": N_("Sound: tap the screen"),
+    "sound_waits_why": N_("The browser keeps quiet until the screen is tapped"),
+    "retired": N_("This phone is no longer a door and admits no one. Use another door."),
+    "help_keys": N_("Hold the phone 15 to 30 cm from the badge; tilt it if the card shines"),
+    # Before the door opens
+    "start": N_("Open the door"),
+    "start_why": N_("Starts the camera and the sound, and keeps the screen on"),
+    "starting": N_("Starting"),
+    "starting_why": N_(
+        "The first start takes longest. Later the door opens without a network, too."
+    ),
+    "try_again": N_("Try again"),
+    "reload": N_("Reload"),
+    "enrol_words": N_("Are these six words on the console, too?"),
+    "enrol_wait": N_("An admin confirms this phone on the page Kiosks. Leave this page open."),
+    "need_code": N_("This phone is not a door"),
+    "need_code_next": N_(
+        "Make a code for phones on the console's page Kiosks, and open it with this phone's"
+        " camera app. If this phone was a door before, its browser has deleted the data: retire"
+        " the old door there."
+    ),
+    "need_other_tab": N_("The door is open in another tab"),
+    "need_other_tab_next": N_("Close the other tab or window, then try again here."),
+    "need_engine": N_("This browser is too old for a door"),
+    "need_engine_next": N_("Update it, or use a current Chrome, Edge, Firefox or Safari."),
+    "need_storage": N_("This browser keeps no data for the door"),
+    "need_storage_next": N_(
+        "Leave the private window, or delete photos or apps to make room, then try again."
+    ),
+    "need_fenced": N_("This phone is no longer a door"),
+    "need_fenced_next": N_(
+        "An admin has withdrawn it. To use it again, open a new code for phones with it."
+    ),
+    "need_network": N_("The server can't be reached"),
+    "need_network_next": N_("Join the venue's network, then try again."),
+    "need_new_code": N_("The code was not accepted"),
+    "need_new_code_next": N_(
+        "It is used up or too old, or belongs to another server. Make a new code on the page"
+        " Kiosks."
+    ),
+    "need_secure": N_("This address is not secure"),
+    "need_secure_next": N_(
+        "Browsers give a camera only to pages with https and a certificate that the phone trusts."
+        " Tell an admin."
+    ),
+    "need_reload": N_("The door on this phone has stopped"),
+    "need_reload_next": N_("Nothing that it has shown is lost. Reload the page."),
+    # The camera
+    "camera_denied": N_(
+        "The browser may not use the camera. Tap the sign beside the address, allow the camera,"
+        " and reload."
+    ),
+    "camera_busy": N_("Another app uses the camera. Close that app, then restart the camera."),
+    "camera_black": N_("picture black: is the lens covered?"),
+    "camera_frozen": N_("picture frozen"),
+    "camera_stopped": N_("The phone has stopped the camera. It is started again."),
+    "dark": N_("Too dark for the camera: add light"),
+    "unreadable": N_("A code is in view but cannot be read: hold it still, nearer, without glare"),
+    "phone": N_("Camera and phone"),
+    "camera_choice": N_("Camera"),
+    "camera_back": N_("Camera at the back"),
+    "camera_number": N_("Camera {n}"),
+    "camera_off": N_("No camera: hand scanner only"),
+    "camera_restart": N_("Restart the camera"),
+    "torch": N_("Torch"),
+    "zoom": N_("Zoom"),
+    # The phone
+    "promise_server": N_("Green: the server has recorded the scan."),
+    "promise_phone": N_("Green: this phone has recorded the scan; the server gets it later."),
+    "promise_none": N_(
+        "Without a network this phone admits no one, because its browser may delete the data. Add"
+        " this page to the home screen."
+    ),
+    "no_wake_lock": N_("This browser lets the screen sleep. Set the phone to keep it on."),
+    "update_ready": N_("A new version starts as soon as no scan waits."),
+    "version": N_("Version {version}"),
+    "stored": N_("This phone can start the door without a network."),
+    "storing": N_("Loading, so that the door can start without a network."),
+    "install": N_("Install on this phone"),
+    "scanner_stuck": N_("The hand scanner sends without a pause. Release its trigger."),
 }
 
 # Texts with a count `n`: singular and plural. `N_` marks the singular, as gettext does.

@@ -13,7 +13,7 @@ from badges.po import CatalogueError
 from kiosk.screen.board import Board
 from kiosk.screen.camera_texts import CAMERA
 from kiosk.screen.serving import create_screen
-from kiosk.screen.texts import COUNTED, SUPERVISOR, WORDS
+from kiosk.screen.texts import COUNTED, PHONE, SUPERVISOR, WORDS
 from kiosk.supervisor.texts import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, System
@@ -142,7 +142,7 @@ def test_chinese_is_complete_and_has_nothing_else() -> None:
     }
 
     assert marked_in_the_kiosk() == translated
-    tables = (WORDS, SUPERVISOR, CAMERA, REFUSALS, OVERRIDE_REASONS, ANNUL_REASONS)
+    tables = (WORDS, PHONE, SUPERVISOR, CAMERA, REFUSALS, OVERRIDE_REASONS, ANNUL_REASONS)
     used = {text for table in tables for text in table.values()} | {*System, *Code}
     used |= {single for single, _many in COUNTED.values()}
     assert used <= translated | {Code.AS_IS}
@@ -150,7 +150,7 @@ def test_chinese_is_complete_and_has_nothing_else() -> None:
 
 def test_chinese_is_only_in_catalogues() -> None:
     """Another language can only be as complete as Chinese if Chinese is a file too."""
-    kinds = ("*.py", "*.js", "*.html", "*.css", "*.svg")
+    kinds = ("*.py", "*.js", "*.mjs", "*.html", "*.css", "*.svg")
     files = [file for kind in kinds for file in KIOSK.rglob(kind)]
     assert len(files) > 80
     with_chinese = {file.name for file in files if HAN.search(file.read_text("utf-8"))}

@@ -19,7 +19,7 @@ from kiosk.screen.board import Board
 from kiosk.screen.camera_page import add_camera_page
 from kiosk.screen.camera_texts import CAMERA
 from kiosk.screen.serving import create_screen
-from kiosk.screen.texts import COUNTED, SUPERVISOR, WORDS
+from kiosk.screen.texts import COUNTED, PHONE, SUPERVISOR, WORDS
 from kiosk.supervisor.texts import ANNUL_REASONS, OVERRIDE_REASONS, REFUSALS
 from kiosk.texts import catalogue
 from kiosk.texts.messages import Code, Message, System
@@ -97,7 +97,7 @@ def test_nothing_marked_was_left_out() -> None:
     """The tests above show every text for translation."""
     acts = {"Admitted by {name}: {why}", "{first} · {second}", "ANNULLED", "{reason}: {note}"}
     acts |= {"The entry of {time} does not count. {name}: {why}", "The holder may enter again"}
-    tables = (WORDS, SUPERVISOR, CAMERA, REFUSALS, OVERRIDE_REASONS, ANNUL_REASONS)
+    tables = (WORDS, PHONE, SUPERVISOR, CAMERA, REFUSALS, OVERRIDE_REASONS, ANNUL_REASONS)
     driven = {text for table in tables for text in table.values()} | {*Code, *System} | acts
     driven |= {single for single, _many in COUNTED.values()}
     app = create_screen(Board(), lambda: None, languages=(LANGUAGE,))

@@ -10,6 +10,7 @@ const at = (id) => document.getElementById(id);
 // The reason and the next step that stand there while there is no answer.
 const STANDING = {
   asking: ["asking_reason", "asking_next"], // The answer waits for other doors, or for the server.
+  halted: ["halted_reason", "halted_next"], // A phone that must not admit offline.
   rolling: ["rolling_reason", "rolling_next"], // The kiosk stands at an assembly point.
   resting: ["resting_reason", "resting_next"],
   idle: ["idle_reason", ""],
@@ -17,7 +18,7 @@ const STANDING = {
 
 export function paintIdle(status, picture) {
   const camera = picture && status?.camera === "live";
-  const tone = status?.asking ? "asking" : status?.roll_call ? "rolling" : status?.resting ? "resting" : "idle";
+  const tone = standing(status);
   let [reason, next] = tone === "idle" && !camera ? ["idle_no_camera", ""] : STANDING[tone];
   if (tone === "asking" && !status.online) reason = "asking_server";
   at("main").dataset.tone = tone;
@@ -34,6 +35,13 @@ export function paintIdle(status, picture) {
   }
   at("holder").hidden = true;
   paintProgramme(tone === "idle" ? status : null);
+}
+
+function standing(status) {
+  if (status?.asking) return "asking";
+  if (status?.roll_call) return "rolling";
+  if (status?.resting) return "resting";
+  return status?.promise === "none" && !status.online ? "halted" : "idle";
 }
 
 export function paintAnswer(answer, status) {

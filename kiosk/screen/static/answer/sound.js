@@ -1,4 +1,5 @@
-// Makes sounds from tones. Each answer has a pitch and a rhythm of its own.
+// Makes sounds from tones, and moves a device that can vibrate. Each answer has a pitch and a rhythm
+// of its own.
 
 // [frequency in Hz, start in s, length in s]
 const TUNES = {
@@ -8,6 +9,9 @@ const TUNES = {
   seen: { wave: "sine", loud: 0.35, notes: [[784, 0, 0.12]] },
   goodbye: { wave: "sine", loud: 0.3, notes: [[659, 0, 0.09], [494, 0.09, 0.14]] },
 };
+
+// How long it vibrates, rests, vibrates …, in ms.
+const PULSES = { admit: [90], look: [70, 70, 70, 70, 70], deny: [350, 120, 350], seen: [60], goodbye: [60, 60, 60] };
 
 let context = null;
 let wanted = true;
@@ -28,6 +32,8 @@ export function soundWaits() {
 }
 
 export function play(tone) {
+  // Browsers do not vibrate before the page was touched, and complain if asked to.
+  if (PULSES[tone] && navigator.userActivation?.hasBeenActive) navigator.vibrate?.(PULSES[tone]);
   const tune = TUNES[tone];
   if (!wanted || !tune || context?.state !== "running") return;
   for (const [frequency, start, length] of tune.notes) {

@@ -1,5 +1,5 @@
-// All traffic with the kiosk goes through here. That is its feed of states, the camera's picture,
-// and what staff send.
+// All traffic of the Linux kiosk's page goes through here, by HTTP on loopback: the feed of states,
+// the camera's picture, and what staff send.
 
 const SILENCE_MS = 4000; // The kiosk gives a sign of life each second.
 const RETRY_MS = 1000;
@@ -8,7 +8,7 @@ const ANSWER_MS = 15000; // The longest wait for the kiosk to take what was sent
 
 const meta = (name) => document.querySelector(`meta[name="hallkeeper-${name}"]`).content;
 
-export class Feed {
+class Feed {
   constructor(onState, onLink) {
     this.onState = onState;
     this.onLink = onLink;
@@ -50,6 +50,11 @@ export class Feed {
     const waited = now - this.openedAt;
     if ((dead && waited > RETRY_MS) || (!this.linked && waited > SILENCE_MS)) this.open();
   }
+}
+
+// `onLink` gets whether the kiosk gives signs of life, at each change.
+export function follow(onState, onLink) {
+  new Feed(onState, onLink);
 }
 
 // Sends to the kiosk and returns {ok, status, data}. The status is 0 where it did not answer.

@@ -16,6 +16,9 @@ export function startWith(language) {
   shown.second = all[1] ?? null;
 }
 
+// All languages of the page, the first one shown first.
+export const languagesOf = () => [...all];
+
 // Puts the next language first.
 export function turnLanguages() {
   if (all.length > 1) startWith(all[1].language);

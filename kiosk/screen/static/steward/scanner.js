@@ -86,8 +86,9 @@ export class HandScanner {
   }
 
   end(event, field, gap) {
-    const own = field && this.quick < BURST_KEYS && !BADGE.test(field.value.trim());
-    if (own || (!field && this.typed.length < TEXT_MIN) || (field && gap > PAUSE_MS)) {
+    const scanners = field?.dataset.scanner !== undefined; // A field that only a scanner types into.
+    const own = field && this.quick < BURST_KEYS && !scanners && !BADGE.test(field.value.trim());
+    if (own || (!field && this.typed.length < TEXT_MIN) || (field && !scanners && gap > PAUSE_MS)) {
       this.clear(); // It was an ordinary Enter or Tab.
       return;
     }

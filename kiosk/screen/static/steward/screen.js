@@ -1,15 +1,17 @@
 // The steward's page. It shows the kiosk's answers as they come, and never asks for anything.
+// `start(kiosk)` is called once. `kiosk` has `follow`, `ask` and `watchPicture`, as shared/kiosk.js.
 
 import { fitAnswer, paintAnswer, paintIdle, paintLast, paintLost, part, shape, spoken, TONES, turnAnswer } from "../answer/answer.js";
 import { fitProgramme } from "../answer/programme.js";
 import { play, soundWaits, turnSound, wakeSound } from "../answer/sound.js";
-import { ask, Feed, watchPicture } from "../shared/kiosk.js";
 import { ANSWER_MS, nameIn, put, say, shown as languages, startWith, turnLanguages } from "../shared/words.js";
 import { Panel } from "../supervisor/panel.js";
 import { HandScanner } from "./scanner.js";
 import { paintLink, paintScanner, paintStatus, paintUnknown } from "./status.js";
 
 const NOTICE_MS = 8000;
+// What is said of a scan that was refused before anything was decided, by the error's code.
+const REFUSED = { scanner_layout: "scanner_wrong", scanner_stuck: "scanner_stuck" };
 const at = (id) => document.getElementById(id);
 
 let sound = recall("sound") !== "off";
@@ -25,7 +27,8 @@ let noticeTimer = 0;
 let passing = ""; // The key of a notice of this page's own.
 let repaired = false; // A scanner with a wrong layout was read all the same.
 
-const panel = new Panel(() => Date.now() + offset, at("supervisor"));
+let kiosk = null;
+let panel = null;
 
 function recall(name) {
   try { return localStorage.getItem(`hallkeeper-${name}`); } catch { return null; }
@@ -155,7 +158,8 @@ function paintWords() {
 }
 
 function paintHelp() {
-  at("camera-page").href = `/camera?language=${languages.first.language}`;
+  const test = at("camera-page"); // A phone has none.
+  if (test) test.href = `/camera?language=${languages.first.language}`;
   const rows = TONES.flatMap((tone) => {
     const term = document.createElement("dt");
     term.dataset.tone = tone;
@@ -187,7 +191,7 @@ function onLink(up) {
 async function turnDirection() {
   if (state?.status.mode !== "both") return;
   const direction = state.status.direction === "exit" ? "entry" : "exit";
-  if (!(await ask("/direction", { direction })).ok) notice("not_turned");
+  if (!(await kiosk.ask("/direction", { direction })).ok) notice("not_turned");
 }
 
 function turnLanguage() {
@@ -242,32 +246,35 @@ function tick() {
 }
 
 async function onScanned(text, keys) {
-  const answer = await ask("/text", { text, keys });
+  const answer = await kiosk.ask("/text", { text, keys });
   if (answer.status === 200) repaired = true;
   if (answer.status === 204 && text.startsWith("HK")) repaired = false;
-  if (answer.data.error?.code === "scanner_layout") notice("scanner_wrong");
-  else if (!answer.ok) notice("not_taken");
+  if (!answer.ok) notice(REFUSED[answer.data.error?.code] ?? "not_taken");
   paintScanner(repaired);
 }
 
-if (!new URLSearchParams(location.search).has("languages")) startWith(recall("language"));
-turnSound(sound);
-wakeSound();
-listen();
-paintWords();
-new HandScanner(onScanned);
-new Feed(onState, onLink);
-watchPicture(at("picture"), (there) => {
-  if (there === picture) return;
-  picture = there;
-  paint();
-});
-// The screen changes its size, or the panel opens beside it.
-new ResizeObserver(() => { fitAnswer(); fitProgramme(); }).observe(at("main"));
-setInterval(tick, 200);
-setInterval(() => {
-  paintTools();
-  panel.tick();
-  paintOverrule();
-  if (state && linked) paintLink(state.status, Date.now() + offset);
-}, 1000);
+export function start(own) {
+  kiosk = own;
+  panel = new Panel(kiosk.ask, () => Date.now() + offset, at("supervisor"));
+  if (!new URLSearchParams(location.search).has("languages")) startWith(recall("language"));
+  turnSound(sound);
+  wakeSound();
+  listen();
+  paintWords();
+  new HandScanner(onScanned);
+  kiosk.follow(onState, onLink);
+  kiosk.watchPicture(at("picture"), (there) => {
+    if (there === picture) return;
+    picture = there;
+    paint();
+  });
+  // The screen changes its size, or the panel opens beside it.
+  new ResizeObserver(() => { fitAnswer(); fitProgramme(); }).observe(at("main"));
+  setInterval(tick, 200);
+  setInterval(() => {
+    paintTools();
+    panel.tick();
+    paintOverrule();
+    if (state && linked) paintLink(state.status, Date.now() + offset);
+  }, 1000);
+}

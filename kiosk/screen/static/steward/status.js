@@ -22,6 +22,7 @@ export function paintStatus(status, now) {
   paintRelay(status);
   paintSkew(status);
   paintBattery(status);
+  paintAlone(status);
 }
 
 // Paints the part that changes with time alone. It is called each second.
@@ -107,6 +108,13 @@ function paintBattery(status) {
   const n = status.battery_percent ?? null;
   at("state-battery").hidden = n === null;
   if (n !== null) setState("state-battery", say("battery", { n }), n < BATTERY_LOW ? "look" : "good");
+}
+
+// Green answers that so far are on this phone alone.
+function paintAlone(status) {
+  const n = status.alone ?? 0;
+  at("state-alone").hidden = n === 0;
+  if (n > 0) setState("state-alone", say("alone", { n }), "look");
 }
 
 function setState(id, text, level) {

@@ -1,6 +1,5 @@
 // The supervisor's panel. It stands beside the answer, never over it, and holds up no scan.
 
-import { ask } from "../shared/kiosk.js";
 import { left, put, say, shown } from "../shared/words.js";
 import { hideLetters } from "./letters.js";
 import { VIEWS } from "./views.js";
@@ -10,8 +9,9 @@ const at = (id) => document.getElementById(id);
 const PARENTS = { menu: null, locked: null, pin: "locked" };
 
 export class Panel {
-  // `now` returns the kiosk's time, and `opener` is the button that opens the panel.
-  constructor(now, opener) {
+  // `ask` sends to the kiosk, `now` returns its time, and `opener` is the button that opens the panel.
+  constructor(ask, now, opener) {
+    this.send = ask;
     this.now = now;
     this.opener = opener;
     this.status = null;
@@ -161,7 +161,7 @@ export class Panel {
     if (this.busy) return null;
     this.turnBusy(true);
     this.tell("");
-    const answer = await ask(`/supervisor/${path}`, body);
+    const answer = await this.send(`/supervisor/${path}`, body);
     this.turnBusy(false);
     if (answer.ok) return answer.data;
     const { message } = answer.data;

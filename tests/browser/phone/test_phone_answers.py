@@ -1,0 +1,174 @@
+"""Each answer on a phone: in both languages, upright and lying, light and dark, nothing cut."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from time import time_ns
+from typing import Any
+
+import pytest
+
+from tests.browser.engine.axe import faults, turn
+from tests.browser.phone.phone_page import LYING, SIZES, UPRIGHT, PhonePage
+from tests.browser.phone.site import Site
+from tests.browser.phone.states import ADMITTED, CHINESE, LONG, answer, decisions, state
+from tests.browser.test_axe import LEAST_PX, SMALL_TARGETS
+
+shown = itertools.count(1)
+# WCAG's AAA for text of any size: a door may be in the sun.
+SUN = 7.0
+CONTRAST = """
+const parts = (colour) => colour.match(/[0-9.]+/g).map(Number);
+const light = (colour) => parts(colour).slice(0, 3)
+  .map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+  .reduce((sum, c, at) => sum + c * [0.2126, 0.7152, 0.0722][at], 0);
+const ground = (part) => {
+  for (let at = part; at; at = at.parentElement) {
+    const { backgroundColor } = getComputedStyle(at);
+    if ((parts(backgroundColor)[3] ?? 1) === 1) return light(backgroundColor);
+  }
+};
+const main = document.getElementById("main");
+return [...main.querySelectorAll(".answer p, .answer span, .answer b")]
+  .filter((part) => part.checkVisibility() && part.textContent.trim())
+  .filter((part) => !part.closest(".category")) // Its colour is the organiser's choice.
+  .map((part) => [part.id || part.className, light(getComputedStyle(part).color), ground(part)])
+  .map(([name, a, b]) => [name, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)]);
+"""
+
+
+def now_ms() -> int:
+    return time_ns() // 1_000_000
+
+
+@pytest.fixture(scope="module")
+def door(phone_browser: Any, site: Site) -> Iterator[PhonePage]:
+    """An open door whose answers come one after another."""
+    page = PhonePage(phone_browser, site)
+    page.forget()
+    page.permit("granted")
+    page.log()
+    page.resize(UPRIGHT).load()
+    page.begin()
+    yield page
+    page.browser.get("about:blank")
+    assert page.log() == []
+
+
+def first(page: PhonePage, language: str) -> None:
+    """Put a language first."""
+    if page.script("return document.documentElement.lang").split("-")[0] != language:
+        page.script("document.getElementById('language').click()")
+
+
+def photograph(page: PhonePage, name: str, language: str, size: tuple[int, int]) -> None:
+    directory = os.environ.get("HALLKEEPER_SHOTS")
+    if directory:
+        way = "upright" if size[1] > size[0] else "lying"
+        page.browser.save_screenshot(
+            str(Path(directory) / f"{name}-{language}-{way}-{size[0]}.png")
+        )
+
+
+NAMES = (*decisions(0), "goodbye")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_answer_fits_a_phone(door: PhonePage, name: str) -> None:
+    now, number = now_ms(), next(shown)
+    exits = name == "goodbye"
+    newest = answer("admit" if exits else name, now, seq=number, exits=exits)
+    tone = {"roll_call": "seen"}.get(name) or (
+        "goodbye" if exits else name.split("_")[0] if name in ADMITTED else "deny"
+    )
+    earlier = [answer("admit", now, seq=2), answer("hall_full", now, seq=3)]
+    door.tell(state(now, newest, *earlier, shown=number + 10))
+    door.wait(tone, lambda: door.tone == tone)
+    for language in ("zh", "en"):
+        first(door, language)
+        for size in SIZES:
+            door.resize(size)
+            door.holds_all()
+            photograph(door, name, language, size)
+            word = door.script("return document.getElementById('word').getBoundingClientRect()")
+            assert word["height"] > 0.07 * size[1], (name, language, size)
+    ratios = dict(door.script(CONTRAST))
+    assert len(ratios) > 3
+    assert min(ratios.values()) >= SUN, ratios
+
+
+@pytest.mark.parametrize("holder", [LONG, CHINESE], ids=["long", "Chinese"])
+def test_a_name_is_not_cut(door: PhonePage, holder: Any) -> None:
+    now, number = now_ms(), next(shown)
+    newest = answer("admit_kept", now, seq=1 if holder is LONG else 2)
+    door.tell(state(now, newest, shown=number + 10))
+    door.wait("the name", lambda: door.text("name") == holder.name)
+    for size in (UPRIGHT, LYING):
+        door.resize(size)
+        door.holds_all()
+        lines = "const n = document.getElementById('name'); return [n.scrollHeight, n.clientHeight]"
+        needed, given = door.script(lines)
+        assert needed <= given + 1
+
+
+STANDING: dict[str, tuple[str, dict[str, Any]]] = {
+    "idle": ("idle", {}),
+    "asking": ("asking", {"asking": True}),
+    "offline": ("idle", {"online": False, "offline_since": 1, "alone": 7, "promise": "phone"}),
+    "halted": ("halted", {"online": False, "offline_since": 1, "promise": "none"}),
+    "resting": ("resting", {"resting": True}),
+    "rolling": ("rolling", {"roll_call": "East car park"}),
+}
+
+
+@pytest.mark.parametrize("name", STANDING)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_screen_between_answers_fits(door: PhonePage, name: str, scheme: str, axe: str) -> None:
+    tone, changes = STANDING[name]
+    now = now_ms()
+    earlier = [answer(each, now - 60_000, seq=at) for at, each in enumerate(["admit", "forged"])]
+    door.tell(state(now, *earlier, shown=next(shown) + 10, **changes))
+    door.wait(tone, lambda: door.tone == tone)
+    turn(door.browser, scheme)
+    for language in ("zh", "en"):
+        first(door, language)
+        for size in SIZES:
+            door.resize(size)
+            door.holds_all()
+            photograph(door, f"{name}-{scheme}", language, size)
+    for size in (UPRIGHT, LYING):
+        door.resize(size)
+        assert faults(door.browser, axe) == [], (name, size)
+        assert door.script(SMALL_TARGETS, LEAST_PX) == []
+
+
+def test_what_is_on_this_phone_alone_is_shown(door: PhonePage) -> None:
+    door.tell(state(now_ms(), online=False, offline_since=1, alone=7, promise="phone"))
+    door.wait("the number", lambda: door.shown("#state-alone"))
+    assert "7" in door.text("state-alone")
+    door.tell(state(now_ms()))
+    door.wait("none", lambda: not door.shown("#state-alone"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_panels_fit(door: PhonePage, scheme: str, axe: str) -> None:
+    door.tell(state(now_ms()))
+    turn(door.browser, scheme)
+    door.wait("idle", lambda: door.tone == "idle")
+    for button, panel in (
+        ("#phone", "#phone-panel"),
+        ("#help", "#help-text"),
+        ("#supervisor", "#panel"),
+    ):
+        door.resize(UPRIGHT)
+        door.click(button)
+        door.wait_for(panel)
+        for size in (UPRIGHT, LYING):
+            door.resize(size)
+            assert faults(door.browser, axe) == [], (panel, size)
+            photograph(door, f"panel{panel[1:]}-{scheme}", "x", size)
+        others = {"#phone-panel", "#help-text", "#panel"} - {panel}
+        assert not any(door.shown(other) for other in others)
+    door.resize(UPRIGHT)
+    door.click("#panel-close")
