@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hallkeeper_js import storage
-from pyodide.ffi import JsBigInt, JsNull, to_js
+from pyodide.ffi import JsBigInt, JsException, JsNull, to_js
 
 PRIMARY = 0xFF  # the kind of error in SQLite's extended codes
 
@@ -145,26 +145,29 @@ class Connection:
             storage.remove(str(path))
             path.touch()
         self._database = storage.open(str(path))
+        self._run = self._database.run
+        self._columns: dict[str, list[str]] = {}  # by statement
         self.total_changes = 0
 
     def execute(self, sql: str, parameters: Any = (), /) -> Cursor:
         """Transactions are explicit, as with `isolation_level=None`."""
         self._check_open()
-        values = to_js([_for_js(value) for value in parameters]) if parameters else None
-        result = self._database.run(sql, values)
-        if result.error is not None and not isinstance(result.error, JsNull):
-            raise _error(result.code, str(result.error))
-        changes = int(result.changes)
-        self.total_changes += max(0, changes)
-        columns = result.columns.to_py()
-        if not columns:
-            return Cursor((), changes)
+        try:
+            result = self._run(sql, *map(_for_js, parameters))
+        except JsException as error:
+            raise _error(error) from None
+        if isinstance(result, int):
+            self.total_changes += max(0, result)
+            return Cursor((), result)
+        if sql not in self._columns:
+            self._columns[sql] = self._database.columns(sql).to_py()
+        columns = self._columns[sql]
         width = len(columns)
-        flat = [_for_python(value) for value in result.values.to_py()]
+        flat = [_for_python(value) for value in result.to_py()]
         rows: list[Any] = [tuple(flat[at : at + width]) for at in range(0, len(flat), width)]
         if self.row_factory is not None:
             rows = [self.row_factory(columns, row) for row in rows]
-        return Cursor(rows, changes)
+        return Cursor(rows)
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> Cursor:
         changes = sum(max(0, self.execute(sql, row).rowcount) for row in parameters)
@@ -191,21 +194,28 @@ def connect(path: Path | str, **_: object) -> Connection:
     return Connection(path)
 
 
-def _error(code: int, text: str) -> Error:
-    error = _KINDS.get(code & PRIMARY, DatabaseError)(text)
-    error.sqlite_errorcode = code
-    return error
+def _error(error: Any) -> Error:
+    code = int(error.code)
+    raised = _KINDS.get(code & PRIMARY, DatabaseError)(str(error.message))
+    raised.sqlite_errorcode = code
+    return raised
 
 
 def _for_js(value: Any) -> Any:
+    kind = type(value)
+    if kind is int or kind is str or value is None:
+        return value
     if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
-    return int(value) if isinstance(value, bool) else value
+        return to_js(bytes(value))
+    return int(value) if isinstance(value, int) else value
 
 
 def _for_python(value: Any) -> Any:
-    if isinstance(value, memoryview):
+    kind = type(value)
+    if kind is int or kind is str:
+        return value
+    if kind is memoryview:
         return bytes(value)
-    if isinstance(value, JsBigInt):
+    if kind is JsBigInt:
         return int(value)
-    return None if isinstance(value, JsNull) else value
+    return None if kind is JsNull else value

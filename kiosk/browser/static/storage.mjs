@@ -75,47 +75,66 @@ class Database {
     this.statements = new Map(); // by text, the oldest first
   }
 
-  // Runs one statement to its end. `values` is a list of its columns, row after row.
-  run(sql, parameters) {
-    let statement;
+  // Runs one statement to its end. Returns the values of its rows, one row after the other, or the
+  // number of changed rows (-1 if it changes none) for a statement without columns.
+  run(sql, ...parameters) {
+    let entry;
     try {
-      statement = this.prepared(sql);
-      if (parameters?.length) statement.bind(parameters.map((value) => value ?? null));
-      const columns = statement.columnCount ? statement.getColumnNames([]) : [];
+      entry = this.prepared(sql);
+      const { statement, columns } = entry;
+      if (parameters.length) statement.bind(parameters.map((value) => value ?? null));
+      if (!columns.length) {
+        statement.step();
+        return entry.writes ? this.database.changes() : -1;
+      }
       const values = [];
-      while (statement.step()) for (let i = 0; i < columns.length; i++) values.push(statement.get(i));
-      const changes = statement.isReadOnly() ? -1 : this.database.changes();
-      return { error: null, code: 0, columns, values, changes };
+      while (statement.step()) values.push(...statement.get([]));
+      return values;
     } catch (error) {
-      const code = error.resultCode ?? 1;
-      const pointer = this.database.pointer;
-      const own = pointer && this.capi.sqlite3_errcode(pointer) ? this.capi.sqlite3_errmsg(pointer) : null;
-      return { error: own ?? this.capi.sqlite3_errstr(code) ?? String(error), code };
+      throw this.explained(error);
     } finally {
-      if (statement) this.put(sql, statement);
+      if (entry) this.put(sql, entry);
     }
+  }
+
+  // The names of the columns of a statement that has run.
+  columns(sql) {
+    return this.statements.get(sql)?.columns ?? this.last;
+  }
+
+  explained(error) {
+    const code = error.resultCode ?? 1;
+    const pointer = this.database.pointer;
+    const own = pointer && this.capi.sqlite3_errcode(pointer) ? this.capi.sqlite3_errmsg(pointer) : null;
+    return Object.assign(new Error(own ?? this.capi.sqlite3_errstr(code)), { code });
   }
 
   prepared(sql) {
     const kept = this.statements.get(sql);
-    if (kept) this.statements.delete(sql);
-    return kept ?? this.database.prepare(sql);
+    if (kept) {
+      this.statements.delete(sql);
+      return kept;
+    }
+    const statement = this.database.prepare(sql);
+    const columns = statement.columnCount ? statement.getColumnNames([]) : [];
+    return { statement, columns, writes: !statement.isReadOnly() };
   }
 
-  put(sql, statement) {
+  put(sql, entry) {
+    this.last = entry.columns;
     try {
-      statement.reset(true);
+      entry.statement.reset(true);
     } catch {
       // A reset reports the error of the last step once more.
     }
     if (!REPEATED.test(sql)) {
-      statement.finalize();
+      entry.statement.finalize();
       return;
     }
-    this.statements.set(sql, statement);
+    this.statements.set(sql, entry);
     if (this.statements.size > STATEMENTS_MAX) {
       const [oldest] = this.statements.keys();
-      this.statements.get(oldest).finalize();
+      this.statements.get(oldest).statement.finalize();
       this.statements.delete(oldest);
     }
   }
@@ -125,7 +144,7 @@ class Database {
   }
 
   close() {
-    for (const statement of this.statements.values()) statement.finalize();
+    for (const { statement } of this.statements.values()) statement.finalize();
     this.statements.clear();
     this.database.close();
   }
