@@ -152,7 +152,8 @@ def bind_forms(token: str) -> None:
 
 
 def _has_forms() -> bool:
-    return not request.path.startswith(("/api/", "/static/", "/b/", "/pass/", "/screen/"))
+    without = ("/api/", "/static/", "/b/", "/pass/", "/screen/", "/door/")
+    return not request.path.startswith(without)
 
 
 def check_forms() -> None:

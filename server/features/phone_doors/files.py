@@ -82,11 +82,6 @@ def file(version: str, path: str) -> Response:
     return answer
 
 
-def version() -> str:
-    """Return the version of the files that phones should have. Raises MissingError."""
-    return phone_files().version
-
-
 def _named(path: str) -> Response:
     """A file at its own address outside the version, with the version's folder in it."""
     current = phone_files()
