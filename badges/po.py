@@ -6,12 +6,14 @@ Fields in a text are `{name}` at the kiosk and `%(name)s` on the server.
 import gettext
 import io
 import re
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog, Message
 
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 _FIELD = re.compile(r"\{\w*\}|%\(\w+\)[sd]|%%")
 _STRAY = re.compile(r"[{}]|%\(")
 _STRAY_BESIDE_PERCENT = re.compile(r"[{}%]")
@@ -52,6 +54,7 @@ def compiled(text: str, locale: str, where: str) -> bytes:
     except (ValueError, LookupError) as error:
         raise CatalogueError(f"{where}: its header is malformed ({error}).") from None
     _check(where, catalogue)
+    catalogue.creation_date = _NO_TIME  # else the present time
     buffer = io.BytesIO()
     try:
         write_mo(buffer, catalogue)

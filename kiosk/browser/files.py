@@ -6,6 +6,7 @@ checkout, and a release has it.
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from pathlib import Path
 from kiosk.browser.archive import TOP, archive, product_version
 from kiosk.browser.page import door_page, manifest
 
+_READING = threading.Lock()
 VENDOR = TOP / "kiosk" / "browser" / "vendor"
 MISSING = (
     "The libraries of the phone's page are missing. With a network, run `make set-up` (or "
@@ -62,9 +64,14 @@ class PhoneFiles:
         return json.dumps(value, indent=1).encode()
 
 
-@cache
 def phone_files() -> PhoneFiles:
-    """Read and hash them all. Raises MissingError."""
+    """Return all files, read and hashed once. Raises MissingError."""
+    with _READING:  # one thread, when many phones ask first
+        return read_files()
+
+
+@cache
+def read_files() -> PhoneFiles:
     if not (VENDOR / "libraries.json").exists():
         raise MissingError
     composed = {"door.html": door_page().encode(), "manifest.webmanifest": manifest()}

@@ -77,6 +77,7 @@ class Verdict:
     admitted: int = 0
     denied: Counter[str] = field(default_factory=Counter)
     wrong: int = 0
+    wrong_at: Counter[str] = field(default_factory=Counter)  # by door
     # The largest excess over the capacity, summed over all halls.
     over_capacity: int = 0
     missing_from_ledger: int = 0
@@ -164,16 +165,20 @@ def _check_answers(
 ) -> None:
     unanswered = [m.presentation for m in matches if m.presentation and not m.answer]
     for presentation in unanswered:
-        _fault(verdict, f"{_named(presentation)}: no answer")
+        _fault(verdict, presentation.door, f"{_named(presentation)}: no answer")
     given = [(m.answer, m.presentation) for m in matches if m.answer]
     given.sort(key=lambda pair: pair[0].at)
     inside = _Inside(halls, outages, [a for a, _ in given if a.decision == ADMITTED])
     for answer, shown in given:
         if shown is None:
-            _fault(verdict, f"{answer.door}: answered {answer.word} without a presented badge")
+            _fault(
+                verdict,
+                answer.door,
+                f"{answer.door}: answered {answer.word} without a presented badge",
+            )
         elif answer.word not in (allowed := inside.allowed(shown, answer.at)):
             wanted = " or ".join(sorted(allowed))
-            _fault(verdict, f"{_named(shown)}: {answer.word} instead of {wanted}")
+            _fault(verdict, answer.door, f"{_named(shown)}: {answer.word} instead of {wanted}")
         if answer.decision == ADMITTED:
             by_copy = shown is not None and shown.kind in SHARED
             inside.admit(answer, by_copy=by_copy)
@@ -197,8 +202,9 @@ def _check_ledger(verdict: Verdict, given: Sequence[Answer], ledger: Iterable[Le
             verdict.faults.append(f"{answer.door}: entry {answer.seq} is not in the ledger")
 
 
-def _fault(verdict: Verdict, text: str) -> None:
+def _fault(verdict: Verdict, door: str, text: str) -> None:
     verdict.wrong += 1
+    verdict.wrong_at[door] += 1
     verdict.faults.append(text)
 
 

@@ -24,6 +24,7 @@ from server.demo.forum.forum import (
     EXPO,
     EXPO_CAPACITY,
     NAME,
+    PHONE_DOOR,
     SMALL_CAPACITY,
     SMALL_HALL,
     Forum,
@@ -31,6 +32,7 @@ from server.demo.forum.forum import (
 from server.demo.forum.people import CATEGORY_WEIGHTS, roster_csv
 from server.demo.judge import Answer, HallRule, Outage, Verdict, judge
 from server.demo.network_link import Link
+from server.demo.phone import Phone
 from server.demo.processes import Children, StageError
 from server.demo.report import LiveTable
 from server.demo.script import Presentation, Script, make_script
@@ -40,7 +42,7 @@ from server.storage.database import Database
 
 RULES: Mapping[str, HallRule] = {
     SMALL_HALL: HallRule(SMALL_CAPACITY, DOORS[:2], hard_anti_passback=True),
-    EXPO: HallRule(EXPO_CAPACITY, DOORS[2:], hard_anti_passback=False),
+    EXPO: HallRule(EXPO_CAPACITY, (*DOORS[2:], PHONE_DOOR), hard_anti_passback=False),
 }
 # A kiosk may start slowly, and sends its journal at the end.
 LATE_S = 25.0
@@ -49,12 +51,14 @@ GOES_ON_MS = 4_000
 
 
 def prepare(
-    directory: Path, forum: Forum, host: str, port: int, now: int, postgresql: str | None = None
-) -> tuple[Event, str, Script]:
+    directory: Path, forum: Forum, host: str, port: int, now: int, postgresql: str | None = None,
+    *, phone: bool = False,
+) -> tuple[Event, str, Script]:  # fmt: skip
     """Create the event through organisers' imports, whose files stay beside it. Return it with the
     admin's password.
 
-    `postgresql` is the address of an empty database; None creates a SQLite database.
+    `postgresql` is the address of an empty database; None creates a SQLite database. `phone`:
+    whether a phone is among the doors.
     """
     # The password is printed and used at once, so it need not be changed.
     settings = forum.settings(host, port)
@@ -76,7 +80,9 @@ def prepare(
         )
         database.write(lambda db: venue_import.import_venue(db, halls, by=BY, now=now))
         database.write(lambda db: issuing.issue_missing(db, event, now=now, by=BY))
-        script = database.write(lambda db: make_script(db, event, forum, os.urandom, now))
+        script = database.write(
+            lambda db: make_script(db, event, forum, os.urandom, now, phone=phone)
+        )
     return event, password, script
 
 
@@ -129,6 +135,7 @@ class Play:
     # kill one of two servers instead of cutting a network
     kills: bool = False
     killed: int | None = None  # port of the killed server
+    phone: Phone | None = None
 
     def perform(self, films: Mapping[str, Path], pages: Mapping[str, int]) -> Verdict:
         """Play the films and judge the answers. Raises StageError.
@@ -136,6 +143,9 @@ class Play:
         A kiosk with a port in `pages` serves its page there, and continues after its film.
         """
         heard: _Heard = queue.SimpleQueue()
+        if self.phone is not None:
+            words = self.stage.enrol_phone(self.phone, films[PHONE_DOOR])
+            self.say(f"The phone is enrolled; it and the server show: {words}\n")
         for kiosk in self.kiosks:
             options = ["--headless", "--until-end"]
             if kiosk.door in pages:
@@ -144,6 +154,8 @@ class Play:
             self.stage.run(kiosk, str(films[kiosk.door]), hear, *options)
         outages = self._watch(heard)
         answers = {kiosk.door: list(kiosk.answers) for kiosk in self.kiosks}
+        if self.phone is not None:
+            answers[PHONE_DOOR] = list(self.phone.answers)
         ledger = self.stage.ledger([answer for door in answers.values() for answer in door])
         return judge(self.script.doors, answers, RULES, outages, ledger)
 
@@ -167,6 +179,8 @@ class Play:
         deadline = time.monotonic() + self._seconds() + LATE_S
         while not self._over() and time.monotonic() < deadline:
             self._check()
+            for answer in self._heard_of_the_phone():
+                self.say(table.row(answer, cut_off=False))
             try:
                 kiosk, answer = heard.get(timeout=0.2)
             except queue.Empty:
@@ -203,13 +217,23 @@ class Play:
             away_s = (outages[-1].healed_at - outages[-1].cut_at) / 1000
             self.say(f"          {kiosk.door} is back, after {away_s:.0f} s")
 
+    def _heard_of_the_phone(self) -> Iterator[Answer]:
+        if self.phone is not None:
+            yield from self.stage.hear(self.phone)
+
     def _over(self) -> bool:
         """Whether every kiosk has ended, or continues and has answered everything."""
+        if self.phone is not None and not self._phone_is_done():
+            return False
         return all(
             (kiosk.child is not None and not kiosk.child.running)
             or (kiosk.goes_on and self._has_answered_all(kiosk))
             for kiosk in self.kiosks
         )
+
+    def _phone_is_done(self) -> bool:
+        assert self.phone is not None
+        return len(self.phone.answers) >= len(self.script.doors[PHONE_DOOR])
 
     def _has_answered_all(self, kiosk: Kiosk) -> bool:
         return len(kiosk.answers) >= len(self.script.doors[kiosk.door])

@@ -5,8 +5,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from server.core.programme.counts import ForumCounts
+from server.demo.forum.forum import PHONE_DOOR
 from server.demo.judge import ADMITTED, Answer, HallRule, Verdict, percentile
-from server.demo.script import SHARED, Presentation
+from server.demo.script import SHARED, Presentation, Script
 
 ROW = "{:<8}  {:<10}  {:<42}  {:<16}  {:<9}  {}"
 
@@ -126,6 +127,22 @@ def as_json(verdict: Verdict, discrepancies: int) -> dict[str, object]:
         "by_copies": {"let_in": verdict.shared, "refused": verdict.caught},
         "discrepancies": discrepancies,
         "faults": verdict.faults,
+    }
+
+
+def phone_line(script: Script, verdict: Verdict, phoneless: str) -> str:
+    if phoneless:
+        return f"phone                    none: {phoneless}"
+    presented, wrong = len(script.doors[PHONE_DOOR]), verdict.wrong_at[PHONE_DOOR]
+    return f"phone                    {presented} of those presented, {wrong} wrongly answered"
+
+
+def phone_json(script: Script, verdict: Verdict, phoneless: str) -> dict[str, object]:
+    if phoneless:
+        return {"missing": phoneless}
+    return {
+        "presented": len(script.doors[PHONE_DOOR]),
+        "wrong": verdict.wrong_at[PHONE_DOOR],
     }
 
 

@@ -16,7 +16,7 @@ from badges.printing.card import Card
 from server.core.event.directory import Event
 from server.core.people import cards, issuing
 from server.core.people.attendees import Attendee, find_attendees
-from server.demo.forum.forum import DOORS, EXPO, SMALL_HALL, Forum
+from server.demo.forum.forum import DOORS, EXPO, PHONE_DOOR, SMALL_HALL, Forum
 from server.storage.connection import Connection
 
 # Each word is a presentation: its kind, and a label if the same badge comes again. Between the bars
@@ -37,6 +37,10 @@ NORTH = """
 guest guest guest early guest wifi twin:x mover:m lost:r forged_key guest guest early
 guest talker guest other_event guest again:m guest guest revoked guest new:r guest
 early guest url guest talker guest forged_bit guest wrongday guest guest guest
+"""
+
+PHONE = """
+guest wifi guest forged_key guest mover:k guest url forged_bit guest other_event again:k guest
 """
 
 # The reason for refusing that kind, whoever is inside. Other kinds are valid badges.
@@ -134,24 +138,26 @@ def cut_points(text: str) -> tuple[int, int]:
 
 def make_script(
     db: Connection, event: Event, forum: Forum, random_bytes: Callable[[int], bytes],
-    now: int,
+    now: int, *, phone: bool,
 ) -> Script:  # fmt: skip
     """Cast the roster's people, and revoke and reissue badges as the script needs.
 
-    `db` is in a transaction.
+    `db` is in a transaction. `phone`: whether there is one among the doors.
     """
     cast = _Cast(db, event, forum, random_bytes, now)
-    halls = (SMALL_HALL, SMALL_HALL, EXPO)
+    halls = dict(zip(DOORS, (SMALL_HALL, SMALL_HALL, EXPO), strict=True))
     plans = {door: kinds(text) for door, text in zip(DOORS, (EAST, WEST, NORTH), strict=True)}
+    if phone:
+        halls[PHONE_DOOR], plans[PHONE_DOOR] = EXPO, kinds(PHONE)
     # First assign the new badges of all doors, then the repeated ones by their labels.
     for door, plan in plans.items():
         for number, (kind, label) in enumerate(plan):
             if kind not in _REUSING:
                 cast.show(door, number, kind, label)
     doors = {}
-    for (door, plan), hall in zip(plans.items(), halls, strict=True):
+    for door, plan in plans.items():
         doors[door] = tuple(
-            cast.presentation(door, hall, number, kind, label)
+            cast.presentation(door, halls[door], number, kind, label)
             for number, (kind, label) in enumerate(plan)
         )
     return Script(doors, DOORS[1], *cut_points(WEST))

@@ -18,14 +18,14 @@ from server.core.event.directory import Event
 from server.core.people import cards, issuing, phone_links
 from server.core.people.attendees import find_attendees
 from server.core.programme.counts import forum_counts
-from server.demo import play, postgres
+from server.demo import phone, play, postgres
 from server.demo.crowd_doors import CrowdStage, make_crowd
 from server.demo.forum.forum import DAYS, DOORS, HALLS, NAME, WEBCAM_DOOR, Forum, make_forum
 from server.demo.forum.people import CAST_SIZE
 from server.demo.judge import Answer
 from server.demo.network_link import Link
 from server.demo.processes import Children
-from server.demo.report import as_json, forum_lines, summary
+from server.demo.report import as_json, forum_lines, phone_json, phone_line, summary
 from server.demo.script import Script
 from server.demo.stage import Kiosk, Stage
 from server.storage.database import Database
@@ -33,6 +33,7 @@ from server.storage.database import Database
 HOST = "127.0.0.1"
 LINK_S = 20.0
 CHECK_S = 1.0
+TWO_SERVERS = "it knows one server, and here one of two is killed."
 
 
 @dataclass
@@ -48,9 +49,13 @@ class Show:
     postgresql: bool = False
     crowd: bool = True
     good: bool = False
+    phoneless: str = ""  # why there is no phone among the doors
 
     def run(self) -> None:
         """Raises StageError if the server or a kiosk fails."""
+        self.phoneless = TWO_SERVERS if self.postgresql else phone.missing()
+        if self.phoneless:
+            click.echo(f"No phone is among the doors: {self.phoneless}")
         for name in ("films", "kiosks", "logs"):
             (self.place / name).mkdir()
         with ExitStack() as stack:
@@ -75,10 +80,13 @@ class Show:
             _run_webcam(stage, kiosks[-1], self.camera, pages[WEBCAM_DOOR])
         performance = play.Play(script, stage, children, kiosks[: len(DOORS)], forum.time_zone)
         performance.kills = self.postgresql
+        if not self.phoneless:
+            performance.phone = phone.Phone(self.place / "phone", event)
         verdict = performance.perform(films, pages)
         self.good = verdict.good
         discrepancies = stage.discrepancies()
         lines = summary(verdict, play.RULES, discrepancies, stage.after_moves())
+        lines.insert(-1, phone_line(script, verdict, self.phoneless))
         counts = forum_counts(database.reader, event.settings)
         click.echo("\n" + "\n".join([*lines, "", *forum_lines(counts)]))
         if performance.killed is not None:
@@ -90,7 +98,9 @@ class Show:
             click.echo("\n" + "\n".join(self._own_badge(event, database, forum)))
             crowd = self._crowd(stack, event, database, children, forum) if self.crowd else None
         if self.json_line:
-            told_in_json = as_json(verdict, discrepancies) | {"forum": asdict(counts)}
+            told_in_json = as_json(verdict, discrepancies) | {
+                "phone": phone_json(script, verdict, self.phoneless), "forum": asdict(counts),
+            }  # fmt: skip
             click.echo(json.dumps(told_in_json, ensure_ascii=False))
         if not self.once:
             _until_ctrl_c(children, crowd)
@@ -113,7 +123,10 @@ class Show:
             f"{NAME['en']} / {NAME['zh']}, seed {self.seed}:"
             f" {count(self.people, 'person', 'people')}, {HALLS} halls, {DAYS} days"
         )
-        return play.prepare(self.place / "event", forum, HOST, free_port(), wall_clock(), url)
+        return play.prepare(
+            self.place / "event", forum, HOST, free_port(), wall_clock(), url,
+            phone=not self.phoneless,
+        )  # fmt: skip
 
     def _draw(self, script: Script) -> dict[str, Path]:
         click.echo(f"Drawing films of {script.presentations} badges and codes held up to cameras")

@@ -9,7 +9,7 @@ import shutil
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +20,11 @@ from server.core.kiosks import addresses, registry
 from server.core.ledger import entries
 from server.core.ledger.finding import Filter
 from server.core.venue import store
+from server.demo.forum.forum import PHONE_DOOR
 from server.demo.judge import Answer, LedgerRow, Outage
 from server.demo.network_link import Link
+from server.demo.phone import NAME as PHONE
+from server.demo.phone import Phone
 from server.demo.processes import Child, Children, wait_until
 from server.storage.database import Database
 
@@ -124,7 +127,7 @@ class Stage:
         )
         command = self._kiosk("enrol", kiosk, "--code", code.text())
         child = self._children.start(kiosk.name, command)
-        words = self._words(kiosk, child)
+        words = self._words(kiosk.name, child)
         if not wait_until(lambda: words in child.log(), ENROL_S):
             raise child.failed("does not show the six words that the server shows")
         self._database.write(
@@ -133,6 +136,32 @@ class Stage:
         if child.wait(ENROL_S) != 0:
             raise child.failed("could not enrol")
         return words
+
+    def enrol_phone(self, phone: Phone, film: Path) -> str:
+        """Open the page with a code, and confirm. Raises StageError."""
+        settings = self._event.settings
+        code = self._database.write(
+            lambda db: registry.add_kiosk(
+                db,
+                self._event,
+                PHONE,
+                PHONE_DOOR,
+                address=(settings.public_host, settings.port),
+                by=BY,
+                now=wall_clock(),
+                random=os.urandom,
+            )
+        )
+        phone.open(self._children, f"{settings.public_address}/door/#{code.text()}", film)
+        assert phone.child is not None
+        words = self._words(PHONE, phone.child)
+        self._database.write(
+            lambda db: registry.confirm(db, self._event, PHONE, by=BY, now=wall_clock())
+        )
+        return words
+
+    def hear(self, phone: Phone) -> Iterator[Answer]:
+        return phone.hear(self._database.reader)
 
     def run(
         self, kiosk: Kiosk, camera: str, on_answer: Callable[[Answer], None], *options: str
@@ -194,13 +223,13 @@ class Stage:
                 return rows
             before = page.older
 
-    def _words(self, kiosk: Kiosk, child: Child) -> str:
+    def _words(self, kiosk: str, child: Child) -> str:
         """Return the server's six words once the kiosk has shown its code."""
         words: list[str] = []
 
         def proven() -> bool:
             rows = registry.kiosks(self._database.reader)
-            words[:] = [row.words for row in rows if row.kiosk == kiosk.name and row.words]
+            words[:] = [row.words for row in rows if row.kiosk == kiosk and row.words]
             return bool(words) or not child.running
 
         if not wait_until(proven, ENROL_S) or not words:

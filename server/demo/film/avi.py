@@ -5,6 +5,7 @@ files are smaller (2.2 MB in place of 7.0 with FFmpeg).
 """
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -67,6 +68,16 @@ class MotionJpeg:
         head = b"AVI " + _list(b"hdrl", _chunk(b"avih", main) + strl)
         movi = struct.pack("<4sI4s", b"LIST", 4 + pictures, b"movi")
         return struct.pack("<4sI", b"RIFF", max(0, total - 8)) + head + movi
+
+
+def pictures(path: Path) -> Iterator[bytes]:
+    """Yield the JPEG pictures of a file that MotionJpeg wrote."""
+    film = path.read_bytes()
+    at = film.index(b"movi") + 4
+    while film[at : at + 4] == b"00dc":
+        (size,) = struct.unpack_from("<I", film, at + 4)
+        yield film[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

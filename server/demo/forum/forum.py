@@ -20,6 +20,7 @@ DAYS = 6
 SMALL_HALL, SMALL_CAPACITY = "A12", 28
 EXPO, EXPO_CAPACITY = "EXPO", 6_000
 DOORS = ("A12-east", "A12-west", "EXPO-north")  # doors with kiosks
+PHONE_DOOR = "EXPO-east"
 WEBCAM_DOOR = "EXPO-south"
 NAME = {"en": "North Lake Forum (demo)", "zh": "北湖论坛（演示）"}
 
@@ -138,7 +139,8 @@ def _doors(codes: list[str]) -> Iterator[str]:
                 name_zh=f"{code} {side_zh}",
                 mode=mode,
             )
-    for side, side_zh, mode in (("north", "北门", "entry"), ("south", "南门", "both")):
+    expo = (("north", "北门", "entry"), ("east", "东门", "entry"), ("south", "南门", "both"))
+    for side, side_zh, mode in expo:
         name = f"Exhibition {side}"
         yield table(
             "door", code=f"EXPO-{side}", hall=EXPO, name=name, name_zh=f"展览{side_zh}", mode=mode

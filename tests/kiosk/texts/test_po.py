@@ -10,7 +10,7 @@ from badges.admission import sentences
 from badges.admission.facts import Admitted, Denied, Direction, Reason
 from badges.admission.phrases import explain
 from badges.i18n import language_of, locale_of
-from badges.po import CatalogueError
+from badges.po import CatalogueError, compiled
 from kiosk.texts import catalogue
 from kiosk.texts.po import Catalogues, read_po
 
@@ -206,3 +206,8 @@ def test_half_a_translation_is_none(tmp_path: Path, order: str) -> None:
 def test_file_too_large_is_no_catalogue(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="too large"):
         read_po(write(tmp_path, "#" * 1_000_001))
+
+
+def test_the_same_text_gives_the_same_bytes_at_any_time() -> None:
+    """A phone's files are known by their hash, and Babel writes the present minute."""
+    assert b"POT-Creation-Date: 1970-01-01 00:00+0000" in compiled(PO, "fr", "fr.po")

@@ -23,9 +23,9 @@ def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "files" / "libsodium.mjs.br").write_bytes(b"packed")
     (tmp_path / "libraries.json").write_text("[]")
     monkeypatch.setattr(files, "VENDOR", tmp_path)
-    files.phone_files.cache_clear()
+    files.read_files.cache_clear()
     yield tmp_path
-    files.phone_files.cache_clear()
+    files.read_files.cache_clear()
 
 
 def get(pages: Pages, path: str, **headers: str) -> TestResponse:
@@ -92,13 +92,13 @@ def test_any_other_address_is_not_found(shown: Pages, path: str) -> None:
 def test_each_change_of_a_file_is_another_version(vendor: Path) -> None:
     first = files.phone_files().version
     (vendor / "files" / "libsodium.mjs").write_bytes(b"other")
-    files.phone_files.cache_clear()
+    files.read_files.cache_clear()
     assert files.phone_files().version != first
 
 
 def test_without_the_libraries_the_page_names_the_command(vendor: Path, shown: Pages) -> None:
     (vendor / "libraries.json").unlink()
-    files.phone_files.cache_clear()
+    files.read_files.cache_clear()
     answer = get(shown, "/door/")
     assert (answer.status_code, answer.mimetype) == (503, "text/plain")
     assert "make set-up" in answer.text
@@ -108,5 +108,5 @@ def test_a_build_of_these_sources_is_taken(vendor: Path) -> None:
     sources = files.phone_files().files["kiosk.zip"]
     compiled = vendor / f"kiosk-{sources.sha256[:16]}.zip"
     compiled.write_bytes(b"compiled")
-    files.phone_files.cache_clear()
+    files.read_files.cache_clear()
     assert files.phone_files().files["kiosk.zip"].read() == b"compiled"
