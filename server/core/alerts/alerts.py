@@ -22,6 +22,7 @@ class Kind(StrEnum):
     QUEUE = "queue"
     KIOSK_DISK = "kiosk_disk"
     BATTERY = "battery"
+    FLEETING = "fleeting"
     # of halls
     FILL = "fill"
     FILLING = "filling"

@@ -12,6 +12,7 @@ from server.core.occupancy.grants import LIVE_MS
 KINDS = frozenset((
     Kind.SILENT, Kind.NEVER_HEARD, Kind.VERSION, Kind.CAMERA, Kind.SLOW_CAMERA, Kind.FEW_READ,
     Kind.SKEW, Kind.OLD_FACTS, Kind.QUEUE, Kind.KIOSK_DISK, Kind.BATTERY,
+    Kind.FLEETING,
 ))  # fmt: skip
 SKEW_MS = 2_000
 DISK_MB = 500
@@ -120,6 +121,10 @@ def _from_health(kiosk: str, health: wire.Health, settings: EventSettings) -> It
         problem, todo = Phrase("Battery at %(percent)s %%", percent=battery), Phrase("Plug it in.")
         level = steps(-battery, -10, -5)
         yield Alert(Kind.BATTERY, kiosk, battery <= 5, level, what=problem, todo=todo)
+    if health.storage == "fleeting":
+        problem = Phrase("Its browser may delete its data: it admits only while it is online")
+        todo = Phrase("Add its page to the phone's home screen, and open it there.")
+        yield Alert(Kind.FLEETING, kiosk, what=problem, todo=todo)
 
 
 def _from_camera(kiosk: str, health: wire.Health, settings: EventSettings) -> Iterator[Alert]:

@@ -2,12 +2,13 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypedDict, TypeVar
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from flask_babel import ngettext
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from badges.i18n import N_
 from badges.printing.qr import symbol_svg
 from badges.wire.enrolment import EnrolmentCode, EnrolmentCodeError, parse_code
 from server.core.event.directory import Event
@@ -200,14 +201,18 @@ def _back() -> str:
 
 
 def _compared(db: Connection, kiosk: str, seen: str, now: int) -> KioskRow:
-    """Return the phone whose generation and six words were `seen`. Aborts if there is none now."""
+    """Return the phone whose generation and six words were `seen`. Raises KioskError if there is
+    none now.
+    """
     matches = [
         row
         for row in registry.kiosks(db)
         if row.kiosk == kiosk and row.is_phone and f"{row.generation} {row.words}" == seen
     ]
     if not matches or (matches[0].token_expires_at or 0) <= now:
-        abort(409)
+        raise registry.KioskError(
+            N_("%(kiosk)s does not show these words any more: compare again"), kiosk=repr(kiosk)
+        )
     return matches[0]
 
 

@@ -10,10 +10,12 @@
   const put = (id, html) => {
     const part = document.getElementById(id);
     if (!part) return false;
-    const focused = part.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    const active = part.contains(document.activeElement) ? document.activeElement : null;
+    const href = active?.getAttribute("href");
+    const focused = active?.id ? `#${CSS.escape(active.id)}` : href && `a[href="${CSS.escape(href)}"]`;
     // The text is escaped by our own server, and the page's policy lets no script in it run.
     part.innerHTML = html;
-    if (focused) part.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+    if (focused) part.querySelector(focused)?.focus();
     return true;
   };
 

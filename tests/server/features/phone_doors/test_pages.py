@@ -124,6 +124,8 @@ def test_only_the_words_that_were_seen_are_decided_upon(pages: Pages, act: str) 
     show(pages, code, key_of(1))
     answer = decide(admin, act, "north-1", "other words than the phone has shown", code=code)
     assert answer.status_code == 409
+    assert "compare again" in answer.text
+    assert code_in(answer.text) == code, "the page of the code stays"
     assert state_of(pages, "north-1") == "proven"
 
 
@@ -134,7 +136,8 @@ def test_words_are_good_for_fifteen_minutes(pages: Pages) -> None:
     words = six_words(key_of(1).public.raw, code.token)
     pages.now += CODE_LIFE_MS
     assert words not in admin.get("/admin/phones/").text
-    assert decide(admin, "confirm", "north-1", words).status_code == 409
+    assert "compare again" in decide(admin, "confirm", "north-1", words).text
+    assert state_of(pages, "north-1") == "proven"
 
 
 def test_a_second_tap_changes_nothing(pages: Pages) -> None:
@@ -217,7 +220,9 @@ def test_phones_with_an_earlier_page_are_asked_to_update(
     page = admin.get("/admin/phones/").text
     assert "1 phone runs an earlier version" in page
     assert "online only" in page
-    assert "1 phone runs an earlier version" in admin.get("/admin/").text
+    board = admin.get("/admin/").text
+    assert "1 phone runs an earlier version" in board
+    assert "Its browser may delete its data" in board
     answer = admin.post("/admin/phones/update", follow_redirects=True)
     assert "1 phone is asked to update" in answer.text
     assert "asked to update" in answer.text
@@ -237,6 +242,23 @@ def test_phones_are_named_as_such(pages: Pages) -> None:
     assert ">phone</span>" in row
     assert "hallkeeper-kiosk run" not in row
     assert "(phone)" in admin.get("/admin/acts").text
+
+
+def test_entries_and_discrepancies_name_the_phone(pages: Pages) -> None:
+    pages.issue()
+    phone, kiosk = pages.kiosk("side-1", "h1-west"), pages.kiosk("west", "h1-west")
+    pages.execute("UPDATE kiosk SET device = 'phone' WHERE kiosk = 'side-1'")
+    revoked = pages.serial("A1")
+    pages.revoke(revoked)
+    for door in (phone, kiosk):
+        pages.send(door)
+        door.scan(pages.now, revoked, category=1)
+        pages.send(door)
+    auditor = pages.staff("auditor")
+    for address in ("/admin/entries", "/admin/attention/?kind=discrepancy"):
+        page = auditor.get(address).text.partition("<main")[2]
+        named = re.findall(r">(side-1|west)</span>( <span class=\"tag quiet\">phone)?", page)
+        assert {name: bool(tag) for name, tag in named} == {"side-1": True, "west": False}, address
 
 
 def test_who_may_see_them(pages: Pages) -> None:
