@@ -110,6 +110,21 @@ def test_so_does_one_that_comes_back_otherwise(full: Site, how: str) -> None:
     assert asks(full) == granted + max(0, capacity - inside)
 
 
+def test_an_override_shares_the_hall_at_once_though_its_door_has_places(site: Site) -> None:
+    """The hall is shared anew at once, and not a second later as usual."""
+    site.west.scan(NOW, 1)
+    site.send(site.west)
+    site.send(site.east)
+    assert site.west.free > 0
+    (before,) = site.rows("SELECT MAX(cursor) FROM change")[0]
+    for serial in range(3):
+        site.west.scan(NOW, ANNA + serial, act="override", override_place=True, by="user:1")
+        site.west.entries -= 1
+    site.send(site.west, places=totals(site, "west", used=3))
+    recalls = site.rows(f"SELECT body FROM change WHERE kiosk = 'east' AND cursor > {before}")
+    assert any('"recall":' in body and '"override":false' in body for (body,) in recalls)
+
+
 def test_an_override_calls_back_what_other_doors_have(site: Site) -> None:
     """East has unused places of the capacity, and none once it has heard. Until then the hall's
     page states how many it may let in too many.
