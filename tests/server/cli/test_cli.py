@@ -16,6 +16,7 @@ import pyotp
 import pypdfium2
 import pytest
 from click.testing import CliRunner
+from msgspec import UNSET
 
 from badges.credential.badge_number import badge_number
 from badges.credential.keys import PrivateKey
@@ -289,12 +290,14 @@ class TestBadges:
 
 
 class TestKiosks:
-    def prove(self, console: Console, code: str) -> str:
+    def prove(self, console: Console, code: str, *, is_phone: bool = False) -> str:
         """Show the code as a device does; return its six words."""
         parsed = enrolment.parse_code(code)
         key = PrivateKey(os.urandom(32))
         proof = enrolment.proof(key, parsed.token)
-        request = wire.EnrolRequest(parsed.token, key.public.raw, proof)
+        request = wire.EnrolRequest(
+            parsed.token, key.public.raw, proof, device="phone" if is_phone else UNSET
+        )
         with Database(console.event.database_path) as database:
             now = registry.kiosks(database.reader)[0].token_expires_at - 1
             database.write(lambda db: registry.enrol(db, console.event, request, now))
@@ -314,6 +317,17 @@ class TestKiosks:
         assert "west/1  h1-west (Hall 1)  active, never heard" in filled("kiosk", "list").output
         filled("kiosk", "retire", "west")
         assert "retired" in filled("kiosk", "list").output
+
+    def test_a_phone(self, filled: Console) -> None:
+        link = filled("kiosk", "add", "side", "h1-west", "--phone").stdout.strip()
+        address, _, code = link.partition("/door/#")
+        assert address == filled.event.settings.phones_at
+        words = self.prove(filled, code, is_phone=True)
+        assert words in filled("kiosk", "list").output
+        filled("kiosk", "confirm", "side", "--yes")
+        assert (
+            "side/1  h1-west (Hall 1)  active phone, never heard" in filled("kiosk", "list").output
+        )
 
     def test_none(self, console: Console) -> None:
         assert "There are no kiosks." in console("kiosk", "list").output

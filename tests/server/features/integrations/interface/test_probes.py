@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from badges.wire import wire
 from server.core.event.directory import Event
 from server.features.integrations.interface.probes import Finding, Readiness
 from server.storage import disk
@@ -118,9 +119,10 @@ def test_a_look_that_hangs_keeps_nobody_waiting() -> None:
 def test_figures(pages: Pages) -> None:
     pages.issue()
     door = pages.kiosk("k1", "main")
+    pages.execute("UPDATE kiosk SET device = 'phone'")
     door.scan(pages.now, pages.serial("A1"))
     door.scan(pages.now, pages.serial("A2"), decision="denied", reason="hall_full")
-    pages.send(door)
+    pages.send(door, health=wire.Health(files="0a1b"))
     answer = pages.app.test_client().get("/metrics")
     assert answer.status_code == 200
     figures = {
@@ -132,6 +134,7 @@ def test_figures(pages: Pages) -> None:
     assert figures["hallkeeper_hall_capacity", "site"] == 500
     assert figures["hallkeeper_kiosks_active",] == 1
     assert figures["hallkeeper_kiosks_quiet",] == 0
+    assert figures["hallkeeper_phones_active", "0a1b"] == 1
     assert figures["hallkeeper_scans_total", "admitted", ""] == 1
     assert figures["hallkeeper_scans_total", "denied", "hall_full"] == 1
     assert figures["hallkeeper_writer_queue",] == 0
