@@ -110,6 +110,7 @@ class PhoneDoor:
         self._shown: tuple[BoardState, dict[str, object]] | None = None
         self._answered_at = float("-inf")  # monotonic seconds
         self._is_idle: bool | None = None
+        self._is_over = False  # fenced, and everything is sent
         self._build_sync()
         self._build_door(directory, files)
 
@@ -396,6 +397,10 @@ class PhoneDoor:
     def _tell_changed(self) -> None:
         self._changed.set()
         self._show_status()
+        state = self.journal.state()
+        if state.fenced and state.waiting == 0 and not self._is_over:
+            self._is_over = True
+            _post({"type": "need", "what": "fenced", "message": None})
 
     def _health(self) -> wire.Health:
         return wire.Health(

@@ -28,6 +28,9 @@ class KeptFiles:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_bytes(content)
 
+    def close(self) -> None:
+        self._connection.close()
+
     def write(self, path: Path, content: bytes) -> None:
         """Replace a file. On return it is on disk. Raises OSError."""
         try:

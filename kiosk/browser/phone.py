@@ -32,19 +32,19 @@ class Phone:
 
     def __init__(self) -> None:
         self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.files = KeptFiles(DIRECTORY)
 
     def receive(self, message: str) -> None:
         self._messages.put_nowait(msgspec.json.decode(message))
 
     async def run(self) -> None:
         start = await self._started()
-        files = KeptFiles(DIRECTORY)
         while True:
             try:
                 if code := start.get("code"):
-                    await enrol(DIRECTORY, files, code, on_words=_show_words)
+                    await enrol(DIRECTORY, self.files, code, on_words=_show_words)
                 # The files' address ends with their version.
-                door = await _opened(files, start["files"].rstrip("/").rpartition("/")[2])
+                door = await _opened(self.files, start["files"].rstrip("/").rpartition("/")[2])
             except NotEnrolledError:
                 _need("code")
             except (EnrolError, EnrolmentCodeError) as error:

@@ -1,0 +1,147 @@
+"""A phone's start: without an enrolment, by a code, and with the files of an earlier start."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from badges.wire.enrolment import EnrolmentCode
+from kiosk.config.identity import load_identity
+from tests.kiosk.browser import fakes
+from tests.kiosk.browser.fakes import Browser, Keys, Server, until
+from tests.kiosk.support.door_fixture import GENERATION, KIOSK
+
+fakes.install(Browser())
+
+from kiosk.browser import door, enrol, phone  # noqa: E402
+
+FILES = "/door/files/0a1b/"
+CODE = EnrolmentCode("forum.example", 8443, bytes(32), bytes(16)).text()
+
+
+class World:
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.directory = directory
+        self.browser = Browser()
+        monkeypatch.setattr(phone, "DIRECTORY", directory)
+        monkeypatch.setattr(phone, "post", self.browser.post)
+        monkeypatch.setattr(door, "post", self.browser.post)
+        monkeypatch.setattr(enrol, "keys", Keys(self.browser))
+        monkeypatch.setattr(enrol, "Network", lambda: self.server)
+        monkeypatch.setattr(door, "Network", lambda signer: self.server)
+        monkeypatch.setattr(enrol, "POLL_S", 0.005)
+
+    def run(self, work: Callable[[], Awaitable[None]], code: str = "") -> None:
+        async def both() -> None:
+            self.server = Server()
+            self.phone = phone.Phone()
+            self.start(code)
+            running = asyncio.ensure_future(self.phone.run())
+            try:
+                await work()
+            finally:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+                self.phone.files.close()
+
+        asyncio.run(both())
+
+    def start(self, code: str = "") -> None:
+        self.phone.receive(json.dumps({"type": "start", "files": FILES, "code": code}))
+
+    def needs(self) -> list[str]:
+        return [need["what"] for need in self.browser.of_type("need")]
+
+    def six(self) -> list[str]:
+        return [words["six"] for words in self.browser.of_type("words")]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(tmp_path, monkeypatch)
+
+
+def ready(world: World) -> list[Any]:
+    return world.browser.of_type("ready")
+
+
+def test_a_new_phone_asks_for_a_code_and_enrols_by_it(world: World) -> None:
+    async def work() -> None:
+        await until(lambda: world.needs() == ["code"])
+        world.start(CODE)
+        await until(lambda: len(world.server.enrolled) > 2)
+        assert len(world.six()) == 1
+        assert world.server.enrolled[0].device == "phone"
+        assert ready(world) == []
+        assert not (world.directory / "identity.json").exists()
+        world.server.confirmed = True
+        await until(lambda: ready(world))
+        assert list(world.browser.keys) == [f"kiosk {KIOSK}/{GENERATION}"]
+
+    world.run(work)
+    identity = load_identity(world.directory)
+    assert (identity.host, identity.port) == ("forum.example", 8443)
+
+
+def test_an_interrupted_enrolment_goes_on_with_the_same_words(world: World) -> None:
+    async def begin() -> None:
+        await until(world.six)
+
+    async def go_on() -> None:
+        await until(lambda: len(world.six()) == 2)
+
+    world.run(begin, CODE)
+    world.run(go_on, CODE)
+    assert len(set(world.six())) == 1
+
+
+def test_a_refused_or_mangled_code_asks_for_another_one(world: World) -> None:
+    async def work() -> None:
+        world.server.refusal = "code_expired"
+        await until(lambda: world.needs() == ["new_code"])
+        world.start("HKE1.half of it")
+        await until(lambda: world.needs() == ["new_code"] * 2)
+
+    world.run(work, CODE)
+
+
+def test_an_enrolled_phone_opens_with_its_key_alone(world: World) -> None:
+    async def enrolled() -> None:
+        world.server.confirmed = True
+        await until(lambda: ready(world))
+
+    async def opened() -> None:
+        await until(lambda: ready(world))
+        assert world.needs() == []
+
+    async def without_key() -> None:
+        world.browser.keys.clear()
+        await until(world.needs)
+        (need,) = world.browser.of_type("need")
+        assert need["what"] == "new_code"
+        assert "key is missing" in need["message"]["en"]
+        assert set(need["message"]) >= {"en", "zh"}
+
+    world.run(enrolled, CODE)
+    world.browser.posted.clear()
+    world.run(opened)
+    world.browser.posted.clear()
+    world.browser.keys.clear()
+    world.run(without_key)
+
+
+def test_a_missing_journal_is_no_new_one(world: World) -> None:
+    async def enrolled() -> None:
+        world.server.confirmed = True
+        await until(lambda: ready(world))
+
+    async def without() -> None:
+        await until(lambda: world.needs() == ["storage"])
+
+    world.run(enrolled, CODE)
+    world.browser.posted.clear()
+    (world.directory / f"{KIOSK}-{GENERATION}" / "journal.db").unlink()
+    world.run(without)
