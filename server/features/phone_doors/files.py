@@ -55,7 +55,9 @@ def page() -> Response:
 @blueprint.get("/service_worker.mjs")
 @auth.allow_everybody
 def service_worker() -> Response:
-    return _named("service_worker.mjs")
+    """As it is, because it puts the version's folder into the pages that it keeps."""
+    script = phone_files().files["service_worker.mjs"]
+    return Response(script.read(), content_type=_type("service_worker.mjs"))
 
 
 @blueprint.get("/manifest.webmanifest")

@@ -81,6 +81,17 @@ def test_what_has_no_version_is_asked_for_each_time(shown: Pages, path: str) -> 
 
 
 @pytest.mark.usefixtures("vendor")
+def test_the_service_worker_comes_as_it_is(shown: Pages) -> None:
+    """It puts the version's folder into the pages that it keeps, where the server does it for its
+    own.
+    """
+    script = get(shown, "/door/service_worker.mjs")
+    assert script.headers["Cache-Control"] == "no-cache"
+    assert b'replaceAll("%FILES%"' in script.data
+    assert b"%FILES%" not in get(shown, "/door/").data
+
+
+@pytest.mark.usefixtures("vendor")
 @pytest.mark.parametrize(
     "path", ["0/door.html", "{}/none.mjs", "{}/vendor/libraries.json.br", "{}/../files.py"]
 )
