@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.cli.status import status_of
-from kiosk.door.admit import PLACE_WAIT_S
+from kiosk.sync.link import PLACE_WAIT_S
 from server.core.occupancy.stays import CLOCK_MARGIN_MS
 from tests.system.support.faults import happen, make_faults
 from tests.system.support.hand_scanner import Answer, HandScanner
