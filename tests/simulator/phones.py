@@ -2,7 +2,7 @@
 
 A phone holds few free places. Its storage may be cleared, its disk may be copied, and both copies
 may go on. A phone whose storage does not persist is online only: it lets a person in once the
-server has the entry.
+server has the entry (docs/design/phones.md).
 """
 
 from dataclasses import replace
