@@ -106,7 +106,6 @@ WORDS: Mapping[str, str] = {
 PHONE: Mapping[str, str] = {
     "idle_reason": N_("Point the camera at the code on the badge"),
     "asking_reason": N_("Waiting for the server"),
-    "asking_next": N_("The answer comes within two seconds"),
     "lost": N_("STOPPED"),
     "lost_reason": N_("The door on this phone does not respond"),
     "lost_next": N_("Admit no one by this phone. Reload the page."),

@@ -13,6 +13,7 @@ import { start as startScreen } from "./screen/steward/screen.js";
 import { Updates } from "./updates.mjs";
 
 const REPORT_MS = 10_000;
+const PERSIST_MS = 3000;
 const at = (id) => document.getElementById(id);
 const files = document.querySelector('meta[name="hallkeeper-files"]').content;
 const version = files.split("/").at(-2);
@@ -149,9 +150,13 @@ else {
   const worker = new Worker(`${files}worker.mjs`, { type: "module" });
   worker.addEventListener("error", fail);
   kiosk = new PhoneKiosk(worker, video, hear, fields);
+  // The worker asks once whether the data will be kept. Some browsers ask the person first.
+  await Promise.race([device.persist(), new Promise((go) => setTimeout(go, PERSIST_MS))]);
   kiosk.send(beginning);
   document.addEventListener("visibilitychange", () => kiosk.send({ type: "hidden", hidden: document.hidden }));
   setInterval(holdFocus, 500);
 }
+// Another enrolment's code was opened in this tab.
+addEventListener("hashchange", () => location.reload());
 // The screen's own button changes the language, too.
 new MutationObserver(change).observe(document.documentElement, { attributeFilter: ["lang"] });

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import kiosk.browser.page
 import kiosk.screen
-from kiosk.browser.page import FILES, door_page, manifest
+from kiosk.browser.page import ANSWER_MS, FILES, door_page, manifest
 
 HERE = Path(__file__).parent
 OWN = Path(kiosk.browser.page.__file__).parent
@@ -28,11 +28,16 @@ NO_READER = b"export const prepareZXingModule = () => {}; export const readBarco
 READY = [{"type": "ready", "meta": {}}]
 
 
-def files() -> dict[str, bytes]:
-    """The files of the page by path, with the fake door as its worker."""
+def files(answer_ms: int = ANSWER_MS) -> dict[str, bytes]:
+    """The files of the page by path, with the fake door as its worker. An answer stays for
+    `answer_ms`.
+    """
     found = {path.name: path.read_bytes() for path in (OWN / "static").iterdir()}
     found["worker.mjs"] = (HERE / "fake_door.mjs").read_bytes()
-    found["door.html"] = door_page().encode()
+    before, after = (f'answer-ms" content="{ms}"' for ms in (ANSWER_MS, answer_ms))
+    page = door_page()
+    assert before in page
+    found["door.html"] = page.replace(before, after).encode()
     found["vendor/zxing/reader.mjs"] = NO_READER
     for root, folder in ((SCREEN, "screen"), (OWN / "vendor/files/zxing", "vendor/zxing")):
         for path in root.rglob("*.*"):

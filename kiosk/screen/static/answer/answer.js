@@ -58,12 +58,17 @@ export function paintAnswer(answer, status) {
   put(at("answer-by"), answer.by && answer.act === "scan" ? say("by", { name: answer.by }) : "");
 }
 
-const FITS = [1, 0.94, 0.88, 0.82, 0.76, 0.7, 0.64, 0.58];
+// How much is shown, and how large. A phone leaves out what is said twice before it all gets small.
+const FITS = [
+  ["all", 1], ["all", 0.94], ["all", 0.88], ["all", 0.82],
+  ["few", 0.94], ["few", 0.88], ["few", 0.82], ["few", 0.76], ["few", 0.7], ["few", 0.64], ["few", 0.58],
+];
 
 // Makes everything a little smaller, where a long name and a long reason come together.
 export function fitAnswer() {
   const box = at("answer");
-  for (const size of FITS) {
+  for (const [detail, size] of FITS) {
+    box.dataset.detail = detail;
     box.style.setProperty("--fit", size);
     if (box.scrollHeight <= box.clientHeight && box.scrollWidth <= box.clientWidth) return;
   }
@@ -111,6 +116,7 @@ function paintWords(wordsOf) {
   const second = shown.second ? wordsOf(shown.second) : { word: "", reason: "", next_step: "" };
   const both = ems(first.word) + (second.word ? 0.36 * ems(second.word) + 0.4 : 0);
   at("word").parentElement.style.setProperty("--ems", both);
+  at("word").parentElement.style.setProperty("--ems-first", ems(first.word));
   for (const [id, name] of [["word", "word"], ["reason", "reason"], ["next", "next_step"]]) {
     fit(at(id), first[name], shown.first);
     // A text that is the same in both languages, such as a session's title, is shown once.
