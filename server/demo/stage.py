@@ -30,6 +30,7 @@ from server.storage.database import Database
 
 START_S = 40.0
 ENROL_S = 40.0
+PHONE_S = 300.0  # to fetch and start its Python, on a busy machine
 LEDGER_S = 20.0
 
 
@@ -138,7 +139,7 @@ class Stage:
         return words
 
     def enrol_phone(self, phone: Phone, film: Path) -> str:
-        """Open the page with a code, and confirm. Raises StageError."""
+        """Open the page with a code, confirm, and wait for its first report. Raises StageError."""
         settings = self._event.settings
         code = self._database.write(
             lambda db: registry.add_kiosk(
@@ -152,13 +153,18 @@ class Stage:
                 random=os.urandom,
             )
         )
-        phone.open(self._children, f"{settings.public_address}/door/#{code.text()}", film)
-        assert phone.child is not None
-        words = self._words(PHONE, phone.child)
+        child = phone.open(self._children, f"{settings.public_address}/door/#{code.text()}", film)
+        words = self._words(PHONE, child, PHONE_S)
         self._database.write(
             lambda db: registry.confirm(db, self._event, PHONE, by=BY, now=wall_clock())
         )
+        if not wait_until(lambda: self._is_at_work(PHONE) or not child.running, PHONE_S):
+            raise child.failed("opened its page, and reports nothing")
         return words
+
+    def _is_at_work(self, kiosk: str) -> bool:
+        rows = registry.kiosks(self._database.reader)
+        return any(row.kiosk == kiosk and row.health is not None for row in rows)
 
     def hear(self, phone: Phone) -> Iterator[Answer]:
         return phone.hear(self._database.reader)
@@ -223,7 +229,7 @@ class Stage:
                 return rows
             before = page.older
 
-    def _words(self, kiosk: str, child: Child) -> str:
+    def _words(self, kiosk: str, child: Child, timeout_s: float = ENROL_S) -> str:
         """Return the server's six words once the kiosk has shown its code."""
         words: list[str] = []
 
@@ -232,7 +238,7 @@ class Stage:
             words[:] = [row.words for row in rows if row.kiosk == kiosk and row.words]
             return bool(words) or not child.running
 
-        if not wait_until(proven, ENROL_S) or not words:
+        if not wait_until(proven, timeout_s) or not words:
             raise child.failed("did not show its code to the server")
         return words[0]
 

@@ -21,8 +21,9 @@ from urllib.parse import urljoin
 import pytest
 from click.testing import CliRunner
 
+from kiosk.browser import files
 from server.cli.main import main
-from server.demo import postgres
+from server.demo import phone, postgres
 from server.demo.crowd_doors import CrowdStage
 from server.demo.forum.forum import DOORS
 from server.demo.network_link import Link
@@ -74,6 +75,17 @@ def test_without_zbar_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     assert "zbar" not in CliRunner().invoke(main, asked).output
     monkeypatch.setitem(sys.modules, "pyzbar.pyzbar", None)
     assert "apt install libzbar0" in CliRunner().invoke(main, asked).stderr
+
+
+def test_without_a_browser_or_its_files_there_is_no_phone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(files, "VENDOR", tmp_path)
+    files.read_files.cache_clear()
+    monkeypatch.setattr("server.demo.phone.BROWSERS", ("sh",))
+    assert "packaging/phone/fetch" in phone.missing()
+    monkeypatch.setattr("server.demo.phone.BROWSERS", ("no-such-browser",))
+    assert "apt install chromium" in phone.missing()
 
 
 def test_without_postgresql_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,6 +234,7 @@ def test_after_the_summary_the_doors_see_films_again(
     for name, words in script.items():
         monkeypatch.setattr(f"server.demo.script.{name}", words)
     draw_few(monkeypatch)
+    monkeypatch.setattr("server.demo.phone.missing", lambda: "its processes are no forks.")
     monkeypatch.setattr("server.demo.crowd.HALLS_MAX", 2)
     seen: dict[str, str] = {}
 

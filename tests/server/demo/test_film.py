@@ -14,7 +14,7 @@ import zxingcpp
 
 from badges.printing.card import Card, CardError
 from server.demo.film import film, props
-from server.demo.film.avi import MotionJpeg
+from server.demo.film.avi import MotionJpeg, pictures
 from server.demo.film.film import Shown, Take, film_seconds, frame, make_film, make_films
 from server.demo.film.motion import (
     ENTER_S,
@@ -233,18 +233,19 @@ def test_a_badge_comes_from_outside_rests_and_goes() -> None:
 
 def test_the_video_file_ends_with_an_index_of_its_pictures(tmp_path: Path) -> None:
     path = tmp_path / "film.avi"
-    pictures = [b"\xff\xd8" + bytes(size) for size in (10, 11, 30)]  # an odd size is padded
+    jpegs = [b"\xff\xd8" + bytes(size) for size in (10, 11, 30)]  # an odd size is padded
     with MotionJpeg(path, fps=15, width=64, height=48) as written:
-        for picture in pictures:
+        for picture in jpegs:
             written.add(picture)
     data = path.read_bytes()
     assert int.from_bytes(data[4:8], "little") == len(data) - 8
     movi, index = data.index(b"movi"), data.index(b"idx1")
-    for number, picture in enumerate(pictures):
+    for number, picture in enumerate(jpegs):
         entry = data[index + 8 + 16 * number :][:16]
         at, size = (int.from_bytes(entry[k : k + 4], "little") for k in (8, 12))
         assert data[movi + at : movi + at + 4] == b"00dc"
         assert data[movi + at + 8 : movi + at + 8 + size] == picture
+    assert list(pictures(path)) == jpegs
 
 
 def _seen(take: Take, steps: Iterable[int] = STEPS) -> Iterator[bool]:

@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from server.demo.forum.forum import PHONE_DOOR
 from server.demo.judge import (
     Answer,
     HallRule,
@@ -15,8 +16,8 @@ from server.demo.judge import (
     match,
     percentile,
 )
-from server.demo.report import LiveTable, as_json, summary
-from server.demo.script import REFUSED, Presentation
+from server.demo.report import LiveTable, as_json, phone_json, phone_line, summary
+from server.demo.script import REFUSED, Presentation, Script
 
 EAST, WEST, NORTH = "A12-east", "A12-west", "EXPO-north"
 HALLS = {
@@ -248,6 +249,20 @@ def test_answers_are_paired_with_their_badges() -> None:
 )
 def test_percentiles(values: list[float], share: float, expected: float | None) -> None:
     assert percentile(values, share) == expected
+
+
+def test_the_phones_answers_are_counted_apart() -> None:
+    script = Script({PHONE_DOOR: (), NORTH: ()}, NORTH, 1, 2)
+    day = _filled(Day())
+    day.answered(NORTH, 7, "admitted", 30_000)
+    assert phone_json(script, day.verdict, "") == {"presented": 0, "wrong": 0}
+    verdict = day.verdict
+    verdict.wrong_at[PHONE_DOOR] += 1
+    assert phone_json(script, verdict, "") == {"presented": 0, "wrong": 1}
+    assert verdict.wrong_at[NORTH] == 1
+    assert phone_json(script, verdict, "no Chromium") == {"missing": "no Chromium"}
+    assert phone_line(script, verdict, "no Chromium").endswith("none: no Chromium")
+    assert phone_line(script, verdict, "").endswith("0 of those presented, 1 wrongly answered")
 
 
 def test_the_summary_for_programs_and_for_people() -> None:
