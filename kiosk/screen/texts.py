@@ -123,12 +123,14 @@ PHONE: Mapping[str, str] = {
     "try_again": N_("Try again"),
     "reload": N_("Reload"),
     "enrol_words": N_("Are these six words on the console, too?"),
-    "enrol_wait": N_("An admin confirms this phone on the page Kiosks. Leave this page open."),
+    "enrol_wait": N_(
+        "An admin confirms this phone on the page Phones as doors. Leave this page open."
+    ),
     "need_code": N_("This phone is not a door"),
     "need_code_next": N_(
-        "Make a code for phones on the console's page Kiosks, and open it with this phone's"
-        " camera app. If this phone was a door before, its browser has deleted the data: retire"
-        " the old door there."
+        "Make a code on the console's page Phones as doors, and open it with this phone's camera"
+        " app. If this phone was a door before, its browser has deleted the data: fence the old"
+        " door on the page Kiosks."
     ),
     "need_other_tab": N_("The door is open in another tab"),
     "need_other_tab_next": N_("Close the other tab or window, then try again here."),
@@ -147,7 +149,7 @@ PHONE: Mapping[str, str] = {
     "need_new_code": N_("The code was not accepted"),
     "need_new_code_next": N_(
         "It is used up or too old, or belongs to another server. Make a new code on the page"
-        " Kiosks."
+        " Phones as doors."
     ),
     "need_secure": N_("This address is not secure"),
     "need_secure_next": N_(
