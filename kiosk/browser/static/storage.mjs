@@ -7,7 +7,23 @@ const POOL = {
 };
 const SPARE_FILES = 8; // A new kiosk needs three databases, each with its rollback journal.
 const STATEMENTS_MAX = 200;
+const IO_ERROR = 10;
+const FULL = 13;
 const REPEATED = /^\s*(SELECT|INSERT|UPDATE|DELETE|BEGIN|COMMIT|ROLLBACK)\b/i;
+
+// SQLite reports a full storage as an I/O error, so the failed write itself is kept.
+let isFull = false;
+
+function watchWrites() {
+  const handle = FileSystemSyncAccessHandle.prototype;
+  const write = handle.write;
+  handle.write = function (bytes, options) {
+    isFull = true;
+    const written = write.call(this, bytes, options);
+    isFull = written < bytes.byteLength;
+    return written;
+  };
+}
 
 // `init` and `wasm` are the module of @sqlite.org/sqlite-wasm and the address of its WebAssembly.
 async function start(init, wasm) {
@@ -19,6 +35,7 @@ async function start(init, wasm) {
 export async function openStorage(init, wasm) {
   const sqlite = await start(init, wasm);
   const pool = await sqlite.installOpfsSAHPoolVfs(POOL);
+  watchWrites();
   await pool.reserveMinimumCapacity(pool.getFileCount() + SPARE_FILES);
   return new Storage(sqlite, {
     outlives: true,
@@ -104,6 +121,9 @@ class Database {
 
   explained(error) {
     const code = error.resultCode ?? 1;
+    if ((code & 0xff) === IO_ERROR && isFull) {
+      return Object.assign(new Error(this.capi.sqlite3_errstr(FULL)), { code: FULL });
+    }
     const pointer = this.database.pointer;
     const own = pointer && this.capi.sqlite3_errcode(pointer) ? this.capi.sqlite3_errmsg(pointer) : null;
     return Object.assign(new Error(own ?? this.capi.sqlite3_errstr(code)), { code });
