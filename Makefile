@@ -15,7 +15,7 @@ DEMO ?=
 PYTEST ?=
 BENCH ?=
 
-.PHONY: demo kiosk set-up test quick soak check bench libraries wheel release clean
+.PHONY: demo kiosk set-up test quick soak check bench libraries wheel stick release clean
 
 # With `--database postgresql` the demo needs PostgreSQL and a library, too.
 demo: $(VENV)/.run $(if $(findstring postgresql,$(DEMO)),$(VENV)/.postgresql)
@@ -62,6 +62,11 @@ build/audit/bin/pip-audit: $(CONSTRAINTS)
 # Wheel and sdist of this tree in build/dist (packaging/README.md).
 wheel: build/packaging/.tools
 	packaging/build-python build/dist
+
+# The image of a USB stick that makes any PC a kiosk, in build/dist (docs/install.md).
+stick: wheel
+	RELEASES=deb13 ARCHITECTURES=amd64 COMPRESSION=none packaging/debian/build "$$(ls -t build/dist/*.whl | head -1)" packaging/locks build/stick
+	packaging/stick/image "$$(ls -t build/stick/hallkeeper-kiosk_*.deb | head -1)" build/dist
 
 # All files of a release, from its tag (docs/release.md). KEY=~/.ssh/FILE signs them, REHEARSAL=yes needs no tag.
 release: build/packaging/.tools
