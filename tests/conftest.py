@@ -19,7 +19,7 @@ pytest_plugins = ["tests.leaks"]
 
 TESTS = Path(__file__).parent
 # All tests in these folders, and with these fixtures, need another process or a browser.
-SYSTEM_FOLDERS = ("browser", "kiosk/camera", "kiosk/reader", "server/failover", "system")
+SYSTEM_FOLDERS = ("browser", "phones", "kiosk/camera", "kiosk/reader", "server/failover", "system")
 SYSTEM_FIXTURES = frozenset({"postgres", "small_disk", "time_authority"})
 QUICK = "not system and not soak"
 MEMORY = Path("/dev/shm")
