@@ -36,8 +36,11 @@ KEY_S = 0.05  # between two keys, as a hand scanner
 HOST = "10.0.2.2"  # of this computer, in the emulated one
 KIOSK = "runuser -u hallkeeper-kiosk -- hallkeeper-kiosk"
 DOOR = "/var/lib/hallkeeper-kiosk/door"
-# A root shell on the serial line, and the kernel's messages.
-SERIAL = " console=ttyS0 systemd.debug_shell=ttyS0 systemd.mask=serial-getty@ttyS0.service"
+# A root shell on the serial line, the kernel's messages, and patience with a slow computer.
+SERIAL = (
+    " console=ttyS0 systemd.debug_shell=ttyS0 systemd.mask=serial-getty@ttyS0.service"
+    " systemd.default_timeout_start_sec=3600 mitigations=off"
+)
 END = re.compile(rb"END-(\d+)-")
 PLAIN = {".": "dot", "-": "minus", "/": "slash", " ": "spc", "\n": "ret"}
 SHIFTED = {"_": "minus", ":": "semicolon", "+": "equal", "*": "8", "$": "4", "%": "5"}
