@@ -54,9 +54,10 @@ class LinkState(Struct, frozen=True):
 ROUND_TRIP_MS = 300
 # A clock set by more than this since its measurement has an unknown error again.
 JUMP_MS = 200
-# The longest that a person waits for the server to grant or refuse a place. For as long a server
-# that stops answering is expected back: a restart takes seconds.
+# The longest that a person waits for the server to grant or refuse a place.
 PLACE_WAIT_S = 10.0
+# A server that stops answering is expected back for this long: a restart takes seconds.
+RESTART_MS = 30_000
 # After its return other doors need this long to report exits, which may free places.
 SETTLE_MS = 2_000
 
@@ -92,7 +93,7 @@ class Link:
         """Whether the server answers, or soon will: it stopped only seconds ago, or this kiosk has
         just started.
         """
-        return self._state.online or self._monotonic() - self._gone_at < PLACE_WAIT_S * 1000
+        return self._state.online or self._monotonic() - self._gone_at < RESTART_MS
 
     @property
     def is_settled(self) -> bool:

@@ -109,14 +109,14 @@ def test_the_skew_that_held_throughout(
     assert steady(before, after) == expected
 
 
-def test_a_server_that_stops_answering_is_expected_back_for_ten_seconds(clocks: Clocks) -> None:
+def test_a_server_that_stops_answering_is_expected_back_for_half_a_minute(clocks: Clocks) -> None:
     link = Link(lambda: clocks.wall, lambda: clocks.steady)
     assert link.answered(), "it did not answer before"
     assert not link.answered()
     clocks.pass_by(3_600_000)
     assert link.is_expected
     link.failed("gone")
-    clocks.pass_by(9_999)
+    clocks.pass_by(29_999)
     link.failed("still gone")
     assert link.is_expected
     clocks.pass_by(1)
