@@ -6,6 +6,7 @@ cores too, and its share is reported.
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 import resource
@@ -13,6 +14,8 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Sequence
 
 from kiosk.browser.files import phone_files
 from tests.bench.doors import RATE, scan_steadily
@@ -34,35 +37,47 @@ async def fetch_all(port: int, mbit_s: float | None) -> list[float]:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return await asyncio.gather(*(_fetch(port, context, mbit_s) for _ in range(PHONES)))
+    url = f"https://127.0.0.1:{port}/door/files.json"
+    with urllib.request.urlopen(url, context=context) as answer:
+        index = json.load(answer)
+    paths = [f"/door/files/{index['version']}/{path}" for path in index["files"]]
+    return await asyncio.gather(*(_fetch(port, context, paths, mbit_s) for _ in range(PHONES)))
 
 
-async def _fetch(port: int, context: ssl.SSLContext, mbit_s: float | None) -> float:
-    files = phone_files()
+async def _fetch(
+    port: int, context: ssl.SSLContext, paths: Sequence[str], mbit_s: float | None
+) -> float:
     began = time.perf_counter()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-    taken = 0
-    for path in files.files:
-        writer.write(
-            f"GET /door/files/{files.version}/{path} HTTP/1.1\r\nHost: localhost\r\n"
-            "Accept-Encoding: br\r\n\r\n".encode()
-        )
-        head = await reader.readuntil(b"\r\n\r\n")
-        assert b" 200 " in head[:20], head
-        (length,) = (
-            int(line.split(b":")[1])
-            for line in head.lower().split(b"\r\n")
-            if line.startswith(b"content-length")
-        )
-        while length:
-            piece = await reader.read(min(length, PIECE_BYTES))
-            length -= len(piece)
-            taken += len(piece)
-            if mbit_s is not None:
-                due = began + taken * 8 / 1e6 / mbit_s
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
-    writer.close()
+    left = list(paths)
+    while left:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        # The server ends a connection on which nothing has moved for long; a phone asks again.
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while left:
+                await _fetch_file(reader, writer, left[0], mbit_s)
+                left.pop(0)
+        writer.close()
     return time.perf_counter() - began
+
+
+async def _fetch_file(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, mbit_s: float | None
+) -> None:
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: br\r\n\r\n".encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert b" 200 " in head[:20], head
+    (length,) = (
+        int(line.split(b":")[1])
+        for line in head.lower().split(b"\r\n")
+        if line.startswith(b"content-length")
+    )
+    while length:
+        piece = await reader.read(min(length, PIECE_BYTES))
+        if not piece:
+            raise ConnectionResetError
+        length -= len(piece)
+        if mbit_s is not None:
+            await asyncio.sleep(len(piece) * 8 / 1e6 / mbit_s)
 
 
 async def _beside_doors(site: LiveSite, load: Load, mbit_s: float | None) -> dict[str, object]:

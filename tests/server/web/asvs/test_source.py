@@ -79,7 +79,7 @@ def test_what_must_not_be_guessed_is_not_made_by_random(calls: Calls) -> None:
     users = {file for file, name, _ in calls if name.startswith("random.")}
     # These wait a while, so that many kiosks or servers do not ask at once.
     waits = {f"kiosk/sync/{name}.py" for name in ("follow", "servers", "transport", "upload")}
-    waits.add("server/storage/postgresql/schema.py")
+    waits |= {"kiosk/browser/door.py", "server/storage/postgresql/schema.py"}
     assert {file for file in users if not file.startswith("server/demo/")} == waits
 
 
