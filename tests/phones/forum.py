@@ -51,6 +51,7 @@ class Forum:
 
     def enrol_again(self, phone: Phone, name: str, door: str) -> None:
         """With another name, after the loss of its storage."""
+        phone.close_tab()
         phone.open(self.code(phone, name, door))
         self.confirm(phone)
 

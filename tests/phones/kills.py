@@ -166,8 +166,6 @@ class Killer:
     def _start(self, kind: str) -> None:
         if kind == BROWSER:
             self.phone.start()
-        elif kind == RENDERER:
-            self.phone.open()
         else:
             self.phone.reload()
         self.phone.wait_ready()

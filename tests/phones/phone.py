@@ -79,6 +79,8 @@ class Phone:
     kiosk: str = ""  # its name, once it is enrolled
     workers: list[Session] = field(default_factory=list)  # to speak with the worker itself
     session: Session = ""
+    target: str = ""
+    crashed: bool = False
     _numbers: int = 0
 
     def __post_init__(self) -> None:
@@ -105,8 +107,8 @@ class Phone:
         here = self.browser
         target = here.call("Target.createTarget", url="about:blank")["targetId"]
         session = here.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self.session, self._numbers = session, 0
-        for method in ("Page.enable", "Runtime.enable"):
+        self.session, self.target, self._numbers = session, target, 0
+        for method in ("Inspector.enable", "Page.enable", "Runtime.enable"):
             here.call(method, session)
         here.call("Runtime.addBinding", session, name="proof")
         here.call("Page.addScriptToEvaluateOnNewDocument", session, source=WATCH)
@@ -117,6 +119,9 @@ class Phone:
         self.resize(PORTRAIT)
         here.call("Page.navigate", session, url=f"{self.address}/door/{'#' + code if code else ''}")
         return str(session)
+
+    def close_tab(self) -> None:
+        self.browser.call("Target.closeTarget", targetId=self.target)
 
     def reload(self) -> None:
         self._numbers = 0
@@ -137,10 +142,12 @@ class Phone:
         self.chromium = None
 
     def kill_renderers(self) -> None:
+        """The tab shows that its page has crashed, and can be reloaded."""
+        self.crashed = False
         for pid in self.browser.renderers():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.browser.pass_time(0.1)  # what it had sent before
+        self.browser.wait("the crash", lambda: self.crashed)
 
     def end_worker(self) -> None:
         """Terminate the page's worker at once, in the middle of its work."""
@@ -154,6 +161,8 @@ class Phone:
     # The page.
 
     def _hear(self, session: Session | None, method: str, words: dict[str, Any]) -> None:
+        if method == "Inspector.targetCrashed" and session == self.session:
+            self.crashed = True
         if method == "Target.attachedToTarget" and "/worker.mjs" in words["targetInfo"]["url"]:
             self.workers.append(words["sessionId"])
         if method != "Runtime.bindingCalled" or words["name"] != "proof":
