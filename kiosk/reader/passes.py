@@ -13,6 +13,7 @@ import zxingcpp
 from kiosk.pictures import Picture, cv2
 from kiosk.reader.deblur import deblurred
 from kiosk.reader.finder_patterns import drawn, find_patterns, third_patterns
+from kiosk.reader.symbol_text import text_of_symbol
 
 try:
     from pyzbar import pyzbar, pyzbar_error
@@ -97,25 +98,8 @@ def _from_zxing(barcode: zxingcpp.Barcode) -> Found | None:
     points = tuple((float(point.x), float(point.y)) for point in corners)
     if not barcode.valid:
         return Found(None, points)  # type: ignore[arg-type]
-    text = _text_of_symbol(barcode)
+    text = text_of_symbol(barcode)
     return Found(text, points) if text else None  # type: ignore[arg-type]
-
-
-def _text_of_symbol(barcode: zxingcpp.Barcode) -> str:
-    """The symbol's text as UTF-8, or else in its stated or detected character set."""
-    is_text: bool = barcode.content_type == zxingcpp.ContentType.Text
-    try:
-        return barcode.bytes.decode("utf-8")
-    except UnicodeDecodeError:
-        return barcode.text if is_text else text_of(barcode.bytes)
-
-
-def text_of(data: bytes) -> str:
-    """As UTF-8 (a badge is ASCII), else as Latin-1."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
 
 
 def has_zbar() -> bool:

@@ -4,7 +4,7 @@ The steps depend only on the picture, not on the computer's speed, so the same p
 the same codes. A photo without a readable code takes two or three seconds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -13,6 +13,7 @@ import numpy as np
 
 from kiosk.pictures import Picture, cv2, to_gray
 from kiosk.reader.finder_patterns import find_patterns, squares
+from kiosk.reader.grid.find import corners_of, read_grid
 from kiosk.reader.passes import (
     CROP_PASSES,
     DEBLUR_PASS,
@@ -45,6 +46,7 @@ PATTERNS_DRAWN_MAX = 40  # regions in which a missing finder pattern is tried
 CLOSE_MAX = 12  # most located regions besides the read ones
 TILES = (2,)  # tiles to a side, for sheets of many codes
 TILE_OVERLAP = 0.3
+GRID_PIXELS_MAX = 2_500_000  # of all grids that are tried: some 40 small ones, or two large ones
 REGIONS_MAX = 3  # most regions that are flattened
 ZBAR_PIXELS_MAX = 3_000_000  # each takes 30 ns
 
@@ -80,6 +82,10 @@ def _around(gray: Picture, px: int) -> Picture:
     window = (px, px)
     mean = cv2.blur(cv2.blur(gray, window), window)
     return np.asarray(cv2.compare(gray, mean, cv2.CMP_GE), np.uint8)
+
+
+def _one_threshold(gray: Picture) -> Picture:
+    return np.asarray(cv2.threshold(gray, 0, 255, cv2.THRESH_OTSU)[1], np.uint8)
 
 
 # The passes in each size of a picture.
@@ -125,6 +131,7 @@ class PhotoReader:
             self._search_for_more()
         else:
             for stage in (
+                self._grids,
                 self._sizes,
                 self._turns,
                 self._patterns,
@@ -162,6 +169,23 @@ class PhotoReader:
             )
             self._decode(prepared, decoding_pass.find, decoding_pass.name, decoding_pass.engine)
         self._decode(Crop(flat(self.whole, corners), 0, 0, 1.0), partial(_at, corners), "flat")
+
+    def _grids(self) -> None:
+        read = read_grid(self._gray, self._black_and_white(), GRID_PIXELS_MAX)
+        if read is not None:
+            text, grid = read
+            corners = tuple((float(x), float(y)) for x, y in corners_of(grid))
+            self._keep(Found(text, _mapped(corners, self._crop(1.0))), "grid", "grid")  # type: ignore[arg-type]
+            self._search_for_more()
+
+    def _black_and_white(self) -> Iterator[tuple[Picture, float]]:
+        for scale in (1.0, 0.5, 0.25, 2.0):
+            part = self._crop(scale).picture
+            if part.size:
+                yield threshold(part, 1.0), scale
+                yield threshold(smooth(part), 1.0), scale
+                yield _around(part, 41), scale
+                yield _one_threshold(part), scale
 
     def _sizes(self) -> None:
         """Try every preparation in every size until one succeeds."""

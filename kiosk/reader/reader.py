@@ -95,7 +95,7 @@ class Sighting:
     text: str
     corners: tuple[tuple[int, int], ...]
     area: float  # in square pixels
-    engine: str  # "zxing" or "zbar"
+    engine: str  # "zxing", "zbar" or "grid"
     decoding_pass: str  # the pass that read it; "first" for the plain one
 
 

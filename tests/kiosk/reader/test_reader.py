@@ -13,9 +13,9 @@ from kiosk.reader.passes import (
     FRAME_PASSES,
     find_zbar,
     find_zxing,
-    text_of,
 )
 from kiosk.reader.reader import Reader, Sighting
+from kiosk.reader.symbol_text import text_of
 from tests.kiosk.support.pictures import (
     TEXT,
     Gray,

@@ -1,0 +1,72 @@
+"""Finds and reads symbols by their own grids."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from kiosk.pictures import Picture
+from kiosk.reader.grid.decoding import decode
+from kiosk.reader.grid.finders import Candidate, candidates, find_rings
+from kiosk.reader.grid.grid import Floats, Grid, bent
+from kiosk.reader.grid.sampling import levels_of, timing_share
+
+SHARPNESS = (0.0, 0.6, 1.2)
+STRAIGHT = 0.9  # share of the timing patterns with which a grid may be right without a bend
+TWICE = 2  # a symbol is tried with the rings of two black and white pictures at most
+
+Binary = tuple[Picture, float]  # a black and white picture, and its scale
+
+
+def read_grid(
+    gray: Picture, binaries: Iterable[Binary], pixels_max: int
+) -> tuple[str, Grid] | None:
+    """The first symbol that can be read whose finder patterns are in one of the `binaries`. The
+    grids that are tried have `pixels_max` pixels together.
+    """
+    tried: list[Candidate] = []
+    for binary, scale in binaries:
+        for candidate in candidates([ring / scale for ring in find_rings(binary)]):
+            if _is_tried(candidate, tried):
+                continue
+            pixels_max -= candidate.grid.pixels
+            if pixels_max < 0:
+                return None
+            tried.append(candidate)
+            if (read := _read(gray, candidate)) is not None:
+                return read
+    return None
+
+
+def corners_of(grid: Grid) -> Floats:
+    """In pixels, clockwise from the symbol's top left."""
+    side = grid.side
+    return grid.points(np.array([(0, 0), (side, 0), (side, side), (0, side)], float))
+
+
+def _read(gray: Picture, candidate: Candidate) -> tuple[str, Grid] | None:
+    grid = candidate.grid
+    levels = levels_of(grid.flat(gray))
+    text = decode(levels, grid.version) if timing_share(levels) > STRAIGHT else None
+    if text is not None:
+        return text, grid
+    grid = bent(grid, gray, candidate.rings)
+    flat = grid.flat(gray)
+    for sharpness in SHARPNESS:
+        text = decode(levels_of(flat, sharpness), grid.version)
+        if text is not None:
+            return text, grid
+    return None
+
+
+def _is_tried(candidate: Candidate, tried: list[Candidate]) -> bool:
+    """Whether nearly the same rings were tried twice in the same role."""
+    return sum(_is_same(candidate, other) for other in tried) >= TWICE
+
+
+def _is_same(one: Candidate, other: Candidate) -> bool:
+    if one.grid.version != other.grid.version or one.rings.keys() != other.rings.keys():
+        return False
+    first = one.rings[0]
+    module = float(np.linalg.norm(first[2] - first[0])) / 7
+    middles = (one.rings[n].mean(axis=0) - other.rings[n].mean(axis=0) for n in one.rings)
+    return all(float(np.abs(middle).max()) < 1.5 * module for middle in middles)
