@@ -495,22 +495,9 @@ class TestSecondDisk:
 
 def post(kiosk: InProcessKiosk, **changes: object) -> wire.ScanAnswer:
     """A heartbeat with any claims."""
-    offer = kiosk.journal.offer(0)
-    sent: list[wire.ScanBatch] = []
-    real = kiosk.transport.post
-
-    def catch(target: str, message: wire.ScanBatch, kind: type) -> wire.ScanAnswer:
-        sent.append(message)
-        raise TransportError("unreachable", "caught")
-
-    kiosk.transport.post = catch
-    try:
-        kiosk.sync._post(offer)
-    except TransportError:
-        pass
-    finally:
-        kiosk.transport.post = real
-    return real("/api/scans", msgspec.structs.replace(sent[0], **changes), wire.ScanAnswer)
+    request = next(kiosk.sync._post(kiosk.journal.offer(0)))
+    batch = msgspec.structs.replace(request.message, **changes)
+    return kiosk.transport.post("/api/scans", batch, wire.ScanAnswer)
 
 
 def test_the_mark_that_shows_more_is_kept() -> None:
