@@ -38,6 +38,8 @@ VALUES: dict[str, str] = {
     "badge": "00000",
     "pass_type": "pass.org.example",
     "device": "d1",
+    "version": "0" * 16,
+    "path": "door.mjs",
 }
 
 
