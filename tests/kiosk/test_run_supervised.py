@@ -64,6 +64,7 @@ def kiosk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relay: Relay):
     with Kiosk(enrolled(tmp_path / "door"), KioskSettings()) as kiosk:
         kiosk.replica.load(snapshot(supervisors=SUPERVISORS))
         kiosk.journal.obey(orders((5, 0, 1)))
+        kiosk.link._gone_at -= 3_600_000  # and is not expected back
         yield kiosk
 
 
