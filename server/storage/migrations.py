@@ -244,11 +244,11 @@ def server_knows(db: "Database") -> None:
 
 
 def phones_at_doors(db: "Database") -> None:
+    # A code by which at most `phones` phones enrol. `used` of them have; `refused` counts later
+    # tries. `doors` is a JSON list of door ids.
     run(
         db,
         """
--- A code by which at most `phones` phones enrol. `used` of them have; `refused` counts later tries.
--- `doors` is a JSON list of door ids.
 CREATE TABLE phone_code (
     code_id INTEGER PRIMARY KEY,
     token_hash BLOB NOT NULL UNIQUE,

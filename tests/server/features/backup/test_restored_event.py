@@ -124,7 +124,10 @@ class TestTarget:
 
     def test_a_backup_of_before_the_release(self, safe: Safe, copy: Path, new: Path) -> None:
         with closing(sqlite3.connect(copy / "hallkeeper.db")) as db, db:
-            db.execute("UPDATE _sqlite_migrations SET name = 'm001_people'")
+            db.execute(
+                "UPDATE _sqlite_migrations SET name = 'm001_people'"
+                " WHERE migration_set = 'hallkeeper'"
+            )
         with pytest.raises(BeforeReleaseError, match="from before 1.0"):
             restore(copy, new, now=LATER)
         assert not new.exists()
