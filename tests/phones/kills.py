@@ -25,6 +25,7 @@ from tests.system.support.site import now_ms
 CAPACITY, PEOPLE = 24, 120
 LIFE_S = (0.05, 1.2)  # of the scans between a start and its kill
 ENTRIES = 0.6  # share of the scans
+PATIENCE_S = 60.0
 PLACES = 20  # of a phone, so that it can scan for long without the server
 WORKER, RENDERER, BROWSER = "worker ended", "renderer killed", "browser killed"
 KINDS = (WORKER, RENDERER, BROWSER)
@@ -99,6 +100,7 @@ class Killer:
         self.place, self.phone, self.crowd = place, phone, crowd
         self.dice = random.Random(seed)
         self.rows: dict[tuple[str, str], Row] = {}
+        self.hung_starts = 0  # reloaded once more, as a steward would
 
     def run(self, state: str, kind: str, times: int, until: float) -> None:
         row = self.rows.setdefault((state, kind), Row(state, kind))
@@ -168,7 +170,9 @@ class Killer:
             self.phone.start()
         else:
             self.phone.reload()
-        self.phone.wait_ready()
+        while not self.phone.becomes_ready(PATIENCE_S):
+            self.hung_starts += 1
+            self.phone.reload()
 
     def settle(self) -> None:
         """Wait until the server has everything, and count what it lacks."""
@@ -253,6 +257,7 @@ def _report(killers: list[Killer], crowd: Crowd, place: Forum) -> dict[str, obje
     )
     return {
         "rows": rows, **totals, "twice_in_ledger": twice, "capacity": CAPACITY,
+        "hung_starts": sum(killer.hung_starts for killer in killers),
         "most_people": crowd.most, "over_capacity": max(0, crowd.most - CAPACITY),
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -202,6 +203,15 @@ class Phone:
     def wait_ready(self) -> None:
         begun = len(self.messages)
         self.wait("the door", lambda: any(m["type"] == "state" for m in self.messages[begun:]))
+
+    def becomes_ready(self, within_s: float) -> bool:
+        begun = len(self.messages)
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            if any(message["type"] == "state" for message in self.messages[begun:]):
+                return True
+            self.browser.pass_time(0.05)
+        return False
 
     def present(self, text: str) -> None:
         """As a hand scanner types it. The answer comes later."""

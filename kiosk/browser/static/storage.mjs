@@ -4,6 +4,8 @@ const POOL = {
   name: "hallkeeper",
   directory: ".hallkeeper",
   forceReinitIfPreviouslyFailed: true,
+  // By default a start that fails, as while the last worker still has a file, deletes them all.
+  preserveOnInitFailure: true,
 };
 const SPARE_FILES = 8; // A new kiosk needs three databases, each with its rollback journal.
 const STATEMENTS_MAX = 200;
