@@ -45,9 +45,9 @@ def checked_cache(db: Connection) -> Memo:
                     assert getattr(kept, name) == getattr(read, name)
             case (str(), int()):
                 sender, door = contact.sender(db, *key)
-                assert kept[:7] == (
+                assert kept[:8] == (
                     sender.public_key, sender.state, sender.acked_seq, sender.head, sender.run,
-                    sender.version, door,
+                    sender.version, sender.old_files, door,
                 )  # fmt: skip
                 assert rounded(kept.accounts) == rounded(sender.accounts)
                 assert kept.counter == contact.last_request(db, key)
