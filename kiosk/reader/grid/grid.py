@@ -8,6 +8,7 @@ near the finder patterns first.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -21,6 +22,8 @@ EDGE = 3  # modules around the symbol in it
 RING = np.array(
     [(1, 1), (6, 1), (6, 6), (1, 6)], float
 )  # a finder pattern's light ring, in modules
+# The squares of both patterns by their modules to a side. A finder pattern has a light edge.
+FINDER, ALIGNMENT = (9, 7, 5, 3), (5, 3, 1)
 PLACES = ((0, 0), (1, 0), (0, 1))  # of the finder patterns: column, row
 WINDOW = 7  # modules to a side, in which edges are compared
 # For each round: the polynomial's degree, and the modules that count, by their distance from a
@@ -123,10 +126,10 @@ def _to_patterns(grid: Grid, gray: Picture, seen: Collection[int], degree: int) 
     centres = np.array(alignment_centres(grid.version), float).reshape(-1, 2)[:, ::-1] + 0.5
     shifts = [
         *(
-            (at, *_pattern_shift(flat, at, _FINDER, REACH if n in seen else REACH_UNSEEN))
+            (at, *_pattern_shift(flat, at, _drawn(*FINDER), REACH if n in seen else REACH_UNSEEN))
             for n, at in enumerate(_finders(grid.side))
         ),
-        *((at, *_pattern_shift(flat, at, _ALIGNMENT, REACH_ALIGNMENT)) for at in centres),
+        *((at, *_pattern_shift(flat, at, _drawn(*ALIGNMENT), REACH_ALIGNMENT)) for at in centres),
     ]
     similar = [shift for shift in shifts if shift[2] > SIMILAR]
     while len(similar) < PATTERNS_FOR[degree]:
@@ -152,6 +155,7 @@ def _pattern_shift(
     return place / PX - EDGE - centre, float(best)
 
 
+@cache
 def _drawn(outermost: int, *rings: int) -> Picture:
     """A pattern of squares by their modules to a side, dark and light in turn, the last dark."""
     pattern = np.zeros((outermost, outermost), np.uint8)
@@ -161,10 +165,6 @@ def _drawn(outermost: int, *rings: int) -> Picture:
     return np.asarray(
         cv2.GaussianBlur(pattern.repeat(PX, axis=0).repeat(PX, axis=1), (0, 0), PX / 4), np.uint8
     )
-
-
-_ALIGNMENT = _drawn(5, 3, 1)
-_FINDER = _drawn(9, 7, 5, 3)
 
 
 def edge_shifts(flat: Picture, side: int) -> tuple[Floats, Floats, Floats]:
