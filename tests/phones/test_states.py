@@ -13,6 +13,8 @@ from tests.phones.chromium import needed
 from tests.phones.forum import Forum, forum
 from tests.phones.phone import Phone
 
+pytestmark = pytest.mark.soak  # each starts Chromium and a phone's Python several times
+
 CAPACITY, PEOPLE = 12, 40
 SHOTS = os.environ.get("HALLKEEPER_SHOTS", "")
 
