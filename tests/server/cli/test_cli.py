@@ -447,7 +447,10 @@ class TestEvents:
     @pytest.mark.sqlite_alone  # tests/server/storage/postgresql tests the other engine.
     def test_a_version_of_before_the_release(self, console: Console) -> None:
         with sqlite3.connect(console.event.database_path) as connection:
-            connection.execute("UPDATE _sqlite_migrations SET name = 'm001_people'")
+            connection.execute(
+                "UPDATE _sqlite_migrations SET name = 'm001_people'"
+                " WHERE migration_set = 'hallkeeper'"
+            )
         connection.close()
         result = console("issue", status=1)
         assert "by a Hallkeeper from before 1.0" in result.output
