@@ -1,8 +1,8 @@
 """A phone at a door: builds the kiosk's parts, and hands each message of the page through them.
 
 It takes the place of `kiosk/run.py` and of the threads of `kiosk/sync`: one event loop runs their
-steps. A green light needs a promise: the server's acknowledgement, or a
-commit in files that the browser keeps.
+steps. A green light needs a promise: the server's acknowledgement, or a commit in files that the
+browser keeps.
 """
 
 import asyncio
@@ -327,6 +327,7 @@ class PhoneDoor:
             try:
                 more = await run_later(self.exchange.steps(), self._network.send)
             except Exception as error:
+                # This loop must survive any error, or no scan would be sent again.
                 if not isinstance(error, TransportError | JournalError):
                     log.error("sync failed: %s", type(error).__name__)
                 pause_s = pause_after(error, pause_s, BACK_OFF_S[1])

@@ -75,7 +75,7 @@ class FirstSteps:
         except EnrolError as error:
             self.progress = Progress(error.failure, detail=str(error))
         except Exception as error:
-            # its text may contain secrets
+            # The page must show any failure. Its text may contain secrets.
             self.progress = Progress("failed", detail=type(error).__name__)
         else:
             self.progress = Progress("enrolled")

@@ -1,7 +1,8 @@
 """Finds finder patterns in a black and white picture, and the symbols that they may belong to.
 
-A steep view makes any side of a symbol the longest, and damage hides a pattern. So each pair and
-each three of patterns is tried in each role, in order of how well a perspective view fits.
+A steep view makes any side of a symbol the longest, and damage hides a pattern. So three patterns
+are tried in each role, and two as the ends of a row or a column, in order of how well a perspective
+view fits. Two on the diagonal are not tried.
 """
 
 from collections.abc import Iterator

@@ -57,15 +57,13 @@ def test_steep_symbols(version: int, turned: int) -> None:
     assert text_in(np.asarray(seen, np.uint8)) == TEXT
 
 
-@pytest.mark.parametrize("gone", [(0, 0), (0, 1), (1, 0)])
+@pytest.mark.parametrize("gone", [(0, 1), (1, 0)])
 def test_a_symbol_with_a_torn_finder_pattern(gone: tuple[int, int]) -> None:
     modules = WRITERS["segno"](TEXT, 3, "H")
     row, column = (place * (len(modules) - 7) for place in gone)
     modules[row : row + 4, column : column + 4] = False
     gray = picture(modules)
     assert len(find_rings(next(black_and_white(gray))[0])) == 2
-    if gone == (0, 0):  # the two that are left are on the diagonal
-        return
     assert text_in(gray) == TEXT
 
 
@@ -78,7 +76,7 @@ def test_corners_are_the_symbol_s() -> None:
     assert np.abs(corners_of(read[1]) - expected).max() < 2
 
 
-def test_a_photo_of_cloth_is_read_with_its_text_and_pass() -> None:
+def test_a_photo_of_cloth_is_read_once() -> None:
     cloth = bent(picture(WRITERS["segno"](TEXT, 3, "L"), px=6), BENDS["cloth"])
     (seen,) = read_still(cloth)
     assert seen.text == TEXT
