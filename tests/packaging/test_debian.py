@@ -2,6 +2,7 @@
 systems, from installation to purge.
 """
 
+import json
 import os
 import re
 import shutil
@@ -66,6 +67,15 @@ def test_the_scripts_are_correct(script: Path) -> None:
         checked("shellcheck", script)
 
 
+def test_the_copyright_file_names_the_phones_libraries() -> None:
+    phone = DEBIAN.parent / "phone"
+    names = {*json.loads((phone / "package.json").read_text())["dependencies"]}
+    names |= set(re.findall(r"^(\w+)==", (phone / "wheels.txt").read_text(), re.M))
+    assert "msgspec" in names
+    copyright_file = (DEBIAN / "copyright").read_text("utf-8")
+    assert [name for name in sorted(names) if name not in copyright_file] == []
+
+
 def test_each_package_keeps_its_data_and_says_where() -> None:
     for name, directory in (("server", "hallkeeper"), ("kiosk", "hallkeeper-kiosk")):
         purge = (DEBIAN / f"hallkeeper-{name}.postrm").read_text()
@@ -104,6 +114,8 @@ apt-get install -y ./hallkeeper-server_1.0.1-*.deb 2>&1 | tee upgrade.log
 hallkeeper --version | grep -q "version 1.0.1"
 [ "$before" = "$(digest)" ]
 runuser -u hallkeeper -- hallkeeper upgrade | grep -q "1.0.1"
+apt-get install -y --allow-downgrades ./hallkeeper-server_1.0.0-*.deb
+runuser -u hallkeeper -- hallkeeper upgrade | grep -q "1.0.0"
 before=$(digest)
 apt-get remove -y hallkeeper-server
 [ "$before" = "$(digest)" ]
@@ -120,6 +132,8 @@ done
 runuser -u hallkeeper-kiosk -- hallkeeper-kiosk cameras
 /usr/lib/hallkeeper-kiosk/bin/python3 -c "import cv2, pyzbar.pyzbar, zxingcpp"
 runuser -u hallkeeper-kiosk -- cage -v
+# The server alone serves the libraries of the phone's page.
+[ ! -e /usr/lib/hallkeeper-kiosk/lib/python3.*/site-packages/kiosk/browser/vendor ]
 apt-get purge -y hallkeeper-kiosk
 [ ! -e /usr/lib/hallkeeper-kiosk ]
 """

@@ -70,8 +70,10 @@ def repository(tmp_path: Path) -> Repository:
     for name in ("release", "phone/sbom.py"):
         (tmp_path / "packaging" / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / "packaging" / name, tmp_path / "packaging" / name)
+    (tmp_path / "packaging/allowed_signers").write_text("releases@hallkeeper ssh-ed25519 AAAA\n")
     script(tmp_path / "packaging/build-python", BUILD)
     script(tmp_path / "packaging/debian/build", DEBIAN)
+    (tmp_path / "packaging/debian/control").write_text("Maintainer: Us <us@hallkeeper>\n")
     tools = tmp_path / "build/packaging/bin"
     for name, text in {"uv": UV, "cyclonedx-py": CYCLONEDX, "twine": ""}.items():
         script(tools / name, text)
@@ -125,6 +127,33 @@ def test_a_changelog_without_the_release_is_refused(repository: Repository) -> N
     )  # fmt: skip
 
 
+def test_an_example_as_the_maintainers_address_is_refused(repository: Repository) -> None:
+    control = repository.path / "packaging/debian/control"
+    control.write_text("Maintainer: Us <us@example.org>\n")
+    repository.commit()
+    status, output = repository.release()
+    assert status == 1
+    assert output.startswith("release: the maintainer's address in packaging/debian/control is ")
+    assert repository.release(REHEARSAL="yes")[0] == 0
+
+
+@pytest.mark.parametrize("text", ["", "someone@hallkeeper ssh-ed25519 AAAA\n", None])
+def test_a_release_without_the_maintainers_key_is_refused(
+    repository: Repository, text: str | None
+) -> None:
+    signers = repository.path / "packaging/allowed_signers"
+    if text is None:
+        signers.unlink()
+    else:
+        signers.write_text(text)
+    repository.commit()
+    status, output = repository.release()
+    assert status == 1
+    assert output.startswith("release: packaging/allowed_signers has no key of releases@hallkeeper")
+    assert output.count("\n") == 1
+    assert repository.release(REHEARSAL="yes")[0] == 0
+
+
 def test_a_build_that_differs_is_refused(repository: Repository) -> None:
     script(
         repository.path / "packaging/container/build",
@@ -147,13 +176,17 @@ def test_the_sums_are_signed(repository: Repository) -> None:
     key = repository.path / "key"
     assert repository.release(KEY=str(key)) == (1, f"release: the key {key} can't be read.\n")
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    status, output = repository.release(KEY=str(key))
+    assert status == 1
+    assert output.startswith(f"release: the key {key} is not in packaging/allowed_signers: ")
+    signers = repository.path / "packaging/allowed_signers"
+    signers.write_text(f"releases@hallkeeper {key.with_suffix('.pub').read_text()}")
+    repository.commit()
     assert repository.release(KEY=str(key))[0] == 0
-    signers = repository.path / "key.signers"
-    signers.write_text(f"maintainer@example.org {key.with_suffix('.pub').read_text()}")
     out = repository.path / "dist/1.0.0"
     sums = out / "SHA256SUMS"
     verify = [
-        "ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", "maintainer@example.org",
+        "ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", "releases@hallkeeper",
         "-n", "hallkeeper-release", "-s", str(out / "SHA256SUMS.sig"),
     ]  # fmt: skip
     assert subprocess.run(verify, input=sums.read_bytes(), capture_output=True).returncode == 0
