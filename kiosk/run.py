@@ -131,7 +131,9 @@ class Kiosk:
             hall=None if context is None else context.hall.hall_id,
             keep=partial(save_servers, directory),
         )
-        transport, self._desk = Transport(self.servers, signer), Transport(self.servers, signer)
+        # Supervisors' requests are few, and a kiosk has one session with a server.
+        transport = Transport(self.servers, signer, root=identity.root)
+        self._desk = Transport(self.servers, signer)
         self._parts.callback(transport.close)
         self._parts.callback(self._desk.close)
         self._build_sync(transport)

@@ -17,7 +17,7 @@ from typing import Any, get_args
 import pytest
 from flask import Flask
 
-from badges.wire import server_key, supervisor, wire
+from badges.wire import server_key, session, supervisor, wire
 from kiosk.replica.replica import Replica
 from kiosk.sync.changes import parse_events
 from server.app.new_event import init_event
@@ -49,6 +49,7 @@ MESSAGES: dict[str, tuple[Any, Any]] = {
     "POST /api/people": (supervisor.LookUp, supervisor.Found),
     "GET /api/doors": (None, supervisor.DoorChoices),
     "POST /api/door": (supervisor.MoveDoor, supervisor.Moved),
+    "POST /api/session": (session.SessionRequest, session.SessionAnswer),
     "POST /api/enrol": (wire.EnrolRequest, wire.EnrolAnswer),
     "GET /api/server-key": (None, server_key.ServerKeyAnswer),
     "GET /api/feed": (None, None),

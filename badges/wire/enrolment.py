@@ -2,8 +2,8 @@
 
 The code has the server's address, the hash of its certificate's key, and a token. So the kiosk
 verifies the server before it sends anything, and the server knows that this is the kiosk the
-admin meant. No bearer token remains afterwards: each request has a signature and a counter that
-only grows.
+admin meant. No bearer token remains afterwards: each request has a counter that only grows, and a
+signature, or a keyed hash in a session (badges.wire.session).
 """
 
 import base64
@@ -24,6 +24,7 @@ TOKEN_BYTES = 16
 PROOF_CONTEXT = b"hallkeeper/enrol/v1\x00"
 IDENTITY_CONTEXT = b"hallkeeper/identity/v1\x00"
 REQUEST_CONTEXT = b"hallkeeper/request/v1\x00"
+_MAC_CONTEXT = b"hallkeeper/mac/1"
 _ADDRESS = re.compile(
     r"(?P<host>[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):(?P<port>[0-9]{1,5})"
 )
@@ -121,6 +122,7 @@ class RequestStamp:
     KIOSK_HEADER = "Hallkeeper-Kiosk"  # kiosk/generation
     COUNTER_HEADER = "Hallkeeper-Counter"
     SIGNATURE_HEADER = "Hallkeeper-Signature"  # base64
+    MAC_HEADER = "Hallkeeper-Mac"  # by request_mac, in place of the signature
     DIGEST_HEADER = "Hallkeeper-Digest"  # SHA-256 of the body, in hexadecimal digits
 
     @property
@@ -148,3 +150,10 @@ def signed_message(stamp: RequestStamp, method: str, target: str, digest: str) -
         str(stamp.counter),
     )
     return REQUEST_CONTEXT + "\n".join(lines).encode()
+
+
+def request_mac(key: bytes, message: bytes) -> str:
+    """The keyed hash of a `signed_message` in a session, in hexadecimal digits. `key` is the
+    session's.
+    """
+    return hashlib.blake2b(message, digest_size=32, key=key, person=_MAC_CONTEXT).hexdigest()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 HEADER = "Hallkeeper-Wire"
 RUN_SINCE = 2  # since this version a batch has the run of its kiosk
 EDITS_SINCE = 3  # since this version a kiosk applies VenueEdited
+SESSIONS_SINCE = 4  # since this version a server has sessions (badges.wire.session)
 _TEXT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})", re.ASCII)
 
 
@@ -31,7 +32,7 @@ class WireVersion(NamedTuple):
         return self.newest < peer.oldest
 
 
-OWN = WireVersion(newest=3, oldest=1)
+OWN = WireVersion(newest=4, oldest=1)
 # The output of `--version`. Click fills in the first two.
 SHOWN = f"%(prog)s, version %(version)s, protocol version {OWN.newest}"
 # A peer from before the header, recognised by the fields it asks for.

@@ -1,11 +1,13 @@
-"""Signs each request of a kiosk, so there is no bearer token to steal."""
+"""Signs each request of a kiosk, or hashes it with a session's key. So there is no bearer token to
+steal.
+"""
 
 import base64
 from collections.abc import Callable
 
 from badges.credential.keys import PrivateKey
 from badges.wire import version
-from badges.wire.enrolment import RequestStamp, body_digest, signed_message
+from badges.wire.enrolment import RequestStamp, body_digest, request_mac, signed_message
 
 COUNTER_MAX = 2**52  # half of the server's limit; the clock in ms gives about 2**41
 
@@ -15,8 +17,7 @@ class Signer:
         self, kiosk: str, generation: int, key: PrivateKey, next_counter: Callable[[int], int]
     ) -> None:
         """`next_counter` returns a counter above its argument and above all earlier ones."""
-        self._kiosk = kiosk
-        self._generation = generation
+        self.name = (kiosk, generation)
         self._key = key
         self._next_counter = next_counter
         self._seen = 0
@@ -25,15 +26,23 @@ class Signer:
         if counter < COUNTER_MAX:
             self._seen = max(self._seen, counter)
 
-    def headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
-        """The signature headers of a request. `target` is path and query."""
-        stamp = RequestStamp(self._kiosk, self._generation, self._next_counter(self._seen))
+    def headers(
+        self, method: str, target: str, body: bytes, session: bytes | None = None
+    ) -> dict[str, str]:
+        """The headers that prove a request. `target` is path and query, `session` the session's
+        key.
+        """
+        stamp = RequestStamp(*self.name, self._next_counter(self._seen))
         digest = body_digest(body)
-        signature = self._key.sign(signed_message(stamp, method, target, digest))
-        return {
+        message = signed_message(stamp, method, target, digest)
+        proof = (
+            {RequestStamp.SIGNATURE_HEADER: base64.b64encode(self._key.sign(message)).decode()}
+            if session is None
+            else {RequestStamp.MAC_HEADER: request_mac(session, message)}
+        )
+        return proof | {
             RequestStamp.KIOSK_HEADER: f"{stamp.kiosk}/{stamp.generation}",
             RequestStamp.COUNTER_HEADER: str(stamp.counter),
-            RequestStamp.SIGNATURE_HEADER: base64.b64encode(signature).decode(),
             RequestStamp.DIGEST_HEADER: digest,
             version.HEADER: version.OWN.text,
         }

@@ -1,5 +1,5 @@
-"""The only way to the servers: TLS 1.3, a pinned server key, signed requests, and failover to the
-next server.
+"""The only way to the servers: TLS 1.3, a pinned server key, signed requests or a session, and
+failover to the next server.
 
 Venue networks have no public names, so no authority vouches for the server. The hash of its key
 came with the enrolment code, and is compared before any byte of a request is sent. Another key
@@ -9,6 +9,7 @@ is accepted only with the event's signature (badges/wire/server_key.py).
 import hashlib
 import hmac
 import http.client
+import logging
 import random
 import socket
 import ssl
@@ -23,9 +24,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import Struct
 
+from badges.credential.keys import BadSignatureError, PublicKey
 from badges.record import WireError
-from badges.wire import server_key, wire
-from badges.wire.version import HEADER, UNSTATED, read_version
+from badges.wire import server_key, session, wire
+from badges.wire.version import HEADER, SESSIONS_SINCE, UNSTATED, read_version
 from kiosk.sync.known_server import Endpoint, KnownServer
 from kiosk.sync.protocol import (
     ACCEPTED,
@@ -52,6 +54,14 @@ APART_S = 0.15
 SILENCE_S = 30.0
 LINE_BYTES_MAX = 1_000_000
 WORD_BYTES_MAX = 4_000
+# A session begins after so many signed posts on a connection, so that it pays, and not all at once
+# after the server's restart.
+SIGNED_POSTS = 4
+# After a session that did not begin or was refused, as by a proxy that spreads one connection's
+# requests over several servers.
+SESSION_PAUSE_S = 60.0
+
+log = logging.getLogger(__name__)
 
 
 class Server(Protocol):
@@ -97,6 +107,9 @@ class PinnedConnection(http.client.HTTPConnection):
         self._connect_s = HURRIED_CONNECT_S if hurried else CONNECT_S
         super().__init__(server.host.strip("[]"), server.port, timeout=self._connect_s)
         self.server = server
+        self.session: bytes | None = None  # its key
+        self.session_at = 0.0  # when to ask for the next session, monotonic
+        self.posts = 0
         self._answer_s = min(answer_s, HURRIED_ANSWER_S) if hurried else answer_s
 
     def connect(self) -> None:
@@ -154,11 +167,19 @@ class Transport:
     peer = UNSTATED  # of the server that answered last
 
     def __init__(
-        self, server: Server | Choice, signer: Signer | None = None, *, answer_s: float = ANSWER_S
+        self,
+        server: Server | Choice,
+        signer: Signer | None = None,
+        *,
+        root: PublicKey | None = None,
+        answer_s: float = ANSWER_S,
     ) -> None:
-        """Without a `signer` requests are unsigned, as in enrolment."""
+        """Without a `signer` requests are unsigned, as in enrolment. `root` is the event's key, by
+        which servers sign sessions; without it each request is signed.
+        """
         self._choice: Choice = server if isinstance(server, Choice) else _OneServer(server)
         self._signer = signer
+        self._root = root
         self._answer_s = answer_s
         self._posting = threading.Lock()
         self._kept: PinnedConnection | None = None
@@ -283,13 +304,43 @@ class Transport:
             self._kept = self._connection(server, self._answer_s)
         kept, done = self._kept, False
         try:
+            self._begin_session(kept)
             response = self._send(kept, "POST", target, body)
             answer = _read(response)
             done = not response.will_close
         finally:
             if not done:
                 self._drop()
+        if response.status == 401 and kept.session is not None:
+            # The server does not know the session. A signature it can verify.
+            kept.session = None
+            kept.session_at = time.monotonic() + SESSION_PAUSE_S
+            return self._post_kept(server, target, body)
+        kept.posts += 1
         return checked(response.status, answer)
+
+    def _begin_session(self, kept: PinnedConnection) -> None:
+        """Begin a session if it is time. Without one, each request is signed."""
+        if (
+            self._signer is None
+            or self._root is None
+            or kept.session is not None
+            or kept.posts < SIGNED_POSTS
+            or time.monotonic() < kept.session_at
+            or self.peer.newest < SESSIONS_SINCE
+        ):
+            return
+        kept.session_at = time.monotonic() + SESSION_PAUSE_S
+        offer = session.Offer()
+        response = self._send(kept, "POST", session.TARGET, wire.encode(offer.request))
+        raw = _read(response)
+        try:
+            answer = decoded(checked(response.status, raw), session.SessionAnswer)
+            kept.session = offer.accept(answer, self._signer.name, self._root)
+        except TransportError as error:
+            log.info("no session with the server: %s", error.code)
+        except BadSignatureError:
+            log.warning("no session with the server: its answer is not signed by the event")
 
     def _send(
         self, connection: PinnedConnection, method: str, target: str, body: bytes
@@ -298,7 +349,7 @@ class Transport:
         if body:
             headers["Content-Type"] = "application/json"
         if self._signer is not None:
-            headers |= self._signer.headers(method, target, body)
+            headers |= self._signer.headers(method, target, body, connection.session)
         connection.request(method, target, body or None, headers)
         response = connection.getresponse()
         self.peer = read_version(response.getheader(HEADER)) or UNSTATED

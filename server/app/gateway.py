@@ -12,6 +12,7 @@ from flask import Flask
 
 from server.app.wsgi import in_one_piece
 from server.doors.scans_lane import Left, ScansLane, Sending
+from server.web import security
 from server.web.lanes import BusyError
 from server.web.serving import feeds
 from server.web.serving.pages import Exchange, Pages, Scope, lines_of
@@ -54,7 +55,7 @@ class Gateway:
             except BusyError:
                 self._scans.send_busy(exchange)
             return
-        feed = await self._pages.answer(scope, exchange, None)
+        feed = await self._pages.answer(scope, exchange)
         if feed is not None:
             await feeds.hold(feed, exchange, self._waker)
 
@@ -62,7 +63,8 @@ class Gateway:
         try:
             await self._scans.answer(scope, exchange, sending)
         except Left as left:
-            await self._pages.answer(scope, exchange, left.body)
+            facts = {} if sending is None else {security.PROOF: sending.proof}
+            await self._pages.answer(scope, exchange, left.body, facts)
 
 
 def _names_one_host(scope: Scope) -> bool:

@@ -1,5 +1,5 @@
-"""Authenticates kiosks' requests. A signature covers method, path, body and a counter that only
-rises, so requests can't be replayed.
+"""Authenticates kiosks' requests. A signature, or a session's keyed hash, covers method, path, body
+and a counter that only rises, so requests can't be replayed.
 """
 
 import base64
@@ -11,7 +11,7 @@ from typing import TypeVar
 from flask import g, request
 
 from badges.credential.keys import BadSignatureError, public_key
-from badges.wire import wire
+from badges.wire import session, wire
 from badges.wire.enrolment import RequestStamp, request_message
 from badges.wire.version import HEADER, OWN, WireVersion, read_version
 from server.core.kiosks import contact
@@ -41,8 +41,8 @@ class Signed:
 
     stamp: RequestStamp
     message: bytes
-    signature: bytes
-    proven_by: bytes | None  # the kiosk's public key, if it has already verified the signature
+    signature: bytes | None  # None in a session
+    proven_by: bytes | None  # the kiosk's public key, if it has already verified the request
     address: str
     lanes: Lanes  # notified once it is verified
     version: WireVersion | None  # as stated by the request
@@ -58,9 +58,7 @@ class Signed:
     def proven(
         cls, proof: Proof, address: str, lanes: Lanes, version: WireVersion | None
     ) -> "Signed":
-        """Return a request whose signature is verified (`proof`) and whose body has the signed
-        hash.
-        """
+        """Return a request that is verified (`proof`) and whose body has the signed hash."""
         return cls(proof.stamp, proof.message, proof.signature, proof.key, address, lanes, version)
 
 
@@ -144,6 +142,8 @@ def read_signature(body: bytes = b"") -> Signed:
     stated = read_version(request.headers.get(HEADER))
     if proof is not None:
         return Signed.proven(proof, address(), here, stated)
+    if request.headers.get(RequestStamp.MAC_HEADER):
+        raise unknown_session()
     stamp = read_stamp(request.headers)
     try:
         signature = base64.b64decode(request.headers[RequestStamp.SIGNATURE_HEADER], validate=True)
@@ -154,6 +154,11 @@ def read_signature(body: bytes = b"") -> Signed:
     target = request.full_path if request.query_string else request.path
     message = request_message(stamp, request.method, target, body)
     return Signed(stamp, message, signature, None, address(), here, stated)
+
+
+def unknown_session() -> ApiError:
+    message = "The server does not know this session. Sign the request."
+    return ApiError(401, session.UNKNOWN, message, retry=True)
 
 
 def _verified(
@@ -172,7 +177,12 @@ def _verified(
     counted = contact.counted_sender(db, stamp.key, stamp.counter, now, batch, signed.version)
     caller = _known(db, signed) if counted is None else Caller(*counted)
     sender = caller.sender
-    if signed.proven_by != sender.public_key:
+    if signed.signature is None:
+        # A session ends with the kiosk's right to work here.
+        if sender.state != "active" or signed.proven_by != sender.public_key:
+            signed.lanes.end_session(sender.key)
+            raise unknown_session()
+    elif signed.proven_by != sender.public_key:
         try:
             public_key(sender.public_key).verify(signed.message, signed.signature)
         except BadSignatureError:

@@ -1,7 +1,8 @@
 """Limits how many request bodies each client may be sending.
 
 A request holds a thread until its answer, so a slow body holds one as long as its sender likes.
-Kiosks authenticate by headers alone (they sign the body's digest), and each has its own lane.
+Kiosks authenticate by headers alone (they sign the body's digest, or hash it with their session's
+key), and each has its own lane.
 Addresses that have authenticated before share a second lane, all others a small third one.
 `server/web/connections.py` ends bodies that take too long.
 """
@@ -19,7 +20,7 @@ from typing import Protocol
 
 from badges.credential.keys import BadSignatureError, public_key
 from badges.places.pool import KioskKey
-from badges.wire.enrolment import RequestStamp, signed_message
+from badges.wire.enrolment import RequestStamp, request_mac, signed_message
 
 KIOSK_MAX = 8  # bodies of one kiosk at a time; it sends one after the other
 KNOWN_MAX = 200  # bodies of all known addresses together
@@ -29,6 +30,8 @@ STRANGERS_MAX = 64
 STRANGER_ADDRESS_MAX = 8
 KNOWN_S = 12 * 3600  # how long an address stays known
 KNOWN_ADDRESSES_MAX = 10_000  # the oldest are dropped first
+SESSION_S = 12 * 3600  # then the kiosk signs again
+SESSIONS_MAX = 10_000  # the oldest are dropped first
 
 
 class Headers(Protocol):
@@ -41,16 +44,24 @@ class BusyError(Exception):
 
 @dataclass(frozen=True)
 class Proof:
-    """A kiosk's verified signature of a request, with the body's hash."""
+    """A kiosk's verified request, with the body's hash."""
 
     stamp: RequestStamp
-    message: bytes  # the signed text
-    signature: bytes
+    message: bytes  # the signed or hashed text
+    signature: bytes | None  # None in a session
     digest: str  # SHA-256 of the body, in hexadecimal digits
-    key: bytes  # the public key that verified it
+    key: bytes  # the kiosk's public key, which verified the request or the session's first one
 
     def fits(self, body: bytes) -> bool:
         return hmac.compare_digest(hashlib.sha256(body).hexdigest(), self.digest)
+
+
+@dataclass
+class _Session:
+    key: bytes
+    public_key: bytes  # the kiosk's
+    counter: int  # the highest of its requests
+    ends_at: float
 
 
 class Lanes:
@@ -63,6 +74,7 @@ class Lanes:
         self._held: dict[object, int] = {}  # bodies in transit, by lane and by holder
         self._known: dict[str, float] = {}  # expiry of each known address
         self._keys: dict[KioskKey, bytes] = {}
+        self._sessions: dict[KioskKey, _Session] = {}
 
     def remember_kiosk(self, kiosk: KioskKey, public_key: bytes, address: str) -> None:
         """Remember the public key of a kiosk whose signature was verified against the database."""
@@ -70,6 +82,21 @@ class Lanes:
             with self._lock:
                 self._keys[kiosk] = public_key
         self.remember(address)
+
+    def begin_session(self, kiosk: KioskKey, public_key: bytes, key: bytes, counter: int) -> None:
+        """Accept requests by this session's key with a higher counter. It replaces the kiosk's
+        earlier session.
+        """
+        session = _Session(key, public_key, counter, self._monotonic() + SESSION_S)
+        with self._lock:
+            self._sessions.pop(kiosk, None)  # the newest session goes to the end
+            self._sessions[kiosk] = session
+            if len(self._sessions) > SESSIONS_MAX:
+                self._sessions.pop(next(iter(self._sessions)))
+
+    def end_session(self, kiosk: KioskKey) -> None:
+        with self._lock:
+            self._sessions.pop(kiosk, None)
 
     def remember(self, address: str) -> None:
         """Remember an address that has authenticated."""
@@ -85,17 +112,24 @@ class Lanes:
             return self._known.get(address, 0.0) > self._monotonic()
 
     def prove(self, headers: Headers, method: str, target: str) -> Proof | None:
-        """Verify a kiosk's signature of the headers. Return None if it is not valid.
+        """Verify a kiosk's signature of the headers, or their keyed hash in a session. Return None
+        if it is not valid.
 
         The first request of a kiosk since the server's start gives None too, because its key is
-        not known yet.
+        not known yet. In a session a request is valid once, and only after those with lower
+        counters.
         """
         stamp = read_stamp(headers)
         digest = headers.get(RequestStamp.DIGEST_HEADER, "")
-        key = None if stamp is None else self._keys.get(stamp.key)
-        if stamp is None or key is None or len(digest) != 64:
+        if stamp is None or len(digest) != 64:
             return None
         message = signed_message(stamp, method, target, digest)
+        mac = headers.get(RequestStamp.MAC_HEADER, "")
+        if mac:
+            return self._prove_in_session(stamp, message, digest, mac)
+        key = self._keys.get(stamp.key)
+        if key is None:
+            return None
         try:
             signature = base64.b64decode(
                 headers.get(RequestStamp.SIGNATURE_HEADER, ""), validate=True
@@ -104,6 +138,20 @@ class Lanes:
         except (ValueError, binascii.Error, BadSignatureError):
             return None
         return Proof(stamp, message, signature, digest, key)
+
+    def _prove_in_session(
+        self, stamp: RequestStamp, message: bytes, digest: str, mac: str
+    ) -> Proof | None:
+        session = self._sessions.get(stamp.key)
+        if session is None or session.ends_at <= self._monotonic():
+            return None
+        if not hmac.compare_digest(request_mac(session.key, message).encode(), mac.encode()):
+            return None
+        with self._lock:
+            if stamp.counter <= session.counter:
+                return None
+            session.counter = stamp.counter
+        return Proof(stamp, message, None, digest, session.public_key)
 
     @contextmanager
     def hold(self, address: str, kiosk: KioskKey | None = None) -> Iterator[None]:

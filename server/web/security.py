@@ -21,13 +21,14 @@ from server.storage import disk
 from server.storage.errors import LostError
 from server.web import auth, problems
 from server.web.i18n import gettext as _
-from server.web.lanes import BusyError
+from server.web.lanes import BusyError, Proof
 from server.web.services import address, services
 
 FORM_BYTES_MAX = 64 * 1024
 FILE_PIECE_BYTES_MAX = 500_000
 FORM_LIFE_S = 12 * 3600
 HSTS_S = 365 * 24 * 3600
+PROOF = "hallkeeper.proof"  # in the environ: the request's Proof, if it was verified already
 _POLICY = (
     "default-src 'none'; base-uri 'none'; object-src 'none'; form-action 'self'; "
     "frame-ancestors 'none'; connect-src 'self'; manifest-src 'self'; img-src 'self' data:; "
@@ -137,8 +138,8 @@ def _read_body() -> None:
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     lanes = services().lanes
-    proof = None
-    if of_api():
+    proof: Proof | None = request.environ.get(PROOF)
+    if proof is None and of_api():
         target = request.full_path if request.query_string else request.path
         proof = lanes.prove(request.headers, request.method, target)
     try:

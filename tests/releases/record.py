@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from badges.admission.facts import Direction
 from badges.credential.keys import PrivateKey
-from badges.wire import supervisor, wire
+from badges.wire import session, supervisor, wire
 from badges.wire.enrolment import proof
 from kiosk.sync.changes import REPLICA
 from server.app.new_event import init_event
@@ -167,6 +167,7 @@ def talk(forum: KeptForum, messages: Messages) -> None:
         ("GET", "/api/names?after=0", b""),
         ("POST", "/api/people", people),
         ("GET", "/api/doors", b""),
+        ("POST", session.TARGET, wire.encode(session.Offer().request)),
     ):
         ask(main, method, target, body)
     ask(west, "POST", "/api/door", move)

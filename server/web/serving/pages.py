@@ -6,7 +6,7 @@ import asyncio
 import io
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, str]]
 BUFFER_BYTES = 64 * 1024
+NO_FACTS: Mapping[str, object] = {}
 
 
 class RequestHeaders(Protocol):
@@ -88,9 +89,15 @@ class Pages:
         self._threads = threads
         self._waker = waker
 
-    async def answer(self, scope: Scope, exchange: Exchange, body: bytes | None) -> Feed | None:
+    async def answer(
+        self,
+        scope: Scope,
+        exchange: Exchange,
+        body: bytes | None = None,
+        facts: Mapping[str, object] = NO_FACTS,
+    ) -> Feed | None:
         """Answer the request, or return the feed that it opened. `body` is set if it was already
-        read.
+        read. `facts` are added to the app's environ.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Feed | None] = loop.create_future()
@@ -104,7 +111,7 @@ class Pages:
         def job() -> None:
             feed = None
             try:
-                feed = self._run(scope, exchange, body, loop)
+                feed = self._run(scope, exchange, body, facts, loop)
             except BaseException as error:
                 # Nobody reads the future that would hold it.
                 log.error("a request's thread failed: %s", type(error).__name__)
@@ -115,13 +122,18 @@ class Pages:
         return await done
 
     def _run(
-        self, scope: Scope, exchange: Exchange, body: bytes | None, loop: asyncio.AbstractEventLoop
+        self,
+        scope: Scope,
+        exchange: Exchange,
+        body: bytes | None,
+        facts: Mapping[str, object],
+        loop: asyncio.AbstractEventLoop,
     ) -> Feed | None:
         raw: io.RawIOBase | io.BytesIO = _Body(exchange, loop) if body is None else io.BytesIO(body)
         stream = io.BufferedReader(raw, BUFFER_BYTES) if isinstance(raw, _Body) else raw
         begun = _Begun()
         try:
-            pieces = self._app(environ_of(scope, stream), begun)
+            pieces = self._app({**environ_of(scope, stream), **facts}, begun)
         except Exception as error:
             # The app handles all errors except its own.
             log.error("the app failed: %s", type(error).__name__)

@@ -13,7 +13,7 @@ from badges.places.account import Account
 from badges.places.pool import PoolKey
 from badges.record import PlaceKind, ScanRecord
 from badges.wire import wire
-from badges.wire.enrolment import RequestStamp, body_digest, request_message
+from badges.wire.enrolment import RequestStamp, body_digest, request_mac, request_message
 from kiosk.sync.link import pool_order
 from tests.server.support.fake_door import FakeDoor
 from tests.system.support.site import now_ms
@@ -21,14 +21,22 @@ from tests.system.support.site import now_ms
 HEALTH = wire.Health(version="1", frames_per_second=30.0, read_rate=0.9, disk_free_mb=20_000)
 
 
-def signed_request(door: FakeDoor, method: str, target: str, body: bytes) -> bytes:
+def signed_request(
+    door: FakeDoor, method: str, target: str, body: bytes, session: bytes | None = None
+) -> bytes:
+    """Signed, or hashed with the session's key."""
     door.counter += 1
     stamp = RequestStamp(door.kiosk, 1, door.counter)
-    signature = base64.b64encode(door.key.sign(request_message(stamp, method, target, body)))
+    message = request_message(stamp, method, target, body)
+    proof = (
+        f"{stamp.SIGNATURE_HEADER}: {base64.b64encode(door.key.sign(message)).decode()}"
+        if session is None
+        else f"{stamp.MAC_HEADER}: {request_mac(session, message)}"
+    )
     return (
         f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n"
         f"{stamp.KIOSK_HEADER}: {door.kiosk}/1\r\n{stamp.COUNTER_HEADER}: {stamp.counter}\r\n"
-        f"{stamp.SIGNATURE_HEADER}: {signature.decode()}\r\n"
+        f"{proof}\r\n"
         f"{stamp.DIGEST_HEADER}: {body_digest(body)}\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode() + body
 
@@ -45,6 +53,7 @@ class LoadKiosk:
 
     door: FakeDoor
     link: list = field(default_factory=list)  # reader and writer, once connected
+    session: bytes | None = None  # its key
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     sent_at: float = 0.0  # the last batch or heartbeat, by the monotonic clock
     health: wire.Health = HEALTH

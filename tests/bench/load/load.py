@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from badges.credential.keys import PublicKey
 from badges.transparency.chain import chain_start
-from badges.wire import wire
+from badges.wire import session, wire
 from kiosk.sync.exchange import HEARTBEAT_S
 from server.core.occupancy import pools
 from tests.bench.load.kiosk import LoadKiosk, signed_request
@@ -29,6 +30,7 @@ from tests.system.support.site import LiveSite, now_ms
 HALLS = 55
 DOORS_EACH = 6
 CONNECTS_AT_ONCE = 20
+SIGNED = "HALLKEEPER_BENCH_SIGNED"
 _STAY = re.compile(rb'"kiosk":"([^"]+)","generation":\d+,"seq":(\d+)')
 
 
@@ -84,8 +86,14 @@ class Timings:
 class Load:
     """The kiosks' side. `timings` collects current times; None: discard them."""
 
-    def __init__(self, port: int, doors: list[FakeDoor], cursor: int) -> None:
+    def __init__(
+        self, port: int, doors: list[FakeDoor], cursor: int, root: PublicKey | None = None
+    ) -> None:
+        """`root` is the event's key, for kiosks that begin a session. Without it they sign each
+        request.
+        """
         self.port = port
+        self._root = root
         self.kiosks = [LoadKiosk(door) for door in doors]
         self.cursor = cursor
         self.timings: Timings | None = None
@@ -114,6 +122,7 @@ class Load:
             await asyncio.sleep(0.05)
         for kiosk in self.kiosks:
             await self._tell(kiosk)
+            await self._begin_session(kiosk)
         self._tasks += [asyncio.create_task(self._beat(kiosk)) for kiosk in self.kiosks]
 
     async def close(self) -> None:
@@ -145,30 +154,41 @@ class Load:
         If the server has dropped an idle connection, it is resent on a new one, as a kiosk does.
         """
         reused = bool(kiosk.link)
+        body = wire.encode(batch)
         try:
-            raw = await self._post_once(kiosk, batch)
+            status, raw = await self._post_once(kiosk, "/api/scans", body)
         except (asyncio.IncompleteReadError, ConnectionError):
             if not reused:
                 raise
             await _drop(kiosk)
-            raw = await self._post_once(kiosk, batch)
+            status, raw = await self._post_once(kiosk, "/api/scans", body)
+        assert status == 200, raw
         self.batches += 1
         return kiosk.take(wire.decode(raw, wire.ScanAnswer))
 
-    async def _post_once(self, kiosk: LoadKiosk, batch: wire.ScanBatch) -> bytes:
+    async def _begin_session(self, kiosk: LoadKiosk) -> None:
+        """A server of an earlier version has no sessions."""
+        if self._root is None:
+            return
+        offer = session.Offer()
+        async with kiosk.lock:
+            status, raw = await self._post_once(kiosk, session.TARGET, wire.encode(offer.request))
+        if status == 200:
+            answer = wire.decode(raw, session.SessionAnswer)
+            kiosk.session = offer.accept(answer, (kiosk.door.kiosk, 1), self._root)
+
+    async def _post_once(self, kiosk: LoadKiosk, target: str, body: bytes) -> tuple[int, bytes]:
         if not kiosk.link:
             kiosk.link.extend(await self._connect())
         reader, writer = kiosk.link
-        writer.write(signed_request(kiosk.door, "POST", "/api/scans", wire.encode(batch)))
+        writer.write(signed_request(kiosk.door, "POST", target, body, kiosk.session))
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(
             int(line.split(b":")[1])
             for line in head.lower().split(b"\r\n")
             if line.startswith(b"content-length")
         )
-        raw = await reader.readexactly(length)
-        assert b" 200 " in head[:20], raw
-        return raw
+        return int(head.split()[1]), await reader.readexactly(length)
 
     async def _tell(self, kiosk: LoadKiosk) -> None:
         """Heartbeats while places go back."""
@@ -233,9 +253,16 @@ def served(
             doors = enrol_all(site, kiosks, halls, phones)
             (cursor,) = site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
             site.start_server()
-            yield site, Load(site.port, doors, cursor)
+            yield site, Load(site.port, doors, cursor, session_root(site))
         finally:
             site.close()
+
+
+def session_root(site: LiveSite) -> PublicKey | None:
+    """The event's key, for kiosks with sessions. None if HALLKEEPER_BENCH_SIGNED is set: they sign
+    each request, as version 1.0.
+    """
+    return None if os.environ.get(SIGNED) else site.event.root_key.public
 
 
 async def _drop(kiosk: LoadKiosk) -> None:
@@ -243,6 +270,7 @@ async def _drop(kiosk: LoadKiosk) -> None:
     for writer in kiosk.link[1:]:
         await _end(writer)
     kiosk.link.clear()
+    kiosk.session = None
 
 
 async def _end(writer: asyncio.StreamWriter) -> None:

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from badges.record import ScanRecord
 from tests.bench.event import quantiles
 from tests.bench.load.kiosk import LoadKiosk
-from tests.bench.load.load import Load, enrol_all, venue
+from tests.bench.load.load import Load, enrol_all, session_root, venue
 from tests.system.support.site import LiveSite, now_ms
 
 KIOSKS = (1, 8, 32)
@@ -101,15 +101,19 @@ class Served:
             code = _THERE.format(checkout, command[module])
             self._site.server.command = [sys.executable, "-c", code, *command[module + 1 :]]
         self._site.start_server()
-        self.load = Load(self._site.port, doors, cursor)
+        self.load = Load(self._site.port, doors, cursor, session_root(self._site))
         self._visitors = [Visitors(kiosk, people) for kiosk in self.load.kiosks]
 
     def close(self) -> None:
         self._site.close()
 
+    @property
+    def pid(self) -> int:
+        return self._site.server.child.pid
+
     async def window(self, batch: int) -> tuple[float, float, list[float]]:
         """Send so many scans. Returns each one's seconds of CPU and clock, and the batches' ms."""
-        pid = self._site.server.child.pid
+        pid = self.pid
         await closed_loop(self.load, self._visitors, batch, max(WARM_UP, batch))
         cpu, began = cpu_of(pid), time.perf_counter()
         took = await closed_loop(self.load, self._visitors, batch, SCANS[batch])

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from badges.credential.keys import PrivateKey
-from badges.wire.enrolment import RequestStamp, body_digest, request_message
+from badges.wire.enrolment import RequestStamp, body_digest, request_mac, request_message
 from server.web.lanes import BusyError, Lanes, read_stamp
 
 # The capacity of each lane, and how long an address is known.
@@ -18,6 +18,7 @@ STRANGERS_MAX = 64
 STRANGER_ADDRESS_MAX = 8
 KNOWN_S = 12 * 3600
 KNOWN_ADDRESSES_MAX = 10_000
+SESSION_S = 12 * 3600
 
 KEY = PrivateKey(b"west".ljust(32, b"."))
 KIOSK = ("west", 1)
@@ -138,6 +139,41 @@ def test_another_key_or_path_proves_nothing(lanes: Lanes) -> None:
     assert lanes.prove(headers(key=other), "POST", "/api/scans") is None
     assert lanes.prove(headers(), "POST", "/api/people") is None
     assert lanes.prove({}, "POST", "/api/scans") is None
+
+
+def in_session(key: bytes, counter: int) -> dict[str, str]:
+    stamp = RequestStamp(*KIOSK, counter)
+    mac = request_mac(key, request_message(stamp, "POST", "/api/scans", BODY))
+    given = headers(counter=counter) | {stamp.MAC_HEADER: mac}
+    del given[stamp.SIGNATURE_HEADER]
+    return given
+
+
+def test_a_session_proves_each_request_once_and_in_order(lanes: Lanes) -> None:
+    key = bytes(32)
+    assert lanes.prove(in_session(key, 8), "POST", "/api/scans") is None, "there is no session"
+    lanes.begin_session(KIOSK, KEY.public.raw, key, 7)
+    proven = [
+        lanes.prove(in_session(key, counter), "POST", "/api/scans") is not None
+        for counter in (7, 8, 8, 10, 9, 11)
+    ]
+    assert proven == [False, True, False, True, False, True]
+    proof = lanes.prove(in_session(key, 12), "POST", "/api/scans")
+    assert proof is not None
+    assert (proof.key, proof.signature) == (KEY.public.raw, None)
+    assert proof.fits(BODY)
+    assert not proof.fits(BODY + b" ")
+    assert lanes.prove(in_session(bytes(31) + b"1", 13), "POST", "/api/scans") is None
+    lanes.end_session(KIOSK)
+    assert lanes.prove(in_session(key, 13), "POST", "/api/scans") is None
+
+
+def test_a_session_ends_after_half_a_day(lanes: Lanes, time: Time) -> None:
+    lanes.begin_session(KIOSK, KEY.public.raw, bytes(32), 0)
+    time.now += SESSION_S - 1
+    assert lanes.prove(in_session(bytes(32), 1), "POST", "/api/scans") is not None
+    time.now += 1
+    assert lanes.prove(in_session(bytes(32), 2), "POST", "/api/scans") is None
 
 
 def test_an_address_that_is_used_again_is_not_the_oldest(lanes: Lanes) -> None:

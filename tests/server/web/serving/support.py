@@ -10,7 +10,7 @@ from unittest.mock import patch
 from flask import Flask
 
 from badges.wire import wire
-from badges.wire.enrolment import RequestStamp, body_digest, request_message
+from badges.wire.enrolment import RequestStamp, body_digest, request_mac, request_message
 from server.app.gateway import Gateway
 from tests.server.support.fake_door import FakeDoor
 
@@ -130,15 +130,23 @@ class Served:
         return self.ask(scans(door, body, **changes), body)
 
 
-def signed(door: FakeDoor, method: str, target: str, body: bytes = b"") -> Headers:
+def signed(
+    door: FakeDoor, method: str, target: str, body: bytes = b"", session: bytes | None = None
+) -> Headers:
+    """Headers with a signature, or with a hash by the session's key."""
     door.counter += 1
     stamp = RequestStamp(door.kiosk, door.generation, door.counter)
-    signature = door.key.sign(request_message(stamp, method, target, body))
+    message = request_message(stamp, method, target, body)
+    proof = (
+        {stamp.SIGNATURE_HEADER.lower(): base64.b64encode(door.key.sign(message)).decode()}
+        if session is None
+        else {stamp.MAC_HEADER.lower(): request_mac(session, message)}
+    )
     return Headers(
         {
+            **proof,
             stamp.KIOSK_HEADER.lower(): f"{stamp.kiosk}/{stamp.generation}",
             stamp.COUNTER_HEADER.lower(): str(stamp.counter),
-            stamp.SIGNATURE_HEADER.lower(): base64.b64encode(signature).decode(),
             stamp.DIGEST_HEADER.lower(): body_digest(body),
             "content-length": str(len(body)),
             "host": "localhost",
@@ -146,6 +154,6 @@ def signed(door: FakeDoor, method: str, target: str, body: bytes = b"") -> Heade
     )
 
 
-def scans(door: FakeDoor, body: bytes, **changes: object) -> Scope:
-    headers = Headers({**signed(door, "POST", "/api/scans", body), **changes})
+def scans(door: FakeDoor, body: bytes, session: bytes | None = None, **changes: object) -> Scope:
+    headers = Headers({**signed(door, "POST", "/api/scans", body, session), **changes})
     return Scope("POST", "/api/scans", headers)
