@@ -54,27 +54,42 @@ class Phone:
     event: Event
     answers: list[Answer] = field(default_factory=list)
 
-    def open(self, children: Children, link: str, film: Path) -> Child:
-        """Start Chromium on the page of `link`, the phone's code."""
-        browser = _browser()
-        assert browser is not None
-        profile = self.directory / "profile"
-        (profile / "Default").mkdir(parents=True)
-        (profile / "Default" / "Preferences").write_text(self._permissions(), "utf-8")
-        frames = self.directory / "camera.mjpeg"
-        with frames.open("wb") as file:
+    @property
+    def address(self) -> str:
+        return f"{self.event.settings.public_address}/door/"
+
+    @property
+    def _camera(self) -> Path:
+        return self.directory / "camera.mjpeg"
+
+    @property
+    def _profile(self) -> Path:
+        return self.directory / "profile"
+
+    def prepare(self, film: Path) -> None:
+        """Make the browser's profile, and the camera's film. It begins when the page opens the
+        camera, and again at its end.
+        """
+        (self._profile / "Default").mkdir(parents=True)
+        (self._profile / "Default" / "Preferences").write_text(self._permissions(), "utf-8")
+        with self._camera.open("wb") as file:
             for picture in pictures(film):
                 file.write(picture * (FILM_FPS // FPS))
+
+    def open(self, children: Children, code: str = "") -> Child:
+        """Start Chromium on the page; with a code, as after its QR was scanned."""
+        browser = _browser()
+        assert browser is not None
         pin = base64.b64encode(self.event.spki_sha256).decode()
         words = [
-            browser, *FLAGS, f"--user-data-dir={profile}",
-            f"--use-file-for-fake-video-capture={frames}",
+            browser, *FLAGS, f"--user-data-dir={self._profile}",
+            f"--use-file-for-fake-video-capture={self._camera}",
             # Trust the event's own certificate alone.
             f"--ignore-certificate-errors-spki-list={pin}",
         ]  # fmt: skip
         if os.geteuid() == 0:
             words.append("--no-sandbox")  # Chromium has none for root
-        return children.start(NAME, [*words, link])
+        return children.start(NAME, [*words, f"{self.address}{'#' if code else ''}{code}"])
 
     def _permissions(self) -> str:
         """Chromium's settings with the answers that staff give on a phone: the page may use the

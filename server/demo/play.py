@@ -48,6 +48,7 @@ RULES: Mapping[str, HallRule] = {
 LATE_S = 25.0
 # Chromium shows a film as slowly as a busy machine decodes it.
 PHONE_SLOWER = 4
+LOOK_S = 0.2
 # After a server was killed, doors hear of each other through the other one by then.
 GOES_ON_MS = 4_000
 
@@ -144,23 +145,42 @@ class Play:
 
         A kiosk with a port in `pages` serves its page there, and continues after its film.
         """
-        heard: _Heard = queue.SimpleQueue()
+        table = LiveTable(self.script.doors, RULES, self.time_zone)
         if self.phone is not None:
-            words = self.stage.enrol_phone(self.phone, films[PHONE_DOOR])
-            self.say(f"The phone is enrolled; the server shows: {words}\n")
+            self._perform_phone(self.phone, films[PHONE_DOOR], table)
+        else:
+            self.say(table.head())
+        heard: _Heard = queue.SimpleQueue()
         for kiosk in self.kiosks:
             options = ["--headless", "--until-end"]
             if kiosk.door in pages:
                 options = ["--port", str(pages[kiosk.door])]
             hear = partial(_hear, heard, kiosk)
             self.stage.run(kiosk, str(films[kiosk.door]), hear, *options)
-        outages = self._watch(heard)
+        outages = self._watch(heard, table)
         answers = {kiosk.door: list(kiosk.answers) for kiosk in self.kiosks}
         if self.phone is not None:
             # Its film begins again at once.
             answers[PHONE_DOOR] = self.phone.answers[: len(self.script.doors[PHONE_DOOR])]
         ledger = self.stage.ledger([answer for door in answers.values() for answer in door])
         return judge(self.script.doors, answers, RULES, outages, ledger)
+
+    def _perform_phone(self, phone: Phone, film: Path, table: LiveTable) -> None:
+        """Enrol the phone, wait for its answers, and close it. It is alone: Chromium draws its
+        film and page without a graphics card, and would take the kiosks' readers their time.
+        """
+        phone.prepare(film)
+        child, words = self.stage.enrol_phone(phone)
+        self.say(f"The phone is enrolled; the server shows: {words}\n")
+        self.say(table.head())
+        count = len(self.script.doors[PHONE_DOOR])
+        deadline = time.monotonic() + PHONE_SLOWER * film_seconds(count) + LATE_S
+        while len(phone.answers) < count and time.monotonic() < deadline:
+            self.children.check()
+            for answer in self.stage.hear(phone):
+                self.say(table.row(answer, cut_off=False))
+            time.sleep(LOOK_S)
+        self.children.stop(child)
 
     def go_on(self, films: Mapping[str, Path], pages: Mapping[str, int]) -> None:
         """Replay the films in a loop, so that the doors' pages stay alive. Answers are not judged.
@@ -173,19 +193,18 @@ class Play:
             self.stage.run(kiosk, str(films[kiosk.door]), lambda answer: None, *options)
         for kiosk in self.kiosks:
             self.stage.wait_for_page(kiosk, pages[kiosk.door])
+        if self.phone is not None:
+            self.phone.open(self.children)
 
-    def _watch(self, heard: _Heard) -> list[Outage]:
+    def _watch(self, heard: _Heard, table: LiveTable) -> list[Outage]:
         """Print answers as they come, and cut and repair the network in between."""
-        table = LiveTable(self.script.doors, RULES, self.time_zone)
-        self.say(table.head())
         outages: list[Outage] = []
-        deadline = time.monotonic() + self._seconds() + LATE_S
+        longest = max(len(self.script.doors[kiosk.door]) for kiosk in self.kiosks)
+        deadline = time.monotonic() + film_seconds(longest) + LATE_S
         while not self._over() and time.monotonic() < deadline:
             self._check()
-            for answer in self._heard_of_the_phone():
-                self.say(table.row(answer, cut_off=False))
             try:
-                kiosk, answer = heard.get(timeout=0.2)
+                kiosk, answer = heard.get(timeout=LOOK_S)
             except queue.Empty:
                 continue
             self.say(table.row(answer, cut_off=kiosk.cut_at is not None))
@@ -220,32 +239,16 @@ class Play:
             away_s = (outages[-1].healed_at - outages[-1].cut_at) / 1000
             self.say(f"          {kiosk.door} is back, after {away_s:.0f} s")
 
-    def _heard_of_the_phone(self) -> Iterator[Answer]:
-        if self.phone is not None and not self._phone_is_done():
-            yield from self.stage.hear(self.phone)
-
     def _over(self) -> bool:
         """Whether every kiosk has ended, or continues and has answered everything."""
-        if self.phone is not None and not self._phone_is_done():
-            return False
         return all(
             (kiosk.child is not None and not kiosk.child.running)
             or (kiosk.goes_on and self._has_answered_all(kiosk))
             for kiosk in self.kiosks
         )
 
-    def _phone_is_done(self) -> bool:
-        assert self.phone is not None
-        return len(self.phone.answers) >= len(self.script.doors[PHONE_DOOR])
-
     def _has_answered_all(self, kiosk: Kiosk) -> bool:
         return len(kiosk.answers) >= len(self.script.doors[kiosk.door])
-
-    def _seconds(self) -> float:
-        longest = film_seconds(max(map(len, self.script.doors.values())))
-        if self.phone is None:
-            return longest
-        return max(longest, PHONE_SLOWER * film_seconds(len(self.script.doors[PHONE_DOOR])))
 
     def _check(self) -> None:
         self.children.check()

@@ -140,8 +140,10 @@ class Stage:
             raise child.failed("could not enrol")
         return words
 
-    def enrol_phone(self, phone: Phone, film: Path) -> str:
-        """Open the page with a code, confirm, and wait for its first report. Raises StageError."""
+    def enrol_phone(self, phone: Phone) -> tuple[Child, str]:
+        """Open the page with a code, confirm, and wait for its first report. Return its browser
+        and the six words. Raises StageError.
+        """
         settings = self._event.settings
         code = self._database.write(
             lambda db: registry.add_kiosk(
@@ -155,14 +157,14 @@ class Stage:
                 random=os.urandom,
             )
         )
-        child = phone.open(self._children, f"{settings.public_address}/door/#{code.text()}", film)
+        child = phone.open(self._children, code.text())
         words = self._words(PHONE, child, PHONE_S)
         self._database.write(
             lambda db: registry.confirm(db, self._event, PHONE, by=BY, now=wall_clock())
         )
         if not wait_until(lambda: self._is_at_work(PHONE) or not child.running, PHONE_S):
             raise child.failed("opened its page, and reports nothing")
-        return words
+        return child, words
 
     def _is_at_work(self, kiosk: str) -> bool:
         rows = registry.kiosks(self._database.reader)
