@@ -41,6 +41,7 @@ from tests.bench.load import (
     webhooks,
 )  # fmt: skip
 from tests.bench.mutation import mutants
+from tests.bench.phone_door import run as phone_door
 from tests.bench.sharing import cost
 from tests.bench.upgrade import run as upgrade
 
@@ -73,6 +74,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "primary": primary.run,
     "loop": loop.run,
     "thousand": thousand.run,
+    "phone_door": phone_door.run,
     "phone_doors": phone_doors.run,
     "phones": phones.run,
     "entries": entries.run,

@@ -129,10 +129,19 @@ def two_sharp(rng: Rng, size: tuple[int, int]) -> list[Moment]:
 KINDS = {"brought and held": approach, "waved past": passing, "two sharp frames": two_sharp}
 
 
-def film(kind: str, number: int, size: tuple[int, int] = HD, frames_max: int | None = None) -> Film:
-    """The same film for the same arguments. `frames_max` cuts it off."""
+def film(
+    kind: str,
+    number: int,
+    size: tuple[int, int] = HD,
+    frames_max: int | None = None,
+    text: str | None = None,
+) -> Film:
+    """The same film for the same arguments. `frames_max` cuts it off. `text` replaces the badge's
+    own.
+    """
     rng = np.random.default_rng((list(KINDS).index(kind), number, size[0], 4))
-    text = credential(int(rng.integers(1, 100_000)))
+    serial = int(rng.integers(1, 100_000))
+    text = text or credential(serial)
     card = Card(text, str(rng.choice(["badge", "badge", "badge", "phone", "dark phone"])))
     behind = cv2.GaussianBlur(hall(size, number % 4), (0, 0), spoil.LENS_SIGMA_PX)
     moments = KINDS[kind](rng, size)

@@ -1,0 +1,3 @@
+from tests.bench.phone_door.run import main
+
+main()
