@@ -35,6 +35,8 @@ BROWSER_FLAGS = (
     "--disable-sync",
     "--password-store=basic",
     "--autoplay-policy=no-user-gesture-required",
+    # From a slow stick its processes may take longer to start than the 15 s after which they end.
+    "--ipc-connection-timeout=600",
 )
 WAIT_S = 1.0
 
