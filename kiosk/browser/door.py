@@ -18,11 +18,11 @@ from typing import Any
 import msgspec
 from hallkeeper_js import persistent, post
 
+import kiosk
 from badges.admission.facts import Direction
 from badges.credential.keys import PrivateKey
 from badges.record import PlaceKind
 from badges.wire import wire
-from kiosk import health
 from kiosk.browser.kept_files import KeptFiles
 from kiosk.browser.network import Network
 from kiosk.browser.unacknowledged import Unacknowledged
@@ -36,7 +36,7 @@ from kiosk.journal import schema
 from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import PlaceWait
-from kiosk.reader.notices import TWO_BADGES, Notices
+from kiosk.reader.notices import TWO_BADGES, Notice, Notices
 from kiosk.reader.presentation import Code as Seen
 from kiosk.reader.presentation import Nearest, Presentations, ReadRate, badges_in_view
 from kiosk.replica.replica import Replica
@@ -83,7 +83,7 @@ class PhoneDoor:
     ) -> None:
         """`version` names the files that the page runs. Raises JournalError."""
         name = (identity.kiosk, identity.generation)
-        self._version = version
+        self._version, self._product = version, product_version()
         self._page = secrets.token_urlsafe(6)
         self.journal = Journal(
             directory / JOURNAL_FILE,
@@ -142,7 +142,7 @@ class PhoneDoor:
         chosen = Direction(kept.read_text()) if kept.exists() else Direction.ENTRY
         self.direction = DirectionState(self.replica, chosen, self._direction_chosen)
         self.board = Board(on_text=self._take, on_direction=self.direction.choose)
-        self._notices = Notices(lambda notice: self.board.update(notice=notice))
+        self._notices = Notices(self._show_notice)
         self.admitter = Admitter(
             self.journal,
             self.replica,
@@ -188,8 +188,20 @@ class PhoneDoor:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            self.journal.close()
-            self.replica.close()
+            self.close()
+
+    def close(self) -> None:
+        """Idempotent."""
+        self.journal.close()
+        self.replica.close()
+
+    async def send_rest(self) -> None:
+        """Without `run`: send what waits, up to the first failure."""
+        with suppress(TransportError, JournalError):
+            waiting, before = self.journal.state().waiting, None
+            while waiting and waiting != before:
+                await run_later(self.exchange.steps(), self._network.send)
+                waiting, before = self.journal.state().waiting, waiting
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -222,7 +234,6 @@ class PhoneDoor:
         self._rate.count_frame(at_s, located, {code.text for code in seen})
         notice = TWO_BADGES if badges_in_view(seen) > 1 else None
         self._notices.see(notice, time.monotonic(), read=bool(seen))
-        self._show()
 
     def _take(self, text: str) -> None:
         try:
@@ -405,7 +416,7 @@ class PhoneDoor:
 
     def _health(self) -> wire.Health:
         return wire.Health(
-            version=health.own_version(),
+            version=self._product,
             camera=self._camera,
             frames_per_second=self._frames_per_second,
             read_rate=self._rate.rate(now_ms() / 1000),
@@ -426,6 +437,10 @@ class PhoneDoor:
             self._show_status()
             _post({"type": "beat"})
             await asyncio.sleep(BEAT_S)
+
+    def _show_notice(self, notice: Notice) -> None:
+        self.board.update(notice=notice)
+        self._show()
 
     def _show_asking(self, asking: bool) -> None:
         self.board.update(asking=asking)
@@ -467,7 +482,7 @@ class PhoneDoor:
         more: dict[str, object] = {
             "alone": self._alone.count(self.journal.state()),
             "promise": "server" if online else "phone" if persistent else "none",
-            "version": health.own_version(),
+            "version": self._product,
             "files": self._version,
             "update": self.exchange.update_asked,
         }
@@ -488,6 +503,14 @@ class PhoneDoor:
         if idle != self._is_idle:
             self._is_idle = idle
             _post({"type": "idle", "update_allowed": idle})
+
+
+def product_version() -> str:
+    """As in the name of the metadata's folder. `importlib.metadata` would read that in a twentieth
+    of a phone's start.
+    """
+    folders = Path(kiosk.__file__).parents[1].glob("hallkeeper-*.dist-info")
+    return next((folder.stem.removeprefix("hallkeeper-")[:40] for folder in folders), "")
 
 
 def _post(message: dict[str, object]) -> None:

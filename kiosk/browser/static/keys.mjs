@@ -29,6 +29,10 @@ export class Keys {
     return new Uint8Array(await crypto.subtle.decrypt({ name: CIPHER, iv }, key, wrapped));
   }
 
+  async isEmpty() {
+    return (await done(this.database.transaction(STORE).objectStore(STORE).count())) === 0;
+  }
+
   async save(name, secret) {
     const key = await crypto.subtle.generateKey({ name: CIPHER, length: 256 }, false, ["encrypt", "decrypt"]);
     const iv = crypto.getRandomValues(new Uint8Array(12));

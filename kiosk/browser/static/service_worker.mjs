@@ -35,9 +35,7 @@ async function page(request) {
 
 async function file(request, path) {
   const version = path.slice(FILES.length).split("/")[0];
-  const name = cacheOf(version);
-  const kept = (await caches.has(name)) && (await (await caches.open(name)).match(path));
-  return kept || fetch(request);
+  return (await caches.match(path, { cacheName: cacheOf(version) })) || fetch(request);
 }
 
 addEventListener("message", (event) => {

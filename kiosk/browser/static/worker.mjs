@@ -7,8 +7,9 @@ import { startPython } from "./python.mjs";
 import { memoryStorage, openStorage } from "./storage.mjs";
 
 const LOCK = "hallkeeper-door";
+const LOCK_MS = 3000; // A page that was just closed or reloaded may still have it.
 const LOCKED = new Set(["NoModificationAllowedError", "InvalidStateError"]);
-const TRIES = 10;
+const TRIES = 40;
 const PAUSE_MS = 500;
 
 const post = (message) => postMessage(message);
@@ -16,6 +17,7 @@ const waiting = []; // messages that came before Python was ready
 let receive = (message) => waiting.push(message);
 let starting = false;
 let locked = false;
+let python = null; // a promise of it
 
 onmessage = ({ data }) => {
   if (data.type !== "start" || starting) {
@@ -36,12 +38,13 @@ async function isOnly() {
 }
 
 function lock() {
-  return new Promise((resolve, reject) => {
-    const hold = (held) => {
-      resolve(held !== null);
-      return held === null ? undefined : new Promise(() => {});
+  return new Promise((resolve) => {
+    const hold = () => {
+      resolve(true);
+      return new Promise(() => {});
     };
-    navigator.locks.request(LOCK, { ifAvailable: true }, hold).catch(reject);
+    const signal = AbortSignal.timeout(LOCK_MS);
+    navigator.locks.request(LOCK, { signal }, hold).catch(() => resolve(false));
   });
 }
 
@@ -57,27 +60,29 @@ async function start(message) {
     starting = false;
     return;
   }
-  const steps = ["storage", "python", "kiosk", "door"];
+  const steps = ["python", "storage", "kiosk", "door"];
   const onStep = (step) => post({ type: "progress", step, done: steps.indexOf(step), of: steps.length });
   const read = async (path) => {
     const response = await fetch(files + path);
     if (!response.ok) throw new Error(`${path}: ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   };
-  onStep("storage");
-  const [{ default: init }, { loadPyodide }, { default: sodium }, keys] = await Promise.all([
+  onStep("python");
+  python ??= load(`${files}vendor/pyodide/`);
+  const [{ default: init }, { default: sodium }, keys] = await Promise.all([
     import(`${files}vendor/sqlite/sqlite3.mjs`),
-    import(`${files}vendor/pyodide/pyodide.mjs`),
     import(`${files}vendor/libsodium.mjs`),
     Keys.open(),
   ]);
+  onStep("storage");
   await sodium.ready;
-  const storage = await opened(init, `${files}vendor/sqlite/sqlite3.wasm`);
+  const storage = await opened(init, `${files}vendor/sqlite/sqlite3.wasm`, keys);
   if (!storage) {
     post({ type: "need", what: "storage" });
     starting = false;
     return;
   }
+  await python; // Meanwhile the browser may have asked a person whether it may keep the data.
   const api = {
     keys,
     persistent: storage.outlives && (await navigator.storage.persisted()),
@@ -87,24 +92,32 @@ async function start(message) {
     storage,
     stream,
   };
-  const indexURL = `${files}vendor/pyodide/`;
-  const python = await startPython({ loadPyodide, indexURL, read, api, onStep });
+  const kiosk = await startPython({ loading: python, read, api, onStep });
   onStep("door");
-  const phone = python.pyimport("kiosk.browser.phone").Phone();
+  const phone = kiosk.pyimport("kiosk.browser.phone").Phone();
   receive = (received) => phone.receive(JSON.stringify(received));
   receive(message);
   for (const earlier of waiting.splice(0)) receive(earlier);
   await phone.run();
 }
 
-// The databases; null if the browser has them but they can't be opened now.
-async function opened(init, wasm) {
+// Python alone. Its second script is fetched at the same time as the first, which imports it.
+async function load(indexURL) {
+  const [{ loadPyodide }] = await Promise.all([
+    import(`${indexURL}pyodide.mjs`),
+    import(`${indexURL}pyodide.asm.mjs`),
+  ]);
+  return loadPyodide({ indexURL });
+}
+
+// The databases; null if they can't be opened now. Only a phone that is no door yet may do without.
+async function opened(init, wasm, keys) {
   for (let tries = 0; tries < TRIES; tries++) {
     try {
       return await openStorage(init, wasm);
     } catch (error) {
       // A worker that has just ended may still have the files.
-      if (!LOCKED.has(error.name)) return memoryStorage(init, wasm);
+      if (!LOCKED.has(error.name) && (await keys.isEmpty())) return memoryStorage(init, wasm);
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }

@@ -21,8 +21,7 @@ const storage = await memoryStorage(init, url("sqlite/sqlite3.wasm"));
 const read = async (path) =>
   new Uint8Array(await readFile(path === "kiosk.zip" ? archive : join(vendor, path.replace("vendor/", ""))));
 const python = await startPython({
-  loadPyodide,
-  indexURL: join(vendor, "pyodide/"),
+  loading: loadPyodide({ indexURL: join(vendor, "pyodide/") }),
   read,
   api: { storage, sodium },
 });

@@ -242,6 +242,25 @@ def test_one_presentation_is_one_scan_and_two_badges_are_noticed(world: World) -
     world.run(work)
 
 
+def test_a_badge_that_stays_in_view_costs_no_transaction(world: World) -> None:
+    world._set(phone, "BEAT_S", 240.0)
+    world._set(phone, "HEARTBEAT_S", 240.0)
+
+    async def work() -> None:
+        world.show(1)
+        await until(lambda: world.tones == ["admit"])
+        reads = []
+        state = world.door.journal.state
+        world._set(world.door.journal, "state", lambda: reads.append(1) or state())
+        for at in range(0, 10_000, 100):
+            code = {"text": badge(1), "area": 100.0}
+            world.tell(type="seen", at=at, codes=[code], located=True)
+        await world.asked("/direction", {"direction": "entry"})
+        assert len(reads) < 50  # of the one presentation
+
+    world.run(work)
+
+
 def test_more_codes_than_it_can_answer_are_refused_in_words(world: World) -> None:
     async def work() -> None:
         world.server.answers.clear()
