@@ -17,6 +17,8 @@ from kiosk.texts import catalogue
 # Stands for the folder of the files of one version, such as /door/files/0a1b…/
 FILES = "%FILES%"
 ANSWER_MS = 5000  # how long an answer stays, unless another follows
+# A worker that is silent for so long is ended, and the page opened again; twice as long each time.
+SILENCE_MS = 30_000
 TEMPLATES = Path(__file__).parent / "templates", Path(kiosk.screen.__file__).parent / "templates"
 GROUND = "#0b1622"  # as in screen.css
 
@@ -33,6 +35,7 @@ def door_page() -> str:
         phone=True,
         files=FILES,
         answer_ms=ANSWER_MS,
+        silence_ms=SILENCE_MS,
         ground=GROUND,
         languages=door_words(),
     )

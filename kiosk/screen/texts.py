@@ -120,6 +120,9 @@ PHONE: Mapping[str, str] = {
     "starting_why": N_(
         "The first start takes longest. Later the door opens without a network, too."
     ),
+    "restarting_why": N_(
+        "The door did not respond and starts again. Nothing that it has shown is lost."
+    ),
     "try_again": N_("Try again"),
     "reload": N_("Reload"),
     "enrol_words": N_("Are these six words on the console, too?"),

@@ -22,8 +22,9 @@ export class Begin {
   }
 
   // Loading. The button is there already, because a tap is what browsers want before sound.
-  starting() {
-    this.show({ word: "starting", next: "starting_why", busy: true });
+  // `onceMore`: after a start that stopped.
+  starting(onceMore = false) {
+    this.show({ word: "starting", next: onceMore ? "restarting_why" : "starting_why", busy: true });
   }
 
   // Everything is there but the tap.

@@ -13,9 +13,11 @@ import { start as startScreen } from "./screen/steward/screen.js";
 import { Updates } from "./updates.mjs";
 
 const REPORT_MS = 10_000;
-const PERSIST_MS = 3000;
+const SILENCE_MS_MAX = 10 * 60_000;
+const RESTARTS = "restarts"; // since the door was last open
 const at = (id) => document.getElementById(id);
-const files = document.querySelector('meta[name="hallkeeper-files"]').content;
+const meta = (name) => document.querySelector(`meta[name="hallkeeper-${name}"]`).content;
+const files = meta("files");
 const version = files.split("/").at(-2);
 
 const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
@@ -23,6 +25,7 @@ const camera = new Camera(video, change);
 const device = new Device(change);
 const updates = new Updates(version, change);
 const begin = new Begin({ start: open, again });
+let worker = null;
 let kiosk = null;
 let panel = null;
 let eye = null;
@@ -72,12 +75,25 @@ function hear(message) {
   }
 }
 
+// Ends a worker that has stopped, and opens the page again; after a longer time at each attempt.
+function judgeSilence(ms) {
+  // The first start fetches its files, which takes as long as the network needs.
+  const local = opened || navigator.serviceWorker?.controller;
+  const most = local ? Number(meta("silence-ms")) * 2 ** restarts : SILENCE_MS_MAX;
+  if (ms < Math.min(most, SILENCE_MS_MAX)) return;
+  worker.terminate();
+  keep(RESTARTS, restarts + 1);
+  if (beginning.code) history.replaceState(null, "", `#${encodeURIComponent(beginning.code)}`);
+  location.reload();
+}
+
 function fail() {
   begin.need("reload");
 }
 
 // A door that was open before goes on by itself; else a tap is needed, for the camera and the sound.
 async function becomeReady() {
+  keep(RESTARTS, 0);
   if (opened || (await mayUseCamera())) open();
   else begin.ready();
 }
@@ -140,18 +156,18 @@ function liked() {
 }
 
 startWith(recall("language") ?? liked());
-begin.starting();
+const restarts = Number(recall(RESTARTS));
+begin.starting(restarts > 0);
 at("begin-language").addEventListener("click", turnLanguage);
 // The code of an enrolment is used once, and stays in no history.
 const beginning = { type: "start", files, code: decodeURIComponent(location.hash.slice(1)) || undefined };
 history.replaceState(null, "", location.pathname + location.search);
 if (!isSecureContext) begin.need("secure");
 else {
-  const worker = new Worker(`${files}worker.mjs`, { type: "module" });
+  worker = new Worker(`${files}worker.mjs`, { type: "module" });
   worker.addEventListener("error", fail);
-  kiosk = new PhoneKiosk(worker, video, hear, fields);
-  // The worker asks once whether the data will be kept. Some browsers ask the person first.
-  await Promise.race([device.persist(), new Promise((go) => setTimeout(go, PERSIST_MS))]);
+  kiosk = new PhoneKiosk(worker, video, hear, fields, judgeSilence);
+  device.persist(); // The worker asks for the result once it has loaded.
   kiosk.send(beginning);
   document.addEventListener("visibilitychange", () => kiosk.send({ type: "hidden", hidden: document.hidden }));
   setInterval(holdFocus, 500);

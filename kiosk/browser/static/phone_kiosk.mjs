@@ -3,6 +3,8 @@
 // state.
 
 const SILENCE_MS = 4000; // The worker gives a sign of life each second.
+const WATCH_MS = 500;
+const WAITING = ["need", "words", "failed"]; // After these the worker waits for a person.
 const ANSWER_MS = 5000;
 // A stuck hand scanner sends more codes than people can pass.
 const SCANS_MAX = 15;
@@ -11,29 +13,36 @@ const TWICE_MS = 500; // Some handhelds deliver one scan twice, as keys and as a
 
 export class PhoneKiosk {
   // `video` shows the camera. `onMessage` gets the worker's messages that are not for the screen.
-  // `device()` returns fields of the status.
-  constructor(worker, video, onMessage, device) {
+  // `device()` returns fields of the status. `onSilence` gets for how long (ms) the worker has been
+  // silent while the page ran, again and again; not while it waits for a person.
+  constructor(worker, video, onMessage, device, onSilence) {
     this.worker = worker;
     this.video = video;
     this.onMessage = onMessage;
     this.device = device;
+    this.onSilence = onSilence;
     this.waiting = new Map(); // The answers that posts wait for, by number.
     this.number = 0;
-    this.heardAt = performance.now();
+    this.heardAt = this.watchedAt = performance.now();
+    this.silentMs = 0;
+    this.waits = false; // for a person
     this.linked = null;
     this.event = null; // The worker's newest state.
     this.scans = []; // When the last texts came.
     this.last = { text: "", at: -TWICE_MS };
     worker.addEventListener("message", ({ data }) => this.hear(data));
-    setInterval(() => this.watch(), 500);
+    setInterval(() => this.watch(), WATCH_MS);
   }
 
   send(message, transfer = []) {
+    if (message.type === "start") this.waits = false;
     this.worker.postMessage(message, transfer);
   }
 
   hear(message) {
     this.heardAt = performance.now();
+    this.silentMs = 0;
+    if (message.type !== "beat") this.waits = WAITING.includes(message.type);
     if (message.type === "reply") this.reply(message);
     else if (message.type === "state") this.take(message.event);
     else if (message.type !== "beat") this.onMessage(message);
@@ -54,7 +63,12 @@ export class PhoneKiosk {
   }
 
   watch() {
-    if (performance.now() - this.heardAt > SILENCE_MS) this.link(false);
+    const now = performance.now();
+    // A phone that has slept was no silent worker.
+    this.silentMs += Math.min(now - this.watchedAt, 2 * WATCH_MS);
+    this.watchedAt = now;
+    if (now - this.heardAt > SILENCE_MS) this.link(false);
+    if (!this.waits) this.onSilence(this.silentMs);
   }
 
   link(up) {

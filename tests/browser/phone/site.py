@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import kiosk.browser.page
 import kiosk.screen
-from kiosk.browser.page import ANSWER_MS, FILES, door_page, manifest
+from kiosk.browser.page import ANSWER_MS, FILES, SILENCE_MS, door_page, manifest
 
 HERE = Path(__file__).parent
 OWN = Path(kiosk.browser.page.__file__).parent
@@ -28,16 +28,19 @@ NO_READER = b"export const prepareZXingModule = () => {}; export const readBarco
 READY = [{"type": "ready", "meta": {}}]
 
 
-def files(answer_ms: int = ANSWER_MS) -> dict[str, bytes]:
+def files(answer_ms: int = ANSWER_MS, silence_ms: int = SILENCE_MS) -> dict[str, bytes]:
     """The files of the page by path, with the fake door as its worker. An answer stays for
-    `answer_ms`.
+    `answer_ms`, and a worker that is silent for `silence_ms` is ended.
     """
     found = {path.name: path.read_bytes() for path in (OWN / "static").iterdir()}
     found["worker.mjs"] = (HERE / "fake_door.mjs").read_bytes()
-    before, after = (f'answer-ms" content="{ms}"' for ms in (ANSWER_MS, answer_ms))
     page = door_page()
-    assert before in page
-    found["door.html"] = page.replace(before, after).encode()
+    for name, before, after in (
+        ("answer", ANSWER_MS, answer_ms), ("silence", SILENCE_MS, silence_ms)
+    ):  # fmt: skip
+        assert f'{name}-ms" content="{before}"' in page
+        page = page.replace(f'{name}-ms" content="{before}"', f'{name}-ms" content="{after}"')
+    found["door.html"] = page.encode()
     found["vendor/zxing/reader.mjs"] = NO_READER
     for root, folder in ((SCREEN, "screen"), (OWN / "vendor/files/zxing", "vendor/zxing")):
         for path in root.rglob("*.*"):

@@ -5,7 +5,7 @@ import pytest
 from kiosk.screen.texts import PHONE
 from tests.browser.engine.axe import faults, turn
 from tests.browser.phone.phone_page import LYING, SIZES, UPRIGHT, PhonePage
-from tests.browser.phone.site import READY, Site
+from tests.browser.phone.site import READY, Site, files
 from tests.browser.phone.states import state
 from tests.browser.phone.test_phone_answers import now_ms, photograph
 
@@ -21,6 +21,7 @@ RELOAD = {"engine", "secure", "reload"}
 @pytest.fixture(autouse=True)
 def door_starts(site: Site) -> None:
     site.on_start = READY
+    site.publish(files())
 
 
 def test_a_tap_opens_the_door_and_its_camera(phone: PhonePage, site: Site) -> None:
@@ -138,3 +139,34 @@ def test_a_silent_door_lets_nobody_in(phone: PhonePage) -> None:
         photograph(phone, "lost", "en", size)
     phone.tell({"type": "beats", "on": True})
     phone.wait("its return", lambda: not phone.shown("#lost"))
+
+
+def test_a_door_that_stays_silent_starts_again_and_says_so(phone: PhonePage, site: Site) -> None:
+    site.publish(files(silence_ms=2_000))
+    phone.load()
+    phone.wait("the door", lambda: not phone.shown("#begin"))
+    site.on_start = []
+    starts = len(site.of("start"))
+    phone.tell({"type": "beats", "on": False})
+    phone.wait("the new page", lambda: len(site.of("start")) > starts)
+    phone.wait("the reason", lambda: phone.text("begin-next") == PHONE["restarting_why"])
+    for size in (UPRIGHT, LYING):
+        phone.resize(size)
+        photograph(phone, "restarting", "en", size)
+    phone.tell(READY[0])
+    phone.wait("the door", lambda: not phone.shown("#begin"))
+    site.on_start = READY
+    phone.load()
+    phone.wait("the door", lambda: not phone.shown("#begin"))
+
+
+def test_a_door_that_waits_for_a_person_may_be_silent(phone: PhonePage, site: Site) -> None:
+    site.publish(files(silence_ms=500))
+    site.on_start = [{"type": "need", "what": "code"}]
+    phone.load()
+    phone.tell({"type": "beats", "on": False})
+    phone.wait("it", lambda: phone.text("begin-word") == PHONE["need_code"])
+    ticks = "self.ticks = 0; setInterval(() => { self.ticks += 1; }, 500)"
+    phone.script(ticks)
+    phone.wait("four looks", lambda: phone.script("return self.ticks") >= 4)
+    assert len(site.of("start")) == 1
