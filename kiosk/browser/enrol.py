@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +18,13 @@ from kiosk.browser.network import Network
 from kiosk.config.files import JOURNAL_FILE
 from kiosk.config.identity import KioskIdentity, save_identity
 from kiosk.journal import schema
+from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.steps import run_later
 from kiosk.sync.enrolment import EnrolError, enrol_request, identity_of, with_number
 from kiosk.sync.protocol import TransportError
+
+log = logging.getLogger(__name__)
 
 POLL_S = 1.0
 
@@ -30,8 +34,7 @@ async def enrol(
 ) -> None:
     """Enrol the phone. `on_words` gets the six words.
 
-    The identity is stored last. Files of an earlier enrolment are kept. Raises EnrolError or
-    EnrolmentCodeError.
+    The identity is stored last. Raises EnrolError or EnrolmentCodeError.
     """
     code = parse_code(code_text)
     pending = f"code {hashlib.sha256(code.token).hexdigest()}"
@@ -67,6 +70,32 @@ def key_name(identity: KioskIdentity) -> str:
 def own_directory(directory: Path, identity: KioskIdentity) -> Path:
     """The directory of this enrolment's databases."""
     return directory / f"{identity.kiosk}-{identity.generation}"
+
+
+async def forget_earlier(directory: Path, files: KeptFiles, identity: KioskIdentity) -> None:
+    """Delete what earlier enrolments left on this phone, unless they have scans that were not
+    sent.
+    """
+    own = own_directory(directory, identity)
+    for earlier in [path for path in directory.iterdir() if path.is_dir() and path != own]:
+        kiosk, _, generation = earlier.name.rpartition("-")
+        name = f"kiosk {kiosk}/{generation}"
+        key = await load_key(name)
+        try:
+            if key and _waiting(earlier / JOURNAL_FILE, kiosk, int(generation), key) == 0:
+                files.forget(earlier)
+                await keys.forget(name)
+        except (OSError, JournalError) as error:
+            log.warning("%s is kept: %s", earlier.name, error)
+
+
+def _waiting(path: Path, kiosk: str, generation: int, key: PrivateKey) -> int:
+    """Its scans that the server has not acknowledged. Raises JournalError."""
+    pragmas = schema.without_wal(schema.PRAGMAS)
+    with Journal(
+        path, kiosk, generation, key, must_exist=True, check=False, pragmas=pragmas
+    ) as journal:
+        return journal.state().waiting
 
 
 async def _confirmed(code: EnrolmentCode, key: PrivateKey) -> KioskIdentity:

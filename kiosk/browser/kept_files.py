@@ -1,5 +1,6 @@
 """Small files that outlive the page, in a database, because Python's own file system does not."""
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -40,3 +41,17 @@ class KeptFiles:
         except sqlite3.Error as error:
             raise OSError(str(error)) from None
         path.write_bytes(content)
+
+    def forget(self, directory: Path) -> None:
+        """Delete a directory with its files and closed databases. Raises OSError."""
+        for name in storage.names():
+            if Path(name).is_relative_to(directory):
+                storage.remove(name)
+        prefix = f"{directory}/"
+        try:
+            self._connection.execute(
+                "DELETE FROM file WHERE substr(path, 1, ?) = ?", (len(prefix), prefix)
+            )
+        except sqlite3.Error as error:
+            raise OSError(str(error)) from None
+        shutil.rmtree(directory)

@@ -10,7 +10,7 @@ from hallkeeper_js import post
 
 from badges.wire.enrolment import EnrolmentCodeError
 from kiosk.browser.door import PhoneDoor
-from kiosk.browser.enrol import enrol, key_name, load_key, own_directory
+from kiosk.browser.enrol import enrol, forget_earlier, key_name, load_key, own_directory
 from kiosk.browser.kept_files import KeptFiles
 from kiosk.config.identity import NotEnrolledError, load_identity
 from kiosk.journal.errors import JournalError
@@ -40,11 +40,13 @@ class Phone:
     async def run(self) -> None:
         start = await self._started()
         while True:
+            # The files' address ends with their version.
+            version = start["files"].rstrip("/").rpartition("/")[2]
             try:
                 if code := start.get("code"):
+                    await self._send_rest(version)
                     await enrol(DIRECTORY, self.files, code, on_words=_show_words)
-                # The files' address ends with their version.
-                door = await _opened(self.files, start["files"].rstrip("/").rpartition("/")[2])
+                door = await _opened(self.files, version)
             except NotEnrolledError:
                 _need("code")
             except (EnrolError, EnrolmentCodeError) as error:
@@ -58,6 +60,17 @@ class Phone:
                 start = await door.run(self._messages)
                 continue
             start = await self._started()
+
+    async def _send_rest(self, version: str) -> None:
+        """Send what the present enrolment has not sent, because the next one can't."""
+        try:
+            door = await _opened(self.files, version)
+        except (NotEnrolledError, KeyMissingError, JournalError):
+            return
+        try:
+            await door.send_rest()
+        finally:
+            door.close()
 
     async def _started(self) -> dict[str, Any]:
         """The next `start`. Other messages concern a door that is not open."""
@@ -73,6 +86,7 @@ async def _opened(files: KeptFiles, version: str) -> PhoneDoor:
     key = await load_key(key_name(identity))
     if key is None:
         raise KeyMissingError
+    await forget_earlier(DIRECTORY, files, identity)
     return PhoneDoor(own_directory(DIRECTORY, identity), files, identity, key, version)
 
 

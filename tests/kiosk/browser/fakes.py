@@ -60,6 +60,9 @@ def install(browser: Browser) -> None:
         def names(self) -> list[str]:
             return []
 
+        def remove(self, path: str) -> None:
+            raise AssertionError(path)
+
     own = sys.modules.setdefault("hallkeeper_js", ModuleType("hallkeeper_js"))
     vars(own).update(
         persistent=True, post=browser.post, keys=Keys(browser), storage=Storage(),

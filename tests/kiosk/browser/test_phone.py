@@ -1,6 +1,7 @@
 """A phone's start: without an enrolment, by a code, and with the files of an earlier start."""
 
 import asyncio
+import functools
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,13 +13,22 @@ from badges.wire.enrolment import EnrolmentCode
 from kiosk.config.identity import load_identity
 from tests.kiosk.browser import fakes
 from tests.kiosk.browser.fakes import Browser, Keys, Server, until
-from tests.kiosk.support.door_fixture import GENERATION, KIOSK
+from tests.kiosk.support.door_fixture import (
+    GENERATION,
+    KIOSK,
+    KIOSK_KEY,
+    Clock,
+    LocalDoor,
+    badge,
+    signed_identity,
+)
 
 fakes.install(Browser())
 
 from kiosk.browser import door, enrol, phone  # noqa: E402
 
 FILES = "/door/files/0a1b/"
+OLD = f"kiosk {KIOSK}/{GENERATION}"
 CODE = EnrolmentCode("forum.example", 8443, bytes(32), bytes(16)).text()
 
 
@@ -145,3 +155,59 @@ def test_a_missing_journal_is_no_new_one(world: World) -> None:
     world.browser.posted.clear()
     (world.directory / f"{KIOSK}-{GENERATION}" / "journal.db").unlink()
     world.run(without)
+
+
+def earlier(world: World, *, scans: int) -> Path:
+    """What an enrolment with another name left on the phone."""
+    directory = world.directory / f"{KIOSK}-{GENERATION}"
+    directory.mkdir()
+    door = LocalDoor(directory, Clock())
+    door.load(holders=[])
+    door.grant(scans)
+    for serial in range(1, scans + 1):
+        door.present(badge(serial))
+    door.journal.close()
+    door.replica.close()
+    world.browser.keys[OLD] = KIOSK_KEY.seed
+    return directory
+
+
+@pytest.mark.parametrize("scans", [0, 2])
+def test_an_earlier_enrolment_is_deleted_once_its_scans_are_sent(
+    world: World, scans: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def enrolled() -> None:
+        world.server.confirmed = True
+        await until(lambda: ready(world))
+
+    directory = earlier(world, scans=scans)
+    new = functools.partial(signed_identity, kiosk="east-2")
+    monkeypatch.setattr(fakes, "signed_identity", new)
+    world.run(enrolled, CODE)
+    assert (world.directory / f"east-2-{GENERATION}").exists()
+    assert directory.exists() == (scans > 0)
+    assert (OLD in world.browser.keys) == (scans > 0)
+
+
+def test_a_new_code_waits_until_the_scans_are_sent(world: World) -> None:
+    async def scanned() -> None:
+        world.server.confirmed = True
+        await until(lambda: status(world).get("free_places"))
+        world.server.reachable = False
+        body = {"text": badge(1), "keys": []}
+        message = {"type": "post", "id": 1, "path": "/text", "body": body}
+        world.phone.receive(json.dumps(message))
+        await until(lambda: status(world)["scans_waiting"] == 1)
+
+    async def again() -> None:
+        await until(world.six)
+        assert sum(len(batch.records) for batch in world.server.batches) == 1
+
+    world.run(scanned, CODE)
+    world.browser.posted.clear()
+    world.run(again, CODE)
+
+
+def status(world: World) -> dict[str, Any]:
+    states = world.browser.of_type("state")
+    return dict(states[-1]["event"]["status"]) if states else {}
