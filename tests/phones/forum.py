@@ -1,6 +1,7 @@
 """A server with a trusted certificate, and a network to its phones that can be cut."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tests.server.support.authority import Authority
 from tests.system.support.site import LiveSite, hallkeeper, now_ms, site
 
 HOST = "127.0.0.1"
+ROOT = Path(__file__).parents[2]
 
 
 def venue(capacity: int, doors: int = 2) -> str:
@@ -79,6 +81,22 @@ class Forum:
         """Whether the phone has shown its words, which an admin may confirm."""
         rows = registry.kiosks(self.place.database.reader)
         return any(row.kiosk == phone.kiosk and row.words for row in rows)
+
+    def upgrade(self, path: Path) -> None:
+        """Replace the server by one that serves another version of the phone's page."""
+        path.mkdir()
+        for part in ("badges", "server", "pyproject.toml"):
+            (path / part).symlink_to(ROOT / part)
+        vendor = ROOT / "kiosk" / "browser" / "vendor"
+        left_out = shutil.ignore_patterns("vendor", "__pycache__")
+        shutil.copytree(ROOT / "kiosk", path / "kiosk", ignore=left_out)
+        (path / "kiosk" / "browser" / "vendor").symlink_to(vendor)
+        with (path / "kiosk" / "browser" / "static" / "door.css").open("a") as css:
+            css.write("/* the next version */\n")
+        server = self.place.server
+        server.stop()
+        server.command = ["env", f"--chdir={path}", *server.command]
+        self.place.start_server()
 
     def missing(self, phone: Phone, shown: list[Shown]) -> list[Shown]:
         """Of the shown answers, those that the ledger does not have exactly once."""

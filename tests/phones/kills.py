@@ -1,7 +1,12 @@
-"""Ends a phone's worker, renderer or whole browser at random moments, in the middle of scans.
+"""Ends a phone's worker, renderer or whole browser at random moments, in the middle of scans or of
+a start.
 
-`python -m tests.phones.kills` prints a table by state. A green that was given to the page must be
-in the ledger, once, and the hall must never hold more people than its capacity.
+`python -m tests.phones.kills` prints a table by state; with `--table FILE` the file has the table
+as of the last sitting at any moment. A green that was given to the page must be in the ledger,
+once, and the hall must never hold more people than its capacity.
+
+A sitting is a few kills of each phone, online or offline. Before each the hall is emptied, so that
+phones hold places when the network is cut. After it everything is sent, and the ledger is compared.
 """
 
 import argparse
@@ -11,7 +16,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,16 +25,24 @@ from badges.credential.badge_number import badge_number
 from server.core.kiosks import phones
 from tests.phones.chromium import GoneError
 from tests.phones.forum import Forum, forum
-from tests.phones.phone import Phone
+from tests.phones.phone import Phone, Shown
 from tests.system.support.site import now_ms
 
 CAPACITY, PEOPLE = 24, 120
-LIFE_S = (0.05, 1.2)  # of the scans between a start and its kill
+ANSWERS_MAX = 6  # between a start and its kill, which comes in the middle of the next scan
+EARLY = 0.1  # share of the kills in the middle of a start
 ENTRIES = 0.6  # share of the scans
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 PLACES = 20  # of a phone, so that it can scan for long without the server
+FEW_PLACES = 4  # with which a phone goes offline
 WORKER, RENDERER, BROWSER = "worker ended", "renderer killed", "browser killed"
 KINDS = (WORKER, RENDERER, BROWSER)
+ONLINE, OFFLINE = "online", "offline, storage persistent"
+SITTING = {WORKER: 20, RENDERER: 2, BROWSER: 2}  # kills of each phone
+COLUMNS = (
+    "state", "kind", "kills", "while_starting", "answers", "greens", "unsent_at_kill", "missing",
+    "start_s", "slowest_s",
+)  # fmt: skip
 
 
 @dataclass
@@ -83,14 +97,26 @@ class Row:
     state: str
     kind: str
     kills: int = 0
+    while_starting: int = 0
     answers: int = 0
     greens: int = 0
+    unsent: int = 0  # greens on the phone alone, summed over the kills
     missing: int = 0
     starts_s: list[float] = field(default_factory=list)
 
-    @property
-    def middle_start_s(self) -> float:
-        return sorted(self.starts_s)[len(self.starts_s) // 2] if self.starts_s else 0.0
+    def add(self, other: "Row") -> None:
+        for name in ("kills", "while_starting", "answers", "greens", "unsent", "missing"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.starts_s += other.starts_s
+
+    def line(self) -> dict[str, object]:
+        starts = sorted(self.starts_s) or [0.0]
+        return {
+            **{name: value for name, value in asdict(self).items() if name in COLUMNS},
+            "unsent_at_kill": round(self.unsent / max(1, self.kills), 1),
+            "start_s": round(starts[len(starts) // 2], 2),
+            "slowest_s": round(starts[-1], 1),
+        }
 
 
 class Killer:
@@ -100,43 +126,57 @@ class Killer:
         self.place, self.phone, self.crowd = place, phone, crowd
         self.dice = random.Random(seed)
         self.rows: dict[tuple[str, str], Row] = {}
-        self.hung_starts = 0  # reloaded once more, as a steward would
+        self.hung_starts: list[str] = []  # the last message of each; then reloaded, as by a steward
+        self.started_again = 0  # by the page itself
+        self._unchecked: list[tuple[Row, list[Shown]]] = []
+        self._answer_s = 0.1  # of the last scan
 
-    def run(self, state: str, kind: str, times: int, until: float) -> None:
+    def kill(self, state: str, kind: str, times: int, until: float) -> None:
         row = self.rows.setdefault((state, kind), Row(state, kind))
         for _ in range(times):
             if time.monotonic() >= until:
                 return
             shown = len(self.phone.shown)
-            number, entry = self._scan_for(self.dice.uniform(*LIFE_S))
-            self._kill(kind)
-            self._note(shown, number, entry)
+            last = self._scan()
+            row.unsent += int(self.phone.status.get("alone") or 0)
+            self._end(kind)
+            self._note(*last)
             row.kills += 1
             fresh = self.phone.shown[shown:]
             row.answers += len(fresh)
             row.greens += sum(answer.green for answer in fresh)
-            begun = time.monotonic()
-            self._start(kind)
-            row.starts_s.append(time.monotonic() - begun)
+            self._unchecked.append((row, fresh))
+            self._start(row)
 
-    def _scan_for(self, seconds: float) -> tuple[str | None, bool]:
-        """Scan person after person. Returns the one who waits for an answer at the end."""
-        deadline = time.monotonic() + seconds
+    def _scan(self) -> tuple[str, bool, int]:
+        """Scan some people, and one more without a wait for the answer. Returns that one, whether
+        they enter, and how many answers there were before.
+        """
+        for _ in range(self.dice.randint(0, ANSWERS_MAX)):
+            number, entry = self._draw()
+            begun = time.monotonic()
+            before = self._present(number, entry)
+            self.phone.wait("an answer", lambda before=before: len(self.phone.shown) > before)
+            self._passed(number, before, entry)
+            self._answer_s = time.monotonic() - begun
+        number, entry = self._draw()
+        before = self._present(number, entry)
+        self.phone.browser.pass_time(self.dice.uniform(0, 1.5 * self._answer_s))
+        return number, entry, before
+
+    def _draw(self) -> tuple[str, bool]:
         while True:
             entry = self.dice.random() < ENTRIES
             number = self.crowd.draw(self.dice, leaving=not entry)
-            if number is None:
-                continue
-            self.phone.turn("entry" if entry else "exit")
-            before = len(self.phone.shown)
-            self.phone.present(self.crowd.badges[number])
-            while len(self.phone.shown) == before:
-                if time.monotonic() >= deadline:
-                    return number, entry
-                self.phone.browser.pass_time(0.005)
-            self._passed(number, before, entry)
-            if time.monotonic() >= deadline:
-                return None, entry
+            if number is not None:
+                return number, entry
+
+    def _present(self, number: str, entry: bool) -> int:
+        """Returns how many answers there were before."""
+        self.phone.turn("entry" if entry else "exit")
+        before = len(self.phone.shown)
+        self.phone.present(self.crowd.badges[number])
+        return before
 
     def _passed(self, number: str, index: int, entry: bool) -> None:
         answer = self.phone.shown[index]
@@ -146,7 +186,7 @@ class Killer:
         else:
             self.crowd.refused(number)
 
-    def _kill(self, kind: str) -> None:
+    def _end(self, kind: str) -> None:
         phone = self.phone
         if kind == WORKER:
             phone.end_worker()
@@ -155,111 +195,142 @@ class Killer:
         else:
             phone.kill_browser()
 
-    def _note(self, shown: int, number: str | None, entry: bool) -> None:
+    def _note(self, number: str, entry: bool, before: int) -> None:
         """The last person saw a light if it reached the page before the kill."""
-        if number is None:
-            return
-        for index in range(shown, len(self.phone.shown)):
-            if self.phone.shown[index].badge == number and index == len(self.phone.shown) - 1:
-                self._passed(number, index, entry)
-                return
-        self.crowd.saw_no_light(number, entry=entry)
+        if len(self.phone.shown) > before:
+            self._passed(number, before, entry)
+        else:
+            self.crowd.saw_no_light(number, entry=entry)
 
-    def _start(self, kind: str) -> None:
+    def _start(self, row: Row) -> None:
+        while True:
+            begun = time.monotonic()
+            self._open(row.kind)
+            if self.dice.random() >= EARLY:
+                break
+            starts = sorted(row.starts_s) or [1.0]
+            self.phone.browser.pass_time(self.dice.uniform(0, starts[len(starts) // 2]))
+            self._end(row.kind)
+            row.kills += 1
+            row.while_starting += 1
+        told = len(self.phone.messages)
+        while not self.phone.becomes_ready(PATIENCE_S):
+            last = self.phone.messages[-3:]
+            self.hung_starts.append(f"{row.state}, {row.kind}: {json.dumps(last)[:400]}")
+            self.phone.reload()
+        firsts = [m for m in self.phone.messages[told:] if m.get("step") == "python"]
+        self.started_again += max(0, len(firsts) - 1)
+        row.starts_s.append(time.monotonic() - begun)
+
+    def _open(self, kind: str) -> None:
         if kind == BROWSER:
             self.phone.start()
         else:
             self.phone.reload()
-        while not self.phone.becomes_ready(PATIENCE_S):
-            self.hung_starts += 1
-            self.phone.reload()
+
+    def empty(self) -> None:
+        """Everyone leaves by this phone, so that it gets places."""
+        for _ in range(PEOPLE):  # Those who are asked to wait come again.
+            number = self.crowd.draw(self.dice, leaving=True)
+            if number is None:
+                return
+            before = self._present(number, entry=False)
+            self.phone.wait("an exit", lambda before=before: len(self.phone.shown) > before)
+            self._passed(number, before, entry=False)
 
     def settle(self) -> None:
         """Wait until the server has everything, and count what it lacks."""
-        self.phone.wait("the queue", lambda: self.phone.status.get("scans_waiting") == 0)
-        missing = self.place.missing(self.phone, self.phone.shown)
-        for row in self.rows.values():
-            row.missing = 0
-        if missing:
-            next(iter(self.rows.values())).missing = len(missing)
+        phone = self.phone
+        phone.wait("the queue", lambda: phone.status.get("online")
+                   and phone.status.get("scans_waiting") == 0)  # fmt: skip
+        for row, shown in self._unchecked:
+            row.missing += len(self.place.missing(phone, shown))
+        self._unchecked.clear()
+
+
+class Run:
+    """Kills, online and offline in turn, at `many` phones of one hall."""
+
+    def __init__(self, place: Forum, many: int, seed: int, table: Path | None) -> None:
+        self.place, self._table = place, table
+        place.place.write(lambda db: phones.set_places(db, PLACES, by="test", now=now_ms()))
+        self.crowd = Crowd({_number(place, n): place.place.badge(n) for n in range(PEOPLE)})
+        self.killers: list[Killer] = []
+        for n in range(1, many + 1):
+            phone = place.phone(f"p{n}", f"a{n}")
+            self.killers.append(Killer(place, phone, self.crowd, seed * 100 + n))
+
+    def go(self, wanted: dict[str, int], until: float) -> None:
+        """`wanted` kills by kind, half of them online and half offline."""
+        left = {(state, kind): wanted[kind] // 2 for state in (ONLINE, OFFLINE) for kind in KINDS}
+        while any(count > 0 for count in left.values()) and time.monotonic() < until:
+            for state in (ONLINE, OFFLINE):
+                self._sit(state, left, until)
+
+    def _sit(self, state: str, left: dict[tuple[str, str], int], until: float) -> None:
+        many = len(self.killers)
+        tasks = {kind: min(SITTING[kind], max(0, -(-left[state, kind] // many))) for kind in KINDS}
+        self._each(Killer.empty)
+        for killer in self.killers:
+            phone = killer.phone
+            phone.wait(
+                "places", lambda phone=phone: phone.status.get("free_places", 0) >= FEW_PLACES
+            )
+        if state == OFFLINE:
+            self.place.network.cut()
+        for kind, times in tasks.items():
+            self._each(lambda killer, kind=kind, times=times:
+                       killer.kill(state, kind, times, until))  # fmt: skip
+        self.place.network.mend()
+        self._each(Killer.settle)
+        for kind, times in tasks.items():
+            left[state, kind] -= times * many
+        if self._table:
+            self._table.write_text(json.dumps(self.report(), indent=1) + "\n")
+
+    def _each(self, work: Callable[[Killer], None]) -> None:
+        with ThreadPoolExecutor(len(self.killers)) as threads:
+            for done in [threads.submit(work, killer) for killer in self.killers]:
+                done.result()
+
+    def report(self) -> dict[str, object]:
+        table: dict[tuple[str, str], Row] = {}
+        for killer in self.killers:
+            for key, row in killer.rows.items():
+                table.setdefault(key, Row(*key)).add(row)
+        twice = self.place.place.query(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM scan GROUP BY kiosk, generation, seq"
+            " HAVING COUNT(*) > 1) AS twice"
+        )[0][0]
+        rows = list(table.values())
+        return {
+            "rows": [row.line() for row in rows],
+            **{name: sum(getattr(row, name) for row in rows)
+               for name in ("kills", "greens", "missing")},
+            "twice_in_ledger": twice, "capacity": CAPACITY,
+            "most_people": self.crowd.most,
+            "over_capacity": max(0, self.crowd.most - CAPACITY),
+            "started_again": sum(killer.started_again for killer in self.killers),
+            "hung_starts": [text for killer in self.killers for text in killer.hung_starts],
+        }  # fmt: skip
 
 
 def run(
-    path: Path, *, ended: int, renderers: int, browsers: int, minutes: float, seed: int, many: int
+    path: Path, wanted: dict[str, int], *, minutes: float, seed: int, many: int, table: Path | None
 ) -> dict[str, object]:
-    """Half of the kills online and half without a network, at `many` phones of one hall."""
     until = time.monotonic() + minutes * 60
     with forum(path, CAPACITY, PEOPLE, doors=many) as place:
-        place.place.write(lambda db: phones.set_places(db, PLACES, by="test", now=now_ms()))
-        crowd = Crowd({_number(place, n): place.place.badge(n) for n in range(PEOPLE)})
-        killers = []
+        here = Run(place, many, seed, table)
         try:
-            for n in range(1, many + 1):
-                phone = place.phone(f"p{n}", f"a{n}")
-                killers.append(Killer(place, phone, crowd, seed * 100 + n))
-            for state in ("online", "offline, storage persistent"):
-                if state != "online":
-                    place.network.cut()
-                counts = zip(KINDS, (ended, renderers, browsers), strict=True)
-                tasks = [(state, kind, -(-count // 2 // many)) for kind, count in counts]
-                _together(killers, tasks, time.monotonic() + (until - time.monotonic()) / 2
-                          if state == "online" else until)  # fmt: skip
-                place.network.mend()
-                for killer in killers:
-                    killer.settle()
-            return _report(killers, crowd, place)
+            here.go(wanted, until)
+            return here.report()
         finally:
-            for killer in killers:
+            for killer in here.killers:
                 killer.phone.close()
 
 
 def _number(place: Forum, person: int) -> str:
     return badge_number(place.place.serial(person))
-
-
-def _together(killers: list[Killer], tasks: list[tuple[str, str, int]], until: float) -> None:
-    errors: list[BaseException] = []
-
-    def run_all(killer: Killer) -> None:
-        try:
-            for number, (state, kind, times) in enumerate(tasks):
-                left = (until - time.monotonic()) / (len(tasks) - number)
-                killer.run(state, kind, times, time.monotonic() + left)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run_all, args=(killer,)) for killer in killers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-
-
-def _report(killers: list[Killer], crowd: Crowd, place: Forum) -> dict[str, object]:
-    table: dict[tuple[str, str], Row] = {}
-    for killer in killers:
-        for key, row in killer.rows.items():
-            total = table.setdefault(key, Row(*key))
-            for name in ("kills", "answers", "greens", "missing"):
-                setattr(total, name, getattr(total, name) + getattr(row, name))
-            total.starts_s += row.starts_s
-    rows = [{**asdict(row), "starts_s": round(row.middle_start_s, 2)} for row in table.values()]
-    twice = place.place.query(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM scan GROUP BY kiosk, generation, seq"
-        " HAVING COUNT(*) > 1) AS twice"
-    )[0][0]
-    totals = Counter(
-        kills=sum(row.kills for row in table.values()),
-        greens=sum(row.greens for row in table.values()),
-        missing=sum(row.missing for row in table.values()),
-    )
-    return {
-        "rows": rows, **totals, "twice_in_ledger": twice, "capacity": CAPACITY,
-        "hung_starts": sum(killer.hung_starts for killer in killers),
-        "most_people": crowd.most, "over_capacity": max(0, crowd.most - CAPACITY),
-    }  # fmt: skip
 
 
 def main() -> int:
@@ -270,11 +341,13 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=600, help="at most")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--phones", type=int, default=1, help="of one hall, side by side")
+    parser.add_argument("--table", type=Path, help="a file for the table after each sitting")
     asked = parser.parse_args()
+    wanted = dict(zip(KINDS, (asked.ended, asked.renderers, asked.browsers), strict=True))
     with tempfile.TemporaryDirectory(prefix="phones-") as folder:
         report = run(
-            Path(folder), ended=asked.ended, renderers=asked.renderers, browsers=asked.browsers,
-            minutes=asked.minutes, seed=asked.seed, many=asked.phones,
+            Path(folder), wanted, minutes=asked.minutes, seed=asked.seed, many=asked.phones,
+            table=asked.table,
         )  # fmt: skip
     sys.stdout.write(json.dumps(report, indent=1) + "\n")
     return 1 if report["missing"] or report["over_capacity"] or report["twice_in_ledger"] else 0

@@ -45,6 +45,12 @@ WATCH = """
   };
 })();
 """
+IS_STORED = """
+(async () => {
+  const state = await caches.open("hallkeeper-door");
+  return Boolean(await state.match("/door/in-use"));
+})()
+"""
 GREEN = ("admit", "look")
 PERMISSIONS = ("videoCapture", "wakeLockScreen")
 
@@ -170,6 +176,8 @@ class Phone:
             return
         message = json.loads(words["payload"])
         self.messages.append(message)
+        if message["type"] == "ready":  # also of a page that has opened itself again
+            self._numbers = 0
         if message["type"] == "state":
             self._note(message["event"])
 
@@ -212,6 +220,10 @@ class Phone:
                 return True
             self.browser.pass_time(0.05)
         return False
+
+    def is_stored(self) -> bool:
+        """Whether the service worker has noted a complete version."""
+        return bool(self.script(IS_STORED, wait=True))
 
     def present(self, text: str) -> None:
         """As a hand scanner types it. The answer comes later."""

@@ -76,7 +76,7 @@ async function opened() {
     try {
       return await openStorage(init, "/vendor/files/sqlite/sqlite3.wasm");
     } catch (error) {
-      if (attempt === 40) throw error;
+      if (attempt === 2400) throw error;
       await new Promise((done) => setTimeout(done, 25));
     }
   }
