@@ -5,7 +5,7 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from kiosk.camera.camera import Camera, CameraStatus, Frame
@@ -15,10 +15,21 @@ from kiosk.camera.quality import judge
 from kiosk.camera.report import CameraReport, View
 from kiosk.camera.sources import Kind
 from kiosk.camera.webcams import webcam_name
-from kiosk.reader.notices import DARK, TWO_BADGES, UNREADABLE, Notice, Notices
+from kiosk.reader.notices import (
+    DARK,
+    GLARE,
+    TOO_NEAR,
+    TURNED_AWAY,
+    TWO_BADGES,
+    UNREADABLE,
+    Notice,
+    Notices,
+)
+from kiosk.reader.obstacles import Obstacle
 from kiosk.reader.presentation import Code as Seen
 from kiosk.reader.presentation import Nearest, Presentations, ReadRate, badges_in_view
 from kiosk.reader.reader import Reader, Sighting
+from kiosk.texts.messages import Message
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +37,13 @@ FRAME_WAIT_S = 0.25
 STATUS_S = 0.25  # between two updates of the status
 TEST_WIDTH = 960  # of the picture on the test page, in pixels
 LOOKS_KEPT = 60
+NOTICES: Mapping[Obstacle, Message] = {
+    "unreadable": UNREADABLE,
+    "dark": DARK,
+    "near": TOO_NEAR,
+    "steep": TURNED_AWAY,
+    "glare": GLARE,
+}
 
 
 class Door(Protocol):
@@ -103,14 +121,15 @@ class Eye:
 
     @property
     def _located(self) -> bool:
-        return self._reader.located > 0 or self._reader.hint == "unreadable"
+        return self._reader.located > 0 or self._reader.hint not in (None, "dark")
 
     def _notice(self, codes: list[Seen]) -> Notice:
         if badges_in_view(codes) > 1:
             return TWO_BADGES
         if codes:
             return None
-        return {"unreadable": UNREADABLE, "dark": DARK}.get(self._reader.hint)
+        hint = self._reader.hint
+        return None if hint is None else NOTICES[hint]
 
     def preview(self) -> bytes | None:
         """The newest picture for the staff's page: small, in colour, with the taken code framed."""

@@ -34,10 +34,11 @@ class KioskSettings:
     camera_width: Annotated[int, Meta(ge=160, le=7680), rule("160 to 7680 (pixels)")] = 1280
     camera_height: Annotated[int, Meta(ge=120, le=4320), rule("120 to 4320 (pixels)")] = 720
     camera_fps: Annotated[float, Meta(ge=1, le=240), rule("1 to 240 (pictures a second)")] = 30.0
-    # 5 to 10 ms are needed to read badges in motion.
+    # 5 to 10 ms are needed to read badges in motion. "auto" is the camera's own choice. With
+    # "short" the kiosk sets exposure and gain by the pictures, the gain first.
     camera_exposure_ms: Annotated[
-        Annotated[float, Meta(ge=0.1, le=1000)] | Literal["auto"] | None,
-        rule('"auto", or 0.1 to 1000 (ms)'),
+        Annotated[float, Meta(ge=0.1, le=1000)] | Literal["auto", "short"] | None,
+        rule('"auto", "short", or 0.1 to 1000 (ms)'),
     ] = None
     camera_gain: Annotated[
         Annotated[float, Meta(ge=0, le=10_000)] | None,

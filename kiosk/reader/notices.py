@@ -8,6 +8,10 @@ UNREADABLE_S = 10.0  # after this time it is a poster, not a badge
 TWO_BADGES = Message(Code.TWO_BADGES)
 UNREADABLE = Message(Code.UNREADABLE)
 DARK = Message(Code.DARK)
+TOO_NEAR = Message(Code.TOO_NEAR)
+TURNED_AWAY = Message(Code.TURNED_AWAY)
+GLARE = Message(Code.GLARE)
+ABOUT_ONE_CODE = (UNREADABLE, TOO_NEAR, TURNED_AWAY, GLARE)
 Notice = Message | None  # None: nothing to show
 
 
@@ -24,7 +28,9 @@ class Notices:
     def see(self, notice: Notice, now: float, *, read: bool) -> None:
         """Take the notice about one picture. `read`: a code was read in it."""
         if notice is not None and notice != self._current:
-            self._current, self._since = notice, now
+            if notice not in ABOUT_ONE_CODE or self._current not in ABOUT_ONE_CODE:
+                self._since = now
+            self._current = notice
             self._show(notice)
         if notice is not None:
             self._seen_at = now
@@ -38,7 +44,7 @@ class Notices:
         if now - self._seen_at > NOTICE_S:
             self._current = None
             self._show(None)
-        elif self._current == UNREADABLE and now - self._since > UNREADABLE_S:
+        elif self._current in ABOUT_ONE_CODE and now - self._since > UNREADABLE_S:
             self._show(None)
 
     def _show(self, notice: Notice) -> None:

@@ -3,7 +3,7 @@
 A pass prepares the picture (or a crop) and runs an engine on it. The reader chooses the pass.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,6 +13,7 @@ import zxingcpp
 from kiosk.pictures import Picture, cv2
 from kiosk.reader.deblur import deblurred
 from kiosk.reader.finder_patterns import drawn, find_patterns, third_patterns
+from kiosk.reader.grid.find import corners_of, search
 from kiosk.reader.symbol_text import text_of_symbol
 
 try:
@@ -37,6 +38,8 @@ UNSHARP_AMOUNT = 2.5
 AROUND_PX = 13
 GRAIN_SIGMA = 1.1
 PATTERNS_DRAWN_MAX = 6  # regions in which a missing finder pattern is tried
+GRID_SIDE_PX = 640  # of the picture in which finder patterns are found
+GRID_PIXELS_MAX = 1_000_000  # of all grids that are tried in it
 # Between raw levels (1) and light by the standard (2.2).
 LIGHT = 1.6
 
@@ -184,6 +187,26 @@ def find_with_a_drawn_pattern(binary: Picture, limit: int = PATTERNS_DRAWN_MAX) 
         if read:
             return read
     return []
+
+
+def grid_steps(gray: Picture) -> Iterator[Found | None]:
+    """Search for a symbol by its grid, in steps of some milliseconds. None: not read yet."""
+    for reading in search(gray, _black_and_white(gray), GRID_PIXELS_MAX):
+        if reading is None:
+            yield None
+        else:
+            text, grid = reading
+            corners = tuple((float(x), float(y)) for x, y in corners_of(grid))
+            yield Found(text, corners)  # type: ignore[arg-type]
+
+
+def _black_and_white(gray: Picture) -> Iterator[tuple[Picture, float]]:
+    scale = min(1.0, GRID_SIDE_PX / max(1, *gray.shape))
+    small = shrink(gray, scale) if scale < 1 else gray
+    yield threshold(smooth(small), 1.0), scale
+    yield threshold(small, 1.0), scale
+    half = shrink(small, 0.5)
+    yield threshold(smooth(half), 1.0), scale / 2
 
 
 def shrink(gray: Picture, scale: float) -> Picture:

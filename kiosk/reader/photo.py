@@ -4,7 +4,7 @@ The steps depend only on the picture, not on the computer's speed, so the same p
 the same codes. A photo without a readable code takes two or three seconds.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -107,6 +107,8 @@ PHOTO_PASSES: dict[str, tuple[Callable[[Picture], Picture], Find]] = {
     "threshold 51": (lambda g: _around(g, 51), find_zxing_fixed),
     "median threshold": (lambda g: _around(_median(g), 25), find_zxing_fixed),
 }
+# Tried before grids, because they cost less.
+PHOTO_FIRST = ("smooth threshold", "as it is")
 
 
 class PhotoReader:
@@ -131,8 +133,9 @@ class PhotoReader:
             self._search_for_more()
         else:
             for stage in (
+                partial(self._sizes, PHOTO_FIRST),
                 self._grids,
-                self._sizes,
+                partial(self._sizes, PHOTO_PASSES),
                 self._turns,
                 self._patterns,
                 self._channels,
@@ -187,9 +190,9 @@ class PhotoReader:
                 yield _around(part, 41), scale
                 yield _one_threshold(part), scale
 
-    def _sizes(self) -> None:
-        """Try every preparation in every size until one succeeds."""
-        for name, scale in product(PHOTO_PASSES, SCALES):
+    def _sizes(self, names: Iterable[str]) -> None:
+        """Try preparations in every size until one succeeds."""
+        for name, scale in product(names, SCALES):
             self._decode_in_size(scale, name)
             if self.sightings:
                 self._search_for_more()

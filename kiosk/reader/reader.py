@@ -7,15 +7,16 @@ second gets every pass.
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from kiosk.pictures import Picture, cv2, require_opencv, to_gray
+from kiosk.reader.obstacles import Obstacle, is_dark, is_too_near, obstacle_at
 from kiosk.reader.passes import (
     CROP_PASSES,
     DEBLUR_PASS,
@@ -24,6 +25,7 @@ from kiosk.reader.passes import (
     Corners,
     DecodingPass,
     Found,
+    grid_steps,
 )
 from kiosk.reader.regions import (
     CROP_PX_MAX,
@@ -32,7 +34,6 @@ from kiosk.reader.regions import (
     Motion,
     Region,
     area_of,
-    brightness,
     busiest,
     crop_at,
     motion,
@@ -58,7 +59,9 @@ PHOTO_REGIONS = 3
 COST_GUESS_NS = 10.0  # assumed cost of a pixel in a pass without a measurement
 # The measured cost of a skipped pass decays, because the load may have ended.
 COST_FADE = 0.995
-DARK = 30.0
+GRID_MS = 12.0  # for grids, after the passes
+# After so many frames of an unchanged picture no new search for grids begins.
+GRID_STILL_FRAMES = 16
 UNREADABLE_FRAMES = 10
 
 # The passes over a crop, and one over the whole picture after every three of them.
@@ -119,8 +122,10 @@ class Reader:
         self._thumb: Picture | None = None
         self._still = 0  # frames since the picture last changed
         self._located = 0
-        self._unread = 0  # consecutive frames with a code located but not read
+        # Of the last frames; None: a code was read, or none was located.
+        self._obstacles: deque[Obstacle | None] = deque(maxlen=UNREADABLE_FRAMES)
         self._cost_ns: dict[str, float] = {}  # cost of a pixel, by pass
+        self._grids: tuple[Crop, Iterator[Found | None]] | None = None
 
     def read(self, gray: "np.ndarray[Any, Any]", budget_ms: float | None = None) -> list[Sighting]:
         """Read the codes in `gray`, largest first. Never raises for a picture.
@@ -137,7 +142,7 @@ class Reader:
             return []
         if budget_ms is None:
             budget_ms = BUDGET_MS * (1 if picture.size <= BUDGET_PIXELS else 2)
-        return self._decode_frame(self._view(picture), began + budget_ms / 1000)
+        return self._decode_frame(self._view(picture), began, budget_ms)
 
     @property
     def located(self) -> int:
@@ -145,12 +150,11 @@ class Reader:
         return self._located
 
     @property
-    def hint(self) -> Literal["", "dark", "unreadable"]:
-        """Why nothing is read: too dark, or a code in view that can't be read (blur, glare)."""
-        if self._unread >= UNREADABLE_FRAMES:
-            return "unreadable"
-        dark = self._thumb is not None and brightness(self._thumb) < DARK
-        return "dark" if dark else ""
+    def hint(self) -> Obstacle | None:
+        """What keeps the code in view from being read, or that it is too dark."""
+        if len(self._obstacles) == UNREADABLE_FRAMES and None not in self._obstacles:
+            return Counter(self._obstacles).most_common(1)[0][0]
+        return "dark" if self._thumb is not None and is_dark(self._thumb) else None
 
     def _view(self, gray: Picture) -> _View:
         thumb, step = thumbnail(gray)
@@ -159,14 +163,18 @@ class Reader:
         self._still = 0 if moved.share else self._still + 1
         return _View(gray, thumb, step, moved)
 
-    def _decode_frame(self, view: _View, deadline: float) -> list[Sighting]:
+    def _decode_frame(self, view: _View, began: float, budget_ms: float) -> list[Sighting]:
         symbols = _run(FIRST_PASS, view.gray)
-        sightings = _sightings(symbols, FIRST_PASS, Crop(view.gray, 0, 0, 1.0))
+        sightings = _sightings(symbols, Crop(view.gray, 0, 0, 1.0), "first", "zxing")
         if not sightings:
-            self._locate(symbols)
-            sightings = self._second_passes(view, deadline)
+            self._locate(view, symbols)
+            sightings = self._second_passes(view, began + budget_ms / 1000)
+            if not sightings and 0 < budget_ms <= PHOTO_MS:
+                sightings = self._continue_grids(view, self._clock() + GRID_MS / 1000)
         if sightings:
-            self._unread = self._located = 0
+            self._grids = None
+            self._located = 0
+            self._obstacles.clear()
             self._recent.clear()
             self._remember(region_of(_as_corners(sightings[0])))
         return sightings
@@ -174,14 +182,15 @@ class Reader:
     def _remember(self, region: Region) -> None:
         self._region, self._region_age = region, 0
 
-    def _locate(self, symbols: list[Found]) -> None:
+    def _locate(self, view: _View, symbols: list[Found]) -> None:
         self._located = len(symbols)
         located = max(symbols, key=lambda f: area_of(f.corners), default=None)
         if located is not None:
-            self._unread += 1
+            self._obstacles.append(obstacle_at(view.gray, located.corners))
             self._remember(region_of(located.corners))
             return
-        self._unread = 0
+        moving = self._still <= STILL_FRAMES
+        self._obstacles.append("near" if moving and is_too_near(view.thumb) else None)
         self._region_age += 1
         if self._region_age > REGION_FRAMES:
             self._region = None
@@ -206,6 +215,25 @@ class Reader:
         if view.moved.mask is not None:
             return next(iter(busiest(view.thumb, view.step, view.moved.mask)), self._region)
         return self._region
+
+    def _continue_grids(self, view: _View, deadline: float) -> list[Sighting]:
+        """Search for symbols by their grids in the picture of this frame or an earlier one."""
+        if self._grids is None:
+            if self._still > GRID_STILL_FRAMES:
+                return []
+            region = self._known_region(view)
+            crop = Crop(view.gray, 0, 0, 1.0) if region is None else crop_at(view.gray, region)
+            self._grids = crop, grid_steps(crop.picture)
+        crop, steps = self._grids
+        while self._clock() < deadline:
+            try:
+                symbol = next(steps)
+            except (StopIteration, cv2.error, ValueError, RuntimeError, MemoryError):
+                self._grids = None
+                return []
+            if symbol is not None:
+                return _sightings([symbol], crop, "grid", "grid")
+        return []
 
     def _passes_at(
         self, view: _View, region: Region, deadline: float
@@ -259,11 +287,12 @@ class Reader:
         began = self._clock()
         if decoding_pass not in FRAME_PASSES:
             crop = reduced(crop, decoding_pass.crop_px)
-        sightings = _sightings(_run(decoding_pass, crop.picture), decoding_pass, crop)
+        symbols = _run(decoding_pass, crop.picture)
         took_ns = (self._clock() - began) * 1e9 / max(1, crop.picture.size)
         known_ns = self._cost_ns.get(decoding_pass.name, took_ns)
         self._cost_ns[decoding_pass.name] = 0.7 * known_ns + 0.3 * took_ns
-        return sightings
+        prepared = replace(crop, scale=crop.scale * decoding_pass.scale)
+        return _sightings(symbols, prepared, decoding_pass.name, decoding_pass.engine)
 
 
 def _pixels(decoding_pass: DecodingPass, crop: Crop) -> int:
@@ -284,19 +313,16 @@ def _run(decoding_pass: DecodingPass, picture: Picture) -> list[Found]:
         return []
 
 
-def _sightings(symbols: list[Found], decoding_pass: DecodingPass, crop: Crop) -> list[Sighting]:
-    scale = decoding_pass.scale * crop.scale
+def _sightings(symbols: list[Found], crop: Crop, name: str, engine: str) -> list[Sighting]:
     sightings = []
     for symbol in symbols:
         if symbol.text is not None:
             corners = tuple(
-                (round(crop.left + x / scale), round(crop.top + y / scale))
+                (round(crop.left + x / crop.scale), round(crop.top + y / crop.scale))
                 for x, y in symbol.corners
             )
-            area = area_of(symbol.corners) / scale**2
-            sightings.append(
-                Sighting(symbol.text, corners, area, decoding_pass.engine, decoding_pass.name)
-            )
+            area = area_of(symbol.corners) / crop.scale**2
+            sightings.append(Sighting(symbol.text, corners, area, engine, name))
     return sorted(sightings, key=lambda s: s.area, reverse=True)
 
 

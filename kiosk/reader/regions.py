@@ -153,11 +153,6 @@ def _texture(thumb: Picture) -> "cv2.typing.MatLike":
     return cv2.min(cv2.blur(across, window), cv2.blur(down, window))
 
 
-def brightness(thumb: Picture) -> float:
-    """Mean gray level, 0 to 255."""
-    return float(thumb.mean()) if thumb.size else 0.0
-
-
 def sharpness(picture: Picture) -> float:
     """The share of a picture's contrast that is in its finest detail. Only comparable between
     similar pictures.

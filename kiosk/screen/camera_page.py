@@ -183,4 +183,4 @@ def _hint(
 
 def _auto(words: Mapping[str, str], asked: str) -> str:
     """Numbers are not translated."""
-    return words["auto"] if asked == "auto" else asked
+    return words[asked] if asked in ("auto", "short") else asked

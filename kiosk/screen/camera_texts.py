@@ -54,6 +54,7 @@ CAMERA: Mapping[str, str] = {
     "untold": N_("not reported"),
     "left": N_("left to the camera"),
     "auto": N_("auto"),
+    "short": N_("short, by the pictures"),
     "size": N_("Resolution"),
     "fps": N_("Pictures a second"),
     "format": N_("Format"),

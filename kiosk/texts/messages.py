@@ -44,6 +44,9 @@ class Code(StrEnum):
     TWO_BADGES = N_("Two badges in view: the nearer one was read")
     UNREADABLE = N_("A code is in view but cannot be read: hold it still, nearer, without glare")
     DARK = N_("Too dark for the camera: add light")
+    TOO_NEAR = N_("Too near the camera: hold the badge farther away")
+    TURNED_AWAY = N_("The badge is turned away: face it to the camera")
+    GLARE = N_("A lamp reflects on the badge: tilt it, or cover the lamp")
 
     # The relay
     RELAY_TOO_SLOW = N_("The relay is too slow: a pulse was left out.")

@@ -1,13 +1,13 @@
 """Finds and reads symbols by their own grids."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from kiosk.pictures import Picture
 from kiosk.reader.grid.decoding import decode
 from kiosk.reader.grid.finders import Candidate, candidates, find_rings
-from kiosk.reader.grid.grid import Floats, Grid, bent
+from kiosk.reader.grid.grid import Floats, Grid, bending
 from kiosk.reader.grid.sampling import levels_of, timing_share
 
 SHARPNESS = (0.0, 0.6, 1.2)
@@ -15,26 +15,32 @@ STRAIGHT = 0.9  # share of the timing patterns with which a grid may be right wi
 TWICE = 2  # a symbol is tried with the rings of two black and white pictures at most
 
 Binary = tuple[Picture, float]  # a black and white picture, and its scale
+Reading = tuple[str, Grid]
 
 
-def read_grid(
-    gray: Picture, binaries: Iterable[Binary], pixels_max: int
-) -> tuple[str, Grid] | None:
-    """The first symbol that can be read whose finder patterns are in one of the `binaries`. The
-    grids that are tried have `pixels_max` pixels together.
+def read_grid(gray: Picture, binaries: Iterable[Binary], pixels_max: int) -> Reading | None:
+    """The first reading of a search."""
+    return next(filter(None, search(gray, binaries, pixels_max)), None)
+
+
+def search(gray: Picture, binaries: Iterable[Binary], pixels_max: int) -> Iterator[Reading | None]:
+    """Read the symbols whose finder patterns are in one of the `binaries`, in steps of some
+    milliseconds. A step without a reading yields None. The grids that are tried have `pixels_max`
+    pixels together.
     """
     tried: list[Candidate] = []
     for binary, scale in binaries:
-        for candidate in candidates([ring / scale for ring in find_rings(binary)]):
-            if _is_tried(candidate, tried):
-                continue
-            pixels_max -= candidate.grid.pixels
-            if pixels_max < 0:
-                return None
-            tried.append(candidate)
-            if (read := _read(gray, candidate)) is not None:
-                return read
-    return None
+        rings = [ring / scale for ring in find_rings(binary)]
+        yield None
+        for candidate in candidates(rings):
+            if candidate is None:
+                yield None
+            elif not _is_tried(candidate, tried):
+                pixels_max -= candidate.grid.pixels
+                if pixels_max < 0:
+                    return
+                tried.append(candidate)
+                yield from _read(gray, candidate)
 
 
 def corners_of(grid: Grid) -> Floats:
@@ -43,19 +49,18 @@ def corners_of(grid: Grid) -> Floats:
     return grid.points(np.array([(0, 0), (side, 0), (side, side), (0, side)], float))
 
 
-def _read(gray: Picture, candidate: Candidate) -> tuple[str, Grid] | None:
+def _read(gray: Picture, candidate: Candidate) -> Iterator[Reading | None]:
     grid = candidate.grid
     levels = levels_of(grid.flat(gray))
     text = decode(levels, grid.version) if timing_share(levels) > STRAIGHT else None
-    if text is not None:
-        return text, grid
-    grid = bent(grid, gray, candidate.rings)
+    yield None if text is None else (text, grid)
+    for bent in bending(grid, gray, candidate.rings):
+        grid = bent
+        yield None
     flat = grid.flat(gray)
     for sharpness in SHARPNESS:
         text = decode(levels_of(flat, sharpness), grid.version)
-        if text is not None:
-            return text, grid
-    return None
+        yield None if text is None else (text, grid)
 
 
 def _is_tried(candidate: Candidate, tried: list[Candidate]) -> bool:

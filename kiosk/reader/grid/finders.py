@@ -135,8 +135,11 @@ def _area(ring: Floats) -> float:
     return cv2.contourArea(ring.astype(np.float32))
 
 
-def candidates(rings: list[Floats]) -> Iterator[Candidate]:
-    """The symbols that two or three of the rings may belong to, the likeliest first."""
+def candidates(rings: list[Floats]) -> Iterator[Candidate | None]:
+    """The symbols that two or three of the rings may belong to, the likeliest first.
+
+    Yields None while it compares them, after each two or three rings.
+    """
     fits: list[tuple[float, int, Candidate]] = []
     for count in (3, 2):
         for some in combinations(rings, count):
@@ -147,6 +150,7 @@ def candidates(rings: list[Floats]) -> Iterator[Candidate]:
                     (off + LONELY * (3 - count), len(fits) + number, candidate)
                     for number, (off, candidate) in enumerate(views)
                 ]
+                yield None
     for _, _, candidate in sorted(fits, key=lambda fit: fit[:2]):
         yield candidate
 

@@ -6,7 +6,7 @@ of the edges around a module shows how far the grid is off there. A polynomial b
 near the finder patterns first.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,7 +17,7 @@ from kiosk.reader.grid.structure import alignment_centres, side_of
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
-PX = 6  # pixels of a module in the flat picture; even
+PX = 4  # pixels of a module in the flat picture; even
 EDGE = 3  # modules around the symbol in it
 RING = np.array(
     [(1, 1), (6, 1), (6, 6), (1, 6)], float
@@ -90,20 +90,45 @@ def view_through(version: int, rings: dict[int, Floats]) -> tuple[Grid, float]:
     far = side_of(version) - 7
     modules = np.concatenate([RING + np.multiply(PLACES[n], far) for n in rings])
     pixels = np.concatenate(list(rings.values()))
-    view, _ = cv2.findHomography(modules, pixels, 0)
-    if view is None:
-        raise ValueError("no perspective")
-    grid = Grid(version, np.asarray(view, np.float64), np.zeros((1, 2)))
+    grid = Grid(version, _homography(modules, pixels), np.zeros((1, 2)))
     back = cv2.perspectiveTransform(pixels[None], np.linalg.inv(grid.view))[0]
     return grid, float(np.sqrt(np.mean(np.sum((back - modules) ** 2, axis=1))))
 
 
-def bent(grid: Grid, gray: Picture, seen: Collection[int]) -> Grid:
-    """Move the grid to the patterns and edges of the picture. `seen` are the finder patterns of
-    its view.
+def _homography(start: Floats, end: Floats) -> Floats:
+    """The perspective map by the direct linear transform. It takes a tenth of the time of
+    cv2.findHomography.
+    """
+    first, last = _to_unit(start), _to_unit(end)
+    (x, y, _), (u, v, _) = (
+        scale @ np.vstack([points.T, np.ones(len(points))])
+        for scale, points in ((first, start), (last, end))
+    )
+    zero, one = np.zeros_like(x), np.ones_like(x)
+    rows = np.hstack(
+        [
+            [x, y, one, zero, zero, zero, -u * x, -u * y, -u],
+            [zero, zero, zero, x, y, one, -v * x, -v * y, -v],
+        ]
+    )
+    _, vectors = np.linalg.eigh(rows @ rows.T)
+    view = np.linalg.inv(last) @ vectors[:, 0].reshape(3, 3) @ first
+    return np.asarray(view / view[2, 2])
+
+
+def _to_unit(points: Floats) -> Floats:
+    """The scaling of points to about 1 from their middle, for exact sums."""
+    middle, size = points.mean(axis=0), max(1e-9, float(points.std()))
+    return np.array([(1 / size, 0, -middle[0] / size), (0, 1 / size, -middle[1] / size), (0, 0, 1)])
+
+
+def bending(grid: Grid, gray: Picture, seen: Collection[int]) -> Iterator[Grid]:
+    """Move the grid to the patterns and edges of the picture, step by step. `seen` are the finder
+    patterns of its view.
     """
     for degree in (1, 2, 3):
         grid = _to_patterns(grid, gray, seen, degree)
+        yield grid
     finders = _finders(grid.side)
     known = grid.degree
     for degree, reach in ROUNDS:
@@ -113,7 +138,7 @@ def bent(grid: Grid, gray: Picture, seen: Collection[int]) -> Grid:
             weights = weights * (far < reach * grid.side)
         most = degree if grid.side >= 25 else min(degree, DEGREE_SMALL)
         grid = grid.moved(modules, shifts, weights, max(most, known))
-    return grid
+        yield grid
 
 
 def _finders(side: int) -> Floats:
@@ -171,28 +196,33 @@ def edge_shifts(flat: Picture, side: int) -> tuple[Floats, Floats, Floats]:
     """How far the picture's edges are from the borders of modules, around every second module:
     (modules' centres, shifts in modules, weights).
     """
-    at = np.arange(EDGE * PX + PX // 2, (EDGE + side) * PX, 2 * PX)
-    rows, columns = np.meshgrid(at, at, indexing="ij")
-    modules = np.stack([columns, rows], axis=-1).reshape(-1, 2) / PX - EDGE
-    sums = [_edges(flat), _edges(flat.T).transpose(0, 2, 1)]
-    across, down = (each[:, rows, columns].reshape(3, -1).astype(np.float64) for each in sums)
-    shifts = np.stack([np.arctan2(e[1], e[0]) / (2 * np.pi) for e in (across, down)], axis=-1)
+    every_second = slice(EDGE, EDGE + side, 2)
+    rows, columns = np.meshgrid(*2 * [np.arange(0, side, 2)], indexing="ij")
+    modules = np.stack([columns, rows], axis=-1).reshape(-1, 2).astype(np.float64) + 0.5
+    sums = _edges(flat), _edges(np.ascontiguousarray(flat.T)).transpose(1, 0, 2)
+    across, down = (
+        np.asarray(each[every_second, every_second].reshape(-1, 3).T, np.float64) for each in sums
+    )
+    angles = [np.arctan2(e[1], e[0]) for e in (across, down)]
+    shifts = np.asarray(np.stack(angles, axis=-1) / (2 * np.pi), np.float64)
     lengths = [np.hypot(e[0], e[1]) for e in (across, down)]
     alike = [length / (e[2] + 1e-3) for length, e in zip(lengths, (across, down), strict=True)]
     weights = np.minimum(*lengths) * np.minimum(*alike)
-    return modules, shifts, weights / max(1e-6, float(weights.mean()))
+    return modules, shifts, np.asarray(weights / max(1e-6, float(weights.mean())), np.float64)
 
 
 def _edges(flat: Picture) -> Floats:
-    """Of the vertical edges around each pixel: their sum as vectors, whose angle is their place
-    between two borders of modules, and the sum of their lengths. [x y length, row, column]
+    """Of the vertical edges around each module: their sum as vectors, whose angle is their place
+    between two borders of modules, and the sum of their lengths. [row, column, (x, y, length)]
     """
-    angles = 2 * np.pi * np.arange(1, flat.shape[1]) / PX
-    steep = cv2.absdiff(flat[:, 1:], flat[:, :-1]).astype(np.float32)
-    parts = (steep * np.cos(angles), steep * np.sin(angles), steep)
-    window = (WINDOW * PX, WINDOW * PX)
-    sums = [cv2.blur(np.asarray(part, np.float32), window) for part in parts]
-    return np.stack([np.pad(each, ((0, 0), (0, 1))) for each in sums])
+    count = len(flat) // PX
+    steep = np.zeros(flat.shape, np.float32)
+    steep[:, 1:] = cv2.absdiff(flat[:, 1:], flat[:, :-1])
+    of_rows = np.asarray(cv2.resize(steep, (len(flat), count), interpolation=cv2.INTER_AREA))
+    angles = 2 * np.pi * np.arange(PX) / PX
+    parts = np.stack([np.cos(angles), np.sin(angles), np.ones(PX)], axis=-1)
+    of_modules = of_rows.reshape(count, count, PX).astype(np.float64) @ parts
+    return np.asarray(cv2.blur(of_modules, (WINDOW, WINDOW)))
 
 
 def _powers(at: Floats, degree: int) -> Floats:

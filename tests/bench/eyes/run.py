@@ -69,8 +69,11 @@ def _pipeline(extent: Extent, build: Path) -> dict[str, Any]:
         "frame_to_commit": [
             pipeline.frame_to_commit(extent.badges, size, build) for size in (HD, FULL_HD)
         ],
-        "idle": pipeline.cpu_of_a_door(extent.seconds, build, busy=False),
-        "busy": pipeline.cpu_of_a_door(extent.seconds, build, busy=True),
+        "cpu": [
+            pipeline.cpu_of_a_door(extent.seconds, size, build, busy=busy)
+            for size in (HD, FULL_HD)
+            for busy in (False, True)
+        ],
         "load_after": os.getloadavg()[0],
     }
 

@@ -97,9 +97,10 @@ def _pipeline(pipeline: dict[str, Any]) -> str:
     ]
     rows.append(["a bare fsync of 8 kB on that disk", *pipeline["fsync_ms"].values()])
     shares = [
-        f"CPU of a door at 720p and 30 fps, {state}: {100 * pipeline[state]['cpu_per_s']:.0f} % of"
-        f" a core ({100 * pipeline[state]['of_it_decoding_jpeg']:.0f} % decode the JPEG)"
-        for state in ("idle", "busy")
+        f"CPU of a door at {part['size']} and 30 fps, {part['state']}:"
+        f" {100 * part['cpu_per_s']:.0f} % of a core"
+        f" ({100 * part['of_it_decoding_jpeg']:.0f} % decode the JPEG)"
+        for part in pipeline["cpu"]
     ]
     load = f"Other load meanwhile: {pipeline['load_before']:.1f} to {pipeline['load_after']:.1f}"
     return "\n".join([table(["ms", "p50", "p95", "p99"], rows), *shares, load])

@@ -8,7 +8,15 @@ import cv2
 import pytest
 
 from kiosk.camera.camera import Camera
-from kiosk.camera.controls import CameraRequest, Hint, WebcamCapture, request_of
+from kiosk.camera.controls import (
+    EVERY,
+    LEVELS,
+    SHORT_MS,
+    CameraRequest,
+    Hint,
+    WebcamCapture,
+    request_of,
+)
 from kiosk.camera.sources import Kind, Source
 from kiosk.config.settings import KioskSettings
 from tests.kiosk.support.pictures import noisy, plain
@@ -181,3 +189,67 @@ def test_the_settings_are_the_wish() -> None:
     )
     assert request_of(settings) == CameraRequest(1920, 1080, 60, 6.5, 3, "auto")
     assert request_of(KioskSettings()) == CameraRequest()
+
+
+class LitWebcam(Webcam):
+    """Its pictures are as light as exposure, gain and the hall make them."""
+
+    def __init__(self, light: float, gains: tuple[float, float] = (10, 100)) -> None:
+        super().__init__()
+        self.light, self.gains = light, gains
+        self.values[cv2.CAP_PROP_GAIN] = gains[0]
+
+    def set(self, prop: int, value: float) -> bool:
+        if prop == cv2.CAP_PROP_GAIN:
+            value = min(max(value, self.gains[0]), self.gains[1])
+        return super().set(prop, value)
+
+    @property
+    def exposure_ms(self) -> float:
+        return self.values[cv2.CAP_PROP_EXPOSURE] / 10
+
+    @property
+    def level(self) -> float:
+        return min(255.0, self.light * self.exposure_ms * self.values[cv2.CAP_PROP_GAIN])
+
+    def read(self) -> tuple[bool, Any]:
+        return True, plain(round(self.level))
+
+
+def watched(webcam: LitWebcam) -> LitWebcam:
+    capture = WebcamCapture(webcam, CameraRequest(exposure_ms="short"))
+    assert any(hint == Hint("exposure", "short", "6 ms", True) for hint in capture.hints)
+    for _ in range(40 * EVERY):
+        capture.read()
+    return webcam
+
+
+def test_in_good_light_a_short_exposure_stays() -> None:
+    webcam = watched(LitWebcam(light=2.0))
+    assert (webcam.exposure_ms, webcam.values[cv2.CAP_PROP_GAIN]) == (SHORT_MS, 10)
+
+
+def test_in_little_light_the_gain_rises_before_the_exposure() -> None:
+    webcam = watched(LitWebcam(light=0.5))
+    assert LEVELS[0] <= webcam.level <= LEVELS[1]
+    assert webcam.exposure_ms == SHORT_MS
+    webcam.light = 0.05
+    watched(webcam)
+    assert webcam.values[cv2.CAP_PROP_GAIN] == 100
+    assert webcam.exposure_ms > SHORT_MS
+
+
+def test_in_much_light_the_gain_falls_before_the_exposure() -> None:
+    webcam = LitWebcam(light=0.05)
+    capture = WebcamCapture(webcam, CameraRequest(exposure_ms="short"))
+    for light in (0.05, 20.0):
+        webcam.light = light
+        for _ in range(40 * EVERY):
+            capture.read()
+    assert webcam.values[cv2.CAP_PROP_GAIN] == 10
+    assert webcam.exposure_ms < SHORT_MS
+
+
+def test_a_short_exposure_has_an_end() -> None:
+    webcam = watched(LitWebcam(light=0.0))
+    assert webcam.exposure_ms == 33

@@ -116,7 +116,7 @@ def test_the_cameras_settings(tmp_path: Path) -> None:
         ("camera_width = 12", "160 to 7680"),
         ("camera_height = '720'", "120 to 4320"),
         ("camera_fps = 0", "1 to 240"),
-        ("camera_exposure_ms = 'short'", '"auto", or 0.1 to 1000'),
+        ("camera_exposure_ms = 'brief'", '"auto", "short", or 0.1 to 1000'),
         ("camera_gain = 'auto'", "0 to 10000"),
         ("camera_focus = true", '"auto", or 0 to 10000'),
         ("answer_s = nan", "1 to 60"),

@@ -16,7 +16,7 @@ def test_a_door_reads_a_badge_with_a_thumb_on_an_eye() -> None:
     reader = Reader(lambda: 0.0)  # a computer that is never late
     seen = [sighting for _ in range(8) for sighting in reader.read(view)]
     assert {sighting.text for sighting in seen} == {TEXT}
-    assert seen[0].decoding_pass == "drawn pattern"
+    assert seen[0].decoding_pass in {"drawn pattern", "grid"}
 
 
 def test_eyes_are_found_with_their_middles_and_steps() -> None:

@@ -14,7 +14,7 @@ from kiosk.reader.passes import (
     find_zbar,
     find_zxing,
 )
-from kiosk.reader.reader import Reader, Sighting
+from kiosk.reader.reader import UNREADABLE_FRAMES, Reader, Sighting
 from kiosk.reader.symbol_text import text_of
 from tests.kiosk.support.pictures import (
     TEXT,
@@ -197,17 +197,41 @@ def test_a_failing_engine_does_not_stop_the_door(monkeypatch: pytest.MonkeyPatch
     assert Reader().read(symbol(TEXT), budget_ms=0) == []
 
 
-def test_hint_distinguishes_dark_and_unreadable() -> None:
+def shaken(view: Gray, number: int) -> Gray:
+    """The frames of a hand that shakes."""
+    return np.roll(view, 3 * (number % 2), axis=1)
+
+
+def hint_of(view: Gray) -> str | None:
     reader = Reader()
-    reader.read(hall())
-    assert reader.hint == ""
-    reader.read(hall() // 20)
-    assert reader.hint == "dark"
-    torn = held_up(symbol(TEXT), 5)
-    torn[340:420, 660:740] = 255 - torn[340:420, 660:740]
-    for _ in range(12):
-        assert reader.read(torn, budget_ms=0) == []
+    for number in range(UNREADABLE_FRAMES + 2):
+        assert reader.read(shaken(view, number), budget_ms=0) == []
+    return reader.hint
+
+
+def torn(module_px: float, tilt: float = 1.0) -> Gray:
+    """With its finder patterns whole, and too much of its middle lost."""
+    view = held_up(symbol(TEXT), module_px, tilt=tilt)
+    reach = round(8 * module_px), round(8 * module_px * tilt)
+    middle = slice(380 - reach[1], 380 + reach[1]), slice(700 - reach[0], 700 + reach[0])
+    view[middle] = 255 - view[middle]
+    return view
+
+
+def test_hint_is_what_keeps_a_code_from_being_read() -> None:
+    assert hint_of(hall()) is None
+    assert hint_of(hall() // 20) == "dark"
+    assert hint_of(torn(5)) == "unreadable"
+    assert hint_of(torn(6, tilt=0.4)) == "steep"
+    assert hint_of(cv2.circle(torn(6), (710, 370), 40, 255, -1)) == "glare"
+    assert hint_of(held_up(symbol(TEXT), 30, x=300, y=600)) == "near"
+
+
+def test_a_hint_ends_when_the_code_is_read() -> None:
+    reader = Reader()
+    for _ in range(UNREADABLE_FRAMES):
+        reader.read(torn(5), budget_ms=0)
     assert reader.hint == "unreadable"
     assert reader.located
     reader.read(held_up(symbol(TEXT), 4))
-    assert (reader.hint, reader.located) == ("", 0)
+    assert (reader.hint, reader.located) == (None, 0)

@@ -1,5 +1,6 @@
 """Films of one moving badge: each frame is drawn anew, with the blur of its moment."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -126,7 +127,68 @@ def two_sharp(rng: Rng, size: tuple[int, int]) -> list[Moment]:
     return moments
 
 
-KINDS = {"brought and held": approach, "waved past": passing, "two sharp frames": two_sharp}
+def swinging(rng: Rng, size: tuple[int, int]) -> list[Moment]:
+    """On a lanyard, from side to side: 3 to 5 modules of blur in every frame."""
+    pose = _path(rng, 2, size)[-1]
+    reach, period = size[0] * rng.uniform(0.03, 0.06), rng.uniform(18, 30)
+    moments = []
+    for number in range(30):
+        angle = 2 * np.pi * number / period
+        here = replace(pose, x=float(pose.x + reach * np.sin(angle)))
+        blur = rng.uniform(3, 5) * pose.module_px
+        moments.append(Moment(here, float(blur), float(rng.normal(0, 8))))
+    return moments
+
+
+def held(rng: Rng, size: tuple[int, int]) -> list[Moment]:
+    """Held by a hand that shakes a little."""
+    pose = _path(rng, 2, size)[-1]
+    return _moments([pose] * 30, rng, 0.3)
+
+
+Light = Callable[[Gray, Shown, float], Gray]  # by the part of the film that is over
+
+
+def _daylight(rng: Rng) -> Light:
+    return lambda view, shown, part: spoil.noisy(view, SENSOR_NOISE, rng)
+
+
+def _dusk(rng: Rng) -> Light:
+    """As dark and noisy as a still of low light."""
+    share, sigma = rng.uniform(0.06, 0.2), rng.uniform(3, 9)
+    return lambda view, shown, part: spoil.noisy(view * share, sigma, rng)
+
+
+def _grain(rng: Rng) -> Light:
+    sigma = rng.uniform(25, 50)
+    return lambda view, shown, part: spoil.noisy(view, sigma, rng)
+
+
+def _lamp(rng: Rng) -> Light:
+    """Its reflection moves over the symbol while the holder turns the badge."""
+    start, end = rng.uniform(0.25, 0.75, (2, 2))
+    wide, strength = rng.uniform(0.12, 0.25), rng.uniform(200, 330)
+
+    def shone(view: Gray, shown: Shown, part: float) -> Gray:
+        u, v = start + (end - start) * part
+        a, b, c, d = np.array(shown.corners)
+        x, y = (a * (1 - u) + b * u) * (1 - v) + (d * (1 - u) + c * u) * v
+        lit = spoil.glare(view, (float(x), float(y)), shown.side * wide, strength)
+        return spoil.noisy(lit, SENSOR_NOISE, rng)
+
+    return shone
+
+
+# The badge's way, and the light on it.
+KINDS: dict[str, tuple[Callable[[Rng, tuple[int, int]], list[Moment]], Callable[[Rng], Light]]] = {
+    "brought and held": (approach, _daylight),
+    "waved past": (passing, _daylight),
+    "two sharp frames": (two_sharp, _daylight),
+    "moving 3-5 modules": (swinging, _daylight),
+    "low light": (held, _dusk),
+    "noise": (held, _grain),
+    "moving glare": (held, _lamp),
+}
 
 
 def film(
@@ -144,21 +206,19 @@ def film(
     text = text or credential(serial)
     card = Card(text, str(rng.choice(["badge", "badge", "badge", "phone", "dark phone"])))
     behind = cv2.GaussianBlur(hall(size, number % 4), (0, 0), spoil.LENS_SIGMA_PX)
-    moments = KINDS[kind](rng, size)
+    way, light = KINDS[kind]
+    moments = way(rng, size)
+    lit = light(rng)
     if frames_max is not None:
         moments = moments[: frames_max - EMPTY_FRAMES]
-    frames = [_sensed(behind, rng) for _ in range(EMPTY_FRAMES)]
+    frames = [spoil.finished(spoil.noisy(behind, SENSOR_NOISE, rng)) for _ in range(EMPTY_FRAMES)]
     shown: list[Shown | None] = [None] * EMPTY_FRAMES
-    for moment in moments:
+    for past, moment in enumerate(moments):
         layer = place(card, moment.pose, size, MARGIN)
         layer = spoil.moved(layer, moment.blur_px, moment.blur_degrees)
         layer = spoil.blurred(layer, spoil.soft_kernel())
         view = behind.copy()
         put(view, layer)
-        frames.append(_sensed(view, rng))
+        frames.append(spoil.finished(lit(view, layer.shown, past / len(moments))))
         shown.append(layer.shown)
     return Film(kind, text, frames, shown)
-
-
-def _sensed(view: Gray, rng: Rng) -> Gray:
-    return spoil.finished(spoil.noisy(view, SENSOR_NOISE, rng))

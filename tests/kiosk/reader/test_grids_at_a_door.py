@@ -1,0 +1,68 @@
+"""A door reads bent symbols by their grids, within the time of its frames."""
+
+import pytest
+
+from kiosk.reader import passes
+from kiosk.reader.reader import GRID_MS, Reader
+from tests.kiosk.reader.grid.symbols import WRITERS, bent, picture
+from tests.kiosk.reader.grid.test_grid import BENDS, TEXT
+
+STEP_MS = 4.0
+FRAMES = 10
+
+
+class Clock:
+    """Each step of a search takes STEP_MS; all else no time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 0.0
+        self.steps = 0
+        search = passes.search
+
+        def timed(*args):
+            for step in search(*args):
+                self.now_s += STEP_MS / 1000
+                self.steps += 1
+                yield step
+
+        monkeypatch.setattr(passes, "search", timed)
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.setattr("kiosk.reader.reader._run", lambda decoding_pass, gray: [])
+    return Clock(monkeypatch)
+
+
+def test_a_bent_symbol_is_read_over_several_frames(clock: Clock) -> None:
+    view = bent(picture(WRITERS["segno"](TEXT, 5, "M"), px=8), BENDS["cloth"])
+    reader = Reader(clock)
+    read = []
+    for _ in range(FRAMES):
+        before = clock.steps
+        read.append(reader.read(view))
+        assert (clock.steps - before - 1) * STEP_MS < GRID_MS
+    assert not read[0]
+    assert {(seen.text, seen.engine) for frame in read for seen in frame} == {(TEXT, "grid")}
+
+
+def test_without_time_there_is_no_search(clock: Clock) -> None:
+    view = picture(WRITERS["segno"](TEXT, 5, "M"))
+    reader = Reader(clock)
+    assert reader.read(view, budget_ms=0) == []
+    assert clock.steps == 0
+
+
+def test_an_unchanging_view_is_not_searched_for_ever(clock: Clock) -> None:
+    view = picture(WRITERS["segno"](TEXT, 5, "M"))
+    view[100:, 100:] = 128
+    reader = Reader(clock)
+    for _ in range(200):
+        reader.read(view)
+    done = clock.steps
+    for _ in range(50):
+        reader.read(view)
+    assert clock.steps == done
