@@ -176,6 +176,13 @@ def test_a_session_ends_after_half_a_day(lanes: Lanes, time: Time) -> None:
     assert lanes.prove(in_session(bytes(32), 2), "POST", "/api/scans") is None
 
 
+def test_a_renewed_session_is_not_the_oldest(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.web.lanes.SESSIONS_MAX", 2)
+    for name in ("west", "east", "west", "north"):
+        lanes.begin_session((name, 1), KEY.public.raw, bytes(32), 0)
+    assert lanes.prove(in_session(bytes(32), 1), "POST", "/api/scans") is not None
+
+
 def test_an_address_that_is_used_again_is_not_the_oldest(lanes: Lanes) -> None:
     lanes.remember("10.0.0.1")
     for n in range(KNOWN_ADDRESSES_MAX - 1):
