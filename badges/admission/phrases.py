@@ -31,9 +31,21 @@ _COUNTED = ("er", "or", "ent", "ant", "ist", "ee", "gate", "guest")
 class Tone(StrEnum):
     ADMIT = "admit"
     LOOK = "look"  # admitted, with a notice for staff
+    SAME = "same"  # denied; staff let in the person who was admitted before the restart
     DENY = "deny"
+    ELSEWHERE = "elsewhere"  # denied for a fault of the door, not of the holder
     GOODBYE = "goodbye"  # an exit
     SEEN = "seen"  # noted at a roll call; opens no door
+
+
+# Other denials have the tone DENY.
+_TONES = {
+    Reason.BEFORE_RESTART: Tone.SAME,
+    Reason.ROLL_CALL: Tone.SEEN,
+    Reason.KIOSK_RETIRED: Tone.ELSEWHERE,
+    Reason.DOOR_RESTING: Tone.ELSEWHERE,
+    Reason.FACTS_TOO_OLD: Tone.ELSEWHERE,
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,7 @@ def tone(decision: Decision, direction: Direction) -> Tone:
     if direction is Direction.EXIT:
         return Tone.GOODBYE
     if isinstance(decision, Denied):
-        return Tone.SEEN if decision.reason is Reason.ROLL_CALL else Tone.DENY
+        return _TONES.get(decision.reason, Tone.DENY)
     return Tone.LOOK if decision.flags.intersection(_TOLD) else Tone.ADMIT
 
 
@@ -158,9 +170,9 @@ class _Saying:
         hall = hall[:1].upper() + hall[1:]
         if denied.kept_until is None:
             wait = self.say(REFUSALS[Reason.HALL_FULL].next_step)
-            return self.count(sentences.KEPT, denied.kept, hall=hall), wait
+            return self.say(sentences.KEPT, hall=hall), wait
         time = self.moment(denied.kept_until)
-        reason = self.count(sentences.KEPT_UNTIL, denied.kept, hall=hall, time=time)
+        reason = self.say(sentences.KEPT_UNTIL, hall=hall, time=time)
         return reason, self.say(sentences.COME_BACK)
 
     def not_entitled(self, denied: Denied) -> Pair:
@@ -223,7 +235,7 @@ class _Saying:
         nameless = (self.say(sentences.THIS_HALL), self.say(sentences.HALL_AROUND))
         if reason.startswith(nameless):
             reason = reason[0].upper() + reason[1:]
-        return reason, self.say(pair[1])
+        return reason, self.say(pair[1], **names)
 
     def say(self, text: str, **names: str) -> str:
         # Not for "", which gettext answers with the catalogue's header.

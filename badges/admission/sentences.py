@@ -17,8 +17,10 @@ Pair = tuple[str, str]
 
 WORDS: Mapping[str, str] = {
     "admit": N_("ADMIT"),
-    "look": N_("LOOK"),
+    "look": N_("ADMIT & CHECK"),
+    "same": N_("SAME PERSON?"),
     "deny": N_("DENIED"),
+    "elsewhere": N_("OTHER DOOR"),
     "goodbye": N_("GOODBYE"),
     "seen": N_("SEEN"),
 }
@@ -28,16 +30,16 @@ FLAGS: Mapping[Flag, Pair] = {
     Flag.DAY_CREDENTIAL: (N_("Day credential"), ""),
     Flag.CHECK_DAY: (
         N_("Day credential: check the ID"),
-        N_("Compare it with the name on the card"),
+        N_("Another name on the ID: stop, call a supervisor"),
     ),
     Flag.ESCORT: (N_("Enters only with an escort"), N_("Let in together with the escort")),
     Flag.LIKELY_COPY: (
-        N_("This badge seems to be in use twice"),
-        N_("Check whose badge it is; send the holder to the badge desk"),
+        N_("This badge may be a copy"),
+        N_("Check whose badge it is. Let in, then send to the badge desk"),
     ),
     Flag.PASSBACK: (
-        N_("Admitted again without an exit"),
-        N_("Check that the badge is the holder's own"),
+        N_("Second entry: no exit was scanned"),
+        N_("Another person's badge: stop, call a supervisor"),
     ),
     Flag.LOOKED_UP: (
         N_("Admitted by name, without a badge"),
@@ -80,7 +82,7 @@ REFUSALS: Mapping[Reason, Refusal] = {
     Reason.LIKELY_COPY: Refusal(
         N_("Likely a copied badge"),
         N_("This badge seems to be in use twice"),
-        N_("Check whose badge it is; send the holder to the badge desk"),
+        N_("Do not let in. Send the holder to the badge desk"),
     ),
     Reason.NOT_VALID_TODAY: Refusal(N_("Not valid today"), N_("Not valid today"), _DESK),
     Reason.DAY_CREDENTIAL: Refusal(
@@ -97,8 +99,8 @@ REFUSALS: Mapping[Reason, Refusal] = {
     ),
     Reason.BEFORE_RESTART: Refusal(
         N_("Shown again after a restart: one person or two?"),
-        N_("Admitted {n} s ago, before this kiosk restarted"),
-        N_("The same person: let in, already counted. Another: call a supervisor"),
+        N_("Yes: let in. No: stop, call a supervisor"),
+        N_("Admitted and counted {n} s ago, before this kiosk restarted"),
     ),
     Reason.ALREADY_INSIDE: Refusal(
         N_("Already inside"),
@@ -106,7 +108,9 @@ REFUSALS: Mapping[Reason, Refusal] = {
         N_("Check whose badge it is; call a supervisor"),
     ),
     Reason.HALL_FULL: Refusal(
-        N_("Hall full"), N_("No place left in {hall}"), N_("Ask to wait: a place may come free")
+        N_("Hall full"),
+        N_("{hall}: no place left at this door"),
+        N_("Ask to wait: a place may come free"),
     ),
     Reason.KIOSK_RETIRED: Refusal(N_("Kiosk retired"), N_("This kiosk is retired"), _OTHER_DOOR),
     Reason.DOOR_RESTING: Refusal(
@@ -115,7 +119,7 @@ REFUSALS: Mapping[Reason, Refusal] = {
         N_("Send to another door"),
     ),
     Reason.FACTS_TOO_OLD: Refusal(
-        N_("Door's data too old"), N_("Offline for too long"), _OTHER_DOOR
+        N_("Door's data too old"), N_("This door's data is too old to check badges"), _OTHER_DOOR
     ),
     Reason.ROLL_CALL: Refusal(
         N_("Seen at a roll call"),
@@ -135,7 +139,7 @@ PARTS: Mapping[str, Pair] = {
     ),
     "admitted": (N_("Welcome to {place}"), ""),
     "admitted_to": ("{place}", ""),  # the session's title is enough
-    "kept_place": (N_("Kept place"), N_("Show the way to it")),
+    "kept_place": (N_("Kept place"), N_("Show the way to the wheelchair places")),
     "left": (N_("Exit recorded"), ""),
     "admits": (N_("{place} admits {who}"), _PROGRAMME),
     "invited": (N_("{place} is by invitation"), _PROGRAMME),
@@ -161,14 +165,8 @@ LAST_NAME = N_("{names} and {name}")
 MOMENT = N_("{day} {time}")
 DAY = N_("{weekday} {day} {month}")
 # With the hall, and the time of release if known.
-KEPT = (
-    N_("{hall}: the last place here is kept for wheelchair users and companions"),
-    "{hall}: the last {n} places here are kept for wheelchair users and companions",
-)
-KEPT_UNTIL = (
-    N_("{hall}: the last place here is kept for wheelchair users and companions until {time}"),
-    "{hall}: the last {n} places here are kept for wheelchair users and companions until {time}",
-)
+KEPT = N_("{hall}: only wheelchair places left")
+KEPT_UNTIL = N_("{hall}: only wheelchair places left until {time}")
 HOURS = (N_("{n} hour"), "{n} hours")
 MINUTES = (N_("{n} minute"), "{n} minutes")
 HOURS_MINUTES = N_("{hours} {minutes}")

@@ -12,6 +12,7 @@ WORDS: Mapping[str, str] = {
     "idle": N_("Show your badge"),
     "idle_reason": N_("Hold the code up to the camera"),
     "idle_no_camera": N_("Scan the code with the hand scanner"),
+    "idle_lost": N_("Until it works: send people to another door"),
     "now": N_("Now"),
     "next": N_("Next"),
     "programme": N_("Programme of this hall"),
@@ -43,11 +44,10 @@ WORDS: Mapping[str, str] = {
     "last_scans": N_("Last scans"),
     "no_scans": N_("No scans yet"),
     "badge": N_("Badge {n}"),
-    "no_badge": N_("Not a badge"),
     "online": N_("Online"),
     "offline": N_("Offline"),
     "offline_since": N_("Offline since {time}"),
-    "facts": N_("revocations {age} old"),
+    "facts": N_("data {age} old"),
     "no_facts": N_("no data yet"),
     "waiting_none": N_("No scans waiting"),
     "camera_none": N_("Hand scanner only"),
@@ -72,34 +72,43 @@ WORDS: Mapping[str, str] = {
     "not_taken": N_("That scan was not accepted. Scan again."),
     "not_turned": N_("The direction was not changed. Try again."),
     "lost": N_("NO KIOSK"),
-    "lost_reason": N_("The screen lost its connection to the kiosk"),
-    "lost_next": N_("Admit no one by this screen. It reconnects by itself."),
+    "lost_reason": N_("No connection to the kiosk"),
+    "lost_next": N_("The screen lost its connection to the kiosk. It reconnects by itself."),
+    # Of every state in which the door can't decide.
+    "not_here": N_("Let no one in: send people to another door"),
     "resting": N_("CLOSED"),
-    "resting_reason": N_("The shift at this door has ended; exits are still recorded"),
     "admitted": N_("{n} admitted"),
     "denied": N_("{n} denied"),
-    "resting_next": N_("A supervisor can resume it"),
+    "resting_next": N_(
+        "The shift has ended; a supervisor can resume it. Exits are still recorded."
+    ),
     "rolling": N_("ROLL CALL"),
-    "rolling_reason": N_("Assembly point {point}: scan every badge"),
-    "rolling_next": N_("It admits no one"),
+    "rolling_reason": N_("Scan everyone; let no one in"),
+    "rolling_next": N_("Assembly point: {point}"),
     "second": N_("{n} s"),
     "minute": N_("{n} min"),
     "hour": N_("{n} h"),
     "day": N_("{n} d"),
     "help_admit": N_("Let in"),
-    "help_look": N_("Let in, and read what to notice"),
-    "help_deny": N_("Do not admit. The screen shows why and what to do."),
+    "help_look": N_("Check what the screen says, then let in. Wrong: stop, call a supervisor"),
+    "help_same": N_("The person from before the restart: let in. Another: stop, call a supervisor"),
+    "help_deny": N_("Stop. The screen shows why and what to do."),
+    "help_elsewhere": N_("This door can't decide: send the person to another door"),
     "help_goodbye": N_("An exit was recorded; people may always leave"),
     "help_seen": N_("Roll call: this person was noted as seen"),
+    "help_asking": N_("Wait for the answer, ten seconds at most"),
+    "help_resting": N_("Closed: let no one in. Exits are still recorded."),
+    "help_rolling": N_("Roll call: scan everyone, let no one in"),
     "help_keys": N_("F1 help · F2 language · F4 sound · F8 direction · F9 supervisor"),
-    "help_scanner": N_("A hand scanner works at any time; no field needs to be chosen"),
+    "help_scanner": N_("A hand scanner works at any time: just scan"),
     "by": N_("By {name}"),
     "camera_page": N_("Test the camera"),
     # Shown where the kiosk reports these fields, as phones do.
     "alone": N_("On this phone alone: {n}"),
     "halted": N_("NO NETWORK"),
-    "halted_reason": N_("Without a network this phone admits no one"),
-    "halted_next": N_("Use another door. This phone continues by itself when it is online."),
+    "halted_next": N_(
+        "Without a network this phone admits no one. It continues by itself when it is online."
+    ),
 }
 
 # A phone's page has these beside, and in place of, those above.
@@ -107,59 +116,63 @@ PHONE: Mapping[str, str] = {
     "idle_reason": N_("Point the camera at the code on the badge"),
     "asking_reason": N_("Waiting for the server"),
     "lost": N_("STOPPED"),
-    "lost_reason": N_("The door on this phone does not respond"),
-    "lost_next": N_("Admit no one by this phone. Reload the page."),
+    "lost_reason": N_("This page does not respond"),
+    "lost_next": N_("This page does not respond. Reload it."),
     "sound_waits": N_("Sound: tap the screen"),
     "sound_waits_why": N_("The browser keeps quiet until the screen is tapped"),
-    "retired": N_("This phone is no longer a door and admits no one. Use another door."),
+    "retired": N_(
+        "This phone may no longer check badges. Let no one in: send people to another door."
+    ),
+    "help_halted": N_("No network: let no one in. It continues by itself."),
     "help_keys": N_("Hold the phone 15 to 30 cm from the badge; tilt it if the card shines"),
     # Before the door opens
-    "start": N_("Open the door"),
+    "start": N_("Start checking"),
     "start_why": N_("Starts the camera and the sound, and keeps the screen on"),
     "starting": N_("Starting"),
-    "starting_why": N_(
-        "The first start takes longest. Later the door opens without a network, too."
-    ),
+    "starting_why": N_("The first start takes longest. Later it starts without a network, too."),
     "restarting_why": N_(
-        "The door did not respond and starts again. Nothing that it has shown is lost."
+        "This page did not respond and starts again. Nothing that it has shown is lost."
     ),
     "try_again": N_("Try again"),
     "reload": N_("Reload"),
-    "enrol_words": N_("Are these six words on the console, too?"),
+    "enrol_words": N_("Call an admin to compare these words"),
     "enrol_wait": N_(
         "An admin confirms this phone on the page Phones as doors. Leave this page open."
     ),
-    "need_code": N_("This phone is not a door"),
+    # For each need: what to do, then why and how.
+    "until_then": N_("Until then: send people to another door."),
+    "need_code": N_("Call an admin"),
     "need_code_next": N_(
-        "Make a code on the console's page Phones as doors, and open it with this phone's camera"
-        " app. If this phone was a door before, its browser has deleted the data: fence the old"
-        " door on the page Kiosks."
+        "This phone is not a door, or its browser has deleted the data. Make a code on the page"
+        " Phones as doors, and open it with this phone's camera app. Fence the old door, if any, on"
+        " the page Kiosks."
     ),
-    "need_other_tab": N_("The door is open in another tab"),
+    "need_other_tab": N_("This page is open in another tab"),
     "need_other_tab_next": N_("Close the other tab or window, then try again here."),
-    "need_engine": N_("This browser is too old for a door"),
+    "need_engine": N_("This browser is too old"),
     "need_engine_next": N_("Update it, or use a current Chrome, Edge, Firefox or Safari."),
-    "need_storage": N_("This browser keeps no data for the door"),
+    "need_storage": N_("This browser keeps no data"),
     "need_storage_next": N_(
         "Leave the private window, or delete photos or apps to make room, then try again."
     ),
-    "need_fenced": N_("This phone is no longer a door"),
+    "need_fenced": N_("Call an admin"),
     "need_fenced_next": N_(
-        "An admin has withdrawn it. To use it again, open a new code for phones with it."
+        "This phone may no longer check badges: an admin has withdrawn it, or its data was copied."
+        " To use it again, open a new code for phones with it."
     ),
     "need_network": N_("The server can't be reached"),
     "need_network_next": N_("Join the venue's network, then try again."),
-    "need_new_code": N_("The code was not accepted"),
+    "need_new_code": N_("Call an admin"),
     "need_new_code_next": N_(
-        "It is used up or too old, or belongs to another server. Make a new code on the page"
-        " Phones as doors."
+        "The code was not accepted: it is used up or too old, or belongs to another server. Make a"
+        " new code on the page Phones as doors."
     ),
-    "need_secure": N_("This address is not secure"),
+    "need_secure": N_("Call an admin"),
     "need_secure_next": N_(
-        "Browsers give a camera only to pages with https and a certificate that the phone trusts."
-        " Tell an admin."
+        "This address is not secure. Browsers give a camera only to pages with https and a"
+        " certificate that the phone trusts."
     ),
-    "need_reload": N_("The door on this phone has stopped"),
+    "need_reload": N_("This page has stopped"),
     "need_reload_next": N_("Nothing that it has shown is lost. Reload the page."),
     # The camera
     "camera_denied": N_(

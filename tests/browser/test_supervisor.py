@@ -262,7 +262,7 @@ def test_roll_call_says_who_was_seen(door: LiveDoor, page: Page) -> None:
     page.holds_all()
     page.click('[data-key="do"]')
     page.wait("the roll call", lambda: page.tone == "rolling")
-    assert "9" in page.text("reason")
+    assert "9" in page.text("next")
     for size in SIZES:
         page.resize(size)
         page.shot("rolling")

@@ -1,12 +1,12 @@
 // What stands in front of the door before it is open, or when it can't go on: progress, the words of
 // an enrolment, what is needed, and the button for the next step. In both languages.
 
-import { put, say, shown } from "./screen/shared/words.js";
+import { put, putSentence, say, shown } from "./screen/shared/words.js";
 
 const at = (id) => document.getElementById(id);
 // The needs that a new attempt can meet, and those that only a new page can.
 const AGAIN = ["other_tab", "storage", "network"];
-const RELOAD = ["reload", "engine", "secure"];
+const RELOAD = ["reload", "engine"];
 
 export class Begin {
   // `on.start`, `on.again` are called by the button. The page is closed once the door is open.
@@ -68,8 +68,9 @@ export class Begin {
     const { word, next, six, message, button, busy, bad } = this.face;
     for (const [id, language] of [["", shown.first], ["-2", shown.second]]) {
       const text = (key) => (language ? say(key, {}, language) : "");
-      put(at(`begin-word${id}`), text(word), language ?? shown.first);
-      put(at(`begin-next${id}`), (language && message?.[language.language]) || text(next), language ?? shown.first);
+      putSentence(at(`begin-word${id}`), text(word), language ?? shown.first);
+      putSentence(at(`begin-next${id}`), (language && message?.[language.language]) || text(next), language ?? shown.first);
+      putSentence(at(`begin-guests${id}`), bad ? text("until_then") : "", language ?? shown.first);
     }
     at("begin-six").hidden = !six;
     put(at("begin-six"), six ?? "");

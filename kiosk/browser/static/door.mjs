@@ -159,6 +159,7 @@ startWith(recall("language") ?? liked());
 const restarts = Number(recall(RESTARTS));
 begin.starting(restarts > 0);
 at("begin-language").addEventListener("click", turnLanguage);
+at("lost-reload").addEventListener("click", () => location.reload());
 // The code of an enrolment is used once, and stays in no history.
 const beginning = { type: "start", files, code: decodeURIComponent(location.hash.slice(1)) || undefined };
 history.replaceState(null, "", location.pathname + location.search);

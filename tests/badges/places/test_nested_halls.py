@@ -79,7 +79,11 @@ def test_no_hall_around_refuses_an_exit() -> None:
 @pytest.mark.parametrize(
     ("denied", "english", "chinese"),
     [
-        (Denied(Reason.HALL_FULL, hall_id=4), "No place left in Expo", "博览会已满"),
+        (
+            Denied(Reason.HALL_FULL, hall_id=4),
+            "Expo: no place left at this door",
+            "博览会：本入口已无名额",
+        ),
         (Denied(Reason.HALL_CLOSED, hall_id=4), "Expo is closed", "博览会已关闭"),
         (Denied(Reason.ALREADY_INSIDE, hall_id=4), "Already inside Expo", "此证件已在博览会内"),
         (
@@ -89,8 +93,8 @@ def test_no_hall_around_refuses_an_exit() -> None:
         ),
         (
             Denied(Reason.HALL_FULL, hall_id=9),
-            "No place left in the hall around this one",
-            "外层会场已满",
+            "The hall around this one: no place left at this door",
+            "外层会场：本入口已无名额",
         ),
         (
             Denied(Reason.HALL_CLOSED, hall_id=9),

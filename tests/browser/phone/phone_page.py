@@ -29,6 +29,8 @@ const inside = (part, holder) => {
     cut.push(`${name(part)} is wider`);
 };
 const begin = document.getElementById("begin");
+if (!begin.hidden) for (const part of begin.querySelectorAll("h1, p"))
+  if (part.textContent.trim() && part.clientHeight < 12) cut.push(`${name(part)} is flat`);
 const roots = begin.hidden ? ["#hall", "#door", "#free", "#direction", "nav button", "main",
   "footer", "#last li"] : ["#begin > *"];
 for (const css of roots) for (const part of document.querySelectorAll(css)) inside(part, null);

@@ -39,15 +39,31 @@ ADMITTED: dict[str, Decision] = {
     "look_copy": Admitted(flags=frozenset({Flag.LIKELY_COPY})),
     "look_day": Admitted(flags=frozenset({Flag.CHECK_DAY, Flag.DAY_CREDENTIAL})),
 }
+FULL = {"free_places": 0, "hall_left": 0}
+IN_OUTER = {"free_names": OUTERS, "left_names": OUTERS}
+# The door's state beside an answer, where it differs from that of an open door with places.
+BESIDE: dict[str, dict[str, Any]] = {
+    "hall_full": FULL,
+    "hall_full_kept": FULL,
+    "hall_full_outer": FULL | IN_OUTER,
+    "goodbye": {"direction": Direction.EXIT},
+    "roll_call": {"roll_call": "东停车场 · East car park"},
+    "door_resting": {"resting": True},
+    "kiosk_retired": {"retired": True},
+}
+TONES = {
+    "before_restart": "same",
+    "roll_call": "seen",
+    "goodbye": "goodbye",
+    **dict.fromkeys(("kiosk_retired", "door_resting", "facts_too_old"), "elsewhere"),
+}
 UNKNOWN = {Reason.NOT_A_BADGE, Reason.FORGED, Reason.OTHER_EVENT}
 
 
 def decisions(now: int) -> dict[str, Decision]:
     """Every answer that a door gives, by name."""
     denied = {reason.value: Denied(reason) for reason in Reason}
-    denied["not_entitled"] = replace(
-        denied["not_entitled"], categories=frozenset({SPEAKER, DELEGATE})
-    )
+    denied["not_entitled"] = replace(denied["not_entitled"], categories=frozenset({SPEAKER, PRESS}))
     denied["already_inside"] = replace(
         denied["already_inside"], since=now - HOUR_MS, door=DOORS["en"]
     )
@@ -83,7 +99,7 @@ def answer(name: str, now: int, *, seq: int = 1, exits: bool = False) -> Answer:
                 time_zone=ZONE,
                 at=now,
                 categories=CATEGORIES[language],
-                category=None if unknown else PRESS,
+                category=None if unknown else DELEGATE,
                 hall=HALLS[language],
                 doors={DOORS["en"]: DOORS[language]},
                 outer={OUTER: OUTERS[language]},

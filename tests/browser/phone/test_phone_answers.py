@@ -12,7 +12,16 @@ import pytest
 from tests.browser.engine.axe import faults, turn
 from tests.browser.phone.phone_page import LYING, SIZES, UPRIGHT, PhonePage
 from tests.browser.phone.site import Site, files
-from tests.browser.phone.states import ADMITTED, CHINESE, LONG, answer, decisions, state
+from tests.browser.phone.states import (
+    ADMITTED,
+    BESIDE,
+    CHINESE,
+    LONG,
+    TONES,
+    answer,
+    decisions,
+    state,
+)
 from tests.browser.test_axe import LEAST_PX, SMALL_TARGETS
 
 shown = itertools.count(1)
@@ -80,11 +89,9 @@ def test_every_answer_fits_a_phone(door: PhonePage, name: str) -> None:
     now, number = now_ms(), next(shown)
     exits = name == "goodbye"
     newest = answer("admit" if exits else name, now, seq=number, exits=exits)
-    tone = {"roll_call": "seen"}.get(name) or (
-        "goodbye" if exits else name.split("_")[0] if name in ADMITTED else "deny"
-    )
+    tone = TONES.get(name) or (name.split("_")[0] if name in ADMITTED else "deny")
     earlier = [answer("admit", now, seq=2), answer("hall_full", now, seq=3)]
-    door.tell(state(now, newest, *earlier, shown=number + 10))
+    door.tell(state(now, newest, *earlier, shown=number + 10, **BESIDE.get(name, {})))
     door.wait(tone, lambda: door.tone == tone)
     for language in ("zh", "en"):
         first(door, language)
@@ -97,6 +104,45 @@ def test_every_answer_fits_a_phone(door: PhonePage, name: str) -> None:
     ratios = dict(door.script(CONTRAST))
     assert len(ratios) > 3
     assert min(ratios.values()) >= SUN, ratios
+
+
+def test_a_door_s_own_fault_is_not_shown_as_the_holder_s(door: PhonePage) -> None:
+    now = now_ms()
+    for name, named in (("revoked", True), ("facts_too_old", False)):
+        door.show(state(now, answer(name, now), shown=next(shown) + 10), TONES.get(name, "deny"))
+        assert door.shown("#holder") == named
+
+
+# The pairs of characters between which a line of the part breaks.
+BREAKS = """
+const walk = document.createTreeWalker(document.getElementById(arguments[0]), NodeFilter.SHOW_TEXT);
+const range = document.createRange(), breaks = [];
+let before = null;
+for (let node = walk.nextNode(); node; node = walk.nextNode())
+  for (let at = 0; at < node.length; at++) {
+    range.setStart(node, at);
+    range.setEnd(node, at + 1);
+    const top = range.getBoundingClientRect().top, char = node.data[at];
+    if (before && top > before.top + 4) breaks.push(before.char + char);
+    before = { top, char };
+  }
+return breaks;
+"""
+
+
+def test_chinese_lines_break_between_clauses_and_words(door: PhonePage) -> None:
+    now, breaks = now_ms(), set()
+    first(door, "zh")
+    door.resize(UPRIGHT)
+    for name in decisions(now):
+        number = next(shown) + 10
+        door.show(state(now, answer(name, now), shown=number), "")
+        door.wait(
+            name, lambda n=name: door.text("reason") == answer(n, now).explanation["zh"].reason
+        )
+        breaks |= {pair for part in ("reason", "next") for pair in door.script(BREAKS, part)}
+    assert breaks
+    assert {pair for pair in breaks if pair[0] not in "，。：；、"} == set()
 
 
 @pytest.mark.parametrize("holder", [LONG, CHINESE], ids=["long", "Chinese"])
@@ -125,10 +171,10 @@ def free_door(door: PhonePage) -> PhonePage:
 STANDING: dict[str, tuple[str, dict[str, Any]]] = {
     "idle": ("idle", {}),
     "asking": ("asking", {"asking": True}),
-    "offline": ("idle", {"online": False, "offline_since": 1, "alone": 7, "promise": "phone"}),
-    "halted": ("halted", {"online": False, "offline_since": 1, "promise": "none"}),
+    "offline": ("idle", {"online": False, "alone": 7, "scans_waiting": 9, "promise": "phone"}),
+    "halted": ("halted", {"online": False, "promise": "none"}),
     "resting": ("resting", {"resting": True}),
-    "rolling": ("rolling", {"roll_call": "East car park"}),
+    "rolling": ("rolling", BESIDE["roll_call"]),
 }
 
 
@@ -139,6 +185,8 @@ def test_the_screen_between_answers_fits(
 ) -> None:
     tone, changes = STANDING[name]
     now = now_ms()
+    if not changes.get("online", True):
+        changes = changes | dict.fromkeys(("offline_since", "facts_as_of"), now - OLD_MS)
     earlier = [answer(each, now - OLD_MS, seq=at) for at, each in enumerate(["admit", "forged"])]
     free_door.tell(state(now, *earlier, shown=next(shown) + 10, **changes))
     free_door.wait(tone, lambda: free_door.tone == tone)
@@ -153,6 +201,17 @@ def test_the_screen_between_answers_fits(
         free_door.resize(size)
         assert faults(free_door.browser, axe) == [], (name, size)
         assert free_door.script(SMALL_TARGETS, LEAST_PX) == []
+
+
+CLOSED = ("halted", "resting", "rolling")
+
+
+@pytest.mark.parametrize("name", STANDING)
+def test_a_door_that_lets_nobody_in_shows_no_places(free_door: PhonePage, name: str) -> None:
+    tone, changes = STANDING[name]
+    free_door.show(state(now_ms(), **changes), tone)
+    assert free_door.shown("#free") == (name not in CLOSED)
+    assert free_door.shown("#direction") == (name != "rolling")
 
 
 def test_what_is_on_this_phone_alone_is_shown(free_door: PhonePage) -> None:

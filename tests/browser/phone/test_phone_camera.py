@@ -109,6 +109,8 @@ def test_a_denied_camera_is_explained(phone: PhonePage) -> None:
     phone.permit("denied")
     open_door(phone)
     phone.wait("it", lambda: PHONE["camera_denied"] in camera_says(phone))
+    assert phone.text("word") == "Camera lost"
+    assert phone.text("reason") == "Until it works: send people to another door"
 
 
 def test_a_phone_without_a_camera_waits_for_a_scanner(phone: PhonePage) -> None:
@@ -116,6 +118,17 @@ def test_a_phone_without_a_camera_waits_for_a_scanner(phone: PhonePage) -> None:
     open_door(phone)
     phone.wait("the scanner", lambda: "Hand scanner only" in camera_says(phone))
     assert phone.text("reason") == "Scan the code with the hand scanner"
+
+
+def test_a_camera_that_opens_slowly_is_waited_for(phone: PhonePage, site: Site) -> None:
+    """Its hand scanner is named once it was used."""
+    script(phone, "navigator.mediaDevices.getUserMedia = () => new Promise(() => {});")
+    open_door(phone)
+    phone.wait("it", lambda: phone.text("word") == "Camera starting")
+    assert (phone.text("reason"), phone.text("next")) == ("One moment", "")
+    phone.scan(film_text())
+    phone.wait("the scanner", lambda: phone.text("next") == "Scan the code with the hand scanner")
+    assert site.of("post")
 
 
 def fake_camera(phone: PhonePage) -> None:

@@ -151,7 +151,7 @@ def test_the_door_asks_for_an_id_if_the_credential_demands_it(door: LocalDoor) -
     answer = door.present(of_day(0, flags=1))
     assert answer.decision == Admitted(flags=frozenset({Flag.CHECK_DAY, Flag.DAY_CREDENTIAL}))
     assert answer.explanation["en"].reason == "Day credential: check the ID"
-    assert answer.explanation["zh"].reason == "当日证：请核对身份证件"
+    assert answer.explanation["zh"].reason == "当日证：请核对身份证或护照"
     assert last(door).flags == ("check_day", "day_credential")
 
 

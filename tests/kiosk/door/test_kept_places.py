@@ -169,12 +169,8 @@ def test_each_hall_that_an_entry_counts_in_has_its_own(door: LocalDoor) -> None:
 @pytest.mark.parametrize(
     ("language", "message"),
     [
-        (
-            "en",
-            "Hall 7: the last 2 places here are kept for wheelchair users and companions"
-            " until {time}",
-        ),
-        ("zh", "七号厅：本入口仅余2个席位，{time}前留给轮椅使用者及陪同人员"),
+        ("en", "Hall 7: only wheelchair places left until {time}"),
+        ("zh", "七号厅：{time}前仅余无障碍席位"),
     ],
 )
 def test_the_answer_names_the_kept_place(keeping: LocalDoor, language: str, message: str) -> None:

@@ -32,7 +32,8 @@ MAY_IMPORT = {
     "shared": set[str](),
 }
 HELPED = (
-    "admit", "look", "deny", "goodbye", "seen", "keys", "scanner",
+    "admit", "look", "same", "deny", "elsewhere", "goodbye", "seen", "keys", "scanner",
+    "asking", "resting", "rolling",
     "none", "starting", "live", "lost", "ended",
 )  # fmt: skip
 HOSTILE = '<script>alert(1)</script> "&\n\ndata: {}'
@@ -152,7 +153,7 @@ def test_colours_are_readable_and_differ_in_lightness() -> None:
     css = (STATIC / "steward/screen.css").read_text()
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", css))
 
-    for tone in ("admit", "deny", "look", "goodbye"):
+    for tone in ("admit", "deny", "look", "goodbye", "seen", "closed"):
         assert contrast(colours[tone], colours[f"on-{tone}"]) >= 4.5, tone
     for ground in ("ground", "panel"):
         assert contrast(colours[ground], colours["text"]) >= 4.5

@@ -25,7 +25,7 @@ ANSWERS_CHINESE = (
     Path(badges_package.__file__).parent / "translations/zh_Hans/LC_MESSAGES/badges.po"
 )
 LOCALE = LANGUAGE = "eo"  # a name that the page knows; the texts are not Esperanto
-IN_ANSWERS = (sentences.HOURS, sentences.MINUTES, sentences.KEPT, sentences.KEPT_UNTIL)
+IN_ANSWERS = (sentences.HOURS, sentences.MINUTES)
 
 
 @cache

@@ -2,31 +2,44 @@
 
 import { paintProgramme } from "./programme.js";
 import { placesWords } from "../shared/places.js";
-import { clock, nameIn, put, say, shown, wideness } from "../shared/words.js";
+import { clock, nameIn, put, putSentence, say, shown, wideness } from "../shared/words.js";
 
-export const TONES = ["admit", "look", "deny", "goodbye", "seen"];
+export const TONES = ["admit", "look", "same", "deny", "elsewhere", "goodbye", "seen"];
+const ONE_LINE = 10; // The most letters of a huge word in one line.
+const WIDE = 8; // In ems.
 const at = (id) => document.getElementById(id);
 
 // The reason and the next step that stand there while there is no answer.
 const STANDING = {
   asking: ["asking_reason", "asking_next"], // The answer waits for other doors, or for the server.
-  halted: ["halted_reason", "halted_next"], // A phone that must not admit offline.
+  halted: ["not_here", "halted_next"], // A phone that must not admit offline.
   rolling: ["rolling_reason", "rolling_next"], // The kiosk stands at an assembly point.
-  resting: ["resting_reason", "resting_next"],
-  idle: ["idle_reason", ""],
+  resting: ["not_here", "resting_next"],
+};
+// The word and the reason of an idle door, by the state of its camera.
+const IDLE = {
+  live: ["idle", "idle_reason"],
+  none: ["idle", "idle_no_camera"],
+  starting: ["camera_starting", "asking"],
+  lost: ["camera_lost", "idle_lost"],
+  ended: ["camera_ended", "idle_lost"],
 };
 
-export function paintIdle(status, picture) {
-  const camera = picture && status?.camera === "live";
+// `scanner` is whether a hand scanner was used here, which works without the camera, too.
+export function paintIdle(status, scanner) {
   const tone = standing(status);
-  let [reason, next] = tone === "idle" && !camera ? ["idle_no_camera", ""] : STANDING[tone];
+  let [reason, next] = STANDING[tone] ?? [];
+  let word = tone;
+  if (tone === "idle") [word, reason] = IDLE[status?.camera ?? "starting"];
+  if (reason === "idle_lost" && scanner) reason = "idle_no_camera";
+  if (word === "camera_starting" && scanner) next = "idle_no_camera";
   if (tone === "asking" && !status.online) reason = "asking_server";
   at("main").dataset.tone = tone;
   at("shape").setAttribute("href", `#shape-${tone}`);
   paintWords((language) => ({
-    word: say(tone, {}, language),
-    reason: say(reason, { point: status?.roll_call ?? "" }, language),
-    next_step: next ? say(next, {}, language) : "",
+    word: say(word, {}, language),
+    reason: say(reason, {}, language),
+    next_step: next ? say(next, { point: status?.roll_call ?? "" }, language) : "",
   }));
   for (const id of ["answer-direction", "answer-time", "answer-counts", "answer-by"]) put(at(id), "");
   const counts = { rolling: ["seen"], resting: ["admitted", "denied", "exits", "overrides"] }[tone];
@@ -37,7 +50,8 @@ export function paintIdle(status, picture) {
   paintProgramme(tone === "idle" ? status : null);
 }
 
-function standing(status) {
+// Returns what the door does while no answer is shown.
+export function standing(status) {
   if (status?.asking) return "asking";
   if (status?.roll_call) return "rolling";
   if (status?.resting) return "resting";
@@ -82,9 +96,9 @@ export function turnAnswer() {
 
 export function paintLost() {
   const { first, second } = shown;
-  for (const [id, key] of [["word", "lost"], ["reason", "lost_reason"], ["next", "lost_next"]]) {
-    put(at(`lost-${id}`), say(key, {}, first), first);
-    put(at(`lost-${id}-2`), second ? say(key, {}, second) : "", second ?? first);
+  for (const [id, key] of [["word", "lost"], ["reason", "not_here"], ["next", "lost_next"]]) {
+    putSentence(at(`lost-${id}`), say(key, {}, first), first);
+    putSentence(at(`lost-${id}-2`), second ? say(key, {}, second) : "", second ?? first);
   }
   at("lost-word").parentElement.style.setProperty("--ems", ems(say("lost")));
 }
@@ -114,20 +128,25 @@ export function paintLast(answers, status) {
 function paintWords(wordsOf) {
   const first = wordsOf(shown.first);
   const second = shown.second ? wordsOf(shown.second) : { word: "", reason: "", next_step: "" };
-  const both = ems(first.word) + (second.word ? 0.36 * ems(second.word) + 0.4 : 0);
-  at("word").parentElement.style.setProperty("--ems", both);
-  at("word").parentElement.style.setProperty("--ems-first", ems(first.word));
+  const wide = widest(first.word);
+  const { dataset, style } = at("word").parentElement;
+  dataset.lines = wide < ems(first.word) ? "2" : "1";
+  // The second language stands beside it, or below a wide word.
+  const both = wide + (second.word ? 0.36 * ems(second.word) + 0.4 : 0);
+  style.setProperty("--ems", both > WIDE ? wide : both);
+  style.setProperty("--ems-first", wide);
   for (const [id, name] of [["word", "word"], ["reason", "reason"], ["next", "next_step"]]) {
-    fit(at(id), first[name], shown.first);
+    fit(at(id), first[name], shown.first, putSentence);
     // A text that is the same in both languages, such as a session's title, is shown once.
     const again = second[name] === first[name] ? "" : second[name];
-    fit(at(`${id}-2`), again, shown.second ?? shown.first);
+    fit(at(`${id}-2`), again, shown.second ?? shown.first, putSentence);
   }
 }
 
 function paintHolder(answer) {
   const { holder, category, badge } = answer;
-  at("holder").hidden = badge === null;
+  // A door's own fault is none of the holder's, but a speaker is still announced.
+  at("holder").hidden = badge === null || (toneOf(answer) === "elsewhere" && !answer.speaks);
   if (badge === null) return;
   const number = say("badge", { n: badge });
   fit(at("name"), holder?.name || number);
@@ -177,7 +196,7 @@ function toneOf(answer) {
 }
 
 function shortName(answer) {
-  if (answer.badge === null) return say("no_badge");
+  if (answer.badge === null) return wordsIn(answer, shown.first).reason;
   return answer.holder?.name || say("badge", { n: answer.badge });
 }
 
@@ -197,8 +216,15 @@ function ems(word) {
   return Math.max(2, sum);
 }
 
-function fit(element, text, language = shown.first) {
-  put(element, text, language);
+// Returns the width of the wider line, if the words are many enough for two lines.
+function widest(text) {
+  const parts = text.length > ONE_LINE ? text.split(" ") : [];
+  const halves = parts.slice(1).map((_, at) => [parts.slice(0, at + 1), parts.slice(at + 1)]);
+  return Math.min(ems(text), ...halves.map((lines) => Math.max(...lines.map((line) => ems(line.join(" "))))));
+}
+
+function fit(element, text, language = shown.first, way = put) {
+  way(element, text, language);
   const wide = wideness(text);
   element.dataset.length = wide > 60 ? "huge" : wide > 44 ? "long" : wide > 24 ? "medium" : "short";
 }

@@ -9,6 +9,8 @@ const TUNES = {
   seen: { wave: "sine", loud: 0.35, notes: [[784, 0, 0.12]] },
   goodbye: { wave: "sine", loud: 0.3, notes: [[659, 0, 0.09], [494, 0.09, 0.14]] },
 };
+// Tones that sound like another.
+const LIKE = { same: "look", elsewhere: "deny" };
 
 // How long it vibrates, rests, vibrates …, in ms.
 const PULSES = { admit: [90], look: [70, 70, 70, 70, 70], deny: [350, 120, 350], seen: [60], goodbye: [60, 60, 60] };
@@ -31,7 +33,8 @@ export function soundWaits() {
   return wanted && (context === null || context.state !== "running");
 }
 
-export function play(tone) {
+export function play(answer) {
+  const tone = LIKE[answer] ?? answer;
   // Browsers do not vibrate before the page was touched, and complain if asked to.
   if (PULSES[tone] && navigator.userActivation?.hasBeenActive) navigator.vibrate?.(PULSES[tone]);
   const tune = TUNES[tone];

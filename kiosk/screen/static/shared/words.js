@@ -6,6 +6,10 @@ const all = JSON.parse(meta("languages")); // [{language, tag, dir, name, words}
 
 export const ANSWER_MS = Number(meta("answer-ms"));
 
+const HAN = /[\u2e80-\u9fff]/;
+const CLAUSES = /(?<=[\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f])/; // after punctuation
+const segmenter = globalThis.Intl?.Segmenter && new Intl.Segmenter("zh", { granularity: "word" });
+
 // The languages that are shown, the first one large and the second one beside it.
 export const shown = { first: all[0], second: all[1] ?? null };
 
@@ -48,6 +52,22 @@ export function nameIn(names, language = shown.first) {
 export function put(element, text, language = shown.first) {
   if (element.textContent !== text) element.textContent = text;
   element.lang = language.tag;
+}
+
+// As put. Han characters have no spaces, so a browser would break lines within words. The style sheet
+// allows breaks between the clauses that this makes, and in a long clause at the <wbr> between words.
+export function putSentence(element, text, language = shown.first) {
+  if (element.textContent === text || !segmenter || !HAN.test(text)) put(element, text, language);
+  else {
+    element.replaceChildren(...text.split(CLAUSES).map(clause));
+    element.lang = language.tag;
+  }
+}
+
+function clause(text) {
+  const span = Object.assign(document.createElement("span"), { className: "clause" });
+  for (const { segment } of segmenter.segment(text)) span.append(document.createElement("wbr"), segment);
+  return span;
 }
 
 // Counts the width of a text. Han and other wide characters take twice the room of Latin ones.

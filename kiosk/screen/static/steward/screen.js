@@ -25,6 +25,7 @@ let linked = null;
 let shownTimer = 0;
 let noticeTimer = 0;
 let passing = ""; // The key of a notice of this page's own.
+let scanned = recall("scanner") === "used"; // A hand scanner has read a code here.
 let repaired = false; // A scanner with a wrong layout was read all the same.
 
 let kiosk = null;
@@ -73,7 +74,7 @@ function show(answer, forMs) {
 
 function paintFace() {
   at("dwell").hidden = !shown;
-  if (!shown) paintIdle(state?.status, picture); // An answer was painted when it came.
+  if (!shown) paintIdle(state?.status, scanned); // An answer was painted when it came.
   if (!shown) fitAnswer();
   fitProgramme();
   paintOverrule();
@@ -104,7 +105,8 @@ function paintPicture() {
   const status = state?.status;
   const live = picture && (!status || status.camera === "live");
   const notice = live ? nameIn(status?.notice) : "";
-  at("picture-words").hidden = (live && !notice) || !status || status.camera === "none";
+  const said = !status || status.camera === "none" || status.camera === "starting";
+  at("picture-words").hidden = live ? !notice : said;
   at("picture-words").dataset.kind = live ? "notice" : "lost";
   if (notice) put(at("picture-words"), notice);
   at("picture").hidden = !picture;
@@ -152,6 +154,7 @@ function paintWords() {
   paintHelp();
   paintLost();
   if (shown) paintAnswer(shown, state.status);
+  tick();
   fitAnswer();
   panel.paint();
   paint();
@@ -160,7 +163,8 @@ function paintWords() {
 function paintHelp() {
   const test = at("camera-page"); // A phone has none.
   if (test) test.href = `/camera?language=${languages.first.language}`;
-  const rows = TONES.flatMap((tone) => {
+  const halted = at("phone") ? ["halted"] : []; // Kiosks keep what they have recorded.
+  const rows = [...TONES, "asking", "resting", ...halted, "rolling"].flatMap((tone) => {
     const term = document.createElement("dt");
     term.dataset.tone = tone;
     term.append(shape(tone));
@@ -246,6 +250,8 @@ function tick() {
 }
 
 async function onScanned(text, keys) {
+  scanned = true;
+  keep("scanner", "used");
   const answer = await kiosk.ask("/text", { text, keys });
   if (answer.status === 200) repaired = true;
   if (answer.status === 204 && text.startsWith("HK")) repaired = false;

@@ -1,6 +1,7 @@
 // Paints the state of the kiosk, with place, direction, connection, scans waiting, camera, clock
 // and battery.
 
+import { standing } from "../answer/answer.js";
 import { places } from "../shared/places.js";
 import { age, cameraWords, clock, nameIn, put, say, wideness } from "../shared/words.js";
 
@@ -52,6 +53,8 @@ export function paintScanner(repaired) {
 }
 
 function paintPlaces(status) {
+  // Places of a door that lets nobody in would only mislead.
+  at("free").hidden = ["resting", "rolling", "halted"].includes(standing(status));
   const { n, words } = places(status);
   setText("free-number", String(n));
   setText("free-words", words);
@@ -68,6 +71,7 @@ function paintDirection(status) {
   setText("direction-word", say(exit ? "exit" : "entry"));
   at("direction-shape").setAttribute("href", exit ? "#shape-exit" : "#shape-entry");
   const button = at("direction");
+  button.hidden = standing(status) === "rolling";
   button.disabled = !both;
   button.dataset.direction = exit ? "exit" : "entry";
   button.title = both ? say(exit ? "turn_to_entry" : "turn_to_exit") : "";
@@ -76,6 +80,7 @@ function paintDirection(status) {
 
 function paintWaiting(status) {
   const n = status.scans_waiting;
+  at("state-waiting").hidden = Boolean(status.alone); // They are among those that wait.
   setState("state-waiting", say(n === 0 ? "waiting_none" : "waiting", { n }), n === 0 ? "good" : "");
 }
 
