@@ -60,7 +60,7 @@ class Extent:
 
     starts: int = 12  # from the cache, each by a browser that was closed
     answers: int = 200  # typed, online and offline each
-    films: int = 30  # of each kind
+    films: int = 20  # of each kind
     scans: int = 2_000  # before the memory's last sample
     seconds: float = 60.0  # of CPU, idle and busy each
     share: float = 0.25  # of this computer's CPU
