@@ -13,6 +13,7 @@ from server.core.event.processes import Reporter, server_name
 from server.core.event.settings import EventError
 from server.core.ledger.marks import marking
 from server.core.second_disk.copy import Backups
+from server.doors.heartbeats import heartbeats_of
 from server.storage import tables
 from server.storage.database import Database
 from server.web.feature import features
@@ -52,6 +53,7 @@ def open_app(event_dir: Path, port: int | None = None) -> "Flask":
             reporter = _reporter(event, database, here, duties)
             keep_services(app, replace(services_of(app), reporter=reporter))
             reporter.start()
+            heartbeats_of(services_of(app)).start()
         except BaseException:
             close_app(app)
             raise

@@ -18,6 +18,7 @@ from server.core.ledger import ingest, read_ahead
 from server.core.ledger.prepared import Prepared
 from server.core.second_disk import set_back
 from server.doors.errors import ApiError, answer_json
+from server.doors.heartbeats import Last, Taken, heartbeats_of
 from server.doors.signatures import Caller, Signed, read_signature, signed_caller, signed_write
 from server.storage.connection import Connection
 from server.storage.engines import joint
@@ -35,21 +36,6 @@ FORKED = (
     "This kiosk's journal differs from the scans that it has sent (a copied or restored disk?). "
     "Keep its directory, and enrol it again."
 )
-
-
-class Taken(NamedTuple):
-    """The result of recording a batch. `came` is the position of feed and entry log after all
-    batches of the commit.
-    """
-
-    sender: contact.Sender
-    ingested: ingest.Ingested
-    came: runs.Came
-
-
-class Last(NamedTuple):
-    incarnation: int
-    came: runs.Came
 
 
 class Arrival(NamedTuple):
@@ -76,6 +62,10 @@ def scans() -> Response:
     if len(batch.records) > BATCH_MAX:
         raise ApiError(413, "too_large", f"A batch may have {BATCH_MAX} scans at most.")
     long = len(batch.records) > LONG_BATCH
+    beats = heartbeats_of(here)
+    heard = beats.take(signed, batch, here.event.incarnation) if signed.proven_by else None
+    if heard is not None:
+        return answer_json(answer_to(here, batch, arrived, heard, beats.last))
     # Verify the counter first, since the kiosk's next request may overtake the batch.
     if long:
         signed_caller(signed)
@@ -95,6 +85,7 @@ def scans() -> Response:
         here.database.write(lambda db: registry.fence_forked(db, signed.stamp.key, here.now()))
         raise ApiError(409, "fork", FORKED) from None
     here.measures.ledger.observe(time.perf_counter() - began)
+    beats.keep(batch, signed.version, taken)
     last = Last(taken.ingested.incarnation, taken.came)
     return answer_json(answer_to(here, batch, arrived, taken, last))
 
@@ -117,7 +108,8 @@ def step_for(
             db, caller.sender, batch, calendar=here.calendar, now=now, prepared=prepared
         )
         came = _NOWHERE if joint.is_on(db) else runs.came(db)
-        return Taken(caller.sender, ingested, came)
+        sender = caller.sender
+        return Taken(sender.key, sender.state, sender.old_files, ingested, came)
 
     return step
 
@@ -150,22 +142,19 @@ def answer_to(
     return wire.ScanAnswer(
         acked_seq=ingested.acked_seq,
         incarnation=ingested.incarnation,
-        fenced=taken.sender.state != "active",
-        orders=here.voucher.orders(taken.sender.key, ingested.orders),
+        fenced=taken.state != "active",
+        orders=here.voucher.orders(taken.kiosk, ingested.orders),
         received_at=arrived.at,
         answered_at=here.now(),
         epoch=arrived.epoch,
-        cursor=last.came.cursor,
+        # The feed may be further: changes of pages are not in the mark yet.
+        cursor=max(last.came.cursor, here.hub.cursor),
         checkpoint=checkpoint,
         consistency=consistency,
         full=list(ingested.full),
         mark=here.voucher.mark(*last),
-        update=True if _shall_leave(taken.sender, batch.health) else UNSET,
+        update=True if taken.old_files and taken.old_files == batch.health.files else UNSET,
     )
-
-
-def _shall_leave(sender: contact.Sender, health: wire.Health) -> bool:
-    return sender.old_files is not None and sender.old_files == health.files
 
 
 def _keep_cosigned(

@@ -16,10 +16,10 @@ from flask import Flask
 
 from badges.record import WireError
 from badges.wire import version, wire
-from server.core.kiosks.runs import Came
 from server.core.ledger.prepared import Prepared, prepare
 from server.doors.errors import HEADERS
-from server.doors.scans import LONG_BATCH, Arrival, Last, Taken, answer_to, joinable, step_for
+from server.doors.heartbeats import Heartbeats, Last, Taken, heartbeats_of
+from server.doors.scans import LONG_BATCH, Arrival, answer_to, joinable, step_for
 from server.doors.signatures import Signed, verified_step
 from server.storage.disk import AwayError
 from server.storage.errors import LostError
@@ -57,8 +57,6 @@ class ScansLane:
             ("cache-control", "no-store"),
             *((name.lower(), value) for name, value in HEADERS.items()),
         ]
-        # the server's position, all on disk
-        self._last = Last(0, Came("", 0, 0))
 
     @staticmethod
     def takes(scope: Scope) -> bool:
@@ -101,21 +99,25 @@ class ScansLane:
             batch = wire.decode(body, wire.ScanBatch)
             if len(batch.records) > LONG_BATCH:
                 raise Left(body)
-            prepared = prepare(batch, proof.key)
         except WireError:
             raise Left(body) from None
         began, arrived = time.perf_counter(), Arrival.now(here)
         stated = scope.headers.get(version.HEADER.lower())
         signed = Signed.proven(proof, address, here.lanes, version.read_version(stated))
+        beats = heartbeats_of(here)
         try:
-            try:
-                taken = await self._write(here, signed, prepared)
-            except (AwayError, LostError):
-                raise
-            except Exception:
-                raise Left(body) from None
-            here.measures.ledger.observe(time.perf_counter() - began)
-            answer = answer_to(here, batch, arrived, taken, self._last)
+            taken = beats.take(signed, batch, here.event.incarnation)
+            if taken is None:
+                try:
+                    prepared = prepare(batch, proof.key)
+                    taken = await self._write(here, beats, signed, prepared)
+                except (AwayError, LostError):
+                    raise
+                except Exception:
+                    raise Left(body) from None
+                here.measures.ledger.observe(time.perf_counter() - began)
+                beats.keep(batch, signed.version, taken)
+            answer = answer_to(here, batch, arrived, taken, beats.last)
         except (AwayError, LostError):
             # The app would have to wait for the database, and another server may reach it. Records
             # that were stored are recognised when the kiosk repeats them.
@@ -128,7 +130,9 @@ class ScansLane:
         exchange.response_bytes(503, self._headers, security.database_away())
         logs.answered(METHOD, TARGET, 503, begun)
 
-    async def _write(self, here: Services, signed: Signed, prepared: Prepared) -> Taken:
+    async def _write(
+        self, here: Services, beats: Heartbeats, signed: Signed, prepared: Prepared
+    ) -> Taken:
         """Wait for the disk. Raises like `step_for`."""
         took: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
 
@@ -136,7 +140,7 @@ class ScansLane:
             if taken is not None:
                 # All steps of a commit report before the loop answers the first, so they share one
                 # signed position.
-                self._last = Last(taken.ingested.incarnation, taken.came)
+                beats.last = Last(taken.ingested.incarnation, taken.came)
             self._waker.call(partial(_settle, took, taken, error))
 
         batch = prepared.batch

@@ -188,8 +188,9 @@ def _verified(
         except BadSignatureError:
             raise ApiError(401, "bad_signature", "The request's signature is wrong.") from None
     signed.lanes.remember_kiosk(sender.key, sender.public_key, signed.address)
-    if counted is None:
-        seen = contact.last_request(db, sender.key)
+    answered = signed.lanes.last_answered(sender.key)
+    if counted is None or stamp.counter <= answered:
+        seen = max(contact.last_request(db, sender.key), answered)
         raise ApiError(409, "replayed", "This request was made before.", retry=True, counter=seen)
     version = signed.version or sender.version
     if version is not None and not OWN.understands(version):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
-from server.storage.connection import Connection
+from server.storage.connection import Connection, Row
 from server.storage.postgresql import catalogue, many_rows
 
 T = TypeVar("T")
@@ -107,24 +107,41 @@ def change_rows(
     *,
     sets: str,
     where: str,
-) -> None:
-    """Update rows without waiting for the database's answer.
+    returning: str = "",
+) -> list[Row]:
+    """Update rows. Without `returning`, do not wait for the database's answer.
 
     `sets` and `where` refer to the values of `columns` as `v.name`. Each row may match at most one
-    entry of `rows`.
+    entry of `rows`. Return the columns `returning` of the changed rows.
     """
-    if not rows:
-        return
+    changed: list[Row] = []
+    for statement, values in _changes(db, table, columns, rows, sets, where):
+        if returning:
+            changed += db.execute(f"{statement} RETURNING {returning}", values).fetchall()
+        else:
+            db.execute(statement, values)
+    return changed
+
+
+def _changes(
+    db: Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    sets: str,
+    where: str,
+) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Yield statements with their values."""
     if len(rows) == 1:
         statement, names = _change_of_one(table, sets, where)
         given = dict(zip(columns, rows[0], strict=True))
-        db.execute(statement, [given[name] for name in names])
+        yield statement, [given[name] for name in names]
     elif isinstance(db, sqlite3.Connection):
         for count, values in _blocks(rows):
             given_rows = f"v ({', '.join(columns)}) AS (VALUES {_marks(len(columns), count)})"
-            db.execute(f"WITH {given_rows} UPDATE {table} SET {sets} FROM v WHERE {where}", values)
-    else:
-        db.execute(
+            yield f"WITH {given_rows} UPDATE {table} SET {sets} FROM v WHERE {where}", values
+    elif rows:
+        yield (
             f"UPDATE {table} SET {sets} FROM {many_rows.source(table)} AS v WHERE {where}",
             (many_rows.packed(columns, rows),),
         )

@@ -75,6 +75,8 @@ class Lanes:
         self._known: dict[str, float] = {}  # expiry of each known address
         self._keys: dict[KioskKey, bytes] = {}
         self._sessions: dict[KioskKey, _Session] = {}
+        # By kiosk: the counter of the last request that was answered without the database.
+        self._answered: dict[KioskKey, int] = {}
 
     def remember_kiosk(self, kiosk: KioskKey, public_key: bytes, address: str) -> None:
         """Remember the public key of a kiosk whose signature was verified against the database."""
@@ -97,6 +99,20 @@ class Lanes:
     def end_session(self, kiosk: KioskKey) -> None:
         with self._lock:
             self._sessions.pop(kiosk, None)
+
+    def answer_once(self, kiosk: KioskKey, counter: int) -> bool:
+        """Note a request as answered without the database. Return False if its counter has not
+        risen.
+        """
+        with self._lock:
+            risen = counter > self.last_answered(kiosk)
+            if risen:
+                self._answered[kiosk] = counter
+            return risen
+
+    def last_answered(self, kiosk: KioskKey) -> int:
+        """Return the counter of the last request that was answered without the database, or -1."""
+        return self._answered.get(kiosk, -1)
 
     def remember(self, address: str) -> None:
         """Remember an address that has authenticated."""

@@ -157,6 +157,8 @@ class Day:
         self.last = act
         doing: Callable[[], None] = getattr(self, f"_{act}")
         doing()
+        if self.taken % 3 == 0:
+            self.site.write_heartbeats()
         checks.check(self)
 
     def _arrive(self) -> None:

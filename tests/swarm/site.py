@@ -38,6 +38,7 @@ from server.core.second_disk.copy import BackupError, Backups, make_backup
 from server.core.second_disk.critical_state import ACTS_FILE, ActsError
 from server.core.staff import users
 from server.doors import replica, scans
+from server.doors.heartbeats import heartbeats_of
 from server.doors.signatures import Signed, verified_step
 from server.features.backup.restore import restore
 from server.features.imports.roster_import import import_roster
@@ -194,7 +195,14 @@ class SteppedSite:
             close_app(self.app)
             self.database.close()
             raise
+        # Its thread does not run: the day calls its work.
+        heartbeats_of(services_of(self.app)).is_on = True
         self.client = self.app.test_client()
+
+    def write_heartbeats(self) -> None:
+        """As the server does twice a second."""
+        if self.client is not None:
+            heartbeats_of(services_of(self.app)).write()
 
     def stop(self) -> None:
         if self.client is not None:

@@ -5,7 +5,7 @@ other processes.
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -60,6 +60,7 @@ class Hub:
         self._lock = threading.Lock()
         # Wakes by itself, because other processes may have written.
         self._repeating = Repeating("feed", FOREIGN_WRITES_S, self._work)
+        self._on_delivery: list[Callable[[Sequence[FeedItem]], object]] = []
         with database.reading() as db:
             self._cursor = self._trimmed = cursor(db)
         database.on_commit(self._committed)
@@ -71,6 +72,12 @@ class Hub:
         with self._lock:
             for subscription in self._subscriptions:
                 subscription.end()
+
+    def on_delivery(self, listener: Callable[[Sequence[FeedItem]], object]) -> None:
+        """Call `listener` with all changes, before they are queued for any kiosk. It must be fast,
+        and may be called on several threads.
+        """
+        self._on_delivery.append(listener)
 
     def subscribe(
         self,
@@ -140,7 +147,7 @@ class Hub:
             items = read_changes(db, self._cursor, READ_MAX, self._sign)
         finally:
             self._lock.release()
-        if any(map(_is_venue_change, items)):
+        if any(map(is_venue_change, items)):
             self._repeating.wake()  # To find the edits takes longer than the writer may wait.
             return None
         return partial(self._hand_over, items) if items else None
@@ -169,7 +176,7 @@ class Hub:
     def _find_edits(self, db: Connection, items: list[FeedItem]) -> Edited:
         edited: Edited = {}
         for item in items:
-            if self._edits is None or not _is_venue_change(item):
+            if self._edits is None or not is_venue_change(item):
                 continue
             listeners = self._concerned_by([item])
             doors = {each.door_id for each in listeners if each.door_id is not None}
@@ -207,6 +214,8 @@ class Hub:
         """Queue for each subscription its changes, and wake its reader once."""
         if not items:
             return
+        for listener in self._on_delivery:
+            listener(items)
         self._cursor = items[-1].cursor
         if len(items) == READ_MAX or self._cursor - self._trimmed >= TRIM_EVERY:
             self._repeating.wake()  # there may be more
@@ -229,5 +238,5 @@ class Hub:
         )
 
 
-def _is_venue_change(item: FeedItem) -> bool:
+def is_venue_change(item: FeedItem) -> bool:
     return item.kiosk is None and item.body == _VENUE_CHANGED

@@ -2,7 +2,7 @@
 state.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -70,6 +70,31 @@ class _Visit(NamedTuple):
     values: tuple[object, ...]  # the time, and the values of `_HEALTH`
     run: str
     version: WireVersion | None
+
+
+class Heard(NamedTuple):
+    """A kiosk's last request that changed nothing else in its row, and the state that the row must
+    have.
+    """
+
+    kiosk: str
+    generation: int
+    counter: int
+    seen_at: int
+    health: str  # JSON
+    log_size: int
+    cursor: int
+    reported_at: int
+    run: str
+    state: str
+    acked_seq: int
+    old_files: str  # or "" for none
+    times: int  # the number of such requests
+    queue: int
+
+    @property
+    def key(self) -> KioskKey:
+        return (self.kiosk, self.generation)
 
 
 class _Kept(NamedTuple):
@@ -234,12 +259,12 @@ class Visits(Collected):
         self._visited: dict[KioskKey, tuple[object, ...]] = {}
         self._acknowledged: dict[KioskKey, tuple[object, ...]] = {}
 
-    def minute(self, key: KioskKey, batch: wire.ScanBatch, now: int) -> None:
+    def minute(self, kiosk: str, queue: int, now: int, times: int = 1) -> None:
         minute = now // 60_000
-        slot = key[0], minute % 60
+        slot = kiosk, minute % 60
         if slot in self._minutes:
             self.put()
-        self._minutes[slot] = (*slot, minute, 1, batch.health.queue)
+        self._minutes[slot] = (*slot, minute, times, queue)
 
     def acknowledge(self, key: KioskKey, visit: _Visit | None, acked_seq: int, head: bytes) -> None:
         if key in self._visited or key in self._acknowledged:
@@ -296,6 +321,38 @@ def acknowledge(
     memory.keep(db, memo)
 
 
+def note_heard(db: Connection, heard: Sequence[Heard], memo: Memo) -> set[KioskKey]:
+    """Store the kiosks' requests, and return the kiosks whose rows had the expected state. Other
+    rows stay as they are.
+    """
+    rows = [kiosk[: len(_HEARD)] for kiosk in heard]
+    changed = change_rows(
+        db, "kiosk", _HEARD, rows, sets=_HEAR, where=_AS_EXPECTED,
+        returning="kiosk.kiosk, kiosk.generation",
+    )  # fmt: skip
+    unchanged = {(kiosk, generation) for kiosk, generation in changed}
+    visits = Visits(db)
+    for kiosk in heard:
+        kept: _Kept | None = memo.get(kiosk.key)
+        if kiosk.key in unchanged:
+            visits.minute(kiosk.kiosk, kiosk.queue, kiosk.seen_at, kiosk.times)
+            if kept is not None:
+                memo[kiosk.key] = kept._replace(counter=kiosk.counter)
+    visits.put()
+    return unchanged
+
+
+def keep(db: Connection, state: EventState, memo: Memo) -> None:
+    """Keep the memo after writes that it contains, but for the feed's position."""
+    if state.restored_without_acts:
+        memory.forget(db)
+        return
+    cached: Standing | None = memo.get(_STANDING)
+    if cached is not None:
+        memo[_STANDING] = cached._replace(cursor=_UNKNOWN)
+    memory.keep(db, memo)
+
+
 def is_of_an_earlier_run(sender: Sender, batch: wire.ScanBatch) -> bool:
     """Return whether the kiosk was started again after it wrote this batch. Then two copies of its
     disk are in use.
@@ -344,6 +401,16 @@ _VISIT = (
     f" run = {dialect.greatest('kiosk.run', 'v.run')}, wire = COALESCE(v.wire, kiosk.wire)"
 )
 _SAME = "kiosk.kiosk = v.kiosk AND kiosk.generation = v.generation"
+_HEARD = Heard._fields[:-2]
+_HEAR = (
+    "counter = v.counter, seen_at = v.seen_at, health = v.health,"
+    f" log_size = {dialect.greatest('kiosk.log_size', 'v.log_size')}, cursor = v.cursor,"
+    " reported_at = v.reported_at"
+)
+_AS_EXPECTED = (
+    f"{_SAME} AND kiosk.counter < v.counter AND kiosk.run = v.run AND kiosk.state = v.state"
+    " AND kiosk.acked_seq = v.acked_seq AND COALESCE(kiosk.old_files, '') = v.old_files"
+)
 _KEEP_VERSION = "UPDATE kiosk SET wire = ? WHERE kiosk = ? AND generation = ?"
 _KEEP_HEALTH = f"UPDATE kiosk SET {_HEALTH} WHERE kiosk = ? AND generation = ?"
 _COUNT_AND_KEEP = (
@@ -355,7 +422,7 @@ _MINUTE = ("kiosk", "slot", "minute", "heard", "queue")
 _COUNT_MINUTE = (
     " ON CONFLICT (kiosk, slot) DO UPDATE SET minute = excluded.minute,"
     " heard = CASE WHEN kiosk_minute.minute = excluded.minute"
-    "  THEN kiosk_minute.heard + 1 ELSE 1 END,"
+    "  THEN kiosk_minute.heard + excluded.heard ELSE excluded.heard END,"
     " queue = CASE WHEN kiosk_minute.minute = excluded.minute"
     "  AND kiosk_minute.queue > excluded.queue THEN kiosk_minute.queue ELSE excluded.queue END"
 )
@@ -375,7 +442,7 @@ def keep_health(
 
 def _keep_minute(db: Connection, key: KioskKey, batch: wire.ScanBatch, now: int) -> None:
     visits = joint.shared(db, Visits, lambda: Visits(db))
-    visits.minute(key, batch, now)
+    visits.minute(key[0], batch.health.queue, now)
     visits.write()
 
 

@@ -18,6 +18,11 @@ KEPT = 20_000  # signatures, more than all accounts of an event
 _ORDER = '{"type":"places"'
 
 
+def is_order(body: str) -> bool:
+    """Return whether a change (JSON) is an order of places."""
+    return body.startswith(_ORDER)
+
+
 class Voucher:
     """Signs with the event's root key. Thread-safe."""
 
@@ -48,7 +53,7 @@ class Voucher:
 
     def change(self, kiosk: str | None, body: str) -> str:
         """Sign the change (JSON) if it is a place order."""
-        if kiosk is None or not body.startswith(_ORDER):
+        if kiosk is None or not is_order(body):
             return body
         change = wire.decode_change(body)
         assert isinstance(change, wire.PlacesOrdered)

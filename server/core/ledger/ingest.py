@@ -6,19 +6,19 @@ nothing.
 """
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from msgspec import UnsetType
 
 from badges.admission.facts import Calendar
-from badges.places.pool import PoolKey
+from badges.places.pool import Limited, PoolKey
 from badges.record import PlaceKind, WireError
 from badges.transparency.chain import chain_next
 from badges.wire import wire
 from server.core.kiosks import contact
 from server.core.kiosks.contact import ForkError, Sender
 from server.core.ledger import outages
-from server.core.ledger.batch import BatchRecorder
+from server.core.ledger.batch import BatchRecorder, server_time
 from server.core.ledger.prepared import Prepared, is_signed, prepare
 from server.core.ledger.rows import Line
 from server.core.occupancy import grants, pools
@@ -40,12 +40,12 @@ class GapError(Exception):
         self.acked_seq = acked_seq
 
 
-@dataclass(frozen=True)
-class Ingested:
+class Ingested(NamedTuple):
     acked_seq: int
     full: tuple[int, ...]  # halls in which the kiosk wants a place and none can come now
     orders: list[wire.PlaceOrder]  # one for each of its pools
     incarnation: int  # of the server
+    halls: Mapping[int, Limited]  # the pools afterwards
 
 
 def ingest(
@@ -68,7 +68,7 @@ def ingest(
             raise ForkError
         accounts.hear(key, totals, batch.incarnation)
     came: Mapping[int, int] = {}
-    entries = standing.entries
+    entries, came_since = standing.entries, now
     if fresh:
         quarantined = sender.state == "fenced"
         recorder = BatchRecorder(
@@ -81,20 +81,21 @@ def ingest(
             recorder.take(line, gone=seq in gone, gone_outer=gone_outer.get(seq, ()))
         recorder.judge_again()
         came, entries = recorder.came, recorder.entries
+        came_since = min(server_time(line.record, now) for line in fresh)
     acked = fresh[-1].record.seq if fresh else sender.acked_seq
     # Before that, returned places may still come back by later records.
     if acked >= batch.last_seq:
         for key, totals in reported:
             accounts.hear_returned(key, totals, batch.incarnation)
-    grants.heard(accounts.pools, sender.key, sender.accounts, reported, came, now)
+    grants.heard(accounts.pools, sender.key, sender.accounts, reported, came, came_since, now)
     accounts.save()
     if fresh:
         outages.note(db, sender.key, [line.record for line in fresh], now)
-    full, orders = _share(db, sender, batch, accounts, _halls_beyond(fresh), now)
+    full, orders, halls = _share(db, sender, batch, accounts, _halls_beyond(fresh), now)
     accounts.pools.keep()
     head = fresh[-1].chain if fresh else sender.head
     contact.acknowledge(db, sender, acked, head, accounts.known(sender.accounts), entries)
-    return Ingested(acked, full, orders, accounts.pools.incarnation)
+    return Ingested(acked, full, orders, accounts.pools.incarnation, halls)
 
 
 def _share(
@@ -104,9 +105,9 @@ def _share(
     accounts: Accounts,
     beyond: Container[int],
     now: int,
-) -> tuple[tuple[int, ...], list[wire.PlaceOrder]]:
+) -> tuple[tuple[int, ...], list[wire.PlaceOrder], dict[int, Limited]]:
     """Share the places of the batch's halls, at once in halls with entries `beyond` the capacity.
-    Return the ids of halls that have no place for the kiosk, and its orders.
+    Return the ids of halls that have no place for the kiosk, its orders, and the halls' pools.
     """
     halls, usual = accounts.pools.halls, PlaceKind.ORDINARY
     wanting = {totals.hall for totals in batch.places if totals.wants and totals.kind is usual}
@@ -123,8 +124,9 @@ def _share(
         if sender.key in hopeless:
             full.add(hall)
     keys = accounts.pools.keys_of(sender.key, sender.accounts)
-    orders = pools.orders_in(accounts.pools, keys, sender.key, now)
-    return tuple(sorted(wanting & full)), orders
+    limited = {hall: accounts.pools.limited(hall, now) for hall in halls | {key[0] for key in keys}}
+    orders = [pools.order(key, limited[key[0]].of(key.kind), sender.key) for key in keys]
+    return tuple(sorted(wanting & full)), orders, limited
 
 
 def _halls_beyond(lines: Iterable[Line]) -> set[int]:

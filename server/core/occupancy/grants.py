@@ -7,7 +7,7 @@ is published in the transaction that grants it.
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
-from badges.places.pool import KioskKey, Pool, PoolKey
+from badges.places.pool import KioskKey, Limited, Pool, PoolKey
 from badges.record import PlaceKind
 from badges.wire import wire
 from server.core.feed import changes
@@ -16,12 +16,13 @@ from server.core.occupancy.kiosk_accounts import KnownAccount
 from server.core.occupancy.pools import Need
 from server.storage.connection import Connection, Row
 from server.storage.engines import joint
+from server.storage.engines.memory import Memo
+from server.storage.event_state import EventState
 
 WANT_MS = 3_000  # lifetime of a kiosk's request for a place
 LIVE_MS = 30_000  # A kiosk silent for longer gets no new places.
 SHARED_MS = 1_000  # lifetime of a share in a hall where nobody waits for a place
-# Rates are updated at least this often, since arrivals count as evenly spread.
-RATE_MS = 10_000
+RATE_MS = 10_000  # Arrivals count as spread over this time, or since the first of them.
 
 _ACCOUNTS = (
     "SELECT a.override, a.kiosk, a.generation, a.free, a.rate, a.rate_at, a.wanted_at, a.fenced,"
@@ -39,21 +40,24 @@ def heard(
     accounts_before: Mapping[PoolKey, KnownAccount],
     reported: Iterable[tuple[PoolKey, wire.PlaceTotals]],
     came: Mapping[int, int],
+    came_since: int,
     now: int,
 ) -> None:
     """Store a kiosk's reported need for places. `came` is the number of people who came to its
-    door, by hall. `loaded` writes the changes later.
+    door, by hall, the first of them at `came_since`. `loaded` writes the changes later.
     """
+    since = min(now - RATE_MS, came_since)
     for key, totals in reported:
         before = accounts_before.get(key) or KnownAccount(*key)
         rate, rate_at = before.rate, before.rate_at
         people = came.get(key.hall_id, 0) if key.kind is PlaceKind.ORDINARY else 0
-        stale = not 0 <= now - rate_at < RATE_MS
         asked = before.wanted_at is not None
-        if people or totals.wants or totals.free != before.free or asked or stale:
-            # The rate of a new account was never stored: its arrivals are recent.
-            since = rate_at or now - RATE_MS
-            rate = sharing_policy.smoothed(rate, (now - since) / 60_000, people)
+        known = 0 < rate_at <= now
+        if people or totals.wants or totals.free != before.free or asked or not known:
+            if rate_at < since:
+                rate = sharing_policy.smoothed(rate, (since - rate_at) / 60_000, 0)
+                rate_at = since
+            rate = sharing_policy.smoothed(rate, (now - rate_at) / 60_000, people)
             wanted_at = now if totals.wants else None
             loaded.say(key, kiosk, Need(totals.free, wanted_at, rate, now))
 
@@ -107,6 +111,19 @@ def share(
         if row["override"] == PlaceKind.ACCESSIBLE and _wants(row, now)
     }
     return hopeless - (asked_too - kept.hopeless)
+
+
+def share_again(
+    db: Connection, halls: Iterable[int], now: int, state: EventState, memo: Memo
+) -> dict[int, Limited]:
+    """Share halls without news, and return their pools. `state` is the transaction's."""
+    halls = list(halls)
+    joint.read(db, pools.read_ahead(db, memo, halls, lambda: state))
+    loaded = pools.Pools(db, state, memo=memo)
+    for hall_id in halls:
+        share(db, hall_id, now, loaded, asked=False)
+    loaded.keep()
+    return {hall_id: loaded.limited(hall_id, now) for hall_id in halls}
 
 
 def _as_heard(row: Row, heard: tuple[KioskKey, bool] | None, now: int) -> Mapping[str, Any]:

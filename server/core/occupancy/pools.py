@@ -415,14 +415,7 @@ def order(key: PoolKey, pool: Pool, kiosk: KioskKey, recall: int = 0) -> wire.Pl
 
 def orders_for(db: Connection, kiosk: KioskKey, now: int) -> list[wire.PlaceOrder]:
     """Return totals of granted places for all the kiosk's pools, without recalls."""
-    return orders_in(Pools(db), accounts_of(db, kiosk), kiosk, now)
-
-
-def orders_in(
-    pools: Pools, keys: Iterable[PoolKey], kiosk: KioskKey, now: int
-) -> list[wire.PlaceOrder]:
-    """Return orders for these pools, without recalls."""
-    keys = list(keys)
+    pools, keys = Pools(db), accounts_of(db, kiosk)
     limited = {hall: pools.limited(hall, now) for hall in dict.fromkeys(key[0] for key in keys)}
     return [order(key, limited[key.hall_id].of(key.kind), kiosk) for key in keys]
 

@@ -31,6 +31,7 @@ HALLS = 55
 DOORS_EACH = 6
 CONNECTS_AT_ONCE = 20
 SIGNED = "HALLKEEPER_BENCH_SIGNED"
+FILES = 8_192
 _STAY = re.compile(rb'"kiosk":"([^"]+)","generation":\d+,"seq":(\d+)')
 
 
@@ -278,6 +279,13 @@ async def _end(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
     with suppress(OSError):
         await writer.wait_closed()
+
+
+def allow_files() -> None:
+    """Allow as many connections as thousands of kiosks need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def used(pid: int) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from badges.record import ScanRecord
 from tests.bench.event import quantiles
 from tests.bench.load.kiosk import LoadKiosk
-from tests.bench.load.load import Load, enrol_all, session_root, venue
+from tests.bench.load.load import HALLS, Load, enrol_all, session_root, venue
 from tests.system.support.site import LiveSite, now_ms
 
 KIOSKS = (1, 8, 32)
@@ -89,10 +89,10 @@ async def closed_loop(load: Load, visitors: list[Visitors], batch: int, scans: i
 class Served:
     """An event with its kiosks, and the server of one checkout (empty: this one)."""
 
-    def __init__(self, folder: Path, count: int, checkout: str) -> None:
+    def __init__(self, folder: Path, count: int, checkout: str, *, halls: int = HALLS) -> None:
         folder.mkdir()
-        self._site = LiveSite(folder, venue(), people=PEOPLE)
-        doors = enrol_all(self._site, count)
+        self._site = LiveSite(folder, venue(halls=halls), people=PEOPLE)
+        doors = enrol_all(self._site, count, halls)
         people = itertools.cycle(row[0] for row in self._site.query("SELECT serial FROM attendee"))
         (cursor,) = self._site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
         command = self._site.server.command
@@ -160,10 +160,10 @@ def row_of(server: str, kiosks: int, batch: int, windows: Windows) -> dict[str, 
     }
 
 
-def measure(kiosks: int, checkouts: list[str]) -> list[dict[str, object]]:
+def measure(kiosks: int) -> list[dict[str, object]]:
     with TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         servers = {}
-        for number, checkout in enumerate(checkouts):
+        for number, checkout in enumerate(checkouts()):
             servers[checkout] = Served(Path(folder) / str(number), kiosks, checkout)
             stack.callback(servers[checkout].close)
         return asyncio.run(in_turns(servers, kiosks))
@@ -171,6 +171,10 @@ def measure(kiosks: int, checkouts: list[str]) -> list[dict[str, object]]:
 
 def run() -> dict[str, object]:
     """One row for each number of kiosks, size of batch, and server."""
+    return {"loop": [row for kiosks in KIOSKS for row in measure(kiosks)]}
+
+
+def checkouts() -> list[str]:
+    """The checkouts to compare. The empty one is this."""
     against = os.environ.get(AGAINST)
-    checkouts = [*([str(Path(against).resolve())] if against else []), ""]
-    return {"loop": [row for kiosks in KIOSKS for row in measure(kiosks, checkouts)]}
+    return [*([str(Path(against).resolve())] if against else []), ""]
