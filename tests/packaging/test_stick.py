@@ -169,7 +169,7 @@ class Computer:
         self._monitor.close()
         self._log.close()
 
-    def order(self, name: str, **arguments: object) -> Any:
+    def order(self, name: str, /, **arguments: object) -> Any:
         self._monitor.write(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
         while True:
             answer = json.loads(self._monitor.readline())
