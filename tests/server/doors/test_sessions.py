@@ -4,7 +4,7 @@ Replayed, reordered, spliced, on another connection, of another kiosk, from befo
 downgraded (docs/design/sessions.md).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
@@ -13,8 +13,11 @@ from badges.credential.keys import PrivateKey
 from badges.wire import session, supervisor, wire
 from badges.wire.enrolment import RequestStamp
 from server.core.event.directory import Event
+from server.core.feed import changes
 from server.core.kiosks import registry
+from server.doors.heartbeats import heartbeats_of
 from server.doors.scans import LONG_BATCH
+from server.storage.connection import Connection
 from server.storage.database import Database
 from server.web import lanes
 from server.web.lanes import Lanes
@@ -309,3 +312,45 @@ def test_sessions_are_bounded_in_number(
     for other, others_key in zip(others, keys, strict=True):
         assert outcome(Sent.of(other, others_key).to(served)) == (200, "")
     assert outcome(Sent.of(door, None).to(served)) == (200, "")
+
+
+@pytest.fixture
+def quiet(pages: Pages) -> None:
+    """Heartbeats that bring nothing new are answered from memory."""
+    heartbeats_of(services_of(pages.app)).is_on = True
+
+
+def commits_of(pages: Pages, act: Callable[[], object]) -> int:
+    counted: list[Connection] = []
+    pages.database.on_commit(counted.append)
+    act()
+    return len(counted)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_heartbeat_answered_from_memory_is_answered_once(
+    pages: Pages, served: Served, door: FakeDoor, key: bytes
+) -> None:
+    for _ in range(3):
+        assert outcome(Sent.of(door, key).to(served)) == (200, "")
+    earlier, sent = Sent.of(door, key), Sent.of(door, key)
+    assert commits_of(pages, lambda: sent.to(served)) == 0
+    assert outcome(sent.to(served)) == UNKNOWN
+    assert outcome(earlier.to(served)) == UNKNOWN
+    assert outcome(Sent.of(door, None).to(served)) == (200, "")
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_fence_ends_the_session_also_of_a_kiosk_that_is_answered_from_memory(
+    pages: Pages, served: Served, door: FakeDoor, key: bytes
+) -> None:
+    for _ in range(3):
+        assert outcome(Sent.of(door, key).to(served)) == (200, "")
+    sent = Sent.of(door, key)
+    assert commits_of(pages, lambda: sent.to(served)) == 0
+    pages.database.write(lambda db: registry.fence(db, "west", 1, by="user:1", now=NOW) and None)
+    hub = services_of(pages.app).hub
+    while hub.cursor < changes.cursor(pages.database.reader):
+        hub._work()
+    assert outcome(Sent.of(door, key).to(served)) == UNKNOWN
+    assert not services_of(pages.app).lanes._sessions
