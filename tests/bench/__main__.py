@@ -27,9 +27,11 @@ from tests.bench.evidence import audit, forged, timeline
 from tests.bench.eyes import memory, photo_run
 from tests.bench.forum import entries, pages
 from tests.bench.load import (
+    capacity,
     cut,
     edits,
     engines,
+    feeds,
     idle,
     loop,
     phone_doors,
@@ -75,6 +77,8 @@ BENCHES: dict[str, Callable[[], object]] = {
     "primary": primary.run,
     "loop": loop.run,
     "idle": idle.run,
+    "capacity": capacity.run,
+    "feeds": feeds.run,
     "thousand": thousand.run,
     "phone_door": phone_door.run,
     "phone_doors": phone_doors.run,

@@ -20,6 +20,8 @@ from tests.bench.event import quantiles
 from tests.bench.load.disk import DiskProbe
 from tests.bench.load.kiosk import LoadKiosk
 from tests.bench.load.load import HALLS, Load, Timings, served, used
+from tests.server.support.postgresql.cluster import Cluster
+from tests.server.support.postgresql.failover import cpu_of_cluster
 from tests.system.support.site import LiveSite
 
 KIOSKS = (10, 60, 150, 300)
@@ -42,6 +44,9 @@ async def scan_steadily(
     `people` gives serials in turn. A person must not recur within a minute: two doors faster than
     walking pace look like a copied badge, and the server notifies all doors.
     """
+    if not rate:
+        await asyncio.sleep(seconds)
+        return
     dice = random.Random(1)
     begin = time.perf_counter()
     count = 0
@@ -52,18 +57,22 @@ async def scan_steadily(
             await asyncio.sleep(max(0, begin + count / rate - time.perf_counter()))
 
 
-async def run_load(load: Load, site: LiveSite, rate: float = RATE) -> dict[str, object]:
-    """Scan for SECONDS, and return the figures of kiosks and server."""
+async def run_load(
+    load: Load, site: LiveSite, rate: float = RATE, cluster: Cluster | None = None
+) -> dict[str, object]:
+    """Scan for SECONDS, and return the figures of kiosks, server and database."""
     people = itertools.cycle(row[0] for row in site.query("SELECT serial FROM attendee"))
     pid = site.server.child.pid
     await load.open()
     await scan_steadily(load, people, rate, WARM_UP_S)
     timings = load.timings = Timings()
     before, batches = used(pid)[0], load.batches
+    engine = 0.0 if cluster is None else cpu_of_cluster(cluster)
     began, own = time.perf_counter(), time.process_time()
     await scan_steadily(load, people, rate, SECONDS)
     took, own = time.perf_counter() - began, time.process_time() - own
     cpu, memory = used(pid)
+    engine = 0.0 if cluster is None else cpu_of_cluster(cluster) - engine
     batches = load.batches - batches
     await asyncio.sleep(0.5)
     feeds, threads = load.feeds, _threads(pid)
@@ -78,6 +87,7 @@ async def run_load(load: Load, site: LiveSite, rate: float = RATE) -> dict[str, 
         "door_to_door_ms": quantiles(timings.delays_ms),
         "acknowledged_ms": quantiles(timings.acks_ms),
         "server_cpu_percent": round((cpu - before) / took * 100),
+        "database_cpu_percent": round(engine / took * 100),
         "load_cpu_percent": round(own / took * 100),
         "server_memory_mb": round(memory),
         "server_threads": threads,
@@ -90,9 +100,16 @@ def _threads(pid: int) -> int:
     return len(list(Path(f"/proc/{worker}/task").iterdir()))
 
 
-def measure(kiosks: int, rate: float = RATE, halls: int = HALLS) -> dict[str, object]:
-    with served(kiosks, PEOPLE, halls=halls) as (site, load), DiskProbe(site.path) as probe:
-        figures = asyncio.run(run_load(load, site, rate))
+def measure(
+    kiosks: int, rate: float = RATE, halls: int = HALLS, cluster: Cluster | None = None
+) -> dict[str, object]:
+    """With a `cluster` of PostgreSQL, the event is on it."""
+    url = None if cluster is None else cluster.url(cluster.make())
+    with (
+        served(kiosks, PEOPLE, halls=halls, postgresql=url) as (site, load),
+        DiskProbe(site.path) as probe,
+    ):
+        figures = asyncio.run(run_load(load, site, rate, cluster))
     return {**figures, "disk_sync_ms": quantiles(probe.took_ms)}
 
 

@@ -100,6 +100,7 @@ class Load:
         self.timings: Timings | None = None
         self._sent_at: dict[tuple[str, int], float] = {}
         self.batches = 0
+        self.deliveries = 0  # changes that came by the feeds
         self._tasks: list[asyncio.Task] = []
         self._open_feeds = 0
         self._context = ssl.create_default_context()
@@ -113,6 +114,13 @@ class Load:
 
     async def open(self) -> None:
         """Hold every feed, take the first places, and start heartbeats."""
+        await self.open_feeds()
+        for kiosk in self.kiosks:
+            await self._tell(kiosk)
+            await self._begin_session(kiosk)
+        self._tasks += [asyncio.create_task(self._beat(kiosk)) for kiosk in self.kiosks]
+
+    async def open_feeds(self) -> None:
         ready = asyncio.Semaphore(CONNECTS_AT_ONCE)
         feeds = [asyncio.create_task(self._listen(kiosk, ready)) for kiosk in self.kiosks]
         self._tasks = feeds
@@ -121,10 +129,6 @@ class Load:
                 if feed.done():
                     feed.result()
             await asyncio.sleep(0.05)
-        for kiosk in self.kiosks:
-            await self._tell(kiosk)
-            await self._begin_session(kiosk)
-        self._tasks += [asyncio.create_task(self._beat(kiosk)) for kiosk in self.kiosks]
 
     async def close(self) -> None:
         """Raises any error of the background tasks."""
@@ -220,6 +224,7 @@ class Load:
         heartbeats: set[asyncio.Task] = set()
         try:
             while line := await reader.readline():
+                self.deliveries += line.startswith(b"data:")
                 if b'"stay_opened"' in line:
                     self._heard(line, kiosk.door)
                 elif b'"places"' in line:
@@ -245,11 +250,18 @@ class Load:
 
 @contextmanager
 def served(
-    kiosks: int, people: int, *, halls: int = HALLS, capacity: int = 2_000, phones: int = 0
+    kiosks: int,
+    people: int,
+    *,
+    halls: int = HALLS,
+    capacity: int = 2_000,
+    phones: int = 0,
+    postgresql: str | None = None,
 ) -> Iterator[tuple[LiveSite, Load]]:
     """Run a server with enrolled kiosks. Their load is not open yet."""
     with TemporaryDirectory() as folder:
-        site = LiveSite(Path(folder), venue(capacity, halls), people=people)
+        text = venue(capacity, halls)
+        site = LiveSite(Path(folder), text, people=people, postgresql=postgresql)
         try:
             doors = enrol_all(site, kiosks, halls, phones)
             (cursor,) = site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]

@@ -18,6 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from badges.record import ScanRecord
+from badges.wire import wire
+from server.core.feed import changes
 from tests.bench.event import quantiles
 from tests.bench.load.kiosk import LoadKiosk
 from tests.bench.load.load import HALLS, Load, enrol_all, session_root, venue
@@ -110,6 +112,10 @@ class Served:
     @property
     def pid(self) -> int:
         return self._site.server.child.pid
+
+    def publish(self) -> None:
+        """Store a change for every door, as another process does."""
+        self._site.write(lambda db: changes.publish(db, wire.NamesChanged()))
 
     async def window(self, batch: int) -> tuple[float, float, list[float]]:
         """Send so many scans. Returns each one's seconds of CPU and clock, and the batches' ms."""

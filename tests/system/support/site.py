@@ -182,7 +182,10 @@ class Process:
 class LiveSite:
     """An event with a venue and a roster, and the processes that run it."""
 
-    def __init__(self, path: Path, venue_toml: str, people: int, ground: Ground = LOOPBACK) -> None:
+    def __init__(
+        self, path: Path, venue_toml: str, people: int, ground: Ground = LOOPBACK,
+        *, postgresql: str | None = None,
+    ) -> None:  # fmt: skip
         self.path = path
         self.ground = ground
         self.port = free_port()
@@ -196,7 +199,7 @@ class LiveSite:
             host=ground.host,
             port=self.port,
         )
-        new_event.init_event(path / "event", settings, now=now_ms())
+        new_event.init_event(path / "event", settings, now=now_ms(), postgresql=postgresql)
         self.event: Event = config.load_event(path / "event")
         self.database = Database(self.event.database_path)
         self._fill(venue_toml, people)
