@@ -91,7 +91,10 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 event=/var/lib/hallkeeper/event
 digest() { (cd $event && find . -type f -exec sha256sum {} + | sort | sha256sum); }
 cd /srv/debs
+# mmdebstrap turns recommended packages off.
+echo 'APT::Install-Recommends "true";' >/etc/apt/apt.conf.d/zz-recommended
 apt-get install -y ./hallkeeper-server_1.0.0-*.deb 2>&1 | tee install.log
+rm /etc/apt/apt.conf.d/zz-recommended
 grep -q "there is no event yet" install.log
 restic version
 # Each library has its libraries, from its wheel or from Debian.
