@@ -1,10 +1,5 @@
-"""Finds finder patterns: the three square rings in a symbol's corners, by which engines locate it.
+"""Finds finder patterns, and the squares that three of them make."""
 
-If one of them is torn or covered, no engine finds the code. Two determine the position of the
-third. It is drawn there, and the engine tries again.
-"""
-
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -16,7 +11,6 @@ from kiosk.pictures import Picture, cv2
 PATTERNS_MAX = 8
 CORE_PX_MIN = 6  # area of a core
 HOLE_TO_CORE = (1.7, 4.4)  # ratio of their areas, 25 to 9 as printed
-APART_MAX = 1.6  # greatest ratio of module sizes of two finder patterns of one symbol
 # Shorter to longer side of a finder pattern seen at an angle.
 SQUEEZED = 0.35
 # Modules between the centres of two finder patterns along a side, for versions 1 to 40.
@@ -80,47 +74,6 @@ def _pattern(hole: "cv2.typing.MatLike", core: "cv2.typing.MatLike") -> FinderPa
         across, down = down, -across
     sign = 1 if across[0] > 0 else -1
     return FinderPattern(np.array([x, y]), sign * across, sign * down)
-
-
-def third_patterns(patterns: list[FinderPattern]) -> Iterator[FinderPattern]:
-    """The possible positions of a finder pattern that is missing beside two of `patterns`."""
-    for first, second in combinations(patterns, 2):
-        modules = sorted([first.module_px, second.module_px])
-        if modules[1] > APART_MAX * modules[0]:
-            continue
-        yield from _beside(first, second)
-
-
-def _beside(first: FinderPattern, second: FinderPattern) -> Iterator[FinderPattern]:
-    across, down = (first.across + second.across) / 2, (first.down + second.down) / 2
-    if float(first.across @ second.across) < 0.6 * first.module_px * second.module_px:
-        # Their directions differ, so they belong to two symbols.
-        return
-    way = second.middle - first.middle
-    steps = np.linalg.solve(np.array([across, down]).T, way)
-    long, short = np.max(np.abs(steps)), np.min(np.abs(steps))
-    if not MODULES[0] < long < MODULES[1]:
-        return
-    # The two are on a diagonal.
-    if short > 0.6 * long:
-        yield FinderPattern(first.middle + steps[0] * across, across, down)
-        yield FinderPattern(first.middle + steps[1] * down, across, down)
-    elif short < 0.3 * long:  # the two are along a side
-        aside = down if abs(steps[0]) > abs(steps[1]) else across
-        for distance in (long, -long):
-            for pattern in (first, second):
-                yield FinderPattern(pattern.middle + distance * aside, across, down)
-
-
-def drawn(binary: Picture, pattern: FinderPattern) -> Picture:
-    """Draw a finder pattern into a copy of the picture, with a light edge around it."""
-    view = binary.copy()
-    for modules, level in ((9, 255), (7, 0), (5, 255), (3, 0)):
-        half = modules / 2
-        signs = ((-half, -half), (half, -half), (half, half), (-half, half))
-        corners = [pattern.middle + a * pattern.across + b * pattern.down for a, b in signs]
-        cv2.fillConvexPoly(view, np.round(corners).astype(np.int32), level)
-    return view
 
 
 def squares(patterns: list[FinderPattern]) -> list[tuple[Corners, float]]:

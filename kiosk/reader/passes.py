@@ -5,14 +5,12 @@ A pass prepares the picture (or a crop) and runs an engine on it. The reader cho
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import zxingcpp
 
 from kiosk.pictures import Picture, cv2
 from kiosk.reader.deblur import deblurred
-from kiosk.reader.finder_patterns import drawn, find_patterns, third_patterns
 from kiosk.reader.grid.find import corners_of, search
 from kiosk.reader.symbol_text import text_of_symbol
 
@@ -37,9 +35,8 @@ UNSHARP_AMOUNT = 2.5
 # On both sides, which makes about 25 pixels, or 3 to 10 modules.
 AROUND_PX = 13
 GRAIN_SIGMA = 1.1
-PATTERNS_DRAWN_MAX = 6  # regions in which a missing finder pattern is tried
 GRID_SIDE_PX = 640  # of the picture in which finder patterns are found
-GRID_PIXELS_MAX = 1_000_000  # of all grids that are tried in it
+GRID_PIXELS_MAX = 300_000  # of all grids that are tried in it
 # Between raw levels (1) and light by the standard (2.2).
 LIGHT = 1.6
 
@@ -176,19 +173,6 @@ def smooth(gray: Picture) -> Picture:
     return _picture(cv2.GaussianBlur(gray, (0, 0), GRAIN_SIGMA)) if gray.size else gray
 
 
-def find_with_a_drawn_pattern(binary: Picture, limit: int = PATTERNS_DRAWN_MAX) -> list[Found]:
-    """Symbols that become readable when a missing finder pattern is drawn beside two existing
-    ones.
-    """
-    for pattern in islice(third_patterns(find_patterns(binary)), limit):
-        read = [
-            symbol for symbol in find_zxing_fixed(drawn(binary, pattern)) if symbol.text is not None
-        ]
-        if read:
-            return read
-    return []
-
-
 def grid_steps(gray: Picture) -> Iterator[Found | None]:
     """Search for a symbol by its grid, in steps of some milliseconds. None: not read yet."""
     for reading in search(gray, _black_and_white(gray), GRID_PIXELS_MAX):
@@ -243,7 +227,6 @@ DEBLUR_PASS = _deblur("deblur", LIGHT)
 # For a crop around a likely region, most successful first.
 CROP_PASSES = (
     DecodingPass("threshold", threshold, 2.0, find_zxing_fixed, "zxing"),
-    DecodingPass("drawn pattern", threshold, 2.0, find_with_a_drawn_pattern, "zxing", crop_px=200),
     DecodingPass("half", _half_smooth, 0.5, find_zxing_fixed, "zxing"),
     DecodingPass(
         "smooth threshold", lambda g: threshold(smooth(g)), 2.0, find_zxing_fixed, "zxing"

@@ -22,7 +22,6 @@ from kiosk.reader.passes import (
     as_it_is,
     enlarge,
     equalize,
-    find_with_a_drawn_pattern,
     find_zbar,
     find_zxing,
     find_zxing_fixed,
@@ -42,7 +41,6 @@ SCALES = (1.0, 0.7, 0.5, 0.35, 0.25, 1.5, 2.0, 3.0)
 PIXELS_MAX = 4_500_000  # most pixels of an enlarged picture
 SIDE_PX_MIN = 40
 SHEET_PASSES = ("smooth threshold", "as it is", "threshold", "unsharp", "sharp")
-PATTERNS_DRAWN_MAX = 40  # regions in which a missing finder pattern is tried
 CLOSE_MAX = 12  # most located regions besides the read ones
 TILES = (2,)  # tiles to a side, for sheets of many codes
 TILE_OVERLAP = 0.3
@@ -137,7 +135,6 @@ class PhotoReader:
                 self._grids,
                 partial(self._sizes, PHOTO_PASSES),
                 self._turns,
-                self._patterns,
                 self._channels,
                 self._flat,
                 self._others,
@@ -201,15 +198,6 @@ class PhotoReader:
     def _turns(self) -> None:
         """Run all passes of a door's reader at several regions."""
         self._add(Reader().read(self._gray, NO_BUDGET_MS), Crop(self._gray, 0, 0, self._scale))
-
-    def _patterns(self) -> None:
-        find = partial(find_with_a_drawn_pattern, limit=PATTERNS_DRAWN_MAX)
-        for scale in (1.0, 0.5, 0.25):
-            crop = self._crop(scale)
-            if crop.picture.size and not self.sightings:
-                self._decode(
-                    replace(crop, picture=threshold(crop.picture, 1.0)), find, "drawn pattern"
-                )
 
     def _channels(self) -> None:
         """Try each colour channel, because two colours may have the same gray."""

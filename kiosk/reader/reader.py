@@ -59,7 +59,7 @@ PHOTO_REGIONS = 3
 COST_GUESS_NS = 10.0  # assumed cost of a pixel in a pass without a measurement
 # The measured cost of a skipped pass decays, because the load may have ended.
 COST_FADE = 0.995
-GRID_MS = 12.0  # for grids, after the passes
+GRID_MS = 8.0  # for grids, after the time for the passes
 # After so many frames of an unchanged picture no new search for grids begins.
 GRID_STILL_FRAMES = 16
 UNREADABLE_FRAMES = 10
@@ -73,7 +73,6 @@ _TURNS = tuple(
 # Without a likely region each frame gets one pass. Eight frames get the eight most successful ones.
 _BLIND_FIRST = (
     "deblur",
-    "drawn pattern",
     "frame even",
     "zbar",
     "half",
@@ -126,6 +125,8 @@ class Reader:
         self._obstacles: deque[Obstacle | None] = deque(maxlen=UNREADABLE_FRAMES)
         self._cost_ns: dict[str, float] = {}  # cost of a pixel, by pass
         self._grids: tuple[Crop, Iterator[Found | None]] | None = None
+        self._searches = 0  # for grids
+        self._near = False  # by the picture of the last search
 
     def read(self, gray: "np.ndarray[Any, Any]", budget_ms: float | None = None) -> list[Sighting]:
         """Read the codes in `gray`, largest first. Never raises for a picture.
@@ -170,10 +171,10 @@ class Reader:
             self._locate(view, symbols)
             sightings = self._second_passes(view, began + budget_ms / 1000)
             if not sightings and 0 < budget_ms <= PHOTO_MS:
-                sightings = self._continue_grids(view, self._clock() + GRID_MS / 1000)
+                sightings = self._continue_grids(view, began + (budget_ms + GRID_MS) / 1000)
         if sightings:
             self._grids = None
-            self._located = 0
+            self._located, self._near = 0, False
             self._obstacles.clear()
             self._recent.clear()
             self._remember(region_of(_as_corners(sightings[0])))
@@ -189,8 +190,7 @@ class Reader:
             self._obstacles.append(obstacle_at(view.gray, located.corners))
             self._remember(region_of(located.corners))
             return
-        moving = self._still <= STILL_FRAMES
-        self._obstacles.append("near" if moving and is_too_near(view.thumb) else None)
+        self._obstacles.append("near" if self._near else None)
         self._region_age += 1
         if self._region_age > REGION_FRAMES:
             self._region = None
@@ -220,8 +220,14 @@ class Reader:
         """Search for symbols by their grids in the picture of this frame or an earlier one."""
         if self._grids is None:
             if self._still > GRID_STILL_FRAMES:
+                self._near = False
                 return []
+            self._near = is_too_near(view.thumb)
             region = self._known_region(view)
+            # Else the busiest part and the whole frame, in turn.
+            if region is None and self._searches % 2 == 0:
+                region = next(iter(busiest(view.thumb, view.step)), None)
+            self._searches += 1
             crop = Crop(view.gray, 0, 0, 1.0) if region is None else crop_at(view.gray, region)
             self._grids = crop, grid_steps(crop.picture)
         crop, steps = self._grids
