@@ -78,19 +78,18 @@ def cpu_s(phone: Phone) -> dict[str, float]:
 
 
 def memory_mb(phone: Phone) -> dict[str, float]:
-    """Resident memory of the page's process, the whole browser's (shared pages divided), and the
-    WebAssembly heaps of the door's worker.
+    """Resident memory of the page's process, with the WebAssembly heaps of its workers, the whole
+    browser's (shared pages divided), and the JavaScript of the door's worker.
     """
     resident = [_kb(pid, "status", "VmRSS") for pid in phone.browser.renderers()]
     shared = sum(
         _kb(pid, "smaps_rollup", "Pss") for pid in with_descendants(phone.browser.child.pid)
     )
-    heaps = _wasm_heaps(phone)
+    worker = phone.browser.call("Runtime.getHeapUsage", phone.workers[-1])
     return {
         "page": round(max(resident) / 1000, 1),
         "browser": round(shared / 1000, 1),
-        "wasm": round(sum(heaps) / 1e6, 1),
-        "python": round(max(heaps) / 1e6, 1),
+        "javascript": round(worker["usedSize"] / 1e6, 1),
     }
 
 
@@ -100,18 +99,3 @@ def _kb(pid: int, file: str, field: str) -> int:
             if line.startswith(f"{field}:"):
                 return int(line.split()[1])
     return 0
-
-
-def _wasm_heaps(phone: Phone) -> list[int]:
-    """Bytes of each WebAssembly memory of the door's worker. It collects garbage first."""
-    call, worker = phone.browser.call, phone.workers[-1]
-    prototype = call("Runtime.evaluate", worker, expression="WebAssembly.Memory.prototype")
-    memories = call(
-        "Runtime.queryObjects", worker, prototypeObjectId=prototype["result"]["objectId"]
-    )
-    sizes = call(
-        "Runtime.callFunctionOn", worker, objectId=memories["objects"]["objectId"],
-        functionDeclaration="function () { return this.map((m) => m.buffer.byteLength); }",
-        returnByValue=True,
-    )  # fmt: skip
-    return [int(size) for size in sizes["result"]["value"]]

@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from badges.credential.badge_number import badge_number
-from kiosk.browser.files import phone_files
+from kiosk.browser.files import MissingError, phone_files
 from server.core.kiosks import phones
 from tests.bench.event import quantiles
 from tests.bench.eyes.pictures.films import KINDS
@@ -42,6 +42,7 @@ from tests.bench.phone_door.reel import (
 from tests.phones.chromium import needed
 from tests.phones.forum import Forum, forum
 from tests.phones.phone import Phone
+from tests.processes import children
 from tests.system.support.site import now_ms
 
 BUILD = Path("build/bench")
@@ -60,7 +61,7 @@ class Extent:
 
     starts: int = 12  # from the cache, each by a browser that was closed
     answers: int = 200  # typed, online and offline each
-    films: int = 20  # of each kind
+    films: int = 10  # of each kind
     scans: int = 2_000  # before the memory's last sample
     seconds: float = 60.0  # of CPU, idle and busy each
     share: float = 0.25  # of this computer's CPU
@@ -119,8 +120,11 @@ class Bench:
     @contextmanager
     def _phone(self, name: str, door: str, limit: Limit | None = None) -> Iterator[Phone]:
         say(f"{name}: enrolled, first start")
-        phone = self.place.phone(name, door, within=limit.words if limit else ())
+        place, within = self.place, limit.words if limit else ()
+        phone = Phone(place.place.path / name, place.address, place.authority, within=within)
         try:
+            phone.start(place.code(phone, name, door))
+            place.confirm(phone)
             phone.wait("the page's files", lambda: phone.script(IS_STORED, wait=True))
             yield phone
         finally:
@@ -253,7 +257,7 @@ class Bench:
                 phone.flags = camera(film)
                 phone.start()
                 phone.wait_ready()
-                phone.browser.pass_time(min(before_s, self.extent.seconds))
+                phone.browser.pass_time(before_s)
                 hours[name] = self._cpu(phone)
 
     def _cpu(self, phone: Phone) -> dict[str, Any]:
@@ -307,16 +311,31 @@ def say(text: str) -> None:
 
 @contextmanager
 def _at_most(minutes: float) -> Iterator[None]:
+    """Raise TimeUpError after the time, and KeyboardInterrupt by SIGTERM, which leaves no process
+    behind either.
+    """
+
     def end(number: int, frame: object) -> None:
         raise TimeUpError
 
-    before = signal.signal(signal.SIGALRM, end)
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, end), signal.signal(signal.SIGTERM, stop)
     signal.setitimer(signal.ITIMER_REAL, minutes * 60)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+
+
+def _end_browsers() -> None:
+    """Those that were just starting."""
+    for pid in children(os.getpid()):
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def run(extent: Extent | None = None, build: Path = BUILD) -> dict[str, Any]:
@@ -324,18 +343,18 @@ def run(extent: Extent | None = None, build: Path = BUILD) -> dict[str, Any]:
     extent = extent or Extent()
     try:
         needed()
-    except pytest.skip.Exception as missing:
+        compiled = phone_files().files["kiosk.zip"].path is not None
+    except (pytest.skip.Exception, MissingError) as missing:
         return {"bench": "phone_door", "skipped": str(missing)}
     build.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {
-        "bench": "phone_door",
-        "compiled": phone_files().files["kiosk.zip"].path is not None,
-        "load_before": os.getloadavg()[0],
-    }
+        "bench": "phone_door", "compiled": compiled, "load_before": os.getloadavg()[0]
+    }  # fmt: skip
     began = time.monotonic()
     # On the disk of the results: a file system in memory syncs for nothing.
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(dir=build)))
+        stack.callback(_end_browsers)
         people = extent.films * len(KINDS) + 1
         try:
             with _at_most(extent.minutes):
