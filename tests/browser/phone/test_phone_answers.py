@@ -145,6 +145,17 @@ def test_chinese_lines_break_between_clauses_and_words(door: PhonePage) -> None:
     assert {pair for pair in breaks if pair[0] not in "，。：；、"} == set()
 
 
+def test_a_scan_without_an_answer_ends_the_one_before(door: PhonePage) -> None:
+    """Its person must not walk in on that."""
+    now, number = now_ms(), next(shown)
+    green = state(now, answer("admit", now, seq=number), shown=number + 10)
+    door.tell(green)
+    door.wait("the answer", lambda: door.tone == "admit")
+    green["event"]["status"]["unanswered"] = 1
+    door.tell(green)
+    door.wait("its end", lambda: door.tone == "idle")
+
+
 @pytest.mark.parametrize("holder", [LONG, CHINESE], ids=["long", "Chinese"])
 def test_a_name_is_not_cut(door: PhonePage, holder: Any) -> None:
     now, number = now_ms(), next(shown)

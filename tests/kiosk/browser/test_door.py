@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from badges.record import decode_record
 from kiosk.config.identity import make_identity
 from kiosk.journal import schema
 from kiosk.journal.journal import Journal
+from kiosk.sync.protocol import Request, TransportError
 from tests.kiosk.browser import fakes
 from tests.kiosk.browser.fakes import Browser, Server, until
 from tests.kiosk.support.door_fixture import (
@@ -208,9 +210,25 @@ def test_offline_a_phone_without_files_records_nothing(world: World) -> None:
         world.show(1)
         await until(lambda: "does not keep scans" in world.trouble)
         assert world.acts == []
-        assert world.status["promise"] == "none"
+        assert (world.status["promise"], world.status["unanswered"]) == ("none", 1)
         reply = await world.asked("/supervisor/override", {"seq": 1, "reason": "vip"})
         assert (reply["status"], reply["body"]["error"]) == (503, "no_server")
+
+    world.run(work)
+
+
+def test_a_scan_that_the_server_refuses_as_a_copy_s_is_never_green(world: World) -> None:
+    world._set(phone, "PROMISE_S", 240.0)
+
+    def refuse(request: Request) -> Struct:
+        raise TransportError("fork", "Another device uses this kiosk's name.", permanent=True)
+
+    async def work() -> None:
+        world.server.scans = refuse  # type: ignore[method-assign]
+        world.show(1)
+        await until(lambda: world.status["retired"] and "did not confirm" in world.trouble)
+        assert world.tones == []
+        assert world.acts[0] == ("scan", "admitted")
 
     world.run(work)
 
