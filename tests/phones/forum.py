@@ -47,8 +47,12 @@ class Forum:
     def phone(self, name: str, door: str = "a1", **settings: object) -> Phone:
         """A phone that is enrolled at a door."""
         phone = Phone(self.place.path / name, self.address, self.authority, **settings)  # type: ignore[arg-type]
-        phone.start(self.code(phone, name, door))
-        self.confirm(phone)
+        try:
+            phone.start(self.code(phone, name, door))
+            self.confirm(phone)
+        except BaseException:
+            phone.close()
+            raise
         return phone
 
     def enrol_again(self, phone: Phone, name: str, door: str) -> None:

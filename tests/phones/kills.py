@@ -28,17 +28,17 @@ from tests.phones.forum import Forum, forum
 from tests.phones.phone import Phone, Shown
 from tests.system.support.site import now_ms
 
-CAPACITY, PEOPLE = 24, 120
+CAPACITY, PEOPLE = 60, 240
 ANSWERS_MAX = 6  # between a start and its kill, which comes in the middle of the next scan
 EARLY = 0.1  # share of the kills in the middle of a start
 ENTRIES = 0.6  # share of the scans
 PATIENCE_S = 180.0
-PLACES = 20  # of a phone, so that it can scan for long without the server
-FEW_PLACES = 4  # with which a phone goes offline
+PLACES = 30  # of a phone, so that it can scan for long without the server
+FEW_PLACES = 10  # with which a phone goes offline
 WORKER, RENDERER, BROWSER = "worker ended", "renderer killed", "browser killed"
 KINDS = (WORKER, RENDERER, BROWSER)
 ONLINE, OFFLINE = "online", "offline, storage persistent"
-SITTING = {WORKER: 20, RENDERER: 2, BROWSER: 2}  # kills of each phone
+SITTING = {BROWSER: 2, RENDERER: 2, WORKER: 8}  # kills of each phone, in this order
 COLUMNS = (
     "state", "kind", "kills", "while_starting", "answers", "greens", "unsent_at_kill", "missing",
     "start_s", "slowest_s",
@@ -269,7 +269,10 @@ class Run:
 
     def _sit(self, state: str, left: dict[tuple[str, str], int], until: float) -> None:
         many = len(self.killers)
-        tasks = {kind: min(SITTING[kind], max(0, -(-left[state, kind] // many))) for kind in KINDS}
+        tasks = {
+            kind: min(times, max(0, -(-left[state, kind] // many)))
+            for kind, times in SITTING.items()
+        }
         self._each(Killer.empty)
         for killer in self.killers:
             phone = killer.phone

@@ -206,7 +206,11 @@ class Phone:
         return [message["ms"] for message in self.of_type("took")]
 
     def wait(self, event: str, check: Callable[[], object], **words: Any) -> None:
-        self.browser.wait(f"{event}; last {self.messages[-1:]}", check, **words)
+        """Its failure shows the page, which may be the browser's own about an error."""
+        try:
+            self.browser.wait(f"{event}; last {self.messages[-1:]}", check, **words)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; page {self.text!r}") from None
 
     def wait_ready(self) -> None:
         begun = len(self.messages)
