@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from tests.phones.phone import Phone
@@ -17,6 +18,7 @@ from tests.processes import with_descendants
 GROUPS = Path("/sys/fs/cgroup/cpu")  # version 1
 PERIOD_US = 4_000  # short, so that a limit slows all steps and does not pause some of them
 END_S = 20.0
+WASM_RESERVED = 8 << 30
 
 
 def why_unlimited() -> str:
@@ -78,19 +80,42 @@ def cpu_s(phone: Phone) -> dict[str, float]:
 
 
 def memory_mb(phone: Phone) -> dict[str, float]:
-    """Resident memory of the page's process, with the WebAssembly heaps of its workers, the whole
-    browser's (shared pages divided), and the JavaScript of the door's worker.
+    """Resident memory of the page's process, the whole browser's (shared pages divided), the sizes
+    of the WebAssembly heaps of the page's workers, and the JavaScript of the door's worker.
     """
     resident = [_kb(pid, "status", "VmRSS") for pid in phone.browser.renderers()]
     shared = sum(
         _kb(pid, "smaps_rollup", "Pss") for pid in with_descendants(phone.browser.child.pid)
     )
     worker = phone.browser.call("Runtime.getHeapUsage", phone.workers[-1])
+    heaps = [
+        heap
+        for pid in phone.browser.renderers()
+        for heap in wasm_heaps(Path(f"/proc/{pid}/maps").read_text())
+    ]
     return {
         "page": round(max(resident) / 1000, 1),
         "browser": round(shared / 1000, 1),
+        "wasm": round(sum(heaps) / 1e6, 1),
+        "python": round(max(heaps) / 1e6, 1),
         "javascript": round(worker["usedSize"] / 1e6, 1),
     }
+
+
+def wasm_heaps(maps: str) -> list[int]:
+    """The bytes of each WebAssembly memory. Chromium reserves 8 GiB of addresses for each, of which
+    the first part may be written.
+    """
+    rows = [line.split()[:2] for line in maps.splitlines()]
+    areas = [(*(int(end, 16) for end in place.split("-")), rights) for place, rights in rows]
+    return [
+        middle - start
+        for (start, middle, rights), (begin, end, guard) in pairwise(areas)
+        if middle == begin
+        and rights[:2] == "rw"
+        and guard[0] == "-"
+        and end - start == WASM_RESERVED
+    ]
 
 
 def _kb(pid: int, file: str, field: str) -> int:

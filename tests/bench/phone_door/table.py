@@ -87,8 +87,8 @@ def _memory(memory: dict[str, Any]) -> str:
     rows = [[name, samples[0][name], samples[-1][name]] for name in samples[0]]
     return (
         f"Memory in MB, {memory['scans']} scans ({memory['wrong']} wrong answers): the page's"
-        " process, the whole browser, JavaScript of the door's worker.\n"
-        + table(["", "before", "after"], rows)
+        " process, the whole browser, the workers' WebAssembly, of it Python, the door's"
+        " JavaScript.\n" + table(["", "before", "after"], rows)
     )
 
 
