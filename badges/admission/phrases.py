@@ -103,7 +103,7 @@ def explain(
         doors or {},
         outer or {},
     )
-    word = words.gettext(WORDS[tone(decision, direction)])
+    word = words.gettext(WORDS[_word(decision, direction)])
     if isinstance(decision, Denied):
         if is_number and decision.reason is Reason.NOT_A_BADGE:
             return Explanation(word, *saying.part("number"))
@@ -111,6 +111,18 @@ def explain(
     if direction is Direction.EXIT:
         return Explanation(word, *saying.left(decision))
     return Explanation(word, *saying.admitted(decision))
+
+
+def _word(decision: Decision, direction: Direction) -> str:
+    answer_tone = tone(decision, direction)
+    # Such a person may not enter alone, so "admit" would be wrong.
+    if (
+        isinstance(decision, Admitted)
+        and answer_tone is Tone.LOOK
+        and Flag.ESCORT in decision.flags
+    ):
+        return "escort"
+    return answer_tone
 
 
 @dataclass(frozen=True)
@@ -127,7 +139,10 @@ class _Saying:
     outer: Mapping[int, str]
 
     def admitted(self, admitted: Admitted) -> Pair:
-        notices = [self.pair(FLAGS[flag]) for flag in _TOLD if flag in admitted.flags]
+        flags = set(admitted.flags)
+        if Flag.LIKELY_COPY in flags:  # whose check is the same
+            flags.discard(Flag.PASSBACK)
+        notices = [self.pair(FLAGS[flag]) for flag in _TOLD if flag in flags]
         if notices and admitted.kept_place:
             notices.append(self.part("kept_place"))
         if notices:
@@ -169,11 +184,8 @@ class _Saying:
         hall = self.hall_of(denied)
         hall = hall[:1].upper() + hall[1:]
         if denied.kept_until is None:
-            wait = self.say(REFUSALS[Reason.HALL_FULL].next_step)
-            return self.say(sentences.KEPT, hall=hall), wait
-        time = self.moment(denied.kept_until)
-        reason = self.say(sentences.KEPT_UNTIL, hall=hall, time=time)
-        return reason, self.say(sentences.COME_BACK)
+            return self.pair(sentences.KEPT, hall=hall)
+        return self.pair(sentences.KEPT_UNTIL, hall=hall, time=self.moment(denied.kept_until))
 
     def not_entitled(self, denied: Denied) -> Pair:
         place = self.place(denied.session_id)

@@ -18,6 +18,7 @@ Pair = tuple[str, str]
 WORDS: Mapping[str, str] = {
     "admit": N_("ADMIT"),
     "look": N_("ADMIT & CHECK"),
+    "escort": N_("ESCORT?"),  # in place of "look"
     "same": N_("SAME PERSON?"),
     "deny": N_("DENIED"),
     "elsewhere": N_("OTHER DOOR"),
@@ -32,14 +33,20 @@ FLAGS: Mapping[Flag, Pair] = {
         N_("Day credential: check the ID"),
         N_("Another name on the ID: stop, call a supervisor"),
     ),
-    Flag.ESCORT: (N_("Enters only with an escort"), N_("Let in together with the escort")),
+    Flag.ESCORT: (
+        N_("Enters only with an escort"),
+        N_("With the escort: let in. Alone: stop, call a supervisor"),
+    ),
     Flag.LIKELY_COPY: (
         N_("This badge may be a copy"),
-        N_("Check whose badge it is. Let in, then send to the badge desk"),
+        N_(
+            "Compare the name with an ID. Same: let in, then the badge desk. Other: stop, call a"
+            " supervisor"
+        ),
     ),
     Flag.PASSBACK: (
         N_("Second entry: no exit was scanned"),
-        N_("Another person's badge: stop, call a supervisor"),
+        N_("Compare the name with an ID. Same: let in. Other: stop, call a supervisor"),
     ),
     Flag.LOOKED_UP: (
         N_("Admitted by name, without a badge"),
@@ -105,7 +112,7 @@ REFUSALS: Mapping[Reason, Refusal] = {
     Reason.ALREADY_INSIDE: Refusal(
         N_("Already inside"),
         N_("Already inside"),
-        N_("Check whose badge it is; call a supervisor"),
+        N_("Do not let in. Call a supervisor to check whose badge it is"),
     ),
     Reason.HALL_FULL: Refusal(
         N_("Hall full"),
@@ -165,8 +172,14 @@ LAST_NAME = N_("{names} and {name}")
 MOMENT = N_("{day} {time}")
 DAY = N_("{weekday} {day} {month}")
 # With the hall, and the time of release if known.
-KEPT = N_("{hall}: only wheelchair places left")
-KEPT_UNTIL = N_("{hall}: only wheelchair places left until {time}")
+KEPT: Pair = (
+    N_("{hall}: only wheelchair places left"),
+    N_("Wheelchair user: call a supervisor. Others: ask to wait"),
+)
+KEPT_UNTIL: Pair = (
+    N_("{hall}: only wheelchair places left until {time}"),
+    N_("Wheelchair user: call a supervisor. Others: ask to come back then"),
+)
 HOURS = (N_("{n} hour"), "{n} hours")
 MINUTES = (N_("{n} minute"), "{n} minutes")
 HOURS_MINUTES = N_("{hours} {minutes}")

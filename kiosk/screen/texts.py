@@ -140,12 +140,12 @@ PHONE: Mapping[str, str] = {
         "An admin confirms this phone on the page Phones as doors. Leave this page open."
     ),
     # For each need: what to do, then why and how.
-    "until_then": N_("Until then: send people to another door."),
+    "not_yet": N_("Let no one in yet"),
     "need_code": N_("Call an admin"),
     "need_code_next": N_(
-        "This phone is not a door, or its browser has deleted the data. Make a code on the page"
-        " Phones as doors, and open it with this phone's camera app. Fence the old door, if any, on"
-        " the page Kiosks."
+        "For the admin: this phone is not a door, or its browser has deleted the data. Make a code"
+        " on the page Phones as doors, and open it with this phone's camera app. Fence the old"
+        " door, if any, on the page Kiosks."
     ),
     "need_other_tab": N_("This page is open in another tab"),
     "need_other_tab_next": N_("Close the other tab or window, then try again here."),
@@ -157,20 +157,20 @@ PHONE: Mapping[str, str] = {
     ),
     "need_fenced": N_("Call an admin"),
     "need_fenced_next": N_(
-        "This phone may no longer check badges: an admin has withdrawn it, or its data was copied."
-        " To use it again, open a new code for phones with it."
+        "For the admin: this phone may no longer check badges. It was withdrawn, or its data was"
+        " copied. To use it again, open a new code for phones with it."
     ),
     "need_network": N_("The server can't be reached"),
     "need_network_next": N_("Join the venue's network, then try again."),
     "need_new_code": N_("Call an admin"),
     "need_new_code_next": N_(
-        "The code was not accepted: it is used up or too old, or belongs to another server. Make a"
-        " new code on the page Phones as doors."
+        "For the admin: the code was not accepted. It is used up or too old, or belongs to another"
+        " server. Make a new code on the page Phones as doors."
     ),
     "need_secure": N_("Call an admin"),
     "need_secure_next": N_(
-        "This address is not secure. Browsers give a camera only to pages with https and a"
-        " certificate that the phone trusts."
+        "For the admin: this address is not secure. Browsers give a camera only to pages with"
+        " https and a certificate that the phone trusts."
     ),
     "need_reload": N_("This page has stopped"),
     "need_reload_next": N_("Nothing that it has shown is lost. Reload the page."),

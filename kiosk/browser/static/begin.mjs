@@ -66,11 +66,12 @@ export class Begin {
 
   paint() {
     const { word, next, six, message, button, busy, bad } = this.face;
+    const guests = bad ? "not_here" : busy ? "not_yet" : "";
     for (const [id, language] of [["", shown.first], ["-2", shown.second]]) {
       const text = (key) => (language ? say(key, {}, language) : "");
       putSentence(at(`begin-word${id}`), text(word), language ?? shown.first);
       putSentence(at(`begin-next${id}`), (language && message?.[language.language]) || text(next), language ?? shown.first);
-      putSentence(at(`begin-guests${id}`), bad ? text("until_then") : "", language ?? shown.first);
+      putSentence(at(`begin-guests${id}`), guests ? text(guests) : "", language ?? shown.first);
     }
     at("begin-six").hidden = !six;
     put(at("begin-six"), six ?? "");

@@ -153,11 +153,18 @@ WORDS = [
     (Denied(Reason.BEFORE_RESTART), Direction.ENTRY, Tone.SAME, "SAME PERSON?", "同一人？"),
     (Denied(Reason.FACTS_TOO_OLD), Direction.ENTRY, Tone.ELSEWHERE, "OTHER DOOR", "请走其他入口"),
     (
-        Admitted(flags=frozenset({Flag.ESCORT})),
+        Admitted(flags=frozenset({Flag.ESCORT, Flag.ATTENTION})),
         Direction.ENTRY,
         Tone.LOOK,
-        "ADMIT & CHECK",
-        "请进·请核对",
+        "ESCORT?",
+        "有人陪同？",
+    ),
+    (
+        Admitted(flags=frozenset({Flag.ESCORT})),
+        Direction.EXIT,
+        Tone.GOODBYE,
+        "GOODBYE",
+        "再见",
     ),
     (
         Admitted(flags=frozenset({Flag.PASSBACK})),
@@ -193,6 +200,21 @@ def test_no_two_colours_have_the_same_words(language: Language) -> None:
         words = explained(decision, language)
         for text in filter(None, (words.word, words.reason, words.next_step)):
             assert seen.setdefault(text, colour) == colour, text
+
+
+def test_the_name_is_compared_once() -> None:
+    copied = explained(Admitted(flags=frozenset({Flag.LIKELY_COPY, Flag.PASSBACK})))
+    assert copied == explained(Admitted(flags=frozenset({Flag.LIKELY_COPY})))
+    assert copied.next_step.startswith("Compare the name with an ID. Same: let in, then the badge")
+
+
+def test_a_wheelchair_user_beside_kept_places_needs_a_supervisor() -> None:
+    wheelchair = "Wheelchair user: call a supervisor. Others: ask to"
+    kept = Denied(Reason.HALL_FULL, kept=2)
+    assert explained(kept).next_step == f"{wheelchair} wait"
+    until = Denied(Reason.HALL_FULL, kept=2, kept_until=AT + MINUTE)
+    assert explained(until).next_step == f"{wheelchair} come back then"
+    assert explained(until, "zh").next_step == "轮椅使用者：呼叫主管。其他人：请届时再来"
 
 
 def test_an_admission_before_a_restart_has_its_age() -> None:

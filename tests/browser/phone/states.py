@@ -50,6 +50,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "roll_call": {"roll_call": "东停车场 · East car park"},
     "door_resting": {"resting": True},
     "kiosk_retired": {"retired": True},
+    "facts_too_old": {"online": False},
 }
 TONES = {
     "before_restart": "same",
@@ -110,7 +111,11 @@ def answer(name: str, now: int, *, seq: int = 1, exits: bool = False) -> Answer:
 
 
 def state(now: int, *answers: Answer, shown: int = 0, **changes: Any) -> dict[str, Any]:
-    """The message to the page. `answers` are newest first; `shown` counts all of them."""
+    """The message to the page. `answers` are newest first; `shown` counts all of them. Without
+    `online` the door's data is an hour old.
+    """
+    if not changes.get("online", True):
+        changes = dict.fromkeys(("offline_since", "facts_as_of"), now - HOUR_MS) | changes
     board = Board()
     board.put(
         DoorStatus(

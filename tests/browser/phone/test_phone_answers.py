@@ -156,8 +156,15 @@ def test_a_scan_without_an_answer_ends_the_one_before(door: PhonePage) -> None:
     door.wait("its end", lambda: door.tone == "idle")
 
 
+# The height of a part's text, and that of the part, which cuts it.
+HEIGHTS = """
+const part = document.querySelector(arguments[0]);
+return [part.scrollHeight, part.clientHeight];
+"""
+
+
 @pytest.mark.parametrize("holder", [LONG, CHINESE], ids=["long", "Chinese"])
-def test_a_name_is_not_cut(door: PhonePage, holder: Any) -> None:
+def test_a_name_and_the_tails_of_letters_are_not_cut(door: PhonePage, holder: Any) -> None:
     now, number = now_ms(), next(shown)
     newest = answer("admit_kept", now, seq=1 if holder is LONG else 2)
     door.tell(state(now, newest, shown=number + 10))
@@ -165,9 +172,9 @@ def test_a_name_is_not_cut(door: PhonePage, holder: Any) -> None:
     for size in (UPRIGHT, LYING):
         door.resize(size)
         door.holds_all()
-        lines = "const n = document.getElementById('name'); return [n.scrollHeight, n.clientHeight]"
-        needed, given = door.script(lines)
-        assert needed <= given + 3  # the letters' tails
+        for css in ("#name", "#organisation", "#category-name", "#last b", "#hall", "#door"):
+            needed, given = door.script(HEIGHTS, css)
+            assert needed <= given + (3 if css == "#name" else 1), css
 
 
 OLD_MS = 300_000  # longer than an answer stays here
@@ -196,8 +203,6 @@ def test_the_screen_between_answers_fits(
 ) -> None:
     tone, changes = STANDING[name]
     now = now_ms()
-    if not changes.get("online", True):
-        changes = changes | dict.fromkeys(("offline_since", "facts_as_of"), now - OLD_MS)
     earlier = [answer(each, now - OLD_MS, seq=at) for at, each in enumerate(["admit", "forged"])]
     free_door.tell(state(now, *earlier, shown=next(shown) + 10, **changes))
     free_door.wait(tone, lambda: free_door.tone == tone)

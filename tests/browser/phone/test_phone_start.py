@@ -2,7 +2,7 @@
 
 import pytest
 
-from kiosk.screen.texts import PHONE
+from kiosk.screen.texts import PHONE, WORDS
 from tests.browser.engine.axe import faults, turn
 from tests.browser.phone.phone_page import LYING, SIZES, UPRIGHT, PhonePage
 from tests.browser.phone.site import READY, Site, files
@@ -59,6 +59,7 @@ def test_progress_and_six_words_are_shown(phone: PhonePage, site: Site) -> None:
     phone.wait("the bar", lambda: phone.script(bar) == 0.75)
     phone.tell({"type": "words", "six": six})
     phone.wait("the words", lambda: phone.text("begin-six") == six)
+    assert phone.text("begin-guests") == PHONE["not_yet"]
     for size in SIZES:
         phone.resize(size)
         phone.holds_all()
@@ -74,7 +75,7 @@ def test_each_need_says_what_to_do(phone: PhonePage, site: Site, what: str, axe:
     phone.load()
     phone.wait("it", lambda: phone.text("begin-word") == PHONE[f"need_{what}"])
     assert phone.text("begin-next") == PHONE[f"need_{what}_next"]
-    assert phone.text("begin-guests") == PHONE["until_then"]
+    assert phone.text("begin-guests") == WORDS["not_here"]
     for language in ("en", "zh"):
         if language == "zh":
             phone.resize(UPRIGHT)
@@ -159,6 +160,7 @@ def test_a_door_that_stays_silent_starts_again_and_says_so(phone: PhonePage, sit
     phone.tell({"type": "beats", "on": False})
     phone.wait("the new page", lambda: len(site.of("start")) > starts)
     phone.wait("the reason", lambda: phone.text("begin-next") == PHONE["restarting_why"])
+    assert phone.text("begin-guests") == PHONE["not_yet"]
     for size in (UPRIGHT, LYING):
         phone.resize(size)
         photograph(phone, "restarting", "en", size)

@@ -72,9 +72,10 @@ export function paintAnswer(answer, status) {
   put(at("answer-by"), answer.by && answer.act === "scan" ? say("by", { name: answer.by }) : "");
 }
 
-// How much is shown, and how large. A phone leaves out what is said twice before it all gets small.
+// How much is shown, and how large. A phone leaves out the time, then the second language, before it all
+// gets small.
 const FITS = [
-  ["all", 1], ["all", 0.94], ["all", 0.88], ["all", 0.82],
+  ["all", 1], ["all", 0.94], ["all", 0.88], ["all", 0.82], ["lean", 0.88], ["lean", 0.82], ["lean", 0.76],
   ["few", 0.94], ["few", 0.88], ["few", 0.82], ["few", 0.76], ["few", 0.7], ["few", 0.64], ["few", 0.58],
 ];
 
