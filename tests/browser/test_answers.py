@@ -16,7 +16,7 @@ FORGER = key_of("forger")
 ANSWERS = {
     "admit": (lambda: badge(NAMED), "admit", "请进", "ADMIT"),
     "inside": (lambda: badge(NAMED), "deny", "禁止入内", "DENIED"),
-    "look": (lambda: flagged(LOOKED_AT), "look", "请进·请核对", "ADMIT & CHECK"),
+    "look": (lambda: flagged(LOOKED_AT), "look", "有人陪同？", "ESCORT?"),
     "not_entitled": (lambda: press(next(serials)), "deny", "禁止入内", "DENIED"),
     "forged": (lambda: badge(7, key=FORGER), "deny", "禁止入内", "DENIED"),
     "not_a_badge": (lambda: "https://example.org/", "deny", "禁止入内", "DENIED"),
