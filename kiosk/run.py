@@ -306,6 +306,7 @@ class Kiosk:
 
     def _show_unanswered(self, why: Message) -> None:
         self._unanswered = why
+        self.board.end_answer()
         self.show_status()
 
     def health(self) -> wire.Health:

@@ -102,7 +102,6 @@ class PhoneDoor:
         self._battery: int | None = None
         self._camera, self._frames_per_second = "", None
         self._unanswered: Message | None = None  # why the last presentation had no answer
-        self._unanswered_count = 0
         self._nearest, self._presentations, self._rate = Nearest(), Presentations(), ReadRate()
         self._texts: asyncio.Queue[str] = asyncio.Queue(TEXTS_MAX)
         self._work, self._retry, self._changed = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -452,7 +451,7 @@ class PhoneDoor:
         if why.code is Code.DISK_FULL:
             why = Message(Code.PHONE_FULL)
         self._unanswered = why
-        self._unanswered_count += 1
+        self.board.end_answer()
         self._show_status()
 
     def _show_status(self) -> None:
@@ -488,7 +487,6 @@ class PhoneDoor:
             "version": self._product,
             "files": self._version,
             "update": self.exchange.update_asked,
-            "unanswered": self._unanswered_count,
         }
         if self._shown != (self.board.state, more):
             self._shown = (self.board.state, more)

@@ -76,6 +76,7 @@ StatusPart = DoorStatus | LinkStatus | DeviceStatus | SupervisorStatus
 class Status(DoorStatus, LinkStatus, DeviceStatus, SupervisorStatus):
     notice: Message | None = None  # about the camera's view
     asking: bool = False  # the next answer waits for a place from another door
+    unanswered: int = 0  # scans without an answer since the start
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,10 @@ class Board:
                     shown=state.shown + 1,
                 )
             )
+
+    def end_answer(self) -> None:
+        """End the shown answer, because a later scan got none."""
+        self.update(unanswered=self.state.status.unanswered + 1)
 
     def put(self, *parts: StatusPart) -> None:
         self.update(**{f.name: getattr(part, f.name) for part in parts for f in fields(part)})

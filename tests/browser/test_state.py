@@ -133,6 +133,15 @@ def test_place_that_is_slow_to_come_is_waited_for_in_sight(
     page.wait("an invitation", lambda: page.tone == "idle")
 
 
+def test_a_scan_without_an_answer_ends_the_one_before(door: LiveDoor, page: Page) -> None:
+    """Its person must not walk in on that."""
+    door.turn(Direction.ENTRY)
+    page.scan(badge(next(serials)))
+    page.wait("a green", lambda: page.tone == "admit")
+    door.kiosk.board.end_answer()
+    page.wait("its end", lambda: page.tone == "idle")
+
+
 def test_offline_is_told_with_its_time_and_scans_wait(door: LiveDoor, page: Page) -> None:
     page.wait("online", lambda: "在线" in page.text("state-link"))
     door.lose_server()

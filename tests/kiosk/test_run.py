@@ -130,6 +130,7 @@ def test_an_unwritable_journal_is_shown_and_stops_admissions(
     monkeypatch.setattr("kiosk.journal.transaction.JournalTransaction.append", full)
     assert kiosk.present(badge(1)) is None
     assert "disk is full" in trouble(kiosk)
+    assert status(kiosk).unanswered == 1  # so the answer before it ends
     assert answers == []
     monkeypatch.undo()
     monkeypatch.setattr("kiosk.run.now_ms", lambda: snapshot().day_starts[0] + DAY_MS // 2)

@@ -45,7 +45,7 @@ function onState(told) {
   if (told.status.roll_call !== (state?.status.roll_call ?? "")) shown = null;
   // Nobody must walk in on the answer that was for the person before.
   if (told.status.asking) shown = null;
-  // A phone's scan got words in place of an answer.
+  // The last scan got words in place of an answer.
   if (told.status.unanswered !== state?.status.unanswered) shown = null;
   state = told;
   const answer = told.answers[0];
