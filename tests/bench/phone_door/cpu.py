@@ -25,7 +25,7 @@ def why_unlimited() -> str:
     """Why no limit can be set here; "" if one can."""
     if os.geteuid() != 0:
         return "only root can limit a browser's CPU"
-    if not (GROUPS / "cpu.cfs_quota_us").exists() and not GROUPS.is_dir():
+    if not (GROUPS / "cgroup.procs").exists():
         return f"there is no {GROUPS} (control groups, version 1)"
     return ""
 
@@ -50,7 +50,7 @@ class Limit:
 @contextlib.contextmanager
 def limited(cores: float) -> Iterator[Limit]:
     """All processes of the group together get `cores`. Those left at the end are killed."""
-    group = GROUPS / f"hallkeeper-bench-{os.getpid()}"
+    group = _own_group() / f"hallkeeper-bench-{os.getpid()}"
     group.mkdir()
     try:
         (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
@@ -59,6 +59,15 @@ def limited(cores: float) -> Iterator[Limit]:
     finally:
         _empty(group)
         group.rmdir()
+
+
+def _own_group() -> Path:
+    """This process's group, whose weight the limited group shares."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if "cpu" in controllers.split(","):
+            return GROUPS / path.lstrip("/")
+    return GROUPS
 
 
 def _empty(group: Path) -> None:
@@ -97,7 +106,7 @@ def memory_mb(phone: Phone) -> dict[str, float]:
         "page": round(max(resident) / 1000, 1),
         "browser": round(shared / 1000, 1),
         "wasm": round(sum(heaps) / 1e6, 1),
-        "python": round(max(heaps) / 1e6, 1),
+        "python": round(max(heaps, default=0) / 1e6, 1),
         "javascript": round(worker["usedSize"] / 1e6, 1),
     }
 
