@@ -48,7 +48,7 @@ def test_a_walk_in_by_keyboard_alone(clerk: Keyboard, place: Place) -> None:
     clerk.wait("the button", lambda: clerk.focused == "walk-in")
     clerk.enter()
     clerk.at("walk-in")
-    assert clerk.focused == "f-given_name"
+    clerk.wait("the first input", lambda: clerk.focused == "f-given_name")
     clerk.tab()
     clerk.type("Dahl")
     clerk.tab()
@@ -78,7 +78,7 @@ def test_somebody_registered_is_found_and_printed(clerk: Keyboard, place: Place)
     clerk.wait("the hit", lambda: clerk.hits()[:1] == ["Guest Number 7"])
     clerk.enter()
     clerk.at("person")
-    assert clerk.focused == "Print and hand over"
+    clerk.wait("the button", lambda: clerk.focused == "Print and hand over")
     clerk.guarded()
     clerk.enter()
     clerk.at("home")

@@ -75,6 +75,8 @@ def reports() -> Iterator[Any]:
         asked = CameraRequest(exposure_ms="auto", focus="auto") if kind is Kind.WEBCAM else None
         yield replace(REPORT, kind=kind, status=status, asked=asked, judged=None, shown=0)
         yield replace(REPORT, kind=kind, asked=asked, status=replace(REPORT.status, state=state))
+    unset = replace(REPORT.status, hints=())  # The camera has reported no setting yet.
+    yield replace(REPORT, asked=CameraRequest(exposure_ms="short"), status=unset)
     for light, sharpness, codes in itertools.product(get_args(Light), get_args(Sharpness), (0, 1)):
         judged = Judgement(90.0, light, None if sharpness == "unknown" else 5.0, sharpness)
         yield replace(REPORT, judged=judged, codes=codes)
