@@ -5,13 +5,10 @@ this one's.
 """
 
 import asyncio
-import contextlib
 import statistics
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tests.bench.load.load import allow_files
-from tests.bench.load.loop import Served, checkouts, cpu_of
+from tests.bench.load.loop import Served, cpu_of, measure
 
 KIOSKS = (300, 1_000)
 HALLS = 170  # of six doors each
@@ -54,17 +51,7 @@ async def in_turns(servers: dict[str, Served]) -> list[dict[str, object]]:
     ]
 
 
-def measure(kiosks: int) -> list[dict[str, object]]:
-    with TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        servers = {}
-        for number, checkout in enumerate(checkouts()):
-            served = Served(Path(folder) / str(number), kiosks, checkout, halls=HALLS)
-            stack.callback(served.close)
-            servers[checkout] = served
-        return asyncio.run(in_turns(servers))
-
-
 def run() -> dict[str, object]:
     """One row for each number of feeds and server."""
     allow_files()
-    return {"feeds": [row for kiosks in KIOSKS for row in measure(kiosks)]}
+    return {"feeds": [row for kiosks in KIOSKS for row in measure(kiosks, in_turns, halls=HALLS)]}

@@ -5,12 +5,9 @@ time, so that both have the same share of a busy machine.
 """
 
 import asyncio
-import contextlib
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tests.bench.load.load import allow_files
-from tests.bench.load.loop import Served, checkouts, cpu_of
+from tests.bench.load.loop import Served, cpu_of, measure
 
 KIOSKS = (300, 1_000)
 HALLS = 170  # of six doors each
@@ -43,17 +40,7 @@ async def beat(servers: dict[str, Served]) -> list[dict[str, object]]:
     return rows
 
 
-def measure(kiosks: int) -> list[dict[str, object]]:
-    with TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        servers = {}
-        for number, checkout in enumerate(checkouts()):
-            served = Served(Path(folder) / str(number), kiosks, checkout, halls=HALLS)
-            stack.callback(served.close)
-            servers[checkout] = served
-        return asyncio.run(beat(servers))
-
-
 def run() -> dict[str, object]:
     """One row for each number of kiosks and server."""
     allow_files()
-    return {"idle": [row for kiosks in KIOSKS for row in measure(kiosks)]}
+    return {"idle": [row for kiosks in KIOSKS for row in measure(kiosks, beat, halls=HALLS)]}

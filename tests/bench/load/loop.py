@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -135,7 +135,7 @@ def cpu_of(pid: int) -> float:
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
-async def in_turns(servers: dict[str, Served], kiosks: int) -> list[dict[str, object]]:
+async def in_turns(servers: dict[str, Served]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for server in servers.values():
         await server.load.open()
@@ -144,7 +144,10 @@ async def in_turns(servers: dict[str, Served], kiosks: int) -> list[dict[str, ob
         for _ in range(WINDOWS):
             for name, server in servers.items():
                 windows[name].append(await server.window(batch))
-        rows += [row_of(name or "here", kiosks, batch, took) for name, took in windows.items()]
+        rows += [
+            row_of(name or "here", len(servers[name].load.kiosks), batch, took)
+            for name, took in windows.items()
+        ]
     for server in servers.values():
         await server.load.close()
     return rows
@@ -166,18 +169,25 @@ def row_of(server: str, kiosks: int, batch: int, windows: Windows) -> dict[str, 
     }
 
 
-def measure(kiosks: int) -> list[dict[str, object]]:
+def measure(
+    kiosks: int,
+    work: Callable[[dict[str, Served]], Coroutine[None, None, list[dict[str, object]]]],
+    *,
+    halls: int = HALLS,
+) -> list[dict[str, object]]:
+    """Return the rows of `work` with a server of each checkout, all with so many kiosks."""
     with TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         servers = {}
         for number, checkout in enumerate(checkouts()):
-            servers[checkout] = Served(Path(folder) / str(number), kiosks, checkout)
-            stack.callback(servers[checkout].close)
-        return asyncio.run(in_turns(servers, kiosks))
+            served = Served(Path(folder) / str(number), kiosks, checkout, halls=halls)
+            stack.callback(served.close)
+            servers[checkout] = served
+        return asyncio.run(work(servers))
 
 
 def run() -> dict[str, object]:
     """One row for each number of kiosks, size of batch, and server."""
-    return {"loop": [row for kiosks in KIOSKS for row in measure(kiosks)]}
+    return {"loop": [row for kiosks in KIOSKS for row in measure(kiosks, in_turns)]}
 
 
 def checkouts() -> list[str]:
