@@ -7,12 +7,12 @@ comment every 15 s. Silent ones are idle or wait for the client, and can be clos
 
 import contextlib
 import logging
+import os
 import socket
 import struct
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from server.repeating import Repeating
 
@@ -24,8 +24,8 @@ STRANGER_ADDRESS_MAX = 100
 STRANGERS_MAX = 2_000  # all of them together
 KNOWN_ADDRESS_MAX = 3_000  # 300 kiosks and their staff may share one address
 SWEEP_S = 2.0
-BUSY_SWEEP_S = 0.25  # with more than BUSY_FILES open files
-BUSY_FILES = 1_000
+BUSY_SWEEP_S = 0.25  # while it ends connections, or strangers have more than BUSY_STRANGERS
+BUSY_STRANGERS = 500
 _LAST_DATA_SENT = struct.Struct("@I")
 # Offset in struct tcp_info of <linux/tcp.h>; the value is in ms.
 _LAST_DATA_SENT_AT = 44
@@ -80,7 +80,7 @@ class Guard:
         self._port = port
         self._is_known = is_known
         self._repeating = Repeating(
-            "connections", SWEEP_S, lambda: BUSY_SWEEP_S if self.sweep() > BUSY_FILES else None
+            "connections", SWEEP_S, lambda: BUSY_SWEEP_S if self.sweep() else None
         )
 
     def start(self) -> None:
@@ -89,8 +89,11 @@ class Guard:
     def close(self) -> None:
         self._repeating.close()
 
-    def sweep(self) -> int:
-        """Return the number of connections."""
+    def sweep(self) -> bool:
+        """Return whether the next sweep is due soon.
+
+        It takes some 10 µs for each connection, so a thousand kiosks alone are not swept often.
+        """
         connections = list(connections_to(self._port))
         ended = to_end(connections, self._is_known)
         for connection in ended:
@@ -98,14 +101,17 @@ class Guard:
         if ended:
             addresses = len({connection.address for connection in ended})
             log.info("ended %d silent connections of %d addresses", len(ended), addresses)
-        return len(connections)
+        counts = Counter(connection.address for connection in connections)
+        strangers = sum(count for address, count in counts.items() if not self._is_known(address))
+        return bool(ended) or strangers > BUSY_STRANGERS
 
 
 def connections_to(port: int) -> Iterable[Connection]:
-    for path in Path("/proc/self/fd").iterdir():
-        connection = _connection_to(port, int(path.name))
-        if connection is not None:
-            yield connection
+    with os.scandir("/proc/self/fd") as files:
+        for file in files:
+            connection = _connection_to(port, int(file.name))
+            if connection is not None:
+                yield connection
 
 
 def _connection_to(port: int, file: int) -> Connection | None:

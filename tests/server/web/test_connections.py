@@ -11,6 +11,7 @@ import pytest
 from server.storage.database import Database
 from server.web import connections
 from server.web.connections import (
+    BUSY_STRANGERS,
     KNOWN_ADDRESS_MAX,
     SILENT_KNOWN_S,
     SILENT_STRANGER_S,
@@ -84,12 +85,33 @@ def test_silent_connections_are_found_and_ended(monkeypatch: pytest.MonkeyPatch)
             # A busy machine may take long until the guard looks, as if both were silent.
             monkeypatch.setattr(connections, "connections_to", lambda _: list(by_file.values()))
             monkeypatch.setattr(connections, "SILENT_STRANGER_S", silent_s - 0.1)
-            assert Guard(port, lambda address: False).sweep() == 2
+            assert Guard(port, lambda address: False).sweep(), "more may follow soon"
             quiet.settimeout(240)
             assert quiet.recv(10) == b"", "ended"
             assert lively.recv(20) == b"still here"
             accepted[1].sendall(b"!")
             assert lively.recv(10) == b"!"
+
+
+@pytest.mark.parametrize(
+    ("address", "silent_s", "is_soon"),
+    [
+        ("10.0.0.1", 1.0, False),
+        ("9.0.0.1", 1.0, True),
+        ("10.0.0.1", SILENT_KNOWN_S + 1, True),
+    ],
+    ids=["a thousand kiosks", "strangers", "ended connections"],
+)
+def test_many_connections_of_strangers_or_ended_ones_are_swept_again_soon(
+    monkeypatch: pytest.MonkeyPatch, address: str, silent_s: float, is_soon: bool
+) -> None:
+    sockets = [socket.socket() for _ in range(2)]  # not connected, so nothing is shut down
+    crowd = [
+        Connection(sockets[n % 2].fileno(), address, silent_s) for n in range(BUSY_STRANGERS + 1)
+    ]
+    monkeypatch.setattr(connections, "connections_to", lambda _: iter(crowd))
+    with sockets[0], sockets[1]:
+        assert Guard(1, is_known).sweep() is is_soon
 
 
 def test_the_guard_stops() -> None:
