@@ -118,7 +118,8 @@ class Load:
         for kiosk in self.kiosks:
             await self._tell(kiosk)
             await self._begin_session(kiosk)
-        self._tasks += [asyncio.create_task(self._beat(kiosk)) for kiosk in self.kiosks]
+            # At once: the server ends connections without a request for ten seconds.
+            self._tasks.append(asyncio.create_task(self._beat(kiosk)))
 
     async def open_feeds(self) -> None:
         ready = asyncio.Semaphore(CONNECTS_AT_ONCE)
