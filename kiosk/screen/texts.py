@@ -129,6 +129,7 @@ PHONE: Mapping[str, str] = {
     "start": N_("Start checking"),
     "start_why": N_("Starts the camera and the sound, and keeps the screen on"),
     "starting": N_("Starting"),
+    "loading_why": N_("If this lasts longer than a minute, reload the page."),
     "starting_why": N_("The first start takes longest. Later it starts without a network, too."),
     "restarting_why": N_(
         "This page did not respond and starts again. Nothing that it has shown is lost."
@@ -148,7 +149,7 @@ PHONE: Mapping[str, str] = {
         " door, if any, on the page Kiosks."
     ),
     "need_other_tab": N_("This page is open in another tab"),
-    "need_other_tab_next": N_("Close the other tab or window, then try again here."),
+    "need_other_tab_next": N_("Close the other tab or window. Then this one starts by itself."),
     "need_engine": N_("This browser is too old"),
     "need_engine_next": N_("Update it, or use a current Chrome, Edge, Firefox or Safari."),
     "need_storage": N_("This browser keeps no data"),
@@ -160,6 +161,8 @@ PHONE: Mapping[str, str] = {
         "For the admin: this phone may no longer check badges. It was withdrawn, or its data was"
         " copied. To use it again, open a new code for phones with it."
     ),
+    "need_files": N_("This page is not complete"),
+    "need_files_next": N_("Join the venue's network. The page tries again by itself."),
     "need_network": N_("The server can't be reached"),
     "need_network_next": N_("Join the venue's network, then try again."),
     "need_new_code": N_("Call an admin"),

@@ -5,8 +5,8 @@ import { put, putSentence, say, shown } from "./screen/shared/words.js";
 
 const at = (id) => document.getElementById(id);
 // The needs that a new attempt can meet, and those that only a new page can.
-const AGAIN = ["other_tab", "storage", "network"];
-const RELOAD = ["reload", "engine"];
+const AGAIN = ["storage", "network", "files"];
+const RELOAD = ["reload", "engine", "other_tab"];
 
 export class Begin {
   // `on.start`, `on.again` are called by the button. The page is closed once the door is open.
@@ -56,6 +56,10 @@ export class Begin {
 
   get isOpen() {
     return !at("begin").hidden;
+  }
+
+  get isBad() {
+    return this.isOpen && this.face.bad === true;
   }
 
   do() {

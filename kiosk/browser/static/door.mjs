@@ -8,13 +8,14 @@ import { Eye } from "./eye.mjs";
 import { keep, recall } from "./memory.mjs";
 import { PhonePanel } from "./panel.mjs";
 import { PhoneKiosk } from "./phone_kiosk.mjs";
+import * as starts from "./restart.mjs";
 import { languagesOf, say, startWith, turnLanguages } from "./screen/shared/words.js";
 import { start as startScreen } from "./screen/steward/screen.js";
 import { Updates } from "./updates.mjs";
 
 const REPORT_MS = 10_000;
-const SILENCE_MS_MAX = 10 * 60_000;
-const RESTARTS = "restarts"; // since the door was last open
+const FETCHING = 4; // times the patience with a silent worker
+const PROBE_EACH_MS = 10_000;
 const at = (id) => document.getElementById(id);
 const meta = (name) => document.querySelector(`meta[name="hallkeeper-${name}"]`).content;
 const files = meta("files");
@@ -30,6 +31,7 @@ let kiosk = null;
 let panel = null;
 let eye = null;
 let opened = false; // A person has opened it.
+let probing = false; // whether the server answers
 let status = null;
 
 // What the page itself knows, in place of the worker's.
@@ -62,7 +64,7 @@ function change() {
 }
 
 function hear(message) {
-  if (message.type === "progress") begin.progress(message.done, message.of);
+  if (message.type === "progress") progress(message);
   else if (message.type === "words") begin.compare(message.six);
   else if (message.type === "need") begin.need(message.what, message.message);
   else if (message.type === "failed") fail();
@@ -75,25 +77,36 @@ function hear(message) {
   }
 }
 
-// Ends a worker that has stopped, and opens the page again; after a longer time at each attempt.
-function judgeSilence(ms) {
-  // The first start fetches its files, which takes as long as the network needs.
-  const local = opened || navigator.serviceWorker?.controller;
-  const most = local ? Number(meta("silence-ms")) * 2 ** restarts : SILENCE_MS_MAX;
-  if (ms < Math.min(most, SILENCE_MS_MAX)) return;
-  worker.terminate();
-  keep(RESTARTS, restarts + 1);
-  if (beginning.code) history.replaceState(null, "", `#${encodeURIComponent(beginning.code)}`);
-  location.reload();
+function progress({ done, of }) {
+  if (begin.isBad) begin.starting(starts.restarts > 0); // What it needed is there now.
+  begin.progress(done, of);
+}
+
+// Ends a worker that has stopped, and opens the page again.
+async function judgeSilence(ms) {
+  if (worker === null || probing || ms < starts.patienceMs()) return;
+  probing = true;
+  setTimeout(() => { probing = false; }, PROBE_EACH_MS);
+  // At the first start the worker fetches its files, as slowly as the network is.
+  const fetching = kiosk.heard && !opened && !(await starts.isKept());
+  const patient = fetching && ms < starts.patienceMs(FETCHING) && (await starts.serverAnswers());
+  if (!patient && kiosk.silentMs >= ms) restart();
+}
+
+function restart(failed = false) {
+  worker?.terminate();
+  worker = null;
+  starts.restart({ failed, code: beginning.code, onWait: () => begin.need("files") });
 }
 
 function fail() {
-  begin.need("reload");
+  if (opened) begin.need("reload");
+  else restart(true);
 }
 
 // A door that was open before goes on by itself; else a tap is needed, for the camera and the sound.
 async function becomeReady() {
-  keep(RESTARTS, 0);
+  starts.succeed();
   if (opened || (await mayUseCamera())) open();
   else begin.ready();
 }
@@ -134,7 +147,8 @@ function report() {
 
 function again() {
   begin.starting();
-  kiosk.send(beginning);
+  if (worker) kiosk.send(beginning);
+  else restart();
 }
 
 // A hand scanner without a keyboard of its own types only into a field. This one opens no keyboard on
@@ -156,8 +170,8 @@ function liked() {
 }
 
 startWith(recall("language") ?? liked());
-const restarts = Number(recall(RESTARTS));
-begin.starting(restarts > 0);
+starts.begin();
+begin.starting(starts.restarts > 0);
 at("begin-language").addEventListener("click", turnLanguage);
 at("lost-reload").addEventListener("click", () => location.reload());
 // The code of an enrolment is used once, and stays in no history.

@@ -25,6 +25,7 @@ export class PhoneKiosk {
     this.number = 0;
     this.heardAt = this.watchedAt = performance.now();
     this.silentMs = 0;
+    this.heard = false; // any message of the worker
     this.waits = false; // for a person
     this.linked = null;
     this.event = null; // The worker's newest state.
@@ -42,6 +43,7 @@ export class PhoneKiosk {
   hear(message) {
     this.heardAt = performance.now();
     this.silentMs = 0;
+    this.heard = true;
     if (message.type !== "beat") this.waits = WAITING.includes(message.type);
     if (message.type === "reply") this.reply(message);
     else if (message.type === "state") this.take(message.event);

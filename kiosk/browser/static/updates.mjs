@@ -57,15 +57,16 @@ export class Updates {
   }
 }
 
-// Asks the service worker. Without an answer the version is null: browsers end one that takes long.
-async function send(message) {
-  const { active } = await navigator.serviceWorker.ready;
+// Asks the service worker. Without an answer the version is null: one whose files don't come never
+// becomes ready, and browsers end one that takes long.
+function send(message) {
   return new Promise((done) => {
-    const { port1, port2 } = new MessageChannel();
-    const end = (answer) => { port1.close(); done(answer); };
-    port1.onmessage = ({ data }) => end(data);
-    setTimeout(() => end({ version: null }), ANSWER_MS);
-    active.postMessage(message, [port2]);
+    setTimeout(() => done({ version: null }), ANSWER_MS);
+    navigator.serviceWorker.ready.then(({ active }) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = ({ data }) => { port1.close(); done(data); };
+      active.postMessage(message, [port2]);
+    });
   });
 }
 

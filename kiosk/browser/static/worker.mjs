@@ -31,21 +31,19 @@ onmessage = ({ data }) => {
   });
 };
 
-// Whether this is the only worker. The lock is held until the worker ends.
-async function isOnly() {
-  locked ||= await lock();
-  return locked;
-}
-
-function lock() {
-  return new Promise((resolve) => {
+// Waits until this is the only worker. The lock is held until the worker ends.
+async function becomeOnly() {
+  if (locked) return;
+  const granted = new Promise((resolve, reject) => {
     const hold = () => {
       resolve(true);
       return new Promise(() => {});
     };
-    const signal = AbortSignal.timeout(LOCK_MS);
-    navigator.locks.request(LOCK, { signal }, hold).catch(() => resolve(false));
+    navigator.locks.request(LOCK, hold).catch(reject);
   });
+  const late = new Promise((resolve) => setTimeout(resolve, LOCK_MS));
+  if (!(await Promise.race([granted, late]))) post({ type: "need", what: "other_tab" });
+  locked = await granted;
 }
 
 async function start(message) {
@@ -55,11 +53,7 @@ async function start(message) {
     starting = false;
     return;
   }
-  if (!(await isOnly())) {
-    post({ type: "need", what: "other_tab" });
-    starting = false;
-    return;
-  }
+  await becomeOnly();
   const steps = ["python", "storage", "kiosk", "door"];
   const onStep = (step) => post({ type: "progress", step, done: steps.indexOf(step), of: steps.length });
   const read = async (path) => {

@@ -58,6 +58,8 @@ class Site:
         self.replies: dict[str, tuple[int, Any]] = {}  # by path; others are answered with 204
         self.broken: set[str] = set()  # files that are served with other bytes
         self.away = False  # as without a network
+        self.held: set[str] = set()  # files that do not come before `release`
+        self._released = threading.Event()
         self.publish(files())
         site = self
 
@@ -101,10 +103,12 @@ class Site:
     def get(self, request: BaseHTTPRequestHandler) -> None:
         path = urlsplit(request.path).path
         self.asked.append(path)
+        name = path.removeprefix(self.folder)
+        if name in self.held:
+            self._released.wait()
         if self.away:
             request.close_connection = True
             return
-        name = path.removeprefix(self.folder)
         if path == "/door/":
             page = self.files["door.html"].decode().replace(FILES, self.folder)
             _answer(request, page.encode(), "text/html", "no-cache")
@@ -134,11 +138,17 @@ class Site:
             answers = [{"type": "reply", "id": message["id"], "status": status, "body": reply}]
         _answer(request, json.dumps(answers).encode(), "application/json", "no-store")
 
+    def release(self) -> None:
+        """End the requests of held files, which then come at once."""
+        self.held.clear()
+        self._released.set()
+
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The page's messages of one kind."""
         return [message for message in list(self.sent) if message["type"] == kind]
 
     def close(self) -> None:
+        self.release()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -14,8 +14,8 @@ NEEDS = sorted(
     for key in PHONE
     if key.startswith("need_") and not key.endswith("_next")
 )
-AGAIN = {"other_tab", "storage", "network"}
-RELOAD = {"engine", "reload"}
+AGAIN = {"storage", "network", "files"}
+RELOAD = {"engine", "reload", "other_tab"}
 
 
 @pytest.fixture(autouse=True)
@@ -181,3 +181,62 @@ def test_a_door_that_waits_for_a_person_may_be_silent(phone: PhonePage, site: Si
     phone.script(ticks)
     phone.wait("four looks", lambda: phone.script("return self.ticks") >= 4)
     assert len(site.of("start")) == 1
+
+
+# The starts of a worker that gives no sign of life.
+SILENT = {"nothing": b"", "a file that does not come": b'import "./held.mjs";'}
+
+
+@pytest.mark.parametrize("worker", SILENT)
+def test_a_worker_that_never_speaks_is_started_again(
+    phone: PhonePage, site: Site, worker: str
+) -> None:
+    site.held.add("held.mjs")
+    parts = files(silence_ms=1_000)
+    site.publish({**parts, "worker.mjs": SILENT[worker], "held.mjs": b""})
+    open_without_door(phone)
+    phone.wait("the reason", lambda: phone.text("begin-next") == PHONE["restarting_why"])
+    site.publish(parts)
+    phone.wait("the door", lambda: not phone.shown("#begin"))
+
+
+def test_a_page_without_a_file_starts_again(phone: PhonePage, site: Site) -> None:
+    """Its own words say what to do, because none of its other scripts runs."""
+    parts = files(silence_ms=1_000)
+    site.publish({name: part for name, part in parts.items() if name != "panel.mjs"})
+    open_without_door(phone)
+    phone.wait("its words", lambda: phone.text("begin-next") == PHONE["loading_why"])
+    pages = site.asked.count("/door/")
+    phone.wait("the new page", lambda: site.asked.count("/door/") > pages)
+    site.publish(parts)
+    phone.wait("the door", lambda: not phone.shown("#begin"))
+    phone.log()  # the missing file
+
+
+def test_a_worker_without_a_file_is_tried_again(phone: PhonePage, site: Site) -> None:
+    site.publish({**files(), "worker.mjs": b'import "./missing.mjs";'})
+    open_without_door(phone)
+    phone.wait("it", lambda: phone.text("begin-word") == PHONE["need_files"])
+    assert phone.text("begin-next") == PHONE["need_files_next"]
+    site.publish(files())
+    phone.wait("the door", lambda: not phone.shown("#begin"))
+    phone.log()  # the missing file
+
+
+def test_a_first_start_whose_network_is_cut_goes_on_by_itself(phone: PhonePage, site: Site) -> None:
+    site.publish(files(silence_ms=1_000))
+    site.on_start = [{"type": "progress", "step": "storage", "done": 1, "of": 4}]
+    phone.load(fragment="CODE")
+    phone.tell({"type": "beats", "on": False})
+    site.away = True
+    phone.wait("it", lambda: phone.text("begin-word") == PHONE["need_files"])
+    site.on_start = READY
+    site.away = False
+    phone.wait("the door", lambda: not phone.shown("#begin"))
+    assert site.of("start")[-1]["code"] == "CODE"
+    phone.log()  # requests without a network
+
+
+def open_without_door(phone: PhonePage) -> None:
+    phone.browser.get("about:blank")
+    phone.browser.get(phone.url)
