@@ -15,8 +15,8 @@ def answered(badge: str | None, tone: str, now: float) -> dict[str, Any]:
     return {"type": "answered", "badge": badge, "tone": tone, "now": now}
 
 
-def shown(*messages: dict[str, Any]) -> Showing:
-    showing = Showing(TRUTH)
+def shown(*messages: dict[str, Any], leaves: bool = False) -> Showing:
+    showing = Showing(TRUTH, leaves)
     showing.take([*messages, {"type": "state"}])
     return showing
 
@@ -25,7 +25,7 @@ def test_right_answers_are_timed_from_the_first_look() -> None:
     showing = shown(
         looked("MEI", 100), looked("MEI", 166), answered("AAA", "admit", 180), looked("MEI", 233),
         looked("FORGED", 300), answered(None, "deny", 330),
-        looked("ADE", 400), answered("BBB", "goodbye", 450),
+        looked("ADE", 400), answered("BBB", "look", 450),
     )  # fmt: skip
     assert showing.took_ms == [80, 30, 50]
     assert showing.read == set(TRUTH)
@@ -39,6 +39,17 @@ def test_wrong_answers() -> None:
     twice = shown(looked("MEI", 1), answered("AAA", "admit", 2), answered("AAA", "admit", 3))
     assert [s.wrong_answers for s in (refused, another, forged, twice)] == [1, 1, 1, 1]
     assert [len(s.took_ms) for s in (refused, another, forged, twice)] == [0, 0, 0, 1]
+
+
+def test_an_exit_is_never_refused() -> None:
+    """A forged badge leaves, too: its exit is flagged in the ledger."""
+    leaving = shown(
+        looked("MEI", 100), answered("AAA", "goodbye", 180),
+        looked("FORGED", 300), answered(None, "goodbye", 330), leaves=True,
+    )  # fmt: skip
+    refused = shown(looked("FORGED", 300), answered(None, "deny", 330), leaves=True)
+    entered = shown(looked("MEI", 100), answered("AAA", "goodbye", 180))
+    assert [s.wrong_answers for s in (leaving, refused, entered)] == [0, 1, 1]
 
 
 def test_without_an_answer() -> None:

@@ -41,6 +41,7 @@ class Showing:
     """The looks and answers of one playing of a reel."""
 
     truth: Mapping[str, str | None]  # by text: the badge's number, or None if it is forged
+    leaves: bool = False  # an exit is never refused, not even with a forged badge
     read: set[str] = field(default_factory=set)
     took_ms: list[float] = field(default_factory=list)  # from the first look to the answer
     wrong_reads: int = 0
@@ -68,8 +69,12 @@ class Showing:
 
     def _answer(self, badge: str | None, tone: str, now: float) -> None:
         began = self._waiting.pop(badge, None)
-        passes = tone in GREEN or tone == "goodbye"
-        if began is None or (badge is not None) != passes:
+        if began is None or not self._is_right(badge, tone):
             self.wrong_answers += 1
         else:
             self.took_ms.append(now - began)
+
+    def _is_right(self, badge: str | None, tone: str) -> bool:
+        if self.leaves:
+            return tone == "goodbye"
+        return tone in GREEN if badge is not None else tone == "deny"

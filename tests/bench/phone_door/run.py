@@ -203,10 +203,10 @@ class Bench:
         }  # fmt: skip
         with self._offline(phone):
             phone.turn("exit")
-            offline = self._showing(f"{name}, films offline", phone, reel)
+            offline = self._showing(f"{name}, films offline", phone, reel, leaves=True)
         figures["camera_offline"] = _camera(offline)
 
-    def _showing(self, name: str, phone: Phone, reel: Reel) -> Showing:
+    def _showing(self, name: str, phone: Phone, reel: Reel, *, leaves: bool = False) -> Showing:
         """Take what the phone sees until the reel's mark was answered."""
         say(f"{name}: {reel.seconds:.0f} s")
         mark = self._number(reel.mark)
@@ -224,7 +224,7 @@ class Bench:
             )
 
         phone.wait("the reel's end", is_over, timeout_s=60 + 3 * reel.seconds)
-        showing = Showing(truth)
+        showing = Showing(truth, leaves)
         showing.take(phone.messages[begun:])
         return showing
 
