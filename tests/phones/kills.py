@@ -38,7 +38,7 @@ FEW_PLACES = 10  # with which a phone goes offline
 WORKER, RENDERER, BROWSER = "worker ended", "renderer killed", "browser killed"
 KINDS = (WORKER, RENDERER, BROWSER)
 ONLINE, OFFLINE = "online", "offline, storage persistent"
-SITTING = {BROWSER: 2, RENDERER: 2, WORKER: 8}  # kills of each phone, in this order
+SITTING = {BROWSER: 2, RENDERER: 2, WORKER: 16}  # kills of each phone, in this order
 COLUMNS = (
     "state", "kind", "kills", "while_starting", "answers", "greens", "unsent_at_kill", "missing",
     "start_s", "slowest_s",
@@ -274,6 +274,8 @@ class Run:
             for kind, times in SITTING.items()
         }
         self._each(Killer.empty)
+        self._each(Killer.settle)
+        self.place.count_as_empty()
         for killer in self.killers:
             phone = killer.phone
             phone.wait(
