@@ -21,7 +21,8 @@ from server.storage.event_state import EventState
 
 WANT_MS = 3_000  # lifetime of a kiosk's request for a place
 LIVE_MS = 30_000  # A kiosk silent for longer gets no new places.
-SHARED_MS = 1_000  # lifetime of a share in a hall where nobody waits for a place
+# Lifetime of a share in a hall where nobody waits for a place. tests/bench/sharing has its cost.
+SHARED_MS = 4_000
 RATE_MS = 10_000  # Arrivals count as spread over this time, or since the first of them.
 
 _ACCOUNTS = (

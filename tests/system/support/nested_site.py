@@ -113,7 +113,7 @@ class Nested:
     def quiet(self) -> None:
         """Let every door that is up send and receive everything."""
         for _ in range(4):
-            self.now += 1_500  # places are shared once a second
+            self.now += 4_500  # places are shared every four seconds
             for door in self.doors:
                 if door.up:
                     door.exchange()

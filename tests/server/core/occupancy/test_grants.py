@@ -144,21 +144,21 @@ def widen(site: Site, capacity: int) -> None:
 
 
 class TestWhen:
-    def test_a_share_stands_for_a_second_and_is_made_again_where_somebody_waits(
+    def test_a_share_stands_for_four_seconds_and_is_made_again_where_somebody_waits(
         self, site: Site
     ) -> None:
         widen(site, 60)
         share(site, NOW + 5)
         assert site.rows(f"SELECT shared_until FROM hall WHERE hall_id = {SMALL}") == [
-            (NOW + 1_005,)
+            (NOW + 4_005,)
         ]
         site.execute("UPDATE place_account SET rate = 50, rate_at = ? WHERE kiosk = 'west'", NOW)
         before = len(orders(site, "east"))
-        for now in (NOW + 5, NOW + 1_004):
+        for now in (NOW + 5, NOW + 4_004):
             waiting = site.database.write(lambda db, n=now: grants.share(db, SMALL, n, asked=False))
             assert waiting == frozenset()
         assert len(orders(site, "east")) == before
-        site.database.write(lambda db: grants.share(db, SMALL, NOW + 1_005, asked=False))
+        site.database.write(lambda db: grants.share(db, SMALL, NOW + 4_005, asked=False))
         assert len(orders(site, "east")) > before
 
     def test_a_clock_that_was_set_back_does_not_stop_sharing(self, site: Site) -> None:
@@ -259,7 +259,7 @@ class TestWhen:
         if waits:
             site.execute("UPDATE place_account SET free = 0, wanted_at = ? WHERE override = 1", NOW)
         share(site, NOW + 1)
-        until = 0 if waits else NOW + 1_001
+        until = 0 if waits else NOW + 4_001
         assert site.rows("SELECT shared_until FROM hall WHERE hall_id = 1") == [(until,)]
 
     def test_who_gets_none_goes_on_waiting(self, site: Site) -> None:

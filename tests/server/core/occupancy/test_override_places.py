@@ -111,7 +111,7 @@ def test_so_does_one_that_comes_back_otherwise(full: Site, how: str) -> None:
 
 
 def test_an_override_shares_the_hall_at_once_though_its_door_has_places(site: Site) -> None:
-    """The hall is shared anew at once, and not a second later as usual."""
+    """The hall is shared anew at once, and not seconds later as usual."""
     site.west.scan(NOW, 1)
     site.send(site.west)
     site.send(site.east)
