@@ -166,7 +166,11 @@ class SqliteEngine:
         self._path = path
 
     def writer(self) -> sqlite3.Connection:
-        return connect(self._path)
+        writer = connect(self._path)
+        # A savepoint keeps the earlier content of changed pages. A commit of several batches has
+        # more of them than SQLite keeps in memory by default, so each wrote and deleted a file.
+        writer.execute("PRAGMA temp_store = MEMORY")
+        return writer
 
     def reader(self) -> Reader:
         reader = _connect(self._path, Reader)

@@ -122,6 +122,22 @@ def test_waiting_writes_share_a_commit(numbers: Database) -> None:
     assert count(numbers) == 32
 
 
+def test_a_savepoint_of_many_pages_needs_no_file(numbers: Database) -> None:
+    """SQLite deletes such a file at once, so it is found among the open ones."""
+
+    def step(db: sqlite3.Connection) -> list[str]:
+        db.executemany("INSERT INTO n VALUES (?)", ((number,) for number in range(50_000)))
+        db.execute("SAVEPOINT step")
+        db.execute("DELETE FROM n WHERE n % 7 = 0")
+        files = []
+        for file in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):
+                files.append(str(file.readlink()))
+        return [file for file in files if "etilqs" in file]
+
+    assert numbers.write(step) == []
+
+
 def test_listeners_tell_once_it_is_on_disk(
     numbers: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
