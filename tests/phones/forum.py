@@ -116,8 +116,8 @@ class Forum:
         return [answer for answer in shown if ledger.get((answer.seq, answer.badge)) != 1]
 
     def count_as_empty(self) -> None:
-        """Staff have seen that the hall is empty. Exits within a second of an entry at another phone
-        leave it open who is inside.
+        """Staff have seen that the hall is empty. Exits within a second of an entry at another
+        phone leave it open who is inside.
         """
         (hall,) = self.place.query("SELECT hall_id FROM hall")[0]
         self.place.write(lambda db: hall_control.clear(db, hall, by="test", now=now_ms()))
