@@ -2,8 +2,8 @@
 
 A steady motion of L pixels multiplies the spectrum by sinc(L u), and defocus by a jinc. Both
 leave dark bands whose distance and direction identify the blur. The spectrum is compared with a
-bank of such patterns, and the best one is divided out (Wiener filter). Frequencies are in cycles
-per pixel.
+bank of such patterns, then with some between its patterns, and the best one is divided out (Wiener
+filter). Frequencies are in cycles per pixel.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from kiosk.pictures import Picture, cv2
 
 TILE = 96  # side of the tiles whose spectra are averaged
 STRIDE = 64
+MIDDLE = 0.65  # part of a picture's sides that shows the code, and little around it
 BAND = (0.02, 0.25)  # lighting below, noise above
 LENGTHS_PX = tuple(3.5 * 1.09**step for step in range(26))  # 3.5 to 30
 RADII_PX = tuple(1.4 * 1.08**step for step in range(21))  # 1.4 to 6.5
@@ -24,6 +25,8 @@ FLOOR = 0.01
 NOISE = 40.0 * TILE  # power of noise of about 3 gray levels in a tile
 NOISE_RATIO = 0.006  # noise-to-signal ratio assumed by the inverse filter
 FIT_MIN = 0.45
+# Steps between the bank's patterns, each half as long as the step before it.
+REFINEMENTS = 4
 # Below this standard deviation, in gray levels, there is nothing to see.
 FLAT_MIN = 4.0
 EDGE = 32  # pixels around the picture in which its borders fade
@@ -54,15 +57,18 @@ class Blur:
         return min(apart, 180 - apart) * self.size_px < 100
 
 
-def deblurred(gray: Picture, exponent: float, choice: int = 0) -> Picture:
-    """The picture, as light, without its likeliest blur (0) or the next (1); empty if it has none.
+def deblurred(gray: Picture, exponent: float, choice: int = 0, fit_min: float = FIT_MIN) -> Picture:
+    """The picture, as light, without its likeliest blur (0) or the next (1); empty if it has none
+    that fits.
 
     A blur adds light, and light is a power (`exponent`) of the picture's levels: 2.2 by the
     standard, which few cameras follow, and 1 for pictures blurred by a program.
     """
     light = _light(exponent)[gray]
     blurs = blurs_of(light, choice + 1)
-    return deconvolved(light, blurs[choice]) if len(blurs) > choice else gray[:0]
+    if len(blurs) <= choice or blurs[choice].fit < fit_min:
+        return gray[:0]
+    return deconvolved(light, blurs[choice])
 
 
 @cache
@@ -71,18 +77,19 @@ def _light(exponent: float) -> Floats:
 
 
 def blurs_of(gray: Picture | Floats, limit: int = 2) -> list[Blur]:
-    """The likeliest blurs of a picture filled by a code, best first; none if the picture is
+    """The likeliest blurs of a picture with a code in its middle, best first; none if the code is
     sharp.
     """
-    spectrum = _log_spectrum(gray)
+    spectrum = _log_spectrum(_middle(gray))
     if spectrum is None:
         return []
-    candidates, patterns, trend = _bank()
-    spectrum -= trend @ (trend.T @ spectrum)
+    candidates, patterns = _bank()
+    spectrum = _without_trend(spectrum)
     norm = float(np.linalg.norm(spectrum))
     if norm == 0:
         return []
-    fits = np.einsum("ij,j->i", patterns, spectrum) / norm  # `@` would start threads
+    spectrum /= norm
+    fits = np.einsum("ij,j->i", patterns, spectrum)  # `@` would start threads
     blurs: list[Blur] = []
     for index in np.argsort(-fits)[:40]:
         kind, size_px, degrees = candidates[index]
@@ -90,8 +97,27 @@ def blurs_of(gray: Picture | Floats, limit: int = 2) -> list[Blur]:
         if blur.fit < FIT_MIN or len(blurs) == limit:
             break
         if not any(blur.resembles(other) for other in blurs):
-            blurs.append(blur)
-    return blurs
+            blur = _refined(blur, spectrum)
+            if not any(blur.resembles(other) for other in blurs):
+                blurs.append(blur)
+    return sorted(blurs, key=lambda blur: -blur.fit)
+
+
+def _refined(blur: Blur, spectrum: Floats) -> Blur:
+    """The most similar blur between the bank's patterns around this one."""
+    growth, turn = (LENGTHS_PX[1] / LENGTHS_PX[0]) ** 0.5, 90 / _directions(blur.size_px)
+    for _ in range(REFINEMENTS):
+        near: list[Candidate] = [
+            (blur.kind, blur.size_px * growth**i, blur.degrees + turn * j)
+            for i in (0, -1, 1)
+            for j in ((0, -1, 1) if blur.kind == "motion" else (0,))
+        ]
+        fits = np.einsum("ij,j->i", _patterns(near), spectrum)
+        best = int(np.argmax(fits))
+        kind, size_px, degrees = near[best]
+        blur = Blur(kind, size_px, degrees % 180, float(fits[best]))
+        growth, turn = growth**0.5, turn / 2
+    return blur
 
 
 def deconvolved(gray: Picture | Floats, blur: Blur) -> Picture:
@@ -105,6 +131,12 @@ def deconvolved(gray: Picture | Floats, blur: Blur) -> Picture:
     sharp = cv2.dft(cv2.multiply(spectrum, inverse), flags=flags)
     part = sharp[EDGE : EDGE + height, EDGE : EDGE + width]
     return np.asarray(np.clip(part, 0, 255), np.uint8)
+
+
+def _middle(gray: Picture | Floats) -> Picture | Floats:
+    height, width = gray.shape
+    down, across = (max(0, (side - max(TILE, int(side * MIDDLE))) // 2) for side in (height, width))
+    return gray[down : height - down, across : width - across]
 
 
 def _log_spectrum(gray: Picture | Floats) -> Floats | None:
@@ -125,7 +157,8 @@ def _log_spectrum(gray: Picture | Floats) -> Floats | None:
     if float(tiles.std()) < FLAT_MIN:
         return None
     tiles *= _window()
-    power = np.mean(np.abs(np.fft.rfft2(tiles)) ** 2, axis=0)
+    spectra = np.fft.rfft2(tiles)
+    power = np.mean(spectra.real**2 + spectra.imag**2, axis=0)
     return np.asarray(np.log(power[_in_band()] + NOISE), np.float32)
 
 
@@ -159,21 +192,44 @@ Candidate = tuple[Literal["motion", "lens"], float, float]
 
 
 @cache
-def _bank() -> tuple[list[Candidate], Floats, Floats]:
-    """All blurs, their log patterns (unit length, detrended), and the removed trends."""
-    across, down = (part[_in_band()] for part in _frequencies())
-    radius = np.hypot(across, down)
-    trend, _ = np.linalg.qr(np.stack([np.ones_like(radius), np.log(radius), radius], axis=1))
+def _bank() -> tuple[list[Candidate], Floats]:
+    """Blurs of all sizes and directions, and their patterns."""
     candidates: list[Candidate] = [("lens", radius_px, 0.0) for radius_px in RADII_PX]
     for length_px in LENGTHS_PX:
-        count = max(12, round(2.5 * length_px))
+        count = _directions(length_px)
         candidates += [("motion", length_px, 180.0 * turn / count) for turn in range(count)]
-    patterns = np.stack(
-        [np.log(_transfer(*blur, across, down) ** 2 + FLOOR) for blur in candidates]
-    )
-    patterns -= (patterns @ trend) @ trend.T
-    patterns /= np.linalg.norm(patterns, axis=1, keepdims=True)
-    return candidates, patterns.astype(np.float32), trend.astype(np.float32)
+    return candidates, _patterns(candidates)
+
+
+def _directions(length_px: float) -> int:
+    """How many directions of a motion the bank has."""
+    return max(12, round(2.5 * length_px))
+
+
+def _patterns(blurs: list[Candidate]) -> Floats:
+    """The log power of blurs, without a trend and of unit length."""
+    across, down = _band_frequencies()
+    transfers = np.stack([_transfer(*blur, across, down) for blur in blurs])
+    patterns = _without_trend(np.log(transfers**2 + np.float32(FLOOR)))
+    return np.asarray(patterns / np.linalg.norm(patterns, axis=1, keepdims=True), np.float32)
+
+
+def _without_trend(spectra: Floats) -> Floats:
+    """Without the fall towards higher frequencies that sharp pictures have too."""
+    return np.asarray(spectra - (spectra @ _trend()) @ _trend().T, np.float32)
+
+
+@cache
+def _trend() -> Floats:
+    radius = np.hypot(*_band_frequencies())
+    trend, _ = np.linalg.qr(np.stack([np.ones_like(radius), np.log(radius), radius], axis=1))
+    return np.asarray(trend, np.float32)
+
+
+@cache
+def _band_frequencies() -> tuple[Floats, Floats]:
+    across, down = _frequencies()
+    return across[_in_band()], down[_in_band()]
 
 
 def _transfer(kind: str, size_px: float, degrees: float, across: Floats, down: Floats) -> Floats:

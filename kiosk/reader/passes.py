@@ -36,7 +36,8 @@ UNSHARP_AMOUNT = 2.5
 AROUND_PX = 13
 GRAIN_SIGMA = 1.1
 GRID_SIDE_PX = 640  # of the picture in which finder patterns are found
-GRID_PIXELS_MAX = 300_000  # of all grids that are tried in it
+GRID_PIXELS_MAX = 3_000_000  # of all flat pictures of a search in it
+BLURRED = 0.6  # fit of a blur; sharp codes have at most 0.55
 # Between raw levels (1) and light by the standard (2.2).
 LIGHT = 1.6
 
@@ -173,8 +174,20 @@ def smooth(gray: Picture) -> Picture:
     return _picture(cv2.GaussianBlur(gray, (0, 0), GRAIN_SIGMA)) if gray.size else gray
 
 
-def grid_steps(gray: Picture) -> Iterator[Found | None]:
-    """Search for a symbol by its grid, in steps of some milliseconds. None: not read yet."""
+def grid_steps(gray: Picture, is_crop: bool) -> Iterator[Found | None]:
+    """Search for a symbol by its grid, in steps of some milliseconds. None: not read yet.
+
+    The crop of a blurred symbol is searched without its blur first.
+    """
+    if is_crop:
+        sharp = deblurred(gray, LIGHT, fit_min=BLURRED)
+        yield None
+        if sharp.size:
+            yield from _grid_steps(sharp)
+    yield from _grid_steps(gray)
+
+
+def _grid_steps(gray: Picture) -> Iterator[Found | None]:
     for reading in search(gray, _black_and_white(gray), GRID_PIXELS_MAX):
         if reading is None:
             yield None

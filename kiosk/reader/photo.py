@@ -44,7 +44,7 @@ SHEET_PASSES = ("smooth threshold", "as it is", "threshold", "unsharp", "sharp")
 CLOSE_MAX = 12  # most located regions besides the read ones
 TILES = (2,)  # tiles to a side, for sheets of many codes
 TILE_OVERLAP = 0.3
-GRID_PIXELS_MAX = 2_500_000  # of all grids that are tried: some 40 small ones, or two large ones
+GRID_PIXELS_MAX = 25_000_000  # of all flat pictures: some 40 small grids, or two large ones
 REGIONS_MAX = 3  # most regions that are flattened
 ZBAR_PIXELS_MAX = 3_000_000  # each takes 30 ns
 

@@ -55,7 +55,7 @@ STILL_EVERY = 4
 # A file has no deadline, and its result must not depend on the load.
 NO_BUDGET_MS = 1e9
 PHOTO_MS = 1000.0  # with a larger budget, every pass runs at several regions
-PHOTO_REGIONS = 3
+PHOTO_REGIONS = 5
 COST_GUESS_NS = 10.0  # assumed cost of a pixel in a pass without a measurement
 # The measured cost of a skipped pass decays, because the load may have ended.
 COST_FADE = 0.995
@@ -224,12 +224,13 @@ class Reader:
                 return []
             self._near = is_too_near(view.thumb)
             region = self._known_region(view)
-            # Else the busiest part and the whole frame, in turn.
-            if region is None and self._searches % 2 == 0:
-                region = next(iter(busiest(view.thumb, view.step)), None)
-            self._searches += 1
+            if region is None:
+                # Two busy parts and the whole frame, in turn.
+                regions = busiest(view.thumb, view.step, limit=2)
+                region = dict(enumerate(regions)).get(self._searches % 3)
+                self._searches += 1
             crop = Crop(view.gray, 0, 0, 1.0) if region is None else crop_at(view.gray, region)
-            self._grids = crop, grid_steps(crop.picture)
+            self._grids = crop, grid_steps(crop.picture, is_crop=region is not None)
         crop, steps = self._grids
         while self._clock() < deadline:
             try:

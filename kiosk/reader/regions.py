@@ -18,7 +18,7 @@ WINDOW_PX = 25  # pixels of the thumbnail; a badge's code at arm's length
 PATCH_SHARE = 0.5  # this share of the densest texture bounds its patch
 # Side of a code relative to its patch of texture, with tolerance.
 PATCH_MARGIN = 0.8
-TEXTURE_MIN = 5.0  # mean gradient both ways, in gray levels
+TEXTURE_MIN = 3.0  # mean gradient both ways, in gray levels; noise of a dark picture has 2.5
 MOVED_MIN = 12  # gray levels
 # If more of the picture changed, it was the light or the camera, not a badge.
 MOVED_SHARE_MAX = 0.6
@@ -143,14 +143,14 @@ def _patch(texture: "cv2.typing.MatLike", x: int, y: int, least: float) -> tuple
 
 
 def _texture(thumb: Picture) -> "cv2.typing.MatLike":
-    """The weaker of the mean horizontal and vertical gradients around each pixel."""
+    """The geometric mean of the mean horizontal and vertical gradients around each pixel."""
     gray = thumb.astype(np.int16)
     across = np.zeros(thumb.shape, np.float32)
     down = np.zeros(thumb.shape, np.float32)
     across[:, 1:] = np.abs(np.diff(gray, axis=1))
     down[1:, :] = np.abs(np.diff(gray, axis=0))
     window = (WINDOW_PX, WINDOW_PX)
-    return cv2.min(cv2.blur(across, window), cv2.blur(down, window))
+    return cv2.sqrt(cv2.multiply(cv2.blur(across, window), cv2.blur(down, window)))
 
 
 def sharpness(picture: Picture) -> float:

@@ -5,13 +5,16 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from kiosk.pictures import Picture
-from kiosk.reader.grid.decoding import decode
+from kiosk.reader.grid.decoding import decode, patterns_share
 from kiosk.reader.grid.finders import Candidate, candidates, find_rings
 from kiosk.reader.grid.grid import Floats, Grid, bending
 from kiosk.reader.grid.sampling import levels_of, timing_share
 
 SHARPNESS = (0.0, 0.6, 1.2)
 STRAIGHT = 0.9  # share of the timing patterns with which a grid may be right without a bend
+# Share of the fixed modules that agree before the grid is bent, by the number of rings. By chance
+# half of them agree, and all of the rings' own.
+PATTERNS_START = {3: 0.7, 2: 0.6}
 TWICE = 2  # a symbol is tried with the rings of two black and white pictures at most
 
 Binary = tuple[Picture, float]  # a black and white picture, and its scale
@@ -25,8 +28,8 @@ def read_grid(gray: Picture, binaries: Iterable[Binary], pixels_max: int) -> Rea
 
 def search(gray: Picture, binaries: Iterable[Binary], pixels_max: int) -> Iterator[Reading | None]:
     """Read the symbols whose finder patterns are in one of the `binaries`, in steps of some
-    milliseconds. A step without a reading yields None. The grids that are tried have `pixels_max`
-    pixels together.
+    milliseconds. A step without a reading yields None. The steps' flat pictures have about
+    `pixels_max` pixels together.
     """
     tried: list[Candidate] = []
     for binary, scale in binaries:
@@ -36,11 +39,12 @@ def search(gray: Picture, binaries: Iterable[Binary], pixels_max: int) -> Iterat
             if candidate is None:
                 yield None
             elif not _is_tried(candidate, tried):
-                pixels_max -= candidate.grid.pixels
                 if pixels_max < 0:
                     return
                 tried.append(candidate)
-                yield from _read(gray, candidate)
+                for reading in _read(gray, candidate):
+                    pixels_max -= candidate.grid.pixels
+                    yield reading
 
 
 def corners_of(grid: Grid) -> Floats:
@@ -54,6 +58,8 @@ def _read(gray: Picture, candidate: Candidate) -> Iterator[Reading | None]:
     levels = levels_of(grid.flat(gray))
     text = decode(levels, grid.version) if timing_share(levels) > STRAIGHT else None
     yield None if text is None else (text, grid)
+    if patterns_share(levels, grid.version) < PATTERNS_START[len(candidate.rings)]:
+        return
     for bent in bending(grid, gray, candidate.rings):
         grid = bent
         yield None
@@ -71,7 +77,7 @@ def _is_tried(candidate: Candidate, tried: list[Candidate]) -> bool:
 def _is_same(one: Candidate, other: Candidate) -> bool:
     if one.grid.version != other.grid.version or one.rings.keys() != other.rings.keys():
         return False
-    first = one.rings[0]
+    first = next(iter(one.rings.values()))
     module = float(np.linalg.norm(first[2] - first[0])) / 7
     middles = (one.rings[n].mean(axis=0) - other.rings[n].mean(axis=0) for n in one.rings)
     return all(float(np.abs(middle).max()) < 1.5 * module for middle in middles)

@@ -1,8 +1,8 @@
 """Finds finder patterns in a black and white picture, and the symbols that they may belong to.
 
 A steep view makes any side of a symbol the longest, and damage hides a pattern. So three patterns
-are tried in each role, and two as the ends of a row or a column, in order of how well a perspective
-view fits. Two on the diagonal are not tried.
+are tried in each role, and two as the ends of a row, a column, or the diagonal, in order of how
+well a perspective view fits.
 """
 
 from collections.abc import Iterator
@@ -24,6 +24,11 @@ SQUEEZED = 0.25  # shorter to longer side of a pattern seen at an angle
 APART_MAX = 3.0  # greatest ratio of module sizes of patterns of one symbol
 VIEWS_MAX = 4  # of the same patterns
 AGREE_MIN = 0.85  # share of a finder pattern's modules
+# Least cosine of the angle between a pattern's side and the way to one in its row or column, and
+# greatest on the diagonal, in steep and bent symbols too.
+PARALLEL = (0.85, 0.95)
+# Two patterns by their number (grid.PLACES), and the corners of a ring in the same direction.
+CORNERS_ALONG = {(0, 1): (0, 1), (0, 2): (1, 2), (1, 2): (1, 3)}
 LONELY = 1.0  # how much worse, in modules, two patterns count than three
 
 _ROWS, _COLUMNS = np.indices((7, 7)).reshape(2, -1)
@@ -178,10 +183,17 @@ def _roles(some: list[Floats]) -> Iterator[dict[int, Floats]]:
     for first, other in (some, some[::-1]):
         way = other.mean(axis=0) - first.mean(axis=0)
         sides = np.roll(first, -1, axis=0) - first
-        n = int(np.argmax(sides @ way / np.linalg.norm(sides, axis=1)))
-        along, across = sides[n], sides[(n + 1) % 4]
-        yield {0: _from(first, along, across), 1: _from(other, along, across)}
-        yield {0: _from(first, -across, along), 2: _from(other, -across, along)}
+        parallel = sides @ way / (np.linalg.norm(sides, axis=1) * np.linalg.norm(way) + 1e-9)
+        n = int(np.argmax(parallel))
+        if parallel[n] > PARALLEL[0]:
+            along, across = sides[n], sides[(n + 1) % 4]
+            yield {0: _from(first, along, across), 1: _from(other, along, across)}
+            yield {0: _from(first, -across, along), 2: _from(other, -across, along)}
+        if parallel[n] < PARALLEL[1]:
+            # The way from the right pattern to the lower one is down and left.
+            n = int(np.argmax(parallel + np.roll(parallel, -1)))
+            down, right = sides[n], -sides[(n + 1) % 4]
+            yield {1: _from(first, right, down), 2: _from(other, right, down)}
 
 
 def _from(ring: Floats, u: Floats, v: Floats) -> Floats:
@@ -196,16 +208,11 @@ def _from(ring: Floats, u: Floats, v: Floats) -> Floats:
 def _versions(rings: dict[int, Floats]) -> list[int]:
     """Likely versions, by the distance of the finder patterns in modules."""
     distances = []
-    for place, ring in rings.items():
-        if place == 0:
-            continue
-        # Corners 0 and 1 are along the row, 1 and 2 along the column.
-        sides = [
-            other[(1, 2)[place == 2]] - other[(0, 1)[place == 2]] for other in (rings[0], ring)
-        ]
-        module = np.mean(np.linalg.norm(sides, axis=1)) / (RING[1] - RING[0])[0]
-        way = np.linalg.norm(ring.mean(axis=0) - rings[0].mean(axis=0))
-        distances.append(way / max(1e-6, module))
+    for (place, other), (start, end) in CORNERS_ALONG.items():
+        if place in rings and other in rings and (place == 0 or len(rings) == 2):
+            lengths = [np.linalg.norm(rings[n][end] - rings[n][start]) for n in (place, other)]
+            way = np.linalg.norm(rings[other].mean(axis=0) - rings[place].mean(axis=0))
+            distances.append((RING[1] - RING[0])[0] * way / max(1e-6, float(np.mean(lengths))))
     guess = (float(np.mean(distances)) - 10) / 4
     near = [v for v in VERSIONS if abs(v - guess) <= 1.6 + 0.1 * abs(guess)]
     return sorted(near, key=lambda v: abs(v - guess))[:5]

@@ -1,13 +1,16 @@
 """A door reads bent symbols by their grids, within the time of its frames."""
 
+import cv2
+import numpy as np
 import pytest
 
 from kiosk.reader import passes
 from kiosk.reader.reader import BUDGET_MS, GRID_MS, Reader
+from kiosk.reader.regions import busiest, thumbnail
 from tests.kiosk.reader.grid.symbols import WRITERS, bent, picture
 from tests.kiosk.reader.grid.test_grid import BENDS, TEXT
 from tests.kiosk.support.pictures import TEXT as BADGE
-from tests.kiosk.support.pictures import held_up, symbol
+from tests.kiosk.support.pictures import held_up, line, noisy, symbol
 
 STEP_MS = 4.0
 FRAMES = 10
@@ -68,6 +71,29 @@ def test_an_unchanging_view_is_not_searched_for_ever(clock: Clock) -> None:
     for _ in range(50):
         reader.read(view)
     assert clock.steps == done
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize(("modules", "degrees"), [(3, 0), (4, 25), (4, 110), (5, 160)])
+def test_a_badge_that_moves_by_several_modules(modules: int, degrees: float, writer: str) -> None:
+    card = picture(WRITERS[writer](BADGE, 5, "M"), px=8)
+    moved = cv2.filter2D(held_up(card, 4), -1, line(4 * modules, degrees))
+    view = noisy(moved, 2)
+    reader = Reader(lambda: 0.0)
+    seen = [sighting for _ in range(8) for sighting in reader.read(view)]
+    assert {sighting.text for sighting in seen} == {BADGE}
+
+
+def test_a_moving_badge_beside_busier_lettering() -> None:
+    card = picture(WRITERS["segno"](BADGE, 5, "M"), px=8)
+    view = held_up(np.asarray(cv2.filter2D(card, -1, line(24, 25)), np.uint8), 4)
+    for row in (100, 150, 200):
+        cv2.putText(view, "ENTRANCE", (30, row), cv2.FONT_HERSHEY_SIMPLEX, 1.5, 235, 4)
+    view = noisy(view, 2)
+    assert busiest(*thumbnail(view))[0].x < 300
+    reader = Reader(lambda: 0.0)
+    seen = [sighting for _ in range(8) for sighting in reader.read(view)]
+    assert {sighting.text for sighting in seen} == {BADGE}
 
 
 def test_a_badge_with_a_thumb_on_a_finder_pattern() -> None:

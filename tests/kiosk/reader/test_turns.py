@@ -35,7 +35,7 @@ class Looks:
         self.cost_ms = dict.fromkeys((look.name for look in ALL_LOOKS), took_ms)
         self.now_s = 0.0
         monkeypatch.setattr(reader_module, "_run", self.run)
-        monkeypatch.setattr(reader_module, "grid_steps", lambda gray: iter(()))
+        monkeypatch.setattr(reader_module, "grid_steps", lambda gray, is_crop: iter(()))
         self.reader = Reader(clock=lambda: self.now_s)
 
     def run(self, look: passes.DecodingPass, picture: Gray) -> list[passes.Found]:
