@@ -30,7 +30,7 @@ from tests.system.support.site import now_ms
 
 CAPACITY, PEOPLE = 60, 240
 ANSWERS_MAX = 6  # between a start and its kill, which comes in the middle of the next scan
-EARLY = 0.1  # share of the kills in the middle of a start
+EARLY = 0.3  # share of the kills in the middle of a start
 ENTRIES = 0.6  # share of the scans
 PATIENCE_S = 180.0
 PLACES = 30  # of a phone, so that it can scan for long without the server
