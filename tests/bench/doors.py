@@ -101,12 +101,18 @@ def _threads(pid: int) -> int:
 
 
 def measure(
-    kiosks: int, rate: float = RATE, halls: int = HALLS, cluster: Cluster | None = None
+    kiosks: int,
+    rate: float = RATE,
+    halls: int = HALLS,
+    cluster: Cluster | None = None,
+    checkout: str = "",
 ) -> dict[str, object]:
-    """With a `cluster` of PostgreSQL, the event is on it."""
+    """With a `cluster` of PostgreSQL, the event is on it. The server is of `checkout`, or of this
+    one if empty.
+    """
     url = None if cluster is None else cluster.url(cluster.make())
     with (
-        served(kiosks, PEOPLE, halls=halls, postgresql=url) as (site, load),
+        served(kiosks, PEOPLE, halls=halls, postgresql=url, checkout=checkout) as (site, load),
         DiskProbe(site.path) as probe,
     ):
         figures = asyncio.run(run_load(load, site, rate, cluster))

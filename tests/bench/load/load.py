@@ -10,6 +10,7 @@ import re
 import resource
 import sqlite3
 import ssl
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +33,8 @@ DOORS_EACH = 6
 CONNECTS_AT_ONCE = 20
 SIGNED = "HALLKEEPER_BENCH_SIGNED"
 FILES = 8_192
+AGAINST = "HALLKEEPER_BENCH_AGAINST"
+_FROM = "import runpy, sys; sys.path[0] = {!r}; runpy.run_module({!r}, run_name='__main__')"
 _STAY = re.compile(rb'"kiosk":"([^"]+)","generation":\d+,"seq":(\d+)')
 
 
@@ -258,6 +261,7 @@ def served(
     capacity: int = 2_000,
     phones: int = 0,
     postgresql: str | None = None,
+    checkout: str = "",
 ) -> Iterator[tuple[LiveSite, Load]]:
     """Run a server with enrolled kiosks. Their load is not open yet."""
     with TemporaryDirectory() as folder:
@@ -266,10 +270,26 @@ def served(
         try:
             doors = enrol_all(site, kiosks, halls, phones)
             (cursor,) = site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
-            site.start_server()
+            serve_from(site, checkout)
             yield site, Load(site.port, doors, cursor, session_root(site))
         finally:
             site.close()
+
+
+def serve_from(site: LiveSite, checkout: str) -> None:
+    """Start the site's server with the code of another checkout (empty: this one)."""
+    if checkout:
+        command = site.server.command
+        module = command.index("-m") + 1
+        code = _FROM.format(checkout, command[module])
+        site.server.command = [sys.executable, "-c", code, *command[module + 1 :]]
+    site.start_server()
+
+
+def checkouts() -> list[str]:
+    """The checkouts to compare. The empty one is this."""
+    against = os.environ.get(AGAINST)
+    return [*([str(Path(against).resolve())] if against else []), ""]
 
 
 def session_root(site: LiveSite) -> PublicKey | None:

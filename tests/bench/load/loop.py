@@ -9,8 +9,6 @@ short windows, so both figures of the ratio come from one run.
 import asyncio
 import contextlib
 import itertools
-import os
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
@@ -22,7 +20,15 @@ from badges.wire import wire
 from server.core.feed import changes
 from tests.bench.event import quantiles
 from tests.bench.load.kiosk import LoadKiosk
-from tests.bench.load.load import HALLS, Load, enrol_all, session_root, venue
+from tests.bench.load.load import (
+    HALLS,
+    Load,
+    checkouts,
+    enrol_all,
+    serve_from,
+    session_root,
+    venue,
+)
 from tests.system.support.site import LiveSite, now_ms
 
 KIOSKS = (1, 8, 32)
@@ -31,9 +37,6 @@ WARM_UP = 100
 WINDOWS = 12
 PEOPLE = 8_000
 INSIDE = 5  # inside at once, for each kiosk
-AGAINST = "HALLKEEPER_BENCH_AGAINST"
-_THERE = "import runpy, sys; sys.path[0] = {!r}; runpy.run_module({!r}, run_name='__main__')"
-
 
 Windows = list[tuple[float, float, list[float]]]
 
@@ -97,12 +100,7 @@ class Served:
         doors = enrol_all(self._site, count, halls)
         people = itertools.cycle(row[0] for row in self._site.query("SELECT serial FROM attendee"))
         (cursor,) = self._site.query("SELECT COALESCE(MAX(cursor), 0) FROM change")[0]
-        command = self._site.server.command
-        if checkout:
-            module = command.index("-m") + 1
-            code = _THERE.format(checkout, command[module])
-            self._site.server.command = [sys.executable, "-c", code, *command[module + 1 :]]
-        self._site.start_server()
+        serve_from(self._site, checkout)
         self.load = Load(self._site.port, doors, cursor, session_root(self._site))
         self._visitors = [Visitors(kiosk, people) for kiosk in self.load.kiosks]
 
@@ -188,9 +186,3 @@ def measure(
 def run() -> dict[str, object]:
     """One row for each number of kiosks, size of batch, and server."""
     return {"loop": [row for kiosks in KIOSKS for row in measure(kiosks, in_turns)]}
-
-
-def checkouts() -> list[str]:
-    """The checkouts to compare. The empty one is this."""
-    against = os.environ.get(AGAINST)
-    return [*([str(Path(against).resolve())] if against else []), ""]
