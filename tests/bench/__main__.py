@@ -41,6 +41,7 @@ from tests.bench.load import (
     sessions,
     thousand,
     turns,
+    twothousand,
     webhooks,
 )  # fmt: skip
 from tests.bench.mutation import mutants
@@ -71,6 +72,7 @@ BENCHES: dict[str, Callable[[], object]] = {
     "servers": servers.run,
     "sessions": sessions.run,
     "turns": turns.run,
+    "twothousand": twothousand.run,
     "edits": edits.run,
     "engines": engines.run,
     "cut": cut.run,

@@ -74,6 +74,11 @@ class LoadKiosk:
     def has_place(self) -> bool:
         return self._accounts[PoolKey(self.door.hall)].free > 0
 
+    @property
+    def unacknowledged(self) -> range:
+        """The sequences of records that the server has not acknowledged."""
+        return range(self.door.acked + 1, len(self.door.records) + 1)
+
     def enter(self, serial: int) -> ScanRecord:
         """Admit a person. A place must be free."""
         key = PoolKey(self.door.hall)

@@ -33,6 +33,7 @@ DOORS_EACH = 6
 CONNECTS_AT_ONCE = 20
 SIGNED = "HALLKEEPER_BENCH_SIGNED"
 FILES = 8_192
+AGAIN_S = 1.0
 AGAINST = "HALLKEEPER_BENCH_AGAINST"
 _FROM = "import runpy, sys; sys.path[0] = {!r}; runpy.run_module({!r}, run_name='__main__')"
 _STAY = re.compile(rb'"kiosk":"([^"]+)","generation":\d+,"seq":(\d+)')
@@ -103,6 +104,7 @@ class Load:
         self.timings: Timings | None = None
         self._sent_at: dict[tuple[str, int], float] = {}
         self.batches = 0
+        self.refused = 0  # batches, with 503
         self.deliveries = 0  # changes that came by the feeds
         self._tasks: list[asyncio.Task] = []
         self._open_feeds = 0
@@ -148,19 +150,36 @@ class Load:
     async def scan(self, kiosk: LoadKiosk, serial: int) -> None:
         """Send one scan at once."""
         async with kiosk.lock:
-            timings = self.timings
-            start = time.perf_counter()
-            self._sent_at[kiosk.door.kiosk, kiosk.scan(serial)] = start
-            again = await self.post(kiosk, kiosk.batch())
-            if timings is not None:
-                timings.acks_ms.append((time.perf_counter() - start) * 1000)
+            kiosk.scan(serial)
+            again = await self._send(kiosk)
         if again:
             await self._tell(kiosk)
+
+    async def send(self, kiosk: LoadKiosk) -> None:
+        """Send the kiosk's unacknowledged scans, if there are any once its last batch is
+        answered.
+        """
+        again = False
+        async with kiosk.lock:
+            if kiosk.unacknowledged:
+                again = await self._send(kiosk)
+        if again:
+            await self._tell(kiosk)
+
+    async def _send(self, kiosk: LoadKiosk) -> bool:
+        timings, start = self.timings, time.perf_counter()
+        for seq in kiosk.unacknowledged:
+            self._sent_at[kiosk.door.kiosk, seq] = start
+        again = await self.post(kiosk, kiosk.batch())
+        if timings is not None:
+            timings.acks_ms.append((time.perf_counter() - start) * 1000)
+        return again
 
     async def post(self, kiosk: LoadKiosk, batch: wire.ScanBatch) -> bool:
         """Send a batch and process the answer. Returns whether the kiosk sends another at once.
 
-        If the server has dropped an idle connection, it is resent on a new one, as a kiosk does.
+        If the server has dropped an idle connection, it is resent on a new one, and after a 503
+        again, as a kiosk does.
         """
         reused = bool(kiosk.link)
         body = wire.encode(batch)
@@ -170,6 +189,10 @@ class Load:
             if not reused:
                 raise
             await _drop(kiosk)
+            status, raw = await self._post_once(kiosk, "/api/scans", body)
+        while status == 503:
+            self.refused += 1
+            await asyncio.sleep(AGAIN_S)
             status, raw = await self._post_once(kiosk, "/api/scans", body)
         assert status == 200, raw
         self.batches += 1

@@ -49,6 +49,10 @@ class Visitors:
         self._people = people
         self._inside: deque[tuple[int, ScanRecord]] = deque()
 
+    @property
+    def inside(self) -> int:
+        return len(self._inside)
+
     def scan(self) -> bool:
         """A person enters; if enough are in or no place is free, the first of them leaves. False if
         neither is possible until the server grants a place.
