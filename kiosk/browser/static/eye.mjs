@@ -1,9 +1,10 @@
 // Looks at the camera's pictures: has them read in a worker, the newest one at a time.
 
-const EACH_MS = 66; // Between two pictures that are read,
+const EACH_MS = 66; // Between two pictures that are read, unless one may have an unread code,
 const CALM_MS = 160; // and after a minute without a code, which spares the battery.
 const CALM_AFTER_MS = 60_000;
 const STUCK_MS = 20_000; // A reader that takes longer is replaced by a new one.
+const BLACK = 24; // Many cameras give 16 for black.
 const HINT_MS = 1500; // What is seen for so long is worth a hint,
 const HINT_ENDS_MS = 3000; // which stays for so long after.
 const POSTER_MS = 10_000; // Unreadable for longer than this, it is a poster.
@@ -21,6 +22,7 @@ export class Eye {
     this.since = { dark: null, unreadable: null };
     this.hintUntil = 0;
     this.reading = false;
+    this.likely = false; // The next picture may have an unread code.
     this.readAt = this.codeAt = performance.now();
     this.looks = 0; // Counted since it was last asked.
     this.openReader();
@@ -45,23 +47,24 @@ export class Eye {
     this.next();
     this.camera.beat();
     const now = performance.now();
-    const pause = now - this.codeAt > CALM_AFTER_MS ? CALM_MS : EACH_MS;
+    const pause = this.likely ? 0 : now - this.codeAt > CALM_AFTER_MS ? CALM_MS : EACH_MS;
     if (this.reading && now - this.readAt > STUCK_MS) this.openReader();
     if (this.reading || now - this.readAt < pause || !this.video.videoWidth) return;
     this.reading = true;
     this.readAt = now;
     try {
-      const picture = await createImageBitmap(this.video);
+      const picture = globalThis.VideoFrame ? new VideoFrame(this.video) : await createImageBitmap(this.video);
       this.reader.postMessage({ picture, at: performance.timeOrigin + now }, [picture]);
     } catch {
       this.reading = false; // The camera has just stopped.
     }
   }
 
-  hear({ at, codes, located, light }) {
+  hear({ at, codes, located, likely, light }) {
     this.reading = false;
+    this.likely = likely;
     this.looks += 1;
-    this.camera.see(light.mean < 10 && light.spread < 6);
+    this.camera.see(light.mean < BLACK && light.spread < 6);
     if (codes.length > 0) this.codeAt = performance.now();
     if (located) this.onSeen({ at, codes, located });
     this.judge(performance.now(), codes.length > 0, located, light);
