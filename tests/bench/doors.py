@@ -5,6 +5,8 @@ Each kiosk holds its feed, obeys orders of places, and sends a heartbeat after t
 message. Scans come at a steady rate, one POST each, on connections kept open. The delay runs from
 just before the POST is written until another door reads the change.
 
+HALLKEEPER_BENCH_AGAINST may name another checkout, whose server then runs in turns with this one's.
+
 The load's own process uses as many of the machine's cores as the server, which then lack them; its
 share is reported too.
 """
@@ -19,7 +21,7 @@ from pathlib import Path
 from tests.bench.event import quantiles
 from tests.bench.load.disk import DiskProbe
 from tests.bench.load.kiosk import LoadKiosk
-from tests.bench.load.load import HALLS, Load, Timings, served, used
+from tests.bench.load.load import HALLS, Load, Timings, checkouts, served, used
 from tests.server.support.postgresql.cluster import Cluster
 from tests.server.support.postgresql.failover import cpu_of_cluster
 from tests.system.support.site import LiveSite
@@ -116,8 +118,9 @@ def measure(
         DiskProbe(site.path) as probe,
     ):
         figures = asyncio.run(run_load(load, site, rate, cluster))
-    return {**figures, "disk_sync_ms": quantiles(probe.took_ms)}
+    return {"server": checkout or "here", **figures, "disk_sync_ms": quantiles(probe.took_ms)}
 
 
 def run() -> dict[str, object]:
-    return {"doors": [measure(kiosks) for kiosks in KIOSKS]}
+    rows = ((kiosks, checkout) for kiosks in KIOSKS for checkout in checkouts())
+    return {"doors": [measure(kiosks, checkout=checkout) for kiosks, checkout in rows]}

@@ -1,9 +1,11 @@
 """How many doors and scans one server holds, with each engine: the table of docs/operations.md.
 
 As `doors` measures it. PostgreSQL runs on the same machine, and its processes are counted apart.
+HALLKEEPER_BENCH_DATABASE may name one of them, SQLite or PostgreSQL.
 """
 
 import json
+import os
 import sys
 from contextlib import ExitStack
 
@@ -17,7 +19,7 @@ LOADS = (
     (1_000, 300),
 )  # fmt: skip
 HALLS = 170  # of six doors each
-
+DATABASE = "HALLKEEPER_BENCH_DATABASE"
 
 COLUMNS = (
     "scans_per_s", "server_cpu_percent", "server_memory_mb", "database_cpu_percent",
@@ -35,8 +37,11 @@ def measure(kiosks: int, rate: float, cluster: Cluster | None) -> dict[str, obje
 
 def run() -> dict[str, object]:
     allow_files()
-    rows = [measure(kiosks, rate, None) for kiosks, rate in LOADS]
-    if binaries() is not None:
+    only = os.environ.get(DATABASE)
+    rows = []
+    if only != "PostgreSQL":
+        rows += [measure(kiosks, rate, None) for kiosks, rate in LOADS]
+    if only != "SQLite" and binaries() is not None:
         with ExitStack() as stack:
             cluster = Cluster()
             stack.callback(cluster.stop)
