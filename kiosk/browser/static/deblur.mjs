@@ -18,7 +18,6 @@ const FIT_MIN = 0.6; // A sharp hall is rarely so like a blur.
 const LIGHT = Float32Array.from({ length: 256 }, (_, level) => 255 * (level / 255) ** 1.6);
 
 const fourier = new Fourier(SIDE);
-const hann = Float32Array.from({ length: SIDE }, (_, at) => Math.sin((Math.PI * (at + 0.5)) / SIDE) ** 2);
 const real = new Float32Array(SIDE * SIDE);
 const imaginary = new Float32Array(SIDE * SIDE);
 let bank = null;
@@ -30,13 +29,17 @@ export function deblurred(gray, choice = 0) {
   return blur ? withoutBlur(gray, blur) : [];
 }
 
-// The likeliest blurs of a picture that is filled by a code, best first.
+// The likeliest blurs of a picture that is filled by a code, best first. Its transform is kept.
 export function blursOf(gray, limit) {
   bank ??= makeBank();
-  const spectrum = logSpectrum(gray);
-  const fits = bank.blurs.map((blur, number) => ({ ...blur, fit: dot(bank.patterns[number], spectrum) }));
+  fill(gray);
+  fourier.transform(real, imaginary);
+  const spectrum = logSpectrum();
+  const fits = bank.patterns.map((pattern) => dot(pattern, spectrum));
+  const order = Array.from(fits.keys()).sort((one, other) => fits[other] - fits[one]);
   const blurs = [];
-  for (const blur of fits.sort((one, other) => other.fit - one.fit).slice(0, 40)) {
+  for (const number of order.slice(0, 40)) {
+    const blur = { ...bank.blurs[number], fit: fits[number] };
     if (blur.fit < FIT_MIN || blurs.length === limit) break;
     if (!blurs.some((other) => resembles(blur, other))) blurs.push(blur);
   }
@@ -49,17 +52,20 @@ function resembles(one, other) {
   return Math.min(apart, 180 - apart) * one.px < 100; // Then their ends are about 1.7 pixels apart.
 }
 
-// The filter is real and symmetric, so that one transform serves two pictures: as light, and by levels.
+// Of the transform that `blursOf` has kept. The filter is real and symmetric, so that one transform
+// serves two pictures: as light, and by levels.
 function withoutBlur(gray, blur) {
-  fill(gray);
-  fourier.transform(real, imaginary);
-  for (let row = 0, at = 0; row < SIDE; row++) {
-    for (let column = 0; column < SIDE; column++, at++) {
-      const transfer = transferOf(blur, frequency(row), frequency(column)); // transposed
-      const factor = transfer / (transfer * transfer + NOISE_RATIO) / (SIDE * SIDE);
-      real[at] *= factor;
-      imaginary[at] *= factor;
-    }
+  for (let at = 0; at <= (SIDE * SIDE) / 2 + SIDE / 2; at++) {
+    const [across, down] = [Math.floor(at / SIDE), at % SIDE]; // transposed
+    const opposite = ((SIDE - across) % SIDE) * SIDE + ((SIDE - down) % SIDE);
+    if (opposite < at) continue;
+    const transfer = transferOf(blur, frequency(across), frequency(down));
+    const factor = transfer / (transfer * transfer + NOISE_RATIO) / (SIDE * SIDE);
+    real[at] *= factor;
+    imaginary[at] *= factor;
+    if (opposite === at) continue;
+    real[opposite] *= factor;
+    imaginary[opposite] *= factor;
   }
   fourier.transform(imaginary, real);
   return [real, imaginary].map((values) => cut(values, gray));
@@ -94,28 +100,33 @@ function cut(values, { width, height }) {
   return { data, width, height };
 }
 
-// The log of the picture's mean power within BAND, of unit length and without its trend.
-function logSpectrum(gray) {
-  fill(gray);
-  let mean = 0;
-  for (const value of real) mean += value / real.length;
-  for (let y = 0, at = 0; y < SIDE; y++) {
-    for (let x = 0; x < SIDE; x++, at++) real[at] = (real[at] - mean) * hann[x] * hann[y];
-  }
-  imaginary.fill(0);
-  fourier.transform(real, imaginary);
+// The log of the light's mean power within BAND, of unit length and without its trend.
+function logSpectrum() {
   const spectrum = bank.bins.map(({ across, down }) => {
     let power = 0;
-    for (let i = 0; i < BIN; i++) {
-      for (let j = 0; j < BIN; j++) {
-        const at = ((across + i) & (SIDE - 1)) * SIDE + ((down + j) & (SIDE - 1)); // transposed
-        power += real[at] ** 2 + imaginary[at] ** 2;
-      }
-    }
+    for (let i = 0; i < BIN; i++) for (let j = 0; j < BIN; j++) power += powerAt(across + i, down + j);
     return Math.log(power / BIN ** 2 + NOISE);
   });
   return detrended(Float32Array.from(spectrum), bank.trend);
 }
+
+// Of the light, which is the part of the transform that is symmetric, within a Hann window, which is a
+// small kernel there.
+function powerAt(across, down) {
+  let re = 0;
+  let im = 0;
+  for (let i = -1; i <= 1; i++) {
+    for (let j = -1; j <= 1; j++) {
+      const weight = HANN[i + 1] * HANN[j + 1];
+      const at = ((across + i) & (SIDE - 1)) * SIDE + ((down + j) & (SIDE - 1)); // transposed
+      const opposite = ((-across - i) & (SIDE - 1)) * SIDE + ((-down - j) & (SIDE - 1));
+      re += weight * (real[at] + real[opposite]);
+      im += weight * (imaginary[at] - imaginary[opposite]);
+    }
+  }
+  return (re * re + im * im) / 4;
+}
+const HANN = [-0.25, 0.5, -0.25];
 
 const frequency = (index) => (index < SIDE / 2 ? index : index - SIDE) / SIDE;
 
@@ -169,7 +180,7 @@ function dot(one, other) {
 }
 
 function transferOf({ kind, px, along }, across, down) {
-  if (kind === "lens") return jinc(2 * Math.PI * px * Math.hypot(across, down));
+  if (kind === "lens") return JINC[Math.floor(2 * Math.PI * px * Math.hypot(across, down) * JINC_STEPS)];
   const x = Math.PI * (along[0] * across + along[1] * down);
   return x === 0 ? 1 : Math.sin(x) / x;
 }
@@ -185,3 +196,8 @@ const polynomial = (x, factors) => factors.reduceRight((sum, factor) => sum * x 
 const NEAR = [0.5, -0.56249985, 0.21093573, -0.03954289, 0.00443319, -0.00031761, 0.00001109];
 const SIZE = [0.79788456, 0.00000156, 0.01659667, 0.00017105, -0.00249511, 0.00113653, -0.00020033];
 const PHASE = [-2.35619449, 0.12499612, 0.0000565, -0.00637879, 0.00074348, 0.00079824, -0.00029166];
+const JINC_STEPS = 64; // steps of the table up to 1
+const JINC = Float32Array.from(
+  { length: Math.ceil(Math.PI * Math.SQRT2 * RADII_PX.at(-1) * JINC_STEPS) + 1 },
+  (_, at) => jinc((at + 0.5) / JINC_STEPS),
+);

@@ -3,8 +3,8 @@
 
 import { mean, sample } from "./pictures.mjs";
 
-const THUMB_WIDTH = 320;
-const WINDOW_PX = 25; // of the thumbnail; a badge's code at arm's length
+const THUMB_WIDTH = 160;
+const WINDOW_PX = 13; // of the thumbnail; a badge's code at arm's length
 const PATCH_SHARE = 0.5; // This share of the densest texture bounds its patch.
 const PATCH_MARGIN = 0.8; // side of a code relative to its patch of texture, with tolerance
 const TEXTURE_MIN = 1.5; // mean gradient both ways, in levels, times the share that moves
