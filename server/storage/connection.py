@@ -99,6 +99,12 @@ class Engine(Protocol):
         """
         ...
 
+    def begin_concurrent(self, writer: Any) -> None:
+        """Begin an early transaction that locks out other writers, but for concurrent ones with
+        another scope (server/storage/engines/scope.py). Only if `is_far`.
+        """
+        ...
+
     def settler(self) -> "OwnConnection | None":
         """Return a connection for `make_durable` alone, or None if commits are never early."""
         ...

@@ -6,8 +6,10 @@ groups.
 """
 
 import logging
+import math
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
@@ -22,7 +24,7 @@ from server.storage.engines.durable import Durable, make_durable
 from server.storage.engines.failures import Failures
 from server.storage.engines.joint import Joinable
 from server.storage.engines.reconnecting import Reconnecting
-from server.storage.engines.steps import CallbackJob, Job, Steps, reason
+from server.storage.engines.steps import CallbackJob, Job, Steps, reason, run_concurrently
 from server.storage.engines.waiting import Turns, Waiting
 from server.storage.errors import EngineError, cause, is_unexplained
 from server.storage.postgresql.address import address_of, keep_address, read_address
@@ -37,6 +39,12 @@ T = TypeVar("T")
 IDLE_READERS_MAX = 32
 # Unexplained errors after which the writer's connection to another computer is replaced.
 FAILURES_MAX = 3
+# Transactions are concurrent for so long after another server's commit. Alone, exclusive ones are
+# cheaper.
+OTHERS_S = 0.1
+# Groups of batches that lock out other servers after one that could not run concurrently, since
+# the same reason (such as a muster) often applies to the next.
+EXCLUSIVE_AFTER = 8
 # A database silent for longer gets no new writes. They fail at once; a kiosk tries another server.
 HANGS_S = 3.0
 QUIET_S = 5.0  # without failures, after which a remote disk counts as usable again
@@ -190,6 +198,8 @@ class Database:
         self._writer_connection = self._engine.writer()
         memory.attach(self._writer_connection)
         self._failures = 0  # unexplained ones of this connection
+        self._heard_at = -math.inf  # of a commit of another server, by the monotonic clock
+        self._exclusive_left = 0  # groups until the next concurrent transaction
         self._reconnecting = Reconnecting(self._engine.writer, self._prepare)
         # Code of the disk error of the last commit.
         self._disk_trouble = ""
@@ -238,6 +248,7 @@ class Database:
 
     def _heard(self, number: int) -> None:
         if number != self._engine.number_of(self._writer_connection):
+            self._heard_at = time.monotonic()
             for listener in self._foreign_listeners:
                 listener()
 
@@ -484,12 +495,16 @@ class Database:
         Raises EngineError or DatabaseError; then it is unknown whether the commit stands.
         """
         early = all(job.early for job in group)
-        self._engine.begin(connection, early=early)
-        memory.begin(connection)
-        done = Steps(self._engine, self._checks, connection, group, failed).run()
+        done = self._write_concurrently(connection, group)
+        is_committed = done is not None
+        if done is None:
+            self._engine.begin(connection, early=early)
+            memory.begin(connection)
+            done = Steps(self._engine, self._checks, connection, group, failed).run()
         notifications: list[Callable[[], object]] = []
         if done:
-            connection.execute("COMMIT")
+            if not is_committed:
+                connection.execute("COMMIT")
             for listener in self._listeners:
                 tell = self._guarded(partial(listener, connection))
                 if callable(tell):
@@ -502,6 +517,40 @@ class Database:
             # Results and refusals may be based on early commits of others.
             make_durable(connection)
         return done, notifications
+
+    def _write_concurrently(
+        self, connection: OwnConnection, group: list[Job]
+    ) -> list[tuple[Job, Any]] | None:
+        """Run kiosks' batches in a concurrent transaction, and commit it. Return the results, or
+        None if nothing was written, and the batches need a transaction that locks out all others.
+
+        Raises EngineError if the connection was lost; then it is unknown whether the commit stands.
+        """
+        kinds = {job.joinable.kind if job.early and job.joinable else None for job in group}
+        kind = kinds.pop()
+        if not self._engine.is_far or kinds or kind is None or kind.numbers is None:
+            return None
+        if time.monotonic() - self._heard_at > OTHERS_S:
+            return None
+        if self._exclusive_left:
+            self._exclusive_left -= 1
+            return None
+        try:
+            self._engine.begin_concurrent(connection)
+            memory.begin(connection)
+            results = run_concurrently(connection, group, self._checks)
+            connection.execute("COMMIT")
+        except Exception as error:
+            memory.forget(connection)
+            if self._engine.is_lost(connection):
+                raise reason(error) from None
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, EngineError):
+                log.info("scans are repeated without those of other servers: %s", cause(error))
+            self._exclusive_left = EXCLUSIVE_AFTER
+            return None
+        return results
 
     def _guarded(self, call: Callable[[], Any]) -> Any:
         """Call a commit listener, and only log its exceptions."""

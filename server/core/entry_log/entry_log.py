@@ -18,7 +18,7 @@ from server.core.entry_log.act_names import Act
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.database import Database
-from server.storage.engines import memory
+from server.storage.engines import joint, memory
 from server.storage.engines.durable import make_durable
 from server.storage.tables import write_rows
 
@@ -44,6 +44,7 @@ def newest(db: Connection) -> int | None:
 
 def append(db: Connection, kind: str, body: bytes, now: int) -> int:
     """Add a leaf and return its number, from 0."""
+    joint.require_exclusive(db)
     memory.forget(db)  # the cached standing has the number of leaves
     number = size(db)
     extend(db, [(number, kind, now, body)])
@@ -74,6 +75,7 @@ def act(db: Connection, by: str, act: Act, subject: Subject, now: int) -> int:
 
 
 def acts(db: Connection, by: str, act: Act, subjects: Iterable[Subject], now: int) -> None:
+    joint.require_exclusive(db)
     memory.forget(db)
     bodies = (_act_body(by, act, subject, now) for subject in subjects)
     extend(db, ((number, "act", now, body) for number, body in enumerate(bodies, size(db))))

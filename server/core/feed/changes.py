@@ -47,6 +47,7 @@ def publish_to_halls(db: Connection, changes: Iterable[tuple[int, wire.Change]])
 
 class Published(Collected):
     tables = ("change",)
+    in_order = True
 
     def __init__(self, db: Connection) -> None:
         super().__init__(db)
@@ -57,8 +58,15 @@ class Published(Collected):
         self._rows += rows
         self.write()
 
+    @property
+    def is_pending(self) -> bool:
+        return bool(self._rows)
+
     def put(self) -> None:
         rows, self._rows = self._rows, []
+        numbers = joint.numbers(self._db)
+        if numbers:
+            numbers["change"] += len(rows)
         write_rows(self._db, "change", ("hall_id", "kiosk", "body"), rows, numbered="cursor")
 
 

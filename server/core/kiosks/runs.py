@@ -21,7 +21,7 @@ from server.storage import dialect, event_state
 from server.storage.connection import Connection, Row
 from server.storage.database import Database
 from server.storage.disk import SupersededError
-from server.storage.engines import memory
+from server.storage.engines import joint, memory
 from server.storage.engines.history import history
 from server.storage.engines.joint import Reading
 
@@ -103,7 +103,10 @@ def read_ahead(db: Connection) -> Reading:
 def came(db: Connection) -> Came:
     """Call it on the writer, before the commit."""
     memo = memory.memo_of(db)
-    run, standing = memo.get(RUN), contact.standing(db, memo)
+    run, numbers = memo.get(RUN), joint.numbers(db)
+    if run is not None and numbers:
+        return Came(run, numbers["change"], numbers["leaf"])
+    standing = contact.standing(db, memo)
     if run is not None and standing is not None:
         return Came(run, standing.cursor, standing.entries)
     row = db.execute(_CAME).fetchone()

@@ -91,6 +91,7 @@ class BatchRecorder:
         self._judge.write()
         protocol_guests.note_arrivals(self.db, self._guests, self._calendar)
         if not self._quarantined and (self._seen or self._memo.get(_MUSTER_IS_ON, True)):
+            joint.require_exclusive(self.db)
             on = muster.note(self.db, self._seen, self._entered, self.now)
             self._memo[_MUSTER_IS_ON] = on
         if len(self._entered) == 1 and not self._followed:
@@ -119,12 +120,14 @@ class BatchRecorder:
             assert record.serial is not None
             at = server_time(record, self.now)
             if record.reason == Reason.ROLL_CALL:
+                joint.require_exclusive(self.db)
                 self._seen.append(self._roll_call_scan(number, record.serial, record, at))
             others = self._holders.stays(record.serial, self._since(record))
             if admitted:
                 self._enter(number, record, others, gone=gone, gone_outer=gone_outer)
                 if record.serial in self._rules.protocol_guests and not self._quarantined:
-                    self._guests.append(protocol_guests.Entered(record.serial, number, at))
+                    entered = self._rows.final(number)
+                    self._guests.append(protocol_guests.Entered(record.serial, entered, at))
             self._judge.judge(number, record, others, at)
         if record.direction == "entry" and (admitted or record.reason == Reason.HALL_FULL):
             for hall in (record.hall, *self._rules.outer_ids(record.door)):
@@ -241,7 +244,9 @@ class BatchRecorder:
         finding = copies.find(stay, others, self._rules)
         if finding is None:
             return
-        if finding.sure and copies.suspect(self.db, stay, finding, number, self.now):
+        if finding.sure and copies.suspect(
+            self.db, stay, finding, self._rows.final(number), self.now
+        ):
             self._holders.suspected(stay.serial)
             self._judge.note(number, copies.LIKELY_COPY, finding.other)
         elif copies.is_hasty(self._rules, stay, finding.other):
@@ -301,6 +306,7 @@ class BatchRecorder:
     def _leave_unnamed(self, number: int, record: ScanRecord, serial: int, hall: int) -> None:
         at = server_time(record, self.now)
         epoch = _epoch(record)
+        number = self._rows.final(number)
         self._opened.write()
         stay = unmatched_exits.meant(self.db, serial, hall, at, epoch)
         if stay is None:

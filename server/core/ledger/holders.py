@@ -1,6 +1,7 @@
 """Caches holders' data for a batch, or for all batches taken together, read by one statement.
 
-The transaction has only this writer, so data stays valid until a batch reports a change.
+The transaction locks out other writers about these people, so data stays valid until a batch
+reports a change.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from server.core.occupancy import stays, unmatched_exits
 from server.core.occupancy.stays import Span
 from server.storage.connection import Connection, Row, Rows
+from server.storage.engines import joint
 from server.storage.engines.joint import Collected, Reading
 from server.storage.tables import padded
 
@@ -90,6 +92,7 @@ class Holders(Collected):
         self._take(asked, self._ask(asked))
 
     def _ask(self, asked: Sequence[tuple[int, int]]) -> Rows:
+        joint.require(self._db, people={serial for serial, _ in asked})
         self._before()
         values = [value for pair in asked for value in pair]
         return self._db.execute(_reading(len(asked)), values)

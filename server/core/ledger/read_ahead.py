@@ -8,15 +8,19 @@ from typing import Any, NamedTuple
 
 from badges.places.pool import KioskKey
 from badges.record import ScanRecord, StayRef
+from server.core.entry_log import entry_log
+from server.core.feed import changes
 from server.core.kiosks import contact, runs
 from server.core.ledger import batch as batches
 from server.core.ledger.holders import Holders
 from server.core.ledger.prepared import Prepared
 from server.core.occupancy import copies, pools, stays
+from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.engines import joint, memory
-from server.storage.engines.joint import Joinable, Kind
+from server.storage.engines.joint import Joinable, Kind, Reading
 from server.storage.event_state import EventState
+from server.storage.tables import padded
 
 
 class About(NamedTuple):
@@ -32,10 +36,16 @@ def read_ahead(db: Connection, asked: Sequence[About]) -> None:
 
     def state() -> EventState | None:
         standing = contact.known_standing(memo)
-        return None if standing is None else standing.state
+        if standing is None:
+            return None
+        if standing.state.incarnation > 1 or standing.state.restored_without_acts:
+            # After a restore, scans also concern what the database lacks.
+            joint.require_exclusive(db)
+        return standing.state
 
     joint.read(
         db,
+        _locking(db, asked, records),
         runs.read_ahead(db),
         contact.read_ahead(db, [batch.kiosk for batch in asked]),
         batches.read_ahead(db, memo),
@@ -47,6 +57,29 @@ def read_ahead(db: Connection, asked: Sequence[About]) -> None:
             if batches.is_presented(record) and record.serial is not None
         ),
     )
+
+
+# The halls that batches name, those where their kiosks have places, and those where their people
+# are inside.
+_CONCERNED = (
+    f"SELECT hall_id FROM hall WHERE {dialect.one_of('hall_id')}"
+    " UNION SELECT hall_id FROM place_account WHERE kiosk IN ({names})"
+    f" UNION SELECT hall_id FROM stay WHERE {dialect.one_of('serial')} AND closed_at IS NULL"
+)
+
+
+def _locking(db: Connection, asked: Sequence[About], records: Sequence[ScanRecord]) -> Reading:
+    kiosks = sorted({batch.kiosk[0] for batch in asked})
+    people = sorted({record.serial for record in records if record.serial is not None})
+    names = next(iter(padded(kiosks)))
+    halls = _CONCERNED.format(names=", ".join("?" * len(names)))
+    values = (dialect.many(set(_halls(asked))), *names, dialect.many(people))
+    return joint.locking(db, kiosks, people, halls, values)
+
+
+def _numbers(db: Connection) -> dict[str, int]:
+    row = db.execute(f"SELECT {changes.CURSOR}, {entry_log.SIZE}").fetchone()
+    return {"change": row[0], "leaf": row[1]}
 
 
 def _halls(asked: Sequence[About]) -> Iterator[int]:
@@ -73,7 +106,7 @@ def as_they_are(db: Connection, results: Sequence[Any]) -> Sequence[Any]:
 
 
 def kind(finish: Callable[[Connection, Sequence[Any]], Sequence[Any]] = as_they_are) -> Kind:
-    return Kind(read_ahead, finish)
+    return Kind(read_ahead, finish, _numbers)
 
 
 _BATCHES = kind()

@@ -2,7 +2,7 @@
 statement for many rows costs a fraction of many.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -45,18 +45,50 @@ class ScanLeaf(msgspec.Struct):
     type: str = "scan"
 
 
+# The first number of a leaf whose number is not known before the place in the order of commits.
+PROVISIONAL = 1 << 62
+
+
 class Added(Collected):
     tables = ("leaf", "scan", "discrepancy")
+    in_order = True
 
     def __init__(self, db: Connection) -> None:
         super().__init__(db)
-        self.leaves: list[tuple[int, str, int, bytes]] = []
-        self.scans: list[tuple[object, ...]] = []
-        self.discrepancies: list[tuple[object, ...]] = []
+        self.leaves: list[tuple[Any, ...]] = []
+        self.scans: list[tuple[Any, ...]] = []
+        self.discrepancies: list[tuple[Any, ...]] = []
+        # In a concurrent transaction: the number of its leaves, and the first of their numbers.
+        self._count = 0
+        self._first: int | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        return bool(self.leaves or self.discrepancies)
+
+    def next_number(self) -> int:
+        """Return a provisional number for the next leaf of a concurrent transaction."""
+        self._count += 1
+        return PROVISIONAL + self._count - 1
+
+    def final(self, number: int) -> int:
+        """Return a leaf's number in the entry log. In a concurrent transaction this takes the place
+        in the order of commits.
+        """
+        if number < PROVISIONAL:
+            return number
+        if self._first is None:
+            self._first = joint.in_order(self._db)["leaf"]
+        return self._first + number - PROVISIONAL
 
     def put(self) -> None:
-        leaves, scans, differing = self.leaves, self.scans, self.discrepancies
+        leaves = [(self.final(number), *leaf) for number, *leaf in self.leaves]
+        scans = [(self.final(number), *scan) for number, *scan in self.scans]
+        differing = [(self.final(number), *rest) for number, *rest in self.discrepancies]
         self.leaves, self.scans, self.discrepancies = [], [], []
+        numbers = joint.numbers(self._db)
+        if numbers:
+            numbers["leaf"] += len(leaves)
         entry_log.extend(self._db, leaves)
         write_rows(self._db, "scan", _SCAN, scans)
         write_rows(self._db, "discrepancy", _DISCREPANCY, differing)
@@ -64,7 +96,7 @@ class Added(Collected):
 
 class Rows:
     """The leaves, scans and changes of one batch. Until they are written, only this object may
-    number leaves.
+    number leaves, or in a concurrent transaction those of its group.
     """
 
     def __init__(self, db: Connection, now: int, *, entries: int, quarantined: bool) -> None:
@@ -74,17 +106,28 @@ class Rows:
         self._number = entries
         self._added = joint.shared(db, Added, lambda: Added(db))
         self._changes: list[tuple[int, wire.Change]] = []
+        self._is_concurrent = joint.is_concurrent(db)
 
     @property
     def entries(self) -> int:
-        """The number of leaves, including unwritten ones."""
+        """The number of leaves, including unwritten ones. In a concurrent transaction, those at its
+        beginning.
+        """
         return self._number
 
     def leaf(self, kind: str, body: bytes) -> int:
-        number = self._number
+        """Return the leaf's number, which is provisional in a concurrent transaction."""
+        if self._is_concurrent:
+            number = self._added.next_number()
+        else:
+            number = self._number
+            self._number += 1
         self._added.leaves.append((number, kind, self._now, body))
-        self._number += 1
         return number
+
+    def final(self, number: int) -> int:
+        """Return the number to be stored in other tables (`Added.final`)."""
+        return self._added.final(number)
 
     def scan(self, line: Line, *, skew_ms: int | None) -> int:
         """Add a scan with its leaf, and return their number. `skew_ms` is the kiosk's clock error,

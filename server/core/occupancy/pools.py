@@ -351,6 +351,7 @@ class Pools:
                 self._memo[key] = self._load(key)
 
     def _take(self, hall_id: int, packed: Iterable[Any]) -> HallRow:
+        joint.require(self._db, hall=hall_id)
         *row, accounts = packed
         for kind, mine in _by_kind(_ACCOUNTS.decode(accounts)).items():
             self._accounts[PoolKey(hall_id, kind)] = mine

@@ -108,11 +108,13 @@ class Opened(Collected):
 
     def add(self, stay: Stay, *, gone_at: int | None = None) -> None:
         """Add a stay. `gone_at` is its end, if it ended before the server learned of it."""
+        joint.require(self._db, hall=stay.hall_id, people=(stay.serial,))
         gone = gone_at is not None
         key = stay.ref, stay.hall_id
         self._stays[key] = stay, gone_at, "exit" if gone else None, gone
 
     def close(self, ref: StayRef, hall_id: int, by: str, at: int) -> Stay | None:
+        joint.require(self._db, hall=hall_id)
         key = ref, hall_id
         pending = self._stays.get(key)
         if pending is not None and pending[1] is None:
@@ -127,6 +129,7 @@ class Opened(Collected):
         return close(self._db, ref, hall_id, by, at)
 
     def move_on(self, ref: StayRef, hall_id: int, at: int, *, counted: bool) -> Stay | None:
+        joint.require(self._db, hall=hall_id)
         self._known.pop((ref, hall_id), None)
         self.write()
         return move_on(self._db, ref, hall_id, at, counted=counted)

@@ -7,13 +7,15 @@ Collected changes are written before any other statement of a step, so it sees t
 declares statements that concern other tables.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from server.storage import dialect
 from server.storage.connection import Connection
-from server.storage.engines import memory
+from server.storage.engines import memory, scope
+from server.storage.engines.scope import OutOfScopeError, Scope
 
 K = TypeVar("K", bound="Collected")
 
@@ -22,12 +24,15 @@ K = TypeVar("K", bound="Collected")
 class Kind:
     """A kind of steps that may run together in a group, with batched statements.
 
-    `read_ahead` gets each step's `about`. `finish` gets the steps' results after all writes, and
-    returns the final results.
+    `read_ahead` gets each step's `about`. In a concurrent transaction it must also lock the scope
+    (`locking`). `finish` gets the steps' results after all writes, and returns the final results.
+    `numbers` returns the next numbers of the tables that are numbered in the order of commits.
+    Without it the steps never run concurrently.
     """
 
     read_ahead: Callable[[Connection, Sequence[Any]], object]
     finish: Callable[[Connection, Sequence[Any]], Sequence[Any]]
+    numbers: Callable[[Connection], dict[str, int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class Collected:
     """
 
     tables: tuple[str, ...] = ()
+    # Whether their numbers follow the order of commits.
+    in_order = False
 
     def __init__(self, db: Connection) -> None:
         self._db = db
@@ -53,6 +60,10 @@ class Collected:
         if self._alone:
             self.put()
 
+    @property
+    def is_pending(self) -> bool:
+        return True
+
     def put(self) -> None:
         """Write the collected changes. Clear them first: a statement may call this again."""
         raise NotImplementedError
@@ -61,10 +72,15 @@ class Collected:
 class Joint:
     """The collectors that a group's steps share, on their connection."""
 
-    def __init__(self, db: Connection) -> None:
+    def __init__(self, db: Any, kind: Kind, *, concurrent: bool = False) -> None:
         self._db = db
+        self._kind = kind
         self._shared: dict[type[Collected], Collected] = {}
         self._waits = True
+        self.concurrent = concurrent
+        self.scope: Scope | None = None
+        # The next numbers of tables numbered in order, once known in a concurrent transaction.
+        self.numbers: dict[str, int] = {}
 
     def share(self, kind: type[K], make: Callable[[], K]) -> K:
         collected: Any = self._shared.get(kind)
@@ -73,17 +89,51 @@ class Joint:
         return collected  # type: ignore[no-any-return]
 
     def before_statement(self) -> None:
+        """Write all that was collected. A statement that is not declared to be within the scope
+        (`beside`) is executed in the order of commits.
+        """
         if self._waits:
-            self.write(lambda collected: True)
+            self.write_all()
+            self.in_order()
+
+    def write_all(self) -> None:
+        self.write(lambda collected: True)
 
     def write(self, chosen: Callable[[Collected], bool]) -> None:
-        """Write the changes of the `chosen` collectors, in their order of creation."""
+        """Write the changes of the `chosen` collectors, in their order of creation, at last those
+        that are numbered in the order of commits.
+        """
         waits, self._waits = self._waits, False
+        collectors = [each for each in self._shared.values() if chosen(each)]
         with memory.still(self._db):
-            for collected in self._shared.values():
-                if chosen(collected):
-                    collected.put()
+            for collected in sorted(collectors, key=lambda each: each.in_order):
+                if collected.in_order and collected.is_pending:
+                    self.in_order()
+                collected.put()
         self._waits = waits
+
+    def in_order(self) -> None:
+        """From now on, concurrent transactions wait for this one's commit before they write rows
+        that are numbered in the order of commits.
+        """
+        if not self.concurrent or self.numbers:
+            return
+        waits, self._waits = self._waits, False
+        waits_to_read, self._db.waits_to_read = self._db.waits_to_read, False
+        try:
+            self._db.execute(scope.LOCK_ORDER)
+        finally:
+            self._db.waits_to_read = waits_to_read
+        assert self._kind.numbers is not None
+        self.numbers = self._kind.numbers(self._db)
+        self._waits = waits
+
+    @contextmanager
+    def reading_ahead(self) -> Iterator[None]:
+        """Within the block, statements lock and read the scope."""
+        self._waits = False
+        yield
+        self._waits = True
 
     @contextmanager
     def beside(self, tables: Sequence[str]) -> Iterator[None]:
@@ -97,6 +147,61 @@ class Joint:
 
 def _of(db: Connection) -> Joint | None:
     return getattr(db, "joint", None)
+
+
+def is_concurrent(db: Connection) -> bool:
+    joint = _of(db)
+    return joint is not None and joint.concurrent
+
+
+def numbers(db: Connection) -> dict[str, int]:
+    """Return the next numbers of tables numbered in the order of commits, to be kept up to date, or
+    nothing where only the tables have them.
+    """
+    joint = _of(db)
+    return {} if joint is None else joint.numbers
+
+
+def in_order(db: Connection) -> dict[str, int]:
+    """Take the place in the order of commits, and return `numbers`."""
+    joint = _of(db)
+    if joint is not None:
+        joint.in_order()
+    return numbers(db)
+
+
+def require(db: Connection, *, hall: int | None = None, people: Collection[int] = ()) -> None:
+    """Raise OutOfScopeError if a concurrent transaction has not locked these."""
+    joint = _of(db)
+    if joint is None or not joint.concurrent or joint.scope is None:
+        return
+    if hall is not None and hall not in joint.scope.halls:
+        raise OutOfScopeError(f"hall {hall}")
+    if not joint.scope.people.issuperset(people):
+        raise OutOfScopeError("a person")
+
+
+def require_exclusive(db: Connection) -> None:
+    """Raise OutOfScopeError in a concurrent transaction."""
+    if is_concurrent(db):
+        raise OutOfScopeError("everything")
+
+
+def locking(
+    db: Any, kiosks: Collection[str], people: Collection[int], halls: str, values: Sequence[Any]
+) -> "Reading":
+    """Lock the scope of a concurrent transaction. `halls` is a SELECT statement for halls' ids with
+    its values. It is executed when the people are locked.
+    """
+    joint = _of(db)
+    if joint is None or not joint.concurrent:
+        return
+    if len(kiosks) + len(people) > scope.LOCKS_MAX:
+        raise OutOfScopeError("too many people")
+    db.execute(scope.LOCK_KEYS, (dialect.many(scope.keys(kiosks, people)),))
+    locked = db.execute(scope.lock_halls(halls), values)
+    yield
+    joint.scope = Scope(frozenset(people), frozenset(row[0] for row in locked.fetchall()))
 
 
 def is_on(db: Connection) -> bool:
@@ -155,7 +260,7 @@ def together(
 
     Raises StepError, or an exception of the batched statements; then the caller rolls back.
     """
-    db.joint = joint = Joint(db)
+    db.joint = joint = Joint(db, kind)
     try:
         kind.read_ahead(db, about)
         results = []
@@ -164,8 +269,34 @@ def together(
                 results.append(step(db))
             except BaseException as error:
                 raise StepError(at) from error
-        joint.before_statement()
+        joint.write_all()
         db.joint = None
         return kind.finish(db, results)
+    finally:
+        db.joint = None
+
+
+def concurrently(
+    db: Any,
+    kind: Kind,
+    steps: Sequence[Callable[[Any], Any]],
+    about: Sequence[Any],
+    checks: Sequence[Callable[[Any], None]],
+) -> Sequence[Any]:
+    """Run steps of one kind as a group in a concurrent transaction, and the checks in the order of
+    commits. Return the results.
+
+    Any exception, also OutOfScopeError, means that the caller must roll back.
+    """
+    db.joint = joint = Joint(db, kind, concurrent=True)
+    try:
+        with joint.reading_ahead():
+            kind.read_ahead(db, about)
+        taken = [step(db) for step in steps]
+        joint.write_all()
+        results = kind.finish(db, taken)
+        for check in checks:
+            check(db)
+        return results
     finally:
         db.joint = None

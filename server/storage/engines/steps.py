@@ -184,6 +184,19 @@ class Steps:
         self._db.execute(f"ROLLBACK TO step_{self._savepoint}")
 
 
+def run_concurrently(
+    db: OwnConnection, group: Sequence[Job], checks: Sequence[Callable[[Connection], None]]
+) -> list[tuple[Job, Any]]:
+    """Run joinable steps of one kind together in a concurrent transaction. After any exception the
+    caller must roll back.
+    """
+    wanted = [job.joinable for job in group if job.joinable is not None]
+    about = [item.about for item in wanted]
+    steps = [job.step for job in group]
+    results = joint.concurrently(db, wanted[0].kind, steps, about, checks)
+    return list(zip(group, results, strict=True))
+
+
 class _Part(NamedTuple):
     """Steps to run as a group (`together`), or a single one."""
 

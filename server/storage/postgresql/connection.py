@@ -17,6 +17,7 @@ from server.storage.postgresql.error_mapping import is_spoiled, mapped
 from server.storage.postgresql.rows import named_rows
 from server.storage.postgresql.translation.statements import (
     MAKE_DURABLE,
+    SHARE_LOCK,
     Translated,
     translated,
 )
@@ -178,6 +179,20 @@ class PostgresConnection:
         self._sent = self._failed = False
         self._over = ExitStack()
         self._pipeline = self._over.enter_context(self.raw.pipeline())
+
+    def begin_concurrent(self, idle_ms: int | None) -> None:
+        """Begin a transaction that shares the lock of all writers, without waiting for it. It ends
+        if nothing is asked for `idle_ms`.
+        """
+        self._begin_statement()
+        self.hurry()
+        try:
+            self.raw.execute("BEGIN", prepare=True)
+            self.raw.execute(SHARE_LOCK, [None if idle_ms is None else str(idle_ms)], prepare=True)
+        except psycopg.Error as error:
+            self._failed = self._skipped = True
+            raise self._mapped(error) from None
+        self._sent = True
 
     def _send(self, asked: Translated, values: Any) -> psycopg.Cursor[Any]:
         if asked.plain and not asked.text.startswith(_WITHIN):

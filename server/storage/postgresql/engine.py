@@ -54,9 +54,10 @@ class PostgresEngine:
         self._bounded = bounded
         self._hosts = Hosts(_raw)
         self._begin_early = BEGIN_EARLY
+        self._turn_ms: int | None = None
         if bounded:
-            turn_ms = max(bounds.TURN_S * 1000, _silent_ms(self._options))
-            self._begin_early += f"; {TURN}{int(turn_ms)}"
+            self._turn_ms = int(max(bounds.TURN_S * 1000, _silent_ms(self._options)))
+            self._begin_early += f"; {TURN}{self._turn_ms}"
         # The writer's connection, and its time of creation.
         self._line: tuple[BoundedConnection, float] | None = None
 
@@ -149,6 +150,9 @@ class PostgresEngine:
             writer.hurry()
         else:
             writer.execute("BEGIN IMMEDIATE")
+
+    def begin_concurrent(self, writer: Any) -> None:
+        writer.begin_concurrent(self._turn_ms)
 
     def settler(self) -> PostgresConnection:
         connection = self._open(read_only=False, silent_s=bounds.SILENT_S)

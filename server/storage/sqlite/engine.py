@@ -184,6 +184,9 @@ class SqliteEngine:
         """Begin a transaction. Its commit waits for the disk."""
         writer.execute("BEGIN IMMEDIATE")
 
+    def begin_concurrent(self, writer: Any) -> None:
+        raise NotImplementedError
+
     def settler(self) -> None:
         return None
 

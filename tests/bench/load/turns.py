@@ -39,7 +39,7 @@ SCANS_A_S = 2_500  # more than all servers together can do
 class Worker:
     """A server's process, driven by commands."""
 
-    def __init__(self, path: Path, doors: Sequence[FakeDoor]) -> None:
+    def __init__(self, path: Path, doors: Sequence[FakeDoor], people: int = PEOPLE) -> None:
         given = {
             "path": str(path),
             "granted": GRANTED,
@@ -48,7 +48,7 @@ class Worker:
                     door.kiosk,
                     door.door,
                     door.hall,
-                    (door.door * PEOPLE - PEOPLE, door.door * PEOPLE),
+                    (door.door * people - people, door.door * people),
                 )
                 for door in doors
             ],

@@ -16,6 +16,7 @@ from badges.wire import wire
 from server.storage import database as storage
 from server.storage.connection import Connection
 from server.storage.database import Database
+from server.storage.engines import scope
 from tests.bench.load.ledger_site import CALENDAR, DAY, NOW
 from tests.server.core.ledger.together.sending import Step, batch_step
 from tests.server.support.fake_door import FakeDoor
@@ -124,7 +125,10 @@ class Loop:
 
 
 class Timed:
-    """Notes how long a writer waits for the lock, holds it, and waits for the disk afterwards."""
+    """Notes how long a writer waits for the lock, holds it, and waits for the disk afterwards.
+
+    A concurrent transaction counts from its wait for its place in the order of commits.
+    """
 
     def __init__(self, database: Database) -> None:
         self.waited: list[float] = []
@@ -132,6 +136,7 @@ class Timed:
         self.settled: list[float] = []
         engine: Any = database._engine
         self._begin, engine.begin = engine.begin, self.begin
+        self._concurrent, engine.begin_concurrent = engine.begin_concurrent, self.begin_concurrent
         self._durable, storage.make_durable = storage.make_durable, self.make_durable
         connection: Any = database._writer_connection
         self._execute, connection.execute = connection.execute, self.execute
@@ -143,7 +148,13 @@ class Timed:
         self._at = time.perf_counter()
         self.waited.append(self._at - began)
 
+    def begin_concurrent(self, writer: Any) -> None:
+        self._concurrent(writer)
+        self._at = time.perf_counter()
+
     def execute(self, statement: str, values: Any = (), /) -> Any:
+        if statement == scope.LOCK_ORDER:
+            self._at = time.perf_counter()
         result = self._execute(statement, values)
         if statement == "COMMIT":
             self.held.append(time.perf_counter() - self._at)
@@ -158,10 +169,13 @@ class Timed:
 class Worker:
     def __init__(self, path: Path, doors: list[Door]) -> None:
         self.database = Database(path)
+        self.database.on_foreign_commit(lambda: None)  # As the feed does.
         self.timed = Timed(self.database)
         self.loop = Loop(self.database, doors)
 
-    def window(self, *, doors: int, seconds: float) -> dict[str, Any]:
+    def window(self, *, doors: int, seconds: float, exclusive: bool = False) -> dict[str, Any]:
+        """With `exclusive`, no transaction is concurrent."""
+        self.database._exclusive_left = 1 << 60 if exclusive else 0
         timed = self.timed
         timed.waited, timed.held, timed.settled = [], [], []
         cpu, wall = self.loop.run(doors, seconds)

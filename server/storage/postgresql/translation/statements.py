@@ -22,6 +22,14 @@ MESSAGE = f"SELECT pg_logical_emit_message(true, '{CHANNEL}', '')"
 _LOCKED = f"SELECT pg_advisory_xact_lock({WRITER_LOCK}); NOTIFY {CHANNEL}"
 # Its commit waits for no disk, so that others may write at once.
 BEGIN_EARLY = f"BEGIN; SET LOCAL synchronous_commit = off; {_LOCKED}"
+# Concurrent transactions share the lock of all writers. Each locks its scope besides
+# (server/storage/engines/scope.py).
+SHARE_LOCK = (
+    "SELECT set_config('synchronous_commit', 'off', true),"
+    " set_config('idle_in_transaction_session_timeout', COALESCE("
+    "$1, current_setting('idle_in_transaction_session_timeout')), true),"
+    f" pg_notify('{CHANNEL}', ''), pg_advisory_xact_lock_shared({WRITER_LOCK})"
+)
 # After this, all earlier commits are on disk and at the synchronous standby.
 MAKE_DURABLE = f"BEGIN READ WRITE; {MESSAGE}; COMMIT"
 _PLAIN = {

@@ -4,6 +4,7 @@ psycopg prepares a statement after several executions. In a pipeline the databas
 statement after an error, but psycopg counts a skipped PREPARE as done.
 """
 
+import math
 import queue
 import select
 import threading
@@ -143,16 +144,19 @@ class Doors:
 
 
 @pytest.mark.parametrize("is_awaited", [False, True])
-@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("way", ["alone", "together", "concurrently"])
 @pytest.mark.parametrize("state", STATES)
 def test_an_error_at_each_statement(
     database: Database,
     state: str,
-    together: bool,
+    way: str,
     is_awaited: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The error arrives before the next statement is sent, or later."""
+    together = way != "alone"
+    monkeypatch.setattr(storage, "EXCLUSIVE_AFTER", 0)
+    monkeypatch.setattr(storage, "OTHERS_S", math.inf if way == "concurrently" else -math.inf)
     monkeypatch.setattr(storage, "FAILURES_MAX", 1_000)
     fault, doors = Fault(monkeypatch), Doors(database, together=together)
     fault.is_awaited = is_awaited

@@ -62,8 +62,13 @@ def _finish(db: Connection, taken: Sequence[Any]) -> Sequence[Any]:
 _BATCHES = read_ahead.kind(_finish)
 
 
-def send(database: Database, steps: Sequence[Step], *, together: bool) -> list[Any]:
-    """Run the steps in one commit, or each in its own. Returns each result or error."""
+def send(
+    database: Database, steps: Sequence[Step], *, together: bool, early: bool = True
+) -> list[Any]:
+    """Run the steps in one commit, or each in its own. Returns each result or error.
+
+    In PostgreSQL the steps of an `early` commit run in a concurrent transaction if they can.
+    """
     if not together:
         return [_alone(database, step) for step in steps]
     begun, gate = threading.Event(), threading.Event()
@@ -74,6 +79,7 @@ def send(database: Database, steps: Sequence[Step], *, together: bool) -> list[A
         database.write_then(
             step.run,
             lambda result, error, mine=mine: mine.put(error or result),
+            early=early,
             joinable=step.joinable,
         )
     gate.set()

@@ -1,6 +1,7 @@
 """Batches taken together have the same effect as one by one, at a lower cost."""
 
 import hashlib
+import math
 import random
 import shutil
 import sqlite3
@@ -21,6 +22,7 @@ from server.core.ledger import ingest
 from server.core.muster import muster
 from server.core.occupancy import hall_control, pools, stays
 from server.core.people import protocol_guests
+from server.storage import database as storage
 from server.storage.database import Database
 from server.storage.engines import joint
 from server.storage.postgresql import moving
@@ -140,8 +142,9 @@ def _statement(table: str, words: str) -> str:
 class Day:
     """Random batches of four doors, each sent to both events."""
 
-    def __init__(self, twins: Twins, seed: int) -> None:
+    def __init__(self, twins: Twins, seed: int, *, early: bool = True) -> None:
         self.twins = twins
+        self.early = early
         self.site = open_site(twins.together)
         self.doors = [self.site.west, self.site.east, self.site.other, self.site.room]
         # The other event's doors start alike, with the same keys.
@@ -221,7 +224,7 @@ class Day:
                 steps.append(Step(self.of_staff()))
                 senders.append(None)
         answers = [
-            send(database, steps, together=database is self.twins.together)
+            send(database, steps, together=database is self.twins.together, early=self.early)
             for database in self.twins
         ]
         assert list(map(shown, answers[0])) == list(map(shown, answers[1]))
@@ -268,23 +271,39 @@ def prepare(day: Day, seed: int) -> None:
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of steps in each shared commit."""
     counts: list[int] = []
-    together = joint.together
 
-    def counted(db, kind, steps, about):
-        results = together(db, kind, steps, about)
-        counts.append(len(steps))
-        return results
+    def count(name: str) -> None:
+        run = getattr(joint, name)
 
-    monkeypatch.setattr(joint, "together", counted)
+        def counted(db, kind, steps, *more):
+            results = run(db, kind, steps, *more)
+            counts.append(len(steps))
+            return results
+
+        monkeypatch.setattr(joint, name, counted)
+
+    count("together")
+    count("concurrently")
     return counts
 
 
+@pytest.mark.parametrize("early", [False, True], ids=["exclusive", "early"])
 @pytest.mark.parametrize("faults", [False, True], ids=["right", "faults"])
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_batches_together_are_the_same_as_apart(
-    twins: Twins, taken: list[int], seed: int, faults: bool
+    twins: Twins,
+    taken: list[int],
+    engine: str,
+    seed: int,
+    faults: bool,
+    early: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    day = Day(twins, seed)
+    if early and engine == "sqlite":
+        pytest.skip("SQLite's commits are never early")
+    monkeypatch.setattr(storage, "EXCLUSIVE_AFTER", 0)
+    monkeypatch.setattr(storage, "OTHERS_S", math.inf)  # As if there were other servers.
+    day = Day(twins, seed, early=early)
     together, apart = Rows(twins.together), Rows(twins.apart)
     assert together() == apart()
     prepare(day, seed)
@@ -451,7 +470,8 @@ def test_what_fails_as_it_is_written_is_taken_one_by_one(
         put(self)
 
     monkeypatch.setattr(stays.Opened, "put", failing)
-    answers = send(database, [step_of(door, 3) for door in crowd], together=True)
+    steps = [step_of(door, 3) for door in crowd]
+    answers = send(database, steps, together=True, early=False)
     assert all(isinstance(answer, ingest.Ingested) for answer in answers)
     with database.reading() as db:
         (scans,) = db.execute("SELECT COUNT(*) FROM scan").fetchone()
