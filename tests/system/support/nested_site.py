@@ -112,8 +112,8 @@ class Nested:
 
     def quiet(self) -> None:
         """Let every door that is up send and receive everything."""
-        for _ in range(4):
-            self.now += 4_500  # places are shared every four seconds
+        for _ in range(10):  # places are shared every four seconds
+            self.now += 1_500
             for door in self.doors:
                 if door.up:
                     door.exchange()

@@ -301,7 +301,7 @@ def test_a_phones_places_are_filled_up_as_it_uses_them(with_phone: Site) -> None
     with_phone.send(with_phone.east)
     for serial in range(1, 6):
         with_phone.east.scan(NOW, serial)
-    with_phone.send(with_phone.east, NOW + 2000)
+    with_phone.send(with_phone.east, NOW + 5000)
     assert free_places(with_phone, "east") == 10
     assert with_phone.figures(SMALL).inside == 5
 
@@ -312,7 +312,7 @@ def set_places(site: Site, places: int) -> None:  # noqa: F811
 
 def test_a_lower_limit_recalls_places_at_once(with_phone: Site, desk: Desk) -> None:
     with_phone.send(with_phone.east)
-    with_phone.send(with_phone.east, NOW + 2000)
+    with_phone.send(with_phone.east, NOW + 5000)
     set_places(with_phone, 3)
     published = with_phone.rows("SELECT body FROM change WHERE kiosk = 'east' ORDER BY cursor")
     orders = [wire.decode_change(body).order for (body,) in published]
