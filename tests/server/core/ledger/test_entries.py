@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -144,7 +145,7 @@ FORMULAS = ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "＝1+1", "＋1", "�
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_no_cell_is_a_formula(pages: Pages, name: str) -> None:
-    pages.execute("UPDATE hall SET names = json_object('en', ?)", name)
+    pages.execute("UPDATE hall SET names = ?", json.dumps({"en": name}))
     assert csv_rows(pages, Filter())[0]["hall"] == "'" + name
 
 
@@ -178,7 +179,7 @@ def test_an_id_that_is_no_account_is_shown_as_it_is(pages: Pages, by: str) -> No
 
 def test_names_with_commas_quotes_and_lines_stay_one_cell(pages: Pages) -> None:
     name = 'Hall "A", north\nupper'
-    pages.execute("UPDATE hall SET names = json_object('en', ?)", name)
+    pages.execute("UPDATE hall SET names = ?", json.dumps({"en": name}))
     assert csv_rows(pages, Filter())[0]["hall"] == name
 
 
