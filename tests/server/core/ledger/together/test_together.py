@@ -1,6 +1,5 @@
 """Batches taken together have the same effect as one by one, at a lower cost."""
 
-import hashlib
 import math
 import random
 import shutil
@@ -28,7 +27,13 @@ from server.storage.engines import joint
 from server.storage.postgresql import moving
 from server.storage.postgresql.connection import PostgresConnection
 from tests.server.conftest import MINUTE, NOW
-from tests.server.core.ledger.together.sending import ReplayError, Step, batch_step, send
+from tests.server.core.ledger.together.sending import (
+    ReplayError,
+    Step,
+    batch_step,
+    salt_by_number,
+    send,
+)
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, BORIS, SMALL, build, heed, open_site
 from tests.server.support.templates import nothing
@@ -61,13 +66,7 @@ def twins(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Twins]:
-    kept = entry_log._row
-    monkeypatch.setattr(
-        entry_log, "_row",
-        lambda number, kind, at, body, _: kept(
-            number, kind, at, body, hashlib.sha256(b"%d" % number).digest()[:16]
-        ),
-    )  # fmt: skip
+    salt_by_number(monkeypatch)
     path = tmp_path / "other"
     shutil.copytree(event.path, path)
     other = replace(event, path=path)

@@ -2,7 +2,6 @@
 the order of the entry log.
 """
 
-import hashlib
 import math
 import queue
 import random
@@ -28,7 +27,7 @@ from server.storage.engines import joint, scope
 from server.storage.postgresql import bounds
 from server.storage.tables import keep_setting
 from tests.server.conftest import MINUTE, NOW
-from tests.server.core.ledger.together.sending import Step, batch_step
+from tests.server.core.ledger.together.sending import Step, batch_step, salt_by_number
 from tests.server.core.ledger.together.test_together import Day, Rows, Twins
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.postgresql.databases import Databases
@@ -57,14 +56,7 @@ class Servers(NamedTuple):
 def servers(
     event: Event, postgres: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Servers]:
-    # Salts that depend on the number alone, so that the trees are the same.
-    row = entry_log._row
-    monkeypatch.setattr(
-        entry_log, "_row",
-        lambda number, kind, at, body, _: row(
-            number, kind, at, body, hashlib.sha256(b"%d" % number).digest()[:16]
-        ),
-    )  # fmt: skip
+    salt_by_number(monkeypatch)
     monkeypatch.setattr(storage, "EXCLUSIVE_AFTER", 0)
     monkeypatch.setattr(storage, "OTHERS_S", math.inf)
     # The tests wait within transactions.
