@@ -70,7 +70,11 @@ def halls(draw: st.DrawFn) -> Hall:
         door.reported = door.account.free
         door.online = draw(st.sampled_from([True, True, True, False]))
         door.wants = door.online and door.reported < 1 and draw(st.booleans())
-        door.heard_at = hall.now if door.online else draw(st.sampled_from([0.0, hall.now - 10]))
+        door.heard_at = (
+            hall.now
+            if door.online
+            else draw(st.sampled_from([0.0, hall.now - 2 * SILENT_MS / 1000]))
+        )
     hall.pool = hall.pool.resized(draw(st.sampled_from([capacity, capacity, capacity // 2])))
     return hall
 
