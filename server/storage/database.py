@@ -446,10 +446,24 @@ class Database:
                     long.put(job)
                 else:
                     group.append(job)
-            if group:
-                self._commit(group)
+            for part in self._parts(group):
+                self._commit(part)
             if long:
                 self._commit([long.take()])
+
+    def _parts(self, group: list[Job]) -> list[list[Job]]:
+        """Return the steps by commit. Beside other servers kiosks' batches have their own, because
+        it does not lock the others out.
+        """
+        if not self._others_write:
+            return [group] if group else []
+        batches = [job for job in group if job.early and job.joinable is not None]
+        rest = [job for job in group if job not in batches]
+        return [part for part in (batches, rest) if part]
+
+    @property
+    def _others_write(self) -> bool:
+        return self._engine.is_far and time.monotonic() - self._heard_at <= OTHERS_S
 
     def _commit(self, group: list[Job]) -> None:
         try:
@@ -528,9 +542,7 @@ class Database:
         """
         kinds = {job.joinable.kind if job.early and job.joinable else None for job in group}
         kind = kinds.pop()
-        if not self._engine.is_far or kinds or kind is None or kind.numbers is None:
-            return None
-        if time.monotonic() - self._heard_at > OTHERS_S:
+        if not self._others_write or kinds or kind is None or kind.numbers is None:
             return None
         if self._exclusive_left:
             self._exclusive_left -= 1

@@ -499,6 +499,18 @@ def test_a_server_that_hears_no_other_locks_out_all(
     assert seen == [False, True]
 
 
+def test_a_page_saved_meanwhile_does_not_make_scans_lock_out_others(
+    servers: Servers, doors: Doors
+) -> None:
+    seen: list[bool] = []
+    page = _noting(Step(lambda db: keep_setting(db, "of staff", "1"), None), seen)
+    steps = [page, *(_noting(doors.entry(number, number), seen) for number in (1, 2))]
+    group = Group(servers.first, steps)
+    group.go()
+    assert not any(map(_is_error, group.answers()))
+    assert seen == [True, True, False]
+
+
 def test_many_scans_of_a_group(servers: Servers, doors: Doors) -> None:
     """So many rows are written by COPY."""
     for number in range(1, 6):
