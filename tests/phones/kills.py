@@ -32,6 +32,7 @@ CAPACITY, PEOPLE = 60, 240
 ANSWERS_MAX = 6  # between a start and its kill, which comes in the middle of the next scan
 EARLY = 0.3  # share of the kills in the middle of a start
 ENTRIES = 0.6  # share of the scans
+NO_PLACE = 0.01  # the same without a free place: offline such a person waits for 10 s
 PATIENCE_S = 180.0
 PLACES = 30  # of a phone, so that it can scan for long without the server
 FEW_PLACES = 10  # with which a phone goes offline
@@ -165,9 +166,13 @@ class Killer:
         return number, entry, before
 
     def _draw(self) -> tuple[str, bool]:
+        """Without a free place nearly all scans are exits, even of people who are outside."""
         while True:
-            entry = self.dice.random() < ENTRIES
+            places = self.phone.status.get("free_places", 0)
+            entry = self.dice.random() < (ENTRIES if places > 0 else NO_PLACE)
             number = self.crowd.draw(self.dice, leaving=not entry)
+            if number is None and places <= 0:
+                number = self.crowd.draw(self.dice, leaving=False)
             if number is not None:
                 return number, entry
 
