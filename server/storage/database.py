@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -452,14 +453,13 @@ class Database:
                 self._commit([long.take()])
 
     def _parts(self, group: list[Job]) -> list[list[Job]]:
-        """Return the steps by commit. Beside other servers kiosks' batches have their own, because
-        it does not lock the others out.
+        """Return the steps by commit, in order. Beside other servers kiosks' batches have their
+        own, because it does not lock the others out.
         """
         if not self._others_write:
             return [group] if group else []
-        batches = [job for job in group if job.early and job.joinable is not None]
-        rest = [job for job in group if job not in batches]
-        return [part for part in (batches, rest) if part]
+        similar = groupby(group, lambda job: job.early and job.joinable is not None)
+        return [list(jobs) for _, jobs in similar]
 
     @property
     def _others_write(self) -> bool:
