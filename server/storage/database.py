@@ -456,9 +456,8 @@ class Database:
         """Return the steps by commit, in order. Beside other servers kiosks' batches have their
         own, because it does not lock the others out.
         """
-        if not self._others_write:
-            return [group] if group else []
-        similar = groupby(group, lambda job: job.early and job.joinable is not None)
+        apart = self._others_write
+        similar = groupby(group, lambda job: apart and job.early and job.joinable is not None)
         return [list(jobs) for _, jobs in similar]
 
     @property
