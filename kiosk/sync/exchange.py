@@ -30,8 +30,8 @@ from kiosk.sync.protocol import Request, Steps, TransportError
 log = logging.getLogger(__name__)
 
 BATCH_SCANS = 50  # the server takes this many at once while other kiosks wait
-# Without scans. What the server must know at once (scans, returned places, a person who waits) is
-# sent at once. Much less than the server's SILENT_MS.
+# The longest time without a request. Scans, returned places and waiting people are sent at once.
+# Two of these are less than the server's `sharing_policy.SILENT_MS`.
 HEARTBEAT_S = 4.0
 BACK_OFF_S = (0.5, 2.0)  # first and longest pause while the server can't be reached
 # The longest pause while a server's database is away. It is back as soon as a standby takes over.

@@ -1,4 +1,4 @@
-"""What kiosks without people cost the server: feeds held open, and a heartbeat every two seconds.
+"""What kiosks without people cost the server: feeds held open, and a heartbeat every HEARTBEAT_S.
 
 HALLKEEPER_BENCH_AGAINST may name another checkout. Its server then has as many kiosks at the same
 time, so that both have the same share of a busy machine.
