@@ -3,9 +3,11 @@
 import itertools
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from time import time_ns
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,6 +20,7 @@ from tests.browser.phone.states import (
     CHINESE,
     LONG,
     TONES,
+    ZONE,
     answer,
     decisions,
     state,
@@ -130,8 +133,14 @@ return breaks;
 """
 
 
-def test_chinese_lines_break_between_clauses_and_words(door: PhonePage) -> None:
-    now, breaks = now_ms(), set()
+# Noon in Shanghai, and soon after midnight: a person came in at 23:20 of the day before, a clause
+# that no line holds.
+@pytest.mark.parametrize(("hour", "words"), [(12, set()), (0, {"0已"})])
+def test_chinese_lines_break_between_clauses_and_words(
+    door: PhonePage, hour: int, words: set[str]
+) -> None:
+    breaks = set()
+    now = int(datetime(2026, 12, 1, hour, 20, tzinfo=ZoneInfo(ZONE)).timestamp() * 1000)
     first(door, "zh")
     door.resize(UPRIGHT)
     for name in decisions(now):
@@ -142,7 +151,7 @@ def test_chinese_lines_break_between_clauses_and_words(door: PhonePage) -> None:
         )
         breaks |= {pair for part in ("reason", "next") for pair in door.script(BREAKS, part)}
     assert breaks
-    assert {pair for pair in breaks if pair[0] not in "，。：；、"} == set()
+    assert {pair for pair in breaks if pair[0] not in "，。：；、"} == words
 
 
 def test_a_scan_without_an_answer_ends_the_one_before(door: PhonePage) -> None:

@@ -66,7 +66,13 @@ export function putSentence(element, text, language = shown.first) {
 
 function clause(text) {
   const span = Object.assign(document.createElement("span"), { className: "clause" });
-  for (const { segment } of segmenter.segment(text)) span.append(document.createElement("wbr"), segment);
+  let before = "";
+  for (const { segment } of segmenter.segment(text)) {
+    // A time, 23:20, has three segments and no Han character.
+    if (HAN.test(before + segment)) span.append(document.createElement("wbr"));
+    span.append(segment);
+    before = segment;
+  }
   return span;
 }
 
