@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 
 BATCH_SCANS = 50  # the server takes this many at once while other kiosks wait
 # The longest time without a request. Scans, returned places and waiting people are sent at once.
-# Two of these are less than the server's `sharing_policy.SILENT_MS`.
-HEARTBEAT_S = 4.0
+# Half of the server's `sharing_policy.SILENT_MS`. One that fails is repeated after BACK_OFF_S.
+HEARTBEAT_S = 5.0
 BACK_OFF_S = (0.5, 2.0)  # first and longest pause while the server can't be reached
 # The longest pause while a server's database is away. It is back as soon as a standby takes over.
 DATABASE_AWAY_S = 1.5

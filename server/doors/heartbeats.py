@@ -42,7 +42,7 @@ from server.web.services import Services
 log = logging.getLogger(__name__)
 
 # Much less than the silence after which a door gets no more places (sharing_policy.SILENT_MS).
-WRITE_S = 0.5
+WRITE_S = 1.0
 # A hall is shared this often without news, because rates of arrivals fade, doors become silent,
 # and kept places are released at a time.
 SHARE_S = 5.0

@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 # the standing that has checked it.
 RUN, _NEWEST_RUN, _CHECKED = "run", "newest run", "run is checked"
 # After a database switch, places are granted only after this time, so that every reachable kiosk
-# can first show what the new database lacks.
-HEARD_MS = 6_000
+# can first show what the new database lacks: a heartbeat, and its repetition if it fails.
+HEARD_MS = 7_000
 _ORDER = f"ORDER BY {dialect.insertion_order('r')} DESC LIMIT 1"
 _NEWEST = (
     "SELECT r.run, r.server, r.history,"

@@ -22,8 +22,8 @@ MEMORY_MIN = 8.0  # arrivals this many minutes ago count a third of current ones
 UNKNOWN_RATE = 0.5
 # In people a minute. A backlog sent at once does not make a door faster.
 RATE_MAX = 60.0
-# A door silent for longer has missed two heartbeats and may be offline. It gets no places, and no
-# demand is expected.
+# A door silent for longer has missed a heartbeat and its repetitions, and may be offline. It gets
+# no places, and no demand is expected.
 SILENT_MS = 10_000
 
 

@@ -163,8 +163,8 @@ class TestPauses:
         pauses = loop.run(away(), away(), False, away())
         assert [seconds for how, seconds in pauses if how == "away"] == [0.5, 1.0, 0.5]
 
-    def test_a_heartbeat_is_every_four_seconds_and_more_goes_at_once(self, loop: Loop) -> None:
-        assert loop.run(False, True, False) == [("online", 4.0), ("online", 0.0), ("online", 4.0)]
+    def test_a_heartbeat_is_every_five_seconds_and_more_goes_at_once(self, loop: Loop) -> None:
+        assert loop.run(False, True, False) == [("online", 5.0), ("online", 0.0), ("online", 5.0)]
 
     def test_nothing_ends_the_thread_and_unexpected_errors_are_logged(
         self, loop: Loop, caplog: pytest.LogCaptureFixture
