@@ -2,14 +2,17 @@
 
 The same number of doors, in a closed loop, is spread over 1, 2 or 3 servers, the doors of a hall to
 one server as kiosks do. Each arm is measured twice in turns: with the lock of all writers alone
-("exclusive"), and with concurrent transactions (docs/design/order.md). At the end the ledger is
-compared with the acknowledged scans, and the entry log is verified.
+("exclusive"), and with concurrent transactions (docs/design/order.md). Then a third server is
+killed in each of some windows of the other two. At the end the ledger is compared with the
+acknowledged scans, and the entry log is verified.
 """
 
 import json
 import os
+import random
 import statistics
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -31,6 +34,8 @@ SERVERS = 3
 DOORS = 144  # at work, with any number of servers
 DOORS_A_HALL = 6
 PEOPLE = 60  # for each door
+KILLS = 10
+DOORS_OF_KILLED = 48
 ROUND_TRIPS_MS = (0, 2)
 WINDOW_S = 1.0
 ROUNDS = 3
@@ -47,14 +52,19 @@ class Site:
         name = cluster.make()
         keep_address(folder, Address(f"postgresql://{USER}@/{name}?host={cluster.path}"))
         self.path = folder / "hallkeeper.db"
+        count = SERVERS * DOORS + KILLS * DOORS_OF_KILLED
         halls = SERVERS * DOORS // DOORS_A_HALL
+        # The doors of a killed server stand in the halls of the other servers.
         doors = [
-            FakeDoor(f"k{number}", number, 1 + (number - 1) // DOORS_A_HALL)
-            for number in range(1, SERVERS * DOORS + 1)
+            FakeDoor(f"k{number}", number, 1 + (number - 1) // DOORS_A_HALL % halls)
+            for number in range(1, count + 1)
         ]
         new_ledger(self.path, doors, halls, PEOPLE * len(doors))
         cluster.admin("CHECKPOINT")
         keep_address(folder, Address(f"postgresql://{USER}@/{name}?host={socket}"))
+        self._to_kill = doors[SERVERS * DOORS :]
+        self._acked = folder / "acked"
+        self._acked.touch()
         self.servers = [
             Worker(self.path, doors[n * DOORS : (n + 1) * DOORS], people=PEOPLE)
             for n in range(SERVERS)
@@ -64,10 +74,7 @@ class Site:
 
     def window(self, count: int, *, exclusive: bool) -> dict[str, float]:
         servers, doors = self.servers[:count], DOORS // count
-        for server in servers:
-            server.tell(prepare=round(SCANS_A_S * WINDOW_S / DOORS) + 2, doors=doors)
-        for server in servers:
-            server.answer()
+        _prepare(servers, doors)
         engine, machine = cpu_of_cluster(self.cluster), _idle_s()
         for server in servers:
             server.tell(doors=doors, seconds=WINDOW_S, exclusive=exclusive)
@@ -89,15 +96,38 @@ class Site:
             * 1000,
         }
 
+    def kill_one(self, number: int) -> None:
+        """Kill a server at a random moment while it and two others have full work."""
+        doors = self._to_kill[number * DOORS_OF_KILLED :][:DOORS_OF_KILLED]
+        killed = Worker(self.path, doors, PEOPLE, self._acked)
+        others = self.servers[:2]
+        _prepare([killed, *others], DOORS_OF_KILLED)
+        for server in (killed, *others):
+            server.tell(doors=DOORS_OF_KILLED, seconds=WINDOW_S)
+        time.sleep(random.uniform(0.1, 0.9) * WINDOW_S)
+        killed.kill()
+        self.acknowledged += sum(server.answer()["scans"] for server in others)
+
     def check(self) -> dict[str, int]:
         """Raise AssertionError unless each acknowledged scan is in the ledger once, the counters of
         the halls are right, and the entry log can be verified.
         """
         connection: Any = connect(self.path)
-        (scans, kinds) = connection.execute(
-            "SELECT COUNT(*), COUNT(DISTINCT (kiosk, generation, seq)) FROM scan"
-        ).fetchone()
-        assert scans == kinds == self.acknowledged, (scans, kinds, self.acknowledged)
+        scans = 0
+        acked = dict.fromkeys((door.kiosk for door in self._to_kill), 0)
+        acked |= {kiosk: int(seq) for kiosk, seq in map(str.split, self._acked.open())}
+        for kiosk, count, kinds, last in connection.execute(
+            "SELECT kiosk, COUNT(*), COUNT(DISTINCT (generation, seq)), MAX(seq)"
+            " FROM scan GROUP BY kiosk"
+        ).fetchall():
+            assert count == kinds == last, "a scan is missing or twice"
+            scans += count
+            if kiosk in acked:
+                assert last >= acked[kiosk], "an acknowledged scan is missing"
+                self.acknowledged += last
+                del acked[kiosk]
+        assert not any(acked.values()), "an acknowledged scan is missing"
+        assert scans == self.acknowledged, (scans, self.acknowledged)
         (wrong,) = connection.execute(
             "SELECT COUNT(*) FROM hall h WHERE open_stays <> (SELECT COUNT(*) FROM stay s"
             " WHERE s.hall_id = h.hall_id AND closed_at IS NULL) OR open_stays > capacity"
@@ -112,6 +142,13 @@ class Site:
             leaves += 1
         connection.close()
         return {"acknowledged": self.acknowledged, "leaves": leaves, "lost": 0}
+
+
+def _prepare(servers: list[Worker], doors: int) -> None:
+    for server in servers:
+        server.tell(prepare=round(SCANS_A_S * WINDOW_S / DOORS) + 2, doors=doors)
+    for server in servers:
+        server.answer()
 
 
 def _idle_s() -> float:
@@ -156,5 +193,8 @@ def run() -> object:
                     }
                 )
                 sys.stderr.write(json.dumps(rows[-1]) + "\n")
-            rows.append({"round_trip_ms": round_trip_ms, **here.check()})
+            for number in range(KILLS):
+                here.kill_one(number)
+            rows.append({"round_trip_ms": round_trip_ms, "kills": KILLS, **here.check()})
+            sys.stderr.write(json.dumps(rows[-1]) + "\n")
     return {"bench": "order", "doors": DOORS, "rows": rows}

@@ -6,6 +6,7 @@ standby applies a commit before it is acknowledged, with some milliseconds of de
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -37,11 +38,20 @@ SCANS_A_S = 2_500  # more than all servers together can do
 
 
 class Worker:
-    """A server's process, driven by commands."""
+    """A server's process, driven by commands. It writes each acknowledgement to `acked`, if given:
+    a line of the kiosk and its scans.
+    """
 
-    def __init__(self, path: Path, doors: Sequence[FakeDoor], people: int = PEOPLE) -> None:
+    def __init__(
+        self,
+        path: Path,
+        doors: Sequence[FakeDoor],
+        people: int = PEOPLE,
+        acked: Path = Path(os.devnull),
+    ) -> None:
         given = {
             "path": str(path),
+            "acked": str(acked),
             "granted": GRANTED,
             "doors": [
                 (
@@ -69,6 +79,10 @@ class Worker:
         return answer
 
     def close(self) -> None:
+        self._child.communicate()
+
+    def kill(self) -> None:
+        self._child.kill()
         self._child.communicate()
 
 

@@ -8,6 +8,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,15 @@ class Door:
 class Loop:
     """Doors that send to one writer in a closed loop, for some seconds at a time."""
 
-    def __init__(self, database: Database, doors: list[Door]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        doors: list[Door],
+        on_acked: Callable[[str, int], object] = lambda kiosk, seq: None,
+    ) -> None:
         self.database = database
         self.doors = doors
+        self._on_acked = on_acked
         self.joins = True
         self._until = 0.0
         self._running = 0
@@ -121,6 +128,7 @@ class Loop:
         self.took.append(time.perf_counter() - began)
         self.scans += 1
         door.door.acked = result.acked_seq
+        self._on_acked(door.door.kiosk, result.acked_seq)
         self._send(door)
 
 
@@ -167,11 +175,16 @@ class Timed:
 
 
 class Worker:
-    def __init__(self, path: Path, doors: list[Door]) -> None:
+    def __init__(self, path: Path, doors: list[Door], acked: Path) -> None:
+        # Unbuffered: all that was acknowledged before a SIGKILL is there.
+        self._acked = acked.open("ab", buffering=0)
         self.database = Database(path)
         self.database.on_foreign_commit(lambda: None)  # As the feed does.
         self.timed = Timed(self.database)
-        self.loop = Loop(self.database, doors)
+        self.loop = Loop(self.database, doors, self._note)
+
+    def _note(self, kiosk: str, seq: int) -> None:
+        self._acked.write(f"{kiosk} {seq}\n".encode())
 
     def window(self, *, doors: int, seconds: float, exclusive: bool = False) -> dict[str, Any]:
         """With `exclusive`, no transaction is concurrent."""
@@ -194,7 +207,7 @@ def main() -> None:
     ]
     for door in doors:
         door.door.granted = plan["granted"]
-    worker = Worker(Path(plan["path"]), doors)
+    worker = Worker(Path(plan["path"]), doors, Path(plan["acked"]))
     for line in sys.stdin:
         request = json.loads(line)
         answer: dict[str, Any] = {}
