@@ -36,7 +36,7 @@ def event(tmp_path: Path):
 @pytest.fixture
 def silence_s() -> float:
     """After which a feed is dead."""
-    return 1.0
+    return 60.0
 
 
 @pytest.fixture

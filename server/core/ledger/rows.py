@@ -82,9 +82,12 @@ class Added(Collected):
         return self._first + number - PROVISIONAL
 
     def put(self) -> None:
-        leaves = [(self.final(number), *leaf) for number, *leaf in self.leaves]
-        scans = [(self.final(number), *scan) for number, *scan in self.scans]
-        differing = [(self.final(number), *rest) for number, *rest in self.discrepancies]
+        leaves, scans, differing = self.leaves, self.scans, self.discrepancies
+        if self._count:
+            leaves, scans, differing = (
+                [(self.final(number), *rest) for number, *rest in rows]
+                for rows in (leaves, scans, differing)
+            )
         self.leaves, self.scans, self.discrepancies = [], [], []
         numbers = joint.numbers(self._db)
         if numbers:

@@ -16,7 +16,8 @@ from tests.kiosk.support.fake_event import FakeEvent
 
 
 class Online:
-    def __init__(self, door: LocalDoor, event: FakeEvent, silence_s: float = 5.0) -> None:
+    def __init__(self, door: LocalDoor, event: FakeEvent, silence_s: float = 60.0) -> None:
+        """`silence_s`: after which a feed is dead, and snapshots are polled in its place."""
         self.door = door
         self.link = Link(lambda: door.clock.wall)
         signer = Signer(KIOSK, GENERATION, KIOSK_KEY, door.journal.next_counter)
@@ -33,7 +34,7 @@ class Online:
             on_restored=self.sync.restored,
             back_off_s=(0.03, 0.1),
             silence_s=silence_s,
-            poll_s=0.3,
+            poll_s=silence_s,
         )
         self.admitter = Admitter(door.journal, door.replica, ask_for_place=self.sync.ask_for_place)
 
