@@ -18,8 +18,8 @@ from server.storage.engines.steps import Job
 
 GROUP_MAX = 64
 LEAST = 2
-# With 300 scans a second some three come in that time. The other doors hear of them later by that.
-PATIENCE_S = 0.010
+# With 300 scans a second one or two come in that time. Other doors hear of them later by that.
+PATIENCE_S = 0.005
 
 
 class Waiting:
