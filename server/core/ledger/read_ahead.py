@@ -69,12 +69,14 @@ _CONCERNED = (
 
 
 def _locking(db: Connection, asked: Sequence[About], records: Sequence[ScanRecord]) -> Reading:
+    if not joint.is_concurrent(db):
+        return
     kiosks = sorted({batch.kiosk[0] for batch in asked})
     people = sorted({record.serial for record in records if record.serial is not None})
     names = next(iter(padded(kiosks)))
     halls = _CONCERNED.format(names=", ".join("?" * len(names)))
     values = (dialect.many(set(_halls(asked))), *names, dialect.many(people))
-    return joint.locking(db, kiosks, people, halls, values)
+    yield from joint.locking(db, kiosks, people, halls, values)
 
 
 def _numbers(db: Connection) -> dict[str, int]:

@@ -106,8 +106,9 @@ class Printing:
 
     def _wake(self, db: Connection) -> None:
         """Wake the printers if a job waits, after each commit."""
-        if not self._stop.is_set() and jobs.is_any_waiting(db):
-            for running in list(self._printers.values()):
+        printers = list(self._printers.values())
+        if printers and not self._stop.is_set() and jobs.is_any_waiting(db):
+            for running in printers:
                 running.wake.set()
 
     def _manage(self) -> None:
