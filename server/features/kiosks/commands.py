@@ -52,7 +52,7 @@ def list_kiosks(event_dir: Path) -> None:
     """List every kiosk with its door, state, last contact, places held, and scans not sent yet.
 
     Held places count as people in the hall until the kiosk reports on them. Places and scans are as
-    last reported; a connected kiosk reports every two seconds.
+    last reported; a connected kiosk reports every five seconds.
     """
     with opened(event_dir) as (_, database):
         rows = registry.kiosks(database.reader)
