@@ -41,6 +41,7 @@ from tests.releases.record import (
     make,
 )
 from tests.server.conftest import NOW, roster_of, venue_of
+from tests.unpacking import unpack
 
 MESSAGES: dict[str, tuple[Any, Any]] = {
     "POST /api/scans": (wire.ScanBatch, wire.ScanAnswer),
@@ -88,7 +89,7 @@ def kept(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory as the release wrote it, unpacked and brought up to this version."""
     path = tmp_path_factory.mktemp("kept")
     with tarfile.open(release.folder / "event.tar.xz") as packed:
-        packed.extractall(path, filter="data")
+        unpack(packed, path)
     # The server would otherwise record the clock's difference from the old machine's, or not,
     # depending on this machine's boot time.
     with closing(sqlite3.connect(path / "event" / "hallkeeper.db")) as db, db:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unpacking import unpack
+
 pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +61,7 @@ def test_the_sdist_has_the_source_and_gives_the_same_wheel(
 ) -> None:
     (sdist,) = (source.parent / "out").glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
+        unpack(archive, tmp_path)
     (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
     files = {path.relative_to(unpacked) for path in unpacked.rglob("*") if path.is_file()}
     sources = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}

@@ -12,6 +12,8 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.unpacking import unpack
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -46,7 +48,7 @@ def _build(commit: str, folder: Path) -> Path:
             ["git", "archive", commit], cwd=ROOT, capture_output=True, check=True
         ).stdout
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(tree, filter="data")
+            unpack(files, tree)
     else:
         for name in _git("ls-files", "-z").split("\0"):
             if name and (ROOT / name).is_file():

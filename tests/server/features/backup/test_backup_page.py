@@ -16,6 +16,7 @@ from server.web.jobs import OwnJob, State, jobs_of
 from server.web.services import keep_services, services_of
 from tests.server.conftest import MINUTE
 from tests.server.support.pages import Pages, acts, assert_only
+from tests.unpacking import unpack
 from tests.waiting import LONGEST_S
 
 PAGE = "/admin/backup"
@@ -87,7 +88,7 @@ def test_a_download_can_be_restored(pages: Pages, tmp_path: Path) -> None:
     assert [path.name for path in job.path.parent.iterdir()] == [job.path.name]
     answer = admin.post(f"{PAGE}/backup.tar", buffered=True)
     with tarfile.open(fileobj=io.BytesIO(answer.data)) as tar:
-        tar.extractall(tmp_path / "unpacked", filter="data")
+        unpack(tar, tmp_path / "unpacked")
     (unpacked,) = (tmp_path / "unpacked").iterdir()
     done = restore(unpacked, tmp_path / "again", now=pages.now, without_acts=True)
     assert done.event.event_id == pages.event.event_id
