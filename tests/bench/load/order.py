@@ -113,9 +113,11 @@ class Site:
         the halls are right, and the entry log can be verified.
         """
         connection: Any = connect(self.path)
-        scans = 0
+        scans = of_killed = 0
         acked = dict.fromkeys((door.kiosk for door in self._to_kill), 0)
-        acked |= {kiosk: int(seq) for kiosk, seq in map(str.split, self._acked.open())}
+        acked |= {
+            kiosk: int(seq) for kiosk, seq in map(str.split, self._acked.read_text().splitlines())
+        }
         for kiosk, count, kinds, last in connection.execute(
             "SELECT kiosk, COUNT(*), COUNT(DISTINCT (generation, seq)), MAX(seq)"
             " FROM scan GROUP BY kiosk"
@@ -124,10 +126,10 @@ class Site:
             scans += count
             if kiosk in acked:
                 assert last >= acked[kiosk], "an acknowledged scan is missing"
-                self.acknowledged += last
+                of_killed += last
                 del acked[kiosk]
         assert not any(acked.values()), "an acknowledged scan is missing"
-        assert scans == self.acknowledged, (scans, self.acknowledged)
+        assert scans == self.acknowledged + of_killed, (scans, self.acknowledged, of_killed)
         (wrong,) = connection.execute(
             "SELECT COUNT(*) FROM hall h WHERE open_stays <> (SELECT COUNT(*) FROM stay s"
             " WHERE s.hall_id = h.hall_id AND closed_at IS NULL) OR open_stays > capacity"
@@ -141,7 +143,12 @@ class Site:
             assert leaf == leaf_hash(entry_of(body, salt)), "a leaf is wrong"
             leaves += 1
         connection.close()
-        return {"acknowledged": self.acknowledged, "leaves": leaves, "lost": 0}
+        return {
+            "acknowledged": self.acknowledged,
+            "of_killed_servers": of_killed,
+            "leaves": leaves,
+            "lost": 0,
+        }
 
 
 def _prepare(servers: list[Worker], doors: int) -> None:
