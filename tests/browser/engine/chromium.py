@@ -6,7 +6,10 @@ in about half the time.
 
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +49,19 @@ def start(*flags: str, home: Path | None = None, trusts_any: bool = False) -> An
     )
 
 
-def end(browser: Any) -> None:
-    """End a browser, and fail if a process of it survives. It would draw its page unseen for
-    ever.
+def end(browser: Any, *, quit_s: float = 60.0) -> None:
+    """End a browser with all its processes, by force if its driver does not answer in `quit_s`. A
+    process left over would draw its page unseen for ever.
     """
     pids = list(with_descendants(browser.service.process.pid))
-    browser.quit()
+    quitting = threading.Thread(target=browser.quit, daemon=True)
+    quitting.start()
+    quitting.join(quit_s)
+    if quitting.is_alive():
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    quitting.join(END_S)
     await_ended(pids, END_S)
 
 
