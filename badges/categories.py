@@ -50,12 +50,15 @@ _PALETTE = (
 CATEGORIES_MAX = 256  # the credential has one byte for it
 
 
-def new_category(word: str, categories: Sequence[CategoryPlan]) -> CategoryPlan:
-    """Make a category named `word` with an unused number, key, letter and colour.
+def new_category(
+    word: str, categories: Sequence[CategoryPlan], removed: Collection[int] = ()
+) -> CategoryPlan:
+    """Make a category named `word` with an unused number, key, letter and colour. `removed` are the
+    numbers of removed categories, which badges may still carry.
 
     Raises ValueError if no number or no letter is left.
     """
-    numbers = {category.code for category in categories}
+    numbers = {category.code for category in categories} | {*removed}
     code = next((number for number in range(1, CATEGORIES_MAX) if number not in numbers), None)
     letter = free_letter(word, {category.letter for category in categories})
     if code is None or letter is None:

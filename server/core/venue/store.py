@@ -3,9 +3,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from badges.categories import CategoryPlan
-from server.core.entry_log import entry_log
-from server.core.entry_log.act_names import Act
 from server.core.feed import changes
+from server.core.venue import numbers
 from server.core.venue.capacity_reasons import Measures
 from server.storage import dialect
 from server.storage.connection import Connection, Row
@@ -225,13 +224,14 @@ def programme_for(
 
 def remove_session(db: Connection, session_id: int, *, by: str, now: int) -> None:
     """Raises UnknownSessionError."""
-    row = db.execute("SELECT hall_id FROM session WHERE session_id = ?", (session_id,)).fetchone()
+    sql = "SELECT hall_id, code FROM session WHERE session_id = ?"
+    row = db.execute(sql, (session_id,)).fetchone()
     if row is None:
         raise UnknownSessionError(f"session {session_id}")
     for table in ("session_speaker", "session_guest", "session_category", "session"):
         db.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
-    changes.publish_venue(db, [row[0]])
-    entry_log.act(db, by, Act.SESSION_REMOVED, {"session": session_id}, now)
+    changes.publish_venue(db, [row["hall_id"]])
+    numbers.note_removed(db, "session", session_id, row["code"], by=by, now=now)
 
 
 def _hall(db: Connection, row: Row) -> HallRow:

@@ -18,7 +18,7 @@ from server.core.event.settings import EventSettings
 from server.core.feed import changes
 from server.core.occupancy import hall_control, nesting_accounts
 from server.core.people import search
-from server.core.venue import store
+from server.core.venue import numbers, store
 from server.features.imports import venue_import, venue_plan
 from server.features.imports.venue_check import VenueCheck
 from server.features.imports.venue_plan import (
@@ -34,13 +34,6 @@ from server.storage.connection import Connection
 from server.storage.localized import text_in
 
 SOMEBODY_ELSE = N_("Someone else has changed this in the meantime. Check it again.")
-_REMOVED = {
-    "hall": Act.HALL_REMOVED,
-    "door": Act.DOOR_REMOVED,
-    "session": Act.SESSION_REMOVED,
-    "category": Act.CATEGORY_REMOVED,
-    **dict.fromkeys(programme_things.KINDS, Act.PROGRAMME_REMOVED),
-}
 _NOT_IN_A_CODE = re.compile(r"[^a-z0-9]+")
 
 
@@ -152,7 +145,10 @@ def take_away(db: Connection, thing: Thing, *, by: str, now: int) -> None:
     nesting_accounts.settle(db, before)
     search.fold(db, search.FOLDED_TOGETHER)
     changes.publish_venue(db)
-    entry_log.act(db, by, _REMOVED[thing.kind], subject, now)
+    if isinstance(key, int):
+        numbers.note_removed(db, thing.kind, key, thing.key, by=by, now=now)
+    else:  # a thing of the programme
+        entry_log.act(db, by, Act.PROGRAMME_REMOVED, subject, now)
 
 
 def new_code(db: Connection, kind: str, name: str) -> str:
@@ -165,8 +161,9 @@ def new_code(db: Connection, kind: str, name: str) -> str:
 
 
 def new_category_number(db: Connection) -> int:
-    """Return the lowest unused category number. Raises EditError."""
+    """Return the lowest number that no category has or had. Raises EditError."""
     taken = {category.code for category in store.categories(db)}
+    taken |= numbers.removed(db, "category").keys()
     lowest = next((number for number in range(256) if number not in taken), None)
     if lowest is None:
         raise EditError(N_("There are already 256 categories, the maximum."))

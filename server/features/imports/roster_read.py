@@ -15,7 +15,7 @@ from badges.roster.problems import Finding, RosterError, shown
 from badges.roster.reader import Roster, read_roster
 from badges.roster.table import RosterAnswers
 from server.core.event.settings import EventSettings
-from server.core.venue import store
+from server.core.venue import numbers, store
 from server.storage.connection import Connection
 
 
@@ -63,9 +63,10 @@ def read_for_event(
     roster = read(categories_here)
     additions: list[CategoryPlan] = []
     if file.new_categories and roster.unknown_words:
+        removed = numbers.removed(db, "category")
         for word in _one_of_each(roster.unknown_words):
             try:
-                additions.append(new_category(word, [*categories_here, *additions]))
+                additions.append(new_category(word, [*categories_here, *additions], removed))
             except ValueError as error:
                 raise RosterError(
                     N_("%(why)s: assign %(word)s and others in a mapping"),

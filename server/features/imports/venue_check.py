@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from badges.i18n import Phrase
 from server.core.people.attendees import people_of_label
+from server.core.venue import numbers
 from server.features.imports.programme.check import ProgrammeCheck
 from server.features.imports.venue_plan import CategoryChoice, Venue
 from server.storage.connection import Connection
@@ -70,8 +71,18 @@ class VenueCheck:
             for row in self.db.execute("SELECT category, letter FROM category")
         }
         filed = {plan.code for plan in self.venue.categories}
+        removed = numbers.removed(self.db, "category") if filed else {}
         for plan in self.venue.categories:
             place = self.venue.place("category", plan.key)
+            former = removed.get(plan.code) or plan.key
+            if plan.key not in self.stored_categories and former != plan.key:
+                yield Phrase(
+                    "%(place)s: number %(number)s was that of %(former)s, which was removed, and "
+                    "its badges carry the number: write another code",
+                    place=place,
+                    number=plan.code,
+                    former=former,
+                )
             number = self.stored_categories.get(plan.key, plan.code)
             if number != plan.code:
                 yield (

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from server.core.venue import numbers
 from server.storage.connection import Connection
 from server.storage.tables import tables
 
@@ -39,6 +40,8 @@ class Writer:
 
     def write(self, table: str, values: dict[str, Any]) -> None:
         """Insert or update the row with this code. Other columns stay."""
+        if table in numbers.NUMBERED and self.row(table, "code", values["code"]) is None:
+            values = {f"{table}_id": numbers.new_number(self.db, table, values["code"]), **values}
         marks = ", ".join("?" * len(values))
         changes = ", ".join(f"{name} = excluded.{name}" for name in values if name != "code")
         self.db.execute(
