@@ -367,6 +367,11 @@ class TestCells:
         (("王明", ""), ("明王", ""), False),
         (("Anna", "Lee"), ("Anne", "Lee"), False),
         (("Zoë", ""), ("Zoe", ""), False),
+        (("José", ""), ("Jose\u0301", ""), True),
+        (("सीमा", "देवी"), ("देवी-सीमा", ""), True),
+        (("सीमा", ""), ("सोम", ""), False),
+        (("ราตรี", ""), ("ราตรู", ""), False),
+        (("葛\U000e0100", ""), ("葛", ""), True),
     ],
 )
 def test_names_that_are_the_same(name, other, same):

@@ -54,6 +54,19 @@ def names(database: Database) -> list[str]:
     return sorted(row["given_name"] for row in attendees(database))
 
 
+@pytest.mark.parametrize(("name", "other"), [("Seema", "Soma"), ("सीमा", "सोम"), ("ราตรี", "ราตรู")])
+class TestNamesOfOthers:
+    """An id or an organisation is not enough to make one person another."""
+
+    def test_by_id(self, site: Database, name: str, other: str) -> None:
+        take(site, f"{ROSTER}D1,{name},,Port,IN,,delegate,,,,en\n")
+        assert "renames" in asked(site, f"{ROSTER}D1,{other},,Port,IN,,delegate,,,,en\n")
+
+    def test_by_organisation(self, site: Database, name: str, other: str) -> None:
+        take(site, f"{ROSTER},{name},,Port,IN,,delegate,,,,en\n")
+        assert "missing" in asked(site, f"{ROSTER},{other},,Port,IN,,delegate,,,,en\n")
+
+
 class TestSheets:
     def roster(self, second: str = "Anna") -> roster_import.Roster:
         """One person on two sheets, with a day on each."""
