@@ -111,7 +111,10 @@ class Match:
         self._people = people
         self._answers = answers
         self._other_sheets = [sheet for sheet in unread_sheets if sheet.may_have_people]
-        self._by_id: dict[str, Person] = {}
+        # Also by `_id_key`, but ids may differ by case alone: the one as written comes first.
+        self._by_id = {
+            person.external_id: person for person in people.values() if person.external_id
+        }
         self._by_email: dict[str, list[Person]] = {}
         # People without id and e-mail.
         self._nameless: dict[tuple[str, str], list[Person]] = {}
@@ -201,7 +204,7 @@ class Match:
         used: Counter[tuple[str, str]] = Counter()
         serials: list[int | None] = []
         for row in rows:
-            person = self._by_id.get(_id_key(row.external_id)) if row.external_id else None
+            person = self._of_id(row.external_id) if row.external_id else None
             if person is None and row.email:
                 person = next((mate for mate in self._mates(row) if _same_name(row, mate)), None)
             if person is None and not row.external_id and not row.email and self._nameless:
@@ -215,7 +218,7 @@ class Match:
     def _certain(self, row: RosterRow) -> Person | None:
         """Return the attendee by the row's id, or e-mail and name, else name and organisation."""
         if row.external_id:
-            person = self._by_id.get(_id_key(row.external_id))
+            person = self._of_id(row.external_id)
             if person is not None:
                 return person
         if row.email:
@@ -234,6 +237,9 @@ class Match:
         nearest = min(people, key=lambda p: (p.names != own, p.values.phone != row.phone))
         people.remove(nearest)
         return nearest
+
+    def _of_id(self, external_id: str) -> Person | None:
+        return self._by_id.get(external_id) or self._by_id.get(_id_key(external_id))
 
     def _mates(self, row: RosterRow) -> list[Person]:
         people = self._by_email.get(row.email.casefold(), []) if row.email else []

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from functools import partial
 
 import openpyxl
 import pytest
@@ -65,6 +66,17 @@ class TestNamesOfOthers:
     def test_by_organisation(self, site: Database, name: str, other: str) -> None:
         take(site, f"{ROSTER},{name},,Port,IN,,delegate,,,,en\n")
         assert "missing" in asked(site, f"{ROSTER},{other},,Port,IN,,delegate,,,,en\n")
+
+
+def test_ids_that_differ_by_case_alone_are_those_of_two_people(site: Database) -> None:
+    """The desk may register both."""
+    people = {"a9": "Xi", "A9": "Yo"}
+    for external_id, name in people.items():
+        given = {"given_name": name, "category": 1, "external_id": external_id}
+        site.write(partial(add_attendee, values=given, by="test", now=NOW, random=os.urandom))
+    for external_id, name in people.items():
+        row = f"{external_id},{name},,,,,delegate,,,,en\n"
+        assert take(site, ROSTER + row, missing="keep").unchanged == 5
 
 
 class TestSheets:
