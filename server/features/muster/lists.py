@@ -23,7 +23,7 @@ class State(StrEnum):
 class Line:
     """A listed person. Times are Unix ms."""
 
-    serial: int
+    serial: int | None  # None for a person who was erased
     name: str  # "" for a badge that is not on the roster
     organisation: str
     hall_id: int
@@ -227,7 +227,7 @@ def _line(row: Row) -> Line:
     state = State(row["state"])
     times = {State.MISSING: None, State.OUT: row["left_at"], State.SEEN: row["seen_at"]}
     return Line(
-        serial=row["serial"],
+        serial=row["serial"] if row["serial"] >= 0 else None,
         name="" if given is None else whole_name(given, family),
         organisation=row["organisation"] or "",
         hall_id=row["hall_id"],

@@ -100,7 +100,7 @@ def _hall(hall: HallCount, lines: Sequence[Line], moments: Minutes) -> str:
         rows.append(
             f"<tr><td class=c>{mark}</td><td>{escape(line.name) or '—'}</td>"
             f"<td>{escape(line.organisation)}</td>{phone}"
-            f"<td class=k>{badge_number(line.serial)}</td>"
+            f"<td class=k>{'—' if line.serial is None else badge_number(line.serial)}</td>"
             f"<td class=n>{moments(line.since)}</td><td>{'; '.join(remarks)}</td></tr>"
         )
     phone_head = (_("Telephone"),) if phones else ()

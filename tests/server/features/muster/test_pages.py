@@ -2,8 +2,10 @@
 
 import pytest
 
+from badges.record import StayRef
 from server.core.venue import kept_places
 from server.features.muster.pages import pages as pages_of_musters
+from server.features.privacy import erase
 from server.web import live
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
@@ -137,6 +139,23 @@ def test_paper_has_one_hall_a_sheet_and_who_was_not_seen(pages: Pages) -> None:
     assert "<script>" not in paper.partition("<main")[2]
     assert "Anna Keller" in officer.get("/admin/muster/1/list?all=1").text
     assert acts(pages)[-1] == "muster_printed"
+
+
+def test_somebody_on_the_list_is_erased(pages: Pages) -> None:
+    """Their name and number are gone, and the rest can be read."""
+    west = inside(pages, "A1")
+    admin = pages.staff("admin")
+    begin(admin)
+    serial = pages.serial("A1")
+    west.leave(pages.now, serial, StayRef(west.kiosk, west.generation, 1))
+    pages.send(west)
+    admin.post("/admin/muster/1/end", {"note": "all out"})
+    pages.database.write(lambda db: erase.erase(db, pages.event, serial, by="t", now=pages.now))
+    for page in ("/admin/muster/1", "/admin/muster/1/list?all"):
+        answer = admin.get(page)
+        assert answer.status_code == 200
+        assert "Hall 1" in answer.text
+        assert "Keller" not in answer.text
 
 
 def test_it_speaks_chinese(pages: Pages) -> None:
