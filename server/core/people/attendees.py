@@ -11,6 +11,7 @@ from typing import Any
 from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge_number
 from badges.i18n import N_, Phrase, Spoken
 from badges.roster import cells
+from badges.roster.columns import COLUMN_WORDS
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.feed import changes
@@ -238,9 +239,12 @@ def add_attendee(
 
 
 def change_attendee(
-    db: Connection, serial: int, values: Mapping[str, Any], *, by: str, now: int
-) -> bool:
+    db: Connection, serial: int, values: Mapping[str, Any], *, by: str, now: int,
+    may_share_email: bool = False,
+) -> bool:  # fmt: skip
     """Change columns of `CHANGEABLE`. Return whether an issued badge is now out of date.
+
+    `may_share_email` is for an address that the event had before, as of a delegation's office.
 
     Raises UnknownAttendeeError or AttendeeError.
     """
@@ -252,7 +256,8 @@ def change_attendee(
     }
     if not changed:
         return False
-    _refuse_known_email(db, changed.get("email", ""), serial)
+    if not may_share_email:
+        _refuse_known_email(db, changed.get("email", ""), serial)
     try:
         tables(db).table("attendee").update(serial, changed)
     except errors.ConstraintError as error:
@@ -299,7 +304,10 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
             read = _READERS.get(column)
             checked[column] = read(text) if read and text else text
         except cells.CellError as error:
-            raise AttendeeError(f"{column}: {error}.") from None
+            named = Phrase(COLUMN_WORDS[column])
+            raise AttendeeError(
+                "%(column)s: %(error)s.", column=named, error=error.phrase
+            ) from None
     if checked.get("external_id") == "":
         checked["external_id"] = None
     return checked

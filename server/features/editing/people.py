@@ -170,7 +170,7 @@ def merge(
         if lost:
             attendees.change_attendee(db, goes.serial, lost, by=by, now=now)
         if taken:
-            attendees.change_attendee(db, stays.serial, taken, by=by, now=now)
+            attendees.change_attendee(db, stays.serial, taken, by=by, now=now, may_share_email=True)
         for move in plan.guests:
             put_guest(db, move.session_id, stays.serial, move.after, by=by, now=now)
             put_guest(db, move.session_id, goes.serial, None, by=by, now=now)

@@ -88,7 +88,7 @@ def _put_guest(db: Connection, change: Change, invited: bool | None, *, by: str,
 def _put_attendee(db: Connection, serial: int, before: Values, *, by: str, now: int) -> None:
     values = dict(before)
     revoked = values.pop("revoked")
-    attendees.change_attendee(db, serial, values, by=by, now=now)
+    attendees.change_attendee(db, serial, values, by=by, now=now, may_share_email=True)
     is_revoked = attendees.attendee(db, serial).revoked_at is not None
     if revoked and not is_revoked:
         issuing.revoke(db, serial, reason=REASON, now=now, by=by)

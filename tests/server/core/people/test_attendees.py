@@ -144,7 +144,7 @@ class TestOneByOne:
             ({"given_name": "Gia"}, "needs a name and a category"),
             ({"category": 7}, "needs a name and a category"),
             ({"given_name": "Gia", "category": 99}, "no such category"),
-            ({"given_name": "=1+1", "category": 7}, "given_name: starts with '='"),
+            ({"given_name": "=1+1", "category": 7}, "Given name: starts with '='"),
             ({"given_name": "x" * 100_000, "category": 7}, "the limit is 120"),
             ({"given_name": "Gia", "category": 7, "email": "gia"}, "is not an e-mail address"),
             ({"given_name": "Gia", "category": 7, "email": "ANNA@example.org"}, "this e-mail addr"),

@@ -11,7 +11,7 @@ from server.core.people import attendees, issuing
 from server.core.people.protocol_guests import set_protocol_guest
 from server.core.venue import kept_places
 from server.features.editing import people
-from tests.server.conftest import NOW
+from tests.server.conftest import NOW, ROSTER
 from tests.server.features.editing.test_editing import undo_form, words
 from tests.server.support.pages import Pages, Staff, acts
 from tests.server.support.stores import changes, dump, load, take
@@ -54,7 +54,7 @@ def test_telephone_and_order_number(pages: Pages, desk: Staff) -> None:
     for typed in ("13812345678", "q7"):
         assert "Anna Keller" in desk.get(f"/admin/people/?q={typed}").text
     answer = edit(desk, address(pages, "A1", "/edit"), phone="none")
-    assert "phone: is no telephone number" in answer.text
+    assert "Telephone: is no telephone number" in answer.text
     assert of(pages, "A1").phone == "+86 138 1234 5678"
 
 
@@ -102,12 +102,12 @@ def test_somebody_is_registered(pages: Pages, desk: Staff) -> None:
     ("changed", "problem"),
     [
         ({"given_name": "", "family_name": ""}, "needs a name"),
-        ({"email": "not an address"}, "email"),
+        ({"email": "not an address"}, "E-mail: is not an e-mail address"),
         ({"email": "ANNA@example.org"}, "Another attendee has this e-mail address"),
         ({"external_id": "A1"}, "Another attendee has this external id"),
         ({"category": ""}, "a name and a category"),
         ({"category": "99"}, "There is no such category"),
-        ({"given_name": "x" * 300}, "given_name"),
+        ({"given_name": "x" * 300}, "the limit is 120"),
     ],
 )
 def test_what_can_not_be(pages: Pages, desk: Staff, changed: dict, problem: str) -> None:
@@ -118,6 +118,18 @@ def test_what_can_not_be(pages: Pages, desk: Staff, changed: dict, problem: str)
     assert problem in answer.text
     assert "Quist" in answer.text or "family_name" in changed
     assert [line for line in dump(pages.database) if "web_session" not in line] == before
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"email": "nope"}, {"country": "Atlantis"}, {"given_name": "=1+1"}, {"given_name": "x" * 130}],
+)
+def test_what_can_not_be_is_said_in_chinese(
+    pages: Pages, desk: Staff, changed: dict[str, str]
+) -> None:
+    answer = desk.post("/admin/people/new?lang=zh", {**NEW, **changed})
+    alert = re.search(r'role="alert">([^<]*)<', answer.text)[1]
+    assert not re.search("[a-z]+ [a-z]+|_", alert), alert
 
 
 def test_a_form_sent_as_it_is_changes_nothing(pages: Pages, desk: Staff) -> None:
@@ -180,6 +192,31 @@ def confirm(admin: Staff, stays: str, goes: str, page: str, **more: object):
 def guests(pages: Pages, serial: int) -> dict[str, int]:
     query = "SELECT code, invited FROM session_guest JOIN session USING (session_id)"
     return dict(pages.database.reader.execute(f"{query} WHERE serial = ?", (serial,)).fetchall())
+
+
+def share_an_office(pages: Pages) -> None:
+    """B2 has the e-mail address of A1, and B1 has none."""
+    people = (
+        f"{ROSTER}B1,Anna,Keller,Harbour Pilots,DE,,delegate,,,,en\n"
+        "B2,Zoe,Quint,Harbour Pilots,DE,anna@example.org,delegate,,,,en\n"
+    )
+    take(pages.database, people, twins="new", doubles="new", shared_emails=True)
+
+
+def test_a_merge_takes_a_shared_address_over(pages: Pages) -> None:
+    share_an_office(pages)
+    admin, anna, other = pages.staff("admin"), address(pages, "B1"), address(pages, "A1")
+    page = merge_page(admin, anna, other)
+    assert "anna@example.org is moved over" in words(page.text)
+    confirm(admin, anna, other, page.text)
+    assert of(pages, "B1").email == "anna@example.org"
+
+
+def test_a_change_of_a_shared_address_is_undone(pages: Pages, desk: Staff) -> None:
+    share_an_office(pages)
+    answer = edit(desk, address(pages, "B2", "/edit"), email="zoe@example.org")
+    desk.post("/admin/edits/undo", undo_form(answer.text))
+    assert of(pages, "B2").email == "anna@example.org"
 
 
 def test_a_merge_says_exactly_what_it_does_and_does_it(twins: Pages) -> None:
