@@ -16,17 +16,33 @@ def put_category(db: Connection, plan: CategoryPlan) -> None:
 
 def add_category(db: Connection, plan: CategoryPlan) -> None:
     """Add a category, also to halls and sessions that admit all categories."""
-    tables = (("hall_category", "hall_id"), ("session_category", "session_id"))
-    open_to_all = {
-        (table, key): db.execute(
-            f"SELECT {key} FROM {table} GROUP BY {key}"
-            " HAVING COUNT(*) = (SELECT COUNT(*) FROM category)"
-        ).fetchall()
-        for table, key in tables
-    }
+    open_to_all = _open_to_all(db)
     put_category(db, plan)
-    for (table, key), rows in open_to_all.items():
+    for table, key, numbers in open_to_all:
         db.executemany(
             f"INSERT INTO {table} ({key}, category) VALUES (?, ?)",
-            [(row[0], plan.code) for row in rows],
+            [(number, plan.code) for number in numbers],
         )
+
+
+def leave_halls_open_to_all(db: Connection, category: int) -> None:
+    """Take a category out of halls and sessions that admit all categories, so that it can be
+    removed. They still admit all.
+    """
+    for table, key, numbers in _open_to_all(db):
+        db.executemany(
+            f"DELETE FROM {table} WHERE {key} = ? AND category = ?",
+            [(number, category) for number in numbers],
+        )
+
+
+def _open_to_all(db: Connection) -> list[tuple[str, str, list[int]]]:
+    """Return tables, their keys, and the ids of halls or sessions that admit all categories."""
+    found = []
+    for table, key in (("hall_category", "hall_id"), ("session_category", "session_id")):
+        rows = db.execute(
+            f"SELECT {key} FROM {table} GROUP BY {key}"
+            " HAVING COUNT(*) = (SELECT COUNT(*) FROM category)"
+        )
+        found.append((table, key, [row[0] for row in rows.fetchall()]))
+    return found

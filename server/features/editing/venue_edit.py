@@ -19,6 +19,7 @@ from server.core.feed import changes
 from server.core.occupancy import hall_control, nesting_accounts
 from server.core.people import search
 from server.core.venue import numbers, store
+from server.core.venue.categories import leave_halls_open_to_all
 from server.features.imports import venue_import, venue_plan
 from server.features.imports.venue_check import VenueCheck
 from server.features.imports.venue_plan import (
@@ -138,6 +139,8 @@ def take_away(db: Connection, thing: Thing, *, by: str, now: int) -> None:
         )
     before = nesting_accounts.paths(db)
     try:
+        if thing.kind == "category":
+            leave_halls_open_to_all(db, number_of(db, "category", thing.key))
         for statement in _TAKEN[thing.kind]:
             db.execute(statement, (key,))
     except errors.ConstraintError:

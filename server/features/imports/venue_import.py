@@ -13,7 +13,7 @@ from server.core.feed import changes
 from server.core.occupancy import grants, nesting_accounts
 from server.core.people.attendees import people_of_label
 from server.core.programme.guests import await_guests, settle_guests
-from server.core.venue.categories import put_category
+from server.core.venue.categories import add_category, put_category
 from server.features.imports.programme.write import ProgrammeWriter
 from server.features.imports.venue_check import VenueCheck
 from server.features.imports.venue_plan import (
@@ -93,7 +93,7 @@ class _Import(Writer):
     def categories(self, venue: Venue) -> None:
         for plan in venue.categories:
             before = self.row("category", "category", plan.code)
-            put_category(self.db, plan)
+            (add_category if before is None else put_category)(self.db, plan)
             self.count("categories", before, self.row("category", "category", plan.code))
         self.absent("categories", "category", [plan.key for plan in venue.categories])
         for number, key in self.db.execute("SELECT category, code FROM category"):

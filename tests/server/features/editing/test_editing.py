@@ -7,10 +7,13 @@ import pytest
 
 from server.core.event.directory import Event
 from server.core.feed.changes import cursor
+from server.features.rehearsal.would_enter import would_enter
 from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE
 from tests.server.support.pages import Pages, Staff, acts, words
 from tests.server.support.stores import changes, dump
+
+GUEST = {"name": "Guest", "letter": "G", "colour": "#8a5b00"}
 
 
 def number(pages: Pages, kind: str, code: str) -> int:
@@ -148,8 +151,7 @@ def test_a_venue_is_made_from_nothing(event: Event, database: Database) -> None:
         answer = admin.post(new.format("session"), session, follow_redirects=True)
         assert "Session 开幕: added" in words(answer.text)
         assert "Press, Staff" in words(answer.text)
-        category = {"name": "Guest", "letter": "G", "colour": "#8a5b00"}
-        answer = admin.post(new.format("category"), category, follow_redirects=True)
+        answer = admin.post(new.format("category"), GUEST, follow_redirects=True)
         assert "look alike" in words(answer.text)
         assert "Guest" in words(answer.text)
         assert row(pages, "category", "guest")["category"] == 0
@@ -522,3 +524,23 @@ def test_undo_goes_back_to_no_page_but_ours(shown: Pages) -> None:
     for page in ("https://example.org/", "//example.org", "/admin/\\example.org", "/b/x"):
         answer = admin.post("/admin/edits/undo", {"mark": "x", "page": page})
         assert answer.location == "/admin/venue/"
+
+
+def test_a_new_category_enters_where_every_category_may(pages: Pages, admin: Staff) -> None:
+    admin.post("/admin/venue/category/new", GUEST)
+    pages.change_attendee(pages.serial("A1"), category=number(pages, "category", "guest"))
+    pages.issue()
+    for hall, at in (("site", pages.now), ("h1", pages.now + HOUR)):  # "opening" is in h1 then
+        answer = would_enter(pages.database.reader, pages.event, "A1", hall, at)
+        assert answer.admitted, hall
+
+
+def test_a_category_that_all_open_halls_admit_is_undone_or_removed(
+    pages: Pages, admin: Staff
+) -> None:
+    answer = admin.post("/admin/venue/category/new", GUEST, follow_redirects=True)
+    admin.post("/admin/edits/undo", undo_form(answer.text))
+    assert pages.value("SELECT COUNT(*) FROM category WHERE code = 'guest'") == 0
+    admin.post("/admin/venue/category/new", GUEST)
+    admin.post(address(pages, "category", "guest", "/remove"), {"confirm": "yes"})
+    assert pages.value("SELECT COUNT(*) FROM category WHERE code = 'guest'") == 0

@@ -7,11 +7,10 @@ from server.features.imports.roster_read import RosterFile, read_for_event
 from server.features.imports.venue_plan import VenueError
 from server.features.rehearsal.would_enter import would_enter
 from tests.server.conftest import ROSTER
-from tests.server.features.editing.test_editing import address, edit, number
+from tests.server.features.editing.test_editing import GUEST, address, edit, number
 from tests.server.support.pages import Pages, Staff
 from tests.server.support.stores import load
 
-GUEST = {"name": "Guest", "letter": "G", "colour": "#8a5b00"}
 MINISTER = {"name": "Minister", "letter": "M", "colour": "#5b008a"}
 BOARD = {"title": "Board meeting", "hall": "h1", "starts": "2026-05-05T09:00",
          "ends": "2026-05-05T10:00", "categories": ["vip"]}  # fmt: skip
