@@ -8,7 +8,8 @@ checkpoint states size and root, signed by the event's log key (C2SP tlog-checkp
 import json
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from badges.credential.keys import PrivateKey
 from badges.transparency.checkpoint import Checkpoint, sign_checkpoint
@@ -131,16 +132,14 @@ class Log:
         of at least so many leaves suffices. They must be on disk. So one read serves all requests
         of a commit.
         """
-        with self._lock:
-            if least is None or self._tree.size < least:
-                self._catch_up(least)
+        with self._caught_up(least, on_disk=least is not None) as tree:
             if not self._note:
-                self._note = self._signed(self._tree.size)
+                self._note = self._signed(tree.size)
             note = self._cosigned if self._cosigned.startswith(self._note) else self._note
-            if not 0 < old < self._tree.size:
+            if not 0 < old < tree.size:
                 return note, []
             if old not in self._proofs:
-                self._proofs[old] = self._tree.consistency(old, self._tree.size)
+                self._proofs[old] = tree.consistency(old, tree.size)
             return note, self._proofs[old]
 
     def keep_cosigned(self, note: str) -> None:
@@ -149,48 +148,43 @@ class Log:
             self._cosigned = note
 
     def size(self) -> int:
-        with self._lock:
-            self._catch_up()
-            return self._tree.size
+        with self._caught_up() as tree:
+            return tree.size
 
     def state(self) -> tuple[int, bytes]:
-        with self._lock:
-            self._catch_up()
-            return self._tree.size, self._tree.root()
+        with self._caught_up() as tree:
+            return tree.size, tree.root()
 
     def has(self, size: int, root: bytes) -> bool:
         """Return whether the first `size` leaves have this root hash."""
-        with self._lock:
-            return self._reaches(size) and self._tree.root(size) == root
+        with self._caught_up(size) as tree:
+            return size <= tree.size and tree.root(size) == root
 
     def reaches(self, size: int) -> bool:
-        with self._lock:
-            return self._reaches(size)
+        with self._caught_up(size) as tree:
+            return size <= tree.size
 
     def note(self, size: int) -> str:
         """Return the signed checkpoint of the first `size` leaves. Raises ValueError if there are
         fewer.
         """
-        with self._lock:
-            self._reaches(size)
+        with self._caught_up(size):
             return self._signed(size)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Return the proof that the log of `old` leaves is a prefix, empty for 0. Raises
         ValueError if there are fewer leaves.
         """
-        with self._lock:
-            self._catch_up()
-            return self._tree.consistency(old, new) if old else []
+        with self._caught_up() as tree:
+            return tree.consistency(old, new) if old else []
 
     def inclusion(self, number: int, size: int | None = None) -> tuple[str, list[bytes]]:
         """Return a signed checkpoint, of all or the first `size` leaves, and the proof that it
         contains leaf `number`. Raises ValueError if there is no such leaf.
         """
-        with self._lock:
-            self._catch_up()
-            size = self._tree.size if size is None else size
-            proof = self._tree.inclusion(number, size)
+        with self._caught_up() as tree:
+            size = tree.size if size is None else size
+            proof = tree.inclusion(number, size)
             return self._signed(size), proof
 
     def resume(self, db: Connection) -> bool:
@@ -223,31 +217,43 @@ class Log:
         checkpoint = Checkpoint(self._name, size, self._tree.root(size))
         return sign_checkpoint(self._key, self._name, checkpoint)
 
-    def _reaches(self, size: int) -> bool:
-        if size > self._tree.size:
-            self._catch_up()
-        return size <= self._tree.size
+    @contextmanager
+    def _caught_up(self, enough: int | None = None, *, on_disk: bool = False) -> Iterator[Tree]:
+        """Read the new leaves, and hold the lock in the block. See `_read_on`."""
+        while True:
+            tree = self._read_on(enough, on_disk=on_disk)
+            with self._lock:
+                if tree is self._tree:
+                    yield tree
+                    return
 
-    def _catch_up(self, on_disk: int | None = None) -> None:
-        """Read the new leaves. They are made durable first: a signed tree must never contain a leaf
-        that could be lost.
+    def _read_on(self, enough: int | None, *, on_disk: bool) -> Tree:
+        """Read the new leaves, unless there are `enough`. They are made durable first: a signed
+        tree must never contain a leaf that could be lost. `on_disk` means that so many are known to
+        be on disk, and no others are read.
 
-        With `on_disk`, only leaves below that number, known to be on disk, are read.
+        The lock is not held meanwhile, because a commit may hang, and the event loop asks for
+        checkpoints.
         """
-        before, more = self._tree.size, True
-        while more:
-            size = self._tree.size
-            end = size + READ_MAX if on_disk is None else min(size + READ_MAX, on_disk)
+        tree, more = self._tree, True
+        while more and (enough is None or tree.size < enough):
+            first = tree.size
+            end = first + READ_MAX
+            if on_disk and enough is not None:
+                end = min(end, enough)
             with self._database.reading() as db:
                 rows = db.execute(
                     "SELECT hash FROM leaf WHERE number >= ? AND number < ? ORDER BY number",
-                    (size, end),
+                    (first, end),
                 ).fetchall()
-                if rows and on_disk is None:
+                if rows and not on_disk:
                     make_durable(db)
-            for (digest,) in rows:
-                self._tree.append(digest)
+            with self._lock:
+                new = rows[tree.size - first :]  # Another thread may have read some of them.
+                for (digest,) in new:
+                    tree.append(digest)
+                if new and tree is self._tree:
+                    self._note = ""
+                    self._proofs.clear()
             more = len(rows) == READ_MAX
-        if self._tree.size > before:
-            self._note = ""
-            self._proofs.clear()
+        return tree
