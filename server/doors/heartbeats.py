@@ -77,6 +77,7 @@ class _Known(NamedTuple):
     content: tuple[object, ...]
     places: Sequence[wire.PlaceTotals]
     taken: Taken
+    counter: int  # of its request
 
 
 class _Hall(NamedTuple):
@@ -141,6 +142,7 @@ class Heartbeats:
                 and _is_heartbeat(batch)
                 and _content(batch, signed.version) == known.content
                 and self._has_reached(batch.mark)
+                and counter > known.counter
             ):
                 orders = self._orders(known, batch.places)
             if known is None or orders is None or not self._lanes.answer_once(kiosk, counter):
@@ -151,7 +153,7 @@ class Heartbeats:
         self._lanes.remember(signed.address)
         return known.taken._replace(ingested=known.taken.ingested._replace(orders=orders))
 
-    def keep(self, batch: wire.ScanBatch, version: WireVersion | None, taken: Taken) -> None:
+    def keep(self, signed: Signed, batch: wire.ScanBatch, taken: Taken) -> None:
         """Remember the state after a recorded batch, once it is on disk."""
         ingested = taken.ingested
         is_all = ingested.acked_seq == batch.last_seq == _last_of(batch)
@@ -162,7 +164,8 @@ class Heartbeats:
             self._keep_halls(ingested.halls, taken.came.cursor)
             if taken.state == "active" and is_all and not _wants(batch):
                 taken = taken._replace(ingested=ingested._replace(halls={}, full=()))
-                self._known[taken.kiosk] = _Known(_content(batch, version), batch.places, taken)
+                content, counter = _content(batch, signed.version), signed.stamp.counter
+                self._known[taken.kiosk] = _Known(content, batch.places, taken, counter)
 
     def write(self) -> None:
         """Write the kiosks' times and health, and share the halls that are due.

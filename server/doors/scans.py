@@ -85,7 +85,7 @@ def scans() -> Response:
         here.database.write(lambda db: registry.fence_forked(db, signed.stamp.key, here.now()))
         raise ApiError(409, "fork", FORKED) from None
     here.measures.ledger.observe(time.perf_counter() - began)
-    beats.keep(batch, signed.version, taken)
+    beats.keep(signed, batch, taken)
     last = Last(taken.ingested.incarnation, taken.came)
     return answer_json(answer_to(here, batch, arrived, taken, last))
 

@@ -116,7 +116,7 @@ class ScansLane:
                 except Exception:
                     raise Left(body) from None
                 here.measures.ledger.observe(time.perf_counter() - began)
-                beats.keep(batch, signed.version, taken)
+                beats.keep(signed, batch, taken)
             answer = answer_to(here, batch, arrived, taken, beats.last)
         except (AwayError, LostError):
             # The app would have to wait for the database, and another server may reach it. Records

@@ -231,6 +231,15 @@ def test_a_request_is_answered_once(lane: Lane, west: FakeDoor) -> None:
     assert lane.send(west)
 
 
+def test_a_request_that_took_a_transaction_is_answered_once(lane: Lane, west: FakeDoor) -> None:
+    """Although the next heartbeat is answered from memory."""
+    body = wire.encode(west.batch(NOW, health=HEALTH, run="0000000000000002-0123456789abcdef"))
+    scope, commits = scans(west, body), lane.commits
+    assert lane.served.ask(scope, body).status == 200
+    assert lane.commits == commits + 1
+    assert lane.served.ask(scope, body).code == "replayed"
+
+
 def test_times_and_health_are_written_together(lane: Lane, west: FakeDoor) -> None:
     (east,) = lane.doors("east")
     lane.send(west)
