@@ -79,6 +79,7 @@ def create_app(
             if feature.start is not None:
                 feature.start(here)
     standing.watch(lambda db: _compare(app, db), lambda number: renew_services(app, number))
+    here.clock.epoch()  # known before the first batch
     with database.reading() as db:
         here.measures.begin(db)
     return app

@@ -101,7 +101,11 @@ class ScansLane:
                 raise Left(body)
         except WireError:
             raise Left(body) from None
-        began, arrived = time.perf_counter(), Arrival.now(here)
+        began, at, epoch = time.perf_counter(), here.now(), here.clock.known_epoch()
+        if epoch is None:
+            # A new epoch is written to the database, and the loop must not wait for that.
+            raise Left(body)
+        arrived = Arrival(at, epoch)
         stated = scope.headers.get(version.HEADER.lower())
         signed = Signed.proven(proof, address, here.lanes, version.read_version(stated))
         beats = heartbeats_of(here)

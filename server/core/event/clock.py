@@ -68,6 +68,11 @@ class ServerClock:
                 self._epoch = self._database.write(self._begin)
             return self._epoch.number
 
+    def known_epoch(self) -> int | None:
+        """Return the current epoch's number without waiting, or None if `epoch` must begin it."""
+        epoch = self._epoch
+        return None if epoch is None or self._was_set(epoch) else epoch.number
+
     def _ahead(self) -> int:
         return self._wall() - self._steady()
 

@@ -11,6 +11,7 @@ import pytest
 
 from badges.wire import wire
 from server.core.entry_log.entry_log import Log
+from server.core.event.clock import ServerClock
 from server.core.event.directory import Event
 from server.core.kiosks import registry
 from server.doors.scans import LONG_BATCH
@@ -48,6 +49,23 @@ def door(pages: Pages, served: Served) -> FakeDoor:
     served.asked.clear()
     door.granted = wire.decode(first.answer, wire.ScanAnswer).orders[0].granted
     return door
+
+
+def test_the_app_begins_an_epoch(event: Event, site: Database) -> None:
+    """The server's clock was set. The loop must not wait for the database."""
+    wall = [NOW]
+    clock = ServerClock(site, wall=lambda: wall[-1], steady=lambda: NOW, boot=lambda: "1")
+    with Pages(event, site, clock=clock) as pages:
+        served, door = Served(pages.app), pages.kiosk("west", a_door(pages))
+        served.send(door, door.batch(NOW))  # by the app, since nobody knew its key yet
+        served.asked.clear()
+        epochs = []
+        for ahead_ms in (0, 86_400_000, 86_400_000):
+            wall.append(NOW + ahead_ms)
+            answer = wire.decode(served.send(door, door.batch(NOW)).answer, wire.ScanAnswer)
+            epochs.append(answer.epoch)
+        assert served.asked == ["/api/scans"]
+        assert epochs[0] != epochs[1] == epochs[2]
 
 
 def test_it_works(pages: Pages, served: Served, door: FakeDoor) -> None:

@@ -18,6 +18,7 @@ from server.app.app import close_app, create_app
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.calendar import day_starts
+from server.core.event.clock import ServerClock
 from server.core.event.directory import Event
 from server.core.event.settings import ROLES
 from server.core.kiosks import contact, registry
@@ -88,11 +89,12 @@ class Pages:
     event: Event
     database: Database
     now: int = NOW
+    clock: ServerClock | None = None
     app: Flask = field(init=False)
     _known: dict[str, Staff] = field(default_factory=dict)
 
     def __enter__(self) -> "Pages":
-        self.app = create_app(self.event, self.database, now=lambda: self.now)
+        self.app = create_app(self.event, self.database, now=lambda: self.now, clock=self.clock)
         self.app.testing = True
         return self
 

@@ -178,7 +178,9 @@ def test_a_job_title_that_is_not_printed_makes_no_card_outdated(
 
 def test_a_latin_name_has_latin_letters(issued: Database) -> None:
     serial = issuing.current_badges(issued.reader)[0].serial
-    with pytest.raises(attendees.AttendeeError, match=r"Name in Latin letters: has '柳'.*no Latin letter"):
+    with pytest.raises(
+        attendees.AttendeeError, match=r"Name in Latin letters: has '柳'.*no Latin letter"
+    ):
         change(issued, serial, latin_name="柳")
     change(issued, serial, latin_name="Zoë d’Ångström-Nguyễn")
 
