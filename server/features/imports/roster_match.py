@@ -37,6 +37,8 @@ class ImportAnswers:
 
 
 class RosterValues(NamedTuple):
+    """The values that a roster gives an attendee, named like the columns of the table."""
+
     external_id: str | None
     given_name: str
     family_name: str
@@ -93,9 +95,7 @@ def load_people(db: Connection) -> dict[int, Person]:
             at_desk=row["serial"] in desk,
         )
         for row in db.execute(
-            "SELECT serial, revoked_at, external_id, given_name, family_name, organisation,"
-            " country, email, category, valid_days, zones, language, latin_name, phone,"
-            " order_number, job_title"
+            f"SELECT serial, revoked_at, {', '.join(RosterValues._fields)}"
             " FROM attendee ORDER BY serial"
         )
     }
