@@ -6,7 +6,7 @@ Instants are Unix milliseconds in UTC (`…_at`). Durations end in `_ms`.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from badges.credential.credential import Credential
+from badges.credential.credential import ALL_ZONES, Credential
 from badges.record import PlaceKind, StayRef
 
 
@@ -127,7 +127,7 @@ class Hall:
     closed: bool = False  # shut by staff, against the programme
     # Categories that may enter besides the sessions' own rules.
     categories: frozenset[int] = frozenset()
-    zones: int = 0xFFFFFFFF  # the credential must have one of these zone groups
+    zones: int = ALL_ZONES  # the credential must have one of these zone groups
     sessions_only: bool = False  # shut while no session admits
     anti_passback: AntiPassback = AntiPassback.HARD
     exits: Exits = Exits.STRICT

@@ -29,13 +29,15 @@ CONTEXT = b"hallkeeper/badge/v1\x00"
 _FIELDS = struct.Struct(">BBHBHBBBHI")
 # Plain integers: the complement of an IntFlag drops unknown flags, so they would slip through.
 _KNOWN_FLAGS = 0b11
+ALL_DAYS = 0xFFFF  # the bits of 16 days
+ALL_ZONES = 0xFFFFFFFF  # the bits of 32 zone groups
 _RANGES = {
     "key_id": (0, 0xFF),
     "serial": (0, 0xFFFFFF),
     "issue": (1, 0xFF),
     "category": (0, 0xFF),
-    "valid_days": (0, 0xFFFF),
-    "zones": (0, 0xFFFFFFFF),
+    "valid_days": (0, ALL_DAYS),
+    "zones": (0, ALL_ZONES),
 }
 # Sealed names are padded to a multiple of this, to hide their length.
 _SEALED_PAD = 64

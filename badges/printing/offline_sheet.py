@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 
 from badges.categories import DEFAULT_CATEGORIES
 from badges.credential.badge_number import SERIAL_MAX, badge_number
-from badges.credential.credential import Credential, issue_credential
+from badges.credential.credential import ALL_DAYS, Credential, issue_credential
 from badges.credential.keyfile import EventKeys
 from badges.printing.card import Card
 from badges.printing.latin import latin_name
 from badges.roster.countries import country_name
 from badges.roster.reader import RosterRow
 
-ALL_DAYS = 0xFFFF
 _SERIAL_CONTEXT = b"hallkeeper/sheet/v1\x00"
 
 

@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from badges.credential import base45
-from badges.credential.credential import PREFIX, Credential, issue_credential
+from badges.credential.credential import (
+    ALL_DAYS,
+    ALL_ZONES,
+    PREFIX,
+    Credential,
+    issue_credential,
+)
 from badges.credential.keys import PrivateKey
 from badges.printing.card import Card
 from server.core.event.directory import Event
@@ -252,6 +258,6 @@ class _Cast:
             event_id = bytes(byte ^ 0x5A for byte in event_id)
         badge = Credential(
             serial=int.from_bytes(raw[4:7], "big"), issue=raw[7], category=raw[8],
-            valid_days=0xFFFF, zones=0xFFFFFFFF, key_id=raw[1],
+            valid_days=ALL_DAYS, zones=ALL_ZONES, key_id=raw[1],
         )  # fmt: skip
         return issue_credential(PrivateKey(self._random(32)), event_id, badge)

@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from badges.credential.credential import CredentialFlag
+from badges.credential.credential import ALL_DAYS, ALL_ZONES, CredentialFlag
 from badges.i18n import Phrase
-from server.core.people.attendees import ALL_ZONES
 from server.core.venue import store
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 
-ALL_DAYS = 0xFFFF
 DAYS_MAX = 16
 FLAGS = {
     CredentialFlag.ATTENTION: Phrase("needs attention"),

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from badges.credential.credential import ALL_ZONES
 from server.core.edits import programme_things
 from server.core.people import attendees
-from server.core.people.attendees import ALL_ZONES, UnknownAttendeeError
+from server.core.people.attendees import UnknownAttendeeError
 from server.core.venue import store
 from server.core.venue.capacity_reasons import Measures
 from server.core.venue.fields import ALL, OUTSIDE

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from badges.credential.badge_number import SERIAL_MAX, badge_number, parse_badge_number
+from badges.credential.credential import ALL_DAYS, ALL_ZONES
 from badges.i18n import N_, Phrase, Spoken
 from badges.roster import cells
 from badges.roster.columns import COLUMN_WORDS
@@ -30,11 +31,10 @@ CARRIED = frozenset(
 CHANGEABLE = CARRIED | {
     "external_id", "email", "language", "latin_name", "job_title", "phone", "order_number",
 }  # fmt: skip
-ALL_ZONES = 0xFFFFFFFF
 _EAST_ASIAN = re.compile(
     r"[\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]+"
 )
-_BITS = {"category": 0xFF, "valid_days": 0xFFFF, "zones": ALL_ZONES, "flags": 0b11}
+_BITS = {"category": 0xFF, "valid_days": ALL_DAYS, "zones": ALL_ZONES, "flags": 0b11}
 _READERS: Mapping[str, Callable[[str], str]] = {
     "email": cells.email,
     "external_id": cells.external_id,
@@ -219,7 +219,7 @@ def add_attendee(
     """
     row = {
         "external_id": None, "given_name": "", "family_name": "", "organisation": "",
-        "country": "", "email": "", "valid_days": 0xFFFF, "zones": ALL_ZONES, "flags": 0,
+        "country": "", "email": "", "valid_days": ALL_DAYS, "zones": ALL_ZONES, "flags": 0,
         "language": "en",
     } | checked(values)  # fmt: skip
     if "category" not in row or not (row["given_name"] or row["family_name"]):

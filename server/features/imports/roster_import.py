@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from badges.categories import CategoryPlan
+from badges.credential.credential import ALL_DAYS, ALL_ZONES
 from badges.i18n import Count, Phrase, counted, joined
 from badges.printing.latin import syllables
 from badges.roster.countries import country_name
@@ -23,7 +24,7 @@ from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.feed import changes
 from server.core.people import issuing, search
-from server.core.people.attendees import ALL_ZONES, CARRIED, draw_serial, more_people_than
+from server.core.people.attendees import CARRIED, draw_serial, more_people_than
 from server.core.programme.guests import await_guests, settle_guests
 from server.core.programme.organisations import link_people, organisations_by_name
 from server.core.programme.speakers import link_speakers, speaking
@@ -42,7 +43,6 @@ from server.storage.connection import Connection
 from server.storage.database import indexes_anew, large_cache, one_state
 from server.storage.tables import change_rows, write_rows
 
-ALL_DAYS = 0xFFFF
 PROGRESS_ROWS = 1000
 FOLDED_AT_ONCE_MAX = 2_000  # people indexed for search in the transaction
 ANEW_FROM = 10_000  # with this many new people, and fewer before, indexes are rebuilt

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+from badges.credential.credential import ALL_ZONES
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.feed import changes
@@ -27,8 +28,6 @@ from server.features.imports.writer import ImportedVenue, Writer
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.localized import names_text
-
-ALL_ZONES = 0xFFFFFFFF
 
 Progress = Callable[[int, int], None]  # done, total
 

@@ -3,7 +3,7 @@ from dataclasses import asdict
 from typing import Any
 
 from badges.admission.facts import Denied, Reason
-from badges.credential.credential import Credential, Kind
+from badges.credential.credential import ALL_ZONES, Credential, Kind
 from badges.i18n import ENGLISH, N_
 from server.core.event.calendar import Clock
 from server.core.venue import store
@@ -13,7 +13,6 @@ from server.storage.connection import Connection
 from server.storage.localized import text_in
 
 SESSIONS_TOLD = 8
-_ALL_ZONES = 0xFFFFFFFF
 
 Fact = tuple[str, str]  # Subject and value
 Say = Callable[..., str]  # Translates a marked text with its fields
@@ -154,7 +153,7 @@ def _days(valid_days: int, forecast: WouldEnter, say: Say) -> str:
 
 
 def _zones(bits: int, named_bits: dict[str, int], say: Say) -> str:
-    if bits == _ALL_ZONES:
+    if bits == ALL_ZONES:
         return say(N_("all"))
     codes = {bit: code for code, bit in named_bits.items()}
     named = (

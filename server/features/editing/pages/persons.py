@@ -11,13 +11,14 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response
 
 from badges.credential.badge_number import parse_badge_number
+from badges.credential.credential import ALL_DAYS, ALL_ZONES
 from badges.i18n import N_
 from server.core.edits import last_edit
 from server.core.edits.last_edit import EditError
-from server.core.edits.person_words import ALL_DAYS, FLAGS
+from server.core.edits.person_words import FLAGS
 from server.core.edits.things import Thing, Values, values_of
 from server.core.people import attendees
-from server.core.people.attendees import ALL_ZONES, Attendee, AttendeeError, UnknownAttendeeError
+from server.core.people.attendees import Attendee, AttendeeError, UnknownAttendeeError
 from server.core.venue import store
 from server.features.editing import people
 from server.features.editing.pages.things import MARK_CHARS

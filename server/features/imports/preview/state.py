@@ -2,9 +2,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from zoneinfo import ZoneInfo
 
+from badges.credential.credential import ALL_ZONES
 from server.core.event.calendar import Clock
 from server.core.event.settings import EventSettings
-from server.core.people.attendees import ALL_ZONES
 from server.core.venue import store
 from server.storage.connection import Connection, Row
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from badges.credential.badge_number import parse_badge_number
+from badges.credential.credential import ALL_DAYS
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
@@ -209,7 +210,7 @@ def _values(db: Connection, event: Event, given: PersonChange) -> dict[str, Any]
         if max(days) > last:
             raise AttendeeError(f"The event has the days 1 to {last}.")
         everyday = days == set(range(1, last + 1))
-        values["valid_days"] = 0xFFFF if everyday else sum(1 << (day - 1) for day in days)
+        values["valid_days"] = ALL_DAYS if everyday else sum(1 << (day - 1) for day in days)
     return values
 
 
