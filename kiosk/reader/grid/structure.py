@@ -7,10 +7,8 @@ from functools import cache
 import numpy as np
 
 Modules = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]  # True is dark; [row, column]
-Bytes = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 VERSIONS = range(1, 41)
-FINDER = 7  # modules to a side
 TIMING = 6  # the row and the column of the timing patterns
 FORMAT_MASK = 0b101010000010010
 FORMAT_GENERATOR = 0b10100110111

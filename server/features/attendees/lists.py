@@ -20,7 +20,6 @@ from server.web.services import services
 
 blueprint = Blueprint("attendee_list", __name__, url_prefix="/admin/people")
 
-TEXT_CHARS_MAX = 200
 BADGES = {
     "none": N_("No badge yet"),
     "to_print": N_("Not printed yet"),

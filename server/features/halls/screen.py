@@ -27,7 +27,6 @@ blueprint = Blueprint("hall_screen", __name__)
 FRESH_S = 2.0  # Screens of a hall share its data this long
 # For all screens behind one address, each asking every five seconds.
 REQUESTS_MAX = "3000 per minute"
-DAY_MS = 24 * 3_600_000
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 Both = list[tuple[str, str]]  # (language tag, text) in one or two languages
 

@@ -29,8 +29,6 @@ from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.localized import names_text
 
-Progress = Callable[[int, int], None]  # done, total
-
 
 def import_venue(db: Connection, venue: Venue, *, by: str, now: int) -> ImportedVenue:
     """Add and change the things of `venue`. Raises VenueError, with nothing changed.

@@ -13,7 +13,6 @@ _NAMES = {
     "exhibitor": "SELECT x.code, o.names, o.other_names FROM exhibitor x JOIN organisation o"
     " ON o.organisation_id = x.organisation_id ORDER BY x.code",
 }
-KINDS = tuple(_NAMES)
 
 
 class Named:

@@ -56,8 +56,6 @@ WORDS_SHOWN = 60
 _ASKED_BY_WORD = ("unknown_categories",)
 _LIST = re.compile(r"[,，;；/、|&+]|\band\b")
 
-Progress = Callable[[int, int], None]
-
 
 @dataclass(frozen=True)
 class Question:
