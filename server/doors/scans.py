@@ -128,7 +128,7 @@ def joinable(prepared: Prepared, kiosk: KioskKey) -> Joinable:
     """Describe the batch for `Database.write_then`, so that it can share a transaction with
     others.
     """
-    return read_ahead.joinable(kiosk, prepared, _TOGETHER)
+    return Joinable(_TOGETHER, read_ahead.About(kiosk, prepared))
 
 
 def answer_to(

@@ -18,7 +18,7 @@ from server.core.occupancy import copies, pools, stays
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.engines import joint, memory
-from server.storage.engines.joint import Joinable, Kind, Reading
+from server.storage.engines.joint import Kind, Reading
 from server.storage.event_state import EventState
 from server.storage.tables import padded
 
@@ -103,19 +103,6 @@ def _named(records: Sequence[ScanRecord]) -> Iterator[tuple[StayRef, int]]:
                 yield around.closes, around.hall
 
 
-def as_they_are(db: Connection, results: Sequence[Any]) -> Sequence[Any]:
-    return results
-
-
-def kind(finish: Callable[[Connection, Sequence[Any]], Sequence[Any]] = as_they_are) -> Kind:
+def kind(finish: Callable[[Connection, Sequence[Any]], Sequence[Any]]) -> Kind:
+    """Return the kind of steps that record a batch. Each step is about an `About`."""
     return Kind(read_ahead, finish, _numbers)
-
-
-_BATCHES = kind()
-
-
-def joinable(kiosk: KioskKey, prepared: Prepared, of: Kind = _BATCHES) -> Joinable:
-    """Describe a batch for `Database.write_then`, so that it can share a transaction
-    with others.
-    """
-    return Joinable(of, About(kiosk, prepared))

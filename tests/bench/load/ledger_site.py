@@ -19,6 +19,7 @@ from server.core.ledger.prepared import prepare
 from server.core.occupancy import pools
 from server.storage.connection import Connection
 from server.storage.database import Database, connect, transaction
+from server.storage.engines.joint import Joinable
 from server.storage.migrations import migrate
 from tests.server.support.fake_door import FakeDoor
 
@@ -29,6 +30,7 @@ PEOPLE = 20_000
 GRANTED = 1_000_000  # to each door
 STAY_MS = 60_000
 STEP_MS = 10  # between two people; a full round outlasts a stay, so no person is in twice
+_BATCHES = read_ahead.kind(lambda db, results: results)
 
 
 def build(db: Connection, doors: Sequence[FakeDoor], halls: int, people: int) -> None:
@@ -121,7 +123,7 @@ class LedgerSite:
             step,
             lambda *result: results.put(result),
             early=True,
-            joinable=read_ahead.joinable(key, prepared) if short else None,
+            joinable=Joinable(_BATCHES, read_ahead.About(key, prepared)) if short else None,
         )
         taken, error = results.get()
         if error is not None:

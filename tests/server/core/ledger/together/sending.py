@@ -65,7 +65,7 @@ def batch_step(
             runs.came(db)
         return taken
 
-    return Step(run, read_ahead.joinable(key, prepared, _BATCHES))
+    return Step(run, Joinable(_BATCHES, read_ahead.About(key, prepared)))
 
 
 def _finish(db: Connection, taken: Sequence[Any]) -> Sequence[Any]:
