@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from server.core.entry_log import entry_log
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.tables import write_rows
@@ -28,10 +29,8 @@ class Change:
 
 
 def acts_since(db: Connection, number: int) -> list[int]:
-    # Matches the partial index of acts.
     rows = db.execute(
-        "SELECT number FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND number >= ?"
-        " ORDER BY number",
+        f"SELECT number FROM leaf WHERE {entry_log.ACTS} AND number >= ? ORDER BY number",
         (number,),
     )
     return [row[0] for row in rows.fetchall()]

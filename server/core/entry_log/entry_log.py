@@ -28,6 +28,8 @@ ERASED = "erased"
 READ_MAX = 50_000  # leaves in one read
 Subject = Mapping[str, str | int | None]  # the ids that an act is about
 _COLUMNS = ("number", "kind", "at", "hash", "body", "salt")
+# Selects acts. SQLite uses the partial index `leaf_kind` only if a query repeats its condition.
+ACTS = "kind = 'act' AND kind <> 'scan'"
 SIZE = "(SELECT COALESCE(MAX(number) + 1, 0) FROM leaf)"  # `size`, as part of a larger statement
 
 
@@ -36,10 +38,8 @@ def size(db: Connection) -> int:
 
 
 def newest(db: Connection) -> int | None:
-    # Matches the partial index of acts.
-    (number,) = db.execute(
-        "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
-    ).fetchone()
+    """Return the number of the newest act, or None."""
+    (number,) = db.execute(f"SELECT MAX(number) FROM leaf WHERE {ACTS}").fetchone()
     return None if number is None else int(number)
 
 
@@ -96,9 +96,8 @@ def entry_of(body: bytes, salt: bytes | None) -> bytes:
 
 def newest_act(db: Connection, act: Act, kiosk: tuple[str, int]) -> int | None:
     """`kiosk` is name and generation."""
-    # Matches the partial index of acts.
     (number,) = db.execute(
-        "SELECT MAX(number) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
+        f"SELECT MAX(number) FROM leaf WHERE {ACTS}"
         f" AND {dialect.in_json('body', 'act')} = ?"
         f" AND {dialect.in_json('body', 'subject', 'kiosk')} = ?"
         f" AND {dialect.in_json('body', 'subject', 'generation')} = ?",

@@ -86,14 +86,10 @@ def numbers_of(db: Connection, serials: Sequence[int], *, acts: bool = True) -> 
     wanted = dialect.many(serials)
     scans = f"SELECT number FROM scan WHERE {dialect.one_of('serial')}"
     numbers = {row[0] for row in db.execute(scans, (wanted,))}
-    # Matches the partial index of acts.
     about = [
         dialect.one_of(dialect.in_json("body", "subject", name)) for name in ("serial", "merged")
     ]
-    query = (
-        "SELECT number FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
-        f" AND ({about[0]} OR {about[1]})"
-    )
+    query = f"SELECT number FROM leaf WHERE {entry_log.ACTS} AND ({about[0]} OR {about[1]})"
     if acts:
         numbers |= {row[0] for row in db.execute(query, (wanted, wanted))}
     stay = [

@@ -7,6 +7,7 @@ server itself.
 
 import json
 
+from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.storage.connection import Connection
 
@@ -40,10 +41,8 @@ def _ties(db: Connection, now: int) -> list[tuple[int, str, str]]:
     """Return the last day's acts by which one account gained power over another, newest first, as
     (at, by, account).
     """
-    # Matches the partial index of acts.
     rows = db.execute(
-        "SELECT at, body FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND at > ?",
-        (now - TIE_MS,),
+        f"SELECT at, body FROM leaf WHERE {entry_log.ACTS} AND at > ?", (now - TIE_MS,)
     )
     ties = []
     for at, body in rows:

@@ -6,6 +6,7 @@ from datetime import date
 
 from badges.credential.badge_number import badge_number, parse_badge_number
 from badges.i18n import N_, Spoken
+from server.core.entry_log import entry_log
 from server.core.event.calendar import day_starts
 from server.core.event.directory import Event
 from server.storage import dialect
@@ -54,8 +55,7 @@ class Selection:
                 field, column, value = "hall", "hall_id", self.hall_id
             statement = (
                 f"SELECT number FROM scan WHERE {column} = ?"
-                # SQLite uses this partial index only if the query repeats its condition.
-                " UNION SELECT number FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
+                f" UNION SELECT number FROM leaf WHERE {entry_log.ACTS}"
                 f" AND {dialect.in_json('body', 'subject', field)} = ? ORDER BY number"
             )
             values = (value, value)

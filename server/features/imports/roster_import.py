@@ -261,7 +261,7 @@ def _acts_since(db: Connection, number: int) -> set[str]:
     """Return the kinds of admin acts after act `number`."""
     rows = db.execute(
         f"SELECT DISTINCT {dialect.in_json('body', 'act')} FROM leaf"
-        " WHERE kind = 'act' AND kind <> 'scan' AND number > ?",
+        f" WHERE {entry_log.ACTS} AND number > ?",
         (number,),
     )
     return {str(row[0]) for row in rows}
@@ -294,9 +294,8 @@ class _Planner:
         self._awaited: dict[str, list[str]] = {}
         self._spelling: dict[str, str] = {}  # by folded code
         self._awaited_since: dict[str, int] = {}  # first line with the code
-        (self._acts,) = db.execute(
-            "SELECT COALESCE(MAX(number), -1) FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
-        ).fetchone()
+        newest_act = entry_log.newest(db)
+        self._acts = -1 if newest_act is None else newest_act
         self._people = load_people(db)
         self._taken = set(self._people) | {
             row[0] for row in db.execute("SELECT serial FROM unknown_holder")

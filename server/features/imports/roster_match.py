@@ -17,6 +17,7 @@ from badges.roster.problems import YES, Choice, Finding, Item, Problem, shown
 from badges.roster.reader import RosterRow
 from badges.roster.same_name import name_key
 from badges.roster.table import UnreadSheet, sheet_of
+from server.core.entry_log import entry_log
 from server.core.people.attendees import whole_name
 from server.storage import dialect
 from server.storage.connection import Connection
@@ -81,8 +82,7 @@ def load_people(db: Connection) -> dict[int, Person]:
         row[0]
         for row in db.execute(
             f"SELECT {dialect.in_json('body', 'subject', 'serial')} FROM leaf"
-            " WHERE kind = 'act' AND kind <> 'scan'"
-            f" AND {dialect.in_json('body', 'act')} = 'attendee_added'"
+            f" WHERE {entry_log.ACTS} AND {dialect.in_json('body', 'act')} = 'attendee_added'"
         )
     }
     issues = dict(db.execute("SELECT serial, MAX(issue) FROM badge GROUP BY serial").fetchall())

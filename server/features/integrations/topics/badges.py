@@ -5,6 +5,7 @@ from typing import Any
 
 from badges.credential.badge_number import badge_number
 from badges.i18n import N_
+from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.features.integrations.topics.topic import Content, Leaves, Topic
 from server.storage import dialect
@@ -21,8 +22,7 @@ _KINDS = {
 
 def _first(db: Connection, first: int, end: int) -> int | None:
     row = db.execute(
-        # SQLite uses this partial index only if the query repeats its condition.
-        "SELECT number FROM leaf WHERE kind = 'act' AND kind <> 'scan' AND number >= ?"
+        f"SELECT number FROM leaf WHERE {entry_log.ACTS} AND number >= ?"
         f" AND number < ? AND {dialect.in_json('body', 'act')} IN"
         f" ({', '.join('?' * len(_KINDS))}) ORDER BY number LIMIT 1",
         (first, end, *_KINDS),
