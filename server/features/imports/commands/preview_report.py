@@ -3,7 +3,7 @@ from collections.abc import Collection, Sequence
 
 import click
 
-from server.features.imports.preview.preview import Preview
+from server.features.imports.venue_preview import Preview
 
 SHOWN_MAX = 50  # Of each list; --json has all
 

@@ -10,7 +10,6 @@ from badges.cli.console import read_file, write_file
 from server.console import BY, count, event_option, file_path, listed, opened, wall_clock
 from server.core.event.directory import Event
 from server.features.imports.commands.preview_report import say_preview
-from server.features.imports.preview.preview import Preview, preview, take_over
 from server.features.imports.programme.adopt import Adopted, adopt
 from server.features.imports.programme.exhibitors import LIMITS, read_exhibitors
 from server.features.imports.programme.formats.programme_file import (
@@ -20,6 +19,7 @@ from server.features.imports.programme.formats.programme_file import (
 )
 from server.features.imports.programme.mapping import ProgrammeMapping, mapping_text, read_mapping
 from server.features.imports.venue_plan import Venue
+from server.features.imports.venue_preview import Preview, preview, take_over
 from server.features.imports.writer import ImportedVenue
 from server.storage.connection import Connection
 from server.storage.database import Database

@@ -16,11 +16,11 @@ from server.core.edits.words import KINDS, PLURALS, field_words
 from server.core.people import search
 from server.features.imports import venue_file
 from server.features.imports.pages import uploads
-from server.features.imports.preview.preview import Change, Preview, Thing, preview
 from server.features.imports.previews import files
 from server.features.imports.previews.files import FileOvertakenError
 from server.features.imports.previews.kind import Reading
 from server.features.imports.venue_plan import Venue, VenueError
+from server.features.imports.venue_preview import Change, Preview, Thing, preview
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n
 from server.web.apart import ApartError, read_file_apart

@@ -9,10 +9,10 @@ from badges.i18n import N_, Count, Phrase, Spoken
 from server.core.edits import last_edit
 from server.core.event.settings import EventSettings
 from server.core.feed import changes
-from server.features.imports.preview.preview import Preview, compared
 from server.features.imports.previews import exhibitors, programme, venue
 from server.features.imports.previews.kind import Answers, FileKind, Reading
 from server.features.imports.venue_plan import Venue
+from server.features.imports.venue_preview import Preview, compared
 from server.storage.connection import Connection
 
 KINDS: Mapping[str, FileKind] = {

@@ -11,9 +11,9 @@ import pytest
 
 from server.core.event.directory import Event
 from server.core.programme import exhibition, organisations
-from server.features.imports.preview.preview import take_over
 from server.features.imports.programme.exhibitors import ExhibitorFile, read_exhibitors
 from server.features.imports.venue_plan import VenueError
+from server.features.imports.venue_preview import take_over
 from server.storage.database import Database
 from tests.server.conftest import NOW
 from tests.server.support.stores import dump, load

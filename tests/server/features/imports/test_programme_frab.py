@@ -12,12 +12,12 @@ from server.core.programme import activities
 from server.core.programme.speakers import speakers_of
 from server.core.venue import store
 from server.core.venue.store import SessionRow
-from server.features.imports.preview.preview import take_over
 from server.features.imports.programme.adopt import Adopted, adopt
 from server.features.imports.programme.formats import schedule_xml
 from server.features.imports.programme.formats.programme_file import read_programme
 from server.features.imports.programme.mapping import ProgrammeMapping, read_mapping
 from server.features.imports.venue_plan import VenueError
+from server.features.imports.venue_preview import take_over
 from server.storage.database import Database
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.stores import dump, load

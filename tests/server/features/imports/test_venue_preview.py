@@ -3,9 +3,9 @@
 import pytest
 
 from server.core.event.directory import Event
-from server.features.imports.preview.preview import Change, Preview, Thing, preview, take_over
-from server.features.imports.preview.state import state
 from server.features.imports.venue_plan import VenueError
+from server.features.imports.venue_preview import Change, Preview, Thing, preview, take_over
+from server.features.imports.venue_state import state
 from server.storage.database import Database
 from tests.server.conftest import NOW, VENUE, venue_of
 from tests.server.features.imports.test_programme_import import PROGRAMME

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from server.core.event.settings import EventSettings
 from server.core.venue import store
-from server.features.imports.preview.state import State, state
 from server.features.imports.venue_advice import advice
 from server.features.imports.venue_import import import_venue
 from server.features.imports.venue_plan import Venue
+from server.features.imports.venue_state import State, state
 from server.features.imports.writer import ImportedVenue
 from server.storage.connection import Connection
 from server.storage.database import Database
