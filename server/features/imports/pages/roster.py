@@ -93,18 +93,13 @@ _SHEETS = (roster.SHEETS, roster.IMPORTED_SHEETS)
 @auth.allow()
 @auth.takes_file(RosterLimits().file_bytes, TOO_LARGE)
 def send() -> Response:
-    kept = uploads.keep(KIND)
-    if not isinstance(kept, Upload):
-        return kept
-    return _to_preview(kept)
+    return _to_preview(uploads.keep(KIND))
 
 
 @blueprint.get("/<token>")
 @auth.allow()
 def show(token: str) -> Response | str:
     kept = uploads.find(token, KIND)
-    if not isinstance(kept, Upload):
-        return kept
     try:
         roster_preview = _preview(kept)
     except UploadGoneError:
@@ -149,8 +144,6 @@ def show(token: str) -> Response | str:
 @auth.allow()
 def answer(token: str) -> Response:
     kept = uploads.find(token, KIND)
-    if not isinstance(kept, Upload):
-        return kept
     forgotten = request.form.get("forget", "")
     for option in list(kept.answers) if forgotten == "yes" else [forgotten]:
         if option != roster.IMPORTED_SHEETS:  # a fact, and no answer
@@ -193,8 +186,6 @@ def _given() -> dict[str, str]:
 @auth.allow()
 def use_mapping(token: str) -> Response:
     kept = uploads.find(token, KIND)
-    if not isinstance(kept, Upload):
-        return kept
     db = services().database.reader
     try:
         # The next page shows why a file can't be read.
@@ -220,8 +211,6 @@ def use_mapping(token: str) -> Response:
 @auth.allow()
 def keep_mapping(token: str) -> Response:
     kept = uploads.find(token, KIND)
-    if not isinstance(kept, Upload):
-        return kept
     here, given = services(), request.form.get("mapping_name", "")
     try:
         answers = mappings.mapping_of(kept.answers, _preview(kept).mapping)
@@ -240,8 +229,6 @@ def keep_mapping(token: str) -> Response:
 @auth.allow()
 def remove_mapping(token: str) -> Response:
     kept = uploads.find(token, KIND)
-    if not isinstance(kept, Upload):
-        return kept
     name = request.form.get("mapping", "")
     try:
         services().database.write(lambda db: mappings.remove(db, name))
@@ -256,8 +243,6 @@ def remove_mapping(token: str) -> Response:
 @auth.allow()
 def cancel(token: str) -> Response:
     kept = uploads.find(token, KIND)
-    if not isinstance(kept, Upload):
-        return kept
     if roster.IMPORTED_SHEETS not in kept.answers:
         return uploads.give_up(kept)
     uploads.kept_uploads().drop(kept)
@@ -270,8 +255,6 @@ def cancel(token: str) -> Response:
 def confirm(token: str) -> Response:
     """Import exactly what the page showed."""
     kept = uploads.find(token, KIND)
-    if not isinstance(kept, Upload):
-        return kept
     here, by = services(), auth.actor()
     try:
         roster_preview = _preview(kept)

@@ -47,29 +47,30 @@ def kept_uploads() -> Uploads | SharedUploads:
     return here.find(SharedUploads) or here.own(Uploads)
 
 
-def keep(kind: str) -> Upload | AnyResponse:
+def keep(kind: str) -> Upload:
+    """Store the request's file. Without one, abort with a redirect and a message."""
     back = url_for("admin.uploads.show")
     sent = request.files.get("file")
     if sent is None or not sent.filename:
-        return forms.turn_back(_("Nothing was sent: choose a file first."), back)
+        abort(forms.turn_back(_("Nothing was sent: choose a file first."), back))
     data = sent.stream.read()
     if not data:
-        return forms.turn_back(_("The file is empty: save it again, then choose it."), back)
+        abort(forms.turn_back(_("The file is empty: save it again, then choose it."), back))
     try:
         return kept_uploads().keep(data, kind=kind, by=auth.actor(), name=sent.filename)
     except UploadBusyError:
-        return forms.turn_back(_(BUSY), back)
+        abort(forms.turn_back(_(BUSY), back))
     except OSError:
-        return forms.turn_back(
-            _("The file can't be stored: the server's disk is full. Tell an admin."), back
-        )
+        why = _("The file can't be stored: the server's disk is full. Tell an admin.")
+        abort(forms.turn_back(why, back))
 
 
-def find(token: str, kind: str) -> Upload | AnyResponse:
+def find(token: str, kind: str) -> Upload:
+    """Return the user's upload. Without it, abort with a redirect and a message."""
     try:
         return kept_uploads().find(token, kind=kind, by=auth.actor())
     except UploadGoneError:
-        return gone()
+        abort(gone())
 
 
 def gone() -> AnyResponse:

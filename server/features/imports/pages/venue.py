@@ -62,18 +62,13 @@ class _Shown:
 @auth.allow()
 @auth.takes_file(venue_file.FILE_BYTES_MAX, TOO_LARGE)
 def send(kind: str) -> Response:
-    kept = uploads.keep(kind)
-    if not isinstance(kept, Upload):
-        return kept
-    return _to_preview(kept)
+    return _to_preview(uploads.keep(kind))
 
 
 @blueprint.get("/<token>")
 @auth.allow()
 def show(kind: str, token: str) -> Response | str:
     kept = uploads.find(token, kind)
-    if not isinstance(kept, Upload):
-        return kept
     try:
         with uploads.kept_uploads().turn():
             shown = _look(kept)
@@ -103,8 +98,6 @@ def show(kind: str, token: str) -> Response | str:
 @auth.allow()
 def answer(kind: str, token: str) -> Response:
     kept = uploads.find(token, kind)
-    if not isinstance(kept, Upload):
-        return kept
     try:
         asked = [question.key for question in _read(kept).questions][:ANSWERS_MAX]
     except UploadGoneError:
@@ -120,8 +113,7 @@ def answer(kind: str, token: str) -> Response:
 @blueprint.post("/<token>/cancel")
 @auth.allow()
 def cancel(kind: str, token: str) -> Response:
-    kept = uploads.find(token, kind)
-    return uploads.give_up(kept) if isinstance(kept, Upload) else kept
+    return uploads.give_up(uploads.find(token, kind))
 
 
 @blueprint.post("/<token>/confirm")
@@ -129,8 +121,6 @@ def cancel(kind: str, token: str) -> Response:
 def confirm(kind: str, token: str) -> Response:
     """Import exactly what the page showed."""
     kept = uploads.find(token, kind)
-    if not isinstance(kept, Upload):
-        return kept
     here, by = services(), auth.actor()
     mark, gone = request.form.get("mark", ""), request.form.get("remove_sessions") == "yes"
 
