@@ -85,6 +85,8 @@ ANSWER_WORDS = {
     "new_categories": N_("Unknown categories"),
 }
 _SHOWN_VALUES = ("title_line", "encoding")
+# Raised if there is no preview. The preview's page shows why.
+_NO_PREVIEW = (UploadGoneError, UploadBusyError, ApartError, ValueError)
 _SHEETS = (roster.SHEETS, roster.IMPORTED_SHEETS)
 
 
@@ -108,7 +110,7 @@ def show(token: str) -> Response | str:
         return forms.turn_back(_(uploads.BUSY), url_for("admin.uploads.show"))
     except ApartError as error:
         return forms.turn_back(i18n.said(error), url_for("admin.uploads.show"))
-    except (RosterError, ValueError) as error:
+    except ValueError as error:
         return _unreadable(kept, error)
     here, page = services(), page_asked()
     db, plan = here.database.reader, roster_preview.plan
@@ -188,9 +190,8 @@ def use_mapping(token: str) -> Response:
     kept = uploads.find(token, KIND)
     db = services().database.reader
     try:
-        # The next page shows why a file can't be read.
         titles = [column.title for column in _preview(kept).layout]
-    except (UploadGoneError, UploadBusyError, ApartError, ValueError):
+    except _NO_PREVIEW:
         return _to_preview(kept)
     try:
         answers = mappings.fitting(
@@ -214,7 +215,7 @@ def keep_mapping(token: str) -> Response:
     here, given = services(), request.form.get("mapping_name", "")
     try:
         answers = mappings.mapping_of(kept.answers, _preview(kept).mapping)
-    except (UploadGoneError, UploadBusyError, ApartError, ValueError):
+    except _NO_PREVIEW:
         return _to_preview(kept)
     try:
         name = here.database.write(lambda db: mappings.keep(db, given, answers, here.now()))
@@ -258,7 +259,7 @@ def confirm(token: str) -> Response:
     here, by = services(), auth.actor()
     try:
         roster_preview = _preview(kept)
-    except (UploadGoneError, UploadBusyError, ApartError, RosterError, ValueError):
+    except _NO_PREVIEW:
         return _to_preview(kept)
     if roster_preview.mark != request.form.get("mark"):
         flash(_("Nothing was imported yet: look at the preview once more."), "warn")
