@@ -87,7 +87,7 @@ def ingest(
     if acked >= batch.last_seq:
         for key, totals in reported:
             accounts.hear_returned(key, totals, batch.incarnation)
-    grants.heard(accounts.pools, sender.key, sender.accounts, reported, came, came_since, now)
+    grants.store_needs(accounts.pools, sender.key, sender.accounts, reported, came, came_since, now)
     accounts.save()
     if fresh:
         outages.note(db, sender.key, [line.record for line in fresh], now)
@@ -116,11 +116,11 @@ def _share(
         for totals in batch.places
         if totals.wants or (not totals.free and totals.kind is usual)
     }
-    heard = (sender.key, batch.resting) if sender.visit is not None else None
+    reporter = (sender.key, batch.resting) if sender.visit is not None else None
     full = set()
     for hall in halls:
         asked = hall in empty or hall in beyond
-        hopeless = grants.share(db, hall, now, accounts.pools, asked=asked, heard=heard)
+        hopeless = grants.share(db, hall, now, accounts.pools, asked=asked, reporter=reporter)
         if sender.key in hopeless:
             full.add(hall)
     keys = accounts.pools.keys_of(sender.key, sender.accounts)

@@ -35,7 +35,7 @@ _ACCOUNTS = (
 )
 
 
-def heard(
+def store_needs(
     loaded: pools.Pools,
     kiosk: KioskKey,
     accounts_before: Mapping[PoolKey, KnownAccount],
@@ -60,7 +60,7 @@ def heard(
                 rate_at = since
             rate = sharing_policy.smoothed(rate, (now - rate_at) / 60_000, people)
             wanted_at = now if totals.wants else None
-            loaded.say(key, kiosk, Need(totals.free, wanted_at, rate, now))
+            loaded.set_need(key, kiosk, Need(totals.free, wanted_at, rate, now))
 
 
 def share(
@@ -70,12 +70,12 @@ def share(
     loaded: pools.Pools | None = None,
     *,
     asked: bool = True,
-    heard: tuple[KioskKey, bool] | None = None,
+    reporter: tuple[KioskKey, bool] | None = None,
 ) -> frozenset[KioskKey]:
     """Share all pools of a hall, and publish the orders. Return the kiosks whose request for a
     place can't be met now. `loaded` are the transaction's pools. Without `asked`, a hall without
-    waiting people is shared only periodically, since scans and heartbeats change little. `heard` is
-    the reporting kiosk, whose contact and state may not be stored yet.
+    waiting people is shared only periodically, since scans and heartbeats change little. `reporter`
+    is the reporting kiosk, and whether it rests; neither may be stored yet.
     """
     loaded = pools.Pools(db) if loaded is None else loaded
     hall = loaded.hall(hall_id)
@@ -89,7 +89,7 @@ def share(
     closed = hall.closed_at is not None
     with joint.beside(db, "kiosk", "place_account"):
         rows = db.execute(_ACCOUNTS, (hall_id,)).fetchall()
-    accounts = [_as_heard(row, heard, now) for row in rows]
+    accounts = [_as_reported(row, reporter, now) for row in rows]
     leads_here = _leads_here(loaded, hall_id, accounts)
     plans = {}
     for kind in kinds:
@@ -127,10 +127,10 @@ def share_again(
     return {hall_id: loaded.limited(hall_id, now) for hall_id in halls}
 
 
-def _as_heard(row: Row, heard: tuple[KioskKey, bool] | None, now: int) -> Mapping[str, Any]:
+def _as_reported(row: Row, reporter: tuple[KioskKey, bool] | None, now: int) -> Mapping[str, Any]:
     account = {name: row[name] for name in row.keys()}
-    if heard is not None and heard[0] == (account["kiosk"], account["generation"]):
-        account.update(seen_at=now, resting=heard[1])
+    if reporter is not None and reporter[0] == (account["kiosk"], account["generation"]):
+        account.update(seen_at=now, resting=reporter[1])
     return account
 
 

@@ -241,7 +241,7 @@ class Pools:
         """After a restore the server must wait. `now` is in Unix ms."""
         return now >= self._known_state().grants_from
 
-    def say(self, key: PoolKey, kiosk: KioskKey, need: Need) -> None:
+    def set_need(self, key: PoolKey, kiosk: KioskKey, need: Need) -> None:
         self._needs[key] = kiosk, need
 
     def save(self) -> None:
