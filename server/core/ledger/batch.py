@@ -225,7 +225,7 @@ class BatchRecorder:
         self._entered.append(stay)
         if any(other.hall_id == stay.hall_id and other.opened_at > at for other, _ in others):
             self._followed.add(ref)
-        early = stays.early_exit(self.db, ref, key.hall_id) if self._early else None
+        early = stays.take_early_exit(self.db, ref, key.hall_id) if self._early else None
         over = gone or early is not None
         if early is not None and not gone:
             self._settle(self._opened.close(ref, key.hall_id, *early))
@@ -278,7 +278,7 @@ class BatchRecorder:
         closed = self._opened.close(ref, hall, by, at)
         if closed is None:
             self._opened.write()
-            stays.ended(self.db, ref, hall, at)
+            stays.set_end(self.db, ref, hall, at)
             self._holders.somebody_moved()
             # A server that was never restored knows every real stay, so this one is made up.
             if self._pools.incarnation > 1 and stays.remember_early(self.db, ref, hall, by, at):

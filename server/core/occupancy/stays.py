@@ -84,7 +84,7 @@ class Opened(Collected):
 
     def __init__(self, db: Connection) -> None:
         super().__init__(db)
-        # each with its end and the cause
+        # each with its end, the cause, and whether it had ended before its entry was sent
         self._stays: dict[_Key, tuple[Stay, int | None, str | None, bool]] = {}
         self._known: dict[_Key, Stay] = {}  # open stays in their table
         self._closed: dict[_Key, tuple[int, str]] = {}  # of these: end and cause
@@ -233,7 +233,7 @@ def remember_early(db: Connection, ref: StayRef, hall_id: int, by: str, at: int)
     return stored is None
 
 
-def ended(db: Connection, ref: StayRef, hall_id: int, at: int) -> None:
+def set_end(db: Connection, ref: StayRef, hall_id: int, at: int) -> None:
     """Set the end of a stay that was over when its kiosk sent the entry, from its exit."""
     db.execute(
         "UPDATE stay SET closed_at = ?"
@@ -260,7 +260,7 @@ def has_early_exits(db: Connection) -> bool:
     return bool(db.execute("SELECT EXISTS (SELECT 1 FROM early_exit)").fetchone()[0])
 
 
-def early_exit(db: Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | None:
+def take_early_exit(db: Connection, ref: StayRef, hall_id: int) -> tuple[str, int] | None:
     """Delete the stay's early exit. Return its cause ("exit", "annul") and time, or None."""
     row = db.execute(
         "DELETE FROM early_exit WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?"

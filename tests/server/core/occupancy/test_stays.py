@@ -72,9 +72,9 @@ def test_what_was_gone_is_told_of_that_stay_alone(site: Site) -> None:
         stays.add(db, STAY, gone_at=NOW + 1)
         for ref, hall in OTHERS:
             stays.add(db, replace(STAY, ref=ref, hall_id=hall))
-        stays.ended(db, *ONE, NOW + 7)
+        stays.set_end(db, *ONE, NOW + 7)
         for ref, hall in OTHERS:
-            stays.ended(db, ref, hall, NOW + 8)
+            stays.set_end(db, ref, hall, NOW + 8)
 
     write(site, add)
     reader = site.database.reader
@@ -93,8 +93,8 @@ def test_an_early_exit_is_told_once_and_to_its_own_entry(site: Site) -> None:
             assert stays.remember_early(db, ref, hall, "exit", NOW + number)
 
     write(site, remember)
-    assert write(site, lambda db: stays.early_exit(db, *ONE)) == ("exit", NOW)
-    assert write(site, lambda db: stays.early_exit(db, *ONE)) is None
+    assert write(site, lambda db: stays.take_early_exit(db, *ONE)) == ("exit", NOW)
+    assert write(site, lambda db: stays.take_early_exit(db, *ONE)) is None
     assert site.rows("SELECT COUNT(*) FROM early_exit") == [(4,)]
 
 
@@ -148,7 +148,7 @@ def test_what_has_ended_is_ended_by_the_first_word_alone(five: Site) -> None:
 def test_of_two_early_exits_the_first_is_kept(site: Site) -> None:
     write(site, lambda db: stays.remember_early(db, *ONE, "exit", NOW + 1))
     write(site, lambda db: stays.remember_early(db, *ONE, "annul", NOW + 2))
-    assert write(site, lambda db: stays.early_exit(db, *ONE)) == ("exit", NOW + 1)
+    assert write(site, lambda db: stays.take_early_exit(db, *ONE)) == ("exit", NOW + 1)
 
 
 def numbers(stays: list[Stay]) -> list[int]:
