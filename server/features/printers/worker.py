@@ -56,8 +56,6 @@ CLOSE_S = 3.0
 _PAUSE = 5.0  # After an internal or disk error
 _STOPPED_WORDS = N_("The server stopped while this was being printed.")
 
-MakeDriver = Callable[[Printer], Driver]
-
 
 def make_driver(printer: Printer) -> Driver:
     """Raises PrintingError."""
@@ -68,17 +66,10 @@ def make_driver(printer: Printer) -> Driver:
 
 
 class Printing:
-    def __init__(
-        self,
-        event: Event,
-        database: Database,
-        now: Callable[[], int],
-        make: MakeDriver = make_driver,
-    ) -> None:
+    def __init__(self, event: Event, database: Database, now: Callable[[], int]) -> None:
         self._event = event
         self._database = database
         self._now = now
-        self._make = make
         self._stop = threading.Event()
         self._woken = False
         self._printers: dict[int, _PrinterThread] = {}
@@ -126,7 +117,7 @@ class Printing:
         for number, printer in wanted.items():
             if number not in self._printers:
                 started = _PrinterThread(
-                    self._event, self._database, self._now, self._make, printer, self._stop
+                    self._event, self._database, self._now, printer, self._stop
                 )
                 self._printers[number] = started
                 started.thread.start()
@@ -140,14 +131,12 @@ class _PrinterThread:
         event: Event,
         database: Database,
         now: Callable[[], int],
-        make: MakeDriver,
         printer: Printer,
         stop: threading.Event,
     ) -> None:
         self._event = event
         self._database = database
         self._now = now
-        self._make = make
         self._printer = printer
         self._stop = stop
         self._retired = False
@@ -172,7 +161,7 @@ class _PrinterThread:
 
     def _run(self) -> None:
         try:
-            driver = self._make(self._printer)
+            driver = make_driver(self._printer)
         except PrintingError as error:
             self._note(Status(PrinterState.ERROR, phrase_of(error)))
             return
