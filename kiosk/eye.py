@@ -26,8 +26,13 @@ from kiosk.reader.notices import (
     Notices,
 )
 from kiosk.reader.obstacles import Obstacle
-from kiosk.reader.presentation import Code as Seen
-from kiosk.reader.presentation import Nearest, Presentations, ReadRate, badges_in_view
+from kiosk.reader.presentation import (
+    Nearest,
+    Presentations,
+    ReadRate,
+    SeenCode,
+    badges_in_view,
+)
 from kiosk.reader.reader import Reader, Sighting
 from kiosk.texts.messages import Message
 
@@ -105,7 +110,7 @@ class Eye:
 
     def _take(self, frame: Frame, sightings: list[Sighting]) -> None:
         at_s = frame.captured_at
-        codes = [Seen(sighting.text, sighting.area) for sighting in sightings]
+        codes = [SeenCode(sighting.text, sighting.area) for sighting in sightings]
         taken = self._nearest.choose(codes, at_s)
         chosen = [s for s in sightings if taken is not None and s.text == taken.text]
         others = [s for s in sightings if s not in chosen]
@@ -123,7 +128,7 @@ class Eye:
     def _located(self) -> bool:
         return self._reader.located > 0 or self._reader.hint not in (None, "dark")
 
-    def _notice(self, codes: list[Seen]) -> Notice:
+    def _notice(self, codes: list[SeenCode]) -> Notice:
         if badges_in_view(codes) > 1:
             return TWO_BADGES
         if codes:

@@ -37,8 +37,13 @@ from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import PlaceWait
 from kiosk.reader.notices import TWO_BADGES, Notice, Notices
-from kiosk.reader.presentation import Code as Seen
-from kiosk.reader.presentation import Nearest, Presentations, ReadRate, badges_in_view
+from kiosk.reader.presentation import (
+    Nearest,
+    Presentations,
+    ReadRate,
+    SeenCode,
+    badges_in_view,
+)
 from kiosk.replica.replica import Replica
 from kiosk.screen.actions import Actions, Reply, refused
 from kiosk.screen.board import Board, BoardState, DeviceStatus, StatusPart
@@ -227,7 +232,7 @@ class PhoneDoor:
 
     def _see(self, at_s: float, codes: list[dict[str, Any]], *, located: bool) -> None:
         """Take the codes in one picture. `located`: a code was in it, read or not."""
-        seen = [Seen(code["text"], code["area"]) for code in codes]
+        seen = [SeenCode(code["text"], code["area"]) for code in codes]
         taken = self._nearest.choose(seen, at_s)
         if taken is not None and self._presentations.present(taken.text, at_s):
             self._take(taken.text)

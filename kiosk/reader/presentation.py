@@ -11,7 +11,7 @@ from badges.credential.credential import PREFIX
 
 
 @dataclass(frozen=True)
-class Code:
+class SeenCode:
     """A code in the picture, with its area in square pixels."""
 
     text: str
@@ -60,11 +60,11 @@ class Nearest:
     BESIDE_MAX = 16
 
     def __init__(self) -> None:
-        self._taken: Code | None = None
+        self._taken: SeenCode | None = None
         self._seen_at = 0.0
         self._beside: set[str] = set()  # codes in view together with the taken one
 
-    def choose(self, codes: Sequence[Code], at_s: float) -> Code | None:
+    def choose(self, codes: Sequence[SeenCode], at_s: float) -> SeenCode | None:
         """The code to take; None if there is none, or if the taken one may reappear."""
         badges = [code for code in codes if code.badge_like] or list(codes)
         if not badges:
@@ -83,13 +83,13 @@ class Nearest:
         self._taken, self._seen_at = first, at_s
         return first
 
-    def _lingers(self, taken: Code, other: Code, at_s: float) -> bool:
+    def _lingers(self, taken: SeenCode, other: SeenCode, at_s: float) -> bool:
         if other.text not in self._beside or abs(at_s - self._seen_at) > self.LINGER_S:
             return False
         return other.area <= self.NEARER * taken.area
 
 
-def badges_in_view(codes: Iterable[Code]) -> int:
+def badges_in_view(codes: Iterable[SeenCode]) -> int:
     """The same badge on paper and on a phone counts once."""
     return len({code.text for code in codes if code.badge_like})
 

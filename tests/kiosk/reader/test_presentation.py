@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.reader.presentation import Code, Nearest, Presentations, ReadRate, badges_in_view
+from kiosk.reader.presentation import Nearest, Presentations, ReadRate, SeenCode, badges_in_view
 
 SIGHTINGS = {
     "in view for a minute": ("A" * 60, 1.0, "1" + "0" * 59),
@@ -70,8 +70,8 @@ def test_never_twice_within_the_hold_and_always_after_it(
 # The choice among several
 
 
-def code(text: str, area: float) -> Code:
-    return Code(text, area)
+def code(text: str, area: float) -> SeenCode:
+    return SeenCode(text, area)
 
 
 NEAR, FAR, POSTER = code("HKNEAR", 9000), code("HKFAR", 2000), code("https://x", 50_000)
