@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import g, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 
 from badges.credential.badge_number import badge_number
 from server.core.alerts import alerts
 from server.core.alerts.alerts import Alert, Kind
 from server.storage.localized import names_of, text_in
 from server.web import auth, i18n
+from server.web.i18n import gettext as _
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.categories import CategoryPlan
@@ -26,6 +25,7 @@ from server.storage.connection import Connection
 from server.web import auth, forms, i18n
 from server.web.about import VALUES, about
 from server.web.forms import whole
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")

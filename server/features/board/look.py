@@ -3,8 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
-
 from server.core.alerts import factors, halls, kiosks, taken, watch
 from server.core.alerts.alerts import Alert, Kind, most_urgent_first
 from server.core.alerts.sources import BOARD, AlertContext, alerts
@@ -16,6 +14,7 @@ from server.core.occupancy.minutes import Trend
 from server.core.venue.session_states import HallPhase, Phase
 from server.web import auth
 from server.web.alerts import Places, in_page_language
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 GRAVE_WEIGHT = 100  # A grave alert outweighs many others

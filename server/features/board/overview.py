@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Blueprint, make_response, render_template, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
-from flask_babel import ngettext
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
@@ -24,6 +22,8 @@ from server.features.board import look
 from server.features.board.look import HallRow, Look
 from server.web import alerts as words
 from server.web import auth, i18n
+from server.web.i18n import gettext as _
+from server.web.i18n import ngettext
 from server.web.rendered import Pieces, Rendered
 from server.web.services import services
 

@@ -1,7 +1,6 @@
 """Lets staff take an alert, with a note."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
 from server.core.alerts import taken
@@ -10,6 +9,7 @@ from server.core.alerts.taken import TakenError
 from server.features.board import look
 from server.web import alerts as words
 from server.web import auth, i18n
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("taking", __name__, url_prefix="/admin/alerts")

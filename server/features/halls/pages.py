@@ -8,7 +8,6 @@ from flask import (
     request,
     url_for,
 )
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
 from badges.places.account import PlacesError
@@ -26,6 +25,7 @@ from server.storage.connection import Connection
 from server.web import auth, forms, i18n
 from server.web.callers import caller
 from server.web.forms import whole
+from server.web.i18n import gettext as _
 from server.web.security import limiter
 from server.web.services import services
 

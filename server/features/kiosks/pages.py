@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from functools import cache
 
 from flask import Blueprint, abort, render_template, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
-from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from badges.i18n import N_
@@ -24,6 +22,8 @@ from server.web import alerts as board_words
 from server.web import auth, forms, i18n
 from server.web.alerts import Places, Told
 from server.web.forms import whole
+from server.web.i18n import gettext as _
+from server.web.i18n import ngettext
 from server.web.services import services
 from server.web.sparkline import sparkline
 
@@ -199,7 +199,7 @@ def _said() -> dict[str, Callable[[int], str]]:
 
     @cache
     def seconds_ago(seconds: int) -> str:
-        return _("%(time)s ago", time=board_words.lasting(seconds * 1000))  # type: ignore[no-any-return]
+        return _("%(time)s ago", time=board_words.lasting(seconds * 1000))
 
     return {
         "ago": lambda length_ms: seconds_ago(length_ms // 1000),

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from markupsafe import Markup
 
 from badges.printing.qr import symbol_svg
@@ -21,6 +20,7 @@ from server.storage.connection import Connection
 from server.storage.localized import text_in
 from server.web import auth, i18n
 from server.web.display import both_names
+from server.web.i18n import gettext as _
 from server.web.services import services
 from server.web.static_files import static_path
 

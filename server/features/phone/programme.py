@@ -6,7 +6,6 @@ from typing import Any
 
 from babel.dates import format_skeleton
 from flask_babel import get_locale  # type: ignore[import-untyped]  # it ships no types
-from flask_babel import gettext as _
 
 from server.core.event.calendar import Clock
 from server.core.occupancy.figures import hall_figures
@@ -14,6 +13,7 @@ from server.core.programme import activities, speakers
 from server.core.venue import store
 from server.storage.connection import Connection
 from server.web.display import hall_state
+from server.web.i18n import gettext as _
 from server.web.rendered import Rendered
 from server.web.services import services
 

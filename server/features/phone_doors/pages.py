@@ -3,8 +3,6 @@ from collections.abc import Callable, Sequence
 from typing import TypedDict, TypeVar
 
 from flask import Blueprint, render_template, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
-from flask_babel import ngettext
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
@@ -23,6 +21,8 @@ from server.web import auth, forms, i18n
 from server.web.alerts import in_page_language
 from server.web.display import main_name
 from server.web.forms import whole
+from server.web.i18n import gettext as _
+from server.web.i18n import ngettext
 from server.web.services import services
 
 Result = TypeVar("Result")
@@ -120,8 +120,7 @@ def refuse(kiosk: str) -> Response | tuple[str, int]:
 @auth.allow()
 def end_codes() -> Response:
     def message(ended: int) -> str:
-        text: str = ngettext("%(num)s code has ended.", "%(num)s codes have ended.", ended)
-        return text
+        return ngettext("%(num)s code has ended.", "%(num)s codes have ended.", ended)
 
     return _perform(lambda db, by, now: phones.end_codes(db, by=by, now=now), message)
 
@@ -150,12 +149,11 @@ def update() -> Response:
         return len(outdated)
 
     def message(asked: int) -> str:
-        text: str = ngettext(
+        return ngettext(
             "%(num)s phone is asked to update. It does so once its scans are sent.",
             "%(num)s phones are asked to update. Each does so once its scans are sent.",
             asked,
         )
-        return text
 
     return _perform(step, message)
 

@@ -2,7 +2,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from flask import Blueprint, Response, abort, render_template, request
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.credential.badge_number import parse_badge_number
@@ -17,6 +16,7 @@ from server.storage.connection import Connection
 from server.web import auth, i18n
 from server.web.about import about
 from server.web.forms import MOMENT, Asked, Field, listed, one_of, read_filter, whole
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("acts", __name__, url_prefix="/admin")

@@ -2,7 +2,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from flask import Blueprint, Response, abort, render_template, request
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.credential.badge_number import parse_badge_number
@@ -17,6 +16,7 @@ from server.storage.connection import Connection
 from server.web import auth, downloads
 from server.web.display import DECISIONS, FLAGS, REASONS
 from server.web.forms import MOMENT, Asked, Field, listed, one_of, read_filter, whole
+from server.web.i18n import gettext as _
 from server.web.i18n import language
 from server.web.services import services
 

@@ -1,13 +1,13 @@
 from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
 from server.core.staff import saved_filters
 from server.core.staff.saved_filters import SavedFilter, SavedFilterError
 from server.web import auth, i18n
 from server.web.forms import Asked, Filter, turn_back, whole
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("saved_filters", __name__, url_prefix="/admin/filters")

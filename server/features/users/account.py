@@ -3,7 +3,6 @@
 import os
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.i18n import N_
@@ -17,6 +16,7 @@ from server.features.users.accounts import proof
 from server.features.users.sign_in import own_page
 from server.web import auth, forms
 from server.web.callers import caller
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("account", __name__, url_prefix="/admin/account")

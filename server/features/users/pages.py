@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from flask import Blueprint, flash, render_template, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
 from server.core.event.settings import ROLES
 from server.core.staff import invitations, pins, second_factors, signing_in, users
 from server.storage.connection import Connection
 from server.web import auth, forms
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("users", __name__, url_prefix="/admin/users")

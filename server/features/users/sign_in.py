@@ -11,7 +11,6 @@ from flask import (
     session,
     url_for,
 )
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from server.core.event.calendar import span
@@ -20,6 +19,7 @@ from server.core.staff.guesses import WaitError
 from server.core.staff.lane import BusyError
 from server.web import auth
 from server.web.callers import caller
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("sign_in", __name__, url_prefix="/admin")

@@ -3,7 +3,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flask import request
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 
 from badges.printing.card import CardError, check_colour
 from badges.printing.look import LINES, PICTURE_BYTES_MAX
@@ -14,6 +13,7 @@ from server.core.venue import store
 from server.features.cards.card_settings import name_for
 from server.storage.connection import Connection
 from server.web import i18n
+from server.web.i18n import gettext as _
 
 FILES: Mapping[str, int] = {
     "logo": PICTURE_BYTES_MAX,

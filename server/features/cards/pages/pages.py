@@ -5,7 +5,6 @@ from pathlib import Path
 
 from babel import Locale
 from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges import colours
@@ -38,6 +37,7 @@ from server.storage.connection import Connection
 from server.web import auth, forms, i18n
 from server.web.apart import ApartError, read_apart
 from server.web.display import main_name
+from server.web.i18n import gettext as _
 from server.web.security import limiter
 from server.web.services import services
 

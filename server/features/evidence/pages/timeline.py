@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from functools import partial
 
 from flask import Blueprint, abort, render_template, request
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 
 from badges.i18n import N_
 from server.core.entry_log import act_words, entry_log
@@ -20,6 +19,7 @@ from server.features.evidence.timeline import Filter
 from server.web import auth, i18n
 from server.web.about import about
 from server.web.forms import Asked, Field, listed, one_of, read_filter, whole
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("log", __name__, url_prefix="/admin/log")

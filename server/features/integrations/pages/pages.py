@@ -1,7 +1,6 @@
 from collections.abc import Callable
 
 from flask import Blueprint, abort, flash, render_template, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
 from server.core.entry_log import act_words
@@ -10,6 +9,7 @@ from server.features.integrations import endpoints, outbox, signing, tokens
 from server.features.integrations.topics.table import TOPICS
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("integrations", __name__, url_prefix="/admin/integrations")

@@ -9,7 +9,6 @@ from flask import (
     request,
     url_for,
 )
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -24,6 +23,7 @@ from server.features.muster.lists import State, Wanted
 from server.features.muster.pages import paper, words
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n, live
+from server.web.i18n import gettext as _
 from server.web.rendered import Parts, Rendered
 from server.web.services import services
 

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from flask import url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from markupsafe import escape
 
 from badges.credential.badge_number import badge_number
@@ -14,6 +13,7 @@ from server.core.muster.muster import Muster
 from server.features.muster.lists import Counts, HallCount, Line, State
 from server.features.muster.pages import words
 from server.web.display import Minutes, both_names, main_name
+from server.web.i18n import gettext as _
 from server.web.i18n import page_language
 from server.web.services import services
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response
 
 from badges.i18n import N_
@@ -18,6 +17,7 @@ from server.features.printers.states import PrintingError, UnknownPrinterError
 from server.features.printers.store import Printer, PrinterPlan
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("printers", __name__, url_prefix="/admin/printers")

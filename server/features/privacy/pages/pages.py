@@ -2,7 +2,6 @@ import logging
 from functools import partial
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.credential.badge_number import parse_badge_number
@@ -17,6 +16,7 @@ from server.features.privacy.leftovers import leftovers
 from server.features.privacy.words import SECTIONS
 from server.web import auth, forms, i18n
 from server.web.apart import ApartError, work_apart
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 log = logging.getLogger(__name__)

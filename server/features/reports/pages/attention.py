@@ -3,7 +3,6 @@ from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
@@ -13,6 +12,7 @@ from server.features.reports import attention
 from server.features.reports.attention import Kind, MarkError, Thing
 from server.web import auth, forms, i18n
 from server.web.forms import CHOOSE, Asked, Field, one_of, read_filter, whole
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("attention", __name__, url_prefix="/admin/attention")

@@ -1,5 +1,4 @@
 from flask import Blueprint, render_template, request
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.datastructures import MultiDict
 
 from server.core.venue import store
@@ -7,6 +6,7 @@ from server.features.reports import awaited
 from server.features.reports.awaited import Awaited
 from server.web import auth
 from server.web.forms import CHOOSE, Asked, Field, read_filter, whole
+from server.web.i18n import gettext as _
 from server.web.lists import SPEAKER_ROLES
 from server.web.services import services
 

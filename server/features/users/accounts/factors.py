@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import pyotp
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.i18n import N_
@@ -19,6 +18,7 @@ from server.features.users.sign_in import own_page
 from server.storage.connection import Connection
 from server.web import auth, forms
 from server.web.callers import caller
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 blueprint = Blueprint("factors", __name__, url_prefix="/admin")

@@ -3,7 +3,6 @@
 import os
 
 from flask import Blueprint, Response, flash, render_template, request, session, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from werkzeug.wrappers import Response as AnyResponse
 
 from server.core.entry_log import entry_log
@@ -15,6 +14,7 @@ from server.features.users.accounts import proof
 from server.storage.connection import Connection
 from server.web import auth, forms, i18n
 from server.web.callers import caller
+from server.web.i18n import gettext as _
 from server.web.security import limiter
 from server.web.services import services
 

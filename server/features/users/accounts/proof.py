@@ -2,7 +2,6 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from flask import abort, request
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 
 from server.core.entry_log.act_names import Act
 from server.core.staff import passkeys, passwords, second_factors, signing_in, users
@@ -13,6 +12,7 @@ from server.core.staff.users import User
 from server.storage.connection import Connection
 from server.web import auth
 from server.web.callers import caller
+from server.web.i18n import gettext as _
 from server.web.services import services
 
 SIGN = "passkey"  # Purpose of a challenge that a passkey signs

@@ -5,7 +5,6 @@ import secrets
 from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, current_app, flash, redirect, request, session, url_for
-from flask_babel import gettext as _  # type: ignore[import-untyped]  # it ships no types
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -17,6 +16,7 @@ from server.features.users.sign_in import own_page, sign_in_page
 from server.storage.connection import Connection
 from server.web import auth, i18n
 from server.web.callers import caller
+from server.web.i18n import gettext as _
 from server.web.security import limiter
 from server.web.services import services
 
