@@ -101,7 +101,7 @@ class ScansLane:
                 raise Left(body)
         except WireError:
             raise Left(body) from None
-        began, at, epoch = time.perf_counter(), here.now(), here.clock.known_epoch()
+        decoded_at, at, epoch = time.perf_counter(), here.now(), here.clock.known_epoch()
         if epoch is None:
             # A new epoch is written to the database, and the loop must not wait for that.
             raise Left(body)
@@ -119,7 +119,7 @@ class ScansLane:
                     raise
                 except Exception:
                     raise Left(body) from None
-                here.measures.ledger.observe(time.perf_counter() - began)
+                here.measures.ledger.observe(time.perf_counter() - decoded_at)
                 beats.keep(signed, batch, taken)
             answer = answer_to(here, batch, arrived, taken, beats.last)
         except (AwayError, LostError):
