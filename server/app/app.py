@@ -26,7 +26,7 @@ from server.core.event.directory import Event
 from server.core.event.processes import server_name
 from server.core.feed import changes
 from server.core.feed.hub import Hub
-from server.core.kiosks.runs import Standing, stand
+from server.core.kiosks.runs import OwnRun, own_run
 from server.core.kiosks.venue_edits import VenueEdits
 from server.core.kiosks.vouching import Voucher
 from server.core.people import search
@@ -70,15 +70,15 @@ def create_app(
     app = make_app(event.settings.name, event.settings.time_zone, event.path)
     app.secret_key = security.derived_key(event.phone_secret, b"hallkeeper/forms/v1")
     wall = now or wall_clock
-    standing = stand(database, wall, server_name(event.settings.port))
+    run = own_run(database, wall, server_name(event.settings.port))
     database.write(search.fold)
-    here = _services(event, database, wall, clock, standing)
+    here = _services(event, database, wall, clock, run)
     keep_services(app, here)
     with app.app_context():
         for feature in features():
             if feature.start is not None:
                 feature.start(here)
-    standing.watch(lambda db: _compare(app, db), lambda number: renew_services(app, number))
+    run.watch(lambda db: _compare(app, db), lambda number: renew_services(app, number))
     here.clock.epoch()  # known before the first batch
     with database.reading() as db:
         here.measures.begin(db)
@@ -116,7 +116,7 @@ def _services(
     database: Database,
     wall: Callable[[], int],
     clock: ServerClock | None,
-    standing: Standing,
+    run: OwnRun,
 ) -> Services:
     voucher = Voucher(event.root_key, event.event_id)
     with database.reading() as db:
@@ -130,7 +130,7 @@ def _services(
         venue_edits=venue_edits,
         log=Log(database, event.log_name, event.log_key),
         voucher=voucher,
-        standing=standing,
+        own_run=run,
         calendar=Calendar(day_starts(event.settings)),
         now=wall,
         clock=clock or ServerClock(database),

@@ -67,9 +67,9 @@ def _reporter(event: Event, database: Database, here: Services, duties: Duties) 
     settings = event.settings
     address = f"{settings.public_host}:{settings.port}"
     name = server_name(settings.port)
-    standing = here.standing
+    own_run = here.own_run
     return Reporter(
-        database, name, address, lambda: standing.run, here.now, lambda on: duties.turn(on=on)
+        database, name, address, lambda: own_run.run, here.now, lambda on: duties.turn(on=on)
     )
 
 

@@ -19,7 +19,7 @@ from server.core.event.directory import Event
 from server.core.event.duties import Duties
 from server.core.event.processes import Reporter
 from server.core.feed.hub import Hub
-from server.core.kiosks.runs import Standing
+from server.core.kiosks.runs import OwnRun
 from server.core.kiosks.venue_edits import VenueEdits
 from server.core.kiosks.vouching import Voucher
 from server.core.second_disk.copy import Backups, Status
@@ -43,7 +43,7 @@ class Services:
     venue_edits: VenueEdits
     log: Log
     voucher: Voucher
-    standing: Standing
+    own_run: OwnRun
     calendar: Calendar
     now: Callable[[], int]  # Unix ms
     clock: ServerClock
@@ -89,7 +89,7 @@ class Services:
 
     @property
     def superseded_by(self) -> str | None:
-        return self.standing.superseded_by
+        return self.own_run.superseded_by
 
     def close_kept(self) -> None:
         """Close the features' stored objects, newest first."""

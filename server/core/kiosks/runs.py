@@ -28,7 +28,7 @@ from server.storage.engines.joint import Reading
 log = logging.getLogger(__name__)
 
 # Keys of the memo (`server/storage/engines/memory.py`): the newest run's name, the whole run, and
-# the standing that has checked it.
+# the `OwnRun` that has checked it.
 RUN, _NEWEST_RUN, _CHECKED = "run", "newest run", "run is checked"
 # After a database switch, places are granted only after this time, so that every reachable kiosk
 # can first show what the new database lacks: a heartbeat, and its repetition if it fails.
@@ -114,7 +114,7 @@ def came(db: Connection) -> Came:
     return Came(memo[RUN], row[1], row[2])
 
 
-class Standing:
+class OwnRun:
     """Checks whether a server's run is still current. Thread-safe.
 
     Only the writer's thread calls `begin` and `check`. On PostgreSQL, several servers share a run
@@ -195,21 +195,21 @@ class Standing:
         raise SupersededError(last.server)
 
 
-_STANDING: WeakKeyDictionary[Database, Standing] = WeakKeyDictionary()
+_OWN_RUNS: WeakKeyDictionary[Database, OwnRun] = WeakKeyDictionary()
 
 
-def stand(database: Database, now: Callable[[], int], server: str) -> Standing:
+def own_run(database: Database, now: Callable[[], int], server: str) -> OwnRun:
     """Begin a run on a database, and check it at each later write.
 
-    A database has one Standing, however often it is served.
+    A database has one OwnRun, however often it is served.
     """
-    existing = _STANDING.get(database)
-    standing = existing or Standing(now, server)
+    existing = _OWN_RUNS.get(database)
+    own = existing or OwnRun(now, server)
     if existing is not None:
-        database.write(standing.begin)
-        return standing
+        database.write(own.begin)
+        return own
     # A new connection of the writer may be to another database.
-    database.prepare_writer(standing.begin)
-    database.check_steps(standing.check)
-    _STANDING[database] = standing
-    return standing
+    database.prepare_writer(own.begin)
+    database.check_steps(own.check)
+    _OWN_RUNS[database] = own
+    return own

@@ -46,9 +46,9 @@ class Server:
         self.database = Database(path)
         self.log = entry_log.Log(self.database, "test", PrivateKey(b"1" * 32))
         self.hub = Hub(self.database)
-        self.standing = runs.stand(self.database, lambda: NOW, name)
+        self.own_run = runs.own_run(self.database, lambda: NOW, name)
         self.put_back: list[str] = []
-        self.standing.watch(self._compare, lambda _: None)
+        self.own_run.watch(self._compare, lambda _: None)
         self.feed = self.hub.subscribe(self.hub.cursor, hall_id=None, kiosk=None)
         self.log.size()
         self.told: list[tuple[Any, Any]] = []

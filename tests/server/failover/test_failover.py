@@ -130,8 +130,10 @@ def test_nothing_acknowledged_is_lost(
     database = parts.enter_context(pair(synchronous=True))
     event = event_in(tmp_path, database, settings)
     servers = [parts.enter_context(Database(event.database_path)) for _ in range(2)]
-    standings = [runs.stand(server, lambda: NOW, f"server {n}") for n, server in enumerate(servers)]
-    assert standings[0].run == standings[1].run, "two servers share the run"
+    own_runs = [
+        runs.own_run(server, lambda: NOW, f"server {n}") for n, server in enumerate(servers)
+    ]
+    assert own_runs[0].run == own_runs[1].run, "two servers share the run"
     load = Load(servers)
     try:
         deadline = time.monotonic() + BUSY_S
@@ -158,7 +160,7 @@ def test_nothing_acknowledged_is_lost(
     assert not lost
     assert numbers == list(range(len(numbers)))
     assert len(load.acknowledged) > before
-    assert standings[0].run == standings[1].run
+    assert own_runs[0].run == own_runs[1].run
     with servers[0].reading() as db:
         assert len(db.execute("SELECT run FROM server_run").fetchall()) == 2
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.core.kiosks import runs
-from server.core.kiosks.runs import Standing
+from server.core.kiosks.runs import OwnRun
 from server.storage import migrations
 from server.storage.connection import Connection
 from server.storage.database import connect
@@ -36,9 +36,9 @@ def test_each_later_connection_is_compared_with_the_servers_memory(
 ) -> None:
     """A remote database may lack writes of this server. The first connection has no earlier one."""
     compared: list[Connection] = []
-    standing = Standing(lambda: NOW, "server")
-    standing.watch(compared.append, lambda _: None)
+    own_run = OwnRun(lambda: NOW, "server")
+    own_run.watch(compared.append, lambda _: None)
     for history in histories:
         monkeypatch.setattr(runs, "history", lambda _, here=history: here)
-        standing.begin(db)
+        own_run.begin(db)
     assert compared == [db] * comparisons

@@ -51,8 +51,8 @@ class TestOneDatabase:
         assert self.west.account.granted == granted
         assert self.west.present(21), "the door goes on with what it has"
         assert forum.rows("SELECT COUNT(*) FROM scan") == [(0,)]
-        standing = services_of(forum.app).standing
-        assert standing.superseded_by == runs.newest(forum.database.reader).server != ""
+        own_run = services_of(forum.app).own_run
+        assert own_run.superseded_by == runs.newest(forum.database.reader).server != ""
 
     def test_staff_can_change_nothing_and_are_told(self, forum: Forum, later: Database) -> None:
         def lower(db: object) -> None:

@@ -12,7 +12,7 @@ from badges.places.pool import PoolKey
 from badges.record import StayRef
 from badges.wire import wire
 from server.core.kiosks import contact
-from server.core.kiosks.runs import stand
+from server.core.kiosks.runs import own_run
 from server.core.ledger import ingest
 from server.core.occupancy import hall_control, pools
 from server.core.occupancy.kiosk_accounts import KnownAccount
@@ -217,11 +217,11 @@ def test_a_server_that_was_superseded_is_told_so_in_spite_of_what_it_knows(
     database: Database,
 ) -> None:
     site = open_site(database)
-    stand(site.database, lambda: NOW, "one")
+    own_run(site.database, lambda: NOW, "one")
     site.send(site.west)
     site.send(site.west)
     other = Database(site.database.path)
-    stand(other, lambda: NOW, "other")
+    own_run(other, lambda: NOW, "other")
     other.close()
     with pytest.raises(SupersededError):
         site.send(site.west)
