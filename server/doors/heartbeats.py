@@ -26,7 +26,7 @@ from server.core.feed.hub import is_venue_change
 from server.core.feed.subscription import FeedItem
 from server.core.kiosks import contact, runs
 from server.core.kiosks.contact import Heard
-from server.core.kiosks.runs import Came
+from server.core.kiosks.runs import Position
 from server.core.kiosks.vouching import is_order
 from server.core.ledger.ingest import Ingested
 from server.core.occupancy import grants, pools
@@ -49,7 +49,7 @@ SHARE_S = 5.0
 
 
 class Taken(NamedTuple):
-    """The result of recording a batch. `came` is the position of feed and entry log after all
+    """The result of recording a batch. `position` is that of feed and entry log after all
     batches of the commit.
     """
 
@@ -57,18 +57,19 @@ class Taken(NamedTuple):
     state: str
     old_files: str | None  # the version of the page's files that a phone shall leave
     ingested: Ingested
-    came: Came
+    position: Position
 
 
 class Last(NamedTuple):
     """The newest position known to be on disk."""
 
     incarnation: int
-    came: Came
+    position: Position
 
     @property
-    def position(self) -> tuple[int, int, int]:
-        return self.incarnation, self.came.cursor, self.came.entries
+    def rank(self) -> tuple[int, int, int]:
+        """Later positions are greater."""
+        return self.incarnation, self.position.cursor, self.position.entries
 
 
 class _Known(NamedTuple):
@@ -100,7 +101,7 @@ class Heartbeats:
         self._lanes = here.lanes
         self.is_on = False
         # Mostly set on the writer's thread, in the order of the commits.
-        self.last = Last(0, Came("", 0, 0))
+        self.last = Last(0, Position("", 0, 0))
         # guards everything below
         self._lock = threading.Lock()
         self._known: dict[KioskKey, _Known] = {}
@@ -158,10 +159,10 @@ class Heartbeats:
         ingested = taken.ingested
         is_all = ingested.acked_seq == batch.last_seq == _last_of(batch)
         with self._lock:
-            last = Last(ingested.incarnation, taken.came)
-            if last.position >= self.last.position:
+            last = Last(ingested.incarnation, taken.position)
+            if last.rank >= self.last.rank:
                 self.last = last
-            self._keep_halls(ingested.halls, taken.came.cursor)
+            self._keep_halls(ingested.halls, taken.position.cursor)
             if taken.state == "active" and is_all and not _wants(batch):
                 taken = taken._replace(ingested=ingested._replace(halls={}, full=()))
                 content, counter = _content(batch, signed.version), signed.stamp.counter
@@ -201,7 +202,7 @@ class Heartbeats:
         with self._lock:
             for kiosk in heard.keys() - written.unchanged:
                 self._known.pop(kiosk, None)
-            self._keep_halls(written.halls, written.last.came.cursor)
+            self._keep_halls(written.halls, written.last.position.cursor)
 
     def _follow(self, items: Sequence[FeedItem]) -> None:
         with self._lock:
@@ -217,20 +218,20 @@ class Heartbeats:
         """Return whether the kiosk's mark is not beyond the known position."""
         if isinstance(mark, UnsetType):
             return True
-        incarnation, came = self.last
+        incarnation, position = self.last
         return (
-            (mark.incarnation, mark.run) == (incarnation, came.run)
-            and mark.cursor <= came.cursor
-            and mark.entries <= came.entries
+            (mark.incarnation, mark.run) == (incarnation, position.run)
+            and mark.cursor <= position.cursor
+            and mark.entries <= position.entries
         )
 
     def _orders(
         self, known: _Known, places: Sequence[wire.PlaceTotals]
     ) -> list[wire.PlaceOrder] | None:
         """Return the present orders, or None if there is news of the kiosk or for it."""
-        kiosk, came = known.taken.kiosk, known.taken.came
+        kiosk, position = known.taken.kiosk, known.taken.position
         venue, ordered = self._changed.get(None, 0), self._ordered.get(kiosk[0], 0)
-        if max(venue, self._changed.get(kiosk[0], 0)) > came.cursor:
+        if max(venue, self._changed.get(kiosk[0], 0)) > position.cursor:
             return None
         granted, orders = {}, []
         for order in known.taken.ingested.orders:
@@ -342,4 +343,4 @@ def _write(db: Connection, heard: Sequence[Heard], halls: Sequence[int], now: in
     unchanged = contact.note_heard(db, heard, memo)
     shared = grants.share_again(db, halls, now, state, memo)
     contact.keep(db, state, memo)
-    return _Written(unchanged, shared, Last(state.incarnation, runs.came(db)))
+    return _Written(unchanged, shared, Last(state.incarnation, runs.position(db)))

@@ -86,7 +86,7 @@ def scans() -> Response:
         raise ApiError(409, "fork", FORKED) from None
     here.measures.ledger.observe(time.perf_counter() - began)
     beats.keep(signed, batch, taken)
-    last = Last(taken.ingested.incarnation, taken.came)
+    last = Last(taken.ingested.incarnation, taken.position)
     return answer_json(answer_to(here, batch, arrived, taken, last))
 
 
@@ -107,21 +107,21 @@ def step_for(
         ingested = ingest.ingest(
             db, caller.sender, batch, calendar=here.calendar, now=now, prepared=prepared
         )
-        came = _NOWHERE if joint.is_on(db) else runs.came(db)
+        position = _NOWHERE if joint.is_on(db) else runs.position(db)
         sender = caller.sender
-        return Taken(sender.key, sender.state, sender.old_files, ingested, came)
+        return Taken(sender.key, sender.state, sender.old_files, ingested, position)
 
     return step
 
 
-def _all_came(db: Connection, taken: Sequence[Taken]) -> list[Taken]:
+def _with_last_position(db: Connection, taken: Sequence[Taken]) -> list[Taken]:
     """Set the position of feed and entry log after all batches of a commit."""
-    came = runs.came(db)
-    return [result._replace(came=came) for result in taken]
+    position = runs.position(db)
+    return [result._replace(position=position) for result in taken]
 
 
-_NOWHERE = runs.Came("", 0, 0)  # until `_all_came`
-_TOGETHER = read_ahead.kind(_all_came)
+_NOWHERE = runs.Position("", 0, 0)  # until `_with_last_position`
+_TOGETHER = read_ahead.kind(_with_last_position)
 
 
 def joinable(prepared: Prepared, kiosk: KioskKey) -> Joinable:
@@ -138,7 +138,7 @@ def answer_to(
     disk.
     """
     ingested = taken.ingested
-    checkpoint, consistency = here.log.checkpoint(batch.log_size, least=last.came.entries)
+    checkpoint, consistency = here.log.checkpoint(batch.log_size, least=last.position.entries)
     return wire.ScanAnswer(
         acked_seq=ingested.acked_seq,
         incarnation=ingested.incarnation,
@@ -148,7 +148,7 @@ def answer_to(
         answered_at=here.now(),
         epoch=arrived.epoch,
         # The feed may be further: changes of pages are not in the mark yet.
-        cursor=max(last.came.cursor, here.hub.cursor),
+        cursor=max(last.position.cursor, here.hub.cursor),
         checkpoint=checkpoint,
         consistency=consistency,
         full=list(ingested.full),

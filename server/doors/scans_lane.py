@@ -144,7 +144,7 @@ class ScansLane:
             if taken is not None:
                 # All steps of a commit report before the loop answers the first, so they share one
                 # signed position.
-                beats.last = Last(taken.ingested.incarnation, taken.came)
+                beats.last = Last(taken.ingested.incarnation, taken.position)
             self._waker.call(partial(_settle, took, taken, error))
 
         batch = prepared.batch

@@ -39,13 +39,13 @@ _NEWEST = (
     " (SELECT value FROM setting WHERE key = 'incarnation') AS incarnation"
     f" FROM server_run r {_ORDER}"
 )
-_CAME = (
+_POSITION = (
     f"SELECT (SELECT r.run FROM server_run r {_ORDER}) AS run,"
     f" {changes.CURSOR} AS cursor, {entry_log.SIZE} AS entries"
 )
 
 
-class Came(NamedTuple):
+class Position(NamedTuple):
     """How far feed and entry log were when the server answered."""
 
     run: str
@@ -100,18 +100,18 @@ def read_ahead(db: Connection) -> Reading:
     memo[RUN] = run.run
 
 
-def came(db: Connection) -> Came:
+def position(db: Connection) -> Position:
     """Call it on the writer, before the commit."""
     memo = memory.memo_of(db)
     run, numbers = memo.get(RUN), joint.numbers(db)
     if run is not None and numbers:
-        return Came(run, numbers["change"], numbers["leaf"])
+        return Position(run, numbers["change"], numbers["leaf"])
     standing = contact.standing(db, memo)
     if run is not None and standing is not None:
-        return Came(run, standing.cursor, standing.entries)
-    row = db.execute(_CAME).fetchone()
+        return Position(run, standing.cursor, standing.entries)
+    row = db.execute(_POSITION).fetchone()
     memo[RUN] = row[0] or ""
-    return Came(memo[RUN], row[1], row[2])
+    return Position(memo[RUN], row[1], row[2])
 
 
 class OwnRun:

@@ -12,7 +12,7 @@ from badges.credential.keys import PrivateKey
 from badges.places.pool import KioskKey, PoolKey
 from badges.places.signed import mark_message, sign_order
 from badges.wire import wire
-from server.core.kiosks.runs import Came
+from server.core.kiosks.runs import Position
 
 KEPT = 20_000  # signatures, more than all accounts of an event
 _ORDER = '{"type":"places"'
@@ -60,10 +60,10 @@ class Voucher:
         order = self.order((kiosk, change.generation), change.order)
         return wire.encode_change(wire.PlacesOrdered(order, change.generation))
 
-    def mark(self, incarnation: int, came: Came) -> wire.Mark:
+    def mark(self, incarnation: int, position: Position) -> wire.Mark:
         """Return the signed positions of feed and entry log. They must be on disk."""
         with self._lock:
-            mark, here = self._mark, (incarnation, *came)
+            mark, here = self._mark, (incarnation, *position)
             if mark is not None and here == (
                 mark.incarnation, mark.run, mark.cursor, mark.entries
             ):  # fmt: skip

@@ -338,8 +338,8 @@ def test_a_mark_beyond_the_known_position_takes_a_transaction(lane: Lane, west: 
     mark = lane.send(west).mark
     assert lane.is_quiet(west, mark=mark)
     lane.write(lambda db: changes.publish(db, wire.NamesChanged()))
-    came = lane.beats.last.came
-    later = came._replace(cursor=came.cursor + 1)
+    position = lane.beats.last.position
+    later = position._replace(cursor=position.cursor + 1)
     ahead = lane.here.voucher.mark(mark.incarnation, later)
     assert not lane.is_quiet(west, mark=ahead)
     assert lane.is_quiet(west, mark=mark)

@@ -13,7 +13,7 @@ from server.app.app import create_app
 from server.core.event.directory import Event
 from server.core.feed.changes import cursor, publish
 from server.core.kiosks import snapshot
-from server.core.kiosks.runs import Came
+from server.core.kiosks.runs import Position
 from server.core.kiosks.vouching import Voucher
 from server.core.occupancy import pools
 from server.storage.database import Database
@@ -106,5 +106,5 @@ def test_what_was_signed_is_not_signed_again(event: Event, monkeypatch: pytest.M
         voucher.order(WEST, wire.PlaceOrder(SMALL, granted, granted, 1))
     assert len(signed) == 2
     for entries in (3, 3, 4):
-        voucher.mark(1, Came("0" * 32, 9, entries))
+        voucher.mark(1, Position("0" * 32, 9, entries))
     assert len(signed) == 4

@@ -62,7 +62,7 @@ def batch_step(
             raise ReplayError
         taken = ingest.ingest(db, sender[0], batch, calendar=calendar, now=now, prepared=prepared)
         if not joint.is_on(db):
-            runs.came(db)
+            runs.position(db)
         return taken
 
     return Step(run, Joinable(_BATCHES, read_ahead.About(key, prepared)))
@@ -70,7 +70,7 @@ def batch_step(
 
 def _finish(db: Connection, taken: Sequence[Any]) -> Sequence[Any]:
     """As in the API, the server's position is read once for all."""
-    runs.came(db)
+    runs.position(db)
     return taken
 
 
