@@ -26,11 +26,9 @@ def removed(db: Connection, kind: str) -> dict[int, str | None]:
     the thing.
     """
     rows = db.execute(
-        # Matches the partial index of acts.
         f"SELECT {dialect.in_json('body', 'subject', kind)} AS number,"
-        f" {dialect.in_json('body', 'subject', 'code')} AS code"
-        " FROM leaf WHERE kind = 'act' AND kind <> 'scan'"
-        f" AND {dialect.in_json('body', 'act')} = ? ORDER BY leaf.number",
+        f" {dialect.in_json('body', 'subject', 'code')} AS code FROM leaf"
+        f" WHERE {entry_log.ACTS} AND {dialect.in_json('body', 'act')} = ? ORDER BY leaf.number",
         (_ACTS[kind],),
     )
     return {int(row["number"]): row["code"] for row in rows.fetchall()}
