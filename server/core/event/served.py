@@ -6,6 +6,8 @@ change by a statement signed with the event's key.
 """
 
 import ipaddress
+import os
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from badges.i18n import N_, Phrase, Spoken
 from badges.wire.server_key import ServerKey, sign_server_key
@@ -30,8 +32,19 @@ from server.core.event.settings import EventSettings
 from server.storage import durable_files
 
 FILE_BYTES_MAX = 1_000_000
-RSA_BITS_MIN = 2048
+# The server's TLS (rustls with ring) signs with no other RSA keys.
+RSA_BITS = (2048, 3072, 4096)
+RSA_EXPONENT_MIN = 65_537
 CURVES = ("secp256r1", "secp384r1")
+# The server's TLS refuses a certificate with any other critical extension, and does not start.
+CRITICAL = {
+    ExtensionOID.KEY_USAGE,
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+    ExtensionOID.BASIC_CONSTRAINTS,
+    ExtensionOID.NAME_CONSTRAINTS,
+    ExtensionOID.CRL_DISTRIBUTION_POINTS,
+    ExtensionOID.EXTENDED_KEY_USAGE,
+}
 SOON = timedelta(days=14)
 
 
@@ -70,6 +83,7 @@ def read_certificate(
     ordered = _ordered(leaf, given, at)
     text = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     pem = text + b"".join(candidate.public_bytes(Encoding.PEM) for candidate in ordered)
+    _check_loads(pem, certificate)
     return Checked(tuple(ordered), pem, tuple(_warnings(ordered, at)))
 
 
@@ -145,17 +159,19 @@ def _private_key(path: Path) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
         ) from None
     except ValueError:
         raise CertificateError(N_("%(path)s is no private key in PEM."), path=path) from None
-    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= RSA_BITS_MIN:
-        return key
+    if isinstance(key, rsa.RSAPrivateKey):
+        exponent = key.public_key().public_numbers().e
+        if key.key_size in RSA_BITS and exponent >= RSA_EXPONENT_MIN:
+            return key
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in CURVES:
         return key
     raise CertificateError(
         N_(
-            "Phones do not take a key as in %(path)s. Use ECDSA P-256 or P-384, or RSA of %(bits)s"
-            " bits or more."
+            "This server and phones do not take a key as in %(path)s. Use ECDSA P-256 or P-384, or"
+            " RSA of %(bits)s bits."
         ),
         path=path,
-        bits=str(RSA_BITS_MIN),
+        bits=", ".join(map(str, RSA_BITS)),
     )
 
 
@@ -193,6 +209,16 @@ def _check_leaf(leaf: x509.Certificate, path: Path, settings: EventSettings, at:
             host=settings.public_host,
         )
     _check_dates(leaf, at)
+    for extension in leaf.extensions:
+        if extension.critical and extension.oid not in CRITICAL:
+            raise CertificateError(
+                N_(
+                    "The certificate in %(path)s has a critical extension that this server does not"
+                    " know (%(oid)s). Ask its issuer for one in which it is not critical."
+                ),
+                path=path,
+                oid=extension.oid.dotted_string,
+            )
     try:
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
@@ -201,6 +227,26 @@ def _check_leaf(leaf: x509.Certificate, path: Path, settings: EventSettings, at:
         raise CertificateError(
             N_("The certificate in %(path)s is not meant for servers."), path=path
         )
+
+
+def _check_loads(pem: bytes, path: Path) -> None:
+    """Refuse a certificate that the server could not load at its next start."""
+    # OpenSSL reads files only. This one is in memory, so the key gets to no disk.
+    with os.fdopen(os.memfd_create("certificate"), "wb") as file:
+        file.write(pem)
+        file.flush()
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
+        except ssl.SSLError as error:
+            raise CertificateError(
+                N_(
+                    "The server can't use the certificate in %(path)s with its key and chain"
+                    " (%(why)s). Ask its issuer for another, for a key of ECDSA P-256."
+                ),
+                path=path,
+                why=error.reason or "SSL",
+            ) from None
 
 
 def _check_dates(certificate: x509.Certificate, at: datetime) -> None:

@@ -1,10 +1,13 @@
 """`hallkeeper certificate`: an authority's certificate is checked, installed whole and removed."""
 
+import shutil
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509 import load_pem_x509_certificates
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -96,6 +99,18 @@ def pems(authority: Authority, *names: str, **more) -> tuple[bytes, bytes, bytes
     return pem(certificate), key_pem(key), pem(authority.between)
 
 
+def openssl(*words: str | Path) -> None:
+    """Run openssl. Skips the test if it is missing or can't do this."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not here")
+    done = subprocess.run(["openssl", *words], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"this openssl can't: {done.stderr[-300:]}")
+
+
+POLICIES = x509.CertificatePolicies(
+    [x509.PolicyInformation(x509.ObjectIdentifier("1.2.3.4"), policy_qualifiers=None)]
+)
 WRONG: dict[str, tuple[Make, str]] = {
     "another's key": (
         lambda ca: (pems(ca)[0], pems(ca)[1], pems(ca)[2]),
@@ -115,7 +130,19 @@ WRONG: dict[str, tuple[Make, str]] = {
     "no key": (lambda ca: (pems(ca)[0], b"hello", b""), "is no private key in PEM"),
     "weak key": (
         lambda ca: pems(ca, key=rsa.generate_private_key(65537, 1024)),
-        "Use ECDSA P-256 or P-384, or RSA of 2048 bits or more",
+        "Use ECDSA P-256 or P-384, or RSA of 2048, 3072, 4096 bits",
+    ),
+    "key of a size that the server's TLS does not take": (
+        lambda ca: pems(ca, key=rsa.generate_private_key(65537, 2560)),
+        "Use ECDSA P-256 or P-384, or RSA of 2048, 3072, 4096 bits",
+    ),
+    "key of an exponent that the server's TLS does not take": (
+        lambda ca: pems(ca, key=rsa.generate_private_key(3, 2048)),
+        "Use ECDSA",
+    ),
+    "critical extension that the server's TLS does not know": (
+        lambda ca: pems(ca, critical=[POLICIES]),
+        "has a critical extension that this server does not know (2.5.29.32)",
     ),
     "key that phones do not take": (
         lambda ca: pems(ca, key=ed25519.Ed25519PrivateKey.generate()),
@@ -149,6 +176,20 @@ def test_what_cannot_be_served_is_refused_and_changes_nothing(
     assert before == sorted(
         (path.name, path.read_bytes()) for path in (event.path / "keys").iterdir()
     )
+
+
+@pytest.mark.system
+def test_a_certificate_for_rsa_pss_is_refused(console: Console, event: Event) -> None:
+    """The server could not load it at its next start."""
+    certificate, key = console.path / "cert.pem", console.path / "key.pem"
+    openssl(
+        "req", "-x509", "-newkey", "rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048", "-nodes",
+        "-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}", "-days", "90",
+        "-keyout", key, "-out", certificate,
+    )  # fmt: skip
+    output = console("certificate", "install", str(certificate), str(key), status=1).output
+    assert "The server can't use the certificate in" in output
+    assert not load_event(event.path).has_installed_certificate
 
 
 def test_a_missing_file_and_half_a_command_are_said(console: Console) -> None:

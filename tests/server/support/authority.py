@@ -1,6 +1,7 @@
 """A TLS certificate authority for tests: a root, and an intermediate that signs."""
 
 import ipaddress
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -74,6 +75,7 @@ class Authority:
         since: timedelta = -DAY,
         until: timedelta = 90 * DAY,
         usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
+        critical: Sequence[x509.ExtensionType] = (),
     ) -> tuple[x509.Certificate, object]:
         """A certificate for these names, and its key."""
         key = key or ec.generate_private_key(ec.SECP256R1())
@@ -82,9 +84,10 @@ class Authority:
             .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), False)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(_signed_by(self.key), critical=False)
-            .sign(self.key, hashes.SHA256())
         )
-        return built, key
+        for extension in critical:
+            built = built.add_extension(extension, critical=True)
+        return built.sign(self.key, hashes.SHA256()), key
 
     def files(self, path: Path, *names: str) -> list[str]:
         """CERT, KEY and CHAIN files for these names."""
