@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -45,6 +45,15 @@ CRITICAL = {
     ExtensionOID.CRL_DISTRIBUTION_POINTS,
     ExtensionOID.EXTENDED_KEY_USAGE,
 }
+# cryptography raises these for damaged certificates, and for unknown kinds, such as SM2.
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 SOON = timedelta(days=14)
 
 
@@ -65,6 +74,22 @@ def read_certificate(
     certificate: Path, key: Path, chain: Path | None, settings: EventSettings, now: int
 ) -> Checked:
     """Check an authority's PEM files. Raises CertificateError."""
+    try:
+        return _checked(certificate, key, chain, settings, now)
+    except UNREADABLE:
+        raise CertificateError(
+            N_(
+                "The certificate in %(path)s or its chain is damaged, or of a kind that this server"
+                " and phones do not know, such as SM2. Get it anew, for a key of ECDSA P-256."
+            ),
+            path=certificate,
+        ) from None
+
+
+def _checked(
+    certificate: Path, key: Path, chain: Path | None, settings: EventSettings, now: int
+) -> Checked:
+    """Raises CertificateError, or one of UNREADABLE."""
     private = _private_key(key)
     public = _spki(private.public_key())
     given = _certificates(certificate) + ([] if chain is None else _certificates(chain))
@@ -159,6 +184,8 @@ def _private_key(path: Path) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
         ) from None
     except ValueError:
         raise CertificateError(N_("%(path)s is no private key in PEM."), path=path) from None
+    except UnsupportedAlgorithm:
+        key = None
     if isinstance(key, rsa.RSAPrivateKey):
         exponent = key.public_key().public_numbers().e
         if key.key_size in RSA_BITS and exponent >= RSA_EXPONENT_MIN:

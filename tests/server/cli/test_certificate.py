@@ -1,6 +1,7 @@
 """`hallkeeper certificate`: an authority's certificate is checked, installed whole and removed."""
 
 import shutil
+import ssl
 import stat
 import subprocess
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificates
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -16,6 +18,7 @@ from badges.wire.server_key import open_server_key
 from server.core.event import served
 from server.core.event.certificate import spki_sha256
 from server.core.event.directory import Event, load_event
+from server.core.event.served import CertificateError
 from server.core.event.settings import EventError
 from tests.server.app.test_serve import announcement
 from tests.server.support.authority import DAY, Authority, key_pem, pem
@@ -190,6 +193,56 @@ def test_a_certificate_for_rsa_pss_is_refused(console: Console, event: Event) ->
     output = console("certificate", "install", str(certificate), str(key), status=1).output
     assert "The server can't use the certificate in" in output
     assert not load_event(event.path).has_installed_certificate
+
+
+@pytest.mark.system
+def test_an_sm2_certificate_is_refused(console: Console, authority: Authority) -> None:
+    certificate, key = console.path / "cert.pem", console.path / "key.pem"
+    openssl("genpkey", "-algorithm", "SM2", "-out", key)
+    openssl(
+        "req", "-x509", "-new", "-key", key, "-subj", f"/CN={HOST}",
+        "-addext", f"subjectAltName=DNS:{HOST}", "-days", "90", "-out", certificate,
+    )  # fmt: skip
+    output = console("certificate", "install", str(certificate), str(key), status=1).output
+    assert "do not take a key as in" in output
+    # An organiser may also take another certificate's key.
+    other = console.file("other.pem", pems(authority)[1])
+    output = console("certificate", "install", str(certificate), other, status=1).output
+    assert "of a kind that this server and phones do not know, such as SM2" in output
+
+
+def test_a_damaged_certificate_is_refused(console: Console, authority: Authority) -> None:
+    certificate, key, chain = pems(authority)
+    der = x509.load_pem_x509_certificate(certificate).public_bytes(Encoding.DER)
+    name = HOST.encode()
+    at = der.rindex(name) - 2  # the tag of the alternative name
+    damaged = der[:at] + b"\xff" + der[at + 1 :]
+    files = [
+        console.file("cert.pem", ssl.DER_cert_to_PEM_cert(damaged)),
+        console.file("key.pem", key),
+        console.file("chain.pem", chain),
+    ]
+    output = console("certificate", "install", *files, status=1).output
+    assert "or its chain is damaged" in output
+
+
+# cryptography warns of a serial number that became negative.
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+def test_no_damaged_byte_ends_in_an_error(
+    console: Console, authority: Authority, event: Event
+) -> None:
+    """Each byte is changed in turn. Some changes, as in the serial number, do no harm."""
+    certificate, key, chain = map(Path, authority.files(console.path, HOST))
+    der = x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER)
+    refused = 0
+    for at in range(len(der)):
+        damaged = der[:at] + bytes([der[at] ^ 0x81]) + der[at + 1 :]
+        certificate.write_text(ssl.DER_cert_to_PEM_cert(damaged))
+        try:
+            served.read_certificate(certificate, key, chain, event.settings, now_ms())
+        except CertificateError:
+            refused += 1
+    assert refused > len(der) / 2
 
 
 def test_a_missing_file_and_half_a_command_are_said(console: Console) -> None:
