@@ -12,6 +12,7 @@ from server.core.outgoing import addresses
 
 TIMEOUT_S = 10.0  # for each step: connect, send, receive
 WHOLE_S = 20.0  # for the whole request, even if the answer comes byte by byte
+CUT_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def ask(
         target += f"?{parts.query}"
     # http.client drops its reference to the socket if an answer has no length.
     held: list[socket.socket] = []
-    timer = threading.Timer(whole_s, _cut, (connection, held))
+    over = threading.Event()
+    timer = threading.Timer(whole_s, _cut, (connection, held, over))
     timer.daemon = True
     timer.start()
     try:
@@ -72,6 +74,7 @@ def ask(
         return Reply(0, _words(error))
     finally:
         timer.cancel()
+        over.set()
         connection.close()
 
 
@@ -84,11 +87,19 @@ def _connection(
     return http.client.HTTPConnection(host, port, timeout=timeout_s)
 
 
-def _cut(connection: http.client.HTTPConnection, held: list[socket.socket]) -> None:
-    for open_socket in held or [connection.sock]:
-        if open_socket is not None:
-            with suppress(OSError):
-                open_socket.shutdown(socket.SHUT_RDWR)
+def _cut(
+    connection: http.client.HTTPConnection, held: list[socket.socket], over: threading.Event
+) -> None:
+    """Shut the request's socket, until the request is over. There is no socket yet while the
+    addresses of its name are tried one after the other.
+    """
+    while True:
+        for open_socket in held or [connection.sock]:
+            if open_socket is not None:
+                with suppress(OSError):
+                    open_socket.shutdown(socket.SHUT_RDWR)
+        if over.wait(CUT_AGAIN_S):
+            return
 
 
 def _words(error: Exception) -> str:
