@@ -44,7 +44,7 @@ from server.console import wall_clock
 from server.core.event import served
 from server.core.event.directory import Event, load_event
 from server.core.event.lock import only_server
-from server.core.event.settings import EventError
+from server.core.event.settings import EventError, is_address
 from server.core.second_disk.copy import check_directory
 from server.features.wallet import certificates
 from server.storage import database, disk, tables
@@ -234,6 +234,8 @@ def _check_address(host: str, port: int) -> None:
     """Raise EventError with a clear text if the server can't listen at the address."""
     if not 1 <= port <= 65535:
         raise EventError(f"port {port} is not between 1 and 65535")
+    if not is_address(host):  # granian takes no names
+        raise EventError(f"{host} is not an address to listen on, such as 0.0.0.0 or 127.0.0.1")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:

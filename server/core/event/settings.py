@@ -46,7 +46,7 @@ def _is_zone(name: str) -> bool:
     return True
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -104,7 +104,7 @@ class EventSettings:
     host: Annotated[
         str,
         Meta(pattern=r"\A[A-Za-z0-9.:-]{1,253}\Z"),
-        rule('an address to listen on, such as "0.0.0.0" or "127.0.0.1"'),
+        rule('an address to listen on, such as "0.0.0.0" or "127.0.0.1"', holds=is_address),
     ] = "0.0.0.0"  # noqa: S104 - kiosks reach it from the venue's network
     port: Annotated[int, Meta(ge=1, le=65_535), rule("a port from 1 to 65535")] = 8443
     # None disables backups.
@@ -161,7 +161,7 @@ class EventSettings:
         str | None,
         rule(
             'the address from which a reverse proxy asks this server, such as "127.0.0.1"',
-            holds=lambda text: text is None or _is_address(text),
+            holds=lambda text: text is None or is_address(text),
         ),
     ] = None
 

@@ -40,13 +40,13 @@ def place(
                     "apt-get install chromium-driver libnss3-tools")  # fmt: skip
     _, day = noon_zone(now_ms())
     days = [str(day + timedelta(days=n)) for n in range(2)]
-    with site(tmp_path_factory.mktemp("forum"), venue(days), 2, Ground(host="localhost")) as forum:
+    ground = Ground(host="localhost", listens="127.0.0.1")
+    with site(tmp_path_factory.mktemp("forum"), venue(days), 2, ground) as forum:
         secret = forum.event.path / "keys" / sign_on.SECRET_FILE
         secret.write_text("a secret of the client")
         secret.chmod(0o600)
         settings = replace(
-            forum.event.settings, host="127.0.0.1", sign_on_issuer=provider.issuer,
-            sign_on_client=CLIENT,
+            forum.event.settings, sign_on_issuer=provider.issuer, sign_on_client=CLIENT,
             sign_on_name="Forum ID", sign_on_roles={"forum-admins": "admin", "ushers": "steward"},
             second_factor_roles=["auditor"],
         )  # fmt: skip

@@ -359,6 +359,12 @@ def test_a_taken_port_is_said_plainly(event: Event) -> None:
             serve(event.path, "127.0.0.1", port)
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.1", "0"])
+def test_a_name_to_listen_on_is_refused(event: Event, host: str) -> None:
+    with pytest.raises(EventError, match=f"^{host} is not an address to listen on, such as"):
+        serve(event.path, host, free_port())
+
+
 @pytest.mark.parametrize("port", [0, -1, 65536])
 def test_an_impossible_port_is_refused(event: Event, port: int) -> None:
     with pytest.raises(EventError, match="not between 1 and 65535"):

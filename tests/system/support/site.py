@@ -101,6 +101,7 @@ class Ground:
     host: str = "127.0.0.1"  # of the server, as kiosks reach it
     within: Callable[[str], list[str]] = lambda name: []  # words before that process's command
     connect: Callable[[tuple[str, int], float], socket.socket] = socket.create_connection
+    listens: str = ""  # the server's address, if `host` is a name
 
 
 LOOPBACK = Ground()
@@ -196,7 +197,7 @@ class LiveSite:
             first_day=first_day,
             days=2,
             public_host=ground.host,
-            host=ground.host,
+            host=ground.listens or ground.host,
             port=self.port,
         )
         new_event.init_event(path / "event", settings, now=now_ms(), postgresql=postgresql)

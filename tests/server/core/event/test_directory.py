@@ -164,6 +164,7 @@ def edit(event: Event, old: str, new: str) -> None:
         ("first_day = 2026-05-04", "first_day = 2026-05-04T10:00:00", "first_day must be a date"),
         ("first_day = 2026-05-04", "", "lacks first_day: a date such as"),
         ("port = 8443", "port = 0", "port must be a port from 1 to 65535"),
+        ('\nhost = "127.0.0.1"', '\nhost = "localhost"', ": host must be an address to listen on"),
         ('"localhost"', '"https://forum.example"', "public_host must be a host name or an address"),
         ('en = "Harbour Forum"', 'en = ""', "name must be the event's name by language"),
         ('en = "Harbour Forum"', f'en = "{"x" * 200}"', "name must be the event's name"),
