@@ -34,6 +34,7 @@ EVERY_S = 300.0
 RETRY_S = 20.0  # after a failure, and while acts are missing on the second disk
 # The newest backups to keep. Of older ones, the last of each day (UTC) is kept for ever.
 KEEP = 12
+ABANDONED_S = 3600.0  # a half backup without a write for so long
 STEP_PAGES = 128
 PAUSE_S = 0.005  # between steps, since the doors need the disk
 # Steps between two flushes. Flushing a large copy at once would delay others.
@@ -224,7 +225,7 @@ def prune(directory: Path) -> None:
         if last_of_day[backup.made_at // 86_400_000] is not backup:
             shutil.rmtree(backup.path)
     for path in directory.glob(f"{_MAKING}*"):
-        if not _alive(path.name.rpartition("-")[2]):
+        if not _alive(path.name.rpartition("-")[2]) or _is_abandoned(path):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -236,6 +237,17 @@ def _alive(process: str) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Return whether the last write there was long ago. Its process may have been killed, and
+    another one may have its number: in a container the next server does.
+    """
+    try:
+        written = max(file.stat().st_mtime for file in (path, *path.rglob("*")))
+    except OSError:
+        return False
+    return time.time() - written > ABANDONED_S
 
 
 def _check_age(directory: Path, opened: Database) -> None:

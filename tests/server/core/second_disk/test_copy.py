@@ -17,6 +17,7 @@ from server.core.event import retention as clocks
 from server.core.event.directory import Event, load_event
 from server.core.second_disk import copy as module
 from server.core.second_disk.copy import (
+    ABANDONED_S,
     KEEP,
     BackupError,
     Backups,
@@ -155,6 +156,22 @@ def test_what_is_kept(event: Event, second: Path) -> None:
     assert kept[:-KEEP] == ["20260504-090000Z", "20260505-050000Z"]
     assert not list(second.glob("making-*"))
     assert (second / "acts.sqlite").exists()
+
+
+def test_a_half_backup_goes_also_if_another_process_has_its_number(second: Path) -> None:
+    """As in a container, where each server has the number of the one before."""
+    half = second / f"making-20260504-020000Z-{os.getpid()}"
+    (half / "keys").mkdir(parents=True)
+    key = half / "keys/root.key"
+    key.write_text("secret")
+    long_ago = time.time() - 2 * ABANDONED_S
+    for path in (half, half / "keys"):
+        os.utime(path, (long_ago, long_ago))
+    prune(second)
+    assert key.exists(), "its process may still write it"
+    os.utime(key, (long_ago, long_ago))
+    prune(second)
+    assert not half.exists()
 
 
 class TestDirectory:
