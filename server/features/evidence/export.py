@@ -119,10 +119,11 @@ class _Target:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.records.close()
-        if self._zip is not None:
-            self._zip.close()
-            self._spool.unlink(missing_ok=True)
+        with ExitStack() as stack:  # Any may fail on a full disk; the others still run.
+            if self._zip is not None:
+                stack.callback(self._spool.unlink, missing_ok=True)
+                stack.callback(self._zip.close)
+            stack.callback(self.records.close)
 
     def line(self, line: bytes) -> None:
         self.records.write(line)

@@ -15,6 +15,7 @@ from server.features.evidence.verify import check
 from server.storage.errors import UnusableError
 from tests.server.conftest import MINUTE, NOW
 from tests.server.features.evidence.conftest import Evidence
+from tests.server.support.disks.small_disk import fill, small_disk
 
 PARTS = {
     "hall": Selection("hall H1", hall_id=1),
@@ -177,6 +178,32 @@ def test_nothing_is_overwritten(evidence: Evidence) -> None:
     with pytest.raises(ExportError, match="is there already"):
         evidence.export()
     assert (path / "manifest").read_bytes() == before
+
+
+def problem_of_export(evidence: Evidence, path: Path) -> str:
+    try:
+        evidence.export(name=str(path))
+    except ExportError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("name", ["export", "export.zip"])
+def test_a_full_disk_keeps_nothing_of_it(evidence: Evidence, tmp_path: Path, name: str) -> None:
+    """Each time the disk has a little more room, until the export fits."""
+    failures = 0
+    with small_disk(tmp_path / "disk", 4) as disk:
+        for kilobytes in range(0, 4 * 1024, 16):
+            fill(disk, kilobytes * 1024)
+            problem = problem_of_export(evidence, disk / name)
+            if not problem:
+                break
+            failures += 1
+            assert "No space left" in problem
+            assert [path.name for path in disk.iterdir()] == ["ballast"]
+        assert sorted(path.name for path in disk.iterdir()) == ["ballast", name]
+    assert failures > 1
 
 
 def test_a_folder_that_is_not_there_is_said(evidence: Evidence) -> None:
