@@ -91,8 +91,11 @@ def selected(
     if badge is not None:
         try:
             serial = parse_badge_number(badge)
-        except ValueError as error:
-            raise SelectionError(str(error)) from None
+        except ValueError:
+            raise SelectionError(
+                N_("%(text)s is not a badge number such as %(example)s."),
+                text=repr(badge[:40]), example=badge_number(0x1F3A7),
+            ) from None  # fmt: skip
         return Selection(f"badge {badge_number(serial)}", serial=serial)
     return Selection()
 

@@ -79,7 +79,7 @@ def test_a_part(held: Console) -> None:
         (("--hall", "nowhere"), "there is no hall 'nowhere'; there are "),
         (("--day", "4 May"), "'4 May' is not a date such as 2026-05-26."),
         (("--day", "2026-05-09"), "2026-05-09 is not a day of the event."),
-        (("--person", "xx"), "a badge number has 5 characters"),
+        (("--person", "xx"), "'xx' is not a badge number such as"),
         (("--day", "2026-05-04", "--hall", "h1"), "choose one of --hall, --day and --person."),
     ],
 )

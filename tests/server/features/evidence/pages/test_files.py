@@ -148,6 +148,11 @@ def test_a_part_that_is_not_there_is_told(pages: Pages) -> None:
     assert entry_log.size(pages.database.reader) == size
 
 
+def test_a_wrong_badge_number_is_explained_in_the_pages_language(auditor: Staff) -> None:
+    auditor.post("/admin/log/export.zip?lang=zh", {"badge": "ABC"})
+    assert "&#39;ABC&#39; 不是证件号" in auditor.get("/admin/log/export?lang=zh").text
+
+
 def test_the_password_is_asked_for_first(pages: Pages) -> None:
     view = pages.app.view_functions["admin.log_files.export"]
     assert view.__dict__["confirmed"] is True
