@@ -74,19 +74,22 @@ def scan_receipt(db: Connection, log: Log, number: int) -> str:
 
 def receipt(db: Connection, log: Log, number: int) -> str:
     """Return an entry's record with its proof. Raises ReceiptError."""
-    row = db.execute(
-        "SELECT kind, hash, body, salt FROM leaf WHERE number = ?", (number,)
-    ).fetchone()
+    size = log.size()
+    row = None
+    if number < size:  # The database takes no number of more than 64 bits.
+        row = db.execute(
+            "SELECT kind, hash, body, salt FROM leaf WHERE number = ?", (number,)
+        ).fetchone()
     if row is None:
-        raise ReceiptError(f"there is no entry {number}; the log has {log.size()}")
+        raise ReceiptError(f"there is no entry {number}; the log has {size}")
     if row["kind"] == ERASED:
         raise ReceiptError(f"the record of entry {number} was erased")
     if leaf_hash(entry_of(row["body"], row["salt"])) != row["hash"]:
         raise ReceiptError(
             f"entry {number} in the database is not the record that was logged: it was altered"
         )
-    size, cosigners = _cosigned(db, log, number)
-    note, proof = log.inclusion(number, size)
+    cosigned_size, cosigners = _cosigned(db, log, number)
+    note, proof = log.inclusion(number, cosigned_size)
     salt = None if row["salt"] is None else row["salt"].hex()
     extra = canonical({"record": row["body"].decode(), "salt": salt})
     lines = ["c2sp.org/tlog-proof@v1", f"extra {base64.b64encode(extra).decode()}"]

@@ -152,9 +152,16 @@ def _check(before: Checkpoint | None, checkpoint: Checkpoint, proof: tuple[bytes
     verify_consistency(before.size, before.root, checkpoint.size, checkpoint.root, proof)
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise WitnessError(f"{path} is not text in UTF-8: restore it from a copy.") from None
+
+
 def _read_logs(directory: Path) -> Iterator[tuple[str, PublicKey]]:
     path = directory / LOGS_FILE
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_text(path).splitlines(), 1):
         try:
             yield read_key(line, ED25519)
         except NoteError:
@@ -193,7 +200,7 @@ def _key(directory: Path) -> PrivateKey:
 
 def _name(directory: Path, name: str | None) -> str:
     path = directory / NAME_FILE
-    kept = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    kept = _text(path).strip() if path.exists() else ""
     if not kept and name is None:
         raise WitnessError('name the witness, with --name "example.org/witness".')
     if kept and name is not None and name != kept:
@@ -211,7 +218,7 @@ def _name(directory: Path, name: str | None) -> str:
 
 def _add_logs(directory: Path, logs: list[str]) -> None:
     path = directory / LOGS_FILE
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = _text(path).splitlines() if path.exists() else []
     for text in logs:
         try:
             origin, _ = read_key(text, ED25519)

@@ -145,6 +145,15 @@ def test_what_is_refused(console: Console, tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
+@pytest.mark.parametrize("file", ["logs", "name"])
+def test_a_file_that_is_not_utf_8_is_refused(console: Console, tmp_path: Path, file: str) -> None:
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / file).write_bytes(NAME.encode("utf-16"))
+    arguments = ["--dir", str(tmp_path / "w"), "--name", NAME]
+    output = console("audit", "witness", *arguments, status=1).output
+    assert f"{file} is not text in UTF-8: restore it from a copy" in output
+
+
 def test_a_running_server_has_its_threads(event: Event) -> None:
     both = {"checkpoints", "witnesses"}
     app = open_app(event.path)
