@@ -200,13 +200,20 @@ class PhoneDoor:
         self.journal.close()
         self.replica.close()
 
-    async def send_rest(self) -> None:
-        """Without `run`: send what waits, up to the first failure."""
-        with suppress(TransportError, JournalError):
-            waiting, before = self.journal.state().waiting, None
+    async def send_rest(self) -> bool:
+        """Without `run`: send what waits, up to the first failure. True if nothing waits.
+
+        Raises JournalError, or TransportError if the server refuses this enrolment for good.
+        """
+        waiting, before = self.journal.state().waiting, None
+        try:
             while waiting and waiting != before:
                 await run_later(self.exchange.steps(), self._network.send)
                 waiting, before = self.journal.state().waiting, waiting
+        except TransportError as error:
+            if error.permanent:
+                raise
+        return waiting == 0
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -5,10 +5,12 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hallkeeper_js import keys
+from msgspec import structs
 from pyodide.ffi import JsNull, to_js
 
 from badges.credential.keys import PrivateKey
@@ -72,29 +74,46 @@ def own_directory(directory: Path, identity: KioskIdentity) -> Path:
     return directory / f"{identity.kiosk}-{identity.generation}"
 
 
+async def earlier_enrolments(
+    directory: Path, identity: KioskIdentity
+) -> list[tuple[KioskIdentity, PrivateKey]]:
+    """Name and key of each earlier enrolment that is still on this phone.
+
+    Its other fields are the present one's, because the server is the same.
+    """
+    earlier = []
+    own = own_directory(directory, identity)
+    for path in [path for path in directory.iterdir() if path.is_dir() and path != own]:
+        kiosk, _, generation = path.name.rpartition("-")
+        named = structs.replace(identity.identity, kiosk=kiosk, generation=int(generation))
+        enrolment = replace(identity, identity=named)
+        key = await load_key(key_name(enrolment))
+        if key is not None:
+            earlier.append((enrolment, key))
+    return earlier
+
+
 async def forget_earlier(directory: Path, files: KeptFiles, identity: KioskIdentity) -> None:
     """Delete what earlier enrolments left on this phone, unless they have scans that were not
     sent.
     """
-    own = own_directory(directory, identity)
-    for earlier in [path for path in directory.iterdir() if path.is_dir() and path != own]:
-        kiosk, _, generation = earlier.name.rpartition("-")
-        name = f"kiosk {kiosk}/{generation}"
-        key = await load_key(name)
+    for enrolment, key in await earlier_enrolments(directory, identity):
+        own = own_directory(directory, enrolment)
         try:
-            if key and _waiting(earlier / JOURNAL_FILE, kiosk, int(generation), key) == 0:
-                files.forget(earlier)
-                await keys.forget(name)
+            if _waiting(own / JOURNAL_FILE, enrolment, key) == 0:
+                files.forget(own)
+                await keys.forget(key_name(enrolment))
         except (OSError, JournalError) as error:
-            log.warning("%s is kept: %s", earlier.name, error)
+            log.warning("%s is kept: %s", own.name, error)
 
 
-def _waiting(path: Path, kiosk: str, generation: int, key: PrivateKey) -> int:
+def _waiting(path: Path, identity: KioskIdentity, key: PrivateKey) -> int:
     """Its scans that the server has not acknowledged. Raises JournalError."""
     pragmas = schema.without_wal(schema.PRAGMAS)
     with Journal(
-        path, kiosk, generation, key, must_exist=True, check=False, pragmas=pragmas
-    ) as journal:
+        path, identity.kiosk, identity.generation, key,
+        must_exist=True, check=False, pragmas=pragmas,
+    ) as journal:  # fmt: skip
         return journal.state().waiting
 
 

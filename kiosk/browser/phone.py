@@ -2,25 +2,36 @@
 
 import asyncio
 import logging
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from hallkeeper_js import post
 
+from badges.credential.keys import PrivateKey
 from badges.wire.enrolment import EnrolmentCodeError
 from kiosk.browser.door import PhoneDoor
-from kiosk.browser.enrol import enrol, forget_earlier, key_name, load_key, own_directory
+from kiosk.browser.enrol import (
+    earlier_enrolments,
+    enrol,
+    forget_earlier,
+    key_name,
+    load_key,
+    own_directory,
+)
 from kiosk.browser.kept_files import KeptFiles
-from kiosk.config.identity import NotEnrolledError, load_identity
+from kiosk.config.identity import KioskIdentity, NotEnrolledError, load_identity
 from kiosk.journal.errors import JournalError
 from kiosk.sync.enrolment import EnrolError
+from kiosk.sync.protocol import TransportError
 from kiosk.texts.catalogue import each
 from kiosk.texts.messages import Code, Message, in_language
 
 log = logging.getLogger(__name__)
 
 DIRECTORY = Path("/phone")
+EARLIER_S = 30.0  # between attempts to send the scans of an earlier enrolment
 
 
 class KeyMissingError(Exception):
@@ -57,20 +68,46 @@ class Phone:
             except JournalError as error:
                 _need("storage", error.message)
             else:
-                start = await door.run(self._messages)
+                start = await self._run(door, version)
                 continue
             start = await self._started()
 
+    async def _run(self, door: PhoneDoor, version: str) -> dict[str, Any]:
+        """Run the door until another code comes. Returns that `start`."""
+        sending = asyncio.ensure_future(self._send_earlier(version))
+        try:
+            return await door.run(self._messages)
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
     async def _send_rest(self, version: str) -> None:
-        """Send what the present enrolment has not sent, because the next one can't."""
+        """Send what the present enrolment has not sent. The rest follows beside the next door."""
         try:
             door = await _opened(self.files, version)
         except (NotEnrolledError, KeyMissingError, JournalError):
             return
         try:
-            await door.send_rest()
+            with suppress(TransportError, JournalError):
+                await door.send_rest()
         finally:
             door.close()
+
+    async def _send_earlier(self, version: str) -> None:
+        """Send the scans of earlier enrolments under their own names, then forget them.
+
+        An enrolment that the server refuses is kept. The next start tries it again.
+        """
+        present = load_identity(DIRECTORY)
+        for identity, key in await earlier_enrolments(DIRECTORY, present):
+            try:
+                # It stays open between attempts, because its journal is checked when it opens.
+                with closing(_door(self.files, identity, key, version)) as door:
+                    while not await door.send_rest():
+                        await asyncio.sleep(EARLIER_S)
+            except (TransportError, JournalError) as error:
+                log.warning("%s/%s is kept: %s", identity.kiosk, identity.generation, error)
+        await forget_earlier(DIRECTORY, self.files, present)
 
     async def _started(self) -> dict[str, Any]:
         """The next `start`. Other messages concern a door that is not open."""
@@ -87,6 +124,10 @@ async def _opened(files: KeptFiles, version: str) -> PhoneDoor:
     if key is None:
         raise KeyMissingError
     await forget_earlier(DIRECTORY, files, identity)
+    return _door(files, identity, key, version)
+
+
+def _door(files: KeptFiles, identity: KioskIdentity, key: PrivateKey, version: str) -> PhoneDoor:
     return PhoneDoor(own_directory(DIRECTORY, identity), files, identity, key, version)
 
 

@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
+from badges.wire import wire
 from badges.wire.enrolment import EnrolmentCode
+from badges.wire.wire import HEAD_CONTEXT
 from kiosk.config.identity import load_identity
+from kiosk.sync.protocol import Request, TransportError
+from kiosk.sync.signer import Signer
 from tests.kiosk.browser import fakes
 from tests.kiosk.browser.fakes import Browser, Keys, Server, until
 from tests.kiosk.support.door_fixture import (
@@ -41,8 +45,13 @@ class World:
         monkeypatch.setattr(door, "post", self.browser.post)
         monkeypatch.setattr(enrol, "keys", Keys(self.browser))
         monkeypatch.setattr(enrol, "Network", lambda: self.server)
-        monkeypatch.setattr(door, "Network", lambda signer: self.server)
+        self.names: list[tuple[str, int]] = []  # of the doors that opened
+        monkeypatch.setattr(door, "Network", self._network)
         monkeypatch.setattr(enrol, "POLL_S", 0.005)
+
+    def _network(self, signer: Signer) -> Server:
+        self.names.append(signer.name)
+        return self.server
 
     def run(self, work: Callable[[], Awaitable[None]], code: str = "") -> None:
         async def both() -> None:
@@ -172,38 +181,119 @@ def earlier(world: World, *, scans: int) -> Path:
     return directory
 
 
+def enrols_as_east_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = functools.partial(signed_identity, kiosk="east-2")
+    monkeypatch.setattr(fakes, "signed_identity", new)
+    monkeypatch.setattr(phone, "EARLIER_S", 0.005)
+
+
 @pytest.mark.parametrize("scans", [0, 2])
 def test_an_earlier_enrolment_is_deleted_once_its_scans_are_sent(
     world: World, scans: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def enrolled() -> None:
         world.server.confirmed = True
-        await until(lambda: ready(world))
+        await until(lambda: ready(world) and OLD not in world.browser.keys)
+        assert not directory.exists()
+        sent = [batch for batch in world.server.batches if batch.records]
+        assert [len(batch.records) for batch in sent] == ([scans] if scans else [])
+        for batch in sent:
+            KIOSK_KEY.public.verify(HEAD_CONTEXT + batch.head, batch.signature)
 
     directory = earlier(world, scans=scans)
-    new = functools.partial(signed_identity, kiosk="east-2")
-    monkeypatch.setattr(fakes, "signed_identity", new)
+    enrols_as_east_2(monkeypatch)
     world.run(enrolled, CODE)
     assert (world.directory / f"east-2-{GENERATION}").exists()
-    assert directory.exists() == (scans > 0)
-    assert (OLD in world.browser.keys) == (scans > 0)
+
+
+def test_scans_from_before_a_code_that_was_opened_offline_are_sent_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def again() -> None:
+        world.server.confirmed, world.server.reachable = True, False
+        await until(world.six)
+        world.server.reachable = True
+        await until(lambda: OLD not in world.browser.keys)
+        assert ready(world)
+        assert sum(len(batch.records) for batch in world.server.batches) == 1
+        assert ("east-2", GENERATION) in world.names
+
+    world.run(lambda: scanned_offline(world), CODE)
+    world.browser.posted.clear()
+    world.names.clear()
+    enrols_as_east_2(monkeypatch)
+    world.run(again, CODE)
+
+
+def fail(server: Server, error: TransportError, times: int) -> list[Request]:
+    """Answer so many batches of scans with the error. Returns all of them, as they come."""
+    asked: list[Request] = []
+    take = server.scans
+
+    def scans(request: Request) -> wire.ScanAnswer:
+        assert isinstance(request.message, wire.ScanBatch)
+        if request.message.records:
+            asked.append(request)
+            if len(asked) <= times:
+                raise error
+        return take(request)
+
+    server.scans = scans  # type: ignore[method-assign]
+    return asked
+
+
+def test_scans_of_an_earlier_enrolment_are_sent_again_after_a_fault(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def enrolled() -> None:
+        asked = fail(world.server, TransportError("database_away", "away"), 2)
+        world.server.confirmed = True
+        await until(lambda: OLD not in world.browser.keys)
+        assert len(asked) == 3
+        assert world.names.count((KIOSK, GENERATION)) == 1  # its journal was checked once
+
+    earlier(world, scans=2)
+    enrols_as_east_2(monkeypatch)
+    world.run(enrolled, CODE)
+
+
+def test_an_earlier_enrolment_that_the_server_refuses_is_kept_and_not_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def enrolled() -> None:
+        error = TransportError("unknown_kiosk", "unknown", permanent=True)
+        asked = fail(world.server, error, 1_000)
+        world.server.confirmed = True
+        await until(lambda: asked and ready(world))
+        later = len(world.server.batches) + 20
+        await until(lambda: len(world.server.batches) > later)
+        assert len(asked) == 1
+
+    monkeypatch.setattr(door, "HEARTBEAT_S", 0.01)
+    directory = earlier(world, scans=2)
+    enrols_as_east_2(monkeypatch)
+    world.run(enrolled, CODE)
+    assert (directory / "journal.db").exists()
+    assert OLD in world.browser.keys
+
+
+async def scanned_offline(world: World) -> None:
+    """Enrol, and scan a badge that the server does not get."""
+    world.server.confirmed = True
+    await until(lambda: status(world).get("free_places"))
+    world.server.reachable = False
+    body = {"text": badge(1), "keys": []}
+    message = {"type": "post", "id": 1, "path": "/text", "body": body}
+    world.phone.receive(json.dumps(message))
+    await until(lambda: status(world)["scans_waiting"] == 1)
 
 
 def test_a_new_code_waits_until_the_scans_are_sent(world: World) -> None:
-    async def scanned() -> None:
-        world.server.confirmed = True
-        await until(lambda: status(world).get("free_places"))
-        world.server.reachable = False
-        body = {"text": badge(1), "keys": []}
-        message = {"type": "post", "id": 1, "path": "/text", "body": body}
-        world.phone.receive(json.dumps(message))
-        await until(lambda: status(world)["scans_waiting"] == 1)
-
     async def again() -> None:
         await until(world.six)
         assert sum(len(batch.records) for batch in world.server.batches) == 1
 
-    world.run(scanned, CODE)
+    world.run(lambda: scanned_offline(world), CODE)
     world.browser.posted.clear()
     world.run(again, CODE)
 
