@@ -21,6 +21,7 @@ from kiosk.browser.enrol import (
     own_directory,
 )
 from kiosk.browser.kept_files import KeptFiles
+from kiosk.config.files import ConfigError
 from kiosk.config.identity import KioskIdentity, NotEnrolledError, load_identity
 from kiosk.journal.errors import JournalError
 from kiosk.sync.enrolment import EnrolError
@@ -62,6 +63,9 @@ class Phone:
                 _need("code")
             except (EnrolError, EnrolmentCodeError) as error:
                 log.warning("not enrolled: %s", error)
+                if await _is_door():
+                    start = {**start, "code": None}
+                    continue
                 _need("new_code")
             except KeyMissingError:
                 _need("new_code", Message(Code.KEY_MISSING))
@@ -125,6 +129,13 @@ async def _opened(files: KeptFiles, version: str) -> PhoneDoor:
         raise KeyMissingError
     await forget_earlier(DIRECTORY, files, identity)
     return _door(files, identity, key, version)
+
+
+async def _is_door() -> bool:
+    try:
+        return await load_key(key_name(load_identity(DIRECTORY))) is not None
+    except ConfigError:
+        return False
 
 
 def _door(files: KeptFiles, identity: KioskIdentity, key: PrivateKey, version: str) -> PhoneDoor:

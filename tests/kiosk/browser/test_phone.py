@@ -127,6 +127,23 @@ def test_a_refused_or_mangled_code_asks_for_another_one(world: World) -> None:
     world.run(work, CODE)
 
 
+@pytest.mark.parametrize("code", [CODE, "HKE1.half of it"])
+def test_a_code_that_is_refused_leaves_the_door_that_the_phone_was(world: World, code: str) -> None:
+    async def enrolled() -> None:
+        world.server.confirmed = True
+        await until(lambda: ready(world))
+
+    async def again() -> None:
+        world.server.refusal = "code_expired"
+        await until(lambda: ready(world) or world.needs())
+        assert world.needs() == []
+        await until(lambda: status(world).get("free_places"))
+
+    world.run(enrolled, CODE)
+    world.browser.posted.clear()
+    world.run(again, code)
+
+
 def test_an_enrolled_phone_opens_with_its_key_alone(world: World) -> None:
     async def enrolled() -> None:
         world.server.confirmed = True
