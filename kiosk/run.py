@@ -23,9 +23,11 @@ from kiosk.config import settings as config
 from kiosk.config.files import (
     JOURNAL_FILE,
     REPLICA_FILE,
+    load_direction,
     load_servers,
     locked,
     make_private,
+    save_direction,
     save_servers,
 )
 from kiosk.config.identity import load_identity, load_key, save_identity
@@ -119,8 +121,9 @@ class Kiosk:
         make_private(directory)
         supervisors = SupervisorFile(directory)
         self.link = Link(now_ms)
+        self._set_direction = Direction(settings.direction or "entry")
         self.direction = DirectionState(
-            self.replica, Direction(settings.direction or "entry"), self._direction_chosen
+            self.replica, load_direction(directory, self._set_direction), self._direction_chosen
         )
         self.board = Board(on_text=self.typed, on_direction=self.direction.choose)
         signer = Signer(*name, key, self.journal.next_counter)
@@ -270,6 +273,13 @@ class Kiosk:
 
     def _direction_chosen(self) -> None:
         """Apply a new direction. Codes in view count as new presentations."""
+        chosen = self.direction.chosen()
+        if chosen is not None:
+            try:
+                save_direction(self.directory, self._set_direction, chosen)
+            except OSError as error:
+                # The door turns, until its next start.
+                log.warning("the direction can't be stored: %s", error.strerror)
         self._forget_codes()
         self.show_status()
 

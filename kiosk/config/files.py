@@ -5,6 +5,7 @@ kiosk.key       its private key, readable only by its owner
 journal.db      its scans (see journal)      replica.db   the server's facts (see replica)
 servers.signed  optional: the event's signed list of servers
 settings.toml   optional
+direction       optional: what staff chose at a two-way door
 translations/   optional: LOCALE/LC_MESSAGES/kiosk.po and badges.po, for one more language
 """
 
@@ -13,6 +14,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from badges.admission.facts import Direction
 
 try:
     import fcntl
@@ -26,6 +29,7 @@ JOURNAL_FILE = "journal.db"
 REPLICA_FILE = "replica.db"
 SERVERS_FILE = "servers.signed"
 SETTINGS_FILE = "settings.toml"
+DIRECTION_FILE = "direction"
 LOCK_FILE = "lock"
 TRANSLATIONS = "translations"  # a directory with more languages for the page
 FILE_BYTES_MAX = 100_000
@@ -104,3 +108,17 @@ def load_servers(directory: Path) -> bytes:
 
 def save_servers(directory: Path, signed: bytes) -> None:
     write_whole(directory / SERVERS_FILE, signed)
+
+
+def load_direction(directory: Path, setting: Direction) -> Direction:
+    """The direction that staff chose. A `setting` that was changed after the choice replaces it."""
+    try:
+        earlier, chosen = read_small(directory / DIRECTION_FILE).decode().split()
+        return Direction(chosen) if earlier == setting.value else setting
+    except (ConfigError, ValueError):
+        return setting
+
+
+def save_direction(directory: Path, setting: Direction, chosen: Direction) -> None:
+    """Raises OSError."""
+    write_whole(directory / DIRECTION_FILE, f"{setting.value} {chosen.value}\n".encode())

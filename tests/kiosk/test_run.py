@@ -1,5 +1,6 @@
 """The running kiosk's parts together: board, relay, faults. No picture stops the door."""
 
+import errno
 import threading
 import time
 from collections.abc import Callable
@@ -108,6 +109,28 @@ def test_staff_turn_the_door(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> N
     answer = kiosk.present(badge(1))
     assert answer is not None
     assert answer.direction is Direction.EXIT
+    assert status(kiosk).direction is Direction.EXIT
+
+
+def test_a_door_that_staff_turned_is_so_after_a_restart(tmp_path: Path) -> None:
+    directory = enrolled(tmp_path / "door")
+    with Kiosk(directory, KioskSettings()) as kiosk:
+        kiosk.replica.load(snapshot())
+        assert kiosk.board.turn(Direction.EXIT)
+    with Kiosk(directory, KioskSettings()) as kiosk:
+        answer = kiosk.present(badge(1))
+        assert answer is not None
+        assert answer.direction is Direction.EXIT
+
+
+def test_a_door_whose_direction_can_t_be_stored_turns(
+    kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("kiosk.run.save_direction", full)
+    assert kiosk.board.turn(Direction.EXIT)
     assert status(kiosk).direction is Direction.EXIT
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.config.files import ConfigError, locked, write_whole
+from badges.admission.facts import Direction
+from kiosk.config.files import ConfigError, load_direction, locked, save_direction, write_whole
 from kiosk.config.identity import NotEnrolledError, load_identity, load_key
 from kiosk.config.settings import KioskSettings, load_settings, with_options
 from tests.kiosk.support.door_fixture import EVENT_ID, GENERATION, KIOSK, KIOSK_KEY, ROOT, enrolled
@@ -164,3 +165,19 @@ def test_files_are_written_whole(tmp_path: Path) -> None:
     write_whole(path, b"new")
     assert path.read_bytes() == b"new"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_chosen_direction_counts_until_the_setting_changes(tmp_path: Path) -> None:
+    entry, out = Direction.ENTRY, Direction.EXIT
+    assert load_direction(tmp_path, entry) is entry
+    save_direction(tmp_path, entry, out)
+    assert load_direction(tmp_path, entry) is out
+    save_direction(tmp_path, out, entry)
+    assert load_direction(tmp_path, out) is entry
+    assert load_direction(tmp_path, entry) is entry
+
+
+@pytest.mark.parametrize("content", [b"", b"entry", b"entry up", b"entry \xff", bytes(200_000)])
+def test_a_spoilt_direction_is_ignored(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "direction").write_bytes(content)
+    assert load_direction(tmp_path, Direction.ENTRY) is Direction.ENTRY
