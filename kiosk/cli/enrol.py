@@ -16,10 +16,12 @@ from badges.credential.keys import PrivateKey
 from badges.wire import wire
 from badges.wire.enrolment import EnrolmentCode, EnrolmentCodeError, parse_code, six_words
 from kiosk.config.files import (
+    DIRECTION_FILE,
     IDENTITY_FILE,
     JOURNAL_FILE,
     KEY_FILE,
     REPLICA_FILE,
+    SUPERVISOR_FILE,
     ConfigError,
     locked,
     write_whole,
@@ -179,7 +181,8 @@ def _settle(
 
 def move_aside(directory: Path) -> Path | None:
     """Move an earlier kiosk's files to a directory of their own, the identity first."""
-    files = [directory / IDENTITY_FILE, directory / KEY_FILE]
+    names = (IDENTITY_FILE, KEY_FILE, SUPERVISOR_FILE, DIRECTION_FILE)
+    files = [directory / name for name in names]
     for name in (JOURNAL_FILE, REPLICA_FILE):
         files += sorted(directory.glob(f"{name}*"))
     present = [path for path in files if path.exists()]

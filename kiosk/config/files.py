@@ -5,6 +5,7 @@ kiosk.key       its private key, readable only by its owner
 journal.db      its scans (see journal)      replica.db   the server's facts (see replica)
 servers.signed  optional: the event's signed list of servers
 settings.toml   optional
+supervisor.json optional: the shift and supervisors' state
 direction       optional: what staff chose at a two-way door
 translations/   optional: LOCALE/LC_MESSAGES/kiosk.po and badges.po, for one more language
 """
@@ -29,6 +30,7 @@ JOURNAL_FILE = "journal.db"
 REPLICA_FILE = "replica.db"
 SERVERS_FILE = "servers.signed"
 SETTINGS_FILE = "settings.toml"
+SUPERVISOR_FILE = "supervisor.json"
 DIRECTION_FILE = "direction"
 LOCK_FILE = "lock"
 TRANSLATIONS = "translations"  # a directory with more languages for the page

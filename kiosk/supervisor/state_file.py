@@ -12,10 +12,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from badges.record import Count, Instant
-from kiosk.config.files import write_whole
+from kiosk.config.files import SUPERVISOR_FILE, write_whole
 from kiosk.door.roll_call import RollCall
-
-FILE = "supervisor.json"
 
 
 class Tries(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,7 +38,7 @@ class SupervisorFile:
     def __init__(self, directory: Path, write: Callable[[Path, bytes], None] = write_whole) -> None:
         """`write` replaces a file; it raises OSError."""
         self._write = write
-        self._path = directory / FILE
+        self._path = directory / SUPERVISOR_FILE
         self._kept = _read(self._path)
         self._writing = threading.Lock()
 

@@ -5,14 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from badges.admission.facts import Direction
 from badges.credential.keys import PublicKey
 from badges.wire import wire
 from badges.wire.enrolment import EnrolmentCode, check_proof, six_words
 from kiosk.cli.enrol import enrol
-from kiosk.config.files import locked
+from kiosk.config.files import load_direction, locked, save_direction
 from kiosk.config.identity import load_identity, load_key
 from kiosk.journal.journal import Journal
+from kiosk.supervisor.state_file import Kept, SupervisorFile
 from kiosk.sync.enrolment import EnrolError
 from tests.kiosk.support.door_fixture import (
     EVENT_ID,
@@ -246,6 +249,19 @@ class TestAgain:
         kept = directory / "earlier-1"
         assert {name: (kept / name).read_bytes() for name in old} == old
         assert load_key(directory).seed != load_key(kept).seed
+
+    def test_the_new_kiosk_has_no_earlier_shift_and_direction(
+        self, server: FakeServer, directory: Path
+    ) -> None:
+        enrolled(directory)
+        shift = SupervisorFile(directory).change(lambda kept: replace(kept, shift_after=5))
+        save_direction(directory, Direction.ENTRY, Direction.EXIT)
+        run(directory, code_of(server), again=True)
+        assert SupervisorFile(directory).kept == Kept()
+        assert load_direction(directory, Direction.ENTRY) is Direction.ENTRY
+        kept = directory / "earlier-1"
+        assert SupervisorFile(kept).kept == shift
+        assert load_direction(kept, Direction.ENTRY) is Direction.EXIT
 
     def test_a_refused_code_leaves_the_working_kiosk(
         self, server: FakeServer, directory: Path

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from badges.wire import wire
+from kiosk.config.files import SUPERVISOR_FILE
 from kiosk.supervisor.pins import KIOSK, LOCK_MS, LOCK_MS_MAX, USER
-from kiosk.supervisor.state_file import FILE
 from kiosk.supervisor.texts import SupervisorError
 from tests.kiosk.support.door_fixture import LocalDoor
 from tests.kiosk.support.supervised import CHEAP, MEI, OMAR, PIN, Supervised, load, refused
@@ -119,17 +119,17 @@ def test_nothing_of_a_pin_is_on_the_disk_or_in_a_log(here: Supervised, caplog) -
     guess(here, 3)
     here.unlock()
     guess(here, 2)
-    kept = (here.door.directory / FILE).read_text()
+    kept = (here.door.directory / SUPERVISOR_FILE).read_text()
     assert WRONG not in kept
     assert PIN not in kept
-    assert (here.door.directory / FILE).stat().st_mode & 0o077 == 0
+    assert (here.door.directory / SUPERVISOR_FILE).stat().st_mode & 0o077 == 0
     assert caplog.text == ""
 
 
 @pytest.mark.parametrize("spoilt", ["", "{", '{"tries": 5}', "\x00" * 50])
 def test_a_spoilt_file_begins_anew(here: Supervised, spoilt: str) -> None:
     guess(here, USER_TRIES)
-    (here.door.directory / FILE).write_text(spoilt)
+    (here.door.directory / SUPERVISOR_FILE).write_text(spoilt)
     here.restart()
     here.unlock()
 
