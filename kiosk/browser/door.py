@@ -114,7 +114,6 @@ class PhoneDoor:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._shown: tuple[BoardState, dict[str, object]] | None = None
         self._answered_at = float("-inf")  # monotonic seconds
-        self._is_idle: bool | None = None
         self._is_over = False  # fenced, and everything is sent
         self._build_sync()
         self._build_door(directory, files)
@@ -506,7 +505,10 @@ class PhoneDoor:
             _post({"type": "state", "event": msgspec.Raw(state)})
 
     def _show_idle(self, waiting: int) -> None:
-        """Tell the page whether it may take another version of its files."""
+        """Tell the page whether it may take another version of its files.
+
+        It is repeated each second, because a version may come, or a panel close, later.
+        """
         idle = (
             waiting == 0
             and self._texts.empty()
@@ -514,9 +516,7 @@ class PhoneDoor:
             and self.board.state.status.supervisor is None
             and time.monotonic() - self._answered_at > ANSWER_S
         )
-        if idle != self._is_idle:
-            self._is_idle = idle
-            _post({"type": "idle", "update_allowed": idle})
+        _post({"type": "idle", "update_allowed": idle})
 
 
 def product_version() -> str:

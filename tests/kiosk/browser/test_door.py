@@ -334,6 +334,18 @@ def test_the_page_may_take_an_update_when_nothing_waits(world: World) -> None:
     world.run(work)
 
 
+def test_an_idle_door_repeats_that_the_page_may_take_an_update(world: World) -> None:
+    """The page may get the version, or close its panel, after the first time."""
+
+    async def work() -> None:
+        await until(lambda: world.browser.of_type("idle"))
+        world.browser.posted.clear()
+        await until(lambda: world.browser.of_type("idle"))
+        assert world.browser.of_type("idle")[0]["update_allowed"]
+
+    world.run(work)
+
+
 def test_a_fenced_phone_says_so_once_everything_is_sent(world: World) -> None:
     async def work() -> None:
         world.server.changes = {"fenced": True}
