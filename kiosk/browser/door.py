@@ -311,7 +311,7 @@ class PhoneDoor:
         """Annul an entry that has no promise, so that it takes no place."""
         if answer.direction is Direction.ENTRY:
             with suppress(SupervisorError):
-                self._override_handler.annul(answer.seq, WITHDRAWN, holder=None, at=now_ms())
+                self._override_handler.withdraw(answer.seq, WITHDRAWN, at=now_ms())
         self._show_unanswered(Message(Code.NOT_CONFIRMED))
 
     async def _reply(self, number: int, path: str, body: bytes) -> None:

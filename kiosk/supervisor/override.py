@@ -4,7 +4,7 @@ Both are new records, with supervisor and reason. An override takes an ordinary 
 has one free, else an override place between the hall's capacity and its fire limit.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from msgspec import UnsetType
@@ -142,10 +142,13 @@ class OverrideHandler:
         return frozenset(flags | asked_by(badge))
 
     def last_entry(self) -> ScanRecord | None:
+        return next(self._entries(), None)
+
+    def _entries(self) -> Iterator[ScanRecord]:
+        """Recent admissions here, the newest first."""
         for record in self._journal.newest(LAST_RECORDS):
             if record.direction == "entry" and record.decision == "admitted":
-                return record
-        return None
+                yield record
 
     def may_annul(self, entry: ScanRecord, at: int) -> str:
         """Return "" if an admission here can be annulled, else the code of the reason."""
@@ -163,11 +166,27 @@ class OverrideHandler:
 
         Raises SupervisorError, NotReadyError or JournalError.
         """
-        context, entry = context_of(self._replica), self.last_entry()
+        entry = self.last_entry()
         if entry is None:
             raise SupervisorError("nothing_to_annul")
         if entry.seq != seq:
             raise SupervisorError("not_last")
+        return self._annul(entry, word, holder=holder, at=at)
+
+    def withdraw(self, seq: int, word: Word, *, at: int) -> Answer:
+        """Annul an admission for which no light was shown. Later admissions stay valid.
+
+        Raises as `annul`.
+        """
+        entry = next((entry for entry in self._entries() if entry.seq == seq), None)
+        if entry is None:
+            raise SupervisorError("nothing_to_annul")
+        return self._annul(entry, word, holder=None, at=at)
+
+    def _annul(
+        self, entry: ScanRecord, word: Word, *, holder: HolderName | None, at: int
+    ) -> Answer:
+        context = context_of(self._replica)
         refused = self.may_annul(entry, at)
         if refused:
             raise SupervisorError(refused)

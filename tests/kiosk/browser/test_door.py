@@ -1,6 +1,7 @@
 """The phone's door: which answers it shows green, by connection and storage, and its messages."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from tests.kiosk.support.door_fixture import (
     badge,
     records_of,
     signed_identity,
+    snapshot,
 )
+from tests.kiosk.support.supervised import MEI, PIN, SUPERVISORS
 
 fakes.install(Browser())
 
@@ -180,6 +183,30 @@ def test_without_files_such_an_entry_is_annulled_and_never_green(world: World) -
         world.show(1)
         await until(lambda: world.tones == ["admit"])
         assert world.trouble == ""
+
+    world.run(work)
+
+
+def test_without_files_two_entries_that_wait_for_the_server_are_annulled(world: World) -> None:
+    """A supervisor overrides a denial, and the next badge is scanned, before the server answers."""
+    world.keeps_files(False)
+    world._set(phone, "PROMISE_S", 240.0)
+    world._set(fakes, "snapshot", functools.partial(snapshot, supervisors=SUPERVISORS))
+
+    async def work() -> None:
+        world.show(1, category=PRESS)
+        await until(lambda: world.tones == ["deny"])
+        await world.asked("/supervisor/unlock", {"user": MEI, "pin": PIN})
+        world.server.answers.clear()
+        await world.asked("/supervisor/override", {"seq": 1, "reason": "vip"})
+        world.show(2)
+        await until(lambda: len(world.acts) == 3)
+        world.server.reachable = False
+        world.server.answers.set()
+        await until(lambda: world.acts[3:] == [("annul", "admitted")] * 2)
+        with world.door.journal.transaction() as transaction:
+            assert [transaction.own_stays(serial, HALL) for serial in (1, 2)] == [[], []]
+        assert world.tones == ["deny"]
 
     world.run(work)
 
