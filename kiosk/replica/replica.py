@@ -268,13 +268,13 @@ class Replica:
 
     def name_of(self, signature: bytes) -> wire.HolderName | None:
         """The holder's name, which only the badge with this signature opens."""
-        row = self._row("SELECT sealed FROM name WHERE lookup = ?", lookup_id(signature))
-        if row is None:
-            return None
         try:
+            row = self._row("SELECT sealed FROM name WHERE lookup = ?", lookup_id(signature))
+            if row is None:
+                return None
             return msgspec.json.decode(open_name(signature, row[0]), type=wire.HolderName)
-        except (ForgedError, msgspec.MsgspecError, ValueError):
-            # A door that shows no name still answers.
+        except (ForgedError, msgspec.MsgspecError, ValueError, sqlite3.Error):
+            # A door that shows no name still answers: the admission is on disk already.
             return None
 
     def mark_fresh(self) -> None:

@@ -1,9 +1,11 @@
 """The running kiosk's parts together: board, relay, faults. No picture stops the door."""
 
 import errno
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,7 @@ from tests.kiosk.support.door_fixture import (
     enrolled,
     hall_facts,
     orders,
+    sealed_name,
     snapshot,
 )
 from tests.kiosk.support.pictures import hall, held_up, symbol
@@ -96,6 +99,23 @@ def test_a_hand_scanner_types(kiosk: Kiosk, answers: list[AnswerReport]) -> None
     kiosk.board.type_text(f" {badge(1)}\n")
     assert answers[0].answer.admitted
     assert answers[0].frame_to_answer_ms is None
+
+
+def test_a_damaged_page_of_names_costs_the_name_alone(kiosk: Kiosk) -> None:
+    """The admission is on disk before the name is read, so it must have its answer."""
+    kiosk.replica.take_names(wire.NamesPage([sealed_name(1, "Ana")], 1, more=False))
+    file = kiosk.directory / "replica.db"
+    kiosk.close()
+    with closing(sqlite3.connect(file)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'name'").fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    with Kiosk(kiosk.directory, KioskSettings()) as kiosk:
+        with file.open("r+b") as pages:
+            pages.seek((page - 1) * size)
+            pages.write(bytes(size))
+        answer = kiosk.present(badge(1))
+        assert answer is not None
+        assert (answer.admitted, answer.holder) == (True, None)
 
 
 def test_staff_turn_the_door(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
