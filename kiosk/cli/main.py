@@ -27,7 +27,7 @@ from kiosk.cli.many import many_command
 from kiosk.cli.read import read_command
 from kiosk.cli.status import checkpoint_of, journal_in, status_of, status_text
 from kiosk.config import settings as config
-from kiosk.config.disk import write_trouble
+from kiosk.config.disk import PRIMARY, write_trouble
 from kiosk.config.files import TRANSLATIONS, ConfigError
 from kiosk.config.identity import load_identity, load_key
 from kiosk.eye import Eye
@@ -75,12 +75,26 @@ def plain_errors(command: F) -> F:
         ) as error:
             raise click.ClickException(str(error)) from None
         except (OSError, sqlite3.Error) as error:
-            trouble = write_trouble(error, options.get("directory", Path()))
+            directory = options.get("directory", Path())
+            trouble = write_trouble(error, directory) or _unusable(error, directory)
             if trouble is None:
                 raise
             raise click.ClickException(str(trouble)) from None
 
     return wrapped  # type: ignore[return-value]
+
+
+def _unusable(error: OSError | sqlite3.Error, directory: Path) -> str | None:
+    """The message about a file that can't be opened. None if the error is another one."""
+    remedy = "Run this as a user who may open it, such as the one who owns the kiosk's files."
+    if isinstance(error, OSError):
+        if error.filename is None:
+            return None
+        text = f"{error.filename}: {error.strerror}."
+        return f"{text} {remedy}" if isinstance(error, PermissionError) else text
+    if getattr(error, "sqlite_errorcode", 0) & PRIMARY == sqlite3.SQLITE_CANTOPEN:
+        return f"A database in {directory}: {error}. {remedy}"
+    return None
 
 
 @click.group()
