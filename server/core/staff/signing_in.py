@@ -15,6 +15,7 @@ from server.core.entry_log.act_names import Act
 from server.core.entry_log.entry_log import Subject
 from server.core.staff import passwords, users
 from server.core.staff.guesses import FORGET_MS, Guesses, Key
+from server.core.staff.lane import BusyError
 from server.core.staff.users import SignInError, User
 from server.storage.connection import Connection
 from server.storage.database import Database
@@ -78,7 +79,7 @@ def sign_in(
     Roles in `with_factor` require a factor, so shorter passwords are allowed. A password that is
     too short today must be changed. The browser becomes known, at once or after the second factor.
     Raises SignInError for a wrong name or password, WaitError after too many guesses, and BusyError
-    if too many are being checked.
+    if too many are being checked, or if the account was changed meanwhile.
     """
     account = users.stored(database, attempt.name)
     keys, void_until, favoured = _keys(database, attempt, account, now)
@@ -99,6 +100,9 @@ def sign_in(
     short = len(attempt.password) < chars_min(user, with_factor)
 
     def step(db: Connection) -> str:
+        # The account was read before the wait for a turn.
+        if not users.is_unchanged(db, account):
+            raise BusyError
         guesses.refund(db, keys, now)
         users.sign_out(db, attempt.session)
         users.open_session(db, account, renewed, token, now, waits=user.has_factor)

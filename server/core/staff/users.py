@@ -300,6 +300,14 @@ def stored(database: Database, name: str) -> Stored | None:
     return None if row is None else Stored(_user(row), row["password_hash"])
 
 
+def is_unchanged(db: Connection, account: Stored) -> bool:
+    row = db.execute(
+        f"SELECT {_COLUMNS}, password_hash FROM staff_user WHERE user_id = ?",
+        (account.user.user_id,),
+    ).fetchone()
+    return Stored(_user(row), row["password_hash"]) == account
+
+
 def name_key(name: str) -> str:
     return name.strip()[:NAME_CHARS_MAX]
 

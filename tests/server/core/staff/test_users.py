@@ -1,8 +1,15 @@
+from collections.abc import Callable
+
 import argon2
+import pyotp
 import pytest
 
-from server.core.staff import users
-from server.core.staff.users import AccountError, SessionEndedError, SignInError, User
+from server.core.staff import second_factors, signing_in, users
+from server.core.staff.guesses import Guesses
+from server.core.staff.lane import BusyError
+from server.core.staff.signing_in import Attempt
+from server.core.staff.users import AccountError, SessionEndedError, SignInError, Stored, User
+from server.storage.connection import Connection
 from server.storage.database import Database
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support import signing
@@ -52,6 +59,39 @@ def test_who_may_not(database: Database, name: str, password: str) -> None:
     with pytest.raises(SignInError) as caught:
         sign_in(database, name, password)
     assert str(caught.value) == ""  # never which of the two was wrong
+    assert database.reader.execute("SELECT COUNT(*) FROM web_session").fetchone()[0] == 0
+
+
+def change_password(db: Connection, alice: User, other: str) -> None:
+    users.set_password(db, alice.user_id, other, by="user:1", now=NOW)
+
+
+def add_factor(db: Connection, alice: User, other: str) -> None:
+    secret = pyotp.random_base32()
+    key = second_factors.sealing_key(b"secret")
+    code = pyotp.TOTP(secret).at(NOW // 1000)
+    second_factors.add_totp(db, key, alice, secret, code, now=NOW)
+
+
+def disable(db: Connection, alice: User, other: str) -> None:
+    users.disable_user(db, alice.user_id, by="user:1", now=NOW)
+
+
+@pytest.mark.parametrize("change", [change_password, add_factor, disable])
+def test_no_session_is_opened_for_an_account_that_changed_during_the_check(
+    database: Database, monkeypatch: pytest.MonkeyPatch, change: Callable[..., None]
+) -> None:
+    alice, other = add(database), users.hash_password("another horse battery")
+    fits = users.fits
+
+    def slowly(account: Stored | None, password: str) -> bool:
+        database.write(lambda db: change(db, alice, other))
+        return fits(account, password)
+
+    monkeypatch.setattr(users, "fits", slowly)
+    attempt = Attempt("Alice", PASSWORD, "10.0.0.1")
+    with pytest.raises(BusyError):
+        signing_in.sign_in(database, Guesses(database, b""), attempt, now=NOW)
     assert database.reader.execute("SELECT COUNT(*) FROM web_session").fetchone()[0] == 0
 
 
