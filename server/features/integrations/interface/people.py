@@ -19,7 +19,7 @@ from server.core.people.attendees import Attendee, AttendeeError, UnknownAttende
 from server.core.venue import store
 from server.features.editing.people import register
 from server.features.integrations.entries import Time, time_of
-from server.features.integrations.interface.routes import Nothing, actor
+from server.features.integrations.interface.routes import Nothing, actor, has_scope
 from server.storage.connection import Connection
 from server.web.problems import ProblemError
 from server.web.services import services
@@ -32,26 +32,29 @@ Day = Annotated[int, msgspec.Meta(ge=1, le=16)]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
-class Person(msgspec.Struct):
-    """One person on the roster."""
+class Person(msgspec.Struct, kw_only=True):
+    """One person on the roster. Without the scope `read:people`, personal fields are left out."""
 
     badge: Annotated[str, msgspec.Meta(description="the badge number")]
-    external_id: str | None
-    given_name: str
-    family_name: str
-    latin_name: str
-    organisation: str
-    job_title: str
-    country: str
-    email: str
-    phone: str
-    order_number: str
-    language: str
+    external_id: str | UnsetType | None = UNSET
+    given_name: str | UnsetType = UNSET
+    family_name: str | UnsetType = UNSET
+    latin_name: str | UnsetType = UNSET
+    organisation: str | UnsetType = UNSET
+    job_title: str | UnsetType = UNSET
+    country: str | UnsetType = UNSET
+    email: str | UnsetType = UNSET
+    phone: str | UnsetType = UNSET
+    order_number: str | UnsetType = UNSET
+    language: str | UnsetType = UNSET
     category: Annotated[str, msgspec.Meta(description="the category's code")]
     days: Annotated[list[int], msgspec.Meta(description="days of the event, from 1")]
     issue: Annotated[int, msgspec.Meta(description="of the newest badge; 0: none yet")]
     registered_at: Time
     revoked_at: Time | None
+
+
+_PERSONAL = [item.name for item in msgspec.structs.fields(Person) if item.default is UNSET]
 
 
 class PeopleAsked(msgspec.Struct, forbid_unknown_fields=True):
@@ -237,21 +240,11 @@ def _of_external_id(db: Connection, label: str) -> list[Attendee]:
 
 def _shown(db: Connection, people: list[Attendee]) -> list[Person]:
     keys = {item.code: item.key for item in store.categories(db)}
-    last = services().event.settings.days
+    last, may_read = services().event.settings.days, has_scope("read:people")
     return [
         Person(
             badge=item.number,
-            external_id=item.external_id,
-            given_name=item.given_name,
-            family_name=item.family_name,
-            latin_name=item.latin_name,
-            organisation=item.organisation,
-            job_title=item.job_title,
-            country=item.country,
-            email=item.email,
-            phone=item.phone,
-            order_number=item.order_number,
-            language=item.language,
+            **({name: getattr(item, name) for name in _PERSONAL} if may_read else {}),
             category=keys[item.category],
             days=[day for day in range(1, last + 1) if item.valid_days >> (day - 1) & 1],
             issue=item.issue,

@@ -78,6 +78,11 @@ def actor() -> str:
     return asker.by
 
 
+def has_scope(scope: str) -> bool:
+    asker: Token = g.token
+    return scope in asker.scopes
+
+
 def limits() -> Rates | SharedRates:
     here = services()
     if here.several:

@@ -173,6 +173,25 @@ def test_register_change_replace_and_revoke_a_person(pages: Pages, asker: Integr
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/people", {"given_name": "Mei", "category": "delegate"}),
+        ("PATCH", "/people/<badge>", {}),
+        ("POST", "/people/<badge>/reissue", {"reason": "lost", "issue": 1}),
+        ("POST", "/people/<badge>/revoke", {"reason": "conduct"}),
+    ],
+)
+def test_who_may_only_write_reads_no_personal_data(
+    pages: Pages, method: str, path: str, body: dict
+) -> None:
+    writer = integration(pages, ["write:people"])
+    answer = writer.ask(method, path_of(pages, path), json=body)
+    assert answer.status_code in (200, 201)
+    person = answer.json.get("person", answer.json)
+    assert person.keys() == {"badge", "category", "days", "issue", "registered_at", "revoked_at"}
+
+
+@pytest.mark.parametrize(
     ("given", "status", "words"),
     [
         ({"given_name": "Ida"}, 422, "category"),
