@@ -218,22 +218,28 @@ def unlock(db: Connection, user_id: int, *, by: str, now: int) -> None:
 
 
 def set_role(db: Connection, user_id: int, role: str, *, by: str, now: int) -> None:
-    """Raises AccountError if it would demote the last admin."""
+    """Without the role of an admin, the user's invitations end. Raises AccountError if it would
+    demote the last admin.
+    """
     check_role(role)
     before = user(db, user_id)
     if role != "admin":
         _keep_an_admin(db, before)
+        _end_invitations(db, before, by=by, now=now)
     db.execute("UPDATE staff_user SET role = ? WHERE user_id = ?", (role, user_id))
     _tell_doors(db, user_id)
     entry_log.act(db, by, Act.ROLE_SET, {"user": user_id, "role": role}, now)
 
 
 def disable_user(db: Connection, user_id: int, *, by: str, now: int) -> None:
-    """Disable a user here and at the doors. Deletes the PIN and ends all sessions.
+    """Disable a user here and at the doors. Deletes the PIN, and ends all sessions and the user's
+    invitations.
 
     Raises AccountError for the last admin.
     """
-    _keep_an_admin(db, user(db, user_id))
+    before = user(db, user_id)
+    _keep_an_admin(db, before)
+    _end_invitations(db, before, by=by, now=now)
     _tell_doors(db, user_id)
     db.execute(
         "UPDATE staff_user SET disabled_at = ?, pin_hash = NULL WHERE user_id = ?", (now, user_id)
@@ -470,6 +476,16 @@ def _keep_an_admin(db: Connection, leaving: User) -> None:
     ).fetchone()
     if leaving.role == "admin" and not leaving.disabled and not others:
         raise AccountError(N_("This is the last admin; make another one first."))
+
+
+def _end_invitations(db: Connection, maker: User, *, by: str, now: int) -> None:
+    """End the links that the user has seen, and could open as another user."""
+    rows = db.execute(
+        "DELETE FROM invitation WHERE made_by = ? RETURNING role, expires_at", (maker.by,)
+    ).fetchall()
+    for row in rows:
+        if row["expires_at"] > now:
+            entry_log.act(db, by, Act.INVITATION_ENDED, {"role": row["role"]}, now)
 
 
 def _tell_doors(db: Connection, user_id: int) -> None:

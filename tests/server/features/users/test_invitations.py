@@ -66,6 +66,18 @@ def test_a_link_is_taken_back(pages: Pages) -> None:
     assert acts(pages)[-1] == "invitation_ended"
 
 
+@pytest.mark.parametrize(("step", "fields"), [("disable", {}), ("role", {"role": "steward"})])
+def test_the_links_of_a_former_admin_are_over(pages: Pages, step: str, fields: dict) -> None:
+    former = pages.staff("admin")
+    number = pages.value("SELECT MAX(user_id) FROM staff_user")
+    link, other = invite(former, role="admin"), pages.staff("admin")
+    kept = invite(other, name="Mei")
+    assert other.post(f"/admin/users/{number}/{step}", fields).status_code == 303
+    assert accept(pages, link)[1] == 410
+    assert acts(pages).count("invitation_ended") == 1
+    assert accept(pages, kept)[1] == 303
+
+
 @pytest.mark.parametrize(
     ("chosen", "again", "message"),
     [
