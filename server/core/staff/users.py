@@ -218,14 +218,17 @@ def unlock(db: Connection, user_id: int, *, by: str, now: int) -> None:
 
 
 def set_role(db: Connection, user_id: int, role: str, *, by: str, now: int) -> None:
-    """Without the role of an admin, the user's invitations end. Raises AccountError if it would
-    demote the last admin.
+    """Without the role of an admin, the user's invitations end. Changes under another role can't
+    be undone any more. Raises AccountError if it would demote the last admin.
     """
     check_role(role)
     before = user(db, user_id)
     if role != "admin":
         _keep_an_admin(db, before)
         _end_invitations(db, before, by=by, now=now)
+    if role != before.role:
+        # The new role may lack the permission for these changes, which undo does not check.
+        db.execute("UPDATE page_edit SET dismissed = 1 WHERE made_by = ?", (before.by,))
     db.execute("UPDATE staff_user SET role = ? WHERE user_id = ?", (role, user_id))
     _tell_doors(db, user_id)
     entry_log.act(db, by, Act.ROLE_SET, {"user": user_id, "role": role}, now)

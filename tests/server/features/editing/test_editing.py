@@ -340,6 +340,16 @@ def test_the_banner_is_dismissed_until_the_next_change(pages: Pages, admin: Staf
     assert row(pages, "hall", "h1")["capacity"] == 90
 
 
+def test_another_role_undoes_no_change_of_the_former_one(pages: Pages, admin: Staff) -> None:
+    former = pages.staff("admin")
+    user_id = pages.value("SELECT MAX(user_id) FROM staff_user")
+    form = undo_form(edit(former, address(pages, "hall", "h1"), capacity=90).text)
+    admin.post(f"/admin/users/{user_id}/role", {"role": "badge_desk"})
+    assert 'id="last-edit"' not in former.get("/admin/people/").text
+    former.post("/admin/edits/undo", form)
+    assert row(pages, "hall", "h1")["capacity"] == 90
+
+
 def test_a_capacity_that_was_set_on_the_halls_page_is_undone(pages: Pages, admin: Staff) -> None:
     hall = f"/admin/halls/{number(pages, 'hall', 'h1')}"
     answer = admin.post(f"{hall}/capacity", {"capacity": 40}, follow_redirects=True)
