@@ -5,6 +5,7 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from werkzeug.wrappers import Response as AnyResponse
 
 from badges.credential.badge_number import parse_badge_number
+from server.core.edits.last_edit import mark_of
 from server.core.event import retention as clocks
 from server.core.event.retention import CLOCKS, ClockError, Since
 from server.core.people import attendees
@@ -14,6 +15,7 @@ from server.features.privacy import erase, export, running
 from server.features.privacy.daily import Daily
 from server.features.privacy.leftovers import leftovers
 from server.features.privacy.words import SECTIONS
+from server.storage.connection import Connection
 from server.web import auth, forms, i18n
 from server.web.apart import ApartError, work_apart
 from server.web.i18n import gettext as _
@@ -58,6 +60,7 @@ def show() -> AnyResponse | str:
         "privacy/clocks.html",
         clocks=CLOCKS,
         known=clocks.settings(db),
+        seen=_mark(db),
         due=due,
         problem=problem,
         ends_at=clocks.ends_at(here.event.settings),
@@ -82,12 +85,24 @@ def put() -> AnyResponse:
         return forms.turn_back(
             _("Nothing was changed: days are whole numbers."), url_for("admin.privacy.show")
         )
+    seen = request.form.get("seen")
+
+    def step(db: Connection, by: str, now: int) -> list[str]:
+        if seen != _mark(db):
+            # Another admin has set periods since; the form has all of them.
+            abort(409)
+        return clocks.put(db, wanted, by=by, now=now)
+
     return forms.perform(
-        lambda db, by, now: clocks.put(db, wanted, by=by, now=now),
+        step,
         lambda changed: _("Retention periods changed: %(count)s.", count=len(changed)),
         back=url_for("admin.privacy.show"),
         refused=(ClockError,),
     )
+
+
+def _mark(db: Connection) -> str:
+    return mark_of({kind: period.days for kind, period in clocks.settings(db).items()})
 
 
 @blueprint.get("/person/<number>")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sqlite3
 import zipfile
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from werkzeug.test import TestResponse
 
 from badges.credential.badge_number import badge_number
 from server.core.event import retention as clocks
@@ -136,20 +138,39 @@ def test_who_is_inside(pages: Pages) -> None:
     assert "此人仍计入某会场" in admin.get(f"{person}?lang=zh").text
 
 
+def mark(admin: Staff) -> str:
+    return re.search(r'name="seen" value="(\w+)"', admin.get(HOME).text)[1]
+
+
+def put(admin: Staff, **fields: str) -> TestResponse:
+    fields = {"seen": mark(admin), **fields}
+    return admin.post(f"{HOME}clocks", fields, follow_redirects=True)
+
+
 def test_clocks_are_set_and_stopped(pages: Pages) -> None:
     admin = confirmed(pages)
-    admin.post(f"{HOME}clocks", {"contact": "30", "mails": " "})
+    put(admin, contact="30", mails=" ")
     stored = clocks.settings(pages.database.reader)
     assert {kind: clock.days for kind, clock in stored.items()} == {"contact": 30}
     page = admin.get(f"{HOME}?count=1").text
     assert 'value="30"' in page
     assert "0 now" in page
-    answer = admin.post(f"{HOME}clocks", {"contact": "soon"}, follow_redirects=True)
+    answer = put(admin, contact="soon")
     assert "days are whole numbers" in answer.text
-    answer = admin.post(f"{HOME}clocks", {"contact": "5000"}, follow_redirects=True)
+    answer = put(admin, contact="5000")
     assert "from 0 to 3,650" in answer.text
     assert clocks.settings(pages.database.reader)["contact"].days == 30
-    admin.post(f"{HOME}clocks", {})
+    put(admin)
+    assert clocks.settings(pages.database.reader) == {}
+
+
+def test_a_form_from_before_another_admins_change_sets_no_clocks(pages: Pages) -> None:
+    admin, other = confirmed(pages), confirmed(pages)
+    put(admin, people="1")
+    seen = mark(admin)
+    put(other)
+    answer = put(admin, seen=seen, people="1", contact="30")
+    assert answer.status_code == 409
     assert clocks.settings(pages.database.reader) == {}
 
 

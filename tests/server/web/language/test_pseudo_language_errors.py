@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from badges.credential.badge_number import badge_number
+from server.core.edits.last_edit import mark_of
 from server.core.event.directory import Event
 from server.storage.database import Database
 from tests.server.features.imports.test_programme_import import PROGRAMME
@@ -61,7 +62,7 @@ FORMS: tuple[tuple[str, dict[str, object], str], ...] = (
     ("/admin/users/2/pin", {"pin": "1"}, ""),
     ("/admin/users/2/pin", {"pin": "123456"}, ""),
     ("/admin/users/invite", {"name": "", "role": "steward"}, ""),
-    ("/admin/privacy/clocks", {"people": "999999"}, ""),
+    ("/admin/privacy/clocks", {"people": "999999", "seen": mark_of({})}, ""),
     ("/admin/muster/begin", {"reason": "x", "sure": "yes"}, ""),
     ("/admin/muster/1/end", {"note": ""}, ""),
     ("/admin/alerts/silent:k1", {"note": ""}, ""),
