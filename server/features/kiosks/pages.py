@@ -115,8 +115,16 @@ def confirm(kiosk: str) -> Response:
 @blueprint.post("/<kiosk>/retire")
 @auth.allow()
 def retire(kiosk: str) -> Response:
+    seen = request.form.get("generation", 0, type=whole)
+
+    def step(db: Connection, by: str, now: int) -> None:
+        if _row(db, kiosk).generation != seen:
+            # The kiosk has been enrolled anew since.
+            abort(409)
+        registry.retire(db, kiosk, by=by, now=now)
+
     return _ending(
-        lambda db, by, now: registry.retire(db, kiosk, by=by, now=now),
+        step,
         _("%(kiosk)s is retired: it admits no one as soon as it hears of it.", kiosk=kiosk),
     )
 
@@ -176,6 +184,7 @@ def _list(*, problem: str = "", kiosk: str = "", door: str = "") -> str:
     return render_template(
         "kiosks.html",
         without=without,
+        newest={row.kiosk: row.generation for row in reversed(rows)},
         working=_working(db, working, now),
         ended=[row for row in rows if _has_ended(row)],
         phones_waiting=sum(row.is_phone and row.state == "proven" for row in rows),

@@ -221,6 +221,17 @@ def test_confirming_what_is_not_there_is_said(shown: Pages) -> None:
     assert "there is no kiosk" in answer.text
 
 
+def test_a_page_from_before_a_new_enrolment_retires_nothing(pages: Pages) -> None:
+    pages.kiosk("main-1", "main")
+    admin = pages.staff("admin")
+    form = admin.get("/admin/kiosks/").text.partition("/admin/kiosks/main-1/retire")[2]
+    seen = re.search(r'name="generation" value="(\d+)"', form)[1]
+    pages.kiosk("main-1", "main")
+    answer = admin.post("/admin/kiosks/main-1/retire", {"generation": seen, "confirm": "yes"})
+    assert answer.status_code == 409
+    assert state_of(pages, "main-1", 2) == "active"
+
+
 @pytest.mark.parametrize(("act", "state"), [("retire", "retired"), ("fence", "fenced")])
 def test_ending_a_kiosk(pages: Pages, act: str, state: str) -> None:
     pages.kiosk("main-1", "main")
