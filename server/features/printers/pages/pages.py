@@ -9,6 +9,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response
 
 from badges.i18n import N_
+from server.core.edits.last_edit import mark_of
 from server.features.cards.pages.words import FORMATS
 from server.features.printers import jobs, store
 from server.features.printers.kinds import DPIS, DRIVERS, kind_of
@@ -71,6 +72,7 @@ def edit(printer_id: int) -> str:
     given["desks"] = ", ".join(plan.desks)
     given["layer_only"] = "yes" if plan.layer_only else ""
     given["trusts_sending"] = "yes" if plan.trusts_sending else ""
+    given["seen"] = mark_of(asdict(plan))
     return _form(printer_id, given)
 
 
@@ -160,6 +162,10 @@ def _keep(printer_id: int | None) -> Response | tuple[str, int]:
         if printer_id is None:
             store.add(db, plan, by=by, now=here.now())
         else:
+            before = store.printer(db, printer_id).plan
+            if given.get("seen") != mark_of(asdict(before)):
+                # Another admin has changed it since.
+                abort(409)
             store.change(db, printer_id, plan, by=by, now=here.now())
 
     try:

@@ -1,5 +1,7 @@
 """Printers: roles that see and set them, labels, test prints, and jobs' states at a desk."""
 
+import re
+
 import pytest
 
 from server.features.printers import jobs, store
@@ -106,10 +108,14 @@ def test_errors_are_named_and_form_stays(shown: Pages, field: str, text: str, wo
 
 def test_it_is_set_anew(pages: Pages, printer: int) -> None:
     admin = pages.staff("admin")
-    form = admin.get(f"/admin/printers/{printer}/edit").text
+    target = f"/admin/printers/{printer}/edit"
+    form = admin.get(target).text
     assert 'value="tcp://192.168.1.41"' in form
-    changed = {**GOOD, "kind": "ipp", "address": "ipp://10.0.0.9/ipp/print", "format": "a6"}
-    assert admin.post(f"/admin/printers/{printer}/edit", changed).status_code == 303
+    seen = {**GOOD, "seen": re.search(r'name="seen" value="(\w+)"', form)[1]}
+    changed = {**seen, "kind": "ipp", "address": "ipp://10.0.0.9/ipp/print", "format": "a6"}
+    assert admin.post(target, changed).status_code == 303
+    # Another admin's form, from before this change
+    assert pages.staff("admin").post(target, {**seen, "name": "South"}).status_code == 409
     plan = store.printer(pages.database.reader, printer).plan
     assert (plan.kind, plan.format) == ("ipp", "a6")
     assert admin.get("/admin/printers/99/edit").status_code == 404
