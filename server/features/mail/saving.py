@@ -4,6 +4,7 @@ Comments and hidden settings stay. The password is in its own file, which only t
 read, and is never shown.
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email import policy
@@ -37,17 +38,28 @@ PASSWORD_CHARS_MAX = 500
 _BOUND_TO_PASSWORD = ("host", "port", "security", "user")
 
 
+def mark_of(event: Event) -> str:
+    """Return a text that changes with the file, or "" for a file that can't be read."""
+    path = settings_path(event.path)
+    try:
+        text = read_text(path) if path.exists() else ""
+    except MailError:
+        return ""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def save(
     event: Event,
     database: Database,
     values: Mapping[str, str | int],
     password: str,
     *,
+    seen: str,
     by: str,
     now: int,
 ) -> MailSettings:
-    """Write these settings, and the password unless "". Raises MailError or OSError, with
-    nothing changed.
+    """Write these settings, and the password unless "". Raises OSError, or MailError, also if the
+    file is not as `seen`. Nothing is changed then.
     """
     path = settings_path(event.path)
     try:
@@ -74,6 +86,11 @@ def save(
     settings = parse_mail_settings(text, path)
 
     def step(db: Connection) -> None:
+        if mark_of(event) != seen:
+            raise MailError(
+                N_("%(file)s has changed since you opened this page. Load the page again."),
+                file=path.name,
+            )
         entry_log.act(db, by, Act.MAIL_SET, {"host": settings.host}, now)
         folder = event.path / MAIL_FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)

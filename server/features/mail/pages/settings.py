@@ -50,8 +50,9 @@ def save() -> Response | tuple[str, int]:
     except ValueError:
         return _form(values, None, _("Port and mails a minute are whole numbers.")), 400
     password = request.form.get("password", "")[: saving.PASSWORD_CHARS_MAX]
+    seen = request.form.get("seen", "")
     try:
-        saving.save(here.event, here.database, values, password, by=by, now=here.now())
+        saving.save(here.event, here.database, values, password, seen=seen, by=by, now=here.now())
     except MailError as error:
         return _form(values, None, i18n.said(error)), 400
     except OSError as error:
@@ -86,4 +87,5 @@ def _form(values: object, settings: MailSettings | None, problem: str) -> str:
         problem=problem,
         securities=SECURITY,
         rate_max=RATE_MAX,
+        seen=request.form.get("seen") or saving.mark_of(services().event),
     )

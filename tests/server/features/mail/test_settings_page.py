@@ -1,13 +1,15 @@
 """The page for the mail server, with a test mail."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
+from werkzeug.test import TestResponse
 
 from server.core.event.directory import Event
 from server.features.mail.settings import read_mail_settings
 from tests.server.conftest import MINUTE
-from tests.server.support.pages import Pages, acts, assert_only
+from tests.server.support.pages import Pages, Staff, acts, assert_only
 from tests.server.support.postbox import Office, Postbox
 
 # The test's mail server is on this computer.
@@ -37,10 +39,18 @@ def fields(office: Office, **more: object) -> dict[str, object]:
     }  # fmt: skip
 
 
+def mark(admin: Staff) -> str:
+    return re.search(r'name="seen" value="(\w+)"', admin.get(PAGE).text)[1]
+
+
+def save(admin: Staff, office: Office, **more: object) -> TestResponse:
+    return admin.post(f"{PAGE}/save", {"seen": mark(admin), **fields(office, **more)})
+
+
 def test_save_then_a_test_mail(pages: Pages, event: Event, office: Office, box: Postbox) -> None:
     admin = pages.known("admin")
     assert "Save the mail server first" in admin.get(PAGE).text
-    assert admin.post(f"{PAGE}/save", fields(office)).status_code == 303
+    assert save(admin, office).status_code == 303
     stored = event.path / "mail/password"
     assert stored.read_text() == f"{SECRET}\n"
     assert stored.stat().st_mode & 0o077 == 0
@@ -57,12 +67,27 @@ def test_the_password_stays_but_not_for_another_server(
     pages: Pages, event: Event, office: Office
 ) -> None:
     admin = pages.known("admin")
-    admin.post(f"{PAGE}/save", fields(office))
-    admin.post(f"{PAGE}/save", fields(office, password="", sender_name="Forum"))
+    save(admin, office)
+    save(admin, office, password="", sender_name="Forum")
     assert read_mail_settings(event.path).sender_name == "Forum"
-    answer = admin.post(f"{PAGE}/save", fields(office, password="", host="localhost"))
+    answer = save(admin, office, password="", host="localhost")
     assert "Type the password too" in answer.text
     assert read_mail_settings(event.path).host == "127.0.0.1"
+
+
+def test_a_form_from_before_another_admins_change_is_refused(
+    pages: Pages, event: Event, office: Office
+) -> None:
+    admin, other = pages.staff("admin"), pages.staff("admin")
+    save(admin, office)
+    seen = mark(admin)
+    save(other, office, sender_name="Forum")
+    for _ in range(2):  # The refused form is refused again.
+        answer = save(admin, office, seen=seen, rate_per_min="30")
+        assert answer.status_code == 400
+        assert "mail.toml has changed since you opened this page" in answer.text
+        seen = re.search(r'name="seen" value="(\w+)"', answer.text)[1]
+    assert read_mail_settings(event.path).sender_name == "Forum"
 
 
 def test_comments_and_other_settings_stay(pages: Pages, event: Event, office: Office) -> None:
@@ -70,7 +95,7 @@ def test_comments_and_other_settings_stay(pages: Pages, event: Event, office: Of
     path.parent.mkdir(exist_ok=True)
     text = '# ours\nhost = "old.example.org"\nsender = "a@example.org"\nca_file = "ca.pem"\n'
     path.write_text(text)
-    pages.known("admin").post(f"{PAGE}/save", fields(office, user="", password=""))
+    save(pages.known("admin"), office, user="", password="")
     assert "# ours" in path.read_text()
     settings = read_mail_settings(event.path)
     assert (settings.ca_file, settings.host, settings.user) == ("ca.pem", "127.0.0.1", "")
@@ -88,7 +113,7 @@ def test_comments_and_other_settings_stay(pages: Pages, event: Event, office: Of
 def test_wrong_input_changes_nothing(
     pages: Pages, event: Event, office: Office, wrong: dict[str, object], words: str
 ) -> None:
-    answer = pages.known("admin").post(f"{PAGE}/save", fields(office, **wrong))
+    answer = save(pages.known("admin"), office, **wrong)
     assert answer.status_code == 400
     assert words in answer.text
     assert SECRET not in answer.text
@@ -98,7 +123,7 @@ def test_wrong_input_changes_nothing(
 
 def test_a_refusal_is_shown(pages: Pages, office: Office) -> None:
     admin = pages.known("admin")
-    admin.post(f"{PAGE}/save", fields(office, password="wrong"))
+    save(admin, office, password="wrong")
     admin.post(f"{PAGE}/test", {"to": "anna@example.org"})
     assert "rejects the user name and password" in admin.get(PAGE).text
 
@@ -107,4 +132,4 @@ def test_roles_and_the_password_before_saving(pages: Pages, office: Office) -> N
     assert_only(pages, PAGE)
     admin = pages.known("admin")
     pages.now += 16 * MINUTE
-    assert "/admin/account/confirm" in admin.post(f"{PAGE}/save", fields(office)).location
+    assert "/admin/account/confirm" in save(admin, office).location
