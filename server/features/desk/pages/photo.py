@@ -4,6 +4,7 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
+from badges.i18n import N_
 from server.core.people import attendees
 from server.features.desk import photo
 from server.features.desk.pages import forms
@@ -16,7 +17,7 @@ from server.web.services import services
 
 blueprint = Blueprint("photo", __name__, url_prefix="/person")
 
-TOO_LARGE = "A photo has at most 6 MB. Take it again, or choose a smaller one."
+TOO_LARGE = N_("A photo has at most %(size)s MB. Take it again, or choose a smaller one.")
 _CAMERA = "camera=(self), microphone=(), geolocation=(), payment=()"
 
 

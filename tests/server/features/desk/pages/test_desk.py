@@ -655,6 +655,8 @@ class TestPhoto:
         answer = self.upload(clerk, b"x" * 6_200_000)
         assert answer.status_code == 413
         assert "at most 6 MB" in answer.text
+        clerk.get("/?lang=zh")
+        assert "照片最大 6 MB" in self.upload(clerk, b"x" * 6_200_000).text
 
     def test_with_a_walk_in(self, clerk: DeskClerk) -> None:
         values = {**clerk.fields("/walk-in", "/walk-in"), **TestWalkIn.VALUES}
