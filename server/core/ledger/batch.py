@@ -75,6 +75,7 @@ class BatchRecorder:
         self._guests: list[protocol_guests.Entered | StayRef] = []
         self._calendar = calendar
         self._seen: list[muster.RollCallScan] = []  # at assembly points
+        self._moved: set[int] = set()  # people who entered or left a hall
         # Stays whose holder later entered elsewhere.
         self._followed: set[StayRef] = set()
 
@@ -92,7 +93,7 @@ class BatchRecorder:
         protocol_guests.note_arrivals(self.db, self._guests, self._calendar)
         if not self._quarantined and (self._seen or self._memo.get(_MUSTER_IS_ON, True)):
             joint.require_exclusive(self.db)
-            on = muster.note(self.db, self._seen, self._entered, self.now)
+            on = muster.note(self.db, self._seen, self._moved)
             self._memo[_MUSTER_IS_ON] = on
         if len(self._entered) == 1 and not self._followed:
             return  # the usual case
@@ -222,6 +223,7 @@ class BatchRecorder:
         )  # fmt: skip
         self._opened.add(stay, gone_at=at if gone else None)
         self._holders.moved(record.serial)
+        self._moved.add(record.serial)
         self._entered.append(stay)
         if any(other.hall_id == stay.hall_id and other.opened_at > at for other, _ in others):
             self._followed.add(ref)
@@ -405,6 +407,7 @@ class BatchRecorder:
         if closed is None:
             return
         self._holders.moved(closed.serial)
+        self._moved.add(closed.serial)
         key = PoolKey(closed.hall_id, closed.kind)
         self._pools[key] = self._accounts.pool(key).close_stay(closed.ref)
         change = wire.StayClosed(closed.ref, closed.hall_id, closed.serial)

@@ -5,7 +5,7 @@ assembly point leave the list, and late entries from offline doors are added.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +14,6 @@ from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.muster import snapshot
 from server.core.muster.snapshot import Listed, Sureness
-from server.core.occupancy.stays import Stay
 from server.core.people.attendees import attendee
 from server.storage.connection import Connection
 from server.storage.tables import write_rows
@@ -160,20 +159,37 @@ def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int)
     entry_log.act(db, by, Act.MUSTER_PERSON_UNSEEN, subject, now)
 
 
-def note(db: Connection, scans: Sequence[RollCallScan], entered: Sequence[Stay], now: int) -> bool:
-    """Record a batch's scans at assembly points and its entries. Return whether a muster may be
-    active. The scans must be stored already.
+def note(db: Connection, scans: Sequence[RollCallScan], moved: Collection[int]) -> bool:
+    """Record a batch's scans at assembly points, and list where the people (serials) are who
+    entered or left a hall. Return whether a muster may be active.
+
+    The batch's scans and stays must be stored already.
     """
     for sighting in scans:
         muster_id = _muster_of(db, sighting)
         if muster_id is not None:
             _see(db, muster_id, sighting)
-    if not entered:
+    if not moved:
         return True  # not checked
     on = current(db)
     if on is not None:
-        _add_late(db, on, entered, now)
+        for serial in sorted(moved):
+            _list(db, on, serial)
     return on is not None
+
+
+def note_cleared(db: Connection) -> None:
+    """After a hall was counted as empty, list its people who are in another hall by the records."""
+    on = current(db)
+    if on is None:
+        return
+    left = db.execute(
+        "SELECT serial FROM muster_person WHERE muster_id = ? AND left_at IS NOT NULL"
+        " AND serial IN (SELECT serial FROM stay WHERE closed_at IS NULL) ORDER BY serial",
+        (on.muster_id,),
+    )
+    for (serial,) in left.fetchall():
+        _list(db, on, serial)
 
 
 def _see(db: Connection, muster_id: int, sighting: RollCallScan) -> None:
@@ -254,31 +270,36 @@ def _take_earlier(db: Connection, muster_id: int, now: int) -> None:
             )  # fmt: skip
 
 
-def _add_late(db: Connection, on: Muster, entered: Sequence[Stay], now: int) -> None:
-    """List people whose entries before the muster arrive late, or who enter during it. If they are
-    listed in another hall, which they entered earlier, they are moved.
+def _list(db: Connection, on: Muster, serial: int) -> None:
+    """List the person in the hall where they are now, if they are not listed, entered it later than
+    the hall of their line, or left that hall.
     """
-    for stay in entered:
-        is_open = db.execute(
-            "SELECT 1 FROM stay WHERE kiosk = ? AND generation = ? AND seq = ? AND hall_id = ?"
-            " AND closed_at IS NULL",
-            (stay.ref.kiosk, stay.ref.generation, stay.ref.seq, stay.hall_id),
-        ).fetchone()
-        # In a surrounding hall they are listed by their entry into the inner one.
-        if is_open is None or stay.around:
-            continue
-        db.execute(
-            f"INSERT INTO muster_person ({', '.join(_PERSON)}) VALUES"
-            " (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)"
-            " ON CONFLICT (muster_id, serial) DO UPDATE SET hall_id = excluded.hall_id,"
-            " kiosk = excluded.kiosk, generation = excluded.generation, seq = excluded.seq,"
-            " door_id = excluded.door_id, since = excluded.since, sureness = excluded.sureness,"
-            " away_since = NULL, also_in = NULL, left_at = NULL"
-            " WHERE excluded.since > muster_person.since",
-            (on.muster_id, stay.serial, stay.hall_id, stay.ref.kiosk, stay.ref.generation,
-             stay.ref.seq, stay.door_id, stay.opened_at, Sureness.TOLD_LATE.value),
-        )  # fmt: skip
-        _mark(db, on.muster_id, stay.serial)
+    line = snapshot.inside(db, serial)
+    if line is None:
+        return  # A trigger notes that they left.
+    hall = db.execute(
+        "SELECT h.sureness, h.away_since FROM muster_hall h JOIN scan s ON s.kiosk = ?"
+        " AND s.generation = ? AND s.seq = ? AND s.received_at <= ?"
+        " WHERE h.muster_id = ? AND h.hall_id = ?",
+        (line.kiosk, line.generation, line.seq, on.begun_at, on.muster_id, line.hall_id),
+    ).fetchone()
+    sureness, away_since = (Sureness.TOLD_LATE.value, None) if hall is None else hall
+    changed = db.execute(
+        f"INSERT INTO muster_person ({', '.join(_PERSON)}) VALUES"
+        " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (muster_id, serial) DO UPDATE SET hall_id = excluded.hall_id,"
+        " kiosk = excluded.kiosk, generation = excluded.generation, seq = excluded.seq,"
+        " door_id = excluded.door_id, sureness = excluded.sureness,"
+        # Keep an entry during the muster: sightings before it do not count.
+        " since = CASE WHEN muster_person.since > ? AND muster_person.since > excluded.since"
+        " THEN muster_person.since ELSE excluded.since END,"
+        " away_since = excluded.away_since, also_in = excluded.also_in, left_at = NULL"
+        " WHERE muster_person.left_at IS NOT NULL OR excluded.since > muster_person.since",
+        (on.muster_id, serial, line.hall_id, line.kiosk, line.generation, line.seq,
+         line.door_id, line.since, sureness, away_since, line.also_in, on.begun_at),
+    ).rowcount  # fmt: skip
+    if changed:
+        _mark(db, on.muster_id, serial)
 
 
 def _require_on(db: Connection, muster_id: int) -> None:

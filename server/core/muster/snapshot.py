@@ -3,7 +3,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from server.core.occupancy import hall_control
+from server.core.occupancy import hall_control, stays
 from server.core.occupancy.grants import LIVE_MS
 from server.core.venue.rules import Rules, rules
 from server.storage.connection import Connection, Row
@@ -99,16 +99,25 @@ def people_inside(db: Connection) -> list[Listed]:
         line = Listed(*row)
         by_serial[line.serial].append(line)
     venue_rules = rules(db)
-    return [_one_line(stays, venue_rules) for _, stays in sorted(by_serial.items())]
+    return [_one_line(lines, venue_rules) for _, lines in sorted(by_serial.items())]
 
 
-def _one_line(stays: list[Listed], venue_rules: Rules) -> Listed:
-    if len(stays) == 1:
-        return stays[0]
+def inside(db: Connection, serial: int) -> Listed | None:
+    """Return the person's line, or None if they are in no hall."""
+    lines = [
+        Listed(serial, stay.hall_id, *stay.ref_values, stay.door_id, stay.opened_at)
+        for stay in stays.open_stays(db, serial)
+    ]
+    return _one_line(lines, rules(db)) if lines else None
+
+
+def _one_line(lines: list[Listed], venue_rules: Rules) -> Listed:
+    if len(lines) == 1:
+        return lines[0]
     lineage: Mapping[int, frozenset[int]] = venue_rules.lineage
     # Of nested halls, the innermost has the most surrounding ones.
-    last = max(stays, key=lambda line: (line.since, len(lineage[line.hall_id])))
-    others = [line for line in stays if line.hall_id not in lineage[last.hall_id]]
+    last = max(lines, key=lambda line: (line.since, len(lineage[line.hall_id])))
+    others = [line for line in lines if line.hall_id not in lineage[last.hall_id]]
     if not others:
         return last
     other = max(others, key=lambda line: line.since)

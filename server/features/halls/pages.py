@@ -14,6 +14,7 @@ from badges.places.account import PlacesError
 from badges.places.pool import PoolKey
 from server.core.entry_log import act_words
 from server.core.ledger import denial_rates, entries, finding
+from server.core.muster import muster
 from server.core.occupancy import figures, hall_control, pools
 from server.core.staff import users
 from server.core.staff.lane import BusyError
@@ -124,9 +125,14 @@ def clear(hall_id: int) -> Response:
     if request.form.get("confirm") != "yes":
         return _turn_back(hall_id, _("tick the box to confirm that the hall is empty."))
     before = request.form.get("before", type=whole)
+
+    def step(db: Connection, by: str, now: int) -> None:
+        hall_control.clear(db, hall_id, by=by, now=now, before=before)
+        muster.note_cleared(db)
+
     return _perform(
         hall_id,
-        lambda db, by, now: hall_control.clear(db, hall_id, by=by, now=now, before=before),
+        step,
         _(
             "The hall counts as empty. People who came in since the page was opened, or through"
             " offline doors, stay counted."

@@ -1,10 +1,14 @@
 """A muster: people inside by the records, how sure that is, and people seen since."""
 
+from random import Random
+
 import pytest
 
+from badges.record import StayRef
 from server.core.muster import muster
 from server.core.muster.muster import Muster, MusterError
 from server.core.muster.snapshot import Sureness
+from server.core.occupancy import stays
 from server.core.venue import kept_places
 from server.features.muster import lists
 from server.features.muster.lists import Line, State, Wanted
@@ -25,6 +29,11 @@ def listed(pages: Pages, roll: Muster, **wanted: object) -> list[Line]:
 
 def states(pages: Pages, roll: Muster) -> dict[int, State]:
     return {line.serial: line.state for line in listed(pages, roll)}
+
+
+def missing(pages: Pages, roll: Muster) -> dict[int, int]:
+    """The people not seen yet, each with the hall of their line."""
+    return {line.serial: line.hall_id for line in listed(pages, roll, state=State.MISSING)}
 
 
 def see(point: FakeDoor, at: int, serial: int, **changes: object) -> None:
@@ -293,6 +302,132 @@ class TestRollCall:
         see(point, NOW + MINUTE, people(pages)[0])
         pages.send(point)
         assert lists.counts(pages.database.reader, roll.muster_id).extra == 1
+
+
+class TestStillInAnotherHall:
+    """By the records, people who left the hall of their line may be in another one."""
+
+    @pytest.fixture
+    def west(self, pages: Pages) -> FakeDoor:
+        return pages.kiosk("west-1", "h1-west")
+
+    @pytest.fixture
+    def main(self, pages: Pages) -> FakeDoor:
+        """A door of the hall around the west door's."""
+        return pages.kiosk("main-1", "main")
+
+    @pytest.fixture
+    def anna(self, pages: Pages) -> int:
+        return people(pages)[0]
+
+    @pytest.fixture
+    def entry(self, pages: Pages, west: FakeDoor, main: FakeDoor, anna: int) -> StayRef:
+        """Anna's entry through the west door, after one into the hall around."""
+        main.scan(NOW - 50 * MINUTE, anna)
+        pages.send(main)
+        entry = west.scan(NOW - 40 * MINUTE, anna)
+        pages.send(west)
+        return west.ref(entry)
+
+    def test_who_leaves_the_inner_hall(
+        self, pages: Pages, west: FakeDoor, main: FakeDoor, anna: int, entry: StayRef
+    ) -> None:
+        roll = begin(pages)
+        assert missing(pages, roll) == {anna: west.hall}
+        west.leave(NOW + 1_000, anna, entry)
+        pages.now += MINUTE
+        pages.send(west)
+        assert missing(pages, roll) == {anna: main.hall}
+        (line,) = listed(pages, roll)
+        assert line.sureness is not Sureness.TOLD_LATE, "the entry was known at the beginning"
+
+    def test_whose_exit_from_the_inner_hall_is_told_late(
+        self, pages: Pages, west: FakeDoor, main: FakeDoor, anna: int, entry: StayRef
+    ) -> None:
+        west.leave(NOW - 20 * MINUTE, anna, entry)
+        roll = begin(pages)
+        pages.now += MINUTE
+        pages.send(west)
+        assert missing(pages, roll) == {anna: main.hall}
+
+    def test_who_leaves_one_of_two_unrelated_halls(
+        self, pages: Pages, west: FakeDoor, anna: int
+    ) -> None:
+        green = pages.kiosk("green-1", "green-door")
+        green.scan(NOW - 50 * MINUTE, anna, skew_ms=None)  # Without the time, no move ends it.
+        pages.send(green)
+        entry = west.scan(NOW - 40 * MINUTE, anna)
+        pages.send(west)
+        roll = begin(pages)
+        west.leave(NOW + 1_000, anna, west.ref(entry))
+        pages.now += MINUTE
+        pages.send(west)
+        assert missing(pages, roll) == {anna: green.hall}
+
+    def test_who_returns_by_a_door_whose_clock_is_behind(
+        self, pages: Pages, west: FakeDoor, main: FakeDoor, anna: int
+    ) -> None:
+        entry = west.scan(NOW - MINUTE, anna)
+        pages.send(west)
+        roll = begin(pages)
+        west.leave(NOW + MINUTE, anna, west.ref(entry))
+        pages.now += MINUTE
+        pages.send(west)
+        main.scan(NOW - 2 * MINUTE, anna, skew_ms=None)
+        pages.send(main)
+        assert missing(pages, roll) == {anna: main.hall}
+        assert listed(pages, roll)[0].sureness is Sureness.TOLD_LATE
+
+    def test_who_went_in_again_and_left_is_not_shown_as_seen_before(
+        self, pages: Pages, west: FakeDoor, main: FakeDoor, anna: int, entry: StayRef
+    ) -> None:
+        roll = begin(pages)
+        see(main, NOW + MINUTE, anna)
+        pages.send(main)
+        assert states(pages, roll) == {anna: State.SEEN}
+        again = west.scan(NOW + 2 * MINUTE, anna, flags=("passback",))
+        pages.now += 3 * MINUTE
+        pages.send(west)
+        west.leave(NOW + 3 * MINUTE, anna, west.ref(again))
+        pages.send(west)
+        assert missing(pages, roll) == {anna: west.hall}
+
+    def test_whose_inner_hall_is_counted_as_empty(
+        self, pages: Pages, west: FakeDoor, main: FakeDoor, anna: int, entry: StayRef
+    ) -> None:
+        roll = begin(pages)
+        pages.staff("admin").post(f"/admin/halls/{west.hall}/clear", {"confirm": "yes"})
+        assert missing(pages, roll) == {anna: main.hall}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_list_agrees_with_the_records_after_random_scans(pages: Pages, seed: int) -> None:
+    random = Random(seed)
+    doors = [pages.kiosk(code, code) for code in ("main", "h1-west", "green-door")]
+    db, attendees, admin = pages.database.reader, people(pages)[:4], pages.staff("admin")
+    roll = begin(pages)
+    for _ in range(200):
+        pages.now += random.choice((500, 70_000))
+        at = pages.now - random.choice((0, MINUTE, 20 * MINUTE))
+        skew_ms = random.choice((0, 0, 0, None))  # None: a clock never measured moves nobody.
+        door, serial = random.choice(doors), random.choice(attendees)
+        action = random.choice(("enter", "enter", "leave", "leave", "send", "send", "clear"))
+        if action == "enter":
+            door.scan(at, serial, skew_ms=skew_ms)
+        elif action == "leave":
+            inside = [stay for stay in stays.open_stays(db, serial) if stay.hall_id == door.hall]
+            if inside:
+                door.leave(at, serial, random.choice(inside).ref, skew_ms=skew_ms)
+        elif action == "send":
+            pages.send(door, places=[])
+        elif random.random() < 0.2:
+            admin.post(f"/admin/halls/{door.hall}/clear", {"confirm": "yes"})
+        lines = missing(pages, roll)
+        open_halls = {
+            person: {stay.hall_id for stay in stays.open_stays(db, person)} for person in attendees
+        }
+        assert set(lines) == {person for person, halls in open_halls.items() if halls}
+        assert all(hall in open_halls[person] for person, hall in lines.items())
 
 
 def test_ticked_off_by_hand_and_taken_back(pages: Pages) -> None:
