@@ -91,9 +91,9 @@ class BatchRecorder:
         self._opened.write()
         self._judge.write()
         protocol_guests.note_arrivals(self.db, self._guests, self._calendar)
-        if not self._quarantined and (self._seen or self._memo.get(_MUSTER_IS_ON, True)):
+        if self._seen or self._memo.get(_MUSTER_IS_ON, True):
             joint.require_exclusive(self.db)
-            on = muster.note(self.db, self._seen, self._moved)
+            on = muster.note(self.db, self._seen, self._moved, quarantined=self._quarantined)
             self._memo[_MUSTER_IS_ON] = on
         if len(self._entered) == 1 and not self._followed:
             return  # the usual case
@@ -120,7 +120,7 @@ class BatchRecorder:
         elif is_presented(record):
             assert record.serial is not None
             at = server_time(record, self.now)
-            if record.reason == Reason.ROLL_CALL:
+            if record.reason == Reason.ROLL_CALL and not self._quarantined:
                 joint.require_exclusive(self.db)
                 self._seen.append(self._roll_call_scan(number, record.serial, record, at))
             others = self._holders.stays(record.serial, self._since(record))

@@ -159,11 +159,14 @@ def take_back(db: Connection, muster_id: int, serial: int, *, by: str, now: int)
     entry_log.act(db, by, Act.MUSTER_PERSON_UNSEEN, subject, now)
 
 
-def note(db: Connection, scans: Sequence[RollCallScan], moved: Collection[int]) -> bool:
+def note(
+    db: Connection, scans: Sequence[RollCallScan], moved: Collection[int], *, quarantined: bool
+) -> bool:
     """Record a batch's scans at assembly points, and list where the people (serials) are who
     entered or left a hall. Return whether a muster may be active.
 
-    The batch's scans and stays must be stored already.
+    The batch's scans and stays must be stored already. A fenced kiosk's records (`quarantined`)
+    add people, who may be inside, but move nobody.
     """
     for sighting in scans:
         muster_id = _muster_of(db, sighting)
@@ -174,7 +177,7 @@ def note(db: Connection, scans: Sequence[RollCallScan], moved: Collection[int]) 
     on = current(db)
     if on is not None:
         for serial in sorted(moved):
-            _list(db, on, serial)
+            _list(db, on, serial, moves=not quarantined)
     return on is not None
 
 
@@ -189,7 +192,7 @@ def note_cleared(db: Connection) -> None:
         (on.muster_id,),
     )
     for (serial,) in left.fetchall():
-        _list(db, on, serial)
+        _list(db, on, serial, moves=False)
 
 
 def _see(db: Connection, muster_id: int, sighting: RollCallScan) -> None:
@@ -270,9 +273,9 @@ def _take_earlier(db: Connection, muster_id: int, now: int) -> None:
             )  # fmt: skip
 
 
-def _list(db: Connection, on: Muster, serial: int) -> None:
-    """List the person in the hall where they are now, if they are not listed, entered it later than
-    the hall of their line, or left that hall.
+def _list(db: Connection, on: Muster, serial: int, *, moves: bool) -> None:
+    """List the person in the hall where they are now, if they are not listed, left the hall of
+    their line, or (if it `moves` people) entered later.
     """
     line = snapshot.inside(db, serial)
     if line is None:
@@ -284,6 +287,7 @@ def _list(db: Connection, on: Muster, serial: int) -> None:
         (line.kiosk, line.generation, line.seq, on.begun_at, on.muster_id, line.hall_id),
     ).fetchone()
     sureness, away_since = (Sureness.TOLD_LATE.value, None) if hall is None else hall
+    later = " OR excluded.since > muster_person.since" if moves else ""
     changed = db.execute(
         f"INSERT INTO muster_person ({', '.join(_PERSON)}) VALUES"
         " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -294,7 +298,7 @@ def _list(db: Connection, on: Muster, serial: int) -> None:
         " since = CASE WHEN muster_person.since > ? AND muster_person.since > excluded.since"
         " THEN muster_person.since ELSE excluded.since END,"
         " away_since = excluded.away_since, also_in = excluded.also_in, left_at = NULL"
-        " WHERE muster_person.left_at IS NOT NULL OR excluded.since > muster_person.since",
+        f" WHERE muster_person.left_at IS NOT NULL{later}",
         (on.muster_id, serial, line.hall_id, line.kiosk, line.generation, line.seq,
          line.door_id, line.since, sureness, away_since, line.also_in, on.begun_at),
     ).rowcount  # fmt: skip

@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from badges.record import StayRef
+from server.core.kiosks import registry
 from server.core.muster import muster
 from server.core.muster.muster import Muster, MusterError
 from server.core.muster.snapshot import Sureness
@@ -302,6 +303,37 @@ class TestRollCall:
         see(point, NOW + MINUTE, people(pages)[0])
         pages.send(point)
         assert lists.counts(pages.database.reader, roll.muster_id).extra == 1
+
+
+def test_a_fenced_kiosk_s_late_entries_add_people_and_move_nobody(pages: Pages) -> None:
+    west, green = pages.kiosk("west-1", "h1-west"), pages.kiosk("green-1", "green-door")
+    anna, two, *_ = people(pages)
+    west.scan(NOW - 9 * MINUTE, anna)
+    pages.send(west)
+    roll = begin(pages)
+    green.scan(NOW - 5 * MINUTE, anna)
+    green.scan(NOW - 5 * MINUTE, two)
+    pages.database.write(lambda db: registry.fence(db, "green-1", 1, by="test", now=pages.now))
+    pages.now += MINUTE
+    pages.send(green)
+    assert missing(pages, roll) == {anna: west.hall, two: green.hall}
+
+
+def test_a_fenced_kiosk_lists_who_left_meanwhile_and_shows_nobody_as_seen(pages: Pages) -> None:
+    west, green = pages.kiosk("west-1", "h1-west"), pages.kiosk("green-1", "green-door")
+    anna, *_ = people(pages)
+    entry = west.scan(NOW - 9 * MINUTE, anna)
+    pages.send(west)
+    roll = begin(pages)
+    west.leave(NOW + 1_000, anna, west.ref(entry))
+    pages.send(west)
+    assert missing(pages, roll) == {}
+    green.scan(NOW + MINUTE, anna)
+    see(green, NOW + 2 * MINUTE, anna)
+    pages.database.write(lambda db: registry.fence(db, "green-1", 1, by="test", now=pages.now))
+    pages.now += 2 * MINUTE
+    pages.send(green)
+    assert missing(pages, roll) == {anna: green.hall}
 
 
 class TestStillInAnotherHall:
