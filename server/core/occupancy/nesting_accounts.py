@@ -54,7 +54,8 @@ def _count_in(db: Connection, door: int, hall: int) -> None:
     """Count people who entered through `door` as inside the surrounding `hall` too."""
     key = PoolKey(hall)
     before = pool = pools.load(db, key)
-    for stay in stays.uncounted(db, door, hall):
+    inner = nesting.inside(nesting.parents_of(db), hall)
+    for stay in stays.uncounted(db, door, hall, inner):
         stays.add(db, stay)
         pool = pool.count_in()
         changes.publish(db, wire.StayOpened(stays.facts(stay), hall), hall_id=hall)

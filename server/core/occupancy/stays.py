@@ -376,18 +376,19 @@ def open_in(
     return [_stay(row) for row in rows]
 
 
-def uncounted(db: Connection, door_id: int, hall_id: int) -> list[Stay]:
+def uncounted(db: Connection, door_id: int, hall_id: int, inner: Iterable[int]) -> list[Stay]:
     """Return stays entered by that door that do not count in that surrounding hall yet, as on its
-    ordinary places.
+    ordinary places. Only stays in the `inner` halls inside it count, because the door may have led
+    into another hall before.
 
     They are open, or ended by a move with the place still used.
     """
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM stay s WHERE door_id = ? AND around = 0"
-        " AND (closed_at IS NULL OR after_move = 'counted') AND hall_id <> ?"
+        f" AND (closed_at IS NULL OR after_move = 'counted') AND {dialect.one_of('hall_id')}"
         " AND NOT EXISTS (SELECT 1 FROM stay o WHERE o.kiosk = s.kiosk"
         " AND o.generation = s.generation AND o.seq = s.seq AND o.hall_id = ?)",
-        (door_id, hall_id, hall_id),
+        (door_id, dialect.many(inner), hall_id),
     )
     return [
         msgspec.structs.replace(

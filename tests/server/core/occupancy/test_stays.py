@@ -241,7 +241,7 @@ class TestAsked:
             )
 
         reader = several.database.reader
-        uncounted = stays.uncounted(reader, 1, ROOM)
+        uncounted = stays.uncounted(reader, 1, ROOM, (SMALL, OTHER))
         assert numbers(uncounted) == [1, 3, 5, 6, 9, 10]
         assert {stay.hall_id for stay in uncounted} == {ROOM}
         assert all(
@@ -249,9 +249,9 @@ class TestAsked:
             for stay in uncounted
         )
         write(several, count_one)
-        assert numbers(stays.uncounted(reader, 1, ROOM)) == [3, 5, 6, 9, 10]
-        assert numbers(stays.uncounted(reader, 1, OTHER)) == [1, 3, 5, 10]
-        assert stays.uncounted(reader, 2, ROOM) == []
+        assert numbers(stays.uncounted(reader, 1, ROOM, (SMALL, OTHER))) == [3, 5, 6, 9, 10]
+        assert numbers(stays.uncounted(reader, 1, OTHER, (SMALL, ROOM))) == [1, 3, 5, 10]
+        assert stays.uncounted(reader, 2, ROOM, (SMALL, OTHER)) == []
 
 
 def test_of_scans_before_a_number_by_the_stay_s_own_scan(site: Site) -> None:

@@ -9,13 +9,16 @@ from badges.printing.card import check_colour
 from badges.wire import wire
 from server.core.event.directory import Event
 from server.core.feed.changes import cursor
+from server.core.kiosks import registry
 from server.core.occupancy import grants, hall_control, pools
+from server.core.occupancy.figures import hall_figures
 from server.core.venue import kiosk_facts, store
 from server.core.venue.store import UnknownHallError
 from server.features.imports import venue_import
 from server.features.imports.venue_plan import VenueError
 from server.storage.database import Database
 from tests.server.conftest import MINUTE, NOW, VENUE, serial_of, venue_of
+from tests.server.support.pages import Pages
 from tests.server.support.stores import changes, dump, load
 
 OPENING = 1_777_863_600_000  # 2026-05-04 11:00 in Shanghai
@@ -161,6 +164,26 @@ def test_a_door_with_a_kiosk_keeps_its_hall(event: Event, site: Database) -> Non
     with pytest.raises(VenueError, match="kiosk k1 is at work there for hall h1; retire it"):
         load(event, site, text)
     assert load(event, site, text.replace('"green"', '"h1"')).updated == {"doors": 1}
+
+
+def test_a_door_that_moves_to_a_nested_hall_takes_nobody_along(pages: Pages) -> None:
+    """People whom it let into its former hall are not in the hall around its new one."""
+    green = pages.kiosk("green-1", "green-door")
+    green.scan(NOW - MINUTE, pages.serial("A1"))
+    pages.send(green)
+
+    def inside() -> dict[int, int]:
+        return {hall.hall_id: hall.inside for hall in hall_figures(pages.database.reader)}
+
+    before = inside()
+    assert before[green.hall] == 1
+    pages.database.write(lambda db: registry.retire(db, "green-1", by="test", now=NOW))
+    moved = VENUE.replace(
+        'code = "green-door"\nhall = "green"',
+        'code = "green-door"\nhall = "h1"\nfrom = "outside"',
+    )
+    load(pages.event, pages.database, moved)
+    assert inside() == before
 
 
 def test_a_lower_capacity_is_called_back_with_the_import(event: Event, site: Database) -> None:
