@@ -139,30 +139,50 @@ def note_arrivals(
     """
     for event in happened:
         if isinstance(event, StayRef):
-            _take_back(db, event)
-            continue
-        row = db.execute(
-            "INSERT INTO arrival (serial, day, number) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-            " RETURNING arrival_id",
-            (event.serial, day_of(calendar, event.at), event.number),
-        ).fetchone()
-        if row is not None:
-            db.execute(
-                "INSERT INTO arrival_notice (user_id, arrival_id)"
-                " SELECT user_id, ? FROM protocol_watcher WHERE serial = ?",
-                (row[0], event.serial),
-            )
+            _take_back(db, event, calendar)
+        else:
+            _add_arrival(db, event, calendar)
 
 
-def _take_back(db: Connection, annulled: StayRef) -> None:
+def _add_arrival(db: Connection, entered: Entered, calendar: Calendar) -> None:
     row = db.execute(
-        "SELECT v.arrival_id FROM scan s JOIN arrival v ON v.number = s.number"
+        "INSERT INTO arrival (serial, day, number) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        " RETURNING arrival_id",
+        (entered.serial, day_of(calendar, entered.at), entered.number),
+    ).fetchone()
+    if row is not None:
+        db.execute(
+            "INSERT INTO arrival_notice (user_id, arrival_id)"
+            " SELECT user_id, ? FROM protocol_watcher WHERE serial = ?",
+            (row[0], entered.serial),
+        )
+
+
+def _take_back(db: Connection, annulled: StayRef, calendar: Calendar) -> None:
+    """Delete the arrival by the annulled entry. If the ledger has a later entry of that day, it is
+    the arrival.
+    """
+    row = db.execute(
+        "SELECT v.arrival_id, v.serial, v.day, v.number FROM scan s"
+        " JOIN arrival v ON v.number = s.number"
         " WHERE s.kiosk = ? AND s.generation = ? AND s.seq = ?",
         (annulled.kiosk, annulled.generation, annulled.seq),
     ).fetchone()
-    if row is not None:
-        db.execute("DELETE FROM arrival_notice WHERE arrival_id = ?", (row[0],))
-        db.execute("DELETE FROM arrival WHERE arrival_id = ?", (row[0],))
+    if row is None:
+        return
+    db.execute("DELETE FROM arrival_notice WHERE arrival_id = ?", (row["arrival_id"],))
+    db.execute("DELETE FROM arrival WHERE arrival_id = ?", (row["arrival_id"],))
+    later = db.execute(
+        "SELECT s.number, t.opened_at FROM scan s JOIN stay t ON t.kiosk = s.kiosk"
+        " AND t.generation = s.generation AND t.seq = s.seq AND t.around = 0"
+        " WHERE s.serial = ? AND s.number > ? AND s.quarantined = 0"
+        " AND (t.closed_by IS NULL OR t.closed_by <> 'annul') ORDER BY s.number",
+        (row["serial"], row["number"]),
+    ).fetchall()
+    for number, opened_at in later:
+        if day_of(calendar, opened_at) == row["day"]:
+            _add_arrival(db, Entered(row["serial"], number, opened_at), calendar)
+            return
 
 
 def day_of(calendar: Calendar, at: int) -> int:

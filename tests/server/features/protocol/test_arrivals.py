@@ -186,6 +186,44 @@ def test_an_annulled_entry_is_no_arrival(pages: Pages, main: FakeDoor, together:
     assert [arrival.at for arrival in arrivals_of(pages, user_id)] == [NOW + MINUTE]
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_the_second_entry_is_the_arrival_once_the_first_is_annulled(
+    pages: Pages, main: FakeDoor, together: bool
+) -> None:
+    user_id = staff(pages, "steward")[1]
+    flag(pages, "A2", user_id)
+    guest = pages.serial("A2")
+    wrong = main.scan(NOW, guest)
+    void = main.scan(NOW + MINUTE, guest)
+    main.leave(NOW + MINUTE + 1, guest, main.ref(void), act="annul")
+    main.scan(NOW + 2 * MINUTE, guest)
+    main.scan(NOW + 3 * MINUTE, guest)
+    pages.now += HOUR
+    if not together:
+        pages.send(main)
+        assert [arrival.at for arrival in arrivals_of(pages, user_id)] == [NOW]
+    main.leave(NOW + 4 * MINUTE, guest, main.ref(wrong), act="annul")
+    pages.send(main)
+    assert [arrival.at for arrival in arrivals_of(pages, user_id)] == [NOW + 2 * MINUTE]
+
+
+def test_a_late_entry_of_the_annulled_one_s_day_is_the_arrival(
+    pages: Pages, main: FakeDoor
+) -> None:
+    user_id = staff(pages, "steward")[1]
+    flag(pages, "A2", user_id)
+    guest, green = pages.serial("A2"), pages.connected_kiosk("green-1", "green-door")
+    wrong = main.scan(NOW, guest)
+    main.scan(NOW + DAY, guest)
+    pages.now += DAY
+    pages.send(main)
+    green.scan(NOW + MINUTE, guest)
+    pages.send(green)
+    main.leave(NOW + DAY + 1, guest, main.ref(wrong), act="annul")
+    pages.send(main)
+    assert [arrival.at for arrival in arrivals_of(pages, user_id)] == [NOW + MINUTE, NOW + DAY]
+
+
 def test_another_kiosk_annuls_no_arrival(pages: Pages, main: FakeDoor) -> None:
     user_id = staff(pages, "steward")[1]
     flag(pages, "A2", user_id)
