@@ -39,8 +39,9 @@ def hall_phases(db: Connection, now: int, until: int) -> dict[int, HallPhase]:
     planned: dict[int, list[_Session]] = {}
     for row in db.execute(
         "SELECT hall_id, titles, opens_at, closes_at, ends_at FROM session"
-        " WHERE ends_at > ? AND opens_at < ? ORDER BY opens_at",
-        (day, until),
+        # A session that ended before midnight may still admit.
+        " WHERE (ends_at > ? OR closes_at > ?) AND opens_at < ? ORDER BY opens_at",
+        (day, now, until),
     ):
         values = dict(row)
         planned.setdefault(values.pop("hall_id"), []).append(_Session(**values))
@@ -55,8 +56,8 @@ def hall_phases(db: Connection, now: int, until: int) -> dict[int, HallPhase]:
 
 
 def _phase(sessions: list[_Session], now: int, *, alone: bool) -> HallPhase:
-    """`sessions` are the day's, in order. `alone` means that the hall admits only
-    during sessions.
+    """`sessions` are the day's and those that still admit, in order. `alone` means that the hall
+    admits only during sessions.
     """
     for session in sessions:
         if session.opens_at <= now < session.closes_at:

@@ -129,6 +129,17 @@ def test_a_closed_hall_and_the_states_of_its_programme(pages: Pages) -> None:
     assert "Closed 已关闭" in shown(pages, link), "its doors lead through the hall around"
 
 
+def test_a_session_that_ended_before_midnight_and_still_admits(pages: Pages) -> None:
+    link = link_of(pages, "h1")
+    pages.now += 14 * 60 * MINUTE + 10 * MINUTE  # 00:10
+    sql = "UPDATE session SET opens_at = ?, starts_at = ?, ends_at = ?, closes_at = ?"
+    times = [pages.now + minutes * MINUTE for minutes in (-130, -120, -20, 10)]
+    change(pages, sql, *times)
+    assert "100 places free" in shown(pages, link)
+    pages.now += 10 * MINUTE
+    assert "Nothing today" in shown(pages, link)
+
+
 def test_the_next_session_of_another_day_has_its_date(pages: Pages) -> None:
     link = link_of(pages, "h1")
     sql = "UPDATE session SET starts_at = ?, ends_at = ?, hall_id = ?"
