@@ -36,7 +36,7 @@ HEALTH = (
 @contextmanager
 def busy_forum(path: Path) -> Iterator[Pages]:
     forum = make_forum(7, PEOPLE, NOW)
-    event, _ = init_event(path, forum.settings("localhost", 8443), now=NOW, password_stays=True)
+    event, _ = init_event(path, forum.settings("127.0.0.1", 8443), now=NOW, password_stays=True)
     event = replace(event, settings=replace(event.settings, time_zone=forum.time_zone))
     with Database(event.database_path) as database:
         venue = read_venue(forum.venue.encode(), "venue.toml", event.settings)
