@@ -27,7 +27,7 @@ from kiosk.browser.kept_files import KeptFiles
 from kiosk.browser.network import Network
 from kiosk.browser.unacknowledged import Unacknowledged
 from kiosk.clock import now_ms
-from kiosk.config.files import JOURNAL_FILE, REPLICA_FILE
+from kiosk.config.files import DIRECTION_FILE, JOURNAL_FILE, REPLICA_FILE
 from kiosk.config.identity import KioskIdentity
 from kiosk.door.admit import Admitter, NotReadyError
 from kiosk.door.answer import Answer
@@ -69,7 +69,6 @@ ANSWER_S = 5.0  # how long an answer stays on the screen
 BEAT_S = 1.0
 SHORT_S = 1.0  # after a shorter stream the next attempt waits longer
 TEXTS_MAX = 8  # codes that wait for their answer
-DIRECTION_FILE = "direction"
 # A supervisor's actions that open the door.
 OPENING = ("/supervisor/override", "/supervisor/admit")
 WITHDRAWN = Word("phone", "", "not_confirmed")

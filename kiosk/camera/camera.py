@@ -160,7 +160,7 @@ class Camera:
         try:
             return self._play(capture)
         except Exception as error:
-            # The error's text may contain a URL with a password, so only its type is shown.
+            # Drivers again. The text may contain a URL with a password, so only the type is shown.
             return self._failed(Code.CAMERA_FAILED, error)
         finally:
             capture.release()

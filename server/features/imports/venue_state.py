@@ -1,3 +1,5 @@
+"""Converts an event's venue and programme to texts, which a preview compares before and after."""
+
 import json
 from collections.abc import Callable, Iterator, Mapping
 from zoneinfo import ZoneInfo

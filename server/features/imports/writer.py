@@ -1,3 +1,5 @@
+"""Writes the rows of venue files and programmes that have a code, and counts them."""
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -4,7 +4,6 @@ Comments and hidden settings stay. The password is in its own file, which only t
 read, and is never shown.
 """
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email import policy
@@ -15,6 +14,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from badges.i18n import N_
+from server.core.edits import last_edit
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.directory import MAIL_FOLDER, Event
@@ -45,7 +45,7 @@ def mark_of(event: Event) -> str:
         text = read_text(path) if path.exists() else ""
     except MailError:
         return ""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return last_edit.mark_of({"text": text})
 
 
 def save(

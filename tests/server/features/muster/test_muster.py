@@ -20,6 +20,11 @@ from tests.server.support.pages import Pages, acts
 prepare = Pages.issue  # for every attendee
 
 
+@pytest.fixture
+def west(pages: Pages) -> FakeDoor:
+    return pages.kiosk("west-1", "h1-west")
+
+
 def begin(pages: Pages) -> Muster:
     return pages.database.write(lambda db: muster.begin(db, "drill", by="user:1", now=pages.now))
 
@@ -152,10 +157,6 @@ def test_exits_of_a_hall_scanned_inferred_or_not_at_all(pages: Pages) -> None:
 
 
 class TestRollCall:
-    @pytest.fixture
-    def west(self, pages: Pages) -> FakeDoor:
-        return pages.kiosk("west-1", "h1-west")
-
     @pytest.fixture
     def point(self, pages: Pages) -> FakeDoor:
         return pages.kiosk("main-1", "main")
@@ -338,10 +339,6 @@ def test_a_fenced_kiosk_lists_who_left_meanwhile_and_shows_nobody_as_seen(pages:
 
 class TestStillInAnotherHall:
     """By the records, people who left the hall of their line may be in another one."""
-
-    @pytest.fixture
-    def west(self, pages: Pages) -> FakeDoor:
-        return pages.kiosk("west-1", "h1-west")
 
     @pytest.fixture
     def main(self, pages: Pages) -> FakeDoor:
