@@ -141,8 +141,10 @@ class PhoneDoor:
     def _build_door(self, directory: Path, files: KeptFiles) -> None:
         supervisors = SupervisorFile(directory, files.write)
         self._files, self._direction_path = files, directory / DIRECTION_FILE
-        kept = self._direction_path
-        chosen = Direction(kept.read_text()) if kept.exists() else Direction.ENTRY
+        try:
+            chosen = Direction(self._direction_path.read_text())
+        except (OSError, ValueError):  # none was chosen yet, or the file is damaged
+            chosen = Direction.ENTRY
         self.direction = DirectionState(self.replica, chosen, self._direction_chosen)
         self.board = Board(on_text=self._take, on_direction=self.direction.choose)
         self._notices = Notices(self._show_notice)

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
+from badges.admission.facts import Direction
 from badges.record import decode_record
+from kiosk.config.files import DIRECTION_FILE
 from kiosk.config.identity import make_identity
 from kiosk.journal import schema
 from kiosk.journal.journal import Journal
@@ -332,6 +334,20 @@ def test_the_direction_is_kept(world: World) -> None:
     world.run(turn)
     world.browser.posted.clear()
     world.run(stays)
+
+
+def test_a_damaged_direction_is_that_of_entries(world: World) -> None:
+    async def turn() -> None:
+        assert (await world.asked("/direction", {"direction": "exit"}))["status"] == 204
+
+    async def enters() -> None:
+        assert world.door.direction.chosen() is Direction.ENTRY
+
+    world.run(turn)
+    files = KeptFiles(world.directory)
+    files.write(world.directory / DIRECTION_FILE, b"ex\xff")
+    files.close()
+    world.run(enters)
 
 
 def test_another_code_ends_the_door(world: World) -> None:
