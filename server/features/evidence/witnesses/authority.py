@@ -136,9 +136,10 @@ def _in_order(answer: bytes) -> bytes:
         (signed_data,) = _elements(_content(signed))
         parts = _elements(_content(signed_data))
         (certificates,) = [_content(part) for part in parts if part[0] == _CERTIFICATES]
+        in_order = b"".join(sorted(_elements(certificates)))
     except (IndexError, ValueError):
         return answer  # A refusal, or malformed: the library reports it.
-    return answer.replace(certificates, b"".join(sorted(_elements(certificates))), 1)
+    return answer.replace(certificates, in_order, 1)
 
 
 def _content(element: bytes) -> bytes:

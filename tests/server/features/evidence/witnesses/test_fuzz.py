@@ -2,6 +2,7 @@
 and cause no traceback.
 """
 
+import itertools
 import shutil
 
 import pytest
@@ -36,8 +37,12 @@ def test_stamps(time_authority: TimeAuthority, log: OtherLog) -> None:
     trusted = Authority(time_authority.url, read_certificates(time_authority.ca))
     message = log.note().encode()
     whole, true = authority.ask(posting.post, trusted, log.note())
-    for draw in draws(TURNS):
-        changed = mutated(draw, whole)
+    each_byte = (
+        whole[:at] + bytes([byte ^ bits]) + whole[at + 1 :]
+        for at, byte in enumerate(whole)
+        for bits in (0x01, 0x80, 0xFF)
+    )
+    for changed in itertools.chain((mutated(draw, whole) for draw in draws(TURNS)), each_byte):
         try:
             stamp = authority.verify(changed, message, trusted)
         except OutsideError:
