@@ -1,6 +1,11 @@
-"""Writes private files that are complete or absent, and on disk when a call returns."""
+"""Writes private files that are complete or absent, and on disk when a call returns.
+
+What root makes belongs to the owner of its directory, as SQLite's files do: the server runs as that
+user.
+"""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -19,9 +24,27 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def write_new(path: Path, data: bytes) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        _leave_to_owner(file.fileno(), path.parent)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def make_directory(path: Path) -> None:
+    path.mkdir(mode=0o700)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        _leave_to_owner(descriptor, path.parent)
+    finally:
+        os.close(descriptor)
+
+
+def _leave_to_owner(descriptor: int, directory: Path) -> None:
+    if os.geteuid() != 0:
+        return
+    owner = directory.stat()
+    with suppress(PermissionError):  # a network disk may refuse root
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def sync(path: Path) -> None:

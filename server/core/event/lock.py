@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from server.core.event.settings import EventError
-from server.storage import disk
+from server.storage import disk, durable_files
 
 LOCK_NAME = "serving.lock"
 
@@ -27,6 +27,8 @@ def held(
     `refused` if the file can't be written.
     """
     try:
+        with contextlib.suppress(FileExistsError):
+            durable_files.write_new(path, b"")
         opened = path.open("a+")
     except OSError as error:
         trouble = disk.trouble(error, path)

@@ -80,7 +80,8 @@ def backups(directory: Path) -> list[Backup]:
     complete = []
     for path in directory.iterdir():
         made_at = _made_at(path)
-        if made_at is not None and (path / SETTINGS_FILE).is_file():
+        # Unlike Path.is_file, it is False for a backup that belongs to another user.
+        if made_at is not None and os.path.isfile(path / SETTINGS_FILE):  # noqa: PTH113
             complete.append(Backup(path, made_at))
     return sorted(complete, key=lambda backup: (backup.made_at, backup.path.name))
 
@@ -149,7 +150,7 @@ def make_backup(
         newest = next(reversed(backups(directory)), None)
         before = newest.path if newest else None
         _check_room(event, directory, before)
-        making.mkdir(mode=0o700)
+        durable_files.make_directory(making)
         _copy_files(event, making)
         own_files.copy_own_files(event.path, making, before, lambda: progress(0, 0))
         _copy_database(event.database_path, making / DATABASE_FILE, progress, pause_s)
@@ -190,7 +191,7 @@ def _check_room(event: Event, directory: Path, before: Path | None) -> None:
 def _copy_files(event: Event, making: Path) -> None:
     durable_files.write_new(making / SETTINGS_FILE, (event.path / SETTINGS_FILE).read_bytes())
     keys = making / "keys"
-    keys.mkdir(mode=0o700)
+    durable_files.make_directory(keys)
     for path in sorted((event.path / "keys").iterdir()):
         if path.is_file():
             durable_files.write_new(keys / path.name, path.read_bytes())

@@ -40,20 +40,27 @@ def copy_own_files(
     `before` is an earlier backup on the same disk. Only the owner may read the copy. Files deleted
     meanwhile are left out. Raises OSError and TooManyFilesError.
     """
-    created = {target / name for name in FOLDERS if (source / name).is_dir()}
-    for folder in created:
-        folder.mkdir(mode=0o700)
+    created = {target}
+    for name in FOLDERS:
+        if (source / name).is_dir():
+            _make_folder(target / name, created)
     for path in _all_files(source):
         go_on()
         copy = target / path.relative_to(source)
-        if copy.parent not in created and copy.parent != target:
-            copy.parent.mkdir(mode=0o700, parents=True)
-            created.add(copy.parent)
+        _make_folder(copy.parent, created)
         earlier = _earlier(source, before, path)
         if not (_is_as(path, earlier) and _linked(earlier, copy)):
             _copied(path, copy)
-    for directory in (*sorted(created, reverse=True), target):
+    for directory in sorted(created, reverse=True):
         durable_files.sync_directory(directory)
+
+
+def _make_folder(folder: Path, created: set[Path]) -> None:
+    """Make it, and the folders around it below those in `created`."""
+    if folder not in created:
+        _make_folder(folder.parent, created)
+        durable_files.make_directory(folder)
+        created.add(folder)
 
 
 def _all_files(source: Path) -> Iterator[Path]:

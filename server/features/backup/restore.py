@@ -68,7 +68,10 @@ def restore(
     is_new = not target.exists()
     try:
         shutil.rmtree(stage, ignore_errors=True)
-        stage.mkdir(parents=True, mode=0o700)
+        if is_new:
+            target.absolute().parent.mkdir(parents=True, exist_ok=True)
+            durable_files.make_directory(target)
+        durable_files.make_directory(stage)
         _copy(backup, stage)
         _check_whole(stage / DATABASE_FILE, backup)
         event = load_event(stage)
@@ -101,7 +104,7 @@ def _check_target(target: Path, over: bool) -> None:
 
 def _copy(backup: Path, stage: Path) -> None:
     """Copy an event's files, readable only by their owner."""
-    (stage / "keys").mkdir(mode=0o700)
+    durable_files.make_directory(stage / "keys")
     sources = [backup / SETTINGS_FILE, *sorted((backup / "keys").glob("*"))]
     for path in sources:
         durable_files.write_new(stage / path.relative_to(backup), path.read_bytes())
@@ -182,7 +185,7 @@ def _settle(stage: Path, target: Path) -> Path | None:
     old = [path for path in named if path.exists()]
     if old:
         aside = durable_files.free_name(target, "earlier")
-        aside.mkdir(mode=0o700)
+        durable_files.make_directory(aside)
         for path in old:
             path.rename(aside / path.name)
         durable_files.sync_directory(target)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.sqlite_alone
 
 DAY = 24 * HOUR
+NOBODY = 65_534
 
 
 def set_backup_dir(event: Event, directory: Path | str) -> Event:
@@ -172,6 +174,44 @@ def test_a_half_backup_goes_also_if_another_process_has_its_number(second: Path)
     os.utime(key, (long_ago, long_ago))
     prune(second)
     assert not half.exists()
+
+
+class TestAnotherUser:
+    @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+    def test_what_root_makes_belongs_to_the_servers_user(
+        self, console: Console, safe: Event, second: Path
+    ) -> None:
+        """With `sudo hallkeeper backup` the server's next start once ended with an error."""
+        (safe.path / "cards/photos/2026").mkdir(parents=True)
+        (safe.path / "cards/photos/2026/anna.jpg").write_bytes(b"photo")
+        for path in (safe.path, second, *safe.path.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        console("backup")
+        console("user", "add", "anna", "--role", "steward")
+        (backup,) = backups(second)
+        again = safe.path.parent / "again"
+        again.mkdir()
+        os.chown(again, NOBODY, NOBODY)
+        for _ in range(2):  # a new directory, and one with an event
+            console("restore", str(backup.path), "--event", str(again / "event"), "--replace")
+        made = [*safe.path.rglob("*"), *second.rglob("*"), *again.rglob("*")]
+        assert {"acts.sqlite", "anna.jpg", "serving.lock"} <= {path.name for path in made}
+        assert [path for path in made if path.stat().st_uid != NOBODY] == []
+
+    def test_their_backup_is_left_alone(self) -> None:
+        with tempfile.TemporaryDirectory() as name:  # pytest's directories are closed to others
+            Path(name).chmod(0o755)
+            theirs = Path(name, "20260504-020000Z")
+            theirs.mkdir(mode=0)
+            user = os.geteuid()
+            if user == 0:
+                os.seteuid(NOBODY)
+            try:
+                prune(Path(name))
+                assert backups(Path(name)) == []
+            finally:
+                os.seteuid(user)
+            assert theirs.exists()
 
 
 class TestDirectory:
