@@ -18,6 +18,8 @@ from server.storage import database, database_file, disk, durable_files, event_s
 from server.storage.connection import Connection
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
+from server.storage.postgresql.address import ADDRESS_FILE
+from server.storage.postgresql.checks.timeline import SEEN_FILE
 
 BY = "command-line"
 _STAGE = ".restoring"
@@ -180,7 +182,9 @@ def _settle(stage: Path, target: Path) -> Path | None:
     """Move existing files aside and the restored ones into place, settings last."""
     aside = None
     own = [name for name in own_files.NAMES if (stage / name).exists()]
-    named = [target / name for name in (SETTINGS_FILE, "keys", *own)]
+    # With the address of PostgreSQL the restored file would not be used.
+    in_postgresql = (ADDRESS_FILE, SEEN_FILE)
+    named = [target / name for name in (SETTINGS_FILE, "keys", *own, *in_postgresql)]
     named += sorted(target.glob(f"{DATABASE_FILE}*"))
     old = [path for path in named if path.exists()]
     if old:

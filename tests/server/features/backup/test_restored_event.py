@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,15 +17,18 @@ from server.core.feed.subscription import CursorGoneError
 from server.core.occupancy import hall_control
 from server.core.second_disk.copy import make_backup
 from server.core.second_disk.critical_state import ACTS_FILE, Keeper
+from server.features.backup.move import move
 from server.features.backup.restore import RestoreError, restore
 from server.features.integrations import endpoints, tokens
 from server.storage.database import Database
 from server.storage.migrations import BeforeReleaseError
+from server.storage.postgresql.checks.timeline import SEEN_FILE
 from tests.server.conftest import NOW
 from tests.server.features.backup.conftest import LATER, NEXT
 from tests.server.support.console import Console
 from tests.server.support.disks.second_disk import Safe, opened
 from tests.server.support.fake_door import FakeDoor
+from tests.server.support.postgresql.databases import Databases
 from tests.server.support.site import SMALL
 
 # A backup of ours is a copy of SQLite's file.
@@ -85,6 +89,13 @@ class TestLine:
 
 
 class TestTarget:
+    @pytest.fixture
+    def address(self, postgres: Databases) -> Iterator[str]:
+        """The address of an empty database."""
+        name = postgres.cluster.make()
+        yield postgres.cluster.url(name)
+        postgres.cluster.drop(name)
+
     def test_what_is_there_is_moved_aside(self, safe: Safe, copy: Path) -> None:
         here = safe.event.path
         (here / "notes.txt").write_text("mine")
@@ -97,6 +108,19 @@ class TestTarget:
         assert load_event(here).incarnation == NEXT
         assert (here / "notes.txt").read_text() == "mine"
         assert restore(copy, here, now=LATER, over=True).moved_to == here / "earlier-2"
+
+    def test_an_event_that_moved_to_postgresql_since(
+        self, safe: Safe, copy: Path, address: str
+    ) -> None:
+        here = safe.event.path
+        safe.database.close()
+        move(here, address, lambda table, count: None)
+        with Database(here / "hallkeeper.db"):  # which notes the database's timeline
+            pass
+        done = restore(copy, here, now=LATER, over=True)
+        assert (done.event.incarnation, done.event.in_postgresql) == (NEXT, False)
+        assert not (here / SEEN_FILE).exists()
+        assert load_event(here / "earlier-1").in_postgresql
 
     def test_a_backup_within_the_event(self, safe: Safe) -> None:
         copies = safe.event.path / "copies"
