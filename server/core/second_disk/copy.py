@@ -312,6 +312,10 @@ class Backups:
         """Rewrite the critical acts, after the server's incarnation has changed."""
         self._keeper.keep()
 
+    def move_acts(self, directory: Path) -> None:
+        """Keep the critical acts in another directory, and no longer in this one."""
+        self._keeper.move(directory)
+
     def start(self) -> None:
         self._repeating.start()
 

@@ -153,6 +153,21 @@ class Keeper:
         """Rewrite the file if it is out of date. Sets `trouble` on failure."""
         self._database.write(self._try)
 
+    def move(self, directory: Path) -> None:
+        """Store the acts in another directory from now on.
+
+        The former file is removed: it would lack later acts, and a restore would not notice.
+        """
+
+        def step(db: Connection) -> None:
+            former, self._path = self._path, directory / ACTS_FILE
+            self._try(db)
+            if former != self._path and not self.trouble:
+                with suppress(OSError):  # the former disk may be gone
+                    former.unlink()
+
+        self._database.write(step)
+
     def kept(self) -> list[Acts]:
         """Return also acts missing in the database."""
         stored = []

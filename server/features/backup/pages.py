@@ -81,6 +81,8 @@ def choose() -> Response:
         current_app._get_current_object(),  # type: ignore[attr-defined]  # a proxy
         replace(services(), event=event),
     )
+    if here.backups is not None and event.backup_path is not None:
+        here.backups.move_acts(event.backup_path)
     _restart(here)
     return redirect(back, 303)
 

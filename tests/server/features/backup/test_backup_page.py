@@ -9,12 +9,13 @@ from threading import Event as Flag
 import pytest
 
 from server.core.event.directory import Event, load_event
-from server.core.second_disk.copy import Backups, backups
-from server.features.backup.restore import restore
+from server.core.second_disk.copy import Backups, backups, make_backup
+from server.features.backup.restore import NoActsError, restore
 from server.storage.database import Database
 from server.web.jobs import OwnJob, State, jobs_of
 from server.web.services import keep_services, services_of
-from tests.server.conftest import MINUTE
+from tests.server.conftest import MINUTE, NOW
+from tests.server.features.backup.conftest import LATER
 from tests.server.support.pages import Pages, acts, assert_only
 from tests.unpacking import unpack
 from tests.waiting import LONGEST_S
@@ -54,6 +55,25 @@ def test_a_second_disk_is_used_after_a_restart(
         assert len(backups(directory)) == 1
         assert str(directory) in admin.get(PAGE).text
         assert "backup_made" in acts(again)
+
+
+def test_the_former_disk_keeps_no_acts(event: Event, site: Database, tmp_path: Path) -> None:
+    """They would lack a kiosk that is confirmed later, whose places a restored server must know."""
+    former, other = tmp_path / "former", tmp_path / "other"
+    former.mkdir()
+    named = replace(event, settings=replace(event.settings, backup_dir=str(former)))
+    made = Backups(named, site, lambda: NOW)
+    made.keep_acts()
+    copy = make_backup(named, former, NOW).path
+    with Pages(named, site) as pages:
+        keep_services(pages.app, replace(services_of(pages.app), backups=made))
+        pages.known("admin").post(f"{PAGE}/disk", {"directory": str(other)})
+        pages.kiosk("west-1", "h1-west")
+    with pytest.raises(NoActsError):
+        restore(copy, tmp_path / "new", now=LATER)
+    done = restore(copy, tmp_path / "new", now=LATER, acts_file=other / "acts.sqlite")
+    assert done.gained["kiosk"] == 1
+    assert [kiosk.kiosk for kiosk in done.awaited] == ["west-1"]
 
 
 @pytest.mark.parametrize(
