@@ -81,12 +81,13 @@ def ask_about_print_jobs(db: Connection, now: int) -> None:
 
 
 def _forget_what_is_over(db: Connection, incarnation: int) -> None:
-    """Delete page sessions, since some may have ended since, and the old feed.
+    """Delete page sessions and invitations, since some may have ended since, and the old feed.
 
     The new feed begins at a higher position than every kiosk's, so each kiosk first takes a
     snapshot.
     """
     db.execute("DELETE FROM web_session")
+    db.execute("DELETE FROM invitation")
     (newest,) = db.execute("SELECT COALESCE(MAX(cursor), 0) FROM change").fetchone()
     cursor = max(newest + CURSORS_PER_S, incarnation * CURSORS_PER_S)
     db.execute("DELETE FROM change")

@@ -266,5 +266,5 @@ def _awaited(done: Restored) -> list[str]:
 _LOST = [
     "Doors resend scans automatically. Staff actions since the backup are lost:",
     "rows of the roster, badges of new attendees, sessions, attestations and clearings of halls.",
-    "Everyone must sign in again.",
+    "Everyone must sign in again. Invitations that were not accepted have ended.",
 ]

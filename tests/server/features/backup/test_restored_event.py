@@ -17,6 +17,8 @@ from server.core.feed.subscription import CursorGoneError
 from server.core.occupancy import hall_control
 from server.core.second_disk.copy import make_backup
 from server.core.second_disk.critical_state import ACTS_FILE, Keeper
+from server.core.staff import invitations
+from server.core.staff.invitations import InvitationOverError
 from server.features.backup.move import move
 from server.features.backup.restore import RestoreError, restore
 from server.features.integrations import endpoints, tokens
@@ -86,6 +88,16 @@ class TestLine:
         done = restore(make_backup(safe.event, safe.second, NOW).path, new, now=LATER)
         with opened(done, safe.site) as again:
             assert again.rows("SELECT * FROM web_session") == []
+
+    def test_an_invitation_that_was_taken_back_stays_so(self, safe: Safe, new: Path) -> None:
+        """A shut-out admin's own one would let them in again."""
+        token = safe.write(invitations.invite, "Mei", "admin", by="user:1", now=NOW)
+        copy = make_backup(safe.event, safe.second, NOW).path
+        (open_one,) = invitations.open_invitations(safe.database.reader, NOW)
+        safe.write(invitations.take_back, open_one.mark, by="user:1", now=NOW)
+        done = restore(copy, new, now=LATER)
+        with opened(done, safe.site) as again, pytest.raises(InvitationOverError):
+            invitations.find(again.database.reader, token, LATER)
 
 
 class TestTarget:
