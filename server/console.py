@@ -1,5 +1,6 @@
 """Shared code of all `hallkeeper` commands: the event's directory, plain errors and progress."""
 
+import os
 import signal
 import sys
 import threading
@@ -43,7 +44,27 @@ SPOKEN = {
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-file_path = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+class _Existing(click.Path):
+    """Click takes a file in another user's closed directory for one that does not exist."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            os.stat(value)  # noqa: PTH116
+        except PermissionError:
+            self.fail(
+                f"this user may not open {value}. Copy it to where this user may read it, or run "
+                "the command as another user.",
+                param,
+                ctx,
+            )
+        except (OSError, ValueError):
+            pass  # click explains it
+        return super().convert(value, param, ctx)
+
+
+file_path = _Existing(exists=True, dir_okay=False, path_type=Path)
+directory_path = _Existing(exists=True, file_okay=False, path_type=Path)
 
 
 def default_event() -> Path:
@@ -51,7 +72,9 @@ def default_event() -> Path:
     from server.core.event.directory import SETTINGS_FILE
 
     here = Path()
-    if not (here / SETTINGS_FILE).exists() and SERVICE_EVENT.parent.is_dir():
+    # Unlike Path.exists, it is False in another user's directory, as with `sudo -u hallkeeper`.
+    in_it = os.path.exists(here / SETTINGS_FILE)  # noqa: PTH110
+    if not in_it and SERVICE_EVENT.parent.is_dir():
         return SERVICE_EVENT
     return here
 

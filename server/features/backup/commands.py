@@ -7,7 +7,16 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from server.console import count, event_option, progress, refuse, start_command, wall_clock
+from server.console import (
+    count,
+    directory_path,
+    event_option,
+    file_path,
+    progress,
+    refuse,
+    start_command,
+    wall_clock,
+)
 from server.core.event.directory import load_event
 from server.core.event.lock import only_server
 from server.core.second_disk.copy import BackupError, check_directory, make_backup, prune
@@ -81,9 +90,7 @@ def backup(to: Path | None, event_dir: Path) -> None:
 
 
 @click.command()
-@click.argument(
-    "event_dir", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
+@click.argument("event_dir", metavar="DIR", type=directory_path)
 @click.option(
     "--to",
     required=True,
@@ -124,25 +131,16 @@ def move(event_dir: Path, to: str) -> None:
 
 
 @click.command()
-@click.argument(
-    "source",
-    metavar="[BACKUP]",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    required=False,
-)
+@click.argument("source", metavar="[BACKUP]", type=directory_path, required=False)
 @event_option
 @click.option("--from", "address", metavar="REPOSITORY", help="A restic repository with BACKUP.")
-@click.option(
-    "--password-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file with the password of REPOSITORY.",
-)
+@click.option("--password-file", type=file_path, help="A file with the password of REPOSITORY.")
 @click.option("--snapshot", metavar="ID", help="The copy in REPOSITORY; the latest if absent.")
 @click.option("--replace", "over", is_flag=True, help="Move aside the event that is there.")
 @click.option(
     "--acts",
     "acts_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=file_path,
     help="The file acts.sqlite, if it is not beside BACKUP.",
 )
 @click.option("--without-acts", is_flag=True, help="No kiosk was added since the backup.")

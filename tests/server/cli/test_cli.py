@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from datetime import date
 from pathlib import Path
 from pkgutil import resolve_name
@@ -23,7 +24,7 @@ from badges.credential.keys import PrivateKey
 from badges.printing import fonts
 from badges.wire import enrolment, wire
 from server.cli.main import local_zone, main
-from server.console import SPOKEN, Later
+from server.console import SPOKEN, Later, default_event
 from server.core.event.directory import Event, load_event
 from server.core.event.settings import EventSettings
 from server.core.kiosks import registry
@@ -432,6 +433,27 @@ class TestEvents:
         assert "is not an event's directory" in CliRunner().invoke(main, ["user", "list"]).output
         monkeypatch.chdir(event.path)
         assert CliRunner().invoke(main, ["user", "list"]).exit_code == 0
+
+    @pytest.mark.parametrize("command", ["import", "restore"])
+    def test_in_a_directory_of_another_user(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    ) -> None:
+        """As a home directory is to the service's user, with `sudo -u hallkeeper`."""
+        (tmp_path / "here").mkdir()
+        service = Path(tempfile.gettempdir(), "event")
+        monkeypatch.setattr("server.console.SERVICE_EVENT", service)
+        monkeypatch.chdir(tmp_path)
+        tmp_path.chmod(0)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65_534)  # root may search any directory
+        try:
+            assert default_event() == service
+            result = CliRunner().invoke(main, [command, "here"])
+            assert "this user may not open here. Copy it to where" in result.output
+        finally:
+            os.seteuid(user)
+            tmp_path.chmod(0o700)
 
     @pytest.mark.sqlite_alone  # tests/server/storage/postgresql tests the other engine.
     def test_a_newer_version(self, console: Console) -> None:
