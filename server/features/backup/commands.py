@@ -29,6 +29,7 @@ from server.storage.database_file import NO_FILE
 from server.storage.localized import names_of, text_in
 
 _STEPS = 100
+_SHOWN = 100  # badge numbers
 _NO_KIOSK = (
     "No file has the staff actions since this backup (acts.sqlite of a second disk). A kiosk that"
     " was confirmed after it would be unknown, and its hall could be overfilled.\n"
@@ -215,8 +216,20 @@ def report(done: Restored, source: str) -> list[str]:
         lines.append(f"  What was here before is kept in {done.moved_to}.")
     lines += ["", *_awaited(done), "", "Now start it, under the address that the kiosks know:"]
     lines.append(f"  {start_command(done.event.path)}    # {settings.public_address}")
-    lines += ["", *_LOST]
+    lines += ["", *_LOST, *_erased(done)]
     return lines
+
+
+def _erased(done: Restored) -> list[str]:
+    if not done.erased:
+        return []
+    more = len(done.erased) - _SHOWN
+    numbers = ", ".join(done.erased[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+    return [
+        f"The backup has {count(len(done.erased), 'person', 'people')} whom the event no longer"
+        f" had: {numbers}.",
+        "If they were erased, do so again: hallkeeper person erase --attendee NUMBER --yes",
+    ]
 
 
 def _gains(done: Restored) -> list[str]:

@@ -10,11 +10,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from badges.credential.badge_number import badge_number
 from server.core.entry_log import entry_log
 from server.core.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
 from server.core.event.settings import EventError
 from server.core.second_disk import critical_state, line, own_files
-from server.storage import database, database_file, disk, durable_files, event_state
+from server.storage import database, database_file, dialect, disk, durable_files, event_state
 from server.storage.connection import Connection
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
@@ -44,6 +45,8 @@ class Restored:
     gained: dict[str, int]
     skipped: int  # Rows that fit nothing here
     awaited: list[line.Awaited]
+    # Badge numbers of people in the backup whom the event lacked later: they were erased since.
+    erased: list[str]
     moved_to: Path | None
     without_acts: bool = False
 
@@ -157,7 +160,7 @@ def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> c
 
 def _renew(
     db: Connection, event: Event, kept: critical_state.Acts | None, now: int
-) -> tuple[int, int | None, dict[str, int], int, list[line.Awaited]]:
+) -> tuple[int, int | None, dict[str, int], int, list[line.Awaited], list[str]]:
     """Make the copied database the next incarnation, in one transaction."""
     old = (event.incarnation, entry_log.size(db))
     used = max(event.incarnation, kept.moment.incarnation if kept else 0)
@@ -175,7 +178,16 @@ def _renew(
         if kept is None:
             event_state.await_all_everywhere(db)
     database_file.fold_log(db)
-    return old[1], newer.moment.at if newer else None, gained, skipped, line.awaited(db)
+    acts_at = newer.moment.at if newer else None
+    erased = _erased_since(db, newer) if newer else []
+    return old[1], acts_at, gained, skipped, line.awaited(db), erased
+
+
+def _erased_since(db: Connection, kept: critical_state.Acts) -> list[str]:
+    """The acts have only the number of a badge whose holder was erased."""
+    void = dialect.many(row["serial"] for row in kept.rows["unknown_holder"])
+    query = f"SELECT serial FROM attendee WHERE {dialect.one_of('serial')} ORDER BY serial"
+    return [badge_number(serial) for (serial,) in db.execute(query, (void,))]
 
 
 def _settle(stage: Path, target: Path) -> Path | None:

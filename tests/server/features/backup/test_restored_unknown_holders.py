@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from badges.credential.badge_number import badge_number
 from badges.places.pool import PoolKey
 from badges.wire import wire
 from server.core.event.directory import Event
@@ -20,6 +21,7 @@ from server.core.second_disk.copy import make_backup
 from server.core.second_disk.critical_state import ACTS_FILE, Keeper, read_acts
 from server.features.backup.commands import report
 from server.features.backup.restore import restore
+from server.features.privacy import erase
 from tests.server.conftest import MINUTE, NOW
 from tests.server.features.backup.conftest import LATER, NEXT
 from tests.server.support.disks.second_disk import Safe, opened
@@ -130,6 +132,19 @@ class TestBadges:
         both = restore(late, tmp_path / "newer", now=LATER + MINUTE)
         with opened(both, safe.site) as again:
             assert attendees.attendee(again.database.reader, serial).revoked_at == NOW
+
+    def test_an_erased_holder_who_is_back_is_named(self, safe: Safe, tmp_path: Path) -> None:
+        serial, stays = register(safe), register(safe)
+        copy = make_backup(safe.event, safe.second, NOW).path
+        safe.write(erase.erase, safe.event, serial, by="test", now=NOW)
+        done = restore(copy, tmp_path / "new", now=LATER)
+        assert done.erased == [badge_number(serial)]
+        text = "\n".join(report(done, copy))
+        assert f"has 1 person whom the event no longer had: {badge_number(serial)}." in text
+        assert "do so again: hallkeeper person erase --attendee NUMBER --yes" in text
+        with opened(done, safe.site) as again:
+            assert attendees.attendee(again.database.reader, serial).revoked_at == NOW
+            assert attendees.attendee(again.database.reader, stays).revoked_at is None
 
     def test_acts_of_an_earlier_version(self, safe: Safe, copy: Path, tmp_path: Path) -> None:
         with closing(sqlite3.connect(safe.second / ACTS_FILE)) as kept:
