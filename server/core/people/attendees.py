@@ -136,6 +136,15 @@ def find_by_label(db: Connection, label: str) -> int:
         ) from None
 
 
+# SQL condition for the labels of a person; the parameters are `labels_of`.
+OF_LABELS = f"label <> '' AND (label = ? OR {dialect.same_letters('label')})"
+
+
+def labels_of(person: Attendee) -> tuple[str, str]:
+    """Return what files may name a person by."""
+    return person.external_id or "", person.email
+
+
 def people_of_label(db: Connection, label: str) -> list[Row]:
     """Return attendees (serial and names) with this external id or e-mail address."""
     return db.execute(

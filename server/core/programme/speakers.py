@@ -6,7 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 
 from badges.roster.same_name import name_key
-from server.core.people.attendees import people_of_label, whole_name
+from server.core.people.attendees import (
+    OF_LABELS,
+    Attendee,
+    labels_of,
+    people_of_label,
+    whole_name,
+)
 from server.storage import dialect
 from server.storage.connection import Connection, Row
 from server.storage.localized import names_of
@@ -47,14 +53,16 @@ def put_speakers(db: Connection, session_id: int, speakers: Sequence[Speaker]) -
     )
 
 
-def link_speakers(db: Connection) -> int:
-    """Link speakers to attendees by external id or e-mail address, and return how many were linked.
+def link_speakers(db: Connection, person: Attendee | None = None) -> int:
+    """Link speakers, or those who may be this person, to attendees by external id or e-mail
+    address, and return how many were linked.
 
     If several attendees share an address, the name decides.
     """
     rows = db.execute(
-        "SELECT session_id, position, label, name FROM session_speaker"
-        " WHERE serial IS NULL AND label <> ''"
+        "SELECT session_id, position, label, name FROM session_speaker WHERE serial IS NULL AND "
+        + ("label <> ''" if person is None else OF_LABELS),
+        () if person is None else labels_of(person),
     ).fetchall()
     linked = 0
     for row in rows:

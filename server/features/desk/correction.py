@@ -6,6 +6,7 @@ from typing import Any
 from server.core.event.directory import Event
 from server.core.people import attendees, card_design, issuing
 from server.core.people.attendees import CARRIED, Attendee
+from server.core.programme.guests import settle_person
 from server.features.desk import hand_over, submissions
 from server.features.desk.submissions import NO_PAPER, DeskError, Done, Form, Kind, Submission, Why
 from server.storage.connection import Connection
@@ -73,6 +74,7 @@ def correct(
             raise _NothingChangedError
         after = {change.column: change.after for change in planned.changes}
         attendees.change_attendee(db, serial, after, by=form.by, now=form.now)
+        settle_person(db, serial, by=form.by, now=form.now)
         paper = NO_PAPER
         if planned.effect is Effect.VOIDS:
             issuing.reissue(db, event, serial, reason=REASON, now=form.now, by=form.by)

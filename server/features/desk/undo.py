@@ -12,6 +12,7 @@ from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
 from server.core.people import attendees, issuing
 from server.core.people.attendees import Attendee
+from server.core.programme.guests import await_again
 from server.features.desk import correction, hand_over, id_check, submissions
 from server.features.desk.correction import Effect
 from server.features.desk.submissions import (
@@ -133,7 +134,9 @@ def _undo(db: Connection, event: Event, form: Form, submission: Submission, does
     elif does is Does.UNCOLLECTS:
         hand_over.undo_collect(db, serial, submission.issue, by=by, now=now)
     elif does is Does.REVOKES:
-        # Frees the address for registering the right person.
+        # Frees the address, and what waits for it, for registering the right person.
+        if address := attendees.attendee(db, serial).email:
+            await_again(db, serial, address, by=by, now=now)
         attendees.change_attendee(db, serial, {"email": ""}, by=by, now=now)
         issuing.revoke(db, serial, reason=REASON, now=now, by=by)
     elif does is not Does.CANCELS_PRINT:

@@ -6,6 +6,7 @@ from server.core.event.directory import Event
 from server.core.people import attendees, issuing, search
 from server.core.people.attendees import Attendee
 from server.core.people.folding import folded
+from server.core.programme.guests import settle_person
 from server.features.desk import hand_over, photo, submissions
 from server.features.desk.submissions import DeskError, Done, Form, Kind, Submission, Why
 from server.storage import dialect
@@ -46,6 +47,7 @@ def register(
             db, {"language": _language(checked), **checked}, by=form.by, now=form.now,
             random=random,
         )  # fmt: skip
+        settle_person(db, holder.serial, by=form.by, now=form.now)
         if picture:
             photo.keep(db, event, holder, picture, by=form.by, now=form.now)
         issuing.reissue(db, event, holder.serial, reason=hand_over.FIRST, now=form.now, by=form.by)

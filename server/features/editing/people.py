@@ -15,6 +15,7 @@ from server.core.feed import changes
 from server.core.occupancy import stays
 from server.core.people import attendees, issuing, protocol_guests
 from server.core.people.attendees import CARRIED, Attendee
+from server.core.programme.guests import settle_person
 from server.core.programme.speakers import sessions_where_speaks, speaks_as
 from server.core.venue import kept_places, store
 from server.features.editing.guests import ANSWERS, answer, put_guest
@@ -37,6 +38,7 @@ def register(
     """Register a person. Raises AttendeeError."""
     since = changes.cursor(db)
     registered = attendees.add_attendee(db, values, by=by, now=now, random=random)
+    settle_person(db, registered.serial, by=by, now=now)
     last_edit.keep_words(
         db, Phrase("%(name)s: registered", name=registered.name), since, by=by, now=now
     )
@@ -63,6 +65,7 @@ def change(
         if changed:
             name = attendees.attendee(db, serial).name
             note.what = located(name, told(changed))
+    settle_person(db, serial, by=by, now=now)
     return wrong
 
 

@@ -22,6 +22,7 @@ from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.people import attendees
 from server.core.people.attendees import AttendeeError
+from server.core.programme.guests import settle_person
 from server.features.mail import outbox
 from server.features.mail.addresses import AddressError, plain_address
 from server.features.mail.settings import MailError
@@ -129,6 +130,7 @@ def correct(
     with last_edit.kept(db, zone, [Thing("attendee", str(serial))], by=by, now=now) as note:
         attendees.change_attendee(db, serial, {"email": email}, by=by, now=now)
         note.what = Phrase("%(name)s: another e-mail address", name=person.name)
+    settle_person(db, serial, by=by, now=now)
 
 
 def _failure(part: "Message[Any, Any]") -> str | None:

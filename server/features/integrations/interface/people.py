@@ -16,6 +16,7 @@ from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
 from server.core.people import attendees, issuing
 from server.core.people.attendees import Attendee, AttendeeError, UnknownAttendeeError
+from server.core.programme.guests import settle_person
 from server.core.venue import store
 from server.features.editing.people import register
 from server.features.integrations.entries import Time, time_of
@@ -162,7 +163,10 @@ def change_person(asked: Nothing, given: PersonChange, badge: str) -> Changed:
 
     def step(db: Connection) -> bool:
         values = _values(db, here.event, given)
-        return attendees.change_attendee(db, serial, values, by=by, now=here.now())
+        now = here.now()
+        wrong = attendees.change_attendee(db, serial, values, by=by, now=now)
+        settle_person(db, serial, by=by, now=now)
+        return wrong
 
     wrong = _written(step)
     return Changed(_one(serial), wrong)

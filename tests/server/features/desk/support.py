@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from server.core.event.directory import Event
+from server.core.programme import speakers
+from server.core.programme.guests import await_guests
+from server.core.programme.speakers import Speaker, put_speakers
 from server.features.desk import correction, hand_over, id_check, submissions, undo, walk_in
 from server.features.desk.submissions import DeskError, Done, Form, Why
 from server.features.desk.undo import UndoPlan
@@ -92,6 +95,33 @@ class Clerk:
 
     def plan(self) -> UndoPlan | None:
         return undo.undo_plan(self.database.reader, self.by, self.now)
+
+
+def await_noa(database: Database) -> None:
+    """Name noa@example.org, who is not on the roster yet, in each session of the venue."""
+
+    def step(db) -> None:
+        await_guests(db, "opening", ["noa@example.org"], invited=False)
+        await_guests(db, "press", ["noa@example.org"], invited=True)
+        (session_id,) = db.execute("SELECT session_id FROM session WHERE code = 'press'").fetchone()
+        put_speakers(
+            db, session_id, [Speaker(None, "noa@example.org", "Noa Bodin", "panellist", None)]
+        )
+
+    database.write(step)
+
+
+def named(database: Database, serial: int) -> dict[str, bool | str]:
+    """The sessions that name a person, with invited (True) or refused (False), or the role."""
+    rows = database.reader.execute(
+        "SELECT code, invited FROM session_guest JOIN session USING (session_id) WHERE serial = ?",
+        (serial,),
+    )
+    talks = {talk.titles["en"]: talk.role for talk in speakers.talks(database.reader, serial)}
+    return {row["code"]: bool(row["invited"]) for row in rows} | talks
+
+
+NAMED = {"opening": False, "press": True, "Press hour": "panellist"}
 
 
 def add_printer(database: Database, name: str = "North", desks: tuple[str, ...] = ()) -> int:

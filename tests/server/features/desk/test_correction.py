@@ -10,7 +10,7 @@ from server.features.desk.correction import Effect
 from server.features.desk.submissions import DeskError, StaleError, Why
 from server.features.printers import jobs
 from server.storage.database import Database
-from tests.server.features.desk.support import Clerk, add_printer, refused
+from tests.server.features.desk.support import NAMED, Clerk, add_printer, await_noa, named, refused
 
 PRESS = 7
 
@@ -149,3 +149,9 @@ def test_somebody_who_is_revoked_is_not_corrected(clerk: Clerk, serial: int) -> 
     )
     with refused(Why.REVOKED):
         clerk.correct(serial, given_name="Hanna")
+
+
+def test_what_a_venue_file_says_of_a_corrected_address_applies(clerk: Clerk, serial: int) -> None:
+    await_noa(clerk.database)
+    clerk.correct(serial, email="noa@example.org")
+    assert named(clerk.database, serial) == NAMED

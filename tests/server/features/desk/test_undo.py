@@ -12,7 +12,7 @@ from server.features.desk.submissions import DeskError, Why
 from server.features.desk.undo import SHOWN_MS, Does
 from server.features.printers import jobs
 from server.storage.database import Database
-from tests.server.features.desk.support import Clerk, add_printer, refused
+from tests.server.features.desk.support import NAMED, Clerk, add_printer, await_noa, named, refused
 from tests.server.features.desk.test_hand_over import all_jobs, finish_all
 
 
@@ -49,6 +49,16 @@ def test_a_walk_in(clerk: Clerk) -> None:
         email="noa@example.org"
     ).submission  # no attendee is alike, and the address is free
     assert person(clerk, again.serial).email == "noa@example.org"
+
+
+def test_what_a_venue_file_says_waits_for_the_right_walk_in(clerk: Clerk) -> None:
+    await_noa(clerk.database)
+    wrong = clerk.walk_in(given_name="Nora", email="noa@example.org").submission.serial
+    assert named(clerk.database, wrong) == NAMED
+    clerk.undo()
+    assert named(clerk.database, wrong) == {}
+    right = clerk.walk_in(email="noa@example.org").submission.serial
+    assert named(clerk.database, right) == NAMED
 
 
 def test_a_correction_is_put_back_with_the_next_badge(clerk: Clerk) -> None:

@@ -5,14 +5,24 @@ from dataclasses import replace
 
 import pytest
 
+from badges.wire import wire
 from server.core.event.directory import Event
+from server.core.feed.changes import cursor
 from server.core.people import attendees
 from server.core.people.attendees import AttendeeError
 from server.features.desk.submissions import Kind, Why
 from server.features.desk.walk_in import SimilarError, similar
 from server.features.printers import jobs
 from server.storage.database import Database
-from tests.server.features.desk.support import Clerk, add_printer, refused
+from tests.server.features.desk.support import (
+    NAMED,
+    Clerk,
+    add_printer,
+    await_noa,
+    named,
+    refused,
+)
+from tests.server.support.stores import changes
 
 
 @pytest.fixture
@@ -144,3 +154,11 @@ def test_wrong_input_registers_nobody(clerk: Clerk, values: dict[str, str], word
 def test_the_language_is_guessed(clerk: Clerk, values: dict[str, str], language: str) -> None:
     serial = clerk.walk_in(**values).submission.serial
     assert attendees.attendee(clerk.database.reader, serial).language == language
+
+
+def test_what_a_venue_file_says_of_a_walk_in_applies_at_once(clerk: Clerk) -> None:
+    await_noa(clerk.database)
+    before = cursor(clerk.database.reader)
+    serial = clerk.walk_in(email="Noa@example.org").submission.serial
+    assert named(clerk.database, serial) == NAMED
+    assert any(isinstance(change, wire.VenueChanged) for change in changes(clerk.database, before))

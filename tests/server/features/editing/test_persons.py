@@ -9,8 +9,10 @@ from badges.credential.badge_number import badge_number
 from server.core.feed.changes import cursor
 from server.core.people import attendees, issuing
 from server.core.people.protocol_guests import set_protocol_guest
+from server.core.programme.guests import await_guests, awaited
 from server.core.venue import kept_places
 from server.features.editing import people
+from server.features.editing.guests import answers_of
 from tests.server.conftest import NOW, ROSTER
 from tests.server.features.editing.test_editing import undo_form, words
 from tests.server.support.pages import Pages, Staff, acts
@@ -96,6 +98,19 @@ def test_somebody_is_registered(pages: Pages, desk: Staff) -> None:
         "NO", 0b101, 1, 1,
     )  # fmt: skip
     assert acts(pages)[-1] == "attendee_added"
+
+
+def test_a_venue_file_that_names_an_id_applies_once_somebody_has_it(
+    pages: Pages, desk: Staff
+) -> None:
+    pages.database.write(lambda db: await_guests(db, "press", ["N7", "N8"], invited=True))
+    desk.post("/admin/people/new", {**NEW, "external_id": "N7"})
+    edit(desk, address(pages, "A1", "/edit"), external_id="N8")
+    for external_id in ("N7", "N8"):
+        ((session, invited),) = answers_of(pages.database.reader, pages.serial(external_id))
+        assert (session.titles["en"], invited) == ("Press hour", True)
+    assert awaited(pages.database.reader) == {}
+    assert acts(pages)[-4:] == ["attendee_added", "guest_set", "attendee_changed", "guest_set"]
 
 
 @pytest.mark.parametrize(

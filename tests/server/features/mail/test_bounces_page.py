@@ -7,6 +7,8 @@ import pytest
 
 from badges.credential.badge_number import badge_number
 from server.core.event.directory import Event
+from server.core.programme.guests import await_guests
+from server.features.editing.guests import answers_of
 from server.storage.database import Database
 from tests.server.features.mail.conftest import write_settings
 from tests.server.features.mail.test_bounces import report
@@ -114,6 +116,13 @@ def test_a_correction_can_be_undone(pages: Pages, admin: Staff) -> None:
     admin.post(f"{PAGE}/addresses", {"addresses": "anna@example.org"})
     text = correct(pages, admin, "A1", "keller@example.org", "anna@example.org")
     assert "Anna Keller: another e-mail address" in text
+
+
+def test_a_venue_file_that_names_the_corrected_address_applies(pages: Pages, admin: Staff) -> None:
+    admin.post(f"{PAGE}/addresses", {"addresses": "anna@example.org"})
+    pages.database.write(lambda db: await_guests(db, "press", ["keller@example.org"], invited=True))
+    correct(pages, admin, "A1", "keller@example.org", "anna@example.org")
+    assert answers_of(pages.database.reader, pages.serial("A1"))[0][1]
 
 
 def test_without_a_file_nothing_is_read(admin: Staff) -> None:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from server.core.people import attendees
+from server.core.programme.guests import await_guests
 from server.features.evidence.verify_receipt import verify_receipt
 from server.features.integrations import tokens
 from server.features.integrations.interface import rates
@@ -136,6 +137,20 @@ def test_programme(asker: Integration) -> None:
     assert programme["sessions"][1]["opens_at"] == "2026-05-04T04:50:00Z"
     assert programme["sessions"][1]["categories"] == ["press"]
     assert asker.ask("GET", "/api/v1/programme?hall=green").json == {"sessions": [], "total": 0}
+
+
+def test_a_venue_file_that_names_an_id_applies_once_somebody_has_it(
+    pages: Pages, asker: Integration
+) -> None:
+    pages.database.write(lambda db: await_guests(db, "opening", ["X9", "X8"], invited=False))
+    given = {"given_name": "Ida", "category": "press", "external_id": "X9"}
+    assert asker.ask("POST", "/api/v1/people", json=given).status_code == 201
+    asker.ask("PATCH", path_of(pages, "/people/<badge>"), json={"external_id": "X8"})
+    refused = pages.database.reader.execute(
+        "SELECT external_id FROM session_guest JOIN attendee USING (serial) WHERE invited = 0"
+        " ORDER BY 1"
+    )
+    assert [row[0] for row in refused] == ["X8", "X9"]
 
 
 def test_register_change_replace_and_revoke_a_person(pages: Pages, asker: Integration) -> None:
