@@ -1,3 +1,4 @@
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -201,23 +202,35 @@ def session(db: Connection, session_id: int) -> SessionRow:
 
 
 def programme_for(
-    db: Connection, serial: int, *, after: int | None = None, limit: int | None = None,
-    named: bool = False,
+    db: Connection, serial: int, day_starts: Sequence[int], *, after: int | None = None,
+    limit: int | None = None, named: bool = False,
 ) -> list[SessionRow]:  # fmt: skip
-    """Return the sessions that the attendee may enter, by category or invitation, soonest first.
+    """Return the sessions that the attendee may enter, by category or invitation, soonest first:
+    those that admit on a day of the badge (`badges.admission.facts.Calendar`), in its zones.
 
     `after` keeps those that still admit then, and `named` only invitations by name.
     """
+    days = list(itertools.pairwise(day_starts))
+    on_valid_day = " OR ".join(
+        f"((a.valid_days & {1 << day}) <> 0 AND s.closes_at > ? AND s.opens_at < ?)"
+        for day in range(len(days))
+    )
     by_category = (
         "(g.invited IS NULL AND EXISTS (SELECT 1 FROM session_category c"
         " WHERE c.session_id = s.session_id AND c.category = a.category))"
     )
     rows = db.execute(
-        "SELECT s.* FROM session s JOIN attendee a ON a.serial = ?"
+        "SELECT s.* FROM session s JOIN attendee a ON a.serial = ? JOIN hall h USING (hall_id)"
         " LEFT JOIN session_guest g ON g.session_id = s.session_id AND g.serial = a.serial"
-        f" WHERE s.closes_at > ? AND (g.invited = 1{'' if named else f' OR {by_category}'})"
+        f" WHERE s.closes_at > ? AND ({on_valid_day}) AND (h.zones & a.zones) <> 0"
+        f" AND (g.invited = 1{'' if named else f' OR {by_category}'})"
         " ORDER BY s.starts_at, s.code LIMIT ?",
-        (serial, after or 0, dialect.NO_LIMIT if limit is None else limit),
+        (
+            serial,
+            after or 0,
+            *itertools.chain.from_iterable(days),
+            dialect.NO_LIMIT if limit is None else limit,
+        ),
     ).fetchall()
     return _sessions(db, rows)
 

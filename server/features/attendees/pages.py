@@ -84,7 +84,9 @@ def person(number: str) -> str:
     db = here.database.reader
     badge = _badge(attendee.serial)
     may_link = badge is not None and auth.may_open("admin.people.card")
-    programme = store.programme_for(db, attendee.serial, after=here.now(), limit=SESSIONS_SHOWN + 1)
+    programme = store.programme_for(
+        db, attendee.serial, here.calendar.day_starts, after=here.now(), limit=SESSIONS_SHOWN + 1
+    )
     link = _phone_link(badge) if badge and may_link else ""
     newest_link = phone_links.link(db, attendee.serial)
     reasons = VALUES["reason"]

@@ -1,6 +1,7 @@
 """Reads the programme of an attendee's phone page, and how full its halls are."""
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -89,7 +90,8 @@ def halls_now(db: Connection, serial: int, now: int) -> dict[str, Any]:
         return {"at": str(now), **figures}
 
     states = services().own(HallStates).parts("all", read, fresh_s=FRESH_S)
-    rows = store.programme_for(db, serial, after=now, limit=HALLS_AHEAD)
+    days = services().calendar.day_starts
+    rows = store.programme_for(db, serial, days, after=now, limit=HALLS_AHEAD)
     own = {str(row.hall_id) for row in rows}
     return {
         "at": int(states["at"]),
@@ -102,11 +104,12 @@ def _sessions(db: Connection, serial: int, now: int) -> tuple[list[store.Session
 
     Of a very long programme: all that invite the person by name, and the next others.
     """
-    rows = store.programme_for(db, serial, limit=SESSIONS_SHOWN + 1)
+    own = partial(store.programme_for, db, serial, services().calendar.day_starts)
+    rows = own(limit=SESSIONS_SHOWN + 1)
     if len(rows) <= SESSIONS_SHOWN:
         return rows, False
-    soon = store.programme_for(db, serial, after=now, limit=SESSIONS_SHOWN)
-    named = store.programme_for(db, serial, after=now, limit=SESSIONS_SHOWN, named=True)
+    soon = own(after=now, limit=SESSIONS_SHOWN)
+    named = own(after=now, limit=SESSIONS_SHOWN, named=True)
     both = {row.session_id: row for row in (*soon, *named)}
     return sorted(both.values(), key=lambda row: (row.starts_at, row.code)), True
 

@@ -196,11 +196,12 @@ def _quoted(text: str) -> str:
 
 def _begins_at(db: Connection, event: Event, holder: Attendee) -> int:
     """Return when doors open for the holder's first session, else the first valid day's start."""
-    first = store.programme_for(db, holder.serial, limit=1)
+    starts = day_starts(event.settings)
+    first = store.programme_for(db, holder.serial, starts, limit=1)
     if first:
         return first[0].opens_at
     days = [day for day in range(event.settings.days) if holder.valid_days >> day & 1]
-    return day_starts(event.settings)[days[0] if days else 0]
+    return starts[days[0] if days else 0]
 
 
 def _iso(event: Event, at: int) -> str:

@@ -6,7 +6,7 @@ sessions.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -66,17 +66,17 @@ class _Known:
     modified_at: int
 
 
-def entries(db: Connection, serial: int) -> dict[str, Content]:
+def entries(db: Connection, serial: int, day_starts: Sequence[int]) -> dict[str, Content]:
     halls = {hall.hall_id: hall.names for hall in store.halls(db)}
     return {
         row.code: Content(row.titles, halls[row.hall_id], row.starts_at, row.ends_at)
-        for row in store.programme_for(db, serial, limit=SESSIONS_MAX)
+        for row in store.programme_for(db, serial, day_starts, limit=SESSIONS_MAX)
     }
 
 
-def is_current(db: Connection, serial: int) -> bool:
+def is_current(db: Connection, serial: int, day_starts: Sequence[int]) -> bool:
     """Return whether `refresh` would write nothing."""
-    now_shown = entries(db, serial)
+    now_shown = entries(db, serial, day_starts)
     shown = _shown(db, serial)
     stored = _known(db)
     ids = {stored[code].calendar_id for code in now_shown if code in stored}
@@ -87,9 +87,9 @@ def is_current(db: Connection, serial: int) -> bool:
     )
 
 
-def refresh(db: Connection, serial: int, now: int) -> None:
+def refresh(db: Connection, serial: int, day_starts: Sequence[int], now: int) -> None:
     """Store the attendee's current sessions, with their changes."""
-    current = entries(db, serial)
+    current = entries(db, serial, day_starts)
     stored = _known(db)
     for code, content in current.items():
         text = content.text()

@@ -61,9 +61,10 @@ def programme(token: str) -> AnyResponse:
     here = services()
     serial = _badge(token).serial
     holder = attendees.attendee(here.database.reader, serial)
-    if not calendar_feed.is_current(here.database.reader, serial):
+    days = here.calendar.day_starts
+    if not calendar_feed.is_current(here.database.reader, serial, days):
         now = here.now()
-        here.database.write(lambda db: calendar_feed.refresh(db, serial, now))
+        here.database.write(lambda db: calendar_feed.refresh(db, serial, days, now))
         # This request's reader may not see the new rows yet.
         here.database.give_back()
     events = calendar_feed.given(here.database.reader, serial)

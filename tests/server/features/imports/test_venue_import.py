@@ -7,6 +7,7 @@ from badges.categories import DEFAULT_CATEGORIES
 from badges.places.pool import PoolKey
 from badges.printing.card import check_colour
 from badges.wire import wire
+from server.core.event.calendar import day_starts
 from server.core.event.directory import Event
 from server.core.feed.changes import cursor
 from server.core.kiosks import registry
@@ -17,11 +18,19 @@ from server.core.venue.store import UnknownHallError
 from server.features.imports import venue_import
 from server.features.imports.venue_plan import VenueError
 from server.storage.database import Database
-from tests.server.conftest import MINUTE, NOW, VENUE, serial_of, venue_of
+from tests.server.conftest import MINUTE, NOW, SETTINGS, VENUE, serial_of, venue_of
 from tests.server.support.pages import Pages
 from tests.server.support.stores import changes, dump, load
 
 OPENING = 1_777_863_600_000  # 2026-05-04 11:00 in Shanghai
+
+
+DAYS = day_starts(SETTINGS)
+
+
+def programme(site: Database, external_id: str) -> list[str]:
+    sessions = store.programme_for(site.reader, serial_of(site, external_id), DAYS)
+    return [session.code for session in sessions]
 
 
 def last_act(database: Database) -> str:
@@ -108,14 +117,27 @@ def test_facts_for_kiosks(site: Database) -> None:
 
 
 def test_the_programme_of_an_attendee(site: Database) -> None:
-    def codes(external_id: str) -> list[str]:
-        sessions = store.programme_for(site.reader, serial_of(site, external_id))
-        return [session.code for session in sessions]
+    assert programme(site, "A1") == ["opening"]  # a delegate
+    assert programme(site, "A3") == ["opening", "press"]  # of the press
+    assert programme(site, "A4") == ["opening", "press"]  # a visitor, by invitation
+    assert store.programme_for(site.reader, 1, DAYS) == []
 
-    assert codes("A1") == ["opening"]  # a delegate
-    assert codes("A3") == ["opening", "press"]  # of the press
-    assert codes("A4") == ["opening", "press"]  # a visitor, by invitation
-    assert store.programme_for(site.reader, 1) == []
+
+def test_a_programme_has_only_sessions_whose_doors_admit_the_badge(
+    event: Event, site: Database
+) -> None:
+    """A3's badge is valid on the first day, A4's on the first two, both in the zone public."""
+    late = VENUE.replace("2026-05-04 13:00", "2026-05-04 23:00")
+    load(event, site, late.replace("2026-05-04 14:00", "2026-05-05 01:00"))
+    assert programme(site, "A3") == programme(site, "A4") == ["opening", "press"]
+    load(event, site, VENUE.replace("05-04 13:00", "05-05 13:00").replace("05-04 14", "05-05 14"))
+    assert (programme(site, "A3"), programme(site, "A4")) == (["opening"], ["opening", "press"])
+    load(event, site, VENUE.replace("05-04 13:00", "05-06 13:00").replace("05-04 14", "05-06 14"))
+    assert programme(site, "A4") == ["opening"]
+    backstage = VENUE.replace("sessions_only = true", 'sessions_only = true\nzones = ["backstage"]')
+    load(event, site, backstage)
+    assert programme(site, "A1") == ["opening"]
+    assert programme(site, "A3") == programme(site, "A4") == []
 
 
 def test_guests_by_id_and_by_mail(event: Event, site: Database) -> None:
@@ -124,7 +146,7 @@ def test_guests_by_id_and_by_mail(event: Event, site: Database) -> None:
     press = kiosk_facts.session_facts(site.reader, 2, NOW)[1]
     assert set(press.invited) == {serial_of(site, "A1"), serial_of(site, "A3")}
     assert press.refused == [serial_of(site, "A4")]
-    assert [s.code for s in store.programme_for(site.reader, serial_of(site, "A4"))] == ["opening"]
+    assert programme(site, "A4") == ["opening"]
 
 
 def test_no_default_category_is_red() -> None:

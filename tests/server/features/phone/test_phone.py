@@ -17,7 +17,7 @@ from server.core.venue import store
 from server.features.phone import programme
 from server.storage.database import Database
 from server.web.services import address
-from tests.server.conftest import HOUR
+from tests.server.conftest import HOUR, VENUE
 from tests.server.support.pages import Pages, words
 from tests.server.support.stores import load
 
@@ -54,6 +54,18 @@ def test_the_programme_is_this_attendees(shown: Pages) -> None:
     assert "Press hour" in stranger.get(link(shown, "A3")).text  # press
     assert "Press hour" in stranger.get(link(shown, "A4")).text  # invited by name
     assert "Press hour" not in stranger.get(link(shown, "A1")).text
+
+
+def test_the_programme_has_no_session_of_a_day_on_which_the_badge_is_not_valid(
+    pages: Pages,
+) -> None:
+    """A3's badge is valid on the first day, A4's on the first two."""
+    tomorrow = VENUE.replace("2026-05-04 13", "2026-05-05 13")
+    load(pages.event, pages.database, tomorrow.replace("2026-05-04 14", "2026-05-05 14"))
+    stranger = pages.stranger()
+    for page in ("", "/programme.ics"):
+        assert "Press hour" not in stranger.get(link(pages, "A3") + page).text
+        assert "Press hour" in stranger.get(link(pages, "A4") + page).text
 
 
 SPOKEN = """
