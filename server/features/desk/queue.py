@@ -35,15 +35,22 @@ class Queue:
 
 
 def queue(db: Connection, desk: str, *, since: int) -> Queue:
-    """Return a desk's queue. `since` is the start of its day (Unix ms)."""
-    listed = [
+    """Return a desk's queue. `since` is the start of its day (Unix ms); what waits, or waits for
+    an answer, is older too.
+    """
+    newest = [
         job
         for job in jobs.jobs_of_desk(db, desk, JOBS_LOOKED_AT)
-        if job.serial is not None
-        and (job.made_at >= since or job.state in (JobState.WAITING, JobState.PRINTING))
+        if job.made_at >= since or job.state in (JobState.WAITING, JobState.PRINTING)
     ]
+    # Until it is answered, nothing is printed for this person (`hand_over.asked_at`).
+    listed = dict.fromkeys([*newest, *jobs.questions_of_desk(db, desk)])
     printers = store.printer_names(db)
-    rows = [_row(db, job, printers) for job in listed if job.state is not JobState.CANCELLED]
+    rows = [
+        _row(db, job, printers)
+        for job in listed
+        if job.serial is not None and job.state is not JobState.CANCELLED
+    ]
     by_browser = _by_browser(db, desk, since)
     done = [row for row in rows if row.job and row.job.state is JobState.DONE]
     done += [row for row, is_done in by_browser if is_done]

@@ -112,6 +112,16 @@ def jobs_of_desk(db: Connection, desk: str, limit: int) -> list[Job]:
     return [_job(row) for row in rows.fetchall()]
 
 
+def questions_of_desk(db: Connection, desk: str) -> list[Job]:
+    """Return the desk's jobs whose card perhaps came out, newest first, of any age."""
+    rows = db.execute(
+        f"{_SELECT} WHERE desk = ? AND state = 'failed' AND problem = 'perhaps_printed'"
+        " ORDER BY job_id DESC",
+        (" ".join(desk.split()),),
+    )
+    return [_job(row) for row in rows.fetchall()]
+
+
 def newest_jobs(db: Connection, limit: int) -> list[Job]:
     """Return all desks' last jobs, with test prints, newest first."""
     rows = db.execute(f"{_SELECT} ORDER BY job_id DESC LIMIT ?", (limit,))

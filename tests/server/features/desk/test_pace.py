@@ -7,10 +7,11 @@ import pytest
 from server.core.event.directory import Event
 from server.features.desk.pace import LATELY_MS, NOW_MS, DeskPace, pace, percentile
 from server.features.desk.queue import queue
+from server.features.printers.states import Problem
 from server.storage.database import Database
 from tests.server.conftest import HOUR, NOW
 from tests.server.features.desk.support import Clerk, add_printer
-from tests.server.features.desk.test_hand_over import confirm, finish_all
+from tests.server.features.desk.test_hand_over import confirm, fail, finish_all
 
 
 @pytest.fixture
@@ -102,3 +103,18 @@ def test_the_queue_of_a_desk(clerk: Clerk) -> None:
     assert [row.name for row in rows.done] == ["王小明"]
     assert rows.open[0].submission_id == first.submission_id
     assert rows.waiting == 2
+
+
+def test_a_question_of_the_day_before_stays_in_the_queue(clerk: Clerk) -> None:
+    """Until it is answered, that person's page prints nothing, and leads to this queue."""
+    add_printer(clerk.database)
+    asked, other = clerk.serial("A1"), clerk.serial("A2")
+    clerk.print(asked)
+    job_id = fail(clerk, Problem.PERHAPS_PRINTED)
+    clerk.print(other)
+    fail(clerk, Problem.NOT_DRAWN)
+    rows = queue(clerk.database.reader, clerk.desk, since=NOW + 24 * HOUR)
+    assert [row.job.job_id for row in rows.failed if row.job] == [job_id]
+    today = queue(clerk.database.reader, clerk.desk, since=NOW - HOUR)
+    assert [row.serial for row in today.failed] == [other, asked]
+    assert queue(clerk.database.reader, "South 1", since=NOW - HOUR).failed == []
