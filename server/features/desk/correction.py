@@ -79,7 +79,7 @@ def correct(
         if planned.effect is Effect.VOIDS:
             issuing.reissue(db, event, serial, reason=REASON, now=form.now, by=form.by)
         if planned.effect in (Effect.VOIDS, Effect.PRINTS_AGAIN):
-            paper = hand_over.to_paper(db, form, serial)
+            paper = hand_over.to_paper(db, form, serial, changed=True)
         before = {change.column: change.before for change in planned.changes}
         kept = {"before": before, "after": after, "effect": planned.effect.value}
         return submissions.keep(db, form, Kind.CORRECTION, serial, paper=paper, kept=kept)

@@ -130,14 +130,17 @@ def drop_browser_print(db: Connection, submission_id: int) -> None:
     submissions.drop_browser_prints(db, printed_act.serial)
 
 
-def to_paper(db: Connection, form: Form, serial: int) -> Paper:
+def to_paper(db: Connection, form: Form, serial: int, *, changed: bool = False) -> Paper:
     """Queue a person's newest badge at this desk, and cancel their waiting and failed jobs.
 
-    Raises DeskError while a card of this badge may have come out.
+    Raises DeskError while a card of this badge may have come out, and, for a card that has
+    `changed`, while it is being printed as it was.
     """
     issue = attendees.attendee(db, serial).issue
     if asked_at(db, serial, issue):
         raise DeskError(Why.ANSWER_FIRST)
+    if changed and jobs.is_printing(db, serial, issue):
+        raise DeskError(Why.PRINTS_NOW)
     rows = db.execute(
         "SELECT job_id FROM print_job WHERE serial = ?"
         " AND (state = 'failed' OR (state = 'waiting' AND issue <> ?))",

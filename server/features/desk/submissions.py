@@ -50,6 +50,7 @@ class Why(StrEnum):
     PHONE_STANDS = "phone_stands"
     NOT_TO_CONFIRM = "not_to_confirm"
     ANSWER_FIRST = "answer_first"
+    PRINTS_NOW = "prints_now"
     PHOTO_OFF = "photo_off"
     PHOTO_UNREADABLE = "photo_unreadable"
 

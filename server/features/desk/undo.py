@@ -144,7 +144,7 @@ def _undo(db: Connection, event: Event, form: Form, submission: Submission, does
         if does is Does.PUTS_BACK_AND_REISSUES:
             issuing.reissue(db, event, serial, reason=correction.REASON, now=now, by=by)
         if does is not Does.PUTS_BACK:
-            return hand_over.to_paper(db, form, serial)
+            return hand_over.to_paper(db, form, serial, changed=True)
     return NO_PAPER
 
 

@@ -133,6 +133,15 @@ def open_jobs(db: Connection) -> list[Job]:
     return [_job(row) for row in rows.fetchall()]
 
 
+def is_printing(db: Connection, serial: int, issue: int) -> bool:
+    """Return whether a badge's card is drawn already, and perhaps on its way out."""
+    row = db.execute(
+        "SELECT 1 FROM print_job WHERE serial = ? AND issue = ? AND state = 'printing'",
+        (serial, issue),
+    ).fetchone()
+    return row is not None
+
+
 def retry(db: Connection, job_id: int, *, by: str, now: int, printer_id: int | None = None) -> None:
     """Queue a failed or cancelled job again.
 

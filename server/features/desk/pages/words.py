@@ -36,6 +36,10 @@ def why(reason: Why) -> str:
             "A card of this badge may have been printed already. Confirm or deny it in the "
             "desk's list of cards, then print."
         ),
+        Why.PRINTS_NOW: _(
+            "The card is being printed as it was. Once it is out, do this again, and destroy "
+            "that card."
+        ),
         Why.PHOTO_OFF: _(
             "This event takes no photos here. An admin sets desk_photo in the event's settings, "
             "and a folder for photos in those of the cards."

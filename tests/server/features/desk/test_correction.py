@@ -77,6 +77,25 @@ def test_a_latin_line_is_printed_again_and_voids_nothing(clerk: Clerk, serial: i
     assert badges(clerk, serial)[0] == 1
 
 
+def test_a_card_that_is_being_printed_is_not_corrected_on_paper(clerk: Clerk, serial: int) -> None:
+    """Its job is the badge's only one, and the printer has the earlier words."""
+    read, write = clerk.database.reader, clerk.database.write
+    printing = write(lambda db: jobs.claim(db, jobs.open_jobs(db)[0].printer_id))
+    drawn = jobs.printed_badges(read, clerk.event, printing)
+    with refused(Why.PRINTS_NOW):
+        clerk.correct(serial, latin_name="Anna Keller-Lee")
+    assert attendees.attendee(read, serial).latin_name == ""
+    write(lambda db: jobs.finish(db, printing, drawn, clerk.now))
+    clerk.correct(serial, latin_name="Anna Keller-Lee")
+    assert badges(clerk, serial) == (1, [(1, "done"), (1, "waiting")])
+    write(lambda db: jobs.claim(db, printing.printer_id))
+    with refused(Why.PRINTS_NOW):
+        clerk.undo()
+    # A new badge is another card, so it needs no wait.
+    clerk.correct(serial, given_name="Hanna")
+    assert badges(clerk, serial) == (2, [(1, "done"), (1, "printing"), (2, "waiting")])
+
+
 def test_a_job_title_is_printed_again_if_cards_show_it(clerk: Clerk, serial: int) -> None:
     values = {"job_title": "Harbour master"}
     assert effect(clerk, serial, values) is Effect.NONE
