@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from badges.i18n import restored
 from server.core.people import attendees, phone_links
+from server.core.people.attendees import UnknownAttendeeError
 from server.features.mail.message import address_hash
 from server.storage import dialect
 from server.storage.connection import Connection
@@ -140,10 +141,13 @@ def _why_not(
 def claim(
     db: Connection, choice: Choice, serial: int, issue: int, own_id: str, email: str, now: int
 ) -> bool:
-    """Mark a mail as being sent. Return False if it was sent meanwhile, or badge or address
-    changed.
+    """Mark a mail as being sent. Return False if it was sent meanwhile, badge or address changed,
+    or the person was erased.
     """
-    holder = attendees.attendee(db, serial)
+    try:
+        holder = attendees.attendee(db, serial)
+    except UnknownAttendeeError:
+        return False
     if holder.issue != issue or holder.revoked_at is not None or holder.email != email:
         return False
     link = phone_links.link(db, serial)
@@ -167,7 +171,11 @@ def settle(
     db: Connection, serial: int, issue: int, template: str, own_id: str, email: str, state: State,
     answer: str, now: int, *, tried: bool,
 ) -> None:  # fmt: skip
-    """Store a mail's result. `tried`: `claim` was called before."""
+    """Store a mail's result, unless the person was erased meanwhile. `tried`: `claim` was called
+    before.
+    """
+    if db.execute("SELECT 1 FROM attendee WHERE serial = ?", (serial,)).fetchone() is None:
+        return
     kept = answer.replace(email, "…")[:ANSWER_CHARS_MAX]
     address = address_hash(email, phone_links.link(db, serial).number)
     _put(db, serial, issue, template, own_id, address, state, kept, now, tries=0 if tried else 1)

@@ -15,8 +15,8 @@ from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
 from server.core.event.lock import held
 from server.core.people import attendees, issuing, phone_links
-from server.core.people.attendees import Attendee
-from server.core.people.issuing import Badge
+from server.core.people.attendees import Attendee, UnknownAttendeeError
+from server.core.people.issuing import Badge, NoBadgeError
 from server.core.venue import store
 from server.features.mail import outbox
 from server.features.mail.addresses import AddressError
@@ -81,17 +81,37 @@ class Run:
     plan: Callable[[], Plan] | None = None
 
 
+@dataclass(frozen=True)
+class _Recipient:
+    holder: Attendee
+    badge: Badge
+    token: str  # The secret of the badge's link
+    category: CategoryPlan
+
+
+def _recipient(db: Connection, event: Event, serial: int) -> _Recipient | None:
+    """Return a person of a plan as they are now, None if erased since or without a link."""
+    try:
+        holder, badge = attendees.attendee(db, serial), issuing.current_badge(db, serial)
+    except (UnknownAttendeeError, NoBadgeError):
+        return None
+    token = phone_links.token(db, event, badge)
+    categories = {plan.code: plan for plan in store.categories(db)}
+    return None if token is None else _Recipient(holder, badge, token, categories[holder.category])
+
+
 def first_mail(
     db: Connection, event: Event, settings: MailSettings, choice: Choice, planned: Plan, now: int
 ) -> Mail | None:
     """Return a plan's first mail, if any. Raises MailError."""
-    categories = _categories(db)
     for serial in planned.due:
-        holder, badge = attendees.attendee(db, serial), issuing.current_badge(db, serial)
-        token = phone_links.token(db, event, badge) or ""
-        category = categories[holder.category]
+        to = _recipient(db, event, serial)
+        if to is None:
+            continue
         try:
-            return make_mail(event, settings, choice.template, holder, badge, token, category, now)
+            return make_mail(
+                event, settings, choice.template, to.holder, to.badge, to.token, to.category, now
+            )
         except AddressError:
             continue
     return None
@@ -131,8 +151,6 @@ class _Mailer:
         self.tally = tally
         self._line: Line | None = None
         self._delays = 0
-        with run.database.reading() as db:
-            self._categories = _categories(db)
 
     def close(self) -> None:
         if self._line is not None:
@@ -165,41 +183,34 @@ class _Mailer:
     def _send_one(self, serial: int) -> Fate:
         run = self._run
         with run.database.reading() as db:
-            holder = attendees.attendee(db, serial)
-            badge = issuing.current_badge(db, serial)
-            token = phone_links.token(db, run.event, badge)
-        if token is None:
+            to = _recipient(db, run.event, serial)
+        if to is None:
             return Fate.NOT_WANTED
-        template = run.choice.template
-        own_id = message_id(run.event, template, badge, token)
+        template, issue, email = run.choice.template, to.badge.issue, to.holder.email
+        own_id = message_id(run.event, template, to.badge, to.token)
 
         def claim() -> bool:
             return run.database.write(
-                lambda db: outbox.claim(
-                    db, run.choice, serial, badge.issue, own_id, holder.email, run.now()
-                )
+                lambda db: outbox.claim(db, run.choice, serial, issue, own_id, email, run.now())
             )
 
-        outcome = self._outcome(holder, badge, token, claim)
+        outcome = self._outcome(to, claim)
         if outcome.fate in _STATES:
             state = _STATES[outcome.fate]
             run.database.write(
                 lambda db: outbox.settle(
-                    db, serial, badge.issue, template, own_id, holder.email, state,
-                    outcome.answer, run.now(), tried=outcome.tried,
+                    db, serial, issue, template, own_id, email, state, outcome.answer, run.now(),
+                    tried=outcome.tried,
                 )
             )  # fmt: skip
         return outcome.fate
 
-    def _outcome(
-        self, holder: Attendee, badge: Badge, token: str, claim: Callable[[], bool]
-    ) -> Outcome:
+    def _outcome(self, to: _Recipient, claim: Callable[[], bool]) -> Outcome:
         run = self._run
-        category: CategoryPlan = self._categories[holder.category]
         try:
             mail = make_mail(
-                run.event, run.settings, run.choice.template, holder, badge, token, category,
-                run.now(),
+                run.event, run.settings, run.choice.template, to.holder, to.badge, to.token,
+                to.category, run.now(),
             )  # fmt: skip
         except AddressError as error:
             return Outcome(Fate.REFUSED, f"the address {error}", False)
@@ -223,10 +234,6 @@ class _Mailer:
             most=TRIES_MAX,
             why=why,
         )
-
-
-def _categories(db: Connection) -> dict[int, CategoryPlan]:
-    return {category.code: category for category in store.categories(db)}
 
 
 def _note(run: Run, act: Act, subject: dict[str, int]) -> None:

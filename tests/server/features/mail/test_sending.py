@@ -8,13 +8,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from badges.categories import CategoryPlan
 from server.core.event.certificate import make_certificate
 from server.core.event.directory import Event
 from server.core.event.lock import held
 from server.core.people import issuing, phone_links
+from server.core.venue.categories import add_category
 from server.features.mail import sending
 from server.features.mail.outbox import State
 from server.features.mail.settings import MailError
+from server.features.privacy import erase
 from server.storage.database import Database
 from tests.server.conftest import NOW, serial_of
 from tests.server.features.mail.conftest import Mailing, write_settings
@@ -82,6 +85,41 @@ def test_a_renewed_link_is_sent_and_a_revoked_one_is_not(mailing: Mailing) -> No
     (text, _) = second.message.iter_parts()
     assert token in text.get_content()
     assert mailing.box.times()["xiaoming@example.org"] == 1
+
+
+@pytest.mark.parametrize("moment", ["on_recipient", "on_text"])
+@pytest.mark.parametrize("whose", ["anna@example.org", "chen@example.org"])
+def test_a_person_who_is_erased_meanwhile_ends_nothing(
+    mailing: Mailing, moment: str, whose: str
+) -> None:
+    """Anna's mail is on its way then, and Chen's is due."""
+    serial = mailing.database.reader.execute(
+        "SELECT serial FROM attendee WHERE email = ?", (whose,)
+    ).fetchone()[0]
+
+    def erased(to: str) -> None:
+        if to == "anna@example.org":
+            mailing.database.write(
+                lambda db: erase.erase(db, mailing.event, serial, by="test", now=NOW)
+            )
+
+    setattr(mailing.box, moment, erased)
+    done = mailing.send()
+    is_out = (moment, whose) == ("on_text", "anna@example.org")
+    assert (done.due, done.sent, done.skipped) == (4, 4 if is_out else 3, 0 if is_out else 1)
+    assert mailing.states().keys() == EVERYBODY - {whose}
+
+
+def test_a_category_that_is_added_meanwhile_ends_nothing(mailing: Mailing) -> None:
+    plan = CategoryPlan(code=77, key="crew", names={"en": "Crew"}, letter="C", colour="#112233")
+
+    def added(to: str) -> None:
+        if to == "anna@example.org":
+            mailing.database.write(lambda db: add_category(db, plan))
+            mailing.change("A4", category=77)
+
+    mailing.box.on_recipient = added
+    assert mailing.send().sent == 4
 
 
 def test_what_the_server_says_is_kept_without_the_address(mailing: Mailing) -> None:
