@@ -37,11 +37,11 @@ class Mail:
         return self.message.as_bytes(policy=rules)
 
 
-def message_id(event: Event, template: str, badge: Badge, token: str) -> str:
-    """Return the Message-ID's local part, the same for each mail about a badge and link, so that
-    duplicates are recognised.
+def message_id(event: Event, template: str, badge: Badge, token: str, email: str) -> str:
+    """Return the Message-ID's local part, the same for each mail about a badge and link to an
+    address, so that duplicates are recognised, and reports about an earlier address.
     """
-    subject = f"{template}/{badge.serial}/{badge.issue}/{token}".encode()
+    subject = f"{template}/{badge.serial}/{badge.issue}/{token}/{email.casefold()}".encode()
     return f"hk-{hmac.digest(event.phone_secret, _CONTEXT + subject, 'sha256')[:16].hex()}"
 
 
@@ -77,7 +77,7 @@ def make_mail(
         message["Reply-To"] = _header_address("", plain_address(settings.reply_to))
     message["Subject"] = filled.subject
     message["Date"] = format_datetime(datetime.fromtimestamp(now // 1000, UTC))
-    own = message_id(event, template, badge, token)
+    own = message_id(event, template, badge, token, holder.email)
     message["Message-ID"] = f"<{own}@{sender.domain}>"
     # Suppresses automatic replies (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"

@@ -187,7 +187,7 @@ class _Mailer:
         if to is None:
             return Fate.NOT_WANTED
         template, issue, email = run.choice.template, to.badge.issue, to.holder.email
-        own_id = message_id(run.event, template, to.badge, to.token)
+        own_id = message_id(run.event, template, to.badge, to.token, email)
 
         def claim() -> bool:
             return run.database.write(

@@ -73,6 +73,21 @@ def test_a_mail_that_came_back(mailing: Mailing, tmp_path: Path, kind: str) -> N
     assert mailing.send().sent == 1
 
 
+def test_an_earlier_addresss_report_says_nothing_of_the_mail_to_the_next(
+    mailing: Mailing, tmp_path: Path
+) -> None:
+    """The same mailbox is read again, or the report comes late."""
+    mailing.send()
+    (tmp_path / "one.eml").write_text(report(own_id(mailing)))
+    noted(mailing, tmp_path / "one.eml")
+    mailing.change("A1", email="keller@example.org")
+    assert mailing.send().sent == 1
+    assert noted(mailing, tmp_path / "one.eml").earlier == 1
+    assert mailing.states()["keller@example.org"] == "sent"
+    (tmp_path / "two.eml").write_text(report(own_id(mailing, "keller@example.org")))
+    assert noted(mailing, tmp_path / "two.eml").bounced == 1
+
+
 def test_a_mailbox_with_answers_of_people(mailing: Mailing, tmp_path: Path) -> None:
     mailing.send()
     own = own_id(mailing)

@@ -148,12 +148,18 @@ def test_an_unknown_template_is_named(mailing: Mailing) -> None:
         composed(mailing, "A1", "reminder")
 
 
-def test_the_message_id_stands_for_person_issue_and_template(mailing: Mailing) -> None:
+def test_the_message_id_stands_for_person_issue_template_and_address(mailing: Mailing) -> None:
     event, db = mailing.event, mailing.database.reader
     badge = issuing.current_badge(db, serial_of(mailing.database, "A1"))
     badges = [badge, replace(badge, issue=2), replace(badge, serial=badge.serial ^ 1)]
-    ids = {message_id(event, t, b, k) for t in ("a", "b") for b in badges for k in ("x", "y")}
-    assert len(ids) == 12
+    ids = {
+        message_id(event, template, badge, token, email)
+        for template in ("a", "b")
+        for badge in badges
+        for token in ("x", "y")
+        for email in ("a@example.org", "A@example.org", "b@example.org")
+    }
+    assert len(ids) == 24
     assert (
         read(composed(mailing, "A1"))["Message-ID"] == read(composed(mailing, "A1"))["Message-ID"]
     )
