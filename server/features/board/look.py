@@ -110,7 +110,7 @@ def look() -> Look:
 
 
 def _is_of_admins(alert: Alert) -> bool:
-    return alert.kind is Kind.NO_FACTOR or alert.about == "no_second_disk"
+    return alert.kind in (Kind.NO_FACTOR, "token_maker") or alert.about == "no_second_disk"
 
 
 def _weights(alerts: list[Alert], at_work: list[registry.KioskRow]) -> dict[int, int]:

@@ -1,7 +1,8 @@
 from badges.i18n import Phrase
 from server.core.alerts.alerts import Alert, lasting, steps
 from server.core.alerts.sources import AlertContext
-from server.features.integrations import endpoints
+from server.core.staff import users
+from server.features.integrations import endpoints, tokens
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -51,4 +52,34 @@ def of_disabled_webhooks(context: AlertContext) -> list[Alert]:
         Alert("webhook.disabled", str(endpoint.endpoint_id))
         for endpoint in endpoints.endpoints(context.db)
         if endpoint.disabled_at is not None
+    ]
+
+
+def of_tokens(context: AlertContext) -> list[Alert]:
+    """Return the valid tokens whose maker saw the secret and may make none any more. They are not
+    revoked without an admin, because an integration may be at work with them.
+    """
+    makers = {
+        user.by: user.name
+        for user in users.users(context.db)
+        if user.disabled or user.role != "admin"
+    }
+    return [
+        Alert(
+            "token_maker",
+            str(token.token_id),
+            level=int("write:people" in token.scopes),
+            what=Phrase(
+                "Made by %(name)s, who is shut out or no longer an admin, and may know it",
+                name=makers[token.made_by],
+            ),
+            todo=Phrase(
+                "Revoke it on Integrations. If an integration still needs one, make another first."
+            ),
+            where=Phrase("Token %(name)s", name=token.name),
+            page=("admin.integrations.show", {}),
+            remedy_at="admin.integrations.show",
+        )
+        for token in tokens.tokens(context.db)
+        if token.made_by in makers and token.stands(context.now)
     ]

@@ -8,7 +8,8 @@ import pytest
 from server.core.alerts import certificates
 from server.core.alerts.certificates import SERVER, Certificates, Ends
 from server.core.event.directory import Event
-from server.features.integrations import endpoints, outbox
+from server.core.staff import users
+from server.features.integrations import endpoints, outbox, tokens
 from server.features.mail.settings import MailError
 from server.features.mail.worker import KIND
 from server.features.printers import jobs, store
@@ -163,6 +164,34 @@ def test_a_webhook_that_fails_for_long_is_named_but_not_one_that_was_paused(page
     assert "Webhook" not in seen_by(pages)
     pages.database.write(lambda db: endpoints.disable(db, number, by="user:1", now=pages.now))
     assert "Webhook" not in seen_by(pages), "an admin paused it"
+
+
+def test_a_token_whose_maker_is_shut_out_is_named_to_admins_alone(pages: Pages) -> None:
+    admin = pages.staff("admin")
+    changes = {"by": "user:1", "now": pages.now}
+    maker = pages.database.write(
+        lambda db: users.add_user(db, "maker", "admin", "", by="test", now=pages.now)
+    )
+    token, _ = pages.database.write(
+        lambda db: tokens.make(db, "Badge shop", ["read:people"], 10, by=maker.by, now=pages.now)
+    )
+
+    def named() -> bool:
+        return "◆ Made by maker, who is shut out" in alerts(admin)[0]
+
+    assert not named()
+    pages.database.write(lambda db: users.disable_user(db, maker.user_id, **changes))
+    assert named()
+    assert "Token Badge shop Revoke it on Integrations." in alerts(admin)[0]
+    assert "由 maker 创建" in pages.staff("admin").get("/admin/?lang=zh").text
+    for role in ("steward", "supervisor", "auditor"):
+        assert "Badge shop" not in pages.staff(role).get("/admin/").text
+    pages.database.write(lambda db: users.enable_user(db, maker.user_id, **changes))
+    assert not named()
+    pages.database.write(lambda db: users.set_role(db, maker.user_id, "auditor", **changes))
+    assert named()
+    pages.database.write(lambda db: tokens.revoke(db, token.token_id, **changes))
+    assert not named()
 
 
 def ends_at(event: Event) -> int:
