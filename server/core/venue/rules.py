@@ -9,13 +9,13 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from operator import attrgetter
 
 from badges.admission.facts import AntiPassback, Decision, Exits, Hall, Session
 from server.core.venue import kept_places, nesting
 from server.storage.connection import Connection
 
-SESSIONS_MAX = 8  # A decision considers this many: the current sessions and the next ones.
+NEXT_MAX = 8  # A decision considers all current sessions, and this many of the next ones.
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,11 @@ class Rules:
         return bisect_right(moments, at)
 
     def sessions(self, hall_id: int, at: int) -> tuple[Session, ...]:
-        """Return the sessions not over at `at`, soonest first."""
-        coming = (session for session in self.programmes.get(hall_id, ()) if session.closes_at > at)
-        return tuple(islice(coming, SESSIONS_MAX))
+        """Return the sessions that admit at `at` and the next ones, soonest first."""
+        programme = self.programmes.get(hall_id, ())
+        begun = bisect_right(programme, at, key=attrgetter("opens_at"))
+        current = (session for session in programme[:begun] if session.closes_at > at)
+        return (*current, *programme[begun : begun + NEXT_MAX])
 
 
 # The version, as part of a larger statement.

@@ -149,12 +149,12 @@ def test_the_ledger_judges_by_the_rules_of_now(site: Site) -> None:
     assert site.rows(REASONS) == [("hall_closed",)]
 
 
-def add_session(site: Site) -> None:
+def add_session(site: Site, session_id: int = 7, category: int = 1, opens_at: int = NOW) -> None:
     site.execute(
-        f"{INTO_SESSION} VALUES (7, 'S7', ?, '{{}}', ?, ?, ?, ?)",
-        SMALL, NOW, NOW + HOUR, NOW - HOUR, NOW + HOUR,
+        f"{INTO_SESSION} VALUES (?, ?, ?, '{{}}', ?, ?, ?, ?)",
+        session_id, f"S{session_id}", SMALL, opens_at, NOW + HOUR, opens_at, NOW + HOUR,
     )  # fmt: skip
-    site.execute("INSERT INTO session_category VALUES (7, 1)")
+    site.execute("INSERT INTO session_category VALUES (?, ?)", session_id, category)
 
 
 def test_the_ledger_judges_by_a_session_until_it_is_removed(site: Site) -> None:
@@ -165,6 +165,21 @@ def test_the_ledger_judges_by_a_session_until_it_is_removed(site: Site) -> None:
     site.database.write(lambda db: store.remove_session(db, 7, by="admin", now=NOW))
     site.scan(site.west, NOW + 1, BORIS)
     assert site.rows(REASONS) == [("hall_closed",)]
+
+
+def test_all_sessions_that_admit_at_once_are_judged_by(site: Site) -> None:
+    """As doors do: the last of twelve in one hall admits delegates, the others press alone."""
+    site.execute("UPDATE hall SET sessions_only = 1")
+    for session_id in range(1, 12):
+        add_session(site, session_id, category=3)
+    add_session(site, 12)
+    for session_id in range(13, 25):
+        add_session(site, session_id, opens_at=NOW + MINUTE)
+    site.scan(site.west, NOW, ANNA)
+    assert site.rows(REASONS) == []
+    now_and_next = [session.session_id for session in kept(site).sessions(SMALL, NOW)]
+    assert now_and_next == list(range(1, 13 + rules.NEXT_MAX))
+    assert kept(site).sessions(SMALL, NOW + HOUR) == ()
 
 
 def test_who_was_refused_by_name_since_the_last_batch(site: Site) -> None:
