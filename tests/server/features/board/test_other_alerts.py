@@ -282,6 +282,7 @@ def test_whoever_does_not_want_to_be_told_of_it_is_not(
             assert admins_lack(pages.staff("admin")) == ""
 
 
+@pytest.mark.sqlite_alone  # With PostgreSQL no second disk is proposed.
 def test_each_reader_gets_a_remedy_that_they_may_carry_out(pages: Pages) -> None:
     pages.kiosk("main-1", "main")
     pages.now += 5 * MINUTE

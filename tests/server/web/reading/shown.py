@@ -90,7 +90,10 @@ def kept_pages(
 
 @pytest.fixture
 def shown(
-    request: pytest.FixtureRequest, engine: str, kept_pages: tuple[Shown, sqlite3.Connection]
+    request: pytest.FixtureRequest,
+    engine: str,
+    venue_and_roster: None,
+    kept_pages: tuple[Shown, sqlite3.Connection],
 ) -> Iterator[Pages]:
     """Pages that the test only reads. With PostgreSQL it has an event of its own."""
     pages, look = kept_pages
