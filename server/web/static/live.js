@@ -5,7 +5,7 @@
 
   // The page has the words in its own language.
   const texts = document.getElementById("live-status")?.dataset ?? {};
-  const words = (name, english) => texts[name] ?? english;
+  const words = (name) => texts[name] ?? "";
 
   const put = (id, html) => {
     const part = document.getElementById(id);
@@ -34,14 +34,14 @@
       // The venue has a hall that was not there yet. Others are left out by choice.
       if (lacking.some((id) => !halls?.includes(id))) location.reload();
       lost = null;
-      say("good", words("on", "Live"));
-      if (status) status.title = words("last", "Last change shown at {time}").replace("{time}", clock());
+      say("good", words("on"));
+      if (status) status.title = words("last").replace("{time}", clock());
     };
-    source.onopen = () => say("good", words("on", "Live"));
+    source.onopen = () => say("good", words("on"));
     source.onerror = () => {
       lost ??= clock();
-      if (source.readyState === EventSource.CLOSED) say("bad", words("stopped", "Stopped at {time}: reload the page").replace("{time}", lost));
-      else say("bad", words("lost", "Not live since {time}, trying again").replace("{time}", lost));
+      if (source.readyState === EventSource.CLOSED) say("bad", words("stopped").replace("{time}", lost));
+      else say("bad", words("lost").replace("{time}", lost));
     };
   };
 

@@ -11,8 +11,9 @@ import pytest
 
 from badges.places.account import NoPlaceError
 from badges.wire import wire
+from server.core.muster import muster
 from server.core.staff import users
-from server.web import auth
+from server.web import auth, i18n
 from tests.bench.load.kiosk import LoadKiosk, signed_request
 from tests.bench.load.load import enrol_all, venue
 from tests.browser.page import Page
@@ -145,6 +146,22 @@ def test_a_board_in_another_order_is_told_and_not_sorted(forum: Forum, browser: 
     page.wait("the number", lambda: inside(page, last) == str(was + 15))
     assert halls(page) == before
     assert page.script("return document.querySelector('[data-order]')") is None
+
+
+@pytest.mark.parametrize("path", ["", "arrivals/", "muster/"])
+def test_live_pages_report_their_state_in_their_language(
+    forum: Forum, browser: Any, path: str
+) -> None:
+    page = forum.open(browser, "")
+    forum.site.write(
+        lambda db: muster.current(db) or muster.begin(db, "drill", by="test", now=now_ms())
+    )
+    try:
+        browser.get(f"https://127.0.0.1:{forum.site.port}/admin/{path}?lang=zh")
+        page.wait("the feed", lambda: page.script(LIVE))
+        assert page.text("live-status") == "实时"
+    finally:
+        browser.delete_cookie(i18n.COOKIE)
 
 
 def test_a_board_reports_a_lost_server_and_resumes(forum: Forum, browser: Any) -> None:
