@@ -37,6 +37,7 @@ blueprint = Blueprint("muster", __name__, url_prefix="/admin/muster")
 ROWS = 100
 PACE_S = 1.0
 ROLES = ("steward", "supervisor", "auditor")
+FILTER = ("hall", "state", "sureness", "help")
 
 
 @blueprint.get("/")
@@ -141,9 +142,11 @@ def printed(muster_id: int) -> Response:
 
 def _page(db: Connection, shown_muster: Muster) -> str:
     wanted = _wanted()
-    page = max(1, _number("page") or 1)
     counts = lists.counts(db, shown_muster.muster_id)
     how_many = lists.how_many(counts, wanted)
+    sheets = -(-how_many // ROWS)
+    # The last page ends when its last person is ticked off.
+    page = max(1, min(_number("page") or 1, sheets))
     names = act_words.Names(db)
     shown = lists.lines(
         db,
@@ -164,10 +167,15 @@ def _page(db: Connection, shown_muster: Muster) -> str:
         lines=list(shown),
         how_many=how_many,
         page=page,
-        sheets=-(-how_many // ROWS),
-        asked={key: value for key, value in request.args.items() if value and key != "page"},
+        sheets=sheets,
+        asked=_asked(),
         words=words,
     )
+
+
+def _asked() -> dict[str, str]:
+    """Return the filter as it was sent, without empty fields."""
+    return {key: value for key in FILTER if (value := request.args.get(key, ""))}
 
 
 def _sees_phones(shown: Muster) -> bool:
@@ -228,8 +236,8 @@ def _muster(muster_id: int) -> Muster:
 
 
 def _change(step: Any, message: str, muster_id: int) -> AnyResponse:
-    kept = ("hall", "state", "help")
-    back: dict[str, Any] = {key: value for key, value in request.args.items() if key in kept}
+    """Run `step`, and return to the same page of the filtered list."""
+    back: dict[str, Any] = {**_asked(), "page": _number("page")}
     return forms.perform(
         step,
         message,

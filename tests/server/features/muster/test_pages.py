@@ -1,5 +1,9 @@
 """The muster's pages: roles that may see and begin it, its list, its paper, in both languages."""
 
+import re
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from badges.record import StayRef
@@ -114,6 +118,26 @@ def test_the_list_filters_by_help_hall_and_sureness(pages: Pages) -> None:
     assert "Anna Keller" not in officer.get("/admin/muster/1?sureness=door_away").text
     assert officer.get("/admin/muster/1?hall=x&state=y&sureness=z&page=q").status_code == 200
     assert officer.get("/admin/muster/2").status_code == 404
+
+
+def test_a_tick_returns_to_the_page_and_filter_of_the_list(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages_of_musters, "ROWS", 1)
+    inside(pages, "A1", "A3")
+    begin(pages.staff("admin"))
+    steward = pages.staff("steward")
+    shown = "state=missing&sureness=exits_scanned"
+    page = steward.get(f"/admin/muster/1?{shown}&page=2").text
+    assert "Boris Novak" in page
+    match = re.search(r'action="([^"]*/seen[^"]*)"', page)
+    assert match
+    answer = steward.post(unescape(match[1]), {"serial": pages.serial("A3")})
+    query = parse_qs(urlsplit(answer.location).query)
+    assert query == {"state": ["missing"], "sureness": ["exits_scanned"], "page": ["2"]}
+    page = steward.get(answer.location).text
+    assert "Noted as seen." in page
+    assert "Anna Keller" in page, "it was the last page's last person"
 
 
 def test_paper_has_one_hall_a_sheet_and_who_was_not_seen(pages: Pages) -> None:
