@@ -2,6 +2,7 @@
 answers questions about jobs.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
@@ -24,6 +25,7 @@ from server.web.services import services
 blueprint = Blueprint("printers", __name__, url_prefix="/admin/printers")
 
 JOBS_SHOWN = 30
+_COMMA = re.compile("[,，、]")  # As typed on Latin and Chinese keyboards.
 _PRINTER, _JOB = "/<int:printer_id>", "/jobs/<int:job_id>"
 
 
@@ -185,7 +187,7 @@ def _plan(given: Mapping[str, str]) -> PrinterPlan:
         dpi, place = forms.whole(given.get("dpi", "")), forms.whole(given.get("place", "") or "1")
     except ValueError:
         raise PrintingError(N_("The order is a whole number, such as 1.")) from None
-    desks = tuple(filter(None, (desk.strip() for desk in given.get("desks", "").split(","))))
+    desks = tuple(filter(None, map(str.strip, _COMMA.split(given.get("desks", "")))))
     return PrinterPlan(
         name=given.get("name", ""),
         address=str(address),

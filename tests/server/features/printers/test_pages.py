@@ -69,6 +69,19 @@ def test_an_admin_adds_one(pages: Pages, printer: int) -> None:
     assert "printer_added" in acts(pages)
 
 
+def test_desks_may_have_chinese_commas_between(pages: Pages) -> None:
+    fields = {**GOOD, "name": "北台", "desks": "北 1，北 2、南 3"}
+    assert pages.staff("admin").post("/admin/printers/new", fields).status_code == 303
+    added = store.printers(pages.database.reader)[-1]
+    assert set(added.plan.desks) == {"北 1", "北 2", "南 3"}
+    pages.issue()
+    serial = pages.serial("A1")
+    number = pages.database.write(
+        lambda db: jobs.enqueue(db, serial, 1, desk="北 2", by="user:1", now=pages.now)
+    )
+    assert jobs.job(pages.database.reader, number).printer_id == added.printer_id
+
+
 def test_who_may_see_and_who_may_set(shown: Pages) -> None:
     printer = printer_of(shown)
     assert_only(shown, "/admin/printers/", "badge_desk")
