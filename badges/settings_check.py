@@ -75,8 +75,12 @@ def read_settings(kind: type[S], text: str, place: str) -> S:
     return kind(**values)
 
 
-def check_values(kind: type[S], values: Mapping[str, object]) -> None:
-    """Raises SettingsError for the first invalid value."""
+def check_values(
+    kind: type[S], values: Mapping[str, object], labels: Mapping[str, str] | None = None
+) -> None:
+    """Raises SettingsError for the first invalid value. `labels` are the fields' names on a page,
+    which then stand for the keys.
+    """
     for key, value in values.items():
         its = _rules(kind)[key]
         try:
@@ -85,8 +89,13 @@ def check_values(kind: type[S], values: Mapping[str, object]) -> None:
             good = msgspec.convert(value, its.type) == value and its.holds(value)
         except (msgspec.ValidationError, UnicodeEncodeError):
             good = False
-        if not good:
-            raise SettingsError(N_("%(key)s must be %(text)s."), key=key, text=its.text)
+        if good:
+            continue
+        if labels is not None:
+            raise SettingsError(
+                N_("“%(label)s” must be %(text)s."), label=Phrase(labels[key]), text=its.text
+            )
+        raise SettingsError(N_("%(key)s must be %(text)s."), key=key, text=its.text)
 
 
 def unknown_key(key: str, names: tuple[str, ...]) -> str:

@@ -21,6 +21,7 @@ from server.core.event.directory import MAIL_FOLDER, Event
 from server.features.mail.addresses import AddressError, plain_address
 from server.features.mail.message import Mail
 from server.features.mail.settings import (
+    LOOPBACK,
     MailError,
     MailSettings,
     parse_mail_settings,
@@ -82,6 +83,13 @@ def save(
         document["password_file"] = PASSWORD_FILE
     elif any(before.get(key) != document.get(key) for key in _BOUND_TO_PASSWORD):
         raise MailError(N_("Type the password too: server or user are others than before."))
+    if values["user"] and values["security"] == "none" and values["host"] not in LOOPBACK:
+        raise MailError(
+            N_(
+                "Without encryption the password would be readable on the way. Choose STARTTLS "
+                "or TLS, or leave the user name empty."
+            )
+        )
     text = document.as_string()
     settings = parse_mail_settings(text, path)
 

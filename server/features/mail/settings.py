@@ -20,7 +20,7 @@ FILE_BYTES_MAX = 100_000
 SECRET_BYTES_MAX = 10_000
 RATE_MAX = 6_000
 SECURITY = ("starttls", "tls", "none")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
 
 
@@ -144,7 +144,7 @@ def _check(settings: MailSettings, path: Path) -> None:
         raise MailError(
             N_("%(path)s: user needs password_file or password_env, one of them."), path=path
         )
-    if settings.user and settings.security == "none" and settings.host not in _LOOPBACK:
+    if settings.user and settings.security == "none" and settings.host not in LOOPBACK:
         raise MailError(
             N_(
                 '%(path)s: with security = "none" the password would be readable on the '

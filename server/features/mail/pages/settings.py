@@ -1,8 +1,12 @@
 """The page for the mail server, with a test mail."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from badges.i18n import N_
+from badges.settings_check import SettingsError, check_values
 from server.features.mail import saving
 from server.features.mail.settings import (
     RATE_MAX,
@@ -19,7 +23,17 @@ from server.web.services import services
 
 blueprint = Blueprint("mail_settings", __name__, url_prefix="/admin/mail/settings")
 
-TEXTS = ("host", "security", "user", "sender", "sender_name", "reply_to", "bounce_to")
+LABELS: Mapping[str, str] = {
+    "host": N_("Mail server"),
+    "security": N_("Encryption"),
+    "port": N_("Port"),
+    "user": N_("User name"),
+    "sender": N_("Sender's address"),
+    "sender_name": N_("Name of the sender"),
+    "reply_to": N_("Answers go to"),
+    "bounce_to": N_("Undelivered mails go to"),
+    "rate_per_min": N_("Mails a minute"),
+}
 NUMBERS = ("port", "rate_per_min")
 VALUE_CHARS_MAX = 300
 
@@ -27,13 +41,11 @@ VALUE_CHARS_MAX = 300
 @blueprint.get("")
 @auth.allow()
 def show() -> str:
-    settings, problem = None, ""
-    path = services().event.path
-    if settings_path(path).exists():
-        try:
-            settings = read_mail_settings(path)
-        except MailError as error:
-            problem = i18n.said(error)
+    problem = ""
+    try:
+        settings = _stored()
+    except MailError as error:
+        settings, problem = None, i18n.said(error)
     return _form(vars(settings) if settings else {}, settings, problem)
 
 
@@ -42,21 +54,21 @@ def show() -> str:
 @auth.confirmed
 def save() -> Response | tuple[str, int]:
     here, by = services(), auth.actor()
-    values: dict[str, str | int] = {
-        key: request.form.get(key, "").strip()[:VALUE_CHARS_MAX] for key in TEXTS
-    }
+    typed = {key: request.form.get(key, "").strip()[:VALUE_CHARS_MAX] for key in LABELS}
     try:
-        values |= {key: forms.whole(request.form.get(key, "").strip()) for key in NUMBERS}
+        numbers = {key: forms.whole(typed[key]) for key in NUMBERS}
     except ValueError:
-        return _form(values, None, _("Port and mails a minute are whole numbers.")), 400
+        return _refused(typed, _("Port and mails a minute are whole numbers."))
+    values: dict[str, str | int] = {**typed, **numbers}
     password = request.form.get("password", "")[: saving.PASSWORD_CHARS_MAX]
     seen = request.form.get("seen", "")
     try:
+        check_values(MailSettings, values, LABELS)
         saving.save(here.event, here.database, values, password, seen=seen, by=by, now=here.now())
-    except MailError as error:
-        return _form(values, None, i18n.said(error)), 400
+    except (MailError, SettingsError) as error:
+        return _refused(typed, i18n.said(error))
     except OSError as error:
-        return _form(values, None, f"{error.filename}: {error.strerror}"), 400
+        return _refused(typed, f"{error.filename}: {error.strerror}")
     flash(_("Saved. Now send a test mail."), "good")
     return redirect(url_for("admin.mail_settings.show"), 303)
 
@@ -79,7 +91,22 @@ def test() -> Response:
     return redirect(back, 303)
 
 
-def _form(values: object, settings: MailSettings | None, problem: str) -> str:
+def _stored() -> MailSettings | None:
+    """Raises MailError."""
+    path = services().event.path
+    return read_mail_settings(path) if settings_path(path).exists() else None
+
+
+def _refused(typed: Mapping[str, str], problem: str) -> tuple[str, int]:
+    """Show the form as it was typed, but for the password."""
+    try:
+        settings = _stored()
+    except MailError:
+        settings = None
+    return _form(typed, settings, problem), 400
+
+
+def _form(values: Mapping[str, object], settings: MailSettings | None, problem: str) -> str:
     return render_template(
         "mail_settings.html",
         values=values,

@@ -104,8 +104,11 @@ def test_comments_and_other_settings_stay(pages: Pages, event: Event, office: Of
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"sender": "nobody"}, "sender"),
-        ({"host": "mail example"}, "host"),
+        ({"sender": "nobody"}, "“Sender&#39;s address” must be"),
+        ({"host": "mail example"}, "“Mail server” must be"),
+        ({"host": ""}, "“Mail server” must be"),
+        ({"reply_to": "x"}, "“Answers go to” must be"),
+        ({"port": "0"}, "“Port” must be a port from 1 to 65535"),
         ({"port": "mail"}, "whole numbers"),
         ({"host": "mail.example.org"}, "would be readable"),
     ],
@@ -117,8 +120,25 @@ def test_wrong_input_changes_nothing(
     assert answer.status_code == 400
     assert words in answer.text
     assert SECRET not in answer.text
+    assert "mail.toml" not in answer.text, "the page has no file"
+    assert f'href="{PAGE}"' in answer.text, "a reload would send the form again"
     assert not (event.path / "mail").exists()
     assert "mail_set" not in acts(pages)
+
+
+def test_a_refused_form_keeps_its_numbers(pages: Pages, event: Event, office: Office) -> None:
+    """Each was shown as the usual one, which the next try then saved."""
+    admin = pages.known("admin")
+    save(admin, office)
+    for wrong in ({"rate_per_min": "6o"}, {"port": "0"}, {"sender": "nobody"}):
+        given = fields(office, password="", **wrong)
+        answer = save(admin, office, **given)
+        assert answer.status_code == 400
+        for key in ("port", "rate_per_min"):
+            assert re.search(rf'name="{key}"[^>]* value="{given[key]}"', answer.text), wrong
+        assert "One is stored, and is never shown." in answer.text
+    page = admin.post(f"{PAGE}/save?lang=zh", {"seen": mark(admin), **fields(office, host="")})
+    assert "“邮件服务器”须为邮件服务器的名称或地址。" in page.text
 
 
 def test_a_refusal_is_shown(pages: Pages, office: Office) -> None:
