@@ -221,7 +221,10 @@ def _page_of_form() -> str:
     if request.method == "GET":
         return _own_target()
     came_from = urlsplit(request.referrer or "")
-    if came_from.netloc == request.host and came_from.path.startswith("/admin/"):
+    # A refused form is at an address that takes only forms.
+    pages = current_app.url_map.bind(request.host)
+    is_page = came_from.path.startswith("/admin/") and pages.test(came_from.path, "GET")
+    if came_from.netloc == request.host and is_page:
         return f"{came_from.path}?{came_from.query}" if came_from.query else came_from.path
     try:
         return url_for(f"{request.blueprint}.show")

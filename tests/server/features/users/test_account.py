@@ -1,6 +1,7 @@
 """One's own account: the first and a new password, sessions, and the repeated password."""
 
 import re
+from urllib.parse import unquote
 
 import pytest
 
@@ -179,6 +180,29 @@ class TestConfirming:
         )
         assert answer.location == "/admin/account/confirm?next=/admin/users/"
         assert (acts(pages), users.users(pages.database.reader)) == before
+
+    @pytest.mark.parametrize(
+        ("page", "target"),
+        [
+            ("/admin/people/?page=2", "/admin/people/?page=2"),
+            ("/admin/users/1/password", "/admin/users/"),  # Shows a password; takes only a form.
+            ("/admin/nothing", "/admin/users/"),
+        ],
+    )
+    def test_it_leads_to_a_page(self, pages: Pages, page: str, target: str) -> None:
+        admin = pages.staff("admin")
+        pages.now += 15 * MINUTE
+        answer = admin.client.post(
+            "/admin/users/1/unlock",
+            data={"csrf_token": admin.form_token()},
+            base_url="https://localhost",
+            headers={"Referer": f"https://localhost{page}"},
+        )
+        confirm = answer.location
+        assert unquote(confirm) == f"/admin/account/confirm?next={target}"
+        answer = admin.post(confirm, {"present": PASSWORD})
+        assert answer.location == target
+        assert admin.get(target).status_code == 200
 
     def test_the_password_once_more_is_enough(self, pages: Pages) -> None:
         admin = pages.staff("admin")
