@@ -79,4 +79,11 @@ def test_a_card_is_designed(organiser: Organiser, forum: Forum, tmp_path: Path) 
     organiser.press("Undo")
     organiser.says("The last save is undone.")
     assert organiser.browser.get_log("browser") == []
+    organiser.fill(programme="9:30")
+    organiser.press("Save")
+    organiser.says("Programme, line 1: write time | Chinese | English | place.")
+    assert organiser.field("programme").get_attribute("value") == "9:30"
+    assert asks_before_leaving(organiser)
+    organiser.follow("Show the stored settings")
+    assert organiser.field("programme").get_attribute("value") == ""
     print("seconds from change to picture, with 0.4 of waiting:", took)  # noqa: T201

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from flask import request
 
+from badges.i18n import N_
 from badges.printing.card import CardError, check_colour
 from badges.printing.look import LINES, PICTURE_BYTES_MAX
 from badges.printing.pretix import BACKGROUND_BYTES_MAX, LAYOUT_BYTES_MAX
@@ -28,6 +29,24 @@ _SUFFIXES = {
     "pretix_layout": (".json",),
     "pretix_background": (".pdf",),
 }
+LABELS: Mapping[str, str] = {
+    "format": N_("Format"),
+    "template": N_("Template"),
+    "layer_only": N_("Only the print layer, for pre-printed shells"),
+    "back": N_("Print the backs too"),
+    "hide": N_("Content of a card"),
+    "latin": N_("Make a line in Latin letters where the roster has none"),
+    "job_title": N_("Print the job title"),
+    "dates": N_("Dates"),
+    "logo": N_("Logo"),
+    "host_logo": N_("Host's logo"),
+    "programme": N_("Programme"),
+    "wifi_name": N_("Wi-Fi name"),
+    "wifi_password": N_("Wi-Fi password"),
+    "help": N_("Help"),
+    "pretix_layout": N_("Layout (JSON)"),
+    "pretix_background": N_("Background (PDF)"),
+}
 _PLAIN = ("format", "template", "dates", "wifi_name", "wifi_password")
 
 
@@ -45,24 +64,14 @@ class Wanted:
 def read_form(db: Connection, before: CardSettings) -> Wanted:
     """Read the form. Missing settings stay as `before`. Raises FormError."""
     form = request.form
-    shown = form.getlist("shown")
-    values: dict[str, object] = {key: form.get(key, "").strip() for key in _PLAIN}
-    values |= {
-        "back": form.get("back") == "yes",
-        "layer_only": form.get("layer_only") == "yes",
-        "latin": form.get("latin") == "yes",
-        "job_title": form.get("job_title") == "yes",
-        "hide": [line for line in LINES if line not in shown],
-        "help": [line for line in map(_line, form.get("help", "").splitlines()) if line],
-        "programme": programme_of(form.get("programme", "")),
-    }
+    values = {**_typed(), "programme": programme_of(form.get("programme", ""))}
     new_files: dict[str, bytes] = {}
     for kind in FILES:
         values[kind] = _file(kind, getattr(before, kind), new_files)
     if not values["pretix_layout"]:
         values["pretix_background"] = ""
     try:
-        check_values(CardSettings, values)
+        check_values(CardSettings, values, LABELS)
     except SettingsError as error:
         raise FormError(i18n.said(error)) from None
     current = {category.key: category.colour for category in store.categories(db)}
@@ -73,6 +82,25 @@ def read_form(db: Connection, before: CardSettings) -> Wanted:
     except CardError as error:
         raise FormError(f"{i18n.said(error)}.") from None
     return Wanted(replace(before, **values), new_files, colours)  # type: ignore[arg-type]  # checked
+
+
+def as_typed(before: CardSettings) -> CardSettings:
+    """Return the settings of a refused form, which may be invalid, without programme and files."""
+    return replace(before, **_typed())  # type: ignore[arg-type]  # of these types, but unchecked
+
+
+def _typed() -> dict[str, object]:
+    form = request.form
+    shown = form.getlist("shown")
+    return {
+        **{key: form.get(key, "").strip() for key in _PLAIN},
+        "back": form.get("back") == "yes",
+        "layer_only": form.get("layer_only") == "yes",
+        "latin": form.get("latin") == "yes",
+        "job_title": form.get("job_title") == "yes",
+        "hide": [line for line in LINES if line not in shown],
+        "help": [line for line in map(_line, form.get("help", "").splitlines()) if line],
+    }
 
 
 def programme_of(text: str) -> list[dict[str, str]]:

@@ -50,22 +50,36 @@ TOO_LARGE = N_("These files are too large: a logo has up to 3 MB, a background 5
 @blueprint.get("/")
 @auth.allow()
 def show() -> str:
+    return _page()
+
+
+def _page(refused: str = "") -> str:
+    """Return the page with the stored settings, or with the refused form as it was typed."""
     here = services()
     folder = here.event.path / CARDS_FOLDER
-    problem = ""
+    problem = seen = ""
     settings = CardSettings()
     try:
         settings = read_card_settings(folder)
+        seen = card_settings.mark_of(here.event)
     except EventError as error:
         problem = i18n.said(error)
+    programme = form.programme_text(settings.programme)
+    typed = request.form
+    if refused:
+        settings = form.as_typed(settings)
+        seen, programme = typed.get("seen", ""), typed.get("programme", "")
     last = card_settings.last_save(here.event)
     db = here.database.reader
+    stored = {category.key: category.colour for category in store.categories(db)}
     return render_template(
         "cards/cards.html",
         settings=settings,
+        refused=refused,
+        files_sent=any(file.filename for file in request.files.values()),
         problem=problem,
-        seen="" if problem else card_settings.mark_of(here.event),
-        programme=form.programme_text(settings.programme),
+        seen=seen,
+        programme=programme,
         formats=FORMATS,
         format_words=FORMAT_WORDS,
         script=_script,
@@ -73,7 +87,8 @@ def show() -> str:
         templates=_templates(folder),
         people=_people(db),
         categories=store.categories(db),
-        alike=_alike({category.key: category.colour for category in store.categories(db)}),
+        colours={key: typed.get(f"colour-{key}", colour) for key, colour in stored.items()},
+        alike=_alike(stored),
         last=last,
         saved_by=Names(db).who(last.by) if last else "",
     )
@@ -111,9 +126,8 @@ def preview() -> Response:
 @blueprint.post("/save")
 @auth.allow()
 @auth.takes_file(form.FILE_BYTES_MAX, TOO_LARGE)
-def save() -> AnyResponse:
+def save() -> AnyResponse | tuple[str, int]:
     here, by = services(), auth.actor()
-    back = url_for("admin.cards.show")
     try:
         wanted = form.read_form(
             here.database.reader, read_card_settings(here.event.path / CARDS_FOLDER)
@@ -123,11 +137,11 @@ def save() -> AnyResponse:
             seen=request.form.get("seen", ""), by=by, now=here.now(),
         )  # fmt: skip
     except VenueError as error:
-        return _refused("; ".join(map(i18n.said, error.problems)), back)
+        return _page(_unchanged("; ".join(map(i18n.said, error.problems)))), 400
     except (FormError, EditError, EventError, CardError) as error:
-        return _refused(i18n.said(error), back)
+        return _page(_unchanged(i18n.said(error))), 400
     except OSError as error:
-        return _refused(f"{error.filename or CARDS_FOLDER}: {error.strerror}", back)
+        return _page(_unchanged(f"{error.filename or CARDS_FOLDER}: {error.strerror}")), 400
     if not saved.changed:
         flash(_("Nothing was changed: there was no difference."), "good")
     else:
@@ -136,7 +150,7 @@ def save() -> AnyResponse:
     if saved.dropped:
         flash(_("These comments are no longer in cards.toml: %(comments)s",
                 comments=" ".join(saved.dropped)[:500]), "warn")  # fmt: skip
-    return redirect(back, 303)
+    return redirect(url_for("admin.cards.show"), 303)
 
 
 @blueprint.post("/undo")
@@ -147,15 +161,15 @@ def undo() -> AnyResponse:
     try:
         card_settings.undo(here.event, here.database, by=auth.actor(), now=here.now())
     except VenueError as error:
-        return _refused("; ".join(map(i18n.said, error.problems)), back)
+        return forms.turn_back(_unchanged("; ".join(map(i18n.said, error.problems))), back)
     except (EditError, EventError) as error:
-        return _refused(i18n.said(error), back)
+        return forms.turn_back(_unchanged(i18n.said(error)), back)
     flash(_("The last save is undone."), "good")
     return redirect(back, 303)
 
 
-def _refused(why: str, back: str) -> AnyResponse:
-    return forms.turn_back(_("Nothing was changed: %(why)s", why=why), back)
+def _unchanged(why: str) -> str:
+    return _("Nothing was changed: %(why)s", why=why)
 
 
 def _say_of_badges(changed: Sequence[str]) -> None:

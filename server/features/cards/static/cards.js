@@ -67,7 +67,7 @@
   form.addEventListener("change", soon);
   draw();
 
-  let unsaved = false;
+  let unsaved = "unsaved" in form.dataset;  // as in a refused form
   form.addEventListener("input", (event) => {
     if (event.target.name !== "person") unsaved = true;
   });

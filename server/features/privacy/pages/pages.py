@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Mapping
 from functools import partial
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("privacy", __name__, url_prefix="/admin/privacy")
 
 RUNS_SHOWN = 50
+PERIOD_CHARS_MAX = 20
 
 
 @blueprint.get("/")
@@ -45,11 +47,16 @@ def show() -> AnyResponse | str:
             )
         number = attendees.attendee(services().database.reader, serial).number
         return redirect(url_for("admin.privacy.person", number=number), 303)
+    daily = services().find(Daily)
+    return _page(daily.trouble if daily else "")
+
+
+def _page(problem: str, typed: Mapping[str, str] | None = None) -> str:
+    """Return the page with the periods that are set, or as `typed` in a refused form."""
     here = services()
     db = here.database.reader
     due: dict[str, int] = {}
-    daily = here.find(Daily)
-    problem = daily.trouble if daily else ""
+    known = clocks.settings(db)
     if request.args.get("count") == "1":
         try:
             pending = running.due(db, here.event, now=here.now())
@@ -59,8 +66,10 @@ def show() -> AnyResponse | str:
     return render_template(
         "privacy/clocks.html",
         clocks=CLOCKS,
-        known=clocks.settings(db),
-        seen=_mark(db),
+        known=known,
+        days=typed or {kind: period.days for kind, period in known.items()},
+        wrong=[kind for kind, text in (typed or {}).items() if not _is_period(text)],
+        seen=request.form.get("seen", "") if typed else _mark(db),
         due=due,
         problem=problem,
         ends_at=clocks.ends_at(here.event.settings),
@@ -74,31 +83,35 @@ def show() -> AnyResponse | str:
 @blueprint.post("/clocks")
 @auth.allow()
 @auth.confirmed
-def put() -> AnyResponse:
+def put() -> AnyResponse | tuple[str, int]:
     """Set every retention period from the form; empty turns one off."""
-    wanted: dict[str, int | None] = {}
-    try:
-        for kind in CLOCKS:
-            text = request.form.get(kind, "").strip()
-            wanted[kind] = forms.whole(text) if text else None
-    except ValueError:
-        return forms.turn_back(
-            _("Nothing was changed: days are whole numbers."), url_for("admin.privacy.show")
-        )
+    here, by = services(), auth.actor()
+    typed = {kind: request.form.get(kind, "").strip()[:PERIOD_CHARS_MAX] for kind in CLOCKS}
     seen = request.form.get("seen")
+    try:
+        wanted = {kind: forms.whole(text) if text else None for kind, text in typed.items()}
+    except ValueError:
+        return _page(_("Nothing was changed: days are whole numbers."), typed), 400
 
-    def step(db: Connection, by: str, now: int) -> list[str]:
+    def step(db: Connection) -> list[str]:
         if seen != _mark(db):
             # Another admin has set periods since; the form has all of them.
             abort(409)
-        return clocks.put(db, wanted, by=by, now=now)
+        return clocks.put(db, wanted, by=by, now=here.now())
 
-    return forms.perform(
-        step,
-        lambda changed: _("Retention periods changed: %(count)s.", count=len(changed)),
-        back=url_for("admin.privacy.show"),
-        refused=(ClockError,),
-    )
+    try:
+        changed = here.database.write(step)
+    except ClockError as error:
+        return _page(forms.unchanged(error), typed), 400
+    flash(_("Retention periods changed: %(count)s.", count=len(changed)), "good")
+    return redirect(url_for("admin.privacy.show"), 303)
+
+
+def _is_period(text: str) -> bool:
+    try:
+        return not text or forms.whole(text) <= clocks.DAYS_MAX
+    except ValueError:
+        return False
 
 
 def _mark(db: Connection) -> str:

@@ -61,8 +61,11 @@ def folder(event: Event) -> Path:
 
 
 def fields(admin: Staff, **more: object) -> dict[str, object]:
+    return {**fields_of(admin.get(PAGE).text), **more}
+
+
+def fields_of(page: str) -> dict[str, object]:
     """The fields that a browser sends of the unchanged page."""
-    page = admin.get(PAGE).text
     colours = dict(re.findall(r'name="(colour-[^"]+)" value="([^"]+)"', page))
     seen = re.search(r'name="seen" value="([^"]*)"', page)
     chosen = re.search(r'<option value="([^"]+)" selected', page)
@@ -75,7 +78,6 @@ def fields(admin: Staff, **more: object) -> dict[str, object]:
         "shown": re.findall(r'name="shown" value="(\w+)" checked', page),
         **dict.fromkeys(checks, "yes"),
         **colours,
-        **more,
     }
 
 
@@ -90,7 +92,10 @@ def preview(admin: Staff, **more: object) -> dict[str, list[str]]:
 
 
 def save(admin: Staff, **more: object) -> TestResponse:
-    return admin.post(f"{PAGE}save", fields(admin, **more), follow_redirects=True)
+    sent = fields(admin, **more)
+    with admin.post(f"{PAGE}save", sent, follow_redirects=True) as answer:
+        answer.get_data()  # Closing it closes the sent files.
+        return answer
 
 
 def pixels(address: str) -> np.ndarray:
@@ -220,12 +225,12 @@ def test_a_logo_is_checked_shown_and_stored(pages: Pages, admin: Staff, folder: 
         ({"logo": ("x" * 3_000_001, "x.png")}, "is larger than 3,000 kB"),
         ({"pretix_layout": ("[", "x.json")}, "is no JSON"),
         ({"pretix_layout": (json.dumps([{"type": "x"}]), "x.json")}, "area 1"),
-        ({"format": "a5"}, "format must be one of a6"),
-        ({"template": "../keys/root.key"}, "template must be the name of a file"),
+        ({"format": "a5"}, "“Format” must be one of a6"),
+        ({"template": "../keys/root.key"}, "“Template” must be the name of a file"),
         ({"template": "none.typ"}, "none.typ can"),
         ({"programme": "9:30"}, "Programme, line 1: write time | Chinese | English | place."),
-        ({"help": "1\n2\n3\n4\n5\n6\n7"}, "help must be a list of up to 6 texts"),
-        ({"dates": "x" * 201}, "dates must be a text of up to 200"),
+        ({"help": "1\n2\n3\n4\n5\n6\n7"}, "“Help” must be a list of up to 6 texts"),
+        ({"dates": "x" * 201}, "“Dates” must be a text of up to 200"),
         ({"colour-delegate": "#ff0000"}, "is red"),
         ({"colour-delegate": "blue"}, "is no colour"),
         ({"seen": "other"}, "cards.toml has changed"),
@@ -242,6 +247,27 @@ def test_bad_input_leaves_all_as_it_was(
     assert not folder.exists()
     assert colour_of(pages, "delegate") == before
     assert columns(pages) == []
+
+
+def test_a_refused_form_stays_as_it_was_typed(admin: Staff, folder: Path) -> None:
+    typed = {
+        "format": "62mm", "back": "yes", "job_title": "yes", "shown": ["number"],
+        "colour-delegate": "#123456", "dates": "1 to 6 May", "wifi_name": "<Forum>",
+        "programme": "9:30 | 开幕 | Opening\n10:00", "help": "Desk\nHall 1",
+    }  # fmt: skip
+    answer = save(admin, **typed, host_logo=file(LOGO, "host.svg"))
+    assert answer.status_code == 400
+    assert "Programme, line 2: write time" in answer.text
+    assert "Choose the files again." in answer.text
+    again = fields_of(answer.text)
+    for key in ("format", "back", "job_title", "shown", "colour-delegate"):
+        assert again[key] == typed[key]
+    for text in (
+        ">9:30 | 开幕 | Opening\n10:00</textarea>", ">Desk\nHall 1</textarea>",
+        'value="1 to 6 May"', 'value="&lt;Forum&gt;"',
+    ):  # fmt: skip
+        assert text in answer.text
+    assert not folder.exists()
 
 
 def test_what_a_person_wrote_stays(admin: Staff, folder: Path) -> None:

@@ -164,6 +164,21 @@ def test_clocks_are_set_and_stopped(pages: Pages) -> None:
     assert clocks.settings(pages.database.reader) == {}
 
 
+@pytest.mark.parametrize("wrong", ["soon", "3651", "３０"])
+def test_a_refused_form_of_clocks_stays_as_it_was_typed(pages: Pages, wrong: str) -> None:
+    admin = confirmed(pages)
+    put(admin, mails="90")
+    answer = put(admin, contact="30", photos=wrong, mails="")
+    assert answer.status_code == 400
+    shown = dict(re.findall(r' name="(\w+)" inputmode[^>]* value="([^"]*)"', answer.text))
+    assert {kind: days for kind, days in shown.items() if days} == {
+        "contact": "30",
+        "photos": wrong,
+    }
+    assert re.findall(r'id="e-(\w+)">0 to 3,650<', answer.text) == ["photos"]
+    assert clocks.settings(pages.database.reader)["mails"].days == 90
+
+
 def test_a_form_from_before_another_admins_change_sets_no_clocks(pages: Pages) -> None:
     admin, other = confirmed(pages), confirmed(pages)
     put(admin, people="1")
