@@ -20,7 +20,7 @@ from server.storage import migrations
 from server.storage.connection import Connection
 from server.storage.database import Database
 from server.storage.disk import DatabaseError
-from server.storage.engines.history import history
+from server.storage.engines.history import clock_ms
 from server.storage.errors import EngineError, cause, grade
 from server.storage.tables import keep_setting
 
@@ -31,7 +31,9 @@ FORGOTTEN_MS = 24 * 3_600_000
 # A server keeps the duties for this long after a write, and assumes so for slightly less.
 DUTY_MS = 30_000
 BELIEVED_S = 20.0
-_DUTY = "duty"  # The setting's value is JSON: the server's name and the end of its term (Unix ms).
+# The setting's value is JSON: the server's name, and the end of its term (Unix ms) by the
+# database's clock. By their own, servers that differ by more than a term would all have the duties.
+_DUTY = "duty"
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class Reporter:
                 " stopped_at = excluded.stopped_at",
                 (*values, entry_log.size(db), stopped_at),
             )
-            return take_duties(db, self._name, now, leave=stopped_at is not None)
+            return take_duties(db, self._name, leave=stopped_at is not None)
 
         began = time.monotonic()
         try:
@@ -147,11 +149,12 @@ class Reporter:
         self._on_duty(has_them)
 
 
-def take_duties(db: Connection, name: str, now: int, *, leave: bool = False) -> bool:
+def take_duties(db: Connection, name: str, *, leave: bool = False) -> bool:
     """Take or extend the lease of the common duties. Return whether this server has it; with SQLite
     always.
     """
-    if not history(db):
+    now = clock_ms(db)
+    if now is None:
         return not leave
     row = db.execute("SELECT value FROM setting WHERE key = ?", (_DUTY,)).fetchone()
     holder, until = json.loads(row[0]) if row else ("", 0)

@@ -12,7 +12,8 @@ import pytest
 # The tests that write most, and those behind the figures. On PostgreSQL each test costs a tenth of
 # a second of CPU more, mostly for its own database, so the other folders wait for `--engine`.
 BOTH = (
-    "storage", "core/venue", "core/feed", "core/ledger/test_ingest.py", "core/ledger/test_order.py",
+    "storage", "core/event/test_processes.py", "core/venue", "core/feed",
+    "core/ledger/test_ingest.py", "core/ledger/test_order.py",
     "core/ledger/test_batch_edges.py", "core/ledger/together/test_together.py",
     "core/occupancy/test_copied_badge.py", "core/occupancy/test_grants.py",
     "core/occupancy/test_held.py",
