@@ -5,6 +5,7 @@ first byte is sent. After a crash sent jobs are not repeated: they fail as `perh
 the desk decides.
 """
 
+import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,7 +57,8 @@ class Job:
     problem: Problem
     words: str
     sent_at: int | None  # When the first byte may have been sent
-    remote: str  # The printer's id of the job, or its earlier count
+    # The printer's id of the job, or its earlier count. Before it is sent: a mark of its claim.
+    remote: str
     done_at: int | None
 
     @property
@@ -240,23 +242,26 @@ def claim(db: Connection, printer_id: int) -> Job | None:
         return None
     db.execute(
         "UPDATE print_job SET state = 'printing', printer_id = ?, words = '', sent_at = NULL,"
-        " remote = '' WHERE job_id = ?",
-        (printer_id, number),
+        " remote = ? WHERE job_id = ?",
+        (printer_id, f"claim {secrets.token_hex(8)}", number),
     )
     return job(db, number)
 
 
-def note_sending(db: Connection, job_id: int, remote: str, now: int) -> None:
-    """Record that bytes may reach the printer, with its id of the job.
+def note_sending(db: Connection, claimed: Job, remote: str, now: int) -> Job:
+    """Record that bytes may reach the printer, with its id of the job. Return the job.
 
-    Raises JobError if the job is no longer printing; then nothing may be sent.
+    Raises JobError if the job is no longer printing, or another server has claimed it since; then
+    nothing may be sent.
     """
     noted = db.execute(
-        "UPDATE print_job SET sent_at = ?, remote = ? WHERE job_id = ? AND state = 'printing'",
-        (now, remote, job_id),
+        "UPDATE print_job SET sent_at = ?, remote = ?"
+        " WHERE job_id = ? AND state = 'printing' AND remote = ?",
+        (now, remote, claimed.job_id, claimed.remote),
     )
     if noted.rowcount != 1:
-        raise JobError(N_("Job %(job_id)s is no longer being printed."), job_id=job_id)
+        raise JobError(N_("Job %(job_id)s is no longer being printed."), job_id=claimed.job_id)
+    return job(db, claimed.job_id)
 
 
 def finish(db: Connection, ended: Job, printed: Sequence[PrintedBadge], now: int) -> None:

@@ -322,8 +322,10 @@ class _Turn:
         self.has_sent = own_job.sent_at is not None
 
     def sending(self, remote: str) -> None:
-        owner, number = self._owner, self._found.job_id
-        owner._database.write(lambda db: jobs.note_sending(db, number, remote, owner._now()))
+        owner, claimed = self._owner, self._found
+        self._found = owner._database.write(
+            lambda db: jobs.note_sending(db, claimed, remote, owner._now())
+        )
         self.has_sent = True
 
     def wait(self, seconds: float) -> None:

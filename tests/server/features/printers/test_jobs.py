@@ -142,9 +142,9 @@ def test_a_card_counts_as_handed_over_when_its_job_is_done(room: PrintRoom) -> N
 def failed(room: PrintRoom) -> Job:
     """A job that may have been printed."""
     north = room.add("north")
-    job = room.queue(room.serials[0])
-    room.claim(north)
-    room.database.write(lambda db: jobs.note_sending(db, job.job_id, "7", NOW))
+    room.queue(room.serials[0])
+    job = room.claim(north)
+    room.database.write(lambda db: jobs.note_sending(db, job, "7", NOW))
     words = "The connection was lost."
     room.database.write(
         lambda db: jobs.fail(db, job.job_id, Problem.PERHAPS_PRINTED, words, NOW + 9)

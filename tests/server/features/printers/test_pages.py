@@ -41,8 +41,9 @@ def job(pages: Pages, printer: int) -> int:
 
     def step(db) -> int:
         number = jobs.enqueue(db, serial, 1, desk="North 1", by="user:1", now=pages.now)
-        jobs.claim(db, printer)
-        jobs.note_sending(db, number, "", pages.now)
+        claimed = jobs.claim(db, printer)
+        assert claimed is not None
+        jobs.note_sending(db, claimed, "", pages.now)
         words = "The connection was lost."
         jobs.fail(db, number, Problem.PERHAPS_PRINTED, words, pages.now)
         return number

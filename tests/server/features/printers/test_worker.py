@@ -1,5 +1,6 @@
 """Jobs are printed once each, by any capable printer, and none is lost."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -268,12 +269,42 @@ def test_a_start_brings_back_what_was_left(
 ) -> None:
     north = shop.add("north")
     number = shop.enqueue(shop.serials[0])
-    shop.claim(north)
+    claimed = shop.claim(north)
     if sent:
-        shop.database.write(lambda db: jobs.note_sending(db, number, remote, NOW))
+        shop.database.write(lambda db: jobs.note_sending(db, claimed, remote, NOW))
     shop.database.write(lambda db: jobs.recover(db, "The server stopped.", NOW))
     job = shop.job(number)
     assert (job.state, job.problem) == (state_after, problem)
+
+
+def test_a_server_that_was_overtaken_while_it_drew_a_card_does_not_print_it(
+    shop: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a pause of its machine: another server prints the card meanwhile."""
+    draw, begun, go_on = worker.sheet_of, threading.Event(), threading.Event()
+
+    def slow_at_first(*how: object) -> object:
+        if not begun.is_set():
+            begun.set()
+            go_on.wait()
+        return draw(*how)
+
+    monkeypatch.setattr(worker, "sheet_of", slow_at_first)
+    virtual = shop.printer(takes_s=0.0)
+    north = shop.add("north", address=virtual.address)
+    shop.start()
+    first = shop.enqueue(shop.serials[0])
+    begun.wait()
+    shop.database.write(lambda db: jobs.recover(db, "The server stopped.", NOW))
+    other = shop.claim(north)
+    assert other is not None
+    go_on.set()
+    second = shop.enqueue(shop.serials[1])
+    until(shop.all_done([second]))
+    assert len(virtual.printed) == 1
+    assert shop.state(first) is JobState.PRINTING
+    sent = shop.database.write(lambda db: jobs.note_sending(db, other, "", NOW))
+    shop.database.write(lambda db: jobs.note_sending(db, sent, "12", NOW))
 
 
 def test_a_database_that_was_set_back_asks_about_all_that_waited(shop: Running) -> None:
