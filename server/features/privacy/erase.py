@@ -45,6 +45,10 @@ NOT_WRITTEN_ANEW = N_(
     "The database's file was not rewritten. Erased data may remain in it until the next "
     "erasure. Does the disk have space for a second copy of the database?"
 )
+IN_REPOSITORY = N_(
+    "The repository of backups still has this person, and nothing is deleted there from here:"
+    " docs/privacy.md has the command."
+)
 NOT_FOLDED = N_(
     "A long-running reader kept the database's log from being folded. Erased data remains in it"
     " for some minutes more, or until the server is stopped."
@@ -64,6 +68,7 @@ class Plan:
     uploads: tuple[Path, ...]
     shared_uploads: int
     backups: tuple[Backup, ...]
+    has_repository: bool  # Copies of backups are elsewhere, and not deleted from here.
     refusal: str
 
     @property
@@ -92,6 +97,7 @@ def plan(db: Connection, event: Event, serial: int) -> Plan:
         tuple(_uploads(event)),
         shared_uploads.count(db),
         tuple(old_backups(event)),
+        event.settings.backup_repository is not None,
         refusal(db, serial),
     )
 

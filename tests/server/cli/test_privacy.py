@@ -39,6 +39,15 @@ def test_erasing_says_first_what_it_would_do(filled: Console) -> None:
     assert "as the entry log has it" in filled("audit", "check").output
 
 
+def test_erasing_says_that_copies_elsewhere_still_have_the_person(filled: Console) -> None:
+    ask, words = ("person", "erase", "--attendee", "A1"), "repository of backups still has"
+    assert words not in filled(*ask).output
+    file = filled.event.path / "event.toml"
+    lines = f'backup_dir = "{filled.path}"\nbackup_repository = "{filled.path / "copies"}"\n'
+    file.write_text(lines + file.read_text("utf-8"), "utf-8")
+    assert words in filled(*ask).output
+
+
 def test_nobody(filled: Console) -> None:
     output = filled("person", "erase", "--attendee", "A9", "--yes", status=1).output
     assert "There is no attendee with the badge number or external id 'A9'" in output

@@ -114,6 +114,8 @@ def _say(plan: erasing.Plan) -> None:
             f" {'has' if len(plan.backups) == 1 else 'have'} all of it, until deleted"
             " (--delete-backups)."
         )
+    if plan.has_repository:
+        click.echo(erasing.IN_REPOSITORY)
 
 
 def _back_up(event: Event, database: Database, plan: erasing.Plan, *, delete: bool) -> None:

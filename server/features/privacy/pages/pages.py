@@ -130,6 +130,7 @@ def person(number: str) -> AnyResponse | str:
         "privacy/person.html",
         person=holder,
         plan=plan,
+        in_repository=erase.IN_REPOSITORY,
         folder=here.event.path,
         sections={
             table: _(SECTIONS[table][0]) if table in SECTIONS else table for table in plan.counts

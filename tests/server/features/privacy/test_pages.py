@@ -91,6 +91,16 @@ def test_it_says_first_what_it_does_and_then_does_it(pages: Pages) -> None:
     assert acts(pages)[-2:] == ["person_erased", "backups_deleted"]
 
 
+@pytest.mark.parametrize("repository", [None, "sftp:backup@nas.example.org:/srv/forum"])
+def test_it_says_that_copies_elsewhere_still_have_the_person(
+    event: Event, site: Database, tmp_path: Path, repository: str | None
+) -> None:
+    settings = replace(event.settings, backup_dir=str(tmp_path), backup_repository=repository)
+    with Pages(replace(event, settings=settings), site) as pages:
+        page = confirmed(pages).get(f"{HOME}person/{number(pages)}").text
+    assert ("repository of backups still has this person" in page) is (repository is not None)
+
+
 @pytest.mark.sqlite_alone
 def test_an_erasure_says_that_it_was_done_whatever_fails_after_it(
     pages: Pages, monkeypatch: pytest.MonkeyPatch
