@@ -41,6 +41,12 @@ _DELETED: dict[str, tuple[tuple[str, str], ...]] = {
     "devices": (("known_device", "seen_at < :limit"), ("web_session", "seen_at < :limit")),
 }
 _REACHED = "email <> '' OR phone <> '' OR order_number <> ''"
+_BY_ADDRESS = "label LIKE '%@%'"  # Invited people and speakers, as a file names them
+# How many people can be reached, on the roster and in lists
+_CONTACT = (
+    f"attendee WHERE {_REACHED}", f"awaited_guest WHERE {_BY_ADDRESS}",
+    f"session_speaker WHERE {_BY_ADDRESS}",
+)  # fmt: skip
 _HOLDERS = {
     "movements": "SELECT serial FROM stay WHERE serial >= 0 UNION SELECT serial FROM scan"
     " WHERE serial IS NOT NULL",
@@ -101,10 +107,14 @@ def _count(db: Connection, event: Event, kind: str, before: int) -> int:
     if kind == "photos":
         return len(all_photos(event))
     if kind == "contact":
-        return _one(db, f"SELECT COUNT(*) FROM attendee WHERE {_REACHED}")
+        return _count_contact(db)
     if kind in _HOLDERS:
         return _one(db, f"SELECT COUNT(*) FROM ({_HOLDERS[kind]}) AS holders")
     return sum(_one(db, f"SELECT COUNT(*) {rows}") for rows in _rows(kind, before))
+
+
+def _count_contact(db: Connection) -> int:
+    return sum(_one(db, f"SELECT COUNT(*) FROM {rows}") for rows in _CONTACT)
 
 
 def _rows(kind: str, before: int) -> Iterator[str]:
@@ -173,14 +183,21 @@ def _delete(db: Connection, kind: str, before: int) -> int:
 
 
 def _forget_contact(db: Connection) -> int:
-    """Erase contact details, also from undo data and mail servers' answers."""
+    """Erase contact details, also from lists, undo data and mail servers' answers. Return how many
+    people they were of.
+    """
+    count = _count_contact(db)
     with database_file.deleted_is_overwritten(db):
         about = dialect.contains("things")
-        db.execute(f"DELETE FROM page_edit WHERE {about}", ('"attendee"',))
-        db.execute("DELETE FROM act_change WHERE kind = 'attendee'")
+        db.execute(f"DELETE FROM page_edit WHERE {about} OR {about}", ('"attendee"', "@"))
+        db.execute("DELETE FROM act_change WHERE kind IN ('attendee', 'speakers')")
+        db.execute(f"DELETE FROM awaited_guest WHERE {_BY_ADDRESS}")
+        # The name stays, and the serial of those on the roster.
+        db.execute(f"UPDATE session_speaker SET label = '' WHERE {_BY_ADDRESS}")
         db.execute("DELETE FROM saved_filter")
         db.execute("UPDATE desk_submission SET kept = NULL WHERE kept IS NOT NULL")
         db.execute("UPDATE mail SET answer = '' WHERE answer <> ''")
-        return db.execute(
+        db.execute(
             f"UPDATE attendee SET email = '', phone = '', order_number = '' WHERE {_REACHED}"
-        ).rowcount
+        )
+    return count

@@ -1,14 +1,21 @@
 """Retention clocks: off until set, and then exactly the data due is deleted."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
+from server.core.edits import last_edit
+from server.core.edits.things import Thing
+from server.core.entry_log import entry_log
+from server.core.entry_log.act_names import Act
 from server.core.event import retention as clocks
 from server.core.event.retention import CLOCKS, DAY_MS, ClockError
 from server.core.occupancy.figures import hall_figures
 from server.features.evidence import check
 from server.features.privacy import running
+from server.storage.connection import Connection
 from tests.server.conftest import NOW
-from tests.server.features.privacy.conftest import SECRETS, Forum, stored
+from tests.server.features.privacy.conftest import SECRETS, VALUES, Forum, stored
 
 COUNTS = {
     "undo": "SELECT COUNT(*) FROM page_edit",
@@ -58,8 +65,9 @@ def test_each_takes_its_own_kind_and_nothing_before_its_time(forum: Forum, kind:
     after = left(forum)
     assert after[kind] == 0
     if kind == "contact":
-        assert after.pop("undo") == 0, "it had what she was reached by"
-        before.pop("undo")
+        for addressed in ("undo", "invitations"):
+            assert after.pop(addressed) == 0, "it had what she was reached by"
+            before.pop(addressed)
     if kind != "people":
         assert {**after, kind: before[kind]} == before, "nothing else"
     assert list(check.problems(forum.database.reader, forum.event.log_name)) == []
@@ -105,11 +113,40 @@ def test_who_is_still_counted_is_left_over_and_told(forum: Forum) -> None:
 @pytest.mark.sqlite_alone  # it looks into the file
 def test_contact_is_not_found_any_more(forum: Forum) -> None:
     put(forum, contact=0)
+    forum.database.write(lambda db: speaks_by_address(db, forum.serial))
     run(forum, clocks.ends_at(forum.event.settings))
     held = stored(forum.event.path)
     assert b"+64215550199" not in held
     assert b"QX-77120" not in held
-    assert b"wilma.q" not in held
+    assert b"wilma.q" not in held.lower()
+    assert b"guest@harbour.example" not in held
+    assert forum.rows("SELECT label, name FROM session_speaker ORDER BY position") == [
+        (VALUES["external_id"], "Wilhelmina Quartermaine-Ōkubo"), ("", "Wilhelmina Quartermaine"),
+        ("", "Guest of the Harbour"),
+    ]  # fmt: skip
+
+
+def speaks_by_address(db: Connection, serial: int) -> None:
+    """An edit of a session's speakers, whom a programme file names by their addresses."""
+    (session, code) = db.execute("SELECT session_id, code FROM session ORDER BY 1").fetchone()
+    things = [Thing("speakers", code)]
+    with last_edit.kept(db, ZoneInfo("UTC"), things, by="user:1", now=NOW) as note:
+        db.executemany(
+            "INSERT INTO session_speaker VALUES (?, ?, ?, ?, ?, 'speaker', NULL)",
+            [
+                (session, 2, serial, VALUES["email"], "Wilhelmina Quartermaine"),
+                (session, 3, None, "guest@harbour.example", "Guest of the Harbour"),
+            ],
+        )
+        entry_log.act(db, "user:1", Act.VENUE_EDITED, {"session": session}, NOW)
+        note.what = "Speakers"
+
+
+def test_contact_in_lists_alone_is_due_too(forum: Forum) -> None:
+    put(forum, contact=0)
+    run(forum, clocks.ends_at(forum.event.settings))
+    forum.database.write(lambda db: speaks_by_address(db, forum.serial))
+    assert run(forum, clocks.ends_at(forum.event.settings)) == {"contact": 2}
 
 
 def test_the_log_has_counts_alone(forum: Forum) -> None:
