@@ -200,20 +200,23 @@ class PhoneDoor:
         self.journal.close()
         self.replica.close()
 
-    async def send_rest(self) -> bool:
-        """Without `run`: send what waits, up to the first failure. True if nothing waits.
+    async def send_rest(self, *, leave: bool = False) -> bool:
+        """Without `run`: send what waits, up to the first failure. True if nothing is left to send.
+        `leave` first returns the free places, and takes no others.
 
         Raises JournalError, or TransportError if the server refuses this enrolment for good.
         """
-        waiting, before = self.journal.state().waiting, None
+        if leave:
+            self.journal.rest()
+        more = leave or self.journal.state().waiting > 0
         try:
-            while waiting and waiting != before:
-                await run_later(self.exchange.steps(), self._network.send)
-                waiting, before = self.journal.state().waiting, waiting
+            while more:
+                more = await run_later(self.exchange.steps(), self._network.send)
         except TransportError as error:
             if error.permanent:
                 raise
-        return waiting == 0
+            return False
+        return self.journal.state().waiting == 0
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

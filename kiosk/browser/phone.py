@@ -98,16 +98,17 @@ class Phone:
             door.close()
 
     async def _send_earlier(self, version: str) -> None:
-        """Send the scans of earlier enrolments under their own names, then forget them.
+        """Return the free places of earlier enrolments, send their scans under their own names,
+        then forget them.
 
-        An enrolment that the server refuses is kept. The next start tries it again.
+        An enrolment whose scans the server refuses is kept. The next start tries it again.
         """
         present = load_identity(DIRECTORY)
         for identity, key in await earlier_enrolments(DIRECTORY, present):
             try:
                 # It stays open between attempts, because its journal is checked when it opens.
                 with closing(_door(self.files, identity, key, version)) as door:
-                    while not await door.send_rest():
+                    while not await door.send_rest(leave=True):
                         await asyncio.sleep(EARLIER_S)
             except (TransportError, JournalError) as error:
                 log.warning("%s/%s is kept: %s", identity.kiosk, identity.generation, error)
@@ -127,7 +128,6 @@ async def _opened(files: KeptFiles, version: str) -> PhoneDoor:
     key = await load_key(key_name(identity))
     if key is None:
         raise KeyMissingError
-    await forget_earlier(DIRECTORY, files, identity)
     return _door(files, identity, key, version)
 
 

@@ -84,6 +84,24 @@ def test_a_copied_profile(place: Forum, phone: Phone) -> None:
         twin.close()
 
 
+def test_a_new_code_returns_the_places_of_the_old_door(place: Forum, phone: Phone) -> None:
+    """The hall can be filled by the phone alone, though it held places under its old name."""
+
+    def used(kiosk: str) -> int:
+        rows = place.place.query(
+            "SELECT granted - returned FROM place_account WHERE kiosk = ?", kiosk
+        )
+        return sum(row[0] for row in rows)
+
+    online(phone)
+    old = phone.kiosk
+    greens = scan(place, phone, range(2))
+    place.enrol_again(phone, "west", "a2")
+    phone.wait("the old door's places", lambda: used(old) == greens)
+    greens += scan(place, phone, range(greens, CAPACITY))
+    assert place.inside() == greens == CAPACITY
+
+
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
     """A file system of its own, for a browser's profile."""

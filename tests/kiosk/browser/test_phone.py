@@ -183,13 +183,13 @@ def test_a_missing_journal_is_no_new_one(world: World) -> None:
     world.run(without)
 
 
-def earlier(world: World, *, scans: int) -> Path:
+def earlier(world: World, *, scans: int, free_places: int = 0) -> Path:
     """What an enrolment with another name left on the phone."""
     directory = world.directory / f"{KIOSK}-{GENERATION}"
     directory.mkdir()
     door = LocalDoor(directory, Clock())
     door.load(holders=[])
-    door.grant(scans)
+    door.grant(scans + free_places)
     for serial in range(1, scans + 1):
         door.present(badge(serial))
     door.journal.close()
@@ -221,6 +221,27 @@ def test_an_earlier_enrolment_is_deleted_once_its_scans_are_sent(
     enrols_as_east_2(monkeypatch)
     world.run(enrolled, CODE)
     assert (world.directory / f"east-2-{GENERATION}").exists()
+
+
+@pytest.mark.parametrize("scans", [0, 2])
+def test_an_earlier_enrolment_returns_its_free_places(
+    world: World, scans: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that the server grants before it knows that this door has ended."""
+
+    async def enrolled() -> None:
+        world.server.confirmed, world.server.reachable = True, False
+        await until(world.six)
+        world.server.reachable = True
+        await until(lambda: ready(world) and OLD not in world.browser.keys)
+
+    earlier(world, scans=scans, free_places=3)
+    enrols_as_east_2(monkeypatch)
+    world.run(enrolled, CODE)
+    (granted,) = [order.granted for order in world.server.orders]
+    ends = [batch for batch in world.server.batches if batch.resting]
+    assert {(place.returned, place.free) for place in ends[0].places} == {(3, 0)}
+    assert {(place.returned, place.free) for place in ends[-1].places} == {(granted - scans, 0)}
 
 
 def test_scans_from_before_a_code_that_was_opened_offline_are_sent_later(
