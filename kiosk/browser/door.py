@@ -178,8 +178,13 @@ class PhoneDoor:
         )
         self._actions = Actions(self.board, self.supervision)
 
-    async def run(self, messages: "asyncio.Queue[dict[str, Any]]") -> dict[str, Any]:
-        """Run until the page sends another enrolment code. Returns that message."""
+    async def run(
+        self, messages: "asyncio.Queue[dict[str, Any]]", trouble: Message | None = None
+    ) -> dict[str, Any]:
+        """Run until the page sends another enrolment code. Returns that message. `trouble` is shown
+        until the first answer.
+        """
+        self._unanswered = trouble
         _post({"type": "ready", "meta": {"page": self._page, "answer_ms": round(ANSWER_S * 1000)}})
         for loop in (self._sync(), self._follow(), self._beat(), self._answer_texts()):
             self._spawn(loop)

@@ -64,7 +64,7 @@ class Phone:
             except (EnrolError, EnrolmentCodeError) as error:
                 log.warning("not enrolled: %s", error)
                 if await _is_door():
-                    start = {**start, "code": None}
+                    start = {**start, "code": None, "refused": True}
                     continue
                 _need("new_code")
             except KeyMissingError:
@@ -72,15 +72,17 @@ class Phone:
             except JournalError as error:
                 _need("storage", error.message)
             else:
-                start = await self._run(door, version)
+                # Staff who opened the code must not take this for the new door.
+                refused = Message(Code.NEW_CODE_REFUSED) if start.get("refused") else None
+                start = await self._run(door, version, refused)
                 continue
             start = await self._started()
 
-    async def _run(self, door: PhoneDoor, version: str) -> dict[str, Any]:
+    async def _run(self, door: PhoneDoor, version: str, trouble: Message | None) -> dict[str, Any]:
         """Run the door until another code comes. Returns that `start`."""
         sending = asyncio.ensure_future(self._send_earlier(version))
         try:
-            return await door.run(self._messages)
+            return await door.run(self._messages, trouble)
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)

@@ -98,6 +98,10 @@ class Code(StrEnum):
         "This phone's key is missing: the browser deleted it, or its files were copied. Ask an "
         "admin for a new code."
     )
+    NEW_CODE_REFUSED = N_(
+        "The new code was not accepted: it is used up or too old, or belongs to another server. "
+        "This phone is the same door as before. Ask an admin for another code."
+    )
 
     # The server
     OLD_SERVER = N_(

@@ -138,6 +138,10 @@ def test_a_code_that_is_refused_leaves_the_door_that_the_phone_was(world: World,
         await until(lambda: ready(world) or world.needs())
         assert world.needs() == []
         await until(lambda: status(world).get("free_places"))
+        assert "The new code was not accepted" in status(world)["trouble"]["en"]
+        assert "新注册码无效" in status(world)["trouble"]["zh"]
+        present(world, badge(1))
+        await until(lambda: status(world).get("scans_waiting") == 0 and not troubled(world))
 
     world.run(enrolled, CODE)
     world.browser.posted.clear()
@@ -320,10 +324,19 @@ async def scanned_offline(world: World) -> None:
     world.server.confirmed = True
     await until(lambda: status(world).get("free_places"))
     world.server.reachable = False
-    body = {"text": badge(1), "keys": []}
+    present(world, badge(1))
+    await until(lambda: status(world)["scans_waiting"] == 1)
+
+
+def present(world: World, text: str) -> None:
+    """As a hand scanner types it."""
+    body = {"text": text, "keys": []}
     message = {"type": "post", "id": 1, "path": "/text", "body": body}
     world.phone.receive(json.dumps(message))
-    await until(lambda: status(world)["scans_waiting"] == 1)
+
+
+def troubled(world: World) -> bool:
+    return bool(status(world).get("trouble"))
 
 
 def test_a_new_code_waits_until_the_scans_are_sent(world: World) -> None:
