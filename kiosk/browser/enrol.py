@@ -46,8 +46,8 @@ async def enrol(
         await keys.save(pending, to_js(key.seed))
     on_words(six_words(key.public.raw, code.token))
     identity = await _confirmed(code, key)
-    await keys.save(key_name(identity), to_js(key.seed))
-    own = own_directory(directory, identity)
+    own = await _new_directory(directory, identity, key)
+    await keys.save(key_name(own), to_js(key.seed))
     own.mkdir(parents=True, exist_ok=True)
     Journal(
         own / JOURNAL_FILE,
@@ -65,31 +65,47 @@ async def load_key(name: str) -> PrivateKey | None:
     return None if seed is None or isinstance(seed, JsNull) else PrivateKey(bytes(seed.to_py()))
 
 
-def key_name(identity: KioskIdentity) -> str:
-    return f"kiosk {identity.kiosk}/{identity.generation}"
-
-
 def own_directory(directory: Path, identity: KioskIdentity) -> Path:
-    """The directory of this enrolment's databases."""
-    return directory / f"{identity.kiosk}-{identity.generation}"
+    """The directory of this enrolment's databases. Its name ends with the event if another event's
+    kiosk of the same name was there before.
+    """
+    plain = directory / f"{identity.kiosk}-{identity.generation}"
+    named = plain.with_name(f"{plain.name}.{identity.identity.event_id.hex()[:8]}")
+    return named if named.is_dir() else plain
+
+
+async def _new_directory(directory: Path, identity: KioskIdentity, key: PrivateKey) -> Path:
+    """A directory without an earlier journal, which has another key."""
+    own = own_directory(directory, identity)
+    kept = await load_key(key_name(own))
+    if kept is None or kept.seed == key.seed or "." in own.name:
+        return own
+    (directory / f"{own.name}.{identity.identity.event_id.hex()[:8]}").mkdir()
+    return own_directory(directory, identity)
+
+
+def key_name(own: Path) -> str:
+    """The name of the key of the enrolment in this directory."""
+    name, _, event = own.name.partition(".")
+    kiosk, _, generation = name.rpartition("-")
+    return f"kiosk {kiosk}/{generation}" + (f"/{event}" if event else "")
 
 
 async def earlier_enrolments(
     directory: Path, identity: KioskIdentity
-) -> list[tuple[KioskIdentity, PrivateKey]]:
-    """Name and key of each earlier enrolment that is still on this phone.
+) -> list[tuple[Path, KioskIdentity, PrivateKey]]:
+    """Directory, name and key of each earlier enrolment that is still on this phone.
 
-    Its other fields are the present one's, because the server is the same.
+    Its identity's other fields are the present one's, because the server is the same.
     """
     earlier = []
-    own = own_directory(directory, identity)
-    for path in [path for path in directory.iterdir() if path.is_dir() and path != own]:
-        kiosk, _, generation = path.name.rpartition("-")
+    present = own_directory(directory, identity)
+    for own in [path for path in directory.iterdir() if path.is_dir() and path != present]:
+        kiosk, _, generation = own.name.partition(".")[0].rpartition("-")
         named = structs.replace(identity.identity, kiosk=kiosk, generation=int(generation))
-        enrolment = replace(identity, identity=named)
-        key = await load_key(key_name(enrolment))
+        key = await load_key(key_name(own))
         if key is not None:
-            earlier.append((enrolment, key))
+            earlier.append((own, replace(identity, identity=named), key))
     return earlier
 
 
@@ -97,12 +113,11 @@ async def forget_earlier(directory: Path, files: KeptFiles, identity: KioskIdent
     """Delete what earlier enrolments left on this phone, unless they have scans that were not
     sent.
     """
-    for enrolment, key in await earlier_enrolments(directory, identity):
-        own = own_directory(directory, enrolment)
+    for own, enrolment, key in await earlier_enrolments(directory, identity):
         try:
             if _waiting(own / JOURNAL_FILE, enrolment, key) == 0:
                 files.forget(own)
-                await keys.forget(key_name(enrolment))
+                await keys.forget(key_name(own))
         except (OSError, JournalError) as error:
             log.warning("%s is kept: %s", own.name, error)
 

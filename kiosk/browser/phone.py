@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 from hallkeeper_js import post
 
-from badges.credential.keys import PrivateKey
 from badges.wire.enrolment import EnrolmentCodeError
 from kiosk.browser.door import PhoneDoor
 from kiosk.browser.enrol import (
@@ -22,8 +21,8 @@ from kiosk.browser.enrol import (
 )
 from kiosk.browser.kept_files import KeptFiles
 from kiosk.config.files import ConfigError
-from kiosk.config.identity import KioskIdentity, NotEnrolledError, load_identity
-from kiosk.journal.errors import JournalError
+from kiosk.config.identity import NotEnrolledError, load_identity
+from kiosk.journal.errors import JournalDamagedError, JournalError, JournalMissingError
 from kiosk.sync.enrolment import EnrolError
 from kiosk.sync.protocol import TransportError
 from kiosk.texts.catalogue import each
@@ -69,6 +68,9 @@ class Phone:
                 _need("new_code")
             except KeyMissingError:
                 _need("new_code", Message(Code.KEY_MISSING))
+            except (JournalDamagedError, JournalMissingError) as error:
+                log.warning("%s", error)
+                _need("new_code", Message(Code.PHONE_JOURNAL))
             except JournalError as error:
                 _need("storage", error.message)
             else:
@@ -106,14 +108,14 @@ class Phone:
         An enrolment whose scans the server refuses is kept. The next start tries it again.
         """
         present = load_identity(DIRECTORY)
-        for identity, key in await earlier_enrolments(DIRECTORY, present):
+        for own, identity, key in await earlier_enrolments(DIRECTORY, present):
             try:
                 # It stays open between attempts, because its journal is checked when it opens.
-                with closing(_door(self.files, identity, key, version)) as door:
+                with closing(PhoneDoor(own, self.files, identity, key, version)) as door:
                     while not await door.send_rest(leave=True):
                         await asyncio.sleep(EARLIER_S)
             except (TransportError, JournalError) as error:
-                log.warning("%s/%s is kept: %s", identity.kiosk, identity.generation, error)
+                log.warning("%s is kept: %s", own.name, error)
         await forget_earlier(DIRECTORY, self.files, present)
 
     async def _started(self) -> dict[str, Any]:
@@ -127,21 +129,19 @@ class Phone:
 async def _opened(files: KeptFiles, version: str) -> PhoneDoor:
     """Raises NotEnrolledError, KeyMissingError or JournalError."""
     identity = load_identity(DIRECTORY)
-    key = await load_key(key_name(identity))
+    own = own_directory(DIRECTORY, identity)
+    key = await load_key(key_name(own))
     if key is None:
         raise KeyMissingError
-    return _door(files, identity, key, version)
+    return PhoneDoor(own, files, identity, key, version)
 
 
 async def _is_door() -> bool:
     try:
-        return await load_key(key_name(load_identity(DIRECTORY))) is not None
+        own = own_directory(DIRECTORY, load_identity(DIRECTORY))
+        return await load_key(key_name(own)) is not None
     except ConfigError:
         return False
-
-
-def _door(files: KeptFiles, identity: KioskIdentity, key: PrivateKey, version: str) -> PhoneDoor:
-    return PhoneDoor(own_directory(DIRECTORY, identity), files, identity, key, version)
 
 
 def _show_words(words: str) -> None:

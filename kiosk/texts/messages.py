@@ -98,6 +98,10 @@ class Code(StrEnum):
         "This phone's key is missing: the browser deleted it, or its files were copied. Ask an "
         "admin for a new code."
     )
+    PHONE_JOURNAL = N_(
+        "This phone's scans can't be read: its storage is damaged or incomplete. Ask an admin for "
+        "a new code, and fence the old door. Scans that were not sent are lost."
+    )
     NEW_CODE_REFUSED = N_(
         "The new code was not accepted: it is used up or too old, or belongs to another server. "
         "This phone is the same door as before. Ask an admin for another code."

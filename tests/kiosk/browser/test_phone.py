@@ -3,7 +3,9 @@
 import asyncio
 import functools
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from kiosk.sync.signer import Signer
 from tests.kiosk.browser import fakes
 from tests.kiosk.browser.fakes import Browser, Keys, Server, until
 from tests.kiosk.support.door_fixture import (
+    EVENT_ID,
     GENERATION,
     KIOSK,
     KIOSK_KEY,
@@ -33,7 +36,10 @@ from kiosk.browser import door, enrol, phone  # noqa: E402
 
 FILES = "/door/files/0a1b/"
 OLD = f"kiosk {KIOSK}/{GENERATION}"
-CODE = EnrolmentCode("forum.example", 8443, bytes(32), bytes(16)).text()
+CODE, OTHER_CODE = (
+    EnrolmentCode("forum.example", 8443, bytes(32), bytes([number]) * 16).text()
+    for number in range(2)
+)
 
 
 class World:
@@ -173,18 +179,49 @@ def test_an_enrolled_phone_opens_with_its_key_alone(world: World) -> None:
     world.run(without_key)
 
 
-def test_a_missing_journal_is_no_new_one(world: World) -> None:
+@pytest.mark.parametrize("fault", ["missing", "damaged"])
+def test_a_journal_that_is_gone_needs_a_new_code(world: World, fault: str) -> None:
     async def enrolled() -> None:
         world.server.confirmed = True
         await until(lambda: ready(world))
 
     async def without() -> None:
-        await until(lambda: world.needs() == ["storage"])
+        await until(world.needs)
+        (need,) = world.browser.of_type("need")
+        assert need["what"] == "new_code"
+        assert "scans can't be read" in need["message"]["en"]
+        assert "无法读取" in need["message"]["zh"]
 
     world.run(enrolled, CODE)
     world.browser.posted.clear()
-    (world.directory / f"{KIOSK}-{GENERATION}" / "journal.db").unlink()
+    journal = world.directory / f"{KIOSK}-{GENERATION}" / "journal.db"
+    if fault == "missing":
+        journal.unlink()
+    else:
+        with closing(sqlite3.connect(journal)) as connection, connection:
+            connection.execute("UPDATE state SET offered = offered + 1")
     world.run(without)
+
+
+def test_another_event_may_give_the_phone_the_same_name(world: World) -> None:
+    """As after a rehearsal. What the earlier event's server did not take is kept."""
+
+    async def again() -> None:
+        world.server.confirmed = True
+        fail(world.server, TransportError("bad_signature", "another key", permanent=True), 1_000)
+        await until(lambda: ready(world) or world.needs())
+        assert world.needs() == []
+        await until(lambda: status(world).get("free_places"))
+        assert status(world)["scans_waiting"] == 0
+
+    world.run(lambda: scanned_offline(world), CODE)
+    for code in (OTHER_CODE, ""):  # and the next start
+        world.browser.posted.clear()
+        world.run(again, code)
+    kept = sorted(path.parent.name for path in world.directory.rglob("journal.db"))
+    name = f"{KIOSK}-{GENERATION}"
+    assert kept == [name, f"{name}.{EVENT_ID.hex()[:8]}"]
+    assert sorted(world.browser.keys) == [OLD, f"{OLD}/{EVENT_ID.hex()[:8]}"]
 
 
 def earlier(world: World, *, scans: int, free_places: int = 0) -> Path:
