@@ -108,7 +108,6 @@ class Admitter:
         self._is_offline = is_offline
         self._on_asking = on_asking
         self._roll_call = roll_call
-        self._monotonic = monotonic
         self._repeats = Repeats(journal, monotonic=monotonic)
 
     def present(self, text: str, *, at: int, direction: Direction | None = None) -> Answer:
@@ -153,7 +152,7 @@ class Admitter:
 
     def _answer(self, scan: Scan, context: DoorContext, named: ByName | None = None) -> Waits:
         none_before = {hall: self._journal.times_none(hall) for hall in context.halls}
-        skew, began = self._skew(), self._monotonic()
+        skew = self._skew()
         answer = self._attempt(scan, context, named, skew, last=False)
         if not isinstance(answer, Answer):
             yield PlaceWait(answer, none_before, QUIET_S)
@@ -169,7 +168,6 @@ class Admitter:
                 if slow:
                     self._on_asking(False)
             assert isinstance(answer, Answer)
-            answer = replace(answer, waited_ms=self._monotonic() - began)
         return answer
 
     def _slow(self, halls: Lacking, none_before: Mapping[int, int]) -> Lacking:

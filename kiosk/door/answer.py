@@ -45,7 +45,6 @@ class Answer:
     by: str = ""  # the supervisor's name, if one acted
     badge: Credential | None = field(default=None, repr=False)  # the badge of the decision
     speaks: Speaks | None = None  # the holder speaks here today
-    waited_ms: int = 0  # for a place
 
     @property
     def admitted(self) -> bool:

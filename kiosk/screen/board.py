@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from badges.admission.facts import Direction
+from kiosk.clock import monotonic_ms
 from kiosk.door.answer import Answer
 from kiosk.door.programme import ShownSession
 from kiosk.supervisor.status import SupervisorStatus
@@ -81,12 +82,13 @@ class Status(DoorStatus, LinkStatus, DeviceStatus, SupervisorStatus):
 
 @dataclass(frozen=True)
 class BoardState:
-    """Everything that the board shows at one moment. `answers` are newest first; `shown` counts all
-    answers.
+    """Everything that the board shows at one moment. `answers` are newest first, with the monotonic
+    ms at which each was made in `made_at`; `shown` counts all answers.
     """
 
     status: Status = Status()
     answers: tuple[Answer, ...] = ()
+    made_at: tuple[int, ...] = ()
     shown: int = 0
 
 
@@ -130,6 +132,7 @@ class Board:
                         hall_left=left,
                     ),
                     answers=(answer, *state.answers)[:ANSWERS_MAX],
+                    made_at=(monotonic_ms(), *state.made_at)[:ANSWERS_MAX],
                     shown=state.shown + 1,
                 )
             )

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from badges.credential.badge_number import badge_number
+from kiosk.clock import monotonic_ms
 from kiosk.door.answer import Answer
 from kiosk.screen.board import Board, BoardState
 from kiosk.texts.catalogue import each
@@ -87,7 +88,10 @@ def encode_state(
     fields of the status.
     """
     status = state.status
-    answers = [_answer(answer, state.shown - place) for place, answer in enumerate(state.answers)]
+    answers = [
+        _answer(answer, state.shown - place, monotonic_ms() - made_at)
+        for place, (answer, made_at) in enumerate(zip(state.answers, state.made_at, strict=True))
+    ]
     event: dict[str, Any] = {
         "page": page,
         "now": now,
@@ -108,7 +112,8 @@ def _words(messages: Message | tuple[Message, ...] | None) -> dict[str, str]:
     return each(lambda language: in_language(language, *several))
 
 
-def _answer(answer: Answer, number: int) -> dict[str, Any]:
+def _answer(answer: Answer, number: int, age_ms: int) -> dict[str, Any]:
+    """`age_ms` since it was made. Its scan may be older: a place, or a slow disk, is waited for."""
     holder, category = answer.holder, answer.category
     return {
         # number among all answers of this board
@@ -116,7 +121,7 @@ def _answer(answer: Answer, number: int) -> dict[str, Any]:
         "tone": answer.tone,
         "direction": answer.direction,
         "at": answer.scanned_at,
-        "answered": answer.scanned_at + answer.waited_ms,
+        "age_ms": age_ms,
         "seq": answer.seq,
         "act": answer.act,
         "by": answer.by,

@@ -20,7 +20,7 @@ from kiosk.run import Kiosk
 from kiosk.screen.serving import ScreenServer, create_screen
 from kiosk.screen.status import door_status
 from kiosk.texts.messages import Code, Message, in_language
-from tests.browser.live_door import Event, LiveDoor
+from tests.browser.live_door import Event, LiveDoor, now_ms
 from tests.browser.page import SIZES, SMALL, Page
 from tests.kiosk.support.door_fixture import badge, enrolled
 from tests.kiosk.support.pictures import hall, held_up, symbol
@@ -140,6 +140,18 @@ def test_a_scan_without_an_answer_ends_the_one_before(door: LiveDoor, page: Page
     page.wait("a green", lambda: page.tone == "admit")
     door.kiosk.board.end_answer()
     page.wait("its end", lambda: page.tone == "idle")
+
+
+def test_an_answer_that_the_disk_held_up_is_shown(
+    door: LiveDoor, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time begins when it is there, however long ago the badge was read by the clock."""
+    door.turn(Direction.ENTRY)
+    door.kiosk.board.end_answer()
+    page.wait("an invitation", lambda: page.tone == "idle")
+    monkeypatch.setattr("kiosk.run.now_ms", lambda: now_ms() - 600_000)
+    page.scan(badge(next(serials)))
+    page.wait("a green", lambda: page.tone == "admit")
 
 
 def test_offline_is_told_with_its_time_and_scans_wait(door: LiveDoor, page: Page) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
 import kiosk.screen as screen_package
@@ -162,14 +163,17 @@ def test_colours_are_readable_and_differ_in_lightness() -> None:
     assert contrast(colours["look"], colours["deny"]) >= 4.5
 
 
-def test_the_state_has_the_answer(face: Face) -> None:
+def test_the_state_has_the_answer(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter((1_000, 5_000))
+    monkeypatch.setattr("kiosk.screen.board.monotonic_ms", lambda: next(times))
+    monkeypatch.setattr("kiosk.screen.feed.monotonic_ms", lambda: 5_500)
     face.board.update(hall_names={"en": "Hall 7"}, online=True, scans_waiting=3, skew_ms=-2500)
-    face.board.show(answer(waited_ms=4_000))
+    face.board.show(answer(scanned_at=NOW - 60_000))
     face.board.show(answer(decision=Denied(Reason.FORGED), serial=None, holder=None, category=None))
     state = page_state(face.board)
 
     denied, look = state["answers"]
-    assert (denied["answered"], look["answered"]) == (denied["at"], look["at"] + 4_000)
+    assert (denied["age_ms"], look["age_ms"]) == (500, 4_500)
     assert state["status"]["hall_names"] == {"en": "Hall 7"}
     assert state["status"]["free_places"] == 4
     assert state["status"]["skew_ms"] == -2500

@@ -51,9 +51,9 @@ function onState(told) {
   const answer = told.answers[0];
   if (answer && answer.number > newest) {
     newest = answer.number;
-    const forMs = ANSWER_MS - (told.now - answer.answered);
+    const forMs = ANSWER_MS - answer.age_ms;
     const over = answer.at < (told.status.shift?.ended_at ?? 0); // The door has closed since.
-    if (forMs > 0 && !over) show(answer, Math.min(forMs, ANSWER_MS));
+    if (forMs > 0 && !over) show(answer, forMs);
   }
   paint();
 }
