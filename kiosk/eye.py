@@ -72,7 +72,7 @@ class Eye:
         self._door = door
         self._reader = Reader()
         self._looks = Looks()
-        self._presentations = Presentations()
+        self.presentations = Presentations()
         self._nearest = Nearest()
         self._rate = ReadRate()
         self._notices = Notices(on_notice)
@@ -115,11 +115,11 @@ class Eye:
         chosen = [s for s in sightings if taken is not None and s.text == taken.text]
         others = [s for s in sightings if s not in chosen]
         self._view = View(frame, tuple(s.corners for s in chosen + others))
-        if taken is not None and self._presentations.present(taken.text, at_s):
+        if taken is not None and self.presentations.present(taken.text, at_s):
             began = time.monotonic()
             self._door.present(taken.text, at_s)
             # The holder may have waited for a place with the badge in view.
-            self._presentations.present(taken.text, at_s + time.monotonic() - began)
+            self.presentations.present(taken.text, at_s + time.monotonic() - began)
         # The answer is on disk. The rest only informs staff.
         self._rate.count_frame(at_s, bool(codes) or self._located, {code.text for code in codes})
         self._notices.see(self._notice(codes), time.monotonic(), read=bool(codes))
@@ -151,10 +151,6 @@ class Eye:
     @property
     def camera_status(self) -> CameraStatus:
         return self._camera.status
-
-    def forget(self) -> None:
-        """Treat codes that are in view now as new presentations."""
-        self._presentations.forget()
 
     def read_rate(self) -> float | None:
         """The share of codes in view in the last minute that were read."""

@@ -37,6 +37,7 @@ from kiosk.door.direction import DirectionState
 from kiosk.journal.errors import JournalError
 from kiosk.journal.journal import Journal
 from kiosk.journal.values import PlaceWait
+from kiosk.reader.presentation import Presentations
 from kiosk.relay.relay import make_relay
 from kiosk.replica.replica import Replica
 from kiosk.screen.board import Board, DeviceStatus, StatusPart
@@ -71,9 +72,10 @@ class Watch(Protocol):
     @property
     def camera_status(self) -> CameraStatus: ...
 
-    def read_rate(self) -> float | None: ...
+    @property
+    def presentations(self) -> Presentations: ...
 
-    def forget(self) -> None: ...
+    def read_rate(self) -> float | None: ...
 
 
 class Kiosk:
@@ -91,6 +93,7 @@ class Kiosk:
         self._version = health.own_version()
         self._unanswered: Message | None = None  # why the last presentation had no answer
         self._watch: Watch | None = None
+        self._presentations = Presentations()
         self._parts = ExitStack()
         try:
             self._build(directory, settings)
@@ -204,10 +207,10 @@ class Kiosk:
         return send(self._desk, need)
 
     def attach(self, watch: Watch) -> None:
-        """Use `watch` at this door: show its camera, and let it forget the codes in view when they
-        must count as new.
+        """Use `watch` at this door: show its camera, and take a badge that both it and a hand
+        scanner read for one presentation.
         """
-        self._watch = watch
+        self._watch, self._presentations = watch, watch.presentations
 
     def __enter__(self) -> "Kiosk":
         return self
@@ -245,7 +248,8 @@ class Kiosk:
         None if there can be no answer; the board shows the reason. Never raises.
         """
         try:
-            answer = self.admitter.present(text, at=now_ms(), direction=self.direction.chosen())
+            with self._presentations.answering(text):
+                answer = self.admitter.present(text, at=now_ms(), direction=self.direction.chosen())
         except (NotReadyError, JournalError) as error:
             self._show_unanswered(error.message)
             return None
@@ -269,7 +273,18 @@ class Kiosk:
         self._on_answer(AnswerReport(answer, took_ms, self.replica.age_ms()))
 
     def typed(self, text: str) -> None:
-        self.present(text.strip())
+        """Answer a code from a hand scanner. Many scanners read a code in view again and again, so
+        after an admission that is one presentation, as with the camera.
+        """
+        text = text.strip()
+        if not self._presentations.present(text, time.monotonic()):
+            return
+        answer = self.present(text)
+        if answer is not None and answer.admitted:
+            self._presentations.present(text, time.monotonic())
+        else:
+            # It may be scanned again at once: a place may be free by then.
+            self._presentations.forget(text)
 
     def _direction_chosen(self) -> None:
         """Apply a new direction. Codes in view count as new presentations."""
@@ -280,17 +295,13 @@ class Kiosk:
             except OSError as error:
                 # The door turns, until its next start.
                 log.warning("the direction can't be stored: %s", error.strerror)
-        self._forget_codes()
+        self._presentations.forget()
         self.show_status()
 
     def _moved(self) -> None:
         """Fetch all facts again, because the kiosk is at another door."""
         self.feed.refresh()
-        self._forget_codes()
-
-    def _forget_codes(self) -> None:
-        if self._watch is not None:
-            self._watch.forget()
+        self._presentations.forget()
 
     def _facts_came(self, snapshot: wire.Snapshot) -> None:
         """Update the server list and the hall."""

@@ -3,8 +3,10 @@
 Pure: times are arguments, in seconds.
 """
 
+import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from badges.credential.credential import PREFIX
@@ -24,13 +26,17 @@ class SeenCode:
 
 
 class Presentations:
+    """Thread-safe, because a door's camera and its hand scanner may read the same badge."""
+
     # A phone that shows one code after another must not fill the memory.
     MEMORY_MAX = 256
 
     def __init__(self, hold_s: float = 3.0) -> None:
         """A code seen again within `hold_s` of its last sighting is the same presentation."""
         self._hold_s = hold_s
+        self._lock = threading.Lock()  # guards the two fields below
         self._seen_at: dict[str, float] = {}  # ordered by last sighting, oldest first
+        self._answering: set[str] = set()
 
     def present(self, text: str, at_s: float) -> bool:
         """Whether `text`, in view at `at_s`, is newly presented, even if other codes were in view
@@ -38,14 +44,33 @@ class Presentations:
 
         If time runs backwards by more than `hold_s`, everything is new.
         """
-        seen_at = self._seen_at.pop(text, None)
-        self._seen_at[text] = at_s
-        if len(self._seen_at) > self.MEMORY_MAX:
-            del self._seen_at[next(iter(self._seen_at))]
-        return seen_at is None or abs(at_s - seen_at) > self._hold_s
+        with self._lock:
+            seen_at = self._seen_at.pop(text, None)
+            self._seen_at[text] = at_s
+            if len(self._seen_at) > self.MEMORY_MAX:
+                del self._seen_at[next(iter(self._seen_at))]
+            if text in self._answering:
+                return False
+            return seen_at is None or abs(at_s - seen_at) > self._hold_s
 
-    def forget(self) -> None:
-        self._seen_at.clear()
+    @contextmanager
+    def answering(self, text: str) -> Iterator[None]:
+        """Until the block ends, `text` is not newly presented, however long its answer takes."""
+        with self._lock:
+            self._answering.add(text)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._answering.discard(text)
+
+    def forget(self, text: str | None = None) -> None:
+        """Forget a code, or all."""
+        with self._lock:
+            if text is None:
+                self._seen_at.clear()
+            else:
+                self._seen_at.pop(text, None)
 
 
 class Nearest:

@@ -47,6 +47,24 @@ def test_forget_lets_the_code_in_view_count_again() -> None:
     assert presentations.present("A", 0.1)
 
 
+def test_a_code_whose_answer_takes_long_is_the_same_presentation() -> None:
+    presentations = Presentations(hold_s=3.0)
+    assert presentations.present("A", 0.0)
+    with presentations.answering("A"):
+        assert not presentations.present("A", 9.0)
+        assert presentations.present("B", 9.0)
+    assert presentations.present("A", 12.1)
+
+
+def test_a_code_can_be_forgotten_alone() -> None:
+    presentations = Presentations()
+    assert presentations.present("A", 0.0)
+    assert presentations.present("B", 0.0)
+    presentations.forget("A")
+    assert presentations.present("A", 0.1)
+    assert not presentations.present("B", 0.1)
+
+
 def test_memory_is_bounded() -> None:
     presentations = Presentations()
     for number in range(Presentations.MEMORY_MAX * 4):

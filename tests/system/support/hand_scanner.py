@@ -73,6 +73,7 @@ class HandScanner:
     def __init__(self, kiosk: Process, port: int, connect: Connect) -> None:
         self.kiosk = kiosk
         self.waits_ms: dict[int, int] = {}  # for each answer, by the sequence of its scan
+        self._let_in: set[str] = set()  # badges, since the door was turned
         self._direction = ""
         self._cookie = ""
         self._page = _Page(port, connect)
@@ -101,11 +102,15 @@ class HandScanner:
     def turn(self, direction: str) -> bool:
         """Whether the door has turned; it cannot before the kiosk knows its door."""
         if direction != self._direction:
+            self._let_in.clear()
             status, _ = self._request("POST", "/direction", {"direction": direction})
             self._direction = direction if status == 204 else ""
         return direction == self._direction
 
     def present(self, text: str, direction: str) -> Answer:
+        if text in self._let_in:
+            # Shown again at once it would be the same presentation. A door that turns forgets that.
+            self.turn("exit" if direction == "entry" else "entry")
         assert self.turn(direction), f"{self.kiosk.name} does not serve {direction}"
         count = len(self.kiosk.answers)
         asked_at = time.monotonic()
@@ -117,6 +122,8 @@ class HandScanner:
             time.sleep(0.0005)
         answer = Answer(self.kiosk.answers[count], asked_at, answered_at)
         self.waits_ms[answer.said["seq"]] = math.ceil(answer.took_s * 1000)
+        if answer.admitted:
+            self._let_in.add(text)
         return answer
 
     def let_in(self, text: str) -> Answer:
