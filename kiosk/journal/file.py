@@ -62,6 +62,9 @@ class JournalFile:
         except BaseException:
             self._connection.close()
             raise
+        # The file and its write-ahead log, as far as they are there.
+        parts = (path, path.with_name(path.name + "-wal"))
+        self._parts = {part: number for part in parts if (number := _number(part))}
 
     def _open(self, check: bool, pragmas: schema.Pragmas) -> None:
         try:
@@ -148,6 +151,17 @@ class JournalFile:
                 self._roll_back()
                 raise
 
+    def is_in_place(self) -> bool:
+        """False if another program deleted or replaced the open file. SQLite writes on, to a file
+        that nobody finds after a restart.
+        """
+        return all(_number(part) == number for part, number in self._parts.items())
+
+    def require_in_place(self) -> None:
+        """Raises JournalError."""
+        if not self.is_in_place():
+            raise JournalError(Message(Code.JOURNAL_GONE, file=str(self.path)))
+
     def _roll_back(self) -> None:
         # The caller raises the first error, which is more informative.
         with suppress(sqlite3.Error):
@@ -165,6 +179,15 @@ def is_damage(error: sqlite3.Error) -> bool:
     """
     kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & PRIMARY
     return kind not in _AROUND
+
+
+def _number(path: Path) -> tuple[int, int] | None:
+    """The number of the file in its file system, or None if it can't be found."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def move_aside(path: Path) -> Path:

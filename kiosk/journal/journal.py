@@ -96,7 +96,11 @@ class Journal:
     def transaction(self) -> Iterator[JournalTransaction]:
         """It is on disk when the `with` block ends. Raises JournalError."""
         with self._file.transaction() as connection:
-            yield JournalTransaction(connection, self._key, self._file.seal)
+            yield self._transaction_on(connection)
+
+    def _transaction_on(self, connection: schema.Connection) -> JournalTransaction:
+        file = self._file
+        return JournalTransaction(connection, self._key, file.seal, file.require_in_place)
 
     def state(self) -> State:
         with self.transaction() as transaction:
@@ -114,7 +118,7 @@ class Journal:
         (docs/design/places.md, rule 3).
         """
         with self._file.transaction() as connection:
-            transaction = JournalTransaction(connection, self._key, self._file.seal)
+            transaction = self._transaction_on(connection)
             first = first or transaction.state.acked + 1
             last = min(transaction.state.last_seq, first + limit - 1)
             transaction.mark_offered(last)
@@ -318,6 +322,8 @@ class Journal:
 
     def tidy(self) -> None:
         """Move the content of SQLite's write-ahead log to the file. Scans go on meanwhile."""
+        if not self._file.is_in_place():
+            return  # it would create an empty file there
         with closing(schema.connect(self.path)) as connection:
             schema.configure(connection, schema.PRAGMAS)
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

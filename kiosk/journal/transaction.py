@@ -40,10 +40,18 @@ _ACCOUNT = "granted, returned, entries, credited, trusted"
 class JournalTransaction:
     """Reads and writes of one transaction of `Journal.transaction`. Not usable after it."""
 
-    def __init__(self, connection: Connection, key: PrivateKey, seal: Seal) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        key: PrivateKey,
+        seal: Seal,
+        require_in_place: Callable[[], None],
+    ) -> None:
+        """`require_in_place` raises JournalError if the journal's file was deleted or replaced."""
         self._connection = connection
         self._key = key
         self._seal = seal
+        self._require_in_place = require_in_place
         self.state = read_state(connection)
 
     def account(self, hall: int, kind: PlaceKind = PlaceKind.ORDINARY) -> Account:
@@ -169,8 +177,9 @@ class JournalTransaction:
         an override place (rule 11).
 
         Raises NoPlaceError, with nothing recorded, if an entry lacks a free place in any of
-        these halls.
+        these halls, and JournalError if the file was deleted or replaced.
         """
+        self._require_in_place()
         seq = self.state.last_seq + 1
         closes = draft.decision.closes if isinstance(draft.decision, Admitted) else None
         record = make_record(draft, self.state, seq)

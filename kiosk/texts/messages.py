@@ -74,6 +74,11 @@ class Code(StrEnum):
     )
     UNANSWERED = N_("A code could not be processed ({why}).")
     JOURNAL_UNWRITABLE = N_("The journal can't be written: {why}.")
+    JOURNAL_GONE = N_(
+        "Another program deleted or replaced {file} while this kiosk runs: nothing can be "
+        "recorded, and no one is admitted. Use another door, and tell an admin. Leave this kiosk "
+        "on until no scans wait to be sent, then restart it."
+    )
     FORKED = N_(
         "The server has {acked} scans of this kiosk, but this disk sent only "
         "{offered}: it was restored or copied. Its scans are kept. Enrol the kiosk "

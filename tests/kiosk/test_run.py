@@ -217,6 +217,29 @@ def test_an_unwritable_journal_is_shown_and_stops_admissions(
     assert status(kiosk).trouble == ()
 
 
+@pytest.mark.parametrize("part", ["journal.db", "journal.db-wal"])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_deleted_or_replaced_journal_stops_admissions(
+    kiosk: Kiosk, answers: list[AnswerReport], part: str, replaced: bool
+) -> None:
+    """A restart would not find what is written after that."""
+    kiosk.present(badge(1))
+    file = kiosk.directory / part
+    content = file.read_bytes()
+    file.rename(file.with_name("elsewhere"))
+    if replaced:
+        file.write_bytes(content)
+    assert kiosk.present(badge(2)) is None
+    assert f"deleted or replaced {kiosk.directory / 'journal.db'}" in trouble(kiosk)
+    assert "被其他程序删除或替换" in in_language("zh", *status(kiosk).trouble)
+    assert kiosk.journal.state().last_seq == len(answers) == 1
+    assert len(kiosk.journal.offer(50).records) == 1, "what is there can still be sent"
+
+    file.with_name("elsewhere").rename(file)
+    assert kiosk.present(badge(2)) is not None
+    assert status(kiosk).trouble == ()
+
+
 def test_a_full_disk_of_the_servers_is_shown(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
     # The kiosk's own thread may find no server at any moment, and report it to the same link.
     answered, failed = kiosk.link.answered, kiosk.link.failed

@@ -171,6 +171,16 @@ def test_a_closed_file_is_let_go(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_tidying_puts_no_empty_file_in_the_place_of_a_deleted_one(
+    journal: Journal, tmp_path: Path
+) -> None:
+    """A restart would go on with it, and nobody would hear that scans are lost."""
+    enter(journal, 1)
+    (tmp_path / "journal.db").unlink()
+    journal.tidy()
+    assert not (tmp_path / "journal.db").exists()
+
+
 def test_tidying_moves_scans_to_the_file_itself(journal: Journal, tmp_path: Path) -> None:
     """It has them all without its companion files."""
     enter(journal, 1)
