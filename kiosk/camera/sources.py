@@ -81,8 +81,10 @@ class Capture(Protocol):
     def release(self) -> None: ...
 
 
-def parse_source(text: str, webcams: Path = WEBCAMS) -> Source:
-    """Raises CameraError if the source can't exist."""
+def parse_source(text: str, webcams: Path = WEBCAMS, *, may_come: bool = False) -> Source:
+    """Raises CameraError if the source can't exist. With `may_come` a webcam's name is taken even
+    if there is no such webcam now: it may be plugged in later.
+    """
     text = text.strip()
     if not text:
         raise CameraError("No camera is named", _HELP)
@@ -99,6 +101,9 @@ def parse_source(text: str, webcams: Path = WEBCAMS) -> Source:
         return Source(Kind.FOLDER, text)
     if path.exists():
         return Source(Kind.FILE, text)
+    is_file = "/" in text or path.suffix.lower() in PHOTO_SUFFIXES | VIDEO_SUFFIXES
+    if may_come and not is_file and "@" not in text:
+        return Source(Kind.WEBCAM, text)
     try:
         find_webcam(text, webcams)
     except NoWebcamError:

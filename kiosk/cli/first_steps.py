@@ -101,7 +101,8 @@ def enrol_at_screen(
         parts.callback(steps.close)
         eye = None
         if settings.camera != "none":
-            camera = Camera(parse_source(settings.camera), request_of(settings))
+            source = parse_source(settings.camera, may_come=True)
+            camera = Camera(source, request_of(settings))
             eye = Eye(camera, steps)
             parts.enter_context(camera)
         preview = eye.preview if eye is not None else lambda: None

@@ -186,7 +186,9 @@ def run_command(
     if settings.camera != "none":
         if not has_zbar():
             click.echo(NO_ZBAR, err=True)
-        camera = Camera(parse_source(settings.camera), request_of(settings), loop=loop)
+        # A door starts without its webcam, too. Only a name that was typed just now must be right.
+        source = parse_source(settings.camera, may_come=given["camera"] is None)
+        camera = Camera(source, request_of(settings), loop=loop)
     stop = _stopped_by_signals()
     kiosk = Kiosk(directory, settings, on_answer=lambda report: click.echo(_line(report, as_json)))
     try:

@@ -56,6 +56,15 @@ def test_an_unknown_name_is_reported_with_the_webcams(tmp_path: Path) -> None:
         parse_source("Logitech", webcams)
 
 
+def test_a_webcam_that_may_come_needs_not_be_there(tmp_path: Path) -> None:
+    webcams = plug_in(tmp_path, TWINS)
+    for name in ("Logitech", "C920", "HD Pro Webcam, model 2.1"):
+        assert parse_source(name, webcams, may_come=True) == Source(Kind.WEBCAM, name)
+    for other in ("door.mp4", "photos/door", "user:secret@camera"):
+        with pytest.raises(CameraError, match="No webcam and no file"):
+            parse_source(other, webcams, may_come=True)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere webcams have numbers alone")
 def test_without_a_webcam_that_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CameraError, match=NONE_HERE):

@@ -27,6 +27,7 @@ from kiosk.journal.journal import Journal
 from kiosk.journal.values import Draft
 from kiosk.reader import passes
 from kiosk.replica.replica import Replica
+from kiosk.screen.entrance import LINK_FILE
 from tests.kiosk.support.door_fixture import (
     DOOR,
     GENERATION,
@@ -48,6 +49,7 @@ from tests.kiosk.support.pictures import hall, held_up, symbol
 from tests.system.support.nursery import Nursery
 from tests.system.support.nursery import forks as forks
 from tests.system.support.site import Process
+from tests.waiting import until
 
 pytestmark = pytest.mark.system
 
@@ -158,6 +160,25 @@ def test_sigterm_ends_it_cleanly_and_the_page_is_served(
     assert err.startswith("The screen, once for one browser: http://127.0.0.1:")
     assert len(err.splitlines()) == 1
     assert len(event.scans()) >= 1
+
+
+def reported(event: FakeEvent) -> str:
+    """The camera's fault by the kiosk's last report."""
+    return event.batches[-1].health.camera if event.batches else ""
+
+
+def test_a_door_starts_without_the_webcam_of_its_settings(
+    event: FakeEvent, tmp_path: Path, forks: Nursery
+) -> None:
+    """Its screen shows what is missing, and a hand scanner works."""
+    directory = enrolled_at(event, tmp_path / "door")
+    (directory / "settings.toml").write_text('camera = "Logitech that was unplugged"\nport = 0\n')
+    with closing(Door(directory, starts=forks.start)) as door:
+        until(lambda: "isn't plugged in" in reported(event) or door.process.poll() is not None)
+        assert (directory / LINK_FILE).exists()
+        door.stop()
+        _, err = door.output()
+    assert (door.process.returncode, len(err.splitlines())) == (0, 1)
 
 
 def test_a_looped_film_begins_again(event: FakeEvent, tmp_path: Path, forks: Nursery) -> None:
