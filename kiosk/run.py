@@ -39,7 +39,7 @@ from kiosk.journal.journal import Journal
 from kiosk.journal.values import PlaceWait
 from kiosk.reader.presentation import Presentations
 from kiosk.relay.relay import make_relay
-from kiosk.replica.replica import Replica
+from kiosk.replica.replica import Replica, ReplicaDamagedError
 from kiosk.screen.board import Board, DeviceStatus, StatusPart
 from kiosk.screen.status import door_status, link_status
 from kiosk.supervisor.override import OverrideHandler
@@ -250,7 +250,7 @@ class Kiosk:
         try:
             with self._presentations.answering(text):
                 answer = self.admitter.present(text, at=now_ms(), direction=self.direction.chosen())
-        except (NotReadyError, JournalError) as error:
+        except (NotReadyError, ReplicaDamagedError, JournalError) as error:
             self._show_unanswered(error.message)
             return None
         except Exception as error:
@@ -358,15 +358,18 @@ class Kiosk:
                 direction = self.direction.at(context)
                 parts.append(door_status(self.journal, context, self.link.state, direction))
             self.board.put(*parts)
+        except JournalError as error:
+            self.board.put(self._device_status(error.message))
         except Exception as error:
             # The staff's page must not stop the door.
             log.error("the status failed: %s", type(error).__name__)
 
-    def _device_status(self) -> DeviceStatus:
+    def _device_status(self, unread: Message | None = None) -> DeviceStatus:
+        """`unread`: why the journal can't be read."""
         relay, watch = self._relay, self._watch
         camera = None if watch is None else watch.camera_status
         troubles = (
-            self._unanswered,
+            unread or self._unanswered,
             None if relay is None else relay.trouble,
             health.disk_trouble(self.directory),
             self.link.state.server_ails,

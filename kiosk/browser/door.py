@@ -44,7 +44,7 @@ from kiosk.reader.presentation import (
     SeenCode,
     badges_in_view,
 )
-from kiosk.replica.replica import Replica
+from kiosk.replica.replica import Replica, ReplicaDamagedError
 from kiosk.screen.actions import Actions, Reply, refused
 from kiosk.screen.board import Board, BoardState, DeviceStatus, StatusPart
 from kiosk.screen.feed import encode_state
@@ -266,7 +266,7 @@ class PhoneDoor:
             text = await self._texts.get()
             try:
                 await self._present(text)
-            except (NotReadyError, JournalError) as error:
+            except (NotReadyError, ReplicaDamagedError, JournalError) as error:
                 self._show_unanswered(error.message)
             except Exception as error:
                 # A stranger's text must neither stop the door nor be logged.

@@ -16,6 +16,12 @@ _NO_ROOM_BYTES = 65_536  # SQLite needs a few pages of 4096 bytes at once
 PRIMARY = 0xFF  # the kind of error in SQLite's extended codes
 
 
+def is_corrupt(error: sqlite3.Error) -> bool:
+    """Whether SQLite reads nonsense in the file."""
+    kind = getattr(error, "sqlite_errorcode", 0) & PRIMARY
+    return kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def write_trouble(error: Exception, directory: Path) -> Message | None:
     """The message for staff; None if the disk is not the cause."""
     if isinstance(error, OSError):

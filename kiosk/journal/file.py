@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kiosk.config.disk import PRIMARY, write_trouble
+from kiosk.config.disk import PRIMARY, is_corrupt, write_trouble
 from kiosk.journal import check as journal_check
 from kiosk.journal import schema
 from kiosk.journal.check import Owner
@@ -144,12 +144,16 @@ class JournalFile:
                 self._connection.execute("COMMIT")
             except (sqlite3.Error, UnicodeDecodeError) as error:
                 self._roll_back()
-                trouble = write_trouble(error, self.path.parent)
-                why = as_message(str(error))
-                raise JournalError(trouble or Message(Code.JOURNAL_UNWRITABLE, why=why)) from error
+                raise JournalError(self._message(error)) from error
             except BaseException:
                 self._roll_back()
                 raise
+
+    def _message(self, error: sqlite3.Error | UnicodeDecodeError) -> Message:
+        trouble = write_trouble(error, self.path.parent)
+        if trouble is None and isinstance(error, sqlite3.Error) and is_corrupt(error):
+            trouble = Message(Code.JOURNAL_DAMAGED, file=str(self.path))
+        return trouble or Message(Code.JOURNAL_UNWRITABLE, why=as_message(str(error)))
 
     def is_in_place(self) -> bool:
         """False if another program deleted or replaced the open file. SQLite writes on, to a file

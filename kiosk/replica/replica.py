@@ -20,8 +20,10 @@ from badges.record import PlaceKind, StayRef
 from badges.wire import wire
 from badges.wire.venue_edit import OtherVenueError, apply_edit
 from kiosk.clock import monotonic_ms, now_ms
+from kiosk.config.disk import is_corrupt
 from kiosk.replica import schema
 from kiosk.replica.door_context import DoorContext, read_door_context
+from kiosk.texts.messages import Code, Message
 
 _NO_OTHERS: Mapping[int, Collection[StayRef]] = {}
 FRESH_SAVED_MS = 10_000  # interval for storing the age if nothing else is written
@@ -29,6 +31,14 @@ _PUT_HOLDER = (
     "INSERT OR REPLACE INTO holder (serial, highest_issue, revoked, copied_issue, withdrawn_to)"
     " VALUES (?, ?, ?, ?, ?)"
 )
+
+
+class ReplicaDamagedError(Exception):
+    """The open file is damaged. The next start replaces it."""
+
+    def __init__(self) -> None:
+        self.message = Message(Code.FACTS_DAMAGED)
+        super().__init__(str(self.message))
 
 
 class Replica:
@@ -215,10 +225,7 @@ class Replica:
 
     def withdrawn_to(self, serial: int) -> int:
         """The issue up to which badges above the highest issue are void; 0: none."""
-        with self._reading:
-            row = self._reader.execute(
-                "SELECT withdrawn_to FROM holder WHERE serial = ?", (serial,)
-            ).fetchone()
+        row = self._row("SELECT withdrawn_to FROM holder WHERE serial = ?", serial)
         return row[0] if row else 0
 
     def day_credentials(self, serial: int) -> set[tuple[int, int]]:
@@ -273,7 +280,7 @@ class Replica:
             if row is None:
                 return None
             return msgspec.json.decode(open_name(signature, row[0]), type=wire.HolderName)
-        except (ForgedError, msgspec.MsgspecError, ValueError, sqlite3.Error):
+        except (ForgedError, msgspec.MsgspecError, ValueError, sqlite3.Error, ReplicaDamagedError):
             # A door that shows no name still answers: the admission is on disk already.
             return None
 
@@ -332,16 +339,16 @@ class Replica:
             )
 
     def _row(self, sql: str, *values: object) -> Any:
-        with self._reading:
+        with self._reading, _undamaged():
             return self._reader.execute(sql, values).fetchone()
 
     def _rows(self, sql: str, *values: object) -> list[Any]:
-        with self._reading:
+        with self._reading, _undamaged():
             return self._reader.execute(sql, values).fetchall()
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._writing:
+        with self._writing, _undamaged():
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -350,6 +357,17 @@ class Replica:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+
+
+@contextmanager
+def _undamaged() -> Iterator[None]:
+    """Raises ReplicaDamagedError for SQLite's errors that mean damage."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if is_corrupt(error):
+            raise ReplicaDamagedError from None
+        raise
 
 
 def _holder_row(holder: wire.HolderFacts) -> tuple[int, int, int, int, int]:

@@ -74,6 +74,14 @@ class Code(StrEnum):
     )
     UNANSWERED = N_("A code could not be processed ({why}).")
     JOURNAL_UNWRITABLE = N_("The journal can't be written: {why}.")
+    JOURNAL_DAMAGED = N_(
+        "{file} is damaged: nothing can be recorded, and no one is admitted. Use another door, and "
+        "tell an admin to enrol this kiosk again."
+    )
+    FACTS_DAMAGED = N_(
+        "This kiosk's copy of the server's data is damaged, and no one is admitted. Use another "
+        "door. Restart this kiosk where it reaches the server: it then gets the data again."
+    )
     JOURNAL_GONE = N_(
         "Another program deleted or replaced {file} while this kiosk runs: nothing can be "
         "recorded, and no one is admitted. Use another door, and tell an admin. Leave this kiosk "

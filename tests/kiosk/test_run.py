@@ -217,6 +217,51 @@ def test_an_unwritable_journal_is_shown_and_stops_admissions(
     assert status(kiosk).trouble == ()
 
 
+def damage(kiosk: Kiosk, file: Path, table: str) -> None:
+    """Overwrite the table's page in a database that the kiosk has open, and has read before."""
+    # Its threads might write the page once more.
+    kiosk.feed.close()
+    kiosk.sync.close(0)
+    with closing(sqlite3.connect(file)) as db:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        db.execute(f"PRAGMA user_version = {version}")
+        db.execute("PRAGMA wal_checkpoint").fetchall()
+        sql = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (page,) = db.execute(sql, (table,)).fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    with file.open("r+b") as pages:
+        pages.seek((page - 1) * size)
+        pages.write(b"\xff" * size)
+
+
+@pytest.mark.parametrize("table", ["holder", "day_credential", "stay_serial"])
+def test_damaged_facts_are_shown_with_the_remedy(kiosk: Kiosk, table: str) -> None:
+    assert kiosk.present(badge(1)) is not None
+    damage(kiosk, kiosk.directory / "replica.db", table)
+    assert kiosk.present(badge(2)) is None
+    assert "copy of the server's data is damaged" in trouble(kiosk)
+    assert "Restart this kiosk" in trouble(kiosk)
+    assert "重新启动本机" in in_language("zh", *status(kiosk).trouble)
+    assert kiosk.journal.state().last_seq == 1
+
+    kiosk.close()
+    with Kiosk(kiosk.directory, KioskSettings()) as restarted:
+        restarted.replica.load(snapshot())
+        assert restarted.present(badge(2)) is not None
+
+
+@pytest.mark.parametrize("table", ["state", "scan", "account"])
+def test_a_journal_that_is_damaged_meanwhile_is_shown_with_the_remedy(
+    kiosk: Kiosk, table: str
+) -> None:
+    assert kiosk.present(badge(1)) is not None
+    damage(kiosk, kiosk.directory / "journal.db", table)
+    assert kiosk.present(badge(2)) is None
+    assert "is damaged" in trouble(kiosk)
+    assert "enrol this kiosk again" in trouble(kiosk)
+    assert f"{kiosk.directory / 'journal.db'} 已损坏" in in_language("zh", *status(kiosk).trouble)
+
+
 @pytest.mark.parametrize("part", ["journal.db", "journal.db-wal"])
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_deleted_or_replaced_journal_stops_admissions(
