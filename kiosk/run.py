@@ -88,7 +88,9 @@ class Kiosk:
         *,
         on_answer: Callable[[AnswerReport], None] = lambda report: None,
     ) -> None:
-        """Raises ConfigError or JournalError, with nothing left open."""
+        """`on_answer` is called after each answer is shown, and its errors are logged alone.
+
+        Raises ConfigError or JournalError, with nothing left open."""
         self.directory = directory
         self._version = health.own_version()
         self._unanswered: Message | None = None  # why the last presentation had no answer
@@ -270,7 +272,11 @@ class Kiosk:
         if self._relay is not None and answer.passes:
             self._relay.fire()
         self.sync.wake()
-        self._on_answer(AnswerReport(answer, took_ms, self.replica.age_ms()))
+        try:
+            self._on_answer(AnswerReport(answer, took_ms, self.replica.age_ms()))
+        except Exception as error:
+            # A closed terminal or a full log takes no answer back.
+            log.warning("an answer was not reported: %s", type(error).__name__)
 
     def typed(self, text: str) -> None:
         """Answer a code from a hand scanner. Many scanners read a code in view again and again, so

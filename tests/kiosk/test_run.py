@@ -1,6 +1,7 @@
 """The running kiosk's parts together: board, relay, faults. No picture stops the door."""
 
 import errno
+import os
 import sqlite3
 import threading
 import time
@@ -283,6 +284,25 @@ def test_a_deleted_or_replaced_journal_stops_admissions(
     file.with_name("elsewhere").rename(file)
     assert kiosk.present(badge(2)) is not None
     assert status(kiosk).trouble == ()
+
+
+class ClosedTerminal:
+    """A reader of answers that has gone."""
+
+    def append(self, report: AnswerReport) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "wb", buffering=0) as output:
+            output.write(b"1 entry")
+
+
+@pytest.mark.parametrize("answers", [ClosedTerminal()], ids=["closed"])
+def test_an_answer_that_can_t_be_printed_stands(kiosk: Kiosk) -> None:
+    """Otherwise the page would ask to scan again, beside the green."""
+    for serial in (1, 1, 2):
+        kiosk.board.type_text(badge(serial))
+    assert [answer.admitted for answer in kiosk.board.state.answers] == [True, True]
+    assert status(kiosk).free_places == 3
 
 
 def test_a_full_disk_of_the_servers_is_shown(kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch) -> None:
