@@ -7,6 +7,7 @@ from typing import Any
 from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, Reason
 from badges.admission.phrases import explain
 from badges.wire.wire import CategoryFacts, HolderName
+from kiosk.clock import monotonic_ms
 from kiosk.door.answer import Answer
 from kiosk.door.programme import Speaks
 from kiosk.screen.board import Board, DeviceStatus, DoorStatus, LinkStatus
@@ -133,10 +134,12 @@ def state(now: int, *answers: Answer, shown: int = 0, **changes: Any) -> dict[st
     fields = {"alone": 0, "promise": "server", "version": "1.0.0", "files": "f", "update": False}
     own = {name: changes.pop(name) for name in fields if name in changes}
     board.update(**changes)
-    event = json.loads(
-        encode_state(
-            replace(board.state, answers=answers, shown=shown or len(answers)), "page", now
-        )
+    shows = replace(
+        board.state,
+        answers=answers,
+        made_at=(monotonic_ms(),) * len(answers),
+        shown=shown or len(answers),
     )
+    event = json.loads(encode_state(shows, "page", now))
     event["status"] |= fields | own
     return {"type": "state", "event": event}
