@@ -85,6 +85,7 @@ def serve(event_dir: Path, host: str | None = None, port: int | None = None) -> 
     # port.
     with only_server(event_dir), contextlib.closing(PortTurn(port)) as turn:
         _check_address(host, port)
+        served.check_served(event)
         warnings = (
             check_directory(event),
             disk.room(event.path).warning,

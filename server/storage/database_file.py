@@ -13,6 +13,7 @@ from server.storage.connection import Connection
 from server.storage.database import connect
 from server.storage.disk import DatabaseError
 from server.storage.errors import of_damaged_names
+from server.storage.migrations import has_tables
 
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]  # rows by table; values by column
 
@@ -56,10 +57,13 @@ def copy_moment(
 
 
 def damage(path: Path) -> str:
-    """Return a description of the damage, or "". Raises EngineError."""
+    """Return a description of the damage of an event's file, or "". Raises EngineError."""
     with closing(sqlite3.connect(path)) as db, of_damaged_names():
         (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
         astray = db.execute("PRAGMA foreign_key_check").fetchone()
+        is_of_event = has_tables(db)
+    if not is_of_event:
+        return "it has nothing of an event in it"
     if astray is not None:
         return f"rows of {astray[0]} belong to nothing"
     return "" if verdict == "ok" else str(verdict)

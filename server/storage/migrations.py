@@ -130,6 +130,11 @@ def plan(connection: Connection) -> Plan:
     return Plan(tuple(pending[:last]), tuple(pending[last:]), newer)
 
 
+def has_tables(connection: Connection) -> bool:
+    """Whether the database is of an event. An empty file is a valid database, too."""
+    return any(_applied(connection))
+
+
 def newest() -> str:
     return STEPS[-1].name
 

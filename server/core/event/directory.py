@@ -134,6 +134,12 @@ def _migrate(path: Path) -> int:
             raise EventError(f"{path} is missing: bring the event back with `hallkeeper restore`.")
         connection = connect(path)
         try:
+            # Tables made here would be those of an event without people, halls and kiosks.
+            if not migrations.has_tables(connection):
+                raise EventError(
+                    f"{path} has nothing of an event in it: bring the event back with `hallkeeper"
+                    " restore`."
+                )
             migrations.migrate(connection)
             return event_state.incarnation(connection)
         finally:

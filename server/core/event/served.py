@@ -28,7 +28,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from badges.i18n import N_, Phrase, Spoken
 from badges.wire.server_key import ServerKey, sign_server_key
 from server.core.event.directory import NUMBER_FILE, SERVED_FILE, Event
-from server.core.event.settings import EventSettings
+from server.core.event.settings import EventError, EventSettings
 from server.storage import durable_files
 
 FILE_BYTES_MAX = 1_000_000
@@ -124,6 +124,23 @@ def install(event: Event, checked: Checked | None) -> None:
         durable_files.sync_directory(keys)
     else:
         durable_files.write_whole(keys / SERVED_FILE, checked.pem)
+
+
+def check_served(event: Event) -> None:
+    """Raise EventError if the event's certificate can't be served with its key."""
+    certificate, key = event.certificate_path, event.certificate_key_path
+    try:
+        # Without a password OpenSSL would ask for one at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except OSError:  # also an SSLError
+        raise EventError(
+            N_(
+                "%(key)s is missing, damaged, or not the key of %(certificate)s: put both back from"
+                " the event's backup."
+            ),
+            key=key,
+            certificate=certificate.name,
+        ) from None
 
 
 def signed_word(event: Event) -> bytes:

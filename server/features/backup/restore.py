@@ -13,6 +13,7 @@ from pathlib import Path
 from badges.credential.badge_number import badge_number
 from server.core.entry_log import entry_log
 from server.core.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, load_event
+from server.core.event.served import check_served
 from server.core.event.settings import EventError
 from server.core.second_disk import critical_state, line, own_files
 from server.storage import database, database_file, dialect, disk, durable_files, event_state
@@ -79,7 +80,7 @@ def restore(
         durable_files.make_directory(stage)
         _copy(backup, stage)
         _check_whole(stage / DATABASE_FILE, backup)
-        event = load_event(stage)
+        event = _loaded(stage, backup)
         kept = None if without_acts else _acts_for(event, backup, target, acts_file)
         with closing(database.connect(event.database_path)) as db:
             renewed = _renew(db, event, kept, now)
@@ -135,6 +136,18 @@ def _check_whole(path: Path, backup: Path) -> None:
         raise RestoreError(
             f"{backup / DATABASE_FILE} is damaged ({damage}). Take an earlier backup."
         )
+
+
+def _loaded(stage: Path, backup: Path) -> Event:
+    """Load the copied event. Raises RestoreError if the backup is not whole."""
+    try:
+        event = load_event(stage)
+        check_served(event)
+    except EventError as error:
+        # The copy is deleted, so a path in it would mean nothing.
+        text = str(error).replace(str(stage), str(backup))
+        raise RestoreError(f"{text} Or take an earlier backup.") from None
+    return event
 
 
 def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> critical_state.Acts:

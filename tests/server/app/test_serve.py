@@ -371,6 +371,13 @@ def test_an_impossible_port_is_refused(event: Event, port: int) -> None:
         serve(event.path, "127.0.0.1", port)
 
 
+def test_a_missing_key_is_said_plainly(event: Event) -> None:
+    key = event.path / "keys/certificate.key"
+    key.unlink()
+    with pytest.raises(EventError, match=f"^{key} is missing, damaged, or not the key of"):
+        serve(event.path, "127.0.0.1", free_port())
+
+
 def test_a_missing_event_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EventError):
         serve(tmp_path / "nowhere")

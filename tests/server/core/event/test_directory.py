@@ -252,6 +252,7 @@ def test_a_name_with_quotes_survives(settings: EventSettings, tmp_path: Path) ->
         ("keys/certificate.pem", b"not PEM", "missing or damaged"),
         ("hallkeeper.db", None, "is missing"),
         ("hallkeeper.db", b"not a database" * 1000, "can't be used as a database"),
+        ("hallkeeper.db", b"", "has nothing of an event in it"),
         ("event.toml", None, "is not an event's directory"),
     ],
 )

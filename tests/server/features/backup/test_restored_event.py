@@ -158,6 +158,29 @@ class TestTarget:
             restore(copy, new, now=LATER)
         assert not new.exists()
 
+    @pytest.mark.parametrize("tables", ["", "CREATE TABLE other (number INTEGER)"])
+    def test_a_database_without_an_event(
+        self, safe: Safe, copy: Path, new: Path, tables: str
+    ) -> None:
+        """A file of 0 bytes, as a copy to a full disk leaves it, is a valid database."""
+        file = copy / "hallkeeper.db"
+        file.write_bytes(b"")
+        with closing(sqlite3.connect(file)) as db:
+            db.executescript(tables)
+        with pytest.raises(RestoreError, match="nothing of an event in it.*Take an earlier backup"):
+            restore(copy, new, now=LATER)
+        assert not new.exists()
+
+    @pytest.mark.parametrize("data", [None, b"", b"-----BEGIN PRIVATE KEY-----\nMC4C\n"])
+    def test_a_backup_without_the_key_of_its_certificate(
+        self, safe: Safe, copy: Path, new: Path, data: bytes | None
+    ) -> None:
+        key = copy / "keys/certificate.key"
+        key.unlink() if data is None else key.write_bytes(data)
+        with pytest.raises(RestoreError, match=f"^{key} is missing, damaged, or not the key"):
+            restore(copy, new, now=LATER)
+        assert not new.exists()
+
     def test_a_backup_of_before_the_release(self, safe: Safe, copy: Path, new: Path) -> None:
         with closing(sqlite3.connect(copy / "hallkeeper.db")) as db, db:
             db.execute(
