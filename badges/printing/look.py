@@ -1,10 +1,15 @@
 import base64
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree
 
 from badges.i18n import N_, Count, Spoken
+from badges.printing import pictures
+from badges.printing.pictures import LargePictureError, PictureError
 from badges.printing.pretix import PretixLayout
 
 # Optional lines. The name, the category and the code are on every card.
@@ -13,7 +18,6 @@ TEXT_CHARS_MAX = 200
 PROGRAMME_MAX = 20
 HELP_MAX = 6
 PICTURE_BYTES_MAX = 3_000_000
-PICTURE_PX_MAX = 40_000_000  # before it is scaled down
 _LOGO_PX = 1_200
 _PHOTO_PX = 500
 _ACTIVE = re.compile(rb"<!ENTITY|<!DOCTYPE[^>]*\[|<script|<foreignObject", re.IGNORECASE)
@@ -160,6 +164,8 @@ def _checked_svg(data: bytes, name: str) -> str:
                     name=name,
                     value=repr(value[:40]),
                 )
+            if key.rpartition("}")[2] == "href" and value.startswith("data:"):
+                _check_inner(value, name)
         if element.tag.rpartition("}")[2] == "text":
             raise LookError(
                 N_("%(name)s has text, which needs its font: turn text into paths"), name=name
@@ -167,27 +173,35 @@ def _checked_svg(data: bytes, name: str) -> str:
     return text
 
 
-def _embedded(data: bytes, name: str, most_px: int, form: str) -> str:
-    # Imported here because it loads slowly, and most commands read no picture.
-    from PIL import Image, ImageOps, UnidentifiedImageError
+def _check_inner(uri: str, name: str) -> None:
+    """Check a picture within an SVG, which is not scaled down. Raises LookError."""
+    kind, _, text = uri.partition(",")
+    data = unquote_to_bytes(text)
+    with suppress(ValueError):
+        data = base64.b64decode(data + b"==") if kind.endswith("base64") else data
+    with _picture_errors(name):
+        pictures.check(data)
 
+
+@contextmanager
+def _picture_errors(name: str) -> Iterator[None]:
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            if picture.width * picture.height > PICTURE_PX_MAX:
-                raise LookError(
-                    N_("%(name)s has more than %(most)s megapixels"),
-                    name=name,
-                    most=PICTURE_PX_MAX // 1_000_000,
-                )
-            # A phone's JPEG is far larger than needed. This decodes it at an eighth, a quarter or a
-            # half of its size, still twice the size needed.
-            picture.draft(None, (2 * most_px, 2 * most_px))
-            upright = ImageOps.exif_transpose(picture).convert("RGB" if form == "JPEG" else "RGBA")
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError):
+        yield
+    except LargePictureError:
+        raise LookError(
+            N_("%(name)s has more than %(most)s megapixels"),
+            name=name,
+            most=pictures.PX_MAX // 1_000_000,
+        ) from None
+    except PictureError:
         raise LookError(
             N_("%(name)s is no picture that can be read: use PNG, JPEG or SVG"), name=name
         ) from None
-    upright.thumbnail((most_px, most_px))
+
+
+def _embedded(data: bytes, name: str, most_px: int, form: str) -> str:
+    with _picture_errors(name):
+        upright = pictures.read_small(data, most_px, "RGB" if form == "JPEG" else "RGBA")
     out = io.BytesIO()
     upright.save(out, form)
     width, height = upright.size

@@ -1,8 +1,10 @@
 import io
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
+from badges.printing import pictures
+from badges.printing.pictures import PictureError
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act
 from server.core.event.directory import Event
@@ -13,7 +15,6 @@ from server.storage.connection import Connection
 from server.storage.durable_files import write_whole
 
 PHOTO_BYTES_MAX = 6_000_000
-_PIXELS_MAX = 40_000_000
 _SIDE_PX = 1_200
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -34,15 +35,9 @@ def prepared(data: bytes) -> bytes:
     if len(data) > PHOTO_BYTES_MAX:
         raise DeskError(Why.PHOTO_UNREADABLE)
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as image:
-            if image.width * image.height > _PIXELS_MAX:
-                raise DeskError(Why.PHOTO_UNREADABLE)
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, DeskError):
-            raise
+        upright = pictures.read_small(data, _SIDE_PX, "RGB")
+    except PictureError:
         raise DeskError(Why.PHOTO_UNREADABLE) from None
-    upright.thumbnail((_SIDE_PX, _SIDE_PX))
     plain = Image.new("RGB", upright.size)
     plain.paste(upright)
     buffer = io.BytesIO()

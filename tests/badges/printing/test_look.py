@@ -1,22 +1,20 @@
 """Logos and photos are verified, and load nothing from elsewhere."""
 
+import base64
 import io
+import os
 import re
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from badges.printing.card import render_pdf
 from badges.printing.look import FORMATS, Back, Look, LookError, ProgrammeItem, logo, photo
 from tests.badges.printing.cards import ANNA, EVENT
 from tests.badges.printing.forum import BACK, LOGO
-
-
-def picture(form: str, size: tuple[int, int] = (60, 40), **options: object) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", size, "#0a0").save(out, form, **options)
-    return out.getvalue()
+from tests.badges.printing.photos import picture, turned, with_odd_metadata, with_scans
 
 
 def test_an_svg_stays_as_it_is():
@@ -36,11 +34,46 @@ def test_pictures_become_svg(form):
 
 
 def test_a_photo_that_lies_on_its_side_is_turned():
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    assert 'viewBox="0 0 40 60"' in photo(picture("JPEG", (60, 40), exif=exif), "p")
-    large = picture("JPEG", (4_000, 2_400), exif=exif)
+    assert 'viewBox="0 0 40 60"' in photo(picture("JPEG", (60, 40), exif=turned()), "p")
+    large = picture("JPEG", (4_000, 2_400), exif=turned())
     assert 'viewBox="0 0 300 500"' in photo(large, "p")
+
+
+def test_metadata_that_is_damaged_costs_no_photo():
+    assert 'viewBox="0 0 40 60"' in photo(with_odd_metadata(picture("JPEG")), "p")
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_no_damage_ends_otherwise_than_in_a_refusal(form):
+    data = picture(form, exif=turned().tobytes())
+    for at in range(len(data)):
+        for changed in (data[:at] + b"\xff" + data[at + 1 :], data[:at]):
+            with suppress(LookError):
+                photo(changed, "p")
+
+
+def test_a_photo_of_many_scans_is_refused():
+    """Each takes as long as a picture: 300 kB with a thousand scans took a minute."""
+    few = picture("JPEG", progressive=True)
+    with pytest.raises(LookError, match=r"p\.jpg is no picture that can be read"):
+        photo(with_scans(few, 60), "p.jpg")
+    # A preview in the metadata, in an APP1 segment, has scans of its own.
+    preview = b"\xff\xe1\x01\x92" + b"\xff\xda\x00\x02" * 100
+    assert photo(few[:2] + preview + few[2:], "p.jpg")
+
+
+def test_no_other_program_reads_a_picture(tmp_path, monkeypatch):
+    """Pillow would run Ghostscript for an EPS, also for one that is called a JPEG."""
+    ran = tmp_path / "ran"
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\n: > {ran}\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+    with pytest.raises(LookError, match="no picture that can be read"):
+        photo(eps, "p.jpg")
+    assert not ran.exists()
 
 
 def test_a_logo_and_a_photo_are_drawn():
@@ -71,6 +104,23 @@ def test_a_logo_and_a_photo_are_drawn():
 def test_bad_logos(data, name, message):
     with pytest.raises(LookError, match=message):
         logo(data, name)
+
+
+def test_a_picture_within_an_svg_has_the_same_limit():
+    def drawn(data: bytes) -> bytes:
+        text = base64.b64encode(data).decode().rstrip("=")
+        return (
+            '<svg xmlns="http://www.w3.org/2000/svg">'
+            f'<image href="data:image/png;base64,{text}"/></svg>'
+        ).encode()
+
+    assert logo(drawn(picture("PNG")), "l.svg")
+    out = io.BytesIO()
+    Image.new("1", (8_000, 6_000)).save(out, "PNG")
+    with pytest.raises(LookError, match=r"l\.svg has more than 40 megapixels"):
+        logo(drawn(out.getvalue()), "l.svg")
+    with pytest.raises(LookError, match="no picture that can be read"):
+        logo(drawn(b"x"), "l.svg")
 
 
 def test_limits():

@@ -13,6 +13,7 @@ from server.core.people.attendees import Attendee
 from server.features.desk import photo
 from server.features.desk.submissions import Why
 from server.storage.database import Database
+from tests.badges.printing.photos import with_odd_metadata, with_scans
 from tests.server.conftest import NOW, serial_of
 from tests.server.features.desk.support import refused
 
@@ -67,6 +68,12 @@ def test_nothing_of_the_camera_is_kept(wanted: Event) -> None:
     assert b"Harbour Camera" not in prepared
 
 
+def test_damaged_metadata_is_no_reason_to_refuse_a_photo() -> None:
+    prepared = photo.prepared(with_odd_metadata(picture()))
+    with Image.open(io.BytesIO(prepared)) as image:
+        assert image.height > image.width
+
+
 def test_a_photo_by_registration_is_replaced(wanted: Event, site: Database, anna: Attendee) -> None:
     (wanted.path / "cards/photos/A1.png").write_bytes(picture("PNG"))
     keep(site, wanted, anna, picture())
@@ -76,8 +83,8 @@ def test_a_photo_by_registration_is_replaced(wanted: Event, site: Database, anna
 @pytest.mark.parametrize(
     "data",
     [b"", b"<svg/>", b"\xff\xd8\xff\xe0 nonsense", picture()[:-400], picture("GIF"),
-     b"x" * (photo.PHOTO_BYTES_MAX + 1)],
-    ids=["empty", "svg", "nonsense", "cut short", "gif", "large"],
+     with_scans(picture(progressive=True), 60), b"x" * (photo.PHOTO_BYTES_MAX + 1)],
+    ids=["empty", "svg", "nonsense", "cut short", "gif", "many scans", "large"],
 )  # fmt: skip
 def test_what_is_no_photo_is_refused(data: bytes) -> None:
     with refused(Why.PHOTO_UNREADABLE):
