@@ -428,7 +428,7 @@ def _sheets(
     if data.startswith(_ZIP):
         sheets = [*xlsx_sheets(data, name, limits, answers, tell)]
     elif is_html(data):
-        sheets = [("", html_lines(data, name))]
+        sheets = [("", html_lines(data, name, limits))]
     elif answers.sheets:
         raise RosterError(
             N_("%(name)s is not a workbook: it has no sheets to choose from"), name=shown(name)

@@ -7,6 +7,7 @@ from typing import Literal
 from badges.i18n import Phrase
 
 HEADER_LINES = 10  # The titles are in one of these. Many files have a heading above them.
+MERGED_CELLS_MOST = 1_000_000
 SAVE_AS = Phrase("save it from the spreadsheet as 'CSV UTF-8' or as XLSX")
 
 

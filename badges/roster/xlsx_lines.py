@@ -20,6 +20,7 @@ from badges.roster.exports import export_of, has_orders_only
 from badges.roster.problems import Choice, Finding, RosterError, shown, to_answer
 from badges.roster.table import (
     HEADER_LINES,
+    MERGED_CELLS_MOST,
     SAVE_AS,
     Line,
     RosterAnswers,
@@ -31,7 +32,6 @@ from badges.roster.table import (
 SHEETS_BETWEEN = "/"  # no name of a sheet has it
 # The most rows of a sheet. Many files end in empty rows with formatting.
 _SHEET_ROWS = 1_048_576
-_MERGED_CELLS_MOST = 1_000_000
 _TITLES_MOST = 256  # that are compared between sheets
 _LAYOUT_TAGS = re.compile(rb"<(?:\w+:)?(row|mergeCell|col)\b([^>]*)>")
 _FORMULA_TAGS = re.compile(rb"<(?:\w+:)?f\b")
@@ -149,10 +149,10 @@ def _merged_values(
             continue
         text = rows[top - 1][left - 1] if left <= len(rows[top - 1]) else ""
         cells += min(bottom, len(rows)) - top
-        if cells > _MERGED_CELLS_MOST:
+        if cells > MERGED_CELLS_MOST:
             raise RosterError(
                 N_("over %(most)s cells are merged: copy the rows into a new workbook"),
-                most=Count(_MERGED_CELLS_MOST),
+                most=Count(MERGED_CELLS_MOST),
             )
         for number in range(top + 1, min(bottom, len(rows)) + 1):
             if text:

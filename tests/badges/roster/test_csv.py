@@ -80,6 +80,10 @@ def test_many_lines_with_foreign_bytes_are_another_encoding():
             "protected by a password",
         ),
         (b"<html><table>", "a web page without a table"),
+        # Each cell stands for a thousand: 300 MB of columns.
+        (b"<table><tr>" + b'<td colspan="1000">x' * 30_000, "over 200 columns"),
+        # Each row takes the cells of the rows above: some GB.
+        (b"<table>" + b"<tr><td rowspan=1000>x" * 6_000, "over 1,000,000 cells are merged"),
         (b"%PDF-1.7", "another kind of file"),
         ("nom,genre".encode("utf-16-le"), "not text in UTF-8"),
         (b"PK\x03\x04 but no zip", "is damaged"),
@@ -90,6 +94,16 @@ def test_many_lines_with_foreign_bytes_are_another_encoding():
 def test_no_table_at_all(data, message):
     with pytest.raises(RosterError, match=message):
         read(data)
+
+
+@pytest.mark.parametrize("head", ["charset=undefined", "charset=hex", "charset=gb2312", ""])
+@pytest.mark.parametrize("span", ["1", "0", "-1", "²", "9" * 5_000])
+def test_a_web_page_with_odd_values(head, span):
+    """Scripts that export a table may write "undefined" for the encoding that they do not know."""
+    page = f"""<meta {head}><table><tr><th>name<th>category<tr><td>王小明<td colspan="{span}">press
+        <tr><td>Bo Li<td>press</table>"""
+    roster = read(page.encode("gb18030"))
+    assert [row.given_name for row in roster.rows] == ["王小明", "Bo Li"]
 
 
 def test_too_large():
