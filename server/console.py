@@ -1,6 +1,7 @@
 """Shared code of all `hallkeeper` commands: the event's directory, plain errors and progress."""
 
 import os
+import resource
 import signal
 import sys
 import threading
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 # The event of the unit hallkeeper.service.
 SERVICE_EVENT = Path("/var/lib/hallkeeper/event")
 BY = "command-line"  # the actor in the entry log
+FILE_MEMORY_BYTES = 1_000_000_000  # as a page's process has for a file (server/web/apart.py)
+_SPARE_BYTES = 4_000_000
 PROBLEMS_SHOWN = 100
 # Errors whose text is for people. Named, since importing them all takes half a second.
 SPOKEN = {
@@ -208,6 +211,30 @@ def _disk_told(path: Path) -> Iterator[None]:
         yield
     except errors.EngineError as error:
         raise disk.trouble(error, path) or error from None
+
+
+class MemoryForFile:
+    """Limits the memory for reading a file from outside. 1 MB may unpack to several GB, for which
+    the system could end the server on the same computer.
+    """
+
+    def __enter__(self) -> None:
+        self._before = soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        pages_of_data = int(Path("/proc/self/statm").read_text("ascii").split()[5])
+        most = pages_of_data * resource.getpagesize() + FILE_MEMORY_BYTES
+        limits = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+        self._spare = bytearray(_SPARE_BYTES)
+        resource.setrlimit(resource.RLIMIT_DATA, (min([most, *limits]), hard))
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Raising the limit and the refusal need memory, and the failed reading still holds it all.
+        del self._spare
+        resource.setrlimit(resource.RLIMIT_DATA, self._before)
+        if kind is MemoryError:
+            raise click.ClickException(
+                "the file takes more memory than a file may. Make it smaller, or copy its rows into"
+                " a new one. Nothing was imported."
+            ) from None
 
 
 def wall_clock() -> int:

@@ -59,7 +59,7 @@ def xlsx_sheets(
             # Warnings are about styles and extensions, which are not used here.
             warnings.simplefilter("ignore")
             sheets = _read(data, name, limits, answers, tell)
-    except RosterError:
+    except (RosterError, MemoryError):
         raise
     except Exception:
         # openpyxl lets errors of its parts through, such as KeyError, ParseError or zlib.error.

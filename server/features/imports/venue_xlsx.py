@@ -70,7 +70,7 @@ def read_workbook(data: bytes, name: str, kinds_read: tuple[str, ...]) -> Found:
     contents, first = Found(), dict[str, str]()
     try:
         sheets = _sheets(data, contents)
-    except VenueError:
+    except (VenueError, MemoryError):
         raise
     except Exception:  # openpyxl raises KeyError, ParseError, zlib.error and others
         raise damaged from None

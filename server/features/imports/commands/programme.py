@@ -7,7 +7,16 @@ from typing import Any, TypeVar
 import click
 
 from badges.cli.console import read_file, write_file
-from server.console import BY, count, event_option, file_path, listed, opened, wall_clock
+from server.console import (
+    BY,
+    MemoryForFile,
+    count,
+    event_option,
+    file_path,
+    listed,
+    opened,
+    wall_clock,
+)
 from server.core.event.directory import Event
 from server.features.imports.commands.preview_report import say_preview
 from server.features.imports.programme.adopt import Adopted, adopt
@@ -76,7 +85,8 @@ def import_programme(
     if mapping_path is not None:
         mapping = read_mapping(read_file(mapping_path, MAPPING_BYTES_MAX), mapping_path.name)
     with opened(event_dir) as (event, database):
-        drafts = read_programme(data, path.name, event.settings, form)
+        with MemoryForFile():
+            drafts = read_programme(data, path.name, event.settings, form)
         adopted = adopt(database.reader, drafts, mapping, event.settings)
         if save_path is not None:
             text = mapping_text(sorted(adopted.rooms.items()), sorted(adopted.kinds.items()))
@@ -116,15 +126,16 @@ def import_exhibitors(
     """
     data = read_file(path, LIMITS.file_bytes)
     with opened(event_dir) as (event, database):
-        exhibitors = read_exhibitors(
-            database.reader,
-            data,
-            path.name,
-            encoding=encoding,
-            sheet=sheet,
-            area=area,
-            new_areas=new_areas,
-        )
+        with MemoryForFile():
+            exhibitors = read_exhibitors(
+                database.reader,
+                data,
+                path.name,
+                encoding=encoding,
+                sheet=sheet,
+                area=area,
+                new_areas=new_areas,
+            )
         left = f"{count(exhibitors.skipped, 'row')} left out" if exhibitors.skipped else ""
         work = _Work(event, database, path.name, ("exhibitors", "stands"), False)
         work.do(exhibitors.venue, exhibitors.problems, left, dry_run, as_json, skip_bad)

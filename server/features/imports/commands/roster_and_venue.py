@@ -20,6 +20,7 @@ from badges.roster.table import RosterAnswers, RosterLimits
 from badges.roster.titles import column_index
 from server.console import (
     BY,
+    MemoryForFile,
     count,
     event_option,
     file_path,
@@ -308,7 +309,7 @@ def _read(database: Database, event: Event, data: bytes, wanted: _Wanted) -> Rea
         wanted.of_file,
         wanted.new_categories,
     )
-    with progress("Reading", 1) as tell:
+    with MemoryForFile(), progress("Reading", 1) as tell:
         read = read_for_event(
             database.reader, event.settings, file, lambda done, of: tell(done, of)
         )
@@ -416,7 +417,8 @@ def import_venue(venue_path: Path, event_dir: Path, remove_sessions: bool, dry_r
     """
     data = read_file(venue_path, FILE_BYTES_MAX)
     with opened(event_dir) as (event, database):
-        plan = venue_file.read_venue(data, venue_path.name, event.settings)
+        with MemoryForFile():
+            plan = venue_file.read_venue(data, venue_path.name, event.settings)
         now = wall_clock()
         if dry_run:
             effects = preview(

@@ -5,8 +5,11 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,6 +26,37 @@ from server.storage.database import Database, connect, transaction
 from tests.server.conftest import ROSTER, VENUE, serial_of
 from tests.server.features.imports.test_venue_file import SHEETS, with_value, workbook
 from tests.server.support.console import Console
+
+
+@pytest.mark.parametrize("command", ["import", "import-venue"])
+def test_a_file_that_unpacks_to_more_memory_than_it_may_take(
+    console: Console, command: str
+) -> None:
+    """A workbook of 1 MB took 5 GB, for which the system may end the server beside the command."""
+    packed = io.BytesIO()
+    filled = openpyxl.Workbook()
+    filled.active.append(["exhibitor", "stand"])
+    filled.save(packed)
+    with zipfile.ZipFile(packed) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    row = b"<row>" + b"<c><v>1</v></c>" * 600_000 + b"</row></sheetData>"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as book:
+        for name, data in parts.items():
+            book.writestr(name, data.replace(b"</sheetData>", row))
+    assert len(packed.getvalue()) < 100_000
+    # In a process of its own: this one may have memory that it does not use.
+    code = "from server import console; console.FILE_MEMORY_BYTES = 150_000_000;"
+    code += "from server.cli.main import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code, command, console.file("wide.xlsx", packed.getvalue())],
+        env={**os.environ, "HALLKEEPER_EVENT_DIR": str(console.event.path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.stderr == (
+        "Error: the file takes more memory than a file may. Make it smaller, or copy its rows into"
+        " a new one. Nothing was imported.\n"
+    )
+    assert result.returncode == 1
 
 
 class TestImport:
