@@ -4,6 +4,7 @@ Commands are not pipelined: a connection lost before the text delivers nothing; 
 and answer, the result is unknown.
 """
 
+import base64
 import contextlib
 import re
 import smtplib
@@ -23,6 +24,7 @@ ANSWER_TIMEOUT_S = 600.0  # For the answer to a text (RFC 5321 §4.5.3.2.6)
 _DOTS = re.compile(rb"(?m)^\.")
 _CLOSING = 421
 _GO_ON = 354
+_SIGNED_IN = 235
 
 
 class Fate(Enum):
@@ -77,7 +79,7 @@ class Line:
                 self._smtp.starttls(context=context)
                 self._smtp.ehlo()
             if settings.user:
-                self._smtp.login(settings.user, password)
+                self._sign_in(settings.user, password)
         except smtplib.SMTPAuthenticationError as error:
             raise MailError(
                 N_("%(where)s rejects the user name and password: %(said)s"),
@@ -89,6 +91,24 @@ class Line:
             raise MailError(f"{where}: {error} {remedy}.") from None
         except (OSError, smtplib.SMTPException) as error:
             raise _failure(error, N_("%(where)s ended the connection: %(why)s"), where) from None
+
+    def _sign_in(self, user: str, password: str) -> None:
+        """Raises MailError or SMTPException."""
+        if (user + password).isascii() or not self._smtp.has_extn("auth"):
+            self._smtp.login(user, password)
+            return
+        if "PLAIN" not in self._smtp.esmtp_features["auth"].split():
+            raise MailError(
+                N_(
+                    "The mail server takes user names and passwords in ASCII letters, digits and"
+                    " signs alone. Set such a password there, and type it here."
+                )
+            )
+        # smtplib encodes in ASCII alone. PLAIN is in UTF-8 (RFC 4616).
+        secret = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+        code, answer = self._smtp.docmd("AUTH", f"PLAIN {secret}")
+        if code != _SIGNED_IN:
+            raise smtplib.SMTPAuthenticationError(code, answer)
 
     def close(self) -> None:
         with contextlib.suppress(OSError, smtplib.SMTPException):

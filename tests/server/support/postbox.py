@@ -109,7 +109,10 @@ class Office(Controller):
         tls: ssl.SSLContext | None = None,
         password: str = "",
         smtputf8: bool = True,
+        without: tuple[str, ...] = (),
     ) -> None:
+        """`without` are mechanisms of signing in that it does not offer."""
+
         def check(server, session, envelope, mechanism, data) -> AuthResult:
             assert isinstance(data, LoginPassword)
             good = data.password == password.encode()
@@ -120,6 +123,7 @@ class Office(Controller):
         options = {"enable_SMTPUTF8": smtputf8}
         if password:
             options |= {"authenticator": check, "auth_required": True}
+            options |= {"auth_exclude_mechanism": without}
         if tls is not None:
             options |= {"tls_context": tls, "require_starttls": True}
         else:

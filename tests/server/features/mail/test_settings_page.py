@@ -148,6 +148,22 @@ def test_a_refusal_is_shown(pages: Pages, office: Office) -> None:
     assert "rejects the user name and password" in admin.get(PAGE).text
 
 
+@pytest.mark.parametrize("without", [(), ("PLAIN",)])
+def test_a_password_in_any_letters(pages: Pages, box: Postbox, without: tuple[str, ...]) -> None:
+    admin, password = pages.known("admin"), "grüße-海港"
+    office = Office(box, password=password, without=without)
+    office.start()
+    try:
+        save(admin, office, user="forum-ü", password=password)
+        answer = admin.post(f"{PAGE}/test", {"to": "anna@example.org"})
+    finally:
+        office.stop()
+    assert answer.status_code == 303
+    told = "takes user names and passwords in ASCII" in admin.get(PAGE).text
+    assert told == bool(without)
+    assert box.signed_in == ([] if without else ["forum-ü"])
+
+
 def test_roles_and_the_password_before_saving(pages: Pages, office: Office) -> None:
     assert_only(pages, PAGE)
     admin = pages.known("admin")
