@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from badges.i18n import N_, Phrase, counted
 from server.core.event.directory import Event
 from server.core.event.files import read_small
+from server.core.event.served import UNREADABLE
 from server.core.event.settings import EventError
 from server.storage import durable_files
 
@@ -76,21 +77,33 @@ def install_apple(
     `certificate` is PEM or DER, or PKCS #12 including the key; then `key` is empty. Raises
     WalletError, and keeps the old ones.
     """
-    own, private = _own(certificate, key, password)
-    signer = _apple_signer(
-        own, _certificate(intermediate, Phrase("the intermediate certificate")), private
-    )
+    try:
+        own, private = _own(certificate, key, password)
+        signer = _apple_signer(
+            own, _certificate(intermediate, Phrase("the intermediate certificate")), private
+        )
+        _check_dates(signer, now)
+        chain = own.public_bytes(serialization.Encoding.PEM)
+        chain += signer.intermediate.public_bytes(serialization.Encoding.PEM)
+    except UNREADABLE:
+        raise WalletError(
+            N_(
+                "A certificate is damaged, or of a kind that is not known here. Download both again"
+                " at Apple's developer site."
+            )
+        ) from None
+    _keep(event, APPLE_KEY, _key_pem(private))
+    _keep(event, APPLE_CERTIFICATE, chain)
+    return signer
+
+
+def _check_dates(signer: AppleSigner, now: int) -> None:
     if signer.ends_at <= now:
         raise WalletError(
             N_("This certificate has expired: make a new one at Apple's developer site.")
         )
-    if now < _ms(own.not_valid_before_utc):
+    if now < _ms(signer.certificate.not_valid_before_utc):
         raise WalletError(N_("This certificate is not valid yet: is this computer's clock right?"))
-    chain = own.public_bytes(serialization.Encoding.PEM)
-    chain += signer.intermediate.public_bytes(serialization.Encoding.PEM)
-    _keep(event, APPLE_KEY, _key_pem(private))
-    _keep(event, APPLE_CERTIFICATE, chain)
-    return signer
 
 
 def apple_signer(event: Event) -> AppleSigner | None:
@@ -101,7 +114,7 @@ def apple_signer(event: Event) -> AppleSigner | None:
     try:
         own, intermediate = x509.load_pem_x509_certificates(certificate or b"")
         return _apple_signer(own, intermediate, _private(key or b"", None))
-    except (ValueError, WalletError) as error:
+    except (*UNREADABLE, WalletError) as error:
         raise WalletError(
             N_("%(path)s or %(key)s is damaged: install Apple's certificate again."),
             path=APPLE_CERTIFICATE,

@@ -2,12 +2,16 @@
 
 import io
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from server.core.event.directory import Event
 from server.features.wallet import certificates
+from server.features.wallet.certificates import WalletError
 from tests.server.conftest import MINUTE, NOW
 from tests.server.features.wallet.test_google import ACCOUNT, ISSUER, service_account
 from tests.server.features.wallet.test_google import key as key
@@ -86,6 +90,24 @@ def test_wrong_files_change_nothing(
         assert message in install(admin, "google", {"account": account}, issuer=issuer)
     assert {path.name: path.read_bytes() for path in (event.path / "keys").iterdir()} == kept
     assert str(event.path) not in admin.get(PAGE).text
+
+
+def test_a_damaged_certificate_is_refused(pages: Pages, event: Event, chain: Chain) -> None:
+    """Also one whose key is of an unknown kind: a byte of an OID is enough."""
+    admin, good = pages.known("admin"), of_apple(chain)
+    oids = {"certificate": "2a864886f70d0101", "intermediate": "2a8648ce3d02"}  # RSA, ECDSA
+    for name, oid in oids.items():
+        whole = x509.load_pem_x509_certificate(good[name]).public_bytes(Encoding.DER)
+        known = bytes.fromhex(oid + "01")
+        unknown = whole.replace(known, known[:-1] + b"\x7f")
+        assert "damaged, or of a kind" in install(admin, "apple", {**good, name: unknown})
+        for at in range(0, len(whole), 3):
+            files = {**good, name: whole[:at] + bytes([whole[at] ^ 0x11]) + whole[at + 1 :]}
+            with suppress(WalletError):
+                certificates.install_apple(
+                    event, files["certificate"], files["key"], files["intermediate"], None, NOW
+                )
+    assert acts(pages).count("wallet_installed") == 0
 
 
 def test_google(pages: Pages, event: Event, key) -> None:
