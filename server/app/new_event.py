@@ -15,15 +15,11 @@ from server.core.event.settings import EventError, EventSettings, settings_text
 from server.core.staff import users
 from server.core.venue.categories import put_category
 from server.storage import disk, migrations
-from server.storage.database import (
-    connect,
-    leave_postgresql,
-    put_into_postgresql,
-    transaction,
-)
 from server.storage.disk import DatabaseError
 from server.storage.durable_files import write_new
 from server.storage.errors import EngineError
+from server.storage.opening import connect, leave_postgresql, put_into_postgresql
+from server.storage.transactions import transaction
 
 FIRST_ADMIN = "admin"
 _SEEDS = ("root", "log", "phone", "badge-1")

@@ -47,7 +47,7 @@ from server.core.event.lock import only_server
 from server.core.event.settings import EventError, is_address
 from server.core.second_disk.copy import check_directory
 from server.features.wallet import certificates
-from server.storage import database, disk, tables
+from server.storage import disk, opening, tables
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError, may_pass
 from server.storage.migrations import VersionError
@@ -261,4 +261,4 @@ def _raise_file_limit() -> None:
 
 def _fold_journal(event: Event) -> None:
     with contextlib.suppress(EngineError, DatabaseError):  # the server works without it
-        database.connect(event.database_path).close()
+        opening.connect(event.database_path).close()

@@ -7,18 +7,17 @@ groups.
 
 import logging
 import math
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
 from server.storage import disk
-from server.storage.connection import Connection, Engine, LentConnection, Listening, OwnConnection
+from server.storage.connection import Connection, LentConnection, Listening, OwnConnection
 from server.storage.disk import AwayError, DatabaseError
 from server.storage.engines import memory
 from server.storage.engines.durable import Durable, make_durable
@@ -28,9 +27,8 @@ from server.storage.engines.reconnecting import Reconnecting
 from server.storage.engines.steps import CallbackJob, Job, Steps, reason, run_concurrently
 from server.storage.engines.waiting import Turns, Waiting
 from server.storage.errors import EngineError, cause, is_unexplained
-from server.storage.postgresql.address import address_of, keep_address, read_address
-from server.storage.sqlite import engine as sqlite
-from server.storage.sqlite.engine import SqliteEngine
+from server.storage.opening import engine_of
+from server.storage.transactions import transaction
 
 log = logging.getLogger(__name__)
 
@@ -50,126 +48,6 @@ EXCLUSIVE_AFTER = 8
 HANGS_S = 3.0
 QUIET_S = 5.0  # without failures, after which a remote disk counts as usable again
 HANGS = "the database does not answer just now. Nothing was changed. Try again in a moment."
-
-
-def engine_of(path: Path, *, bounded: bool = False) -> Engine:
-    """`path` is where the SQLite file is, or would be.
-
-    With `bounded`, every wait for PostgreSQL is limited. Raises DatabaseError.
-    """
-    address = address_of(path.parent)
-    if address is None:
-        return SqliteEngine(path)
-    # psycopg is optional.
-    from server.storage.postgresql.engine import PostgresEngine
-
-    return PostgresEngine(address, directory=path.parent, bounded=bounded)
-
-
-def is_there(path: Path) -> bool:
-    """For PostgreSQL, a configured URL suffices. Raises DatabaseError."""
-    return path.is_file() or address_of(path.parent) is not None
-
-
-def put_into_postgresql(path: Path, given: str) -> None:
-    """Configure a new event to use PostgreSQL.
-
-    `path` is where its SQLite file would be. `given` is the URL of an empty database, or the path
-    of a file with the URL. Raises DatabaseError.
-    """
-    address = read_address(given)
-    from server.storage.postgresql import engine
-
-    engine.check_empty(address)
-    keep_address(path.parent, address)
-
-
-def leave_postgresql(path: Path) -> None:
-    """Drop the tables of an event whose creation failed. Raises DatabaseError."""
-    address = address_of(path.parent)
-    if address is not None:
-        from server.storage.postgresql import engine
-
-        engine.drop_all(address)
-        keep_address(path.parent, None)
-
-
-def connect(path: Path) -> OwnConnection:
-    """Durability settings are verified. Raises DatabaseError."""
-    return engine_of(path).writer()
-
-
-def connect_to_read(path: Path) -> OwnConnection:
-    return engine_of(path).reader()
-
-
-@contextmanager
-def transaction(db: Connection) -> Iterator[None]:
-    """Commit the block's writes, or roll back if it raises.
-
-    It locks out other writers from the start. Only for connections from `connect`. Raises
-    EngineError.
-    """
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-
-
-@contextmanager
-def one_state(db: Connection) -> Iterator[None]:
-    """Read a single snapshot in the block, despite concurrent writes. A transaction
-    already does.
-    """
-    if db.in_transaction:
-        yield
-        return
-    db.execute("BEGIN")
-    try:
-        yield
-    finally:
-        db.execute("ROLLBACK")
-
-
-@contextmanager
-def undone_alone(db: Connection) -> Iterator[None]:
-    """If the block raises, undo only its statements.
-
-    In PostgreSQL a failed statement aborts the transaction, unlike in SQLite. Use this to continue
-    after a constraint error.
-    """
-    if isinstance(db, sqlite3.Connection):
-        yield
-        return
-    postgres: Any = db
-    db.execute("SAVEPOINT alone")
-    postgres.arrive()  # After an earlier error the database would skip the savepoint.
-    try:
-        yield
-        postgres.arrive()
-    except BaseException:
-        db.execute("ROLLBACK TO alone")
-        raise
-    finally:
-        db.execute("RELEASE alone")
-
-
-def large_cache(db: Connection) -> AbstractContextManager[None]:
-    """Use a larger cache for a block that writes to indexes everywhere. PostgreSQL's cache is
-    shared.
-    """
-    return sqlite.large_cache(db) if isinstance(db, sqlite3.Connection) else nullcontext()
-
-
-def indexes_anew(db: Connection, table: str) -> AbstractContextManager[None]:
-    """Drop a table's indexes for a block that adds most of its rows, then rebuild them. In
-    PostgreSQL they stay, because others read the table meanwhile.
-    """
-    return sqlite.indexes_anew(db, table) if isinstance(db, sqlite3.Connection) else nullcontext()
 
 
 class Database:

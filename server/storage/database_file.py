@@ -10,10 +10,10 @@ from typing import Any
 
 from badges.i18n import N_
 from server.storage.connection import Connection
-from server.storage.database import connect
 from server.storage.disk import DatabaseError
 from server.storage.errors import of_damaged_names
 from server.storage.migrations import has_tables
+from server.storage.opening import connect
 
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]  # rows by table; values by column
 

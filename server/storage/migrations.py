@@ -19,8 +19,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from server.storage.connection import Connection
-from server.storage.database import transaction
 from server.storage.schema import TABLES
+from server.storage.transactions import transaction
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

@@ -25,7 +25,7 @@ from typing import IO, Any, Generic, TypeAlias, TypeVar
 
 from badges.i18n import N_, Spoken
 from server.storage.connection import Connection
-from server.storage.database import connect_to_read
+from server.storage.opening import connect_to_read
 
 AT_ONCE = 2
 TURN_S = 60.0  # maximum wait for others' work

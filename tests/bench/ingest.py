@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from server.storage.database import connect
+from server.storage.opening import connect
 from tests.bench.load.ledger_site import LedgerSite
 
 BATCHES = (1, 10, 100, 1000)

@@ -16,7 +16,7 @@ from server.core.people.attendees import find_attendees
 from server.core.people.lookup import look_up
 from server.core.venue.categories import put_category
 from server.storage import migrations
-from server.storage.database import connect
+from server.storage.opening import connect
 from tests.bench.event import summary, timed
 
 PEOPLE = 100_000

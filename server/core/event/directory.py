@@ -12,9 +12,9 @@ from server.core.event.calendar import day_starts
 from server.core.event.certificate import spki_sha256
 from server.core.event.settings import AwaitedError, EventError, EventSettings, parse_settings
 from server.storage import disk, event_state, migrations
-from server.storage.database import connect, is_there
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError, may_pass
+from server.storage.opening import connect, is_there
 from server.storage.postgresql.address import ADDRESS_FILE
 
 SETTINGS_FILE = "event.toml"

@@ -4,8 +4,8 @@ from badges.transparency.chain import chain_start
 from server.core.second_disk import critical_state
 from server.storage import dialect
 from server.storage.connection import Connection
-from server.storage.database import undone_alone
 from server.storage.errors import ConstraintError
+from server.storage.transactions import undone_alone
 
 _OF_HOLDERS = frozenset(
     {"badge", "withdrawn_badge", "day_credential", "attendee", "unknown_holder"}

@@ -16,7 +16,15 @@ from server.core.event.directory import DATABASE_FILE, SETTINGS_FILE, Event, loa
 from server.core.event.served import check_served
 from server.core.event.settings import EventError
 from server.core.second_disk import critical_state, line, own_files
-from server.storage import database, database_file, dialect, disk, durable_files, event_state
+from server.storage import (
+    database_file,
+    dialect,
+    disk,
+    durable_files,
+    event_state,
+    opening,
+    transactions,
+)
 from server.storage.connection import Connection
 from server.storage.disk import DatabaseError
 from server.storage.errors import EngineError
@@ -82,7 +90,7 @@ def restore(
         _check_whole(stage / DATABASE_FILE, backup)
         event = _loaded(stage, backup)
         kept = None if without_acts else _acts_for(event, backup, target, acts_file)
-        with closing(database.connect(event.database_path)) as db:
+        with closing(opening.connect(event.database_path)) as db:
             renewed = _renew(db, event, kept, now)
         durable_files.sync(event.database_path)
         aside = _settle(stage, target)
@@ -182,7 +190,7 @@ def _renew(
     subject: dict[str, str | int | None] = {"incarnation": incarnation}
     subject["acts_at"] = newer.moment.at if newer else None
     acts_since = [newer] if newer else []
-    with database.transaction(db):
+    with transactions.transaction(db):
         # A later server may have detected that this one was restored.
         gained, skipped = line.next_of_line(
             db, event.log_name, incarnation, acts_since, subject, by=BY, now=now,

@@ -18,7 +18,7 @@ from server.core.people.cards import Choice, PrintedBadge
 from server.core.venue.store import categories
 from server.features.cards.drawing import CHUNK_CARDS, Drawing
 from server.storage import durable_files
-from server.storage.database import connect_to_read
+from server.storage.opening import connect_to_read
 from server.web.apart import Tell, work_telling
 
 CARDS_MAX = 10_000  # of one PDF

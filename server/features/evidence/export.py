@@ -27,8 +27,9 @@ from server.features.evidence.selection import Selection
 from server.features.evidence.tiles import TileWriter
 from server.features.evidence.witnesses import asking, stamps
 from server.storage.connection import Connection
-from server.storage.database import connect_to_read, one_state
 from server.storage.engines.durable import make_durable
+from server.storage.opening import connect_to_read
+from server.storage.transactions import one_state
 
 EXPORT_CONTEXT = "hallkeeper/log-export/v1"
 VERIFIER = Path(__file__).with_name("verify.py")

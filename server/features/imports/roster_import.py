@@ -40,8 +40,8 @@ from server.features.imports.roster_match import (
 )
 from server.storage import dialect
 from server.storage.connection import Connection
-from server.storage.database import indexes_anew, large_cache, one_state
 from server.storage.tables import change_rows, write_rows
+from server.storage.transactions import indexes_anew, large_cache, one_state
 
 PROGRESS_ROWS = 1000
 FOLDED_AT_ONCE_MAX = 2_000  # people indexed for search in the transaction

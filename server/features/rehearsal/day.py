@@ -29,7 +29,7 @@ from server.core.venue import kiosk_facts, store
 from server.core.venue.store import HallRow, SessionRow
 from server.features.rehearsal.crowd import Crowd, Guest, read_crowd
 from server.storage.connection import Connection
-from server.storage.database import one_state
+from server.storage.transactions import one_state
 
 
 @dataclass(frozen=True)

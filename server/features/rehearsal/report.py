@@ -12,7 +12,7 @@ from server.core.event.settings import EventSettings
 from server.features.rehearsal.day import Day, SessionCrowd, play
 from server.features.rehearsal.findings import Finding, findings
 from server.storage.connection import Connection
-from server.storage.database import one_state
+from server.storage.transactions import one_state
 
 ASSUMED = (
     N_("Everyone without a badge gets one by the current roster; revoked people stay revoked."),

@@ -35,8 +35,8 @@ from server.core.translations import ANSWERS, shipped
 from server.core.venue import kept_places, store
 from server.features.rehearsal.places import Place, Way, find_person, find_place
 from server.storage.connection import Connection
-from server.storage.database import one_state
 from server.storage.localized import names_of, text_in
+from server.storage.transactions import one_state
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from server.core.occupancy.grants import LIVE_MS
 from server.features.upgrade import estimate
 from server.storage import migrations
 from server.storage.connection import Connection
-from server.storage.database import connect, connect_to_read
 from server.storage.engines.state import engine_state
 from server.storage.migrations import Kind, Plan, Step
+from server.storage.opening import connect, connect_to_read
 
 FINISH = "`hallkeeper upgrade finish`"
 

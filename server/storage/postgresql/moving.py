@@ -14,13 +14,14 @@ from typing import Any
 
 from server.storage import migrations
 from server.storage.connection import Connection
-from server.storage.database import connect, transaction
 from server.storage.disk import DatabaseError
 from server.storage.durable_files import sync, sync_directory
+from server.storage.opening import connect
 from server.storage.postgresql import catalogue
 from server.storage.postgresql.address import address_of, keep_address, read_address
 from server.storage.postgresql.translation.text_search import INDEXES
 from server.storage.tables import columns_of as named_columns
+from server.storage.transactions import transaction
 
 BLOCK = 2_000  # rows per statement
 # Prevents writes to the old file, if still open or restored.

@@ -17,7 +17,6 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 from server.storage import traced
-from server.storage.database import transaction
 from server.storage.errors import EngineError, is_busy
 from server.storage.postgresql.catalogue import SCHEMA
 from server.storage.postgresql.connection import PostgresConnection
@@ -27,6 +26,7 @@ from server.storage.postgresql.translation.definitions import UntranslatedError,
 from server.storage.postgresql.translation.statements import translated
 from server.storage.postgresql.translation.tokens import tokens_of, words
 from server.storage.traced import Run
+from server.storage.transactions import transaction
 
 APPLIED = "applied_migration"
 EXPANDED = "applied_migration_expand"  # see server/storage/migrations.py

@@ -18,9 +18,11 @@ from server.core.ledger import ingest, read_ahead
 from server.core.ledger.prepared import prepare
 from server.core.occupancy import pools
 from server.storage.connection import Connection
-from server.storage.database import Database, connect, transaction
+from server.storage.database import Database
 from server.storage.engines.joint import Joinable
 from server.storage.migrations import migrate
+from server.storage.opening import connect
+from server.storage.transactions import transaction
 from tests.server.support.fake_door import FakeDoor
 
 NOW = 1_777_860_000_000

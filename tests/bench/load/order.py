@@ -21,7 +21,7 @@ from typing import Any
 
 from badges.transparency.merkle import leaf_hash
 from server.core.entry_log.entry_log import entry_of
-from server.storage.database import connect
+from server.storage.opening import connect
 from server.storage.postgresql.address import Address, keep_address
 from tests.bench.load.distance import far
 from tests.bench.load.ledger_site import new_ledger

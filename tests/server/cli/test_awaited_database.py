@@ -15,9 +15,10 @@ import pytest
 from server.app import supervise
 from server.core.event.directory import Event
 from server.storage import migrations
-from server.storage.database import connect, transaction
+from server.storage.opening import connect
 from server.storage.postgresql import engine, moving
 from server.storage.postgresql.address import Address, keep_address
+from server.storage.transactions import transaction
 from tests.processes import children
 from tests.server.app.test_supervise import BEATS, HANG_S, Supervised, supervised
 from tests.server.support.postgresql.cluster import Cluster

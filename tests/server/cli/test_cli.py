@@ -30,7 +30,8 @@ from server.core.event.settings import EventSettings
 from server.core.kiosks import registry
 from server.core.people import issuing
 from server.core.staff import second_factors, users
-from server.storage.database import Database, connect
+from server.storage.database import Database
+from server.storage.opening import connect
 from tests.badges.printing.test_pretix import background
 from tests.server.conftest import serial_of
 from tests.server.support.console import Console

@@ -23,10 +23,11 @@ from server.core.event.directory import Event
 from server.core.event.settings import EventSettings
 from server.demo.network_link import Link
 from server.storage.connection import Connection
-from server.storage.database import Database, connect
+from server.storage.database import Database
 from server.storage.disk import AwayError, DatabaseError
 from server.storage.engines.state import EngineState, engine_state
 from server.storage.errors import EngineError, LostError
+from server.storage.opening import connect
 from server.storage.postgresql import bounds, engine
 from server.storage.postgresql.address import Address, address_of, keep_address
 from tests.server.conftest import NOW

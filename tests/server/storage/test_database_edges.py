@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from server.storage import disk
-from server.storage.database import Database, connect
+from server.storage.database import Database
 from server.storage.disk import DatabaseError, DiskError
 from server.storage.engines.waiting import GROUP_MAX
+from server.storage.opening import connect
 from server.storage.sqlite import engine
 from tests.server.storage.test_database import (
     Gate,

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from server.storage import database_file
-from server.storage.database import Database, connect
+from server.storage.database import Database
 from server.storage.database_file import NewerFileError, pack, unpack
 from server.storage.errors import EngineError, UnusableError
+from server.storage.opening import connect
 from server.storage.tables import keep_setting
 
 pytestmark = pytest.mark.sqlite_alone

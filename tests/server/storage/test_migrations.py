@@ -11,7 +11,6 @@ import pytest
 import sqlite_utils
 
 from server.storage import migrations
-from server.storage.database import connect
 from server.storage.migrations import (
     BeforeReleaseError,
     Kind,
@@ -22,6 +21,7 @@ from server.storage.migrations import (
     migrate,
     plan,
 )
+from server.storage.opening import connect
 
 # The tables after each step. A released step is corrected by a new one, never by a new hash.
 FROZEN = {

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 
 from server.cli.main import main
 from server.core.event.directory import Event
-from server.storage.database import connect
+from server.storage.opening import connect
 
 
 class Console:

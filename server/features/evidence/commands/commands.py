@@ -17,8 +17,8 @@ from server.features.evidence import export as exporting
 from server.features.evidence.commands import outside, verifying
 from server.features.evidence.records import DamagedLogError
 from server.features.evidence.selection import Selection, SelectionError, selected
-from server.storage.database import connect
 from server.storage.database_file import fold_log
+from server.storage.opening import connect
 
 _STEPS = 1_000
 _PROBLEMS_MAX = 100

@@ -22,7 +22,9 @@ from badges.credential.badge_number import badge_number
 from server.core.second_disk.copy import backups
 from server.features.imports.commands import roster_and_venue as imports
 from server.features.imports.roster_import import ImportPlan, RosterChangedError
-from server.storage.database import Database, connect, transaction
+from server.storage.database import Database
+from server.storage.opening import connect
+from server.storage.transactions import transaction
 from tests.server.conftest import ROSTER, VENUE, serial_of
 from tests.server.features.imports.test_venue_file import SHEETS, with_value, workbook
 from tests.server.support.console import Console

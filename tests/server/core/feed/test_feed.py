@@ -13,7 +13,8 @@ from badges.wire import wire
 from server.core.feed import changes, sse
 from server.core.feed import hub as feed
 from server.core.feed.subscription import CursorGoneError, Subscription
-from server.storage.database import Database, connect
+from server.storage.database import Database
+from server.storage.opening import connect
 
 
 @pytest.fixture

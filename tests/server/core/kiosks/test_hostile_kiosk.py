@@ -23,7 +23,8 @@ from server.core.ledger.batch import AHEAD_MS
 from server.core.ledger.ingest import IN_ORDER
 from server.core.occupancy import hall_control
 from server.storage import migrations
-from server.storage.database import Database, connect
+from server.storage.database import Database
+from server.storage.opening import connect
 from tests.server.conftest import NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.pages import Pages

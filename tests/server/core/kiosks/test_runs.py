@@ -10,7 +10,7 @@ from server.core.kiosks import runs
 from server.core.kiosks.runs import OwnRun
 from server.storage import migrations
 from server.storage.connection import Connection
-from server.storage.database import connect
+from server.storage.opening import connect
 from tests.server.conftest import NOW
 
 

@@ -18,10 +18,11 @@ from server.core.occupancy import hall_control, pools
 from server.core.occupancy.kiosk_accounts import KnownAccount
 from server.core.occupancy.pools import HallRow
 from server.storage.connection import Connection
-from server.storage.database import Database, connect
+from server.storage.database import Database
 from server.storage.disk import SupersededError
 from server.storage.engines import memory
 from server.storage.engines.memory import Memo
+from server.storage.opening import connect
 from tests.server.conftest import MINUTE, NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import ANNA, BORIS, CALENDAR, SMALL, Site, open_site, take

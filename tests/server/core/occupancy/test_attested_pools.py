@@ -13,7 +13,8 @@ from badges.wire import wire
 from server.core.kiosks import registry
 from server.core.occupancy import hall_control, pools
 from server.storage import migrations
-from server.storage.database import Database, connect
+from server.storage.database import Database
+from server.storage.opening import connect
 from tests.server.conftest import NOW
 from tests.server.support.fake_door import FakeDoor
 from tests.server.support.site import SMALL, Site, open_site

@@ -20,7 +20,8 @@ from server.core.people import attendees, cards, day_credentials, issuing
 from server.core.people.attendees import UnknownAttendeeError
 from server.core.people.day_credentials import DayCredential
 from server.core.people.issuing import IssuingError, NoBadgeError
-from server.storage.database import Database, one_state
+from server.storage.database import Database
+from server.storage.transactions import one_state
 from tests.server.conftest import HOUR, NOW, serial_of
 from tests.server.support.stores import changes
 

@@ -19,7 +19,8 @@ from server.core.people.desk_search import Found
 from server.core.people.folding import folded, is_east_asian
 from server.core.people.lookup import look_up
 from server.core.people.phone_token import phone_token
-from server.storage.database import Database, connect
+from server.storage.database import Database
+from server.storage.opening import connect
 from tests.bench import searching
 from tests.server.conftest import NOW, serial_of
 from tests.server.support.stores import load, take

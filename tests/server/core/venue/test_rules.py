@@ -8,7 +8,8 @@ import pytest
 
 from server.core.occupancy import hall_control
 from server.core.venue import rules, store
-from server.storage.database import Database, connect
+from server.storage.database import Database
+from server.storage.opening import connect
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.support.site import ANNA, BORIS, OTHER, ROOM, SMALL, Site
 from tests.server.support.site import site as site

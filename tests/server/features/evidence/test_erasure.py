@@ -18,8 +18,8 @@ from server.core.entry_log.receipts import ReceiptError, receipt
 from server.core.ledger import entries, finding
 from server.features.evidence.selection import Selection
 from server.features.evidence.verify_receipt import verify_receipt
-from server.storage.database import connect
 from server.storage.database_file import fold_log
+from server.storage.opening import connect
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.features.evidence.conftest import NOTE, Evidence
 from tests.server.features.evidence.test_export import root_of

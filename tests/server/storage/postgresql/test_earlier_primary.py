@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from server.storage import migrations
-from server.storage.database import Database, connect
+from server.storage.database import Database
 from server.storage.disk import AwayError, DatabaseError
+from server.storage.opening import connect
 from server.storage.postgresql.address import Address, keep_address
 from server.storage.postgresql.checks.timeline import SEEN_FILE
 from server.storage.tables import keep_setting

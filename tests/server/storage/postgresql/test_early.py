@@ -9,9 +9,10 @@ import pytest
 
 from server.storage import errors
 from server.storage.connection import Connection
-from server.storage.database import Database, undone_alone
+from server.storage.database import Database
 from server.storage.engines import reconnecting
 from server.storage.tables import keep_setting, write_rows
+from server.storage.transactions import undone_alone
 from tests.server.conftest import fill
 from tests.server.support.postgresql.databases import Databases
 

@@ -15,9 +15,10 @@ import pytest
 from server.app.new_event import init_event
 from server.core.event.directory import Event
 from server.storage import errors, migrations
-from server.storage.database import Database, connect, one_state, undone_alone
+from server.storage.database import Database
 from server.storage.disk import DatabaseError
 from server.storage.engines import durable, reconnecting
+from server.storage.opening import connect
 from server.storage.postgresql import engine
 from server.storage.postgresql.address import (
     ADDRESS_FILE,
@@ -28,6 +29,7 @@ from server.storage.postgresql.address import (
     read_address,
 )
 from server.storage.tables import change_rows, keep_setting, tables, write_rows
+from server.storage.transactions import one_state, undone_alone
 from tests.server.conftest import fill
 from tests.server.support.console import Console
 from tests.server.support.postgresql.cluster import Cluster
@@ -163,7 +165,7 @@ class TestAddress:
         keep_address(tmp_path, Address("postgresql://a@b/c"))
         script = (
             "import sys; sys.modules['psycopg'] = None\n"
-            "from pathlib import Path; from server.storage.database import connect\n"
+            "from pathlib import Path; from server.storage.opening import connect\n"
             "try:\n    connect(Path(sys.argv[1]) / 'hallkeeper.db')\n"
             "except Exception as error:\n    print(type(error).__name__, error)"
         )

@@ -18,10 +18,11 @@ import pytest
 
 from server.storage import database as storage
 from server.storage import errors
-from server.storage.database import Database, undone_alone
+from server.storage.database import Database
 from server.storage.engines import reconnecting
 from server.storage.postgresql.bounds import BoundedConnection
 from server.storage.postgresql.connection import PostgresConnection, _Cursor
+from server.storage.transactions import undone_alone
 from tests.server.conftest import NOW
 from tests.server.core.ledger.together.sending import Step, batch_step
 from tests.server.support.postgresql.databases import Databases

@@ -9,7 +9,6 @@ import pytest
 import sqlite_utils
 
 from server.storage import migrations
-from server.storage.database import transaction
 from server.storage.migrations import (
     Kind,
     NewerVersionError,
@@ -23,6 +22,7 @@ from server.storage.migrations import (
 from server.storage.postgresql import engine, schema
 from server.storage.postgresql.address import Address
 from server.storage.postgresql.connection import PostgresConnection
+from server.storage.transactions import transaction
 from tests import waiting
 from tests.server.storage.test_migrations import serving
 from tests.server.support.postgresql.databases import Databases

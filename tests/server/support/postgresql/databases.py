@@ -5,9 +5,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from server.storage import migrations
-from server.storage.database import connect, transaction
+from server.storage.opening import connect
 from server.storage.postgresql import engine, moving
 from server.storage.postgresql.address import Address, keep_address
+from server.storage.transactions import transaction
 from tests.server.support.postgresql.cluster import Cluster
 from tests.server.support.templates import Start, Templates
 

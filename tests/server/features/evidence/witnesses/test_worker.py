@@ -22,7 +22,7 @@ from server.features.evidence.witnesses import stamps
 from server.features.evidence.witnesses.stamps import Stamp
 from server.features.evidence.witnesses.worker import Confirming
 from server.storage.connection import Connection
-from server.storage.database import connect_to_read
+from server.storage.opening import connect_to_read
 from server.web.services import services_of
 from tests.server.conftest import HOUR, MINUTE, NOW
 from tests.server.features.evidence.witnesses.conftest import World
