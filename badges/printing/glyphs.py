@@ -5,7 +5,7 @@ from badges.i18n import Count, Phrase
 from badges.printing import fonts
 from badges.roster.countries import country_name
 from badges.roster.problems import Finding, shown
-from badges.roster.reader import RosterRow
+from badges.roster.rows import RosterRow
 
 _JOINERS = "\u200c\u200d"
 

@@ -14,7 +14,7 @@ from badges.credential.keyfile import EventKeys
 from badges.printing.card import Card
 from badges.printing.latin import latin_name
 from badges.roster.countries import country_name
-from badges.roster.reader import RosterRow
+from badges.roster.rows import RosterRow
 
 _SERIAL_CONTEXT = b"hallkeeper/sheet/v1\x00"
 

@@ -18,7 +18,8 @@ from badges.i18n import Count, Phrase, counted, joined
 from badges.printing.latin import syllables
 from badges.roster.countries import country_name
 from badges.roster.problems import Finding, Problem, shown
-from badges.roster.reader import Roster, RosterRow
+from badges.roster.reader import Roster
+from badges.roster.rows import RosterRow
 from badges.roster.same_name import name_key
 from server.core.entry_log import entry_log
 from server.core.entry_log.act_names import Act

@@ -14,7 +14,7 @@ from badges.credential.badge_number import badge_number
 from badges.i18n import Count, Phrase, joined
 from badges.roster import cells
 from badges.roster.problems import YES, Choice, Finding, Item, Problem, shown
-from badges.roster.reader import RosterRow
+from badges.roster.rows import RosterRow
 from badges.roster.same_name import name_key
 from badges.roster.table import UnreadSheet, sheet_of
 from server.core.entry_log import entry_log

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from badges.roster.columns import COLUMNS, column_of
 from badges.roster.problems import Problem, RosterError
-from badges.roster.reader import Roster, RosterRow, read_roster
+from badges.roster.reader import Roster, read_roster
+from badges.roster.rows import RosterRow
 from tests.badges.roster.rosters import CATEGORIES, messages, read, read_cell
 
 

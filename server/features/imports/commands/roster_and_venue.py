@@ -13,9 +13,10 @@ import click
 
 from badges.cli.console import read_file
 from badges.printing.glyphs import undrawable
+from badges.roster.column_findings import IGNORE
 from badges.roster.columns import COLUMNS
 from badges.roster.mapping import MappingError, RosterMapping, mapping_text, read_mapping
-from badges.roster.reader import IGNORE, Roster
+from badges.roster.reader import Roster
 from badges.roster.table import RosterAnswers, RosterLimits
 from badges.roster.titles import column_index
 from server.console import (

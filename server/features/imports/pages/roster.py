@@ -10,12 +10,12 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from badges.i18n import N_
+from badges.roster.column_findings import IGNORE
 from badges.roster.columns import COLUMN_WORDS, COLUMNS
 from badges.roster.countries import codes
 from badges.roster.csv_lines import ENCODINGS
 from badges.roster.mapping import EMPTY
 from badges.roster.problems import RosterError
-from badges.roster.reader import IGNORE
 from badges.roster.table import RosterLimits, UnreadSheet
 from badges.roster.xlsx_lines import SHEETS_BETWEEN
 from server.core.people import search

@@ -15,9 +15,10 @@ from badges.credential.badge_number import badge_number
 from badges.i18n import Count, Phrase
 from badges.printing.glyphs import undrawable
 from badges.roster.cells import wording
+from badges.roster.column_findings import IGNORE, FileColumn
 from badges.roster.mapping import RosterMapping, UnknownWord, WantedColumn
 from badges.roster.problems import YES, Choice, Finding, Item, Problem
-from badges.roster.reader import IGNORE, FileColumn, Roster
+from badges.roster.reader import Roster
 from badges.roster.table import RosterAnswers, UnreadSheet
 from badges.roster.xlsx_lines import SHEETS_BETWEEN
 from server.core.edits import last_edit
