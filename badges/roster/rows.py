@@ -93,15 +93,18 @@ class RowReader:
         orders: Orders,
         mapping: RosterMapping,
     ) -> None:
-        self.found = columns
-        self.problems = problems
-        self.language = language
-        self.answers = answers
-        self.orders = orders
-        self.named = bool(NAMES & columns.keys())
-        self.default_category = mapping.categories.get("", "")  # for rows without one
+        """`columns` has the places in a line of each of ours. `readers` turn a text into a value,
+        or raise CellError; `language` is for rows without one.
+        """
+        self._columns = columns
+        self._problems = problems
+        self._language = language
+        self._answers = answers
+        self._orders = orders
+        self._has_names = bool(NAMES & columns.keys())
+        self._default_category = mapping.categories.get("", "")  # for rows without one
         self._mapped_days = {cells.wording(word): days for word, days in mapping.days.items()}
-        self.readers: dict[str, Callable[[str], Any]] = {
+        self._readers: dict[str, Callable[[str], Any]] = {
             "email": cells.email,
             "external_id": cells.external_id,
             "language": cells.language,
@@ -118,14 +121,15 @@ class RowReader:
         self._words: dict[str, _Word] = {}
         self._unknown: dict[str, Counter[str]] = {column: Counter() for column in _ASKED_WORDS}
         # Descriptions of cells and rows that `findings` reports.
-        self._cells: dict[str, list[str]] = defaultdict(list)
-        self._names = 0
+        self._noted: dict[str, list[str]] = defaultdict(list)
+        self._whole_names = 0  # not yet split into given and family name
         self._asked = 0  # problems that an answer solves
+        # Rows whose only problems are asked about. They lack these values.
         self.pending: list[RosterRow] = []
 
     @property
-    def complete(self) -> bool:
-        return self.named and ("category" in self.found or bool(self.default_category))
+    def _is_complete(self) -> bool:
+        return self._has_names and ("category" in self._columns or bool(self._default_category))
 
     def words(self) -> tuple[WordRead, ...]:
         return tuple(
@@ -145,32 +149,33 @@ class RowReader:
     def rows(
         self, lines: Sequence[Line], width: int, progress: Callable[[int, int], None] | None
     ) -> Iterator[RosterRow]:
+        """Yield the rows without problems. `width` is the number of titles."""
         for done, line in enumerate(lines, 1):
             if progress and (done % PROGRESS_ROWS == 0 or done == len(lines)):
                 progress(done, len(lines))
-            if self.orders.columns and self.orders.is_left_out(line, self.answers):
+            if self._orders.columns and self._orders.is_left_out(line, self._answers):
                 continue
-            if self._is_total(line) and self.answers.totals != "take":
+            if self._is_total(line) and self._answers.totals != "take":
                 continue
-            before, asked = self.problems.count, self._asked
+            before, asked = self._problems.count, self._asked
             values = self._values(line, width)
             if values is None:
                 continue
             self._check(line.number, values)
-            problems = self.problems.count - before
-            if not problems and self.complete:
+            problems = self._problems.count - before
+            if not problems and self._is_complete:
                 yield self._row(line.number, values)
-            elif self.named and problems == self._asked - asked:
+            elif self._has_names and problems == self._asked - asked:
                 self.pending.append(self._row(line.number, values))
 
     def _values(self, line: Line, width: int) -> dict[str, Any] | None:
         """Return None if the cells can't be separated."""
         flaw = line.flaw or _ragged(line, width)
         if flaw:
-            self.problems.add(line.number, None, flaw)
+            self._problems.add(line.number, None, flaw)
             return None
         values: dict[str, Any] = {}
-        for column, indexes in self.found.items():
+        for column, indexes in self._columns.items():
             raw = self._text(line, column, indexes)
             try:
                 text = cells.clean(column, raw)
@@ -183,7 +188,7 @@ class RowReader:
             except cells.CellError as error:
                 if self._is_problem(line, column, raw, error):
                     values[column] = None  # The cell is not empty, so the value is not missing.
-        if "category" not in self.found:
+        if "category" not in self._columns:
             values["category"] = self._category("", line.number)
         self._split_name(line, values)
         return values
@@ -194,18 +199,18 @@ class RowReader:
         addresses = cells.several_emails(text) if several else []
         if addresses:
             self._note("several_emails", line, column, text)
-            if self.answers.several_emails == "empty":
+            if self._answers.several_emails == "empty":
                 return ""
             text = addresses[0]
         if column == "days":
             text = self._mapped_days.get(cells.wording(text), text)
-        read = self.readers.get(column)
+        read = self._readers.get(column)
         value = read(text) if read else text
         if not text.isascii() and column in ("email", "external_id"):
             self._note_narrowed(line.number, column, text, value)
         elif column in ("phone", "external_id", "order_number") and value != cells.narrow(text):
             self._note("written_out", line, column, text, value)
-        if column == "phone" and line.numbers.intersection(self.found[column]):
+        if column == "phone" and line.numbers.intersection(self._columns[column]):
             self._note("phone_numbers", line, column, text)
         return value
 
@@ -218,11 +223,11 @@ class RowReader:
             self._unknown[column][" ".join(raw.split())] += 1
         if column in _MAY_BE_EMPTY:
             self._note("bad_cells", line, column, raw)
-            if self.answers.bad_cells:
+            if self._answers.bad_cells:
                 return False
         is_word = column in self._unknown or isinstance(error, cells.UnknownCategoryError)
         self._asked += is_word or column in _MAY_BE_EMPTY
-        self.problems.add(line.number, column, error.phrase)
+        self._problems.add(line.number, column, error.phrase)
         return True
 
     def _split_name(self, line: Line, values: dict[str, Any]) -> None:
@@ -230,11 +235,11 @@ class RowReader:
         name = values.get("name")
         if not name or values.get("given_name") or values.get("family_name"):
             return
-        self._names += 1
+        self._whole_names += 1
         family, _, given = (part.strip() for part in name.replace("，", ",").partition(","))
         if family and given and "," not in given:
             self._note("comma_names", line, "name", name)
-            if self.answers.comma_names == "split":
+            if self._answers.comma_names == "split":
                 del values["name"]
                 values |= {"given_name": given, "family_name": family}
 
@@ -243,7 +248,7 @@ class RowReader:
         if not _TOTAL.fullmatch(first.casefold()):
             return False
         texts = ", ".join(shown(cell.strip()) for cell in line.cells if cell.strip())
-        self._cells["totals"].append(
+        self._noted["totals"].append(
             Phrase("line %(number)s: %(cells)s", number=line.number, cells=texts)
         )
         return True
@@ -253,7 +258,7 @@ class RowReader:
             "line %(number)s, %(column)s: %(text)s",
             number=line.number, column=Phrase(COLUMN_WORDS[column]), text=shown(text, 80),
         )  # fmt: skip
-        self._cells[kind].append(described + (f" → {value}" if value else ""))
+        self._noted[kind].append(described + (f" → {value}" if value else ""))
 
     def _category(self, text: str, number: int) -> str:
         """The category's key, or "" if `text` is empty. Raises CellError."""
@@ -261,21 +266,21 @@ class RowReader:
         if word is None:
             word = self._words[text] = _Word(number)
         word.rows += 1
-        if not text and not self.default_category:
+        if not text and not self._default_category:
             return ""
         try:
-            word.key = self.readers["category"](text) if text else self.default_category
+            word.key = self._readers["category"](text) if text else self._default_category
         except cells.UnknownCategoryError:
             word.is_unknown = True
             raise
         return word.key
 
     def _check(self, number: int, values: Mapping[str, Any]) -> None:
-        if self.named and not NAMES & values.keys():
-            self.problems.add(number, "given_name", Phrase("no name. Every attendee needs one"))
-        if values.get("category") == "" and "category" in self.found:
+        if self._has_names and not NAMES & values.keys():
+            self._problems.add(number, "given_name", Phrase("no name. Every attendee needs one"))
+        if values.get("category") == "" and "category" in self._columns:
             self._asked += 1
-            self.problems.add(number, "category", Phrase("no category. Every attendee needs one"))
+            self._problems.add(number, "category", Phrase("no category. Every attendee needs one"))
         self._duplicates.check(number, values)
 
     def _text(self, line: Line, column: str, indexes: tuple[int, ...]) -> str:
@@ -288,7 +293,7 @@ class RowReader:
         """The cell's text, or the text of the cell above if the two are merged."""
         if index in line.above and not line.cells[index] and column in _FILLED_DOWN:
             self._merged.setdefault(column, []).append(line.number)
-            return line.above[index] if self.answers.merged == "fill" else ""
+            return line.above[index] if self._answers.merged == "fill" else ""
         return line.cells[index]
 
     def _note_narrowed(self, number: int, column: str, text: str, value: str) -> None:
@@ -317,18 +322,18 @@ class RowReader:
             )
 
     def findings(self) -> list[Finding]:
-        if len(self._cells["comma_names"]) * 2 <= self._names:
-            del self._cells["comma_names"]
+        if len(self._noted["comma_names"]) * 2 <= self._whole_names:
+            del self._noted["comma_names"]
         reported = [
-            cell_finding(kind, examples, self.answers)
-            for kind, examples in self._cells.items()
+            cell_finding(kind, examples, self._answers)
+            for kind, examples in self._noted.items()
             if examples
         ]
         if not all(word.key for word in self._words.values()):
             reported.append(self._words_finding())
         if self._merged:
             reported.append(self._merged_finding())
-        reported += self._duplicates.findings(self.answers)
+        reported += self._duplicates.findings(self._answers)
         if self._invisible:
             count = len(self._invisible)
             message = Phrase(
@@ -360,7 +365,7 @@ class RowReader:
     def _merged_finding(self) -> Finding:
         count = sum(map(len, self._merged.values()))
         done = {"fill": Phrase(", filled from above"), "blank": Phrase(", left empty")}.get(
-            self.answers.merged or "", ""
+            self._answers.merged or "", ""
         )
         return to_answer(
             "merged",
@@ -371,7 +376,7 @@ class RowReader:
                 done=done,
             ),
             [in_rows(column, len(lines), lines[0]) for column, lines in self._merged.items()],
-            self.answers.merged,
+            self._answers.merged,
             fill=Phrase("each row has the text of the merged cell"),
             blank=Phrase("these cells are empty"),
         )
@@ -390,7 +395,7 @@ class RowReader:
             days=values.get("days"),
             zones=values.get("zones", ()),
             invitations=values.get("invitations", ()),
-            language=values.get("language") or self.language,
+            language=values.get("language") or self._language,
             accessible=values.get("accessible", ""),
             latin_name=values.get("latin_name") or "",
             phone=values.get("phone") or "",
