@@ -17,7 +17,6 @@ from badges.admission.sentences import FLAGS, PARTS, REFUSALS, WORDS, Pair
 from badges.i18n import ENGLISH
 
 Language = str  # as in the names of halls, for example "en" or "zh"
-LANGUAGES: tuple[Language, ...] = ("en", "zh")  # always present and complete
 
 # Flags shown to staff, most pressing first.
 _TOLD = (

@@ -5,11 +5,11 @@ from typing import Any
 
 from badges.credential.credential import ALL_DAYS, ALL_ZONES, CredentialFlag
 from badges.i18n import Phrase
+from server.core.event.settings import DAYS_MAX
 from server.core.venue import store
 from server.storage.connection import Connection
 from server.storage.localized import text_in
 
-DAYS_MAX = 16
 FLAGS = {
     CredentialFlag.ATTENTION: Phrase("needs attention"),
     CredentialFlag.ESCORT: Phrase("escort"),

@@ -100,11 +100,9 @@ ORDERS: Mapping[str, Callable[[PrintedBadge], tuple[Any, ...]]] = {
 }
 
 
-def card(
-    db: Connection, event: Event, badge: Badge, *, lines: Lines = USUAL, photo: Photo | None = None
-) -> Card:
-    """Raises UnknownAttendeeError."""
-    return next(_cards(db, event, [badge], lines, photo)).card
+def card(db: Connection, event: Event, badge: Badge) -> Card:
+    """Return the card without a photo and with the usual lines. Raises UnknownAttendeeError."""
+    return next(_cards(db, event, [badge], USUAL, None)).card
 
 
 def specimen(

@@ -119,11 +119,8 @@ def times_of(db: Connection, numbers: Iterable[int]) -> dict[int, tuple[Activity
     return {number: tuple(times) for number, times in times_by_activity.items()}
 
 
-def activities(db: Connection, *, limit: int | None = None, offset: int = 0) -> list[Activity]:
-    page = "" if limit is None else " LIMIT ? OFFSET ?"
-    values = () if limit is None else (limit, offset)
-    rows = db.execute(f"{_COUNTED} ORDER BY a.code{page}", values).fetchall()
-    return _activities(db, rows)
+def activities(db: Connection) -> list[Activity]:
+    return _activities(db, db.execute(f"{_COUNTED} ORDER BY a.code").fetchall())
 
 
 def activities_of(db: Connection, numbers: Iterable[int]) -> dict[int, Activity]:

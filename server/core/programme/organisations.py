@@ -45,12 +45,8 @@ class Organisation:
         return (*self.names.values(), *self.other_names)
 
 
-def organisations(
-    db: Connection, *, limit: int | None = None, offset: int = 0
-) -> list[Organisation]:
-    page = "" if limit is None else " LIMIT ? OFFSET ?"
-    values = () if limit is None else (limit, offset)
-    return [_organisation(row) for row in db.execute(f"{_COUNTED} ORDER BY o.code{page}", values)]
+def organisations(db: Connection) -> list[Organisation]:
+    return [_organisation(row) for row in db.execute(f"{_COUNTED} ORDER BY o.code")]
 
 
 @dataclass(frozen=True)

@@ -116,10 +116,11 @@ def page(
     return people(db, serials), int(total)
 
 
-def serials(db: Connection, wanted: Condition, sort: str = "name") -> list[int]:
-    """Return the listed people's serials, in the list's order."""
+def serials(db: Connection, wanted: Condition) -> list[int]:
+    """Return the listed people's serials, by name."""
+    order = f"{SORTS['name']}, a.serial"
     rows = db.execute(
-        f"SELECT a.serial FROM {wanted.rows} WHERE {wanted.where} ORDER BY {SORTS[sort]}, a.serial",
+        f"SELECT a.serial FROM {wanted.rows} WHERE {wanted.where} ORDER BY {order}",
         wanted.values,
     )
     return [row["serial"] for row in rows]

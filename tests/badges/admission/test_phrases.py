@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pytest
 
 from badges.admission.facts import Admitted, Decision, Denied, Direction, Flag, Reason
-from badges.admission.phrases import LANGUAGES, Explanation, Language, Tone, explain, tone
+from badges.admission.phrases import Explanation, Language, Tone, explain, tone
 from badges.admission.sentences import FLAGS, REFUSALS
 from kiosk.texts import catalogue
 
@@ -125,7 +125,7 @@ def test_holders_own_session_is_the_next_step() -> None:
     assert explained(denied).next_step == f"{own} Wed 23 Sep at 13:33"
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", CATEGORIES)
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("hall", ["", "Hall {7} <b>"])
 def test_every_decision_has_words(language: Language, direction: Direction, hall: str) -> None:
@@ -187,7 +187,7 @@ def test_tone_and_word(
     assert explained(decision, "zh", direction).word == chinese
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", CATEGORIES)
 def test_no_two_colours_have_the_same_words(language: Language) -> None:
     colours = {Tone.LOOK: "yellow", Tone.SAME: "yellow"}
     decisions: list[Decision] = [Denied(reason) for reason in Reason]
