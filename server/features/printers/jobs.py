@@ -66,23 +66,12 @@ class Job:
         return self.serial is None
 
 
-def enqueue(
-    db: Connection,
-    serial: int,
-    issue: int,
-    *,
-    desk: str,
-    by: str,
-    now: int,
-    printer_id: int | None = None,
-) -> int:
-    """Queue a badge, and return the job's number, or the existing job's.
-
-    Without `printer_id`, the desk's first ready printer gets it. Raises NoPrinterError or
-    UnknownPrinterError.
+def enqueue(db: Connection, serial: int, issue: int, *, desk: str, by: str, now: int) -> int:
+    """Queue a badge at the desk's first ready printer, and return the job's number, or the
+    existing job's. Raises NoPrinterError, or JobError if the desk's name is too long.
     """
     queued = _queued(db, serial, issue)
-    return _add(db, (serial, issue), desk, by, now, printer_id) if queued is None else queued
+    return _add(db, (serial, issue), desk, by, now, None) if queued is None else queued
 
 
 def _queued(db: Connection, serial: int | None, issue: int | None) -> int | None:

@@ -58,7 +58,10 @@ def test_a_server_killed_while_printing_prints_each_job_once(place: LiveSite) ->
         virtual = [VirtualZpl(takes_s=0.4), VirtualZpl(takes_s=0.4, counts=False)]
         for number, printer in enumerate(virtual):
             stack.callback(printer.close)
-            plan = PrinterPlan(f"desk {number}", printer.address, "zpl", "4x3in", 203, place=number)
+            plan = PrinterPlan(
+                f"desk {number}", printer.address, "zpl", "4x3in", 203, place=number,
+                desks=(f"North {number}",),
+            )  # fmt: skip
             place.write(lambda db, plan=plan: store.add(db, plan, by="test", now=now_ms()))
         place.start_server()
         queued = []
@@ -67,11 +70,10 @@ def test_a_server_killed_while_printing_prints_each_job_once(place: LiveSite) ->
             queued.append(
                 place.write(
                     lambda db, serial=serial, person=person: jobs.enqueue(
-                        db, serial, 1, desk=f"North {person % 2}", by="user:1", now=now_ms(),
-                        printer_id=person % 2 + 1,
+                        db, serial, 1, desk=f"North {person % 2}", by="user:1", now=now_ms()
                     )
                 )
-            )  # fmt: skip
+            )
         for kill in range(KILLS):
             # A new server draws its first cards slowly. It is killed once both printers print.
             before = [len(printer.printed) for printer in virtual]

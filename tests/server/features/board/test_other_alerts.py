@@ -41,12 +41,10 @@ def say(pages: Pages, number: int, state: PrinterState) -> None:
     pages.database.write(lambda db: store.note_status(db, number, Status(state), pages.now))
 
 
-def queue(pages: Pages, name: str, number: int) -> int:
+def queue(pages: Pages, name: str) -> int:
     serial = pages.serial(name)
     return pages.database.write(
-        lambda db: jobs.enqueue(
-            db, serial, 1, desk="East", by="test", now=pages.now, printer_id=number
-        )
+        lambda db: jobs.enqueue(db, serial, 1, desk="East", by="test", now=pages.now)
     )
 
 
@@ -61,9 +59,9 @@ def test_a_printer_without_paper_is_named_and_gravely_where_cards_wait(pages: Pa
     take(supervisor, f"printer:{number}", "Roll is on its way")
     assert "Roll is on its way" in alerts(supervisor)[1]
     assert acts(pages)[-1] == "trouble_taken"
-    queue(pages, "A1", number)
+    queue(pages, "A1")
     pages.now += 30_000
-    queue(pages, "A2", number)
+    queue(pages, "A2")
     alert = "▲ Out of paper: 2 cards wait, the oldest for 30 s Zebra East"
     assert alert in alerts(supervisor)[0], "worse than when it was taken on"
     say(pages, number, PrinterState.OFFLINE)
@@ -75,7 +73,7 @@ def test_a_printer_without_paper_is_named_and_gravely_where_cards_wait(pages: Pa
 def test_cards_that_wait_for_long_are_named_whatever_the_printer_says(pages: Pages) -> None:
     number = printer(pages, "Zebra East")
     say(pages, number, PrinterState.READY)
-    job = queue(pages, "A1", number)
+    job = queue(pages, "A1")
     pages.now += 2 * MINUTE
     assert "Zebra East" not in seen_by(pages)
     pages.now += 1

@@ -47,11 +47,19 @@ class PrintRoom:
     def set_state(self, printer: int, state: PrinterState) -> None:
         self.database.write(lambda db: store.note_status(db, printer, Status(state), NOW))
 
-    def queue(self, serial: int, desk: str = "North 1", **choice: int) -> Job:
+    def queue(self, serial: int, desk: str = "North 1") -> Job:
         number = self.database.write(
-            lambda db: jobs.enqueue(db, serial, 1, desk=desk, by="user:1", now=NOW, **choice)
+            lambda db: jobs.enqueue(db, serial, 1, desk=desk, by="user:1", now=NOW)
         )
         return self.job(number)
+
+    def queue_at(self, printer: int, serial: int) -> Job:
+        """Queue a badge, and then choose the only printer that may print it."""
+        job = self.queue(serial)
+        who = {"by": "user:1", "now": NOW}
+        self.database.write(lambda db: jobs.cancel(db, job.job_id, **who))
+        self.database.write(lambda db: jobs.retry(db, job.job_id, printer_id=printer, **who))
+        return self.job(job.job_id)
 
     def claim(self, printer: int) -> Job | None:
         return self.database.write(lambda db: jobs.claim(db, printer))

@@ -55,7 +55,7 @@ def test_a_printer_of_other_desks_does_not_serve(room: PrintRoom) -> None:
 def test_unknown_printer(room: PrintRoom) -> None:
     room.add("north")
     with pytest.raises(UnknownPrinterError, match="no printer 77"):
-        room.queue(room.serials[0], printer_id=77)
+        room.queue_at(77, room.serials[0])
 
 
 def test_two_presses_queue_one_job(room: PrintRoom) -> None:
@@ -109,7 +109,7 @@ def test_the_next_printer_takes_over_from_one_that_cant_print(
 
 def test_a_printer_that_was_asked_for_is_the_only_one(room: PrintRoom) -> None:
     north, spare = room.add("north"), room.add("spare")
-    job = room.queue(room.serials[0], printer_id=north)
+    job = room.queue_at(north, room.serials[0])
     room.set_state(north, PrinterState.PAPER_OUT)
     assert room.claim(spare) is None
     assert not jobs.has_ready_peer(room.database.reader, job)
@@ -235,7 +235,7 @@ def test_a_test_print_is_of_nobody(room: PrintRoom) -> None:
 
 def test_a_removed_printers_jobs_go_to_others_or_come_back(room: PrintRoom) -> None:
     north = room.add("north")
-    moved, fixed = room.queue(room.serials[0]), room.queue(room.serials[1], printer_id=north)
+    moved, fixed = room.queue(room.serials[0]), room.queue_at(north, room.serials[1])
     spare = room.add("spare")
     room.database.write(lambda db: store.remove(db, north, by="test", now=NOW))
     taken = room.claim(spare)

@@ -54,8 +54,8 @@ class Running(PrintRoom):
         self._stack.callback(printing.close)
         printing.start()
 
-    def enqueue(self, serial: int, desk: str = "North 1", **choice: int) -> int:
-        return self.queue(serial, desk, **choice).job_id
+    def enqueue(self, serial: int, desk: str = "North 1") -> int:
+        return self.queue(serial, desk).job_id
 
     def state(self, number: int) -> JobState:
         return self.job(number).state
@@ -327,10 +327,10 @@ def test_jobs_that_wait_for_somebody_elses_printer_cost_no_writes(
 
     monkeypatch.setattr(jobs, "next_job", counted)
     virtual = shop.printer()
-    away = shop.add("away", address="tcp://127.0.0.1:1")
-    shop.add("north", address=virtual.address)
+    shop.add("away", address="tcp://127.0.0.1:1", desks=("South",))
+    shop.add("north", address=virtual.address, desks=("North 1",))
     shop.start()
-    shop.enqueue(shop.serials[0], printer_id=away)
+    shop.enqueue(shop.serials[0], "South")
     until(lambda: looks)
     commits: list[int] = []
     shop.database.on_commit(lambda db: commits.append(1))
