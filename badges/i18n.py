@@ -76,7 +76,7 @@ def counted(single: str, many: str, num: int, **fields: object) -> Phrase:
 
 def joined(between: str, parts: Iterable[str]) -> str:
     parts = list(parts)
-    if not any(isinstance(text_part, Phrase) for text_part in (between, *parts)):
+    if not any(isinstance(part, Phrase) for part in (between, *parts)):
         return between.join(parts)
     text = "%(between)s".join(f"%(part{number})s" for number in range(len(parts)))
     fields = {f"part{number}": part for number, part in enumerate(parts)}

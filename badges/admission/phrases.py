@@ -272,8 +272,8 @@ class _Saying:
 
     def who(self, denied: Denied) -> str:
         """The admitted categories as one text, such as "speakers, staff and press"."""
-        found_names = [self.categories.get(code, "") for code in sorted(denied.categories)]
-        names = [name for name in found_names if name]
+        codes = sorted(denied.categories)
+        names = [name for code in codes if (name := self.categories.get(code, ""))]
         if self.language == ENGLISH:
             names = [_plural(name) for name in names]
         *most, last = names or [""]

@@ -247,8 +247,8 @@ class Database:
             if reader.lost:
                 # The idle ones are likely lost too.
                 lost, self._idle = [reader, *self._idle], []
-                for reader_lost in lost:
-                    reader_lost.close()
+                for connection in lost:
+                    connection.close()
                 return
             if len(self._idle) < IDLE_READERS_MAX:
                 reader.settle()

@@ -89,10 +89,8 @@ def local_text(at: int, zone: ZoneInfo) -> str:
 
 
 def measured(measures: Measures) -> Values:
-    known_measures = {key: value for key, value in vars(measures).items() if value is not None}
-    return {
-        key: int(value) if value == int(value) else value for key, value in known_measures.items()
-    }
+    stated = {key: value for key, value in vars(measures).items() if value is not None}
+    return {key: int(value) if value == int(value) else value for key, value in stated.items()}
 
 
 def _names(names: Mapping[str, str], key: str) -> Values:
@@ -134,9 +132,7 @@ def _hall(db: Connection, code: str) -> Values | None:
     if hall.parent_id is not None:
         values["parent"] = code_of(db, "hall", hall.parent_id)
     if hall.zones != ALL_ZONES:
-        values["zones"] = [
-            code_of_zone for code_of_zone, bit in store.zones(db).items() if hall.zones >> bit & 1
-        ]
+        values["zones"] = [zone for zone, bit in store.zones(db).items() if hall.zones >> bit & 1]
     if hall.accessible_places:
         values["accessible_places"] = hall.accessible_places
         if hall.accessible_until_min is not None:

@@ -11,7 +11,7 @@ from badges.record import ScanRecord, StayRef
 from server.core.entry_log import entry_log
 from server.core.feed import changes
 from server.core.kiosks import contact, runs
-from server.core.ledger import batch as batches
+from server.core.ledger import batch
 from server.core.ledger.holders import Holders
 from server.core.ledger.prepared import Prepared
 from server.core.occupancy import copies, pools, stays
@@ -24,13 +24,15 @@ from server.storage.tables import padded
 
 
 class About(NamedTuple):
+    """The kiosk and the batch of one step."""
+
     kiosk: KioskKey
     prepared: Prepared
 
 
-def read_ahead(db: Connection, asked: Sequence[About]) -> None:
+def read_ahead(db: Connection, steps: Sequence[About]) -> None:
     memo = memory.memo_of(db)
-    records = [record for batch in asked for record, _ in batch.prepared.records]
+    records = [record for step in steps for record, _ in step.prepared.records]
     opened = stays.opened(db)
     holders = joint.shared(db, Holders, lambda: Holders(db, opened.write))
 
@@ -45,16 +47,16 @@ def read_ahead(db: Connection, asked: Sequence[About]) -> None:
 
     joint.read(
         db,
-        _locking(db, asked, records),
+        _locking(db, steps, records),
         runs.read_ahead(db),
-        contact.read_ahead(db, [batch.kiosk for batch in asked]),
-        batches.read_ahead(db, memo),
-        pools.read_ahead(db, memo, _halls(asked), state),
+        contact.read_ahead(db, [step.kiosk for step in steps]),
+        batch.read_ahead(db, memo),
+        pools.read_ahead(db, memo, _halls(steps), state),
         opened.read_ahead(_named(records)),
         holders.read_ahead(
-            (record.serial, batches.server_time(record, record.scanned_at) - copies.WINDOW_MS)
+            (record.serial, batch.server_time(record, record.scanned_at) - copies.WINDOW_MS)
             for record in records
-            if batches.is_presented(record) and record.serial is not None
+            if batch.is_presented(record) and record.serial is not None
         ),
     )
 
@@ -68,14 +70,14 @@ _CONCERNED = (
 )
 
 
-def _locking(db: Connection, asked: Sequence[About], records: Sequence[ScanRecord]) -> Reading:
+def _locking(db: Connection, steps: Sequence[About], records: Sequence[ScanRecord]) -> Reading:
     if not joint.is_concurrent(db):
         return
-    kiosks = sorted({batch.kiosk[0] for batch in asked})
+    kiosks = sorted({step.kiosk[0] for step in steps})
     people = sorted({record.serial for record in records if record.serial is not None})
     names = next(iter(padded(kiosks)))
     halls = _CONCERNED.format(names=", ".join("?" * len(names)))
-    values = (dialect.many(set(_halls(asked))), *names, dialect.many(people))
+    values = (dialect.many(set(_halls(steps))), *names, dialect.many(people))
     yield from joint.locking(db, kiosks, people, halls, values)
 
 
@@ -84,11 +86,11 @@ def _numbers(db: Connection) -> dict[str, int]:
     return {"change": row[0], "leaf": row[1]}
 
 
-def _halls(asked: Sequence[About]) -> Iterator[int]:
-    for batch in asked:
-        for totals in batch.prepared.batch.places:
+def _halls(steps: Sequence[About]) -> Iterator[int]:
+    for step in steps:
+        for totals in step.prepared.batch.places:
             yield totals.hall
-        for record, _ in batch.prepared.records:
+        for record, _ in step.prepared.records:
             yield record.hall
             for around in record.outer_halls:
                 yield around.hall

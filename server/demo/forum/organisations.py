@@ -145,8 +145,8 @@ def _made(dice: random.Random) -> Iterator[Organisation]:
     )
     placed = _Names(
         dice,
-        [(place_name,) for place_name in _PLACES_HOME],
-        [(place_name,) for place_name in _PLACES_ABROAD],
+        [(place,) for place in _PLACES_HOME],
+        [(place,) for place in _PLACES_ABROAD],
     )
     yield from placed.make(
         "UNI",

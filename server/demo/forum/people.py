@@ -95,15 +95,15 @@ def roster_csv(people: Sequence[Person]) -> bytes:
 
 def _origins(dice: random.Random) -> Iterator[tuple[names.Origin, str]]:
     """Yield origins, every country first, so that a short roster has all."""
-    home = next(origin_at for origin_at in names.ORIGINS if names.HOME in origin_at.countries)
+    home = next(origin for origin in names.ORIGINS if names.HOME in origin.countries)
     first = [
-        (origin_at, country)
-        for origin_at in names.ORIGINS
-        for country in origin_at.countries
-        if origin_at != home
+        (origin, country)
+        for origin in names.ORIGINS
+        for country in origin.countries
+        if origin != home
     ]
     dice.shuffle(first)
-    weights = [origin_at.weight for origin_at in names.ORIGINS]
+    weights = [origin.weight for origin in names.ORIGINS]
     while True:
         origin = dice.choices(names.ORIGINS, weights)[0]
         if origin != home and first:

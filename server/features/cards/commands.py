@@ -327,7 +327,7 @@ def _drawn(
     try:
         pdfs = _counted(
             drawing.pdfs(),
-            [len(chunk) for chunks_of_part in chunked for chunk in chunks_of_part],
+            [len(chunk) for chunks in chunked for chunk in chunks],
             tell,
         )
         for chunks in chunked:

@@ -222,11 +222,8 @@ class Match:
             if person is not None:
                 return person
         if row.email:
-            same = [person_here for person_here in self._mates(row) if _same_name(row, person_here)]
-            return next(
-                (person_here for person_here in same if person_here.serial not in self._claimed),
-                None,
-            )
+            same = [mate for mate in self._mates(row) if _same_name(row, mate)]
+            return next((mate for mate in same if mate.serial not in self._claimed), None)
         if row.external_id or not self._nameless:
             return None
         key = (name_key(row.given_name, row.family_name), _plain(row.organisation))

@@ -23,7 +23,7 @@ class Hall(msgspec.Struct):
 
 
 def halls(db: Connection) -> list[Hall]:
-    by_id = {hall_figures.hall_id: hall_figures for hall_figures in figures.hall_figures(db)}
+    by_id = {hall.hall_id: hall for hall in figures.hall_figures(db)}
     rows = store.halls(db)
     codes = {row.hall_id: row.code for row in rows}
     return [

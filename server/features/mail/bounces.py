@@ -103,7 +103,7 @@ def note_addresses(db: Connection, addresses: Sequence[str], *, by: str, now: in
         address
         for address in addresses
         if not sum(
-            outbox.note_bounce(db, own_id, "", now) for own_id in outbox.sent_to(db, address)
+            outbox.note_bounce(db, mail_id, "", now) for mail_id in outbox.sent_to(db, address)
         )
     ]
     if len(unknown) < len(addresses):

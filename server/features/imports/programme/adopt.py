@@ -400,8 +400,8 @@ class _Speakers:
     def _of_session(
         self, draft: Draft, people: "_People", stood: Iterable[Speaker]
     ) -> Iterator[SpeakerPlan]:
-        roles = {_who(speaker_before): speaker_before.role for speaker_before in stood}
-        starts = {_who(speaker_before): speaker_before.starts_at for speaker_before in stood}
+        roles = {_who(speaker): speaker.role for speaker in stood}
+        starts = {_who(speaker): speaker.starts_at for speaker in stood}
         met: set[str] = set()
         for person in draft.people:
             serial, label, name = people.find(person)

@@ -122,7 +122,7 @@ def status_of(printer: Mapping[str, list[Value]]) -> Status:
         return Status(PrinterState.ERROR, _STOPPED_WORDS)
     if printer.get("printer-is-accepting-jobs") == [False]:
         return Status(PrinterState.ERROR, _NO_JOBS_WORDS)
-    low = any(reason_given.removesuffix("-warning") == "media-low" for reason_given in given)
+    low = any(reason.removesuffix("-warning") == "media-low" for reason in given)
     words = N_("The paper is almost used up.") if low else ""
     return Status(PrinterState.READY if state == _IDLE else PrinterState.PRINTING, words)
 

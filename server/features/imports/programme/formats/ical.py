@@ -251,9 +251,7 @@ class _Reader:
             )
         people, hosts, rooms = self._people(part)
         words = [
-            str(word)
-            for property_value in _several(part, "CATEGORIES")
-            for word in property_value.cats
+            str(word) for categories in _several(part, "CATEGORIES") for word in categories.cats
         ]
         self.found.drafts.append(
             Draft(
