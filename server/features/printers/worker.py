@@ -51,9 +51,9 @@ LOOK_AGAIN_S = 1.0  # For a printer that can't print
 WAKE_S = 1.0  # Delay for jobs queued by other processes
 MANAGE_S = 1.0
 PATIENCE_S = 120.0  # To load paper, if no other printer is ready
-TAKE_OVER_S = 3.0
+TAKE_OVER_S = 3.0  # before another printer of the desk takes the card over
 CLOSE_S = 3.0
-_PAUSE = 5.0  # After an internal or disk error
+_PAUSE_S = 5.0  # After an internal or disk error
 _STOPPED_WORDS = N_("The server stopped while this was being printed.")
 
 
@@ -108,7 +108,7 @@ class Printing:
 
     def _follow(self, printers: Sequence[Printer]) -> None:
         """Keep one thread per printer. After a change a new one starts when the old one ends."""
-        wanted = {printer_wanted.printer_id: printer_wanted for printer_wanted in printers}
+        wanted = {printer.printer_id: printer for printer in printers}
         for number, running in list(self._printers.items()):
             if number not in wanted or not running.serves(wanted[number]):
                 running.retire()
@@ -185,7 +185,7 @@ class _PrinterThread:
                 log.log(
                     grade(error), "printer %d waits: %s", self._printer.printer_id, cause(error)
                 )
-                self._stop.wait(_PAUSE)
+                self._stop.wait(_PAUSE_S)
 
     def _round(self, driver: Driver) -> bool:
         """Print one job, if one waits and the printer is ready. Returns whether one did."""
@@ -208,19 +208,18 @@ class _PrinterThread:
 
     def _resume(self, driver: Driver) -> None:
         with self._database.reading() as db:
-            left = [
-                candidate
-                for candidate in jobs.open_jobs(db)
-                if candidate.printer_id == self._printer.printer_id
-                and candidate.sent_at is not None
+            sent = [
+                job
+                for job in jobs.open_jobs(db)
+                if job.printer_id == self._printer.printer_id and job.sent_at is not None
             ]
-        for open_job in left:
-            self._do(open_job, partial(self._resumed, driver, open_job))
+        for job in sent:
+            self._do(job, partial(self._resumed, driver, job))
 
-    def _resumed(self, driver: Driver, sent_job: Job, turn: "_Turn") -> list[PrintedBadge]:
-        driver.resume(sent_job.remote, turn)
+    def _resumed(self, driver: Driver, sent: Job, turn: "_Turn") -> list[PrintedBadge]:
+        driver.resume(sent.remote, turn)
         with self._database.reading() as db:
-            return jobs.printed_badges(db, self._event, sent_job)
+            return jobs.printed_badges(db, self._event, sent)
 
     def _print(self, driver: Driver, claimed: Job, turn: "_Turn") -> list[PrintedBadge]:
         self._note(Status(PrinterState.PRINTING))
@@ -233,65 +232,65 @@ class _PrinterThread:
             plan = store.printer(db, self._printer.printer_id).plan
             return sheet_of(db, self._event, plan, claimed)
 
-    def _do(self, own_job: Job, work: Callable[["_Turn"], list[PrintedBadge]]) -> None:
-        turn = _Turn(self, own_job)
+    def _do(self, job: Job, work: Callable[["_Turn"], list[PrintedBadge]]) -> None:
+        turn = _Turn(job, self._database, self._now, self._stop, self._note)
         try:
             printed = work(turn)
         except StoppedError:
             raise
         except NotPrintedError as error:
-            self._not_printed(own_job, error.status)
+            self._not_printed(job, error.status)
         except PerhapsPrintedError as error:
-            self._fail(own_job, Problem.PERHAPS_PRINTED, phrase_of(error))
+            self._fail(job, Problem.PERHAPS_PRINTED, phrase_of(error))
         except NotDueError as error:
-            self._fail(own_job, error.problem, phrase_of(error))
+            self._fail(job, error.problem, phrase_of(error))
         except (CardError, EventError, IssuingError, UnknownAttendeeError) as error:
-            self._fail(own_job, Problem.NOT_DRAWN, phrase_of(error))
+            self._fail(job, Problem.NOT_DRAWN, phrase_of(error))
         except JobError:
             pass  # It was returned to its desk, and nothing was sent.
         except UnknownPrinterError:
-            self._database.write(lambda db: jobs.put_back(db, own_job.job_id, ""))
+            self._database.write(lambda db: jobs.put_back(db, job.job_id, ""))
             raise
         except (DatabaseError, EngineError):
             # The job stays unchanged until the disk works again.
-            self._after_trouble(own_job, turn)
+            self._after_trouble(job, turn)
         except Exception as error:
             log.exception("printer %d: %s", self._printer.printer_id, type(error).__name__)
             problem = Problem.PERHAPS_PRINTED if turn.has_sent else Problem.NOT_PRINTED
-            self._fail(own_job, problem, N_("A fault of this program: its log has more."))
+            self._fail(job, problem, N_("A fault of this program: its log has more."))
         else:
-            self._finish(own_job, printed)
+            self._finish(job, printed)
 
-    def _finish(self, own_job: Job, printed: list[PrintedBadge]) -> None:
+    def _finish(self, job: Job, printed: list[PrintedBadge]) -> None:
         def step(db: Connection) -> None:
-            jobs.finish(db, own_job, printed, self._now())
+            jobs.finish(db, job, printed, self._now())
             store.count_label(db, self._printer.printer_id)
 
         self._until_written(step)
         self._note(Status(PrinterState.READY, self._noted.words))
 
-    def _fail(self, own_job: Job, problem: Problem, words: str) -> None:
+    def _fail(self, job: Job, problem: Problem, words: str) -> None:
         def step(db: Connection) -> None:
-            jobs.fail(db, own_job.job_id, problem, words, self._now())
+            jobs.fail(db, job.job_id, problem, words, self._now())
             if problem is Problem.PERHAPS_PRINTED:
                 store.count_label(db, self._printer.printer_id)
 
         self._until_written(step)
         self._looked_at = None  # Ask for the printer's state again
 
-    def _not_printed(self, own_job: Job, status: Status) -> None:
+    def _not_printed(self, job: Job, status: Status) -> None:
         """Requeue the job for a working printer, or return it to its desk after a refusal."""
         if status.state.can_print:
-            self._fail(own_job, Problem.NOT_PRINTED, status.words)
+            self._fail(job, Problem.NOT_PRINTED, status.words)
             return
         self._note(status)
-        self._until_written(lambda db: jobs.put_back(db, own_job.job_id, status.words))
+        self._until_written(lambda db: jobs.put_back(db, job.job_id, status.words))
 
-    def _after_trouble(self, own_job: Job, turn: "_Turn") -> None:
+    def _after_trouble(self, job: Job, turn: "_Turn") -> None:
         if turn.has_sent:
-            self._fail(own_job, Problem.PERHAPS_PRINTED, N_("The server's disk failed."))
+            self._fail(job, Problem.PERHAPS_PRINTED, N_("The server's disk failed."))
         else:
-            self._until_written(lambda db: jobs.put_back(db, own_job.job_id, ""))
+            self._until_written(lambda db: jobs.put_back(db, job.job_id, ""))
 
     def _until_written(self, step: Callable[[Connection], None]) -> None:
         """Write, and retry while the disk is full or fails. Raises StoppedError."""
@@ -303,7 +302,7 @@ class _PrinterThread:
                 log.log(
                     grade(error), "printer %d waits: %s", self._printer.printer_id, cause(error)
                 )
-                if self._stop.wait(_PAUSE):
+                if self._stop.wait(_PAUSE_S):
                     raise StoppedError from None
 
     def _note(self, status: Status) -> None:
@@ -315,31 +314,44 @@ class _PrinterThread:
 
 
 class _Turn:
-    def __init__(self, owner: _PrinterThread, own_job: Job) -> None:
-        self._owner = owner
-        self._found = own_job
-        self._still_since = 0.0
-        self.has_sent = own_job.sent_at is not None
+    """One job's print, as a driver reports it (`driver.Turn`)."""
+
+    def __init__(
+        self,
+        job: Job,
+        database: Database,
+        now: Callable[[], int],
+        stop: threading.Event,
+        note: Callable[[Status], None],
+    ) -> None:
+        """`note` stores the printer's state."""
+        self._job = job
+        self._database = database
+        self._now = now
+        self._stop = stop
+        self._note = note
+        self._still_since = 0.0  # monotonic seconds; 0: it does not stand still
+        self.has_sent = job.sent_at is not None
 
     def sending(self, remote: str) -> None:
-        owner, claimed = self._owner, self._found
-        self._found = owner._database.write(
-            lambda db: jobs.note_sending(db, claimed, remote, owner._now())
+        claimed = self._job
+        self._job = self._database.write(
+            lambda db: jobs.note_sending(db, claimed, remote, self._now())
         )
         self.has_sent = True
 
     def wait(self, seconds: float) -> None:
-        if self._owner._stop.wait(seconds):
+        if self._stop.wait(seconds):
             raise StoppedError
 
     def stands_still(self, status: Status) -> bool:
-        self._owner._note(status)
+        self._note(status)
         now = time.monotonic()
         self._still_since = self._still_since or now
-        still = now - self._still_since
-        if still > PATIENCE_S:
+        still_s = now - self._still_since
+        if still_s > PATIENCE_S:
             return True
-        if still < TAKE_OVER_S:
+        if still_s < TAKE_OVER_S:
             return False
-        with self._owner._database.reading() as db:
-            return jobs.has_ready_peer(db, self._found)
+        with self._database.reading() as db:
+            return jobs.has_ready_peer(db, self._job)
