@@ -2,7 +2,8 @@
 
 A row belongs to the attendee with its external id, else its e-mail and name, else, without both,
 its name and organisation. An empty cell keeps the existing text; category, days and zones always
-come from the file. Changes of identity, removals and duplicates need an answer (`roster_match.py`).
+come from the file. Changes of identity, removals and duplicates need an answer
+(`roster_questions.py`).
 """
 
 import difflib
@@ -31,14 +32,9 @@ from server.core.programme.organisations import link_people, organisations_by_na
 from server.core.programme.speakers import link_speakers, speaking
 from server.core.venue import kept_places
 from server.core.venue.categories import add_category
-from server.features.imports.roster_match import (
-    ImportAnswers,
-    Match,
-    Person,
-    RosterValues,
-    described,
-    load_people,
-)
+from server.features.imports.roster_match import Match
+from server.features.imports.roster_people import Person, RosterValues, described, load_people
+from server.features.imports.roster_questions import ImportAnswers
 from server.storage import dialect
 from server.storage.connection import Connection
 from server.storage.tables import change_rows, write_rows

@@ -9,8 +9,9 @@ from badges.roster.reader import Roster
 from badges.wire import wire
 from server.core.event.directory import Event
 from server.core.feed.changes import changes_after
-from server.features.imports import roster_import, roster_match, venue_import
+from server.features.imports import roster_import, venue_import
 from server.features.imports.roster_import import ImportResult
+from server.features.imports.roster_questions import ImportAnswers
 from server.features.imports.writer import ImportedVenue
 from server.storage.database import Database
 from server.storage.postgresql import moving
@@ -30,7 +31,7 @@ def take(
 ) -> ImportResult:
     """Import a roster, with answers to its open questions."""
     read = roster_of(text) if isinstance(text, str) else text
-    given = roster_match.ImportAnswers(**answers)
+    given = ImportAnswers(**answers)
     return database.write(
         lambda db: roster_import.import_roster(
             db, read, skip_bad=skip_bad, by="test", now=NOW, random=random, answers=given

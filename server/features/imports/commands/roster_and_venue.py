@@ -40,7 +40,7 @@ from server.features.imports.commands.changed_badges import replace_changed, say
 from server.features.imports.commands.preview_report import say_preview
 from server.features.imports.commands.report import Summary
 from server.features.imports.roster_import import ImportPlan, RosterChangedError, plan_import
-from server.features.imports.roster_match import ImportAnswers
+from server.features.imports.roster_questions import ImportAnswers
 from server.features.imports.roster_read import ReadRoster, RosterFile, read_for_event
 from server.features.imports.venue_advice import advice
 from server.features.imports.venue_file import FILE_BYTES_MAX

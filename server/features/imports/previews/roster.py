@@ -29,7 +29,8 @@ from server.core.feed import changes
 from server.core.people.attendees import whole_name
 from server.core.venue import store
 from server.features.imports.roster_import import ImportPlan, plan_import
-from server.features.imports.roster_match import ImportAnswers, RosterValues
+from server.features.imports.roster_people import RosterValues
+from server.features.imports.roster_questions import ImportAnswers
 from server.features.imports.roster_read import RosterFile, read_for_event
 from server.storage import dialect
 from server.storage.connection import Connection

@@ -20,7 +20,7 @@ from server.features.imports.roster_import import (
     RosterRefusedError,
     plan_import,
 )
-from server.features.imports.roster_match import ImportAnswers
+from server.features.imports.roster_questions import ImportAnswers
 from server.features.imports.venue_plan import VenueError
 from server.storage.database import Database
 from tests.messy.cases import saved
