@@ -7,7 +7,7 @@ log that begins with the old one.
 
 import shutil
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from badges.credential.badge_number import badge_number
@@ -56,8 +56,8 @@ class Restored:
     awaited: list[line.Awaited]
     # Badge numbers of people in the backup whom the event lacked later: they were erased since.
     erased: list[str]
-    moved_to: Path | None
-    without_acts: bool = False
+    without_acts: bool
+    moved_to: Path | None = None  # where the target's former files are
 
 
 def restore(
@@ -91,7 +91,7 @@ def restore(
         event = _loaded(stage, backup)
         kept = None if without_acts else _acts_for(event, backup, target, acts_file)
         with closing(opening.connect(event.database_path)) as db:
-            renewed = _renew(db, event, kept, now)
+            restored = _renew(db, event, kept, now)
         durable_files.sync(event.database_path)
         aside = _settle(stage, target)
     except (OSError, EngineError, DatabaseError, own_files.TooManyFilesError) as error:
@@ -102,7 +102,7 @@ def restore(
         shutil.rmtree(stage, ignore_errors=True)
         if is_new and target.is_dir() and not any(target.iterdir()):
             target.rmdir()
-    return Restored(load_event(target), *renewed, aside, without_acts)
+    return replace(restored, event=load_event(target), moved_to=aside)
 
 
 def _check_target(target: Path, over: bool) -> None:
@@ -179,16 +179,17 @@ def _acts_for(event: Event, backup: Path, target: Path, named: Path | None) -> c
     return max(own, key=lambda candidate: candidate.moment.order)
 
 
-def _renew(
-    db: Connection, event: Event, kept: critical_state.Acts | None, now: int
-) -> tuple[int, int | None, dict[str, int], int, list[line.Awaited], list[str]]:
-    """Make the copied database the next incarnation, in one transaction."""
-    old = (event.incarnation, entry_log.size(db))
+def _renew(db: Connection, event: Event, kept: critical_state.Acts | None, now: int) -> Restored:
+    """Make the copied database the next incarnation, in one transaction. `event` is the copy;
+    `kept` are the newest actions on the second disk, None without them.
+    """
+    log_size = entry_log.size(db)
     used = max(event.incarnation, kept.moment.incarnation if kept else 0)
     incarnation = max(used + 1, now // 1000)
-    newer = kept if kept is not None and kept.moment.order > old else None
-    subject: dict[str, str | int | None] = {"incarnation": incarnation}
-    subject["acts_at"] = newer.moment.at if newer else None
+    copied = (event.incarnation, log_size)
+    newer = kept if kept is not None and kept.moment.order > copied else None
+    acts_at = newer.moment.at if newer else None
+    subject: dict[str, str | int | None] = {"incarnation": incarnation, "acts_at": acts_at}
     acts_since = [newer] if newer else []
     with transactions.transaction(db):
         # A later server may have detected that this one was restored.
@@ -199,9 +200,16 @@ def _renew(
         if kept is None:
             event_state.await_all_everywhere(db)
     database_file.fold_log(db)
-    acts_at = newer.moment.at if newer else None
-    erased = _erased_since(db, newer) if newer else []
-    return old[1], acts_at, gained, skipped, line.awaited(db), erased
+    return Restored(
+        event=event,
+        log_size=log_size,
+        acts_at=acts_at,
+        gained=gained,
+        skipped=skipped,
+        awaited=line.awaited(db),
+        erased=_erased_since(db, newer) if newer else [],
+        without_acts=kept is None,
+    )
 
 
 def _erased_since(db: Connection, kept: critical_state.Acts) -> list[str]:
